@@ -1,0 +1,107 @@
+"""The stored message, which is the truth of all mail, and two small tables beside it."""
+
+import secrets
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class MessageQuerySet(models.QuerySet):
+    def due(self):
+        return self.filter(state=Message.State.QUEUED, not_before__lte=timezone.now())
+
+    def abandoned(self):
+        """Claimed by a sender that died: its lease ran out before it marked the outcome."""
+        return self.filter(state=Message.State.SENDING, lease_until__lt=timezone.now())
+
+    def about(self, subject: str):
+        """The messages about one thing, such as "rsvp:17"; keys begin with it."""
+        return self.filter(key__startswith=f"{subject}:")
+
+
+class Message(models.Model):
+    """One e-mail to one address, from queued to sent or failed.
+
+    The key says what it is ("rsvp:17:confirmed:1") and exists once, so that the same thing is never said twice.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        SENDING = "sending", _("being sent")
+        SENT = "sent", _("sent")
+        REFUSED = "refused", _("refused")
+        UNKNOWN = "unknown", _("outcome unknown")
+        GIVEN_UP = "given_up", _("given up")
+
+    class Queue(models.TextChoices):
+        DIRECT = "direct", _("a person waits for it")
+
+    key = models.CharField(_("key"), max_length=120, unique=True)
+    queue = models.CharField(_("queue"), max_length=12, choices=Queue, default=Queue.DIRECT)
+    to = models.EmailField(_("to"))
+    language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES)
+    subject = models.CharField(_("subject"), max_length=200)
+    text = models.TextField(_("text"))
+    html = models.TextField(_("HTML"))
+    calendar = models.TextField(_("calendar part"), blank=True)
+    calendar_method = models.CharField(_("calendar method"), max_length=10, blank=True)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    not_before = models.DateTimeField(_("not before"), default=timezone.now)
+    lease = models.UUIDField(_("lease"), null=True, blank=True)
+    lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
+    created_at = models.DateTimeField(_("written"), default=timezone.now)
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    maybe_sent = models.BooleanField(_("maybe sent more than once"), default=False)
+    last_error = models.CharField(_("reason"), max_length=300, blank=True)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="sending", lease__isnull=False, lease_until__isnull=False)
+                | (~Q(state="sending") & Q(lease__isnull=True, lease_until__isnull=True)),
+                name="message_lease_only_while_sending",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="sent", sent_at__isnull=False) | (~Q(state="sent") & Q(sent_at__isnull=True)),
+                name="message_sent_at_only_when_sent",
+            ),
+        ]
+        indexes = [
+            models.Index(F("not_before"), condition=Q(state="queued"), name="message_due"),
+            models.Index(F("lease_until"), condition=Q(state="sending"), name="message_leased"),
+        ]
+
+    def __str__(self):
+        return self.key
+
+
+class Tally(models.Model):
+    """How often something was tried in one window of time; imagine.limits counts here."""
+
+    key = models.CharField(max_length=80)
+    window = models.DateTimeField()
+    count = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["key", "window"], name="tally_once_a_window")]
+
+
+class Heartbeat(models.Model):
+    """When a task last came through a queue: a worker that is connected and takes nothing is found out here."""
+
+    queue = models.CharField(max_length=20, primary_key=True)
+    at = models.DateTimeField()
+
+
+def new_token() -> str:
+    """The secret of one private link: 192 random bits as 32 characters that need no quoting in an address."""
+    return secrets.token_urlsafe(24)

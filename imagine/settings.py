@@ -1,0 +1,247 @@
+"""Every setting, read from the environment once. The README's table lists the variables.
+
+A variable that is missing or wrong stops the start with one sentence that names it.
+"""
+
+import os
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import bootstrap
+import dj_database_url
+from csp.constants import NONE, SELF
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def stop(sentence: str) -> None:
+    sys.exit(f"Imagine Promise cannot start: {sentence}")
+
+
+def variable(name: str, meaning: str, default: str | None = None) -> str:
+    """The variable's value without surrounding space; ends the process when it is missing and has no default."""
+    value = os.environ.get(name, "").strip() or default
+    if value is None:
+        stop(f"{name} is not set. It is {meaning}.")
+    return value
+
+
+def whole_number(name: str, meaning: str, default: str) -> int:
+    value = variable(name, meaning, default)
+    if not value.isdigit():
+        stop(f"{name} must be a whole number, zero or more. It is {meaning}.")
+    return int(value)
+
+
+# What the environment says ----------------------------------------------------------------------------------
+
+DEBUG = variable("DEBUG", "1 for development, 0 otherwise", "0").lower() in {"1", "true", "yes", "on"}
+SECRET_KEY = variable("SECRET_KEY", "a long random string that signs cookies and stays secret")
+SITE_URL = variable("SITE_URL", "the public address: scheme and host, without /imagine").rstrip("/")
+site = urlsplit(SITE_URL)
+if site.scheme not in {"http", "https"} or not site.hostname or site.path:
+    stop("SITE_URL must look like https://www.example.org, without a path.")
+
+try:
+    database = dj_database_url.parse(
+        variable("DATABASE_URL", "PostgreSQL's address, postgresql://user:password@host:port/name"),
+        conn_max_age=60,
+        conn_health_checks=True,
+    )
+except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError, ValueError):
+    stop("DATABASE_URL must look like postgresql://user:password@host:port/name.")
+if database["ENGINE"] != "django.db.backends.postgresql":
+    stop("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:port/name.")
+# A lost host is noticed in three seconds; no transaction waits or idles without end.
+database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
+database["OPTIONS"].setdefault("options", "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s")
+DATABASES = {"default": database}
+
+REDIS_URL = variable("REDIS_URL", "the broker's address, redis://host:port/0 or redis+socket:///path")
+if urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "redis+socket"}:
+    stop("REDIS_URL must begin with redis://, rediss:// or redis+socket://.")
+
+mail_url = urlsplit(variable("EMAIL_URL", "where mail goes: smtp://…, smtps://… or file:///folder"))
+EMAIL_TIMEOUT = 10
+if mail_url.scheme == "file":
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = unquote(mail_url.path)
+elif mail_url.scheme in {"smtp", "smtps"} and mail_url.hostname:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST = mail_url.hostname
+    EMAIL_USE_SSL = mail_url.scheme == "smtps"
+    EMAIL_PORT = mail_url.port or (465 if EMAIL_USE_SSL else 25)
+    EMAIL_HOST_USER = unquote(mail_url.username or "")
+    EMAIL_HOST_PASSWORD = unquote(mail_url.password or "")
+    EMAIL_USE_TLS = "starttls" in mail_url.query
+else:
+    stop("EMAIL_URL must look like smtp://user:password@host:port, smtps://… or file:///folder.")
+
+MAIL_FROM = variable("MAIL_FROM", "the sender of every mail, a name and an address")
+MAIL_REPLY_TO = variable("MAIL_REPLY_TO", "the address whose mail a person reads")
+MAIL_POSTAL_ADDRESS = variable("MAIL_POSTAL_ADDRESS", "the district's postal address, for the foot of every mail")
+for name, value in {"MAIL_FROM": MAIL_FROM, "MAIL_REPLY_TO": MAIL_REPLY_TO}.items():
+    if "@" not in value or "\n" in value:
+        stop(f"{name} must hold one e-mail address.")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
+
+TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", "how many proxies stand in front of the web server", "0")
+
+# Django ------------------------------------------------------------------------------------------------------
+
+ROOT_URLCONF = "imagine.urls"
+WSGI_APPLICATION = "imagine.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "imagine",
+    "summit",
+    "crispy_forms",
+    "crispy_bootstrap5",
+    "csp",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "imagine.middleware.refuse_unreadable",
+    "imagine.middleware.log_request",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "imagine.context.district",
+            ],
+        },
+    },
+]
+CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# A form of ours is a few kilobytes; refuse_unreadable answers 413 above this.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+# Language, time, files ---------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "America/Los_Angeles"
+USE_TZ = True
+
+STATIC_URL = "/imagine/static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+STATICFILES_DIRS = [BASE_DIR / "static", ("bootstrap/css", str(Path(next(iter(bootstrap.__path__))) / "css"))]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# Safety ------------------------------------------------------------------------------------------------------
+
+ALLOWED_HOSTS = [site.hostname, "localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+CSRF_FAILURE_VIEW = "imagine.views.csrf_failure"
+CSRF_COOKIE_PATH = SESSION_COOKIE_PATH = LANGUAGE_COOKIE_PATH = "/imagine/"
+CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = site.scheme == "https"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = SESSION_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if site.scheme == "https" else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+# Not "no-referrer": under that, browsers send "Origin: null" with a form, and the CSRF check refuses it.
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "frame-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    },
+}
+
+# Celery: the alarm clock of the stored message -----------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# A dead or frozen broker costs a web request at most these seconds, once (imagine.mail.ring).
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 0.2,
+    "socket_timeout": 0.2,
+    "retry_on_timeout": False,
+    "max_retries": 0,
+    "visibility_timeout": 300,
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_DEFAULT_QUEUE = "direct"
+CELERY_TASK_ROUTES = {"imagine.tasks.sweep": {"queue": "housekeeping"}, "imagine.tasks.tidy": {"queue": "housekeeping"}}
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_BEAT_SCHEDULE = {
+    "send what was left behind": {"task": "imagine.tasks.sweep", "schedule": 10},
+    "show that the direct queue moves": {
+        "task": "imagine.tasks.beat_heart",
+        "schedule": 20,
+        "args": ("direct",),
+        "options": {"queue": "direct", "expires": 20},
+    },
+    "throw old counts away": {"task": "imagine.tasks.tidy", "schedule": 60 * 60},
+}
+
+# Logs: one JSON object a line, ids only ------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "imagine.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        # Each answer is one line of imagine.middleware.log_request; these would repeat it with the private path.
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": [], "level": "ERROR", "propagate": False},
+    },
+}

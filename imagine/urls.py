@@ -1,0 +1,28 @@
+"""Every address stands under /imagine/, so that one proxy rule serves them all."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from django.views.i18n import set_language
+
+from imagine import views
+
+under_imagine = [
+    path("", include("summit.urls")),
+    path("language/", set_language, name="language"),
+    path("privacy/", views.privacy, name="privacy"),
+    path("accessibility/", views.accessibility, name="accessibility"),
+    path("health/live/", views.live, name="live"),
+    path("health/ready/", views.ready, name="ready"),
+    path("admin/", admin.site.urls),
+]
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="landing")),
+    path("imagine/", include(under_imagine)),
+]
+
+handler400 = "imagine.views.bad_request"
+handler403 = "imagine.views.forbidden"
+handler404 = "imagine.views.not_found"
+handler500 = "imagine.views.server_error"

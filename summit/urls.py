@@ -1,0 +1,32 @@
+"""The public pages and the private links of the summit."""
+
+from django.urls import path, register_converter
+
+from summit import views
+
+
+class TokenConverter:
+    """A private link's secret; anything else in its place is no address of ours."""
+
+    regex = "[A-Za-z0-9_-]{32}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(TokenConverter, "token")
+
+urlpatterns = [
+    path("", views.landing, name="landing"),
+    path("events/<slug:slug>/", views.event, name="event"),
+    path("events/<slug:slug>/calendar.ics", views.event_calendar, name="event_calendar"),
+    path("rsvp/find/", views.find_rsvp, name="find_rsvp"),
+    path("rsvp/<token:token>/", views.rsvp, name="rsvp"),
+    path("rsvp/<token:token>/party/", views.change_party, name="change_party"),
+    path("rsvp/<token:token>/cancel/", views.cancel_rsvp, name="cancel_rsvp"),
+    path("rsvp/<token:token>/return/", views.return_rsvp, name="return_rsvp"),
+    path("rsvp/<token:token>/calendar.ics", views.rsvp_calendar, name="rsvp_calendar"),
+]
