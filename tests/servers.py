@@ -1,0 +1,60 @@
+"""Loaded with `-p tests.servers`: gives the tests a PostgreSQL, a broker and settings before pytest-django looks.
+
+The first pytest process starts them, once; the workers of xdist find them in the environment.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from imagine.demo.servers import Postgres, ServerError, Valkey
+
+SETTINGS = {
+    "SECRET_KEY": "only-for-the-tests",
+    "SITE_URL": "http://127.0.0.1:8000",
+    "MAIL_FROM": "Imagine Promise <imagine@example.org>",
+    "MAIL_REPLY_TO": "community@example.org",
+    "MAIL_POSTAL_ADDRESS": "701 N. Madison Street, Stockton, CA 95202",
+}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config):
+    """A wrapper runs before pytest-django's own hook, which reads the settings."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        try:
+            early_config.add_cleanup(prepare_environment())
+        except ServerError as error:
+            raise pytest.UsageError(str(error)) from None
+    return (yield)
+
+
+def prepare_environment():
+    """Sets what is unset, starting servers as needed, and returns the function that stops them. It may run twice."""
+    folder = Path(tempfile.mkdtemp(prefix="imagine-tests-"))
+    folder.chmod(0o711)  # as root, PostgreSQL runs as another user
+    running = []
+
+    def stop():
+        while running:
+            running.pop().stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(stop)
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    os.environ["EMAIL_URL"] = f"file://{quote(str(folder / 'mail'))}"
+    if "DATABASE_URL" not in os.environ:
+        running.append(Postgres(folder / "postgres", durable=False))
+        running[-1].start()
+        os.environ["DATABASE_URL"] = running[-1].url
+    if "REDIS_URL" not in os.environ:
+        running.append(Valkey(folder / "valkey"))
+        running[-1].start()
+        os.environ["REDIS_URL"] = running[-1].url
+    return stop
