@@ -1,0 +1,123 @@
+"""Dates and times as people here write them, in the district's zone and the reader's language."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django import template
+from django.utils.dateformat import format as format_date
+from django.utils.timezone import get_default_timezone, localtime
+from django.utils.translation import get_language
+
+from summit.models import Event
+
+register = template.Library()
+
+
+@dataclass(frozen=True)
+class Wording:
+    """One language's patterns. The dates' patterns, and the names of days and months, are in Django's own terms."""
+
+    long_date: str
+    short_date: str
+    day: str
+    am: str
+    pm: str
+    within_half_day: str
+    across_noon: str
+    across_days: str
+
+
+# A table, not the catalogue: a pattern is no sentence, and a slip in one would break every date.
+# No-break spaces: a time never breaks.
+WORDINGS = {
+    "en": Wording(
+        long_date="l, F j, Y",
+        short_date="F j, Y",
+        day="F j",
+        am="a.m.",
+        pm="p.m.",
+        within_half_day="{start}–{end}\N{NO-BREAK SPACE}{half}",
+        across_noon="{start}\N{NO-BREAK SPACE}{start_half}–{end}\N{NO-BREAK SPACE}{half}",
+        across_days="{start}\N{NO-BREAK SPACE}{start_half} to {end}\N{NO-BREAK SPACE}{half} on {day}",
+    ),
+    "es": Wording(
+        long_date=r"l j \d\e F \d\e Y",
+        short_date=r"j \d\e F \d\e Y",
+        day=r"j \d\e F",
+        am="a.\N{NO-BREAK SPACE}m.",
+        pm="p.\N{NO-BREAK SPACE}m.",
+        within_half_day="{start}\N{NO-BREAK SPACE}a\N{NO-BREAK SPACE}{end}\N{NO-BREAK SPACE}{half}",
+        across_noon="{start}\N{NO-BREAK SPACE}{start_half} a\N{NO-BREAK SPACE}{end}\N{NO-BREAK SPACE}{half}",
+        across_days="{start}\N{NO-BREAK SPACE}{start_half} a {end}\N{NO-BREAK SPACE}{half} del {day}",
+    ),
+}
+
+
+@register.filter
+def long_date(moment: datetime | date | None) -> str:
+    """Thursday, April 4, 2019 · jueves 4 de abril de 2019"""
+    return formatted(moment, wording().long_date)
+
+
+@register.filter
+def short_date(moment: datetime | date | None) -> str:
+    """April 4, 2019 · 4 de abril de 2019"""
+    return formatted(moment, wording().short_date)
+
+
+@register.filter
+def day(moment: datetime | date | None) -> str:
+    """April 4 · 4 de abril"""
+    return formatted(moment, wording().day)
+
+
+@register.filter
+def weekday(moment: datetime | date | None) -> str:
+    """Thursday · jueves"""
+    return formatted(moment, "l")
+
+
+@register.filter
+def clock(moment: datetime | None) -> str:
+    """8:00 a.m. · 8:00 a. m."""
+    return f"{formatted(moment, 'g:i')}\N{NO-BREAK SPACE}{half_of_day(moment)}" if moment else ""
+
+
+@register.filter
+def hours(event: Event) -> str:
+    """8:00–10:30 a.m. · 11:00 a.m.–1:30 p.m. · over midnight, 9:00 a.m. to 4:00 p.m. on April 5
+
+    It follows the first day's date, so only a later day is named.
+    """
+    start, end = local(event.starts_at), local(event.ends_at)
+    if start.date() != end.date():
+        pattern = wording().across_days
+    elif half_of_day(start) != half_of_day(end):
+        pattern = wording().across_noon
+    else:
+        pattern = wording().within_half_day
+    return pattern.format(
+        start=formatted(start, "g:i"),
+        start_half=half_of_day(start),
+        end=formatted(end, "g:i"),
+        half=half_of_day(end),
+        day=day(end),
+    )
+
+
+def wording() -> Wording:
+    return WORDINGS.get(get_language() or "", WORDINGS["en"])
+
+
+def local(moment: datetime) -> datetime:
+    return localtime(moment, get_default_timezone())
+
+
+def half_of_day(moment: datetime) -> str:
+    return wording().am if local(moment).hour < 12 else wording().pm
+
+
+def formatted(moment: datetime | date | None, pattern: str) -> str:
+    if moment is None:
+        return ""
+    return format_date(local(moment) if isinstance(moment, datetime) else moment, pattern)
