@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from icalendar import Calendar, Timezone, vCalAddress
 from icalendar import Event as Entry
 
 from summit.models import Event, Rsvp
+from summit.templatetags.wording import seats
 
 Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
 
@@ -77,11 +77,9 @@ def new_entry(event: Event, *, uid: str, sequence: int | None, url: str, descrip
 
 def what_to_know(rsvp: Rsvp) -> str:
     """The seats and the code at the door. Not the private link: descriptions are copied into shared calendars."""
-    held = rsvp.held_seats
-    seats = ngettext("You have %(count)d seat.", "You have %(count)d seats.", held) % {"count": held}
     code = _("At the door, say %(code)s.") % {"code": rsvp.code}
     change = _("To change your party or cancel, use the link in our mail.")
-    return f"{seats} {code}\n{change}"
+    return f"{seats(rsvp)}. {code}\n{change}"
 
 
 def organizer() -> vCalAddress:

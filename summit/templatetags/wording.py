@@ -1,4 +1,7 @@
-"""Dates and times as people here write them, in the district's zone and the reader's language."""
+"""How things are said: dates and times as people here write them, in the district's zone; what a party has.
+
+All of it is in the reader's language.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -6,9 +9,10 @@ from datetime import date, datetime
 from django import template
 from django.utils.dateformat import format as format_date
 from django.utils.timezone import get_default_timezone, localtime
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
 
-from summit.models import Event
+from summit.models import Event, Rsvp
 
 register = template.Library()
 
@@ -103,6 +107,55 @@ def hours(event: Event) -> str:
         half=half_of_day(end),
         day=day(end),
     )
+
+
+@register.filter
+def standing(rsvp: Rsvp) -> str:
+    """The state in a word or two: Confirmed"""
+    return {
+        Rsvp.Status.CONFIRMED: _("Confirmed"),
+        Rsvp.Status.PARTLY: _("Confirmed in part"),
+        Rsvp.Status.WAITING: _("Waiting list"),
+        Rsvp.Status.CANCELLED: _("Cancelled"),
+    }[rsvp.status]
+
+
+@register.filter
+def seats(rsvp: Rsvp) -> str:
+    """The state as a fact: You hold 1 seat and wait for 2"""
+    held, waiting = rsvp.held_seats, rsvp.waiting_seats
+    if rsvp.cancelled_at:
+        return _("Your RSVP is cancelled")
+    if not held:
+        fact = ngettext("You are waiting for %(waiting)d seat", "You are waiting for %(waiting)d seats", waiting)
+    elif waiting:
+        fact = ngettext(
+            "You hold %(held)d seat and wait for %(waiting)d", "You hold %(held)d seats and wait for %(waiting)d", held
+        )
+    else:
+        fact = ngettext("You have %(held)d seat", "You have %(held)d seats", held)
+    return fact % {"held": held, "waiting": waiting}
+
+
+@register.filter
+def seats_on_day(rsvp: Rsvp) -> str:
+    """The same with its day, for a subject: You hold 1 seat on April 4 and wait for 2"""
+    held, waiting = rsvp.held_seats, rsvp.waiting_seats
+    if rsvp.cancelled_at:
+        fact = _("Your RSVP for %(day)s is cancelled")
+    elif not held:
+        fact = ngettext(
+            "You are waiting for %(waiting)d seat on %(day)s", "You are waiting for %(waiting)d seats on %(day)s", waiting
+        )
+    elif waiting:
+        fact = ngettext(
+            "You hold %(held)d seat on %(day)s and wait for %(waiting)d",
+            "You hold %(held)d seats on %(day)s and wait for %(waiting)d",
+            held,
+        )
+    else:
+        fact = ngettext("You have %(held)d seat on %(day)s", "You have %(held)d seats on %(day)s", held)
+    return fact % {"held": held, "waiting": waiting, "day": day(rsvp.event.starts_at)}
 
 
 def wording() -> Wording:

@@ -1,0 +1,151 @@
+"""What mails say. One function per message, over one renderer.
+
+Each is called in the transaction of what it tells, with an RSVP whose `event` is loaded, and stores one message. A message's
+words stand once, in templates/mail/<kind>.txt; three layouts make subject, plain text and HTML of them. Many letters at
+once cost no query for reading when the guests are prefetched.
+"""
+
+import re
+import time
+
+from django.conf import settings
+from django.template import Context
+from django.template.loader import get_template
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from imagine import mail
+from imagine.models import Message
+from summit import calendars
+from summit.models import Event, Rsvp
+
+LINK_WINDOW = 10 * 60  # seconds; one link mail in each
+SUBJECT_LENGTH = Message._meta.get_field("subject").max_length
+
+
+def confirmed(rsvp: Rsvp) -> None:
+    """The party holds every seat that it asked for."""
+    tell(rsvp, "confirmed")
+
+
+def waiting(rsvp: Rsvp) -> None:
+    """The party is on the waiting list, with all its seats or, when fewer were fine, with some."""
+    tell(rsvp, "waiting")
+
+
+def moved_up(rsvp: Rsvp, seats: int) -> None:
+    """`seats` seats came free and are the party's now; it may still wait for more."""
+    tell(rsvp, "moved_up", seats=seats)
+
+
+def changed(rsvp: Rsvp) -> None:
+    """The size of the party changed, by whomever; says how it stands now."""
+    tell(rsvp, "changed")
+
+
+def cancelled(rsvp: Rsvp, *, had_seats: bool) -> None:
+    """The RSVP is cancelled. `had_seats` tells whether it held seats until now: only then is it in a calendar to leave."""
+    tell(rsvp, "cancelled", method="CANCEL" if had_seats else "", had_seats=had_seats, shows_party=False)
+
+
+def event_moved(rsvp: Rsvp, before: Event) -> None:
+    """Time or place changed; `before` is the event as it was."""
+    event = rsvp.event
+    new_time = (before.starts_at, before.ends_at) != (event.starts_at, event.ends_at)
+    new_place = (before.venue, before.address) != (event.venue, event.address)
+    tell(rsvp, "event_moved", before=before, new_time=new_time, new_place=new_place)
+
+
+def event_cancelled(rsvp: Rsvp) -> None:
+    """The event will not take place. The RSVP still holds the seats that it held."""
+    coming = settings.SITE_URL + reverse("landing")
+    tell(rsvp, "event_cancelled", method="CANCEL" if rsvp.held_seats else "", link=coming, shows_party=False)
+
+
+def link(rsvp: Rsvp) -> None:
+    """The private link again, to the stored address; at most once in ten minutes, however often it is asked for."""
+    store(rsvp, "link", key=f"rsvp:{rsvp.pk}:link:{int(time.time()) // LINK_WINDOW}", shows_party=False)
+
+
+def tell(rsvp: Rsvp, kind: str, *, method: str | None = None, **words) -> None:
+    """Stores the next letter about an RSVP. Its calendar part, unless `method` says otherwise, is a REQUEST once the party
+    holds seats.
+
+    The sequence grows with every letter: calendars want it to, and it keeps two letters of one kind apart.
+    """
+    rsvp.sequence += 1
+    rsvp.save(update_fields=["sequence"])
+    if method is None:
+        method = "REQUEST" if rsvp.held_seats else ""
+    store(rsvp, kind, key=f"rsvp:{rsvp.pk}:{kind}:{rsvp.sequence}", method=method, **words)
+
+
+def store(rsvp: Rsvp, kind: str, *, key: str, method: str = "", shows_party: bool = True, **words) -> None:
+    with translation.override(rsvp.language):
+        party = party_lines(rsvp) if shows_party else []
+        context = {
+            "rsvp": rsvp,
+            "event": rsvp.event,
+            "name": one_line(rsvp.name),
+            "link": settings.SITE_URL + rsvp.get_absolute_url(),
+            "party": party,
+            "unnamed": sum(not line["is_named"] for line in party),
+            "method": method,
+            "language": rsvp.language,
+            "postal_address": settings.MAIL_POSTAL_ADDRESS,
+        } | words
+        context["subject"] = shortened(one_line(render(kind, "mail/layout.subject.txt", context)))
+        mail.queue(
+            key=key,
+            to=rsvp.email,
+            language=rsvp.language,
+            subject=context["subject"],
+            text=without_gaps(render(kind, "mail/layout.txt", context)),
+            html=render(kind, "mail/layout.html", context),
+            calendar=calendars.for_rsvp(rsvp, method) if method else "",
+            calendar_method=method,
+        )
+
+
+def render(kind: str, layout: str, context: dict) -> str:
+    """A message's words in one of the layouts. Only HTML is escaped."""
+    template = get_template(f"mail/{kind}.txt").template
+    return template.render(Context(context | {"layout": layout}, autoescape=layout.endswith(".html")))
+
+
+def party_lines(rsvp: Rsvp) -> list[dict]:
+    """Each guest in one line, name and needs, and whether the guest is named."""
+    return [
+        {
+            "words": one_line(
+                ", ".join(
+                    filter(
+                        None,
+                        [
+                            guest.name or _("Guest %(position)d, not named yet") % {"position": guest.position},
+                            guest.diet,
+                            guest.access,
+                        ],
+                    )
+                )
+            ),
+            "is_named": bool(guest.name),
+        }
+        for guest in rsvp.guests.all()
+    ]
+
+
+def one_line(words: str) -> str:
+    """A line break in a name can neither begin a header nor a line that reads like ours."""
+    return " ".join(words.split())
+
+
+def shortened(subject: str) -> str:
+    return subject if len(subject) <= SUBJECT_LENGTH else subject[: SUBJECT_LENGTH - 1] + "…"
+
+
+def without_gaps(text: str) -> str:
+    """At most one empty line between paragraphs: a template's tags leave more."""
+    lines = "\n".join(line.strip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
