@@ -42,7 +42,9 @@ def prepare_environment():
 
     def stop():
         while running:
-            running.pop().stop()
+            server = running.pop()
+            server.stop()
+            shutil.rmtree(server.folder, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(stop)

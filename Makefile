@@ -1,0 +1,62 @@
+# What a person types. `make demo` needs Python 3.11 or newer and a package index, nothing else.
+#   make demo [PORT=8001]   the whole product on this machine       make demo-reset   its data as on the first day
+#   make test               everything that is checked              make quick        its fast part
+#   make lint               style, settings and migrations
+
+PYTHON ?= python3
+PY = .venv/bin/python
+PIP = $(PY) -m pip install --disable-pip-version-check --no-input --retries 2 --timeout 15
+# For commands that look at the project and reach no server.
+THROWAWAY = SECRET_KEY=only-for-this-command-0123456789-abcdefghijklmnopqrstuvwxyz SITE_URL=https://www.example.org \
+	DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0 EMAIL_URL=smtp://127.0.0.1:1 \
+	MAIL_FROM=imagine@example.org MAIL_REPLY_TO=people@example.org MAIL_POSTAL_ADDRESS=Stockton
+
+.PHONY: demo demo-reset test quick lint
+.DEFAULT_GOAL := demo
+
+demo: .venv/demo.stamp
+	@exec $(PY) -m imagine.demo
+
+demo-reset: .venv/demo.stamp
+	@exec $(PY) -m imagine.demo --reset
+
+# First what runs side by side; then, alone on the machine, what watches real processes and real pages.
+test: .venv/test.stamp
+	@$(PY) -m pytest -n logical -m "not browser and not faults"
+	@CHROMIUM="$$($(PY) -m tests.browser.find)" && export CHROMIUM && $(PY) -m pytest -rs -m "browser or faults"
+
+quick: .venv/test.stamp
+	@$(PY) -m pytest -n logical -m "not browser and not faults"
+
+lint: .venv/test.stamp
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+	@$(THROWAWAY) $(PY) manage.py check --deploy --fail-level WARNING
+	@$(THROWAWAY) $(PY) -W ignore manage.py makemigrations --check --dry-run
+
+.venv/demo.stamp: requirements.txt requirements-demo.txt | .venv/bin/python
+	@echo "Installing what the demo needs (once) ..."
+	@$(call install,requirements-demo.txt)
+
+.venv/test.stamp: requirements.txt requirements-demo.txt requirements-test.txt | .venv/bin/python
+	@echo "Installing what the tests need (once) ..."
+	@$(call install,requirements-test.txt)
+
+.venv/bin/python:
+	@command -v "$(PYTHON)" >/dev/null || \
+		{ echo "There is no $(PYTHON) here: install Python 3.11 or newer, or name one with PYTHON=..." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$$("$(PYTHON)" -V 2>&1) is too old: Python 3.11 or newer is needed, named with PYTHON=..." >&2; exit 1; }
+	@rm -rf .venv
+	@"$(PYTHON)" -m venv .venv >/dev/null 2>&1 || { rm -rf .venv; \
+		echo "$(PYTHON) cannot make a virtual environment: install its venv package (Debian: python3-venv)." >&2; exit 1; }
+
+# Silent when all goes well; one sentence when not.
+define install
+if $(PIP) -r $(1) >.venv/install.log 2>&1; then touch $@; \
+elif grep -qE "Retrying|from versions: none|ProxyError|Connection" .venv/install.log; then \
+	echo "The package index cannot be reached, so nothing could be installed; .venv/install.log says more." >&2; exit 1; \
+else \
+	echo "A package could not be installed: $$(grep -m1 ERROR .venv/install.log || tail -n 1 .venv/install.log)" >&2; exit 1; \
+fi
+endef

@@ -1,0 +1,154 @@
+"""`python -m imagine.demo`: the whole product on this machine, in the foreground, until Ctrl-C."""
+
+import argparse
+import http.client
+import os
+import shutil
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from imagine.demo.claims import listen, only_one, wanted_port
+from imagine.demo.environment import VAR, environment, given
+from imagine.demo.processes import LIBC, PR_SET_PDEATHSIG, end_leftover
+from imagine.demo.servers import Postgres, ServerError, Valkey
+from imagine.demo.supervisor import Program, Supervisor, say
+
+LOGS = VAR / "log"
+RUN = VAR / "run"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m imagine.demo", description=__doc__)
+    parser.add_argument("--reset", action="store_true", help="throw the demo's data away, fill it again, and end")
+    reset = parser.parse_args().reset
+    for folder in (VAR, LOGS, RUN):
+        folder.mkdir(exist_ok=True)
+    follow_make()
+    lock = only_one(RUN / "lock")
+    for pid_file in RUN.glob("*.pid"):
+        end_leftover(pid_file)
+    port = wanted_port()
+    listener = None if reset else listen(port)
+    if reset:
+        throw_data_away()
+    run(Supervisor(own_servers()), port, listener)
+    lock.close()
+
+
+def run(supervisor: Supervisor, port: int, listener: socket.socket | None) -> None:
+    """Prepares everything, and with a listener serves until asked to stop. Nothing is left running."""
+    supervisor.heed_signals()
+    try:
+        say("Preparing the demo ...")
+        supervisor.start(supervisor.servers.values())
+        surroundings = environment(port, {name: server.url for name, server in supervisor.servers.items()})
+        prepare(supervisor, surroundings)
+        if listener:
+            supervisor.programs = programs(listener, surroundings)
+            supervisor.start(supervisor.programs)
+            serve(supervisor, port, surroundings)
+        elif not supervisor.stopping:
+            say("The demo's data is as on the first day. Start it with: make demo")
+    except ServerError as error:
+        sys.exit(str(error))
+    finally:
+        supervisor.stop()
+
+
+def prepare(supervisor: Supervisor, surroundings: dict[str, str]) -> None:
+    prepared = supervisor.run_once(program("prepare", "imagine.demo.prepare", env=surroundings))
+    if not prepared and not supervisor.stopping:
+        sys.exit(f"The demo could not be prepared: {last_line('prepare')} ({LOGS / 'prepare.log'} says more.)")
+
+
+def serve(supervisor: Supervisor, port: int, surroundings: dict[str, str]) -> None:
+    if supervisor.wait_for(lambda: answers(port), 40):
+        welcome(surroundings)
+    elif not supervisor.stopping:
+        sys.exit(f"The web server does not answer; {LOGS / 'web.log'} says why.")
+    supervisor.watch()
+    say("\nStopping ...")
+
+
+def own_servers() -> dict:
+    """The servers that no variable replaces, by the variable that would."""
+    servers = {}
+    if not given("DATABASE_URL"):
+        servers["DATABASE_URL"] = Postgres(VAR / "postgres", log=fresh_log("postgres"))
+    if not given("REDIS_URL"):
+        servers["REDIS_URL"] = Valkey(VAR / "valkey", log=fresh_log("valkey"))
+    return servers
+
+
+def programs(listener: socket.socket, surroundings: dict[str, str]) -> list[Program]:
+    """Web, worker and beat. The listening socket stays ours, so that a new web server finds it free."""
+    web = ["gunicorn", "imagine.wsgi", "--bind", f"fd://{listener.fileno()}", "--no-control-socket"]
+    web += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "5"]
+    celery = ["celery", "-A", "imagine"]
+    worker = [*celery, "worker", "-Q", "direct,housekeeping", "--concurrency", "2", "-l", "INFO"]
+    beat = [*celery, "beat", "--schedule", str(RUN / "beat-schedule"), "--pidfile=", "-l", "INFO"]
+    return [
+        program("web", *web, env=surroundings, pass_fds=[listener.fileno()]),
+        # It would wait for a broker that is dying too; the stored messages survive its death.
+        program("worker", *worker, env=surroundings, death_signal=signal.SIGKILL),
+        program("beat", *beat, env=surroundings),
+    ]
+
+
+def program(name: str, *arguments: str, **options) -> Program:
+    return Program(name, *arguments, log=fresh_log(name), run=RUN, **options)
+
+
+def fresh_log(name: str) -> Path:
+    """An empty log; the last run's stays beside it."""
+    log = LOGS / f"{name}.log"
+    if log.exists():
+        log.replace(LOGS / f"{name}.log.1")
+    return log
+
+
+def last_line(name: str) -> str:
+    lines = (LOGS / f"{name}.log").read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing."
+
+
+def answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/imagine/health/live/")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def welcome(surroundings: dict[str, str]) -> None:
+    site = surroundings["SITE_URL"].rstrip("/")
+    say(f"""
+Imagine Promise is running.
+
+  The public page:  {site}/imagine/
+  For staff:        {site}/imagine/admin/   name: staff   password: {surroundings["DEMO_STAFF_PASSWORD"]}
+
+Mail is written to {VAR / "mail"}, and what each process says to {LOGS}.
+Stop it with Ctrl-C. "make demo-reset" starts over with fresh data.""")
+
+
+def throw_data_away() -> None:
+    if given("DATABASE_URL"):
+        sys.exit("DATABASE_URL is set, and only the demo's own database is thrown away: unset it to do that.")
+    Postgres(VAR / "postgres").discard()
+    shutil.rmtree(VAR / "mail", ignore_errors=True)
+
+
+def follow_make() -> None:
+    """Ends with the `make` that started it, even if that is killed (Linux)."""
+    if LIBC and os.environ.get("MAKELEVEL"):
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

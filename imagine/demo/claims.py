@@ -1,0 +1,47 @@
+"""What only one demo can have: its folder and its port. Each is claimed first, and refused in one sentence."""
+
+import fcntl
+import os
+import socket
+import sys
+from pathlib import Path
+
+from imagine.demo.environment import given
+
+
+def only_one(file: Path):
+    """The opened lock file, which holds the lock until it is closed or the process ends."""
+    lock = file.open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        sys.exit(
+            f"A demo is already running in this folder, as process {lock.read().strip()}: "
+            "stop it with Ctrl-C in its terminal first."
+        )
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def wanted_port() -> int:
+    port = given("PORT") or "8000"
+    if not port.isdecimal() or not 1 <= int(port) <= 65535:
+        sys.exit("PORT must be a whole number from 1 to 65535.")
+    return int(port)
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on the port of 127.0.0.1."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(128)
+    except PermissionError:
+        sys.exit(f"Port {port} is not open to you; choose one above 1023, for example: make demo PORT=8001")
+    except OSError:
+        sys.exit(f"Port {port} is taken by another program; choose another one, for example: make demo PORT={port + 1}")
+    return listener

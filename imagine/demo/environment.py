@@ -1,0 +1,38 @@
+"""What the demo tells its processes through the environment, and the secrets that it keeps from one run to the next."""
+
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import quote
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+VAR = PROJECT / "var"
+
+
+def given(name: str) -> str:
+    """The variable's value, or nothing; an empty variable counts as unset, as in settings.py."""
+    return os.environ.get(name, "").strip()
+
+
+def environment(port: int, servers: dict[str, str]) -> dict[str, str]:
+    """Everything that settings.py asks for: what was given, else the demo's own. `servers` are URLs by variable."""
+    defaults = {
+        **servers,
+        "EMAIL_URL": f"file://{quote(str(VAR / 'mail'))}",
+        "SITE_URL": f"http://127.0.0.1:{port}",
+        "SECRET_KEY": kept_secret("secret-key", 50),
+        "MAIL_FROM": "Imagine Promise <imagine@example.org>",
+        "MAIL_REPLY_TO": "community-relations@example.org",
+        "MAIL_POSTAL_ADDRESS": "Stockton Unified School District, 701 N. Madison Street, Stockton, CA 95202",
+        "DEMO_STAFF_PASSWORD": kept_secret("staff-password", 9),
+    }
+    return {**os.environ, **{name: given(name) or value for name, value in defaults.items()}}
+
+
+def kept_secret(name: str, size: int) -> str:
+    """A random secret, made once and kept in a file that only its owner can read."""
+    file = VAR / name
+    if not file.exists():
+        file.touch(0o600)
+        file.write_text(secrets.token_urlsafe(size))
+    return file.read_text()

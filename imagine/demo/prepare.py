@@ -1,0 +1,56 @@
+"""Makes database, catalogue, static files, sample data and staff account fit to serve: one process, before the rest."""
+
+import hashlib
+import os
+
+import django
+from django.conf import settings
+from django.core.management import call_command
+
+
+def prepare() -> None:
+    """Safe to repeat; what is done already takes almost no time."""
+    call_command("migrate", verbosity=0)
+    call_command("catalogue", compile=True, verbosity=0)
+    collect_static()
+    call_command("demo_data", verbosity=0)
+    staff_account(os.environ["DEMO_STAFF_PASSWORD"])
+
+
+def collect_static() -> None:
+    """Compressing takes seconds, so it is left out while no file has changed since the last time."""
+    mark = settings.STATIC_ROOT.with_name("static.fingerprint")
+    fingerprint = static_fingerprint()
+    if mark.exists() and mark.read_text() == fingerprint:
+        return
+    call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+    mark.write_text(fingerprint)
+
+
+def static_fingerprint() -> str:
+    from django.contrib.staticfiles.finders import get_finders  # needs the loaded apps
+
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for path, storage in finder.list([]):
+            found = os.stat(storage.path(path))
+            digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def staff_account(password: str) -> None:
+    """The superuser `staff`, who can sign in with this password whatever an earlier run left."""
+    from django.contrib.auth import get_user_model
+
+    users = get_user_model().objects
+    staff, _ = users.get_or_create(username="staff", defaults={"email": "staff@example.org"})
+    if not (staff.is_superuser and staff.is_staff and staff.is_active and staff.check_password(password)):
+        staff.is_superuser = staff.is_staff = staff.is_active = True
+        staff.set_password(password)
+        staff.save()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagine.settings")
+    django.setup()
+    prepare()

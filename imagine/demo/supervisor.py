@@ -1,0 +1,134 @@
+"""The parent of everything that runs: starts it in order, brings back what dies, stops it in order."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from imagine.demo.environment import PROJECT
+from imagine.demo.processes import finish, note, spawn
+from imagine.demo.servers import ServerError
+
+LONGEST_PAUSE = 8  # seconds; a child is back within ten
+QUIET_LIFE = 30  # seconds after which an earlier death is forgiven
+
+
+class Program:
+    """One of the project's own processes: a Python module run with arguments."""
+
+    def __init__(self, name: str, *arguments: str, log: Path, run: Path, patience: float = 10, **options):
+        self.name = name
+        self.arguments = [sys.executable, "-m", *arguments]
+        self.log = log
+        self.pid_file = run / f"{name}.pid"
+        self.patience = patience
+        self.options = options
+        self.process = None
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        if self.process:
+            finish(self.process, 0)  # what a killed one left of its group
+        self.process = spawn(self.arguments, self.log, cwd=PROJECT, **self.options)
+        note(self.process, self.pid_file)
+
+    def ask_to_stop(self) -> None:
+        if self.alive:
+            self.process.terminate()
+
+    def stop(self) -> None:
+        """Asks, waits, and after `patience` seconds kills: a worker without its broker ignores being asked."""
+        if self.process:
+            self.ask_to_stop()
+            finish(self.process, self.patience)
+            self.pid_file.unlink(missing_ok=True)
+
+
+class Watch:
+    """Brings one child back when it is dead: at once the first time, after a growing pause when it keeps dying."""
+
+    def __init__(self, child):
+        self.child = child
+        self.pause = 0
+        self.due = None
+        self.started = time.monotonic()
+
+    def look(self) -> None:
+        now = time.monotonic()
+        if self.child.alive:
+            if now - self.started > QUIET_LIFE:
+                self.pause = 0
+        elif self.due is None:
+            self.due = now + self.pause
+            self.pause = min(max(1, 2 * self.pause), LONGEST_PAUSE)
+        elif now >= self.due:
+            say(f"{self.child.name} had stopped and is started again.")
+            self.due = None
+            self.started = now
+            with contextlib.suppress(ServerError, OSError):
+                self.child.start()
+
+
+class Supervisor:
+    """Owns servers and programs from `start` to `stop`. A signal asks for the end; nothing is interrupted half-way."""
+
+    def __init__(self, servers: dict):
+        self.servers = servers
+        self.programs: list[Program] = []
+        self.stopping = False
+
+    def heed_signals(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                signal.signal(number, self.ask_to_stop)
+
+    def ask_to_stop(self, *_signal) -> None:
+        self.stopping = True
+
+    def run_once(self, program: Program) -> bool:
+        """Runs a program to its end; true when it ended well. Gives up when asked to stop."""
+        program.start()
+        while program.alive and not self.stopping:
+            time.sleep(0.05)
+        program.stop()
+        return program.process.returncode == 0
+
+    def start(self, children) -> None:
+        for child in children:
+            if not self.stopping:
+                child.start()
+
+    def wait_for(self, condition, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self.stopping and time.monotonic() < deadline:
+            if condition():
+                return True
+            time.sleep(0.1)
+        return False
+
+    def watch(self) -> None:
+        """Returns when asked to stop."""
+        watches = [Watch(child) for child in (*self.servers.values(), *self.programs)]
+        while not self.stopping:
+            for watch in watches:
+                watch.look()
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        """Programs first and side by side, then the servers they need."""
+        for program in self.programs:
+            program.ask_to_stop()
+        for child in [*self.programs, *reversed(self.servers.values())]:
+            with contextlib.suppress(subprocess.SubprocessError, OSError):
+                child.stop()
+
+
+def say(sentence: str) -> None:
+    """Prints; a terminal that has gone away is no reason to stop working."""
+    with contextlib.suppress(OSError):
+        print(sentence, flush=True)
