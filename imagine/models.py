@@ -1,12 +1,20 @@
 """The stored message, which is the truth of all mail, and two small tables beside it."""
 
 import secrets
+import uuid
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+KEEP_TRYING = timedelta(days=1)
+
+
+def give_up_time():
+    return timezone.now() + KEEP_TRYING
 
 
 class MessageQuerySet(models.QuerySet):
@@ -39,6 +47,7 @@ class Message(models.Model):
     class Queue(models.TextChoices):
         DIRECT = "direct", _("a person waits for it")
 
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key = models.CharField(_("key"), max_length=120, unique=True)
     queue = models.CharField(_("queue"), max_length=12, choices=Queue, default=Queue.DIRECT)
     to = models.EmailField(_("to"))
@@ -51,6 +60,7 @@ class Message(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     not_before = models.DateTimeField(_("not before"), default=timezone.now)
+    give_up_at = models.DateTimeField(_("tried until"), default=give_up_time)
     lease = models.UUIDField(_("lease"), null=True, blank=True)
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
     created_at = models.DateTimeField(_("written"), default=timezone.now)
@@ -63,7 +73,7 @@ class Message(models.Model):
     class Meta:
         verbose_name = _("message")
         verbose_name_plural = _("messages")
-        ordering = ["-pk"]
+        ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
                 condition=Q(state="sending", lease__isnull=False, lease_until__isnull=False)
@@ -76,8 +86,9 @@ class Message(models.Model):
             ),
         ]
         indexes = [
-            models.Index(F("not_before"), condition=Q(state="queued"), name="message_due"),
-            models.Index(F("lease_until"), condition=Q(state="sending"), name="message_leased"),
+            models.Index(fields=["not_before"], condition=Q(state="queued"), name="message_due"),
+            models.Index(fields=["lease_until"], condition=Q(state="sending"), name="message_leased"),
+            models.Index(fields=["-created_at"], name="message_newest"),
         ]
 
     def __str__(self):
@@ -88,11 +99,14 @@ class Tally(models.Model):
     """How often something was tried in one window of time; imagine.limits counts here."""
 
     key = models.CharField(max_length=80)
-    window = models.DateTimeField()
+    since = models.DateTimeField()
     count = models.PositiveIntegerField(default=1)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["key", "window"], name="tally_once_a_window")]
+        constraints = [models.UniqueConstraint(fields=["key", "since"], name="tally_once_a_window")]
+
+    def __str__(self):
+        return f"{self.key}: {self.count}"
 
 
 class Heartbeat(models.Model):
@@ -100,6 +114,9 @@ class Heartbeat(models.Model):
 
     queue = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField()
+
+    def __str__(self):
+        return self.queue
 
 
 def new_token() -> str:

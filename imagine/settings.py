@@ -109,12 +109,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "imagine.middleware.refuse_unreadable",
     "imagine.middleware.log_request",
+    "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "imagine.middleware.refuse_unreadable",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -221,7 +221,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE = {
-    "send what was left behind": {"task": "imagine.tasks.sweep", "schedule": 10},
+    "send what was left behind": {"task": "imagine.tasks.sweep", "schedule": 10, "options": {"expires": 10}},
+    "answer who lost a link": {"task": "summit.tasks.answer_link_requests", "schedule": 30, "options": {"expires": 30}},
     "show that the direct queue moves": {
         "task": "imagine.tasks.beat_heart",
         "schedule": 20,

@@ -33,6 +33,13 @@ class EventQuerySet(models.QuerySet):
     def published(self):
         return self.filter(is_published=True)
 
+    def next_of(self, kind: str):
+        """The coming published event of a kind with its seats, else the latest one that was; None when there is none.
+        One that was called off stands behind one that was not."""
+        events = self.published().filter(kind=kind).with_seats()
+        standing_first = F("cancelled_at").asc(nulls_first=True)
+        return events.upcoming().order_by(standing_first, "starts_at").first() or events.past().first()
+
     def upcoming(self):
         return self.filter(ends_at__gt=timezone.now()).order_by("starts_at", "pk")
 
@@ -169,6 +176,10 @@ class Event(models.Model):
         return self.is_published and not self.cancelled_at and is_open
 
     @property
+    def rsvps_closed(self) -> bool:
+        return timezone.now() >= self.rsvp_closes_at
+
+    @property
     def lets_guests_change(self) -> bool:
         """Whether a party may still be renamed or cancelled: until the event ends."""
         return not self.cancelled_at and not self.is_over
@@ -177,6 +188,15 @@ class Event(models.Model):
 class RsvpQuerySet(models.QuerySet):
     def active(self):
         return self.filter(cancelled_at__isnull=True)
+
+    def for_coming_events(self):
+        return self.filter(
+            event__is_published=True, event__cancelled_at__isnull=True, event__ends_at__gt=timezone.now()
+        )
+
+    def with_email(self, email: str):
+        """The RSVPs of one address, whatever its case; served by the unique index."""
+        return self.alias(folded_email=Lower("email")).filter(folded_email=email.lower())
 
     def waiting_list(self):
         """The RSVPs with waiting seats, oldest wait first."""
@@ -216,6 +236,9 @@ class Rsvp(models.Model):
         _("seats beyond the room"), default=0, editable=False, help_text=_("Given by staff although none was free.")
     )
     cancelled_at = models.DateTimeField(_("cancelled"), null=True, editable=False)
+    passed_over_at = models.DateTimeField(
+        _("passed over"), null=True, editable=False, help_text=_("A later party was seated, as this one did not fit.")
+    )
     cancelled_late = models.BooleanField(_("cancelled late"), default=False, editable=False)
 
     token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
@@ -251,7 +274,7 @@ class Rsvp(models.Model):
             models.CheckConstraint(condition=Q(seats_over__lte=F("held_seats")), name="rsvp_over_within_held"),
         ]
         indexes = [
-            models.Index("event", "waiting_since", condition=Q(waiting_seats__gt=0), name="rsvp_waiting_list"),
+            models.Index(fields=["event", "waiting_since"], condition=Q(waiting_seats__gt=0), name="rsvp_waiting_list"),
         ]
 
     def __str__(self):
@@ -287,8 +310,8 @@ class Rsvp(models.Model):
 class Guest(models.Model):
     """One person of a party. The first is the contact; companions are named now or later.
 
-    An RSVP that is not cancelled has as many guests as seats held and waited for; a cancelled one keeps them, so that it
-    can come back.
+    An RSVP that is not cancelled has as many guests as seats held and waited for; a cancelled one keeps them, so that
+    it can come back.
     """
 
     rsvp = models.ForeignKey(Rsvp, verbose_name=_("RSVP"), on_delete=models.CASCADE, related_name="guests")
@@ -302,9 +325,22 @@ class Guest(models.Model):
         verbose_name_plural = _("guests")
         ordering = ["rsvp", "position"]
         constraints = [
-            models.UniqueConstraint(fields=["rsvp", "position"], name="guest_position_once", deferrable=models.Deferrable.DEFERRED),
+            models.UniqueConstraint(
+                fields=["rsvp", "position"], name="guest_position_once", deferrable=models.Deferrable.DEFERRED
+            ),
             models.CheckConstraint(condition=Q(position__gte=1), name="guest_position_from_one"),
         ]
 
     def __str__(self):
         return self.name or str(self.position)
+
+
+class LinkRequest(models.Model):
+    """Someone asked for the link of an address. Written and answered later, so that asking takes the same time whether
+    the address is known or not."""
+
+    email = models.EmailField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self):
+        return str(self.pk)

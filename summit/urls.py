@@ -24,6 +24,7 @@ urlpatterns = [
     path("events/<slug:slug>/", views.event, name="event"),
     path("events/<slug:slug>/calendar.ics", views.event_calendar, name="event_calendar"),
     path("rsvp/find/", views.find_rsvp, name="find_rsvp"),
+    path("rsvp/found/", views.found_rsvp, name="found_rsvp"),
     path("rsvp/<token:token>/", views.rsvp, name="rsvp"),
     path("rsvp/<token:token>/party/", views.change_party, name="change_party"),
     path("rsvp/<token:token>/cancel/", views.cancel_rsvp, name="cancel_rsvp"),

@@ -1,0 +1,93 @@
+"""Mail as staff see it: what became of each message, and the message itself as its recipient reads it."""
+
+import re
+from html import escape
+
+from csp.constants import NONCE, SELF
+from csp.decorators import csp_replace
+from django.contrib import admin, messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+
+from imagine import mail
+from imagine.models import Message
+
+
+def without_inline_styles(html: str, nonce: str) -> str:
+    """A mail's HTML with each `style="…"` moved into one style sheet that carries a nonce.
+
+    Mail needs inline styles; the content security policy of these pages forbids them.
+    """
+    rules: dict[str, str] = {}
+
+    def name(match: re.Match) -> str:
+        return f'class="{rules.setdefault(match[1], f"m{len(rules)}")}"'
+
+    body = re.sub(r'style="([^"]*)"', name, html)
+    sheet = "\n".join(f".{rule} {{ {style} }}" for style, rule in rules.items())
+    return body.replace("</head>", f'<style nonce="{escape(nonce)}">{sheet}</style></head>', 1)
+
+
+@admin.register(Message)
+class MessageAdmin(admin.ModelAdmin):
+    list_display = ("subject", "to", "state", "last_error", "created_at", "sent_at", "attempts")
+    list_filter = ("state", "queue", "language", "created_at")
+    search_fields = ("to", "subject", "key")
+    show_full_result_count = False
+    actions = ("send_again",)
+    fields = (
+        "to",
+        "subject",
+        "state",
+        "last_error",
+        "maybe_sent",
+        "created_at",
+        "sent_at",
+        "attempts",
+        "not_before",
+        "give_up_at",
+        "language",
+        "key",
+        "as_received",
+        "text",
+        "calendar",
+    )
+    readonly_fields = fields
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def get_urls(self):
+        preview = path("<uuid:pk>/preview/", self.admin_site.admin_view(self.preview), name="imagine_message_preview")
+        return [preview, *super().get_urls()]
+
+    @admin.display(description=_("as the recipient sees it"))
+    def as_received(self, message: Message) -> str:
+        address = reverse("admin:imagine_message_preview", args=[message.pk])
+        return format_html('<iframe class="mail-preview" src="{}" title="{}"></iframe>', address, message.subject)
+
+    @method_decorator([xframe_options_sameorigin, csp_replace({"style-src": [NONCE], "frame-ancestors": [SELF]})])
+    def preview(self, request: HttpRequest, pk) -> HttpResponse:
+        """The message's HTML, for the frame on its page. Its links lead nowhere: staff must not act as the guest."""
+        if not self.has_view_permission(request):
+            raise Http404
+        message = get_object_or_404(Message, pk=pk)
+        html = re.sub(r'href="[^"]*"', 'role="link"', message.html)
+        return HttpResponse(without_inline_styles(html, str(request.csp_nonce)))
+
+    @admin.action(description=_("Send again"), permissions=["change"])
+    def send_again(self, request: HttpRequest, queryset) -> None:
+        for message in queryset:
+            mail.send_again(message)
+        number = len(queryset)
+        said = ngettext("%(number)d message will be sent again.", "%(number)d messages will be sent again.", number)
+        self.message_user(request, said % {"number": number}, messages.SUCCESS)

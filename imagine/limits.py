@@ -1,0 +1,61 @@
+"""How often one visitor may send a form. Counted in PostgreSQL: exact across processes, and no Redis to wait for."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from imagine.models import Tally
+
+UPSERT = """
+    INSERT INTO imagine_tally (key, since, count) VALUES (%s, %s, 1)
+    ON CONFLICT (key, since) DO UPDATE SET count = imagine_tally.count + 1
+    RETURNING count
+"""
+
+
+def client_address(request: HttpRequest) -> str:
+    """The visitor's address. Of X-Forwarded-For only what the declared proxies wrote is believed: they append at the
+    right end, so the visitor stands TRUSTED_PROXIES places from there."""
+    if settings.TRUSTED_PROXIES:
+        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
+        if len(hops) >= settings.TRUSTED_PROXIES:
+            return hops[-settings.TRUSTED_PROXIES]
+    return request.META.get("REMOTE_ADDR", "")
+
+
+def is_over(request: HttpRequest, scope: str, *, most: int, minutes: int) -> bool:
+    """Counts one more try of this visitor and says whether there were more than `most` in the current window of
+    `minutes`. A school is one address for hundreds of people: set limits with a whole open evening in mind."""
+    seconds = minutes * 60
+    since = datetime.fromtimestamp(timezone.now().timestamp() // seconds * seconds, UTC)
+    visitor = salted_hmac("imagine.limits", client_address(request)).hexdigest()[:32]
+    with connection.cursor() as cursor:
+        cursor.execute(UPSERT, [f"{scope}:{visitor}", since])
+        return cursor.fetchone()[0] > most
+
+
+def limited(scope: str, *, most: int, minutes: int) -> Callable:
+    """Decorates a view: more than `most` POSTs of one visitor in a window of `minutes` get the 429 page."""
+
+    def decorate(view: Callable) -> Callable:
+        @wraps(view)
+        def answer(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+            if request.method == "POST" and is_over(request, scope, most=most, minutes=minutes):
+                return render(request, "429.html", status=429, headers={"Retry-After": str(minutes * 60)})
+            return view(request, *args, **kwargs)
+
+        return answer
+
+    return decorate
+
+
+def forget_old_tallies() -> None:
+    """Deletes the counts of windows that are over."""
+    Tally.objects.filter(since__lt=timezone.now() - timedelta(days=1)).delete()

@@ -1,0 +1,49 @@
+"""Logs as one JSON object a line. They carry ids, routes and kinds of error, never names, addresses or links."""
+
+import json
+import logging
+import re
+import traceback
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+EXTRAS = ("method", "route", "status", "ms", "message_id", "state", "ours", "rsvp_id", "event_id")
+# A second fence behind the first one, which is not to log them at all.
+PRIVATE = [
+    (re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+"), "(address)"),
+    (re.compile(r"(/(?:rsvp|promise|invitation|mail)/)[^\s/?#\"']+"), r"\1(link)"),
+    (re.compile(r"\b[A-Za-z0-9_-]{32,}\b"), "(secret)"),
+]
+
+
+class JsonFormatter(logging.Formatter):
+    """Turns a record into one line of JSON. Of an exception it keeps the kind and the places, not the words: those of a
+    database quote the row."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": self.words(record),
+        }
+        if request_id.get():
+            line["request_id"] = request_id.get()
+        line.update({name: getattr(record, name) for name in EXTRAS if hasattr(record, name)})
+        if record.exc_info and record.exc_info[0]:
+            kind, _error, trace = record.exc_info
+            line["error"] = kind.__name__
+            line["at"] = [f"{f.filename.rsplit('/', 2)[-1]}:{f.lineno} {f.name}" for f in traceback.extract_tb(trace)]
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+    def words(self, record: logging.LogRecord) -> str:
+        if hasattr(record, "request"):  # Django's own lines end with the path, which may be a private link
+            return str(record.args[0]) if record.args else str(record.msg)
+        if isinstance(record.args, dict) and "exc" in record.args:  # Celery's quote the exception
+            return f"{record.args.get('name')} failed"
+        words = record.getMessage()
+        for pattern, instead in PRIVATE:
+            words = pattern.sub(instead, words)
+        return words

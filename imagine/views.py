@@ -1,0 +1,96 @@
+"""The project's own pages: statements, errors, health."""
+
+import sys
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from imagine import mail
+from imagine.celery import app
+
+LATE_MAIL = 300  # seconds that a message may wait before outgoing mail counts as late
+QUIET_QUEUE = 120  # seconds without a heartbeat before the workers count as quiet
+
+
+@require_safe
+def privacy(request: HttpRequest) -> HttpResponse:
+    return render(request, "privacy.html")
+
+
+@require_safe
+def accessibility(request: HttpRequest) -> HttpResponse:
+    return render(request, "accessibility.html")
+
+
+# Health ----------------------------------------------------------------------------------------------------------
+
+
+@require_safe
+@never_cache
+def live(request: HttpRequest) -> HttpResponse:
+    """200 while this process answers at all."""
+    return JsonResponse({"alive": True})
+
+
+@require_safe
+@never_cache
+def ready(request: HttpRequest) -> HttpResponse:
+    """200 when this process can serve; 503 when PostgreSQL does not answer.
+
+    The broker and outgoing mail are told but do not fail it: without them RSVPs still stand and mail follows by itself,
+    so taking the web server away would only make it worse. A monitor reads "broker" and "mail".
+    """
+    try:
+        state = {"database": "ok", "mail": mail_state()}
+    except DatabaseError:
+        connection.close()
+        return JsonResponse({"database": "down", "mail": "unknown", "broker": broker_state()}, status=503)
+    return JsonResponse(state | {"broker": broker_state()})
+
+
+def mail_state() -> str:
+    heartbeat = mail.seconds_since_heartbeat("direct")
+    if heartbeat is None or heartbeat > QUIET_QUEUE:
+        return "no worker"
+    return "late" if mail.seconds_overdue() > LATE_MAIL else "ok"
+
+
+def broker_state() -> str:
+    try:
+        with app.connection_for_write() as broker:
+            broker.ensure_connection(max_retries=1, timeout=0.3)
+    except Exception:  # whatever the transport raises: it is down, and that is the answer
+        return "down"
+    return "ok"
+
+
+# Errors ----------------------------------------------------------------------------------------------------------
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return render(request, "400.html", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return render(request, "403.html", status=403)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return render(request, "403_csrf.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return render(request, "404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500, or 503 when it is the database that does not answer: wherever in the request that was noticed."""
+    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    status = 503 if away else 500
+    return HttpResponse(
+        render_to_string(f"{status}.html"), status=status, headers={"Retry-After": "5"} if away else None
+    )

@@ -1,0 +1,273 @@
+"""Events and RSVPs in the admin. Every change of seats goes through seats.py, so that a change by staff obeys what a
+guest's own does."""
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from imagine.models import Message
+from summit import links, seats
+from summit.forms import AddressField
+from summit.models import LARGEST_PARTY, Event, Guest, Rsvp
+
+
+@admin.register(Event)
+class EventAdmin(admin.ModelAdmin):
+    list_display = ("title", "starts_at", "held", "free", "waiting", "is_published", "cancelled_at")
+    list_filter = ("kind", "school_year", "is_published")
+    search_fields = ("title", "venue")
+    date_hierarchy = "starts_at"
+    prepopulated_fields = {"slug": ("title",)}
+    readonly_fields = ("held", "waiting", "free", "cancelled_at")
+    actions = ("cancel_events",)
+    fieldsets = [
+        (None, {"fields": ("kind", ("title", "title_es"), "slug", "school_year", "is_published", "cancelled_at")}),
+        (_("When and where"), {"fields": (("starts_at", "ends_at"), "venue", "address", "meal")}),
+        (
+            _("Seats"),
+            {"fields": (("capacity", "reserved_seats", "largest_party"), ("held", "free", "waiting"))},
+        ),
+        (_("RSVP"), {"fields": (("rsvp_opens_at", "rsvp_closes_at"), "promotion_stops_hours")}),
+        (_("Text"), {"fields": ("description", "description_es")}),
+    ]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).with_seats()
+
+    @admin.display(description=_("seats held"))
+    def held(self, event: Event) -> int:
+        return getattr(event, "held", 0)
+
+    @admin.display(description=_("seats waited for"))
+    def waiting(self, event: Event) -> int:
+        return getattr(event, "waiting", 0)
+
+    @admin.display(description=_("seats free"))
+    def free(self, event: Event) -> int | str:
+        if event.capacity is None:
+            return "-"
+        return event.capacity - event.reserved_seats - getattr(event, "held", 0)
+
+    def save_model(self, request, obj, form, change):
+        seats.save_event(obj)
+        over = -seats.free_seats(obj)
+        if over > 0:
+            said = ngettext(
+                "The room is over by %(number)d seat. Nobody lost a seat; nobody is called up.",
+                "The room is over by %(number)d seats. Nobody lost a seat; nobody is called up.",
+                over,
+            )
+            self.message_user(request, said % {"number": over}, messages.WARNING)
+
+    @admin.action(description=_("Call off the event and tell every guest"), permissions=["change"])
+    def cancel_events(self, request, queryset):
+        """Asks once, with the number of parties that will be written to."""
+        if request.POST.get("sure") != "yes":
+            page = {
+                **self.admin_site.each_context(request),
+                "title": _("Call off the event?"),
+                "opts": self.opts,
+                "events": [(event, event.rsvps.active().count()) for event in queryset],
+                "action_checkbox_name": ACTION_CHECKBOX_NAME,
+            }
+            return render(request, "admin/summit/event/cancel.html", page)
+        for event in queryset:
+            try:
+                seats.cancel_event(event)
+            except seats.Refused as refused:
+                self.message_user(request, f"{event}: {refused}", messages.ERROR)
+            else:
+                self.message_user(request, _("%(event)s was called off.") % {"event": event}, messages.SUCCESS)
+        return None
+
+
+class StatusFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "status"
+    subsets = {
+        Rsvp.Status.CONFIRMED: {"held_seats__gt": 0, "waiting_seats": 0},
+        Rsvp.Status.PARTLY: {"held_seats__gt": 0, "waiting_seats__gt": 0},
+        Rsvp.Status.WAITING: {"held_seats": 0, "waiting_seats__gt": 0},
+        Rsvp.Status.CANCELLED: {"cancelled_at__isnull": False},
+    }
+
+    def lookups(self, request, model_admin):
+        return [*Rsvp.Status.choices, ("late", _("cancelled late")), ("passed", _("passed over"))]
+
+    def queryset(self, request, queryset):
+        extra = {"late": {"cancelled_late": True}, "passed": {"passed_over_at__isnull": False}}
+        return queryset.filter(**(self.subsets | extra).get(self.value(), {}))
+
+
+class GuestInline(admin.TabularInline):
+    model = Guest
+    fields = ("name", "diet", "access")
+    extra = 0
+    can_delete = False
+    verbose_name_plural = _("guests: the size of the party is set above")
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+
+class RsvpAdminForm(forms.ModelForm):
+    """An RSVP as staff write it. The rules are asked while the event is locked (the admin's page is one transaction),
+    so what passes here cannot be refused when it is saved."""
+
+    email = AddressField(label=_("E-mail"), max_length=254)
+    size = forms.IntegerField(label=_("Seats"), min_value=1, max_value=LARGEST_PARTY)
+    beyond = forms.BooleanField(
+        label=_("Seat them although no seat is free"), required=False, help_text=_("Flagged and counted.")
+    )
+
+    class Meta:
+        model = Rsvp
+        fields = ("event", "name", "email", "phone", "organization", "sector", "language", "accepts_fewer", "note")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["size"].initial = self.instance.party_size
+            self.fields.pop("beyond", None)
+            if self.instance.cancelled_at:
+                self.fields["size"].required = False
+                self.fields["size"].disabled = True
+                self.fields["size"].min_value = None
+
+    def clean(self):
+        answers = super().clean()
+        event = self.instance.event if self.instance.pk else answers.get("event")
+        size = answers.get("size")
+        if event is None or self.errors or self.instance.cancelled_at:
+            return answers
+        event = seats.lock(event.pk)
+        try:
+            if {"size", "accepts_fewer"} & set(self.changed_data):
+                seats.check_open(event, by_staff=True)
+                seats.check_size(event, size, grows=size > self.instance.party_size)
+        except seats.Closed as refused:
+            self.add_error(None, str(refused))
+        except seats.PartyOutOfBounds as refused:
+            self.add_error("size", str(refused))
+        if event.rsvps.with_email(answers["email"]).exclude(pk=self.instance.pk).exists():
+            self.add_error("email", _("This address has an RSVP for this event already."))
+        return answers
+
+
+@admin.register(Rsvp)
+class RsvpAdmin(admin.ModelAdmin):
+    form = RsvpAdminForm
+    list_display = ("name", "organization", "event", "status", "held_seats", "waiting_seats", "email", "created_at")
+    list_filter = (StatusFilter, "event", "sector", "language", "source")
+    list_select_related = ("event",)
+    search_fields = ("name", "email", "organization", "guests__name")
+    show_full_result_count = False
+    actions = ("cancel_rsvps", "promote_rsvps", "mail_links")
+    state_fields = (
+        "status",
+        "held_seats",
+        "waiting_seats",
+        "waiting_since",
+        "passed_over_at",
+        "seats_over",
+        "cancelled_at",
+        "cancelled_late",
+        "source",
+        "created_at",
+        "code",
+        "mail",
+    )
+    readonly_fields = state_fields
+
+    def get_fieldsets(self, request, obj=None):
+        contact = ("event", "name", "email", "phone", "organization", "sector", "language")
+        party = ("size", "accepts_fewer", "note") if obj else ("size", "beyond", "accepts_fewer", "note")
+        state = [(_("State"), {"fields": self.state_fields})] if obj else []
+        return [(None, {"fields": contact}), (_("Party"), {"fields": party}), *state]
+
+    def get_readonly_fields(self, request, obj=None):
+        return (*self.readonly_fields, "event") if obj else self.readonly_fields
+
+    def get_inlines(self, request, obj):
+        return [GuestInline] if obj else []
+
+    @admin.display(description=_("state"))
+    def status(self, rsvp: Rsvp) -> str:
+        return Rsvp.Status(rsvp.status).label
+
+    @admin.display(description=_("code at the door"))
+    def code(self, rsvp: Rsvp) -> str:
+        return rsvp.code
+
+    @admin.display(description=_("mail"))
+    def mail(self, rsvp: Rsvp) -> str:
+        rows = (
+            (reverse("admin:imagine_message_change", args=[m.pk]), m.subject, m.get_state_display(), m.last_error)
+            for m in Message.objects.about(f"rsvp:{rsvp.pk}").defer("text", "html", "calendar")
+        )
+        lines = format_html_join("", '<li><a href="{}">{}</a>: {} {}</li>', rows)
+        return format_html("<ul>{}</ul>", lines) if lines else _("none yet")
+
+    def save_model(self, request, obj, form, change):
+        if not change:
+            obj.source = Rsvp.Source.STAFF
+            size, beyond = form.cleaned_data["size"], form.cleaned_data["beyond"]
+            seats.reserve(obj, size=size, by_staff=True, beyond=beyond)
+            return
+        # Only what was typed: saving the whole row would write back seats that others changed meanwhile.
+        typed = [name for name in form.changed_data if name in RsvpAdminForm.Meta.fields and name != "accepts_fewer"]
+        if typed:
+            obj.save(update_fields=typed)
+
+    def save_related(self, request, form, formsets, change):
+        """Names first, then the size of the party, which may take guests away."""
+        super().save_related(request, form, formsets, change)
+        if "accepts_fewer" in form.changed_data and change:
+            seats.accept_fewer(form.instance, form.cleaned_data["accepts_fewer"])
+        if "size" in form.changed_data and change:
+            seats.change_party(form.instance, size=form.cleaned_data["size"], by_staff=True)
+
+    def delete_model(self, request, obj):
+        seats.delete(obj)
+
+    def delete_queryset(self, request, queryset):
+        for rsvp in queryset:
+            seats.delete(rsvp)
+
+    def each(self, request, queryset, rule, done) -> None:
+        """Applies a rule to each RSVP and says how many it took and which it refused, and why."""
+        number = 0
+        for rsvp in queryset:
+            try:
+                rule(rsvp)
+                number += 1
+            except seats.Refused as refused:
+                self.message_user(request, f"{rsvp}: {refused}", messages.ERROR)
+        if number:
+            self.message_user(request, done(number) % {"number": number}, messages.SUCCESS)
+
+    @admin.action(description=_("Cancel and free the seats"), permissions=["change"])
+    def cancel_rsvps(self, request, queryset):
+        def done(number):
+            return ngettext("%(number)d RSVP was cancelled.", "%(number)d RSVPs were cancelled.", number)
+
+        self.each(request, queryset, seats.cancel, done)
+
+    @admin.action(description=_("Give the seats they wait for"), permissions=["change"])
+    def promote_rsvps(self, request, queryset):
+        def done(number):
+            return ngettext("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", number)
+
+        self.each(request, queryset, seats.promote, done)
+
+    @admin.action(description=_("Mail the private link again"), permissions=["change"])
+    def mail_links(self, request, queryset):
+        def done(number):
+            return ngettext("%(number)d link is on its way.", "%(number)d links are on their way.", number)
+
+        self.each(request, queryset.select_related("event"), links.mail_link, done)

@@ -1,0 +1,243 @@
+"""What guests write. Forms check shape; whether there is room is for seats.py."""
+
+import unicodedata
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import Field, Layout, LayoutObject
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.template.loader import render_to_string
+from django.utils.encoding import punycode
+from django.utils.translation import get_language, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from summit.models import Event, Guest, Rsvp, Sector
+
+LATER = _("You can name them later, from your link.")
+
+
+def check_characters(value: str) -> None:
+    """Refuses what no keyboard writes: control characters (line breaks aside) and lone surrogates."""
+    if any(unicodedata.category(character) in {"Cc", "Cs"} and character not in "\r\n\t" for character in value):
+        raise ValidationError(_("This holds a character that cannot be read. Please type it again."), code="characters")
+
+
+def check_one_line(value: str) -> None:
+    check_characters(value)
+    if any(character in value for character in "\r\n\u2028\u2029"):
+        raise ValidationError(_("Please write this on one line."), code="lines")
+
+
+class LineField(forms.CharField):
+    """One line of text."""
+
+    default_validators = [check_one_line]
+
+
+class TextField(forms.CharField):
+    """Text over several lines."""
+
+    widget = forms.Textarea
+    default_validators = [check_characters]
+
+
+class AddressField(forms.EmailField):
+    """An e-mail address; errors say what is wrong with it. The domain comes out in lower case, an internationalised one
+    as ASCII (RFC 5890), so that one address has one spelling."""
+
+    default_validators = []
+    default_error_messages = {
+        "required": _("Write your e-mail address: your confirmation goes there."),
+        "at": _("An address has one @ sign. It looks like name@example.org."),
+        "dot": _("This address has no dot after the @ sign. An address looks like name@example.org."),
+        "invalid": _("This address is not complete. An address looks like name@example.org."),
+    }
+
+    def clean(self, value: str) -> str:
+        value = super().clean(value)
+        if not value:
+            return value
+        check_one_line(value)
+        if value.count("@") != 1:
+            raise ValidationError(self.error_messages["at"], code="at")
+        name, _at, domain = value.partition("@")
+        if name and domain and "." not in domain:
+            raise ValidationError(self.error_messages["dot"], code="dot")
+        try:
+            validate_email(value)
+            return f"{name}@{punycode(domain.lower())}"
+        except (ValidationError, UnicodeError):
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+
+def plain_helper() -> FormHelper:
+    """Crispy renders the fields alone; the template has the form's tag, token and error summary."""
+    helper = FormHelper()
+    helper.form_tag = False
+    helper.disable_csrf = True
+    helper.form_show_errors = True
+    return helper
+
+
+class More(LayoutObject):
+    """Rare questions behind one line; the server opens them when one holds an answer or an error."""
+
+    template = "summit/fields/more.html"
+
+    def __init__(self, summary, *fields, hint=""):
+        self.summary, self.fields, self.hint = summary, list(fields), hint
+
+    def render(self, form, context, template_pack="bootstrap5", **kwargs):
+        more = {
+            "summary": self.summary,
+            "hint": self.hint,
+            "fields": self.get_rendered_fields(form, context, template_pack, **kwargs),
+            "is_open": form.is_bound and any(form[name].errors or form[name].value() for name in self.fields),
+        }
+        return render_to_string(self.template, more)
+
+
+class RsvpForm(forms.ModelForm):
+    """A new RSVP, on the event's page. It takes only these fields; whatever else is sent is passed over."""
+
+    name = LineField(
+        label=_("Your name"),
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={"required": _("Write your name, so that we can greet you.")},
+    )
+    email = AddressField(
+        label=_("E-mail"),
+        max_length=254,
+        help_text=_("Your confirmation and your private link go here."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    organization = LineField(
+        label=_("Organization"),
+        max_length=120,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
+    )
+    size = forms.TypedChoiceField(label=_("How many people, counting you?"), coerce=int, widget=forms.RadioSelect)
+    accepts_fewer = forms.TypedChoiceField(
+        label=_("If there are not enough seats"),
+        coerce=lambda value: value == "fewer",
+        empty_value=False,
+        required=False,
+        choices=[
+            ("wait", _("Wait until there is room for all of us")),
+            ("fewer", _("Take the seats there are and wait for the rest")),
+        ],
+        initial="wait",
+        widget=forms.RadioSelect,
+    )
+    diet = LineField(
+        label=_("Your food needs"), max_length=200, required=False, help_text=_("For example: vegetarian, no nuts.")
+    )
+    access = LineField(
+        label=_("Your access or language needs"),
+        max_length=200,
+        required=False,
+        help_text=_("For example: wheelchair space, Spanish interpreter."),
+    )
+    phone = LineField(
+        label=_("Phone"),
+        max_length=30,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "tel", "inputmode": "tel"}),
+    )
+    note = TextField(
+        label=_("Anything else we should know"),
+        max_length=1000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+    class Meta:
+        model = Rsvp
+        fields = ("name", "email", "phone", "organization", "sector", "accepts_fewer", "note")
+
+    def __init__(self, event: Event, *args, **kwargs):
+        super().__init__(*args, auto_id="id_%s", **kwargs)
+        self.instance.event, self.instance.language = event, get_language()
+        self.fields["sector"].label = _("What kind of organization?")
+        self.fields["sector"].choices = [("", _("Choose one")), *Sector.choices]
+        sizes = range(1, event.largest_party + 1)
+        self.fields["size"].choices = [(size, str(size)) for size in sizes]
+        self.fields["size"].initial = 1
+        self.fields["size"].error_messages = dict.fromkeys(
+            ("required", "invalid_choice", "invalid"),
+            ngettext_lazy("A party here is one person.", "Choose a number from 1 to %(most)d.", event.largest_party)
+            % {"most": event.largest_party},
+        )
+        companions = [f"guest_{size}" for size in sizes[1:]]
+        for number, companion in enumerate(companions, start=2):
+            self.fields[companion] = LineField(
+                label=_("Guest %(number)d") % {"number": number},
+                max_length=100,
+                required=False,
+                widget=forms.TextInput(attrs={"autocomplete": "off"}),
+            )
+        self.helper = self.layout(companions)
+
+    def layout(self, companions: list[str]) -> FormHelper:
+        helper = plain_helper()
+        helper.layout = Layout(
+            "name",
+            "email",
+            "organization",
+            "sector",
+            Field("size", template="summit/fields/chips.html"),
+            Field("accepts_fewer", template="summit/fields/radios.html"),
+            *([More(_("Who comes with you?"), *companions, hint=LATER)] if companions else []),
+            More(_("Food, access or language needs"), "diet", "access"),
+            More(_("Phone, or a note for us"), "phone", "note"),
+        )
+        return helper
+
+    def guests(self) -> list[Guest]:
+        """The party as far as it is named, the contact first, unsaved."""
+        answers = self.cleaned_data
+        contact = Guest(name=answers["name"], diet=answers["diet"], access=answers["access"])
+        companions = [Guest(name=answers[f"guest_{number}"]) for number in range(2, answers["size"] + 1)]
+        return [contact, *companions]
+
+
+class GuestForm(forms.ModelForm):
+    """Name and needs of one guest, as part of the party on the RSVP's page."""
+
+    name = LineField(label=_("Name"), max_length=100, required=False)
+    diet = LineField(label=_("Food needs"), max_length=200, required=False)
+    access = LineField(label=_("Access or language needs"), max_length=200, required=False)
+
+    class Meta:
+        model = Guest
+        fields = ("name", "diet", "access")
+
+    def __init__(self, guest: Guest, data=None):
+        prefix = f"guest-{guest.pk}"
+        sent = data is not None and any(f"{prefix}-{name}" in data for name in ("name", "diet", "access"))
+        super().__init__(data if sent else None, instance=guest, prefix=prefix)
+        self.guest, self.is_contact = guest, guest.position == 1
+        if self.is_contact:
+            self.fields["name"].required = True
+            self.fields["name"].error_messages["required"] = _("Write your name, so that we can greet you.")
+        for field in self.fields.values():
+            field.widget.attrs["autocomplete"] = "off"
+
+
+class FindForm(forms.Form):
+    """The address whose link was lost."""
+
+    email = AddressField(
+        label=_("E-mail"),
+        max_length=254,
+        help_text=_("The address that you gave when you saved your seats."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={"required": _("Write the e-mail address that you gave.")},
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.helper = plain_helper()

@@ -1,0 +1,33 @@
+"""Private links that were lost (DESIGN, The rules of the domain, Links 3): the link goes to the stored address
+alone."""
+
+from django.db import transaction
+
+from imagine import mail
+from summit import letters
+from summit.models import LinkRequest, Rsvp
+
+
+@transaction.atomic
+def mail_link(rsvp: Rsvp) -> None:
+    """Mails the link of one RSVP to its own address, at most once in ten minutes."""
+    letters.link(rsvp)
+
+
+@transaction.atomic
+def ask(email: str) -> None:
+    """Notes that someone asked for the links of an address. The same work whether it is known or not."""
+    request = LinkRequest.objects.create(email=email)
+    transaction.on_commit(lambda: mail.ring("summit.tasks.answer_link_request", request.pk), robust=True)
+
+
+@transaction.atomic
+def answer(request_pk: int) -> None:
+    """Answers one request: mails the link of each RSVP that the address has for a coming event, then forgets the
+    request. A request that another worker has, or that was answered, is passed over."""
+    request = LinkRequest.objects.select_for_update(skip_locked=True).filter(pk=request_pk).first()
+    if request is None:
+        return
+    for rsvp in Rsvp.objects.for_coming_events().with_email(request.email).select_related("event"):
+        letters.link(rsvp)
+    request.delete()

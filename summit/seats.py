@@ -1,0 +1,389 @@
+"""Every rule about seats, and nothing else writes them (DESIGN, The rules of the domain, Seats).
+
+Each function locks the event's row first, then counts, then writes; so two of them never act on the same number. On
+READ COMMITTED, PostgreSQL's default, the count after the lock sees what the winner committed. Each may be called twice
+without harm. The messages that tell of a change are written in the same transaction.
+"""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from imagine.models import Message
+from summit import letters
+from summit.models import Event, Guest, Rsvp
+
+SEATS = [
+    "held_seats",
+    "waiting_seats",
+    "waiting_since",
+    "seats_over",
+    "passed_over_at",
+    "cancelled_at",
+    "cancelled_late",
+]
+
+
+class Refused(Exception):
+    """A rule says no. Its text is a sentence for the person who asked, in their language."""
+
+
+class Closed(Refused):
+    """The event takes no such change now."""
+
+
+class PartyOutOfBounds(Refused):
+    """A party of nobody, or larger than the event allows."""
+
+
+class AlreadyThere(Refused):
+    """The address has an RSVP for this event; it is in `rsvp`, and nothing was changed."""
+
+    def __init__(self, rsvp: Rsvp):
+        super().__init__(_("This address has an RSVP for this event already."))
+        self.rsvp = rsvp
+
+
+class NoRoom(Refused):
+    """Fewer seats are free than were asked for, and nobody said that this is fine."""
+
+
+# Look ------------------------------------------------------------------------------------------------------------
+
+
+def free_seats(event: Event) -> int:
+    """Rule 1: capacity − reserved − held. Negative when staff lowered the capacity below what is held."""
+    held = event.rsvps.aggregate(held=Sum("held_seats"))["held"] or 0
+    return event.capacity - event.reserved_seats - held
+
+
+def divide(size: int, free: int, *, accepts_fewer: bool) -> tuple[int, int]:
+    """Rule 2: how many of `size` seats are held at once and how many are waited for, with `free` seats there."""
+    if size <= free:
+        return size, 0
+    held = max(free, 0) if accepts_fewer else 0
+    return held, size - held
+
+
+def lock(event_pk: int) -> Event:
+    """The event as it stands, its row locked to the end of the transaction."""
+    return Event.objects.select_for_update(no_key=True).get(pk=event_pk)
+
+
+def lock_party(rsvp: Rsvp) -> Rsvp:
+    """The RSVP as it stands under its event's lock; every writer of seats waits for the same lock."""
+    event = lock(rsvp.event_id)
+    rsvp = Rsvp.objects.get(pk=rsvp.pk)
+    rsvp.event = event
+    return rsvp
+
+
+def check_size(event: Event, size: int, *, grows: bool = True) -> None:
+    """A party that shrinks may still be larger than an event whose largest party was lowered since."""
+    if size < 1 or (grows and size > event.largest_party):
+        raise PartyOutOfBounds(
+            ngettext("A party here is one person.", "A party here is one to %(most)d people.", event.largest_party)
+            % {"most": event.largest_party}
+        )
+
+
+def check_open(event: Event, *, by_staff: bool = False) -> None:
+    """Whether seats may be asked for now: guests inside the RSVP window, staff until the event ends."""
+    if not (event.takes_rsvps or (by_staff and event.lets_guests_change)):
+        raise Closed(_("This event does not take RSVPs now."))
+
+
+def check_not_over(event: Event) -> None:
+    if not event.lets_guests_change:
+        raise Closed(_("This event is over or was cancelled, so nothing can be changed now."))
+
+
+# Guests' and staff's changes -------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def reserve(
+    rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bool = False, beyond: bool = False
+) -> Rsvp:
+    """Saves a new RSVP for a party of `size` seats: held if they fit, else waiting (rule 2).
+
+    `rsvp` is unsaved and carries event and contact; `guests` are unsaved, the contact first, the rest of the party
+    stays unnamed. `beyond` lets staff seat the party although no seat is free: flagged and counted (rule 7). Raises
+    Closed, PartyOutOfBounds, or AlreadyThere with the RSVP that the address has.
+    """
+    event = rsvp.event = lock(rsvp.event_id)
+    check_open(event, by_staff=by_staff)
+    check_size(event, size)
+    if known := event.rsvps.with_email(rsvp.email).first():
+        known.event = event
+        raise AlreadyThere(known)
+    take(rsvp, size, beyond=beyond)
+    rsvp.save(force_insert=True)
+    seat_guests(rsvp, list(guests))
+    (letters.waiting if rsvp.waiting_seats else letters.confirmed)(rsvp)
+    return rsvp
+
+
+def take(rsvp: Rsvp, more: int, *, beyond: bool = False) -> None:
+    """Adds `more` seats to what the RSVP holds and waits for. Does not save."""
+    free = free_seats(rsvp.event)
+    held, waiting = (more, 0) if beyond else divide(more, free, accepts_fewer=rsvp.accepts_fewer)
+    rsvp.held_seats += held
+    rsvp.seats_over += max(0, held - max(free, 0))
+    rsvp.waiting_seats += waiting
+    if waiting and rsvp.waiting_since is None:
+        rsvp.waiting_since = timezone.now()
+
+
+def give_back(rsvp: Rsvp, fewer: int) -> None:
+    """Takes `fewer` seats away, those waited for first (rule 4). Does not save."""
+    from_waiting = min(fewer, rsvp.waiting_seats)
+    rsvp.waiting_seats -= from_waiting
+    rsvp.held_seats -= fewer - from_waiting
+    rsvp.seats_over = max(0, rsvp.seats_over - (fewer - from_waiting))
+    if not rsvp.waiting_seats:
+        rsvp.waiting_since = rsvp.passed_over_at = None
+
+
+def seat_guests(rsvp: Rsvp, guests: list[Guest]) -> None:
+    """Writes one guest for each seat: the given ones in their order, then unnamed ones."""
+    guests = guests[: rsvp.party_size] + [Guest() for _nobody in range(rsvp.party_size - len(guests))]
+    for position, guest in enumerate(guests, start=1):
+        guest.rsvp, guest.position = rsvp, position
+        guest.name = guest.name or (rsvp.name if position == 1 else "")
+    Guest.objects.bulk_create(guests)
+
+
+@transaction.atomic
+def change_party(rsvp: Rsvp, *, size: int, by_staff: bool = False) -> Rsvp:
+    """Gives the party `size` seats. One that grows keeps what it holds and asks for the difference; one that shrinks
+    gives up waiting seats first (rule 4), and what it frees goes to the waiting list (rule 3).
+
+    Raises Closed, also when a guest wants to grow outside the RSVP window, and PartyOutOfBounds.
+    """
+    rsvp = lock_party(rsvp)
+    check_party(rsvp)
+    more = size - rsvp.party_size
+    if more > 0:
+        check_open(rsvp.event, by_staff=by_staff)
+    check_size(rsvp.event, size, grows=more > 0)
+    if more:
+        resize(rsvp, more)
+    return rsvp
+
+
+@transaction.atomic
+def remove_guest(rsvp: Rsvp, guest_pk: int) -> Rsvp:
+    """Takes one companion out of the party, with one seat. A guest who has left already, or the contact, changes
+    nothing. Raises Closed."""
+    rsvp = lock_party(rsvp)
+    check_party(rsvp)
+    if rsvp.guests.filter(pk=guest_pk, position__gt=1).exists():
+        resize(rsvp, -1, leaves=guest_pk)
+    return rsvp
+
+
+def check_party(rsvp: Rsvp) -> None:
+    check_not_over(rsvp.event)
+    if rsvp.cancelled_at:
+        raise Closed(_("This RSVP is cancelled."))
+
+
+def resize(rsvp: Rsvp, more: int, *, leaves: int | None = None) -> None:
+    if more > 0:
+        take(rsvp, more)
+    else:
+        give_back(rsvp, -more)
+    rsvp.save(update_fields=SEATS)
+    fit_guests(rsvp, leaves)
+    letters.changed(rsvp)
+    call_up(rsvp.event)
+
+
+def fit_guests(rsvp: Rsvp, leaves: int | None = None) -> None:
+    """Makes the guests as many as the seats, the contact always first. Who leaves: the given guest, then unnamed ones,
+    then the last."""
+    guests = list(rsvp.guests.order_by("position"))
+    leave = sorted(guests[1:], key=lambda guest: (guest.pk != leaves, bool(guest.name), -guest.position))
+    gone = leave[: max(0, len(guests) - rsvp.party_size)]
+    Guest.objects.filter(pk__in=[guest.pk for guest in gone]).delete()
+    stay = [guest for guest in guests if guest not in gone]
+    for position, guest in enumerate(stay, start=1):
+        guest.position = position
+    Guest.objects.bulk_update(stay, ["position"])
+    Guest.objects.bulk_create(
+        Guest(rsvp=rsvp, position=position) for position in range(len(stay) + 1, rsvp.party_size + 1)
+    )
+
+
+@transaction.atomic
+def name_guests(rsvp: Rsvp, details: dict[int, dict[str, str]]) -> Rsvp:
+    """Writes names and needs of guests, `details` by the guest's primary key. Guests that have left are passed over.
+    Raises Closed once the event is over."""
+    rsvp = lock_party(rsvp)
+    check_not_over(rsvp.event)
+    guests = [guest for guest in rsvp.guests.all() if guest.pk in details]
+    for guest in guests:
+        for field, value in details[guest.pk].items():
+            setattr(guest, field, value)
+    Guest.objects.bulk_update(guests, ["name", "diet", "access"])
+    return rsvp
+
+
+@transaction.atomic
+def accept_fewer(rsvp: Rsvp, fewer: bool) -> Rsvp:
+    """A waiting party says that fewer seats than it asked for are fine, or no longer. Free ones are its at once."""
+    rsvp = lock_party(rsvp)
+    check_not_over(rsvp.event)
+    if rsvp.accepts_fewer != fewer:
+        rsvp.accepts_fewer = fewer
+        rsvp.save(update_fields=["accepts_fewer"])
+        call_up(rsvp.event)
+        rsvp.refresh_from_db(fields=[*SEATS, "sequence"])
+    return rsvp
+
+
+@transaction.atomic
+def cancel(rsvp: Rsvp) -> Rsvp:
+    """Gives back every seat (rule 5); late, once promotion has stopped, is flagged. Possible until the event ends, else
+    raises Closed. A second time changes nothing."""
+    rsvp = lock_party(rsvp)
+    if rsvp.cancelled_at:
+        return rsvp
+    if rsvp.event.is_over:
+        raise Closed(_("This event is over, so nothing can be changed now."))
+    had_seats = rsvp.held_seats > 0
+    give_back(rsvp, rsvp.party_size)
+    rsvp.cancelled_at = timezone.now()
+    rsvp.cancelled_late = had_seats and not rsvp.event.promotes
+    rsvp.save(update_fields=SEATS)
+    letters.cancelled(rsvp, had_seats=had_seats)
+    call_up(rsvp.event)
+    return rsvp
+
+
+@transaction.atomic
+def come_back(rsvp: Rsvp, *, size: int, by_staff: bool = False) -> Rsvp:
+    """Revives a cancelled RSVP for `size` seats, at the end of the queue (rule 5). One that is not cancelled stays as
+    it is. Raises Closed and PartyOutOfBounds."""
+    rsvp = lock_party(rsvp)
+    if not rsvp.cancelled_at:
+        return rsvp
+    check_open(rsvp.event, by_staff=by_staff)
+    check_size(rsvp.event, size)
+    rsvp.cancelled_at, rsvp.cancelled_late = None, False
+    take(rsvp, size)
+    rsvp.save(update_fields=SEATS)
+    fit_guests(rsvp)
+    (letters.waiting if rsvp.waiting_seats else letters.confirmed)(rsvp)
+    return rsvp
+
+
+@transaction.atomic
+def promote(rsvp: Rsvp, *, beyond: bool = False) -> Rsvp:
+    """Staff seat a waiting party by hand, also after promotion has stopped (rule 7). With `beyond`, although no seat is
+    free: flagged and counted. Raises NoRoom and Closed; a party that does not wait stays as it is."""
+    rsvp = lock_party(rsvp)
+    check_not_over(rsvp.event)
+    if not rsvp.waiting_seats:
+        return rsvp
+    free = free_seats(rsvp.event)
+    seats = rsvp.waiting_seats if beyond else divide(rsvp.waiting_seats, free, accepts_fewer=rsvp.accepts_fewer)[0]
+    if not seats:
+        raise NoRoom(
+            _("Only %(free)d seats are free, and this party waits for %(waiting)d.")
+            % {"free": max(free, 0), "waiting": rsvp.waiting_seats}
+        )
+    rsvp.seats_over += max(0, seats - max(free, 0))
+    move_up(rsvp, seats)
+    return rsvp
+
+
+def call_up(event: Event) -> None:
+    """Rule 3: gives the free seats of a locked event to its waiting list, oldest wait first. A party that does not fit
+    whole and did not say that fewer is fine keeps its place; the next that fits is served."""
+    if not event.promotes:
+        return
+    free, passed_over = free_seats(event), []
+    if free <= 0:
+        return
+    for rsvp in event.rsvps.waiting_list():
+        rsvp.event = event
+        seats = divide(rsvp.waiting_seats, free, accepts_fewer=rsvp.accepts_fewer)[0]
+        if seats:
+            move_up(rsvp, seats)
+            Rsvp.objects.filter(pk__in=passed_over).update(passed_over_at=timezone.now())
+            free, passed_over = free - seats, []
+        else:
+            passed_over.append(rsvp.pk)
+        if free <= 0:
+            return
+
+
+def move_up(rsvp: Rsvp, seats: int) -> None:
+    """Turns `seats` waiting seats into held ones and tells the guest."""
+    rsvp.waiting_seats -= seats
+    rsvp.held_seats += seats
+    if not rsvp.waiting_seats:
+        rsvp.waiting_since = rsvp.passed_over_at = None
+    rsvp.save(update_fields=SEATS)
+    letters.moved_up(rsvp, seats)
+
+
+@transaction.atomic
+def delete(rsvp: Rsvp) -> None:
+    """Erases an RSVP with its guests and its messages; its seats are freed as by cancelling, and nobody is written
+    to."""
+    event = lock(rsvp.event_id)
+    Message.objects.about(f"rsvp:{rsvp.pk}").delete()
+    event.rsvps.filter(pk=rsvp.pk).delete()
+    call_up(event)
+
+
+# The event's own changes -----------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def save_event(event: Event) -> Event:
+    """Saves what staff changed. More room is given to the waiting list at once; less throws nobody out (rule 1). When
+    the time or the place of a coming, published event moved, every party is told."""
+    if event.pk is None:
+        event.save()
+        return event
+    before = lock(event.pk)
+    event.cancelled_at = before.cancelled_at
+    event.save()
+    moved = any(getattr(before, f) != getattr(event, f) for f in ("starts_at", "ends_at", "venue", "address"))
+    if moved and event.is_published and event.lets_guests_change:
+        for rsvp in parties(event):
+            letters.event_moved(rsvp, before)
+    call_up(event)
+    return event
+
+
+@transaction.atomic
+def cancel_event(event: Event) -> Event:
+    """Calls the event off and tells every party. Their RSVPs stay as they are, as a record. Raises Closed when it is
+    over; a second time changes nothing."""
+    event = lock(event.pk)
+    if event.cancelled_at:
+        return event
+    if event.is_over:
+        raise Closed(_("This event is over, so it cannot be cancelled."))
+    event.cancelled_at = timezone.now()
+    event.save(update_fields=["cancelled_at"])
+    if event.is_published:
+        for rsvp in parties(event):
+            letters.event_cancelled(rsvp)
+    return event
+
+
+def parties(event: Event):
+    """The RSVPs of an event that are not cancelled, with their guests, each knowing the event as it is in memory."""
+    for rsvp in event.rsvps.active().order_by("pk").prefetch_related("guests"):
+        rsvp.event = event
+        yield rsvp

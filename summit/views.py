@@ -1,0 +1,268 @@
+"""The public pages and what a private link can do. Views fetch, bind, call a rule and answer; they write nothing."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from imagine.limits import is_over, limited
+from imagine.models import Message
+from summit import calendars, links, seats
+from summit.forms import FindForm, GuestForm, RsvpForm
+from summit.models import Event, Rsvp
+
+FEW_LEFT = 0.1  # of the public seats; below that the page says that few are left
+
+page_or_post = require_http_methods(["GET", "HEAD", "POST"])
+
+
+# Public ----------------------------------------------------------------------------------------------------------
+
+
+@require_safe
+def landing(request: HttpRequest) -> HttpResponse:
+    """The coming summit, or what to do when there is none."""
+    return show_event(request, Event.objects.next_of(Event.Kind.SUMMIT))
+
+
+@page_or_post
+@limited("rsvp", most=300, minutes=10)
+def event(request: HttpRequest, slug: str) -> HttpResponse:
+    """One event's page; a POST is an RSVP."""
+    if request.method == "POST":
+        return reserve(request, slug)
+    return show_event(request, published(Event.objects.with_seats(), slug))
+
+
+def published(events, slug: str) -> Event:
+    return get_object_or_404(events.published(), slug=slug)
+
+
+def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> HttpResponse:
+    state = state_of(event)
+    form = RsvpForm(event) if state in {"open", "few", "full"} else None
+    return render(request, "summit/landing.html", {"event": event, "state": state, "form": form}, status=status)
+
+
+def state_of(event: Event | None) -> str:
+    """What the event's page is about, in one word. Adds the public figures to the event, which was fetched
+    with_seats."""
+    if event is None:
+        return "none"
+    event.public_seats = max(0, event.capacity - event.reserved_seats)
+    event.free = max(0, event.public_seats - event.held)
+    event.taken = event.public_seats - event.free
+    if event.cancelled_at:
+        return "cancelled"
+    if event.is_over:
+        return "past"
+    if not event.takes_rsvps:
+        return "closed" if event.rsvps_closed else "soon"
+    if not event.free:
+        return "full"
+    return "few" if event.free <= event.public_seats * FEW_LEFT else "open"
+
+
+def reserve(request: HttpRequest, slug: str) -> HttpResponse:
+    event = published(Event.objects, slug)
+    form = RsvpForm(event, request.POST)
+    if not event.takes_rsvps:
+        return show_event(request, published(Event.objects.with_seats(), slug), status=409)
+    if not form.is_valid():
+        return render(request, "summit/rsvp_form.html", {"event": event, "form": form}, status=422)
+    rsvp = form.save(commit=False)
+    rsvp.browser = browser_of(request)
+    try:
+        rsvp = seats.reserve(rsvp, size=form.cleaned_data["size"], guests=form.guests())
+    except seats.AlreadyThere as known:
+        return known_address(request, known.rsvp)
+    except seats.PartyOutOfBounds as refused:
+        form.add_error("size", str(refused))
+        return render(request, "summit/rsvp_form.html", {"event": event, "form": form}, status=422)
+    except seats.Closed:
+        return show_event(request, published(Event.objects.with_seats(), slug), status=409)
+    return redirect(rsvp)
+
+
+def known_address(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """The browser that made the RSVP is led to its page: a double click, a reload, a second tab. Any other gets the
+    truth and no more; the link goes to the stored address."""
+    browser = browser_of(request)
+    if browser and constant_time_compare(rsvp.browser, browser):
+        return redirect(rsvp)
+    if is_over(request, "known", most=60, minutes=60):
+        return render(request, "429.html", status=429)
+    links.mail_link(rsvp)
+    return render(request, "summit/known.html", {"event": rsvp.event}, status=409)
+
+
+def browser_of(request: HttpRequest) -> str:
+    """A mark of this browser, the same in all its tabs, from its CSRF cookie; empty when it has none."""
+    secret = request.META.get("CSRF_COOKIE")
+    return salted_hmac("summit.browser", secret).hexdigest() if secret else ""
+
+
+@require_safe
+def event_calendar(request: HttpRequest, slug: str) -> HttpResponse:
+    """The event as a calendar file."""
+    event = published(Event.objects, slug)
+    return calendar_file(calendars.for_event(event), event.slug)
+
+
+def calendar_file(text: str, name: str) -> HttpResponse:
+    disposition = f'attachment; filename="{name}.ics"'
+    return HttpResponse(text, "text/calendar; charset=utf-8", headers={"Content-Disposition": disposition})
+
+
+@page_or_post
+@limited("find", most=60, minutes=10)
+def find_rsvp(request: HttpRequest) -> HttpResponse:
+    """Lost your link? The answer is the same, and as fast, whether the address is known or not."""
+    form = FindForm(request.POST) if request.method == "POST" else FindForm()
+    if form.is_bound and form.is_valid():
+        links.ask(form.cleaned_data["email"])
+        return redirect("found_rsvp")
+    return render(request, "summit/find.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_safe
+def found_rsvp(request: HttpRequest) -> HttpResponse:
+    """What happens after find_rsvp, for everybody."""
+    return render(request, "summit/found.html")
+
+
+# By private link -------------------------------------------------------------------------------------------------
+
+
+def by_link(view: Callable) -> Callable:
+    """Decorates a view that acts for one RSVP: fetches it by its token, or answers the constant 404 page. Such a page
+    is never stored by a cache and never indexed."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, token: str) -> HttpResponse:
+        rsvp = Rsvp.objects.select_related("event").filter(token=token).first()
+        if rsvp is None:
+            raise Http404
+        response = view(request, rsvp)
+        response.headers["Cache-Control"] = "private, no-store"
+        response.headers["X-Robots-Tag"] = "noindex, nofollow"
+        return response
+
+    return answer
+
+
+@require_safe
+@by_link
+def rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """The RSVP's own page: its state, its party, what can be done."""
+    return show_rsvp(request, rsvp, [GuestForm(guest) for guest in rsvp.guests.all()])
+
+
+def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status: int = 200) -> HttpResponse:
+    event = rsvp.event
+    can_change = event.lets_guests_change and not rsvp.cancelled_at
+    named = sum(bool(form.guest.name) for form in guests)
+    sizes = range(1, event.largest_party + 1) if rsvp.cancelled_at and event.takes_rsvps else []
+    page = {
+        "rsvp": rsvp,
+        "event": event,
+        "guests": guests,
+        "named": named,
+        "unnamed": len(guests) - named,
+        "can_change": can_change,
+        "can_grow": can_change and event.takes_rsvps and rsvp.party_size < event.largest_party,
+        "bigger": rsvp.party_size + 1,
+        "mail_state": mail_state(rsvp),
+        "return_sizes": list(sizes),
+        "errors": any(form.errors for form in guests),
+    }
+    return render(request, "summit/rsvp.html", page, status=status)
+
+
+def mail_state(rsvp: Rsvp) -> str:
+    """What became of the newest mail to this guest: "sent", "on_its_way", "refused", or "" when there is none."""
+    state = Message.objects.about(f"rsvp:{rsvp.pk}").values_list("state", flat=True).first()
+    failed = {Message.State.REFUSED, Message.State.GIVEN_UP, Message.State.UNKNOWN}
+    if state is None:
+        return ""
+    return "sent" if state == Message.State.SENT else "refused" if state in failed else "on_its_way"
+
+
+@require_POST
+@limited("change", most=300, minutes=10)
+@by_link
+def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """Saves names and needs; its other buttons also make the party larger or smaller, or say that fewer is fine."""
+    guests = [GuestForm(guest, request.POST) for guest in rsvp.guests.all()]
+    sent = [form for form in guests if form.is_bound]
+    if not all(form.is_valid() for form in sent):
+        return show_rsvp(request, rsvp, guests, status=422)
+    try:
+        seats.name_guests(rsvp, {form.guest.pk: form.cleaned_data for form in sent})
+        said = resize(rsvp, request.POST)
+    except seats.Refused as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, said)
+    return redirect(rsvp)
+
+
+def resize(rsvp: Rsvp, sent) -> str:
+    """Does what the pressed button says and returns the sentence that tells of it."""
+    if "remove" in sent:
+        seats.remove_guest(rsvp, whole_number(sent["remove"]))
+        return _("The guest was removed.")
+    if "size" in sent:
+        seats.change_party(rsvp, size=whole_number(sent["size"]))
+        return _("Your party was changed.")
+    if "fewer" in sent:
+        seats.accept_fewer(rsvp, sent["fewer"] == "1")
+        return _("Saved.")
+    return _("Names and needs were saved.")
+
+
+def whole_number(text: str) -> int:
+    """The number that a button sent; 0, which every rule refuses, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+@page_or_post
+@limited("change", most=300, minutes=10)
+@by_link
+def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """Asks once, then gives back every seat."""
+    if request.method != "POST":
+        if rsvp.cancelled_at or not rsvp.event.lets_guests_change:
+            return redirect(rsvp)
+        return render(request, "summit/cancel.html", {"rsvp": rsvp, "event": rsvp.event})
+    try:
+        seats.cancel(rsvp)
+    except seats.Refused as refused:
+        messages.error(request, str(refused))
+    return redirect(rsvp)
+
+
+@require_POST
+@limited("change", most=300, minutes=10)
+@by_link
+def return_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """A cancelled party comes back, at the end of the queue."""
+    try:
+        seats.come_back(rsvp, size=whole_number(request.POST.get("size", "")))
+    except seats.Refused as refused:
+        messages.error(request, str(refused))
+    return redirect(rsvp)
+
+
+@require_safe
+@by_link
+def rsvp_calendar(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """The event as a calendar file, with the private link in it; nothing to give while no seat is held."""
+    if not rsvp.held_seats:
+        raise Http404
+    return calendar_file(calendars.for_rsvp(rsvp, "PUBLISH"), rsvp.event.slug)
