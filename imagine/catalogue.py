@@ -1,0 +1,135 @@
+"""The Spanish catalogue: gathers what the code says, keeps the .po in step, compiles it. Needs no gettext program.
+
+Python files are read with `ast`, templates with Django's own parser, catalogues with polib.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import polib
+from django.conf import settings
+from django.template import Engine, Template
+from django.template.base import Node
+from django.templatetags.i18n import BlockTranslateNode, TranslateNode
+
+CALLS = {"_": 1, "gettext": 1, "gettext_lazy": 1, "ngettext": 2, "ngettext_lazy": 2}
+PACKAGES = ("imagine", "summit")
+
+Words = tuple[str, str]  # what is said for one, and for several ("" when there is one form)
+
+
+def po_path() -> Path:
+    return settings.LOCALE_PATHS[0] / "es" / "LC_MESSAGES" / "django.po"
+
+
+def sources() -> Iterator[Path]:
+    for package in PACKAGES:
+        yield from sorted((settings.BASE_DIR / package).rglob("*.py"))
+    templates = settings.BASE_DIR / "templates"
+    yield from sorted(path for path in templates.rglob("*") if path.suffix in {".html", ".txt"})
+
+
+def said() -> dict[Words, list[str]]:
+    """Everything that goes through gettext, and in which files."""
+    found: dict[Words, list[str]] = {}
+    for path in sources():
+        words = in_python(path) if path.suffix == ".py" else in_template(path)
+        name = path.relative_to(settings.BASE_DIR).as_posix()
+        for one in words:
+            files = found.setdefault(one, [])
+            if name not in files:
+                files.append(name)
+    return found
+
+
+def in_python(path: Path) -> Iterator[Words]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        texts = [a.value for a in node.args[: CALLS.get(name, 0)] if isinstance(getattr(a, "value", None), str)]
+        if texts and len(texts) == CALLS[name]:
+            yield texts[0], texts[1] if len(texts) == 2 else ""
+
+
+def in_template(path: Path) -> Iterator[Words]:
+    source = path.read_text()
+    template = Template(source, engine=Engine.get_default())
+    for node in template.nodelist.get_nodes_by_type(Node):
+        if isinstance(node, TranslateNode) and isinstance(node.filter_expression.var, str):
+            yield node.filter_expression.var, ""
+        elif isinstance(node, BlockTranslateNode):
+            singular = node.render_token_list(node.singular)[0]
+            plural = node.render_token_list(node.plural)[0] if node.plural else ""
+            yield (singular, plural) if not node.trimmed else (trimmed(singular), trimmed(plural))
+    for _quote, literal in re.findall(r"""\b_\((["'])(.+?)\1\)""", source):
+        yield literal, ""
+
+
+def trimmed(text: str) -> str:
+    return re.sub(r"\s*\n\s*", " ", text.strip())
+
+
+def update() -> polib.POFile:
+    """Writes the .po anew: what is said now, in the order of the files, with the translations that were there."""
+    old = {(entry.msgid, entry.msgid_plural): entry for entry in read()}
+    catalogue = polib.POFile(wrapwidth=110)
+    catalogue.metadata = {
+        "Language": "es",
+        "MIME-Version": "1.0",
+        "Content-Type": "text/plain; charset=utf-8",
+        "Content-Transfer-Encoding": "8bit",
+        "Plural-Forms": "nplurals=2; plural=(n != 1);",
+    }
+    for (one, several), files in said().items():
+        before = old.get((one, several))
+        entry = polib.POEntry(msgid=one, msgid_plural=several, occurrences=[(file, "") for file in files])
+        if several:
+            entry.msgstr_plural = before.msgstr_plural if before else {0: "", 1: ""}
+        else:
+            entry.msgstr = before.msgstr if before else ""
+        if re.search(r"%\(\w+\)|%[sd]", one + several):
+            entry.flags = ["python-format"]
+        catalogue.append(entry)
+    po_path().parent.mkdir(parents=True, exist_ok=True)
+    catalogue.save(str(po_path()))
+    return catalogue
+
+
+def read() -> polib.POFile:
+    return polib.pofile(str(po_path())) if po_path().exists() else polib.POFile()
+
+
+def compile_if_newer() -> None:
+    """Writes the .mo that Django reads, unless it is as new as the .po."""
+    po, mo = po_path(), po_path().with_suffix(".mo")
+    if po.exists() and (not mo.exists() or mo.stat().st_mtime < po.stat().st_mtime):
+        read().save_as_mofile(str(mo))
+
+
+def gaps() -> list[str]:
+    """What is wrong with the catalogue, a line each: missing, needless, untranslated or fuzzy words, lost placeholders."""
+    entries = {(entry.msgid, entry.msgid_plural): entry for entry in read()}
+    now = set(said())
+    lines = [f"missing: {one!r}" for one, several in now - set(entries)]
+    lines += [f"no longer said: {one!r}" for one, several in set(entries) - now]
+    for entry in entries.values():
+        if not entry.translated() or entry.fuzzy:
+            lines.append(f"untranslated: {entry.msgid!r}")
+        if any(loses_placeholder(entry, words) for words in translations(entry)):
+            lines.append(f"placeholder: {entry.msgid!r}")
+    return sorted(lines)
+
+
+def translations(entry: polib.POEntry) -> list[str]:
+    return [words for words in [entry.msgstr, *entry.msgstr_plural.values()] if words]
+
+
+def loses_placeholder(entry: polib.POEntry, words: str) -> bool:
+    """A plural may leave its number out for one ("a seat"); anything else keeps every placeholder and adds none."""
+    pattern = r"%\(\w+\)[sd]|%[sd]"
+    wanted = set(re.findall(pattern, entry.msgid + entry.msgid_plural))
+    kept = set(re.findall(pattern, words))
+    return bool(kept - wanted) or (not entry.msgid_plural and kept != wanted)
