@@ -35,7 +35,7 @@ def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
             uid=str(rsvp.uid),
             sequence=rsvp.sequence,
             url=settings.SITE_URL + rsvp.get_absolute_url(),
-            description=_("Cancelled") if is_off else what_to_know(rsvp),
+            description=what_to_know(rsvp),
             is_off=is_off,
         )
         if method != "PUBLISH":
@@ -77,6 +77,10 @@ def new_entry(event: Event, *, uid: str, sequence: int | None, url: str, descrip
 
 def what_to_know(rsvp: Rsvp) -> str:
     """The seats and the code at the door. Not the private link: descriptions are copied into shared calendars."""
+    if rsvp.event.cancelled_at:
+        return _("The event will not take place")
+    if not rsvp.held_seats:
+        return seats(rsvp)
     code = _("At the door, say %(code)s.") % {"code": rsvp.code}
     change = _("To change your party or cancel, use the link in our mail.")
     return f"{seats(rsvp)}. {code}\n{change}"

@@ -1,8 +1,8 @@
 """What mails say. One function per message, over one renderer.
 
-Each is called in the transaction of what it tells, with an RSVP whose `event` is loaded, and stores one message. A message's
-words stand once, in templates/mail/<kind>.txt; three layouts make subject, plain text and HTML of them. Many letters at
-once cost no query for reading when the guests are prefetched.
+Each is called in the transaction of what it tells, with an RSVP whose `event` is loaded, and stores one message. A
+message's words stand once, in templates/mail/<kind>.txt; three layouts make subject, plain text and HTML of them. Many
+letters at once cost no query for reading when the guests are prefetched.
 """
 
 import re
@@ -45,7 +45,7 @@ def changed(rsvp: Rsvp) -> None:
 
 
 def cancelled(rsvp: Rsvp, *, had_seats: bool) -> None:
-    """The RSVP is cancelled. `had_seats` tells whether it held seats until now: only then is it in a calendar to leave."""
+    """The RSVP is cancelled. `had_seats` tells whether it held seats until now; only then is it in a calendar."""
     tell(rsvp, "cancelled", method="CANCEL" if had_seats else "", had_seats=had_seats, shows_party=False)
 
 
@@ -69,8 +69,8 @@ def link(rsvp: Rsvp) -> None:
 
 
 def tell(rsvp: Rsvp, kind: str, *, method: str | None = None, **words) -> None:
-    """Stores the next letter about an RSVP. Its calendar part, unless `method` says otherwise, is a REQUEST once the party
-    holds seats.
+    """Stores the next letter about an RSVP. Its calendar part, unless `method` says otherwise, is a REQUEST when the
+    party holds seats, and none when it only waits.
 
     The sequence grows with every letter: calendars want it to, and it keeps two letters of one kind apart.
     """
@@ -82,6 +82,7 @@ def tell(rsvp: Rsvp, kind: str, *, method: str | None = None, **words) -> None:
 
 
 def store(rsvp: Rsvp, kind: str, *, key: str, method: str = "", shows_party: bool = True, **words) -> None:
+    """Renders a letter in the RSVP's language and queues it under its key. `words` go to its template."""
     with translation.override(rsvp.language):
         party = party_lines(rsvp) if shows_party else []
         context = {
@@ -89,6 +90,7 @@ def store(rsvp: Rsvp, kind: str, *, key: str, method: str = "", shows_party: boo
             "event": rsvp.event,
             "name": one_line(rsvp.name),
             "link": settings.SITE_URL + rsvp.get_absolute_url(),
+            "link_is_private": "link" not in words,
             "party": party,
             "unnamed": sum(not line["is_named"] for line in party),
             "method": method,
@@ -116,24 +118,12 @@ def render(kind: str, layout: str, context: dict) -> str:
 
 def party_lines(rsvp: Rsvp) -> list[dict]:
     """Each guest in one line, name and needs, and whether the guest is named."""
-    return [
-        {
-            "words": one_line(
-                ", ".join(
-                    filter(
-                        None,
-                        [
-                            guest.name or _("Guest %(position)d, not named yet") % {"position": guest.position},
-                            guest.diet,
-                            guest.access,
-                        ],
-                    )
-                )
-            ),
-            "is_named": bool(guest.name),
-        }
-        for guest in rsvp.guests.all()
-    ]
+    lines = []
+    for guest in rsvp.guests.all():
+        name = guest.name or _("Guest %(position)d, not named yet") % {"position": guest.position}
+        needs = [need for need in (guest.diet, guest.access) if need]
+        lines.append({"words": one_line(", ".join([name, *needs])), "is_named": bool(guest.name)})
+    return lines
 
 
 def one_line(words: str) -> str:

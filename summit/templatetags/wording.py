@@ -145,7 +145,9 @@ def seats_on_day(rsvp: Rsvp) -> str:
         fact = _("Your RSVP for %(day)s is cancelled")
     elif not held:
         fact = ngettext(
-            "You are waiting for %(waiting)d seat on %(day)s", "You are waiting for %(waiting)d seats on %(day)s", waiting
+            "You are waiting for %(waiting)d seat on %(day)s",
+            "You are waiting for %(waiting)d seats on %(day)s",
+            waiting,
         )
     elif waiting:
         fact = ngettext(

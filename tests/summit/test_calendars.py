@@ -113,7 +113,8 @@ def test_cancel_keeps_the_uid_and_frees_the_time():
     calendar, entry = read(calendars.for_rsvp(rsvp, "CANCEL"))
     assert calendar["METHOD"] == "CANCEL"
     assert (entry["UID"], entry["SEQUENCE"]) == (str(rsvp.uid), 5)
-    assert (entry["STATUS"], entry["TRANSP"], entry["DESCRIPTION"]) == ("CANCELLED", "TRANSPARENT", "Cancelled")
+    assert (entry["STATUS"], entry["TRANSP"]) == ("CANCELLED", "TRANSPARENT")
+    assert entry["DESCRIPTION"] == "Your RSVP is cancelled"
     assert entry["ATTENDEE"] == "mailto:alma@example.org"
 
 

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 import pytest
 from django.utils import timezone, translation
 
-from summit.models import Event
+from summit.models import Event, Rsvp
 from summit.templatetags import wording
 
 EIGHT = datetime(2019, 4, 4, 15, tzinfo=UTC)  # 8:00 in Stockton
@@ -60,3 +60,26 @@ def test_dates_of_a_date_and_of_nothing():
 def test_dates_without_a_language_are_english():
     with translation.override(None):
         assert wording.long_date(EIGHT) == "Thursday, April 4, 2019"
+
+
+@pytest.mark.parametrize(
+    ("held", "waiting", "standing", "seats", "on_day"),
+    [
+        (1, 0, "Confirmed", "You have 1 seat", "You have 1 seat on April 4"),
+        (3, 0, "Confirmed", "You have 3 seats", "You have 3 seats on April 4"),
+        (1, 2, "Confirmed in part", "You hold 1 seat and wait for 2", "You hold 1 seat on April 4 and wait for 2"),
+        (2, 1, "Confirmed in part", "You hold 2 seats and wait for 1", "You hold 2 seats on April 4 and wait for 1"),
+        (0, 1, "Waiting list", "You are waiting for 1 seat", "You are waiting for 1 seat on April 4"),
+        (0, 4, "Waiting list", "You are waiting for 4 seats", "You are waiting for 4 seats on April 4"),
+    ],
+)
+def test_what_a_party_has(held, waiting, standing, seats, on_day):
+    rsvp = Rsvp(event=Event(starts_at=EIGHT), held_seats=held, waiting_seats=waiting)
+    assert (wording.standing(rsvp), wording.seats(rsvp), wording.seats_on_day(rsvp)) == (standing, seats, on_day)
+
+
+def test_what_a_cancelled_party_has():
+    rsvp = Rsvp(event=Event(starts_at=EIGHT), cancelled_at=EIGHT)
+    assert wording.standing(rsvp) == "Cancelled"
+    assert wording.seats(rsvp) == "Your RSVP is cancelled"
+    assert wording.seats_on_day(rsvp) == "Your RSVP for April 4 is cancelled"
