@@ -7,7 +7,7 @@ from csp.constants import NONCE, SELF
 from csp.decorators import csp_replace
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -41,30 +41,31 @@ class MessageAdmin(admin.ModelAdmin):
     search_fields = ("to", "subject", "key")
     show_full_result_count = False
     actions = ("send_again",)
-    fields = (
-        "to",
-        "subject",
-        "state",
-        "last_error",
-        "maybe_sent",
-        "created_at",
-        "sent_at",
-        "attempts",
-        "not_before",
-        "give_up_at",
-        "language",
-        "key",
-        "as_received",
-        "text",
-        "calendar",
-    )
-    readonly_fields = fields
+    fieldsets = [
+        (None, {"fields": ("to", "subject", "state", "last_error", "maybe_sent", "as_received")}),
+        (_("Plain text and calendar part"), {"fields": ("text", "calendar")}),
+        (
+            _("Delivery"),
+            {"fields": ("created_at", "sent_at", "attempts", "not_before", "give_up_at", "language", "key")},
+        ),
+    ]
 
     def has_add_permission(self, request):
         return False
 
+    def has_change_permission(self, request, obj=None):
+        """A message is never edited; without an object this is the right to send one again."""
+        return obj is None and super().has_change_permission(request)
+
     def has_delete_permission(self, request, obj=None):
         return False
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        if request.method == "POST" and "_again" in request.POST and self.has_change_permission(request):
+            self.send_again(request, Message.objects.filter(pk=object_id))
+            return redirect(request.path)
+        context = {"can_send_again": self.has_change_permission(request)}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def get_urls(self):
         preview = path("<uuid:pk>/preview/", self.admin_site.admin_view(self.preview), name="imagine_message_preview")
@@ -81,7 +82,7 @@ class MessageAdmin(admin.ModelAdmin):
         if not self.has_view_permission(request):
             raise Http404
         message = get_object_or_404(Message, pk=pk)
-        html = re.sub(r'href="[^"]*"', 'role="link"', message.html)
+        html = re.sub(r'href="[^"]*"', 'role="link" aria-disabled="true"', message.html)
         return HttpResponse(without_inline_styles(html, str(request.csp_nonce)))
 
     @admin.action(description=_("Send again"), permissions=["change"])

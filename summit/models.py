@@ -72,7 +72,7 @@ class Event(models.Model):
     kind = models.CharField(_("kind"), max_length=12, choices=Kind, default=Kind.SUMMIT)
     title = models.CharField(_("title"), max_length=120)
     title_es = models.CharField(_("title in Spanish"), max_length=120, blank=True)
-    slug = models.SlugField(_("address"), max_length=60, unique=True)
+    slug = models.SlugField(_("web address"), max_length=60, unique=True)
     school_year = models.PositiveSmallIntegerField(
         _("school year"),
         validators=[MinValueValidator(2018), MaxValueValidator(2100)],

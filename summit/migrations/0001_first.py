@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('summit', 'summit'), ('kickoff', 'kick-off'), ('gathering', 'gathering')], default='summit', max_length=12, verbose_name='kind')),
                 ('title', models.CharField(max_length=120, verbose_name='title')),
                 ('title_es', models.CharField(blank=True, max_length=120, verbose_name='title in Spanish')),
-                ('slug', models.SlugField(max_length=60, unique=True, verbose_name='address')),
+                ('slug', models.SlugField(max_length=60, unique=True, verbose_name='web address')),
                 ('school_year', models.PositiveSmallIntegerField(help_text='The year it begins in: 2019 for 2019–20. A spring summit belongs to the year it recruits for.', validators=[django.core.validators.MinValueValidator(2018), django.core.validators.MaxValueValidator(2100)], verbose_name='school year')),
                 ('starts_at', models.DateTimeField(verbose_name='starts')),
                 ('ends_at', models.DateTimeField(verbose_name='ends')),
