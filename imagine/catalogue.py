@@ -58,8 +58,8 @@ def in_template(path: Path) -> Iterator[Words]:
     source = path.read_text()
     template = Template(source, engine=Engine.get_default())
     for node in template.nodelist.get_nodes_by_type(Node):
-        if isinstance(node, TranslateNode) and isinstance(node.filter_expression.var, str):
-            yield node.filter_expression.var, ""
+        if isinstance(node, TranslateNode) and isinstance(getattr(node.filter_expression.var, "literal", None), str):
+            yield node.filter_expression.var.literal, ""
         elif isinstance(node, BlockTranslateNode):
             singular = node.render_token_list(node.singular)[0]
             plural = node.render_token_list(node.plural)[0] if node.plural else ""
@@ -110,7 +110,7 @@ def compile_if_newer() -> None:
 
 
 def gaps() -> list[str]:
-    """What is wrong with the catalogue, a line each: missing, needless, untranslated or fuzzy words, lost placeholders."""
+    """What is wrong with the catalogue, a line each: missing, needless, untranslated words, lost placeholders."""
     entries = {(entry.msgid, entry.msgid_plural): entry for entry in read()}
     now = set(said())
     lines = [f"missing: {one!r}" for one, several in now - set(entries)]

@@ -1,5 +1,6 @@
 """What guests write. Forms check shape; whether there is room is for seats.py."""
 
+import re
 import unicodedata
 
 from crispy_forms.helper import FormHelper
@@ -29,10 +30,22 @@ def check_one_line(value: str) -> None:
         raise ValidationError(_("Please write this on one line."), code="lines")
 
 
+def check_no_link(value: str) -> None:
+    """Names stand in mail to an address that anyone may have typed: nobody advertises through us."""
+    if re.search(r"://|\bwww\.", value, re.IGNORECASE):
+        raise ValidationError(_("Please write a name without a web address."), code="link")
+
+
 class LineField(forms.CharField):
     """One line of text."""
 
     default_validators = [check_one_line]
+
+
+class NameField(LineField):
+    """One line that goes into mail: the name of a person or an organization, a need."""
+
+    default_validators = [*LineField.default_validators, check_no_link]
 
 
 class TextField(forms.CharField):
@@ -101,7 +114,7 @@ class More(LayoutObject):
 class RsvpForm(forms.ModelForm):
     """A new RSVP, on the event's page. It takes only these fields; whatever else is sent is passed over."""
 
-    name = LineField(
+    name = NameField(
         label=_("Your name"),
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
@@ -113,7 +126,7 @@ class RsvpForm(forms.ModelForm):
         help_text=_("Your confirmation and your private link go here."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
-    organization = LineField(
+    organization = NameField(
         label=_("Organization"),
         max_length=120,
         required=False,
@@ -132,10 +145,10 @@ class RsvpForm(forms.ModelForm):
         initial="wait",
         widget=forms.RadioSelect,
     )
-    diet = LineField(
+    diet = NameField(
         label=_("Your food needs"), max_length=200, required=False, help_text=_("For example: vegetarian, no nuts.")
     )
-    access = LineField(
+    access = NameField(
         label=_("Your access or language needs"),
         max_length=200,
         required=False,
@@ -173,7 +186,7 @@ class RsvpForm(forms.ModelForm):
         )
         companions = [f"guest_{size}" for size in sizes[1:]]
         for number, companion in enumerate(companions, start=2):
-            self.fields[companion] = LineField(
+            self.fields[companion] = NameField(
                 label=_("Guest %(number)d") % {"number": number},
                 max_length=100,
                 required=False,
@@ -207,9 +220,9 @@ class RsvpForm(forms.ModelForm):
 class GuestForm(forms.ModelForm):
     """Name and needs of one guest, as part of the party on the RSVP's page."""
 
-    name = LineField(label=_("Name"), max_length=100, required=False)
-    diet = LineField(label=_("Food needs"), max_length=200, required=False)
-    access = LineField(label=_("Access or language needs"), max_length=200, required=False)
+    name = NameField(label=_("Name"), max_length=100, required=False)
+    diet = NameField(label=_("Food needs"), max_length=200, required=False)
+    access = NameField(label=_("Access or language needs"), max_length=200, required=False)
 
     class Meta:
         model = Guest
