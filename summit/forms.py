@@ -19,8 +19,8 @@ LATER = _("You can name them later, from your link.")
 
 
 def check_characters(value: str) -> None:
-    """Refuses what no keyboard writes: control characters (line breaks aside) and lone surrogates."""
-    if any(unicodedata.category(character) in {"Cc", "Cs"} and character not in "\r\n\t" for character in value):
+    """Refuses what no keyboard writes: control characters and lone surrogates. NUL is refused by CharField itself."""
+    if any(unicodedata.category(c) in {"Cc", "Cs"} and c not in "\r\n\t\0" for c in value):
         raise ValidationError(_("This holds a character that cannot be read. Please type it again."), code="characters")
 
 
