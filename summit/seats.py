@@ -129,13 +129,17 @@ def reserve(
 
 
 def take(rsvp: Rsvp, more: int, *, beyond: bool = False) -> None:
-    """Adds `more` seats to what the RSVP holds and waits for. Does not save."""
+    """Adds `more` seats to what the RSVP holds and waits for. One that waits already asks for the whole of what it waits
+    for, so that a party that wants to stay together is not split. Does not save."""
     free = free_seats(rsvp.event)
-    held, waiting = (more, 0) if beyond else divide(more, free, accepts_fewer=rsvp.accepts_fewer)
+    wanted = rsvp.waiting_seats + more
+    held, waiting = (wanted, 0) if beyond else divide(wanted, free, accepts_fewer=rsvp.accepts_fewer)
     rsvp.held_seats += held
     rsvp.seats_over += max(0, held - max(free, 0))
-    rsvp.waiting_seats += waiting
-    if waiting and rsvp.waiting_since is None:
+    rsvp.waiting_seats = waiting
+    if not waiting:
+        rsvp.waiting_since = rsvp.passed_over_at = None
+    elif rsvp.waiting_since is None:
         rsvp.waiting_since = timezone.now()
 
 
@@ -259,7 +263,7 @@ def cancel(rsvp: Rsvp) -> Rsvp:
     had_seats = rsvp.held_seats > 0
     give_back(rsvp, rsvp.party_size)
     rsvp.cancelled_at = timezone.now()
-    rsvp.cancelled_late = had_seats and not rsvp.event.promotes
+    rsvp.cancelled_late = had_seats and not rsvp.event.cancelled_at and not rsvp.event.promotes
     rsvp.save(update_fields=SEATS)
     letters.cancelled(rsvp, had_seats=had_seats)
     call_up(rsvp.event)
