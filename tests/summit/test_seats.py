@@ -1,20 +1,232 @@
+"""A new RSVP: rules 1, 2, 7 and 8 of the seats (DESIGN, The rules of the domain)."""
+
+from datetime import timedelta
+
 import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from summit import seats
-from tests import make
+from summit.models import Event, Guest, Rsvp
+from tests import look, make
 
 pytestmark = pytest.mark.django_db
 
 
-def test_party_that_fits_holds_its_seats():
-    rsvp = make.rsvp(make.event(capacity=3), size=3)
-    assert (rsvp.held_seats, rsvp.waiting_seats, rsvp.status) == (3, 0, "confirmed")
+def hours(number: float) -> timedelta:
+    return timedelta(hours=number)
 
 
-def test_cancelling_moves_the_waiting_list_up():
+# Rule 1 -----------------------------------------------------------------------------------------------------------
+
+
+def test_free_seats_are_capacity_less_reserved_less_held():
+    event = make.event(capacity=10, reserved_seats=3)
+    make.rsvp(event, "Alma", size=4)
+    make.rsvp(event, "Ben", size=6)
+    assert look.seats(event) == [("Alma", 4, 0), ("Ben", 0, 6)]
+    assert seats.free_seats(event) == 3
+
+
+def test_free_seats_of_a_room_made_smaller_are_negative():
+    event = make.event(capacity=5)
+    make.rsvp(event, size=5)
+    event.capacity = 3
+    assert seats.free_seats(event) == -2
+
+
+@pytest.mark.parametrize(
+    ("size", "free", "fewer", "held_and_waiting"),
+    [
+        (3, 3, False, (3, 0)),
+        (3, 4, True, (3, 0)),
+        (3, 2, False, (0, 3)),
+        (3, 2, True, (2, 1)),
+        (3, 0, True, (0, 3)),
+        (3, -5, True, (0, 3)),
+        (3, -5, False, (0, 3)),
+    ],
+)
+def test_divide(size, free, fewer, held_and_waiting):
+    assert seats.divide(size, free, accepts_fewer=fewer) == held_and_waiting
+
+
+# Rule 2 -----------------------------------------------------------------------------------------------------------
+
+
+def test_reserve_party_that_fits_holds_its_seats():
+    rsvp = make.rsvp(make.event(capacity=3), "Alma Reyes", size=3, guests=("Ben Okafor",))
+    rsvp.refresh_from_db()
+    assert (rsvp.held_seats, rsvp.waiting_seats, rsvp.waiting_since, rsvp.status) == (3, 0, None, "confirmed")
+    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben Okafor"), (3, "")]
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
+    assert (rsvp.sequence, rsvp.seats_over, rsvp.source) == (1, 0, "web")
+
+
+def test_reserve_party_that_does_not_fit_waits_whole():
+    event = make.event(capacity=2)
+    rsvp = make.rsvp(event, size=3)
+    assert (rsvp.held_seats, rsvp.waiting_seats, rsvp.status) == (0, 3, "waiting")
+    assert rsvp.waiting_since is not None
+    assert len(look.guests(rsvp)) == 3
+    assert look.letters(rsvp) == ["waiting 1"]
+
+
+def test_reserve_party_that_takes_fewer_holds_what_is_free_and_waits_for_the_rest():
+    rsvp = make.rsvp(make.event(capacity=2), size=3, accepts_fewer=True)
+    assert (rsvp.held_seats, rsvp.waiting_seats, rsvp.status) == (2, 1, "partly")
+    assert look.letters(rsvp) == ["waiting 1 REQUEST"]
+
+
+def test_reserve_smaller_party_sits_down_past_a_larger_one_that_waits():
+    event = make.event(capacity=2)
+    make.rsvp(event, "Large", size=3)
+    make.rsvp(event, "Small", size=2)
+    assert look.seats(event) == [("Large", 0, 3), ("Small", 2, 0)]
+
+
+def test_reserve_keeps_reserved_seats_out_of_reach():
+    event = make.event(capacity=4, reserved_seats=2)
+    make.rsvp(event, size=3)
+    assert look.seats(event) == [("Alma Reyes", 0, 3)]
+
+
+@pytest.mark.parametrize("size", [0, -1, 7, 10**30])
+def test_reserve_party_out_of_bounds_is_refused(size):
+    event = make.event(largest_party=6)
+    with pytest.raises(seats.PartyOutOfBounds, match=r"^A party here is one to 6 people\.$"):
+        make.rsvp(event, size=size)
+    assert (Rsvp.objects.count(), Guest.objects.count(), look.letters()) == (0, 0, [])
+
+
+def test_reserve_party_out_of_bounds_of_an_event_for_single_people():
+    with pytest.raises(seats.PartyOutOfBounds, match=r"^A party here is one person\.$"):
+        make.rsvp(make.event(largest_party=1), size=2)
+
+
+# Rule 8 -----------------------------------------------------------------------------------------------------------
+
+
+def test_reserve_repeated_in_any_case_names_the_one_that_is_there():
+    event = make.event()
+    first = make.rsvp(event, email="Alma@example.org")
+    with pytest.raises(seats.AlreadyThere, match="already") as refused:
+        make.rsvp(event, "Somebody Else", email="aLMA@example.org", size=4)
+    assert refused.value.rsvp == first
+    assert look.seats(event) == [("Alma Reyes", 1, 0)]
+    assert look.letters() == ["confirmed 1 REQUEST"]
+
+
+def test_reserve_same_address_for_another_event_is_an_rsvp_of_its_own():
+    make.rsvp(make.event())
+    make.rsvp(make.event())
+    assert Rsvp.objects.filter(email="alma.reyes@example.org").count() == 2
+
+
+def test_database_refuses_a_second_rsvp_of_one_address():
+    event = make.event()
+    make.rsvp(event, email="alma@example.org")
+    with pytest.raises(IntegrityError, match="rsvp_one_per_email_and_event"), transaction.atomic():
+        make.unsaved_rsvp(event, email="ALMA@example.org", held_seats=1).save()
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"held_seats": -1}, "rsvp_has_seats_unless_cancelled"),
+        ({"held_seats": 0}, "rsvp_has_seats_unless_cancelled"),
+        ({"cancelled_at": timezone.now()}, "rsvp_has_seats_unless_cancelled"),
+        ({"waiting_seats": 2}, "rsvp_waits_since_when"),
+        ({"waiting_since": timezone.now()}, "rsvp_waits_since_when"),
+        ({"seats_over": 2}, "rsvp_over_within_held"),
+    ],
+)
+def test_database_refuses_seats_that_contradict_themselves(fields, constraint):
+    rsvp = make.rsvp(make.event())
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        Rsvp.objects.filter(pk=rsvp.pk).update(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        (lambda event: {"ends_at": event.starts_at}, "event_ends_after_it_starts"),
+        (lambda event: {"rsvp_closes_at": event.rsvp_opens_at}, "event_rsvp_closes_after_it_opens"),
+        (lambda event: {"rsvp_closes_at": event.ends_at + hours(1)}, "event_rsvp_closes_by_its_end"),
+        (lambda event: {"largest_party": 0}, "event_largest_party_in_bounds"),
+        (lambda event: {"largest_party": 21}, "event_largest_party_in_bounds"),
+        (lambda event: {"capacity": 20_001}, "event_capacity_in_bounds"),
+        (lambda event: {"capacity": -1}, "capacity"),
+        (lambda event: {"reserved_seats": -1}, "reserved_seats"),
+    ],
+)
+def test_database_refuses_an_event_that_cannot_be(fields, constraint):
+    event = make.event()
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        Event.objects.filter(pk=event.pk).update(**fields(event))
+
+
+# When it is not allowed -------------------------------------------------------------------------------------------
+
+NOW = timezone.now()
+SHUT = {
+    "soon": {"rsvp_opens_at": NOW + hours(1)},
+    "closed": {"rsvp_closes_at": NOW - hours(1)},
+    "unpublished": {"is_published": False},
+    "cancelled": {"cancelled_at": NOW},
+    "over": {"starts_at": NOW - hours(3), "ends_at": NOW - hours(1), "rsvp_opens_at": NOW - hours(99)},
+}
+
+
+@pytest.mark.parametrize("fields", SHUT.values(), ids=SHUT)
+def test_reserve_for_an_event_that_takes_none_is_refused(fields):
+    event = make.event(**fields)
+    with pytest.raises(seats.Closed, match=r"^This event does not take RSVPs now\.$"):
+        make.rsvp(event)
+    assert (Rsvp.objects.count(), look.letters()) == (0, [])
+
+
+@pytest.mark.parametrize("state", ["soon", "closed", "unpublished"])
+def test_reserve_by_staff_is_possible_until_the_event_ends(state):
+    event = make.event(**SHUT[state])
+    seats.reserve(make.unsaved_rsvp(event), size=2, by_staff=True)
+    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+
+
+@pytest.mark.parametrize("state", ["cancelled", "over"])
+def test_reserve_by_staff_for_what_will_not_be_is_refused(state):
+    event = make.event(**SHUT[state])
+    with pytest.raises(seats.Closed):
+        seats.reserve(make.unsaved_rsvp(event), size=2, by_staff=True)
+    assert look.seats(event) == []
+
+
+def test_reserve_for_an_event_that_is_gone_is_refused():
+    event = make.event()
+    rsvp = make.unsaved_rsvp(event)
+    event.delete()
+    with pytest.raises(Event.DoesNotExist):
+        seats.reserve(rsvp, size=1)
+
+
+# Rule 7 -----------------------------------------------------------------------------------------------------------
+
+
+def test_reserve_beyond_the_room_is_flagged_and_counted():
+    event = make.event(capacity=2)
+    make.rsvp(event, "Alma", size=1)
+    walk_in = seats.reserve(make.unsaved_rsvp(event, "Walk In"), size=3, by_staff=True, beyond=True)
+    assert (walk_in.held_seats, walk_in.waiting_seats, walk_in.seats_over) == (3, 0, 2)
+    assert seats.free_seats(event) == -2
+    assert look.letters(walk_in) == ["confirmed 1 REQUEST"]
+
+
+def test_reserve_beyond_flags_nothing_while_there_is_room():
     event = make.event(capacity=3)
-    first = make.rsvp(event, "First", size=3)
-    second = make.rsvp(event, "Second", size=2)
-    seats.cancel(first)
-    second.refresh_from_db()
-    assert (second.held_seats, second.waiting_seats) == (2, 0)
+    assert seats.reserve(make.unsaved_rsvp(event), size=3, by_staff=True, beyond=True).seats_over == 0
+
+
+def test_reserve_in_the_last_hours_still_takes_free_seats():
+    event = make.event(starts_at=timezone.now() + hours(5), rsvp_closes_at=timezone.now() + hours(4))
+    assert not event.promotes
+    assert make.rsvp(event, size=2).held_seats == 2
