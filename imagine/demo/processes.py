@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -53,6 +54,18 @@ def note(process: subprocess.Popen, file: Path) -> None:
         file.write_text(f"{process.pid} {psutil.Process(process.pid).create_time()}\n")
 
 
+def gone(process: psutil.Process, patience: float) -> bool:
+    """Whether a process that is not our child ends in time. One that nobody buries (in a container) counts as ended."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.02)
+                continue
+        return True
+    return False
+
+
 def end_leftover(file: Path) -> None:
     """Kills the process that `note` remembered, with its children, if an earlier parent left it running."""
     with contextlib.suppress(FileNotFoundError, ValueError, psutil.Error):
@@ -63,5 +76,6 @@ def end_leftover(file: Path) -> None:
             for member in family:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     member.kill()
-            psutil.wait_procs(family, timeout=5)
+            for member in family:
+                gone(member, 5)
     file.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import psutil
 
 from imagine.demo.binaries import ServerError, postgres_binaries, valkey_binary, within_reach
-from imagine.demo.processes import end_leftover, finish, note, spawn
+from imagine.demo.processes import end_leftover, finish, gone, note, spawn
 
 FAST_BUT_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 LONGEST_SOCKET_PATH = 100
@@ -204,11 +204,9 @@ def end_stale_postmaster(data: Path) -> None:
         process = psutil.Process(int(file.read_text().splitlines()[0]))
         if str(data) in process.cmdline():
             process.send_signal(signal.SIGINT)
-            with contextlib.suppress(psutil.TimeoutExpired):
-                process.wait(10)
-                return
-            process.kill()
-            process.wait(5)
+            if not gone(process, 10):
+                process.kill()
+                gone(process, 5)
     file.unlink(missing_ok=True)
 
 

@@ -58,8 +58,7 @@ class Watch:
         self.due = None
         self.started = time.monotonic()
 
-    def look(self) -> None:
-        now = time.monotonic()
+    def look(self, now: float) -> None:
         if self.child.alive:
             if now - self.started > QUIET_LIFE:
                 self.pause = 0
@@ -116,7 +115,7 @@ class Supervisor:
         watches = [Watch(child) for child in (*self.servers.values(), *self.programs)]
         while not self.stopping:
             for watch in watches:
-                watch.look()
+                watch.look(time.monotonic())
             time.sleep(0.2)
 
     def stop(self) -> None:

@@ -1,0 +1,269 @@
+"""The whole demo as a person starts it, in a folder with a space: used, killed in parts and whole, stopped, reset."""
+
+import contextlib
+import http.client
+import http.cookiejar
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from imagine.demo.environment import PROJECT
+from imagine.demo.servers import free_port, wait_until
+
+pytestmark = pytest.mark.faults
+PARTS = ["web", "worker", "beat", "postgres", "valkey"]
+
+
+class Demo:
+    """`python -m imagine.demo` in a project folder, started by the test and watched from outside."""
+
+    def __init__(self, project: Path, *arguments: str, **variables: str):
+        self.project = project
+        self.port = int(variables.setdefault("PORT", str(free_port())))
+        plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        self.printed = project.parent / f"printed-{self.port}"
+        with self.printed.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "imagine.demo", *arguments],
+                cwd=project,
+                env={**plain, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def text(self) -> str:
+        return self.printed.read_text()
+
+    def wait_for(self, words: str, seconds: float = 90) -> "Demo":
+        found = wait_until(lambda: words in self.text or self.process.poll() is not None, seconds)
+        assert found, self.text
+        assert words in self.text
+        return self
+
+    def ended(self, seconds: float = 40) -> str:
+        """What it printed, once it has ended."""
+        self.process.wait(seconds)
+        return self.text
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(40)
+
+    def pid(self, part: str) -> int | None:
+        file = {
+            "postgres": self.project / "var" / "postgres" / "data" / "postmaster.pid",
+            "valkey": self.project / "var" / "valkey" / "pid",
+        }.get(part, self.project / "var" / "run" / f"{part}.pid")
+        with contextlib.suppress(FileNotFoundError, IndexError):
+            return int(file.read_text().split()[0])
+        return None
+
+    def status(self, path: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            return connection.getresponse().status
+
+    def works(self) -> bool:
+        with contextlib.suppress(OSError):
+            return self.status("/imagine/") == 200
+        return False
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project, as a fresh clone would be."""
+    parent = tmp_path_factory.mktemp("a folder")
+    if os.geteuid() == 0:
+        for step in (parent, *list(parent.parents)[:2]):
+            step.chmod(0o711)
+    leave_out = shutil.ignore_patterns("var", ".venv", ".git", "__pycache__", ".*_cache", ".hypothesis")
+    return Path(shutil.copytree(PROJECT, parent / "imagine promise", ignore=leave_out))
+
+
+@pytest.fixture(scope="module")
+def running(project):
+    demo = Demo(project).wait_for("Stop it with Ctrl-C")
+    yield demo
+    demo.stop()
+
+
+@pytest.fixture
+def start(project, running):
+    """Starts a demo of the test's own; the shared one is stopped, since a folder has room for one."""
+    running.stop()
+    begun = []
+
+    def begin(*arguments, **variables):
+        begun.append(Demo(project, *arguments, **variables))
+        return begun[-1]
+
+    yield begin
+    for demo in begun:
+        demo.stop()
+
+
+def left_running(project: Path) -> list[str]:
+    """The command lines of processes that work in the project's folder."""
+    left = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.status() != psutil.STATUS_ZOMBIE and process.cwd().startswith(str(project)):
+                left.append(" ".join(process.cmdline()))
+    return left
+
+
+def sign_in(site: str, name: str, password: str) -> str:
+    """The address that the admin leads to."""
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+    login = f"{site}login/"
+    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', opener.open(login).read().decode())[1]
+    form = {"username": name, "password": password, "csrfmiddlewaretoken": token, "next": "/imagine/admin/"}
+    request = urllib.request.Request(login, urllib.parse.urlencode(form).encode(), {"Referer": login})
+    return opener.open(request).url
+
+
+def test_demo_prints_two_addresses_that_work(running):
+    public = re.search(r"public page: +(\S+)", running.text)[1]
+    admin, name, password = re.search(r"staff: +(\S+) +name: (\S+) +password: (\S+)", running.text).groups()
+    assert public == f"http://127.0.0.1:{running.port}/imagine/"
+    assert running.works()
+    assert running.status("/imagine/health/ready/") == 200
+    assert sign_in(admin, name, password) == admin
+    for secret in ("secret-key", "staff-password"):
+        assert (running.project / "var" / secret).stat().st_mode & 0o777 == 0o600
+
+
+def test_demo_runs_web_worker_and_beat_as_processes_of_their_own(running):
+    pids = {running.pid(part) for part in PARTS}
+    assert len(pids) == len(PARTS)
+    assert all(psutil.Process(pid).ppid() == running.process.pid for pid in pids)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_demo_brings_a_killed_child_back_within_ten_seconds(running, part):
+    assert wait_until(lambda: running.pid(part) and psutil.pid_exists(running.pid(part)), 10)
+    killed = running.pid(part)
+    os.kill(killed, signal.SIGKILL)
+
+    def back():
+        pid = running.pid(part)
+        return pid not in {None, killed} and psutil.pid_exists(pid) and running.works()
+
+    assert wait_until(back, 10)
+
+
+def test_second_demo_in_the_same_folder_is_refused_in_one_sentence(running):
+    second = Demo(running.project)
+    text = second.ended()
+    assert second.process.returncode == 1
+    assert text == (
+        f"A demo is already running in this folder, as process {running.process.pid}: "
+        "stop it with Ctrl-C in its terminal first.\n"
+    )
+    reset = Demo(running.project, "--reset")
+    assert reset.ended() == text
+    assert running.works()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_demo_stops_everything_on_a_signal(start, project, number):
+    demo = start().wait_for("Stop it with Ctrl-C")
+    demo.process.send_signal(number)
+    assert demo.ended().endswith("Stopping ...\n")
+    assert demo.process.returncode == 0
+    assert left_running(project) == []
+    assert not demo.works()
+
+
+def test_demo_stops_everything_while_the_broker_hangs(start, project):
+    demo = start().wait_for("Stop it with Ctrl-C")
+    os.kill(demo.pid("valkey"), signal.SIGSTOP)
+    demo.process.terminate()
+    demo.ended()
+    assert left_running(project) == []
+
+
+def test_demo_stops_while_it_is_still_preparing(start, project):
+    demo = start().wait_for("Preparing")
+    demo.process.terminate()
+    demo.ended()
+    assert left_running(project) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent was killed")
+def test_demo_killed_outright_leaves_nothing_for_long(start, project):
+    demo = start().wait_for("Stop it with Ctrl-C")
+    demo.process.kill()
+    demo.process.wait()
+    assert wait_until(lambda: left_running(project) == [], 20), left_running(project)
+
+
+def test_demo_killed_outright_starts_again_at_once_with_its_data_and_password(start, project):
+    killed = start().wait_for("Stop it with Ctrl-C")
+    killed.process.kill()
+    begun = time.monotonic()
+    again = start(PORT=str(killed.port)).wait_for("Stop it with Ctrl-C")
+    assert time.monotonic() - begun < 20
+    assert again.works()
+    staff = re.compile("password: .*")
+    assert staff.search(again.text)[0] == staff.search(killed.text)[0]
+
+
+def test_taken_port_is_said_in_one_sentence_before_anything_starts(start, project):
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1]
+        demo = start(PORT=str(port))
+        assert demo.ended() == (
+            f"Port {port} is taken by another program; choose another one, for example: make demo PORT={port + 1}\n"
+        )
+    assert demo.process.returncode == 1
+    assert left_running(project) == []
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "80a", "-1"])
+def test_port_that_is_none_is_said_in_one_sentence(project, running, port):
+    running.stop()
+    run = subprocess.run(
+        [sys.executable, "-m", "imagine.demo"], cwd=project, env={"PORT": port}, capture_output=True, text=True
+    )
+    assert run.stderr == "PORT must be a whole number from 1 to 65535.\n"
+
+
+def test_wrong_variable_is_said_in_one_sentence_and_nothing_is_left_running(start, project):
+    demo = start(MAIL_FROM="nobody")
+    assert "Imagine Promise cannot start: MAIL_FROM must hold one e-mail address." in demo.ended()
+    assert demo.process.returncode == 1
+    assert left_running(project) == []
+
+
+def test_reset_throws_mail_and_data_away_and_fills_again(start, project):
+    (project / "var" / "mail").mkdir(exist_ok=True)
+    (project / "var" / "mail" / "old.log").write_text("an old mail")
+    made = (project / "var" / "postgres" / "data" / "PG_VERSION").stat().st_mtime_ns
+    reset = start("--reset")
+    assert reset.ended(120).endswith("The demo's data is as on the first day. Start it with: make demo\n")
+    assert not (project / "var" / "mail" / "old.log").exists()
+    assert (project / "var" / "postgres" / "data" / "PG_VERSION").stat().st_mtime_ns > made
+    assert left_running(project) == []
+
+
+def test_reset_leaves_a_database_of_yours_alone(start):
+    reset = start("--reset", DATABASE_URL="postgresql://you@127.0.0.1:1/yours")
+    assert reset.ended().startswith("DATABASE_URL is set, and only the demo's own database is thrown away")

@@ -1,0 +1,66 @@
+"""A child that dies is brought back at once, and one that keeps dying after longer and longer pauses."""
+
+import itertools
+
+import pytest
+
+from imagine.demo.servers import ServerError
+from imagine.demo.supervisor import LONGEST_PAUSE, QUIET_LIFE, Watch
+
+
+class Child:
+    name = "child"
+    alive = True
+    starts = 0
+
+    def start(self):
+        self.starts += 1
+        self.alive = True
+
+
+class NeverStarts(Child):
+    alive = False
+
+    def start(self):
+        self.starts += 1
+        raise ServerError("no")
+
+
+def seconds_of_starts(watch: Watch, until: int) -> list[int]:
+    """Looks once a second and says at which seconds the child was started."""
+    started = []
+    begun = watch.started
+    for second in range(until):
+        before = watch.child.starts
+        watch.look(begun + second)
+        if watch.child.starts > before:
+            started.append(second)
+    return started
+
+
+def test_watch_leaves_a_living_child_alone():
+    assert seconds_of_starts(Watch(Child()), 100) == []
+
+
+def test_watch_starts_a_dead_child_within_a_second():
+    child = Child()
+    child.alive = False
+    assert seconds_of_starts(Watch(child), 100) == [1]
+
+
+def test_watch_lets_the_pause_grow_to_a_limit_while_a_child_cannot_be_started():
+    started = seconds_of_starts(Watch(NeverStarts()), 60)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(started)]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == pytest.approx(LONGEST_PAUSE, abs=1)
+    assert max(pauses) < 10
+
+
+def test_watch_forgives_a_death_after_a_quiet_life():
+    watch = Watch(Child())
+    watch.pause = LONGEST_PAUSE
+    watch.look(watch.started + QUIET_LIFE + 1)
+    watch.child.alive = False
+    watch.look(watch.started + QUIET_LIFE + 2)
+    watch.look(watch.started + QUIET_LIFE + 2)
+    assert watch.child.starts == 1
