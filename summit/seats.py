@@ -129,8 +129,8 @@ def reserve(
 
 
 def take(rsvp: Rsvp, more: int, *, beyond: bool = False) -> None:
-    """Adds `more` seats to what the RSVP holds and waits for. One that waits already asks for the whole of what it waits
-    for, so that a party that wants to stay together is not split. Does not save."""
+    """Adds `more` seats to what the RSVP holds and waits for. One that waits already asks for all of that at once, so
+    that a party that wants to stay together is not split. Does not save."""
     free = free_seats(rsvp.event)
     wanted = rsvp.waiting_seats + more
     held, waiting = (wanted, 0) if beyond else divide(wanted, free, accepts_fewer=rsvp.accepts_fewer)

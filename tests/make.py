@@ -38,3 +38,29 @@ def rsvp(event: Event, name: str = "Alma Reyes", *, size: int = 1, guests: tuple
     """An RSVP as the form makes it, the contact first, `guests` the names of companions."""
     party = [Guest(name=name), *(Guest(name=companion) for companion in guests)]
     return seats.reserve(unsaved_rsvp(event, name, **fields), size=size, guests=party[:size])
+
+
+def over(event: Event) -> None:
+    """The event ended an hour ago."""
+    start = timezone.now() - timedelta(hours=3)
+    Event.objects.filter(pk=event.pk).update(
+        starts_at=start, ends_at=start + timedelta(hours=2), rsvp_closes_at=start, rsvp_opens_at=start - timedelta(1)
+    )
+
+
+def called_off(event: Event) -> None:
+    """The event was cancelled, and nobody has been told."""
+    Event.objects.filter(pk=event.pk).update(cancelled_at=timezone.now())
+
+
+def closed(event: Event) -> None:
+    """RSVP has closed."""
+    Event.objects.filter(pk=event.pk).update(rsvp_closes_at=timezone.now())
+
+
+def without_promotion(event: Event) -> None:
+    """The event starts in five hours, RSVP is open for four, and nobody is called up any more."""
+    now = timezone.now()
+    Event.objects.filter(pk=event.pk).update(
+        starts_at=now + timedelta(hours=5), rsvp_closes_at=now + timedelta(hours=4)
+    )

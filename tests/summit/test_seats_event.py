@@ -1,0 +1,150 @@
+"""What staff change of an event obeys the same rules (rule 6)."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from imagine.models import Message
+from summit import seats
+from summit.models import Event
+from tests import look, make
+
+pytestmark = pytest.mark.django_db
+
+
+def saved(event: Event, **fields) -> Event:
+    """The event changed as a form changes it."""
+    event = Event.objects.get(pk=event.pk)
+    for name, value in fields.items():
+        setattr(event, name, value)
+    return seats.save_event(event)
+
+
+def test_save_event_makes_a_new_one():
+    event = make.event()
+    event.pk, event.slug = None, "another"
+    event._state.adding = True
+    assert seats.save_event(event).pk
+    assert Event.objects.count() == 2
+
+
+@pytest.mark.parametrize("change", [{"capacity": 4}, {"reserved_seats": 1}])
+def test_save_event_gives_more_room_to_the_waiting_list_at_once(change):
+    event = make.event(capacity=3, reserved_seats=2)
+    make.rsvp(event, "Seated")
+    first = make.rsvp(event, "First")
+    make.rsvp(event, "Second")
+    for _twice in range(2):
+        saved(event, **change)
+    assert look.seats(event) == [("Seated", 1, 0), ("First", 1, 0), ("Second", 0, 1)]
+    assert look.letters(first) == ["waiting 1", "moved_up 2 REQUEST"]
+
+
+def test_save_event_with_less_room_throws_nobody_out():
+    event = make.event(capacity=4)
+    make.rsvp(event, "Alma", size=4)
+    make.rsvp(event, "Waits")
+    saved(event, capacity=2)
+    assert look.seats(event) == [("Alma", 4, 0), ("Waits", 0, 1)]
+    assert seats.free_seats(Event.objects.get()) == -2
+    saved(event, capacity=4)
+    assert look.seats(event) == [("Alma", 4, 0), ("Waits", 0, 1)]
+    saved(event, capacity=5)
+    assert look.seats(event) == [("Alma", 4, 0), ("Waits", 1, 0)]
+    assert len(look.letters()) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda event: {"starts_at": event.starts_at + timedelta(minutes=30)},
+        lambda event: {"ends_at": event.ends_at + timedelta(minutes=30)},
+        lambda event: {"venue": "Weber Point Events Center"},
+        lambda event: {"address": "221 North Center Street, Stockton, California"},
+    ],
+    ids=["start", "end", "venue", "address"],
+)
+def test_save_event_that_moved_tells_every_party_once(change):
+    event = make.event(capacity=1)
+    seated, waits = make.rsvp(event, "Seated"), make.rsvp(event, "Waits")
+    cancelled = seats.cancel(make.rsvp(event, "Cancelled"))
+    moved = change(event)
+    for _twice in range(2):
+        saved(event, **moved)
+    assert look.letters(seated) == ["confirmed 1 REQUEST", "event_moved 2 REQUEST"]
+    assert look.letters(waits) == ["waiting 1", "event_moved 2"]
+    assert look.letters(cancelled) == ["waiting 1", "cancelled 2"]
+
+
+def test_save_event_that_moved_and_grew_tells_both_in_order():
+    event = make.event(capacity=1)
+    make.rsvp(event, "Seated")
+    waits = make.rsvp(event, "Waits")
+    saved(event, capacity=2, venue="Weber Point Events Center")
+    assert look.letters(waits) == ["waiting 1", "event_moved 2", "moved_up 3 REQUEST"]
+    assert "Weber Point Events Center" in Message.objects.about(f"rsvp:{waits.pk}").first().text
+
+
+@pytest.mark.parametrize("change", [{"title": "Another name"}, {"meal": "lunch"}, {"largest_party": 2}])
+def test_save_event_that_stayed_where_it_was_writes_to_nobody(change):
+    event = make.event()
+    make.rsvp(event)
+    saved(event, **change)
+    assert look.letters() == ["confirmed 1 REQUEST"]
+
+
+def test_save_event_that_is_hidden_over_or_called_off_writes_to_nobody():
+    start = timezone.now() - timedelta(hours=9)
+    hours = {"starts_at": start, "ends_at": start + timedelta(hours=2), "rsvp_closes_at": start}
+    for fields in ({"is_published": False}, {"cancelled_at": timezone.now()}, hours):
+        event = make.event()
+        rsvp = make.rsvp(event)
+        Event.objects.filter(pk=event.pk).update(**fields)
+        saved(event, venue="Weber Point Events Center")
+        assert look.letters(rsvp) == ["confirmed 1 REQUEST"], fields
+
+
+def test_save_event_cannot_undo_that_it_was_called_off():
+    event = make.event()
+    stale = Event.objects.get()
+    seats.cancel_event(event)
+    seats.save_event(stale)
+    assert Event.objects.get().cancelled_at is not None
+
+
+def test_cancel_event_tells_every_party_once_and_keeps_the_record():
+    event = make.event(capacity=1)
+    seated, waits = make.rsvp(event, "Seated"), make.rsvp(event, "Waits")
+    cancelled = seats.cancel(make.rsvp(event, "Cancelled"))
+    for _twice in range(2):
+        seats.cancel_event(event)
+    assert look.seats(event) == [("Seated", 1, 0), ("Waits", 0, 1), ("Cancelled", 0, 0)]
+    assert look.letters(seated) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
+    assert look.letters(waits) == ["waiting 1", "event_cancelled 2"]
+    assert look.letters(cancelled) == ["waiting 1", "cancelled 2"]
+
+
+def test_cancel_event_that_was_never_published_writes_to_nobody():
+    event = make.event()
+    make.rsvp(event)
+    Event.objects.update(is_published=False)
+    assert seats.cancel_event(event).cancelled_at is not None
+    assert look.letters() == ["confirmed 1 REQUEST"]
+
+
+def test_cancel_event_that_is_over_is_refused():
+    start = timezone.now() - timedelta(hours=9)
+    event = make.event(starts_at=start)
+    with pytest.raises(seats.Closed, match="over"):
+        seats.cancel_event(event)
+    assert Event.objects.get().cancelled_at is None
+
+
+def test_a_cancelled_guest_of_an_event_called_off_frees_no_seat():
+    event = make.event(capacity=1)
+    seated = make.rsvp(event, "Seated")
+    make.rsvp(event, "Waits")
+    seats.cancel_event(event)
+    seats.cancel(seated)
+    assert look.seats(event) == [("Seated", 0, 0), ("Waits", 0, 1)]

@@ -1,0 +1,188 @@
+"""Who moves up and when: rules 3 and 7 of the seats."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from summit import seats
+from summit.models import Event, Rsvp
+from tests import look, make
+
+pytestmark = pytest.mark.django_db
+
+
+def passed_over(event: Event) -> list[str]:
+    return list(event.rsvps.filter(passed_over_at__isnull=False).order_by("pk").values_list("name", flat=True))
+
+
+# Rule 3 -----------------------------------------------------------------------------------------------------------
+
+
+def test_oldest_wait_is_served_first():
+    event = make.event(capacity=2)
+    seated = make.rsvp(event, "Seated", size=2)
+    for name in ("First", "Second", "Third"):
+        make.rsvp(event, name)
+    seats.cancel(seated)
+    assert look.seats(event) == [("Seated", 0, 0), ("First", 1, 0), ("Second", 1, 0), ("Third", 0, 1)]
+    assert look.letters(event.rsvps.get(name="Second")) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert look.letters(event.rsvps.get(name="Third")) == ["waiting 1"]
+
+
+def test_party_that_does_not_fit_keeps_its_place_and_the_next_is_served():
+    event = make.event(capacity=3)
+    seated = make.rsvp(event, "Seated", size=2)
+    make.rsvp(event, "Other", size=1)
+    for name, size in (("Large", 4), ("Small", 2), ("Last", 3)):
+        make.rsvp(event, name, size=size)
+    seats.cancel(seated)
+    assert look.seats(event)[2:] == [("Large", 0, 4), ("Small", 2, 0), ("Last", 0, 3)]
+    assert passed_over(event) == ["Large"]
+    assert [rsvp.name for rsvp in event.rsvps.waiting_list()] == ["Large", "Last"]
+
+
+def test_mark_of_being_passed_over_goes_when_the_party_is_seated():
+    event = make.event(capacity=2)
+    seated = make.rsvp(event, "Seated", size=1)
+    also = make.rsvp(event, "Also", size=1)
+    make.rsvp(event, "Large", size=2)
+    small = make.rsvp(event, "Small", size=1)
+    seats.cancel(seated)
+    assert passed_over(event) == ["Large"]
+    seats.cancel(also)
+    seats.cancel(small)
+    assert look.seats(event)[2:] == [("Large", 2, 0), ("Small", 0, 0)]
+    assert passed_over(event) == []
+
+
+def test_party_that_takes_fewer_is_seated_in_part_and_stays_first():
+    event = make.event(capacity=2)
+    first, second = make.rsvp(event, "A"), make.rsvp(event, "B")
+    large = make.rsvp(event, "Large", size=2, accepts_fewer=True)
+    make.rsvp(event, "Small")
+    seats.cancel(first)
+    assert look.seats(event)[2:] == [("Large", 1, 1), ("Small", 0, 1)]
+    seats.cancel(second)
+    assert look.seats(event)[2:] == [("Large", 2, 0), ("Small", 0, 1)]
+    assert look.letters(large) == ["waiting 1", "moved_up 2 REQUEST", "moved_up 3 REQUEST"]
+
+
+def test_saying_that_fewer_is_fine_takes_free_seats_at_once():
+    event = make.event(capacity=2)
+    rsvp = make.rsvp(event, size=3)
+    for _twice in range(2):
+        rsvp = seats.accept_fewer(rsvp, True)
+    assert (rsvp.accepts_fewer, rsvp.held_seats, rsvp.waiting_seats, rsvp.sequence) == (True, 2, 1, 2)
+    assert look.letters(rsvp) == ["waiting 1", "moved_up 2 REQUEST"]
+    rsvp = seats.accept_fewer(rsvp, False)
+    assert (rsvp.accepts_fewer, rsvp.held_seats, rsvp.waiting_seats) == (False, 2, 1)
+
+
+def test_nobody_moves_up_while_the_room_is_over():
+    event = make.event(capacity=3)
+    first = make.rsvp(event, "First", size=2)
+    make.rsvp(event, "Walk In")
+    make.rsvp(event, "Waits")
+    Event.objects.update(capacity=1)
+    seats.cancel(first)
+    assert look.seats(event) == [("First", 0, 0), ("Walk In", 1, 0), ("Waits", 0, 1)]
+
+
+# Rule 7 -----------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_moves_up_once_promotion_has_stopped():
+    event = make.event(capacity=2)
+    first, second, third = make.rsvp(event, "A"), make.rsvp(event, "B"), make.rsvp(event, "Waits", size=2)
+    make.without_promotion(event)
+    seats.cancel(first)
+    seats.change_party(second, size=1)
+    seats.delete(second)
+    seats.accept_fewer(third, True)
+    seats.save_event(Event.objects.get())
+    assert look.seats(event) == [("A", 0, 0), ("Waits", 0, 2)]
+    assert look.letters(third) == ["waiting 1"]
+
+
+def test_promotion_stops_when_the_event_says():
+    event = make.event(promotion_stops_hours=48)
+    assert event.promotion_stops_at == event.starts_at - timedelta(hours=48)
+    assert event.promotes
+    event.starts_at = timezone.now() + timedelta(hours=47)
+    assert not event.promotes
+    event.promotion_stops_hours = 0
+    assert event.promotes
+    event.cancelled_at = timezone.now()
+    assert not event.promotes
+
+
+def test_promote_by_hand_works_after_promotion_has_stopped_and_once():
+    event = make.event(capacity=1)
+    seated, waits = make.rsvp(event, "Seated"), make.rsvp(event, "Waits")
+    make.without_promotion(event)
+    seats.cancel(seated)
+    for _twice in range(2):
+        waits = seats.promote(waits)
+    assert (waits.held_seats, waits.waiting_seats, waits.seats_over) == (1, 0, 0)
+    assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+
+
+def test_promote_by_hand_may_pass_over_whoever_waits_longer():
+    event = make.event(capacity=1)
+    seated, _longer, later = make.rsvp(event, "Seated"), make.rsvp(event, "Longer"), make.rsvp(event, "Later")
+    make.without_promotion(event)
+    seats.cancel(seated)
+    seats.promote(later)
+    assert look.seats(event) == [("Seated", 0, 0), ("Longer", 0, 1), ("Later", 1, 0)]
+
+
+def test_promote_by_hand_without_room_is_refused():
+    event = make.event(capacity=1)
+    waits = make.rsvp(event, "Waits", size=2)
+    before = look.tables()
+    with pytest.raises(seats.NoRoom, match=r"^Only 1 seats are free, and this party waits for 2\.$"):
+        seats.promote(waits)
+    assert look.tables() == before
+
+
+def test_promote_by_hand_gives_a_part_to_whom_fewer_is_fine():
+    event = make.event(capacity=1)
+    seated, waits = make.rsvp(event, "Seated"), make.rsvp(event, "Waits", size=2, accepts_fewer=True)
+    make.without_promotion(event)
+    seats.cancel(seated)
+    waits = seats.promote(waits)
+    assert (waits.held_seats, waits.waiting_seats) == (1, 1)
+
+
+def test_promote_beyond_the_room_is_flagged_and_counted():
+    event = make.event(capacity=3)
+    make.rsvp(event, "Seated", size=2)
+    waits = make.rsvp(event, "Waits", size=3)
+    for _twice in range(2):
+        waits = seats.promote(waits, beyond=True)
+    assert (waits.held_seats, waits.waiting_seats, waits.seats_over) == (3, 0, 2)
+    assert seats.free_seats(event) == -2
+
+
+def test_promote_of_a_party_that_waits_for_nothing_changes_nothing():
+    event = make.event()
+    seated, cancelled = make.rsvp(event, "Seated"), seats.cancel(make.rsvp(event, "Cancelled"))
+    before = look.tables()
+    seats.promote(seated)
+    seats.promote(cancelled, beyond=True)
+    assert look.tables() == before
+
+
+# Rule 6: the same for many at once ----------------------------------------------------------------------------------
+
+
+def test_one_cancellation_serves_as_many_as_fit():
+    event = make.event(capacity=6)
+    seated = make.rsvp(event, "Seated", size=6)
+    for name, size in (("A", 2), ("B", 5), ("C", 3), ("D", 1), ("E", 1)):
+        make.rsvp(event, name, size=size)
+    seats.cancel(seated)
+    assert look.seats(event)[1:] == [("A", 2, 0), ("B", 0, 5), ("C", 3, 0), ("D", 1, 0), ("E", 0, 1)]
+    assert passed_over(event) == ["B"]
+    assert Rsvp.objects.filter(waiting_seats__gt=0, waiting_since=None).count() == 0
