@@ -181,7 +181,9 @@ class RsvpForm(forms.ModelForm):
         self.fields["size"].initial = 1
         self.fields["size"].error_messages = dict.fromkeys(
             ("required", "invalid_choice", "invalid"),
-            ngettext_lazy("A party here is one person.", "Choose a number from 1 to %(most)d.", event.largest_party)
+            ngettext_lazy(
+                "Choose 1: a party here is one person.", "Choose a number from 1 to %(most)d.", event.largest_party
+            )
             % {"most": event.largest_party},
         )
         companions = [f"guest_{size}" for size in sizes[1:]]
