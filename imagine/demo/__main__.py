@@ -47,7 +47,6 @@ def run(supervisor: Supervisor, port: int, listener: socket.socket | None) -> No
         prepare(supervisor, surroundings)
         if listener:
             supervisor.programs = programs(listener, surroundings)
-            supervisor.start(supervisor.programs)
             serve(supervisor, port, surroundings)
         elif not supervisor.stopping:
             say("The demo's data is as on the first day. Start it with: make demo")
@@ -64,7 +63,11 @@ def prepare(supervisor: Supervisor, surroundings: dict[str, str]) -> None:
 
 
 def serve(supervisor: Supervisor, port: int, surroundings: dict[str, str]) -> None:
+    """The web server alone at first: it is what somebody waits for."""
+    web, *others = supervisor.programs
+    supervisor.start([web])
     if supervisor.wait_for(lambda: answers(port), 40):
+        supervisor.start(others)
         welcome(surroundings)
     elif not supervisor.stopping:
         sys.exit(f"The web server does not answer; {LOGS / 'web.log'} says why.")
@@ -85,7 +88,7 @@ def own_servers() -> dict:
 def programs(listener: socket.socket, surroundings: dict[str, str]) -> list[Program]:
     """Web, worker and beat. The listening socket stays ours, so that a new web server finds it free."""
     web = ["gunicorn", "imagine.wsgi", "--bind", f"fd://{listener.fileno()}", "--no-control-socket"]
-    web += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "5"]
+    web += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--preload"]
     celery = ["celery", "-A", "imagine"]
     worker = [*celery, "worker", "-Q", "direct,housekeeping", "--concurrency", "2", "-l", "INFO"]
     beat = [*celery, "beat", "--schedule", str(RUN / "beat-schedule"), "--pidfile=", "-l", "INFO"]

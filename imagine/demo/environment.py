@@ -23,7 +23,7 @@ def environment(port: int, servers: dict[str, str]) -> dict[str, str]:
         "SECRET_KEY": kept_secret("secret-key", 50),
         "MAIL_FROM": "Imagine Promise <imagine@example.org>",
         "MAIL_REPLY_TO": "community-relations@example.org",
-        "MAIL_POSTAL_ADDRESS": "Stockton Unified School District, 701 N. Madison Street, Stockton, CA 95202",
+        "MAIL_POSTAL_ADDRESS": "701 N. Madison Street, Stockton, CA 95202",
         "DEMO_STAFF_PASSWORD": kept_secret("staff-password", 9),
     }
     return {**os.environ, **{name: given(name) or value for name, value in defaults.items()}}

@@ -1,0 +1,70 @@
+"""What can be checked of the containers without an engine to run them."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from ruamel.yaml import YAML
+
+from imagine.demo.environment import PROJECT
+
+COMPOSE = PROJECT / "docker-compose.yml"
+SERVICES = YAML(typ="safe").load(COMPOSE)["services"]
+OURS = ("web", "worker", "beat", "migrate")
+
+
+def test_compose_file_keeps_to_the_compose_schema():
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE)]
+    run = subprocess.run(check, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_says_how_its_health_is_seen(name):
+    health = SERVICES[name]["healthcheck"]
+    assert health.get("disable") if name == "migrate" else {"test", "interval", "timeout", "retries"} <= set(health)
+
+
+def test_services_wait_for_what_they_need():
+    waits = {name: set(service.get("depends_on", ())) for name, service in SERVICES.items()}
+    assert waits == {
+        "proxy": {"web"},
+        "web": {"migrate", "db"},
+        "worker": {"migrate", "db", "redis"},
+        "beat": {"migrate", "db", "redis"},
+        "migrate": {"db"},
+        "db": set(),
+        "redis": set(),
+    }
+    for service in SERVICES.values():
+        for other, wait in service.get("depends_on", {}).items():
+            expected = "service_completed_successfully" if other == "migrate" else "service_healthy"
+            assert wait["condition"] == expected
+
+
+def test_every_variable_that_production_must_set_reaches_each_process_of_ours():
+    settings = (PROJECT / "imagine" / "settings.py").read_text()
+    required = set(re.findall(r'variable\("(\w+)", "[^"]*"\)', settings))
+    assert len(required) >= 8
+    for name in OURS:
+        assert required | {"TRUSTED_PROXIES"} <= set(SERVICES[name]["environment"])
+
+
+def test_no_secret_has_a_default_and_only_the_proxy_is_reached_from_outside():
+    for name, reference in re.findall(r"\$\{(\w+)([^}]*)", COMPOSE.read_text()):
+        assert reference.startswith((":?", ":-") if name in {"PORT", "TRUSTED_PROXIES", "WEB_CONCURRENCY"} else ":?")
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
+
+
+def test_image_installs_production_packages_alone_and_runs_without_rights():
+    steps = (PROJECT / "Dockerfile").read_text()
+    assert re.findall(r"requirements[\w-]*\.txt", steps) == ["requirements.txt"] * 2
+    assert steps.rindex("USER imagine") < steps.rindex("CMD [")
+    assert steps.rindex("USER imagine") > steps.rindex("RUN ")
+
+
+def test_proxy_writes_no_address_of_a_page_into_a_log():
+    proxy = (PROJECT / "deploy" / "nginx.conf").read_text()
+    assert "access_log off;" in proxy
+    assert "error_log /dev/stderr crit;" in proxy
