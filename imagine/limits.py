@@ -48,7 +48,9 @@ def limited(scope: str, *, most: int, minutes: int) -> Callable:
         @wraps(view)
         def answer(request: HttpRequest, *args, **kwargs) -> HttpResponse:
             if request.method == "POST" and is_over(request, scope, most=most, minutes=minutes):
-                return render(request, "429.html", status=429, headers={"Retry-After": str(minutes * 60)})
+                refusal = render(request, "429.html", status=429)
+                refusal.headers["Retry-After"] = str(minutes * 60)
+                return refusal
             return view(request, *args, **kwargs)
 
         return answer

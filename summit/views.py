@@ -74,7 +74,7 @@ def reserve(request: HttpRequest, slug: str) -> HttpResponse:
     if not event.takes_rsvps:
         return show_event(request, published(Event.objects.with_seats(), slug), status=409)
     if not form.is_valid():
-        return render(request, "summit/rsvp_form.html", {"event": event, "form": form}, status=422)
+        return show_errors(request, slug, form)
     rsvp = form.save(commit=False)
     rsvp.browser = browser_of(request)
     try:
@@ -83,10 +83,17 @@ def reserve(request: HttpRequest, slug: str) -> HttpResponse:
         return known_address(request, known.rsvp)
     except seats.PartyOutOfBounds as refused:
         form.add_error("size", str(refused))
-        return render(request, "summit/rsvp_form.html", {"event": event, "form": form}, status=422)
+        return show_errors(request, slug, form)
     except seats.Closed:
         return show_event(request, published(Event.objects.with_seats(), slug), status=409)
     return redirect(rsvp)
+
+
+def show_errors(request: HttpRequest, slug: str, form: RsvpForm) -> HttpResponse:
+    """The form again, with what was typed, and still the waiting list's when every seat is taken."""
+    event = published(Event.objects.with_seats(), slug)
+    page = {"event": event, "state": state_of(event), "form": form}
+    return render(request, "summit/rsvp_form.html", page, status=422)
 
 
 def known_address(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
