@@ -1,0 +1,79 @@
+"""What can be wrong with any page, whatever it is about."""
+
+from functools import cache
+
+from playwright.sync_api import Page
+
+from tests.browser import find
+
+PHONE = 320  # CSS px: a small phone, and 1280 px at 400 % zoom
+DESKTOP = 1280
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+AXE = """async (tags) => {
+  const found = await axe.run(document, {runOnly: tags, resultTypes: ["violations"], iframes: false});
+  return found.violations.flatMap((rule) => rule.nodes.map(
+    (node) => `axe ${rule.id}: ${node.target.join(" ")}: ${node.failureSummary.replaceAll(/\\s+/g, " ")}`));
+}"""
+
+# A control is as large as its label makes it. A link inside a sentence may be small (WCAG 2.5.8, inline).
+SMALL_TARGETS = """(touch) => {
+  const box = (element) => {
+    const boxes = [element, ...(element.labels || [])].map((part) => part.getBoundingClientRect());
+    const edge = (side, most) => most(...boxes.map((each) => each[side]));
+    return [edge("right", Math.max) - edge("left", Math.min), edge("bottom", Math.max) - edge("top", Math.min)];
+  };
+  const inSentence = (element) => element.matches("a") && getComputedStyle(element).display === "inline"
+    && [...element.parentElement.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  const controls = "a[href], button, input:not([type=hidden]), select, textarea, summary";
+  return [...document.querySelectorAll(controls)]
+    .filter((element) => element.checkVisibility() && !element.closest("[aria-hidden=true], .skip"))
+    .filter((element) => !inSentence(element))
+    .map((element) => [element, ...box(element).map(Math.round)])
+    .filter(([element, width, height]) => {
+      const least = touch && !element.matches("a:not(.btn)") ? 44 : 24;
+      return width < least || height < least;
+    })
+    .map(([element, width, height]) => `target ${width}x${height}: ${element.outerHTML.slice(0, 120)}`);
+}"""
+
+CLIPPED = """() => [...document.querySelectorAll("main *, header *, footer *")]
+  .filter((element) => element.checkVisibility() && !element.closest(".visually-hidden"))
+  .filter((element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+  .filter((element) => {
+    const {left, right} = element.getBoundingClientRect();
+    const hides = getComputedStyle(element).overflow !== "visible";
+    return left < 0 || right > innerWidth + 1 || (hides && element.scrollWidth > element.clientWidth + 1);
+  })
+  .map((element) => `cut off: ${element.outerHTML.slice(0, 120)}`)"""
+
+
+@cache
+def axe() -> str:
+    return find.axe()
+
+
+def faults(page: Page, language: str) -> list[str]:
+    """Everything wrong with the page as it stands, one line each, with the width at which it is wrong."""
+    width = page.viewport_size["width"]
+    found = [*structure(page, language), *sideways(page), *page.evaluate(SMALL_TARGETS, width == PHONE), *broken(page)]
+    return [f"{language}, {width} px, {fault}" for fault in found]
+
+
+def structure(page: Page, language: str) -> list[str]:
+    spoken, headings = page.evaluate("() => [document.documentElement.lang, document.querySelectorAll('h1').length]")
+    wrong = [f"lang is {spoken}"] if spoken != language else []
+    return wrong + ([f"{headings} headings h1"] if headings != 1 else [])
+
+
+def sideways(page: Page) -> list[str]:
+    """What does not fit the width of the page."""
+    over = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return ([f"scrolls sideways by {over} px"] if over > 0 else []) + page.evaluate(CLIPPED)
+
+
+def broken(page: Page) -> list[str]:
+    """What axe finds. It goes in by the debugger, where the page's policy does not stop it."""
+    if not page.evaluate("typeof axe === 'object'"):
+        page.evaluate(axe())
+    return page.evaluate(AXE, TAGS)

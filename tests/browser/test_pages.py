@@ -1,0 +1,404 @@
+"""Every public page in every state, in both languages, on a phone and on a desktop."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from playwright.sync_api import Page
+
+from imagine.demo.servers import free_port, wait_until
+from imagine.models import Message, Tally
+from summit import seats
+from summit.models import Event, Rsvp
+from summit.templatetags.wording import short_date
+from tests import make
+from tests.browser.examine import DESKTOP, PHONE, faults
+
+pytestmark = pytest.mark.browser
+
+FIND = "/imagine/rsvp/find/"
+LANDING = "/imagine/"
+SEND = "#rsvp form.form button, main form.form button"
+
+
+@dataclass
+class Place:
+    """Where a page is and how one gets there."""
+
+    path: str
+    title: Callable[[], str]
+    go: Callable[[Page], object] | None = None
+    status: int = 200
+
+
+# The landing page ----------------------------------------------------------------------------------------------
+
+
+def landing(event: Event) -> Place:
+    return Place(LANDING, lambda: f"{event.name}, {short_date(event.starts_at)}")
+
+
+def full_event(**fields) -> Event:
+    event = make.event(**{"capacity": 3, **fields})
+    make.rsvp(event, "Ben Ochoa", size=3)
+    make.rsvp(event, "Chan Sok", size=2)
+    return event
+
+
+def landing_open() -> Place:
+    return landing(make.event(capacity=300, description="Doors open at 7:30.", description_es="Abrimos a las 7:30."))
+
+
+def landing_few() -> Place:
+    event = make.event(capacity=10)
+    make.rsvp(event, "Ben Ochoa", size=6)
+    make.rsvp(event, "Chan Sok", size=3)
+    return landing(event)
+
+
+def landing_full() -> Place:
+    return landing(full_event())
+
+
+def landing_soon() -> Place:
+    return landing(make.event(rsvp_opens_at=timezone.now() + timedelta(days=9)))
+
+
+def landing_closed() -> Place:
+    return landing(make.event(rsvp_closes_at=timezone.now() - timedelta(hours=1)))
+
+
+def landing_past() -> Place:
+    return landing(make.event(starts_at=timezone.now() - timedelta(days=2)))
+
+
+def landing_cancelled() -> Place:
+    return landing(seats.cancel_event(make.event()))
+
+
+def landing_none() -> Place:
+    return Place(LANDING, lambda: _("Imagine Promise Summit"))
+
+
+def event_gathering() -> Place:
+    event = make.event(kind="kickoff", title="Partner Kick-off", title_es="Reunión de arranque", meal="lunch")
+    return Place(event.get_absolute_url(), lambda: f"{event.name}, {short_date(event.starts_at)}")
+
+
+# The form with errors ------------------------------------------------------------------------------------------
+
+
+def wrong_form(event: Event, heading: Callable[[], str]) -> Place:
+    def go(page: Page) -> None:
+        page.goto(LANDING)
+        page.fill("#id_email", "alma@example")
+        page.locator("details.more summary").first.click()
+        page.fill("#id_guest_2", "María Thạch")
+        page.click(SEND)
+
+    return Place(event.get_absolute_url(), lambda: f"{_('Error:')} {event.name}, {heading()}", go, 422)
+
+
+def form_errors() -> Place:
+    return wrong_form(make.event(capacity=300), lambda: _("Save your seats"))
+
+
+def form_errors_full() -> Place:
+    return wrong_form(full_event(), lambda: _("Join the waiting list"))
+
+
+# An RSVP's own page --------------------------------------------------------------------------------------------
+
+
+def of(rsvp: Rsvp, title: Callable[[], str]) -> Place:
+    return Place(rsvp.get_absolute_url(), title)
+
+
+def have(held: int) -> str:
+    return ngettext("You have %(held)s seat", "You have %(held)s seats", held) % {"held": held}
+
+
+def wait(waiting: int) -> str:
+    return ngettext("You wait for %(waiting)s seat", "You wait for %(waiting)s seats", waiting) % {"waiting": waiting}
+
+
+def rsvp_confirmed() -> Place:
+    rsvp = make.rsvp(make.event(), size=3, guests=("María Thạch",))
+    guest = rsvp.guests.get(position=2)
+    seats.name_guests(rsvp, {guest.pk: {"diet": "vegetarian", "access": "Spanish interpreter"}})
+    return of(rsvp, lambda: have(3))
+
+
+def rsvp_alone() -> Place:
+    return of(make.rsvp(make.event(meal="", largest_party=1)), lambda: have(1))
+
+
+def rsvp_mail_refused() -> Place:
+    rsvp = make.rsvp(make.event())
+    Message.objects.all().update(state=Message.State.REFUSED, sent_at=None, lease=None, lease_until=None)
+    return of(rsvp, lambda: have(1))
+
+
+def rsvp_partly() -> Place:
+    event = make.event(capacity=1)
+    rsvp = make.rsvp(event, size=3, accepts_fewer=True)
+    one, several = "You hold %(held)s seat and wait for %(waiting)s", "You hold %(held)s seats and wait for %(waiting)s"
+    return of(rsvp, lambda: ngettext(one, several, 1) % {"held": 1, "waiting": 2})
+
+
+def rsvp_waiting() -> Place:
+    return of(make.rsvp(full_event(), size=2), lambda: wait(2))
+
+
+def cancelled_rsvp() -> Rsvp:
+    return seats.cancel(make.rsvp(make.event(), size=2))
+
+
+def rsvp_cancelled() -> Place:
+    return of(cancelled_rsvp(), lambda: _("Your RSVP is cancelled"))
+
+
+def rsvp_cancelled_for_good() -> Place:
+    rsvp = cancelled_rsvp()
+    Event.objects.update(rsvp_closes_at=timezone.now())
+    return of(rsvp, lambda: _("Your RSVP is cancelled"))
+
+
+def rsvp_past() -> Place:
+    rsvp = make.rsvp(make.event(), size=2)
+    ended = timezone.now() - timedelta(hours=1)
+    Event.objects.update(starts_at=ended - timedelta(hours=2), ends_at=ended, rsvp_closes_at=ended)
+    return of(rsvp, lambda: _("This event is over"))
+
+
+def rsvp_event_cancelled() -> Place:
+    rsvp = make.rsvp(make.event(), size=2)
+    seats.cancel_event(rsvp.event)
+    return of(rsvp, lambda: _("This event will not take place"))
+
+
+def rsvp_errors() -> Place:
+    rsvp = make.rsvp(make.event(), size=2)
+
+    def go(page: Page) -> None:
+        page.goto(rsvp.get_absolute_url())
+        page.locator("ol.party input[name$=name]").first.fill("")
+        page.locator("ol.party summary").nth(1).click()
+        page.locator("ol.party input[name$=diet]").nth(1).fill("nuts, " * 50)
+        page.click("ol.party ~ .actions .btn-primary")
+
+    return Place(f"{rsvp.get_absolute_url()}party/", lambda: f"{_('Error:')} {have(2)}", go, 422)
+
+
+def rsvp_told() -> Place:
+    """With the sentence that tells what was just saved."""
+    rsvp = make.rsvp(make.event(), size=2)
+
+    def go(page: Page) -> None:
+        page.goto(rsvp.get_absolute_url())
+        page.click("ol.party ~ .actions .btn-primary")
+        page.wait_for_selector(".told")
+
+    return Place(rsvp.get_absolute_url(), lambda: have(2), go)
+
+
+def cancel() -> Place:
+    rsvp = make.rsvp(make.event(), size=3)
+    title = "Cancel your seat?", "Cancel all %(seats)s seats?"
+    return Place(f"{rsvp.get_absolute_url()}cancel/", lambda: ngettext(*title, 3) % {"seats": 3})
+
+
+def cancel_waiting() -> Place:
+    return Place(f"{make.rsvp(full_event()).get_absolute_url()}cancel/", lambda: _("Leave the waiting list?"))
+
+
+# Lost links ----------------------------------------------------------------------------------------------------
+
+
+def find() -> Place:
+    return Place(FIND, lambda: _("Lost your link?"))
+
+
+def send_find(address: str) -> Callable[[Page], None]:
+    def go(page: Page) -> None:
+        page.goto(FIND)
+        page.fill("#id_email", address)
+        page.click(SEND)
+
+    return go
+
+
+def find_errors() -> Place:
+    return Place(FIND, lambda: f"{_('Error:')} {_('Lost your link?')}", send_find("alma"), 422)
+
+
+def found() -> Place:
+    return Place("/imagine/rsvp/found/", lambda: _("Look at your mail"), send_find("nobody@example.org"))
+
+
+def known() -> Place:
+    event = make.event()
+    make.rsvp(event, email="alma@example.org")
+
+    def go(page: Page) -> None:
+        page.goto(LANDING)
+        page.fill("#id_name", "Alma Reyes")
+        page.fill("#id_email", "Alma@example.org")
+        page.click(SEND)
+
+    return Place(event.get_absolute_url(), lambda: _("This address has an RSVP already"), go, 409)
+
+
+# Statements and refusals ---------------------------------------------------------------------------------------
+
+
+def privacy() -> Place:
+    return Place("/imagine/privacy/", lambda: _("Privacy"))
+
+
+def accessibility() -> Place:
+    return Place("/imagine/accessibility/", lambda: _("Accessibility"))
+
+
+def posted(body: str, content_type: str) -> Callable[[Page], None]:
+    """Goes to a page with a request that no form of ours makes."""
+
+    def go(page: Page) -> None:
+        page.goto(FIND)  # the CSRF check comes first, and wants its cookie
+
+        def instead(route):
+            headers = route.request.headers | {"content-type": content_type}
+            route.continue_(method="POST", headers=headers, post_data=body)
+
+        page.route(f"**{FIND}", instead, times=1)
+        page.goto(FIND)
+
+    return go
+
+
+def error_400() -> Place:
+    go = posted("nothing", "multipart/form-data; boundary=")
+    return Place(FIND, lambda: _("This request did not arrive whole"), go, 400)
+
+
+def error_403() -> Place:
+    get_user_model().objects.create_user("newcomer", password="a long password", is_staff=True)
+
+    def go(page: Page) -> None:
+        page.goto("/imagine/admin/")
+        page.fill("#id_username", "newcomer")
+        page.fill("#id_password", "a long password")
+        page.click("[type=submit]")
+        page.goto("/imagine/admin/summit/event/")
+
+    return Place("/imagine/admin/summit/event/", lambda: _("This page is not open to you"), go, 403)
+
+
+def error_403_csrf() -> Place:
+    def go(page: Page) -> None:
+        page.goto(FIND)
+        page.context.clear_cookies()
+        page.click(SEND)
+
+    return Place(FIND, lambda: _("Please send that once more"), go, 403)
+
+
+def error_404() -> Place:
+    return Place(f"/imagine/rsvp/{'x' * 32}/", lambda: _("There is nothing at this address"), status=404)
+
+
+def error_413() -> Place:
+    go = posted("x" * 600_000, "application/x-www-form-urlencoded")
+    return Place(FIND, lambda: _("That was too much at once"), go, 413)
+
+
+def error_415() -> Place:
+    go = posted("email=a", "application/x-www-form-urlencoded; charset=iso-8859-1")
+    return Place(FIND, lambda: _("We cannot read this form"), go, 415)
+
+
+def error_429() -> Place:
+    def go(page: Page) -> None:
+        send_find("nobody@example.org")(page)
+        page.wait_for_url("**/found/")
+        Tally.objects.update(count=60)
+        send_find("nobody@example.org")(page)
+
+    return Place(FIND, lambda: _("A short break, please"), go, 429)
+
+
+def error_500() -> Place:
+    """A table that a page needs is missing for a moment."""
+
+    def go(page: Page) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE summit_event RENAME TO summit_event_away")
+            try:
+                page.goto(LANDING)
+            finally:
+                cursor.execute("ALTER TABLE summit_event_away RENAME TO summit_event")
+
+    return Place(LANDING, lambda: _("Something broke on our side"), go, 500)
+
+
+PLACES = [
+    *(landing_open, landing_few, landing_full, landing_soon, landing_closed, landing_past, landing_cancelled),
+    *(landing_none, event_gathering, form_errors, form_errors_full),
+    *(rsvp_confirmed, rsvp_alone, rsvp_mail_refused, rsvp_partly, rsvp_waiting, rsvp_cancelled),
+    *(rsvp_cancelled_for_good, rsvp_past, rsvp_event_cancelled, rsvp_errors, rsvp_told, cancel, cancel_waiting),
+    *(find, find_errors, found, known, privacy, accessibility),
+    *(error_400, error_403, error_403_csrf, error_404, error_413, error_415, error_429, error_500),
+]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+def test_page(place, visit):
+    place = place()
+    found = [fault for language in ("en", "es") for fault in look(place, visit(language), language)]
+    assert not found, "\n".join(found)
+
+
+def look(place: Place, page: Page, language: str) -> list[str]:
+    answers = []
+    page.on("response", lambda answer: answers.append(answer) if answer.request.is_navigation_request() else None)
+    (place.go or go_straight(place.path))(page)
+    page.wait_for_load_state()
+    with translation.override(language):
+        assert page.title() == place.title()
+    assert (page.url.partition("/imagine/")[2], answers[-1].status) == (place.path.partition("/imagine/")[2], place.status)
+    return [fault for width in (DESKTOP, PHONE) for fault in look_at(page, width, language)]
+
+
+def go_straight(path: str) -> Callable[[Page], object]:
+    return lambda page: page.goto(path)
+
+
+def look_at(page: Page, width: int, language: str) -> list[str]:
+    page.set_viewport_size({"width": width, "height": 720})
+    return faults(page, language)
+
+
+def test_page_without_database(visit, site):
+    port = free_port()
+    nowhere = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    web = site.web("web without database", port, DATABASE_URL=nowhere)
+    web.start()
+    try:
+        assert wait_until(lambda: site.answers(port), 30)
+        found = []
+        for language in ("en", "es"):
+            page = visit(language, address=f"http://127.0.0.1:{port}")
+            answer = page.goto(LANDING)
+            assert answer.status == 503
+            with translation.override(language):
+                assert page.title() == _("Back in a moment")
+            found += [fault for width in (DESKTOP, PHONE) for fault in look_at(page, width, language)]
+        assert not found, "\n".join(found)
+    finally:
+        web.stop()

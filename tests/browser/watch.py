@@ -1,0 +1,32 @@
+"""What no page of ours may do: complain in the console, break its policy, miss a file, talk to another host."""
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Response
+
+
+class Watch:
+    def __init__(self):
+        self.documents: set[str] = set()
+        self.seen: list[str] = []
+
+    def over(self, context: BrowserContext, address: str) -> None:
+        """Watches every page of a context that has business with one address alone."""
+        context.on("request", lambda request: self.request(request, address))
+        context.on("response", self.response)
+        context.on("console", self.console)
+        context.on("weberror", lambda error: self.seen.append(f"script: {error.error}"))
+
+    def request(self, request: Request, address: str) -> None:
+        if request.is_navigation_request():
+            self.documents.add(request.url)
+        if not request.url.startswith(f"{address}/imagine/"):
+            self.seen.append(f"request: {request.url}")
+
+    def response(self, response: Response) -> None:
+        if response.status >= 400 and response.url not in self.documents:
+            self.seen.append(f"file: {response.status} {response.url}")
+
+    def console(self, message: ConsoleMessage) -> None:
+        """Chromium reports a broken policy here too, and an error page, which is none of ours to avoid."""
+        is_status = message.text.startswith("Failed to load resource") and message.location["url"] in self.documents
+        if message.type in {"error", "warning"} and not is_status:
+            self.seen.append(f"console: {message.text}")
