@@ -1,0 +1,1 @@
+"""Real processes, really killed. Nothing that was promised may be lost."""

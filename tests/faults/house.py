@@ -1,0 +1,253 @@
+"""The running house: PostgreSQL, Valkey, web server, worker, beat and mail server, each a real process of its own."""
+
+import contextlib
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from http.cookies import SimpleCookie
+from pathlib import Path
+from urllib.parse import urlencode
+
+import psutil
+import psycopg2
+import redis
+from celery import Celery
+
+from imagine.demo.servers import Postgres, Valkey, free_port
+from imagine.demo.supervisor import Program
+from tests.faults.mailserver import MailServer
+from tests.faults.prepare import SLUG
+
+BUSINESS = "imagine_message, summit_rsvp, summit_guest, summit_linkrequest, imagine_tally, imagine_heartbeat"
+
+
+@dataclass
+class Answer:
+    status: int
+    location: str
+    page: str
+    seconds: float
+
+    @property
+    def took_rsvp(self) -> bool:
+        return self.status == 302 and "/imagine/rsvp/" in self.location
+
+
+class House:
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.mail = MailServer()
+        self.postgres = Postgres(folder / "postgres", durable=True)
+        self.valkey = Valkey(folder / "valkey")
+        self.port = free_port()
+        web = ["gunicorn", "imagine.wsgi", "--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--no-control-socket"]
+        worker = ["celery", "-A", "imagine", "worker", "-Q", "direct,housekeeping", "-c", "2", "-l", "INFO"]
+        beat = ["celery", "-A", "imagine", "beat", "--schedule", str(folder / "beat"), "--pidfile=", "-l", "INFO"]
+        self.web, self.worker, self.beat = (
+            self.program(name, *arguments) for name, arguments in {"web": web, "worker": worker, "beat": beat}.items()
+        )
+        self.programs = [self.web, self.worker, self.beat]
+
+    def program(self, name: str, *arguments: str) -> Program:
+        # A worker that waits for a dead broker ignores SIGTERM.
+        return Program(
+            name,
+            *arguments,
+            log=self.folder / f"{name}.log",
+            run=self.folder,
+            env=self.environment(),
+            death_signal=signal.SIGKILL,
+            patience=5,
+        )
+
+    def environment(self) -> dict[str, str]:
+        return os.environ | {
+            "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
+            "DATABASE_URL": self.postgres.url,
+            "REDIS_URL": self.valkey.url,
+            "EMAIL_URL": f"smtp://127.0.0.1:{self.mail.port}",
+            "SITE_URL": f"http://127.0.0.1:{self.port}",
+        }
+
+    # From first to last ----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self.postgres.start()
+        self.valkey.start()
+        self.mail.up()
+        subprocess.run([sys.executable, "-m", "tests.faults.prepare"], env=self.environment(), check=True)
+        for program in self.programs:
+            program.start()
+
+    def heal(self) -> None:
+        """Everything runs and nothing has happened yet."""
+        self.mail.up()
+        self.mail.behave()
+        for server in (self.postgres, self.valkey):
+            if not server.alive:
+                server.start()
+        self.thaw()
+        for program in self.programs:
+            if not program.alive:
+                program.start()
+        until(self.is_up, 30, "the web server answers")
+        self.flush()
+        self.sql(f"TRUNCATE {BUSINESS} CASCADE")
+        self.see_queue_move(60)
+        self.mail.forget()
+
+    def stop(self) -> None:
+        self.thaw()
+        for program in self.programs:
+            program.ask_to_stop()
+        for child in [*self.programs, self.valkey, self.postgres]:
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                child.stop()
+        self.mail.down()
+
+    # Violence --------------------------------------------------------------------------------------------------
+
+    def kill(self, program: Program) -> None:
+        """kill -9 for the program and all its children at once."""
+        os.killpg(program.process.pid, signal.SIGKILL)
+        program.process.wait()
+
+    def freeze(self) -> None:
+        os.kill(self.valkey.process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        if self.valkey.alive:
+            os.kill(self.valkey.process.pid, signal.SIGCONT)
+
+    def pool(self) -> list[psutil.Process]:
+        """The worker's children, which do the work."""
+        return psutil.Process(self.worker.process.pid).children(recursive=True)
+
+    def flush(self) -> None:
+        with self.broker() as broker:
+            broker.flushall()
+
+    # Questions -------------------------------------------------------------------------------------------------
+
+    def broker(self) -> redis.Redis:
+        return redis.Redis(unix_socket_path=os.fspath(self.valkey.socket), socket_timeout=5)
+
+    def connect(self):
+        connection = psycopg2.connect(self.postgres.url, connect_timeout=3)
+        connection.autocommit = True
+        return connection
+
+    def sql(self, statement: str, *values) -> list[tuple]:
+        connection = self.connect()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def standing(self) -> list[tuple[str, int, int]]:
+        """Of each RSVP the address, how many seats its guests fill, and how many mails were written about it."""
+        return self.sql("""
+            SELECT email, (SELECT count(*) FROM summit_guest WHERE rsvp_id = r.id),
+                (SELECT count(*) FROM imagine_message WHERE starts_with(key, 'rsvp:' || r.id || ':'))
+            FROM summit_rsvp r ORDER BY email
+        """)
+
+    def mail_states(self) -> list[tuple[str, str]]:
+        return self.sql('SELECT "to", state FROM imagine_message ORDER BY 1, 2')
+
+    def all_sent(self, count: int) -> bool:
+        return [state for _to, state in self.mail_states()] == ["sent"] * count
+
+    def let_leases_run_out(self) -> None:
+        """Ninety seconds pass, as far as claimed mail is concerned."""
+        self.sql("UPDATE imagine_message SET lease_until = now() - interval '1 second' WHERE state = 'sending'")
+
+    def let_pauses_run_out(self) -> None:
+        """The hours until the next try pass."""
+        self.sql("UPDATE imagine_message SET not_before = now() WHERE state = 'queued'")
+
+    def ring(self, task: str, *arguments, queue: str) -> None:
+        with Celery(broker=self.valkey.url) as app:
+            app.send_task(task, arguments, queue=queue, retry=False)
+
+    def see_queue_move(self, seconds: float) -> float:
+        """Sends heartbeats of our own through the queue until one comes out; returns how many seconds that took."""
+        began = self.now()
+
+        def heart_beats() -> bool:
+            self.ring("imagine.tasks.beat_heart", "ours", queue="direct")
+            with contextlib.suppress(AssertionError):
+                return bool(until(lambda: self.heartbeat("ours") > began, 1, "a heartbeat came through"))
+            return False
+
+        return until(heart_beats, seconds, "the worker takes what is in its queue")
+
+    def heartbeat(self, whose: str = "direct") -> datetime:
+        """When a heartbeat last came out of the queue; that of beat, which sends one every 20 seconds, is `direct`."""
+        return self.sql("SELECT coalesce(max(at), 'epoch') FROM imagine_heartbeat WHERE queue = %s", whose)[0][0]
+
+    def now(self) -> datetime:
+        return self.sql("SELECT now()")[0][0]
+
+    # A guest's browser -----------------------------------------------------------------------------------------
+
+    def is_up(self) -> bool:
+        try:
+            return self.ask("GET", "/imagine/health/ready/").status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def ask(self, method: str, path: str, body: str = "", **headers: str) -> Answer:
+        began = time.monotonic()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            page = response.read().decode()
+            self.cookies = SimpleCookie(response.headers.get("Set-Cookie", ""))
+            return Answer(response.status, response.headers.get("Location", ""), page, time.monotonic() - began)
+        finally:
+            connection.close()
+
+    def guest(self) -> "Guest":
+        """A browser that has the form open."""
+        page = self.ask("GET", f"/imagine/events/{SLUG}/").page
+        secret = self.cookies["csrftoken"].value
+        return Guest(self, secret, re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1])
+
+
+@dataclass
+class Guest:
+    house: House
+    cookie: str
+    token: str
+
+    def rsvp(self, name: str, size: int = 2) -> Answer:
+        form = {"csrfmiddlewaretoken": self.token, "name": name, "email": address(name), "size": size}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": f"csrftoken={self.cookie}"}
+        return self.house.ask("POST", f"/imagine/events/{SLUG}/", urlencode(form), **headers)
+
+
+def address(name: str) -> str:
+    return f"{name}@example.org"
+
+
+def until(condition: Callable[[], object], seconds: float, what: str) -> float:
+    """Waits for a condition and returns how many seconds that took; what the condition raises counts as no."""
+    began = time.monotonic()
+    while True:
+        with contextlib.suppress(psycopg2.Error, OSError, redis.RedisError):
+            if condition():
+                return time.monotonic() - began
+        if time.monotonic() - began > seconds:
+            raise AssertionError(f"waited {seconds} seconds in vain until {what}")
+        time.sleep(0.05)

@@ -1,0 +1,17 @@
+"""`python -m tests.faults.prepare`: the house's database with one open event in it."""
+
+import os
+
+import django
+from django.core.management import call_command
+
+SLUG = "summit"
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagine.settings")
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+    from tests import make  # needs the loaded apps
+
+    make.event(slug=SLUG, capacity=1000)
