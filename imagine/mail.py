@@ -19,6 +19,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
+from kombu.pools import producers
 
 from imagine.celery import app
 from imagine.models import Heartbeat, Message, give_up_time
@@ -31,6 +32,9 @@ UNREACHABLE_PAUSE = timedelta(minutes=1)  # the server's fault, not the message'
 BREATH = 5  # seconds without a try after the broker or the mail server did not answer
 SWEEP_SECONDS = 20
 IDLE_SECONDS = 10  # an SMTP connection that slept longer is asked whether it still lives
+# A dead or frozen broker costs a request these seconds, once. Only who rings is in such a hurry: a worker that gives up
+# on an acknowledgement loses that place in its queue for good, and after two of them it takes nothing any more.
+IMPATIENT = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2, "retry_on_timeout": False, "max_retries": 0}
 
 
 # Queue ---------------------------------------------------------------------------------------------------------
@@ -78,6 +82,7 @@ class Silence:
         return time.monotonic() < self.until
 
 
+bell = app.connection_for_write(transport_options=IMPATIENT)
 broker_silent = Silence()
 server_silent = Silence()
 
@@ -88,7 +93,8 @@ def ring(task: str, pk: uuid.UUID | int) -> None:
     if broker_silent:
         return
     try:
-        app.send_task(task, (str(pk),), retry=False)
+        with producers[bell].acquire(block=True) as producer:
+            app.send_task(task, (str(pk),), retry=False, producer=producer)
     except (OperationalError, OSError):
         broker_silent.begin()
         logger.warning("The broker does not answer; the work waits for the next sweep.")

@@ -10,7 +10,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from imagine import mail
-from imagine.celery import app
 
 LATE_MAIL = 300  # seconds that a message may wait before outgoing mail counts as late
 QUIET_QUEUE = 120  # seconds without a heartbeat before the workers count as quiet
@@ -61,8 +60,8 @@ def mail_state() -> str:
 
 def broker_state() -> str:
     try:
-        with app.connection_for_write() as broker:
-            broker.ensure_connection(max_retries=1, timeout=0.3)
+        with mail.bell.clone() as broker:
+            broker.ensure_connection(max_retries=0)
     except Exception:  # whatever the transport raises: it is down, and that is the answer
         return "down"
     return "ok"
