@@ -20,6 +20,7 @@ import pytest
 
 from imagine.demo.environment import PROJECT
 from imagine.demo.servers import free_port, wait_until
+from tests.servers import open_the_way
 
 pytestmark = pytest.mark.faults
 PARTS = ["web", "worker", "beat", "postgres", "valkey"]
@@ -88,9 +89,7 @@ class Demo:
 def project(tmp_path_factory):
     """A copy of the project, as a fresh clone would be."""
     parent = tmp_path_factory.mktemp("a folder")
-    if os.geteuid() == 0:
-        for step in (parent, *list(parent.parents)[:2]):
-            step.chmod(0o711)
+    open_the_way(parent)
     leave_out = shutil.ignore_patterns("var", ".venv", ".git", "__pycache__", ".*_cache", ".hypothesis")
     return Path(shutil.copytree(PROJECT, parent / "imagine promise", ignore=leave_out))
 

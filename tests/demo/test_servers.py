@@ -9,14 +9,13 @@ import pytest
 
 from imagine.demo import binaries
 from imagine.demo.servers import LONGEST_SOCKET_PATH, Postgres, ServerError, Valkey
+from tests.servers import open_the_way
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with a space in its name that the server's own user may enter when the tests run as root."""
-    if os.geteuid() == 0:
-        for step in (tmp_path, *list(tmp_path.parents)[:2]):
-            step.chmod(0o711)
+    """A folder with a space in its name."""
+    open_the_way(tmp_path)
     return tmp_path / "a project"
 
 
