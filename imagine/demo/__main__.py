@@ -79,7 +79,9 @@ def own_servers() -> dict:
     """The servers that no variable replaces, by the variable that would."""
     servers = {}
     if not given("DATABASE_URL"):
-        servers["DATABASE_URL"] = Postgres(VAR / "postgres", log=fresh_log("postgres"))
+        postgres = servers["DATABASE_URL"] = Postgres(VAR / "postgres", log=fresh_log("postgres"))
+        if not postgres.folder.is_relative_to(VAR):
+            say(f"{VAR} is closed to the user that PostgreSQL runs as; its data is in {postgres.folder}.")
     if not given("REDIS_URL"):
         servers["REDIS_URL"] = Valkey(VAR / "valkey", log=fresh_log("valkey"))
     return servers
