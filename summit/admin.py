@@ -32,7 +32,7 @@ class EventAdmin(admin.ModelAdmin):
             _("Seats"),
             {"fields": (("capacity", "reserved_seats", "largest_party"), ("held", "free", "waiting"))},
         ),
-        (_("RSVP"), {"fields": (("rsvp_opens_at", "rsvp_closes_at"), "promotion_stops_hours")}),
+        (_("When RSVP is open"), {"fields": (("rsvp_opens_at", "rsvp_closes_at"), "promotion_stops_hours")}),
         (_("Text"), {"fields": ("description", "description_es")}),
     ]
 

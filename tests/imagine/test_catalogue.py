@@ -284,7 +284,7 @@ def event_cancelled() -> Rsvp:
     [
         (confirmed, "Tiene 3 lugares"),
         (partly, "Tiene 1 lugar y espera 2"),
-        (waiting, "Espera 3 lugares"),
+        (waiting, "Está en espera de 3 lugares"),
         (cancelled, "Su reservación está cancelada"),
         (event_cancelled, "Este evento no se realizará"),
     ],
@@ -318,10 +318,9 @@ def test_errors_are_spanish(reader):
 def test_answers_after_a_change_are_spanish(reader):
     rsvp = confirmed()
     address = reverse("change_party", args=[rsvp.token])
-    assert "Su grupo cambió." in reader.post(address, {"size": "2"}, follow=True).content.decode()
-    assert (
-        "Aquí cada grupo es de una a 6 personas." in reader.post(address, {"size": "7"}, follow=True).content.decode()
-    )
+    changed, refused = (reader.post(address, {"size": size}, follow=True).content.decode() for size in ("2", "7"))
+    assert "Su grupo cambió." in changed
+    assert "Aquí cada grupo es de 1 a 6 personas." in refused
 
 
 @pytest.mark.django_db
