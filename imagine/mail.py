@@ -31,7 +31,7 @@ PAUSES = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200, 1440
 UNREACHABLE_PAUSE = timedelta(minutes=1)  # the server's fault, not the message's: it need not wait for hours
 BREATH = 5  # seconds without a try after the broker or the mail server did not answer
 SWEEP_SECONDS = 20
-IDLE_SECONDS = 10  # an SMTP connection that slept longer is asked whether it still lives
+IDLE_SECONDS = 10  # an SMTP connection that slept longer is not used again
 # A dead or frozen broker costs a request these seconds, once. Only who rings is in such a hurry: a worker that gives up
 # on an acknowledgement loses that place in its queue for good, and after two of them it takes nothing any more.
 IMPATIENT = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2, "retry_on_timeout": False, "max_retries": 0}
@@ -147,13 +147,17 @@ def send(message: Message) -> None:
     except ValueError as error:
         mark(message, state=Message.State.REFUSED, last_error=reason(error))
     except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
+        server.close()  # after a 421 it is closed at the other end too
         if refused_for_good(error):
             mark(message, state=Message.State.REFUSED, last_error=reason(error))
         else:
             put_back(message, reason(error))
     except (smtplib.SMTPException, OSError) as error:
         server.close()
-        put_back(message, reason(error), longest=UNREACHABLE_PAUSE)
+        if answers(error):
+            put_back(message, reason(error), longest=UNREACHABLE_PAUSE)
+        else:  # gone without a word: it may have taken the mail, so that each try may be one copy more
+            put_back(message, reason(error), maybe_sent=True)
     else:
         mark(message, state=Message.State.SENT, sent_at=timezone.now(), last_error="")
 
@@ -164,13 +168,13 @@ def mark(message: Message, **outcome) -> None:
     logger.info("mail", extra={"message_id": str(message.pk), "state": str(outcome["state"]), "ours": bool(marked)})
 
 
-def put_back(message: Message, why: str, longest: timedelta = PAUSES[-1]) -> None:
+def put_back(message: Message, why: str, longest: timedelta = PAUSES[-1], **also) -> None:
     """Lets a message wait for its next try, longer each time, until its time is up."""
     pause = min(PAUSES[min(message.attempts, len(PAUSES)) - 1], longest)
     if timezone.now() + pause > message.give_up_at:
-        mark(message, state=Message.State.GIVEN_UP, last_error=why)
+        mark(message, state=Message.State.GIVEN_UP, last_error=why, **also)
     else:
-        mark(message, state=Message.State.QUEUED, not_before=timezone.now() + pause, last_error=why)
+        mark(message, state=Message.State.QUEUED, not_before=timezone.now() + pause, last_error=why, **also)
 
 
 @transaction.atomic
@@ -202,11 +206,21 @@ class Server:
         self.used_at = 0.0
 
     def open(self) -> None:
-        if self.connection and time.monotonic() - self.used_at > IDLE_SECONDS:
+        if self.connection and not self.lives():
             self.close()
         if self.connection is None:
             self.connection = get_connection(timeout=settings.EMAIL_TIMEOUT)
             self.connection.open()
+
+    def lives(self) -> bool:
+        """Asks before a mail is at stake: of one that is lost with its connection nobody knows whether it was taken."""
+        if time.monotonic() - self.used_at > IDLE_SECONDS:
+            return False
+        session = getattr(self.connection, "connection", None)  # mail that goes to files has none
+        try:
+            return session is None or session.noop()[0] == 250
+        except (smtplib.SMTPException, OSError):
+            return False
 
     def send(self, email: EmailMultiAlternatives) -> None:
         self.connection.send_messages([email])
