@@ -7,10 +7,12 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
+from email.message import Message
 from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode
@@ -30,10 +32,16 @@ BUSINESS = "imagine_message, summit_rsvp, summit_guest, summit_linkrequest, imag
 
 @dataclass
 class Answer:
+    """What a browser got; status 0 when the connection broke."""
+
     status: int
-    location: str
-    page: str
-    seconds: float
+    page: str = ""
+    headers: Message = field(default_factory=Message)
+    seconds: float = 0.0
+
+    @property
+    def location(self) -> str:
+        return self.headers.get("Location", "")
 
     @property
     def took_rsvp(self) -> bool:
@@ -158,7 +166,7 @@ class House:
         return self.sql("""
             SELECT email, (SELECT count(*) FROM summit_guest WHERE rsvp_id = r.id),
                 (SELECT count(*) FROM imagine_message WHERE starts_with(key, 'rsvp:' || r.id || ':'))
-            FROM summit_rsvp r ORDER BY email
+            FROM summit_rsvp r ORDER BY email COLLATE "C"
         """)
 
     def mail_states(self) -> list[tuple[str, str]]:
@@ -213,16 +221,15 @@ class House:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
             page = response.read().decode()
-            self.cookies = SimpleCookie(response.headers.get("Set-Cookie", ""))
-            return Answer(response.status, response.headers.get("Location", ""), page, time.monotonic() - began)
+            return Answer(response.status, page, response.headers, time.monotonic() - began)
         finally:
             connection.close()
 
     def guest(self) -> "Guest":
         """A browser that has the form open."""
-        page = self.ask("GET", f"/imagine/events/{SLUG}/").page
-        secret = self.cookies["csrftoken"].value
-        return Guest(self, secret, re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1])
+        form = self.ask("GET", f"/imagine/events/{SLUG}/")
+        secret = SimpleCookie(form.headers["Set-Cookie"])["csrftoken"].value
+        return Guest(self, secret, re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form.page)[1])
 
 
 @dataclass
@@ -235,6 +242,36 @@ class Guest:
         form = {"csrfmiddlewaretoken": self.token, "name": name, "email": address(name), "size": size}
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": f"csrftoken={self.cookie}"}
         return self.house.ask("POST", f"/imagine/events/{SLUG}/", urlencode(form), **headers)
+
+
+@contextlib.contextmanager
+def posting(guest: Guest, browsers: int, names: Iterator[str]):
+    """Several browsers post RSVPs, each name once, while the block runs. Gives the list of (name, answer), which grows
+    meanwhile and is complete afterwards."""
+    answers, over, turn = [], threading.Event(), threading.Lock()
+
+    def browse():
+        while not over.is_set():
+            with turn:
+                name = next(names, None)
+            if name is None:
+                return
+            try:
+                answer = guest.rsvp(name)
+            except (OSError, http.client.HTTPException):
+                answer = Answer(0)
+            answers.append((name, answer))
+            over.wait(0.05)  # a pace that leaves some of the machine to the others
+
+    threads = [threading.Thread(target=browse, daemon=True) for _browser in range(browsers)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(30)
 
 
 def address(name: str) -> str:
