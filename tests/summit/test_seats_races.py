@@ -1,0 +1,148 @@
+"""Many people at one moment, with real connections: rule 9 of the seats, and a control that shows it can fail."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+
+from summit import seats
+from summit.models import Event, Rsvp
+from tests import look, make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CROWD = 20
+
+
+def at_once(calls: list[Callable]) -> list:
+    """Calls all of them in threads of their own that start together; returns what each returned or raised."""
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable):
+        try:
+            connection.ensure_connection()
+            start.wait(timeout=30)
+            return call()
+        except (seats.Refused, Rsvp.DoesNotExist) as refused:
+            return refused
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as crowd:
+        return list(crowd.map(run, calls))
+
+
+def reserving(event: Event, name: str, **fields) -> Callable:
+    return lambda: make.rsvp(event, name, **fields)
+
+
+def kinds(answers: list) -> list[str]:
+    return sorted(type(answer).__name__ for answer in answers)
+
+
+def test_last_seats_go_to_as_many_as_there_are_and_the_rest_waits():
+    event = make.event(capacity=7)
+    at_once([reserving(event, f"Guest {number}") for number in range(CROWD)])
+    found = look.seats(event)
+    assert sorted(row[1:] for row in found) == [(0, 1)] * (CROWD - 7) + [(1, 0)] * 7
+    assert sorted(look.letters()) == ["confirmed 1 REQUEST"] * 7 + ["waiting 1"] * (CROWD - 7)
+    assert event.rsvps.waiting_list().count() == CROWD - 7
+
+
+def test_control_without_the_lock_more_seats_are_given_than_there_are(monkeypatch):
+    """What the lock is for. Should this ever pass without overselling, the test above shows nothing."""
+    event = make.event(capacity=7)
+    counted = threading.Barrier(CROWD)
+    free_seats = seats.free_seats
+
+    def all_count_before_one_writes(event: Event) -> int:
+        free = free_seats(event)
+        counted.wait(timeout=30)
+        return free
+
+    monkeypatch.setattr(seats, "lock", lambda pk: Event.objects.get(pk=pk))
+    monkeypatch.setattr(seats, "free_seats", all_count_before_one_writes)
+    at_once([reserving(event, f"Guest {number}") for number in range(CROWD)])
+    assert sum(held for _name, held, _waiting in look.seats(event)) > 7
+
+
+def test_one_address_sent_many_times_at_once_gives_one_rsvp_and_one_mail():
+    event = make.event()
+    answers = at_once([reserving(event, "Alma Reyes", size=3)] * CROWD)
+    assert kinds(answers) == ["AlreadyThere"] * (CROWD - 1) + ["Rsvp"]
+    assert look.seats(event) == [("Alma Reyes", 3, 0)]
+    assert look.letters() == ["confirmed 1 REQUEST"]
+
+
+def test_seats_that_are_freed_while_others_ask_are_given_once():
+    event = make.event(capacity=6)
+    seated = [make.rsvp(event, f"Seated {number}", size=2) for number in range(3)]
+    for number in range(4):
+        make.rsvp(event, f"Waits {number}")
+    at_once(
+        [
+            *(lambda rsvp=rsvp: seats.cancel(rsvp) for rsvp in seated),
+            *(reserving(event, f"New {number}") for number in range(6)),
+        ]
+    )
+    found = look.seats(event)
+    assert sum(held for _name, held, _waiting in found) == 6
+    assert [row[1:] for row in found if row[0].startswith("Waits")] == [(1, 0)] * 4
+    assert sum(letter.startswith("moved_up") for letter in look.letters()) == sum(
+        letter.startswith("waiting") for letter in look.letters()
+    ) - sum(waiting for _name, _held, waiting in found)
+
+
+def test_one_party_cancelled_many_times_at_once_is_told_once():
+    event = make.event(capacity=2)
+    rsvp, waits = make.rsvp(event, size=2), make.rsvp(event, "Waits", size=2)
+    at_once([lambda: seats.cancel(rsvp)] * 6)
+    assert look.seats(event) == [("Alma Reyes", 0, 0), ("Waits", 2, 0)]
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL"]
+    assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+
+
+def test_two_staff_promoting_for_the_last_seat_give_it_once():
+    event = make.event(capacity=1)
+    seated = make.rsvp(event, "Seated")
+    first, second = make.rsvp(event, "First"), make.rsvp(event, "Second")
+    make.without_promotion(event)
+    seats.cancel(seated)
+    answers = at_once([lambda: seats.promote(first), lambda: seats.promote(second)])
+    assert kinds(answers) == ["NoRoom", "Rsvp"]
+    assert sorted(row[1:] for row in look.seats(event)) == [(0, 0), (0, 1), (1, 0)]
+
+
+def test_two_staff_promoting_one_party_beyond_the_room_count_it_once():
+    event = make.event(capacity=0)
+    rsvp = make.rsvp(event, size=2)
+    at_once([lambda: seats.promote(rsvp, beyond=True)] * 4)
+    rsvp.refresh_from_db()
+    assert (rsvp.held_seats, rsvp.seats_over) == (2, 2)
+    assert look.letters(rsvp) == ["waiting 1", "moved_up 2 REQUEST"]
+
+
+def test_party_that_grows_while_staff_shrink_the_room_and_erase_it_ends_in_order():
+    event = make.event(capacity=4)
+    rsvp = make.rsvp(event, size=2)
+
+    def smaller():
+        changed = Event.objects.get(pk=event.pk)
+        changed.capacity = 3
+        return seats.save_event(changed)
+
+    at_once([lambda: seats.change_party(rsvp, size=4), smaller, lambda: seats.delete(rsvp)] * 2)
+    assert look.seats(event) == []
+    assert look.letters() == []
+    assert Event.objects.get().capacity == 3
+
+
+def test_double_click_on_bring_one_more_brings_one_more():
+    event = make.event()
+    rsvp = make.rsvp(event, size=2)
+    at_once([lambda: seats.change_party(rsvp, size=3)] * 5)
+    assert look.seats(event) == [("Alma Reyes", 3, 0)]
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
+    assert len(look.guests(rsvp)) == 3
