@@ -111,7 +111,7 @@ def visit(browser, site):
     yield visit
     for context in contexts:
         context.close()
-    assert watch.seen == []
+    assert not watch.seen, "\n".join(watch.seen)
 
 
 @pytest.hookimpl(wrapper=True)

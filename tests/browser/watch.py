@@ -29,4 +29,4 @@ class Watch:
         """Chromium reports a broken policy here too, and an error page, which is none of ours to avoid."""
         is_status = message.text.startswith("Failed to load resource") and message.location["url"] in self.documents
         if message.type in {"error", "warning"} and not is_status:
-            self.seen.append(f"console: {message.text}")
+            self.seen.append(f"console: {message.text} ({message.location['url']}:{message.location['lineNumber']})")

@@ -1,0 +1,104 @@
+"""The staff's pages, and a mail inside its frame."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from playwright.sync_api import Page
+
+from imagine.models import Message
+from tests import make
+from tests.browser.examine import broken, structure
+
+pytestmark = pytest.mark.browser
+
+PASSWORD = "a long password"
+
+
+@pytest.fixture
+def staff(site):
+    return get_user_model().objects.create_superuser("staff", password=PASSWORD)
+
+
+def sign_in(page: Page) -> None:
+    page.goto("/imagine/admin/")
+    page.fill("#id_username", "staff")
+    page.fill("#id_password", PASSWORD)
+    with page.expect_navigation():
+        page.click("[type=submit]")
+
+
+def faults(page: Page, language: str) -> list[str]:
+    return [f"{language}, {page.url}: {fault}" for fault in [*structure(page, language), *broken(page)]]
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_admin(visit, staff, language):
+    event = make.event(capacity=4)
+    make.event(title="Partner Kick-off", kind="kickoff")
+    rsvp = make.rsvp(event, size=3, guests=("María Thạch",))
+    make.rsvp(event, "Ben Ochoa", size=2)
+    message = Message.objects.about(f"rsvp:{rsvp.pk}").get()
+    page = visit(language)
+    page.goto("/imagine/admin/")
+    found = faults(page, language)
+    sign_in(page)
+    for path in (
+        "",
+        "summit/",
+        "summit/event/",
+        "summit/event/?kind__exact=summit&q=summit",
+        "summit/event/add/",
+        f"summit/event/{event.pk}/change/",
+        f"summit/event/{event.pk}/history/",
+        "summit/rsvp/",
+        "summit/rsvp/?status=waiting",
+        "summit/rsvp/add/",
+        f"summit/rsvp/{rsvp.pk}/change/",
+        f"summit/rsvp/{rsvp.pk}/delete/",
+        "imagine/message/",
+        f"imagine/message/{message.pk}/change/",
+        f"imagine/message/{message.pk}/preview/",
+        "auth/user/",
+        "password_change/",
+    ):
+        answer = page.goto(f"/imagine/admin/{path}")
+        assert (answer.status, answer.url.partition("/admin/")[2]) == (200, path)
+        found += faults(page, "en" if path.endswith("preview/") else language)
+    assert not found, "\n".join(found)
+
+
+def test_errors_and_actions(visit, staff):
+    event = make.event(capacity=4)
+    make.rsvp(event, size=3)
+    page = visit()
+    sign_in(page)
+    page.goto("/imagine/admin/summit/rsvp/add/")
+    with page.expect_navigation():
+        page.click("[name=_save]")
+    found = faults(page, "en")
+    assert page.title().startswith("Error:")
+    page.goto("/imagine/admin/summit/event/")
+    page.check("#action-toggle")
+    page.select_option("[name=action]", "cancel_events")
+    with page.expect_navigation():
+        page.click("[name=index]")
+    found += faults(page, "en")
+    with page.expect_navigation():
+        page.click("#content [type=submit]")
+    found += faults(page, "en")
+    event.refresh_from_db()
+    assert event.cancelled_at
+    assert not found, "\n".join(found)
+
+
+def test_message_in_its_frame(visit, staff):
+    rsvp = make.rsvp(make.event(), size=3)
+    message = Message.objects.get()
+    page = visit()
+    sign_in(page)
+    page.goto(f"/imagine/admin/imagine/message/{message.pk}/change/")
+    frame = page.frame_locator("iframe.mail-preview")
+    heading = frame.locator("h1")
+    assert heading.inner_text() == "You have 3 seats"
+    assert heading.evaluate("element => getComputedStyle(element).fontFamily").startswith("Rockwell")
+    assert rsvp.code in frame.locator("body").inner_text()
+    assert frame.locator("a[href]").count() == 0

@@ -1,0 +1,80 @@
+"""On paper, in forced colors, and enlarged: nothing that matters is lost."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from summit.templatetags.wording import long_date
+from tests import make
+from tests.browser.examine import sideways
+
+pytestmark = pytest.mark.browser
+
+TEXT = "document.querySelector('main').innerText.replaceAll(/\\s+/g, ' ').trim()"
+
+
+@pytest.fixture
+def rsvp():
+    event = make.event(capacity=2)
+    return make.rsvp(event, size=4, accepts_fewer=True, guests=("María Thạch",))
+
+
+def pages(rsvp) -> list[str]:
+    """The two that matter most, of an event with a waiting list."""
+    return ["/imagine/", rsvp.get_absolute_url()]
+
+
+def test_printed(visit, rsvp):
+    page = visit()
+    page.goto(rsvp.get_absolute_url())
+    page.emulate_media(media="print")
+    for words in ("You hold 2 seats and wait for 2", "Alma Reyes", rsvp.code, long_date(rsvp.event.starts_at)):
+        shown = page.get_by_text(words).first
+        expect(shown).to_be_visible()
+        assert ink(shown) not in {"rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"}
+    expect(page.get_by_text(rsvp.event.venue).first).to_be_visible()
+    names = page.locator("ol.party input[name$=name]")
+    assert [name.input_value() for name in names.all() if name.is_visible()] == ["Alma Reyes", "María Thạch", "", ""]
+    for useless in page.locator("main button:not([aria-hidden]), main .btn, .lang, .top nav").all():
+        expect(useless).to_be_hidden()
+    assert page.pdf(format="Letter").startswith(b"%PDF")
+
+
+def ink(shown) -> str:
+    return shown.evaluate("element => getComputedStyle(element).color")
+
+
+def test_forced_colors(visit, rsvp):
+    page = visit()
+    for address in pages(rsvp):
+        page.emulate_media(forced_colors="none")
+        page.goto(address)
+        words = page.evaluate(TEXT)
+        page.emulate_media(forced_colors="active")
+        assert page.evaluate(TEXT) == words
+        for control in page.locator("main input:not([type=hidden]), main select, main textarea, main meter").all():
+            if control.is_visible():
+                assert control.evaluate("element => getComputedStyle(element).opacity") == "1"
+    assert sideways(page) == []
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_enlarged(visit, rsvp, language):
+    """A window of 1280 × 720 at 200 % and at 400 %, and letters alone at 200 %."""
+    page = visit(language)
+    for address in pages(rsvp):
+        page.set_viewport_size({"width": 1280, "height": 720})
+        page.goto(address)
+        words = page.evaluate(TEXT)
+        for width, height in ((640, 360), (320, 180)):
+            page.set_viewport_size({"width": width, "height": height})
+            assert (page.evaluate(TEXT), sideways(page)) == (words, [])
+        for width in (1280, 640):
+            page.set_viewport_size({"width": width, "height": 720})
+            assert with_large_letters(page) == (words, [])
+
+
+def with_large_letters(page: Page) -> tuple[str, list[str]]:
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    seen = page.evaluate(TEXT), sideways(page)
+    page.evaluate("document.documentElement.style.fontSize = ''")
+    return seen

@@ -1,0 +1,138 @@
+"""A form that comes back says what to change, keeps what was typed, and counts once however often it is sent."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from imagine.models import Message
+from summit.models import Rsvp
+from tests import make
+
+pytestmark = pytest.mark.browser
+
+SEND = "#rsvp form > div > button, main form.form > div > button"
+FOCUSED = "document.activeElement.id || document.activeElement.className"
+
+
+def fill(page: Page, **answers: str) -> None:
+    page.goto("/imagine/")
+    for field, answer in answers.items():
+        page.fill(f"#id_{field}", answer)
+
+
+def send(page: Page) -> None:
+    with page.expect_navigation():
+        page.click(SEND)
+
+
+def summary_links(page: Page) -> list[str]:
+    return page.locator(".errors a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["", "no script"])
+@pytest.mark.parametrize(
+    ("language", "title", "words"),
+    [
+        ("en", "Error: Imagine Promise Summit, Save your seats", "Two answers need another look"),
+        ("es", "Error: Cumbre Imagine Promise, Reserve sus lugares", "Revise dos respuestas"),
+    ],
+)
+def test_summary(visit, language, title, words, scripts):
+    make.event(capacity=300)
+    page = visit(language, scripts=scripts)
+    fill(page, email="alma@example")
+    send(page)
+    assert page.title() == title
+    assert page.evaluate(FOCUSED) == "errors"
+    expect(page.locator(".errors h2")).to_have_text(words)
+    assert summary_links(page) == ["#id_name", "#id_email"]
+    for link in page.locator(".errors a").all():
+        link.click()
+        assert page.evaluate(FOCUSED) == link.get_attribute("href")[1:]
+        field = page.locator(":focus")
+        assert field.get_attribute("aria-invalid") == "true"
+        assert f"{field.get_attribute('id')}_error" in field.get_attribute("aria-describedby").split()
+    assert Rsvp.objects.count() == 0
+
+
+def test_every_answer_is_kept(visit):
+    make.event(capacity=300)
+    page = visit()
+    answers = {"name": "Alma Reyes", "email": "alma", "organization": "Weber Point Dental"}
+    fill(page, **answers)
+    page.select_option("#id_sector", "business")
+    page.check("input[name=size][value='3']", force=True)
+    page.check("input[name=accepts_fewer][value=fewer]")
+    for more in page.locator("details.more summary").all():
+        more.click()
+    behind = {"guest_2": "María Thạch", "guest_3": "", "diet": "no nuts", "access": "", "phone": "209", "note": "Hello"}
+    for field, answer in behind.items():
+        page.fill(f"#id_{field}", answer)
+    send(page)
+    for field, answer in (answers | behind | {"sector": "business"}).items():
+        expect(page.locator(f"#id_{field}")).to_have_value(answer)
+    for chosen in ("size][value='3'", "accepts_fewer][value='fewer'"):
+        expect(page.locator(f"input[name={chosen}]")).to_be_checked()
+    expect(page.locator("details.more[open]")).to_have_count(3)
+
+
+def test_answers_out_of_bounds(visit):
+    """What only a changed page can send: a party too large, a phone number too long and out of sight."""
+    make.event(capacity=300)
+    page = visit()
+    fill(page, name="Alma Reyes", email="alma@example.org")
+    page.locator("input[name=size]").first.evaluate("radio => { radio.value = '9'; }")
+    page.locator("#id_phone").evaluate("field => { field.value = '2'.repeat(31); }")
+    send(page)
+    assert summary_links(page) == ["#id_size_0", "#id_phone"]
+    for link in page.locator(".errors a").all():
+        link.click()
+        assert page.evaluate(FOCUSED) == link.get_attribute("href")[1:]
+    assert page.input_value("#id_phone") == "2" * 31
+
+
+def test_party_errors(visit):
+    rsvp = make.rsvp(make.event(), size=2)
+    page = visit()
+    page.goto(rsvp.get_absolute_url())
+    first, second = page.locator("ol.party input[name$=name]").all()
+    first.fill("")
+    second.fill("María Thạch")
+    with page.expect_navigation():
+        page.click("ol.party ~ .actions .btn-primary")
+    assert page.title() == "Error: You have 2 seats"
+    assert page.evaluate(FOCUSED) == "errors"
+    expect(page.locator(".errors h2")).to_have_text("One answer needs another look")
+    page.locator(".errors a").click()
+    assert page.evaluate("document.activeElement.name") == f"guest-{rsvp.guests.get(position=1).pk}-name"
+    expect(second).to_have_value("María Thạch")
+    assert list(rsvp.guests.values_list("name", flat=True)) == ["Alma Reyes", ""]
+
+
+def assert_once(page: Page) -> None:
+    page.wait_for_url("**/imagine/rsvp/*/")
+    assert page.url.endswith(Rsvp.objects.get().get_absolute_url())
+    expect(page.locator("h1")).to_have_text("You have 1 seat")
+    assert Message.objects.count() == 1
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["", "no script"])
+def test_sent_again(visit, scripts):
+    """A double click, a reload, the back button and a second tab: one RSVP, one mail, the same page."""
+    make.event(capacity=300)
+    page = visit(scripts=scripts)
+    fill(page, name="Alma Reyes", email="alma@example.org")
+    page.dblclick(SEND)
+    assert_once(page)
+
+    page.reload()
+    assert_once(page)
+
+    page.go_back()
+    expect(page.locator("#id_name")).to_have_value("Alma Reyes")
+    send(page)
+    assert_once(page)
+
+    tab = page.context.new_page()
+    fill(tab, name="Alma Reyes", email="Alma@example.org")
+    send(tab)
+    assert_once(tab)

@@ -1,0 +1,73 @@
+"""With the keyboard alone: every stop in the order of the page, none missed, none hidden, no way blocked."""
+
+import pytest
+from playwright.sync_api import Page
+
+from tests import make
+from tests.browser.examine import DESKTOP, PHONE
+from tests.browser.hands import MOST_STOPS, step
+
+pytestmark = pytest.mark.browser
+
+# What the keyboard can reach, named as in hands.STOP; of radio buttons with one name, the chosen one.
+STOPS = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")]
+  .filter((element) => element.checkVisibility() && element.tabIndex >= 0)
+  .filter((element) => element.type !== "radio" || element.checked)
+  .map((element) => `${element.tagName.toLowerCase()} ${element.id || element.name || element.textContent.trim()}`)
+  .map((where) => where.replaceAll(/\\s+/g, " ").slice(0, 60))"""
+
+
+def walk(page: Page) -> list[str]:
+    """Every stop from here to the end of the page."""
+    stops = []
+    while where := step(page):
+        stops.append(where)
+        assert len(stops) < MOST_STOPS, f"no way out: {stops[-5:]}"
+    return stops
+
+
+def landing(page: Page) -> None:
+    make.event(capacity=300)
+    page.goto("/imagine/")
+
+
+def errors(page: Page) -> None:
+    make.event(capacity=300)
+    page.goto("/imagine/")
+    page.click("#rsvp form > div > button")
+    page.wait_for_selector(".errors")
+
+
+def party(page: Page) -> None:
+    rsvp = make.rsvp(make.event(capacity=2), size=4, accepts_fewer=True, guests=("María Thạch",))
+    page.goto(rsvp.get_absolute_url())
+
+
+def cancelled(page: Page) -> None:
+    party(page)
+    page.click(".danger-zone a")
+    page.click("main form button")
+    page.wait_for_selector(".is-cancelled")
+
+
+@pytest.mark.parametrize(("width", "height"), [(DESKTOP, 720), (PHONE, 640), (PHONE, 180)], ids=str)
+@pytest.mark.parametrize("place", [landing, errors, party, cancelled], ids=lambda place: place.__name__)
+def test_every_stop(visit, place, width, height):
+    page = visit("es", width)
+    page.set_viewport_size({"width": width, "height": height})
+    place(page)
+    there = page.evaluate(STOPS)
+    forth = walk(page)
+    # An error page begins at its summary; what stands above it comes on the way back.
+    assert forth == (there if place is not errors else there[-len(forth) :])
+    assert [step(page, "Shift+Tab") for _stop in there] == there[::-1]
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_skip_link(visit, width):
+    page = visit("en", width)
+    landing(page)
+    assert step(page) == "a Skip to the content"
+    page.keyboard.press("Enter")
+    step(page)
+    assert page.evaluate("document.activeElement.closest('main') !== null")
