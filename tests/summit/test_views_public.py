@@ -1,0 +1,196 @@
+"""The landing page in each state, the event's page and its calendar file, and "lost your link?"."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from imagine.models import Message
+from summit import links, seats
+from summit.models import LinkRequest
+from tests import browse, look, make
+
+pytestmark = pytest.mark.django_db
+
+NOW = timezone.now()
+HOUR = timedelta(hours=1)
+OVER = {"starts_at": NOW - 3 * HOUR, "ends_at": NOW - HOUR, "rsvp_opens_at": NOW - 99 * HOUR}
+
+
+def landing(client) -> str:
+    response = client.get("/imagine/")
+    assert response.status_code == 200
+    return browse.text(response)
+
+
+# Landing ----------------------------------------------------------------------------------------------------------
+
+
+def test_landing_open_shows_seats_left_and_the_form(client):
+    event = make.event(capacity=50, reserved_seats=10)
+    make.rsvp(event, size=3)
+    page = landing(client)
+    assert "37 left of 40. Space is limited." in page
+    assert "3 of 40 seats are taken" in client.get("/imagine/").content.decode()
+    assert "Save my seats" in page
+    assert client.get("/imagine/").context["state"] == "open"
+
+
+def test_landing_with_few_seats_left(client):
+    event = make.event(capacity=20)
+    for number in range(3):
+        make.rsvp(event, f"Guest {number}", size=6)
+    assert "2 left of 20." in landing(client)
+    assert client.get("/imagine/").context["state"] == "few"
+
+
+def test_landing_full_tells_how_many_wait_and_offers_the_list(client):
+    event = make.event(capacity=1)
+    make.rsvp(event)
+    make.rsvp(event, "Waits", size=3)
+    page = landing(client)
+    assert "All taken 3 people are waiting for a seat." in page
+    assert "Every seat is taken right now." in page
+    assert "Put us on the list" in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"rsvp_opens_at": NOW + HOUR}, "RSVP is not open yet"),
+        ({"rsvp_closes_at": NOW - HOUR}, "RSVP is closed"),
+        (OVER, "Thank you for coming."),
+        ({"cancelled_at": NOW}, "This gathering will not take place"),
+        ({"is_published": False}, "The next summit has no date yet."),
+        ({"kind": "gathering"}, "The next summit has no date yet."),
+    ],
+    ids=["soon", "closed", "past", "cancelled", "hidden", "other kind"],
+)
+def test_landing_without_rsvp_says_so_and_shows_no_form(client, fields, said):
+    make.event(**fields)
+    page = landing(client)
+    assert said in page
+    assert "Save my seats" not in page
+    assert "Put us on the list" not in page
+    assert client.get("/imagine/").context["form"] is None
+    assert 'name="email"' not in client.get("/imagine/").content.decode()
+
+
+def test_landing_without_any_event(client):
+    assert "The next summit has no date yet." in landing(client)
+
+
+def test_landing_shows_the_next_summit_and_one_called_off_only_when_there_is_no_other(client):
+    make.event(**OVER, title="Past")
+    make.event(starts_at=NOW + 48 * HOUR, title="Called off", cancelled_at=NOW)
+    assert client.get("/imagine/").context["event"].title == "Called off"
+    make.event(starts_at=NOW + 72 * HOUR, title="Next")
+    make.event(starts_at=NOW + 96 * HOUR, title="After next")
+    assert client.get("/imagine/").context["event"].title == "Next"
+
+
+def test_event_that_is_hidden_or_missing_is_not_found(client):
+    hidden = make.event(is_published=False, title="A secret summit")
+    for address in (hidden.get_absolute_url(), hidden.get_absolute_url() + "calendar.ics", "/imagine/events/none/"):
+        response = client.get(address)
+        assert response.status_code == 404
+        assert "secret" not in response.content.decode()
+        assert client.post(address, browse.answers()).status_code in {404, 405}
+    assert look.letters() == []
+
+
+def test_event_calendar_is_a_file_with_nobody_in_it(client):
+    event = make.event()
+    make.rsvp(event)
+    response = client.get(event.get_absolute_url() + "calendar.ics")
+    assert response["Content-Type"] == "text/calendar; charset=utf-8"
+    assert response["Content-Disposition"] == f'attachment; filename="{event.slug}.ics"'
+    words = response.content.decode()
+    assert "METHOD:PUBLISH" in words
+    assert "alma" not in words.lower()
+
+
+def test_root_leads_to_the_landing_page(client):
+    assert client.get("/")["Location"] == "/imagine/"
+
+
+# Lost your link? ----------------------------------------------------------------------------------------------------
+
+
+def find(client, email: str):
+    return client.post("/imagine/rsvp/find/", {"email": email})
+
+
+def answer_all() -> None:
+    for pk in LinkRequest.objects.values_list("pk", flat=True):
+        links.answer(pk)
+
+
+def test_find_answers_the_same_for_a_known_and_an_unknown_address(client, django_assert_num_queries):
+    make.rsvp(make.event(), email="alma@example.org")
+    with django_assert_num_queries(4):  # the count of tries, the request, and a savepoint around it
+        known = find(client, "alma@example.org")
+    with django_assert_num_queries(4):
+        unknown = find(client, "nobody@example.org")
+    assert known["Location"] == unknown["Location"] == "/imagine/rsvp/found/"
+    assert (known.status_code, known.content) == (unknown.status_code, unknown.content) == (302, b"")
+    assert "If this address has an RSVP, its link is on the way." in browse.text(client.get("/imagine/rsvp/found/"))
+
+
+def test_find_mails_the_link_to_the_stored_address_once(client):
+    rsvp = make.rsvp(make.event(), email="Alma@example.org")
+    for typed in ("aLMA@example.org", "alma@EXAMPLE.ORG"):
+        find(client, typed)
+    answer_all()
+    message = Message.objects.get(key__contains=":link:")
+    assert message.to == "Alma@example.org"
+    assert f"http://127.0.0.1:8000/imagine/rsvp/{rsvp.token}/" in message.text
+    assert LinkRequest.objects.count() == 0
+
+
+def test_find_of_an_unknown_address_mails_nobody(client):
+    make.rsvp(make.event())
+    find(client, "nobody@example.org")
+    answer_all()
+    assert look.letters() == ["confirmed 1 REQUEST"]
+    assert LinkRequest.objects.count() == 0
+
+
+def test_find_mails_each_coming_event_and_none_that_is_past_hidden_or_called_off(client):
+    coming, another = make.event(), make.event()
+    for event in (coming, another):
+        make.rsvp(event)
+    seats.cancel(make.rsvp(make.event(), "Other", email="alma.reyes@example.org"))
+    for fields in ({"is_published": False}, {"cancelled_at": timezone.now()}, OVER):
+        event = make.event()
+        make.rsvp(event)
+        type(event).objects.filter(pk=event.pk).update(**fields | {"rsvp_closes_at": fields.get("starts_at", NOW)})
+    find(client, "alma.reyes@example.org")
+    answer_all()
+    assert sum(":link:" in key for key in Message.objects.values_list("key", flat=True)) == 3
+
+
+def test_find_answered_twice_at_once_mails_once(client):
+    make.rsvp(make.event())
+    find(client, "alma.reyes@example.org")
+    pk = LinkRequest.objects.get().pk
+    links.answer(pk)
+    links.answer(pk)
+    assert len([letter for letter in look.letters() if letter.startswith("link")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("email", "said"),
+    [
+        ("", "Write the e-mail address that you gave."),
+        ("alma", "An address has one @ sign."),
+        ("alma@example", "no dot after the @ sign"),
+        ("alma@-", "no dot after the @ sign"),
+        ("@example.org", "This address is not complete."),
+    ],
+)
+def test_find_with_half_an_address_says_what_is_missing(client, email, said):
+    response = find(client, email)
+    assert response.status_code == 422
+    assert said in browse.text(response)
+    assert LinkRequest.objects.count() == 0
