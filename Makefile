@@ -41,6 +41,7 @@ lint: .venv/test.stamp
 .venv/test.stamp: requirements.txt requirements-demo.txt requirements-test.txt | .venv/bin/python
 	@echo "Installing what the tests need (once) ..."
 	@$(call install,requirements-test.txt)
+	@touch .venv/demo.stamp
 
 .venv/bin/python:
 	@command -v "$(PYTHON)" >/dev/null || \
