@@ -24,7 +24,7 @@ def client_address(request: HttpRequest) -> str:
     """The visitor's address. Of X-Forwarded-For only what the declared proxies wrote is believed: they append at the
     right end, so the visitor stands TRUSTED_PROXIES places from there."""
     if settings.TRUSTED_PROXIES:
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
+        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
         if len(hops) >= settings.TRUSTED_PROXIES:
             return hops[-settings.TRUSTED_PROXIES]
     return request.META.get("REMOTE_ADDR", "")

@@ -1,0 +1,205 @@
+"""An RSVP sent from the event's page: works, repeated, from elsewhere, full, closed, missing."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from imagine.models import Message
+from summit.models import Event, Guest, Rsvp
+from tests import browse, look, make
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+
+
+def test_rsvp_is_saved_with_its_party_and_leads_to_its_own_page():
+    event = make.event()
+    fields = browse.answers(
+        organization="Delta Bakery",
+        sector="business",
+        size="3",
+        accepts_fewer="fewer",
+        guest_2="Ben Okafor",
+        guest_4="Nobody",
+        diet="no nuts",
+        access="wheelchair space",
+        phone="209 555 0100",
+        note="We bring bread.\nA lot.",
+    )
+    response = browse.browser(event).post(event.get_absolute_url(), fields)
+    rsvp = Rsvp.objects.get()
+    assert (response.status_code, response["Location"]) == (302, f"/imagine/rsvp/{rsvp.token}/")
+    names = ("name", "email", "organization", "sector", "phone", "note", "language", "source", "accepts_fewer")
+    assert {name: getattr(rsvp, name) for name in names} == {
+        "name": "Alma Reyes",
+        "email": "alma@example.org",
+        "organization": "Delta Bakery",
+        "sector": "business",
+        "phone": "209 555 0100",
+        "note": "We bring bread.\nA lot.",
+        "language": "en",
+        "source": "web",
+        "accepts_fewer": True,
+    }
+    assert list(Guest.objects.values_list("position", "name", "diet", "access")) == [
+        (1, "Alma Reyes", "no nuts", "wheelchair space"),
+        (2, "Ben Okafor", "", ""),
+        (3, "", "", ""),
+    ]
+    assert (rsvp.held_seats, rsvp.waiting_seats) == (3, 0)
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
+    assert Message.objects.get().to == "alma@example.org"
+
+
+def test_rsvp_page_says_at_once_that_the_mail_may_take_a_while():
+    event = make.event()
+    response = browse.browser(event).post(event.get_absolute_url(), browse.answers(), follow=True)
+    page = browse.text(response)
+    assert "You have 1 seat" in page
+    assert "A mail to alma@example.org is on its way. It may take a while; what this page says counts already." in page
+
+
+def test_rsvp_repeated_from_the_same_browser_is_one_rsvp_one_mail_and_the_same_page():
+    event = make.event()
+    browser = browse.browser(event)
+    answers = [browser.post(event.get_absolute_url(), browse.answers(name=name)) for name in ("Alma", "Alma", "Other")]
+    assert len({(answer.status_code, answer["Location"]) for answer in answers}) == 1
+    assert look.seats(event) == [("Alma", 1, 0)]
+    assert look.letters() == ["confirmed 1 REQUEST"]
+
+
+def test_rsvp_from_two_tabs_and_after_opening_other_pages_is_one():
+    event = make.event()
+    browser = browse.browser(event)
+    browser.get("/imagine/")
+    first = browser.post(event.get_absolute_url(), browse.answers())
+    browser.get(first["Location"])
+    browser.get("/imagine/rsvp/find/")
+    second = browser.post(event.get_absolute_url(), browse.answers(email="ALMA@example.org"))
+    assert first["Location"] == second["Location"]
+    assert look.letters() == ["confirmed 1 REQUEST"]
+
+
+@pytest.mark.parametrize("other", ["another browser", "no cookie"])
+def test_rsvp_with_a_known_address_from_elsewhere_changes_nothing_and_mails_the_link_to_the_stored_one(other):
+    event = make.event()
+    browse.browser(event).post(event.get_absolute_url(), browse.answers(email="Alma@example.org"))
+    rsvp = Rsvp.objects.get()
+    before = look.tables(but=("imagine.Message", "imagine.Tally"))
+    stranger = browse.browser(event) if other == "another browser" else Client()
+    for _twice in range(2):
+        response = stranger.post(
+            event.get_absolute_url(), browse.answers(name="Eve", email="aLmA@Example.org", size="4")
+        )
+        assert response.status_code == 409
+        assert "This address has an RSVP already" in browse.text(response)
+        assert rsvp.token not in response.content.decode()
+    assert look.tables(but=("imagine.Message", "imagine.Tally")) == before
+    link = Message.objects.exclude(key__contains="confirmed").get()
+    assert (link.to, rsvp.token in link.text) == ("Alma@example.org", True)
+
+
+def test_rsvp_of_one_browser_for_two_addresses_is_two():
+    event = make.event()
+    browser = browse.browser(event)
+    for email in ("alma@example.org", "ben@example.org"):
+        browser.post(event.get_absolute_url(), browse.answers(email=email))
+    assert Rsvp.objects.count() == 2
+
+
+def test_rsvp_when_full_waits():
+    event = make.event(capacity=1)
+    make.rsvp(event, "Seated")
+    response = browse.browser(event).post(event.get_absolute_url(), browse.answers(size="2"), follow=True)
+    assert "You wait for 2 seats" in browse.text(response)
+    assert look.seats(event) == [("Seated", 1, 0), ("Alma Reyes", 0, 2)]
+
+
+def test_rsvp_in_spanish_is_answered_in_spanish():
+    event = make.event()
+    client = Client(headers={"accept-language": "es-MX,es;q=0.9,en;q=0.5"})
+    client.post(event.get_absolute_url(), browse.answers())
+    assert Rsvp.objects.get().language == Message.objects.get().language == "es"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"rsvp_closes_at": timezone.now() - HOUR}, "RSVP is closed"),
+        ({"rsvp_opens_at": timezone.now() + HOUR}, "RSVP is not open yet"),
+        ({"cancelled_at": timezone.now()}, "This gathering will not take place"),
+    ],
+    ids=["closed", "soon", "cancelled"],
+)
+def test_rsvp_to_an_event_that_takes_none_is_told_so_and_nothing_is_kept(fields, said):
+    event = make.event()
+    browser = browse.browser(event)
+    Event.objects.update(**fields)
+    before = look.tables(but=("imagine.Tally",))
+    response = browser.post(event.get_absolute_url(), browse.answers(name="", note="kept?"))
+    assert response.status_code == 409
+    assert said in browse.text(response)
+    assert look.tables(but=("imagine.Tally",)) == before
+
+
+def test_rsvp_to_a_missing_event_is_not_found(client):
+    assert client.post("/imagine/events/none/", browse.answers()).status_code == 404
+    assert look.tables()["summit.Rsvp"] == []
+
+
+def test_rsvp_with_a_mistake_keeps_what_was_typed_and_says_where():
+    event = make.event()
+    fields = browse.answers(email="alma", organization="Delta <Bakery>", size="9", guest_2="Ben")
+    response = browse.browser(event).post(event.get_absolute_url(), fields)
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert "Two answers need another look" in page
+    assert '<a href="#id_email">' in page
+    assert '<a href="#id_size_0">' in page
+    for typed in ('value="Alma Reyes"', 'value="alma"', 'value="Delta &lt;Bakery&gt;"', 'value="Ben"'):
+        assert typed in page
+    assert Rsvp.objects.count() == 0
+
+
+def test_rsvp_without_the_csrf_token_is_refused_in_our_words():
+    event = make.event()
+    response = Client(enforce_csrf_checks=True).post(event.get_absolute_url(), browse.answers())
+    assert response.status_code == 403
+    assert "Please send that once more" in browse.text(response)
+    assert Rsvp.objects.count() == 0
+
+
+# Queries ----------------------------------------------------------------------------------------------------------
+
+
+def crowd(event: Event, number: int) -> None:
+    for one in range(number):
+        make.rsvp(event, f"Guest {one}", size=1 + one % 3)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("number", [1, 60])
+@pytest.mark.parametrize("size", [1, 6])
+def test_rsvp_takes_at_most_ten_queries(number, size, django_assert_max_num_queries):
+    event = make.event(capacity=62)
+    crowd(event, number)
+    browser = browse.browser(event)
+    with CaptureQueriesContext(connection) as queries:
+        assert browser.post(event.get_absolute_url(), browse.answers(size=str(size))).status_code == 302
+    asked = [query["sql"] for query in queries if query["sql"] not in {"BEGIN", "COMMIT"}]
+    assert len(asked) <= 10, "\n".join(asked)
+
+
+@pytest.mark.parametrize("number", [1, 60])
+def test_landing_takes_at_most_four_queries(number, client):
+    event = make.event(capacity=30)
+    crowd(event, number)
+    for address in ("/imagine/", event.get_absolute_url()):
+        with CaptureQueriesContext(connection) as queries:
+            client.get(address)
+        assert len(queries) <= 4

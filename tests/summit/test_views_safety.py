@@ -1,0 +1,221 @@
+"""What holds for every address: reading writes nothing, a wrong link says nothing, headers, language, limits."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from imagine import limits
+from imagine.models import Message, Tally, new_token
+from summit import seats
+from summit.models import LinkRequest, Rsvp
+from tests import browse, look, make
+
+LINKS = ("rsvp", "change_party", "cancel_rsvp", "return_rsvp", "rsvp_calendar")
+PUBLIC = ("landing", "find_rsvp", "found_rsvp", "privacy", "accessibility", "live", "ready")
+
+pytestmark = pytest.mark.django_db
+
+
+def addresses(rsvp: Rsvp) -> list[str]:
+    event = rsvp.event
+    return [
+        *(reverse(name) for name in PUBLIC),
+        event.get_absolute_url(),
+        reverse("event_calendar", args=[event.slug]),
+        *(reverse(name, args=[rsvp.token]) for name in LINKS),
+        "/imagine/nothing/here/",
+    ]
+
+
+@pytest.mark.parametrize("method", ["get", "head", "options"])
+def test_reading_writes_no_row_in_any_table(client, method):
+    event = make.event(capacity=2)
+    parties = [make.rsvp(event, "Alma", size=2), make.rsvp(event, "Waits"), seats.cancel(make.rsvp(event, "Off"))]
+    before = look.tables()
+    for rsvp in parties:
+        for address in addresses(rsvp):
+            assert getattr(client, method)(address).status_code < 500
+    assert look.tables() == before
+
+
+# A wrong link -------------------------------------------------------------------------------------------------------
+
+
+def test_wrong_old_and_cut_links_get_one_constant_page():
+    rsvp = make.rsvp(make.event())
+    erased = make.rsvp(rsvp.event, "Erased")
+    seats.delete(erased)
+    token = rsvp.token
+    other_case = token.swapcase()
+    wrong = [new_token(), erased.token, token[:-1], token + "A", other_case, token[:-1] + "%00", "x" * 5000, "../" * 5]
+    pages = set()
+    for link in wrong:
+        for tail in ("", "cancel/", "calendar.ics"):
+            response = Client().get(f"/imagine/rsvp/{link}/{tail}")
+            assert response.status_code == 404
+            pages.add((response.content, response["Content-Type"]))
+        for tail in ("party/", "cancel/", "return/"):
+            response = Client().post(f"/imagine/rsvp/{link}/{tail}", {"size": "2"})
+            assert response.status_code == 404
+            pages.add((response.content, response["Content-Type"]))
+    [(page, _kind)] = pages
+    assert b"There is nothing at this address" in page
+    assert look.seats(rsvp.event) == [("Alma Reyes", 1, 0)]
+
+
+def test_no_page_shows_a_link_that_it_was_not_opened_with(client):
+    rsvp = make.rsvp(make.event())
+    for address in addresses(rsvp):
+        if rsvp.token not in address:
+            assert rsvp.token not in client.get(address).content.decode()
+
+
+# Headers ------------------------------------------------------------------------------------------------------------
+
+
+def answers_of_every_kind(rsvp: Rsvp) -> dict:
+    staff, plain = Client(), Client(raise_request_exception=False)
+    staff.force_login(User.objects.create_superuser("staff"))
+    strict = Client(enforce_csrf_checks=True)
+    event = rsvp.event.get_absolute_url()
+    return {
+        **{f"GET {address}": plain.get(address) for address in addresses(rsvp)},
+        "303": plain.post(event, browse.answers(email="new@example.org")),
+        "400": plain.get("/imagine/", headers={"host": "evil.example.com"}),
+        "403": strict.post(event, browse.answers()),
+        "409": Client().post(event, browse.answers(email=rsvp.email)),
+        "413": plain.post(event, browse.answers(note="x" * 600_000)),
+        "415": plain.post(event, "{}", content_type="application/json"),
+        "422": plain.post(event, {}),
+        "static": plain.get("/imagine/static/css/site.css"),
+        "admin login": plain.get("/imagine/admin/login/"),
+        "admin": staff.get("/imagine/admin/"),
+        "admin list": staff.get("/imagine/admin/summit/rsvp/"),
+        "admin form": staff.get(f"/imagine/admin/summit/rsvp/{rsvp.pk}/change/"),
+        "admin message": staff.get(f"/imagine/admin/imagine/message/{Message.objects.first().pk}/change/"),
+    }
+
+
+def test_every_answer_forbids_inline_code_and_other_hosts():
+    for kind, response in answers_of_every_kind(make.rsvp(make.event())).items():
+        policy = response.get("Content-Security-Policy", "")
+        assert "default-src 'none'" in policy, kind
+        assert "unsafe-" not in policy, kind
+        assert "http" not in policy, kind
+        assert "data:" not in policy, kind
+        assert response["X-Content-Type-Options"] == "nosniff", kind
+        assert response["Referrer-Policy"] == "same-origin", kind
+        if kind != "static":
+            page = getattr(response, "content", b"").decode()
+            assert " style=" not in page, kind
+            assert "<style" not in page, kind
+            assert " onclick=" not in page, kind
+
+
+def test_static_files_are_cached_and_pages_in_a_frame_are_not_shown(client):
+    assert client.get("/imagine/")["X-Frame-Options"] == "DENY"
+
+
+def test_private_pages_are_neither_stored_nor_indexed(client):
+    rsvp = make.rsvp(make.event())
+    answers = [
+        client.get(rsvp.get_absolute_url()),
+        client.get(reverse("cancel_rsvp", args=[rsvp.token])),
+        client.get(reverse("rsvp_calendar", args=[rsvp.token])),
+        client.post(reverse("change_party", args=[rsvp.token])),
+        client.post(reverse("cancel_rsvp", args=[rsvp.token])),
+        client.post(reverse("return_rsvp", args=[rsvp.token])),
+    ]
+    for response in answers:
+        assert response["Cache-Control"] == "private, no-store"
+        assert response["X-Robots-Tag"] == "noindex, nofollow"
+        assert response["Referrer-Policy"] == "same-origin"
+
+
+# Language -----------------------------------------------------------------------------------------------------------
+
+
+def test_language_comes_from_the_browser_until_it_is_chosen(client):
+    make.event()
+    spanish = {"accept-language": "es-MX,es;q=0.9,en;q=0.1"}
+    assert '<html lang="es"' in client.get("/imagine/", headers=spanish).content.decode()
+    assert '<html lang="en"' in client.get("/imagine/", headers={"accept-language": "fr,km"}).content.decode()
+    response = client.post("/imagine/language/", {"language": "en", "next": "/imagine/privacy/"}, headers=spanish)
+    assert response["Location"] == "/imagine/privacy/"
+    assert '<html lang="en"' in client.get("/imagine/", headers=spanish).content.decode()
+    client.post("/imagine/language/", {"language": "es", "next": "/imagine/"})
+    assert '<html lang="es"' in client.get("/imagine/").content.decode()
+
+
+def test_language_leads_to_no_other_site_and_ignores_what_it_does_not_know(client):
+    response = client.post("/imagine/language/", {"language": "es", "next": "https://evil.example.com/"})
+    assert response["Location"] == "/"
+    client.post("/imagine/language/", {"language": "../x\x00", "next": "/imagine/"})
+    assert '<html lang="es"' in client.get("/imagine/").content.decode()
+
+
+# Limits -------------------------------------------------------------------------------------------------------------
+
+
+def reserve(client, rsvp: Rsvp, email: str = "new@example.org"):
+    return client.post(rsvp.event.get_absolute_url(), browse.answers(email=email))
+
+
+@pytest.mark.parametrize(
+    ("scope", "most", "send"),
+    [
+        ("find", 60, lambda client, rsvp: client.post("/imagine/rsvp/find/", {"email": "new@example.org"})),
+        ("rsvp", 300, reserve),
+        ("known", 60, lambda client, rsvp: reserve(client, rsvp, rsvp.email)),
+        ("change", 300, lambda client, rsvp: client.post(reverse("change_party", args=[rsvp.token]), {"size": "2"})),
+    ],
+    ids=["find", "rsvp", "known", "change"],
+)
+def test_too_many_tries_are_told_when_to_come_back(client, scope, most, send):
+    rsvp = make.rsvp(make.event())
+    assert send(client, rsvp).status_code != 429
+    counted = Tally.objects.filter(key__startswith=f"{scope}:")
+    assert counted.update(count=most) == 1
+    before = look.tables(but=("imagine.Tally",))
+    response = send(client, rsvp)
+    assert response.status_code == 429
+    assert int(response["Retry-After"]) >= 600
+    assert "A short break, please" in browse.text(response)
+    assert look.tables(but=("imagine.Tally",)) == before
+    other = Client(REMOTE_ADDR="192.0.2.9")
+    assert send(other, rsvp).status_code != 429
+
+
+def test_limits_keep_no_address_of_a_visitor(client):
+    make.event()
+    client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
+    assert "127.0.0.1" not in str(look.tables()["imagine.Tally"])
+
+
+def test_old_counts_are_forgotten(client):
+    client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
+    limits.forget_old_tallies()
+    assert Tally.objects.count() == 1
+    Tally.objects.update(since="2019-04-04T15:00:00Z")
+    limits.forget_old_tallies()
+    assert Tally.objects.count() == 0
+    assert LinkRequest.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "address"),
+    [
+        (0, "203.0.113.7", "192.0.2.1"),
+        (1, "203.0.113.7", "203.0.113.7"),
+        (1, "6.6.6.6, 203.0.113.7", "203.0.113.7"),
+        (2, "6.6.6.6, 203.0.113.7, 10.0.0.2", "203.0.113.7"),
+        (2, "203.0.113.7", "192.0.2.1"),
+        (1, None, "192.0.2.1"),
+    ],
+)
+def test_client_address_believes_declared_proxies_alone(settings, proxies, forwarded, address):
+    settings.TRUSTED_PROXIES = proxies
+    headers = {"x-forwarded-for": forwarded} if forwarded else {}
+    request = RequestFactory(REMOTE_ADDR="192.0.2.1").get("/imagine/", headers=headers)
+    assert limits.client_address(request) == address
