@@ -4,6 +4,8 @@ guest's own does."""
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.db import models
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -16,8 +18,18 @@ from summit.forms import AddressField
 from summit.models import LARGEST_PARTY, Event, Guest, Rsvp
 
 
+class DateAndTime(AdminSplitDateTime):
+    """Django's two inputs, each with a name of its own for those who do not see which is which."""
+
+    def __init__(self, attrs=None):
+        super().__init__(attrs)
+        for widget, label in zip(self.widgets, (_("Date"), _("Time")), strict=True):
+            widget.attrs["aria-label"] = label
+
+
 @admin.register(Event)
 class EventAdmin(admin.ModelAdmin):
+    formfield_overrides = {models.DateTimeField: {"widget": DateAndTime}}
     list_display = ("title", "starts_at", "held", "free", "waiting", "is_published", "cancelled_at")
     list_filter = ("kind", "school_year", "is_published")
     search_fields = ("title", "venue")
@@ -104,9 +116,9 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(**(self.subsets | extra).get(self.value(), {}))
 
 
-class GuestInline(admin.TabularInline):
+class GuestInline(admin.StackedInline):  # a tabular one has no labels
     model = Guest
-    fields = ("name", "diet", "access")
+    fields = (("name", "diet", "access"),)
     extra = 0
     can_delete = False
     verbose_name_plural = _("guests: the size of the party is set above")

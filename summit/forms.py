@@ -195,6 +195,7 @@ class RsvpForm(forms.ModelForm):
                 widget=forms.TextInput(attrs={"autocomplete": "off"}),
             )
         self.helper = self.layout(companions)
+        self.order_fields(field.name for field in self.helper.layout.get_field_names())  # errors are listed like this
 
     def layout(self, companions: list[str]) -> FormHelper:
         helper = plain_helper()

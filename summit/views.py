@@ -186,7 +186,7 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
         "bigger": rsvp.party_size + 1,
         "mail_state": mail_state(rsvp),
         "return_sizes": list(sizes),
-        "errors": any(form.errors for form in guests),
+        "errors": sum(len(form.errors) for form in guests),
     }
     return render(request, "summit/rsvp.html", page, status=status)
 
