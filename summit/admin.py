@@ -179,7 +179,7 @@ class RsvpAdmin(admin.ModelAdmin):
     list_select_related = ("event",)
     search_fields = ("name", "email", "organization", "guests__name")
     show_full_result_count = False
-    actions = ("cancel_rsvps", "promote_rsvps", "mail_links")
+    actions = ("cancel_rsvps", "promote_rsvps", "mail_links", "replace_links")
     state_fields = (
         "status",
         "held_seats",
@@ -283,3 +283,10 @@ class RsvpAdmin(admin.ModelAdmin):
             return ngettext("%(number)d link is on its way.", "%(number)d links are on their way.", number)
 
         self.each(request, queryset.select_related("event"), links.mail_link, done)
+
+    @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])
+    def replace_links(self, request, queryset):
+        def done(number):
+            return ngettext("%(number)d link was replaced.", "%(number)d links were replaced.", number)
+
+        self.each(request, queryset.select_related("event"), links.replace, done)

@@ -68,6 +68,11 @@ def link(rsvp: Rsvp) -> None:
     store(rsvp, "link", key=f"rsvp:{rsvp.pk}:link:{int(time.time()) // LINK_WINDOW}", shows_party=False)
 
 
+def new_link(rsvp: Rsvp) -> None:
+    """Staff replaced the private link; the old one opens nothing any more."""
+    tell(rsvp, "new_link", method="", shows_party=False)
+
+
 def tell(rsvp: Rsvp, kind: str, *, method: str | None = None, **words) -> None:
     """Stores the next letter about an RSVP. Its calendar part, unless `method` says otherwise, is a REQUEST when the
     party holds seats, and none when it only waits.

@@ -1,9 +1,10 @@
-"""Private links that were lost (DESIGN, The rules of the domain, Links 3): the link goes to the stored address
+"""Private links that were lost or leaked (DESIGN, The rules of the domain, Links): a link goes to the stored address
 alone."""
 
 from django.db import transaction
 
 from imagine import mail
+from imagine.models import new_token
 from summit import letters
 from summit.models import LinkRequest, Rsvp
 
@@ -12,6 +13,14 @@ from summit.models import LinkRequest, Rsvp
 def mail_link(rsvp: Rsvp) -> None:
     """Mails the link of one RSVP to its own address, at most once in ten minutes."""
     letters.link(rsvp)
+
+
+@transaction.atomic
+def replace(rsvp: Rsvp) -> None:
+    """Gives the RSVP a new link and mails it; from now on the old one opens nothing, in no browser."""
+    rsvp.token, rsvp.browser = new_token(), ""
+    rsvp.save(update_fields=["token", "browser"])
+    letters.new_link(rsvp)
 
 
 @transaction.atomic
