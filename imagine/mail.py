@@ -294,6 +294,7 @@ def seconds_since_heartbeat(queue: str) -> float | None:
 
 
 def seconds_overdue() -> float:
-    """For how many seconds the oldest message that could be sent has waited; 0 when nothing waits."""
-    oldest = Message.objects.due().order_by("created_at").values_list("created_at", flat=True).first()
+    """For how many seconds the oldest message that is not sent yet has waited; 0 when nothing waits."""
+    waiting = Message.objects.filter(state=Message.State.QUEUED)
+    oldest = waiting.order_by("created_at").values_list("created_at", flat=True).first()
     return (timezone.now() - oldest).total_seconds() if oldest else 0.0
