@@ -48,14 +48,19 @@ def limited(scope: str, *, most: int, minutes: int) -> Callable:
         @wraps(view)
         def answer(request: HttpRequest, *args, **kwargs) -> HttpResponse:
             if request.method == "POST" and is_over(request, scope, most=most, minutes=minutes):
-                refusal = render(request, "429.html", status=429)
-                refusal.headers["Retry-After"] = str(minutes * 60)
-                return refusal
+                return too_many(request, minutes=minutes)
             return view(request, *args, **kwargs)
 
         return answer
 
     return decorate
+
+
+def too_many(request: HttpRequest, *, minutes: int) -> HttpResponse:
+    """The 429 page, which says to come back when the window of `minutes` is over."""
+    response = render(request, "429.html", status=429)
+    response.headers["Retry-After"] = str(minutes * 60)
+    return response
 
 
 def forget_old_tallies() -> None:

@@ -1,6 +1,7 @@
 """Around every request: one log line, and a plain no to what cannot be read."""
 
 import logging
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -56,9 +57,9 @@ def refusal(request: HttpRequest) -> int | None:
     if request.method not in {"POST", "PUT", "PATCH"}:
         return None
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+    if not re.fullmatch("[0-9]{1,9}", length) or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         return 413
     charset = (request.content_params or {}).get("charset", "utf-8").strip("\"'").lower()
-    if int(length) and (request.content_type not in FORMS or charset not in {"utf-8", "utf8"}):
+    if int(length) and (request.content_type not in FORMS or charset != "utf-8"):
         return 415
     return None

@@ -19,8 +19,9 @@ LATER = _("You can name them later, from your link.")
 
 
 def check_characters(value: str) -> None:
-    """Refuses what no keyboard writes: control characters and lone surrogates. NUL is refused by CharField itself."""
-    if any(unicodedata.category(c) in {"Cc", "Cs"} and c not in "\r\n\t\0" for c in value):
+    """Refuses what no keyboard writes: control characters, lone surrogates, and the sign that stands in for bytes that
+    were no UTF-8. NUL is refused by CharField itself."""
+    if any(c == "\ufffd" or (unicodedata.category(c) in {"Cc", "Cs"} and c not in "\r\n\t\0") for c in value):
         raise ValidationError(_("This holds a character that cannot be read. Please type it again."), code="characters")
 
 

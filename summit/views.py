@@ -10,7 +10,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from imagine.limits import is_over, limited
+from imagine.limits import is_over, limited, too_many
 from imagine.models import Message
 from summit import calendars, links, seats
 from summit.forms import FindForm, GuestForm, RsvpForm
@@ -103,7 +103,7 @@ def known_address(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     if browser and constant_time_compare(rsvp.browser, browser):
         return redirect(rsvp)
     if is_over(request, "known", most=60, minutes=60):
-        return render(request, "429.html", status=429)
+        return too_many(request, minutes=60)
     links.mail_link(rsvp)
     return render(request, "summit/known.html", {"event": rsvp.event}, status=409)
 
