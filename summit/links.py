@@ -5,7 +5,7 @@ from django.db import transaction
 
 from imagine import mail
 from imagine.models import new_token
-from summit import letters
+from summit import letters, seats
 from summit.models import LinkRequest, Rsvp
 
 
@@ -16,11 +16,13 @@ def mail_link(rsvp: Rsvp) -> None:
 
 
 @transaction.atomic
-def replace(rsvp: Rsvp) -> None:
+def replace(rsvp: Rsvp) -> Rsvp:
     """Gives the RSVP a new link and mails it; from now on the old one opens nothing, in no browser."""
+    rsvp = seats.lock_party(rsvp)  # its letters are numbered: one writer at a time
     rsvp.token, rsvp.browser = new_token(), ""
     rsvp.save(update_fields=["token", "browser"])
     letters.new_link(rsvp)
+    return rsvp
 
 
 @transaction.atomic

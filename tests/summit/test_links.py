@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 def test_replaced_link_opens_and_the_old_one_does_not(client):
     rsvp = make.rsvp(make.event())
     old = rsvp.get_absolute_url()
-    links.replace(rsvp)
+    rsvp = links.replace(rsvp)
     assert client.get(old).status_code == 404
     assert client.get(rsvp.get_absolute_url()).status_code == 200
 
@@ -20,7 +20,7 @@ def test_replaced_link_opens_and_the_old_one_does_not(client):
 def test_replaced_link_is_mailed_at_once_although_another_went_out_just_now():
     rsvp = make.rsvp(make.event())
     links.mail_link(rsvp)
-    links.replace(rsvp)
+    rsvp = links.replace(rsvp)
     message = Message.objects.about(f"rsvp:{rsvp.pk}:new_link").get()
     assert message.to == "alma.reyes@example.org"
     assert rsvp.get_absolute_url() in message.text
