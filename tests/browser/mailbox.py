@@ -17,14 +17,11 @@ PATIENCE = 30  # seconds: one sweep and a busy machine
 class Mailbox:
     folder: Path
 
-    def everything(self) -> list[EmailMessage]:
-        """Every whole mail, oldest first."""
+    def to(self, address: str) -> list[EmailMessage]:
+        """Every whole mail to an address, oldest first."""
         files = sorted(self.folder.glob("*.log")) if self.folder.exists() else []
         sent = [part for file in files for part in file.read_text().split(f"{BETWEEN}\n")[:-1]]
-        return [email.message_from_string(one, policy=policy.default) for one in sent]
-
-    def to(self, address: str) -> list[EmailMessage]:
-        return [message for message in self.everything() if message["To"] == address]
+        return [email.message_from_string(one, policy=policy.default) for one in sent if f"\nTo: {address}\n" in one]
 
     def newest(self, address: str, number: int) -> EmailMessage:
         """The mail that is the `number`th to this address, once it has come; the last one, too."""

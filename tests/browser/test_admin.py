@@ -56,13 +56,12 @@ def test_admin(visit, staff, language):
         f"summit/rsvp/{rsvp.pk}/delete/",
         "imagine/message/",
         f"imagine/message/{message.pk}/change/",
-        f"imagine/message/{message.pk}/preview/",
         "auth/user/",
         "password_change/",
     ):
         answer = page.goto(f"/imagine/admin/{path}")
         assert (answer.status, answer.url.partition("/admin/")[2]) == (200, path)
-        found += faults(page, "en" if path.endswith("preview/") else language)
+        found += faults(page, language)
     assert not found, "\n".join(found)
 
 
@@ -96,9 +95,10 @@ def test_message_in_its_frame(visit, staff):
     page = visit()
     sign_in(page)
     page.goto(f"/imagine/admin/imagine/message/{message.pk}/change/")
-    frame = page.frame_locator("iframe.mail-preview")
+    frame = page.locator("iframe.mail-preview").element_handle().content_frame()
     heading = frame.locator("h1")
     assert heading.inner_text() == "You have 3 seats"
     assert heading.evaluate("element => getComputedStyle(element).fontFamily").startswith("Rockwell")
     assert rsvp.code in frame.locator("body").inner_text()
     assert frame.locator("a[href]").count() == 0
+    assert broken(frame) == []

@@ -374,7 +374,10 @@ def look(place: Place, page: Page, language: str) -> list[str]:
     page.wait_for_load_state()
     with translation.override(language):
         assert page.title() == place.title()
-    assert (page.url.partition("/imagine/")[2], answers[-1].status) == (place.path.partition("/imagine/")[2], place.status)
+    assert (page.url.partition("/imagine/")[2], answers[-1].status) == (
+        place.path.partition("/imagine/")[2],
+        place.status,
+    )
     return [fault for width in (DESKTOP, PHONE) for fault in look_at(page, width, language)]
 
 

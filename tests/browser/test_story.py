@@ -92,7 +92,9 @@ class Guest:
         self.mails += 1
         message = self.mailbox.newest(self.address, self.mails)
         with translation.override(self.language):
-            assert message["Subject"].strip() == MAILS[self.language][mail].format(day=day(Event.objects.get().starts_at))
+            assert message["Subject"].strip() == MAILS[self.language][mail].format(
+                day=day(Event.objects.get().starts_at)
+            )
         assert message["Content-Language"] == self.language
         (link,) = set(links(message))
         return link
