@@ -1,0 +1,210 @@
+"""The stored message from queued to sent, against a real SMTP server."""
+
+import smtplib
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from imagine import mail, tasks
+from imagine.models import Message
+from tests.imagine.post import new_message, outcome
+
+pytestmark = pytest.mark.django_db
+
+
+def due_now(message: Message) -> Message:
+    Message.objects.filter(pk=message.pk).update(not_before=timezone.now())
+    return message
+
+
+# Queue ------------------------------------------------------------------------------------------------------------
+
+
+def test_queue_stores_a_key_once():
+    first = new_message(subject="First")
+    again = new_message(subject="Again")
+    assert (first.pk, again.subject) == (again.pk, "First")
+    assert Message.objects.count() == 1
+
+
+def test_queue_goes_with_its_transaction():
+    with transaction.atomic():
+        new_message()
+        transaction.set_rollback(True)
+    assert Message.objects.count() == 0
+
+
+# Sent -------------------------------------------------------------------------------------------------------------
+
+
+def test_deliver_sends_once(post_office):
+    message = new_message()
+    for _twice in range(2):
+        tasks.deliver(str(message.pk))
+    assert outcome(message) == ("sent", 1, "", False)
+    assert message.lease is None
+    assert timezone.now() - message.sent_at < timedelta(seconds=30)
+    [sent] = post_office.mails
+    assert (sent["To"], sent["Subject"]) == ("alma@example.org", "Your seat on April 4 is confirmed")
+
+
+def test_deliver_of_a_message_that_is_gone_does_nothing(post_office):
+    message = new_message()
+    Message.objects.all().delete()
+    mail.deliver(str(message.pk))
+    assert post_office.mails == []
+
+
+def test_deliver_before_its_time_does_nothing(post_office):
+    message = new_message()
+    Message.objects.update(not_before=timezone.now() + timedelta(minutes=1))
+    mail.deliver(str(message.pk))
+    assert outcome(message) == ("queued", 0, "", False)
+
+
+def test_sweep_sends_what_is_due_oldest_first(post_office):
+    messages = [new_message(f"rsvp:{number}:link:1", subject=f"Number {number}") for number in range(5)]
+    Message.objects.filter(pk=messages[0].pk).update(not_before=timezone.now() + timedelta(minutes=1))
+    Message.objects.filter(pk=messages[3].pk).update(not_before=timezone.now() - timedelta(hours=1))
+    tasks.sweep()
+    assert [sent["Subject"] for sent in post_office.mails] == ["Number 3", "Number 1", "Number 2", "Number 4"]
+
+
+def test_one_connection_serves_many_and_is_opened_again_when_it_was_lost(post_office):
+    mail.deliver(str(new_message("a:1").pk))
+    connection_used = mail.server.connection
+    mail.deliver(str(new_message("a:2").pk))
+    assert mail.server.connection is connection_used
+    post_office.close()
+    post_office.open()
+    mail.deliver(str(new_message("a:3").pk))
+    assert mail.server.connection is not connection_used
+    assert len(post_office.mails) == 3
+
+
+# What it looks like -------------------------------------------------------------------------------------------------
+
+
+def test_mail_has_text_html_and_calendar_as_alternatives(post_office):
+    calendar = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n"
+    message = new_message(subject="Tu lugar, señora Ñ", language="es", calendar=calendar, calendar_method="REQUEST")
+    mail.deliver(str(message.pk))
+    [sent] = post_office.mails
+    assert sent.get_content_type() == "multipart/alternative"
+    parts = list(sent.iter_parts())
+    assert [part.get_content_type() for part in parts] == ["text/plain", "text/html", "text/calendar"]
+    assert [part.get_content_charset() for part in parts] == ["utf-8"] * 3
+    assert parts[2].get_param("method") == "REQUEST"
+    assert [part.get_content_disposition() for part in parts] == [None] * 3
+    assert parts[0].get_content().strip() == "We expect you for breakfast."
+    assert parts[2].get_content().replace("\r\n", "\n").strip() == calendar.replace("\r\n", "\n").strip()
+    assert (sent["Subject"], sent["Content-Language"]) == ("Tu lugar, señora Ñ", "es")
+    assert (sent["From"], sent["Reply-To"]) == ("Imagine Promise <imagine@example.org>", "community@example.org")
+    assert sent["Date"] is not None
+
+
+def test_mail_without_a_calendar_has_two_alternatives(post_office):
+    mail.deliver(str(new_message().pk))
+    [sent] = post_office.mails
+    assert [part.get_content_type() for part in sent.iter_parts()] == ["text/plain", "text/html"]
+
+
+def test_message_id_belongs_to_the_key():
+    def message_id(message: Message) -> str:
+        return mail.write(message).message()["Message-ID"]
+
+    one, other = new_message(), new_message("rsvp:17:changed:2")
+    assert message_id(one) == message_id(Message.objects.get(pk=one.pk)) != message_id(other)
+    assert message_id(one).endswith("@example.org>")
+
+
+# Refused and put back -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["at_recipient", "at_data"])
+def test_permanent_refusal_is_tried_once_and_told_without_an_address(post_office, where):
+    setattr(post_office, where, "550 5.1.1 <alma@example.org>: no such user here")
+    message = new_message()
+    tasks.deliver(str(message.pk))
+    tasks.sweep()
+    assert outcome(message) == ("refused", 1, "550 5.1.1 … no such user here", False)
+
+
+def test_refusal_holds_up_no_other_mail(post_office):
+    refused, fine = new_message("a:1"), new_message("a:2")
+    post_office.at_data = "554 5.7.1 no"
+    mail.deliver(str(refused.pk))
+    post_office.at_data = ""
+    mail.sweep()
+    assert (outcome(refused)[0], outcome(fine)[0]) == ("refused", "sent")
+
+
+@pytest.mark.parametrize("where", ["at_recipient", "at_data"])
+def test_temporary_refusals_wait_longer_each_time_then_it_is_sent(post_office, where):
+    setattr(post_office, where, "451 4.3.0 later, please")
+    message = new_message()
+    pauses = []
+    for _try in range(len(mail.PAUSES) + 1):
+        before = timezone.now()
+        mail.deliver(str(due_now(message).pk))
+        message.refresh_from_db()
+        pauses.append(round((message.not_before - before).total_seconds()))
+    assert pauses == [5, 30, 120, 600, 1800, 3600, 7200, 14400, 14400]
+    assert outcome(message) == ("queued", len(pauses), "451 4.3.0 later, please", False)
+    setattr(post_office, where, "")
+    mail.deliver(str(due_now(message).pk))
+    assert outcome(message) == ("sent", len(pauses) + 1, "", False)
+
+
+def test_message_is_given_up_when_its_time_is_over(post_office):
+    post_office.at_data = "451 4.3.0 later"
+    message = new_message()
+    Message.objects.update(give_up_at=timezone.now() + timedelta(seconds=3))
+    mail.deliver(str(message.pk))
+    mail.sweep()
+    assert outcome(message) == ("given_up", 1, "451 4.3.0 later", False)
+
+
+def test_server_that_is_down_costs_one_try_and_no_long_wait(post_office):
+    post_office.close()
+    messages = [new_message(f"a:{number}") for number in range(3)]
+    mail.sweep()
+    assert [outcome(message)[:3] for message in messages] == [
+        ("queued", 1, "ConnectionRefusedError"),
+        ("queued", 0, ""),
+        ("queued", 0, ""),
+    ]
+    Message.objects.filter(pk=messages[0].pk).update(attempts=99)
+    mail.server_silent.until = 0.0
+    mail.deliver(str(due_now(messages[0]).pk))
+    messages[0].refresh_from_db()
+    assert messages[0].not_before - timezone.now() < timedelta(seconds=61)
+    post_office.open()
+    mail.server_silent.until = 0.0
+    Message.objects.update(not_before=timezone.now())
+    mail.sweep()
+    assert [outcome(message)[0] for message in messages] == ["sent"] * 3
+
+
+def test_message_that_cannot_be_written_is_refused(post_office):
+    message = new_message(subject="Two\nlines")
+    mail.deliver(str(message.pk))
+    assert outcome(message) == ("refused", 1, "BadHeaderError", False)
+    assert post_office.mails == []
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (smtplib.SMTPDataError(554, b"5.7.1 <alma@example.org> is spam"), "554 5.7.1 … is spam"),
+        (smtplib.SMTPRecipientsRefused({"alma@example.org": (550, b"alma@example.org? never")}), "550 … never"),
+        (smtplib.SMTPSenderRefused(530, b"log in first", "imagine@example.org"), "530 log in first"),
+        (smtplib.SMTPServerDisconnected("alma@example.org went away"), "SMTPServerDisconnected"),
+        (TimeoutError("timed out for alma@example.org"), "TimeoutError"),
+        (smtplib.SMTPDataError(554, b"\xff" * 999), "554 " + "\ufffd" * 296),
+    ],
+)
+def test_reason_holds_no_address(error, words):
+    assert mail.reason(error) == words
