@@ -27,9 +27,19 @@ def variable(name: str, meaning: str, default: str | None = None) -> str:
     return value
 
 
+def address(name: str, meaning: str) -> str:
+    """The value of a variable that urlsplit can take apart."""
+    value = variable(name, meaning)
+    try:
+        urlsplit(value).port  # noqa: B018  it is read for the error it raises
+    except ValueError:
+        stop(f"{name} must be a well-formed address. It is {meaning}.")
+    return value
+
+
 def whole_number(name: str, meaning: str, default: str) -> int:
     value = variable(name, meaning, default)
-    if not value.isdigit():
+    if not (value.isascii() and value.isdigit()):
         stop(f"{name} must be a whole number, zero or more. It is {meaning}.")
     return int(value)
 
@@ -38,9 +48,9 @@ def whole_number(name: str, meaning: str, default: str) -> int:
 
 DEBUG = variable("DEBUG", "1 for development, 0 otherwise", "0").lower() in {"1", "true", "yes", "on"}
 SECRET_KEY = variable("SECRET_KEY", "a long random string that signs cookies and stays secret")
-SITE_URL = variable("SITE_URL", "the public address: scheme and host, without /imagine").rstrip("/")
+SITE_URL = address("SITE_URL", "the public address: scheme and host, without /imagine").rstrip("/")
 site = urlsplit(SITE_URL)
-if site.scheme not in {"http", "https"} or not site.hostname or site.path:
+if site.scheme not in {"http", "https"} or not site.hostname or site.path or site.query:
     stop("SITE_URL must look like https://www.example.org, without a path.")
 
 try:
@@ -58,13 +68,13 @@ database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
 database["OPTIONS"].setdefault("options", "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s")
 DATABASES = {"default": database}
 
-REDIS_URL = variable("REDIS_URL", "the broker's address, redis://host:port/0 or redis+socket:///path")
+REDIS_URL = address("REDIS_URL", "the broker's address, redis://host:port/0 or redis+socket:///path")
 if urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "redis+socket"}:
     stop("REDIS_URL must begin with redis://, rediss:// or redis+socket://.")
 
-mail_url = urlsplit(variable("EMAIL_URL", "where mail goes: smtp://…, smtps://… or file:///folder"))
+mail_url = urlsplit(address("EMAIL_URL", "where mail goes: smtp://…, smtps://… or file:///folder"))
 EMAIL_TIMEOUT = 10
-if mail_url.scheme == "file":
+if mail_url.scheme == "file" and mail_url.path and not mail_url.netloc:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = unquote(mail_url.path)
 elif mail_url.scheme in {"smtp", "smtps"} and mail_url.hostname:

@@ -1,0 +1,144 @@
+"""A variable that is missing or wrong stops the start with a sentence that names it; each has its row in the README."""
+
+import ast
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = ROOT / "imagine" / "settings.py"
+GOOD = {
+    "SECRET_KEY": "only-for-this-test",
+    "SITE_URL": "https://www.example.org",
+    "DATABASE_URL": "postgresql://user:password@127.0.0.1:5432/imagine",
+    "REDIS_URL": "redis://127.0.0.1:6379/0",
+    "EMAIL_URL": "smtp://user:p%40ss@mail.example.org:587?starttls",
+    "MAIL_FROM": "Imagine Promise <imagine@example.org>",
+    "MAIL_REPLY_TO": "community@example.org",
+    "MAIL_POSTAL_ADDRESS": "701 N. Madison Street, Stockton, CA 95202",
+}
+
+
+def start(monkeypatch, **changed: str | None) -> dict:
+    """The settings that come of a good environment with some variables changed; None takes one away."""
+    for name in ("DEBUG", "TRUSTED_PROXIES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (GOOD | changed).items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    return runpy.run_path(str(SETTINGS))
+
+
+def variables() -> set[str]:
+    """What settings.py reads from the environment."""
+    calls = (node for node in ast.walk(ast.parse(SETTINGS.read_text())) if isinstance(node, ast.Call))
+    readers = {"variable", "whole_number", "address"}
+    named = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in readers]
+    return {call.args[0].value for call in named if isinstance(call.args[0], ast.Constant)}
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_missing_variable_stops_the_start_and_is_named(monkeypatch, name, value):
+    with pytest.raises(SystemExit, match=rf"^Imagine Promise cannot start: {name} is not set\. It is .+\.$"):
+        start(monkeypatch, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SITE_URL", "www.example.org"),
+        ("SITE_URL", "ftp://www.example.org"),
+        ("SITE_URL", "https://www.example.org/imagine"),
+        ("SITE_URL", "https://"),
+        ("SITE_URL", "https://["),
+        ("SITE_URL", "https://www.example.org?a=b"),
+        ("DATABASE_URL", "imagine"),
+        ("DATABASE_URL", "nosuch://127.0.0.1/imagine"),
+        ("DATABASE_URL", "sqlite:///imagine.db"),
+        ("DATABASE_URL", "mysql://127.0.0.1/imagine"),
+        ("DATABASE_URL", "postgresql://user@127.0.0.1:port/imagine"),
+        ("REDIS_URL", "127.0.0.1:6379"),
+        ("REDIS_URL", "http://127.0.0.1"),
+        ("REDIS_URL", "redis://["),
+        ("EMAIL_URL", "mail.example.org"),
+        ("EMAIL_URL", "smtp://"),
+        ("EMAIL_URL", "smtp://mail.example.org:port"),
+        ("EMAIL_URL", "smtp://mail.example.org:99999"),
+        ("EMAIL_URL", "smtp://["),
+        ("EMAIL_URL", "file://mail"),
+        ("MAIL_FROM", "Imagine Promise"),
+        ("MAIL_REPLY_TO", "community"),
+        ("MAIL_REPLY_TO", "community@example.org\nBcc: eve@example.org"),
+        ("TRUSTED_PROXIES", "one"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("TRUSTED_PROXIES", "1.5"),
+        ("TRUSTED_PROXIES", "²"),
+    ],
+)
+def test_wrong_variable_stops_the_start_and_is_named(monkeypatch, name, value):
+    with pytest.raises(SystemExit, match=rf"^Imagine Promise cannot start: {name} must .+\.$"):
+        start(monkeypatch, **{name: value})
+
+
+def test_start_is_stopped_with_one_sentence_and_no_traceback():
+    environment = {"PATH": os.environ["PATH"]} | GOOD
+    del environment["SITE_URL"]
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.strip() == (
+        "Imagine Promise cannot start: SITE_URL is not set. "
+        "It is the public address: scheme and host, without /imagine."
+    )
+
+
+def test_good_environment_is_read_as_meant(monkeypatch):
+    made = start(monkeypatch, SITE_URL="https://www.example.org/", TRUSTED_PROXIES="2")
+    assert made["SITE_URL"] == "https://www.example.org"
+    assert made["DATABASES"]["default"]["NAME"] == "imagine"
+    assert (made["EMAIL_HOST"], made["EMAIL_PORT"], made["EMAIL_USE_TLS"]) == ("mail.example.org", 587, True)
+    assert (made["EMAIL_HOST_USER"], made["EMAIL_HOST_PASSWORD"]) == ("user", "p@ss")
+    assert (made["TRUSTED_PROXIES"], made["DEBUG"]) == (2, False)
+    assert "www.example.org" in made["ALLOWED_HOSTS"]
+
+
+def test_https_makes_cookies_secure_and_http_does_not(monkeypatch):
+    cookies = ("CSRF_COOKIE_SECURE", "SESSION_COOKIE_SECURE", "LANGUAGE_COOKIE_SECURE")
+    assert all(start(monkeypatch)[name] for name in cookies)
+    assert start(monkeypatch)["SECURE_HSTS_SECONDS"] > 0
+    plain = start(monkeypatch, SITE_URL="http://127.0.0.1:8000")
+    assert not any(plain[name] for name in cookies)
+    assert plain["SECURE_HSTS_SECONDS"] == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("smtps://mail.example.org", (465, True)),
+        ("smtp://mail.example.org", (25, False)),
+        ("smtp://m:2525", (2525, False)),
+    ],
+)
+def test_mail_servers_port(monkeypatch, value, expected):
+    made = start(monkeypatch, EMAIL_URL=value)
+    assert (made["EMAIL_PORT"], made["EMAIL_USE_SSL"]) == expected
+
+
+def test_mail_to_a_folder_with_a_space(monkeypatch):
+    assert start(monkeypatch, EMAIL_URL="file:///var/the%20mail")["EMAIL_FILE_PATH"] == "/var/the mail"
+
+
+def test_every_variable_has_its_row_in_the_readme():
+    rows = set(re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), flags=re.M))
+    assert variables() <= rows
+    assert {name for name in rows if name not in variables()} <= {"PORT"}  # the demo's own
+    assert set(GOOD) <= variables()
