@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from imagine import mail
+from imagine.logs import without_private
 from imagine.models import Message
 
 
@@ -43,12 +44,26 @@ class MessageAdmin(admin.ModelAdmin):
     actions = ("send_again",)
     fieldsets = [
         (None, {"fields": ("to", "subject", "state", "last_error", "maybe_sent", "as_received")}),
-        (_("Plain text and calendar part"), {"fields": ("text", "calendar")}),
+        (_("Plain text and calendar part"), {"fields": ("words", "entry")}),
         (
             _("Delivery"),
             {"fields": ("created_at", "sent_at", "attempts", "not_before", "give_up_at", "language", "key")},
         ),
     ]
+
+    def get_queryset(self, request):
+        messages = super().get_queryset(request)
+        is_list = getattr(request.resolver_match, "url_name", "") == "imagine_message_changelist"
+        return messages.defer("text", "html", "calendar") if is_list else messages
+
+    @admin.display(description=_("text"))
+    def words(self, message: Message) -> str:
+        """The plain text without its private link: staff must not act as the guest."""
+        return without_private(message.text)
+
+    @admin.display(description=_("calendar part"))
+    def entry(self, message: Message) -> str:
+        return without_private(message.calendar.replace("\r\n ", ""))
 
     def has_add_permission(self, request):
         return False
@@ -87,8 +102,6 @@ class MessageAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Send again"), permissions=["change"])
     def send_again(self, request: HttpRequest, queryset) -> None:
-        for message in queryset:
-            mail.send_again(message)
-        number = len(queryset)
+        number = sum(mail.send_again(message) for message in queryset)
         said = ngettext("%(number)d message will be sent again.", "%(number)d messages will be sent again.", number)
         self.message_user(request, said % {"number": number}, messages.SUCCESS)

@@ -14,8 +14,8 @@ from django.utils.crypto import salted_hmac
 from imagine.models import Tally
 
 UPSERT = """
-    INSERT INTO imagine_tally (key, since, count) VALUES (%s, %s, 1)
-    ON CONFLICT (key, since) DO UPDATE SET count = imagine_tally.count + 1
+    INSERT INTO imagine_tally (key, since, count) VALUES (%s, %s, %s)
+    ON CONFLICT (key, since) DO UPDATE SET count = imagine_tally.count + excluded.count
     RETURNING count
 """
 
@@ -30,15 +30,21 @@ def client_address(request: HttpRequest) -> str:
     return request.META.get("REMOTE_ADDR", "")
 
 
-def is_over(request: HttpRequest, scope: str, *, most: int, minutes: int) -> bool:
-    """Counts one more try of this visitor and says whether there were more than `most` in the current window of
-    `minutes`. A school is one address for hundreds of people: set limits with a whole open evening in mind."""
+def count(key: str, *, minutes: int, weight: int = 1) -> int:
+    """Counts one more try under a key, as `weight` of them, and returns how many there are in the current window of
+    `minutes`."""
     seconds = minutes * 60
     since = datetime.fromtimestamp(timezone.now().timestamp() // seconds * seconds, UTC)
-    visitor = salted_hmac("imagine.limits", client_address(request)).hexdigest()[:32]
     with connection.cursor() as cursor:
-        cursor.execute(UPSERT, [f"{scope}:{visitor}", since])
-        return cursor.fetchone()[0] > most
+        cursor.execute(UPSERT, [key, since, weight])
+        return cursor.fetchone()[0]
+
+
+def is_over(request: HttpRequest, scope: str, *, most: int, minutes: int, weight: int = 1) -> bool:
+    """Counts one more try of this visitor and says whether there were more than `most`. A school is one address for
+    hundreds of people: set limits with a whole open evening in mind."""
+    visitor = salted_hmac("imagine.limits", client_address(request)).hexdigest()[:32]
+    return count(f"{scope}:{visitor}", minutes=minutes, weight=weight) > most
 
 
 def limited(scope: str, *, most: int, minutes: int) -> Callable:
@@ -58,7 +64,7 @@ def limited(scope: str, *, most: int, minutes: int) -> Callable:
 
 def too_many(request: HttpRequest, *, minutes: int) -> HttpResponse:
     """The 429 page, which says to come back when the window of `minutes` is over."""
-    response = render(request, "429.html", status=429)
+    response = render(request, "429.html", {"minutes": minutes}, status=429)
     response.headers["Retry-After"] = str(minutes * 60)
     return response
 

@@ -15,7 +15,15 @@ PRIVATE = [
     (re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+"), "(address)"),
     (re.compile(r"(/(?:rsvp|promise|invitation|mail)/)[^\s/?#\"']+"), r"\1(link)"),
     (re.compile(r"\b[A-Za-z0-9_-]{32,}\b"), "(secret)"),
+    (re.compile(r"\bip=\S+"), "ip=(visitor)"),
 ]
+
+
+def without_private(words: str) -> str:
+    """The words with what looks like an address, a private link or a secret replaced."""
+    for pattern, instead in PRIVATE:
+        words = pattern.sub(instead, words)
+    return words
 
 
 class JsonFormatter(logging.Formatter):
@@ -39,11 +47,9 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
     def words(self, record: logging.LogRecord) -> str:
-        if hasattr(record, "request"):  # Django's own lines end with the path, which may be a private link
-            return str(record.args[0]) if record.args else str(record.msg)
         if isinstance(record.args, dict) and "exc" in record.args:  # Celery's quote the exception
             return f"{record.args.get('name')} failed"
         words = record.getMessage()
-        for pattern, instead in PRIVATE:
-            words = pattern.sub(instead, words)
-        return words
+        if hasattr(record, "request") and record.args:  # Django's own lines end with the path
+            words = str(record.args[0])
+        return without_private(words)

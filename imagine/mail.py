@@ -26,11 +26,12 @@ from imagine.models import Heartbeat, Message, give_up_time
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=90)  # longer than the steps of one SMTP conversation, each at most EMAIL_TIMEOUT
+LEASE = timedelta(seconds=150)  # longer than the steps of one SMTP conversation, each at most EMAIL_TIMEOUT
 PAUSES = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200, 14400)]
-UNREACHABLE_PAUSE = timedelta(minutes=1)  # the server's fault, not the message's: it need not wait for hours
+UNREACHABLE_PAUSE = timedelta(seconds=15)  # the server's fault, not the message's: it need not wait for hours
 BREATH = 5  # seconds without a try after the broker or the mail server did not answer
 SWEEP_SECONDS = 20
+AUTOMATIC = {"Auto-Submitted": "auto-generated"}  # RFC 3834: an absence note does not answer it
 IDLE_SECONDS = 10  # an SMTP connection that slept longer is not used again
 # A dead or frozen broker costs a request these seconds, once. Only who rings is in such a hurry: a worker that gives up
 # on an acknowledgement loses that place in its queue for good, and after two of them it takes nothing any more.
@@ -111,9 +112,10 @@ def deliver(pk: str) -> None:
 
 def sweep() -> None:
     """Sends what is due and was not rung for, oldest first, for at most SWEEP_SECONDS."""
-    Message.objects.abandoned().update(
-        state=Message.State.QUEUED, lease=None, lease_until=None, maybe_sent=True, not_before=timezone.now()
-    )
+    left = {"lease": None, "lease_until": None, "maybe_sent": True}
+    abandoned = Message.objects.abandoned()
+    abandoned.filter(give_up_at__lt=timezone.now()).update(state=Message.State.GIVEN_UP, **left)
+    abandoned.update(state=Message.State.QUEUED, not_before=timezone.now(), **left)
     stop_at = time.monotonic() + SWEEP_SECONDS
     while time.monotonic() < stop_at and not server_silent and (message := claim(Message.objects.all())):
         send(message)
@@ -140,7 +142,15 @@ def send(message: Message) -> None:
     except (smtplib.SMTPException, OSError) as error:
         server_silent.begin()
         server.close()
-        put_back(message, reason(error), longest=UNREACHABLE_PAUSE)
+        # The server's fault: the message loses none of its time, and none is given up however long it takes.
+        mark(
+            message,
+            state=Message.State.QUEUED,
+            not_before=timezone.now() + UNREACHABLE_PAUSE,
+            give_up_at=give_up_time(),
+            attempts=message.attempts - 1,
+            last_error=reason(error),
+        )
         return
     try:
         server.send(write(message))
@@ -154,10 +164,8 @@ def send(message: Message) -> None:
             put_back(message, reason(error))
     except (smtplib.SMTPException, OSError) as error:
         server.close()
-        if answers(error):
-            put_back(message, reason(error), longest=UNREACHABLE_PAUSE)
-        else:  # gone without a word: it may have taken the mail, so that each try may be one copy more
-            put_back(message, reason(error), maybe_sent=True)
+        # Gone without a word, it may have taken the mail, so that each try may be one copy more.
+        put_back(message, reason(error), maybe_sent=message.maybe_sent or not answers(error))
     else:
         mark(message, state=Message.State.SENT, sent_at=timezone.now(), last_error="")
 
@@ -168,9 +176,9 @@ def mark(message: Message, **outcome) -> None:
     logger.info("mail", extra={"message_id": str(message.pk), "state": str(outcome["state"]), "ours": bool(marked)})
 
 
-def put_back(message: Message, why: str, longest: timedelta = PAUSES[-1], **also) -> None:
+def put_back(message: Message, why: str, **also) -> None:
     """Lets a message wait for its next try, longer each time, until its time is up."""
-    pause = min(PAUSES[min(message.attempts, len(PAUSES)) - 1], longest)
+    pause = PAUSES[min(message.attempts, len(PAUSES)) - 1]
     if timezone.now() + pause > message.give_up_at:
         mark(message, state=Message.State.GIVEN_UP, last_error=why, **also)
     else:
@@ -178,21 +186,23 @@ def put_back(message: Message, why: str, longest: timedelta = PAUSES[-1], **also
 
 
 @transaction.atomic
-def send_again(message: Message) -> None:
-    """Staff want it sent once more: a failed one is queued again, a sent one is copied (once a minute at most)."""
+def send_again(message: Message) -> bool:
+    """Staff want it sent once more: a failed one is queued again, a sent one is copied (once a minute at most). Says
+    whether there is something to send; not for one that waits to be sent anyway."""
     message = Message.objects.select_for_update().get(pk=message.pk)
     now = timezone.now()
     if message.state in {Message.State.QUEUED, Message.State.SENDING}:
-        return
+        return False
     if message.state == Message.State.SENT:
         fields = ("to", "language", "subject", "text", "html", "calendar", "calendar_method")
         original = message.key.split(":again:")[0]
         queue(key=f"{original}:again:{now:%Y%m%d%H%M}", **{name: getattr(message, name) for name in fields})
-        return
+        return True
     message.state, message.attempts, message.last_error = Message.State.QUEUED, 0, ""
     message.not_before, message.give_up_at = now, give_up_time()
     message.save()
     transaction.on_commit(lambda: ring("imagine.tasks.deliver", message.pk), robust=True)
+    return True
 
 
 # Write and post ------------------------------------------------------------------------------------------------
@@ -248,7 +258,7 @@ def write(message: Message) -> EmailMultiAlternatives:
         from_email=settings.MAIL_FROM,
         to=[message.to],
         reply_to=[settings.MAIL_REPLY_TO],
-        headers={"Message-ID": f"<{name}@{sender_domain}>", "Content-Language": message.language},
+        headers={"Message-ID": f"<{name}@{sender_domain}>", "Content-Language": message.language, **AUTOMATIC},
     )
     email.attach_alternative(message.html, "text/html")
     if message.calendar:

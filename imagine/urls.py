@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from imagine import views
+from imagine.limits import limited
 
 under_imagine = [
     path("", include("summit.urls")),
@@ -14,6 +15,7 @@ under_imagine = [
     path("accessibility/", views.accessibility, name="accessibility"),
     path("health/live/", views.live, name="live"),
     path("health/ready/", views.ready, name="ready"),
+    path("admin/login/", limited("login", most=30, minutes=10)(admin.site.login)),
     path("admin/", admin.site.urls),
 ]
 

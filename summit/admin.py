@@ -1,6 +1,8 @@
 """Events and RSVPs in the admin. Every change of seats goes through seats.py, so that a change by staff obeys what a
 guest's own does."""
 
+from functools import partial
+
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -13,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from imagine.models import Message
+from imagine.shown import ShownForm
 from summit import links, seats
 from summit.forms import AddressField
 from summit.models import LARGEST_PARTY, Event, Guest, Rsvp
@@ -27,10 +30,20 @@ class DateAndTime(AdminSplitDateTime):
             widget.attrs["aria-label"] = label
 
 
+class EventAdminForm(ShownForm):
+    class Meta:
+        model = Event
+        exclude = ("cancelled_at",)
+
+    def locked_row(self) -> Event:
+        return seats.lock(self.instance.pk)
+
+
 @admin.register(Event)
 class EventAdmin(admin.ModelAdmin):
+    form = EventAdminForm
     formfield_overrides = {models.DateTimeField: {"widget": DateAndTime}}
-    list_display = ("title", "starts_at", "held", "free", "waiting", "is_published", "cancelled_at")
+    list_display = ("title", "starts_at", "for_year", "held", "free", "waiting", "is_published", "cancelled_at")
     list_filter = ("kind", "school_year", "is_published")
     search_fields = ("title", "venue")
     date_hierarchy = "starts_at"
@@ -38,7 +51,10 @@ class EventAdmin(admin.ModelAdmin):
     readonly_fields = ("held", "waiting", "free", "cancelled_at")
     actions = ("cancel_events",)
     fieldsets = [
-        (None, {"fields": ("kind", ("title", "title_es"), "slug", "school_year", "is_published", "cancelled_at")}),
+        (
+            None,
+            {"fields": ("kind", ("title", "title_es"), "slug", "school_year", "is_published", "cancelled_at", "shown")},
+        ),
         (_("When and where"), {"fields": (("starts_at", "ends_at"), "venue", "address", "meal")}),
         (
             _("Seats"),
@@ -50,6 +66,10 @@ class EventAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request):
         return super().get_queryset(request).with_seats()
+
+    @admin.display(description=_("school year"), ordering="school_year")
+    def for_year(self, event: Event) -> str:
+        return event.school_years
 
     @admin.display(description=_("seats held"))
     def held(self, event: Event) -> int:
@@ -127,9 +147,9 @@ class GuestInline(admin.StackedInline):  # a tabular one has no labels
         return False
 
 
-class RsvpAdminForm(forms.ModelForm):
+class RsvpAdminForm(ShownForm):
     """An RSVP as staff write it. The rules are asked while the event is locked (the admin's page is one transaction),
-    so what passes here cannot be refused when it is saved."""
+    so that what passes here is not refused when it is saved."""
 
     email = AddressField(label=_("E-mail"), max_length=254)
     size = forms.IntegerField(label=_("Seats"), min_value=1, max_value=LARGEST_PARTY)
@@ -145,21 +165,31 @@ class RsvpAdminForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.fields["size"].initial = self.instance.party_size
-            self.fields.pop("beyond", None)
-            if self.instance.cancelled_at:
-                self.fields["size"].required = False
-                self.fields["size"].disabled = True
-                self.fields["size"].min_value = None
+            del self.fields["beyond"]
+        if self.instance.cancelled_at:
+            del self.fields["size"]
+
+    def locked_row(self) -> Rsvp:
+        return seats.lock_party(self.instance)
+
+    def state(self, row: Rsvp) -> dict[str, str]:
+        guests = list(row.guests.values_list("pk", "name", "diet", "access"))
+        return super().state(row) | {"party": f"{row.party_size} {row.cancelled_at} {guests}"}
+
+    def complaint(self, name, value):
+        if name == "party":
+            return None, _("The party changed while you had it open. Nothing was saved: open the page again to see it.")
+        return super().complaint(name, value)
 
     def clean(self):
         answers = super().clean()
         event = self.instance.event if self.instance.pk else answers.get("event")
         size = answers.get("size")
-        if event is None or self.errors or self.instance.cancelled_at:
+        if event is None or self.errors:
             return answers
         event = seats.lock(event.pk)
         try:
-            if {"size", "accepts_fewer"} & set(self.changed_data):
+            if size and {"size", "accepts_fewer"} & set(self.changed_data):
                 seats.check_open(event, by_staff=True)
                 seats.check_size(event, size, grows=size > self.instance.party_size)
         except seats.Closed as refused:
@@ -179,7 +209,7 @@ class RsvpAdmin(admin.ModelAdmin):
     list_select_related = ("event",)
     search_fields = ("name", "email", "organization", "guests__name")
     show_full_result_count = False
-    actions = ("cancel_rsvps", "promote_rsvps", "mail_links", "replace_links")
+    actions = ("cancel_rsvps", "promote_rsvps", "seat_beyond", "mail_links", "replace_links")
     state_fields = (
         "status",
         "held_seats",
@@ -197,8 +227,12 @@ class RsvpAdmin(admin.ModelAdmin):
     readonly_fields = state_fields
 
     def get_fieldsets(self, request, obj=None):
-        contact = ("event", "name", "email", "phone", "organization", "sector", "language")
-        party = ("size", "accepts_fewer", "note") if obj else ("size", "beyond", "accepts_fewer", "note")
+        contact = ("event", "name", "email", "phone", "organization", "sector", "language", "shown")
+        party = ("accepts_fewer", "note")
+        if obj is None:
+            party = ("size", "beyond", *party)
+        elif not obj.cancelled_at:
+            party = ("size", *party)
         state = [(_("State"), {"fields": self.state_fields})] if obj else []
         return [(None, {"fields": contact}), (_("Party"), {"fields": party}), *state]
 
@@ -235,13 +269,22 @@ class RsvpAdmin(admin.ModelAdmin):
         typed = [name for name in form.changed_data if name in RsvpAdminForm.Meta.fields and name != "accepts_fewer"]
         if typed:
             obj.save(update_fields=typed)
+        if "name" in typed:
+            seats.name_contact(obj, obj.name)
+        if "email" in typed:
+            links.readdress(obj, obj.email)
 
     def save_related(self, request, form, formsets, change):
         """Names first, then the size of the party, which may take guests away."""
         super().save_related(request, form, formsets, change)
-        if "accepts_fewer" in form.changed_data and change:
+        if not change:
+            return
+        contact = form.instance.guests.filter(position=1).first()
+        if contact and contact.name and contact.name != form.instance.name:
+            seats.name_contact(form.instance, contact.name)
+        if "accepts_fewer" in form.changed_data:
             seats.accept_fewer(form.instance, form.cleaned_data["accepts_fewer"])
-        if "size" in form.changed_data and change:
+        if "size" in form.changed_data:
             seats.change_party(form.instance, size=form.cleaned_data["size"], by_staff=True)
 
     def delete_model(self, request, obj):
@@ -268,14 +311,21 @@ class RsvpAdmin(admin.ModelAdmin):
         def done(number):
             return ngettext("%(number)d RSVP was cancelled.", "%(number)d RSVPs were cancelled.", number)
 
-        self.each(request, queryset, seats.cancel, done)
+        self.each(request, queryset.active(), seats.cancel, done)
 
     @admin.action(description=_("Give the seats they wait for"), permissions=["change"])
     def promote_rsvps(self, request, queryset):
         def done(number):
             return ngettext("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", number)
 
-        self.each(request, queryset, seats.promote, done)
+        self.each(request, queryset.waiting_list(), seats.promote, done)
+
+    @admin.action(description=_("Seat them although no seat is free"), permissions=["change"])
+    def seat_beyond(self, request, queryset):
+        def done(number):
+            return ngettext("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", number)
+
+        self.each(request, queryset.waiting_list(), partial(seats.promote, beyond=True), done)
 
     @admin.action(description=_("Mail the private link again"), permissions=["change"])
     def mail_links(self, request, queryset):

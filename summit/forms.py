@@ -32,9 +32,12 @@ def check_one_line(value: str) -> None:
 
 
 def check_no_link(value: str) -> None:
-    """Names stand in mail to an address that anyone may have typed: nobody advertises through us."""
-    if re.search(r"://|\bwww\.", value, re.IGNORECASE):
-        raise ValidationError(_("Please write a name without a web address."), code="link")
+    """Names and needs stand in mail to an address that anyone may have typed: nobody advertises through us. Mail
+    programs make a link of whatever looks like a domain."""
+    if re.search(r"//|@|\bwww\.|\w\.[a-z]{2,}(?!\.)\b", value, re.IGNORECASE):
+        raise ValidationError(
+            _("Please write this without a web or mail address, and with a space after each dot."), code="link"
+        )
 
 
 class LineField(forms.CharField):
@@ -80,9 +83,13 @@ class AddressField(forms.EmailField):
             raise ValidationError(self.error_messages["dot"], code="dot")
         try:
             validate_email(value)
-            return f"{name}@{punycode(domain.lower())}"
+            address = f"{name}@{punycode(domain.lower())}"
+            validate_email(address)
         except (ValidationError, UnicodeError):
             raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+        if self.max_length and len(address) > self.max_length:  # as ASCII it may be three times as long
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return address
 
 
 def plain_helper() -> FormHelper:
@@ -90,7 +97,6 @@ def plain_helper() -> FormHelper:
     helper = FormHelper()
     helper.form_tag = False
     helper.disable_csrf = True
-    helper.form_show_errors = True
     return helper
 
 
@@ -127,7 +133,7 @@ class RsvpForm(forms.ModelForm):
         help_text=_("Your confirmation and your private link go here."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
-    organization = NameField(
+    organization = LineField(
         label=_("Organization"),
         max_length=120,
         required=False,
@@ -240,8 +246,8 @@ class GuestForm(forms.ModelForm):
         if self.is_contact:
             self.fields["name"].required = True
             self.fields["name"].error_messages["required"] = _("Write your name, so that we can greet you.")
-        for field in self.fields.values():
-            field.widget.attrs["autocomplete"] = "off"
+        for name, field in self.fields.items():
+            field.widget.attrs["autocomplete"] = "name" if self.is_contact and name == "name" else "off"
 
 
 class FindForm(forms.Form):

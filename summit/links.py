@@ -1,18 +1,36 @@
 """Private links that were lost or leaked (DESIGN, The rules of the domain, Links): a link goes to the stored address
 alone."""
 
+from datetime import timedelta
+
 from django.db import transaction
+from django.utils import timezone
 
 from imagine import mail
-from imagine.models import new_token
+from imagine.models import Message, new_token
 from summit import letters, seats
 from summit.models import LinkRequest, Rsvp
+
+MOST_A_DAY = 10  # link mails about one RSVP, whoever asks
 
 
 @transaction.atomic
 def mail_link(rsvp: Rsvp) -> None:
-    """Mails the link of one RSVP to its own address, at most once in ten minutes."""
-    letters.link(rsvp)
+    """Mails the link of one RSVP to its own address, at most once in ten minutes and ten times a day."""
+    yesterday = timezone.now() - timedelta(days=1)
+    if Message.objects.about(f"rsvp:{rsvp.pk}:link").filter(created_at__gt=yesterday).count() < MOST_A_DAY:
+        letters.link(rsvp)
+
+
+@transaction.atomic
+def readdress(rsvp: Rsvp, email: str) -> Rsvp:
+    """Staff correct the e-mail address: what is not sent yet goes to the new one, and so does the link."""
+    rsvp = seats.lock_party(rsvp)
+    rsvp.email = email
+    rsvp.save(update_fields=["email"])
+    Message.objects.about(f"rsvp:{rsvp.pk}").filter(state=Message.State.QUEUED).update(to=email)
+    mail_link(rsvp)
+    return rsvp
 
 
 @transaction.atomic
@@ -40,5 +58,5 @@ def answer(request_pk: int) -> None:
     if request is None:
         return
     for rsvp in Rsvp.objects.for_coming_events().with_email(request.email).select_related("event"):
-        letters.link(rsvp)
+        mail_link(rsvp)
     request.delete()

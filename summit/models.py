@@ -47,11 +47,10 @@ class EventQuerySet(models.QuerySet):
         return self.filter(ends_at__lte=timezone.now()).order_by("-starts_at", "pk")
 
     def with_seats(self):
-        """Adds what one query can count: `held` and `waiting` seats, and `waiting_parties`."""
+        """Adds what one query can count: `held` and `waiting` seats."""
         return self.annotate(
             held=Coalesce(Sum("rsvps__held_seats"), 0),
             waiting=Coalesce(Sum("rsvps__waiting_seats"), 0),
-            waiting_parties=models.Count("rsvps", filter=Q(rsvps__waiting_seats__gt=0)),
         )
 
 
@@ -155,6 +154,11 @@ class Event(models.Model):
     def about(self) -> str:
         """The description in the reader's language."""
         return self.description_es if get_language() == "es" and self.description_es else self.description
+
+    @property
+    def school_years(self) -> str:
+        """The school year as people write it: 2019–20."""
+        return f"{self.school_year}–{(self.school_year + 1) % 100:02}"
 
     @property
     def promotion_stops_at(self):
@@ -278,7 +282,8 @@ class Rsvp(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.name}, {self.email}"
+        """Without name or address: Django's admin keeps it in its log and in a cookie."""
+        return f"RSVP {self.code}"
 
     def get_absolute_url(self):
         return reverse("rsvp", args=[self.token])
@@ -332,7 +337,7 @@ class Guest(models.Model):
         ]
 
     def __str__(self):
-        return self.name or str(self.position)
+        return str(self.position)
 
 
 class LinkRequest(models.Model):

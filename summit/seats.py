@@ -181,6 +181,22 @@ def change_party(rsvp: Rsvp, *, size: int, by_staff: bool = False) -> Rsvp:
 
 
 @transaction.atomic
+def grow(rsvp: Rsvp, *, size: int) -> Rsvp:
+    """The guest's button "Bring one more": makes the party at least `size`. One that is as large already, because the
+    button was pressed twice or staff were quicker, stays as it is. Raises Closed and PartyOutOfBounds."""
+    rsvp = lock_party(rsvp)
+    return rsvp if size <= rsvp.party_size else change_party(rsvp, size=size)
+
+
+@transaction.atomic
+def stop_waiting(rsvp: Rsvp) -> Rsvp:
+    """Keeps the seats that are held and gives up the wait for more. A party that holds none cancels instead, so it
+    stays as it is. Raises Closed."""
+    rsvp = lock_party(rsvp)
+    return change_party(rsvp, size=rsvp.held_seats) if rsvp.held_seats else rsvp
+
+
+@transaction.atomic
 def remove_guest(rsvp: Rsvp, guest_pk: int) -> Rsvp:
     """Takes one companion out of the party, with one seat. A guest who has left already, or the contact, changes
     nothing. Raises Closed."""
@@ -226,8 +242,8 @@ def fit_guests(rsvp: Rsvp, leaves: int | None = None) -> None:
 
 @transaction.atomic
 def name_guests(rsvp: Rsvp, details: dict[int, dict[str, str]]) -> Rsvp:
-    """Writes names and needs of guests, `details` by the guest's primary key. Guests that have left are passed over.
-    Raises Closed once the event is over."""
+    """Writes names and needs of guests, `details` by the guest's primary key. The first guest is the contact, so that
+    name is the RSVP's too. Guests that have left are passed over. Raises Closed once the event is over."""
     rsvp = lock_party(rsvp)
     check_not_over(rsvp.event)
     guests = [guest for guest in rsvp.guests.all() if guest.pk in details]
@@ -235,6 +251,19 @@ def name_guests(rsvp: Rsvp, details: dict[int, dict[str, str]]) -> Rsvp:
         for field, value in details[guest.pk].items():
             setattr(guest, field, value)
     Guest.objects.bulk_update(guests, ["name", "diet", "access"])
+    if guests and guests[0].position == 1 and guests[0].name != rsvp.name:
+        rsvp.name = guests[0].name
+        rsvp.save(update_fields=["name"])
+    return rsvp
+
+
+@transaction.atomic
+def name_contact(rsvp: Rsvp, name: str) -> Rsvp:
+    """Staff correct the contact's name: on the RSVP and on the badge."""
+    rsvp = lock_party(rsvp)
+    rsvp.name = name
+    rsvp.save(update_fields=["name"])
+    rsvp.guests.filter(position=1).update(name=name)
     return rsvp
 
 
@@ -298,11 +327,29 @@ def promote(rsvp: Rsvp, *, beyond: bool = False) -> Rsvp:
     free = free_seats(rsvp.event)
     seats = rsvp.waiting_seats if beyond else divide(rsvp.waiting_seats, free, accepts_fewer=rsvp.accepts_fewer)[0]
     if not seats:
-        raise NoRoom(
-            _("Only %(free)d seats are free, and this party waits for %(waiting)d.")
-            % {"free": max(free, 0), "waiting": rsvp.waiting_seats}
+        only = ngettext(
+            "Only %(free)d seat is free, and this party waits for %(waiting)d.",
+            "Only %(free)d seats are free, and this party waits for %(waiting)d.",
+            max(free, 0),
         )
+        raise NoRoom(only % {"free": max(free, 0), "waiting": rsvp.waiting_seats})
     rsvp.seats_over += max(0, seats - max(free, 0))
+    move_up(rsvp, seats)
+    return rsvp
+
+
+@transaction.atomic
+def take_free_seats(rsvp: Rsvp) -> Rsvp:
+    """Once promotion has stopped nobody is called up unasked, but a waiting guest who is awake and asks gets what is
+    free, whoever asks first, as a new RSVP would (rules 2 and 7). Before that the list is served in its order and this
+    changes nothing. Raises NoRoom and Closed."""
+    rsvp = lock_party(rsvp)
+    check_not_over(rsvp.event)
+    if rsvp.event.promotes or not rsvp.waiting_seats:
+        return rsvp
+    seats = min(rsvp.waiting_seats, max(free_seats(rsvp.event), 0))
+    if not seats:
+        raise NoRoom(_("No seat is free right now."))
     move_up(rsvp, seats)
     return rsvp
 
@@ -354,7 +401,7 @@ def delete(rsvp: Rsvp) -> None:
 @transaction.atomic
 def save_event(event: Event) -> Event:
     """Saves what staff changed. More room is given to the waiting list at once; less throws nobody out (rule 1). When
-    the time or the place of a coming, published event moved, every party is told."""
+    the time or the place of a coming event moved, every party is told."""
     if event.pk is None:
         event.save()
         return event
@@ -362,7 +409,7 @@ def save_event(event: Event) -> Event:
     event.cancelled_at = before.cancelled_at
     event.save()
     moved = any(getattr(before, f) != getattr(event, f) for f in ("starts_at", "ends_at", "venue", "address"))
-    if moved and event.is_published and event.lets_guests_change:
+    if moved and event.lets_guests_change:
         for rsvp in parties(event):
             letters.event_moved(rsvp, before)
     call_up(event)
@@ -380,9 +427,8 @@ def cancel_event(event: Event) -> Event:
         raise Closed(_("This event is over, so it cannot be cancelled."))
     event.cancelled_at = timezone.now()
     event.save(update_fields=["cancelled_at"])
-    if event.is_published:
-        for rsvp in parties(event):
-            letters.event_cancelled(rsvp)
+    for rsvp in parties(event):
+        letters.event_cancelled(rsvp)
     return event
 
 

@@ -1,21 +1,28 @@
 """The public pages and what a private link can do. Views fetch, bind, call a rule and answer; they write nothing."""
 
+import re
 from collections.abc import Callable
 from functools import wraps
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from imagine.limits import is_over, limited, too_many
+from imagine import limits
+from imagine.limits import limited, too_many
 from imagine.models import Message
 from summit import calendars, links, seats
 from summit.forms import FindForm, GuestForm, RsvpForm
 from summit.models import Event, Rsvp
 
+RSVPS = {"most": 300, "minutes": 10}  # of one visitor, who may be a school
+KNOWN_WEIGHT = 10  # an address that turns out to be known counts as ten: who mines for them soon gets no answer at all
+MOST_LETTERS = 20  # that one RSVP may cause in an hour
 FEW_LEFT = 0.1  # of the public seats; below that the page says that few are left
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
@@ -31,7 +38,7 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 
 @page_or_post
-@limited("rsvp", most=300, minutes=10)
+@limited("rsvp", **RSVPS)
 def event(request: HttpRequest, slug: str) -> HttpResponse:
     """One event's page; a POST is an RSVP."""
     if request.method == "POST":
@@ -102,8 +109,8 @@ def known_address(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     browser = browser_of(request)
     if browser and constant_time_compare(rsvp.browser, browser):
         return redirect(rsvp)
-    if is_over(request, "known", most=60, minutes=60):
-        return too_many(request, minutes=60)
+    if limits.is_over(request, "rsvp", **RSVPS, weight=KNOWN_WEIGHT):
+        return too_many(request, minutes=RSVPS["minutes"])
     links.mail_link(rsvp)
     return render(request, "summit/known.html", {"event": rsvp.event}, status=409)
 
@@ -155,7 +162,10 @@ def by_link(view: Callable) -> Callable:
         rsvp = Rsvp.objects.select_related("event").filter(token=token).first()
         if rsvp is None:
             raise Http404
-        response = view(request, rsvp)
+        try:
+            response = view(request, rsvp)
+        except Rsvp.DoesNotExist:  # staff erased it just now
+            raise Http404 from None
         response.headers["Cache-Control"] = "private, no-store"
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
         return response
@@ -184,6 +194,7 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
         "can_change": can_change,
         "can_grow": can_change and event.takes_rsvps and rsvp.party_size < event.largest_party,
         "bigger": rsvp.party_size + 1,
+        "free_now": free_now(rsvp) if can_change else 0,
         "mail_state": mail_state(rsvp),
         "return_sizes": list(sizes),
         "errors": sum(len(form.errors) for form in guests),
@@ -191,27 +202,41 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
     return render(request, "summit/rsvp.html", page, status=status)
 
 
+def free_now(rsvp: Rsvp) -> int:
+    """The seats that a waiting guest may take by a button, because nobody is called up any more."""
+    if not rsvp.waiting_seats or rsvp.event.promotes:
+        return 0
+    return min(rsvp.waiting_seats, max(seats.free_seats(rsvp.event), 0))
+
+
 def mail_state(rsvp: Rsvp) -> str:
     """What became of the newest mail to this guest: "sent", "on_its_way", "refused", or "" when there is none."""
-    state = Message.objects.about(f"rsvp:{rsvp.pk}").values_list("state", flat=True).first()
+    mails = Message.objects.about(f"rsvp:{rsvp.pk}").filter(to=rsvp.email)
+    state = mails.values_list("state", flat=True).first()
     failed = {Message.State.REFUSED, Message.State.GIVEN_UP, Message.State.UNKNOWN}
     if state is None:
         return ""
     return "sent" if state == Message.State.SENT else "refused" if state in failed else "on_its_way"
 
 
-@require_POST
+@page_or_post
 @limited("change", most=300, minutes=10)
 @by_link
 def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
-    """Saves names and needs; its other buttons also make the party larger or smaller, or say that fewer is fine."""
+    """Saves names and needs; its other buttons also change how many seats are held or waited for."""
+    if request.method != "POST":
+        return redirect(rsvp)  # a phone that dropped the tab asks for it again
     guests = [GuestForm(guest, request.POST) for guest in rsvp.guests.all()]
     sent = [form for form in guests if form.is_bound]
     if not all(form.is_valid() for form in sent):
         return show_rsvp(request, rsvp, guests, status=422)
+    pressed = next((name for name in BUTTONS if name in request.POST), None)
+    if pressed and writes_too_often(rsvp):
+        return too_many(request, minutes=60)
     try:
-        seats.name_guests(rsvp, {form.guest.pk: form.cleaned_data for form in sent})
-        said = resize(rsvp, request.POST)
+        with transaction.atomic():
+            seats.name_guests(rsvp, {form.guest.pk: form.cleaned_data for form in sent})
+            said = BUTTONS[pressed](rsvp, request.POST[pressed]) if pressed else _("Names and needs were saved.")
     except seats.Refused as refused:
         messages.error(request, str(refused))
     else:
@@ -219,23 +244,50 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     return redirect(rsvp)
 
 
-def resize(rsvp: Rsvp, sent) -> str:
-    """Does what the pressed button says and returns the sentence that tells of it."""
-    if "remove" in sent:
-        seats.remove_guest(rsvp, whole_number(sent["remove"]))
-        return _("The guest was removed.")
-    if "size" in sent:
-        seats.change_party(rsvp, size=whole_number(sent["size"]))
-        return _("Your party was changed.")
-    if "fewer" in sent:
-        seats.accept_fewer(rsvp, sent["fewer"] == "1")
-        return _("Saved.")
-    return _("Names and needs were saved.")
+def press_grow(rsvp: Rsvp, size: str) -> str:
+    seats.grow(rsvp, size=whole_number(size))
+    return _("Your party was changed.")
+
+
+def press_remove(rsvp: Rsvp, guest: str) -> str:
+    seats.remove_guest(rsvp, whole_number(guest))
+    return _("The guest was removed.")
+
+
+def press_stop(rsvp: Rsvp, _value: str) -> str:
+    seats.stop_waiting(rsvp)
+    return _("You keep your seats and wait no more.")
+
+
+def press_fewer(rsvp: Rsvp, fewer: str) -> str:
+    seats.accept_fewer(rsvp, fewer == "1")
+    return _("Saved.")
+
+
+def press_take(rsvp: Rsvp, _value: str) -> str:
+    seats.take_free_seats(rsvp)
+    return _("The free seats are yours.")
+
+
+BUTTONS = {
+    "grow": press_grow,
+    "remove": press_remove,
+    "stop": press_stop,
+    "fewer": press_fewer,
+    "take": press_take,
+}
 
 
 def whole_number(text: str) -> int:
-    """The number that a button sent; 0, which every rule refuses, for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    """The number that a button or a chip sent. Ours send nothing else; anything else gets the 400 page."""
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise BadRequest
+    return int(text)
+
+
+def writes_too_often(rsvp: Rsvp) -> bool:
+    """Each change of seats is a mail, and the address may be a stranger's: no more than a person needs in an hour."""
+    return limits.count(f"letters:{rsvp.pk}", minutes=60) > MOST_LETTERS
 
 
 @page_or_post
@@ -254,13 +306,18 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     return redirect(rsvp)
 
 
-@require_POST
+@page_or_post
 @limited("change", most=300, minutes=10)
 @by_link
 def return_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """A cancelled party comes back, at the end of the queue."""
+    if request.method != "POST":
+        return redirect(rsvp)
+    size = whole_number(request.POST.get("size", ""))
+    if writes_too_often(rsvp):
+        return too_many(request, minutes=60)
     try:
-        seats.come_back(rsvp, size=whole_number(request.POST.get("size", "")))
+        seats.come_back(rsvp, size=size)
     except seats.Refused as refused:
         messages.error(request, str(refused))
     return redirect(rsvp)

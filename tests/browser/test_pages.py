@@ -123,11 +123,12 @@ def of(rsvp: Rsvp, title: Callable[[], str]) -> Place:
 
 
 def have(held: int) -> str:
-    return ngettext("You have %(held)s seat", "You have %(held)s seats", held) % {"held": held}
+    return ngettext("You have %(held)d seat", "You have %(held)d seats", held) % {"held": held}
 
 
 def wait(waiting: int) -> str:
-    return ngettext("You wait for %(waiting)s seat", "You wait for %(waiting)s seats", waiting) % {"waiting": waiting}
+    said = ngettext("You are waiting for %(waiting)d seat", "You are waiting for %(waiting)d seats", waiting)
+    return said % {"waiting": waiting}
 
 
 def rsvp_confirmed() -> Place:
@@ -150,7 +151,7 @@ def rsvp_mail_refused() -> Place:
 def rsvp_partly() -> Place:
     event = make.event(capacity=1)
     rsvp = make.rsvp(event, size=3, accepts_fewer=True)
-    one, several = "You hold %(held)s seat and wait for %(waiting)s", "You hold %(held)s seats and wait for %(waiting)s"
+    one, several = "You hold %(held)d seat and wait for %(waiting)d", "You hold %(held)d seats and wait for %(waiting)d"
     return of(rsvp, lambda: ngettext(one, several, 1) % {"held": 1, "waiting": 2})
 
 

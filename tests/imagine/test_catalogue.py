@@ -318,7 +318,7 @@ def test_errors_are_spanish(reader):
 def test_answers_after_a_change_are_spanish(reader):
     rsvp = confirmed()
     address = reverse("change_party", args=[rsvp.token])
-    changed, refused = (reader.post(address, {"size": size}, follow=True).content.decode() for size in ("2", "7"))
+    changed, refused = (reader.post(address, {"grow": size}, follow=True).content.decode() for size in ("2", "7"))
     assert "Su grupo cambió." in changed
     assert "Aquí cada grupo es de 1 a 6 personas." in refused
 

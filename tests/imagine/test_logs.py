@@ -54,7 +54,7 @@ def test_a_whole_walk_is_logged_by_route_and_status(log, post_office):
     rsvp = Rsvp.objects.get()
     contact = rsvp.guests.first()
     browser.get(rsvp.get_absolute_url())
-    browser.post(reverse("change_party", args=[rsvp.token]), {f"guest-{contact.pk}-name": "Alma R.", "size": "3"})
+    browser.post(reverse("change_party", args=[rsvp.token]), {f"guest-{contact.pk}-name": "Alma R.", "grow": "3"})
     browser.post(reverse("cancel_rsvp", args=[rsvp.token]))
     browser.get(reverse("cancel_rsvp", args=[new_token()]))
     browser.get(f"/imagine/rsvp/{rsvp.token[:-1]}/")

@@ -290,10 +290,7 @@ def test_link_may_be_mailed_again_later(monkeypatch):
     for now in (1_900_000_199.0, 1_900_000_200.0):
         monkeypatch.setattr("time.time", lambda now=now: now)
         letters.link(rsvp)
-    assert [message.key for message in letters_of(rsvp, ":link:")] == [
-        f"rsvp:{rsvp.pk}:link:3166666",
-        f"rsvp:{rsvp.pk}:link:3166667",
-    ]
+    assert [message.key.rpartition(":")[2] for message in letters_of(rsvp, ":link:")] == ["3166666", "3166667"]
 
 
 @pytest.mark.parametrize(

@@ -94,10 +94,10 @@ def test_save_event_that_stayed_where_it_was_writes_to_nobody(change):
     assert look.letters() == ["confirmed 1 REQUEST"]
 
 
-def test_save_event_that_is_hidden_over_or_called_off_writes_to_nobody():
+def test_save_event_that_is_over_or_called_off_writes_to_nobody():
     start = timezone.now() - timedelta(hours=9)
     hours = {"starts_at": start, "ends_at": start + timedelta(hours=2), "rsvp_closes_at": start}
-    for fields in ({"is_published": False}, {"cancelled_at": timezone.now()}, hours):
+    for fields in ({"cancelled_at": timezone.now()}, hours):
         event = make.event()
         rsvp = make.rsvp(event)
         Event.objects.filter(pk=event.pk).update(**fields)
@@ -125,12 +125,12 @@ def test_cancel_event_tells_every_party_once_and_keeps_the_record():
     assert look.letters(cancelled) == ["waiting 1", "cancelled 2"]
 
 
-def test_cancel_event_that_was_never_published_writes_to_nobody():
+def test_cancel_event_that_was_hidden_meanwhile_tells_its_guests_all_the_same():
     event = make.event()
     make.rsvp(event)
     Event.objects.update(is_published=False)
     assert seats.cancel_event(event).cancelled_at is not None
-    assert look.letters() == ["confirmed 1 REQUEST"]
+    assert look.letters() == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
 
 
 def test_cancel_event_that_is_over_is_refused():

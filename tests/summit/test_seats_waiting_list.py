@@ -141,7 +141,7 @@ def test_promote_by_hand_without_room_is_refused():
     event = make.event(capacity=1)
     waits = make.rsvp(event, "Waits", size=2)
     before = look.tables()
-    with pytest.raises(seats.NoRoom, match=r"^Only 1 seats are free, and this party waits for 2\.$"):
+    with pytest.raises(seats.NoRoom, match=r"^Only 1 seat is free, and this party waits for 2\.$"):
         seats.promote(waits)
     assert look.tables() == before
 

@@ -36,7 +36,7 @@ def test_rsvp_page_in_each_state(client):
     cancelled = seats.cancel(make.rsvp(event, "Dee"))
     assert "Confirmed You have 2 seats" in page(client, confirmed)
     assert "Waiting list You hold 1 seat and wait for 2" in page(client, partly)
-    assert "Waiting list You wait for 2 seats" in page(client, waiting)
+    assert "Waiting list You are waiting for 2 seats" in page(client, waiting)
     assert "Cancelled Your RSVP is cancelled" in page(client, cancelled)
     assert "You can come back" in page(client, cancelled)
     make.called_off(event)
@@ -100,7 +100,7 @@ def test_change_party_with_a_mistake_saves_nothing_and_keeps_what_was_typed(clie
     contact, guest = rsvp.guests.all()
     before = look.tables(but=BUT_LIMITS)
     fields = {f"guest-{contact.pk}-name": "", f"guest-{guest.pk}-name": "Ben", f"guest-{guest.pk}-diet": "x" * 201}
-    response = post(client, "change_party", rsvp, **fields, size="3")
+    response = post(client, "change_party", rsvp, **fields, grow="3")
     shown = response.content.decode()
     assert response.status_code == 422
     assert "Write your name, so that we can greet you." in shown
@@ -113,7 +113,7 @@ def test_bring_one_more_clicked_twice_brings_one_more_and_keeps_typed_names(clie
     rsvp = make.rsvp(make.event(), size=2)
     guest = rsvp.guests.last()
     for _twice in range(2):
-        post(client, "change_party", rsvp, size="3", **{f"guest-{guest.pk}-name": "Ben"})
+        post(client, "change_party", rsvp, grow="3", **{f"guest-{guest.pk}-name": "Ben"})
     assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "")]
     assert look.letters() == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
 
@@ -143,20 +143,87 @@ def test_keep_what_is_held_and_fewer_are_fine(client):
         post(client, "change_party", rsvp, fewer="1")
     assert look.seats(event) == [("Alma Reyes", 2, 2)]
     for _twice in range(2):
-        post(client, "change_party", rsvp, size="2")
+        post(client, "change_party", rsvp, stop="1")
     assert look.seats(event) == [("Alma Reyes", 2, 0)]
     post(client, "change_party", rsvp, fewer="0")
     rsvp.refresh_from_db()
     assert rsvp.accepts_fewer is False
 
 
-@pytest.mark.parametrize("size", ["0", "-1", "1.5", "7", "three", "²", "٣", "", "9" * 5000, "1e3", "None", "\x00"])
-def test_change_party_to_a_size_that_cannot_be_is_told_so(client, size):
+def test_bring_one_more_from_an_old_page_takes_nobody_away(client):
+    rsvp = make.rsvp(make.event(), size=3)
+    seats.change_party(rsvp, size=5)
+    post(client, "change_party", rsvp, grow="4")
+    assert look.seats(rsvp.event) == [("Alma Reyes", 5, 0)]
+
+
+def test_stop_waiting_from_an_old_page_keeps_what_came_meanwhile(client):
+    event = make.event(capacity=3)
+    other = make.rsvp(event, "Other", size=2)
+    rsvp = make.rsvp(event, size=3, accepts_fewer=True)
+    seats.cancel(other)
+    post(client, "change_party", rsvp, stop="1")
+    assert look.seats(event) == [("Other", 0, 0), ("Alma Reyes", 3, 0)]
+
+
+def test_growing_beyond_the_largest_party_is_told_so(client):
     rsvp = make.rsvp(make.event(), size=2)
     before = look.tables(but=BUT_LIMITS)
-    post(client, "change_party", rsvp, size=size)
+    post(client, "change_party", rsvp, grow="7")
     assert "A party here is one to 6 people." in page(client, rsvp)
     assert look.tables(but=BUT_LIMITS) == before
+
+
+@pytest.mark.parametrize("value", ["-1", "1.5", "three", "²", "٣", "", "9" * 5000, "1e3", "None", "\x00"])
+@pytest.mark.parametrize("button", ["grow", "remove"])
+def test_button_that_sends_no_number_gets_the_400_page_and_nothing_is_stored(client, button, value):
+    rsvp = make.rsvp(make.event(), size=2)
+    contact = rsvp.guests.first()
+    before = look.tables(but=BUT_LIMITS)
+    response = post(client, "change_party", rsvp, **{button: value, f"guest-{contact.pk}-name": "Half"})
+    assert response.status_code == 400
+    assert look.tables(but=BUT_LIMITS) == before
+
+
+def test_renaming_the_contact_renames_the_rsvp(client):
+    rsvp = make.rsvp(make.event())
+    post(client, "change_party", rsvp, **{f"guest-{rsvp.guests.get().pk}-name": "Alma López"})
+    rsvp.refresh_from_db()
+    assert rsvp.name == "Alma López"
+    assert "At the door, say Alma López" in page(client, rsvp)
+
+
+def test_free_seats_after_promotion_stopped_are_for_whoever_asks(client):
+    event = make.event(capacity=2)
+    seated, first, second = (
+        make.rsvp(event, "Seated", size=2),
+        make.rsvp(event, "First", size=3),
+        make.rsvp(event, "Two"),
+    )
+    make.without_promotion(event)
+    assert "The waiting list does not move by itself any more." in page(client, first)
+    assert "Take the" not in page(client, first)
+    seats.cancel(seated)
+    assert "Take the 2 free seats" in page(client, first)
+    for _twice in range(2):
+        post(client, "change_party", first, take="1")
+    assert look.seats(event) == [("Seated", 0, 0), ("First", 2, 1), ("Two", 0, 1)]
+    post(client, "change_party", second, take="1")
+    assert "No seat is free right now." in page(client, second)
+
+
+def test_one_rsvp_causes_no_flood_of_mail(client):
+    rsvp = make.rsvp(make.event(), size=1)
+    answers = {post(client, "change_party", rsvp, grow="2").status_code for _try in range(20)}
+    assert answers == {302}
+    assert post(client, "return_rsvp", rsvp, size="2").status_code == 429
+    assert post(client, "change_party", rsvp).status_code == 302  # names cause no mail
+
+
+def test_link_of_an_rsvp_that_staff_erased_meanwhile_is_unknown(client, monkeypatch):
+    rsvp = make.rsvp(make.event(), size=1)
+    monkeypatch.setattr("summit.views.writes_too_often", lambda rsvp: seats.delete(rsvp))
+    assert post(client, "change_party", rsvp, grow="2").status_code == 404
 
 
 # Cancel and come back ----------------------------------------------------------------------------------------------
@@ -186,10 +253,16 @@ def test_come_back_clicked_twice_comes_back_once(client):
     assert look.letters(rsvp)[2:] == ["confirmed 3 REQUEST"]
 
 
-@pytest.mark.parametrize("size", ["0", "7", "x", None])
+@pytest.mark.parametrize("size", ["x", None])
+def test_come_back_without_a_number_gets_the_400_page(client, size):
+    rsvp = seats.cancel(make.rsvp(make.event()))
+    assert post(client, "return_rsvp", rsvp, **({"size": size} if size else {})).status_code == 400
+
+
+@pytest.mark.parametrize("size", ["0", "7"])
 def test_come_back_with_no_size_that_can_be_is_told_so(client, size):
     rsvp = seats.cancel(make.rsvp(make.event()))
-    post(client, "return_rsvp", rsvp, **({"size": size} if size else {}))
+    post(client, "return_rsvp", rsvp, size=size)
     assert "A party here is one to 6 people." in page(client, rsvp)
     rsvp.refresh_from_db()
     assert rsvp.status == "cancelled"
@@ -216,16 +289,19 @@ def test_growing_after_rsvp_closed_is_refused_and_shrinking_is_not(client):
     rsvp = make.rsvp(event, size=2)
     make.closed(event)
     assert "Bring one more" not in page(client, rsvp)
-    post(client, "change_party", rsvp, size="3")
+    post(client, "change_party", rsvp, grow="3")
     assert "This event does not take RSVPs now." in page(client, rsvp)
-    post(client, "change_party", rsvp, size="1")
+    post(client, "change_party", rsvp, remove=str(rsvp.guests.last().pk))
     assert look.seats(event) == [("Alma Reyes", 1, 0)]
 
 
 @pytest.mark.parametrize("name", ["change_party", "return_rsvp"])
-def test_get_of_a_change_is_refused(client, name):
+def test_get_of_a_change_leads_to_the_rsvp_and_changes_nothing(client, name):
     rsvp = make.rsvp(make.event())
-    assert client.get(reverse(name, args=[rsvp.token])).status_code == 405
+    before = look.tables()
+    assert client.get(reverse(name, args=[rsvp.token]))["Location"] == rsvp.get_absolute_url()
+    assert client.delete(reverse(name, args=[rsvp.token])).status_code == 405
+    assert look.tables() == before
 
 
 # Calendar file ------------------------------------------------------------------------------------------------------

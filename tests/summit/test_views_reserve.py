@@ -116,7 +116,7 @@ def test_rsvp_when_full_waits():
     event = make.event(capacity=1)
     make.rsvp(event, "Seated")
     response = browse.browser(event).post(event.get_absolute_url(), browse.answers(size="2"), follow=True)
-    assert "You wait for 2 seats" in browse.text(response)
+    assert "You are waiting for 2 seats" in browse.text(response)
     assert look.seats(event) == [("Seated", 1, 0), ("Alma Reyes", 0, 2)]
 
 
