@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from html.parser import HTMLParser
 
 from django.test import Client
 
@@ -24,3 +25,43 @@ def text(response) -> str:
     """The words of a page, without its tags."""
     body = re.sub(r"<(script|style|head)\b.*?</\1>", "", response.content.decode(), flags=re.S)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+class Fields(HTMLParser):
+    """Reads what a browser would send of the forms of a page, as they came."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.sent: dict[str, str] = {}
+        self.select = self.textarea = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        name, value = attrs.get("name", ""), attrs.get("value") or ""
+        if tag == "select":
+            self.select = name
+        elif tag == "textarea":
+            self.textarea = name
+            self.sent[name] = ""
+        elif tag == "option" and "selected" in attrs:
+            self.sent[self.select] = value
+        elif tag == "input" and name and attrs.get("type") in {"checkbox", "radio"}:
+            if "checked" in attrs:
+                self.sent[name] = value or "on"
+        elif tag == "input" and name and attrs.get("type") != "submit":
+            self.sent[name] = value
+
+    def handle_endtag(self, tag):
+        if tag == "textarea":
+            self.sent[self.textarea] = self.sent[self.textarea].removeprefix("\n")
+            self.textarea = ""
+
+    def handle_data(self, data):
+        if self.textarea:
+            self.sent[self.textarea] += data
+
+
+def fields(response) -> dict[str, str]:
+    """The page's form as it would be sent untouched."""
+    return Fields(response.content.decode()).sent

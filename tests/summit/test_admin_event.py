@@ -1,0 +1,153 @@
+"""Events as staff change them."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from summit import seats
+from summit.models import Event
+from tests import browse, look, make
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/imagine/admin/summit/event/"
+
+
+def change(staff, event: Event, **changed):
+    address = f"{LIST}{event.pk}/change/"
+    return staff.post(address, browse.fields(staff.get(address)) | changed, follow=True)
+
+
+def act(staff, *events: Event, **more):
+    return staff.post(
+        LIST, {"action": "cancel_events", "_selected_action": [e.pk for e in events], **more}, follow=True
+    )
+
+
+def test_capacity_up_seats_who_waits(staff):
+    event = make.event(capacity=1)
+    make.rsvp(event, "Seated")
+    waits = make.rsvp(event, "Waits", size=2)
+    change(staff, event, capacity="3")
+    assert look.seats(event) == [("Seated", 1, 0), ("Waits", 2, 0)]
+    assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+
+
+def test_capacity_down_warns_and_throws_nobody_out(staff):
+    event = make.event(capacity=4)
+    make.rsvp(event, size=4)
+    page = browse.text(change(staff, event, capacity="1"))
+    assert "The room is over by 3 seats. Nobody lost a seat; nobody is called up." in page
+    assert look.seats(event) == [("Alma Reyes", 4, 0)]
+
+
+def test_new_place_is_told_to_every_party(staff):
+    event = make.event()
+    rsvp = make.rsvp(event)
+    change(staff, event, venue="Weber Point Events Center")
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "event_moved 2 REQUEST"]
+
+
+def test_save_without_a_change_writes_to_nobody(staff):
+    event = make.event()
+    make.rsvp(event)
+    before = look.tables(but=("sessions.Session", "admin.LogEntry"))
+    change(staff, event)
+    assert look.tables(but=("sessions.Session", "admin.LogEntry")) == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"ends_at_0": "2020-01-01"}, "An event ends after it starts."),
+        ({"rsvp_closes_at_0": "2020-01-01"}, "RSVP closes after it opens."),
+        ({"rsvp_closes_at_0": "2099-01-01"}, "RSVP closes before the event is over."),
+        ({"largest_party": "0"}, "greater than or equal to 1"),
+        ({"largest_party": "21"}, "less than or equal to 20"),
+        ({"capacity": "20001"}, "less than or equal to 20000"),
+        ({"capacity": "-1"}, "greater than or equal to 0"),
+        ({"slug": "two words"}, "Enter a valid"),
+    ],
+)
+def test_event_that_cannot_be_is_refused_in_a_sentence(staff, fields, said):
+    event = make.event()
+    before = look.tables()["summit.Event"]
+    assert said in browse.text(change(staff, event, **fields))
+    assert look.tables()["summit.Event"] == before
+
+
+def test_add_makes_an_event(staff):
+    event = make.event()
+    sent = browse.fields(staff.get(f"{LIST}{event.pk}/change/"))
+    sent |= {"slug": "another", "title": "Another"}
+    sent.pop("shown", None)
+    assert staff.post(f"{LIST}add/", sent).status_code == 302
+    another = Event.objects.get(slug="another")
+    assert (another.title, another.capacity, another.starts_at) == ("Another", 10, event.starts_at)
+
+
+def test_two_people_on_one_event_do_not_overwrite_each_other_unseen(staff):
+    event = make.event(capacity=10)
+    address = f"{LIST}{event.pk}/change/"
+    opened = browse.fields(staff.get(address))
+    change(staff, event, capacity="12", venue="Weber Point Events Center")
+    response = staff.post(address, opened | {"capacity": "20"})
+    assert "Somebody changed this to “12” while you had it open." in browse.text(response)
+    assert Event.objects.values_list("capacity", "venue").get() == (12, "Weber Point Events Center")
+    staff.post(address, browse.fields(response))
+    assert Event.objects.values_list("capacity", "venue").get() == (20, "Weber Point Events Center")
+
+
+def test_event_with_rsvps_is_not_deleted(staff):
+    event = make.event()
+    make.rsvp(event)
+    response = staff.post(f"{LIST}{event.pk}/delete/", {"post": "yes"})
+    assert response.status_code in {200, 403}
+    assert Event.objects.count() == 1
+
+
+def test_calling_off_asks_first_and_then_tells_every_party_once(staff):
+    event = make.event(capacity=1)
+    seated, waits = make.rsvp(event, "Seated"), make.rsvp(event, "Waits")
+    before = look.tables(but=("sessions.Session",))
+    response = act(staff, event)
+    assert "Call off the event?" in browse.text(response)
+    assert look.tables(but=("sessions.Session",)) == before
+    sent = browse.fields(response)
+    for _twice in range(2):
+        page = browse.text(act(staff, event, sure=sent.get("sure", "yes")))
+        assert "was called off." in page
+    assert Event.objects.get().cancelled_at is not None
+    assert look.letters(seated) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
+    assert look.letters(waits) == ["waiting 1", "event_cancelled 2"]
+
+
+def test_calling_off_what_is_over_is_refused(staff):
+    event = make.event()
+    make.over(event)
+    assert "This event is over, so it cannot be cancelled." in browse.text(act(staff, event, sure="yes"))
+    assert Event.objects.get().cancelled_at is None
+
+
+def test_list_shows_seats_with_the_same_number_of_queries_for_1_and_30(staff, django_assert_num_queries):
+    event = make.event(capacity=5, reserved_seats=1)
+    make.rsvp(event, size=3)
+    make.rsvp(event, "Waits", size=2)
+    staff.get(LIST)
+    with CaptureQueriesContext(connection) as queries:
+        row = staff.get(LIST).context["cl"].result_list[0]
+    assert (row.held, row.waiting) == (3, 2)
+    for _number in range(29):
+        make.rsvp(make.event())
+    with django_assert_num_queries(len(queries)):
+        staff.get(LIST)
+
+
+def test_promotion_by_the_desk_after_it_stopped_is_by_hand(staff):
+    event = make.event(capacity=1)
+    seated = make.rsvp(event, "Seated")
+    make.rsvp(event, "Waits")
+    make.without_promotion(event)
+    seats.cancel(seated)
+    change(staff, event, capacity="5")
+    assert look.seats(event) == [("Seated", 0, 0), ("Waits", 0, 1)]

@@ -1,0 +1,320 @@
+"""RSVPs as staff change them: every change of seats obeys what a guest's own does."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from imagine.models import Message
+from summit import seats
+from summit.models import Event, Guest, Rsvp
+from tests import browse, look, make
+
+pytestmark = pytest.mark.django_db
+
+LIST, ADD = "/imagine/admin/summit/rsvp/", "/imagine/admin/summit/rsvp/add/"
+
+
+def change(staff, rsvp: Rsvp, **changed):
+    """Opens the RSVP, types over some fields and saves."""
+    address = f"{LIST}{rsvp.pk}/change/"
+    return staff.post(address, browse.fields(staff.get(address)) | changed)
+
+
+def add(staff, to: Event, **changed):
+    typed = {"event": str(to.pk), "name": "Alma Reyes", "email": "alma@example.org", "size": "1"}
+    return staff.post(ADD, browse.fields(staff.get(ADD)) | typed | changed)
+
+
+def act(staff, action: str, *rsvps: Rsvp, **more):
+    return staff.post(LIST, {"action": action, "_selected_action": [rsvp.pk for rsvp in rsvps], **more}, follow=True)
+
+
+# Add --------------------------------------------------------------------------------------------------------------
+
+
+def test_add_for_a_caller_seats_the_party_and_writes_to_it(staff):
+    event = make.event(capacity=3)
+    assert add(staff, event, size="2", language="es").status_code == 302
+    rsvp = Rsvp.objects.get()
+    assert (rsvp.held_seats, rsvp.source, rsvp.language) == (2, "staff", "es")
+    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "")]
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
+
+
+def test_add_to_a_full_event_waits_or_is_seated_beyond_the_room(staff):
+    event = make.event(capacity=1)
+    add(staff, event, size="2")
+    add(staff, event, size="2", email="walk-in@example.org", beyond="on")
+    assert list(Rsvp.objects.order_by("pk").values_list("held_seats", "waiting_seats", "seats_over")) == [
+        (0, 2, 0),
+        (2, 0, 1),
+    ]
+
+
+def test_add_for_an_event_whose_rsvp_is_closed_is_possible_and_for_one_that_is_over_is_not(staff):
+    event = make.event()
+    make.closed(event)
+    assert add(staff, event).status_code == 302
+    make.over(event)
+    response = add(staff, event, email="late@example.org")
+    assert response.status_code == 200
+    assert "This event does not take RSVPs now." in browse.text(response)
+    assert Rsvp.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"email": "ALMA.REYES@example.org"}, "This address has an RSVP for this event already."),
+        ({"email": "alma"}, "An address has one @ sign."),
+        ({"size": "7"}, "A party here is one to 6 people."),
+        ({"size": "0"}, "greater than or equal to 1"),
+        ({"size": "1.5"}, "Enter a whole number."),
+        ({"size": "9" * 5000}, "Enter a whole number."),
+        ({"name": ""}, "This field is required."),
+        ({"event": ""}, "This field is required."),
+    ],
+)
+def test_add_with_a_mistake_says_so_and_keeps_nothing(staff, fields, said):
+    event = make.event()
+    make.rsvp(event)
+    before = look.tables(but=("sessions.Session",))
+    response = add(staff, event, **fields)
+    assert response.status_code == 200
+    assert said in browse.text(response)
+    assert look.tables(but=("sessions.Session",)) == before
+
+
+# Change -----------------------------------------------------------------------------------------------------------
+
+
+def test_change_of_size_up_and_down_goes_through_the_rules(staff):
+    event = make.event(capacity=3)
+    rsvp = make.rsvp(event, size=2)
+    other = make.rsvp(event, "Waits", size=2)
+    assert change(staff, rsvp, size="4").status_code == 302
+    assert look.seats(event) == [("Alma Reyes", 2, 2), ("Waits", 0, 2)]
+    change(staff, rsvp, size="1")
+    assert look.seats(event) == [("Alma Reyes", 1, 0), ("Waits", 2, 0)]
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST", "changed 3 REQUEST"]
+    assert look.letters(other) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert len(look.guests(rsvp)) == 1
+
+
+def test_change_of_names_and_needs_touches_no_seat(staff):
+    rsvp = make.rsvp(make.event(), size=2)
+    guest = rsvp.guests.last()
+    response = change(staff, rsvp, phone="209 555 0100", **{"guests-1-name": "Ben", "guests-1-diet": "no nuts"})
+    assert response.status_code == 302
+    guest.refresh_from_db()
+    assert (guest.name, guest.diet) == ("Ben", "no nuts")
+    assert Rsvp.objects.get().phone == "209 555 0100"
+    assert look.letters() == ["confirmed 1 REQUEST"]
+
+
+def test_save_without_a_change_changes_nothing(staff):
+    rsvp = make.rsvp(make.event(capacity=1), size=2, note="two\nlines")
+    kept = ("sessions.Session", "admin.LogEntry")
+    before = look.tables(but=kept)
+    assert change(staff, rsvp).status_code == 302
+    assert look.tables(but=kept) == before
+
+
+def test_contacts_name_is_corrected_on_the_rsvp_and_on_the_badge(staff):
+    rsvp = make.rsvp(make.event(), size=2)
+    change(staff, rsvp, name="Alma R.")
+    assert (Rsvp.objects.get().name, look.guests(rsvp)[0]) == ("Alma R.", (1, "Alma R."))
+    change(staff, rsvp, **{"guests-0-name": "Alma Ruiz"})
+    assert (Rsvp.objects.get().name, look.guests(rsvp)[0]) == ("Alma Ruiz", (1, "Alma Ruiz"))
+
+
+def test_corrected_address_gets_the_mail_that_is_not_sent_yet_and_the_link(staff):
+    rsvp = make.rsvp(make.event(), email="alma@example.com")
+    change(staff, rsvp, email="alma@example.org")
+    assert Rsvp.objects.get().email == "alma@example.org"
+    assert set(Message.objects.values_list("to", flat=True)) == {"alma@example.org"}
+    assert [letter.split()[0] for letter in look.letters()] == ["confirmed", "link"]
+
+
+def test_address_of_another_party_is_refused(staff):
+    event = make.event()
+    make.rsvp(event, "Other")
+    rsvp = make.rsvp(event)
+    response = change(staff, rsvp, email="OTHER@example.org")
+    assert "This address has an RSVP for this event already." in browse.text(response)
+    rsvp.refresh_from_db()
+    assert rsvp.email == "alma.reyes@example.org"
+
+
+def test_change_of_an_event_that_is_over_is_refused_in_a_sentence(staff):
+    event = make.event()
+    rsvp = make.rsvp(event, size=2)
+    make.over(event)
+    response = change(staff, rsvp, size="1")
+    assert response.status_code == 200
+    assert "This event does not take RSVPs now." in browse.text(response)
+    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+
+
+def test_cancelled_rsvp_can_still_be_annotated(staff):
+    rsvp = seats.cancel(make.rsvp(make.event()))
+    assert change(staff, rsvp, note="Called to say sorry.").status_code == 302
+    assert (Rsvp.objects.get().note, Rsvp.objects.get().status) == ("Called to say sorry.", "cancelled")
+
+
+def test_two_people_on_one_rsvp_do_not_overwrite_each_other_unseen(staff):
+    rsvp = make.rsvp(make.event(), size=2, phone="1")
+    address = f"{LIST}{rsvp.pk}/change/"
+    opened = browse.fields(staff.get(address))
+    change(staff, rsvp, phone="2", organization="Delta Bakery")
+    response = staff.post(address, opened | {"phone": "3", "note": "Mine"})
+    assert "Somebody changed this to “2” while you had it open." in browse.text(response)
+    rsvp.refresh_from_db()
+    assert (rsvp.phone, rsvp.note, rsvp.organization) == ("2", "", "Delta Bakery")
+    staff.post(address, browse.fields(response))
+    rsvp.refresh_from_db()
+    assert (rsvp.phone, rsvp.note) == ("3", "Mine")
+
+
+def test_party_that_the_guest_changed_meanwhile_is_not_written_over(staff):
+    event = make.event()
+    rsvp = make.rsvp(event, size=3)
+    address = f"{LIST}{rsvp.pk}/change/"
+    opened = browse.fields(staff.get(address))
+    seats.change_party(rsvp, size=2)
+    response = staff.post(address, opened | {"size": "5"})
+    assert response.status_code == 200
+    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+
+
+# Delete -----------------------------------------------------------------------------------------------------------
+
+
+def test_delete_erases_the_party_its_mail_and_frees_its_seats(staff):
+    event = make.event(capacity=1)
+    rsvp, waits = make.rsvp(event), make.rsvp(event, "Waits")
+    address = f"{LIST}{rsvp.pk}/delete/"
+    assert look.seats(event)[0][0] == "Alma Reyes"
+    assert staff.get(address).status_code == 200
+    assert staff.post(address, {"post": "yes"}).status_code == 302
+    assert look.seats(event) == [("Waits", 1, 0)]
+    assert look.letters() == look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert list(Guest.objects.values_list("name", flat=True)) == ["Waits"]
+
+
+def test_delete_of_many_frees_the_seats_of_each(staff):
+    event = make.event(capacity=2)
+    gone = [make.rsvp(event, "One"), make.rsvp(event, "Two")]
+    make.rsvp(event, "Waits", size=2)
+    assert act(staff, "delete_selected", *gone).status_code == 200
+    assert Rsvp.objects.count() == 3
+    act(staff, "delete_selected", *gone, post="yes")
+    assert look.seats(event) == [("Waits", 2, 0)]
+
+
+def test_history_of_what_was_erased_keeps_no_name(staff):
+    rsvp = make.rsvp(make.event())
+    staff.post(f"{LIST}{rsvp.pk}/delete/", {"post": "yes"})
+    log = str(look.tables()["admin.LogEntry"])
+    assert "Alma" not in log
+    assert "example.org" not in log
+
+
+# Actions ----------------------------------------------------------------------------------------------------------
+
+
+def test_cancel_action_frees_seats_and_repeats_harmlessly(staff):
+    event = make.event(capacity=2)
+    rsvp, other = make.rsvp(event, size=2), make.rsvp(event, "Waits")
+    assert "1 RSVP was cancelled." in browse.text(act(staff, "cancel_rsvps", rsvp))
+    act(staff, "cancel_rsvps", rsvp)
+    assert look.seats(event) == [("Alma Reyes", 0, 0), ("Waits", 1, 0)]
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL"]
+    assert look.letters(other) == ["waiting 1", "moved_up 2 REQUEST"]
+
+
+def test_promote_action_says_for_whom_there_was_no_room(staff):
+    event = make.event(capacity=1)
+    seated = make.rsvp(event, "Seated")
+    fits, large = make.rsvp(event, "Fits"), make.rsvp(event, "Large", size=3)
+    make.without_promotion(event)
+    seats.cancel(seated)
+    page = browse.text(act(staff, "promote_rsvps", seated, fits, large))
+    assert "1 RSVP was seated." in page
+    assert "Only 0 seats are free, and this party waits for 3." in page
+    assert look.seats(event) == [("Seated", 0, 0), ("Fits", 1, 0), ("Large", 0, 3)]
+
+
+def test_seat_beyond_action_flags_what_the_room_does_not_have(staff):
+    event = make.event(capacity=1)
+    rsvp = make.rsvp(event, size=3)
+    for _twice in range(2):
+        act(staff, "seat_beyond", rsvp)
+    rsvp.refresh_from_db()
+    assert (rsvp.held_seats, rsvp.seats_over) == (3, 2)
+
+
+def test_link_actions_mail_it_and_replace_it(staff):
+    rsvp = make.rsvp(make.event())
+    act(staff, "mail_links", rsvp)
+    act(staff, "replace_links", rsvp)
+    assert [letter.split()[0] for letter in look.letters()] == ["confirmed", "link", "new_link"]
+    assert Client().get(rsvp.get_absolute_url()).status_code == 404
+    assert Client().get(Rsvp.objects.get().get_absolute_url()).status_code == 200
+
+
+# Lists and who may see them -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("query", ["", "?q=guest", "?status=waiting", "?status=passed", "?status=late"])
+def test_list_takes_the_same_number_of_queries_for_1_and_30(staff, query, django_assert_num_queries):
+    event = make.event(capacity=20)
+    make.rsvp(event, "Guest first")
+    staff.get(LIST + query)
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(LIST + query)
+    for number in range(29):
+        make.rsvp(event, f"Guest {number}")
+    with django_assert_num_queries(len(queries)):
+        staff.get(LIST + query)
+
+
+def test_filters_show_their_states_alone(staff):
+    event = make.event(capacity=3)
+    make.rsvp(event, "Confirmed", size=2)
+    make.rsvp(event, "Partly", size=2, accepts_fewer=True)
+    make.rsvp(event, "Waiting")
+    seats.cancel(make.rsvp(event, "Cancelled"))
+    for name in ("Confirmed", "Partly", "Waiting", "Cancelled"):
+        response = staff.get(f"{LIST}?status={name.lower()}")
+        assert [rsvp.name for rsvp in response.context["cl"].result_list] == [name]
+
+
+@pytest.mark.parametrize(
+    "address", ["/imagine/admin/", LIST, ADD, "/imagine/admin/summit/event/", "/imagine/admin/imagine/message/"]
+)
+def test_admin_is_closed_to_who_is_not_staff(address):
+    make.rsvp(make.event())
+    guest = Client()
+    guest.force_login(User.objects.create_user("guest"))
+    for client in (Client(), guest):
+        for response in (client.get(address), client.post(address, {"action": "cancel_rsvps"})):
+            assert response.status_code == 302
+            assert response["Location"].startswith(reverse("admin:login"))
+
+
+def test_who_may_only_look_changes_nothing():
+    event = make.event()
+    rsvp = make.rsvp(event, size=2)
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client = Client()
+    client.force_login(viewer)
+    assert client.get(f"{LIST}{rsvp.pk}/change/").status_code == 200
+    assert client.post(f"{LIST}{rsvp.pk}/change/", {"size": "1"}).status_code == 403
+    assert client.post(f"{LIST}{rsvp.pk}/delete/", {"post": "yes"}).status_code == 403
+    act(client, "cancel_rsvps", rsvp)
+    assert look.seats(event) == [("Alma Reyes", 2, 0)]
