@@ -1,0 +1,153 @@
+"""What the buttons of a guest's own page do: they say what should be, so that an old page takes nothing away."""
+
+import pytest
+
+from summit import links, seats
+from summit.models import Event, Rsvp
+from tests import look, make
+
+pytestmark = pytest.mark.django_db
+
+BUTTONS = {
+    "grow": lambda rsvp: seats.grow(rsvp, size=3),
+    "stop_waiting": seats.stop_waiting,
+    "take_free_seats": seats.take_free_seats,
+}
+
+
+# Bring one more -----------------------------------------------------------------------------------------------------
+
+
+def test_grow_makes_the_party_as_large_once():
+    rsvp = make.rsvp(make.event(), size=2)
+    for _twice in range(2):
+        rsvp = seats.grow(rsvp, size=3)
+    assert rsvp.held_seats == 3
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
+
+
+def test_grow_from_an_old_page_takes_no_seat_away():
+    rsvp = make.rsvp(make.event(), size=5)
+    before = look.tables()
+    assert seats.grow(rsvp, size=3).held_seats == 5
+    assert look.tables() == before
+
+
+def test_grow_past_the_largest_party_is_refused():
+    rsvp = make.rsvp(make.event(largest_party=2), size=2)
+    with pytest.raises(seats.PartyOutOfBounds):
+        seats.grow(rsvp, size=3)
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
+
+
+# Keep what is held --------------------------------------------------------------------------------------------------
+
+
+def test_stop_waiting_keeps_what_is_held_once():
+    rsvp = make.rsvp(make.event(capacity=2), size=4, accepts_fewer=True)
+    for _twice in range(2):
+        rsvp = seats.stop_waiting(rsvp)
+    assert (rsvp.held_seats, rsvp.waiting_seats, rsvp.waiting_since) == (2, 0, None)
+    assert look.letters(rsvp) == ["waiting 1 REQUEST", "changed 2 REQUEST"]
+
+
+def test_stop_waiting_from_an_old_page_keeps_seats_that_came_since():
+    event = make.event(capacity=3)
+    other = make.rsvp(event, "Other")
+    rsvp = make.rsvp(event, size=4, accepts_fewer=True)
+    seats.cancel(other)
+    assert seats.stop_waiting(rsvp).held_seats == 3
+
+
+def test_stop_waiting_of_a_party_that_holds_nothing_changes_nothing():
+    rsvp = make.rsvp(make.event(capacity=0), size=2)
+    before = look.tables()
+    assert seats.stop_waiting(rsvp).waiting_seats == 2
+    assert look.tables() == before
+
+
+# Free seats after promotion has stopped -----------------------------------------------------------------------------
+
+
+def late(capacity: int, *, free: int) -> tuple[Event, Rsvp]:
+    """An event in its last hours with `free` seats that nobody is called up for, and a party that waits for three."""
+    event = make.event(capacity=capacity)
+    seated = make.rsvp(event, "Leaves", size=free) if free else None
+    if capacity > free:
+        make.rsvp(event, "Stays", size=capacity - free)
+    waits = make.rsvp(event, "Waits", size=3)
+    make.without_promotion(event)
+    if seated:
+        seats.cancel(seated)
+    return event, waits
+
+
+def test_take_free_seats_gives_them_to_who_asks_once():
+    event, waits = late(5, free=4)
+    for _twice in range(2):
+        waits = seats.take_free_seats(waits)
+    assert (waits.held_seats, waits.waiting_seats) == (3, 0)
+    assert seats.free_seats(event) == 1
+    assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+
+
+def test_take_free_seats_takes_what_there_is_and_waits_for_the_rest():
+    event, waits = late(4, free=2)
+    waits = seats.take_free_seats(waits)
+    assert (waits.held_seats, waits.waiting_seats, seats.free_seats(event)) == (2, 1, 0)
+
+
+def test_take_free_seats_when_none_is_free_is_refused():
+    _event, waits = late(2, free=0)
+    before = look.tables()
+    with pytest.raises(seats.NoRoom, match=r"^No seat is free right now\.$"):
+        seats.take_free_seats(waits)
+    assert look.tables() == before
+
+
+def test_take_free_seats_while_the_list_is_served_jumps_no_queue():
+    event = make.event(capacity=2)
+    make.rsvp(event, "First", size=4)
+    second = make.rsvp(event, "Second", size=3)
+    assert seats.take_free_seats(second).held_seats == 0
+    assert look.seats(event) == [("First", 0, 4), ("Second", 0, 3)]
+
+
+@pytest.mark.parametrize("press", BUTTONS.values(), ids=BUTTONS)
+@pytest.mark.parametrize("stop", [make.over, make.called_off])
+def test_no_button_works_once_the_event_is_over_or_called_off(press, stop):
+    event = make.event(capacity=1)
+    rsvp = make.rsvp(event, size=2, accepts_fewer=True)
+    stop(event)
+    with pytest.raises(seats.Closed):
+        press(rsvp)
+    assert look.seats(event) == [("Alma Reyes", 1, 1)]
+
+
+@pytest.mark.parametrize("press", BUTTONS.values(), ids=BUTTONS)
+def test_no_button_works_for_an_rsvp_that_was_erased(press):
+    event = make.event()
+    with pytest.raises(Rsvp.DoesNotExist):
+        press(Rsvp(pk=999_999, event=event))
+
+
+# Names and links ----------------------------------------------------------------------------------------------------
+
+
+def test_name_of_the_first_guest_is_the_contacts():
+    rsvp = make.rsvp(make.event(), size=2)
+    contact = rsvp.guests.first()
+    seats.name_guests(rsvp, {contact.pk: {"name": "Alma Ruiz"}})
+    rsvp.refresh_from_db()
+    assert (rsvp.name, look.guests(rsvp)[0]) == ("Alma Ruiz", (1, "Alma Ruiz"))
+    seats.name_contact(rsvp, "Alma R.")
+    rsvp.refresh_from_db()
+    assert (rsvp.name, look.guests(rsvp)[0]) == ("Alma R.", (1, "Alma R."))
+
+
+def test_link_is_mailed_at_most_ten_times_a_day():
+    rsvp = make.rsvp(make.event())
+    for number in range(links.MOST_A_DAY + 3):
+        rsvp.email = f"alma{number}@example.org"  # another address need not wait ten minutes
+        links.mail_link(rsvp)
+    assert len(look.letters(rsvp)) == 1 + links.MOST_A_DAY
