@@ -19,4 +19,5 @@ RUN useradd --system --no-create-home imagine
 USER imagine
 EXPOSE 8000
 # Sync workers, one for each core: the proxy in front takes slow readers off them.
-CMD ["gunicorn", "imagine.wsgi", "--bind", "0.0.0.0:8000", "--no-control-socket", "--worker-tmp-dir", "/dev/shm"]
+CMD ["gunicorn", "-c", "python:imagine.gunicorn", "imagine.wsgi", "--bind", "0.0.0.0:8000", "--no-control-socket", \
+     "--worker-tmp-dir", "/dev/shm"]

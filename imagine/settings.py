@@ -63,9 +63,10 @@ except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError, ValueErr
     stop("DATABASE_URL must look like postgresql://user:password@host:port/name.")
 if database["ENGINE"] != "django.db.backends.postgresql":
     stop("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:port/name.")
-# A lost host is noticed in three seconds; no transaction waits or idles without end.
+# A lost host is noticed in three seconds; no statement or transaction waits or idles without end.
+patience = {"lock_timeout": "10s", "statement_timeout": "20s", "idle_in_transaction_session_timeout": "30s"}
 database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
-database["OPTIONS"].setdefault("options", "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s")
+database["OPTIONS"].setdefault("options", " ".join(f"-c {name}={value}" for name, value in patience.items()))
 DATABASES = {"default": database}
 
 REDIS_URL = address("REDIS_URL", "the broker's address, redis://host:port/0 or redis+socket:///path")

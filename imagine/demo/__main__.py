@@ -89,7 +89,15 @@ def own_servers() -> dict:
 
 def programs(listener: socket.socket, surroundings: dict[str, str]) -> list[Program]:
     """Web, worker and beat. The listening socket stays ours, so that a new web server finds it free."""
-    web = ["gunicorn", "imagine.wsgi", "--bind", f"fd://{listener.fileno()}", "--no-control-socket"]
+    web = [
+        "gunicorn",
+        "-c",
+        "python:imagine.gunicorn",
+        "imagine.wsgi",
+        "--bind",
+        f"fd://{listener.fileno()}",
+        "--no-control-socket",
+    ]
     web += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--preload"]
     celery = ["celery", "-A", "imagine"]
     worker = [*celery, "worker", "-Q", "direct,housekeeping", "--concurrency", "2", "-l", "INFO"]
