@@ -5,17 +5,12 @@ the mail server is down, the message waits in the database and `sweep` sends it 
 is a crash between the mail server's "250" and our commit; then both copies carry the same Message-ID.
 """
 
-import hashlib
 import logging
-import re
 import smtplib
 import time
 import uuid
 from datetime import timedelta
-from email.utils import parseaddr
 
-from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -23,6 +18,7 @@ from kombu.pools import producers
 
 from imagine.celery import app
 from imagine.models import Heartbeat, Message, give_up_time
+from imagine.post import answers, reason, refused_for_good, server, write
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +27,6 @@ PAUSES = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200, 1440
 UNREACHABLE_PAUSE = timedelta(seconds=15)  # the server's fault, not the message's: it need not wait for hours
 BREATH = 5  # seconds without a try after the broker or the mail server did not answer
 SWEEP_SECONDS = 20
-AUTOMATIC = {"Auto-Submitted": "auto-generated"}  # RFC 3834: an absence note does not answer it
-IDLE_SECONDS = 10  # an SMTP connection that slept longer is not used again
 # A dead or frozen broker costs a request these seconds, once. Only who rings is in such a hurry: a worker that gives up
 # on an acknowledgement loses that place in its queue for good, and after two of them it takes nothing any more.
 IMPATIENT = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2, "retry_on_timeout": False, "max_retries": 0}
@@ -203,90 +197,6 @@ def send_again(message: Message) -> bool:
     message.save()
     transaction.on_commit(lambda: ring("imagine.tasks.deliver", message.pk), robust=True)
     return True
-
-
-# Write and post ------------------------------------------------------------------------------------------------
-
-
-class Server:
-    """This process's connection to the mail server, kept open between messages."""
-
-    def __init__(self):
-        self.connection = None
-        self.used_at = 0.0
-
-    def open(self) -> None:
-        if self.connection and not self.lives():
-            self.close()
-        if self.connection is None:
-            self.connection = get_connection(timeout=settings.EMAIL_TIMEOUT)
-            self.connection.open()
-
-    def lives(self) -> bool:
-        """Asks before a mail is at stake: of one that is lost with its connection nobody knows whether it was taken."""
-        if time.monotonic() - self.used_at > IDLE_SECONDS:
-            return False
-        session = getattr(self.connection, "connection", None)  # mail that goes to files has none
-        try:
-            return session is None or session.noop()[0] == 250
-        except (smtplib.SMTPException, OSError):
-            return False
-
-    def send(self, email: EmailMultiAlternatives) -> None:
-        self.connection.send_messages([email])
-        self.used_at = time.monotonic()
-
-    def close(self) -> None:
-        connection, self.connection = self.connection, None
-        if connection:
-            try:
-                connection.close()
-            except (smtplib.SMTPException, OSError):
-                logger.info("The mail server was gone before it was told goodbye.")
-
-
-server = Server()
-
-
-def write(message: Message) -> EmailMultiAlternatives:
-    """The stored message as MIME: plain text, HTML and calendar part as alternatives (RFC 2046, RFC 6047)."""
-    sender_domain = parseaddr(settings.MAIL_FROM)[1].partition("@")[2]
-    name = hashlib.sha256(message.key.encode()).hexdigest()[:32]
-    email = EmailMultiAlternatives(
-        subject=message.subject,
-        body=message.text,
-        from_email=settings.MAIL_FROM,
-        to=[message.to],
-        reply_to=[settings.MAIL_REPLY_TO],
-        headers={"Message-ID": f"<{name}@{sender_domain}>", "Content-Language": message.language, **AUTOMATIC},
-    )
-    email.attach_alternative(message.html, "text/html")
-    if message.calendar:
-        email.attach_alternative(message.calendar, f"text/calendar; method={message.calendar_method}")
-    return email
-
-
-def refused_for_good(error: smtplib.SMTPException) -> bool:
-    """Whether the server answered 5xx: the same mail will never be taken (RFC 5321, 4.2.1)."""
-    return any(500 <= code < 600 for code, _text in answers(error))
-
-
-def answers(error: Exception) -> list[tuple[int, bytes | str]]:
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return list(error.recipients.values())
-    if isinstance(error, smtplib.SMTPResponseException):
-        return [(error.smtp_code, error.smtp_error)]
-    return []
-
-
-def reason(error: Exception) -> str:
-    """What went wrong, for staff: the server's own words without any address, else the kind of error."""
-    said = answers(error)
-    if not said:
-        return type(error).__name__
-    code, text = said[0]
-    text = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
-    return re.sub(r"\S+@\S+", "…", f"{code} {text}")[:300]
 
 
 # Is mail flowing? ----------------------------------------------------------------------------------------------

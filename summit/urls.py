@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from summit import views
+from summit import link_views, views
 
 
 class TokenConverter:
@@ -25,9 +25,9 @@ urlpatterns = [
     path("events/<slug:slug>/calendar.ics", views.event_calendar, name="event_calendar"),
     path("rsvp/find/", views.find_rsvp, name="find_rsvp"),
     path("rsvp/found/", views.found_rsvp, name="found_rsvp"),
-    path("rsvp/<token:token>/", views.rsvp, name="rsvp"),
-    path("rsvp/<token:token>/party/", views.change_party, name="change_party"),
-    path("rsvp/<token:token>/cancel/", views.cancel_rsvp, name="cancel_rsvp"),
-    path("rsvp/<token:token>/return/", views.return_rsvp, name="return_rsvp"),
-    path("rsvp/<token:token>/calendar.ics", views.rsvp_calendar, name="rsvp_calendar"),
+    path("rsvp/<token:token>/", link_views.rsvp, name="rsvp"),
+    path("rsvp/<token:token>/party/", link_views.change_party, name="change_party"),
+    path("rsvp/<token:token>/cancel/", link_views.cancel_rsvp, name="cancel_rsvp"),
+    path("rsvp/<token:token>/return/", link_views.return_rsvp, name="return_rsvp"),
+    path("rsvp/<token:token>/calendar.ics", link_views.rsvp_calendar, name="rsvp_calendar"),
 ]

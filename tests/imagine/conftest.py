@@ -1,6 +1,6 @@
 import pytest
 
-from imagine import mail
+from imagine import mail, post
 from tests.imagine.post import PostOffice
 
 
@@ -11,10 +11,10 @@ def post_office(settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", office.port
     settings.EMAIL_TIMEOUT = 3
-    mail.server.close()
+    post.server.close()
     mail.server_silent.until = 0.0
     office.open()
     yield office
-    mail.server.close()
+    post.server.close()
     mail.server_silent.until = 0.0
     office.close()

@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from imagine import mail, tasks
+from imagine import mail, post, tasks
 from imagine.models import Message
 from tests.imagine.post import new_message, outcome
 
@@ -74,13 +74,13 @@ def test_sweep_sends_what_is_due_oldest_first(post_office):
 
 def test_one_connection_serves_many_and_is_opened_again_when_it_was_lost(post_office):
     mail.deliver(str(new_message("a:1").pk))
-    connection_used = mail.server.connection
+    connection_used = post.server.connection
     mail.deliver(str(new_message("a:2").pk))
-    assert mail.server.connection is connection_used
+    assert post.server.connection is connection_used
     post_office.close()
     post_office.open()
     mail.deliver(str(new_message("a:3").pk))
-    assert mail.server.connection is not connection_used
+    assert post.server.connection is not connection_used
     assert len(post_office.mails) == 3
 
 
@@ -113,7 +113,7 @@ def test_mail_without_a_calendar_has_two_alternatives(post_office):
 
 def test_message_id_belongs_to_the_key():
     def message_id(message: Message) -> str:
-        return mail.write(message).message()["Message-ID"]
+        return post.write(message).message()["Message-ID"]
 
     one, other = new_message(), new_message("rsvp:17:changed:2")
     assert message_id(one) == message_id(Message.objects.get(pk=one.pk)) != message_id(other)
@@ -204,4 +204,4 @@ def test_message_that_cannot_be_written_is_refused(post_office):
     ],
 )
 def test_reason_holds_no_address(error, words):
-    assert mail.reason(error) == words
+    assert post.reason(error) == words

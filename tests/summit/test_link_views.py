@@ -222,7 +222,7 @@ def test_one_rsvp_causes_no_flood_of_mail(client):
 
 def test_link_of_an_rsvp_that_staff_erased_meanwhile_is_unknown(client, monkeypatch):
     rsvp = make.rsvp(make.event(), size=1)
-    monkeypatch.setattr("summit.views.writes_too_often", lambda rsvp: seats.delete(rsvp))
+    monkeypatch.setattr("summit.link_views.writes_too_often", lambda rsvp: seats.delete(rsvp))
     assert post(client, "change_party", rsvp, grow="2").status_code == 404
 
 
