@@ -40,6 +40,10 @@ class EventQuerySet(models.QuerySet):
         standing_first = F("cancelled_at").asc(nulls_first=True)
         return events.upcoming().order_by(standing_first, "starts_at").first() or events.past().first()
 
+    def coming_summit(self):
+        """The next summit that will take place, if there is one."""
+        return self.upcoming().filter(kind=Event.Kind.SUMMIT, cancelled_at__isnull=True).first()
+
     def upcoming(self):
         return self.filter(ends_at__gt=timezone.now()).order_by("starts_at", "pk")
 

@@ -39,8 +39,13 @@ def published(events, slug: str) -> Event:
 
 def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> HttpResponse:
     state = state_of(event)
-    form = RsvpForm(event) if state in {"open", "few", "full"} else None
-    return render(request, "summit/landing.html", {"event": event, "state": state, "form": form}, status=status)
+    page = {
+        "event": event,
+        "state": state,
+        "form": RsvpForm(event) if state in {"open", "few", "full"} else None,
+        "coming": Event.objects.published().coming_summit() if state in {"past", "cancelled"} else None,
+    }
+    return render(request, "summit/landing.html", page, status=status)
 
 
 def state_of(event: Event | None) -> str:

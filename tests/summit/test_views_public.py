@@ -54,6 +54,15 @@ def test_landing_full_tells_how_many_wait_and_offers_the_list(client):
     assert "Put us on the list" in page
 
 
+def test_page_of_a_past_summit_leads_to_the_coming_one(client):
+    past, coming = make.event(**OVER), make.event()
+    page = client.get(past.get_absolute_url()).content.decode()
+    assert "The next summit has a date already." in page
+    assert f'href="{coming.get_absolute_url()}"' in page
+    make.called_off(coming)
+    assert coming.get_absolute_url() not in client.get(past.get_absolute_url()).content.decode()
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
