@@ -20,7 +20,6 @@ import pytest
 
 from imagine.demo.environment import PROJECT
 from imagine.demo.servers import free_port, wait_until
-from tests.servers import open_the_way
 
 pytestmark = pytest.mark.faults
 PARTS = ["web", "worker", "beat", "postgres", "valkey"]
@@ -86,12 +85,10 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(roomy):
     """A copy of the project, as a fresh clone would be."""
-    parent = tmp_path_factory.mktemp("a folder")
-    open_the_way(parent)
     leave_out = shutil.ignore_patterns("var", ".venv", ".git", "__pycache__", ".*_cache", ".hypothesis")
-    return Path(shutil.copytree(PROJECT, parent / "imagine promise", ignore=leave_out))
+    return Path(shutil.copytree(PROJECT, roomy / "imagine promise", ignore=leave_out))
 
 
 @pytest.fixture(scope="module")

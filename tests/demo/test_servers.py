@@ -9,14 +9,12 @@ import pytest
 
 from imagine.demo import binaries
 from imagine.demo.servers import LONGEST_SOCKET_PATH, Postgres, ServerError, Valkey
-from tests.servers import open_the_way
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """A folder with a space in its name."""
-    open_the_way(tmp_path)
-    return tmp_path / "a project"
+def folder(roomy, request):
+    """A folder of the test's own, with a space in its name."""
+    return roomy / request.node.name[:40]
 
 
 @pytest.fixture
