@@ -50,6 +50,11 @@ CLIPPED = """() => [...document.querySelectorAll("main *, header *, footer *")]
   .map((element) => `cut off: ${element.outerHTML.slice(0, 120)}`)"""
 
 
+DATA_IMAGES = """() => [...document.querySelectorAll("*")]
+  .filter((element) => getComputedStyle(element).backgroundImage.includes("data:"))
+  .map((element) => `data: image: ${element.outerHTML.slice(0, 120)}`)"""
+
+
 @cache
 def axe() -> str:
     return find.axe()
@@ -65,7 +70,7 @@ def faults(page: Page, language: str) -> list[str]:
 def structure(page: Page, language: str) -> list[str]:
     spoken, headings = page.evaluate("() => [document.documentElement.lang, document.querySelectorAll('h1').length]")
     wrong = [f"lang is {spoken}"] if spoken != language else []
-    return wrong + ([f"{headings} headings h1"] if headings != 1 else [])
+    return wrong + ([f"{headings} headings h1"] if headings != 1 else []) + page.evaluate(DATA_IMAGES)
 
 
 def sideways(page: Page) -> list[str]:

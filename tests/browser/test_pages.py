@@ -159,6 +159,27 @@ def rsvp_waiting() -> Place:
     return of(make.rsvp(full_event(), size=2), lambda: wait(2))
 
 
+def last_hours(event: Event) -> Event:
+    """Nobody is called up any more."""
+    Event.objects.update(promotion_stops_hours=24 * 14, starts_at=timezone.now() + timedelta(days=2))
+    event.refresh_from_db()
+    return event
+
+
+def landing_full_late() -> Place:
+    return landing(last_hours(full_event()))
+
+
+def rsvp_waiting_late() -> Place:
+    return of(last_hours(full_event()).rsvps.get(name="Chan Sok"), lambda: wait(2))
+
+
+def rsvp_waiting_late_with_room() -> Place:
+    event = last_hours(full_event())
+    seats.cancel(event.rsvps.get(name="Ben Ochoa"))
+    return of(event.rsvps.get(name="Chan Sok"), lambda: wait(2))
+
+
 def cancelled_rsvp() -> Rsvp:
     return seats.cancel(make.rsvp(make.event(), size=2))
 
@@ -353,8 +374,9 @@ def error_500() -> Place:
 
 PLACES = [
     *(landing_open, landing_few, landing_full, landing_soon, landing_closed, landing_past, landing_cancelled),
-    *(landing_none, event_gathering, form_errors, form_errors_full),
-    *(rsvp_confirmed, rsvp_alone, rsvp_mail_refused, rsvp_partly, rsvp_waiting, rsvp_cancelled),
+    *(landing_none, landing_full_late, event_gathering, form_errors, form_errors_full),
+    *(rsvp_confirmed, rsvp_alone, rsvp_mail_refused, rsvp_partly, rsvp_waiting, rsvp_waiting_late),
+    *(rsvp_waiting_late_with_room, rsvp_cancelled),
     *(rsvp_cancelled_for_good, rsvp_past, rsvp_event_cancelled, rsvp_errors, rsvp_told, cancel, cancel_waiting),
     *(find, find_errors, found, known, privacy, accessibility),
     *(error_400, error_403, error_403_csrf, error_404, error_413, error_415, error_429, error_500),
