@@ -38,7 +38,7 @@ def log_request(get_response: Answer) -> Answer:
 
 
 def refuse_unreadable(get_response: Answer) -> Answer:
-    """Answers 413 to a body that is too large and 415 to one that is no form in UTF-8.
+    """Answers 413 to a body that is too large, 415 to one that is no form in UTF-8, 400 to a cookie with a NUL.
 
     Django raises on another charset inside its CSRF check and once more in its error page, so this stands before both.
     """
@@ -54,6 +54,8 @@ def refuse_unreadable(get_response: Answer) -> Answer:
 
 
 def refusal(request: HttpRequest) -> int | None:
+    if any("\0" in value for value in request.COOKIES.values()):
+        return 400  # PostgreSQL has no NUL, and a session is looked up by its cookie
     if request.method not in {"POST", "PUT", "PATCH"}:
         return None
     length = request.META.get("CONTENT_LENGTH") or "0"

@@ -209,7 +209,7 @@ class RsvpAdmin(admin.ModelAdmin):
     list_select_related = ("event",)
     search_fields = ("name", "email", "organization", "guests__name")
     show_full_result_count = False
-    actions = ("cancel_rsvps", "promote_rsvps", "seat_beyond", "mail_links", "replace_links")
+    actions = ("cancel_rsvps", "bring_back_rsvps", "promote_rsvps", "seat_beyond", "mail_links", "replace_links")
     state_fields = (
         "status",
         "held_seats",
@@ -312,6 +312,16 @@ class RsvpAdmin(admin.ModelAdmin):
             return ngettext("%(number)d RSVP was cancelled.", "%(number)d RSVPs were cancelled.", number)
 
         self.each(request, queryset.active(), seats.cancel, done)
+
+    @admin.action(description=_("Bring back who cancelled, at the end of the line"), permissions=["change"])
+    def bring_back_rsvps(self, request, queryset):
+        def done(number):
+            return ngettext("%(number)d RSVP is back.", "%(number)d RSVPs are back.", number)
+
+        def come_back(rsvp: Rsvp) -> None:
+            seats.come_back(rsvp, size=rsvp.guests.count(), by_staff=True)
+
+        self.each(request, queryset.filter(cancelled_at__isnull=False), come_back, done)
 
     @admin.action(description=_("Give the seats they wait for"), permissions=["change"])
     def promote_rsvps(self, request, queryset):

@@ -218,6 +218,7 @@ STATES = {
     "open": {},
     "few": {"capacity": 3},
     "full": {"capacity": 2},
+    "full and late": {"capacity": 2, "promotion_stops_hours": 24 * 40},
     "soon": {"rsvp_opens_at": NOW + timedelta(days=5)},
     "closed": {"rsvp_closes_at": NOW - timedelta(days=1)},
     "past": {
@@ -268,6 +269,15 @@ def waiting() -> Rsvp:
     return make.rsvp(make.event(capacity=1), size=3, language="es")
 
 
+def late() -> Rsvp:
+    """Nobody is called up any more; two seats are free for whoever asks."""
+    event = make.event(starts_at=NOW.replace(microsecond=0) + timedelta(hours=6), capacity=1)
+    rsvp = make.rsvp(event, size=3, accepts_fewer=True, language="es")
+    event.capacity = 3
+    seats.save_event(event)
+    return rsvp
+
+
 def cancelled() -> Rsvp:
     return seats.cancel(confirmed())
 
@@ -285,6 +295,7 @@ def event_cancelled() -> Rsvp:
         (confirmed, "Tiene 3 lugares"),
         (partly, "Tiene 1 lugar y espera 2"),
         (waiting, "Está en espera de 3 lugares"),
+        (late, "Quedan 2 lugares libres: son de quien los pida primero."),
         (cancelled, "Su reservación está cancelada"),
         (event_cancelled, "Este evento no se realizará"),
     ],

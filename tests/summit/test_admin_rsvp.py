@@ -318,3 +318,12 @@ def test_who_may_only_look_changes_nothing():
     assert client.post(f"{LIST}{rsvp.pk}/delete/", {"post": "yes"}).status_code == 403
     act(client, "cancel_rsvps", rsvp)
     assert look.seats(event) == [("Alma Reyes", 2, 0)]
+
+
+def test_bring_back_action_brings_back_the_whole_party_once(staff):
+    event = make.event()
+    rsvp = seats.cancel(make.rsvp(event, size=2, guests=("Ben",)))
+    act(staff, "bring_back_rsvps", rsvp)
+    assert "1 RSVP is back." not in browse.text(act(staff, "bring_back_rsvps", rsvp))
+    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben")]

@@ -330,3 +330,9 @@ def test_other_methods_are_refused(client, event, method):
     for address in (event.get_absolute_url(), rsvp.get_absolute_url(), "/imagine/", "/imagine/rsvp/find/"):
         assert getattr(client, method)(address).status_code in {405, 415}
     assert look.tables() == before
+
+
+@pytest.mark.parametrize("address", ["/imagine/", "/imagine/admin/"])
+def test_nul_in_a_cookie_gets_the_400_page(client, address):
+    client.cookies["sessionid"] = "a\0b"
+    assert client.get(address).status_code == 400
