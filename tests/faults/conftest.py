@@ -25,13 +25,18 @@ def running_house():
 @pytest.fixture
 def house(running_house, request):
     request.node.logs = {log: log.stat().st_size for log in running_house.folder.glob("*.log")}
-    running_house.heal()
-    return running_house
+    try:
+        running_house.heal()
+        yield running_house
+    finally:
+        if getattr(request.node, "failed", True):
+            running_house.stop_programs()  # whatever state they are in, the next test begins with new ones
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
+    item.failed = report.failed
     if report.failed:
         for log, begin in getattr(item, "logs", {}).items():
             said = log.read_bytes()[begin:].decode(errors="replace")

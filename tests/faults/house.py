@@ -55,7 +55,8 @@ class House:
         self.postgres = Postgres(folder / "postgres", durable=True)
         self.valkey = Valkey(folder / "valkey")
         self.port = free_port()
-        web = ["gunicorn", "imagine.wsgi", "--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--no-control-socket"]
+        web = ["gunicorn", "-c", "python:imagine.gunicorn", "imagine.wsgi", "--bind", f"127.0.0.1:{self.port}"]
+        web += ["--workers", "2", "--no-control-socket"]
         worker = ["celery", "-A", "imagine", "worker", "-Q", "direct,housekeeping", "-c", "2", "-l", "INFO"]
         beat = ["celery", "-A", "imagine", "beat", "--schedule", str(folder / "beat"), "--pidfile=", "-l", "INFO"]
         self.web, self.worker, self.beat = (
@@ -113,12 +114,18 @@ class House:
 
     def stop(self) -> None:
         self.thaw()
+        self.stop_programs()
+        for server in (self.valkey, self.postgres):
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                server.stop()
+        self.mail.down()
+
+    def stop_programs(self) -> None:
         for program in self.programs:
             program.ask_to_stop()
-        for child in [*self.programs, self.valkey, self.postgres]:
+        for program in self.programs:
             with contextlib.suppress(OSError, subprocess.SubprocessError):
-                child.stop()
-        self.mail.down()
+                program.stop()
 
     # Violence --------------------------------------------------------------------------------------------------
 
@@ -137,6 +144,18 @@ class House:
     def pool(self) -> list[psutil.Process]:
         """The worker's children, which do the work."""
         return psutil.Process(self.worker.process.pid).children(recursive=True)
+
+    @contextlib.contextmanager
+    def pool_asleep(self):
+        """The worker takes tasks from the broker, and its children do none of them."""
+        pool = self.pool()
+        try:
+            for process in pool:
+                process.suspend()
+            yield
+        finally:
+            for process in pool:
+                process.resume()
 
     def flush(self) -> None:
         with self.broker() as broker:
@@ -176,12 +195,8 @@ class House:
         return [state for _to, state in self.mail_states()] == ["sent"] * count
 
     def let_leases_run_out(self) -> None:
-        """Ninety seconds pass, as far as claimed mail is concerned."""
+        """Minutes pass, as far as claimed mail is concerned."""
         self.sql("UPDATE imagine_message SET lease_until = now() - interval '1 second' WHERE state = 'sending'")
-
-    def let_pauses_run_out(self) -> None:
-        """The hours until the next try pass."""
-        self.sql("UPDATE imagine_message SET not_before = now() WHERE state = 'queued'")
 
     def ring(self, task: str, *arguments, queue: str) -> None:
         with Celery(broker=self.valkey.url) as app:
@@ -228,6 +243,7 @@ class House:
     def guest(self) -> "Guest":
         """A browser that has the form open."""
         form = self.ask("GET", f"/imagine/events/{SLUG}/")
+        assert form.status == 200, form
         secret = SimpleCookie(form.headers["Set-Cookie"])["csrftoken"].value
         return Guest(self, secret, re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form.page)[1])
 

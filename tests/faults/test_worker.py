@@ -29,6 +29,7 @@ def goes_on(house) -> None:
     house.let_leases_run_out()
     if not house.worker.alive:
         house.worker.start()
+    house.ring("imagine.tasks.sweep", queue="housekeeping")  # beat would within ten seconds
     until(lambda: house.all_sent(3), FOLLOWS, "every mail is sent")
 
 
