@@ -42,7 +42,7 @@ def test_summary(visit, language, title, words, scripts):
     fill(page, email="alma@example")
     send(page)
     assert page.title() == title
-    assert page.evaluate(FOCUSED) == "errors"
+    expect(page.locator(".errors")).to_be_focused()
     expect(page.locator(".errors h2")).to_have_text(words)
     assert summary_links(page) == ["#id_name", "#id_email"]
     for link in page.locator(".errors a").all():
@@ -100,7 +100,7 @@ def test_party_errors(visit):
     with page.expect_navigation():
         page.click("ol.party ~ .actions .btn-primary")
     assert page.title() == "Error: You have 2 seats"
-    assert page.evaluate(FOCUSED) == "errors"
+    expect(page.locator(".errors")).to_be_focused()
     expect(page.locator(".errors h2")).to_have_text("One answer needs another look")
     page.locator(".errors a").click()
     assert page.evaluate("document.activeElement.name") == f"guest-{rsvp.guests.get(position=1).pk}-name"
