@@ -171,6 +171,7 @@ USE_TZ = True
 
 STATIC_URL = "/imagine/static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # no address names an unhashed one, and compressing them takes half the time
 STATICFILES_DIRS = [BASE_DIR / "static", ("bootstrap/css", str(Path(next(iter(bootstrap.__path__))) / "css"))]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

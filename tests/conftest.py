@@ -1,6 +1,8 @@
 """What every test stands on. Servers and environment come from tests/servers.py, which is loaded before this."""
 
+import pytest
 from django.conf import settings
+from django.utils import translation
 
 from imagine import catalogue
 
@@ -15,3 +17,10 @@ def pytest_configure(config):
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
+
+
+@pytest.fixture(autouse=True)
+def english():
+    """A request leaves its language behind in its thread; each test begins in English."""
+    with translation.override("en"):
+        yield

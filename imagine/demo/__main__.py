@@ -100,7 +100,18 @@ def programs(listener: socket.socket, surroundings: dict[str, str]) -> list[Prog
     ]
     web += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--preload"]
     celery = ["celery", "-A", "imagine"]
-    worker = [*celery, "worker", "-Q", "direct,housekeeping", "--concurrency", "2", "-l", "INFO"]
+    worker = [
+        *celery,
+        "worker",
+        "-Q",
+        "direct,housekeeping",
+        "--concurrency",
+        "2",
+        "--without-gossip",
+        "--without-mingle",
+        "-l",
+        "INFO",
+    ]
     beat = [*celery, "beat", "--schedule", str(RUN / "beat-schedule"), "--pidfile=", "-l", "INFO"]
     return [
         program("web", *web, env=surroundings, pass_fds=[listener.fileno()]),
