@@ -1,0 +1,7 @@
+"""Events and RSVPs in the admin. Every change of seats goes through seats.py, so that a change by staff obeys what a
+guest's own does."""
+
+from summit.admin.events import EventAdmin
+from summit.admin.rsvps import RsvpAdmin
+
+__all__ = ["EventAdmin", "RsvpAdmin"]
