@@ -300,7 +300,7 @@ def posted(body: str, content_type: str) -> Callable[[Page], None]:
             headers = route.request.headers | {"content-type": content_type}
             route.continue_(method="POST", headers=headers, post_data=body)
 
-        page.route(f"**{FIND}", instead, times=1)
+        page.route(f"**{FIND}", instead)
         page.goto(FIND)
 
     return go
