@@ -95,6 +95,28 @@ class Message(models.Model):
         return self.key
 
 
+class Change(models.Model):
+    """One change of one thing: who, when, and each field from what to what. imagine.history writes it."""
+
+    class Kind(models.TextChoices):
+        GUEST = "guest", _("the guest, by link")
+        STAFF = "staff", _("staff")
+        PROGRAM = "program", _("by itself")
+
+    about = models.CharField(max_length=40)
+    at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=8, choices=Kind)
+    name = models.CharField(max_length=150, blank=True)
+    what = models.JSONField()
+    reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["about", "at"], name="change_of_one_thing")]
+
+    def __str__(self):
+        return f"{self.about} {self.at:%Y-%m-%d %H:%M}"
+
+
 class Tally(models.Model):
     """How often something was tried in one window of time; imagine.limits counts here."""
 

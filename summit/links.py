@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from imagine import mail
+from imagine import history, mail
 from imagine.models import Message, new_token
 from summit import letters, seats
 from summit.models import LinkRequest, Rsvp
@@ -25,9 +25,7 @@ def mail_link(rsvp: Rsvp) -> None:
 @transaction.atomic
 def readdress(rsvp: Rsvp, email: str) -> Rsvp:
     """Staff correct the e-mail address: what is not sent yet goes to the new one, and so does the link."""
-    rsvp = seats.lock_party(rsvp)
-    rsvp.email = email
-    rsvp.save(update_fields=["email"])
+    rsvp = seats.correct(rsvp, email=email)
     Message.objects.about(f"rsvp:{rsvp.pk}").filter(state=Message.State.QUEUED).update(to=email)
     mail_link(rsvp)
     return rsvp
@@ -39,6 +37,7 @@ def replace(rsvp: Rsvp) -> Rsvp:
     rsvp = seats.lock_party(rsvp)  # its letters are numbered: one writer at a time
     rsvp.token, rsvp.browser = new_token(), ""
     rsvp.save(update_fields=["token", "browser"])
+    history.note(f"rsvp:{rsvp.pk}", {"link": ""}, {"link": "replaced"})
     letters.new_link(rsvp)
     return rsvp
 

@@ -5,7 +5,9 @@ READ COMMITTED, PostgreSQL's default, the count after the lock sees what the win
 without harm. The messages that tell of a change are written in the same transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import wraps
 
 from django.db import transaction
 from django.db.models import Sum
@@ -13,7 +15,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from imagine.models import Message
+from imagine import history
+from imagine.models import Change, Message
 from summit import letters
 from summit.models import Event, Guest, Rsvp
 
@@ -25,6 +28,12 @@ SEATS = [
     "passed_over_at",
     "cancelled_at",
     "cancelled_late",
+]
+
+
+FACTS = [
+    *("name", "email", "phone", "organization", "sector", "language", "note"),
+    *("held_seats", "waiting_seats", "seats_over", "accepts_fewer"),
 ]
 
 
@@ -74,6 +83,32 @@ def lock(event_pk: int) -> Event:
     return Event.objects.select_for_update(no_key=True).get(pk=event_pk)
 
 
+def locked_party(rule: Callable) -> Callable:
+    """Decorates a rule about one party: it runs in one transaction, on the party as it stands under its event's lock,
+    and what it changes goes into the party's history. Returns the party as it stands afterwards."""
+
+    @wraps(rule)
+    @transaction.atomic
+    def apply(rsvp: Rsvp, *args, **kwargs) -> Rsvp:
+        rsvp = lock_party(rsvp)
+        before = facts(rsvp)
+        rule(rsvp, *args, **kwargs)
+        history.note(f"rsvp:{rsvp.pk}", before, facts(rsvp), kwargs.get("beyond", ""))
+        rsvp.refresh_from_db(fields=[*SEATS, "sequence"])  # its own free seats may have come back to it
+        return rsvp
+
+    return apply
+
+
+def facts(rsvp: Rsvp) -> dict:
+    """What history tells of an RSVP, as plain values by the field's name."""
+    guests = rsvp.guests.order_by("position").values_list("name", "diet", "access")
+    return {name: getattr(rsvp, name) for name in FACTS} | {
+        "cancelled": rsvp.cancelled_at is not None,
+        "guests": "; ".join(", ".join(filter(None, words)) or "–" for words in guests),
+    }
+
+
 def lock_party(rsvp: Rsvp) -> Rsvp:
     """The RSVP as it stands under its event's lock; every writer of seats waits for the same lock."""
     event = lock(rsvp.event_id)
@@ -106,9 +141,7 @@ def check_not_over(event: Event) -> None:
 
 
 @transaction.atomic
-def reserve(
-    rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bool = False, beyond: bool = False
-) -> Rsvp:
+def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bool = False, beyond: str = "") -> Rsvp:
     """Saves a new RSVP for a party of `size` seats: held if they fit, else waiting (rule 2).
 
     `rsvp` is unsaved and carries event and contact; `guests` are unsaved, the contact first, the rest of the party
@@ -121,9 +154,11 @@ def reserve(
     if known := event.rsvps.with_email(rsvp.email).first():
         known.event = event
         raise AlreadyThere(known)
-    take(rsvp, size, beyond=beyond)
+    take(rsvp, size, beyond=bool(beyond))
     rsvp.save(force_insert=True)
     seat_guests(rsvp, list(guests))
+    if by_staff:
+        history.note(f"rsvp:{rsvp.pk}", {}, facts(rsvp), beyond)
     (letters.waiting if rsvp.waiting_seats else letters.confirmed)(rsvp)
     return rsvp
 
@@ -162,14 +197,42 @@ def seat_guests(rsvp: Rsvp, guests: list[Guest]) -> None:
     Guest.objects.bulk_create(guests)
 
 
-@transaction.atomic
+@locked_party
 def change_party(rsvp: Rsvp, *, size: int, by_staff: bool = False) -> Rsvp:
     """Gives the party `size` seats. One that grows keeps what it holds and asks for the difference; one that shrinks
     gives up waiting seats first (rule 4), and what it frees goes to the waiting list (rule 3).
 
     Raises Closed, also when a guest wants to grow outside the RSVP window, and PartyOutOfBounds.
     """
-    rsvp = lock_party(rsvp)
+    fit_party(rsvp, size, by_staff=by_staff)
+
+
+@locked_party
+def grow(rsvp: Rsvp, *, size: int) -> Rsvp:
+    """The guest's button "Bring one more": makes the party at least `size`. One that is as large already, because the
+    button was pressed twice or staff were quicker, stays as it is. Raises Closed and PartyOutOfBounds."""
+    if size > rsvp.party_size:
+        fit_party(rsvp, size)
+
+
+@locked_party
+def stop_waiting(rsvp: Rsvp) -> Rsvp:
+    """Keeps the seats that are held and gives up the wait for more. A party that holds none cancels instead, so it
+    stays as it is. Raises Closed."""
+    if rsvp.held_seats:
+        fit_party(rsvp, rsvp.held_seats)
+
+
+@locked_party
+def remove_guest(rsvp: Rsvp, guest_pk: int) -> Rsvp:
+    """Takes one companion out of the party, with one seat. A guest who has left already, or the contact, changes
+    nothing. Raises Closed."""
+    check_party(rsvp)
+    if rsvp.guests.filter(pk=guest_pk, position__gt=1).exists():
+        resize(rsvp, -1, leaves=guest_pk)
+
+
+def fit_party(rsvp: Rsvp, size: int, *, by_staff: bool = False) -> None:
     check_party(rsvp)
     more = size - rsvp.party_size
     if more > 0:
@@ -177,34 +240,6 @@ def change_party(rsvp: Rsvp, *, size: int, by_staff: bool = False) -> Rsvp:
     check_size(rsvp.event, size, grows=more > 0)
     if more:
         resize(rsvp, more)
-    return rsvp
-
-
-@transaction.atomic
-def grow(rsvp: Rsvp, *, size: int) -> Rsvp:
-    """The guest's button "Bring one more": makes the party at least `size`. One that is as large already, because the
-    button was pressed twice or staff were quicker, stays as it is. Raises Closed and PartyOutOfBounds."""
-    rsvp = lock_party(rsvp)
-    return rsvp if size <= rsvp.party_size else change_party(rsvp, size=size)
-
-
-@transaction.atomic
-def stop_waiting(rsvp: Rsvp) -> Rsvp:
-    """Keeps the seats that are held and gives up the wait for more. A party that holds none cancels instead, so it
-    stays as it is. Raises Closed."""
-    rsvp = lock_party(rsvp)
-    return change_party(rsvp, size=rsvp.held_seats) if rsvp.held_seats else rsvp
-
-
-@transaction.atomic
-def remove_guest(rsvp: Rsvp, guest_pk: int) -> Rsvp:
-    """Takes one companion out of the party, with one seat. A guest who has left already, or the contact, changes
-    nothing. Raises Closed."""
-    rsvp = lock_party(rsvp)
-    check_party(rsvp)
-    if rsvp.guests.filter(pk=guest_pk, position__gt=1).exists():
-        resize(rsvp, -1, leaves=guest_pk)
-    return rsvp
 
 
 def check_party(rsvp: Rsvp) -> None:
@@ -240,53 +275,49 @@ def fit_guests(rsvp: Rsvp, leaves: int | None = None) -> None:
     )
 
 
-@transaction.atomic
-def name_guests(rsvp: Rsvp, details: dict[int, dict[str, str]]) -> Rsvp:
+@locked_party
+def name_guests(rsvp: Rsvp, details: dict[int, dict[str, str]], *, by_staff: bool = False) -> Rsvp:
     """Writes names and needs of guests, `details` by the guest's primary key. The first guest is the contact, so that
-    name is the RSVP's too. Guests that have left are passed over. Raises Closed once the event is over."""
-    rsvp = lock_party(rsvp)
-    check_not_over(rsvp.event)
+    name is the RSVP's too. Guests that have left are passed over. Raises Closed to a guest once the event is over."""
+    if not by_staff:
+        check_not_over(rsvp.event)
     guests = [guest for guest in rsvp.guests.all() if guest.pk in details]
     for guest in guests:
         for field, value in details[guest.pk].items():
             setattr(guest, field, value)
     Guest.objects.bulk_update(guests, ["name", "diet", "access"])
-    if guests and guests[0].position == 1 and guests[0].name != rsvp.name:
+    if guests and guests[0].position == 1 and guests[0].name not in {"", rsvp.name}:
         rsvp.name = guests[0].name
         rsvp.save(update_fields=["name"])
-    return rsvp
 
 
-@transaction.atomic
-def name_contact(rsvp: Rsvp, name: str) -> Rsvp:
-    """Staff correct the contact's name: on the RSVP and on the badge."""
-    rsvp = lock_party(rsvp)
-    rsvp.name = name
-    rsvp.save(update_fields=["name"])
-    rsvp.guests.filter(position=1).update(name=name)
-    return rsvp
+@locked_party
+def correct(rsvp: Rsvp, **fields: str) -> Rsvp:
+    """Staff correct what is known of the contact, by the RSVP's field; the name is on the first guest's badge too. Also
+    possible for an RSVP of the past."""
+    for field, value in fields.items():
+        setattr(rsvp, field, value)
+    rsvp.save(update_fields=list(fields))
+    if "name" in fields:
+        rsvp.guests.filter(position=1).update(name=fields["name"])
 
 
-@transaction.atomic
+@locked_party
 def accept_fewer(rsvp: Rsvp, fewer: bool) -> Rsvp:
     """A waiting party says that fewer seats than it asked for are fine, or no longer. Free ones are its at once."""
-    rsvp = lock_party(rsvp)
     check_not_over(rsvp.event)
     if rsvp.accepts_fewer != fewer:
         rsvp.accepts_fewer = fewer
         rsvp.save(update_fields=["accepts_fewer"])
         call_up(rsvp.event)
-        rsvp.refresh_from_db(fields=[*SEATS, "sequence"])
-    return rsvp
 
 
-@transaction.atomic
+@locked_party
 def cancel(rsvp: Rsvp) -> Rsvp:
     """Gives back every seat (rule 5); late, once promotion has stopped, is flagged. Possible until the event ends, else
     raises Closed. A second time changes nothing."""
-    rsvp = lock_party(rsvp)
     if rsvp.cancelled_at:
-        return rsvp
+        return
     if rsvp.event.is_over:
         raise Closed(_("This event is over, so nothing can be changed now."))
     had_seats = rsvp.held_seats > 0
@@ -296,16 +327,14 @@ def cancel(rsvp: Rsvp) -> Rsvp:
     rsvp.save(update_fields=SEATS)
     letters.cancelled(rsvp, had_seats=had_seats)
     call_up(rsvp.event)
-    return rsvp
 
 
-@transaction.atomic
+@locked_party
 def come_back(rsvp: Rsvp, *, size: int, by_staff: bool = False) -> Rsvp:
     """Revives a cancelled RSVP for `size` seats, at the end of the queue (rule 5). One that is not cancelled stays as
     it is. Raises Closed and PartyOutOfBounds."""
-    rsvp = lock_party(rsvp)
     if not rsvp.cancelled_at:
-        return rsvp
+        return
     check_open(rsvp.event, by_staff=by_staff)
     check_size(rsvp.event, size)
     rsvp.cancelled_at, rsvp.cancelled_late = None, False
@@ -313,17 +342,16 @@ def come_back(rsvp: Rsvp, *, size: int, by_staff: bool = False) -> Rsvp:
     rsvp.save(update_fields=SEATS)
     fit_guests(rsvp)
     (letters.waiting if rsvp.waiting_seats else letters.confirmed)(rsvp)
-    return rsvp
 
 
-@transaction.atomic
-def promote(rsvp: Rsvp, *, beyond: bool = False) -> Rsvp:
-    """Staff seat a waiting party by hand, also after promotion has stopped (rule 7). With `beyond`, although no seat is
-    free: flagged and counted. Raises NoRoom and Closed; a party that does not wait stays as it is."""
-    rsvp = lock_party(rsvp)
+@locked_party
+def promote(rsvp: Rsvp, *, beyond: str = "") -> Rsvp:
+    """Staff seat a waiting party by hand, also after promotion has stopped (rule 7). `beyond` is the reason for seating
+    it although no seat is free: flagged, counted and kept in its history. Raises NoRoom and Closed; a party that does
+    not wait stays as it is."""
     check_not_over(rsvp.event)
     if not rsvp.waiting_seats:
-        return rsvp
+        return
     free = free_seats(rsvp.event)
     seats = rsvp.waiting_seats if beyond else divide(rsvp.waiting_seats, free, accepts_fewer=rsvp.accepts_fewer)[0]
     if not seats:
@@ -335,23 +363,20 @@ def promote(rsvp: Rsvp, *, beyond: bool = False) -> Rsvp:
         raise NoRoom(only % {"free": max(free, 0), "waiting": rsvp.waiting_seats})
     rsvp.seats_over += max(0, seats - max(free, 0))
     move_up(rsvp, seats)
-    return rsvp
 
 
-@transaction.atomic
+@locked_party
 def take_free_seats(rsvp: Rsvp) -> Rsvp:
     """Once promotion has stopped nobody is called up unasked, but a waiting guest who is awake and asks gets what is
     free, whoever asks first, as a new RSVP would (rules 2 and 7). Before that the list is served in its order and this
     changes nothing. Raises NoRoom and Closed."""
-    rsvp = lock_party(rsvp)
     check_not_over(rsvp.event)
     if rsvp.event.promotes or not rsvp.waiting_seats:
-        return rsvp
+        return
     seats = min(rsvp.waiting_seats, max(free_seats(rsvp.event), 0))
     if not seats:
         raise NoRoom(_("No seat is free right now."))
     move_up(rsvp, seats)
-    return rsvp
 
 
 def call_up(event: Event) -> None:
@@ -366,7 +391,11 @@ def call_up(event: Event) -> None:
         rsvp.event = event
         seats = divide(rsvp.waiting_seats, free, accepts_fewer=rsvp.accepts_fewer)[0]
         if seats:
+            before = {"held_seats": rsvp.held_seats, "waiting_seats": rsvp.waiting_seats}
             move_up(rsvp, seats)
+            with history.acting_as(history.PROGRAM):
+                after = {"held_seats": rsvp.held_seats, "waiting_seats": rsvp.waiting_seats}
+                history.note(f"rsvp:{rsvp.pk}", before, after)
             Rsvp.objects.filter(pk__in=passed_over).update(passed_over_at=timezone.now())
             free, passed_over = free - seats, []
         else:
@@ -387,10 +416,11 @@ def move_up(rsvp: Rsvp, seats: int) -> None:
 
 @transaction.atomic
 def delete(rsvp: Rsvp) -> None:
-    """Erases an RSVP with its guests and its messages; its seats are freed as by cancelling, and nobody is written
+    """Erases an RSVP with its guests, messages and history; its seats are freed as by cancelling, and nobody is written
     to."""
     event = lock(rsvp.event_id)
     Message.objects.about(f"rsvp:{rsvp.pk}").delete()
+    Change.objects.filter(about=f"rsvp:{rsvp.pk}").delete()
     event.rsvps.filter(pk=rsvp.pk).delete()
     call_up(event)
 
@@ -408,6 +438,7 @@ def save_event(event: Event) -> Event:
     before = lock(event.pk)
     event.cancelled_at = before.cancelled_at
     event.save()
+    history.note(f"event:{event.pk}", event_facts(before), event_facts(event))
     moved = any(getattr(before, f) != getattr(event, f) for f in ("starts_at", "ends_at", "venue", "address"))
     if moved and event.lets_guests_change:
         for rsvp in parties(event):
@@ -427,12 +458,25 @@ def cancel_event(event: Event) -> Event:
         raise Closed(_("This event is over, so it cannot be cancelled."))
     event.cancelled_at = timezone.now()
     event.save(update_fields=["cancelled_at"])
+    history.note(f"event:{event.pk}", {"cancelled": False}, {"cancelled": True})
     for rsvp in parties(event):
         letters.event_cancelled(rsvp)
     return event
 
 
-def parties(event: Event):
+def event_facts(event: Event) -> dict:
+    """What history tells of an event, as plain values by the field's name."""
+    names = [field.name for field in Event._meta.fields if field.name not in {"id", "cancelled_at"}]
+    values = {name: getattr(event, name) for name in names}
+    return {name: in_zone(value) if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def in_zone(moment: datetime) -> str:
+    """A time in the district's zone, to the second, as staff typed it."""
+    return f"{timezone.localtime(moment, timezone.get_default_timezone()):%Y-%m-%d %H:%M:%S}"
+
+
+def parties(event: Event) -> Iterator[Rsvp]:
     """The RSVPs of an event that are not cancelled, with their guests, each knowing the event as it is in memory."""
     for rsvp in event.rsvps.active().order_by("pk").prefetch_related("guests"):
         rsvp.event = event

@@ -4,16 +4,21 @@ from functools import partial
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin import helpers
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from imagine import history
 from imagine.models import Message
 from imagine.shown import ShownForm
 from summit import links, seats
 from summit.forms import AddressField
 from summit.models import LARGEST_PARTY, Guest, Rsvp
+
+CONTACT = ("name", "phone", "organization", "sector", "language", "note")
+NEEDS = ("name", "diet", "access")
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -54,6 +59,7 @@ class RsvpAdminForm(ShownForm):
     beyond = forms.BooleanField(
         label=_("Seat them although no seat is free"), required=False, help_text=_("Flagged and counted.")
     )
+    reason = forms.CharField(label=_("Reason"), required=False, max_length=300)
 
     class Meta:
         model = Rsvp
@@ -63,7 +69,7 @@ class RsvpAdminForm(ShownForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.fields["size"].initial = self.instance.party_size
-            del self.fields["beyond"]
+            del self.fields["beyond"], self.fields["reason"]
         if self.instance.cancelled_at:
             del self.fields["size"]
 
@@ -83,6 +89,8 @@ class RsvpAdminForm(ShownForm):
         answers = super().clean()
         event = self.instance.event if self.instance.pk else answers.get("event")
         size = answers.get("size")
+        if answers.get("beyond") and not answers.get("reason"):
+            self.add_error("reason", _("Say why: it is kept in the history."))
         if event is None or self.errors:
             return answers
         event = seats.lock(event.pk)
@@ -99,9 +107,14 @@ class RsvpAdminForm(ShownForm):
         return answers
 
 
+class ActionForm(helpers.ActionForm):
+    reason = forms.CharField(label=_("Reason, for seats beyond the room"), required=False, max_length=300)
+
+
 @admin.register(Rsvp)
 class RsvpAdmin(admin.ModelAdmin):
     form = RsvpAdminForm
+    action_form = ActionForm
     list_display = ("name", "organization", "event", "status", "held_seats", "waiting_seats", "email", "created_at")
     list_filter = (StatusFilter, "event", "sector", "language", "source")
     list_select_related = ("event",)
@@ -121,6 +134,7 @@ class RsvpAdmin(admin.ModelAdmin):
         "created_at",
         "code",
         "mail",
+        "history",
     )
     readonly_fields = state_fields
 
@@ -128,7 +142,7 @@ class RsvpAdmin(admin.ModelAdmin):
         contact = ("event", "name", "email", "phone", "organization", "sector", "language", "shown")
         party = ("accepts_fewer", "note")
         if obj is None:
-            party = ("size", "beyond", *party)
+            party = ("size", ("beyond", "reason"), *party)
         elif not obj.cancelled_at:
             party = ("size", *party)
         state = [(_("State"), {"fields": self.state_fields})] if obj else []
@@ -148,6 +162,10 @@ class RsvpAdmin(admin.ModelAdmin):
     def code(self, rsvp: Rsvp) -> str:
         return rsvp.code
 
+    @admin.display(description=_("history"))
+    def history(self, rsvp: Rsvp) -> str:
+        return history.table(f"rsvp:{rsvp.pk}", rsvp)
+
     @admin.display(description=_("mail"))
     def mail(self, rsvp: Rsvp) -> str:
         rows = (
@@ -160,26 +178,29 @@ class RsvpAdmin(admin.ModelAdmin):
     def save_model(self, request, obj, form, change):
         if not change:
             obj.source = Rsvp.Source.STAFF
-            size, beyond = form.cleaned_data["size"], form.cleaned_data["beyond"]
-            seats.reserve(obj, size=size, by_staff=True, beyond=beyond)
+            beyond = form.cleaned_data["reason"] if form.cleaned_data["beyond"] else ""
+            seats.reserve(obj, size=form.cleaned_data["size"], by_staff=True, beyond=beyond)
             return
         # Only what was typed: saving the whole row would write back seats that others changed meanwhile.
-        typed = [name for name in form.changed_data if name in RsvpAdminForm.Meta.fields and name != "accepts_fewer"]
+        typed = {name: form.cleaned_data[name] for name in form.changed_data if name in CONTACT}
         if typed:
-            obj.save(update_fields=typed)
-        if "name" in typed:
-            seats.name_contact(obj, obj.name)
-        if "email" in typed:
-            links.readdress(obj, obj.email)
+            seats.correct(obj, **typed)
+        if "email" in form.changed_data:
+            links.readdress(obj, form.cleaned_data["email"])
+
+    def save_formset(self, request, form, formset, change):
+        """The guests' names and needs are written by the rule, too. Django's log wants to know what changed."""
+        typed = [guest for guest in formset.forms if guest.has_changed()]
+        details = {guest.instance.pk: {name: guest.cleaned_data[name] for name in NEEDS} for guest in typed}
+        seats.name_guests(form.instance, details, by_staff=True)
+        formset.new_objects, formset.deleted_objects = [], []
+        formset.changed_objects = [(guest.instance, guest.changed_data) for guest in typed]
 
     def save_related(self, request, form, formsets, change):
         """Names first, then the size of the party, which may take guests away."""
         super().save_related(request, form, formsets, change)
         if not change:
             return
-        contact = form.instance.guests.filter(position=1).first()
-        if contact and contact.name and contact.name != form.instance.name:
-            seats.name_contact(form.instance, contact.name)
         if "accepts_fewer" in form.changed_data:
             seats.accept_fewer(form.instance, form.cleaned_data["accepts_fewer"])
         if "size" in form.changed_data:
@@ -233,7 +254,13 @@ class RsvpAdmin(admin.ModelAdmin):
         def done(number):
             return ngettext("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", number)
 
-        self.each(request, queryset.waiting_list(), partial(seats.promote, beyond=True), done)
+        reason = request.POST.get("reason", "").strip()[:300]
+        if not reason:
+            self.message_user(
+                request, _("Say why in the field beside the action: it is kept in the history."), messages.ERROR
+            )
+            return
+        self.each(request, queryset.waiting_list(), partial(seats.promote, beyond=reason), done)
 
     @admin.action(description=_("Mail the private link again"), permissions=["change"])
     def mail_links(self, request, queryset):

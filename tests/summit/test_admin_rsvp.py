@@ -47,7 +47,7 @@ def test_add_for_a_caller_seats_the_party_and_writes_to_it(staff):
 def test_add_to_a_full_event_waits_or_is_seated_beyond_the_room(staff):
     event = make.event(capacity=1)
     add(staff, event, size="2")
-    add(staff, event, size="2", email="walk-in@example.org", beyond="on")
+    add(staff, event, size="2", email="walk-in@example.org", beyond="on", reason="The superintendent asked")
     assert list(Rsvp.objects.order_by("pk").values_list("held_seats", "waiting_seats", "seats_over")) == [
         (0, 2, 0),
         (2, 0, 1),
@@ -252,7 +252,7 @@ def test_seat_beyond_action_flags_what_the_room_does_not_have(staff):
     event = make.event(capacity=1)
     rsvp = make.rsvp(event, size=3)
     for _twice in range(2):
-        act(staff, "seat_beyond", rsvp)
+        act(staff, "seat_beyond", rsvp, reason="The superintendent asked")
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.seats_over) == (3, 2)
 

@@ -215,7 +215,9 @@ def test_reserve_for_an_event_that_is_gone_is_refused():
 def test_reserve_beyond_the_room_is_flagged_and_counted():
     event = make.event(capacity=2)
     make.rsvp(event, "Alma", size=1)
-    walk_in = seats.reserve(make.unsaved_rsvp(event, "Walk In"), size=3, by_staff=True, beyond=True)
+    walk_in = seats.reserve(
+        make.unsaved_rsvp(event, "Walk In"), size=3, by_staff=True, beyond="The superintendent asked"
+    )
     assert (walk_in.held_seats, walk_in.waiting_seats, walk_in.seats_over) == (3, 0, 2)
     assert seats.free_seats(event) == -2
     assert look.letters(walk_in) == ["confirmed 1 REQUEST"]
@@ -223,7 +225,10 @@ def test_reserve_beyond_the_room_is_flagged_and_counted():
 
 def test_reserve_beyond_flags_nothing_while_there_is_room():
     event = make.event(capacity=3)
-    assert seats.reserve(make.unsaved_rsvp(event), size=3, by_staff=True, beyond=True).seats_over == 0
+    assert (
+        seats.reserve(make.unsaved_rsvp(event), size=3, by_staff=True, beyond="The superintendent asked").seats_over
+        == 0
+    )
 
 
 def test_reserve_in_the_last_hours_still_takes_free_seats():

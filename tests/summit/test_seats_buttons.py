@@ -140,7 +140,7 @@ def test_name_of_the_first_guest_is_the_contacts():
     seats.name_guests(rsvp, {contact.pk: {"name": "Alma Ruiz"}})
     rsvp.refresh_from_db()
     assert (rsvp.name, look.guests(rsvp)[0]) == ("Alma Ruiz", (1, "Alma Ruiz"))
-    seats.name_contact(rsvp, "Alma R.")
+    seats.correct(rsvp, name="Alma R.")
     rsvp.refresh_from_db()
     assert (rsvp.name, look.guests(rsvp)[0]) == ("Alma R.", (1, "Alma R."))
 

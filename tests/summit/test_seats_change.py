@@ -78,7 +78,7 @@ def test_shrink_lets_unnamed_guests_go_then_the_last():
 
 def test_shrink_gives_back_seats_beyond_the_room_first():
     event = make.event(capacity=1)
-    rsvp = seats.reserve(make.unsaved_rsvp(event), size=4, by_staff=True, beyond=True)
+    rsvp = seats.reserve(make.unsaved_rsvp(event), size=4, by_staff=True, beyond="The superintendent asked")
     assert rsvp.seats_over == 3
     assert [seats.change_party(rsvp, size=size).seats_over for size in (3, 2, 1)] == [2, 1, 0]
 

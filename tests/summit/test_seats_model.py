@@ -192,7 +192,7 @@ class Seats(RuleBasedStateMachine):
     @rule(number=numbers)
     def promote_beyond_the_room(self, number):
         rsvp, party = self.some(number, waiting)
-        seats.promote(rsvp, beyond=True)
+        seats.promote(rsvp, beyond="The superintendent asked")
         self.room.seat(party, party.waiting)
         party.waiting = 0
         self.letters.append((rsvp.pk, "moved_up"))
@@ -209,7 +209,7 @@ class Seats(RuleBasedStateMachine):
     @rule(size=strategies.integers(min_value=1, max_value=2))
     def reserve_beyond_the_room(self, size):
         rsvp = make.unsaved_rsvp(self.event, email=f"{next(self.numbers)}@example.org")
-        seats.reserve(rsvp, size=size, by_staff=True, beyond=True)
+        seats.reserve(rsvp, size=size, by_staff=True, beyond="The superintendent asked")
         self.room.parties[rsvp.pk] = Party()
         self.room.seat(self.room.parties[rsvp.pk], size)
         self.letters.append((rsvp.pk, "confirmed"))

@@ -118,7 +118,7 @@ def test_two_staff_promoting_for_the_last_seat_give_it_once():
 def test_two_staff_promoting_one_party_beyond_the_room_count_it_once():
     event = make.event(capacity=0)
     rsvp = make.rsvp(event, size=2)
-    at_once([lambda: seats.promote(rsvp, beyond=True)] * 4)
+    at_once([lambda: seats.promote(rsvp, beyond="The superintendent asked")] * 4)
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.seats_over) == (2, 2)
     assert look.letters(rsvp) == ["waiting 1", "moved_up 2 REQUEST"]

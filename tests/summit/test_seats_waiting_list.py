@@ -160,7 +160,7 @@ def test_promote_beyond_the_room_is_flagged_and_counted():
     make.rsvp(event, "Seated", size=2)
     waits = make.rsvp(event, "Waits", size=3)
     for _twice in range(2):
-        waits = seats.promote(waits, beyond=True)
+        waits = seats.promote(waits, beyond="The superintendent asked")
     assert (waits.held_seats, waits.waiting_seats, waits.seats_over) == (3, 0, 2)
     assert seats.free_seats(event) == -2
 
@@ -170,7 +170,7 @@ def test_promote_of_a_party_that_waits_for_nothing_changes_nothing():
     seated, cancelled = make.rsvp(event, "Seated"), seats.cancel(make.rsvp(event, "Cancelled"))
     before = look.tables()
     seats.promote(seated)
-    seats.promote(cancelled, beyond=True)
+    seats.promote(cancelled, beyond="The superintendent asked")
     assert look.tables() == before
 
 

@@ -1,0 +1,84 @@
+"""Who changed what and when, from what to what: one row a change, written in the transaction of the change."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from django.db.models import Model
+from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
+
+from imagine.models import Change
+
+
+class Actor(NamedTuple):
+    """Who acts: a guest by a private link, a member of staff by user name, or the program by itself."""
+
+    kind: str
+    name: str = ""
+
+
+GUEST = Actor(Change.Kind.GUEST)
+PROGRAM = Actor(Change.Kind.PROGRAM)
+
+OTHER = {"cancelled": _("cancelled"), "guests": _("guests"), "link": _("private link")}  # facts that are no field
+
+actor: ContextVar[Actor] = ContextVar("actor", default=PROGRAM)
+
+
+@contextmanager
+def acting_as(who: Actor) -> Iterator[None]:
+    """Changes inside are written down as made by `who`."""
+    mark = actor.set(who)
+    try:
+        yield
+    finally:
+        actor.reset(mark)
+
+
+def note(about: str, before: dict, after: dict, reason: str = "") -> None:
+    """Writes down how `after` differs from `before`, both plain values by field; nothing when they are equal. `about`
+    says of what, such as "rsvp:17"."""
+    what = {
+        field: [before.get(field, ""), after.get(field, "")]
+        for field in {**before, **after}
+        if before.get(field, "") != after.get(field, "")
+    }
+    if what:
+        who = actor.get()
+        Change.objects.create(about=about, kind=who.kind, name=who.name, what=what, reason=reason)
+
+
+def table(about: str, thing: Model) -> str:
+    """The changes of one thing as a table for staff, newest first."""
+    changes = Change.objects.filter(about=about).order_by("-at", "-pk")
+    rows = [(change, [in_words(field, *values, thing) for field, values in change.what.items()]) for change in changes]
+    return render_to_string("admin/history.html", {"rows": rows})
+
+
+def in_words(field: str, before, after, thing: Model) -> tuple[str, str, str]:
+    """A field's name, its old and its new value, as staff read them."""
+    name = OTHER.get(field) or thing._meta.get_field(field).verbose_name
+    return str(name), value_in_words(before), value_in_words(after)
+
+
+def value_in_words(value) -> str:
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
+    return str(value) if value not in ("", None) else "–"
+
+
+class ActorMiddleware:
+    """Tells history who acts in a request: the member of staff in the admin, a guest everywhere else."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        with acting_as(GUEST):
+            return self.get_response(request)
+
+    def process_view(self, request, view, args, kwargs):
+        if "admin" in request.resolver_match.app_names:
+            actor.set(Actor(Change.Kind.STAFF, request.user.get_username()))
