@@ -58,7 +58,7 @@ def test_staffs_change_carries_the_name_and_only_what_changed(staff):
     ]
     page = browse.text(staff.get(address))
     assert "anna phone: – → 209 555 0100" in page
-    assert "held seats: 1 → 2 guests: Alma Reyes → Alma Reyes; –" in page
+    assert "guests: Alma Reyes → Alma Reyes; – held seats: 1 → 2" in page
 
 
 def test_override_keeps_its_reason_and_needs_one(staff):
