@@ -1,0 +1,49 @@
+"""`python -m benchmarks [--quick] [row …]`: measures the rows, all when none is named, and prints the table."""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import rows, table
+from benchmarks.house import House
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="row", help=", ".join(rows.ROWS))
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", dest="size", action="store_const", const=rows.QUICK, help="a third, in two pairs")
+    size.add_argument("--tiny", dest="size", action="store_const", const=rows.TINY, help="only to see that it runs")
+    parser.set_defaults(size=rows.FULL)
+    wanted = parser.parse_args()
+    if unknown := set(wanted.rows) - set(rows.ROWS):
+        parser.error(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(rows.ROWS)}")
+    with tempfile.TemporaryDirectory(prefix="imagine-bench-") as folder:
+        Path(folder).chmod(0o711)  # as root, PostgreSQL runs as another user
+        house = House(Path(folder))
+        try:
+            print(measured(house, wanted.rows or list(rows.ROWS), wanted.size))
+        finally:
+            house.stop()
+    return 0
+
+
+def measured(house: House, names: list[str], size: rows.Size) -> str:
+    load = os.getloadavg()
+    figures, left_out = {}, {}
+    for name in names:
+        began = time.monotonic()
+        try:
+            figures.update({figure.key: figure for figure in rows.ROWS[name](house, size)})
+        except rows.LeftOut as reason:
+            left_out[name] = str(reason)
+        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    [(version,)] = house.sql("SHOW server_version")
+    return f"{table.machine(load, version)}\n\n{table.written(figures, left_out)}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

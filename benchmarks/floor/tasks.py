@@ -1,0 +1,33 @@
+"""The floor of mail: one Celery task a mail, the connection kept, nothing stored. The mail is one of the product's."""
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+from celery import Celery
+from django.core.mail import EmailMultiAlternatives, get_connection
+
+app = Celery("floor")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+
+
+@cache
+def connection():
+    kept = get_connection()
+    kept.open()
+    return kept
+
+
+@cache
+def letter() -> dict[str, str]:
+    return json.loads((Path(os.environ["BENCHMARK_FOLDER"]) / "letter.json").read_text())
+
+
+@app.task
+def mail(to: str) -> None:
+    words = letter()
+    email = EmailMultiAlternatives(words["subject"], words["text"], "floor@example.org", [to])
+    email.attach_alternative(words["html"], "text/html")
+    email.attach_alternative(words["calendar"], "text/calendar")
+    connection().send_messages([email])

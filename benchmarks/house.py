@@ -1,0 +1,225 @@
+"""Everything a run needs, each a real process on this machine, in a folder of its own: PostgreSQL as it comes and
+durable, Valkey, the web servers of the product and of the floor, their Celery workers when asked for, a mail server.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import psycopg2
+from celery import Celery
+
+from benchmarks.visitors import Site, floor_form, rsvp_form
+from imagine.demo.environment import PROJECT
+from imagine.demo.servers import Postgres, Valkey, free_port
+from imagine.demo.supervisor import Program
+
+CORES = os.cpu_count() or 1
+SETTINGS = {"product": "benchmarks.settings", "floor": "benchmarks.floor.settings"}
+WORKERS = {
+    "product": ["-A", "imagine", "worker", "-Q", "direct,housekeeping"],
+    "floor": ["-A", "benchmarks.floor.tasks", "worker", "-Q", "floor"],
+}
+# A web request or a mail of an earlier row is nothing to the next one.
+LEFT_OVER = "imagine_message, imagine_tally, imagine_heartbeat"
+
+
+class House:
+    """Starts what is asked for when it is first asked for; `stop` ends all of it."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.running: list = []
+        self.sink_log = folder / "sink.log"
+
+    def start(self, thing):
+        self.running.append(thing)
+        thing.start()
+        return thing
+
+    def stop(self) -> None:
+        while self.running:
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                self.running.pop().stop()
+
+    # Servers ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def postgres(self) -> Postgres:
+        server = self.start(Postgres(self.folder / "postgres", durable=True))
+        with contextlib.closing(psycopg2.connect(server.url)) as connection:
+            connection.autocommit = True
+            connection.cursor().execute("CREATE DATABASE floor")
+        return server
+
+    @cached_property
+    def valkey(self) -> Valkey:
+        return self.start(Valkey(self.folder / "valkey"))
+
+    @cached_property
+    def mail_port(self) -> int:
+        self.start(self.program("sink", "benchmarks.sink"))
+        wait_for(lambda: self.sink_log.exists() and self.sink_log.read_text().endswith("\n"), "the mail server")
+        return int(self.sink_log.read_text())
+
+    def environment(self, whose: str, port: int = 0) -> dict[str, str]:
+        database = {"product": self.postgres.url, "floor": urlsplit(self.postgres.url)._replace(path="/floor").geturl()}
+        return os.environ | {
+            "BENCHMARK_FOLDER": str(self.folder),
+            "DJANGO_SETTINGS_MODULE": SETTINGS[whose],
+            "DATABASE_URL": database[whose],
+            "REDIS_URL": self.valkey.url,
+            "EMAIL_URL": f"smtp://127.0.0.1:{self.mail_port}",
+            "FLOOR_MAIL_PORT": str(self.mail_port),
+            "SITE_URL": f"http://127.0.0.1:{port}",
+            "SECRET_KEY": "only-for-the-benchmarks",
+            "DEBUG": "0",
+            "TRUSTED_PROXIES": "1",  # each sign-up is a visitor of its own
+            "MAIL_FROM": "Imagine Promise <imagine@example.org>",
+            "MAIL_REPLY_TO": "community@example.org",
+            "MAIL_POSTAL_ADDRESS": "701 N. Madison Street, Stockton, CA 95202",
+        }
+
+    def program(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> Program:
+        return Program(name, *arguments, log=self.folder / f"{name}.log", run=self.folder, patience=5, env=env)
+
+    def run(self, whose: str, module: str, *arguments: str) -> str:
+        """Runs a module to its end and returns what it printed."""
+        command = [sys.executable, "-m", module, *arguments]
+        run = subprocess.run(  # noqa: S603 (every caller names a module of ours)
+            command, env=self.environment(whose), cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True
+        )
+        return run.stdout
+
+    # Web -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def product(self) -> Site:
+        self.run("product", "benchmarks.prepare")
+        port = self.serve("product", "-c", "python:imagine.gunicorn", "imagine.wsgi")
+        return Site(port, rsvp_form, "/imagine/rsvp/")
+
+    @cached_property
+    def floor(self) -> Site:
+        self.run("floor", "benchmarks.floor.prepare")
+        return Site(self.serve("floor", "benchmarks.floor.wsgi"), floor_form, "/replies/")
+
+    def serve(self, whose: str, *arguments: str) -> int:
+        port = free_port()
+        arguments += ("--bind", f"127.0.0.1:{port}", "--workers", str(CORES), "--no-control-socket")
+        program = self.program(f"{whose}-web", "gunicorn", *arguments, env=self.environment(whose, port))
+        setattr(self, f"{whose}_web", self.start(program))
+        wait_for(lambda: len(self.web_workers(whose)) == CORES and is_open(port), f"the {whose}'s web server")
+        return port
+
+    def web_workers(self, whose: str) -> list[psutil.Process]:
+        return psutil.Process(getattr(self, f"{whose}_web").process.pid).children()
+
+    # Work ------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def working(self, whose: str) -> Iterator[None]:
+        """A Celery worker runs during the block, with as many processes as there are cores."""
+        quiet = ["--concurrency", str(CORES), "--without-gossip", "--without-mingle", "-l", "INFO"]
+        worker = self.program(f"{whose}-worker", "celery", *WORKERS[whose], *quiet, env=self.environment(whose))
+        self.start(worker)
+        try:
+            yield
+        finally:
+            worker.stop()
+            self.running.remove(worker)
+
+    def ring_floor(self, addresses: list[str]) -> None:
+        with Celery(broker=self.valkey.url) as app:
+            for address in addresses:
+                app.send_task("benchmarks.floor.tasks.mail", (address,), queue="floor")
+
+    def taken(self) -> list[tuple[float, str]]:
+        """Of each mail that the mail server took since `clear`, when, and whose it is."""
+        lines = self.sink_log.read_text().splitlines()[1 + self.mails_before :]
+        return [(float(at), to) for at, _space, to in (line.partition(" ") for line in lines)]
+
+    def await_mails(self, count: int, seconds: float = 120) -> list[tuple[float, str]]:
+        wait_for(lambda: len(self.taken()) >= count, f"{count} mails", seconds)
+        return self.taken()
+
+    def clear(self) -> None:
+        """Forgets the mail of earlier rows: stored, rung for, and taken."""
+        with Celery(broker=self.valkey.url) as app, app.connection_for_write() as broker:
+            for queue in ("direct", "housekeeping", "floor"):
+                broker.default_channel.queue_purge(queue)
+        self.sql(f"TRUNCATE {LEFT_OVER}")
+        self.mails_before = len(self.sink_log.read_text().splitlines()) - 1
+
+    # Data ------------------------------------------------------------------------------------------------------
+
+    def sql(self, statement: str, *values, database: str = "product") -> list[tuple]:
+        url = self.environment(database)["DATABASE_URL"]
+        with contextlib.closing(psycopg2.connect(url)) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def new_event(self, slug: str, *, capacity: int = 20_000, rsvps: int = 0) -> str:
+        """A copy of the summit, of another kind so that the landing page is not about it, with RSVPs of two seats;
+        returns its page."""
+        self.sql(COPY_EVENT, slug, capacity)
+        self.sql(INVENT_RSVPS, rsvps, slug)
+        self.sql(INVENT_GUESTS, slug)
+        self.sql("ANALYZE summit_rsvp, summit_guest, summit_event")
+        return f"/imagine/events/{slug}/"
+
+    def new_floor_event(self, slug: str, *, capacity: int = 20_000) -> None:
+        self.sql(COPY_FLOOR_EVENT, slug, capacity, database="floor")
+
+
+COPY_EVENT = """
+    INSERT INTO summit_event (slug, capacity, kind, title, title_es, school_year, starts_at, ends_at, venue, address,
+        meal, description, description_es, reserved_seats, largest_party, rsvp_opens_at, rsvp_closes_at,
+        promotion_stops_hours, is_published)
+    SELECT %s, %s, 'gathering', title, title_es, school_year, starts_at, ends_at, venue, address,
+        meal, description, description_es, reserved_seats, largest_party, rsvp_opens_at, rsvp_closes_at,
+        promotion_stops_hours, is_published
+    FROM summit_event WHERE slug = 'summit'
+"""
+INVENT_RSVPS = """
+    INSERT INTO summit_rsvp (event_id, email, token, name, phone, organization, sector, language, source, note,
+        accepts_fewer, held_seats, waiting_seats, seats_over, cancelled_late, browser, uid, sequence, created_at)
+    SELECT event.id, 'invented-' || n || '@example.org', md5(event.slug || n), 'Inés Núñez', '', 'Delta Growers',
+        'business', 'en', 'web', '', false, 2, 0, 0, false, '', gen_random_uuid(), 1, now()
+    FROM summit_event event, generate_series(1, %s) n WHERE event.slug = %s
+"""
+INVENT_GUESTS = """
+    INSERT INTO summit_guest (rsvp_id, position, name, diet, access)
+    SELECT rsvp.id, position, 'Inés Núñez', 'vegetarian', ''
+    FROM summit_rsvp rsvp JOIN summit_event event ON event.id = rsvp.event_id, generate_series(1, 2) position
+    WHERE event.slug = %s
+"""
+COPY_FLOOR_EVENT = """
+    INSERT INTO floor_event (slug, capacity, title, starts_at, venue)
+    SELECT %s, %s, title, starts_at, venue FROM floor_event WHERE slug = 'summit'
+"""
+
+
+def is_open(port: int) -> bool:
+    import socket
+
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
+def wait_for(condition, what: str, seconds: float = 60) -> None:
+    stop_at = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > stop_at:
+            raise TimeoutError(f"{what}: not there after {seconds} seconds")
+        time.sleep(0.02)

@@ -1,0 +1,41 @@
+"""`python -m benchmarks.prepare`: the product's database, its static files, and a coming summit with 200 RSVPs."""
+
+from datetime import timedelta
+
+import django
+from django.core.management import call_command
+
+SUMMIT = "summit"
+
+
+def prepare() -> None:
+    from django.utils import timezone  # needs the settings
+
+    from imagine.demo.prepare import UNUSED
+    from summit import seats
+    from summit.models import Event
+
+    call_command("migrate", verbosity=0)
+    call_command("collectstatic", ignore_patterns=UNUSED, interactive=False, verbosity=0)
+    starts_at = timezone.now() + timedelta(days=30)
+    seats.save_event(
+        Event(
+            title="Imagine Promise Summit",
+            slug=SUMMIT,
+            school_year=2027,
+            starts_at=starts_at,
+            ends_at=starts_at + timedelta(hours=2),
+            venue="University of the Pacific",
+            address="3601 Pacific Avenue, Stockton, California",
+            description="Leaders of Stockton’s businesses, nonprofits, congregations, unions and colleges meet.",
+            capacity=20_000,
+            rsvp_opens_at=starts_at - timedelta(days=60),
+            rsvp_closes_at=starts_at - timedelta(hours=1),
+            is_published=True,
+        )
+    )
+
+
+if __name__ == "__main__":
+    django.setup()
+    prepare()

@@ -1,0 +1,210 @@
+"""What is measured, row by row. Floor and product take turns in each pair: A B A B …"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import count
+
+from benchmarks.house import House
+from benchmarks.load import Burst, get, send
+from benchmarks.table import Figure, compared
+
+slugs = (f"gathering-{number}" for number in count(1))
+FLOOR_PAGE = "/events/summit/"
+
+
+class LeftOut(Exception):
+    """A row that cannot be measured; the text says why."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of it: `pairs` of floor and product, and what part of the full counts."""
+
+    pairs: int = 5
+    part: float = 1.0
+
+    def of(self, full: int) -> int:
+        return max(8, round(full * self.part))
+
+
+FULL, QUICK, TINY = Size(), Size(pairs=2, part=0.3), Size(pairs=1, part=0.02)
+
+
+def posts(house: House, size: Size) -> list[Figure]:
+    """Sign-ups, 8 at once; the figure is on their POSTs. Their mails are stored and rung for; no worker takes them."""
+    floor, product = web_pairs(house, size, at_once=8)
+    busiest = max(burst.own_share for burst in (*floor, *product))
+    notes = [f"The load generator used at most {busiest:.0%} of one core in these POSTs."]
+    return [compared("posts", rates(floor), rates(product), "{:.0f}/s", notes)]
+
+
+def tail(house: House, size: Size) -> list[Figure]:
+    floor, product = web_pairs(house, size, at_once=32)
+    times = ([burst.percentile(99) * 1000 for burst in bursts] for bursts in (floor, product))
+    return [compared("tail", *times, "{:.0f} ms")]
+
+
+def web_pairs(house: House, size: Size, *, at_once: int) -> tuple[list[Burst], list[Burst]]:
+    warm(house)
+    floor, product = [], []
+    for _pair in range(size.pairs):
+        floor.append(house.floor.sign_up(FLOOR_PAGE, size.of(600), at_once=at_once))
+        product.append(house.product.sign_up(house.new_event(next(slugs)), size.of(300), at_once=at_once))
+    return floor, product
+
+
+def warm(house: House) -> None:
+    """Every worker has its templates, its forms and its connections."""
+    house.floor.sign_up(FLOOR_PAGE, 20, at_once=8)
+    house.product.sign_up(house.new_event(next(slugs)), 20, at_once=8)
+    house.clear()
+
+
+def rates(bursts: Iterable[Burst]) -> list[float]:
+    return [burst.per_second for burst in bursts]
+
+
+def crowd(house: House, size: Size) -> list[Figure]:
+    """The time that a POST takes with many RSVPs on its event, against few. The product is its own floor."""
+    warm(house)
+    few, many = [], []
+    for _pair in range(size.pairs):
+        for times, rsvps in ((few, 20), (many, 2000)):
+            page = house.new_event(next(slugs), rsvps=rsvps)
+            times.append(1000 * 8 / house.product.sign_up(page, size.of(150), at_once=8, follow=False).per_second)
+    return [compared("crowd", few, many, "{:.1f} ms")]
+
+
+def race(house: House, size: Size) -> list[Figure]:
+    """Twice as many tries as there are seats for. Whoever does not fit waits; in the floor they are turned away."""
+    warm(house)
+    tries, seats = size.of(600), size.of(600) // 2
+    floor, product = [], []
+    for _pair in range(min(size.pairs, 3)):
+        slug = next(slugs)
+        house.new_floor_event(slug, capacity=seats)
+        floor.append(house.floor.sign_up(f"/rooms/{slug}/", tries, at_once=32, follow=False).seconds)
+        [(taken,)] = house.sql(FLOOR_TAKEN, slug, database="floor")
+        if taken != seats:
+            raise RuntimeError(f"the floor gave away {taken} of {seats} seats")
+        page = house.new_event(slug, capacity=seats)
+        product.append(house.product.sign_up(page, tries, at_once=32, follow=False).seconds)
+        check_room(house, slug, tries, seats)
+    return [compared("race", floor, product, "{:.2f} s", [f"{seats} seats, {tries} tries: exact in every pair."])]
+
+
+def check_room(house: House, slug: str, tries: int, seats: int) -> None:
+    """Every seat is held once, everybody has an answer, each seat has its guest, and each RSVP was written to."""
+    [(rsvps, held, asked)] = house.sql(ROOM, slug)
+    [(guests,)] = house.sql(ROOM_GUESTS, slug)
+    [(letters,)] = house.sql(ROOM_LETTERS, slug)
+    found = {"RSVPs": rsvps, "held": held, "guests": guests, "letters": letters}
+    if found != {"RSVPs": tries, "held": seats, "guests": asked, "letters": tries}:
+        raise RuntimeError(f"the room is not exact: {found}, asked for {asked}")
+
+
+FLOOR_TAKEN = "SELECT sum(size) FROM floor_reply JOIN floor_event e ON e.id = event_id WHERE e.slug = %s"
+ROOM = """
+    SELECT count(*), sum(held_seats), sum(held_seats + waiting_seats)
+    FROM summit_rsvp JOIN summit_event e ON e.id = event_id WHERE e.slug = %s
+"""
+ROOM_GUESTS = """
+    SELECT count(*) FROM summit_guest JOIN summit_rsvp r ON r.id = rsvp_id JOIN summit_event e ON e.id = r.event_id
+    WHERE e.slug = %s
+"""
+ROOM_LETTERS = """
+    SELECT count(*) FROM summit_rsvp r JOIN summit_event e ON e.id = event_id
+    JOIN imagine_message m ON starts_with(m.key, 'rsvp:' || r.id || ':') WHERE e.slug = %s
+"""
+
+
+def landing(house: House, size: Size) -> list[Figure]:
+    """The page of the coming summit, 8 at once, to visitors who were never here."""
+    warm(house)
+    house.product.sign_up("/imagine/events/summit/", size.of(100), at_once=8, follow=False)
+    sites = {"floor": (house.floor, FLOOR_PAGE, 1500), "product": (house.product, "/imagine/", 500)}
+    bursts = {name: [] for name in sites}
+    for _pair in range(size.pairs):
+        for name, (site, page, full) in sites.items():
+            burst = send(site.port, [get(page, "10.0.0.1")] * size.of(full), at_once=8)
+            if {reply.status for reply in burst.replies} != {200}:
+                raise RuntimeError(f"{page} is not there")
+            bursts[name].append(burst)
+    weight = len(bursts["product"][0].replies[0].raw.partition(b"\r\n\r\n")[2]) / 1000
+    notes = [f"The landing page is {weight:.1f} kB compressed, made anew for each visitor."]
+    return [compared("landing", rates(bursts["floor"]), rates(bursts["product"]), "{:.0f}/s", notes)]
+
+
+def mail(house: House, size: Size) -> list[Figure]:
+    """A full queue and a worker that starts: how fast the mail server takes them, once the first tenth is through."""
+    warm(house)
+    many = size.of(600)
+    floor, product = [], []
+    for _pair in range(min(size.pairs, 3)):
+        house.clear()
+        house.product.sign_up(house.new_event(next(slugs)), many, at_once=8, follow=False)
+        keep_letter(house)
+        with house.working("product"):
+            product.append(per_minute(house, many))
+        house.clear()
+        house.ring_floor([f"floor-{number}@example.org" for number in range(many)])
+        with house.working("floor"):
+            floor.append(per_minute(house, many))
+    return [compared("mail", floor, product, "{:,.0f}/min")]
+
+
+def keep_letter(house: House) -> None:
+    """The floor sends what the product sends: one of its letters."""
+    [row] = house.sql("SELECT subject, text, html, calendar FROM imagine_message LIMIT 1")
+    letter = dict(zip(("subject", "text", "html", "calendar"), row, strict=True))
+    (house.folder / "letter.json").write_text(json.dumps(letter))
+
+
+def per_minute(house: House, many: int) -> float:
+    times = [at for at, _to in house.await_mails(many)]
+    after_start = times[many // 10 :]
+    return 60 * (len(after_start) - 1) / (after_start[-1] - after_start[0])
+
+
+def delay(house: House, size: Size) -> list[Figure]:
+    """20 RSVPs a second beside a running worker. A mail's time is counted from when it was written, just before the
+    commit, to the mail server's 250."""
+    warm(house)
+    many = size.of(300)
+    with house.working("product"):
+        house.product.sign_up(house.new_event(next(slugs)), 8, at_once=8)
+        house.await_mails(8)
+        house.clear()
+        house.product.sign_up(house.new_event(next(slugs)), many, at_once=32, per_second=20, follow=False)
+        taken = {to: at for at, to in house.await_mails(many)}
+    written = dict(house.sql('SELECT "to", extract(epoch FROM created_at)::float FROM imagine_message'))
+    waits = sorted(at - written[to] for to, at in taken.items())
+    value = waits[len(waits) * 95 // 100]
+    notes = [f"Half of {many} mails were taken {waits[len(waits) // 2]:.3f} s after they were written."]
+    return [Figure("delay", [value], product=f"{value:.3f} s", notes=notes)]
+
+
+def memory(house: House, size: Size) -> list[Figure]:
+    """The largest web worker of each, after the rows before, or after a load of its own."""
+    warm(house)
+    house.floor.sign_up(FLOOR_PAGE, size.of(300), at_once=8)
+    house.product.sign_up(house.new_event(next(slugs)), size.of(300), at_once=8)
+    floor, product = ([largest(house, whose)] for whose in ("floor", "product"))
+    return [compared("memory", floor, product, "{:.0f} MB")]
+
+
+def largest(house: House, whose: str) -> float:
+    return max(worker.memory_info().rss for worker in house.web_workers(whose)) / 2**20
+
+
+ROWS: dict[str, Callable[[House, Size], list[Figure]]] = {
+    "posts": posts,
+    "tail": tail,
+    "crowd": crowd,
+    "race": race,
+    "landing": landing,
+    "mail": mail,
+    "delay": delay,
+    "memory": memory,
+}

@@ -1,0 +1,112 @@
+"""The one table: its lines with bar and aim, and how a run is written down."""
+
+import os
+import platform
+import statistics
+from dataclasses import dataclass, field
+
+import psutil
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table. `what` the product does, `floor` in the same run; bar and aim are in `unit`."""
+
+    key: str
+    what: str
+    floor: str
+    bar: float
+    aim: float
+    unit: str = ""
+    more_is_better: bool = False
+
+    def verdict(self, value: float) -> str:
+        def reaches(mark: float) -> bool:
+            return value >= mark if self.more_is_better else value <= mark
+
+        return "aim met" if reaches(self.aim) else "bar met" if reaches(self.bar) else "NOT met"
+
+
+LINES = {
+    line.key: line
+    for line in (
+        Line("posts", "RSVP POSTs a second, 8 at once", "bare view", 0.6, 0.8, more_is_better=True),
+        Line("tail", "their 99th percentile, 32 at once", "bare view", 2.0, 1.5),
+        Line("crowd", "RSVP POST with 2,000 RSVPs on the event", "the same with 20", 1.2, 1.05),
+        Line("race", "600 tries for 300 seats, 32 at once, exact: wall time", "bare view that sums", 2.0, 1.3),
+        Line("landing", "landing pages a second", "bare page, one read", 0.5, 0.7, more_is_better=True),
+        Line("csv", "guest list, 100,000 rows as CSV: time", "csv.writer over a cursor", 2.5, 2.0),
+        Line("csv_memory", "guest list as CSV: memory growth", "", 8, 2, unit="MB"),
+        Line("xlsx", "guest list, 100,000 rows as XLSX: time", "the CSV above", 10, 6),
+        Line("mail", "confirmations a minute through the worker", "bare Celery task", 0.5, 0.7, more_is_better=True),
+        Line("delay", "commit to the mail server's yes, 95%, 20 RSVPs a second", "", 1.0, 0.3, unit="s"),
+        Line("memory", "memory of a web worker after the load", "bare Django", 2.0, 1.6),
+    )
+}
+
+
+@dataclass
+class Figure:
+    """What was measured for one line: one value for each pair, and the raw numbers as they are shown."""
+
+    key: str
+    values: list[float]
+    floor: str = ""
+    product: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def value(self) -> float:
+        return statistics.median(self.values)
+
+
+def compared(key: str, floor: list[float], product: list[float], show: str, notes: list[str] | None = None) -> Figure:
+    """The figure of pairs that were measured one after the other: the median of their ratios, product to floor."""
+    ratios = [ours / theirs for theirs, ours in zip(floor, product, strict=True)]
+    middle = (show.format(statistics.median(numbers)) for numbers in (floor, product))
+    return Figure(key, ratios, *middle, notes or [])
+
+
+def written(figures: dict[str, Figure], left_out: dict[str, str]) -> str:
+    """The table in Markdown. A line that was asked for and not measured says why."""
+    rows = ["| what | floor | product | result | pairs | bar | aim | |", "|---|---|---|---|---|---|---|---|"]
+    for line in LINES.values():
+        marks = f"{number(line.bar)} | {number(line.aim)}"
+        if figure := figures.get(line.key):
+            low, high = min(figure.values), max(figure.values)
+            spread = f"{number(low)}–{number(high)}" if len(figure.values) > 1 else ""
+            unit = f" {line.unit}" if line.unit else ""
+            floor = f"{figure.floor} ({line.floor})" if figure.floor else line.floor
+            rows.append(
+                f"| {line.what} | {floor} | {figure.product} | **{number(figure.value)}{unit}** | {spread} "
+                f"| {marks} | {line.verdict(figure.value)} |"
+            )
+        elif line.key in left_out:
+            rows.append(f"| {line.what} | {line.floor} | | | | {marks} | left out: {left_out[line.key]} |")
+    notes = [f"- {note}" for figure in figures.values() for note in figure.notes]
+    return "\n".join([*rows, "", *notes])
+
+
+def number(value: float) -> str:
+    return f"{value:.2f}" if value < 10 and value != int(value) else f"{value:.0f}"
+
+
+def machine(load_at_start: tuple[float, float, float], postgres: str) -> str:
+    """What the numbers were measured on."""
+    model = next((line.partition(":")[2].strip() for line in cpu_lines() if line.startswith("model name")), "")
+    memory = psutil.virtual_memory().total / 2**30
+    load = ", ".join(f"{value:.1f}" for value in load_at_start)
+    busy = " (busy: others were at work)" if load_at_start[0] > 0.5 else ""
+    return (
+        f"{os.cpu_count()} cores ({model or platform.processor() or platform.machine()}), {memory:.0f} GB, "
+        f"{platform.system()}, Python {platform.python_version()}, PostgreSQL {postgres}; "
+        f"load at the start {load}{busy}"
+    )
+
+
+def cpu_lines() -> list[str]:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return lines.readlines()
+    except OSError:
+        return []
