@@ -1,7 +1,7 @@
 """Events and who comes: fields, constraints, subsets. The rules about seats are in seats.py."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -299,21 +299,29 @@ class Rsvp(models.Model):
 
     @property
     def status(self) -> str:
-        if self.cancelled_at:
-            return self.Status.CANCELLED
-        if not self.waiting_seats:
-            return self.Status.CONFIRMED
-        return self.Status.PARTLY if self.held_seats else self.Status.WAITING
+        return status_of(self.held_seats, self.waiting_seats, self.cancelled_at)
 
     @property
     def code(self) -> str:
-        """What the contact says at the door: six letters and digits without look-alikes, from the UID."""
-        alphabet = "ABCDEFGHJKMNPQRTUVWXY346789"
-        number, letters = self.uid.int, ""
-        for _i in range(6):
-            number, digit = divmod(number, len(alphabet))
-            letters += alphabet[digit]
-        return f"{letters[:3]}-{letters[3:]}"
+        return door_code(self.uid)
+
+
+def status_of(held_seats: int, waiting_seats: int, cancelled_at: datetime | None) -> Rsvp.Status:
+    if cancelled_at:
+        return Rsvp.Status.CANCELLED
+    if not waiting_seats:
+        return Rsvp.Status.CONFIRMED
+    return Rsvp.Status.PARTLY if held_seats else Rsvp.Status.WAITING
+
+
+def door_code(uid: uuid.UUID) -> str:
+    """What the contact says at the door: six letters and digits without look-alikes, from the RSVP's UID."""
+    alphabet = "ABCDEFGHJKMNPQRTUVWXY346789"
+    number, letters = uid.int, ""
+    for _i in range(6):
+        number, digit = divmod(number, len(alphabet))
+        letters += alphabet[digit]
+    return f"{letters[:3]}-{letters[3:]}"
 
 
 class Guest(models.Model):

@@ -5,15 +5,19 @@ from functools import partial
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
-from django.urls import reverse
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import redirect
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET
 
 from imagine import history
 from imagine.models import Message
 from imagine.shown import ShownForm
-from summit import links, seats
+from summit import exports, links, seats
 from summit.forms import AddressField
 from summit.models import LARGEST_PARTY, Guest, Rsvp
 
@@ -30,6 +34,7 @@ class StatusFilter(admin.SimpleListFilter):
         Rsvp.Status.WAITING: {"held_seats": 0, "waiting_seats__gt": 0},
         Rsvp.Status.CANCELLED: {"cancelled_at__isnull": False},
     }
+    of_cancelled = {Rsvp.Status.CANCELLED, "late"}
 
     def lookups(self, request, model_admin):
         return [*Rsvp.Status.choices, ("late", _("cancelled late")), ("passed", _("passed over"))]
@@ -120,7 +125,16 @@ class RsvpAdmin(admin.ModelAdmin):
     list_select_related = ("event",)
     search_fields = ("name", "email", "organization", "guests__name")
     show_full_result_count = False
-    actions = ("cancel_rsvps", "bring_back_rsvps", "promote_rsvps", "seat_beyond", "mail_links", "replace_links")
+    actions = (
+        "cancel_rsvps",
+        "bring_back_rsvps",
+        "promote_rsvps",
+        "seat_beyond",
+        "mail_links",
+        "replace_links",
+        "guests_csv",
+        "guests_xlsx",
+    )
     state_fields = (
         "status",
         "held_seats",
@@ -275,3 +289,38 @@ class RsvpAdmin(admin.ModelAdmin):
             return ngettext("%(number)d link was replaced.", "%(number)d links were replaced.", number)
 
         self.each(request, queryset.select_related("event"), links.replace, done)
+
+    # The guest list as a file ----------------------------------------------------------------------------------
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(require_GET(self.guest_list))
+        files = [path(f"guests.{kind}", view, {"kind": kind}, name=f"guests_{kind}") for kind in exports.KINDS]
+        return [*files, *super().get_urls()]
+
+    def guest_list(self, request, kind):
+        """The guests of every RSVP that the list shows under these filters and this search, on all its pages."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            rsvps = self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters:
+            return redirect("admin:summit_rsvp_changelist")
+        return self.guest_file(request, rsvps, kind)
+
+    @admin.action(description=_("Guest list as CSV"), permissions=["view"])
+    def guests_csv(self, request, queryset):
+        return self.guest_file(request, queryset, "csv")
+
+    @admin.action(description=_("Guest list as XLSX"), permissions=["view"])
+    def guests_xlsx(self, request, queryset):
+        return self.guest_file(request, queryset, "xlsx")
+
+    def guest_file(self, request, rsvps, kind):
+        """The file, or the list again with a sentence when nobody would be in it."""
+        cancelled = request.GET.get(StatusFilter.parameter_name) in StatusFilter.of_cancelled
+        guests = exports.guests_of(rsvps, cancelled=cancelled)
+        if guests.exists():
+            return exports.guest_file(guests, kind)
+        nobody = _("There is no guest to list. Who cancelled is listed only when you filter by a cancelled state.")
+        self.message_user(request, nobody, messages.WARNING)
+        return redirect(f"{reverse('admin:summit_rsvp_changelist')}?{request.GET.urlencode()}")

@@ -1,0 +1,283 @@
+"""The guest list as a file: who is on it, what it says of each, and who may have it."""
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.http import StreamingHttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from openpyxl import load_workbook
+
+from summit import exports, seats
+from summit.models import Event, Guest, Rsvp
+from tests import browse, look, make
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/imagine/admin/summit/rsvp/"
+CSV, XLSX = f"{LIST}guests.csv", f"{LIST}guests.xlsx"
+EIGHT = datetime(2030, 4, 4, 15, 0, tzinfo=UTC)  # in Stockton
+NOBODY = "There is no guest to list. Who cancelled is listed only when you filter by a cancelled state."
+
+
+def rows_of(response) -> list[list[str]]:
+    """What a file says, header first, each cell as a CSV spells it."""
+    assert response.status_code == 200
+    content = b"".join(response.streaming_content)  # which the test's browser closes, sparing the database
+    if response["Content-Type"] == "text/csv; charset=utf-8":
+        return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    return [[spelled(cell) for cell in row] for row in load_workbook(io.BytesIO(content)).active.iter_rows()]
+
+
+def spelled(cell) -> str:
+    if cell.value is None:
+        return ""
+    return f"{cell.value:%Y-%m-%d}" if cell.number_format == "yyyy-mm-dd" else str(cell.value)
+
+
+def listed(response, *columns: str) -> list[tuple[str, ...]]:
+    """Some columns of a file, by their headers."""
+    header, *rows = rows_of(response)
+    return [tuple(row[header.index(column)] for column in columns) for row in rows]
+
+
+def names(response) -> list[str]:
+    return [name for (name,) in listed(response, "Guest")]
+
+
+def act(staff, action: str, *rsvps: Rsvp, query: str = ""):
+    return staff.post(LIST + query, {"action": action, "_selected_action": [rsvp.pk for rsvp in rsvps]})
+
+
+@pytest.fixture
+def district(db) -> list[list[str]]:
+    """Three parties of two events, with what guests write and a spreadsheet trips over; and their list in CSV."""
+    event = make.event(title="Cumbre & Summit", starts_at=EIGHT, capacity=3)
+    event.rsvp_opens_at = timezone.now().replace(year=2020)
+    event.save()
+    alma = make.rsvp(
+        event,
+        "Alma Núñez",
+        size=2,
+        phone="0412 555",
+        organization="=Delta; Bakery",
+        sector="business",
+        language="es",
+        note="First line\r\nsecond, “line”",
+        guests=("Sokha ចាន់",),
+        email="alma@example.org",
+        created_at=datetime(2030, 3, 10, 9, 59, 59, 500, tzinfo=UTC),  # a minute before summer time
+    )
+    seats.name_guests(alma, {alma.guests.last().pk: {"diet": "no nuts", "access": "Khmer interpreter"}})
+    huong = make.rsvp(event, "Nguyễn Thị Hương", size=3, accepts_fewer=True, phone="+1 209", email="h@example.org")
+    Rsvp.objects.filter(pk=huong.pk).update(
+        created_at=datetime(2030, 3, 10, 10, 0, tzinfo=UTC), waiting_since=datetime(2030, 11, 3, 9, 30, tzinfo=UTC)
+    )
+    other = make.event(title="Kick-off", starts_at=EIGHT.replace(month=9, hour=23))
+    Event.objects.filter(pk=other.pk).update(rsvp_opens_at=event.rsvp_opens_at)
+    make.rsvp(other, "Ben", email="ben@example.org", created_at=datetime(2030, 3, 10, 12, 0, tzinfo=UTC))
+    first = ["Cumbre & Summit", "2030-04-04"]
+    party = ["2", "Alma Núñez", "alma@example.org", "0412 555", "'=Delta; Bakery", "Business and industry"]
+    note = "First line\nsecond, “line”"
+    waits = ["3", "Nguyễn Thị Hương", "h@example.org", "'+1 209", "", "", "", "", "partly waiting"]
+    since = ["2030-11-03 01:30:00", "2030-03-10 03:00:00", "English", "", huong.code]
+    made = ["2030-03-10 01:59:59", "Español", note, alma.code]
+    return [
+        [*first, "Alma Núñez", "1", *party, "", "", "confirmed", "held", "", *made],
+        [*first, "Sokha ចាន់", "2", *party, "no nuts", "Khmer interpreter", "confirmed", "held", "", *made],
+        [*first, "Nguyễn Thị Hương", "1", *waits, "held", *since],
+        [*first, "", "2", *waits, "waiting", *since],
+        [*first, "", "3", *waits, "waiting", *since],
+        [
+            *("Kick-off", "2030-09-04", "Ben", "1", "1", "Ben", "ben@example.org", "", "", "", "", ""),
+            *("confirmed", "held", "", "2030-03-10 05:00:00", "English", "", Rsvp.objects.get(name="Ben").code),
+        ],
+    ]
+
+
+# What it says ----------------------------------------------------------------------------------------------------
+
+
+def test_list_as_csv_has_a_row_a_guest(staff, district):
+    header, *rows = rows_of(staff.get(CSV))
+    assert rows == district
+    assert header == [
+        *("Event", "Date", "Guest", "Number in the party", "Party of", "Contact", "E-mail", "Phone", "Organization"),
+        *("Sector", "Food needs", "Access or language needs", "State", "Seat", "Waiting since", "RSVP made"),
+        *("Language", "Note", "Code at the door"),
+    ]
+
+
+def test_list_as_xlsx_says_the_same_and_needs_no_apostrophe(staff, district):
+    assert rows_of(staff.get(XLSX))[1:] == [[cell.removeprefix("'") for cell in row] for row in district]
+
+
+@pytest.mark.parametrize("address", [CSV, XLSX])
+def test_list_speaks_the_language_of_who_asks_to_its_last_row(staff, district, address):
+    staff.cookies["django_language"] = "es"
+    response = staff.get(address)
+    Client().get("/imagine/privacy/")  # somebody else, in English, before the file is read
+    header, *rows = rows_of(response)
+    assert header[:4] == ["Evento", "Fecha", "Persona", "Número en el grupo"]
+    assert [row[0] for row in rows] == [*["Cumbre Imagine Promise"] * 6]
+    assert [row[9] for row in rows[:3]] == ["Empresa o industria", "Empresa o industria", ""]
+    assert [row[13] for row in rows] == ["con lugar", "con lugar", "con lugar", "en espera", "en espera", "con lugar"]
+
+
+def test_list_comes_as_a_file_named_by_the_day(staff, district):
+    for address in (CSV, XLSX):
+        response = staff.get(address)
+        assert isinstance(response, StreamingHttpResponse)
+        assert len(rows_of(response)) == 7
+        name = f"guests-{timezone.localdate():%Y-%m-%d}.{address.rpartition('.')[2]}"
+        assert response["Content-Disposition"] == f'attachment; filename="{name}"'
+        assert "no-store" in response["Cache-Control"]
+
+
+def test_header_and_row_are_as_long():
+    rsvp = make.rsvp(make.event())
+    assert [len(row) for row in exports.rows(Guest.objects.filter(rsvp=rsvp))] == [len(exports.HEADER)]
+
+
+# Who is on it ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", [CSV, XLSX])
+def test_list_has_the_guests_of_what_the_filters_and_the_search_show(staff, address):
+    event, other = make.event(capacity=3), make.event()
+    make.rsvp(event, "Confirmed", size=2, guests=("Findme",), sector="faith", organization="Delta")
+    make.rsvp(event, "Partly", size=2, accepts_fewer=True, language="es")
+    make.rsvp(event, "Waiting")
+    make.rsvp(other, "Other")
+    seats.cancel(make.rsvp(other, "Gone", size=2, guests=("Gone too",)))
+    assert names(staff.get(address)) == ["Confirmed", "Findme", "Partly", "", "Waiting", "Other"]
+    for query, there in {
+        "?status=confirmed": ["Confirmed", "Findme", "Other"],
+        "?status=partly": ["Partly", ""],
+        "?status=waiting": ["Waiting"],
+        "?status=cancelled": ["Gone", "Gone too"],
+        f"?event__id__exact={event.pk}&status=confirmed": ["Confirmed", "Findme"],
+        "?sector__exact=faith": ["Confirmed", "Findme"],
+        "?language__exact=es": ["Partly", ""],
+        "?q=findme": ["Confirmed", "Findme"],
+        "?q=partly@example.org": ["Partly", ""],
+        "?q=delta&o=2": ["Confirmed", "Findme"],
+    }.items():
+        assert names(staff.get(address + query)) == there, query
+
+
+def test_late_cancellations_are_listed_when_asked_for(staff):
+    event = make.event()
+    late = make.rsvp(event, "Late")
+    make.without_promotion(event)
+    seats.cancel(late)
+    columns = ("Guest", "Party of", "State", "Seat")
+    assert listed(staff.get(f"{CSV}?status=late"), *columns) == [("Late", "0", "cancelled", "")]
+
+
+def test_list_goes_beyond_the_page_shown(staff):
+    event = make.event(capacity=200)
+    Rsvp.objects.bulk_create(make.unsaved_rsvp(event, f"Guest {n}", held_seats=1) for n in range(120))
+    Guest.objects.bulk_create(Guest(rsvp=rsvp, position=1, name=rsvp.name) for rsvp in Rsvp.objects.order_by("pk"))
+    assert names(staff.get(CSV)) == [f"Guest {n}" for n in range(120)]
+
+
+@pytest.mark.parametrize("action", ["guests_csv", "guests_xlsx"])
+def test_action_lists_the_parties_that_were_ticked(staff, action):
+    event = make.event()
+    one, _two, three = (make.rsvp(event, name, size=2) for name in ("One", "Two", "Three"))
+    gone = seats.cancel(make.rsvp(event, "Gone"))
+    assert names(act(staff, action, one, three, gone)) == ["One", "", "Three", ""]
+    assert names(act(staff, action, gone, query="?status=cancelled")) == ["Gone"]
+
+
+def test_buttons_of_the_list_keep_its_filters(staff):
+    make.rsvp(make.event(), "Ben")
+    for query, kept in {"?q=ben&status=confirmed&p=1": "?q=ben&amp;status=confirmed", "": ""}.items():
+        page = staff.get(LIST + query).content.decode()
+        assert f'<a href="{CSV}{kept}">Guest list as CSV</a>' in page
+        assert f'<a href="{XLSX}{kept}">Guest list as XLSX</a>' in page
+
+
+# What is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", [CSV, XLSX])
+@pytest.mark.parametrize("query", ["?", "?q=nobody", "?status=waiting"])
+def test_list_of_nobody_says_so_on_the_same_list(staff, address, query):
+    seats.cancel(make.rsvp(make.event()))
+    response = staff.get(address + query)
+    assert (response.status_code, response["Location"]) == (302, LIST + query)
+    assert NOBODY in browse.text(staff.get(response["Location"]))
+
+
+def test_action_on_who_cancelled_says_how_to_list_them(staff):
+    gone = seats.cancel(make.rsvp(make.event()))
+    response = act(staff, "guests_csv", gone, query="?q=alma")
+    assert response["Location"] == f"{LIST}?q=alma"
+    assert NOBODY in browse.text(staff.get(response["Location"]))
+
+
+@pytest.mark.parametrize("query", ["?event__id__exact=x", "?event__id__exact=99999999999999999999"])
+def test_list_under_a_filter_that_makes_no_sense_leads_back_or_says_that_nobody_is_there(staff, query):
+    make.rsvp(make.event())
+    make.event()
+    response = staff.get(CSV + query)
+    assert response.status_code == 302
+    assert response["Location"].startswith(LIST)
+
+
+@pytest.mark.parametrize("address", [CSV, XLSX])
+def test_list_is_closed_to_who_may_not_see_rsvps(address):
+    make.rsvp(make.event())
+    for user in (None, User.objects.create_user("guest"), User.objects.create_user("other", is_staff=True)):
+        client = Client()
+        if user:
+            client.force_login(user)
+        response = client.get(address)
+        if user and user.is_staff:
+            assert response.status_code == 403
+        else:
+            assert response.status_code == 302
+            assert response["Location"].startswith(reverse("admin:login"))
+
+
+def test_who_may_only_look_has_the_list_too():
+    rsvp = make.rsvp(make.event())
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_rsvp"))
+    client = Client()
+    client.force_login(viewer)
+    assert "Guest list as CSV" in browse.text(client.get(LIST))
+    assert names(client.get(CSV)) == names(act(client, "guests_xlsx", rsvp)) == ["Alma Reyes"]
+
+
+@pytest.mark.parametrize("address", [CSV, XLSX])
+def test_list_is_fetched_only_and_changes_nothing(staff, address, district):
+    before = look.tables()
+    assert len(rows_of(staff.get(address))) == 7
+    assert staff.post(address).status_code == 405
+    assert look.tables() == before
+
+
+# How much it takes -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", [CSV, XLSX, f"{CSV}?q=guest", f"{CSV}?status=confirmed"])
+def test_list_takes_the_same_number_of_queries_for_3_and_30(staff, address, django_assert_num_queries):
+    event = make.event(capacity=100)
+    for number in range(3):
+        make.rsvp(event, f"Guest {number}", size=3)
+    rows_of(staff.get(address))
+    with CaptureQueriesContext(connection) as queries:
+        assert len(rows_of(staff.get(address))) == 10
+    for number in range(27):
+        make.rsvp(make.event(), f"Guest 1{number}", size=3)
+    with django_assert_num_queries(len(queries)):
+        assert len(rows_of(staff.get(address))) == 91
