@@ -39,7 +39,7 @@ def measured(house: House, names: list[str], size: rows.Size) -> str:
         try:
             figures.update({figure.key: figure for figure in rows.ROWS[name](house, size)})
         except rows.LeftOut as reason:
-            left_out[name] = str(reason)
+            left_out |= dict.fromkeys(rows.LINES_OF.get(name, [name]), str(reason))
         print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
     [(version,)] = house.sql("SHOW server_version")
     return f"{table.machine(load, version)}\n\n{table.written(figures, left_out)}"

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import count
 
+from benchmarks.exports import FEW
 from benchmarks.house import House
 from benchmarks.load import Burst, get, send
 from benchmarks.table import Figure, compared
@@ -136,6 +138,30 @@ def landing(house: House, size: Size) -> list[Figure]:
     return [compared("landing", rates(bursts["floor"]), rates(bursts["product"]), "{:.0f}/s", notes)]
 
 
+def exports(house: House, size: Size) -> list[Figure]:
+    """The guest list of one event with two guests an RSVP, each time in a process of its own that is warm."""
+    if not find_spec("summit.exports"):
+        raise LeftOut("this version has no exports")
+    house.product  # noqa: B018  its tables are needed, not its web server
+    rsvps = size.of(50_000)
+    slug = f"list-of-{rsvps}"
+    house.new_event(FEW, rsvps=50)
+    house.new_event(slug, rsvps=rsvps)
+    times = {"floor": [], "csv": [], "xlsx": []}
+    growth = []
+    for _pair in range(min(size.pairs, 3)):
+        for kind, found in times.items():
+            seconds, grown, _bytes = map(float, house.run("product", "benchmarks.exports", kind, slug).split())
+            found.append(seconds)
+            if kind == "csv":
+                growth.append(grown)
+    return [
+        compared("csv", times["floor"], times["csv"], "{:.2f} s"),
+        Figure("csv_memory", growth, product=f"{max(growth):.1f} MB"),
+        compared("xlsx", times["csv"], times["xlsx"], "{:.2f} s"),
+    ]
+
+
 def mail(house: House, size: Size) -> list[Figure]:
     """A full queue and a worker that starts: how fast the mail server takes them, once the first tenth is through."""
     warm(house)
@@ -204,7 +230,9 @@ ROWS: dict[str, Callable[[House, Size], list[Figure]]] = {
     "crowd": crowd,
     "race": race,
     "landing": landing,
+    "exports": exports,
     "mail": mail,
     "delay": delay,
     "memory": memory,
 }
+LINES_OF = {"exports": ["csv", "csv_memory", "xlsx"]}  # every other row is one line of the table, of the same name

@@ -1,0 +1,62 @@
+"""`python -m benchmarks.exports csv|xlsx|floor EVENT`: one guest list as a stream that nobody keeps. Prints seconds,
+growth of the process in MB beyond its largest size before, and bytes.
+"""
+
+import csv
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+
+import psycopg2
+
+FEW = "few"  # an event to warm up with
+FLOOR = """
+    SELECT e.title, e.starts_at, g.name, g.position, g.diet, g.access, r.name, r.email, r.phone, r.organization,
+        r.sector, r.held_seats, r.waiting_seats, r.waiting_since, r.cancelled_at, r.created_at, r.language, r.note,
+        r.uid
+    FROM summit_guest g JOIN summit_rsvp r ON r.id = g.rsvp_id JOIN summit_event e ON e.id = r.event_id
+    WHERE e.slug = %s AND r.cancelled_at IS NULL ORDER BY r.event_id, g.rsvp_id, g.position
+"""
+
+
+def floor(slug: str) -> int:
+    """The same rows in the same order, as they are, through a cursor that PostgreSQL keeps."""
+    with psycopg2.connect(os.environ["DATABASE_URL"]) as connection, open(os.devnull, "w") as nothing:
+        cursor = connection.cursor("rows")
+        cursor.execute(FLOOR, [slug])
+        writer = csv.writer(nothing)
+        return sum(writer.writerow(row) for row in cursor)
+
+
+def product(kind: str) -> Callable[[str], int]:
+    import django
+
+    django.setup()
+
+    from summit import exports  # needs the loaded apps
+    from summit.models import Rsvp
+
+    def export(slug: str) -> int:
+        response = exports.guest_file(exports.guests_of(Rsvp.objects.filter(event__slug=slug)), kind)
+        size = sum(len(block) for block in response.streaming_content)
+        response.close()
+        return size
+
+    return export
+
+
+def largest() -> float:
+    """The process's largest size so far, in MB."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+if __name__ == "__main__":
+    _module, kind, slug = sys.argv
+    export = floor if kind == "floor" else product(kind)
+    export(FEW)
+    before, began = largest(), time.perf_counter()
+    size = export(slug)
+    print(time.perf_counter() - began, largest() - before, size)
