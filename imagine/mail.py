@@ -9,7 +9,7 @@ import logging
 import smtplib
 import time
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -218,3 +218,9 @@ def seconds_overdue() -> float:
     waiting = Message.objects.filter(state=Message.State.QUEUED)
     oldest = waiting.order_by("created_at").values_list("created_at", flat=True).first()
     return (timezone.now() - oldest).total_seconds() if oldest else 0.0
+
+
+def failed_since(moment: datetime) -> int:
+    """How many messages failed for good on a try that was due after `moment`. When they were written says less: one
+    that is given up was tried for a day."""
+    return Message.objects.failed().filter(not_before__gte=moment).count()

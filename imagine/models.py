@@ -25,6 +25,10 @@ class MessageQuerySet(models.QuerySet):
         """Claimed by a sender that died: its lease ran out before it marked the outcome."""
         return self.filter(state=Message.State.SENDING, lease_until__lt=timezone.now())
 
+    def failed(self):
+        """Mail that will not arrive unless somebody does something."""
+        return self.filter(state__in=Message.FAILED)
+
     def about(self, subject: str):
         """The messages about one thing, such as "rsvp:17"; keys begin with it."""
         return self.filter(key__startswith=f"{subject}:")
@@ -43,6 +47,8 @@ class Message(models.Model):
         REFUSED = "refused", _("refused")
         UNKNOWN = "unknown", _("outcome unknown")
         GIVEN_UP = "given_up", _("given up")
+
+    FAILED = (State.REFUSED, State.UNKNOWN, State.GIVEN_UP)
 
     class Queue(models.TextChoices):
         DIRECT = "direct", _("a person waits for it")
@@ -89,6 +95,9 @@ class Message(models.Model):
             models.Index(fields=["not_before"], condition=Q(state="queued"), name="message_due"),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="message_leased"),
             models.Index(fields=["-created_at"], name="message_newest"),
+            models.Index(
+                fields=["not_before"], condition=Q(state__in=["refused", "unknown", "given_up"]), name="message_failed"
+            ),
         ]
 
     def __str__(self):

@@ -205,3 +205,14 @@ def test_message_that_cannot_be_written_is_refused(post_office):
 )
 def test_reason_holds_no_address(error, words):
     assert post.reason(error) == words
+
+
+# Is mail flowing? -------------------------------------------------------------------------------------------------
+
+
+def test_failures_of_the_last_day_are_those_last_tried_in_it():
+    now = timezone.now()
+    for number, (state, hours) in enumerate([("refused", 1), ("unknown", 2), ("given_up", 25), ("queued", 1)]):
+        message = new_message(key=f"test:{number}")
+        Message.objects.filter(pk=message.pk).update(state=state, not_before=now - timedelta(hours=hours))
+    assert mail.failed_since(now - timedelta(days=1)) == 2
