@@ -2,10 +2,21 @@
 
 import os
 
-from celery import Celery
+from celery import Celery, Task
+from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagine.settings")
 
-app = Celery("imagine")
+
+class FrugalTask(Task):
+    """Keeps its process's connection to the database as a web request does: as long as CONN_MAX_AGE says, and after a
+    look at its health. Celery itself would open a new one for each task."""
+
+    def __call__(self, *args, **kwargs):
+        close_old_connections()
+        return super().__call__(*args, **kwargs)
+
+
+app = Celery("imagine", task_cls=FrugalTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

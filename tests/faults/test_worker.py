@@ -1,5 +1,7 @@
 """The worker is killed in mid-mail, or is not there at all: every mail is sent; one copy too many is flagged."""
 
+from itertools import pairwise
+
 import pytest
 
 from tests.faults.house import address, until
@@ -101,3 +103,17 @@ def test_worker_down_the_whole_time_sends_when_it_is_started(house):
     until(lambda: house.all_sent(3), FOLLOWS, "every mail is sent")
     assert house.mail.recipients() == [address(name) for name in ("one", "three", "two")]
     assert f"We wrote to {address('one')}." in house.ask("GET", answers[0].location).page
+
+
+def connections(house) -> set[int]:
+    """Our ends of the connections that the worker's children have to PostgreSQL."""
+    ends = [end for process in house.pool() for end in process.net_connections("tcp4") if end.raddr]
+    return {end.laddr.port for end in ends if end.raddr.port == house.postgres.port}
+
+
+def test_worker_keeps_its_connection_from_one_task_to_the_next(house):
+    seen = []
+    for _task in range(3):
+        house.see_queue_move(FOLLOWS)
+        seen.append(connections(house))
+    assert any(before & after for before, after in pairwise(seen)), seen
