@@ -283,6 +283,7 @@ class Rsvp(models.Model):
         ]
         indexes = [
             models.Index(fields=["event", "waiting_since"], condition=Q(waiting_seats__gt=0), name="rsvp_waiting_list"),
+            models.Index(fields=["-created_at", "-id"], name="rsvp_newest"),
         ]
 
     def __str__(self):
