@@ -1,14 +1,16 @@
 """The public pages. Views fetch, bind, call a rule and answer; they write nothing."""
 
+from crispy_forms.utils import render_crispy_form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import get_language
 from django.views.decorators.http import require_http_methods, require_safe
 
 from imagine import limits
 from imagine.limits import limited, too_many
 from summit import calendars, links, seats
-from summit.forms import FindForm, RsvpForm
+from summit.forms import FindForm, RsvpForm, empty_fields
 from summit.models import Event, Rsvp
 
 RSVPS = {"most": 300, "minutes": 10}  # of one visitor, who may be a school
@@ -42,7 +44,7 @@ def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> 
     page = {
         "event": event,
         "state": state,
-        "form": RsvpForm(event) if state in {"open", "few", "full"} else None,
+        "fields": empty_fields(get_language(), event.largest_party) if state in {"open", "few", "full"} else None,
         "coming": Event.objects.published().coming_summit() if state in {"past", "cancelled"} else None,
     }
     return render(request, "summit/landing.html", page, status=status)
@@ -91,7 +93,7 @@ def reserve(request: HttpRequest, slug: str) -> HttpResponse:
 def show_errors(request: HttpRequest, slug: str, form: RsvpForm) -> HttpResponse:
     """The form again, with what was typed, and still the waiting list's when every seat is taken."""
     event = published(Event.objects.with_seats(), slug)
-    page = {"event": event, "state": state_of(event), "form": form}
+    page = {"event": event, "state": state_of(event), "form": form, "fields": render_crispy_form(form)}
     return render(request, "summit/rsvp_form.html", page, status=422)
 
 

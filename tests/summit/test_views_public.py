@@ -81,7 +81,7 @@ def test_landing_without_rsvp_says_so_and_shows_no_form(client, fields, said):
     assert said in page
     assert "Save my seats" not in page
     assert "Put us on the list" not in page
-    assert client.get("/imagine/").context["form"] is None
+    assert client.get("/imagine/").context["fields"] is None
     assert 'name="email"' not in client.get("/imagine/").content.decode()
 
 
