@@ -13,7 +13,8 @@ class FrugalTask(Task):
     look at its health. Celery itself would open a new one for each task."""
 
     def __call__(self, *args, **kwargs):
-        close_old_connections()
+        if not self.request.called_directly:
+            close_old_connections()
         return super().__call__(*args, **kwargs)
 
 

@@ -22,7 +22,9 @@ class Actor(NamedTuple):
 GUEST = Actor(Change.Kind.GUEST)
 PROGRAM = Actor(Change.Kind.PROGRAM)
 
-OTHER = {"cancelled": _("cancelled"), "guests": _("guests"), "link": _("private link")}  # facts that are no field
+MOST = 100  # changes in a table
+# Facts that are no field.
+OTHER = {"cancelled": _("cancelled"), "guests": _("guests"), "needs": _("needs"), "link": _("private link")}
 
 actor: ContextVar[Actor] = ContextVar("actor", default=PROGRAM)
 
@@ -37,11 +39,12 @@ def acting_as(who: Actor) -> Iterator[None]:
         actor.reset(mark)
 
 
-def note(about: str, before: dict, after: dict, reason: str = "") -> None:
+def note(about: str, before: dict, after: dict, *, reason: str = "", hidden: tuple[str, ...] = ()) -> None:
     """Writes down how `after` differs from `before`, both plain values by field; nothing when they are equal. `about`
-    says of what, such as "rsvp:17"."""
+    says of what, such as "rsvp:17". Of a `hidden` field only that it changed is kept: what a person took back must not
+    live on here."""
     what = {
-        field: [before.get(field, ""), after.get(field, "")]
+        field: ["…", "…"] if field in hidden else [before.get(field, ""), after.get(field, "")]
         for field in {**before, **after}
         if before.get(field, "") != after.get(field, "")
     }
@@ -51,22 +54,25 @@ def note(about: str, before: dict, after: dict, reason: str = "") -> None:
 
 
 def table(about: str, thing: Model) -> str:
-    """The changes of one thing as a table for staff, newest first."""
-    changes = Change.objects.filter(about=about).order_by("-at", "-pk")
+    """The newest changes of one thing as a table for staff."""
+    changes = Change.objects.filter(about=about).order_by("-at", "-pk")[:MOST]
     rows = [(change, [in_words(field, *values, thing) for field, values in change.what.items()]) for change in changes]
     return render_to_string("admin/history.html", {"rows": rows})
 
 
 def in_words(field: str, before, after, thing: Model) -> tuple[str, str, str]:
-    """A field's name, its old and its new value, as staff read them."""
-    name = OTHER.get(field) or thing._meta.get_field(field).verbose_name
-    return str(name), value_in_words(before), value_in_words(after)
+    """A field's name, its old and its new value, as staff read them. One that the model has no more keeps its old
+    name."""
+    fields = {known.name: known for known in thing._meta.fields}
+    name = fields[field].verbose_name if field in fields else OTHER.get(field, field)
+    choices = dict(fields[field].flatchoices) if field in fields else {}
+    return str(name), value_in_words(before, choices), value_in_words(after, choices)
 
 
-def value_in_words(value) -> str:
+def value_in_words(value, choices: dict) -> str:
     if isinstance(value, bool):
         return str(_("yes") if value else _("no"))
-    return str(value) if value not in ("", None) else "–"
+    return str(choices.get(value, value)) if value not in ("", None) else "–"
 
 
 class ActorMiddleware:

@@ -14,7 +14,7 @@ EXTRAS = ("method", "route", "status", "ms", "message_id", "state", "ours", "rsv
 PRIVATE = [
     (re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+"), "(address)"),
     (re.compile(r"(/(?:rsvp|promise|invitation|mail)/)[^\s/?#\"']+"), r"\1(link)"),
-    (re.compile(r"\b[A-Za-z0-9_-]{32,}\b"), "(secret)"),
+    (re.compile(r"(?<![\w-])[A-Za-z0-9_-]{32,}(?![\w-])"), "(secret)"),
     (re.compile(r"\bip=\S+"), "ip=(visitor)"),
 ]
 

@@ -1,8 +1,9 @@
 """Mail: queue a message, deliver it, sweep up what was left behind.
 
 A message is written in the transaction of what it tells. Celery is only its alarm clock: when the broker, the worker or
-the mail server is down, the message waits in the database and `sweep` sends it later. The one way to send a thing twice
-is a crash between the mail server's "250" and our commit; then both copies carry the same Message-ID.
+the mail server is down, the message waits in the database and `sweep` sends it later. A thing is sent twice only when
+nobody knows whether it was: after a crash between the mail server's "250" and our commit, or when that answer was lost.
+Then all copies carry the same Message-ID, and staff see "maybe sent more than once".
 """
 
 import logging
@@ -215,7 +216,7 @@ def seconds_since_heartbeat(queue: str) -> float | None:
 
 def seconds_overdue() -> float:
     """For how many seconds the oldest message that is not sent yet has waited; 0 when nothing waits."""
-    waiting = Message.objects.filter(state=Message.State.QUEUED)
+    waiting = Message.objects.filter(state=Message.State.QUEUED, attempts=0)  # not one that its own mailbox refuses
     oldest = waiting.order_by("created_at").values_list("created_at", flat=True).first()
     return (timezone.now() - oldest).total_seconds() if oldest else 0.0
 

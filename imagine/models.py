@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -19,7 +19,11 @@ def give_up_time():
 
 class MessageQuerySet(models.QuerySet):
     def due(self):
-        return self.filter(state=Message.State.QUEUED, not_before__lte=timezone.now())
+        """To be sent now. One that an older one to the same address is still ahead of waits for it: the last mail that
+        a person reads must be the last word."""
+        unfinished = Message.objects.filter(state__in=[Message.State.QUEUED, Message.State.SENDING])
+        ahead = unfinished.filter(to=OuterRef("to"), created_at__lt=OuterRef("created_at"))
+        return self.filter(~Exists(ahead), state=Message.State.QUEUED, not_before__lte=timezone.now())
 
     def abandoned(self):
         """Claimed by a sender that died: its lease ran out before it marked the outcome."""
@@ -95,6 +99,7 @@ class Message(models.Model):
             models.Index(fields=["not_before"], condition=Q(state="queued"), name="message_due"),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="message_leased"),
             models.Index(fields=["-created_at"], name="message_newest"),
+            models.Index(fields=["to"], condition=Q(state__in=["queued", "sending"]), name="message_unfinished"),
             models.Index(
                 fields=["not_before"], condition=Q(state__in=["refused", "unknown", "given_up"]), name="message_failed"
             ),

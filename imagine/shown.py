@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from django import forms
 from django.db.models import Model
+from django.utils.timezone import get_default_timezone, localtime
 from django.utils.translation import gettext_lazy as _
 
 
@@ -13,6 +14,17 @@ def as_text(value) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(microsecond=0).isoformat()
     return str(getattr(value, "pk", value))
+
+
+def in_words(row: Model, name: str) -> str:
+    """A row's value as the form shows it."""
+    value = getattr(row, name, "")
+    if isinstance(value, datetime):
+        return f"{localtime(value, get_default_timezone()):%Y-%m-%d %H:%M}"
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
+    display = getattr(row, f"get_{name}_display", None)
+    return str(display() if display else value)
 
 
 class ShownForm(forms.ModelForm):
@@ -45,20 +57,31 @@ class ShownForm(forms.ModelForm):
         return answers
 
     def compare(self, row: Model) -> None:
+        shown, now, not_mine = self.what_was_shown(), self.state(row), {}
+        for name, value in now.items():
+            typed = as_text(self.cleaned_data[name]) if name in self.cleaned_data else None
+            if typed == value:
+                self.cleaned_data[name] = getattr(row, name)  # not a second less, which a form drops
+            elif shown.get(name) == value:
+                continue
+            elif typed is not None and typed == shown.get(name):
+                self.cleaned_data[name] = getattr(row, name)
+                not_mine[name] = typed  # the form comes back with the old value in it, which is still not theirs
+            else:
+                self.add_error(*self.complaint(name, in_words(row, name)))
+                if name not in self.fields:  # nothing typed here can settle it: it stays until the page is opened anew
+                    not_mine[name] = shown.get(name, "")
+        self.changed_data = [name for name in self.changed_data if name not in not_mine and name != "shown"]
+        if self.errors:
+            self.data = self.data.copy()
+            self.data[self.add_prefix("shown")] = json.dumps(now | not_mine)
+
+    def what_was_shown(self) -> dict[str, str]:
         try:
             shown = json.loads(self.cleaned_data.get("shown") or "{}")
         except ValueError:
             shown = {}
-        now, not_mine = self.state(row), {}
-        for name in [name for name in now if shown.get(name) != now[name]]:
-            if name in self.cleaned_data and as_text(self.cleaned_data[name]) == shown.get(name):
-                self.cleaned_data[name] = getattr(row, name)
-                not_mine[name] = shown[name]  # the form comes back with the old value in it, which is still not theirs
-            elif name not in self.cleaned_data or as_text(self.cleaned_data[name]) != now[name]:
-                self.add_error(*self.complaint(name, now[name]))
-        if self.errors:
-            self.data = self.data.copy()
-            self.data[self.add_prefix("shown")] = json.dumps(now | not_mine)
+        return shown if isinstance(shown, dict) else {}
 
     def complaint(self, name: str, value: str) -> tuple[str | None, str]:
         """The field and the sentence for a change that met another one."""

@@ -15,6 +15,8 @@ under_imagine = [
     path("accessibility/", views.accessibility, name="accessibility"),
     path("health/live/", views.live, name="live"),
     path("health/ready/", views.ready, name="ready"),
+    # Django's "view on site" would lead any member of staff to a guest's private link.
+    path("admin/r/<path:where>", views.nowhere),
     path("admin/login/", limited("login", most=30, minutes=10)(admin.site.login)),
     path("admin/", admin.site.urls),
 ]

@@ -4,7 +4,7 @@ import sys
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
@@ -24,6 +24,11 @@ def privacy(request: HttpRequest) -> HttpResponse:
 @require_safe
 def accessibility(request: HttpRequest) -> HttpResponse:
     return render(request, "accessibility.html")
+
+
+def nowhere(request: HttpRequest, **_where: str) -> HttpResponse:
+    """An address that Django's admin brings along and that must not answer."""
+    raise Http404
 
 
 # Health ----------------------------------------------------------------------------------------------------------

@@ -259,7 +259,12 @@ class GuestForm(forms.ModelForm):
             self.fields["name"].required = True
             self.fields["name"].error_messages["required"] = _("Write your name, so that we can greet you.")
         for name, field in self.fields.items():
+            field.show_hidden_initial = True  # what the page showed: what staff corrected meanwhile is not written over
             field.widget.attrs["autocomplete"] = "name" if self.is_contact and name == "name" else "off"
+
+    def typed(self) -> dict[str, str]:
+        """What the guest changed of what the page showed, by field."""
+        return {name: self.cleaned_data[name] for name in self.changed_data}
 
 
 class FindForm(forms.Form):

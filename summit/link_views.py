@@ -105,7 +105,7 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         return too_many(request, minutes=60)
     try:
         with transaction.atomic():
-            seats.name_guests(rsvp, {form.guest.pk: form.cleaned_data for form in sent})
+            seats.name_guests(rsvp, {form.guest.pk: form.typed() for form in sent})
             said = BUTTONS[pressed](rsvp, request.POST[pressed]) if pressed else _("Names and needs were saved.")
     except seats.Refused as refused:
         messages.error(request, str(refused))
@@ -135,8 +135,8 @@ def press_fewer(rsvp: Rsvp, fewer: str) -> str:
 
 
 def press_take(rsvp: Rsvp, _value: str) -> str:
-    seats.take_free_seats(rsvp)
-    return _("The free seats are yours.")
+    held = seats.take_free_seats(rsvp).held_seats
+    return _("The free seats are yours.") if held > rsvp.held_seats else _("Saved.")
 
 
 BUTTONS = {
@@ -169,6 +169,7 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         if rsvp.cancelled_at or not rsvp.event.lets_guests_change:
             return redirect(rsvp)
         return render(request, "summit/cancel.html", {"rsvp": rsvp, "event": rsvp.event})
+    writes_too_often(rsvp)  # it counts, and is never refused
     try:
         seats.cancel(rsvp)
     except seats.Refused as refused:

@@ -11,23 +11,31 @@ from imagine.models import Message, new_token
 from summit import letters, seats
 from summit.models import LinkRequest, Rsvp
 
-MOST_A_DAY = 10  # link mails about one RSVP, whoever asks
+MOST_A_DAY = 10  # link mails about one RSVP, whoever asks from outside
+PAUSE = timedelta(minutes=10)  # between two of them to one address
 
 
 @transaction.atomic
-def mail_link(rsvp: Rsvp) -> None:
-    """Mails the link of one RSVP to its own address, at most once in ten minutes and ten times a day."""
-    yesterday = timezone.now() - timedelta(days=1)
-    if Message.objects.about(f"rsvp:{rsvp.pk}:link").filter(created_at__gt=yesterday).count() < MOST_A_DAY:
-        letters.link(rsvp)
+def mail_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
+    """Mails the link of one RSVP to its own address and says whether it does: at most once in ten minutes, unless the
+    last one failed, and ten times a day, unless staff ask."""
+    rsvp = seats.lock_party(rsvp)
+    mails = Message.objects.about(f"rsvp:{rsvp.pk}:link")
+    today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
+    failed = (Message.State.REFUSED, Message.State.GIVEN_UP)
+    lately = mails.filter(to=rsvp.email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=failed)
+    if lately.exists() or (today >= MOST_A_DAY and not by_staff):
+        return False
+    letters.link(rsvp, mails.count() + 1)
+    return True
 
 
 @transaction.atomic
 def readdress(rsvp: Rsvp, email: str) -> Rsvp:
-    """Staff correct the e-mail address: what is not sent yet goes to the new one, and so does the link."""
+    """Staff correct the e-mail address: what was not sent goes to the new one when it is sent, and so does the link."""
     rsvp = seats.correct(rsvp, email=email)
-    Message.objects.about(f"rsvp:{rsvp.pk}").filter(state=Message.State.QUEUED).update(to=email)
-    mail_link(rsvp)
+    Message.objects.about(f"rsvp:{rsvp.pk}").exclude(state=Message.State.SENT).update(to=email)
+    mail_link(rsvp, by_staff=True)
     return rsvp
 
 

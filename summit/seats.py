@@ -84,8 +84,9 @@ def lock(event_pk: int) -> Event:
 
 
 def locked_party(rule: Callable) -> Callable:
-    """Decorates a rule about one party: it runs in one transaction, on the party as it stands under its event's lock,
-    and what it changes goes into the party's history. Returns the party as it stands afterwards."""
+    """Decorates a rule about one party: it runs in one transaction, on the party as it stands under its event's lock.
+    What it changes goes into the party's history, what it frees to the waiting list (rule 3). Returns the party as it
+    stands afterwards."""
 
     @wraps(rule)
     @transaction.atomic
@@ -93,7 +94,8 @@ def locked_party(rule: Callable) -> Callable:
         rsvp = lock_party(rsvp)
         before = facts(rsvp)
         rule(rsvp, *args, **kwargs)
-        history.note(f"rsvp:{rsvp.pk}", before, facts(rsvp), kwargs.get("beyond", ""))
+        history.note(f"rsvp:{rsvp.pk}", before, facts(rsvp), reason=kwargs.get("beyond", ""), hidden=("needs",))
+        call_up(rsvp.event)
         rsvp.refresh_from_db(fields=[*SEATS, "sequence"])  # its own free seats may have come back to it
         return rsvp
 
@@ -102,10 +104,11 @@ def locked_party(rule: Callable) -> Callable:
 
 def facts(rsvp: Rsvp) -> dict:
     """What history tells of an RSVP, as plain values by the field's name."""
-    guests = rsvp.guests.order_by("position").values_list("name", "diet", "access")
+    guests = list(rsvp.guests.order_by("position").values_list("name", "diet", "access"))
     return {name: getattr(rsvp, name) for name in FACTS} | {
         "cancelled": rsvp.cancelled_at is not None,
-        "guests": "; ".join(", ".join(filter(None, words)) or "–" for words in guests),
+        "guests": "; ".join(name or "–" for name, _diet, _access in guests),
+        "needs": "; ".join(f"{diet}, {access}" for _name, diet, access in guests if diet or access),
     }
 
 
@@ -158,7 +161,7 @@ def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bo
     rsvp.save(force_insert=True)
     seat_guests(rsvp, list(guests))
     if by_staff:
-        history.note(f"rsvp:{rsvp.pk}", {}, facts(rsvp), beyond)
+        history.note(f"rsvp:{rsvp.pk}", {}, facts(rsvp), reason=beyond, hidden=("needs",))
     (letters.waiting if rsvp.waiting_seats else letters.confirmed)(rsvp)
     return rsvp
 
@@ -219,6 +222,7 @@ def grow(rsvp: Rsvp, *, size: int) -> Rsvp:
 def stop_waiting(rsvp: Rsvp) -> Rsvp:
     """Keeps the seats that are held and gives up the wait for more. A party that holds none cancels instead, so it
     stays as it is. Raises Closed."""
+    check_party(rsvp)
     if rsvp.held_seats:
         fit_party(rsvp, rsvp.held_seats)
 
@@ -256,7 +260,6 @@ def resize(rsvp: Rsvp, more: int, *, leaves: int | None = None) -> None:
     rsvp.save(update_fields=SEATS)
     fit_guests(rsvp, leaves)
     letters.changed(rsvp)
-    call_up(rsvp.event)
 
 
 def fit_guests(rsvp: Rsvp, leaves: int | None = None) -> None:
@@ -309,7 +312,6 @@ def accept_fewer(rsvp: Rsvp, fewer: bool) -> Rsvp:
     if rsvp.accepts_fewer != fewer:
         rsvp.accepts_fewer = fewer
         rsvp.save(update_fields=["accepts_fewer"])
-        call_up(rsvp.event)
 
 
 @locked_party
@@ -326,7 +328,6 @@ def cancel(rsvp: Rsvp) -> Rsvp:
     rsvp.cancelled_late = had_seats and not rsvp.event.cancelled_at and not rsvp.event.promotes
     rsvp.save(update_fields=SEATS)
     letters.cancelled(rsvp, had_seats=had_seats)
-    call_up(rsvp.event)
 
 
 @locked_party
@@ -368,10 +369,12 @@ def promote(rsvp: Rsvp, *, beyond: str = "") -> Rsvp:
 @locked_party
 def take_free_seats(rsvp: Rsvp) -> Rsvp:
     """Once promotion has stopped nobody is called up unasked, but a waiting guest who is awake and asks gets what is
-    free, whoever asks first, as a new RSVP would (rules 2 and 7). Before that the list is served in its order and this
-    changes nothing. Raises NoRoom and Closed."""
-    check_not_over(rsvp.event)
-    if rsvp.event.promotes or not rsvp.waiting_seats:
+    free, whoever asks first, as a new RSVP would (rules 2 and 7). Before that the list is served in its order. Raises
+    NoRoom and Closed."""
+    check_party(rsvp)
+    if rsvp.event.promotes:
+        raise Closed(_("The waiting list moves by itself: you need not ask."))
+    if not rsvp.waiting_seats:
         return
     seats = min(rsvp.waiting_seats, max(free_seats(rsvp.event), 0))
     if not seats:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from imagine.demo.names import ACCESS, DIETS, People
-from imagine.models import Message
+from imagine.models import Change, Message
 from summit import seats
 from summit.models import Event, Guest, Rsvp
 
@@ -95,7 +95,8 @@ def fill_past_summit(people: People) -> None:
         parties.append(invent_rsvp(people, event, size=people.dice.choice([1, 1, 2, 2, 3, 3, 4, 6])))
     for rsvp in people.dice.sample(parties, 6):
         seats.cancel(rsvp)
-    Message.objects.all().delete()  # this program was not there in 2019
+    for witness in (Message, Change):  # this program was not there in 2019
+        witness.objects.all().delete()
     day = date(2019, 4, 4)
     start = datetime.combine(day, time(8), ZONE)
     Event.objects.filter(pk=event.pk).update(

@@ -119,6 +119,7 @@ class ActionForm(helpers.ActionForm):
 @admin.register(Rsvp)
 class RsvpAdmin(admin.ModelAdmin):
     form = RsvpAdminForm
+    view_on_site = False  # it is the guest's private link
     action_form = ActionForm
     list_display = ("name", "organization", "event", "status", "held_seats", "waiting_seats", "email", "created_at")
     list_filter = (StatusFilter, "event", "sector", "language", "source")
@@ -152,9 +153,13 @@ class RsvpAdmin(admin.ModelAdmin):
     )
     readonly_fields = state_fields
 
+    def lookup_allowed(self, lookup, value, request=None):
+        """A filter in the address must not find out a private link letter by letter."""
+        return not lookup.startswith(("token", "browser")) and super().lookup_allowed(lookup, value, request)
+
     def get_fieldsets(self, request, obj=None):
         contact = ("event", "name", "email", "phone", "organization", "sector", "language", "shown")
-        party = ("accepts_fewer", "note")
+        party = ("note",) if obj and obj.cancelled_at else ("accepts_fewer", "note")
         if obj is None:
             party = ("size", ("beyond", "reason"), *party)
         elif not obj.cancelled_at:
@@ -215,7 +220,7 @@ class RsvpAdmin(admin.ModelAdmin):
         super().save_related(request, form, formsets, change)
         if not change:
             return
-        if "accepts_fewer" in form.changed_data:
+        if "accepts_fewer" in form.cleaned_data and "accepts_fewer" in form.changed_data:
             seats.accept_fewer(form.instance, form.cleaned_data["accepts_fewer"])
         if "size" in form.changed_data:
             seats.change_party(form.instance, size=form.cleaned_data["size"], by_staff=True)
@@ -232,10 +237,11 @@ class RsvpAdmin(admin.ModelAdmin):
         number = 0
         for rsvp in queryset:
             try:
-                rule(rsvp)
-                number += 1
+                number += rule(rsvp) is not False
             except seats.Refused as refused:
                 self.message_user(request, f"{rsvp}: {refused}", messages.ERROR)
+            except Rsvp.DoesNotExist:
+                self.message_user(request, _("%(rsvp)s was erased meanwhile.") % {"rsvp": rsvp}, messages.ERROR)
         if number:
             self.message_user(request, done(number) % {"number": number}, messages.SUCCESS)
 
@@ -281,14 +287,14 @@ class RsvpAdmin(admin.ModelAdmin):
         def done(number):
             return ngettext("%(number)d link is on its way.", "%(number)d links are on their way.", number)
 
-        self.each(request, queryset.select_related("event"), links.mail_link, done)
+        self.each(request, queryset, partial(links.mail_link, by_staff=True), done)
 
     @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])
     def replace_links(self, request, queryset):
         def done(number):
             return ngettext("%(number)d link was replaced.", "%(number)d links were replaced.", number)
 
-        self.each(request, queryset.select_related("event"), links.replace, done)
+        self.each(request, queryset, links.replace, done)
 
     # The guest list as a file ----------------------------------------------------------------------------------
 

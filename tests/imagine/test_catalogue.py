@@ -340,7 +340,7 @@ def test_letters_are_spanish(settings):
     rsvp = make.rsvp(event, size=3, guests=("Jun Reyes",), language="es")
     make.rsvp(event, "Bo Lee", size=3, accepts_fewer=True, language="es")
     seats.change_party(rsvp, size=2)
-    letters.link(rsvp)
+    letters.link(rsvp, 1)
     rsvp = links.replace(rsvp)
     event.venue = "Civic Auditorium"
     seats.save_event(event)

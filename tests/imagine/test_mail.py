@@ -65,11 +65,27 @@ def test_deliver_before_its_time_does_nothing(post_office):
 
 
 def test_sweep_sends_what_is_due_oldest_first(post_office):
-    messages = [new_message(f"rsvp:{number}:link:1", subject=f"Number {number}") for number in range(5)]
+    messages = [
+        new_message(f"rsvp:{number}:link:1", subject=f"Number {number}", to=f"guest{number}@example.org")
+        for number in range(5)
+    ]
     Message.objects.filter(pk=messages[0].pk).update(not_before=timezone.now() + timedelta(minutes=1))
     Message.objects.filter(pk=messages[3].pk).update(not_before=timezone.now() - timedelta(hours=1))
     tasks.sweep()
     assert [sent["Subject"] for sent in post_office.mails] == ["Number 3", "Number 1", "Number 2", "Number 4"]
+
+
+def test_mail_to_one_address_is_sent_in_the_order_in_which_it_was_written(post_office):
+    first, second = (
+        new_message("rsvp:1:confirmed:1", subject="First"),
+        new_message("rsvp:1:cancelled:2", subject="Second"),
+    )
+    Message.objects.filter(pk=first.pk).update(not_before=timezone.now() + timedelta(minutes=1))
+    mail.deliver(str(second.pk))
+    assert post_office.mails == []
+    Message.objects.filter(pk=first.pk).update(not_before=timezone.now())
+    tasks.sweep()
+    assert [sent["Subject"] for sent in post_office.mails] == ["First", "Second"]
 
 
 def test_one_connection_serves_many_and_is_opened_again_when_it_was_lost(post_office):

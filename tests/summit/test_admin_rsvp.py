@@ -1,6 +1,7 @@
 """RSVPs as staff change them: every change of seats obeys what a guest's own does."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
@@ -327,3 +328,37 @@ def test_bring_back_action_brings_back_the_whole_party_once(staff):
     assert "1 RSVP is back." not in browse.text(act(staff, "bring_back_rsvps", rsvp))
     assert look.seats(event) == [("Alma Reyes", 2, 0)]
     assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben")]
+
+
+def test_party_that_changed_meanwhile_is_never_written_over_until_the_page_is_opened_anew(staff):
+    rsvp = make.rsvp(make.event(), size=2, guests=("Ben",))
+    address = f"{LIST}{rsvp.pk}/change/"
+    opened = browse.fields(staff.get(address))
+    seats.change_party(rsvp, size=3)
+    bea = rsvp.guests.last()
+    seats.name_guests(rsvp, {bea.pk: {"name": "Bea", "diet": "no nuts", "access": ""}})
+    response = staff.post(address, opened | {"phone": "1"})
+    for _once_more in range(2):
+        assert "The party changed while you had it open." in browse.text(response)
+        response = staff.post(address, browse.fields(response) | {"phone": "1"})
+    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "Bea")]
+    assert Rsvp.objects.get().phone == ""
+    assert change(staff, rsvp, phone="1").status_code == 302
+
+
+def test_log_of_the_admin_tells_only_what_was_typed(staff):
+    rsvp = make.rsvp(make.event())
+    address = f"{LIST}{rsvp.pk}/change/"
+    opened = browse.fields(staff.get(address))
+    change(staff, rsvp, email="right@example.org")
+    staff.post(address, opened | {"phone": "1"})
+    rsvp.refresh_from_db()
+    assert (rsvp.email, rsvp.phone) == ("right@example.org", "1")
+    assert LogEntry.objects.first().get_change_message() == "Changed Phone."
+
+
+def test_cancelled_rsvp_of_a_past_event_can_be_annotated(staff):
+    event = make.event()
+    rsvp = seats.cancel(make.rsvp(event))
+    make.over(event)
+    assert change(staff, rsvp, note="Called.").status_code == 302

@@ -109,6 +109,16 @@ def test_change_party_with_a_mistake_saves_nothing_and_keeps_what_was_typed(clie
     assert look.tables(but=BUT_LIMITS) == before
 
 
+def test_old_page_does_not_undo_what_staff_corrected(client):
+    rsvp = make.rsvp(make.event(), size=2, guests=("Bne",))
+    opened = browse.fields(client.get(rsvp.get_absolute_url()))
+    contact, guest = rsvp.guests.all()
+    right = {"name": "Ben", "diet": "no nuts", "access": ""}
+    seats.name_guests(rsvp, {guest.pk: right}, by_staff=True)
+    post(client, "change_party", rsvp, **opened | {f"guest-{contact.pk}-diet": "vegan", "grow": "3"})
+    assert list(rsvp.guests.values_list("name", "diet")) == [("Alma Reyes", "vegan"), ("Ben", "no nuts"), ("", "")]
+
+
 def test_bring_one_more_clicked_twice_brings_one_more_and_keeps_typed_names(client):
     rsvp = make.rsvp(make.event(), size=2)
     guest = rsvp.guests.last()
