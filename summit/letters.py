@@ -6,12 +6,15 @@ letters at once cost no query for reading when the guests are prefetched.
 """
 
 import re
+from copy import copy
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.template import Context
 from django.template.loader import get_template
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from imagine import mail
@@ -19,6 +22,7 @@ from imagine.models import Message
 from summit import calendars
 from summit.models import Event, Rsvp
 
+LANGUAGES = [code for code, _name in settings.LANGUAGES]
 SUBJECT_LENGTH = Message._meta.get_field("subject").max_length
 
 
@@ -49,16 +53,12 @@ def cancelled(rsvp: Rsvp, *, had_seats: bool) -> None:
 
 def event_moved(rsvp: Rsvp, before: Event) -> None:
     """Time or place changed; `before` is the event as it was."""
-    event = rsvp.event
-    new_time = (before.starts_at, before.ends_at) != (event.starts_at, event.ends_at)
-    new_place = (before.venue, before.address) != (event.venue, event.address)
-    tell(rsvp, "event_moved", before=before, new_time=new_time, new_place=new_place)
+    tell(rsvp, "event_moved", **what_moved(before, rsvp.event))
 
 
 def event_cancelled(rsvp: Rsvp) -> None:
     """The event will not take place. The RSVP still holds the seats that it held."""
-    coming = settings.SITE_URL + reverse("landing")
-    tell(rsvp, "event_cancelled", method="CANCEL" if rsvp.held_seats else "", link=coming, shows_party=False)
+    tell(rsvp, "event_cancelled", method="CANCEL" if rsvp.held_seats else "", link=landing(), shows_party=False)
 
 
 def link(rsvp: Rsvp, number: int) -> None:
@@ -69,6 +69,55 @@ def link(rsvp: Rsvp, number: int) -> None:
 def new_link(rsvp: Rsvp) -> None:
     """Staff replaced the private link; the old one opens nothing any more."""
     tell(rsvp, "new_link", method="", shows_party=False)
+
+
+# Shown before they are written ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A letter as it would be sent: language, subject and plain text, with nobody's private link in it."""
+
+    language: str
+    subject: str
+    text: str
+
+
+def preview_event_moved(rsvp: Rsvp, before: Event) -> list[Preview]:
+    """What `event_moved` would say, in each language. Stores nothing."""
+    method = "REQUEST" if rsvp.held_seats else ""
+    return [preview(rsvp, "event_moved", code, method=method, **what_moved(before, rsvp.event)) for code in LANGUAGES]
+
+
+def preview_event_cancelled(rsvp: Rsvp) -> list[Preview]:
+    """What `event_cancelled` would say of an event that is called off now, in each language. Stores nothing."""
+    rsvp.event = copy(rsvp.event)
+    rsvp.event.cancelled_at = timezone.now()
+    words = {"link": landing(), "shows_party": False, "method": "CANCEL" if rsvp.held_seats else ""}
+    return [preview(rsvp, "event_cancelled", code, **words) for code in LANGUAGES]
+
+
+def preview(rsvp: Rsvp, kind: str, language: str, **words) -> Preview:
+    with translation.override(language):
+        context = written(rsvp, kind, **words)
+        if context["link_is_private"]:
+            context["link"] = _("(the link of this party alone)")
+        return Preview(language, context["subject"], plain(kind, context))
+
+
+# Writing and rendering -----------------------------------------------------------------------------------------
+
+
+def what_moved(before: Event, event: Event) -> dict:
+    return {
+        "before": before,
+        "new_time": (before.starts_at, before.ends_at) != (event.starts_at, event.ends_at),
+        "new_place": (before.venue, before.address) != (event.venue, event.address),
+    }
+
+
+def landing() -> str:
+    return settings.SITE_URL + reverse("landing")
 
 
 def tell(rsvp: Rsvp, kind: str, *, method: str | None = None, **words) -> None:
@@ -87,30 +136,39 @@ def tell(rsvp: Rsvp, kind: str, *, method: str | None = None, **words) -> None:
 def store(rsvp: Rsvp, kind: str, *, key: str, method: str = "", shows_party: bool = True, **words) -> None:
     """Renders a letter in the RSVP's language and queues it under its key. `words` go to its template."""
     with translation.override(rsvp.language):
-        party = party_lines(rsvp) if shows_party else []
-        context = {
-            "rsvp": rsvp,
-            "event": rsvp.event,
-            "name": one_line(rsvp.name),
-            "link": settings.SITE_URL + rsvp.get_absolute_url(),
-            "link_is_private": "link" not in words,
-            "party": party,
-            "unnamed": sum(not line["is_named"] for line in party),
-            "method": method,
-            "language": rsvp.language,
-            "postal_address": settings.MAIL_POSTAL_ADDRESS,
-        } | words
-        context["subject"] = shortened(one_line(render(kind, "mail/layout.subject.txt", context)))
+        context = written(rsvp, kind, method=method, shows_party=shows_party, **words)
         mail.queue(
             key=key,
             to=rsvp.email,
             language=rsvp.language,
             subject=context["subject"],
-            text=without_gaps(render(kind, "mail/layout.txt", context)),
+            text=plain(kind, context),
             html=render(kind, "mail/layout.html", context),
             calendar=calendars.for_rsvp(rsvp, method) if method else "",
             calendar_method=method,
         )
+
+
+def written(rsvp: Rsvp, kind: str, *, method: str = "", shows_party: bool = True, **words) -> dict:
+    """All that a letter's template is given, and its subject, in the current language."""
+    party = party_lines(rsvp) if shows_party else []
+    context = {
+        "rsvp": rsvp,
+        "event": rsvp.event,
+        "name": one_line(rsvp.name),
+        "link": settings.SITE_URL + rsvp.get_absolute_url(),
+        "link_is_private": "link" not in words,
+        "party": party,
+        "unnamed": sum(not line["is_named"] for line in party),
+        "method": method,
+        "language": get_language(),
+        "postal_address": settings.MAIL_POSTAL_ADDRESS,
+    } | words
+    return context | {"subject": shortened(one_line(render(kind, "mail/layout.subject.txt", context)))}
+
+
+def plain(kind: str, context: dict) -> str:
+    return without_gaps(render(kind, "mail/layout.txt", context))
 
 
 def render(kind: str, layout: str, context: dict) -> str:

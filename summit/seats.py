@@ -442,12 +442,17 @@ def save_event(event: Event) -> Event:
     event.cancelled_at = before.cancelled_at
     event.save()
     history.note(f"event:{event.pk}", event_facts(before), event_facts(event))
-    moved = any(getattr(before, f) != getattr(event, f) for f in ("starts_at", "ends_at", "venue", "address"))
-    if moved and event.lets_guests_change:
+    if is_told(before, event):
         for rsvp in parties(event):
             letters.event_moved(rsvp, before)
     call_up(event)
     return event
+
+
+def is_told(before: Event, event: Event) -> bool:
+    """Whether every party is told when `before` becomes `event`: time or place of a coming event moved."""
+    moved = any(getattr(before, f) != getattr(event, f) for f in ("starts_at", "ends_at", "venue", "address"))
+    return moved and event.lets_guests_change
 
 
 @transaction.atomic

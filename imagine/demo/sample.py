@@ -14,6 +14,7 @@ from imagine.demo.names import ACCESS, DIETS, People
 from imagine.models import Change, Message
 from summit import seats
 from summit.models import Event, Guest, Rsvp
+from summit.years import thursday_nearest_april_4
 
 ZONE = ZoneInfo(settings.TIME_ZONE)
 SEED = 2019
@@ -41,12 +42,6 @@ def fill() -> bool:
     fill_past_summit(people)
     fill_coming_summit(people)
     return True
-
-
-def thursday_nearest_april_4(year: int) -> date:
-    fourth = date(year, 4, 4)
-    days = (3 - fourth.weekday()) % 7  # to the Thursday on or after it; Monday is 0
-    return fourth + timedelta(days=days if days <= 3 else days - 7)
 
 
 def coming_summit_day(today: date) -> date:

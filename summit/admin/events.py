@@ -2,15 +2,18 @@
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AdminSplitDateTime
-from django.db import models
+from django.db import models, transaction
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from imagine.shown import ShownForm
-from summit import seats
-from summit.models import Event
+from summit import letters, seats, years
+from summit.admin import event_page
+from summit.admin.event_form import EventAdminForm
+from summit.models import Event, Rsvp
 
 
 class DateAndTime(AdminSplitDateTime):
@@ -22,13 +25,22 @@ class DateAndTime(AdminSplitDateTime):
             widget.attrs["aria-label"] = label
 
 
-class EventAdminForm(ShownForm):
-    class Meta:
-        model = Event
-        exclude = ("cancelled_at",)
+def cancelling(event: Event) -> dict:
+    """What the question says of one event: how many parties are told and what they read, or why it is refused."""
+    if event.is_over:
+        return {"event": event, "refused": _("This event is over, so it cannot be cancelled.")}
+    if event.cancelled_at:
+        return {"event": event, "refused": _("This event was called off before; nobody is written to again.")}
+    party = first_party(event)
+    shown = letters.preview_event_cancelled(party) if party else []
+    return {"event": event, "parties": event.rsvps.active().count(), "letters": shown}
 
-    def locked_row(self) -> Event:
-        return seats.lock(self.instance.pk)
+
+def first_party(event: Event) -> Rsvp | None:
+    """The party whose letter is shown before it is written, knowing the event as it is in memory."""
+    if party := event.rsvps.active().order_by("pk").first():
+        party.event = event
+    return party
 
 
 @admin.register(Event)
@@ -58,6 +70,73 @@ class EventAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request):
         return super().get_queryset(request).with_seats()
+
+    # Its page --------------------------------------------------------------------------------------------------
+
+    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        if obj and obj.pk:
+            stored = Event.objects.get(pk=obj.pk)  # `obj` has what was typed, right or wrong
+            if not context["errors"]:  # else the sentences about what was typed come first
+                context["answers"] = event_page.answers(stored, request.user)
+            context["next_spring"] = self.next_spring(request, stored)
+        context["copied"] = add and self.copied(request)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        """Asks first when saving would write to every party; until the answer nothing is saved."""
+        if request.method == "POST" and not {"_sure", "_back"} & set(request.POST):
+            with transaction.atomic():  # the form reads the row under its lock
+                if question := self.question(request, object_id):
+                    return question
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def question(self, request, object_id):
+        """The page that asks whether every party may be told, or None when there is nothing to ask."""
+        event = self.get_object(request, unquote(object_id))
+        if event is None or not self.has_change_permission(request, event):
+            return None
+        form = self.get_form(request, event, change=True)(request.POST, instance=event)
+        if not form.is_valid():
+            return None
+        before, party = Event.objects.get(pk=event.pk), first_party(event)
+        if not (party and seats.is_told(before, event)):
+            return None
+        page = {
+            **self.admin_site.each_context(request),
+            "title": _("Move the event?"),
+            "opts": self.opts,
+            "event": before,
+            "parties": event.rsvps.active().count(),
+            "letters": letters.preview_event_moved(party, before),
+            "typed": [(name, value) for name, values in request.POST.lists() for value in values],
+        }
+        return render(request, "admin/summit/event/move.html", page)
+
+    # Next spring's ---------------------------------------------------------------------------------------------
+
+    def next_spring(self, request, event: Event | None) -> str:
+        """The address of the form that copies a summit, for whoever may add one."""
+        if not event or event.kind != Event.Kind.SUMMIT or not self.has_add_permission(request):
+            return ""
+        return f"{reverse('admin:summit_event_add')}?copied={event.pk}"
+
+    def copied(self, request) -> Event | None:
+        """The event that the address of the form names."""
+        number = request.GET.get("copied", "")
+        if not (number.isascii() and number.isdigit() and len(number) < 10 and self.has_view_permission(request)):
+            return None
+        return Event.objects.filter(pk=number).first()
+
+    def get_changeform_initial_data(self, request):
+        copied = self.copied(request)
+        return years.next_spring(copied) if copied else super().get_changeform_initial_data(request)
+
+    def changelist_view(self, request, extra_context=None):
+        latest = Event.objects.filter(kind=Event.Kind.SUMMIT).order_by("-starts_at").first()
+        context = {"next_spring": self.next_spring(request, latest)}
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    # Its list --------------------------------------------------------------------------------------------------
 
     @admin.display(description=_("school year"), ordering="school_year")
     def for_year(self, event: Event) -> str:
@@ -90,13 +169,15 @@ class EventAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Call off the event and tell every guest"), permissions=["change"])
     def cancel_events(self, request, queryset):
-        """Asks once, with the number of parties that will be written to."""
+        """Asks once, with the number of parties that will be written to and what they read."""
         if request.POST.get("sure") != "yes":
+            events = [cancelling(event) for event in queryset]
             page = {
                 **self.admin_site.each_context(request),
                 "title": _("Call off the event?"),
                 "opts": self.opts,
-                "events": [(event, event.rsvps.active().count()) for event in queryset],
+                "events": events,
+                "can_be": any("refused" not in event for event in events),
                 "action_checkbox_name": ACTION_CHECKBOX_NAME,
             }
             return render(request, "admin/summit/event/cancel.html", page)

@@ -37,10 +37,22 @@ class StatusFilter(admin.SimpleListFilter):
     of_cancelled = {Rsvp.Status.CANCELLED, "late"}
 
     def lookups(self, request, model_admin):
-        return [*Rsvp.Status.choices, ("late", _("cancelled late")), ("passed", _("passed over"))]
+        more = {
+            "stands": _("not cancelled"),
+            "late": _("cancelled late"),
+            "passed": _("passed over"),
+            "unnamed": _("unnamed companions"),
+        }
+        return [*Rsvp.Status.choices, *more.items()]
 
     def queryset(self, request, queryset):
-        extra = {"late": {"cancelled_late": True}, "passed": {"passed_over_at__isnull": False}}
+        unnamed = Guest.objects.filter(position__gt=1, name="", rsvp__cancelled_at__isnull=True)
+        extra = {
+            "stands": {"cancelled_at__isnull": True},
+            "late": {"cancelled_late": True},
+            "passed": {"passed_over_at__isnull": False},
+            "unnamed": {"pk__in": unnamed.values("rsvp")},
+        }
         return queryset.filter(**(self.subsets | extra).get(self.value(), {}))
 
 

@@ -28,7 +28,7 @@ def test_capacity_up_seats_who_waits(staff):
     event = make.event(capacity=1)
     make.rsvp(event, "Seated")
     waits = make.rsvp(event, "Waits", size=2)
-    change(staff, event, capacity="3")
+    change(staff, event, capacity="3", largest_party="3")
     assert look.seats(event) == [("Seated", 1, 0), ("Waits", 2, 0)]
     assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
 
@@ -36,7 +36,7 @@ def test_capacity_up_seats_who_waits(staff):
 def test_capacity_down_warns_and_throws_nobody_out(staff):
     event = make.event(capacity=4)
     make.rsvp(event, size=4)
-    page = browse.text(change(staff, event, capacity="1"))
+    page = browse.text(change(staff, event, capacity="1", largest_party="1"))
     assert "The room is over by 3 seats. Nobody lost a seat; nobody is called up." in page
     assert look.seats(event) == [("Alma Reyes", 4, 0)]
 
@@ -44,7 +44,7 @@ def test_capacity_down_warns_and_throws_nobody_out(staff):
 def test_new_place_is_told_to_every_party(staff):
     event = make.event()
     rsvp = make.rsvp(event)
-    change(staff, event, venue="Weber Point Events Center")
+    change(staff, event, venue="Weber Point Events Center", _sure="yes")
     assert look.letters(rsvp) == ["confirmed 1 REQUEST", "event_moved 2 REQUEST"]
 
 
@@ -57,23 +57,47 @@ def test_save_without_a_change_writes_to_nobody(staff):
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("sent", "field", "said"),
     [
-        ({"ends_at_0": "2020-01-01"}, "An event ends after it starts."),
-        ({"rsvp_closes_at_0": "2020-01-01"}, "RSVP closes after it opens."),
-        ({"rsvp_closes_at_0": "2099-01-01"}, "RSVP closes before the event is over."),
-        ({"largest_party": "0"}, "greater than or equal to 1"),
-        ({"largest_party": "21"}, "less than or equal to 20"),
-        ({"capacity": "20001"}, "less than or equal to 20000"),
-        ({"capacity": "-1"}, "greater than or equal to 0"),
-        ({"slug": "two words"}, "Enter a valid"),
+        ({"ends_at_0": "2020-01-01"}, "ends_at", "An event ends after it starts."),
+        ({"rsvp_closes_at_0": "2020-01-01"}, "rsvp_closes_at", "RSVP closes after it opens."),
+        ({"rsvp_closes_at_0": "2099-01-01"}, "rsvp_closes_at", "RSVP closes before the event is over."),
+        ({"largest_party": "0"}, "largest_party", "Write 1 or more."),
+        ({"largest_party": "21", "capacity": "30"}, "largest_party", "No party here is that large: write 20 or less."),
+        ({"capacity": "5"}, "largest_party", "The largest party does not fit the room: the capacity is smaller."),
+        ({"largest_party": "11"}, "largest_party", "The largest party does not fit the room: the capacity is smaller."),
+        ({"capacity": "-1"}, "capacity", "Write 0 or more."),
+        ({"capacity": "1000000"}, "capacity", "No room in Stockton holds that many: write 20000 or less."),
+        ({"reserved_seats": "11"}, "reserved_seats", "More seats are reserved than the room has."),
+        ({"slug": "two words"}, "slug", "A web address has letters, digits and hyphens, and no spaces."),
+        ({"slug": "taken"}, "slug", "Another event has this web address. Choose one that is still free."),
+        (
+            {
+                "starts_at_0": "2020-01-02",
+                "ends_at_0": "2020-01-03",
+                "rsvp_opens_at_0": "2020-01-01",
+                "rsvp_closes_at_0": "2020-01-02",
+            },
+            "ends_at",
+            "This is past, and guests have RSVPs. Call the event off to tell them.",
+        ),
     ],
 )
-def test_event_that_cannot_be_is_refused_in_a_sentence(staff, fields, said):
+@pytest.mark.parametrize("more", [{}, {"_sure": "yes"}])
+def test_event_that_cannot_be_is_refused_in_a_sentence_beside_its_field(staff, sent, field, said, more):
     event = make.event()
-    before = look.tables()["summit.Event"]
-    assert said in browse.text(change(staff, event, **fields))
-    assert look.tables()["summit.Event"] == before
+    make.event(slug="taken")
+    make.rsvp(event)
+    before = look.tables(but=("sessions.Session",))
+    form = change(staff, event, **sent, **more).context["adminform"].form
+    assert {name: list(sentences) for name, sentences in form.errors.items()} == {field: [said]}
+    assert look.tables(but=("sessions.Session",)) == before
+
+
+def test_numbers_that_did_not_fit_before_do_not_stop_another_change(staff):
+    event = make.event(capacity=2)
+    change(staff, event, title="The Summit")
+    assert Event.objects.values_list("title", "largest_party").get() == ("The Summit", 6)
 
 
 def test_add_makes_an_event(staff):
@@ -149,5 +173,5 @@ def test_promotion_by_the_desk_after_it_stopped_is_by_hand(staff):
     make.rsvp(event, "Waits")
     make.without_promotion(event)
     seats.cancel(seated)
-    change(staff, event, capacity="5")
+    change(staff, event, capacity="6")
     assert look.seats(event) == [("Seated", 0, 0), ("Waits", 0, 1)]

@@ -1,0 +1,67 @@
+"""An event as staff write it: what cannot be gets a sentence beside its field."""
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from imagine.shown import ShownForm
+from summit import seats
+from summit.models import Event
+
+AT_LEAST = _("Write %(limit_value)d or more.")
+A_ROOM = _("No room in Stockton holds that many: write %(limit_value)d or less.")
+A_PARTY = _("No party here is that large: write %(limit_value)d or less.")
+
+
+class EventAdminForm(ShownForm):
+    class Meta:
+        model = Event
+        exclude = ("cancelled_at",)
+        error_messages = {
+            "slug": {
+                "unique": _("Another event has this web address. Choose one that is still free."),
+                "invalid": _("A web address has letters, digits and hyphens, and no spaces."),
+            },
+            "capacity": {"min_value": AT_LEAST, "max_value": A_ROOM},
+            "reserved_seats": {"min_value": AT_LEAST, "max_value": A_ROOM},
+            "largest_party": {"min_value": AT_LEAST, "max_value": A_PARTY},
+        }
+
+    def locked_row(self) -> Event:
+        return seats.lock(self.instance.pk)
+
+    def clean(self):
+        answers = super().clean()
+        if "_back" in self.data:
+            self.add_error(None, _("Nothing was saved and nobody was written to. Change what you like, then save."))
+        self.check_times(answers)
+        self.check_numbers(answers)
+        return answers
+
+    def check_times(self, answers: dict) -> None:
+        starts, ends = answers.get("starts_at"), answers.get("ends_at")
+        opens, closes = answers.get("rsvp_opens_at"), answers.get("rsvp_closes_at")
+        if starts and ends and ends <= starts:
+            self.add_error("ends_at", _("An event ends after it starts."))
+            ends = None
+        elif ends and "ends_at" in self.changed_data and self.leaves_guests_behind(ends):
+            self.add_error("ends_at", _("This is past, and guests have RSVPs. Call the event off to tell them."))
+        if opens and closes and closes <= opens:
+            self.add_error("rsvp_closes_at", _("RSVP closes after it opens."))
+        elif ends and closes and closes > ends:
+            self.add_error("rsvp_closes_at", _("RSVP closes before the event is over."))
+
+    def leaves_guests_behind(self, ends) -> bool:
+        """Whether a coming event with RSVPs would be past at once: then nobody would be told."""
+        if not self.instance.pk or ends > timezone.now():
+            return False
+        stored = Event.objects.get(pk=self.instance.pk)
+        return stored.lets_guests_change and stored.rsvps.active().exists()
+
+    def check_numbers(self, answers: dict) -> None:
+        """Asked when one of the numbers is new: an event that was saved so before keeps its other changes."""
+        capacity, largest = answers.get("capacity"), answers.get("largest_party")
+        if capacity and largest and largest > capacity and {"capacity", "largest_party"} & set(self.changed_data):
+            self.add_error("largest_party", _("The largest party does not fit the room: the capacity is smaller."))
+        reserved = answers.get("reserved_seats")
+        if capacity is not None and reserved and reserved > capacity and "reserved_seats" in self.changed_data:
+            self.add_error("reserved_seats", _("More seats are reserved than the room has."))

@@ -1,0 +1,43 @@
+"""What the office sees at the top of an event's page."""
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import QueryDict
+from django.urls import reverse
+
+from summit import charts, figures
+from summit.models import Event
+
+LATEST_FAILURES = 10
+LISTS = ["confirmed", "partly", "waiting", "passed", "cancelled", "late", "unnamed"]
+
+
+def answers(event: Event, user: AbstractBaseUser) -> dict:
+    """The context of templates/admin/summit/event/_answers.html. Names and mail are for those who may see them in their
+    own lists too."""
+    days = figures.by_day(event)
+    food, access = figures.kitchen(event)
+    sees_rsvps, sees_mail = user.has_perm("summit.view_rsvp"), user.has_perm("imagine.view_message")
+    sectors = figures.by_sector(event)
+    failed = list(figures.failed_mail(event)[: LATEST_FAILURES + 1]) if sees_mail else []
+    return {
+        "seats": figures.seats(event),
+        "unnamed": figures.unnamed(event),
+        "days": [day for day in days if day.rsvps],
+        "chart": charts.draw(days),
+        "sectors": [row | {"list": rsvps(event, status="stands", sector__exact=row["sector"])} for row in sectors],
+        "food": food,
+        "access": access,
+        "line": figures.waiting_list(event) if sees_rsvps else [],
+        "failed": failed[:LATEST_FAILURES],
+        "more_failed": len(failed) > LATEST_FAILURES,
+        "sees_rsvps": sees_rsvps,
+        "sees_mail": sees_mail,
+        "lists": {"all": rsvps(event)} | {status: rsvps(event, status=status) for status in LISTS},
+    }
+
+
+def rsvps(event: Event, **filters: str) -> str:
+    """The address of the list of this event's RSVPs."""
+    query = QueryDict(mutable=True)
+    query.update({"event__id__exact": str(event.pk), **filters})
+    return f"{reverse('admin:summit_rsvp_changelist')}?{query.urlencode()}"

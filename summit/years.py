@@ -1,0 +1,45 @@
+"""The district's year: when a summit is, and how next spring's comes out of this one's."""
+
+from datetime import date, datetime, timedelta
+
+from django.utils.timezone import get_default_timezone, localdate, localtime
+
+from summit.models import Event
+
+COPIED = [
+    *("kind", "title", "title_es", "venue", "address", "meal", "description", "description_es"),
+    *("capacity", "reserved_seats", "largest_party", "promotion_stops_hours"),
+]
+SHIFTED = ["starts_at", "ends_at", "rsvp_opens_at", "rsvp_closes_at"]
+
+
+def thursday_nearest_april_4(year: int) -> date:
+    """The day of a spring's summit: the first in this form was on Thursday, 4 April 2019."""
+    fourth = date(year, 4, 4)
+    days = (3 - fourth.weekday()) % 7  # to the Thursday on or after it; Monday is 0
+    return fourth + timedelta(days=days if days <= 3 else days - 7)
+
+
+def next_spring(event: Event) -> dict:
+    """The fields of the summit a year after `event`, or of the coming spring if that is past: not published, every time
+    moved by the same days and at the same hour of the clock, the year in its title and address the new one."""
+    held_on, today = localdate(event.starts_at), localdate()
+    year = held_on.year + 1
+    while thursday_nearest_april_4(year) <= today:
+        year += 1
+    days = thursday_nearest_april_4(year) - held_on
+    fields = {name: getattr(event, name) for name in COPIED}
+    fields |= {name: moved(getattr(event, name), days) for name in SHIFTED}
+    for name in ("title", "title_es"):
+        fields[name] = fields[name].replace(str(held_on.year), str(year))
+    return fields | {
+        "slug": f"summit-{year}",
+        "school_year": event.school_year + year - held_on.year,
+        "is_published": False,
+    }
+
+
+def moved(moment: datetime, days: timedelta) -> datetime:
+    """The same hour of the district's clock some days later, in summer time or not."""
+    there = localtime(moment, get_default_timezone())
+    return (there.replace(tzinfo=None) + days).replace(tzinfo=there.tzinfo)

@@ -1,0 +1,380 @@
+"""An event's own page: what it answers, next spring's copy, and the question before everyone is written to."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from imagine.models import Message
+from summit import seats
+from summit.admin import event_page
+from summit.models import Event, Rsvp
+from summit.templatetags.wording import day
+from tests import browse, look, make
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/imagine/admin/summit/event/"
+RSVPS = "/imagine/admin/summit/rsvp/"
+PLACE = "Weber Point Events Center"
+UNCHANGED = ("sessions.Session",)
+
+
+def page_of(event: Event) -> str:
+    return f"{LIST}{event.pk}/change/"
+
+
+def answer(staff: Client, event: Event, **changed):
+    """What saving the event's form with these changes answers."""
+    return staff.post(page_of(event), browse.fields(staff.get(page_of(event))) | changed)
+
+
+def names(response) -> list[str]:
+    return [rsvp.name for rsvp in response.context["cl"].result_list]
+
+
+def clerk(*permissions: str) -> Client:
+    """The browser of a member of staff who may do these things."""
+    user = User.objects.create(username="clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def full(db) -> Event:
+    """4 of 6 seats for the public, 3 held by one party; one waits for 4, passed over; one waits for 2."""
+    event = make.event(capacity=6, reserved_seats=2)
+    gone = make.rsvp(event, "Gone", size=3)
+    make.rsvp(event, "Stays", sector="labor")
+    make.rsvp(event, "Large", size=4, sector="labor")
+    make.rsvp(event, "Small", size=2, guests=("Ben Ochoa",), sector="faith")
+    seats.cancel(gone)
+    make.rsvp(event, "Later", size=2)
+    return event
+
+
+# What it answers --------------------------------------------------------------------------------------------------
+
+
+def test_page_answers_with_figures_and_words(staff, full):
+    page = browse.text(staff.get(page_of(full)))
+    for said in (
+        "seats held 3 seats waited for 6 reserved seats 2 seats free 1 capacity 6",
+        "Confirmed (2) Waiting list (2) Passed over (1) Cancelled (1) Cancelled late (0) Unnamed companions (4)",
+        "Labor 2 1 4 Faith-based 1 2 0 Not said 1 0 2",
+        "3 guests with a seat said nothing.",
+        "0 4 Needs 4 seats together.",
+        "No mail of this event failed.",
+    ):
+        assert said in page
+
+
+def test_chart_is_drawn_with_the_numbers_of_its_table(staff, full):
+    page = staff.get(page_of(full)).content.decode()
+    assert page.count('<rect class="chart-seats"') == page.count('<rect class="chart-rsvps"') == 1
+    assert 'role="img" aria-labelledby="chart-title chart-words"' in page
+    assert "RSVPs 4, seats 9." in browse.text(staff.get(page_of(full)))
+    assert "style=" not in page.partition('<div class="office">')[2].partition("<form")[0]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["Later", "Small", "Large", "Stays", "Gone"]),
+        ("confirmed", ["Small", "Stays"]),
+        ("waiting", ["Later", "Large"]),
+        ("passed", ["Large"]),
+        ("cancelled", ["Gone"]),
+        ("late", []),
+        ("unnamed", ["Later", "Large"]),
+        ("stands", ["Later", "Small", "Large", "Stays"]),
+    ],
+)
+def test_links_lead_to_the_filtered_list_of_this_event(staff, full, query, found):
+    make.rsvp(make.event(), "Elsewhere", size=2)
+    lists = staff.get(page_of(full)).context["answers"]["lists"] | {"stands": event_page.rsvps(full, status="stands")}
+    response = staff.get(lists[query or "all"])
+    assert (response.status_code, names(response)) == (200, found)
+
+
+def test_sectors_lead_to_their_parties(staff, full):
+    sectors = staff.get(page_of(full)).context["answers"]["sectors"]
+    found = {row["label"]: names(staff.get(row["list"])) for row in sectors}
+    assert found == {"Labor": ["Large", "Stays"], "Faith-based": ["Small"], "Not said": ["Later"]}
+
+
+def test_failed_mail_is_shown_with_its_reason_and_link(staff, full):
+    rsvp = full.rsvps.get(name="Stays")
+    message = Message.objects.about(f"rsvp:{rsvp.pk}").get()
+    Message.objects.filter(pk=message.pk).update(state=Message.State.REFUSED, last_error="550 no such mailbox")
+    page = staff.get(page_of(full))
+    assert "stays@example.org Refused: 550 no such mailbox" in browse.text(page)
+    assert f"/imagine/admin/imagine/message/{message.pk}/change/" in page.content.decode()
+
+
+def test_over_and_beyond_are_said_in_words(staff):
+    event = make.event(capacity=4)
+    make.rsvp(event, size=4)
+    seats.promote(make.rsvp(event, "Walks in"), beyond="Drives the speaker")
+    page = browse.text(staff.get(page_of(event)))
+    assert "The room is over by 1 seat. Nobody lost a seat" in page
+    assert "Staff gave 1 seat although none was free." in page
+
+
+def test_page_of_an_event_without_rsvps(staff):
+    page = browse.text(staff.get(page_of(make.event())))
+    assert page.count("No RSVP yet.") == 2
+    assert "Nobody waits." in page
+
+
+def test_new_event_shows_no_answers(staff):
+    response = staff.get(f"{LIST}add/")
+    assert "answers" not in response.context
+    assert "office" not in response.content.decode()
+
+
+def test_spanish_page_draws_whole_numbers(staff, full):
+    staff.cookies["django_language"] = "es"
+    page = staff.get(page_of(full))
+    chart = page.content.decode().partition("<svg")[2].partition("</svg>")[0]
+    assert "Lugares" in browse.text(page) or "lugares" in browse.text(page)
+    assert not [part for part in chart.split('"')[1::2] if "," in part]
+
+
+def test_page_with_errors_begins_with_them(staff, full):
+    response = answer(staff, full, capacity="-1")
+    assert "answers" not in response.context
+    assert "Write 0 or more." in browse.text(response)
+
+
+def test_page_costs_the_same_queries_for_3_and_30(staff, full, django_assert_num_queries):
+    staff.get(page_of(full))
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(page_of(full))
+    for number in range(26):
+        make.rsvp(full, f"More {number}", size=2, sector="college")
+    with django_assert_num_queries(len(queries)):
+        staff.get(page_of(full))
+
+
+def test_names_and_mail_are_for_those_who_may_see_their_lists(full):
+    viewer = clerk("view_event")
+    page = viewer.get(page_of(full))
+    assert "seats held 3" in browse.text(page)
+    for word in ("Later", "Mail that failed", RSVPS):
+        assert word not in page.content.decode()
+
+
+def test_page_is_not_for_those_without_permission(full):
+    assert clerk("view_rsvp").get(page_of(full)).status_code == 403
+    assert Client().get(page_of(full)).status_code == 302
+
+
+# Next spring's ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def last_year(db) -> Event:
+    zone = ZoneInfo("America/Los_Angeles")
+    return make.event(
+        title="Summit 2030",
+        title_es="Cumbre 2030",
+        slug="summit-2030",
+        school_year=2030,
+        starts_at=datetime(2030, 4, 4, 8, tzinfo=zone),
+        ends_at=datetime(2030, 4, 4, 10, 30, tzinfo=zone),
+        rsvp_opens_at=datetime(2030, 1, 5, 7, tzinfo=zone),
+        rsvp_closes_at=datetime(2030, 4, 3, 17, tzinfo=zone),
+        promotion_stops_hours=15,
+        capacity=300,
+        reserved_seats=20,
+    )
+
+
+@pytest.mark.parametrize("where", ["page", "list"])
+def test_next_spring_is_shown_before_it_is_saved(staff, last_year, where):
+    Rsvp.objects.create(event=last_year, name="Alma Reyes", email="alma@example.org", held_seats=1)
+    before = look.tables(but=UNCHANGED)
+    address = staff.get(page_of(last_year) if where == "page" else LIST).context["next_spring"]
+    page = staff.get(address)
+    assert look.tables(but=UNCHANGED) == before
+    assert "Copied from Summit 2030 of April 4, 2030. Nothing is saved yet" in browse.text(page)
+    staff.post(address, browse.fields(page))
+    event = Event.objects.get(slug="summit-2031")
+    assert (str(event), event.title_es, event.school_year) == ("Summit 2031, 2031-04-03", "Cumbre 2031", 2031)
+    assert (event.is_published, event.capacity, event.reserved_seats, event.venue) == (False, 300, 20, last_year.venue)
+    assert (event.promotion_stops_hours, event.rsvps.count()) == (15, 0)
+    times = [event.starts_at, event.ends_at, event.rsvp_opens_at, event.rsvp_closes_at]
+    zone = ZoneInfo("America/Los_Angeles")
+    assert [f"{moment.astimezone(zone):%m-%d %H:%M}" for moment in times] == [
+        "04-03 08:00",
+        "04-03 10:30",
+        "01-04 07:00",
+        "04-02 17:00",
+    ]
+
+
+def test_next_spring_a_second_time_says_that_the_address_is_taken(staff, last_year):
+    address = staff.get(page_of(last_year)).context["next_spring"]
+    sent = browse.fields(staff.get(address))
+    assert staff.post(address, sent).status_code == 302
+    form = staff.post(address, sent).context["adminform"].form
+    assert dict(form.errors) == {"slug": ["Another event has this web address. Choose one that is still free."]}
+    assert Event.objects.count() == 2
+
+
+def test_copy_of_a_summit_long_past_is_the_coming_springs(staff):
+    event = make.event(slug="summit-2019")
+    zone = ZoneInfo("America/Los_Angeles")
+    start = datetime(2019, 4, 4, 8, tzinfo=zone)
+    Event.objects.update(
+        starts_at=start,
+        ends_at=start.replace(hour=10),
+        rsvp_opens_at=start.replace(month=2),
+        rsvp_closes_at=start.replace(hour=7),
+        school_year=2019,
+    )
+    initial = staff.get(staff.get(page_of(event)).context["next_spring"]).context["adminform"].form.initial
+    assert initial["starts_at"] > make.timezone.now()
+    assert initial["school_year"] == initial["starts_at"].year
+    assert initial["starts_at"].strftime("%A %H") == "Thursday 08"
+
+
+@pytest.mark.parametrize("copied", ["", "x", "0", "99999999999999999999", "١"])
+def test_copy_of_nothing_is_an_empty_form(staff, copied):
+    page = staff.get(f"{LIST}add/", {"copied": copied})
+    assert (page.status_code, "Copied from" in browse.text(page)) == (200, False)
+
+
+def test_only_a_summit_is_copied_and_only_by_who_may_add_one(staff, last_year):
+    assert staff.get(page_of(make.event(kind="kickoff"))).context["next_spring"] == ""
+    viewer = clerk("view_event", "change_event")
+    for address in (page_of(last_year), LIST):
+        page = viewer.get(address)
+        assert (page.context["next_spring"], "next spring" in page.content.decode()) == ("", False)
+    assert viewer.get(f"{LIST}add/?copied={last_year.pk}").status_code == 403
+
+
+# Moving asks first ------------------------------------------------------------------------------------------------
+
+
+def test_moving_asks_first_and_saves_nothing(staff, full):
+    before = look.tables(but=UNCHANGED)
+    response = answer(staff, full, venue=PLACE, capacity="7")
+    page = browse.text(response)
+    assert look.tables(but=UNCHANGED) == before
+    assert "Saving moves the event and writes to 4 parties, with a calendar update." in page
+    assert 'value="Save and write to 4 parties"' in response.content.decode()
+    english, spanish = response.context["letters"]
+    assert english.subject == f"New place: Imagine Promise Summit, {day(full.starts_at)}"
+    assert f"Until now: {full.venue}" in english.text
+    assert PLACE in english.text
+    assert spanish.subject.startswith("Nueva sede: Cumbre Imagine Promise")
+    assert not [rsvp for rsvp in full.rsvps.all() if rsvp.token in response.content.decode()]
+
+
+def test_yes_saves_all_that_was_typed_and_writes_once(staff, full):
+    question = answer(staff, full, venue=PLACE, capacity="7")
+    yes = browse.fields(question) | {"_sure": "yes"}
+    for _twice in range(2):
+        assert staff.post(page_of(full), yes).status_code == 302
+    assert Event.objects.values_list("venue", "capacity").get() == (PLACE, 7)
+    moved = [letter for rsvp in full.rsvps.all() for letter in look.letters(rsvp) if letter.startswith("event_moved")]
+    assert len(moved) == 4
+
+
+def test_back_brings_what_was_typed_and_saves_nothing(staff, full):
+    before = look.tables(but=UNCHANGED)
+    question = answer(staff, full, venue=PLACE, title="The Summit")
+    page = staff.post(page_of(full), browse.fields(question) | {"_back": "yes"})
+    assert look.tables(but=UNCHANGED) == before
+    typed = browse.fields(page)
+    assert (typed["venue"], typed["title"], "_back" in typed) == (PLACE, "The Summit", False)
+    assert "Nothing was saved and nobody was written to." in browse.text(page)
+    assert "writes to 4 parties" in browse.text(staff.post(page_of(full), typed))
+
+
+def test_yes_to_a_page_that_others_overtook_saves_nothing(staff, full):
+    yes = browse.fields(answer(staff, full, venue=PLACE)) | {"_sure": "yes"}
+    answer(staff, full, venue="Civic Auditorium", _sure="yes")
+    before = look.tables(but=UNCHANGED)
+    page = staff.post(page_of(full), yes)
+    assert "Somebody changed this to “Civic Auditorium” while you had it open." in browse.text(page)
+    assert look.tables(but=UNCHANGED) == before
+
+
+def test_move_by_another_is_kept_and_asks_nothing(staff, full):
+    opened = browse.fields(staff.get(page_of(full)))
+    answer(staff, full, venue=PLACE, _sure="yes")
+    assert staff.post(page_of(full), opened | {"title": "The Summit"}).status_code == 302
+    assert Event.objects.values_list("venue", "title").get() == (PLACE, "The Summit")
+    assert [letter for letter in look.letters(full.rsvps.get(name="Stays")) if "moved" in letter] == [
+        "event_moved 2 REQUEST"
+    ]
+
+
+@pytest.mark.parametrize("which", ["no RSVPs", "cancelled RSVPs", "over", "called off", "not moved"])
+def test_where_nobody_is_written_to_nothing_is_asked(staff, which):
+    event = make.event()
+    changed = {"title": "The Summit"} if which == "not moved" else {"venue": PLACE}
+    if which != "no RSVPs":
+        rsvp = make.rsvp(event)
+    if which == "cancelled RSVPs":
+        seats.cancel(rsvp)
+    if which == "over":
+        make.over(event)
+    if which == "called off":
+        make.called_off(event)
+    letters = look.letters()
+    assert answer(staff, event, **changed).status_code == 302
+    assert look.letters() == letters
+
+
+def test_moving_is_not_for_those_who_may_only_look(full):
+    viewer = clerk("view_event")
+    before = look.tables(but=UNCHANGED)
+    sent = {"venue": PLACE, "_save": "Save"}
+    for more in ({}, {"_sure": "yes"}, {"_back": "yes"}):
+        assert viewer.post(page_of(full), sent | more).status_code == 403
+    assert look.tables(but=UNCHANGED) == before
+
+
+def test_event_that_is_gone_is_no_error(staff):
+    response = staff.post(f"{LIST}999/change/", {"venue": PLACE}, follow=True)
+    assert "doesn’t exist" in browse.text(response)
+
+
+# Calling off ------------------------------------------------------------------------------------------------------
+
+
+def test_calling_off_shows_the_mail_and_what_is_refused(staff, full):
+    over, off = make.event(), make.event()
+    make.over(over)
+    make.called_off(off)
+    picked = [event.pk for event in (full, over, off)]
+    before = look.tables(but=UNCHANGED)
+    response = staff.post(LIST, {"action": "cancel_events", "_selected_action": picked})
+    page = browse.text(response)
+    assert look.tables(but=UNCHANGED) == before
+    assert "4 parties will be told." in page
+    assert "This event is over, so it cannot be cancelled." in page
+    assert "This event was called off before; nobody is written to again." in page
+    shown = next(each for each in response.context["events"] if "letters" in each)["letters"]
+    assert [letter.language for letter in shown] == ["en", "es"]
+    assert shown[0].subject.startswith("Cancelled: ")
+    first = Rsvp.objects.get(name="Stays")
+    assert first.token not in response.content.decode()
+
+
+def test_calling_off_only_what_cannot_be_offers_no_button(staff):
+    event = make.event()
+    make.over(event)
+    page = staff.post(LIST, {"action": "cancel_events", "_selected_action": [event.pk]})
+    assert "This event is over, so it cannot be cancelled." in browse.text(page)
+    assert 'type="submit" value="Call off the event"' not in page.content.decode()
