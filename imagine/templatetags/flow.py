@@ -1,0 +1,29 @@
+"""Whether mail is flowing, in one line for the start page of staff."""
+
+from datetime import timedelta
+
+from django import template
+from django.utils import timezone
+
+from imagine import mail
+from imagine.models import Message
+
+register = template.Library()
+
+PATIENCE = 60  # seconds after which an unsent message is worth a word; a healthy one leaves at once
+
+
+@register.inclusion_tag("admin/imagine/message/_flow.html")
+def mail_flow(user) -> dict:
+    """The oldest unsent message and the failures of the last day, for whoever may see messages."""
+    if not user.has_perm("imagine.view_message"):
+        return {}
+    overdue = mail.seconds_overdue()
+    day_ago = timezone.now() - timedelta(days=1)
+    return {
+        "shown": True,
+        "waits_since": timezone.now() - timedelta(seconds=overdue) if overdue > PATIENCE else None,
+        "failures": mail.failed_since(day_ago),
+        "unsent": Message.State.QUEUED,
+        "failed": ",".join(Message.FAILED),
+    }

@@ -1,0 +1,108 @@
+"""The start page of staff: the coming events, and whether mail is flowing."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from imagine.models import Message
+from tests import browse, make
+
+pytestmark = pytest.mark.django_db
+
+START = "/imagine/admin/"
+
+
+def message(number: int, state: str, age: timedelta) -> None:
+    moment = timezone.now() - age
+    Message.objects.create(key=f"test:{number}", to="a@example.org", state=state, created_at=moment, not_before=moment)
+
+
+def test_coming_events_stand_first_with_their_seats_and_links(staff):
+    event = make.event(title="Kick-off", capacity=3, reserved_seats=1)
+    make.rsvp(event, "Seated", size=2)
+    make.rsvp(event, "Waits", size=4)
+    past, off = make.event(title="Long ago"), make.event(title="Never", is_published=False)
+    make.over(past)
+    make.called_off(off)
+    response = staff.get(START)
+    page, words = response.content.decode(), browse.text(response)
+    assert "Coming events Kick-off" in words
+    assert "seats held 2 seats free 0 seats waited for 4" in words
+    assert "Never" in words
+    assert "Called off." in words
+    assert "Long ago" not in words
+    for address in (
+        f"summit/event/{event.pk}/change/",
+        f"summit/rsvp/?event__id__exact={event.pk}",
+        f"summit/rsvp/add/?event={event.pk}",
+    ):
+        assert START + address in page
+        assert staff.get(START + address).status_code == 200
+    assert f"summit/rsvp/add/?event={off.pk}" not in page
+    assert words.index("Coming events") < words.index("Mail is flowing") < words.index("Authentication")
+
+
+def test_unpublished_event_and_a_room_that_is_over_are_said(staff):
+    event = make.event(capacity=2, is_published=True)
+    make.rsvp(event, size=2)
+    event.capacity, event.is_published = 1, False
+    event.save()
+    words = browse.text(staff.get(START))
+    assert "Not published. seats held 2 seats free 0 seats over 1 seats waited for 0" in words
+
+
+def test_no_event_is_coming(staff):
+    assert "No event is coming. Add an event" in browse.text(staff.get(START))
+
+
+def test_mail_is_flowing(staff):
+    message(1, Message.State.QUEUED, timedelta(seconds=5))
+    message(2, Message.State.REFUSED, timedelta(hours=25))
+    words = browse.text(staff.get(START))
+    assert "Mail is flowing: nothing waits. No message failed in the last day." in words
+
+
+def test_mail_that_waits_and_mail_that_failed_are_said_with_links(staff):
+    message(1, Message.State.QUEUED, timedelta(hours=2, minutes=1))
+    message(2, Message.State.REFUSED, timedelta(hours=1))
+    message(3, Message.State.GIVEN_UP, timedelta(hours=23))
+    response = staff.get(START)
+    words = browse.text(response)
+    assert "Mail is not flowing: the oldest unsent message has waited for 2\N{NO-BREAK SPACE}hours" in words.replace(
+        "2 hours", "2\N{NO-BREAK SPACE}hours"
+    )
+    assert "2 messages failed in the last day." in words
+    lists = {"state__exact=queued": 1, "state__in=refused,unknown,given_up": 2}
+    for query, number in lists.items():
+        assert f"imagine/message/?{query}" in response.content.decode()
+        assert len(staff.get(f"{START}imagine/message/?{query}").context["cl"].result_list) == number
+
+
+def test_each_sees_what_they_may(db):
+    make.rsvp(make.event(title="Kick-off"))
+    user = User.objects.create(username="clerk", is_staff=True)
+    client = Client()
+    client.force_login(user)
+    words = browse.text(client.get(START))
+    assert "Kick-off" not in words
+    assert "Mail is" not in words
+    user.user_permissions.set(Permission.objects.filter(codename="view_event"))
+    page = client.get(START).content.decode()
+    assert "Kick-off" in page
+    assert "summit/rsvp/" not in page
+
+
+def test_same_queries_for_1_and_10_events(staff, django_assert_num_queries):
+    make.rsvp(make.event())
+    staff.get(START)
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(START)
+    for number in range(9):
+        make.rsvp(make.event(), f"Guest {number}")
+    with django_assert_num_queries(len(queries)):
+        staff.get(START)
