@@ -1,7 +1,7 @@
 # What a person types. `make demo` needs Python 3.11 or newer and a package index, nothing else.
 #   make demo [PORT=8001]   the whole product on this machine       make demo-reset   its data as on the first day
 #   make test               everything that is checked              make quick        its fast part
-#   make lint               style, settings and migrations
+#   make lint               style, settings and migrations          make bench        how fast, beside bare Django
 
 PYTHON ?= python3
 PY = .venv/bin/python
@@ -11,7 +11,7 @@ THROWAWAY = SECRET_KEY=only-for-this-command-0123456789-abcdefghijklmnopqrstuvwx
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0 EMAIL_URL=smtp://127.0.0.1:1 \
 	MAIL_FROM=imagine@example.org MAIL_REPLY_TO=people@example.org MAIL_POSTAL_ADDRESS=Stockton
 
-.PHONY: demo demo-reset test quick lint
+.PHONY: demo demo-reset test quick lint bench
 .DEFAULT_GOAL := demo
 
 demo: .venv/demo.stamp
@@ -33,6 +33,10 @@ lint: .venv/test.stamp
 	@$(PY) -m ruff format --check
 	@$(THROWAWAY) $(PY) manage.py check --deploy --fail-level WARNING
 	@$(THROWAWAY) $(PY) -W ignore manage.py makemigrations --check --dry-run
+
+# Alone on the machine, or the numbers mean little: docs/performance.md.
+bench: .venv/demo.stamp
+	@$(PY) -m benchmarks
 
 .venv/demo.stamp: requirements.txt requirements-demo.txt | .venv/bin/python
 	@echo "Installing what the demo needs (once) ..."

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -21,7 +22,8 @@ def main() -> int:
     wanted = parser.parse_args()
     if unknown := set(wanted.rows) - set(rows.ROWS):
         parser.error(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(rows.ROWS)}")
-    with tempfile.TemporaryDirectory(prefix="imagine-bench-") as folder:
+    signal.signal(signal.SIGTERM, lambda *_signal: sys.exit("The benchmarks were told to stop."))
+    with tempfile.TemporaryDirectory(prefix="imagine-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)  # as root, PostgreSQL runs as another user
         house = House(Path(folder))
         try:
@@ -40,9 +42,10 @@ def measured(house: House, names: list[str], size: rows.Size) -> str:
             figures.update({figure.key: figure for figure in rows.ROWS[name](house, size)})
         except rows.LeftOut as reason:
             left_out |= dict.fromkeys(rows.LINES_OF.get(name, [name]), str(reason))
-        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     [(version,)] = house.sql("SHOW server_version")
-    return f"{table.machine(load, version)}\n\n{table.written(figures, left_out)}"
+    part = "" if size.part == 1 else f"\n\nOnly to try it: {size.part:.0%} of the counts that the lines name."
+    return f"{table.machine(load, version)}{part}\n\n{table.written(figures, left_out)}"
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ durable, Valkey, the web servers of the product and of the floor, their Celery w
 
 import contextlib
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -48,6 +50,10 @@ class House:
         while self.running:
             with contextlib.suppress(OSError, subprocess.SubprocessError):
                 self.running.pop().stop()
+        if "postgres" in vars(self):
+            shutil.rmtree(
+                self.postgres.folder, ignore_errors=True
+            )  # it may lie outside of ours, within its user's reach
 
     # Servers ---------------------------------------------------------------------------------------------------
 
@@ -210,8 +216,6 @@ COPY_FLOOR_EVENT = """
 
 
 def is_open(port: int) -> bool:
-    import socket
-
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
         return True
     return False

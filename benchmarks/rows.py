@@ -157,7 +157,7 @@ def exports(house: House, size: Size) -> list[Figure]:
                 growth.append(grown)
     return [
         compared("csv", times["floor"], times["csv"], "{:.2f} s"),
-        Figure("csv_memory", growth, product=f"{max(growth):.1f} MB"),
+        Figure("csv_memory", [max(growth)], product=f"{max(growth):.1f} MB"),
         compared("xlsx", times["csv"], times["xlsx"], "{:.2f} s"),
     ]
 
