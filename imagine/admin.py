@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from imagine import mail
-from imagine.logs import without_private
+from imagine.logs import without_links
 from imagine.models import Message
 
 
@@ -63,11 +63,11 @@ class MessageAdmin(admin.ModelAdmin):
     @admin.display(description=_("text"))
     def words(self, message: Message) -> str:
         """The plain text without its private link: staff must not act as the guest."""
-        return without_private(message.text)
+        return without_links(message.text)
 
     @admin.display(description=_("calendar part"))
     def entry(self, message: Message) -> str:
-        return without_private(message.calendar.replace("\r\n ", ""))
+        return without_links(message.calendar.replace("\r\n ", ""))
 
     def has_add_permission(self, request):
         return False
@@ -94,7 +94,9 @@ class MessageAdmin(admin.ModelAdmin):
     @admin.display(description=_("as the recipient sees it"))
     def as_received(self, message: Message) -> str:
         address = reverse("admin:imagine_message_preview", args=[message.pk])
-        return format_html('<iframe class="mail-preview" src="{}" title="{}"></iframe>', address, message.subject)
+        frame = '<iframe class="mail-preview" src="{}" title="{}"></iframe><p class="help">{}</p>'
+        said = _("Its links lead nowhere here: they are the guest’s alone.")
+        return format_html(frame, address, message.subject, said)
 
     @method_decorator([xframe_options_sameorigin, csp_replace({"style-src": [NONCE], "frame-ancestors": [SELF]})])
     def preview(self, request: HttpRequest, pk) -> HttpResponse:

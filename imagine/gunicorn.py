@@ -7,5 +7,9 @@ from imagine.settings import LOGGING
 
 logconfig_dict = {
     **LOGGING,
-    "loggers": {name: {"handlers": [], "propagate": True} for name in ("gunicorn.error", "gunicorn.access")},
+    "loggers": {
+        "gunicorn.error": {"handlers": [], "propagate": True},
+        # A dictionary turns this one on; its lines hold addresses and queries. imagine.middleware.log_request has ours.
+        "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
+    },
 }

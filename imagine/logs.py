@@ -19,6 +19,12 @@ PRIVATE = [
 ]
 
 
+def without_links(words: str) -> str:
+    """The words with each private link's secret replaced."""
+    pattern, instead = PRIVATE[1]
+    return pattern.sub(instead, words)
+
+
 def without_private(words: str) -> str:
     """The words with what looks like an address, a private link or a secret replaced."""
     for pattern, instead in PRIVATE:

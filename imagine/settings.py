@@ -46,7 +46,10 @@ def whole_number(name: str, meaning: str, default: str) -> int:
 
 # What the environment says ----------------------------------------------------------------------------------
 
-DEBUG = variable("DEBUG", "1 for development, 0 otherwise", "0").lower() in {"1", "true", "yes", "on"}
+DEBUG = variable("DEBUG", "1 for development, 0 otherwise", "0")
+if DEBUG not in {"0", "1"}:
+    stop("DEBUG must be 1 for development or 0.")
+DEBUG = DEBUG == "1"
 SECRET_KEY = variable("SECRET_KEY", "a long random string that signs cookies and stays secret")
 SITE_URL = address("SITE_URL", "the public address: scheme and host, without /imagine").rstrip("/")
 site = urlsplit(SITE_URL)

@@ -1,4 +1,4 @@
-"""Forms of staff that remember what they showed, so that nobody writes over what they have not seen (DESIGN, 8.6)."""
+"""Forms of staff that remember what they showed, so that nobody writes over what they have not seen (docs/rules.md)."""
 
 import json
 from datetime import UTC, datetime

@@ -223,20 +223,27 @@ class RsvpForm(forms.ModelForm):
         )
         return helper
 
+    def clean(self):
+        answers = super().clean()
+        named = len(self.companions())
+        if answers.get("size") and named >= answers["size"]:
+            said = ngettext_lazy(
+                "You named %(number)d guest beside you. Choose how many you are, or take a name out.",
+                "You named %(number)d guests beside you. Choose how many you are, or take a name out.",
+                named,
+            )
+            self.add_error("size", said % {"number": named})
+        return answers
+
+    def companions(self) -> list[str]:
+        """The names of those who come along, in whichever fields they were written."""
+        return [name for field, name in self.cleaned_data.items() if field.startswith("guest_") and name]
+
     def guests(self) -> list[Guest]:
         """The party as far as it is named, the contact first, unsaved."""
         answers = self.cleaned_data
         contact = Guest(name=answers["name"], diet=answers["diet"], access=answers["access"])
-        companions = [Guest(name=answers[f"guest_{number}"]) for number in range(2, answers["size"] + 1)]
-        return [contact, *companions]
-
-
-@lru_cache(maxsize=2 * LARGEST_PARTY)
-def empty_fields(language: str, largest_party: int) -> SafeString:
-    """The fields of an RSVP form that nobody has filled in yet. They depend on nothing else, and writing them takes
-    longer than the rest of the landing page together."""
-    with translation.override(language):
-        return render_crispy_form(RsvpForm(Event(largest_party=largest_party)))
+        return [contact, *(Guest(name=name) for name in self.companions())]
 
 
 class GuestForm(forms.ModelForm):

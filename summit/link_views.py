@@ -67,6 +67,7 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
         "free_now": free_now(rsvp) if can_change else 0,
         "mail_state": mail_state(rsvp),
         "return_sizes": list(sizes),
+        "return_size": min(len(guests), event.largest_party),
         "errors": sum(len(form.errors) for form in guests),
     }
     return render(request, "summit/rsvp.html", page, status=status)

@@ -1,5 +1,4 @@
-"""Private links that were lost or leaked (DESIGN, The rules of the domain, Links): a link goes to the stored address
-alone."""
+"""Private links that were lost or leaked (docs/rules.md): a link goes to the stored address alone."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Every rule about seats, and nothing else writes them (DESIGN, The rules of the domain, Seats).
+"""Every rule about seats, and nothing else writes them (docs/rules.md).
 
 Each function locks the event's row first, then counts, then writes; so two of them never act on the same number. On
 READ COMMITTED, PostgreSQL's default, the count after the lock sees what the winner committed. Each may be called twice
@@ -161,7 +161,8 @@ def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bo
     rsvp.save(force_insert=True)
     seat_guests(rsvp, list(guests))
     if by_staff:
-        history.note(f"rsvp:{rsvp.pk}", {}, facts(rsvp), reason=beyond, hidden=("needs",))
+        given = {"held_seats": rsvp.held_seats, "waiting_seats": rsvp.waiting_seats, "seats_over": rsvp.seats_over}
+        history.note(f"rsvp:{rsvp.pk}", dict.fromkeys(given, 0), given, reason=beyond)
     (letters.waiting if rsvp.waiting_seats else letters.confirmed)(rsvp)
     return rsvp
 
@@ -355,13 +356,15 @@ def promote(rsvp: Rsvp, *, beyond: str = "") -> Rsvp:
         return
     free = free_seats(rsvp.event)
     seats = rsvp.waiting_seats if beyond else divide(rsvp.waiting_seats, free, accepts_fewer=rsvp.accepts_fewer)[0]
+    if not seats and free <= 0:
+        raise NoRoom(_("No seat is free right now."))
     if not seats:
         only = ngettext(
             "Only %(free)d seat is free, and this party waits for %(waiting)d.",
             "Only %(free)d seats are free, and this party waits for %(waiting)d.",
-            max(free, 0),
+            free,
         )
-        raise NoRoom(only % {"free": max(free, 0), "waiting": rsvp.waiting_seats})
+        raise NoRoom(only % {"free": free, "waiting": rsvp.waiting_seats})
     rsvp.seats_over += max(0, seats - max(free, 0))
     move_up(rsvp, seats)
 

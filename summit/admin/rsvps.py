@@ -1,5 +1,6 @@
 """RSVPs in the admin: looked at, added for a caller, changed through the rules."""
 
+import re
 from functools import partial
 
 from django import forms
@@ -19,7 +20,7 @@ from imagine.models import Message
 from imagine.shown import ShownForm
 from summit import exports, links, seats
 from summit.forms import AddressField
-from summit.models import LARGEST_PARTY, Guest, Rsvp
+from summit.models import LARGEST_PARTY, Guest, Rsvp, door_code
 
 CONTACT = ("name", "phone", "organization", "sector", "language", "note")
 NEEDS = ("name", "diet", "access")
@@ -165,6 +166,16 @@ class RsvpAdmin(admin.ModelAdmin):
     )
     readonly_fields = state_fields
 
+    def get_search_results(self, request, queryset, search_term):
+        """Also finds the code that guests say at the door, with or without its dash."""
+        code = search_term.strip().upper().replace("-", "")
+        if re.fullmatch("[A-Z0-9]{6}", code):
+            uids = queryset.order_by().values_list("pk", "uid").iterator()
+            found = [pk for pk, uid in uids if door_code(uid).replace("-", "") == code]
+            if found:
+                return queryset.filter(pk__in=found), False
+        return super().get_search_results(request, queryset, search_term)
+
     def lookup_allowed(self, lookup, value, request=None):
         """A filter in the address must not find out a private link letter by letter."""
         return not lookup.startswith(("token", "browser")) and super().lookup_allowed(lookup, value, request)
@@ -211,6 +222,10 @@ class RsvpAdmin(admin.ModelAdmin):
             obj.source = Rsvp.Source.STAFF
             beyond = form.cleaned_data["reason"] if form.cleaned_data["beyond"] else ""
             seats.reserve(obj, size=form.cleaned_data["size"], by_staff=True, beyond=beyond)
+            if obj.waiting_seats:
+                said = _("%(name)s holds %(held)d and waits for %(waiting)d: the room is full.")
+                numbers = {"name": obj.name, "held": obj.held_seats, "waiting": obj.waiting_seats}
+                self.message_user(request, said % numbers, messages.WARNING)
             return
         # Only what was typed: saving the whole row would write back seats that others changed meanwhile.
         typed = {name: form.cleaned_data[name] for name in form.changed_data if name in CONTACT}

@@ -10,7 +10,7 @@ from tests.faults.house import Answer, House, address, until
 
 pytestmark = pytest.mark.faults
 
-LONGEST_WAIT = 0.5  # seconds that a request may wait for the broker (DESIGN, What must always hold, 1)
+LONGEST_WAIT = 0.5  # seconds that a request may wait for the broker (docs/rules.md)
 MARGIN = 0.3  # seconds that a shared machine may add
 BACK = 60  # seconds; worker and beat try again after at most thirty, and beat sweeps every ten
 

@@ -23,7 +23,7 @@ class Party:
 
 @dataclass
 class Room:
-    """The rules of DESIGN.md, section 4, without a database."""
+    """The rules of docs/rules.md, without a database."""
 
     capacity: int
     reserved: int

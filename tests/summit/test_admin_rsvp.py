@@ -245,7 +245,7 @@ def test_promote_action_says_for_whom_there_was_no_room(staff):
     seats.cancel(seated)
     page = browse.text(act(staff, "promote_rsvps", seated, fits, large))
     assert "1 RSVP was seated." in page
-    assert "Only 0 seats are free, and this party waits for 3." in page
+    assert "No seat is free right now." in page
     assert look.seats(event) == [("Seated", 0, 0), ("Fits", 1, 0), ("Large", 0, 3)]
 
 

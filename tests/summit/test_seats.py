@@ -1,4 +1,4 @@
-"""A new RSVP: rules 1, 2, 7 and 8 of the seats (DESIGN, The rules of the domain)."""
+"""A new RSVP: rules 1, 2, 7 and 8 of the seats (docs/rules.md)."""
 
 from datetime import timedelta
 

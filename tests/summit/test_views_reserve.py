@@ -25,7 +25,6 @@ def test_rsvp_is_saved_with_its_party_and_leads_to_its_own_page():
         size="3",
         accepts_fewer="fewer",
         guest_2="Ben Okafor",
-        guest_4="Nobody",
         diet="no nuts",
         access="wheelchair space",
         phone="209 555 0100",
@@ -110,6 +109,20 @@ def test_rsvp_of_one_browser_for_two_addresses_is_two():
     for email in ("alma@example.org", "ben@example.org"):
         browser.post(event.get_absolute_url(), browse.answers(email=email))
     assert Rsvp.objects.count() == 2
+
+
+def test_names_beyond_the_party_are_not_lost_unsaid():
+    event = make.event()
+    response = browse.browser(event).post(event.get_absolute_url(), browse.answers(size="1", guest_2="Ben"))
+    assert response.status_code == 422
+    assert "You named 1 guest beside you. Choose how many you are, or take a name out." in browse.text(response)
+    assert not Rsvp.objects.exists()
+
+
+def test_companion_may_be_named_in_any_field():
+    event = make.event()
+    browse.browser(event).post(event.get_absolute_url(), browse.answers(size="2", guest_5="Ben"))
+    assert look.guests(Rsvp.objects.get()) == [(1, "Alma Reyes"), (2, "Ben")]
 
 
 def test_rsvp_when_full_waits():
