@@ -8,6 +8,8 @@ from django.views.i18n import set_language
 from imagine import views
 from imagine.limits import limited
 
+admin.site.enable_nav_sidebar = False  # the start page leads everywhere, and lists need the room
+
 under_imagine = [
     path("", include("summit.urls")),
     path("language/", set_language, name="language"),
