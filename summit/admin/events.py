@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from imagine import history
 from summit import letters, seats, years
 from summit.admin import event_page
 from summit.admin.event_form import EventAdminForm
@@ -52,7 +53,7 @@ class EventAdmin(admin.ModelAdmin):
     search_fields = ("title", "venue")
     date_hierarchy = "starts_at"
     prepopulated_fields = {"slug": ("title",)}
-    readonly_fields = ("held", "waiting", "free", "cancelled_at")
+    readonly_fields = ("held", "waiting", "free", "cancelled_at", "history")
     actions = ("cancel_events",)
     fieldsets = [
         (
@@ -66,10 +67,15 @@ class EventAdmin(admin.ModelAdmin):
         ),
         (_("When RSVP is open"), {"fields": (("rsvp_opens_at", "rsvp_closes_at"), "promotion_stops_hours")}),
         (_("Text"), {"fields": ("description", "description_es")}),
+        (_("History"), {"fields": ("history",)}),
     ]
 
     def get_queryset(self, request):
         return super().get_queryset(request).with_seats()
+
+    @admin.display(description=_("history"))
+    def history(self, event: Event) -> str:
+        return history.table(f"event:{event.pk}", event)
 
     # Its page --------------------------------------------------------------------------------------------------
 

@@ -78,6 +78,7 @@ def test_history_of_an_event_tells_time_in_the_districts_zone(staff):
     address = f"/imagine/admin/summit/event/{event.pk}/change/"
     staff.post(address, browse.fields(staff.get(address)) | {"capacity": "12"})
     assert Change.objects.get(about=f"event:{event.pk}").what == {"capacity": [10, 12]}
+    assert "anna capacity: 10 → 12" in browse.text(staff.get(address))
 
 
 def test_replaced_link_is_told_without_the_link():
