@@ -53,18 +53,16 @@ def rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status: int = 200) -> HttpResponse:
     event = rsvp.event
     can_change = event.lets_guests_change and not rsvp.cancelled_at
-    named = sum(bool(form.guest.name) for form in guests)
     sizes = range(1, event.largest_party + 1) if rsvp.cancelled_at and event.takes_rsvps else []
     page = {
         "rsvp": rsvp,
         "event": event,
         "guests": guests,
-        "named": named,
-        "unnamed": len(guests) - named,
+        "unnamed": sum(not form.guest.name for form in guests),
         "can_change": can_change,
         "can_grow": can_change and event.takes_rsvps and rsvp.party_size < event.largest_party,
         "bigger": rsvp.party_size + 1,
-        "free_now": free_now(rsvp) if can_change else 0,
+        "free_now": seats.seats_to_take(rsvp) if can_change else 0,
         "mail_state": mail_state(rsvp),
         "return_sizes": list(sizes),
         "return_size": min(len(guests), event.largest_party),
@@ -73,21 +71,13 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
     return render(request, "summit/rsvp.html", page, status=status)
 
 
-def free_now(rsvp: Rsvp) -> int:
-    """The seats that a waiting guest may take by a button, because nobody is called up any more."""
-    if not rsvp.waiting_seats or rsvp.event.promotes:
-        return 0
-    return min(rsvp.waiting_seats, max(seats.free_seats(rsvp.event), 0))
-
-
 def mail_state(rsvp: Rsvp) -> str:
     """What became of the newest mail to this guest: "sent", "on_its_way", "refused", or "" when there is none."""
     mails = Message.objects.about(f"rsvp:{rsvp.pk}").filter(to=rsvp.email)
     state = mails.values_list("state", flat=True).first()
-    failed = {Message.State.REFUSED, Message.State.GIVEN_UP, Message.State.UNKNOWN}
     if state is None:
         return ""
-    return "sent" if state == Message.State.SENT else "refused" if state in failed else "on_its_way"
+    return "sent" if state == Message.State.SENT else "refused" if state in Message.FAILED else "on_its_way"
 
 
 @page_or_post

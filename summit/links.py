@@ -21,8 +21,7 @@ def mail_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
     rsvp = seats.lock_party(rsvp)
     mails = Message.objects.about(f"rsvp:{rsvp.pk}:link")
     today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
-    failed = (Message.State.REFUSED, Message.State.GIVEN_UP)
-    lately = mails.filter(to=rsvp.email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=failed)
+    lately = mails.filter(to=rsvp.email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=Message.FAILED)
     if lately.exists() or (today >= MOST_A_DAY and not by_staff):
         return False
     letters.link(rsvp, mails.count() + 1)

@@ -78,6 +78,13 @@ def divide(size: int, free: int, *, accepts_fewer: bool) -> tuple[int, int]:
     return held, size - held
 
 
+def seats_to_take(rsvp: Rsvp) -> int:
+    """How many of the seats that a party waits for it may take by its own button: none while the list is served."""
+    if not rsvp.waiting_seats or rsvp.event.promotes:
+        return 0
+    return min(rsvp.waiting_seats, max(free_seats(rsvp.event), 0))
+
+
 def lock(event_pk: int) -> Event:
     """The event as it stands, its row locked to the end of the transaction."""
     return Event.objects.select_for_update(no_key=True).get(pk=event_pk)
@@ -148,8 +155,8 @@ def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bo
     """Saves a new RSVP for a party of `size` seats: held if they fit, else waiting (rule 2).
 
     `rsvp` is unsaved and carries event and contact; `guests` are unsaved, the contact first, the rest of the party
-    stays unnamed. `beyond` lets staff seat the party although no seat is free: flagged and counted (rule 7). Raises
-    Closed, PartyOutOfBounds, or AlreadyThere with the RSVP that the address has.
+    stays unnamed. `beyond` is staff's reason for seating the party although no seat is free: flagged, counted and kept
+    in its history (rule 7). Raises Closed, PartyOutOfBounds, or AlreadyThere with the RSVP that the address has.
     """
     event = rsvp.event = lock(rsvp.event_id)
     check_open(event, by_staff=by_staff)
@@ -379,7 +386,7 @@ def take_free_seats(rsvp: Rsvp) -> Rsvp:
         raise Closed(_("The waiting list moves by itself: you need not ask."))
     if not rsvp.waiting_seats:
         return
-    seats = min(rsvp.waiting_seats, max(free_seats(rsvp.event), 0))
+    seats = seats_to_take(rsvp)
     if not seats:
         raise NoRoom(_("No seat is free right now."))
     move_up(rsvp, seats)

@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext_lazy
 from django.views.decorators.http import require_GET
 
 from imagine import history
@@ -253,7 +253,7 @@ class RsvpAdmin(admin.ModelAdmin):
         super().save_related(request, form, formsets, change)
         if not change:
             return
-        if "accepts_fewer" in form.cleaned_data and "accepts_fewer" in form.changed_data:
+        if "accepts_fewer" in form.changed_data:
             seats.accept_fewer(form.instance, form.cleaned_data["accepts_fewer"])
         if "size" in form.changed_data:
             seats.change_party(form.instance, size=form.cleaned_data["size"], by_staff=True)
@@ -276,19 +276,16 @@ class RsvpAdmin(admin.ModelAdmin):
             except Rsvp.DoesNotExist:
                 self.message_user(request, _("%(rsvp)s was erased meanwhile.") % {"rsvp": rsvp}, messages.ERROR)
         if number:
-            self.message_user(request, done(number) % {"number": number}, messages.SUCCESS)
+            self.message_user(request, done % {"number": number}, messages.SUCCESS)
 
     @admin.action(description=_("Cancel and free the seats"), permissions=["change"])
     def cancel_rsvps(self, request, queryset):
-        def done(number):
-            return ngettext("%(number)d RSVP was cancelled.", "%(number)d RSVPs were cancelled.", number)
-
+        done = ngettext_lazy("%(number)d RSVP was cancelled.", "%(number)d RSVPs were cancelled.", "number")
         self.each(request, queryset.active(), seats.cancel, done)
 
     @admin.action(description=_("Bring back who cancelled, at the end of the line"), permissions=["change"])
     def bring_back_rsvps(self, request, queryset):
-        def done(number):
-            return ngettext("%(number)d RSVP is back.", "%(number)d RSVPs are back.", number)
+        done = ngettext_lazy("%(number)d RSVP is back.", "%(number)d RSVPs are back.", "number")
 
         def come_back(rsvp: Rsvp) -> None:
             seats.come_back(rsvp, size=rsvp.guests.count(), by_staff=True)
@@ -297,16 +294,12 @@ class RsvpAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Give the seats they wait for"), permissions=["change"])
     def promote_rsvps(self, request, queryset):
-        def done(number):
-            return ngettext("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", number)
-
+        done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
         self.each(request, queryset.waiting_list(), seats.promote, done)
 
     @admin.action(description=_("Seat them although no seat is free"), permissions=["change"])
     def seat_beyond(self, request, queryset):
-        def done(number):
-            return ngettext("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", number)
-
+        done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
         reason = request.POST.get("reason", "").strip()[:300]
         if not reason:
             self.message_user(
@@ -317,16 +310,12 @@ class RsvpAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Mail the private link again"), permissions=["change"])
     def mail_links(self, request, queryset):
-        def done(number):
-            return ngettext("%(number)d link is on its way.", "%(number)d links are on their way.", number)
-
+        done = ngettext_lazy("%(number)d link is on its way.", "%(number)d links are on their way.", "number")
         self.each(request, queryset, partial(links.mail_link, by_staff=True), done)
 
     @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])
     def replace_links(self, request, queryset):
-        def done(number):
-            return ngettext("%(number)d link was replaced.", "%(number)d links were replaced.", number)
-
+        done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
         self.each(request, queryset, links.replace, done)
 
     # The guest list as a file ----------------------------------------------------------------------------------
