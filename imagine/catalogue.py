@@ -15,7 +15,7 @@ from django.template.base import Node
 from django.templatetags.i18n import BlockTranslateNode, TranslateNode
 
 CALLS = {"_": 1, "gettext": 1, "gettext_lazy": 1, "ngettext": 2, "ngettext_lazy": 2}
-PACKAGES = ("imagine", "summit")
+PACKAGES = ("imagine", "partners", "summit")
 
 Words = tuple[str, str]  # what is said for one, and for several ("" when there is one form)
 

@@ -12,7 +12,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from imagine.tables import Cell, csv_response, xlsx_response
-from summit.models import Event, Guest, Rsvp, RsvpQuerySet, Sector, door_code, status_of
+from partners.models import Sector
+from summit.models import Event, Guest, Rsvp, RsvpQuerySet, door_code, status_of
 
 KINDS = {"csv": csv_response, "xlsx": xlsx_response}
 ROWS = 500  # fetched at once

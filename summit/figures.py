@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from imagine.models import Message
-from summit.models import Event, Guest, Rsvp, Sector
+from partners.models import Sector
+from summit.models import Event, Guest, Rsvp
 from summit.templatetags import wording
 
 MOST_DAYS = 92  # a chart of more than three months goes by weeks

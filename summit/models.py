@@ -14,19 +14,10 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from imagine.models import new_token
+from partners.models import Sector
 
 LARGEST_CAPACITY = 20_000
 LARGEST_PARTY = 20
-
-
-class Sector(models.TextChoices):
-    BUSINESS = "business", _("Business and industry")
-    COLLEGE = "college", _("College or university")
-    LABOR = "labor", _("Labor")
-    NONPROFIT = "nonprofit", _("Nonprofit")
-    FAITH = "faith", _("Faith-based")
-    FAMILIES = "families", _("Parents and families")
-    PUBLIC = "public", _("Public agency")
 
 
 class EventQuerySet(models.QuerySet):

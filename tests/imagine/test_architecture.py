@@ -45,10 +45,16 @@ def written_seats(tree: ast.AST) -> set[str]:
 
 
 @pytest.mark.parametrize("path", sources("imagine"), ids=name_of)
-def test_the_project_knows_nothing_of_the_summit(path):
+def test_the_project_knows_nothing_of_the_domain(path):
     if "demo" not in path.parts and "commands" not in path.parts:
-        assert "summit" not in imports(path)
+        assert not {"summit", "partners"} & imports(path)
     assert "tests" not in imports(path)
+
+
+@pytest.mark.parametrize("path", sources("partners"), ids=name_of)
+def test_partners_know_nothing_of_the_summit(path):
+    """A pledge needs no seat."""
+    assert not {"summit", "tests"} & imports(path)
 
 
 @pytest.mark.parametrize("path", sources("summit"), ids=name_of)
@@ -63,7 +69,7 @@ def test_the_summit_imports_one_way(path):
         assert taken <= {*order[: order.index(path.stem)], "templatetags.wording"}
 
 
-@pytest.mark.parametrize("path", [*sources("imagine"), *sources("summit")], ids=name_of)
+@pytest.mark.parametrize("path", [*sources("imagine"), *sources("partners"), *sources("summit")], ids=name_of)
 def test_seats_alone_writes_seats(path):
     written = written_seats(ast.parse(path.read_text()))
     assert written == (SEATS if path == ROOT / "summit" / "seats.py" else set())

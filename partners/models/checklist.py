@@ -1,0 +1,163 @@
+"""What may be promised and where: kinds of promises, grades, months, schools."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+MONTHS = [8, 9, 10, 11, 12, 1, 2, 3, 4, 5]  # of a school year, in its order
+TILES = {path.stem.removeprefix("kind-") for path in Path(settings.BASE_DIR, "static", "art").glob("kind-*.svg")}
+
+
+class Grade(models.TextChoices):
+    """The bands of grades that a promise is for."""
+
+    YOUNGEST = "TK-K", "TK–K"
+    LOWER = "1-3", "1–3"
+    MIDDLE = "4-6", "4–6"
+    UPPER = "7-8", "7–8"
+    HIGH = "9-12", "9–12"
+
+
+class SchoolQuerySet(models.QuerySet):
+    def active(self):
+        return self.filter(is_retired=False)
+
+
+class School(models.Model):
+    """A school of the district, as the state's list of schools has it."""
+
+    class Level(models.TextChoices):
+        ELEMENTARY = "elementary", _("elementary, TK–8")
+        SECONDARY = "secondary", _("secondary, 7–12")
+        HIGH = "high", _("high, 9–12")
+
+    GRADES = {
+        Level.ELEMENTARY: [Grade.YOUNGEST, Grade.LOWER, Grade.MIDDLE, Grade.UPPER],
+        Level.SECONDARY: [Grade.UPPER, Grade.HIGH],
+        Level.HIGH: [Grade.HIGH],
+    }
+
+    code = models.CharField(
+        _("state code"), max_length=14, unique=True, validators=[RegexValidator(r"^\d{14}$", _("Exactly 14 digits."))]
+    )
+    name = models.CharField(_("name"), max_length=100)
+    level = models.CharField(_("level"), max_length=10, choices=Level)
+    is_charter = models.BooleanField(_("charter school"), default=False)
+    is_retired = models.BooleanField(
+        _("retired"), default=False, help_text=_("Stays on old promises and is offered no more.")
+    )
+
+    objects = SchoolQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("school")
+        verbose_name_plural = _("schools")
+        ordering = ["name", "pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(code__regex=r"^[0-9]{14}$"), name="school_code_has_14_digits"),
+            models.CheckConstraint(
+                condition=Q(level__in=["elementary", "secondary", "high"]), name="school_level_known"
+            ),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def grades(self) -> list[Grade]:
+        """The bands of grades that it teaches, the youngest first."""
+        return self.GRADES[self.level]
+
+
+class PromiseKindQuerySet(models.QuerySet):
+    def active(self):
+        return self.filter(is_retired=False)
+
+
+class PromiseKind(models.Model):
+    """One line of the checklist, worded by staff in English and Spanish. Its Spanish may be left out."""
+
+    class Learning(models.TextChoices):
+        """California's continuum of work-based learning."""
+
+        AWARENESS = "awareness", _("career awareness")
+        EXPLORATION = "exploration", _("career exploration")
+        PREPARATION = "preparation", _("career preparation")
+        TRAINING = "training", _("career training")
+
+    code = models.SlugField(_("code"), max_length=30, unique=True, help_text=_("A short word that never changes."))
+    order = models.PositiveSmallIntegerField(_("order"), default=100)
+    name = models.CharField(_("name"), max_length=120)
+    name_es = models.CharField(_("name in Spanish"), max_length=120, blank=True)
+    invitation = models.CharField(_("sentence below the name"), max_length=200, blank=True)
+    invitation_es = models.CharField(_("that sentence in Spanish"), max_length=200, blank=True)
+    unit = models.CharField(_("unit, one"), max_length=40, help_text=_("What is counted: hour, visit, student."))
+    unit_plural = models.CharField(_("unit, several"), max_length=40)
+    unit_es = models.CharField(_("unit in Spanish, one"), max_length=40, blank=True)
+    unit_plural_es = models.CharField(_("unit in Spanish, several"), max_length=40, blank=True)
+    example = models.CharField(_("example"), max_length=300, blank=True)
+    example_es = models.CharField(_("example in Spanish"), max_length=300, blank=True)
+    needs_clearance = models.BooleanField(_("needs volunteer clearance"), default=False)
+    needs_insurance = models.BooleanField(_("needs a certificate of insurance"), default=False)
+    what_it_takes = models.TextField(
+        _("what that takes"), max_length=600, blank=True, help_text=_("And how long it lasts.")
+    )
+    what_it_takes_es = models.TextField(_("what that takes, in Spanish"), max_length=600, blank=True)
+    learning = models.CharField(
+        _("counts as"), max_length=12, choices=Learning, blank=True, help_text=_("California’s work-based learning.")
+    )
+    is_retired = models.BooleanField(
+        _("retired"), default=False, help_text=_("Stays on old pledges and is offered no more.")
+    )
+
+    objects = PromiseKindQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("promise kind")
+        verbose_name_plural = _("promise kinds")
+        ordering = ["order", "pk"]
+
+    def __str__(self):
+        return self.name
+
+    def worded(self, field: str, language: str | None = None) -> str:
+        """A field's words in a language, else the reader's; English where the Spanish is left out."""
+        spanish = getattr(self, f"{field}_es") if (language or get_language()) == "es" else ""
+        return spanish or getattr(self, field)
+
+    @property
+    def label(self) -> str:
+        return self.worded("name")
+
+    @property
+    def invites(self) -> str:
+        """The sentence below the name."""
+        return self.worded("invitation")
+
+    @property
+    def such_as(self) -> str:
+        return self.worded("example")
+
+    @property
+    def takes(self) -> str:
+        """What clearance or insurance takes; "" when neither is needed."""
+        return self.worded("what_it_takes") if self.needs_clearance or self.needs_insurance else ""
+
+    @property
+    def units(self) -> str:
+        """The unit as it stands behind an empty field: hours."""
+        return self.worded("unit_plural")
+
+    def amount(self, quantity: int, language: str | None = None) -> str:
+        """A quantity with its unit: 1 hour, 12 hours."""
+        return f"{quantity:,} {self.worded('unit' if quantity == 1 else 'unit_plural', language)}"
+
+    @property
+    def art(self) -> str:
+        """The static file of its tile."""
+        return f"art/kind-{self.code}.svg" if self.code in TILES else "art/mark.svg"

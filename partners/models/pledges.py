@@ -1,0 +1,271 @@
+"""Pledges: an organization's promises for one school year, and every version that was signed."""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from imagine.models import new_token
+from partners.models.checklist import MONTHS, Grade, PromiseKind, School
+from partners.models.organizations import Contact, Organization
+
+LARGEST_QUANTITY = 100_000
+
+
+class PledgeYearQuerySet(models.QuerySet):
+    def opened(self):
+        """Those that have begun, closed or not."""
+        return self.filter(opens_on__lte=timezone.localdate())
+
+    def open(self):
+        return self.opened().filter(closed_at__isnull=True)
+
+    def current(self):
+        """The school year that is pledged for now, or None: the latest one that was opened and not closed."""
+        return self.open().order_by("-school_year").first()
+
+
+class PledgeYear(models.Model):
+    """A school year that is pledged for. Staff open and close it."""
+
+    school_year = models.PositiveSmallIntegerField(
+        _("school year"),
+        primary_key=True,
+        validators=[MinValueValidator(2018), MaxValueValidator(2100)],
+        help_text=_("The year it begins in: 2019 for 2019–20."),
+    )
+    opens_on = models.DateField(_("opens on"))
+    closes_on = models.DateField(
+        _("announced until"),
+        null=True,
+        blank=True,
+        help_text=_("What partners read. It stays open until you close it."),
+    )
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True, editable=False)
+
+    objects = PledgeYearQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("pledge year")
+        verbose_name_plural = _("pledge years")
+        ordering = ["-school_year"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(school_year__gte=2018, school_year__lte=2100), name="pledgeyear_school_year_in_bounds"
+            ),
+            models.CheckConstraint(
+                condition=Q(closes_on__isnull=True) | Q(closes_on__gte=F("opens_on")),
+                name="pledgeyear_closes_after_it_opens",
+                violation_error_message=_("It closes after it opens."),
+            ),
+        ]
+
+    def __str__(self):
+        return self.school_years
+
+    @property
+    def school_years(self) -> str:
+        """The school year as people write it: 2019–20."""
+        return f"{self.school_year}–{(self.school_year + 1) % 100:02}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None and self.opens_on <= timezone.localdate()
+
+
+class PledgeQuerySet(models.QuerySet):
+    def drafts(self):
+        """Not signed, and the year is not closed."""
+        return self.filter(signed_at__isnull=True, year__closed_at__isnull=True)
+
+    def signed(self):
+        return self.filter(signed_at__isnull=False)
+
+    def with_promises(self):
+        """With all that a page tells of them, at a fixed number of queries."""
+        promises = Promise.objects.select_related("kind").prefetch_related("schools")
+        return self.select_related("organization", "year", "contact").prefetch_related(
+            models.Prefetch("promises", queryset=promises)
+        )
+
+
+class Pledge(models.Model):
+    """An organization's promises for one school year. Its link belongs to whoever answers for it; pledges.py writes.
+
+    Every save grows its version: that is how two editors notice each other. Every save of a signed one signs it anew.
+    """
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("draft")
+        SIGNED = "signed", _("signed")
+        CLOSED = "closed", _("year closed")
+
+    organization = models.ForeignKey(
+        Organization, verbose_name=_("organization"), on_delete=models.PROTECT, related_name="pledges"
+    )
+    year = models.ForeignKey(
+        PledgeYear, verbose_name=_("school year"), on_delete=models.PROTECT, related_name="pledges"
+    )
+    contact = models.ForeignKey(
+        Contact,
+        verbose_name=_("answered by"),
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="pledges",
+        help_text=_("Who has its link."),
+    )
+    language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
+    token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
+    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
+    signed_by = models.CharField(_("signed by"), max_length=100, blank=True, editable=False)
+    signed_role = models.CharField(_("role of who signed"), max_length=100, blank=True, editable=False)
+    signed_at = models.DateTimeField(_("signed"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("begun"), default=timezone.now, editable=False)
+    changed_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
+    reminded_at = models.DateTimeField(_("reminded"), null=True, blank=True, editable=False)
+
+    objects = PledgeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("pledge")
+        verbose_name_plural = _("pledges")
+        ordering = ["-year", "-changed_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "year"],
+                name="pledge_one_per_organization_and_year",
+                violation_error_message=_("This organization has a pledge for this school year already."),
+            ),
+            models.CheckConstraint(
+                condition=Q(signed_at__isnull=True, signed_by="", signed_role="")
+                | Q(signed_at__isnull=False) & ~Q(signed_by=""),
+                name="pledge_signed_by_whom_and_when",
+            ),
+            models.CheckConstraint(condition=Q(version__gte=1), name="pledge_version_from_one"),
+        ]
+        indexes = [
+            models.Index(fields=["year", "-changed_at", "-id"], name="pledge_newest"),
+            models.Index(
+                fields=["changed_at"],
+                condition=Q(signed_at__isnull=True, reminded_at__isnull=True),
+                name="pledge_draft_to_remind",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.organization}, {self.school_years}"
+
+    def get_absolute_url(self):
+        return reverse("pledge", args=[self.token])
+
+    @property
+    def school_years(self) -> str:
+        return PledgeYear(school_year=self.year_id).school_years
+
+    @property
+    def state(self) -> str:
+        if self.year.closed_at:
+            return self.State.CLOSED
+        return self.State.SIGNED if self.signed_at else self.State.DRAFT
+
+
+class Promise(models.Model):
+    """One organization's yes to one kind. Without grades it is for any grade, without months for any month, without
+    schools for wherever it is needed most."""
+
+    pledge = models.ForeignKey(Pledge, verbose_name=_("pledge"), on_delete=models.CASCADE, related_name="promises")
+    kind = models.ForeignKey(PromiseKind, verbose_name=_("kind"), on_delete=models.PROTECT, related_name="promises")
+    quantity = models.PositiveIntegerField(
+        _("quantity"), validators=[MinValueValidator(1), MaxValueValidator(LARGEST_QUANTITY)]
+    )
+    grades = ArrayField(
+        models.CharField(max_length=4, choices=Grade), verbose_name=_("grades"), default=list, blank=True
+    )
+    months = ArrayField(models.PositiveSmallIntegerField(), verbose_name=_("months"), default=list, blank=True)
+    schools = models.ManyToManyField(School, verbose_name=_("schools"), blank=True, related_name="promises")
+    note = models.CharField(_("note"), max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("promise")
+        verbose_name_plural = _("promises")
+        ordering = ["pledge", "kind__order", "kind"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["pledge", "kind"],
+                name="promise_one_per_pledge_and_kind",
+                violation_error_message=_("This pledge has a promise of this kind already."),
+            ),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=1, quantity__lte=LARGEST_QUANTITY), name="promise_quantity_in_bounds"
+            ),
+            models.CheckConstraint(condition=Q(grades__contained_by=list(Grade.values)), name="promise_grades_known"),
+            models.CheckConstraint(condition=Q(months__contained_by=MONTHS), name="promise_months_of_a_school_year"),
+        ]
+
+    def __str__(self):
+        return f"{self.kind}: {self.amount}"
+
+    @property
+    def amount(self) -> str:
+        """How much, in the reader's language: 12 hours."""
+        return self.kind.amount(self.quantity)
+
+
+class Signature(models.Model):
+    """One signed version of a pledge, as it was: names and words in `content`, whatever became of them since."""
+
+    pledge = models.ForeignKey(Pledge, verbose_name=_("pledge"), on_delete=models.CASCADE, related_name="signatures")
+    number = models.PositiveIntegerField(_("number"))
+    signed_by = models.CharField(_("signed by"), max_length=100)
+    signed_role = models.CharField(_("role of who signed"), max_length=100, blank=True)
+    signed_at = models.DateTimeField(_("signed"), default=timezone.now)
+    content = models.JSONField(_("what was signed"))
+
+    class Meta:
+        verbose_name = _("signed version")
+        verbose_name_plural = _("signed versions")
+        ordering = ["pledge", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["pledge", "number"], name="signature_number_once"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="signature_number_from_one"),
+            models.CheckConstraint(condition=~Q(signed_by=""), name="signature_has_a_name"),
+        ]
+
+    def __str__(self):
+        return str(self.number)
+
+
+class PledgeStartQuerySet(models.QuerySet):
+    def with_email(self, email: str):
+        return self.alias(folded_email=Lower("email")).filter(folded_email=email.lower())
+
+
+class PledgeStart(models.Model):
+    """What was typed to begin a pledge. No organization is made of it before its link is used to save the page."""
+
+    organization = models.CharField(_("organization"), max_length=120)
+    name = models.CharField(_("name"), max_length=100)
+    email = models.EmailField(_("e-mail"))
+    language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
+    sector = models.CharField(max_length=12, blank=True)
+    token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
+    is_proven = models.BooleanField(default=True, help_text="Whether its link went to that mailbox alone.")
+    answered_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = PledgeStartQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(Lower("email"), name="pledgestart_by_email")]
+
+    def __str__(self):
+        return str(self.pk)
+
+    def get_absolute_url(self):
+        return reverse("pledge", args=[self.token])

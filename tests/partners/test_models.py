@@ -1,0 +1,278 @@
+"""What the database itself refuses, and the small things that models say of themselves."""
+
+import importlib
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError, Value
+from django.utils import timezone, translation
+
+from partners.models import (
+    Contact,
+    Organization,
+    Pledge,
+    PledgeYear,
+    Promise,
+    PromiseKind,
+    School,
+    Sector,
+    Signature,
+    folded,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def organization(name: str = "Port Gate Logistics", **fields) -> Organization:
+    return Organization.objects.create(name=name, **({"slug": f"partner-{Organization.objects.count()}"} | fields))
+
+
+def pledge(**fields) -> Pledge:
+    year, _made = PledgeYear.objects.get_or_create(school_year=2027, defaults={"opens_on": timezone.localdate()})
+    return Pledge.objects.create(**({"organization": organization(), "year": year} | fields))
+
+
+def promise(of: Pledge, **fields) -> Promise:
+    defaults = {"kind": PromiseKind.objects.get(code="tours"), "quantity": 6}
+    return Promise.objects.create(pledge=of, **(defaults | fields))
+
+
+def school(**fields) -> School:
+    return School.objects.create(**({"code": "39686760108159", "name": "Cesar Chavez High", "level": "high"} | fields))
+
+
+def refused(constraint: str, act, *args, **fields) -> None:
+    """The constraint of this name refuses."""
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        act(*args, **fields)
+
+
+# Constraints ---------------------------------------------------------------------------------------------------
+
+
+def test_one_pledge_per_organization_and_year():
+    first = pledge()
+    refused("pledge_one_per_organization_and_year", pledge, organization=first.organization)
+    pledge(organization=organization("Slough House Bakery"))
+    assert Pledge.objects.count() == 2
+
+
+def test_one_promise_per_pledge_and_kind():
+    first = promise(pledge())
+    refused("promise_one_per_pledge_and_kind", promise, first.pledge)
+
+
+@pytest.mark.parametrize("quantity", [0, 100_001])
+def test_quantity_in_bounds(quantity):
+    refused("promise_quantity_in_bounds", promise, pledge(), quantity=quantity)
+
+
+def test_grades_and_months_are_those_of_a_school_year():
+    refused("promise_grades_known", promise, pledge(), grades=["13"])
+    refused("promise_months_of_a_school_year", promise, Pledge.objects.get(), months=[7])
+    assert promise(Pledge.objects.get(), grades=["TK-K", "9-12"], months=[8, 5]).pk
+
+
+def test_one_contact_per_address_and_organization_whatever_its_case():
+    here = organization()
+    Contact.objects.create(organization=here, name="Alma", email="alma@example.org")
+    refused("contact_one_per_email_and_organization", here.contacts.create, name="A", email="ALMA@example.org")
+    organization("Other").contacts.create(name="Alma", email="alma@example.org")
+    assert Contact.objects.with_email("Alma@Example.org").count() == 2
+
+
+def test_one_main_contact_per_organization():
+    here = organization()
+    here.contacts.create(name="Alma", email="alma@example.org", is_main=True)
+    refused("contact_one_main_per_organization", here.contacts.create, name="B", email="b@example.org", is_main=True)
+    here.contacts.create(name="Chue", email="chue@example.org")
+
+
+def test_signature_says_who_and_when():
+    refused("pledge_signed_by_whom_and_when", pledge, signed_at=timezone.now())
+    refused("pledge_signed_by_whom_and_when", pledge, signed_by="Alma", organization=organization("B"))
+    refused("pledge_signed_by_whom_and_when", pledge, signed_role="Owner", organization=organization("C"))
+
+
+def test_signed_versions_are_numbered_once():
+    here = pledge()
+    here.signatures.create(number=1, signed_by="Alma Reyes", content={})
+    refused("signature_number_once", here.signatures.create, number=1, signed_by="Alma Reyes", content={})
+    refused("signature_number_from_one", here.signatures.create, number=0, signed_by="Alma Reyes", content={})
+    refused("signature_has_a_name", here.signatures.create, number=2, signed_by="", content={})
+    assert Signature.objects.count() == 1
+
+
+@pytest.mark.parametrize("website", ["javascript:alert(1)", "ftp://example.org", "www.example.org", "https://a b"])
+def test_website_that_is_no_web_address(website):
+    refused("organization_website_is_a_web_address", organization, website=website)
+
+
+def test_organization_has_a_name_and_an_address_of_its_own():
+    refused("organization_has_a_name", organization, "")
+    organization("One", slug="same")
+    refused("slug", organization, "Other", slug="same")
+
+
+def test_school_has_a_code_of_14_digits_and_a_known_level():
+    refused("school_code_has_14_digits", school, code="3968676010815")
+    refused("school_level_known", school, level="middle")
+    school()
+    refused("code", school, name="Another")
+
+
+def test_year_in_bounds_and_not_announced_to_close_before_it_opens():
+    today = timezone.localdate()
+    refused("pledgeyear_school_year_in_bounds", PledgeYear.objects.create, school_year=2017, opens_on=today)
+    closes_on = today - timedelta(days=1)
+    refused(
+        "pledgeyear_closes_after_it_opens",
+        PledgeYear.objects.create,
+        school_year=2027,
+        opens_on=today,
+        closes_on=closes_on,
+    )
+
+
+def test_what_was_promised_keeps_its_kind_and_its_organization():
+    made = promise(pledge())
+    for kept in (made.kind, made.pledge.organization, made.pledge.year):
+        with pytest.raises(ProtectedError):
+            kept.delete()
+
+
+def test_contact_that_is_erased_leaves_the_pledge():
+    contact = organization().contacts.create(name="Alma", email="alma@example.org")
+    made = pledge(organization=contact.organization, contact=contact)
+    contact.delete()
+    made.refresh_from_db()
+    assert made.contact is None
+
+
+# Subsets -------------------------------------------------------------------------------------------------------
+
+
+def test_public_are_those_who_want_it_and_were_approved():
+    now = timezone.now()
+    organization("Neither")
+    organization("Wants", wants_public=True)
+    organization("Approved", approved_at=now, approved_by="anna")
+    both = organization("Both", wants_public=True, approved_at=now, approved_by="anna")
+    assert list(Organization.objects.public()) == [both]
+    assert [o.name for o in Organization.objects.to_approve()] == ["Wants"]
+    assert [o.name for o in Organization.objects.all() if o.is_public] == ["Both"]
+
+
+def test_current_year_is_the_latest_that_was_opened_and_not_closed():
+    today = timezone.localdate()
+    assert PledgeYear.objects.current() is None
+    PledgeYear.objects.create(school_year=2025, opens_on=today - timedelta(days=700))
+    PledgeYear.objects.create(school_year=2026, opens_on=today)
+    PledgeYear.objects.create(school_year=2027, opens_on=today + timedelta(days=1))
+    assert str(PledgeYear.objects.current()) == "2026–27"
+    PledgeYear.objects.filter(school_year=2026).update(closed_at=timezone.now())
+    assert str(PledgeYear.objects.current()) == "2025–26"
+    assert [year.is_open for year in PledgeYear.objects.all()] == [False, False, True]
+
+
+def test_state_of_a_pledge():
+    draft = pledge()
+    signed = pledge(organization=organization("B"), signed_at=timezone.now(), signed_by="Alma")
+    assert [draft.state, signed.state] == ["draft", "signed"]
+    assert [list(Pledge.objects.drafts()), list(Pledge.objects.signed())] == [[draft], [signed]]
+    PledgeYear.objects.update(closed_at=timezone.now())
+    assert {p.state for p in Pledge.objects.select_related("year")} == {"closed"}
+    assert not Pledge.objects.drafts()
+
+
+# Words ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Port Gate Logistics, Inc.", "PORT GATE LOGISTICS"),
+        ("Tule & Sons Hardware", "Tule and Sons  Hardware"),
+        ("The Iglesia Luz del Valle", "Iglésia “Luz del Valle”"),
+        ("St. Brigid’s Parish", "St Brigids Parish"),
+        ("Đặng–Phúc Nguyễn Co., Ltd.", "Dang-Phuc Nguyen"),
+    ],
+)
+def test_two_spellings_of_a_name_fold_to_one(one, other):
+    assert organization(one).folded_name == organization(other).folded_name != ""
+
+
+def test_other_names_stay_apart_and_every_script_stays():
+    names = ["Cold Storage", "Gold Storage", "Copper & Sons", "ក្រុមយុវជន", "ਗੁਰਦੁਆਰਾ", "The Company"]
+    found = [organization(name).folded_name for name in names]
+    assert found == ["cold storage", "gold storage", "copper sons", "ក្រុមយុវជន", "ਗੁਰਦੁਆਰਾ", "the company"]
+
+
+def test_what_somebody_typed_is_folded_by_the_same_expression():
+    here = organization("St. Brigid’s Parish, Inc.")
+    typed = folded(Value("st brigids parish"))
+    assert Organization.objects.get(folded_name=typed) == here
+
+
+def test_folded_name_follows_the_name():
+    here = organization("Old Name")
+    Organization.objects.update(name="New Name")
+    here.refresh_from_db()
+    assert here.folded_name == "new name"
+
+
+def test_eight_kinds_are_there_in_both_languages():
+    kinds = list(PromiseKind.objects.active())
+    codes = ["curriculum", "tours", "advisory", "teachers", "mentors", "presentations", "service", "internships"]
+    assert [kind.code for kind in kinds] == codes
+    assert [kind.code for kind in kinds if kind.needs_clearance] == ["mentors", "internships"]
+    for kind in kinds:
+        words = [getattr(kind, f.name) for f in PromiseKind._meta.fields if f.name.endswith("_es")]
+        assert all(words[:-1]), kind  # the last is what clearance takes
+        assert kind.art == f"art/kind-{kind.code}.svg"
+        assert bool(kind.takes) == kind.needs_clearance
+    assert PromiseKind(code="new").art == "art/mark.svg"
+
+
+def test_a_kind_speaks_the_readers_language():
+    mentors = PromiseKind.objects.get(code="mentors")
+    assert [mentors.label, mentors.amount(1), mentors.amount(1200)] == [
+        "Be mentors and role models",
+        "1 student",
+        "1,200 students",
+    ]
+    with translation.override("es"):
+        assert [mentors.label, mentors.amount(1), mentors.units] == [
+            "Ser mentores y ejemplos a seguir",
+            "1 estudiante",
+            "estudiantes",
+        ]
+        assert "huellas digitales" in mentors.takes
+        mentors.name_es = ""
+        assert mentors.label == "Be mentors and role models"
+
+
+def test_loading_the_kinds_twice_keeps_what_staff_changed_and_taking_them_back_keeps_what_was_promised():
+    migration = importlib.import_module("partners.migrations.0002_eight_kinds")
+    PromiseKind.objects.filter(code="tours").update(name="Show us around")
+    migration.add(apps, None)
+    assert PromiseKind.objects.count() == 8
+    assert PromiseKind.objects.get(code="tours").name == "Show us around"
+    promise(pledge())
+    migration.remove(apps, None)
+    assert [kind.code for kind in PromiseKind.objects.all()] == ["tours"]
+
+
+def test_school_teaches_the_grades_of_its_level():
+    grades = {level: School(level=level).grades for level in School.Level.values}
+    assert grades == {
+        "elementary": ["TK-K", "1-3", "4-6", "7-8"],
+        "secondary": ["7-8", "9-12"],
+        "high": ["9-12"],
+    }
+
+
+def test_the_seven_sectors():
+    assert Sector.values == ["business", "college", "labor", "nonprofit", "faith", "families", "public"]
