@@ -43,7 +43,7 @@ class MessageAdmin(admin.ModelAdmin):
     show_full_result_count = False
     actions = ("send_again",)
     fieldsets = [
-        (None, {"fields": ("to", "subject", "state", "last_error", "maybe_sent", "as_received")}),
+        (None, {"fields": ("to", "subject", "attachment_name", "state", "last_error", "maybe_sent", "as_received")}),
         (_("Plain text and calendar part"), {"fields": ("words", "entry")}),
         (
             _("Delivery"),

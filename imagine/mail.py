@@ -19,7 +19,7 @@ from kombu.pools import producers
 
 from imagine.celery import app
 from imagine.models import Heartbeat, Message, give_up_time
-from imagine.post import answers, reason, refused_for_good, server, write
+from imagine.post import Unattached, answers, reason, refused_for_good, server, write
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +46,13 @@ def queue(
     html: str,
     calendar: str = "",
     calendar_method: str = "",
+    attachment: str = "",
+    attachment_name: str = "",
 ) -> None:
     """Stores one message in the caller's transaction and rings Celery once that has committed.
 
-    A message whose key exists already is not written again.
+    A message whose key exists already is not written again. `attachment` names a function and what it is called with,
+    "partners.letters.certificate:17"; imagine.post.attached says what it gives.
     """
     message = Message(
         key=key,
@@ -60,6 +63,8 @@ def queue(
         html=html,
         calendar=calendar,
         calendar_method=calendar_method,
+        attachment=attachment,
+        attachment_name=attachment_name,
     )
     Message.objects.bulk_create([message], ignore_conflicts=True)
     transaction.on_commit(lambda: ring("imagine.tasks.deliver", message.pk), robust=True)
@@ -149,6 +154,8 @@ def send(message: Message) -> None:
         return
     try:
         server.send(write(message))
+    except Unattached as error:
+        put_back(message, reason(error))
     except ValueError as error:
         mark(message, state=Message.State.REFUSED, last_error=reason(error))
     except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
@@ -189,7 +196,10 @@ def send_again(message: Message) -> bool:
     if message.state in {Message.State.QUEUED, Message.State.SENDING}:
         return False
     if message.state == Message.State.SENT:
-        fields = ("to", "language", "subject", "text", "html", "calendar", "calendar_method")
+        fields = [
+            *("to", "language", "subject", "text", "html"),
+            *("calendar", "calendar_method", "attachment", "attachment_name"),
+        ]
         original = message.key.split(":again:")[0]
         queue(key=f"{original}:again:{now:%Y%m%d%H%M}", **{name: getattr(message, name) for name in fields})
         return True

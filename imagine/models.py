@@ -41,7 +41,9 @@ class MessageQuerySet(models.QuerySet):
 class Message(models.Model):
     """One e-mail to one address, from queued to sent or failed.
 
-    The key says what it is ("rsvp:17:confirmed:1") and exists once, so that the same thing is never said twice.
+    The key says what it is ("rsvp:17:confirmed:1") and exists once, so that the same thing is never said twice. Of an
+    attachment the message keeps how it is made, "partners.letters.certificate:17", and it is made when it is sent:
+    nobody who presses a button waits for a drawing, and no picture lies in the database a second time.
     """
 
     class State(models.TextChoices):
@@ -67,6 +69,8 @@ class Message(models.Model):
     html = models.TextField(_("HTML"))
     calendar = models.TextField(_("calendar part"), blank=True)
     calendar_method = models.CharField(_("calendar method"), max_length=10, blank=True)
+    attachment = models.CharField(_("attachment is made by"), max_length=120, blank=True)
+    attachment_name = models.CharField(_("attachment"), max_length=120, blank=True)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     not_before = models.DateTimeField(_("not before"), default=timezone.now)
@@ -93,6 +97,10 @@ class Message(models.Model):
             models.CheckConstraint(
                 condition=Q(state="sent", sent_at__isnull=False) | (~Q(state="sent") & Q(sent_at__isnull=True)),
                 name="message_sent_at_only_when_sent",
+            ),
+            models.CheckConstraint(
+                condition=Q(attachment="", attachment_name="") | ~Q(attachment="") & ~Q(attachment_name=""),
+                name="message_attachment_has_a_name",
             ),
         ]
         indexes = [

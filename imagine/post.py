@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import mimetypes
 import re
 import smtplib
 import time
@@ -9,6 +10,7 @@ from email.utils import parseaddr
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
+from django.utils.module_loading import import_string
 
 from imagine.models import Message
 
@@ -58,8 +60,13 @@ class Server:
 server = Server()
 
 
+class Unattached(Exception):
+    """The attachment could not be made now."""
+
+
 def write(message: Message) -> EmailMultiAlternatives:
-    """The stored message as MIME: plain text, HTML and calendar part as alternatives (RFC 2046, RFC 6047)."""
+    """The stored message as MIME: plain text, HTML and calendar part as alternatives (RFC 2046, RFC 6047), and what is
+    attached. Raises Unattached."""
     sender_domain = parseaddr(settings.MAIL_FROM)[1].partition("@")[2]
     name = hashlib.sha256(message.key.encode()).hexdigest()[:32]
     email = EmailMultiAlternatives(
@@ -73,7 +80,20 @@ def write(message: Message) -> EmailMultiAlternatives:
     email.attach_alternative(message.html, "text/html")
     if message.calendar:
         email.attach_alternative(message.calendar, f"text/calendar; method={message.calendar_method}")
+    if message.attachment and (content := attached(message)):
+        email.attach(message.attachment_name, content, mimetypes.guess_type(message.attachment_name)[0])
     return email
+
+
+def attached(message: Message) -> bytes | None:
+    """What the message's function gives for its argument and the message's language; None when there is nothing to
+    attach any more."""
+    maker, _colon, of = message.attachment.partition(":")
+    try:
+        return import_string(maker)(of, message.language)
+    except Exception as error:  # whatever it was, the mail waits and staff see the reason
+        logger.exception("attachment", extra={"message_id": str(message.pk)})
+        raise Unattached(type(error).__name__) from error
 
 
 def refused_for_good(error: smtplib.SMTPException) -> bool:
@@ -91,6 +111,8 @@ def answers(error: Exception) -> list[tuple[int, bytes | str]]:
 
 def reason(error: Exception) -> str:
     """What went wrong, for staff: the server's own words without any address, else the kind of error."""
+    if isinstance(error, Unattached):
+        return f"attachment: {error}"
     said = answers(error)
     if not said:
         return type(error).__name__

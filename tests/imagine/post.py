@@ -60,6 +60,13 @@ def new_message(key: str = "rsvp:17:confirmed:1", **fields) -> Message:
     return Message.objects.get(key=key)
 
 
+def drawing(of: str, language: str) -> bytes | None:
+    """What makes the attachment "tests.imagine.post.drawing:17"; "none" has none any more, "broken" fails."""
+    if of == "broken":
+        raise RuntimeError("alma@example.org has no paper")
+    return None if of == "none" else f"%PDF {of} {language}".encode()
+
+
 def outcome(message: Message) -> tuple[str, int, str, bool]:
     """State, attempts, reason, and whether it may have been sent more than once."""
     message.refresh_from_db()
