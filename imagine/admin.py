@@ -1,21 +1,23 @@
 """Mail as staff see it: what became of each message, and the message itself as its recipient reads it."""
 
 import re
+from collections.abc import Iterable
 from html import escape
 
 from csp.constants import NONCE, SELF
 from csp.decorators import csp_replace
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from imagine import mail
+from imagine.actions import ActionsAdmin, Outcome, tell
 from imagine.logs import without_links
 from imagine.models import Message
 
@@ -36,7 +38,7 @@ def without_inline_styles(html: str, nonce: str) -> str:
 
 
 @admin.register(Message)
-class MessageAdmin(admin.ModelAdmin):
+class MessageAdmin(ActionsAdmin):
     list_display = ("subject", "to", "state", "last_error", "created_at", "sent_at", "attempts")
     list_filter = ("state", "queue", "language", "created_at")
     search_fields = ("to", "subject", "key")
@@ -82,8 +84,9 @@ class MessageAdmin(admin.ModelAdmin):
     def change_view(self, request, object_id, form_url="", extra_context=None):
         if request.method == "POST" and "_again" in request.POST and self.has_change_permission(request):
             message = self.get_object(request, object_id)
-            self.send_again(request, Message.objects.filter(pk=message and message.pk))
-            return redirect(request.path)
+            if message is not None:
+                self.send_again(request, [message])
+                return redirect(request.path)
         context = {"can_send_again": self.has_change_permission(request)}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
@@ -108,7 +111,18 @@ class MessageAdmin(admin.ModelAdmin):
         return HttpResponse(without_inline_styles(html, str(request.csp_nonce)))
 
     @admin.action(description=_("Send again"), permissions=["change"])
-    def send_again(self, request: HttpRequest, queryset) -> None:
-        number = sum(mail.send_again(message) for message in queryset)
-        said = ngettext("%(number)d message will be sent again.", "%(number)d messages will be sent again.", number)
-        self.message_user(request, said % {"number": number}, messages.SUCCESS)
+    def send_again(self, request: HttpRequest, queryset: Iterable[Message]) -> None:
+        done = ngettext_lazy(
+            "%(number)d message will be sent again.", "%(number)d messages will be sent again.", "number"
+        )
+        same = ngettext_lazy(
+            "%(number)d message is on its way already.", "%(number)d messages are on their way already.", "number"
+        )
+        tell(self, request, [(message, once_more(message)) for message in queryset], done, same)
+
+
+def once_more(message: Message) -> Outcome:
+    try:
+        return mail.send_again(message)
+    except Message.DoesNotExist as gone:
+        return gone

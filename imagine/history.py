@@ -23,6 +23,7 @@ GUEST = Actor(Change.Kind.GUEST)
 PROGRAM = Actor(Change.Kind.PROGRAM)
 
 MOST = 100  # changes in a table
+LONGEST_REASON = Change._meta.get_field("reason").max_length
 # Facts that are no field.
 OTHER = {"cancelled": _("cancelled"), "guests": _("guests"), "needs": _("needs"), "link": _("private link")}
 

@@ -31,9 +31,10 @@ def confirmed(rsvp: Rsvp) -> None:
     tell(rsvp, "confirmed")
 
 
-def waiting(rsvp: Rsvp) -> None:
-    """The party is on the waiting list, with all its seats or, when fewer were fine, with some."""
-    tell(rsvp, "waiting")
+def waiting(rsvp: Rsvp, *, had_seats: bool = False) -> None:
+    """The party is on the waiting list, with all its seats or, when fewer were fine, with some. `had_seats` tells that
+    it held all of them until now and staff put it there: then it leaves the calendar."""
+    tell(rsvp, "waiting", method="CANCEL" if had_seats else None, had_seats=had_seats)
 
 
 def moved_up(rsvp: Rsvp, seats: int) -> None:

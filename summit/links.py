@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from imagine import history, mail
 from imagine.models import Message, new_token
@@ -29,11 +30,22 @@ def mail_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
 
 
 @transaction.atomic
+def mail_again(rsvp: Rsvp) -> bool:
+    """Staff mail the link of one RSVP again, as `mail_link` says. Raises Closed when the event is over: then the link
+    can do nothing any more."""
+    rsvp = seats.lock_party(rsvp)
+    if rsvp.event.is_over:
+        raise seats.Closed(_("This event is over, so its links are not mailed again."))
+    return mail_link(rsvp, by_staff=True)
+
+
+@transaction.atomic
 def readdress(rsvp: Rsvp, email: str) -> Rsvp:
     """Staff correct the e-mail address: what was not sent goes to the new one when it is sent, and so does the link."""
     rsvp = seats.correct(rsvp, email=email)
     Message.objects.about(f"rsvp:{rsvp.pk}").exclude(state=Message.State.SENT).update(to=email)
-    mail_link(rsvp, by_staff=True)
+    if not rsvp.event.is_over:
+        mail_link(rsvp, by_staff=True)
     return rsvp
 
 

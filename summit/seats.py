@@ -5,9 +5,11 @@ READ COMMITTED, PostgreSQL's default, the count after the lock sees what the win
 without harm. The messages that tell of a change are written in the same transaction.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import wraps
+from itertools import groupby
+from operator import attrgetter
 
 from django.db import transaction
 from django.db.models import Sum
@@ -29,6 +31,10 @@ SEATS = [
     "cancelled_at",
     "cancelled_late",
 ]
+
+
+# What of an event says whether somebody may be called up.
+ROOM = ["capacity", "reserved_seats", "starts_at", "promotion_stops_hours"]
 
 
 FACTS = [
@@ -99,14 +105,64 @@ def locked_party(rule: Callable) -> Callable:
     @transaction.atomic
     def apply(rsvp: Rsvp, *args, **kwargs) -> Rsvp:
         rsvp = lock_party(rsvp)
-        before = facts(rsvp)
-        rule(rsvp, *args, **kwargs)
-        history.note(f"rsvp:{rsvp.pk}", before, facts(rsvp), reason=kwargs.get("beyond", ""), hidden=("needs",))
-        call_up(rsvp.event)
+        before, after = follow(rule, rsvp, *args, **kwargs)
+        serve_line(rsvp.event, [(rsvp.pk, before, after)])
         rsvp.refresh_from_db(fields=[*SEATS, "sequence"])  # its own free seats may have come back to it
         return rsvp
 
+    apply.rule = rule
     return apply
+
+
+def together(apply: Callable, rsvps: Iterable[Rsvp], *args, **kwargs) -> list[tuple[Rsvp, bool | Exception]]:
+    """Applies a rule about one party to many, in one transaction for each event. The waiting list is served once, when
+    all of them are done, so that none of them is called up in between.
+
+    Returns each party with what became of it: True when it changed, False when it was so already, or the Refused or
+    Rsvp.DoesNotExist that it met, which changed nothing of it.
+    """
+    outcomes = []
+    for event_pk, parties in groupby(sorted(rsvps, key=attrgetter("event_id")), attrgetter("event_id")):
+        changes = []
+        with transaction.atomic():
+            event = lock(event_pk)
+            for rsvp in parties:
+                try:
+                    with transaction.atomic():
+                        before, after = follow(apply.rule, lock_party(rsvp), *args, **kwargs)
+                except (Refused, Rsvp.DoesNotExist) as refused:
+                    outcomes.append((rsvp, refused))
+                else:
+                    changes.append((rsvp.pk, before, after))
+                    outcomes.append((rsvp, before != after))
+            serve_line(event, changes)
+    return outcomes
+
+
+def follow(rule: Callable, rsvp: Rsvp, *args, **kwargs) -> tuple[dict, dict]:
+    """Does what a rule says to a locked party, with a line in its history. Returns its facts before and after."""
+    before = facts(rsvp)
+    rule(rsvp, *args, **kwargs)
+    after = facts(rsvp)
+    history.note(f"rsvp:{rsvp.pk}", before, after, reason=kwargs.get("beyond", ""), hidden=("needs",))
+    return before, after
+
+
+def serve_line(event: Event, changes: Iterable[tuple[int, dict, dict]]) -> None:
+    """Gives the waiting list what these changes of parties freed. Whoever was put on it by them is not called up by the
+    same act: then staff's word would not have stood for a moment."""
+    moved = [
+        (pk, before, after)
+        for pk, before, after in changes
+        if any(before[name] != after[name] for name in ("held_seats", "waiting_seats", "accepts_fewer"))
+    ]
+    put_back = [
+        pk
+        for pk, before, after in moved
+        if after["held_seats"] < before["held_seats"] and after["waiting_seats"] > before["waiting_seats"]
+    ]
+    if moved:
+        call_up(event, but=put_back)
 
 
 def facts(rsvp: Rsvp) -> dict:
@@ -339,9 +395,32 @@ def cancel(rsvp: Rsvp) -> Rsvp:
 
 
 @locked_party
+def to_waiting_list(rsvp: Rsvp) -> Rsvp:
+    """Staff put a party on the waiting list: the seats that it holds become seats that it waits for, at the end of the
+    queue (rule 10). One that holds none keeps its place. Raises Closed."""
+    check_party(rsvp)
+    if not rsvp.held_seats:
+        return
+    rsvp.waiting_seats, rsvp.held_seats, rsvp.seats_over = rsvp.party_size, 0, 0
+    rsvp.waiting_since, rsvp.passed_over_at = timezone.now(), None
+    rsvp.save(update_fields=SEATS)
+    letters.waiting(rsvp, had_seats=True)
+
+
+@locked_party
 def come_back(rsvp: Rsvp, *, size: int, by_staff: bool = False) -> Rsvp:
     """Revives a cancelled RSVP for `size` seats, at the end of the queue (rule 5). One that is not cancelled stays as
     it is. Raises Closed and PartyOutOfBounds."""
+    revive(rsvp, size=size, by_staff=by_staff)
+
+
+@locked_party
+def bring_back(rsvp: Rsvp) -> Rsvp:
+    """Staff revive a cancelled RSVP as large as it was. Raises what come_back raises."""
+    revive(rsvp, size=rsvp.guests.count(), by_staff=True)
+
+
+def revive(rsvp: Rsvp, *, size: int, by_staff: bool) -> None:
     if not rsvp.cancelled_at:
         return
     check_open(rsvp.event, by_staff=by_staff)
@@ -392,15 +471,16 @@ def take_free_seats(rsvp: Rsvp) -> Rsvp:
     move_up(rsvp, seats)
 
 
-def call_up(event: Event) -> None:
+def call_up(event: Event, *, but: Collection[int] = ()) -> None:
     """Rule 3: gives the free seats of a locked event to its waiting list, oldest wait first. A party that does not fit
-    whole and did not say that fewer is fine keeps its place; the next that fits is served."""
+    whole and did not say that fewer is fine keeps its place; the next that fits is served. Nobody whose primary key is
+    in `but` is called."""
     if not event.promotes:
         return
     free, passed_over = free_seats(event), []
     if free <= 0:
         return
-    for rsvp in event.rsvps.waiting_list():
+    for rsvp in event.rsvps.waiting_list().exclude(pk__in=but):
         rsvp.event = event
         seats = divide(rsvp.waiting_seats, free, accepts_fewer=rsvp.accepts_fewer)[0]
         if seats:
@@ -427,15 +507,22 @@ def move_up(rsvp: Rsvp, seats: int) -> None:
     letters.moved_up(rsvp, seats)
 
 
-@transaction.atomic
 def delete(rsvp: Rsvp) -> None:
     """Erases an RSVP with its guests, messages and history; its seats are freed as by cancelling, and nobody is written
     to."""
-    event = lock(rsvp.event_id)
-    Message.objects.about(f"rsvp:{rsvp.pk}").delete()
-    Change.objects.filter(about=f"rsvp:{rsvp.pk}").delete()
-    event.rsvps.filter(pk=rsvp.pk).delete()
-    call_up(event)
+    delete_together([rsvp])
+
+
+def delete_together(rsvps: Iterable[Rsvp]) -> None:
+    """Erases many, in one transaction for each event; the waiting list is served once all of them are gone."""
+    for event_pk, parties in groupby(sorted(rsvps, key=attrgetter("event_id")), attrgetter("event_id")):
+        with transaction.atomic():
+            event = lock(event_pk)
+            for rsvp in parties:
+                Message.objects.about(f"rsvp:{rsvp.pk}").delete()
+                Change.objects.filter(about=f"rsvp:{rsvp.pk}").delete()
+                event.rsvps.filter(pk=rsvp.pk).delete()
+            call_up(event)
 
 
 # The event's own changes -----------------------------------------------------------------------------------------
@@ -455,7 +542,8 @@ def save_event(event: Event) -> Event:
     if is_told(before, event):
         for rsvp in parties(event):
             letters.event_moved(rsvp, before)
-    call_up(event)
+    if any(getattr(before, name) != getattr(event, name) for name in ROOM):
+        call_up(event)
     return event
 
 

@@ -8,9 +8,10 @@ from django.db import models, transaction
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, ngettext_lazy
 
 from imagine import history
+from imagine.actions import ActionsAdmin, Outcome, tell
 from summit import letters, seats, years
 from summit.admin import event_page
 from summit.admin.event_form import EventAdminForm
@@ -37,6 +38,13 @@ def cancelling(event: Event) -> dict:
     return {"event": event, "parties": event.rsvps.active().count(), "letters": shown}
 
 
+def call_off(event: Event) -> Outcome:
+    try:
+        return seats.cancel_event(event).cancelled_at != event.cancelled_at
+    except (seats.Refused, Event.DoesNotExist) as refused:
+        return refused
+
+
 def first_party(event: Event) -> Rsvp | None:
     """The party whose letter is shown before it is written, knowing the event as it is in memory."""
     if party := event.rsvps.active().order_by("pk").first():
@@ -45,7 +53,7 @@ def first_party(event: Event) -> Rsvp | None:
 
 
 @admin.register(Event)
-class EventAdmin(admin.ModelAdmin):
+class EventAdmin(ActionsAdmin):
     form = EventAdminForm
     formfield_overrides = {models.DateTimeField: {"widget": DateAndTime}}
     list_display = ("title", "starts_at", "for_year", "held", "free", "waiting", "is_published", "cancelled_at")
@@ -187,11 +195,11 @@ class EventAdmin(admin.ModelAdmin):
                 "action_checkbox_name": ACTION_CHECKBOX_NAME,
             }
             return render(request, "admin/summit/event/cancel.html", page)
-        for event in queryset:
-            try:
-                seats.cancel_event(event)
-            except seats.Refused as refused:
-                self.message_user(request, f"{event}: {refused}", messages.ERROR)
-            else:
-                self.message_user(request, _("%(event)s was called off.") % {"event": event}, messages.SUCCESS)
+        done = ngettext_lazy("%(number)d event was called off.", "%(number)d events were called off.", "number")
+        same = ngettext_lazy(
+            "%(number)d event was called off before; nobody is written to again.",
+            "%(number)d events were called off before; nobody is written to again.",
+            "number",
+        )
+        tell(self, request, [(event, call_off(event)) for event in queryset], done, same)
         return None

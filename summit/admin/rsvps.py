@@ -1,7 +1,6 @@
 """RSVPs in the admin: looked at, added for a caller, changed through the rules."""
 
 import re
-from functools import partial
 
 from django import forms
 from django.contrib import admin, messages
@@ -12,15 +11,16 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
 from django.views.decorators.http import require_GET
 
 from imagine import history
+from imagine.actions import ActionsAdmin
+from imagine.history import LONGEST_REASON
 from imagine.models import Message
-from imagine.shown import ShownForm
 from summit import exports, links, seats
-from summit.forms import AddressField
-from summit.models import LARGEST_PARTY, Guest, Rsvp, door_code
+from summit.admin import rsvp_actions
+from summit.admin.rsvp_form import RsvpAdminForm
+from summit.models import Guest, Rsvp, door_code
 from summit.templatetags.wording import short_date
 
 CONTACT = ("name", "phone", "organization", "sector", "language", "note")
@@ -69,69 +69,12 @@ class GuestInline(admin.StackedInline):  # a tabular one has no labels
         return False
 
 
-class RsvpAdminForm(ShownForm):
-    """An RSVP as staff write it. The rules are asked while the event is locked (the admin's page is one transaction),
-    so that what passes here is not refused when it is saved."""
-
-    email = AddressField(label=_("E-mail"), max_length=254)
-    size = forms.IntegerField(label=_("Seats"), min_value=1, max_value=LARGEST_PARTY)
-    beyond = forms.BooleanField(
-        label=_("Seat them although no seat is free"), required=False, help_text=_("Flagged and counted.")
-    )
-    reason = forms.CharField(label=_("Reason"), required=False, max_length=300)
-
-    class Meta:
-        model = Rsvp
-        fields = ("event", "name", "email", "phone", "organization", "sector", "language", "accepts_fewer", "note")
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            self.fields["size"].initial = self.instance.party_size
-            del self.fields["beyond"], self.fields["reason"]
-        if self.instance.cancelled_at:
-            del self.fields["size"]
-
-    def locked_row(self) -> Rsvp:
-        return seats.lock_party(self.instance)
-
-    def state(self, row: Rsvp) -> dict[str, str]:
-        guests = list(row.guests.values_list("pk", "name", "diet", "access"))
-        return super().state(row) | {"party": f"{row.party_size} {row.cancelled_at} {guests}"}
-
-    def complaint(self, name, value):
-        if name == "party":
-            return None, _("The party changed while you had it open. Nothing was saved: open the page again to see it.")
-        return super().complaint(name, value)
-
-    def clean(self):
-        answers = super().clean()
-        event = self.instance.event if self.instance.pk else answers.get("event")
-        size = answers.get("size")
-        if answers.get("beyond") and not answers.get("reason"):
-            self.add_error("reason", _("Say why: it is kept in the history."))
-        if event is None or self.errors:
-            return answers
-        event = seats.lock(event.pk)
-        try:
-            if size and {"size", "accepts_fewer"} & set(self.changed_data):
-                seats.check_open(event, by_staff=True)
-                seats.check_size(event, size, grows=size > self.instance.party_size)
-        except seats.Closed as refused:
-            self.add_error(None, str(refused))
-        except seats.PartyOutOfBounds as refused:
-            self.add_error("size", str(refused))
-        if event.rsvps.with_email(answers["email"]).exclude(pk=self.instance.pk).exists():
-            self.add_error("email", _("This address has an RSVP for this event already."))
-        return answers
-
-
 class ActionForm(helpers.ActionForm):
-    reason = forms.CharField(label=_("Reason, for seats beyond the room"), required=False, max_length=300)
+    reason = forms.CharField(label=_("Reason, for seats beyond the room"), required=False, max_length=LONGEST_REASON)
 
 
 @admin.register(Rsvp)
-class RsvpAdmin(admin.ModelAdmin):
+class RsvpAdmin(ActionsAdmin):
     form = RsvpAdminForm
     view_on_site = False  # it is the guest's private link
     action_form = ActionForm
@@ -140,16 +83,7 @@ class RsvpAdmin(admin.ModelAdmin):
     list_select_related = ("event",)
     search_fields = ("name", "email", "organization", "guests__name")
     show_full_result_count = False
-    actions = (
-        "cancel_rsvps",
-        "bring_back_rsvps",
-        "promote_rsvps",
-        "seat_beyond",
-        "mail_links",
-        "replace_links",
-        "guests_csv",
-        "guests_xlsx",
-    )
+    actions = (*rsvp_actions.ACTIONS, "guests_csv", "guests_xlsx")
     state_fields = (
         "status",
         "held_seats",
@@ -262,61 +196,7 @@ class RsvpAdmin(admin.ModelAdmin):
         seats.delete(obj)
 
     def delete_queryset(self, request, queryset):
-        for rsvp in queryset:
-            seats.delete(rsvp)
-
-    def each(self, request, queryset, rule, done) -> None:
-        """Applies a rule to each RSVP and says how many it took and which it refused, and why."""
-        number = 0
-        for rsvp in queryset:
-            try:
-                number += rule(rsvp) is not False
-            except seats.Refused as refused:
-                self.message_user(request, f"{rsvp}: {refused}", messages.ERROR)
-            except Rsvp.DoesNotExist:
-                self.message_user(request, _("%(rsvp)s was erased meanwhile.") % {"rsvp": rsvp}, messages.ERROR)
-        if number:
-            self.message_user(request, done % {"number": number}, messages.SUCCESS)
-
-    @admin.action(description=_("Cancel and free the seats"), permissions=["change"])
-    def cancel_rsvps(self, request, queryset):
-        done = ngettext_lazy("%(number)d RSVP was cancelled.", "%(number)d RSVPs were cancelled.", "number")
-        self.each(request, queryset.active(), seats.cancel, done)
-
-    @admin.action(description=_("Bring back who cancelled, at the end of the line"), permissions=["change"])
-    def bring_back_rsvps(self, request, queryset):
-        done = ngettext_lazy("%(number)d RSVP is back.", "%(number)d RSVPs are back.", "number")
-
-        def come_back(rsvp: Rsvp) -> None:
-            seats.come_back(rsvp, size=rsvp.guests.count(), by_staff=True)
-
-        self.each(request, queryset.filter(cancelled_at__isnull=False), come_back, done)
-
-    @admin.action(description=_("Give the seats they wait for"), permissions=["change"])
-    def promote_rsvps(self, request, queryset):
-        done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
-        self.each(request, queryset.waiting_list(), seats.promote, done)
-
-    @admin.action(description=_("Seat them although no seat is free"), permissions=["change"])
-    def seat_beyond(self, request, queryset):
-        done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
-        reason = request.POST.get("reason", "").strip()[:300]
-        if not reason:
-            self.message_user(
-                request, _("Say why in the field beside the action: it is kept in the history."), messages.ERROR
-            )
-            return
-        self.each(request, queryset.waiting_list(), partial(seats.promote, beyond=reason), done)
-
-    @admin.action(description=_("Mail the private link again"), permissions=["change"])
-    def mail_links(self, request, queryset):
-        done = ngettext_lazy("%(number)d link is on its way.", "%(number)d links are on their way.", "number")
-        self.each(request, queryset, partial(links.mail_link, by_staff=True), done)
-
-    @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])
-    def replace_links(self, request, queryset):
-        done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
-        self.each(request, queryset, links.replace, done)
+        seats.delete_together(queryset)
 
     # The guest list as a file ----------------------------------------------------------------------------------
 

@@ -50,6 +50,11 @@ class Room:
             party.place = next(self.places)
         party.held, party.waiting = party.held + gets, wanted - gets
 
+    def would_get(self, party: Party) -> int:
+        """Of the seats that it waits for: all, or for the modest what there is."""
+        free = max(self.free, 0)
+        return party.waiting if party.waiting <= free else free if party.fewer else 0
+
     def seat(self, party: Party, number: int) -> None:
         """Staff insist: what the room does not have is counted as over."""
         party.over += max(0, number - max(self.free, 0))
@@ -63,13 +68,20 @@ class Room:
                 party.held -= 1
                 party.over = max(0, party.over - 1)
 
-    def settle(self) -> list[int]:
-        """Rule 3: down the line, each gets what it would take. Returns who moved up."""
+    def put_back(self, party: Party) -> None:
+        """Rule 10: all that it holds becomes what it waits for, behind everyone."""
+        party.held, party.waiting, party.over = 0, party.size, 0
+        party.place = next(self.places)
+
+    def settle(self, *, but: int | None = None) -> list[int]:
+        """Rule 3: down the line, each gets what it would take, except who was put back just now. Returns who moved
+        up."""
         moved_up = []
         for key in self.line():
-            party, free = self.parties[key], max(self.free, 0)
-            gets = party.waiting if party.waiting <= free else free if party.fewer else 0
-            if gets:
+            if key == but:
+                continue
+            party = self.parties[key]
+            if gets := self.would_get(party):
                 party.held, party.waiting = party.held + gets, party.waiting - gets
                 moved_up.append(key)
         return moved_up

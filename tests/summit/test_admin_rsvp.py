@@ -224,49 +224,6 @@ def test_history_of_what_was_erased_keeps_no_name(staff):
     assert "example.org" not in log
 
 
-# Actions ----------------------------------------------------------------------------------------------------------
-
-
-def test_cancel_action_frees_seats_and_repeats_harmlessly(staff):
-    event = make.event(capacity=2)
-    rsvp, other = make.rsvp(event, size=2), make.rsvp(event, "Waits")
-    assert "1 RSVP was cancelled." in browse.text(act(staff, "cancel_rsvps", rsvp))
-    act(staff, "cancel_rsvps", rsvp)
-    assert look.seats(event) == [("Alma Reyes", 0, 0), ("Waits", 1, 0)]
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL"]
-    assert look.letters(other) == ["waiting 1", "moved_up 2 REQUEST"]
-
-
-def test_promote_action_says_for_whom_there_was_no_room(staff):
-    event = make.event(capacity=1)
-    seated = make.rsvp(event, "Seated")
-    fits, large = make.rsvp(event, "Fits"), make.rsvp(event, "Large", size=3)
-    make.without_promotion(event)
-    seats.cancel(seated)
-    page = browse.text(act(staff, "promote_rsvps", seated, fits, large))
-    assert "1 RSVP was seated." in page
-    assert "No seat is free right now." in page
-    assert look.seats(event) == [("Seated", 0, 0), ("Fits", 1, 0), ("Large", 0, 3)]
-
-
-def test_seat_beyond_action_flags_what_the_room_does_not_have(staff):
-    event = make.event(capacity=1)
-    rsvp = make.rsvp(event, size=3)
-    for _twice in range(2):
-        act(staff, "seat_beyond", rsvp, reason="The superintendent asked")
-    rsvp.refresh_from_db()
-    assert (rsvp.held_seats, rsvp.seats_over) == (3, 2)
-
-
-def test_link_actions_mail_it_and_replace_it(staff):
-    rsvp = make.rsvp(make.event())
-    act(staff, "mail_links", rsvp)
-    act(staff, "replace_links", rsvp)
-    assert [letter.split()[0] for letter in look.letters()] == ["confirmed", "link", "new_link"]
-    assert Client().get(rsvp.get_absolute_url()).status_code == 404
-    assert Client().get(Rsvp.objects.get().get_absolute_url()).status_code == 200
-
-
 # Lists and who may see them -------------------------------------------------------------------------------------------
 
 

@@ -227,6 +227,20 @@ def test_changed_says_how_it_stands_now():
     )
 
 
+def test_put_on_the_waiting_list_says_so_and_leaves_the_calendar():
+    rsvp = seats.to_waiting_list(make.rsvp(new_event(), size=2))
+    message = newest(rsvp, "waiting")
+    assert message.subject == "You are waiting for 2 seats on April 4"
+    assert message.text.startswith(
+        "Waiting list\nYou are waiting for 2 seats\n\n"
+        "Alma Reyes, we had to put your party on the waiting list. For now you hold no seats.\n"
+        "When seats come free, we give them to you in your turn and write at once."
+    )
+    assert "\nThe attached entry takes the event out of your calendar.\n" in message.text
+    assert message.calendar_method == "CANCEL"
+    assert entry_of(message)["STATUS"] == "CANCELLED"
+
+
 def test_changed_twice_while_waiting_is_told_twice():
     rsvp = make.rsvp(new_event(capacity=1), size=3)
     seats.change_party(rsvp, size=2)

@@ -71,6 +71,10 @@ def waiting(party: Party) -> bool:
     return party.waiting > 0
 
 
+def seated(party: Party) -> bool:
+    return party.held > 0
+
+
 def cancelled(party: Party) -> bool:
     return party.size == 0
 
@@ -107,6 +111,19 @@ class Seats(RuleBasedStateMachine):
         self.room, self.letters, self.numbers = Room(capacity, reserved), [], itertools.count()
         told.clear()
         self.bearable = 0  # seats held above the room that no override explains
+        self.put_back, self.before = None, self.standing()
+
+    def standing(self) -> tuple[tuple, dict]:
+        """What an act must change before the waiting list is served."""
+        parties = self.room.parties.items()
+        return (self.room.capacity, self.room.reserved), {
+            key: (party.held, party.waiting, party.fewer) for key, party in parties
+        }
+
+    def stirred(self) -> bool:
+        """A new party asks for what is free like anyone; it calls nobody up."""
+        (room_before, parties_before), (room, parties) = self.before, self.standing()
+        return room != room_before or any(parties.get(key) != party for key, party in parties_before.items())
 
     def some(self, number: int, wanted: Wanted) -> tuple[Rsvp, Party]:
         """One of the wanted parties, as its private link would name it, and what it should be."""
@@ -199,11 +216,26 @@ class Seats(RuleBasedStateMachine):
 
     @when_there_is(waiting)
     @rule(number=numbers)
-    def promote_in_vain(self, number):
-        """Whoever could be seated was seated already."""
-        rsvp, _party = self.some(number, waiting)
-        with pytest.raises(seats.NoRoom):
-            seats.promote(rsvp)
+    def promote(self, number):
+        """Whoever could be seated was seated already, but for those who were put back."""
+        rsvp, party = self.some(number, waiting)
+        gets = self.room.would_get(party)
+        if not gets:
+            with pytest.raises(seats.NoRoom):
+                seats.promote(rsvp)
+            return
+        seats.promote(rsvp)
+        party.held, party.waiting = party.held + gets, party.waiting - gets
+        self.letters.append((rsvp.pk, "moved_up"))
+
+    @when_there_is(seated)
+    @rule(number=numbers)
+    def to_waiting_list(self, number):
+        rsvp, party = self.some(number, seated)
+        seats.to_waiting_list(rsvp)
+        self.room.put_back(party)
+        self.put_back = rsvp.pk
+        self.letters.append((rsvp.pk, "waiting"))
 
     @while_few
     @rule(size=strategies.integers(min_value=1, max_value=2))
@@ -225,7 +257,9 @@ class Seats(RuleBasedStateMachine):
 
     @invariant()
     def everything_is_as_the_model_says(self):
-        self.letters += [(key, "moved_up") for key in self.room.settle()]
+        if self.stirred():
+            self.letters += [(key, "moved_up") for key in self.room.settle(but=self.put_back)]
+        self.put_back, self.before = None, self.standing()
         assert told == self.letters
         told.clear()
         self.letters.clear()

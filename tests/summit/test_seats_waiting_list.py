@@ -16,6 +16,10 @@ def passed_over(event: Event) -> list[str]:
     return list(event.rsvps.filter(passed_over_at__isnull=False).order_by("pk").values_list("name", flat=True))
 
 
+def line(event: Event) -> list[str]:
+    return [rsvp.name for rsvp in event.rsvps.waiting_list()]
+
+
 # Rule 3 -----------------------------------------------------------------------------------------------------------
 
 
@@ -186,3 +190,141 @@ def test_one_cancellation_serves_as_many_as_fit():
     assert look.seats(event)[1:] == [("A", 2, 0), ("B", 0, 5), ("C", 3, 0), ("D", 1, 0), ("E", 0, 1)]
     assert passed_over(event) == ["B"]
     assert Rsvp.objects.filter(waiting_seats__gt=0, waiting_since=None).count() == 0
+
+
+# Rule 10: staff put a party on the list ---------------------------------------------------------------------------
+
+
+def test_put_on_the_list_waits_at_its_end_and_frees_its_seats_for_those_in_front():
+    event = make.event(capacity=3)
+    rsvp = make.rsvp(event, size=3, guests=("Ben", "Chi"))
+    first, second = make.rsvp(event, "First", size=2), make.rsvp(event, "Second", size=2)
+    rsvp = seats.to_waiting_list(rsvp)
+    assert (rsvp.status, rsvp.held_seats, rsvp.waiting_seats) == ("waiting", 0, 3)
+    assert look.seats(event) == [("Alma Reyes", 0, 3), ("First", 2, 0), ("Second", 0, 2)]
+    assert line(event) == ["Second", "Alma Reyes"]
+    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "Chi")]
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "waiting 2 CANCEL"]
+    assert look.letters(first) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert look.letters(second) == ["waiting 1"]
+
+
+def test_put_on_the_list_stays_there_in_the_same_act_though_nobody_else_waits():
+    event = make.event(capacity=3)
+    rsvp = seats.to_waiting_list(make.rsvp(event, size=2))
+    assert (look.seats(event), seats.free_seats(event)) == ([("Alma Reyes", 0, 2)], 3)
+    other = make.rsvp(event, "Other", size=1)
+    seats.name_guests(other, {other.guests.get().pk: {"name": "O. Ther"}})
+    seats.correct(rsvp, phone="1")
+    event.title = "The Summit"
+    seats.save_event(event)
+    assert look.seats(event)[0] == ("Alma Reyes", 0, 2)
+    seats.cancel(other)  # seats come free, and it is first in line
+    assert look.seats(event)[0] == ("Alma Reyes", 2, 0)
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "waiting 2 CANCEL", "moved_up 3 REQUEST"]
+
+
+def test_put_on_the_list_does_not_come_back_before_those_who_fit_no_more():
+    """The party in front is too large for what came free; it is not passed over by the one that gave the seats."""
+    event = make.event(capacity=3)
+    rsvp = make.rsvp(event, size=2)
+    make.rsvp(event, "Large", size=4)
+    seats.to_waiting_list(rsvp)
+    assert look.seats(event) == [("Alma Reyes", 0, 2), ("Large", 0, 4)]
+    assert passed_over(event) == []
+
+
+def test_party_that_waits_for_some_waits_for_all_and_one_that_waits_for_all_keeps_its_place():
+    event = make.event(capacity=3)
+    rsvp = make.rsvp(event, size=5, accepts_fewer=True)
+    make.rsvp(event, "Second", size=4)
+    for _twice in range(2):
+        seats.to_waiting_list(rsvp)
+        assert look.seats(event) == [("Alma Reyes", 0, 5), ("Second", 0, 4)]
+        assert line(event) == ["Second", "Alma Reyes"]
+    assert look.letters(rsvp) == ["waiting 1 REQUEST", "waiting 2 CANCEL"]
+
+
+def test_seat_beyond_the_room_is_beyond_it_no_more():
+    event = make.event(capacity=1)
+    make.rsvp(event, "Seated")
+    rsvp = seats.promote(make.rsvp(event, size=2), beyond="Drives the speaker")
+    assert seats.to_waiting_list(rsvp).seats_over == 0
+
+
+def test_putting_on_the_list_is_refused_when_over_called_off_or_cancelled():
+    event, other = make.event(), make.event()
+    rsvp, gone = make.rsvp(event), seats.cancel(make.rsvp(other))
+    with pytest.raises(seats.Closed, match="This RSVP is cancelled"):
+        seats.to_waiting_list(gone)
+    for end in (make.over, make.called_off):
+        end(event)
+        with pytest.raises(seats.Closed, match="This event is over or was cancelled"):
+            seats.to_waiting_list(rsvp)
+    assert look.seats(event) == [("Alma Reyes", 1, 0)]
+
+
+def test_after_promotion_stopped_nobody_is_called_up_for_the_seats():
+    event = make.event(capacity=1)
+    rsvp = make.rsvp(event)
+    make.rsvp(event, "Waits")
+    make.without_promotion(event)
+    seats.to_waiting_list(rsvp)
+    assert look.seats(event) == [("Alma Reyes", 0, 1), ("Waits", 0, 1)]
+
+
+# Many at once -----------------------------------------------------------------------------------------------------
+
+
+def test_many_are_cancelled_before_anyone_is_called_up():
+    """The first one's seats would go to the second, which is cancelled too: two letters, the first of them untrue."""
+    event, other = make.event(capacity=1), make.event(capacity=1)
+    gone = [make.rsvp(event, "Seated"), make.rsvp(event, "Also goes"), make.rsvp(other, "Elsewhere")]
+    make.rsvp(event, "Stays")
+    outcomes = seats.together(seats.cancel, gone)
+    assert [(rsvp.name, outcome) for rsvp, outcome in outcomes] == [
+        ("Seated", True),
+        ("Also goes", True),
+        ("Elsewhere", True),
+    ]
+    assert look.seats(event) == [("Seated", 0, 0), ("Also goes", 0, 0), ("Stays", 1, 0)]
+    assert look.letters(gone[1]) == ["waiting 1", "cancelled 2"]
+    assert {outcome for _rsvp, outcome in seats.together(seats.cancel, gone)} == {False}
+
+
+def test_seats_of_many_go_to_a_party_that_needs_them_together():
+    event = make.event(capacity=2)
+    gone = [make.rsvp(event, "One"), make.rsvp(event, "Two")]
+    make.rsvp(event, "Large", size=2)
+    make.rsvp(event, "Small")
+    seats.together(seats.cancel, gone)
+    assert look.seats(event)[2:] == [("Large", 2, 0), ("Small", 0, 1)]
+
+
+def test_many_are_put_on_the_list_in_their_order_and_none_comes_back_for_the_others_seats():
+    event = make.event(capacity=4)
+    back = [make.rsvp(event, "One", size=2), make.rsvp(event, "Two", size=2)]
+    make.rsvp(event, "Waits", size=3)
+    seats.together(seats.to_waiting_list, back)
+    assert look.seats(event) == [("One", 0, 2), ("Two", 0, 2), ("Waits", 3, 0)]
+    assert line(event) == ["One", "Two"]
+
+
+def test_of_many_the_refused_and_the_erased_stop_nobody():
+    event, past = make.event(), make.event()
+    late, erased, fine = make.rsvp(past, "Late"), make.rsvp(event, "Erased"), make.rsvp(event, "Fine")
+    make.over(past)
+    Rsvp.objects.filter(pk=erased.pk).delete()
+    outcomes = seats.together(seats.cancel, [late, erased, fine])
+    kinds = {rsvp.name: getattr(type(outcome), "__name__", "") for rsvp, outcome in outcomes}
+    assert kinds == {"Late": "Closed", "Erased": "DoesNotExist", "Fine": "bool"}
+    assert look.seats(event) == [("Fine", 0, 0)]
+
+
+def test_many_are_erased_before_anyone_is_called_up():
+    event = make.event(capacity=1)
+    gone = [make.rsvp(event, "Seated"), make.rsvp(event, "Waits first")]
+    last = make.rsvp(event, "Waits last")
+    seats.delete_together(gone)
+    assert look.seats(event) == [("Waits last", 1, 0)]
+    assert look.letters() == look.letters(last) == ["waiting 1", "moved_up 2 REQUEST"]

@@ -1,0 +1,80 @@
+"""Actions on the rows that staff tick in a list of the admin: what became of each is told in plain sentences."""
+
+from collections.abc import Iterable
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db.models import Field, Model
+from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, ngettext_lazy
+
+NAMED = 5  # of the things that met one refusal; a cookie carries these sentences, and 2,000 characters are its end
+SAME = ngettext_lazy(
+    "%(number)d was so already and stays as it is.", "%(number)d were so already and stay as they are.", "number"
+)
+
+Outcome = bool | Exception  # it changed, it was so already, or why it was refused
+
+
+class ActionsAdmin(admin.ModelAdmin):
+    """A list that says when ticked rows are gone, because somebody changed or erased them since it was opened."""
+
+    def response_action(self, request, queryset):
+        ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        possible = [key for key in ticked if can_be(self.opts.pk, key)]
+        if ticked and request.POST.get("select_across", "0") == "0":
+            gone = len(set(ticked)) - queryset.filter(pk__in=possible).count()
+            if gone:
+                self.message_user(request, not_there(gone), messages.WARNING)
+            if gone == len(set(ticked)):
+                return None
+        request.POST = request.POST.copy()
+        request.POST.setlist(ACTION_CHECKBOX_NAME, possible)
+        return super().response_action(request, queryset)
+
+
+def can_be(key: Field, value: str) -> bool:
+    try:
+        key.to_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def not_there(number: int) -> str:
+    said = ngettext(
+        "%(number)d that you ticked is not in this list any more: it was changed or erased meanwhile.",
+        "%(number)d that you ticked are not in this list any more: they were changed or erased meanwhile.",
+        number,
+    )
+    return said % {"number": number}
+
+
+def tell(
+    page: admin.ModelAdmin, request: HttpRequest, outcomes: Iterable[tuple[Model, Outcome]], done: Promise, same=SAME
+):
+    """Says how many things an action changed, how many were so already, and which were refused and why. `done` and
+    `same` are sentences with a %(number)d."""
+    outcomes = list(outcomes)
+    refused: dict[str, list[str]] = {}
+    for thing, outcome in outcomes:
+        if isinstance(outcome, Exception):
+            refused.setdefault(in_words(outcome), []).append(str(thing))
+    for sentence, level, kind in ((done, messages.SUCCESS, True), (same, messages.INFO, False)):
+        if number := sum(outcome is kind for _thing, outcome in outcomes):
+            page.message_user(request, sentence % {"number": number}, level)
+    for why, names in refused.items():
+        page.message_user(request, f"{in_short(names)}: {why}", messages.ERROR)
+
+
+def in_words(refusal: Exception) -> str:
+    return _("Erased meanwhile.") if isinstance(refusal, ObjectDoesNotExist) else str(refusal)
+
+
+def in_short(names: list[str]) -> str:
+    if len(names) <= NAMED:
+        return ", ".join(names)
+    return _("%(names)s and %(more)d more") % {"names": ", ".join(names[:NAMED]), "more": len(names) - NAMED}

@@ -1,0 +1,86 @@
+"""What staff do to many RSVPs at once. Every act goes through the rules and says what became of each."""
+
+from collections.abc import Callable, Iterable
+
+from django.contrib import admin, messages
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+from imagine.actions import Outcome, tell
+from imagine.history import LONGEST_REASON
+from summit import links, seats
+from summit.models import Rsvp
+
+
+@admin.action(description=_("Cancel and free the seats"), permissions=["change"])
+def cancel_rsvps(page, request, rsvps):
+    done = ngettext_lazy("%(number)d RSVP was cancelled.", "%(number)d RSVPs were cancelled.", "number")
+    tell(page, request, seats.together(seats.cancel, rsvps.order_by("pk")), done)
+
+
+@admin.action(description=_("Bring back who cancelled, at the end of the line"), permissions=["change"])
+def bring_back_rsvps(page, request, rsvps):
+    done = ngettext_lazy("%(number)d RSVP is back.", "%(number)d RSVPs are back.", "number")
+    tell(page, request, seats.together(seats.bring_back, rsvps.order_by("pk")), done)
+
+
+@admin.action(description=_("Give the seats they wait for"), permissions=["change"])
+def promote_rsvps(page, request, rsvps):
+    done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
+    tell(page, request, seats.together(seats.promote, rsvps.order_by("waiting_since", "pk")), done)
+
+
+@admin.action(description=_("Seat them although no seat is free"), permissions=["change"])
+def seat_beyond(page, request, rsvps):
+    done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
+    reason = request.POST.get("reason", "").strip()[:LONGEST_REASON]
+    if not reason:
+        said = _("Say why in the field beside the action: it is kept in the history.")
+        page.message_user(request, said, messages.ERROR)
+        return
+    rsvps = rsvps.order_by("waiting_since", "pk")
+    tell(page, request, seats.together(seats.promote, rsvps, beyond=reason), done)
+
+
+@admin.action(description=_("Put on the waiting list, at the end of the line"), permissions=["change"])
+def to_waiting_list(page, request, rsvps):
+    done = ngettext_lazy("%(number)d RSVP waits now.", "%(number)d RSVPs wait now.", "number")
+    tell(page, request, seats.together(seats.to_waiting_list, rsvps.order_by("pk")), done)
+
+
+@admin.action(description=_("Mail the private link again"), permissions=["change"])
+def mail_links(page, request, rsvps):
+    done = ngettext_lazy("%(number)d link is on its way.", "%(number)d links are on their way.", "number")
+    same = ngettext_lazy(
+        "%(number)d link was mailed in the last ten minutes and is not mailed again.",
+        "%(number)d links were mailed in the last ten minutes and are not mailed again.",
+        "number",
+    )
+    tell(page, request, one_by_one(links.mail_again, rsvps), done, same)
+
+
+@admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])
+def replace_links(page, request, rsvps):
+    done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
+    tell(page, request, one_by_one(links.replace, rsvps), done)
+
+
+def one_by_one(act: Callable[[Rsvp], object], rsvps: Iterable[Rsvp]) -> Iterable[tuple[Rsvp, Outcome]]:
+    """What became of each party, as seats.together says it, of an act that frees no seat."""
+    for rsvp in rsvps:
+        try:
+            outcome = act(rsvp) is not False
+        except (seats.Refused, Rsvp.DoesNotExist) as refused:
+            outcome = refused
+        yield rsvp, outcome
+
+
+ACTIONS = (
+    cancel_rsvps,
+    bring_back_rsvps,
+    promote_rsvps,
+    seat_beyond,
+    to_waiting_list,
+    mail_links,
+    replace_links,
+)

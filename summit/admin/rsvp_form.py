@@ -1,0 +1,67 @@
+"""An RSVP as staff write it: the rules are asked before it is saved."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from imagine.history import LONGEST_REASON
+from imagine.shown import ShownForm
+from summit import seats
+from summit.forms import AddressField
+from summit.models import LARGEST_PARTY, Rsvp
+
+
+class RsvpAdminForm(ShownForm):
+    """An RSVP as staff write it. The rules are asked while the event is locked (the admin's page is one transaction),
+    so that what passes here is not refused when it is saved."""
+
+    email = AddressField(label=_("E-mail"), max_length=254)
+    size = forms.IntegerField(label=_("Seats"), min_value=1, max_value=LARGEST_PARTY)
+    beyond = forms.BooleanField(
+        label=_("Seat them although no seat is free"), required=False, help_text=_("Flagged and counted.")
+    )
+    reason = forms.CharField(label=_("Reason"), required=False, max_length=LONGEST_REASON)
+
+    class Meta:
+        model = Rsvp
+        fields = ("event", "name", "email", "phone", "organization", "sector", "language", "accepts_fewer", "note")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["size"].initial = self.instance.party_size
+            del self.fields["beyond"], self.fields["reason"]
+        if self.instance.cancelled_at:
+            del self.fields["size"]
+
+    def locked_row(self) -> Rsvp:
+        return seats.lock_party(self.instance)
+
+    def state(self, row: Rsvp) -> dict[str, str]:
+        guests = list(row.guests.values_list("pk", "name", "diet", "access"))
+        return super().state(row) | {"party": f"{row.party_size} {row.cancelled_at} {guests}"}
+
+    def complaint(self, name, value):
+        if name == "party":
+            return None, _("The party changed while you had it open. Nothing was saved: open the page again to see it.")
+        return super().complaint(name, value)
+
+    def clean(self):
+        answers = super().clean()
+        event = self.instance.event if self.instance.pk else answers.get("event")
+        size = answers.get("size")
+        if answers.get("beyond") and not answers.get("reason"):
+            self.add_error("reason", _("Say why: it is kept in the history."))
+        if event is None or self.errors:
+            return answers
+        event = seats.lock(event.pk)
+        try:
+            if size and {"size", "accepts_fewer"} & set(self.changed_data):
+                seats.check_open(event, by_staff=True)
+                seats.check_size(event, size, grows=size > self.instance.party_size)
+        except seats.Closed as refused:
+            self.add_error(None, str(refused))
+        except seats.PartyOutOfBounds as refused:
+            self.add_error("size", str(refused))
+        if event.rsvps.with_email(answers["email"]).exclude(pk=self.instance.pk).exists():
+            self.add_error("email", _("This address has an RSVP for this event already."))
+        return answers
