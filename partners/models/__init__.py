@@ -1,7 +1,7 @@
 """Who promises what: fields, constraints, subsets. The rules about pledges are in pledges.py."""
 
 from partners.models.checklist import MONTHS, Grade, PromiseKind, School
-from partners.models.organizations import Contact, Logo, Organization, Sector, folded
+from partners.models.organizations import Contact, Logo, Organization, Sector, folded, showing_of
 from partners.models.pledges import LARGEST_QUANTITY, Pledge, PledgeStart, PledgeYear, Promise, Signature
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "Sector",
     "Signature",
     "folded",
+    "showing_of",
 ]

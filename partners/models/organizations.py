@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import F, FilteredRelation, Func, Q, Value
 from django.db.models.functions import Coalesce, Lower, NullIf, Trim
 from django.urls import reverse
 from django.utils import timezone
@@ -47,9 +47,22 @@ class OrganizationQuerySet(models.QuerySet):
         """Those that asked to be shown and wait for staff."""
         return self.filter(wants_public=True, approved_at__isnull=True)
 
+    def with_main_contact(self):
+        """Each with its main contact as `main`, to be asked for by field: `main__name`."""
+        return self.alias(main=FilteredRelation("contacts", condition=Q(contacts__is_main=True)))
+
+    def with_pledge_of(self, year):
+        """Each with its pledge of one school year, a PledgeYear or None, as `pledge`: `pledge__signed_at`."""
+        return self.alias(pledge=FilteredRelation("pledges", condition=Q(pledges__year=year)))
+
 
 class Organization(models.Model):
     """A partner, or one who may become it."""
+
+    class Showing(models.TextChoices):
+        WAITING = "waiting", _("waits for approval")
+        SHOWN = "shown", _("shown")
+        HIDDEN = "hidden", _("not shown")
 
     class Size(models.TextChoices):
         FEW = "few", _("1 to 9 people")
@@ -112,6 +125,17 @@ class Organization(models.Model):
     @property
     def is_public(self) -> bool:
         return self.wants_public and self.approved_at is not None
+
+    @property
+    def showing(self) -> Showing:
+        return showing_of(self.wants_public, self.approved_at)
+
+
+def showing_of(wants_public: bool, approved_at) -> Organization.Showing:
+    """Whether an organization is shown in public, or waits for it: to be told without loading it."""
+    if not wants_public:
+        return Organization.Showing.HIDDEN
+    return Organization.Showing.SHOWN if approved_at else Organization.Showing.WAITING
 
 
 class Logo(models.Model):
