@@ -16,23 +16,21 @@ def as_text(value) -> str:
     return str(getattr(value, "pk", value))
 
 
-def in_words(row: Model, name: str) -> str:
-    """A row's value as the form shows it."""
-    value = getattr(row, name, "")
-    if isinstance(value, datetime):
-        return f"{localtime(value, get_default_timezone()):%Y-%m-%d %H:%M}"
-    if isinstance(value, bool):
-        return str(_("yes") if value else _("no"))
-    display = getattr(row, f"get_{name}_display", None)
-    return str(display() if display else value)
+def read(shown: str | None) -> dict:
+    """What a form showed, out of what came back in its hidden field; nothing when that was not what we sent."""
+    try:
+        shown = json.loads(shown or "{}")
+    except ValueError:
+        return {}
+    return shown if isinstance(shown, dict) else {}
 
 
 class ShownForm(forms.ModelForm):
     """A form on a row that others may change while it is open.
 
     What only the others changed is kept as they left it. Where both changed one field, the form comes back with both
-    values, and saving once more writes the second one. The row is read under its lock, which the page's transaction
-    holds until everything is saved.
+    values, and saving once more writes the second one. A form that comes back shows everything as it is now but for
+    what was typed. The row is read under its lock, which the page's transaction holds until everything is saved.
     """
 
     shown = forms.CharField(widget=forms.HiddenInput, required=False)
@@ -46,9 +44,13 @@ class ShownForm(forms.ModelForm):
         """The row as it stands now, locked."""
         raise NotImplementedError
 
+    def value(self, row: Model, name: str):
+        """What a field shows of a row."""
+        return getattr(row, name)
+
     def state(self, row: Model) -> dict[str, str]:
-        """What the form shows of a row, by the field's name."""
-        return {name: as_text(getattr(row, name)) for name in self.fields if hasattr(row, name)}
+        """All that the form shows of a row, by the field's name."""
+        return {name: as_text(self.value(row, name)) for name in self.fields if hasattr(row, name)}
 
     def clean(self):
         answers = super().clean()
@@ -57,33 +59,55 @@ class ShownForm(forms.ModelForm):
         return answers
 
     def compare(self, row: Model) -> None:
-        shown, now, not_mine = self.what_was_shown(), self.state(row), {}
+        shown, now, theirs = read(self.cleaned_data.get("shown")), self.state(row), {}
         for name, value in now.items():
             typed = as_text(self.cleaned_data[name]) if name in self.cleaned_data else None
             if typed == value:
-                self.cleaned_data[name] = getattr(row, name)  # not a second less, which a form drops
+                self.cleaned_data[name] = self.value(row, name)  # not a second less, which a form drops
             elif shown.get(name) == value:
                 continue
-            elif typed is not None and typed == shown.get(name):
-                self.cleaned_data[name] = getattr(row, name)
-                not_mine[name] = typed  # the form comes back with the old value in it, which is still not theirs
+            elif self.is_theirs(name, typed, shown):
+                self.cleaned_data[name] = theirs[name] = self.value(row, name)
+                self.errors.pop(name, None)
             else:
-                self.add_error(*self.complaint(name, in_words(row, name)))
-                if name not in self.fields:  # nothing typed here can settle it: it stays until the page is opened anew
-                    not_mine[name] = shown.get(name, "")
-        self.changed_data = [name for name in self.changed_data if name not in not_mine and name != "shown"]
+                self.add_error(*self.complaint(name, row))
+        self.changed_data = [name for name in self.changed_data if name not in theirs and name != "shown"]
         if self.errors:
             self.data = self.data.copy()
-            self.data[self.add_prefix("shown")] = json.dumps(now | not_mine)
+            self.data[self.add_prefix("shown")] = json.dumps(now)
+            for name, value in theirs.items():
+                self.show(name, value)
 
-    def what_was_shown(self) -> dict[str, str]:
-        try:
-            shown = json.loads(self.cleaned_data.get("shown") or "{}")
-        except ValueError:
-            shown = {}
-        return shown if isinstance(shown, dict) else {}
+    def is_theirs(self, name: str, typed: str | None, shown: dict) -> bool:
+        """Whether only others changed a field: it came back as it was shown, or it was not on the page."""
+        if typed is not None:
+            return typed == shown.get(name)
+        widget = self.fields[name].widget if name in self.fields else None
+        return widget is not None and widget.value_omitted_from_data(self.data, self.files, self.add_prefix(name))
 
-    def complaint(self, name: str, value: str) -> tuple[str | None, str]:
-        """The field and the sentence for a change that met another one."""
+    def show(self, name: str, value) -> None:
+        """Puts a value into what was sent, in place of what was typed."""
+        widget, key = self.fields[name].widget, self.add_prefix(name)
+        if isinstance(widget, forms.MultiWidget):
+            for part, suffix, half in zip(widget.widgets, widget.widgets_names, widget.decompress(value), strict=True):
+                self.data[key + suffix] = part.format_value(half) or ""
+        elif isinstance(widget, forms.CheckboxInput) and not value:
+            self.data.pop(key, None)
+        else:
+            value = self.fields[name].prepare_value(value)
+            self.data[key] = "" if value is None else str(value)
+
+    def complaint(self, name: str, row: Model) -> tuple[str | None, str | list[str]]:
+        """The field, and the sentence or sentences, for a change of it that met another one."""
         said = _("Somebody changed this to “%(value)s” while you had it open. Save once more to keep yours.")
-        return name, said % {"value": value}
+        return name, said % {"value": self.in_words(row, name)}
+
+    def in_words(self, row: Model, name: str) -> str:
+        """A row's value as the form shows it."""
+        value = self.value(row, name)
+        if isinstance(value, datetime):
+            return f"{localtime(value, get_default_timezone()):%Y-%m-%d %H:%M}"
+        if isinstance(value, bool):
+            return str(_("yes") if value else _("no"))
+        display = getattr(row, f"get_{name}_display", None)
+        return str(display() if display else value)

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from imagine.history import LONGEST_REASON
 from imagine.shown import ShownForm
 from summit import seats
+from summit.admin import party
 from summit.forms import AddressField
 from summit.models import LARGEST_PARTY, Rsvp
 
@@ -36,14 +37,18 @@ class RsvpAdminForm(ShownForm):
     def locked_row(self) -> Rsvp:
         return seats.lock_party(self.instance)
 
-    def state(self, row: Rsvp) -> dict[str, str]:
-        guests = list(row.guests.values_list("pk", "name", "diet", "access"))
-        return super().state(row) | {"party": f"{row.party_size} {row.cancelled_at} {guests}"}
+    def value(self, row: Rsvp, name: str):
+        return row.party_size if name == "size" else super().value(row, name)
 
-    def complaint(self, name, value):
-        if name == "party":
-            return None, _("The party changed while you had it open. Nothing was saved: open the page again to see it.")
-        return super().complaint(name, value)
+    def state(self, row: Rsvp) -> dict[str, str]:
+        """Also of whom the party consists; what is known of each guest is in that guest's own form."""
+        guests = list(row.guests.order_by("pk").values_list("pk", flat=True))
+        size = {"size": str(row.party_size)} if "size" in self.fields else {}
+        standing = f"{row.held_seats} {row.waiting_seats} {row.cancelled_at is not None} {guests}"
+        return super().state(row) | size | {"party": standing}
+
+    def complaint(self, name: str, row: Rsvp):
+        return (None, party.changes(self.data, row)) if name == "party" else super().complaint(name, row)
 
     def clean(self):
         answers = super().clean()

@@ -18,13 +18,12 @@ from imagine.actions import ActionsAdmin
 from imagine.history import LONGEST_REASON
 from imagine.models import Message
 from summit import exports, links, seats
-from summit.admin import rsvp_actions
+from summit.admin import party, rsvp_actions
 from summit.admin.rsvp_form import RsvpAdminForm
 from summit.models import Guest, Rsvp, door_code
 from summit.templatetags.wording import short_date
 
 CONTACT = ("name", "phone", "organization", "sector", "language", "note")
-NEEDS = ("name", "diet", "access")
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -60,7 +59,8 @@ class StatusFilter(admin.SimpleListFilter):
 
 class GuestInline(admin.StackedInline):  # a tabular one has no labels
     model = Guest
-    fields = (("name", "diet", "access"),)
+    form = party.GuestForm
+    fields = (("name", "diet", "access"), "shown")
     extra = 0
     can_delete = False
     verbose_name_plural = _("guests: the size of the party is set above")
@@ -174,10 +174,25 @@ class RsvpAdmin(ActionsAdmin):
         if "email" in form.changed_data:
             links.readdress(obj, form.cleaned_data["email"])
 
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        """One that is erased in the very moment of saving is told of as one that was erased before."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Rsvp.DoesNotExist:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+
+    def get_formset_kwargs(self, request, obj, inline, prefix):
+        """What came back about guests, brought to the party as it is. Its event's lock is held from here on."""
+        given = super().get_formset_kwargs(request, obj, inline, prefix)
+        if "data" in given and obj.pk:
+            rsvp = seats.lock_party(obj)
+            given["data"] = party.fitted(given["data"], list(rsvp.guests.order_by("position")))
+        return given
+
     def save_formset(self, request, form, formset, change):
         """The guests' names and needs are written by the rule, too. Django's log wants to know what changed."""
         typed = [guest for guest in formset.forms if guest.has_changed()]
-        details = {guest.instance.pk: {name: guest.cleaned_data[name] for name in NEEDS} for guest in typed}
+        details = {guest.instance.pk: {name: guest.cleaned_data[name] for name in party.FIELDS} for guest in typed}
         seats.name_guests(form.instance, details, by_staff=True)
         formset.new_objects, formset.deleted_objects = [], []
         formset.changed_objects = [(guest.instance, guest.changed_data) for guest in typed]

@@ -110,18 +110,6 @@ def test_add_makes_an_event(staff):
     assert (another.title, another.capacity, another.starts_at) == ("Another", 10, event.starts_at)
 
 
-def test_two_people_on_one_event_do_not_overwrite_each_other_unseen(staff):
-    event = make.event(capacity=10)
-    address = f"{LIST}{event.pk}/change/"
-    opened = browse.fields(staff.get(address))
-    change(staff, event, capacity="12", venue="Weber Point Events Center")
-    response = staff.post(address, opened | {"capacity": "20"})
-    assert "Somebody changed this to “12” while you had it open." in browse.text(response)
-    assert Event.objects.values_list("capacity", "venue").get() == (12, "Weber Point Events Center")
-    staff.post(address, browse.fields(response))
-    assert Event.objects.values_list("capacity", "venue").get() == (20, "Weber Point Events Center")
-
-
 def test_event_with_rsvps_is_not_deleted(staff):
     event = make.event()
     make.rsvp(event)

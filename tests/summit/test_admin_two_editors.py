@@ -1,0 +1,311 @@
+"""Two people on one RSVP or one event: the second is shown what the first did, and loses nothing typed."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from summit import seats
+from summit.models import Event, Guest, Rsvp
+from tests import browse, look, make
+
+pytestmark = pytest.mark.django_db
+
+HERE = "Nothing is saved yet, and what you typed is still here."
+KEPT = ("sessions.Session",)
+
+
+def page_of(thing: Rsvp | Event) -> str:
+    return f"/imagine/admin/summit/{thing._meta.model_name}/{thing.pk}/change/"
+
+
+def opened(staff, thing: Rsvp | Event) -> dict[str, str]:
+    """The page as one of them has it open, to be sent later."""
+    return browse.fields(staff.get(page_of(thing)))
+
+
+def save(staff, thing: Rsvp | Event, sent: dict[str, str]):
+    return staff.post(page_of(thing), sent)
+
+
+def complaints(response) -> dict[str, list[str]]:
+    """The sentences of a form that came back, and of its guests', by the field's name."""
+    forms = [("", response.context["adminform"].form)]
+    for inline in response.context["inline_admin_formsets"]:
+        forms += [(f"{place}-", form) for place, form in enumerate(inline.formset.forms)]
+    return {f"{where}{name}": list(said) for where, form in forms for name, said in form.errors.items()}
+
+
+def needs(rsvp: Rsvp) -> list[tuple[str, str]]:
+    return list(rsvp.guests.order_by("position").values_list("name", "diet"))
+
+
+@pytest.fixture
+def party(db) -> Rsvp:
+    """Three of ten seats: Alma, Ben, and one without a name."""
+    return make.rsvp(make.event(), size=3, guests=("Ben",), phone="1")
+
+
+# One field --------------------------------------------------------------------------------------------------------
+
+
+def test_what_both_changed_is_shown_and_counts_when_saved_once_more(staff, party):
+    mine = opened(staff, party)
+    save(staff, party, opened(staff, party) | {"phone": "2", "organization": "Delta Bakery"})
+    before = look.tables(but=KEPT)
+    page = save(staff, party, mine | {"phone": "3", "note": "Mine"})
+    assert look.tables(but=KEPT) == before
+    said = "Somebody changed this to “2” while you had it open. Save once more to keep yours."
+    assert complaints(page) == {"phone": [said]}
+    again = browse.fields(page)
+    assert (again["phone"], again["note"], again["organization"]) == ("3", "Mine", "Delta Bakery")
+    assert save(staff, party, again).status_code == 302
+    party.refresh_from_db()
+    assert (party.phone, party.note, party.organization) == ("3", "Mine", "Delta Bakery")
+
+
+def test_what_only_the_other_changed_stays_as_they_left_it(staff, party):
+    mine = opened(staff, party)
+    save(staff, party, opened(staff, party) | {"phone": "2", "accepts_fewer": "on", "sector": "labor"})
+    assert save(staff, party, mine | {"note": "Mine"}).status_code == 302
+    party.refresh_from_db()
+    assert (party.phone, party.note, party.accepts_fewer, party.sector) == ("2", "Mine", True, "labor")
+
+
+def test_page_that_comes_back_for_another_mistake_shows_what_the_other_changed(staff, party):
+    mine = opened(staff, party)
+    save(staff, party, opened(staff, party) | {"phone": "2", "accepts_fewer": "on", "sector": "labor"})
+    page = browse.fields(save(staff, party, mine | {"note": "Mine", "name": ""}))
+    assert (page["phone"], page["accepts_fewer"], page["sector"], page["note"]) == ("2", "on", "labor", "Mine")
+    save(staff, party, page | {"name": "Alma R."})
+    party.refresh_from_db()
+    assert (party.name, party.phone, party.accepts_fewer, party.note) == ("Alma R.", "2", True, "Mine")
+
+
+def test_box_that_the_other_cleared_comes_back_empty(staff, party):
+    seats.accept_fewer(party, True)
+    mine = opened(staff, party)
+    seats.accept_fewer(party, False)
+    page = browse.fields(save(staff, party, mine | {"name": ""}))
+    assert "accepts_fewer" not in page
+    save(staff, party, page | {"name": "Alma R."})
+    party.refresh_from_db()
+    assert party.accepts_fewer is False
+
+
+# Guests -----------------------------------------------------------------------------------------------------------
+
+
+def test_guest_whom_only_the_other_named_keeps_the_name(staff, party):
+    mine = opened(staff, party)
+    chi = party.guests.last()
+    seats.name_guests(party, {chi.pk: {"name": "Chi", "diet": "no nuts", "access": ""}})
+    assert save(staff, party, mine | {"guests-1-diet": "vegan"}).status_code == 302
+    assert needs(party) == [("Alma Reyes", ""), ("Ben", "vegan"), ("Chi", "no nuts")]
+
+
+def test_need_of_a_guest_that_both_wrote_is_shown_at_the_guest(staff, party):
+    mine = opened(staff, party)
+    ben = party.guests.get(name="Ben")
+    seats.name_guests(party, {ben.pk: {"diet": "no nuts"}})
+    page = save(staff, party, mine | {"guests-1-diet": "vegan", "phone": "2"})
+    said = "Somebody changed this to “no nuts” while you had it open. Save once more to keep yours."
+    assert complaints(page) == {"1-diet": [said]}
+    assert needs(party)[1] == ("Ben", "no nuts")
+    again = browse.fields(page)
+    assert (again["guests-1-diet"], again["phone"]) == ("vegan", "2")
+    assert save(staff, party, again).status_code == 302
+    party.refresh_from_db()
+    assert (needs(party)[1], party.phone) == (("Ben", "vegan"), "2")
+
+
+# The party itself -------------------------------------------------------------------------------------------------
+
+
+def test_guest_who_came_meanwhile_is_shown_and_everything_typed_is_kept(staff, party):
+    mine = opened(staff, party)
+    seats.change_party(party, size=4)
+    dee = party.guests.last()
+    seats.name_guests(party, {dee.pk: {"name": "Dee", "diet": "halal"}})
+    before = look.tables(but=KEPT)
+    page = save(staff, party, mine | {"phone": "2", "guests-1-diet": "vegan", "guests-2-name": "Chi"})
+    assert look.tables(but=KEPT) == before
+    assert complaints(page) == {
+        "__all__": [
+            f"The party changed while you had it open. {HERE}",
+            "It holds 4 seats now and waits for 0.",
+            "New in the party: Dee.",
+            "Save once more when it is right.",
+        ]
+    }
+    again = browse.fields(page)
+    assert (again["size"], again["phone"]) == ("4", "2")
+    assert [again[f"guests-{row}-name"] for row in range(4)] == ["Alma Reyes", "Ben", "Chi", "Dee"]
+    assert [again[f"guests-{row}-diet"] for row in range(4)] == ["", "vegan", "", "halal"]
+    assert save(staff, party, again).status_code == 302
+    party.refresh_from_db()
+    assert (party.held_seats, party.phone) == (4, "2")
+    assert needs(party) == [("Alma Reyes", ""), ("Ben", "vegan"), ("Chi", ""), ("Dee", "halal")]
+
+
+def test_what_was_typed_for_a_guest_who_left_is_shown_so_that_it_can_be_used(staff, party):
+    mine = opened(staff, party)
+    seats.remove_guest(party, party.guests.get(name="Ben").pk)
+    page = save(staff, party, mine | {"guests-1-diet": "vegan", "guests-2-name": "Chi", "note": "Mine"})
+    assert complaints(page) == {
+        "__all__": [
+            f"The party changed while you had it open. {HERE}",
+            "It holds 2 seats now and waits for 0.",
+            "Not in the party any more: Ben.",
+            "For them you had typed: vegan.",
+            "Save once more when it is right.",
+        ]
+    }
+    again = browse.fields(page)
+    assert (again["size"], again["guests-1-name"], again["note"]) == ("2", "Chi", "Mine")
+    assert "guests-2-name" not in again
+    assert save(staff, party, again).status_code == 302
+    assert needs(party) == [("Alma Reyes", ""), ("Chi", "")]
+
+
+def test_size_that_both_changed_is_shown_and_mine_counts_when_saved_once_more(staff, party):
+    mine = opened(staff, party)
+    seats.change_party(party, size=2)
+    page = save(staff, party, mine | {"size": "5"})
+    assert complaints(page)["size"] == [
+        "Somebody changed this to “2” while you had it open. Save once more to keep yours."
+    ]
+    assert look.seats(party.event) == [("Alma Reyes", 2, 0)]
+    assert save(staff, party, browse.fields(page)).status_code == 302
+    assert look.seats(party.event) == [("Alma Reyes", 5, 0)]
+
+
+def test_party_that_was_called_up_meanwhile_is_shown_as_it_stands(staff):
+    event = make.event(capacity=1)
+    first, waits = make.rsvp(event, "First"), make.rsvp(event)
+    mine = opened(staff, waits)
+    seats.cancel(first)
+    page = save(staff, waits, mine | {"note": "Mine"})
+    assert "It holds 1 seat now and waits for 0." in complaints(page)["__all__"]
+    assert save(staff, waits, browse.fields(page)).status_code == 302
+    assert Rsvp.objects.get(pk=waits.pk).note == "Mine"
+
+
+def test_party_that_was_cancelled_meanwhile_is_told_and_the_rest_is_kept(staff, party):
+    mine = opened(staff, party)
+    seats.cancel(party)
+    page = save(staff, party, mine | {"size": "5", "note": "Mine", "guests-1-diet": "vegan"})
+    assert "It is cancelled now." in complaints(page)["__all__"]
+    assert save(staff, party, browse.fields(page)).status_code == 302
+    party.refresh_from_db()
+    assert (party.status, party.note, needs(party)[1]) == ("cancelled", "Mine", ("Ben", "vegan"))
+
+
+def test_party_that_came_back_meanwhile_is_told_and_the_rest_is_kept(staff, party):
+    seats.cancel(party)
+    mine = opened(staff, party)
+    seats.come_back(party, size=2)
+    page = save(staff, party, mine | {"note": "Mine"})
+    assert "It holds 2 seats now and waits for 0." in complaints(page)["__all__"]
+    again = browse.fields(page)
+    assert again["size"] == "2"
+    assert save(staff, party, again).status_code == 302
+    assert Rsvp.objects.get().note == "Mine"
+
+
+def test_party_that_changes_again_is_told_again(staff, party):
+    page = save(staff, party, opened(staff, party))
+    assert page.status_code == 302
+    mine = opened(staff, party) | {"note": "Mine"}
+    for size in (4, 2):
+        seats.change_party(party, size=size)
+        page = save(staff, party, mine)
+        assert f"It holds {size} seats now and waits for 0." in complaints(page)["__all__"]
+        mine = browse.fields(page)
+    assert save(staff, party, mine).status_code == 302
+    assert (Rsvp.objects.get().note, Guest.objects.count()) == ("Mine", 2)
+
+
+def test_erased_meanwhile_is_told(staff, party):
+    mine = opened(staff, party)
+    seats.delete(party)
+    page = staff.post(page_of(party), mine, follow=True)
+    assert "doesn’t exist" in browse.text(page)
+
+
+def test_erased_in_the_very_moment_of_saving_is_told_too(staff, party, monkeypatch):
+    mine = opened(staff, party)
+    lock_party = seats.lock_party
+
+    def too_late(rsvp):
+        Rsvp.objects.filter(pk=rsvp.pk).delete()
+        return lock_party(rsvp)
+
+    monkeypatch.setattr(seats, "lock_party", too_late)
+    assert "doesn’t exist" in browse.text(staff.post(page_of(party), mine, follow=True))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"shown": ""},
+        {"shown": "[]"},
+        {"shown": "{"},
+        {"guests-0-shown": "null"},
+        {"guests-TOTAL_FORMS": "x"},
+        {"guests-TOTAL_FORMS": "1"},
+        {"guests-TOTAL_FORMS": "2000"},
+        {"guests-1-id": "x"},
+        {"guests-1-id": ""},
+        {"guests-1-id": "999999"},
+        {"guests-1-id": "9" * 30},
+    ],
+)
+def test_page_that_was_not_ours_is_no_error_and_writes_over_nothing(staff, party, sent):
+    before = (look.seats(party.event), needs(party))
+    assert save(staff, party, opened(staff, party) | sent).status_code in {200, 302}
+    assert (look.seats(party.event), needs(party)) == before
+
+
+def test_guest_of_another_party_is_not_written_to(staff, party):
+    other = make.rsvp(make.event(), "Other")
+    stranger = other.guests.get()
+    sent = opened(staff, party) | {"guests-1-id": str(stranger.pk), "guests-1-name": "Eve"}
+    save(staff, party, sent)
+    assert needs(other) == [("Other", "")]
+
+
+def test_page_costs_the_same_queries_for_2_and_6_guests(staff, django_assert_num_queries):
+    event = make.event(capacity=20)
+    small, large = make.rsvp(event, "Small", size=2), make.rsvp(event, "Large", size=6)
+    opened(staff, small)
+    with CaptureQueriesContext(connection) as queries:
+        opened(staff, small)
+    with django_assert_num_queries(len(queries)):
+        opened(staff, large)
+
+
+# An event ---------------------------------------------------------------------------------------------------------
+
+
+def test_two_people_on_one_event(staff):
+    event = make.event(capacity=10)
+    mine = opened(staff, event)
+    save(staff, event, opened(staff, event) | {"capacity": "12", "venue": "Weber Point", "ends_at_1": "23:30:15"})
+    page = save(staff, event, mine | {"capacity": "20"})
+    said = "Somebody changed this to “12” while you had it open. Save once more to keep yours."
+    assert complaints(page) == {"capacity": [said]}
+    assert Event.objects.values_list("capacity", "venue").get() == (12, "Weber Point")
+    again = browse.fields(page)
+    assert (again["venue"], again["ends_at_1"], again["capacity"]) == ("Weber Point", "23:30:15", "20")
+    assert save(staff, event, again).status_code == 302
+    assert Event.objects.values_list("capacity", "venue").get() == (20, "Weber Point")
+
+
+def test_both_moved_one_event(staff):
+    event = make.event()
+    mine = opened(staff, event)
+    save(staff, event, opened(staff, event) | {"ends_at_1": "23:30:00"})
+    page = save(staff, event, mine | {"ends_at_1": "23:45:00"})
+    (said,) = complaints(page)["ends_at"]
+    assert "23:30” while you had it open." in said
+    assert save(staff, event, browse.fields(page)).status_code == 302
