@@ -230,7 +230,12 @@ CELERY_DB_REUSE_MAX = 10**9  # never closed by Celery: imagine.celery.FrugalTask
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_DEFAULT_QUEUE = "direct"
-CELERY_TASK_ROUTES = {"imagine.tasks.sweep": {"queue": "housekeeping"}, "imagine.tasks.tidy": {"queue": "housekeeping"}}
+CELERY_TASK_ROUTES = {
+    "imagine.tasks.sweep": {"queue": "housekeeping"},
+    "imagine.tasks.tidy": {"queue": "housekeeping"},
+    "partners.tasks.remind_drafts": {"queue": "housekeeping"},
+    "partners.tasks.tidy_starts": {"queue": "housekeeping"},
+}
 CELERY_TASK_TIME_LIMIT = 80  # shorter than imagine.mail.LEASE: when a claim runs out, nobody is still sending
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -238,6 +243,9 @@ CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE = {
     "send what was left behind": {"task": "imagine.tasks.sweep", "schedule": 10, "options": {"expires": 10}},
     "answer who lost a link": {"task": "summit.tasks.answer_link_requests", "schedule": 30, "options": {"expires": 30}},
+    "answer who begins a pledge": {"task": "partners.tasks.answer_starts", "schedule": 30, "options": {"expires": 30}},
+    "remind of unsigned drafts": {"task": "partners.tasks.remind_drafts", "schedule": 60 * 60},
+    "forget what was begun long ago": {"task": "partners.tasks.tidy_starts", "schedule": 60 * 60},
     "show that the direct queue moves": {
         "task": "imagine.tasks.beat_heart",
         "schedule": 20,

@@ -11,6 +11,7 @@ from imagine.limits import limited
 admin.site.enable_nav_sidebar = False  # the start page leads everywhere, and lists need the room
 
 under_imagine = [
+    path("", include("partners.urls")),
     path("", include("summit.urls")),
     path("language/", set_language, name="language"),
     path("privacy/", views.privacy, name="privacy"),

@@ -135,7 +135,7 @@ class Pledge(models.Model):
     class Meta:
         verbose_name = _("pledge")
         verbose_name_plural = _("pledges")
-        ordering = ["-year", "-changed_at", "-pk"]
+        ordering = ["-year_id", "-changed_at", "-pk"]  # by year_id: "year" would be sorted as years are, newest first
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "year"],
@@ -150,7 +150,7 @@ class Pledge(models.Model):
             models.CheckConstraint(condition=Q(version__gte=1), name="pledge_version_from_one"),
         ]
         indexes = [
-            models.Index(fields=["year", "-changed_at", "-id"], name="pledge_newest"),
+            models.Index(fields=["-year", "-changed_at", "-id"], name="pledge_newest"),
             models.Index(
                 fields=["changed_at"],
                 condition=Q(signed_at__isnull=True, reminded_at__isnull=True),
@@ -194,7 +194,7 @@ class Promise(models.Model):
     class Meta:
         verbose_name = _("promise")
         verbose_name_plural = _("promises")
-        ordering = ["pledge", "kind__order", "kind"]
+        ordering = ["pledge_id", "kind__order", "kind_id"]
         constraints = [
             models.UniqueConstraint(
                 fields=["pledge", "kind"],
@@ -230,7 +230,7 @@ class Signature(models.Model):
     class Meta:
         verbose_name = _("signed version")
         verbose_name_plural = _("signed versions")
-        ordering = ["pledge", "number"]
+        ordering = ["pledge_id", "number"]
         constraints = [
             models.UniqueConstraint(fields=["pledge", "number"], name="signature_number_once"),
             models.CheckConstraint(condition=Q(number__gte=1), name="signature_number_from_one"),
@@ -247,7 +247,10 @@ class PledgeStartQuerySet(models.QuerySet):
 
 
 class PledgeStart(models.Model):
-    """What was typed to begin a pledge. No organization is made of it before its link is used to save the page."""
+    """What was typed to begin a pledge. No organization is made of it before its link is used to save the page.
+
+    It is proven when its link went to that mailbox alone; one that was opened from `origin`, such as "rsvp:17", is not.
+    """
 
     organization = models.CharField(_("organization"), max_length=120)
     name = models.CharField(_("name"), max_length=100)
@@ -255,14 +258,21 @@ class PledgeStart(models.Model):
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     sector = models.CharField(max_length=12, blank=True)
     token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
-    is_proven = models.BooleanField(default=True, help_text="Whether its link went to that mailbox alone.")
+    is_proven = models.BooleanField(default=True)
+    origin = models.CharField(max_length=40, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = PledgeStartQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(Lower("email"), name="pledgestart_by_email")]
+        constraints = [
+            models.UniqueConstraint(fields=["origin"], condition=~Q(origin=""), name="pledgestart_once_per_origin")
+        ]
+        indexes = [
+            models.Index(Lower("email"), name="pledgestart_by_email"),
+            models.Index(fields=["id"], condition=Q(answered_at__isnull=True), name="pledgestart_unanswered"),
+        ]
 
     def __str__(self):
         return str(self.pk)

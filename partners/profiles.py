@@ -1,0 +1,141 @@
+"""Every rule about organizations and their contacts: who is new, what changed, who may be shown."""
+
+import struct
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+from django.utils.text import slugify
+
+from imagine import history
+from partners.models import Contact, Logo, Organization
+
+PROFILE = ["name", "sector", "about", "website", "phone", "address", "size", "wants_public"]
+SHOWN = {"name", "about", "website"}  # what staff read before they approve
+CONTACT = ["name", "role", "phone"]
+SLUG_LENGTH = Organization._meta.get_field("slug").max_length
+
+
+def create(**fields) -> Organization:
+    """Saves a new organization with a web address made of its name. `fields` are those of the profile."""
+    organization = Organization(**fields)
+    for ending in ("", *(f"-{number}" for number in range(2, 20)), f"-{get_random_string(8).lower()}"):
+        organization.slug = slug(organization.name, ending)
+        if Organization.objects.filter(slug=organization.slug).exists():
+            continue
+        try:
+            with transaction.atomic():  # somebody else may have taken it a moment ago
+                organization.save(force_insert=True)
+        except IntegrityError as error:
+            if "slug" not in str(error):
+                raise
+        else:
+            break
+    history.note(f"organization:{organization.pk}", {"name": ""}, {"name": organization.name})
+    return organization
+
+
+def slug(name: str, ending: str = "") -> str:
+    """A name as part of an address; "partner" for one without a latin letter."""
+    return (slugify(name)[: SLUG_LENGTH - len(ending)].strip("-") or "partner") + ending
+
+
+def change(organization: Organization, **fields) -> Organization:
+    """Writes fields of a locked organization's profile. Staff approved what they read: when its name, what it does or
+    its website becomes another by anybody else, they are asked again."""
+    before = facts(organization, [*PROFILE, "approved_at"])
+    changed = [name for name, value in fields.items() if getattr(organization, name) != value]
+    for name in changed:
+        setattr(organization, name, fields[name])
+    if SHOWN & set(changed):
+        changed += unapprove(organization)
+    if changed:
+        organization.save(update_fields=changed)
+        history.note(f"organization:{organization.pk}", before, facts(organization, [*PROFILE, "approved_at"]))
+    return organization
+
+
+def unapprove(organization: Organization) -> list[str]:
+    """Takes the approval back, unless a member of staff acts. Does not save; returns the fields to save."""
+    if history.actor.get().kind == history.Change.Kind.STAFF or not organization.approved_at:
+        return []
+    organization.approved_at, organization.approved_by = None, ""
+    return ["approved_at", "approved_by"]
+
+
+@transaction.atomic
+def approve(organization: Organization, *, by: str) -> Organization:
+    """Staff let an organization be shown; it is when it wants to. Twice changes nothing. `by` is a user name."""
+    organization = lock(organization.pk)
+    if not organization.approved_at:
+        organization.approved_at, organization.approved_by = timezone.now(), by
+        organization.save(update_fields=["approved_at", "approved_by"])
+        history.note(f"organization:{organization.pk}", {"approved_at": False}, {"approved_at": True})
+    return organization
+
+
+@transaction.atomic
+def hide(organization: Organization) -> Organization:
+    """Staff take their approval back. Twice changes nothing."""
+    organization = lock(organization.pk)
+    if organization.approved_at:
+        organization.approved_at, organization.approved_by = None, ""
+        organization.save(update_fields=["approved_at", "approved_by"])
+        history.note(f"organization:{organization.pk}", {"approved_at": True}, {"approved_at": False})
+    return organization
+
+
+def lock(organization_pk: int) -> Organization:
+    """The organization as it stands, its row locked to the end of the transaction. All that it owns is written under
+    this lock."""
+    return Organization.objects.select_for_update(no_key=True).get(pk=organization_pk)
+
+
+def is_new_logo(organization: Organization, png: bytes | None) -> bool:
+    """Whether `png` is another logo than the organization has; b"" is none, and None says nothing of it."""
+    if png is None:
+        return False
+    before = Logo.objects.filter(pk=organization.pk).values_list("png", flat=True).first()
+    return png != bytes(before or b"")
+
+
+def set_logo(organization: Organization, png: bytes | None) -> None:
+    """Writes the logo of a locked organization, a PNG that the form wrote itself; b"" takes it away, None keeps it."""
+    if not is_new_logo(organization, png):
+        return
+    if png:
+        width, height = struct.unpack(">II", png[16:24])  # ISO/IEC 15948, 11.2.2: the header comes first
+        size = {"png": png, "width": width, "height": height, "changed_at": timezone.now()}
+        Logo.objects.update_or_create(organization=organization, defaults=size)
+    else:
+        Logo.objects.filter(pk=organization.pk).delete()
+    if fields := unapprove(organization):
+        organization.save(update_fields=fields)
+        history.note(f"organization:{organization.pk}", {"approved_at": True}, {"approved_at": False})
+    history.note(f"organization:{organization.pk}", {"logo": "…"}, {"logo": "new" if png else ""})
+
+
+def add_contact(organization: Organization, *, email: str, **fields) -> Contact:
+    """The contact with this address of a locked organization, made if there is none. The first is the main one."""
+    if known := organization.contacts.with_email(email).first():
+        return known
+    is_main = not organization.contacts.filter(is_main=True).exists()
+    contact = organization.contacts.create(email=email, is_main=is_main, **fields)
+    history.note(f"contact:{contact.pk}", {"name": "", "email": ""}, facts(contact, ["name", "email"]))
+    return contact
+
+
+def change_contact(contact: Contact, **fields) -> Contact:
+    """Writes fields of a contact of a locked organization."""
+    before = facts(contact, list(fields))
+    if changed := [name for name, value in fields.items() if before[name] != value]:
+        for name in changed:
+            setattr(contact, name, fields[name])
+        contact.save(update_fields=changed)
+        history.note(f"contact:{contact.pk}", before, facts(contact, list(fields)))
+    return contact
+
+
+def facts(thing: Organization | Contact, names: list[str]) -> dict:
+    """What history tells, as plain values by the field's name: of the approval, whether it is there."""
+    return {name: getattr(thing, name) is not None if name == "approved_at" else getattr(thing, name) for name in names}

@@ -1,0 +1,30 @@
+"""Celery's tasks of the partners."""
+
+from celery import shared_task
+
+from imagine import mail
+from partners import pledges
+from partners.models import PledgeStart
+
+
+@shared_task
+def answer_start(pk: int) -> None:
+    pledges.answer(pk)
+
+
+@shared_task
+def answer_starts() -> None:
+    """Has what was left behind answered, each by a task of its own: one that fails holds nobody up."""
+    unanswered = PledgeStart.objects.filter(answered_at__isnull=True)
+    for pk in unanswered.order_by("pk").values_list("pk", flat=True)[:500]:
+        mail.ring("partners.tasks.answer_start", pk)
+
+
+@shared_task
+def remind_drafts() -> None:
+    pledges.remind_drafts()
+
+
+@shared_task
+def tidy_starts() -> None:
+    pledges.tidy_starts()

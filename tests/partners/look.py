@@ -1,0 +1,38 @@
+"""What the database holds of partners, as plain values that a test can compare whole."""
+
+from imagine.models import Change, Message
+from partners.models import Organization, Pledge
+
+
+def promises(pledge: Pledge) -> list[tuple]:
+    """Kind, quantity, grades, months, schools and note of each promise, in the order of the checklist."""
+    return [
+        (p.kind.code, p.quantity, p.grades, p.months, sorted(s.name for s in p.schools.all()), p.note)
+        for p in pledge.promises.select_related("kind").order_by("kind__order")
+    ]
+
+
+def amounts(pledge: Pledge) -> dict[str, int]:
+    """How much is promised of each kind, by its code."""
+    return dict(pledge.promises.values_list("kind__code", "quantity"))
+
+
+def pledges() -> list[tuple]:
+    """Organization, school year, state and version of each pledge, in the order they were made."""
+    rows = Pledge.objects.select_related("organization", "year").order_by("pk")
+    return [(row.organization.name, row.year_id, row.state, row.version) for row in rows]
+
+
+def organizations() -> list[str]:
+    return list(Organization.objects.order_by("pk").values_list("name", flat=True))
+
+
+def letters() -> list[str]:
+    """Each message in the order written: kind, number and address, "signed 1 alma@example.org"."""
+    rows = Message.objects.order_by("created_at").values_list("key", "to")
+    return [f"{' '.join(key.split(':')[2:])} {to}" for key, to in rows]
+
+
+def changes(about: str) -> list[dict]:
+    """What each change of one thing was, oldest first."""
+    return [change.what for change in Change.objects.filter(about=about).order_by("at", "pk")]

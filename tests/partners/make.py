@@ -1,0 +1,82 @@
+"""Partners and pledges for tests, made through the rules themselves. Say only what the test is about."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from partners import pledges, profiles
+from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, PromiseKind, School
+from partners.promises import Promised
+
+NAME, EMAIL = "Port Gate Logistics", "alma@example.org"
+
+
+def year(school_year: int = 2027, **fields) -> PledgeYear:
+    """A school year that is pledged for, opened yesterday."""
+    defaults = {"opens_on": timezone.localdate() - timedelta(days=1)}
+    return PledgeYear.objects.get_or_create(school_year=school_year, defaults=defaults | fields)[0]
+
+
+def school(name: str = "Cesar Chavez High", level: str = "high", **fields) -> School:
+    code = f"{39686760000000 + School.objects.count()}"
+    return School.objects.create(**({"code": code, "name": name, "level": level} | fields))
+
+
+def promised(code: str = "tours", quantity: int = 6, *, schools: tuple[School, ...] = (), **fields) -> Promised:
+    kind = PromiseKind.objects.get(code=code)
+    return Promised(kind.pk, quantity, schools=tuple(school.pk for school in schools), **fields)
+
+
+def organization(name: str = NAME, **fields) -> Organization:
+    return profiles.create(name=name, **fields)
+
+
+def contact(of: Organization, email: str = EMAIL, name: str = "Alma Reyes", **fields) -> Contact:
+    return profiles.add_contact(of, email=email, name=name, **fields)
+
+
+def unsaved_start(organization: str = NAME, email: str = EMAIL, name: str = "Alma Reyes", **fields) -> PledgeStart:
+    return PledgeStart(organization=organization, email=email, name=name, **fields)
+
+
+def start(organization: str = NAME, email: str = EMAIL, **fields) -> PledgeStart:
+    """Somebody began, and the link was mailed."""
+    year()
+    begun = unsaved_start(organization, email, **fields)
+    pledges.begin(begun)
+    pledges.answer(begun.pk)
+    return PledgeStart.objects.get(pk=begun.pk)
+
+
+def page(token: str, *promises: Promised, **changed) -> dict:
+    """What a browser sends that opened the page of a link, ticked `promises` and changed fields of the profile; without
+    promises it leaves them as they are."""
+    sheet = pledges.find(token)
+    return {
+        "version": sheet.version,
+        "profile": sheet.profile | changed,
+        "contact": sheet.contact,
+        "promised": list(promises) or sheet.promises,
+    }
+
+
+def draft(organization: str = NAME, email: str = EMAIL, promises: tuple[Promised, ...] = (), **fields) -> Pledge:
+    """A pledge that was begun by mail and saved, unsigned."""
+    token = start(organization, email, **fields).token
+    return pledges.save(token, **page(token, *(promises or [promised()])))
+
+
+def signed(organization: str = NAME, email: str = EMAIL, promises: tuple[Promised, ...] = (), **fields) -> Pledge:
+    """A pledge that was begun by mail and signed."""
+    token = start(organization, email, **fields).token
+    return pledges.sign(token, **page(token, *(promises or [promised()])), name="Alma Reyes", role="Owner")
+
+
+def closed(year: PledgeYear | int = 2027) -> PledgeYear:
+    year = year if isinstance(year, PledgeYear) else PledgeYear.objects.get(pk=year)
+    return pledges.close_year(year)
+
+
+def days_later(pledge: Pledge, days: int) -> None:
+    """As if nobody had touched the pledge for so long."""
+    Pledge.objects.filter(pk=pledge.pk).update(changed_at=timezone.now() - timedelta(days=days))

@@ -1,0 +1,474 @@
+"""Save, sign, change: each works, is safe to repeat, and is refused when it must be."""
+
+import pytest
+from django.utils import timezone, translation
+
+from imagine import history
+from imagine.models import Message
+from partners import pledges, profiles
+from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, PromiseKind, School, Signature
+from partners.pledges import Changed, Closed, Missing, NothingPromised, Refused, Signed, Wrong
+from partners.promises import Promised
+from tests.partners import look, make
+
+pytestmark = pytest.mark.django_db
+
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (640).to_bytes(4, "big") + (480).to_bytes(4, "big") + b"the rest"
+
+
+def words_of(refused: pytest.ExceptionInfo) -> str:
+    return str(refused.value)
+
+
+# Save ------------------------------------------------------------------------------------------------------------
+
+
+def test_first_save_makes_organization_contact_and_draft_and_the_link_stays():
+    token = make.start().token
+    school = make.school()
+    tours = make.promised("tours", 6, grades=("9-12",), months=(3, 10), schools=(school,), note="In the morning")
+    typed = make.page(token, tours, sector="business", website="https://www.example.org", wants_public=True)
+    pledge = pledges.save(token, **typed)
+    organization = pledge.organization
+    assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
+    assert look.promises(pledge) == [("tours", 6, ["9-12"], [10, 3], ["Cesar Chavez High"], "In the morning")]
+    assert (organization.sector, organization.website, organization.wants_public) == (
+        "business",
+        "https://www.example.org",
+        True,
+    )
+    assert organization.slug == "port-gate-logistics"
+    contact = Contact.objects.get()
+    assert (contact.name, contact.email, contact.is_main, contact.organization) == (
+        "Alma Reyes",
+        "alma@example.org",
+        True,
+        organization,
+    )
+    assert (pledge.token, pledge.contact, pledge.signed_at) == (token, contact, None)
+    assert not PledgeStart.objects.exists()
+    assert look.letters() == ["link 1 alma@example.org"]
+
+
+def test_opening_a_link_writes_nothing():
+    token = make.start().token
+    pledges.find(token)
+    assert (look.organizations(), look.pledges()) == ([], [])
+    sheet = pledges.find(token)
+    assert sheet.profile["name"] == "Port Gate Logistics"
+    assert sheet.contact == {"name": "Alma Reyes", "role": "", "phone": ""}
+    assert (sheet.pledge, sheet.promises, sheet.year.pk, sheet.is_open) == (None, [], 2027, True)
+
+
+def test_first_save_sent_twice_is_written_once():
+    token = make.start().token
+    typed = make.page(token, make.promised())
+    first, second = pledges.save(token, **typed), pledges.save(token, **typed)
+    assert first == second
+    assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
+
+
+def test_draft_is_saved_as_often_as_wanted_and_a_promise_that_stays_keeps_its_row():
+    pledge = make.draft(promises=(make.promised("tours", 6), make.promised("mentors", 4)))
+    kept = pledge.promises.get(kind__code="tours").pk
+    changed = make.page(pledge.token, make.promised("tours", 8), make.promised("service", 1))
+    pledges.save(pledge.token, **changed)
+    assert look.amounts(pledge) == {"tours": 8, "service": 1}
+    assert pledge.promises.get(kind__code="tours").pk == kept
+    assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
+
+
+def test_schools_change_without_touching_other_promises():
+    one, other = make.school("Stagg High"), make.school("Edison High")
+    both = (make.promised("tours", 1, schools=(one,)), make.promised("mentors", 2, schools=(one, other)))
+    pledge = make.draft(promises=both)
+    places = School.promises.through.objects
+    untouched = set(places.filter(promise__kind__code="mentors").values_list("pk", flat=True))
+    pledges.save(pledge.token, **make.page(pledge.token, make.promised("tours", 1, schools=(other,)), both[1]))
+    assert [(row[0], row[4]) for row in look.promises(pledge)] == [
+        ("tours", ["Edison High"]),
+        ("mentors", ["Edison High", "Stagg High"]),
+    ]
+    assert set(places.filter(promise__kind__code="mentors").values_list("pk", flat=True)) == untouched
+
+
+def test_draft_may_promise_nothing_yet():
+    token = make.start().token
+    typed = make.page(token) | {"promised": []}
+    assert look.amounts(pledges.save(token, **typed)) == {}
+
+
+def test_unknown_link_opens_nothing():
+    make.start()
+    for act in (pledges.find, lambda token: pledges.save(token, version="", profile={}, contact={}, promised=[])):
+        with pytest.raises(Missing):
+            act("A" * 32)
+
+
+def test_closed_year_takes_no_change():
+    pledge = make.signed()
+    typed = make.page(pledge.token, make.promised("tours", 99))
+    make.closed()
+    for _twice in range(2):
+        with pytest.raises(Closed) as refused:
+            pledges.sign(pledge.token, **typed, name="Alma Reyes")
+    assert words_of(refused) == "This school year is closed, so nothing can be changed now."
+    assert look.amounts(pledge) == {"tours": 6}
+    assert not pledges.find(pledge.token).is_open
+
+
+def test_closed_year_is_pledged_for_no_more():
+    token = make.start().token
+    typed = make.page(token, make.promised())
+    make.closed()
+    with pytest.raises(Closed):
+        pledges.save(token, **typed)
+    assert look.organizations() == []
+
+
+def test_year_that_is_still_to_open_takes_nothing():
+    tomorrow = timezone.localdate() + timezone.timedelta(days=1)
+    pledge = make.draft()
+    PledgeYear.objects.update(opens_on=tomorrow)
+    with pytest.raises(Closed):
+        pledges.save(pledge.token, **make.page(pledge.token, make.promised("tours", 7)))
+
+
+# Sign ------------------------------------------------------------------------------------------------------------
+
+
+def test_signing_keeps_the_version_and_mails_it():
+    school = make.school("Edison High")
+    promises = (make.promised("tours", 1, grades=("9-12",), months=(9,), schools=(school,), note="Bring shoes"),)
+    pledge = make.signed(promises=(*promises, make.promised("mentors", 4)))
+    assert (pledge.signed_by, pledge.signed_role, pledge.state) == ("Alma Reyes", "Owner", "signed")
+    [signature] = Signature.objects.all()
+    assert (signature.number, signature.signed_by, signature.signed_role) == (1, "Alma Reyes", "Owner")
+    assert signature.signed_at == pledge.signed_at
+    tours, mentors = signature.content.pop("promises")
+    assert signature.content == {"organization": "Port Gate Logistics", "sector": "", "school_year": 2027}
+    assert tours == {
+        "kind": "tours",
+        "name": "Host tours and field trips",
+        "name_es": "Recibir visitas y excursiones",
+        "quantity": 1,
+        "unit": "visit",
+        "unit_es": "visita",
+        "grades": ["9-12"],
+        "months": [9],
+        "schools": ["Edison High"],
+        "note": "Bring shoes",
+        "needs_clearance": False,
+    }
+    assert (mentors["unit_es"], mentors["schools"], mentors["needs_clearance"]) == ("estudiantes", [], True)
+    assert look.letters() == ["link 1 alma@example.org", "signed 1 alma@example.org"]
+
+
+def test_signing_sent_twice_signs_and_mails_once():
+    token = make.start().token
+    typed = make.page(token, make.promised())
+    first, second = (pledges.sign(token, **typed, name="Alma Reyes") for _twice in range(2))
+    assert (first.pk, first.version) == (second.pk, second.version)
+    assert Signature.objects.count() == 1
+    assert look.letters().count("signed 1 alma@example.org") == 1
+
+
+def test_signed_pledge_is_changed_by_signing_again_and_every_version_is_kept():
+    pledge = make.signed(promises=(make.promised("tours", 6), make.promised("service", 1)))
+    pledges.sign(pledge.token, **make.page(pledge.token, make.promised("tours", 8)), name="Chue Vang")
+    pledge.refresh_from_db()
+    assert (pledge.signed_by, pledge.signed_role, pledge.version) == ("Chue Vang", "", 2)
+    kept = [
+        (s.number, s.signed_by, {p["kind"]: p["quantity"] for p in s.content["promises"]})
+        for s in Signature.objects.order_by("number")
+    ]
+    assert kept == [(1, "Alma Reyes", {"tours": 6, "service": 1}), (2, "Chue Vang", {"tours": 8})]
+    assert look.letters()[-1] == "signed 2 alma@example.org"
+
+
+def test_signed_pledge_is_no_draft_again():
+    pledge = make.signed()
+    with pytest.raises(Signed):
+        pledges.save(pledge.token, **make.page(pledge.token, make.promised("tours", 8)))
+    assert look.amounts(pledge) == {"tours": 6}
+
+
+def test_another_signature_under_the_same_promises_is_kept_too():
+    pledge = make.signed()
+    pledges.sign(pledge.token, **make.page(pledge.token), name="Chue Vang")
+    assert [s.signed_by for s in Signature.objects.order_by("number")] == ["Alma Reyes", "Chue Vang"]
+
+
+def test_nothing_is_not_signed():
+    token = make.start().token
+    with pytest.raises(NothingPromised):
+        pledges.sign(token, **(make.page(token) | {"promised": []}), name="Alma Reyes")
+    assert look.pledges() == []
+
+
+def test_what_was_signed_stays_when_its_words_change():
+    pledge = make.signed()
+    PromiseKind.objects.update(name="Other words", unit_plural="other things")
+    Organization.objects.update(name="Other name")
+    content = pledge.signatures.get().content
+    assert (content["organization"], content["promises"][0]["name"]) == (
+        "Port Gate Logistics",
+        "Host tours and field trips",
+    )
+
+
+def test_pledge_is_written_to_in_the_language_it_was_signed_in():
+    token = make.start(language="es").token
+    pledge = pledges.sign(token, **make.page(token, make.promised()), name="Alma Reyes", language="en")
+    assert pledge.language == "en"
+    assert list(Message.objects.order_by("created_at").values_list("language", flat=True)) == ["es", "en"]
+
+
+# Wrong -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"quantity": 0}, ("quantity", "How many? Write a whole number from 1 to 100,000.")),
+        ({"quantity": 100_001}, ("quantity", "How many? Write a whole number from 1 to 100,000.")),
+        ({"grades": ("13",)}, ("grades", "Choose grades of this list.")),
+        ({"months": (7,)}, ("months", "Choose months of this list.")),
+        ({"note": "x" * 501}, ("note", "Shorten the note, please.")),
+    ],
+)
+def test_wrong_promise_is_refused_at_its_field(fields, problem):
+    token, wrong = make.start().token, make.promised("tours", **fields)
+    with pytest.raises(Wrong) as refused:
+        pledges.save(token, **make.page(token, make.promised("mentors", 1), wrong))
+    assert refused.value.problems == [(wrong.kind, *problem)]
+    assert words_of(refused) == problem[1]
+    assert look.organizations() == []
+
+
+def test_all_that_is_wrong_is_told_at_once():
+    token = make.start().token
+    wrong = [make.promised("tours", 0), make.promised("mentors", 0), make.promised("mentors", 1)]
+    with pytest.raises(Wrong) as refused:
+        pledges.save(token, **make.page(token, *wrong))
+    assert [(p.kind, p.field) for p in refused.value.problems] == [
+        (wrong[0].kind, "quantity"),
+        (wrong[1].kind, "quantity"),
+        (wrong[2].kind, "kind"),
+    ]
+
+
+def test_school_of_another_level_than_the_grades_is_named():
+    token, high = make.start().token, make.school("Edison High")
+    primary = make.school("Rio Calaveras Elementary", "elementary")
+    wrong = make.promised("tours", 1, grades=("1-3", "4-6"), schools=(high, primary))
+    with pytest.raises(Wrong) as refused:
+        pledges.save(token, **make.page(token, wrong))
+    assert refused.value.problems == [
+        (wrong.kind, "schools", "Edison High does not teach these grades. Choose another school or other grades.")
+    ]
+    fine = make.promised("tours", 1, grades=("1-3", "9-12"), schools=(high, primary))
+    assert pledges.save(token, **make.page(token, fine)).promises.count() == 1
+
+
+def test_retired_kind_and_school_are_refused_anew_and_stay_where_they_were_promised():
+    school = make.school("Edison High")
+    pledge = make.draft(promises=(make.promised("tours", 6, schools=(school,)),))
+    PromiseKind.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
+    School.objects.update(is_retired=True)
+    stays = make.promised("tours", 7, schools=(school,))
+    pledges.save(pledge.token, **make.page(pledge.token, stays))
+    assert look.promises(pledge)[0][1:5:3] == (7, ["Edison High"])
+    for wrong in (make.promised("service", 1), make.promised("mentors", 1, schools=(school,))):
+        with pytest.raises(Wrong):
+            pledges.save(pledge.token, **make.page(pledge.token, stays, wrong))
+
+
+def test_kind_and_school_that_never_were_are_refused():
+    token = make.start().token
+    tours = make.promised().kind
+    for wrong, field in ((Promised(999_999, 1), "kind"), (Promised(tours, 1, schools=(999_999,)), "schools")):
+        with pytest.raises(Wrong) as refused:
+            pledges.save(token, **make.page(token, wrong))
+        assert [(p.kind, p.field) for p in refused.value.problems] == [(wrong.kind, field)]
+
+
+# Two editors -----------------------------------------------------------------------------------------------------
+
+
+def test_second_editor_is_shown_what_changed_and_writes_only_having_seen_it():
+    school = make.school("Edison High")
+    pledge = make.signed(promises=(make.promised("tours", 6), make.promised("mentors", 4)))
+    page = make.page(pledge.token)
+    theirs = make.page(pledge.token, make.promised("tours", 8, schools=(school,)), phone="(209) 555-0100")
+    pledges.sign(pledge.token, **theirs, name="Chue Vang")
+    mine = page | {"promised": [make.promised("tours", 6), make.promised("service", 2, months=(9, 1))]}
+    for _twice in range(2):
+        with pytest.raises(Changed) as refused:
+            pledges.sign(pledge.token, **mine, name="Alma Reyes")
+    assert refused.value.differences == [
+        ("phone", "(209) 555-0100", "–"),
+        ("Host tours and field trips", "8 visits; Edison High", "6 visits; wherever it is needed most"),
+        (
+            "Assist in service-learning projects",
+            "–",
+            "2 projects; Sep, Jan; wherever it is needed most",
+        ),
+    ]
+    assert look.amounts(pledge) == {"tours": 8}
+    seen = refused.value.sheet.version
+    pledges.sign(pledge.token, **(mine | {"version": seen}), name="Alma Reyes")
+    assert look.amounts(pledge) == {"tours": 6, "service": 2}
+
+
+def test_staff_who_change_the_profile_are_noticed_too():
+    pledge = make.draft()
+    page = make.page(pledge.token, make.promised("tours", 7))
+    profiles.change(pledge.organization, sector="labor")
+    with pytest.raises(Changed) as refused:
+        pledges.save(pledge.token, **page)
+    assert ("sector", "Labor", "–") in refused.value.differences
+
+
+def test_differences_are_told_in_the_readers_language():
+    pledge = make.draft()
+    page = make.page(pledge.token, make.promised("tours", 7), wants_public=True)
+    pledges.save(pledge.token, **make.page(pledge.token, make.promised("tours", 8)))
+    with translation.override("es"), pytest.raises(Changed) as refused:
+        pledges.save(pledge.token, **page)
+    assert refused.value.differences == [
+        ("quiere aparecer", "no", "sí"),
+        (
+            "Recibir visitas y excursiones",
+            "8 visitas; donde más haga falta",
+            "7 visitas; donde más haga falta",
+        ),
+    ]
+
+
+def test_two_who_save_the_same_do_not_disturb_each_other():
+    pledge = make.draft()
+    page = make.page(pledge.token, make.promised("tours", 8))
+    for _each in range(2):
+        pledges.save(pledge.token, **page)
+    assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
+
+
+# Profile ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_staff_approved_is_approved_anew_when_it_becomes_another():
+    pledge = make.signed()
+    profiles.approve(pledge.organization, by="anna")
+    for fields, approved in (
+        ({"phone": "(209) 555-0100"}, True),
+        ({"wants_public": True}, True),
+        ({"about": "Ships"}, False),
+    ):
+        pledges.sign(pledge.token, **make.page(pledge.token, **fields), name="Alma Reyes")
+        assert (Organization.objects.get().approved_at is not None) is approved, fields
+    assert list(Organization.objects.to_approve()) == [pledge.organization]
+
+
+def test_staff_who_change_a_name_need_not_approve_it():
+    organization = profiles.approve(make.organization(), by="anna")
+    with history.acting_as(history.Actor("staff", "anna")):
+        profiles.change(organization, name="Port Gate")
+    assert Organization.objects.get().approved_by == "anna"
+
+
+def test_logo_is_kept_replaced_and_taken_away():
+    pledge = make.draft()
+    profiles.approve(pledge.organization, by="anna")
+    pledges.save(pledge.token, **make.page(pledge.token), logo=PNG)
+    organization = Organization.objects.get()
+    assert (organization.logo.width, organization.logo.height, bytes(organization.logo.png)) == (640, 480, PNG)
+    assert not organization.approved_at
+    profiles.approve(organization, by="anna")
+    pledges.save(pledge.token, **make.page(pledge.token, make.promised("tours", 7)), logo=PNG)
+    pledges.save(pledge.token, **make.page(pledge.token, make.promised("tours", 8)))
+    assert Organization.objects.get().approved_at
+    pledges.save(pledge.token, **make.page(pledge.token), logo=b"")
+    assert not hasattr(Organization.objects.get(), "logo")
+
+
+def test_contact_is_corrected_and_one_that_was_erased_is_not_made_anew():
+    pledge = make.draft()
+    page = make.page(pledge.token)
+    page["contact"] = {"name": "Alma R. Reyes", "role": "Owner", "phone": "(209) 555-0101"}
+    pledges.save(pledge.token, **page)
+    contact = Contact.objects.get()
+    assert (contact.name, contact.role, contact.phone) == ("Alma R. Reyes", "Owner", "(209) 555-0101")
+    contact.delete()
+    pledge = pledges.sign(pledge.token, **make.page(pledge.token), name="Alma Reyes")
+    assert (pledge.contact, Contact.objects.count()) == (None, 0)
+    assert look.letters() == ["link 1 alma@example.org"]
+
+
+def test_organizations_of_one_name_have_addresses_of_their_own():
+    slugs = [make.organization(name).slug for name in ("Local 47", "Local 47", "Local-47", "ក្រុម", "x" * 120)]
+    assert slugs == ["local-47", "local-47-2", "local-47-3", "partner", "x" * 60]
+
+
+def test_website_that_is_none_is_not_taken_for_a_taken_address():
+    with pytest.raises(Exception, match="organization_website_is_a_web_address"):
+        profiles.create(name="Port Gate", website="javascript:alert(1)")
+
+
+def test_approved_twice_and_hidden_twice():
+    organization = make.organization()
+    for _twice in range(2):
+        profiles.approve(organization, by="anna")
+    first = Organization.objects.get().approved_at
+    profiles.approve(organization, by="bert")
+    assert (Organization.objects.get().approved_at, Organization.objects.get().approved_by) == (first, "anna")
+    for _twice in range(2):
+        profiles.hide(organization)
+    assert Organization.objects.get().approved_at is None
+    about = f"organization:{organization.pk}"
+    assert look.changes(about)[1:] == [{"approved_at": [False, True]}, {"approved_at": [True, False]}]
+
+
+# History ---------------------------------------------------------------------------------------------------------
+
+
+def test_history_tells_who_changed_what_from_what_to_what():
+    school = make.school("Edison High")
+    with history.acting_as(history.GUEST):
+        pledge = make.draft(language="es")
+        typed = make.page(pledge.token, make.promised("tours", 8, schools=(school,)), sector="labor")
+        with translation.override("es"):
+            pledges.sign(pledge.token, **typed, name="Alma Reyes", role="Owner")
+    tours = "Host tours and field trips"
+    assert look.changes(f"pledge:{pledge.pk}") == [
+        {tours: ["", "6 visits; wherever it is needed most"]},
+        {
+            "signed_by": ["", "Alma Reyes"],
+            "signed_role": ["", "Owner"],
+            tours: ["6 visits; wherever it is needed most", "8 visits; Edison High"],
+        },
+    ]
+    assert look.changes(f"organization:{pledge.organization_id}") == [
+        {"name": ["", "Port Gate Logistics"]},
+        {"sector": ["", "labor"]},
+    ]
+    assert look.changes(f"contact:{pledge.contact_id}") == [
+        {"name": ["", "Alma Reyes"], "email": ["", "alma@example.org"]}
+    ]
+    table = history.table(f"pledge:{pledge.pk}", pledge)
+    assert "the guest, by link" in table
+    assert "8 visits; Edison High" in table
+
+
+def test_erased_pledge_leaves_nothing_of_itself():
+    pledge = make.signed()
+    pledges.delete(pledge)
+    assert look.letters() == ["link 1 alma@example.org"]
+    assert (look.pledges(), Signature.objects.count(), look.changes(f"pledge:{pledge.pk}")) == ([], 0, [])
+    assert look.organizations() == ["Port Gate Logistics"]
+
+
+def test_every_refusal_is_a_sentence():
+    for refusal in (Missing, Closed, Signed, NothingPromised, Changed, Wrong):
+        assert issubclass(refusal, Refused)
+    assert Pledge.objects.count() == 0

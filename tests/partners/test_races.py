@@ -1,0 +1,151 @@
+"""Many people at one moment, with real connections, and a control that shows what the lock is for."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import IntegrityError, connection
+
+from imagine.models import Message
+from partners import pledges, profiles
+from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, PromiseKind, Signature
+from tests.partners import look, make
+
+# The kinds come from a migration: what these tests leave behind is emptied, so they are put back each time.
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+CROWD = 8
+
+
+def at_once(calls: list[Callable]) -> list:
+    """Calls all of them in threads of their own that start together; returns what each returned or raised."""
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable):
+        try:
+            connection.ensure_connection()
+            start.wait(timeout=30)
+            return call()
+        except (pledges.Refused, IntegrityError) as refused:
+            return refused
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as crowd:
+        return list(crowd.map(run, calls))
+
+
+def kinds(answers: list) -> list[str]:
+    return sorted(type(answer).__name__ for answer in answers)
+
+
+def signing(token: str, page: dict, name: str = "Alma Reyes") -> Callable:
+    return lambda: pledges.sign(token, **page, name=name)
+
+
+def test_first_page_signed_many_times_at_once_is_one_organization_one_pledge_one_mail():
+    token = make.start().token
+    page = make.page(token, make.promised())
+    answers = at_once([signing(token, page)] * CROWD)
+    assert kinds(answers) == ["Pledge"] * CROWD
+    assert (look.organizations(), look.pledges()) == (
+        ["Port Gate Logistics"],
+        [("Port Gate Logistics", 2027, "signed", 1)],
+    )
+    assert Contact.objects.count() == 1
+    assert sorted(look.letters()) == ["link 1 alma@example.org", "signed 1 alma@example.org"]
+
+
+def test_of_many_different_versions_at_once_one_is_written_and_the_others_are_told():
+    pledge = make.signed()
+    pages = [make.page(pledge.token, make.promised("tours", 10 + number)) for number in range(CROWD)]
+    answers = at_once([signing(pledge.token, page) for page in pages])
+    assert kinds(answers) == ["Changed"] * (CROWD - 1) + ["Pledge"]
+    assert Signature.objects.count() == 2
+    assert look.amounts(pledge)["tours"] == Signature.objects.get(number=2).content["promises"][0]["quantity"]
+    for changed in (answer for answer in answers if isinstance(answer, pledges.Changed)):
+        assert changed.sheet.promises == [make.promised("tours", look.amounts(pledge)["tours"])]
+
+
+def test_control_without_the_lock_one_overwrites_the_other_unseen(monkeypatch):
+    """Should this ever be refused, the test above shows nothing."""
+    pledge = make.signed()
+    pages = [make.page(pledge.token, make.promised("tours", 10 + number)) for number in range(2)]
+    looked = threading.Barrier(2)
+    check_open = pledges.check_open
+
+    def both_look_before_one_writes(sheet):
+        check_open(sheet)
+        looked.wait(timeout=30)
+
+    monkeypatch.setattr(pledges, "lock", pledges.find)
+    monkeypatch.setattr(pledges, "check_open", both_look_before_one_writes)
+    answers = at_once([signing(pledge.token, page) for page in pages])
+    assert "Changed" not in kinds(answers)
+
+
+def test_two_links_of_one_address_at_once_make_one_organization():
+    """Both were mailed before either was used."""
+    tokens = [make.start("Port Gate Logistics").token, make.start("Port Gate Logistics Inc").token]
+    pages = [make.page(token, make.promised("tours", number)) for number, token in enumerate(tokens, start=1)]
+    answers = at_once([signing(token, page) for token, page in zip(tokens, pages, strict=True)])
+    assert kinds(answers) == ["Changed", "Pledge"]
+    assert (Organization.objects.count(), Contact.objects.count(), Pledge.objects.count()) == (1, 1, 1)
+
+
+def test_renewed_many_times_at_once_is_one_new_pledge():
+    pledge = make.signed()
+    make.year(2028)
+    page = make.page(pledge.token, make.promised("tours", 9))
+    assert kinds(at_once([signing(pledge.token, page)] * CROWD)) == ["Pledge"] * CROWD
+    assert [row[1:] for row in look.pledges()] == [(2027, "signed", 1), (2028, "signed", 1)]
+
+
+def test_organizations_of_one_name_made_at_once_have_addresses_of_their_own():
+    made = at_once([lambda: profiles.create(name="Local 47")] * CROWD)
+    assert sorted(organization.slug for organization in made) == sorted(
+        ["local-47", *(f"local-47-{number}" for number in range(2, CROWD + 1))]
+    )
+
+
+def test_closing_the_year_and_signing_at_once_end_in_order():
+    """Each page is written before the year is closed, or refused: nothing is signed in a closed year."""
+    year = make.year()
+    tokens = [make.start(f"Partner {number}", f"p{number}@example.org").token for number in range(CROWD)]
+    pages = [make.page(token, make.promised()) for token in tokens]
+    calls = [signing(token, page) for token, page in zip(tokens, pages, strict=True)]
+    answers = at_once([*calls, lambda: pledges.close_year(year)])
+    closed_at = PledgeYear.objects.get().closed_at
+    assert set(kinds(answers)) <= {"Closed", "Pledge", "PledgeYear"}
+    assert Pledge.objects.count() == kinds(answers).count("Pledge")
+    assert not Pledge.objects.filter(signed_at__gt=closed_at).exists()
+
+
+def test_one_click_pressed_many_times_at_once_is_one_start_and_one_mail():
+    make.year()
+    answers = at_once([lambda: pledges.open_for(make.unsaved_start(origin="rsvp:17"))] * CROWD)
+    assert len({start.token for start in answers}) == PledgeStart.objects.count() == 1
+    assert look.letters() == ["link 1 alma@example.org"]
+
+
+def test_start_answered_by_many_workers_at_once_is_answered_once():
+    make.year()
+    start = make.unsaved_start()
+    pledges.begin(start)
+    at_once([lambda: pledges.answer(start.pk)] * CROWD)
+    assert look.letters() == ["link 1 alma@example.org"]
+
+
+def test_draft_reminded_and_signed_at_once_is_signed_and_reminded_at_most_once():
+    pledge = make.draft()
+    page = make.page(pledge.token)
+    make.days_later(pledge, 6)
+    at_once([*[lambda: pledges.remind(pledge)] * 4, signing(pledge.token, page)])
+    assert Pledge.objects.get().state == "signed"
+    assert Message.objects.filter(key__contains=":reminder:").count() <= 1
+
+
+def test_kinds_are_there():
+    """What the next test file stands on."""
+    assert PromiseKind.objects.count() == 8
