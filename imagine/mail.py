@@ -10,27 +10,24 @@ import logging
 import smtplib
 import time
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
-from kombu.pools import producers
 
-from imagine.celery import app
+from imagine.bell import Silence, nudge, take_up_nudge
 from imagine.models import Heartbeat, Message, give_up_time
 from imagine.post import Unattached, answers, reason, refused_for_good, server, write
 
 logger = logging.getLogger(__name__)
+server_silent = Silence()
 
 LEASE = timedelta(seconds=150)  # longer than the steps of one SMTP conversation, each at most EMAIL_TIMEOUT
 PAUSES = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200, 14400)]
 UNREACHABLE_PAUSE = timedelta(seconds=15)  # the server's fault, not the message's: it need not wait for hours
-BREATH = 5  # seconds without a try after the broker or the mail server did not answer
+DELIVER_SECONDS = 5  # the heartbeat goes through the same queue
 SWEEP_SECONDS = 20
-# A dead or frozen broker costs a request these seconds, once. Only who rings is in such a hurry: a worker that gives up
-# on an acknowledgement loses that place in its queue for good, and after two of them it takes nothing any more.
-IMPATIENT = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2, "retry_on_timeout": False, "max_retries": 0}
 
 
 # Queue ---------------------------------------------------------------------------------------------------------
@@ -49,7 +46,7 @@ def queue(
     attachment: str = "",
     attachment_name: str = "",
 ) -> None:
-    """Stores one message in the caller's transaction and rings Celery once that has committed.
+    """Stores one message in the caller's transaction and nudges Celery once that has committed.
 
     A message whose key exists already is not written again. `attachment` names a function and what it is called with,
     "partners.letters.certificate:17"; imagine.post.attached says what it gives.
@@ -67,64 +64,40 @@ def queue(
         attachment_name=attachment_name,
     )
     Message.objects.bulk_create([message], ignore_conflicts=True)
-    transaction.on_commit(lambda: ring("imagine.tasks.deliver", message.pk), robust=True)
-
-
-class Silence:
-    """Remembers that something did not answer, so that the next caller does not wait for it too."""
-
-    def __init__(self):
-        self.until = 0.0
-
-    def begin(self):
-        self.until = time.monotonic() + BREATH
-
-    def __bool__(self):
-        return time.monotonic() < self.until
-
-
-bell = app.connection_for_write(transport_options=IMPATIENT)
-broker_silent = Silence()
-server_silent = Silence()
-
-
-def ring(task: str, pk: uuid.UUID | int) -> None:
-    """Tells a worker that there is work on one row. Never raises for a broker that is down: the row is the truth, and a
-    periodic task finds it."""
-    if broker_silent:
-        return
-    try:
-        with producers[bell].acquire(block=True) as producer:
-            app.send_task(task, (str(pk),), retry=False, producer=producer)
-    except (OperationalError, OSError):
-        broker_silent.begin()
-        logger.warning("The broker does not answer; the work waits for the next sweep.")
+    transaction.on_commit(lambda: nudge(), robust=True)
 
 
 # Deliver -------------------------------------------------------------------------------------------------------
 
 
-def deliver(pk: str) -> None:
-    """Sends one message if it is due and nobody else has it. Harmless when called twice."""
-    if not server_silent and (message := claim(Message.objects.filter(pk=pk))):
-        send(message)
+def deliver() -> None:
+    """Sends what is due, oldest first, for at most DELIVER_SECONDS. The first message found nudges another worker: it
+    helps, or goes on where this one ends."""
+    take_up_nudge()
+    send_due(DELIVER_SECONDS, on_first=nudge)
 
 
 def sweep() -> None:
-    """Sends what is due and was not rung for, oldest first, for at most SWEEP_SECONDS."""
+    """Takes up what a sender left behind that died, and sends what is due and nobody was nudged for."""
     left = {"lease": None, "lease_until": None, "maybe_sent": True}
     abandoned = Message.objects.abandoned()
     abandoned.filter(give_up_at__lt=timezone.now()).update(state=Message.State.GIVEN_UP, **left)
     abandoned.update(state=Message.State.QUEUED, not_before=timezone.now(), **left)
-    stop_at = time.monotonic() + SWEEP_SECONDS
-    while time.monotonic() < stop_at and not server_silent and (message := claim(Message.objects.all())):
+    send_due(SWEEP_SECONDS)
+
+
+def send_due(seconds: float, *, on_first: Callable[[], None] = lambda: None) -> None:
+    stop_at = time.monotonic() + seconds
+    while time.monotonic() < stop_at and not server_silent and (message := claim()):
+        on_first()
+        on_first = lambda: None  # noqa: E731
         send(message)
 
 
-def claim(messages) -> Message | None:
-    """Takes the first due message of a queryset for this process, in a short transaction of its own."""
+def claim() -> Message | None:
+    """Takes the first due message for this process, in a short transaction of its own."""
     with transaction.atomic():
-        message = messages.due().order_by("not_before").select_for_update(skip_locked=True).first()
+        message = Message.objects.due().order_by("not_before").select_for_update(skip_locked=True).first()
         if message is None:
             return None
         message.state = Message.State.SENDING
@@ -206,7 +179,7 @@ def send_again(message: Message) -> bool:
     message.state, message.attempts, message.last_error = Message.State.QUEUED, 0, ""
     message.not_before, message.give_up_at = now, give_up_time()
     message.save()
-    transaction.on_commit(lambda: ring("imagine.tasks.deliver", message.pk), robust=True)
+    transaction.on_commit(lambda: nudge(), robust=True)
     return True
 
 

@@ -6,8 +6,8 @@ from imagine import limits, mail
 
 
 @shared_task
-def deliver(pk: str) -> None:
-    mail.deliver(pk)
+def deliver() -> None:
+    mail.deliver()
 
 
 @shared_task

@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from imagine import mail
+from imagine import bell, mail
 
 LATE_MAIL = 300  # seconds that a message may wait before outgoing mail counts as late
 QUIET_QUEUE = 120  # seconds without a heartbeat before the workers count as quiet
@@ -66,7 +66,7 @@ def mail_state() -> str:
 
 def broker_state() -> str:
     try:
-        with mail.bell.clone() as broker:
+        with bell.bell.clone() as broker:
             broker.ensure_connection(max_retries=0)
     except Exception:  # whatever the transport raises: it is down, and that is the answer
         return "down"

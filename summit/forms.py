@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from copy import deepcopy
 from functools import lru_cache
 
 from crispy_forms.helper import FormHelper
@@ -13,8 +14,9 @@ from django.core.validators import validate_email
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.encoding import punycode
+from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, ngettext_lazy
+from django.utils.translation import get_language, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from summit.models import LARGEST_PARTY, Event, Guest, Rsvp, Sector
@@ -122,8 +124,20 @@ class More(LayoutObject):
         return render_to_string(self.template, more)
 
 
-class RsvpForm(forms.ModelForm):
-    """A new RSVP, on the event's page. It takes only these fields; whatever else is sent is passed over."""
+def companion_field(number: int) -> NameField:
+    return NameField(
+        label=_("Guest %(number)d") % {"number": number},
+        max_length=100,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class RsvpForm(forms.Form):
+    """A new RSVP, on the event's page. It takes only these fields; whatever else is sent is passed over.
+
+    It is no ModelForm: each field checks itself, and the rule and the database have the last word anyway.
+    """
 
     name = NameField(
         label=_("Your name"),
@@ -143,7 +157,12 @@ class RsvpForm(forms.ModelForm):
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )
-    size = forms.TypedChoiceField(label=_("How many people, counting you?"), coerce=int, widget=forms.RadioSelect)
+    sector = forms.ChoiceField(
+        label=_("What kind of organization?"), choices=[("", _("Choose one")), *Sector.choices], required=False
+    )
+    size = forms.TypedChoiceField(
+        label=_("How many people, counting you?"), coerce=int, initial=1, widget=forms.RadioSelect
+    )
     accepts_fewer = forms.TypedChoiceField(
         label=_("If there are not enough seats"),
         coerce=lambda value: value == "fewer",
@@ -178,38 +197,34 @@ class RsvpForm(forms.ModelForm):
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 
-    class Meta:
-        model = Rsvp
-        fields = ("name", "email", "phone", "organization", "sector", "accepts_fewer", "note")
-
     def __init__(self, event: Event, *args, **kwargs):
+        self.event = event
+        self.base_fields = self.fields_for(event.largest_party, get_language())
         super().__init__(*args, auto_id="id_%s", **kwargs)
-        self.instance.event, self.instance.language = event, get_language()
-        self.fields["sector"].label = _("What kind of organization?")
-        self.fields["sector"].choices = [("", _("Choose one")), *Sector.choices]
-        sizes = range(1, event.largest_party + 1)
-        self.fields["size"].choices = [(size, str(size)) for size in sizes]
-        self.fields["size"].initial = 1
-        self.fields["size"].error_messages = dict.fromkeys(
-            ("required", "invalid_choice", "invalid"),
-            ngettext_lazy(
-                "Choose 1: a party here is one person.", "Choose a number from 1 to %(most)d.", event.largest_party
-            )
-            % {"most": event.largest_party},
-        )
-        companions = [f"guest_{size}" for size in sizes[1:]]
-        for number, companion in enumerate(companions, start=2):
-            self.fields[companion] = NameField(
-                label=_("Guest %(number)d") % {"number": number},
-                max_length=100,
-                required=False,
-                widget=forms.TextInput(attrs={"autocomplete": "off"}),
-            )
-        self.helper = self.layout(companions)
-        self.order_fields(field.name for field in self.helper.layout.get_field_names())  # errors are listed like this
 
-    def layout(self, companions: list[str]) -> FormHelper:
+    @classmethod
+    @lru_cache(maxsize=2 * LARGEST_PARTY)
+    def fields_for(cls, largest_party: int, _language: str) -> dict[str, forms.Field]:
+        """The fields of a party of at most so many, in the order in which errors are listed."""
+        size = deepcopy(cls.base_fields["size"])
+        size.choices = [(number, str(number)) for number in range(1, largest_party + 1)]
+        size.error_messages = dict.fromkeys(
+            ("required", "invalid_choice", "invalid"),
+            ngettext("Choose 1: a party here is one person.", "Choose a number from 1 to %(most)d.", largest_party)
+            % {"most": largest_party},
+        )
+        fields = {}
+        for name, field in cls.base_fields.items():
+            fields[name] = size if name == "size" else field
+            if name == "accepts_fewer":
+                fields |= {f"guest_{number}": companion_field(number) for number in range(2, largest_party + 1)}
+        return fields
+
+    @cached_property
+    def helper(self) -> FormHelper:
+        """How the form is laid out; crispy asks for it when it is shown."""
         helper = plain_helper()
+        companions = [name for name in self.fields if name.startswith("guest_")]
         helper.layout = Layout(
             "name",
             "email",
@@ -238,6 +253,12 @@ class RsvpForm(forms.ModelForm):
     def companions(self) -> list[str]:
         """The names of those who come along, in whichever fields they were written."""
         return [name for field, name in self.cleaned_data.items() if field.startswith("guest_") and name]
+
+    def rsvp(self) -> Rsvp:
+        """The RSVP as it was asked for, in the page's language, unsaved."""
+        fields = ("name", "email", "phone", "organization", "sector", "accepts_fewer", "note")
+        answers = {field: self.cleaned_data[field] for field in fields}
+        return Rsvp(event=self.event, language=get_language(), **answers)
 
     def guests(self) -> list[Guest]:
         """The party as far as it is named, the contact first, unsaved."""

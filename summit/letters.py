@@ -1,29 +1,33 @@
-"""What mails say. One function per message, over one renderer.
+"""What mails say. One function per message, over imagine.letters.
 
 Each is called in the transaction of what it tells, with an RSVP whose `event` is loaded, and stores one message. A
-message's words stand once, in templates/mail/<kind>.txt; three layouts make subject, plain text and HTML of them. Many
-letters at once cost no query for reading when the guests are prefetched.
+message's words stand once, in templates/mail/<kind>.txt. Many letters at once cost no query for reading when the guests
+are prefetched.
 """
 
-import re
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from django.conf import settings
-from django.template import Context
-from django.template.loader import get_template
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from imagine import mail
-from imagine.models import Message
+from imagine.letters import Letter, place, write
 from summit import calendars
-from summit.models import Event, Rsvp
+from summit.models import Event, Guest, Rsvp, status_of
 
 LANGUAGES = [code for code, _name in settings.LANGUAGES]
-SUBJECT_LENGTH = Message._meta.get_field("subject").max_length
+
+
+def first(rsvp: Rsvp, guests: Sequence[Guest]) -> None:
+    """The first letter about an RSVP that was just written with sequence 1, and these guests: it is confirmed, or it is
+    on the waiting list with all its seats or, when fewer were fine, with some."""
+    tell_as_numbered(rsvp, "waiting" if rsvp.waiting_seats else "confirmed", guests=guests)
 
 
 def confirmed(rsvp: Rsvp) -> None:
@@ -98,20 +102,57 @@ def preview_event_cancelled(rsvp: Rsvp) -> list[Preview]:
     return [preview(rsvp, "event_cancelled", code, **words) for code in LANGUAGES]
 
 
-def preview(rsvp: Rsvp, kind: str, language: str, **words) -> Preview:
+def preview(rsvp: Rsvp, kind: str, language: str, *, link: str = "", **words) -> Preview:
     with translation.override(language):
-        context = written(rsvp, kind, **words)
-        if context["link_is_private"]:
-            context["link"] = _("(the link of this party alone)")
-        return Preview(language, context["subject"], plain(kind, context))
+        letter = written(rsvp, kind, link=link or _("(the link of this party alone)"), is_private=not link, **words)
+        return Preview(language, letter.subject, letter.text)
 
 
-# Writing and rendering -----------------------------------------------------------------------------------------
+# Writing and storing -------------------------------------------------------------------------------------------
+
+
+class ToldEvent(NamedTuple):
+    """What letters tell of an event, in the current language: plain values, by which two letters are compared."""
+
+    name: str
+    starts_at: datetime
+    ends_at: datetime
+    venue: str
+    address: str
+    meal: str
+    cancelled_at: datetime | None
+    takes_rsvps: bool
+    promotes: bool
+    promotion_stops_at: datetime
+
+    @classmethod
+    def of(cls, event: Event) -> "ToldEvent":
+        return cls(*(getattr(event, fact) for fact in cls._fields))
+
+
+class ToldRsvp(NamedTuple):
+    """What letters tell of a party, whoever is in it."""
+
+    event: ToldEvent
+    held_seats: int
+    waiting_seats: int
+    cancelled_at: datetime | None
+
+    @property
+    def status(self) -> str:
+        return status_of(self.held_seats, self.waiting_seats, self.cancelled_at)
+
+
+class Line(NamedTuple):
+    """One guest of the party: name and needs."""
+
+    words: str
+    is_named: bool
 
 
 def what_moved(before: Event, event: Event) -> dict:
     return {
-        "before": before,
+        "before": ToldEvent.of(before),
         "new_time": (before.starts_at, before.ends_at) != (event.starts_at, event.ends_at),
         "new_place": (before.venue, before.address) != (event.venue, event.address),
     }
@@ -121,83 +162,68 @@ def landing() -> str:
     return settings.SITE_URL + reverse("landing")
 
 
-def tell(rsvp: Rsvp, kind: str, *, method: str | None = None, **words) -> None:
-    """Stores the next letter about an RSVP. Its calendar part, unless `method` says otherwise, is a REQUEST when the
-    party holds seats, and none when it only waits.
+def tell(rsvp: Rsvp, kind: str, **how) -> None:
+    """Stores the next letter about an RSVP, rendered as `store` says.
 
     The sequence grows with every letter: calendars want it to, and it keeps two letters of one kind apart.
     """
     rsvp.sequence += 1
     rsvp.save(update_fields=["sequence"])
+    tell_as_numbered(rsvp, kind, **how)
+
+
+def tell_as_numbered(rsvp: Rsvp, kind: str, *, method: str | None = None, **how) -> None:
+    """Its calendar part, unless `method` says otherwise, is a REQUEST when the party holds seats, and none when it only
+    waits."""
     if method is None:
         method = "REQUEST" if rsvp.held_seats else ""
-    store(rsvp, kind, key=f"rsvp:{rsvp.pk}:{kind}:{rsvp.sequence}", method=method, **words)
+    store(rsvp, kind, key=f"rsvp:{rsvp.pk}:{kind}:{rsvp.sequence}", method=method, **how)
 
 
-def store(rsvp: Rsvp, kind: str, *, key: str, method: str = "", shows_party: bool = True, **words) -> None:
-    """Renders a letter in the RSVP's language and queues it under its key. `words` go to its template."""
+def store(rsvp: Rsvp, kind: str, *, key: str, method: str = "", link: str = "", **how) -> None:
+    """Writes a letter in the RSVP's language and queues it under its key. It leads to `link`, or to the private one."""
     with translation.override(rsvp.language):
-        context = written(rsvp, kind, method=method, shows_party=shows_party, **words)
+        private = settings.SITE_URL + rsvp.get_absolute_url()
+        letter = written(rsvp, kind, link=link or private, is_private=not link, method=method, **how)
         mail.queue(
             key=key,
             to=rsvp.email,
             language=rsvp.language,
-            subject=context["subject"],
-            text=plain(kind, context),
-            html=render(kind, "mail/layout.html", context),
+            subject=letter.subject,
+            text=letter.text,
+            html=letter.html,
             calendar=calendars.for_rsvp(rsvp, method) if method else "",
             calendar_method=method,
         )
 
 
-def written(rsvp: Rsvp, kind: str, *, method: str = "", shows_party: bool = True, **words) -> dict:
-    """All that a letter's template is given, and its subject, in the current language."""
-    party = party_lines(rsvp) if shows_party else []
-    context = {
-        "rsvp": rsvp,
-        "event": rsvp.event,
-        "name": one_line(rsvp.name),
-        "link": settings.SITE_URL + rsvp.get_absolute_url(),
-        "link_is_private": "link" not in words,
-        "party": party,
-        "unnamed": sum(not line["is_named"] for line in party),
+def written(
+    rsvp: Rsvp,
+    kind: str,
+    *,
+    link: str,
+    is_private: bool,
+    method: str = "",
+    guests: Sequence[Guest] | None = None,
+    shows_party: bool = True,
+    **facts,
+) -> Letter:
+    """A letter in the current language. `guests` are the party, read when they are not given."""
+    party = (rsvp.guests.all() if guests is None else guests) if shows_party else []
+    event = ToldEvent.of(rsvp.event)
+    words = {"name": rsvp.name, "link": link, "code": rsvp.code}
+    words |= {f"guest_{guest.position}": in_one_line(guest) for guest in party}
+    facts |= {
+        "rsvp": ToldRsvp(event, rsvp.held_seats, rsvp.waiting_seats, rsvp.cancelled_at),
+        "event": event,
+        "link_is_private": is_private,
+        "party": tuple(Line(place(f"guest_{guest.position}"), bool(guest.name)) for guest in party),
+        "unnamed": sum(not guest.name for guest in party),
         "method": method,
-        "language": get_language(),
-        "postal_address": settings.MAIL_POSTAL_ADDRESS,
-    } | words
-    return context | {"subject": shortened(one_line(render(kind, "mail/layout.subject.txt", context)))}
+    }
+    return write(kind, facts, words)
 
 
-def plain(kind: str, context: dict) -> str:
-    return without_gaps(render(kind, "mail/layout.txt", context))
-
-
-def render(kind: str, layout: str, context: dict) -> str:
-    """A message's words in one of the layouts. Only HTML is escaped."""
-    template = get_template(f"mail/{kind}.txt").template
-    return template.render(Context(context | {"layout": layout}, autoescape=layout.endswith(".html")))
-
-
-def party_lines(rsvp: Rsvp) -> list[dict]:
-    """Each guest in one line, name and needs, and whether the guest is named."""
-    lines = []
-    for guest in rsvp.guests.all():
-        name = guest.name or _("Guest %(position)d, not named yet") % {"position": guest.position}
-        needs = [need for need in (guest.diet, guest.access) if need]
-        lines.append({"words": one_line(", ".join([name, *needs])), "is_named": bool(guest.name)})
-    return lines
-
-
-def one_line(words: str) -> str:
-    """A line break in a name can neither begin a header nor a line that reads like ours."""
-    return " ".join(words.split())
-
-
-def shortened(subject: str) -> str:
-    return subject if len(subject) <= SUBJECT_LENGTH else subject[: SUBJECT_LENGTH - 1] + "…"
-
-
-def without_gaps(text: str) -> str:
-    """At most one empty line between paragraphs: a template's tags leave more."""
-    lines = "\n".join(line.strip() for line in text.splitlines())
-    return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
+def in_one_line(guest: Guest) -> str:
+    name = guest.name or _("Guest %(position)d, not named yet") % {"position": guest.position}
+    return ", ".join([name, *(need for need in (guest.diet, guest.access) if need)])

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from imagine import history, mail
+from imagine import bell, history
 from imagine.models import Message, new_token
 from summit import letters, seats
 from summit.models import LinkRequest, Rsvp
@@ -64,7 +64,7 @@ def replace(rsvp: Rsvp) -> Rsvp:
 def ask(email: str) -> None:
     """Notes that someone asked for the links of an address. The same work whether it is known or not."""
     request = LinkRequest.objects.create(email=email)
-    transaction.on_commit(lambda: mail.ring("summit.tasks.answer_link_request", request.pk), robust=True)
+    transaction.on_commit(lambda: bell.ring("summit.tasks.answer_link_request", request.pk), robust=True)
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from imagine import mail
+from imagine import bell
 from summit import links
 from summit.models import LinkRequest
 
@@ -16,4 +16,4 @@ def answer_link_request(pk: int) -> None:
 def answer_link_requests() -> None:
     """Has what was left behind answered, each request by a task of its own: one that fails holds nobody up."""
     for pk in LinkRequest.objects.order_by("pk").values_list("pk", flat=True)[:500]:
-        mail.ring("summit.tasks.answer_link_request", pk)
+        bell.ring("summit.tasks.answer_link_request", pk)

@@ -1,7 +1,7 @@
 """The public pages. Views fetch, bind, call a rule and answer; they write nothing."""
 
 from crispy_forms.utils import render_crispy_form
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import get_language
@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from imagine import limits
 from imagine.limits import limited, too_many
+from imagine.pages import facts_of, render_kept
 from summit import calendars, links, seats
 from summit.forms import FindForm, RsvpForm, empty_fields
 from summit.models import Event, Rsvp
@@ -41,13 +42,15 @@ def published(events, slug: str) -> Event:
 
 def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> HttpResponse:
     state = state_of(event)
+    coming = Event.objects.published().coming_summit() if state in {"past", "cancelled"} else None
     page = {
         "event": event,
         "state": state,
         "fields": empty_fields(get_language(), event.largest_party) if state in {"open", "few", "full"} else None,
-        "coming": Event.objects.published().coming_summit() if state in {"past", "cancelled"} else None,
+        "coming": coming,
     }
-    return render(request, "summit/landing.html", page, status=status)
+    facts = (state, facts_of(event), facts_of(coming), event and (event.is_over, event.promotes))
+    return render_kept(request, "summit/landing.html", page, facts=facts, status=status)
 
 
 def state_of(event: Event | None) -> str:
@@ -70,13 +73,15 @@ def state_of(event: Event | None) -> str:
 
 
 def reserve(request: HttpRequest, slug: str) -> HttpResponse:
-    event = published(Event.objects, slug)
+    event = Event.objects.at(slug)
+    if event is None:
+        raise Http404
     form = RsvpForm(event, request.POST)
     if not event.takes_rsvps:
         return show_event(request, published(Event.objects.with_seats(), slug), status=409)
     if not form.is_valid():
         return show_errors(request, slug, form)
-    rsvp = form.save(commit=False)
+    rsvp = form.rsvp()
     rsvp.browser = browser_of(request)
     try:
         rsvp = seats.reserve(rsvp, size=form.cleaned_data["size"], guests=form.guests())

@@ -21,7 +21,8 @@ def message(of: str = "17", **fields) -> Message:
 
 
 def test_attachment_is_made_in_the_language_of_the_mail_and_stands_beside_its_words(post_office):
-    mail.deliver(str(message(language="es").pk))
+    message(language="es")
+    mail.deliver()
     [sent] = post_office.mails
     assert sent.get_content_type() == "multipart/mixed"
     words, [attached] = sent.get_body(("plain",)), sent.iter_attachments()
@@ -31,7 +32,8 @@ def test_attachment_is_made_in_the_language_of_the_mail_and_stands_beside_its_wo
 
 
 def test_mail_whose_attachment_is_gone_goes_without(post_office):
-    mail.deliver(str(message("none").pk))
+    message("none")
+    mail.deliver()
     [sent] = post_office.mails
     assert list(sent.iter_attachments()) == []
     assert sent.get_body(("plain",)).get_content().strip() == "We expect you for breakfast."
@@ -50,7 +52,7 @@ def test_attachment_that_fails_keeps_the_mail_waiting_and_tells_staff_the_kind_o
 
 def test_sending_again_copies_the_attachment(post_office):
     first = message()
-    mail.deliver(str(first.pk))
+    mail.deliver()
     Message.objects.update(created_at=timezone.now() - timedelta(minutes=5))
     first.refresh_from_db()
     assert mail.send_again(first)

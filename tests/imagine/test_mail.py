@@ -42,7 +42,7 @@ def test_queue_goes_with_its_transaction():
 def test_deliver_sends_once(post_office):
     message = new_message()
     for _twice in range(2):
-        tasks.deliver(str(message.pk))
+        tasks.deliver()
     assert outcome(message) == ("sent", 1, "", False)
     assert message.lease is None
     assert timezone.now() - message.sent_at < timedelta(seconds=30)
@@ -51,16 +51,27 @@ def test_deliver_sends_once(post_office):
 
 
 def test_deliver_of_a_message_that_is_gone_does_nothing(post_office):
-    message = new_message()
+    new_message()
     Message.objects.all().delete()
-    mail.deliver(str(message.pk))
+    mail.deliver()
     assert post_office.mails == []
+
+
+def test_deliver_sends_all_that_is_due_and_ends_when_its_time_is_up(post_office, monkeypatch):
+    for number in range(3):
+        new_message(f"a:{number}")
+    monkeypatch.setattr(mail, "DELIVER_SECONDS", 0)
+    mail.deliver()
+    assert post_office.mails == []
+    monkeypatch.undo()
+    mail.deliver()
+    assert len(post_office.mails) == 3
 
 
 def test_deliver_before_its_time_does_nothing(post_office):
     message = new_message()
     Message.objects.update(not_before=timezone.now() + timedelta(minutes=1))
-    mail.deliver(str(message.pk))
+    mail.deliver()
     assert outcome(message) == ("queued", 0, "", False)
 
 
@@ -76,12 +87,10 @@ def test_sweep_sends_what_is_due_oldest_first(post_office):
 
 
 def test_mail_to_one_address_is_sent_in_the_order_in_which_it_was_written(post_office):
-    first, second = (
-        new_message("rsvp:1:confirmed:1", subject="First"),
-        new_message("rsvp:1:cancelled:2", subject="Second"),
-    )
+    first = new_message("rsvp:1:confirmed:1", subject="First")
+    new_message("rsvp:1:cancelled:2", subject="Second")
     Message.objects.filter(pk=first.pk).update(not_before=timezone.now() + timedelta(minutes=1))
-    mail.deliver(str(second.pk))
+    mail.deliver()
     assert post_office.mails == []
     Message.objects.filter(pk=first.pk).update(not_before=timezone.now())
     tasks.sweep()
@@ -89,13 +98,16 @@ def test_mail_to_one_address_is_sent_in_the_order_in_which_it_was_written(post_o
 
 
 def test_one_connection_serves_many_and_is_opened_again_when_it_was_lost(post_office):
-    mail.deliver(str(new_message("a:1").pk))
+    new_message("a:1")
+    mail.deliver()
     connection_used = post.server.connection
-    mail.deliver(str(new_message("a:2").pk))
+    new_message("a:2")
+    mail.deliver()
     assert post.server.connection is connection_used
     post_office.close()
     post_office.open()
-    mail.deliver(str(new_message("a:3").pk))
+    new_message("a:3")
+    mail.deliver()
     assert post.server.connection is not connection_used
     assert len(post_office.mails) == 3
 
@@ -105,8 +117,8 @@ def test_one_connection_serves_many_and_is_opened_again_when_it_was_lost(post_of
 
 def test_mail_has_text_html_and_calendar_as_alternatives(post_office):
     calendar = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n"
-    message = new_message(subject="Tu lugar, señora Ñ", language="es", calendar=calendar, calendar_method="REQUEST")
-    mail.deliver(str(message.pk))
+    new_message(subject="Tu lugar, señora Ñ", language="es", calendar=calendar, calendar_method="REQUEST")
+    mail.deliver()
     [sent] = post_office.mails
     assert sent.get_content_type() == "multipart/alternative"
     parts = list(sent.iter_parts())
@@ -122,7 +134,8 @@ def test_mail_has_text_html_and_calendar_as_alternatives(post_office):
 
 
 def test_mail_without_a_calendar_has_two_alternatives(post_office):
-    mail.deliver(str(new_message().pk))
+    new_message()
+    mail.deliver()
     [sent] = post_office.mails
     assert [part.get_content_type() for part in sent.iter_parts()] == ["text/plain", "text/html"]
 
@@ -143,17 +156,18 @@ def test_message_id_belongs_to_the_key():
 def test_permanent_refusal_is_tried_once_and_told_without_an_address(post_office, where):
     setattr(post_office, where, "550 5.1.1 <alma@example.org>: no such user here")
     message = new_message()
-    tasks.deliver(str(message.pk))
+    tasks.deliver()
     tasks.sweep()
     assert outcome(message) == ("refused", 1, "550 5.1.1 … no such user here", False)
 
 
 def test_refusal_holds_up_no_other_mail(post_office):
-    refused, fine = new_message("a:1"), new_message("a:2")
+    refused = new_message("a:1")
     post_office.at_data = "554 5.7.1 no"
-    mail.deliver(str(refused.pk))
+    mail.deliver()
     post_office.at_data = ""
-    mail.sweep()
+    fine = new_message("a:2")
+    mail.deliver()
     assert (outcome(refused)[0], outcome(fine)[0]) == ("refused", "sent")
 
 
@@ -164,13 +178,15 @@ def test_temporary_refusals_wait_longer_each_time_then_it_is_sent(post_office, w
     pauses = []
     for _try in range(len(mail.PAUSES) + 1):
         before = timezone.now()
-        mail.deliver(str(due_now(message).pk))
+        due_now(message)
+        mail.deliver()
         message.refresh_from_db()
         pauses.append(round((message.not_before - before).total_seconds()))
     assert pauses == [5, 30, 120, 600, 1800, 3600, 7200, 14400, 14400]
     assert outcome(message) == ("queued", len(pauses), "451 4.3.0 later, please", False)
     setattr(post_office, where, "")
-    mail.deliver(str(due_now(message).pk))
+    due_now(message)
+    mail.deliver()
     assert outcome(message) == ("sent", len(pauses) + 1, "", False)
 
 
@@ -178,7 +194,7 @@ def test_message_is_given_up_when_its_time_is_over(post_office):
     post_office.at_data = "451 4.3.0 later"
     message = new_message()
     Message.objects.update(give_up_at=timezone.now() + timedelta(seconds=3))
-    mail.deliver(str(message.pk))
+    mail.deliver()
     mail.sweep()
     assert outcome(message) == ("given_up", 1, "451 4.3.0 later", False)
 
@@ -203,7 +219,7 @@ def test_server_that_is_down_costs_one_try_and_no_message_its_time(post_office):
 
 def test_message_that_cannot_be_written_is_refused(post_office):
     message = new_message(subject="Two\nlines")
-    mail.deliver(str(message.pk))
+    mail.deliver()
     assert outcome(message) == ("refused", 1, "BadHeaderError", False)
     assert post_office.mails == []
 

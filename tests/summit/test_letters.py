@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from icalendar import Calendar
 
+from imagine.letters import shortened
 from imagine.models import Message
 from summit import letters, seats
 from summit.models import Event, Guest, Rsvp
@@ -413,7 +414,7 @@ def test_subject_is_one_line_and_fits():
     assert newest(rsvp, "event_cancelled").subject == (
         "Cancelled: Summit Bcc: evil@example.org, " + "o" * 80 + ", April 4"
     )
-    assert letters.shortened("s" * 201) == "s" * 199 + "…"
+    assert shortened("s" * 201) == "s" * 199 + "…"
 
 
 def test_many_letters_write_twice_each_and_read_nothing(django_assert_num_queries):

@@ -1,0 +1,84 @@
+"""Kept pages: written anew when what they show changed, and never with another visitor's token."""
+
+import re
+
+import pytest
+from django.contrib.messages.storage.base import Message
+from django.contrib.messages.storage.cookie import CookieStorage
+from django.utils import timezone
+
+from imagine import pages
+from summit import seats
+from summit.models import Event
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch):
+    monkeypatch.setattr(pages, "kept", {})
+
+
+def page(client, **headers) -> str:
+    return client.get("/imagine/", **headers).content.decode()
+
+
+def token(html: str) -> str:
+    return re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', html)[1]
+
+
+def test_page_is_written_once_for_two_visitors_and_each_has_a_token_of_their_own(client):
+    make.event()
+    first, second = page(client), page(client)
+    assert len(pages.kept) == 1
+    assert token(first) != token(second)
+    assert token(first) not in str(pages.kept)
+    assert first.replace(token(first), "") == second.replace(token(second), "")
+    assert pages.PLACE not in first
+
+
+def test_page_changes_with_every_seat_and_every_word_of_the_event(client):
+    event = make.event(capacity=50)
+    assert "0 of 50 seats are taken" in page(client)
+    make.rsvp(event, size=3)
+    assert "3 of 50 seats are taken" in page(client)
+    Event.objects.update(venue="Town Hall")
+    assert "Town Hall" in page(client)
+    seats.cancel_event(event)
+    assert "Town Hall" in page(client)
+    assert len(pages.kept) == 4
+
+
+def test_page_changes_with_the_time_of_day(client, monkeypatch):
+    event = make.event()
+    assert "Save my seats" in page(client)
+    monkeypatch.setattr(timezone, "now", lambda: event.rsvp_closes_at)
+    assert "Save my seats" not in page(client)
+
+
+def test_each_language_has_its_page(client):
+    make.event()
+    assert '<html lang="en"' in page(client)
+    assert '<html lang="es"' in page(client, headers={"accept-language": "es"})
+
+
+def test_visitor_to_whom_something_is_said_gets_a_page_of_their_own(client, rf):
+    make.event()
+    page(client)
+    response = pages.HttpResponse()
+    storage = CookieStorage(rf.get("/"))
+    storage._store([Message(20, "Told to you alone")], response)
+    client.cookies.update(response.cookies)
+    assert "Told to you alone" in page(client)
+    assert "Told to you alone" not in str(pages.kept)
+    assert "Told to you alone" not in page(client)
+
+
+def test_pages_kept_are_bounded(client, monkeypatch):
+    monkeypatch.setattr(pages, "MOST_KEPT", 2)
+    event = make.event(capacity=50)
+    for size in range(1, 5):
+        make.rsvp(event, f"Guest {size}", size=size)
+        page(client)
+        assert len(pages.kept) <= 2
