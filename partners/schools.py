@@ -1,0 +1,146 @@
+"""The state's list of the district's schools: read whole or not at all, compared with what is there, and loaded."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from django.db import transaction
+
+from imagine import history
+from partners.models import School
+
+SHIPPED = Path(__file__).with_name("data") / "schools.csv"
+COLUMNS = ["cds_code", "name", "level", "charter"]
+FACTS = ["name", "level", "is_charter", "is_retired"]
+LONGEST_NAME = School._meta.get_field("name").max_length
+
+
+class Broken(Exception):
+    """The file is not what it should be: its text names the line and the reason. Nothing was changed."""
+
+    def __init__(self, line: int, reason: str):
+        super().__init__(f"Line {line}: {reason}")
+
+
+class Outdated(Exception):
+    """Somebody changed the schools since the comparison was shown. Nothing was changed."""
+
+
+class Row(NamedTuple):
+    """One school of the file."""
+
+    code: str
+    name: str
+    level: str
+    is_charter: bool
+
+
+class Step(NamedTuple):
+    """What loading does to one school, and how the school is before and after: None before it is added."""
+
+    code: str
+    before: dict | None
+    after: dict
+
+    def __str__(self) -> str:
+        if self.before is None:
+            return f"add {self.after['name']} ({self.code}), {self.after['level']}"
+        changed = [field for field in FACTS if self.before[field] != self.after[field]]
+        if changed == ["is_retired"]:
+            return f"{'retire' if self.after['is_retired'] else 'bring back'} {self.after['name']} ({self.code})"
+        told = ", ".join(f"{field}: {self.before[field]} → {self.after[field]}" for field in changed)
+        return f"change {self.before['name']} ({self.code}), {told}"
+
+
+# Read ------------------------------------------------------------------------------------------------------------
+
+
+def read(content: bytes) -> list[Row]:
+    """The schools of a CSV file with the columns cds_code, name, level and charter, in any order and among others.
+    Raises Broken at the first thing that is wrong."""
+    try:
+        lines = csv.reader(io.StringIO(text(content), newline=""), strict=True)
+        header = [name.strip() for name in next(lines, [])]
+        if missing := [name for name in COLUMNS if header.count(name) != 1]:
+            raise Broken(1, f"there must be one column {missing[0]}; the file's are: {', '.join(header) or 'none'}.")
+        rows = list(schools(lines, header))
+    except csv.Error as error:
+        raise Broken(lines.line_num, f"this is no CSV: {error}.") from None
+    if not rows:
+        raise Broken(lines.line_num or 1, "there is no school in the file.")
+    return rows
+
+
+def text(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Broken(content[: error.start].count(b"\n") + 1, "the file is not UTF-8.") from None
+
+
+def schools(lines, header: list[str]) -> Iterator[Row]:
+    seen: dict[str, int] = {}
+    for cells in lines:
+        if not any(cell.strip() for cell in cells):
+            continue
+        line = lines.line_num
+        if len(cells) != len(header):
+            raise Broken(line, f"it has {len(cells)} cells, the first line {len(header)}.")
+        row = school(line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)})
+        if row.code in seen:
+            raise Broken(line, f"the code {row.code} stands in line {seen[row.code]} already.")
+        seen[row.code] = line
+        yield row
+
+
+def school(line: int, cell: dict[str, str]) -> Row:
+    code, name, level, charter = (cell[name] for name in COLUMNS)
+    if not (len(code) == 14 and code.isascii() and code.isdigit()):
+        raise Broken(line, f"the code must have exactly 14 digits, and is “{code}”.")
+    if not name or len(name) > LONGEST_NAME or "\0" in name:
+        raise Broken(line, f"the name must have 1 to {LONGEST_NAME} letters.")
+    if level not in School.Level.values:
+        raise Broken(line, f"the level must be {' or '.join(School.Level.values)}, and is “{level}”.")
+    if charter not in {"yes", "no"}:
+        raise Broken(line, f"charter must be yes or no, and is “{charter}”.")
+    return Row(code, name, level, charter == "yes")
+
+
+# Compare and load ------------------------------------------------------------------------------------------------
+
+
+def compare(rows: list[Row]) -> list[Step]:
+    """What loading the rows would do, school by school: add, change by code, retire what is not among them, bring back
+    what is again. Nothing is deleted. Writes nothing."""
+    return list(steps(rows, {known.code: known for known in School.objects.all()}))
+
+
+def steps(rows: list[Row], known: dict[str, School]) -> Iterator[Step]:
+    for row in rows:
+        after = {"name": row.name, "level": row.level, "is_charter": row.is_charter, "is_retired": False}
+        before = facts(known[row.code]) if row.code in known else None
+        if before != after:
+            yield Step(row.code, before, after)
+    for code in sorted(known.keys() - {row.code for row in rows}):
+        if not known[code].is_retired:
+            yield Step(code, facts(known[code]), facts(known[code]) | {"is_retired": True})
+
+
+def facts(known: School) -> dict:
+    return {field: getattr(known, field) for field in FACTS}
+
+
+@transaction.atomic
+def load(rows: list[Row], shown: list[Step]) -> None:
+    """Does what `shown`, a comparison of these rows, says. Loaded twice it changes nothing. Raises Outdated."""
+    known = {school.code: school for school in School.objects.select_for_update()}
+    if list(steps(rows, known)) != shown:
+        raise Outdated
+    for step in shown:
+        found = known.get(step.code) or School(code=step.code)
+        for field, value in step.after.items():
+            setattr(found, field, value)
+        found.save()
+        history.note(f"school:{found.pk}", step.before or {}, step.after)

@@ -1,0 +1,158 @@
+"""The list of schools: what a file does is shown first, done once, and a broken one does nothing."""
+
+import sys
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from partners import schools
+from partners.models import School
+from tests.partners import look, make
+
+pytestmark = pytest.mark.django_db
+
+HEAD = "cds_code,name,level,charter\n"
+EDISON = "39686760000001,Edison High,high,no\n"
+CALAVERAS = "39686760000002,Rio Calaveras Elementary,elementary,no\n"
+
+
+def run(content: str | bytes | None = None, *options: str, tmp_path=None, **keywords) -> str:
+    """Runs the command on a file with this content, and returns what it says."""
+    said, files = StringIO(), []
+    if content is not None:
+        path = tmp_path / "schools.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        files = [str(path)]
+    call_command("load_schools", *files, *options, stdout=said, **keywords)
+    return said.getvalue()
+
+
+@pytest.fixture
+def load(tmp_path):
+    return lambda content, *options: run(content, *(options or ["--yes"]), tmp_path=tmp_path)
+
+
+def found() -> list[tuple]:
+    return list(School.objects.order_by("code").values_list("name", "level", "is_charter", "is_retired"))
+
+
+def test_shipped_file_has_the_62_schools_of_2018():
+    said = run(None, "--yes")
+    assert said.splitlines()[-1] == "Done: 62 schools."
+    levels = {level: School.objects.filter(level=level).count() for level in School.Level.values}
+    assert levels == {"elementary": 50, "secondary": 1, "high": 11}
+    assert School.objects.filter(is_charter=True).count() == 14
+    assert run(None, "--yes") == "The schools are as in the file; there is nothing to do.\n"
+
+
+def test_file_adds_renames_by_code_retires_and_brings_back(load):
+    load(HEAD + EDISON + CALAVERAS)
+    said = load(
+        HEAD + "39686760000001,Thomas Edison High,high,yes\n39686760000003,Slough House Elementary,elementary,no\n"
+    )
+    assert said.splitlines() == [
+        "change Edison High (39686760000001), name: Edison High → Thomas Edison High, is_charter: False → True",
+        "add Slough House Elementary (39686760000003), elementary",
+        "retire Rio Calaveras Elementary (39686760000002)",
+        "Done: 3 schools.",
+    ]
+    assert found() == [
+        ("Thomas Edison High", "high", True, False),
+        ("Rio Calaveras Elementary", "elementary", False, True),
+        ("Slough House Elementary", "elementary", False, False),
+    ]
+    said = load(HEAD + "39686760000001,Thomas Edison High,high,yes\n" + CALAVERAS)
+    assert said.splitlines()[:2] == [
+        "bring back Rio Calaveras Elementary (39686760000002)",
+        "retire Slough House Elementary (39686760000003)",
+    ]
+    edison = School.objects.get(code="39686760000001")
+    assert look.changes(f"school:{edison.pk}")[1] == {
+        "name": ["Edison High", "Thomas Edison High"],
+        "is_charter": [False, True],
+    }
+
+
+def test_retired_school_stays_on_what_was_promised(load):
+    load(HEAD + EDISON)
+    pledge = make.signed(promises=(make.promised(schools=(School.objects.get(),)),))
+    load(HEAD + CALAVERAS)
+    assert look.promises(pledge)[0][4] == ["Edison High"]
+
+
+def test_dry_run_shows_and_changes_nothing(load):
+    assert load(HEAD + EDISON, "--dry-run").splitlines() == [
+        "add Edison High (39686760000001), high",
+        "Nothing was changed; 1 school would be.",
+    ]
+    assert found() == []
+
+
+@pytest.mark.parametrize(("typed", "loaded"), [("yes\n", True), ("no\n", False), ("\n", False)])
+def test_it_asks_first(load, monkeypatch, typed, loaded):
+    monkeypatch.setattr(sys, "stdin", StringIO(typed))
+    said = load(HEAD + EDISON, "--verbosity=1").splitlines()
+    assert said == ["add Edison High (39686760000001), high", "Done: 1 school." if loaded else "Nothing was changed."]
+    assert School.objects.exists() is loaded
+
+
+def test_nobody_to_ask_changes_nothing(load, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", StringIO())
+    with pytest.raises(CommandError, match="Nobody could be asked"):
+        load(HEAD + EDISON, "--verbosity=1")
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "Line 1: there must be one column cds_code; the file's are: none."),
+        ("cds_code,name,level\n" + EDISON, "Line 1: there must be one column charter"),
+        ("cds_code,name,name,level,charter\n", "Line 1: there must be one column name"),
+        (
+            (HEAD + EDISON).replace(",", ";"),
+            "Line 1: there must be one column cds_code; the file's are: cds_code;name;",
+        ),
+        (HEAD, "Line 1: there is no school in the file."),
+        (HEAD + EDISON + CALAVERAS + EDISON, "Line 4: the code 39686760000001 stands in line 2 already."),
+        (HEAD + "3968676000001,A,high,no\n", "Line 2: the code must have exactly 14 digits, and is “3968676000001”."),
+        (HEAD + "3.96868E+13,A,high,no\n", "Line 2: the code must have exactly 14 digits, and is “3.96868E+13”."),
+        (HEAD + "٣٩٦٨٦٧٦٠٠٠٠٠٠١,A,high,no\n", "Line 2: the code must have exactly 14 digits"),
+        (HEAD + EDISON + "\n39686760000002,B,middle,no\n", "Line 4: the level must be elementary or secondary or high"),
+        (HEAD + "39686760000001,A,high,maybe\n", "Line 2: charter must be yes or no, and is “maybe”."),
+        (HEAD + "39686760000001,,high,no\n", "Line 2: the name must have 1 to 100 letters."),
+        (HEAD + f"39686760000001,{'x' * 101},high,no\n", "Line 2: the name must have 1 to 100 letters."),
+        (HEAD + "39686760000001,A,high\n", "Line 2: it has 3 cells, the first line 4."),
+        (HEAD + EDISON + '39686760000002,"B,high,no\n', "Line 3: this is no CSV: unexpected end of data."),
+        ((HEAD + EDISON + "39686760000002,Peña,high,no\n").encode("latin-1"), "Line 3: the file is not UTF-8."),
+        (b"PK\x03\x04\xff\xff\n", "Line 1: the file is not UTF-8."),
+    ],
+)
+def test_broken_file_is_rejected_whole_with_line_and_reason(load, content, reason):
+    load(HEAD + "39686760000009,Old School,high,no\n")
+    with pytest.raises(CommandError) as rejected:
+        load(content)
+    assert reason in str(rejected.value)
+    assert "rejected, and nothing was changed" in str(rejected.value)
+    assert found() == [("Old School", "high", False, False)]
+
+
+def test_file_from_a_spreadsheet_is_read_right(load):
+    content = '\ufeffcharter,note,name ,level,cds_code\r\nno,," O’Connor, Peña ",elementary, 39686760000001\r\n,,,,\r\n'
+    load(content)
+    assert found() == [("O’Connor, Peña", "elementary", False, False)]
+
+
+def test_file_that_is_not_there():
+    with pytest.raises(CommandError, match=r"nowhere.csv cannot be read: No such file or directory\."):
+        call_command("load_schools", "nowhere.csv")
+
+
+def test_what_changed_since_it_was_shown_is_not_written_over(load):
+    rows = schools.read((HEAD + EDISON).encode())
+    shown = schools.compare(rows)
+    load(HEAD + CALAVERAS)
+    with pytest.raises(schools.Outdated):
+        schools.load(rows, shown)
+    assert found() == [("Rio Calaveras Elementary", "elementary", False, False)]
