@@ -3,6 +3,7 @@
 from partners.models.checklist import MONTHS, Grade, PromiseKind, School
 from partners.models.organizations import Contact, Logo, Organization, Sector, folded, showing_of
 from partners.models.pledges import LARGEST_QUANTITY, Pledge, PledgeStart, PledgeYear, Promise, Signature
+from partners.models.wall import WallChange
 
 __all__ = [
     "LARGEST_QUANTITY",
@@ -19,6 +20,7 @@ __all__ = [
     "School",
     "Sector",
     "Signature",
+    "WallChange",
     "folded",
     "showing_of",
 ]
