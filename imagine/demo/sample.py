@@ -1,6 +1,7 @@
-"""The demo's district: the summit of 4 April 2019 as the closed past, and the next spring's, a few seats short of full.
+"""The demo's district: the summit of 4 April 2019 as the closed past, the next spring's, a few seats short of full, and
+the partners with their promises.
 
-Both are made through the seat rules. The demo is the one place of this package that knows the apps.
+All are made through the rules. The demo is the one place of this package that knows the apps.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from imagine.demo import promises
 from imagine.demo.names import ACCESS, DIETS, People
 from imagine.models import Change, Message
 from summit import seats
@@ -41,6 +43,7 @@ def fill() -> bool:
     people = People(SEED)
     fill_past_summit(people)
     fill_coming_summit(people)
+    promises.fill(coming_summit_day(timezone.localdate()).year)
     return True
 
 

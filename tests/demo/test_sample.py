@@ -1,0 +1,104 @@
+"""The invented district: enough of everything that a page or a list can show, the same at each reset, quick to make."""
+
+import time
+
+import pytest
+from django.utils import timezone
+
+from imagine.demo import promises, sample
+from imagine.models import Change, Message
+from partners import pledges
+from partners.models import Contact, Organization, Pledge, PledgeYear, Promise, School, Sector, Signature
+from partners.promises import Checklist, of, problems
+
+pytestmark = pytest.mark.django_db
+
+THIS_YEAR = 2027
+
+
+def test_district_is_filled_once():
+    assert sample.fill()
+    assert not sample.fill()
+    assert PledgeYear.objects.count() == 2
+    assert Organization.objects.count() > 60
+
+
+def test_last_year_is_signed_and_closed_and_this_year_is_open_and_growing():
+    promises.fill(THIS_YEAR)
+    last, this = PledgeYear.objects.order_by("school_year")
+    assert (last.school_year, last.closed_at is not None) == (THIS_YEAR - 1, True)
+    assert PledgeYear.objects.current() == this
+    counted = {
+        (year.pk, is_signed): year.pledges.filter(signed_at__isnull=not is_signed).count()
+        for year in (last, this)
+        for is_signed in (True, False)
+    }
+    assert counted[last.pk, True] > 45
+    assert counted[last.pk, False] >= 3
+    assert 20 < counted[this.pk, True] < counted[last.pk, True]
+    assert counted[this.pk, False] >= 4
+    assert Signature.objects.count() == counted[last.pk, True] + counted[this.pk, True]
+    assert not this.pledges.filter(changed_at__gt=timezone.now()).exists()
+    assert not last.pledges.filter(changed_at__gt=last.closed_at).exists()
+    renewed = Pledge.objects.filter(year=this, organization__pledges__year=last)
+    assert renewed.count() == promises.RENEW
+
+
+def test_all_of_it_is_valid_by_the_rules():
+    promises.fill(THIS_YEAR)
+    for pledge in Pledge.objects.all():
+        promised = of(pledge)
+        assert promised
+        assert problems(promised, Checklist.of(promised)) == []
+        assert pledges.find(pledge.token).organization.pk == pledge.organization_id
+    for organization in Organization.objects.all():
+        organization.full_clean()
+    assert set(Organization.objects.values_list("sector", flat=True)) == set(Sector.values)
+
+
+def test_there_is_something_to_approve_to_merge_to_cover_and_to_show():
+    promises.fill(THIS_YEAR)
+    assert Organization.objects.public().count() > 30
+    assert Organization.objects.to_approve().count() >= 3
+    assert Organization.objects.filter(wants_public=False).exists()
+    assert School.objects.active().count() == 62
+    assert School.objects.filter(promises__isnull=True).count() > 10
+    assert set(Promise.objects.values_list("kind__code", flat=True)) == {
+        *("curriculum", "tours", "advisory", "teachers", "mentors", "presentations", "service", "internships")
+    }
+    assert Contact.objects.count() > Organization.objects.count()
+    folded = list(Organization.objects.values_list("folded_name", flat=True))
+    assert sorted(name for name in set(folded) if folded.count(name) > 1) == [
+        "port gate logistics",
+        "tule sons hardware",
+    ]
+
+
+def test_last_year_left_no_mail_and_nobody_real_is_written_to():
+    promises.fill(THIS_YEAR)
+    addresses = set(Message.objects.values_list("to", flat=True)) | set(Contact.objects.values_list("email", flat=True))
+    assert all(address.endswith("@example.org") for address in addresses)
+    assert (
+        Message.objects.filter(key__contains=":signed:").count()
+        == Pledge.objects.signed().filter(year=THIS_YEAR).count()
+    )
+    last_years = {f"pledge:{pk}" for pk in Pledge.objects.filter(year=THIS_YEAR - 1).values_list("pk", flat=True)}
+    assert not Change.objects.filter(about__in=last_years).exists()
+
+
+def test_it_is_the_same_each_time_and_quick():
+    began = time.monotonic()
+    promises.fill(THIS_YEAR)
+    took = time.monotonic() - began
+    first = look()
+    Pledge.objects.all().delete()
+    for model in (Organization, PledgeYear, School):
+        model.objects.all().delete()
+    promises.fill(THIS_YEAR)
+    assert look() == first
+    assert took < 20, "the demo's first start waits for this"
+
+
+def look() -> list[tuple]:
+    rows = Promise.objects.order_by("pledge__organization__name", "pledge__year_id", "kind__order")
+    return list(rows.values_list("pledge__organization__name", "kind__code", "quantity", "grades", "months"))
