@@ -1,8 +1,10 @@
 """Who promises what: fields, constraints, subsets. The rules about pledges are in pledges.py."""
 
 from partners.models.checklist import MONTHS, Grade, PromiseKind, School
+from partners.models.imports import Import, ImportRow, Made, TypedOrganization
 from partners.models.organizations import Contact, Logo, Organization, Sector, folded, showing_of
 from partners.models.pledges import LARGEST_QUANTITY, Pledge, PledgeStart, PledgeYear, Promise, Signature
+from partners.models.twins import OldAddress, OldLink, Reason, TwinPair, TwinSearch
 from partners.models.wall import WallChange
 
 __all__ = [
@@ -10,16 +12,25 @@ __all__ = [
     "MONTHS",
     "Contact",
     "Grade",
+    "Import",
+    "ImportRow",
     "Logo",
+    "Made",
+    "OldAddress",
+    "OldLink",
     "Organization",
     "Pledge",
     "PledgeStart",
     "PledgeYear",
     "Promise",
     "PromiseKind",
+    "Reason",
     "School",
     "Sector",
     "Signature",
+    "TwinPair",
+    "TwinSearch",
+    "TypedOrganization",
     "WallChange",
     "folded",
     "showing_of",

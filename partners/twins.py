@@ -1,0 +1,262 @@
+"""Who may be whom: the organizations that look like a typed one, and the pairs that may be one.
+
+Names are compared folded, as the database keeps them; a website and a mail address by where they are. What many share,
+such as a freemail address, tells nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
+from math import prod
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Func, TextField, Value
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from partners.models import Contact, Organization, Reason, TwinPair, TwinSearch
+
+ALIKE = 0.5  # the least similarity of two names that counts: the part of their letter triples that they share
+BATCH = 500  # names in a statement
+MOST = 3  # proposals for a typed organization
+MOST_OF_ONE = 10  # pairs that one organization is in
+MOST_SHARING = 5  # organizations: a website or a mail domain of more of them is none of their own
+WEIGHTS = {Reason.NAME: 0.95, Reason.ALIKE: 0.85, Reason.CONTACT: 0.8, Reason.WEBSITE: 0.6, Reason.MAIL: 0.5}
+FREEMAIL = """
+    gmail.com googlemail.com yahoo.com ymail.com rocketmail.com hotmail.com outlook.com live.com msn.com aol.com
+    icloud.com me.com mac.com comcast.net att.net sbcglobal.net pacbell.net verizon.net cox.net earthlink.net
+    protonmail.com proton.me gmx.com mail.com zoho.com yandex.com hotmail.es yahoo.es yahoo.com.mx softcom.net
+"""
+SHARED_HOSTS = """
+    facebook.com m.facebook.com instagram.com linkedin.com twitter.com x.com youtube.com tiktok.com yelp.com
+    linktr.ee sites.google.com google.com maps.google.com forms.gle bit.ly nextdoor.com meetup.com eventbrite.com
+    wixsite.com wordpress.com weebly.com square.site business.site gofundme.com
+"""
+NOBODYS = frozenset([*FREEMAIL.split(), *SHARED_HOSTS.split()])  # where anybody may have a page or a mailbox
+
+
+class Typed(NamedTuple):
+    """An organization as somebody typed it, or as it stands. `key` tells it from the others."""
+
+    key: int
+    folded: str
+    emails: Collection[str] = ()
+    website: str = ""
+
+
+class Likely(NamedTuple):
+    """An organization that may be the typed one, by primary key; `likelihood` of 100."""
+
+    organization: int
+    likelihood: int
+    reasons: list[str]
+
+
+def host(website: str) -> str:
+    """Where a website is, without "www."; "" for none of its own."""
+    try:
+        name = (urlsplit(website).hostname or "").removeprefix("www.")
+    except ValueError:
+        name = ""
+    return "" if name in NOBODYS else name
+
+
+def domain(email: str) -> str:
+    """Where a mailbox is; "" for where anybody may have one."""
+    name = email.lower().rpartition("@")[2]
+    return "" if name in NOBODYS else name
+
+
+# Look ------------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def likely(typed: Sequence[Typed], *, most: int = MOST, but_itself: bool = False) -> dict[int, list[Likely]]:
+    """By key the organizations that each may be, the likeliest first; `but_itself` when the keys are organizations.
+    The same number of queries for one name and for hundreds."""
+    weights: dict[tuple[int, int], dict[str, float]] = defaultdict(dict)
+    for key, organization, reason, weight in chain(by_name(typed), by_address(typed), by_place(typed)):
+        if not (but_itself and key == organization):
+            found = weights[key, organization]
+            found[reason] = max(weight, found.get(reason, 0))
+    found = defaultdict(list)
+    for (key, organization), reasons in weights.items():
+        if Reason.NAME in reasons:
+            reasons.pop(Reason.ALIKE, None)
+        in_order = [reason.value for reason in WEIGHTS if reason in reasons]
+        likelihood = round(100 * (1 - prod(1 - weight for weight in reasons.values())))
+        found[key].append(Likely(organization, likelihood, in_order))
+    return {
+        key: sorted(some, key=lambda one: (-one.likelihood, one.organization))[:most] for key, some in found.items()
+    }
+
+
+Evidence = Iterator[tuple[int, int, str, float]]  # key, organization, reason, how much it says of 1
+
+
+def by_name(typed: Sequence[Typed]) -> Evidence:
+    with connection.cursor() as cursor:
+        # The planner takes the comparison of two names for cheap and would make each with each, twenty times slower.
+        cursor.execute(BY_INDEX.format("off"))
+        cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(ALIKE)])
+        for begin in range(0, len(typed), BATCH):
+            cursor.execute(SIMILAR, columns(typed[begin : begin + BATCH]))
+            for key, organization, similarity in cursor.fetchall():
+                yield key, organization, Reason.ALIKE, WEIGHTS[Reason.ALIKE] * similarity
+        cursor.execute(BY_INDEX.format("on"))
+        cursor.execute(SAME, columns(typed))
+        yield from ((*row, Reason.NAME, WEIGHTS[Reason.NAME]) for row in cursor.fetchall())
+
+
+def columns(typed: Sequence[Typed]) -> list[list]:
+    return [[one.key for one in typed], [one.folded for one in typed]]
+
+
+BY_INDEX = "SET LOCAL enable_seqscan = {0}; SET LOCAL enable_indexscan = {0}; SET LOCAL enable_material = {0}"
+SIMILAR = """
+    SELECT typed.key, o.id, similarity(o.folded_name, typed.folded)
+    FROM unnest(%s::bigint[], %s::text[]) AS typed (key, folded)
+    JOIN partners_organization o ON o.folded_name %% typed.folded
+"""
+# Of a name in a script that PostgreSQL makes no triples of, only this one tells.
+SAME = """
+    SELECT typed.key, o.id
+    FROM unnest(%s::bigint[], %s::text[]) AS typed (key, folded)
+    JOIN partners_organization o ON o.folded_name = typed.folded
+"""
+
+
+def by_address(typed: Iterable[Typed]) -> Evidence:
+    """Whose contact has one of the typed mail addresses."""
+    keys = keys_by((email.lower(), one.key) for one in typed for email in one.emails)
+    if not keys:
+        return
+    contacts = Contact.objects.order_by().annotate(folded_email=Lower("email")).filter(folded_email__in=list(keys))
+    for email, organization in contacts.values_list("folded_email", "organization"):
+        yield from ((key, organization, Reason.CONTACT, WEIGHTS[Reason.CONTACT]) for key in keys[email])
+
+
+def by_place(typed: Iterable[Typed]) -> Evidence:
+    """Whose website or mail is where the typed one's is."""
+    sites = keys_by((host(one.website), one.key) for one in typed)
+    mails = keys_by((domain(email), one.key) for one in typed for email in one.emails)
+    wanted = sites.keys() | mails.keys()
+    if not wanted:
+        return
+    at_site, at_mail = places(wanted)
+    for place in wanted:
+        there = at_site[place] | at_mail[place]
+        if len(there) > MOST_SHARING:
+            continue
+        for organization in there:
+            for key in sites[place] | mails[place]:
+                is_site = key in sites[place] and organization in at_site[place]
+                reason = Reason.WEBSITE if is_site else Reason.MAIL
+                yield key, organization, reason, WEIGHTS[reason]
+
+
+def keys_by(pairs: Iterable[tuple[str, int]]) -> dict[str, set[int]]:
+    found = defaultdict(set)
+    for word, key in pairs:
+        if word:
+            found[word].add(key)
+    return found
+
+
+def places(wanted: Collection[str]) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
+    """Which organizations have their website, and which have mail, at each of these places."""
+    websites = Organization.objects.exclude(website="").values_list("website", "pk")
+    at = Func(Lower("email"), Value("@"), Value(2), function="SPLIT_PART", output_field=TextField())
+    contacts = Contact.objects.order_by().annotate(domain=at).filter(domain__in=list(wanted))
+    mails = contacts.values_list("email", "organization")
+    return (
+        keys_by((host(website), pk) for website, pk in websites.order_by()),
+        keys_by((domain(email), pk) for email, pk in mails),
+    )
+
+
+# Pairs -----------------------------------------------------------------------------------------------------------
+
+
+def search(*, anew: bool = False) -> bool:
+    """Compares all organizations with each other and keeps the pairs that may be one. Says whether there was anything
+    to do: nothing when none changed since the last time, unless `anew`."""
+    for is_last in (False, False, True):
+        try:
+            return search_once(anew=anew)
+        except IntegrityError:  # one that was found was merged or erased before the pairs were written
+            if is_last:
+                raise
+    return False
+
+
+@transaction.atomic
+def search_once(*, anew: bool) -> bool:
+    mark = state()
+    TwinSearch.objects.get_or_create(pk=1, defaults={"mark": ""})
+    last = TwinSearch.objects.select_for_update().get(pk=1)
+    if last.mark == mark and not anew:
+        return False
+    keep(pairs())
+    last.mark, last.at = mark, timezone.now()
+    last.save()
+    return True
+
+
+def state() -> str:
+    """A mark of all that is compared."""
+    with connection.cursor() as cursor:
+        cursor.execute(STATE)
+        return cursor.fetchone()[0]
+
+
+STATE = r"""
+    SELECT md5(concat(
+        (SELECT string_agg(concat_ws('|', id, folded_name, website), E'\n' ORDER BY id) FROM partners_organization),
+        (SELECT string_agg(concat_ws('|', organization_id, lower(email)), E'\n' ORDER BY id) FROM partners_contact)
+    ))
+"""
+
+
+def pairs() -> dict[tuple[int, int], Likely]:
+    """The likely twins among all organizations, the older one first."""
+    emails = defaultdict(list)
+    for organization, email in Contact.objects.order_by().values_list("organization", "email"):
+        emails[organization].append(email)
+    rows = Organization.objects.order_by("pk").values_list("pk", "folded_name", "website")
+    typed = [Typed(pk, name, emails[pk], website) for pk, name, website in rows]
+    found = likely(typed, most=MOST_OF_ONE, but_itself=True)
+    return {tuple(sorted((key, one.organization))): one for key, some in found.items() for one in some}
+
+
+def keep(found: dict[tuple[int, int], Likely]) -> None:
+    """Writes the pairs down. What staff said of one stays."""
+    known = {(pair.one_id, pair.other_id): pair for pair in TwinPair.objects.select_for_update()}
+    gone = [pair.pk for key, pair in known.items() if key not in found and not pair.dismissed_at]
+    TwinPair.objects.filter(pk__in=gone).delete()
+    changed = []
+    for key, pair in known.items():
+        if key in found and (pair.likelihood, pair.reasons) != found[key][1:]:
+            pair.likelihood, pair.reasons = found[key][1:]
+            changed.append(pair)
+    TwinPair.objects.bulk_update(changed, ["likelihood", "reasons"], batch_size=BATCH)
+    TwinPair.objects.bulk_create(
+        TwinPair(one_id=one, other_id=other, likelihood=likely.likelihood, reasons=likely.reasons)
+        for (one, other), likely in found.items()
+        if (one, other) not in known
+    )
+
+
+@transaction.atomic
+def dismiss(one: Organization, other: Organization, *, by: str) -> TwinPair:
+    """Staff say that these are two, for good. Twice changes nothing. `by` is a user name."""
+    first, second = sorted((one.pk, other.pk))
+    pair, _made = TwinPair.objects.get_or_create(
+        one_id=first, other_id=second, defaults={"likelihood": 0, "reasons": []}
+    )
+    if not pair.dismissed_at:
+        pair.dismissed_at, pair.dismissed_by = timezone.now(), by
+        pair.save(update_fields=["dismissed_at", "dismissed_by"])
+    return pair
