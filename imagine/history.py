@@ -25,7 +25,14 @@ PROGRAM = Actor(Change.Kind.PROGRAM)
 MOST = 100  # changes in a table
 LONGEST_REASON = Change._meta.get_field("reason").max_length
 # Facts that are no field.
-OTHER = {"cancelled": _("cancelled"), "guests": _("guests"), "needs": _("needs"), "link": _("private link")}
+OTHER = {
+    "cancelled": _("cancelled"),
+    "contact": _("contact"),
+    "guests": _("guests"),
+    "link": _("private link"),
+    "logo": _("logo"),
+    "needs": _("needs"),
+}
 
 actor: ContextVar[Actor] = ContextVar("actor", default=PROGRAM)
 
@@ -54,11 +61,17 @@ def note(about: str, before: dict, after: dict, *, reason: str = "", hidden: tup
         Change.objects.create(about=about, kind=who.kind, name=who.name, what=what, reason=reason)
 
 
-def table(about: str, thing: Model) -> str:
-    """The newest changes of one thing as a table for staff."""
-    changes = Change.objects.filter(about=about).order_by("-at", "-pk")[:MOST]
-    rows = [(change, [in_words(field, *values, thing) for field, values in change.what.items()]) for change in changes]
+def table(about: str, thing: Model, parts: dict[str, tuple[str, Model]] | None = None) -> str:
+    """The newest changes of one thing as a table for staff, and of its `parts`, each with its name, by what history
+    calls them."""
+    things = {about: ("", thing)} | (parts or {})
+    changes = Change.objects.filter(about__in=things).order_by("-at", "-pk")[:MOST]
+    rows = [(change, *told(change, *things[change.about])) for change in changes]
     return render_to_string("admin/history.html", {"rows": rows})
+
+
+def told(change: Change, name: str, thing: Model) -> tuple[str, list[tuple[str, str, str]]]:
+    return name, [in_words(field, *values, thing) for field, values in change.what.items()]
 
 
 def in_words(field: str, before, after, thing: Model) -> tuple[str, str, str]:

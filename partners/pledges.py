@@ -19,7 +19,7 @@ from django.db.models import Max, Q, Value
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from imagine import history, mail
+from imagine import bell, history
 from imagine.models import Change, Message, new_token
 from partners import letters, profiles, promises
 from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, Signature, folded
@@ -65,6 +65,10 @@ class Wrong(Refused):
 class Known(Refused):
     """The address belongs to a contact already, and who asks did not show that this mailbox is theirs. The link was
     mailed there."""
+
+
+class Nobody(Refused):
+    """Nobody is there to write to."""
 
 
 class Difference(NamedTuple):
@@ -128,25 +132,34 @@ def find(token: str) -> Sheet:
     school year that has been opened since. Writes nothing. Raises Missing."""
     pledge = Pledge.objects.select_related("organization").filter(token=token).first()
     if pledge:
-        return sheet_of(token, pledge.organization)
+        return sheet_of(token, PledgeYear.objects.current(), pledge.organization)
+    start = start_of(token)
+    known = known_contact(start) if start.is_proven else None
+    return sheet_of(token, PledgeYear.objects.current(), known.organization if known else None, start, known)
+
+
+def start_of(token: str) -> PledgeStart:
     start = PledgeStart.objects.filter(token=token).first()
     if start is None:
         raise Missing(_("This link opens nothing any more."))
-    known = known_contact(start) if start.is_proven else None
-    return sheet_of(token, known.organization if known else None, start, known)
+    return start
 
 
 def sheet_of(
-    token: str, organization: Organization | None, start: PledgeStart | None = None, contact: Contact | None = None
+    token: str,
+    year: PledgeYear | None,
+    organization: Organization | None,
+    start: PledgeStart | None = None,
+    contact: Contact | None = None,
 ) -> Sheet:
-    year, newest = PledgeYear.objects.current(), None
-    if organization:
-        newest = organization.pledges.select_related("year", "contact").order_by("-year_id").first()
+    """What a link opens while `year` is the current one."""
+    newest = max(pledges_of(organization), key=lambda pledge: pledge.year_id, default=None) if organization else None
     is_there = newest is not None and (year is None or newest.year_id >= year.pk)
     pledge, before = (newest, None) if is_there else (None, newest)
-    for known in (pledge, before):
-        if known:
-            known.organization, contact = organization, contact or known.contact
+    if newest:
+        contact = contact or newest.contact
+    if pledge and year and pledge.year_id == year.pk:
+        pledge.year = year
     return Sheet(
         token=token,
         year=pledge.year if pledge else year,
@@ -161,6 +174,13 @@ def sheet_of(
     )
 
 
+def pledges_of(organization: Organization) -> list[Pledge]:
+    """Its pledges, read once."""
+    if "pledges" not in getattr(organization, "_prefetched_objects_cache", {}):
+        models.prefetch_related_objects([organization], models.Prefetch("pledges", queryset=Pledge.objects))
+    return list(organization.pledges.all())
+
+
 def profile_of(organization: Organization | None, start: PledgeStart | None) -> dict:
     known = organization or Organization(name=start.organization, sector=start.sector)
     return profiles.facts(known, PROFILE)
@@ -173,37 +193,40 @@ def known_contact(start: PledgeStart) -> Contact | None:
     return contacts.select_related("organization").order_by("-alike", "pk").first()
 
 
-def place(token: str) -> tuple[int | None, PledgeStart | None]:
-    """The organization that a link's page belongs to, and what was typed to begin it: what has to be locked."""
-    organization = Pledge.objects.filter(token=token).values_list("organization", flat=True).first()
+def place(token: str) -> tuple[int | None, PledgeStart | None, Contact | None]:
+    """The organization that a link's page belongs to, what was typed to begin it, and by which contact of it."""
+    organization = Pledge.objects.filter(token=token).order_by().values_list("organization", flat=True).first()
     if organization:
-        return organization, None
-    start = PledgeStart.objects.filter(token=token).first()
-    if start is None:
-        raise Missing(_("This link opens nothing any more."))
+        return organization, None, None
+    start = start_of(token)
     known = known_contact(start)
     if known and not start.is_proven:
         raise Known(_("This address is a partner’s already. We have sent its link there."))
-    return known and known.organization_id, start
+    return known and known.organization_id, start, known
 
 
 def lock(token: str) -> Sheet:
-    """The sheet as it stands, its organization locked. Whoever begins with one address waits for each other."""
-    found = organization, start = place(token)
+    """The sheet as it stands, its organization locked and its school year held open. Whoever begins with one address
+    waits for each other."""
+    found = organization, start, contact = place(token)
     if start:
         list(PledgeStart.objects.with_email(start.email).order_by("pk").select_for_update())
-    if organization:
-        list(Organization.objects.select_for_update(no_key=True).filter(pk=organization))
+    rows = Organization.objects.select_for_update(no_key=True).filter(pk=organization) if organization else []
+    locked = next(iter(rows), None)
     # While it waited, the start may have become a pledge, or staff merged the organization into its twin.
-    return find(token) if place(token) == found else lock(token)
+    return sheet_of(token, hold_current_year(), locked, start, contact) if place(token) == found else lock(token)
+
+
+def hold_current_year() -> PledgeYear | None:
+    """The current school year. Many may hold it at once, but none while it is being closed: closing waits for them, and
+    they for it."""
+    opened = "SELECT * FROM partners_pledgeyear WHERE opens_on <= %s AND closed_at IS NULL"
+    current = PledgeYear.objects.raw(f"{opened} ORDER BY school_year DESC LIMIT 1 FOR SHARE", [timezone.localdate()])
+    return next(iter(current), None)
 
 
 def check_open(sheet: Sheet) -> None:
-    """Many may save at once, but none while the year is being closed: closing waits for them, and they for it."""
-    year = sheet.year and PledgeYear.objects.raw(
-        "SELECT * FROM partners_pledgeyear WHERE school_year = %s FOR SHARE", [sheet.year.pk]
-    )
-    if not year or not year[0].is_open:
+    if not sheet.is_open:
         raise Closed(_("This school year is closed, so nothing can be changed now."))
 
 
@@ -217,7 +240,7 @@ def begin(start: PledgeStart) -> None:
     check_begins()
     start.is_proven = True
     start.save(force_insert=True)
-    transaction.on_commit(lambda: mail.ring("partners.tasks.answer_start", start.pk), robust=True)
+    transaction.on_commit(lambda: bell.ring("partners.tasks.answer_start", start.pk), robust=True)
 
 
 def check_begins() -> None:
@@ -385,10 +408,10 @@ def write(sheet: Sheet, version: str, typed: Typed, signer: Signer | None = None
     known = Checklist.of([*typed.promised, *sheet.promises])
     if found := promises.problems(typed.promised, known, kept=sheet.promises if sheet.pledge else ()):
         raise Wrong(found)
-    found = differences(sheet, typed, known)
-    if found and version != sheet.version:
-        raise Changed(sheet, found)
-    if not found and is_repeated(sheet, typed, signer):
+    is_other = not stands(sheet, typed)
+    if is_other and version != sheet.version:
+        raise Changed(sheet, differences(sheet, typed, known))
+    if not is_other and is_repeated(sheet, typed, signer):
         return sheet.pledge
     organization = write_profile(sheet, typed)
     contact = write_contact(sheet, typed, organization)
@@ -406,6 +429,16 @@ def write(sheet: Sheet, version: str, typed: Typed, signer: Signer | None = None
     if signer:
         letters.signed(pledge, keep(pledge, typed.promised, known))
     return pledge
+
+
+def stands(sheet: Sheet, typed: Typed) -> bool:
+    """Whether the page stands as it was typed already."""
+    stand = (sheet.profile, sheet.contact, {one.kind: one for one in sheet.promises})
+    return stand == (
+        sheet.profile | typed.profile,
+        sheet.contact | typed.contact,
+        {one.kind: one for one in typed.promised},
+    )
 
 
 def is_repeated(sheet: Sheet, typed: Typed, signer: Signer | None) -> bool:
@@ -499,16 +532,29 @@ def facts(pledge: Pledge, promised: list[Promised], known: Checklist) -> dict:
 
 @transaction.atomic
 def mail_link(pledge: Pledge, *, by_staff: bool = False, start: PledgeStart | None = None) -> bool:
-    """Mails a pledge's link to who answers for it, and says whether it does: at most once in ten minutes, unless the
-    last one failed, and ten times a day, unless staff ask. `start` is begun for another name by the same person."""
+    """Mails a pledge's link to who answers for it, and says whether it does: to one address at most once in ten
+    minutes, unless the last one failed, and ten times a day, unless staff ask. `start` is begun for another name by the
+    same person."""
     organization = profiles.lock(pledge.organization_id)
     pledge = organization.pledges.select_related("contact", "year").get(pk=pledge.pk)
+    contact = letters.addressee(pledge)
+    if contact is None:
+        return False
     mails = Message.objects.about(f"pledge:{pledge.pk}:link")
     today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
-    lately = mails.filter(created_at__gt=timezone.now() - PAUSE).exclude(state__in=Message.FAILED)
+    lately = mails.filter(to=contact.email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=Message.FAILED)
     if lately.exists() or (today >= MOST_A_DAY and not by_staff):
         return False
     return letters.link(pledge, mails.count() + 1, start=start)
+
+
+@transaction.atomic
+def mail_again(pledge: Pledge) -> bool:
+    """Staff mail a pledge's link again, as `mail_link` says. Raises Nobody when nobody answers for it."""
+    organization = profiles.lock(pledge.organization_id)
+    if letters.addressee(organization.pledges.select_related("contact").get(pk=pledge.pk)) is None:
+        raise Nobody(_("Nobody answers for this pledge. Give its organization a main contact first."))
+    return mail_link(pledge, by_staff=True)
 
 
 @transaction.atomic

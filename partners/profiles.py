@@ -1,11 +1,14 @@
 """Every rule about organizations and their contacts: who is new, what changed, who may be shown."""
 
+import hashlib
+import json
 import struct
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from imagine import history
 from partners.models import Contact, Logo, Organization
@@ -14,6 +17,10 @@ PROFILE = ["name", "sector", "about", "website", "phone", "address", "size", "wa
 SHOWN = {"name", "about", "website"}  # what staff read before they approve
 CONTACT = ["name", "role", "phone"]
 SLUG_LENGTH = Organization._meta.get_field("slug").max_length
+
+
+class Unseen(Exception):
+    """What staff approve is not what they read: it was changed since. Its text is a sentence for them."""
 
 
 def create(**fields) -> Organization:
@@ -63,11 +70,21 @@ def unapprove(organization: Organization) -> list[str]:
     return ["approved_at", "approved_by"]
 
 
+def face(organization: Organization) -> str:
+    """What staff read before they approve, in one short word that is another as soon as any of it is."""
+    changed_at = Logo.objects.filter(pk=organization.pk).values_list("changed_at", flat=True).first()
+    read = [getattr(organization, name) for name in sorted(SHOWN)] + [str(changed_at)]
+    return hashlib.sha256(json.dumps(read).encode()).hexdigest()[:16]
+
+
 @transaction.atomic
-def approve(organization: Organization, *, by: str) -> Organization:
-    """Staff let an organization be shown; it is when it wants to. Twice changes nothing. `by` is a user name."""
+def approve(organization: Organization, *, by: str, seen: str | None = None) -> Organization:
+    """Staff let an organization be shown; it is when it wants to. Twice changes nothing. `by` is a user name, `seen`
+    the face that was shown to them. Raises Unseen when it has another one now."""
     organization = lock(organization.pk)
     if not organization.approved_at:
+        if seen is not None and seen != face(organization):
+            raise Unseen(_("The profile was changed since you read it. Read it again before you approve it."))
         organization.approved_at, organization.approved_by = timezone.now(), by
         organization.save(update_fields=["approved_at", "approved_by"])
         history.note(f"organization:{organization.pk}", {"approved_at": False}, {"approved_at": True})

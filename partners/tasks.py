@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from imagine import mail
+from imagine import bell
 from partners import pledges
 from partners.models import PledgeStart
 
@@ -17,7 +17,7 @@ def answer_starts() -> None:
     """Has what was left behind answered, each by a task of its own: one that fails holds nobody up."""
     unanswered = PledgeStart.objects.filter(answered_at__isnull=True)
     for pk in unanswered.order_by("pk").values_list("pk", flat=True)[:500]:
-        mail.ring("partners.tasks.answer_start", pk)
+        bell.ring("partners.tasks.answer_start", pk)
 
 
 @shared_task

@@ -152,7 +152,7 @@ def test_what_was_left_unanswered_is_answered_by_the_sweep(monkeypatch):
     make.year()
     begin()
     rung = []
-    monkeypatch.setattr(tasks.mail, "ring", lambda task, pk: rung.append((task, pk)))
+    monkeypatch.setattr(tasks.bell, "ring", lambda task, pk: rung.append((task, pk)))
     tasks.answer_starts()
     [(task, pk)] = rung
     assert task == "partners.tasks.answer_start"

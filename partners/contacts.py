@@ -1,0 +1,73 @@
+"""What staff do to contacts and organizations (docs/rules.md): add, correct, erase. What partners do to their own is in
+profiles.py. The organization is locked first."""
+
+from django.db import transaction
+from django.db.models import Q
+
+from imagine import history
+from imagine.models import Change, Message
+from partners import pledges, profiles
+from partners.models import Contact, Organization
+
+
+@transaction.atomic
+def add(organization: Organization, *, email: str, is_main: bool = False, **fields) -> Contact:
+    """The contact with this address, made if there is none. The first is the main one; one that is to be takes that
+    from whoever was."""
+    organization = profiles.lock(organization.pk)
+    contact = profiles.add_contact(organization, email=email, **fields)
+    return correct(contact, is_main=True) if is_main else contact
+
+
+@transaction.atomic
+def correct(contact: Contact, **fields) -> Contact:
+    """Writes some fields. One who becomes the main contact takes that from whoever was. To a new address goes what was
+    not sent yet, and the link of the pledge that this contact answers for."""
+    organization = profiles.lock(contact.organization_id)
+    contact = organization.contacts.get(pk=contact.pk)
+    if fields.get("is_main"):
+        for other in organization.contacts.filter(is_main=True).exclude(pk=contact.pk):
+            profiles.change_contact(other, is_main=False)
+    before = contact.email
+    contact = profiles.change_contact(contact, **fields)
+    if contact.email != before:
+        readdress(contact, before)
+    return contact
+
+
+def readdress(contact: Contact, before: str) -> None:
+    """Mail about a locked organization's pledges that was not sent to the old address goes to the new one."""
+    about(contact.organization).filter(to=before).exclude(state=Message.State.SENT).update(to=contact.email)
+    newest = contact.organization.pledges.order_by("-year").first()
+    if newest and (newest.contact_id == contact.pk or (newest.contact_id is None and contact.is_main)):
+        pledges.mail_link(newest, by_staff=True)
+
+
+def about(organization: Organization):
+    """The messages about an organization's pledges."""
+    keys = Q(pk__in=[])
+    for pledge in organization.pledges.values_list("pk", flat=True):
+        keys |= Q(key__startswith=f"pledge:{pledge}:")
+    return Message.objects.filter(keys)
+
+
+@transaction.atomic
+def erase(contact: Contact) -> None:
+    """Erases a contact, the mail to that address and the contact's history. Its pledges stay; whoever is the main
+    contact answers for them. Nobody is written to, and twice changes nothing."""
+    organization = profiles.lock(contact.organization_id)
+    erased, _rows = organization.contacts.filter(pk=contact.pk).delete()
+    if erased:
+        about(organization).filter(to=contact.email).delete()
+        Change.objects.filter(about=f"contact:{contact.pk}").delete()
+        history.note(f"organization:{organization.pk}", {"contact": "…"}, {"contact": ""})
+
+
+@transaction.atomic
+def erase_organization(organization: Organization) -> None:
+    """Erases an organization with its contacts and its history. The database refuses it for one that has a pledge."""
+    organization = profiles.lock(organization.pk)
+    about_it = [f"organization:{organization.pk}"]
+    about_it += [f"contact:{pk}" for pk in organization.contacts.values_list("pk", flat=True)]
+    organization.delete()
+    Change.objects.filter(about__in=about_it).delete()

@@ -1,0 +1,256 @@
+"""What staff take away: pledges as one row a promise, or as one row an organization with a column for each kind; and
+the list of organizations. Each is one header and one row function over one query."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from functools import cache, partial
+from itertools import groupby
+from operator import itemgetter
+
+from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, FilteredRelation, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.http import StreamingHttpResponse
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from imagine.tables import Cell, csv_response, xlsx_response
+from partners.models import Grade, Organization, PledgeYear, Promise, PromiseKind, School, Sector, showing_of
+from partners.models.organizations import OrganizationQuerySet
+from partners.promises import month
+
+KINDS = {"csv": csv_response, "xlsx": xlsx_response}
+ROWS = 500  # fetched at once
+
+PARTNER = (_("school year"), _("organization"), _("sector"), _("contact"), _("e-mail"), _("phone"))
+SIGNED = (_("signed by"), _("signed on"))
+PROMISE = (_("kind"), _("quantity"), _("unit"), _("grades"), _("schools"), _("months"), _("clearance"))
+BY_PROMISE = (*PARTNER, *PROMISE, *SIGNED, _("note"))
+BY_ORGANIZATION = (*PARTNER, *SIGNED)  # and the kinds
+
+OF_PLEDGE = (
+    "pledge",
+    "pledge__year",
+    "pledge__organization__name",
+    "pledge__organization__sector",
+    "contact",
+    "email",
+    "phone",
+    "pledge__signed_by",
+    "pledge__signed_at",
+)
+OF_PROMISE = ("kind", "quantity", "grades", "months", "note", "where")
+
+
+def named(what: str, kind: str) -> str:
+    return f"{what}-{timezone.localdate():%Y-%m-%d}.{kind}"
+
+
+def header(words: Iterable) -> list[str]:
+    """A header in the reader's language."""
+    return [capfirst(str(word)) for word in words]
+
+
+# Pledges ---------------------------------------------------------------------------------------------------------
+
+
+def promise_file(promises: QuerySet[Promise], kind: str) -> StreamingHttpResponse:
+    """A file with a row for each of these promises, `kind` a key of KINDS; its name says the day."""
+    return KINDS[kind](named("promises", kind), header(BY_PROMISE), promise_rows(promises))
+
+
+def pledge_file(promises: QuerySet[Promise], kind: str) -> StreamingHttpResponse:
+    """A file with a row for each organization and school year that these promises are of, and a column a kind."""
+    kinds = kinds_of(promises)
+    columns = [f"{offered.label} ({offered.units})" for offered in kinds]
+    rows = pledge_rows(promises, [offered.pk for offered in kinds])
+    return KINDS[kind](named("pledges", kind), [*header(BY_ORGANIZATION), *columns], rows)
+
+
+def listed(promises: QuerySet[Promise]) -> QuerySet[Promise]:
+    """Promises in the order of the lists, the newest school year first, with who answers for the pledge: else with the
+    main contact."""
+    is_main = Q(pledge__organization__contacts__is_main=True)
+    main = FilteredRelation("pledge__organization__contacts", condition=is_main)
+    contact = {
+        name: Coalesce(f"pledge__contact__{field}", f"main__{field}")
+        for name, field in {"contact": "name", "email": "email", "phone": "phone"}.items()
+    }
+    order = ("-pledge__year_id", "pledge__organization__name", "pledge_id", "kind__order", "kind_id")
+    return promises.alias(main=main).annotate(**contact).order_by(*order)
+
+
+class Words:
+    """What the rows say, looked up once: kinds and schools by their keys, the rest in the reader's language."""
+
+    def __init__(self):
+        clearance = {True: gettext("needed"), False: ""}
+        self.kinds = {
+            kind.pk: (kind.label, kind.worded("unit"), kind.units, clearance[kind.needs_clearance])
+            for kind in PromiseKind.objects.all()
+        }
+        schools = dict(School.objects.values_list("pk", "name"))
+        months = {number: month(number) for number in range(1, 13)}
+        grades = dict(Grade.choices)
+        anywhere = gettext("wherever it is needed most")
+        self.sectors = sector_labels()
+        self.schools = lambda keys: ", ".join([schools[key] for key in keys]) or anywhere
+        self.months = cache(lambda numbers: ", ".join([months[number] for number in numbers]))
+        self.grades = cache(lambda bands: ", ".join([grades[band] for band in bands]))
+
+
+def sector_labels() -> dict[str, str]:
+    return {value: str(label) for value, label in Sector.choices} | {"": ""}
+
+
+@cache
+def school_years(year: int) -> str:
+    return PledgeYear(school_year=year).school_years
+
+
+def day(moment: datetime | None) -> date | None:
+    """The day on the district's calendar."""
+    return moment and moment.astimezone(timezone.get_default_timezone()).date()
+
+
+def promise_rows(promises: QuerySet[Promise]) -> Iterator[tuple[Cell, ...]]:
+    """One row a promise. In the language spoken when this is called, whatever is spoken when the last row is read.
+    Three queries; the rows come through a cursor that PostgreSQL keeps, so memory stays flat."""
+    places = Promise.schools.through.objects.filter(promise=OuterRef("pk")).order_by("school__name")
+    rows = listed(promises).annotate(where=ArraySubquery(places.values("school")))
+    return map(partial(promise_row, Words()), rows.values_list(*OF_PLEDGE, *OF_PROMISE).iterator(chunk_size=ROWS))
+
+
+def promise_row(words: Words, promise: tuple) -> tuple[Cell, ...]:
+    """What stands under BY_PROMISE for one promise, given as OF_PLEDGE and OF_PROMISE."""
+    (
+        _pledge, year, organization, sector, contact, email, phone, signed_by, signed_at,
+        kind, quantity, grades, months, note, schools,
+    ) = promise  # fmt: skip
+    label, unit, units, clearance = words.kinds[kind]
+    return (
+        school_years(year),
+        organization,
+        words.sectors[sector],
+        contact,
+        email,
+        phone,
+        label,
+        quantity,
+        unit if quantity == 1 else units,
+        words.grades(tuple(grades)),
+        words.schools(schools),
+        words.months(tuple(months)),
+        clearance,
+        signed_by,
+        day(signed_at),
+        note,
+    )
+
+
+def kinds_of(promises: QuerySet[Promise]) -> list[PromiseKind]:
+    """The kinds that are offered, and the retired ones that these promises are of."""
+    there = Exists(promises.order_by().filter(kind=OuterRef("pk")))
+    return list(PromiseKind.objects.filter(Q(is_retired=False) | there))
+
+
+def pledge_rows(promises: QuerySet[Promise], kinds: list[int]) -> Iterator[tuple[Cell, ...]]:
+    """One row a pledge, with how much of each of `kinds`, which are primary keys. One query, through a cursor."""
+    rows = listed(promises).values_list(*OF_PLEDGE, "kind", "quantity").iterator(chunk_size=ROWS)
+    return map(partial(pledge_row, sector_labels(), kinds), groupby(rows, itemgetter(0)))
+
+
+def pledge_row(sectors: dict, kinds: list[int], pledge: tuple[int, Iterator[tuple]]) -> tuple[Cell, ...]:
+    """What stands under BY_ORGANIZATION and the kinds for one pledge, given as its key and its promises."""
+    promises = list(pledge[1])
+    _pledge, year, organization, sector, *contact, signed_by, signed_at, _kind, _quantity = promises[0]
+    quantities = {kind: quantity for *_of_pledge, kind, quantity in promises}
+    partner = (school_years(year), organization, sectors[sector], *contact)
+    return (*partner, signed_by, day(signed_at), *map(quantities.get, kinds))
+
+
+# Organizations ---------------------------------------------------------------------------------------------------
+
+ORGANIZATION = (
+    _("organization"),
+    _("sector"),
+    _("what it does"),
+    _("website"),
+    _("phone"),
+    _("street and city"),
+    _("size"),
+    _("shown in public"),
+    _("contact"),
+    _("role"),
+    _("e-mail"),
+    _("contact’s phone"),
+    _("language"),
+    _("known since"),
+)  # and the pledge of a year
+OF_ORGANIZATION = (
+    "name",
+    "sector",
+    "about",
+    "website",
+    "phone",
+    "address",
+    "size",
+    "wants_public",
+    "approved_at",
+    "main__name",
+    "main__role",
+    "main__email",
+    "main__phone",
+    "main__language",
+    "created_at",
+    "pledge__pk",
+    "pledge__signed_at",
+)
+
+
+def organization_file(organizations: OrganizationQuerySet, year: PledgeYear | None, kind: str) -> StreamingHttpResponse:
+    """A file with a row for each of these organizations, its main contact, and its pledge of a school year."""
+    pledge = gettext("Pledge for %(year)s") % {"year": year.school_years} if year else gettext("Pledge")
+    rows = organization_rows(organizations, year)
+    return KINDS[kind](named("organizations", kind), [*header(ORGANIZATION), pledge], rows)
+
+
+def organization_rows(organizations: OrganizationQuerySet, year: PledgeYear | None) -> Iterator[tuple[Cell, ...]]:
+    """One row an organization, by name. One query, through a cursor."""
+    rows = organizations.with_main_contact().with_pledge_of(year).order_by("name", "pk")
+    labels = {
+        "sector": sector_labels(),
+        "size": {value: str(label) for value, label in Organization.Size.choices} | {"": ""},
+        "shown": {value: str(label) for value, label in Organization.Showing.choices},
+        "language": dict(settings.LANGUAGES) | {None: ""},
+        "pledge": {True: gettext("signed"), False: gettext("draft"), None: ""},
+    }
+    return map(partial(organization_row, labels), rows.values_list(*OF_ORGANIZATION).iterator(chunk_size=ROWS))
+
+
+def organization_row(labels: dict[str, dict], organization: tuple) -> tuple[Cell, ...]:
+    """What stands under ORGANIZATION for one of them, given as OF_ORGANIZATION."""
+    (
+        name, sector, about, website, phone, address, size, wants_public, approved_at,
+        contact, role, email, contact_phone, language, created_at, pledge, signed_at,
+    ) = organization  # fmt: skip
+    return (
+        name,
+        labels["sector"][sector],
+        about,
+        website,
+        phone,
+        address,
+        labels["size"][size],
+        labels["shown"][showing_of(wants_public, approved_at)],
+        contact,
+        role,
+        email,
+        contact_phone,
+        labels["language"][language],
+        day(created_at),
+        labels["pledge"][signed_at is not None if pledge else None],
+    )
