@@ -1,0 +1,130 @@
+"""The certificate of a signed pledge: one page to hang on a wall, as an accessible PDF (PDF/UA-1, ISO 14289-1).
+
+It is drawn from what the signed version keeps, so that every version has its certificate whatever became of names and
+words since. certificate/page.typ is the page; its fonts lie beside it.
+"""
+
+import json
+import re
+import struct
+import threading
+import unicodedata
+from functools import cache, lru_cache
+from pathlib import Path
+
+import typst
+from django.conf import settings
+from django.utils import translation
+from django.utils.dateformat import format as format_date
+from django.utils.timezone import get_default_timezone, localtime
+from django.utils.translation import gettext as _
+
+from partners.models import PledgeYear, Signature
+
+PAGE = Path(__file__).with_name("certificate") / "page.typ"
+FONTS = PAGE.with_name("fonts")
+DATES = {"en": "F j, Y", "es": r"j \d\e F \d\e Y"}
+JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # no font has them, and some scripts need them
+
+compiling = threading.Lock()  # typst's compiler is one thread's at a time
+
+
+def pdf(signature: Signature, language: str) -> bytes:
+    """The certificate of one signed version in "en" or "es". The same version gives the same bytes."""
+    with translation.override(language):
+        return drawn(json.dumps(said(signature, language)))
+
+
+@lru_cache(maxsize=64)  # some 30 kB each
+def drawn(words: str) -> bytes:
+    """The page with these words; what is typed stays data, and is no code to typst."""
+    with compiling:
+        return compiler().compile(format="pdf", sys_inputs={"said": words}, pdf_standards=["ua-1"])
+
+
+@cache  # made by the first certificate, after gunicorn and Celery have forked
+def compiler() -> typst.Compiler:
+    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONTS])
+    return typst.Compiler(PAGE, root=settings.BASE_DIR, font_paths=fonts)
+
+
+# What it says ----------------------------------------------------------------------------------------------------
+
+
+def said(signature: Signature, language: str) -> dict:
+    """The page's words in the current language, which is `language`."""
+    content = signature.content
+    organization = legible(content["organization"])
+    year = PledgeYear(school_year=content["school_year"]).school_years
+    signed_on = format_date(localtime(signature.signed_at, get_default_timezone()), DATES[language])
+    return {
+        "language": language,
+        "title": _("Imagine Promise certificate: %(organization)s, %(year)s")
+        % {"organization": organization, "year": year},
+        "district": _("Community Relations Department, Stockton Unified School District"),
+        "year_label": _("School year"),
+        "year": year,
+        "heading": _("A promise to Stockton’s students"),
+        "organization": organization,
+        "promises": sentence(content["promises"], language),
+        "signed": [
+            [_("Signed by"), legible(signature.signed_by), signature.signed_role and legible(signature.signed_role)],
+            [_("Signed on"), signed_on, ""],
+        ],
+    }
+
+
+def sentence(promises: list[dict], language: str) -> str:
+    """All promises as one sentence, whose subject is the organization's name above it; "" of none."""
+    parts = [part(promise, "_es" if language == "es" else "") for promise in promises]
+    return _("will %(promises)s.") % {"promises": listed(parts, language)} if parts else ""
+
+
+def part(promise: dict, ending: str) -> str:
+    """One promise inside the sentence: host tours and field trips (6 visits)."""
+    name, unit = (legible(promise[f"{field}{ending}"]) for field in ("name", "unit"))
+    return f"{lowered(name.rstrip('.'))} ({promise['quantity']:,}\N{NO-BREAK SPACE}{unit})"
+
+
+def lowered(name: str) -> str:
+    """A kind's name inside a sentence: host tours and field trips, but STEM nights."""
+    return name[:1].lower() + name[1:] if name[1:2].islower() else name
+
+
+def listed(parts: list[str], language: str) -> str:
+    """a · a and b · a, b and c; with semicolons where a part has a comma itself. In Spanish "y" is "e" before an i."""
+    if len(parts) == 1:
+        return parts[0]
+    comma = ";" if any(", " in each for each in parts[:-1]) else ","
+    first, last = f"{comma} ".join(parts[:-1]), parts[-1]
+    before_i = language == "es" and re.match("h?[ií](?![aeo])", last)
+    joined = "%(first)s e %(last)s" if before_i else _("%(first)s and %(last)s")
+    return joined % {"first": first + comma.strip(","), "last": last}
+
+
+# Its letters -----------------------------------------------------------------------------------------------------
+
+
+def legible(text: str) -> str:
+    """A text in one line, without what no font has, such as emoji: PDF/UA refuses a page with boxes for letters."""
+    composed = unicodedata.normalize("NFC", text)
+    known = (letter for letter in composed if letter in letters() or letter.isspace())
+    return " ".join("".join(known).split()) or "—"
+
+
+@cache
+def letters() -> frozenset[str]:
+    """Every letter that one of the fonts has."""
+    fonts = FONTS.glob("*-Regular.ttf")
+    return frozenset(JOINERS).union(*(letters_of(font.read_bytes()) for font in fonts))
+
+
+def letters_of(font: bytes) -> set[str]:
+    """What a font's character map names: OpenType's table "cmap", of which each of our fonts has format 12."""
+    tables = struct.iter_unpack(">4sIII", font[12 : 12 + 16 * struct.unpack_from(">H", font, 4)[0]])
+    cmap = next(offset for tag, _sum, offset, _length in tables if tag == b"cmap")
+    maps = struct.iter_unpack(">HHI", font[cmap + 4 : cmap + 4 + 8 * struct.unpack_from(">H", font, cmap + 2)[0]])
+    full = next(cmap + offset for platform, encoding, offset in maps if (platform, encoding) == (3, 10))
+    size = struct.unpack_from(">I", font, full + 12)[0]
+    groups = struct.iter_unpack(">III", font[full + 16 : full + 16 + 12 * size])
+    return {chr(code) for first, last, _glyph in groups for code in range(first, last + 1)}
