@@ -130,36 +130,41 @@ class Sheet:
 def find(token: str) -> Sheet:
     """What a link opens. An older pledge's link leads to the organization's newest one, and to a proposal for the
     school year that has been opened since. Writes nothing. Raises Missing."""
+    year = PledgeYear.objects.current()
     pledge = Pledge.objects.select_related("organization").filter(token=token).first()
     if pledge:
-        return sheet_of(token, PledgeYear.objects.current(), pledge.organization)
-    start = start_of(token)
-    known = known_contact(start) if start.is_proven else None
-    return sheet_of(token, PledgeYear.objects.current(), known.organization if known else None, start, known)
-
-
-def start_of(token: str) -> PledgeStart:
+        return sheet_of(token, year, pledge.organization, pledges_of(pledge.organization))
     start = PledgeStart.objects.filter(token=token).first()
     if start is None:
         raise Missing(_("This link opens nothing any more."))
-    return start
+    return sheet_of_start(start, year, known_contact(start) if start.is_proven else None)
+
+
+def pledges_of(organization: Organization) -> list[Pledge]:
+    return list(organization.pledges.select_related("year", "contact").order_by("year_id"))
+
+
+def sheet_of_start(start: PledgeStart, year: PledgeYear | None, known: Contact | None) -> Sheet:
+    if known:
+        return sheet_of(start.token, year, known.organization, pledges_of(known.organization), start, known)
+    return sheet_of(start.token, year, None, [], start)
 
 
 def sheet_of(
     token: str,
     year: PledgeYear | None,
     organization: Organization | None,
+    pledges: list[Pledge],
     start: PledgeStart | None = None,
     contact: Contact | None = None,
 ) -> Sheet:
-    """What a link opens while `year` is the current one."""
-    newest = max(pledges_of(organization), key=lambda pledge: pledge.year_id, default=None) if organization else None
+    """What a link opens while `year` is the current one. `pledges` are the organization's, the newest last."""
+    newest = pledges[-1] if pledges else None
     is_there = newest is not None and (year is None or newest.year_id >= year.pk)
     pledge, before = (newest, None) if is_there else (None, newest)
-    if newest:
-        contact = contact or newest.contact
     if pledge and year and pledge.year_id == year.pk:
         pledge.year = year
+    contact = contact or (newest and newest.contact)
     return Sheet(
         token=token,
         year=pledge.year if pledge else year,
@@ -174,13 +179,6 @@ def sheet_of(
     )
 
 
-def pledges_of(organization: Organization) -> list[Pledge]:
-    """Its pledges, read once."""
-    if "pledges" not in getattr(organization, "_prefetched_objects_cache", {}):
-        models.prefetch_related_objects([organization], models.Prefetch("pledges", queryset=Pledge.objects))
-    return list(organization.pledges.all())
-
-
 def profile_of(organization: Organization | None, start: PledgeStart | None) -> dict:
     known = organization or Organization(name=start.organization, sector=start.sector)
     return profiles.facts(known, PROFILE)
@@ -193,28 +191,37 @@ def known_contact(start: PledgeStart) -> Contact | None:
     return contacts.select_related("organization").order_by("-alike", "pk").first()
 
 
-def place(token: str) -> tuple[int | None, PledgeStart | None, Contact | None]:
-    """The organization that a link's page belongs to, what was typed to begin it, and by which contact of it."""
-    organization = Pledge.objects.filter(token=token).order_by().values_list("organization", flat=True).first()
-    if organization:
-        return organization, None, None
-    start = start_of(token)
+def lock(token: str) -> Sheet:
+    """The sheet as it stands, its organization locked and its school year held open."""
+    organizations = Organization.objects.select_for_update(no_key=True, of=("self",))
+    organization = organizations.order_by().filter(pledges__token=token).first()
+    if organization is None:
+        return lock_start(token)
+    pledges = pledges_of(organization)
+    if token not in {pledge.token for pledge in pledges}:  # while it waited, staff merged two or replaced the link
+        return lock(token)
+    return sheet_of(token, hold_current_year(), organization, pledges)
+
+
+def lock_start(token: str) -> Sheet:
+    """The same for a link that no pledge has yet. Whoever begins with one address waits for each other: then the second
+    finds what the first made. Raises Known, and Missing."""
+    email = PledgeStart.objects.filter(token=token).values_list("email", flat=True).first()
+    starts = PledgeStart.objects.with_email(email or "").order_by("pk").select_for_update()
+    start = next((start for start in starts if start.token == token), None)
+    if start is None:
+        if Pledge.objects.filter(token=token).exists():
+            return lock(token)
+        raise Missing(_("This link opens nothing any more."))
     known = known_contact(start)
     if known and not start.is_proven:
         raise Known(_("This address is a partner’s already. We have sent its link there."))
-    return known and known.organization_id, start, known
-
-
-def lock(token: str) -> Sheet:
-    """The sheet as it stands, its organization locked and its school year held open. Whoever begins with one address
-    waits for each other."""
-    found = organization, start, contact = place(token)
-    if start:
-        list(PledgeStart.objects.with_email(start.email).order_by("pk").select_for_update())
-    rows = Organization.objects.select_for_update(no_key=True).filter(pk=organization) if organization else []
-    locked = next(iter(rows), None)
-    # While it waited, the start may have become a pledge, or staff merged the organization into its twin.
-    return sheet_of(token, hold_current_year(), locked, start, contact) if place(token) == found else lock(token)
+    if known:
+        organization = Organization.objects.select_for_update(no_key=True).filter(pk=known.organization_id).first()
+        if organization is None:  # staff merged it into its twin
+            return lock(token)
+        known.organization = organization
+    return sheet_of_start(start, hold_current_year(), known)
 
 
 def hold_current_year() -> PledgeYear | None:

@@ -147,17 +147,12 @@ def write(pledge: Pledge, promises: list[Promised], before: list[Promised]) -> N
     now, then = ({one.kind: one for one in some} for some in (promises, before))
     if gone := then.keys() - now.keys():
         pledge.promises.filter(kind__in=gone).delete()
-    changed = [kind for kind in now.keys() & then.keys() if now[kind] != then[kind]]
-    rows = list(pledge.promises.filter(kind__in=changed)) if changed else []
-    for row in rows:
-        for field in FIELDS:
-            setattr(row, field, listed(getattr(now[row.kind_id], field)))
-    Promise.objects.bulk_update(rows, FIELDS)
-    rows += Promise.objects.bulk_create(
+    rows = [
         Promise(pledge=pledge, kind_id=one.kind, **{field: listed(getattr(one, field)) for field in FIELDS})
         for one in promises
-        if one.kind not in then
-    )
+        if then.get(one.kind) != one
+    ]
+    Promise.objects.bulk_create(rows, update_conflicts=True, unique_fields=["pledge", "kind"], update_fields=FIELDS)
     send_to_schools([row for row in rows if now[row.kind_id].schools != schools_of(then.get(row.kind_id))], now)
 
 
