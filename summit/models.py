@@ -4,20 +4,25 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q, Sum, Value
 from django.db.models.functions import Coalesce, Lower
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from imagine.folding import folded, joined
 from imagine.models import new_token
 from partners.models import Sector
 
 LARGEST_CAPACITY = 20_000
 LARGEST_PARTY = 20
+MOST_WORDS = 10  # of a search; more would only be slow
+CODE_LETTERS, CODE_LENGTH = "ABCDEFGHJKMNPQRTUVWXY346789", 6
+CODES = len(CODE_LETTERS) ** CODE_LENGTH
 
 
 # As they stand: every visitor asks them, and Django takes longer to write them than they take.
@@ -218,6 +223,16 @@ class RsvpQuerySet(models.QuerySet):
         """The RSVPs of one address, whatever its case; served by the unique index."""
         return self.alias(folded_email=Lower("email")).filter(folded_email=email.lower())
 
+    def found(self, words: str):
+        """Those in which each word is found: in the contact's name, address or organization, or in one guest's name,
+        whatever their accents and case. Served by the two indexes of what is folded."""
+        found = self
+        for word in words.split()[:MOST_WORDS]:
+            here = {"folded_words__contains": folded(Value(word))}
+            contacts, guests = Rsvp.objects.filter(**here), Guest.objects.filter(**here)
+            found = found.filter(pk__in=contacts.order_by().values("pk").union(guests.order_by().values("rsvp")))
+        return found
+
     def waiting_list(self):
         """The RSVPs with waiting seats, oldest wait first."""
         return self.filter(waiting_seats__gt=0).order_by("waiting_since", "pk")
@@ -266,6 +281,11 @@ class Rsvp(models.Model):
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     sequence = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
+    folded_words = models.GeneratedField(
+        expression=folded(joined("name", "email", "organization")),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
 
     objects = RsvpQuerySet.as_manager()
 
@@ -296,6 +316,7 @@ class Rsvp(models.Model):
         indexes = [
             models.Index(fields=["event", "waiting_since"], condition=Q(waiting_seats__gt=0), name="rsvp_waiting_list"),
             models.Index(fields=["-created_at", "-id"], name="rsvp_newest"),
+            GinIndex(fields=["folded_words"], opclasses=["gin_trgm_ops"], name="rsvp_folded"),
         ]
 
     def __str__(self):
@@ -329,12 +350,20 @@ def status_of(held_seats: int, waiting_seats: int, cancelled_at: datetime | None
 
 def door_code(uid: uuid.UUID) -> str:
     """What the contact says at the door: six letters and digits without look-alikes, from the RSVP's UID."""
-    alphabet = "ABCDEFGHJKMNPQRTUVWXY346789"
     number, letters = uid.int, ""
-    for _i in range(6):
-        number, digit = divmod(number, len(alphabet))
-        letters += alphabet[digit]
+    for _i in range(CODE_LENGTH):
+        number, digit = divmod(number, len(CODE_LETTERS))
+        letters += CODE_LETTERS[digit]
     return f"{letters[:3]}-{letters[3:]}"
+
+
+def door_number(code: str) -> int | None:
+    """What a UID leaves, divided by CODES, when this is its code, in any case and with or without dash; None when it is
+    no code at all."""
+    letters = code.strip().upper().replace("-", "")
+    if len(letters) != CODE_LENGTH or not set(letters) <= set(CODE_LETTERS):
+        return None
+    return sum(CODE_LETTERS.index(letter) * len(CODE_LETTERS) ** place for place, letter in enumerate(letters))
 
 
 class Guest(models.Model):
@@ -349,6 +378,7 @@ class Guest(models.Model):
     name = models.CharField(_("name"), max_length=100, blank=True)
     diet = models.CharField(_("food needs"), max_length=200, blank=True)
     access = models.CharField(_("access or language needs"), max_length=200, blank=True)
+    folded_words = models.GeneratedField(expression=folded(F("name")), output_field=models.TextField(), db_persist=True)
 
     class Meta:
         verbose_name = _("guest")
@@ -360,6 +390,7 @@ class Guest(models.Model):
             ),
             models.CheckConstraint(condition=Q(position__gte=1), name="guest_position_from_one"),
         ]
+        indexes = [GinIndex(fields=["folded_words"], opclasses=["gin_trgm_ops"], name="guest_folded")]
 
     def __str__(self):
         return str(self.position)

@@ -1,7 +1,5 @@
 """RSVPs in the admin: looked at, added for a caller, changed through the rules."""
 
-import re
-
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
@@ -20,7 +18,7 @@ from imagine.models import Message
 from summit import exports, links, seats
 from summit.admin import party, rsvp_actions
 from summit.admin.rsvp_form import RsvpAdminForm
-from summit.models import Guest, Rsvp, door_code
+from summit.models import CODES, Guest, Rsvp, door_number
 from summit.templatetags.wording import short_date
 
 CONTACT = ("name", "phone", "organization", "sector", "language", "note")
@@ -81,7 +79,8 @@ class RsvpAdmin(ActionsAdmin):
     list_display = ("name", "organization", "day", "status", "held_seats", "waiting_seats", "email", "created_at")
     list_filter = (StatusFilter, "event", "sector", "language", "source")
     list_select_related = ("event",)
-    search_fields = ("name", "email", "organization", "guests__name")
+    search_fields = ("name",)  # RsvpQuerySet.found says where it looks
+    search_help_text = _("Looks for any guest’s name, with or without accents, e-mail, organization or code.")
     show_full_result_count = False
     actions = (*rsvp_actions.ACTIONS, "guests_csv", "guests_xlsx")
     state_fields = (
@@ -103,13 +102,12 @@ class RsvpAdmin(ActionsAdmin):
 
     def get_search_results(self, request, queryset, search_term):
         """Also finds the code that guests say at the door, with or without its dash."""
-        code = search_term.strip().upper().replace("-", "")
-        if re.fullmatch("[A-Z0-9]{6}", code):
+        number = door_number(search_term)
+        if number is not None:
             uids = queryset.order_by().values_list("pk", "uid").iterator()
-            found = [pk for pk, uid in uids if door_code(uid).replace("-", "") == code]
-            if found:
+            if found := [pk for pk, uid in uids if uid.int % CODES == number]:
                 return queryset.filter(pk__in=found), False
-        return super().get_search_results(request, queryset, search_term)
+        return queryset.found(search_term), False
 
     def lookup_allowed(self, lookup, value, request=None):
         """A filter in the address must not find out a private link letter by letter."""

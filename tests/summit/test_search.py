@@ -1,0 +1,104 @@
+"""The search in the list of RSVPs: any guest's name in any spelling of its accents, address, organization, code."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from summit import seats
+from summit.models import CODES, Rsvp, door_number
+from tests import browse, make
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/imagine/admin/summit/rsvp/"
+MOST_QUERIES = 12
+
+
+@pytest.fixture
+def people(db) -> None:
+    event = make.event(capacity=30)
+    make.rsvp(event, "Íñigo Muñoz", email="inigo@example.org", size=2, guests=("Renée O’Brien",))
+    make.rsvp(event, "Ben Ochoa", email="Ben.Ochoa@Example.org", organization="Peña & Sons 100%")
+    make.rsvp(event, "Thạch Đỗ", email="thach@example.org", size=3, guests=("Søren Ångström", "Ñ"))
+    seats.cancel(make.rsvp(event, "Alma Reyes", email="alma_reyes@example.org"))
+
+
+def found(staff, words: str) -> list[str]:
+    return [rsvp.name for rsvp in staff.get(LIST, {"q": words}).context["cl"].result_list][::-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("munoz", ["Íñigo Muñoz"]),
+        ("MUÑOZ", ["Íñigo Muñoz"]),
+        ("mun\u0303oz", ["Íñigo Muñoz"]),  # the letter and its tilde, as a Mac may write them
+        ("inigo", ["Íñigo Muñoz"]),
+        ("pena", ["Ben Ochoa"]),
+        ("peña 100%", ["Ben Ochoa"]),
+        ("thach do", ["Thạch Đỗ"]),
+        ("soren angstrom", ["Thạch Đỗ"]),
+        ("renee", ["Íñigo Muñoz"]),
+        ("obrien", ["Íñigo Muñoz"]),
+        ("O'Brien", ["Íñigo Muñoz"]),
+        ("O’BRIEN", ["Íñigo Muñoz"]),
+        ("munoz renee", ["Íñigo Muñoz"]),  # one word is the contact's, the other the companion's
+        ("munoz soren", []),
+        ("ben.ochoa@example", ["Ben Ochoa"]),
+        ("example.org", ["Íñigo Muñoz", "Ben Ochoa", "Thạch Đỗ", "Alma Reyes"]),
+        ("alma_reyes", ["Alma Reyes"]),
+        ("alma reyes", ["Alma Reyes"]),
+        ("alma%reyes", []),
+        ("_", ["Alma Reyes"]),
+        ("%", ["Ben Ochoa"]),
+        ("ñ", ["Íñigo Muñoz", "Ben Ochoa", "Thạch Đỗ"]),
+        ("\\", []),
+        ("nobody", []),
+        ("  ", ["Íñigo Muñoz", "Ben Ochoa", "Thạch Đỗ", "Alma Reyes"]),
+        (" ".join(["example"] * 300), ["Íñigo Muñoz", "Ben Ochoa", "Thạch Đỗ", "Alma Reyes"]),
+    ],
+)
+def test_words_find(staff, people, words, names):
+    assert found(staff, words) == names
+
+
+@pytest.mark.parametrize("words", ["\0", "a\0b", "'", "\u0301", "🎉", "x" * 3000])
+def test_words_that_nobody_has_are_no_error(staff, people, words):
+    assert staff.get(LIST, {"q": words}).status_code == 200
+
+
+def test_code_at_the_door_finds_its_party_alone(staff, people):
+    rsvp = Rsvp.objects.get(name="Ben Ochoa")
+    for spelling in (rsvp.code, rsvp.code.lower(), rsvp.code.replace("-", ""), f" {rsvp.code} "):
+        assert found(staff, spelling) == ["Ben Ochoa"]
+    assert door_number(rsvp.code) == rsvp.uid.int % CODES
+
+
+def test_name_of_six_letters_that_is_no_code_is_found(staff, people):
+    make.rsvp(make.event(), "Ana Barker")
+    assert found(staff, "barker") == ["Ana Barker"]
+
+
+def test_corrected_name_is_found_at_once(staff, people):
+    rsvp = Rsvp.objects.get(name="Ben Ochoa")
+    seats.correct(rsvp, name="Benito Ibáñez")
+    assert (found(staff, "ibanez"), found(staff, "benito")) == (["Benito Ibáñez"], ["Benito Ibáñez"])
+
+
+def test_search_and_filter_together_and_the_page_says_where_it_looks(staff, people):
+    response = staff.get(LIST, {"q": "reyes", "status": "cancelled"})
+    assert [rsvp.name for rsvp in response.context["cl"].result_list] == ["Alma Reyes"]
+    assert "with or without accents" in browse.text(response)
+
+
+@pytest.mark.parametrize("query", [{}, {"q": "munoz"}, {"q": "alma reyes", "status": "cancelled", "sector__exact": ""}])
+def test_list_takes_few_queries_and_the_same_for_3_and_30(staff, people, query, django_assert_num_queries):
+    staff.get(LIST, query)
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(LIST, query)
+    assert len(queries) <= MOST_QUERIES
+    event = make.event(capacity=40)
+    for number in range(30):
+        make.rsvp(event, f"Muñoz {number}")
+    with django_assert_num_queries(len(queries)):
+        staff.get(LIST, query)
