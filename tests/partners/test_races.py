@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection
 from imagine.models import Message
 from partners import pledges, profiles
 from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, PromiseKind, Signature
+from partners.pledges import saves
 from tests.partners import look, make
 
 # The kinds come from a migration: what these tests leave behind is emptied, so they are put back each time.
@@ -73,14 +74,14 @@ def test_control_without_the_lock_one_overwrites_the_other_unseen(monkeypatch):
     pledge = make.signed()
     pages = [make.page(pledge.token, make.promised("tours", 10 + number)) for number in range(2)]
     looked = threading.Barrier(2)
-    check_open = pledges.check_open
+    check_open = saves.check_open
 
     def both_look_before_one_writes(sheet):
         check_open(sheet)
         looked.wait(timeout=30)
 
-    monkeypatch.setattr(pledges, "lock", pledges.find)
-    monkeypatch.setattr(pledges, "check_open", both_look_before_one_writes)
+    monkeypatch.setattr(saves, "lock", pledges.find)
+    monkeypatch.setattr(saves, "check_open", both_look_before_one_writes)
     answers = at_once([signing(pledge.token, page) for page in pages])
     assert "Changed" not in kinds(answers)
 

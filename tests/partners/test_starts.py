@@ -9,6 +9,7 @@ from imagine.models import Message
 from partners import pledges, tasks
 from partners.models import Contact, PledgeStart
 from partners.pledges import Closed, Known, Missing
+from partners.pledges.starts import KEEP_STARTS
 from tests.partners import look, make
 
 pytestmark = pytest.mark.django_db
@@ -164,7 +165,7 @@ def test_what_was_left_unanswered_is_answered_by_the_sweep(monkeypatch):
 
 def test_old_starts_are_forgotten_with_their_links():
     old, new = make.start("Old", "old@example.org"), make.start("New", "new@example.org")
-    PledgeStart.objects.filter(pk=old.pk).update(created_at=timezone.now() - pledges.KEEP_STARTS)
+    PledgeStart.objects.filter(pk=old.pk).update(created_at=timezone.now() - KEEP_STARTS)
     for _twice in range(2):
         tasks.tidy_starts()
     assert list(PledgeStart.objects.all()) == [new]

@@ -1,0 +1,60 @@
+"""Private links of pledges that were lost or leaked: a link goes to the stored address alone."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from imagine import history
+from imagine.models import Message, new_token
+from partners import letters, profiles
+from partners.models import Pledge, PledgeStart
+from partners.pledges.sheets import Refused
+
+MOST_A_DAY = 10  # link mails to one address, whoever asks from outside
+PAUSE = timedelta(minutes=10)  # between two of them
+
+
+class Nobody(Refused):
+    """Nobody is there to write to."""
+
+
+@transaction.atomic
+def mail_link(pledge: Pledge, *, by_staff: bool = False, start: PledgeStart | None = None) -> bool:
+    """Mails a pledge's link to who answers for it, and says whether it does: to one address at most once in ten
+    minutes, unless the last one failed, and ten times a day, unless staff ask. `start` is begun for another name by the
+    same person."""
+    organization = profiles.lock(pledge.organization_id)
+    pledge = organization.pledges.select_related("contact", "year").get(pk=pledge.pk)
+    contact = letters.addressee(pledge)
+    if contact is None:
+        return False
+    mails = Message.objects.about(f"pledge:{pledge.pk}:link")
+    today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
+    lately = mails.filter(to=contact.email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=Message.FAILED)
+    if lately.exists() or (today >= MOST_A_DAY and not by_staff):
+        return False
+    return letters.link(pledge, mails.count() + 1, start=start)
+
+
+@transaction.atomic
+def mail_again(pledge: Pledge) -> bool:
+    """Staff mail a pledge's link again, as `mail_link` says. Raises Nobody when nobody answers for it."""
+    organization = profiles.lock(pledge.organization_id)
+    if letters.addressee(organization.pledges.select_related("contact").get(pk=pledge.pk)) is None:
+        raise Nobody(_("Nobody answers for this pledge. Give its organization a main contact first."))
+    return mail_link(pledge, by_staff=True)
+
+
+@transaction.atomic
+def replace_link(pledge: Pledge) -> Pledge:
+    """Gives every pledge of the organization a new link and mails the newest; the old ones open nothing any more."""
+    organization = profiles.lock(pledge.organization_id)
+    pledges = list(organization.pledges.select_related("contact", "year").order_by("year_id"))
+    for each in pledges:
+        each.token = new_token()
+        each.save(update_fields=["token"])
+        history.note(f"pledge:{each.pk}", {"link": ""}, {"link": "replaced"})
+    letters.new_link(pledges[-1])
+    return next(each for each in pledges if each.pk == pledge.pk)

@@ -1,0 +1,108 @@
+"""How a pledge begins: what was typed waits, and its link goes to the mailbox that was typed."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from imagine import bell
+from partners import letters
+from partners.models import Contact, Pledge, PledgeStart, PledgeYear
+from partners.pledges.links import MOST_A_DAY, PAUSE, mail_link
+from partners.pledges.sheets import Closed, known_contact
+
+KEEP_STARTS = timedelta(days=60)  # what was begun and never saved
+
+
+@transaction.atomic
+def begin(start: PledgeStart) -> None:
+    """Notes what somebody typed to begin a pledge; its link goes to that mailbox alone. The same work whether the
+    address is known or not: it is answered later. Raises Closed when no school year is open."""
+    check_begins()
+    start.is_proven = True
+    start.save(force_insert=True)
+    transaction.on_commit(lambda: bell.ring("partners.tasks.answer_start", start.pk), robust=True)
+
+
+def check_begins() -> None:
+    if not PledgeYear.objects.current():
+        raise Closed(_("No school year is open for promises now."))
+
+
+@transaction.atomic
+def answer(start_pk: int) -> None:
+    """Answers one start: mails the link of the pledge that its address answers for, else its own. One that another
+    worker has, or that was answered, is passed over."""
+    unanswered = PledgeStart.objects.select_for_update(skip_locked=True).filter(answered_at__isnull=True)
+    if start := unanswered.filter(pk=start_pk).first():
+        reply(start)
+
+
+def reply(start: PledgeStart) -> None:
+    """Mails a locked start's holder the link that is right for them. The pledge that the address answers for comes
+    first, whatever name was typed; a person may answer for two, so the mail offers the other name too."""
+    known = known_contact(start)
+    pledge = pledge_of(start, known)
+    others_name = pledge is not None and known is None
+    if too_often(start):
+        start.delete()
+        return
+    start.answered_at = timezone.now()
+    start.save(update_fields=["answered_at"])
+    if pledge:
+        mail_link(pledge, start=start if others_name else None)
+    else:
+        letters.start(start)
+
+
+def pledge_of(start: PledgeStart, known: Contact | None) -> Pledge | None:
+    """The newest pledge of the organization that the start's address answers for, if there is one."""
+    if known:
+        mine = Q(organization=known.organization_id)
+    else:
+        mine = Q(organization__contacts__in=Contact.objects.with_email(start.email))
+    return Pledge.objects.filter(mine).order_by("-year_id", "-changed_at").first()
+
+
+def too_often(start: PledgeStart) -> bool:
+    """Whether this address was written to because of this a moment ago, or too often today."""
+    answered = PledgeStart.objects.with_email(start.email).filter(answered_at__gt=timezone.now() - timedelta(days=1))
+    lately = answered.filter(is_proven=True, answered_at__gt=timezone.now() - PAUSE)
+    return answered.count() >= MOST_A_DAY or lately.filter(organization__iexact=start.organization).exists()
+
+
+@transaction.atomic
+def open_for(start: PledgeStart) -> PledgeStart | None:
+    """One click from a page whose holder is known by other means, such as an RSVP: `start.origin` says which, so that
+    a second click opens the same. Returns the start to lead the browser to, whose link is mailed too. When the address
+    is a contact's already that page proves nothing: the link is mailed there, and None returned. Raises Closed."""
+    check_begins()
+    if Contact.objects.with_email(start.email).exists():
+        start.origin = ""
+        start.save(force_insert=True)
+        reply(start)
+        return None
+    start.is_proven = False
+    PledgeStart.objects.filter(origin=start.origin).exclude(email__iexact=start.email).delete()
+    PledgeStart.objects.bulk_create([start], ignore_conflicts=True)  # unless a first click made it
+    start = PledgeStart.objects.select_for_update().get(origin=start.origin)
+    if not start.answered_at:
+        start.answered_at = timezone.now()
+        start.save(update_fields=["answered_at"])
+        letters.start(start)
+    return start
+
+
+@transaction.atomic
+def tell_known(token: str) -> None:
+    """Mails the right link to the address of a start whose own link was shown to somebody."""
+    shown = PledgeStart.objects.get(token=token)
+    words = {name: getattr(shown, name) for name in ("organization", "name", "email", "language", "sector")}
+    reply(PledgeStart.objects.create(**words))
+
+
+def tidy_starts() -> None:
+    """Forgets what was begun and not saved for a long time."""
+    PledgeStart.objects.filter(created_at__lt=timezone.now() - KEEP_STARTS).delete()

@@ -1,0 +1,60 @@
+"""A school year is closed and reopened by staff; a draft in it is reminded once."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from imagine import history
+from partners import letters, profiles
+from partners.models import Pledge, PledgeYear
+from partners.models.pledges import PledgeQuerySet
+
+REMIND_AFTER = timedelta(days=5)  # a draft that nobody touched
+
+
+@transaction.atomic
+def close_year(year: PledgeYear) -> PledgeYear:
+    """Staff close a school year: what is signed stands, and nothing of it can be changed. Nobody is written to. Twice
+    changes nothing."""
+    return set_closed(year, True)
+
+
+@transaction.atomic
+def reopen_year(year: PledgeYear) -> PledgeYear:
+    """Staff open a closed school year once more. Twice changes nothing."""
+    return set_closed(year, False)
+
+
+def set_closed(year: PledgeYear, is_closed: bool) -> PledgeYear:
+    year = PledgeYear.objects.select_for_update(no_key=True).get(pk=year.pk)
+    if (year.closed_at is not None) != is_closed:
+        history.note(f"pledgeyear:{year.pk}", {"closed_at": not is_closed}, {"closed_at": is_closed})
+        year.closed_at = timezone.now() if is_closed else None
+        year.save(update_fields=["closed_at"])
+    return year
+
+
+def remind_drafts() -> None:
+    """Reminds whoever left a draft of the current school year unsigned for some days: once, if they want reminders."""
+    for pledge in drafts_to_remind().order_by("changed_at")[:500]:
+        remind(pledge)
+
+
+def drafts_to_remind() -> PledgeQuerySet:
+    drafts = Pledge.objects.drafts().filter(year=PledgeYear.objects.current(), reminded_at__isnull=True)
+    return drafts.filter(changed_at__lt=timezone.now() - REMIND_AFTER)
+
+
+@transaction.atomic
+def remind(pledge: Pledge) -> bool:
+    """The one reminder of one draft. Says whether it was due."""
+    profiles.lock(pledge.organization_id)
+    draft = drafts_to_remind().select_related("organization", "contact", "year").filter(pk=pledge.pk).first()
+    if draft is None:
+        return False
+    draft.reminded_at = timezone.now()  # also when nobody wants it: it is not looked at again
+    draft.save(update_fields=["reminded_at"])
+    if draft.contact and draft.contact.wants_reminders:
+        letters.reminder(draft)
+    return True
