@@ -16,8 +16,8 @@ def joined(*fields: str) -> Expression:
     return Func(*map(F, fields), template="(%(expressions)s)", arg_joiner=" || ' ' || ", output_field=TextField())
 
 
-def folded(words: Expression) -> Expression:
-    """`words` folded: `folded(F("name"))` in a column, `folded(Value("García"))` for what somebody typed."""
+def unaccented(words: Expression) -> Expression:
+    """`words` folded: `unaccented(F("name"))` in a column, `unaccented(Value("García"))` for what somebody typed."""
     text = TextField()
     plain = Func(words, Value(BARRED), Value("DdOoLl"), function="TRANSLATE", output_field=text)
     plain = Func(plain, template="NORMALIZE(%(expressions)s, NFKD)", output_field=text)  # letters and accents apart

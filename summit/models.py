@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from imagine.folding import folded, joined
+from imagine.folding import joined, unaccented
 from imagine.models import new_token
 from partners.models import Sector
 
@@ -228,7 +228,7 @@ class RsvpQuerySet(models.QuerySet):
         whatever their accents and case. Served by the two indexes of what is folded."""
         found = self
         for word in words.split()[:MOST_WORDS]:
-            here = {"folded_words__contains": folded(Value(word))}
+            here = {"folded_words__contains": unaccented(Value(word))}
             contacts, guests = Rsvp.objects.filter(**here), Guest.objects.filter(**here)
             found = found.filter(pk__in=contacts.order_by().values("pk").union(guests.order_by().values("rsvp")))
         return found
@@ -282,7 +282,7 @@ class Rsvp(models.Model):
     sequence = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
     folded_words = models.GeneratedField(
-        expression=folded(joined("name", "email", "organization")),
+        expression=unaccented(joined("name", "email", "organization")),
         output_field=models.TextField(),
         db_persist=True,
     )
@@ -378,7 +378,7 @@ class Guest(models.Model):
     name = models.CharField(_("name"), max_length=100, blank=True)
     diet = models.CharField(_("food needs"), max_length=200, blank=True)
     access = models.CharField(_("access or language needs"), max_length=200, blank=True)
-    folded_words = models.GeneratedField(expression=folded(F("name")), output_field=models.TextField(), db_persist=True)
+    folded_words = models.GeneratedField(expression=unaccented(F("name")), output_field=models.TextField(), db_persist=True)
 
     class Meta:
         verbose_name = _("guest")
