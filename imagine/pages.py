@@ -4,7 +4,7 @@ To render such a page takes longer than all the rest of a request. Nothing in it
 its forms, which is put in anew for each.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from django.conf import settings
 from django.contrib.messages import get_messages
@@ -22,20 +22,22 @@ kept: dict[Hashable, str] = {}
 
 
 def render_kept(
-    request: HttpRequest, template: str, context: dict, *, facts: Hashable, status: int = 200
+    request: HttpRequest, template: str, context: dict | Callable[[], dict], *, facts: Hashable, status: int = 200
 ) -> HttpResponse:
-    """As `render`, but a page of the same address, language and `facts` is taken as it was written before.
+    """As `render`, but a page of the same address, language and `facts` is taken as it was written before. A `context`
+    that is a function is asked for only when the page has to be written.
 
     `facts` are all that the page shows and that may change: plain values, those that follow from the time of day too. A
     visitor to whom something is to be said gets a page of their own.
     """
     if len(get_messages(request)):
-        return render(request, template, context, status=status)
+        return render(request, template, context() if callable(context) else context, status=status)
     key = (template, request.path, get_language(), settings.SITE_URL, settings.MAIL_REPLY_TO, facts)
     if key not in kept:
         if len(kept) >= MOST_KEPT:
             kept.clear()
-        kept[key] = render_to_string(template, {**context, "csrf_token": PLACE}, request)
+        words = context() if callable(context) else context
+        kept[key] = render_to_string(template, {**words, "csrf_token": PLACE}, request)
     return HttpResponse(kept[key].replace(PLACE, get_token(request)), status=status)
 
 

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from imagine.views import nowhere
+from partners import wall_views
 
 urlpatterns = [
     path("promise/", nowhere, name="pledge_begin"),
@@ -10,7 +11,7 @@ urlpatterns = [
     path("promise/<str:token>/", nowhere, name="pledge"),
     path("promise/<str:token>/thanks/", nowhere, name="pledge_thanks"),
     path("promise/<str:token>/certificate.pdf", nowhere, name="pledge_certificate"),
-    path("partners/", nowhere, name="partners"),
-    path("partners/<slug:slug>/", nowhere, name="partner"),
-    path("partners/<slug:slug>/logo.png", nowhere, name="partner_logo"),
+    path("partners/", wall_views.partners, name="partners"),
+    path("partners/<slug:slug>/", wall_views.partner, name="partner"),
+    path("partners/<slug:slug>/logo.png", wall_views.partner_logo, name="partner_logo"),
 ]

@@ -1,0 +1,222 @@
+"""What everybody may see: partners who asked to be shown and whom staff approved, with what they signed.
+
+Contacts, telephone numbers, addresses and notes are never read here.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from urllib.parse import urlencode
+from uuid import uuid4
+
+from django.db import connection
+from django.db.models import Case, Count, Exists, F, OuterRef, Prefetch, Q, Sum, Value, When
+from django.urls import reverse
+from django.utils.timezone import localdate
+
+from partners.models import Grade, Organization, Pledge, PledgeYear, Promise, PromiseKind, School, Sector, folded
+from partners.models.organizations import OrganizationQuerySet
+from partners.models.pledges import PledgeQuerySet
+
+MOST = 48  # partners on one page
+LONGEST_SEARCH = 100
+BANDS = {"TK–6": [Grade.YOUNGEST, Grade.LOWER, Grade.MIDDLE], "7–8": [Grade.UPPER], "9–12": [Grade.HIGH]}
+SECTORS = Case(
+    *(When(organization__sector=sector, then=Value(place)) for place, sector in enumerate(Sector.values)),
+    default=Value(len(Sector.values)),
+)
+
+STAMP = """
+    SELECT coalesce(array_agg(id ORDER BY id), '{}'), pg_current_xact_id_if_assigned() IS NOT NULL
+    FROM partners_wallchange
+"""
+
+
+def stamp() -> tuple:
+    """What the public pages depend on beside their address and language: as long as it is the same they are the same.
+    Whoever is about to write sees what nobody else does, so their stamp is never met again."""
+    with connection.cursor() as cursor:
+        cursor.execute(STAMP)
+        changes, is_writing = cursor.fetchone()
+    return (*changes, localdate(), uuid4() if is_writing else None)
+
+
+# What is asked for --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One address of the wall: a school year, and which of its partners. The `newest` year is not said in addresses."""
+
+    year: int | None = None
+    newest: int | None = None
+    sector: str = ""
+    kind: str = ""
+    words: str = ""
+    page: int = 1
+
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.sector or self.kind or self.words)
+
+    @property
+    def said_year(self) -> int | None:
+        return None if self.year == self.newest else self.year
+
+    def but(self, **changes) -> "Asked":
+        """Another one from its first page on, unless the change is of the page."""
+        return replace(self, **({"page": 1} | changes))
+
+    def address(self) -> str:
+        said = {
+            "year": self.said_year,
+            "sector": self.sector,
+            "kind": self.kind,
+            "q": self.words,
+            "page": self.page if self.page > 1 else "",
+        }
+        query = urlencode({name: value for name, value in said.items() if value})
+        return f"{reverse('partners')}?{query}" if query else reverse("partners")
+
+
+@lru_cache(maxsize=2)
+def years(stamp: tuple) -> dict[int, PledgeYear]:
+    """The school years that have something to show, and the newest that has begun; each tells whether it `has_some`.
+    Newest first."""
+    something = shown().filter(year=OuterRef("pk"))
+    begun = list(PledgeYear.objects.opened().order_by("-pk").annotate(has_some=Exists(something)))
+    return {year.pk: year for year in begun if year.has_some or year == begun[0]}
+
+
+def newest(stamp: tuple) -> int | None:
+    """The year shown unasked: the latest with something to show, or else the latest that has begun."""
+    known = years(stamp)
+    return next((pk for pk, year in known.items() if year.has_some), max(known, default=None))
+
+
+@lru_cache(maxsize=2)
+def kinds(stamp: tuple) -> dict[int, PromiseKind]:
+    """Every kind in the order of the checklist, those that were retired too, by its key."""
+    return {kind.pk: kind for kind in PromiseKind.objects.all()}
+
+
+# Which partners -----------------------------------------------------------------------------------------------------
+
+
+def shown() -> PledgeQuerySet:
+    """The pledges that everybody may see."""
+    return Pledge.objects.signed().filter(organization__in=Organization.objects.public())
+
+
+def chosen(asked: Asked) -> PledgeQuerySet:
+    """The shown pledges of a year that was asked for, narrowed."""
+    pledges = shown().filter(year=asked.year)
+    if asked.sector:
+        pledges = pledges.filter(organization__sector=asked.sector)
+    if asked.kind:
+        pledges = pledges.filter(promises__kind__code=asked.kind)
+    if asked.words:
+        pledges = pledges.filter(organization__in=named(asked.words))
+    return pledges
+
+
+def named(words: str) -> OrganizationQuerySet:
+    """Organizations with a name that holds these words, whatever its case and accents, or a word much like them."""
+    if not any(character.isalnum() for character in words):
+        return Organization.objects.none()
+    like = folded(Value(words))
+    return Organization.objects.filter(Q(folded_name__contains=like) | Q(folded_name__trigram_word_similar=like))
+
+
+@lru_cache(maxsize=256)
+def by_sector(stamp: tuple, asked: Asked) -> dict[str, int]:
+    """How many partners of each sector were asked for, whatever the page, in the order of the sectors."""
+    rows = chosen(asked).values_list("organization__sector").annotate(partners=Count("pk")).order_by(SECTORS)
+    return dict(rows)
+
+
+def page_of(asked: Asked) -> list[Pledge]:
+    """The partners of one page: by sector, then by name, each with its promises in the order of the checklist."""
+    ordered = chosen(asked).select_related("organization").order_by(SECTORS, "organization__folded_name", "pk")
+    ordered = ordered.only("organization__name", "organization__slug", "organization__sector")
+    promises = Promise.objects.defer("note").order_by("pledge_id", "kind__order", "kind_id")
+    first = (asked.page - 1) * MOST
+    return list(ordered.prefetch_related(Prefetch("promises", queryset=promises))[first : first + MOST])
+
+
+# Totals -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of promise in a year: how many partners promised it, how much in all, and how many for each of BANDS."""
+
+    kind: PromiseKind
+    partners: int
+    quantity: int
+    bands: list[int]
+
+
+@dataclass(frozen=True)
+class Totals:
+    """A school year in figures. `before` counts the partners of the year before, in the same sectors."""
+
+    rows: list[Row]
+    sectors: dict[str, int]
+    before: dict[str, int]
+    schools: int
+    named_schools: int
+
+    @property
+    def partners(self) -> int:
+        return sum(self.sectors.values())
+
+    @property
+    def promises(self) -> int:
+        return sum(row.partners for row in self.rows)
+
+
+@lru_cache(maxsize=8)
+def totals(stamp: tuple, year: int) -> Totals:
+    """What the shown partners promised for a school year, in four queries."""
+    promises = Promise.objects.filter(pledge__in=shown().filter(year=year))
+    named = Promise.schools.through.objects.filter(promise__in=promises, school=OuterRef("pk"))
+    return Totals(
+        rows=rows(promises, kinds(stamp)),
+        sectors=by_sector(stamp, Asked(year)),
+        before=by_sector(stamp, Asked(year - 1)),
+        **School.objects.active().aggregate(schools=Count("pk"), named_schools=Count("pk", filter=Exists(named))),
+    )
+
+
+def rows(promises, known: dict[int, PromiseKind]) -> list[Row]:
+    """One for each kind of the checklist, and for those that were retired since and are promised here."""
+    in_bands = {
+        f"band_{place}": Count("pk", filter=Q(grades=[]) | Q(grades__overlap=grades))
+        for place, grades in enumerate(BANDS.values())
+    }
+    counted = promises.order_by().values("kind").annotate(partners=Count("pk"), quantity=Sum("quantity"), **in_bands)
+    found = {row["kind"]: row for row in counted}
+    nothing = {"partners": 0, "quantity": 0} | dict.fromkeys(in_bands, 0)
+    told = {pk: found.get(pk, nothing) for pk, kind in known.items() if pk in found or not kind.is_retired}
+    return [
+        Row(known[pk], row["partners"], row["quantity"], [row[name] for name in in_bands]) for pk, row in told.items()
+    ]
+
+
+# One partner --------------------------------------------------------------------------------------------------------
+
+
+def partners() -> OrganizationQuerySet:
+    """Those that everybody may see: who signed nothing is none yet. Each with the size of its logo, if it has one."""
+    signed = Exists(Pledge.objects.signed().filter(organization=OuterRef("pk")))
+    size = {"logo_width": F("logo__width"), "logo_height": F("logo__height")}
+    found = Organization.objects.public().filter(signed).annotate(**size)
+    return found.only("name", "slug", "sector", "about", "website")
+
+
+def pledges_of(organization: Organization) -> list[Pledge]:
+    """All that a partner signed, the newest year first, with promises and the schools that they name."""
+    promises = Promise.objects.defer("note").order_by("kind__order", "kind_id")
+    promises = promises.prefetch_related(Prefetch("schools", queryset=School.objects.only("name")))
+    signed = organization.pledges.signed().order_by("-year_id").only("year", "organization")
+    return list(signed.prefetch_related(Prefetch("promises", queryset=promises)))
