@@ -38,7 +38,7 @@ def correct(contact: Contact, **fields) -> Contact:
 def readdress(contact: Contact, before: str) -> None:
     """Mail about a locked organization's pledges that was not sent to the old address goes to the new one."""
     about(contact.organization).filter(to=before).exclude(state=Message.State.SENT).update(to=contact.email)
-    newest = contact.organization.pledges.order_by("-year").first()
+    newest = contact.organization.pledges.order_by("-year_id").first()
     if newest and (newest.contact_id == contact.pk or (newest.contact_id is None and contact.is_main)):
         pledges.mail_link(newest, by_staff=True)
 

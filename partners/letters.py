@@ -31,13 +31,14 @@ def start(start: PledgeStart) -> None:
         )
 
 
-def link(pledge: Pledge, number: int, *, start: PledgeStart | None = None) -> bool:
-    """A pledge's link, for the `number`-th time; with `start`, also the link to begin for the other name that the same
-    person typed. Says whether there is somebody to write to."""
+def link(pledge: Pledge, number: int, *, to: Contact | None = None, start: PledgeStart | None = None) -> bool:
+    """A pledge's link, for the `number`-th time, to who answers for it or to another contact of its organization; with
+    `start`, also the link to begin for the other name that the same person typed. Says whether there is somebody to
+    write to."""
     words = {"other": start.organization, "other_link": address(start.get_absolute_url())} if start else {}
     current = PledgeYear.objects.current()
     opens = current if current and current.pk > pledge.year_id else pledge.year
-    return tell(pledge, "link", number, words=words, year=opens)
+    return tell(pledge, "link", number, to=to, words=words, year=opens)
 
 
 def new_link(pledge: Pledge) -> bool:
@@ -87,17 +88,18 @@ def tell(
     kind: str,
     number: int,
     *,
+    to: Contact | None = None,
     year: PledgeYear | None = None,
     words: dict | None = None,
     promises: list[dict] | None = None,
     **how,
 ) -> bool:
-    """Stores the letter of a pledge, in its language, to who answers for it: about its school year or a later one that
-    its link leads to. Says whether there is anybody."""
-    contact, year = addressee(pledge), year or pledge.year
+    """Stores the letter of a pledge, in its language, to who answers for it, or in another contact's to that one: about
+    its school year or a later one that its link leads to. Says whether there is anybody."""
+    contact, year = to or addressee(pledge), year or pledge.year
     if contact is None:
         return False
-    with translation.override(pledge.language):
+    with translation.override(to.language if to else pledge.language):
         lines = {f"promise_{n}": in_one_line(promise) for n, promise in enumerate(promises or [], start=1)}
         store(
             kind,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from imagine import history
 from imagine.models import Message, new_token
 from partners import letters, profiles
-from partners.models import Pledge, PledgeStart
+from partners.models import Contact, Pledge, PledgeStart
 from partners.pledges.sheets import Refused
 
 MOST_A_DAY = 10  # link mails to one address, whoever asks from outside
@@ -21,13 +21,15 @@ class Nobody(Refused):
 
 
 @transaction.atomic
-def mail_link(pledge: Pledge, *, by_staff: bool = False, start: PledgeStart | None = None) -> bool:
-    """Mails a pledge's link to who answers for it, and says whether it does: to one address at most once in ten
-    minutes, unless the last one failed, and ten times a day, unless staff ask. `start` is begun for another name by the
-    same person."""
+def mail_link(
+    pledge: Pledge, *, to: Contact | None = None, by_staff: bool = False, start: PledgeStart | None = None
+) -> bool:
+    """Mails a pledge's link to who answers for it, or to another contact of its organization, and says whether it does:
+    to one address at most once in ten minutes, unless the last one failed, and ten times a day, unless staff ask.
+    `start` is begun for another name by the same person."""
     organization = profiles.lock(pledge.organization_id)
     pledge = organization.pledges.select_related("contact", "year").get(pk=pledge.pk)
-    contact = letters.addressee(pledge)
+    contact = to or letters.addressee(pledge)
     if contact is None:
         return False
     mails = Message.objects.about(f"pledge:{pledge.pk}:link")
@@ -35,7 +37,7 @@ def mail_link(pledge: Pledge, *, by_staff: bool = False, start: PledgeStart | No
     lately = mails.filter(to=contact.email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=Message.FAILED)
     if lately.exists() or (today >= MOST_A_DAY and not by_staff):
         return False
-    return letters.link(pledge, mails.count() + 1, start=start)
+    return letters.link(pledge, mails.count() + 1, to=to, start=start)
 
 
 @transaction.atomic
@@ -56,5 +58,6 @@ def replace_link(pledge: Pledge) -> Pledge:
         each.token = new_token()
         each.save(update_fields=["token"])
         history.note(f"pledge:{each.pk}", {"link": ""}, {"link": "replaced"})
+    OldLink.objects.filter(pledge__in=pledges).delete()
     letters.new_link(pledges[-1])
     return next(each for each in pledges if each.pk == pledge.pk)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from partners import profiles, promises
-from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, folded
+from partners.models import Contact, OldLink, Organization, Pledge, PledgeStart, PledgeYear, folded
 from partners.profiles import CONTACT, PROFILE
 from partners.promises import Promised
 
@@ -79,8 +79,16 @@ def find(token: str) -> Sheet:
         return sheet_of(token, year, pledge.organization, pledges_of(pledge.organization))
     start = PledgeStart.objects.filter(token=token).first()
     if start is None:
-        raise Missing(_("This link opens nothing any more."))
+        return find(moved(token))
     return sheet_of_start(start, year, known_contact(start) if start.is_proven else None)
+
+
+def moved(token: str) -> str:
+    """The link of the pledge into which staff merged the one with this link. Raises Missing."""
+    now = OldLink.objects.filter(token=token).values_list("pledge__token", flat=True).first()
+    if now is None:
+        raise Missing(_("This link opens nothing any more."))
+    return now
 
 
 def pledges_of(organization: Organization) -> list[Pledge]:
@@ -153,9 +161,7 @@ def lock_start(token: str) -> Sheet:
     starts = PledgeStart.objects.with_email(email or "").order_by("pk").select_for_update()
     start = next((start for start in starts if start.token == token), None)
     if start is None:
-        if Pledge.objects.filter(token=token).exists():
-            return lock(token)
-        raise Missing(_("This link opens nothing any more."))
+        return lock(token if Pledge.objects.filter(token=token).exists() else moved(token))
     known = known_contact(start)
     if known and not start.is_proven:
         raise Known(_("This address is a partner’s already. We have sent its link there."))

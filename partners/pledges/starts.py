@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -41,29 +40,23 @@ def answer(start_pk: int) -> None:
 
 
 def reply(start: PledgeStart) -> None:
-    """Mails a locked start's holder the link that is right for them. The pledge that the address answers for comes
-    first, whatever name was typed; a person may answer for two, so the mail offers the other name too."""
-    known = known_contact(start)
-    pledge = pledge_of(start, known)
-    others_name = pledge is not None and known is None
+    """Mails a locked start's holder the link that is right for them, to the address that is stored, not the one that
+    was typed in another case. The pledge of a known contact's organization comes first, whatever name was typed; a
+    person may belong to two, so the mail offers the other name too."""
     if too_often(start):
         start.delete()
         return
-    start.answered_at = timezone.now()
-    start.save(update_fields=["answered_at"])
+    known = known_contact(start)
+    contacts = [known] if known else list(Contact.objects.with_email(start.email).order_by("pk"))
+    mine = Pledge.objects.filter(organization__in=[contact.organization_id for contact in contacts])
+    pledge = mine.order_by("-year_id", "-changed_at").first()
+    start.answered_at, start.email = timezone.now(), known.email if known else start.email
+    start.save(update_fields=["answered_at", "email"])
     if pledge:
-        mail_link(pledge, start=start if others_name else None)
+        to = next(contact for contact in contacts if contact.organization_id == pledge.organization_id)
+        mail_link(pledge, to=to, start=None if known else start)
     else:
         letters.start(start)
-
-
-def pledge_of(start: PledgeStart, known: Contact | None) -> Pledge | None:
-    """The newest pledge of the organization that the start's address answers for, if there is one."""
-    if known:
-        mine = Q(organization=known.organization_id)
-    else:
-        mine = Q(organization__contacts__in=Contact.objects.with_email(start.email))
-    return Pledge.objects.filter(mine).order_by("-year_id", "-changed_at").first()
 
 
 def too_often(start: PledgeStart) -> bool:

@@ -111,6 +111,23 @@ def test_contact_without_a_pledge_begins_for_its_own_organization():
     assert look.organizations() == ["Port Gate Logistics"]
 
 
+def test_colleague_who_is_a_contact_too_gets_the_link_at_the_stored_address():
+    pledge = make.signed(language="es")
+    make.contact(pledge.organization, "chue@example.org", "Chue Vang")
+    later(11)
+    start = begin(email="CHUE@Example.org")
+    assert answered(start)[-1] == "link 1 chue@example.org"
+    assert pledge.token in body()
+    assert Message.objects.order_by("-created_at")[0].language == "en"
+    assert pledge.contact.email == "alma@example.org"
+
+
+def test_link_of_a_contact_without_a_pledge_goes_to_the_stored_address():
+    make.year()
+    make.contact(make.organization())
+    assert answered(begin(email="ALMA@example.org")) == ["link 1 alma@example.org"]
+
+
 def test_strangers_address_never_gets_hold_of_a_known_organization():
     pledge = make.signed()
     start = begin(email="mallory@example.org")
