@@ -45,6 +45,15 @@ def change(row: Row, **fields) -> Row:
     return row
 
 
+def retire(row: PromiseKind | School) -> PromiseKind | School:
+    """From now on it is offered no more; what was promised of it, or for it, stays."""
+    return change(row, is_retired=True)
+
+
+def bring_back(row: PromiseKind | School) -> PromiseKind | School:
+    return change(row, is_retired=False)
+
+
 def open_year(year: PledgeYear) -> PledgeYear:
     """Staff open a school year now that was to open later. Twice changes nothing."""
     return change(year, opens_on=min(year.opens_on, timezone.localdate()))

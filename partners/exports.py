@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from imagine.tables import Cell, csv_response, xlsx_response
+from partners.coverage import Coverage
 from partners.models import Grade, Organization, PledgeYear, Promise, PromiseKind, School, Sector, showing_of
 from partners.models.organizations import OrganizationQuerySet
 from partners.promises import month
@@ -170,6 +171,33 @@ def pledge_row(sectors: dict, kinds: list[int], pledge: tuple[int, Iterator[tupl
     quantities = {kind: quantity for *_of_pledge, kind, quantity in promises}
     partner = (school_years(year), organization, sectors[sector], *contact)
     return (*partner, signed_by, day(signed_at), *map(quantities.get, kinds))
+
+
+# Coverage --------------------------------------------------------------------------------------------------------
+
+
+def coverage_file(found: Coverage) -> StreamingHttpResponse:
+    """A CSV file with a row a school and a column a kind, the schools with the least first, and the sums below."""
+    words = [gettext("school"), gettext("level"), *(kind.kind.label for kind in found.kinds)]
+    before = PledgeYear(school_year=found.year.pk - 1).school_years
+    words += [gettext("promises"), gettext("promises in %(year)s") % {"year": before}]
+    return csv_response(f"coverage-{found.year.pk}.csv", header(words), coverage_rows(found))
+
+
+def coverage_rows(found: Coverage) -> Iterator[tuple[Cell, ...]]:
+    for place in found.places:
+        yield (place.school.name, place.school.get_level_display(), *place.counts, place.promises, place.before)
+    anywhere = [kind.anywhere for kind in found.kinds]
+    yield (gettext("Wherever it is needed most"), "", *anywhere, sum(anywhere), None)
+    yield (
+        gettext("All promises"),
+        "",
+        *(kind.promises for kind in found.kinds),
+        found.promises,
+        found.promises_before,
+    )
+    yield (gettext("Quantity"), "", *(kind.quantity for kind in found.kinds), None, None)
+    yield (gettext("Quantity the year before"), "", *(kind.quantity_before for kind in found.kinds), None, None)
 
 
 # Organizations ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,186 @@
+"""Kinds of promises, schools and school years in the admin."""
+
+from django.contrib import admin, messages
+from django.db.models import Count, Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+from imagine import history
+from imagine.actions import ActionsAdmin, tell
+from imagine.shown import ShownForm
+from partners import checklist, pledges
+from partners.admin.parts import became
+from partners.models import PledgeYear, PromiseKind, School
+
+
+class RowForm(ShownForm):
+    def locked_row(self) -> checklist.Row:
+        return checklist.lock(self.instance)
+
+
+class RowAdmin(ActionsAdmin):
+    """Rows that are written by the rules of checklist.py, each with its history."""
+
+    form = RowForm
+    readonly_fields = ("history",)
+    parts = []  # its fieldsets, without the history
+
+    def get_fieldsets(self, request, obj=None):
+        return [*self.parts, (_("History"), {"fields": ["history", "shown"]})] if obj else self.parts
+
+    @admin.display(description=_("history"))
+    def history(self, row: checklist.Row) -> str:
+        return history.table(checklist.about(row), row)
+
+    def save_model(self, request, obj, form, change):
+        if change:
+            checklist.change(obj, **{name: form.cleaned_data[name] for name in form.changed_data})
+        else:
+            checklist.add(obj)
+
+    def delete_model(self, request, obj):
+        checklist.delete(obj)
+
+    def delete_queryset(self, request, queryset):
+        for row in queryset:
+            checklist.delete(row)
+
+
+# Kinds and schools -----------------------------------------------------------------------------------------------
+
+
+@admin.action(description=_("Retire: offer them no more"), permissions=["change"])
+def retire(page, request, rows):
+    done = ngettext_lazy("%(number)d is retired now.", "%(number)d are retired now.", "number")
+    tell(page, request, [(row, became(checklist.retire, row, "is_retired")) for row in rows], done)
+
+
+@admin.action(description=_("Bring back: offer them again"), permissions=["change"])
+def bring_back(page, request, rows):
+    done = ngettext_lazy("%(number)d is offered again.", "%(number)d are offered again.", "number")
+    tell(page, request, [(row, became(checklist.bring_back, row, "is_retired")) for row in rows], done)
+
+
+@admin.register(PromiseKind)
+class PromiseKindAdmin(RowAdmin):
+    """One that a promise is of can be retired; to delete it is refused here and by the database."""
+
+    list_display = ("name", "order", "unit_plural", "needs_clearance", "learning", "promised", "offered")
+    list_filter = ("is_retired", "needs_clearance", "learning")
+    search_fields = ("name", "name_es", "code")
+    prepopulated_fields = {"code": ("name",)}
+    actions = (retire, bring_back)
+    parts = [
+        (None, {"fields": ["code", "order", "is_retired"]}),
+        (
+            _("Words"),
+            {"fields": [(name, f"{name}_es") for name in ("name", "invitation", "unit", "unit_plural", "example")]},
+        ),
+        (
+            _("What it takes"),
+            {"fields": [("needs_clearance", "needs_insurance"), ("what_it_takes", "what_it_takes_es"), "learning"]},
+        ),
+    ]
+
+    def get_queryset(self, request):
+        signed = Q(promises__pledge__signed_at__isnull=False)
+        return super().get_queryset(request).annotate(promised=Count("promises", filter=signed))
+
+    def get_readonly_fields(self, request, obj=None):
+        """A code never changes: signed versions and pictures know the kind by it."""
+        return (*self.readonly_fields, "code") if obj else self.readonly_fields
+
+    def get_prepopulated_fields(self, request, obj=None):
+        return {} if obj else self.prepopulated_fields
+
+    @admin.display(description=_("signed promises"), ordering="promised")
+    def promised(self, kind: PromiseKind) -> int:
+        return kind.promised
+
+    @admin.display(description=_("offered"), ordering="is_retired", boolean=True)
+    def offered(self, kind: PromiseKind) -> bool:
+        return not kind.is_retired
+
+
+@admin.register(School)
+class SchoolAdmin(RowAdmin):
+    """The state's list says what a school is, load_schools reads it; staff retire one and bring it back."""
+
+    list_display = ("name", "level", "is_charter", "code", "offered")
+    list_filter = ("level", "is_charter", "is_retired")
+    search_fields = ("name", "code")
+    list_per_page = 200
+    actions = (retire, bring_back)
+    readonly_fields = ("code", "name", "level", "is_charter", "history")
+    parts = [(None, {"fields": ["name", "code", "level", "is_charter", "is_retired"]})]
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    @admin.display(description=_("offered"), ordering="is_retired", boolean=True)
+    def offered(self, school: School) -> bool:
+        return not school.is_retired
+
+
+# School years ----------------------------------------------------------------------------------------------------
+
+
+@admin.action(description=_("Open now"), permissions=["change"])
+def open_years(page, request, years):
+    done = ngettext_lazy("%(number)d school year is open now.", "%(number)d school years are open now.", "number")
+    tell(page, request, [(year, became(checklist.open_year, year, "opens_on")) for year in years], done)
+
+
+@admin.action(description=_("Close: nothing signed can be changed any more"), permissions=["change"])
+def close_years(page, request, years):
+    done = ngettext_lazy("%(number)d school year is closed.", "%(number)d school years are closed.", "number")
+    tell(page, request, [(year, became(pledges.close_year, year, "closed_at")) for year in years], done)
+
+
+@admin.action(description=_("Open a closed one again"), permissions=["change"])
+def reopen_years(page, request, years):
+    done = ngettext_lazy("%(number)d school year is open again.", "%(number)d school years are open again.", "number")
+    tell(page, request, [(year, became(pledges.reopen_year, year, "closed_at")) for year in years], done)
+    newest = PledgeYear.objects.current()
+    if newest and any(year.pk < newest.pk for year in years):
+        said = _("Partners’ links lead to %(year)s, the newest open school year. Close that one if it should not be.")
+        page.message_user(request, said % {"year": newest.school_years}, messages.WARNING)
+
+
+@admin.register(PledgeYear)
+class PledgeYearAdmin(RowAdmin):
+    list_display = ("school_years", "state", "opens_on", "closes_on", "closed_at", "signed", "drafts")
+    actions = (open_years, close_years, reopen_years)
+    parts = [(None, {"fields": ["school_year", "opens_on", "closes_on", "state"]})]
+
+    def get_queryset(self, request):
+        signed = Q(pledges__signed_at__isnull=False)
+        counts = {"signed": Count("pledges", filter=signed), "drafts": Count("pledges", filter=~signed)}
+        return super().get_queryset(request).annotate(**counts)
+
+    def get_readonly_fields(self, request, obj=None):
+        """Which year it is never changes: pledges know it by that number."""
+        return (*self.readonly_fields, "state", "school_year") if obj else (*self.readonly_fields, "state")
+
+    @admin.display(description=_("school year"), ordering="school_year")
+    def school_years(self, year: PledgeYear) -> str:
+        return year.school_years
+
+    @admin.display(description=_("state"))
+    def state(self, year: PledgeYear) -> str:
+        if year.closed_at:
+            return _("closed")
+        if not year.opens_on:  # the form of one that is to be added
+            return "-"
+        return _("open") if year.is_open else _("not open yet")
+
+    @admin.display(description=_("signed pledges"), ordering="signed")
+    def signed(self, year: PledgeYear) -> int:
+        return year.signed
+
+    @admin.display(description=_("unsigned drafts"), ordering="drafts")
+    def drafts(self, year: PledgeYear) -> int:
+        return year.drafts

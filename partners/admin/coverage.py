@@ -1,0 +1,85 @@
+"""The page of what is promised where: kinds against schools for one school year."""
+
+from urllib.parse import urlencode
+
+from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from partners import coverage, exports
+from partners.admin.filters import NEEDED_MOST, latest
+from partners.coverage import Coverage, Kind, Place
+from partners.models import PledgeYear
+
+SOME, MANY = 5, 12  # promises, from which on a cell's ground is one step darker
+
+
+def chosen(request: HttpRequest) -> tuple[list[PledgeYear], PledgeYear | None]:
+    """All school years, and the one that the address names, else the one that is pledged for now or was last."""
+    if not request.user.has_perm("partners.view_promise"):
+        raise PermissionDenied
+    years = list(PledgeYear.objects.all())
+    named = [year for year in years if str(year.pk) == request.GET.get("year")]
+    return years, named[0] if named else latest(years)
+
+
+@require_GET
+def page(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    years, year = chosen(request)
+    context = {
+        **site.each_context(request),
+        "title": _("Coverage"),
+        "years": years,
+        "year": year,
+        "coverage": shown(coverage.of(year)) if year else None,
+    }
+    return render(request, "admin/partners/coverage.html", context)
+
+
+@require_GET
+def file(request: HttpRequest) -> HttpResponse:
+    _years, year = chosen(request)
+    return exports.coverage_file(coverage.of(year)) if year else redirect("admin:partners_coverage")
+
+
+def shown(found: Coverage) -> dict:
+    """The figures as the page shows them, each with the address of the list behind it."""
+    promises = f"{reverse('admin:partners_promise_changelist')}?{urlencode({'state': 'signed', 'year': found.year.pk})}"
+    return {
+        "kinds": [column(kind, promises) for kind in found.kinds],
+        "places": [row(place, found, promises) for place in found.places],
+        "anywhere": sum(kind.anywhere for kind in found.kinds),
+        "found": found,
+        "promises": promises,
+        "before": PledgeYear(school_year=found.year.pk - 1).school_years,
+    }
+
+
+def column(kind: Kind, promises: str) -> dict:
+    return {
+        "kind": kind,
+        "amount": kind.kind.amount(kind.quantity),
+        "amount_before": kind.kind.amount(kind.quantity_before),
+        "more": f"{kind.more:+,}".replace("-", "\N{MINUS SIGN}") if kind.more else "0",
+        "promises": f"{promises}&kind={kind.kind.pk}",
+        "anywhere": f"{promises}&kind={kind.kind.pk}&school={NEEDED_MOST}",
+    }
+
+
+def row(place: Place, found: Coverage, promises: str) -> dict:
+    at = f"{promises}&school={place.school.pk}"
+    counts = zip(found.kinds, place.counts, strict=True)
+    return {
+        "place": place,
+        "address": at,
+        "cells": [(count, step(count), f"{at}&kind={kind.kind.pk}") for kind, count in counts],
+    }
+
+
+def step(count: int) -> str:
+    """How dark the ground of a cell is."""
+    return "many" if count >= MANY else "some" if count >= SOME else "few" if count else "open"

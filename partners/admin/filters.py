@@ -1,0 +1,162 @@
+"""The filters of the lists of organizations, pledges and promises. What the address names and no choice is, is passed
+over."""
+
+from collections.abc import Iterable
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from partners.models import Organization, Pledge, PledgeYear, Promise, PromiseKind, School, Sector
+
+NEEDED_MOST = "any"
+
+
+def this_year(request: HttpRequest) -> PledgeYear | None:
+    """The school year that staff mean by it; looked up once for each request."""
+    if not hasattr(request, "this_year"):
+        request.this_year = latest(PledgeYear.objects.opened())
+    return request.this_year
+
+
+def latest(years: Iterable[PledgeYear]) -> PledgeYear | None:
+    """The school year that is pledged for now, else the latest that was."""
+    begun = sorted((year for year in years if year.opens_on <= timezone.localdate()), key=lambda year: year.pk)
+    return next((year for year in reversed(begun) if year.is_open), begun[-1] if begun else None)
+
+
+class ChoiceFilter(admin.SimpleListFilter):
+    def queryset(self, request, queryset):
+        known = {str(value) for value, _label in self.lookup_choices}
+        value = str(self.value())  # facets ask for each choice, and by its own type
+        return self.narrow(queryset, value) if value in known else queryset
+
+    def narrow(self, queryset: QuerySet, value: str) -> QuerySet:
+        """The rows of one choice."""
+        raise NotImplementedError
+
+
+# Organizations ---------------------------------------------------------------------------------------------------
+
+
+class ShowingFilter(ChoiceFilter):
+    title, parameter_name = _("shown in public"), "shown"
+
+    def lookups(self, request, model_admin):
+        return Organization.Showing.choices
+
+    def narrow(self, queryset, value):
+        if value == Organization.Showing.HIDDEN:
+            return queryset.filter(wants_public=False)
+        return queryset.public() if value == Organization.Showing.SHOWN else queryset.to_approve()
+
+
+class ThisYearsPledgeFilter(ChoiceFilter):
+    title, parameter_name = _("this year’s pledge"), "pledge"
+
+    def __init__(self, request, params, model, model_admin):
+        super().__init__(request, params, model, model_admin)
+        if year := this_year(request):
+            self.title = _("pledge for %(year)s") % {"year": year.school_years}
+
+    def lookups(self, request, model_admin):
+        return [("signed", _("signed")), ("draft", _("draft")), ("none", _("none"))]
+
+    def narrow(self, queryset, value):
+        """The list has the pledge of this year with each organization."""
+        if value == "none":
+            return queryset.filter(pledge__isnull=True)
+        return queryset.filter(pledge__isnull=False, pledge__signed_at__isnull=value == "draft")
+
+
+class SectorFilter(ChoiceFilter):
+    """Of organizations, pledges and promises."""
+
+    title, parameter_name = _("sector"), "sector"
+    paths = {Organization: "sector", Pledge: "organization__sector", Promise: "pledge__organization__sector"}
+
+    def lookups(self, request, model_admin):
+        return Sector.choices
+
+    def narrow(self, queryset, value):
+        return queryset.filter(**{self.paths[queryset.model]: value})
+
+
+# Pledges and promises --------------------------------------------------------------------------------------------
+
+
+def of_pledge(queryset: QuerySet, **lookups) -> QuerySet:
+    """The pledges, or the promises of pledges, that lookups on the pledge find."""
+    path = "" if queryset.model is Pledge else "pledge__"
+    return queryset.filter(**{path + name: value for name, value in lookups.items()})
+
+
+def with_promise(queryset: QuerySet, wanted: Q) -> QuerySet:
+    """The promises that are wanted, or the pledges that have one."""
+    if queryset.model is Promise:
+        return queryset.filter(wanted)
+    return queryset.filter(Exists(Promise.objects.filter(wanted, pledge=OuterRef("pk")).order_by()))
+
+
+class YearFilter(ChoiceFilter):
+    title, parameter_name = _("school year"), "year"
+
+    def lookups(self, request, model_admin):
+        return [(year.pk, year.school_years) for year in PledgeYear.objects.all()]
+
+    def narrow(self, queryset, value):
+        return of_pledge(queryset, year=value)
+
+
+class StateFilter(ChoiceFilter):
+    title, parameter_name = _("state"), "state"
+
+    def lookups(self, request, model_admin):
+        return [("signed", _("signed")), ("draft", _("draft")), ("never", _("never signed"))]
+
+    def narrow(self, queryset, value):
+        if value == "signed":
+            return of_pledge(queryset, signed_at__isnull=False)
+        return of_pledge(queryset, signed_at__isnull=True, year__closed_at__isnull=value == "draft")
+
+
+class KindFilter(ChoiceFilter):
+    title, parameter_name = _("kind"), "kind"
+
+    def lookups(self, request, model_admin):
+        return [(kind.pk, kind.label) for kind in PromiseKind.objects.all()]
+
+    def narrow(self, queryset, value):
+        return with_promise(queryset, Q(kind=value))
+
+
+class ClearanceFilter(ChoiceFilter):
+    title, parameter_name = _("clearance"), "clearance"
+
+    def lookups(self, request, model_admin):
+        return [("needed", _("needed")), ("none", _("not needed"))]
+
+    def narrow(self, queryset, value):
+        return with_promise(queryset, Q(kind__needs_clearance=value == "needed"))
+
+
+class SchoolFilter(ChoiceFilter):
+    """Chosen from a menu: sixty links would be a long way down."""
+
+    title, parameter_name = _("school"), "school"
+    template = "admin/partners/choose.html"
+
+    def lookups(self, request, model_admin):
+        schools = [(pk, name) for pk, name in School.objects.values_list("pk", "name")]
+        return [(NEEDED_MOST, _("wherever it is needed most")), *schools] if schools else []
+
+    def choices(self, changelist):
+        """What the menu offers, and in `others` what else the address says, to be kept."""
+        others = {name: values for name, values in changelist.filter_params.items() if name != self.parameter_name}
+        self.others = [(name, value) for name, values in others.items() for value in values]
+        yield from super().choices(changelist)
+
+    def narrow(self, queryset, value):
+        return with_promise(queryset, Q(schools__isnull=True) if value == NEEDED_MOST else Q(schools=value))

@@ -1,0 +1,215 @@
+"""Organizations in the admin: profile, contacts, what they pledged, whether they are shown in public."""
+
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Count, F, Q, QuerySet, Value
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
+from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+from imagine import history
+from imagine.actions import ActionsAdmin, tell
+from partners import contacts, exports, profiles
+from partners.admin import filters, parts
+from partners.admin.files import FilesAdmin, both
+from partners.admin.organization_form import WANTS, ContactForm, ContactFormSet, OrganizationAdminForm
+from partners.models import Contact, Logo, Organization, folded
+
+MOST_WORDS = 10  # of a search
+
+
+class ContactInline(admin.StackedInline):  # a tabular one has no labels
+    model = Contact
+    form, formset = ContactForm, ContactFormSet
+    fields = (("name", "role"), ("email", "phone", "language"), ("is_main", *WANTS), "shown")
+    extra = 0
+
+
+def found(term: str) -> Q:
+    """Organizations that a search means: their name has the words, in this order or each somewhere, or a contact's name
+    or e-mail address has."""
+    if not any(map(str.isalnum, term)):
+        return Q(name__contains=term)
+    each = Q()
+    for word in term.split()[:MOST_WORDS]:
+        here = Contact.objects.annotate(folded_name=folded(F("name"))).filter(has(word) | Q(email__icontains=word))
+        each &= has(word) | Q(pk__in=here.order_by().values("organization"))
+    return has(term) | each
+
+
+def has(words: str) -> Q:
+    return Q(folded_name__contains=folded(Value(words)))
+
+
+def take(request: HttpRequest, organizations: QuerySet[Organization], kind: str) -> HttpResponse:
+    return exports.organization_file(organizations, filters.this_year(request), kind)
+
+
+@admin.register(Organization)
+class OrganizationAdmin(ActionsAdmin, FilesAdmin):
+    form = OrganizationAdminForm
+    view_on_site = False  # Django's way there is closed: it would lead to private links, too
+    list_display = ("name", "sector", "contact", "pledge_state", "showing", "created_at")
+    list_filter = (filters.ShowingFilter, filters.ThisYearsPledgeFilter, filters.SectorFilter)
+    search_fields = ("name",)  # `found` says where it looks
+    search_help_text = _("Looks for names, with or without accents, and for contacts’ names and e-mail addresses.")
+    show_full_result_count = False
+    inlines = (ContactInline,)
+    actions = ("approve", "hide")
+    files = both(
+        "organizations",
+        {"csv": _("Organizations as CSV"), "xlsx": _("Organizations as XLSX")},
+        lambda organizations: organizations,
+        take,
+    )
+    readonly_fields = ("standing", "logo", "pledges", "mail", "history")
+
+    def get_queryset(self, request):
+        organizations = super().get_queryset(request).with_main_contact().with_pledge_of(filters.this_year(request))
+        return organizations.annotate(
+            contact=F("main__name"), pledge_pk=F("pledge__pk"), signed_at=F("pledge__signed_at")
+        )
+
+    def get_search_results(self, request, queryset, search_term):
+        return queryset.filter(found(search_term)) if search_term else queryset, False
+
+    # Its list --------------------------------------------------------------------------------------------------
+
+    @admin.display(description=_("main contact"))
+    def contact(self, organization: Organization) -> str:
+        return organization.contact
+
+    @admin.display(description=_("this year’s pledge"))
+    def pledge_state(self, organization: Organization) -> str:
+        if not organization.pledge_pk:
+            return ""
+        return _("signed") if organization.signed_at else _("draft")
+
+    @admin.display(description=_("shown in public"))
+    def showing(self, organization: Organization) -> str:
+        return organization.showing.label
+
+    # Its page --------------------------------------------------------------------------------------------------
+
+    def get_fieldsets(self, request, obj=None):
+        profile = [name for name in profiles.PROFILE if name != "wants_public"]
+        if obj is None:
+            return [(None, {"fields": [*profile, "wants_public"]})]
+        no_logo = ["no_logo"] if hasattr(obj, "logo") and self.has_change_permission(request, obj) else []
+        return [
+            (None, {"fields": [*profile, "shown"]}),
+            (_("Shown in public"), {"fields": ["wants_public", "standing", "logo", *no_logo]}),
+            (_("Pledges and mail"), {"fields": ["pledges", "mail"]}),
+            (_("History"), {"fields": ["history"]}),
+        ]
+
+    @admin.display(description=_("state"))
+    def standing(self, organization: Organization) -> str:
+        return render_to_string("admin/partners/organization/standing.html", {"organization": organization})
+
+    @admin.display(description=_("logo"))
+    def logo(self, organization: Organization) -> str:
+        if not hasattr(organization, "logo"):
+            return _("none")
+        return format_html(
+            '<img class="office-logo" src="{}" alt="{}" width="{}" height="{}">',
+            f"{reverse('admin:partners_organization_logo', args=[organization.pk])}",
+            _("Logo of %(name)s") % {"name": organization.name},
+            organization.logo.width,
+            organization.logo.height,
+        )
+
+    @admin.display(description=_("pledges"))
+    def pledges(self, organization: Organization) -> str:
+        pledges = organization.pledges.select_related("year").annotate(kinds=Count("promises"))
+        rows = [{"pledge": pledge, "state": parts.state(pledge)} for pledge in pledges]
+        return render_to_string("admin/partners/organization/pledges.html", {"rows": rows})
+
+    @admin.display(description=_("mail"))
+    def mail(self, organization: Organization) -> str:
+        return parts.mail(organization.pledges.order_by())
+
+    @admin.display(description=_("history"))
+    def history(self, organization: Organization) -> str:
+        """Of its contacts, too."""
+        people = {f"contact:{contact.pk}": (contact.name, contact) for contact in organization.contacts.all()}
+        return history.table(f"organization:{organization.pk}", organization, people)
+
+    def get_urls(self):
+        logo = path("<int:pk>/logo.png", self.admin_site.admin_view(self.logo_png), name="partners_organization_logo")
+        return [logo, *super().get_urls()]
+
+    def logo_png(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """An organization's logo for staff, whether it is shown in public or not."""
+        if not self.has_view_permission(request):
+            raise Http404
+        return HttpResponse(bytes(get_object_or_404(Logo, pk=pk).png), content_type="image/png")
+
+    # Its writing -----------------------------------------------------------------------------------------------
+
+    def save_model(self, request, obj, form, change):
+        typed = {name: form.cleaned_data[name] for name in form.changed_data if name in profiles.PROFILE}
+        if not change:
+            obj.pk = profiles.create(**typed).pk
+            return
+        organization = profiles.lock(obj.pk)
+        profiles.change(organization, **typed)
+        if form.cleaned_data.get("no_logo"):
+            profiles.set_logo(organization, b"")
+
+    def save_formset(self, request, form, formset, change):
+        """Contacts are written by the rules, too. Django's log wants to know what changed."""
+        organization = profiles.lock(form.instance.pk)
+        formset.new_objects, formset.changed_objects = [], []
+        formset.deleted_objects = [each.instance for each in formset.deleted_forms if each.instance.pk]
+        for contact in formset.deleted_objects:
+            contacts.erase(contact)
+        typed = [each for each in formset.forms if each.has_changed() and each not in formset.deleted_forms]
+        # Who is the main one no more goes first: there is never a second.
+        for each in sorted(typed, key=lambda each: each.cleaned_data["is_main"]):
+            fields = {name: each.cleaned_data[name] for name in each.changed_data if name in ContactForm.Meta.fields}
+            if each.instance.pk:
+                contacts.correct(each.instance, **fields)
+                formset.changed_objects.append((each.instance, each.changed_data))
+            else:
+                formset.new_objects.append(contacts.add(organization, **fields))
+
+    def delete_model(self, request, obj):
+        contacts.erase_organization(obj)
+
+    def delete_queryset(self, request, queryset):
+        for organization in queryset:
+            self.delete_model(request, organization)
+
+    # Approval --------------------------------------------------------------------------------------------------
+
+    @admin.action(description=_("Approve: let them be shown"), permissions=["change"])
+    def approve(self, request, queryset):
+        """Shows first what would be approved. What became another meanwhile is not."""
+        organizations = list(queryset.select_related("logo").defer("logo__png").order_by("name", "pk"))
+        if request.POST.get("sure") != "yes":
+            page = {
+                **self.admin_site.each_context(request),
+                "title": _("Approve these profiles?"),
+                "opts": self.opts,
+                "rows": [(organization, profiles.face(organization)) for organization in organizations],
+                "action_checkbox_name": ACTION_CHECKBOX_NAME,
+            }
+            return render(request, "admin/partners/organization/approve.html", page)
+        done = ngettext_lazy("%(number)d profile was approved.", "%(number)d profiles were approved.", "number")
+
+        def approve(organization: Organization) -> Organization:
+            seen = request.POST.get(f"seen-{organization.pk}", "")
+            return profiles.approve(organization, by=request.user.get_username(), seen=seen)
+
+        tell(self, request, [(each, parts.became(approve, each, "approved_at")) for each in organizations], done)
+        return None
+
+    @admin.action(description=_("Withdraw the approval"), permissions=["change"])
+    def hide(self, request, queryset):
+        done = ngettext_lazy("%(number)d approval was withdrawn.", "%(number)d approvals were withdrawn.", "number")
+        tell(self, request, [(each, parts.became(profiles.hide, each, "approved_at")) for each in queryset], done)

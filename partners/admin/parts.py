@@ -1,0 +1,70 @@
+"""What several pages of the partners' admin do and show alike."""
+
+from collections.abc import Callable, Iterable
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Model, Q
+from django.template.loader import render_to_string
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from imagine.actions import Outcome
+from imagine.models import Message
+from partners import pledges, profiles
+from partners.models import Grade, Pledge, Promise
+from partners.promises import month
+
+LATEST = 20  # messages on a page
+
+
+def became(act: Callable[[Model], Model], row: Model, field: str) -> Outcome:
+    """What became of a row that a rule acts on and returns: whether `field` is another now, or why it was refused."""
+    try:
+        return getattr(act(row), field) != getattr(row, field)
+    except (pledges.Refused, profiles.Unseen, ObjectDoesNotExist) as refused:
+        return refused
+
+
+def state(pledge: Pledge) -> str:
+    """How a pledge stands, also when its year is over."""
+    if pledge.signed_at:
+        return _("signed")
+    return _("never signed") if pledge.year.closed_at else _("draft")
+
+
+def promised(promise: Promise) -> dict[str, str]:
+    """A promise in words, as it stands now."""
+    return {
+        "kind": promise.kind.label,
+        "amount": promise.amount,
+        **in_words(promise.grades, promise.months, [school.name for school in promise.schools.all()]),
+        "note": promise.note,
+    }
+
+
+def as_signed(promise: dict) -> dict[str, str]:
+    """The same of one that a signed version keeps, in the words of that day."""
+    ending = "_es" if get_language() == "es" else ""
+    return {
+        "kind": promise[f"name{ending}"],
+        "amount": f"{promise['quantity']:,} {promise[f'unit{ending}']}",
+        **in_words(promise["grades"], promise["months"], promise["schools"]),
+        "note": promise["note"],
+    }
+
+
+def in_words(grades: list[str], months: list[int], schools: list[str]) -> dict[str, str]:
+    return {
+        "grades": ", ".join(Grade(grade).label for grade in grades),
+        "months": ", ".join(month(number) for number in months),
+        "schools": ", ".join(schools) or str(_("wherever it is needed most")),
+    }
+
+
+def mail(pledges: Iterable[Pledge]) -> str:
+    """The latest messages about some pledges, and what became of each: one query."""
+    about = Q(pk__in=[])
+    for pledge in pledges:
+        about |= Q(key__startswith=f"pledge:{pledge.pk}:")
+    latest = list(Message.objects.filter(about).defer("text", "html", "calendar")[: LATEST + 1])
+    return render_to_string("admin/partners/mail.html", {"mails": latest[:LATEST], "has_more": len(latest) > LATEST})

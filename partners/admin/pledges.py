@@ -1,0 +1,293 @@
+"""Pledges and promises in the admin: read, filtered, taken away. They are changed by their own link alone, which staff
+can mail again or replace but are never led to."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
+from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+from django.views.decorators.http import require_GET
+
+from imagine import history
+from imagine.actions import ActionsAdmin, Outcome, tell
+from partners import certificates, exports, letters, pledges
+from partners.admin import coverage, filters, parts
+from partners.admin.files import FilesAdmin, both
+from partners.admin.organizations import found
+from partners.models import Organization, Pledge, Promise, Signature
+
+ONE_A_PROMISE = {"csv": _("Pledge list as CSV"), "xlsx": _("Pledge list as XLSX")}
+ONE_AN_ORGANIZATION = {"csv": _("One row an organization, CSV"), "xlsx": _("One row an organization, XLSX")}
+
+
+def write_promises(request: HttpRequest, promises: QuerySet[Promise], kind: str) -> HttpResponse:
+    return exports.promise_file(promises, kind)
+
+
+def write_pledges(request: HttpRequest, promises: QuerySet[Promise], kind: str) -> HttpResponse:
+    return exports.pledge_file(promises, kind)
+
+
+def files(promises) -> list:
+    """Both forms of the pledge list; `promises` says which promises the rows of a list stand for."""
+    return [
+        *both("promises", ONE_A_PROMISE, promises, write_promises),
+        *both("organizations", ONE_AN_ORGANIZATION, promises, write_pledges),
+    ]
+
+
+def named(term: str) -> QuerySet[Organization]:
+    return Organization.objects.filter(found(term)).order_by()
+
+
+class ReadAdmin(ActionsAdmin, FilesAdmin):
+    """Rows that are only read. Without a row at hand, the right to change them is the right to act on the list."""
+
+    view_on_site = False  # it would be the partner's private link
+    show_full_result_count = False
+    search_fields = ("organization",)  # the lists say where they look
+    search_help_text = _("Looks for organizations, and for contacts’ names and e-mail addresses.")
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return obj is None and super().has_change_permission(request)
+
+
+# Pledges ---------------------------------------------------------------------------------------------------------
+
+
+@admin.action(description=_("Mail the private link again"), permissions=["change"])
+def mail_links(page, request, rows):
+    done = ngettext_lazy("%(number)d link is on its way.", "%(number)d links are on their way.", "number")
+    same = ngettext_lazy(
+        "%(number)d link was mailed in the last ten minutes and is not mailed again.",
+        "%(number)d links were mailed in the last ten minutes and are not mailed again.",
+        "number",
+    )
+    tell(page, request, [(pledge, outcome(pledges.mail_again, pledge)) for pledge in rows], done, same)
+
+
+@admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])
+def replace_links(page, request, rows):
+    done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
+    tell(page, request, [(pledge, outcome(pledges.replace_link, pledge)) for pledge in rows], done)
+
+
+def outcome(act, pledge: Pledge) -> Outcome:
+    try:
+        return act(pledge) is not False
+    except (pledges.Refused, Pledge.DoesNotExist, Organization.DoesNotExist) as refused:
+        return refused
+
+
+@admin.register(Pledge)
+class PledgeAdmin(ReadAdmin):
+    list_display = ("organization", "school_years", "state", "promised", "holder", "signed_by", "signed_at")
+    list_filter = (
+        filters.YearFilter,
+        filters.StateFilter,
+        filters.SectorFilter,
+        filters.KindFilter,
+        filters.SchoolFilter,
+    )
+    list_select_related = ("organization", "year", "contact")
+    actions = (mail_links, replace_links)
+    files = files(lambda shown: Promise.objects.filter(pledge__in=shown))
+    fieldsets = [
+        (None, {"fields": ["partner", "school_years", "state", "signed", "mailed_to", "language", "created_at"]}),
+        (_("What is promised"), {"fields": ["promises"]}),
+        (_("Signed versions"), {"fields": ["versions"]}),
+        (_("Mail and history"), {"fields": ["mail", "history"]}),
+    ]
+
+    def get_queryset(self, request):
+        promises = Promise.objects.filter(pledge=OuterRef("pk")).order_by().values("pledge")
+        counted = promises.annotate(number=Count("pk")).values("number")
+        return super().get_queryset(request).annotate(promised=Subquery(counted))
+
+    def get_search_results(self, request, queryset, search_term):
+        if not search_term:
+            return queryset, False
+        return queryset.filter(Q(organization__in=named(search_term)) | Q(signed_by__icontains=search_term)), False
+
+    def lookup_allowed(self, lookup, value, request=None):
+        """A filter in the address must not find out a private link letter by letter."""
+        return not lookup.startswith(("token", "old_links")) and super().lookup_allowed(lookup, value, request)
+
+    # Its list --------------------------------------------------------------------------------------------------
+
+    @admin.display(description=_("school year"), ordering="year_id")
+    def school_years(self, pledge: Pledge) -> str:
+        return pledge.school_years
+
+    @admin.display(description=_("state"))
+    def state(self, pledge: Pledge) -> str:
+        return parts.state(pledge)
+
+    @admin.display(description=_("promises"))
+    def promised(self, pledge: Pledge) -> int:
+        return pledge.promised or 0
+
+    @admin.display(description=_("answered by"))
+    def holder(self, pledge: Pledge) -> str:
+        return pledge.contact.name if pledge.contact else ""
+
+    # Its page --------------------------------------------------------------------------------------------------
+
+    @admin.display(description=_("organization"))
+    def partner(self, pledge: Pledge) -> str:
+        address = reverse("admin:partners_organization_change", args=[pledge.organization_id])
+        return format_html('<a href="{}">{}</a>', address, pledge.organization)
+
+    @admin.display(description=_("mail goes to"))
+    def mailed_to(self, pledge: Pledge) -> str:
+        contact = letters.addressee(pledge)
+        return f"{contact.name}, {contact.email}" if contact else _("nobody: give the organization a main contact")
+
+    @admin.display(description=_("signed"))
+    def signed(self, pledge: Pledge) -> str:
+        return render_to_string("admin/partners/pledge/signed.html", {"by": pledge})
+
+    @admin.display(description=_("promises"))
+    def promises(self, pledge: Pledge) -> str:
+        promises = pledge.promises.select_related("kind").prefetch_related("schools")
+        return render_to_string("admin/partners/pledge/promises.html", {"promises": map(parts.promised, promises)})
+
+    @admin.display(description=_("versions"))
+    def versions(self, pledge: Pledge) -> str:
+        """Each as it was signed, the newest first, with its certificate in every language."""
+        versions = [
+            {
+                "signature": signature,
+                "promises": [parts.as_signed(promise) for promise in signature.content["promises"]],
+                "certificates": [
+                    (language, label, reverse("admin:partners_certificate", args=[signature.pk, language]))
+                    for language, label in settings.LANGUAGES
+                ],
+            }
+            for signature in pledge.signatures.order_by("-number")
+        ]
+        return render_to_string("admin/partners/pledge/versions.html", {"versions": versions})
+
+    @admin.display(description=_("mail"))
+    def mail(self, pledge: Pledge) -> str:
+        return parts.mail([pledge])
+
+    @admin.display(description=_("history"))
+    def history(self, pledge: Pledge) -> str:
+        return history.table(f"pledge:{pledge.pk}", pledge)
+
+    def get_urls(self):
+        certificate = self.admin_site.admin_view(require_GET(self.certificate))
+        name = "partners_certificate"
+        return [path("certificate/<int:pk>-<str:language>.pdf", certificate, name=name), *super().get_urls()]
+
+    def certificate(self, request: HttpRequest, pk: int, language: str) -> HttpResponse:
+        """The certificate of a signed version, for staff who print it."""
+        if not self.has_view_permission(request) or language not in dict(settings.LANGUAGES):
+            raise Http404
+        signature = get_object_or_404(Signature, pk=pk)
+        shown = f'inline; filename="certificate-{signature.content["school_year"]}-{language}.pdf"'
+        page = certificates.pdf(signature, language)
+        return HttpResponse(page, content_type="application/pdf", headers={"Content-Disposition": shown})
+
+    # Its end ---------------------------------------------------------------------------------------------------
+
+    def get_deleted_objects(self, objs, request):
+        """Promises go with their pledge, though nobody may delete one in its list."""
+        listed, counts, missing, protected = super().get_deleted_objects(objs, request)
+        return listed, counts, missing - {Promise._meta.verbose_name}, protected
+
+    def delete_model(self, request, obj):
+        pledges.delete(obj)
+
+    def delete_queryset(self, request, queryset):
+        for pledge in queryset:
+            pledges.delete(pledge)
+
+
+# Promises --------------------------------------------------------------------------------------------------------
+
+
+@admin.register(Promise)
+class PromiseAdmin(ReadAdmin):
+    list_display = ("partner", "school_years", "state", "kind_label", "amount", "for_grades", "in_months", "at_schools")
+    list_display_links = None
+    list_filter = (
+        filters.YearFilter,
+        filters.StateFilter,
+        filters.KindFilter,
+        filters.SchoolFilter,
+        filters.SectorFilter,
+        filters.ClearanceFilter,
+    )
+    list_select_related = ("pledge__organization", "pledge__year", "kind")
+    ordering = ("-pledge_id", "kind__order", "kind_id")
+    files = files(lambda shown: shown)
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).prefetch_related("schools")
+
+    def get_search_results(self, request, queryset, search_term):
+        return queryset.filter(pledge__organization__in=named(search_term)) if search_term else queryset, False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    @admin.display(description=_("organization"), ordering="pledge__organization__name")
+    def partner(self, promise: Promise) -> str:
+        """Leads to its pledge: a promise has no page of its own."""
+        address = reverse("admin:partners_pledge_change", args=[promise.pledge_id])
+        return format_html('<a href="{}">{}</a>', address, promise.pledge.organization)
+
+    @admin.display(description=_("school year"), ordering="pledge__year_id")
+    def school_years(self, promise: Promise) -> str:
+        return promise.pledge.school_years
+
+    @admin.display(description=_("state"))
+    def state(self, promise: Promise) -> str:
+        return parts.state(promise.pledge)
+
+    @admin.display(description=_("kind"), ordering="kind__order")
+    def kind_label(self, promise: Promise) -> str:
+        return promise.kind.label
+
+    @admin.display(description=_("quantity"), ordering="quantity")
+    def amount(self, promise: Promise) -> str:
+        return promise.amount
+
+    @admin.display(description=_("grades"))
+    def for_grades(self, promise: Promise) -> str:
+        return parts.promised(promise)["grades"]
+
+    @admin.display(description=_("months"))
+    def in_months(self, promise: Promise) -> str:
+        return parts.promised(promise)["months"]
+
+    @admin.display(description=_("schools"))
+    def at_schools(self, promise: Promise) -> str:
+        return parts.promised(promise)["schools"]
+
+    # Its pages -------------------------------------------------------------------------------------------------
+
+    def get_urls(self):
+        page, file = self.admin_site.admin_view(coverage.page), self.admin_site.admin_view(coverage.file)
+        pages = [
+            path("coverage/", page, {"site": self.admin_site}, name="partners_coverage"),
+            path("coverage.csv", file, name="partners_coverage_csv"),
+        ]
+        return [*pages, *super().get_urls()]
+
+    def changelist_view(self, request, extra_context=None):
+        pages = [(reverse("admin:partners_coverage"), _("Coverage"))]
+        return super().changelist_view(request, {"pages": pages} | (extra_context or {}))

@@ -1,0 +1,27 @@
+"""What waits for the office, for the start page of staff."""
+
+from django import template
+from django.db.models import Count, Q
+
+from partners.admin.filters import latest
+from partners.models import Organization, Pledge, PledgeYear, TwinPair
+
+register = template.Library()
+
+
+@register.inclusion_tag("admin/partners/_waiting.html")
+def promises_waiting(user) -> dict:
+    """Profiles to approve, pledges of this year, likely twins: four queries, for whoever may see them."""
+    context = {"sees_promises": user.has_perm("partners.view_promise")}
+    if user.has_perm("partners.view_organization"):
+        context |= {
+            "sees_organizations": True,
+            "to_approve": Organization.objects.to_approve().count(),
+            "twins": TwinPair.objects.open().count(),
+        }
+    if user.has_perm("partners.view_pledge"):
+        year = latest(PledgeYear.objects.opened())
+        signed = Q(signed_at__isnull=False)
+        counts = {"signed": Count("pk", filter=signed), "drafts": Count("pk", filter=~signed)}
+        context |= {"sees_pledges": True, "year": year, **Pledge.objects.filter(year=year).aggregate(**counts)}
+    return context
