@@ -31,6 +31,7 @@ OTHER = {
     "guests": _("guests"),
     "link": _("private link"),
     "logo": _("logo"),
+    "merged": _("merged with it"),
     "needs": _("needs"),
 }
 

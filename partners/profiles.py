@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from imagine import history
-from partners.models import Contact, Logo, Organization
+from partners.models import Contact, Logo, OldAddress, Organization
 
 PROFILE = ["name", "sector", "about", "website", "phone", "address", "size", "wants_public"]
 SHOWN = {"name", "about", "website"}  # what staff read before they approve
@@ -28,7 +28,7 @@ def create(**fields) -> Organization:
     organization = Organization(**fields)
     for ending in ("", *(f"-{number}" for number in range(2, 20)), f"-{get_random_string(8).lower()}"):
         organization.slug = slug(organization.name, ending)
-        if Organization.objects.filter(slug=organization.slug).exists():
+        if is_taken(organization.slug):
             continue
         try:
             with transaction.atomic():  # somebody else may have taken it a moment ago
@@ -40,6 +40,12 @@ def create(**fields) -> Organization:
             break
     history.note(f"organization:{organization.pk}", {"name": ""}, {"name": organization.name})
     return organization
+
+
+def is_taken(slug: str) -> bool:
+    """Whether an organization has this web address, or had it before it was merged into another."""
+    taken = [model.objects.order_by().filter(slug=slug).values("slug") for model in (Organization, OldAddress)]
+    return taken[0].union(taken[1]).exists()
 
 
 def slug(name: str, ending: str = "") -> str:
@@ -72,8 +78,8 @@ def unapprove(organization: Organization) -> list[str]:
 
 def face(organization: Organization) -> str:
     """What staff read before they approve, in one short word that is another as soon as any of it is."""
-    changed_at = Logo.objects.filter(pk=organization.pk).values_list("changed_at", flat=True).first()
-    read = [getattr(organization, name) for name in sorted(SHOWN)] + [str(changed_at)]
+    logo = getattr(organization, "logo", None)
+    read = [getattr(organization, name) for name in sorted(SHOWN)] + [str(logo and logo.changed_at)]
     return hashlib.sha256(json.dumps(read).encode()).hexdigest()[:16]
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from imagine import history
 from imagine.models import Message, new_token
 from partners import letters, profiles
-from partners.models import Contact, Pledge, PledgeStart
+from partners.models import Contact, OldLink, Pledge, PledgeStart
 from partners.pledges.sheets import Refused
 
 MOST_A_DAY = 10  # link mails to one address, whoever asks from outside

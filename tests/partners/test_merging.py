@@ -1,0 +1,389 @@
+"""Two organizations become one, and nothing is lost."""
+
+import pytest
+from django.db import IntegrityError
+from django.utils import timezone
+
+from imagine.models import Change, Message
+from partners import merging, pledges, profiles, twins
+from partners.merging import Plan, merge
+from partners.models import Contact, Logo, OldAddress, OldLink, Organization, Pledge, Signature, TwinPair
+from tests.partners import look, make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def both():
+    """Port Gate Logistics, and the same once more."""
+    return make.organization(), make.organization("Port Gate Logistics Inc")
+
+
+def two_pledges(mine: tuple, theirs: tuple, sign: tuple[bool, bool] = (True, True)) -> list[Pledge]:
+    """The same organization began twice, by two people; each promised something and signed it or not."""
+    made = []
+    for number, (promises, signs) in enumerate(zip((mine, theirs), sign, strict=True)):
+        name = ("Port Gate Logistics", "Zeta Freight")[number]
+        made.append((make.signed if signs else make.draft)(name, f"{name[0].lower()}@example.org", promises))
+    return made
+
+
+def organizations(*made: Pledge) -> list[Organization]:
+    return [pledge.organization for pledge in made]
+
+
+# The organization ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_empty_is_filled_and_what_has_no_place_stays_in_history(both):
+    kept, other = both
+    profiles.change(kept, website="https://portgate.example")
+    profiles.change(
+        other, website="https://pgl.example", about="Moves freight.", sector="business", phone="209 555 0100"
+    )
+    merge(kept, other)
+    kept = Organization.objects.get()
+    assert (kept.pk, kept.name, kept.website) == (both[0].pk, "Port Gate Logistics", "https://portgate.example")
+    assert (kept.about, kept.sector, kept.phone) == ("Moves freight.", "business", "209 555 0100")
+    last = look.changes(f"organization:{kept.pk}")[-1]
+    assert last["merged"] == [
+        "",
+        "Port Gate Logistics Inc (port-gate-logistics-inc), with contacts: 0, pledges: 0. "
+        "Not taken over: website: https://pgl.example.",
+    ]
+    assert last["about"] == ["", "Moves freight."]
+
+
+def test_history_of_the_other_goes_on_in_the_kept_ones(both):
+    merge(*both)
+    names = [change["name"] for change in look.changes(f"organization:{both[0].pk}") if "name" in change]
+    assert names == [["", "Port Gate Logistics"], ["", "Port Gate Logistics Inc"]]
+    assert not Change.objects.filter(about=f"organization:{both[1].pk}").exists()
+
+
+def test_old_web_address_leads_to_the_kept_one_also_after_the_next_merge_and_is_not_given_again(both):
+    kept, other = both
+    merge(kept, other)
+    last = make.organization("Zeta Freight")
+    merge(last, kept)
+    assert dict(OldAddress.objects.values_list("slug", "organization")) == {
+        "port-gate-logistics-inc": last.pk,
+        "port-gate-logistics": last.pk,
+    }
+    assert make.organization("Port Gate Logistics").slug == "port-gate-logistics-2"
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "shown"),
+    [
+        ((False, False), (False, False), False),
+        ((True, False), (False, True), False),
+        ((False, True), (True, False), True),
+        ((False, False), (True, True), True),
+        ((True, True), (False, False), True),
+    ],
+)
+def test_shown_when_one_asked_for_it_and_the_profile_that_stays_or_the_whole_other_was_approved(mine, theirs, shown):
+    """Each side: whether it asked to be shown, and whether staff approved it."""
+    kept, other = make.organization(), make.organization("Zeta Freight")
+    for row, (wants, approved) in ((kept, mine), (other, theirs)):
+        profiles.change(row, wants_public=wants)
+        if approved:
+            profiles.approve(row, by="anna")
+    merge(kept, other)
+    assert Organization.objects.get().is_public == shown
+
+
+def test_logo_is_taken_when_there_is_none_else_it_is_said(both):
+    kept, other = both
+    Logo.objects.create(organization=other, png=b"theirs", width=1, height=1)
+    merge(kept, other)
+    assert [(logo.pk, bytes(logo.png)) for logo in Logo.objects.all()] == [(kept.pk, b"theirs")]
+    third = make.organization("Zeta Freight")
+    Logo.objects.create(organization=third, png=b"third", width=1, height=1)
+    merge(kept, third)
+    assert bytes(Logo.objects.get().png) == b"theirs"
+    assert look.changes(f"organization:{kept.pk}")[-1]["merged"][1].endswith("Not taken over: logo.")
+
+
+# Contacts --------------------------------------------------------------------------------------------------------
+
+
+def test_contacts_move_and_one_stays_the_main_one(both):
+    kept, other = both
+    make.contact(kept, "alma@example.org")
+    make.contact(other, "ben@example.org", "Ben Ochoa")
+    merge(kept, other)
+    assert list(kept.contacts.values_list("name", "is_main")) == [("Alma Reyes", True), ("Ben Ochoa", False)]
+
+
+def test_main_contact_of_the_other_becomes_the_kept_ones_where_it_has_none(both):
+    kept, other = both
+    make.contact(other, "ben@example.org", "Ben Ochoa")
+    merge(kept, other)
+    assert list(kept.contacts.values_list("name", "is_main")) == [("Ben Ochoa", True)]
+
+
+def test_contact_that_stood_in_both_is_one_and_gets_no_mail_that_they_did_not_want():
+    mine, theirs = two_pledges((), ())
+    kept, other = organizations(mine, theirs)
+    stays = kept.contacts.get()
+    goes = make.contact(other, "P@Example.org", "A. Reyes", role="Owner", phone="209 555 0100", wants_reminders=False)
+    Pledge.objects.filter(pk=theirs.pk).update(contact=goes)
+    merge(kept, other)
+    stays.refresh_from_db()
+    assert (stays.name, stays.role, stays.phone) == ("Alma Reyes", "Owner", "209 555 0100")
+    assert (stays.email, stays.wants_reminders, stays.wants_invitations) == ("p@example.org", False, True)
+    assert sorted(kept.contacts.values_list("email", flat=True)) == ["p@example.org", "z@example.org"]
+    assert look.changes(f"contact:{stays.pk}")[-1]["merged"] == ["", "A. Reyes, Owner, P@Example.org, 209 555 0100"]
+    assert not Change.objects.filter(about=f"contact:{goes.pk}").exists()
+
+
+def test_pledge_of_a_doubled_contact_stays_theirs(both):
+    kept, other = both
+    stays, goes = make.contact(kept), make.contact(other)
+    year = make.year()
+    pledge = Pledge.objects.create(organization=other, year=year, contact=goes)
+    merge(kept, other)
+    pledge.refresh_from_db()
+    assert (pledge.organization, pledge.contact) == (kept, stays)
+    assert look.changes(f"pledge:{pledge.pk}") == [{"organization": ["Port Gate Logistics Inc", "Port Gate Logistics"]}]
+
+
+# Pledges ---------------------------------------------------------------------------------------------------------
+
+
+def test_pledge_for_another_year_moves_as_it_is():
+    last = make.signed()
+    make.closed()
+    make.year(2028)
+    now = make.signed("Zeta Freight", "zeta@example.org")
+    merge(*organizations(last, now))
+    assert look.pledges() == [("Port Gate Logistics", 2027, "closed", 1), ("Port Gate Logistics", 2028, "signed", 1)]
+
+
+def test_of_two_signed_pledges_for_one_year_the_kept_ones_promises_stand_and_further_kinds_are_added():
+    mine, theirs = two_pledges(
+        (make.promised("tours", 6),), (make.promised("tours", 2, note="port"), make.promised("mentors", 12))
+    )
+    school = make.school()
+    theirs.promises.get(kind__code="mentors").schools.add(school)
+    merge(*organizations(mine, theirs))
+    pledge = Pledge.objects.get()
+    assert (pledge.pk, pledge.version) == (mine.pk, 2)
+    assert look.amounts(pledge) == {"tours": 6, "mentors": 12}
+    assert look.promises(pledge)[1][4] == ["Cesar Chavez High"]
+
+
+def test_every_signed_version_of_both_is_kept_and_what_stands_is_the_last():
+    mine, theirs = two_pledges((make.promised("tours", 6),), (make.promised("tours", 2), make.promised("mentors", 12)))
+    Pledge.objects.filter(pk=theirs.pk).update(signed_by="Ben Ochoa", signed_role="Manager")
+    Signature.objects.filter(pledge=theirs).update(signed_by="Ben Ochoa")
+    merge(*organizations(mine, theirs))
+    versions = [
+        (one.number, one.signed_by, {each["kind"]: each["quantity"] for each in one.content["promises"]})
+        for one in Signature.objects.filter(pledge=mine)
+    ]
+    assert versions == [
+        (1, "Alma Reyes", {"tours": 6}),
+        (2, "Ben Ochoa", {"tours": 2, "mentors": 12}),
+        (3, "Alma Reyes, Ben Ochoa", {"tours": 6, "mentors": 12}),
+    ]
+    pledge = Pledge.objects.get()
+    assert (pledge.signed_by, pledge.signed_role) == ("Alma Reyes, Ben Ochoa", "")
+    token = pledge.token
+    again = pledges.sign(token, **make.page(token, make.promised("tours", 7)), name="Alma Reyes")
+    assert again.signatures.count() == 4
+    assert look.letters()[-1] == "signed 4 p@example.org"
+
+
+def test_folded_pledge_is_in_the_history_of_the_one_that_stands():
+    mine, theirs = two_pledges((make.promised("tours", 6),), (make.promised("tours", 2, note="the port"),))
+    before = len(look.changes(f"pledge:{theirs.pk}"))
+    merge(*organizations(mine, theirs))
+    told = look.changes(f"pledge:{mine.pk}")
+    assert len(told) == 2 * before + 1
+    assert told[-1]["merged"][1] == (
+        "Zeta Freight, signed by Alma Reyes. Host tours and field trips: 2 visits; wherever it is needed most; the port"
+    )
+    assert not Change.objects.filter(about=f"pledge:{theirs.pk}").exists()
+
+
+def test_signed_pledge_of_the_other_stands_and_the_draft_of_the_kept_one_is_history():
+    """Nobody signed what a draft says."""
+    mine, theirs = two_pledges((make.promised("mentors", 3),), (make.promised("tours", 2),), sign=(False, True))
+    kept, other = organizations(mine, theirs)
+    merge(kept, other)
+    pledge = Pledge.objects.get()
+    assert (pledge.pk, pledge.organization, pledge.state) == (theirs.pk, kept, "signed")
+    assert look.amounts(pledge) == {"tours": 2}
+    assert "not signed. Be mentors and role models: 3 students" in look.changes(f"pledge:{pledge.pk}")[-1]["merged"][1]
+    assert pledge.signatures.count() == 1
+
+
+def test_two_drafts_become_one():
+    mine, theirs = two_pledges((make.promised("tours", 6),), (make.promised("mentors", 12),), sign=(False, False))
+    merge(*organizations(mine, theirs))
+    pledge = Pledge.objects.get()
+    assert (pledge.state, look.amounts(pledge)) == ("draft", {"tours": 6, "mentors": 12})
+    assert not Signature.objects.exists()
+
+
+def test_pledges_of_a_closed_year_become_one_that_is_closed():
+    mine, theirs = two_pledges((make.promised("tours", 6),), (make.promised("mentors", 12),))
+    make.closed()
+    merge(*organizations(mine, theirs))
+    pledge = Pledge.objects.get()
+    assert (pledge.state, look.amounts(pledge)) == ("closed", {"tours": 6, "mentors": 12})
+
+
+@pytest.mark.parametrize("sign", [(True, True), (False, True)])
+def test_both_links_open_the_kept_pledge_also_after_the_next_merge(sign):
+    mine, theirs = two_pledges((), (), sign)
+    kept, other = organizations(mine, theirs)
+    merge(kept, other)
+    third = make.organization("Omega Movers")
+    merge(third, kept)
+    stands = Pledge.objects.get()
+    for token in (mine.token, theirs.token):
+        assert pledges.find(token).pledge == stands
+        pledges.sign(token, **make.page(token, make.promised("tours", 3)), name="Alma Reyes")
+    assert Pledge.objects.get().organization == third
+
+
+def test_page_that_was_open_during_the_merge_is_shown_what_changed():
+    mine, theirs = two_pledges((make.promised("tours", 6),), (make.promised("mentors", 12),))
+    page = make.page(theirs.token, make.promised("mentors", 13))
+    merge(*organizations(mine, theirs))
+    with pytest.raises(pledges.Changed):
+        pledges.sign(theirs.token, **page, name="Alma Reyes")
+
+
+def test_replaced_link_ends_the_old_one_too():
+    mine, theirs = two_pledges((), ())
+    merge(*organizations(mine, theirs))
+    pledges.replace_link(Pledge.objects.get())
+    for token in (mine.token, theirs.token):
+        with pytest.raises(pledges.Missing):
+            pledges.find(token)
+    assert not OldLink.objects.exists()
+
+
+def test_messages_of_a_folded_pledge_are_the_kept_ones_and_nobody_is_written_to():
+    mine, theirs = two_pledges((), ())
+    before = Message.objects.count()
+    merge(*organizations(mine, theirs))
+    assert Message.objects.count() == before
+    assert not Message.objects.about(f"pledge:{theirs.pk}").exists()
+    moved = Message.objects.about(f"pledge:{mine.pk}:was-{theirs.pk}")
+    assert [message.key.rpartition(f"was-{theirs.pk}:")[2] for message in moved] == ["signed:1"]
+    pledges.delete(Pledge.objects.get())
+    assert not Message.objects.filter(key__startswith="pledge:").exists()
+
+
+# Which two -------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_merged_with_itself(both):
+    with pytest.raises(merging.Itself):
+        merge(both[0], both[0])
+    assert Organization.objects.count() == 2
+
+
+def test_one_that_vanished_is_told_and_twice_does_no_harm(both):
+    kept, other = both
+    merge(kept, other)
+    for pair in ((kept, other), (other, kept)):
+        with pytest.raises(merging.Gone):
+            merge(*pair)
+    assert Organization.objects.get() == kept
+
+
+def changed_name(kept, other):
+    profiles.change(other, name="Zeta Freight")
+
+
+def new_contact(kept, other):
+    make.contact(kept)
+
+
+def new_pledge(kept, other):
+    Pledge.objects.create(organization=other, year=make.year())
+
+
+def new_logo(kept, other):
+    Logo.objects.create(organization=other, png=b"x", width=1, height=1)
+
+
+@pytest.mark.parametrize("change", [changed_name, new_contact, new_pledge, new_logo])
+def test_what_became_another_since_it_was_shown_is_not_merged(both, change):
+    shown = Plan(*both).mark
+    change(*both)
+    with pytest.raises(merging.Changed):
+        merge(*both, shown=shown)
+    assert Organization.objects.count() == 2
+    merge(*both, shown=Plan(*both).mark)
+
+
+def test_promise_that_was_saved_since_it_was_shown_is_seen():
+    mine, theirs = two_pledges((), ())
+    pair = organizations(mine, theirs)
+    shown = Plan(*pair).mark
+    pledges.sign(theirs.token, **make.page(theirs.token, make.promised("tours", 9)), name="Alma Reyes")
+    with pytest.raises(merging.Changed):
+        merge(*pair, shown=shown)
+
+
+def test_what_was_said_to_be_two_stays_so(both):
+    kept, other = both
+    third = make.organization("Port Gate Logistic")
+    twins.dismiss(other, third, by="anna")
+    twins.dismiss(kept, other, by="ben")
+    twins.search()
+    merge(kept, other)
+    twins.search()
+    pair = TwinPair.objects.get()
+    assert (pair.one, pair.other, pair.dismissed_by) == (kept, third, "anna")
+
+
+def test_failure_in_the_middle_leaves_everything_as_it_was(both, monkeypatch):
+    kept, other = both
+    make.contact(other)
+    monkeypatch.setattr(merging, "keep_dismissals", lambda *_both: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        merge(kept, other)
+    assert Contact.objects.get().organization == other
+
+
+def test_what_may_be_there_only_once_is_told(both, monkeypatch):
+    """A table of another app, of which each organization may have one row."""
+    OldAddress.objects.create(slug="x", organization=both[1])
+
+    def update(self, **fields):
+        raise IntegrityError("duplicate key value violates unique constraint")
+
+    monkeypatch.setattr("django.db.models.query.QuerySet.update", update)
+    with pytest.raises(merging.Tangled, match="Both have one of these, and there may be only one"):
+        merging.move(both[1], both[0])
+
+
+def test_plan_is_what_happens():
+    mine, theirs = two_pledges((make.promised("tours", 6),), (make.promised("tours", 2), make.promised("mentors", 12)))
+    kept, other = organizations(mine, theirs)
+    other.approved_at, other.wants_public = timezone.now(), True
+    other.save()
+    plan = Plan(kept, other)
+    [fold] = plan.folds
+    assert [one.quantity for one in (*fold.there, *fold.added, *fold.left)] == [6, 12, 2]
+    merge(kept, other, shown=plan.mark)
+    kept.refresh_from_db()
+    assert {name: getattr(kept, name) for name in plan.profile} == plan.profile
+    assert look.amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 12}
+
+
+def test_plan_takes_as_many_queries_for_one_contact_as_for_thirty(both, django_assert_num_queries):
+    for many in (1, 30):
+        for number in range(many):
+            make.contact(both[1], f"contact-{number}@example.org")
+        with django_assert_num_queries(6):
+            assert Plan(*both).mark
