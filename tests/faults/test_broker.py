@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from imagine.mail import BREATH
+from imagine.bell import BREATH
 from tests.faults.house import Answer, House, address, until
 
 pytestmark = pytest.mark.faults
