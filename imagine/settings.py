@@ -224,7 +224,7 @@ CONTENT_SECURITY_POLICY = {
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# No time limit on the socket here: imagine.mail.IMPATIENT says why, and has one for web requests.
+# No time limit on the socket here: imagine.bell.IMPATIENT says why, and has one for web requests.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_keepalive": True, "visibility_timeout": 300}
 CELERY_DB_REUSE_MAX = 10**9  # never closed by Celery: imagine.celery.FrugalTask sees to that
 CELERY_TASK_IGNORE_RESULT = True
