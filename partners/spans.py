@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable
 
-from django.utils.dates import MONTHS_3
-from django.utils.text import capfirst
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from partners.models import MONTHS, Grade
+from partners.promises import month
 
 
 def grades(chosen: Iterable[str]) -> str:
@@ -26,12 +24,6 @@ def months(chosen: Iterable[int]) -> str:
         return ""
     ends = ([month(number) for number in {span[0]: None, span[-1]: None}] for span in spans)
     return ", ".join("–".join(names) for names in ends)
-
-
-def month(number: int) -> str:
-    """A month's short name as it stands alone in the reader's language: Oct, oct."""
-    name = str(MONTHS_3[number])
-    return name if get_language() == "es" else capfirst(name)
 
 
 def runs(chosen: Iterable, order: list) -> list[list]:

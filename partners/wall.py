@@ -8,6 +8,7 @@ from functools import lru_cache
 from urllib.parse import urlencode
 from uuid import uuid4
 
+from django.contrib.postgres.search import TrigramWordSimilarity
 from django.db import connection
 from django.db.models import Case, Count, Exists, F, OuterRef, Prefetch, Q, Sum, Value, When
 from django.urls import reverse
@@ -19,6 +20,7 @@ from partners.models.pledges import PledgeQuerySet
 
 MOST = 48  # partners on one page
 LONGEST_SEARCH = 100
+ALIKE = 0.5  # of 1; from here on a mistyped name is taken for one
 BANDS = {"TK–6": [Grade.YOUNGEST, Grade.LOWER, Grade.MIDDLE], "7–8": [Grade.UPPER], "9–12": [Grade.HIGH]}
 SECTORS = Case(
     *(When(organization__sector=sector, then=Value(place)) for place, sector in enumerate(Sector.values)),
@@ -114,17 +116,19 @@ def chosen(asked: Asked) -> PledgeQuerySet:
         pledges = pledges.filter(organization__sector=asked.sector)
     if asked.kind:
         pledges = pledges.filter(promises__kind__code=asked.kind)
-    if asked.words:
-        pledges = pledges.filter(organization__in=named(asked.words))
-    return pledges
+    return named(asked.words, pledges) if asked.words else pledges
 
 
-def named(words: str) -> OrganizationQuerySet:
-    """Organizations with a name that holds these words, whatever its case and accents, or a word much like them."""
+def named(words: str, pledges: PledgeQuerySet) -> PledgeQuerySet:
+    """Those of organizations whose name holds these words, whatever its case and accents; when there is none, those
+    with a name much like it."""
     if not any(character.isalnum() for character in words):
-        return Organization.objects.none()
-    like = folded(Value(words))
-    return Organization.objects.filter(Q(folded_name__contains=like) | Q(folded_name__trigram_word_similar=like))
+        return pledges.none()
+    name, like = "organization__folded_name", folded(Value(words))
+    holding = pledges.filter(**{f"{name}__contains": like})
+    if holding.exists():
+        return holding
+    return pledges.alias(alike=TrigramWordSimilarity(like, name)).filter(alike__gte=ALIKE)
 
 
 @lru_cache(maxsize=256)

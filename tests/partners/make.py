@@ -1,5 +1,7 @@
 """Partners and pledges for tests, made through the rules themselves. Say only what the test is about."""
 
+import struct
+import zlib
 from datetime import timedelta
 
 from django.utils import timezone
@@ -80,3 +82,30 @@ def closed(year: PledgeYear | int = 2027) -> PledgeYear:
 def days_later(pledge: Pledge, days: int) -> None:
     """As if nobody had touched the pledge for so long."""
     Pledge.objects.filter(pk=pledge.pk).update(changed_at=timezone.now() - timedelta(days=days))
+
+
+def partner(organization: str = NAME, *promises: Promised, **profile) -> Organization:
+    """Somebody whom everybody may see: signed, and approved by staff. Its address is its own."""
+    email = f"{organization.lower().replace(' ', '.')}@example.org"
+    token = start(organization, email).token
+    typed = page(token, *(promises or [promised()]), **({"wants_public": True, "sector": "business"} | profile))
+    pledge = pledges.sign(token, **typed, name="Alma Reyes", role="Owner")
+    return profiles.approve(pledge.organization, by="staff")
+
+
+def renewed(of: Organization, school_year: int, *promises: Promised) -> Pledge:
+    """The partner's pledge for a later school year, which is opened for it."""
+    year(school_year)
+    token = of.pledges.order_by("-year_id").first().token
+    return pledges.sign(token, **page(token, *promises), name="Alma Reyes")
+
+
+def png(width: int = 400, height: int = 300) -> bytes:
+    """A grey picture of this size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    size = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress((b"\0" + b"\x80" * width) * height)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")

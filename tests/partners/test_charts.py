@@ -1,0 +1,33 @@
+"""The wall's chart as numbers: which bars, how long."""
+
+from partners import charts
+
+
+def bars(now: dict, before: dict) -> list[tuple]:
+    chart = charts.draw(now, before)
+    return [(bar.label, bar.now, bar.width, bar.before, bar.thin_width) for bar in chart.bars]
+
+
+def test_most_first_and_the_longest_fills_the_width():
+    found = bars({"Labor": 50, "Faith": 200, "Other": 200}, {"Gone": 10, "Labor": 400})
+    assert found == [
+        ("Faith", "200", 176, "0", 0),
+        ("Other", "200", 176, "0", 0),
+        ("Labor", "50", 44, "400", 352),
+        ("Gone", "0", 0, "10", 9),
+    ]
+
+
+def test_one_among_thousands_is_still_seen():
+    assert bars({"Labor": 1, "Faith": 5000}, {})[1] == ("Labor", "1", 2, "0", 0)
+
+
+def test_without_a_year_before_there_is_no_second_bar():
+    assert not charts.draw({"Labor": 1}, {}).has_before
+    assert charts.draw({"Labor": 1}, {"Labor": 1}).has_before
+
+
+def test_rows_stand_below_each_other():
+    chart = charts.draw({"A": 2, "B": 1}, {})
+    assert [(bar.label_y, bar.bar_y, bar.thin_y) for bar in chart.bars] == [(14, 21, 33), (62, 69, 81)]
+    assert chart.height == 96

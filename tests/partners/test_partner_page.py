@@ -1,0 +1,166 @@
+"""A partner's own page, made to be shared: what it tells, its preview on other sites, its logo."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from partners import profiles
+from partners.models import OldAddress, Organization
+from tests import browse
+from tests.partners import make
+from tests.partners.make import promised
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/imagine/partners/port-gate-logistics/"
+SITE = "http://127.0.0.1:8000"
+
+
+def html(client, **headers) -> str:
+    response = client.get(PAGE, headers=headers)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_page_tells_all_that_was_signed_the_newest_year_first(client):
+    schools = make.school("Edison High"), make.school("Cesar Chavez High")
+    tours = promised("tours", 6, grades=("9-12",), months=(10, 11, 12, 3), schools=schools)
+    partner = make.partner(
+        "Port Gate Logistics", tours, about="We move freight.\n\nSince 1946.", website="https://port.example.org/"
+    )
+    make.renewed(partner, 2028, promised("mentors", 1, months=(8,)), promised("service", 3))
+    page = browse.text(client.get(PAGE))
+    assert (
+        "Business and industry Port Gate Logistics We move freight. Since 1946. port.example.org "
+        "Promised for 2028–29 "
+        "Be mentors and role models 1 student Aug · wherever it is needed most "
+        "Assist in service-learning projects 3 projects Wherever it is needed most "
+        "Promised for 2027–28 "
+        "Host tours and field trips 6 visits, grades 9–12 Oct–Dec, Mar · Cesar Chavez High, Edison High "
+    ) in page
+    assert '<a href="https://port.example.org/" rel="nofollow ugc noopener">port.example.org</a>' in html(client)
+    assert "noindex" not in html(client)
+    assert f'name="next" value="{PAGE}"' in html(client)
+
+
+def test_page_in_spanish(client):
+    make.partner("Port Gate Logistics", promised("tours", 6, grades=("9-12",), months=(1, 2)))
+    page = browse.text(client.get(PAGE, headers={"accept-language": "es"}))
+    assert "Prometido para 2027–28 Recibir visitas y excursiones 6 visitas, grados 9–12 Ene–feb · donde" in page
+
+
+def test_what_was_typed_is_text(client):
+    make.partner("Port Gate Logistics", about="<script>alert(1)</script> {{ token }}")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; {{ token }}" in html(client)
+
+
+@pytest.mark.parametrize("slug", ["nobody", "draft-growers", "silent-growers", "hidden-growers"])
+def test_nobody_else_has_a_page_or_a_logo(client, slug):
+    draft = make.draft("Draft Growers", "draft@example.org").organization
+    silent = make.signed("Silent Growers", "silent@example.org").organization
+    hidden = make.partner("Hidden Growers")
+    for organization in (draft, silent, hidden):
+        Organization.objects.filter(pk=organization.pk).update(wants_public=organization != silent)
+        profiles.set_logo(organization, make.png())
+        profiles.approve(organization, by="staff")
+    profiles.hide(hidden)
+    assert client.get(f"/imagine/partners/{slug}/").status_code == 404
+    assert client.get(f"/imagine/partners/{slug}/logo.png").status_code == 404
+
+
+def test_address_of_one_that_was_merged_leads_to_the_other(client):
+    partner = make.partner()
+    OldAddress.objects.create(slug="port-gate", organization=partner)
+    assert client.get("/imagine/partners/port-gate/").headers["Location"] == PAGE
+    profiles.hide(partner)
+    assert client.get("/imagine/partners/port-gate/").status_code == 404
+
+
+def test_preview_says_what_is_promised(client):
+    make.partner("Port Gate Logistics", promised("tours", 6, grades=("9-12",)), promised("mentors", 1))
+    page = html(client)
+    about = (
+        "Promised to Stockton’s students for 2027–28: "
+        "Host tours and field trips, 6 visits, grades 9–12; Be mentors and role models, 1 student."
+    )
+    for tag in (
+        "<title>Port Gate Logistics, Imagine Promise Partner</title>",
+        f'<meta name="description" content="{about}">',
+        f'<link rel="canonical" href="{SITE}{PAGE}">',
+        '<meta property="og:title" content="Port Gate Logistics, Imagine Promise Partner">',
+        f'<meta property="og:description" content="{about}">',
+        f'<meta property="og:url" content="{SITE}{PAGE}">',
+        f'<meta property="og:image" content="{SITE}/imagine/static/art/share.png">',
+        '<meta name="twitter:card" content="summary_large_image">',
+    ):
+        assert tag in page, tag
+
+
+def test_preview_stays_short(client):
+    kinds = ["curriculum", "tours", "advisory", "teachers", "mentors", "presentations", "service", "internships"]
+    make.partner("Port Gate Logistics", *(promised(kind, 1000, grades=("TK-K", "4-6", "9-12")) for kind in kinds))
+    about = html(client).partition('<meta name="description" content="')[2].partition('"')[0]
+    assert len(about) == 300
+    assert about.endswith("…")
+
+
+@pytest.mark.parametrize(("width", "is_shared"), [(400, True), (199, False)])
+def test_preview_has_the_logo_when_it_is_large_enough(client, width, is_shared):
+    partner = make.partner()
+    profiles.set_logo(partner, make.png(width, 300))
+    profiles.approve(partner, by="staff")
+    page = html(client)
+    assert (f'<meta property="og:image" content="{SITE}{PAGE}logo.png">' in page) is is_shared
+    assert (f'<meta property="og:image:width" content="{width}">' in page) is is_shared
+    assert ('content="The logo of Port Gate Logistics"' in page) is is_shared
+    assert ("art/share.png" in page) is not is_shared
+    assert "logo" not in page.partition("<body>")[2]  # a bakery and a bank look equal
+
+
+def test_logo_is_a_picture_that_may_be_kept_for_a_while(client):
+    partner = make.partner()
+    assert client.get(f"{PAGE}logo.png").status_code == 404
+    profiles.set_logo(partner, make.png())
+    profiles.approve(partner, by="staff")
+    response = client.get(f"{PAGE}logo.png")
+    assert response.content == make.png()
+    assert response.headers["Content-Type"] == "image/png"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Cache-Control"] == "public, max-age=600"
+    again = {"if-modified-since": response.headers["Last-Modified"]}
+    assert client.get(f"{PAGE}logo.png", headers=again).status_code == 304
+    assert client.post(f"{PAGE}logo.png").status_code == 405
+
+
+def test_page_is_only_looked_at(client):
+    make.partner()
+    assert client.post(PAGE).status_code == 405
+    assert client.head(PAGE).status_code == 200
+
+
+def test_page_asks_as_much_for_one_promise_as_for_many(client):
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            html(client)
+        return len(captured)
+
+    schools = tuple(make.school(f"School {number}") for number in range(9))
+    partner = make.partner("Port Gate Logistics", promised("tours", schools=schools[:1]))
+    few = asked()
+    kinds = ["curriculum", "tours", "advisory", "teachers", "mentors", "presentations", "service"]
+    for school_year in (2028, 2029, 2030):
+        make.renewed(partner, school_year, *(promised(kind, schools=schools) for kind in kinds))
+    assert asked() == few <= 6
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_page_is_kept_until_it_changes(client, post_office):
+    partner = make.partner()
+    html(client)
+    with CaptureQueriesContext(connection) as captured:
+        html(client)
+    assert len(captured) == 1
+    Organization.objects.update(about="We move freight.")
+    assert "We move freight." in html(client)
+    profiles.hide(partner)
+    assert client.get(PAGE).status_code == 404
