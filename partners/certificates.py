@@ -8,9 +8,9 @@ import json
 import re
 import struct
 import threading
-import unicodedata
 from functools import cache, lru_cache
 from pathlib import Path
+from unicodedata import category, normalize
 
 import typst
 from django.conf import settings
@@ -24,7 +24,7 @@ from partners.models import PledgeYear, Signature
 PAGE = Path(__file__).with_name("certificate") / "page.typ"
 FONTS = PAGE.with_name("fonts")
 DATES = {"en": "F j, Y", "es": r"j \d\e F \d\e Y"}
-JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # no font has them, and some scripts need them
+JOINERS = {"\N{ZERO WIDTH NON-JOINER}", "\N{ZERO WIDTH JOINER}"}
 
 compiling = threading.Lock()  # typst's compiler is one thread's at a time
 
@@ -32,12 +32,19 @@ compiling = threading.Lock()  # typst's compiler is one thread's at a time
 def pdf(signature: Signature, language: str) -> bytes:
     """The certificate of one signed version in "en" or "es". The same version gives the same bytes."""
     with translation.override(language):
-        return drawn(json.dumps(said(signature, language)))
+        return drawn(json.dumps(said(signature, language), ensure_ascii=False))
 
 
 @lru_cache(maxsize=64)  # some 30 kB each
 def drawn(words: str) -> bytes:
     """The page with these words; what is typed stays data, and is no code to typst."""
+    try:
+        return compiled(words)
+    except typst.TypstError:  # a mark of one script on a letter of another, which no font has together
+        return compiled("".join(letter for letter in words if not category(letter).startswith("M")))
+
+
+def compiled(words: str) -> bytes:
     with compiling:
         return compiler().compile(format="pdf", sys_inputs={"said": words}, pdf_standards=["ua-1"])
 
@@ -107,16 +114,16 @@ def listed(parts: list[str], language: str) -> str:
 
 def legible(text: str) -> str:
     """A text in one line, without what no font has, such as emoji: PDF/UA refuses a page with boxes for letters."""
-    composed = unicodedata.normalize("NFC", text)
+    composed = normalize("NFC", text)
     known = (letter for letter in composed if letter in letters() or letter.isspace())
     return " ".join("".join(known).split()) or "—"
 
 
 @cache
 def letters() -> frozenset[str]:
-    """Every letter that one of the fonts has."""
-    fonts = FONTS.glob("*-Regular.ttf")
-    return frozenset(JOINERS).union(*(letters_of(font.read_bytes()) for font in fonts))
+    """Every letter that one of the fonts has, and what joins or parts letters in some scripts."""
+    found = set().union(*(letters_of(font.read_bytes()) for font in FONTS.glob("*-Regular.ttf")))
+    return frozenset(letter for letter in found if not category(letter).startswith("C")) | JOINERS
 
 
 def letters_of(font: bytes) -> set[str]:
