@@ -1,3 +1,4 @@
 from tests.imagine.conftest import post_office
+from tests.summit.conftest import staff
 
-__all__ = ["post_office"]
+__all__ = ["post_office", "staff"]

@@ -1,0 +1,77 @@
+"""What staff put up for pledging: each change is in its history, and what a pledge needs is not erased."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import ProtectedError
+from django.utils import timezone
+
+from imagine.models import Change
+from partners import checklist
+from partners.models import PledgeYear, PromiseKind
+from tests.partners import look, make
+
+pytestmark = pytest.mark.django_db
+
+
+def kind(**fields) -> PromiseKind:
+    words = {"code": "books", "name": "Give books", "unit": "book", "unit_plural": "books"}
+    row = PromiseKind(**(words | fields))
+    checklist.add(row)
+    return row
+
+
+def test_new_kind_is_in_history():
+    row = kind(order=5)
+    told = look.changes(f"promisekind:{row.pk}")
+    assert told[0]["name"] == ["", "Give books"]
+    assert told[0]["order"] == ["", 5]
+
+
+def test_change_writes_only_what_it_names():
+    row = kind()
+    PromiseKind.objects.filter(pk=row.pk).update(order=7)
+    for _twice in range(2):
+        checklist.change(row, name="Give good books", unit="book")
+    row.refresh_from_db()
+    assert (row.name, row.order) == ("Give good books", 7)
+    assert look.changes(f"promisekind:{row.pk}")[1:] == [{"name": ["Give books", "Give good books"]}]
+
+
+def test_retired_and_brought_back():
+    row = kind()
+    for _twice in range(2):
+        assert checklist.retire(row).is_retired
+    assert not checklist.bring_back(row).is_retired
+    assert look.changes(f"promisekind:{row.pk}")[1:] == [{"is_retired": [False, True]}, {"is_retired": [True, False]}]
+
+
+def test_year_that_was_to_open_later_opens_today_and_an_open_one_stays():
+    today = timezone.localdate()
+    later, open_one = make.year(2028, opens_on=today + timedelta(days=30)), make.year(2027)
+    for year in (later, later, open_one):
+        checklist.open_year(year)
+    assert list(PledgeYear.objects.order_by("pk").values_list("opens_on", flat=True)) == [
+        today - timedelta(days=1),
+        today,
+    ]
+    assert look.changes("pledgeyear:2028") == [
+        {"opens_on": [(today + timedelta(days=30)).isoformat(), today.isoformat()]}
+    ]
+    assert look.changes("pledgeyear:2027") == []
+
+
+def test_unused_kind_is_erased_with_its_history():
+    row = kind()
+    checklist.delete(row)
+    assert not PromiseKind.objects.filter(code="books").exists()
+    assert not Change.objects.filter(what__has_key="unit_plural").exists()
+
+
+def test_kind_that_is_promised_stays():
+    promise = make.draft().promises.get()
+    with pytest.raises(ProtectedError):
+        checklist.delete(promise.kind)
+    with pytest.raises(ProtectedError):
+        checklist.delete(PledgeYear.objects.get())
+    assert PromiseKind.objects.filter(pk=promise.kind_id).exists()

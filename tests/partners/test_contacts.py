@@ -1,0 +1,155 @@
+"""What staff do to contacts and organizations: added, corrected, erased, with mail and history."""
+
+import pytest
+from django.db.models import ProtectedError
+
+from imagine import history
+from imagine.models import Change, Message
+from partners import contacts, pledges, profiles
+from partners.models import Contact, Organization
+from tests.partners import look, make
+
+pytestmark = pytest.mark.django_db
+
+
+def people(organization: Organization) -> list[tuple]:
+    """E-mail address of each contact, and whether it is the main one."""
+    return list(organization.contacts.order_by("pk").values_list("email", "is_main"))
+
+
+def sent(email: str) -> None:
+    Message.objects.filter(to=email).update(state=Message.State.SENT, sent_at="2027-01-01T00:00Z")
+
+
+# Add -------------------------------------------------------------------------------------------------------------
+
+
+def test_first_contact_is_the_main_one_and_a_second_when_it_is_to_be():
+    here = make.organization()
+    contacts.add(here, name="Alma", email="alma@example.org")
+    contacts.add(here, name="Ben", email="ben@example.org")
+    assert people(here) == [("alma@example.org", True), ("ben@example.org", False)]
+    contacts.add(here, name="Chue", email="chue@example.org", is_main=True)
+    assert people(here)[-1] == ("chue@example.org", True)
+    assert here.contacts.filter(is_main=True).count() == 1
+
+
+def test_same_address_is_not_added_twice():
+    here = make.organization()
+    for email in ("alma@example.org", "ALMA@example.org"):
+        contacts.add(here, name="Alma", email=email)
+    assert people(here) == [("alma@example.org", True)]
+
+
+# Correct ---------------------------------------------------------------------------------------------------------
+
+
+def test_main_contact_changes_hands():
+    here = make.organization()
+    alma, ben = make.contact(here), make.contact(here, "ben@example.org", "Ben")
+    for _twice in range(2):
+        contacts.correct(ben, is_main=True)
+    assert people(here) == [("alma@example.org", False), ("ben@example.org", True)]
+    assert look.changes(f"contact:{alma.pk}")[-1] == {"is_main": [True, False]}
+
+
+def test_corrected_address_gets_what_was_not_sent_and_the_link():
+    pledge = make.signed()
+    contact = pledge.contact
+    Message.objects.filter(key__contains=":link:").update(state=Message.State.SENT, sent_at="2027-01-01T00:00Z")
+    contacts.correct(contact, email="right@example.org")
+    assert look.letters() == ["link 1 alma@example.org", "signed 1 right@example.org", "link 1 right@example.org"]
+    assert look.changes(f"contact:{contact.pk}")[-1] == {"email": ["alma@example.org", "right@example.org"]}
+    contacts.correct(contact, email="right@example.org")
+    assert len(look.letters()) == 3
+
+
+def test_link_was_just_mailed_to_the_wrong_address_and_is_mailed_to_the_right_one_all_the_same():
+    pledge = make.draft()
+    pledges.mail_link(pledge)
+    sent("alma@example.org")
+    contacts.correct(pledge.contact, email="right@example.org")
+    assert look.letters()[-1] == "link 2 right@example.org"
+
+
+def test_corrected_address_of_who_answers_for_nothing_gets_no_link():
+    pledge = make.signed()
+    other = make.contact(pledge.organization, "ben@example.org", "Ben")
+    before = look.letters()
+    contacts.correct(other, email="benjamin@example.org")
+    assert look.letters() == before
+
+
+# Erase -----------------------------------------------------------------------------------------------------------
+
+
+def test_erased_contact_leaves_no_mail_and_no_history_and_its_pledge_stays():
+    pledge = make.signed()
+    other = make.contact(pledge.organization, "ben@example.org", "Ben")
+    contacts.correct(other, is_main=True)
+    contact = pledge.contact
+    for _twice in range(2):
+        contacts.erase(contact)
+    assert people(pledge.organization) == [("ben@example.org", True)]
+    pledge.refresh_from_db()
+    assert (pledge.contact, pledge.signed_by) == (None, "Alma Reyes")
+    assert look.letters() == ["link 1 alma@example.org"]  # to the one who began, before there was a pledge
+    assert not Change.objects.filter(about=f"contact:{contact.pk}").exists()
+    assert look.changes(f"organization:{pledge.organization_id}")[-1] == {"contact": ["…", ""]}
+    assert pledges.mail_again(pledge)
+    assert look.letters()[-1] == "link 1 ben@example.org"
+
+
+def test_link_of_a_pledge_that_nobody_answers_for_is_not_mailed():
+    pledge = make.signed()
+    contacts.erase(pledge.contact)
+    with pytest.raises(pledges.Nobody, match="main contact"):
+        pledges.mail_again(pledge)
+    assert pledges.mail_link(pledge) is False
+
+
+def test_erased_organization_leaves_nothing():
+    here = make.organization(about="Bread")
+    contact = make.contact(here)
+    contacts.erase_organization(here)
+    assert not Organization.objects.exists()
+    assert not Contact.objects.exists()
+    assert not Change.objects.filter(about__in=[f"organization:{here.pk}", f"contact:{contact.pk}"]).exists()
+
+
+def test_organization_with_a_pledge_is_not_erased():
+    pledge = make.draft()
+    with pytest.raises(ProtectedError):
+        contacts.erase_organization(pledge.organization)
+    assert look.organizations() == ["Port Gate Logistics"]
+    assert Change.objects.filter(about=f"organization:{pledge.organization_id}").exists()
+
+
+# Approval --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("changed", ["name", "about", "website"])
+def test_what_staff_did_not_read_is_not_approved(changed):
+    here = make.organization(wants_public=True)
+    seen = profiles.face(here)
+    with history.acting_as(history.GUEST):
+        profiles.change(profiles.lock(here.pk), **{changed: "https://example.org"})
+    with pytest.raises(profiles.Unseen, match="Read it again"):
+        profiles.approve(here, by="anna", seen=seen)
+    here.refresh_from_db()
+    assert here.approved_at is None
+    assert profiles.approve(here, by="anna", seen=profiles.face(here)).approved_by == "anna"
+
+
+def test_another_logo_is_another_face():
+    here = make.organization(wants_public=True)
+    seen = profiles.face(here)
+    png = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (64).to_bytes(4, "big") * 2
+    profiles.set_logo(profiles.lock(here.pk), png)
+    with pytest.raises(profiles.Unseen):
+        profiles.approve(here, by="anna", seen=seen)
+
+
+def test_approved_once_whatever_was_read_the_second_time():
+    here = profiles.approve(make.organization(wants_public=True), by="anna")
+    assert profiles.approve(here, by="bert", seen="").approved_by == "anna"
