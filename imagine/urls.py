@@ -1,14 +1,17 @@
 """Every address stands under /imagine/, so that one proxy rule serves them all."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, register_converter
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from imagine import views
+from imagine.converters import TokenConverter
 from imagine.limits import limited
 
 admin.site.enable_nav_sidebar = False  # the start page leads everywhere, and lists need the room
+
+register_converter(TokenConverter, "token")
 
 under_imagine = [
     path("", include("partners.urls")),

@@ -1,23 +1,8 @@
 """The public pages and the private links of the summit."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
 from summit import link_views, views
-
-
-class TokenConverter:
-    """A private link's secret; anything else in its place is no address of ours."""
-
-    regex = "[A-Za-z0-9_-]{32}"
-
-    def to_python(self, value: str) -> str:
-        return value
-
-    def to_url(self, value: str) -> str:
-        return value
-
-
-register_converter(TokenConverter, "token")
 
 urlpatterns = [
     path("", views.landing, name="landing"),
