@@ -74,6 +74,16 @@ def signed(organization: str = NAME, email: str = EMAIL, promises: tuple[Promise
     return pledges.sign(token, **page(token, *(promises or [promised()])), name="Alma Reyes", role="Owner")
 
 
+def signed_before(organization: str = NAME, email: str = EMAIL, promises: tuple[Promised, ...] = ()) -> Pledge:
+    """One for the year before, which is over."""
+    later, before = year(), year(2026)
+    PledgeYear.objects.filter(pk=later.pk).update(closed_at=timezone.now())
+    pledge = signed(organization, email, promises)
+    PledgeYear.objects.filter(pk=later.pk).update(closed_at=None)
+    closed(before)
+    return pledge
+
+
 def closed(year: PledgeYear | int = 2027) -> PledgeYear:
     year = year if isinstance(year, PledgeYear) else PledgeYear.objects.get(pk=year)
     return pledges.close_year(year)

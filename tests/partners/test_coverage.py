@@ -1,24 +1,12 @@
 """What is promised where: each figure, and that it takes three queries whatever there is."""
 
-from datetime import timedelta
-
 import pytest
-from django.utils import timezone
 
 from partners import checklist, coverage, pledges
 from partners.models import PledgeYear, PromiseKind, School
 from tests.partners import make
 
 pytestmark = pytest.mark.django_db
-
-
-def signed_before(organization: str, email: str, *promises) -> None:
-    """A pledge for the year before, which is over."""
-    year = make.year(2026, opens_on=timezone.localdate() - timedelta(days=400))
-    PledgeYear.objects.exclude(pk=year.pk).update(closed_at=timezone.now())
-    make.signed(organization, email, promises)
-    PledgeYear.objects.exclude(pk=year.pk).update(closed_at=None)
-    make.closed(2026)
 
 
 def counts(found: coverage.Coverage) -> dict[str, tuple]:
@@ -53,7 +41,8 @@ def district():
         "Two", "two@example.org", [make.promised("tours", 4, schools=(a,)), make.promised("mentors", 1, schools=(a,))]
     )
     make.draft("Draft", "draft@example.org", [make.promised("tours", 90, schools=(c,))])
-    signed_before("Old", "old@example.org", make.promised("tours", 3, schools=(b, c)), make.promised("service", 1))
+    before = [make.promised("tours", 3, schools=(b, c)), make.promised("service", 1)]
+    make.signed_before("Old", "old@example.org", before)
     checklist.retire(gone)
     make.school("Retired and never promised", is_retired=True)
     return year

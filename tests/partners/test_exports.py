@@ -1,0 +1,411 @@
+"""The pledge list as a file, read back by other libraries: what it says, who is on it, who may have it."""
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.http import StreamingHttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from openpyxl import load_workbook
+
+from partners import checklist, contacts, exports, pledges, profiles
+from partners.models import Pledge, Promise, PromiseKind
+from tests import browse, look
+from tests.partners import make
+
+pytestmark = pytest.mark.django_db
+
+PLEDGES, PROMISES = "/imagine/admin/partners/pledge/", "/imagine/admin/partners/promise/"
+ORGANIZATIONS = "/imagine/admin/partners/organization/organizations"
+NOTHING = "There is nothing to take away: no row is left under these filters."
+FORMS = ("promises", "organizations")
+FILES = [f"{at}{form}.{kind}" for at in (PLEDGES, PROMISES) for form in FORMS for kind in exports.KINDS]
+EVERY = [*FILES, f"{ORGANIZATIONS}.csv", f"{ORGANIZATIONS}.xlsx"]
+
+
+def rows_of(response) -> list[list[str]]:
+    """What a file says, header first, each cell as a CSV spells it."""
+    assert response.status_code == 200
+    content = b"".join(response.streaming_content)
+    if response["Content-Type"] == "text/csv; charset=utf-8":
+        return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    return [[spelled(cell) for cell in row] for row in load_workbook(io.BytesIO(content)).active.iter_rows()]
+
+
+def spelled(cell) -> str:
+    if cell.value is None:
+        return ""
+    return f"{cell.value:%Y-%m-%d}" if cell.number_format == "yyyy-mm-dd" else str(cell.value)
+
+
+def listed(response, *columns: str) -> list[tuple[str, ...]]:
+    """Some columns of a file, by their headers."""
+    header, *rows = rows_of(response)
+    return [tuple(row[header.index(column)] for column in columns) for row in rows]
+
+
+def partners(response) -> list[str]:
+    return [name for (name,) in listed(response, "Organization")]
+
+
+def signed_at(pledge: Pledge, moment: datetime) -> None:
+    Pledge.objects.filter(pk=pledge.pk).update(signed_at=moment)
+
+
+@pytest.fixture
+def district(db) -> list[list[str]]:
+    """Two years and three partners, with what people write and a spreadsheet trips over; and their list as CSV."""
+    high, primary = make.school("Edison High"), make.school("Año Nuevo Elementary", "elementary")
+    first = make.signed_before("Núñez & Hijos", "inés@example.org", [make.promised("tours", 1)])
+    signed_at(first, datetime(2027, 1, 1, 7, 59, tzinfo=UTC))  # still 2026 in Stockton
+    tours = make.promised("tours", 1200, grades=("9-12", "4-6"), months=(3, 10), schools=(high, primary))
+    mentors = make.promised("mentors", 1, note="First line\r\nsecond, “line”; @noon")
+    bread = make.signed("=Bread; “Rye”", "bread@example.org", [tours, mentors], sector="business")
+    signed_at(bread, datetime(2027, 7, 1, 6, 30, tzinfo=UTC))
+    contacts.correct(bread.contact, name="Sokha ចាន់", phone="+1 209 555 0100")
+    renewed = make.page(first.token, make.promised("mentors", 3, months=(5, 8)))
+    pledges.save(first.token, **renewed)
+    by, anywhere, touring = "Alma Reyes", "wherever it is needed most", "Host tours and field trips"
+    who = ["2027–28", "'=Bread; “Rye”", "Business and industry", "Sokha ចាន់", "bread@example.org", "'+1 209 555 0100"]
+    schools = "Año Nuevo Elementary, Edison High"
+    nunez = ["Núñez & Hijos", "", "Alma Reyes", "inés@example.org", ""]
+    mentoring = "Be mentors and role models"
+    note = "First line\nsecond, “line”; @noon"
+    return [
+        [*who, touring, "1200", "visits", "4–6, 9–12", schools, "Oct, Mar", "", by, "2027-06-30", ""],
+        [*who, mentoring, "1", "student", "", anywhere, "", "needed", by, "2027-06-30", note],
+        ["2027–28", *nunez, mentoring, "3", "students", "", anywhere, "Aug, May", "needed", "", "", ""],
+        ["2026–27", *nunez, touring, "1", "visit", "", anywhere, "", "", by, "2026-12-31", ""],
+    ]
+
+
+# What it says ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", [PLEDGES, PROMISES])
+def test_pledge_list_as_csv_has_a_row_a_promise(staff, district, at):
+    header, *rows = rows_of(staff.get(f"{at}promises.csv"))
+    assert rows == district
+    assert header == [
+        *("School year", "Organization", "Sector", "Contact", "E-mail", "Phone", "Kind", "Quantity", "Unit", "Grades"),
+        *("Schools", "Months", "Clearance", "Signed by", "Signed on", "Note"),
+    ]
+
+
+@pytest.mark.parametrize("at", [PLEDGES, PROMISES])
+def test_pledge_list_as_xlsx_says_the_same_and_needs_no_apostrophe(staff, district, at):
+    header, *rows = rows_of(staff.get(f"{at}promises.xlsx"))
+    assert rows == [[cell.removeprefix("'") for cell in row] for row in district]
+    assert len(header) == 16
+
+
+def test_csv_bears_the_mark_by_which_excel_knows_its_accents(staff, district):
+    content = b"".join(staff.get(f"{PROMISES}promises.csv").streaming_content)
+    assert content.startswith("\ufeffSchool year,Organization".encode())
+    assert "Núñez & Hijos".encode() in content
+    assert b"\r\n2027" in content
+
+
+@pytest.mark.parametrize("at", [PLEDGES, PROMISES])
+def test_second_form_has_a_row_an_organization_and_a_column_a_kind(staff, district, at):
+    checklist.retire(PromiseKind.objects.get(code="tours"))
+    checklist.retire(PromiseKind.objects.get(code="advisory"))
+    header, *rows = rows_of(staff.get(f"{at}organizations.csv"))
+    assert header == [
+        *("School year", "Organization", "Sector", "Contact", "E-mail", "Phone", "Signed by", "Signed on"),
+        "Contribute to curriculum development (hours)",
+        "Host tours and field trips (visits)",
+        "Collaborate with teachers (hours)",
+        "Be mentors and role models (students)",
+        "Host class presentations (visits)",
+        "Assist in service-learning projects (projects)",
+        "Provide job shadowing, internships and apprenticeships (places)",
+    ]
+    assert [[*row[:2], *row[6:]] for row in rows] == [
+        ["2027–28", "'=Bread; “Rye”", "Alma Reyes", "2027-06-30", "", "1200", "", "1", "", "", ""],
+        ["2027–28", "Núñez & Hijos", "", "", "", "", "", "3", "", "", ""],
+        ["2026–27", "Núñez & Hijos", "Alma Reyes", "2026-12-31", "", "1", "", "", "", "", ""],
+    ]
+    xlsx = rows_of(staff.get(f"{at}organizations.xlsx"))
+    assert xlsx == [[cell.removeprefix("'") for cell in row] for row in [header, *rows]]
+
+
+def test_pledge_that_nobody_answers_for_has_the_main_contact(staff):
+    pledge = make.signed()
+    contacts.correct(make.contact(pledge.organization, "ben@example.org", "Ben"), is_main=True)
+    contacts.erase(pledge.contact)
+    assert listed(staff.get(f"{PROMISES}promises.csv"), "Contact", "E-mail") == [("Ben", "ben@example.org")]
+    contacts.erase(pledge.organization.contacts.get())
+    assert listed(staff.get(f"{PROMISES}promises.csv"), "Contact", "E-mail") == [("", "")]
+
+
+@pytest.mark.parametrize("address", [f"{PROMISES}promises.csv", f"{PROMISES}promises.xlsx"])
+def test_list_speaks_the_language_of_who_asks_to_its_last_row(staff, district, address):
+    staff.cookies["django_language"] = "es"
+    response = staff.get(address)
+    Client().get("/imagine/privacy/")  # somebody else, in English, before the file is read
+    header, *rows = rows_of(response)
+    assert header[0] == "Año escolar"
+    assert [row[6] for row in rows] == [
+        "Recibir visitas y excursiones",
+        *["Ser mentores y ejemplos a seguir"] * 2,
+        "Recibir visitas y excursiones",
+    ]
+    assert [row[8] for row in rows] == ["visitas", "estudiante", "estudiantes", "visita"]
+    assert rows[0][11] == "oct, mar"
+
+
+def test_organizations_have_their_main_contact_and_this_years_pledge(staff, district):
+    bread = Pledge.objects.get(signed_by="Alma Reyes", year=2027).organization
+    make.contact(bread, "second@example.org", "Second")
+    profiles.change(profiles.lock(bread.pk), about="We bake.", size="some", wants_public=True)
+    make.organization("Zinc", website="https://www.example.org")
+    make.contact(Pledge.objects.get(year=2026).organization, "third@example.org", "Third")
+    today = f"{timezone.localdate():%Y-%m-%d}"
+    header, *rows = rows_of(staff.get(f"{ORGANIZATIONS}.csv"))
+    assert header == [
+        *("Organization", "Sector", "What it does", "Website", "Phone", "Street and city", "Size", "Shown in public"),
+        *("Contact", "Role", "E-mail", "Contact’s phone", "Language", "Known since", "Pledge for 2027–28"),
+    ]
+    assert rows == [
+        [
+            *("'=Bread; “Rye”", "Business and industry", "We bake.", "", "", "", "10 to 49 people"),
+            *(
+                "waits for approval",
+                "Sokha ចាន់",
+                "",
+                "bread@example.org",
+                "'+1 209 555 0100",
+                "English",
+                today,
+                "signed",
+            ),
+        ],
+        [
+            *("Núñez & Hijos", "", "", "", "", "", "", "not shown"),
+            *("Alma Reyes", "", "inés@example.org", "", "English", today, "draft"),
+        ],
+        ["Zinc", "", "", "https://www.example.org", "", "", "", "not shown", "", "", "", "", "", today, ""],
+    ]
+    assert rows_of(staff.get(f"{ORGANIZATIONS}.xlsx"))[1:] == [[cell.removeprefix("'") for cell in row] for row in rows]
+
+
+@pytest.mark.parametrize("address", EVERY)
+def test_file_is_named_by_the_day_and_kept_nowhere(staff, district, address):
+    response = staff.get(address)
+    assert isinstance(response, StreamingHttpResponse)
+    rows_of(response)
+    name = {"promises": "promises", "organizations": "pledges"}[address.rpartition("/")[2].partition(".")[0]]
+    name = "organizations" if address.startswith(ORGANIZATIONS) else name
+    end = f"{name}-{timezone.localdate():%Y-%m-%d}.{address.rpartition('.')[2]}"
+    assert response["Content-Disposition"] == f'attachment; filename="{end}"'
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_coverage_as_csv(staff):
+    make.year()
+    school, other = make.school("Edison High"), make.school("Año Nuevo Elementary", "elementary")
+    make.signed(promises=[make.promised("tours", 6, schools=(school, other)), make.promised("mentors", 2)])
+    make.signed("Other", "other@example.org", [make.promised("tours", 1, schools=(school,))])
+    header, *rows = rows_of(staff.get("/imagine/admin/partners/promise/coverage.csv?year=2027"))
+    assert header[:4] == ["School", "Level", "Contribute to curriculum development", "Host tours and field trips"]
+    assert header[-2:] == ["Promises", "Promises in 2026–27"]
+    assert [[row[0], row[1], row[3], row[6], *row[-2:]] for row in rows] == [
+        ["Año Nuevo Elementary", "elementary, TK–8", "1", "0", "1", "0"],
+        ["Edison High", "high, 9–12", "2", "0", "2", "0"],
+        ["Wherever it is needed most", "", "0", "1", "1", ""],
+        ["All promises", "", "2", "1", "3", "0"],
+        ["Quantity", "", "7", "2", "", ""],
+        ["Quantity the year before", "", "0", "0", "", ""],
+    ]
+
+
+# Who is on it ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def several(db):
+    make.year()
+    high, primary = make.school("Edison High"), make.school("Fillmore", "elementary")
+    make.signed("Bakery", "a@example.org", [make.promised("tours", schools=(high,))], sector="business")
+    make.signed("Church", "b@example.org", [make.promised("mentors"), make.promised("service", schools=(primary,))])
+    make.draft("Clinic", "c@example.org", [make.promised("tours", schools=(high, primary))])
+    return high
+
+
+def wanted(school) -> dict[str, tuple[list[str], list[str]]]:
+    """By filter, the organizations in a row each of the list of promises, and of the list of pledges."""
+    kinds = dict(PromiseKind.objects.values_list("code", "pk"))
+    every = ["Bakery", "Church", "Church", "Clinic"]
+    return {
+        "": (every, every),
+        "?year=2027": (every, every),
+        "?year=2019": (every, every),  # no choice of the filter
+        "?state=signed": (every[:3], every[:3]),
+        "?state=draft": (["Clinic"], ["Clinic"]),
+        "?sector=business": (["Bakery"], ["Bakery"]),
+        f"?kind={kinds['tours']}": (["Bakery", "Clinic"], ["Bakery", "Clinic"]),
+        f"?kind={kinds['mentors']}": (["Church"], ["Church", "Church"]),
+        f"?school={school.pk}": (["Bakery", "Clinic"], ["Bakery", "Clinic"]),
+        "?school=any": (["Church"], ["Church", "Church"]),
+        "?q=chur": (["Church"] * 2, ["Church"] * 2),
+        "?q=c@example.org&state=draft": (["Clinic"], ["Clinic"]),
+    }
+
+
+def test_list_has_what_filters_and_search_show(staff, several):
+    for query, (of_promises, of_pledges) in wanted(several).items():
+        for kind in exports.KINDS:
+            assert partners(staff.get(f"{PROMISES}promises.{kind}{query}")) == of_promises, query
+            assert partners(staff.get(f"{PLEDGES}promises.{kind}{query}")) == of_pledges, query
+            once = list(dict.fromkeys(of_pledges))
+            assert partners(staff.get(f"{PLEDGES}organizations.{kind}{query}")) == once, query
+
+
+def test_list_of_promises_is_filtered_by_clearance_too(staff, several):
+    assert partners(staff.get(f"{PROMISES}promises.csv?clearance=needed")) == ["Church"]
+    assert partners(staff.get(f"{PROMISES}promises.csv?clearance=none")) == ["Bakery", "Church", "Clinic"]
+
+
+def test_second_form_of_filtered_promises_has_only_them(staff, several):
+    kind = PromiseKind.objects.get(code="mentors")
+    [row] = listed(
+        staff.get(f"{PROMISES}organizations.csv?kind={kind.pk}"),
+        "Organization",
+        "Be mentors and role models (students)",
+        "Assist in service-learning projects (projects)",
+    )
+    assert row == ("Church", "6", "")
+
+
+def test_never_signed_of_a_closed_year(staff, several):
+    make.closed()
+    assert partners(staff.get(f"{PROMISES}promises.csv?state=never")) == ["Clinic"]
+    assert staff.get(f"{PROMISES}promises.csv?state=draft").status_code == 302
+
+
+@pytest.mark.parametrize(("at", "name"), [(PLEDGES, "pledge"), (PROMISES, "promise")])
+def test_action_takes_the_ticked_rows(staff, several, at, name):
+    rows = list((Pledge if name == "pledge" else Promise).objects.order_by("pk"))
+    for kind in exports.KINDS:
+        ticked = {"_selected_action": [rows[0].pk, rows[-1].pk]}
+        assert partners(staff.post(at, ticked | {"action": f"{name}_promises_{kind}"})) == ["Bakery", "Clinic"]
+        assert partners(staff.post(at, ticked | {"action": f"{name}_organizations_{kind}"})) == ["Bakery", "Clinic"]
+
+
+def test_action_takes_the_ticked_organizations(staff, several):
+    ticked = Pledge.objects.get(organization__name="Clinic").organization
+    at = "/imagine/admin/partners/organization/"
+    sent = {"action": "organization_organizations_csv", "_selected_action": [ticked.pk]}
+    assert partners(staff.post(at, sent)) == ["Clinic"]
+    assert partners(staff.get(f"{ORGANIZATIONS}.csv?pledge=signed")) == ["Bakery", "Church"]
+
+
+def test_list_goes_beyond_the_page_shown(staff):
+    make.year()
+    for number in range(101):
+        make.draft(f"Partner {number:03}", f"p{number}@example.org")
+    names = [f"Partner {number:03}" for number in range(101)]
+    assert partners(staff.get(f"{PROMISES}promises.csv")) == names
+    assert partners(staff.get(f"{PLEDGES}organizations.xlsx")) == names
+
+
+def test_buttons_of_the_list_keep_its_filters(staff, several):
+    for query, kept in {"?q=bak&state=signed&p=1": "?q=bak&amp;state=signed", "": ""}.items():
+        page = staff.get(PROMISES + query).content.decode()
+        assert f'<a href="{PROMISES}promises.csv{kept}">Pledge list as CSV</a>' in page
+        assert f'<a href="{PROMISES}organizations.xlsx{kept}">One row an organization, XLSX</a>' in page
+
+
+# What is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", EVERY)
+@pytest.mark.parametrize("query", ["?q=nobody", "?q=%22%3B"])
+def test_file_of_nothing_says_so_on_the_same_list(staff, several, address, query):
+    response = staff.get(address + query)
+    at = f"{address.rpartition('/')[0]}/"
+    assert (response.status_code, response["Location"].partition("?")[0]) == (302, at)
+    assert NOTHING in browse.text(staff.get(response["Location"]))
+
+
+def test_pledge_without_a_promise_is_no_row(staff):
+    pledge = make.draft()
+    pledges.save(pledge.token, **(make.page(pledge.token) | {"promised": []}))
+    assert look.tables()["partners.Promise"] == []
+    assert staff.get(f"{PLEDGES}organizations.csv")["Location"] == f"{PLEDGES}?"
+    assert NOTHING in browse.text(staff.get(PLEDGES))
+
+
+@pytest.mark.parametrize("query", ["?year=x", "?kind=99999999999999999999", "?school=%00", "?e=1&state=nonsense"])
+def test_filter_that_makes_no_sense_is_passed_over(staff, several, query):
+    assert len(partners(staff.get(f"{PROMISES}promises.csv{query}"))) == 4
+
+
+def test_lookup_of_no_filter_leads_back_to_the_list(staff, several):
+    response = staff.get(f"{PROMISES}promises.csv?quantity__exact=x")
+    assert (response.status_code, response["Location"]) == (302, PROMISES)
+
+
+@pytest.mark.parametrize("address", [*EVERY, f"{PROMISES}coverage.csv"])
+def test_file_is_closed_to_who_may_not_see_its_list(address):
+    make.signed()
+    for user in (None, User.objects.create_user("guest"), User.objects.create_user("other", is_staff=True)):
+        client = Client()
+        if user:
+            client.force_login(user)
+        response = client.get(address)
+        if user and user.is_staff:
+            assert response.status_code == 403
+        else:
+            assert response.status_code == 302
+            assert response["Location"].startswith(reverse("admin:login"))
+
+
+def test_who_may_only_look_has_the_files_too():
+    make.signed()
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename__in=["view_promise", "view_pledge"]))
+    client = Client()
+    client.force_login(viewer)
+    for address in FILES:
+        assert partners(client.get(address)) == ["Port Gate Logistics"]
+    sent = {"action": "promise_promises_csv", "_selected_action": [Promise.objects.get().pk]}
+    assert partners(client.post(PROMISES, sent)) == ["Port Gate Logistics"]
+    assert client.get(f"{ORGANIZATIONS}.csv").status_code == 403
+
+
+@pytest.mark.parametrize("address", [*EVERY, f"{PROMISES}coverage.csv"])
+def test_file_is_fetched_only_and_changes_nothing(staff, address, district):
+    before = look.tables()
+    rows_of(staff.get(address))
+    assert staff.post(address).status_code == 405
+    assert look.tables() == before
+
+
+# How much it takes -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", [*EVERY, f"{PROMISES}promises.csv?q=partner", f"{PROMISES}coverage.csv"])
+def test_file_takes_the_same_number_of_queries_for_3_and_30(staff, address, django_assert_num_queries):
+    make.year()
+    schools = (make.school("Edison High"), make.school("Fillmore"))
+
+    def some(numbers) -> None:
+        for number in numbers:
+            make.signed(f"Partner {number}", f"p{number}@example.org", [make.promised("tours", schools=schools)])
+
+    some(range(3))
+    rows_of(staff.get(address))
+    with CaptureQueriesContext(connection) as queries:
+        assert len(rows_of(staff.get(address))) > 3
+    some(range(3, 30))
+    with django_assert_num_queries(len(queries)):
+        assert len(rows_of(staff.get(address))) >= 6
+    assert len(queries) <= 10
