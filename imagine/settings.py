@@ -233,8 +233,10 @@ CELERY_TASK_DEFAULT_QUEUE = "direct"
 CELERY_TASK_ROUTES = {
     "imagine.tasks.sweep": {"queue": "housekeeping"},
     "imagine.tasks.tidy": {"queue": "housekeeping"},
+    "partners.tasks.find_twins": {"queue": "housekeeping"},
     "partners.tasks.remind_drafts": {"queue": "housekeeping"},
     "partners.tasks.tidy_starts": {"queue": "housekeeping"},
+    "summit.tasks.match_partners": {"queue": "housekeeping"},
 }
 CELERY_TASK_TIME_LIMIT = 80  # shorter than imagine.mail.LEASE: when a claim runs out, nobody is still sending
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -244,6 +246,16 @@ CELERY_BEAT_SCHEDULE = {
     "send what was left behind": {"task": "imagine.tasks.sweep", "schedule": 10, "options": {"expires": 10}},
     "answer who lost a link": {"task": "summit.tasks.answer_link_requests", "schedule": 30, "options": {"expires": 30}},
     "answer who begins a pledge": {"task": "partners.tasks.answer_starts", "schedule": 30, "options": {"expires": 30}},
+    "see which organizations may be one": {
+        "task": "partners.tasks.find_twins",
+        "schedule": 10 * 60,
+        "options": {"expires": 10 * 60},
+    },
+    "see which RSVPs are a partner’s": {
+        "task": "summit.tasks.match_partners",
+        "schedule": 2 * 60,
+        "options": {"expires": 2 * 60},
+    },
     "remind of unsigned drafts": {"task": "partners.tasks.remind_drafts", "schedule": 60 * 60},
     "forget what was begun long ago": {"task": "partners.tasks.tidy_starts", "schedule": 60 * 60},
     "show that the direct queue moves": {

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from imagine import bell
-from partners import pledges
+from partners import pledges, twins
 from partners.models import PledgeStart
 
 
@@ -28,3 +28,8 @@ def remind_drafts() -> None:
 @shared_task
 def tidy_starts() -> None:
     pledges.tidy_starts()
+
+
+@shared_task
+def find_twins() -> None:
+    twins.search()

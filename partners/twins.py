@@ -20,7 +20,7 @@ from partners.models import Contact, Organization, Reason, TwinPair, TwinSearch
 
 ALIKE = 0.5  # the least similarity of two names that counts: the part of their letter triples that they share
 BATCH = 500  # names in a statement
-MOST = 3  # proposals for a typed organization
+MOST = 5  # proposals for a typed organization
 MOST_OF_ONE = 10  # pairs that one organization is in
 MOST_SHARING = 5  # organizations: a website or a mail domain of more of them is none of their own
 WEIGHTS = {Reason.NAME: 0.95, Reason.ALIKE: 0.85, Reason.CONTACT: 0.8, Reason.WEBSITE: 0.6, Reason.MAIL: 0.5}

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imagine.folding import joined, unaccented
 from imagine.models import new_token
-from partners.models import Sector
+from partners.models import Organization, Sector, folded
 
 LARGEST_CAPACITY = 20_000
 LARGEST_PARTY = 20
@@ -223,6 +223,10 @@ class RsvpQuerySet(models.QuerySet):
         """The RSVPs of one address, whatever its case; served by the unique index."""
         return self.alias(folded_email=Lower("email")).filter(folded_email=email.lower())
 
+    def to_match(self):
+        """Those whose organization nobody has said which it is."""
+        return self.filter(partner__isnull=True, has_no_partner=False).exclude(organization="")
+
     def found(self, words: str):
         """Those in which each word is found: in the contact's name, address or organization, or in one guest's name,
         whatever their accents and case. Served by the two indexes of what is folded."""
@@ -257,6 +261,21 @@ class Rsvp(models.Model):
     phone = models.CharField(_("phone"), max_length=30, blank=True)
     organization = models.CharField(_("organization"), max_length=120, blank=True)
     sector = models.CharField(_("sector"), max_length=12, choices=Sector, blank=True)
+    partner = models.ForeignKey(
+        Organization,
+        verbose_name=_("partner"),
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="rsvps",
+        help_text=_("Which organization it is; matching.py says so."),
+    )
+    has_no_partner = models.BooleanField(
+        _("belongs to no partner"), default=False, db_default=False, editable=False, help_text=_("Staff said so.")
+    )
+    folded_organization = models.GeneratedField(
+        expression=folded(F("organization")), output_field=models.TextField(), db_persist=True
+    )
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     source = models.CharField(_("where it came from"), max_length=8, choices=Source, default=Source.WEB)
     note = models.TextField(_("note"), max_length=1000, blank=True)
@@ -316,6 +335,11 @@ class Rsvp(models.Model):
         indexes = [
             models.Index(fields=["event", "waiting_since"], condition=Q(waiting_seats__gt=0), name="rsvp_waiting_list"),
             models.Index(fields=["-created_at", "-id"], name="rsvp_newest"),
+            models.Index(
+                fields=["folded_organization", "created_at"],
+                condition=Q(partner__isnull=True, has_no_partner=False) & ~Q(organization=""),
+                name="rsvp_to_match",
+            ),
             GinIndex(fields=["folded_words"], opclasses=["gin_trgm_ops"], name="rsvp_folded"),
         ]
 
