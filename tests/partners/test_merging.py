@@ -73,6 +73,18 @@ def test_old_web_address_leads_to_the_kept_one_also_after_the_next_merge_and_is_
     assert make.organization("Port Gate Logistics").slug == "port-gate-logistics-2"
 
 
+def test_old_page_leads_to_the_kept_partners_page_while_that_is_shown(client):
+    pledge, other = make.signed(), make.organization("Zeta Freight")
+    kept = profiles.change(pledge.organization, wants_public=True)
+    profiles.approve(kept, by="anna")
+    merge(kept, other)
+    answer = client.get("/imagine/partners/zeta-freight/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/imagine/partners/port-gate-logistics/")
+    profiles.hide(kept)
+    assert client.get("/imagine/partners/zeta-freight/").status_code == 404
+    assert client.get("/imagine/partners/nobody/").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("mine", "theirs", "shown"),
     [

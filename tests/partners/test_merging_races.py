@@ -1,0 +1,72 @@
+"""A merge while others are at work, with real connections."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+
+from partners import merging, pledges
+from partners.models import Organization, Pledge
+from tests.partners import look, make
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+def at_once(*calls: Callable) -> list[str]:
+    """Calls all of them in threads of their own that start together; returns the name of the error of each, or ""."""
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable) -> str:
+        try:
+            connection.ensure_connection()
+            start.wait(timeout=30)
+            call()
+        except (merging.Refused, pledges.Refused) as refused:
+            return type(refused).__name__
+        else:
+            return ""
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as crowd:
+        return list(crowd.map(run, calls))
+
+
+def test_one_merge_pressed_many_times_at_once_either_way_is_done_once():
+    one, other = make.signed(), make.signed("Zeta Freight", "zeta@example.org")
+    pair = one.organization, other.organization
+    answers = at_once(*[lambda: merging.merge(*pair), lambda: merging.merge(*reversed(pair))] * 4)
+    assert sorted(answers) == ["", *["Gone"] * 7]
+    assert (Organization.objects.count(), Pledge.objects.count()) == (1, 1)
+
+
+def test_chain_of_merges_at_once_loses_nothing():
+    """A into B, B into C, C into A: whichever comes first, the last one left has everything."""
+    made = [
+        make.signed(name, f"{name[0].lower()}@example.org", (make.promised(code),))
+        for name, code in (("Port Gate", "tours"), ("Zeta Freight", "mentors"), ("Omega Movers", "service"))
+    ]
+    a, b, c = (pledge.organization for pledge in made)
+    at_once(*[lambda one=one, other=other: merging.merge(one, other) for one, other in ((b, a), (c, b), (a, c))])
+    left = list(Organization.objects.order_by("pk"))
+    for other in left[1:]:
+        merging.merge(left[0], other)
+    pledge = Pledge.objects.get()
+    assert set(look.amounts(pledge)) == {"tours", "mentors", "service"}
+    assert {pledges.find(each.token).pledge for each in made} == {pledge}
+
+
+@pytest.mark.parametrize("round_", range(4))
+def test_pledge_that_is_signed_during_its_merge_is_signed_or_told_and_stays(round_):
+    mine, theirs = make.signed(), make.signed("Zeta Freight", "zeta@example.org")
+    page = make.page(theirs.token, make.promised("mentors", 9))
+    answers = at_once(
+        lambda: merging.merge(mine.organization, theirs.organization),
+        lambda: pledges.sign(theirs.token, **page, name="Zeta Owner"),
+    )
+    pledge = Pledge.objects.get()
+    assert answers in (["", ""], ["", "Changed"])
+    assert ("mentors" in look.amounts(pledge)) == (answers == ["", ""])
+    assert pledges.find(theirs.token).pledge == pledge
