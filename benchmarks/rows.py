@@ -4,15 +4,18 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import count
+from itertools import count, cycle, islice
 
+from benchmarks import partners
 from benchmarks.exports import FEW
 from benchmarks.house import House
 from benchmarks.load import Burst, get, send
 from benchmarks.table import Figure, compared
+from benchmarks.visitors import Site
 
 slugs = (f"gathering-{number}" for number in count(1))
 FLOOR_PAGE = "/events/summit/"
+WALL = "/imagine/partners/"
 
 
 class LeftOut(Exception):
@@ -125,17 +128,61 @@ def landing(house: House, size: Size) -> list[Figure]:
     """The page of the coming summit, 8 at once, to visitors who were never here."""
     warm(house)
     house.product.sign_up("/imagine/events/summit/", size.of(100), at_once=8, follow=False)
-    sites = {"floor": (house.floor, FLOOR_PAGE, 1500), "product": (house.product, "/imagine/", 500)}
-    bursts = {name: [] for name in sites}
+    floor, product = page_pairs(house, size, ["/imagine/"])
+    notes = [f"The landing page is {weight(product[0]):.1f} kB compressed, made anew for each visitor."]
+    return [compared("landing", rates(floor), rates(product), "{:.0f}/s", notes)]
+
+
+def page_pairs(house: House, size: Size, pages: list[str]) -> tuple[list[Burst], list[Burst]]:
+    """The product's pages in turn, 8 at once, and the floor's page, to visitors who were never here."""
+    floor, product = [], []
     for _pair in range(size.pairs):
-        for name, (site, page, full) in sites.items():
-            burst = send(site.port, [get(page, "10.0.0.1")] * size.of(full), at_once=8)
-            if {reply.status for reply in burst.replies} != {200}:
-                raise RuntimeError(f"{page} is not there")
-            bursts[name].append(burst)
-    weight = len(bursts["product"][0].replies[0].raw.partition(b"\r\n\r\n")[2]) / 1000
-    notes = [f"The landing page is {weight:.1f} kB compressed, made anew for each visitor."]
-    return [compared("landing", rates(bursts["floor"]), rates(bursts["product"]), "{:.0f}/s", notes)]
+        floor.append(open_pages(house.floor, [FLOOR_PAGE], size.of(1500)))
+        product.append(open_pages(house.product, pages, size.of(500)))
+    return floor, product
+
+
+def open_pages(site: Site, pages: list[str], times: int, *, at_once: int = 8) -> Burst:
+    visits = [get(page, "10.0.0.1") for page in islice(cycle(pages), times)]
+    burst = send(site.port, visits, at_once=at_once)
+    if {reply.status for reply in burst.replies} != {200}:
+        raise RuntimeError(f"one of {pages} is not there")
+    return burst
+
+
+def weight(burst: Burst) -> float:
+    """The first page of a burst in kB, as it came over the wire."""
+    return len(burst.replies[0].raw.partition(b"\r\n\r\n")[2]) / 1000
+
+
+def wall(house: House, size: Size) -> list[Figure]:
+    """Pages of the wall that somebody opened before: the whole year, each sector, each kind, the pages behind."""
+    partners.invent(house, size.of(5000))
+    sectors, kinds = ([code for (code,) in house.sql(statement)] for statement in (partners.SECTORS, partners.KINDS))
+    asked = ["", f"?year={partners.YEAR - 1}", "?page=2", "?page=3"]
+    asked += [f"?sector={sector}" for sector in sectors] + [f"?kind={kind}" for kind in kinds]
+    new = [f"{WALL}?sector={sector}&kind={kind}" for sector in sectors for kind in kinds]
+    return partner_pages(house, size, "wall", [f"{WALL}{query}" for query in asked], new)
+
+
+def partner(house: House, size: Size) -> list[Figure]:
+    """The pages of a hundred partners that somebody opened before."""
+    partners.invent(house, size.of(5000))
+    pages = [f"{WALL}{slug}/" for (slug,) in house.sql(partners.SHOWN, 150)]
+    return partner_pages(house, size, "partner", pages[:100], pages[100:])
+
+
+def partner_pages(house: House, size: Size, key: str, pages: list[str], new: list[str]) -> list[Figure]:
+    warm(house)
+    open_pages(house.product, pages, 8 * len(pages))  # so often that each worker had each of them
+    floor, product = page_pairs(house, size, pages)
+    first = open_pages(house.product, new, len(new), at_once=1)
+    milliseconds = 1000 * first.seconds / len(new)
+    notes = [
+        f"`{key}`: {weight(product[0]):.1f} kB compressed; a page that was not opened since something changed takes "
+        f"{milliseconds:.0f} ms, one at a time."
+    ]
+    return [compared(key, rates(floor), rates(product), "{:.0f}/s", notes)]
 
 
 def exports(house: House, size: Size) -> list[Figure]:
@@ -230,6 +277,8 @@ ROWS: dict[str, Callable[[House, Size], list[Figure]]] = {
     "crowd": crowd,
     "race": race,
     "landing": landing,
+    "wall": wall,
+    "partner": partner,
     "exports": exports,
     "mail": mail,
     "delay": delay,
