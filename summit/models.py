@@ -402,7 +402,9 @@ class Guest(models.Model):
     name = models.CharField(_("name"), max_length=100, blank=True)
     diet = models.CharField(_("food needs"), max_length=200, blank=True)
     access = models.CharField(_("access or language needs"), max_length=200, blank=True)
-    folded_words = models.GeneratedField(expression=unaccented(F("name")), output_field=models.TextField(), db_persist=True)
+    folded_words = models.GeneratedField(
+        expression=unaccented(F("name")), output_field=models.TextField(), db_persist=True
+    )
 
     class Meta:
         verbose_name = _("guest")
