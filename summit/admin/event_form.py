@@ -1,5 +1,6 @@
 """An event as staff write it: what cannot be gets a sentence beside its field."""
 
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -7,6 +8,8 @@ from imagine.shown import ShownForm
 from summit import seats
 from summit.models import Event
 
+BACK = "back"
+NOTHING_SAVED = _("Nothing was saved and nobody was written to. Change what you like, then save.")
 AT_LEAST = _("Write %(limit_value)d or more.")
 A_ROOM = _("No room in Stockton holds that many: write %(limit_value)d or less.")
 A_PARTY = _("No party here is that large: write %(limit_value)d or less.")
@@ -32,10 +35,15 @@ class EventAdminForm(ShownForm):
     def clean(self):
         answers = super().clean()
         if "_back" in self.data:
-            self.add_error(None, _("Nothing was saved and nobody was written to. Change what you like, then save."))
+            self.add_error(None, ValidationError(NOTHING_SAVED, code=BACK))
         self.check_times(answers)
         self.check_numbers(answers)
         return answers
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether the form is shown again only because somebody pressed "Back": nothing in it is wrong."""
+        return [error.code for errors in self.errors.as_data().values() for error in errors] == [BACK]
 
     def check_times(self, answers: dict) -> None:
         starts, ends = answers.get("starts_at"), answers.get("ends_at")

@@ -14,7 +14,7 @@ from imagine import history
 from imagine.actions import ActionsAdmin, Outcome, tell
 from summit import letters, seats, years
 from summit.admin import event_page
-from summit.admin.event_form import EventAdminForm
+from summit.admin.event_form import NOTHING_SAVED, EventAdminForm
 from summit.models import Event, Rsvp
 
 
@@ -88,11 +88,13 @@ class EventAdmin(ActionsAdmin):
     # Its page --------------------------------------------------------------------------------------------------
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        form = context["adminform"].form
+        if form.is_bound and form.comes_back:
+            context |= {"errors": [], "note": NOTHING_SAVED}
+        elif obj and obj.pk and not context["errors"]:  # else the sentences about what was typed come first
+            context["answers"] = event_page.answers(obj, request.user)
         if obj and obj.pk:
-            stored = Event.objects.get(pk=obj.pk)  # `obj` has what was typed, right or wrong
-            if not context["errors"]:  # else the sentences about what was typed come first
-                context["answers"] = event_page.answers(stored, request.user)
-            context["next_spring"] = self.next_spring(request, stored)
+            context["next_spring"] = self.next_spring(request, Event.objects.get(pk=obj.pk))  # not what was typed
         context["copied"] = add and self.copied(request)
         return super().render_change_form(request, context, add, change, form_url, obj)
 

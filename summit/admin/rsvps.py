@@ -19,7 +19,7 @@ from summit import exports, links, seats
 from summit.admin import party, rsvp_actions
 from summit.admin.rsvp_form import RsvpAdminForm
 from summit.models import CODES, Guest, Rsvp, door_number
-from summit.templatetags.wording import short_date
+from summit.templatetags.wording import day, short_date
 
 CONTACT = ("name", "phone", "organization", "sector", "language", "note")
 
@@ -76,7 +76,7 @@ class RsvpAdmin(ActionsAdmin):
     form = RsvpAdminForm
     view_on_site = False  # it is the guest's private link
     action_form = ActionForm
-    list_display = ("name", "organization", "day", "status", "held_seats", "waiting_seats", "email", "created_at")
+    list_display = ("name", "organization", "day", "status", "held_seats", "waiting_seats", "email", "made")
     list_filter = (StatusFilter, "event", "sector", "language", "source")
     list_select_related = ("event",)
     search_fields = ("name",)  # RsvpQuerySet.found says where it looks
@@ -133,6 +133,10 @@ class RsvpAdmin(ActionsAdmin):
     def day(self, rsvp: Rsvp) -> str:
         """Its day tells one event from the others in less room than its title."""
         return short_date(rsvp.event.starts_at)
+
+    @admin.display(description=_("made"), ordering="created_at")
+    def made(self, rsvp: Rsvp) -> str:
+        return day(rsvp.created_at)
 
     @admin.display(description=_("state"))
     def status(self, rsvp: Rsvp) -> str:

@@ -294,10 +294,22 @@ def test_back_brings_what_was_typed_and_saves_nothing(staff, full):
     question = answer(staff, full, venue=PLACE, title="The Summit")
     page = staff.post(page_of(full), browse.fields(question) | {"_back": "yes"})
     assert look.tables(but=UNCHANGED) == before
+    assert ("errors" in page.context, list(page.context["errors"])) == (True, [])
+    assert not page.content.decode().partition("<title>")[2].startswith("Error:")
+    for word in ("Please correct the error", "errornote", "errorlist"):
+        assert word not in page.content.decode()
     typed = browse.fields(page)
     assert (typed["venue"], typed["title"], "_back" in typed) == (PLACE, "The Summit", False)
     assert "Nothing was saved and nobody was written to." in browse.text(page)
     assert "writes to 4 parties" in browse.text(staff.post(page_of(full), typed))
+
+
+def test_back_with_a_mistake_in_what_was_typed_says_both(staff, full):
+    question = answer(staff, full, venue=PLACE)
+    page = staff.post(page_of(full), browse.fields(question) | {"_back": "yes", "capacity": "-1"})
+    words = browse.text(page)
+    for said in ("Write 0 or more.", "Nothing was saved and nobody was written to."):
+        assert words.count(said) == 1
 
 
 def test_yes_to_a_page_that_others_overtook_saves_nothing(staff, full):
