@@ -1,4 +1,16 @@
+import importlib
+
+import pytest
+from django.apps import apps
+
 from tests.imagine.conftest import post_office
 from tests.summit.conftest import staff
 
-__all__ = ["post_office", "staff"]
+__all__ = ["eight_kinds", "post_office", "staff"]
+
+
+@pytest.fixture
+def eight_kinds(transactional_db):
+    """The kinds that a migration brings, put back: a test with transactions of its own empties every table after it.
+    Not serialized_rollback, which clashes with other such tests over content types."""
+    importlib.import_module("partners.migrations.0002_eight_kinds").add(apps, None)

@@ -153,7 +153,8 @@ def test_page_asks_as_much_for_one_promise_as_for_many(client):
     assert asked() == few <= 6
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("eight_kinds")
 def test_page_is_kept_until_it_changes(client, post_office):
     partner = make.partner()
     html(client)

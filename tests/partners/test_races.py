@@ -9,12 +9,11 @@ from django.db import IntegrityError, connection
 
 from imagine.models import Message
 from partners import pledges, profiles
-from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, PromiseKind, Signature
+from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, Signature
 from partners.pledges import saves
 from tests.partners import look, make
 
-# The kinds come from a migration: what these tests leave behind is emptied, so they are put back each time.
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_kinds")]
 
 CROWD = 8
 
@@ -145,8 +144,3 @@ def test_draft_reminded_and_signed_at_once_is_signed_and_reminded_at_most_once()
     at_once([*[lambda: pledges.remind(pledge)] * 4, signing(pledge.token, page)])
     assert Pledge.objects.get().state == "signed"
     assert Message.objects.filter(key__contains=":reminder:").count() <= 1
-
-
-def test_kinds_are_there():
-    """What the next test file stands on."""
-    assert PromiseKind.objects.count() == 8

@@ -380,7 +380,8 @@ def test_site_leads_to_wall_and_pledge(client):
 # Kept -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("eight_kinds")
 def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
     partner = make.partner("Port Gate Logistics", promised("tours", schools=(make.school(),)))
     pledge, seen = partner.pledges.get(), []
@@ -413,7 +414,8 @@ def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
     assert len(set(seen)) == len(seen)
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("eight_kinds")
 def test_stamp_changes_whichever_of_two_writers_commits_first(post_office):
     """Two transactions at once: each commit is noticed, also of the one that began first and ends last."""
     make.partner()
