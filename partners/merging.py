@@ -15,7 +15,6 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Max, Value
 from django.db.models.functions import Concat, Substr
 from django.utils import translation
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from imagine import history
@@ -36,15 +35,26 @@ class Refused(Exception):
 
 
 class Itself(Refused):
-    pass
+    """There are no two."""
+
+    def __init__(self):
+        super().__init__(_("This is one organization. Choose another to merge it with."))
 
 
 class Gone(Refused):
     """One of the two is not there any more."""
 
+    def __init__(self):
+        super().__init__(
+            _("One of the two is not there any more: it was merged or erased meanwhile. Nothing was done.")
+        )
+
 
 class Changed(Refused):
     """It would do something else than what was shown."""
+
+    def __init__(self):
+        super().__init__(_("One of the two was changed meanwhile. Nothing was done: look once more."))
 
 
 class Tangled(Refused):
@@ -209,7 +219,7 @@ def merge(kept: Organization, other: Organization, *, shown: str = "") -> Organi
     """
     plan = Plan(*lock(kept.pk, other.pk))
     if shown and shown != plan.mark:
-        raise Changed(_("One of the two was changed meanwhile. Nothing was done: look once more."))
+        raise Changed
     kept, other = plan.both
     before, told = profiles.facts(kept, [*PROFILE, "approved_at"]), plan.told()
     write_profile(plan)
@@ -232,10 +242,10 @@ def merge(kept: Organization, other: Organization, *, shown: str = "") -> Organi
 def lock(kept: int, other: int) -> tuple[Organization, Organization]:
     """Both as they stand, in the order in which everybody would lock them. Also nothing new can be made theirs."""
     if kept == other:
-        raise Itself(_("This is one organization. Choose another to merge it with."))
+        raise Itself
     rows = {row.pk: row for row in Organization.objects.select_for_update().filter(pk__in=[kept, other]).order_by("pk")}
     if len(rows) < 2:
-        raise Gone(_("One of the two is not there any more: it was merged or erased meanwhile. Nothing was done."))
+        raise Gone
     return rows[kept], rows[other]
 
 
@@ -368,8 +378,3 @@ def rename(old: str, new: str) -> None:
     Change.objects.filter(about=old).update(about=new)
     was = Concat(Value(f"{new}:was-{old.partition(':')[2]}"), Substr("key", len(old) + 1))
     Message.objects.about(old).update(key=was)
-
-
-def heading(name: str) -> str:
-    """A field's name as it heads a line."""
-    return capfirst(str(Organization._meta.get_field(name).verbose_name))

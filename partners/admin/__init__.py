@@ -1,7 +1,16 @@
 """Partners and their promises in the admin. Every change goes through the rules; pledges are only read here."""
 
 from partners.admin.checklist import PledgeYearAdmin, PromiseKindAdmin, SchoolAdmin
+from partners.admin.merging import TwinPairAdmin
 from partners.admin.organizations import OrganizationAdmin
 from partners.admin.pledges import PledgeAdmin, PromiseAdmin
 
-__all__ = ["OrganizationAdmin", "PledgeAdmin", "PledgeYearAdmin", "PromiseAdmin", "PromiseKindAdmin", "SchoolAdmin"]
+__all__ = [
+    "OrganizationAdmin",
+    "PledgeAdmin",
+    "PledgeYearAdmin",
+    "PromiseAdmin",
+    "PromiseKindAdmin",
+    "SchoolAdmin",
+    "TwinPairAdmin",
+]

@@ -16,6 +16,7 @@ from imagine.actions import ActionsAdmin, tell
 from partners import contacts, exports, profiles
 from partners.admin import filters, parts
 from partners.admin.files import FilesAdmin, both
+from partners.admin.merging import merge_two
 from partners.admin.organization_form import WANTS, ContactForm, ContactFormSet, OrganizationAdminForm
 from partners.models import Contact, Logo, Organization, folded
 
@@ -59,7 +60,7 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
     search_help_text = _("Looks for names, with or without accents, and for contacts’ names and e-mail addresses.")
     show_full_result_count = False
     inlines = (ContactInline,)
-    actions = ("approve", "hide")
+    actions = ("approve", "hide", merge_two)
     files = both(
         "organizations",
         {"csv": _("Organizations as CSV"), "xlsx": _("Organizations as XLSX")},

@@ -1,0 +1,241 @@
+"""Likely twins, side by side, and merged by staff."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from partners import merging, pledges, profiles, twins
+from partners.merging import Plan
+from partners.models import Organization, Pledge, TwinPair
+from tests import browse
+from tests.partners import look, make
+from tests.summit.test_admin_actions import said
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/imagine/admin/partners/twinpair/"
+ORGANIZATIONS = "/imagine/admin/partners/organization/"
+
+
+@pytest.fixture
+def both():
+    return make.organization(), make.organization("Port Gate Logistics Inc")
+
+
+def page_of(kept: Organization, other: Organization) -> str:
+    return f"{LIST}{kept.pk}/{other.pk}/"
+
+
+def press(staff, kept: Organization, other: Organization, button: str = "merge", **more):
+    """Opens the page, waits as long as `more` says, and presses a button of it."""
+    fields = browse.fields(staff.get(page_of(kept, other))) | {button: "x"} | more
+    return staff.post(page_of(kept, other), fields, follow=True)
+
+
+def user_with(*permissions: str) -> Client:
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def shown(staff, query: str = "") -> list[tuple[str, str]]:
+    rows = staff.get(LIST + query).context["cl"].result_list
+    return [(pair.one.name, pair.other.name) for pair in rows]
+
+
+# The list --------------------------------------------------------------------------------------------------------
+
+
+def test_list_shows_the_likeliest_first_with_what_speaks_for_it(staff, both):
+    make.organization("Zeta Freight Forwarding")
+    make.organization("Zeta Freight Forwarders")
+    page = browse.text(staff.get(LIST))
+    assert "They were not compared yet." in page
+    assert said(staff.post(f"{LIST}search/", follow=True)) == ["All organizations were compared."]
+    assert shown(staff) == [
+        ("Port Gate Logistics", "Port Gate Logistics Inc"),
+        ("Zeta Freight Forwarding", "Zeta Freight Forwarders"),
+    ]
+    page = browse.text(staff.get(LIST))
+    assert "95 % same name –" in page
+    assert "similar name" in page
+    assert f'href="{page_of(*both)}"' in staff.get(LIST).content.decode()
+
+
+def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff):
+    counts = []
+    for many in (1, 30):
+        for number in range(many):
+            one, other = (make.organization(f"{number} {many} {name}") for name in ("a", "b"))
+            TwinPair.objects.create(one=one, other=other, likelihood=number, reasons=["name"])
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            page = staff.get(LIST)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+    assert len(page.context["cl"].result_list) == 25
+
+
+def test_what_was_said_to_be_two_is_in_the_list_only_when_asked_for(staff, both):
+    twins.search()
+    pair = TwinPair.objects.get()
+    sent = {"action": "say_two", "_selected_action": [pair.pk]}
+    assert said(staff.post(LIST, sent, follow=True)) == ["1 marked as two."]
+    assert (shown(staff), shown(staff, "?said=two")) == ([], [("Port Gate Logistics", "Port Gate Logistics Inc")])
+    assert "two, by staff on" in browse.text(staff.get(f"{LIST}?said=two"))
+    assert (shown(staff, "?said=two&q=zeta"), len(shown(staff, "?said=two&q=gate"))) == ([], 1)
+
+
+# The page --------------------------------------------------------------------------------------------------------
+
+
+def test_page_shows_both_sides_and_what_would_become_of_them(staff):
+    mine = make.signed(promises=(make.promised("tours", 6),))
+    theirs = make.signed("Zeta Freight", "zeta@example.org", (make.promised("tours", 2), make.promised("mentors", 12)))
+    kept, other = mine.organization, theirs.organization
+    profiles.change(other, website="https://zeta.example")
+    make.contact(other, "alma@example.org", "A. Reyes")
+    page = browse.text(staff.get(page_of(kept, other)))
+    for words in (
+        "Nothing is done yet.",
+        "Website – https://zeta.example https://zeta.example",
+        "Alma Reyes, alma@example.org, main contact A. Reyes, alma@example.org one contact, alma@example.org",
+        "Alma Reyes, zeta@example.org, main contact moves, no longer the main contact",
+        "Zeta Freight: signed by Alma Reyes. Afterwards: one pledge, with a new version;",
+        "Host tours and field trips 6 visits; wherever it is needed most 2 visits; wherever it is needed most "
+        "6 visits; wherever it is needed most; the other stays in history",
+        "Be mentors and role models – 12 students; wherever it is needed most 12 students; wherever it is needed most",
+        "port-gate-logistics; the other address leads there",
+        "A merge cannot be undone.",
+    ):
+        assert words in page, words
+    assert Organization.objects.count() == 2
+
+
+def test_page_shows_a_draft_that_gives_way_to_a_signed_pledge(staff):
+    mine, theirs = make.draft(promises=(make.promised("mentors", 3),)), make.signed("Zeta", "zeta@example.org")
+    page = browse.text(staff.get(page_of(mine.organization, theirs.organization)))
+    assert "Be mentors and role models 3 students; wherever it is needed most – only in history" in page
+    assert "Port Gate Logistics: draft. Zeta: signed by Alma Reyes. Afterwards: the signed one stands;" in page
+
+
+def test_pressing_merges_and_leads_to_the_one_that_is_left(staff, both):
+    answer = press(staff, *both)
+    assert answer.redirect_chain[-1][0] == f"{ORGANIZATIONS}{both[0].pk}/change/"
+    assert said(answer) == ["Port Gate Logistics Inc is now one with Port Gate Logistics."]
+    assert Organization.objects.get() == both[0]
+    assert "merged with it" in browse.text(answer)
+    assert look.changes(f"organization:{both[0].pk}")[-1]["merged"][1].startswith("Port Gate Logistics Inc (")
+
+
+def test_merged_by_whom(staff, both):
+    press(staff, *both)
+    page = browse.text(staff.get(f"{ORGANIZATIONS}{both[0].pk}/change/"))
+    assert "staff merged with it: – → Port Gate Logistics Inc (port-gate-logistics-inc)" in page
+
+
+def test_the_other_may_be_kept_instead(staff, both):
+    kept, other = both
+    assert f'href="{page_of(other, kept)}"' in staff.get(page_of(kept, other)).content.decode()
+    press(staff, other, kept)
+    assert Organization.objects.get() == other
+
+
+def test_pressed_twice_says_that_one_is_gone(staff, both):
+    fields = browse.fields(staff.get(page_of(*both))) | {"merge": "x"}
+    answers = [staff.post(page_of(*both), fields, follow=True) for _time in range(2)]
+    assert said(answers[1]) == [str(merging.Gone())]
+    assert Organization.objects.count() == 1
+
+
+def test_changed_since_it_was_shown_is_refused_and_shown_anew(staff, both):
+    kept, other = both
+    fields = browse.fields(staff.get(page_of(kept, other))) | {"merge": "x"}
+    profiles.change(other, about="Moves freight.")
+    answer = staff.post(page_of(kept, other), fields, follow=True)
+    assert said(answer) == [str(merging.Changed())]
+    assert "Moves freight." in browse.text(answer)
+    assert Organization.objects.count() == 2
+    fields = browse.fields(answer) | {"merge": "x"}
+    assert said(staff.post(page_of(kept, other), fields, follow=True))[0].startswith("Port Gate Logistics Inc is now")
+
+
+@pytest.mark.parametrize("shown", [None, "", "0" * 16])
+def test_post_that_saw_nothing_merges_nothing(staff, both, shown):
+    fields = {"merge": "x"} | ({} if shown is None else {"shown": shown})
+    assert said(staff.post(page_of(*both), fields, follow=True)) == [str(merging.Changed())]
+    assert Organization.objects.count() == 2
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_one_that_is_gone_or_the_same_leads_back_with_a_sentence(staff, both, method):
+    kept, other = both
+    open_page = getattr(staff, method)
+    assert said(open_page(page_of(kept, kept), follow=True)) == [str(merging.Itself())]
+    other.delete()
+    assert said(open_page(f"{LIST}{kept.pk}/{kept.pk + 1}/", follow=True)) == [str(merging.Gone())]
+
+
+def test_these_are_two(staff, both):
+    twins.search()
+    answer = press(staff, *both, button="two")
+    assert said(answer) == [
+        "Port Gate Logistics and Port Gate Logistics Inc are two. They are not shown as twins again."
+    ]
+    assert (shown(staff), Organization.objects.count()) == ([], 2)
+    assert "staff said on" in browse.text(staff.get(page_of(*both)))
+
+
+def test_closed_pledges_are_merged_too(staff):
+    mine, theirs = make.signed(), make.signed("Zeta Freight", "zeta@example.org")
+    make.closed()
+    press(staff, mine.organization, theirs.organization)
+    assert Pledge.objects.get().state == "closed"
+    assert pledges.find(theirs.token).pledge.pk == mine.pk
+
+
+# From the list of organizations, and who may ---------------------------------------------------------------------
+
+
+def test_two_that_are_ticked_in_the_list_of_organizations(staff, both):
+    sent = {"action": "merge_two", "_selected_action": [row.pk for row in both]}
+    assert staff.post(ORGANIZATIONS, sent).headers["Location"] == page_of(*both)
+    for some in (both[:1], [*both, make.organization("Zeta")]):
+        sent["_selected_action"] = [row.pk for row in some]
+        assert said(staff.post(ORGANIZATIONS, sent, follow=True)) == ["Tick two organizations to merge them."]
+
+
+def test_who_may_only_look_looks(both):
+    viewer = user_with("view_organization")
+    twins.search()
+    assert len(shown(viewer)) == 1
+    page = viewer.get(page_of(*both))
+    assert "A merge cannot be undone" not in browse.text(page)
+    for button in ("merge", "two"):
+        assert viewer.post(page_of(*both), {button: "x", "shown": Plan(*both).mark}).status_code == 403
+    assert viewer.post(f"{LIST}search/").status_code == 403
+    assert (Organization.objects.count(), TwinPair.objects.open().count()) == (2, 1)
+
+
+def test_who_may_change_but_not_delete_may_say_that_they_are_two(both):
+    editor = user_with("view_organization", "change_organization")
+    assert editor.post(page_of(*both), {"merge": "x", "shown": Plan(*both).mark}).status_code == 403
+    assert editor.post(page_of(*both), {"two": "x"}).status_code == 302
+    assert Organization.objects.count() == 2
+
+
+def test_others_are_kept_out(client, both):
+    for stranger in (client, user_with("view_pledge")):
+        assert stranger.get(LIST).status_code in (302, 403)
+        assert stranger.get(page_of(*both)).status_code in (302, 403)
+        assert stranger.post(page_of(*both), {"merge": "x", "shown": Plan(*both).mark}).status_code in (302, 403)
+    assert Organization.objects.count() == 2
+
+
+def test_search_is_a_post(staff):
+    assert staff.get(f"{LIST}search/").status_code == 405
