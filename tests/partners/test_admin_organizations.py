@@ -1,0 +1,517 @@
+"""Organizations as staff find, read, correct, approve and erase them."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from imagine import history
+from imagine.models import Change, Message
+from partners import contacts, pledges, profiles
+from partners.models import Contact, Logo, Organization
+from tests import browse
+from tests import look as look_at
+from tests.partners import look, make
+from tests.summit.test_admin_actions import GONE, KEPT, SAME, said
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/imagine/admin/partners/organization/"
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (64).to_bytes(4, "big") * 2 + b"the rest"
+
+
+def page_of(organization: Organization) -> str:
+    return f"{LIST}{organization.pk}/change/"
+
+
+def change(staff, organization: Organization, **typed):
+    """Opens the page, types over some fields and saves."""
+    return staff.post(page_of(organization), browse.fields(staff.get(page_of(organization))) | typed)
+
+
+def act(staff, action: str, *rows, **more):
+    sent = {"action": action, "_selected_action": [getattr(row, "pk", row) for row in rows], **more}
+    return staff.post(LIST, sent, follow=True)
+
+
+def shown(staff, query: str = "") -> list[str]:
+    return [organization.name for organization in staff.get(LIST + query).context["cl"].result_list]
+
+
+def by_the_partner(organization: Organization, **fields) -> None:
+    """The partner changes its own profile, from its link."""
+    with history.acting_as(history.GUEST):
+        profiles.change(profiles.lock(organization.pk), **fields)
+
+
+def with_logo(organization: Organization) -> Organization:
+    profiles.set_logo(profiles.lock(organization.pk), PNG)
+    return organization
+
+
+# Its list --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("nunez", ["Peña & Núñez, Inc."]),
+        ("NÚÑEZ pena", ["Peña & Núñez, Inc."]),
+        ("peña and nunez", ["Peña & Núñez, Inc."]),
+        ("the union of delta", ["Delta Union"]),
+        ("maria", ["Delta Union"]),
+        ("María Thạch", ["Delta Union"]),
+        ("thach delta", ["Delta Union"]),
+        ("@delta", ["Delta Union"]),
+        ("maria nunez", []),
+        ("&", ["Peña & Núñez, Inc."]),
+        ("%", []),
+        ("_", []),
+        ("", ["Delta Union", "Peña & Núñez, Inc."]),
+        ("delta " * 300, ["Delta Union"]),
+    ],
+)
+def test_search_finds_names_without_their_accents_and_contacts(staff, query, found):
+    make.contact(make.organization("Peña & Núñez, Inc."), "ines@example.org", "Inés")
+    union = make.organization("Delta Union")
+    make.contact(union, "maria@delta.example.org", "María Thạch")
+    make.contact(union, "ben@delta.example.org", "Ben")
+    response = staff.get(LIST, {"q": query})
+    assert [organization.name for organization in response.context["cl"].result_list] == found
+
+
+def test_filters_show_their_own_alone(staff):
+    make.signed_before("Past", "past@example.org")
+    signed = make.signed("Signed", "signed@example.org", sector="labor").organization
+    make.draft("Draft", "draft@example.org")
+    profiles.approve(make.organization("Shown", wants_public=True), by="anna")
+    make.organization("Waiting", wants_public=True, sector="faith")
+    profiles.approve(make.organization("Hidden"), by="anna")
+    assert signed.sector == "labor"
+    for query, names in {
+        "": ["Draft", "Hidden", "Past", "Shown", "Signed", "Waiting"],
+        "?pledge=signed": ["Signed"],
+        "?pledge=draft": ["Draft"],
+        "?pledge=none": ["Hidden", "Past", "Shown", "Waiting"],
+        "?shown=waiting": ["Waiting"],
+        "?shown=shown": ["Shown"],
+        "?shown=hidden": ["Draft", "Hidden", "Past", "Signed"],
+        "?sector=labor": ["Signed"],
+        "?pledge=none&shown=waiting&sector=faith&q=wait": ["Waiting"],
+        "?pledge=x&shown=x": ["Draft", "Hidden", "Past", "Shown", "Signed", "Waiting"],
+    }.items():
+        assert shown(staff, query) == names, query
+
+
+def test_list_says_the_year_it_means_and_how_each_stands(staff):
+    make.signed("Signed", "signed@example.org")
+    words = browse.text(staff.get(LIST))
+    assert "By pledge for 2027–28" in words
+    assert "Signed - Alma Reyes signed not shown" in words
+    make.closed()
+    assert shown(staff, "?pledge=signed") == ["Signed"]  # the latest year that was, as none is open
+
+
+def test_list_before_any_year_was_opened(staff):
+    make.organization()
+    assert shown(staff, "?pledge=none") == ["Port Gate Logistics"]
+    assert shown(staff, "?pledge=signed") == []
+
+
+@pytest.mark.parametrize("query", ["", "?q=partner", "?pledge=signed&shown=hidden", "?_facets=True"])
+def test_list_takes_the_same_number_of_queries_for_3_and_30(staff, query, django_assert_num_queries):
+    for number in range(3):
+        make.signed(f"Partner {number}", f"p{number}@example.org")
+    staff.get(LIST + query)
+    with CaptureQueriesContext(connection) as queries:
+        assert len(shown(staff, query)) == 3
+    for number in range(3, 30):
+        make.signed(f"Partner {number}", f"p{number}@example.org")
+    with django_assert_num_queries(len(queries)):
+        assert len(shown(staff, query)) == 30
+    assert len(queries) <= 12
+
+
+# Its page --------------------------------------------------------------------------------------------------------
+
+
+def test_page_tells_of_logo_pledges_mail_and_history(staff):
+    pledge = make.signed()
+    organization = with_logo(pledge.organization)
+    make.closed()
+    make.year(2028)
+    renewed = pledges.save(pledge.token, **make.page(pledge.token))
+    by_the_partner(organization, wants_public=True)
+    profiles.approve(organization, by="anna")
+    contacts.correct(pledge.contact, role="Owner")
+    response = staff.get(page_of(organization))
+    page, words = response.content.decode(), browse.text(response)
+    assert f'src="{LIST}{organization.pk}/logo.png"' in page
+    for each, state in ((pledge, "signed"), (renewed, "draft")):
+        assert f'<a href="/imagine/admin/partners/pledge/{each.pk}/change/">{each.school_years}</a>: {state}' in page
+    assert "1 promise" in words
+    message = Message.objects.about(f"pledge:{pledge.pk}:signed").get()
+    assert f'<a href="/imagine/admin/imagine/message/{message.pk}/change/">{message.subject}</a>: queued' in page
+    assert "wants to be shown: no → yes" in words
+    assert "Alma Reyes role: – → Owner" in words
+    assert "Shown. Approved by anna on" in words
+    assert f'<a href="{organization.get_absolute_url()}">Its public page</a>' in page
+    for link in (pledge, renewed):
+        assert link.token not in page
+
+
+def test_logo_is_shown_to_staff_alone(staff):
+    organization = with_logo(make.organization())
+    address = f"{LIST}{organization.pk}/logo.png"
+    response = staff.get(address)
+    assert (response.content, response["Content-Type"]) == (PNG, "image/png")
+    assert staff.get(f"{LIST}{organization.pk + 1}/logo.png").status_code == 404
+    assert Client().get(address).status_code == 302
+    other = Client()
+    other.force_login(User.objects.create_user("other", is_staff=True))
+    assert other.get(address).status_code == 404
+
+
+def test_page_takes_the_same_number_of_queries_for_1_and_10_contacts(staff, django_assert_num_queries):
+    organization = make.signed().organization
+    staff.get(page_of(organization))
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(page_of(organization))
+    for number in range(9):
+        make.contact(organization, f"{number}@example.org", f"Person {number}")
+    with django_assert_num_queries(len(queries)):
+        assert "Person 8" in staff.get(page_of(organization)).content.decode()
+
+
+def test_new_organization_gets_its_address_and_its_contacts(staff):
+    add = f"{LIST}add/"
+    person = {"contacts-0-name": "Alma", "contacts-0-email": "alma@example.org", "contacts-0-language": "es"}
+    typed = {"name": "Slough House Bakery", "website": "bakery.example.org", "sector": "business"}
+    response = staff.post(add, browse.fields(staff.get(add)) | typed | person)
+    assert response.status_code == 302
+    organization = Organization.objects.get()
+    assert (organization.slug, organization.website) == ("slough-house-bakery", "https://bakery.example.org")
+    contact = Contact.objects.get()
+    assert (contact.email, contact.is_main, contact.language) == ("alma@example.org", True, "es")
+    assert look.changes(f"organization:{organization.pk}") == [{"name": ["", "Slough House Bakery"]}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"name": ""}, "This field is required."),
+        ({"website": "ftp://example.org"}, "A web address begins with https:// or http://."),
+        ({"website": "no address"}, "Enter a valid URL."),
+        ({"contacts-0-email": "alma"}, "Enter a valid email address."),
+        ({"contacts-1-email": "ALMA@example.org"}, "This address"),
+        ({"contacts-1-is_main": "on"}, "Only one contact is the main one."),
+    ],
+)
+def test_mistake_is_said_and_nothing_is_kept(staff, fields, sentence):
+    organization = make.organization()
+    make.contact(organization)
+    make.contact(organization, "ben@example.org", "Ben")
+    before = look_at.tables(but=KEPT)
+    response = change(staff, organization, **fields)
+    assert response.status_code == 200
+    assert sentence in browse.text(response)
+    assert look_at.tables(but=KEPT) == before
+
+
+def test_two_new_contacts_with_one_address(staff):
+    organization = make.organization()
+    new = {"contacts-TOTAL_FORMS": "2"}
+    for number in range(2):
+        new |= {f"contacts-{number}-name": "Alma", f"contacts-{number}-email": "Alma@example.org"}
+        new |= {f"contacts-{number}-language": "en"}
+    response = change(staff, organization, **new)
+    assert "This address stands here twice." in browse.text(response)
+    assert not Contact.objects.exists()
+
+
+def test_saved_untouched_nothing_changes(staff):
+    organization = with_logo(make.signed().organization)
+    profiles.change(profiles.lock(organization.pk), about="two\nlines", website="https://example.org")
+    before = look_at.tables(but=(*KEPT, "admin.LogEntry"))
+    assert change(staff, organization).status_code == 302
+    assert look_at.tables(but=(*KEPT, "admin.LogEntry")) == before
+
+
+def test_staff_correct_a_profile_and_its_approval_stays(staff):
+    organization = profiles.approve(make.organization(wants_public=True), by="anna")
+    assert change(staff, organization, name="Port Gate", sector="labor").status_code == 302
+    organization.refresh_from_db()
+    assert (organization.name, organization.sector, organization.approved_by) == ("Port Gate", "labor", "anna")
+    last = Change.objects.filter(about=f"organization:{organization.pk}").latest("pk")
+    assert (last.kind, last.name, last.what) == (
+        "staff",
+        "staff",
+        {"name": ["Port Gate Logistics", "Port Gate"], "sector": ["", "labor"]},
+    )
+    assert LogEntry.objects.first().get_change_message() == "Changed Name and Sector."
+
+
+def test_logo_is_taken_away(staff):
+    organization = with_logo(make.organization())
+    change(staff, organization, no_logo="on")
+    assert not Logo.objects.exists()
+    assert look.changes(f"organization:{organization.pk}")[-1] == {"logo": ["…", ""]}
+    assert 'name="no_logo"' not in staff.get(page_of(organization)).content.decode()
+
+
+def test_contacts_are_corrected_added_and_erased_in_one_go(staff):
+    organization = make.organization()
+    for name in ("Alma", "Ben", "Chue"):
+        make.contact(organization, f"{name.lower()}@example.org", name)
+    opened = browse.fields(staff.get(page_of(organization)))
+    assert [opened[f"contacts-{number}-name"] for number in range(3)] == ["Alma", "Ben", "Chue"]
+    del opened["contacts-0-is_main"]
+    typed = {
+        "contacts-0-role": "Baker",
+        "contacts-1-is_main": "on",
+        "contacts-2-DELETE": "on",
+        "contacts-TOTAL_FORMS": "4",
+        "contacts-3-name": "Dung",
+        "contacts-3-email": "dung@example.org",
+        "contacts-3-language": "en",
+    }
+    assert staff.post(page_of(organization), opened | typed).status_code == 302
+    assert list(organization.contacts.order_by("email").values_list("name", "role", "is_main")) == [
+        ("Alma", "Baker", False),
+        ("Ben", "", True),
+        ("Dung", "", False),
+    ]
+    log = LogEntry.objects.first().get_change_message()
+    assert log.startswith("Added contact")
+    assert not {"Alma", "Ben", "Chue", "Dung"} & set(log.split())
+
+
+def test_corrected_address_gets_the_link(staff):
+    pledge = make.signed()
+    change(staff, pledge.organization, **{"contacts-0-email": "right@example.org"})
+    assert look.letters()[-1] == "link 1 right@example.org"
+
+
+# Two editors -----------------------------------------------------------------------------------------------------
+
+
+def test_two_people_on_one_profile_do_not_overwrite_each_other_unseen(staff):
+    organization = make.organization(about="Old", phone="1")
+    opened = browse.fields(staff.get(page_of(organization)))
+    by_the_partner(organization, about="Theirs", website="https://example.org")
+    response = staff.post(page_of(organization), opened | {"about": "Mine", "phone": "2"})
+    assert "Somebody changed this to “Theirs” while you had it open." in browse.text(response)
+    organization.refresh_from_db()
+    assert (organization.about, organization.phone) == ("Theirs", "1")
+    staff.post(page_of(organization), browse.fields(response))
+    organization.refresh_from_db()
+    assert (organization.about, organization.phone, organization.website) == ("Mine", "2", "https://example.org")
+
+
+def test_two_people_on_one_contact_do_not_overwrite_each_other_unseen(staff):
+    organization = make.organization()
+    contact = make.contact(organization, phone="1")
+    opened = browse.fields(staff.get(page_of(organization)))
+    contacts.correct(contact, phone="2", role="Owner")
+    response = staff.post(page_of(organization), opened | {"contacts-0-phone": "3"})
+    assert "Somebody changed this to “2” while you had it open." in browse.text(response)
+    contact.refresh_from_db()
+    assert (contact.phone, contact.role) == ("2", "Owner")
+    assert staff.post(page_of(organization), browse.fields(response)).status_code == 302
+    contact.refresh_from_db()
+    assert (contact.phone, contact.role) == ("3", "Owner")
+
+
+def test_contact_that_was_erased_meanwhile(staff):
+    organization = make.organization()
+    contact = make.contact(organization)
+    make.contact(organization, "ben@example.org", "Ben")
+    opened = browse.fields(staff.get(page_of(organization)))
+    contacts.erase(contact)
+    before = look_at.tables(but=KEPT)
+    response = staff.post(page_of(organization), opened | {"phone": "2"})
+    assert response.status_code == 200
+    assert "A contact was erased while you had it open." in browse.text(response)
+    assert look_at.tables(but=KEPT) == before
+
+
+def test_organization_that_was_erased_meanwhile(staff):
+    organization = make.organization()
+    opened = browse.fields(staff.get(page_of(organization)))
+    contacts.erase_organization(organization)
+    assert staff.post(page_of(organization), opened, follow=True).status_code == 200
+    assert not Organization.objects.exists()
+
+
+# Approve and withdraw --------------------------------------------------------------------------------------------
+
+
+def asked(staff, *organizations: Organization) -> dict:
+    """What the page that shows the profiles would send."""
+    response = act(staff, "approve", *organizations)
+    sent = browse.fields(response)
+    assert sent["sure"] == "yes"
+    return {name: value for name, value in sent.items() if name.startswith(("seen-", "sure"))}
+
+
+def test_approve_shows_first_what_it_approves(staff):
+    organization = with_logo(make.organization(about="We ship.", website="https://example.org", wants_public=True))
+    response = act(staff, "approve", organization, make.organization("Silent"))
+    words = browse.text(response)
+    assert "Approve these profiles?" in words
+    assert "Port Gate Logistics – We ship. https://example.org" in words
+    assert "It does not want to be shown." in words
+    assert f"{LIST}{organization.pk}/logo.png" in response.content.decode()
+    assert not Organization.objects.filter(approved_at__isnull=False).exists()
+
+
+def test_approve_works_and_repeats_harmlessly(staff):
+    organization = make.organization(wants_public=True)
+    sent = asked(staff, organization)
+    assert said(act(staff, "approve", organization, **sent)) == ["1 profile was approved."]
+    organization.refresh_from_db()
+    assert (organization.is_public, organization.approved_by) == (True, "staff")
+    last = Change.objects.latest("pk")
+    assert (last.about, last.name, last.what) == (
+        f"organization:{organization.pk}",
+        "staff",
+        {"approved_at": [False, True]},
+    )
+    before = look_at.tables(but=KEPT)
+    assert said(act(staff, "approve", organization, **sent)) == [SAME]
+    assert look_at.tables(but=KEPT) == before
+
+
+def test_profile_that_changed_since_it_was_read_is_not_approved(staff):
+    organization, other = make.organization(wants_public=True), make.organization("Other", wants_public=True)
+    sent = asked(staff, organization, other)
+    by_the_partner(organization, about="Something else")
+    unseen = "Port Gate Logistics: The profile was changed since you read it. Read it again before you approve it."
+    assert said(act(staff, "approve", organization, other, **sent)) == ["1 profile was approved.", unseen]
+    assert Organization.objects.get(approved_at__isnull=False) == other
+
+
+def test_approval_without_having_read_is_refused(staff):
+    organization = make.organization(wants_public=True)
+    [sentence] = said(act(staff, "approve", organization, sure="yes"))
+    assert "Read it again" in sentence
+    assert Organization.objects.public().count() == 0
+
+
+def test_question_takes_the_same_number_of_queries_for_1_and_10(staff, django_assert_num_queries):
+    some = [with_logo(make.organization(f"Partner {number}", wants_public=True)) for number in range(10)]
+    act(staff, "approve", some[0])
+    with CaptureQueriesContext(connection) as queries:
+        act(staff, "approve", some[0])
+    with django_assert_num_queries(len(queries)):
+        assert len(act(staff, "approve", *some).context["rows"]) == 10
+
+
+def test_withdraw_works_and_repeats_harmlessly(staff):
+    organization = profiles.approve(make.organization(wants_public=True), by="anna")
+    assert said(act(staff, "hide", organization)) == ["1 approval was withdrawn."]
+    organization.refresh_from_db()
+    assert (organization.approved_at, organization.approved_by) == (None, "")
+    assert look.changes(f"organization:{organization.pk}")[-1] == {"approved_at": [True, False]}
+    before = look_at.tables(but=KEPT)
+    assert said(act(staff, "hide", organization)) == [SAME]
+    assert look_at.tables(but=KEPT) == before
+
+
+def test_buttons_on_the_page_lead_to_the_actions(staff):
+    organization = make.organization(wants_public=True)
+    page = staff.get(page_of(organization)).content.decode()
+    ticked = f'<input type="hidden" name="_selected_action" value="{organization.pk}">'
+    assert f'<form method="post" action="{LIST}">' in page
+    assert f'<input type="hidden" name="action" value="approve">{ticked}' in page
+    profiles.approve(organization, by="anna")
+    page = staff.get(page_of(organization)).content.decode()
+    assert f'<input type="hidden" name="action" value="hide">{ticked}' in page
+
+
+@pytest.mark.parametrize("action", ["approve", "hide", "organization_organizations_csv", "delete_selected"])
+def test_action_on_what_was_erased_meanwhile(staff, action):
+    gone = make.organization()
+    contacts.erase_organization(gone)
+    before = look_at.tables(but=KEPT)
+    assert said(act(staff, action, gone, sure="yes", post="yes")) == [GONE]
+    assert look_at.tables(but=KEPT) == before
+
+
+# Erase -----------------------------------------------------------------------------------------------------------
+
+
+def test_delete_erases_it_with_contacts_and_history(staff):
+    organization = make.organization()
+    make.contact(organization)
+    address = f"{LIST}{organization.pk}/delete/"
+    assert staff.get(address).status_code == 200
+    assert staff.post(address, {"post": "yes"}).status_code == 302
+    assert not Organization.objects.exists()
+    assert not Change.objects.exists()
+
+
+def test_delete_of_many(staff):
+    some = [make.organization(f"Partner {number}") for number in range(2)]
+    assert act(staff, "delete_selected", *some).status_code == 200
+    assert Organization.objects.count() == 2
+    act(staff, "delete_selected", *some, post="yes")
+    assert not Organization.objects.exists()
+
+
+def test_organization_with_a_pledge_is_not_deleted(staff):
+    organization = make.signed().organization
+    address = f"{LIST}{organization.pk}/delete/"
+    assert "would require deleting the following protected related objects" in browse.text(staff.get(address))
+    before = look_at.tables(but=KEPT)
+    assert staff.post(address, {"post": "yes"}).status_code == 200
+    act(staff, "delete_selected", organization, post="yes")
+    assert look_at.tables(but=KEPT) == before
+
+
+# Who may what ----------------------------------------------------------------------------------------------------
+
+
+def viewer() -> Client:
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_who_may_only_look_changes_nothing():
+    organization = with_logo(make.signed().organization)
+    by_the_partner(organization, wants_public=True)
+    client = viewer()
+    assert client.get(LIST).status_code == 200
+    page = client.get(page_of(organization)).content.decode()
+    assert "Port Gate Logistics" in page
+    assert 'name="action"' not in page
+    before = look_at.tables(but=KEPT)
+    assert client.post(page_of(organization), {"name": "Mine"}).status_code == 403
+    assert client.post(f"{LIST}{organization.pk}/delete/", {"post": "yes"}).status_code == 403
+    for action in ("approve", "hide", "delete_selected"):
+        act(client, action, organization, sure="yes", post="yes")
+    assert look_at.tables(but=KEPT) == before
+
+
+@pytest.mark.parametrize("address", [LIST, f"{LIST}add/", "/imagine/admin/partners/"])
+def test_closed_to_who_is_not_staff(address):
+    make.organization()
+    for user in (None, User.objects.create_user("guest")):
+        client = Client()
+        if user:
+            client.force_login(user)
+        assert client.get(address).status_code == 302
+        assert client.post(address, {"action": "approve"}).status_code == 302
+
+
+@pytest.mark.parametrize("lookup", ["pledges__token", "pledges__old_links__token", "contacts__pledges__token"])
+def test_no_filter_finds_out_a_private_link(staff, lookup):
+    pledge = make.signed()
+    for value in (pledge.token[0], "~"):
+        response = staff.get(f"{LIST}?{lookup}__startswith={value}")
+        assert response.status_code in {302, 400}
