@@ -11,7 +11,7 @@ from partners import merging, pledges
 from partners.models import Organization, Pledge
 from tests.partners import look, make
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_kinds")]
 
 
 def at_once(*calls: Callable) -> list[str]:
