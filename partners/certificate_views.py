@@ -37,7 +37,7 @@ def signed_last(token: str, year: str) -> Signature:
     signatures = Signature.objects.select_related("pledge").filter(pledge__organization=organization)
     if year:
         signatures = signatures.filter(pledge__year=year if re.fullmatch("[0-9]{4}", year) else None)
-    signature = signatures.order_by("-pledge__year", "-number").first()
+    signature = signatures.order_by("-pledge__year_id", "-number").first()
     if signature is None:
         raise Http404
     return signature

@@ -1,0 +1,309 @@
+"""The certificate: what is on it, how it is read aloud, and that nothing typed can spoil it."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from unicodedata import category
+
+import pytest
+from django.utils import translation
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from partners import certificates, pledges
+from partners.models import Signature
+from tests.partners import make, pdf
+
+KINDS = {
+    "tours": ("Host tours and field trips", "Recibir visitas y excursiones", "visits", "visitas"),
+    "mentors": ("Be mentors and role models", "Ser mentores y ejemplos a seguir", "students", "estudiantes"),
+    "internships": (
+        "Provide job shadowing, internships and apprenticeships",
+        "Ofrecer observación de empleos, prácticas y aprendizajes",
+        "places",
+        "lugares",
+    ),
+}
+NIGHT = datetime(2027, 4, 5, 5, 30, tzinfo=UTC)  # still the fourth in Stockton
+
+
+def promise(kind: str = "tours", quantity: int = 6, **words) -> dict:
+    fields = dict(zip(("name", "name_es", "unit", "unit_es"), KINDS[kind], strict=True))
+    return fields | {"kind": kind, "quantity": quantity} | words
+
+
+def signature(organization: str = "Gurdwara Family Kitchen", *promises: dict, **fields) -> Signature:
+    content = {"organization": organization, "school_year": 2027, "promises": list(promises) or [promise()]}
+    return Signature(**({"number": 1, "signed_by": "Harleen Gill", "signed_at": NIGHT, "content": content} | fields))
+
+
+def words(of: Signature, language: str = "en") -> list[str]:
+    return [words for _role, words in pdf.heard(certificates.pdf(of, language))]
+
+
+def name_on(page: bytes) -> str:
+    """The organization's name: what is read after the heading."""
+    read = pdf.heard(page)
+    return read[[role for role, _words in read].index("H1") + 1][1]
+
+
+def sentence(*promises: dict, language: str = "en") -> str:
+    with translation.override(language):
+        return certificates.sentence(list(promises), language).replace("\N{NO-BREAK SPACE}", " ")
+
+
+# What is on it ------------------------------------------------------------------------------------------------------
+
+
+def test_it_is_read_aloud_in_order():
+    signed = signature("Gurdwara Family Kitchen", promise(), promise("mentors", 1200), signed_role="Director")
+    assert pdf.heard(certificates.pdf(signed, "en")) == [
+        ("P", "Imagine Promise"),
+        ("P", "Community Relations Department, Stockton Unified School District"),
+        ("P", "School year"),
+        ("P", "2027–28"),
+        ("H1", "A promise to Stockton’s students"),
+        ("P", "Gurdwara Family Kitchen"),
+        ("P", "will host tours and field trips (6\xa0visits) and be mentors and role models (1,200\xa0students)."),
+        ("P", "Signed by"),
+        ("P", "Harleen Gill"),
+        ("P", "Director"),
+        ("P", "Signed on"),
+        ("P", "April 4, 2027"),
+    ]
+
+
+def test_it_speaks_spanish():
+    assert words(signature("Iglesia Luz del Valle"), "es") == [
+        "Imagine Promise",
+        "Departamento de Relaciones Comunitarias, Distrito Escolar Unificado de Stockton",
+        "Año escolar",
+        "2027–28",
+        "Una promesa a los estudiantes de Stockton",
+        "Iglesia Luz del Valle",
+        "se compromete a recibir visitas y excursiones (6\xa0visitas).",
+        "Firmado por",
+        "Harleen Gill",
+        "Firmado el",
+        "4 de abril de 2027",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [
+        ("en", "Imagine Promise certificate: Gurdwara Family Kitchen, 2027–28"),
+        ("es", "Certificado de Imagine Promise: Gurdwara Family Kitchen, 2027–28"),
+    ],
+)
+def test_it_says_that_it_is_accessible_and_what_it_is(language, title):
+    document = pdf.opened(certificates.pdf(signature(), language))
+    root = document.trailer["/Root"]
+    assert (root["/Lang"], document.metadata.title) == (language, title)
+    assert root["/MarkInfo"]["/Marked"].value
+    assert root["/ViewerPreferences"]["/DisplayDocTitle"].value
+    assert b"<pdfuaid:part>1</pdfuaid:part>" in root["/Metadata"].get_data()
+
+
+def test_it_is_one_letter_page_across():
+    [page] = pdf.opened(certificates.pdf(signature(), "en")).pages
+    assert (page.mediabox.width, page.mediabox.height) == (792, 612)
+
+
+def test_every_font_is_in_it():
+    [page] = pdf.opened(certificates.pdf(signature(), "en")).pages
+    fonts = [font["/DescendantFonts"][0]["/FontDescriptor"] for font in page["/Resources"]["/Font"].values()]
+    assert {font["/FontName"].partition("+")[2] for font in fonts} >= {"NotoSans-Regular", "NotoSans-Bold"}
+    assert all("/FontFile2" in font for font in fonts)
+
+
+def test_it_is_the_same_at_any_time():
+    certificates.drawn.cache_clear()
+    first = certificates.pdf(signature(), "en")
+    certificates.drawn.cache_clear()
+    assert certificates.pdf(signature(), "en") == first
+
+
+def test_it_is_drawn_once():
+    certificates.drawn.cache_clear()
+    for language in ("en", "es", "en", "es"):
+        certificates.pdf(signature(), language)
+    assert (certificates.drawn.cache_info().misses, certificates.drawn.cache_info().hits) == (2, 2)
+
+
+def test_several_at_once():
+    certificates.drawn.cache_clear()
+    names = [f"Partner {number}" for number in range(12)]
+    with ThreadPoolExecutor(4) as pool:
+        pages = list(pool.map(lambda name: certificates.pdf(signature(name), "en"), names))
+    assert [name_on(page) for page in pages] == names
+
+
+@pytest.mark.django_db
+def test_every_signed_version_keeps_its_own():
+    first = make.signed("Old Name", promises=(make.promised("tours", 6),)).signatures.get()
+    before = words(first)
+    pledge = first.pledge
+    page = make.page(pledge.token, make.promised("mentors", 1), name="New Name")
+    pledges.sign(pledge.token, **page, name="Chue Vang", role="Owner")
+    newest = pledge.signatures.latest("number")
+    assert words(Signature.objects.get(pk=first.pk)) == before
+    assert before[5:7] == ["Old Name", "will host tours and field trips (6\xa0visits)."]
+    assert words(newest)[5:7] == ["New Name", "will be mentors and role models (1\xa0student)."]
+    assert words(newest)[8] == "Chue Vang"
+
+
+# The sentence -------------------------------------------------------------------------------------------------------
+
+
+def test_promises_are_one_sentence():
+    tours, mentors, places = promise(), promise("mentors", 8), promise("internships", 1, unit="place")
+    assert sentence(tours) == "will host tours and field trips (6 visits)."
+    assert sentence(tours, mentors, places) == (
+        "will host tours and field trips (6 visits), be mentors and role models (8 students) and provide job "
+        "shadowing, internships and apprenticeships (1 place)."
+    )
+    assert sentence() == ""
+
+
+def test_a_part_with_a_comma_of_its_own_is_parted_by_semicolons():
+    assert sentence(promise("internships", 2), promise(), promise("mentors", 8)) == (
+        "will provide job shadowing, internships and apprenticeships (2 places); host tours and field trips "
+        "(6 visits); and be mentors and role models (8 students)."
+    )
+
+
+def test_spanish_joins_by_y_or_e():
+    paint = promise("mentors", 3, name_es="Impartir talleres.", unit_es="talleres")
+    said = "se compromete a recibir visitas y excursiones (6 visitas)"
+    assert sentence(promise(), paint, language="es") == f"{said} e impartir talleres (3 talleres)."
+    assert sentence(promise(), promise("mentors", 8), language="es").startswith(f"{said} y ser mentores")
+
+
+def test_a_name_that_begins_with_an_abbreviation_keeps_its_capitals():
+    assert sentence(promise(name="STEM nights", quantity=2)) == "will STEM nights (2 visits)."
+
+
+# Names --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Nguyễn Thị Bích Ngọc Đặng",
+        "Lub Koom Haum Hmoob Xyooj Tswvyim",
+        "Peña Ñandú & Hijos «Güera» ¿Qué?",
+        "ਗੁਰਦੁਆਰਾ ਸਾਹਿਬ ਸਟਾਕਟਨ",
+        "ក្រុមយុវជនស្តុកតុន ខ្មែរ សហគមន៍",
+        "ສະມາຄົມລາວ ເມືອງສະຕອກຕັນ",
+        "𖬌𖬣𖬵 𖬄𖬰𖬪",
+        "𞄀𞄄𞄰𞄫",
+        "วัดไทยที่สต็อกตัน",
+        "श्री हिन्दी मंदिर",
+        "مسجد الفجر ستوكتون",
+        "مسجد Al-Fajr 12",
+        "בית כנסת ישראל",
+        "中華會館 中华会馆",
+        "ストックトン仏教会",
+        "스톡턴 한인교회",
+        "Фонд Надежда Ελλάς ʻOfa Lēsoni",
+    ],
+)
+def test_names_of_every_family_are_drawn_and_read(name):
+    page = certificates.pdf(signature(name, signed_by=name[:100]), "en")
+    assert name_on(page) == name
+    assert pdf.heard(page)[8][1] == name
+    pdf.said(pdf.opened(page).pages[0], pdf.opened(page))  # no box stands for a letter
+
+
+def test_letters_typed_apart_are_put_together():
+    assert name_on(certificates.pdf(signature("Nguye\u0302\u0303n"), "en")) == "Nguyễn"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        '#panic("no") #sys.inputs',
+        "$x^2$ *bold* _it_ `raw` <label> @ref",
+        "// comment /* all */ \\ \\u{41} -- --- ~",
+        '"}] , "language": "xx',
+        "= Heading",
+        "- list + enum / term: 1. x",
+        "#import \"/manage.py\": * #read('/etc/passwd')",
+        "https://example.org <b>&amp;</b> {{ x }} %(x)s {0}",
+    ],
+)
+def test_nothing_typed_is_read_as_markup(name):
+    page = certificates.pdf(signature(name, promise(name=name, unit=name), signed_by=name, signed_role=name), "en")
+    read = [words for _role, words in pdf.heard(page)]
+    assert (read[5], read[8], read[9]) == (name, name, name)
+    assert name in pdf.opened(page).metadata.title
+
+
+@pytest.mark.parametrize(
+    ("typed", "drawn"),
+    [
+        ("Happy 😀 Kitchen", "Happy Kitchen"),
+        ("Two\nlines\tand\x00 a bell\x07", "Two lines and a bell"),
+        ("Turned \u202eround", "Turned round"),
+        ("😀", "—"),
+        ("", "—"),
+    ],
+)
+def test_what_no_font_has_is_left_out(typed, drawn):
+    assert name_on(certificates.pdf(signature(typed), "en")) == drawn
+
+
+def test_marks_of_several_scripts_on_one_letter_do_not_spoil_the_page():
+    assert name_on(certificates.pdf(signature("\u1dc8\u06d64"), "en")) == "4"
+
+
+def test_every_letter_that_is_known_can_be_drawn():
+    known = [letter for letter in sorted(certificates.letters()) if not category(letter).startswith("M")]
+    parts = (known[at : at + 25] for at in range(0, len(known), 25))
+    words = certificates.said(signature(), "en") | {"promises": " ".join("".join(part) for part in parts)}
+    certificates.compiled(json.dumps(words, ensure_ascii=False))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=120),
+    st.sampled_from(["en", "es"]),
+)
+def test_any_text_gives_one_page(typed, language):
+    every = promise(name=typed, name_es=typed, unit=typed[:40], unit_es=typed[:40])
+    page = certificates.pdf(signature(typed, every, every, signed_by=typed[:100], signed_role=typed), language)
+    assert len(pdf.opened(page).pages) == 1
+
+
+# Room ---------------------------------------------------------------------------------------------------------------
+
+CROWDED = "Hmong and Khmer Families’ Association of San Joaquin County and the Greater Stockton Delta, Chapter 7"
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize(
+    ("name", "promises"),
+    [
+        ("A", [promise()]),
+        (CROWDED, [promise(quantity=100_000)] * 8),
+        ("W" * 120, [promise(name="W" * 120, name_es="Ñ" * 120, unit="m" * 40, unit_es="m" * 40)] * 8),
+        ("ក្រុមយុវជនស្តុកតុន" * 6, [promise("internships")] * 20),
+        ("i " * 60, [promise(name="word " * 24, name_es="palabra " * 15)] * 8),
+    ],
+)
+def test_it_is_one_page_and_no_word_stands_in_the_fields(name, promises, language):
+    signed = signature(name, *promises, signed_by=name[:100], signed_role=name[:100])
+    page = certificates.pdf(signed, language)
+    assert len(pdf.opened(page).pages) == 1
+    across, up = zip(*pdf.places(page), strict=True)
+    assert min(across) >= 72  # in the frame
+    assert max(across) <= 720
+    assert min(up) >= 130  # above the horizon
+    assert max(up) <= 550
+
+
+def test_a_long_name_is_whole():
+    for name in (CROWDED, "W" * 120, "Bounmy Vongphachanhxaysana " * 4):
+        read = name_on(certificates.pdf(signature(name), "en"))
+        assert read.replace("\N{ZERO WIDTH SPACE}", "") == name.strip()
