@@ -31,9 +31,17 @@ class Refused(Exception):
 class Gone(Refused):
     """The organization is not there any more."""
 
+    def __init__(self):
+        super().__init__(
+            _("This organization is not there any more: it was merged or erased meanwhile. Nothing was done.")
+        )
+
 
 class Settled(Refused):
     """Somebody else said which it is meanwhile."""
+
+    def __init__(self):
+        super().__init__(_("Somebody else said meanwhile which organization it is. Nothing was done."))
 
 
 class Doubled(Refused):
@@ -91,7 +99,7 @@ def choose(rsvps: RsvpQuerySet, organization: int, *, adds_contacts: bool = Fals
     Says how many there were. Raises Gone."""
     locked = Organization.objects.select_for_update(no_key=True).filter(pk=organization).first()
     if locked is None:
-        raise Gone(_("This organization is not there any more: it was merged or erased meanwhile. Nothing was done."))
+        raise Gone
     return settle(rsvps, locked, adds_contacts=adds_contacts)
 
 
@@ -100,7 +108,7 @@ def make(rsvps: RsvpQuerySet, *, name: str, sector: str = "", is_sure: bool = Fa
     """A new organization for these RSVPs, whose people become its contacts. Raises Settled when they belong somewhere
     by now, and Doubled when there is one with the same name, unless staff are sure."""
     if not list(rsvps.select_for_update(no_key=True).order_by("pk").values_list("pk")):
-        raise Settled(_("Somebody else said meanwhile which organization it is. Nothing was done."))
+        raise Settled
     known = Organization.objects.filter(folded_name=folded(Value(name))).order_by("pk").first()
     if known and not is_sure:
         raise Doubled(known)

@@ -16,7 +16,7 @@ from imagine.actions import ActionsAdmin
 from imagine.history import LONGEST_REASON
 from imagine.models import Message
 from summit import exports, links, seats
-from summit.admin import party, rsvp_actions
+from summit.admin import matching, party, rsvp_actions
 from summit.admin.rsvp_form import RsvpAdminForm
 from summit.models import CODES, Guest, Rsvp, door_number
 from summit.templatetags.wording import day, short_date
@@ -84,6 +84,7 @@ class RsvpAdmin(ActionsAdmin):
     show_full_result_count = False
     actions = (*rsvp_actions.ACTIONS, "guests_csv", "guests_xlsx")
     state_fields = (
+        "standing",
         "status",
         "held_seats",
         "waiting_seats",
@@ -145,6 +146,10 @@ class RsvpAdmin(ActionsAdmin):
     @admin.display(description=_("code at the door"))
     def code(self, rsvp: Rsvp) -> str:
         return rsvp.code
+
+    @admin.display(description=_("partner"))
+    def standing(self, rsvp: Rsvp) -> str:
+        return matching.standing(rsvp)
 
     @admin.display(description=_("history"))
     def history(self, rsvp: Rsvp) -> str:
@@ -220,7 +225,7 @@ class RsvpAdmin(ActionsAdmin):
     def get_urls(self):
         view = self.admin_site.admin_view(require_GET(self.guest_list))
         files = [path(f"guests.{kind}", view, {"kind": kind}, name=f"guests_{kind}") for kind in exports.KINDS]
-        return [*files, *super().get_urls()]
+        return [*files, *matching.urls(self), *super().get_urls()]
 
     def guest_list(self, request, kind):
         """The guests of every RSVP that the list shows under these filters and this search, on all its pages."""

@@ -1,0 +1,159 @@
+"""Which organization the one typed in an RSVP is: staff accept what is proposed, choose another or make a new one."""
+
+from functools import partial
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Value
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from partners.models import Organization, Sector, folded
+from summit import matching
+from summit.models import Rsvp, RsvpQuerySet
+
+A_PAGE = 25  # names
+MOST_FOUND = 20  # organizations of a search
+
+
+class NewOrganization(forms.Form):
+    """The few fields of one that is made for an RSVP."""
+
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
+    sector = forms.ChoiceField(label=gettext_lazy("Sector"), choices=[("", "–"), *Sector.choices], required=False)
+
+
+def urls(page: admin.ModelAdmin) -> list:
+    """Hung on the admin of RSVPs."""
+    to_match = require_safe(partial(names, page))
+    one = require_http_methods(["GET", "HEAD", "POST"])(partial(match, page))
+    view = page.admin_site.admin_view
+    return [
+        path("match/", view(to_match), name="summit_to_match"),
+        path("<int:pk>/match/", view(one), name="summit_match"),
+    ]
+
+
+def names(page: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:
+    """Every typed name that nobody has said of which organization it is, with what it may be."""
+    if not page.has_view_permission(request):
+        raise PermissionDenied
+    shown = Paginator(matching.names_to_match(), A_PAGE).get_page(request.GET.get("p"))
+    context = {
+        **page.admin_site.each_context(request),
+        "title": _("Organizations to match"),
+        "opts": page.opts,
+        "page": shown,
+        "groups": matching.groups(list(shown)),
+        "may_match": page.has_change_permission(request),
+    }
+    return render(request, "admin/summit/rsvp/to_match.html", context)
+
+
+def match(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
+    """One RSVP, and with it the others that typed the same name."""
+    if not page.has_change_permission(request):
+        raise PermissionDenied
+    rsvp = get_object_or_404(Rsvp.objects.select_related("partner", "event"), pk=pk)
+    if request.method == "POST":
+        return act(page, request, rsvp)
+    return show(page, request, rsvp, NewOrganization(initial={"name": rsvp.organization, "sector": rsvp.sector}))
+
+
+def show(page, request, rsvp: Rsvp, form: NewOrganization, doubled: Organization | None = None) -> HttpResponse:
+    words = request.GET.get("q", "").replace("\0", "").strip()[:120]
+    context = {
+        **page.admin_site.each_context(request),
+        "title": _("Which organization is it?"),
+        "opts": page.opts,
+        "rsvp": rsvp,
+        "group": matching.group_of(rsvp),
+        "was": state(rsvp),
+        "form": form,
+        "doubled": doubled,
+        "q": words,
+        "found": search(words) if words else None,
+        "may_add": request.user.has_perm("partners.add_organization"),
+    }
+    return render(request, "admin/summit/rsvp/match.html", context)
+
+
+def search(words: str) -> list[Organization]:
+    return list(Organization.objects.filter(folded_name__contains=folded(Value(words)))[:MOST_FOUND])
+
+
+def state(rsvp: Rsvp) -> str:
+    """What was said of an RSVP, in one word that a form carries."""
+    return "none" if rsvp.has_no_partner else str(rsvp.partner_id or "")
+
+
+def asked_about(rsvp: Rsvp, was: str) -> RsvpQuerySet:
+    """The RSVPs that an answer is for, if still nobody said anything else of them than the page showed."""
+    if not was:
+        return matching.same_name(rsvp).filter(partner=None, has_no_partner=False)
+    this = Rsvp.objects.filter(pk=rsvp.pk)
+    return this.filter(has_no_partner=True) if was == "none" else this.filter(partner=was if was.isdecimal() else None)
+
+
+def act(page, request, rsvp: Rsvp) -> HttpResponse:
+    rsvps, typed = asked_about(rsvp, request.POST.get("was", "")), request.POST
+    try:
+        if "new" in typed:
+            return make(page, request, rsvp, rsvps)
+        if "choose" in typed:
+            number = matching.choose(rsvps, whole(typed["choose"]), adds_contacts="contacts" in typed)
+        else:
+            number = (matching.say_none if "none" in typed else matching.ask_again)(rsvps)
+        if not number:
+            raise matching.Settled
+    except matching.Refused as refused:
+        page.message_user(request, str(refused), messages.ERROR)
+        return redirect("admin:summit_match", rsvp.pk)
+    return done(page, request, rsvp, number)
+
+
+def whole(number: str) -> int:
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
+
+
+def make(page, request, rsvp: Rsvp, rsvps: RsvpQuerySet) -> HttpResponse:
+    if not request.user.has_perm("partners.add_organization"):
+        raise PermissionDenied
+    form = NewOrganization(request.POST)
+    if not form.is_valid():
+        return show(page, request, rsvp, form)
+    try:
+        made = matching.make(rsvps, is_sure="sure" in request.POST, **form.cleaned_data)
+    except matching.Doubled as refused:
+        form.add_error("name", str(refused))
+        return show(page, request, rsvp, form, refused.organization)
+    return done(page, request, rsvp, made.rsvps.count())
+
+
+def done(page, request, rsvp: Rsvp, number: int) -> HttpResponse:
+    """Says what was said, and leads back to where it was asked."""
+    rsvp.refresh_from_db(fields=["partner", "has_no_partner"])
+    if rsvp.partner:
+        said = ngettext("%(number)d RSVP is of %(name)s.", "%(number)d RSVPs are of %(name)s.", number)
+    elif rsvp.has_no_partner:
+        said = ngettext("%(number)d RSVP belongs to no partner.", "%(number)d RSVPs belong to no partner.", number)
+    else:
+        said = ngettext("%(number)d RSVP is to be matched again.", "%(number)d RSVPs are to be matched again.", number)
+    page.message_user(request, said % {"number": number, "name": rsvp.partner}, messages.SUCCESS)
+    if request.POST.get("back") == "names":
+        return redirect("admin:summit_to_match")
+    return redirect("admin:summit_rsvp_change", rsvp.pk)
+
+
+def standing(rsvp: Rsvp) -> str:
+    """What an RSVP's page says of its organization."""
+    is_open = not (rsvp.partner_id or rsvp.has_no_partner) and rsvp.organization
+    proposals = matching.group_of(rsvp).proposals if is_open else []
+    return render_to_string("admin/summit/rsvp/standing.html", {"rsvp": rsvp, "proposals": proposals})

@@ -1,0 +1,215 @@
+"""Staff say which organization the one typed in an RSVP is."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from partners.models import Contact, Organization
+from summit import matching
+from summit.models import Rsvp
+from tests import browse, make
+from tests.partners import make as partners_make
+from tests.summit.test_admin_actions import said
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/imagine/admin/summit/rsvp/match/"
+GATE = "Port Gate Logistics"
+
+
+@pytest.fixture
+def event(db):
+    return make.event(capacity=200)
+
+
+@pytest.fixture
+def gate(db):
+    return partners_make.organization(GATE, sector="business")
+
+
+@pytest.fixture
+def rsvp(event):
+    return make.rsvp(event, "Ben Ochoa", organization="Port Gate Logistcs", sector="labor")
+
+
+def page_of(rsvp: Rsvp) -> str:
+    return f"/imagine/admin/summit/rsvp/{rsvp.pk}/match/"
+
+
+def page_of_rsvp(rsvp: Rsvp) -> str:
+    return f"/imagine/admin/summit/rsvp/{rsvp.pk}/change/"
+
+
+def press(staff, rsvp: Rsvp, **sent):
+    return staff.post(page_of(rsvp), {"was": ""} | sent, follow=True)
+
+
+def partner(rsvp: Rsvp) -> str | None:
+    return Rsvp.objects.values_list("partner__name", flat=True).get(pk=rsvp.pk)
+
+
+def user_with(*permissions: str) -> Client:
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+# The list --------------------------------------------------------------------------------------------------------
+
+
+def test_list_proposes_and_one_button_accepts_for_all_with_the_name(staff, event, gate, rsvp):
+    same = make.rsvp(event, "Chue Vang", organization="port gate logistcs")
+    make.rsvp(event, "Dara Keo", organization="Zeta Freight")
+    page = browse.text(staff.get(LIST))
+    assert "port gate logistcs 2 RSVPs: Chue Vang , chue.vang@example.org; Ben Ochoa , ben.ochoa@example.org" in page
+    assert "It is Port Gate Logistics similar name; Business and industry" in page
+    assert "Zeta Freight 1 RSVP: Dara Keo , dara.keo@example.org Choose one, or make a new one" in page
+    answer = press(staff, same, choose=gate.pk, back="names")
+    assert (answer.redirect_chain[-1][0], said(answer)) == (LIST, ["2 RSVPs are of Port Gate Logistics."])
+    assert [partner(rsvp), partner(same)] == [GATE, GATE]
+    assert "port gate" not in browse.text(answer).replace(GATE, "")
+    assert not Contact.objects.exists()
+
+
+def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff, event):
+    partners_make.organization("Partner 00")
+    make.rsvp(event, "Guest", organization="Partner 00")
+    with CaptureQueriesContext(connection) as for_one:
+        staff.get(LIST)
+    for number in range(1, 30):
+        make.rsvp(event, f"Guest {number}", email=f"g@host{number}.example", organization=f"Partner {number:02}")
+    with CaptureQueriesContext(connection) as for_thirty:
+        first = staff.get(LIST)
+    assert len(for_one) == len(for_thirty)
+    assert [group.name for group in first.context["groups"]] == [f"Partner {number:02}" for number in range(29, 4, -1)]
+    assert [group.name for group in staff.get(f"{LIST}?p=2").context["groups"]][-1] == "Partner 00"
+    assert staff.get(f"{LIST}?p=x").context["page"].number == 1
+
+
+def test_empty_list_says_so(staff, event):
+    make.rsvp(event)
+    assert "Every organization that was typed is matched." in browse.text(staff.get(LIST))
+
+
+# One RSVP --------------------------------------------------------------------------------------------------------
+
+
+def test_rsvps_own_page_proposes_and_leads_on(staff, gate, rsvp):
+    page = staff.get(page_of_rsvp(rsvp))
+    assert "May be: Port Gate Logistics (similar name). Say which it is" in browse.text(page)
+    assert f'href="{page_of(rsvp)}"' in page.content.decode()
+    press(staff, rsvp, choose=gate.pk)
+    page = staff.get(page_of_rsvp(rsvp))
+    assert f'href="/imagine/admin/partners/organization/{gate.pk}/change/"' in page.content.decode()
+    assert "staff partner: – → Port Gate Logistics" in browse.text(page)
+    matching.say_none(Rsvp.objects.all())
+    assert "belongs to no partner. Say otherwise" in browse.text(staff.get(page_of_rsvp(rsvp)))
+
+
+def test_another_is_looked_for_and_chosen_with_the_guest_as_its_contact(staff, gate, rsvp):
+    partners_make.organization("Iglesia Luz del Valle")
+    page = browse.text(staff.get(f"{page_of(rsvp)}?q=IGLÉSIA"))
+    assert "Found for “IGLÉSIA” It is Iglesia Luz del Valle" in page
+    assert "No organization has this in its name." in browse.text(staff.get(f"{page_of(rsvp)}?q=zeta"))
+    church = Organization.objects.get(name="Iglesia Luz del Valle")
+    press(staff, rsvp, choose=church.pk, contacts="1")
+    assert partner(rsvp) == "Iglesia Luz del Valle"
+    assert list(church.contacts.values_list("name", "email")) == [("Ben Ochoa", "ben.ochoa@example.org")]
+
+
+def test_new_organization_is_made_of_what_was_typed(staff, rsvp):
+    sent = browse.fields(staff.get(page_of(rsvp)))
+    assert (sent["name"], sent["sector"]) == ("Port Gate Logistcs", "labor")
+    answer = press(staff, rsvp, new="1", name="Port Gate Logistics", sector="business")
+    assert said(answer) == ["1 RSVP is of Port Gate Logistics."]
+    made = Organization.objects.get()
+    assert (made.name, made.sector, made.contacts.get().name, partner(rsvp)) == (GATE, "business", "Ben Ochoa", GATE)
+
+
+def test_new_organization_with_a_name_that_is_there_asks_first(staff, gate, rsvp):
+    answer = press(staff, rsvp, new="1", name="The PORT GATE Logistics, Inc.")
+    page = browse.text(answer)
+    assert "There is an organization with this name already. Choose it, or change the name." in page
+    assert "There are two with this name: make a second one" in page
+    assert (Organization.objects.count(), partner(rsvp)) == (1, None)
+    press(staff, rsvp, new="1", name="The PORT GATE Logistics, Inc.", sure="1")
+    assert (Organization.objects.count(), partner(rsvp)) == (2, "The PORT GATE Logistics, Inc.")
+
+
+@pytest.mark.parametrize("typed", [{"name": ""}, {"name": "x" * 121}, {"name": "Zeta", "sector": "circus"}])
+def test_wrong_new_organization_comes_back_with_a_sentence(staff, rsvp, typed):
+    answer = press(staff, rsvp, new="1", **typed)
+    assert answer.context["form"].errors
+    assert (answer.status_code, Organization.objects.count()) == (200, 0)
+
+
+def test_no_partner_and_back_among_those_to_match(staff, rsvp):
+    assert said(press(staff, rsvp, none="1")) == ["1 RSVP belongs to no partner."]
+    assert rsvp not in Rsvp.objects.to_match()
+    answer = press(staff, rsvp, again="1", was="none")
+    assert said(answer) == ["1 RSVP is to be matched again."]
+    assert rsvp in Rsvp.objects.to_match()
+
+
+def test_matched_one_is_said_otherwise_alone(staff, event, gate, rsvp):
+    same = make.rsvp(event, "Chue Vang", organization="Port Gate Logistcs")
+    press(staff, rsvp, choose=gate.pk)
+    other = partners_make.organization("Zeta Freight")
+    assert "for this RSVP alone" in browse.text(staff.get(page_of(rsvp)))
+    press(staff, rsvp, choose=other.pk, was=str(gate.pk))
+    assert [partner(rsvp), partner(same)] == ["Zeta Freight", GATE]
+
+
+@pytest.mark.parametrize("sent", [{"choose": "0"}, {"choose": "x"}, {"choose": "9" * 30}, {"choose": "²"}])
+def test_organization_that_is_not_there_is_told(staff, rsvp, sent):
+    assert said(press(staff, rsvp, **sent)) == [str(matching.Gone())]
+    assert partner(rsvp) is None
+
+
+@pytest.mark.parametrize("button", ["choose", "none", "new", "again"])
+def test_what_somebody_else_said_meanwhile_stands(staff, gate, rsvp, button):
+    other = partners_make.organization("Zeta Freight")
+    matching.choose(Rsvp.objects.all(), other.pk)
+    for was in ("", "none", str(gate.pk), "x"):
+        value = gate.pk if button == "choose" else "1"
+        assert said(press(staff, rsvp, was=was, name="New", **{button: value})) == [str(matching.Settled())]
+    assert (partner(rsvp), Organization.objects.count()) == ("Zeta Freight", 2)
+
+
+def test_who_may_only_look_sees_the_list_and_says_nothing(gate, rsvp):
+    viewer = user_with("view_rsvp")
+    page = viewer.get(LIST)
+    assert "Port Gate Logistics (similar name)" in browse.text(page)
+    assert "<button" not in page.content.decode().partition('id="content"')[2].partition('id="footer"')[0]
+    assert viewer.get(page_of(rsvp)).status_code == 403
+    assert viewer.post(page_of(rsvp), {"choose": gate.pk, "was": ""}).status_code == 403
+    assert partner(rsvp) is None
+
+
+def test_who_may_not_add_organizations_chooses(gate, rsvp):
+    editor = user_with("view_rsvp", "change_rsvp")
+    assert "Make this organization" not in browse.text(editor.get(page_of(rsvp)))
+    assert editor.post(page_of(rsvp), {"new": "1", "name": "Zeta", "was": ""}).status_code == 403
+    assert editor.post(page_of(rsvp), {"choose": gate.pk, "was": ""}).status_code == 302
+    assert (partner(rsvp), Organization.objects.count()) == (GATE, 1)
+
+
+def test_strangers_are_kept_out_and_what_is_not_there_is_not_found(client, staff, rsvp):
+    for address in (LIST, page_of(rsvp)):
+        assert client.get(address).headers["Location"].startswith("/imagine/admin/login/")
+        assert user_with_nothing().get(address).status_code == 403
+    assert staff.get("/imagine/admin/summit/rsvp/999999/match/").status_code == 404
+    assert staff.post(LIST).status_code == 405
+
+
+def user_with_nothing() -> Client:
+    User.objects.filter(username="viewer").delete()
+    return user_with()
+
+
+def test_list_of_rsvps_leads_there(staff):
+    assert f'href="{LIST}"' in staff.get("/imagine/admin/summit/rsvp/").content.decode()
