@@ -28,6 +28,7 @@ class File(NamedTuple):
 
 class FilesAdmin(admin.ModelAdmin):
     files: list[File] = []
+    show_facets = admin.ShowFacets.NEVER  # they would count every promise for every school
     nothing = _("There is nothing to take away: no row is left under these filters.")
 
     def get_urls(self):

@@ -141,6 +141,10 @@ class PledgeAdmin(ReadAdmin):
 
     # Its page --------------------------------------------------------------------------------------------------
 
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        acts = {"acts": self.has_change_permission(request)}
+        return super().change_view(request, object_id, form_url, acts | (extra_context or {}))
+
     @admin.display(description=_("organization"))
     def partner(self, pledge: Pledge) -> str:
         address = reverse("admin:partners_organization_change", args=[pledge.organization_id])

@@ -1,0 +1,353 @@
+"""Pledges and promises as staff read them: never changed here, their links mailed and replaced and never shown."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from imagine.models import Change, Message
+from partners import checklist, contacts, pledges, profiles
+from partners.models import Pledge, Promise, PromiseKind, Signature
+from tests import browse
+from tests import look as look_at
+from tests.partners import look, make
+from tests.summit.test_admin_actions import GONE, KEPT, said
+
+pytestmark = pytest.mark.django_db
+
+LIST, PROMISES = "/imagine/admin/partners/pledge/", "/imagine/admin/partners/promise/"
+ON_ITS_WAY = "1 link was mailed in the last ten minutes and is not mailed again."
+
+
+def page_of(pledge: Pledge) -> str:
+    return f"{LIST}{pledge.pk}/change/"
+
+
+def act(staff, action: str, *rows, **more):
+    sent = {"action": action, "_selected_action": [getattr(row, "pk", row) for row in rows], **more}
+    return staff.post(LIST, sent, follow=True)
+
+
+def shown(staff, query: str = "", at: str = LIST) -> list[str]:
+    rows = staff.get(at + query).context["cl"].result_list
+    return [(row if at == LIST else row.pledge).organization.name for row in rows]
+
+
+def many(numbers, **promised) -> None:
+    for number in numbers:
+        make.signed(f"Partner {number}", f"p{number}@example.org", [make.promised(**promised)])
+
+
+# Lists -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def several(db):
+    """Four pledges: of a school, of a kind with clearance, a draft, and one of the year before."""
+    make.signed_before("Old", "o@example.org", [make.promised("tours")])
+    school = make.school()
+    make.signed("Bakery", "a@example.org", [make.promised("tours", schools=(school,))], sector="business")
+    make.signed("Church", "b@example.org", [make.promised("mentors")])
+    make.draft("Clinic", "c@example.org", [make.promised("tours", schools=(school,))])
+    return school
+
+
+def test_filters_show_their_own_alone(staff, several):
+    kinds = dict(PromiseKind.objects.values_list("code", "pk"))
+    for query, names in {
+        "": {"Old", "Bakery", "Church", "Clinic"},
+        "?year=2026": {"Old"},
+        "?year=2027": {"Bakery", "Church", "Clinic"},
+        "?year=2027&state=signed": {"Bakery", "Church"},
+        "?state=draft": {"Clinic"},
+        "?sector=business": {"Bakery"},
+        f"?kind={kinds['tours']}": {"Old", "Bakery", "Clinic"},
+        f"?kind={kinds['mentors']}": {"Church"},
+        f"?school={several.pk}": {"Bakery", "Clinic"},
+        "?school=any": {"Old", "Church"},
+        f"?school={several.pk}&state=signed&q=bak": {"Bakery"},
+        "?q=c@example.org": {"Clinic"},
+        "?q=nobody": set(),
+        "?year=x&kind=x&school=x&state=x&sector=x": {"Old", "Bakery", "Church", "Clinic"},
+    }.items():
+        assert set(shown(staff, query)) == names, query
+        assert set(shown(staff, query, PROMISES)) == names, query
+    assert shown(staff, "?clearance=needed", PROMISES) == ["Church"]
+    assert set(shown(staff, "?clearance=none", PROMISES)) == {"Old", "Bakery", "Clinic"}
+
+
+def test_draft_of_a_closed_year_was_never_signed(staff, several):
+    make.closed()
+    assert shown(staff, "?state=never") == ["Clinic"]
+    assert shown(staff, "?state=draft") == []
+    assert "never signed" in browse.text(staff.get(f"{LIST}?q=clinic"))
+
+
+def test_who_signed_is_found_too(staff, several):
+    assert set(shown(staff, "?q=alma+reyes")) == {"Old", "Bakery", "Church", "Clinic"}
+    pledge = make.signed("Union", "u@example.org")
+    pledges.sign(pledge.token, **make.page(pledge.token), name="Thanh Nguyễn")
+    assert shown(staff, "?q=nguyễn") == ["Union"]
+
+
+def test_retired_kind_and_school_stay_in_the_filters_and_on_their_promises(staff, several):
+    kind = checklist.retire(PromiseKind.objects.get(code="mentors"))
+    checklist.retire(several)
+    assert shown(staff, f"?kind={kind.pk}", PROMISES) == ["Church"]
+    assert set(shown(staff, f"?school={several.pk}")) == {"Bakery", "Clinic"}
+    assert "Be mentors and role models" in browse.text(staff.get(PROMISES))
+
+
+def test_school_is_chosen_from_a_menu_that_keeps_the_other_filters(staff, several):
+    page = staff.get(f"{PROMISES}?year=2027&q=bakery&o=1&school={several.pk}").content.decode()
+    menu = page[page.index('class="office-choose"') : page.index("</form>", page.index('class="office-choose"'))]
+    for name, value in {"year": "2027", "q": "bakery", "o": "1"}.items():
+        assert f'<input type="hidden" name="{name}" value="{value}">' in menu
+    assert f'<option value="{several.pk}" selected>Cesar Chavez High</option>' in menu
+    assert 'name="school" value' not in menu
+
+
+def test_list_of_promises_tells_all_of_each_and_leads_to_its_pledge(staff):
+    school = make.school()
+    tours = make.promised("tours", 12, grades=("9-12",), months=(3, 10), schools=(school,))
+    pledge = make.signed(promises=[tours])
+    response = staff.get(PROMISES)
+    words = browse.text(response)
+    told = "2027–28 signed Host tours and field trips 12 visits 9–12 Oct, Mar Cesar Chavez High"
+    assert f"Port Gate Logistics {told}" in words
+    assert f'<a href="{page_of(pledge)}">Port Gate Logistics</a>' in response.content.decode()
+
+
+@pytest.mark.parametrize("at", [LIST, PROMISES])
+@pytest.mark.parametrize("query", ["", "?q=partner", "?year=2027&state=signed&school=any", "?_facets=True"])
+def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at, query, django_assert_num_queries):
+    make.year()
+    make.school()
+    many(range(3))
+    staff.get(at + query)
+    with CaptureQueriesContext(connection) as queries:
+        assert len(shown(staff, query, at)) == 3
+    many(range(3, 30))
+    with django_assert_num_queries(len(queries)):
+        assert len(shown(staff, query, at)) == 30
+    assert len(queries) <= 12
+
+
+# Its page --------------------------------------------------------------------------------------------------------
+
+
+def test_page_shows_what_stands_and_every_signed_version(staff):
+    school = make.school()
+    pledge = make.signed(promises=[make.promised("tours", 12, grades=("9-12",), schools=(school,), note="Mornings")])
+    pledges.sign(pledge.token, **make.page(pledge.token, make.promised("mentors", 1)), name="Ben Ochoa", role="Manager")
+    PromiseKind.objects.filter(code="tours").update(name="Another name")
+    response = staff.get(page_of(pledge))
+    words, page = browse.text(response), response.content.decode()
+    assert "By Ben Ochoa on" in words
+    assert "Be mentors and role models 1 student – wherever it is needed most – –" in words
+    second, first = words.index("Version 2, signed by Ben Ochoa"), words.index("Version 1, signed by Alma Reyes")
+    assert second < first
+    assert "Host tours and field trips 12 visits 9–12 Cesar Chavez High – Mornings" in words[first:]
+    for signature in Signature.objects.all():
+        for language in ("en", "es"):
+            assert f"{LIST}certificate/{signature.pk}-{language}.pdf" in page
+    assert "Alma Reyes, alma@example.org" in words
+
+
+def test_page_speaks_spanish(staff):
+    pledge = make.signed(promises=[make.promised("tours", 1, months=(10,))])
+    staff.cookies["django_language"] = "es"
+    words = browse.text(staff.get(page_of(pledge)))
+    assert words.count("Recibir visitas y excursiones 1 visita") == 2  # as it stands, and as it was signed
+    assert "oct" in words
+
+
+def test_staff_are_not_led_to_the_private_link(staff):
+    pledge = make.signed()
+    pledges.replace_link(pledge)
+    tokens = {pledge.token, Pledge.objects.get().token}
+    message = Message.objects.about(f"pledge:{pledge.pk}:signed").get()
+    for address in (
+        LIST,
+        PROMISES,
+        page_of(pledge),
+        f"{LIST}{pledge.pk}/delete/",
+        f"{LIST}{pledge.pk}/history/",
+        f"{PROMISES}{Promise.objects.get().pk}/change/",
+        f"/imagine/admin/partners/organization/{pledge.organization_id}/change/",
+        f"/imagine/admin/imagine/message/{message.pk}/change/",
+        f"/imagine/admin/imagine/message/{message.pk}/preview/",
+    ):
+        page = staff.get(address).content.decode()
+        assert not [token for token in tokens if token in page], address
+        assert "/imagine/promise/" not in page.replace("/imagine/promise/(link)", ""), address
+        assert "admin/r/" not in page, address
+
+
+TOKENS = ["token", "old_links__token", "organization__pledges__token", "contact__pledges__token"]
+
+
+@pytest.mark.parametrize("lookup", TOKENS)
+def test_no_filter_finds_out_a_private_link(staff, lookup):
+    pledge = make.signed()
+    for at in (LIST, PROMISES):
+        lookup_there = lookup if at == LIST else f"pledge__{lookup}"
+        for value in (pledge.token[0], "~"):
+            assert staff.get(f"{at}?{lookup_there}__startswith={value}").status_code in {302, 400}
+
+
+def test_certificate_of_a_signed_version_is_for_staff_alone(staff):
+    pledge = make.signed()
+    signature = Signature.objects.get()
+    address = f"{LIST}certificate/{signature.pk}"
+    for language in ("en", "es"):
+        response = staff.get(f"{address}-{language}.pdf")
+        assert response["Content-Type"] == "application/pdf"
+        assert response["Content-Disposition"] == f'inline; filename="certificate-2027-{language}.pdf"'
+        assert response.content.startswith(b"%PDF-")
+    assert staff.get(f"{address}-fr.pdf").status_code == 404
+    assert staff.get(f"{LIST}certificate/{signature.pk + 1}-en.pdf").status_code == 404
+    assert staff.post(f"{address}-en.pdf").status_code == 405
+    assert Client().get(f"{address}-en.pdf").status_code == 302
+    other = Client()
+    other.force_login(User.objects.create_user("other", is_staff=True))
+    assert other.get(f"{address}-en.pdf").status_code == 404
+    assert look.pledges() == [("Port Gate Logistics", 2027, "signed", 1)]
+    assert pledge.signatures.count() == 1
+
+
+def test_nothing_is_added_or_changed_here(staff):
+    pledge = make.signed()
+    promise = Promise.objects.get()
+    before = look_at.tables(but=KEPT)
+    for address in (
+        f"{LIST}add/",
+        page_of(pledge),
+        f"{PROMISES}add/",
+        f"{PROMISES}{promise.pk}/change/",
+        f"{PROMISES}{promise.pk}/delete/",
+    ):
+        assert staff.post(address, {"organization": "1", "quantity": "9", "post": "yes"}).status_code == 403, address
+    staff.post(PROMISES, {"action": "delete_selected", "_selected_action": [promise.pk], "post": "yes"})
+    assert look_at.tables(but=KEPT) == before
+
+
+def test_page_takes_the_same_number_of_queries_for_1_and_8_promises(staff, django_assert_num_queries):
+    school = make.school()
+    pledge = make.signed(promises=[make.promised("tours", schools=(school,))])
+    staff.get(page_of(pledge))
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(page_of(pledge))
+    every = [make.promised(kind.code, schools=(school,)) for kind in PromiseKind.objects.all()]
+    for _several in range(4):
+        pledges.sign(pledge.token, **make.page(pledge.token, *every), name=f"Alma {_several}")
+    with django_assert_num_queries(len(queries)):
+        staff.get(page_of(pledge))
+
+
+# Actions ---------------------------------------------------------------------------------------------------------
+
+
+def test_link_is_mailed_again_but_not_twice_at_once(staff):
+    pledge = make.signed()
+    assert said(act(staff, "mail_links", pledge)) == ["1 link is on its way."]
+    assert look.letters()[-1] == "link 1 alma@example.org"
+    before = look_at.tables(but=KEPT)
+    assert said(act(staff, "mail_links", pledge)) == [ON_ITS_WAY]
+    assert look_at.tables(but=KEPT) == before
+
+
+def test_link_that_nobody_would_get_is_refused_in_a_sentence(staff):
+    pledge, other = make.signed(), make.signed("Other", "other@example.org")
+    contacts.erase(pledge.contact)
+    assert said(act(staff, "mail_links", pledge, other)) == [
+        "1 link is on its way.",
+        "Port Gate Logistics, 2027–28: Nobody answers for this pledge. Give its organization a main contact first.",
+    ]
+
+
+def test_link_is_replaced_each_time(staff):
+    pledge = make.signed()
+    seen = {pledge.token}
+    for number in (1, 2):
+        assert said(act(staff, "replace_links", pledge)) == ["1 link was replaced."]
+        assert look.letters()[-1] == f"new_link {number} alma@example.org"
+        seen.add(Pledge.objects.get().token)
+        assert Change.objects.filter(about=f"pledge:{pledge.pk}", name="staff").count() == number
+    assert len(seen) == 3
+    assert Client().get(pledge.get_absolute_url()).status_code == 404
+
+
+def test_buttons_on_the_page_lead_to_the_actions(staff):
+    pledge = make.signed()
+    page = staff.get(page_of(pledge)).content.decode()
+    ticked = f'<input type="hidden" name="_selected_action" value="{pledge.pk}">'
+    for action in ("mail_links", "replace_links"):
+        assert f'<input type="hidden" name="action" value="{action}">{ticked}' in page
+
+
+@pytest.mark.parametrize("action", ["mail_links", "replace_links", "pledge_promises_csv", "delete_selected"])
+def test_action_on_what_was_erased_meanwhile(staff, action):
+    gone = make.signed()
+    pledges.delete(gone)
+    before = look_at.tables(but=KEPT)
+    assert said(act(staff, action, gone, post="yes")) == [GONE]
+    assert look_at.tables(but=KEPT) == before
+
+
+# Erase -----------------------------------------------------------------------------------------------------------
+
+
+def test_delete_erases_promises_versions_mail_and_history(staff):
+    pledge = make.signed()
+    about = f"pledge:{pledge.pk}"
+    assert Message.objects.about(about).exists()
+    address = f"{LIST}{pledge.pk}/delete/"
+    assert "Are you sure" in browse.text(staff.get(address))
+    assert staff.post(address, {"post": "yes"}).status_code == 302
+    for model in (Pledge, Promise, Signature):
+        assert not model.objects.exists()
+    assert not Message.objects.about(about).exists()
+    assert not Change.objects.filter(about=about).exists()
+    assert look.organizations() == ["Port Gate Logistics"]
+    assert "Alma" not in str(look_at.tables()["admin.LogEntry"])
+
+
+def test_delete_of_many(staff):
+    some = [make.signed(), make.draft("Other", "other@example.org")]
+    act(staff, "delete_selected", *some, post="yes")
+    assert look.pledges() == []
+    assert len(look.organizations()) == 2
+
+
+# Who may what ----------------------------------------------------------------------------------------------------
+
+
+def test_who_may_only_look_acts_on_nothing():
+    pledge = make.signed()
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client = Client()
+    client.force_login(user)
+    page = client.get(page_of(pledge)).content.decode()
+    assert "Port Gate Logistics" in page
+    assert 'name="action"' not in page
+    before = look_at.tables(but=KEPT)
+    for action in ("mail_links", "replace_links", "delete_selected"):
+        act(client, action, pledge, post="yes")
+    assert client.post(f"{LIST}{pledge.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert look_at.tables(but=KEPT) == before
+
+
+def test_approval_says_nothing_of_a_pledge(staff):
+    """Whoever may see pledges and no organizations sees no more than before."""
+    pledge = make.signed()
+    profiles.approve(pledge.organization, by="anna")
+    user = User.objects.create_user("clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_pledge"))
+    client = Client()
+    client.force_login(user)
+    assert client.get(page_of(pledge)).status_code == 200
+    assert client.get(PROMISES).status_code == 403
+    assert client.get(f"/imagine/admin/partners/organization/{pledge.organization_id}/change/").status_code == 403
