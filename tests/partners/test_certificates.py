@@ -289,6 +289,7 @@ CROWDED = "Hmong and Khmer Families’ Association of San Joaquin County and the
         (CROWDED, [promise(quantity=100_000)] * 8),
         ("W" * 120, [promise(name="W" * 120, name_es="Ñ" * 120, unit="m" * 40, unit_es="m" * 40)] * 8),
         ("ក្រុមយុវជនស្តុកតុន" * 6, [promise("internships")] * 20),
+        ("W" * 120, [promise(name="W" * 120, name_es="Ñ" * 120, unit="m" * 40, unit_es="m" * 40)] * 20),
         ("i " * 60, [promise(name="word " * 24, name_es="palabra " * 15)] * 8),
     ],
 )
