@@ -1,0 +1,362 @@
+"""Kinds of promises, schools and school years as staff keep them."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from imagine.models import Change
+from partners import checklist, pledges
+from partners.models import PledgeYear, PromiseKind, School
+from tests import browse
+from tests import look as look_at
+from tests.partners import look, make
+from tests.summit.test_admin_actions import GONE, KEPT, SAME, said
+
+pytestmark = pytest.mark.django_db
+
+BASE = "/imagine/admin/partners/"
+KINDS, SCHOOLS, YEARS = f"{BASE}promisekind/", f"{BASE}school/", f"{BASE}pledgeyear/"
+BOOKS = {"code": "books", "name": "Give books", "unit": "book", "unit_plural": "books", "order": "5"}
+
+
+def today(days: int = 0):
+    return timezone.localdate() + timedelta(days=days)
+
+
+def change(staff, at: str, row, **typed):
+    address = f"{at}{row.pk}/change/"
+    return staff.post(address, browse.fields(staff.get(address)) | typed)
+
+
+def add(staff, at: str, **typed):
+    return staff.post(f"{at}add/", browse.fields(staff.get(f"{at}add/")) | typed)
+
+
+def act(staff, at: str, action: str, *rows, **more):
+    sent = {"action": action, "_selected_action": [row.pk for row in rows], **more}
+    return staff.post(at, sent, follow=True)
+
+
+def tours() -> PromiseKind:
+    return PromiseKind.objects.get(code="tours")
+
+
+# Kinds -----------------------------------------------------------------------------------------------------------
+
+
+def test_everything_about_a_kind_is_changed_but_its_code(staff):
+    typed = {
+        "name": "Open your doors",
+        "name_es": "Abrir sus puertas",
+        "invitation": "Show it.",
+        "invitation_es": "Muéstrelo.",
+        "unit": "day",
+        "unit_plural": "days",
+        "unit_es": "día",
+        "unit_plural_es": "días",
+        "example": "A bakery.",
+        "example_es": "Una panadería.",
+        "needs_clearance": "on",
+        "needs_insurance": "on",
+        "what_it_takes": "A certificate.",
+        "what_it_takes_es": "Un certificado.",
+        "learning": "training",
+        "order": "5",
+        "is_retired": "on",
+        "code": "other",
+    }
+    kind = tours()
+    assert change(staff, KINDS, kind, **typed).status_code == 302
+    kind.refresh_from_db()
+    kept = {name: getattr(kind, name) for name in typed}
+    assert kept == typed | dict.fromkeys(("needs_clearance", "needs_insurance", "is_retired"), True) | {
+        "order": 5,
+        "code": "tours",
+    }
+    [told] = Change.objects.filter(about=f"promisekind:{kind.pk}")
+    assert (told.name, told.what["unit_es"], told.what["is_retired"]) == ("staff", ["visita", "día"], [False, True])
+    assert "unit in Spanish, one: visita → día" in browse.text(staff.get(f"{KINDS}{kind.pk}/change/"))
+
+
+def test_new_kind_takes_its_place_in_the_order(staff):
+    assert add(staff, KINDS, **BOOKS).status_code == 302
+    assert [kind.code for kind in PromiseKind.objects.all()][:2] == ["books", "curriculum"]
+    assert look.changes(f"promisekind:{PromiseKind.objects.get(code='books').pk}")[0]["name"] == ["", "Give books"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"code": "tours"}, "Promise kind with this Code already exists."),
+        ({"code": "two words"}, "Enter a valid “slug”"),
+        ({"name": ""}, "This field is required."),
+        ({"unit_plural": ""}, "This field is required."),
+        ({"order": "-1"}, "greater than or equal to 0"),
+        ({"order": "9" * 30}, "less than or equal to"),
+        ({"learning": "x"}, "Select a valid choice."),
+    ],
+)
+def test_mistake_in_a_kind_is_said_and_nothing_is_kept(staff, fields, sentence):
+    before = look_at.tables(but=KEPT)
+    response = add(staff, KINDS, **(BOOKS | fields))
+    assert response.status_code == 200
+    assert sentence in browse.text(response)
+    assert look_at.tables(but=KEPT) == before
+
+
+def test_two_people_on_one_kind_do_not_overwrite_each_other_unseen(staff):
+    kind = tours()
+    address = f"{KINDS}{kind.pk}/change/"
+    opened = browse.fields(staff.get(address))
+    checklist.change(kind, name="Theirs", example="Theirs too")
+    response = staff.post(address, opened | {"name": "Mine", "order": "7"})
+    assert "Somebody changed this to “Theirs” while you had it open." in browse.text(response)
+    assert staff.post(address, browse.fields(response)).status_code == 302
+    kind.refresh_from_db()
+    assert (kind.name, kind.order, kind.example) == ("Mine", 7, "Theirs too")
+
+
+def test_retired_kind_stays_on_old_pledges_and_is_offered_no_more(staff):
+    pledge = make.signed()
+    kind = tours()
+    assert said(act(staff, KINDS, "retire", kind)) == ["1 is retired now."]
+    assert look.amounts(pledge) == {"tours": 6}
+    assert not PromiseKind.objects.active().filter(pk=kind.pk).exists()
+    before = look_at.tables(but=KEPT)
+    assert said(act(staff, KINDS, "retire", kind)) == [SAME]
+    assert look_at.tables(but=KEPT) == before
+    assert said(act(staff, KINDS, "bring_back", kind)) == ["1 is offered again."]
+    assert said(act(staff, KINDS, "bring_back", kind)) == [SAME]
+    assert [change.name for change in Change.objects.filter(about=f"promisekind:{kind.pk}")] == ["staff", "staff"]
+
+
+def test_kind_is_deleted_only_while_nothing_is_promised_of_it(staff):
+    pledge = make.draft()
+    used, unused = tours(), PromiseKind.objects.get(code="service")
+    for at in (f"{KINDS}{used.pk}/delete/", f"{KINDS}{unused.pk}/delete/"):
+        assert staff.get(at).status_code == 200
+        staff.post(at, {"post": "yes"})
+    act(staff, KINDS, "delete_selected", used, post="yes")
+    assert set(PromiseKind.objects.filter(code__in=["tours", "service"])) == {used}
+    assert look.amounts(pledge) == {"tours": 6}
+    act(staff, KINDS, "delete_selected", PromiseKind.objects.get(code="mentors"), post="yes")
+    assert PromiseKind.objects.count() == 6
+
+
+# Schools ---------------------------------------------------------------------------------------------------------
+
+
+def test_school_is_retired_and_brought_back_and_nothing_else(staff):
+    school = make.school()
+    assert change(staff, SCHOOLS, school, is_retired="on", name="Mine", code="1" * 14).status_code == 302
+    school.refresh_from_db()
+    assert (school.is_retired, school.name) == (True, "Cesar Chavez High")
+    assert said(act(staff, SCHOOLS, "bring_back", school))[-1] == "1 is offered again."
+    assert said(act(staff, SCHOOLS, "retire", school)) == ["1 is retired now."]
+    assert said(act(staff, SCHOOLS, "retire", school)) == [SAME]
+    assert look.changes(f"school:{school.pk}") == [
+        {"is_retired": [False, True]},
+        {"is_retired": [True, False]},
+        {"is_retired": [False, True]},
+    ]
+    for address in (f"{SCHOOLS}add/", f"{SCHOOLS}{school.pk}/delete/"):
+        assert staff.post(address, {"post": "yes"}).status_code == 403
+    assert School.objects.count() == 1
+
+
+def test_two_people_on_one_school(staff):
+    school = make.school()
+    address = f"{SCHOOLS}{school.pk}/change/"
+    opened = browse.fields(staff.get(address))
+    checklist.retire(school)
+    assert staff.post(address, opened).status_code == 302  # untouched, it stays as the other left it
+    school.refresh_from_db()
+    assert school.is_retired
+
+
+def test_schools_are_found_and_filtered(staff):
+    make.school("Edison High")
+    checklist.retire(make.school("Fillmore Elementary", "elementary", is_charter=True))
+    for query, names in {
+        "": ["Edison High", "Fillmore Elementary"],
+        "?q=edison": ["Edison High"],
+        "?level__exact=elementary": ["Fillmore Elementary"],
+        "?is_retired__exact=1": ["Fillmore Elementary"],
+        "?is_charter__exact=0": ["Edison High"],
+    }.items():
+        assert [school.name for school in staff.get(SCHOOLS + query).context["cl"].result_list] == names, query
+
+
+# School years ----------------------------------------------------------------------------------------------------
+
+
+def test_year_is_added_and_opens_on_its_day(staff):
+    typed = {"school_year": "2028", "opens_on": today(30).isoformat(), "closes_on": today(60).isoformat()}
+    assert add(staff, YEARS, **typed).status_code == 302
+    year = PledgeYear.objects.get()
+    assert (year.pk, year.opens_on, year.closes_on, year.is_open) == (2028, today(30), today(60), False)
+    assert "not open yet" in browse.text(staff.get(YEARS))
+    assert look.changes("pledgeyear:2028")[0]["opens_on"] == ["", today(30).isoformat()]
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"school_year": "2027"}, "Pledge year with this School year already exists."),
+        ({"school_year": "2017"}, "greater than or equal to 2018"),
+        ({"school_year": "x"}, "Enter a whole number."),
+        ({"opens_on": ""}, "This field is required."),
+        ({"opens_on": "soon"}, "Enter a valid date."),
+        ({"opens_on": "2028-05-02", "closes_on": "2028-05-01"}, "It closes after it opens."),
+    ],
+)
+def test_mistake_in_a_year_is_said_and_nothing_is_kept(staff, fields, sentence):
+    make.year()
+    before = look_at.tables(but=KEPT)
+    response = add(staff, YEARS, **({"school_year": "2028", "opens_on": "2028-05-01"} | fields))
+    assert response.status_code == 200
+    assert sentence in browse.text(response)
+    assert look_at.tables(but=KEPT) == before
+
+
+def test_dates_of_a_year_are_changed_but_not_which_year_it_is(staff):
+    year = make.year()
+    assert change(staff, YEARS, year, school_year="2030", closes_on=today(90).isoformat()).status_code == 302
+    assert list(PledgeYear.objects.values_list("pk", "closes_on")) == [(2027, today(90))]
+
+
+def test_two_people_on_one_year_do_not_overwrite_each_other_unseen(staff):
+    year = make.year()
+    address = f"{YEARS}2027/change/"
+    opened = browse.fields(staff.get(address))
+    checklist.change(year, closes_on=today(10))
+    make.closed(year)
+    response = staff.post(address, opened | {"closes_on": today(20).isoformat()})
+    assert f"Somebody changed this to “{today(10)}” while you had it open." in browse.text(response)
+    staff.post(address, browse.fields(response))
+    year.refresh_from_db()
+    assert year.closes_on == today(20)
+    assert year.closed_at is not None
+
+
+def test_year_is_opened_closed_and_reopened_and_each_repeats_harmlessly(staff):
+    year = make.year(2028, opens_on=today(30))
+    for action, sentence, is_open in (
+        ("open_years", "1 school year is open now.", True),
+        ("close_years", "1 school year is closed.", False),
+        ("reopen_years", "1 school year is open again.", True),
+    ):
+        assert said(act(staff, YEARS, action, year)) == [sentence]
+        year.refresh_from_db()
+        assert year.is_open is is_open
+        before = look_at.tables(but=KEPT)
+        assert said(act(staff, YEARS, action, year)) == [SAME]
+        assert look_at.tables(but=KEPT) == before
+    assert look.changes("pledgeyear:2028") == [
+        {"opens_on": [today(30).isoformat(), today().isoformat()]},
+        {"closed_at": [False, True]},
+        {"closed_at": [True, False]},
+    ]
+    assert set(Change.objects.values_list("name", flat=True)) == {"staff"}
+
+
+def test_closed_year_takes_no_change_until_it_is_reopened(staff):
+    pledge = make.signed()
+    year = PledgeYear.objects.get()
+    typed = make.page(pledge.token, make.promised("tours", 7))
+    act(staff, YEARS, "close_years", year)
+    with pytest.raises(pledges.Closed):
+        pledges.sign(pledge.token, **typed, name="Alma Reyes")
+    act(staff, YEARS, "reopen_years", year)
+    pledges.sign(pledge.token, **typed, name="Alma Reyes")
+    assert look.amounts(pledge) == {"tours": 7}
+
+
+def test_reopened_year_is_told_to_stand_behind_a_newer_one(staff):
+    make.signed_before()
+    before = PledgeYear.objects.get(pk=2026)
+    assert said(act(staff, YEARS, "reopen_years", before)) == [
+        "1 school year is open again.",
+        "Partners’ links lead to 2027–28, the newest open school year. Close that one if it should not be.",
+    ]
+
+
+def test_year_with_a_pledge_is_not_deleted(staff):
+    make.draft()
+    empty = make.year(2028)
+    for year in (2027, 2028):
+        staff.post(f"{YEARS}{year}/delete/", {"post": "yes"})
+    assert list(PledgeYear.objects.values_list("pk", flat=True)) == [2027]
+    act(staff, YEARS, "delete_selected", empty, PledgeYear.objects.get(), post="yes")
+    assert PledgeYear.objects.count() == 1
+
+
+def test_list_of_years_counts_signed_pledges_and_drafts(staff):
+    make.signed()
+    make.draft("Other", "other@example.org")
+    make.draft("Third", "third@example.org")
+    [year] = staff.get(YEARS).context["cl"].result_list
+    assert (year.signed, year.drafts) == (1, 2)
+
+
+# All of them -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("at", "action"),
+    [
+        (KINDS, "retire"),
+        (KINDS, "bring_back"),
+        (YEARS, "open_years"),
+        (YEARS, "close_years"),
+        (YEARS, "reopen_years"),
+        (SCHOOLS, "retire"),
+        (SCHOOLS, "bring_back"),
+    ],
+)
+def test_action_on_what_was_erased_meanwhile(staff, at, action):
+    gone = {KINDS: tours, SCHOOLS: make.school, YEARS: make.year}[at]()
+    type(gone).objects.filter(pk=gone.pk).delete()
+    before = look_at.tables(but=KEPT)
+    assert said(act(staff, at, action, gone)) == [GONE]
+    assert look_at.tables(but=KEPT) == before
+
+
+@pytest.mark.parametrize("at", [KINDS, SCHOOLS, YEARS])
+def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at, django_assert_num_queries):
+    def more(numbers) -> None:
+        for number in numbers:
+            make.school(f"School {number}")
+            make.year(2019 + number)
+            PromiseKind.objects.create(code=f"kind-{number}", name="Kind", unit="hour", unit_plural="hours")
+
+    more(range(3))
+    staff.get(at)
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(at)
+    more(range(3, 30))
+    with django_assert_num_queries(len(queries)):
+        assert len(staff.get(at).context["cl"].result_list) >= 30
+    assert len(queries) <= 12
+
+
+@pytest.mark.parametrize("at", [KINDS, SCHOOLS, YEARS])
+def test_who_may_only_look_changes_nothing(at):
+    row = {KINDS: tours, SCHOOLS: make.school, YEARS: make.year}[at]()
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client = Client()
+    client.force_login(user)
+    assert client.get(at).status_code == 200
+    assert client.get(f"{at}{row.pk}/change/").status_code == 200
+    before = look_at.tables(but=KEPT)
+    assert client.post(f"{at}{row.pk}/change/", {"is_retired": "on"}).status_code == 403
+    assert client.post(f"{at}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    for action in ("retire", "bring_back", "open_years", "close_years", "reopen_years", "delete_selected"):
+        act(client, at, action, row, post="yes")
+    assert look_at.tables(but=KEPT) == before

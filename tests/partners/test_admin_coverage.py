@@ -1,0 +1,161 @@
+"""The page of coverage, and what of partners waits on the start page of staff."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from partners import profiles
+from partners.models import PromiseKind, School
+from tests import browse
+from tests.partners import make
+
+pytestmark = pytest.mark.django_db
+
+PAGE, START = "/imagine/admin/partners/promise/coverage/", "/imagine/admin/"
+PROMISES = "/imagine/admin/partners/promise/"
+
+
+def table(response, number: int) -> list[list[str]]:
+    """The rows of one table of a page, cell by cell."""
+    found = re.findall(r"<table.*?</table>", response.content.decode(), re.S)[number]
+    rows = re.findall(r"<tr>.*?</tr>", found, re.S)
+    cells = (re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S) for row in rows)
+    return [[" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in row] for row in cells]
+
+
+@pytest.fixture
+def district(db) -> dict[str, School]:
+    high, primary = make.school("Edison High"), make.school("Fillmore", "elementary")
+    make.signed("One", "one@example.org", [make.promised("tours", 6, schools=(high,)), make.promised("mentors", 2)])
+    make.draft("Draft", "draft@example.org", [make.promised("tours", 9, schools=(primary,))])
+    make.signed_before("Old", "old@example.org", [make.promised("tours", 9, schools=(primary, high))])
+    return {"high": high, "primary": primary}
+
+
+def test_page_shows_schools_with_the_least_first_and_what_is_for_anywhere_apart(staff, district):
+    response = staff.get(PAGE)
+    header, *rows = table(response, 0)
+    assert header[0] == "School"
+    assert header[-2:] == ["Promises", "2026–27"]
+    tours, mentors = (header.index(name) for name in ("Host tours and field trips", "Be mentors and role models"))
+    assert [[row[0], row[tours], row[mentors], *row[-2:]] for row in rows] == [
+        ["Fillmore elementary, TK–8", "0", "0", "0", "1"],
+        ["Edison High high, 9–12", "1", "0", "1", "1"],
+        ["Wherever it is needed most", "0", "1", "1", ""],
+    ]
+    assert [row for row in table(response, 1) if row[1] != "0"] == [
+        ["Kind", "Promises", "2026–27", "Quantity", "2026–27", "More or less"],
+        ["Host tours and field trips", "1", "1", "6 visits", "9 visits", "−3"],
+        ["Be mentors and role models", "1", "0", "2 students", "0 students", "+2"],
+        ["Together", "2", "1", "", "", ""],
+    ]
+
+
+def test_every_number_leads_to_the_promises_behind_it(staff, district):
+    page = staff.get(PAGE).content.decode()
+    links = re.findall(rf'<a href="({PROMISES}\?[^"]*)">(\d+)</a>', page)
+    assert len(links) == 6
+    for address, number in links:
+        response = staff.get(address.replace("&amp;", "&"))
+        assert response.context["cl"].result_count == int(number), address
+
+
+def test_another_year_is_chosen_by_its_link(staff, district):
+    response = staff.get(f"{PAGE}?year=2026")
+    assert "Where it is promised, 2026–27" in browse.text(response)
+    assert '<a href="?year=2026" aria-current="page">2026–27</a>' in response.content.decode()
+    assert [row[-2:] for row in table(response, 0)[1:3]] == [["1", "0"], ["1", "0"]]
+    for query in ("?year=x", "?year=2019", ""):
+        assert "Where it is promised, 2027–28" in browse.text(staff.get(PAGE + query))
+
+
+def test_before_any_year_was_opened(staff):
+    assert "No school year was opened for pledges yet." in browse.text(staff.get(PAGE))
+    assert staff.get(f"{PROMISES}coverage.csv")["Location"] == PAGE
+
+
+def test_coverage_is_for_who_may_see_promises(district):
+    other = Client()
+    other.force_login(User.objects.create_user("other", is_staff=True))
+    assert other.get(PAGE).status_code == 403
+    assert Client().get(PAGE).status_code == 302
+    assert other.post(PAGE).status_code == 405
+
+
+def test_coverage_takes_at_most_8_queries_whatever_there_is(district, django_assert_num_queries):
+    user = User.objects.create_user("clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_promise"))
+    client = Client()
+    client.force_login(user)
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(PAGE).status_code == 200
+    assert len(queries) <= 8
+    for number in range(10):
+        make.school(f"School {number}")
+        make.signed(f"Partner {number}", f"p{number}@example.org", [make.promised(schools=tuple(district.values()))])
+    PromiseKind.objects.create(code="books", name="Give books", unit="book", unit_plural="books")
+    with django_assert_num_queries(len(queries)):
+        client.get(PAGE)
+
+
+def test_list_of_promises_leads_to_coverage(staff, district):
+    assert f'<a href="{PAGE}">Coverage</a>' in staff.get(PROMISES).content.decode()
+
+
+# The start page --------------------------------------------------------------------------------------------------
+
+
+def waiting(response) -> str:
+    words = browse.text(response)
+    return words[words.index("Partners and promises") : words.index("Mail ")]
+
+
+def test_start_page_says_what_waits_and_leads_there(staff, district):
+    make.organization("Waiting", wants_public=True)
+    profiles.approve(make.organization("Shown", wants_public=True), by="anna")
+    response = staff.get(START)
+    assert waiting(response).startswith("Partners and promises pledges signed for 2027–28 1 unsigned drafts 1")
+    assert "1 profile to approve" in waiting(response)
+    page = response.content.decode()
+    for address, names in {
+        "partners/organization/?shown=waiting": ["Waiting"],
+        "partners/pledge/?state=draft&amp;year=2027": ["Draft"],
+    }.items():
+        assert START + address in page
+        rows = staff.get(START + address.replace("&amp;", "&")).context["cl"].result_list
+        assert [getattr(row, "organization", row).name for row in rows] == names
+    assert f'<a href="{PAGE}">' in page
+
+
+def test_start_page_when_nothing_waits(staff):
+    assert "No profile waits for approval. No school year was opened" in waiting(staff.get(START))
+    make.signed()
+    make.closed()
+    assert "pledges signed for 2027–28 1 unsigned drafts 0" in waiting(staff.get(START))
+
+
+def test_each_sees_on_the_start_page_what_they_may(district):
+    make.organization("Waiting", wants_public=True)
+    user = User.objects.create(username="clerk", is_staff=True)
+    client = Client()
+    client.force_login(user)
+    assert "Partners and promises" not in browse.text(client.get(START))
+    user.user_permissions.set(Permission.objects.filter(codename="view_pledge"))
+    words = browse.text(client.get(START))
+    assert "pledges signed for 2027–28 1" in words
+    assert "to approve" not in words
+    assert "Coverage" not in words
+
+
+def test_start_page_takes_the_same_number_of_queries_for_1_and_10(staff, district, django_assert_num_queries):
+    staff.get(START)
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(START)
+    for number in range(9):
+        make.draft(f"Partner {number}", f"p{number}@example.org")
+    with django_assert_num_queries(len(queries)):
+        staff.get(START)
