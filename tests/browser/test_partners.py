@@ -1,0 +1,158 @@
+"""The wall and partners' pages: in each state, in both languages, on a phone and on a desktop; and walked through."""
+
+import pytest
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from playwright.sync_api import expect
+
+from partners import wall
+from partners.models import MONTHS, Grade, Organization, Pledge, Promise, PromiseKind, Sector
+from tests.browser.examine import DESKTOP, PHONE
+from tests.browser.test_pages import Place, look
+from tests.partners import make
+from tests.partners.make import promised
+
+pytestmark = pytest.mark.browser
+
+WALL = "/imagine/partners/"
+LONG = "Fundación Nuestra Señora de Guadalupe para la Educación, la Ciencia y las Artes del Valle de San Joaquín, Inc."
+
+
+def title(*before: str) -> str:
+    wall = _("Imagine Promise Partners %(year)s") % {"year": "2027–28"}
+    return ": ".join([", ".join(before), wall]) if before else wall
+
+
+def district() -> Organization:
+    """Partners of every sector and every kind of promise, with the longest words; last year's beside this year's."""
+    schools = make.school("Edward C. Merlo Institute of Environmental Studies"), make.school("Cesar Chavez High")
+    grades = [(), ("TK-K", "4-6", "9-12"), ("9-12",)]
+    codes = list(PromiseKind.objects.values_list("code", flat=True))
+    every = [
+        promised(code, 10 ** (place % 6), schools=schools[: place % 3], grades=grades[place % 3], months=MONTHS[::2])
+        for place, code in enumerate(codes)
+        if code != "advisory"
+    ]
+    make.year(2026)
+    for place, sector in enumerate(Sector.values):
+        make.partner(f"Growers {place}", promised(codes[place], grades=Grade.values[:place]), sector=sector)
+    make.partner("Other Growers", promised("tours"), sector="")
+    partner = make.partner(LONG, *every, sector="nonprofit", about="We teach.\n\n" * 3, website="https://example.org/x")
+    earlier = Pledge.objects.create(
+        organization=partner, year_id=2026, signed_by="Alma Reyes", signed_at=timezone.now(), changed_at=timezone.now()
+    )
+    Promise.objects.create(pledge=earlier, kind=PromiseKind.objects.get(code="tours"), quantity=3)
+    return partner
+
+
+def many(count: int) -> None:
+    """Partners for several pages, straight into their tables."""
+    now, year = timezone.now(), make.year()
+    made = Organization.objects.bulk_create(
+        Organization(name=f"Growers {n}", slug=f"growers-{n}", sector="labor", wants_public=True, approved_at=now)
+        for n in range(count)
+    )
+    pledges = Pledge.objects.bulk_create(
+        Pledge(organization=organization, year=year, signed_by="Alma Reyes", signed_at=now) for organization in made
+    )
+    tours = PromiseKind.objects.get(code="tours")
+    Promise.objects.bulk_create(Promise(pledge=pledge, kind=tours, quantity=6) for pledge in pledges)
+
+
+def wall_whole() -> Place:
+    district()
+    return Place(WALL, title)
+
+
+def wall_table_open() -> Place:
+    district()
+
+    def go(page):
+        page.goto(WALL)
+        page.click(".chart summary")
+
+    return Place(WALL, title, go)
+
+
+def wall_year_before() -> Place:
+    district()
+    return Place(f"{WALL}?year=2026", lambda: title().replace("2027–28", "2026–27"))
+
+
+def wall_closed() -> Place:
+    district()
+    make.closed()
+    return Place(WALL, title)
+
+
+def wall_narrowed() -> Place:
+    district()
+    kind = PromiseKind.objects.get(code="tours")
+    return Place(
+        f"{WALL}?sector=nonprofit&kind=tours&q=fundacion",
+        lambda: title(str(Sector.NONPROFIT.label), kind.label, "“fundacion”"),
+    )
+
+
+def wall_nothing_found() -> Place:
+    district()
+    return Place(f"{WALL}?q=zzzz", lambda: title("“zzzz”"))
+
+
+def wall_second_page() -> Place:
+    many(2 * wall.MOST + 1)
+    return Place(f"{WALL}?page=2", lambda: _("%(title)s, page %(page)s") % {"title": title(), "page": 2})
+
+
+def wall_nobody() -> Place:
+    make.year()
+    return Place(WALL, title)
+
+
+def wall_no_year() -> Place:
+    return Place(WALL, lambda: _("Imagine Promise Partners"))
+
+
+def partner() -> Place:
+    partner = district()
+    return Place(partner.get_absolute_url(), lambda: _("%(name)s, Imagine Promise Partner") % {"name": LONG})
+
+
+PLACES = [
+    *(wall_whole, wall_table_open, wall_year_before, wall_closed, wall_narrowed, wall_nothing_found),
+    *(wall_second_page, wall_nobody, wall_no_year, partner),
+]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+def test_page(place, visit):
+    place = place()
+    found = [fault for language in ("en", "es") for fault in look(place, visit(language), language)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_somebody_looks_for_a_partner_without_scripts(visit, language, width):
+    make.partner("Peña Landscaping", promised("tours"))
+    make.partner("Port Gate Logistics", promised("tours"), promised("mentors"))
+    make.partner("Local 47", promised("mentors"), sector="labor")
+    page = visit(language, width, scripts=False)
+    with translation.override(language):
+        page.goto("/imagine/")
+        page.get_by_role("navigation").get_by_role("link", name=_("Partners")).click()
+        expect(page.locator("h1")).to_have_text(_("Who promised what"))
+        expect(page.locator(".partner h3")).to_have_text(["Peña Landscaping", "Port Gate Logistics", "Local 47"])
+        page.get_by_label(_("Name of a partner")).fill("pena")
+        page.get_by_label(_("Promise"), exact=True).select_option("tours")
+        page.get_by_role("button", name=_("Find")).click()
+        expect(page.locator(".partner h3")).to_have_text(["Peña Landscaping"])
+        page.get_by_role("link", name=str(Sector.BUSINESS.label)).click()
+        expect(page.get_by_label(_("Name of a partner"))).to_have_value("pena")
+        page.get_by_role("link", name="Peña Landscaping").click()
+        expect(page.locator("h1")).to_have_text("Peña Landscaping")
+        page.get_by_role("link", name=_("See all partners")).click()
+        page.get_by_role("link", name=PromiseKind.objects.get(code="mentors").label).click()
+        expect(page.locator(".partner h3")).to_have_text(["Port Gate Logistics", "Local 47"])
+        page.locator(".lang button").click()
+        expect(page.locator(".partner h3")).to_have_text(["Port Gate Logistics", "Local 47"])
