@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Count, F, Q, QuerySet, Value
+from django.db.models.lookups import Exact
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
@@ -27,7 +28,10 @@ class ContactInline(admin.StackedInline):  # a tabular one has no labels
     model = Contact
     form, formset = ContactForm, ContactFormSet
     fields = (("name", "role"), ("email", "phone", "language"), ("is_main", *WANTS), "shown")
-    extra = 0
+
+    def get_extra(self, request, obj=None, **kwargs):
+        """A new organization has one at once; more come by a script of Django's."""
+        return 0 if obj else 1
 
 
 def found(term: str) -> Q:
@@ -38,12 +42,17 @@ def found(term: str) -> Q:
     each = Q()
     for word in term.split()[:MOST_WORDS]:
         here = Contact.objects.annotate(folded_name=folded(F("name"))).filter(has(word) | Q(email__icontains=word))
-        each &= has(word) | Q(pk__in=here.order_by().values("organization"))
+        each &= has(word) | Q(pk__in=here.order_by().values("organization")) | Q(is_filler(word))
     return has(term) | each
 
 
 def has(words: str) -> Q:
     return Q(folded_name__contains=folded(Value(words)))
+
+
+def is_filler(word: str) -> Exact:
+    """Whether folding drops this word from a name, as it does "of"."""
+    return Exact(folded(Value(f"{word} name")), Value("name"))
 
 
 def take(request: HttpRequest, organizations: QuerySet[Organization], kind: str) -> HttpResponse:
@@ -67,7 +76,7 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
         lambda organizations: organizations,
         take,
     )
-    readonly_fields = ("standing", "logo", "pledges", "mail", "history")
+    readonly_fields = ("standing", "picture", "pledges", "mail", "history")
 
     def get_queryset(self, request):
         organizations = super().get_queryset(request).with_main_contact().with_pledge_of(filters.this_year(request))
@@ -103,7 +112,7 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
         no_logo = ["no_logo"] if hasattr(obj, "logo") and self.has_change_permission(request, obj) else []
         return [
             (None, {"fields": [*profile, "shown"]}),
-            (_("Shown in public"), {"fields": ["wants_public", "standing", "logo", *no_logo]}),
+            (_("Shown in public"), {"fields": ["wants_public", "standing", "picture", *no_logo]}),
             (_("Pledges and mail"), {"fields": ["pledges", "mail"]}),
             (_("History"), {"fields": ["history"]}),
         ]
@@ -113,7 +122,7 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
         return render_to_string("admin/partners/organization/standing.html", {"organization": organization})
 
     @admin.display(description=_("logo"))
-    def logo(self, organization: Organization) -> str:
+    def picture(self, organization: Organization) -> str:
         if not hasattr(organization, "logo"):
             return _("none")
         return format_html(
