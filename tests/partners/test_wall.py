@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from partners import pledges, profiles, wall
 from partners.models import Organization, PledgeYear, PromiseKind, School
-from tests import browse
+from tests import browse, look
 from tests.partners import make
 from tests.partners.make import promised
 
@@ -367,6 +367,15 @@ def test_wall_asks_as_much_for_three_partners_as_for_thirty(client, query):
     for number in range(3, 30):
         make.partner(f"Growers {number}", promised("tours", schools=schools), promised("service"), sector="labor")
     assert asked() == few <= 13
+
+
+@pytest.mark.parametrize("method", ["get", "head", "options"])
+def test_looking_writes_no_row_in_any_table(client, method):
+    partner = make.partner()
+    before = look.tables()
+    for path in (WALL, f"{WALL}?q=port", f"{WALL}?page=9", partner.get_absolute_url(), f"{WALL}nobody/"):
+        assert getattr(client, method)(path).status_code < 500
+    assert look.tables() == before
 
 
 def test_site_leads_to_wall_and_pledge(client):
