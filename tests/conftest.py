@@ -24,3 +24,9 @@ def english():
     """A request leaves its language behind in its thread; each test begins in English."""
     with translation.override("en"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def rows_of_migrations(django_db_serialized_rollback):
+    """What migrations wrote, such as the eight kinds of promise, is there again after a test that emptied the tables.
+    For all of them alike: one that did not ask would leave rows behind that stand in the others' way."""
