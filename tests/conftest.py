@@ -19,14 +19,17 @@ def pytest_configure(config):
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
 
 
+def pytest_collection_modifyitems(items):
+    """What migrations wrote, such as the eight kinds of promise, is there again after a test that emptied the tables.
+    Every such test asks for that: one that did not would leave rows behind that stand in the others' way."""
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        if marker and marker.kwargs.get("transaction"):
+            item.add_marker(pytest.mark.django_db(**marker.kwargs | {"serialized_rollback": True}), append=False)
+
+
 @pytest.fixture(autouse=True)
 def english():
     """A request leaves its language behind in its thread; each test begins in English."""
     with translation.override("en"):
         yield
-
-
-@pytest.fixture(autouse=True)
-def rows_of_migrations(django_db_serialized_rollback):
-    """What migrations wrote, such as the eight kinds of promise, is there again after a test that emptied the tables.
-    For all of them alike: one that did not ask would leave rows behind that stand in the others' way."""
