@@ -1,0 +1,91 @@
+"""The columns of a spreadsheet of partners and promises, known by their headings: those of our own files in every
+language, and what people write instead."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+
+from django.conf import settings
+from django.utils import translation
+
+from partners import exports
+
+# In the order of our own file: exports.BY_PROMISE.
+FIELDS = [
+    *("year", "organization", "sector", "contact", "email", "phone"),
+    *("kind", "quantity", "unit", "grades", "schools", "months", "clearance"),
+    *("signed_by", "signed_on", "note"),
+]
+NEEDED = ["organization", "kind", "quantity"]
+MORE = {
+    "year": "year, schoolyear, academic year, ano escolar, ciclo escolar",
+    "organization": """organization name, name of organization, partner, partner name, company,
+        company name, business, business name, agency, employer, organizacion, nombre de la organizacion, participante,
+        empresa""",
+    "sector": """type, category, type of organization, organization type, sector/industry, industry,
+        tipo de organizacion""",
+    "website": "website, web site, web page, url, web, homepage, sitio web, pagina web",
+    "contact": """contact name, contact person, main contact, name of contact, primary contact, representative, name,
+        contacto, persona de contacto, nombre""",
+    "email": "email, e-mail address, email address, mail, contact email, contact e-mail, correo, correo electronico",
+    "phone": "phone number, telephone, tel, contact phone, cell, mobile, telefono",
+    "kind": """promise, promise kind, kind of promise, promise type, type of promise, commitment, pledge, activity,
+        opportunity, promesa, tipo, tipo de promesa, compromiso, actividad""",
+    "quantity": "qty, amount, how many, how much, number, count, #, no., cantidad, cuantos, numero",
+    "unit": "units, unit of measure, unidad, unidades",
+    "grades": "grade, grade level, grade levels, grade bands, grado, grados",
+    "schools": "school, school site, school sites, site, sites, where, escuela, escuelas, plantel",
+    "months": "month, when, mes, meses, cuando",
+    "signed_by": "signature, signer, signatory, signed, authorized by, firma, firmado por",
+    "signed_on": "date signed, signature date, signed date, date of signature, signed at, date, fecha, fecha de firma",
+    "note": "notes, comment, comments, remarks, details, description, nota, notas, comentarios, observaciones",
+}
+
+
+def plain(words: str) -> str:
+    """Words as two spellings of them agree: no case, accents, punctuation or space."""
+    words = unicodedata.normalize("NFKD", words).casefold()
+    return re.sub(r"[^\w#]|_", "", "".join(letter for letter in words if not unicodedata.combining(letter)))
+
+
+@cache
+def names() -> dict[str, str]:
+    """Which field a heading is of, by its plain words."""
+    found = {}
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            for field, words in zip(FIELDS, exports.BY_PROMISE, strict=True):
+                found.setdefault(plain(str(words)), field)
+    for field, words in MORE.items():
+        for each in words.split(","):
+            found.setdefault(plain(each), field)
+    return found
+
+
+def field_of(heading: str) -> str | None:
+    return names().get(plain(heading).replace("organisation", "organization"))
+
+
+def known(cells: Iterable[str]) -> int:
+    """How many fields a row names that may be a header."""
+    return len(set(map(field_of, cells)) - {None})
+
+
+def columns(header: list[str]) -> tuple[dict[int, str], list[str]]:
+    """The field of each column that has one, and the headings that are passed over: unknown ones, and a second one for
+    a field that is there."""
+    found, ignored = {}, []
+    for number, heading in enumerate(header):
+        field = field_of(heading)
+        if field and field not in found.values():
+            found[number] = field
+        elif heading:
+            ignored.append(heading)
+    return found, ignored
+
+
+def missing(header: list[str]) -> list[str]:
+    """The fields without which nothing can be read, in English words."""
+    there = set(columns(header)[0].values())
+    return [field for field in NEEDED if field not in there]
