@@ -1,6 +1,7 @@
 """Kinds of promises, schools and school years in the admin."""
 
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
@@ -65,7 +66,7 @@ def bring_back(page, request, rows):
 class PromiseKindAdmin(RowAdmin):
     """One that a promise is of can be retired; to delete it is refused here and by the database."""
 
-    list_display = ("name", "order", "unit_plural", "needs_clearance", "learning", "promised", "offered")
+    list_display = ("name", "order", "unit_plural", "clearance", "learning", "promised", "offered")
     list_filter = ("is_retired", "needs_clearance", "learning")
     search_fields = ("name", "name_es", "code")
     prepopulated_fields = {"code": ("name",)}
@@ -74,7 +75,12 @@ class PromiseKindAdmin(RowAdmin):
         (None, {"fields": ["code", "order", "is_retired"]}),
         (
             _("Words"),
-            {"fields": [(name, f"{name}_es") for name in ("name", "invitation", "unit", "unit_plural", "example")]},
+            {
+                "fields": [
+                    *("name", "name_es", "invitation", "invitation_es"),
+                    *(("unit", "unit_plural"), ("unit_es", "unit_plural_es"), "example", "example_es"),
+                ]
+            },
         ),
         (
             _("What it takes"),
@@ -92,6 +98,18 @@ class PromiseKindAdmin(RowAdmin):
 
     def get_prepopulated_fields(self, request, obj=None):
         return {} if obj else self.prepopulated_fields
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        """Sentences are read whole."""
+        if getattr(db_field, "max_length", None) and db_field.max_length > 100:
+            kwargs["widget"] = AdminTextInputWidget(attrs={"class": "vLargeTextField"})
+            if db_field.get_internal_type() == "TextField":
+                kwargs["widget"] = AdminTextareaWidget(attrs={"rows": 3})
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    @admin.display(description=_("clearance"), ordering="needs_clearance")
+    def clearance(self, kind: PromiseKind) -> str:
+        return _("needed") if kind.needs_clearance else ""
 
     @admin.display(description=_("signed promises"), ordering="promised")
     def promised(self, kind: PromiseKind) -> int:

@@ -1,6 +1,7 @@
 """An organization and its contacts as staff write them. What the partner changed meanwhile is not written over."""
 
 from django import forms
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.utils.translation import gettext_lazy as _
 
 from imagine.shown import ShownForm
@@ -14,7 +15,9 @@ GONE = _("A contact was erased while you had it open. Nothing was saved: open th
 
 
 class OrganizationAdminForm(ShownForm):
-    website = forms.URLField(label=_("Website"), max_length=200, required=False, assume_scheme="https")
+    website = forms.URLField(
+        label=_("Website"), max_length=200, required=False, assume_scheme="https", widget=AdminTextInputWidget
+    )
     no_logo = forms.BooleanField(label=_("Take the logo away"), required=False)
 
     class Meta:

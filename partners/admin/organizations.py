@@ -1,5 +1,7 @@
 """Organizations in the admin: profile, contacts, what they pledged, whether they are shown in public."""
 
+from datetime import date
+
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Count, F, Q, QuerySet, Value
@@ -9,6 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils.html import format_html
+from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
@@ -63,7 +66,7 @@ def take(request: HttpRequest, organizations: QuerySet[Organization], kind: str)
 class OrganizationAdmin(ActionsAdmin, FilesAdmin):
     form = OrganizationAdminForm
     view_on_site = False  # Django's way there is closed: it would lead to private links, too
-    list_display = ("name", "sector", "contact", "pledge_state", "showing", "created_at")
+    list_display = ("name", "sector", "contact", "pledge_state", "showing", "since")
     list_filter = (filters.ShowingFilter, filters.ThisYearsPledgeFilter, filters.SectorFilter)
     search_fields = ("name",)  # `found` says where it looks
     search_help_text = _("Looks for names, with or without accents, and for contacts’ names and e-mail addresses.")
@@ -102,6 +105,10 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
     @admin.display(description=_("shown in public"))
     def showing(self, organization: Organization) -> str:
         return organization.showing.label
+
+    @admin.display(description=_("known since"), ordering="created_at")
+    def since(self, organization: Organization) -> date:
+        return localdate(organization.created_at)
 
     # Its page --------------------------------------------------------------------------------------------------
 

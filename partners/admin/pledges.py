@@ -1,6 +1,8 @@
 """Pledges and promises in the admin: read, filtered, taken away. They are changed by their own link alone, which staff
 can mail again or replace but are never led to."""
 
+from datetime import date
+
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
@@ -9,6 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils.html import format_html
+from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 from django.views.decorators.http import require_GET
@@ -89,7 +92,7 @@ def outcome(act, pledge: Pledge) -> Outcome:
 
 @admin.register(Pledge)
 class PledgeAdmin(ReadAdmin):
-    list_display = ("organization", "school_years", "state", "promised", "holder", "signed_by", "signed_at")
+    list_display = ("organization", "school_years", "state", "promised", "holder", "signed_by", "signed_on")
     list_filter = (
         filters.YearFilter,
         filters.StateFilter,
@@ -139,6 +142,10 @@ class PledgeAdmin(ReadAdmin):
     def holder(self, pledge: Pledge) -> str:
         return pledge.contact.name if pledge.contact else ""
 
+    @admin.display(description=_("signed on"), ordering="signed_at")
+    def signed_on(self, pledge: Pledge) -> date | None:
+        return pledge.signed_at and localdate(pledge.signed_at)
+
     # Its page --------------------------------------------------------------------------------------------------
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
@@ -162,7 +169,8 @@ class PledgeAdmin(ReadAdmin):
     @admin.display(description=_("promises"))
     def promises(self, pledge: Pledge) -> str:
         promises = pledge.promises.select_related("kind").prefetch_related("schools")
-        return render_to_string("admin/partners/pledge/promises.html", {"promises": map(parts.promised, promises)})
+        rows = {"promises": [parts.promised(promise) for promise in promises], "label": _("What is promised")}
+        return render_to_string("admin/partners/pledge/promises.html", rows)
 
     @admin.display(description=_("versions"))
     def versions(self, pledge: Pledge) -> str:

@@ -17,8 +17,9 @@ def promises_waiting(user) -> dict:
         context |= {
             "sees_organizations": True,
             "to_approve": Organization.objects.to_approve().count(),
-            "twins": TwinPair.objects.open().count(),
         }
+    if user.has_perm("partners.view_twinpair"):
+        context["twins"] = TwinPair.objects.open().count()
     if user.has_perm("partners.view_pledge"):
         year = latest(PledgeYear.objects.opened())
         signed = Q(signed_at__isnull=False)

@@ -265,6 +265,19 @@ def test_year_is_opened_closed_and_reopened_and_each_repeats_harmlessly(staff):
     assert set(Change.objects.values_list("name", flat=True)) == {"staff"}
 
 
+def test_buttons_on_a_years_page_lead_to_what_can_be_done(staff):
+    year = make.year(2028, opens_on=today(30))
+    ticked = '<input type="hidden" name="_selected_action" value="2028">'
+    for action, rule in (
+        ("open_years", checklist.open_year),
+        ("close_years", pledges.close_year),
+        ("reopen_years", pledges.reopen_year),
+    ):
+        page = staff.get(f"{YEARS}2028/change/").content.decode()
+        assert f'<input type="hidden" name="action" value="{action}">{ticked}' in page
+        year = rule(year)
+
+
 def test_closed_year_takes_no_change_until_it_is_reopened(staff):
     pledge = make.signed()
     year = PledgeYear.objects.get()

@@ -7,9 +7,10 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from partners import profiles
-from partners.models import PromiseKind, School
+from partners.models import PromiseKind, School, TwinPair
 from tests import browse
 from tests.partners import make
 
@@ -43,7 +44,7 @@ def test_page_shows_schools_with_the_least_first_and_what_is_for_anywhere_apart(
     assert header[-2:] == ["Promises", "2026–27"]
     tours, mentors = (header.index(name) for name in ("Host tours and field trips", "Be mentors and role models"))
     assert [[row[0], row[tours], row[mentors], *row[-2:]] for row in rows] == [
-        ["Fillmore elementary, TK–8", "0", "0", "0", "1"],
+        ["Fillmore elementary, TK–8", "0", "0", "none yet", "1"],
         ["Edison High high, 9–12", "1", "0", "1", "1"],
         ["Wherever it is needed most", "0", "1", "1", ""],
     ]
@@ -129,6 +130,16 @@ def test_start_page_says_what_waits_and_leads_there(staff, district):
         rows = staff.get(START + address.replace("&amp;", "&")).context["cl"].result_list
         assert [getattr(row, "organization", row).name for row in rows] == names
     assert f'<a href="{PAGE}">' in page
+
+
+def test_start_page_counts_likely_twins(staff, district):
+    one, other = make.organization("Port Gate"), make.organization("Port Gate, Inc.")
+    pair = TwinPair.objects.create(one=one, other=other, likelihood=95, reasons=["name"])
+    response = staff.get(START)
+    assert "1 pair that may be one organization" in waiting(response)
+    assert f'<a href="{START}partners/twinpair/">' in response.content.decode()
+    TwinPair.objects.filter(pk=pair.pk).update(dismissed_at=timezone.now())
+    assert "may be one organization" not in waiting(staff.get(START))
 
 
 def test_start_page_when_nothing_waits(staff):
