@@ -1,127 +1,22 @@
 """What guests write. Forms check shape; whether there is room is for seats.py."""
 
-import re
-import unicodedata
 from copy import deepcopy
 from functools import lru_cache
 
 from crispy_forms.helper import FormHelper
-from crispy_forms.layout import Field, Layout, LayoutObject
+from crispy_forms.layout import Field, Layout
 from crispy_forms.utils import render_crispy_form
 from django import forms
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
-from django.template.loader import render_to_string
 from django.utils import translation
-from django.utils.encoding import punycode
 from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from imagine.fields import AddressField, LineField, More, NameField, TextField, plain_helper
 from summit.models import LARGEST_PARTY, Event, Guest, Rsvp, Sector
 
 LATER = _("You can name them later, from your link.")
-
-
-def check_characters(value: str) -> None:
-    """Refuses what no keyboard writes: control characters, lone surrogates, and the sign that stands in for bytes that
-    were no UTF-8. NUL is refused by CharField itself."""
-    if any(c == "\ufffd" or (unicodedata.category(c) in {"Cc", "Cs"} and c not in "\r\n\t\0") for c in value):
-        raise ValidationError(_("This holds a character that cannot be read. Please type it again."), code="characters")
-
-
-def check_one_line(value: str) -> None:
-    check_characters(value)
-    if any(character in value for character in "\r\n\u2028\u2029"):
-        raise ValidationError(_("Please write this on one line."), code="lines")
-
-
-def check_no_link(value: str) -> None:
-    """Names and needs stand in mail to an address that anyone may have typed: nobody advertises through us. Mail
-    programs make a link of whatever looks like a domain."""
-    if re.search(r"//|@|\bwww\.|\w\.[a-z]{2,}(?!\.)\b", value, re.IGNORECASE):
-        raise ValidationError(
-            _("Please write this without a web or mail address, and with a space after each dot."), code="link"
-        )
-
-
-class LineField(forms.CharField):
-    """One line of text."""
-
-    default_validators = [check_one_line]
-
-
-class NameField(LineField):
-    """One line that goes into mail: the name of a person or an organization, a need."""
-
-    default_validators = [*LineField.default_validators, check_no_link]
-
-
-class TextField(forms.CharField):
-    """Text over several lines."""
-
-    widget = forms.Textarea
-    default_validators = [check_characters]
-
-
-class AddressField(forms.EmailField):
-    """An e-mail address; errors say what is wrong with it. The domain comes out in lower case, an internationalised one
-    as ASCII (RFC 5890), so that one address has one spelling."""
-
-    default_validators = []
-    default_error_messages = {
-        "required": _("Write your e-mail address: your confirmation goes there."),
-        "at": _("An address has one @ sign. It looks like name@example.org."),
-        "dot": _("This address has no dot after the @ sign. An address looks like name@example.org."),
-        "invalid": _("This address is not complete. An address looks like name@example.org."),
-    }
-
-    def clean(self, value: str) -> str:
-        value = super().clean(value)
-        if not value:
-            return value
-        check_one_line(value)
-        if value.count("@") != 1:
-            raise ValidationError(self.error_messages["at"], code="at")
-        name, _at, domain = value.partition("@")
-        if name and domain and "." not in domain:
-            raise ValidationError(self.error_messages["dot"], code="dot")
-        try:
-            validate_email(value)
-            address = f"{name}@{punycode(domain.lower())}"
-            validate_email(address)
-        except (ValidationError, UnicodeError):
-            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
-        if self.max_length and len(address) > self.max_length:  # as ASCII it may be three times as long
-            raise ValidationError(self.error_messages["invalid"], code="invalid")
-        return address
-
-
-def plain_helper() -> FormHelper:
-    """Crispy renders the fields alone; the template has the form's tag, token and error summary."""
-    helper = FormHelper()
-    helper.form_tag = False
-    helper.disable_csrf = True
-    return helper
-
-
-class More(LayoutObject):
-    """Rare questions behind one line; the server opens them when one holds an answer or an error."""
-
-    template = "summit/fields/more.html"
-
-    def __init__(self, summary, *fields, hint=""):
-        self.summary, self.fields, self.hint = summary, list(fields), hint
-
-    def render(self, form, context, template_pack="bootstrap5", **kwargs):
-        more = {
-            "summary": self.summary,
-            "hint": self.hint,
-            "fields": self.get_rendered_fields(form, context, template_pack, **kwargs),
-            "is_open": form.is_bound and any(form[name].errors or form[name].value() for name in self.fields),
-        }
-        return render_to_string(self.template, more)
 
 
 def companion_field(number: int) -> NameField:
@@ -150,6 +45,7 @@ class RsvpForm(forms.Form):
         max_length=254,
         help_text=_("Your confirmation and your private link go here."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={"required": _("Write your e-mail address: your confirmation goes there.")},
     )
     organization = LineField(
         label=_("Organization"),
@@ -230,8 +126,8 @@ class RsvpForm(forms.Form):
             "email",
             "organization",
             "sector",
-            Field("size", template="summit/fields/chips.html"),
-            Field("accepts_fewer", template="summit/fields/radios.html"),
+            Field("size", template="fields/chips.html"),
+            Field("accepts_fewer", template="fields/radios.html"),
             *([More(_("Who comes with you?"), *companions, hint=LATER)] if companions else []),
             More(_("Food, access or language needs"), "diet", "access"),
             More(_("Phone, or a note for us"), "phone", "note"),

@@ -3,11 +3,11 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from imagine.fields import AddressField
 from imagine.history import LONGEST_REASON
 from imagine.shown import ShownForm
 from summit import seats
 from summit.admin import party
-from summit.forms import AddressField
 from summit.models import LARGEST_PARTY, Rsvp
 
 
