@@ -1,0 +1,221 @@
+"""A day in the office, from next spring's summit to the list for the kitchen: each page that it opens is examined."""
+
+import csv
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from imagine.models import Message
+from summit import seats
+from summit.models import Event, Rsvp
+from tests import look, make
+from tests.browser.examine import DESKTOP, broken, sideways, structure
+from tests.browser.hands import Pointer
+from tests.browser.test_admin import sign_in, staff
+from tests.browser.test_story import Guest
+
+pytestmark = pytest.mark.browser
+
+__all__ = ["staff"]
+
+TABLET = 768
+START, EVENTS, RSVPS = "/imagine/admin/", "/imagine/admin/summit/event/", "/imagine/admin/summit/rsvp/"
+PLACE = "Weber Point Events Center"
+
+
+class Clerk:
+    """A member of staff at a browser. Every page that they come to is examined; `found` is all that is wrong."""
+
+    def __init__(self, page: Page, language: str):
+        self.page, self.language, self.found = page, language, []
+        sign_in(page)
+        self.looks()
+
+    def looks(self) -> None:
+        faults = [*structure(self.page, self.language), *sideways(self.page), *broken(self.page)]
+        width = self.page.viewport_size["width"]
+        self.found += [f"{self.language}, {width} px, {self.page.url}: {fault}" for fault in faults]
+
+    def opens(self, address: str) -> None:
+        assert self.page.goto(address).status == 200
+        self.looks()
+
+    def presses(self, selector: str) -> None:
+        """What leads to another page."""
+        with self.page.expect_navigation():
+            self.page.click(selector)
+        self.looks()
+
+    def writes(self, **fields: str | int) -> None:
+        for name, value in fields.items():
+            self.page.fill(f"[name='{name.replace('__', '-')}']", str(value))
+
+    def does(self, action: str) -> None:
+        """An action with every row of the list."""
+        self.page.check("#action-toggle")
+        self.page.select_option("[name=action]", action)
+        self.presses("[name=index]")
+
+    def reads(self, *texts: str) -> None:
+        for text in texts:
+            expect(self.page.locator("#main")).to_contain_text(text)
+
+
+def page_of(thing: Event | Rsvp) -> str:
+    return f"/imagine/admin/summit/{thing._meta.model_name}/{thing.pk}/change/"
+
+
+def ben_of(clerk: Clerk) -> str:
+    """An address for each run: the mailbox keeps the mail of all of them."""
+    return f"ben.ochoa.{clerk.language}@example.org"
+
+
+@pytest.mark.parametrize(("language", "width", "theme"), [("en", DESKTOP, "light"), ("es", TABLET, "dark")])
+def test_a_day_in_the_office(visit, site, staff, language, width, theme):
+    make.event(title="Imagine Promise Summit", starts_at=timezone.now() - timedelta(days=230))
+    clerk = Clerk(visit(language, width, color_scheme=theme), language)
+    event = sets_up_next_spring(clerk)
+    maria = watches_it_fill(clerk, event, visit, site)
+    helps_a_caller(clerk, event, maria)
+    makes_room(clerk, event, site)
+    meets_a_colleague(clerk, event)
+    sees_what_went_wrong(clerk, event)
+    moves_it(clerk, event, maria)
+    puts_a_party_on_the_list(clerk, event)
+    calls_off_another(clerk)
+    takes_the_list_away(clerk, event)
+    assert not clerk.found, "\n".join(clerk.found)
+
+
+def sets_up_next_spring(clerk: Clerk) -> Event:
+    clerk.opens(EVENTS)
+    clerk.presses("a[href*='copied=']")
+    yesterday = timezone.localdate() - timedelta(days=1)
+    clerk.writes(capacity=4, largest_party=4, rsvp_opens_at_0=yesterday.isoformat())
+    clerk.page.check("[name=is_published]")
+    assert Event.objects.count() == 1
+    clerk.presses("[name=_save]")
+    event = Event.objects.latest("pk")
+    assert (event.starts_at > timezone.now(), event.is_published, event.capacity) == (True, True, 4)
+    return event
+
+
+def watches_it_fill(clerk: Clerk, event: Event, visit, site) -> Guest:
+    """A guest comes by the public page; others meet a full room."""
+    maria = Guest(visit(), Pointer(), "en", site.mailbox, "María Muñoz")
+    maria.address = f"maria.munoz.{clerk.language}@example.org"
+    maria.reserves(3)
+    maria.sees("three")
+    make.rsvp(event, "Large", size=4)
+    make.rsvp(event, "Ben Ochoa", email=ben_of(clerk), size=2, guests=("Ana Ibáñez",))
+    clerk.opens(START)
+    clerk.presses(f".office-event a[href='{page_of(event)}']")
+    assert clerk.page.locator(".office-figures").first.locator("dd").all_inner_texts() == ["3", "6", "0", "1", "4"]
+    clerk.page.click(".office summary")
+    expect(clerk.page.locator(".office details table tfoot td")).to_have_text(["3", "9"])
+    clerk.looks()
+    return maria
+
+
+def helps_a_caller(clerk: Clerk, event: Event, maria: Guest) -> None:
+    """Found without her accents; she brings one more, whose name she knows."""
+    clerk.opens(RSVPS)
+    clerk.writes(q="munoz")
+    clerk.presses("#changelist-search [type=submit]")
+    clerk.presses("#result_list tbody th a")
+    clerk.writes(size=4, phone="(209) 555-0123", guests__1__name="Inés Peña", guests__1__diet="no nuts")
+    clerk.presses("[name=_save]")
+    assert look.seats(event)[0] == ("María Muñoz", 4, 0)
+    maria.page.reload()
+    maria.sees("four")
+    second = maria.page.locator("ol.party > li:nth-child(2) input:not([type=hidden])[name$=name]")
+    expect(second).to_have_value("Inés Peña")
+
+
+def makes_room(clerk: Clerk, event: Event, site) -> None:
+    """Two more seats: the first in line needs four together, so the next is seated, and is written to."""
+    clerk.opens(page_of(event))
+    clerk.writes(capacity=6)
+    clerk.presses("[name=_save]")
+    assert look.seats(event)[1:] == [("Large", 0, 4), ("Ben Ochoa", 2, 0)]
+    assert site.mailbox.newest(ben_of(clerk), 2)["Subject"].startswith("Seats came free. You have 2 seats")
+
+
+def meets_a_colleague(clerk: Clerk, event: Event) -> None:
+    """Ben takes a companion off by his link while his page is open here; what is typed stays."""
+    ben = event.rsvps.get(name="Ben Ochoa")
+    clerk.opens(page_of(ben))
+    clerk.writes(note="Drives the speaker", guests__1__diet="vegan")
+    seats.remove_guest(ben, ben.guests.get(position=2).pk)
+    clerk.presses("[name=_save]")
+    clerk.reads("Ana Ibáñez", "vegan")
+    clerk.presses("[name=_save]")
+    ben.refresh_from_db()
+    assert (ben.note, ben.held_seats) == ("Drives the speaker", 1)
+
+
+def sees_what_went_wrong(clerk: Clerk, event: Event) -> None:
+    """Mail that failed, mail that waits, and who was passed over: on the start page and on the event's."""
+    ben = event.rsvps.get(name="Ben Ochoa")
+    Message.objects.about(f"rsvp:{ben.pk}").filter(key__contains="waiting").update(
+        state=Message.State.REFUSED, sent_at=None, last_error="550 no such mailbox", not_before=timezone.now()
+    )
+    then, later = timezone.now() - timedelta(minutes=20), timezone.now() + timedelta(hours=1)
+    Message.objects.create(key="test:1", to="late@example.org", subject="Late", created_at=then, not_before=later)
+    clerk.opens(START)
+    assert clerk.page.locator(".office-trouble a").count() == 2
+    clerk.opens(page_of(event))
+    clerk.reads("550 no such mailbox", "Large")
+    clerk.page.click(".office summary")
+    clerk.looks()
+    clerk.presses("section[aria-labelledby=failed] th a")
+    clerk.opens("/imagine/admin/imagine/message/?state__exact=queued")
+
+
+def moves_it(clerk: Clerk, event: Event, maria: Guest) -> None:
+    """The question, back, the question again, and yes."""
+    clerk.opens(page_of(event))
+    clerk.writes(venue=PLACE)
+    clerk.presses("[name=_save]")
+    clerk.presses("[name=_back]")
+    expect(clerk.page.locator("[name=venue]")).to_have_value(PLACE)
+    assert clerk.page.locator(".errornote, .errorlist").count() == 0
+    clerk.presses("[name=_save]")
+    assert PLACE not in Event.objects.values_list("venue", flat=True)
+    clerk.presses("[name=_sure]")
+    assert PLACE in Event.objects.values_list("venue", flat=True)
+    moved = maria.mailbox.newest(maria.address, 3)
+    assert PLACE in moved.get_body(("plain",)).get_content()
+
+
+def puts_a_party_on_the_list(clerk: Clerk, event: Event) -> None:
+    clerk.opens(f"{RSVPS}?q=ochoa")
+    clerk.does("to_waiting_list")
+    assert look.seats(event)[1:] == [("Large", 0, 4), ("Ben Ochoa", 0, 1)]
+    clerk.does("seat_beyond")  # without a reason
+    assert look.seats(event)[2] == ("Ben Ochoa", 0, 1)
+
+
+def calls_off_another(clerk: Clerk) -> None:
+    rsvp = make.rsvp(make.event(title="Partner Kick-off", kind="kickoff"), "Dee")
+    clerk.opens(f"{EVENTS}?kind__exact=kickoff")
+    clerk.does("cancel_events")
+    clerk.presses("#content [type=submit]")
+    assert look.letters(rsvp)[-1] == "event_cancelled 2 CANCEL"
+
+
+def takes_the_list_away(clerk: Clerk, event: Event) -> None:
+    """Read back by another program than wrote it, guest by guest."""
+    clerk.opens(page_of(event))
+    clerk.presses(".office-links a >> nth=0")
+    with clerk.page.expect_download() as download:
+        clerk.page.click("a[href*='guests.csv']")
+    with open(download.value.path(), encoding="utf-8-sig", newline="") as file:
+        rows = [(row[2], row[5], row[3], row[10]) for row in csv.reader(file)][1:]
+    party = event.rsvps.order_by("pk", "guests__position").values_list(
+        "guests__name", "name", "guests__position", "guests__diet"
+    )
+    assert rows == [(guest, contact, str(place), diet) for guest, contact, place, diet in party]
+    assert ("Inés Peña", "María Muñoz", "2", "no nuts") in rows
