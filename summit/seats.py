@@ -11,7 +11,7 @@ from functools import wraps
 from itertools import groupby
 from operator import attrgetter
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -42,8 +42,9 @@ FACTS = [
 ]
 
 
-# Every change of a party begins with these two. As they stand: Django takes longer to write them than they take.
+# What a new RSVP asks. As they stand: Django takes longer to write them than they take.
 LOCKED = "SELECT * FROM summit_event WHERE id = %s FOR NO KEY UPDATE"
+KNOWN = "SELECT id FROM summit_rsvp WHERE event_id = %s AND lower(email) = lower(%s)"
 HELD = "SELECT coalesce(sum(held_seats), 0) FROM summit_rsvp WHERE event_id = %s"
 
 
@@ -201,6 +202,18 @@ def check_size(event: Event, size: int, *, grows: bool = True) -> None:
         )
 
 
+def check_new(rsvp: Rsvp) -> None:
+    """Rule 8, under the event's lock. The constraint would refuse a second RSVP of the address too, but a statement
+    that fails is written into PostgreSQL's log, with all that was typed."""
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN, [rsvp.event_id, rsvp.email])
+        found = cursor.fetchone()
+    if found:
+        known = Rsvp.objects.get(pk=found[0])
+        known.event = rsvp.event
+        raise AlreadyThere(known)
+
+
 def check_open(event: Event, *, by_staff: bool = False) -> None:
     """Whether seats may be asked for now: guests inside the RSVP window, staff until the event ends."""
     if not (event.takes_rsvps or (by_staff and event.lets_guests_change)):
@@ -215,6 +228,7 @@ def check_not_over(event: Event) -> None:
 # Guests' and staff's changes -------------------------------------------------------------------------------------
 
 
+@transaction.atomic
 def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bool = False, beyond: str = "") -> Rsvp:
     """Saves a new RSVP for a party of `size` seats: held if they fit, else waiting (rule 2).
 
@@ -222,27 +236,14 @@ def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bo
     stays unnamed. `beyond` is staff's reason for seating the party although no seat is free: flagged, counted and kept
     in its history (rule 7). Raises Closed, PartyOutOfBounds, or AlreadyThere with the RSVP that the address has.
     """
-    try:
-        with transaction.atomic():
-            return write_new(rsvp, size, list(guests), by_staff=by_staff, beyond=beyond)
-    except (
-        IntegrityError
-    ):  # the database refused a second RSVP of the address (rule 8): to look first would be too early
-        known = rsvp.event.rsvps.with_email(rsvp.email).first()
-        if known is None:
-            raise
-    known.event = rsvp.event
-    raise AlreadyThere(known)
-
-
-def write_new(rsvp: Rsvp, size: int, guests: list[Guest], *, by_staff: bool, beyond: str) -> Rsvp:
     event = rsvp.event = lock(rsvp.event_id)
     check_open(event, by_staff=by_staff)
     check_size(event, size)
+    check_new(rsvp)
     take(rsvp, size, beyond=bool(beyond))
     rsvp.sequence = 1  # its first letter's
     rsvp.save(force_insert=True)
-    party = seat_guests(rsvp, guests)
+    party = seat_guests(rsvp, list(guests))
     if by_staff:
         given = {"held_seats": rsvp.held_seats, "waiting_seats": rsvp.waiting_seats, "seats_over": rsvp.seats_over}
         history.note(f"rsvp:{rsvp.pk}", dict.fromkeys(given, 0), given, reason=beyond)

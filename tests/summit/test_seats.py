@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from summit import seats
@@ -115,6 +115,24 @@ def test_reserve_repeated_in_any_case_names_the_one_that_is_there():
     assert refused.value.rsvp == first
     assert look.seats(event) == [("Alma Reyes", 1, 0)]
     assert look.letters() == ["confirmed 1 REQUEST"]
+
+
+def test_reserve_repeated_makes_no_statement_fail():
+    """PostgreSQL writes one that fails into its log, with every name and address in it."""
+    event = make.event()
+    make.rsvp(event)
+    failed = []
+
+    def watch(execute, sql, *arguments):
+        try:
+            return execute(sql, *arguments)
+        except DatabaseError:
+            failed.append(sql)
+            raise
+
+    with connection.execute_wrapper(watch), pytest.raises(seats.AlreadyThere):
+        make.rsvp(event)
+    assert failed == []
 
 
 def test_reserve_same_address_for_another_event_is_an_rsvp_of_its_own():
