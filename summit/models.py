@@ -29,18 +29,20 @@ CODES = len(CODE_LETTERS) ** CODE_LENGTH
 AT = "SELECT * FROM summit_event WHERE is_published AND slug = %s"
 NEXT_OF = """
     SELECT event.*, seats.held, seats.waiting
-    FROM summit_event event, LATERAL (
+    FROM (
+        SELECT * FROM summit_event
+        WHERE is_published AND kind = %(kind)s
+        ORDER BY
+            ends_at > %(now)s DESC,
+            CASE WHEN ends_at > %(now)s THEN cancelled_at END NULLS FIRST,
+            CASE WHEN ends_at > %(now)s THEN starts_at END,
+            starts_at DESC,
+            id
+        LIMIT 1
+    ) event, LATERAL (
         SELECT coalesce(sum(held_seats), 0) AS held, coalesce(sum(waiting_seats), 0) AS waiting
         FROM summit_rsvp WHERE event_id = event.id
     ) seats
-    WHERE event.is_published AND event.kind = %(kind)s
-    ORDER BY
-        event.ends_at > %(now)s DESC,
-        CASE WHEN event.ends_at > %(now)s THEN event.cancelled_at END NULLS FIRST,
-        CASE WHEN event.ends_at > %(now)s THEN event.starts_at END,
-        event.starts_at DESC,
-        event.id
-    LIMIT 1
 """
 
 

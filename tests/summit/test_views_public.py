@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from imagine.models import Message
 from summit import links, seats
-from summit.models import LinkRequest
+from summit.models import NEXT_OF, LinkRequest
 from tests import browse, look, make
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +97,18 @@ def test_landing_shows_the_next_summit_and_one_called_off_only_when_there_is_no_
     make.event(starts_at=NOW + 72 * HOUR, title="Next")
     make.event(starts_at=NOW + 96 * HOUR, title="After next")
     assert "Next" in landing(client)
+
+
+def test_landing_counts_the_seats_of_its_own_event_alone():
+    """However many summits there were: the statement reads RSVPs once."""
+    for event in (make.event(), make.event(), make.event(title="Past")):
+        make.rsvp(event)
+    make.over(event)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN ANALYZE {NEXT_OF}", {"kind": "summit", "now": NOW})
+        plan = [line for [line] in cursor.fetchall()]
+    [reads] = [line for line in plan if " on summit_rsvp" in line]
+    assert "loops=1)" in reads
 
 
 def test_event_that_is_hidden_or_missing_is_not_found(client):
