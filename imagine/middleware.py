@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.utils import translation
 
 from imagine.logs import request_id
+from imagine.uploads import LARGEST_BODY, let_in
 
 logger = logging.getLogger("imagine.request")
 
@@ -38,7 +39,8 @@ def log_request(get_response: Answer) -> Answer:
 
 
 def refuse_unreadable(get_response: Answer) -> Answer:
-    """Answers 413 to a body that is too large, 415 to one that is no form in UTF-8, 400 to a cookie with a NUL.
+    """Answers 413 to a body that is too large for its page, 415 to one that is no form in UTF-8, 400 to a cookie with a
+    NUL.
 
     Django raises on another charset inside its CSRF check and once more in its error page, so this stands before both.
     """
@@ -59,7 +61,9 @@ def refusal(request: HttpRequest) -> int | None:
     if request.method not in {"POST", "PUT", "PATCH"}:
         return None
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if not re.fullmatch("[0-9]{1,9}", length) or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+    is_multipart = request.content_type == "multipart/form-data"
+    largest = LARGEST_BODY if is_multipart and let_in(request) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if not re.fullmatch("[0-9]{1,9}", length) or int(length) > largest:
         return 413
     charset = (request.content_params or {}).get("charset", "utf-8").strip("\"'").lower()
     if int(length) and (request.content_type not in FORMS or charset != "utf-8"):

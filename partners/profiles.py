@@ -15,7 +15,7 @@ from partners.models import Contact, Logo, OldAddress, Organization
 
 PROFILE = ["name", "sector", "about", "website", "phone", "address", "size", "wants_public"]
 SHOWN = {"name", "about", "website"}  # what staff read before they approve
-CONTACT = ["name", "role", "phone"]
+CONTACT = ["name", "role", "phone", "language"]
 SLUG_LENGTH = Organization._meta.get_field("slug").max_length
 
 
@@ -26,7 +26,7 @@ class Unseen(Exception):
 def create(**fields) -> Organization:
     """Saves a new organization with a web address made of its name. `fields` are those of the profile."""
     organization = Organization(**fields)
-    for ending in ("", *(f"-{number}" for number in range(2, 20)), f"-{get_random_string(8).lower()}"):
+    for ending in ("", *(f"-{number}" for number in range(2, 20)), any_ending()):
         organization.slug = slug(organization.name, ending)
         if is_taken(organization.slug):
             continue
@@ -46,6 +46,10 @@ def is_taken(slug: str) -> bool:
     """Whether an organization has this web address, or had it before it was merged into another."""
     taken = [model.objects.order_by().filter(slug=slug).values("slug") for model in (Organization, OldAddress)]
     return taken[0].union(taken[1]).exists()
+
+
+def any_ending() -> str:
+    return f"-{get_random_string(8).lower()}"
 
 
 def slug(name: str, ending: str = "") -> str:

@@ -1,15 +1,15 @@
-"""Addresses of promises and partners; their pages are still to come."""
+"""Addresses of promises and partners."""
 
 from django.urls import path
 
-from imagine.views import nowhere
-from partners import certificate_views, wall_views
+from partners import certificate_views, link_views, views, wall_views
 
 urlpatterns = [
-    path("promise/", nowhere, name="pledge_begin"),
-    path("promise/sent/", nowhere, name="pledge_sent"),
-    path("promise/<str:token>/", nowhere, name="pledge"),
-    path("promise/<str:token>/thanks/", nowhere, name="pledge_thanks"),
+    path("promise/", views.pledge_begin, name="pledge_begin"),
+    path("promise/sent/", views.pledge_sent, name="pledge_sent"),
+    path("promise/<token:token>/", link_views.pledge, name="pledge"),
+    path("promise/<token:token>/thanks/", link_views.pledge_thanks, name="pledge_thanks"),
+    path("promise/<token:token>/logo.png", link_views.pledge_logo, name="pledge_logo"),
     path("promise/<token:token>/certificate.pdf", certificate_views.certificate, name="pledge_certificate"),
     path("partners/", wall_views.partners, name="partners"),
     path("partners/<slug:slug>/", wall_views.partner, name="partner"),

@@ -7,23 +7,21 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django import template
-from django.utils.dateformat import format as format_date
-from django.utils.timezone import get_default_timezone, localtime
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from imagine.templatetags.dates import day, formatted, local, long_date, short_date
 from summit.models import Event, Rsvp
 
 register = template.Library()
+for known in (long_date, short_date, day):
+    register.filter(known)
 
 
 @dataclass(frozen=True)
 class Wording:
-    """One language's patterns. The dates' patterns, and the names of days and months, are in Django's own terms."""
+    """One language's patterns."""
 
-    long_date: str
-    short_date: str
-    day: str
     am: str
     pm: str
     within_half_day: str
@@ -31,13 +29,9 @@ class Wording:
     across_days: str
 
 
-# A table, not the catalogue: a pattern is no sentence, and a slip in one would break every date.
-# No-break spaces: a time never breaks.
+# A table, not the catalogue: a pattern is no sentence. No-break spaces: a time never breaks.
 WORDINGS = {
     "en": Wording(
-        long_date="l, F j, Y",
-        short_date="F j, Y",
-        day="F j",
         am="a.m.",
         pm="p.m.",
         within_half_day="{start}–{end}\N{NO-BREAK SPACE}{half}",
@@ -45,9 +39,6 @@ WORDINGS = {
         across_days="{start}\N{NO-BREAK SPACE}{start_half} to {end}\N{NO-BREAK SPACE}{half} on {day}",
     ),
     "es": Wording(
-        long_date=r"l j \d\e F \d\e Y",
-        short_date=r"j \d\e F \d\e Y",
-        day=r"j \d\e F",
         am="a.\N{NO-BREAK SPACE}m.",
         pm="p.\N{NO-BREAK SPACE}m.",
         within_half_day="{start}\N{NO-BREAK SPACE}a\N{NO-BREAK SPACE}{end}\N{NO-BREAK SPACE}{half}",
@@ -55,24 +46,6 @@ WORDINGS = {
         across_days="{start}\N{NO-BREAK SPACE}{start_half} a {end}\N{NO-BREAK SPACE}{half} del {day}",
     ),
 }
-
-
-@register.filter
-def long_date(moment: datetime | date | None) -> str:
-    """Thursday, April 4, 2019 · jueves 4 de abril de 2019"""
-    return formatted(moment, wording().long_date)
-
-
-@register.filter
-def short_date(moment: datetime | date | None) -> str:
-    """April 4, 2019 · 4 de abril de 2019"""
-    return formatted(moment, wording().short_date)
-
-
-@register.filter
-def day(moment: datetime | date | None) -> str:
-    """April 4 · 4 de abril"""
-    return formatted(moment, wording().day)
 
 
 @register.filter
@@ -164,15 +137,5 @@ def wording() -> Wording:
     return WORDINGS.get(get_language() or "", WORDINGS["en"])
 
 
-def local(moment: datetime) -> datetime:
-    return localtime(moment, get_default_timezone())
-
-
 def half_of_day(moment: datetime) -> str:
     return wording().am if local(moment).hour < 12 else wording().pm
-
-
-def formatted(moment: datetime | date | None, pattern: str) -> str:
-    if moment is None:
-        return ""
-    return format_date(local(moment) if isinstance(moment, datetime) else moment, pattern)

@@ -56,7 +56,7 @@ def test_opening_a_link_writes_nothing():
     assert (look.organizations(), look.pledges()) == ([], [])
     sheet = pledges.find(token)
     assert sheet.profile["name"] == "Port Gate Logistics"
-    assert sheet.contact == {"name": "Alma Reyes", "role": "", "phone": ""}
+    assert sheet.contact == {"name": "Alma Reyes", "role": "", "phone": "", "language": "en"}
     assert (sheet.pledge, sheet.promises, sheet.year.pk, sheet.is_open) == (None, [], 2027, True)
 
 

@@ -1,0 +1,175 @@
+"""What partners write. Forms check shape; what may be promised is for promises.py and pledges."""
+
+from django import forms
+from django.conf import settings
+from django.core.validators import URLValidator
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from imagine.fields import AddressField, LineField, NameField, TextField
+from partners import logos
+from partners.models import Contact, Organization, PledgeStart, Sector
+
+WEB_ADDRESS = _("A web address looks like https://www.example.org.")
+
+
+class BeginForm(forms.Form):
+    """Who wants to promise something. The link goes to the address."""
+
+    organization = NameField(
+        label=_("Organization"),
+        max_length=120,
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
+        error_messages={"required": _("Write the name of your organization.")},
+    )
+    name = NameField(
+        label=_("Your name"),
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={"required": _("Write your name, so that we know who asks.")},
+    )
+    email = AddressField(
+        label=_("E-mail"),
+        max_length=254,
+        help_text=_("Your private link goes here."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={"required": _("Write your e-mail address: your link goes there.")},
+    )
+
+    def start(self) -> PledgeStart:
+        """What was typed, in the page's language, unsaved."""
+        return PledgeStart(language=get_language(), **self.cleaned_data)
+
+
+class WebAddressField(forms.URLField):
+    """A website. Nothing but http and https: it becomes a link on a public page."""
+
+    default_validators = [URLValidator(schemes=["http", "https"], message=WEB_ADDRESS)]
+    default_error_messages = {"invalid": WEB_ADDRESS}
+
+    def __init__(self, **options):
+        super().__init__(assume_scheme="https", **options)
+
+
+class LogoField(forms.FileField):
+    """A picture, which comes out as the bytes of a small PNG."""
+
+    default_error_messages = {"empty": logos.NO_PICTURE}
+
+    def clean(self, data, initial=None) -> bytes | None:
+        upload = super().clean(data, initial)
+        return logos.png(upload) if upload else None
+
+
+class ProfileForm(forms.Form):
+    """Who the organization is."""
+
+    name = NameField(
+        label=_("Name of the organization"),
+        max_length=120,
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
+        error_messages={"required": _("Write the name of your organization.")},
+    )
+    sector = forms.ChoiceField(
+        label=_("What kind of organization?"), choices=[("", _("Choose one")), *Sector.choices], required=False
+    )
+    about = TextField(
+        label=_("What you do"),
+        max_length=1000,
+        required=False,
+        help_text=_("In two or three sentences, for teachers and for the public page."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    website = WebAddressField(
+        label=_("Website"),
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "url", "inputmode": "url"}),
+    )
+    logo = LogoField(
+        label=_("Logo"),
+        required=False,
+        help_text=_("A picture of up to 5 MB: PNG, JPEG, GIF or WebP."),
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/gif,image/webp"}),
+    )
+    no_logo = forms.BooleanField(label=_("Take the logo away"), required=False)
+    size = forms.ChoiceField(
+        label=_("How many people work or serve there?"),
+        choices=[("", _("Choose one")), *Organization.Size.choices],
+        required=False,
+    )
+    phone = LineField(
+        label=_("Phone of the organization"),
+        max_length=30,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "tel", "inputmode": "tel"}),
+    )
+    address = LineField(
+        label=_("Street and city"),
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "street-address"}),
+    )
+    wants_public = forms.BooleanField(
+        label=_("Show our name on the public page of partners"),
+        required=False,
+        help_text=_("We check it before it appears."),
+    )
+
+    def png(self) -> bytes | None:
+        """The logo as pledges.save takes it: a PNG, b"" to take it away, None to leave it."""
+        return self.cleaned_data["logo"] or (b"" if self.cleaned_data["no_logo"] else None)
+
+    def profile(self) -> dict:
+        return {name: value for name, value in self.cleaned_data.items() if name not in {"logo", "no_logo"}}
+
+    def allow_name(self, name: str) -> None:
+        """A name that the organization has already may look like a web address."""
+        if self.has_error("name", "link") and self["name"].value().strip() == name:
+            del self.errors["name"]
+            self.cleaned_data["name"] = name
+
+
+class ContactForm(forms.Form):
+    """Who answers for the promises. The address proved itself and stays."""
+
+    name = LineField(
+        label=_("Name"),
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={"required": _("Write the name of the person we write to.")},
+    )
+    role = LineField(
+        label=_("Role there"),
+        max_length=100,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "organization-title"}),
+    )
+    phone = LineField(
+        label=_("Phone"),
+        max_length=Contact._meta.get_field("phone").max_length,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "tel", "inputmode": "tel"}),
+    )
+    language = forms.ChoiceField(label=_("We write to you in"), choices=settings.LANGUAGES, widget=forms.RadioSelect)
+
+
+class SignForm(forms.Form):
+    """The signature under the promises."""
+
+    name = NameField(
+        label=_("Your name"),
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={"required": _("Sign with your name.")},
+    )
+    role = NameField(
+        label=_("Your role there"),
+        max_length=100,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "organization-title"}),
+    )
+    may = forms.BooleanField(
+        label=_("I may promise this for the organization"),
+        error_messages={"required": _("Tick this to sign. If you may not, save the draft and ask who may.")},
+    )

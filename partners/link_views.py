@@ -1,0 +1,88 @@
+"""What the private link of a pledge can do: look, save, sign. Views fetch, call a rule and answer."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from imagine.limits import limited
+from imagine.uploads import takes_files
+from partners import logos, pledges
+from partners.answers import Answers
+from partners.models import Logo
+from partners.pledge_pages import pledge_page, thanks_page
+from partners.pledges import Sheet
+from partners.views import page_or_post
+
+
+def by_link(view: Callable) -> Callable:
+    """Decorates a view that acts for the holder of a link: a wrong one gets the constant 404 page. Such a page is never
+    stored by a cache and never indexed."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, token: str) -> HttpResponse:
+        try:
+            response = view(request, token)
+        except pledges.Missing:
+            raise Http404 from None
+        response.headers["Cache-Control"] = "private, no-store"
+        response.headers["X-Robots-Tag"] = "noindex, nofollow"
+        return response
+
+    return answer
+
+
+@takes_files(largest=logos.LARGEST_FILE)
+@page_or_post
+@limited("pledge", most=300, minutes=10)
+@by_link
+def pledge(request: HttpRequest, token: str) -> HttpResponse:
+    """The pledge's own page: the profile, the checklist, the signature. A POST saves a draft or signs."""
+    if request.method == "POST":
+        return write(request, token, Answers(request.POST, request.FILES))
+    sheet = pledges.find(token)
+    if sheet.pledge and sheet.pledge.token != token:
+        return redirect(sheet.pledge)
+    return show(request, sheet)
+
+
+def show(request: HttpRequest, sheet: Sheet, answers: Answers | None = None, status: int = 200) -> HttpResponse:
+    return render(request, "partners/pledge.html", pledge_page(sheet, answers), status=status)
+
+
+def write(request: HttpRequest, token: str, answers: Answers) -> HttpResponse:
+    if not answers.is_valid():
+        sheet = pledges.find(token)
+        answers.check(sheet)
+        return show(request, sheet, answers, status=422)
+    try:
+        pledge = answers.write(token)
+    except pledges.Wrong as wrong:
+        answers.add(wrong.problems)
+        return show(request, pledges.find(token), answers, status=422)
+    if answers.is_signing:
+        return redirect("pledge_thanks", pledge.token)
+    messages.success(request, _("Your draft is saved. It counts once you sign it."))
+    return redirect(pledge)
+
+
+@require_safe
+@by_link
+def pledge_thanks(request: HttpRequest, token: str) -> HttpResponse:
+    """What was signed, the certificate, and what happens next."""
+    sheet = pledges.find(token)
+    if not sheet.is_signed:
+        return redirect("pledge", token)
+    return render(request, "partners/thanks.html", thanks_page(sheet))
+
+
+@require_safe
+@by_link
+def pledge_logo(request: HttpRequest, token: str) -> HttpResponse:
+    """The organization's logo as it stands, shown or not."""
+    logo = get_object_or_404(Logo, organization=pledges.find(token).organization)
+    return HttpResponse(bytes(logo.png), "image/png")

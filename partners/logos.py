@@ -1,0 +1,53 @@
+"""An organization's logo as a form takes it: read with care, written anew, small and without anything else in it."""
+
+import io
+import threading
+
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext_lazy as _
+from PIL import Image, ImageOps
+
+LARGEST_FILE = 5 * 1024 * 1024  # a photo of a sign, as a phone takes it
+MOST_PIXELS = 16_000_000  # 64 MB once it is unpacked
+LONGEST_SIDE = 600
+FORMATS = ["PNG", "JPEG", "GIF", "WEBP"]  # a drawing (SVG) may hold a script
+
+TOO_LARGE = _("This file is larger than 5 MB. Choose a smaller picture.")
+NO_PICTURE = _("We cannot read this file as a picture. Choose a PNG or JPEG file.")
+TOO_MANY_PIXELS = _("This picture has too many pixels. Choose one of at most 4,000 by 4,000.")
+MOVES = _("This picture moves. Choose one that stands still.")
+
+unpacking = threading.Lock()  # one at a time, for the memory
+
+
+def png(upload: UploadedFile) -> bytes:
+    """The picture as a PNG of at most 600 by 600 pixels, without metadata. Raises ValidationError with a sentence for
+    whoever chose it."""
+    if upload.size > LARGEST_FILE:
+        raise ValidationError(TOO_LARGE, code="large")
+    try:
+        with unpacking:
+            return written_anew(upload)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ValidationError(TOO_MANY_PIXELS, code="pixels") from None
+    except ValidationError:
+        raise
+    except Exception:  # Pillow raises whatever its many readers come upon in a file that is none or was cut off
+        raise ValidationError(NO_PICTURE, code="invalid") from None
+
+
+def written_anew(upload: UploadedFile) -> bytes:
+    with Image.open(upload, formats=FORMATS) as picture:  # reads the header alone
+        if picture.width * picture.height > MOST_PIXELS:
+            raise ValidationError(TOO_MANY_PIXELS, code="pixels")
+        if getattr(picture, "is_animated", False):
+            raise ValidationError(MOVES, code="moves")
+        picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG is unpacked no larger than it has to be
+        upright = ImageOps.exif_transpose(picture).convert("RGBA")
+        upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    upright.info.clear()
+    is_opaque = upright.getextrema()[3][0] == 255
+    file = io.BytesIO()
+    (upright.convert("RGB") if is_opaque else upright).save(file, "PNG", optimize=True)
+    return file.getvalue()
