@@ -6,6 +6,7 @@ letter is rendered once with places where those stand, and kept; then each perso
 
 import re
 from collections.abc import Hashable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.conf import settings
@@ -32,9 +33,6 @@ def place(name: str) -> str:
     return f"\ue000{name}\ue001"
 
 
-kept: dict[Hashable, Letter] = {}
-
-
 def write(kind: str, facts: Mapping[str, Hashable], words: Mapping[str, str], *, layout: str = "mail/layout") -> Letter:
     """The letter of templates/mail/<kind>.txt in the current language.
 
@@ -42,24 +40,22 @@ def write(kind: str, facts: Mapping[str, Hashable], words: Mapping[str, str], *,
     `words` belong to one person: the template sees a place under each name, and cannot ask what stands there. They are
     filled in as they are, in HTML escaped, on one line: no name begins a header, or a line that reads like ours.
     """
-    key = (kind, layout, get_language(), settings.MAIL_POSTAL_ADDRESS, frozenset(facts.items()), frozenset(words))
-    if key not in kept:
-        if len(kept) >= MOST_KEPT:
-            kept.clear()
-        kept[key] = blank(kind, layout, {**facts, **{name: place(name) for name in words}})
+    letter = blank(
+        kind, layout, get_language(), settings.MAIL_POSTAL_ADDRESS, frozenset(facts.items()), frozenset(words)
+    )
     words = {name: one_line(said) for name, said in words.items()}
-    subject = shortened(one_line(filled(kept[key].subject, words)))
+    subject = shortened(one_line(filled(letter.subject, words)))
     escaped = {name: escape(said) for name, said in {**words, "subject": subject}.items()}
-    return Letter(subject, filled(kept[key].text, words), filled(kept[key].html, escaped))
+    return Letter(subject, filled(letter.text, words), filled(letter.html, escaped))
 
 
-def blank(kind: str, layout: str, context: dict) -> Letter:
-    """A letter with places for one person's words, its subject among them."""
-    context |= {
-        "language": get_language(),
-        "postal_address": settings.MAIL_POSTAL_ADDRESS,
-        "subject": place("subject"),
-    }
+@lru_cache(maxsize=MOST_KEPT)
+def blank(
+    kind: str, layout: str, language: str, postal_address: str, facts: frozenset[tuple], words: frozenset[str]
+) -> Letter:
+    """A letter with places for one person's words, its subject among them. It is kept under all that it says."""
+    context = dict(facts) | {name: place(name) for name in (*words, "subject")}
+    context |= {"language": language, "postal_address": postal_address}
     template = get_template(f"mail/{kind}.txt").template
     subject, text, html = (
         template.render(Context(context | {"layout": layout + end}, autoescape=end == ".html"))

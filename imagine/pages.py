@@ -33,12 +33,13 @@ def render_kept(
     if len(get_messages(request)):
         return render(request, template, context() if callable(context) else context, status=status)
     key = (template, request.path, get_language(), settings.SITE_URL, settings.MAIL_REPLY_TO, facts)
-    if key not in kept:
+    page = kept.get(key)  # once: another thread may clear what is kept at any moment
+    if page is None:
         if len(kept) >= MOST_KEPT:
             kept.clear()
         words = context() if callable(context) else context
-        kept[key] = render_to_string(template, {**words, "csrf_token": PLACE}, request)
-    return HttpResponse(kept[key].replace(PLACE, get_token(request)), status=status)
+        page = kept[key] = render_to_string(template, {**words, "csrf_token": PLACE}, request)
+    return HttpResponse(page.replace(PLACE, get_token(request)), status=status)
 
 
 def facts_of(thing: Model | None) -> Hashable:

@@ -5,12 +5,13 @@ import re
 import pytest
 from django.contrib.messages.storage.base import Message
 from django.contrib.messages.storage.cookie import CookieStorage
+from django.test import Client
 from django.utils import timezone
 
 from imagine import pages
 from summit import seats
 from summit.models import Event
-from tests import make
+from tests import browse, make
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +74,38 @@ def test_visitor_to_whom_something_is_said_gets_a_page_of_their_own(client, rf):
     assert "Told to you alone" in page(client)
     assert "Told to you alone" not in str(pages.kept)
     assert "Told to you alone" not in page(client)
+
+
+def test_page_that_another_thread_throws_away_meanwhile_is_shown(client, monkeypatch):
+    class Thrown(dict):
+        def __setitem__(self, key, page):
+            pass
+
+        def __contains__(self, key):
+            return True
+
+    monkeypatch.setattr(pages, "kept", Thrown())
+    make.event()
+    assert "Save my seats" in page(client)
+
+
+def test_first_visitor_of_a_kept_page_gets_the_cookie_that_its_token_fits():
+    event = make.event()
+    page(Client())
+    visitor = Client(enforce_csrf_checks=True)
+    response = visitor.get("/imagine/")
+    assert {"Cookie", "Accept-Language"} <= set(response["Vary"].split(", "))
+    fields = browse.answers(csrfmiddlewaretoken=token(response.content.decode()))
+    assert visitor.post(event.get_absolute_url(), fields).status_code == 302
+
+
+def test_page_that_refuses_is_the_page_of_its_address_with_its_own_status(client):
+    event = make.event(rsvp_closes_at=timezone.now())
+    refused = client.post(event.get_absolute_url(), browse.answers())
+    shown, head = client.get(event.get_absolute_url()), client.head(event.get_absolute_url())
+    assert [answer.status_code for answer in (refused, shown, head)] == [409, 200, 200]
+    assert len(pages.kept) == 1
+    assert "RSVP is closed" in shown.content.decode()
 
 
 def test_pages_kept_are_bounded(client, monkeypatch):
