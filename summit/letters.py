@@ -136,7 +136,7 @@ class ToldRsvp(NamedTuple):
     event: ToldEvent
     held_seats: int
     waiting_seats: int
-    cancelled_at: datetime | None
+    cancelled_at: bool  # whether, not when: no two parties cancel at one moment
 
     @property
     def status(self) -> str:
@@ -214,7 +214,7 @@ def written(
     words = {"name": rsvp.name, "link": link, "code": rsvp.code}
     words |= {f"guest_{guest.position}": in_one_line(guest) for guest in party}
     facts |= {
-        "rsvp": ToldRsvp(event, rsvp.held_seats, rsvp.waiting_seats, rsvp.cancelled_at),
+        "rsvp": ToldRsvp(event, rsvp.held_seats, rsvp.waiting_seats, bool(rsvp.cancelled_at)),
         "event": event,
         "link_is_private": is_private,
         "party": tuple(Line(place(f"guest_{guest.position}"), bool(guest.name)) for guest in party),

@@ -366,7 +366,7 @@ class Rsvp(models.Model):
         return door_code(self.uid)
 
 
-def status_of(held_seats: int, waiting_seats: int, cancelled_at: datetime | None) -> Rsvp.Status:
+def status_of(held_seats: int, waiting_seats: int, cancelled_at: datetime | bool | None) -> Rsvp.Status:
     if cancelled_at:
         return Rsvp.Status.CANCELLED
     if not waiting_seats:

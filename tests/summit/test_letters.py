@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from icalendar import Calendar
 
-from imagine.letters import shortened
+from imagine.letters import blank, shortened
 from imagine.models import Message
 from summit import letters, seats
 from summit.models import Event, Guest, Rsvp
@@ -266,6 +266,15 @@ def test_cancelled_with_seats_leaves_the_calendar():
     assert "Your party" not in message.text
     assert message.calendar_method == "CANCEL"
     assert entry_of(message)["STATUS"] == "CANCELLED"
+
+
+def test_letters_of_two_that_cancel_are_rendered_once():
+    event = new_event()
+    first, second = make.rsvp(event), make.rsvp(event, "Bo Lee")
+    seats.cancel(first)
+    before = blank.cache_info().misses
+    seats.cancel(second)
+    assert blank.cache_info().misses == before
 
 
 def test_cancelled_while_waiting_has_no_calendar_part():
