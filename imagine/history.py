@@ -1,6 +1,6 @@
 """Who changed what and when, from what to what: one row a change, written in the transaction of the change."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
@@ -52,14 +52,23 @@ def note(about: str, before: dict, after: dict, *, reason: str = "", hidden: tup
     """Writes down how `after` differs from `before`, both plain values by field; nothing when they are equal. `about`
     says of what, such as "rsvp:17". Of a `hidden` field only that it changed is kept: what a person took back must not
     live on here."""
-    what = {
+    note_all([(about, before, after)], reason=reason, hidden=hidden)
+
+
+def note_all(changes: Iterable[tuple[str, dict, dict]], *, reason: str = "", hidden: tuple[str, ...] = ()) -> None:
+    """The same of many things in one statement: of what, before and after."""
+    who, found = actor.get(), ((about, differences(*facts, hidden)) for about, *facts in changes)
+    Change.objects.bulk_create(
+        Change(about=about, kind=who.kind, name=who.name, what=what, reason=reason) for about, what in found if what
+    )
+
+
+def differences(before: dict, after: dict, hidden: tuple[str, ...]) -> dict:
+    return {
         field: ["…", "…"] if field in hidden else [before.get(field, ""), after.get(field, "")]
         for field in {**before, **after}
         if before.get(field, "") != after.get(field, "")
     }
-    if what:
-        who = actor.get()
-        Change.objects.create(about=about, kind=who.kind, name=who.name, what=what, reason=reason)
 
 
 def table(about: str, thing: Model, parts: dict[str, tuple[str, Model]] | None = None) -> str:

@@ -235,7 +235,10 @@ CELERY_TASK_ROUTES = {
     "imagine.tasks.tidy": {"queue": "housekeeping"},
     "partners.tasks.find_twins": {"queue": "housekeeping"},
     "partners.tasks.remind_drafts": {"queue": "housekeeping"},
+    "partners.tasks.resume_imports": {"queue": "housekeeping"},
+    "partners.tasks.tidy_imports": {"queue": "housekeeping"},
     "partners.tasks.tidy_starts": {"queue": "housekeeping"},
+    "partners.tasks.work_on_import": {"queue": "housekeeping"},
     "summit.tasks.match_partners": {"queue": "housekeeping"},
 }
 CELERY_TASK_TIME_LIMIT = 80  # shorter than imagine.mail.LEASE: when a claim runs out, nobody is still sending
@@ -256,6 +259,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 2 * 60,
         "options": {"expires": 2 * 60},
     },
+    "go on with what a worker left": {
+        "task": "partners.tasks.resume_imports",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
+    "forget imports that nobody confirmed": {"task": "partners.tasks.tidy_imports", "schedule": 60 * 60},
     "remind of unsigned drafts": {"task": "partners.tasks.remind_drafts", "schedule": 60 * 60},
     "forget what was begun long ago": {"task": "partners.tasks.tidy_starts", "schedule": 60 * 60},
     "show that the direct queue moves": {

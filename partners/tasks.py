@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from imagine import bell
-from partners import pledges, twins
+from partners import imports, pledges, twins
 from partners.models import PledgeStart
 
 
@@ -33,3 +33,18 @@ def tidy_starts() -> None:
 @shared_task
 def find_twins() -> None:
     twins.search()
+
+
+@shared_task
+def work_on_import(pk: int) -> None:
+    imports.work(int(pk))
+
+
+@shared_task
+def resume_imports() -> None:
+    imports.resume()
+
+
+@shared_task
+def tidy_imports() -> None:
+    imports.tidy()

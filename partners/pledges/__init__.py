@@ -17,6 +17,7 @@ from partners.pledges.saves import (
     keep,
     save,
     sign,
+    signature_of,
 )
 from partners.pledges.sheets import Closed, Known, Missing, Refused, Sheet, find
 from partners.pledges.starts import answer, begin, open_for, tidy_starts
@@ -50,5 +51,6 @@ __all__ = [
     "replace_link",
     "save",
     "sign",
+    "signature_of",
     "tidy_starts",
 ]

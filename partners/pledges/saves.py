@@ -200,14 +200,22 @@ def write_contact(sheet: Sheet, typed: Typed, organization: Organization) -> Con
 def keep(pledge: Pledge, promised: list[Promised], known: Checklist) -> Signature:
     """Keeps a signed version as it is, whatever becomes of names and words later."""
     last = pledge.signatures.aggregate(last=Max("number"))["last"] or 0
+    signature = signature_of(pledge, promised, known, number=last + 1)
+    signature.save(force_insert=True)
+    return signature
+
+
+def signature_of(pledge: Pledge, promised: list[Promised], known: Checklist, *, number: int) -> Signature:
+    """A signed version as it is to be kept, not saved yet."""
     content = {
         "organization": pledge.organization.name,
         "sector": pledge.organization.sector,
         "school_year": pledge.year_id,
         "promises": [promises.in_full(one, known) for one in promised],
     }
-    return pledge.signatures.create(
-        number=last + 1,
+    return Signature(
+        pledge=pledge,
+        number=number,
         signed_by=pledge.signed_by,
         signed_role=pledge.signed_role,
         signed_at=pledge.signed_at,

@@ -1,0 +1,157 @@
+"""A file is read row by row, and checked whole: what each row says, what is wrong with it, and which organization it
+may be. Nothing but the import itself is written."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.utils.translation import gettext as _
+
+from imagine import sheets
+from imagine.sheets import Sheet, Unreadable
+from partners import exports, headings, twins
+from partners.cells import Reader
+from partners.models import Import, ImportRow, Reason, TypedOrganization, folded
+from partners.twins import Likely, Typed
+
+MOST_ROWS = 20_000
+BATCH = 1000
+ASK_FROM = 50  # likelihood of 100 from which staff are asked whether it is one that is there
+TAKE_FROM = 75  # and from which that is what is proposed
+
+
+def check(run: Import) -> None:
+    """Reads a locked import's file, and leaves it checked, or refused with the reason."""
+    try:
+        with transaction.atomic():
+            read_rows(run)
+            mark_doubles(run)
+            name_organizations(run)
+            propose(run)
+    except Unreadable as refused:
+        run.state, run.refusal = Import.State.REFUSED, str(refused)[:300]
+    else:
+        run.state = Import.State.CHECKED
+        run.rows_bad = run.rows.exclude(problems=[]).count()
+    run.file = None
+
+
+# Rows ------------------------------------------------------------------------------------------------------------
+
+
+def read_rows(run: Import) -> None:
+    sheet = sheets.read(bytes(run.file), headings.known)
+    columns = columns_of(sheet, run)
+    rows = read_all(run, sheet, columns)
+    while batch := list(islice(rows, BATCH)):
+        ImportRow.objects.bulk_create(batch)
+        run.rows_read += len(batch)
+    if not run.rows_read:
+        raise Unreadable(_("There is no row below the headings."))
+    ImportRow.objects.filter(run=run).exclude(name="").update(folded_name=folded(F("name")))
+
+
+def columns_of(sheet: Sheet, run: Import) -> dict[int, str]:
+    """Which column holds what; noted in the import, for staff to see. Raises Unreadable when one is missing."""
+    columns, ignored = headings.columns(sheet.header)
+    labels = dict(zip(headings.FIELDS, map(str, exports.BY_PROMISE), strict=True)) | {"website": _("website")}
+    if missing := headings.missing(sheet.header):
+        said = _("There is no column for: %(missing)s. The headings found are: %(found)s.")
+        found = ", ".join(cell for cell in sheet.header if cell)[:150]
+        raise Unreadable(said % {"missing": ", ".join(labels[field] for field in missing), "found": found})
+    taken = [[sheet.header[number], field] for number, field in columns.items()]
+    run.format = {"kind": sheet.kind, **sheet.how, "columns": taken, "ignored": ignored}
+    return columns
+
+
+def read_all(run: Import, sheet: Sheet, columns: dict[int, str]) -> Iterator[ImportRow]:
+    """The file's rows as they are kept; empty ones are none. Raises Unreadable when there are too many."""
+    reader, number = Reader(run.year), 0
+    for line, cells in sheet.rows:
+        if not cells:
+            continue
+        number += 1
+        if number > MOST_ROWS:
+            said = _("It has more than %(most)s rows. Split it into files of fewer rows.")
+            raise Unreadable(said % {"most": f"{MOST_ROWS:,}"})
+        row = {field: cells[column] for column, field in columns.items() if column < len(cells)}
+        said = reader.read(row)
+        name = said.values["organization"]
+        problems = [problem[:300] for problem in said.problems]
+        yield ImportRow(run=run, line=line, name=name, values=said.values, problems=problems)
+
+
+def good_rows(run: Import):
+    return run.rows.filter(problems=[]).order_by("line")
+
+
+def mark_doubles(run: Import) -> None:
+    """A second row of one organization with the same kind is bad: nobody knows which of the two is meant."""
+    seen, doubled = {}, []
+    for row in good_rows(run).only("line", "folded_name", "values").iterator(BATCH):
+        key = (row.folded_name, row.values["kind"])
+        if key in seen:
+            said = _("Doubled: line %(line)d has this kind of promise of this organization already.")
+            row.problems = [said % {"line": seen[key]}]
+            doubled.append(row)
+        seen.setdefault(key, row.line)
+    ImportRow.objects.bulk_update(doubled, ["problems"], batch_size=BATCH)
+
+
+# Organizations ---------------------------------------------------------------------------------------------------
+
+
+def name_organizations(run: Import) -> None:
+    """The organizations of the good rows, each once, by their folded names."""
+    found: dict[str, TypedOrganization] = {}
+    for name, folded_name, line in good_rows(run).values_list("name", "folded_name", "line"):
+        if folded_name not in found:
+            found[folded_name] = TypedOrganization(run=run, name=name, folded_name=folded_name, line=line)
+    TypedOrganization.objects.bulk_create(found.values(), batch_size=BATCH)
+    with connection.cursor() as cursor:
+        cursor.execute(JOIN, [run.pk])
+
+
+JOIN = """
+    UPDATE partners_importrow AS r SET organization_id = o.id FROM partners_typedorganization o
+    WHERE r.run_id = %s AND r.problems = '{}' AND o.run_id = r.run_id AND o.folded_name = r.folded_name
+"""
+
+
+def propose(run: Import) -> None:
+    """Says of each typed organization which one it may be, and asks staff where that is not plain."""
+    organizations = {typed.pk: typed for typed in run.organizations.all()}
+    typed = {pk: Typed(pk, one.folded_name, set()) for pk, one in organizations.items()}
+    for pk, values in good_rows(run).values_list("organization", "values").iterator(BATCH):
+        if values["email"]:
+            typed[pk].emails.add(values["email"])
+        if values["website"] and not typed[pk].website:
+            typed[pk] = typed[pk]._replace(website=values["website"])
+    for pk, found in twins.likely(list(typed.values())).items():
+        decide(organizations[pk], found)
+    TypedOrganization.objects.bulk_update(
+        [one for one in organizations.values() if one.likely],
+        ["likely", "partner", "is_new", "is_question"],
+        batch_size=BATCH,
+    )
+
+
+def decide(typed: TypedOrganization, found: list[Likely]) -> None:
+    """One with the same name is taken. One that looks like it is a question to staff, with the likelier answer chosen
+    for them beforehand."""
+    same = [one for one in found if Reason.NAME in one.reasons]
+    if same or found[0].likelihood >= ASK_FROM:
+        typed.likely = [list(one) for one in found]
+        typed.is_question = len(same) != 1
+        typed.is_new = not same and found[0].likelihood < TAKE_FROM
+        best = same[0] if same else found[0]
+        typed.partner_id = None if typed.is_new else best.organization
+
+
+def questions(run: Import):
+    return run.organizations.filter(is_question=True).order_by("line")
+
+
+def bad_rows(run: Import):
+    return run.rows.filter(~Q(problems=[])).order_by("line")

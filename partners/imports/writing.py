@@ -1,0 +1,265 @@
+"""What was checked is written: some organizations a step, each whole, with as few statements for many as for one."""
+
+from collections import Counter, defaultdict
+from datetime import date, datetime, time
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from imagine import history
+from partners import pledges, profiles
+from partners.cells import promised_of
+from partners.imports import marks
+from partners.models import (
+    Contact,
+    Import,
+    Made,
+    OldAddress,
+    Organization,
+    Pledge,
+    Promise,
+    Signature,
+    TypedOrganization,
+)
+from partners.promises import Checklist, Promised
+
+CHUNK = 100  # organizations in a step
+NAMED = 200  # organizations that are named in what was left out
+
+
+class Chunk:
+    """Some typed organizations, their rows, and what is made of them."""
+
+    def __init__(self, run: Import, typed: list[TypedOrganization]):
+        self.run, self.typed = run, typed
+        self.rows: dict[int, list[dict]] = defaultdict(list)
+        rows = run.rows.filter(organization__in=typed, problems=[]).order_by("line")
+        for pk, values in rows.values_list("organization", "values"):
+            self.rows[pk].append(values)
+        promised = [promised_of(values) for rows in self.rows.values() for values in rows]
+        self.known = Checklist.of(promised)
+        self.organizations: dict[int, Organization] = {}  # by the typed one's primary key
+        self.changes: list[tuple] = []
+        self.made: list[Made] = []
+        self.counts: Counter = Counter()
+
+    def note(self, about: str, mark: str, before: dict, after: dict) -> None:
+        self.made.append(Made(run=self.run, about=about, mark=mark))
+        self.changes.append((about, before, after))
+
+
+def write_some(run: Import) -> None:
+    """Writes the next organizations of a locked import; after the last it is done."""
+    to_do = TypedOrganization.objects.filter(run=run, is_done=False).order_by("pk")
+    typed = list(to_do[:CHUNK])
+    if typed:
+        # Two names may be one organization: their promises make one pledge.
+        same = to_do.filter(partner__in={one.partner_id for one in typed if one.partner_id})
+        write(run, [*typed, *same.exclude(pk__in=[one.pk for one in typed])])
+    if run.steps_done >= run.steps or not typed:
+        finish(run)
+
+
+def finish(run: Import) -> None:
+    run.rows.all().delete()
+    run.organizations.all().delete()
+    run.state, run.done_at = Import.State.DONE, timezone.now()
+
+
+def write(run: Import, typed: list[TypedOrganization]) -> None:
+    chunk = Chunk(run, typed)
+    take_organizations(chunk)
+    make_organizations(chunk)
+    contacts = make_contacts(chunk)
+    make_pledges(chunk, contacts)
+    history.note_all(chunk.changes, reason=run.file_name[: history.LONGEST_REASON])
+    Made.objects.bulk_create(chunk.made)
+    TypedOrganization.objects.filter(pk__in=[one.pk for one in typed]).update(is_done=True)
+    run.steps_done += len(typed)
+    for name, number in chunk.counts.items():
+        run.counts[name] = run.counts.get(name, 0) + number
+
+
+# Organizations ---------------------------------------------------------------------------------------------------
+
+
+def take_organizations(chunk: Chunk) -> None:
+    """Those that are there, locked. One that was made since the check by somebody else, with just this name, is taken
+    too; one that vanished is made anew."""
+    same = [one.folded_name for one in chunk.typed if one.partner_id is None]
+    since = dict(Organization.objects.filter(folded_name__in=same).order_by("-pk").values_list("folded_name", "pk"))
+    for one in chunk.typed:
+        proposed = {organization for organization, *_why in one.likely}
+        if one.partner_id is None and since.get(one.folded_name) not in {None, *proposed}:
+            one.partner_id = since[one.folded_name]
+    wanted = {one.partner_id for one in chunk.typed if one.partner_id}
+    rows = Organization.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
+    there = {row.pk: row for row in rows}
+    for one in chunk.typed:
+        if one.partner_id in there:
+            chunk.organizations[one.pk] = there[one.partner_id]
+    chunk.counts["taken"] = len(chunk.organizations)
+
+
+def make_organizations(chunk: Chunk) -> None:
+    new = [one for one in chunk.typed if one.pk not in chunk.organizations]
+    for again in (True, True, False):
+        made = {one.pk: Organization(**profile(one.name, chunk.rows[one.pk])) for one in new}
+        give_addresses(list(made.values()))
+        try:
+            with transaction.atomic():
+                Organization.objects.bulk_create(made.values())
+            break
+        except IntegrityError as error:  # somebody took one of the web addresses a moment ago
+            if not (again and "slug" in str(error)):
+                raise
+    for organization in made.values():
+        before, after = {"name": ""}, {"name": organization.name}
+        chunk.note(f"organization:{organization.pk}", marks.of_organization(organization), before, after)
+    chunk.organizations |= made
+    chunk.counts["organizations"] = len(made)
+
+
+def profile(name: str, rows: list[dict]) -> dict:
+    """A new organization as its rows tell of it: the first that says something counts. A telephone number without an
+    address is its own, not a contact's."""
+    return {
+        "name": name,
+        "sector": first(rows, "sector"),
+        "website": first(rows, "website"),
+        "phone": first([row for row in rows if not row["email"]], "phone"),
+    }
+
+
+def first(rows: list[dict], name: str) -> str:
+    return next((row[name] for row in rows if row[name]), "")
+
+
+def give_addresses(organizations: list[Organization]) -> None:
+    """A free web address each, made of the name as for one that is made by hand."""
+    endings = ["", *(f"-{number}" for number in range(2, 20))]
+    names = {profiles.slug(one.name, ending) for one in organizations for ending in endings}
+    taken = {
+        slug
+        for model in (Organization, OldAddress)
+        for slug in model.objects.filter(slug__in=names).values_list("slug", flat=True)
+    }
+    for one in organizations:
+        free = (profiles.slug(one.name, ending) for ending in endings)
+        one.slug = next((slug for slug in free if slug not in taken), profiles.slug(one.name, profiles.any_ending()))
+        taken.add(one.slug)
+
+
+# Contacts --------------------------------------------------------------------------------------------------------
+
+
+def make_contacts(chunk: Chunk) -> dict[tuple[int, str], Contact]:
+    """Who the rows name with an address, made where they are no contact yet. By organization and folded address."""
+    there = Contact.objects.filter(organization__in=chunk.organizations.values()).order_by("pk")
+    contacts = {(one.organization_id, one.email.lower()): one for one in there}
+    with_main = {one.organization_id for one in contacts.values() if one.is_main}
+    new = {}
+    for pk, rows in chunk.rows.items():
+        organization = chunk.organizations[pk]
+        for row in rows:
+            key = (organization.pk, row["email"].lower())
+            if row["email"] and key not in contacts and key not in new:
+                new[key] = Contact(organization=organization, is_main=organization.pk not in with_main, **person(row))
+                with_main.add(organization.pk)
+    Contact.objects.bulk_create(new.values())
+    for contact in new.values():
+        before, after = {"name": "", "email": ""}, {"name": contact.name, "email": contact.email}
+        chunk.note(f"contact:{contact.pk}", marks.of_contact(contact), before, after)
+    chunk.counts["contacts"] = len(new)
+    return contacts | new
+
+
+def person(row: dict) -> dict:
+    name = row["contact"] or row["signed_by"] or row["email"].partition("@")[0]
+    return {"name": name, "email": row["email"], "phone": row["phone"]}
+
+
+# Pledges ---------------------------------------------------------------------------------------------------------
+
+
+def make_pledges(chunk: Chunk, contacts: dict[tuple[int, str], Contact]) -> None:
+    """A signed pledge for each organization that has none for this school year. One that is there is its own, and
+    stays as it is."""
+    there = set(
+        Pledge.objects.filter(year=chunk.run.year, organization__in=chunk.organizations.values()).values_list(
+            "organization", flat=True
+        )
+    )
+    rows_of: dict[int, list[dict]] = defaultdict(list)
+    for pk, rows in chunk.rows.items():
+        organization = chunk.organizations[pk]
+        if organization.pk in there:
+            leave_out(chunk, organization)
+        else:
+            rows_of[organization.pk] += without_doubles(chunk, organization, rows_of[organization.pk], rows)
+    by_key = {one.pk: one for one in chunk.organizations.values()}
+    new = [
+        (pledge_of(chunk, by_key[key], rows, contacts), [promised_of(row) for row in rows])
+        for key, rows in rows_of.items()
+    ]
+    Pledge.objects.bulk_create(pledge for pledge, _promised in new)
+    make_promises(new)
+    Signature.objects.bulk_create(
+        pledges.signature_of(pledge, promised, chunk.known, number=1) for pledge, promised in new
+    )
+    for pledge, promised in new:
+        after = pledges.facts(pledge, promised, chunk.known)
+        chunk.note(f"pledge:{pledge.pk}", marks.of_pledge(pledge, promised), {"language": pledge.language}, after)
+    chunk.counts.update(pledges=len(new), promises=sum(len(promised) for _pledge, promised in new))
+
+
+def without_doubles(chunk: Chunk, organization: Organization, before: list[dict], rows: list[dict]) -> list[dict]:
+    """Of two names that are one organization, the first one's promise of a kind counts."""
+    kinds = {row["kind"] for row in before}
+    if any(row["kind"] in kinds for row in rows):
+        leave_out(chunk, organization)
+    return [row for row in rows if row["kind"] not in kinds]
+
+
+def leave_out(chunk: Chunk, organization: Organization) -> None:
+    chunk.counts["left"] += 1
+    named = chunk.run.counts.setdefault("left_names", [])
+    if len(named) < NAMED:
+        named.append(organization.name)
+
+
+def pledge_of(chunk: Chunk, organization: Organization, rows: list[dict], contacts: dict) -> Pledge:
+    """The pledge of these rows, signed by whom the latest of them says."""
+    latest = max(rows, key=lambda row: row["signed_on"])
+    signed_at = noon(latest["signed_on"]) or noon(chunk.run.year.opens_on.isoformat())
+    answers = next((contacts[organization.pk, row["email"].lower()] for row in rows if row["email"]), None)
+    return Pledge(
+        organization=organization,
+        year=chunk.run.year,
+        contact=answers,
+        language=answers.language if answers else "en",
+        signed_by=latest["signed_by"],
+        signed_at=min(signed_at, timezone.now()),
+        created_at=min(signed_at, timezone.now()),
+    )
+
+
+def noon(day: str) -> datetime | None:
+    """The middle of a day on the district's clocks, so that it is that day whoever reads it."""
+    return timezone.make_aware(datetime.combine(date.fromisoformat(day), time(12))) if day else None
+
+
+def make_promises(pairs: list[tuple[Pledge, list[Promised]]]) -> None:
+    rows, where = [], []
+    for pledge, promised in pairs:
+        for one in promised:
+            lists = {"grades": list(one.grades), "months": list(one.months)}
+            rows.append(Promise(pledge=pledge, kind_id=one.kind, quantity=one.quantity, note=one.note, **lists))
+            where.append(one.schools)
+    Promise.objects.bulk_create(rows)
+    through = Promise.schools.through
+    through.objects.bulk_create(
+        through(promise_id=row.pk, school_id=school)
+        for row, schools in zip(rows, where, strict=True)
+        for school in schools
+    )

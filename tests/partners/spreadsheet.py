@@ -1,0 +1,149 @@
+"""Spreadsheets as an office keeps them, and a large messy one from a seeded generator: the same each time."""
+
+import csv
+import io
+import random
+
+from openpyxl import Workbook
+
+HEADER = [
+    *("School year", "Organization", "Sector", "Contact", "E-mail", "Phone"),
+    *("Kind", "Quantity", "Unit", "Grades", "Schools", "Months", "Clearance", "Signed by", "Signed on", "Note"),
+]
+ROW = {
+    "Organization": "Port Gate Logistics",
+    "Sector": "Business and industry",
+    "Contact": "Alma Reyes",
+    "E-mail": "alma@portgate.example",
+    "Kind": "Host tours and field trips",
+    "Quantity": "6",
+    "Signed on": "2026-04-02",
+}
+
+
+def row(**cells) -> dict[str, str]:
+    """A row of last year's list. `cells` by their heading, in lower case and with _ for a space or a dash."""
+    headings = {heading.lower().replace(" ", "_").replace("-", "_"): heading for heading in HEADER}
+    return ROW | {headings[name]: value for name, value in cells.items()}
+
+
+def table(rows: list[dict], header: list[str] | None = None) -> list[list[str]]:
+    header = header or HEADER
+    return [header, *([each.get(heading, "") for heading in header] for each in rows)]
+
+
+def as_csv(lines: list[list], delimiter: str = ",", encoding: str = "utf-8-sig") -> bytes:
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter).writerows(lines)
+    return text.getvalue().encode(encoding)
+
+
+def as_xlsx(lines: list[list]) -> bytes:
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Partners")
+    for line in lines:
+        sheet.append(line)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+# A messy one -----------------------------------------------------------------------------------------------------
+
+FIRST = """
+    Delta Port Valley Tule Sierra Cold River Levee Oak Golden Pacific Lincoln Weber Harbor Sunrise Magnolia Cherry
+    Almond Walnut Vine Channel Bridge Mokelumne Calaveras Esperanza Nuevo Peña Núñez Đặng Khmer Hmong Sikh Miracle
+    Central Union Grace Trinity Swenson Oro Rough Ready
+"""
+SECOND = """
+    Growers Logistics Hardware Bakery Dental Church College Union Foundation Bank Farms Clinic Law Motors Steel
+    Paper Electric Plumbing Builders Design Press Radio Theater Museum Library Fellowship Temple Parents Boosters
+    Alliance
+"""
+ENDINGS = ["", "", "", ", Inc.", " LLC", " & Sons", " of Stockton", " Association", " Co."]
+KINDS = [
+    *("Contribute to curriculum development", "Host tours & field trips", "advisory", "Collaborate with teachers"),
+    *("MENTORS", "class presentations", "Assist in service-learning projects", "Internships"),
+]
+SECTORS = ["Business", "Non-profit", "Church", "Labor", "College", "PTA", "Public agency", ""]
+GRADES = ["", "9-12", "TK–K, 1–3", "K-8", "all grades", "4th to 6th", "7–8; 9–12"]
+MONTHS = ["", "Oct, Mar", "October and May", "Sep–Dec", "all year", "1, 2, 3"]
+DAYS = ["2026-04-02", "4/2/2026", "April 2, 2026", "03/31/26", ""]
+NOTES = [
+    "",
+    "",
+    "",
+    "Ask for Ben at the gate.",
+    "=cmd|' /C calc'!A0",
+    "two\nlines",
+    "“quoted”, with commas",
+    "+1 (209) 555",
+]
+BAD = {
+    "Quantity": ["many", "0", "-2", "1.5", "200000"],
+    "Kind": ["Donate a bus", "sponsor", ""],
+    "Sector": ["Circus"],
+    "E-mail": ["alma@", "call her"],
+    "Schools": ["Hogwarts"],
+    "Grades": ["seniors"],
+    "Months": ["July"],
+    "Signed on": ["soon"],
+    "Organization": ["", "=cmd|' /C calc'!A0"],
+}
+
+
+def messy(number: int, seed: int = 2019, schools: list[str] | None = None) -> tuple[list[list[str]], dict[int, str]]:
+    """A table of so many organizations as several people typed it over years, and which of its lines are bad: by line,
+    the header being line 1, the column that is wrong."""
+    dice = random.Random(seed)
+    rows, bad, line = [], {}, 2
+    for name in names(number, dice):
+        about = partner(name, dice)
+        for kind in dice.sample(KINDS, dice.choice([1, 1, 1, 2, 2, 3])):
+            rows.append(disfigured(promise(about, kind, dice, schools), dice))
+            if dice.random() < 0.02:
+                bad[line] = heading = dice.choice(list(BAD))
+                rows[-1][heading] = dice.choice(BAD[heading])
+            line += 1 + rows[-1]["Note"].count("\n")
+    return table(rows), bad
+
+
+def names(number: int, dice: random.Random) -> list[str]:
+    found: dict[str, None] = {}
+    while len(found) < number:
+        found[f"{dice.choice(FIRST.split())} {dice.choice(FIRST.split())} {dice.choice(SECOND.split())}"] = None
+    return [name + dice.choice(ENDINGS) for name in found]
+
+
+def partner(name: str, dice: random.Random) -> dict[str, str]:
+    first, last = dice.choice(["Alma", "Ben", "Chue", "Inés"]), dice.choice(["Reyes", "Ochoa", "Vang", "Núñez"])
+    host = "".join(letter for letter in name.lower() if letter.isascii() and letter.isalnum())
+    return {
+        "organization": name,
+        "sector": dice.choice(SECTORS),
+        "contact": f"{first} {last}",
+        "e_mail": f"{first[0].lower()}@{host}.example",
+        "phone": dice.choice(["", "(209) 555-0100", "209.555.0101 x 12"]),
+        "signed_on": dice.choice(DAYS),
+    }
+
+
+def promise(about: dict[str, str], kind: str, dice: random.Random, schools: list[str] | None) -> dict[str, str]:
+    quantity, note = str(dice.randint(1, 40)), dice.choice(NOTES)
+    line = row(**about, kind=kind, quantity=quantity, note=note, months=dice.choice(MONTHS))
+    if schools and dice.random() < 0.3:
+        return line | {"Schools": dice.choice([*schools, "any"])}
+    return line | {"Grades": dice.choice(GRADES)}
+
+
+def disfigured(line: dict, dice: random.Random) -> dict:
+    """Case, spaces and a decimal that a spreadsheet added: what does not change what is meant."""
+    if dice.random() < 0.1:
+        line["Organization"] = line["Organization"].upper()
+    if dice.random() < 0.1:
+        line["Organization"] = f"  {line['Organization'].replace(' ', '  ')} "
+    if dice.random() < 0.1:
+        line["Quantity"] += ".0"
+    if dice.random() < 0.1:
+        line["E-mail"] = f"{line['Contact']} <{line['E-mail']}>"
+    return line

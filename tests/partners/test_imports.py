@@ -1,0 +1,629 @@
+"""Last year's spreadsheet: read, checked, written, written twice, and taken back."""
+
+from datetime import date
+
+import pytest
+from django.utils import timezone, translation
+
+from imagine.models import Change, Message
+from partners import exports, imports, merging, pledges, profiles
+from partners.imports import checking, runs, writing
+from partners.models import (
+    Contact,
+    Import,
+    ImportRow,
+    Made,
+    Organization,
+    Pledge,
+    Promise,
+    PromiseKind,
+    Signature,
+    TypedOrganization,
+)
+from tests.partners import look, make
+from tests.partners.spreadsheet import HEADER, as_csv, as_xlsx, messy, row, table
+
+pytestmark = pytest.mark.django_db
+
+GATE = "Port Gate Logistics"
+
+
+@pytest.fixture
+def year(db):
+    return make.year()
+
+
+def begin(*rows: dict, header: list[str] | None = None, content: bytes | None = None, **fields) -> Import:
+    """A file that is read and checked, whatever its size."""
+    content = as_csv(table(list(rows), header)) if content is None else content
+    run = imports.begin(
+        content, **({"file_name": "list.csv", "year": make.year(), "by": "anna", "language": "en"} | fields)
+    )
+    imports.work(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def write(run: Import, **fields) -> Import:
+    imports.confirm(run, **fields)
+    imports.work(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def undo(run: Import) -> Import:
+    imports.undo(run)
+    imports.work(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def problems(run: Import) -> dict[int, list[str]]:
+    return {bad.line: bad.problems for bad in checking.bad_rows(run)}
+
+
+def everything() -> tuple:
+    """What there is of partners, without keys and times."""
+    return (
+        sorted(Organization.objects.values_list("name", "sector", "slug")),
+        sorted(Contact.objects.values_list("organization__name", "name", "email", "is_main")),
+        sorted(Pledge.objects.values_list("organization__name", "year", "version", "signed_by")),
+        sorted(Promise.objects.values_list("pledge__organization__name", "kind__code", "quantity", "note")),
+        Signature.objects.count(),
+    )
+
+
+# Read and checked ------------------------------------------------------------------------------------------------
+
+
+def test_checked_and_nothing_written(year):
+    run = begin(row(), row(kind="mentors", quantity="12"), row(organization="Zeta Freight", e_mail="z@zeta.example"))
+    assert (run.state, run.rows_read, run.rows_bad, run.file) == ("checked", 3, 0, None)
+    assert [(one.name, one.is_new, one.line) for one in run.organizations.order_by("pk")] == [
+        (GATE, True, 2),
+        ("Zeta Freight", True, 4),
+    ]
+    assert everything() == ([], [], [], [], 0)
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "encoding", "how"),
+    [
+        (",", "utf-8-sig", {"encoding": "UTF-8", "delimiter": "comma"}),
+        (";", "cp1252", {"encoding": "Windows-1252", "delimiter": "semicolon"}),
+        (";", "latin-1", {"encoding": "Windows-1252", "delimiter": "semicolon"}),
+        ("\t", "utf-16", {"encoding": "UTF-16", "delimiter": "tab"}),
+    ],
+)
+def test_file_of_any_program(year, delimiter, encoding, how):
+    lines = table([row(organization="Peña & Núñez", note="Año")])
+    run = write(begin(content=as_csv(lines, delimiter, encoding)))
+    assert how.items() <= run.format.items()
+    assert everything()[0] == [("Peña & Núñez", "business", "pena-nunez")]
+    assert Promise.objects.get().note == "Año"
+
+
+def test_xlsx(year):
+    lines = table([row(quantity=6, signed_on=date(2026, 4, 2))])
+    run = write(begin(content=as_xlsx([["Partners of last year"], [], *lines])))
+    assert (run.format["kind"], run.format["sheet"]) == ("xlsx", "Partners")
+    assert look.amounts(Pledge.objects.get()) == {"tours": 6}
+
+
+def test_columns_are_matched_by_name_and_shown(year):
+    header = ["Company", "Commitment", "T-shirts", "How many", "E-Mail", "Contact person"]
+    lines = [header, [GATE, "mentors", "XL", "12", "alma@example.org", "Alma Reyes"]]
+    run = begin(content=as_csv(lines))
+    assert run.format["columns"] == [
+        ["Company", "organization"],
+        ["Commitment", "kind"],
+        ["How many", "quantity"],
+        ["E-Mail", "email"],
+        ["Contact person", "contact"],
+    ]
+    assert run.format["ignored"] == ["T-shirts"]
+    assert problems(run) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "The file is empty."),
+        (as_csv([HEADER]), "There is no row below the headings."),
+        (
+            as_csv([["Organization", "Promise"], ["A", "tours"]]),
+            "There is no column for: quantity. The headings found are: ",
+        ),
+        (as_csv([["a", "b"], ["1", "2"]]), "There is no column for: organization, kind, quantity. The headings found"),
+        (b"MZ\x90\0" + b"\0" * 99, "This is neither a CSV nor an XLSX file."),
+        (as_xlsx(table([row()]))[:300], "This XLSX file is damaged, or another kind of file under its name."),
+        (b'Organization,Kind,Quantity\nA,"tours,1\n', "Line 2 cannot be read: its quotation marks do not match."),
+    ],
+)
+def test_file_that_cannot_be_read_says_why(year, content, reason):
+    run = begin(content=content)
+    assert (run.state, run.file, run.rows.count()) == ("refused", None, 0)
+    assert run.refusal.startswith(reason)
+
+
+def test_refusal_is_told_in_the_language_of_who_sent_the_file(year):
+    with translation.override("es"):
+        expected = translation.gettext("The file is empty.")
+    assert begin(content=b"", language="es").refusal == expected
+
+
+def test_each_bad_row_is_named_with_its_line_and_all_its_reasons(year):
+    run = begin(
+        row(),
+        row(organization="Zeta", kind="bus", quantity="0", e_mail="z@"),
+        row(organization="Omega", sector="Circus"),
+        {},
+        row(kind="host tours & field trips", quantity="9"),
+        row(organization="PORT  GATE logistics, Inc.", kind="tours"),
+        row(organization="=cmd|' /C calc'!A0"),
+    )
+    found = problems(run)
+    assert list(found) == [3, 4, 6, 7, 8]
+    assert found[3] == [
+        "“z@” is no e-mail address.",
+        "“bus” is no kind of promise that we know.",
+        "“0” is no whole number from 1 to 100,000.",
+    ]
+    assert found[4][0].startswith("“Circus” is no sector.")
+    doubled = ["Doubled: line 2 has this kind of promise of this organization already."]
+    assert found[6] == found[7] == doubled
+    assert "looks like a formula" in found[8][0]
+    assert (run.rows_read, run.rows_bad) == (6, 5)
+
+
+def test_too_many_rows_are_refused_whole(year, monkeypatch):
+    monkeypatch.setattr(checking, "MOST_ROWS", 3)
+    run = begin(*[row(organization=f"Partner {number}") for number in range(4)])
+    assert run.refusal == "It has more than 3 rows. Split it into files of fewer rows."
+    assert (run.state, ImportRow.objects.count()) == ("refused", 0)
+
+
+def test_row_of_another_school_year(year):
+    run = begin(row(school_year="2027–28"), row(organization="Zeta", school_year="2025"))
+    assert problems(run) == {3: ["The row is of the school year 2025, not of 2027–28."]}
+
+
+# Which organization ----------------------------------------------------------------------------------------------
+
+
+def test_same_name_is_taken_without_asking(year):
+    there = make.organization("The Port Gate Logistics, Inc.")
+    run = begin(row())
+    [typed] = run.organizations.all()
+    assert (typed.partner, typed.is_new, typed.is_question) == (there, False, False)
+    write(run)
+    assert look.organizations() == ["The Port Gate Logistics, Inc."]
+    assert Pledge.objects.get().organization == there
+
+
+def test_similar_name_is_asked_and_the_answer_counts(year):
+    there = make.organization("Port Gate Logistic Group")
+    run = begin(row())
+    [typed] = checking.questions(run)
+    assert (typed.likely, typed.partner, typed.is_new) == ([[there.pk, 59, ["alike"]]], None, True)
+    imports.answer(run, {typed.pk: there.pk})
+    write(run)
+    assert look.organizations() == ["Port Gate Logistic Group"]
+
+
+def test_same_address_and_similar_name_is_proposed_to_be_taken(year):
+    there = make.organization("Port Gate Logistic Group")
+    make.contact(there, "Alma@portgate.example")
+    run = begin(row())
+    [typed] = checking.questions(run)
+    assert (typed.partner, typed.is_new) == (there, False)
+    imports.answer(run, {typed.pk: None})
+    write(run)
+    assert look.organizations() == ["Port Gate Logistic Group", GATE]
+
+
+def test_of_two_with_the_same_name_staff_are_asked(year):
+    first, second = make.organization(GATE), make.organization(f"{GATE}, Inc.")
+    make.contact(second, "alma@portgate.example")
+    [typed] = checking.questions(begin(row()))
+    assert (typed.partner, [pk for pk, *_why in typed.likely]) == (second, [second.pk, first.pk])
+
+
+def test_only_what_was_proposed_can_be_chosen(year):
+    make.organization("Port Gate Logistic Group")
+    other = make.organization("Zeta Freight")
+    run = begin(row())
+    [typed] = checking.questions(run)
+    imports.answer(run, {typed.pk: other.pk, 999_999: None})
+    typed.refresh_from_db()
+    assert typed.is_new
+
+
+def test_two_names_that_are_one_make_one_pledge(year):
+    there = make.organization("Port Gate Logistic Group")
+    run = begin(
+        row(), row(organization="Port Gate Logistics Grp", kind="mentors"), row(organization="Port Gate Logistic")
+    )
+    imports.answer(run, {typed.pk: there.pk for typed in run.organizations.all()})
+    write(run)
+    assert look.amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 6}
+    assert run.counts["left_names"] == ["Port Gate Logistic Group"]
+
+
+# Written ---------------------------------------------------------------------------------------------------------
+
+
+def test_written_as_signed_by_whom_and_when_the_sheet_says(year):
+    make.school()
+    run = write(
+        begin(
+            row(
+                signed_by="Ben Ochoa",
+                phone="209 555 0100",
+                grades="9-12",
+                schools="Cesar Chavez High",
+                months="Oct, Mar",
+            ),
+            row(kind="mentors", quantity="12", note="=cmd|' /C calc'!A0"),
+        )
+    )
+    pledge = Pledge.objects.get()
+    assert (pledge.signed_by, timezone.localdate(pledge.signed_at), pledge.version) == (
+        "Ben Ochoa",
+        date(2026, 4, 2),
+        1,
+    )
+    assert (pledge.organization.name, pledge.organization.sector, pledge.state) == (GATE, "business", "signed")
+    assert look.promises(pledge) == [
+        ("tours", 6, ["9-12"], [10, 3], ["Cesar Chavez High"], ""),
+        ("mentors", 12, [], [], [], "=cmd|' /C calc'!A0"),
+    ]
+    contact = pledge.contact
+    assert (contact.name, contact.email, contact.phone, contact.is_main) == (
+        "Alma Reyes",
+        "alma@portgate.example",
+        "209 555 0100",
+        True,
+    )
+    [version] = pledge.signatures.all()
+    assert (version.number, version.signed_by, version.signed_at) == (1, "Ben Ochoa", pledge.signed_at)
+    assert version.content["promises"][1]["name_es"] == "Ser mentores y ejemplos a seguir"
+    assert run.counts == {"taken": 0, "organizations": 1, "contacts": 1, "pledges": 1, "promises": 2}
+    assert not Message.objects.exists()
+
+
+def test_written_version_is_like_one_that_was_signed_by_link(year):
+    write(begin(row(contact="Alma Reyes", signed_by="Alma Reyes")))
+    other = make.signed("Zeta Freight", promises=(make.promised("tours", 6),))
+    kept = [pledge.signatures.get().content for pledge in (Pledge.objects.get(organization__name=GATE), other)]
+    assert kept[0] | {"organization": "", "sector": ""} == kept[1] | {"organization": "", "sector": ""}
+
+
+def test_day_of_the_signature_is_the_years_opening_when_the_sheet_says_none(year):
+    write(begin(row(signed_on="")))
+    assert timezone.localdate(Pledge.objects.get().signed_at) == year.opens_on
+
+
+def test_history_tells_who_imported_what(year):
+    write(begin(row()))
+    pledge = Pledge.objects.get()
+    change = Change.objects.get(about=f"pledge:{pledge.pk}")
+    assert (change.kind, change.name, change.reason) == ("staff", "anna", "list.csv")
+    assert change.what == {
+        "signed_by": ["", "Alma Reyes"],
+        "Host tours and field trips": ["", "6 visits; wherever it is needed most"],
+    }
+    assert look.changes(f"organization:{pledge.organization_id}") == [{"name": ["", GATE]}]
+
+
+def test_bad_rows_are_left_out_only_when_staff_say_so(year):
+    run = begin(row(), row(organization="Zeta", quantity="0"))
+    with pytest.raises(imports.Refused, match="There are bad rows"):
+        imports.confirm(run)
+    assert everything() == ([], [], [], [], 0)
+    write(run, leaves_bad=True)
+    assert look.organizations() == [GATE]
+
+
+def test_nothing_but_bad_rows_is_not_written(year):
+    run = begin(row(quantity="0"))
+    with pytest.raises(imports.Refused, match="no row that can be written"):
+        imports.confirm(run, leaves_bad=True)
+
+
+def test_rows_are_kept_until_they_are_written_and_no_longer(year):
+    run = begin(row(), row(organization="Zeta", quantity="0"))
+    assert (ImportRow.objects.count(), TypedOrganization.objects.count()) == (2, 1)
+    write(run, leaves_bad=True)
+    assert (ImportRow.objects.count(), TypedOrganization.objects.count()) == (0, 0)
+
+
+def test_dropped_import_writes_nothing_and_keeps_no_row(year):
+    run = begin(row())
+    imports.drop(run)
+    assert (Import.objects.get().state, ImportRow.objects.count(), everything()[0]) == ("dropped", 0, [])
+    for act in (imports.confirm, imports.drop, imports.undo):
+        with pytest.raises(imports.Refused, match="not as you saw it any more: dropped"):
+            act(run)
+
+
+def test_closed_year_can_be_imported_into_with_a_kind_that_was_retired_since(year):
+    make.closed()
+    PromiseKind.objects.filter(code="tours").update(is_retired=True)
+    write(begin(row()))
+    assert Pledge.objects.get().state == "closed"
+
+
+def test_partner_begins_next_year_from_what_was_imported(year):
+    write(begin(row(quantity="6")))
+    make.closed()
+    make.year(2028)
+    sheet = pledges.find(Pledge.objects.get().token)
+    assert (sheet.pledge, [one.quantity for one in sheet.promises]) == (None, [6])
+
+
+# Twice -----------------------------------------------------------------------------------------------------------
+
+
+def test_run_twice_changes_nothing(year):
+    lines = [row(), row(kind="mentors"), row(organization="Zeta Freight", e_mail="z@zeta.example")]
+    write(begin(*lines))
+    before = everything()
+    again = write(begin(*lines))
+    assert everything() == before
+    assert again.counts == {
+        "taken": 2,
+        "organizations": 0,
+        "contacts": 0,
+        "left": 2,
+        "left_names": [GATE, "Zeta Freight"],
+        "pledges": 0,
+        "promises": 0,
+    }
+    assert not again.made.exists()
+
+
+def test_run_twice_with_a_new_one_that_looks_like_another(year):
+    make.organization("Port Gate Logistic Group")
+    for _time in range(2):
+        run = begin(row())
+        imports.answer(run, {typed.pk: None for typed in checking.questions(run)})
+        write(run)
+    assert look.organizations() == ["Port Gate Logistic Group", GATE]
+
+
+def test_pledge_that_a_partner_made_itself_stays_as_it_is(year):
+    pledge = make.signed(GATE, promises=(make.promised("tours", 2),))
+    run = write(begin(row(quantity="6"), row(kind="mentors")))
+    assert (look.amounts(pledge), run.counts["left_names"]) == ({"tours": 2}, [GATE])
+    assert sorted(pledge.organization.contacts.values_list("email", "is_main")) == [
+        ("alma@example.org", True),
+        ("alma@portgate.example", False),
+    ]
+
+
+def test_organization_that_was_made_since_the_check_is_taken(year):
+    run = begin(row())
+    there = make.organization("PORT GATE LOGISTICS, Inc.")
+    write(run)
+    assert (look.organizations(), Pledge.objects.get().organization) == (["PORT GATE LOGISTICS, Inc."], there)
+
+
+def test_organization_that_vanished_or_was_merged_since_the_check(year):
+    gone, merged = make.organization(GATE), make.organization("Zeta Freight")
+    run = begin(row(), row(organization="Zeta Freight"))
+    kept = make.organization("Omega Movers")
+    merging.merge(kept, merged)
+    gone.delete()
+    write(run)
+    assert sorted(look.organizations()) == ["Omega Movers", GATE]
+    assert kept.pledges.count() == 1
+
+
+def test_exported_list_is_imported_again_and_means_the_same(year):
+    make.school()
+    make.school("Edison High")
+    lines = [
+        row(
+            grades="9-12",
+            schools="Cesar Chavez High, Edison High",
+            months="Oct, Mar",
+            note="=1+1",
+            phone="209 555 0100",
+        ),
+        row(kind="internships", quantity="1200"),
+        row(organization="=Núñez & Peña", sector="", e_mail="", signed_by="Inés Núñez"),
+    ]
+    lines[2]["Organization"] = "Núñez & Peña"
+    write(begin(*lines))
+    before = (everything(), sorted(map(str, map(look.promises, Pledge.objects.all()))))
+    for language in ("en", "es"):
+        for kind in ("csv", "xlsx"):
+            with translation.override(language):
+                response = exports.promise_file(Promise.objects.all(), kind)
+                content = b"".join(response.streaming_content)
+            if kind == "xlsx":
+                response.file_to_stream.close()
+            run = begin(content=content)
+            assert (problems(run), run.rows_read) == ({}, 3)
+            Pledge.objects.all().delete()
+            Organization.objects.all().delete()
+            write(begin(content=content))
+            assert (everything(), sorted(map(str, map(look.promises, Pledge.objects.all())))) == before
+
+
+# Undone ----------------------------------------------------------------------------------------------------------
+
+
+def test_undone_as_if_it_had_never_been(year):
+    make.contact(make.organization("Zeta Freight"), "z@zeta.example")
+    before = (everything(), Change.objects.count())
+    run = write(begin(row(), row(kind="mentors"), row(organization="Zeta Freight", e_mail="new@zeta.example")))
+    assert Pledge.objects.count() == 2
+    run = undo(run)
+    assert (run.state, run.stayed, run.counts["undone"]) == ("undone", [], 5)
+    assert everything() == before[0]
+    assert not Made.objects.exists()
+
+
+def test_what_somebody_changed_since_stays_and_is_told(year):
+    run = write(
+        begin(*[row(organization=name, e_mail=f"a@{name[0]}.example") for name in ("Alpha", "Beta", "Gamma", "Delta")])
+    )
+    alpha, beta, gamma, _delta = (Organization.objects.get(name=name) for name in ("Alpha", "Beta", "Gamma", "Delta"))
+    profiles.change(profiles.lock(alpha.pk), about="Moves freight.")
+    token = beta.pledges.get().token
+    pledges.sign(token, **make.page(token, make.promised("tours", 9)), name="Ben Ochoa")
+    profiles.change_contact(gamma.contacts.get(), role="Owner")
+    run = undo(run)
+    assert run.stayed == [
+        ["Pledge of Beta", "it was changed since"],
+        ["Contact of Beta", "it has: pledges"],
+        ["Contact of Gamma", "it was changed since"],
+        ["Alpha", "it was changed since"],
+        ["Beta", "it has: contacts, pledges"],
+        ["Gamma", "it has: contacts"],
+    ]
+    assert sorted(look.organizations()) == ["Alpha", "Beta", "Gamma"]
+    assert look.amounts(beta.pledges.get()) == {"tours": 9}
+    assert (run.counts["undone"], run.counts["stayed"]) == (6, 6)
+
+
+def test_what_was_merged_since_stays(year):
+    run = write(begin(row(), row(organization="Zeta Freight", kind="mentors")))
+    kept, other = Organization.objects.order_by("pk")
+    merging.merge(kept, other)
+    run = undo(run)
+    assert run.stayed[0] == [f"Pledge of {GATE}", "it was changed since"]
+    assert run.stayed[-1][0] == GATE
+    assert (look.organizations(), Pledge.objects.count()) == ([GATE], 1)
+
+
+def test_what_is_gone_already_is_no_matter(year):
+    run = write(begin(row()))
+    pledges.delete(Pledge.objects.get())
+    Organization.objects.all().delete()
+    run = undo(run)
+    assert (run.state, run.stayed) == ("undone", [])
+
+
+def test_only_the_last_import_can_be_undone_then_the_one_before(year):
+    first, second = (write(begin(row(organization=name))) for name in ("Alpha", "Beta"))
+    with pytest.raises(imports.Refused, match="Only the last import can be undone"):
+        imports.undo(first)
+    undo(second)
+    undo(first)
+    assert look.organizations() == []
+    with pytest.raises(imports.Refused, match="not as you saw it any more: undone"):
+        imports.undo(first)
+
+
+# In steps --------------------------------------------------------------------------------------------------------
+
+
+def test_work_that_stopped_goes_on_where_it_was(year, monkeypatch):
+    monkeypatch.setattr(writing, "CHUNK", 2)
+    monkeypatch.setattr(runs, "SMALL", 0)
+    run = begin(*[row(organization=f"Partner {number}") for number in range(5)])
+    imports.confirm(run)
+    assert [runs.step(run.pk), Organization.objects.count()] == [True, 2]
+    monkeypatch.setattr(writing, "make_pledges", lambda *_all: 1 / 0)
+    for _try in range(runs.MOST_ATTEMPTS + 2):
+        with pytest.raises(ZeroDivisionError) if _try < runs.MOST_ATTEMPTS else NOTHING:
+            imports.work(run.pk)
+    run.refresh_from_db()
+    assert (Organization.objects.count(), run.steps_done, run.attempts) == (2, 2, runs.MOST_ATTEMPTS)
+    monkeypatch.undo()
+    imports.go_on(run)
+    imports.work(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.steps_done, Organization.objects.count(), Pledge.objects.count()) == ("done", 5, 5, 5)
+
+
+class Nothing:
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *_error):
+        pass
+
+
+NOTHING = Nothing()
+
+
+def test_work_twice_does_no_harm(year):
+    run = write(begin(row()))
+    before = everything()
+    imports.work(run.pk)
+    imports.work(run.pk)
+    assert everything() == before
+
+
+def test_file_that_kills_its_reader_is_given_up(year, monkeypatch):
+    monkeypatch.setattr(checking, "read_rows", lambda _run: 1 / 0)
+    run = imports.begin(b"x", file_name="x", year=year, by="anna", language="en")
+    assert (run.state, run.attempts) == ("reading", 1)
+    for _try in range(5):
+        imports.runs.take_up(run.pk)
+    Import.objects.update(touched_at=timezone.now() - 2 * runs.LEFT_ALONE)
+    imports.resume()
+    run.refresh_from_db()
+    assert (run.state, run.refusal, run.file) == ("refused", "Reading it failed again and again.", None)
+
+
+def test_large_one_is_left_to_a_worker(year, monkeypatch):
+    rung = []
+    monkeypatch.setattr("imagine.bell.ring", lambda task, pk: rung.append((task, pk)))
+    monkeypatch.setattr(runs, "SMALL_FILE", 10)
+    monkeypatch.setattr("django.db.transaction.on_commit", lambda act, robust: act())
+    run = imports.begin(as_csv(table([row()])), file_name="x", year=year, by="anna", language="en")
+    assert (run.state, rung) == ("reading", [("partners.tasks.work_on_import", run.pk)])
+    Import.objects.update(touched_at=timezone.now() - 2 * runs.LEFT_ALONE)
+    imports.resume()
+    assert rung == [("partners.tasks.work_on_import", run.pk)] * 2
+
+
+def test_checked_and_forgotten_is_dropped_after_two_weeks(year):
+    old, new = begin(row()), begin(row())
+    Import.objects.filter(pk=old.pk).update(created_at=timezone.now() - runs.KEEP_CHECKED)
+    imports.tidy()
+    assert sorted(Import.objects.values_list("state", flat=True)) == ["checked", "dropped"]
+    assert set(ImportRow.objects.values_list("run", flat=True)) == {new.pk}
+
+
+def test_two_at_once_are_not_written(year):
+    one, other = begin(row()), begin(row())
+    Import.objects.filter(pk=one.pk).update(state="writing")
+    with pytest.raises(imports.Refused, match="Another import is at work"):
+        imports.confirm(other)
+
+
+# A real one ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def schools(db):
+    return [make.school(name).name for name in ("Cesar Chavez High", "Edison High", "Stagg Senior High")]
+
+
+@pytest.mark.parametrize(("delimiter", "encoding"), [(",", "utf-8-sig"), (";", "utf-8")])
+def test_messy_file_of_1500_organizations(year, schools, delimiter, encoding):
+    """As an office kept it for years: every bad line is found and named, everything else is written once, a second run
+    changes nothing, and undoing takes it all back."""
+    lines, bad = messy(1500, schools=schools)
+    content = as_csv(lines, delimiter, encoding)
+    run = begin(content=content)
+    assert (run.state, run.rows_read) == ("checked", len(lines) - 1)
+    assert set(problems(run)) == set(bad)
+    run = write(run, leaves_bad=True)
+    there = (Organization.objects.count(), Promise.objects.count())
+    assert there == (run.counts["organizations"], len(lines) - 1 - len(bad))
+    assert 1450 < there[0] <= 1500
+    assert Signature.objects.count() == Pledge.objects.count() == there[0]
+    again = write(begin(content=content), leaves_bad=True)
+    assert (Organization.objects.count(), Promise.objects.count()) == there
+    assert again.counts["left"] == there[0]
+    undo(again)
+    run.refresh_from_db()
+    undo(run)
+    assert (Organization.objects.count(), Contact.objects.count(), Pledge.objects.count()) == (0, 0, 0)
