@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count, cycle, islice
 
-from benchmarks import partners
+from benchmarks import partners, pledges
 from benchmarks.exports import FEW
 from benchmarks.house import House
 from benchmarks.load import Burst, get, send
@@ -280,8 +280,14 @@ ROWS: dict[str, Callable[[House, Size], list[Figure]]] = {
     "wall": wall,
     "partner": partner,
     "exports": exports,
+    "pledge_list": pledges.pledge_list,
+    "coverage": pledges.coverage,
     "mail": mail,
     "delay": delay,
     "memory": memory,
 }
-LINES_OF = {"exports": ["csv", "csv_memory", "xlsx"]}  # every other row is one line of the table, of the same name
+LINES_OF = {  # every other row is one line of the table, of the same name
+    "exports": ["csv", "csv_memory", "xlsx"],
+    "pledge_list": ["pledges_csv", "pledges_memory", "pledges_xlsx"],
+    "coverage": ["coverage", "coverage_queries"],
+}

@@ -22,6 +22,11 @@ ASKED_FOR = {
     "csv": (2.5, 2.0),
     "csv_memory": (8, 2),
     "xlsx": (10, 6),
+    "pledges_csv": (2.5, 2.0),
+    "pledges_memory": (8, 2),
+    "pledges_xlsx": (10, 6),
+    "coverage": (300, 150),
+    "coverage_queries": (8, 8),
     "mail": (0.5, 0.7),
     "delay": (1.0, 0.3),
     "memory": (2.0, 1.6),
@@ -80,3 +85,18 @@ def test_row_runs_alone():
         r"\| landing pages a second \| \d+/s \(bare page, one read\) \| \d+/s \| \*\*[\d.]+\*\*", run.stdout
     )
     assert "PostgreSQL 18" in run.stdout
+
+
+def test_rows_of_the_office_run_alone():
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--tiny", "pledge_list", "coverage"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert run.returncode == 0, run.stderr
+    for line in ("promises as CSV: time", "as CSV: memory growth", "promises as XLSX: time"):
+        assert re.search(rf"\| pledge list.* {line} \|.*\| \*\*[\d.]+", run.stdout), line
+    assert re.search(r"\| coverage of 5,000 pledges and 62 schools: time of the page \|.*\*\*\d+ ms\*\*", run.stdout)
+    assert "| coverage: queries of the page |  | 8 | **8** |" in run.stdout
