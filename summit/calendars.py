@@ -49,11 +49,16 @@ def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
         "stamp": f"{timezone.now():%Y%m%dT%H%M%SZ}",
         "url": settings.SITE_URL + rsvp.get_absolute_url(),
         "code": rsvp.code,
-        # RFC 5545 has no quotation mark inside a parameter, and few calendars read RFC 6868's way around that.
-        "name": one_line(rsvp.name).replace('"', "'"),
+        "name": quotable(rsvp.name),
         "email": rsvp.email,
     }
     return "".join(folded(filled(line, words)) for line in lines)
+
+
+def quotable(name: str) -> str:
+    """A name as it stands between quotation marks. RFC 5545 has neither those nor control characters inside, and few
+    calendars read RFC 6868's way around that; but for those that do, a caret that is a caret is written twice."""
+    return re.sub(r"[\x00-\x1f\x7f]", "", one_line(name)).replace('"', "'").replace("^", "^^")
 
 
 class Facts(NamedTuple):

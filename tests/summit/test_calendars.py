@@ -155,6 +155,8 @@ def test_entry_speaks_the_rsvps_language_and_the_pages():
         ("Iglesia San José; Panadería Ñandú, S. A.: «Güeros»", "Iglesia San José; Panadería Ñandú, S. A.: «Güeros»"),
         ("Nguyễn Thị Phương Thảo " * 4 + "Đặng", "Nguyễn Thị Phương Thảo " * 4 + "Đặng"),
         ("ស្រីពេជ្រ សំណាង " * 6 + "កែវ", "ស្រីពេជ្រ សំណាង " * 6 + "កែវ"),
+        ("Ann^nBo ^'Lee^' ^^", "Ann^nBo ^'Lee^' ^^"),
+        ("Ann \x07\x7fBo\tLee", "Ann Bo Lee"),
     ],
 )
 def test_names_survive_and_break_nothing(name, shown):
