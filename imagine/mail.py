@@ -10,7 +10,6 @@ import logging
 import smtplib
 import time
 import uuid
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -74,7 +73,7 @@ def deliver() -> None:
     """Sends what is due, oldest first, for at most DELIVER_SECONDS. The first message found nudges another worker: it
     helps, or goes on where this one ends."""
     take_up_nudge()
-    send_due(DELIVER_SECONDS, on_first=nudge)
+    send_due(DELIVER_SECONDS, alone=True)
 
 
 def sweep() -> None:
@@ -86,11 +85,13 @@ def sweep() -> None:
     send_due(SWEEP_SECONDS)
 
 
-def send_due(seconds: float, *, on_first: Callable[[], None] = lambda: None) -> None:
+def send_due(seconds: float, *, alone: bool = False) -> None:
+    """Sends what is due for so many seconds. Who is alone nudges another worker for help, once there is work."""
     stop_at = time.monotonic() + seconds
     while time.monotonic() < stop_at and not server_silent and (message := claim()):
-        on_first()
-        on_first = lambda: None  # noqa: E731
+        if alone:
+            nudge()
+            alone = False
         send(message)
 
 

@@ -80,6 +80,18 @@ def test_worker_that_finds_mail_nudges_another_before_it_sends(own_bell, post_of
     assert rung(own_bell) == []  # nothing was due: nobody is called for nothing
 
 
+def test_nudges_end_while_the_mail_server_is_down(own_bell, post_office):
+    post_office.close()
+    for number in range(3):
+        new_message(f"a:{number}")
+    rung(own_bell)
+    mail.deliver()
+    assert rung(own_bell) == NUDGED
+    mail.deliver()
+    assert rung(own_bell) == []
+    assert Message.objects.filter(state="queued").count() == 3
+
+
 def test_task_carries_an_id_and_nothing_of_a_person(own_bell):
     bell.ring("summit.tasks.answer_link_request", 17)
     assert rung(own_bell) == [("summit.tasks.answer_link_request", [17])]
