@@ -159,4 +159,5 @@ class SchoolFilter(ChoiceFilter):
         yield from super().choices(changelist)
 
     def narrow(self, queryset, value):
-        return with_promise(queryset, Q(schools__isnull=True) if value == NEEDED_MOST else Q(schools=value))
+        place = Promise.schools.through.objects.filter(promise=OuterRef("pk"))
+        return with_promise(queryset, Q(~Exists(place)) if value == NEEDED_MOST else Q(schools=value))
