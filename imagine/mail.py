@@ -63,7 +63,7 @@ def queue(
         attachment_name=attachment_name,
     )
     Message.objects.bulk_create([message], ignore_conflicts=True)
-    transaction.on_commit(lambda: nudge(), robust=True)
+    transaction.on_commit(nudge, robust=True)
 
 
 # Deliver -------------------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def send_again(message: Message) -> bool:
     message.state, message.attempts, message.last_error = Message.State.QUEUED, 0, ""
     message.not_before, message.give_up_at = now, give_up_time()
     message.save()
-    transaction.on_commit(lambda: nudge(), robust=True)
+    transaction.on_commit(nudge, robust=True)
     return True
 
 
