@@ -2,6 +2,7 @@
 #   make demo [PORT=8001]   the whole product on this machine       make demo-reset   its data as on the first day
 #   make test               everything that is checked              make quick        its fast part
 #   make lint               style, settings and migrations          make bench        how fast, beside bare Django
+#   make pictures           those of the README and the guides
 
 PYTHON ?= python3
 PY = .venv/bin/python
@@ -11,7 +12,7 @@ THROWAWAY = SECRET_KEY=only-for-this-command-0123456789-abcdefghijklmnopqrstuvwx
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0 EMAIL_URL=smtp://127.0.0.1:1 \
 	MAIL_FROM=imagine@example.org MAIL_REPLY_TO=people@example.org MAIL_POSTAL_ADDRESS=Stockton
 
-.PHONY: demo demo-reset test quick lint bench
+.PHONY: demo demo-reset test quick lint bench pictures
 .DEFAULT_GOAL := demo
 
 demo: .venv/demo.stamp
@@ -37,6 +38,9 @@ lint: .venv/test.stamp
 # Alone on the machine, or the numbers mean little: docs/performance.md.
 bench: .venv/demo.stamp
 	@$(PY) -m benchmarks
+
+pictures: .venv/test.stamp
+	@CHROMIUM="$$($(PY) -m tests.browser.find)" && export CHROMIUM && $(PY) -m docs.pictures
 
 .venv/demo.stamp: requirements.txt requirements-demo.txt | .venv/bin/python
 	@echo "Installing what the demo needs (once) ..."

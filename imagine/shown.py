@@ -1,12 +1,27 @@
 """Forms of staff that remember what they showed, so that nobody writes over what they have not seen (docs/rules.md)."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.utils.timezone import get_default_timezone, localtime
 from django.utils.translation import gettext_lazy as _
+
+CHANGED = "changed"  # the code of each complaint
+SOMEBODY = _("Somebody else saved while you had this open. Nothing is saved yet, and what you typed is still here.")
+
+
+def news(open_forms: Iterable[forms.BaseForm]) -> list[str]:
+    """What to say above forms that came back for no other reason than that somebody else changed something: then there
+    is nothing to correct. Empty when they did not come back, or something in them is wrong."""
+    came_back = [form for form in open_forms if form.is_bound and form.errors]
+    errors = [error for form in came_back for each in form.errors.as_data().values() for error in each]
+    if not errors or any(error.code != CHANGED for error in errors):
+        return []
+    return [sentence for form in came_back for sentence in form.non_field_errors()] or [str(SOMEBODY)]
 
 
 def as_text(value) -> str:
@@ -70,7 +85,8 @@ class ShownForm(forms.ModelForm):
                 self.cleaned_data[name] = theirs[name] = self.value(row, name)
                 self.errors.pop(name, None)
             else:
-                self.add_error(*self.complaint(name, row))
+                field, *said = self.complaint(name, row)
+                self.add_error(field, [ValidationError(sentence, code=CHANGED) for sentence in said])
         self.changed_data = [name for name in self.changed_data if name not in theirs and name != "shown"]
         if self.errors:
             self.data = self.data.copy()
@@ -97,8 +113,8 @@ class ShownForm(forms.ModelForm):
             value = self.fields[name].prepare_value(value)
             self.data[key] = "" if value is None else str(value)
 
-    def complaint(self, name: str, row: Model) -> tuple[str | None, str | list[str]]:
-        """The field, and the sentence or sentences, for a change of it that met another one."""
+    def complaint(self, name: str, row: Model) -> tuple[str | None, *tuple[str, ...]]:
+        """The field, and the sentences, for a change of it that met another one."""
         said = _("Somebody changed this to “%(value)s” while you had it open. Save once more to keep yours.")
         return name, said % {"value": self.in_words(row, name)}
 

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext, ngettext_lazy
 
 from imagine import history
 from imagine.actions import ActionsAdmin, Outcome, tell
+from imagine.shown import news
 from summit import letters, seats, years
 from summit.admin import event_page
 from summit.admin.event_form import NOTHING_SAVED, EventAdminForm
@@ -89,8 +90,8 @@ class EventAdmin(ActionsAdmin):
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
         form = context["adminform"].form
-        if form.is_bound and form.comes_back:
-            context |= {"errors": [], "note": NOTHING_SAVED}
+        if notes := [NOTHING_SAVED] if form.is_bound and form.comes_back else news([form]):
+            context |= {"errors": [], "notes": notes}
         elif obj and obj.pk and not context["errors"]:  # else the sentences about what was typed come first
             context["answers"] = event_page.answers(obj, request.user)
         if obj and obj.pk:

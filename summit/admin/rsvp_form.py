@@ -48,7 +48,7 @@ class RsvpAdminForm(ShownForm):
         return super().state(row) | size | {"party": standing}
 
     def complaint(self, name: str, row: Rsvp):
-        return (None, party.changes(self.data, row)) if name == "party" else super().complaint(name, row)
+        return (None, *party.changes(self.data, row)) if name == "party" else super().complaint(name, row)
 
     def clean(self):
         answers = super().clean()

@@ -15,6 +15,7 @@ from imagine import history
 from imagine.actions import ActionsAdmin
 from imagine.history import LONGEST_REASON
 from imagine.models import Message
+from imagine.shown import news
 from summit import exports, links, seats
 from summit.admin import matching, party, rsvp_actions
 from summit.admin.rsvp_form import RsvpAdminForm
@@ -187,6 +188,12 @@ class RsvpAdmin(ActionsAdmin):
             return super().changeform_view(request, object_id, form_url, extra_context)
         except Rsvp.DoesNotExist:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+
+    def render_change_form(self, request, context, *args, **kwargs):
+        guests = [form for inline in context["inline_admin_formsets"] for form in inline.formset.forms]
+        if notes := news([context["adminform"].form, *guests]):
+            context |= {"errors": [], "notes": notes}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_formset_kwargs(self, request, obj, inline, prefix):
         """What came back about guests, brought to the party as it is. Its event's lock is held from here on."""

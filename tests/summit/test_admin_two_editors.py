@@ -35,6 +35,14 @@ def complaints(response) -> dict[str, list[str]]:
     return {f"{where}{name}": list(said) for where, form in forms for name, said in form.errors.items()}
 
 
+def notes(response) -> list[str]:
+    """What stands above a form that came back; such a page asks nobody to correct anything."""
+    page = response.content.decode()
+    assert "errornote" not in page
+    assert not page.partition("<title>")[2].startswith("Error:")
+    return response.context["notes"]
+
+
 def needs(rsvp: Rsvp) -> list[tuple[str, str]]:
     return list(rsvp.guests.order_by("position").values_list("name", "diet"))
 
@@ -56,6 +64,8 @@ def test_what_both_changed_is_shown_and_counts_when_saved_once_more(staff, party
     assert look.tables(but=KEPT) == before
     said = "Somebody changed this to “2” while you had it open. Save once more to keep yours."
     assert complaints(page) == {"phone": [said]}
+    assert notes(page) == [f"Somebody else saved while you had this open. {HERE}"]
+    assert said in browse.text(page)
     again = browse.fields(page)
     assert (again["phone"], again["note"], again["organization"]) == ("3", "Mine", "Delta Bakery")
     assert save(staff, party, again).status_code == 302
@@ -74,7 +84,9 @@ def test_what_only_the_other_changed_stays_as_they_left_it(staff, party):
 def test_page_that_comes_back_for_another_mistake_shows_what_the_other_changed(staff, party):
     mine = opened(staff, party)
     save(staff, party, opened(staff, party) | {"phone": "2", "accepts_fewer": "on", "sector": "labor"})
-    page = browse.fields(save(staff, party, mine | {"note": "Mine", "name": ""}))
+    response = save(staff, party, mine | {"note": "Mine", "name": ""})
+    assert "errornote" in response.content.decode()
+    page = browse.fields(response)
     assert (page["phone"], page["accepts_fewer"], page["sector"], page["note"]) == ("2", "on", "labor", "Mine")
     save(staff, party, page | {"name": "Alma R."})
     party.refresh_from_db()
@@ -137,6 +149,7 @@ def test_guest_who_came_meanwhile_is_shown_and_everything_typed_is_kept(staff, p
             "Save once more when it is right.",
         ]
     }
+    assert notes(page) == complaints(page)["__all__"]
     again = browse.fields(page)
     assert (again["size"], again["phone"]) == ("4", "2")
     assert [again[f"guests-{row}-name"] for row in range(4)] == ["Alma Reyes", "Ben", "Chi", "Dee"]

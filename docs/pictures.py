@@ -1,0 +1,155 @@
+"""`make pictures`: takes those of the README and of the office's guide, of the demo's data on servers of its own."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import django
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from imagine.demo.servers import wait_until
+from tests.browser import find
+from tests.servers import prepare_environment
+
+HERE = Path(__file__).parent
+PASSWORD = "only for these pictures"  # noqa: S105  its account ends with the program
+PATIENCE = 180  # seconds in which the worker has sent the demo's mail
+ADMIN, SAVE = "/imagine/admin/", "[name=_save]"
+
+
+def main() -> None:
+    stop = prepare_environment()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "imagine.settings"
+    django.setup()
+    from tests.browser.site import Site  # needs the settings
+
+    with tempfile.TemporaryDirectory(prefix="imagine-pictures-") as folder:
+        fill()
+        site = Site(Path(folder))
+        try:
+            site.start()
+            photograph(site.address, public, party_of_three())
+            photograph(site.address, office, what_happens())
+        finally:
+            site.stop()
+            stop()
+
+
+def fill() -> None:
+    """The demo's district, and a member of staff."""
+    from django.core.management import call_command
+
+    from imagine.demo.prepare import staff_account
+
+    call_command("migrate", verbosity=0)
+    call_command("catalogue", compile=True, verbosity=0)
+    call_command("demo_data", verbosity=0)
+    staff_account(PASSWORD)
+
+
+def party_of_three() -> dict[str, str]:
+    from summit.models import Event
+
+    event = Event.objects.upcoming().first()
+    return {"own": event.rsvps.filter(held_seats=3, language="en").earliest("pk").get_absolute_url()}
+
+
+def what_happens() -> dict[str, str]:
+    """What an office meets: a full room, a party that is passed over, one that moves up, a refused mail. Returns the
+    addresses of the pages that show it."""
+    from imagine.models import Message
+    from summit import seats
+    from summit.models import Event, Guest, Rsvp
+
+    def come(name: str, size: int, *companions: str) -> Rsvp:
+        address = name.lower().replace(" ", ".").translate(str.maketrans("íủễ", "iue"))
+        rsvp = Rsvp(event=event, name=name, email=f"{address}@example.org")
+        return seats.reserve(rsvp, size=size, guests=[Guest(name=one) for one in (name, *companions)])
+
+    def mail_is_sent() -> bool:
+        return not Message.objects.filter(state__in=["queued", "sending"]).exists()
+
+    wait_until(mail_is_sent, PATIENCE)
+    event = Event.objects.upcoming().first()
+    come("Dolores Vega", seats.free_seats(event))
+    large, small, one = come("Renata Solís", 5, "Iván Solís"), come("Thủy Nguyễn", 2), come("Opal Jackson", 1)
+    seats.cancel(event.rsvps.filter(held_seats=2).earliest("pk"))
+    wait_until(mail_is_sent, PATIENCE)
+    why = "550 5.1.1 no such mailbox"
+    Message.objects.about(f"rsvp:{one.pk}").update(state=Message.State.REFUSED, sent_at=None, last_error=why)
+    moved_up = Message.objects.get(key__startswith=f"rsvp:{small.pk}:moved_up")
+    return {
+        "event": f"{ADMIN}summit/event/{event.pk}/change/",
+        "rsvps": f"{ADMIN}summit/rsvp/?event__id__exact={event.pk}",
+        "rsvp": f"{ADMIN}summit/rsvp/{large.pk}/change/",
+        "message": f"{ADMIN}imagine/message/{moved_up.pk}/change/",
+    }
+
+
+def photograph(address: str, take: Callable[[Browser, str, dict[str, str]], None], pages: dict[str, str]) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find.find())
+        take(browser, address, pages)
+        browser.close()
+
+
+def public(browser: Browser, address: str, pages: dict[str, str]) -> None:
+    keep(opened(browser, address, "/imagine/", width=390, height=844, scale=1.5), "landing-phone")
+    keep(opened(browser, address, pages["own"], width=1180, height=1000), "rsvp-desk")
+
+
+def office(browser: Browser, address: str, pages: dict[str, str]) -> None:
+    page = opened(browser, address, ADMIN, width=1280, height=900)
+    page.fill("#id_username", "staff")
+    page.fill("#id_password", PASSWORD)
+    page.click("[type=submit]")
+    keep(page, "guide-start", height=700)
+    for name, height in (("event", 900), ("rsvps", 640), ("message", 900)):
+        page.goto(pages[name])
+        keep(page, f"guide-{name}", height=height)
+    keep(moving(page, pages["event"]), "guide-move", height=620)
+    keep(two_editors(page, pages["rsvp"]), "guide-two", height=560)
+
+
+def moving(page: Page, event: str) -> Page:
+    """The question before an event moves; its answer is not given."""
+    page.goto(event)
+    page.fill("#id_venue", "Weber Point Events Center")
+    page.click(SAVE)
+    return page
+
+
+def two_editors(page: Page, rsvp: str) -> Page:
+    """A page on which a colleague saved first."""
+    colleague = page.context.new_page()
+    for each in (page, colleague):
+        each.goto(rsvp)
+    colleague.fill("#id_size", "4")
+    colleague.fill("#id_phone", "(209) 555-0101")
+    colleague.click(SAVE)
+    colleague.close()
+    page.fill("#id_phone", "(209) 555-0111")
+    page.fill("#id_guests-1-diet", "vegan")
+    page.click(SAVE)
+    return page
+
+
+def opened(browser: Browser, address: str, path: str, *, width: int, height: int, scale: float = 1) -> Page:
+    size = {"width": width, "height": height}
+    zone = "America/Los_Angeles"  # the admin says when a browser's clock is another
+    context = browser.new_context(base_url=address, viewport=size, device_scale_factor=scale, timezone_id=zone)
+    page = context.new_page()
+    page.goto(path)
+    return page
+
+
+def keep(page: Page, name: str, *, height: int | None = None) -> None:
+    size = page.viewport_size
+    clip = {"x": 0, "y": 0, "width": size["width"], "height": height or size["height"]}
+    page.screenshot(path=HERE / f"{name}.png", clip=clip)
+    print(f"docs/{name}.png")
+
+
+if __name__ == "__main__":
+    main()
