@@ -73,11 +73,16 @@ def domain(email: str) -> str:
 
 
 @transaction.atomic
-def likely(typed: Sequence[Typed], *, most: int = MOST, but_itself: bool = False) -> dict[int, list[Likely]]:
+def likely(
+    typed: Sequence[Typed], *, most: int = MOST, but_itself: bool = False, alike_beside_same: bool = True
+) -> dict[int, list[Likely]]:
     """By key the organizations that each may be, the likeliest first; `but_itself` when the keys are organizations.
-    The same number of queries for one name and for hundreds."""
+    `alike_beside_same` is whether similar names are looked for where there is the same one. As many queries for one
+    name as for hundreds."""
     weights: dict[tuple[int, int], dict[str, float]] = defaultdict(dict)
-    for key, organization, reason, weight in chain(by_name(typed), by_address(typed), by_place(typed)):
+    for key, organization, reason, weight in chain(
+        by_name(typed, alike_beside_same), by_address(typed), by_place(typed)
+    ):
         if not (but_itself and key == organization):
             found = weights[key, organization]
             found[reason] = max(weight, found.get(reason, 0))
@@ -96,18 +101,21 @@ def likely(typed: Sequence[Typed], *, most: int = MOST, but_itself: bool = False
 Evidence = Iterator[tuple[int, int, str, float]]  # key, organization, reason, how much it says of 1
 
 
-def by_name(typed: Sequence[Typed]) -> Evidence:
+def by_name(typed: Sequence[Typed], alike_beside_same: bool) -> Evidence:
     with connection.cursor() as cursor:
+        cursor.execute(SAME, columns(typed))
+        same = cursor.fetchall()
+        yield from ((*row, Reason.NAME, WEIGHTS[Reason.NAME]) for row in same)
+        named = set() if alike_beside_same else {key for key, _organization in same}
+        others = [one for one in typed if one.key not in named]
         # The planner takes the comparison of two names for cheap and would make each with each, twenty times slower.
         cursor.execute(BY_INDEX.format("off"))
         cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(ALIKE)])
-        for begin in range(0, len(typed), BATCH):
-            cursor.execute(SIMILAR, columns(typed[begin : begin + BATCH]))
+        for begin in range(0, len(others), BATCH):
+            cursor.execute(SIMILAR, columns(others[begin : begin + BATCH]))
             for key, organization, similarity in cursor.fetchall():
                 yield key, organization, Reason.ALIKE, WEIGHTS[Reason.ALIKE] * similarity
         cursor.execute(BY_INDEX.format("on"))
-        cursor.execute(SAME, columns(typed))
-        yield from ((*row, Reason.NAME, WEIGHTS[Reason.NAME]) for row in cursor.fetchall())
 
 
 def columns(typed: Sequence[Typed]) -> list[list]:

@@ -18,7 +18,7 @@ from partners.twins import Likely, Typed
 MOST_ROWS = 20_000
 BATCH = 1000
 ASK_FROM = 50  # likelihood of 100 from which staff are asked whether it is one that is there
-TAKE_FROM = 75  # and from which that is what is proposed
+TAKE_FROM = 75  # and from which that is what is proposed, when more than the name speaks for it
 
 
 def check(run: Import) -> None:
@@ -28,7 +28,6 @@ def check(run: Import) -> None:
             read_rows(run)
             mark_doubles(run)
             name_organizations(run)
-            propose(run)
     except Unreadable as refused:
         run.state, run.refusal = Import.State.REFUSED, str(refused)[:300]
     else:
@@ -89,13 +88,12 @@ def good_rows(run: Import):
 def mark_doubles(run: Import) -> None:
     """A second row of one organization with the same kind is bad: nobody knows which of the two is meant."""
     seen, doubled = {}, []
-    for row in good_rows(run).only("line", "folded_name", "values").iterator(BATCH):
-        key = (row.folded_name, row.values["kind"])
-        if key in seen:
-            said = _("Doubled: line %(line)d has this kind of promise of this organization already.")
-            row.problems = [said % {"line": seen[key]}]
-            doubled.append(row)
-        seen.setdefault(key, row.line)
+    said = _("Doubled: line %(line)d has this kind of promise of this organization already.")
+    for pk, line, *promise in good_rows(run).values_list("pk", "line", "folded_name", "values__kind"):
+        if before := seen.get(tuple(promise)):
+            doubled.append(ImportRow(pk=pk, problems=[said % {"line": before}]))
+        else:
+            seen[tuple(promise)] = line
     ImportRow.objects.bulk_update(doubled, ["problems"], batch_size=BATCH)
 
 
@@ -103,12 +101,20 @@ def mark_doubles(run: Import) -> None:
 
 
 def name_organizations(run: Import) -> None:
-    """The organizations of the good rows, each once, by their folded names."""
-    found: dict[str, TypedOrganization] = {}
-    for name, folded_name, line in good_rows(run).values_list("name", "folded_name", "line"):
-        if folded_name not in found:
-            found[folded_name] = TypedOrganization(run=run, name=name, folded_name=folded_name, line=line)
-    TypedOrganization.objects.bulk_create(found.values(), batch_size=BATCH)
+    """The organizations of the good rows, each once, by their folded names, with which one each may be."""
+    named: dict[str, TypedOrganization] = {}
+    typed: dict[str, Typed] = {}
+    fields = ("name", "folded_name", "line", "values__email", "values__website")
+    for name, folded_name, line, email, website in good_rows(run).values_list(*fields):
+        if folded_name not in named:
+            named[folded_name] = TypedOrganization(run=run, name=name, folded_name=folded_name, line=line)
+            typed[folded_name] = Typed(line, folded_name, set(), website)
+        if email:
+            typed[folded_name].emails.add(email)
+    likely = twins.likely(list(typed.values()), alike_beside_same=False)
+    for one in named.values():
+        decide(one, likely.get(one.line, []))
+    TypedOrganization.objects.bulk_create(named.values(), batch_size=BATCH)
     with connection.cursor() as cursor:
         cursor.execute(JOIN, [run.pk])
 
@@ -119,34 +125,18 @@ JOIN = """
 """
 
 
-def propose(run: Import) -> None:
-    """Says of each typed organization which one it may be, and asks staff where that is not plain."""
-    organizations = {typed.pk: typed for typed in run.organizations.all()}
-    typed = {pk: Typed(pk, one.folded_name, set()) for pk, one in organizations.items()}
-    for pk, values in good_rows(run).values_list("organization", "values").iterator(BATCH):
-        if values["email"]:
-            typed[pk].emails.add(values["email"])
-        if values["website"] and not typed[pk].website:
-            typed[pk] = typed[pk]._replace(website=values["website"])
-    for pk, found in twins.likely(list(typed.values())).items():
-        decide(organizations[pk], found)
-    TypedOrganization.objects.bulk_update(
-        [one for one in organizations.values() if one.likely],
-        ["likely", "partner", "is_new", "is_question"],
-        batch_size=BATCH,
-    )
-
-
 def decide(typed: TypedOrganization, found: list[Likely]) -> None:
     """One with the same name is taken. One that looks like it is a question to staff, with the likelier answer chosen
-    for them beforehand."""
+    for them beforehand: of a name that only looks alike, a new one. Two that are one are merged later; one that is two
+    is not taken apart again."""
     same = [one for one in found if Reason.NAME in one.reasons]
-    if same or found[0].likelihood >= ASK_FROM:
-        typed.likely = [list(one) for one in found]
-        typed.is_question = len(same) != 1
-        typed.is_new = not same and found[0].likelihood < TAKE_FROM
-        best = same[0] if same else found[0]
-        typed.partner_id = None if typed.is_new else best.organization
+    best = (same or found or [None])[0]
+    if best is None or (not same and best.likelihood < ASK_FROM):
+        return
+    typed.likely = [list(one) for one in found]
+    typed.is_question = len(same) != 1
+    typed.is_new = not same and (best.likelihood < TAKE_FROM or len(best.reasons) == 1)
+    typed.partner_id = None if typed.is_new else best.organization
 
 
 def questions(run: Import):
