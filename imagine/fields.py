@@ -48,10 +48,13 @@ class NameField(LineField):
 
 
 class TextField(forms.CharField):
-    """Text over several lines."""
+    """Text over several lines, which end in one way whatever the browser sends."""
 
     widget = forms.Textarea
     default_validators = [check_characters]
+
+    def to_python(self, value) -> str:
+        return super().to_python(value).replace("\r\n", "\n").replace("\r", "\n")
 
 
 class AddressField(forms.EmailField):

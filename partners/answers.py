@@ -50,6 +50,16 @@ class Line:
         line.months, line.schools = (set(map(str, numbers)) for numbers in (promised.months, promised.schools))
         return line
 
+    def put(self, data: QueryDict) -> None:
+        """Writes it into what was sent, in place of what was typed."""
+        for name, is_set in (("ticked", self.is_ticked), ("where", self.is_somewhere)):
+            data.pop(f"{self.name}-{name}", None)
+            if is_set:
+                data[f"{self.name}-{name}"] = {"ticked": "on", "where": "somewhere"}[name]
+        data[f"{self.name}-quantity"], data[f"{self.name}-note"] = self.quantity, self.note
+        for name in ("grades", "months", "schools"):
+            data.setlist(f"{self.name}-{name}", sorted(getattr(self, name)))
+
     def promised(self) -> Promised:
         """As the rules take it. What is no number becomes one that they refuse."""
         note = ""
@@ -93,29 +103,43 @@ class Answers:
         are_valid = [form.is_valid() for form in sent if form and form.is_bound]
         return all(are_valid) and not any(line.errors for line in self.lines.values())
 
-    def write(self, token: str) -> Pledge:
-        """Saves or signs, as the button said. Raises what the rules raise."""
-        typed = {
-            "version": self.version,
+    def typed(self) -> dict:
+        """Valid answers, as the rules take them."""
+        return {
             "profile": self.profile.profile(),
             "contact": self.contact.cleaned_data if self.contact else {},
             "promised": self.promised,
-            "logo": self.profile.png(),
-            "language": self.contact.cleaned_data["language"] if self.contact else "",
         }
+
+    def write(self, token: str) -> Pledge:
+        """Saves or signs, as the button said. Raises what the rules raise."""
+        typed = {"version": self.version, "logo": self.profile.png(), **self.typed()}
+        typed["language"] = typed["contact"].get("language", "")
         if not self.is_signing:
             return pledges.save(token, **typed)
         signer = self.signer.cleaned_data
         return pledges.sign(token, **typed, name=signer["name"], role=signer["role"])
 
-    def check(self, sheet: Sheet) -> None:
-        """Finds what the rules would say, beside what the forms said already."""
+    def is_valid_for(self, sheet: Sheet) -> bool:
+        """Whether it may be saved after all: a name that the organization has already may look like a web address. If
+        not, finds what the rules would say too, so that everything is said at once."""
+        self.profile.allow_name(sheet.profile["name"])
+        if self.is_valid():
+            return True
         known = Checklist.of([*self.promised, *sheet.promises])
-        self.add(promises.problems(self.promised, known, kept=sheet.promises if sheet.pledge else ()))
+        self.add_problems(promises.problems(self.promised, known, kept=sheet.promises if sheet.pledge else ()))
         if self.is_signing and not self.promised:
             self.problems.append(_("Tick at least one promise before you sign."))
+        return False
 
-    def add(self, problems: list[Problem]) -> None:
+    def add(self, refused: pledges.Refused) -> None:
+        """Keeps what a rule said, at its field if it has one."""
+        if isinstance(refused, pledges.Wrong):
+            self.add_problems(refused.problems)
+        else:
+            self.problems.append(str(refused))
+
+    def add_problems(self, problems: list[Problem]) -> None:
         for problem in problems:
             self.lines[problem.kind].errors.setdefault(problem.field, problem.words)
 

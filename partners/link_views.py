@@ -6,17 +6,22 @@ from functools import wraps
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from imagine.limits import limited
+from imagine import limits
+from imagine.limits import limited, too_many
 from imagine.uploads import takes_files
 from partners import logos, pledges
 from partners.answers import Answers
+from partners.meanwhile import meet
 from partners.models import Logo
-from partners.pledge_pages import pledge_page, thanks_page
+from partners.pledge_pages import closed_page, pledge_page, thanks_page
 from partners.pledges import Sheet
 from partners.views import page_or_post
+
+MOST_LETTERS = 20  # that one link may cause in an hour
 
 
 def by_link(view: Callable) -> Callable:
@@ -50,19 +55,28 @@ def pledge(request: HttpRequest, token: str) -> HttpResponse:
     return show(request, sheet)
 
 
-def show(request: HttpRequest, sheet: Sheet, answers: Answers | None = None, status: int = 200) -> HttpResponse:
-    return render(request, "partners/pledge.html", pledge_page(sheet, answers), status=status)
+def show(request: HttpRequest, sheet: Sheet, answers: Answers | None = None, status: int = 200, **more) -> HttpResponse:
+    """The page to fill in; while no school year is open, what was signed."""
+    if not sheet.is_open:
+        return render(request, "partners/closed.html", closed_page(sheet), status=status if status == 200 else 409)
+    return render(request, "partners/pledge.html", pledge_page(sheet, answers) | more, status=status)
 
 
 def write(request: HttpRequest, token: str, answers: Answers) -> HttpResponse:
-    if not answers.is_valid():
-        sheet = pledges.find(token)
-        answers.check(sheet)
+    sheet = None if answers.is_valid() else pledges.find(token)
+    if sheet and not answers.is_valid_for(sheet):
         return show(request, sheet, answers, status=422)
+    if answers.is_signing and writes_too_often(token):
+        return too_many(request, minutes=60)
     try:
         pledge = answers.write(token)
-    except pledges.Wrong as wrong:
-        answers.add(wrong.problems)
+    except pledges.Changed as changed:
+        meanwhile = meet(answers, changed.sheet)
+        return show(request, changed.sheet, meanwhile.answers, status=409, meanwhile=meanwhile)
+    except pledges.Known as known:
+        return render(request, "partners/known.html", {"said": known}, status=409)
+    except pledges.Refused as refused:
+        answers.add(refused)
         return show(request, pledges.find(token), answers, status=422)
     if answers.is_signing:
         return redirect("pledge_thanks", pledge.token)
@@ -70,12 +84,20 @@ def write(request: HttpRequest, token: str, answers: Answers) -> HttpResponse:
     return redirect(pledge)
 
 
+def writes_too_often(token: str) -> bool:
+    """Each signature is a mail, and the address may be a stranger's: no more than a person needs in an hour."""
+    return (
+        limits.count(f"signatures:{salted_hmac('partners.signatures', token).hexdigest()[:32]}", minutes=60)
+        > MOST_LETTERS
+    )
+
+
 @require_safe
 @by_link
 def pledge_thanks(request: HttpRequest, token: str) -> HttpResponse:
     """What was signed, the certificate, and what happens next."""
     sheet = pledges.find(token)
-    if not sheet.is_signed:
+    if not (sheet.is_signed and sheet.is_open):
         return redirect("pledge", token)
     return render(request, "partners/thanks.html", thanks_page(sheet))
 

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from partners import spans
+from partners import meanwhile, spans
 from partners.answers import Answers, Line
 from partners.forms import ContactForm, ProfileForm, SignForm
-from partners.models import MONTHS, Grade, Logo, PromiseKind, School
+from partners.models import MONTHS, Grade, Logo, PledgeYear, PromiseKind, School
 from partners.pledges import Sheet
 from partners.promises import month
 
@@ -25,6 +26,7 @@ ENDINGS = {
     "months": "-months-0",
     "note": "-note",
 }
+ABOUT, ADDRESS = ("about", "website", "logo", "no_logo"), ("phone", "address", "size")
 
 
 @dataclass(frozen=True)
@@ -94,17 +96,22 @@ def pledge_page(sheet: Sheet, answers: Answers | None = None) -> dict:
         for kind in kinds
     ]
     organization = sheet.organization
+    profile = answers.profile if answers else ProfileForm(initial=sheet.profile)
     page = {
         "sheet": sheet,
         "year": sheet.year,
         "pledge": sheet.pledge,
         "version": sheet.version,
+        "shown": meanwhile.state(sheet),
+        "dropped": dropped(sheet),
         "cards": cards,
-        "profile": answers.profile if answers else ProfileForm(initial=sheet.profile),
+        "profile": profile,
         "contact": contact_form(sheet, answers),
         "signer": answers.signer if answers else SignForm(prefix="sign"),
         "email": getattr(sheet.contact_row or sheet.start, "email", ""),
         "has_logo": organization is not None and Logo.objects.filter(organization=organization).exists(),
+        "is_about_open": opens(profile, ABOUT),
+        "is_address_open": opens(profile, ADDRESS),
         "choose_again": bool(answers and answers.has_file and not answers.profile.has_error("logo")),
     }
     return page | mistakes(page, answers)
@@ -122,8 +129,21 @@ def mistakes(page: dict, answers: Answers | None) -> dict:
     return {"errors": count + len(problems), "forms": forms, "problems": problems}
 
 
+def dropped(sheet: Sheet) -> list[str]:
+    """What last year's pledge had and is not proposed again, since it was retired."""
+    if not sheet.before:
+        return []
+    proposed = [promised.kind for promised in sheet.promises]
+    return [kind.label for kind in PromiseKind.objects.filter(promises__pledge=sheet.before).exclude(pk__in=proposed)]
+
+
 def places(sheet: Sheet) -> set[int]:
     return {school for promised in sheet.promises for school in promised.schools}
+
+
+def opens(form: ProfileForm, names: tuple[str, ...]) -> bool:
+    """Whether what lies behind a line is to be seen: an answer or a mistake."""
+    return any(form[name].value() or form[name].errors for name in names)
 
 
 def contact_form(sheet: Sheet, answers: Answers | None) -> ContactForm | None:
@@ -134,15 +154,29 @@ def contact_form(sheet: Sheet, answers: Answers | None) -> ContactForm | None:
 
 
 def thanks_page(sheet: Sheet) -> dict:
+    """What was signed last, of a signed pledge."""
     signature = sheet.pledge.signatures.order_by("-number").first()
+    lines = [signed_line(promise) for promise in signature.content["promises"]]
     return {
         "sheet": sheet,
-        "organization": signature.content["organization"],
+        "organization": sheet.organization,
+        "name": signature.content["organization"],
         "year": sheet.year,
         "signature": signature,
         "email": getattr(sheet.contact_row, "email", ""),
-        "lines": [signed_line(promise) for promise in signature.content["promises"]],
+        "lines": lines,
+        "needs_clearance": any(line["needs_clearance"] for line in lines),
     }
+
+
+def closed_page(sheet: Sheet) -> dict:
+    """What the link shows while it can save nothing."""
+    return thanks_page(sheet) if sheet.is_signed else {"sheet": sheet, "year": sheet.year, "next_year": next_year()}
+
+
+def next_year() -> PledgeYear | None:
+    """The school year that opens next."""
+    return PledgeYear.objects.filter(opens_on__gt=timezone.localdate()).order_by("opens_on").first()
 
 
 def signed_line(promise: dict) -> dict:

@@ -9,6 +9,7 @@ from imagine.limits import limited
 from partners import pledges
 from partners.forms import BeginForm
 from partners.models import PledgeYear
+from partners.pledge_pages import next_year
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -25,7 +26,8 @@ def pledge_begin(request: HttpRequest) -> HttpResponse:
             messages.error(request, str(closed))
             return redirect("pledge_begin")
         return redirect("pledge_sent")
-    page = {"form": form, "forms": [form], "year": PledgeYear.objects.current()}
+    year = PledgeYear.objects.current()
+    page = {"form": form, "forms": [form], "year": year, "next_year": None if year else next_year()}
     return render(request, "partners/begin.html", page, status=422 if form.errors else 200)
 
 

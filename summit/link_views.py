@@ -1,4 +1,4 @@
-"""What a private link can do: look, change the party, cancel, come back. Views fetch, call a rule and answer."""
+"""What a private link can do: look, change the party, cancel, come back, promise. Views fetch, call a rule and answer."""
 
 import re
 from collections.abc import Callable
@@ -15,6 +15,8 @@ from django.views.decorators.http import require_safe
 from imagine import limits
 from imagine.limits import limited, too_many
 from imagine.models import Message
+from partners import pledges
+from partners.models import PledgeStart, PledgeYear
 from summit import calendars, seats
 from summit.forms import GuestForm
 from summit.models import Rsvp
@@ -67,6 +69,7 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
         "return_sizes": list(sizes),
         "return_size": min(len(guests), event.largest_party),
         "errors": sum(len(form.errors) for form in guests),
+        "pledge_year": PledgeYear.objects.current(),
     }
     return render(request, "summit/rsvp.html", page, status=status)
 
@@ -183,6 +186,26 @@ def return_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     except seats.Refused as refused:
         messages.error(request, str(refused))
     return redirect(rsvp)
+
+
+@page_or_post
+@limited("change", most=300, minutes=10)
+@by_link
+def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """One click to the page of promises, already known. A partner's address is led there by mail alone."""
+    if request.method != "POST":
+        return redirect(rsvp)
+    fields = {name: getattr(rsvp, name) for name in ("organization", "sector", "name", "email", "language")}
+    try:
+        start = pledges.open_for(PledgeStart(**fields, origin=f"rsvp:{rsvp.pk}"))
+    except pledges.Closed as closed:
+        messages.error(request, str(closed))
+        return redirect(rsvp)
+    if start is None:
+        messages.success(
+            request, _("This address is a partner’s already. Its link to the promises is on the way by mail.")
+        )
+    return redirect(start or rsvp)
 
 
 @require_safe

@@ -14,5 +14,6 @@ urlpatterns = [
     path("rsvp/<token:token>/party/", link_views.change_party, name="change_party"),
     path("rsvp/<token:token>/cancel/", link_views.cancel_rsvp, name="cancel_rsvp"),
     path("rsvp/<token:token>/return/", link_views.return_rsvp, name="return_rsvp"),
+    path("rsvp/<token:token>/promise/", link_views.promise_from_rsvp, name="promise_from_rsvp"),
     path("rsvp/<token:token>/calendar.ics", link_views.rsvp_calendar, name="rsvp_calendar"),
 ]
