@@ -262,6 +262,17 @@ def test_export_leaves_out_who_was_erased_meanwhile_and_says_so_on_the_next_page
     assert said(staff.get(RSVPS)) == [GONE]
 
 
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_export_of_an_event_of_the_past_is_a_file(staff, kind):
+    event = make.event()
+    rsvp = make.rsvp(event)
+    make.over(event)
+    file = act(staff, f"guests_{kind}", rsvp)
+    assert len(b"".join(file.streaming_content)) > 100
+    assert file["Content-Disposition"].endswith(f'.{kind}"')
+    file.close()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_members_of_staff_promoting_the_last_seat_give_it_once():
     event = make.event(capacity=1)

@@ -55,6 +55,15 @@ def test_add_to_a_full_event_waits_or_is_seated_beyond_the_room(staff):
     ]
 
 
+@pytest.mark.parametrize("reason", ["", "   "])
+def test_add_beyond_the_room_without_a_reason_is_refused_and_keeps_what_was_typed(staff, reason):
+    event = make.event(capacity=0)
+    response = add(staff, event, size="2", beyond="on", reason=reason, note="Drives the speaker")
+    assert dict(response.context["adminform"].form.errors) == {"reason": ["Say why: it is kept in the history."]}
+    assert browse.fields(response)["note"] == "Drives the speaker"
+    assert (Rsvp.objects.count(), look.letters()) == (0, [])
+
+
 def test_add_for_an_event_whose_rsvp_is_closed_is_possible_and_for_one_that_is_over_is_not(staff):
     event = make.event()
     make.closed(event)
