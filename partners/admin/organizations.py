@@ -131,7 +131,7 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
     @admin.display(description=_("logo"))
     def picture(self, organization: Organization) -> str:
         if not hasattr(organization, "logo"):
-            return _("none")
+            return _("no logo")
         return format_html(
             '<img class="office-logo" src="{}" alt="{}" width="{}" height="{}">',
             f"{reverse('admin:partners_organization_logo', args=[organization.pk])}",

@@ -1,0 +1,161 @@
+"""The office's pages of partners: in both languages, on a desktop and on a tablet; and walked through."""
+
+import pytest
+from django.db import transaction
+from playwright.sync_api import Page, expect
+
+from partners import pledges, profiles
+from partners.models import Organization, Pledge, PledgeYear, PromiseKind, TwinPair
+from tests.browser.test_admin import faults, sign_in, staff
+from tests.partners import make
+
+pytestmark = pytest.mark.browser
+
+__all__ = ["staff"]
+BASE = "/imagine/admin/partners/"
+WIDTHS = [1280, 768]
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc000000301010018dd8db0"
+    "0000000049454e44ae426082"
+)
+
+
+@transaction.atomic
+def district() -> Pledge:
+    """Partners with all that a page may show: a logo, two signed versions, a draft, last year's, one to approve."""
+    schools = make.school("Edward C. Merlo Institute of Environmental Studies"), make.school("Weber Institute")
+    much = {"schools": schools, "grades": ("TK-K", "4-6", "9-12"), "months": (8, 10, 1, 5), "note": "N. " * 90}
+    every = [make.promised(kind.code, 1200, **much) for kind in PromiseKind.objects.all()]
+    make.signed_before("Growers’ Association of the Delta", "growers@example.org", every[:3])
+    make.draft("Draft & Sons", "draft@example.org")
+    pledge = make.signed("Fundación Nuestra Señora de Guadalupe para la Educación", "maria@example.org", every)
+    pledges.sign(pledge.token, **make.page(pledge.token, *every[:2]), name="Đặng Thị Hương", role="Presidenta")
+    profiles.change(profiles.lock(pledge.organization_id), about="We teach. " * 40, wants_public=True)
+    profiles.set_logo(profiles.lock(pledge.organization_id), PNG)
+    make.contact(pledge.organization, "ben@example.org", "Ben Ochoa")
+    one, other = make.organization("Port Gate"), make.organization("Port Gate, Inc.")
+    TwinPair.objects.create(one=one, other=other, likelihood=95, reasons=["name"])
+    return pledge
+
+
+def paths(pledge: Pledge) -> list[str]:
+    kind, school = PromiseKind.objects.first(), pledge.promises.first().schools.first()
+    return [
+        "",
+        "organization/",
+        "organization/?shown=waiting&pledge=signed&q=guadalupe",
+        "organization/add/",
+        f"organization/{pledge.organization_id}/change/",
+        f"organization/{pledge.organization_id}/delete/",
+        "pledge/",
+        f"pledge/?year=2027&school={school.pk}",
+        f"pledge/{pledge.pk}/change/",
+        f"pledge/{pledge.pk}/delete/",
+        f"promise/?kind={kind.pk}&clearance=none",
+        "promise/?q=nobody",
+        "promise/coverage/",
+        "promisekind/",
+        "promisekind/add/",
+        f"promisekind/{kind.pk}/change/",
+        "school/",
+        f"school/{school.pk}/change/",
+        "pledgeyear/",
+        "pledgeyear/add/",
+        "pledgeyear/2027/change/",
+    ]
+
+
+def sideways(page: Page) -> list[str]:
+    over = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return [f"{page.url} scrolls sideways by {over} px"] if over > 0 else []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_page(visit, staff, language, width):
+    pledge = district()
+    page = visit(language, width)
+    sign_in(page)
+    found = faults(page, language)
+    for path in paths(pledge):
+        answer = page.goto(BASE + path)
+        assert (answer.status, answer.url.partition("/partners/")[2]) == (200, path)
+        found += [*faults(page, language), *sideways(page)]
+    assert not found, "\n".join(found)
+
+
+def test_profile_is_read_and_approved_without_scripts(visit, staff):
+    pledge = district()
+    page = visit(scripts=False)
+    sign_in(page)
+    page.get_by_role("link", name="1 profile to approve").click()
+    page.get_by_role("link", name="Fundación Nuestra Señora").click()
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Approve these profiles?")
+    assert page.locator(".office-logo").evaluate("image => image.complete && image.naturalWidth > 0")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.locator(".messagelist")).to_have_text("1 profile was approved.")
+    assert Organization.objects.get(pk=pledge.organization_id).approved_by == "staff"
+
+
+def test_mistakes_and_questions(visit, staff):
+    pledge = district()
+    page = visit()
+    sign_in(page)
+    page.goto(f"{BASE}organization/{pledge.organization_id}/change/")
+    page.get_by_label("Website:").fill("no address")
+    page.locator("#id_contacts-1-email").fill("maria@example.org")
+    page.get_by_role("button", name="Save", exact=True).click()
+    assert page.title().startswith("Error:")
+    found = faults(page, "en")
+    page.goto(f"{BASE}organization/?shown=waiting")
+    page.check("#action-toggle")
+    page.select_option("[name=action]", "approve")
+    page.click("[name=index]")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Approve these profiles?")
+    found += faults(page, "en")
+    assert not found, "\n".join(found)
+
+
+def test_contacts_are_added_and_the_main_one_changes(visit, staff):
+    pledge = district()
+    page = visit()
+    sign_in(page)
+    page.goto(f"{BASE}organization/{pledge.organization_id}/change/")
+    page.get_by_role("button", name="Add another Contact").click()
+    page.locator("#id_contacts-2-name").fill("Chue Vang")
+    page.locator("#id_contacts-2-email").fill("chue@example.org")
+    page.locator("#id_contacts-0-is_main").uncheck()
+    page.locator("#id_contacts-2-is_main").check()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".messagelist .success")).to_be_visible()
+    people = pledge.organization.contacts.order_by("pk").values_list("email", "is_main")
+    assert list(people) == [("maria@example.org", False), ("ben@example.org", False), ("chue@example.org", True)]
+
+
+def test_school_is_chosen_and_its_promises_are_reached_from_coverage_without_scripts(visit, staff):
+    pledge = district()
+    school = pledge.promises.first().schools.get(name="Weber Institute")
+    page = visit(scripts=False)
+    sign_in(page)
+    page.goto(f"{BASE}promise/?year=2027")
+    page.get_by_label("School", exact=True).select_option("Weber Institute")
+    page.get_by_role("button", name="Show").click()
+    assert page.url.endswith(f"promise/?year=2027&school={school.pk}")
+    expect(page.locator("#result_list tbody tr")).to_have_count(2)
+    page.goto("/imagine/admin/")
+    page.get_by_role("link", name="Coverage: what is promised where").click()
+    row = page.get_by_role("row", name="Weber Institute")
+    row.get_by_role("link").first.click()
+    expect(page.locator("#result_list tbody tr")).to_have_count(2)
+
+
+def test_year_is_closed_and_opened_again_on_its_page(visit, staff):
+    make.signed()
+    page = visit()
+    sign_in(page)
+    for button, said in (("Close this school year", "is closed."), ("Open it again", "is open again.")):
+        page.goto(f"{BASE}pledgeyear/2027/change/")
+        page.get_by_role("button", name=button).click()
+        expect(page.locator(".messagelist .success")).to_contain_text(said)
+    assert PledgeYear.objects.get().closed_at is None
