@@ -1,0 +1,216 @@
+"""Imports in the admin: a file is sent, what was found in it is looked through, it is written, may be taken back."""
+
+from functools import partial
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Page, Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods
+
+from imagine.sheets import MOST_BYTES
+from imagine.uploads import takes_files
+from partners import exports, headings, imports
+from partners.imports import checking
+from partners.models import Import, Organization, PledgeYear, Reason, TypedOrganization
+
+BAD_ROWS = 50  # on a page
+QUESTIONS = 25
+MEGABYTE = 2**20
+State = Import.State
+
+
+class FileForm(forms.Form):
+    file = forms.FileField(label=_("File"), help_text=_("CSV or XLSX, at most 10 MB and 20,000 rows."))
+    year = forms.ModelChoiceField(
+        label=_("School year"), queryset=PledgeYear.objects.all(), help_text=_("What the file’s partners pledged for.")
+    )
+
+    def clean_file(self):
+        file = self.cleaned_data["file"]
+        if file.size > MOST_BYTES:
+            said = _("This file has %(size)d MB, and at most %(most)d can be read. Split it, or save it as CSV.")
+            raise forms.ValidationError(said % {"size": file.size // MEGABYTE, "most": MOST_BYTES // MEGABYTE})
+        return file
+
+
+@admin.register(Import)
+class ImportAdmin(admin.ModelAdmin):
+    list_display = ("file_name", "year", "state", "rows_read", "made_by", "created_at")
+    list_filter = ("state",)
+    list_select_related = ("year",)
+    show_full_result_count = False
+    actions = None
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def get_urls(self):
+        send = takes_files(largest=MOST_BYTES)(require_http_methods(["GET", "HEAD", "POST"])(partial(upload, self)))
+        one = require_http_methods(["GET", "HEAD", "POST"])(partial(run, self))
+        view = self.admin_site.admin_view
+        return [
+            path("add/", view(send), name="partners_import_add"),
+            path("<int:pk>/change/", view(one), name="partners_import_change"),
+            *super().get_urls(),
+        ]
+
+
+def upload(page: ImportAdmin, request: HttpRequest) -> HttpResponse:
+    """The page to send a file from. It is read at once when it is small."""
+    if not page.has_add_permission(request):
+        raise PermissionDenied
+    form = FileForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        file = form.cleaned_data["file"]
+        made = imports.begin(
+            file.read(),
+            file_name=file.name,
+            year=form.cleaned_data["year"],
+            by=request.user.get_username(),
+            language=get_language(),
+        )
+        return redirect("admin:partners_import_change", made.pk)
+    context = around(page, request, _("Import a spreadsheet"))
+    context |= {"form": form, "years": PledgeYear.objects.exists(), "columns": column_names()}
+    return render(request, "admin/partners/import/upload.html", context, status=422 if form.errors else 200)
+
+
+def run(page: ImportAdmin, request: HttpRequest, pk: int) -> HttpResponse:
+    """One import as it stands, and what can be done with it."""
+    if not page.has_view_permission(request):
+        raise PermissionDenied
+    shown = get_object_or_404(Import.objects.select_related("year").defer("file"), pk=pk)
+    if request.method == "POST":
+        return act(page, request, shown)
+    may_act = page.has_add_permission(request)
+    context = around(page, request, _("Import of %(file)s") % {"file": shown.file_name})
+    context |= {"run": shown, "may_act": may_act, "columns": [(head, label(field)) for head, field in columns(shown)]}
+    if shown.state == State.CHECKED:
+        context |= checked(shown, request)
+    elif shown.is_at_work:
+        context["has_stopped"] = shown.attempts >= imports.MOST_ATTEMPTS
+    elif shown.state == State.DONE:
+        context["is_last"] = Import.objects.last_done() == shown
+    return render(request, "admin/partners/import/run.html", context)
+
+
+def around(page: ImportAdmin, request: HttpRequest, title: str) -> dict:
+    return {**page.admin_site.each_context(request), "title": title, "opts": page.opts}
+
+
+def columns(run: Import) -> list[list[str]]:
+    return run.format.get("columns", [])
+
+
+def label(field: str) -> str:
+    """What a column is for, in the reader's words."""
+    return str(dict(zip(headings.FIELDS, exports.BY_PROMISE, strict=True)).get(field, _("website")))
+
+
+def column_names() -> list[tuple[str, bool]]:
+    """What the columns are called, and whether one is needed."""
+    return [(label(field), field in headings.NEEDED) for field in headings.FIELDS]
+
+
+# A checked one ---------------------------------------------------------------------------------------------------
+
+
+def checked(run: Import, request: HttpRequest) -> dict:
+    """What was found, page by page."""
+    asked = turned(request, "q", Paginator(checking.questions(run), QUESTIONS))
+    typed = run.organizations
+    return {
+        "bad": turned(request, "bad", Paginator(checking.bad_rows(run), BAD_ROWS)),
+        "asked": asked,
+        "questions": questions(asked),
+        "good": run.rows_read - run.rows_bad,
+        "new": typed.filter(is_new=True).count(),
+        "there": typed.filter(is_new=False).count(),
+        "pledged": typed.filter(is_new=False, partner__pledges__year=run.year).count(),
+    }
+
+
+def turned(request: HttpRequest, name: str, pages: Paginator) -> Page:
+    """The page that the address asks for, which knows the addresses of those beside it."""
+    page = pages.get_page(request.GET.get(name))
+    for beside, is_there, number in (("before", page.has_previous(), -1), ("after", page.has_next(), 1)):
+        query = request.GET.copy()
+        query[name] = page.number + number
+        setattr(page, beside, f"?{query.urlencode()}" if is_there else "")
+    return page
+
+
+def questions(asked: Page) -> list[dict]:
+    """Each typed organization of a page with those that it may be: one query more than for the page itself."""
+    rows = list(asked)
+    there = Organization.objects.in_bulk({pk for typed in rows for pk, *_why in typed.likely})
+    return [{"typed": typed, "choices": choices(typed, there)} for typed in rows]
+
+
+def choices(typed: TypedOrganization, there: dict[int, Organization]) -> list[dict]:
+    return [
+        {
+            "organization": there[pk],
+            "why": [Reason(reason).label for reason in reasons],
+            "is_chosen": pk == typed.partner_id,
+        }
+        for pk, _likelihood, reasons in typed.likely
+        if pk in there
+    ]
+
+
+# What is done ----------------------------------------------------------------------------------------------------
+
+
+def act(page: ImportAdmin, request: HttpRequest, run: Import) -> HttpResponse:
+    if not page.has_add_permission(request):
+        raise PermissionDenied
+    known = {"answer": answer, "confirm": confirm, "drop": drop, "undo": undo, "go_on": go_on}
+    done = next((act for name, act in known.items() if name in request.POST), None)
+    try:
+        if done:
+            messages.success(request, done(request, run))
+    except imports.Refused as refused:
+        messages.error(request, str(refused))
+    query = f"?{request.GET.urlencode()}" if request.GET else ""
+    return redirect(request.path + query)
+
+
+def answer(request: HttpRequest, run: Import) -> str:
+    answers = {
+        int(name.removeprefix("which-")): None if value == "new" else int(value)
+        for name, value in request.POST.items()
+        if name.removeprefix("which-").isdecimal() and (value == "new" or value.isdecimal()) and len(name + value) < 40
+    }
+    imports.answer(run, answers)
+    return ngettext("%(number)d answer was kept.", "%(number)d answers were kept.", len(answers)) % {
+        "number": len(answers)
+    }
+
+
+def confirm(request: HttpRequest, run: Import) -> str:
+    imports.confirm(run, leaves_bad="leave" in request.POST)
+    return str(_("The import is being written. Nothing is lost when you leave this page."))
+
+
+def drop(request: HttpRequest, run: Import) -> str:
+    imports.drop(run)
+    return str(_("The import was dropped. Nothing of it was written."))
+
+
+def undo(request: HttpRequest, run: Import) -> str:
+    if "sure" not in request.POST:
+        raise imports.Refused(_("Tick that you are sure to undo the import."))
+    imports.undo(run)
+    return str(_("The import is being undone."))
+
+
+def go_on(request: HttpRequest, run: Import) -> str:
+    imports.go_on(run)
+    return str(_("It is tried once more."))
