@@ -17,6 +17,8 @@ PASSWORD = "only for these pictures"  # noqa: S105  its account ends with the pr
 PATIENCE = 180  # seconds in which the worker has sent the demo's mail
 ADMIN, SAVE = "/imagine/admin/", "[name=_save]"
 
+PARTNERS = [("promises", "promise/?state=signed", 760), ("coverage", "promise/coverage/", 620)]
+
 
 def main() -> None:
     stop = prepare_environment()
@@ -107,6 +109,9 @@ def office(browser: Browser, address: str, pages: dict[str, str]) -> None:
     keep(page, "guide-start", height=700)
     for name, height in (("event", 900), ("rsvps", 640), ("message", 900)):
         page.goto(pages[name])
+        keep(page, f"guide-{name}", height=height)
+    for name, path, height in PARTNERS:
+        page.goto(f"{ADMIN}partners/{path}")
         keep(page, f"guide-{name}", height=height)
     keep(moving(page, pages["event"]), "guide-move", height=620)
     keep(two_editors(page, pages["rsvp"]), "guide-two", height=560)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, Q
 from django.template.loader import render_to_string
+from django.utils.html import format_html_join
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -54,8 +55,9 @@ def as_signed(promise: dict) -> dict[str, str]:
 
 
 def in_words(grades: list[str], months: list[int], schools: list[str]) -> dict[str, str]:
+    bands = ((Grade(grade).label,) for grade in grades)
     return {
-        "grades": ", ".join(Grade(grade).label for grade in grades),
+        "grades": format_html_join(", ", '<span class="office-whole">{}</span>', bands),
         "months": ", ".join(month(number) for number in months),
         "schools": ", ".join(schools) or str(_("wherever it is needed most")),
     }
