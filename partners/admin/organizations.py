@@ -22,7 +22,7 @@ from partners.admin import filters, parts
 from partners.admin.files import FilesAdmin, both
 from partners.admin.merging import merge_two
 from partners.admin.organization_form import WANTS, ContactForm, ContactFormSet, OrganizationAdminForm
-from partners.models import Contact, Logo, Organization, folded
+from partners.models import Contact, Logo, Organization, TwinPair, folded
 
 MOST_WORDS = 10  # of a search
 
@@ -195,8 +195,14 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
             else:
                 formset.new_objects.append(contacts.add(organization, **fields))
 
+    def get_deleted_objects(self, objs, request):
+        """A likely twin goes with either of the two, though nobody may delete one in its list."""
+        listed, counts, missing, protected = super().get_deleted_objects(objs, request)
+        return listed, counts, missing - {TwinPair._meta.verbose_name}, protected
+
     def delete_model(self, request, obj):
         contacts.erase_organization(obj)
+        parts.forget(obj)
 
     def delete_queryset(self, request, queryset):
         for organization in queryset:

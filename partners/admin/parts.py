@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, Q
 from django.template.loader import render_to_string
@@ -24,6 +26,12 @@ def became(act: Callable[[Model], Model], row: Model, field: str) -> Outcome:
         return getattr(act(row), field) != getattr(row, field)
     except (pledges.Refused, profiles.Unseen, ObjectDoesNotExist) as refused:
         return refused
+
+
+def forget(row: Model) -> None:
+    """Takes the name of what was erased out of Django's log, which keeps what each thing was called."""
+    entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(row), object_id=str(row.pk))
+    entries.update(object_repr=f"{row._meta.model_name} {row.pk}")
 
 
 def state(pledge: Pledge) -> str:

@@ -219,10 +219,11 @@ class PledgeAdmin(ReadAdmin):
 
     def delete_model(self, request, obj):
         pledges.delete(obj)
+        parts.forget(obj)
 
     def delete_queryset(self, request, queryset):
         for pledge in queryset:
-            pledges.delete(pledge)
+            self.delete_model(request, pledge)
 
 
 # Promises --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from imagine import history
 from imagine.models import Change, Message
 from partners import contacts, pledges, profiles
-from partners.models import Contact, Logo, Organization
+from partners.models import Contact, Logo, Organization, TwinPair
 from tests import browse
 from tests import look as look_at
 from tests.partners import look, make
@@ -451,6 +451,27 @@ def test_delete_erases_it_with_contacts_and_history(staff):
     assert staff.post(address, {"post": "yes"}).status_code == 302
     assert not Organization.objects.exists()
     assert not Change.objects.exists()
+
+
+def test_delete_of_what_has_a_likely_twin(staff):
+    organization, other = make.organization(), make.organization("Port Gate")
+    TwinPair.objects.create(one=organization, other=other, likelihood=90, reasons=["alike"])
+    address = f"{LIST}{organization.pk}/delete/"
+    assert "permission" not in browse.text(staff.get(address))
+    assert staff.post(address, {"post": "yes"}).status_code == 302
+    assert look.organizations() == ["Port Gate"]
+    assert not TwinPair.objects.exists()
+
+
+def test_log_of_the_admin_forgets_the_name_of_what_was_erased(staff):
+    one, other = make.organization(), make.organization("Port Gate")
+    for organization in (one, other):
+        change(staff, organization, phone="1")
+    staff.post(f"{LIST}{one.pk}/delete/", {"post": "yes"})
+    assert set(LogEntry.objects.values_list("object_repr", flat=True)) == {f"organization {one.pk}", "Port Gate"}
+    act(staff, "delete_selected", other, post="yes")
+    assert LogEntry.objects.count() == 4
+    assert "Port" not in str(look_at.tables()["admin.LogEntry"])
 
 
 def test_delete_of_many(staff):
