@@ -87,7 +87,7 @@ class Answers:
     """The page as it was sent."""
 
     def __init__(self, data: QueryDict, files: MultiValueDict):
-        self.data, self.version = data, data.get("version", "")
+        self.data, self.version, self.shown = data, data.get("version", ""), data.get("shown", "")
         self.is_signing, self.has_file = "sign" in data, bool(files.get("logo"))
         self.profile = ProfileForm(data, files, auto_id="id_%s")
         self.contact = ContactForm(data, prefix="contact") if "contact-name" in data else None

@@ -71,17 +71,25 @@ def write(request: HttpRequest, token: str, answers: Answers) -> HttpResponse:
     try:
         pledge = answers.write(token)
     except pledges.Changed as changed:
-        meanwhile = meet(answers, changed.sheet)
-        return show(request, changed.sheet, meanwhile.answers, status=409, meanwhile=meanwhile)
+        return show_meanwhile(request, changed.sheet, answers)
     except pledges.Known as known:
         return render(request, "partners/known.html", {"said": known}, status=409)
     except pledges.Refused as refused:
+        sheet = pledges.find(token)
+        if isinstance(refused, pledges.Signed) and answers.version != sheet.version:  # by somebody else, just now
+            return show_meanwhile(request, sheet, answers)
         answers.add(refused)
-        return show(request, pledges.find(token), answers, status=422)
+        return show(request, sheet, answers, status=422)
     if answers.is_signing:
         return redirect("pledge_thanks", pledge.token)
     messages.success(request, _("Your draft is saved. It counts once you sign it."))
     return redirect(pledge)
+
+
+def show_meanwhile(request: HttpRequest, sheet: Sheet, answers: Answers) -> HttpResponse:
+    """The page with what somebody else changed since it was opened."""
+    meanwhile = meet(answers, sheet)
+    return show(request, sheet, meanwhile.answers, status=409, meanwhile=meanwhile)
 
 
 def writes_too_often(token: str) -> bool:

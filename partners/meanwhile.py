@@ -47,12 +47,13 @@ def plain(promised: Promised) -> list:
 
 def meet(answers: Answers, now: Sheet) -> Meanwhile:
     """What was typed on a page that is out of date, joined with how the pledge stands now."""
-    base, data = shown.read(answers.data.get("shown")), answers.data.copy()
+    base, data = shown.read(answers.shown), answers.data.copy()
     found = Meanwhile(answers, *last_change(now))
     for name, (model, prefix) in FORMS.items():
         typed = answers.typed()[name]
         meet_fields(found, model, prefix, data, base.get(name), typed, getattr(now, name))
     meet_promises(found, data, base.get("promises"), answers.promised, now.promises)
+    data["version"], data["shown"] = now.version, state(now)
     found.answers = Answers(data, MultiValueDict())
     found.answers.has_file = answers.has_file
     return found

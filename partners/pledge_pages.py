@@ -86,7 +86,7 @@ class Card:
 
 
 def pledge_page(sheet: Sheet, answers: Answers | None = None) -> dict:
-    """The page as it stands, or as somebody sent it."""
+    """The page as it stands, or as somebody sent it: out of date as it may be, until they are shown what changed."""
     kept = {promised.kind: promised for promised in sheet.promises}
     kinds = PromiseKind.objects.filter(Q(is_retired=False) | Q(pk__in=kept))
     schools = list(School.objects.filter(Q(is_retired=False) | Q(pk__in=places(sheet))))
@@ -101,8 +101,8 @@ def pledge_page(sheet: Sheet, answers: Answers | None = None) -> dict:
         "sheet": sheet,
         "year": sheet.year,
         "pledge": sheet.pledge,
-        "version": sheet.version,
-        "shown": meanwhile.state(sheet),
+        "version": answers.version if answers else sheet.version,
+        "shown": answers.shown if answers else meanwhile.state(sheet),
         "dropped": dropped(sheet),
         "cards": cards,
         "profile": profile,

@@ -1,4 +1,4 @@
-"""What a private link can do: look, change the party, cancel, come back, promise. Views fetch, call a rule and answer."""
+"""What a private link can do: look, change the party, cancel, come back, promise. Views fetch, call a rule, answer."""
 
 import re
 from collections.abc import Callable

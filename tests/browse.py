@@ -32,7 +32,7 @@ class Fields(HTMLParser):
 
     def __init__(self, page: str):
         super().__init__()
-        self.sent: dict[str, str] = {}
+        self.sent: dict[str, str | list[str]] = {}
         self.select = self.textarea = ""
         self.feed(page)
 
@@ -48,9 +48,14 @@ class Fields(HTMLParser):
             self.sent[self.select] = value
         elif tag == "input" and name and attrs.get("type") in {"checkbox", "radio"}:
             if "checked" in attrs:
-                self.sent[name] = value or "on"
-        elif tag == "input" and name and attrs.get("type") != "submit":
+                self.tick(name, value or "on")
+        elif tag == "input" and name and attrs.get("type") not in {"submit", "file"}:
             self.sent[name] = value
+
+    def tick(self, name: str, value: str) -> None:
+        """Several boxes with one name are sent one after the other."""
+        before = self.sent.get(name)
+        self.sent[name] = value if before is None else [*([before] if isinstance(before, str) else before), value]
 
     def handle_endtag(self, tag):
         if tag == "textarea":
@@ -62,6 +67,6 @@ class Fields(HTMLParser):
             self.sent[self.textarea] += data
 
 
-def fields(response) -> dict[str, str]:
+def fields(response) -> dict[str, str | list[str]]:
     """The page's form as it would be sent untouched."""
     return Fields(response.content.decode()).sent

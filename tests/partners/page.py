@@ -1,0 +1,40 @@
+"""What a partner's browser sends from the page of a pledge."""
+
+from django.test import Client
+from django.urls import reverse
+
+from partners.models import PromiseKind, School
+from tests import browse
+
+
+def address(token: str, name: str = "pledge") -> str:
+    return reverse(name, args=[token])
+
+
+def opened(token: str, client: Client | None = None) -> dict:
+    """The page as it would be sent untouched."""
+    return browse.fields((client or Client()).get(address(token)))
+
+
+def tick(code: str = "tours", quantity: str = "6", *, schools: tuple[School, ...] = (), **fields) -> dict:
+    """One kind ticked, with what is typed below it."""
+    name = f"promise-{PromiseKind.objects.get(code=code).pk}"
+    sent = {f"{name}-ticked": "on", f"{name}-quantity": quantity}
+    sent |= {f"{name}-{field}": value for field, value in fields.items()}
+    if schools:
+        sent |= {f"{name}-where": "somewhere", f"{name}-schools": [str(school.pk) for school in schools]}
+    return sent
+
+
+def signature(name: str = "Alma Reyes", **fields) -> dict:
+    return {"sign": "1", "sign-name": name, "sign-may": "on"} | {
+        f"sign-{field}": said for field, said in fields.items()
+    }
+
+
+def send(token: str, *parts: dict, client: Client | None = None, **fields):
+    """Opens the page, fills in `parts` and `fields`, and sends it: as a draft, unless a part signs."""
+    client, sent = client or Client(), {}
+    for part in (opened(token, client), *parts, fields):
+        sent |= part
+    return client.post(address(token), sent if "sign" in sent else sent | {"save": "1"})

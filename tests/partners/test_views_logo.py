@@ -1,0 +1,174 @@
+"""The logo on a pledge's page: a picture comes out small and clean; anything else gets a sentence at its field."""
+
+import io
+import struct
+import zlib
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from PIL import Image
+
+from partners import logos, profiles
+from partners.models import Logo, Pledge, PromiseKind
+from tests import browse
+from tests.partners import make
+from tests.partners.page import address, opened, send, signature, tick
+
+pytestmark = pytest.mark.django_db
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>alert(1)</script></svg>'
+PROGRAM = b"MZ\x90\0" + b"\0" * 9000
+
+
+def file(content: bytes, name: str = "logo.png", kind: str = "image/png") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content, kind)
+
+
+def picture(size=(900, 300), mode: str = "RGB", format: str = "PNG", color=0, **options) -> bytes:
+    written = io.BytesIO()
+    Image.new(mode, size, color).save(written, format, **options)
+    return written.getvalue()
+
+
+def header_of(width: int, height: int) -> bytes:
+    """A whole PNG that says it is as large as that, and holds next to nothing."""
+    size = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = [(b"IHDR", size), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
+    body = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+
+def noise(format: str) -> bytes:
+    written = io.BytesIO()
+    Image.effect_noise((900, 300), 50).save(written, format)
+    return written.getvalue()
+
+
+@pytest.fixture
+def token() -> str:
+    return make.start().token
+
+
+def stored() -> Image.Image:
+    logo = Logo.objects.get()
+    found = Image.open(io.BytesIO(bytes(logo.png)))
+    found.load()
+    assert found.format == "PNG"
+    assert (logo.width, logo.height) == found.size
+    return found
+
+
+@pytest.mark.parametrize(
+    ("content", "size", "mode"),
+    [
+        (picture(), (600, 200), "RGB"),
+        (picture((30, 20)), (30, 20), "RGB"),
+        (picture((300, 900), "RGBA", color=(9, 9, 9, 0)), (200, 600), "RGBA"),
+        (picture(format="JPEG"), (600, 200), "RGB"),
+        (picture(mode="CMYK", format="JPEG"), (600, 200), "RGB"),
+        (picture(mode="P", format="GIF"), (600, 200), "RGB"),
+        (picture(mode="RGBA", format="WEBP", color=(9, 9, 9, 0)), (600, 200), "RGBA"),
+        (picture(mode="I;16"), (600, 200), "RGB"),
+        (picture((4000, 4000), "L"), (600, 600), "RGB"),
+        (picture((1, 2000)), (1, 600), "RGB"),
+    ],
+    ids=str,
+)
+def test_picture_comes_out_as_a_small_png(token, content, size, mode):
+    assert send(token, logo=file(content, "renamed.exe", "application/x-anything")).status_code == 302
+    assert (stored().size, stored().mode) == (size, mode)
+
+
+def test_picture_stands_upright_and_tells_nothing_else(token):
+    told = Image.Exif()
+    told[0x0112], told[0x010E] = 6, "taken at home"  # turned by a quarter; a description
+    content = picture(format="JPEG", exif=told, comment=b"taken at home", dpi=(300, 300))
+    assert b"taken at home" in content
+    assert send(token, logo=file(content)).status_code == 302
+    assert stored().size == (200, 600)
+    assert stored().info == {}
+    assert b"taken" not in bytes(Logo.objects.get().png)
+
+
+WRONG = {
+    "svg with a script": (SVG, logos.NO_PICTURE),
+    "program": (PROGRAM, logos.NO_PICTURE),
+    "page": (b"<!doctype html><script>alert(1)</script>", logos.NO_PICTURE),
+    "empty": (b"", logos.NO_PICTURE),
+    "cut off png": (noise("PNG")[:5000], logos.NO_PICTURE),
+    "cut off jpeg": (noise("JPEG")[:5000], logos.NO_PICTURE),
+    "broken png": (picture()[:60] + b"\0" * 200, logos.NO_PICTURE),
+    "bmp": (picture((9, 9), format="BMP"), logos.NO_PICTURE),
+    "pdf": (picture((9, 9), format="PDF"), logos.NO_PICTURE),
+    "40,000 by 40,000": (header_of(40_000, 40_000), logos.TOO_MANY_PIXELS),
+    "10,000 by 10,000": (header_of(10_000, 10_000), logos.TOO_MANY_PIXELS),
+    "4,001 by 4,000": (header_of(4_001, 4_000), logos.TOO_MANY_PIXELS),
+    "longest": (header_of(2**31 - 1, 2**31 - 1), logos.TOO_MANY_PIXELS),
+    "moving": (
+        picture(mode="L", format="GIF", save_all=True, append_images=[Image.new("L", (900, 300), 99)]),
+        logos.MOVES,
+    ),
+    "5 MB and a byte": (picture() + b"\0" * logos.LARGEST_FILE, logos.TOO_LARGE),
+    "50 MB": (b"\0" * 50_000_000, logos.TOO_LARGE),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_file_that_is_no_logo_gets_a_sentence_and_loses_nothing(token, wrong):
+    content, said = WRONG[wrong]
+    response = send(token, tick("tours", "6", note="Ask us"), signature(), about="We ship.", logo=file(content))
+    page = browse.text(response)
+    assert response.status_code == 422
+    assert page.count(str(said)) == 2  # at the field, and in the summary
+    assert 'href="#id_logo"' in response.content.decode()
+    kept, name = browse.fields(response), f"promise-{PromiseKind.objects.get(code='tours').pk}"
+    assert (kept[f"{name}-quantity"], kept[f"{name}-note"], kept["about"], kept["sign-name"]) == (
+        *("6", "Ask us", "We ship."),
+        "Alma Reyes",
+    )
+    assert (Pledge.objects.count(), Logo.objects.count()) == (0, 0)
+
+
+def test_good_picture_beside_a_mistake_is_asked_for_once_more(token):
+    response = send(token, name="", logo=file(picture()))
+    assert response.status_code == 422
+    assert "Choose the picture once more, please" in browse.text(response)
+    assert Logo.objects.count() == 0
+
+
+def test_logo_is_shown_replaced_kept_and_taken_away():
+    pledge = make.draft()
+    assert "Your logo now" not in browse.text(Client().get(address(pledge.token)))
+    assert send(pledge.token, logo=file(picture())).status_code == 302
+    page = Client().get(address(pledge.token))
+    assert address(pledge.token, "pledge_logo") in page.content.decode()
+    shown = Client().get(address(pledge.token, "pledge_logo"))
+    assert (shown["Content-Type"], shown.content) == ("image/png", bytes(Logo.objects.get().png))
+    send(pledge.token, tick("tours", "9"))
+    assert stored().size == (600, 200)
+    send(pledge.token, logo=file(picture((20, 20))), no_logo="on")  # the new one wins
+    assert stored().size == (20, 20)
+    send(pledge.token, no_logo="on")
+    assert Logo.objects.count() == 0
+    assert Client().get(address(pledge.token, "pledge_logo")).status_code == 404
+
+
+def test_new_logo_of_a_shown_partner_waits_for_staff_again():
+    partner = make.partner()
+    send(Pledge.objects.get().token, signature(), logo=file(picture()))
+    partner.refresh_from_db()
+    assert (partner.wants_public, partner.is_public) == (True, False)
+
+
+def test_untouched_page_changes_no_logo():
+    pledge = make.draft()
+    profiles.set_logo(pledge.organization, make.png())
+    sent = encode_multipart(BOUNDARY, opened(pledge.token) | {"save": "1", "logo": file(b"-", "none")})
+    unchosen = sent.replace(b'filename="none"', b'filename=""').replace(b"image/png", b"application/octet-stream")
+    response = Client().generic("POST", address(pledge.token), unchosen, content_type=MULTIPART_CONTENT)
+    assert response.status_code == 302
+    assert bytes(Logo.objects.get().png) == make.png()
