@@ -95,7 +95,7 @@ class PledgeQuerySet(models.QuerySet):
 
 
 class Pledge(models.Model):
-    """An organization's promises for one school year. Its link belongs to whoever answers for it; partners.pledges writes.
+    """An organization's promises for one school year. Its link belongs to who answers for it; partners.pledges writes.
 
     Every save grows its version: that is how two editors notice each other. Every save of a signed one signs it anew.
     """
