@@ -24,8 +24,10 @@ def pytest_collection_modifyitems(items):
     Every such test asks for that: one that did not would leave rows behind that stand in the others' way."""
     for item in items:
         marker = item.get_closest_marker("django_db")
-        if marker and marker.kwargs.get("transaction"):
-            item.add_marker(pytest.mark.django_db(**marker.kwargs | {"serialized_rollback": True}), append=False)
+        asked = marker.kwargs if marker else {}
+        if asked.get("transaction") or "transactional_db" in item.fixturenames:
+            asked = {**asked, "transaction": True, "serialized_rollback": True}
+            item.add_marker(pytest.mark.django_db(**asked), append=False)
 
 
 @pytest.fixture(autouse=True)
