@@ -21,6 +21,7 @@ import psutil
 from imagine.demo.binaries import ServerError, postgres_binaries, valkey_binary, within_reach
 from imagine.demo.processes import end_leftover, finish, gone, note, spawn
 
+NO_VALUES_IN_THE_LOG = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
 FAST_BUT_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 LONGEST_SOCKET_PATH = 100
 
@@ -64,7 +65,8 @@ class Postgres:
         if not (self.data / "PG_VERSION").exists():
             self.create()
         end_stale_postmaster(self.data)
-        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", **self.settings}
+        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": ""}
+        settings |= {**NO_VALUES_IN_THE_LOG, **self.settings}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:

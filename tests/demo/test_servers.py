@@ -75,6 +75,16 @@ def test_postgres_asks_for_its_password_and_listens_here_alone(postgres):
 
 
 @pytest.mark.faults
+def test_postgres_writes_no_statement_and_no_value_into_its_log(postgres):
+    postgres.start()
+    ask(postgres.url, "create table guest (email text unique)")
+    ask(postgres.url, "insert into guest values ('alma@example.org')")
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        ask(postgres.url, "insert into guest values ('alma@example.org')")
+    assert "guest_email_key" in postgres.log.read_text()
+    assert "alma" not in postgres.log.read_text()
+
+
 def test_postgres_killed_while_a_session_is_open_comes_back_with_all_it_committed(postgres):
     postgres.settings = {}
     postgres.start()

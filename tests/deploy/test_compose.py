@@ -67,3 +67,9 @@ def test_proxy_writes_no_address_of_a_page_into_a_log():
     proxy = (PROJECT / "deploy" / "nginx.conf").read_text()
     assert "access_log off;" in proxy
     assert "error_log /dev/stderr crit;" in proxy
+
+
+def test_postgres_writes_no_statement_and_no_value_into_its_log():
+    """A failed INSERT would be there with a guest's name and address."""
+    command = SERVICES["db"]["command"].split()
+    assert {"log_error_verbosity=terse", "log_min_error_statement=panic"} <= set(command)
