@@ -19,17 +19,6 @@ def pytest_configure(config):
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
 
 
-def pytest_collection_modifyitems(items):
-    """What migrations wrote, such as the eight kinds of promise, is there again after a test that emptied the tables.
-    Every such test asks for that: one that did not would leave rows behind that stand in the others' way."""
-    for item in items:
-        marker = item.get_closest_marker("django_db")
-        asked = marker.kwargs if marker else {}
-        if asked.get("transaction") or "transactional_db" in item.fixturenames:
-            asked = {**asked, "transaction": True, "serialized_rollback": True}
-            item.add_marker(pytest.mark.django_db(**asked), append=False)
-
-
 @pytest.fixture(autouse=True)
 def english():
     """A request leaves its language behind in its thread; each test begins in English."""
