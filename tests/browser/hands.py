@@ -2,13 +2,13 @@
 
 from playwright.sync_api import Locator, Page, expect
 
-MOST_STOPS = 90
+MOST_STOPS = 300
 
-# What a person sees of the element that has the focus. A chip's input is transparent: its face carries the outline.
+# What a person sees of the element that has the focus. The face beside a chip’s or a promise’s input carries the outline.
 STOP = """() => {
   const element = document.activeElement;
   if (element === document.body) return {where: "", faults: []};
-  const face = element.matches(".chip input") ? element.nextElementSibling : element;
+  const face = element.matches(".chip input, .promise > input") ? element.nextElementSibling : element;
   const style = getComputedStyle(face);
   const box = face.getBoundingClientRect();
   const seen = {left: Math.max(box.left, 0), right: Math.min(box.right, innerWidth),
@@ -37,6 +37,10 @@ class Pointer:
         """A radio button; its chip covers it."""
         target.check(force=True)
 
+    def tick(self, target: Locator) -> None:
+        """A box, which may be a chip."""
+        target.check(force=True)
+
 
 class Keyboard:
     """Tab to it, then Enter, Space, arrows or letters. Every stop on the way must be seen and lie open."""
@@ -58,6 +62,10 @@ class Keyboard:
             if target.is_checked():
                 return
             page.keyboard.press("ArrowRight")
+        expect(target).to_be_checked()
+
+    def tick(self, target: Locator) -> None:
+        self.press(target)
         expect(target).to_be_checked()
 
     def reach(self, target: Locator) -> None:

@@ -34,4 +34,4 @@ class Mailbox:
 def links(message: EmailMessage) -> list[str]:
     """The private links of a mail: of its text, and of its HTML."""
     bodies = [message.get_body((kind,)).get_content() for kind in ("plain", "html")]
-    return [link for body in bodies for link in re.findall(r"https?://[^\s\"<]*/rsvp/[\w-]{32}/", body)]
+    return [link for body in bodies for link in re.findall(r"https?://[^\s\"<]*/(?:rsvp|promise)/[\w-]{32}/", body)]
