@@ -2,9 +2,9 @@
 
 from playwright.sync_api import Locator, Page, expect
 
-MOST_STOPS = 300
+MOST_STOPS = 600
 
-# What a person sees of the element that has the focus. The face beside a chip’s or a promise’s input carries the outline.
+# What a person sees of the element that has the focus. A chip’s and a promise’s outline is that of the face beside it.
 STOP = """() => {
   const element = document.activeElement;
   if (element === document.body) return {where: "", faults: []};

@@ -1,0 +1,286 @@
+"""A pledge's page in every state, in both languages, on a phone and on a desktop; its stops; its weight."""
+
+from collections.abc import Callable
+
+import pytest
+from django.utils.translation import gettext as _
+from playwright.sync_api import Page, expect
+
+from partners import pledges, profiles, schools
+from partners.models import Pledge, PromiseKind, School
+from tests.browser.examine import DESKTOP, PHONE
+from tests.browser.test_keyboard import STOPS, walk
+from tests.browser.test_pages import Place, look
+from tests.browser.test_weight import weights_of
+from tests.partners import make
+from tests.partners.make import promised
+
+pytestmark = pytest.mark.browser
+
+BEGIN = "/imagine/promise/"
+SIGN, SAVE = "button[name=sign]", "button[name=save]"
+LONG = "Fundación Nuestra Señora de Guadalupe para la Educación, la Ciencia y las Artes del Valle de San Joaquín, Inc."
+MOST = 45_000  # bytes of the first view, compressed, without images and the one font
+
+
+@pytest.fixture(autouse=True)
+def all_kinds(site):
+    """The kinds stay from test to test, as a migration brought them."""
+    PromiseKind.objects.update(is_retired=False, needs_insurance=False)
+    yield
+    PromiseKind.objects.update(is_retired=False, needs_insurance=False)
+
+
+def district() -> None:
+    """All the schools of the district."""
+    rows = schools.read(schools.SHIPPED.read_bytes())
+    schools.load(rows, schools.compare(rows))
+
+
+def every_kind() -> tuple:
+    some = tuple(School.objects.order_by("level", "-name")[:4])
+    codes = PromiseKind.objects.values_list("code", flat=True)
+    return tuple(
+        promised(
+            code, 10**place % 99_999 + 1, schools=some[: place % 3], months=(10, 3), note="Ask at the gate. " * place
+        )
+        for place, code in enumerate(codes)
+    )
+
+
+def asks() -> str:
+    return _("What will you promise for %(year)s?") % {"year": "2027–28"}
+
+
+def has() -> str:
+    return _("Your promises for %(year)s") % {"year": "2027–28"}
+
+
+def thank() -> str:
+    return _("Thank you for your promise")
+
+
+def of(pledge, title: Callable[[], str], tail: str = "", **how) -> Place:
+    return Place(f"{pledge.get_absolute_url()}{tail}", title, **how)
+
+
+# Begin -------------------------------------------------------------------------------------------------------------
+
+
+def begin() -> Place:
+    make.year()
+    return Place(BEGIN, lambda: _("Make a promise"))
+
+
+def begin_errors() -> Place:
+    make.year()
+
+    def go(page: Page) -> None:
+        page.goto(BEGIN)
+        page.fill("#id_email", "alma@example")
+        page.click("main form.form button")
+
+    return Place(BEGIN, lambda: f"{_('Error:')} {_('Make a promise')}", go, 422)
+
+
+def begin_closed() -> Place:
+    return Place(BEGIN, lambda: _("Make a promise"))
+
+
+def sent() -> Place:
+    return Place(f"{BEGIN}sent/", lambda: _("Look at your mail"))
+
+
+# The page ----------------------------------------------------------------------------------------------------------
+
+
+def first() -> Place:
+    district()
+    return of(make.start(), asks)
+
+
+def draft_of_everything() -> Place:
+    district()
+    make.year(closes_on="2027-09-30")
+    pledge = make.draft(LONG, promises=every_kind(), sector="nonprofit")
+    profiles.change(pledge.organization, about="We teach. " * 20, website="https://example.org", phone="209 555 0100")
+    profiles.set_logo(pledge.organization, make.png(600, 300))
+    return of(pledge, asks)
+
+
+def schools_open() -> Place:
+    district()
+    pledge = make.draft()
+
+    def go(page: Page) -> None:
+        page.goto(pledge.get_absolute_url())
+        name = f"#promise-{PromiseKind.objects.get(code='tours').pk}"
+        page.check(f"{name}-somewhere")
+        for summary in page.locator(f"{name} ~ .promise-more .schools summary").all():
+            summary.click()
+
+    return of(pledge, asks, go=go)
+
+
+def saved() -> Place:
+    pledge = make.draft()
+
+    def go(page: Page) -> None:
+        page.goto(pledge.get_absolute_url())
+        page.click(SAVE)
+        page.wait_for_selector(".told")
+
+    return of(pledge, asks, go=go)
+
+
+def signed() -> Place:
+    return of(make.signed(LONG), has)
+
+
+def renewal() -> Place:
+    pledge = make.signed_before(promises=(promised("tours"), promised("mentors")))
+    PromiseKind.objects.filter(code="mentors").update(is_retired=True)
+    return of(pledge, asks)
+
+
+def retired() -> Place:
+    pledge = make.signed(promises=(promised("mentors"),))
+    PromiseKind.objects.filter(code="mentors").update(is_retired=True, needs_insurance=True)
+    return of(pledge, has)
+
+
+def errors() -> Place:
+    district()
+    start = make.start()
+
+    def go(page: Page) -> None:
+        page.goto(start.get_absolute_url())
+        for code in ("tours", "mentors"):
+            name = f"#promise-{PromiseKind.objects.get(code=code).pk}"
+            page.check(name)
+            page.fill(f"{name}-quantity", "lots")
+            page.check(f"{name}-somewhere")
+        page.fill("#id_name", "")
+        page.locator("details:has(#id_website) summary").click()
+        page.fill("#id_website", "javascript:alert(1)")
+        page.set_input_files("#id_logo", {"name": "logo.png", "mimeType": "image/png", "buffer": b"MZ" * 500})
+        page.fill("#id_contact-name", "")
+        page.click(SIGN)
+
+    return of(start, lambda: f"{_('Error:')} {asks()}", go=go, status=422)
+
+
+def changed_meanwhile() -> Place:
+    pledge = make.draft(promises=(promised("tours"), promised("mentors")))
+
+    def go(page: Page) -> None:
+        page.goto(pledge.get_absolute_url())
+        later = Pledge.objects.get()
+        pledges.save(
+            pledge.token,
+            **make.page(pledge.token, promised("tours", 40 + later.version), promised("teachers"), name=LONG),
+        )
+        page.fill(f"#promise-{PromiseKind.objects.get(code='tours').pk}-quantity", "9")
+        page.click(SAVE)
+
+    return of(pledge, lambda: f"{_('Changed meanwhile:')} {asks()}", go=go, status=409)
+
+
+# After it ------------------------------------------------------------------------------------------------------------
+
+
+def thanks() -> Place:
+    district()
+    return of(make.signed(LONG, promises=every_kind()), thank, "thanks/")
+
+
+def thanks_shown() -> Place:
+    make.partner()
+    return of(Pledge.objects.get(), thank, "thanks/")
+
+
+def closed() -> Place:
+    pledge = make.signed(promises=(promised("tours"), promised("mentors")))
+    make.closed()
+    return of(pledge, has)
+
+
+def closed_draft() -> Place:
+    pledge = make.draft()
+    make.closed()
+    return of(pledge, lambda: _("Nothing can be promised now"))
+
+
+def known() -> Place:
+    make.year()
+    start = pledges.open_for(make.unsaved_start(origin="rsvp:17"))
+
+    def go(page: Page) -> None:
+        page.goto(start.get_absolute_url())
+        make.contact(make.organization("Port Gate Logistic"), make.EMAIL)
+        page.click(SAVE)
+
+    def again(page: Page) -> None:
+        page.goto(start.get_absolute_url())
+        page.click(SAVE)
+
+    ways = iter([go, again])
+    return of(start, lambda: _("Look at your mail"), go=lambda page: next(ways)(page), status=409)
+
+
+PLACES = [
+    *(begin, begin_errors, begin_closed, sent),
+    *(first, draft_of_everything, schools_open, saved, signed, renewal, retired, errors, changed_meanwhile),
+    *(thanks, thanks_shown, closed, closed_draft, known),
+]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+def test_page(place, visit):
+    place = place()
+    found = [fault for language in ("en", "es") for fault in look(place, visit(language), language)]
+    assert not found, "\n".join(found)
+
+
+# With the keyboard, and over the wire --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("width", "height"), [(DESKTOP, 720), (PHONE, 640), (PHONE, 180)], ids=str)
+@pytest.mark.parametrize("place", [begin, draft_of_everything, thanks_shown], ids=lambda place: place.__name__)
+def test_every_stop(visit, place, width, height):
+    page = visit("es", width)
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(place().path)
+    there = page.evaluate(STOPS)
+    assert walk(page) == there
+
+
+def test_errors_lead_to_their_fields(visit):
+    page = visit()
+    place = errors()
+    place.go(page)
+    page.wait_for_selector(".errors")
+    expect(page.locator(".errors")).to_be_focused()
+    for link in page.locator(".errors a").all():
+        link.click()
+        focused = page.evaluate("document.activeElement.id")
+        assert focused == link.get_attribute("href")[1:]
+        assert page.locator(f"[id='{focused}']").is_visible()
+
+
+def test_enter_never_signs_a_draft(visit):
+    page = visit()
+    page.goto(make.draft().get_absolute_url())
+    page.fill("#id_sign-name", "Alma Reyes")
+    page.check("#id_sign-may")
+    with page.expect_navigation():
+        page.press("#id_name", "Enter")
+    assert Pledge.objects.get().state == "draft"
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_first_view(visit, language):
+    district()
+    page = visit(language)
+    weights = weights_of(page, make.draft(promises=every_kind()).get_absolute_url())
+    assert sum(weights.values()) <= MOST, weights
