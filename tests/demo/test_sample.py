@@ -11,7 +11,7 @@ from partners import pledges
 from partners.models import Contact, Organization, Pledge, PledgeYear, Promise, School, Sector, Signature
 from partners.promises import Checklist, of, problems
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 THIS_YEAR = 2027
 

@@ -130,6 +130,7 @@ def test_file_that_cannot_be_read_says_why_on_its_page(staff, content, name, wor
     assert "Send another file" in page
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_rows_are_refused_plainly(staff):
     content = as_csv([["Organization", "Kind", "Quantity"], *[[f"P{n}", "tours", "1"] for n in range(100_000)]])
     send(staff, content)

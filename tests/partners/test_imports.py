@@ -606,6 +606,7 @@ def schools(db):
     return [make.school(name).name for name in ("Cesar Chavez High", "Edison High", "Stagg Senior High")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("delimiter", "encoding"), [(",", "utf-8-sig"), (";", "utf-8")])
 def test_messy_file_of_1500_organizations(year, schools, delimiter, encoding):
     """As an office kept it for years: every bad line is found and named, everything else is written once, a second run
