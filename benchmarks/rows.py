@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count, cycle, islice
+from statistics import median
 
-from benchmarks import partners, pledges
+from benchmarks import partners, pledges, promising
 from benchmarks.exports import FEW
 from benchmarks.house import House
 from benchmarks.load import Burst, get, send
@@ -172,6 +173,20 @@ def partner(house: House, size: Size) -> list[Figure]:
     return partner_pages(house, size, "partner", pages[:100], pages[100:])
 
 
+def pledge(house: House, size: Size) -> list[Figure]:
+    """A pledge's page with eight promises, saved for the first time, against the floor's RSVP. 8 at once."""
+    partners.invent(house, size.of(5000))
+    warm(house)
+    promising.save(house, 20)
+    floor, first, again = [], [], []
+    for _pair in range(size.pairs):
+        floor.append(house.floor.sign_up(FLOOR_PAGE, size.of(600), at_once=8))
+        for bursts, burst in zip((first, again), promising.save(house, size.of(200)), strict=True):
+            bursts.append(burst)
+    notes = [f"`pledge`: one that is saved again with eight other numbers, {median(rates(again)):.0f}/s."]
+    return [compared("pledge", rates(floor), rates(first), "{:.0f}/s", notes)]
+
+
 def partner_pages(house: House, size: Size, key: str, pages: list[str], new: list[str]) -> list[Figure]:
     warm(house)
     open_pages(house.product, pages, 8 * len(pages))  # so often that each worker had each of them
@@ -279,6 +294,7 @@ ROWS: dict[str, Callable[[House, Size], list[Figure]]] = {
     "landing": landing,
     "wall": wall,
     "partner": partner,
+    "pledge": pledge,
     "exports": exports,
     "pledge_list": pledges.pledge_list,
     "coverage": pledges.coverage,

@@ -37,6 +37,7 @@ LINES = {
         Line("landing", "landing pages a second", "bare page, one read", 0.5, 0.7, more_is_better=True),
         Line("wall", "pages of the wall a second", "bare page, one read", 0.4, 0.6, more_is_better=True),
         Line("partner", "partners' own pages a second", "bare page, one read", 0.4, 0.6, more_is_better=True),
+        Line("pledge", "pledges with eight promises saved a second", "bare view", 0.4, 0.6, more_is_better=True),
         Line("csv", "guest list, 100,000 rows as CSV: time", "csv.writer over a cursor", 2.5, 2.0),
         Line("csv_memory", "guest list as CSV: memory growth", "", 8, 2, unit="MB"),
         Line("xlsx", "guest list, 100,000 rows as XLSX: time", "the CSV above", 10, 6),

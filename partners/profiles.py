@@ -142,11 +142,12 @@ def set_logo(organization: Organization, png: bytes | None) -> None:
     history.note(f"organization:{organization.pk}", {"logo": "…"}, {"logo": "new" if png else ""})
 
 
-def add_contact(organization: Organization, *, email: str, **fields) -> Contact:
-    """The contact with this address of a locked organization, made if there is none. The first is the main one."""
-    if known := organization.contacts.with_email(email).first():
+def add_contact(organization: Organization, *, email: str, is_new: bool = False, **fields) -> Contact:
+    """The contact with this address of a locked organization, made if there is none. The first is the main one, as in
+    an organization that was made just now, `is_new`."""
+    if not is_new and (known := organization.contacts.with_email(email).first()):
         return known
-    is_main = not organization.contacts.filter(is_main=True).exists()
+    is_main = is_new or not organization.contacts.filter(is_main=True).exists()
     contact = organization.contacts.create(email=email, is_main=is_main, **fields)
     history.note(f"contact:{contact.pk}", {"name": "", "email": ""}, facts(contact, ["name", "email"]))
     return contact

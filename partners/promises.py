@@ -153,13 +153,13 @@ def write(pledge: Pledge, promises: list[Promised], before: list[Promised]) -> N
         if then.get(one.kind) != one
     ]
     Promise.objects.bulk_create(rows, update_conflicts=True, unique_fields=["pledge", "kind"], update_fields=FIELDS)
-    send_to_schools([row for row in rows if now[row.kind_id].schools != schools_of(then.get(row.kind_id))], now)
+    send_to_schools([row for row in rows if now[row.kind_id].schools != schools_of(then.get(row.kind_id))], now, then)
 
 
-def send_to_schools(rows: list[Promise], now: dict[int, Promised]) -> None:
+def send_to_schools(rows: list[Promise], now: dict[int, Promised], then: dict[int, Promised]) -> None:
     places = Promise.schools.through.objects
-    if rows:
-        places.filter(promise__in=rows).delete()
+    if old := [row for row in rows if row.kind_id in then]:
+        places.filter(promise__in=old).delete()
     places.bulk_create(
         Promise.schools.through(promise_id=row.pk, school_id=school)
         for row in rows

@@ -193,7 +193,7 @@ def write_contact(sheet: Sheet, typed: Typed, organization: Organization) -> Con
         return profiles.change_contact(sheet.contact_row, **typed.contact)
     if sheet.start:
         fields = {"name": sheet.start.name, "language": typed.language or sheet.start.language} | typed.contact
-        return profiles.add_contact(organization, email=sheet.start.email, **fields)
+        return profiles.add_contact(organization, email=sheet.start.email, is_new=not sheet.organization, **fields)
     return None
 
 

@@ -12,3 +12,9 @@ document.addEventListener("submit", (event) => {
 addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sentAt;
 });
+
+// Without a file a form goes the short way, a third of the bytes; the server reads both.
+document.addEventListener("submit", ({target: form}) => {
+  const file = form.querySelector("input[type=file]");
+  if (file) form.enctype = file.files.length ? "multipart/form-data" : "application/x-www-form-urlencoded";
+});

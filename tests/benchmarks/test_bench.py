@@ -19,6 +19,7 @@ ASKED_FOR = {
     "landing": (0.5, 0.7),
     "wall": (0.4, 0.6),
     "partner": (0.4, 0.6),
+    "pledge": (0.4, 0.6),
     "csv": (2.5, 2.0),
     "csv_memory": (8, 2),
     "xlsx": (10, 6),
@@ -36,7 +37,7 @@ ASKED_FOR = {
 def test_table_has_the_lines_and_bars_that_were_asked_for():
     assert {key: (line.bar, line.aim) for key, line in LINES.items()} == ASKED_FOR
     rates = {key for key, line in LINES.items() if line.more_is_better}
-    assert rates == {"posts", "landing", "wall", "partner", "mail"}
+    assert rates == {"posts", "landing", "wall", "partner", "pledge", "mail"}
 
 
 def test_every_line_is_measured_by_one_row():
@@ -72,6 +73,7 @@ def test_figure_is_the_median_of_its_pairs_and_a_row_left_out_says_why():
     assert "| left out: no exports |" in table
 
 
+@pytest.mark.slow
 def test_row_runs_alone():
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--tiny", "landing"],
@@ -87,6 +89,22 @@ def test_row_runs_alone():
     assert "PostgreSQL 18" in run.stdout
 
 
+@pytest.mark.slow
+def test_row_of_pledges_runs_alone():
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--tiny", "pledge"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert run.returncode == 0, run.stderr
+    assert re.search(
+        r"\| pledges with eight promises saved a second \| \d+/s .* \| \d+/s \| \*\*[\d.]+\*\*", run.stdout
+    )
+
+
+@pytest.mark.slow
 def test_rows_of_the_office_run_alone():
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--tiny", "pledge_list", "coverage"],

@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 from summit.templatetags.wording import long_date
 from tests import make
 from tests.browser.examine import sideways
+from tests.partners import make as partners
 
 pytestmark = pytest.mark.browser
 
@@ -19,8 +20,11 @@ def rsvp():
 
 
 def pages(rsvp) -> list[str]:
-    """The two that matter most, of an event with a waiting list."""
-    return ["/imagine/", rsvp.get_absolute_url()]
+    """Those that matter most: of an event with a waiting list, of a draft with schools, of a signed pledge."""
+    school = partners.school()
+    draft = partners.draft(promises=(partners.promised("tours", schools=(school,)), partners.promised("mentors")))
+    signed = partners.signed("Delta Growers", "delta@example.org")
+    return ["/imagine/", rsvp.get_absolute_url(), draft.get_absolute_url(), f"{signed.get_absolute_url()}thanks/"]
 
 
 def test_printed(visit, rsvp):
