@@ -1,9 +1,10 @@
 """An organization and its contacts as staff write them. What the partner changed meanwhile is not written over."""
 
 from django import forms
-from django.contrib.admin.widgets import AdminTextInputWidget
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.utils.translation import gettext_lazy as _
 
+from imagine.fields import TextField
 from imagine.shown import ShownForm
 from partners import profiles
 from partners.models import Contact, Organization
@@ -18,6 +19,7 @@ class OrganizationAdminForm(ShownForm):
     website = forms.URLField(
         label=_("Website"), max_length=200, required=False, assume_scheme="https", widget=AdminTextInputWidget
     )
+    about = TextField(label=_("What it does"), max_length=1000, required=False, widget=AdminTextareaWidget)
     no_logo = forms.BooleanField(label=_("Take the logo away"), required=False)
 
     class Meta:

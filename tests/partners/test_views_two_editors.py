@@ -120,6 +120,17 @@ def test_staff_changed_it_meanwhile(pledge, staff):
     assert page["phone"] == "209 555 0199"
 
 
+def test_lines_end_in_one_way_whoever_wrote_them(pledge, staff):
+    edit = f"/imagine/admin/partners/organization/{pledge.organization_id}/change/"
+    form = browse.fields(staff.get(edit)) | {"about": "We ship.\r\nWe grow.", "wants_public": "on", "_save": "Save"}
+    assert staff.post(edit, form).status_code == 302
+    profiles.approve(pledge.organization, by="staff")
+    sent = opened(pledge.token) | tick("tours", "9")
+    assert post(pledge, sent | {"about": sent["about"].replace("\n", "\r\n")}).status_code == 302
+    pledge.organization.refresh_from_db()
+    assert (pledge.organization.about, pledge.organization.is_public) == ("We ship.\nWe grow.", True)
+
+
 def test_signature_of_a_page_out_of_date_is_asked_for_again(pledge):
     second = opened(pledge.token)
     send(pledge.token, tick("tours", "8"))
