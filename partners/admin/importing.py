@@ -77,7 +77,7 @@ def upload(page: ImportAdmin, request: HttpRequest) -> HttpResponse:
         )
         return redirect("admin:partners_import_change", made.pk)
     context = around(page, request, _("Import a spreadsheet"))
-    context |= {"form": form, "years": PledgeYear.objects.exists(), "columns": column_names()}
+    context |= {"form": form, "years": PledgeYear.objects.exists()} | column_names()
     return render(request, "admin/partners/import/upload.html", context, status=422 if form.errors else 200)
 
 
@@ -113,9 +113,10 @@ def label(field: str) -> str:
     return str(dict(zip(headings.FIELDS, exports.BY_PROMISE, strict=True)).get(field, _("website")))
 
 
-def column_names() -> list[tuple[str, bool]]:
-    """What the columns are called, and whether one is needed."""
-    return [(label(field), field in headings.NEEDED) for field in headings.FIELDS]
+def column_names() -> dict[str, list[str]]:
+    """What the columns are called: those that are needed, and the others that are read."""
+    others = [*(field for field in headings.FIELDS if field not in headings.NEEDED), "website"]
+    return {"needed": [label(field) for field in headings.NEEDED], "others": [label(field) for field in others]}
 
 
 # A checked one ---------------------------------------------------------------------------------------------------

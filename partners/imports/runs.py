@@ -17,7 +17,7 @@ from partners.models import Import, ImportRow, PledgeYear, TypedOrganization
 logger = logging.getLogger(__name__)
 
 SMALL_FILE = 100_000  # bytes: such a one is read at once, while staff wait
-SMALL = 100  # organizations: so many are written or undone at once
+SMALL = 200  # organizations: so many are written or undone at once
 SECONDS = 40  # that a task works before it hands on to the next one, well within Celery's limit
 LEFT_ALONE = timedelta(seconds=60)  # after that a worker is taken for dead
 MOST_ATTEMPTS = 4  # of one step

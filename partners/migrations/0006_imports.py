@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='begun')),
                 ('touched_at', models.DateTimeField(default=django.utils.timezone.now, help_text='When a worker last did something for it.')),
                 ('done_at', models.DateTimeField(null=True, verbose_name='written on')),
-                ('state', models.CharField(choices=[('reading', 'being read'), ('refused', 'cannot be read'), ('checked', 'checked, nothing written'), ('writing', 'being written'), ('done', 'written'), ('undoing', 'being undone'), ('undone', 'undone'), ('dropped', 'dropped')], default='reading', max_length=8, verbose_name='state')),
+                ('state', models.CharField(choices=[('reading', 'being read'), ('refused', 'cannot be read'), ('checked', 'checked, nothing written'), ('writing', 'being written'), ('done', 'imported'), ('undoing', 'being undone'), ('undone', 'undone'), ('dropped', 'dropped')], default='reading', max_length=8, verbose_name='state')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often a worker began to read it.')),
                 ('file', models.BinaryField(null=True)),
                 ('refusal', models.CharField(blank=True, max_length=300, verbose_name='reason')),

@@ -30,7 +30,7 @@ class Import(models.Model):
         REFUSED = "refused", _("cannot be read")
         CHECKED = "checked", _("checked, nothing written")
         WRITING = "writing", _("being written")
-        DONE = "done", _("written")
+        DONE = "done", _("imported")
         UNDOING = "undoing", _("being undone")
         UNDONE = "undone", _("undone")
         DROPPED = "dropped", _("dropped")

@@ -26,7 +26,7 @@ MOST_FOUND = 20  # organizations of a search
 class NewOrganization(forms.Form):
     """The few fields of one that is made for an RSVP."""
 
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=120, widget=forms.TextInput({"class": "vTextField"}))
     sector = forms.ChoiceField(label=gettext_lazy("Sector"), choices=[("", "–"), *Sector.choices], required=False)
 
 

@@ -65,7 +65,7 @@ def test_from_the_file_to_the_pledges(staff):
     page = browse.text(answer)
     for words in (
         "Import of Partners 2026.xlsx",
-        "For 2027–28. Sent by staff on",
+        "For 2027–28, sent by staff:",
         "2 rows.",
         "good rows 2 bad rows 0 new organizations 1 that are there 0 that you are asked about 0",
         "XLSX, sheet “Partners”.",
@@ -82,7 +82,7 @@ def test_from_the_file_to_the_pledges(staff):
 
 def test_page_to_send_from_says_what_is_read(staff):
     page = browse.text(staff.get(f"{LIST}add/"))
-    assert "Needed are: organization, kind, quantity" in page
+    assert "Needed are: organization, kind, quantity." in page
     assert "Read as well, where they are there: school year, sector, contact" in page
     PledgeYear.objects.all().delete()
     page = browse.text(staff.get(f"{LIST}add/"))
@@ -293,7 +293,7 @@ def test_sent_twice_writes_once(staff):
 def test_confirmed_twice_writes_once(staff):
     run = sent(staff, row())
     press(staff, run, "confirm")
-    assert said(press(staff, run, "confirm"))[0].startswith("This import is not as you saw it any more: written.")
+    assert said(press(staff, run, "confirm"))[0].startswith("This import is not as you saw it any more: imported.")
     assert Pledge.objects.count() == 1
 
 

@@ -1,0 +1,139 @@
+"""The office merges two organizations, says which one an RSVP is of, and imports a spreadsheet: in both languages, by a
+real browser, and without JavaScript."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from partners import twins
+from partners.models import Import, Organization, Pledge, TwinSearch
+from summit.models import Rsvp
+from tests import make
+from tests.browser.test_admin import faults, sign_in, staff
+from tests.partners import make as partners_make
+from tests.partners.make import promised
+from tests.partners.spreadsheet import as_csv, row, table
+
+__all__ = ["staff"]
+
+pytestmark = pytest.mark.browser
+
+PARTNERS, RSVPS = "/imagine/admin/partners/", "/imagine/admin/summit/rsvp/"
+LONG = "Fundación Nuestra Señora de Guadalupe para la Educación, la Ciencia y las Artes del Valle de San Joaquín"
+
+
+def twins_to_merge() -> tuple[Organization, Organization]:
+    """The same organization twice, with a pledge each and much to decide."""
+    TwinSearch.objects.all().delete()
+    mine = partners_make.signed(LONG, promises=(promised("tours", 6), promised("service", 2)))
+    theirs = partners_make.signed(f"{LONG}, Inc.", "ben@example.org", (promised("tours", 2), promised("mentors", 12)))
+    partners_make.contact(theirs.organization, "alma@example.org", "A. Reyes", role="Directora de desarrollo")
+    twins.search()
+    return mine.organization, theirs.organization
+
+
+def opened(page: Page, address: str) -> None:
+    answer = page.goto(address)
+    assert (answer.status, answer.url.endswith(address)) == (200, True)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_are_right_in_both_languages(visit, staff, language, width):
+    kept, other = twins_to_merge()
+    event = make.event(capacity=50)
+    rsvp = make.rsvp(event, organization=LONG.replace("Señora", "Sra."), email="alma@example.org")
+    make.rsvp(event, "Ben Ochoa", organization="Zeta Freight")
+    page = visit(language, width)
+    sign_in(page)
+    found = []
+    for address in (
+        f"{PARTNERS}twinpair/",
+        f"{PARTNERS}twinpair/?said=two",
+        f"{PARTNERS}twinpair/{kept.pk}/{other.pk}/",
+        f"{RSVPS}match/",
+        f"{RSVPS}{rsvp.pk}/match/?q=valle",
+        f"{RSVPS}{rsvp.pk}/change/",
+        f"{PARTNERS}import/",
+        f"{PARTNERS}import/add/",
+    ):
+        opened(page, address)
+        found += faults(page, language)
+    assert not found, "\n".join(found)
+
+
+def test_two_are_merged(visit, staff):
+    kept, other = twins_to_merge()
+    page = visit(scripts=False)
+    sign_in(page)
+    page.goto(f"{PARTNERS}twinpair/")
+    page.click(f"a[href$='/{kept.pk}/{other.pk}/']")
+    expect(page.locator("#content")).to_contain_text("12 students; wherever it is needed most")
+    page.click("[name=merge]")
+    expect(page.locator(".messagelist")).to_contain_text("is now one with")
+    assert Organization.objects.get() == kept
+    assert Pledge.objects.get().promises.count() == 3
+
+
+def test_rsvp_is_matched(visit, staff):
+    gate = partners_make.organization("Port Gate Logistics")
+    make.rsvp(make.event(), organization="Port Gate Logistcs")
+    page = visit(scripts=False)
+    sign_in(page)
+    page.goto(RSVPS)
+    page.click("text=Organizations to match")
+    page.click("text=It is Port Gate Logistics")
+    expect(page.locator(".messagelist")).to_have_text("1 RSVP is of Port Gate Logistics.")
+    expect(page.locator("#content")).to_contain_text("Every organization that was typed is matched.")
+    assert Rsvp.objects.get().partner == gate
+
+
+@pytest.mark.parametrize(("language", "scripts"), [("en", False), ("en", True), ("es", True)])
+def test_spreadsheet_is_imported_and_undone(visit, staff, language, scripts):
+    partners_make.year()
+    partners_make.organization("Port Gate Logistic Group")
+    rows = [
+        row(),
+        row(organization="Zeta Freight", e_mail="z@zeta.example"),
+        row(organization="Omega", quantity="many"),
+    ]
+    page = visit(language, scripts=scripts)
+    sign_in(page)
+    found = []
+
+    def looked_at():
+        found.extend(faults(page, language) if scripts else [])
+
+    page.goto(f"{PARTNERS}import/add/")
+    page.set_input_files("[name=file]", {"name": "list.csv", "mimeType": "text/csv", "buffer": as_csv(table(rows))})
+    page.select_option("[name=year]", "2027")
+    page.click("#content [type=submit]")
+    looked_at()
+    page.check("[type=radio][value=new]")
+    page.click("[name=answer]")
+    page.check("[name=leave]")
+    page.click("[name=confirm]")
+    looked_at()
+    assert Import.objects.get().state == "done"
+    assert Organization.objects.count() == 3
+    page.check("[name=sure]")
+    page.click("[name=undo]")
+    looked_at()
+    assert Organization.objects.get().name == "Port Gate Logistic Group"
+    assert not found, "\n".join(found)
+
+
+def test_large_import_shows_how_far_it_is(visit, staff):
+    """The worker is a real one: the page follows it to its end by itself."""
+    partners_make.year()
+    rows = [row(organization=f"Partner {number}", e_mail=f"a@host{number}.example") for number in range(1500)]
+    page = visit()
+    sign_in(page)
+    page.goto(f"{PARTNERS}import/add/")
+    page.set_input_files("[name=file]", {"name": "list.csv", "mimeType": "text/csv", "buffer": as_csv(table(rows))})
+    page.select_option("[name=year]", "2027")
+    page.click("#content [type=submit]")
+    expect(page.locator("#progress")).to_have_attribute("data-state", "checked", timeout=60_000)
+    page.click("[name=confirm]")
+    expect(page.locator("#progress")).to_have_attribute("data-state", "done", timeout=60_000)
+    expect(page.locator("#progress")).to_contain_text("1500")
+    assert not faults(page, "en")
