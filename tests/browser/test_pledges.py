@@ -278,6 +278,41 @@ def test_enter_never_signs_a_draft(visit):
     assert Pledge.objects.get().state == "draft"
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["", "no script"])
+def test_logo_is_sent_with_the_page_and_a_plain_form_without_it(visit, scripts):
+    page = visit(scripts=scripts)
+    page.goto(make.draft().get_absolute_url())
+    page.locator("details:has(#id_logo) summary").click()
+    page.set_input_files("#id_logo", {"name": "logo.png", "mimeType": "image/png", "buffer": make.png(900, 300)})
+    assert sends(page).startswith("multipart/form-data")
+    expect(page.locator("img.logo")).to_be_visible()
+    assert page.evaluate("document.querySelector('img.logo').naturalWidth") == 600
+    assert sends(page).startswith("application/x-www-form-urlencoded" if scripts else "multipart/form-data")
+    page.check("#id_no_logo")
+    sends(page)
+    expect(page.locator("img.logo")).to_have_count(0)
+
+
+def sends(page: Page) -> str:
+    """Saves the draft, and says in which form it went out."""
+    with page.expect_navigation(), page.expect_request(lambda request: request.method == "POST") as sent:
+        page.click(SAVE)
+    return sent.value.headers["content-type"]
+
+
+@pytest.mark.parametrize("size", [12_000_000, 50_000_000])
+def test_file_that_is_too_large_loses_nothing(visit, tmp_path, size):
+    page, file = visit(), tmp_path / "photo.jpg"
+    file.write_bytes(b"\0" * size)
+    page.goto(make.draft().get_absolute_url())
+    page.fill(f"#promise-{PromiseKind.objects.get(code='tours').pk}-quantity", "41")
+    page.locator("details:has(#id_logo) summary").click()
+    page.set_input_files("#id_logo", file)
+    sends(page)
+    expect(page.locator(".errors")).to_contain_text("This file is larger than 5 MB.")
+    expect(page.locator(f"#promise-{PromiseKind.objects.get(code='tours').pk}-quantity")).to_have_value("41")
+
+
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_first_view(visit, language):
     district()
