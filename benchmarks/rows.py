@@ -224,6 +224,19 @@ def exports(house: House, size: Size) -> list[Figure]:
     ]
 
 
+def spreadsheet(house: House, size: Size) -> list[Figure]:
+    """An import from the file to the last promise, in a process of its own. There is no floor: it is seconds."""
+    house.product  # noqa: B018  its tables are needed, not its web server
+    rows = size.of(10_000)
+    seconds, grown, written = map(float, house.run("product", "benchmarks.imports", str(rows)).split())
+    if written != rows:
+        raise RuntimeError(f"{written:.0f} of {rows} rows were written")
+    return [
+        Figure("import", [seconds], product=f"{seconds:.1f} s"),
+        Figure("import_memory", [grown], product=f"{grown:.0f} MB"),
+    ]
+
+
 def mail(house: House, size: Size) -> list[Figure]:
     """A full queue and a worker that starts: how fast the mail server takes them, once the first tenth is through."""
     warm(house)
@@ -298,6 +311,7 @@ ROWS: dict[str, Callable[[House, Size], list[Figure]]] = {
     "exports": exports,
     "pledge_list": pledges.pledge_list,
     "coverage": pledges.coverage,
+    "import": spreadsheet,
     "mail": mail,
     "delay": delay,
     "memory": memory,
@@ -306,4 +320,5 @@ LINES_OF = {  # every other row is one line of the table, of the same name
     "exports": ["csv", "csv_memory", "xlsx"],
     "pledge_list": ["pledges_csv", "pledges_memory", "pledges_xlsx"],
     "coverage": ["coverage", "coverage_queries"],
+    "import": ["import", "import_memory"],
 }

@@ -28,6 +28,8 @@ ASKED_FOR = {
     "pledges_xlsx": (10, 6),
     "coverage": (300, 150),
     "coverage_queries": (8, 8),
+    "import": (30, 15),
+    "import_memory": (150, 75),
     "mail": (0.5, 0.7),
     "delay": (1.0, 0.3),
     "memory": (2.0, 1.6),
@@ -107,7 +109,7 @@ def test_row_of_pledges_runs_alone():
 @pytest.mark.slow
 def test_rows_of_the_office_run_alone():
     run = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--tiny", "pledge_list", "coverage"],
+        [sys.executable, "-m", "benchmarks", "--tiny", "pledge_list", "coverage", "import"],
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -118,3 +120,4 @@ def test_rows_of_the_office_run_alone():
         assert re.search(rf"\| pledge list.* {line} \|.*\| \*\*[\d.]+", run.stdout), line
     assert re.search(r"\| coverage of 5,000 pledges and 62 schools: time of the page \|.*\*\*\d+ ms\*\*", run.stdout)
     assert "| coverage: queries of the page |  | 8 | **8** |" in run.stdout
+    assert re.search(r"\| import of 10,000 rows: time \|.*\*\*[\d.]+ s\*\*", run.stdout)
