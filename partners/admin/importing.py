@@ -197,6 +197,9 @@ def answer(request: HttpRequest, run: Import) -> str:
 
 def confirm(request: HttpRequest, run: Import) -> str:
     imports.confirm(run, leaves_bad="leave" in request.POST)
+    run.refresh_from_db(fields=["state"])
+    if run.state == State.DONE:
+        return str(_("The import is written."))
     return str(_("The import is being written. Nothing is lost when you leave this page."))
 
 
@@ -209,7 +212,8 @@ def undo(request: HttpRequest, run: Import) -> str:
     if "sure" not in request.POST:
         raise imports.Refused(_("Tick that you are sure to undo the import."))
     imports.undo(run)
-    return str(_("The import is being undone."))
+    run.refresh_from_db(fields=["state"])
+    return str(_("The import was undone.") if run.state == State.UNDONE else _("The import is being undone."))
 
 
 def go_on(request: HttpRequest, run: Import) -> str:

@@ -75,7 +75,7 @@ def test_from_the_file_to_the_pledges(staff):
         assert words in page, words
     assert not Organization.objects.exists()
     answer = press(staff, run, "confirm")
-    assert said(answer) == ["The import is being written. Nothing is lost when you leave this page."]
+    assert said(answer) == ["The import is written."]
     assert "organizations made 1 contacts made 1 pledges made 1 promises made 2" in browse.text(answer)
     assert look.amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 12}
 
@@ -236,8 +236,9 @@ def test_large_one_shows_how_far_it_is(staff, monkeypatch):
     monkeypatch.setattr(runs, "SMALL", 0)
     monkeypatch.setattr(runs.writing, "CHUNK", 2)
     run = sent(staff, *[row(organization=f"Partner {number}") for number in range(5)])
-    page = browse.text(press(staff, run, "confirm"))
-    assert "Being written 0 of 5" in page
+    answer = press(staff, run, "confirm")
+    assert said(answer) == ["The import is being written. Nothing is lost when you leave this page."]
+    assert "Being written 0 of 5" in browse.text(answer)
     runs.step(run.pk)
     page = staff.get(page_of(run))
     assert "2 of 5 A worker is at it. You may leave this page. Look again" in browse.text(page)
@@ -269,7 +270,7 @@ def test_undone_and_what_stays_is_told(staff):
     zeta.save()
     assert said(press(staff, run, "undo")) == ["Tick that you are sure to undo the import."]
     answer = press(staff, run, "undo", sure="1")
-    assert said(answer) == ["The import is being undone."]
+    assert said(answer) == ["The import was undone."]
     assert "5 things that it made were taken back. 1 stays: Zeta Freight: it was changed since" in browse.text(answer)
     assert (look.organizations(), Promise.objects.count()) == (["Zeta Freight"], 0)
 
