@@ -50,6 +50,9 @@ class ImportAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request, obj=None):
         return False
 
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("file")
+
     def get_urls(self):
         send = takes_files(largest=MOST_BYTES)(require_http_methods(["GET", "HEAD", "POST"])(partial(upload, self)))
         one = require_http_methods(["GET", "HEAD", "POST"])(partial(run, self))

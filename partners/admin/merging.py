@@ -70,7 +70,7 @@ class TwinPairAdmin(ActionsAdmin):
         return False
 
     def has_view_permission(self, request, obj=None):
-        return request.user.has_perm("partners.view_organization")
+        return request.user.has_perms(["partners.view_organization", "partners.view_twinpair"])
 
     def has_module_permission(self, request):
         return self.has_view_permission(request)

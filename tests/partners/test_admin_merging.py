@@ -211,7 +211,7 @@ def test_two_that_are_ticked_in_the_list_of_organizations(staff, both):
 
 
 def test_who_may_only_look_looks(both):
-    viewer = user_with("view_organization")
+    viewer = user_with("view_organization", "view_twinpair")
     twins.search()
     assert len(shown(viewer)) == 1
     page = viewer.get(page_of(*both))
@@ -223,14 +223,14 @@ def test_who_may_only_look_looks(both):
 
 
 def test_who_may_change_but_not_delete_may_say_that_they_are_two(both):
-    editor = user_with("view_organization", "change_organization")
+    editor = user_with("view_organization", "view_twinpair", "change_organization")
     assert editor.post(page_of(*both), {"merge": "x", "shown": Plan(*both).mark}).status_code == 403
     assert editor.post(page_of(*both), {"two": "x"}).status_code == 302
     assert Organization.objects.count() == 2
 
 
 def test_others_are_kept_out(client, both):
-    for stranger in (client, user_with("view_pledge")):
+    for stranger in (client, user_with("view_organization")):
         assert stranger.get(LIST).status_code in (302, 403)
         assert stranger.get(page_of(*both)).status_code in (302, 403)
         assert stranger.post(page_of(*both), {"merge": "x", "shown": Plan(*both).mark}).status_code in (302, 403)

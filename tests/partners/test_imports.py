@@ -39,23 +39,26 @@ def begin(*rows: dict, header: list[str] | None = None, content: bytes | None = 
     run = imports.begin(
         content, **({"file_name": "list.csv", "year": make.year(), "by": "anna", "language": "en"} | fields)
     )
-    imports.work(run.pk)
+    return worked(run)
+
+
+def worked(run: Import) -> Import:
+    """Workers have been at it until there was nothing left to do."""
     run.refresh_from_db()
+    while run.is_at_work:
+        imports.work(run.pk)
+        run.refresh_from_db()
     return run
 
 
 def write(run: Import, **fields) -> Import:
     imports.confirm(run, **fields)
-    imports.work(run.pk)
-    run.refresh_from_db()
-    return run
+    return worked(run)
 
 
 def undo(run: Import) -> Import:
     imports.undo(run)
-    imports.work(run.pk)
-    run.refresh_from_db()
-    return run
+    return worked(run)
 
 
 def problems(run: Import) -> dict[int, list[str]]:
@@ -574,7 +577,7 @@ def test_file_that_kills_its_reader_is_given_up(year, monkeypatch):
 def test_large_one_is_left_to_a_worker(year, monkeypatch):
     rung = []
     monkeypatch.setattr("imagine.bell.ring", lambda task, pk: rung.append((task, pk)))
-    monkeypatch.setattr(runs, "SMALL_FILE", 10)
+    monkeypatch.setattr(runs, "SMALL_FILE", {"csv": 10})
     monkeypatch.setattr("django.db.transaction.on_commit", lambda act, robust: act())
     run = imports.begin(as_csv(table([row()])), file_name="x", year=year, by="anna", language="en")
     assert (run.state, rung) == ("reading", [("partners.tasks.work_on_import", run.pk)])
