@@ -19,6 +19,7 @@ from django.utils import timezone
 from partners.models import Contact, Organization, Reason, TwinPair, TwinSearch
 
 ALIKE = 0.5  # the least similarity of two names that counts: the part of their letter triples that they share
+ALIKE_PAIR = 0.6  # among all organizations: below that, thousands of names have dozens of others each
 BATCH = 500  # names in a statement
 MOST = 5  # proposals for a typed organization
 MOST_OF_ONE = 10  # pairs that one organization is in
@@ -74,14 +75,19 @@ def domain(email: str) -> str:
 
 @transaction.atomic
 def likely(
-    typed: Sequence[Typed], *, most: int = MOST, but_itself: bool = False, alike_beside_same: bool = True
+    typed: Sequence[Typed],
+    *,
+    most: int = MOST,
+    alike: float = ALIKE,
+    but_itself: bool = False,
+    alike_beside_same: bool = True,
 ) -> dict[int, list[Likely]]:
     """By key the organizations that each may be, the likeliest first; `but_itself` when the keys are organizations.
     `alike_beside_same` is whether similar names are looked for where there is the same one. As many queries for one
     name as for hundreds."""
     weights: dict[tuple[int, int], dict[str, float]] = defaultdict(dict)
     for key, organization, reason, weight in chain(
-        by_name(typed, alike_beside_same), by_address(typed), by_place(typed)
+        by_name(typed, alike, alike_beside_same), by_address(typed), by_place(typed)
     ):
         if not (but_itself and key == organization):
             found = weights[key, organization]
@@ -101,7 +107,7 @@ def likely(
 Evidence = Iterator[tuple[int, int, str, float]]  # key, organization, reason, how much it says of 1
 
 
-def by_name(typed: Sequence[Typed], alike_beside_same: bool) -> Evidence:
+def by_name(typed: Sequence[Typed], alike: float, alike_beside_same: bool) -> Evidence:
     with connection.cursor() as cursor:
         cursor.execute(SAME, columns(typed))
         same = cursor.fetchall()
@@ -110,7 +116,9 @@ def by_name(typed: Sequence[Typed], alike_beside_same: bool) -> Evidence:
         others = [one for one in typed if one.key not in named]
         # The planner takes the comparison of two names for cheap and would make each with each, twenty times slower.
         cursor.execute(BY_INDEX.format("off"))
-        cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(ALIKE)])
+        cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(alike)])
+        if len(others) > BATCH:  # names that were written lately are looked through one by one until this is done
+            cursor.execute("SELECT gin_clean_pending_list('organization_twins')")
         for begin in range(0, len(others), BATCH):
             cursor.execute(SIMILAR, columns(others[begin : begin + BATCH]))
             for key, organization, similarity in cursor.fetchall():
@@ -235,7 +243,7 @@ def pairs() -> dict[tuple[int, int], Likely]:
         emails[organization].append(email)
     rows = Organization.objects.order_by("pk").values_list("pk", "folded_name", "website")
     typed = [Typed(pk, name, emails[pk], website) for pk, name, website in rows]
-    found = likely(typed, most=MOST_OF_ONE, but_itself=True)
+    found = likely(typed, most=MOST_OF_ONE, alike=ALIKE_PAIR, but_itself=True)
     return {tuple(sorted((key, one.organization))): one for key, some in found.items() for one in some}
 
 

@@ -7,6 +7,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from partners import merging, pledges, profiles, twins
+from partners.admin import merging as pages
 from partners.merging import Plan
 from partners.models import Organization, Pledge, TwinPair
 from tests import browse
@@ -235,6 +236,15 @@ def test_others_are_kept_out(client, both):
         assert stranger.get(page_of(*both)).status_code in (302, 403)
         assert stranger.post(page_of(*both), {"merge": "x", "shown": Plan(*both).mark}).status_code in (302, 403)
     assert Organization.objects.count() == 2
+
+
+def test_many_are_compared_by_a_worker(staff, both, monkeypatch):
+    rung = []
+    monkeypatch.setattr(pages, "FEW", 1)
+    monkeypatch.setattr("imagine.bell.ring", rung.append)
+    answer = staff.post(f"{LIST}search/", follow=True)
+    assert said(answer) == ["All organizations are being compared. Look again in a minute."]
+    assert (rung, shown(staff)) == (["partners.tasks.find_twins"], [])
 
 
 def test_search_is_a_post(staff):
