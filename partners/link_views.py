@@ -94,10 +94,8 @@ def show_meanwhile(request: HttpRequest, sheet: Sheet, answers: Answers) -> Http
 
 def writes_too_often(token: str) -> bool:
     """Each signature is a mail, and the address may be a stranger's: no more than a person needs in an hour."""
-    return (
-        limits.count(f"signatures:{salted_hmac('partners.signatures', token).hexdigest()[:32]}", minutes=60)
-        > MOST_LETTERS
-    )
+    mark = salted_hmac("partners.signatures", token).hexdigest()[:32]  # the link itself is written nowhere else
+    return limits.count(f"signatures:{mark}", minutes=60) > MOST_LETTERS
 
 
 @require_safe

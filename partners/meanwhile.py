@@ -59,7 +59,7 @@ def meet(answers: Answers, now: Sheet) -> Meanwhile:
     return found
 
 
-def meet_fields(found, model, prefix: str, data: QueryDict, base, typed: dict, now: dict) -> None:
+def meet_fields(found: Meanwhile, model, prefix: str, data: QueryDict, base, typed: dict, now: dict) -> None:
     base = base if isinstance(base, dict) else {}
     for name, value in typed.items():
         theirs = now[name]
@@ -77,7 +77,7 @@ def meet_fields(found, model, prefix: str, data: QueryDict, base, typed: dict, n
             data[prefix + name] = "on" if theirs is True else theirs
 
 
-def meet_promises(found, data: QueryDict, base, typed: list[Promised], now: list[Promised]) -> None:
+def meet_promises(found: Meanwhile, data: QueryDict, base, typed: list[Promised], now: list[Promised]) -> None:
     base = base if isinstance(base, dict) else {}
     known = Checklist.of([*typed, *now])
     ours, theirs = ({one.kind: one for one in some} for some in (typed, now))
