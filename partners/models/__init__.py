@@ -1,4 +1,4 @@
-"""Who promises what: fields, constraints, subsets. The rules about pledges are in pledges.py."""
+"""Who promises what: fields, constraints, subsets. The rules are in partners.pledges and profiles.py."""
 
 from partners.models.checklist import MONTHS, Grade, PromiseKind, School
 from partners.models.imports import Import, ImportRow, Made, TypedOrganization
