@@ -130,7 +130,7 @@ def landing(house: House, size: Size) -> list[Figure]:
     warm(house)
     house.product.sign_up("/imagine/events/summit/", size.of(100), at_once=8, follow=False)
     floor, product = page_pairs(house, size, ["/imagine/"])
-    notes = [f"The landing page is {weight(product[0]):.1f} kB compressed, made anew for each visitor."]
+    notes = [f"The landing page is {weight(product[0]):.1f} kB compressed, kept while nothing in it changes."]
     return [compared("landing", rates(floor), rates(product), "{:.0f}/s", notes)]
 
 
