@@ -1,7 +1,5 @@
 """The pledge list as a file, read back by other libraries: what it says, who is on it, who may have it."""
 
-import csv
-import io
 from datetime import UTC, datetime
 
 import pytest
@@ -12,12 +10,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from openpyxl import load_workbook
 
 from partners import checklist, contacts, exports, pledges, profiles
 from partners.models import Pledge, Promise, PromiseKind
 from tests import browse, look
 from tests.partners import make
+from tests.sheets import listed, rows_of
 
 pytestmark = pytest.mark.django_db
 
@@ -27,27 +25,6 @@ NOTHING = "There is nothing to take away: no row is left under these filters."
 FORMS = ("promises", "organizations")
 FILES = [f"{at}{form}.{kind}" for at in (PLEDGES, PROMISES) for form in FORMS for kind in exports.KINDS]
 EVERY = [*FILES, f"{ORGANIZATIONS}.csv", f"{ORGANIZATIONS}.xlsx"]
-
-
-def rows_of(response) -> list[list[str]]:
-    """What a file says, header first, each cell as a CSV spells it."""
-    assert response.status_code == 200
-    content = b"".join(response.streaming_content)
-    if response["Content-Type"] == "text/csv; charset=utf-8":
-        return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
-    return [[spelled(cell) for cell in row] for row in load_workbook(io.BytesIO(content)).active.iter_rows()]
-
-
-def spelled(cell) -> str:
-    if cell.value is None:
-        return ""
-    return f"{cell.value:%Y-%m-%d}" if cell.number_format == "yyyy-mm-dd" else str(cell.value)
-
-
-def listed(response, *columns: str) -> list[tuple[str, ...]]:
-    """Some columns of a file, by their headers."""
-    header, *rows = rows_of(response)
-    return [tuple(row[header.index(column)] for column in columns) for row in rows]
 
 
 def partners(response) -> list[str]:

@@ -1,7 +1,5 @@
 """The guest list as a file: who is on it, what it says of each, and who may have it."""
 
-import csv
-import io
 from datetime import UTC, datetime
 
 import pytest
@@ -12,11 +10,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from openpyxl import load_workbook
 
 from summit import exports, seats
 from summit.models import Event, Guest, Rsvp
 from tests import browse, look, make
+from tests.sheets import listed, rows_of
 
 pytestmark = pytest.mark.django_db
 
@@ -24,27 +22,6 @@ LIST = "/imagine/admin/summit/rsvp/"
 CSV, XLSX = f"{LIST}guests.csv", f"{LIST}guests.xlsx"
 EIGHT = datetime(2030, 4, 4, 15, 0, tzinfo=UTC)  # in Stockton
 NOBODY = "There is no guest to list. Who cancelled is listed only when you filter by a cancelled state."
-
-
-def rows_of(response) -> list[list[str]]:
-    """What a file says, header first, each cell as a CSV spells it."""
-    assert response.status_code == 200
-    content = b"".join(response.streaming_content)  # which the test's browser closes, sparing the database
-    if response["Content-Type"] == "text/csv; charset=utf-8":
-        return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
-    return [[spelled(cell) for cell in row] for row in load_workbook(io.BytesIO(content)).active.iter_rows()]
-
-
-def spelled(cell) -> str:
-    if cell.value is None:
-        return ""
-    return f"{cell.value:%Y-%m-%d}" if cell.number_format == "yyyy-mm-dd" else str(cell.value)
-
-
-def listed(response, *columns: str) -> list[tuple[str, ...]]:
-    """Some columns of a file, by their headers."""
-    header, *rows = rows_of(response)
-    return [tuple(row[header.index(column)] for column in columns) for row in rows]
 
 
 def names(response) -> list[str]:
