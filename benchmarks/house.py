@@ -18,7 +18,7 @@ import psutil
 import psycopg2
 from celery import Celery
 
-from benchmarks.visitors import Site, floor_form, rsvp_form
+from benchmarks.visitors import Site, rsvp_form
 from imagine.demo.environment import PROJECT
 from imagine.demo.servers import Postgres, Valkey, free_port
 from imagine.demo.supervisor import Program
@@ -115,7 +115,7 @@ class House:
     @cached_property
     def floor(self) -> Site:
         self.run("floor", "benchmarks.floor.prepare")
-        return Site(self.serve("floor", "benchmarks.floor.wsgi"), floor_form, "/replies/")
+        return Site(self.serve("floor", "benchmarks.floor.wsgi"), rsvp_form, "/replies/")
 
     def serve(self, whose: str, *arguments: str) -> int:
         port = free_port()

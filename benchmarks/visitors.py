@@ -71,7 +71,3 @@ def rsvp_form(visitor: int, size: int) -> dict[str, str | int]:
         "phone": "",
         "note": "",
     }
-
-
-def floor_form(visitor: int, size: int) -> dict[str, str | int]:
-    return {"name": "Alma Reyes", "email": f"visitor-{visitor}@example.org", "size": size}

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from benchmarks.floor.models import Event, Reply
 
-ReplyForm = modelform_factory(Reply, fields=["name", "email", "size"])
+ReplyForm = modelform_factory(Reply, exclude=["event"])
 
 
 def event(request: HttpRequest, slug: str) -> HttpResponse:
