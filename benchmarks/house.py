@@ -161,7 +161,7 @@ class House:
         with Celery(broker=self.valkey.url) as app, app.connection_for_write() as broker:
             for queue in ("direct", "housekeeping", "floor"):
                 broker.default_channel.queue_purge(queue)
-            broker.default_channel.client.delete("imagine.nudge")  # the task that it stands for is gone
+            broker.default_channel.client.delete("imagine.nudge.direct")  # the task that it stands for is gone
         self.sql(f"TRUNCATE {LEFT_OVER}")
         self.mails_before = len(self.sink_log.read_text().splitlines()) - 1
 

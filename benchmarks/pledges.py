@@ -62,10 +62,8 @@ def invent(house: House, size: "Size", years: list[int], pledges: int) -> None:
 
 
 CONTACTS = """
-    INSERT INTO partners_contact (organization_id, name, role, email, phone, language, is_main, wants_invitations,
-        wants_reminders, wants_news, created_at)
-    SELECT id, 'Inés Núñez', 'Owner', 'ines-' || id || '@example.org', '+1 209 555 0100', 'es', true, true, true, false,
-        now()
+    INSERT INTO partners_contact (organization_id, name, role, email, phone, language, is_main, created_at)
+    SELECT id, 'Inés Núñez', 'Owner', 'ines-' || id || '@example.org', '+1 209 555 0100', 'es', true, now()
     FROM partners_organization WHERE NOT EXISTS (SELECT 1 FROM partners_contact)
 """
 YEARS = """

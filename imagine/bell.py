@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 # A dead or frozen broker costs a request these seconds, once.
 IMPATIENT = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2, "retry_on_timeout": False, "max_retries": 0}
 BREATH = 5  # seconds without a try after something did not answer
-NUDGE = "imagine.nudge"  # the broker's note that a worker was nudged and has not begun yet
+NUDGE = "imagine.nudge."  # with the queue: the broker's note that a worker was nudged and has not begun yet
+DELIVER = {"direct": "imagine.tasks.deliver", "bulk": "imagine.tasks.deliver_bulk"}
 NUDGE_SECONDS = 10  # after that it is taken for lost
 
 
@@ -48,19 +49,19 @@ def ring(task: str, *arguments: int) -> None:
             publish(task, arguments)
 
 
-def nudge() -> None:
-    """Tells a worker that mail is due. One nudge stands for many messages: while one is on its way that no worker has
-    taken up, another would say nothing new. Never raises for a broker that is down."""
+def nudge(queue: str = "direct") -> None:
+    """Tells a worker that mail of a queue is due. One nudge stands for many messages: while one is on its way that no
+    worker has taken up, another would say nothing new. Never raises for a broker that is down."""
     with listening_broker() as listens:
-        if listens and bell.default_channel.client.set(NUDGE, 1, nx=True, ex=NUDGE_SECONDS):
-            publish("imagine.tasks.deliver")
+        if listens and bell.default_channel.client.set(NUDGE + queue, 1, nx=True, ex=NUDGE_SECONDS):
+            publish(DELIVER[queue])
 
 
-def take_up_nudge() -> None:
+def take_up_nudge(queue: str = "direct") -> None:
     """From now on a new message nudges again. A worker calls it before it looks at what is due: so none is missed."""
     with listening_broker() as listens:
         if listens:
-            bell.default_channel.client.delete(NUDGE)
+            bell.default_channel.client.delete(NUDGE + queue)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import logging
 import smtplib
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -32,38 +33,21 @@ SWEEP_SECONDS = 20
 # Queue ---------------------------------------------------------------------------------------------------------
 
 
-def queue(
-    *,
-    key: str,
-    to: str,
-    language: str,
-    subject: str,
-    text: str,
-    html: str,
-    calendar: str = "",
-    calendar_method: str = "",
-    attachment: str = "",
-    attachment_name: str = "",
-) -> None:
+def queue(*, key: str, to: str, language: str, subject: str, text: str, html: str, **also) -> None:
     """Stores one message in the caller's transaction and nudges Celery once that has committed.
 
-    A message whose key exists already is not written again. `attachment` names a function and what it is called with,
-    "partners.letters.certificate:17"; imagine.post.attached says what it gives.
+    A message whose key exists already is not written again. `also` are further fields of a message: its calendar part,
+    its attachment, the queue that it goes through, its mailing, where one unsubscribes. `attachment` names a function
+    and what it is called with, "partners.letters.certificate:17"; imagine.post.attached says what it gives.
     """
-    message = Message(
-        key=key,
-        to=to,
-        language=language,
-        subject=subject,
-        text=text,
-        html=html,
-        calendar=calendar,
-        calendar_method=calendar_method,
-        attachment=attachment,
-        attachment_name=attachment_name,
-    )
-    Message.objects.bulk_create([message], ignore_conflicts=True)
-    transaction.on_commit(nudge, robust=True)
+    queue_many([Message(key=key, to=to, language=language, subject=subject, text=text, html=html, **also)])
+
+
+def queue_many(messages: Sequence[Message]) -> None:
+    """Stores messages of one queue as `queue` does, in one statement."""
+    Message.objects.bulk_create(messages, ignore_conflicts=True)
+    for name in {message.queue for message in messages}:
+        transaction.on_commit(lambda name=name: nudge(name), robust=True)
 
 
 # Deliver -------------------------------------------------------------------------------------------------------

@@ -25,8 +25,7 @@ from partners.profiles import PROFILE
 from partners.promises import Checklist, Promised
 
 FILLED = ["sector", "about", "website", "phone", "address", "size"]  # the other's, where the kept one's is empty
-WANTS = ["wants_invitations", "wants_reminders", "wants_news"]
-CONTACT = ["name", "role", "email", "phone", "language", "is_main", *WANTS]
+CONTACT = ["name", "role", "email", "phone", "language", "is_main"]
 BY_HAND = (Contact, Pledge, Logo, TwinPair, Promise, Signature)  # moved by a rule of their own
 
 
@@ -278,8 +277,6 @@ def join(stays: Contact, goes: Contact) -> None:
     before = profiles.facts(stays, CONTACT)
     for name in ("role", "phone"):
         setattr(stays, name, getattr(stays, name) or getattr(goes, name))
-    for name in WANTS:
-        setattr(stays, name, getattr(stays, name) and getattr(goes, name))
     stays.is_main = stays.is_main or goes.is_main
     move(goes, stays)
     rename(f"contact:{goes.pk}", f"contact:{stays.pk}")

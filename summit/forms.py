@@ -14,7 +14,8 @@ from django.utils.translation import get_language, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from imagine.fields import AddressField, LineField, More, NameField, TextField, plain_helper
-from summit.models import LARGEST_PARTY, Event, Guest, Rsvp, Sector
+from partners.models import Sector
+from summit.models import LARGEST_PARTY, Event, Guest, Rsvp
 
 LATER = _("You can name them later, from your link.")
 

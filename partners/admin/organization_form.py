@@ -9,7 +9,6 @@ from imagine.shown import ShownForm
 from partners import profiles
 from partners.models import Contact, Organization
 
-WANTS = ["wants_invitations", "wants_reminders", "wants_news"]
 TWICE = _("This address stands here twice.")
 TWO_MAIN = _("Only one contact is the main one.")
 GONE = _("A contact was erased while you had it open. Nothing was saved: open the page again.")
@@ -38,7 +37,7 @@ class OrganizationAdminForm(ShownForm):
 class ContactForm(ShownForm):
     class Meta:
         model = Contact
-        fields = ["name", "role", "email", "phone", "language", "is_main", *WANTS]
+        fields = ["name", "role", "email", "phone", "language", "is_main"]
 
     def locked_row(self) -> Contact:
         """As it stands; the organization's form, which is checked first, holds the lock on it."""

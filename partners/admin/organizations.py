@@ -21,7 +21,7 @@ from partners import contacts, exports, profiles
 from partners.admin import filters, parts
 from partners.admin.files import FilesAdmin, both
 from partners.admin.merging import merge_two
-from partners.admin.organization_form import WANTS, ContactForm, ContactFormSet, OrganizationAdminForm
+from partners.admin.organization_form import ContactForm, ContactFormSet, OrganizationAdminForm
 from partners.models import Contact, Logo, Organization, TwinPair, folded
 
 MOST_WORDS = 10  # of a search
@@ -30,7 +30,7 @@ MOST_WORDS = 10  # of a search
 class ContactInline(admin.StackedInline):  # a tabular one has no labels
     model = Contact
     form, formset = ContactForm, ContactFormSet
-    fields = (("name", "role"), ("email", "phone", "language"), ("is_main", *WANTS), "shown")
+    fields = (("name", "role"), ("email", "phone", "language"), "is_main", "shown")
 
     def get_extra(self, request, obj=None, **kwargs):
         """A new organization has one at once; more come by a script of Django's."""

@@ -11,8 +11,6 @@ from partners import profiles
 from partners.models import Contact, Organization, Pledge, Promise
 from partners.promises import Promised
 
-WANTS = ["wants_invitations", "wants_reminders", "wants_news"]
-
 
 def mark(*facts) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:32]
@@ -23,7 +21,7 @@ def of_organization(organization: Organization) -> str:
 
 
 def of_contact(contact: Contact) -> str:
-    names = ["name", "role", "email", "phone", "language", "is_main", *WANTS]
+    names = ["name", "role", "email", "phone", "language", "is_main"]
     return mark(contact.organization_id, profiles.facts(contact, names))
 
 

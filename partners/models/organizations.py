@@ -164,10 +164,15 @@ class ContactQuerySet(models.QuerySet):
 
 
 class Contact(models.Model):
-    """A person of an organization that the district writes to."""
+    """A person that the district writes to: of an organization, or, without one, on their own."""
 
     organization = models.ForeignKey(
-        Organization, verbose_name=_("organization"), on_delete=models.CASCADE, related_name="contacts"
+        Organization,
+        verbose_name=_("organization"),
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="contacts",
     )
     name = models.CharField(_("name"), max_length=100)
     role = models.CharField(_("role"), max_length=100, blank=True)
@@ -175,9 +180,6 @@ class Contact(models.Model):
     phone = models.CharField(_("phone"), max_length=30, blank=True)
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     is_main = models.BooleanField(_("main contact"), default=False)
-    wants_invitations = models.BooleanField(_("wants invitations"), default=True)
-    wants_reminders = models.BooleanField(_("wants reminders"), default=True)
-    wants_news = models.BooleanField(_("wants news"), default=False)
     created_at = models.DateTimeField(_("known since"), default=timezone.now, editable=False)
 
     objects = ContactQuerySet.as_manager()
@@ -192,6 +194,12 @@ class Contact(models.Model):
                 Lower("email"),
                 name="contact_one_per_email_and_organization",
                 violation_error_message=_("This address is a contact of this organization already."),
+            ),
+            models.UniqueConstraint(
+                Lower("email"),
+                condition=Q(organization__isnull=True),
+                name="contact_one_per_email_on_their_own",
+                violation_error_message=_("This address is a contact already."),
             ),
             models.UniqueConstraint(
                 fields=["organization"],

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from imagine import history
+from imagine import addresses, history
 from partners import letters, profiles
 from partners.models import Pledge, PledgeYear
 from partners.models.pledges import PledgeQuerySet
@@ -55,6 +55,6 @@ def remind(pledge: Pledge) -> bool:
         return False
     draft.reminded_at = timezone.now()  # also when nobody wants it: it is not looked at again
     draft.save(update_fields=["reminded_at"])
-    if draft.contact and draft.contact.wants_reminders:
+    if draft.contact and addresses.wants(draft.contact.email, "reminders"):
         letters.reminder(draft)
     return True

@@ -136,16 +136,16 @@ def test_main_contact_of_the_other_becomes_the_kept_ones_where_it_has_none(both)
     assert list(kept.contacts.values_list("name", "is_main")) == [("Ben Ochoa", True)]
 
 
-def test_contact_that_stood_in_both_is_one_and_gets_no_mail_that_they_did_not_want():
+def test_contact_that_stood_in_both_is_one():
     mine, theirs = two_pledges((), ())
     kept, other = organizations(mine, theirs)
     stays = kept.contacts.get()
-    goes = make.contact(other, "P@Example.org", "A. Reyes", role="Owner", phone="209 555 0100", wants_reminders=False)
+    goes = make.contact(other, "P@Example.org", "A. Reyes", role="Owner", phone="209 555 0100")
     Pledge.objects.filter(pk=theirs.pk).update(contact=goes)
     merge(kept, other)
     stays.refresh_from_db()
     assert (stays.name, stays.role, stays.phone) == ("Alma Reyes", "Owner", "209 555 0100")
-    assert (stays.email, stays.wants_reminders, stays.wants_invitations) == ("p@example.org", False, True)
+    assert stays.email == "p@example.org"
     assert sorted(kept.contacts.values_list("email", flat=True)) == ["p@example.org", "z@example.org"]
     assert look.changes(f"contact:{stays.pk}")[-1]["merged"] == ["", "A. Reyes, Owner, P@Example.org, 209 555 0100"]
     assert not Change.objects.filter(about=f"contact:{goes.pk}").exists()

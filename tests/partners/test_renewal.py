@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from imagine import addresses
 from imagine.models import Message
 from partners import pledges, tasks
 from partners.models import Contact, Pledge, PledgeYear, PromiseKind, School
@@ -164,7 +165,7 @@ def test_who_signed_or_may_not_sign_or_wants_no_reminder_gets_none():
     unwilling = make.draft("Unwilling", "unwilling@example.org")
     erased = make.draft("Erased", "erased@example.org")
     last_years = make.draft("Last year", "last@example.org")
-    Contact.objects.filter(email="unwilling@example.org").update(wants_reminders=False)
+    addresses.choose(addresses.of("unwilling@example.org"), reminders=False)
     Contact.objects.filter(email="erased@example.org").delete()
     old = PledgeYear.objects.create(school_year=2026, opens_on=timezone.localdate() - timedelta(days=300))
     Pledge.objects.filter(pk=last_years.pk).update(year=old)

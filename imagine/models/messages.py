@@ -1,6 +1,5 @@
-"""The stored message, which is the truth of all mail, and two small tables beside it."""
+"""The stored message, which is the truth of all mail."""
 
-import secrets
 import uuid
 from datetime import timedelta
 
@@ -9,6 +8,8 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from imagine.models.mailings import Mailing
 
 KEEP_TRYING = timedelta(days=1)
 
@@ -22,7 +23,7 @@ class MessageQuerySet(models.QuerySet):
         """To be sent now. One that an older one to the same address is still ahead of waits for it: the last mail that
         a person reads must be the last word."""
         unfinished = Message.objects.filter(state__in=[Message.State.QUEUED, Message.State.SENDING])
-        ahead = unfinished.filter(to=OuterRef("to"), created_at__lt=OuterRef("created_at"))
+        ahead = unfinished.filter(queue=OuterRef("queue"), to=OuterRef("to"), created_at__lt=OuterRef("created_at"))
         return self.filter(~Exists(ahead), state=Message.State.QUEUED, not_before__lte=timezone.now())
 
     def abandoned(self):
@@ -58,10 +59,14 @@ class Message(models.Model):
 
     class Queue(models.TextChoices):
         DIRECT = "direct", _("a person waits for it")
+        BULK = "bulk", _("one of many")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key = models.CharField(_("key"), max_length=120, unique=True)
     queue = models.CharField(_("queue"), max_length=12, choices=Queue, default=Queue.DIRECT)
+    mailing = models.ForeignKey(
+        Mailing, verbose_name=_("mailing"), on_delete=models.PROTECT, null=True, blank=True, related_name="messages"
+    )
     to = models.EmailField(_("to"))
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES)
     subject = models.CharField(_("subject"), max_length=200)
@@ -69,6 +74,7 @@ class Message(models.Model):
     html = models.TextField(_("HTML"))
     calendar = models.TextField(_("calendar part"), blank=True)
     calendar_method = models.CharField(_("calendar method"), max_length=10, blank=True)
+    unsubscribe = models.CharField(_("where one unsubscribes"), max_length=200, blank=True)
     attachment = models.CharField(_("attachment is made by"), max_length=120, blank=True)
     attachment_name = models.CharField(_("attachment"), max_length=120, blank=True)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
@@ -104,7 +110,7 @@ class Message(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["not_before"], condition=Q(state="queued"), name="message_due"),
+            models.Index(fields=["queue", "not_before"], condition=Q(state="queued"), name="message_due_in_queue"),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="message_leased"),
             models.Index(fields=["-created_at"], name="message_newest"),
             models.Index(fields=["to"], condition=Q(state__in=["queued", "sending"]), name="message_unfinished"),
@@ -117,42 +123,6 @@ class Message(models.Model):
         return self.key
 
 
-class Change(models.Model):
-    """One change of one thing: who, when, and each field from what to what. imagine.history writes it."""
-
-    class Kind(models.TextChoices):
-        GUEST = "guest", _("the guest, by link")
-        STAFF = "staff", _("staff")
-        PROGRAM = "program", _("by itself")
-
-    about = models.CharField(max_length=40)
-    at = models.DateTimeField(default=timezone.now)
-    kind = models.CharField(max_length=8, choices=Kind)
-    name = models.CharField(max_length=150, blank=True)
-    what = models.JSONField()
-    reason = models.CharField(max_length=300, blank=True)
-
-    class Meta:
-        indexes = [models.Index(fields=["about", "at"], name="change_of_one_thing")]
-
-    def __str__(self):
-        return f"{self.about} {self.at:%Y-%m-%d %H:%M}"
-
-
-class Tally(models.Model):
-    """How often something was tried in one window of time; imagine.limits counts here."""
-
-    key = models.CharField(max_length=80)
-    since = models.DateTimeField()
-    count = models.PositiveIntegerField(default=1)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["key", "since"], name="tally_once_a_window")]
-
-    def __str__(self):
-        return f"{self.key}: {self.count}"
-
-
 class Heartbeat(models.Model):
     """When a task last came through a queue: a worker that is connected and takes nothing is found out here."""
 
@@ -161,8 +131,3 @@ class Heartbeat(models.Model):
 
     def __str__(self):
         return self.queue
-
-
-def new_token() -> str:
-    """The secret of one private link: 192 random bits as 32 characters that need no quoting in an address."""
-    return secrets.token_urlsafe(24)

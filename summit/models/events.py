@@ -1,0 +1,206 @@
+"""Events: dated gatherings with a place and a capacity."""
+
+from datetime import timedelta
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+LARGEST_CAPACITY = 20_000
+LARGEST_PARTY = 20
+
+# As they stand: every visitor asks them, and Django takes longer to write them than they take.
+AT = "SELECT * FROM summit_event WHERE is_published AND slug = %s"
+NEXT_OF = """
+    SELECT event.*, seats.held, seats.waiting
+    FROM (
+        SELECT * FROM summit_event
+        WHERE is_published AND kind = %(kind)s
+        ORDER BY
+            ends_at > %(now)s DESC,
+            CASE WHEN ends_at > %(now)s THEN cancelled_at END NULLS FIRST,
+            CASE WHEN ends_at > %(now)s THEN starts_at END,
+            starts_at DESC,
+            id
+        LIMIT 1
+    ) event, LATERAL (
+        SELECT coalesce(sum(held_seats), 0) AS held, coalesce(sum(waiting_seats), 0) AS waiting
+        FROM summit_rsvp WHERE event_id = event.id
+    ) seats
+"""
+
+
+class EventQuerySet(models.QuerySet):
+    def published(self):
+        return self.filter(is_published=True)
+
+    def at(self, slug: str):
+        """The published event at an address, None when there is none."""
+        return next(iter(self.raw(AT, [slug])), None)
+
+    def next_of(self, kind: str):
+        """The coming published event of a kind with its seats, else the latest one that was; None when there is none.
+        One that was called off stands behind one that was not."""
+        return next(iter(self.raw(NEXT_OF, {"kind": kind, "now": timezone.now()})), None)
+
+    def coming_summit(self):
+        """The next summit that will take place, if there is one."""
+        return self.upcoming().filter(kind=Event.Kind.SUMMIT, cancelled_at__isnull=True).first()
+
+    def upcoming(self):
+        return self.filter(ends_at__gt=timezone.now()).order_by("starts_at", "pk")
+
+    def past(self):
+        return self.filter(ends_at__lte=timezone.now()).order_by("-starts_at", "pk")
+
+    def with_seats(self):
+        """Adds what one query can count: `held` and `waiting` seats."""
+        return self.annotate(
+            held=Coalesce(Sum("rsvps__held_seats"), 0),
+            waiting=Coalesce(Sum("rsvps__waiting_seats"), 0),
+        )
+
+
+class Event(models.Model):
+    """A dated gathering with a place and a capacity."""
+
+    class Kind(models.TextChoices):
+        SUMMIT = "summit", _("summit")
+        KICKOFF = "kickoff", _("kick-off")
+        GATHERING = "gathering", _("gathering")
+
+    class Meal(models.TextChoices):
+        NONE = "", _("none")
+        BREAKFAST = "breakfast", _("breakfast")
+        LUNCH = "lunch", _("lunch")
+        REFRESHMENTS = "refreshments", _("refreshments")
+
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind, default=Kind.SUMMIT)
+    title = models.CharField(_("title"), max_length=120)
+    title_es = models.CharField(_("title in Spanish"), max_length=120, blank=True)
+    slug = models.SlugField(_("web address"), max_length=60, unique=True)
+    school_year = models.PositiveSmallIntegerField(
+        _("school year"),
+        validators=[MinValueValidator(2018), MaxValueValidator(2100)],
+        help_text=_("The year it begins in: 2019 for 2019–20. A spring summit belongs to the year it recruits for."),
+    )
+    starts_at = models.DateTimeField(_("starts"))
+    ends_at = models.DateTimeField(_("ends"))
+    venue = models.CharField(_("venue"), max_length=120)
+    address = models.CharField(_("street and city"), max_length=200)
+    meal = models.CharField(_("meal"), max_length=12, choices=Meal, blank=True, default=Meal.BREAKFAST)
+    description = models.TextField(_("description"), blank=True)
+    description_es = models.TextField(_("description in Spanish"), blank=True)
+    capacity = models.PositiveIntegerField(_("capacity"), validators=[MaxValueValidator(LARGEST_CAPACITY)])
+    reserved_seats = models.PositiveIntegerField(
+        _("reserved seats"),
+        default=0,
+        validators=[MaxValueValidator(LARGEST_CAPACITY)],
+        help_text=_("Kept out of public reach, for speakers and the district."),
+    )
+    largest_party = models.PositiveSmallIntegerField(
+        _("largest party"), default=6, validators=[MinValueValidator(1), MaxValueValidator(LARGEST_PARTY)]
+    )
+    rsvp_opens_at = models.DateTimeField(_("RSVP opens"))
+    rsvp_closes_at = models.DateTimeField(_("RSVP closes"))
+    promotion_stops_hours = models.PositiveSmallIntegerField(
+        _("promotion stops, hours before the start"),
+        default=12,
+        validators=[MaxValueValidator(24 * 14)],
+        help_text=_("After that nobody is called up from the waiting list unasked; free seats are for walk-ins."),
+    )
+    is_published = models.BooleanField(_("published"), default=False)
+    invited_only = models.BooleanField(
+        _("for invited partners only"),
+        default=False,
+        help_text=_("Its page shows no form: whoever is invited answers by the link in the invitation."),
+    )
+    cancelled_at = models.DateTimeField(_("cancelled"), null=True, blank=True, editable=False)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        ordering = ["-starts_at", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")),
+                name="event_ends_after_it_starts",
+                violation_error_message=_("An event ends after it starts."),
+            ),
+            models.CheckConstraint(
+                condition=Q(rsvp_closes_at__gt=F("rsvp_opens_at")),
+                name="event_rsvp_closes_after_it_opens",
+                violation_error_message=_("RSVP closes after it opens."),
+            ),
+            models.CheckConstraint(
+                condition=Q(rsvp_closes_at__lte=F("ends_at")),
+                name="event_rsvp_closes_by_its_end",
+                violation_error_message=_("RSVP closes before the event is over."),
+            ),
+            models.CheckConstraint(
+                condition=Q(largest_party__gte=1, largest_party__lte=LARGEST_PARTY),
+                name="event_largest_party_in_bounds",
+                violation_error_message=_("The largest party is too small or too large."),
+            ),
+            models.CheckConstraint(
+                condition=Q(capacity__lte=LARGEST_CAPACITY),
+                name="event_capacity_in_bounds",
+                violation_error_message=_("No room in Stockton holds that many."),
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.title}, {timezone.localdate(self.starts_at):%Y-%m-%d}"
+
+    def get_absolute_url(self):
+        return reverse("event", args=[self.slug])
+
+    @property
+    def name(self) -> str:
+        """The title in the reader's language."""
+        return self.title_es if get_language() == "es" and self.title_es else self.title
+
+    @property
+    def about(self) -> str:
+        """The description in the reader's language."""
+        return self.description_es if get_language() == "es" and self.description_es else self.description
+
+    @property
+    def school_years(self) -> str:
+        """The school year as people write it: 2019–20."""
+        return f"{self.school_year}–{(self.school_year + 1) % 100:02}"
+
+    @property
+    def promotion_stops_at(self):
+        return self.starts_at - timedelta(hours=self.promotion_stops_hours)
+
+    @property
+    def promotes(self) -> bool:
+        """Whether freed seats still go to the waiting list by themselves."""
+        return not self.cancelled_at and timezone.now() < self.promotion_stops_at
+
+    @property
+    def is_over(self) -> bool:
+        return timezone.now() >= self.ends_at
+
+    @property
+    def takes_rsvps(self) -> bool:
+        """Whether a new RSVP may be made now, for a seat or for the waiting list."""
+        is_open = self.rsvp_opens_at <= timezone.now() < self.rsvp_closes_at
+        return self.is_published and not self.cancelled_at and is_open
+
+    @property
+    def rsvps_closed(self) -> bool:
+        return timezone.now() >= self.rsvp_closes_at
+
+    @property
+    def lets_guests_change(self) -> bool:
+        """Whether a party may still be renamed or cancelled: until the event ends."""
+        return not self.cancelled_at and not self.is_over

@@ -1,0 +1,170 @@
+"""Who is asked to an event, by which audience, and what is said before and after it. The rules are in invitations.py,
+audiences.py and reminders.py."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from imagine.models import Mailing, new_token
+from partners.models import Contact, PledgeYear, PromiseKind, School, Sector
+from summit.models.events import Event
+from summit.models.rsvps import Rsvp
+
+
+class Audience(models.Model):
+    """Who is to be asked, in words that can be combined: partners, guests of an event and a list, put together.
+
+    Partners must fit all that is said of them (year, kinds, schools, sectors), and of several kinds, schools or sectors
+    one is enough. When nothing is said of partners, none are in it. audiences.py tells who is left out for one event.
+    """
+
+    class Reach(models.TextChoices):
+        MAIN = "main", _("the main contact of each")
+        ALL = "all", _("every contact of each")
+
+    class Came(models.TextChoices):
+        CAME = "came", _("came")
+        ABSENT = "absent", _("had a seat and did not come")
+        WAITING = "waiting", _("were on the waiting list")
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    pledge_year = models.ForeignKey(
+        PledgeYear,
+        verbose_name=_("with a pledge for"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    with_drafts = models.BooleanField(_("also pledges that are not signed yet"), default=False)
+    kinds = models.ManyToManyField(PromiseKind, verbose_name=_("with a promise of"), blank=True, related_name="+")
+    schools = models.ManyToManyField(School, verbose_name=_("with a promise for"), blank=True, related_name="+")
+    sectors = ArrayField(
+        models.CharField(max_length=12, choices=Sector), verbose_name=_("of the sectors"), default=list, blank=True
+    )
+    reach = models.CharField(_("who of them"), max_length=4, choices=Reach, default=Reach.MAIN)
+    guests_of = models.ForeignKey(
+        Event, verbose_name=_("guests of"), on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    guests_who = ArrayField(
+        models.CharField(max_length=8, choices=Came), verbose_name=_("those who"), default=list, blank=True
+    )
+    listed = models.ManyToManyField(Contact, verbose_name=_("from a list"), blank=True, related_name="+")
+    created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("audience")
+        verbose_name_plural = _("audiences")
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self):
+        return self.name
+
+
+class InvitationQuerySet(models.QuerySet):
+    def to_write(self):
+        """Those whose message is not written yet, of mailings that go on."""
+        return self.filter(written_at__isnull=True, mailing__stopped_at__isnull=True)
+
+    def accepted(self):
+        return self.filter(rsvp__isnull=False, rsvp__cancelled_at__isnull=True)
+
+    def declined(self):
+        return self.filter(declined_at__isnull=False)
+
+    def unanswered(self):
+        return self.filter(declined_at__isnull=True).exclude(rsvp__isnull=False, rsvp__cancelled_at__isnull=True)
+
+
+class Invitation(models.Model):
+    """One contact being asked to one event. Accepted while its RSVP stands, declined when the contact said so."""
+
+    class Answer(models.TextChoices):
+        OPEN = "open", _("not answered")
+        ACCEPTED = "accepted", _("accepted")
+        DECLINED = "declined", _("declined")
+
+    event = models.ForeignKey(Event, verbose_name=_("event"), on_delete=models.PROTECT, related_name="invitations")
+    contact = models.ForeignKey(
+        Contact, verbose_name=_("contact"), on_delete=models.CASCADE, related_name="invitations"
+    )
+    mailing = models.ForeignKey(
+        Mailing, verbose_name=_("mailing"), on_delete=models.PROTECT, related_name="invitations", editable=False
+    )
+    token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
+    created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
+    written_at = models.DateTimeField(_("mail written"), null=True, blank=True, editable=False)
+    declined_at = models.DateTimeField(_("declined"), null=True, blank=True, editable=False)
+    word = models.CharField(_("a word with it"), max_length=500, blank=True, editable=False)
+    rsvp = models.OneToOneField(
+        Rsvp,
+        verbose_name=_("RSVP"),
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="invitation",
+        editable=False,
+    )
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["contact", "event"], name="invitation_one_per_contact_and_event"),
+            models.CheckConstraint(
+                condition=Q(word="") | Q(declined_at__isnull=False), name="invitation_word_only_when_declined"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["mailing", "id"], condition=Q(written_at__isnull=True), name="invitation_to_write"),
+        ]
+
+    def __str__(self):
+        """Without name or address: Django's admin keeps it in its log and in a cookie."""
+        return str(_("invitation %(number)s")) % {"number": self.pk}
+
+    def get_absolute_url(self):
+        return reverse("invitation", args=[self.token])
+
+    @property
+    def answer(self) -> Answer:
+        """What was said; needs `rsvp` to be loaded."""
+        if self.rsvp and not self.rsvp.cancelled_at:
+            return self.Answer.ACCEPTED
+        return self.Answer.DECLINED if self.declined_at else self.Answer.OPEN
+
+
+class Reminder(models.Model):
+    """One thing that is said once before or after an event, such as "a week before", for the day on which it takes
+    place: whether it was said, or why not. The messages' keys keep it from being said twice to one person."""
+
+    class Kind(models.TextChoices):
+        WEEK = "week", _("a week before")
+        DAY = "day", _("a day before")
+        NAMES = "names", _("names still missing")
+        THANKS = "thanks", _("thank you, after it")
+        UNANSWERED = "unanswered", _("invitation not answered")
+
+    event = models.ForeignKey(Event, verbose_name=_("event"), on_delete=models.CASCADE, related_name="reminders")
+    kind = models.CharField(_("what"), max_length=12, choices=Kind)
+    day = models.DateField(_("for the event on"))
+    done_at = models.DateTimeField(_("done"), null=True, blank=True)
+    too_late = models.BooleanField(_("too late to help, so not sent"), default=False)
+    count = models.PositiveIntegerField(_("people written to"), default=0)
+
+    class Meta:
+        verbose_name = _("reminder")
+        verbose_name_plural = _("reminders")
+        ordering = ["-day", "kind"]
+        constraints = [
+            models.UniqueConstraint(fields=["event", "kind", "day"], name="reminder_once_per_event_and_day"),
+        ]
+
+    def __str__(self):
+        return f"{self.event}: {self.get_kind_display()}"
