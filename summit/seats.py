@@ -44,8 +44,12 @@ FACTS = [
 
 # What a new RSVP asks. As they stand: Django takes longer to write them than they take.
 LOCKED = "SELECT * FROM summit_event WHERE id = %s FOR NO KEY UPDATE"
-KNOWN = "SELECT id FROM summit_rsvp WHERE event_id = %s AND lower(email) = lower(%s)"
 HELD = "SELECT coalesce(sum(held_seats), 0) FROM summit_rsvp WHERE event_id = %s"
+KNOWN_AND_HELD = """
+    SELECT
+        (SELECT id FROM summit_rsvp WHERE event_id = %(event)s AND lower(email) = lower(%(email)s)),
+        (SELECT coalesce(sum(held_seats), 0) FROM summit_rsvp WHERE event_id = %(event)s)
+"""
 
 
 class Refused(Exception):
@@ -202,16 +206,18 @@ def check_size(event: Event, size: int, *, grows: bool = True) -> None:
         )
 
 
-def check_new(rsvp: Rsvp) -> None:
-    """Rule 8, under the event's lock. The constraint would refuse a second RSVP of the address too, but a statement
-    that fails is written into PostgreSQL's log, with all that was typed."""
+def free_for_new(rsvp: Rsvp) -> int:
+    """The free seats of a locked event, for an RSVP whose address has none there (rules 1 and 8). The constraint would
+    refuse a second one too, but a statement that fails is written into PostgreSQL's log, with all that was typed."""
+    event = rsvp.event
     with connection.cursor() as cursor:
-        cursor.execute(KNOWN, [rsvp.event_id, rsvp.email])
-        found = cursor.fetchone()
-    if found:
-        known = Rsvp.objects.get(pk=found[0])
-        known.event = rsvp.event
+        cursor.execute(KNOWN_AND_HELD, {"event": event.pk, "email": rsvp.email})
+        known_pk, held = cursor.fetchone()
+    if known_pk:
+        known = Rsvp.objects.get(pk=known_pk)
+        known.event = event
         raise AlreadyThere(known)
+    return event.capacity - event.reserved_seats - held
 
 
 def check_open(event: Event, *, by_staff: bool = False) -> None:
@@ -239,8 +245,7 @@ def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bo
     event = rsvp.event = lock(rsvp.event_id)
     check_open(event, by_staff=by_staff)
     check_size(event, size)
-    check_new(rsvp)
-    take(rsvp, size, beyond=bool(beyond))
+    take(rsvp, size, free=free_for_new(rsvp), beyond=bool(beyond))
     rsvp.sequence = 1  # its first letter's
     rsvp.save(force_insert=True)
     party = seat_guests(rsvp, list(guests))
@@ -251,10 +256,9 @@ def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bo
     return rsvp
 
 
-def take(rsvp: Rsvp, more: int, *, beyond: bool = False) -> None:
-    """Adds `more` seats to what the RSVP holds and waits for. One that waits already asks for all of that at once, so
-    that a party that wants to stay together is not split. Does not save."""
-    free = free_seats(rsvp.event)
+def take(rsvp: Rsvp, more: int, *, free: int, beyond: bool = False) -> None:
+    """Adds `more` seats to what the RSVP holds and waits for, with `free` seats there. One that waits already asks for
+    all of that at once, so that a party that wants to stay together is not split. Does not save."""
     wanted = rsvp.waiting_seats + more
     held, waiting = (wanted, 0) if beyond else divide(wanted, free, accepts_fewer=rsvp.accepts_fewer)
     rsvp.held_seats += held
@@ -339,7 +343,7 @@ def check_party(rsvp: Rsvp) -> None:
 
 def resize(rsvp: Rsvp, more: int, *, leaves: int | None = None) -> None:
     if more > 0:
-        take(rsvp, more)
+        take(rsvp, more, free=free_seats(rsvp.event))
     else:
         give_back(rsvp, -more)
     rsvp.save(update_fields=SEATS)
@@ -447,7 +451,7 @@ def revive(rsvp: Rsvp, *, size: int, by_staff: bool) -> None:
     check_open(rsvp.event, by_staff=by_staff)
     check_size(rsvp.event, size)
     rsvp.cancelled_at, rsvp.cancelled_late = None, False
-    take(rsvp, size)
+    take(rsvp, size, free=free_seats(rsvp.event))
     rsvp.save(update_fields=SEATS)
     fit_guests(rsvp)
     (letters.waiting if rsvp.waiting_seats else letters.confirmed)(rsvp)
