@@ -5,12 +5,14 @@ from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidg
 from django.utils.translation import gettext_lazy as _
 
 from imagine.fields import TextField
-from imagine.shown import ShownForm
+from imagine.shown import CHANGED, ShownForm
 from partners import profiles
+from partners.forms import LogoField
 from partners.models import Contact, Organization
 
 TWICE = _("This address stands here twice.")
 TWO_MAIN = _("Only one contact is the main one.")
+OTHER_LOGO = _("Somebody changed the logo while you had this open. Look at it, and choose once more to replace it.")
 GONE = _("A contact was erased while you had it open. Nothing was saved: open the page again.")
 
 
@@ -19,7 +21,14 @@ class OrganizationAdminForm(ShownForm):
         label=_("Website"), max_length=200, required=False, assume_scheme="https", widget=AdminTextInputWidget
     )
     about = TextField(label=_("What it does"), max_length=1000, required=False, widget=AdminTextareaWidget)
+    new_logo = LogoField(
+        label=_("New logo"),
+        required=False,
+        help_text=_("A picture of up to 5 MB: PNG, JPEG, GIF or WebP."),
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/gif,image/webp"}),
+    )
     no_logo = forms.BooleanField(label=_("Take the logo away"), required=False)
+    seen_logo = forms.CharField(widget=forms.HiddenInput, required=False)
 
     class Meta:
         model = Organization
@@ -27,11 +36,31 @@ class OrganizationAdminForm(ShownForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        self.initial["seen_logo"] = logo_mark(self.instance)
         if not hasattr(self.instance, "logo"):
             del self.fields["no_logo"]
 
     def locked_row(self) -> Organization:
         return profiles.lock(self.instance.pk)
+
+    def compare(self, row: Organization) -> None:
+        """A logo that was not seen is not replaced."""
+        now = logo_mark(row)
+        if self.png() is not None and self.cleaned_data.get("seen_logo") != now:
+            self.add_error("new_logo", forms.ValidationError(OTHER_LOGO, code=CHANGED))
+        super().compare(row)
+        if self.errors:
+            self.data["seen_logo"] = now
+
+    def png(self) -> bytes | None:
+        """The logo as profiles.set_logo takes it: a PNG, b"" to take it away, None to leave it."""
+        return self.cleaned_data.get("new_logo") or (b"" if self.cleaned_data.get("no_logo") else None)
+
+
+def logo_mark(organization: Organization) -> str:
+    """When its logo was changed last; "" of none."""
+    logo = getattr(organization, "logo", None)
+    return logo.changed_at.isoformat() if logo else ""
 
 
 class ContactForm(ShownForm):

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Count, F, Q, QuerySet, Value
 from django.db.models.lookups import Exact
@@ -17,7 +17,8 @@ from django.utils.translation import ngettext_lazy
 
 from imagine import history
 from imagine.actions import ActionsAdmin, tell
-from partners import contacts, exports, profiles
+from imagine.uploads import takes_files
+from partners import contacts, exports, logos, profiles
 from partners.admin import filters, parts
 from partners.admin.files import FilesAdmin, both
 from partners.admin.merging import merge_two
@@ -115,11 +116,12 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
     def get_fieldsets(self, request, obj=None):
         profile = [name for name in profiles.PROFILE if name != "wants_public"]
         if obj is None:
-            return [(None, {"fields": [*profile, "wants_public"]})]
-        no_logo = ["no_logo"] if hasattr(obj, "logo") and self.has_change_permission(request, obj) else []
+            return [(None, {"fields": [*profile, "wants_public", "new_logo"]})]
+        logo = ["new_logo", "seen_logo"] if self.has_change_permission(request, obj) else []
+        logo += ["no_logo"] if logo and hasattr(obj, "logo") else []
         return [
             (None, {"fields": [*profile, "shown"]}),
-            (_("Shown in public"), {"fields": ["wants_public", "standing", "picture", *no_logo]}),
+            (_("Shown in public"), {"fields": ["wants_public", "standing", "picture", *logo]}),
             (_("Pledges and mail"), {"fields": ["pledges", "mail"]}),
             (_("History"), {"fields": ["history"]}),
         ]
@@ -168,15 +170,29 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
 
     # Its writing -----------------------------------------------------------------------------------------------
 
+    @takes_files(largest=logos.LARGEST_FILE)
+    def add_view(self, request, form_url="", extra_context=None):
+        return super().add_view(request, form_url, extra_context)
+
+    @takes_files(largest=logos.LARGEST_FILE)
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def render_change_form(self, request, context, *args, **kwargs):
+        """A browser keeps no chosen file on a form that comes back."""
+        if context.get("errors") and request.FILES.get("new_logo") and "new_logo" not in context["adminform"].errors:
+            said = _("Choose the picture once more, please: a browser does not keep it.")
+            self.message_user(request, said, messages.WARNING)
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def save_model(self, request, obj, form, change):
         typed = {name: form.cleaned_data[name] for name in form.changed_data if name in profiles.PROFILE}
         if not change:
             obj.pk = profiles.create(**typed).pk
-            return
         organization = profiles.lock(obj.pk)
-        profiles.change(organization, **typed)
-        if form.cleaned_data.get("no_logo"):
-            profiles.set_logo(organization, b"")
+        if change:
+            profiles.change(organization, **typed)
+        profiles.set_logo(organization, form.png())
 
     def save_formset(self, request, form, formset, change):
         """Contacts are written by the rules, too. Django's log wants to know what changed."""

@@ -1,0 +1,104 @@
+"""The logo on an organization's page in the admin: the same checks and the same writing anew as on the partner's."""
+
+import pytest
+from django.urls import resolve
+
+from imagine import history
+from partners import logos, profiles
+from partners.admin.organization_form import OTHER_LOGO
+from partners.models import Logo, Organization
+from tests import browse
+from tests.partners import look, make
+from tests.partners.test_admin_organizations import LIST, change, page_of, viewer
+from tests.partners.test_views_logo import WRONG, file, picture
+
+pytestmark = pytest.mark.django_db
+
+
+def size() -> tuple[int, int]:
+    logo = Logo.objects.get()
+    return logo.width, logo.height
+
+
+def test_logo_is_sent_replaced_and_taken_away(staff):
+    organization = make.organization()
+    assert (
+        change(staff, organization, new_logo=file(picture(), "renamed.exe", "application/x-anything")).status_code
+        == 302
+    )
+    assert size() == (600, 200)
+    assert bytes(Logo.objects.get().png).startswith(b"\x89PNG")
+    change(staff, organization, about="We ship.")
+    assert size() == (600, 200)
+    change(staff, organization, new_logo=file(picture((20, 20))), no_logo="on")  # the new one wins
+    assert size() == (20, 20)
+    change(staff, organization, no_logo="on")
+    assert Logo.objects.count() == 0
+    told = [changed["logo"] for changed in look.changes(f"organization:{organization.pk}") if "logo" in changed]
+    assert told == [["…", "new"], ["…", "new"], ["…", ""]]
+
+
+def test_new_organization_may_have_one(staff):
+    staff.post(f"{LIST}add/", browse.fields(staff.get(f"{LIST}add/")) | {"name": "Bakery", "new_logo": file(picture())})
+    assert Logo.objects.get().organization == Organization.objects.get(name="Bakery")
+
+
+def test_logo_that_staff_send_keeps_the_approval(staff):
+    organization = profiles.approve(make.organization(wants_public=True), by="anna")
+    change(staff, organization, new_logo=file(picture()))
+    organization.refresh_from_db()
+    assert organization.is_public
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_file_that_is_no_logo_gets_a_sentence_at_its_field_and_loses_nothing(staff, wrong):
+    content, said = WRONG[wrong]
+    organization = make.organization()
+    response = change(staff, organization, about="We ship.", new_logo=file(content))
+    assert response.status_code == 200
+    assert response.context["adminform"].errors == {"new_logo": [str(said)]}
+    assert str(said) in browse.text(response)
+    assert browse.fields(response)["about"] == "We ship."
+    assert Logo.objects.count() == 0
+    assert Organization.objects.get().about == ""
+
+
+def test_good_picture_beside_a_mistake_is_asked_for_once_more(staff):
+    response = change(staff, make.organization(), name="", new_logo=file(picture()))
+    assert "Choose the picture once more, please" in browse.text(response)
+    assert Logo.objects.count() == 0
+
+
+@pytest.mark.parametrize("typed", [{"new_logo": True}, {"no_logo": "on"}])
+def test_logo_that_the_partner_changed_meanwhile_is_not_replaced_unseen(staff, typed):
+    organization = make.organization()
+    profiles.set_logo(profiles.lock(organization.pk), make.png(9, 9))
+    sent = browse.fields(staff.get(page_of(organization)))
+    with history.acting_as(history.GUEST):
+        profiles.set_logo(profiles.lock(organization.pk), make.png(30, 20))
+
+    def send(sent: dict):
+        return staff.post(
+            page_of(organization), sent | ({"new_logo": file(picture())} if "new_logo" in typed else typed)
+        )
+
+    response = send(sent)
+    assert response.context["adminform"].errors == {"new_logo": [str(OTHER_LOGO)]}
+    assert size() == (30, 20)
+    assert send(browse.fields(response)).status_code == 302
+    stands = [(logo.width, logo.height) for logo in Logo.objects.all()]
+    assert stands == ([(600, 200)] if "new_logo" in typed else [])
+
+
+def test_who_may_only_look_sends_none():
+    organization = make.organization()
+    client = viewer()
+    assert 'name="new_logo"' not in client.get(page_of(organization)).content.decode()
+    assert client.post(page_of(organization), {"new_logo": file(picture())}).status_code == 403
+    assert Logo.objects.count() == 0
+
+
+def test_page_takes_no_more_than_a_logo():
+    """What is larger is not held in memory."""
+    for address in (f"{LIST}add/", f"{LIST}17/change/"):
+        assert resolve(address).func.largest_file == logos.LARGEST_FILE
