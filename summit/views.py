@@ -42,7 +42,7 @@ def published(events, slug: str) -> Event:
 
 def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> HttpResponse:
     state = state_of(event)
-    coming = Event.objects.published().coming_summit() if state in {"past", "cancelled"} else None
+    coming = Event.objects.public().coming_summit() if state in {"past", "cancelled"} else None
     page = {
         "event": event,
         "state": state,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q, Sum
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -20,7 +20,7 @@ NEXT_OF = """
     SELECT event.*, seats.held, seats.waiting
     FROM (
         SELECT * FROM summit_event
-        WHERE is_published AND kind = %(kind)s
+        WHERE is_published AND NOT invited_only AND kind = %(kind)s
         ORDER BY
             ends_at > %(now)s DESC,
             CASE WHEN ends_at > %(now)s THEN cancelled_at END NULLS FIRST,
@@ -39,13 +39,17 @@ class EventQuerySet(models.QuerySet):
     def published(self):
         return self.filter(is_published=True)
 
+    def public(self):
+        """Those that everybody is told of."""
+        return self.published().filter(invited_only=False)
+
     def at(self, slug: str):
         """The published event at an address, None when there is none."""
         return next(iter(self.raw(AT, [slug])), None)
 
     def next_of(self, kind: str):
-        """The coming published event of a kind with its seats, else the latest one that was; None when there is none.
-        One that was called off stands behind one that was not."""
+        """The coming public event of a kind with its seats, else the latest one that was; None when there is none. One
+        that was called off stands behind one that was not."""
         return next(iter(self.raw(NEXT_OF, {"kind": kind, "now": timezone.now()})), None)
 
     def coming_summit(self):
@@ -118,9 +122,11 @@ class Event(models.Model):
     invited_only = models.BooleanField(
         _("for invited partners only"),
         default=False,
+        db_default=False,
         help_text=_("Its page shows no form: whoever is invited answers by the link in the invitation."),
     )
     cancelled_at = models.DateTimeField(_("cancelled"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("made"), default=timezone.now, db_default=Now(), editable=False)
 
     objects = EventQuerySet.as_manager()
 
