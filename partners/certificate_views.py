@@ -7,14 +7,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
+from imagine.private import private
 from partners import certificates, pledges
 from partners.models import Signature
 
 
 @require_safe
+@private
 def certificate(request: HttpRequest, token: str) -> HttpResponse:
     """The certificate of what was signed last, in ?language or the reader's. ?year=2026 is that of an earlier school
-    year. No cache stores it, and its file's name tells of nobody."""
+    year. Its file's name tells of nobody."""
     signature = signed_last(token, request.GET.get("year", ""))
     language = request.GET.get("language")
     if language not in dict(settings.LANGUAGES):
@@ -22,8 +24,6 @@ def certificate(request: HttpRequest, token: str) -> HttpResponse:
     response = HttpResponse(certificates.pdf(signature, language), content_type="application/pdf")
     year = signature.pledge.school_years.replace("–", "-")
     response.headers["Content-Disposition"] = f'inline; filename="imagine-promise-{year}-{language}.pdf"'
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["X-Robots-Tag"] = "noindex, nofollow"
     return response
 
 

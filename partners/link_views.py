@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from imagine import limits
 from imagine.limits import limited, too_many
+from imagine.private import private
 from imagine.uploads import takes_files
 from partners import logos, pledges
 from partners.answers import Answers
@@ -25,18 +26,15 @@ MOST_LETTERS = 20  # that one link may cause in an hour
 
 
 def by_link(view: Callable) -> Callable:
-    """Decorates a view that acts for the holder of a link: a wrong one gets the constant 404 page. Such a page is never
-    stored by a cache and never indexed."""
+    """Decorates a view that acts for the holder of a link: a wrong one gets the constant 404 page."""
 
+    @private
     @wraps(view)
     def answer(request: HttpRequest, token: str) -> HttpResponse:
         try:
-            response = view(request, token)
+            return view(request, token)
         except pledges.Missing:
             raise Http404 from None
-        response.headers["Cache-Control"] = "private, no-store"
-        response.headers["X-Robots-Tag"] = "noindex, nofollow"
-        return response
 
     return answer
 

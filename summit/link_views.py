@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from imagine import limits
 from imagine.limits import limited, too_many
 from imagine.models import Message
+from imagine.private import private
 from partners import pledges
 from partners.models import PledgeStart, PledgeYear
 from summit import calendars, seats
@@ -26,21 +27,18 @@ MOST_LETTERS = 20  # that one RSVP may cause in an hour
 
 
 def by_link(view: Callable) -> Callable:
-    """Decorates a view that acts for one RSVP: fetches it by its token, or answers the constant 404 page. Such a page
-    is never stored by a cache and never indexed."""
+    """Decorates a view that acts for one RSVP: fetches it by its token, or answers the constant 404 page."""
 
+    @private
     @wraps(view)
     def answer(request: HttpRequest, token: str) -> HttpResponse:
         rsvp = Rsvp.objects.select_related("event").filter(token=token).first()
         if rsvp is None:
             raise Http404
         try:
-            response = view(request, rsvp)
+            return view(request, rsvp)
         except Rsvp.DoesNotExist:  # staff erased it just now
             raise Http404 from None
-        response.headers["Cache-Control"] = "private, no-store"
-        response.headers["X-Robots-Tag"] = "noindex, nofollow"
-        return response
 
     return answer
 
