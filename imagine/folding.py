@@ -22,3 +22,9 @@ def unaccented(words: Expression) -> Expression:
     plain = Func(words, Value(BARRED), Value("DdOoLl"), function="TRANSLATE", output_field=text)
     plain = Func(plain, template="NORMALIZE(%(expressions)s, NFKD)", output_field=text)  # letters and accents apart
     return Func(Lower(plain), Value(MARKS), Value(""), Value("g"), function="REGEXP_REPLACE", output_field=text)
+
+
+def unaccented_sql(words: str) -> str:
+    """The same of an expression in SQL, as SQL."""
+    marks = MARKS.replace("'", "''")
+    return f"regexp_replace(lower(normalize(translate({words}, '{BARRED}', 'DdOoLl'), NFKD)), '{marks}', '', 'g')"

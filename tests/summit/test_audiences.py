@@ -1,0 +1,277 @@
+"""Who is in an audience, and who is left out for one event and why."""
+
+import pytest
+from django.utils import timezone
+
+from imagine import addresses
+from partners.models import Contact, Organization, PromiseKind
+from summit import audiences, seats
+from summit.audiences import Figures, Reason
+from summit.models import Audience, Event, Guest, Invitation
+from tests import make
+from tests.partners import make as partners
+from tests.summit import invited
+
+pytestmark = pytest.mark.django_db
+
+
+def names(audience: Audience, event: Event, **how) -> list[str]:
+    return [person.name for person in audiences.people(audience, event, **how)]
+
+
+def reasons(audience: Audience, event: Event) -> dict[str, str]:
+    return {person.name: person.reason for person in audiences.people(audience, event)}
+
+
+def contact(name: str, of: Organization | None = None, **fields) -> Contact:
+    fields = {"email": f"{name.lower().replace(' ', '.')}@example.org"} | fields
+    if of is None:
+        return Contact.objects.create(name=name, **fields)
+    return partners.contact(of, name=name, **fields)
+
+
+# Partners --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def delta():
+    """Four partners: two signed for 2027, one of them for a school; one draft; one signed for the year before."""
+    school = partners.school()
+    partners.signed_before("Yesterday Farms", "yes@example.org", (partners.promised("tours"),))
+    partners.signed("Port Gate", "port@example.org", (partners.promised("tours", schools=(school,)),))
+    partners.signed("Union Hall", "union@example.org", (partners.promised("mentors"),))
+    partners.draft("Slow Bank", "slow@example.org", (partners.promised("tours"),))
+    Organization.objects.filter(name="Port Gate").update(sector="business")
+    Organization.objects.filter(name="Union Hall").update(sector="labor")
+    return school
+
+
+def emails(audience: Audience, event: Event) -> list[str]:
+    return sorted(person.email.partition("@")[0] for person in audiences.people(audience, event))
+
+
+def test_who_pledged_for_a_school_year_signed(delta):
+    audience = invited.audience(pledge_year_id=2027)
+    assert emails(audience, make.event()) == ["port", "union"]
+
+
+def test_drafts_are_in_it_when_staff_say_so(delta):
+    audience = invited.audience(pledge_year_id=2027, with_drafts=True)
+    assert emails(audience, make.event()) == ["port", "slow", "union"]
+
+
+def test_one_of_several_kinds_is_enough_in_any_year(delta):
+    audience = invited.audience(kinds=PromiseKind.objects.filter(code__in=["tours", "curriculum"]))
+    assert emails(audience, make.event()) == ["port", "yes"]
+
+
+def test_all_that_is_said_must_fit(delta):
+    tours = PromiseKind.objects.filter(code="tours")
+    assert emails(invited.audience(pledge_year_id=2027, kinds=tours), make.event()) == ["port"]
+    assert emails(invited.audience(pledge_year_id=2027, kinds=tours, sectors=["labor"]), make.event()) == []
+
+
+def test_one_promise_has_both_the_kind_and_the_school(delta):
+    partners.renewed(
+        Organization.objects.get(name="Port Gate"),
+        2028,
+        partners.promised("tours"),
+        partners.promised("mentors", schools=(delta,)),
+    )
+    tours = PromiseKind.objects.filter(code="tours")
+    event = make.event()
+    assert emails(invited.audience(schools=[delta]), event) == ["port"]
+    assert emails(invited.audience(pledge_year_id=2028, kinds=tours, schools=[delta]), event) == []
+
+
+def test_sectors_alone_are_every_organization_of_them(delta):
+    contact("Ned New", partners.organization("New Union", sector="labor"))
+    assert emails(invited.audience(sectors=["labor"]), make.event()) == ["ned.new", "union"]
+
+
+def test_nothing_said_is_nobody(delta):
+    assert emails(invited.audience(), make.event()) == []
+    assert emails(invited.audience(with_drafts=True, reach="all"), make.event()) == []
+
+
+def test_the_main_contact_of_each_or_every_one():
+    port = partners.organization(sector="business")
+    contact("First", port)
+    contact("Second", port)
+    orphan = partners.organization("Without Main", sector="business")
+    contact("Only", orphan)
+    Contact.objects.filter(organization=orphan).update(is_main=False)
+    event = make.event()
+    assert names(invited.audience(sectors=["business"]), event) == ["First", "Only"]
+    assert names(invited.audience(sectors=["business"], reach="all"), event) == ["First", "Only", "Second"]
+
+
+# Guests ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def past():
+    """A summit with one who came, one who did not, one who waited and one who cancelled."""
+    event = make.event(capacity=2)
+    came = make.rsvp(event, "Came", language="es", organization="Port Gate")
+    make.rsvp(event, "Absent")
+    make.rsvp(event, "Waited")
+    seats.cancel(make.rsvp(event, "Cancelled"))
+    Guest.objects.filter(rsvp=came).update(arrived_at=timezone.now())
+    return event
+
+
+@pytest.mark.parametrize(
+    ("who", "found"),
+    [
+        ([], ["Absent", "Came", "Waited"]),
+        (["came"], ["Came"]),
+        (["absent"], ["Absent"]),
+        (["waiting"], ["Waited"]),
+        (["came", "waiting"], ["Came", "Waited"]),
+    ],
+)
+def test_guests_who_came_did_not_come_or_waited(past, who, found):
+    assert names(invited.audience(guests_of=past, guests_who=who), make.event()) == found
+
+
+def test_a_guest_who_is_no_contact_stands_as_in_the_rsvp(past):
+    [person] = audiences.people(invited.audience(guests_of=past, guests_who=["came"]), make.event())
+    rsvp = past.rsvps.get(name="Came")
+    assert person == (None, rsvp.pk, "Came", "came@example.org", "Port Gate", "es", "")
+
+
+def test_a_guest_who_is_a_contact_stands_as_the_contact(past):
+    contact("On Her Own", email="CAME@example.org")
+    main = contact("Known", partners.organization(), email="Came@example.org")
+    [person] = audiences.people(invited.audience(guests_of=past, guests_who=["came"]), make.event())
+    assert person == (main.pk, None, "Known", "Came@example.org", partners.NAME, "en", "")
+
+
+def test_a_guest_of_a_matched_organization_stands_as_its_contact(past):
+    contact("Elsewhere", partners.organization("Elsewhere"), email="came@example.org")
+    port = partners.organization()
+    contact("Main", port)
+    here = contact("Here", port, email="came@example.org")
+    past.rsvps.filter(name="Came").update(partner=port)
+    [person] = audiences.people(invited.audience(guests_of=past, guests_who=["came"]), make.event())
+    assert person.contact_id == here.pk
+
+
+def test_parts_of_an_audience_are_put_together_each_person_once(past):
+    port = partners.organization(sector="business")
+    known = contact("Known", port, email="came@example.org")
+    audience = invited.audience(sectors=["business"], guests_of=past, listed=[known, contact("Listed")])
+    assert names(audience, make.event()) == ["Absent", "Known", "Listed", "Waited"]
+
+
+# Left out --------------------------------------------------------------------------------------------------------
+
+
+def test_why_each_is_left_out():
+    event = make.event()
+    listed = [contact(name) for name in ("Asked", "Invited", "Declined", "Accepted", "Coming", "Unwilling", "Refused")]
+    asked = dict(zip((person.name for person in listed), listed, strict=True))
+    invited.invitation(event, asked["Invited"])
+    invited.invitation(event, asked["Declined"], declined_at=timezone.now())
+    invited.invitation(event, asked["Accepted"], rsvp=make.rsvp(event, "Accepted", email="other@example.org"))
+    make.rsvp(event, "Coming", email="COMING@example.org")
+    addresses.choose(addresses.of("Unwilling@example.org"), invitations=False)
+    addresses.refuse("Refused@example.org", "550 no such person")
+    audience = invited.audience(listed=listed)
+    assert reasons(audience, event) == {
+        "Accepted": Reason.COMING,
+        "Asked": "",
+        "Coming": Reason.COMING,
+        "Declined": Reason.DECLINED,
+        "Invited": Reason.INVITED,
+        "Refused": Reason.REFUSED,
+        "Unwilling": Reason.UNWILLING,
+    }
+    found = audiences.figures(audience, event)
+    assert found == Figures(1, {Reason.COMING: 2, **dict.fromkeys(list(Reason)[1:-1], 1)})
+    assert found.people == 7
+
+
+def test_what_was_answered_for_another_event_leaves_nobody_out():
+    before, event = make.event(), make.event()
+    person = contact("Asked")
+    invited.invitation(before, person, declined_at=timezone.now())
+    make.rsvp(before, "Asked")
+    assert reasons(invited.audience(listed=[person]), event) == {"Asked": ""}
+
+
+def test_who_cancelled_is_asked():
+    event = make.event()
+    seats.cancel(make.rsvp(event, "Asked"))
+    assert reasons(invited.audience(listed=[contact("Asked")]), event) == {"Asked": ""}
+
+
+def test_one_address_in_two_organizations_is_asked_once():
+    ports = [partners.organization(name, sector="business") for name in ("Port Gate", "Port Works")]
+    contact("Boss", ports[0])
+    contact("Alma", ports[0], email="alma@example.org")
+    contact("Alma Main", ports[1], email="Alma@example.org")
+    audience = invited.audience(sectors=["business"], reach="all")
+    assert reasons(audience, make.event()) == {"Alma": Reason.TWICE, "Alma Main": "", "Boss": ""}
+
+
+def test_an_address_that_was_invited_as_another_contact_is_not_asked_again():
+    event = make.event()
+    first, second = contact("Alma"), contact("Alma Again", partners.organization(), email="ALMA@example.org")
+    invited.invitation(event, first)
+    assert reasons(invited.audience(listed=[second]), event) == {"Alma Again": Reason.INVITED}
+
+
+# Pages -----------------------------------------------------------------------------------------------------------
+
+
+def test_pages_of_people_by_name():
+    listed = [contact(name) for name in ("beta", "Alpha", "Gamma", "delta")]
+    people = audiences.people(invited.audience(listed=listed), make.event())
+    assert (people.count(), len(people)) == (4, 4)
+    assert [person.name for person in people[1:3]] == ["beta", "delta"]
+    assert [person.name for person in people[3:50]] == ["Gamma"]
+    assert people[4:] == []
+
+
+@pytest.mark.parametrize("words", ["garcía", "GARCIA jose", "port@", "100%", "st brigids"])
+def test_words_find_people_whatever_their_accents(words):
+    school = partners.organization("St. Brigid’s 100% Port")
+    listed = [contact("José García", school, email="port@example.org"), contact("Else")]
+    assert names(invited.audience(listed=listed), make.event(), words=words) == ["José García"]
+
+
+def test_words_that_look_like_a_pattern_are_words():
+    listed = [contact("100% Alma"), contact("1000 Almas")]
+    audience = invited.audience(listed=listed)
+    assert names(audience, make.event(), words="100%") == ["100% Alma"]
+    assert names(audience, make.event(), words="_") == []
+
+
+def test_who_is_left_out_for_one_reason():
+    event = make.event()
+    listed = [contact("Asked"), contact("Coming")]
+    make.rsvp(event, "Coming")
+    audience = invited.audience(listed=listed)
+    assert names(audience, event, reason="") == ["Asked"]
+    assert names(audience, event, reason=Reason.COMING) == ["Coming"]
+    assert names(audience, event, reason=Reason.TWICE) == []
+    assert [person.why for person in audiences.people(audience, event)] == ["", "has an RSVP already"]
+
+
+@pytest.mark.parametrize("number", [1, 30])
+def test_any_number_of_people_costs_three_queries(number, django_assert_num_queries):
+    audience = invited.audience(listed=[contact(f"Person {n}") for n in range(number)])
+    event = make.event()
+    with django_assert_num_queries(3):
+        assert len(audiences.people(audience, event)[:50]) == number
+    with django_assert_num_queries(3):
+        assert audiences.figures(audience, event) == Figures(number, {})
+
+
+def test_nothing_is_written_by_looking(past):
+    audience = invited.audience(guests_of=past)
+    list(audiences.people(audience, make.event()))
+    assert not Contact.objects.exists()
+    assert not Invitation.objects.exists()
