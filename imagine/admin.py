@@ -18,8 +18,11 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from imagine import mail
 from imagine.actions import ActionsAdmin, Outcome, tell
+from imagine.address_admin import AddressAdmin
 from imagine.logs import without_links
 from imagine.models import Message
+
+__all__ = ["AddressAdmin", "MessageAdmin"]
 
 
 def without_inline_styles(html: str, nonce: str) -> str:

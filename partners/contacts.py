@@ -1,7 +1,7 @@
 """What staff do to contacts and organizations (docs/rules.md): add, correct, erase. What partners do to their own is in
-profiles.py. The organization is locked first."""
+profiles.py. The organization is locked first; of a person on their own, who has none, the person."""
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from imagine import history
@@ -11,20 +11,45 @@ from partners.models import Contact, Organization
 
 
 @transaction.atomic
-def add(organization: Organization, *, email: str, is_main: bool = False, **fields) -> Contact:
+def add(organization: Organization | None, *, email: str, is_main: bool = False, **fields) -> Contact:
     """The contact with this address, made if there is none. The first is the main one; one that is to be takes that
-    from whoever was."""
+    from whoever was. Without an organization it is a person on their own."""
+    if organization is None:
+        return on_their_own(email, **fields)
     organization = profiles.lock(organization.pk)
     contact = profiles.add_contact(organization, email=email, **fields)
     return correct(contact, is_main=True) if is_main else contact
+
+
+def on_their_own(email: str, **fields) -> Contact:
+    """The person on their own with this address, made if there is none."""
+    people = Contact.objects.filter(organization__isnull=True).with_email(email)
+    if known := people.first():
+        return known
+    try:
+        with transaction.atomic():  # somebody else may have made them a moment ago
+            contact = Contact.objects.create(email=email, **fields)
+    except IntegrityError:
+        return people.get()
+    history.note(f"contact:{contact.pk}", {"name": "", "email": ""}, profiles.facts(contact, ["name", "email"]))
+    return contact
+
+
+def lock(contact: Contact) -> Contact:
+    """The contact as it stands, locked to the end of the transaction by its organization, or by itself."""
+    if contact.organization_id is None:
+        return Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
+    return profiles.lock(contact.organization_id).contacts.get(pk=contact.pk)
 
 
 @transaction.atomic
 def correct(contact: Contact, **fields) -> Contact:
     """Writes some fields. One who becomes the main contact takes that from whoever was. To a new address goes what was
     not sent yet, and the link of the pledge that this contact answers for."""
-    organization = profiles.lock(contact.organization_id)
-    contact = organization.contacts.get(pk=contact.pk)
+    contact = lock(contact)
+    organization = contact.organization
+    if organization is None:
+        return profiles.change_contact(contact, **fields)
     if fields.get("is_main"):
         for other in organization.contacts.filter(is_main=True).exclude(pk=contact.pk):
             profiles.change_contact(other, is_main=False)
@@ -55,11 +80,13 @@ def about(organization: Organization):
 def erase(contact: Contact) -> None:
     """Erases a contact, the mail to that address and the contact's history. Its pledges stay; whoever is the main
     contact answers for them. Nobody is written to, and twice changes nothing."""
-    organization = profiles.lock(contact.organization_id)
-    erased, _rows = organization.contacts.filter(pk=contact.pk).delete()
-    if erased:
+    organization = profiles.lock(contact.organization_id) if contact.organization_id else None
+    erased, _rows = Contact.objects.filter(pk=contact.pk, organization=organization).delete()
+    if not erased:
+        return
+    Change.objects.filter(about=f"contact:{contact.pk}").delete()
+    if organization:
         about(organization).filter(to=contact.email).delete()
-        Change.objects.filter(about=f"contact:{contact.pk}").delete()
         history.note(f"organization:{organization.pk}", {"contact": "…"}, {"contact": ""})
 
 

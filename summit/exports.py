@@ -1,4 +1,5 @@
-"""The guest list that staff take away: one header, one row a guest, over one query."""
+"""What staff take away: the guest list and the list of invitations. Each is one header and one row function over one
+query."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imagine.tables import Cell, csv_response, xlsx_response
 from partners.models import Sector
-from summit.models import Event, Guest, Rsvp, RsvpQuerySet, door_code, status_of
+from summit.models import Event, Guest, Invitation, Rsvp, RsvpQuerySet, answer_of, door_code, status_of
 
 KINDS = {"csv": csv_response, "xlsx": xlsx_response}
 ROWS = 500  # fetched at once
@@ -61,7 +62,38 @@ COLUMNS = (
 )
 
 
+ASKED_HEADER = (
+    _("event"),
+    _("date"),
+    _("contact"),
+    _("e-mail"),
+    _("organization"),
+    _("sector"),
+    _("language"),
+    _("invited"),
+    _("answer"),
+    _("seats held"),
+    _("seats waited for"),
+    _("declined"),
+    _("a word with it"),
+)
+ASKED_COLUMNS = (
+    "event",
+    "contact__name",
+    "contact__email",
+    "contact__organization__name",
+    "contact__organization__sector",
+    "contact__language",
+    "created_at",
+    "rsvp__held_seats",
+    "rsvp__waiting_seats",
+    "declined_at",
+    "word",
+)
+
 Labels = dict[str, dict]
+
+# Guests ----------------------------------------------------------------------------------------------------------
 
 
 def guests_of(rsvps: RsvpQuerySet, *, cancelled: bool = False) -> QuerySet[Guest]:
@@ -84,15 +116,24 @@ def rows(guests: QuerySet[Guest]) -> Iterator[tuple[Cell, ...]]:
     """One row a guest, party after party as they were made, the contact first. In the language spoken when this is
     called, whatever is spoken when the last row is read. Two queries; the rows come through a cursor that PostgreSQL
     keeps, so memory stays flat."""
-    events = {event.pk: (event.name, timezone.localdate(event.starts_at)) for event in Event.objects.all()}
+    events = days()
     labels = {
-        "sector": {value: str(label) for value, label in Sector.choices} | {"": ""},
+        "sector": sectors(),
         "state": {value: str(label) for value, label in Rsvp.Status.choices},
         "language": dict(settings.LANGUAGES),
         "seat": {True: gettext("held"), False: gettext("waiting")},
     }
     guests = guests.filter(rsvp__event__in=events).order_by("rsvp__event_id", "rsvp_id", "position")
     return map(partial(row, events, labels), guests.values_list(*COLUMNS).iterator(chunk_size=ROWS))
+
+
+def days() -> dict[int, tuple]:
+    """Name and day of each event, in the reader's language."""
+    return {event.pk: (event.name, timezone.localdate(event.starts_at)) for event in Event.objects.all()}
+
+
+def sectors() -> dict[str | None, str]:
+    return {value: str(label) for value, label in Sector.choices} | {"": "", None: ""}
 
 
 def row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[Cell, ...]:
@@ -120,4 +161,45 @@ def row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[Cell, .
         labels["language"][language],
         note,
         door_code(uid),
+    )
+
+
+# Invitations -----------------------------------------------------------------------------------------------------
+
+
+def invitation_file(invitations: QuerySet[Invitation], kind: str) -> StreamingHttpResponse:
+    """A file of these invitations, `kind` a key of KINDS; its name says the day."""
+    name = f"invitations-{timezone.localdate():%Y-%m-%d}.{kind}"
+    return KINDS[kind](name, [capfirst(str(words)) for words in ASKED_HEADER], asked_rows(invitations))
+
+
+def asked_rows(invitations: QuerySet[Invitation]) -> Iterator[tuple[Cell, ...]]:
+    """One row an invitation, event after event, as `rows` has them of guests."""
+    events = days()
+    labels = {
+        "sector": sectors(),
+        "language": dict(settings.LANGUAGES),
+        "answer": {value: str(label) for value, label in Invitation.Answer.choices},
+    }
+    invitations = invitations.filter(event__in=events).order_by("event_id", "pk")
+    return map(partial(asked_row, events, labels), invitations.values_list(*ASKED_COLUMNS).iterator(chunk_size=ROWS))
+
+
+def asked_row(events: dict[int, tuple], labels: Labels, invitation: tuple) -> tuple[Cell, ...]:
+    """What stands under ASKED_HEADER for one invitation, given as ASKED_COLUMNS. Without seats, a party cancelled."""
+    event, name, email, organization, sector, language, made, held, waiting, declined_at, word = invitation
+    answer = answer_of(bool(held or waiting), declined_at)
+    return (
+        *events[event],
+        name,
+        email,
+        organization or "",
+        labels["sector"][sector],
+        labels["language"][language],
+        made,
+        labels["answer"][answer],
+        held,
+        waiting,
+        declined_at,
+        word,
     )

@@ -1,12 +1,14 @@
 """Partners and their promises in the admin. Every change goes through the rules; pledges are only read here."""
 
 from partners.admin.checklist import PledgeYearAdmin, PromiseKindAdmin, SchoolAdmin
+from partners.admin.contacts import ContactAdmin
 from partners.admin.importing import ImportAdmin
 from partners.admin.merging import TwinPairAdmin
 from partners.admin.organizations import OrganizationAdmin
 from partners.admin.pledges import PledgeAdmin, PromiseAdmin
 
 __all__ = [
+    "ContactAdmin",
     "ImportAdmin",
     "OrganizationAdmin",
     "PledgeAdmin",

@@ -23,7 +23,7 @@ from partners.admin import filters, parts
 from partners.admin.files import FilesAdmin, both
 from partners.admin.merging import merge_two
 from partners.admin.organization_form import ContactForm, ContactFormSet, OrganizationAdminForm
-from partners.models import Contact, Logo, Organization, TwinPair, folded
+from partners.models import Contact, Logo, Organization, folded
 
 MOST_WORDS = 10  # of a search
 
@@ -170,6 +170,19 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
 
     # Its writing -----------------------------------------------------------------------------------------------
 
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        """A merge may win the race for it, or for a contact."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except (Organization.DoesNotExist, Contact.DoesNotExist):
+            return parts.gone(self, request)
+
+    def delete_view(self, request, object_id, extra_context=None):
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except Organization.DoesNotExist:
+            return parts.gone(self, request)
+
     @takes_files(largest=logos.LARGEST_FILE)
     def add_view(self, request, form_url="", extra_context=None):
         return super().add_view(request, form_url, extra_context)
@@ -212,17 +225,16 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
                 formset.new_objects.append(contacts.add(organization, **fields))
 
     def get_deleted_objects(self, objs, request):
-        """A likely twin goes with either of the two, though nobody may delete one in its list."""
+        """Its contacts need that right; what else goes with it nobody may delete in a list of its own."""
         listed, counts, missing, protected = super().get_deleted_objects(objs, request)
-        return listed, counts, missing - {TwinPair._meta.verbose_name}, protected
+        return listed, counts, missing & {Contact._meta.verbose_name, Organization._meta.verbose_name}, protected
 
     def delete_model(self, request, obj):
         contacts.erase_organization(obj)
         parts.forget(obj)
 
     def delete_queryset(self, request, queryset):
-        for organization in queryset:
-            self.delete_model(request, organization)
+        parts.delete_each(self, request, queryset)
 
     # Approval --------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 guest's own does."""
 
 from summit.admin.events import EventAdmin
+from summit.admin.invitations import InvitationAdmin
 from summit.admin.rsvps import RsvpAdmin
 
-__all__ = ["EventAdmin", "RsvpAdmin"]
+__all__ = ["EventAdmin", "InvitationAdmin", "RsvpAdmin"]

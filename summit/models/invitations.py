@@ -1,6 +1,8 @@
 """Who is asked to an event, by which audience, and what is said before and after it. The rules are in invitations.py,
 audiences.py and reminders.py."""
 
+from datetime import datetime
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -135,9 +137,14 @@ class Invitation(models.Model):
     @property
     def answer(self) -> Answer:
         """What was said; needs `rsvp` to be loaded."""
-        if self.rsvp and not self.rsvp.cancelled_at:
-            return self.Answer.ACCEPTED
-        return self.Answer.DECLINED if self.declined_at else self.Answer.OPEN
+        return answer_of(bool(self.rsvp and not self.rsvp.cancelled_at), self.declined_at)
+
+
+def answer_of(stands: bool, declined_at: datetime | None) -> Invitation.Answer:
+    """What was said, by whether an RSVP stands, and by when it was declined."""
+    if stands:
+        return Invitation.Answer.ACCEPTED
+    return Invitation.Answer.DECLINED if declined_at else Invitation.Answer.OPEN
 
 
 class Reminder(models.Model):

@@ -1,0 +1,115 @@
+"""Mail addresses as staff see them: what each wants, which of them refuse mail for good."""
+
+from datetime import datetime
+
+from django.contrib import admin
+from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+from imagine import addresses
+from imagine.actions import ActionsAdmin, tell
+from imagine.addresses import MAIL, WANTED
+from imagine.fields import AddressField
+from imagine.models import Address
+from imagine.shown import ShownForm, news
+
+FIELDS = [f"wants_{name}" for name in MAIL]
+
+
+def wish(wants_invitations: bool | None, refused_at: datetime | None) -> str:
+    """How an address stands to mail to many, in a word or two. None is what an address without a row says."""
+    if refused_at:
+        return _("refuses mail")
+    return _("wants no invitations") if wants_invitations is False else _("wants invitations")
+
+
+class AddressForm(ShownForm):
+    email = AddressField(label=_("E-mail"), max_length=254)
+
+    class Meta:
+        model = Address
+        fields = ["email", *FIELDS]
+
+    def locked_row(self) -> Address:
+        return Address.objects.select_for_update(no_key=True).get(pk=self.instance.pk)
+
+    def clean_email(self) -> str:
+        return self.cleaned_data["email"].lower()
+
+
+class RefusedFilter(admin.SimpleListFilter):
+    title, parameter_name = _("mail"), "refused"
+
+    def lookups(self, request, model_admin):
+        return [("yes", _("refuses mail")), ("no", _("takes mail"))]
+
+    def queryset(self, request, queryset):
+        if self.value() in {"yes", "no"}:
+            return queryset.filter(refused_at__isnull=self.value() == "no")
+        return queryset
+
+
+@admin.action(description=_("These take mail again"), permissions=["change"])
+def forgive(page, request, rows):
+    """A refusal is forgotten: mail to many goes there once more."""
+    done = ngettext_lazy("%(number)d address takes mail again.", "%(number)d addresses take mail again.", "number")
+    tell(page, request, [(address, pardoned(address)) for address in rows], done)
+
+
+def pardoned(address: Address) -> bool:
+    if address.refused_at is None:
+        return False
+    addresses.forgive(address)
+    return True
+
+
+@admin.register(Address)
+class AddressAdmin(ActionsAdmin):
+    form = AddressForm
+    view_on_site = False  # it is the person's private link
+    list_display = ("email", *FIELDS, "refused_at", "refusal", "changed_at")
+    list_filter = (RefusedFilter, *FIELDS)
+    search_fields = ("email",)
+    show_full_result_count = False
+    actions = (forgive,)
+
+    def has_delete_permission(self, request, obj=None):
+        """A no must not be forgotten: the next list would write to that address again."""
+        return False
+
+    def lookup_allowed(self, lookup, value, request=None):
+        """A filter in the address must not find out a private link letter by letter."""
+        return not lookup.startswith("token") and super().lookup_allowed(lookup, value, request)
+
+    def get_fieldsets(self, request, obj=None):
+        wishes = {"fields": FIELDS, "description": _("A person’s own confirmations always come.")}
+        if obj is None:
+            return [(None, {"fields": ["email"]}), (_("What it wants"), wishes)]
+        return [
+            (None, {"fields": ["email", "shown"]}),
+            (_("What it wants"), wishes),
+            (_("Delivery"), {"fields": ["refused_at", "refusal", "changed_at"]}),
+        ]
+
+    def get_readonly_fields(self, request, obj=None):
+        """Another address is another row."""
+        return ("email", "refused_at", "refusal", "changed_at") if obj else ()
+
+    def render_change_form(self, request, context, *args, **kwargs):
+        if notes := news([context["adminform"].form]):
+            context |= {"errors": [], "notes": notes}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        """A button on its page does what the list's action does."""
+        forgives = request.method == "POST" and "_forgive" in request.POST and self.has_change_permission(request)
+        if forgives and (address := self.get_object(request, object_id)):
+            forgive(self, request, [address])
+            return redirect(request.path)
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def save_model(self, request, obj, form, change):
+        address = obj if change else addresses.of(form.cleaned_data["email"])
+        obj.pk = address.pk
+        addresses.choose(address, **{name: form.cleaned_data[f"wants_{name}"] for name in WANTED})

@@ -1,0 +1,175 @@
+"""Contacts in the admin: the people whom the district writes to, of organizations and on their own."""
+
+from datetime import date
+
+from django.contrib import admin
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Lower
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.timezone import localdate
+from django.utils.translation import gettext_lazy as _
+
+from imagine import history
+from imagine.actions import ActionsAdmin
+from imagine.address_admin import wish
+from imagine.fields import AddressField
+from imagine.models import Address
+from imagine.shown import ShownForm, news
+from partners import contacts
+from partners.admin import parts
+from partners.admin.filters import ChoiceFilter
+from partners.models import Contact, folded
+
+MOST_WORDS = 10  # of a search
+KNOWN = _("This address is a contact already.")
+
+
+def found(term: str) -> QuerySet[Contact]:
+    """The contacts that a search means: each word is in their name, their address or their organization's name."""
+    contacts = Contact.objects.order_by().alias(folded_person=folded(F("name")))
+    for word in term.split()[:MOST_WORDS]:
+        plain = folded(Value(word))
+        in_names = Q(folded_person__contains=plain) | Q(organization__folded_name__contains=plain)
+        contacts = contacts.filter(in_names | Q(email__icontains=word))
+    return contacts.values("pk")
+
+
+class ContactAdminForm(ShownForm):
+    email = AddressField(label=_("E-mail"), max_length=254)
+
+    class Meta:
+        model = Contact
+        fields = ["name", "role", "email", "phone", "language", "is_main"]
+
+    def locked_row(self) -> Contact:
+        return contacts.lock(self.instance)
+
+    def clean(self):
+        answers = super().clean()
+        others = Contact.objects.filter(organization=self.instance.organization_id).exclude(pk=self.instance.pk)
+        if answers.get("email") and others.with_email(answers["email"]).exists():
+            self.add_error("email", KNOWN)
+        return answers
+
+    def _get_validation_exclusions(self):
+        """Whoever becomes the main contact takes that from whoever was: the rule sees to it."""
+        return super()._get_validation_exclusions() | {"is_main"}
+
+
+class OwnerFilter(ChoiceFilter):
+    title, parameter_name = _("whose contact"), "of"
+
+    def lookups(self, request, model_admin):
+        return [("partner", _("of an organization")), ("nobody", _("on their own"))]
+
+    def narrow(self, queryset, value):
+        return queryset.filter(organization__isnull=value == "nobody")
+
+
+class WishFilter(ChoiceFilter):
+    title, parameter_name = _("mail"), "mail"
+
+    def lookups(self, request, model_admin):
+        return [("unwilling", _("wants no invitations")), ("refused", _("refuses mail"))]
+
+    def narrow(self, queryset, value):
+        return queryset.filter(refused_at__isnull=False) if value == "refused" else queryset.filter(wanted=False)
+
+
+@admin.register(Contact)
+class ContactAdmin(ActionsAdmin):
+    """One of an organization is added on its page; here one adds people on their own."""
+
+    form = ContactAdminForm
+    list_display = ("name", "owner", "email", "language", "is_main", "mail", "since")
+    list_filter = (OwnerFilter, WishFilter, "language")
+    list_select_related = ("organization",)
+    ordering = ("name", "pk")
+    search_fields = ("name",)  # `get_search_results` says where it looks
+    search_help_text = _("Looks for names, with or without accents, e-mail addresses and organizations.")
+    show_full_result_count = False
+    readonly_fields = ("owner", "mail", "asked", "history")
+
+    def get_queryset(self, request):
+        address = Address.objects.filter(email=Lower(OuterRef("email")))
+        known = {"address_pk": "pk", "wanted": "wants_invitations", "refused_at": "refused_at"}
+        said = {name: Subquery(address.values(field)) for name, field in known.items()}
+        return super().get_queryset(request).annotate(**said)
+
+    def get_search_results(self, request, queryset, search_term):
+        return queryset.filter(pk__in=found(search_term)) if search_term else queryset, False
+
+    def lookup_allowed(self, lookup, value, request=None):
+        """A filter in the address must not find out a private link letter by letter."""
+        return "token" not in lookup and super().lookup_allowed(lookup, value, request)
+
+    # Its list and its page -------------------------------------------------------------------------------------
+
+    @admin.display(description=_("organization"), ordering="organization__name")
+    def owner(self, contact: Contact) -> str:
+        if not contact.organization_id:
+            return _("on their own")
+        address = reverse("admin:partners_organization_change", args=[contact.organization_id])
+        return format_html('<a href="{}">{}</a>', address, contact.organization)
+
+    @admin.display(description=_("mail"))
+    def mail(self, contact: Contact) -> str:
+        """What this address does not want, and where to change it."""
+        if not contact.address_pk:
+            return wish(None, None)
+        address = reverse("admin:imagine_address_change", args=[contact.address_pk])
+        return format_html('<a href="{}">{}</a>', address, wish(contact.wanted, contact.refused_at))
+
+    @admin.display(description=_("known since"), ordering="created_at")
+    def since(self, contact: Contact) -> date:
+        return localdate(contact.created_at)
+
+    @admin.display(description=_("invitations"))
+    def asked(self, contact: Contact) -> str:
+        return render_to_string("admin/partners/contact/asked.html", {"contact": contact})
+
+    @admin.display(description=_("history"))
+    def history(self, contact: Contact) -> str:
+        return history.table(f"contact:{contact.pk}", contact)
+
+    def get_fieldsets(self, request, obj=None):
+        person = ["name", "role", "email", "phone", "language"]
+        if obj is None:
+            others = _("A person on their own. One of an organization is added on that organization’s page.")
+            return [(None, {"fields": person, "description": others})]
+        main = ["is_main"] if obj.organization_id else []  # who is on their own is nobody's main contact
+        return [
+            (None, {"fields": ["owner", *person, *main, "shown"]}),
+            (_("Mail"), {"fields": ["mail", "asked"]}),
+            (_("History"), {"fields": ["history"]}),
+        ]
+
+    def render_change_form(self, request, context, *args, **kwargs):
+        if notes := news([context["adminform"].form]):
+            context |= {"errors": [], "notes": notes}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    # Its writing -----------------------------------------------------------------------------------------------
+
+    def save_model(self, request, obj, form, change):
+        names = form.changed_data if change else form.cleaned_data
+        typed = {name: form.cleaned_data[name] for name in names if name in ContactAdminForm.Meta.fields}
+        if change:
+            contacts.correct(obj, **typed)
+        else:
+            obj.pk = contacts.add(None, **typed).pk
+
+    def get_deleted_objects(self, objs, request):
+        """What belongs to a contact goes with it, though nobody may delete that in its own list."""
+        listed, counts, _missing, protected = super().get_deleted_objects(objs, request)
+        return listed, counts, set(), protected
+
+    def delete_model(self, request, obj):
+        contacts.erase(obj)
+        parts.forget(obj)
+
+    def delete_queryset(self, request, queryset):
+        for contact in queryset:
+            self.delete_model(request, contact)

@@ -1,0 +1,168 @@
+"""Invitations in the admin: who was asked to which event, what each answered, and the list as a file."""
+
+from django.contrib import admin
+from django.db.models import CharField, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Cast, Concat
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from imagine import history
+from imagine.models import Message
+from partners.admin.contacts import found
+from partners.admin.files import FilesAdmin, both
+from partners.admin.filters import ChoiceFilter
+from summit import exports
+from summit.models import Invitation, Rsvp
+from summit.templatetags.wording import day, short_date
+
+Answer = Invitation.Answer
+State = Message.State
+STANDS = Q(rsvp__isnull=False, rsvp__cancelled_at__isnull=True)
+
+
+class AnswerFilter(ChoiceFilter):
+    title, parameter_name = _("answer"), "answer"
+
+    def lookups(self, request, model_admin):
+        return Answer.choices
+
+    def narrow(self, queryset, value):
+        if value == Answer.ACCEPTED:
+            return queryset.accepted()
+        return queryset.unanswered() if value == Answer.OPEN else queryset.declined().exclude(STANDS)
+
+
+class MailFilter(ChoiceFilter):
+    title, parameter_name = _("mail"), "mail"
+
+    def lookups(self, request, model_admin):
+        return [*State.choices, ("none", _("not written yet"))]
+
+    def narrow(self, queryset, value):
+        return queryset.filter(mail_state__isnull=True) if value == "none" else queryset.filter(mail_state=value)
+
+
+def take(request: HttpRequest, invitations, kind: str) -> HttpResponse:
+    return exports.invitation_file(invitations, kind)
+
+
+@admin.register(Invitation)
+class InvitationAdmin(FilesAdmin):
+    """Only read here: people answer by their own links, and a mailing is stopped on its page."""
+
+    view_on_site = False  # it is the person's private link
+    list_display = ("name", "organization", "day", "answered", "seats", "word", "mail", "asked_on")
+    list_filter = (AnswerFilter, MailFilter, "event")
+    list_select_related = ("event", "contact__organization", "rsvp")
+    search_fields = ("contact",)  # `get_search_results` says where it looks
+    search_help_text = _("Looks for names, with or without accents, e-mail addresses and organizations.")
+    show_full_result_count = False
+    change_list_template = "admin/partners/change_list.html"
+    actions = ()
+    files = both(
+        "list",
+        {"csv": _("Invitations as CSV"), "xlsx": _("Invitations as XLSX")},
+        lambda invitations: invitations,
+        take,
+    )
+    fieldsets = [
+        (None, {"fields": ["to", "email", "to_event", "answered", "word", "declined_at", "party"]}),
+        (_("Mail"), {"fields": ["mailed_with", "letters", "created_at"]}),
+        (_("History"), {"fields": ["history"]}),
+    ]
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def get_queryset(self, request):
+        key = Concat(Value("invitation:"), Cast(OuterRef("pk"), CharField()), Value(":invited"))
+        mail = Message.objects.filter(key=key).order_by()
+        return super().get_queryset(request).annotate(mail_state=Subquery(mail.values("state")))
+
+    def get_search_results(self, request, queryset, search_term):
+        return queryset.filter(contact__in=found(search_term)) if search_term else queryset, False
+
+    def lookup_allowed(self, lookup, value, request=None):
+        """A filter in the address must not find out a private link letter by letter."""
+        return "token" not in lookup and super().lookup_allowed(lookup, value, request)
+
+    # Its list --------------------------------------------------------------------------------------------------
+
+    @admin.display(description=_("contact"), ordering="contact__name")
+    def name(self, invitation: Invitation) -> str:
+        return invitation.contact.name
+
+    @admin.display(description=_("organization"), ordering="contact__organization__name")
+    def organization(self, invitation: Invitation) -> str:
+        return str(invitation.contact.organization or "")
+
+    @admin.display(description=_("event"), ordering="event__starts_at")
+    def day(self, invitation: Invitation) -> str:
+        return short_date(invitation.event.starts_at)
+
+    @admin.display(description=_("answer"))
+    def answered(self, invitation: Invitation) -> str:
+        return invitation.answer.label
+
+    @admin.display(description=_("seats"), ordering="rsvp__held_seats")
+    def seats(self, invitation: Invitation) -> int | str:
+        return invitation.rsvp.party_size if invitation.answer == Answer.ACCEPTED else ""
+
+    @admin.display(description=_("mail"))
+    def mail(self, invitation: Invitation) -> str:
+        return State(invitation.mail_state).label if invitation.mail_state else _("not written yet")
+
+    @admin.display(description=_("invited"), ordering="created_at")
+    def asked_on(self, invitation: Invitation) -> str:
+        return day(invitation.created_at)
+
+    # Its page --------------------------------------------------------------------------------------------------
+
+    @admin.display(description=_("contact"))
+    def to(self, invitation: Invitation) -> str:
+        address = reverse("admin:partners_contact_change", args=[invitation.contact_id])
+        names = filter(None, [invitation.contact.name, str(invitation.contact.organization or "")])
+        return format_html('<a href="{}">{}</a>', address, ", ".join(names))
+
+    @admin.display(description=_("e-mail"))
+    def email(self, invitation: Invitation) -> str:
+        return invitation.contact.email
+
+    @admin.display(description=_("event"))
+    def to_event(self, invitation: Invitation) -> str:
+        address = reverse("admin:summit_event_change", args=[invitation.event_id])
+        return format_html('<a href="{}">{}</a>', address, invitation.event)
+
+    @admin.display(description=_("party"))
+    def party(self, invitation: Invitation) -> str:
+        if not invitation.rsvp:
+            return _("none")
+        address = reverse("admin:summit_rsvp_change", args=[invitation.rsvp_id])
+        number = ngettext("%(number)d seat", "%(number)d seats", invitation.rsvp.party_size)
+        state = Rsvp.Status(invitation.rsvp.status).label
+        words = state if invitation.rsvp.cancelled_at else f"{number % {'number': invitation.rsvp.party_size}}, {state}"
+        return format_html('<a href="{}">{}</a>', address, words)
+
+    @admin.display(description=_("mailing"))
+    def mailed_with(self, invitation: Invitation) -> str:
+        address = reverse("admin:imagine_mailing_change", args=[invitation.mailing_id])
+        return format_html('<a href="{}">{}</a>', address, invitation.mailing)
+
+    @admin.display(description=_("mail"))
+    def letters(self, invitation: Invitation) -> str:
+        mails = Message.objects.about(f"invitation:{invitation.pk}").defer("text", "html", "calendar")
+        return render_to_string("admin/partners/mail.html", {"mails": mails})
+
+    @admin.display(description=_("history"))
+    def history(self, invitation: Invitation) -> str:
+        return history.table(f"invitation:{invitation.pk}", invitation)

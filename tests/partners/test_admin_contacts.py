@@ -1,0 +1,187 @@
+"""Contacts as staff find, correct and erase them; people on their own are added here, too."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from imagine import addresses
+from imagine.models import Change
+from partners import contacts
+from partners.models import Contact
+from tests import browse, look
+from tests.partners import make
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/imagine/admin/partners/contact/"
+KEPT = ("sessions.Session", "admin.LogEntry")
+
+
+def page_of(contact: Contact) -> str:
+    return f"{LIST}{contact.pk}/change/"
+
+
+def change(staff: Client, contact: Contact, **typed):
+    return staff.post(page_of(contact), browse.fields(staff.get(page_of(contact))) | typed)
+
+
+def add(staff: Client, **typed):
+    sent = {"name": "Inés Peña", "email": "ines@example.org", "language": "es"} | typed
+    return staff.post(f"{LIST}add/", browse.fields(staff.get(f"{LIST}add/")) | sent)
+
+
+def shown(staff: Client, query: str = "") -> list[str]:
+    return [contact.email for contact in staff.get(LIST + query).context["cl"].result_list]
+
+
+def alone(email: str = "ines@example.org", name: str = "Inés Peña") -> Contact:
+    return contacts.add(None, email=email, name=name)
+
+
+# Its list --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["alma@example.org", "ines@example.org"]),
+        ("?of=partner", ["alma@example.org"]),
+        ("?of=nobody", ["ines@example.org"]),
+        ("?of=~", ["alma@example.org", "ines@example.org"]),
+        ("?mail=unwilling", ["alma@example.org"]),
+        ("?mail=refused", ["ines@example.org"]),
+        ("?language__exact=es", []),
+        ("?q=pena", ["ines@example.org"]),
+        ("?q=INES@", ["ines@example.org"]),
+        ("?q=gate alma", ["alma@example.org"]),
+        ("?q=gate ines", []),
+    ],
+)
+def test_list_finds_and_filters(staff, query, found):
+    make.contact(make.organization())
+    alone()
+    addresses.choose(addresses.of("alma@example.org"), invitations=False)
+    addresses.refuse("ines@example.org", "550 no such mailbox")
+    assert shown(staff, query) == found
+
+
+def test_list_says_whose_contact_it_is_and_what_mail_it_wants(staff):
+    make.contact(make.organization(), "ALMA@example.org")
+    alone()
+    addresses.choose(addresses.of("alma@example.org"), invitations=False)
+    page = browse.text(staff.get(LIST))
+    assert "Port Gate Logistics ALMA@example.org English" in page
+    assert "Inés Peña on their own ines@example.org" in page
+    assert "wants no invitations" in page
+
+
+def test_list_takes_as_many_queries_for_3_as_for_30(staff, django_assert_num_queries):
+    here = make.organization()
+    for number in range(2):
+        make.contact(here, f"a{number}@example.org")
+    alone()
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(LIST)
+    for number in range(2, 30):
+        make.contact(make.organization(f"Partner {number}"), f"a{number}@example.org")
+    with django_assert_num_queries(len(queries)):
+        staff.get(LIST)
+
+
+# Written ---------------------------------------------------------------------------------------------------------
+
+
+def test_person_on_their_own_is_added_once(staff):
+    assert add(staff).status_code == 302
+    assert list(Contact.objects.values_list("organization", "name", "email", "language", "is_main")) == [
+        (None, "Inés Peña", "ines@example.org", "es", False)
+    ]
+    page = add(staff, email="INES@example.org")
+    assert "This address is a contact already." in browse.text(page)
+    assert Contact.objects.count() == 1
+
+
+def test_same_person_may_be_of_an_organization_too(staff):
+    make.contact(make.organization(), "ines@example.org")
+    assert add(staff).status_code == 302
+    assert Contact.objects.count() == 2
+
+
+def test_person_on_their_own_is_corrected(staff):
+    person = alone()
+    assert change(staff, person, name="Inés Núñez", email="nunez@example.org").status_code == 302
+    person.refresh_from_db()
+    assert (person.name, person.email, person.organization) == ("Inés Núñez", "nunez@example.org", None)
+    said = Change.objects.filter(about=f"contact:{person.pk}").latest("pk").what
+    assert said == {"name": ["Inés Peña", "Inés Núñez"], "email": ["ines@example.org", "nunez@example.org"]}
+    assert "Inés Núñez" in browse.text(staff.get(page_of(person)))
+
+
+def test_address_of_another_is_refused(staff):
+    person, other = alone(), alone("ben@example.org", "Ben")
+    assert "This address is a contact already." in browse.text(change(staff, person, email="BEN@example.org"))
+    here = make.organization()
+    mine = make.contact(here)
+    make.contact(here, "chue@example.org", "Chue")
+    assert "This address is a contact already." in browse.text(change(staff, mine, email="chue@example.org"))
+    assert change(staff, mine, email=other.email).status_code == 302
+
+
+def test_main_contact_changes_hands(staff):
+    here = make.organization()
+    alma, ben = make.contact(here), make.contact(here, "ben@example.org", "Ben")
+    assert change(staff, ben, is_main="on").status_code == 302
+    assert list(here.contacts.order_by("pk").values_list("pk", "is_main")) == [(alma.pk, False), (ben.pk, True)]
+
+
+def test_what_somebody_else_changed_is_shown_first(staff):
+    person = alone()
+    typed = browse.fields(staff.get(page_of(person))) | {"name": "Mine"}
+    contacts.correct(person, name="Theirs", phone="209 555 0101")
+    page = staff.post(page_of(person), typed)
+    assert "Theirs" in browse.text(page)
+    assert staff.post(page_of(person), browse.fields(page)).status_code == 302
+    person.refresh_from_db()
+    assert (person.name, person.phone) == ("Mine", "209 555 0101")
+
+
+def test_contacts_are_erased_one_by_one_and_together(staff):
+    person, mine = alone(), make.contact(make.organization())
+    assert staff.post(f"{LIST}{person.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not Change.objects.filter(about=f"contact:{person.pk}").exists()
+    staff.post(LIST, {"action": "delete_selected", "_selected_action": [mine.pk], "post": "yes"})
+    assert not Contact.objects.exists()
+
+
+def test_erased_twice_changes_nothing():
+    person = alone()
+    for _twice in range(2):
+        contacts.erase(person)
+    assert not Contact.objects.exists()
+
+
+# Who may what ----------------------------------------------------------------------------------------------------
+
+
+def test_who_may_only_look_changes_nothing():
+    person = alone()
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client = Client()
+    client.force_login(viewer)
+    assert "Inés Peña" in browse.text(client.get(LIST))
+    assert client.get(page_of(person)).status_code == 200
+    before = look.tables(but=KEPT)
+    assert client.post(page_of(person), {"name": "Mine"}).status_code == 403
+    assert client.post(f"{LIST}add/", {"name": "Mine"}).status_code == 403
+    assert client.post(f"{LIST}{person.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert look.tables(but=KEPT) == before
+
+
+@pytest.mark.parametrize("lookup", ["pledges__token", "invitations__token"])
+def test_no_filter_finds_out_a_private_link(staff, lookup):
+    pledge = make.signed()
+    for value in (pledge.token[0], "~"):
+        assert staff.get(f"{LIST}?{lookup}__startswith={value}").status_code in {302, 400}
