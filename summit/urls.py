@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from summit import link_views, views
+from summit import link_views, mail_views, views
 
 urlpatterns = [
     path("", views.landing, name="landing"),
@@ -16,4 +16,6 @@ urlpatterns = [
     path("rsvp/<token:token>/return/", link_views.return_rsvp, name="return_rsvp"),
     path("rsvp/<token:token>/promise/", link_views.promise_from_rsvp, name="promise_from_rsvp"),
     path("rsvp/<token:token>/calendar.ics", link_views.rsvp_calendar, name="rsvp_calendar"),
+    path("mail/<token:token>/", mail_views.mail_choices, name="mail_choices"),
+    path("mail/<token:token>/<slug:mail>/", mail_views.unsubscribe, name="unsubscribe"),
 ]
