@@ -46,6 +46,16 @@ def wants(email: str, mail: str) -> bool:
     return address.refused_at is None and getattr(address, f"wants_{mail}")
 
 
+def objection(address: Address | None, unsubscribe: str) -> str:
+    """Why mail that is ended at `unsubscribe` may not go to an address any more; empty when it may."""
+    mail = unsubscribe.rstrip("/").rpartition("/")[2]
+    if address is None:
+        return ""
+    if address.refused_at:
+        return address.refusal or "refused"
+    return "unsubscribed" if mail in MAIL and not getattr(address, f"wants_{mail}") else ""
+
+
 def unsubscribe_url(address: Address, mail: str) -> str:
     """Where one click, or a mail program by itself, ends this mail (RFC 8058)."""
     return settings.SITE_URL + reverse("unsubscribe", args=[address.token, mail])

@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from imagine import addresses
 from imagine.bell import Silence, nudge, take_up_nudge
 from imagine.models import Heartbeat, Message, give_up_time
-from imagine.post import Unattached, answers, reason, refused_for_good, server, write
+from imagine.post import Unanswered, Unattached, reason, refused_for_good, refused_mailbox, server, write
 
 logger = logging.getLogger(__name__)
 server_silent = Silence()
@@ -63,7 +64,7 @@ def deliver() -> None:
 def sweep() -> None:
     """Takes up what a sender left behind that died, and sends what is due and nobody was nudged for."""
     left = {"lease": None, "lease_until": None, "maybe_sent": True}
-    abandoned = Message.objects.abandoned()
+    abandoned = Message.objects.abandoned().filter(queue=Message.Queue.DIRECT)
     abandoned.filter(give_up_at__lt=timezone.now()).update(state=Message.State.GIVEN_UP, **left)
     abandoned.update(state=Message.State.QUEUED, not_before=timezone.now(), **left)
     send_due(SWEEP_SECONDS)
@@ -82,7 +83,9 @@ def send_due(seconds: float, *, alone: bool = False) -> None:
 def claim() -> Message | None:
     """Takes the first due message for this process, in a short transaction of its own."""
     with transaction.atomic():
-        message = Message.objects.due().order_by("not_before").select_for_update(skip_locked=True).first()
+        message = (
+            Message.objects.due(Message.Queue.DIRECT).order_by("not_before").select_for_update(skip_locked=True).first()
+        )
         if message is None:
             return None
         message.state = Message.State.SENDING
@@ -98,8 +101,7 @@ def send(message: Message) -> None:
     try:
         server.open()
     except (smtplib.SMTPException, OSError) as error:
-        server_silent.begin()
-        server.close()
+        lose_server()
         # The server's fault: the message loses none of its time, and none is given up however long it takes.
         mark(
             message,
@@ -109,25 +111,53 @@ def send(message: Message) -> None:
             attempts=message.attempts - 1,
             last_error=reason(error),
         )
-        return
+    else:
+        mark(message, **hand_over(message))
+
+
+def lose_server() -> None:
+    """The mail server cannot be reached: nobody in this process tries again for a breath."""
+    server_silent.begin()
+    server.close()
+
+
+def hand_over(message: Message) -> dict:
+    """Sends a message over the open connection. Returns the fields that say what became of it."""
     try:
         server.send(write(message))
+    except Unanswered as error:
+        return unanswered(message, reason(error))
     except Unattached as error:
-        put_back(message, reason(error))
+        return put_off(message, reason(error))
     except ValueError as error:
-        mark(message, state=Message.State.REFUSED, last_error=reason(error))
+        return {"state": Message.State.REFUSED, "last_error": reason(error)}
     except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
-        server.close()  # after a 421 it is closed at the other end too
-        if refused_for_good(error):
-            mark(message, state=Message.State.REFUSED, last_error=reason(error))
-        else:
-            put_back(message, reason(error))
+        if not refused_for_good(error):
+            return put_off(message, reason(error))
+        if refused_mailbox(error):
+            addresses.refuse(message.to, reason(error))
+        return {"state": Message.State.REFUSED, "last_error": reason(error)}
     except (smtplib.SMTPException, OSError) as error:
-        server.close()
-        # Gone without a word, it may have taken the mail, so that each try may be one copy more.
-        put_back(message, reason(error), maybe_sent=message.maybe_sent or not answers(error))
-    else:
-        mark(message, state=Message.State.SENT, sent_at=timezone.now(), last_error="")
+        if isinstance(error, smtplib.SMTPSenderRefused) and error.smtp_code != 421:
+            server_silent.begin()  # it would refuse the next mail of ours as well
+        return put_off(message, reason(error))
+    return {"state": Message.State.SENT, "sent_at": timezone.now(), "last_error": ""}
+
+
+def unanswered(message: Message, why: str) -> dict:
+    """Gone without a word, the server may have taken the mail. A person who waits for it gets it again, so that each
+    try may be one copy more; of mail to many staff decide."""
+    if message.queue == Message.Queue.BULK:
+        return {"state": Message.State.UNKNOWN, "last_error": why}
+    return put_off(message, why) | {"maybe_sent": True}
+
+
+def put_off(message: Message, why: str) -> dict:
+    """Lets a message wait for its next try, longer each time, until its time is up."""
+    pause = PAUSES[min(message.attempts, len(PAUSES)) - 1]
+    if timezone.now() + pause > message.give_up_at:
+        return {"state": Message.State.GIVEN_UP, "last_error": why}
+    return {"state": Message.State.QUEUED, "not_before": timezone.now() + pause, "last_error": why}
 
 
 def mark(message: Message, **outcome) -> None:
@@ -136,35 +166,26 @@ def mark(message: Message, **outcome) -> None:
     logger.info("mail", extra={"message_id": str(message.pk), "state": str(outcome["state"]), "ours": bool(marked)})
 
 
-def put_back(message: Message, why: str, **also) -> None:
-    """Lets a message wait for its next try, longer each time, until its time is up."""
-    pause = PAUSES[min(message.attempts, len(PAUSES)) - 1]
-    if timezone.now() + pause > message.give_up_at:
-        mark(message, state=Message.State.GIVEN_UP, last_error=why, **also)
-    else:
-        mark(message, state=Message.State.QUEUED, not_before=timezone.now() + pause, last_error=why, **also)
-
-
 @transaction.atomic
 def send_again(message: Message) -> bool:
     """Staff want it sent once more: a failed one is queued again, a sent one is copied (once a minute at most). Says
-    whether there is something to send; not for one that waits to be sent anyway."""
-    message = Message.objects.select_for_update().get(pk=message.pk)
+    whether there is something to send; not for one that waits to be sent anyway, or whose mailing was stopped."""
+    message = Message.objects.select_for_update(of=("self",)).select_related("mailing").get(pk=message.pk)
     now = timezone.now()
-    if message.state in {Message.State.QUEUED, Message.State.SENDING}:
+    if message.state in Message.UNFINISHED or (message.mailing and message.mailing.stopped_at):
         return False
     if message.state == Message.State.SENT:
         fields = [
             *("to", "language", "subject", "text", "html"),
-            *("calendar", "calendar_method", "attachment", "attachment_name"),
+            *("calendar", "calendar_method", "attachment", "attachment_name", "unsubscribe"),
         ]
         original = message.key.split(":again:")[0]
         queue(key=f"{original}:again:{now:%Y%m%d%H%M}", **{name: getattr(message, name) for name in fields})
         return True
     message.state, message.attempts, message.last_error = Message.State.QUEUED, 0, ""
-    message.not_before, message.give_up_at = now, give_up_time()
+    message.not_before, message.give_up_at, message.begun_at = now, give_up_time(), None
     message.save()
-    transaction.on_commit(nudge, robust=True)
+    transaction.on_commit(lambda: nudge(message.queue), robust=True)
     return True
 
 
@@ -183,8 +204,9 @@ def seconds_since_heartbeat(queue: str) -> float | None:
 
 
 def seconds_overdue() -> float:
-    """For how many seconds the oldest message that is not sent yet has waited; 0 when nothing waits."""
-    waiting = Message.objects.filter(state=Message.State.QUEUED, attempts=0)  # not one that its own mailbox refuses
+    """For how many seconds the oldest message that a person waits for has waited; 0 when nothing waits."""
+    direct = Message.objects.filter(queue=Message.Queue.DIRECT)
+    waiting = direct.filter(state=Message.State.QUEUED, attempts=0)  # not one that its own mailbox refuses
     oldest = waiting.order_by("created_at").values_list("created_at", flat=True).first()
     return (timezone.now() - oldest).total_seconds() if oldest else 0.0
 

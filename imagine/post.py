@@ -5,11 +5,13 @@ import logging
 import mimetypes
 import re
 import smtplib
+import threading
 import time
 from email.utils import parseaddr
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.message import sanitize_address
 from django.utils.module_loading import import_string
 
 from imagine.models import Message
@@ -18,14 +20,19 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 10  # a connection that slept longer is not trusted any more
 AUTOMATIC = {"Auto-Submitted": "auto-generated"}  # RFC 3834: an absence note does not answer it
+ONE_CLICK = "List-Unsubscribe=One-Click"
 
 
-class Server:
-    """This process's connection to the mail server, kept open between messages."""
+class Server(threading.local):
+    """This thread's connection to the mail server, kept open between messages."""
 
     def __init__(self):
         self.connection = None
         self.used_at = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return self.connection is not None
 
     def open(self) -> None:
         if self.connection and not self.lives():
@@ -45,8 +52,49 @@ class Server:
             return False
 
     def send(self, email: EmailMultiAlternatives) -> None:
-        self.connection.send_messages([email])
+        """Raises Unanswered when the mail may have been taken; after any other error it was not."""
+        session = getattr(self.connection, "connection", None)
+        if session is None:
+            self.connection.send_messages([email])
+        else:
+            self.converse(session, email)
         self.used_at = time.monotonic()
+
+    def converse(self, session: smtplib.SMTP, email: EmailMultiAlternatives) -> None:
+        """One mail in the steps of RFC 5321, 3.3, as smtplib's sendmail takes them: that one does not tell at which
+        step a connection was lost. After a refusal the same connection takes the next mail."""
+        sender, recipient = (sanitize_address(address, "utf-8") for address in (email.from_email, *email.to))
+        content = email.message().as_bytes(linesep="\r\n")
+        try:
+            session.ehlo_or_helo_if_needed()
+            code, text = session.mail(sender, [f"size={len(content)}"] if session.has_extn("size") else [])
+            if code != 250:
+                raise smtplib.SMTPSenderRefused(code, text, sender)
+            code, text = session.rcpt(recipient)
+            if code not in {250, 251}:
+                raise smtplib.SMTPRecipientsRefused({recipient: (code, text)})
+            try:
+                code, text = session.data(content)
+            except (smtplib.SMTPServerDisconnected, OSError) as error:
+                raise Unanswered from error
+            if code != 250:
+                raise smtplib.SMTPDataError(code, text)
+        except smtplib.SMTPException as error:
+            self.begin_anew(session, error)
+            raise
+        except (Unanswered, OSError):
+            self.close()
+            raise
+
+    def begin_anew(self, session: smtplib.SMTP, error: smtplib.SMTPException) -> None:
+        """Makes the connection ready for the next mail, or closes it: after a 421 it is closed at the other end too."""
+        said = answers(error)
+        try:
+            if said and said[0][0] != 421 and session.rset()[0] == 250:
+                return
+        except (smtplib.SMTPException, OSError):
+            logger.info("The mail server was gone when it was asked to begin anew.")
+        self.close()
 
     def close(self) -> None:
         connection, self.connection = self.connection, None
@@ -60,13 +108,21 @@ class Server:
 server = Server()
 
 
+class Unanswered(Exception):
+    """The mail was handed over whole, and no answer came: nobody knows whether it was taken."""
+
+
 class Unattached(Exception):
     """The attachment could not be made now."""
 
 
 def write(message: Message) -> EmailMultiAlternatives:
     """The stored message as MIME: plain text, HTML and calendar part as alternatives (RFC 2046, RFC 6047), and what is
-    attached. Raises Unattached."""
+    attached. Mail that one may not want says where a mail program ends it by itself (RFC 2369, RFC 8058). Raises
+    Unattached."""
+    headers = {"Content-Language": message.language, **AUTOMATIC}
+    if message.unsubscribe:
+        headers |= {"List-Unsubscribe": f"<{message.unsubscribe}>", "List-Unsubscribe-Post": ONE_CLICK}
     sender_domain = parseaddr(settings.MAIL_FROM)[1].partition("@")[2]
     name = hashlib.sha256(message.key.encode()).hexdigest()[:32]
     email = EmailMultiAlternatives(
@@ -75,7 +131,7 @@ def write(message: Message) -> EmailMultiAlternatives:
         from_email=settings.MAIL_FROM,
         to=[message.to],
         reply_to=[settings.MAIL_REPLY_TO],
-        headers={"Message-ID": f"<{name}@{sender_domain}>", "Content-Language": message.language, **AUTOMATIC},
+        headers={"Message-ID": f"<{name}@{sender_domain}>", **headers},
     )
     email.attach_alternative(message.html, "text/html")
     if message.calendar:
@@ -101,6 +157,16 @@ def refused_for_good(error: smtplib.SMTPException) -> bool:
     return any(500 <= code < 600 for code, _text in answers(error))
 
 
+def refused_mailbox(error: Exception) -> bool:
+    """Whether the server said of the address, for good, that it takes no mail. Not when the reason was a policy, a full
+    mailbox, the sender or the mail's size (RFC 3463): another mail may be taken."""
+    if not (isinstance(error, smtplib.SMTPRecipientsRefused) and refused_for_good(error)):
+        return False
+    [(code, text)] = answers(error)
+    words = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return code != 552 and not re.match(r"5\.(7\.|3\.|2\.[23]|1\.[78])", words)
+
+
 def answers(error: Exception) -> list[tuple[int, bytes | str]]:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return list(error.recipients.values())
@@ -113,6 +179,8 @@ def reason(error: Exception) -> str:
     """What went wrong, for staff: the server's own words without any address, else the kind of error."""
     if isinstance(error, Unattached):
         return f"attachment: {error}"
+    if isinstance(error, Unanswered):
+        return type(error.__cause__).__name__
     said = answers(error)
     if not said:
         return type(error).__name__

@@ -231,6 +231,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_DEFAULT_QUEUE = "direct"
 CELERY_TASK_ROUTES = {
+    "imagine.tasks.deliver_bulk": {"queue": "bulk"},
     "imagine.tasks.sweep": {"queue": "housekeeping"},
     "imagine.tasks.tidy": {"queue": "housekeeping"},
     "partners.tasks.find_twins": {"queue": "housekeeping"},
@@ -272,6 +273,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 20,
         "args": ("direct",),
         "options": {"queue": "direct", "expires": 20},
+    },
+    "show that the bulk queue moves": {
+        "task": "imagine.tasks.beat_heart",
+        "schedule": 20,
+        "args": ("bulk",),
+        "options": {"queue": "bulk", "expires": 20},
     },
     "throw old counts away": {"task": "imagine.tasks.tidy", "schedule": 60 * 60},
 }

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from imagine import limits, mail
+from imagine import bulk, limits, mail
 
 
 @shared_task
@@ -11,7 +11,13 @@ def deliver() -> None:
 
 
 @shared_task
+def deliver_bulk() -> None:
+    bulk.deliver()
+
+
+@shared_task
 def sweep() -> None:
+    bulk.sweep()
     mail.sweep()
 
 

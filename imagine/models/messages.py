@@ -19,12 +19,18 @@ def give_up_time():
 
 
 class MessageQuerySet(models.QuerySet):
-    def due(self):
-        """To be sent now. One that an older one to the same address is still ahead of waits for it: the last mail that
-        a person reads must be the last word."""
-        unfinished = Message.objects.filter(state__in=[Message.State.QUEUED, Message.State.SENDING])
-        ahead = unfinished.filter(queue=OuterRef("queue"), to=OuterRef("to"), created_at__lt=OuterRef("created_at"))
-        return self.filter(~Exists(ahead), state=Message.State.QUEUED, not_before__lte=timezone.now())
+    def moving(self):
+        """Not of a mailing that is paused or stopped."""
+        return self.filter(mailing__paused_at__isnull=True, mailing__stopped_at__isnull=True)
+
+    def due(self, queue: str):
+        """Of a queue, to be sent now. One that an older one to the same address is still ahead of waits for it: the
+        last mail that a person reads must be the last word. What is held back holds up nothing else."""
+        waiting = Message.objects.filter(queue=queue)
+        if queue == Message.Queue.BULK:
+            waiting, self = waiting.moving(), self.moving()
+        ahead = waiting.filter(state__in=Message.UNFINISHED, to=OuterRef("to"), created_at__lt=OuterRef("created_at"))
+        return self.filter(~Exists(ahead), queue=queue, state=Message.State.QUEUED, not_before__lte=timezone.now())
 
     def abandoned(self):
         """Claimed by a sender that died: its lease ran out before it marked the outcome."""
@@ -55,6 +61,7 @@ class Message(models.Model):
         UNKNOWN = "unknown", _("outcome unknown")
         GIVEN_UP = "given_up", _("given up")
 
+    UNFINISHED = (State.QUEUED, State.SENDING)
     FAILED = (State.REFUSED, State.UNKNOWN, State.GIVEN_UP)
 
     class Queue(models.TextChoices):
@@ -83,6 +90,7 @@ class Message(models.Model):
     give_up_at = models.DateTimeField(_("tried until"), default=give_up_time)
     lease = models.UUIDField(_("lease"), null=True, blank=True)
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
+    begun_at = models.DateTimeField(_("last handed to the mail server"), null=True, blank=True)  # one of many: bulk.py
     created_at = models.DateTimeField(_("written"), default=timezone.now)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     maybe_sent = models.BooleanField(_("maybe sent more than once"), default=False)

@@ -61,6 +61,7 @@ def test_many_workers_send_a_message_once(post_office):
             start.wait(timeout=30)
             mail.deliver()
         finally:
+            post.server.close()
             connection.close()
 
     workers = [threading.Thread(target=work) for _worker in range(6)]

@@ -1,0 +1,285 @@
+"""Mail to many: sent in batches at the office's pace, paused, gone on with, stopped, and watched.
+
+No mail to many is repeated unless somebody wants it. A message is claimed with others, in one short transaction; each
+is noted as begun just before it is handed to the mail server, and marked before the next begins. So of a batch whose
+sender died at most one was begun and not marked: nobody knows whether it left, and staff decide. The rest never began,
+and is sent by another.
+"""
+
+import smtplib
+import time
+import uuid
+from collections import deque
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import Case, Count, F, Q, When
+from django.utils import timezone
+
+from imagine import addresses, mail
+from imagine.bell import nudge, take_up_nudge
+from imagine.mail import LEASE, hand_over, lose_server, mark, server_silent
+from imagine.models import Address, Mailing, Message, Pace, give_up_time
+from imagine.post import reason, server
+
+BULK = Message.Queue.BULK
+BATCH = 50
+DELIVER_SECONDS = 5  # the heartbeat goes through the same queue
+LATE = 0.05  # seconds after its turn that a mail may still leave
+CHUNK = 0.25  # seconds for which a sender takes turns ahead
+RECENT = 30  # seconds over which the real speed is measured
+
+# What was paused, stopped, deleted or swept since the claim does not begin.
+BEGIN = """
+    UPDATE imagine_message message SET begun_at = now(), attempts = attempts + 1
+    WHERE id = %s AND lease = %s AND NOT EXISTS (
+        SELECT 1 FROM imagine_mailing mailing
+        WHERE mailing.id = message.mailing_id AND (paused_at IS NOT NULL OR stopped_at IS NOT NULL)
+    )
+"""
+# The database's clock is the one that all senders share. A mail may leave LATE after its turn, so the turns stand that
+# much further apart: in no second do more leave than the pace says.
+TAKE_TURNS = """
+    UPDATE imagine_pace
+    SET next_at = greatest(next_at, clock_timestamp()) + %(turns)s * interval '1 second' * %(stretch)s / per_second
+    RETURNING per_second, extract(epoch FROM next_at - clock_timestamp())::float
+"""
+DELETE_UNBEGUN = """
+    DELETE FROM imagine_message
+    WHERE mailing_id = %s AND (state = 'queued' OR (state = 'sending' AND begun_at IS NULL)) RETURNING key
+"""
+
+
+# Deliver -------------------------------------------------------------------------------------------------------
+
+
+def deliver() -> None:
+    """Sends batches of what is due for some DELIVER_SECONDS. The first one found nudges another worker: it helps, or
+    goes on where this one ends."""
+    take_up_nudge(BULK)
+    stop_at, alone = time.monotonic() + DELIVER_SECONDS, True
+    while time.monotonic() < stop_at and not server_silent and (batch := claim()):
+        if alone:
+            nudge(BULK)
+            alone = False
+        send(batch, stop_at)
+
+
+def sweep() -> None:
+    """Takes up what a sender left behind that died, and nudges when something is due that nobody was nudged for."""
+    free = {"lease": None, "lease_until": None}
+    abandoned = Message.objects.abandoned().filter(queue=BULK)
+    abandoned.filter(begun_at__isnull=False).update(state=Message.State.UNKNOWN, **free)
+    abandoned.update(state=Message.State.QUEUED, **free)
+    if Message.objects.due(BULK).exists():
+        nudge(BULK)
+
+
+def claim() -> list[Message]:
+    """Takes the first due messages for this process, in a short transaction of its own: what leaves in a second, 50 at
+    most. A message has its day of tries from the first one on, however long its mailing was paused."""
+    claimed = {"state": Message.State.SENDING, "lease": uuid.uuid4(), "lease_until": timezone.now() + LEASE}
+    size = min(BATCH, pace().per_second)
+    with transaction.atomic():
+        due = Message.objects.due(BULK).order_by("not_before")
+        batch = list(due.select_for_update(skip_locked=True, of=("self",))[:size])
+        until = Case(When(attempts=0, then=give_up_time()), default=F("give_up_at"))
+        ours = Message.objects.filter(pk__in=[message.pk for message in batch])
+        ours.update(begun_at=None, give_up_at=until, **claimed)
+    for message in batch:
+        message.lease = claimed["lease"]
+        if not message.attempts:
+            message.give_up_at = give_up_time()
+    return batch
+
+
+def send(batch: list[Message], stop_at: float) -> None:
+    """Sends a claimed batch, each in its turn, and gives back what does not begin."""
+    left, turns, why = deque(willing(batch)), Turns(), {}
+    try:
+        server.open()
+        while left and time.monotonic() < stop_at and not server_silent:
+            turns.wait(len(left))
+            if not server.is_open:
+                server.open()
+            message = left.popleft()
+            if begin(message):
+                mark(message, **hand_over(message))
+    except (smtplib.SMTPException, OSError) as error:
+        lose_server()
+        why = {"last_error": reason(error)}
+    give_back(batch, **why)
+
+
+def willing(batch: list[Message]) -> list[Message]:
+    """Those of a batch that are still wanted: who unsubscribed, or whose mail server refused another mail for good,
+    since the message was written, is not written to."""
+    known = {address.email: address for address in Address.objects.filter(email__in={m.to.lower() for m in batch})}
+    wanted = []
+    for message in batch:
+        if why := addresses.objection(known.get(message.to.lower()), message.unsubscribe):
+            mark(message, state=Message.State.REFUSED, last_error=why)
+        else:
+            wanted.append(message)
+    return wanted
+
+
+def begin(message: Message) -> bool:
+    """Notes that a message is handed to the mail server now. False when it must not be: it is ours no more."""
+    with connection.cursor() as cursor:
+        cursor.execute(BEGIN, [message.pk, message.lease])
+        message.attempts += cursor.rowcount
+        return cursor.rowcount == 1
+
+
+def give_back(batch: list[Message], **why: str) -> None:
+    """What was claimed and never begun waits for the next claim."""
+    ours = Message.objects.filter(lease=batch[0].lease, begun_at__isnull=True)
+    ours.update(state=Message.State.QUEUED, lease=None, lease_until=None, **why)
+
+
+# Pace ----------------------------------------------------------------------------------------------------------
+
+
+class Turns:
+    """When this sender's next mails may leave, so that all senders together keep the pace."""
+
+    def __init__(self):
+        self.times: deque[float] = deque()
+
+    def wait(self, left: int) -> None:
+        """Sleeps until the next of so many mails may leave. A turn that was missed is not made up for."""
+        if not self.times or self.times[0] + LATE < time.monotonic():
+            self.times = take_turns(left)
+        time.sleep(max(0.0, self.times.popleft() - time.monotonic()))
+
+
+def take_turns(most: int) -> deque[float]:
+    """The next turns, one or more, by this process's clock."""
+    turns = min(most, max(1, int(pace().per_second * CHUNK)))
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_TURNS, {"turns": turns, "stretch": 1 + LATE})
+        per_second, until_next = cursor.fetchone()
+    apart, end = (1 + LATE) / per_second, time.monotonic() + until_next
+    return deque(end - apart * number for number in range(turns, 0, -1))
+
+
+def pace() -> Pace:
+    """The one row."""
+    return Pace.objects.get_or_create(pk=1)[0]
+
+
+# Pause, go on, stop --------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def pause(mailing: Mailing) -> None:
+    """Nothing of it begins any more, until it goes on. What is in mid-mail is finished. Harmless twice."""
+    held(mailing, paused_at=timezone.now())
+
+
+@transaction.atomic
+def go_on(mailing: Mailing) -> None:
+    """Takes a pause back. Harmless twice; a mailing that was stopped stays so."""
+    held(mailing, paused_at=None)
+    transaction.on_commit(lambda: nudge(BULK), robust=True)
+
+
+@transaction.atomic
+def stop(mailing: Mailing) -> list[str]:
+    """Ends a mailing for good: what has not begun is deleted, and the keys of that are returned, so that what it told
+    of can be taken back. Harmless twice."""
+    held(mailing, stopped_at=timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(DELETE_UNBEGUN, [mailing.pk])
+        return [key for (key,) in cursor.fetchall()]
+
+
+def held(mailing: Mailing, **moment) -> None:
+    """Writes one moment of a mailing under its lock: the first of its kind stays, and after a stop nothing changes."""
+    [(name, value)] = moment.items()
+    locked = Mailing.objects.select_for_update().get(pk=mailing.pk)
+    if not locked.stopped_at and (value is None or getattr(locked, name) is None):
+        setattr(locked, name, value)
+        locked.save(update_fields=[name])
+    mailing.paused_at, mailing.stopped_at = locked.paused_at, locked.stopped_at
+
+
+@transaction.atomic
+def settle(message: Message, arrived: bool) -> bool:
+    """Staff know or decide what became of a message whose outcome is unknown: it arrived, or it is to be sent again.
+    Says whether there was something to decide: harmless twice, and nothing of a stopped mailing is sent again."""
+    locked = Message.objects.select_for_update(of=("self",)).select_related("mailing").get(pk=message.pk)
+    if locked.state != Message.State.UNKNOWN:
+        return False
+    if not arrived:
+        return mail.send_again(locked)
+    locked.state, locked.sent_at, locked.last_error = Message.State.SENT, locked.begun_at or timezone.now(), ""
+    locked.save(update_fields=["state", "sent_at", "last_error"])
+    return True
+
+
+# How far it is -------------------------------------------------------------------------------------------------
+
+
+class Figures(NamedTuple):
+    """A mailing in numbers of people, and how far it is. `waiting` are written and not sent yet, `put_off` those of
+    them whose mail server said "later". `seconds_left` is None while nobody can tell."""
+
+    count: int
+    to_write: int
+    waiting: int
+    put_off: int
+    sent: int
+    refused: int
+    given_up: int
+    unknown: int
+    left_out: int
+    share: float
+    seconds_left: int | None
+    state: str
+
+
+def figures(mailing: Mailing) -> Figures:
+    """Two queries for any number of messages."""
+    now = timezone.now()
+    counted = mailing.messages.aggregate(
+        **{state.value: Count("pk", filter=Q(state=state)) for state in Message.State},
+        put_off=Count("pk", filter=Q(state=Message.State.QUEUED, attempts__gt=0, not_before__gt=now)),
+        recent=Count("pk", filter=Q(sent_at__gt=now - timedelta(seconds=RECENT))),
+    )
+    waiting = counted["queued"] + counted["sending"]
+    done = sum(counted[state] for state in ("sent", "refused", "given_up", "unknown"))
+    is_writing = not (mailing.written_at or mailing.stopped_at)
+    to_write = max(0, mailing.count - mailing.left_out - waiting - done) if is_writing else 0
+    whole = mailing.count - mailing.left_out if mailing.stopped_at else done + waiting + to_write
+    state = state_of(mailing, waiting)
+    return Figures(
+        count=mailing.count,
+        to_write=to_write,
+        waiting=waiting,
+        put_off=counted["put_off"],
+        **{state: counted[state] for state in ("sent", "refused", "given_up", "unknown")},
+        left_out=mailing.left_out,
+        share=min(1.0, done / whole) if whole > 0 else 1.0,
+        seconds_left=seconds_left(to_write + waiting - counted["put_off"], counted["recent"], state),
+        state=state,
+    )
+
+
+def state_of(mailing: Mailing, waiting: int) -> str:
+    if mailing.stopped_at:
+        return "stopped"
+    if mailing.written_at and not waiting:
+        return "done"
+    if mailing.paused_at:
+        return "paused"
+    return "sending" if mailing.written_at else "writing"
+
+
+def seconds_left(number: int, recent: int, state: str) -> int | None:
+    """Until so many more have left, at the pace or at the speed of late, whichever is slower."""
+    if state not in {"writing", "sending"} or not recent:
+        return None
+    return round(number / min(pace().per_second, recent / RECENT))
