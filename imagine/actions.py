@@ -71,7 +71,11 @@ def tell(
 
 
 def in_words(refusal: Exception) -> str:
-    return _("Erased meanwhile.") if isinstance(refusal, ObjectDoesNotExist) else str(refusal)
+    return (
+        _("Not there any more: it was erased or merged meanwhile.")
+        if isinstance(refusal, ObjectDoesNotExist)
+        else str(refusal)
+    )
 
 
 def in_short(names: list[str]) -> str:

@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from imagine import history
-from partners.models import Contact, Logo, OldAddress, Organization
+from partners.models import Contact, Logo, OldAddress, Organization, Pledge
 
 PROFILE = ["name", "sector", "about", "website", "phone", "address", "size", "wants_public"]
 SHOWN = {"name", "about", "website"}  # what staff read before they approve
@@ -114,8 +114,18 @@ def hide(organization: Organization) -> Organization:
 
 def lock(organization_pk: int) -> Organization:
     """The organization as it stands, its row locked to the end of the transaction. All that it owns is written under
-    this lock."""
+    this lock. Raises Organization.DoesNotExist when it was merged into another or erased."""
     return Organization.objects.select_for_update(no_key=True).get(pk=organization_pk)
+
+
+def lock_owner(owned: Contact | Pledge) -> Organization:
+    """The organization that a contact or a pledge belongs to by now, locked: a merge may have won the race for it. Raises
+    the DoesNotExist of what it is given when that is gone."""
+    name = owned._meta.get_field("organization").related_query_name()
+    owners = Organization.objects.select_for_update(no_key=True, of=("self",)).order_by().filter(**{name: owned.pk})
+    while (owner := owners.first()) is None:
+        type(owned).objects.order_by().only("pk").get(pk=owned.pk)
+    return owner
 
 
 def is_new_logo(organization: Organization, png: bytes | None) -> bool:

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Iterable
 
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils.html import format_html_join
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from imagine.actions import Outcome
+from imagine.actions import Outcome, not_there
 from imagine.models import Message
 from partners import pledges, profiles
 from partners.models import Grade, Pledge, Promise
@@ -26,6 +30,25 @@ def became(act: Callable[[Model], Model], row: Model, field: str) -> Outcome:
         return getattr(act(row), field) != getattr(row, field)
     except (pledges.Refused, profiles.Unseen, ObjectDoesNotExist) as refused:
         return refused
+
+
+def gone(page: ModelAdmin, request: HttpRequest) -> HttpResponse:
+    """The list, instead of what was merged or erased in the moment in which it was to be written."""
+    said = _("It is not there any more: it was merged or erased meanwhile. Nothing was saved.")
+    page.message_user(request, said, messages.WARNING)
+    return redirect(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist")
+
+
+def delete_each(page: ModelAdmin, request: HttpRequest, rows: Iterable[Model]) -> None:
+    """Erases ticked rows by the page's rule, and says how many of them were gone."""
+    missing = 0
+    for row in rows:
+        try:
+            page.delete_model(request, row)
+        except type(row).DoesNotExist:
+            missing += 1
+    if missing:
+        page.message_user(request, not_there(missing), messages.WARNING)
 
 
 def forget(row: Model) -> None:

@@ -212,6 +212,12 @@ class PledgeAdmin(ReadAdmin):
 
     # Its end ---------------------------------------------------------------------------------------------------
 
+    def delete_view(self, request, object_id, extra_context=None):
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except Pledge.DoesNotExist:
+            return parts.gone(self, request)
+
     def get_deleted_objects(self, objs, request):
         """Promises go with their pledge, though nobody may delete one in its list."""
         listed, counts, missing, protected = super().get_deleted_objects(objs, request)
@@ -222,8 +228,7 @@ class PledgeAdmin(ReadAdmin):
         parts.forget(obj)
 
     def delete_queryset(self, request, queryset):
-        for pledge in queryset:
-            self.delete_model(request, pledge)
+        parts.delete_each(self, request, queryset)
 
 
 # Promises --------------------------------------------------------------------------------------------------------

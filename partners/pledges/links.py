@@ -26,8 +26,8 @@ def mail_link(
 ) -> bool:
     """Mails a pledge's link to who answers for it, or to another contact of its organization, and says whether it does:
     to one address at most once in ten minutes, unless the last one failed, and ten times a day, unless staff ask.
-    `start` is begun for another name by the same person."""
-    organization = profiles.lock(pledge.organization_id)
+    `start` is begun for another name by the same person. Raises Pledge.DoesNotExist when it was merged into another."""
+    organization = profiles.lock_owner(pledge)
     pledge = organization.pledges.select_related("contact", "year").get(pk=pledge.pk)
     contact = to or letters.addressee(pledge)
     if contact is None:
@@ -42,8 +42,9 @@ def mail_link(
 
 @transaction.atomic
 def mail_again(pledge: Pledge) -> bool:
-    """Staff mail a pledge's link again, as `mail_link` says. Raises Nobody when nobody answers for it."""
-    organization = profiles.lock(pledge.organization_id)
+    """Staff mail a pledge's link again, as `mail_link` says. Raises Nobody when nobody answers for it, and
+    Pledge.DoesNotExist."""
+    organization = profiles.lock_owner(pledge)
     if letters.addressee(organization.pledges.select_related("contact").get(pk=pledge.pk)) is None:
         raise Nobody(_("Nobody answers for this pledge. Give its organization a main contact first."))
     return mail_link(pledge, by_staff=True)
@@ -51,8 +52,9 @@ def mail_again(pledge: Pledge) -> bool:
 
 @transaction.atomic
 def replace_link(pledge: Pledge) -> Pledge:
-    """Gives every pledge of the organization a new link and mails the newest; the old ones open nothing any more."""
-    organization = profiles.lock(pledge.organization_id)
+    """Gives every pledge of the organization a new link and mails the newest; the old ones open nothing any more. Raises
+    Pledge.DoesNotExist."""
+    organization = profiles.lock_owner(pledge)
     pledges = list(organization.pledges.select_related("contact", "year").order_by("year_id"))
     for each in pledges:
         each.token = new_token()

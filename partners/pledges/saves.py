@@ -260,8 +260,9 @@ def facts(pledge: Pledge, promised: list[Promised], known: Checklist) -> dict:
 
 @transaction.atomic
 def delete(pledge: Pledge) -> None:
-    """Erases a pledge with its promises, signed versions, messages and history; nobody is written to."""
-    profiles.lock(pledge.organization_id)
+    """Erases a pledge with its promises, signed versions, messages and history; nobody is written to. Raises
+    Pledge.DoesNotExist when it was merged into another or erased."""
+    profiles.lock_owner(pledge)
     Message.objects.about(f"pledge:{pledge.pk}").delete()
     Change.objects.filter(about=f"pledge:{pledge.pk}").delete()
     Pledge.objects.filter(pk=pledge.pk).delete()

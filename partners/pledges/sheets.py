@@ -76,7 +76,10 @@ def find(token: str) -> Sheet:
     year = PledgeYear.objects.current()
     pledge = Pledge.objects.select_related("organization").filter(token=token).first()
     if pledge:
-        return sheet_of(token, year, pledge.organization, pledges_of(pledge.organization))
+        pledges = pledges_of(pledge.organization)
+        if token not in {each.token for each in pledges}:  # in this moment staff merged two or replaced the link
+            return find(token)
+        return sheet_of(token, year, pledge.organization, pledges)
     start = PledgeStart.objects.filter(token=token).first()
     if start is None:
         return find(moved(token))

@@ -47,16 +47,23 @@ def reply(start: PledgeStart) -> None:
         start.delete()
         return
     known = known_contact(start)
+    start.answered_at, start.email = timezone.now(), known.email if known else start.email
+    start.save(update_fields=["answered_at", "email"])
+    send_link(start, known)
+
+
+def send_link(start: PledgeStart, known: Contact | None) -> None:
     contacts = [known] if known else list(Contact.objects.with_email(start.email).order_by("pk"))
     mine = Pledge.objects.filter(organization__in=[contact.organization_id for contact in contacts])
     pledge = mine.order_by("-year_id", "-changed_at").first()
-    start.answered_at, start.email = timezone.now(), known.email if known else start.email
-    start.save(update_fields=["answered_at", "email"])
-    if pledge:
-        to = next(contact for contact in contacts if contact.organization_id == pledge.organization_id)
-        mail_link(pledge, to=to, start=None if known else start)
-    else:
+    if pledge is None:
         letters.start(start)
+        return
+    to = next(contact for contact in contacts if contact.organization_id == pledge.organization_id)
+    try:
+        mail_link(pledge, to=to, start=None if known else start)
+    except Pledge.DoesNotExist:  # in this moment staff merged it into another
+        send_link(start, known_contact(start))
 
 
 def too_often(start: PledgeStart) -> bool:
@@ -91,7 +98,9 @@ def open_for(start: PledgeStart) -> PledgeStart | None:
 @transaction.atomic
 def tell_known(token: str) -> None:
     """Mails the right link to the address of a start whose own link was shown to somebody."""
-    shown = PledgeStart.objects.get(token=token)
+    shown = PledgeStart.objects.filter(token=token).first()
+    if shown is None:  # it was used, or forgotten, a moment ago
+        return
     words = {name: getattr(shown, name) for name in ("organization", "name", "email", "language", "sector")}
     reply(PledgeStart.objects.create(**words))
 

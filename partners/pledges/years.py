@@ -49,7 +49,10 @@ def drafts_to_remind() -> PledgeQuerySet:
 @transaction.atomic
 def remind(pledge: Pledge) -> bool:
     """The one reminder of one draft. Says whether it was due."""
-    profiles.lock(pledge.organization_id)
+    try:
+        profiles.lock_owner(pledge)
+    except Pledge.DoesNotExist:  # staff merged it into another
+        return False
     draft = drafts_to_remind().select_related("organization", "contact", "year").filter(pk=pledge.pk).first()
     if draft is None:
         return False
