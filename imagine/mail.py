@@ -183,7 +183,7 @@ def send_again(message: Message) -> bool:
         queue(key=f"{original}:again:{now:%Y%m%d%H%M}", **{name: getattr(message, name) for name in fields})
         return True
     message.state, message.attempts, message.last_error = Message.State.QUEUED, 0, ""
-    message.not_before, message.give_up_at, message.begun_at = now, give_up_time(), None
+    message.not_before, message.not_after, message.give_up_at, message.begun_at = now, None, give_up_time(), None
     message.save()
     transaction.on_commit(lambda: nudge(message.queue), robust=True)
     return True

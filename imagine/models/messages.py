@@ -20,8 +20,9 @@ def give_up_time():
 
 class MessageQuerySet(models.QuerySet):
     def moving(self):
-        """Not of a mailing that is paused or stopped."""
-        return self.filter(mailing__paused_at__isnull=True, mailing__stopped_at__isnull=True)
+        """Not of a mailing that is paused or stopped, and not of use to nobody any more, as a reminder of yesterday."""
+        in_time = Q(not_after__isnull=True) | Q(not_after__gt=timezone.now())
+        return self.filter(in_time, mailing__paused_at__isnull=True, mailing__stopped_at__isnull=True)
 
     def due(self, queue: str):
         """Of a queue, to be sent now. One that an older one to the same address is still ahead of waits for it: the
@@ -87,6 +88,9 @@ class Message(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     not_before = models.DateTimeField(_("not before"), default=timezone.now)
+    not_after = models.DateTimeField(
+        _("not after"), null=True, blank=True
+    )  # of mail to many; who wrote it takes it back
     give_up_at = models.DateTimeField(_("tried until"), default=give_up_time)
     lease = models.UUIDField(_("lease"), null=True, blank=True)
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
