@@ -119,8 +119,8 @@ def lock(organization_pk: int) -> Organization:
 
 
 def lock_owner(owned: Contact | Pledge) -> Organization:
-    """The organization that a contact or a pledge belongs to by now, locked: a merge may have won the race for it. Raises
-    the DoesNotExist of what it is given when that is gone."""
+    """The organization that a contact or a pledge belongs to by now, locked: a merge may have won the race for it.
+    Raises the DoesNotExist of what it is given when that is gone."""
     name = owned._meta.get_field("organization").related_query_name()
     owners = Organization.objects.select_for_update(no_key=True, of=("self",)).order_by().filter(**{name: owned.pk})
     while (owner := owners.first()) is None:

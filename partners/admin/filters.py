@@ -93,11 +93,23 @@ def of_pledge(queryset: QuerySet, **lookups) -> QuerySet:
     return queryset.filter(**{path + name: value for name, value in lookups.items()})
 
 
-def with_promise(queryset: QuerySet, wanted: Q) -> QuerySet:
-    """The promises that are wanted, or the pledges that have one."""
-    if queryset.model is Promise:
-        return queryset.filter(wanted)
-    return queryset.filter(Exists(Promise.objects.filter(wanted, pledge=OuterRef("pk")).order_by()))
+class PromiseFilter(ChoiceFilter):
+    """Promises that are wanted, or the pledges that have one: of several such filters one and the same promise."""
+
+    def queryset(self, request, queryset):
+        self.request = request
+        return super().queryset(request, queryset)
+
+    def narrow(self, queryset, value):
+        if queryset.model is Promise:
+            return queryset.filter(self.wanted(value))
+        self.request.wanted_promise = getattr(self.request, "wanted_promise", Q()) & self.wanted(value)
+        promises = Promise.objects.filter(self.request.wanted_promise, pledge=OuterRef("pk"))
+        return queryset.filter(Exists(promises.order_by()))
+
+    def wanted(self, value: str) -> Q:
+        """What a promise of one choice is."""
+        raise NotImplementedError
 
 
 class YearFilter(ChoiceFilter):
@@ -122,27 +134,27 @@ class StateFilter(ChoiceFilter):
         return of_pledge(queryset, signed_at__isnull=True, year__closed_at__isnull=value == "draft")
 
 
-class KindFilter(ChoiceFilter):
+class KindFilter(PromiseFilter):
     title, parameter_name = _("kind"), "kind"
 
     def lookups(self, request, model_admin):
         return [(kind.pk, kind.label) for kind in PromiseKind.objects.all()]
 
-    def narrow(self, queryset, value):
-        return with_promise(queryset, Q(kind=value))
+    def wanted(self, value):
+        return Q(kind=value)
 
 
-class ClearanceFilter(ChoiceFilter):
+class ClearanceFilter(PromiseFilter):
     title, parameter_name = _("clearance"), "clearance"
 
     def lookups(self, request, model_admin):
         return [("needed", _("needed")), ("none", _("not needed"))]
 
-    def narrow(self, queryset, value):
-        return with_promise(queryset, Q(kind__needs_clearance=value == "needed"))
+    def wanted(self, value):
+        return Q(kind__needs_clearance=value == "needed")
 
 
-class SchoolFilter(ChoiceFilter):
+class SchoolFilter(PromiseFilter):
     """Chosen from a menu: sixty links would be a long way down."""
 
     title, parameter_name = _("school"), "school"
@@ -158,6 +170,6 @@ class SchoolFilter(ChoiceFilter):
         self.others = [(name, value) for name, values in others.items() for value in values]
         yield from super().choices(changelist)
 
-    def narrow(self, queryset, value):
+    def wanted(self, value):
         place = Promise.schools.through.objects.filter(promise=OuterRef("pk"))
-        return with_promise(queryset, Q(~Exists(place)) if value == NEEDED_MOST else Q(schools=value))
+        return Q(~Exists(place)) if value == NEEDED_MOST else Q(schools=value)

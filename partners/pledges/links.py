@@ -52,8 +52,8 @@ def mail_again(pledge: Pledge) -> bool:
 
 @transaction.atomic
 def replace_link(pledge: Pledge) -> Pledge:
-    """Gives every pledge of the organization a new link and mails the newest; the old ones open nothing any more. Raises
-    Pledge.DoesNotExist."""
+    """Gives every pledge of the organization a new link and mails the newest; the old ones open nothing any more.
+    Raises Pledge.DoesNotExist."""
     organization = profiles.lock_owner(pledge)
     pledges = list(organization.pledges.select_related("contact", "year").order_by("year_id"))
     for each in pledges:

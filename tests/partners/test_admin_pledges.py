@@ -77,6 +77,24 @@ def test_filters_show_their_own_alone(staff, several):
     assert set(shown(staff, "?clearance=none", PROMISES)) == {"Old", "Bakery", "Clinic"}
 
 
+def test_filters_for_kind_and_school_speak_of_one_promise(staff):
+    school = make.school()
+    both = [make.promised("tours", schools=(school,)), make.promised("service")]
+    make.signed("Bakery", "a@example.org", both)
+    make.signed("Church", "b@example.org", [make.promised("service", schools=(school,)), make.promised("tours")])
+    kinds = dict(PromiseKind.objects.values_list("code", "pk"))
+    for query, names in {
+        f"?kind={kinds['tours']}&school={school.pk}": {"Bakery"},
+        f"?kind={kinds['service']}&school={school.pk}": {"Church"},
+        f"?kind={kinds['tours']}&school=any": {"Church"},
+        f"?kind={kinds['tours']}": {"Bakery", "Church"},
+        f"?school={school.pk}": {"Bakery", "Church"},
+        f"?kind={kinds['mentors']}&school={school.pk}": set(),
+    }.items():
+        assert set(shown(staff, query)) == names, query
+        assert set(shown(staff, query, PROMISES)) == names, query
+
+
 def test_draft_of_a_closed_year_was_never_signed(staff, several):
     make.closed()
     assert shown(staff, "?state=never") == ["Clinic"]
