@@ -1,6 +1,8 @@
 """A real mail server on this machine that keeps what it takes, and can be told to refuse."""
 
+import asyncio
 import socket
+from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -11,13 +13,27 @@ from imagine.models import Message
 
 
 class PostOffice:
-    """`at_recipient` and `at_data` are what it answers there instead of 250."""
+    """`at_sender`, `at_recipient` and `at_data` are what it answers there instead of 250. `on_mail` is called with each
+    mail that it took, before it says so; when that returns False, it hangs up without a word."""
 
     def __init__(self):
         self.mails: list[EmailMessage] = []
-        self.at_recipient = self.at_data = ""
+        self.at_sender = self.at_recipient = self.at_data = ""
+        self.on_mail: Callable[[EmailMessage], object] = lambda mail: True
+        self.visits = 0
         self.port = free_port()
         self.controller: Controller | None = None
+
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        self.visits += 1
+        session.host_name = hostname
+        return responses
+
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        if self.at_sender:
+            return self.at_sender
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, options):  # the name is aiosmtpd's
         if self.at_recipient:
@@ -28,7 +44,10 @@ class PostOffice:
     async def handle_DATA(self, server, session, envelope):
         if self.at_data:
             return self.at_data
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        self.mails.append(mail)
+        if await asyncio.to_thread(self.on_mail, mail) is False:
+            server.transport.abort()
         return "250 OK"
 
     def open(self):
