@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from imagine.letters import place
 from imagine.wordings import Example, Kind, register
+from partners.models import Contact
 from summit.models import Event
 from summit.templatetags.wording import clock, day, hours, local, long_date
 
@@ -34,6 +35,19 @@ def event_card(event: Event, *, code: bool = False) -> Card:
     if code:
         groups.append((_("At the door, say %(code)s.") % {"code": place("code")},))
     return tuple(groups)
+
+
+def invitation_facts(event: Event) -> dict[str, str]:
+    return event_facts(event) | {"about": event.about, "until": answer_until(event)}
+
+
+def contact_words(contact: Contact) -> dict[str, str]:
+    """The placeholders that stand for the reader of an invitation."""
+    return {"name": contact.name, "organization": contact.organization.name if contact.organization else ""}
+
+
+def invitation_note() -> str:
+    return _("The link belongs to you alone. Whoever has it can answer for you, so please do not forward it.")
 
 
 def when(event: Event) -> str:
@@ -90,8 +104,7 @@ def example_of_event(**facts: str) -> Example:
 
 
 def example_of_invitation() -> Example:
-    event = example_event()
-    return example_of_event(until=answer_until(event), about=event.about)
+    return example_of_event(**invitation_facts(example_event()))
 
 
 # The kinds -----------------------------------------------------------------------------------------------------
@@ -132,3 +145,132 @@ INVITATION = register(
         example=example_of_invitation,
     )
 )
+
+UNANSWERED = register(
+    Kind(
+        code="unanswered",
+        title=gettext_lazy("Invitation not answered"),
+        mail="reminders",
+        placeholders=INVITATION.placeholders,
+        subject=gettext_lazy("Will you come? {event}, {day}"),
+        paragraphs=(
+            gettext_lazy("{name}, we invited you to {event}, on {when}, and do not know yet whether you will come."),
+            gettext_lazy("Yes or no, the button is enough. You can answer until {until}. We do not ask again."),
+        ),
+        button=gettext_lazy("Answer the invitation"),
+        why=gettext_lazy("You get this mail, once, because an invitation to this address is not answered yet."),
+        example=example_of_invitation,
+    )
+)
+
+OF_PARTY = {
+    **NAME,
+    **OF_EVENT,
+    "soon": gettext_lazy("in how many days it is, or “tomorrow”, or “today”"),
+    "seats": gettext_lazy("how many seats the party holds, as “2 seats”"),
+    "code": gettext_lazy("what the party says at the door"),
+}
+HAS_SEATS = gettext_lazy("You get this mail because seats are saved with this address.")
+
+WEEK = register(
+    Kind(
+        code="reminder_week",
+        title=gettext_lazy("A week before an event"),
+        mail="reminders",
+        placeholders=OF_PARTY,
+        subject=gettext_lazy("{event} is {soon}, {day}"),
+        paragraphs=(
+            gettext_lazy("{name}, we expect you {soon}, and keep {seats} for your party."),
+            gettext_lazy(
+                "If something came up, please cancel with the button, or bring fewer: a seat given back is a seat for "
+                "someone else."
+            ),
+        ),
+        button=gettext_lazy("Name guests, change or cancel"),
+        why=HAS_SEATS,
+        example=lambda: example_of_party(timedelta(days=7)),
+    )
+)
+
+DAY = register(
+    Kind(
+        code="reminder_day",
+        title=gettext_lazy("A day before an event"),
+        mail="reminders",
+        placeholders=OF_PARTY,
+        subject=gettext_lazy("{event} is {soon}, {day}"),
+        paragraphs=(
+            gettext_lazy("{name}, we expect you {soon}, and keep {seats} for your party."),
+            gettext_lazy(
+                "If you cannot come, please cancel with the button now: a seat given back is a seat for someone else."
+            ),
+        ),
+        button=gettext_lazy("See your seats, or cancel"),
+        why=HAS_SEATS,
+        example=lambda: example_of_party(timedelta(days=1)),
+    )
+)
+
+NAMES = register(
+    Kind(
+        code="names_missing",
+        title=gettext_lazy("Names of companions still missing"),
+        mail="reminders",
+        placeholders={**OF_PARTY, "unnamed": gettext_lazy("how many have no name yet, as “2 guests”")},
+        subject=gettext_lazy("Who comes with you on {day}?"),
+        paragraphs=(
+            gettext_lazy("{name}, in your party names are still missing: {unnamed}."),
+            gettext_lazy("With the names, nobody has to wait at the door. Writing them takes a minute."),
+            gettext_lazy(
+                "If fewer come, give the seats back with the same button: a seat given back is a seat for someone else."
+            ),
+        ),
+        button=gettext_lazy("Name your guests"),
+        why=HAS_SEATS,
+        example=lambda: example_of_party(timedelta(days=3), unnamed=guests_in_words(2)),
+    )
+)
+
+THANKS = register(
+    Kind(
+        code="thanks",
+        title=gettext_lazy("Thank you, after an event"),
+        mail="reminders",
+        placeholders={
+            **NAME,
+            **OF_EVENT,
+            "promise": gettext_lazy(
+                "a paragraph about the promises of the school year: asks who has signed none, thanks who has"
+            ),
+        },
+        subject=gettext_lazy("Thank you for your part in {event}"),
+        paragraphs=(
+            gettext_lazy("{name}, thank you for your part in {event}. What was said there lasts when it is kept."),
+            "{promise}",
+        ),
+        button=gettext_lazy("See who promised what"),
+        why=gettext_lazy("You get this mail because you were a guest of this event, or had seats for it."),
+        example=lambda: example_of_event(promise=asked_to_promise("2026–27")),
+    )
+)
+
+
+def example_of_party(before: timedelta, **facts: str) -> Example:
+    event = example_event()
+    facts |= {"soon": how_soon(event, event.starts_at - before), "seats": seats_in_words(2)}
+    shown = example_of_event(**facts)
+    return shown._replace(card=event_card(event, code=True))
+
+
+def asked_to_promise(year: str) -> str:
+    """What {promise} says to who has signed nothing for this school year."""
+    said = _("Will you promise something for the school year %(year)s? The checklist takes two minutes, no account.")
+    return said % {"year": year}
+
+
+def thanked_for_promise(year: str) -> str:
+    """What {promise} says to who has."""
+    said = _(
+        "Thank you, too, for your promises for the school year %(year)s: they are signed, and schools count on them."
+    )
+    return said % {"year": year}

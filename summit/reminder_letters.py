@@ -1,0 +1,143 @@
+"""What reminders say: many letters at once, over imagine.wordings. Their words are in summit/words.py, or staff's own.
+
+Each function returns unsaved messages, at the same number of queries for one and for many.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db.models.functions import Lower
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from imagine import addresses, wordings
+from imagine.models import Message
+from partners.models import Contact, Pledge, PledgeYear
+from summit import words
+from summit.models import Event, Invitation, Reminder, Rsvp
+
+KINDS = {
+    Reminder.Kind.WEEK: words.WEEK,
+    Reminder.Kind.DAY: words.DAY,
+    Reminder.Kind.NAMES: words.NAMES,
+    Reminder.Kind.THANKS: words.THANKS,
+}
+
+
+def of_parties(
+    event: Event, kind: str, rsvps: Sequence[Rsvp], *, day: date, now: datetime, not_after: datetime
+) -> list[Message]:
+    """One reminder of an event on `day` to many parties, each with its `guests` read, as it is true at `now`."""
+    current = wordings.current(KINDS[kind].code)
+    rows = addresses.of_many([rsvp.email for rsvp in rsvps])
+    tell = (thanked if kind == Reminder.Kind.THANKS else expected)(event, rsvps, now)
+    written = []
+    for rsvp in rsvps:
+        with translation.override(rsvp.language):
+            written.append(
+                current.message(
+                    key=f"rsvp:{rsvp.pk}:{kind}:{day}",
+                    to=rsvp.email,
+                    address=rows[rsvp.email.lower()],
+                    language=rsvp.language,
+                    not_after=not_after,
+                    **tell(rsvp),
+                )
+            )
+    return written
+
+
+def expected(event: Event, _rsvps: Sequence[Rsvp], now: datetime):
+    """How to tell a party, in the current language, that it is expected."""
+
+    def tell(rsvp: Rsvp) -> dict:
+        unnamed = sum(guest.position > 1 and not guest.name for guest in rsvp.guests.all())
+        facts = words.event_facts(event) | {
+            "soon": words.how_soon(event, now),
+            "seats": words.seats_in_words(rsvp.held_seats),
+            "unnamed": words.guests_in_words(unnamed),
+        }
+        private = settings.SITE_URL + rsvp.get_absolute_url()
+        said = _("The link belongs to you alone. Whoever has it can change your party, so please do not forward it.")
+        return {
+            "words": {"name": rsvp.name, "code": rsvp.code, "link": private},
+            "facts": facts,
+            "card": words.event_card(event, code=True),
+            "notes": (said,),
+        }
+
+    return tell
+
+
+def thanked(event: Event, rsvps: Sequence[Rsvp], _now: datetime):
+    """How to thank a party, in the current language; who has signed nothing for the school year is asked for it."""
+    year = PledgeYear.objects.current()
+    signed = Signed.of(year, rsvps)
+
+    def tell(rsvp: Rsvp) -> dict:
+        facts = words.event_facts(event) | {"promise": ""}
+        path, button = "partners", ""
+        if year and signed.has(rsvp):
+            facts["promise"] = words.thanked_for_promise(year.school_years)
+        elif year:
+            facts["promise"] = words.asked_to_promise(year.school_years)
+            path, button = "pledge_begin", _("Make a promise")
+        return {
+            "words": {"name": rsvp.name, "link": settings.SITE_URL + reverse(path)},
+            "facts": facts,
+            "card": words.event_card(event),
+            "button": button,
+        }
+
+    return tell
+
+
+class Signed(NamedTuple):
+    """Whose pledge for a school year is signed: organizations, and the addresses of their contacts."""
+
+    organizations: set[int]
+    emails: set[str]
+
+    @classmethod
+    def of(cls, year: PledgeYear | None, rsvps: Sequence[Rsvp]) -> "Signed":
+        signed = Pledge.objects.signed().filter(year=year)
+        contacts = Contact.objects.filter(organization__in=signed.values("organization")).alias(folded=Lower("email"))
+        emails = [rsvp.email.lower() for rsvp in rsvps]
+        return cls(
+            set(
+                signed.filter(organization__in=[rsvp.partner_id for rsvp in rsvps]).values_list(
+                    "organization", flat=True
+                )
+            ),
+            {email.lower() for email in contacts.filter(folded__in=emails).values_list("email", flat=True)},
+        )
+
+    def has(self, rsvp: Rsvp) -> bool:
+        return rsvp.partner_id in self.organizations or rsvp.email.lower() in self.emails
+
+
+def of_invitations(event: Event, invitations: Sequence[Invitation], *, not_after: datetime) -> list[Message]:
+    """The question to those who did not answer, each invitation with its contact and organization read."""
+    current = wordings.current(words.UNANSWERED.code)
+    rows = addresses.of_many([invitation.contact.email for invitation in invitations])
+    written = []
+    for invitation in invitations:
+        contact = invitation.contact
+        with translation.override(contact.language):
+            written.append(
+                current.message(
+                    key=f"invitation:{invitation.pk}:{Reminder.Kind.UNANSWERED}",
+                    to=contact.email,
+                    address=rows[contact.email.lower()],
+                    language=contact.language,
+                    words=words.contact_words(contact) | {"link": settings.SITE_URL + invitation.get_absolute_url()},
+                    facts=words.invitation_facts(event),
+                    card=words.event_card(event),
+                    notes=(words.invitation_note(),),
+                    not_after=not_after,
+                )
+            )
+    return written
