@@ -20,6 +20,7 @@ from django.utils.timezone import get_default_timezone, localtime
 from django.utils.translation import gettext as _
 
 from partners.models import PledgeYear, Signature
+from partners.promises import worded
 
 PAGE = Path(__file__).with_name("certificate") / "page.typ"
 FONTS = PAGE.with_name("fonts")
@@ -81,15 +82,15 @@ def said(signature: Signature, language: str) -> dict:
     }
 
 
-def sentence(promises: list[dict], language: str) -> str:
+def sentence(kept: list[dict], language: str) -> str:
     """All promises as one sentence, whose subject is the organization's name above it; "" of none."""
-    parts = [part(promise, "_es" if language == "es" else "") for promise in promises]
+    parts = [part(promise, language) for promise in kept]
     return _("will %(promises)s.") % {"promises": listed(parts, language)} if parts else ""
 
 
-def part(promise: dict, ending: str) -> str:
+def part(promise: dict, language: str) -> str:
     """One promise inside the sentence: host tours and field trips (6 visits)."""
-    name, unit = (legible(promise[f"{field}{ending}"]) for field in ("name", "unit"))
+    name, unit = (legible(worded(promise, field, language)) for field in ("name", "unit"))
     return f"{lowered(name.rstrip('.'))} ({promise['quantity']:,}\N{NO-BREAK SPACE}{unit})"
 
 

@@ -7,7 +7,6 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from partners import meanwhile, spans
@@ -15,7 +14,7 @@ from partners.answers import Answers, Line
 from partners.forms import ContactForm, ProfileForm, SignForm
 from partners.models import MONTHS, Grade, Logo, PledgeYear, PromiseKind, School
 from partners.pledges import Sheet
-from partners.promises import month
+from partners.promises import kept_amount, month, worded
 
 # The first control of each answer below a promise, as its id goes on after the promise's own.
 ENDINGS = {
@@ -181,12 +180,11 @@ def next_year() -> PledgeYear | None:
 
 def signed_line(promise: dict) -> dict:
     """One promise of a signed version in the reader's words."""
-    ending = "_es" if get_language() == "es" else ""
     parts = [spans.months(promise["months"]), ", ".join(promise["schools"]) or _("wherever it is needed most")]
     return {
         "art": PromiseKind(code=promise["kind"]).art,
-        "name": promise[f"name{ending}"],
-        "amount": f"{promise['quantity']:,} {promise[f'unit{ending}']}",
+        "name": worded(promise, "name"),
+        "amount": kept_amount(promise),
         "grades": spans.grades(promise["grades"]),
         "where": capfirst(" · ".join(part for part in parts if part)),
         "note": promise["note"],

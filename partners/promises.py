@@ -223,3 +223,13 @@ def in_full(promised: Promised, known: Checklist) -> dict:
         "note": promised.note,
         "needs_clearance": kind.needs_clearance,
     }
+
+
+def worded(kept: dict, field: str, language: str | None = None) -> str:
+    """The "name" or "unit" of a promise that a signed version keeps, in a language, else the reader's."""
+    return kept[f"{field}_es" if (language or get_language()) == "es" else field]
+
+
+def kept_amount(kept: dict) -> str:
+    """How much a signed version promises: 6 visits."""
+    return f"{kept['quantity']:,} {worded(kept, 'unit')}"

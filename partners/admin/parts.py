@@ -12,14 +12,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils.html import format_html_join
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from imagine.actions import Outcome, not_there
 from imagine.models import Message
 from partners import pledges, profiles
 from partners.models import Grade, Pledge, Promise
-from partners.promises import month
+from partners.promises import kept_amount, month, worded
 
 LATEST = 20  # messages on a page
 
@@ -76,10 +75,9 @@ def promised(promise: Promise) -> dict[str, str]:
 
 def as_signed(promise: dict) -> dict[str, str]:
     """The same of one that a signed version keeps, in the words of that day."""
-    ending = "_es" if get_language() == "es" else ""
     return {
-        "kind": promise[f"name{ending}"],
-        "amount": f"{promise['quantity']:,} {promise[f'unit{ending}']}",
+        "kind": worded(promise, "name"),
+        "amount": kept_amount(promise),
         **in_words(promise["grades"], promise["months"], promise["schools"]),
         "note": promise["note"],
     }
