@@ -5,21 +5,23 @@ The UID is a bare UUID, as RFC 7986 advises: it outlives a change of the site's 
 """
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from email.utils import parseaddr
 from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone, translation
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from icalendar import Calendar, Timezone, vCalAddress
 from icalendar import Event as Entry
 from icalendar.parser import Contentline, Contentlines
 
 from imagine.letters import filled, one_line, place
-from summit.models import Event, Rsvp
+from summit.models import Event, Invitation, Rsvp
 from summit.templatetags.wording import seats
 
 Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
@@ -55,6 +57,39 @@ def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
     return "".join(folded(filled(line, words)) for line in lines)
 
 
+def for_invitation(invitation: Invitation) -> str:
+    """The entry of somebody who is asked and has not answered, in the contact's language: tentative, with nobody's name
+    in it, and nobody is asked for an answer by the calendar. It is PUBLISH, which no program answers by itself; the
+    entry of the RSVP that answers it has the same UID, and takes its place."""
+    event = invitation.event
+    with translation.override(invitation.contact.language):
+        facts = Facts(
+            starts_at=event.starts_at,
+            ends_at=event.ends_at,
+            name=event.name,
+            location=f"{event.venue}, {event.address}",
+            description=_("To answer, use the link in our mail."),
+            is_off=bool(event.cancelled_at),
+            reply_to=settings.MAIL_REPLY_TO,
+            is_tentative=True,
+        )
+        lines = lines_with_places(facts, "PUBLISH", invitation.contact.language)
+    words = {
+        "uid": str(uid_of(invitation)),
+        "sequence": "0",
+        "stamp": f"{timezone.now():%Y%m%dT%H%M%SZ}",
+        "url": settings.SITE_URL + invitation.get_absolute_url(),
+    }
+    return "".join(folded(filled(line, words)) for line in lines)
+
+
+def uid_of(invitation: Invitation) -> UUID:
+    """The UID of an invitation's entry and of the RSVP that answers it. It outlives a replaced link, and tells nobody
+    what is said at the door, which is made of it."""
+    digest = salted_hmac("summit.calendars.uid", str(invitation.pk), algorithm="sha256").digest()
+    return UUID(bytes=digest[:16], version=4)
+
+
 def quotable(name: str) -> str:
     """A name as it stands between quotation marks. RFC 5545 has neither those nor control characters inside, and few
     calendars read RFC 6868's way around that; but for those that do, a caret that is a caret is written twice."""
@@ -71,6 +106,7 @@ class Facts(NamedTuple):
     description: str
     is_off: bool
     reply_to: str
+    is_tentative: bool = False
 
 
 @lru_cache(maxsize=300)
@@ -95,8 +131,18 @@ def folded(line: str) -> str:
 
 def for_event(event: Event) -> str:
     """The public entry of an event, in the reader's language: nothing in it belongs to one person."""
+    facts = public_facts(event)
     url = settings.SITE_URL + event.get_absolute_url()
-    facts = Facts(
+    return written(new_entry(facts, uid=public_uid(event), sequence=None, url=url), "PUBLISH")
+
+
+def public_uid(event: Event) -> str:
+    return f"event-{event.pk}@{urlsplit(settings.SITE_URL).hostname}"
+
+
+def public_facts(event: Event) -> Facts:
+    url = settings.SITE_URL + event.get_absolute_url()
+    return Facts(
         starts_at=event.starts_at,
         ends_at=event.ends_at,
         name=event.name,
@@ -105,16 +151,31 @@ def for_event(event: Event) -> str:
         is_off=bool(event.cancelled_at),
         reply_to=settings.MAIL_REPLY_TO,
     )
-    uid = f"event-{event.pk}@{urlsplit(settings.SITE_URL).hostname}"
-    return written(new_entry(facts, uid=uid, sequence=None, url=url), "PUBLISH")
 
 
-def new_entry(facts: Facts, *, uid: str, sequence: int | None, url: str) -> Entry:
-    zone = timezone.get_default_timezone()
+def for_feed(event: Event, *, sequence: int, changed_at: datetime) -> Entry:
+    """The public entry as part of a calendar that programs fetch again and again: the same, byte for byte, until the
+    event changes. In UTC, so that events of many years need no table of summer times."""
+    url = settings.SITE_URL + event.get_absolute_url()
+    facts = public_facts(event)
+    return new_entry(facts, uid=public_uid(event), sequence=sequence, url=url, changed_at=changed_at, zone=UTC)
+
+
+def new_entry(
+    facts: Facts,
+    *,
+    uid: str,
+    sequence: int | None,
+    url: str,
+    changed_at: datetime | None = None,
+    zone: tzinfo | None = None,
+) -> Entry:
+    zone = zone or timezone.get_default_timezone()
     return Entry.new(
         uid=uid,
         sequence=sequence,
-        stamp=timezone.now(),
+        stamp=changed_at or timezone.now(),
+        last_modified=changed_at,
         start=timezone.localtime(facts.starts_at, zone),
         end=timezone.localtime(facts.ends_at, zone),
         summary=facts.name,
@@ -122,8 +183,8 @@ def new_entry(facts: Facts, *, uid: str, sequence: int | None, url: str) -> Entr
         description=facts.description,
         organizer=vCalAddress.new(parseaddr(facts.reply_to)[1], cn=_("Community Relations")),
         url=url,
-        status="CANCELLED" if facts.is_off else "CONFIRMED",
-        transparency="TRANSPARENT" if facts.is_off else "OPAQUE",
+        status="CANCELLED" if facts.is_off else "TENTATIVE" if facts.is_tentative else "CONFIRMED",
+        transparency="TRANSPARENT" if facts.is_off or facts.is_tentative else "OPAQUE",
     )
 
 
@@ -144,12 +205,17 @@ def attendee() -> vCalAddress:
     return vCalAddress.new(place("email"), cn=name, partstat="ACCEPTED", role="REQ-PARTICIPANT", rsvp=False)
 
 
-def written(entry: Entry, method: Method) -> str:
+def new_calendar(method: Method) -> Calendar:
     calendar = Calendar()
     calendar.add("prodid", "-//Stockton Unified School District//Imagine Promise//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
     calendar.add("method", method)
+    return calendar
+
+
+def written(entry: Entry, method: Method) -> str:
+    calendar = new_calendar(method)
     calendar.add_component(zone_of_year(entry.start.year))
     calendar.add_component(entry)
     return calendar.to_ical().decode()

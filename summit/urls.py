@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from summit import link_views, mail_views, views
+from summit import event_list_views, link_views, mail_views, views
 
 urlpatterns = [
     path("", views.landing, name="landing"),
+    path("events/", event_list_views.events, name="events"),
+    path("events/calendar.ics", event_list_views.events_feed, name="events_feed"),
     path("events/<slug:slug>/", views.event, name="event"),
     path("events/<slug:slug>/calendar.ics", views.event_calendar, name="event_calendar"),
     path("rsvp/find/", views.find_rsvp, name="find_rsvp"),

@@ -41,7 +41,7 @@ def published(events, slug: str) -> Event:
 
 
 def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> HttpResponse:
-    state = state_of(event)
+    state = public_state_of(event)
     coming = Event.objects.public().coming_summit() if state in {"past", "cancelled"} else None
     page = {
         "event": event,
@@ -49,13 +49,20 @@ def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> 
         "fields": empty_fields(get_language(), event.largest_party) if state in {"open", "few", "full"} else None,
         "coming": coming,
     }
-    facts = (state, facts_of(event), facts_of(coming), event and (event.is_over, event.promotes))
+    by_clock = event and (event.is_over, event.promotes, event.takes_rsvps, event.rsvps_closed)
+    facts = (state, facts_of(event), facts_of(coming), by_clock)
     return render_kept(request, "summit/landing.html", page, facts=facts, status=status)
 
 
+def public_state_of(event: Event | None) -> str:
+    """What the event's public page is about, in one word: while one for invited partners is to come, that."""
+    state = state_of(event)
+    return "invited" if event and event.invited_only and state not in {"past", "cancelled"} else state
+
+
 def state_of(event: Event | None) -> str:
-    """What the event's page is about, in one word. Adds the public figures to the event, which was fetched
-    with_seats."""
+    """How an event stands for somebody who may come, in one word. Adds the public figures to the event, which was
+    fetched with_seats."""
     if event is None:
         return "none"
     event.public_seats = max(0, event.capacity - event.reserved_seats)
@@ -77,7 +84,7 @@ def reserve(request: HttpRequest, slug: str) -> HttpResponse:
     if event is None:
         raise Http404
     form = RsvpForm(event, request.POST)
-    if not event.takes_rsvps:
+    if event.invited_only or not event.takes_rsvps:
         return show_event(request, published(Event.objects.with_seats(), slug), status=409)
     if not form.is_valid():
         return show_errors(request, slug, form)

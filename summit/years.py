@@ -13,6 +13,12 @@ COPIED = [
 SHIFTED = ["starts_at", "ends_at", "rsvp_opens_at", "rsvp_closes_at"]
 
 
+def current_school_year() -> int:
+    """The year in which the school year of today began: on July 1, as the state counts (Education Code 37200)."""
+    today = localdate()
+    return today.year if today.month >= 7 else today.year - 1
+
+
 def thursday_nearest_april_4(year: int) -> date:
     """The day of a spring's summit: the first in this form was on Thursday, 4 April 2019."""
     fourth = date(year, 4, 4)

@@ -45,6 +45,18 @@ def day(moment: datetime | date | None) -> str:
     return formatted(moment, dates().day)
 
 
+@register.filter
+def month(moment: datetime | date | None) -> str:
+    """April · abril"""
+    return formatted(moment, "F")
+
+
+@register.filter
+def day_number(moment: datetime | date | None) -> str:
+    """4"""
+    return formatted(moment, "j")
+
+
 def dates() -> Dates:
     return DATES.get(get_language() or "", DATES["en"])
 
