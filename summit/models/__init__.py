@@ -1,7 +1,7 @@
 """What the summit stores: events, who comes, who is asked."""
 
 from summit.models.events import LARGEST_CAPACITY, LARGEST_PARTY, NEXT_OF, Event
-from summit.models.invitations import Audience, Invitation, Reminder, answer_of
+from summit.models.invitations import Audience, Invitation, Reminder, SentList, answer_of
 from summit.models.rsvps import (
     CODES,
     Guest,
@@ -26,6 +26,7 @@ __all__ = [
     "Reminder",
     "Rsvp",
     "RsvpQuerySet",
+    "SentList",
     "answer_of",
     "door_code",
     "door_number",

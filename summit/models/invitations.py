@@ -66,6 +66,24 @@ class Audience(models.Model):
         return self.name
 
 
+class SentList(models.Model):
+    """A spreadsheet of people that staff sent for an audience, kept until they say whether its people are put in."""
+
+    audience = models.OneToOneField(
+        Audience, verbose_name=_("audience"), on_delete=models.CASCADE, related_name="sent_list", primary_key=True
+    )
+    file = models.BinaryField(_("file"))
+    file_name = models.CharField(_("file"), max_length=200)
+    sent_at = models.DateTimeField(_("sent"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("list that was sent")
+        verbose_name_plural = _("lists that were sent")
+
+    def __str__(self):
+        return str(self.pk)
+
+
 class InvitationQuerySet(models.QuerySet):
     def to_write(self):
         """Those whose message is not written yet, of mailings that go on."""
