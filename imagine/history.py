@@ -26,9 +26,11 @@ MOST = 100  # changes in a table
 LONGEST_REASON = Change._meta.get_field("reason").max_length
 # Facts that are no field.
 OTHER = {
+    "answer": _("answer"),
     "cancelled": _("cancelled"),
     "contact": _("contact"),
     "guests": _("guests"),
+    "invited": _("invited"),
     "link": _("private link"),
     "logo": _("logo"),
     "merged": _("merged with it"),

@@ -240,7 +240,10 @@ CELERY_TASK_ROUTES = {
     "partners.tasks.tidy_imports": {"queue": "housekeeping"},
     "partners.tasks.tidy_starts": {"queue": "housekeeping"},
     "partners.tasks.work_on_import": {"queue": "housekeeping"},
+    "summit.tasks.go_on_writing": {"queue": "housekeeping"},
     "summit.tasks.match_partners": {"queue": "housekeeping"},
+    "summit.tasks.remind": {"queue": "housekeeping"},
+    "summit.tasks.write_invitations": {"queue": "housekeeping"},
 }
 CELERY_TASK_TIME_LIMIT = 80  # shorter than imagine.mail.LEASE: when a claim runs out, nobody is still sending
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -255,6 +258,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10 * 60,
         "options": {"expires": 10 * 60},
     },
+    "go on with invitations that were interrupted": {
+        "task": "summit.tasks.go_on_writing",
+        "schedule": 30,
+        "options": {"expires": 30},
+    },
     "see which RSVPs are a partner’s": {
         "task": "summit.tasks.match_partners",
         "schedule": 2 * 60,
@@ -266,6 +274,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60},
     },
     "forget imports that nobody confirmed": {"task": "partners.tasks.tidy_imports", "schedule": 60 * 60},
+    "say what is due before and after events": {
+        "task": "summit.tasks.remind",
+        "schedule": 5 * 60,
+        "options": {"expires": 5 * 60},
+    },
     "remind of unsigned drafts": {"task": "partners.tasks.remind_drafts", "schedule": 60 * 60},
     "forget what was begun long ago": {"task": "partners.tasks.tidy_starts", "schedule": 60 * 60},
     "show that the direct queue moves": {

@@ -1,13 +1,18 @@
 """What staff do to contacts and organizations (docs/rules.md): add, correct, erase. What partners do to their own is in
 profiles.py. The organization is locked first; of a person on their own, who has none, the person."""
 
+from collections.abc import Iterable
+
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from imagine import history
 from imagine.models import Change, Message
 from partners import pledges, profiles
 from partners.models import Contact, Organization
+
+AT_ONCE = 2000  # rows in one statement
 
 
 @transaction.atomic
@@ -33,6 +38,31 @@ def on_their_own(email: str, **fields) -> Contact:
         return people.get()
     history.note(f"contact:{contact.pk}", {"name": "", "email": ""}, profiles.facts(contact, ["name", "email"]))
     return contact
+
+
+@transaction.atomic
+def add_many(people: Iterable[Contact]) -> None:
+    """Saves unsaved contacts, each of the organization whose primary key it has, or on their own; an address that is
+    there already stays as it is. The first of an organization without a main contact becomes it. A few statements for
+    any number."""
+    people, now = list(people), timezone.now()
+    pks = {person.organization_id for person in people if person.organization_id}
+    locked = Organization.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk")
+    there = {organization.pk for organization in locked}
+    led = set(Contact.objects.filter(organization__in=there, is_main=True).values_list("organization_id", flat=True))
+    for person in people:
+        if person.organization_id not in there:  # none, or one that was erased meanwhile
+            person.organization = None
+        person.is_main = person.organization_id is not None and person.organization_id not in led
+        led.add(person.organization_id)
+        person.created_at = now
+    Contact.objects.bulk_create(people, ignore_conflicts=True, batch_size=AT_ONCE)
+    emails = [person.email for person in people]
+    made = Contact.objects.filter(email__in=emails, created_at=now)
+    names = ["name", "email"]
+    history.note_all(
+        (f"contact:{person.pk}", dict.fromkeys(names, ""), profiles.facts(person, names)) for person in made
+    )
 
 
 def lock(contact: Contact) -> Contact:

@@ -226,6 +226,12 @@ def check_open(event: Event, *, by_staff: bool = False) -> None:
         raise Closed(_("This event does not take RSVPs now."))
 
 
+def check_invited(rsvp: Rsvp, *, by_staff: bool) -> None:
+    """To an event for invited partners only there is no way but the invitation, or staff."""
+    if rsvp.event.invited_only and rsvp.source != Rsvp.Source.INVITATION and not by_staff:
+        raise Closed(_("This event is for invited partners. To answer, use the link in your invitation."))
+
+
 def check_not_over(event: Event) -> None:
     if not event.lets_guests_change:
         raise Closed(_("This event is over or was cancelled, so nothing can be changed now."))
@@ -244,6 +250,7 @@ def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bo
     """
     event = rsvp.event = lock(rsvp.event_id)
     check_open(event, by_staff=by_staff)
+    check_invited(rsvp, by_staff=by_staff)
     check_size(event, size)
     take(rsvp, size, free=free_for_new(rsvp), beyond=bool(beyond))
     rsvp.sequence = 1  # its first letter's
@@ -433,10 +440,11 @@ def to_waiting_list(rsvp: Rsvp) -> Rsvp:
 
 
 @locked_party
-def come_back(rsvp: Rsvp, *, size: int, by_staff: bool = False) -> Rsvp:
+def come_back(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bool = False) -> Rsvp:
     """Revives a cancelled RSVP for `size` seats, at the end of the queue (rule 5). One that is not cancelled stays as
-    it is. Raises Closed and PartyOutOfBounds."""
-    revive(rsvp, size=size, by_staff=by_staff)
+    it is. `guests` are unsaved, in the order of the party, and take the names and needs of those who stood there.
+    Raises Closed and PartyOutOfBounds."""
+    revive(rsvp, size=size, guests=guests, by_staff=by_staff)
 
 
 @locked_party
@@ -445,7 +453,7 @@ def bring_back(rsvp: Rsvp) -> Rsvp:
     revive(rsvp, size=rsvp.guests.count(), by_staff=True)
 
 
-def revive(rsvp: Rsvp, *, size: int, by_staff: bool) -> None:
+def revive(rsvp: Rsvp, *, size: int, by_staff: bool, guests: Sequence[Guest] = ()) -> None:
     if not rsvp.cancelled_at:
         return
     check_open(rsvp.event, by_staff=by_staff)
@@ -454,7 +462,21 @@ def revive(rsvp: Rsvp, *, size: int, by_staff: bool) -> None:
     take(rsvp, size, free=free_seats(rsvp.event))
     rsvp.save(update_fields=SEATS)
     fit_guests(rsvp)
+    write_over(rsvp, guests)
     (letters.waiting if rsvp.waiting_seats else letters.confirmed)(rsvp)
+
+
+def write_over(rsvp: Rsvp, guests: Sequence[Guest]) -> None:
+    """Names and needs of a party as they were typed anew, the contact first; whom nobody named keeps the name."""
+    typed = {position: guest for position, guest in enumerate(guests, start=1) if guest.name}
+    changed = list(rsvp.guests.filter(position__in=typed))
+    for guest in changed:
+        new = typed[guest.position]
+        guest.name, guest.diet, guest.access = new.name, new.diet, new.access
+    Guest.objects.bulk_update(changed, ["name", "diet", "access"])
+    if 1 in typed and typed[1].name != rsvp.name:
+        rsvp.name = typed[1].name
+        rsvp.save(update_fields=["name"])
 
 
 @locked_party

@@ -3,7 +3,8 @@
 from celery import shared_task
 
 from imagine import bell
-from summit import links, matching
+from imagine.models import Mailing
+from summit import invitations, links, matching, reminders
 from summit.models import LinkRequest
 
 
@@ -22,3 +23,23 @@ def answer_link_requests() -> None:
 @shared_task
 def match_partners() -> None:
     matching.match_known()
+
+
+@shared_task
+def write_invitations(mailing_pk: int) -> None:
+    """Hands on to another worker when there is more to write."""
+    if not invitations.write(Mailing.objects.get(pk=mailing_pk)):
+        bell.ring("summit.tasks.write_invitations", mailing_pk)
+
+
+@shared_task
+def go_on_writing() -> None:
+    """Takes up what was interrupted, each mailing by a task of its own."""
+    invitations.stop_the_unanswerable()
+    for pk in Mailing.objects.going_on().order_by("pk").values_list("pk", flat=True):
+        bell.ring("summit.tasks.write_invitations", pk)
+
+
+@shared_task
+def remind() -> None:
+    reminders.remind()

@@ -1,7 +1,9 @@
 """Audiences and invitations for tests. Say only what the test is about."""
 
 from imagine.models import Mailing
-from partners.models import Contact
+from partners import contacts
+from partners.models import Contact, Organization
+from summit import invitations
 from summit.models import Audience, Event, Invitation
 
 
@@ -22,3 +24,28 @@ def invitation(event: Event, contact: Contact, **fields) -> Invitation:
     """One that was made, and not written yet unless `fields` say so."""
     fields = {"mailing": fields.pop("mailing", None) or mailing(event)} | fields
     return Invitation.objects.create(event=event, contact=contact, **fields)
+
+
+def person(name: str, of: Organization | None = None, **fields) -> Contact:
+    """A contact of an organization, or on their own."""
+    fields = {"email": f"{name.lower().replace(' ', '.')}@example.org"} | fields
+    return contacts.add(of, name=name, **fields)
+
+
+def started(event: Event, *people: Contact) -> Mailing:
+    """A mailing to these people, whose messages are not written yet."""
+    return invitations.start(event, audience(listed=people), count=len(people), by="office")
+
+
+def written(event: Event, *people: Contact) -> Mailing:
+    """A mailing to these people whose messages wait to be sent."""
+    begun = started(event, *people)
+    invitations.write(begun)
+    begun.refresh_from_db()
+    return begun
+
+
+def to(event: Event, contact: Contact) -> Invitation:
+    """An invitation to this contact, written."""
+    written(event, contact)
+    return event.invitations.get(contact=contact)

@@ -1,0 +1,83 @@
+"""What an invitation says, in each reader's language. The words are staff's (imagine.wordings); the calendar entry is
+ours."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from imagine import wordings
+from imagine.models import Address, Message
+from summit import calendars, words
+from summit.letters import LANGUAGES, Preview
+from summit.models import Event, Invitation
+
+KIND = words.INVITATION.code
+
+
+class Told(NamedTuple):
+    """What one event's invitations have in common, in one language."""
+
+    facts: dict[str, str]
+    card: words.Card
+    notes: tuple[str, ...]
+
+
+def key(invitation_pk: int) -> str:
+    return f"invitation:{invitation_pk}:invited"
+
+
+def of_key(key: str) -> int | None:
+    """The invitation that a message's key asks with; None for any other mail, also for one that asks once more."""
+    about, _colon, rest = key.partition(":")
+    number, _colon, kind = rest.partition(":")
+    return int(number) if about == "invitation" and kind == "invited" else None
+
+
+def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str, Address]) -> list[Message]:
+    """The messages of some invitations to one event, unsaved; `known` are the addresses in lower case. One query for
+    any number."""
+    said = wordings.current(KIND)
+    told = {language: tell(event, language) for language in LANGUAGES}
+    return [
+        said.message(
+            key=key(invitation.pk),
+            to=invitation.contact.email,
+            address=known[invitation.contact.email.lower()],
+            language=invitation.contact.language,
+            words=words_of(
+                invitation.contact.name,
+                str(invitation.contact.organization or ""),
+                settings.SITE_URL + invitation.get_absolute_url(),
+            ),
+            calendar=calendars.for_invitation(invitation),
+            calendar_method="PUBLISH",
+            mailing=invitation.mailing,
+            **told[invitation.contact.language]._asdict(),
+        )
+        for invitation in invitations
+    ]
+
+
+def preview(event: Event, name: str, organization: str = "") -> list[Preview]:
+    """The invitation as somebody of this name will read it, in each language, without a link in it. Stores nothing."""
+    said, shown = wordings.current(KIND), []
+    for language in LANGUAGES:
+        with translation.override(language):
+            nowhere = dict.fromkeys(("unsubscribe", "choices"), _("(the link of this person alone)"))
+            mine = words_of(name, organization, nowhere["choices"])
+        letter = said.letter(language, words=mine | nowhere, **tell(event, language)._asdict())
+        shown.append(Preview(language, letter.subject, letter.text))
+    return shown
+
+
+def tell(event: Event, language: str) -> Told:
+    with translation.override(language):
+        calendar = _("The attached entry is for your calendar. It is no answer yet: that is what the button is for.")
+        return Told(words.invitation_facts(event), words.event_card(event), (words.invitation_note(), calendar))
+
+
+def words_of(name: str, organization: str, link: str) -> dict[str, str]:
+    return {"name": name, "organization": organization, "link": link}

@@ -1,0 +1,321 @@
+"""Who is invited, once; how invitations are written and taken back."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from imagine import addresses, bulk
+from imagine.models import Change, Mailing, Message
+from partners.models import Contact
+from summit import invitations, seats
+from summit.models import Audience, Event, Invitation
+from tests import look, make
+from tests.partners import make as partners
+from tests.summit import invited
+from tests.summit.invited import person, started, written
+
+pytestmark = pytest.mark.django_db
+
+
+def start(event: Event, audience: Audience, count: int) -> Mailing:
+    return invitations.start(event, audience, count=count, by="office")
+
+
+def refused(event: Event, audience: Audience, count: int = 1) -> str:
+    """Says why nothing was started, and that nothing was."""
+    before = look.tables()
+    with pytest.raises(invitations.Refused) as refusal:
+        start(Event.objects.get(pk=event.pk), audience, count)
+    assert look.tables() == before
+    return str(refusal.value)
+
+
+# Start -----------------------------------------------------------------------------------------------------------
+
+
+def test_everybody_of_an_audience_is_invited(django_capture_on_commit_callbacks):
+    event, people = make.event(), [person("Alma"), person("Jun")]
+    audience = invited.audience(name="Both", listed=people)
+    with django_capture_on_commit_callbacks() as rung:
+        mailing = start(event, audience, 2)
+    assert len(rung) == 1
+    assert (mailing.about, mailing.title, mailing.count) == (f"event:{event.pk}", "Imagine Promise Summit: Both", 2)
+    assert (mailing.started_by, mailing.written_at) == ("office", None)
+    assert sorted(event.invitations.values_list("contact__name", "mailing", "written_at")) == [
+        ("Alma", mailing.pk, None),
+        ("Jun", mailing.pk, None),
+    ]
+    assert Change.objects.get(about=f"event:{event.pk}").what == {"invited": ["", "Both: 2"]}
+    assert not Message.objects.exists()
+
+
+def test_links_of_two_invitations_differ():
+    event, people = make.event(), [person("Alma"), person("Jun")]
+    start(event, invited.audience(listed=people), 2)
+    assert len({len(token) and token for token in event.invitations.values_list("token", flat=True)}) == 2
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_another_number_than_was_confirmed_invites_nobody(count):
+    audience = invited.audience(listed=[person("Alma"), person("Jun")])
+    said = refused(make.event(), audience, count)
+    assert said == "Meanwhile it is 2 people who would be invited. Nobody was: look once more, then confirm."
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_an_audience_of_nobody_is_refused(count):
+    said = "There is nobody in this audience who would be invited."
+    assert refused(make.event(), invited.audience(), count) == said
+
+
+def test_started_twice_nobody_is_asked_twice():
+    event, audience = make.event(), invited.audience(listed=[person("Alma")])
+    start(event, audience, 1)
+    assert refused(event, audience) == "There is nobody in this audience who would be invited."
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (make.called_off, "This event was cancelled, so nobody can be invited."),
+        (make.over, "This event is over, so nobody can be invited."),
+        (make.closed, "RSVP for this event is closed, so nobody could answer. Give it a later end first."),
+        (
+            lambda event: Event.objects.filter(pk=event.pk).update(rsvp_opens_at=timezone.now() + timedelta(1)),
+            "RSVP for this event is not open yet, so nobody could answer. Give it an earlier begin first.",
+        ),
+        (
+            lambda event: Event.objects.filter(pk=event.pk).update(is_published=False),
+            "This event is not published yet. Publish it first, so that the invitation’s page can be read.",
+        ),
+    ],
+)
+def test_nobody_is_invited_who_could_not_answer(change, said):
+    event = make.event()
+    change(event)
+    assert refused(event, invited.audience(listed=[person("Alma")])) == said
+
+
+def test_more_people_than_seats_are_invited_all_the_same():
+    event = make.event(capacity=1)
+    assert start(event, invited.audience(listed=[person("Alma"), person("Jun")]), 2).count == 2
+
+
+def test_guests_become_contacts_of_their_organization_or_on_their_own():
+    past = make.event()
+    port = partners.organization()
+    make.rsvp(past, "Alma", language="es")
+    make.rsvp(past, "Jun", email="Jun@Example.org")
+    past.rsvps.filter(name="Jun").update(partner=port)
+    start(make.event(), invited.audience(guests_of=past), 2)
+    found = Contact.objects.order_by("name").values_list("name", "email", "language", "organization", "is_main")
+    assert list(found) == [
+        ("Alma", "alma@example.org", "es", None, False),
+        ("Jun", "Jun@Example.org", "en", port.pk, True),
+    ]
+    made = Contact.objects.get(name="Jun")
+    assert Change.objects.get(about=f"contact:{made.pk}").what == {
+        "name": ["", "Jun"],
+        "email": ["", "Jun@Example.org"],
+    }
+    assert made.invitations.count() == 1
+
+
+def test_a_guest_of_an_organization_with_a_main_contact_is_another_one():
+    past, port = make.event(), partners.organization()
+    partners.contact(port, "main@example.org")
+    make.rsvp(past, "Jun")
+    past.rsvps.update(partner=port)
+    start(make.event(), invited.audience(guests_of=past), 1)
+    assert sorted(port.contacts.values_list("name", "is_main")) == [("Alma Reyes", True), ("Jun", False)]
+
+
+@pytest.mark.parametrize("number", [1, 30])
+def test_any_number_of_people_is_started_by_as_many_queries(number, django_assert_num_queries):
+    past = make.event(capacity=100)
+    for n in range(number):
+        make.rsvp(past, f"Guest {n}")
+    audience, event = invited.audience(guests_of=past), make.event()
+    with django_assert_num_queries(21):
+        start(event, audience, number)
+
+
+# Write -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_invitation_is_written_as_one_of_many():
+    event = make.event()
+    contact = person("Alma Reyes", partners.organization(), language="es")
+    mailing = started(event, contact)
+    assert invitations.write(mailing)
+    [invitation], [message] = event.invitations.all(), Message.objects.all()
+    assert invitation.written_at
+    assert (message.key, message.queue, message.mailing) == (f"invitation:{invitation.pk}:invited", "bulk", mailing)
+    assert (message.to, message.language) == ("alma.reyes@example.org", "es")
+    assert message.unsubscribe == addresses.unsubscribe_url(addresses.of(contact.email), "invitations")
+    assert f"http://127.0.0.1:8000/imagine/invitation/{invitation.token}/" in message.text
+    assert "Cumbre Imagine Promise" in message.subject
+    assert message.calendar_method == "PUBLISH"
+    mailing.refresh_from_db()
+    assert (mailing.left_out, bool(mailing.written_at)) == (0, True)
+    assert bulk.figures(mailing)[:4] == (1, 0, 1, 0)
+
+
+def test_written_twice_everybody_has_one_message():
+    event = make.event()
+    mailing = started(event, person("Alma"), person("Jun"))
+    invitations.write(mailing)
+    before = look.tables()
+    invitations.write(mailing)
+    assert look.tables() == before
+
+
+def test_what_was_interrupted_goes_on(monkeypatch):
+    monkeypatch.setattr(invitations, "BATCH", 2)
+    event = make.event()
+    mailing = started(event, *(person(f"Person {n}") for n in range(5)))
+    assert invitations.write_some(mailing.pk)
+    assert Message.objects.count() == 2
+    mailing.refresh_from_db()
+    assert (mailing.written_at, bulk.figures(mailing).to_write) == (None, 3)
+    assert invitations.write(mailing)
+    assert Message.objects.count() == 5
+    assert not event.invitations.filter(written_at=None).exists()
+
+
+def test_a_batch_that_fails_is_written_whole_later(monkeypatch):
+    mailing = started(make.event(), person("Alma"), person("Jun"))
+    with monkeypatch.context() as broken:
+        broken.setattr(invitations.mail, "queue_many", lambda messages: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            invitations.write(mailing)
+    assert not Invitation.objects.exclude(written_at=None).exists()
+    invitations.write(mailing)
+    assert Message.objects.count() == 2
+
+
+def test_a_writer_hands_on_when_its_time_is_up(monkeypatch):
+    monkeypatch.setattr(invitations, "BATCH", 1)
+    monkeypatch.setattr(invitations, "WRITE_SECONDS", -1)
+    mailing = started(make.event(), person("Alma"), person("Jun"), person("Mai"))
+    assert not invitations.write(mailing)
+    assert Message.objects.count() == 1
+
+
+def test_who_wants_none_by_then_or_has_an_rsvp_is_left_out():
+    event = make.event()
+    mailing = started(event, *map(person, ("Asked", "Unwilling", "Refused", "Coming")))
+    addresses.choose(addresses.of("unwilling@example.org"), invitations=False)
+    addresses.refuse("refused@example.org", "550 no such person")
+    make.rsvp(event, "Coming")
+    invitations.write(mailing)
+    assert [invitation.contact.name for invitation in event.invitations.all()] == ["Asked"]
+    assert [message.to for message in mailing.messages.all()] == ["asked@example.org"]
+    mailing.refresh_from_db()
+    assert (mailing.count, mailing.left_out, bool(mailing.written_at)) == (4, 3, True)
+
+
+@pytest.mark.parametrize("change", [make.called_off, make.closed])
+def test_nothing_is_written_that_cannot_be_answered_any_more(change):
+    event = make.event()
+    mailing = started(event, person("Alma"))
+    change(event)
+    assert invitations.write(mailing)
+    mailing.refresh_from_db()
+    assert mailing.stopped_at
+    assert not Invitation.objects.exists()
+    assert not Message.objects.exists()
+
+
+def test_nothing_of_a_stopped_mailing_is_written():
+    mailing = started(make.event(), person("Alma"))
+    invitations.stop(mailing)
+    invitations.write(mailing)
+    assert not Message.objects.exists()
+
+
+@pytest.mark.parametrize("number", [1, 30])
+def test_any_number_is_written_by_as_many_queries(number, django_assert_num_queries):
+    mailing = started(make.event(), *(person(f"Person {n}", language="en") for n in range(number)))
+    with django_assert_num_queries(13):
+        invitations.write(mailing)
+    assert mailing.messages.count() == number
+
+
+# Pause, go on, stop ----------------------------------------------------------------------------------------------
+
+
+def test_pause_and_go_on_twice_are_once():
+    mailing = written(make.event(), person("Alma"))
+    for _twice in range(2):
+        invitations.pause(mailing)
+        assert bulk.figures(Mailing.objects.get()).state == "paused"
+    for _twice in range(2):
+        invitations.go_on(mailing)
+        assert bulk.figures(Mailing.objects.get()).state == "sending"
+
+
+def test_stop_takes_back_who_was_never_written_to(monkeypatch):
+    monkeypatch.setattr(invitations, "BATCH", 3)
+    event = make.event()
+    mailing = started(event, *map(person, ("Arrived", "In Doubt", "Queued", "Unwritten")))
+    invitations.write_some(mailing.pk)
+    state_of("arrived@example.org", "sent", sent_at=timezone.now())
+    state_of("in.doubt@example.org", "unknown")
+    assert invitations.stop(mailing) == 2
+    assert invitations.stop(mailing) == 0
+    assert sorted(event.invitations.values_list("contact__name", flat=True)) == ["Arrived", "In Doubt"]
+    assert sorted(Message.objects.values_list("to", flat=True)) == ["arrived@example.org", "in.doubt@example.org"]
+    assert bulk.figures(Mailing.objects.get()).state == "stopped"
+
+
+def state_of(to: str, state: str, **fields) -> None:
+    Message.objects.filter(to=to).update(state=state, **fields)
+
+
+def test_a_stopped_mailing_leaves_its_people_to_be_asked_again():
+    event = make.event()
+    audience = invited.audience(listed=[person("Alma")])
+    invitations.stop(start(event, audience, 1))
+    assert start(event, audience, 1).invitations.count() == 1
+
+
+def test_stop_keeps_what_was_answered_already():
+    event = make.event()
+    mailing = written(event, person("Alma"), person("Jun"))
+    invitations.decline(event.invitations.get(contact__name="Alma"))
+    assert invitations.stop(mailing) == 1
+    assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
+
+
+def test_mail_that_asks_once_more_takes_no_invitation_back_with_it():
+    event = make.event()
+    mailing = written(event, person("Alma"))
+    [invitation] = event.invitations.all()
+    state_of("alma@example.org", "sent", sent_at=timezone.now())
+    fields = {"to": "alma@example.org", "queue": "bulk", "mailing": mailing, "language": "en"}
+    for kind in ("unanswered", "invited:again:202701010900"):
+        Message.objects.create(key=f"invitation:{invitation.pk}:{kind}", **fields)
+    assert invitations.stop(mailing) == 0
+    assert event.invitations.get() == invitation
+
+
+def test_mailings_to_an_event_that_was_called_off_end_by_themselves():
+    called_off, closed, open_one = make.event(), make.event(), make.event()
+    mailings = {event: written(event, person(f"Person {event.pk}")) for event in (called_off, closed, open_one)}
+    make.called_off(called_off)
+    make.closed(closed)
+    invitations.stop_the_unanswerable()
+    assert [message.mailing for message in Message.objects.all()] == [mailings[open_one]]
+    assert list(Invitation.objects.values_list("event", flat=True)) == [open_one.pk]
+
+
+def test_no_queries_for_mailings_that_are_over(django_assert_num_queries):
+    event = make.event()
+    written(event, person("Alma"))
+    state_of("alma@example.org", "sent", sent_at=timezone.now())
+    seats.cancel_event(event)
+    with django_assert_num_queries(1):
+        invitations.stop_the_unanswerable()
+    assert Mailing.objects.get().stopped_at is None
