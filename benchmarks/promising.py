@@ -43,7 +43,7 @@ def filled(link: str, visitor: int, reply, more: int) -> bytes:
     }
     kinds = re.findall(r'name="promise-(\d+)-ticked"', page)
     schools = re.findall(r'name="promise-\d+-schools" value="(\d+)"', page)[:2]
-    parts = [*hidden.items(), *PROFILE.items()]
+    parts = [*hidden.items(), ("name", f"Delta Growers {visitor}"), *PROFILE.items()]
     for place, kind in enumerate(kinds):
         where = {"where": "somewhere", "schools": schools} if place in (1, 4) else {"where": "anywhere"}
         ticks = {
@@ -59,7 +59,6 @@ def filled(link: str, visitor: int, reply, more: int) -> bytes:
 
 
 PROFILE = {
-    "name": "Delta Growers",
     "sector": "business",
     "about": "",
     "website": "",

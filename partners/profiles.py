@@ -16,6 +16,7 @@ from partners.models import Contact, Logo, OldAddress, Organization, Pledge
 PROFILE = ["name", "sector", "about", "website", "phone", "address", "size", "wants_public"]
 SHOWN = {"name", "about", "website"}  # what staff read before they approve
 CONTACT = ["name", "role", "phone", "language"]
+ENDINGS = ["", *(f"-{number}" for number in range(2, 20))]  # of the address of a name that others have, too
 SLUG_LENGTH = Organization._meta.get_field("slug").max_length
 
 
@@ -26,26 +27,27 @@ class Unseen(Exception):
 def create(**fields) -> Organization:
     """Saves a new organization with a web address made of its name. `fields` are those of the profile."""
     organization = Organization(**fields)
-    for ending in ("", *(f"-{number}" for number in range(2, 20)), any_ending()):
-        organization.slug = slug(organization.name, ending)
-        if is_taken(organization.slug):
-            continue
+    while organization.pk is None:
+        give_addresses([organization])
         try:
-            with transaction.atomic():  # somebody else may have taken it a moment ago
+            with transaction.atomic():  # somebody else may have taken the address a moment ago
                 organization.save(force_insert=True)
         except IntegrityError as error:
             if "slug" not in str(error):
                 raise
-        else:
-            break
     history.note(f"organization:{organization.pk}", {"name": ""}, {"name": organization.name})
     return organization
 
 
-def is_taken(slug: str) -> bool:
-    """Whether an organization has this web address, or had it before it was merged into another."""
-    taken = [model.objects.order_by().filter(slug=slug).values("slug") for model in (Organization, OldAddress)]
-    return taken[0].union(taken[1]).exists()
+def give_addresses(organizations: list[Organization]) -> None:
+    """Gives each a web address made of its name that none has, nor had before it was merged into another. One query."""
+    wanted = {slug(each.name, ending) for each in organizations for ending in ENDINGS}
+    there, old = (model.objects.order_by().filter(slug__in=wanted) for model in (Organization, OldAddress))
+    taken = set(there.values_list("slug").union(old.values_list("slug")).values_list("slug", flat=True))
+    for each in organizations:
+        free = (found for ending in ENDINGS if (found := slug(each.name, ending)) not in taken)
+        each.slug = next(free, slug(each.name, any_ending()))
+        taken.add(each.slug)
 
 
 def any_ending() -> str:

@@ -105,7 +105,7 @@ def make_organizations(chunk: Chunk) -> None:
     new = [one for one in chunk.typed if one.pk not in chunk.organizations]
     for again in (True, True, False):
         made = {one.pk: Organization(**profile(one.name, chunk.rows[one.pk])) for one in new}
-        give_addresses(list(made.values()))
+        profiles.give_addresses(list(made.values()))
         try:
             with transaction.atomic():
                 Organization.objects.bulk_create(made.values())
@@ -133,21 +133,6 @@ def profile(name: str, rows: list[dict]) -> dict:
 
 def first(rows: list[dict], name: str) -> str:
     return next((row[name] for row in rows if row[name]), "")
-
-
-def give_addresses(organizations: list[Organization]) -> None:
-    """A free web address each, made of the name as for one that is made by hand."""
-    endings = ["", *(f"-{number}" for number in range(2, 20))]
-    names = {profiles.slug(one.name, ending) for one in organizations for ending in endings}
-    taken = {
-        slug
-        for model in (Organization, OldAddress)
-        for slug in model.objects.filter(slug__in=names).values_list("slug", flat=True)
-    }
-    for one in organizations:
-        free = (profiles.slug(one.name, ending) for ending in endings)
-        one.slug = next((slug for slug in free if slug not in taken), profiles.slug(one.name, profiles.any_ending()))
-        taken.add(one.slug)
 
 
 # Contacts --------------------------------------------------------------------------------------------------------
