@@ -38,6 +38,7 @@ OTHER = {
 }
 
 actor: ContextVar[Actor] = ContextVar("actor", default=PROGRAM)
+gathered: ContextVar[list[Change] | None] = ContextVar("gathered", default=None)
 
 
 @contextmanager
@@ -50,6 +51,18 @@ def acting_as(who: Actor) -> Iterator[None]:
         actor.reset(mark)
 
 
+@contextmanager
+def gathering() -> Iterator[None]:
+    """What is noted inside is written at its end, in one statement. Belongs inside the transaction of the changes."""
+    rows: list[Change] = []
+    mark = gathered.set(rows)
+    try:
+        yield
+        Change.objects.bulk_create(rows)
+    finally:
+        gathered.reset(mark)
+
+
 def note(about: str, before: dict, after: dict, *, reason: str = "", hidden: tuple[str, ...] = ()) -> None:
     """Writes down how `after` differs from `before`, both plain values by field; nothing when they are equal. `about`
     says of what, such as "rsvp:17". Of a `hidden` field only that it changed is kept: what a person took back must not
@@ -60,9 +73,14 @@ def note(about: str, before: dict, after: dict, *, reason: str = "", hidden: tup
 def note_all(changes: Iterable[tuple[str, dict, dict]], *, reason: str = "", hidden: tuple[str, ...] = ()) -> None:
     """The same of many things in one statement: of what, before and after."""
     who, found = actor.get(), ((about, differences(*facts, hidden)) for about, *facts in changes)
-    Change.objects.bulk_create(
+    rows = [
         Change(about=about, kind=who.kind, name=who.name, what=what, reason=reason) for about, what in found if what
-    )
+    ]
+    waiting = gathered.get()
+    if waiting is None:
+        Change.objects.bulk_create(rows)
+    else:
+        waiting += rows
 
 
 def differences(before: dict, after: dict, hidden: tuple[str, ...]) -> dict:

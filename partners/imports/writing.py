@@ -14,7 +14,6 @@ from partners.models import (
     Contact,
     Import,
     Made,
-    OldAddress,
     Organization,
     Pledge,
     Promise,

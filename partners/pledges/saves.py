@@ -58,7 +58,7 @@ def answering_known(rule: Callable) -> Callable:
     @wraps(rule)
     def apply(token: str, **typed) -> Pledge:
         try:
-            with transaction.atomic():
+            with transaction.atomic(), history.gathering():
                 return rule(token, **typed)
         except Known:
             tell_known(token)

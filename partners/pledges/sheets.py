@@ -162,8 +162,7 @@ def lock(token: str) -> Sheet:
 def lock_start(token: str) -> Sheet:
     """The same for a link that no pledge has yet. Whoever begins with one address waits for each other: then the second
     finds what the first made. Raises Known, and Missing."""
-    email = PledgeStart.objects.filter(token=token).values_list("email", flat=True).first()
-    starts = PledgeStart.objects.with_email(email or "").order_by("pk").select_for_update()
+    starts = PledgeStart.objects.of_one_address_with(token).order_by("pk").select_for_update()
     start = next((start for start in starts if start.token == token), None)
     if start is None:
         return lock(token if Pledge.objects.filter(token=token).exists() else moved(token))
