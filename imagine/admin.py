@@ -1,12 +1,12 @@
 """Mail as staff see it: what became of each message, and the message itself as its recipient reads it."""
 
 import re
-from collections.abc import Iterable
 from html import escape
 
 from csp.constants import NONCE, SELF
 from csp.decorators import csp_replace
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from imagine import mail
+from imagine import bulk, mail
 from imagine.actions import ActionsAdmin, Outcome, tell
 from imagine.address_admin import AddressAdmin
 from imagine.logs import without_links
@@ -46,19 +46,26 @@ class MessageAdmin(ActionsAdmin):
     list_filter = ("state", "queue", "language", "created_at")
     search_fields = ("to", "subject", "key")
     show_full_result_count = False
-    actions = ("send_again",)
+    actions = ("send_again", "arrived")
     fieldsets = [
         (None, {"fields": ("to", "subject", "attachment_name", "state", "last_error", "maybe_sent", "as_received")}),
         (_("Plain text and calendar part"), {"fields": ("words", "entry")}),
         (
             _("Delivery"),
-            {"fields": ("created_at", "sent_at", "attempts", "not_before", "give_up_at", "language", "key")},
+            {
+                "fields": (
+                    *("created_at", "sent_at", "begun_at", "attempts", "not_before", "give_up_at"),
+                    *("queue", "mailing", "language", "key"),
+                )
+            },
         ),
     ]
 
     def lookup_allowed(self, lookup, value, request=None):
         """A filter in the address must not find out a private link letter by letter."""
-        return not lookup.startswith(("text", "html", "calendar")) and super().lookup_allowed(lookup, value, request)
+        return not lookup.startswith(("text", "html", "calendar", "unsubscribe")) and super().lookup_allowed(
+            lookup, value, request
+        )
 
     def get_queryset(self, request):
         messages = super().get_queryset(request)
@@ -85,10 +92,12 @@ class MessageAdmin(ActionsAdmin):
         return False
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        if request.method == "POST" and "_again" in request.POST and self.has_change_permission(request):
+        acts = {"_again": self.send_again, "_arrived": self.arrived}
+        act = next((acts[name] for name in acts if name in request.POST), None)
+        if act and self.has_change_permission(request):
             message = self.get_object(request, object_id)
             if message is not None:
-                self.send_again(request, [message])
+                act(request, Message.objects.filter(pk=message.pk))
                 return redirect(request.path)
         context = {"can_send_again": self.has_change_permission(request)}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
@@ -114,18 +123,38 @@ class MessageAdmin(ActionsAdmin):
         return HttpResponse(without_inline_styles(html, str(request.csp_nonce)))
 
     @admin.action(description=_("Send again"), permissions=["change"])
-    def send_again(self, request: HttpRequest, queryset: Iterable[Message]) -> None:
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
         done = ngettext_lazy(
             "%(number)d message will be sent again.", "%(number)d messages will be sent again.", "number"
         )
         same = ngettext_lazy(
             "%(number)d message is on its way already.", "%(number)d messages are on their way already.", "number"
         )
-        tell(self, request, [(message, once_more(message)) for message in queryset], done, same)
+        messages = queryset.select_related("mailing")
+        tell(self, request, [(message, once_more(message)) for message in messages], done, same)
+
+    @admin.action(description=_("It arrived: the outcome is known"), permissions=["change"])
+    def arrived(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
+        done = ngettext_lazy("%(number)d message counts as sent.", "%(number)d messages count as sent.", "number")
+        same = ngettext_lazy(
+            "%(number)d message had no unknown outcome and stays as it is.",
+            "%(number)d messages had no unknown outcome and stay as they are.",
+            "number",
+        )
+        tell(self, request, [(message, settled(message)) for message in queryset], done, same)
 
 
 def once_more(message: Message) -> Outcome:
+    if message.mailing and message.mailing.stopped_at:
+        return ValueError(_("Its mailing was stopped: nothing of it is sent any more."))
     try:
         return mail.send_again(message)
+    except Message.DoesNotExist as gone:
+        return gone
+
+
+def settled(message: Message) -> Outcome:
+    try:
+        return bulk.settle(message, arrived=True)
     except Message.DoesNotExist as gone:
         return gone

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Case, Count, F, Q, When
 from django.utils import timezone
 
-from imagine import addresses, mail
+from imagine import addresses, history, mail
 from imagine.bell import nudge, take_up_nudge
 from imagine.mail import LEASE, hand_over, lose_server, mark, server_silent
 from imagine.models import Address, Mailing, Message, Pace, give_up_time
@@ -33,7 +33,7 @@ RECENT = 30  # seconds over which the real speed is measured
 # What was paused, stopped, deleted or swept since the claim does not begin.
 BEGIN = """
     UPDATE imagine_message message SET begun_at = now(), attempts = attempts + 1
-    WHERE id = %s AND lease = %s AND NOT EXISTS (
+    WHERE id = %s AND lease = %s AND (not_after IS NULL OR not_after > now()) AND NOT EXISTS (
         SELECT 1 FROM imagine_mailing mailing
         WHERE mailing.id = message.mailing_id AND (paused_at IS NOT NULL OR stopped_at IS NOT NULL)
     )
@@ -157,7 +157,8 @@ class Turns:
 
 def take_turns(most: int) -> deque[float]:
     """The next turns, one or more, by this process's clock."""
-    turns = min(most, max(1, int(pace().per_second * CHUNK)))
+    now = Pace.objects.get_or_create(pk=1)[0]
+    turns = min(most, max(1, int(now.per_second * CHUNK)))
     with connection.cursor() as cursor:
         cursor.execute(TAKE_TURNS, {"turns": turns, "stretch": 1 + LATE})
         per_second, until_next = cursor.fetchone()
@@ -166,8 +167,15 @@ def take_turns(most: int) -> deque[float]:
 
 
 def pace() -> Pace:
-    """The one row."""
-    return Pace.objects.get_or_create(pk=1)[0]
+    """The one row; the usual pace when nobody has sent yet."""
+    return Pace.objects.filter(pk=1).first() or Pace(pk=1)
+
+
+def set_pace(per_second: int) -> None:
+    """From the next turns on, at most so many leave a second."""
+    before = pace().per_second
+    Pace.objects.update_or_create(pk=1, defaults={"per_second": per_second})
+    history.note("pace:1", {"per_second": before}, {"per_second": per_second})
 
 
 # Pause, go on, stop --------------------------------------------------------------------------------------------
@@ -283,3 +291,10 @@ def seconds_left(number: int, recent: int, state: str) -> int | None:
     if state not in {"writing", "sending"} or not recent:
         return None
     return round(number / min(pace().per_second, recent / RECENT))
+
+
+def seconds_overdue() -> float:
+    """For how many seconds some mail to many has been due while none left; 0 when none is due, or it leaves at its
+    pace."""
+    oldest = Message.objects.due(BULK).order_by("not_before").values_list("not_before", flat=True).first()
+    return max(0.0, (timezone.now() - max(oldest, pace().next_at)).total_seconds()) if oldest else 0.0

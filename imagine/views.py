@@ -1,6 +1,7 @@
 """The project's own pages: statements, errors, health."""
 
 import sys
+from collections.abc import Callable
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
@@ -10,7 +11,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from imagine import bell, mail
+from imagine import bell, bulk, mail
 
 LATE_MAIL = 300  # seconds that a message may wait before outgoing mail counts as late
 QUIET_QUEUE = 120  # seconds without a heartbeat before the workers count as quiet
@@ -47,21 +48,26 @@ def ready(request: HttpRequest) -> HttpResponse:
     """200 when this process can serve; 503 when PostgreSQL does not answer.
 
     The broker and outgoing mail are told but do not fail it: without them RSVPs still stand and mail follows by itself,
-    so taking the web server away would only make it worse. A monitor reads "broker" and "mail".
+    so taking the web server away would only make it worse. A monitor reads "broker", "mail" and "mail to many".
     """
     try:
-        state = {"database": "ok", "mail": mail_state()}
+        state = {
+            "database": "ok",
+            "mail": mail_state("direct", mail.seconds_overdue),
+            "mail to many": mail_state("bulk", bulk.seconds_overdue),
+        }
     except DatabaseError:
         connection.close()
-        return JsonResponse({"database": "down", "mail": "unknown", "broker": broker_state()}, status=503)
+        state = {"database": "down", "mail": "unknown", "mail to many": "unknown", "broker": broker_state()}
+        return JsonResponse(state, status=503)
     return JsonResponse(state | {"broker": broker_state()})
 
 
-def mail_state() -> str:
-    heartbeat = mail.seconds_since_heartbeat("direct")
+def mail_state(queue: str, seconds_overdue: Callable[[], float]) -> str:
+    heartbeat = mail.seconds_since_heartbeat(queue)
     if heartbeat is None or heartbeat > QUIET_QUEUE:
         return "no worker"
-    return "late" if mail.seconds_overdue() > LATE_MAIL else "ok"
+    return "late" if seconds_overdue() > LATE_MAIL else "ok"
 
 
 def broker_state() -> str:

@@ -88,7 +88,7 @@ def own_servers() -> dict:
 
 
 def programs(listener: socket.socket, surroundings: dict[str, str]) -> list[Program]:
-    """Web, worker and beat. The listening socket stays ours, so that a new web server finds it free."""
+    """Web, workers and beat. The listening socket stays ours, so that a new web server finds it free."""
     web = [
         "gunicorn",
         "-c",
@@ -100,23 +100,14 @@ def programs(listener: socket.socket, surroundings: dict[str, str]) -> list[Prog
     ]
     web += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--preload"]
     celery = ["celery", "-A", "imagine"]
-    worker = [
-        *celery,
-        "worker",
-        "-Q",
-        "direct,housekeeping",
-        "--concurrency",
-        "2",
-        "--without-gossip",
-        "--without-mingle",
-        "-l",
-        "INFO",
-    ]
+    quiet = ["--concurrency", "2", "--without-gossip", "--without-mingle", "-l", "INFO"]
+    # One that waits for a broker, even a dying one, ignores SIGTERM. The stored messages survive its death.
+    at_once = {"env": surroundings, "death_signal": signal.SIGKILL}
     beat = [*celery, "beat", "--schedule", str(RUN / "beat-schedule"), "--pidfile=", "-l", "INFO"]
     return [
         program("web", *web, env=surroundings, pass_fds=[listener.fileno()]),
-        # It would wait for a broker that is dying too; the stored messages survive its death.
-        program("worker", *worker, env=surroundings, death_signal=signal.SIGKILL),
+        program("worker", *celery, "worker", "-Q", "direct,housekeeping", "-n", "direct@%h", *quiet, **at_once),
+        program("worker-bulk", *celery, "worker", "-Q", "bulk", "-n", "bulk@%h", *quiet, **at_once),
         program("beat", *beat, env=surroundings),
     ]
 

@@ -1,11 +1,11 @@
 """Whether mail is flowing, in one line for the start page of staff."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django import template
 from django.utils import timezone
 
-from imagine import mail
+from imagine import bulk, mail
 from imagine.models import Message
 
 register = template.Library()
@@ -18,12 +18,16 @@ def mail_flow(user) -> dict:
     """The oldest unsent message and the failures of the last day, for whoever may see messages."""
     if not user.has_perm("imagine.view_message"):
         return {}
-    overdue = mail.seconds_overdue()
     day_ago = timezone.now() - timedelta(days=1)
     return {
         "shown": True,
-        "waits_since": timezone.now() - timedelta(seconds=overdue) if overdue > PATIENCE else None,
+        "waits_since": since(mail.seconds_overdue()),
+        "many_wait_since": since(bulk.seconds_overdue()),
         "failures": mail.failed_since(day_ago),
         "unsent": Message.State.QUEUED,
         "failed": ",".join(Message.FAILED),
     }
+
+
+def since(overdue: float) -> datetime | None:
+    return timezone.now() - timedelta(seconds=overdue) if overdue > PATIENCE else None

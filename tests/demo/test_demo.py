@@ -22,7 +22,7 @@ from imagine.demo.environment import PROJECT
 from imagine.demo.servers import free_port, wait_until
 
 pytestmark = pytest.mark.faults
-PARTS = ["web", "worker", "beat", "postgres", "valkey"]
+PARTS = ["web", "worker", "worker-bulk", "beat", "postgres", "valkey"]
 
 
 class Demo:
@@ -144,7 +144,7 @@ def test_demo_prints_two_addresses_that_work(running):
         assert (running.project / "var" / secret).stat().st_mode & 0o777 == 0o600
 
 
-def test_demo_runs_web_worker_and_beat_as_processes_of_their_own(running):
+def test_demo_runs_web_workers_and_beat_as_processes_of_their_own(running):
     pids = {running.pid(part) for part in PARTS}
     assert len(pids) == len(PARTS)
     assert all(psutil.Process(pid).ppid() == running.process.pid for pid in pids)

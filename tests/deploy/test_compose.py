@@ -5,13 +5,14 @@ import subprocess
 import sys
 
 import pytest
+from django.conf import settings
 from ruamel.yaml import YAML
 
 from imagine.demo.environment import PROJECT
 
 COMPOSE = PROJECT / "docker-compose.yml"
 SERVICES = YAML(typ="safe").load(COMPOSE)["services"]
-OURS = ("web", "worker", "beat", "migrate")
+OURS = ("web", "worker", "worker-bulk", "beat", "migrate")
 
 
 def test_compose_file_keeps_to_the_compose_schema():
@@ -32,6 +33,7 @@ def test_services_wait_for_what_they_need():
         "proxy": {"web"},
         "web": {"migrate", "db"},
         "worker": {"migrate", "db", "redis"},
+        "worker-bulk": {"migrate", "db", "redis"},
         "beat": {"migrate", "db", "redis"},
         "migrate": {"db"},
         "db": set(),
@@ -41,6 +43,15 @@ def test_services_wait_for_what_they_need():
         for other, wait in service.get("depends_on", {}).items():
             expected = "service_completed_successfully" if other == "migrate" else "service_healthy"
             assert wait["condition"] == expected
+
+
+def test_every_queue_has_a_worker_and_mail_to_many_has_one_of_its_own():
+    workers = {name: SERVICES[name]["command"].split() for name in SERVICES if name.startswith("worker")}
+    queues = {name: set(command[command.index("-Q") + 1].split(",")) for name, command in workers.items()}
+    assert queues == {"worker": {"direct", "housekeeping"}, "worker-bulk": {"bulk"}}
+    routes = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
+    assert routes | {settings.CELERY_TASK_DEFAULT_QUEUE} == set.union(*queues.values())
+    assert SERVICES["worker-bulk"]["healthcheck"]["test"][3:6] == ["heartbeat", "--queue", "bulk"]
 
 
 def test_every_variable_of_the_readme_reaches_each_process_of_ours():

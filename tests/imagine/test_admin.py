@@ -3,14 +3,16 @@
 import re
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from imagine.admin import without_inline_styles
 from imagine.models import Message
 from tests import browse, make
+from tests.imagine.mailings import letters, mailing, states
 from tests.imagine.post import new_message
 
 pytestmark = pytest.mark.django_db
@@ -111,6 +113,46 @@ def test_send_again_queues_what_failed_and_leaves_what_is_on_its_way(staff):
         ("queued", 0, ""),
         ("queued", 0, ""),
     ]
+
+
+def test_unknown_outcome_is_decided_on_the_list_and_on_the_page(staff):
+    [one, other, waiting] = letters(mailing(), 3)
+    Message.objects.exclude(pk=waiting.pk).update(state="unknown")
+    page = f"{LIST}{other.pk}/change/"
+    assert 'value="It arrived"' in staff.get(page).content.decode()
+    assert 'value="It arrived"' not in staff.get(f"{LIST}{waiting.pk}/change/").content.decode()
+    sent = {"action": "arrived", "_selected_action": [one.pk, waiting.pk]}
+    words = browse.text(staff.post(LIST, sent, follow=True))
+    assert "1 message counts as sent. 1 message had no unknown outcome and stays as it is." in words
+    assert "1 message counts as sent." in browse.text(staff.post(page, {"_arrived": "1"}, follow=True))
+    assert states() == ["sent", "sent", "queued"]
+
+
+def test_nothing_of_a_stopped_mailing_is_sent_again_and_that_is_said(staff):
+    [message] = letters(mailing(stopped_at=timezone.now()), 1)
+    Message.objects.update(state="unknown")
+    words = browse.text(staff.post(f"{LIST}{message.pk}/change/", {"_again": "1"}, follow=True))
+    assert "Its mailing was stopped: nothing of it is sent any more." in words
+    assert states() == ["unknown"]
+
+
+def test_viewer_decides_nothing(staff):
+    [message] = letters(mailing(), 1)
+    Message.objects.update(state="unknown")
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_message"))
+    staff.force_login(viewer)
+    page = f"{LIST}{message.pk}/change/"
+    assert "It arrived" not in staff.get(page).content.decode()
+    staff.post(page, {"_arrived": "1"})
+    staff.post(LIST, {"action": "arrived", "_selected_action": [message.pk]})
+    assert states() == ["unknown"]
+
+
+def test_link_to_unsubscribe_is_neither_shown_nor_found_out_by_a_filter(staff):
+    [message] = letters(mailing(), 1, unsubscribe="https://www.example.org/imagine/mail/secret-token/news/")
+    assert "secret-token" not in staff.get(f"{LIST}{message.pk}/change/").content.decode()
+    assert staff.get(f"{LIST}?unsubscribe__contains=secret").status_code in {302, 400}
 
 
 def test_reason_of_a_refusal_is_shown(staff):

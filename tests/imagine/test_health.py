@@ -7,9 +7,10 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from imagine import tasks
-from imagine.models import Heartbeat, Message
+from imagine import bulk, tasks
+from imagine.models import Heartbeat, Message, Pace
 from tests import browse, make
+from tests.imagine.mailings import letters, mailing
 from tests.imagine.post import free_port, new_message
 
 
@@ -34,25 +35,60 @@ def test_alive_without_a_database():
     assert "no-store" in response["Cache-Control"]
 
 
+def well(**but: str) -> tuple[int, dict]:
+    return 200, {"database": "ok", "mail": "ok", "mail to many": "ok", "broker": "ok"} | but
+
+
 @pytest.mark.django_db
 def test_ready_tells_whether_a_worker_was_there_lately():
-    assert ready() == (200, {"database": "ok", "mail": "no worker", "broker": "ok"})
-    for _twice in range(2):
-        tasks.beat_heart("direct")
-    assert ready() == (200, {"database": "ok", "mail": "ok", "broker": "ok"})
+    nobody = {"mail": "no worker", "mail to many": "no worker"}
+    assert ready() == well(**nobody)
+    for queue in ("direct", "bulk"):
+        for _twice in range(2):
+            tasks.beat_heart(queue)
+    assert ready() == well()
+    Heartbeat.objects.filter(queue="bulk").update(at=timezone.now() - timedelta(seconds=121))
+    assert ready() == well(**{"mail to many": "no worker"})
     Heartbeat.objects.update(at=timezone.now() - timedelta(seconds=121))
-    assert ready() == (200, {"database": "ok", "mail": "no worker", "broker": "ok"})
+    assert ready() == well(**nobody)
 
 
-@pytest.mark.django_db
-def test_ready_tells_when_mail_is_late():
-    tasks.beat_heart("direct")
+@pytest.fixture
+def workers(db):
+    for queue in ("direct", "bulk"):
+        tasks.beat_heart(queue)
+
+
+def test_ready_tells_when_mail_is_late(workers):
     new_message()
-    assert ready()[1]["mail"] == "ok"
+    assert ready() == well()
     Message.objects.update(created_at=timezone.now() - timedelta(seconds=301))
-    assert ready() == (200, {"database": "ok", "mail": "late", "broker": "ok"})
+    assert ready() == well(mail="late")
     Message.objects.update(state="sent", sent_at=timezone.now())
-    assert ready()[1]["mail"] == "ok"
+    assert ready() == well()
+
+
+def long_ago() -> None:
+    """The messages are ten minutes old, and none left since."""
+    ago = timezone.now() - timedelta(minutes=10)
+    Message.objects.update(created_at=ago, not_before=ago)
+    Pace.objects.update_or_create(pk=1, defaults={"next_at": ago})
+
+
+def test_ready_tells_when_mail_to_many_is_due_and_none_leaves(workers):
+    letters(mailing(), 2)
+    assert ready() == well()
+    long_ago()
+    assert ready() == well(**{"mail to many": "late"})
+    bulk.take_turns(1)  # one leaves: the others wait for their turn, and are not late
+    assert ready() == well()
+
+
+@pytest.mark.parametrize("moment", ["paused_at", "stopped_at"])
+def test_mail_to_many_that_is_held_back_is_not_late(workers, moment):
+    letters(mailing(**{moment: timezone.now()}), 2)
+    long_ago()
+    assert ready() == well()
 
 
 @pytest.mark.django_db
@@ -63,7 +99,8 @@ def test_ready_says_nothing_of_anybody():
 
 def test_ready_without_a_database_is_503(no_database):
     status, state = ready()
-    assert (status, state["database"], state["mail"]) == (503, "down", "unknown")
+    assert status == 503
+    assert state | {"broker": ""} == {"database": "down", "mail": "unknown", "mail to many": "unknown", "broker": ""}
 
 
 def test_page_without_a_database_is_a_plain_503_and_comes_back(no_database):

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from imagine.models import Message
+from imagine.models import Message, Pace
 from tests import browse, make
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +81,17 @@ def test_mail_that_waits_and_mail_that_failed_are_said_with_links(staff):
     for query, number in lists.items():
         assert f"imagine/message/?{query}" in response.content.decode()
         assert len(staff.get(f"{START}imagine/message/?{query}").context["cl"].result_list) == number
+
+
+def test_invitations_that_do_not_leave_are_said(staff):
+    message(1, Message.State.QUEUED, timedelta(hours=2, minutes=1))
+    Message.objects.update(queue="bulk", not_before=timezone.now() - timedelta(hours=2, minutes=1))
+    Pace.objects.update_or_create(pk=1, defaults={"next_at": timezone.now()})
+    assert "Mail is flowing: nothing waits." in browse.text(staff.get(START))
+    Pace.objects.update(next_at=timezone.now() - timedelta(hours=1, minutes=1))
+    words = browse.text(staff.get(START)).replace("\N{NO-BREAK SPACE}", " ")
+    assert "Invitations or reminders are due, and none has left for 1 hour, 1 minute." in words
+    assert "Mail is flowing" not in words
 
 
 def test_each_sees_what_they_may(db):
