@@ -7,10 +7,12 @@ import time
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
-from imagine import bell, mail
+from imagine import bell, bulk, mail
 from imagine.celery import app
 from imagine.models import Message
+from tests.imagine.mailings import letters, mailing
 from tests.imagine.post import free_port, new_message
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,10 +30,10 @@ def own_bell(monkeypatch):
         bell.broker_silent.until = 0.0
 
 
-def rung(own) -> list[tuple[str, list]]:
-    """Takes every task out of the direct queue."""
+def rung(own, queue: str = "direct") -> list[tuple[str, list]]:
+    """Takes every task out of a queue."""
     found = []
-    while message := own.default_channel.basic_get("direct", no_ack=True):
+    while message := own.default_channel.basic_get(queue, no_ack=True):
         found.append((message.headers["task"], json.loads(message.body)[0]))
     return found
 
@@ -90,6 +92,51 @@ def test_nudges_end_while_the_mail_server_is_down(own_bell, post_office):
     mail.deliver()
     assert rung(own_bell) == []
     assert Message.objects.filter(state="queued").count() == 3
+
+
+TO_MANY = [("imagine.tasks.deliver_bulk", [])]
+
+
+def test_mail_to_many_nudges_its_own_worker_once_for_all_of_it(own_bell):
+    letters(mailing(), 3)
+    letters(mailing(), 3)
+    assert (rung(own_bell, "bulk"), rung(own_bell)) == (TO_MANY, [])
+
+
+def test_worker_that_finds_mail_to_many_nudges_another_before_it_sends(own_bell, post_office):
+    letters(mailing(), 3)
+    rung(own_bell, "bulk")
+    bulk.deliver()
+    assert len(post_office.mails) == 3
+    assert rung(own_bell, "bulk") == TO_MANY
+    bulk.deliver()
+    assert rung(own_bell, "bulk") == []
+
+
+def test_sweep_nudges_for_mail_to_many_that_is_due_and_for_no_other(own_bell):
+    one = mailing()
+    letters(one, 1)
+    rung(own_bell, "bulk")
+    bell.take_up_nudge("bulk")
+    bulk.pause(one)
+    bulk.sweep()
+    assert rung(own_bell, "bulk") == []
+    bulk.go_on(one)
+    assert rung(own_bell, "bulk") == TO_MANY
+    bell.take_up_nudge("bulk")
+    bulk.sweep()
+    assert rung(own_bell, "bulk") == TO_MANY
+
+
+@pytest.mark.parametrize(("state", "again"), [("refused", "bulk"), ("sent", "direct")])
+def test_send_again_nudges_whoever_sends_it(own_bell, state, again):
+    [message] = letters(mailing(), 1)
+    Message.objects.update(state=state, sent_at=timezone.now() if state == "sent" else None)
+    for queue in ("bulk", "direct"):
+        rung(own_bell, queue)
+        bell.take_up_nudge(queue)
+    mail.send_again(message)
+    assert {queue: len(rung(own_bell, queue)) for queue in ("bulk", "direct")} == {"bulk": 0, "direct": 0} | {again: 1}
 
 
 def test_task_carries_an_id_and_nothing_of_a_person(own_bell):
