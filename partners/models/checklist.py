@@ -92,8 +92,23 @@ class PromiseKind(models.Model):
 
     code = models.SlugField(_("code"), max_length=30, unique=True, help_text=_("A short word that never changes."))
     order = models.PositiveSmallIntegerField(_("order"), default=100)
-    name = models.CharField(_("name"), max_length=120)
-    name_es = models.CharField(_("name in Spanish"), max_length=120, blank=True)
+    name = models.CharField(
+        _("name"),
+        max_length=120,
+        help_text=_(
+            "Begins with a verb, such as “Host tours and field trips”: the certificate says that the partner “will host "
+            "tours and field trips (6 visits)”."
+        ),
+    )
+    name_es = models.CharField(
+        _("name in Spanish"),
+        max_length=120,
+        blank=True,
+        help_text=_(
+            "Begins with an infinitive, such as “Recibir visitas y excursiones”: the certificate says that the partner “se "
+            "compromete a recibir visitas y excursiones (6 visitas)”."
+        ),
+    )
     invitation = models.CharField(_("sentence below the name"), max_length=200, blank=True)
     invitation_es = models.CharField(_("that sentence in Spanish"), max_length=200, blank=True)
     unit = models.CharField(_("unit, one"), max_length=40, help_text=_("What is counted: hour, visit, student."))

@@ -7,10 +7,10 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from imagine.models import Change
-from partners import checklist, pledges
+from partners import certificates, checklist, pledges, promises
 from partners.models import PledgeYear, PromiseKind, School
 from tests import browse
 from tests import look as look_at
@@ -373,3 +373,12 @@ def test_who_may_only_look_changes_nothing(at):
     for action in ("retire", "bring_back", "open_years", "close_years", "reopen_years", "delete_selected"):
         act(client, at, action, row, post="yes")
     assert look_at.tables(but=KEPT) == before
+
+
+def test_form_says_how_the_certificate_uses_a_kinds_name(staff):
+    words, promised = browse.text(staff.get(f"{KINDS}add/")), make.promised("tours", 6)
+    for language in ("en", "es"):
+        kept = promises.in_full(promised, promises.Checklist.of([promised]))
+        with translation.override(language):
+            said = certificates.sentence([kept], language).replace("\N{NO-BREAK SPACE}", " ")
+        assert said.rstrip(".") in words
