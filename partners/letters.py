@@ -6,11 +6,13 @@ templates/mail/partners/.
 
 from django.conf import settings
 from django.utils import translation
+from django.utils.translation import gettext as _
 
-from imagine import mail
+from imagine import addresses, mail, wordings
 from imagine.letters import place, write
 from partners import certificates
 from partners.models import Contact, Pledge, PledgeStart, PledgeYear, Signature
+from partners.words import DRAFT, pledge_card, year_facts
 
 FOLDER = "partners/"
 CERTIFICATE = "partners.letters.certificate"
@@ -61,8 +63,31 @@ def signed(pledge: Pledge, signature: Signature) -> bool:
 
 
 def reminder(pledge: Pledge) -> bool:
-    """A draft is not signed yet; said once."""
-    return tell(pledge, "reminder", 1)
+    """A draft is not signed yet; said once, in the words of partners.words or staff's own, with one-click unsubscribe.
+    Says whether there is somebody to write to."""
+    contact, organization, year = addressee(pledge), pledge.organization.name, pledge.year
+    if contact is None:
+        return False
+    with translation.override(pledge.language):
+        message = wordings.current(DRAFT.code).message(
+            key=f"pledge:{pledge.pk}:reminder:1",
+            to=contact.email,
+            address=addresses.of(contact.email),
+            language=pledge.language,
+            words={"organization": organization, "link": address(pledge.get_absolute_url())},
+            facts=year_facts(year),
+            card=pledge_card(place("organization"), year),
+            notes=(alone(),),
+        )
+    mail.queue_many([message])
+    return True
+
+
+def alone() -> str:
+    return _(
+        "The link belongs to your organization alone. Whoever has it can change your promises, so forward it only to "
+        "people who may."
+    )
 
 
 def certificate(signature_pk: str, language: str) -> bytes | None:

@@ -64,7 +64,7 @@ def around_end(days: int, hour: int = HOUR) -> Callable[[Event], datetime]:
 
 
 SPANS = {
-    Kind.WEEK: Span(around_start(-7), around_start(-2, hour=0)),
+    Kind.WEEK: Span(around_start(-7), around_start(-3)),
     Kind.NAMES: Span(around_start(-3), around_start(-1)),
     Kind.DAY: Span(around_start(-1), lambda event: event.starts_at - timedelta(hours=2)),
     Kind.THANKS: Span(around_end(1), around_end(8, hour=0)),

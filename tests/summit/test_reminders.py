@@ -1,0 +1,288 @@
+"""What says itself around an event: when, to whom, once, and what it says."""
+
+from datetime import UTC, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from imagine import addresses
+from imagine.models import Message
+from summit import reminders, seats, tasks
+from summit.models import Rsvp
+from tests.partners import make as partners_make
+from tests.summit import year
+from tests.summit.year import moment, only, remind
+
+pytestmark = pytest.mark.django_db
+
+
+# When ----------------------------------------------------------------------------------------------------------
+
+
+def test_each_is_said_at_nine_on_its_day_and_once():
+    event = year.event()
+    year.rsvp(event, size=2)
+    seen, before = [], []
+    hour = moment(3, 25)
+    while hour < moment(4, 20):
+        now = remind(hour)
+        if fresh := [each for each in now if each not in before]:
+            seen.append((f"{hour.astimezone(year.STOCKTON):%m-%d %H}", fresh))
+        before, hour = now, hour + timedelta(hours=1)
+    assert seen == [
+        ("03-31 09", ["week alma.reyes@example.org"]),
+        ("04-04 09", ["names alma.reyes@example.org"]),
+        ("04-06 09", ["day alma.reyes@example.org"]),
+        ("04-08 09", ["thanks alma.reyes@example.org"]),
+    ]
+    assert Message.objects.filter(queue="bulk").count() == 4
+    assert [row[2:] for row in year.rows()] == [(1, False, True)] * 4
+
+
+@pytest.mark.parametrize(
+    ("month", "day", "week_utc", "day_utc"),
+    [
+        (3, 17, "2061-03-10 17:00", "2061-03-16 16:00"),  # the clocks go forward in between
+        (3, 13, "2061-03-06 17:00", "2061-03-12 17:00"),  # in the night before it
+        (11, 10, "2061-11-03 16:00", "2061-11-09 17:00"),  # and back
+        (11, 6, "2061-10-30 16:00", "2061-11-05 16:00"),
+    ],
+)
+def test_nine_in_the_morning_is_nine_whatever_the_clocks_do(month, day, week_utc, day_utc):
+    event = year.event(month, day)
+    dues = {kind: f"{span.due(event).astimezone(UTC):%Y-%m-%d %H:%M}" for kind, span in reminders.SPANS.items()}
+    assert dues["week"] == week_utc
+    assert dues["day"] == day_utc
+    year.rsvp(event)
+    second = timedelta(seconds=1)
+    due = reminders.SPANS["week"].due(event)
+    assert remind(due - second) == []
+    assert remind(due, due + second, due + timedelta(hours=1)) == ["week alma.reyes@example.org"]
+
+
+def test_hour_that_the_clocks_repeat_says_nothing_twice():
+    event = year.event(11, 6, 1, ends_at=moment(11, 6, 4))
+    year.rsvp(event)
+    start = moment(11, 5, 9)
+    assert remind(*[start + timedelta(minutes=30 * step) for step in range(40)]) == ["day alma.reyes@example.org"]
+
+
+# To whom -------------------------------------------------------------------------------------------------------
+
+EVERY_DAY = [moment(3, 31, 9), moment(4, 4, 9), moment(4, 6, 9), moment(4, 8, 9)]
+
+
+def test_who_must_not_get_one_gets_none():
+    event = year.event(capacity=3)
+    held = year.rsvp(event, "Held", size=2)
+    year.rsvp(event, "Waits", size=2)  # one seat is left
+    seats.cancel(year.rsvp(event, "Cancelled"))
+    year.rsvp(event, "Unwilling")
+    addresses.choose(addresses.of("UNWILLING@example.org"), reminders=False)
+    year.rsvp(year.event(5, 30), "Of another event")
+    assert remind(*EVERY_DAY) == [
+        "day held@example.org",
+        "names held@example.org",
+        "thanks held@example.org",
+        "week held@example.org",
+    ]
+    assert held.held_seats == 2
+
+
+def test_refused_address_gets_none():
+    year.rsvp(year.event())
+    addresses.refuse("Alma.Reyes@example.org", "550 no such user")
+    assert remind(*EVERY_DAY) == []
+    assert [row[2:] for row in year.rows()] == [(0, False, True)] * 4
+
+
+@pytest.mark.parametrize("change", [{"cancelled_at": moment(3, 2)}, {"is_published": False}])
+def test_event_that_does_not_take_place_is_not_reminded_of(change):
+    event = year.event()
+    year.rsvp(event, size=2)
+    type(event).objects.filter(pk=event.pk).update(**change)
+    assert remind(*EVERY_DAY) == []
+    assert year.rows() == []
+
+
+def test_who_answers_after_it_was_due_was_told_all_of_it():
+    event = year.event()
+    year.rsvp(event, "In time", made=moment(3, 31, 8, 59))
+    year.rsvp(event, "Too late for it", made=moment(3, 31, 9))
+    assert remind(moment(3, 31, 10)) == ["week in.time@example.org"]
+    assert remind(moment(4, 6, 9)) == [
+        "day in.time@example.org",
+        "week in.time@example.org",
+        "day too.late.for.it@example.org",
+    ]
+
+
+def test_who_got_the_news_of_a_move_after_it_was_due_needs_no_reminder():
+    event = year.event()
+    told, untold = year.rsvp(event, "Told"), year.rsvp(event, "Untold")
+    Message.objects.create(
+        key=f"rsvp:{told.pk}:event_moved:2",
+        to=told.email,
+        language="en",
+        subject="Moved",
+        text="-",
+        html="-",
+        created_at=moment(3, 31, 10),
+    )
+    assert untold.held_seats
+    assert remind(moment(3, 31, 11)) == ["week untold@example.org"]
+
+
+def test_event_that_moves_to_another_day_is_reminded_of_for_that_day():
+    event = year.event()
+    year.rsvp(event)
+    assert remind(moment(3, 31, 9)) == ["week alma.reyes@example.org"]
+    event.starts_at, event.ends_at = moment(4, 14, 8), moment(4, 14, 10)
+    event.save()
+    assert remind(moment(4, 6, 9)) == ["week alma.reyes@example.org"]
+    assert remind(moment(4, 7, 9)) == ["week alma.reyes@example.org"] * 2
+    assert year.rows() == [("week", "04-07", 1, False, True), ("week", "04-14", 1, False, True)]
+
+
+def test_only_companions_without_a_name_are_asked_for():
+    event = year.event()
+    year.rsvp(event, "Alone")
+    year.rsvp(event, "All named", size=2, guests=("Chue Vang",))
+    some = year.rsvp(event, "One missing", size=3, guests=("Chue Vang",))
+    assert remind(moment(4, 4, 9)) == ["names one.missing@example.org"]
+    assert only("names").text.splitlines()[0] == "One missing, in your party names are still missing: 1 guest."
+    assert some.get_absolute_url() in only("names").text
+
+
+def test_thanks_go_to_who_came_when_somebody_noted_it():
+    event = year.event()
+    year.rsvp(event, "Came", size=2, came=1)
+    year.rsvp(event, "Stayed away")
+    assert remind(moment(4, 8, 9)) == ["thanks came@example.org"]
+
+
+def test_thanks_go_to_all_who_held_seats_when_nobody_noted_who_came():
+    event = year.event(capacity=2)
+    year.rsvp(event, "Alma Reyes")
+    year.rsvp(event, "Chue Vang", size=2)  # waits
+    seats.cancel(year.rsvp(event, "Gone"))
+    assert remind(moment(4, 8, 9)) == ["thanks alma.reyes@example.org"]
+
+
+def test_thanks_lead_to_the_checklist_only_who_has_not_signed():
+    event = year.event()
+    partner = partners_make.signed().organization
+    draft = partners_make.draft("Drafted", "draft@example.org").organization
+    by_address = year.rsvp(event, "Signed by address", email="ALMA@example.org")
+    matched = year.rsvp(event, "Matched", email="matched@example.org")
+    drafted = year.rsvp(event, "Drafted", email="drafted@example.org")
+    Rsvp.objects.filter(pk=matched.pk).update(partner=partner)
+    Rsvp.objects.filter(pk=drafted.pk).update(partner=draft)
+    guest = year.rsvp(event, "A guest", email="guest@example.org")
+    remind(moment(4, 8, 9))
+    texts = {int(m.key.split(":")[1]): m.text for m in Message.objects.filter(key__contains=":thanks:")}
+    asks = "Will you promise something for the school year 2027–28?"
+    assert {pk for pk, text in texts.items() if asks in text and "/imagine/promise/\n" in text} == {
+        guest.pk,
+        drafted.pk,
+    }
+    thanked = {
+        pk for pk, text in texts.items() if "Thank you, too, for your promises" in text and "/partners/\n" in text
+    }
+    assert thanked == {by_address.pk, matched.pk}
+
+
+def test_thanks_ask_nobody_for_a_promise_when_no_year_is_open():
+    year.rsvp(year.event())
+    remind(moment(4, 8, 9))
+    assert "promise something" not in only("thanks").text
+    assert "/imagine/partners/" in only("thanks").text
+    assert "\n\n\n" not in only("thanks").text
+
+
+# What it says --------------------------------------------------------------------------------------------------
+
+
+def test_day_reminder_says_what_one_needs_and_how_to_give_the_seats_back(settings):
+    party = year.rsvp(year.event(), size=2)
+    remind(moment(4, 6, 9))
+    message = only("day")
+    assert message.subject == "Imagine Promise Summit is tomorrow, April 7"
+    assert message.queue == Message.Queue.BULK
+    assert message.text.split("\n--\n")[0] == (
+        "Alma Reyes, we expect you tomorrow, and keep 2 seats for your party.\n\n"
+        "If you cannot come, please cancel with the button now: a seat given back is a seat for someone else.\n\n"
+        "Imagine Promise Summit\n\n"
+        "Thursday, April 7, 2061\n8:00–10:30\N{NO-BREAK SPACE}a.m.\n\n"
+        "University of the Pacific\n3601 Pacific Avenue, Stockton, California\n\n"
+        f"At the door, say {party.code}.\n\n"
+        f"See your seats, or cancel:\n{settings.SITE_URL}{party.get_absolute_url()}\n\n"
+        "The link belongs to you alone. Whoever has it can change your party, so please do not forward it.\n"
+    )
+    address = addresses.of(party.email)
+    assert message.unsubscribe == addresses.unsubscribe_url(address, "reminders")
+    assert message.unsubscribe in message.text
+    assert message.unsubscribe in message.html
+    assert address.get_absolute_url() in message.text
+
+
+def test_reminder_is_in_the_language_of_its_reader():
+    year.rsvp(year.event(), language="es")
+    remind(moment(3, 31, 9))
+    message = only("week")
+    assert message.language == "es"
+    assert 'lang="es"' in message.html
+    assert message.subject == "Cumbre Imagine Promise: en 7 días, 7 de abril"
+    for english in ("we expect", "seat", "The link", "because", "reminders", "Choose"):
+        assert english not in message.text
+
+
+def test_name_that_looks_like_a_placeholder_or_like_html_stays_a_name():
+    year.rsvp(year.event(), "{link} <b>Bold</b>")
+    remind(moment(3, 31, 9))
+    assert only("week").text.startswith("{link} <b>Bold</b>, we expect you")
+    assert "&lt;b&gt;Bold&lt;/b&gt;" in only("week").html
+
+
+# Once ----------------------------------------------------------------------------------------------------------
+
+
+def test_erased_party_takes_its_reminders_along():
+    party = year.rsvp(year.event())
+    remind(moment(3, 31, 9))
+    seats.delete(party)
+    assert year.said() == []
+
+
+def test_run_that_was_interrupted_goes_on(monkeypatch):
+    event = year.event()
+    for number in range(7):
+        year.rsvp(event, f"Guest {number}")
+    monkeypatch.setattr(reminders, "BATCH", 3)
+    monkeypatch.setattr(reminders, "SECONDS", 0)
+    assert len(remind(moment(3, 31, 9))) == 0  # its time was up before it began
+    assert reminders.say_some(event, "week", moment(3, 31, 9))
+    assert year.rows() == [("week", "04-07", 3, False, False)]
+    monkeypatch.setattr(reminders, "SECONDS", 30)
+    assert len(remind(moment(3, 31, 9, 5))) == 7
+    assert year.rows() == [("week", "04-07", 7, False, True)]
+
+
+def test_queries_do_not_grow_with_the_parties():
+    counted = []
+    for day, number in ((7, 3), (8, 30)):
+        event = year.event(4, day)
+        for guest in range(number):
+            year.rsvp(event, f"Guest {guest}", size=2)
+        with CaptureQueriesContext(connection) as queries:
+            reminders.remind(moment(4, day - 3, 9))
+        counted.append(len(queries))
+        year.send(moment(4, day - 3, 9))
+        type(event).objects.filter(pk=event.pk).update(is_published=False)
+    assert counted[0] == counted[1]
+
+
+def test_task_runs():
+    tasks.remind()
+    assert year.rows() == []

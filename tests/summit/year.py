@@ -1,0 +1,71 @@
+"""An event far enough ahead that a test can walk through the days around it; nothing here waits."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from imagine.models import Message
+from summit import reminders
+from summit.models import Event, Guest, Reminder, Rsvp
+from tests import make
+
+STOCKTON = ZoneInfo("America/Los_Angeles")
+# The clocks of 2061 change on 13 March and 6 November.
+
+
+def moment(month: int, day: int, hour: int = 0, minute: int = 0) -> datetime:
+    return datetime(2061, month, day, hour, minute, tzinfo=STOCKTON)
+
+
+def event(month: int = 4, day: int = 7, hour: int = 8, **fields) -> Event:
+    """A summit on Thursday, 7 April 2061, at 8 in the morning; RSVP is open now, and until the day before."""
+    starts_at = moment(month, day, hour)
+    now = timezone.now()
+    times = {"rsvp_opens_at": now - timedelta(days=1), "rsvp_closes_at": starts_at - timedelta(days=1)}
+    return make.event(**({"starts_at": starts_at, "capacity": 100} | times | fields))
+
+
+def rsvp(of: Event, name: str = "Alma Reyes", *, made: datetime | None = None, came: int = 0, **fields) -> Rsvp:
+    """A party that answered in March 2061, or at another time; of which so many came."""
+    party = make.rsvp(of, name, **fields)
+    Rsvp.objects.filter(pk=party.pk).update(created_at=made or moment(3, 1))
+    Guest.objects.filter(rsvp=party, position__lte=came).update(arrived_at=moment(4, 7, 8))
+    Message.objects.about(f"rsvp:{party.pk}").update(
+        created_at=made or moment(3, 1), state="sent", sent_at=moment(3, 1)
+    )
+    party.refresh_from_db()
+    return party
+
+
+def said() -> list[str]:
+    """What reminders say to whom, without the number of the RSVP or invitation: week alma.reyes@example.org"""
+    kinds = dict(Reminder.Kind.choices)
+    found = Message.objects.filter(queue=Message.Queue.BULK).order_by("to", "key")
+    return [f"{message.key.split(':')[2]} {message.to}" for message in found if message.key.split(":")[2] in kinds]
+
+
+def remind(*moments: datetime, sent: bool = True) -> list[str]:
+    """Runs at each of these moments, and returns all that was said. Unless mail does not flow, it is sent at once."""
+    for now in moments:
+        reminders.remind(now)
+        if sent:
+            send(now)
+    return said()
+
+
+def send(now: datetime) -> None:
+    """Mail flows: what waits, and helps somebody yet, is sent."""
+    waiting = Message.objects.filter(state=Message.State.QUEUED).exclude(not_after__lte=now)
+    waiting.update(state=Message.State.SENT, sent_at=now)
+
+
+def only(kind: str) -> Message:
+    """The one reminder of this kind."""
+    return Message.objects.get(queue=Message.Queue.BULK, key__contains=f":{kind}")
+
+
+def rows() -> list[tuple]:
+    """What is written down of reminders: kind, day, how many, whether it was too late, whether it is done."""
+    found = Reminder.objects.order_by("day", "kind")
+    return [(row.kind, f"{row.day:%m-%d}", row.count, row.too_late, row.done_at is not None) for row in found]
