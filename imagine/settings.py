@@ -243,6 +243,7 @@ CELERY_TASK_ROUTES = {
     "summit.tasks.go_on_writing": {"queue": "housekeeping"},
     "summit.tasks.match_partners": {"queue": "housekeeping"},
     "summit.tasks.remind": {"queue": "housekeeping"},
+    "summit.tasks.tie_invitations": {"queue": "housekeeping"},
     "summit.tasks.write_invitations": {"queue": "housekeeping"},
 }
 CELERY_TASK_TIME_LIMIT = 80  # shorter than imagine.mail.LEASE: when a claim runs out, nobody is still sending
@@ -257,6 +258,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "partners.tasks.find_twins",
         "schedule": 10 * 60,
         "options": {"expires": 10 * 60},
+    },
+    "see which invitations are answered by an RSVP": {
+        "task": "summit.tasks.tie_invitations",
+        "schedule": 2 * 60,
+        "options": {"expires": 2 * 60},
     },
     "go on with invitations that were interrupted": {
         "task": "summit.tasks.go_on_writing",

@@ -7,6 +7,7 @@ mailing. Who answers locks the event, the contact's organization, the invitation
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
@@ -25,6 +26,7 @@ from summit.models import Audience, Event, Guest, Invitation, Rsvp
 
 BATCH = 200  # invitations that are written in one transaction
 AT_ONCE = 2000  # rows in one statement
+MOST_TIED = 500  # in one go
 WRITE_SECONDS = 10  # then another worker goes on, so that nothing else waits for this one
 WORD = Invitation._meta.get_field("word").max_length
 TITLE = Mailing._meta.get_field("title").max_length
@@ -236,7 +238,8 @@ def accept(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Gu
     them. It is of the contact's address and organization, whatever was typed.
 
     An RSVP that the address has is the answer as it stands; a cancelled one comes back. An invitation that was accepted
-    already stays as it is. Raises seats.Closed, seats.PartyOutOfBounds, Invitation.DoesNotExist.
+    already stays as it is. Raises seats.Closed, seats.PartyOutOfBounds, seats.AlreadyThere when the address's RSVP
+    answers another invitation, and Invitation.DoesNotExist when it was taken back.
     """
     invitation = lock(invitation)
     before = answer(invitation)
@@ -277,6 +280,25 @@ def decline(invitation: Invitation, word: str = "") -> Invitation:
     invitation.declined_at, invitation.word = invitation.declined_at or timezone.now(), word
     save_answer(invitation, before)
     return invitation
+
+
+def tie_known() -> None:
+    """Whoever was asked and made an RSVP elsewhere, with the same address, has answered by it."""
+    standing = Rsvp.objects.active().filter(event=OuterRef("event"), invitation=None).order_by()
+    same = standing.alias(address=Lower("email")).filter(address=Lower(OuterRef("contact__email")))
+    coming = Invitation.objects.filter(rsvp=None, event__ends_at__gt=timezone.now())
+    for invitation in coming.filter(Exists(same)).order_by("pk")[:MOST_TIED]:
+        tie(invitation)
+
+
+@transaction.atomic
+def tie(invitation: Invitation) -> None:
+    before = answer(invitation)
+    with suppress(Invitation.DoesNotExist):
+        invitation = lock(invitation)
+        if invitation.answer == Answer.ACCEPTED:
+            invitation.declined_at, invitation.word = None, ""
+            save_answer(invitation, before)
 
 
 def lock(invitation: Invitation) -> Invitation:

@@ -26,6 +26,11 @@ def match_partners() -> None:
 
 
 @shared_task
+def tie_invitations() -> None:
+    invitations.tie_known()
+
+
+@shared_task
 def write_invitations(mailing_pk: int) -> None:
     """Hands on to another worker when there is more to write."""
     if not invitations.write(Mailing.objects.get(pk=mailing_pk)):
