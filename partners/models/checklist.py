@@ -96,8 +96,8 @@ class PromiseKind(models.Model):
         _("name"),
         max_length=120,
         help_text=_(
-            "Begins with a verb, such as “Host tours and field trips”: the certificate says that the partner “will host "
-            "tours and field trips (6 visits)”."
+            "Begins with a verb, such as “Host tours and field trips”: the certificate says that the partner “will "
+            "host tours and field trips (6 visits)”."
         ),
     )
     name_es = models.CharField(
@@ -105,8 +105,8 @@ class PromiseKind(models.Model):
         max_length=120,
         blank=True,
         help_text=_(
-            "Begins with an infinitive, such as “Recibir visitas y excursiones”: the certificate says that the partner “se "
-            "compromete a recibir visitas y excursiones (6 visitas)”."
+            "Begins with an infinitive, such as “Recibir visitas y excursiones”: the certificate says that the "
+            "partner “se compromete a recibir visitas y excursiones (6 visitas)”."
         ),
     )
     invitation = models.CharField(_("sentence below the name"), max_length=200, blank=True)

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db
 SITE = "https://imagine.example.org"
 APRIL_4 = datetime(2030, 4, 4, 15, tzinfo=UTC)  # 8:00 in Stockton, a Thursday
 OPEN = {"rsvp_opens_at": datetime(2019, 1, 1, tzinfo=UTC), "rsvp_closes_at": datetime(2030, 4, 3, tzinfo=UTC)}
+ALSO = "The same page leads to a promise for students, too, while a school year is open for promises."
 WHY = "You get this mail because someone saved seats with this address. If it was not you, cancel with the link above."
 CARE = "The link belongs to you alone. Whoever has it can change your party, so please do not forward it."
 
@@ -99,6 +100,8 @@ def test_confirmed_says_everything():
         "\n"
         f"{CARE}\n"
         "\n"
+        f"{ALSO}\n"
+        "\n"
         "The attached entry keeps your calendar up to date.\n"
         "\n"
         "--\n"
@@ -133,7 +136,7 @@ def test_html_says_the_same_with_one_button():
         "Jun Reyes",
         "Guest 3, not named yet",
         "Name guests, change or cancel",
-        CARE,
+        f"{CARE} {ALSO}",
         "The attached entry keeps your calendar up to date.",
         WHY,
         "Reply to this mail and a person in Community Relations reads it.",
