@@ -42,6 +42,8 @@ class Example(NamedTuple):
     words: Mapping[str, str]
     facts: Mapping[str, str]
     card: tuple[tuple[str, ...], ...] = ()
+    button: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,8 @@ def example(kind: Kind, language: str, words: Words) -> Letter:
     with translation.override(language):
         shown, nowhere = kind.example(), _("(the link of each reader alone)")
     links = dict.fromkeys((LINK, "unsubscribe", "choices"), nowhere)
-    said = Current(kind, {language: words})
-    return said.letter(language, words={**links, **shown.words}, facts=shown.facts, card=shown.card)
+    how = shown._asdict() | {"words": {**links, **shown.words}}
+    return Current(kind, {language: words}).letter(language, **how)
 
 
 def filled(part: str, values: Mapping[str, str]) -> str:

@@ -6,13 +6,12 @@ templates/mail/partners/.
 
 from django.conf import settings
 from django.utils import translation
-from django.utils.translation import gettext as _
 
 from imagine import addresses, mail, wordings
 from imagine.letters import place, write
 from partners import certificates
 from partners.models import Contact, Pledge, PledgeStart, PledgeYear, Signature
-from partners.words import DRAFT, pledge_card, year_facts
+from partners.words import DRAFT, pledge_card, pledge_note, year_facts
 
 FOLDER = "partners/"
 CERTIFICATE = "partners.letters.certificate"
@@ -77,17 +76,10 @@ def reminder(pledge: Pledge) -> bool:
             words={"organization": organization, "link": address(pledge.get_absolute_url())},
             facts=year_facts(year),
             card=pledge_card(place("organization"), year),
-            notes=(alone(),),
+            notes=(pledge_note(),),
         )
     mail.queue_many([message])
     return True
-
-
-def alone() -> str:
-    return _(
-        "The link belongs to your organization alone. Whoever has it can change your promises, so forward it only to "
-        "people who may."
-    )
 
 
 def certificate(signature_pk: str, language: str) -> bytes | None:

@@ -25,11 +25,20 @@ def pledge_card(organization: str, year: PledgeYear) -> Card:
     return ((organization,), tuple(lines))
 
 
+def pledge_note() -> str:
+    return _(
+        "The link belongs to your organization alone. Whoever has it can change your promises, so forward it only to "
+        "people who may."
+    )
+
+
 def example_of_draft() -> Example:
     today = timezone.localdate()
     year = PledgeYear(school_year=today.year, closes_on=today + timedelta(days=30))
     organization = "Delta Orchards"
-    return Example({"organization": organization}, year_facts(year), pledge_card(organization, year))
+    return Example(
+        {"organization": organization}, year_facts(year), pledge_card(organization, year), notes=(pledge_note(),)
+    )
 
 
 DRAFT = register(

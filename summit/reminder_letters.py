@@ -61,12 +61,11 @@ def expected(event: Event, _rsvps: Sequence[Rsvp], now: datetime):
             "unnamed": words.guests_in_words(unnamed),
         }
         private = settings.SITE_URL + rsvp.get_absolute_url()
-        said = _("The link belongs to you alone. Whoever has it can change your party, so please do not forward it.")
         return {
             "words": {"name": rsvp.name, "code": rsvp.code, "link": private},
             "facts": facts,
             "card": words.event_card(event, code=True),
-            "notes": (said,),
+            "notes": (words.party_note(),),
         }
 
     return tell

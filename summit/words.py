@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from imagine.letters import place
 from imagine.wordings import Example, Kind, register
-from partners.models import Contact
+from partners.models import Contact, PledgeYear
 from summit.models import Event
 from summit.templatetags.wording import clock, day, hours, local, long_date
 
@@ -50,6 +50,10 @@ def invitation_note() -> str:
     return _("The link belongs to you alone. Whoever has it can answer for you, so please do not forward it.")
 
 
+def party_note() -> str:
+    return _("The link belongs to you alone. Whoever has it can change your party, so please do not forward it.")
+
+
 def when(event: Event) -> str:
     return f"{long_date(event.starts_at)}, {hours(event)}"
 
@@ -78,6 +82,20 @@ def guests_in_words(number: int) -> str:
     return ngettext("%(number)d guest", "%(number)d guests", number) % {"number": number}
 
 
+def asked_to_promise(year: str) -> str:
+    """What {promise} says to who has signed nothing for this school year."""
+    said = _("Will you promise something for the school year %(year)s? The checklist takes two minutes, no account.")
+    return said % {"year": year}
+
+
+def thanked_for_promise(year: str) -> str:
+    """What {promise} says to who has."""
+    said = _(
+        "Thank you, too, for your promises for the school year %(year)s: they are signed, and schools count on them."
+    )
+    return said % {"year": year}
+
+
 # The example of the page on which staff look at a mail -----------------------------------------------------------
 
 
@@ -104,7 +122,18 @@ def example_of_event(**facts: str) -> Example:
 
 
 def example_of_invitation() -> Example:
-    return example_of_event(**invitation_facts(example_event()))
+    return example_of_event(**invitation_facts(example_event()))._replace(notes=(invitation_note(),))
+
+
+def example_of_party(before: timedelta, **facts: str) -> Example:
+    event = example_event()
+    facts |= {"soon": how_soon(event, event.starts_at - before), "seats": seats_in_words(2)}
+    return example_of_event(**facts)._replace(card=event_card(event, code=True), notes=(party_note(),))
+
+
+def example_of_thanks() -> Example:
+    year = PledgeYear(school_year=timezone.localdate().year).school_years
+    return example_of_event(promise=asked_to_promise(year))._replace(button=_("Make a promise"))
 
 
 # The kinds -----------------------------------------------------------------------------------------------------
@@ -250,27 +279,6 @@ THANKS = register(
         ),
         button=gettext_lazy("See who promised what"),
         why=gettext_lazy("You get this mail because you were a guest of this event, or had seats for it."),
-        example=lambda: example_of_event(promise=asked_to_promise("2026–27")),
+        example=example_of_thanks,
     )
 )
-
-
-def example_of_party(before: timedelta, **facts: str) -> Example:
-    event = example_event()
-    facts |= {"soon": how_soon(event, event.starts_at - before), "seats": seats_in_words(2)}
-    shown = example_of_event(**facts)
-    return shown._replace(card=event_card(event, code=True))
-
-
-def asked_to_promise(year: str) -> str:
-    """What {promise} says to who has signed nothing for this school year."""
-    said = _("Will you promise something for the school year %(year)s? The checklist takes two minutes, no account.")
-    return said % {"year": year}
-
-
-def thanked_for_promise(year: str) -> str:
-    """What {promise} says to who has."""
-    said = _(
-        "Thank you, too, for your promises for the school year %(year)s: they are signed, and schools count on them."
-    )
-    return said % {"year": year}

@@ -1,0 +1,162 @@
+"""After an outage of hours or days, of our own programs or of the mail server, what is due is said late with words that
+are true, or not at all; and by two at once only once."""
+
+from datetime import timedelta
+
+import pytest
+
+from imagine import mail
+from imagine.models import Message
+from summit import reminders, seats
+from tests.summit import year
+from tests.summit.test_seats_races import at_once
+from tests.summit.year import moment, only, remind, rows
+
+pytestmark = pytest.mark.django_db
+
+
+# Nothing ran ---------------------------------------------------------------------------------------------------
+
+
+def test_week_reminder_is_late_and_says_the_real_number_of_days():
+    year.rsvp(year.event())
+    assert remind(moment(4, 2, 17)) == ["week alma.reyes@example.org"]
+    assert only("week").subject == "Imagine Promise Summit is in 5 days, April 7"
+    assert only("week").text.startswith("Alma Reyes, we expect you in 5 days,")
+
+
+def test_day_reminder_of_the_morning_itself_says_today():
+    year.rsvp(year.event())
+    assert remind(moment(4, 7, 5)) == ["day alma.reyes@example.org"]
+    assert only("day").subject == "Imagine Promise Summit is today, April 7"
+    assert ("week", "04-07", 0, True, True) in rows()
+
+
+@pytest.mark.parametrize(
+    ("kind", "last", "too_late"),
+    [
+        ("week", moment(4, 4, 8, 59), moment(4, 4, 9)),
+        ("names", moment(4, 6, 8, 59), moment(4, 6, 9)),
+        ("day", moment(4, 7, 5, 59), moment(4, 7, 6)),
+        ("thanks", moment(4, 14, 23, 59), moment(4, 15)),
+    ],
+)
+def test_each_is_said_late_until_it_helps_nobody(kind, last, too_late):
+    parties = [year.rsvp(year.event(4, 7), size=2), year.rsvp(year.event(4, 7), "Chue Vang", size=2)]
+    said = [reminders.say_some(party.event, kind, now) for party, now in zip(parties, (last, too_late), strict=True)]
+    assert said == [True, False]
+    assert year.said() == [f"{kind} alma.reyes@example.org"]
+    assert rows() == [(kind, "04-07", 1, False, False), (kind, "04-07", 0, True, True)]
+
+
+def test_reminder_that_was_too_late_is_not_said_when_the_clock_is_set_back():
+    year.rsvp(year.event())
+    assert remind(moment(4, 5), moment(4, 3, 9)) == []
+    assert ("week", "04-07", 0, True, True) in rows()
+
+
+def test_nobody_is_too_late_for_an_event_without_guests():
+    year.event()
+    remind(moment(4, 5), moment(4, 7, 7), moment(4, 20))
+    assert {row[2:] for row in rows()} == {(0, False, True)}
+
+
+def test_event_of_long_ago_is_not_thanked_for():
+    year.rsvp(year.event())
+    assert remind(moment(5, 7)) == []
+    assert rows() == []
+
+
+# Mail did not flow -----------------------------------------------------------------------------------------------
+
+
+def test_reminder_that_waited_over_night_is_written_anew_for_its_day():
+    party = year.rsvp(year.event())
+    remind(moment(4, 6, 9), sent=False)
+    assert only("day").subject == "Imagine Promise Summit is tomorrow, April 7"
+    assert only("day").not_after == moment(4, 7)
+    assert remind(moment(4, 7, 0, 5), sent=False) == ["day alma.reyes@example.org"]
+    assert only("day").subject == "Imagine Promise Summit is today, April 7"
+    assert only("day").not_after == moment(4, 7, 6)
+    assert only("day").key == f"rsvp:{party.pk}:day:2061-04-07"
+    assert remind(moment(4, 7, 6), sent=False) == []
+    assert ("day", "04-07", 0, True, True) in rows()
+
+
+def test_thanks_that_waited_for_days_still_go():
+    year.rsvp(year.event())
+    for hours in range(0, 6 * 24, 12):
+        remind(moment(4, 8, 9) + timedelta(hours=hours), sent=False)
+    assert year.said() == ["thanks alma.reyes@example.org"]
+
+
+def test_what_was_sent_stays_when_the_rest_is_taken_back():
+    event = year.event()
+    for number in range(4):
+        year.rsvp(event, f"Guest {number}")
+    remind(moment(4, 6, 9), sent=False)
+    first, *_rest = Message.objects.filter(queue="bulk").order_by("key")
+    Message.objects.filter(pk=first.pk).update(state="sent", sent_at=moment(4, 6, 9))
+    remind(moment(4, 7, 7), sent=False)
+    assert year.said() == [f"day {first.to}"]
+    assert ("day", "04-07", 1, True, True) in rows()
+
+
+@pytest.mark.parametrize("what", ["cancel", "waits", "moved", "called off"])
+def test_reminder_that_is_not_true_any_more_is_taken_back(what):
+    party = year.rsvp(year.event())
+    event = party.event
+    remind(moment(4, 6, 9), sent=False)
+    assert year.said() == ["day alma.reyes@example.org"]
+    if what == "cancel":
+        seats.cancel(party)
+    elif what == "waits":
+        seats.to_waiting_list(party)
+    elif what == "called off":
+        seats.cancel_event(event)
+    else:
+        event.starts_at, event.ends_at = moment(4, 28, 8), moment(4, 28, 10)
+        seats.save_event(event)
+    assert remind(moment(4, 6, 9, 5), sent=False) == []
+
+
+def test_message_that_helps_nobody_any_more_does_not_leave(django_capture_on_commit_callbacks):
+    party = year.rsvp(year.event())
+    remind(moment(4, 6, 9), sent=False)
+    assert Message.objects.due("bulk").count() == 1
+    Message.objects.update(not_after=moment(4, 6, 9).replace(year=2020))
+    assert Message.objects.due("bulk").count() == 0
+    Message.objects.filter(queue="bulk").update(state="given_up")
+    assert mail.send_again(only("day"))  # staff know better
+    assert Message.objects.due("bulk").count() == 1
+    assert remind(moment(4, 6, 10), sent=False) == [f"day {party.email}"]
+
+
+# At the same time ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_four_runs_at_once_say_each_thing_once(monkeypatch):
+    event = year.event()
+    for number in range(20):
+        year.rsvp(event, f"Guest {number}", size=2)
+    monkeypatch.setattr(reminders, "BATCH", 3)
+    at_once([lambda: reminders.remind(moment(4, 4, 8))] * 2 + [lambda: reminders.remind(moment(4, 4, 9))] * 2)
+    reminders.remind(moment(4, 4, 9, 5))
+    assert sorted(row[:3] for row in rows()) in (
+        [("names", "04-07", 20), ("week", "04-07", count)] for count in range(21)
+    )
+    assert len(year.said()) == sum(row[2] for row in rows())
+    assert len(set(year.said())) == len(year.said())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_cancels_at_the_same_moment_is_reminded_before_or_not_at_all():
+    parties = [year.rsvp(year.event(4, 7), f"Guest {number}") for number in range(6)]
+    at_once(
+        [lambda: reminders.remind(moment(4, 6, 9)), *[lambda party=party: seats.cancel(party) for party in parties]]
+    )
+    for party in parties:
+        told = Message.objects.filter(key=f"rsvp:{party.pk}:day:2061-04-07").first()
+        cancelled = Message.objects.get(key__startswith=f"rsvp:{party.pk}:cancelled:")
+        assert told is None or told.created_at <= cancelled.created_at
