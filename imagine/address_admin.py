@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminEmailInputWidget
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
@@ -25,7 +26,7 @@ def wish(wants_invitations: bool | None, refused_at: datetime | None) -> str:
 
 
 class AddressForm(ShownForm):
-    email = AddressField(label=_("E-mail"), max_length=254)
+    email = AddressField(label=_("E-mail"), max_length=254, widget=AdminEmailInputWidget)
 
     class Meta:
         model = Address

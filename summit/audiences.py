@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imagine.addresses import WANTED
 from imagine.folding import unaccented_sql
+from partners.models import PledgeYear
 from summit.models import Audience, Event
 from summit.models.rsvps import MOST_WORDS
 
@@ -231,3 +232,24 @@ def run(sql: str, facts: dict) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(PEOPLE.format(of_partners=of_partners, guests=GUESTS) + sql, facts)
         return cursor.fetchall()
+
+
+# The usual one ---------------------------------------------------------------------------------------------------
+
+
+def of_partners(year: PledgeYear) -> Audience | None:
+    """The audience that says no more than this: who signed a pledge for a school year, the main contact of each."""
+    plain = Audience.objects.filter(
+        pledge_year=year, with_drafts=False, kinds=None, schools=None, sectors=[], guests_of=None, listed=None
+    )
+    return plain.filter(reach=Audience.Reach.MAIN).order_by("pk").first()
+
+
+def make_of_partners(year: PledgeYear) -> Audience:
+    """That audience, made if there is none. Its name is another when staff gave that name to something else."""
+    named = str(_("Partners of %(year)s")) % {"year": year.school_years}
+    for name in (named, *(f"{named} ({number})" for number in range(2, 100))):
+        if known := of_partners(year):
+            break
+        known, _is_new = Audience.objects.get_or_create(name=name, defaults={"pledge_year": year})
+    return known

@@ -16,6 +16,7 @@ from summit.models import Event, Guest, Rsvp
 from summit.templatetags import wording
 
 MOST_DAYS = 92  # a chart of more than three months goes by weeks
+STANDS = Q(rsvp__isnull=False, rsvp__cancelled_at__isnull=True)  # of an invitation: it is accepted
 FIRST_IN_LINE = 10  # of the waiting list; the rest is one click away
 
 
@@ -147,6 +148,17 @@ def why_passed_over(rsvp: Rsvp) -> str:
 def unnamed(event: Event) -> int:
     """Companions of parties that stand whose name is still open."""
     return Guest.objects.filter(rsvp__event=event, rsvp__cancelled_at__isnull=True, position__gt=1, name="").count()
+
+
+def asked(event: Event) -> dict[str, int]:
+    """Invitations by their answer, and all of them: one query."""
+    declined = Q(declined_at__isnull=False) & ~STANDS
+    return event.invitations.aggregate(
+        invited=Count("pk"),
+        accepted=Count("pk", filter=STANDS),
+        declined=Count("pk", filter=declined),
+        open=Count("pk", filter=~STANDS & Q(declined_at__isnull=True)),
+    )
 
 
 def failed_mail(event: Event) -> QuerySet[Message]:

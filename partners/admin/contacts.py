@@ -3,6 +3,7 @@
 from datetime import date
 
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminEmailInputWidget
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Lower
 from django.template.loader import render_to_string
@@ -37,7 +38,7 @@ def found(term: str) -> QuerySet[Contact]:
 
 
 class ContactAdminForm(ShownForm):
-    email = AddressField(label=_("E-mail"), max_length=254)
+    email = AddressField(label=_("E-mail"), max_length=254, widget=AdminEmailInputWidget)
 
     class Meta:
         model = Contact
@@ -83,14 +84,14 @@ class ContactAdmin(ActionsAdmin):
     """One of an organization is added on its page; here one adds people on their own."""
 
     form = ContactAdminForm
-    list_display = ("name", "owner", "email", "language", "is_main", "mail", "since")
+    list_display = ("name", "owner", "email", "language", "place", "mail", "since")
     list_filter = (OwnerFilter, WishFilter, "language")
     list_select_related = ("organization",)
     ordering = ("name", "pk")
     search_fields = ("name",)  # `get_search_results` says where it looks
     search_help_text = _("Looks for names, with or without accents, e-mail addresses and organizations.")
     show_full_result_count = False
-    readonly_fields = ("owner", "mail", "asked", "history")
+    readonly_fields = ("owner", "mail_wish", "asked", "history")
 
     def get_queryset(self, request):
         address = Address.objects.filter(email=Lower(OuterRef("email")))
@@ -114,9 +115,19 @@ class ContactAdmin(ActionsAdmin):
         address = reverse("admin:partners_organization_change", args=[contact.organization_id])
         return format_html('<a href="{}">{}</a>', address, contact.organization)
 
+    @admin.display(description=_("place"), ordering="is_main")
+    def place(self, contact: Contact) -> str:
+        return _("main contact") if contact.is_main else ""
+
     @admin.display(description=_("mail"))
     def mail(self, contact: Contact) -> str:
-        """What this address does not want, and where to change it."""
+        """Only what stands in the way of an invitation."""
+        is_willing = contact.wanted is not False and contact.refused_at is None
+        return "" if is_willing else self.mail_wish(contact)
+
+    @admin.display(description=_("mail"))
+    def mail_wish(self, contact: Contact) -> str:
+        """What this address wants, and where to change it."""
         if not contact.address_pk:
             return wish(None, None)
         address = reverse("admin:imagine_address_change", args=[contact.address_pk])
@@ -142,7 +153,7 @@ class ContactAdmin(ActionsAdmin):
         main = ["is_main"] if obj.organization_id else []  # who is on their own is nobody's main contact
         return [
             (None, {"fields": ["owner", *person, *main, "shown"]}),
-            (_("Mail"), {"fields": ["mail", "asked"]}),
+            (_("Mail"), {"fields": ["mail_wish", "asked"]}),
             (_("History"), {"fields": ["history"]}),
         ]
 
@@ -171,5 +182,4 @@ class ContactAdmin(ActionsAdmin):
         parts.forget(obj)
 
     def delete_queryset(self, request, queryset):
-        for contact in queryset:
-            self.delete_model(request, contact)
+        parts.delete_each(self, request, queryset)

@@ -4,10 +4,12 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.http import QueryDict
 from django.urls import reverse
 
+from imagine.models import Mailing
 from summit import charts, figures
-from summit.models import Event
+from summit.models import Event, Invitation
 
 LATEST_FAILURES = 10
+LATEST_MAILINGS = 5
 LISTS = ["confirmed", "partly", "waiting", "passed", "cancelled", "late", "unnamed"]
 
 
@@ -17,6 +19,7 @@ def answers(event: Event, user: AbstractBaseUser) -> dict:
     days = figures.by_day(event)
     food, access = figures.kitchen(event)
     sees_rsvps, sees_mail = user.has_perm("summit.view_rsvp"), user.has_perm("imagine.view_message")
+    sees_asked, sees_mailings = user.has_perm("summit.view_invitation"), user.has_perm("imagine.view_mailing")
     sectors = figures.by_sector(event)
     failed = list(figures.failed_mail(event)[: LATEST_FAILURES + 1]) if sees_mail else []
     return {
@@ -30,6 +33,10 @@ def answers(event: Event, user: AbstractBaseUser) -> dict:
         "line": figures.waiting_list(event) if sees_rsvps else [],
         "failed": failed[:LATEST_FAILURES],
         "more_failed": len(failed) > LATEST_FAILURES,
+        "asked": figures.asked(event) if sees_asked else None,
+        "asked_lists": {answer: invitations(event, answer=answer) for answer in Invitation.Answer},
+        "all_asked": invitations(event),
+        "mailings": Mailing.objects.filter(about=f"event:{event.pk}")[:LATEST_MAILINGS] if sees_mailings else [],
         "sees_rsvps": sees_rsvps,
         "sees_mail": sees_mail,
         "lists": {"all": rsvps(event)} | {status: rsvps(event, status=status) for status in LISTS},
@@ -38,6 +45,15 @@ def answers(event: Event, user: AbstractBaseUser) -> dict:
 
 def rsvps(event: Event, **filters: str) -> str:
     """The address of the list of this event's RSVPs."""
+    return of_list("admin:summit_rsvp_changelist", event, **filters)
+
+
+def invitations(event: Event, **filters: str) -> str:
+    """The same of its invitations."""
+    return of_list("admin:summit_invitation_changelist", event, **filters)
+
+
+def of_list(name: str, event: Event, **filters: str) -> str:
     query = QueryDict(mutable=True)
     query.update({"event__id__exact": str(event.pk), **filters})
-    return f"{reverse('admin:summit_rsvp_changelist')}?{query.urlencode()}"
+    return f"{reverse(name)}?{query.urlencode()}"

@@ -14,7 +14,7 @@ from imagine import history
 from imagine.actions import ActionsAdmin, Outcome, tell
 from imagine.shown import news
 from summit import letters, seats, years
-from summit.admin import event_page
+from summit.admin import event_page, inviting
 from summit.admin.event_form import NOTHING_SAVED, EventAdminForm
 from summit.models import Event, Rsvp
 
@@ -67,7 +67,12 @@ class EventAdmin(ActionsAdmin):
     fieldsets = [
         (
             None,
-            {"fields": ("kind", ("title", "title_es"), "slug", "school_year", "is_published", "cancelled_at", "shown")},
+            {
+                "fields": (
+                    *("kind", ("title", "title_es"), "slug", "school_year"),
+                    *("is_published", "invited_only", "cancelled_at", "shown"),
+                )
+            },
         ),
         (_("When and where"), {"fields": (("starts_at", "ends_at"), "venue", "address", "meal")}),
         (
@@ -95,6 +100,7 @@ class EventAdmin(ActionsAdmin):
         elif obj and obj.pk and not context["errors"]:  # else the sentences about what was typed come first
             context["answers"] = event_page.answers(obj, request.user)
         if obj and obj.pk:
+            context["invite"] = self.invite(request, obj)
             context["next_spring"] = self.next_spring(request, Event.objects.get(pk=obj.pk))  # not what was typed
         context["copied"] = add and self.copied(request)
         return super().render_change_form(request, context, add, change, form_url, obj)
@@ -128,6 +134,13 @@ class EventAdmin(ActionsAdmin):
             "typed": [(name, value) for name, values in request.POST.lists() for value in values],
         }
         return render(request, "admin/summit/event/move.html", page)
+
+    def get_urls(self):
+        return [*inviting.urls(self), *super().get_urls()]
+
+    def invite(self, request, event: Event) -> str:
+        """The address at which inviting begins, for whoever may look at it."""
+        return reverse("admin:summit_event_invite", args=[event.pk]) if inviting.may_look(request) else ""
 
     # Next spring's ---------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Invitations in the admin: who was asked to which event, what each answered, and the list as a file."""
 
 from django.contrib import admin
-from django.db.models import CharField, OuterRef, Q, Subquery, Value
+from django.db.models import CharField, OuterRef, Subquery, Value
 from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -16,12 +16,12 @@ from partners.admin.contacts import found
 from partners.admin.files import FilesAdmin, both
 from partners.admin.filters import ChoiceFilter
 from summit import exports
+from summit.figures import STANDS
 from summit.models import Invitation, Rsvp
 from summit.templatetags.wording import day, short_date
 
 Answer = Invitation.Answer
 State = Message.State
-STANDS = Q(rsvp__isnull=False, rsvp__cancelled_at__isnull=True)
 
 
 class AnswerFilter(ChoiceFilter):

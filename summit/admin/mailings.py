@@ -1,0 +1,220 @@
+"""Mail to many in the admin: how far a mailing is, its pause and its end, and what only staff can decide about it."""
+
+from contextlib import suppress
+from functools import partial
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from imagine import bulk
+from imagine.models import Mailing, Message, Pace
+from partners.admin.importing import turned
+from summit import invitations
+from summit.models import Event
+
+ROWS = 25  # messages on a page
+LATEST = 10
+STATES = {
+    "writing": _("being written"),
+    "sending": _("being sent"),
+    "paused": _("paused"),
+    "stopped": _("stopped"),
+    "done": _("done"),
+}
+State = Message.State
+
+
+class PaceForm(forms.ModelForm):
+    class Meta:
+        model = Pace
+        fields = ["per_second"]
+
+
+@admin.register(Mailing)
+class MailingAdmin(admin.ModelAdmin):
+    list_display = ("title", "state", "people", "sent", "trouble", "started_by", "created_at")
+    search_fields = ("title",)
+    show_full_result_count = False
+    actions = None
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def get_queryset(self, request):
+        counts = {
+            "sent": Q(messages__state=State.SENT),
+            "trouble": Q(messages__state__in=Message.FAILED),
+            "waiting": Q(messages__state__in=[State.QUEUED, State.SENDING]),
+        }
+        counts = {name: Count("messages", filter=which) for name, which in counts.items()}
+        return super().get_queryset(request).annotate(**counts)
+
+    def get_urls(self):
+        one = require_http_methods(["GET", "HEAD", "POST"])(partial(mailing_page, self))
+        view = self.admin_site.admin_view(one)
+        return [path("<int:pk>/change/", view, name="imagine_mailing_change"), *super().get_urls()]
+
+    @admin.display(description=_("state"))
+    def state(self, mailing: Mailing) -> str:
+        return STATES[bulk.state_of(mailing, mailing.waiting)]
+
+    @admin.display(description=_("people"), ordering="count")
+    def people(self, mailing: Mailing) -> int:
+        return mailing.count
+
+    @admin.display(description=_("sent"), ordering="sent")
+    def sent(self, mailing: Mailing) -> int:
+        return mailing.sent
+
+    @admin.display(description=_("failed or unknown"), ordering="trouble")
+    def trouble(self, mailing: Mailing) -> int:
+        return mailing.trouble
+
+
+# Its page --------------------------------------------------------------------------------------------------------
+
+
+def mailing_page(page: MailingAdmin, request: HttpRequest, pk: int) -> HttpResponse:
+    """How far a mailing is, and what can be done with it."""
+    if not page.has_view_permission(request):
+        raise PermissionDenied
+    mailing = get_object_or_404(Mailing, pk=pk)
+    pace = PaceForm(instance=bulk.pace())
+    if request.method == "POST":
+        if not page.has_change_permission(request):
+            raise PermissionDenied
+        if "stop" in request.POST and "sure" not in request.POST and not mailing.stopped_at:
+            return render(request, "admin/summit/mailing/stop.html", around(page, request, mailing))
+        if "set_pace" not in request.POST:
+            act(request, mailing)
+            return redirect(here(request))
+        pace = PaceForm(request.POST, instance=bulk.pace())
+        if pace.is_valid():
+            set_pace(request, pace.cleaned_data["per_second"])
+            return redirect(here(request))
+    context = around(page, request, mailing)
+    context |= {
+        "may_act": page.has_change_permission(request),
+        "pace": pace,
+        "unknown": turned(request, "page", Paginator(of_state(mailing, State.UNKNOWN), ROWS)),
+        "failed": failed(mailing),
+        "accepted": mailing.invitations.accepted().count(),
+    }
+    return render(request, "admin/summit/mailing/page.html", context, status=422 if pace.errors else 200)
+
+
+def here(request: HttpRequest) -> str:
+    query = f"?{request.GET.urlencode()}" if request.GET else ""
+    return request.path + query
+
+
+def around(page: MailingAdmin, request: HttpRequest, mailing: Mailing) -> dict:
+    figures = bulk.figures(mailing)
+    return {
+        **page.admin_site.each_context(request),
+        "title": mailing.title,
+        "opts": page.opts,
+        "mailing": mailing,
+        "event": event_of(mailing),
+        "figures": figures,
+        "state": STATES[figures.state],
+        "time_left": time_left(figures.seconds_left),
+        "messages_of_it": f"{reverse('admin:imagine_message_changelist')}?mailing__id__exact={mailing.pk}",
+    }
+
+
+def event_of(mailing: Mailing) -> Event | None:
+    """The event that a mailing invites to."""
+    kind, _colon, pk = mailing.about.partition(":")
+    return Event.objects.filter(pk=pk).first() if kind == "event" and pk.isdecimal() else None
+
+
+def time_left(seconds: int | None) -> str:
+    """As people say it: about 3 minutes."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return str(_("less than a minute left"))
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return ngettext("about %(n)d minute left", "about %(n)d minutes left", minutes) % {"n": minutes}
+    hours = round(minutes / 60)
+    return ngettext("about %(n)d hour left", "about %(n)d hours left", hours) % {"n": hours}
+
+
+def of_state(mailing: Mailing, *states: State):
+    """Its messages in these states, without what they say."""
+    messages = mailing.messages.filter(state__in=states).order_by("-created_at", "pk")
+    return messages.only("to", "state", "last_error", "begun_at", "created_at")
+
+
+def failed(mailing: Mailing) -> list[Message]:
+    return list(of_state(mailing, State.REFUSED, State.GIVEN_UP)[:LATEST])
+
+
+# What is done ----------------------------------------------------------------------------------------------------
+
+
+def act(request: HttpRequest, mailing: Mailing) -> None:
+    known = {"pause": pause, "go_on": go_on, "stop": stop, "arrived": settle, "again": settle}
+    for name, done in known.items():
+        if name in request.POST:
+            messages.success(request, done(request, mailing))
+            return
+
+
+def pause(request: HttpRequest, mailing: Mailing) -> str:
+    invitations.pause(mailing)
+    return str(_("It is paused. Nothing leaves until you go on."))
+
+
+def go_on(request: HttpRequest, mailing: Mailing) -> str:
+    invitations.go_on(mailing)
+    return str(_("It goes on."))
+
+
+def stop(request: HttpRequest, mailing: Mailing) -> str:
+    invitations.stop(mailing)
+    return str(_("It is stopped. Who was not written to yet is invited no more."))
+
+
+def settle(request: HttpRequest, mailing: Mailing) -> str:
+    """What staff say of messages whose outcome is unknown: of those they ticked, or of all."""
+    arrived = "arrived" in request.POST
+    chosen = of_state(mailing, State.UNKNOWN)
+    if "all" not in request.POST:
+        chosen = chosen.filter(pk__in=ids(request.POST.getlist("message")))
+    settled = sum(bulk.settle(message, arrived) for message in chosen)
+    if arrived:
+        said = ngettext("%(n)d message counts as sent.", "%(n)d messages count as sent.", settled)
+    else:
+        said = ngettext("%(n)d message will be sent again.", "%(n)d messages will be sent again.", settled)
+    return said % {"n": settled}
+
+
+def ids(typed: list[str]) -> list[UUID]:
+    """Those of the sent values that can be a message's."""
+    found = []
+    for value in typed:
+        with suppress(ValueError):
+            found.append(UUID(value))
+    return found
+
+
+def set_pace(request: HttpRequest, per_second: int) -> None:
+    bulk.set_pace(per_second)
+    said = ngettext("At most %(n)d mail leaves a second now.", "At most %(n)d mails leave a second now.", per_second)
+    messages.success(request, said % {"n": per_second})
