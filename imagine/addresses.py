@@ -76,6 +76,13 @@ def refuse(email: str, reason: str) -> None:
     )
 
 
+def forget(email: str) -> None:
+    """Nobody has this address any more. What it chose and that it refuses mail stays: it must not be written to when
+    it turns up again."""
+    chosen = unwilling("invitations") | unwilling("reminders") | Q(wants_news=True)
+    Address.objects.with_email(email).exclude(chosen).delete()
+
+
 def forgive(address: Address) -> None:
     """Staff say that the address takes mail again."""
     Address.objects.filter(pk=address.pk).update(refused_at=None, refusal="", changed_at=timezone.now())

@@ -1,18 +1,19 @@
 """What staff do to contacts and organizations (docs/rules.md): add, correct, erase. What partners do to their own is in
 profiles.py. The organization is locked first; of a person on their own, who has none, the person."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from imagine import history
+from imagine import addresses, history
 from imagine.models import Change, Message
 from partners import pledges, profiles
 from partners.models import Contact, Organization
 
 AT_ONCE = 2000  # rows in one statement
+FORGETS: list[Callable[[Contact], None]] = []  # by other apps: each erases what it knows of a contact
 
 
 @transaction.atomic
@@ -111,10 +112,12 @@ def erase(contact: Contact) -> None:
     """Erases a contact, the mail to that address and the contact's history. Its pledges stay; whoever is the main
     contact answers for them. Nobody is written to, and twice changes nothing."""
     organization = profiles.lock(contact.organization_id) if contact.organization_id else None
-    erased, _rows = Contact.objects.filter(pk=contact.pk, organization=organization).delete()
-    if not erased:
+    # Nobody invites them from here on: what would be written after this has its contact no more.
+    locked = Contact.objects.select_for_update(of=("self",))
+    erased = locked.filter(pk=contact.pk, organization=organization).first()
+    if erased is None:
         return
-    Change.objects.filter(about=f"contact:{contact.pk}").delete()
+    forget(erased)
     if organization:
         about(organization).filter(to=contact.email).delete()
         history.note(f"organization:{organization.pk}", {"contact": "…"}, {"contact": ""})
@@ -124,7 +127,20 @@ def erase(contact: Contact) -> None:
 def erase_organization(organization: Organization) -> None:
     """Erases an organization with its contacts and its history. The database refuses it for one that has a pledge."""
     organization = profiles.lock(organization.pk)
-    about_it = [f"organization:{organization.pk}"]
-    about_it += [f"contact:{pk}" for pk in organization.contacts.values_list("pk", flat=True)]
+    about_it = f"organization:{organization.pk}"
+    for contact in organization.contacts.select_for_update().order_by("pk"):
+        forget(contact)
     organization.delete()
-    Change.objects.filter(about__in=about_it).delete()
+    Change.objects.filter(about=about_it).delete()
+
+
+def forget(contact: Contact) -> None:
+    """Erases a locked contact with what is written about it: its history, what other apps know, and mail to many to its
+    address, unless that is somebody else's, too. That the address wants no mail, or refuses it, is remembered."""
+    for forgets in FORGETS:
+        forgets(contact)
+    Change.objects.filter(about=f"contact:{contact.pk}").delete()
+    contact.delete()
+    if not Contact.objects.with_email(contact.email).exists():
+        Message.objects.filter(queue=Message.Queue.BULK, to__iexact=contact.email).delete()
+        addresses.forget(contact.email)

@@ -6,7 +6,7 @@ is found through the models. Nothing is lost: what has no place beside what is t
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +26,7 @@ from partners.promises import Checklist, Promised
 
 FILLED = ["sector", "about", "website", "phone", "address", "size"]  # the other's, where the kept one's is empty
 CONTACT = ["name", "role", "email", "phone", "language", "is_main"]
+JOINS: list[Callable[[Contact, Contact], None]] = []  # by other apps: each settles what both have, before one goes
 BY_HAND = (Contact, Pledge, Logo, TwinPair, Promise, Signature)  # moved by a rule of their own
 
 
@@ -245,6 +246,8 @@ def lock(kept: int, other: int) -> tuple[Organization, Organization]:
     rows = {row.pk: row for row in Organization.objects.select_for_update().filter(pk__in=[kept, other]).order_by("pk")}
     if len(rows) < 2:
         raise Gone
+    # In the order in which who invites them locks them.
+    list(Contact.objects.select_for_update().filter(organization__in=rows).order_by("pk").values_list("pk"))
     return rows[kept], rows[other]
 
 
@@ -278,6 +281,8 @@ def join(stays: Contact, goes: Contact) -> None:
     for name in ("role", "phone"):
         setattr(stays, name, getattr(stays, name) or getattr(goes, name))
     stays.is_main = stays.is_main or goes.is_main
+    for joins in JOINS:
+        joins(stays, goes)
     move(goes, stays)
     rename(f"contact:{goes.pk}", f"contact:{stays.pk}")
     goes.delete()
@@ -349,12 +354,22 @@ def told_of(one: Fold, known: Checklist) -> str:
 def move(goes: models.Model, stays: models.Model) -> None:
     """Every row of any app that points at the one points at the other."""
     for model, field in owned(goes, but=BY_HAND if not isinstance(goes, Contact) else (TwinPair,)):
+        if model._meta.auto_created:
+            drop_doubles(model, field, goes, stays)
         try:
             with transaction.atomic():
                 model._base_manager.filter(**{field: goes}).update(**{field: stays})
         except IntegrityError as error:
             said = _("Both have one of these, and there may be only one: %(what)s. Delete one of them first.")
             raise Tangled(said % {"what": model._meta.verbose_name}) from error
+
+
+def drop_doubles(model: type[models.Model], field: str, goes: models.Model, stays: models.Model) -> None:
+    """Both may stand in one list of many to many: once is enough."""
+    [other] = [each.attname for each in model._meta.concrete_fields if each.remote_field and each.name != field]
+    rows = model._base_manager
+    there = rows.filter(**{field: stays}).values_list(other, flat=True)
+    rows.filter(**{field: goes, f"{other}__in": list(there)}).delete()
 
 
 def keep_dismissals(kept: Organization, other: Organization) -> None:

@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from imagine import addresses, bell, bulk, history, mail
-from imagine.models import Mailing, Message
-from partners import contacts
+from imagine.models import Change, Mailing, Message
+from partners import contacts, merging
 from partners.models import Contact, Organization
 from summit import audiences, calendars, invitation_letters, seats
 from summit.audiences import Person
@@ -93,14 +93,14 @@ def start(event: Event, audience: Audience, *, count: int, by: str) -> Mailing:
         (Invitation(event=event, contact_id=person.contact_id, mailing=mailing) for person in asked),
         batch_size=AT_ONCE,
     )
-    history.note(f"event:{event.pk}", {"invited": ""}, {"invited": f"{audience.name}: {count}"})
+    history.note(about(event), {"invited": ""}, {"invited": f"{audience.name}: {count}"})
     transaction.on_commit(lambda: bell.ring("summit.tasks.write_invitations", mailing.pk), robust=True)
     return mailing
 
 
-def about(event: Event) -> str:
-    """What mailings call a locked event."""
-    return f"event:{event.pk}"
+def about(thing: Event | Invitation) -> str:
+    """What mailings, messages and history call it."""
+    return f"{thing._meta.model_name}:{thing.pk}"
 
 
 def those_to_ask(audience: Audience, event: Event, count: int) -> list[Person]:
@@ -229,6 +229,33 @@ def stop_the_unanswerable() -> None:
         stop(mailing)
 
 
+# Contacts that become one, or are erased -------------------------------------------------------------------------
+
+
+def join(stays: Contact, goes: Contact) -> None:
+    """Two contacts become one: of two invitations to one event the one with an answer is kept, or the one that was sent
+    first. The other's link opens nothing any more, and is not mailed."""
+    events = goes.invitations.filter(event__invitations__contact=stays).values_list("event", flat=True)
+    for event in sorted(set(events)):
+        both = Invitation.objects.filter(event=event, contact__in=[stays, goes]).select_for_update(of=("self",))
+        kept, dropped = sorted(both.select_related("rsvp"), key=weight, reverse=True)
+        Message.objects.about(about(dropped)).filter(state=Message.State.QUEUED).delete()
+        merging.rename(about(dropped), about(kept))
+        dropped.delete()
+
+
+def weight(invitation: Invitation) -> tuple:
+    order = [Answer.OPEN, Answer.DECLINED, Answer.ACCEPTED]
+    return order.index(invitation.answer), bool(invitation.written_at), -invitation.pk
+
+
+def forget(contact: Contact) -> None:
+    """A contact is erased: its invitations go with it, and so does what was written and noted about them."""
+    for invitation in contact.invitations.all():
+        Message.objects.about(about(invitation)).delete()
+        Change.objects.filter(about=about(invitation)).delete()
+
+
 # Answer ----------------------------------------------------------------------------------------------------------
 
 
@@ -330,4 +357,4 @@ def answer(invitation: Invitation) -> dict:
 
 def save_answer(invitation: Invitation, before: dict) -> None:
     invitation.save(update_fields=["rsvp", "declined_at", "word"])
-    history.note(f"invitation:{invitation.pk}", before, answer(invitation), hidden=("word",))
+    history.note(about(invitation), before, answer(invitation), hidden=("word",))

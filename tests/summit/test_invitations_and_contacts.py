@@ -1,0 +1,143 @@
+"""What becomes of invitations when contacts become one, or are erased."""
+
+import pytest
+from django.utils import timezone
+
+from imagine import addresses
+from imagine.models import Address, Change, Message
+from partners import contacts, merging
+from partners.models import Contact, Organization
+from summit import invitations
+from summit.models import Event, Invitation, Rsvp
+from tests import make
+from tests.partners import make as partners
+from tests.summit import invited
+from tests.summit.invited import person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def two() -> tuple[Organization, Organization]:
+    return partners.organization("Port Gate"), partners.organization("Port Gate, Inc.")
+
+
+def both_invited(event: Event, two) -> tuple[Invitation, Invitation]:
+    """Alma stands in both organizations, and was invited in each: her address was corrected in between."""
+    other = person("Alma", two[1], email="old@example.org")
+    made = invited.to(event, person("Alma", two[0])), invited.to(event, other)
+    contacts.correct(other, email="alma@example.org")
+    return made
+
+
+def test_invitations_move_to_the_contact_that_stays(two):
+    stays, goes = person("Alma", two[0]), person("Alma Reyes", two[1], email="ALMA@example.org")
+    invitation = invited.to(make.event(), goes)
+    merging.merge(*two)
+    assert list(Invitation.objects.values_list("pk", "contact")) == [(invitation.pk, stays.pk)]
+    assert Message.objects.get().key == f"invitation:{invitation.pk}:invited"
+
+
+def test_a_contact_of_one_organization_alone_keeps_the_invitation(two):
+    invitation = invited.to(make.event(), person("Jun", two[1]))
+    merging.merge(*two)
+    assert Invitation.objects.get(pk=invitation.pk).contact.organization == two[0]
+
+
+@pytest.mark.parametrize("answered", [0, 1])
+def test_of_two_invitations_the_one_with_an_answer_is_kept(two, answered):
+    both = both_invited(make.event(), two)
+    invitations.decline(both[answered], "No.")
+    merging.merge(*two)
+    assert list(Invitation.objects.values_list("pk", "word", "contact")) == [
+        (both[answered].pk, "No.", two[0].contacts.get().pk)
+    ]
+
+
+@pytest.mark.parametrize("accepted", [0, 1])
+def test_of_two_answers_the_yes_is_kept(two, accepted):
+    both = both_invited(make.event(), two)
+    invitations.decline(both[1 - accepted])
+    invitations.accept(both[accepted], Rsvp(name="Alma"), size=1)
+    merging.merge(*two)
+    assert Invitation.objects.get().pk == both[accepted].pk
+    assert Invitation.objects.get().answer == Invitation.Answer.ACCEPTED
+
+
+def test_without_an_answer_the_first_is_kept_and_the_other_is_not_mailed(two):
+    both = both_invited(make.event(), two)
+    merging.merge(*two)
+    assert Invitation.objects.get().pk == both[0].pk
+    assert Message.objects.filter(key__startswith="invitation:").get().key == f"invitation:{both[0].pk}:invited"
+
+
+def test_mail_of_the_other_one_that_was_sent_stays_known(two):
+    both = both_invited(make.event(), two)
+    Message.objects.update(state="sent", sent_at=timezone.now())
+    merging.merge(*two)
+    assert Message.objects.about(f"invitation:{both[0].pk}").count() == 2
+    assert not Message.objects.about(f"invitation:{both[1].pk}").exists()
+
+
+def test_both_on_one_list_is_once(two):
+    both = [person("Alma", two[0]), person("Alma", two[1])]
+    audience, alone = invited.audience(listed=both), invited.audience(listed=both[1:])
+    merging.merge(*two)
+    assert list(audience.listed.all()) == list(alone.listed.all()) == [both[0]]
+
+
+# Erased ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("of_organization", [True, False])
+def test_who_is_erased_leaves_no_invitation_no_mail_and_no_history(of_organization):
+    contact = person("Alma", partners.organization() if of_organization else None)
+    other = invited.to(make.event(), person("Jun"))
+    invitations.decline(invited.to(other.event, contact))
+    Message.objects.create(key="rsvp:99:week:2027-01-01", to="ALMA@example.org", queue="bulk", language="en")
+    Message.objects.create(key="rsvp:99:confirmed:1", to="alma@example.org", language="en")
+    contacts.erase(contact)
+    contacts.erase(contact)
+    assert list(Invitation.objects.values_list("pk", flat=True)) == [other.pk]
+    assert sorted(Message.objects.values_list("key", flat=True)) == [
+        f"invitation:{other.pk}:invited",
+        "rsvp:99:confirmed:1",
+    ]
+    assert not Change.objects.filter(about__startswith="invitation:").exists()
+    assert [address.email for address in Address.objects.all()] == ["jun@example.org"]
+
+
+def test_an_organization_is_erased_with_the_invitations_of_its_people():
+    organization = partners.organization()
+    for name in ("Alma", "Jun"):
+        invited.to(make.event(), person(name, organization))
+    contacts.erase_organization(organization)
+    assert not Contact.objects.exists()
+    assert not Invitation.objects.exists()
+    assert not Message.objects.exists()
+    assert not Change.objects.exclude(about__startswith="event:").exists()
+
+
+def test_an_address_that_is_somebody_elses_too_keeps_its_mail():
+    contact, event = person("Alma", partners.organization()), make.event()
+    kept = invited.to(event, person("Alma"))
+    Message.objects.create(key="rsvp:99:week:2027-01-01", to="alma@example.org", queue="bulk", language="en")
+    contacts.erase(contact)
+    assert Invitation.objects.get() == kept
+    assert Message.objects.count() == 2
+    assert Address.objects.exists()
+
+
+def test_that_an_address_wants_no_mail_or_refuses_it_outlives_the_contact():
+    for name in ("Unwilling", "Refused", "Eager"):
+        invited.to(make.event(), person(name))
+    addresses.choose(addresses.of("unwilling@example.org"), invitations=False)
+    addresses.choose(addresses.of("eager@example.org"), news=True)
+    addresses.refuse("refused@example.org", "550")
+    for contact in Contact.objects.all():
+        contacts.erase(contact)
+    assert sorted(Address.objects.values_list("email", flat=True)) == [
+        "eager@example.org",
+        "refused@example.org",
+        "unwilling@example.org",
+    ]

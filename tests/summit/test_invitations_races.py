@@ -1,0 +1,185 @@
+"""Two at one moment, with real connections: nobody is asked twice, nothing is counted by half."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+
+from imagine.models import Mailing, Message
+from partners import contacts, merging
+from partners.models import Contact
+from summit import invitations, seats
+from summit.models import Guest, Invitation, Rsvp
+from tests import look, make
+from tests.partners import make as partners
+from tests.summit import invited
+from tests.summit.invited import person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MAY_HAPPEN = (invitations.Refused, seats.Refused, Invitation.DoesNotExist, merging.Refused)
+
+
+def at_once(*calls) -> list:
+    """Calls all of them in threads of their own that start together; returns what each returned or raised."""
+    start = threading.Barrier(len(calls))
+
+    def run(call):
+        try:
+            connection.ensure_connection()
+            start.wait(timeout=30)
+            return call()
+        except MAY_HAPPEN as refused:
+            return refused
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as crowd:
+        return list(crowd.map(run, calls))
+
+
+def kinds(answers: list) -> list[str]:
+    return sorted(type(answer).__name__ for answer in answers)
+
+
+def people(number: int) -> list[Contact]:
+    return [person(f"Person {n:02}") for n in range(number)]
+
+
+def test_two_who_start_the_same_audience_at_once_ask_everybody_once():
+    event, audience = make.event(), invited.audience(listed=people(20))
+    start = lambda: invitations.start(event, audience, count=20, by="office")  # noqa: E731
+    answers = at_once(*[start] * 4)
+    assert kinds(answers) == ["Mailing"] + ["Nobody"] * 3
+    assert event.invitations.count() == 20
+    assert Mailing.objects.count() == 1
+
+
+def test_two_audiences_that_share_people_ask_them_once():
+    event, everybody = make.event(), people(20)
+    some = invited.audience(listed=everybody[:15]), invited.audience(listed=everybody[5:])
+    answers = at_once(
+        *(lambda audience=audience: invitations.start(event, audience, count=15, by="office") for audience in some)
+    )
+    assert kinds(answers) == ["Changed", "Mailing"]
+    assert [answer.number for answer in answers if isinstance(answer, invitations.Changed)] == [5]
+    assert event.invitations.count() == 15
+
+
+def test_guests_are_made_contacts_once_by_two_events_at_once():
+    past, audience = make.event(capacity=50), None
+    for n in range(10):
+        make.rsvp(past, f"Guest {n}")
+    audience = invited.audience(guests_of=past)
+    events = [make.event(), make.event()]
+    answers = at_once(
+        *(lambda event=event: invitations.start(event, audience, count=10, by="office") for event in events)
+    )
+    assert kinds(answers) == ["Mailing", "Mailing"]
+    assert Contact.objects.count() == 10
+    assert Invitation.objects.count() == 20
+
+
+def test_several_writers_write_each_invitation_once(monkeypatch):
+    monkeypatch.setattr(invitations, "BATCH", 3)
+    mailing = invited.started(make.event(), *people(20))
+    at_once(*[lambda: invitations.write(mailing)] * 4)
+    assert Message.objects.count() == 20
+    mailing.refresh_from_db()
+    assert mailing.written_at
+    assert mailing.left_out == 0
+
+
+def test_what_is_stopped_while_it_is_written_leaves_nothing_half(monkeypatch):
+    """However far the writer came: nothing is queued, and nobody counts as invited."""
+    monkeypatch.setattr(invitations, "BATCH", 2)
+    for _round in range(5):
+        mailing = invited.started(make.event(), *people(20))
+        at_once(lambda mailing=mailing: invitations.write(mailing), lambda mailing=mailing: invitations.stop(mailing))
+        assert not Message.objects.filter(mailing=mailing).exists()
+        assert not mailing.invitations.exists()
+        mailing.refresh_from_db()
+        assert mailing.stopped_at
+
+
+def test_accepted_many_times_at_once_is_one_rsvp():
+    event = make.event(capacity=3)
+    invitation = invited.to(event, person("Alma Reyes"))
+
+    def accept():
+        return invitations.accept(invitation, Rsvp(name="Alma Reyes"), size=2, guests=[Guest(name="Alma Reyes")])
+
+    answers = at_once(*[accept] * 6)
+    assert {answer.pk for answer in answers} == {Rsvp.objects.get().pk}
+    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+    assert look.letters(Rsvp.objects.get()) == ["confirmed 1 REQUEST"]
+
+
+def test_accepted_and_declined_at_once_the_last_word_stands_with_its_seats():
+    event = make.event(capacity=3)
+    for n in range(4):
+        invitation = invited.to(event, person(f"Person {n}"))
+        at_once(
+            lambda invitation=invitation, n=n: invitations.accept(invitation, Rsvp(name=f"Person {n}"), size=2),
+            lambda invitation=invitation: invitations.decline(invitation, "No."),
+        )
+        stored = Invitation.objects.select_related("rsvp").get(pk=invitation.pk)
+        seats_now = stored.rsvp.party_size if stored.rsvp else 0
+        assert (stored.answer, seats_now, bool(stored.declined_at)) in {("accepted", 2, False), ("declined", 0, True)}
+
+
+def test_accepted_while_the_same_address_reserves_in_public_is_one_rsvp():
+    event = make.event()
+    invitation = invited.to(event, person("Alma Reyes"))
+    answers = at_once(
+        lambda: invitations.accept(invitation, Rsvp(name="Alma Reyes"), size=2),
+        lambda: make.rsvp(event, "Alma Reyes", size=2),
+    )
+    assert "Rsvp" in kinds(answers)
+    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+    assert Invitation.objects.get().rsvp == Rsvp.objects.get()
+
+
+def test_who_accepts_and_is_stopped_at_once_is_invited_or_not_but_never_half():
+    event = make.event(capacity=100)
+    for n in range(4):
+        mailing = invited.written(event, person(f"Person {n}"))
+        invitation = mailing.invitations.get()
+        at_once(
+            lambda invitation=invitation, n=n: invitations.accept(invitation, Rsvp(name=f"Person {n}"), size=2),
+            lambda mailing=mailing: invitations.stop(mailing),
+        )
+        there = Invitation.objects.filter(pk=invitation.pk).first()
+        assert event.rsvps.filter(name=f"Person {n}").exists() == bool(there)
+
+
+def test_organizations_are_merged_while_their_people_accept():
+    event = make.event(capacity=100)
+    for n in range(3):
+        mine, theirs = partners.organization(f"Mine {n}"), partners.organization(f"Theirs {n}")
+        some = [person(f"Person {n} {k}", theirs) for k in range(3)]
+        invited.written(event, *some)
+        asked = [Invitation.objects.get(contact=one) for one in some]
+        answers = at_once(
+            lambda mine=mine, theirs=theirs: merging.merge(mine, theirs),
+            *(lambda one=one: invitations.accept(one, Rsvp(name=one.contact.name), size=1) for one in asked),
+        )
+        assert kinds(answers) == ["Organization", "Rsvp", "Rsvp", "Rsvp"]
+        assert mine.contacts.count() == 3
+        assert event.rsvps.filter(partner=mine).count() == 3
+
+
+def test_people_are_erased_while_they_are_invited():
+    """Whoever is first: an invitation of somebody, or nobody's."""
+    for n in range(4):
+        event, some = make.event(), [person(f"Person {n} {k}") for k in range(5)]
+        audience = invited.audience(listed=some)
+        answers = at_once(
+            lambda event=event, audience=audience: invitations.start(event, audience, count=5, by="office"),
+            *(lambda one=one: contacts.erase(one) for one in some[:2]),
+        )
+        assert kinds(answers)[0] in {"Changed", "Mailing"}
+        there = event.invitations.count()
+        assert there in {0, 3}
+        assert Contact.objects.filter(pk__in=[one.pk for one in some]).count() == 3
