@@ -110,6 +110,6 @@ class More(LayoutObject):
             "summary": self.summary,
             "hint": self.hint,
             "fields": self.get_rendered_fields(form, context, template_pack, **kwargs),
-            "is_open": form.is_bound and any(form[name].errors or form[name].value() for name in self.fields),
+            "is_open": any(form[name].errors or form[name].value() for name in self.fields),
         }
         return render_to_string(self.template, more)

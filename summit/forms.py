@@ -18,7 +18,7 @@ from imagine.addresses import MAIL
 from imagine.fields import AddressField, LineField, More, NameField, TextField, plain_helper
 from imagine.models import Address
 from partners.models import Sector
-from summit.models import LARGEST_PARTY, Event, Guest, Rsvp
+from summit.models import LARGEST_PARTY, Event, Guest, Invitation, Rsvp
 
 LATER = _("You can name them later, from your link.")
 
@@ -126,8 +126,7 @@ class RsvpForm(forms.Form):
         helper = plain_helper()
         companions = [name for name in self.fields if name.startswith("guest_")]
         helper.layout = Layout(
-            "name",
-            "email",
+            *(name for name in ("name", "email") if name in self.fields),
             "organization",
             "sector",
             Field("size", template="fields/chips.html"),
@@ -157,7 +156,7 @@ class RsvpForm(forms.Form):
     def rsvp(self) -> Rsvp:
         """The RSVP as it was asked for, in the page's language, unsaved."""
         fields = ("name", "email", "phone", "organization", "sector", "accepts_fewer", "note")
-        answers = {field: self.cleaned_data[field] for field in fields}
+        answers = {field: self.cleaned_data[field] for field in fields if field in self.fields}
         return Rsvp(event=self.event, language=get_language(), **answers)
 
     def guests(self) -> list[Guest]:
@@ -165,6 +164,50 @@ class RsvpForm(forms.Form):
         answers = self.cleaned_data
         contact = Guest(name=answers["name"], diet=answers["diet"], access=answers["access"])
         return [contact, *(Guest(name=name) for name in self.companions())]
+
+
+class InvitationForm(RsvpForm):
+    """The RSVP of somebody who is invited: what is known stands there already, and the address is the contact's."""
+
+    email = None
+
+    def __init__(self, invitation: Invitation, known: Rsvp | None, *args, **kwargs):
+        """`known` is an RSVP that was cancelled and would come back."""
+        self.event, self.contact = invitation.event, invitation.contact
+        super().__init__(self.event, *args, initial=self.known_of(known), **kwargs)
+
+    def known_of(self, rsvp: Rsvp | None) -> dict:
+        if rsvp is None:
+            of = self.contact.organization
+            known = {"name": self.contact.name, "phone": self.contact.phone}
+            return known | ({"organization": of.name, "sector": of.sector} if of else {})
+        fields = ("name", "phone", "organization", "sector", "note")
+        known, guests = {field: getattr(rsvp, field) for field in fields}, list(rsvp.guests.all())
+        known |= {f"guest_{guest.position}": guest.name for guest in guests if guest.position > 1}
+        contact = {"diet": guests[0].diet, "access": guests[0].access} if guests else {}
+        size = min(max(len(guests), 1), self.event.largest_party)
+        return known | contact | {"size": size, "accepts_fewer": "fewer" if rsvp.accepts_fewer else "wait"}
+
+    def rsvp(self) -> Rsvp:
+        """As it was asked for, in the language in which the district writes to the contact, unsaved."""
+        rsvp = super().rsvp()
+        rsvp.language = self.contact.language
+        return rsvp
+
+
+class DeclineForm(forms.Form):
+    """No, with a word or without."""
+
+    word = TextField(
+        label=_("A word to us"),
+        max_length=Invitation._meta.get_field("word").max_length,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Staff of Community Relations read it."),
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, auto_id="id_%s", **kwargs)
 
 
 @lru_cache(maxsize=2 * LARGEST_PARTY)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from summit import event_list_views, link_views, mail_views, views
+from summit import event_list_views, invitation_views, link_views, mail_views, views
 
 urlpatterns = [
     path("", views.landing, name="landing"),
@@ -18,6 +18,9 @@ urlpatterns = [
     path("rsvp/<token:token>/return/", link_views.return_rsvp, name="return_rsvp"),
     path("rsvp/<token:token>/promise/", link_views.promise_from_rsvp, name="promise_from_rsvp"),
     path("rsvp/<token:token>/calendar.ics", link_views.rsvp_calendar, name="rsvp_calendar"),
+    path("invitation/<token:token>/", invitation_views.invitation, name="invitation"),
+    path("invitation/<token:token>/accept/", invitation_views.accept_invitation, name="accept_invitation"),
+    path("invitation/<token:token>/decline/", invitation_views.decline_invitation, name="decline_invitation"),
     path("mail/<token:token>/", mail_views.mail_choices, name="mail_choices"),
     path("mail/<token:token>/<slug:mail>/", mail_views.unsubscribe, name="unsubscribe"),
 ]

@@ -1,0 +1,437 @@
+"""The link of an invitation: accept, decline, change one's mind, in every state of the event."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from imagine.models import Message, new_token
+from partners.models import Contact
+from summit import invitations, seats
+from summit.models import Event, Guest, Invitation, Rsvp
+from tests import browse, look, make
+from tests.partners import look as partners_look
+from tests.partners import make as partners
+from tests.summit import invited
+
+pytestmark = pytest.mark.django_db
+
+BUT_LIMITS = ("imagine.Tally",)
+ANSWERS = ("accept", "decline")
+
+
+@pytest.fixture
+def kickoff() -> Event:
+    return make.event(kind="kickoff", title="Partner kick-off", invited_only=True)
+
+
+@pytest.fixture
+def asked(kickoff) -> Invitation:
+    """Alma Reyes of Port Gate Logistics is asked to the kick-off."""
+    organization = partners.organization(sector="business")
+    contact = partners.contact(organization, phone="209 555 0100", language="es")
+    return invited.invitation(kickoff, contact, written_at=timezone.now())
+
+
+def address(invitation: Invitation, way: str) -> str:
+    return reverse(f"{way}_invitation", args=[invitation.token])
+
+
+def post(client, way: str, invitation: Invitation, **fields):
+    response = client.post(address(invitation, way), fields)
+    if response.status_code == 302:
+        assert response["Location"] == invitation.get_absolute_url()
+    return response
+
+
+def accept(client, invitation: Invitation, **fields):
+    return post(client, "accept", invitation, **{"name": "Alma Reyes", "size": "1", "accepts_fewer": "wait"} | fields)
+
+
+def decline(client, invitation: Invitation, word: str = ""):
+    return post(client, "decline", invitation, word=word)
+
+
+def page(client, invitation: Invitation) -> str:
+    return browse.text(client.get(invitation.get_absolute_url()))
+
+
+def answer(invitation: Invitation) -> str:
+    return Invitation.objects.select_related("rsvp").get(pk=invitation.pk).answer
+
+
+# Look -------------------------------------------------------------------------------------------------------------
+
+
+def test_page_tells_of_the_event_and_knows_whom_it_asks(client, asked):
+    response = client.get(asked.get_absolute_url())
+    shown, fields = browse.text(response), browse.fields(response)
+    assert "You are invited to breakfast" in shown
+    assert "Alma Reyes, Imagine Promise Partners and Stockton’s schools sit down together" in shown
+    for said in ("Partner kick-off", "University of the Pacific", "10 left of 10.", "I cannot come"):
+        assert said in shown
+    known = {"name": "Alma Reyes", "organization": "Port Gate Logistics", "sector": "business", "phone": "209 555 0100"}
+    assert {name: fields[name] for name in known} == known
+    assert (fields["size"], fields["accepts_fewer"]) == ("1", "wait")
+    assert "email" not in fields
+    assert asked.contact.email not in response.content.decode()
+
+
+def test_page_of_a_person_on_their_own(client, kickoff):
+    asked = invited.invitation(kickoff, Contact.objects.create(name="Ben", email="ben@example.org"))
+    fields = browse.fields(client.get(asked.get_absolute_url()))
+    assert (fields["name"], fields["organization"]) == ("Ben", "")
+    accept(client, asked, name="Ben")
+    assert look.seats(kickoff) == [("Ben", 1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (make.closed, "Closed Answers are closed"),
+        (make.called_off, "Cancelled This event will not take place"),
+        (make.over, "Thank you This event is over"),
+        (lambda event: Event.objects.update(rsvp_opens_at=timezone.now() + timedelta(days=2)), "You can answer from"),
+        (lambda event: Event.objects.update(is_published=False), "This invitation takes no answer now"),
+    ],
+    ids=["closed", "cancelled", "past", "soon", "hidden"],
+)
+def test_page_tells_why_nothing_can_be_answered(client, asked, change, said):
+    change(asked.event)
+    shown = page(client, asked)
+    assert said in shown
+    assert "Save my seats" not in shown
+    assert "I cannot come" not in shown
+
+
+def test_page_of_a_full_event_offers_the_waiting_list(client, asked):
+    make.rsvp(asked.event, "Ben", size=6, source="invited")
+    make.rsvp(asked.event, "Cleo", size=4, source="invited")
+    shown = page(client, asked)
+    assert "Join the waiting list" in shown
+    assert "Every seat is taken right now." in shown
+    accept(client, asked, size="2")
+    assert look.seats(asked.event)[-1] == ("Alma Reyes", 0, 2)
+    assert "Waiting list You are waiting for 2 seats" in page(client, asked)
+
+
+def test_page_in_spanish(client, asked):
+    shown = client.get(asked.get_absolute_url(), headers={"accept-language": "es"}).content.decode()
+    assert '<html lang="es"' in shown
+    for english in ("You are invited", "I cannot come", "I am coming", "A word to us", "You cannot come?"):
+        assert english not in shown
+
+
+def test_page_shows_nothing_of_others(client, asked):
+    event = asked.event
+    other = invited.invitation(event, partners.contact(partners.organization("Quirke & Sons"), "zoltan@example.org"))
+    rsvp = make.rsvp(event, "Zoltan Quirke", size=2, guests=("Yara",), source="invited")
+    for _state in range(2):
+        shown = client.get(asked.get_absolute_url()).content.decode()
+        for private in ("Zoltan", "Quirke", "Yara", other.token, rsvp.token, rsvp.email):
+            assert private not in shown
+        accept(client, asked)
+
+
+# Accept -----------------------------------------------------------------------------------------------------------
+
+
+def test_accept_takes_seats_for_the_party_and_ten_times_is_once(client, asked):
+    fields = {"size": "3", "guest_2": "Ben Ochoa", "diet": "vegan", "note": "We bring bread."}
+    for _time in range(10):
+        assert accept(client, asked, **fields).status_code == 302
+    [rsvp] = Rsvp.objects.all()
+    assert (rsvp.email, rsvp.source, rsvp.language) == ("alma@example.org", "invited", "es")
+    assert (rsvp.organization, rsvp.partner, rsvp.note) == ("", asked.contact.organization, "We bring bread.")
+    assert list(rsvp.guests.values_list("name", "diet")) == [("Alma Reyes", "vegan"), ("Ben Ochoa", ""), ("", "")]
+    assert look.seats(asked.event) == [("Alma Reyes", 3, 0)]
+    assert look.letters() == ["confirmed 1 REQUEST"]
+    assert answer(asked) == "accepted"
+
+
+def test_page_after_accepting_shows_the_party_and_leads_to_its_own_page(client, asked):
+    accept(client, asked, size="3", guest_2="Ben Ochoa", diet="vegan")
+    shown = page(client, asked)
+    rsvp = Rsvp.objects.get()
+    assert "Confirmed You have 3 seats" in shown
+    for said in ("Alma Reyes vegan", "Ben Ochoa", "Not named yet", "Cancel all 3 seats", rsvp.code):
+        assert said in shown
+    assert f'href="{rsvp.get_absolute_url()}"' in client.get(asked.get_absolute_url()).content.decode()
+    assert "Save my seats" not in shown
+
+
+def test_accept_takes_the_contacts_address_whatever_is_sent(client, asked):
+    accept(client, asked, email="evil@example.org", event="1", partner="1")
+    assert list(Rsvp.objects.values_list("email", flat=True)) == ["alma@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"name": ""}, "Write your name, so that we can greet you."),
+        ({"size": "7"}, "Choose a number from 1 to 6."),
+        ({"size": "1", "guest_2": "Ben"}, "You named 1 guest beside you."),
+        ({"note": "x" * 1001}, "1001"),
+        ({"name": "\x00"}, "Null characters are not allowed."),
+    ],
+)
+def test_accept_with_a_mistake_changes_nothing_and_keeps_what_was_typed(client, asked, fields, said):
+    before = look.tables(but=BUT_LIMITS)
+    response = accept(client, asked, **{"organization": "Delta Growers", "guest_3": "", "access": "ramp"} | fields)
+    assert response.status_code == 422
+    assert said in browse.text(response)
+    assert "One answer needs another look" in browse.text(response)
+    assert browse.text(response).startswith("Skip to the content")
+    assert "<title>Error: You are invited to breakfast</title>" in response.content.decode().replace("\n", "")
+    typed = browse.fields(response)
+    assert (typed["organization"], typed["access"]) == ("Delta Growers", "ramp")
+    assert look.tables(but=BUT_LIMITS) == before
+
+
+@pytest.mark.parametrize("change", [make.closed, make.called_off, make.over])
+def test_accept_is_refused_plainly_when_nothing_can_be_answered(client, asked, change):
+    change(asked.event)
+    before = look.tables(but=BUT_LIMITS)
+    response = accept(client, asked)
+    assert response.status_code == 409
+    assert "Save my seats" not in browse.text(response)
+    assert look.tables(but=BUT_LIMITS) == before
+
+
+@pytest.mark.parametrize("change", [make.closed, make.called_off])
+def test_accept_that_loses_the_race_against_staff_is_told_so(client, asked, monkeypatch, change):
+    rule = invitations.accept
+
+    def meanwhile(*args, **kwargs):
+        change(asked.event)
+        return rule(*args, **kwargs)
+
+    monkeypatch.setattr("summit.invitation_views.invitations.accept", meanwhile)
+    assert accept(client, asked).status_code == 409
+    assert Rsvp.objects.count() == 0
+
+
+def test_accept_beyond_what_staff_allow_by_now_is_told_so(client, asked, monkeypatch):
+    rule = invitations.accept
+
+    def meanwhile(*args, **kwargs):
+        Event.objects.update(largest_party=2)
+        return rule(*args, **kwargs)
+
+    monkeypatch.setattr("summit.invitation_views.invitations.accept", meanwhile)
+    response = accept(client, asked, size="4", note="Hello")
+    assert response.status_code == 422
+    assert "A party here is one to 2 people." in browse.text(response)
+    assert browse.fields(response)["note"] == "Hello"
+
+
+def test_rsvp_that_the_address_made_elsewhere_is_the_answer(client):
+    event = make.event()
+    asked = invited.invitation(event, partners.contact(partners.organization()))
+    make.rsvp(event, email="ALMA@example.org", size=2)
+    assert "Confirmed You have 2 seats" in page(client, asked)
+    accept(client, asked, size="4")
+    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+    for _twice in range(2):
+        decline(client, asked)
+    assert look.seats(event) == [("Alma Reyes", 0, 0)]
+    assert answer(asked) == "declined"
+
+
+# Decline ----------------------------------------------------------------------------------------------------------
+
+
+def test_decline_with_a_word_is_thanked_for_and_ten_times_is_once(client, asked):
+    for _time in range(10):
+        assert decline(client, asked, "We are at harvest.").status_code == 302
+    asked.refresh_from_db()
+    assert (answer(asked), asked.word) == ("declined", "We are at harvest.")
+    shown = page(client, asked)
+    assert "Declined You cannot come this time Thank you for telling us." in shown
+    assert "“We are at harvest.”" in shown
+    assert Rsvp.objects.count() == 0
+    assert look.letters() == []
+    assert partners_look.changes(f"invitation:{asked.pk}") == [
+        {"answer": ["open", "declined"], "word": ["…", "…"]},
+    ]
+
+
+def test_decline_without_a_word(client, asked):
+    client.post(address(asked, "decline"))
+    assert answer(asked) == "declined"
+    assert "Your word to us" not in page(client, asked)
+
+
+@pytest.mark.parametrize(("word", "said"), [("x" * 501, "501"), ("a\x00b", "Null characters are not allowed.")])
+def test_decline_with_a_word_that_cannot_be_kept_changes_nothing(client, asked, word, said):
+    before = look.tables(but=BUT_LIMITS)
+    response = decline(client, asked, word)
+    assert response.status_code == 422
+    assert said in browse.text(response)
+    assert browse.fields(response)["word"] == word
+    assert look.tables(but=BUT_LIMITS) == before
+
+
+def test_word_with_markup_is_words(client, asked):
+    decline(client, asked, "<script>alert(1)</script>")
+    shown = client.get(asked.get_absolute_url()).content.decode()
+    assert "<script>alert" not in shown
+    assert "&lt;script&gt;alert(1)" in shown
+
+
+@pytest.mark.parametrize("change", [make.closed, make.called_off, make.over])
+def test_decline_is_refused_plainly_when_nothing_can_be_answered(client, asked, change):
+    change(asked.event)
+    before = look.tables(but=BUT_LIMITS)
+    decline(client, asked)
+    assert look.tables(but=BUT_LIMITS) == before
+    assert 'class="note told told-error"' in client.get(asked.get_absolute_url()).content.decode()
+
+
+# Change of mind ---------------------------------------------------------------------------------------------------
+
+
+def test_yes_becomes_no_and_the_seats_go_to_who_waits(client, kickoff, asked):
+    Event.objects.update(capacity=2)
+    accept(client, asked, size="2")
+    waits = make.rsvp(kickoff, "Waits", source="invited")
+    for _twice in range(2):
+        decline(client, asked, "Ill")
+    assert look.seats(kickoff) == [("Alma Reyes", 0, 0), ("Waits", 1, 0)]
+    assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert "You cannot come this time" in page(client, asked)
+
+
+def test_no_becomes_yes(client, asked):
+    decline(client, asked, "Ill")
+    assert "Can you come after all? 10 seats are left." in page(client, asked)
+    for _twice in range(2):
+        accept(client, asked, size="2")
+    assert look.seats(asked.event) == [("Alma Reyes", 2, 0)]
+    asked.refresh_from_db()
+    assert (answer(asked), asked.word) == ("accepted", "")
+
+
+def test_yes_no_yes_is_one_rsvp_and_what_was_known_of_it_stands_in_the_form(client, asked):
+    accept(client, asked, size="3", guest_2="Ben Ochoa", diet="vegan", note="Bread")
+    decline(client, asked)
+    fields = browse.fields(client.get(asked.get_absolute_url()))
+    assert (fields["size"], fields["guest_2"], fields["diet"], fields["note"]) == ("3", "Ben Ochoa", "vegan", "Bread")
+    accept(client, asked, size="2", guest_2="Cleo")
+    assert look.seats(asked.event) == [("Alma Reyes", 2, 0)]
+    assert look.guests(Rsvp.objects.get()) == [(1, "Alma Reyes"), (2, "Cleo")]
+
+
+def test_rsvp_that_was_cancelled_by_its_own_link_can_be_answered_anew(client, asked):
+    accept(client, asked, size="2")
+    seats.cancel(Rsvp.objects.get())
+    assert "You are invited to breakfast" in page(client, asked)
+    accept(client, asked)
+    assert look.seats(asked.event) == [("Alma Reyes", 1, 0)]
+
+
+def test_after_the_window_seats_can_still_be_given_back_and_no_new_ones_taken(client, asked):
+    accept(client, asked, size="2")
+    make.closed(asked.event)
+    assert "Cancel all 2 seats" in page(client, asked)
+    decline(client, asked)
+    assert look.seats(asked.event) == [("Alma Reyes", 0, 0)]
+    shown = page(client, asked)
+    assert "Answers are closed now. If you can come after all, write to" in shown
+    assert "Save my seats" not in shown
+    assert accept(client, asked).status_code == 409
+
+
+@pytest.mark.parametrize("change", [make.called_off, make.over])
+def test_accepted_invitation_after_the_event_can_only_be_looked_at(client, asked, change):
+    accept(client, asked, size="2")
+    change(asked.event)
+    shown = page(client, asked)
+    assert "Cancel all 2 seats" not in shown
+    before = look.tables(but=BUT_LIMITS)
+    decline(client, asked)
+    assert look.tables(but=BUT_LIMITS) == before
+
+
+# For all ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_links_that_a_mail_scanner_opens_change_nothing(method, asked):
+    accepted = invited.invitation(asked.event, partners.contact(partners.organization("Two"), "two@example.org"))
+    invitations.accept(accepted, make.unsaved_rsvp(asked.event), size=2, guests=[Guest(name="Two")])
+    before = look.tables()
+    for invitation in (asked, accepted):
+        for place in (invitation.get_absolute_url(), *(address(invitation, way) for way in ANSWERS)):
+            response = getattr(Client(), method)(place, {"name": "Robot", "size": "1", "word": "no"})
+            assert response.status_code == (200 if place == invitation.get_absolute_url() else 302)
+    assert look.tables() == before
+
+
+def test_wrong_links_get_the_constant_page(asked):
+    taken_back = invited.invitation(asked.event, partners.contact(partners.organization("Two"), "two@example.org"))
+    taken_back.delete()
+    pages = set()
+    for token in (new_token(), taken_back.token, asked.token[:-1], asked.token.swapcase(), asked.contact.email):
+        for tail in ("", "accept/", "decline/"):
+            place = f"/imagine/invitation/{token}/{tail}"
+            answers = [Client().get(place), *([Client().post(place, {"name": "Eve", "size": "1"})] if tail else [])]
+            assert {response.status_code for response in answers} == {404}
+            pages |= {response.content for response in answers}
+    assert len(pages) == 1
+    assert Rsvp.objects.count() == 0
+
+
+def test_invitation_that_staff_took_back_meanwhile_is_unknown(client, asked, monkeypatch):
+    monkeypatch.setattr("summit.invitation_views.writes_too_often", lambda invitation: asked.delete() is None)
+    for way in ANSWERS:
+        assert post(client, way, asked, name="Alma", size="1").status_code == 404
+
+
+def test_other_methods_are_refused(client, asked):
+    for place in (asked.get_absolute_url(), *(address(asked, way) for way in ANSWERS)):
+        assert client.put(place).status_code == client.delete(place).status_code == 405
+    assert client.post(asked.get_absolute_url()).status_code == 405
+
+
+def test_answers_want_a_token_of_our_form(asked):
+    strict = Client(enforce_csrf_checks=True)
+    for way in ANSWERS:
+        assert strict.post(address(asked, way), {"name": "Alma", "size": "1"}).status_code == 403
+    assert answer(asked) == "open"
+
+
+def test_pages_of_invitations_are_neither_stored_nor_indexed(client, asked):
+    answers = [client.get(asked.get_absolute_url()), accept(client, asked, size=""), accept(client, asked)]
+    for response in (*answers, decline(client, asked), client.get(asked.get_absolute_url())):
+        assert response["Cache-Control"] == "private, no-store"
+        assert response["X-Robots-Tag"] == "noindex, nofollow"
+        assert response["Referrer-Policy"] == "same-origin"
+
+
+def test_one_link_causes_no_flood_of_mail(client, asked):
+    for _time in range(10):
+        assert accept(client, asked).status_code == 302
+        assert decline(client, asked).status_code == 302
+    assert accept(client, asked).status_code == 429
+    assert Message.objects.count() == 20
+    assert decline(client, asked).status_code == 302  # who cannot come is always heard
+
+
+def test_page_asks_as_much_for_one_invitation_as_for_thirty(client, asked, django_assert_num_queries):
+    def add(number: int) -> None:
+        contact = partners.contact(partners.organization(f"Growers {number}"), f"guest{number}@example.org")
+        made = invited.invitation(asked.event, contact)
+        invitations.accept(made, make.unsaved_rsvp(asked.event, f"Guest {number}"), size=2)
+
+    other = invited.invitation(asked.event, partners.contact(partners.organization("Two"), "two@example.org"))
+    invitations.accept(other, make.unsaved_rsvp(asked.event), size=2)
+    for more in (range(1), range(1, 30)):
+        for number in more:
+            add(number)
+        with django_assert_num_queries(3):  # the invitation, the event, an RSVP of its address
+            client.get(asked.get_absolute_url())
+        with django_assert_num_queries(4):  # the invitation, the event, its guests, its newest mail
+            client.get(other.get_absolute_url())
