@@ -158,7 +158,7 @@ def time_left(seconds: int | None) -> str:
 def of_state(mailing: Mailing, *states: State):
     """Its messages in these states, without what they say."""
     messages = mailing.messages.filter(state__in=states).order_by("-created_at", "pk")
-    return messages.only("to", "state", "last_error", "begun_at", "created_at")
+    return messages.only("mailing", "to", "state", "last_error", "begun_at", "created_at")
 
 
 def failed(mailing: Mailing) -> list[Message]:

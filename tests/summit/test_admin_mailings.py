@@ -1,0 +1,297 @@
+"""A mailing as staff watch it: how far it is, paused, gone on with, stopped, and what only they can decide."""
+
+import uuid
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from imagine import bulk
+from imagine.models import Change, Mailing, Message
+from summit import invitations
+from summit.admin.mailings import time_left
+from summit.models import Event, Invitation
+from tests import browse, look, make
+from tests.summit import invited
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/imagine/admin/imagine/mailing/"
+UNCHANGED = ("sessions.Session",)
+State = Message.State
+
+
+@pytest.fixture
+def kickoff(db) -> Event:
+    return make.event(kind="kickoff", title="Partner Kick-off", invited_only=True)
+
+
+def mailing(event: Event, number: int = 3) -> Mailing:
+    """One whose mails wait to be sent."""
+    return invited.written(event, *(invited.person(f"Person {n:03}") for n in range(number)))
+
+
+def became(mailing: Mailing, state: State, number: int = 1, **fields) -> list[Message]:
+    """As if so many of its waiting mails had met this end."""
+    some = list(mailing.messages.filter(state=State.QUEUED).order_by("to")[:number])
+    times = {"begun_at": timezone.now(), "sent_at": timezone.now() if state == State.SENT else None}
+    Message.objects.filter(pk__in=[message.pk for message in some]).update(state=state, **(times | fields))
+    return some
+
+
+def page_of(mailing: Mailing) -> str:
+    return f"{LIST}{mailing.pk}/change/"
+
+
+def press(staff: Client, mailing: Mailing, **sent) -> str:
+    """What the page says after one of its buttons."""
+    return browse.text(staff.post(page_of(mailing), sent, follow=True))
+
+
+def states(mailing: Mailing) -> list[str]:
+    return list(mailing.messages.order_by("to").values_list("state", flat=True))
+
+
+# How far it is ---------------------------------------------------------------------------------------------------
+
+
+def test_page_says_how_far_it_is(staff, kickoff):
+    sending = mailing(kickoff, 5)
+    became(sending, State.SENT, 2)
+    became(sending, State.REFUSED, last_error="550 5.1.1 no such mailbox")
+    page = staff.get(page_of(sending))
+    text = browse.text(page)
+    assert "Being sent 2 of 5 are sent" in text
+    assert "sent 2 waiting to be sent 2 refused 1" in text
+    assert "person.002@example.org refused 550 5.1.1 no such mailbox" in text
+    assert '<progress id="bar" max="1" value="0.6000">' in page.content.decode()
+    assert 'data-state="sending-0"' in page.content.decode()
+    assert "progress.js" in page.content.decode()
+    assert "Look again" in text
+
+
+def test_page_says_what_is_still_to_be_written(staff, kickoff):
+    writing = invited.started(kickoff, invited.person("Alma"), invited.person("Ben"))
+    text = browse.text(staff.get(page_of(writing)))
+    assert "Being written 0 of 2 are sent" in text
+    assert "still to be written 2" in text
+
+
+def test_page_of_one_that_is_done_stops_looking(staff, kickoff):
+    done = mailing(kickoff, 1)
+    became(done, State.SENT)
+    page = staff.get(page_of(done))
+    assert "Done 1 of 1 are sent" in browse.text(page)
+    assert "progress.js" not in page.content.decode()
+    assert 'name="pause"' not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, ""),
+        (0, "less than a minute left"),
+        (70, "about 1 minute left"),
+        (1000, "about 17 minutes left"),
+        (9000, "about 2 hours left"),
+    ],
+)
+def test_time_that_is_left_is_said_as_people_say_it(seconds, said):
+    assert time_left(seconds) == said
+
+
+def test_list_shows_each_with_its_state(staff, kickoff):
+    sending = mailing(kickoff)
+    became(sending, State.SENT)
+    became(sending, State.UNKNOWN)
+    text = browse.text(staff.get(LIST))
+    assert f"{sending.title} being sent 3 1 1 office" in text
+
+
+def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_assert_num_queries):
+    def some(number: int) -> Mailing:
+        event = make.event(invited_only=True, capacity=100)
+        made = mailing(event, number)
+        for state in (State.UNKNOWN, State.REFUSED, State.SENT):
+            became(made, state, number // 3)
+        return made
+
+    few = some(3)
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(LIST)
+        staff.get(page_of(few))
+    many = [some(30), some(3), some(3)]
+    with django_assert_num_queries(len(queries)):
+        staff.get(LIST)
+        staff.get(page_of(many[0]))
+
+
+# Pause, go on, stop ----------------------------------------------------------------------------------------------
+
+
+def test_it_is_paused_and_goes_on(staff, kickoff):
+    sending = mailing(kickoff)
+    for _twice in range(2):
+        assert "It is paused. Nothing leaves until you go on." in press(staff, sending, pause="1")
+        assert "Paused 0 of 3 are sent" in browse.text(staff.get(page_of(sending)))
+    assert not Message.objects.due("bulk").exists()
+    for _twice in range(2):
+        assert "It goes on." in press(staff, sending, go_on="1")
+    assert Message.objects.due("bulk").count() == 3
+
+
+def test_stop_asks_first_and_takes_back_who_was_not_written_to(staff, kickoff):
+    sending = mailing(kickoff)
+    became(sending, State.SENT)
+    question = staff.post(page_of(sending), {"stop": "1"})
+    assert "1 person has the invitation" in browse.text(question)
+    assert "A stop cannot be undone." in browse.text(question)
+    assert Invitation.objects.count() == 3
+    for _twice in range(2):
+        assert "It is stopped. Who was not written to yet is invited no more." in press(
+            staff, sending, stop="1", sure="yes"
+        )
+    assert [each.contact.name for each in Invitation.objects.all()] == ["Person 000"]
+    assert states(sending) == ["sent"]
+    page = staff.get(page_of(sending)).content.decode()
+    assert 'name="go_on"' not in page
+    press(staff, sending, go_on="1")
+    sending.refresh_from_db()
+    assert sending.stopped_at
+
+
+def test_stopped_ones_are_told_from_done_ones(staff, kickoff):
+    sending = mailing(kickoff)
+    invitations.stop(sending)
+    assert "Stopped 0 of 3 are sent" in browse.text(staff.get(page_of(sending)))
+
+
+# Unknown outcomes ------------------------------------------------------------------------------------------------
+
+
+def test_staff_say_what_became_of_unknown_ones(staff, kickoff):
+    sending = mailing(kickoff)
+    first, second = became(sending, State.UNKNOWN, 2)
+    assert "Outcome unknown" in browse.text(staff.get(page_of(sending)))
+    assert "1 message counts as sent." in press(staff, sending, arrived="1", message=[first.pk])
+    assert "1 message will be sent again." in press(staff, sending, again="1", message=[second.pk])
+    assert states(sending) == ["sent", "queued", "queued"]
+    assert "0 messages will be sent again." in press(staff, sending, again="1", message=[first.pk, second.pk])
+    assert states(sending) == ["sent", "queued", "queued"]
+
+
+def test_staff_say_it_of_all_at_once(staff, kickoff):
+    sending = mailing(kickoff, 30)
+    became(sending, State.UNKNOWN, 30)
+    assert "Page 1 of 2" in browse.text(staff.get(page_of(sending)))
+    assert "30 messages count as sent." in press(staff, sending, arrived="1", all="1")
+    assert set(states(sending)) == {"sent"}
+
+
+@pytest.mark.parametrize("message", [[], ["~"], [str(uuid.uuid4())]])
+def test_nothing_ticked_decides_nothing(staff, kickoff, message):
+    sending = mailing(kickoff)
+    became(sending, State.UNKNOWN)
+    assert "0 messages count as sent." in press(staff, sending, arrived="1", message=message)
+    assert states(sending) == ["unknown", "queued", "queued"]
+
+
+def test_message_of_another_mailing_is_not_decided_here(staff, kickoff):
+    here, there = mailing(kickoff), mailing(make.event(), 2)
+    [other] = became(there, State.UNKNOWN)
+    press(staff, here, arrived="1", message=[other.pk])
+    assert states(there) == ["unknown", "queued"]
+
+
+# Pace ------------------------------------------------------------------------------------------------------------
+
+
+def test_pace_is_set_and_kept_in_history(staff, kickoff):
+    sending = mailing(kickoff)
+    for _twice in range(2):
+        assert "At most 30 mails leave a second now." in press(staff, sending, set_pace="1", per_second="30")
+    assert bulk.pace().per_second == 30
+    assert [change.what for change in Change.objects.filter(about="pace:1")] == [{"per_second": [60, 30]}]
+
+
+@pytest.mark.parametrize("typed", ["0", "-1", "10001", "many", "", "9" * 40])
+def test_pace_out_of_bounds_is_refused_beside_the_field(staff, kickoff, typed):
+    sending = mailing(kickoff)
+    page = staff.post(page_of(sending), {"set_pace": "1", "per_second": typed})
+    assert page.status_code == 422
+    assert "errorlist" in page.content.decode()
+    assert bulk.pace().per_second == 60
+
+
+# Who may what ----------------------------------------------------------------------------------------------------
+
+
+def clerk(*permissions: str) -> Client:
+    user = User.objects.create(username="clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+BUTTONS = [
+    {"pause": "1"},
+    {"go_on": "1"},
+    {"stop": "1"},
+    {"stop": "1", "sure": "yes"},
+    {"arrived": "1", "all": "1"},
+    {"again": "1", "all": "1"},
+    {"set_pace": "1", "per_second": "1"},
+]
+
+
+def test_who_may_only_look_presses_nothing(kickoff):
+    sending = mailing(kickoff)
+    became(sending, State.UNKNOWN)
+    client = clerk("view_mailing")
+    page = client.get(page_of(sending))
+    assert "Being sent" in browse.text(page)
+    assert 'class="button"' not in page.content.decode()
+    before = look.tables(but=UNCHANGED)
+    for button in BUTTONS:
+        assert client.post(page_of(sending), button).status_code == 403
+    assert look.tables(but=UNCHANGED) == before
+
+
+def test_desk_sees_none_of_it(kickoff):
+    sending = mailing(kickoff)
+    client = clerk("view_event", "view_rsvp", "change_rsvp", "view_message")
+    for address in (LIST, page_of(sending)):
+        assert client.get(address).status_code == 403
+    assert client.post(page_of(sending), {"pause": "1"}).status_code == 403
+
+
+def test_closed_to_who_is_not_staff(kickoff):
+    sending = mailing(kickoff)
+    for address in (LIST, page_of(sending)):
+        assert Client().get(address).status_code == 302
+        assert Client().post(address, {"stop": "1", "sure": "yes"}).status_code == 302
+    assert Invitation.objects.count() == 3
+
+
+def test_looking_changes_nothing(staff, kickoff):
+    sending = mailing(kickoff)
+    before = look.tables(but=UNCHANGED)
+    for button in BUTTONS:
+        for method in (staff.get, staff.head):
+            assert method(page_of(sending), button).status_code == 200
+    assert look.tables(but=UNCHANGED) == before
+    for method in (staff.put, staff.delete, staff.patch):
+        assert method(page_of(sending)).status_code == 405
+
+
+def test_unknown_button_and_missing_mailing(staff, kickoff):
+    sending = mailing(kickoff)
+    before = look.tables(but=UNCHANGED)
+    assert staff.post(page_of(sending), {"delete": "1"}).status_code == 302
+    assert look.tables(but=UNCHANGED) == before
+    assert staff.get(f"{LIST}999999/change/").status_code == 404
+    assert staff.post(f"{LIST}{sending.pk}/delete/", {"post": "yes"}).status_code == 403
