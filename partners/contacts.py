@@ -13,7 +13,9 @@ from partners import pledges, profiles
 from partners.models import Contact, Organization
 
 AT_ONCE = 2000  # rows in one statement
-FORGETS: list[Callable[[Contact], None]] = []  # by other apps: each erases what it knows of a contact
+# By other apps: each erases what it knows of a contact, or sends to its new address what did not reach the old one.
+FORGETS: list[Callable[[Contact], None]] = []
+READDRESSES: list[Callable[[Contact], None]] = []
 
 
 @transaction.atomic
@@ -78,13 +80,10 @@ def correct(contact: Contact, **fields) -> Contact:
     """Writes some fields. One who becomes the main contact takes that from whoever was. To a new address goes what was
     not sent yet, and the link of the pledge that this contact answers for."""
     contact = lock(contact)
-    organization = contact.organization
-    if organization is None:
-        return profiles.change_contact(contact, **fields)
-    if fields.get("is_main"):
+    organization, before = contact.organization, contact.email
+    if organization and fields.get("is_main"):
         for other in organization.contacts.filter(is_main=True).exclude(pk=contact.pk):
             profiles.change_contact(other, is_main=False)
-    before = contact.email
     contact = profiles.change_contact(contact, **fields)
     if contact.email != before:
         readdress(contact, before)
@@ -92,7 +91,12 @@ def correct(contact: Contact, **fields) -> Contact:
 
 
 def readdress(contact: Contact, before: str) -> None:
-    """Mail about a locked organization's pledges that was not sent to the old address goes to the new one."""
+    """What was not sent to a locked contact's old address goes to the new one: mail about the organization's pledges,
+    and what other apps say."""
+    for readdresses in READDRESSES:
+        readdresses(contact)
+    if contact.organization is None:
+        return
     about(contact.organization).filter(to=before).exclude(state=Message.State.SENT).update(to=contact.email)
     newest = contact.organization.pledges.order_by("-year_id").first()
     if newest and (newest.contact_id == contact.pk or (newest.contact_id is None and contact.is_main)):

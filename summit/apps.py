@@ -14,4 +14,5 @@ class SummitConfig(AppConfig):
             import_module, ("partners.contacts", "partners.merging", "summit.invitations")
         )
         contacts.FORGETS.append(invitations.forget)
+        contacts.READDRESSES.append(invitations.write_again)
         merging.JOINS.append(invitations.join)

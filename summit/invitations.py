@@ -32,6 +32,7 @@ WORD = Invitation._meta.get_field("word").max_length
 TITLE = Mailing._meta.get_field("title").max_length
 
 Answer = Invitation.Answer
+UNSENT = [Message.State.QUEUED, Message.State.REFUSED, Message.State.GIVEN_UP]
 
 
 class Refused(Exception):
@@ -247,6 +248,15 @@ def join(stays: Contact, goes: Contact) -> None:
 def weight(invitation: Invitation) -> tuple:
     order = [Answer.OPEN, Answer.DECLINED, Answer.ACCEPTED]
     return order.index(invitation.answer), bool(invitation.written_at), -invitation.pk
+
+
+def write_again(contact: Contact) -> None:
+    """A contact's address was corrected: an invitation that did not reach the old one is written to the new one."""
+    for invitation in contact.invitations.filter(mailing__stopped_at=None, written_at__isnull=False):
+        unsent = Message.objects.filter(key=invitation_letters.key(invitation.pk), state__in=UNSENT)
+        if unsent.delete()[0]:
+            Invitation.objects.filter(pk=invitation.pk).update(written_at=None)
+            Mailing.objects.filter(pk=invitation.mailing_id).update(written_at=None)
 
 
 def forget(contact: Contact) -> None:

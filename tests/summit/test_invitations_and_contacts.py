@@ -1,10 +1,12 @@
 """What becomes of invitations when contacts become one, or are erased."""
 
+import uuid
+
 import pytest
 from django.utils import timezone
 
 from imagine import addresses
-from imagine.models import Address, Change, Message
+from imagine.models import Address, Change, Mailing, Message
 from partners import contacts, merging
 from partners.models import Contact, Organization
 from summit import invitations
@@ -27,6 +29,7 @@ def both_invited(event: Event, two) -> tuple[Invitation, Invitation]:
     other = person("Alma", two[1], email="old@example.org")
     made = invited.to(event, person("Alma", two[0])), invited.to(event, other)
     contacts.correct(other, email="alma@example.org")
+    invitations.write(made[1].mailing)
     return made
 
 
@@ -84,6 +87,48 @@ def test_both_on_one_list_is_once(two):
     audience, alone = invited.audience(listed=both), invited.audience(listed=both[1:])
     merging.merge(*two)
     assert list(audience.listed.all()) == list(alone.listed.all()) == [both[0]]
+
+
+# Corrected -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["queued", "refused", "given_up"])
+@pytest.mark.parametrize("of_organization", [True, False])
+def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, of_organization):
+    contact = person("Alma", partners.organization() if of_organization else None, email="wrong@example.org")
+    invitation = invited.to(make.event(), contact)
+    Message.objects.update(state=state)
+    contacts.correct(contact, email="alma@example.org")
+    assert not Message.objects.exists()
+    assert invitations.write(invitation.mailing)
+    assert Message.objects.get().to == "alma@example.org"
+    assert Message.objects.get().unsubscribe == addresses.unsubscribe_url(
+        addresses.of("alma@example.org"), "invitations"
+    )
+    assert Mailing.objects.get().written_at
+
+
+def test_what_was_sent_or_may_have_been_is_not_written_again():
+    some = [person(name) for name in ("Sent", "Unknown", "Sending")]
+    mailing = invited.written(make.event(), *some)
+    Message.objects.filter(to="sent@example.org").update(state="sent", sent_at=timezone.now())
+    Message.objects.filter(to="unknown@example.org").update(state="unknown")
+    lease = {"lease": uuid.uuid4(), "lease_until": timezone.now()}
+    Message.objects.filter(to="sending@example.org").update(state="sending", **lease)
+    for contact in some:
+        contacts.correct(contact, email=f"new.{contact.email}")
+    assert Message.objects.count() == 3
+    mailing.refresh_from_db()
+    assert mailing.written_at
+
+
+def test_a_stopped_mailing_is_not_written_again():
+    contact = person("Alma")
+    mailing = invited.written(make.event(), contact)
+    Message.objects.update(state="refused")
+    invitations.stop(mailing)
+    contacts.correct(contact, email="new@example.org")
+    assert Message.objects.get().to == "alma@example.org"
 
 
 # Erased ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,239 @@
+"""A spreadsheet of people for an audience, checked whole before anybody is put in (docs/rules.md).
+
+Its columns are known by their headings: e-mail, and as there may be name, organization, language. Whoever is a contact
+already is known by the address alone; the others become contacts of their organization, or on their own.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
+
+from imagine import addresses, sheets
+from imagine.models import Address
+from imagine.sheets import Sheet, Unreadable
+from partners import cells, contacts, headings, profiles
+from partners.cells import Said
+from partners.headings import plain
+from partners.models import Contact, Organization, folded
+from summit.models import Audience
+
+MOST_ROWS = 20_000
+HEADINGS = {
+    "first": "first name, first, given name, nombre de pila",
+    "last": "last name, last, surname, family name, apellido, apellidos",
+    "language": "language, preferred language, lang, idioma, idioma preferido, lengua",
+}
+OF_PARTNERS = {"email": "email", "contact": "name", "organization": "organization"}  # headings that imports know, too
+LANGUAGES = {"en": "en, eng, english, ingles", "es": "es, spa, spanish, espanol, castellano"}
+
+
+class Row(NamedTuple):
+    """One person of a file, as it is read, with the line."""
+
+    line: int
+    email: str
+    name: str = ""
+    organization: str = ""
+    language: str = ""
+
+    @property
+    def address(self) -> str:
+        return self.email.lower()
+
+
+class Bad(NamedTuple):
+    """A row that cannot be taken: its line, what stands there, and why not, a sentence."""
+
+    line: int
+    what: str
+    why: str
+
+
+@dataclass
+class Checked:
+    """What a file holds: people who are contacts, people who are none yet, and rows that are left out: wrong ones,
+    those whose address stood above, and those who want no invitations or whose address refuses mail."""
+
+    name: str
+    known: list[Row] = field(default_factory=list)
+    new: list[Row] = field(default_factory=list)
+    bad: list[Bad] = field(default_factory=list)
+    doubled: list[Bad] = field(default_factory=list)
+    unwilling: list[Row] = field(default_factory=list)
+
+    @property
+    def taken(self) -> list[Row]:
+        """Who would be put in, in the order of the file."""
+        return sorted([*self.known, *self.new])
+
+
+# Read ------------------------------------------------------------------------------------------------------------
+
+
+def read(file: bytes, name: str) -> Checked:
+    """What a CSV or XLSX file says, checked; `name` is the file's. Writes nothing. Raises Unreadable with a sentence
+    when it is no table of people: then nothing of it is taken."""
+    sheet = sheets.read(file, lambda row: len(set(map(field_of, row)) - {None}))
+    checked, rows = Checked(name), {}
+    for row in read_rows(sheet, checked.bad):
+        if before := rows.get(row.address):
+            said = _("The same address as in line %(line)d.") % {"line": before.line}
+            checked.doubled.append(Bad(row.line, row.email, said))
+        else:
+            rows[row.address] = row
+    sort_out(checked, rows)
+    return checked
+
+
+def sort_out(checked: Checked, rows: dict[str, Row]) -> None:
+    """Two queries for any number of rows."""
+    unwanted = Address.objects.filter(addresses.unwilling("invitations"), email__in=rows)
+    unwilling = set(unwanted.values_list("email", flat=True))
+    known = contacts_by_address(rows)
+    for address, row in rows.items():
+        kind = checked.unwilling if address in unwilling else checked.known if address in known else checked.new
+        kind.append(row)
+
+
+def contacts_by_address(wanted: Iterable[str]) -> dict[str, list[tuple[int, str]]]:
+    """The contacts of these addresses, in lower case: primary keys and folded names of their organizations. The one
+    that an audience would take first comes first."""
+    found = Contact.objects.alias(address=Lower("email")).filter(address__in=list(wanted))
+    rows = found.order_by("-is_main", "pk").values_list("email", "pk", "organization__folded_name")
+    known = {}
+    for email, pk, organization in rows:
+        known.setdefault(email.lower(), []).append((pk, organization or ""))
+    return known
+
+
+def read_rows(sheet: Sheet, bad: list[Bad]) -> Iterator[Row]:
+    """The rows that can be read; the others are put among the bad ones."""
+    columns = columns_of(sheet.header)
+    number = 0
+    for line, row in sheet.rows:
+        if not row:
+            continue
+        number += 1
+        if number > MOST_ROWS:
+            said = _("It has more than %(most)s rows. Split it into files of fewer rows.")
+            raise Unreadable(said % {"most": f"{MOST_ROWS:,}"})
+        said = Said()
+        typed = read_row({name: row[column] for column, name in columns.items() if column < len(row)}, said)
+        if said.problems:
+            bad.append(Bad(line, (typed["email"] or next(filter(None, row)))[:60], " ".join(said.problems)))
+        else:
+            yield Row(line, **typed)
+
+
+def read_row(typed: dict[str, str], said: Said) -> dict[str, str]:
+    name = typed.get("name") or " ".join(filter(None, (typed.get("first"), typed.get("last"))))
+    return {
+        "email": email(typed.get("email", ""), said),
+        "name": in_one_line("name", Contact, name, said),
+        "organization": in_one_line("name", Organization, typed.get("organization", ""), said),
+        "language": language(typed.get("language", ""), said),
+    }
+
+
+def email(cell: str, said: Said) -> str:
+    if not cell:
+        said.wrong(_("The e-mail address is missing."))
+    return cells.email(None, cell, said)
+
+
+def in_one_line(name: str, model: type, cell: str, said: Said) -> str:
+    if cell.startswith("="):
+        said.wrong(_("“%(cell)s” looks like a formula, not like a name."), cell=cell[:60])
+    return cells.text(name, cells.longest(model, name))(None, cell, said)
+
+
+def language(cell: str, said: Said) -> str:
+    """A language that we write in; none is for the contact to say."""
+    found = next((code for code, words in LANGUAGES.items() if plain(cell) in map(plain, words.split(","))), "")
+    if cell and not found:
+        names = ", ".join(name for _code, name in settings.LANGUAGES)
+        said.wrong(_("“%(cell)s” is no language that we write in. They are: %(names)s."), cell=cell[:30], names=names)
+    return found
+
+
+def columns_of(header: list[str]) -> dict[int, str]:
+    """The field of each column that has one; of two for one field the first counts."""
+    columns = {}
+    for number, heading in enumerate(header):
+        name = field_of(heading)
+        if name and name not in columns.values():
+            columns[number] = name
+    if "email" not in columns.values():
+        said = _("There is no column for: %(missing)s. The headings found are: %(found)s.")
+        found = ", ".join(filter(None, header))[:150]
+        raise Unreadable(said % {"missing": _("e-mail"), "found": found})
+    return columns
+
+
+def field_of(heading: str) -> str | None:
+    for name, words in HEADINGS.items():
+        if plain(heading) in map(plain, words.split(",")):
+            return name
+    return OF_PARTNERS.get(headings.field_of(heading) or "")
+
+
+# Take ------------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def take(audience: Audience, checked: Checked) -> int:
+    """Puts the people of a checked file in an audience, and says how many are in it by lists now. Who is no contact
+    becomes one: of the organization with the same name, folded, which is made if there is none; without one on their
+    own. Twice changes nothing."""
+    rows = {row.address: row for row in checked.taken}
+    known = contacts_by_address(rows)
+    missing = [row for address, row in rows.items() if address not in known]
+    if missing:
+        organizations = organizations_by_name({row.organization for row in missing if row.organization})
+        contacts.add_many(new_contact(row, organizations) for row in missing)
+        known = contacts_by_address(rows)
+    names = folded_names({row.organization for row in rows.values() if row.organization})
+    audience.listed.add(*(which(known[address], names.get(row.organization, "")) for address, row in rows.items()))
+    return audience.listed.count()
+
+
+def which(some: list[tuple[int, str]], organization: str) -> int:
+    """The contact of one address that is meant: that of the organization in the file, else the first."""
+    return next((pk for pk, name in some if organization and name == organization), some[0][0])
+
+
+def new_contact(row: Row, organizations: dict[str, int]) -> Contact:
+    """Whoever has no name in the file is called as the organization, or as the address before its @."""
+    return Contact(
+        organization_id=organizations.get(row.organization),
+        name=row.name or row.organization[: cells.longest(Contact, "name")] or row.email.partition("@")[0],
+        email=row.email,
+        language=row.language or settings.LANGUAGE_CODE,
+    )
+
+
+def organizations_by_name(names: set[str]) -> dict[str, int]:
+    """The primary key of the organization of each typed name, made if there is none."""
+    plain_names = folded_names(names)
+    rows = Organization.objects.filter(folded_name__in=set(plain_names.values())).order_by("-pk")
+    known = dict(rows.values_list("folded_name", "pk"))  # of several the oldest
+    for name in sorted(names):
+        if plain_names[name] not in known:
+            known[plain_names[name]] = profiles.create(name=name).pk
+    return {name: known[plain_names[name]] for name in names}
+
+
+def folded_names(names: set[str]) -> dict[str, str]:
+    """Each name as the database folds it, by the name: one statement."""
+    compiler = Organization.objects.all().query.get_compiler(connection=connection)
+    sql, parameters = compiler.compile(folded(RawSQL("name", ())))
+    select = f"SELECT name, {sql} FROM unnest(%s::text[]) AS name"  # noqa: S608, the models' own expression
+    with connection.cursor() as cursor:
+        cursor.execute(select, [*parameters, list(names)])
+        return dict(cursor.fetchall())
