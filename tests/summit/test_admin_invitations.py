@@ -1,0 +1,185 @@
+"""The list of invitations: filtered, searched, taken away as a file; and each one's page."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from imagine.models import Message
+from summit import invitations
+from summit.models import Event, Invitation, Rsvp
+from tests import browse, look, make
+from tests.partners import make as partners_make
+from tests.sheets import listed, rows_of
+from tests.summit import invited
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/imagine/admin/summit/invitation/"
+UNCHANGED = ("sessions.Session",)
+
+
+@pytest.fixture
+def kickoff(db) -> Event:
+    return make.event(kind="kickoff", title="Partner Kick-off", invited_only=True)
+
+
+@pytest.fixture
+def answers(kickoff) -> Event:
+    """One who accepted, one who declined, one who accepted and then declined, one who said nothing."""
+    gate = partners_make.organization("Port Gate Logistics", sector="business")
+    alma = invited.person("Alma Reyes", gate, language="es")
+    others = [invited.person(name) for name in ("Ben Ochoa", "Chue Vang", "Dee Núñez")]
+    invited.written(kickoff, alma, *others)
+    accept(kickoff, "Alma Reyes", 2)
+    accept(kickoff, "Chue Vang", 1)
+    invitations.decline(of(kickoff, "Ben Ochoa"), "We count the stock in that week.")
+    invitations.decline(of(kickoff, "Chue Vang"))
+    return kickoff
+
+
+def of(event: Event, name: str) -> Invitation:
+    return event.invitations.select_related("contact", "rsvp").get(contact__name=name)
+
+
+def accept(event: Event, name: str, size: int) -> None:
+    invitations.accept(of(event, name), Rsvp(name=name), size=size)
+
+
+def shown(staff: Client, query: str = "") -> list[str]:
+    return sorted(invitation.contact.name for invitation in staff.get(LIST + query).context["cl"].result_list)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["Alma Reyes", "Ben Ochoa", "Chue Vang", "Dee Núñez"]),
+        ("?answer=accepted", ["Alma Reyes"]),
+        ("?answer=declined", ["Ben Ochoa", "Chue Vang"]),
+        ("?answer=open", ["Dee Núñez"]),
+        ("?answer=~", ["Alma Reyes", "Ben Ochoa", "Chue Vang", "Dee Núñez"]),
+        ("?mail=queued", ["Alma Reyes", "Ben Ochoa", "Chue Vang"]),
+        ("?mail=refused", ["Dee Núñez"]),
+        ("?mail=none", []),
+        ("?q=nunez", ["Dee Núñez"]),
+        ("?q=GATE", ["Alma Reyes"]),
+        ("?q=ben.ochoa@", ["Ben Ochoa"]),
+    ],
+)
+def test_list_finds_and_filters(staff, answers, query, found):
+    Message.objects.filter(to="dee.núñez@example.org").update(state="refused", last_error="550 no")
+    assert shown(staff, query) == found
+
+
+def test_list_says_what_was_answered(staff, answers):
+    text = browse.text(staff.get(LIST))
+    assert "Alma Reyes Port Gate Logistics" in text
+    assert "accepted 2 - queued" in text
+    assert "declined - We count the stock in that week. queued" in text
+
+
+def test_page_shows_answer_mail_and_history(staff, answers):
+    asked = of(answers, "Ben Ochoa")
+    page = staff.get(f"{LIST}{asked.pk}/change/")
+    text = browse.text(page)
+    for words in (
+        "ben.ochoa@example.org",
+        "We count the stock in that week.",
+        "Partner Kick-off: Audience 1",
+        "queued",
+    ):
+        assert words in text
+    assert asked.token not in page.content.decode()
+    assert "2 seats, confirmed" in browse.text(staff.get(f"{LIST}{of(answers, 'Alma Reyes').pk}/change/"))
+
+
+def test_lists_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_assert_num_queries):
+    invited.written(kickoff, *(invited.person(f"Person {n:03}") for n in range(3)))
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(LIST)
+        b"".join(staff.get(f"{LIST}list.csv"))
+    invited.written(kickoff, *(invited.person(f"Person {n:03}") for n in range(3, 30)))
+    accept(kickoff, "Person 020", 1)
+    with django_assert_num_queries(len(queries)):
+        staff.get(LIST)
+        b"".join(staff.get(f"{LIST}list.csv"))
+
+
+# The file --------------------------------------------------------------------------------------------------------
+
+
+def test_file_has_what_the_list_shows(staff, answers):
+    header, *rows = rows_of(staff.get(f"{LIST}list.csv?answer=declined"))
+    assert header == [
+        *("Event", "Date", "Contact", "E-mail", "Organization", "Sector", "Language", "Invited", "Answer"),
+        *("Seats held", "Seats waited for", "Declined", "A word with it"),
+    ]
+    assert [(row[2], row[8], row[9], row[12]) for row in rows] == [
+        ("Ben Ochoa", "declined", "", "We count the stock in that week."),
+        ("Chue Vang", "declined", "0", ""),
+    ]
+    assert listed(staff.get(f"{LIST}list.csv?q=nunez"), "Contact", "Answer") == [("Dee Núñez", "not answered")]
+
+
+def test_files_of_both_kinds_say_the_same(staff, answers):
+    [alma] = rows_of(staff.get(f"{LIST}list.csv?answer=accepted"))[1:]
+    assert alma[:7] == [
+        *("Partner Kick-off", f"{timezone.localdate(answers.starts_at)}", "Alma Reyes", "alma.reyes@example.org"),
+        *("Port Gate Logistics", "Business and industry", "Español"),
+    ]
+    assert alma[8:11] == ["accepted", "2", "0"]
+    sheet = rows_of(staff.get(f"{LIST}list.xlsx?answer=accepted"))[1]
+    assert sheet[:7] + sheet[8:11] == alma[:7] + alma[8:11]
+
+
+def test_nothing_to_take_away_says_so(staff, kickoff):
+    page = staff.get(f"{LIST}list.csv", follow=True)
+    assert "There is nothing to take away" in browse.text(page)
+
+
+def test_word_that_a_spreadsheet_would_run_is_harmless(staff, kickoff):
+    invitations.decline(invited.to(kickoff, invited.person("Alma")), "=1+1")
+    assert rows_of(staff.get(f"{LIST}list.csv"))[1][12] == "'=1+1"
+
+
+# Who may what ----------------------------------------------------------------------------------------------------
+
+
+def clerk(*permissions: str) -> Client:
+    user = User.objects.create(username="clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_nobody_writes_an_invitation_here(staff, answers):
+    asked, before = of(answers, "Dee Núñez"), look.tables(but=UNCHANGED)
+    for address, sent in (
+        (f"{LIST}add/", {"contact": "1"}),
+        (f"{LIST}{asked.pk}/change/", {"word": "Mine"}),
+        (f"{LIST}{asked.pk}/delete/", {"post": "yes"}),
+    ):
+        assert staff.post(address, sent).status_code == 403
+    staff.post(LIST, {"action": "delete_selected", "_selected_action": [asked.pk], "post": "yes"})
+    assert look.tables(but=UNCHANGED) == before
+
+
+def test_viewer_reads_and_takes_away(answers):
+    client = clerk("view_invitation")
+    assert len(shown(client)) == 4
+    assert len(rows_of(client.get(f"{LIST}list.csv"))) == 5
+
+
+@pytest.mark.parametrize("address", [LIST, f"{LIST}list.csv", f"{LIST}list.xlsx"])
+def test_desk_sees_none_of_it(answers, address):
+    assert clerk("view_event", "view_rsvp", "change_rsvp").get(address).status_code == 403
+    assert Client().get(address).status_code == 302
+
+
+@pytest.mark.parametrize("lookup", ["token", "rsvp__token", "contact__pledges__token", "mailing__messages__text"])
+def test_no_filter_finds_out_a_private_link(staff, answers, lookup):
+    for value in (of(answers, "Alma Reyes").token[0], "~"):
+        assert staff.get(f"{LIST}?{lookup}__startswith={value}").status_code in {302, 400}
