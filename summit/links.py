@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -11,7 +12,7 @@ from imagine.models import Message, new_token
 from summit import letters, seats
 from summit.models import LinkRequest, Rsvp
 
-MOST_A_DAY = 10  # link mails about one RSVP, whoever asks from outside
+MOST_A_DAY = 10  # link mails about one RSVP or invitation, whoever asks from outside
 PAUSE = timedelta(minutes=10)  # between two of them to one address
 
 
@@ -21,12 +22,17 @@ def mail_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
     last one failed, and ten times a day, unless staff ask."""
     rsvp = seats.lock_party(rsvp)
     mails = Message.objects.about(f"rsvp:{rsvp.pk}:link")
-    today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
-    lately = mails.filter(to=rsvp.email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=Message.FAILED)
-    if lately.exists() or (today >= MOST_A_DAY and not by_staff):
+    if not may_go(mails, rsvp.email, by_staff=by_staff):
         return False
     letters.link(rsvp, mails.count() + 1)
     return True
+
+
+def may_go(mails: QuerySet[Message], email: str, *, by_staff: bool = False) -> bool:
+    """Whether one more mail with a link may go to an address, when `mails` are those before."""
+    today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
+    lately = mails.filter(to=email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=Message.FAILED)
+    return not lately.exists() and (by_staff or today < MOST_A_DAY)
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from summit import event_list_views, invitation_views, link_views, mail_views, views
+from summit import event_list_views, invitation_views, link_views, mail_views, views, year_views
 
 urlpatterns = [
     path("", views.landing, name="landing"),
@@ -21,6 +21,8 @@ urlpatterns = [
     path("invitation/<token:token>/", invitation_views.invitation, name="invitation"),
     path("invitation/<token:token>/accept/", invitation_views.accept_invitation, name="accept_invitation"),
     path("invitation/<token:token>/decline/", invitation_views.decline_invitation, name="decline_invitation"),
+    path("promise/<token:token>/year/", year_views.partner_year, name="partner_year"),
+    path("promise/<token:token>/year/link/", year_views.mail_year_link, name="mail_year_link"),
     path("mail/<token:token>/", mail_views.mail_choices, name="mail_choices"),
     path("mail/<token:token>/<slug:mail>/", mail_views.unsubscribe, name="unsubscribe"),
 ]

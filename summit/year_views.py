@@ -1,0 +1,45 @@
+"""A partner's year on one page, behind the link of its pledge."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from imagine.limits import limited
+from partners import pledges
+from partners.link_views import by_link
+from summit import partner_years
+from summit.views import page_or_post
+
+
+@require_safe
+@by_link
+def partner_year(request: HttpRequest, token: str) -> HttpResponse:
+    """The pledge, the events with what was answered, the invitations."""
+    sheet = pledges.find(token)
+    if sheet.organization is None:  # nothing was saved yet
+        return redirect("pledge", token)
+    if sheet.pledge and sheet.pledge.token != token:
+        return redirect("partner_year", sheet.pledge.token)
+    page = {"sheet": sheet, "pledge": sheet.pledge, "year": partner_years.of(sheet)}
+    return render(request, "summit/partner_year.html", page)
+
+
+@page_or_post
+@limited("change", most=300, minutes=10)
+@by_link
+def mail_year_link(request: HttpRequest, token: str) -> HttpResponse:
+    """Mails the own link to one event to whom the pledge belongs."""
+    sheet = pledges.find(token)
+    if request.method == "POST":
+        try:
+            is_sent = partner_years.mail_own_link(sheet, request.POST.get("event", ""))
+        except partner_years.Nothing:
+            raise Http404 from None
+        if is_sent:
+            said = _("Your link is on the way to %(email)s. It can take a few minutes.")
+        else:
+            said = _("We mailed this link to %(email)s not long ago. Look in the spam folder, too.")
+        messages.success(request, said % {"email": sheet.contact_row.email})
+    return redirect("partner_year", token)
