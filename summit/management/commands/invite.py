@@ -1,0 +1,54 @@
+"""Invites an audience to an event from the command line, for operators and load runs: shows who, and does it."""
+
+from django.core.management.base import BaseCommand, CommandError
+
+from summit import audiences, invitations
+from summit.models import Audience, Event
+
+
+class Command(BaseCommand):
+    help = "Shows how many of an audience would be invited to an event and who is left out; with --yes invites them."
+
+    def add_arguments(self, parser):
+        parser.add_argument("slug", help="the event's web address: kick-off-2027")
+        parser.add_argument("--audience", required=True, metavar="NAME", help="as it is called in the office")
+        parser.add_argument("--yes", action="store_true", help="invite them; without it nothing is sent")
+
+    def handle(self, *args, slug: str, audience: str, yes: bool, **options):
+        """Fails with 1 when people cannot be invited, with 3 when there is nobody. Waits for no mail to be sent."""
+        event = Event.objects.filter(slug=slug).first()
+        if event is None:
+            raise CommandError(f"There is no event with the web address {slug}.")
+        asked = Audience.objects.filter(name=audience).first()
+        if asked is None:
+            raise CommandError(f"There is no audience called “{audience}”.{known()}")
+        try:
+            invitations.check(event)
+            figures = audiences.figures(asked, event)
+            self.show(event, figures)
+            if yes:
+                self.invite(event, asked, figures.invited)
+            else:
+                self.stdout.write("Nobody was invited; --yes does it.")
+        except invitations.Nobody as nobody:
+            raise CommandError(str(nobody), returncode=3) from None
+        except invitations.Refused as refused:
+            raise CommandError(str(refused)) from None
+
+    def show(self, event: Event, figures: audiences.Figures) -> None:
+        self.stdout.write(f"{event}: {number(figures.invited)} would be invited.")
+        for reason, left_out in figures.left_out.items():
+            self.stdout.write(f"Left out: {number(left_out)}, {reason.label}.")
+
+    def invite(self, event: Event, audience: Audience, count: int) -> None:
+        mailing = invitations.start(event, audience, count=count, by="manage.py invite")
+        self.stdout.write(f"Begun: mailing {mailing.pk} to {number(count)}. Its page in the admin shows how far it is.")
+
+
+def number(people: int) -> str:
+    return "1 person" if people == 1 else f"{people} people"
+
+
+def known() -> str:
+    names = ", ".join(Audience.objects.order_by("name").values_list("name", flat=True)[:20])
+    return f" There are: {names}." if names else " There is none yet; the office makes them in the admin."

@@ -1,0 +1,115 @@
+"""Inviting from the command line, and the invented contacts for it."""
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from imagine.models import Mailing, Message
+from partners.models import Contact, Organization
+from summit import invitations
+from summit.models import Audience, Event, Invitation
+from tests import look, make
+from tests.summit import invited
+from tests.summit.invited import person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def audience() -> Audience:
+    """Two people for an event that one of them has an RSVP for."""
+    event = make.event(slug="kick-off")
+    make.rsvp(event, "Jun")
+    return invited.audience(name="Everybody", listed=[person("Alma"), person("Jun")])
+
+
+def invite(capsys, *arguments: str) -> list[str]:
+    call_command("invite", *arguments)
+    return capsys.readouterr().out.splitlines()
+
+
+def failed(*arguments: str) -> tuple[int, str]:
+    before = look.tables()
+    with pytest.raises(CommandError) as error:
+        call_command("invite", *arguments)
+    assert look.tables() == before
+    return error.value.returncode, str(error.value)
+
+
+def test_without_yes_it_is_only_shown(audience, capsys):
+    before = look.tables()
+    assert invite(capsys, "kick-off", "--audience", "Everybody") == [
+        f"{Event.objects.get()}: 1 person would be invited.",
+        "Left out: 1 person, has an RSVP already.",
+        "Nobody was invited; --yes does it.",
+    ]
+    assert look.tables() == before
+
+
+def test_with_yes_they_are_invited(audience, capsys):
+    said = invite(capsys, "kick-off", "--audience", "Everybody", "--yes")
+    mailing = Mailing.objects.get()
+    assert said[0].endswith("1 person would be invited.")
+    assert said[-1] == f"Begun: mailing {mailing.pk} to 1 person. Its page in the admin shows how far it is."
+    assert (mailing.count, mailing.started_by) == (1, "manage.py invite")
+    assert Invitation.objects.get().contact.name == "Alma"
+    assert invitations.write(mailing)
+    assert Message.objects.filter(mailing=mailing).count() == 1
+
+
+def test_a_second_time_there_is_nobody(audience, capsys):
+    invite(capsys, "kick-off", "--audience", "Everybody", "--yes")
+    assert failed("kick-off", "--audience", "Everybody", "--yes") == (
+        3,
+        "There is nobody in this audience who would be invited.",
+    )
+
+
+def test_what_cannot_be_is_told(audience):
+    assert failed("spring", "--audience", "Everybody") == (1, "There is no event with the web address spring.")
+    assert failed("kick-off", "--audience", "Nobody") == (
+        1,
+        "There is no audience called “Nobody”. There are: Everybody.",
+    )
+    make.closed(Event.objects.get())
+    said = "RSVP for this event is closed, so nobody could answer. Give it a later end first."
+    assert failed("kick-off", "--audience", "Everybody") == (1, said)
+    assert failed("kick-off", "--audience", "Everybody", "--yes") == (1, said)
+
+
+# Invented contacts -----------------------------------------------------------------------------------------------
+
+
+def test_invented_contacts_are_an_audience(capsys):
+    call_command("make_contacts", "10")
+    assert capsys.readouterr().out == "10 contacts were made; the audience “Invented contacts” has 10.\n"
+    assert Contact.objects.count() == 10
+    assert Organization.objects.count() == Contact.objects.filter(is_main=True).count() == 3
+    assert set(Contact.objects.values_list("language", flat=True)) == {"en", "es"}
+    audience = Audience.objects.get(name="Invented contacts")
+    assert invitations.start(make.event(), audience, count=10, by="test").count == 10
+
+
+def test_a_second_run_makes_who_is_missing():
+    call_command("make_contacts", "6")
+    first = dict(Contact.objects.values_list("email", "name"))
+    call_command("make_contacts", "6")
+    Contact.objects.filter(email="contact-000003@example.org").delete()
+    call_command("make_contacts", "9")
+    names = dict(Contact.objects.values_list("email", "name"))
+    assert names.items() >= first.items()
+    assert len(names) == 9
+    assert Audience.objects.get().listed.count() == 9
+
+
+def test_nobody_is_invented_among_real_people():
+    person("Alma", email="alma@example.com")
+    before = look.tables()
+    with pytest.raises(CommandError, match="There are addresses beyond"):
+        call_command("make_contacts", "10")
+    assert look.tables() == before
+
+
+@pytest.mark.parametrize("number", ["0", "ten", "-1", "100001"])
+def test_a_number_out_of_bounds_is_refused(number):
+    with pytest.raises(CommandError):
+        call_command("make_contacts", number)
