@@ -4,9 +4,10 @@ Names are compared folded, as the database keeps them; a website and a mail addr
 such as a freemail address, tells nothing.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, combinations
 from math import prod
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ ALIKE_PAIR = 0.6  # among all organizations: below that, thousands of names have
 BATCH = 500  # names in a statement
 MOST = 5  # proposals for a typed organization
 MOST_OF_ONE = 10  # pairs that one organization is in
+COMPARE_SECONDS = 8  # for the names of one file with each other
 MOST_SHARING = 5  # organizations: a website or a mail domain of more of them is none of their own
 WEIGHTS = {Reason.NAME: 0.95, Reason.ALIKE: 0.85, Reason.CONTACT: 0.8, Reason.WEBSITE: 0.6, Reason.MAIL: 0.5}
 FREEMAIL = """
@@ -85,13 +87,34 @@ def likely(
     """By key the organizations that each may be, the likeliest first; `but_itself` when the keys are organizations.
     `alike_beside_same` is whether similar names are looked for where there is the same one. As many queries for one
     name as for hundreds."""
+    evidence = chain(by_name(typed, alike, alike_beside_same), by_address(typed), by_place(typed))
+    return weighed((each for each in evidence if not (but_itself and each[0] == each[1])), most)
+
+
+@transaction.atomic
+def among(typed: Sequence[Typed]) -> dict[int, list[Likely]]:
+    """By key those of smaller keys among the typed ones that each may be, the likeliest first; in `organization` stands
+    their key. Names are compared for some seconds at most: what that leaves out is found once it is written."""
+    sites = keys_by((host(one.website), one.key) for one in typed)
+    mails = keys_by((domain(email), one.key) for one in typed for email in one.emails)
+    same = keys_by((email.lower(), one.key) for one in typed for email in one.emails)
+    pairs: dict[tuple[int, int], set[Reason]] = defaultdict(set)
+    for shared, reason in ((same, Reason.CONTACT), (sites, Reason.WEBSITE), (mails, Reason.MAIL)):
+        for there in shared.values():
+            if len(there) <= MOST_SHARING:
+                for pair in combinations(sorted(there, reverse=True), 2):
+                    pairs[pair].add(reason)
+    for reasons in pairs.values():
+        reasons -= {Reason.MAIL} if Reason.CONTACT in reasons else set()  # one mailbox says it once
+    told = ((*pair, reason, WEIGHTS[reason]) for pair, reasons in pairs.items() for reason in reasons)
+    return weighed(chain(names_among(typed), told), MOST)
+
+
+def weighed(evidence: "Evidence", most: int) -> dict[int, list[Likely]]:
     weights: dict[tuple[int, int], dict[str, float]] = defaultdict(dict)
-    for key, organization, reason, weight in chain(
-        by_name(typed, alike, alike_beside_same), by_address(typed), by_place(typed)
-    ):
-        if not (but_itself and key == organization):
-            found = weights[key, organization]
-            found[reason] = max(weight, found.get(reason, 0))
+    for key, organization, reason, weight in evidence:
+        found = weights[key, organization]
+        found[reason] = max(weight, found.get(reason, 0))
     found = defaultdict(list)
     for (key, organization), reasons in weights.items():
         if Reason.NAME in reasons:
@@ -141,6 +164,37 @@ SAME = """
     SELECT typed.key, o.id
     FROM unnest(%s::bigint[], %s::text[]) AS typed (key, folded)
     JOIN partners_organization o ON o.folded_name = typed.folded
+"""
+
+
+def names_among(typed: Sequence[Typed]) -> Evidence:
+    """Names that look alike, by an index of their own: each with each would take minutes."""
+    stop_at = time.monotonic() + COMPARE_SECONDS
+    with connection.cursor() as cursor:
+        cursor.execute(NAMES, columns(typed))
+        cursor.execute(BY_INDEX.format("off"))
+        cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(ALIKE_PAIR)])
+        for begin in range(0, len(typed), BATCH):
+            if time.monotonic() > stop_at:
+                break
+            cursor.execute(AMONG, columns(typed[begin : begin + BATCH]))
+            for key, before, similarity in cursor.fetchall():
+                yield key, before, Reason.ALIKE, WEIGHTS[Reason.ALIKE] * similarity
+        cursor.execute(BY_INDEX.format("on"))
+        cursor.execute("DROP TABLE typed_names")
+
+
+NAMES = """
+    CREATE TEMPORARY TABLE typed_names (key bigint, folded text) ON COMMIT DROP;
+    INSERT INTO typed_names SELECT * FROM unnest(%s::bigint[], %s::text[]);
+    CREATE INDEX ON typed_names USING gin (folded gin_trgm_ops)
+"""
+AMONG = """
+    SELECT typed.key, before.key, similarity(before.folded, typed.folded)
+    FROM unnest(%s::bigint[], %s::text[]) AS typed (key, folded) CROSS JOIN LATERAL (
+        SELECT key, folded FROM typed_names WHERE folded %% typed.folded AND key < typed.key
+        ORDER BY similarity(folded, typed.folded) DESC, key LIMIT 5
+    ) before
 """
 
 

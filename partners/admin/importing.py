@@ -1,5 +1,6 @@
 """Imports in the admin: a file is sent, what was found in it is looked through, it is written, may be taken back."""
 
+import re
 from functools import partial
 
 from django import forms
@@ -132,10 +133,11 @@ def checked(run: Import, request: HttpRequest) -> dict:
     return {
         "bad": turned(request, "bad", Paginator(checking.bad_rows(run), BAD_ROWS)),
         "asked": asked,
-        "questions": questions(asked),
+        "questions": questions(run, asked),
         "good": run.rows_read - run.rows_bad,
         "new": typed.filter(is_new=True).count(),
-        "there": typed.filter(is_new=False).count(),
+        "there": typed.filter(is_new=False, same_line=None).count(),
+        "twice": typed.filter(same_line__isnull=False).count(),
         "pledged": typed.filter(is_new=False, partner__pledges__year=run.year).count(),
     }
 
@@ -150,11 +152,13 @@ def turned(request: HttpRequest, name: str, pages: Paginator) -> Page:
     return page
 
 
-def questions(asked: Page) -> list[dict]:
-    """Each typed organization of a page with those that it may be: one query more than for the page itself."""
+def questions(run: Import, asked: Page) -> list[dict]:
+    """Each typed organization of a page with those that it may be: two queries more than for the page itself."""
     rows = list(asked)
     there = Organization.objects.in_bulk({pk for typed in rows for pk, *_why in typed.likely})
-    return [{"typed": typed, "choices": choices(typed, there)} for typed in rows]
+    lines = {line for typed in rows for line, *_why in typed.alike}
+    earlier = dict(run.organizations.filter(line__in=lines).values_list("line", "name"))
+    return [{"typed": typed, "choices": choices(typed, there), "twins": same(typed, earlier)} for typed in rows]
 
 
 def choices(typed: TypedOrganization, there: dict[int, Organization]) -> list[dict]:
@@ -166,6 +170,20 @@ def choices(typed: TypedOrganization, there: dict[int, Organization]) -> list[di
         }
         for pk, _likelihood, reasons in typed.likely
         if pk in there
+    ]
+
+
+def same(typed: TypedOrganization, earlier: dict[int, str]) -> list[dict]:
+    """Those earlier in the file that it may be."""
+    return [
+        {
+            "name": earlier[line],
+            "line": line,
+            "why": [Reason(reason).label for reason in reasons],
+            "is_chosen": line == typed.same_line,
+        }
+        for line, _likelihood, reasons in typed.alike
+        if line in earlier
     ]
 
 
@@ -187,15 +205,22 @@ def act(page: ImportAdmin, request: HttpRequest, run: Import) -> HttpResponse:
 
 
 def answer(request: HttpRequest, run: Import) -> str:
-    answers = {
-        int(name.removeprefix("which-")): None if value == "new" else int(value)
-        for name, value in request.POST.items()
-        if name.removeprefix("which-").isdecimal() and (value == "new" or value.isdecimal()) and len(name + value) < 40
-    }
+    found = ((re.fullmatch(r"which-(\d{1,18})", name, re.ASCII), which(value)) for name, value in request.POST.items())
+    answers = {int(name[1]): said for name, said in found if name and said}
     imports.answer(run, answers)
     return ngettext("%(number)d answer was kept.", "%(number)d answers were kept.", len(answers)) % {
         "number": len(answers)
     }
+
+
+def which(value: str) -> imports.Which | None:
+    """What a button says: "new", an organization that is there, or the line of one that stands earlier."""
+    if value == "new":
+        return imports.Which()
+    said = re.fullmatch(r"(line-)?(\d{1,9})", value, re.ASCII)
+    if not said:
+        return None
+    return imports.Which(line=int(said[2])) if said[1] else imports.Which(organization=int(said[2]))
 
 
 def confirm(request: HttpRequest, run: Import) -> str:

@@ -9,6 +9,7 @@ steps, and the next worker goes on.
 from partners.imports.runs import (
     MOST_ATTEMPTS,
     Refused,
+    Which,
     answer,
     begin,
     confirm,
@@ -23,6 +24,7 @@ from partners.imports.runs import (
 __all__ = [
     "MOST_ATTEMPTS",
     "Refused",
+    "Which",
     "answer",
     "begin",
     "confirm",

@@ -18,6 +18,7 @@ from partners.twins import Likely, Typed
 MOST_ROWS = 20_000
 BATCH = 1000
 ASK_FROM = 50  # likelihood of 100 from which staff are asked whether it is one that is there
+ASK_TWIN_FROM, TAKE_TWIN_FROM = 65, 94  # the same of two in one file: one person may answer for several
 TAKE_FROM = 75  # and from which that is what is proposed, when more than the name speaks for it
 
 
@@ -114,6 +115,9 @@ def name_organizations(run: Import) -> None:
     likely = twins.likely(list(typed.values()), alike_beside_same=False)
     for one in named.values():
         decide(one, likely.get(one.line, []))
+    by_line = {one.line: one for one in named.values() if one.is_new or one.is_question}
+    for line, found in twins.among([one for one in typed.values() if one.key in by_line]).items():
+        decide_twin(by_line[line], found)
     TypedOrganization.objects.bulk_create(named.values(), batch_size=BATCH)
     with connection.cursor() as cursor:
         cursor.execute(JOIN, [run.pk])
@@ -137,6 +141,18 @@ def decide(typed: TypedOrganization, found: list[Likely]) -> None:
     typed.is_question = len(same) != 1
     typed.is_new = not same and (best.likelihood < TAKE_FROM or len(best.reasons) == 1)
     typed.partner_id = None if typed.is_new else best.organization
+
+
+def decide_twin(typed: TypedOrganization, found: list[Likely]) -> None:
+    """One that looks like another of the same file is a question, too. Beforehand it is chosen to be that one only
+    where nearly all speaks for it: two can be merged later, and one is not taken apart again."""
+    found = [one for one in found if one.likelihood >= ASK_TWIN_FROM]
+    if not found:
+        return
+    typed.alike, typed.is_question = [list(one) for one in found], True
+    best = found[0]
+    if typed.is_new and best.likelihood >= TAKE_TWIN_FROM and len(best.reasons) > 1:
+        typed.is_new, typed.same_line = False, best.organization
 
 
 def questions(run: Import):

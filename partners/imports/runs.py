@@ -3,6 +3,7 @@
 import logging
 import time
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F
@@ -31,6 +32,14 @@ class Refused(Exception):
     """It is not done. Its text is a sentence for staff."""
 
 
+class Which(NamedTuple):
+    """Which organization a typed one is: one that is there, by its primary key; one that stands earlier in the file, by
+    its line; or, with neither, a new one."""
+
+    organization: int | None = None
+    line: int | None = None
+
+
 # What staff do ---------------------------------------------------------------------------------------------------
 
 
@@ -43,15 +52,16 @@ def begin(content: bytes, *, file_name: str, year: PledgeYear, by: str, language
 
 
 @transaction.atomic
-def answer(run: Import, answers: dict[int, int | None]) -> None:
-    """Staff say which organizations are which: by the primary key of a typed one that of the one it is, or None for a
-    new one. Only what was proposed can be chosen."""
+def answer(run: Import, answers: dict[int, Which]) -> None:
+    """Staff say which organizations are which, by the primary key of a typed one. Only what was proposed can be
+    chosen."""
     run = locked(run, State.CHECKED)
     for typed in TypedOrganization.objects.filter(run=run, pk__in=answers):
-        chosen = answers[typed.pk]
-        if chosen is None or chosen in [organization for organization, *_why in typed.likely]:
-            typed.partner_id, typed.is_new = chosen, chosen is None
-            typed.save(update_fields=["partner", "is_new"])
+        which = answers[typed.pk]
+        proposed = {Which()} | {Which(organization=pk) for pk, *_why in typed.likely}
+        if which in proposed | {Which(line=line) for line, *_why in typed.alike}:
+            typed.partner_id, typed.same_line, typed.is_new = which.organization, which.line, which == Which()
+            typed.save(update_fields=["partner", "same_line", "is_new"])
 
 
 def confirm(run: Import, *, leaves_bad: bool = False) -> None:

@@ -1,6 +1,7 @@
 """What was checked is written: some organizations a step, each whole, with as few statements for many as for one."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from datetime import date, datetime, time
 
 from django.db import IntegrityError, transaction
@@ -27,12 +28,15 @@ NAMED = 200  # organizations that are named in what was left out
 
 
 class Chunk:
-    """Some typed organizations, their rows, and what is made of them."""
+    """Some typed organizations, their rows, and what is made of them. `typed` are those that stand for one each, and
+    `leads` says by primary key which of them each is: itself, unless it is an earlier one under another name."""
 
     def __init__(self, run: Import, typed: list[TypedOrganization]):
-        self.run, self.typed = run, typed
+        self.run = run
+        self.typed = [one for one in typed if one.same_line is None]
+        self.leads = leads(typed)
         self.rows: dict[int, list[dict]] = defaultdict(list)
-        rows = run.rows.filter(organization__in=typed, problems=[]).order_by("line")
+        rows = run.rows.filter(organization__in=self.leads, problems=[]).order_by("line")
         for pk, values in rows.values_list("organization", "values"):
             self.rows[pk].append(values)
         promised = [promised_of(values) for rows in self.rows.values() for values in rows]
@@ -46,6 +50,17 @@ class Chunk:
         self.made.append(Made(run=self.run, about=about, mark=mark))
         self.changes.append((about, before, after))
 
+    def rows_of(self, lead: TypedOrganization) -> list[dict]:
+        """Its rows, under whatever name."""
+        return [row for pk, rows in self.rows.items() if self.leads[pk] == lead.pk for row in rows]
+
+
+def leads(typed: list[TypedOrganization]) -> dict[int, int]:
+    by_line: dict[int, int] = {}
+    for one in sorted(typed, key=lambda one: one.line):
+        by_line[one.line] = by_line.get(one.same_line, one.pk)
+    return {one.pk: by_line[one.line] for one in typed}
+
 
 def write_some(run: Import) -> None:
     """Writes the next organizations of a locked import; after the last it is done."""
@@ -54,9 +69,21 @@ def write_some(run: Import) -> None:
     if typed:
         # Two names may be one organization: their promises make one pledge.
         same = to_do.filter(partner__in={one.partner_id for one in typed if one.partner_id})
-        write(run, [*typed, *same.exclude(pk__in=[one.pk for one in typed])])
+        typed += same.exclude(pk__in=[one.pk for one in typed])
+        typed += twins_of(typed, to_do.filter(same_line__isnull=False).exclude(pk__in=[one.pk for one in typed]))
+        write(run, typed)
     if run.steps_done >= run.steps or not typed:
         finish(run)
+
+
+def twins_of(typed: list[TypedOrganization], others: Iterable[TypedOrganization]) -> list[TypedOrganization]:
+    """Of others, those that are one of the typed ones under another name, themselves or through one more."""
+    lines, found = {one.line for one in typed}, []
+    for one in others:  # each names an earlier line
+        if one.same_line in lines:
+            lines.add(one.line)
+            found.append(one)
+    return found
 
 
 def finish(run: Import) -> None:
@@ -69,6 +96,7 @@ def write(run: Import, typed: list[TypedOrganization]) -> None:
     chunk = Chunk(run, typed)
     take_organizations(chunk)
     make_organizations(chunk)
+    chunk.organizations |= {pk: chunk.organizations[lead] for pk, lead in chunk.leads.items()}
     contacts = make_contacts(chunk)
     make_pledges(chunk, contacts)
     history.note_all(chunk.changes, reason=run.file_name[: history.LONGEST_REASON])
@@ -103,7 +131,7 @@ def take_organizations(chunk: Chunk) -> None:
 def make_organizations(chunk: Chunk) -> None:
     new = [one for one in chunk.typed if one.pk not in chunk.organizations]
     for again in (True, True, False):
-        made = {one.pk: Organization(**profile(one.name, chunk.rows[one.pk])) for one in new}
+        made = {one.pk: Organization(**profile(one.name, chunk.rows_of(one))) for one in new}
         profiles.give_addresses(list(made.values()))
         try:
             with transaction.atomic():

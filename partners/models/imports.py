@@ -84,7 +84,8 @@ class Import(models.Model):
 
 
 class TypedOrganization(models.Model):
-    """One organization as an import's rows name it, and which it is: one that is there, or a new one."""
+    """One organization as an import's rows name it, and which it is: one that is there, one that stands earlier in the
+    file under another name, or a new one."""
 
     run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="organizations")
     folded_name = models.TextField()
@@ -92,7 +93,11 @@ class TypedOrganization(models.Model):
     line = models.PositiveIntegerField(_("line"))
     likely = models.JSONField(default=list, help_text="Organizations it may be, with likelihood and reasons.")
     is_question = models.BooleanField(default=False, help_text="Whether staff are asked which it is.")
+    alike = models.JSONField(
+        default=list, help_text="Those earlier in the file that it may be, by their lines, with likelihood and reasons."
+    )
     partner = models.ForeignKey(Organization, on_delete=models.SET_NULL, null=True, related_name="+")
+    same_line = models.PositiveIntegerField(null=True, help_text="The line of the earlier one that it is.")
     is_new = models.BooleanField(default=True)
     is_done = models.BooleanField(default=False)
 

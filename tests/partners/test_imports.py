@@ -7,7 +7,7 @@ from django.utils import timezone, translation
 
 from imagine.models import Change, Message
 from partners import exports, imports, merging, pledges, profiles
-from partners.imports import checking, runs, writing
+from partners.imports import Which, checking, runs, writing
 from partners.models import (
     Contact,
     Import,
@@ -209,7 +209,7 @@ def test_similar_name_is_asked_and_the_answer_counts(year):
     run = begin(row())
     [typed] = checking.questions(run)
     assert (typed.likely, typed.partner, typed.is_new) == ([[there.pk, 59, ["alike"]]], None, True)
-    imports.answer(run, {typed.pk: there.pk})
+    imports.answer(run, {typed.pk: Which(there.pk)})
     write(run)
     assert look.organizations() == ["Port Gate Logistic Group"]
 
@@ -220,7 +220,7 @@ def test_same_address_and_similar_name_is_proposed_to_be_taken(year):
     run = begin(row())
     [typed] = checking.questions(run)
     assert (typed.partner, typed.is_new) == (there, False)
-    imports.answer(run, {typed.pk: None})
+    imports.answer(run, {typed.pk: Which()})
     write(run)
     assert look.organizations() == ["Port Gate Logistic Group", GATE]
 
@@ -237,7 +237,7 @@ def test_only_what_was_proposed_can_be_chosen(year):
     other = make.organization("Zeta Freight")
     run = begin(row())
     [typed] = checking.questions(run)
-    imports.answer(run, {typed.pk: other.pk, 999_999: None})
+    imports.answer(run, {typed.pk: Which(other.pk), 999_999: Which()})
     typed.refresh_from_db()
     assert typed.is_new
 
@@ -247,10 +247,110 @@ def test_two_names_that_are_one_make_one_pledge(year):
     run = begin(
         row(), row(organization="Port Gate Logistics Grp", kind="mentors"), row(organization="Port Gate Logistic")
     )
-    imports.answer(run, {typed.pk: there.pk for typed in run.organizations.all()})
+    imports.answer(run, {typed.pk: Which(there.pk) for typed in run.organizations.all()})
     write(run)
     assert look.amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 6}
     assert run.counts["left_names"] == ["Port Gate Logistic Group"]
+
+
+# Twins in one file -----------------------------------------------------------------------------------------------
+
+
+def apart(number: int, **cells) -> dict:
+    """A row whose contact is nobody else's."""
+    return row(**({"e_mail": f"p{number}@p{number}.example"} | cells))
+
+
+def asked(run: Import) -> list[tuple]:
+    """Who is asked about, which lines it may be and why, and what is chosen for it."""
+    return [
+        (one.line, [(line, reasons) for line, _likelihood, reasons in one.alike], one.same_line)
+        for one in checking.questions(run)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "reasons", "chosen"),
+    [
+        ({"organization": "Port Gate Logistic"}, ["alike"], None),
+        ({"organization": "Port Gate Logistic", "e_mail": "Alma@portgate.example"}, ["alike", "contact"], 2),
+        ({"organization": "Alma’s Freight", "e_mail": "alma@portgate.example"}, ["contact"], None),
+        ({"organization": "Port Gate Logistic", "e_mail": "ben@portgate.example"}, ["alike", "mail"], None),
+    ],
+)
+def test_twin_in_the_file_is_asked_about_before_anything_is_written(year, cells, reasons, chosen):
+    run = begin(row(), apart(2, organization="Zeta Freight"), apart(3, **cells))
+    assert asked(run) == [(4, [(2, reasons)], chosen)]
+    assert everything() == ([], [], [], [], 0)
+
+
+def test_website_and_mail_domain_tell_of_a_twin_in_the_file(year):
+    header = [*HEADER, "Website"]
+    rows = [row(), row(organization="Alma’s Freight", e_mail="ben@portgate.example")]
+    run = begin(*[one | {"Website": "https://portgate.example"} for one in rows], header=header)
+    assert asked(run) == [(3, [(2, ["website", "mail"])], None)]
+
+
+def test_what_many_in_the_file_share_tells_nothing(year):
+    names = "Delta Port Valley Tule Sierra Cold".split()
+    assert asked(begin(*[row(organization=f"{name} {name[::-1]}") for name in names])) == []
+    freemail = [row(organization=name * 2, e_mail=f"{name}@gmail.com") for name in names]
+    assert asked(begin(*freemail)) == []
+
+
+def test_twins_that_are_there_already_are_no_question_of_the_file(year):
+    for name in (GATE, "Port Gate Logistic"):
+        make.organization(name)
+    assert asked(begin(row(), row(organization="Port Gate Logistic"))) == []
+
+
+def test_twins_in_the_file_that_are_one_make_one_organization(year):
+    run = begin(
+        row(sector=""),
+        apart(2, organization="Port Gate Logistic", kind="mentors", quantity="9"),
+        apart(3, organization="Port Gate Logisti", kind="tours", quantity="7"),
+        apart(4, organization="Zeta Freight"),
+    )
+    imports.answer(run, {typed.pk: Which(line=typed.line - 1) for typed in checking.questions(run)})
+    assert [each[2] for each in asked(run)] == [2, 3]
+    run = write(run)
+    assert look.organizations() == [GATE, "Zeta Freight"]
+    gate = Organization.objects.get(name=GATE)
+    assert gate.sector == "business"  # the first that says one
+    assert look.amounts(gate.pledges.get()) == {"tours": 6, "mentors": 9}  # the first of a kind counts
+    assert gate.contacts.count() == 3
+    assert (run.steps_done, run.counts["organizations"], run.counts["left_names"]) == (4, 2, [GATE])
+    undo(run)
+    assert everything() == ([], [], [], [], 0)
+
+
+def test_twin_of_one_that_is_there_goes_with_it_also_in_another_step(year, monkeypatch):
+    there = make.organization(GATE)
+    monkeypatch.setattr(writing, "CHUNK", 1)
+    rows = [apart(number, organization=f"{name} {name[::-1]}") for number, name in enumerate(["Delta", "Tule"])]
+    run = begin(row(organization="Port Gate Logistc"), *rows, row(organization="Port Gate Logistic", kind="mentors"))
+    first, last = checking.questions(run)
+    imports.answer(run, {first.pk: Which(there.pk), last.pk: Which(line=first.line)})
+    write(run)
+    assert look.amounts(there.pledges.get()) == {"tours": 6, "mentors": 6}
+    assert Organization.objects.count() == 3
+
+
+def test_only_a_line_that_was_proposed_can_be_chosen(year):
+    run = begin(row(), apart(2, organization="Zeta Freight"), apart(3, organization="Port Gate Logistic"))
+    [typed] = checking.questions(run)
+    for line in (3, 4, 99):
+        imports.answer(run, {typed.pk: Which(line=line)})
+    assert asked(run)[0][2] is None
+
+
+def test_twins_that_are_two_become_two(year):
+    run = begin(row(), row(organization="Port Gate Logistic"))
+    [typed] = checking.questions(run)
+    assert typed.same_line == 2
+    imports.answer(run, {typed.pk: Which()})
+    write(run)
+    assert sorted(look.organizations()) == ["Port Gate Logistic", GATE]
 
 
 # Written ---------------------------------------------------------------------------------------------------------
