@@ -1,8 +1,5 @@
 """Mail as staff see it: what became of each message, and the message itself as its recipient reads it."""
 
-import re
-from html import escape
-
 from csp.constants import NONCE, SELF
 from csp.decorators import csp_replace
 from django.contrib import admin
@@ -19,25 +16,12 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from imagine import bulk, mail
 from imagine.actions import ActionsAdmin, Outcome, tell
 from imagine.address_admin import AddressAdmin
+from imagine.framed import framed
 from imagine.logs import without_links
 from imagine.models import Message
+from imagine.wording_admin import WordingAdmin
 
-__all__ = ["AddressAdmin", "MessageAdmin"]
-
-
-def without_inline_styles(html: str, nonce: str) -> str:
-    """A mail's HTML with each `style="…"` moved into one style sheet that carries a nonce.
-
-    Mail needs inline styles; the content security policy of these pages forbids them.
-    """
-    rules: dict[str, str] = {}
-
-    def name(match: re.Match) -> str:
-        return f'class="{rules.setdefault(match[1], f"m{len(rules)}")}"'
-
-    body = re.sub(r'style="([^"]*)"', name, html)
-    sheet = "\n".join(f".{rule} {{ {style} }}" for style, rule in rules.items())
-    return body.replace("</head>", f'<style nonce="{escape(nonce)}">{sheet}</style></head>', 1)
+__all__ = ["AddressAdmin", "MessageAdmin", "WordingAdmin"]
 
 
 @admin.register(Message)
@@ -119,8 +103,7 @@ class MessageAdmin(ActionsAdmin):
         if not self.has_view_permission(request):
             raise Http404
         message = get_object_or_404(Message, pk=pk)
-        html = re.sub(r'href="[^"]*"', 'role="link" aria-disabled="true"', message.html)
-        return HttpResponse(without_inline_styles(html, str(request.csp_nonce)))
+        return HttpResponse(framed(message.html, str(request.csp_nonce)))
 
     @admin.action(description=_("Send again"), permissions=["change"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:

@@ -168,7 +168,7 @@ def example(kind: Kind, language: str, words: Words) -> Letter:
 
 def filled(part: str, values: Mapping[str, str]) -> str:
     """Words with the values of their placeholders. One that ends with a period, as "8:00 a.m.", ends a sentence too."""
-    said = re.sub(PLACEHOLDER.pattern + r"(\.(?!\.))?", lambda found: values[found[1]] + "\0" + (found[2] or ""), part)
+    said = PLACEHOLDER.sub(lambda found: values[found[1]] + "\0", part)
     return said.replace(".\0.", ".").replace("\0", "")
 
 
@@ -204,7 +204,7 @@ def faults(kind: Kind, words: Words) -> dict[str, list[str]]:
     return {"subject": subject, "text": text}
 
 
-def in_part(kind: Kind, part: str, *, but: str = "") -> list[str]:
+def in_part(kind: Kind, part: str, *, but: str | None = None) -> list[str]:
     return [*markup(part), *strangers(part), *braces(kind, part, but)]
 
 
@@ -223,7 +223,7 @@ def strangers(part: str) -> list[str]:
     )
 
 
-def braces(kind: Kind, part: str, but: str) -> list[str]:
+def braces(kind: Kind, part: str, but: str | None) -> list[str]:
     said = []
     if {"{", "}"} & set(PLACEHOLDER.sub("", part)):
         said.append(

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from imagine.admin import without_inline_styles
+from imagine.framed import without_inline_styles
 from imagine.models import Message
 from tests import browse, make
 from tests.imagine.mailings import letters, mailing, states
