@@ -292,7 +292,7 @@ def test_website_and_mail_domain_tell_of_a_twin_in_the_file(year):
 
 
 def test_what_many_in_the_file_share_tells_nothing(year):
-    names = "Delta Port Valley Tule Sierra Cold".split()
+    names = ["Delta", "Port", "Valley", "Tule", "Sierra", "Cold"]
     assert asked(begin(*[row(organization=f"{name} {name[::-1]}") for name in names])) == []
     freemail = [row(organization=name * 2, e_mail=f"{name}@gmail.com") for name in names]
     assert asked(begin(*freemail)) == []
