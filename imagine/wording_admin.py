@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from imagine import history, wordings
 from imagine.framed import framed
 from imagine.models import Wording
-from imagine.shown import SOMEBODY, ShownForm, news, read
+from imagine.shown import ShownForm, news, read
 from imagine.wordings import Kind, Words
 
 
@@ -151,7 +151,14 @@ class WordingAdmin(admin.ModelAdmin):
         """What was pressed is done, or the page comes back and says why not."""
         if "_shipped" in request.POST:
             if any(form.is_behind for form in both):
-                return self.shown(request, kind, forms_of(kind), notes=[SOMEBODY])
+                return self.shown(
+                    request,
+                    kind,
+                    forms_of(kind),
+                    notes=[
+                        _("Somebody else saved while you had this open. Nothing is done yet: these are the words now.")
+                    ],
+                )
             wordings.take_back(kind)
             self.message_user(request, _("The shipped words are said again. What was said before is in the history."))
         elif False in [form.is_valid() for form in both] or "_preview" in request.POST:
