@@ -123,13 +123,14 @@ class Current(NamedTuple):
         """The mail to one of many, unsaved: with one-click unsubscribe and the link to choose. `how` is what `letter`
         takes, or a further field of the message."""
         fields = {name: how.pop(name) for name in list(how) if name not in {"facts", "card", "button", "notes"}}
-        letter = self.letter(language, words=words | footing(address, self.kind.mail), **how)
+        foot = footing(address, self.kind.mail)
+        letter = self.letter(language, words=words | foot, **how)
         return Message(
             key=key,
             to=to,
             language=language,
             queue=Message.Queue.BULK,
-            unsubscribe=addresses.unsubscribe_url(address, self.kind.mail),
+            unsubscribe=foot["unsubscribe"],
             calendar=calendar,
             **letter._asdict(),
             **fields,

@@ -20,7 +20,7 @@ from icalendar import Calendar, Timezone, vCalAddress
 from icalendar import Event as Entry
 from icalendar.parser import Contentline, Contentlines
 
-from imagine.letters import filled, one_line, place
+from imagine.letters import PLACE, filled, one_line, place
 from summit.models import Event, Invitation, Rsvp
 from summit.templatetags.wording import seats
 
@@ -54,7 +54,7 @@ def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
         "name": quotable(rsvp.name),
         "email": rsvp.email,
     }
-    return "".join(folded(filled(line, words)) for line in lines)
+    return with_words(lines, words)
 
 
 def for_invitation(invitation: Invitation) -> str:
@@ -80,7 +80,7 @@ def for_invitation(invitation: Invitation) -> str:
         "stamp": f"{timezone.now():%Y%m%dT%H%M%SZ}",
         "url": settings.SITE_URL + invitation.get_absolute_url(),
     }
-    return "".join(folded(filled(line, words)) for line in lines)
+    return with_words(lines, words)
 
 
 def uid_of(invitation: Invitation) -> UUID:
@@ -111,15 +111,21 @@ class Facts(NamedTuple):
 
 @lru_cache(maxsize=300)
 def lines_with_places(facts: Facts, method: Method, _language: str) -> list[str]:
-    """A calendar's lines, not folded yet, with places where one party's words stand: to build it takes as long as three
-    statements of the database, and those of many parties differ in these words alone."""
+    """A calendar's lines, with places where one party's words stand; those without a place are folded, and end as lines
+    do. To build it takes as long as three statements of the database, and those of many parties differ in these words
+    alone."""
     entry = new_entry(facts, uid=place("uid"), sequence=0, url=place("url"))
     if method != "PUBLISH":
         entry.add("attendee", attendee())
     text = written(entry, method)
     text = re.sub("^SEQUENCE:.*$", f"SEQUENCE:{place('sequence')}", text, flags=re.MULTILINE)
     text = re.sub("^DTSTAMP:.*$", f"DTSTAMP:{place('stamp')}", text, flags=re.MULTILINE)
-    return [str(line).replace(place("name") + ",", place("name")) for line in Contentlines.from_ical(text) if line]
+    lines = [str(line).replace(place("name") + ",", place("name")) for line in Contentlines.from_ical(text) if line]
+    return [line if PLACE.search(line) else folded(line) for line in lines]
+
+
+def with_words(lines: list[str], words: dict[str, str]) -> str:
+    return "".join(line if line.endswith("\r\n") else folded(filled(line, words)) for line in lines)
 
 
 def folded(line: str) -> str:
