@@ -1,0 +1,96 @@
+"""Mail scanners open every link of every mail, by GET and HEAD. Nothing changes, and no link leads nowhere."""
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from imagine.models import Message
+from partners import pledges
+from partners import tasks as partners_tasks
+from summit import letters, links, reminders, seats
+from summit.models import Rsvp
+from tests import look, make
+from tests.partners import make as partners_make
+from tests.summit import invited, year
+from tests.summit.year import moment
+
+pytestmark = pytest.mark.django_db
+
+# What no mail of these says is not tried: a new kind of letter belongs here.
+KINDS = {
+    *("cancelled", "changed", "confirmed", "event_cancelled", "event_moved", "invited", "link", "moved_up", "new_link"),
+    *("day", "names", "reminder", "signed", "thanks", "unanswered", "waiting", "week"),
+}
+
+
+def mails() -> list[Message]:
+    """Every kind of mail that the product sends."""
+    of_parties()
+    of_events()
+    of_invitations()
+    of_pledges()
+    return list(Message.objects.all())
+
+
+def of_parties() -> None:
+    event = make.event(capacity=3)
+    first = make.rsvp(event, "First", size=3)
+    make.rsvp(event, "Waits")
+    seats.change_party(first, size=2)
+    links.mail_link(first)
+    links.replace(first)
+    seats.cancel(first)
+
+
+def of_events() -> None:
+    moved = make.rsvp(make.event(slug="moved"))
+    letters.event_moved(moved, make.event(slug="before"))
+    letters.event_cancelled(make.rsvp(make.event(slug="off")))
+    party = year.rsvp(year.event(), size=2, came=1)
+    for month, day in ((3, 31), (4, 4), (4, 6), (4, 8)):
+        reminders.remind(moment(month, day, 9))
+        year.send(moment(month, day, 9))
+    assert Rsvp.objects.filter(pk=party.pk).exists()
+
+
+def of_invitations() -> None:
+    event = make.event(slug="kick-off")
+    invited.to(event, invited.person("Asked Once"))
+    Message.objects.filter(key__startswith="invitation:").update(state="sent", sent_at=timezone.now())
+    reminders.remind(timezone.now() + timedelta(days=8))
+
+
+def of_pledges() -> None:
+    partners_make.signed("Signed", "signed@example.org")
+    draft = partners_make.draft("Draft", "draft@example.org")
+    partners_make.days_later(draft, 6)
+    partners_tasks.remind_drafts()
+    pledges.replace_link(draft)
+
+
+def links_of(message: Message) -> set[str]:
+    found = re.findall(r"https?://[^\s\"'<>]+", f"{message.text} {unescape(message.html)} {message.unsubscribe}")
+    ours = {link.rstrip(".,)") for link in found if link.startswith("http://testserver/")}
+    return {link.removeprefix("http://testserver").partition("#")[0] for link in ours}
+
+
+def test_links_of_every_mail_change_nothing_when_they_are_opened(settings):
+    settings.SITE_URL = "http://testserver"
+    messages = mails()
+    said = {message.key.split(":")[2] for message in messages}
+    assert said == KINDS
+    before = look.tables(but=("imagine.Tally",))
+    opened = {link for message in messages for link in links_of(message)}
+    assert len(opened) > len(KINDS)
+    answers = {}
+    for link in sorted(opened):
+        for method in ("get", "head"):
+            answers[link, method] = getattr(Client(), method)(link).status_code
+    assert {code for code in answers.values()} <= {200, 302, 404}
+    replaced = [link for (link, _method), code in answers.items() if code == 404]
+    assert len(replaced) <= 2 * 4, replaced  # links of letters that went out before staff replaced them
+    assert look.tables(but=("imagine.Tally",)) == before
