@@ -199,6 +199,11 @@ def stop(mailing: Mailing) -> list[str]:
     """Ends a mailing for good: what has not begun is deleted, and the keys of that are returned, so that what it told
     of can be taken back. Harmless twice."""
     held(mailing, stopped_at=timezone.now())
+    return take_back(mailing)
+
+
+def take_back(mailing: Mailing) -> list[str]:
+    """Deletes what has not begun of a locked mailing, and returns the keys of that."""
     with connection.cursor() as cursor:
         cursor.execute(DELETE_UNBEGUN, [mailing.pk])
         return [key for (key,) in cursor.fetchall()]

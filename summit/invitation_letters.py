@@ -8,8 +8,8 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from imagine import wordings
-from imagine.models import Address, Message
+from imagine import bulk, wordings
+from imagine.models import Address, Mailing, Message
 from summit import calendars, words
 from summit.letters import LANGUAGES, Preview
 from summit.models import Event, Invitation
@@ -59,6 +59,16 @@ def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str,
         )
         for invitation in invitations
     ]
+
+
+def write_anew(event: Event) -> None:
+    """The time or place of the event moved: invitations that have not left yet wait to be written again, and say it as
+    it is now. In the transaction of the move."""
+    mailings = Mailing.objects.filter(about=f"event:{event.pk}", stopped_at=None).order_by("pk")
+    for mailing in mailings.select_for_update(no_key=True):
+        unsent = [pk for key in bulk.take_back(mailing) if (pk := of_key(key))]
+        if Invitation.objects.filter(pk__in=unsent).update(written_at=None):
+            Mailing.objects.filter(pk=mailing.pk).update(written_at=None)
 
 
 def preview(event: Event, name: str, organization: str = "") -> list[Preview]:

@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 
 from imagine import history
 from imagine.models import Change, Message
-from summit import letters
+from summit import invitation_letters, letters
 from summit.models import Event, Guest, Rsvp
 
 SEATS = [
@@ -578,7 +578,8 @@ def delete_together(rsvps: Iterable[Rsvp]) -> None:
 @transaction.atomic
 def save_event(event: Event) -> Event:
     """Saves what staff changed. More room is given to the waiting list at once; less throws nobody out (rule 1). When
-    the time or the place of a coming event moved, every party is told."""
+    the time or the place of a coming event moved, every party is told, and invitations that have not left are written
+    anew."""
     if event.pk is None:
         event.save()
         return event
@@ -589,6 +590,7 @@ def save_event(event: Event) -> Event:
     if is_told(before, event):
         for rsvp in parties(event):
             letters.event_moved(rsvp, before)
+        invitation_letters.write_anew(event)
     if any(getattr(before, name) != getattr(event, name) for name in ROOM):
         call_up(event)
     return event

@@ -8,7 +8,7 @@ from django.utils import timezone
 from imagine import addresses, bulk
 from imagine.models import Change, Mailing, Message
 from partners.models import Contact
-from summit import invitations, seats
+from summit import invitation_letters, invitations, seats
 from summit.models import Audience, Event, Invitation
 from tests import look, make
 from tests.partners import make as partners
@@ -319,3 +319,54 @@ def test_no_queries_for_mailings_that_are_over(django_assert_num_queries):
     with django_assert_num_queries(1):
         invitations.stop_the_unanswerable()
     assert Mailing.objects.get().stopped_at is None
+
+
+# The event moves -------------------------------------------------------------------------------------------------
+
+
+def test_what_has_not_left_when_the_event_moves_says_where_it_is_now():
+    event = make.event()
+    mailing = written(event, *map(person, ("Sent", "Queued")))
+    state_of("sent@example.org", "sent", sent_at=timezone.now())
+    event.venue = "Stockton Civic Auditorium"
+    seats.save_event(event)
+    mailing.refresh_from_db()
+    assert (mailing.written_at, bulk.figures(mailing).to_write) == (None, 1)
+    assert invitations.write(mailing)
+    places = {message.to: "Civic Auditorium" in message.text for message in mailing.messages.all()}
+    assert places == {"sent@example.org": False, "queued@example.org": True}
+    mailing.refresh_from_db()
+    assert mailing.written_at
+
+
+def test_another_change_of_the_event_writes_nothing_anew():
+    event = make.event()
+    written(event, person("Alma"))
+    before = look.tables(but=("summit.Event", "imagine.Change"))
+    event.capacity = 200
+    seats.save_event(event)
+    assert look.tables(but=("summit.Event", "imagine.Change")) == before
+
+
+# The mail, before it is sent -------------------------------------------------------------------------------------
+
+
+def test_the_mail_is_shown_in_both_languages_as_one_person_reads_it():
+    event = make.event()
+    before = look.tables()
+    english, spanish = invitation_letters.preview(event, "Alma Reyes", "Port Gate")
+    assert (english.language, spanish.language) == ("en", "es")
+    assert "Alma Reyes, you are invited to Imagine Promise Summit" in english.text
+    assert "(the link of this person alone)" in english.text
+    assert "http" not in english.text
+    assert "Cumbre Imagine Promise" in spanish.text
+    assert look.tables() == before
+
+
+def test_words_of_a_person_are_words_in_the_mail_whatever_stands_in_them():
+    event = make.event()
+    hostile = person("Alma <b>{link}</b>\nBcc: all", email="alma@example.org")
+    written(event, hostile)
+    message = Message.objects.get()
+    assert "Alma <b>{link}</b> Bcc: all" in message.text
+    assert "<b>{link}</b>" not in message.html
