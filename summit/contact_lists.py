@@ -6,12 +6,14 @@ already is known by the address alone; the others become contacts of their organ
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imagine import addresses, sheets
@@ -21,9 +23,11 @@ from partners import cells, contacts, headings, profiles
 from partners.cells import Said
 from partners.headings import plain
 from partners.models import Contact, Organization, folded
-from summit.models import Audience
+from summit.models import Audience, SentList
 
 MOST_ROWS = 20_000
+KEPT = timedelta(days=1)  # a list that nobody says anything of
+FILE_NAME = SentList._meta.get_field("file_name").max_length
 HEADINGS = {
     "first": "first name, first, given name, nombre de pila",
     "last": "last name, last, surname, family name, apellido, apellidos",
@@ -31,6 +35,10 @@ HEADINGS = {
 }
 OF_PARTNERS = {"email": "email", "contact": "name", "organization": "organization"}  # headings that imports know, too
 LANGUAGES = {"en": "en, eng, english, ingles", "es": "es, spa, spanish, espanol, castellano"}
+
+
+class Refused(Exception):
+    """Nobody is put in. Its text is a sentence for staff."""
 
 
 class Row(NamedTuple):
@@ -237,3 +245,40 @@ def folded_names(names: set[str]) -> dict[str, str]:
     with connection.cursor() as cursor:
         cursor.execute(select, [*parameters, list(names)])
         return dict(cursor.fetchall())
+
+
+# A list that staff look through first ----------------------------------------------------------------------------
+
+
+def keep(audience: Audience, file: bytes, name: str) -> None:
+    """Keeps a list that was sent for an audience until staff put its people in, or drop it. A second one takes the
+    first one's place."""
+    sent = {"file": file, "file_name": name[-FILE_NAME:], "sent_at": timezone.now()}
+    SentList.objects.update_or_create(audience=audience, defaults=sent)
+
+
+@transaction.atomic
+def put_in(audience: Audience, *, leaves_bad: bool) -> int:
+    """Puts the people of the list that is kept for an audience in it, and forgets the list. Says how many they are.
+    Raises Refused, also when there are bad rows and nobody said that they are left out."""
+    sent = SentList.objects.select_for_update().filter(pk=audience.pk).first()
+    if sent is None:
+        raise Refused(_("This list was put in or dropped before. Nothing was done."))
+    checked = read(bytes(sent.file), sent.file_name)
+    if checked.bad and not leaves_bad:
+        raise Refused(_("Tick that the bad rows are left out, or correct the file and send it again."))
+    if not checked.taken:
+        raise Refused(_("There is nobody in this list who could be put in."))
+    take(audience, checked)
+    sent.delete()
+    return len(checked.taken)
+
+
+def drop(audience: Audience) -> None:
+    """Forgets the list that is kept for an audience. Twice changes nothing."""
+    SentList.objects.filter(pk=audience.pk).delete()
+
+
+def tidy() -> None:
+    """Forgets lists of which nobody said anything for a day."""
+    SentList.objects.filter(sent_at__lt=timezone.now() - KEPT).delete()

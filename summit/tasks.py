@@ -4,7 +4,7 @@ from celery import shared_task
 
 from imagine import bell
 from imagine.models import Mailing
-from summit import invitations, links, matching, reminders
+from summit import contact_lists, invitations, links, matching, reminders
 from summit.models import LinkRequest
 
 
@@ -48,3 +48,8 @@ def go_on_writing() -> None:
 @shared_task
 def remind() -> None:
     reminders.remind()
+
+
+@shared_task
+def tidy_lists() -> None:
+    contact_lists.tidy()

@@ -19,7 +19,7 @@ from imagine.fields import LineField
 from partners.admin.importing import turned
 from partners.models import PledgeYear
 from summit import audiences, invitation_letters, invitations, seats
-from summit.admin.audiences import in_words, known
+from summit.admin.audience_form import in_words, known
 from summit.audiences import Figures, Person, Reason
 from summit.models import Audience, Event
 

@@ -1,0 +1,128 @@
+"""An audience as staff put it together, and what it says in words."""
+
+from collections.abc import Iterator
+from operator import attrgetter
+
+from django import forms
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.text import get_text_list
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from partners.models import Sector
+from summit.models import Audience, Event
+
+Reach = Audience.Reach
+ANY_YEAR, NOBODY = _("any, or none"), _("of no event")
+
+
+class AudienceForm(forms.ModelForm):
+    sectors = forms.MultipleChoiceField(
+        label=_("Of the sectors"), choices=Sector, required=False, widget=forms.CheckboxSelectMultiple
+    )
+    guests_who = forms.MultipleChoiceField(
+        label=_("Those who"),
+        choices=Audience.Came,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None ticked means everybody who did not cancel."),
+    )
+    no_list = forms.BooleanField(label=_("Take the list out of this audience"), required=False)
+
+    class Meta:
+        model = Audience
+        fields = [
+            *("name", "pledge_year", "with_drafts", "kinds", "schools", "sectors", "reach"),
+            *("guests_of", "guests_who"),
+        ]
+        widgets = {
+            "kinds": forms.CheckboxSelectMultiple,
+            "schools": forms.CheckboxSelectMultiple,
+            "reach": forms.RadioSelect,
+        }
+        error_messages = {"name": {"unique": _("Another audience has this name. Choose one that is still free.")}}
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        empty = {"pledge_year": ANY_YEAR, "guests_of": NOBODY}
+        named = {"pledge_year": attrgetter("school_years"), "kinds": attrgetter("label")}
+        for name in empty.keys() & self.fields.keys():  # who may only look has none of them
+            self.fields[name].empty_label = empty[name]
+        for name in named.keys() & self.fields.keys():
+            self.fields[name].label_from_instance = named[name]
+
+    def clean(self):
+        answers = super().clean()
+        if answers.get("guests_who") and not answers.get("guests_of"):
+            self.add_error("guests_of", _("Say of which event."))
+        if answers.get("with_drafts") and not answers.get("pledge_year"):
+            self.add_error("pledge_year", _("Say for which school year."))
+        return answers
+
+
+# In words --------------------------------------------------------------------------------------------------------
+
+
+def in_words(audience: Audience) -> Iterator[str]:
+    """What an audience says, one sentence for partners, for guests and for its list. Reads what was prefetched."""
+    if partners := of_partners(audience):
+        yield partners
+    if audience.guests_of:
+        yield of_guests(audience)
+    if number := audience.on_list:
+        yield ngettext("%(n)d person from a list", "%(n)d people from a list", number) % {"n": number}
+
+
+def of_partners(audience: Audience) -> str:
+    kinds = [kind.label for kind in audience.kinds.all()]
+    schools = [school.name for school in audience.schools.all()]
+    sectors = [str(Sector(sector).label) for sector in audience.sectors]
+    said = []
+    if audience.pledge_year:
+        with_drafts = gettext("with a pledge for %(year)s, signed or not")
+        words = with_drafts if audience.with_drafts else gettext("with a signed pledge for %(year)s")
+        said.append(words % {"year": audience.pledge_year.school_years})
+    if kinds:
+        said.append(gettext("with a promise of: %(kinds)s") % {"kinds": listed(kinds)})
+    if schools:
+        said.append(gettext("with a promise for %(schools)s") % {"schools": listed(schools)})
+    if sectors:
+        said.append(gettext("of the sectors: %(sectors)s") % {"sectors": listed(sectors)})
+    if not said:
+        return ""
+    all_of_them = gettext("partners %(said)s; every contact of each")
+    words = all_of_them if audience.reach == Reach.ALL else gettext("partners %(said)s; the main contact of each")
+    return words % {"said": "; ".join(said)}
+
+
+def listed(names: list[str]) -> str:
+    return get_text_list(names, gettext("or"))
+
+
+def of_guests(audience: Audience) -> str:
+    who = [str(Audience.Came(came).label) for came in audience.guests_who]
+    if not who:
+        return gettext("guests of %(event)s") % {"event": audience.guests_of}
+    return gettext("guests of %(event)s who %(did)s") % {"event": audience.guests_of, "did": listed(who)}
+
+
+def known() -> QuerySet[Audience]:
+    """All audiences with what `in_words` reads, in a number of queries that does not grow with them."""
+    audiences = Audience.objects.select_related("pledge_year", "guests_of").prefetch_related("kinds", "schools")
+    return audiences.annotate(on_list=Count("listed", distinct=True))
+
+
+# The event that it is put together for ---------------------------------------------------------------------------
+
+
+def invited_to(request: HttpRequest) -> Event | None:
+    """The event for which an audience is put together, as the page's address or its form says."""
+    number = request.POST.get("event") or request.GET.get("event", "")
+    if not (number.isascii() and number.isdecimal() and len(number) < 10):
+        return None
+    return Event.objects.filter(pk=number).first()
+
+
+def with_event(address: str, event: Event | None) -> str:
+    return f"{address}?event={event.pk}" if event else address

@@ -1,0 +1,330 @@
+"""Audiences as staff put them together, and people from a spreadsheet in them."""
+
+import io
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from imagine import addresses
+from partners.models import Contact, Organization, PromiseKind
+from summit import contact_lists
+from summit.models import Audience, Event, SentList
+from tests import browse, look, make
+from tests.partners import make as partners_make
+from tests.summit import invited
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/imagine/admin/summit/audience/"
+UNCHANGED = ("sessions.Session",)
+GOOD = "E-mail,Name,Organization,Language\nalma@example.org,Alma Reyes,Port Gate Logistics,es\nben@example.org,Ben,,\n"
+MIXED = f"{GOOD}broken@,Chue,,\nALMA@example.org,,,\nno@example.org,Dee,,\n"
+
+
+def page_of(audience: Audience) -> str:
+    return f"{LIST}{audience.pk}/change/"
+
+
+def list_of(audience: Audience) -> str:
+    return f"{LIST}{audience.pk}/list/"
+
+
+def change(staff: Client, audience: Audience, **typed):
+    return staff.post(page_of(audience), browse.fields(staff.get(page_of(audience))) | typed)
+
+
+def add(staff: Client, **typed):
+    return staff.post(f"{LIST}add/", browse.fields(staff.get(f"{LIST}add/")) | {"name": "Mentors"} | typed)
+
+
+def send(staff: Client, audience: Audience, content: str | bytes, name: str = "list.csv", **more):
+    file = io.BytesIO(content.encode() if isinstance(content, str) else content)
+    file.name = name
+    return staff.post(list_of(audience), {"file": file} | more, follow=True)
+
+
+def people(audience: Audience) -> list[str]:
+    return sorted(audience.listed.values_list("email", flat=True))
+
+
+# Put together ----------------------------------------------------------------------------------------------------
+
+
+def test_audience_is_put_together(staff):
+    year, school, event = partners_make.year(), partners_make.school(), make.event()
+    kind = PromiseKind.objects.get(code="mentors")
+    said = {
+        "pledge_year": str(year.pk),
+        "with_drafts": "on",
+        "kinds": [str(kind.pk)],
+        "schools": [str(school.pk)],
+        "sectors": ["labor", "faith"],
+        "reach": "all",
+        "guests_of": str(event.pk),
+        "guests_who": ["came", "absent"],
+    }
+    assert add(staff, **said).status_code == 302
+    audience = Audience.objects.get()
+    assert (audience.name, audience.pledge_year, audience.with_drafts, audience.reach) == ("Mentors", year, True, "all")
+    assert (list(audience.kinds.all()), list(audience.schools.all())) == ([kind], [school])
+    assert (audience.sectors, audience.guests_of, audience.guests_who) == (
+        ["labor", "faith"],
+        event,
+        ["came", "absent"],
+    )
+    again = browse.fields(staff.get(page_of(audience)))
+    assert {name: again[name] for name in ("sectors", "guests_who", "reach")} == {
+        "sectors": ["labor", "faith"],
+        "guests_who": ["came", "absent"],
+        "reach": "all",
+    }
+    assert change(staff, audience, sectors=[]).status_code == 302
+    audience.refresh_from_db()
+    assert (audience.sectors, audience.guests_who) == ([], ["came", "absent"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"name": ""}, "This field is required."),
+        ({"name": "Taken"}, "Another audience has this name. Choose one that is still free."),
+        ({"guests_who": ["came"]}, "Say of which event."),
+        ({"with_drafts": "on"}, "Say for which school year."),
+        ({"sectors": ["~"]}, "~ is not one of the available choices."),
+        ({"kinds": ["999999"]}, "999999 is not one of the available choices."),
+        ({"reach": "~"}, "~ is not one of the available choices."),
+    ],
+)
+def test_what_cannot_be_is_said_beside_its_field(staff, typed, said):
+    invited.audience(name="Taken")
+    page = add(staff, **typed)
+    assert page.status_code == 200
+    assert said in browse.text(page)
+    assert Audience.objects.count() == 1
+
+
+def test_new_audience_leads_back_to_the_event(staff):
+    event = make.event()
+    page = staff.get(f"{LIST}add/?event={event.pk}")
+    assert f"To be invited to {event}." in browse.text(page)
+    typed = browse.fields(page) | {"name": "Mentors"}
+    answer = staff.post(f"{LIST}add/", typed | {"_invite": "1"})
+    audience = Audience.objects.get()
+    assert answer["Location"] == f"/imagine/admin/summit/event/{event.pk}/invite/{audience.pk}/"
+    again = browse.fields(staff.get(f"{page_of(audience)}?event={event.pk}"))
+    answer = staff.post(page_of(audience), again | {"_list": "1"})
+    assert answer["Location"] == f"{list_of(audience)}?event={event.pk}"
+
+
+@pytest.mark.parametrize("event", ["", "~", "-1", "999999", "9" * 40])
+def test_address_of_no_event_leads_to_the_list(staff, event):
+    typed = browse.fields(staff.get(f"{LIST}add/?event={event}")) | {"name": "Mentors", "event": event, "_invite": "1"}
+    assert staff.post(f"{LIST}add/", typed).status_code == 302
+    assert Audience.objects.count() == 1
+
+
+def test_list_says_who_is_in_it_and_takes_as_many_queries_for_3_as_for_30(staff, django_assert_num_queries):
+    year, school = partners_make.year(), partners_make.school()
+    for _number in range(3):
+        invited.audience(pledge_year=year, schools=[school], listed=[invited.person("Alma")])
+    assert "with a signed pledge for 2027–28" in browse.text(staff.get(LIST))
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(LIST)
+    for _number in range(27):
+        invited.audience(pledge_year=year, schools=[school])
+    with django_assert_num_queries(len(queries)):
+        staff.get(LIST)
+
+
+def test_list_is_taken_out_and_the_audience_deleted(staff):
+    audience = invited.audience(listed=[invited.person("Alma"), invited.person("Ben")])
+    assert "2 people." in browse.text(staff.get(page_of(audience)))
+    assert change(staff, audience, no_list="on").status_code == 302
+    assert (people(audience), Contact.objects.count()) == ([], 2)
+    assert "Take the list out" not in browse.text(staff.get(page_of(audience)))
+    assert staff.post(f"{LIST}{audience.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not Audience.objects.exists()
+
+
+# From a list -----------------------------------------------------------------------------------------------------
+
+
+def test_list_is_checked_first_and_then_put_in(staff):
+    audience = invited.audience()
+    Contact.objects.create(name="Ben", email="Ben@example.org")
+    page = send(staff, audience, GOOD)
+    text = browse.text(page)
+    assert "What was found in list.csv contacts already 1 new people 1" in text
+    assert "Nobody is put in yet" in text
+    assert (people(audience), Contact.objects.count()) == ([], 1)
+    page = staff.post(list_of(audience), {"put_in": "1"}, follow=True)
+    assert "2 people of the list are in now." in browse.text(page)
+    assert people(audience) == ["Ben@example.org", "alma@example.org"]
+    assert Contact.objects.get(name="Alma Reyes").organization == Organization.objects.get()
+    assert not SentList.objects.exists()
+    page = staff.post(list_of(audience), {"put_in": "1"}, follow=True)
+    assert "This list was put in or dropped before. Nothing was done." in browse.text(page)
+
+
+def test_bad_rows_are_named_and_left_out_only_when_staff_say_so(staff):
+    audience = invited.audience()
+    addresses.choose(addresses.of("no@example.org"), invitations=False)
+    text = browse.text(send(staff, audience, MIXED))
+    assert "new people 2 bad rows 1 stand there twice 1 want no invitations 1" in text
+    assert "4 broken@ “broken@” is no e-mail address." in text
+    assert "5 ALMA@example.org The same address as in line 2." in text
+    assert "6 no@example.org wants no invitations, or refuses mail" in text
+    page = staff.post(list_of(audience), {"put_in": "1"}, follow=True)
+    assert "Tick that the bad rows are left out, or correct the file and send it again." in browse.text(page)
+    assert not people(audience)
+    staff.post(list_of(audience), {"put_in": "1", "leave": "1"})
+    assert people(audience) == ["alma@example.org", "ben@example.org"]
+
+
+def test_list_without_anybody_to_take_has_no_button(staff):
+    audience = invited.audience()
+    addresses.refuse("no@example.org", "550 no")
+    page = send(staff, audience, "E-mail\nno@example.org\n")
+    assert "There is nobody in this list who could be put in." in browse.text(page)
+    assert 'name="put_in"' not in page.content.decode()
+    page = staff.post(list_of(audience), {"put_in": "1"}, follow=True)
+    assert "There is nobody in this list who could be put in." in browse.text(page)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "The submitted file is empty."),
+        (b"Name\nAlma\n", "There is no column for: e-mail."),
+        (b"%PDF-1.7", "This is neither a CSV nor an XLSX file."),
+        (b'E-mail\n"alma@example.org\n', "its quotation marks do not match"),
+    ],
+)
+def test_file_that_cannot_be_read_is_refused_beside_its_field(staff, content, said):
+    audience = invited.audience()
+    page = send(staff, audience, content)
+    assert page.status_code == 422
+    assert said in browse.text(page)
+    assert not SentList.objects.exists()
+
+
+def test_file_that_is_too_large_is_refused(staff):
+    audience = invited.audience()
+    page = send(staff, audience, b"E-mail\n" + b"a" * (10 * 2**20))
+    assert page.status_code == 422
+    assert "at most 10 can be read" in browse.text(page)
+
+
+def test_no_file_at_all(staff):
+    audience = invited.audience()
+    assert staff.post(list_of(audience)).status_code == 422
+
+
+def test_second_list_takes_the_place_of_the_first_and_can_be_dropped(staff):
+    audience = invited.audience()
+    send(staff, audience, GOOD, "first.csv")
+    text = browse.text(send(staff, audience, MIXED, "second.csv"))
+    assert ("first.csv" not in text, "second.csv" in text) == (True, True)
+    for _twice in range(2):
+        page = staff.post(list_of(audience), {"drop": "1"}, follow=True)
+        assert "The list was dropped. Nobody was put in." in browse.text(page)
+    assert not SentList.objects.exists()
+    assert not people(audience)
+
+
+def test_put_in_leads_on_to_the_event(staff):
+    audience, event = invited.audience(), make.event()
+    page = send(staff, audience, GOOD, event=event.pk)
+    assert f'name="event" value="{event.pk}"' in page.content.decode()
+    answer = staff.post(list_of(audience), {"put_in": "1", "event": event.pk})
+    assert answer["Location"] == f"/imagine/admin/summit/event/{event.pk}/invite/{audience.pk}/"
+
+
+def test_long_list_comes_page_by_page_in_as_many_queries(staff, django_assert_num_queries):
+    def sent(number: int) -> Audience:
+        audience = invited.audience()
+        rows = "".join(f"a{n}@example.org,A {n}\n" for n in range(number))
+        contact_lists.keep(audience, f"E-mail,Name\n{rows}".encode(), "list.csv")
+        return audience
+
+    few, many = sent(3), sent(3000)
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(list_of(few))
+    with django_assert_num_queries(len(queries)):
+        page = staff.get(f"{list_of(many)}?page=120")
+    assert "Page 120 of 120" in browse.text(page)
+    assert "a2999@example.org" in browse.text(page)
+
+
+def test_list_that_nobody_spoke_of_for_a_day_is_forgotten():
+    old, new = invited.audience(), invited.audience()
+    for audience in (old, new):
+        contact_lists.keep(audience, GOOD.encode(), "list.csv")
+    SentList.objects.filter(pk=old.pk).update(sent_at=timezone.now() - timedelta(hours=25))
+    contact_lists.tidy()
+    assert SentList.objects.get().audience == new
+
+
+# Who may what ----------------------------------------------------------------------------------------------------
+
+
+def clerk(*permissions: str) -> Client:
+    user = User.objects.create(username="clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def sent(db) -> Audience:
+    audience = invited.audience()
+    contact_lists.keep(audience, GOOD.encode(), "list.csv")
+    return audience
+
+
+def test_who_may_only_look_puts_nobody_in(sent):
+    client = clerk("view_audience")
+    for address in (LIST, page_of(sent), list_of(sent)):
+        page = client.get(address)
+        assert page.status_code == 200
+        assert 'name="put_in"' not in page.content.decode()
+        assert 'type="file"' not in page.content.decode()
+    before = look.tables(but=UNCHANGED)
+    for button in ({"put_in": "1"}, {"drop": "1"}, {}):
+        assert client.post(list_of(sent), button).status_code == 403
+    assert client.post(page_of(sent), {"name": "Mine"}).status_code == 403
+    assert client.post(f"{LIST}add/", {"name": "Mine"}).status_code == 403
+    assert look.tables(but=UNCHANGED) == before
+
+
+def test_desk_sees_none_of_it(sent):
+    client = clerk("view_event", "view_rsvp", "change_rsvp", "view_invitation")
+    for address in (LIST, page_of(sent), list_of(sent)):
+        assert client.get(address).status_code == 403
+        assert Client().get(address).status_code == 302
+        assert Client().post(address, {"put_in": "1"}).status_code == 302
+
+
+def test_looking_changes_nothing(staff, sent):
+    before = look.tables(but=UNCHANGED)
+    for address in (page_of(sent), list_of(sent)):
+        for method in (staff.get, staff.head):
+            assert method(address, {"put_in": "1", "drop": "1"}).status_code == 200
+    for method in (staff.put, staff.delete, staff.patch):
+        assert method(list_of(sent)).status_code == 405
+    assert staff.get(f"{LIST}999999/list/").status_code == 404
+    assert look.tables(but=UNCHANGED) == before
+
+
+def test_audience_of_an_event_that_goes(staff):
+    """The database keeps an event that an audience speaks of."""
+    event = make.event()
+    invited.audience(guests_of=event)
+    staff.post(f"/imagine/admin/summit/event/{event.pk}/delete/", {"post": "yes"})
+    assert Event.objects.filter(pk=event.pk).exists()
