@@ -7,7 +7,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Count, F, Q, QuerySet, Value
 from django.db.models.lookups import Exact
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils.html import format_html
@@ -18,12 +18,13 @@ from django.utils.translation import ngettext_lazy
 from imagine import history
 from imagine.actions import ActionsAdmin, tell
 from imagine.uploads import takes_files
-from partners import contacts, exports, logos, profiles
+from partners import contacts, exports, logos, pledges, profiles
 from partners.admin import filters, parts
 from partners.admin.files import FilesAdmin, both
 from partners.admin.merging import merge_two
 from partners.admin.organization_form import ContactForm, ContactFormSet, OrganizationAdminForm
 from partners.models import Contact, Logo, Organization, folded
+from partners.pledges import Begun
 
 MOST_WORDS = 10  # of a search
 
@@ -63,6 +64,13 @@ def take(request: HttpRequest, organizations: QuerySet[Organization], kind: str)
     return exports.organization_file(organizations, filters.this_year(request), kind)
 
 
+def begin_one(organization: Organization, *, mails_link: bool) -> Begun | Exception:
+    try:
+        return pledges.begin_for(organization, mails_link=mails_link)
+    except (pledges.Refused, Organization.DoesNotExist) as refused:
+        return refused
+
+
 @admin.register(Organization)
 class OrganizationAdmin(ActionsAdmin, FilesAdmin):
     form = OrganizationAdminForm
@@ -73,7 +81,7 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
     search_help_text = _("Looks for names, with or without accents, and for contacts’ names and e-mail addresses.")
     show_full_result_count = False
     inlines = (ContactInline,)
-    actions = ("approve", "hide", merge_two)
+    actions = ("approve", "hide", "begin_pledge", "begin_and_mail", merge_two)
     files = both(
         "organizations",
         {"csv": _("Organizations as CSV"), "xlsx": _("Organizations as XLSX")},
@@ -144,8 +152,8 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
 
     @admin.display(description=_("pledges"))
     def pledges(self, organization: Organization) -> str:
-        pledges = organization.pledges.select_related("year").annotate(kinds=Count("promises"))
-        rows = [{"pledge": pledge, "state": parts.state(pledge)} for pledge in pledges]
+        counted = organization.pledges.select_related("year").annotate(kinds=Count("promises"))
+        rows = [{"pledge": pledge, "state": parts.state(pledge)} for pledge in counted]
         return render_to_string("admin/partners/organization/pledges.html", {"rows": rows})
 
     @admin.display(description=_("mail"))
@@ -189,7 +197,8 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
 
     @takes_files(largest=logos.LARGEST_FILE)
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        return super().change_view(request, object_id, form_url, extra_context)
+        begins = {"may_begin": self.has_begin_permission(request)}
+        return super().change_view(request, object_id, form_url, begins | (extra_context or {}))
 
     def render_change_form(self, request, context, *args, **kwargs):
         """A browser keeps no chosen file on a form that comes back."""
@@ -235,6 +244,34 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
 
     def delete_queryset(self, request, queryset):
         parts.delete_each(self, request, queryset)
+
+    # Its pledge ------------------------------------------------------------------------------------------------
+
+    def has_begin_permission(self, request):
+        return request.user.has_perms(["partners.change_organization", "partners.add_pledge"])
+
+    @admin.action(description=_("Begin their pledge for the open school year"), permissions=["begin"])
+    def begin_pledge(self, request, queryset):
+        return self.begin(request, queryset)
+
+    @admin.action(
+        description=_("Begin their pledge for the open school year, and mail the link"), permissions=["begin"]
+    )
+    def begin_and_mail(self, request, queryset):
+        return self.begin(request, queryset, mails_link=True)
+
+    def begin(self, request: HttpRequest, queryset: QuerySet, *, mails_link: bool = False) -> HttpResponse | None:
+        """Leads to the pledge of the only one ticked."""
+        begun = [(each, begin_one(each, mails_link=mails_link)) for each in queryset]
+        done = ngettext_lazy("%(number)d pledge was begun.", "%(number)d pledges were begun.", "number")
+        same = ngettext_lazy("%(number)d was begun before.", "%(number)d were begun before.", "number")
+        tell(self, request, [(each, one.is_new if isinstance(one, Begun) else one) for each, one in begun], done, same)
+        there = [one for _each, one in begun if isinstance(one, Begun)]
+        if mails_link:
+            tell(self, request, [(one.pledge, one.is_mailed) for one in there], parts.MAILED, parts.MAILED_LATELY)
+        if len(begun) == len(there) == 1:
+            return redirect("admin:partners_pledge_change", there[0].pledge.pk)
+        return None
 
     # Approval --------------------------------------------------------------------------------------------------
 

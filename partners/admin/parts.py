@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from imagine.actions import Outcome, not_there
 from imagine.models import Message
@@ -21,6 +22,12 @@ from partners.models import Grade, Pledge, Promise
 from partners.promises import kept_amount, month, worded
 
 LATEST = 20  # messages on a page
+MAILED = ngettext_lazy("%(number)d link is on its way.", "%(number)d links are on their way.", "number")
+MAILED_LATELY = ngettext_lazy(
+    "%(number)d link was mailed in the last ten minutes and is not mailed again.",
+    "%(number)d links were mailed in the last ten minutes and are not mailed again.",
+    "number",
+)
 
 
 def became(act: Callable[[Model], Model], row: Model, field: str) -> Outcome:

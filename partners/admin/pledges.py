@@ -68,13 +68,8 @@ class ReadAdmin(ActionsAdmin, FilesAdmin):
 
 @admin.action(description=_("Mail the private link again"), permissions=["change"])
 def mail_links(page, request, rows):
-    done = ngettext_lazy("%(number)d link is on its way.", "%(number)d links are on their way.", "number")
-    same = ngettext_lazy(
-        "%(number)d link was mailed in the last ten minutes and is not mailed again.",
-        "%(number)d links were mailed in the last ten minutes and are not mailed again.",
-        "number",
-    )
-    tell(page, request, [(pledge, outcome(pledges.mail_again, pledge)) for pledge in rows], done, same)
+    outcomes = [(pledge, outcome(pledges.mail_again, pledge)) for pledge in rows]
+    tell(page, request, outcomes, parts.MAILED, parts.MAILED_LATELY)
 
 
 @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])

@@ -5,6 +5,7 @@ pledge; one that begins locks what was typed to begin it. Each may be called twi
 a change is written in the same transaction. No rule here reads or writes a seat.
 """
 
+from partners.pledges.beginnings import Begun, begin_for
 from partners.pledges.links import Nobody, mail_again, mail_link, replace_link
 from partners.pledges.saves import (
     Changed,
@@ -24,6 +25,7 @@ from partners.pledges.starts import answer, begin, open_for, tidy_starts
 from partners.pledges.years import close_year, remind, remind_drafts, reopen_year
 
 __all__ = [
+    "Begun",
     "Changed",
     "Closed",
     "Difference",
@@ -37,6 +39,7 @@ __all__ = [
     "Wrong",
     "answer",
     "begin",
+    "begin_for",
     "close_year",
     "delete",
     "facts",

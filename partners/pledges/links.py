@@ -1,8 +1,11 @@
 """Private links of pledges that were lost or leaked: a link goes to the stored address alone."""
 
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -32,7 +35,8 @@ def mail_link(
     contact = to or letters.addressee(pledge)
     if contact is None:
         return False
-    mails = Message.objects.about(f"pledge:{pledge.pk}:link")
+    keys = (Q(key__startswith=f"pledge:{pledge.pk}:{kind}:") for kind in ("link", "begun"))
+    mails = Message.objects.filter(reduce(or_, keys))
     today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
     lately = mails.filter(to=contact.email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=Message.FAILED)
     if lately.exists() or (today >= MOST_A_DAY and not by_staff):

@@ -175,7 +175,7 @@ def taken_over(sheet: Sheet) -> dict:
     """What a new pledge takes from where it begins: the start's link, the language spoken last."""
     if sheet.start:
         return {"token": sheet.start.token, "language": sheet.start.language}
-    return {"language": sheet.before.language}
+    return {"language": sheet.before.language} if sheet.before else {}
 
 
 def write_profile(sheet: Sheet, typed: Typed) -> Organization:
