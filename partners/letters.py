@@ -11,6 +11,7 @@ from imagine import addresses, mail, wordings
 from imagine.letters import place, write
 from partners import certificates
 from partners.models import Contact, Pledge, PledgeStart, PledgeYear, Signature
+from partners.promises import kept_amount, worded
 from partners.words import DRAFT, pledge_card, pledge_note, year_facts
 
 FOLDER = "partners/"
@@ -40,6 +41,11 @@ def link(pledge: Pledge, number: int, *, to: Contact | None = None, start: Pledg
     current = PledgeYear.objects.current()
     opens = current if current and current.pk > pledge.year_id else pledge.year
     return tell(pledge, "link", number, to=to, words=words, year=opens)
+
+
+def begun(pledge: Pledge) -> bool:
+    """Staff began the pledge for its organization. Says whether there is somebody to write to."""
+    return tell(pledge, "begun", 1)
 
 
 def new_link(pledge: Pledge) -> bool:
@@ -135,8 +141,7 @@ def tell(
 
 def in_one_line(promise: dict) -> str:
     """A signed promise, as the signature keeps it, in the current language: Host tours and field trips: 6 visits."""
-    ending = "_es" if translation.get_language() == "es" else ""
-    return f"{promise[f'name{ending}']}: {promise['quantity']:,} {promise[f'unit{ending}']}"
+    return f"{worded(promise, 'name')}: {kept_amount(promise)}"
 
 
 def store(
