@@ -27,6 +27,7 @@ LONGEST_REASON = Change._meta.get_field("reason").max_length
 # Facts that are no field.
 OTHER = {
     "answer": _("answer"),
+    "came": _("came"),
     "cancelled": _("cancelled"),
     "contact": _("contact"),
     "guests": _("guests"),

@@ -3,11 +3,12 @@ party as it is now, and what changed is said."""
 
 import json
 
+from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
-from imagine.shown import ShownForm, read
+from imagine.shown import ShownForm, as_text, read
 from summit.models import Guest, Rsvp
 
 PREFIX = "guests"
@@ -25,13 +26,29 @@ class GuestForm(ShownForm):
         return Guest.objects.get(pk=self.instance.pk)
 
 
+class CameForm(GuestForm):
+    """One guest, from the day of the event on: also whether they came."""
+
+    came = forms.BooleanField(label=gettext_lazy("came"), required=False)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["came"].initial = self.instance.arrived_at is not None
+
+    def value(self, row: Guest, name: str):
+        return row.arrived_at is not None if name == "came" else super().value(row, name)
+
+    def state(self, row: Guest) -> dict[str, str]:
+        return super().state(row) | {"came": as_text(self.value(row, "came"))}
+
+
 def typed(data: QueryDict) -> dict[str, dict[str, str]]:
     """The rows of guests that came back, by the guest's primary key as it was sent."""
     number = data.get(f"{PREFIX}-TOTAL_FORMS", "")
     if not (number.isascii() and number.isdigit() and len(number) < 4):
         return {}
     rows = [
-        {name: data.get(f"{PREFIX}-{row}-{name}", "") for name in ("id", *FIELDS, "shown")}
+        {name: data.get(f"{PREFIX}-{row}-{name}", "") for name in ("id", *FIELDS, "came", "shown")}
         for row in range(int(number))
     ]
     return {row["id"]: row for row in rows}
@@ -57,8 +74,9 @@ def fitted(data: QueryDict, guests: list[Guest]) -> QueryDict:
 
 def as_shown(guest: Guest) -> dict[str, str]:
     """A guest's row as an untouched page would send it."""
-    fields = {name: getattr(guest, name) for name in FIELDS}
-    return {"id": str(guest.pk), **fields, "shown": json.dumps(fields)}
+    fields, came = {name: getattr(guest, name) for name in FIELDS}, guest.arrived_at is not None
+    shown = json.dumps(fields | {"came": as_text(came)})
+    return {"id": str(guest.pk), **fields, "came": "on" if came else "", "shown": shown}
 
 
 def changes(data: QueryDict, rsvp: Rsvp) -> list[str]:

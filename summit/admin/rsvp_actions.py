@@ -8,7 +8,7 @@ from django.utils.translation import ngettext_lazy
 
 from imagine.actions import Outcome, tell
 from imagine.history import LONGEST_REASON
-from summit import links, seats
+from summit import attendance, links, seats
 from summit.models import Rsvp
 
 
@@ -65,6 +65,20 @@ def replace_links(page, request, rsvps):
     tell(page, request, one_by_one(links.replace, rsvps), done)
 
 
+@admin.action(description=_("They came: all who hold a seat"), permissions=["change"])
+def note_came(page, request, rsvps):
+    done = ngettext_lazy("%(number)d party came.", "%(number)d parties came.", "number")
+    tell(page, request, one_by_one(attendance.came, rsvps), done)
+
+
+@admin.action(description=_("They did not come"), permissions=["change"])
+def note_absent(page, request, rsvps):
+    done = ngettext_lazy(
+        "%(number)d party is noted as not come.", "%(number)d parties are noted as not come.", "number"
+    )
+    tell(page, request, one_by_one(attendance.did_not_come, rsvps), done)
+
+
 def one_by_one(act: Callable[[Rsvp], object], rsvps: Iterable[Rsvp]) -> Iterable[tuple[Rsvp, Outcome]]:
     """What became of each party, as seats.together says it, of an act that frees no seat."""
     for rsvp in rsvps:
@@ -81,6 +95,8 @@ ACTIONS = (
     promote_rsvps,
     seat_beyond,
     to_waiting_list,
+    note_came,
+    note_absent,
     mail_links,
     replace_links,
 )

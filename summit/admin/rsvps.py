@@ -5,8 +5,10 @@ from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, Q
 from django.shortcuts import redirect
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
@@ -16,7 +18,7 @@ from imagine.actions import ActionsAdmin
 from imagine.history import LONGEST_REASON
 from imagine.models import Message
 from imagine.shown import news
-from summit import exports, links, seats
+from summit import attendance, exports, links, seats
 from summit.admin import matching, party, rsvp_actions
 from summit.admin.rsvp_form import RsvpAdminForm
 from summit.models import CODES, Guest, Rsvp, door_number
@@ -42,17 +44,23 @@ class StatusFilter(admin.SimpleListFilter):
             "late": _("cancelled late"),
             "passed": _("passed over"),
             "unnamed": _("unnamed companions"),
+            "came": _("came"),
+            "absent": _("had a seat and did not come"),
         }
         return [*Rsvp.Status.choices, *more.items()]
 
     def queryset(self, request, queryset):
         unnamed = Guest.objects.filter(position__gt=1, name="", rsvp__cancelled_at__isnull=True)
+        came = Q(Exists(Guest.objects.filter(rsvp=OuterRef("pk"), arrived_at__isnull=False)))
         extra = {
             "stands": {"cancelled_at__isnull": True},
             "late": {"cancelled_late": True},
             "passed": {"passed_over_at__isnull": False},
             "unnamed": {"pk__in": unnamed.values("rsvp")},
         }
+        if self.value() in {"came", "absent"}:
+            over = Q(event__ends_at__lt=timezone.now(), event__cancelled_at__isnull=True, held_seats__gt=0)
+            return queryset.filter(came if self.value() == "came" else over & ~came)
         return queryset.filter(**(self.subsets | extra).get(self.value(), {}))
 
 
@@ -66,6 +74,18 @@ class GuestInline(admin.StackedInline):  # a tabular one has no labels
 
     def has_add_permission(self, request, obj=None):
         return False
+
+    @admin.display(description=_("came"), boolean=True)
+    def came(self, guest: Guest) -> bool:
+        """For those who only look."""
+        return guest.arrived_at is not None
+
+
+class CameInline(GuestInline):
+    """From the day of the event on."""
+
+    form = party.CameForm
+    fields = (("came", "name", "diet", "access"), "shown")
 
 
 class ActionForm(helpers.ActionForm):
@@ -129,7 +149,9 @@ class RsvpAdmin(ActionsAdmin):
         return (*self.readonly_fields, "event") if obj else self.readonly_fields
 
     def get_inlines(self, request, obj):
-        return [GuestInline] if obj else []
+        if obj is None:
+            return []
+        return [CameInline if not obj.cancelled_at and attendance.can_be_noted(obj.event) else GuestInline]
 
     @admin.display(description=_("event"), ordering="event__starts_at")
     def day(self, rsvp: Rsvp) -> str:
@@ -208,6 +230,9 @@ class RsvpAdmin(ActionsAdmin):
         typed = [guest for guest in formset.forms if guest.has_changed()]
         details = {guest.instance.pk: {name: guest.cleaned_data[name] for name in party.FIELDS} for guest in typed}
         seats.name_guests(form.instance, details, by_staff=True)
+        came = {guest.instance.pk: guest.cleaned_data["came"] for guest in typed if "came" in guest.changed_data}
+        if came:
+            attendance.note(form.instance, came)
         formset.new_objects, formset.deleted_objects = [], []
         formset.changed_objects = [(guest.instance, guest.changed_data) for guest in typed]
 

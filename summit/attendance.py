@@ -1,0 +1,78 @@
+"""Who came (docs/rules.md): staff note it for each guest, from the day of the event on. No seat depends on it."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from imagine import history
+from summit import seats
+from summit.models import Event, Guest, Rsvp
+
+
+class NotNow(seats.Refused):
+    """Nobody can have come to it yet, or ever."""
+
+
+class NoSeat(seats.Refused):
+    """A party that holds no seat. Who is let in all the same gets seats first."""
+
+
+def can_be_noted(event: Event, now: datetime | None = None) -> bool:
+    """From the morning of its day in the district: doors open before an event starts."""
+    zone = timezone.get_default_timezone()
+    today = timezone.localdate(now or timezone.now(), zone)
+    return not event.cancelled_at and today >= timezone.localdate(event.starts_at, zone)
+
+
+@transaction.atomic
+def came(rsvp: Rsvp) -> bool:
+    """All of the party who hold a seat came; who was noted before keeps the moment. Says whether that is new. Raises
+    NotNow, NoSeat, and seats.Closed for a cancelled party."""
+    rsvp = lock(rsvp)
+    if not rsvp.held_seats:
+        raise NoSeat(_("This party holds no seat. Give it seats first, then note that it came."))
+    return write(rsvp, {guest.pk: True for guest in rsvp.guests.filter(position__lte=rsvp.held_seats)})
+
+
+@transaction.atomic
+def did_not_come(rsvp: Rsvp) -> bool:
+    """Nobody of the party came, whatever was noted before. Says whether that is new. Raises as `came` does."""
+    rsvp = lock(rsvp)
+    return write(rsvp, {guest.pk: False for guest in rsvp.guests.all()})
+
+
+@transaction.atomic
+def note(rsvp: Rsvp, who: dict[int, bool]) -> bool:
+    """Some guests came and others did not, by the guest's primary key; who has left the party is passed over. Says
+    whether anything is new. Raises as `came` does."""
+    return write(lock(rsvp), who)
+
+
+def lock(rsvp: Rsvp) -> Rsvp:
+    """The party as it stands, locked, when it can be noted of it that it came."""
+    rsvp = seats.lock_party(rsvp)
+    if rsvp.event.cancelled_at:
+        raise NotNow(_("This event was called off, so nobody came to it."))
+    if not can_be_noted(rsvp.event):
+        raise NotNow(_("Who came can be noted from the day of the event on."))
+    if rsvp.cancelled_at:
+        raise seats.Closed(_("This RSVP is cancelled."))
+    return rsvp
+
+
+def write(rsvp: Rsvp, who: dict[int, bool]) -> bool:
+    guests = list(rsvp.guests.order_by("position"))
+    before, now = names(guests), timezone.now()
+    changed = [guest for guest in guests if who.get(guest.pk, guest.arrived_at is not None) != bool(guest.arrived_at)]
+    for guest in changed:
+        guest.arrived_at = now if who[guest.pk] else None
+    Guest.objects.bulk_update(changed, ["arrived_at"])
+    history.note(f"rsvp:{rsvp.pk}", {"came": before}, {"came": names(guests)})
+    return bool(changed)
+
+
+def names(guests: list[Guest]) -> str:
+    """Who of them came, for the history."""
+    return "; ".join(guest.name or f"{guest.position}" for guest in guests if guest.arrived_at)
