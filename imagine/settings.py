@@ -230,6 +230,7 @@ CELERY_DB_REUSE_MAX = 10**9  # never closed by Celery: imagine.celery.FrugalTask
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_DEFAULT_QUEUE = "direct"
+# "bulk" has a worker of its own: whoever waits for a confirmation waits neither for mail to many nor for its writing.
 CELERY_TASK_ROUTES = {
     "imagine.tasks.deliver_bulk": {"queue": "bulk"},
     "imagine.tasks.sweep": {"queue": "housekeeping"},
@@ -242,12 +243,16 @@ CELERY_TASK_ROUTES = {
     "partners.tasks.work_on_import": {"queue": "housekeeping"},
     "summit.tasks.go_on_writing": {"queue": "housekeeping"},
     "summit.tasks.match_partners": {"queue": "housekeeping"},
-    "summit.tasks.remind": {"queue": "housekeeping"},
+    "summit.tasks.remind": {"queue": "bulk"},
+    "summit.tasks.tidy_lists": {"queue": "housekeeping"},
     "summit.tasks.tie_invitations": {"queue": "housekeeping"},
-    "summit.tasks.write_invitations": {"queue": "housekeeping"},
+    "summit.tasks.write_invitations": {"queue": "bulk"},
 }
 CELERY_TASK_TIME_LIMIT = 80  # shorter than imagine.mail.LEASE: when a claim runs out, nobody is still sending
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Nothing is taken from the broker before somebody is free for it: a worker that holds a task it has not begun does not
+# outlive its connection (kombu 5.7 fails to put the task back into the broker that is gone).
+CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE = {
@@ -285,6 +290,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5 * 60,
         "options": {"expires": 5 * 60},
     },
+    "forget lists that nobody put in": {"task": "summit.tasks.tidy_lists", "schedule": 60 * 60},
     "remind of unsigned drafts": {"task": "partners.tasks.remind_drafts", "schedule": 60 * 60},
     "forget what was begun long ago": {"task": "partners.tasks.tidy_starts", "schedule": 60 * 60},
     "show that the direct queue moves": {
