@@ -69,10 +69,11 @@ def add_many(people: Iterable[Contact]) -> None:
 
 
 def lock(contact: Contact) -> Contact:
-    """The contact as it stands, locked to the end of the transaction by its organization, or by itself."""
+    """The contact as it stands, locked to the end of the transaction by its organization, whichever that is by now, or
+    by itself. Raises Contact.DoesNotExist."""
     if contact.organization_id is None:
         return Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
-    return profiles.lock(contact.organization_id).contacts.get(pk=contact.pk)
+    return profiles.lock_owner(contact).contacts.get(pk=contact.pk)
 
 
 @transaction.atomic
@@ -115,7 +116,10 @@ def about(organization: Organization):
 def erase(contact: Contact) -> None:
     """Erases a contact, the mail to that address and the contact's history. Its pledges stay; whoever is the main
     contact answers for them. Nobody is written to, and twice changes nothing."""
-    organization = profiles.lock(contact.organization_id) if contact.organization_id else None
+    try:
+        organization = profiles.lock_owner(contact) if contact.organization_id else None
+    except Contact.DoesNotExist:
+        return
     # Nobody invites them from here on: what would be written after this has its contact no more.
     locked = Contact.objects.select_for_update(of=("self",))
     erased = locked.filter(pk=contact.pk, organization=organization).first()

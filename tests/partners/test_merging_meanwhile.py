@@ -10,7 +10,7 @@ from django.test import Client
 
 from imagine.demo.servers import wait_until
 from imagine.models import Message
-from partners import merging, pledges, profiles
+from partners import contacts, merging, pledges, profiles
 from partners.models import Contact, Organization, Pledge
 from tests import browse
 from tests.partners import look, make
@@ -120,6 +120,27 @@ def test_who_begins_while_their_pledge_is_folded_is_mailed_the_one_that_stays():
     mail = Message.objects.about(f"pledge:{kept.pk}").latest("created_at")
     assert mail.to == "alma@example.org"
     assert kept.get_absolute_url() in mail.text
+
+
+def correct(contact: Contact) -> None:
+    contacts.correct(contact, role="Owner")
+
+
+@pytest.mark.parametrize("rule", [correct, contacts.erase])
+def test_rule_about_a_contact_that_waited_for_a_merge_acts_on_the_one_that_moved(kept, rule):
+    contact = make.contact(make.organization())
+    while_merging(kept, contact.organization, lambda: rule(contact))
+    left = [(each.organization, each.role) for each in Contact.objects.all()]
+    assert left == ([(kept, "Owner")] if rule is correct else [])
+
+
+def test_contact_that_became_one_with_its_double_is_erased_no_more(kept):
+    contact, double = make.contact(make.organization()), make.contact(kept)
+    merging.merge(kept, contact.organization)
+    contacts.erase(contact)
+    assert Contact.objects.get() == double
+    with pytest.raises(Contact.DoesNotExist):
+        correct(contact)
 
 
 # Links -----------------------------------------------------------------------------------------------------------
