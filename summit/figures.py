@@ -76,6 +76,13 @@ def by_day(event: Event) -> list[Stretch]:
     return stretches
 
 
+def came(event: Event) -> dict[str, int]:
+    """How many guests came, of how many parties."""
+    return Guest.objects.filter(rsvp__event=event, arrived_at__isnull=False).aggregate(
+        guests=Count("pk"), parties=Count("rsvp", distinct=True)
+    )
+
+
 def by_sector(event: Event) -> list[dict]:
     """Parties that stand, with held and waiting seats, by sector; the sector with most parties first. One that nobody
     chose is left out; who named none stands last, with an empty `sector`."""

@@ -24,6 +24,7 @@ KINDS = {
     Reminder.Kind.DAY: words.DAY,
     Reminder.Kind.NAMES: words.NAMES,
     Reminder.Kind.THANKS: words.THANKS,
+    Reminder.Kind.UNANSWERED: words.UNANSWERED,
 }
 
 

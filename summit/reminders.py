@@ -279,32 +279,31 @@ def forget(event: int, kind: str, day: str, messages: list) -> None:
 
 @dataclass(frozen=True)
 class Planned:
-    """One reminder of an event: what, from when on, and what became of it."""
+    """One reminder of an event: what it is, its mail's kind, when it is due, and what became of it."""
 
-    kind: str
     label: str
+    wording: str
     due: datetime | None
     said_at: datetime | None
     count: int
-    too_late: bool
-
-    @property
-    def is_nothing(self) -> bool:
-        """It was looked at, and there was nobody to write to."""
-        return self.said_at is not None and not self.count and not self.too_late
+    state: str  # "coming", "said", "partly", "nobody", "too late", "never"
 
 
-def plan(event: Event) -> list[Planned]:
-    """What is said by itself around an event, in its order: said, or still to come."""
+def plan(event: Event, now: datetime | None = None) -> list[Planned]:
+    """What is said by itself around an event, in its order: one query."""
+    now = now or timezone.now()
     rows = {row.kind: row for row in event.reminders.filter(day=day_of(event.starts_at))}
-    dues = [
-        (Kind.UNANSWERED, None),
-        *sorted(((kind, span.due(event)) for kind, span in SPANS.items()), key=itemgetter(1)),
-    ]
-    return [planned(kind, due, rows.get(kind)) for kind, due in dues]
+    dues = sorted(((kind, span.due(event)) for kind, span in SPANS.items()), key=itemgetter(1))
+    return [planned(kind, due, rows.get(kind), event, now) for kind, due in [(Kind.UNANSWERED, None), *dues]]
 
 
-def planned(kind: Kind, due: datetime | None, row: Reminder | None) -> Planned:
-    if row is None:
-        return Planned(kind, str(kind.label), due, None, 0, too_late=False)
-    return Planned(kind, str(kind.label), due, row.done_at, row.count, row.too_late)
+def planned(kind: Kind, due: datetime | None, row: Reminder | None, event: Event, now: datetime) -> Planned:
+    count, said_at = (row.count, row.done_at) if row else (0, None)
+    if said_at and row.too_late:
+        state = "partly" if count else "too late"
+    elif said_at:
+        state = "said" if count else "nobody"
+    else:
+        ends = SPANS[kind].until(event) if kind in SPANS else event.rsvp_closes_at
+        state = "coming" if now < ends else "never"
+    return Planned(str(kind.label), reminder_letters.KINDS[kind].code, due, said_at, count, state)

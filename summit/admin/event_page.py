@@ -5,12 +5,12 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from imagine.models import Mailing
-from summit import charts, figures
+from summit import attendance, charts, figures, reminders
 from summit.models import Event, Invitation
 
 LATEST_FAILURES = 10
 LATEST_MAILINGS = 5
-LISTS = ["confirmed", "partly", "waiting", "passed", "cancelled", "late", "unnamed"]
+LISTS = ["confirmed", "partly", "waiting", "passed", "cancelled", "late", "unnamed", "came", "absent"]
 
 
 def answers(event: Event, user: AbstractBaseUser) -> dict:
@@ -25,6 +25,9 @@ def answers(event: Event, user: AbstractBaseUser) -> dict:
     return {
         "seats": figures.seats(event),
         "unnamed": figures.unnamed(event),
+        "came": figures.came(event) if attendance.can_be_noted(event) else None,
+        "reminders": reminders.plan(event),
+        "sees_words": user.has_perm("imagine.view_wording"),
         "days": [day for day in days if day.rsvps],
         "chart": charts.draw(days),
         "sectors": [row | {"list": rsvps(event, status="stands", sector__exact=row["sector"])} for row in sectors],

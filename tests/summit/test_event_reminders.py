@@ -1,0 +1,72 @@
+"""What an event's page says of reminders and of who came."""
+
+import pytest
+from django.utils import timezone
+
+from summit import attendance, reminders
+from summit.models import Event, Reminder, Rsvp
+from tests import browse, make
+from tests.summit import year
+from tests.summit.year import moment, remind
+
+pytestmark = pytest.mark.django_db
+
+
+def states(event: Event, now) -> list[tuple[str, int]]:
+    return [(each.state, each.count) for each in reminders.plan(event, now)]
+
+
+def text(staff, event: Event) -> str:
+    return browse.text(staff.get(f"/imagine/admin/summit/event/{event.pk}/change/"))
+
+
+def test_plan_is_in_order_and_tells_what_became_of_each():
+    event = year.event()
+    year.rsvp(event)
+    assert [(each.label, each.due) for each in reminders.plan(event)] == [
+        ("invitation not answered", None),
+        ("a week before", moment(3, 31, 9)),
+        ("names still missing", moment(4, 4, 9)),
+        ("a day before", moment(4, 6, 9)),
+        ("thank you, after it", moment(4, 8, 9)),
+    ]
+    coming = ("coming", 0)
+    assert states(event, moment(3, 1)) == [coming] * 5
+    remind(moment(3, 31, 9), moment(4, 4, 9), moment(4, 7, 7), moment(4, 8, 9))
+    assert states(event, moment(4, 9)) == [("never", 0), ("said", 1), ("nobody", 0), ("too late", 0), ("said", 1)]
+    Reminder.objects.filter(kind="thanks").update(too_late=True)
+    assert states(event, moment(4, 9))[-1] == ("partly", 1)
+    assert states(year.event(), moment(6, 1)) == [("never", 0)] * 5
+
+
+def test_page_says_what_is_due_when_and_what_was_said(staff):
+    event = year.event()
+    page = text(staff, event)
+    assert "A week before March 31, 9:00 a.m. Still to come" in page
+    assert "Invitation not answered a week after each invitation Still to come" in page
+    at = moment(3, 31, 9, 5)
+    Reminder.objects.create(event=event, kind="week", day=moment(4, 7).date(), count=2, done_at=at)
+    Reminder.objects.create(event=event, kind="day", day=moment(4, 7).date(), too_late=True, done_at=at)
+    Reminder.objects.create(event=event, kind="names", day=moment(4, 7).date(), done_at=at)
+    page = text(staff, event)
+    assert "To 2 people, last on March 31, 9:05 a.m." in page
+    assert "Too late to help, so not sent" in page
+    assert "There was nobody to write to" in page
+
+
+def test_page_says_why_nothing_is_said(staff):
+    hidden, called_off = make.event(is_published=False), make.event()
+    make.called_off(called_off)
+    assert "Nothing is said before the event is published." in text(staff, hidden)
+    assert "This event was called off: nothing more is said of it." in text(staff, called_off)
+
+
+def test_page_counts_who_came_from_its_day_on(staff):
+    event = make.event()
+    rsvp = make.rsvp(event, size=3)
+    assert "guests who came" not in text(staff, event)
+    Event.objects.filter(pk=event.pk).update(starts_at=timezone.now(), rsvp_closes_at=timezone.now())
+    attendance.came(Rsvp.objects.get(pk=rsvp.pk))
+    page = text(staff, event)
+    assert "guests who came 3" in page
+    assert "Came (1)" in page
