@@ -31,7 +31,7 @@ class Mailbox:
         return messages[-1]
 
 
-def links(message: EmailMessage) -> list[str]:
-    """The private links of a mail: of its text, and of its HTML."""
+def links(message: EmailMessage, to: str = "rsvp|promise") -> list[str]:
+    """The private links of a mail to these pages: of its text, and of its HTML."""
     bodies = [message.get_body((kind,)).get_content() for kind in ("plain", "html")]
-    return [link for body in bodies for link in re.findall(r"https?://[^\s\"<]*/(?:rsvp|promise)/[\w-]{32}/", body)]
+    return [link for body in bodies for link in re.findall(rf"https?://[^\s\"<]*/(?:{to})/[\w-]{{32}}/", body)]

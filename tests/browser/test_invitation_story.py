@@ -1,0 +1,185 @@
+"""An invitation as a partner lives with it: it comes by mail, is declined, accepted, declined again; then the mail it
+came with is chosen, ended and taken up again."""
+
+import re
+import uuid
+
+import pytest
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from playwright.sync_api import Page, expect
+
+from imagine import addresses
+from partners import contacts
+from partners.models import Contact
+from summit import invitations
+from summit.models import Invitation
+from tests import look, make
+from tests.browser.examine import DESKTOP, PHONE, faults
+from tests.browser.hands import Keyboard, Pointer
+from tests.browser.mailbox import Mailbox, links
+from tests.partners import make as partners
+from tests.summit import invited
+
+pytestmark = pytest.mark.browser
+
+WAYS = [
+    ("pointer", "en", DESKTOP),
+    ("pointer", "es", PHONE),
+    ("keyboard", "en", PHONE),
+    ("keyboard", "es", DESKTOP),
+    ("no script", "en", PHONE),
+    ("no script", "es", DESKTOP),
+]
+ACCEPT, DECLINE = "form[action$='/accept/']", "form[action$='/decline/']"
+UNSUBSCRIBE = re.compile("<(https?://[^>]+)>")
+
+
+class Guest:
+    """Alma Reyes, who is asked to the kick-off, with a browser of her own."""
+
+    def __init__(self, page: Page, way: str, language: str, mailbox: Mailbox):
+        self.page, self.language, self.mailbox = page, language, mailbox
+        self.hands = Keyboard() if way == "keyboard" else Pointer()
+        self.is_examined = way != "no script"
+        self.address = f"alma.{uuid.uuid4().hex[:8]}@example.org"
+        self.mails = 0
+
+    def goes(self, link: str) -> None:
+        self.page.goto(link)
+
+    def send(self, selector: str) -> None:
+        with self.page.expect_navigation():
+            self.hands.press(self.page.locator(selector))
+
+    def press(self, selector: str) -> None:
+        self.hands.press(self.page.locator(selector))
+
+    def write(self, selector: str, text: str) -> None:
+        self.hands.write(self.page.locator(selector), text)
+
+    def choose(self, selector: str) -> None:
+        self.hands.choose(self.page.locator(selector))
+
+    def tick(self, selector: str) -> None:
+        self.hands.tick(self.page.locator(selector))
+
+    def sees(self, headline: str, *others: str, number: int = 1, **facts) -> None:
+        """A page with this headline, and without a fault."""
+        with translation.override(self.language):
+            said = ngettext(headline, *others, number) if others else _(headline)
+            expect(self.page.locator("h1")).to_have_text(re.compile(rf"^\s*{re.escape(said % facts)}\s*$"))
+        if self.is_examined:
+            assert faults(self.page, self.language) == []
+
+    def gets(self):
+        """The next mail, in her language."""
+        self.mails += 1
+        message = self.mailbox.newest(self.address, self.mails)
+        assert message["Content-Language"] == self.language
+        return message
+
+
+@pytest.fixture
+def alma(visit, site, way, language, width) -> Guest:
+    return Guest(visit("en", width, scripts=way != "no script"), way, language, site.mailbox)
+
+
+@pytest.fixture
+def asked(alma, language) -> Invitation:
+    """She is asked, among others, and the mailing is on its way."""
+    event = make.event(kind="kickoff", title="Partner kick-off", title_es="Encuentro inicial", invited_only=True)
+    organization = partners.organization("Delta Growers")
+    contact = contacts.add(organization, email=alma.address, name="Alma Reyes", language=language)
+    other = contacts.add(organization, email="ben@example.org", name="Ben Ochoa")
+    invitations.start(event, invited.audience(listed=[contact, other]), count=2, by="office")
+    return Invitation.objects.get(contact=contact)
+
+
+@pytest.mark.parametrize(("way", "language", "width"), WAYS)
+def test_invitation_declined_accepted_and_declined_again(alma, asked):
+    message = alma.gets()
+    [link] = set(links(message, "invitation"))
+    assert link.endswith(asked.get_absolute_url())
+    says_no(alma, link)
+    says_yes(alma, asked)
+    says_no_again(alma, link, asked)
+    chooses_mail(alma, message)
+    unsubscribes(alma, message)
+
+
+def says_no(alma: Guest, link: str) -> None:
+    alma.goes(link)
+    if alma.language == "es":
+        alma.send("button[name=language][value=es]")
+    alma.sees("You are invited to breakfast")
+    alma.write("#id_word", "We are at harvest that week.")
+    alma.send(f"{DECLINE} button")
+    alma.sees("You cannot come this time")
+    expect(alma.page.locator(".status")).to_contain_text("We are at harvest that week.")
+
+
+def says_yes(alma: Guest, asked: Invitation) -> None:
+    alma.press(".status .actions a")
+    expect(alma.page.locator("#id_name")).to_have_value("Alma Reyes")
+    expect(alma.page.locator("#id_organization")).to_have_value("Delta Growers")
+    alma.press("details.more:has(#id_guest_2) summary")
+    alma.write("#id_guest_2", "María Thạch")
+    alma.send(f"{ACCEPT} > div > button")  # and is told that they are two then
+    expect(alma.page.locator(".errors a")).to_have_count(1)
+    expect(alma.page.locator("#id_guest_2")).to_have_value("María Thạch")
+    alma.choose("#id_size_1")
+    alma.send(f"{ACCEPT} > div > button")
+    alma.sees("You have %(held)d seat", "You have %(held)d seats", number=2, held=2)
+    expect(alma.page.locator("ol.party li")).to_have_text(["Alma Reyes", "María Thạch"])
+    assert look.seats(asked.event) == [("Alma Reyes", 2, 0)]
+    alma.gets()
+
+
+def says_no_again(alma: Guest, link: str, asked: Invitation) -> None:
+    alma.send("main a[href*='/rsvp/'].btn-primary")  # the party's own page, and back
+    alma.sees("You have %(held)d seat", "You have %(held)d seats", number=2, held=2)
+    alma.goes(link)
+    alma.send(f"{DECLINE} button")
+    alma.sees("You cannot come this time")
+    assert look.seats(asked.event) == [("Alma Reyes", 0, 0)]
+    alma.gets()
+
+
+def chooses_mail(alma: Guest, message) -> None:
+    link = next(link for link in links(message, "mail") if f"{link}invitations/" not in link)
+    alma.goes(link)
+    alma.sees("Which mail do you want?")
+    alma.tick("#id_news")
+    other = "es" if alma.language == "en" else "en"
+    alma.choose(f"input[name=language][value={other}]")
+    alma.send("main form .btn-primary")
+    alma.sees("Which mail do you want?")
+    expect(alma.page.locator("[role=status] .told-success")).to_be_visible()
+    assert addresses.of(alma.address).wants_news
+    assert Contact.objects.get(email=alma.address).language == other
+
+
+def unsubscribes(alma: Guest, message) -> None:
+    [link] = UNSUBSCRIBE.findall(str(message["List-Unsubscribe"]))
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    alma.goes(link)
+    alma.sees("No more invitations?")
+    alma.send("main form button")
+    alma.sees("You get no more invitations")
+    assert not addresses.of(alma.address).wants_invitations
+    alma.send("main form button")
+    alma.sees("No more invitations?")
+    assert addresses.of(alma.address).wants_invitations
+
+
+def test_one_click_of_a_mail_program(visit, site):
+    """It has no cookie, follows no redirect and reads no page: the mail's own headers are enough (RFC 8058)."""
+    address = addresses.of("alma@example.org")
+    program = visit().request
+    link = site.address + address.get_absolute_url() + "invitations/"
+    answer = program.post(link, form={"List-Unsubscribe": "One-Click"}, max_redirects=0)
+    assert answer.status == 200
+    address.refresh_from_db()
+    assert (address.wants_invitations, address.wants_reminders) == (False, True)
