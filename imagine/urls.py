@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path, register_converter
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
@@ -10,6 +11,7 @@ from imagine.converters import TokenConverter
 from imagine.limits import limited
 
 admin.site.enable_nav_sidebar = False  # the start page leads everywhere, and lists need the room
+admin.site.index_title = _("Where things stand")
 
 register_converter(TokenConverter, "token")
 

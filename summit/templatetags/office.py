@@ -2,6 +2,7 @@
 
 from django import template
 
+from summit import matching
 from summit.admin.event_page import rsvps
 from summit.models import Event
 
@@ -12,16 +13,19 @@ MOST = 10
 
 @register.inclusion_tag("admin/summit/event/_coming.html")
 def coming_events(user) -> dict:
-    """The next events with their seats, in two queries at most, for whoever may see events."""
+    """The next events with their seats, and how many typed organizations wait to be matched: three queries at most, for
+    whoever may see them."""
     if not user.has_perm("summit.view_event"):
         return {}
     events = Event.objects.upcoming().with_seats()[:MOST]
+    sees_rsvps = user.has_perm("summit.view_rsvp")
     return {
         "shown": True,
         "events": [coming(event) for event in events],
         "adds_event": user.has_perm("summit.add_event"),
         "adds_rsvp": user.has_perm("summit.add_rsvp"),
-        "sees_rsvps": user.has_perm("summit.view_rsvp"),
+        "sees_rsvps": sees_rsvps,
+        "to_match": matching.names_to_match().count() if sees_rsvps else 0,
     }
 
 

@@ -56,6 +56,24 @@ def test_unpublished_event_and_a_room_that_is_over_are_said(staff):
     assert "Not published. seats held 2 seats free 0 seats over 1 seats waited for 0" in words
 
 
+def test_organizations_to_match_are_counted_each_name_once(staff):
+    event = make.event()
+    assert "to match" not in browse.text(staff.get(START))
+    for number, typed in enumerate(["Port Gate", "PORT GATE, Inc.", "Zeta Freight", ""]):
+        make.rsvp(event, f"Guest {number}", organization=typed)
+    response = staff.get(START)
+    assert "2 organizations to match" in browse.text(response)
+    assert f'href="{START}summit/rsvp/match/"' in response.content.decode()
+    assert len(staff.get(f"{START}summit/rsvp/match/").context["groups"]) == 2
+
+
+def test_titled_in_our_own_words(staff):
+    page = staff.get(START).content.decode()
+    assert "<h1>Where things stand</h1>" in page
+    assert "<title>Where things stand | Imagine Promise</title>" in page
+    assert "Site administration" not in page
+
+
 def test_no_event_is_coming(staff):
     assert "No event is coming. Add an event" in browse.text(staff.get(START))
 
