@@ -118,8 +118,8 @@ class Wording(models.Model):
     changed_by = models.CharField(_("changed by"), max_length=150, blank=True, editable=False)
 
     class Meta:
-        verbose_name = _("wording")
-        verbose_name_plural = _("wordings")
+        verbose_name = _("words of a mail")
+        verbose_name_plural = _("words of mail")
         ordering = ["kind", "language"]
         constraints = [
             models.UniqueConstraint(fields=["kind", "language"], name="wording_one_per_letter_and_language"),
