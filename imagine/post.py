@@ -124,7 +124,7 @@ def write(message: Message) -> EmailMultiAlternatives:
     if message.unsubscribe:
         headers |= {"List-Unsubscribe": f"<{message.unsubscribe}>", "List-Unsubscribe-Post": ONE_CLICK}
     sender_domain = parseaddr(settings.MAIL_FROM)[1].partition("@")[2]
-    name = hashlib.sha256(message.key.encode()).hexdigest()[:32]
+    name = hashlib.sha256(message.pk.bytes).hexdigest()[:32]  # not of its key, which a merge may rename in mid-flight
     email = EmailMultiAlternatives(
         subject=message.subject,
         body=message.text,

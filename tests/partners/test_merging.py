@@ -4,6 +4,7 @@ import pytest
 from django.db import IntegrityError
 from django.utils import timezone
 
+from imagine import post
 from imagine.models import Change, Message
 from partners import merging, pledges, profiles, twins
 from partners.merging import Plan, merge
@@ -291,6 +292,19 @@ def test_messages_of_a_folded_pledge_are_the_kept_ones_and_nobody_is_written_to(
     assert [message.key.rpartition(f"was-{theirs.pk}:")[2] for message in moved] == ["signed:1"]
     pledges.delete(Pledge.objects.get())
     assert not Message.objects.filter(key__startswith="pledge:").exists()
+
+
+def test_mail_in_flight_keeps_its_message_id():
+    """Sent once more after its sender died, it must not look like another one."""
+    mine, theirs = two_pledges((), ())
+
+    def ids() -> dict:
+        return {message.pk: post.write(message).message()["Message-ID"] for message in Message.objects.all()}
+
+    before = ids()
+    merge(*organizations(mine, theirs))
+    assert ids() == before
+    assert len(set(before.values())) == len(before) > 1
 
 
 # Which two -------------------------------------------------------------------------------------------------------
