@@ -1,0 +1,182 @@
+"""Each page of invitations, mail choices, the year's events and a partner's year, in every state: both languages, on a
+phone and on a desktop."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from playwright.sync_api import Page
+
+from imagine import addresses
+from summit import invitations, seats
+from summit.models import Event, Invitation
+from summit.templatetags.wording import day, short_date
+from tests import make
+from tests.browser.test_pages import Place, full_event, have, look, wait
+from tests.partners import make as partners
+from tests.summit import invited
+
+pytestmark = pytest.mark.browser
+
+NAME = "Congregación Nuestra Señora de Guadalupe y Amigos del Delta"
+
+
+def event(**fields) -> Event:
+    return make.event(**{"kind": "kickoff", "title": "Partner kick-off", "title_es": "Encuentro inicial", **fields})
+
+
+def asked(at: Event | None = None, **fields) -> Invitation:
+    contact = partners.contact(partners.organization(NAME, sector="faith"), **fields)
+    return invited.invitation(at or event(), contact, written_at=timezone.now())
+
+
+def accepted(invitation: Invitation, size: int = 3) -> Invitation:
+    rsvp = make.unsaved_rsvp(invitation.event, accepts_fewer=False)
+    invitation.rsvp = invitations.accept(invitation, rsvp, size=size, guests=[])
+    return invitation
+
+
+def of(invitation: Invitation, title) -> Place:
+    return Place(invitation.get_absolute_url(), title)
+
+
+# Invitations ----------------------------------------------------------------------------------------------------
+
+
+def invitation_open() -> Place:
+    return of(asked(event(description="Doors open at 7:30.")), lambda: _("You are invited to breakfast"))
+
+
+def invitation_full() -> Place:
+    return of(asked(full_event(meal="lunch")), lambda: _("You are invited to lunch"))
+
+
+def invitation_soon() -> Place:
+    coming = event(rsvp_opens_at=timezone.now() + timedelta(days=9), meal="")
+    return of(asked(coming), lambda: _("You can answer from %(date)s on") % {"date": day(coming.rsvp_opens_at)})
+
+
+def invitation_closed() -> Place:
+    return of(asked(event(rsvp_closes_at=timezone.now() - timedelta(hours=1))), lambda: _("Answers are closed"))
+
+
+def invitation_cancelled() -> Place:
+    return of(asked(seats.cancel_event(event())), lambda: _("This event will not take place"))
+
+
+def invitation_past() -> Place:
+    return of(asked(event(starts_at=timezone.now() - timedelta(days=2))), lambda: _("This event is over"))
+
+
+def invitation_hidden() -> Place:
+    return of(asked(event(is_published=False)), lambda: _("This invitation takes no answer now"))
+
+
+def invitation_accepted() -> Place:
+    return of(accepted(asked()), lambda: have(3))
+
+
+def invitation_waiting() -> Place:
+    return of(accepted(asked(full_event()), size=2), lambda: wait(2))
+
+
+def invitation_declined() -> Place:
+    declined = invitations.decline(asked(), "Estamos en cosecha. " * 20)
+    return of(declined, lambda: _("You cannot come this time"))
+
+
+def invitation_errors() -> Place:
+    invitation = asked()
+
+    def go(page: Page) -> None:
+        page.goto(invitation.get_absolute_url())
+        page.fill("#id_name", "")
+        page.click("form[action$='/accept/'] > div > button")
+
+    title = f"{invitation.get_absolute_url()}accept/"
+    return Place(title, lambda: f"{_('Error:')} {_('You are invited to breakfast')}", go, 422)
+
+
+def invited_only() -> Place:
+    closed = event(invited_only=True)
+    return Place(closed.get_absolute_url(), lambda: f"{closed.name}, {short_date(closed.starts_at)}")
+
+
+# Mail ------------------------------------------------------------------------------------------------------------
+
+
+def mail_choices() -> Place:
+    partners.contact(partners.organization(), "a.very.long.name.of.somebody@example.org")
+    address = addresses.of("a.very.long.name.of.somebody@example.org")
+    addresses.refuse(address.email, "550 5.1.1")
+    return Place(address.get_absolute_url(), lambda: _("Which mail do you want?"))
+
+
+def mail_choices_saved() -> Place:
+    address = addresses.of("alma@example.org")
+
+    def go(page: Page) -> None:
+        page.goto(address.get_absolute_url())
+        page.click("main form .btn-primary")
+        page.wait_for_selector(".told")
+
+    return Place(address.get_absolute_url(), lambda: _("Which mail do you want?"), go)
+
+
+def unsubscribe() -> Place:
+    address = addresses.of("alma@example.org")
+    return Place(f"{address.get_absolute_url()}reminders/", lambda: _("No more reminders?"))
+
+
+def unsubscribed() -> Place:
+    address = addresses.of("alma@example.org")
+    addresses.choose(address, news=False)
+    return Place(f"{address.get_absolute_url()}news/", lambda: _("You get no more news"))
+
+
+# The year --------------------------------------------------------------------------------------------------------
+
+
+def events() -> Place:
+    event(capacity=120)
+    full_event(title="Winter gathering", title_es="Encuentro de invierno")
+    seats.cancel_event(event(title="Mentors meet mentors", starts_at=timezone.now() + timedelta(days=99)))
+    event(starts_at=timezone.now() - timedelta(days=9), school_year=2090)
+    return Place("/imagine/events/", lambda: _("Events of the year"))
+
+
+def events_none() -> Place:
+    return Place("/imagine/events/", lambda: _("Events of the year"))
+
+
+def partner_year() -> Place:
+    pledge = partners.signed(NAME)
+    kickoff = event(invited_only=True, capacity=40)
+    for name in ("Alma Reyes", "Ben Ochoa", "María del Carmen Thạch-Gutiérrez"):
+        contact = partners.contact(pledge.organization, f"{name.lower().split()[0]}@example.org", name)
+        invitation = invited.invitation(kickoff, contact, written_at=timezone.now())
+        if name == "Ben Ochoa":
+            accepted(invitation)
+    make.rsvp(event(title="Winter gathering"), email="alma@example.org")
+    event(title="Open gathering", starts_at=timezone.now() + timedelta(days=40))
+    return Place(f"{pledge.get_absolute_url()}year/", lambda: _("Your year as a partner"))
+
+
+def partner_year_draft() -> Place:
+    return Place(f"{partners.draft().get_absolute_url()}year/", lambda: _("Your year as a partner"))
+
+
+PLACES = [
+    *(invitation_open, invitation_full, invitation_soon, invitation_closed, invitation_cancelled, invitation_past),
+    *(invitation_hidden, invitation_accepted, invitation_waiting, invitation_declined, invitation_errors, invited_only),
+    *(mail_choices, mail_choices_saved, unsubscribe, unsubscribed),
+    *(events, events_none, partner_year, partner_year_draft),
+]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+def test_page(place, visit):
+    place = place()
+    found = [fault for language in ("en", "es") for fault in look(place, visit(language), language)]
+    assert not found, "\n".join(found)
