@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from imagine.demo.claims import listen, only_one, wanted_port
-from imagine.demo.environment import VAR, environment, given
+from imagine.demo.environment import VAR, environment, forget, given, keep
 from imagine.demo.processes import LIBC, PR_SET_PDEATHSIG, end_leftover
 from imagine.demo.servers import Postgres, ServerError, Valkey
 from imagine.demo.supervisor import Program, Supervisor, say
@@ -47,12 +47,14 @@ def run(supervisor: Supervisor, port: int, listener: socket.socket | None) -> No
         prepare(supervisor, surroundings)
         if listener:
             supervisor.programs = programs(listener, surroundings)
+            keep(surroundings)
             serve(supervisor, port, surroundings)
         elif not supervisor.stopping:
             say("The demo's data is as on the first day. Start it with: make demo")
     except ServerError as error:
         sys.exit(str(error))
     finally:
+        forget()
         supervisor.stop()
 
 

@@ -1,5 +1,6 @@
 """What the demo tells its processes through the environment, and the secrets that it keeps from one run to the next."""
 
+import json
 import os
 import secrets
 from pathlib import Path
@@ -7,6 +8,7 @@ from urllib.parse import quote
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 VAR = PROJECT / "var"
+RUNNING = VAR / "run" / "environment.json"  # there while the demo runs
 
 
 def given(name: str) -> str:
@@ -27,6 +29,26 @@ def environment(port: int, servers: dict[str, str]) -> dict[str, str]:
         "DEMO_STAFF_PASSWORD": kept_secret("staff-password", 9),
     }
     return {**os.environ, **{name: given(name) or value for name, value in defaults.items()}}
+
+
+def keep(surroundings: dict[str, str]) -> None:
+    """Lets manage.py find the running demo; only the file's owner can read it."""
+    RUNNING.unlink(missing_ok=True)
+    RUNNING.touch(0o600)
+    own = {name: value for name, value in surroundings.items() if value != os.environ.get(name)}
+    RUNNING.write_text(json.dumps(own))
+
+
+def forget() -> None:
+    RUNNING.unlink(missing_ok=True)
+
+
+def of_running_demo() -> dict[str, str]:
+    """What the demo that runs in this folder told its processes; nothing when none does, or it is somebody else's."""
+    try:
+        return json.loads(RUNNING.read_text())
+    except (OSError, ValueError):
+        return {}
 
 
 def kept_secret(name: str, size: int) -> str:

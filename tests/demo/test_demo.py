@@ -144,6 +144,14 @@ def test_demo_prints_two_addresses_that_work(running):
         assert (running.project / "var" / secret).stat().st_mode & 0o777 == 0o600
 
 
+def test_manage_py_speaks_to_the_running_demo(running):
+    asked = [sys.executable, "manage.py", "make_contacts", "8"]
+    plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    said = subprocess.run(asked, cwd=running.project, env=plain, capture_output=True, text=True, timeout=60)
+    assert said.stdout == "8 contacts were made; the audience “Invented contacts” has 8.\n", said.stderr
+    assert (running.project / "var" / "run" / "environment.json").stat().st_mode & 0o777 == 0o600
+
+
 def test_demo_runs_web_workers_and_beat_as_processes_of_their_own(running):
     pids = {running.pid(part) for part in PARTS}
     assert len(pids) == len(PARTS)
@@ -179,8 +187,10 @@ def test_second_demo_in_the_same_folder_is_refused_in_one_sentence(running):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_demo_stops_everything_on_a_signal(start, project, number):
     demo = start().wait_for("Stop it with Ctrl-C")
+    assert (project / "var" / "run" / "environment.json").exists()
     demo.process.send_signal(number)
     assert demo.ended().endswith("Stopping ...\n")
+    assert not (project / "var" / "run" / "environment.json").exists()
     assert demo.process.returncode == 0
     assert left_running(project) == []
     assert not demo.works()

@@ -4,13 +4,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from imagine.models import Mailing, Message
 from partners import contacts, merging
 from partners.models import Contact
 from summit import invitations, seats
-from summit.models import Guest, Invitation, Rsvp
+from summit.models import Event, Guest, Invitation, Rsvp
 from tests import look, make
 from tests.partners import make as partners
 from tests.summit import invited
@@ -54,6 +54,25 @@ def test_two_who_start_the_same_audience_at_once_ask_everybody_once():
     assert kinds(answers) == ["Mailing"] + ["Nobody"] * 3
     assert event.invitations.count() == 20
     assert Mailing.objects.count() == 1
+
+
+def test_control_without_the_lock_the_database_alone_keeps_two_from_asking_one_person_twice(monkeypatch):
+    """What the lock is for: without it the second one breaks instead of being answered. Should this ever pass without
+    an error, the test above shows nothing."""
+    event, audience = make.event(), invited.audience(listed=people(5))
+    counted, those_to_ask = threading.Barrier(2), invitations.those_to_ask
+
+    def both_count_before_one_writes(*args):
+        asked = those_to_ask(*args)
+        counted.wait(timeout=30)
+        return asked
+
+    monkeypatch.setattr(seats, "lock", lambda pk: Event.objects.get(pk=pk))
+    monkeypatch.setattr(invitations, "those_to_ask", both_count_before_one_writes)
+    monkeypatch.setattr("tests.summit.test_invitations_races.MAY_HAPPEN", (*MAY_HAPPEN, IntegrityError))
+    start = lambda: invitations.start(event, audience, count=5, by="office")  # noqa: E731
+    assert kinds(at_once(start, start)) == ["IntegrityError", "Mailing"]
+    assert event.invitations.count() == 5
 
 
 def test_two_audiences_that_share_people_ask_them_once():

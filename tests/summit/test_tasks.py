@@ -1,0 +1,82 @@
+"""What beat and the start of a mailing ring for."""
+
+import pytest
+
+from imagine.celery import app
+from imagine.models import Mailing, Message
+from summit import invitations, tasks
+from summit.models import Invitation
+from tests import make
+from tests.partners import make as partners
+from tests.summit import invited
+from tests.summit.invited import person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def rung(monkeypatch) -> list[tuple]:
+    """What was rung for, instead of the broker's own list."""
+    calls = []
+    monkeypatch.setattr(tasks.bell, "ring", lambda task, *arguments: calls.append((task, *arguments)))
+    return calls
+
+
+def test_started_mailing_is_rung_for_once_it_is_committed(rung, django_capture_on_commit_callbacks):
+    event, audience = make.event(), invited.audience(listed=[person("Alma")])
+    with django_capture_on_commit_callbacks(execute=True):
+        mailing = invitations.start(event, audience, count=1, by="office")
+        assert rung == []
+    assert rung == [("summit.tasks.write_invitations", mailing.pk)]
+
+
+def test_written_invitations_ring_no_more(rung):
+    mailing = invited.started(make.event(), person("Alma"))
+    tasks.write_invitations(mailing.pk)
+    tasks.write_invitations(mailing.pk)
+    assert rung == []
+    assert Message.objects.count() == 1
+
+
+def test_a_writer_whose_time_is_up_rings_for_the_next(rung, monkeypatch):
+    monkeypatch.setattr(invitations, "BATCH", 1)
+    monkeypatch.setattr(invitations, "WRITE_SECONDS", -1)
+    mailing = invited.started(make.event(), person("Alma"), person("Jun"))
+    tasks.write_invitations(mailing.pk)
+    assert rung == [("summit.tasks.write_invitations", mailing.pk)]
+
+
+def test_what_was_interrupted_is_rung_for_again(rung):
+    begun = invited.started(make.event(), person("Alma"))
+    invited.written(make.event(), person("Jun"))
+    invitations.stop(invited.started(make.event(), person("Mai")))
+    tasks.go_on_writing()
+    assert rung == [("summit.tasks.write_invitations", begun.pk)]
+
+
+def test_what_cannot_be_answered_any_more_is_stopped(rung):
+    event = make.event()
+    invited.written(event, person("Alma"))
+    make.called_off(event)
+    tasks.go_on_writing()
+    assert Mailing.objects.get().stopped_at
+    assert not Invitation.objects.exists()
+
+
+def test_an_rsvp_made_elsewhere_is_found():
+    event = make.event()
+    invitation = invited.to(event, person("Alma Reyes", partners.organization()))
+    rsvp = make.rsvp(event, "Alma Reyes")
+    tasks.tie_invitations()
+    invitation.refresh_from_db()
+    assert invitation.rsvp == rsvp
+
+
+def test_no_guest_waits_for_them_and_beat_rings_for_two():
+    routes = app.conf.task_routes
+    assert routes["summit.tasks.write_invitations"]["queue"] == "bulk"
+    assert {routes[f"summit.tasks.{name}"]["queue"] for name in ("go_on_writing", "tie_invitations")} == {
+        "housekeeping"
+    }
+    periodic = {entry["task"] for entry in app.conf.beat_schedule.values()}
+    assert periodic >= {"summit.tasks.go_on_writing", "summit.tasks.tie_invitations"}
