@@ -1,8 +1,10 @@
 """A file is read row by row, and checked whole: what each row says, what is wrong with it, and which organization it
 may be. Nothing but the import itself is written."""
 
+import re
 from collections.abc import Iterator
 from itertools import islice
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import F, Q
@@ -12,11 +14,13 @@ from imagine import sheets
 from imagine.sheets import Sheet, Unreadable
 from partners import exports, headings, twins
 from partners.cells import Reader
+from partners.headings import plain
 from partners.models import Import, ImportRow, Reason, TypedOrganization, folded
 from partners.twins import Likely, Typed
 
 MOST_ROWS = 20_000
 BATCH = 1000
+NONE = {"", "0", "-", "–", "—"}  # of a kind, where each has a column
 ASK_FROM = 50  # likelihood of 100 from which staff are asked whether it is one that is there
 ASK_TWIN_FROM, TAKE_TWIN_FROM = 65, 94  # the same of two in one file: one person may answer for several
 TAKE_FROM = 75  # and from which that is what is proposed, when more than the name speaks for it
@@ -41,9 +45,9 @@ def check(run: Import) -> None:
 
 
 def read_rows(run: Import) -> None:
-    sheet = sheets.read(bytes(run.file), headings.known)
-    columns = columns_of(sheet, run)
-    rows = read_all(run, sheet, columns)
+    sheet, reader = sheets.read(bytes(run.file), headings.known), Reader(run.year)
+    columns = columns_of(sheet, run, reader)
+    rows = read_all(run, sheet, columns, reader)
     while batch := list(islice(rows, BATCH)):
         ImportRow.objects.bulk_create(batch)
         run.rows_read += len(batch)
@@ -52,34 +56,71 @@ def read_rows(run: Import) -> None:
     ImportRow.objects.filter(run=run).exclude(name="").update(folded_name=folded(F("name")))
 
 
-def columns_of(sheet: Sheet, run: Import) -> dict[int, str]:
+class Columns(NamedTuple):
+    """The field of each column, by its number; and, of a file with a row an organization, the kind of promise and the
+    unit that each further column's heading names."""
+
+    fields: dict[int, str]
+    kinds: dict[int, tuple[str, str]]
+
+    def promises(self, cells: list[str]) -> Iterator[dict[str, str]]:
+        """What a line says, by field: once for each promise that stands in it."""
+        row = {field: cells[column] for column, field in self.fields.items() if column < len(cells)}
+        if not self.kinds:
+            yield row
+        for column, (kind, unit) in self.kinds.items():
+            if column < len(cells) and cells[column] not in NONE:
+                yield row | {"kind": kind, "quantity": cells[column], "unit": unit}
+
+
+def columns_of(sheet: Sheet, run: Import, reader: Reader) -> Columns:
     """Which column holds what; noted in the import, for staff to see. Raises Unreadable when one is missing."""
     columns, ignored = headings.columns(sheet.header)
+    kinds = {} if {"kind", "quantity"} & set(columns.values()) else kind_columns(sheet.header, reader)
     labels = dict(zip(headings.FIELDS, map(str, exports.BY_PROMISE), strict=True)) | {"website": _("website")}
-    if missing := headings.missing(sheet.header):
+    missing = headings.missing(sheet.header)
+    if missing and not (kinds and missing == ["kind", "quantity"]):
         said = _("There is no column for: %(missing)s. The headings found are: %(found)s.")
         found = ", ".join(cell for cell in sheet.header if cell)[:150]
         raise Unreadable(said % {"missing": ", ".join(labels[field] for field in missing), "found": found})
     taken = [[sheet.header[number], field] for number, field in columns.items()]
+    taken += [[sheet.header[number], "kind"] for number in kinds]
+    ignored = [heading for heading in ignored if [heading, "kind"] not in taken]
     run.format = {"kind": sheet.kind, **sheet.how, "columns": taken, "ignored": ignored}
-    return columns
+    return Columns(columns, kinds)
 
 
-def read_all(run: Import, sheet: Sheet, columns: dict[int, str]) -> Iterator[ImportRow]:
+def kind_columns(header: list[str], reader: Reader) -> dict[int, tuple[str, str]]:
+    """The columns whose heading is the name of a kind, each once, its unit perhaps behind it: "Host tours (visits)"."""
+    found, seen = {}, set()
+    for number, heading in enumerate(header):
+        kind, unit = re.fullmatch(r"(.*?)\s*(?:\(([^()]*)\))?", heading, re.DOTALL).groups("")
+        named = reader.kinds.get(plain(kind))
+        if named and not named & seen:
+            found[number] = kind, unit
+            seen |= named
+    return found
+
+
+def read_all(run: Import, sheet: Sheet, columns: Columns, reader: Reader) -> Iterator[ImportRow]:
     """The file's rows as they are kept; empty ones are none. Raises Unreadable when there are too many."""
-    reader, number = Reader(run.year), 0
+    number = 0
     for line, cells in sheet.rows:
         if not cells:
             continue
-        number += 1
+        promises = list(columns.promises(cells))
+        number += len(promises) or 1
         if number > MOST_ROWS:
             said = _("It has more than %(most)s rows. Split it into files of fewer rows.")
             raise Unreadable(said % {"most": f"{MOST_ROWS:,}"})
-        row = {field: cells[column] for column, field in columns.items() if column < len(cells)}
-        said = reader.read(row)
-        name = said.values["organization"]
-        problems = [problem[:300] for problem in said.problems]
-        yield ImportRow(run=run, line=line, name=name, values=said.values, problems=problems)
+        if not promises:
+            name = next((cells[column] for column, field in columns.fields.items() if field == "organization"), "")
+            yield ImportRow(run=run, line=line, name=name, problems=[_("No promise stands in this line.")])
+        for row in promises:
+            said = reader.read(row)
+            name = said.values["organization"]
+            problems = [problem[:300] for problem in said.problems]
+            yield ImportRow(run=run, line=line, name=name, values=said.values, problems=problems)
 
 
 def good_rows(run: Import):

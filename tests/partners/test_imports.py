@@ -555,6 +555,69 @@ def test_exported_list_is_imported_again_and_means_the_same(year):
             assert (everything(), sorted(map(str, map(look.promises, Pledge.objects.all())))) == before
 
 
+# A column a kind -------------------------------------------------------------------------------------------------
+
+
+def wide(*lines: list[str], kinds: tuple[str, ...] = ("Host tours and field trips (visits)", "mentors")) -> bytes:
+    """A file with a row an organization."""
+    return as_csv([["Organization", "Signed by", *kinds, "Parking"], *lines])
+
+
+def test_form_with_a_column_for_each_kind_is_read(year):
+    run = begin(content=wide(["Port Gate", "Alma", "6", "1,200", "yes"], ["Zeta Freight", "Ben", "", "9"]))
+    assert (run.state, run.rows_read, run.rows_bad) == ("checked", 3, 0)
+    assert run.format["columns"] == [
+        ["Organization", "organization"],
+        ["Signed by", "signed_by"],
+        ["Host tours and field trips (visits)", "kind"],
+        ["mentors", "kind"],
+    ]
+    assert run.format["ignored"] == ["Parking"]
+    write(run)
+    assert [(pledge.signed_by, look.amounts(pledge)) for pledge in Pledge.objects.order_by("pk")] == [
+        ("Alma", {"tours": 6, "mentors": 1200}),
+        ("Ben", {"mentors": 9}),
+    ]
+
+
+def test_wrong_cells_of_a_kind_are_named_and_none_is_none(year):
+    run = begin(content=wide(["Alpha", "Alma", "few", "0"], ["Beta", "Ben", "0", "–"], ["", "Chue", "1"]))
+    assert problems(run) == {
+        2: ["“few” is no whole number from 1 to 100,000."],
+        3: ["No promise stands in this line."],
+        4: ["The organization is missing."],
+    }
+
+
+def test_column_of_a_kind_in_another_unit_is_refused(year):
+    run = begin(content=wide(["Alpha", "Alma", "6", ""], kinds=("Host tours and field trips (hours)", "mentors")))
+    assert problems(run) == {2: ["“Host tours and field trips” is counted in visits, not in “hours”."]}
+
+
+def test_file_with_neither_kinds_nor_their_columns_is_refused(year):
+    run = begin(content=wide(["Alpha", "Alma", "6", "7"], kinds=("Cakes", "Pies")))
+    assert run.refusal.startswith("There is no column for: kind, quantity.")
+
+
+def test_exported_list_with_a_row_an_organization_is_imported_again(year):
+    signed = [row(), row(kind="internships", quantity="1200"), row(organization="Núñez & Peña", signed_by="Inés")]
+    write(begin(*signed))
+    before = everything()
+    for language in ("en", "es"):
+        for kind in ("csv", "xlsx"):
+            with translation.override(language):
+                response = exports.pledge_file(Promise.objects.all(), kind)
+                content = b"".join(response.streaming_content)
+            if kind == "xlsx":
+                response.file_to_stream.close()
+            run = begin(content=content)
+            assert (problems(run), run.rows_read) == ({}, 3)
+            Pledge.objects.all().delete()
+            Organization.objects.all().delete()
+            write(begin(content=content))
+            assert everything() == before
+
+
 # Undone ----------------------------------------------------------------------------------------------------------
 
 
