@@ -16,7 +16,7 @@ from tests.browser.watch import Watch
 EMPTIED = (
     "summit_linkrequest, summit_event, summit_rsvp, summit_guest, imagine_message, imagine_tally, imagine_heartbeat, "
     "partners_organization, partners_pledgeyear, partners_school, partners_pledgestart, "
-    "imagine_address, imagine_mailing, imagine_change, auth_user, django_session, django_admin_log"
+    "imagine_address, imagine_mailing, imagine_wording, imagine_change, auth_user, django_session, django_admin_log"
 )
 QUIET = ["--disable-quic", "--disable-component-update", "--disable-background-networking", "--disable-sync"]
 LOCALES = {"en": "en-US", "es": "es-US"}

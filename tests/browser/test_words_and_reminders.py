@@ -1,0 +1,83 @@
+"""The words of mail in a real browser: both languages, every width, the mails in their frames; and without scripts."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from imagine.models import Wording
+from imagine.wordings import KINDS
+from summit import attendance
+from summit.models import Event, Reminder, Rsvp
+from tests import make
+from tests.browser.test_admin import faults, sign_in, staff
+
+pytestmark = pytest.mark.browser
+
+__all__ = ["staff"]
+LIST = "/imagine/admin/imagine/wording/"
+WIDTHS = [1280, 768]
+
+
+def gathered() -> Event:
+    """An event that begins just now, of whose guests some came, and of which something was said."""
+    event = make.event(capacity=9)
+    parties = [make.rsvp(event, name, size=2) for name in ("Alma Reyes", "Ben Ochoa")]
+    now = timezone.now()
+    Event.objects.filter(pk=event.pk).update(starts_at=now, rsvp_closes_at=now)
+    attendance.came(Rsvp.objects.get(pk=parties[0].pk))
+    day = timezone.localdate(now)
+    Reminder.objects.create(event=event, kind="week", day=day, count=2, done_at=now - timedelta(days=7))
+    Reminder.objects.create(event=event, kind="names", day=day, done_at=now - timedelta(days=3))
+    Reminder.objects.create(event=event, kind="day", day=day, done_at=now, too_late=True)
+    return event
+
+
+def frame(page: Page, number: int):
+    return page.frame_locator(f".mail-preview >> nth={number}")
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_pages_of_words_and_reminders_are_sound(visit, staff, language, width):
+    event = gathered()
+    Wording.objects.create(kind="thanks", language="es", subject="Hola", text="Adiós, {nadie}.")
+    page = visit(language, width)
+    sign_in(page)
+    found = []
+    for path in (
+        LIST,
+        *[f"{LIST}{code}/" for code in KINDS],
+        f"/imagine/admin/summit/event/{event.pk}/change/",
+        f"/imagine/admin/summit/rsvp/{event.rsvps.first().pk}/change/",
+        "/imagine/admin/summit/rsvp/?status=came",
+    ):
+        assert page.goto(path).status == 200
+        found += faults(page, language)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_words_are_shown_refused_saved_and_taken_back(visit, staff, scripts):
+    page = visit(scripts=scripts)
+    sign_in(page)
+    page.goto(LIST)
+    page.get_by_role("link", name="A day before an event").click()
+    expect(frame(page, 0).get_by_role("heading")).to_contain_text("is tomorrow")
+    expect(frame(page, 1).get_by_role("heading")).to_contain_text("mañana")
+    words = page.get_by_label("Text").first
+    words.fill("Dear {nmae}, come!")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator(".errorlist")).to_have_text("This mail knows no {nmae}. Did you mean {name}?")
+    words.fill("Dear {name}, come {soon}!\n\nBring a pen.")
+    page.get_by_role("button", name="Preview").click()
+    expect(frame(page, 0).locator("p", has_text="Dear Alma Reyes, come tomorrow!")).to_be_visible()
+    assert frame(page, 0).locator("p", has_text="Bring a pen.").evaluate("e => getComputedStyle(e).marginBottom") == "14px"
+    assert not Wording.objects.exists()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved. It is said so from the next mail on.")).to_be_visible()
+    assert Wording.objects.get().text == "Dear {name}, come {soon}!\n\nBring a pen."
+    page.get_by_role("button", name="Back to the shipped words").click()
+    expect(page.get_by_text("The shipped words are said again.")).to_be_visible()
+    assert not Wording.objects.exists()
