@@ -1,10 +1,11 @@
 """Mail addresses as staff see them: what each wants, which of them refuse mail for good."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminEmailInputWidget
 from django.shortcuts import redirect
+from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
@@ -69,7 +70,7 @@ def pardoned(address: Address) -> bool:
 class AddressAdmin(ActionsAdmin):
     form = AddressForm
     view_on_site = False  # it is the person's private link
-    list_display = ("email", *FIELDS, "refused_at", "refusal", "changed_at")
+    list_display = ("email", *FIELDS, "refused_on", "refusal")
     list_filter = (RefusedFilter, *FIELDS)
     search_fields = ("email",)
     show_full_result_count = False
@@ -96,6 +97,10 @@ class AddressAdmin(ActionsAdmin):
     def get_readonly_fields(self, request, obj=None):
         """Another address is another row."""
         return ("email", "refused_at", "refusal", "changed_at") if obj else ()
+
+    @admin.display(description=_("refuses mail since"), ordering="refused_at")
+    def refused_on(self, address: Address) -> date | None:
+        return address.refused_at and localdate(address.refused_at)
 
     def render_change_form(self, request, context, *args, **kwargs):
         if notes := news([context["adminform"].form]):

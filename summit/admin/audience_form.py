@@ -14,6 +14,7 @@ from partners.models import Sector
 from summit.models import Audience, Event
 
 Reach = Audience.Reach
+DID = {came: came.label for came in Audience.Came} | {Audience.Came.CAME: _("came to it")}  # of several people
 ANY_YEAR, NOBODY = _("any, or none"), _("of no event")
 
 
@@ -101,7 +102,7 @@ def listed(names: list[str]) -> str:
 
 
 def of_guests(audience: Audience) -> str:
-    who = [str(Audience.Came(came).label) for came in audience.guests_who]
+    who = [str(DID[came]) for came in audience.guests_who]
     if not who:
         return gettext("guests of %(event)s") % {"event": audience.guests_of}
     return gettext("guests of %(event)s who %(did)s") % {"event": audience.guests_of, "did": listed(who)}

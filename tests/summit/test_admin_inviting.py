@@ -79,7 +79,7 @@ def test_event_leads_to_inviting_and_shows_its_invitations(staff, kickoff):
     invitation = invited.to(kickoff, people()[0])
     invitations.decline(invitation, "Inventory that week")
     text = browse.text(staff.get(f"{EVENTS}{kickoff.pk}/change/"))
-    assert "invited 1 accepted 0 declined 1 not answered 0" in text
+    assert "invitations 1 accepted 0 declined 1 not answered 0" in text
 
 
 def test_audiences_are_said_in_words(staff, kickoff):
@@ -94,7 +94,7 @@ def test_audiences_are_said_in_words(staff, kickoff):
         "Freight Partners with a pledge for 2027–28, signed or not; with a promise for Cesar Chavez High; of the "
         "sectors: Business and industry or Labor; every contact of each." in text
     )
-    assert f"Guests of {kickoff} who came or were on the waiting list. 2 people from a list." in text
+    assert f"Guests of {kickoff} who came to it or were on the waiting list. 2 people from a list." in text
     assert "Empty Nobody yet." in text
     assert f'href="{who(kickoff, first)}"' in staff.get(whom(kickoff)).content.decode()
 
