@@ -73,7 +73,8 @@ def test_words_are_shown_refused_saved_and_taken_back(visit, staff, scripts):
     words.fill("Dear {name}, come {soon}!\n\nBring a pen.")
     page.get_by_role("button", name="Preview").click()
     expect(frame(page, 0).locator("p", has_text="Dear Alma Reyes, come tomorrow!")).to_be_visible()
-    assert frame(page, 0).locator("p", has_text="Bring a pen.").evaluate("e => getComputedStyle(e).marginBottom") == "14px"
+    pen = frame(page, 0).locator("p", has_text="Bring a pen.")
+    assert pen.evaluate("e => getComputedStyle(e).marginBottom") == "14px"
     assert not Wording.objects.exists()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved. It is said so from the next mail on.")).to_be_visible()
