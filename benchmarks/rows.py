@@ -311,6 +311,7 @@ ROWS: dict[str, Callable[[House, Size], list[Figure]]] = {
     "exports": exports,
     "pledge_list": pledges.pledge_list,
     "coverage": pledges.coverage,
+    "certificate": pledges.certificate,
     "import": spreadsheet,
     "mail": mail,
     "delay": delay,

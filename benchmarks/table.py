@@ -46,6 +46,7 @@ LINES = {
         Line("pledges_xlsx", "pledge list, 100,000 promises as XLSX: time", "the CSV above", 10, 6),
         Line("coverage", "coverage of 5,000 pledges and 62 schools: time of the page", "", 300, 150, unit="ms"),
         Line("coverage_queries", "coverage: queries of the page", "", 8, 8),
+        Line("certificate", "a certificate that was never drawn, once warm", "", 50, 25, unit="ms"),
         Line("import", "import of 10,000 rows: time", "", 30, 15, unit="s"),
         Line("import_memory", "import of 10,000 rows: memory growth", "", 150, 75, unit="MB"),
         Line("mail", "confirmations a minute through the worker", "bare Celery task", 0.5, 0.7, more_is_better=True),

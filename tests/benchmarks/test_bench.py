@@ -28,6 +28,7 @@ ASKED_FOR = {
     "pledges_xlsx": (10, 6),
     "coverage": (300, 150),
     "coverage_queries": (8, 8),
+    "certificate": (50, 25),
     "import": (30, 15),
     "import_memory": (150, 75),
     "mail": (0.5, 0.7),
@@ -109,7 +110,7 @@ def test_row_of_pledges_runs_alone():
 @pytest.mark.slow
 def test_rows_of_the_office_run_alone():
     run = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--tiny", "pledge_list", "coverage", "import"],
+        [sys.executable, "-m", "benchmarks", "--tiny", "pledge_list", "coverage", "certificate", "import"],
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -120,4 +121,5 @@ def test_rows_of_the_office_run_alone():
         assert re.search(rf"\| pledge list.* {line} \|.*\| \*\*[\d.]+", run.stdout), line
     assert re.search(r"\| coverage of 5,000 pledges and 62 schools: time of the page \|.*\*\*\d+ ms\*\*", run.stdout)
     assert "| coverage: queries of the page |  | 8 | **8** |" in run.stdout
+    assert re.search(r"\| a certificate that was never drawn, once warm \|.*\*\*[\d.]+ ms\*\*", run.stdout)
     assert re.search(r"\| import of 10,000 rows: time \|.*\*\*[\d.]+ s\*\*", run.stdout)
