@@ -1,5 +1,5 @@
-"""`python -m benchmarks.certificate`: the certificates of pledges with eight promises, each with a name of its own so that
-none is kept. Prints the median in milliseconds once warm, the first one's time, and the weight in kB.
+"""`python -m benchmarks.certificate`: the certificates of pledges with eight promises, each with a name of its own, so
+that none is kept. Prints the median in milliseconds once warm, the first one's time, and the weight in kB.
 """
 
 import logging

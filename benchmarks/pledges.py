@@ -1,4 +1,5 @@
-"""The office's rows: the pledge list as a file, coverage, the certificate. Each is measured in a process of its own that is warm.
+"""The office's rows: the pledge list as a file, coverage, the certificate. Each is measured in a process of its own
+that is warm.
 
 Their pledges are for school years of long ago, beside those of the wall.
 """
