@@ -216,6 +216,32 @@ def test_names_of_every_family_are_drawn_and_read(name):
     pdf.said(pdf.opened(page).pages[0], pdf.opened(page))  # no box stands for a letter
 
 
+@pytest.mark.parametrize(
+    ("name", "font"),
+    [
+        ("斯托克顿中华会馆", "DroidSansFallback"),  # Chinese, simplified
+        ("士德頓中華會館與龍岡親義公所", "DroidSansFallback"),  # Chinese, traditional
+        ("ストックトン日本人会・さくら学園", "DroidSansFallback"),  # Japanese: katakana, kanji, hiragana
+        ("스톡턴 한글학교와 상공회의소", "NotoSansKR-Regular"),  # Korean
+        ("Confucius Church 孔聖廟, Stockton", "DroidSansFallback"),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_chinese_japanese_and_korean_names_are_drawn_whole(name, font, language):
+    page = certificates.pdf(signature(name, signed_by="王小明 김영희 佐藤さくら"), language)
+    assert name_on(page) == name
+    document = pdf.opened(page)
+    assert (len(document.pages), pdf.heard(page)[8][1]) == (1, "王小明 김영희 佐藤さくら")
+    fonts = document.pages[0]["/Resources"]["/Font"].values()
+    names = {each["/DescendantFonts"][0]["/FontDescriptor"]["/FontName"].partition("+")[2] for each in fonts}
+    assert any(each.startswith(font) for each in names), names
+    assert document.metadata.title.endswith(f"{name}, 2027–28")
+
+
+def test_han_that_is_rarer_than_the_fonts_is_left_out_and_the_rest_stands():
+    assert name_on(certificates.pdf(signature("𠮷野家 Stockton"), "en")) == "野家 Stockton"
+
+
 def test_letters_typed_apart_are_put_together():
     assert name_on(certificates.pdf(signature("Nguye\u0302\u0303n"), "en")) == "Nguyễn"
 
