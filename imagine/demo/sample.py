@@ -1,5 +1,5 @@
-"""The demo's district: the summit of 4 April 2019 as the closed past, the next spring's, a few seats short of full, and
-the partners with their promises.
+"""The demo's district: the summit of 4 April 2019 as the closed past, the next spring's, a few seats short of full, the
+partners with their promises, and the kick-off to which they are invited.
 
 All are made through the rules. The demo is the one place of this package that knows the apps.
 """
@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from imagine.demo import promises
+from imagine.demo import kickoff, promises
 from imagine.demo.names import ACCESS, DIETS, People
 from imagine.models import Change, Message
 from summit import seats
@@ -43,7 +43,9 @@ def fill() -> bool:
     people = People(SEED)
     fill_past_summit(people)
     fill_coming_summit(people)
-    promises.fill(coming_summit_day(timezone.localdate()).year)
+    school_year = coming_summit_day(timezone.localdate()).year
+    promises.fill(school_year)
+    kickoff.fill(school_year)
     return True
 
 

@@ -1,0 +1,80 @@
+"""The demo's kick-off: partners are invited, some have answered, and all of it holds by the rules."""
+
+import time
+
+import pytest
+from django.utils import timezone
+
+from imagine.demo import kickoff, promises
+from imagine.models import Address, Mailing, Message
+from partners.models import Pledge
+from summit import audiences, figures, seats
+from summit.models import Audience, Event, Rsvp
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+
+THIS_YEAR = 2027
+
+
+@pytest.fixture
+def event(db) -> Event:
+    promises.fill(THIS_YEAR)
+    kickoff.fill(THIS_YEAR)
+    return Event.objects.get()
+
+
+def test_kickoff_is_half_answered(event):
+    asked = figures.asked(event)
+    assert (event.kind, event.invited_only, event.is_published) == ("kickoff", True, True)
+    assert (event.starts_at.year, event.starts_at.month) == (THIS_YEAR, 9)
+    assert asked["invited"] > 20
+    assert asked["accepted"] >= 6
+    assert asked["declined"] >= 2
+    assert asked["open"] >= 6
+    assert event.invitations.declined().exclude(word="").exists()
+    assert 0 < event.rsvps.filter(source=Rsvp.Source.INVITATION).count() == asked["accepted"]
+    assert 0 < seats.free_seats(event) < event.capacity
+
+
+def test_partners_of_the_year_were_invited_but_for_one_who_wants_no_invitations(event):
+    audience, mailing = Audience.objects.get(), Mailing.objects.get()
+    assert audience.name == "Partners of 2027–28"
+    assert set(event.invitations.values_list("contact__organization", flat=True)) <= set(
+        Pledge.objects.signed().filter(year=THIS_YEAR).values_list("organization", flat=True)
+    )
+    left_out = audiences.figures(audience, event).left_out
+    assert left_out[audiences.Reason.UNWILLING] == 1
+    assert mailing.count == event.invitations.count()
+    assert (mailing.about, mailing.started_by) == (f"event:{event.pk}", "staff")
+
+
+def test_one_address_refused_and_everybody_else_gets_their_mail(event):
+    mailing = Mailing.objects.get()
+    refused = mailing.messages.get(state=Message.State.REFUSED)
+    assert Address.objects.get(refused_at__isnull=False).email == refused.to.lower()
+    waiting = mailing.messages.filter(state=Message.State.QUEUED, queue=Message.Queue.BULK)
+    assert waiting.count() == mailing.count - 1
+    assert not mailing.messages.exclude(to__endswith="@example.org").exists()
+
+
+def test_everything_happened_before_now_and_after_the_start(event):
+    mailing = Mailing.objects.get()
+    for moments in (
+        event.invitations.values_list("created_at", flat=True),
+        event.invitations.declined().values_list("declined_at", flat=True),
+        event.rsvps.values_list("created_at", flat=True),
+    ):
+        assert all(mailing.created_at <= moment <= timezone.now() for moment in moments)
+
+
+def test_it_is_the_same_each_time_and_quick(event):
+    first = list(event.rsvps.order_by("pk").values_list("name", "held_seats"))
+    for rows in (event.rsvps, event.invitations):
+        rows.all().delete()
+    for model in (Event, Message, Mailing, Audience, Address):
+        model.objects.all().delete()
+    began = time.monotonic()
+    kickoff.fill(THIS_YEAR)
+    took = time.monotonic() - began
+    assert list(Rsvp.objects.order_by("pk").values_list("name", "held_seats")) == first
+    assert took < 5, "the demo's first start waits for this"
