@@ -1,11 +1,13 @@
 """Two at one moment, with real connections: nobody is asked twice, nothing is counted by half."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 
+from imagine.demo.servers import wait_until
 from imagine.models import Mailing, Message
 from partners import contacts, merging
 from partners.models import Contact
@@ -202,3 +204,46 @@ def test_people_are_erased_while_they_are_invited():
         there = event.invitations.count()
         assert there in {0, 3}
         assert Contact.objects.filter(pk__in=[one.pk for one in some]).count() == 3
+
+
+# In the middle of a start ----------------------------------------------------------------------------------------
+
+
+def begun_during(start: Callable, do: Callable):
+    """Calls `do` elsewhere while the transaction of `start` is open, has it wait there, and returns what it did."""
+    with ThreadPoolExecutor(1) as other:
+        with transaction.atomic():
+            start()
+            meanwhile = other.submit(elsewhere, do)
+            assert wait_until(somebody_waits, 10)
+        return meanwhile.result(30)
+
+
+def elsewhere(do: Callable):
+    try:
+        return do()
+    finally:
+        connection.close()
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return cursor.fetchone()[0]
+
+
+def test_who_is_erased_in_the_middle_of_a_start_takes_the_invitation_along():
+    event, alma, jun = make.event(), person("Alma"), person("Jun")
+    audience = invited.audience(listed=[alma, jun])
+    begun_during(lambda: invitations.start(event, audience, count=2, by="office"), lambda: contacts.erase(alma))
+    assert [invitation.contact for invitation in event.invitations.all()] == [jun]
+    assert list(Contact.objects.all()) == [jun]
+
+
+def test_who_becomes_one_in_the_middle_of_a_start_keeps_the_invitation():
+    event = make.event()
+    mine, theirs = partners.organization("Port Gate"), partners.organization("Port Gate, Inc.")
+    stays, goes = person("Alma", mine), person("Alma", theirs)
+    audience = invited.audience(listed=[goes])
+    begun_during(lambda: invitations.start(event, audience, count=1, by="office"), lambda: merging.merge(mine, theirs))
+    assert [invitation.contact for invitation in event.invitations.all()] == [stays]
