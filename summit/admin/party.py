@@ -5,8 +5,9 @@ import json
 
 from django import forms
 from django.http import QueryDict
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
 from imagine.shown import ShownForm, as_text, read
 from summit.models import Guest, Rsvp
@@ -29,11 +30,12 @@ class GuestForm(ShownForm):
 class CameForm(GuestForm):
     """One guest, from the day of the event on: also whether they came."""
 
-    came = forms.BooleanField(label=gettext_lazy("came"), required=False)
+    came = forms.BooleanField(required=False)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["came"].initial = self.instance.arrived_at is not None
+        self.fields["came"].label = capfirst(_("came"))
 
     def value(self, row: Guest, name: str):
         return row.arrived_at is not None if name == "came" else super().value(row, name)

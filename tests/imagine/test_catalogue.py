@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from imagine import catalogue
+from imagine import catalogue, wordings
 from imagine.models import Message
 from summit import letters, links, seats
 from summit.models import Event, Rsvp
@@ -348,10 +348,17 @@ def test_letters_are_spanish(settings):
     seats.cancel_event(event)
     written = list(Message.objects.order_by("created_at"))
     kinds = {path.stem for path in (settings.BASE_DIR / "templates" / "mail").glob("*.txt")}
-    assert {message.key.split(":")[2] for message in written} == kinds - {"layout", "layout.subject"}
+    not_of_rsvps = {"layout", "layout.subject", "worded", "worded_layout", "worded_layout.subject", "invitation_link"}
+    assert {message.key.split(":")[2] for message in written} == kinds - not_of_rsvps
     for message in written:
         entry = re.sub(r"PRODID:.*", "", message.calendar.replace("\r\n ", ""))
         assert english_in(f"{message.subject}\n{message.text}\n{message.html}\n{entry}") == []
+
+
+@pytest.mark.parametrize("code", wordings.KINDS)
+def test_mail_whose_words_staff_may_change_is_spanish(code):
+    kind = wordings.KINDS[code]
+    assert english_in("\n".join(wordings.example(kind, "es", kind.shipped("es")))) == []
 
 
 @pytest.mark.parametrize("status", [400, 403, "403_csrf", 404, 413, 415, 429, 500, 503])
