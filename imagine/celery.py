@@ -4,8 +4,13 @@ import os
 
 from celery import Celery, Task
 from django.db import close_old_connections
+from kombu.transport.redis import QoS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagine.settings")
+
+# A worker that loses its broker while it holds a task dies of putting that task back (kombu 5.7, AttributeError:
+# "'NoneType' object has no attribute 'hostname'"). Nothing has to be put back: what is due stands in the database.
+QoS.restore_at_shutdown = False
 
 
 class FrugalTask(Task):

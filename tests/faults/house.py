@@ -1,4 +1,4 @@
-"""The running house: PostgreSQL, Valkey, web server, worker, beat and mail server, each a real process of its own."""
+"""The running house: PostgreSQL, Valkey, web server, workers, beat and mail server, each a real process of its own."""
 
 import contextlib
 import http.client
@@ -27,7 +27,11 @@ from imagine.demo.supervisor import Program
 from tests.faults.mailserver import MailServer
 from tests.faults.prepare import SLUG
 
-BUSINESS = "imagine_message, summit_rsvp, summit_guest, summit_linkrequest, imagine_tally, imagine_heartbeat"
+BUSINESS = (
+    "imagine_message, imagine_tally, imagine_heartbeat, imagine_mailing, imagine_address, summit_rsvp, summit_guest, "
+    "summit_linkrequest, summit_invitation, summit_audience, partners_contact"
+)
+PACE = 60  # mails to many a second, unless a test says otherwise
 
 
 @dataclass
@@ -58,11 +62,13 @@ class House:
         web = ["gunicorn", "-c", "python:imagine.gunicorn", "imagine.wsgi", "--bind", f"127.0.0.1:{self.port}"]
         web += ["--workers", "2", "--no-control-socket"]
         worker = ["celery", "-A", "imagine", "worker", "-Q", "direct,housekeeping", "-c", "2", "-l", "INFO"]
+        bulk = ["celery", "-A", "imagine", "worker", "-Q", "bulk", "-n", "bulk@%h", "-c", "2", "-l", "INFO"]
         beat = ["celery", "-A", "imagine", "beat", "--schedule", str(folder / "beat"), "--pidfile=", "-l", "INFO"]
-        self.web, self.worker, self.beat = (
-            self.program(name, *arguments) for name, arguments in {"web": web, "worker": worker, "beat": beat}.items()
+        self.web, self.worker, self.bulk, self.beat = (
+            self.program(name, *arguments)
+            for name, arguments in {"web": web, "worker": worker, "bulk": bulk, "beat": beat}.items()
         )
-        self.programs = [self.web, self.worker, self.beat]
+        self.programs = [self.web, self.worker, self.bulk, self.beat]
 
     def program(self, name: str, *arguments: str) -> Program:
         # A worker that waits for a dead broker ignores SIGTERM.
@@ -109,6 +115,7 @@ class House:
         until(self.is_up, 30, "the web server answers")
         self.flush()
         self.sql(f"TRUNCATE {BUSINESS} CASCADE")
+        self.set_pace(PACE)
         self.see_queue_move(60)
         self.mail.forget()
 
@@ -141,14 +148,14 @@ class House:
         if self.valkey.alive:
             os.kill(self.valkey.process.pid, signal.SIGCONT)
 
-    def pool(self) -> list[psutil.Process]:
-        """The worker's children, which do the work."""
-        return psutil.Process(self.worker.process.pid).children(recursive=True)
+    def pool(self, of: Program | None = None) -> list[psutil.Process]:
+        """A worker's children, which do the work; those of the one for direct mail unless another is named."""
+        return psutil.Process((of or self.worker).process.pid).children(recursive=True)
 
     @contextlib.contextmanager
-    def pool_asleep(self):
+    def pool_asleep(self, of: Program | None = None):
         """The worker takes tasks from the broker, and its children do none of them."""
-        pool = self.pool()
+        pool = self.pool(of)
         try:
             for process in pool:
                 process.suspend()
@@ -160,6 +167,9 @@ class House:
     def flush(self) -> None:
         with self.broker() as broker:
             broker.flushall()
+
+    def set_pace(self, per_second: int) -> None:
+        self.sql("UPDATE imagine_pace SET per_second = %s", per_second)
 
     # Questions -------------------------------------------------------------------------------------------------
 

@@ -85,6 +85,25 @@ def test_worker_takes_work_after_the_broker_stalled_on_its_acknowledgements(hous
     assert house.mail.recipients() == [address(name) for name in ("one", "three", "two")]
 
 
+def test_workers_outlive_a_broker_that_dies_while_they_hold_tasks(house):
+    guest = house.guest()
+    processes = [house.worker.process, house.bulk.process]
+    with house.pool_asleep(), house.pool_asleep(house.bulk):
+        guest.rsvp("one")
+        for _time in range(2):
+            house.ring("imagine.tasks.beat_heart", "bulk", queue="bulk")
+        with house.broker() as broker:
+            until(lambda: broker.hlen("unacked") >= 3, 10, "the workers hold tasks, not acknowledged yet")
+        house.valkey.kill()
+        house.valkey.start()
+        time.sleep(1)  # they notice
+    house.see_queue_move(BACK)
+    began = house.now()
+    until(lambda: house.heartbeat("bulk") > began, BACK, "the worker for many takes what is in its queue")
+    assert [process.poll() for process in processes] == [None, None]
+    until(lambda: house.all_sent(1), BACK, "the mail follows")
+
+
 def test_everything_in_the_broker_deleted_at_any_moment_loses_nothing(house):
     guest = house.guest()
     names = [f"guest{n:02}" for n in range(20)]

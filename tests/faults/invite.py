@@ -1,0 +1,24 @@
+"""`python -m tests.faults.invite NUMBER`: that many people are known, and all of them are invited to the open event, as
+the office does it. Prints the mailing's number."""
+
+import os
+import sys
+
+import django
+
+from tests.faults.prepare import SLUG
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagine.settings")
+    django.setup()
+
+    from partners import contacts  # needs the loaded apps
+    from partners.models import Contact
+    from summit import invitations
+    from summit.models import Audience, Event
+
+    number = int(sys.argv[1])
+    contacts.add_many(Contact(name=f"Guest {n}", email=f"invited{n:05}@example.org") for n in range(number))
+    audience = Audience.objects.create(name="Everybody")
+    audience.listed.set(Contact.objects.all())
+    print(invitations.start(Event.objects.get(slug=SLUG), audience, count=number, by="office").pk)

@@ -1,0 +1,139 @@
+"""Ten thousand invitations while everything fails in turn: none is lost, none is sent twice unasked, what nobody knows
+is counted and listed, and a guest's own confirmation arrives within seconds all the while."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from tests.faults.house import House, address, until
+
+pytestmark = pytest.mark.faults
+
+PEOPLE = 10_000
+FAST = 400  # invitations a second: what fails is to fail in the middle
+SENDERS = 2  # processes of the worker for mail to many, and so the most that one failure leaves in doubt
+KILLS = 5
+GUESTS_MAIL = 5  # seconds within which a guest's own confirmation arrives
+STATES = "SELECT state, count(*) FROM imagine_message WHERE queue = 'bulk' GROUP BY state"
+
+
+def invite(house: House, number: int) -> int:
+    command = [sys.executable, "-m", "tests.faults.invite", str(number)]
+    run = subprocess.run(command, env=house.environment(), check=True, stdout=subprocess.PIPE, text=True)
+    return int(run.stdout)
+
+
+def arrived(house: House) -> Counter[str]:
+    """How often each invitation arrived, by address."""
+    return Counter(mail.to for mail in list(house.mail.mails) if mail.to.startswith("invited"))
+
+
+def await_more(house: House, number: int) -> None:
+    enough = min(PEOPLE, len(arrived(house)) + number)
+    until(lambda: len(arrived(house)) >= enough, 60, f"{number} more invitations arrive")
+
+
+def kill_bulk_worker(house: House) -> None:
+    """Both its senders at once, in the middle of whatever they do. The leases that they leave run out."""
+    house.kill(house.bulk)
+    house.sql("UPDATE imagine_message SET lease_until = now() WHERE state = 'sending' AND queue = 'bulk'")
+    house.bulk.start()
+
+
+def restart_broker(house: House) -> None:
+    house.valkey.kill()
+    house.valkey.start()
+
+
+def lose_mail_server(house: House) -> None:
+    house.mail.down()
+    time.sleep(3)  # the outage itself
+    house.mail.up()
+
+
+class Guests:
+    """Now and then somebody RSVPs by themselves; `seconds` are how long the confirmation of each took."""
+
+    def __init__(self, house: House):
+        self.house, self.over = house, threading.Event()
+        self.seconds: list[float] = []
+        self.errors: list[Exception] = []
+        self.calm = threading.Event()  # the broker and the mail server are there
+        self.calm.set()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self) -> None:
+        guest = self.house.guest()
+        try:
+            while not self.over.wait(2):
+                self.one(guest, f"own{len(self.seconds):03}")
+        except Exception as error:  # it belongs to the test
+            self.errors.append(error)
+
+    def one(self, guest, name: str) -> None:
+        if self.calm.is_set():
+            assert guest.rsvp(name).took_rsvp
+            to = address(name)
+            came = until(lambda: any(mail.to == to for mail in list(self.house.mail.mails)), 60, "it is confirmed")
+            if self.calm.is_set():
+                self.seconds.append(came)
+
+    def __enter__(self) -> "Guests":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_error) -> None:
+        self.over.set()
+        self.thread.join(90)
+
+
+def strike(house: House, guests: Guests) -> None:
+    """Five kills, two restarts of the broker, one outage of the mail server, each amid the invitations."""
+    for number in range(KILLS):
+        await_more(house, PEOPLE // 12 if number else 50)  # first while they are still being written
+        kill_bulk_worker(house)
+        if number in {1, 3, 4}:
+            await_more(house, PEOPLE // 20)
+            guests.calm.clear()
+            restart_broker(house) if number != 3 else lose_mail_server(house)
+            await_more(house, 100)
+            guests.calm.set()
+
+
+def test_ten_thousand_invitations_reach_everyone_once_whatever_fails(house):
+    house.set_pace(FAST)
+    invite(house, PEOPLE)
+    began = time.monotonic()
+    with Guests(house) as guests:
+        strike(house, guests)
+        finished = "SELECT 1 FROM imagine_message WHERE queue = 'bulk' AND state IN ('queued', 'sending')"
+        written = "SELECT 1 FROM imagine_mailing WHERE written_at IS NULL"
+        until(lambda: not house.sql(written) and not house.sql(finished), 120, "all have left")
+    took = time.monotonic() - began
+    assert not guests.errors
+
+    states = dict(house.sql(STATES))
+    unknown = {to for (to,) in house.sql('SELECT "to" FROM imagine_message WHERE state = %s', "unknown")}
+    times = arrived(house)
+    everybody = {f"invited{number:05}@example.org" for number in range(PEOPLE)}
+    assert set(states) <= {"sent", "unknown"}
+    assert states["sent"] + len(unknown) == PEOPLE, "none is forgotten"
+    assert max(times.values()) == 1, "none is sent twice"
+    assert everybody - set(times) <= unknown, "none is lost"
+    assert len(unknown) <= SENDERS * (KILLS + 1), "a failure leaves at most one in doubt for each sender"
+    assert len(guests.seconds) > 5
+    assert max(guests.seconds) < GUESTS_MAIL
+    print(f"{took=:.0f} {len(unknown)=} of them arrived {len(unknown & set(times))} {guests.seconds=}")
+
+    # Staff say that those arrived which did, and have the others sent again: everybody has it once.
+    house.sql(
+        """UPDATE imagine_message SET state = 'sent', sent_at = now() WHERE state = 'unknown' AND "to" = ANY(%s)""",
+        sorted(unknown & set(times)),
+    )
+    house.sql("UPDATE imagine_message SET state = 'queued' WHERE state = 'unknown'")
+    until(lambda: not house.sql(finished), 30, "those follow")
+    assert arrived(house) == Counter(everybody)
