@@ -149,6 +149,9 @@ def forget(contact: Contact) -> None:
         forgets(contact)
     Change.objects.filter(about=f"contact:{contact.pk}").delete()
     contact.delete()
-    if not Contact.objects.with_email(contact.email).exists():
-        Message.objects.filter(queue=Message.Queue.BULK, to__iexact=contact.email).delete()
+    if Contact.objects.with_email(contact.email).exists():
+        return
+    mails = Message.objects.filter(to__iexact=contact.email)
+    mails.filter(queue=Message.Queue.BULK).delete()
+    if not mails.exists():  # a guest's mail still leads to what the guest chose
         addresses.forget(contact.email)

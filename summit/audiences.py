@@ -167,7 +167,7 @@ class People:
         if reason is not None:
             found.append("reason = %(reason)s")
             self.facts["reason"] = str(reason)
-        for number, word in enumerate(words.split()[:MOST_WORDS]):
+        for number, word in enumerate(words.replace("\0", " ").split()[:MOST_WORDS]):
             found.append(f"strpos({WORDS}, {WORD.format(name=f'word_{number}')}) > 0")
             self.facts[f"word_{number}"] = word
         self.found = " AND ".join(found) or "true"

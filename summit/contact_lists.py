@@ -231,9 +231,9 @@ def organizations_by_name(names: set[str]) -> dict[str, int]:
     plain_names = folded_names(names)
     rows = Organization.objects.filter(folded_name__in=set(plain_names.values())).order_by("-pk")
     known = dict(rows.values_list("folded_name", "pk"))  # of several the oldest
-    for name in sorted(names):
-        if plain_names[name] not in known:
-            known[plain_names[name]] = profiles.create(name=name).pk
+    new = {plain_names[name]: name for name in sorted(names, reverse=True) if plain_names[name] not in known}
+    made = profiles.create_many(sorted(new.values()))
+    known |= {plain_names[organization.name]: organization.pk for organization in made}
     return {name: known[plain_names[name]] for name in names}
 
 

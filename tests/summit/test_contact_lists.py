@@ -249,8 +249,25 @@ def test_who_is_bad_doubled_or_unwilling_is_not_taken():
 
 @pytest.mark.parametrize("number", [1, 30])
 def test_any_number_is_taken_by_as_many_queries(number, django_assert_num_queries):
-    checked = read(*((f"person{n}@example.org", f"Person {n}", "Port Gate") for n in range(number)))
-    partners.organization("Port Gate")
+    checked = read(*((f"person{n}@example.org", f"Person {n}", f"Works {n}") for n in range(number)))
     audience = invited.audience()
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(23):
         contact_lists.take(audience, checked)
+    assert Organization.objects.count() == number
+
+
+def test_new_organizations_of_one_web_address_have_one_each():
+    partners.organization("Port Works")
+    contact_lists.take(
+        invited.audience(),
+        read(
+            ("jun@example.org", "Jun", "Port-Works 2"),
+            ("mai@example.org", "Mai", "Port Works (2)"),
+            ("a@example.org", "", "端"),
+        ),
+    )
+    assert sorted(Organization.objects.values_list("name", "slug")) == [
+        ("Port Works", "port-works"),
+        ("Port Works (2)", "port-works-2"),
+        ("端", "partner"),
+    ]

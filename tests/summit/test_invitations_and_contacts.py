@@ -140,16 +140,21 @@ def test_who_is_erased_leaves_no_invitation_no_mail_and_no_history(of_organizati
     other = invited.to(make.event(), person("Jun"))
     invitations.decline(invited.to(other.event, contact))
     Message.objects.create(key="rsvp:99:week:2027-01-01", to="ALMA@example.org", queue="bulk", language="en")
-    Message.objects.create(key="rsvp:99:confirmed:1", to="alma@example.org", language="en")
     contacts.erase(contact)
     contacts.erase(contact)
     assert list(Invitation.objects.values_list("pk", flat=True)) == [other.pk]
-    assert sorted(Message.objects.values_list("key", flat=True)) == [
-        f"invitation:{other.pk}:invited",
-        "rsvp:99:confirmed:1",
-    ]
+    assert [message.key for message in Message.objects.all()] == [f"invitation:{other.pk}:invited"]
     assert not Change.objects.filter(about__startswith="invitation:").exists()
     assert [address.email for address in Address.objects.all()] == ["jun@example.org"]
+
+
+def test_a_guests_own_mail_and_its_link_to_choose_outlive_the_contact():
+    contact = person("Alma Reyes")
+    event = make.event()
+    rsvp = invitations.accept(invited.to(event, contact), Rsvp(name="Alma Reyes"), size=1)
+    contacts.erase(contact)
+    assert [message.key for message in Message.objects.all()] == [f"rsvp:{rsvp.pk}:confirmed:1"]
+    assert Address.objects.get().email == "alma.reyes@example.org"
 
 
 def test_an_organization_is_erased_with_the_invitations_of_its_people():
