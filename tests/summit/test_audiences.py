@@ -247,7 +247,7 @@ def test_words_that_look_like_a_pattern_are_words():
     audience = invited.audience(listed=listed)
     assert names(audience, make.event(), words="100%") == ["100% Alma"]
     assert names(audience, make.event(), words="_") == []
-    assert names(audience, make.event(), words="\0alma\0100") == ["100% Alma", "1000 Almas"]
+    assert names(audience, make.event(), words="\x00alma\x00100") == ["100% Alma", "1000 Almas"]
     assert names(audience, make.event(), words="'; DROP TABLE summit_audience; %s {found}") == []
 
 
