@@ -1,5 +1,7 @@
 """`make pictures`: takes those of the README and of the office's guide, of the demo's data on servers of its own."""
 
+import io
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -18,6 +20,7 @@ PATIENCE = 180  # seconds in which the worker has sent the demo's mail
 ADMIN, SAVE = "/imagine/admin/", "[name=_save]"
 
 PARTNERS = [("promises", "promise/?state=signed", 760), ("coverage", "promise/coverage/", 620)]
+DOUBTS = [("merge", 1180), ("match", 700), ("import", 1085), ("organization", 1190)]
 
 
 def main() -> None:
@@ -31,8 +34,9 @@ def main() -> None:
         site = Site(Path(folder))
         try:
             site.start()
+            certificate()
             photograph(site.address, public, party_of_three())
-            photograph(site.address, office, what_happens())
+            photograph(site.address, office, what_happens() | doubts())
         finally:
             site.stop()
             stop()
@@ -89,6 +93,75 @@ def what_happens() -> dict[str, str]:
     }
 
 
+def doubts() -> dict[str, str]:
+    """What an office is asked about partners: one that stands there twice, names that guests typed, a spreadsheet."""
+    from django.db import transaction
+
+    from partners import imports, profiles, twins
+    from partners.models import Pledge, PledgeYear
+    from summit import seats
+    from summit.models import Event, Guest, Rsvp
+    from tests.partners.spreadsheet import as_csv, row, table
+
+    pledge = Pledge.objects.signed().filter(organization__contacts__isnull=False).order_by("pk").first()
+    kept = pledge.organization
+    contact = kept.contacts.first()
+    with transaction.atomic():
+        other = profiles.create(name=f"{kept.name}, Inc.", phone="(209) 555-0142", sector=kept.sector)
+        profiles.add_contact(other, email=contact.email, name=contact.name, role="Treasurer")
+        profiles.set_logo(profiles.lock(kept.pk), logo())
+    twins.search(anew=True)
+    event = Event.objects.upcoming().first()
+    names = [kept.name.replace("a", "e", 1), kept.name.upper(), "Delta Tule Weavers"]
+    for number, name in enumerate(names):
+        guest = {"name": ("Ana Ruiz", "Ben Ochoa", "Chue Vang")[number], "email": f"guest-{number}@example.org"}
+        seats.reserve(Rsvp(event=event, organization=name, **guest), size=1, guests=[Guest(name=guest["name"])])
+    rows = [
+        row(organization="Tule Boat Works", e_mail="ana@boats.example", quantity="12"),
+        row(organization="Tule Boat Work", e_mail="ben@boats.example", kind="Be mentors and role models", quantity="4"),
+        row(organization=kept.name, e_mail="office@example.org", quantity="9"),
+        row(organization=names[0], e_mail="chue@example.org", quantity="3"),
+        row(organization="Mossdale Print Shop", e_mail="dee@print.example", quantity="a few"),
+        row(organization="Rough & Ready Radio", e_mail="eva@radio.example", kind="Cake", quantity="2"),
+    ]
+    year = PledgeYear.objects.earliest("school_year")
+    sent = {"file_name": "partners last year.csv", "year": year, "by": "staff", "language": "en"}
+    run = imports.begin(as_csv(table(rows)), **sent)
+    return {
+        "merge": f"{ADMIN}partners/twinpair/{kept.pk}/{other.pk}/",
+        "match": f"{ADMIN}summit/rsvp/match/",
+        "import": f"{ADMIN}partners/import/{run.pk}/change/",
+        "organization": f"{ADMIN}partners/organization/{kept.pk}/change/",
+    }
+
+
+def logo() -> bytes:
+    """A sun over a field."""
+    from PIL import Image, ImageDraw
+
+    file, picture = io.BytesIO(), Image.new("RGB", (320, 120), "#e6f1ef")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((110, 25, 210, 125), fill="#f2b03d")
+    draw.rectangle((0, 80, 320, 120), fill="#0e4a5a")
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def certificate() -> None:
+    """One as it hangs on a wall, drawn by the program itself."""
+    from django.utils import translation
+
+    from partners import certificates
+    from partners.models import Signature
+
+    signature = Signature.objects.filter(content__promises__2__isnull=False).earliest("pk")
+    with translation.override("en"):
+        words = json.dumps(certificates.said(signature, "en"), ensure_ascii=False)
+    page = certificates.compiler().compile(format="png", ppi=96, sys_inputs={"said": words})
+    (HERE / "certificate.png").write_bytes(page)
+    print("docs/certificate.png")
+
+
 def photograph(address: str, take: Callable[[Browser, str, dict[str, str]], None], pages: dict[str, str]) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find.find())
@@ -99,6 +172,7 @@ def photograph(address: str, take: Callable[[Browser, str, dict[str, str]], None
 def public(browser: Browser, address: str, pages: dict[str, str]) -> None:
     keep(opened(browser, address, "/imagine/", width=390, height=844, scale=1.5), "landing-phone")
     keep(opened(browser, address, pages["own"], width=1180, height=1000), "rsvp-desk")
+    keep(opened(browser, address, "/imagine/partners/", width=1180, height=1150), "wall")
 
 
 def office(browser: Browser, address: str, pages: dict[str, str]) -> None:
@@ -106,13 +180,18 @@ def office(browser: Browser, address: str, pages: dict[str, str]) -> None:
     page.fill("#id_username", "staff")
     page.fill("#id_password", PASSWORD)
     page.click("[type=submit]")
-    keep(page, "guide-start", height=700)
+    keep(page, "guide-start", height=800)
     for name, height in (("event", 900), ("rsvps", 640), ("message", 900)):
         page.goto(pages[name])
         keep(page, f"guide-{name}", height=height)
     for name, path, height in PARTNERS:
         page.goto(f"{ADMIN}partners/{path}")
         keep(page, f"guide-{name}", height=height)
+    for name, height in DOUBTS:
+        page.set_viewport_size({"width": 1280, "height": height})
+        page.goto(pages[name])
+        keep(page, f"guide-{name}")
+    page.set_viewport_size({"width": 1280, "height": 900})
     keep(moving(page, pages["event"]), "guide-move", height=620)
     keep(two_editors(page, pages["rsvp"]), "guide-two", height=560)
 
