@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from imagine import addresses, bell, bulk, history, mail
-from imagine.models import Change, Mailing, Message
+from imagine.models import Change, Mailing, Message, new_token
 from partners import contacts, merging
 from partners.models import Contact, Organization
 from summit import audiences, calendars, invitation_letters, seats
@@ -317,6 +317,26 @@ def decline(invitation: Invitation, word: str = "") -> Invitation:
     invitation.declined_at, invitation.word = invitation.declined_at or timezone.now(), word
     save_answer(invitation, before)
     return invitation
+
+
+@transaction.atomic
+def replace_link(invitation: Invitation) -> None:
+    """Gives an invitation a new link, as others saw the old one, which opens nothing from now on. The new one is mailed
+    at once, unless the invitation waits to be written with it, the event is over, or the address wants no invitations.
+    Raises Invitation.DoesNotExist."""
+    invitation = lock(invitation)
+    invitation.token = new_token()
+    invitation.save(update_fields=["token"])
+    history.note(about(invitation), {"link": ""}, {"link": "replaced"})
+    mails = Message.objects.about(about(invitation))
+    mails.filter(state=Message.State.QUEUED).delete()  # they lead to the old one
+    email = invitation.contact.email
+    if invitation.written_at and not invitation.event.is_over and addresses.wants(email, "invitations"):
+        [message] = invitation_letters.written(invitation.event, [invitation], addresses.of_many([email]))
+        number = mails.filter(key__contains=":new_link:").count() + 1
+        message.key, message.queue = f"{about(invitation)}:new_link:{number}", Message.Queue.DIRECT
+        message.mailing = None
+        mail.queue_many([message])
 
 
 def tie_known() -> None:

@@ -1,5 +1,7 @@
 """Invitations in the admin: who was asked to which event, what each answered, and the list as a file."""
 
+from collections.abc import Callable
+
 from django.contrib import admin
 from django.db.models import CharField, OuterRef, Subquery, Value
 from django.db.models.functions import Cast, Concat
@@ -8,14 +10,15 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, ngettext_lazy
 
 from imagine import history
+from imagine.actions import Outcome, tell
 from imagine.models import Message
 from partners.admin.contacts import found
 from partners.admin.files import FilesAdmin, both
 from partners.admin.filters import ChoiceFilter
-from summit import exports
+from summit import exports, invitations
 from summit.figures import STANDS
 from summit.models import Invitation, Rsvp
 from summit.templatetags.wording import day, short_date
@@ -46,6 +49,13 @@ class MailFilter(ChoiceFilter):
         return queryset.filter(mail_state__isnull=True) if value == "none" else queryset.filter(mail_state=value)
 
 
+def outcome(act: Callable[[Invitation], object], invitation: Invitation) -> Outcome:
+    try:
+        return act(invitation) is not False
+    except Invitation.DoesNotExist as gone:
+        return gone
+
+
 def take(request: HttpRequest, invitations, kind: str) -> HttpResponse:
     return exports.invitation_file(invitations, kind)
 
@@ -62,7 +72,7 @@ class InvitationAdmin(FilesAdmin):
     search_help_text = _("Looks for names, with or without accents, e-mail addresses and organizations.")
     show_full_result_count = False
     change_list_template = "admin/partners/change_list.html"
-    actions = ()
+    actions = ("replace_links",)
     files = both(
         "list",
         {"csv": _("Invitations as CSV"), "xlsx": _("Invitations as XLSX")},
@@ -83,6 +93,14 @@ class InvitationAdmin(FilesAdmin):
 
     def has_delete_permission(self, request, obj=None):
         return False
+
+    def has_link_permission(self, request):
+        return request.user.has_perm("summit.change_invitation")
+
+    @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["link"])
+    def replace_links(self, request, chosen):
+        done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
+        tell(self, request, [(each, outcome(invitations.replace_link, each)) for each in chosen], done)
 
     def get_queryset(self, request):
         key = Concat(Value("invitation:"), Cast(OuterRef("pk"), CharField()), Value(":invited"))

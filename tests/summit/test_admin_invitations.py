@@ -183,3 +183,33 @@ def test_desk_sees_none_of_it(answers, address):
 def test_no_filter_finds_out_a_private_link(staff, answers, lookup):
     for value in (of(answers, "Alma Reyes").token[0], "~"):
         assert staff.get(f"{LIST}?{lookup}__startswith={value}").status_code in {302, 400}
+
+
+# A new link ------------------------------------------------------------------------------------------------------
+
+
+def replace(client: Client, *rows: Invitation):
+    sent = {"action": "replace_links", "_selected_action": [row.pk for row in rows]}
+    return client.post(LIST, sent, follow=True)
+
+
+def test_staff_replace_a_link_that_others_saw(staff, answers):
+    invitation, gone = of(answers, "Dee Núñez"), of(answers, "Ben Ochoa")
+    Message.objects.update(state="sent", sent_at=timezone.now())
+    gone_pk = Invitation(pk=gone.pk)
+    gone.delete()
+    response = replace(staff, invitation)
+    assert [str(message) for message in response.context["messages"]] == ["1 link was replaced."]
+    assert Message.objects.filter(state="queued").get().to == invitation.contact.email
+    assert Invitation.objects.get(pk=invitation.pk).token != invitation.token
+    assert "replaced" not in str([str(message) for message in replace(staff, gone_pk).context["messages"]])
+
+
+def test_a_viewer_replaces_no_link(answers):
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_invitation"))
+    client = Client()
+    client.force_login(viewer)
+    before = look.tables(but=UNCHANGED)
+    replace(client, of(answers, "Dee Núñez"))
+    assert look.tables(but=UNCHANGED) == before

@@ -4,6 +4,7 @@ import pytest
 from django.utils import timezone
 from icalendar import Calendar
 
+from imagine import addresses
 from imagine.models import Change, Message
 from partners import contacts
 from summit import invitations, matching, seats
@@ -271,6 +272,62 @@ def test_declining_cancels_an_rsvp_that_was_made_on_the_public_page(asked):
 def test_an_erased_rsvp_leaves_the_invitation_open(asked):
     seats.delete(accept(asked))
     assert answer(asked) == ("open", "", "")
+
+
+# A new link ------------------------------------------------------------------------------------------------------
+
+
+def sent() -> None:
+    Message.objects.filter(key__startswith="invitation:").update(state="sent", sent_at=timezone.now())
+
+
+def test_a_replaced_link_is_mailed_at_once_and_the_old_one_is_none(asked):
+    sent()
+    old = asked.token
+    invitations.replace_link(asked)
+    asked.refresh_from_db()
+    assert asked.token != old
+    message = Message.objects.get(state="queued")
+    assert (message.key, message.queue) == (f"invitation:{asked.pk}:new_link:1", "direct")
+    assert asked.get_absolute_url() in message.text
+    assert old not in message.text + message.html + message.calendar
+    assert message.unsubscribe
+    sent()
+    invitations.replace_link(asked)
+    assert Message.objects.get(state="queued").key == f"invitation:{asked.pk}:new_link:2"
+
+
+def test_mail_with_the_old_link_that_has_not_left_never_does(asked):
+    invitations.replace_link(asked)
+    assert [message.key for message in Message.objects.all()] == [f"invitation:{asked.pk}:new_link:1"]
+
+
+def test_an_invitation_that_is_not_written_yet_is_written_with_the_new_link(asked):
+    mailing = invited.started(asked.event, person("Jun Park"))
+    later = mailing.invitations.get()
+    invitations.replace_link(later)
+    assert not Message.objects.about(f"invitation:{later.pk}").exists()
+    invitations.write(mailing)
+    later.refresh_from_db()
+    assert later.get_absolute_url() in Message.objects.about(f"invitation:{later.pk}").get().text
+
+
+def test_a_new_link_is_not_mailed_to_who_wants_no_invitations_or_for_what_is_over(asked):
+    sent()
+    other = invited.to(asked.event, person("Jun Park"))
+    sent()
+    addresses.choose(addresses.of("jun.park@example.org"), invitations=False)
+    invitations.replace_link(other)
+    make.over(asked.event)
+    invitations.replace_link(asked)
+    assert not Message.objects.filter(state="queued").exists()
+
+
+def test_what_was_answered_stays_with_a_new_link(asked):
+    rsvp = accept(asked)
+    invitations.replace_link(asked)
+    assert answer(asked) == ("accepted", "", "Alma Reyes")
+    assert Message.objects.about(f"rsvp:{rsvp.pk}").count() == 1
 
 
 # Answered elsewhere ----------------------------------------------------------------------------------------------
