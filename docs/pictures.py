@@ -158,7 +158,7 @@ def certificate() -> None:
     with translation.override("en"):
         words = json.dumps(certificates.said(signature, "en"), ensure_ascii=False)
     page = certificates.compiler().compile(format="png", ppi=96, sys_inputs={"said": words})
-    (HERE / "certificate.png").write_bytes(page)
+    (HERE / "certificate").with_suffix(".png").write_bytes(page)
     print("docs/certificate.png")
 
 
