@@ -3,7 +3,7 @@
 Each function returns unsaved messages, at the same number of queries for one and for many.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -51,44 +51,48 @@ def of_parties(
     return written
 
 
-def expected(event: Event, _rsvps: Sequence[Rsvp], now: datetime):
-    """How to tell a party, in the current language, that it is expected."""
+def in_each_language(tell: Callable[[], dict]) -> dict[str, dict]:
+    """What is the same for all readers of one language, written once."""
+    said = {}
+    for language in wordings.LANGUAGES:
+        with translation.override(language):
+            said[language] = tell()
+    return said
+
+
+def expected(event: Event, _rsvps: Sequence[Rsvp], now: datetime) -> Callable[[Rsvp], dict]:
+    """How to tell a party, in its language, that it is expected."""
+    facts = in_each_language(lambda: words.event_facts(event) | {"soon": words.how_soon(event, now)})
+    same = in_each_language(lambda: {"card": words.event_card(event, code=True), "notes": (words.party_note(),)})
 
     def tell(rsvp: Rsvp) -> dict:
         unnamed = sum(guest.position > 1 and not guest.name for guest in rsvp.guests.all())
-        facts = words.event_facts(event) | {
-            "soon": words.how_soon(event, now),
-            "seats": words.seats_in_words(rsvp.held_seats),
-            "unnamed": words.guests_in_words(unnamed),
-        }
+        mine = {"seats": words.seats_in_words(rsvp.held_seats), "unnamed": words.guests_in_words(unnamed)}
         private = settings.SITE_URL + rsvp.get_absolute_url()
-        return {
+        return same[rsvp.language] | {
             "words": {"name": rsvp.name, "code": rsvp.code, "link": private},
-            "facts": facts,
-            "card": words.event_card(event, code=True),
-            "notes": (words.party_note(),),
+            "facts": facts[rsvp.language] | mine,
         }
 
     return tell
 
 
-def thanked(event: Event, rsvps: Sequence[Rsvp], _now: datetime):
-    """How to thank a party, in the current language; who has signed nothing for the school year is asked for it."""
+def thanked(event: Event, rsvps: Sequence[Rsvp], _now: datetime) -> Callable[[Rsvp], dict]:
+    """How to thank a party, in its language; who has signed nothing for the school year is asked for it."""
     year = PledgeYear.objects.current()
     signed = Signed.of(year, rsvps)
+    facts = in_each_language(lambda: words.event_facts(event) | {"promise": ""})
+    same = in_each_language(lambda: {"card": words.event_card(event)})
 
     def tell(rsvp: Rsvp) -> dict:
-        facts = words.event_facts(event) | {"promise": ""}
-        path, button = "partners", ""
+        path, button, promise = "partners", "", ""
         if year and signed.has(rsvp):
-            facts["promise"] = words.thanked_for_promise(year.school_years)
+            promise = words.thanked_for_promise(year.school_years)
         elif year:
-            facts["promise"] = words.asked_to_promise(year.school_years)
-            path, button = "pledge_begin", _("Make a promise")
-        return {
+            path, button, promise = "pledge_begin", _("Make a promise"), words.asked_to_promise(year.school_years)
+        return same[rsvp.language] | {
             "words": {"name": rsvp.name, "link": settings.SITE_URL + reverse(path)},
-            "facts": facts,
-            "card": words.event_card(event),
+            "facts": facts[rsvp.language] | {"promise": promise},
             "button": button,
         }
 
@@ -123,21 +127,26 @@ def of_invitations(event: Event, invitations: Sequence[Invitation], *, not_after
     """The question to those who did not answer, each invitation with its contact and organization read."""
     current = wordings.current(words.UNANSWERED.code)
     rows = addresses.of_many([invitation.contact.email for invitation in invitations])
+    same = in_each_language(
+        lambda: {
+            "facts": words.invitation_facts(event),
+            "card": words.event_card(event),
+            "notes": (words.invitation_note(),),
+        }
+    )
     written = []
     for invitation in invitations:
         contact = invitation.contact
-        with translation.override(contact.language):
-            written.append(
-                current.message(
-                    key=f"invitation:{invitation.pk}:{Reminder.Kind.UNANSWERED}",
-                    to=contact.email,
-                    address=rows[contact.email.lower()],
-                    language=contact.language,
-                    words=words.contact_words(contact) | {"link": settings.SITE_URL + invitation.get_absolute_url()},
-                    facts=words.invitation_facts(event),
-                    card=words.event_card(event),
-                    notes=(words.invitation_note(),),
-                    not_after=not_after,
-                )
+        link = settings.SITE_URL + invitation.get_absolute_url()
+        written.append(
+            current.message(
+                key=f"invitation:{invitation.pk}:{Reminder.Kind.UNANSWERED}",
+                to=contact.email,
+                address=rows[contact.email.lower()],
+                language=contact.language,
+                words=words.contact_words(contact) | {"link": link},
+                not_after=not_after,
+                **same[contact.language],
             )
+        )
     return written

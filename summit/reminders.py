@@ -26,7 +26,7 @@ from summit.models import Event, Guest, Invitation, Reminder, Rsvp
 
 Kind = Reminder.Kind
 
-BATCH = 100  # letters in one transaction, while the event is locked
+BATCH = 50  # letters in one transaction, while the event is locked
 SECONDS = 30  # for one run; the next one goes on
 HOUR = 9  # in the morning, when a reminder is due
 UNANSWERED_DAYS = 7  # after the invitation was sent
