@@ -6,6 +6,8 @@ sender died at most one was begun and not marked: nobody knows whether it left, 
 and is sent by another.
 """
 
+import logging
+import math
 import smtplib
 import time
 import uuid
@@ -23,6 +25,7 @@ from imagine.mail import LEASE, hand_over, lose_server, mark, server_silent
 from imagine.models import Address, Mailing, Message, Pace, give_up_time
 from imagine.post import reason, server
 
+logger = logging.getLogger(__name__)
 BULK = Message.Queue.BULK
 BATCH = 50
 DELIVER_SECONDS = 5  # the heartbeat goes through the same queue
@@ -30,19 +33,26 @@ LATE = 0.05  # seconds after its turn that a mail may still leave
 CHUNK = 0.25  # seconds for which a sender takes turns ahead
 RECENT = 30  # seconds over which the real speed is measured
 
-# What was paused, stopped, deleted or swept since the claim does not begin.
+# What was paused, stopped, deleted or swept since the claim does not begin. The mail before it, which has just been
+# taken, is marked by the same statement: one commit for both.
 BEGIN = """
+    WITH taken AS (
+        UPDATE imagine_message
+        SET state = 'sent', sent_at = %(sent_at)s, last_error = '', lease = NULL, lease_until = NULL
+        WHERE id = %(before)s AND lease = %(lease)s
+    )
     UPDATE imagine_message message SET begun_at = now(), attempts = attempts + 1
-    WHERE id = %s AND lease = %s AND (not_after IS NULL OR not_after > now()) AND NOT EXISTS (
+    WHERE id = %(message)s AND lease = %(lease)s AND (not_after IS NULL OR not_after > now()) AND NOT EXISTS (
         SELECT 1 FROM imagine_mailing mailing
         WHERE mailing.id = message.mailing_id AND (paused_at IS NOT NULL OR stopped_at IS NOT NULL)
     )
 """
 # The database's clock is the one that all senders share. A mail may leave LATE after its turn, so the turns stand that
-# much further apart: in no second do more leave than the pace says.
+# much further apart: in no second do more leave than the pace says. Taken are those of a CHUNK, one or more.
 TAKE_TURNS = """
     UPDATE imagine_pace
-    SET next_at = greatest(next_at, clock_timestamp()) + %(turns)s * interval '1 second' * %(stretch)s / per_second
+    SET next_at = greatest(next_at, clock_timestamp())
+        + least(%(most)s, greatest(1, floor(per_second * %(chunk)s))) * interval '1 second' * %(stretch)s / per_second
     RETURNING per_second, extract(epoch FROM next_at - clock_timestamp())::float
 """
 DELETE_UNBEGUN = """
@@ -97,18 +107,25 @@ def claim() -> list[Message]:
 def send(batch: list[Message], stop_at: float) -> None:
     """Sends a claimed batch, each in its turn, and gives back what does not begin."""
     left, turns, why = deque(willing(batch)), Turns(), {}
+    taken = None  # by the mail server, just now: it is marked when the next one begins, or before anything that lasts
     try:
         server.open()
         while left and time.monotonic() < stop_at and not server_silent:
-            turns.wait(len(left))
-            if not server.is_open:
+            pause = turns.next(len(left))
+            if pause or not server.is_open:
+                taken = mark_taken(taken)
+                time.sleep(pause)
                 server.open()
             message = left.popleft()
-            if begin(message):
-                mark(message, **hand_over(message))
+            may_leave, taken = begin(message, after=taken), None
+            if may_leave and (outcome := hand_over(message))["state"] == Message.State.SENT:
+                taken = message
+            elif may_leave:
+                mark(message, **outcome)
     except (smtplib.SMTPException, OSError) as error:
         lose_server()
         why = {"last_error": reason(error)}
+    mark_taken(taken)
     give_back(batch, **why)
 
 
@@ -125,12 +142,22 @@ def willing(batch: list[Message]) -> list[Message]:
     return wanted
 
 
-def begin(message: Message) -> bool:
-    """Notes that a message is handed to the mail server now. False when it must not be: it is ours no more."""
+def begin(message: Message, after: Message | None = None) -> bool:
+    """Notes that a message is handed to the mail server now, and that the one `after` which it goes was taken. False
+    when it must not be: it is ours no more, or its mailing does not move."""
+    values = {"message": message.pk, "lease": message.lease}
+    values |= {"before": after and after.pk, "sent_at": timezone.now()}
     with connection.cursor() as cursor:
-        cursor.execute(BEGIN, [message.pk, message.lease])
+        cursor.execute(BEGIN, values)
+        if after:
+            logger.info("mail", extra={"message_id": str(after.pk), "state": "sent"})
         message.attempts += cursor.rowcount
         return cursor.rowcount == 1
+
+
+def mark_taken(message: Message | None) -> None:
+    if message:
+        mark(message, state=Message.State.SENT, sent_at=timezone.now(), last_error="")
 
 
 def give_back(batch: list[Message], **why: str) -> None:
@@ -148,20 +175,22 @@ class Turns:
     def __init__(self):
         self.times: deque[float] = deque()
 
-    def wait(self, left: int) -> None:
-        """Sleeps until the next of so many mails may leave. A turn that was missed is not made up for."""
+    def next(self, left: int) -> float:
+        """In how many seconds the next of so many mails may leave. A turn that was missed is not made up for."""
         if not self.times or self.times[0] + LATE < time.monotonic():
             self.times = take_turns(left)
-        time.sleep(max(0.0, self.times.popleft() - time.monotonic()))
+        return max(0.0, self.times.popleft() - time.monotonic())
 
 
 def take_turns(most: int) -> deque[float]:
-    """The next turns, one or more, by this process's clock."""
-    now = Pace.objects.get_or_create(pk=1)[0]
-    turns = min(most, max(1, int(now.per_second * CHUNK)))
+    """The next turns, at most so many, by this process's clock."""
     with connection.cursor() as cursor:
-        cursor.execute(TAKE_TURNS, {"turns": turns, "stretch": 1 + LATE})
-        per_second, until_next = cursor.fetchone()
+        cursor.execute(TAKE_TURNS, {"most": most, "chunk": CHUNK, "stretch": 1 + LATE})
+        if (row := cursor.fetchone()) is None:
+            Pace.objects.get_or_create(pk=1)
+            return take_turns(most)
+    per_second, until_next = row
+    turns = min(most, max(1, math.floor(per_second * CHUNK)))
     apart, end = (1 + LATE) / per_second, time.monotonic() + until_next
     return deque(end - apart * number for number in range(turns, 0, -1))
 

@@ -1,5 +1,6 @@
 """A mailing is watched, paused, gone on with and stopped: also in the middle of a batch, and by several at once."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -111,6 +112,32 @@ def test_claim_of_a_moment_before_the_pause_does_not_begin():
     assert [bulk.begin(message) for message in batch] == [False, False]
     bulk.go_on(one)
     assert [bulk.begin(message) for message in batch] == [True, True]
+
+
+def test_each_mail_is_marked_before_the_next_is_handed_over(post_office):
+    """So that of a batch whose sender dies one mail at most is in doubt."""
+    letters(mailing(), 4)
+    seen: list[list[str]] = []
+    post_office.on_mail = lambda sent: beside(lambda: seen.append(sorted(states())))
+    bulk.deliver()
+    assert seen == [["sending"] * (4 - taken) + ["sent"] * taken for taken in range(4)]
+    assert states() == ["sent"] * 4
+
+
+def test_mail_that_was_taken_is_marked_before_its_sender_waits_for_the_next_turn(post_office):
+    Pace.objects.update(per_second=2)
+    letters(mailing(), 2)
+    marked: list[float] = []
+
+    def watch():
+        while not post_office.mails or "sent" not in states():
+            time.sleep(0.01)
+        marked.append(len(post_office.mails))
+
+    steps = iter([watch, bulk.deliver])
+    in_threads(2, lambda: next(steps)())
+    assert marked == [1]
+    assert states() == ["sent"] * 2
 
 
 # Many at once -------------------------------------------------------------------------------------------------------
