@@ -25,15 +25,20 @@ class Told(NamedTuple):
     notes: tuple[str, ...]
 
 
+def about(thing: Event | Invitation) -> str:
+    """What mailings, messages and history call it."""
+    return f"{thing._meta.model_name}:{thing.pk}"
+
+
 def key(invitation_pk: int) -> str:
     return f"invitation:{invitation_pk}:invited"
 
 
 def of_key(key: str) -> int | None:
     """The invitation that a message's key asks with; None for any other mail, also for one that asks once more."""
-    about, _colon, rest = key.partition(":")
+    thing, _colon, rest = key.partition(":")
     number, _colon, kind = rest.partition(":")
-    return int(number) if about == "invitation" and kind == "invited" else None
+    return int(number) if thing == "invitation" and kind == "invited" else None
 
 
 def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str, Address]) -> list[Message]:
@@ -64,7 +69,7 @@ def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str,
 def write_anew(event: Event) -> None:
     """The time or place of the event moved: invitations that have not left yet wait to be written again, and say it as
     it is now. In the transaction of the move."""
-    mailings = Mailing.objects.filter(about=f"event:{event.pk}", stopped_at=None).order_by("pk")
+    mailings = Mailing.objects.filter(about=about(event), stopped_at=None).order_by("pk")
     for mailing in mailings.select_for_update(no_key=True):
         unsent = [pk for key in bulk.take_back(mailing) if (pk := of_key(key))]
         if Invitation.objects.filter(pk__in=unsent).update(written_at=None):

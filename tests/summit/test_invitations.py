@@ -9,6 +9,7 @@ from imagine import addresses, bulk
 from imagine.models import Change, Mailing, Message
 from partners.models import Contact
 from summit import invitation_letters, invitations, seats
+from summit.invitations import writing
 from summit.models import Audience, Event, Invitation
 from tests import look, make
 from tests.partners import make as partners
@@ -172,10 +173,10 @@ def test_written_twice_everybody_has_one_message():
 
 
 def test_what_was_interrupted_goes_on(monkeypatch):
-    monkeypatch.setattr(invitations, "BATCH", 2)
+    monkeypatch.setattr(writing, "BATCH", 2)
     event = make.event()
     mailing = started(event, *(person(f"Person {n}") for n in range(5)))
-    assert invitations.write_some(mailing.pk)
+    assert writing.write_some(mailing.pk)
     assert Message.objects.count() == 2
     mailing.refresh_from_db()
     assert (mailing.written_at, bulk.figures(mailing).to_write) == (None, 3)
@@ -187,7 +188,7 @@ def test_what_was_interrupted_goes_on(monkeypatch):
 def test_a_batch_that_fails_is_written_whole_later(monkeypatch):
     mailing = started(make.event(), person("Alma"), person("Jun"))
     with monkeypatch.context() as broken:
-        broken.setattr(invitations.mail, "queue_many", lambda messages: 1 / 0)
+        broken.setattr(writing.mail, "queue_many", lambda messages: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             invitations.write(mailing)
     assert not Invitation.objects.exclude(written_at=None).exists()
@@ -196,8 +197,8 @@ def test_a_batch_that_fails_is_written_whole_later(monkeypatch):
 
 
 def test_a_writer_hands_on_when_its_time_is_up(monkeypatch):
-    monkeypatch.setattr(invitations, "BATCH", 1)
-    monkeypatch.setattr(invitations, "WRITE_SECONDS", -1)
+    monkeypatch.setattr(writing, "BATCH", 1)
+    monkeypatch.setattr(writing, "WRITE_SECONDS", -1)
     mailing = started(make.event(), person("Alma"), person("Jun"), person("Mai"))
     assert not invitations.write(mailing)
     assert Message.objects.count() == 1
@@ -257,10 +258,10 @@ def test_pause_and_go_on_twice_are_once():
 
 
 def test_stop_takes_back_who_was_never_written_to(monkeypatch):
-    monkeypatch.setattr(invitations, "BATCH", 3)
+    monkeypatch.setattr(writing, "BATCH", 3)
     event = make.event()
     mailing = started(event, *map(person, ("Arrived", "In Doubt", "Queued", "Unwritten")))
-    invitations.write_some(mailing.pk)
+    writing.write_some(mailing.pk)
     state_of("arrived@example.org", "sent", sent_at=timezone.now())
     state_of("in.doubt@example.org", "unknown")
     assert invitations.stop(mailing) == 2

@@ -12,6 +12,7 @@ from imagine.models import Mailing, Message
 from partners import contacts, merging
 from partners.models import Contact
 from summit import invitations, seats
+from summit.invitations import starting, writing
 from summit.models import Event, Guest, Invitation, Rsvp
 from tests import look, make
 from tests.partners import make as partners
@@ -62,7 +63,7 @@ def test_control_without_the_lock_the_database_alone_keeps_two_from_asking_one_p
     """What the lock is for: without it the second one breaks instead of being answered. Should this ever pass without
     an error, the test above shows nothing."""
     event, audience = make.event(), invited.audience(listed=people(5))
-    counted, those_to_ask = threading.Barrier(2), invitations.those_to_ask
+    counted, those_to_ask = threading.Barrier(2), starting.those_to_ask
 
     def both_count_before_one_writes(*args):
         asked = those_to_ask(*args)
@@ -70,7 +71,7 @@ def test_control_without_the_lock_the_database_alone_keeps_two_from_asking_one_p
         return asked
 
     monkeypatch.setattr(seats, "lock", lambda pk: Event.objects.get(pk=pk))
-    monkeypatch.setattr(invitations, "those_to_ask", both_count_before_one_writes)
+    monkeypatch.setattr(starting, "those_to_ask", both_count_before_one_writes)
     monkeypatch.setattr("tests.summit.test_invitations_races.MAY_HAPPEN", (*MAY_HAPPEN, IntegrityError))
     start = lambda: invitations.start(event, audience, count=5, by="office")  # noqa: E731
     assert kinds(at_once(start, start)) == ["IntegrityError", "Mailing"]
@@ -103,7 +104,7 @@ def test_guests_are_made_contacts_once_by_two_events_at_once():
 
 
 def test_several_writers_write_each_invitation_once(monkeypatch):
-    monkeypatch.setattr(invitations, "BATCH", 3)
+    monkeypatch.setattr(writing, "BATCH", 3)
     mailing = invited.started(make.event(), *people(20))
     at_once(*[lambda: invitations.write(mailing)] * 4)
     assert Message.objects.count() == 20
@@ -114,7 +115,7 @@ def test_several_writers_write_each_invitation_once(monkeypatch):
 
 def test_what_is_stopped_while_it_is_written_leaves_nothing_half(monkeypatch):
     """However far the writer came: nothing is queued, and nobody counts as invited."""
-    monkeypatch.setattr(invitations, "BATCH", 2)
+    monkeypatch.setattr(writing, "BATCH", 2)
     for _round in range(5):
         mailing = invited.started(make.event(), *people(20))
         at_once(lambda mailing=mailing: invitations.write(mailing), lambda mailing=mailing: invitations.stop(mailing))

@@ -5,6 +5,7 @@ import pytest
 from imagine.celery import app
 from imagine.models import Mailing, Message
 from summit import invitations, tasks
+from summit.invitations import writing
 from summit.models import Invitation
 from tests import make
 from tests.partners import make as partners
@@ -39,8 +40,8 @@ def test_written_invitations_ring_no_more(rung):
 
 
 def test_a_writer_whose_time_is_up_rings_for_the_next(rung, monkeypatch):
-    monkeypatch.setattr(invitations, "BATCH", 1)
-    monkeypatch.setattr(invitations, "WRITE_SECONDS", -1)
+    monkeypatch.setattr(writing, "BATCH", 1)
+    monkeypatch.setattr(writing, "WRITE_SECONDS", -1)
     mailing = invited.started(make.event(), person("Alma"), person("Jun"))
     tasks.write_invitations(mailing.pk)
     assert rung == [("summit.tasks.write_invitations", mailing.pk)]

@@ -1,0 +1,44 @@
+"""What becomes of invitations when contacts become one, get another address, or are erased. summit.apps has partners
+call these."""
+
+from imagine.models import Change, Mailing, Message
+from partners import merging
+from partners.models import Contact
+from summit import invitation_letters
+from summit.models import Invitation
+
+Answer = Invitation.Answer
+UNSENT = [Message.State.QUEUED, Message.State.REFUSED, Message.State.GIVEN_UP]
+
+
+def join(stays: Contact, goes: Contact) -> None:
+    """Two contacts become one: of two invitations to one event the one with an answer is kept, or the one that was sent
+    first. The other's link opens nothing any more, and is not mailed."""
+    events = goes.invitations.filter(event__invitations__contact=stays).values_list("event", flat=True)
+    for event in sorted(set(events)):
+        both = Invitation.objects.filter(event=event, contact__in=[stays, goes]).select_for_update(of=("self",))
+        kept, dropped = sorted(both.select_related("rsvp"), key=weight, reverse=True)
+        Message.objects.about(invitation_letters.about(dropped)).filter(state=Message.State.QUEUED).delete()
+        merging.rename(invitation_letters.about(dropped), invitation_letters.about(kept))
+        dropped.delete()
+
+
+def weight(invitation: Invitation) -> tuple:
+    order = [Answer.OPEN, Answer.DECLINED, Answer.ACCEPTED]
+    return order.index(invitation.answer), bool(invitation.written_at), -invitation.pk
+
+
+def write_again(contact: Contact) -> None:
+    """A contact's address was corrected: an invitation that did not reach the old one is written to the new one."""
+    for invitation in contact.invitations.filter(mailing__stopped_at=None, written_at__isnull=False):
+        unsent = Message.objects.filter(key=invitation_letters.key(invitation.pk), state__in=UNSENT)
+        if unsent.delete()[0]:
+            Invitation.objects.filter(pk=invitation.pk).update(written_at=None)
+            Mailing.objects.filter(pk=invitation.mailing_id).update(written_at=None)
+
+
+def forget(contact: Contact) -> None:
+    """A contact is erased: its invitations go with it, and so does what was written and noted about them."""
+    for invitation in contact.invitations.all():
+        Message.objects.about(invitation_letters.about(invitation)).delete()
+        Change.objects.filter(about=invitation_letters.about(invitation)).delete()

@@ -1,0 +1,116 @@
+"""Who is invited: an audience, once, when as many are asked as were confirmed."""
+
+from collections.abc import Iterable
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from imagine import bell, history
+from imagine.models import Mailing
+from partners import contacts
+from partners.models import Contact
+from summit import audiences, invitation_letters, seats
+from summit.audiences import Person
+from summit.models import Audience, Event, Invitation, Rsvp
+
+AT_ONCE = 2000  # rows in one statement
+TITLE = Mailing._meta.get_field("title").max_length
+
+
+class Refused(Exception):
+    """Nobody is invited. Its text is a sentence for staff."""
+
+
+class NotNow(Refused):
+    """Nobody can be invited to the event as it stands."""
+
+
+class Nobody(Refused):
+    """There is nobody in the audience who would be invited."""
+
+
+class Changed(Refused):
+    """It is not the number of people any more that was confirmed; `number` is how many there are now."""
+
+    def __init__(self, number: int):
+        said = ngettext(
+            "Meanwhile it is %(number)d person who would be invited. Nobody was: look once more, then confirm.",
+            "Meanwhile it is %(number)d people who would be invited. Nobody was: look once more, then confirm.",
+            number,
+        )
+        super().__init__(said % {"number": number})
+        self.number = number
+
+
+def check(event: Event) -> None:
+    """Whether people can be invited now: only while they can answer. Raises NotNow with the reason."""
+    if event.cancelled_at:
+        raise NotNow(_("This event was cancelled, so nobody can be invited."))
+    if event.is_over:
+        raise NotNow(_("This event is over, so nobody can be invited."))
+    if not event.is_published:
+        raise NotNow(_("This event is not published yet. Publish it first, so that the invitation’s page can be read."))
+    if event.rsvps_closed:
+        raise NotNow(_("RSVP for this event is closed, so nobody could answer. Give it a later end first."))
+    if not event.takes_rsvps:
+        raise NotNow(_("RSVP for this event is not open yet, so nobody could answer. Give it an earlier begin first."))
+
+
+@transaction.atomic
+def start(event: Event, audience: Audience, *, count: int, by: str) -> Mailing:
+    """Invites those of an audience who are to be asked to an event: all invitations are made, in this transaction, and
+    are written soon after. `count` is how many staff confirmed, `by` who. Guests who are no contacts become some.
+
+    Raises NotNow, Nobody, and Changed when there are more or fewer by now. Twice asks nobody twice.
+    """
+    event = seats.lock(event.pk)
+    check(event)
+    asked = those_to_ask(audience, event, count)
+    mailing = Mailing.objects.create(
+        about=invitation_letters.about(event),
+        title=f"{event.title}: {audience.name}"[:TITLE],
+        count=count,
+        started_by=by,
+    )
+    Invitation.objects.bulk_create(
+        (Invitation(event=event, contact_id=person.contact_id, mailing=mailing) for person in asked),
+        batch_size=AT_ONCE,
+    )
+    history.note(invitation_letters.about(event), {"invited": ""}, {"invited": f"{audience.name}: {count}"})
+    transaction.on_commit(lambda: bell.ring("summit.tasks.write_invitations", mailing.pk), robust=True)
+    return mailing
+
+
+def those_to_ask(audience: Audience, event: Event, count: int) -> list[Person]:
+    """As many as were confirmed, all of them contacts, who cannot go before the transaction ends."""
+    asked = list(audiences.people(audience, event, reason=""))
+    if not asked:
+        raise Nobody(_("There is nobody in this audience who would be invited."))
+    if len(asked) == count and make_contacts(person for person in asked if not person.contact_id):
+        asked = list(audiences.people(audience, event, reason=""))
+    there = keep({person.contact_id for person in asked})
+    if not len(asked) == there == count:
+        raise Changed(there)
+    return asked
+
+
+def make_contacts(guests: Iterable[Person]) -> int:
+    """Guests become contacts of the organization that their RSVP was matched with, or on their own. Says how many."""
+    guests = list(guests)
+    partners = dict(Rsvp.objects.filter(pk__in=[guest.rsvp_id for guest in guests]).values_list("pk", "partner_id"))
+    contacts.add_many(
+        Contact(
+            organization_id=partners.get(guest.rsvp_id), name=guest.name, email=guest.email, language=guest.language
+        )
+        for guest in guests
+    )
+    return len(guests)
+
+
+def keep(pks: set[int]) -> int:
+    """Locks contacts against being merged or erased, and says how many of them are there: always in one order, as who
+    merges does, too."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM partners_contact WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE", [list(pks)])
+        return cursor.rowcount

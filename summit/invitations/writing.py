@@ -1,0 +1,106 @@
+"""Invitations are written batch by batch, and taken back when their mailing is stopped."""
+
+import time
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from imagine import addresses, bulk, mail
+from imagine.models import Mailing, Message
+from summit import invitation_letters
+from summit.models import Event, Invitation
+
+BATCH = 200  # invitations that are written in one transaction
+WRITE_SECONDS = 10  # then another worker goes on, so that nothing else waits for this one
+
+
+def write(mailing: Mailing) -> bool:
+    """Writes the messages of a mailing's invitations, batch by batch, for some WRITE_SECONDS; says whether all are
+    written. Goes on where it was interrupted; two at once take turns; twice writes nothing twice."""
+    stop_at = time.monotonic() + WRITE_SECONDS
+    while write_some(mailing.pk):
+        if time.monotonic() > stop_at:
+            return False
+    return True
+
+
+@transaction.atomic
+def write_some(mailing_pk: int) -> bool:
+    """Writes a batch in one transaction, under the mailing's lock. Says whether there may be more."""
+    going_on = Mailing.objects.going_on().select_for_update(no_key=True)
+    mailing = going_on.filter(pk=mailing_pk).first()
+    if mailing is None:
+        return False
+    to_write = mailing.invitations.filter(written_at__isnull=True)
+    locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
+    some = list(locked.select_related("event", "contact__organization").order_by("pk")[:BATCH])
+    if some and not some[0].event.takes_rsvps:
+        stop(mailing)  # the event was called off or closed meanwhile: nobody could answer
+        return False
+    if some:
+        write_batch(mailing, some)
+    if not to_write.exists():
+        mailing.written_at = timezone.now()
+    mailing.save(update_fields=["written_at", "left_out"])
+    return bool(some) and not mailing.written_at
+
+
+def write_batch(mailing: Mailing, invitations: list[Invitation]) -> None:
+    """Locked invitations of a locked mailing. Who does not want it any more, or has an RSVP by now, is left out."""
+    event = invitations[0].event
+    emails = {invitation.contact.email.lower() for invitation in invitations}
+    known = addresses.of_many(emails)
+    coming = set(with_rsvp(event, emails))
+    asked, left_out = [], []
+    for invitation in invitations:
+        address = known[invitation.contact.email.lower()]
+        is_wanted = address.wants_invitations and not address.refused_at and address.email not in coming
+        (asked if is_wanted else left_out).append(invitation)
+        invitation.mailing = mailing
+    mail.queue_many(invitation_letters.written(event, asked, known))
+    Invitation.objects.filter(pk__in=[invitation.pk for invitation in asked]).update(written_at=timezone.now())
+    Invitation.objects.filter(pk__in=[invitation.pk for invitation in left_out]).delete()
+    mailing.left_out += len(left_out)
+
+
+def with_rsvp(event: Event, emails: Iterable[str]):
+    """Those of these addresses, in lower case, that have an RSVP for the event."""
+    standing = event.rsvps.active().order_by().annotate(address=Lower("email"))
+    return standing.filter(address__in=emails).values_list("address", flat=True)
+
+
+# Pause, go on, stop --------------------------------------------------------------------------------------------------
+
+
+def pause(mailing: Mailing) -> None:
+    """No more of its mail leaves, until it goes on. Twice changes nothing."""
+    bulk.pause(mailing)
+
+
+def go_on(mailing: Mailing) -> None:
+    """A paused mailing goes on, a stopped one does not. Twice changes nothing."""
+    bulk.go_on(mailing)
+
+
+@transaction.atomic
+def stop(mailing: Mailing) -> int:
+    """Ends a mailing for good. Whoever was not written to yet was never invited, and can be asked again another time.
+    Says how many those are; twice takes nobody back twice."""
+    unsent = [pk for key in bulk.stop(mailing) if (pk := invitation_letters.of_key(key))]
+    never_asked = mailing.invitations.filter(Q(pk__in=unsent) | Q(written_at__isnull=True))
+    # What was answered stays: a link can be read before its mail is marked as sent.
+    locked = never_asked.filter(rsvp=None, declined_at=None).select_for_update(no_key=True).order_by("pk")
+    taken_back, _rows = Invitation.objects.filter(pk__in=[invitation.pk for invitation in locked]).delete()
+    return taken_back
+
+
+def stop_the_unanswerable() -> None:
+    """Ends the mailings to events that were called off or closed since: no mail asks what nobody can answer."""
+    closed = Q(event__cancelled_at__isnull=False) | Q(event__rsvp_closes_at__lte=timezone.now())
+    invitations = Invitation.objects.filter(closed, mailing=OuterRef("pk"))
+    unsent = Message.objects.filter(mailing=OuterRef("pk"), state=Message.State.QUEUED)
+    for mailing in Mailing.objects.filter(Exists(invitations), Exists(unsent), stopped_at=None):
+        stop(mailing)
