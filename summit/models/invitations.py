@@ -1,4 +1,4 @@
-"""Who is asked to an event, by which audience, and what is said before and after it. The rules are in invitations.py,
+"""Who is asked to an event, by which audience, and what is said before and after it. The rules are in invitations/,
 audiences.py and reminders.py."""
 
 from datetime import datetime
