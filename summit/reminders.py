@@ -1,18 +1,17 @@
 """What says itself before and after an event, each thing once (docs/rules.md).
 
-When something is due is read from the event and the district's calendar each time, never counted down. After an outage
-it is said late, with words that are true then, or not at all when it is too late to help. A run locks the event, so
-that two at once do not write twice and nobody cancels in between; the message's key keeps it at once for good. What
-waits in the database too long, because mail does not flow, is taken back and, while there is time, written anew.
+When something is due stands in reminder_times.py; it is never counted down. After an outage it is said late, with words
+that are true then, or not at all when it is too late to help. A run locks the event, so that two at once do not write
+twice and nobody cancels in between; the message's key keeps it at once for good. What waits in the database too long,
+because mail does not flow, is taken back and, while there is time, written anew.
 """
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
-from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
@@ -23,59 +22,16 @@ from imagine import addresses, mail
 from imagine.models import Address, Message
 from summit import reminder_letters, seats
 from summit.models import Event, Guest, Invitation, Reminder, Rsvp
+from summit.reminder_times import SPANS, day_of, days_ago, worth_until
 
 Kind = Reminder.Kind
 
 BATCH = 50  # letters in one transaction, while the event is locked
 SECONDS = 30  # for one run; the next one goes on
-HOUR = 9  # in the morning, when a reminder is due
 UNANSWERED_DAYS = 7  # after the invitation was sent
 LONGEST_AGO = timedelta(days=12)  # an event that ended earlier is thanked for no more
 LONGEST_AHEAD = timedelta(days=9)
 TOLD = ("confirmed", "moved_up", "event_moved")  # letters that say all that a reminder would
-
-
-# When ----------------------------------------------------------------------------------------------------------
-
-
-class Span(NamedTuple):
-    """From when a reminder is due, and from when it helps nobody any more."""
-
-    due: Callable[[Event], datetime]
-    until: Callable[[Event], datetime]
-
-
-def day_of(moment: datetime) -> date:
-    """Its day in the district."""
-    return timezone.localdate(moment, timezone.get_default_timezone())
-
-
-def at(day: date, hour: int = HOUR) -> datetime:
-    """An hour of a day in the district, whatever its clocks did meanwhile."""
-    return datetime(day.year, day.month, day.day, hour, tzinfo=timezone.get_default_timezone())
-
-
-def around_start(days: int, hour: int = HOUR) -> Callable[[Event], datetime]:
-    return lambda event: at(day_of(event.starts_at) + timedelta(days), hour)
-
-
-def around_end(days: int, hour: int = HOUR) -> Callable[[Event], datetime]:
-    return lambda event: at(day_of(event.ends_at) + timedelta(days), hour)
-
-
-SPANS = {
-    Kind.WEEK: Span(around_start(-7), around_start(-3)),
-    Kind.NAMES: Span(around_start(-3), around_start(-1)),
-    Kind.DAY: Span(around_start(-1), lambda event: event.starts_at - timedelta(hours=2)),
-    Kind.THANKS: Span(around_end(1), around_end(8, hour=0)),
-}
-
-
-def worth_until(kind: str, event: Event, now: datetime) -> datetime:
-    """Until when a letter that is written now may be sent: one that says "tomorrow" ends with its day."""
-    until = SPANS[kind].until(event)
-    says_how_soon = kind in {Kind.WEEK, Kind.DAY}
-    return min(until, at(day_of(now) + timedelta(days=1), hour=0)) if says_how_soon else until
 
 
 # To whom -------------------------------------------------------------------------------------------------------
@@ -198,12 +154,6 @@ def unanswered(event: Event, now: datetime) -> QuerySet[Invitation]:
         .filter(~written("invitation:{}:unanswered"), ~unwilling("contact__email", "invitations", "reminders"))
         .filter(~Exists(comes.filter(folded=Lower(OuterRef("contact__email")))))
     )
-
-
-def days_ago(now: datetime, days: int) -> datetime:
-    """What was sent before this is, in the morning of this or an earlier day, so many days old."""
-    last_morning = day_of(now) if now >= at(day_of(now)) else day_of(now) - timedelta(days=1)
-    return at(last_morning - timedelta(days=days - 1), hour=0)
 
 
 @transaction.atomic
