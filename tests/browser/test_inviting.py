@@ -1,0 +1,174 @@
+"""The office invites partners to the kick-off and watches the mails leave: by a real browser, with a real worker, in
+both languages, with and without scripts. Each page that it opens is examined."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from imagine import bulk
+from imagine.demo.servers import wait_until
+from imagine.models import Mailing, Message
+from partners.models import Contact
+from summit.models import Audience, Event, Invitation
+from tests import make
+from tests.browser.examine import DESKTOP
+from tests.browser.test_admin import sign_in, staff
+from tests.browser.test_office_day import TABLET, Clerk, page_of
+from tests.partners import make as partners_make
+from tests.summit import invited
+
+pytestmark = pytest.mark.browser
+
+__all__ = ["staff"]
+
+PEOPLE = 40
+SLOW, FAST = 4, 400  # mails a second: so that there is something to watch, and an end
+LONG = 60_000  # ms for a worker on a busy machine
+
+
+@pytest.fixture
+def kickoff(site) -> Iterator[Event]:
+    before = bulk.pace().per_second
+    bulk.set_pace(SLOW)
+    yield make.event(kind="kickoff", title="Partner Kick-off", title_es="Encuentro inicial", invited_only=True)
+    bulk.set_pace(before)
+
+
+def spreadsheet(language: str) -> dict:
+    """People on a list, a broken address among them, one that stands there twice, and one who wants no invitations."""
+    rows = [f"p{number}.{language}@example.org,Persona {number},," for number in range(PEOPLE)]
+    rows += ["broken@,Nobody,,", f"P1.{language}@example.org,Twice,,"]
+    content = "\n".join(["E-mail,Name,Organization,Language", *rows])
+    return {"name": "list.csv", "mimeType": "text/csv", "buffer": content.encode()}
+
+
+def sent(mailing: Mailing) -> int:
+    return mailing.messages.filter(state=Message.State.SENT).count()
+
+
+@pytest.mark.parametrize(("language", "width", "theme"), [("en", DESKTOP, "light"), ("es", TABLET, "dark")])
+def test_partners_are_invited_and_the_mailing_is_watched(visit, site, staff, kickoff, language, width, theme):
+    partners_make.signed("Port Gate Logistics", f"gate.{language}@example.org")
+    clerk = Clerk(visit(language, width, color_scheme=theme), language)
+    audience = puts_an_audience_together(clerk, kickoff)
+    takes_people_from_a_list(clerk, audience)
+    reads_who_they_are(clerk)
+    mailing = confirms(clerk, kickoff)
+    watches_pauses_and_goes_on(clerk, mailing)
+    everybody_has_one_mail(site, language)
+    invites_nobody_twice(clerk, kickoff, audience)
+    assert not clerk.found, "\n".join(clerk.found)
+
+
+def puts_an_audience_together(clerk: Clerk, event: Event) -> Audience:
+    clerk.opens(page_of(event))
+    clerk.presses(f"a[href$='/event/{event.pk}/invite/']")
+    clerk.presses(f"a[href*='audience/add/?event={event.pk}']")
+    clerk.writes(name="Kick-off")
+    clerk.page.select_option("[name=pledge_year]", "2027")
+    clerk.presses("[name=_list]")
+    return Audience.objects.get()
+
+
+def takes_people_from_a_list(clerk: Clerk, audience: Audience) -> None:
+    clerk.page.set_input_files("[name=file]", spreadsheet(clerk.language))
+    clerk.presses("#content [type=submit] >> nth=-1")
+    clerk.reads("broken@", "list.csv")
+    assert not audience.listed.exists()
+    clerk.page.check("[name=leave]")
+    clerk.presses("[name=put_in]")
+    assert audience.listed.count() == PEOPLE
+    assert "/invite/" in clerk.page.url
+
+
+def reads_who_they_are(clerk: Clerk) -> None:
+    figures = clerk.page.locator(".office-figures dd")
+    assert figures.all_inner_texts()[:2] == [f"{PEOPLE + 1}", "0"]
+    expect(clerk.page.locator(".office-letter")).to_have_count(2)
+    clerk.presses("a[href*='page=2']")
+    clerk.writes(q="persona 12")
+    clerk.presses("[role=search] button")
+    expect(clerk.page.locator(".office-people tbody tr")).to_have_count(1)
+    clerk.presses(".office-people tbody a")
+    clerk.reads("Persona 12,")
+
+
+def confirms(clerk: Clerk, event: Event) -> Mailing:
+    """A wrong number first."""
+    clerk.writes(number=PEOPLE)
+    clerk.presses(".office-confirm button")
+    expect(clerk.page.locator(".office-confirm .errorlist")).to_have_count(1)
+    assert not Invitation.objects.exists()
+    clerk.writes(number=PEOPLE + 1)
+    clerk.presses(".office-confirm button")
+    assert event.invitations.count() == PEOPLE + 1
+    return Mailing.objects.get()
+
+
+def watches_pauses_and_goes_on(clerk: Clerk, mailing: Mailing) -> None:
+    """The page brings itself up to date: nothing is pressed for it."""
+    page, state = clerk.page, clerk.page.locator("#progress")
+    expect(state).to_have_attribute("data-state", "sending-0", timeout=LONG)
+    expect(state.locator("dd").first).not_to_have_text("0", timeout=LONG)
+    clerk.looks()
+    clerk.presses("[name=pause]")
+    expect(state).to_have_attribute("data-state", "paused-0")
+    page.wait_for_timeout(1500)  # what was in mid-mail has left
+    before = sent(mailing)
+    page.wait_for_timeout(1500)
+    assert sent(mailing) == before < PEOPLE + 1
+    clerk.writes(per_second=FAST)
+    clerk.presses("[name=set_pace]")
+    clerk.presses("[name=go_on]")
+    expect(state).to_have_attribute("data-state", "done-0", timeout=LONG)
+    assert sent(mailing) == PEOPLE + 1
+    clerk.looks()
+
+
+def everybody_has_one_mail(site, language: str) -> None:
+    """Asked of the mail server's folder."""
+    addresses = [contact.email for contact in Contact.objects.all()]
+    assert Counter(len(invitations(site, address)) for address in addresses) == {1: PEOPLE + 1}
+
+
+def invitations(site, address: str) -> list:
+    return [message for message in site.mailbox.to(address) if message["List-Unsubscribe"]]
+
+
+def invites_nobody_twice(clerk: Clerk, event: Event, audience: Audience) -> None:
+    clerk.opens(f"/imagine/admin/summit/event/{event.pk}/invite/{audience.pk}/")
+    expect(clerk.page.locator("[name=number]")).to_have_count(0)
+    clerk.presses("a[href*='who=invited']")
+    expect(clerk.page.locator(".office-people tbody tr")).to_have_count(25)
+    clerk.opens(page_of(event))
+    clerk.opens("/imagine/admin/summit/invitation/")
+    clerk.opens("/imagine/admin/imagine/mailing/")
+
+
+def test_mailing_is_stopped_without_scripts(visit, staff, kickoff):
+    """The usual case in three clicks: invite, the partners of the year, the number. Then one that is stopped."""
+    for number in range(3):
+        partners_make.signed(f"Partner {number}", f"partner{number}@example.org")
+    others = invited.audience(name="Others", listed=[invited.person(f"Other {number}") for number in range(30)])
+    bulk.set_pace(1)
+    page = visit(scripts=False)
+    sign_in(page)
+    page.goto(page_of(kickoff))
+    page.click(f"a[href$='/event/{kickoff.pk}/invite/']")
+    page.click(".office-event form button")
+    page.fill("[name=number]", "3")
+    page.click(".office-confirm button")
+    expect(page.locator("#progress")).to_contain_text("of 3 are sent")
+    page.goto(f"/imagine/admin/summit/event/{kickoff.pk}/invite/{others.pk}/")
+    page.fill("[name=number]", "30")
+    page.click(".office-confirm button")
+    page.click("#progress .office-links a >> nth=0")  # look again
+    page.click("[name=stop]")
+    assert Mailing.objects.filter(stopped_at__isnull=True).count() == 2
+    page.click(".submit-row [name=stop]")
+    expect(page.locator("#progress")).to_have_attribute("data-state", "stopped-0")
+    stopped = Mailing.objects.exclude(stopped_at=None).get()
+    assert wait_until(lambda: stopped.invitations.count() == sent(stopped), 15)  # what was in mid-mail has left
+    assert sent(stopped) < 30
