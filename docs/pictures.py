@@ -19,6 +19,7 @@ PASSWORD = "only for these pictures"  # noqa: S105  its account ends with the pr
 PATIENCE = 180  # seconds in which the worker has sent the demo's mail
 ADMIN, SAVE = "/imagine/admin/", "[name=_save]"
 
+MAILS = 25  # a second, so that a mailing can be seen on its way
 PARTNERS = [("promises", "promise/?state=signed", 760), ("coverage", "promise/coverage/", 620)]
 DOUBTS = [("merge", 1180), ("match", 700), ("import", 1085), ("organization", 1190)]
 
@@ -37,6 +38,7 @@ def main() -> None:
             certificate()
             photograph(site.address, public, party_of_three())
             photograph(site.address, office, what_happens() | doubts())
+            photograph(site.address, inviting, who_is_invited())
         finally:
             site.stop()
             stop()
@@ -162,6 +164,15 @@ def certificate() -> None:
     print("docs/certificate.png")
 
 
+def who_is_invited() -> dict[str, str]:
+    """The kick-off, and the guests of the first summit who are to be asked as well."""
+    from summit.models import Audience, Event
+
+    event = Event.objects.filter(kind=Event.Kind.KICKOFF).latest("pk")
+    guests = Audience.objects.create(name="Guests of the first summit", guests_of=Event.objects.get(slug="summit-2019"))
+    return {"invite": f"{ADMIN}summit/event/{event.pk}/invite/{guests.pk}/"}
+
+
 def photograph(address: str, take: Callable[[Browser, str, dict[str, str]], None], pages: dict[str, str]) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find.find())
@@ -175,11 +186,38 @@ def public(browser: Browser, address: str, pages: dict[str, str]) -> None:
     keep(opened(browser, address, "/imagine/partners/", width=1180, height=1150), "wall")
 
 
-def office(browser: Browser, address: str, pages: dict[str, str]) -> None:
+def signed_in(browser: Browser, address: str) -> Page:
     page = opened(browser, address, ADMIN, width=1280, height=900)
     page.fill("#id_username", "staff")
     page.fill("#id_password", PASSWORD)
     page.click("[type=submit]")
+    return page
+
+
+def inviting(browser: Browser, address: str, pages: dict[str, str]) -> None:
+    """The number is typed, and the mailing seen on its way."""
+    from imagine import bulk
+    from imagine.models import Mailing, Message
+
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's loop is in this thread, and never in a query
+    bulk.set_pace(MAILS)
+    page = signed_in(browser, address)
+    page.goto(pages["invite"])
+    keep(page, "guide-invite", height=900)
+    number = page.locator(".office-figures dd").first.inner_text()
+    page.fill("[name=number]", number)
+    page.click(".office-confirm button")
+    mailing = Mailing.objects.latest("pk")
+    wait_until(lambda: mailing.messages.filter(state=Message.State.SENT).count() > int(number) / 2, PATIENCE)
+    some = list(mailing.messages.filter(state=Message.State.SENT).order_by("to").values_list("pk", flat=True)[:2])
+    refused = {"state": Message.State.REFUSED, "sent_at": None, "last_error": "550 5.1.1 no such mailbox"}
+    Message.objects.filter(pk__in=some).update(**refused)
+    page.reload()
+    keep(page, "guide-mailing", height=720)
+
+
+def office(browser: Browser, address: str, pages: dict[str, str]) -> None:
+    page = signed_in(browser, address)
     keep(page, "guide-start", height=800)
     for name, height in (("event", 900), ("rsvps", 640), ("message", 900)):
         page.goto(pages[name])
