@@ -100,6 +100,7 @@ def test_letters_are_spanish(settings):
     letters.link(pledge, 1, start=start)
     letters.reminder(pledge)
     letters.new_link(pledge)
+    letters.begun(pledge)
     for quantity in (6, 7):
         page = make.page(pledge.token, make.promised("tours", quantity))
         pledges.sign(pledge.token, **page, name="Alma Reyes")
@@ -113,10 +114,11 @@ def test_letters_are_spanish(settings):
         "El enlace a sus promesas para 2027–28",
         "Sus promesas para 2027–28 aún no están firmadas",
         "Un enlace nuevo a sus promesas para 2027–28",
+        "Su enlace para prometer para 2027–28",
         "Sus promesas para 2027–28 están firmadas",
         "Sus promesas modificadas para 2027–28 están firmadas",
     ]
-    assert "- Recibir visitas y excursiones: 6 visitas" in written[4].text
+    assert "- Recibir visitas y excursiones: 6 visitas" in written[5].text
     english = ["promise", "link", "School year", "Reply to", "Your ", "because"]
     for message in written:
         words = re.sub(r"https?://\S+|Imagine Promise", "", message.text)
