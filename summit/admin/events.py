@@ -140,7 +140,7 @@ class EventAdmin(ActionsAdmin):
 
     def invite(self, request, event: Event) -> str:
         """The address at which inviting begins, for whoever may look at it."""
-        return reverse("admin:summit_event_invite", args=[event.pk]) if inviting.may_look(request) else ""
+        return reverse("admin:summit_event_invite", args=[event.pk]) if inviting.may_look(request.user) else ""
 
     # Next spring's ---------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -23,6 +24,7 @@ from summit.admin.audience_form import in_words, known
 from summit.audiences import Figures, Person, Reason
 from summit.models import Audience, Event
 
+LOOKS = ("summit.view_event", "summit.view_audience", "summit.view_invitation")
 PEOPLE = 25  # on a page
 LONGEST_SEARCH = 200
 
@@ -43,13 +45,13 @@ def urls(page: admin.ModelAdmin) -> list:
     ]
 
 
-def may_look(request: HttpRequest) -> bool:
+def may_look(user: AbstractBaseUser) -> bool:
     """Who is in an audience is for those who may see audiences and invitations."""
-    return request.user.has_perms(["summit.view_event", "summit.view_audience", "summit.view_invitation"])
+    return user.has_perms(LOOKS)
 
 
-def may_invite(request: HttpRequest) -> bool:
-    return request.user.has_perm("summit.add_invitation")
+def may_invite(user: AbstractBaseUser) -> bool:
+    return user.has_perms([*LOOKS, "summit.add_invitation"])
 
 
 def refusal(event: Event) -> str:
@@ -68,7 +70,7 @@ def around(page: admin.ModelAdmin, request: HttpRequest, event: Event, title: st
         "opts": page.opts,
         "event": event,
         "refused": refusal(event),
-        "may_invite": may_invite(request),
+        "may_invite": may_invite(request.user),
     }
 
 
@@ -77,12 +79,12 @@ def around(page: admin.ModelAdmin, request: HttpRequest, event: Event, title: st
 
 def choose(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     """The audiences that there are. A POST makes the one that is meant most often: the partners of a school year."""
-    if not may_look(request):
+    if not may_look(request.user):
         raise PermissionDenied
     event = get_object_or_404(Event, pk=pk)
     year = PledgeYear.objects.filter(pk=event.school_year).first()
     if request.method == "POST":
-        if not (may_invite(request) and request.user.has_perm("summit.add_audience")):
+        if not (may_invite(request.user) and request.user.has_perm("summit.add_audience")):
             raise PermissionDenied
         if year is None:
             return redirect(request.path)
@@ -138,13 +140,13 @@ class Shown(NamedTuple):
 
 def look(page: admin.ModelAdmin, request: HttpRequest, pk: int, audience: int) -> HttpResponse:
     """How many people an audience is, who, who is left out and why, and the mail; the POST invites them."""
-    if not may_look(request):
+    if not may_look(request.user):
         raise PermissionDenied
     event = get_object_or_404(Event, pk=pk)
     chosen = get_object_or_404(known(), pk=audience)
     form = ConfirmForm()
     if request.method == "POST":
-        if not may_invite(request):
+        if not may_invite(request.user):
             raise PermissionDenied
         form = ConfirmForm(request.POST)
         if form.is_valid() and (answer := invite(request, event, chosen, form)):

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
@@ -82,6 +82,15 @@ class MailingAdmin(admin.ModelAdmin):
     @admin.display(description=_("failed or unknown"), ordering="trouble")
     def trouble(self, mailing: Mailing) -> int:
         return mailing.trouble
+
+
+def under_way() -> QuerySet[Mailing]:
+    """Those that are not at their end: something is to be written or sent, or only staff know what became of it. The
+    few messages that tell so are found by their indexes."""
+    told = Message.objects.filter(mailing__isnull=False).order_by()
+    queued, unknown = (told.filter(state=state).values("mailing") for state in (State.QUEUED, State.UNKNOWN))
+    begun = Q(written_at__isnull=True) | Q(pk__in=queued)
+    return Mailing.objects.filter(Q(stopped_at__isnull=True) & begun | Q(pk__in=unknown))
 
 
 # Its page --------------------------------------------------------------------------------------------------------

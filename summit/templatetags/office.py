@@ -3,6 +3,7 @@
 from django import template
 
 from summit import matching
+from summit.admin import inviting, mailings
 from summit.admin.event_page import rsvps
 from summit.models import Event
 
@@ -25,8 +26,15 @@ def coming_events(user) -> dict:
         "adds_event": user.has_perm("summit.add_event"),
         "adds_rsvp": user.has_perm("summit.add_rsvp"),
         "sees_rsvps": sees_rsvps,
+        "invites": inviting.may_invite(user),
         "to_match": matching.names_to_match().count() if sees_rsvps else 0,
     }
+
+
+@register.inclusion_tag("admin/summit/mailing/_under_way.html")
+def mailings_under_way(user) -> dict:
+    """The mailings that are not at their end, in one query, for whoever may see mailings."""
+    return {"mailings": mailings.under_way()[:MOST] if user.has_perm("imagine.view_mailing") else []}
 
 
 def coming(event: Event) -> dict:

@@ -9,8 +9,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from imagine.models import Message, Pace
+from imagine.models import Mailing, Message, Pace
+from summit import invitations
+from summit.models import Event
 from tests import browse, make
+from tests.summit import invited
 
 pytestmark = pytest.mark.django_db
 
@@ -135,3 +138,27 @@ def test_same_queries_for_1_and_10_events(staff, django_assert_num_queries):
         make.rsvp(make.event(), f"Guest {number}")
     with django_assert_num_queries(len(queries)):
         staff.get(START)
+
+
+def test_inviting_begins_here_for_who_may_invite_to_an_event_that_can_be_answered(staff):
+    event, closed = make.event(), make.event()
+    make.closed(closed)
+    page = staff.get(START).content.decode()
+    assert f'href="{START}summit/event/{event.pk}/invite/"' in page
+    assert f"event/{closed.pk}/invite/" not in page
+
+
+def test_mailings_under_way_are_listed_until_their_end(staff):
+    sending, stopped = mailing(make.event()), mailing(make.event())
+    invitations.stop(stopped)
+    page = staff.get(START)
+    assert f"Mailings under way {sending.title} , " in browse.text(page)
+    assert f"imagine/mailing/{stopped.pk}/" not in page.content.decode()
+    sending.messages.update(state=Message.State.SENT, sent_at=timezone.now())
+    assert "Mailings under way" not in browse.text(staff.get(START))
+    Message.objects.filter(pk=sending.messages.first().pk).update(state=Message.State.UNKNOWN, sent_at=None)
+    assert "Mailings under way" in browse.text(staff.get(START))
+
+
+def mailing(event: Event) -> Mailing:
+    return invited.written(event, invited.person("Alma"), invited.person("Ben"))
