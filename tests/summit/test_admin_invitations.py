@@ -213,3 +213,33 @@ def test_a_viewer_replaces_no_link(answers):
     before = look.tables(but=UNCHANGED)
     replace(client, of(answers, "Dee Núñez"))
     assert look.tables(but=UNCHANGED) == before
+
+
+# Where other pages lead to, and what goes with a person ----------------------------------------------------------
+
+
+def test_links_of_other_pages_lead_to_what_they_say(staff, answers):
+    asked = of(answers, "Alma Reyes")
+    mailing = f"mailing__id__exact={asked.mailing_id}"
+    assert len(shown(staff, f"?{mailing}")) == 4
+    assert shown(staff, f"?contact__id__exact={asked.contact_id}") == ["Alma Reyes"]
+    for query in (mailing, f"{mailing}&state__in=refused,given_up"):
+        assert staff.get(f"/imagine/admin/imagine/message/?{query}").status_code == 200
+    page = staff.get(f"/imagine/admin/partners/contact/{asked.contact_id}/change/")
+    assert f"{LIST}?contact__id__exact={asked.contact_id}" in page.content.decode()
+
+
+def test_invited_contact_is_erased_with_the_invitation(staff, answers):
+    asked = of(answers, "Dee Núñez")
+    address = f"/imagine/admin/partners/contact/{asked.contact_id}/delete/"
+    assert "Are you sure" in browse.text(staff.get(address))
+    assert staff.post(address, {"post": "yes"}).status_code == 302
+    assert not Invitation.objects.filter(pk=asked.pk).exists()
+    assert not Message.objects.filter(to=asked.contact.email).exists()
+
+
+def test_organization_of_an_invited_contact_is_erased(staff, answers):
+    gate = of(answers, "Alma Reyes").contact.organization
+    address = f"/imagine/admin/partners/organization/{gate.pk}/delete/"
+    assert staff.post(address, {"post": "yes"}).status_code == 302
+    assert shown(staff) == ["Ben Ochoa", "Chue Vang", "Dee Núñez"]
