@@ -65,15 +65,18 @@ DELETE_UNBEGUN = """
 
 
 def deliver() -> None:
-    """Sends batches of what is due for some DELIVER_SECONDS. The first one found nudges another worker: it helps, or
-    goes on where this one ends."""
+    """Sends batches of what is due for some DELIVER_SECONDS. The first one found nudges another worker to help. Who
+    ends with work left nudges once more: the other may have looked while all of it was claimed here."""
     take_up_nudge(BULK)
     stop_at, alone = time.monotonic() + DELIVER_SECONDS, True
-    while time.monotonic() < stop_at and not server_silent and (batch := claim()):
+    while not server_silent and (batch := claim()):
         if alone:
             nudge(BULK)
             alone = False
         send(batch, stop_at)
+        if time.monotonic() >= stop_at:
+            nudge(BULK)
+            return
 
 
 def sweep() -> None:

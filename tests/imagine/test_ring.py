@@ -113,6 +113,22 @@ def test_worker_that_finds_mail_to_many_nudges_another_before_it_sends(own_bell,
     assert rung(own_bell, "bulk") == []
 
 
+def test_worker_whose_time_is_up_nudges_for_what_it_gives_back(own_bell, post_office, monkeypatch):
+    """Another may have looked while all was claimed here, and found nothing."""
+    monkeypatch.setattr(bulk, "DELIVER_SECONDS", 0.1)
+    letters(mailing(), 3)
+
+    def look_elsewhere(sent):
+        rung(own_bell, "bulk")
+        bell.take_up_nudge("bulk")
+        time.sleep(0.2)
+
+    post_office.on_mail = look_elsewhere
+    bulk.deliver()
+    assert Message.objects.filter(state="queued").count() == 2
+    assert rung(own_bell, "bulk") == TO_MANY
+
+
 def test_sweep_nudges_for_mail_to_many_that_is_due_and_for_no_other(own_bell):
     one = mailing()
     letters(one, 1)
