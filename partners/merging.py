@@ -276,7 +276,7 @@ def join_contacts(plan: Plan) -> None:
 
 
 def join(stays: Contact, goes: Contact) -> None:
-    """One person who stood in both. What they did not want in one of them they do not get."""
+    """One person who stood in both."""
     before = profiles.facts(stays, CONTACT)
     for name in ("role", "phone"):
         setattr(stays, name, getattr(stays, name) or getattr(goes, name))
@@ -311,6 +311,8 @@ def fold(kept: Organization, one: Fold) -> None:
     told = told_of(one, known)
     folded.delete()
     take(kept, one)
+    if leading.signed_at:
+        pledges.take_back_reminders([leading.pk])
     OldLink.objects.create(token=folded.token, pledge=leading)
     after = pledges.facts(leading, [*one.there, *one.added], known)
     history.note(f"pledge:{leading.pk}", before | {"merged": ""}, after | {"merged": told})

@@ -22,7 +22,7 @@ from partners.pledges.saves import (
 )
 from partners.pledges.sheets import Closed, Known, Missing, Refused, Sheet, find
 from partners.pledges.starts import answer, begin, open_for, tidy_starts
-from partners.pledges.years import close_year, remind, remind_drafts, reopen_year
+from partners.pledges.years import close_year, remind, remind_drafts, reopen_year, take_back_reminders
 
 __all__ = [
     "Begun",
@@ -55,5 +55,6 @@ __all__ = [
     "save",
     "sign",
     "signature_of",
+    "take_back_reminders",
     "tidy_starts",
 ]

@@ -15,6 +15,7 @@ from partners import letters, profiles, promises
 from partners.models import Contact, Organization, Pledge, Signature
 from partners.pledges.sheets import Known, Refused, Sheet, check_open, lock
 from partners.pledges.starts import tell_known
+from partners.pledges.years import take_back_reminders
 from partners.promises import Checklist, Problem, Promised
 
 
@@ -150,6 +151,7 @@ def write(sheet: Sheet, version: str, typed: Typed, signer: Signer | None = None
         sheet.start.delete()
     history.note(f"pledge:{pledge.pk}", before, facts(pledge, typed.promised, known))
     if signer:
+        take_back_reminders([pledge.pk])
         letters.signed(pledge, keep(pledge, typed.promised, known))
     return pledge
 

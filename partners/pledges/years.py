@@ -1,11 +1,13 @@
 """A school year is closed and reopened by staff; a draft in it is reminded once."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from imagine import addresses, history
+from imagine.models import Message
 from partners import letters, profiles
 from partners.models import Pledge, PledgeYear
 from partners.models.pledges import PledgeQuerySet
@@ -15,9 +17,11 @@ REMIND_AFTER = timedelta(days=5)  # a draft that nobody touched
 
 @transaction.atomic
 def close_year(year: PledgeYear) -> PledgeYear:
-    """Staff close a school year: what is signed stands, and nothing of it can be changed. Nobody is written to. Twice
-    changes nothing."""
-    return set_closed(year, True)
+    """Staff close a school year: what is signed stands, and nothing of it can be changed. Nobody is written to, nor
+    reminded of what can be signed no more. Twice changes nothing."""
+    year = set_closed(year, True)
+    take_back_reminders(year.pledges.filter(signed_at__isnull=True).values_list("pk", flat=True))
+    return year
 
 
 @transaction.atomic
@@ -61,3 +65,10 @@ def remind(pledge: Pledge) -> bool:
     if draft.contact and addresses.wants(draft.contact.email, "reminders"):
         letters.reminder(draft)
     return True
+
+
+def take_back_reminders(pledges: Iterable[int]) -> None:
+    """A reminder that still waits to be sent never is: the draft was signed, or can be no more."""
+    about = "|".join(map(str, pledges))
+    waiting = Message.objects.filter(queue=Message.Queue.BULK, state=Message.State.QUEUED)
+    waiting.filter(key__regex=f"^pledge:({about}):.*reminder:1$").delete()  # also of one that was merged into it

@@ -1,12 +1,15 @@
 """The one reminder of an unsigned draft: what it says, in whose words, and how one ends it."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from imagine import addresses, wordings
 from imagine.models import Message
 from imagine.wordings import KINDS, Words
-from partners import tasks
-from partners.models import Contact
+from partners import merging, pledges, tasks
+from partners.models import Contact, Pledge
 from tests.partners import make
 
 pytestmark = pytest.mark.django_db
@@ -52,3 +55,62 @@ def test_organization_that_looks_like_html_stays_a_name():
     message = reminded(organization="<b>{link}</b>")
     assert "What you ticked for <b>{link}</b> is saved" in message.text
     assert "<b>&lt;b&gt;{link}&lt;/b&gt;</b>" in message.html
+
+
+# What waits and is not true any more -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def waits():
+    """A draft whose reminder is not sent yet, and the one of another organization, which stays."""
+    make.draft("Zeta Freight", "z@example.org")
+    reminded()
+    Pledge.objects.update(changed_at=timezone.now() - timedelta(days=6))
+    tasks.remind_drafts()
+    assert queued() == ["Port Gate Logistics", "Zeta Freight"]
+    return Pledge.objects.get(organization__name="Port Gate Logistics")
+
+
+def queued() -> list[str]:
+    """The organizations whose reminders wait to be sent."""
+    keys = Message.objects.filter(key__endswith=":reminder:1").values_list("key", flat=True)
+    return sorted(Pledge.objects.get(pk=key.split(":")[1]).organization.name for key in keys)
+
+
+def sign(pledge: Pledge) -> None:
+    pledges.sign(pledge.token, **make.page(pledge.token, make.promised()), name="Alma Reyes")
+
+
+def test_who_signed_meanwhile_is_not_reminded(waits):
+    sign(waits)
+    assert queued() == ["Zeta Freight"]
+
+
+def test_who_saved_meanwhile_is_reminded(waits):
+    pledges.save(waits.token, **make.page(waits.token, make.promised(quantity=7)))
+    assert queued() == ["Port Gate Logistics", "Zeta Freight"]
+
+
+@pytest.mark.parametrize("state", [Message.State.SENT, Message.State.GIVEN_UP])
+def test_what_became_of_a_reminder_before_it_was_signed_stays(waits, state):
+    Message.objects.filter(queue="bulk").update(state=state, sent_at=timezone.now() if state == "sent" else None)
+    sign(waits)
+    assert queued() == ["Port Gate Logistics", "Zeta Freight"]
+
+
+def test_draft_that_becomes_one_with_a_signed_pledge_is_not_reminded_of(waits):
+    signed = make.signed("Port Gate Logistics Inc", "inc@example.org")
+    merging.merge(waits.organization, signed.organization)
+    assert queued() == ["Zeta Freight"]
+
+
+def test_two_drafts_that_become_one_are_not_reminded_of_when_it_is_signed(waits):
+    merging.merge(waits.organization, Pledge.objects.exclude(pk=waits.pk).get().organization)
+    assert queued() == ["Port Gate Logistics", "Port Gate Logistics"]
+    sign(Pledge.objects.get())
+    assert queued() == []
+
+
+def test_nobody_is_reminded_of_a_closed_year(waits):
+    make.closed()
+    assert queued() == []
