@@ -145,11 +145,6 @@ def current(code: str) -> Current:
     return Current(kind, {language: fitting.get(language) or kind.shipped(language) for language in LANGUAGES})
 
 
-def letter(code: str, language: str, **how) -> Letter:
-    """One letter of a kind, as Current.letter says; for many, take `current` once."""
-    return current(code).letter(language, **how)
-
-
 def footing(address: Address, mail: str) -> dict[str, str]:
     """Where the foot of a mail leads: no more of this, and all that can be chosen."""
     return {

@@ -86,13 +86,6 @@ class PledgeQuerySet(models.QuerySet):
     def signed(self):
         return self.filter(signed_at__isnull=False)
 
-    def with_promises(self):
-        """With all that a page tells of them, at a fixed number of queries."""
-        promises = Promise.objects.select_related("kind").prefetch_related("schools")
-        return self.select_related("organization", "year", "contact").prefetch_related(
-            models.Prefetch("promises", queryset=promises)
-        )
-
 
 class Pledge(models.Model):
     """An organization's promises for one school year. Its link belongs to who answers for it; partners.pledges writes.

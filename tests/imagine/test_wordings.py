@@ -25,7 +25,8 @@ def letter(language: str = "en", **changed) -> wordings.Letter:
         "unsubscribe": "https://example.org/no",
         "choices": "https://example.org/c",
     }
-    return wordings.letter(WEEK, language, words={**shown.words, **words} | changed, facts=shown.facts, card=shown.card)
+    week = wordings.current(WEEK)
+    return week.letter(language, words={**shown.words, **words} | changed, facts=shown.facts, card=shown.card)
 
 
 def said(text: str, subject: str = "Hello") -> dict[str, list[str]]:
@@ -156,7 +157,7 @@ def test_values_are_words_and_nothing_else():
     assert "<b>x" not in shown.html
     facts = KINDS[WEEK].example().facts | {"event": "{name} \ue000link\ue001 <i>"}
     words = dict.fromkeys(("link", "unsubscribe", "choices", "name", "code"), "-")
-    shown = wordings.letter(WEEK, "en", words=words, facts=facts)
+    shown = wordings.current(WEEK).letter("en", words=words, facts=facts)
     assert "Dear -. {name} link <i>" in shown.text
     assert "{name} link &lt;i&gt;" in shown.html
 
@@ -169,7 +170,7 @@ def test_sentence_ends_with_one_period_after_a_value_that_ends_with_one():
 def test_paragraph_of_which_nothing_is_left_is_left_out():
     facts = KINDS["thanks"].example().facts | {"promise": ""}
     words = dict.fromkeys(("link", "unsubscribe", "choices", "name"), "-")
-    shown = wordings.letter("thanks", "en", words=words, facts=facts)
+    shown = wordings.current("thanks").letter("en", words=words, facts=facts)
     assert "kept.\n\nSee who promised what:" in shown.text
     assert '<p style="margin:0 0 14px;"></p>' not in shown.html
 
