@@ -106,7 +106,8 @@ def mailing_page(page: MailingAdmin, request: HttpRequest, pk: int) -> HttpRespo
         if not page.has_change_permission(request):
             raise PermissionDenied
         if "stop" in request.POST and "sure" not in request.POST and not mailing.stopped_at:
-            return render(request, "admin/summit/mailing/stop.html", around(page, request, mailing))
+            question = around(page, request, mailing) | {"title": _("Stop this mailing?")}
+            return render(request, "admin/summit/mailing/stop.html", question)
         if "set_pace" not in request.POST:
             act(request, mailing)
             return redirect(here(request))

@@ -147,6 +147,7 @@ def test_stop_asks_first_and_takes_back_who_was_not_written_to(staff, kickoff):
     sending = mailing(kickoff)
     became(sending, State.SENT)
     question = staff.post(page_of(sending), {"stop": "1"})
+    assert "Stop this mailing?" in browse.text(question)
     assert "1 person has the invitation" in browse.text(question)
     assert "A stop cannot be undone." in browse.text(question)
     assert Invitation.objects.count() == 3
