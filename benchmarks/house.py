@@ -3,6 +3,7 @@ durable, Valkey, the web servers of the product and of the floor, their Celery w
 """
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -18,6 +19,7 @@ import psutil
 import psycopg2
 from celery import Celery
 
+from benchmarks.sink import CONNECTED
 from benchmarks.visitors import Site, rsvp_form
 from imagine.demo.environment import PROJECT
 from imagine.demo.servers import Postgres, Valkey, free_port
@@ -27,10 +29,13 @@ CORES = os.cpu_count() or 1
 SETTINGS = {"product": "benchmarks.settings", "floor": "benchmarks.floor.settings"}
 WORKERS = {
     "product": ["-A", "imagine", "worker", "-Q", "direct,housekeeping"],
+    "bulk": ["-A", "imagine", "worker", "-Q", "bulk", "-n", "bulk@%h"],
     "floor": ["-A", "benchmarks.floor.tasks", "worker", "-Q", "floor"],
 }
+RUNS_AS = {"bulk": "product"}  # whose settings
+QUEUES = ("direct", "housekeeping", "bulk", "floor")
 # A web request or a mail of an earlier row is nothing to the next one.
-LEFT_OVER = "imagine_message, imagine_tally, imagine_heartbeat"
+LEFT_OVER = "imagine_message, imagine_tally, imagine_heartbeat, imagine_mailing, summit_invitation"
 
 
 class House:
@@ -132,9 +137,11 @@ class House:
 
     @contextlib.contextmanager
     def working(self, whose: str) -> Iterator[None]:
-        """A Celery worker runs during the block, with as many processes as there are cores."""
+        """A Celery worker runs during the block, with as many processes as there are cores; "bulk" is the product's for
+        mail to many."""
         quiet = ["--concurrency", str(CORES), "--without-gossip", "--without-mingle", "-l", "INFO"]
-        worker = self.program(f"{whose}-worker", "celery", *WORKERS[whose], *quiet, env=self.environment(whose))
+        environment = self.environment(RUNS_AS.get(whose, whose))
+        worker = self.program(f"{whose}-worker", "celery", *WORKERS[whose], *quiet, env=environment)
         self.start(worker)
         try:
             yield
@@ -142,15 +149,32 @@ class House:
             worker.stop()
             self.running.remove(worker)
 
-    def ring_floor(self, addresses: list[str]) -> None:
+    def ring_floor(self, addresses: list[str], a_task: int = 1) -> float:
+        """Hands in tasks of so many mails each; returns when."""
+        began = time.time()
         with Celery(broker=self.valkey.url) as app:
-            for address in addresses:
-                app.send_task("benchmarks.floor.tasks.mail", (address,), queue="floor")
+            for first in range(0, len(addresses), a_task):
+                app.send_task("benchmarks.floor.tasks.mail", addresses[first : first + a_task], queue="floor")
+        return began
+
+    def keep_letter(self, where: str = "") -> None:
+        """The floor sends what the product sends: one of its letters."""
+        [row] = self.sql(f"SELECT subject, text, html, calendar FROM imagine_message {where} LIMIT 1")  # noqa: S608
+        letter = dict(zip(("subject", "text", "html", "calendar"), row, strict=True))
+        (self.folder / "letter.json").write_text(json.dumps(letter))
+
+    def noted(self) -> list[tuple[str, str]]:
+        """What the mail server noted since `clear`: when, and the recipient of a mail or a connection's mark."""
+        lines = self.sink_log.read_text().splitlines()[1 + self.lines_before :]
+        return [(at, what) for at, _space, what in (line.partition(" ") for line in lines)]
 
     def taken(self) -> list[tuple[float, str]]:
         """Of each mail that the mail server took since `clear`, when, and whose it is."""
-        lines = self.sink_log.read_text().splitlines()[1 + self.mails_before :]
-        return [(float(at), to) for at, _space, to in (line.partition(" ") for line in lines)]
+        return [(float(at), to) for at, to in self.noted() if to != CONNECTED]
+
+    def visits(self) -> int:
+        """How many connections were made to the mail server since `clear`."""
+        return sum(what == CONNECTED for _at, what in self.noted())
 
     def await_mails(self, count: int, seconds: float = 120) -> list[tuple[float, str]]:
         wait_for(lambda: len(self.taken()) >= count, f"{count} mails", seconds)
@@ -159,11 +183,11 @@ class House:
     def clear(self) -> None:
         """Forgets the mail of earlier rows: stored, rung for, and taken."""
         with Celery(broker=self.valkey.url) as app, app.connection_for_write() as broker:
-            for queue in ("direct", "housekeeping", "floor"):
+            for queue in QUEUES:
                 broker.default_channel.queue_purge(queue)
-            broker.default_channel.client.delete("imagine.nudge.direct")  # the task that it stands for is gone
+                broker.default_channel.client.delete(f"imagine.nudge.{queue}")  # the task that it stands for is gone
         self.sql(f"TRUNCATE {LEFT_OVER}")
-        self.mails_before = len(self.sink_log.read_text().splitlines()) - 1
+        self.lines_before = len(self.sink_log.read_text().splitlines()) - 1
 
     # Data ------------------------------------------------------------------------------------------------------
 

@@ -9,19 +9,26 @@ SUMMIT = "summit"
 
 
 def prepare() -> None:
-    from django.utils import timezone  # needs the settings
-
-    from imagine.demo.prepare import UNUSED
-    from summit import seats
-    from summit.models import Event
+    from imagine.demo.prepare import UNUSED  # needs the settings
 
     call_command("migrate", verbosity=0)
     call_command("collectstatic", ignore_patterns=UNUSED, interactive=False, verbosity=0)
+    open_event(SUMMIT, kind="summit")
+
+
+def open_event(slug: str, kind: str = "kickoff"):
+    """A coming event that takes RSVPs."""
+    from django.utils import timezone  # needs the settings
+
+    from summit import seats
+    from summit.models import Event
+
     starts_at = timezone.now() + timedelta(days=30)
-    seats.save_event(
+    return seats.save_event(
         Event(
+            kind=kind,
             title="Imagine Promise Summit",
-            slug=SUMMIT,
+            slug=slug,
             school_year=2027,
             starts_at=starts_at,
             ends_at=starts_at + timedelta(hours=2),

@@ -1,13 +1,12 @@
 """What is measured, row by row. Floor and product take turns in each pair: A B A B …"""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count, cycle, islice
 from statistics import median
 
-from benchmarks import partners, pledges, promising
+from benchmarks import inviting, mailings, partners, pledges, promising
 from benchmarks.exports import FEW
 from benchmarks.house import House
 from benchmarks.load import Burst, get, send
@@ -245,7 +244,7 @@ def mail(house: House, size: Size) -> list[Figure]:
     for _pair in range(min(size.pairs, 3)):
         house.clear()
         house.product.sign_up(house.new_event(next(slugs)), many, at_once=8, follow=False)
-        keep_letter(house)
+        house.keep_letter()
         with house.working("product"):
             product.append(per_minute(house, many))
         house.clear()
@@ -253,13 +252,6 @@ def mail(house: House, size: Size) -> list[Figure]:
         with house.working("floor"):
             floor.append(per_minute(house, many))
     return [compared("mail", floor, product, "{:,.0f}/min")]
-
-
-def keep_letter(house: House) -> None:
-    """The floor sends what the product sends: one of its letters."""
-    [row] = house.sql("SELECT subject, text, html, calendar FROM imagine_message LIMIT 1")
-    letter = dict(zip(("subject", "text", "html", "calendar"), row, strict=True))
-    (house.folder / "letter.json").write_text(json.dumps(letter))
 
 
 def per_minute(house: House, many: int) -> float:
@@ -313,8 +305,11 @@ ROWS: dict[str, Callable[[House, Size], list[Figure]]] = {
     "coverage": pledges.coverage,
     "certificate": pledges.certificate,
     "import": spreadsheet,
+    "preview": inviting.preview,
     "mail": mail,
     "delay": delay,
+    "invitations": mailings.invitations,
+    "meanwhile": mailings.meanwhile,
     "memory": memory,
 }
 LINES_OF = {  # every other row is one line of the table, of the same name
@@ -322,4 +317,5 @@ LINES_OF = {  # every other row is one line of the table, of the same name
     "pledge_list": ["pledges_csv", "pledges_memory", "pledges_xlsx"],
     "coverage": ["coverage", "coverage_queries"],
     "import": ["import", "import_memory"],
+    "invitations": ["invitations", "connections"],
 }

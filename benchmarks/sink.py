@@ -1,11 +1,12 @@
 """`python -m benchmarks.sink`: a mail server that takes everything. It prints its port, then a line for each mail: the
-time of its 250 in seconds, and the recipient."""
+time of its 250 in seconds, and the recipient. A connection is a line, too, with CONNECTED in place of a recipient."""
 
 import socketserver
 import sys
 import threading
 import time
 
+CONNECTED = "-"
 turn = threading.Lock()
 
 
@@ -14,6 +15,7 @@ class Conversation(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         recipient = ""
+        self.note(CONNECTED)
         self.say(b"220 sink")
         while line := self.rfile.readline():
             verb = line[:4].upper()
@@ -24,13 +26,16 @@ class Conversation(socketserver.StreamRequestHandler):
                 while self.rfile.readline() not in {b".\r\n", b""}:
                     pass
                 self.say(b"250 taken")
-                with turn:
-                    print(f"{time.time():.6f} {recipient}", flush=True)
+                self.note(recipient)
             elif verb == b"QUIT":
                 return self.say(b"221 goodbye")
             else:
                 self.say(b"250 fine")
         return None
+
+    def note(self, what: str) -> None:
+        with turn:
+            print(f"{time.time():.6f} {what}", flush=True)
 
     def say(self, line: bytes) -> None:
         self.wfile.write(line + b"\r\n")

@@ -49,8 +49,12 @@ LINES = {
         Line("certificate", "a certificate that was never drawn, once warm", "", 50, 25, unit="ms"),
         Line("import", "import of 10,000 rows: time", "", 30, 15, unit="s"),
         Line("import_memory", "import of 10,000 rows: memory growth", "", 150, 75, unit="MB"),
+        Line("preview", "preview of an audience of 10,000: time of the page", "", 500, 250, unit="ms"),
         Line("mail", "confirmations a minute through the worker", "bare Celery task", 0.5, 0.7, more_is_better=True),
         Line("delay", "commit to the mail server's yes, 95%, 20 RSVPs a second", "", 1.0, 0.3, unit="s"),
+        Line("invitations", "10,000 invitations, mails a minute", "100 mails a task", 0.5, 0.7, more_is_better=True),
+        Line("connections", "SMTP connections for 50 of them", "", 1, 1),
+        Line("meanwhile", "a guest's confirmation while invitations leave, 95%", "", 2, 2, unit="s"),
         Line("memory", "memory of a web worker after the load", "bare Django", 2.0, 1.6),
     )
 }

@@ -1,4 +1,5 @@
-"""The floor of mail: one Celery task a mail, the connection kept, nothing stored. The mail is one of the product's."""
+"""The floor of mail: a Celery task of one mail or many, the connection kept, nothing stored. The mail is one of the
+product's."""
 
 import json
 import os
@@ -25,9 +26,10 @@ def letter() -> dict[str, str]:
 
 
 @app.task
-def mail(to: str) -> None:
+def mail(*addresses: str) -> None:
     words = letter()
-    email = EmailMultiAlternatives(words["subject"], words["text"], "floor@example.org", [to])
-    email.attach_alternative(words["html"], "text/html")
-    email.attach_alternative(words["calendar"], "text/calendar")
-    connection().send_messages([email])
+    for to in addresses:
+        email = EmailMultiAlternatives(words["subject"], words["text"], "floor@example.org", [to])
+        email.attach_alternative(words["html"], "text/html")
+        email.attach_alternative(words["calendar"], "text/calendar")
+        connection().send_messages([email])

@@ -1,0 +1,94 @@
+"""Ten thousand invitations: how fast they leave, over how many connections, what a guest of their own accord notices of
+it."""
+
+import contextlib
+from itertools import count
+from typing import TYPE_CHECKING
+
+from benchmarks.house import House
+from benchmarks.table import Figure, compared
+
+if TYPE_CHECKING:
+    from benchmarks.rows import Size
+
+PEOPLE = 10_000
+A_TASK = 100  # mails of one task of the floor
+A_CONNECTION = 50  # mails that one connection to the mail server carries at the least
+numbers = count(1)
+
+
+def invitations(house: House, size: "Size") -> list[Figure]:
+    """From the moment at which the office has confirmed, or at which the floor's tasks are handed in, until the mail
+    server has taken the last one. So the product's invitations are made and written in that time, too."""
+    house.product  # noqa: B018  its tables are needed
+    many = size.of(PEOPLE)
+    floor, product, connections = [], [], []
+    for _pair in range(min(size.pairs, 3)):
+        with measured(house, "bulk"):
+            began = invite(house, many)
+            house.await_mails(many, 300)
+            product.append(rate(house, began))
+            connections.append(house.visits() * A_CONNECTION / many)
+            check_each_once(house, many)
+        keep_letter(house)
+        with measured(house, "floor"):
+            began = house.ring_floor([f"floor-{number}@example.org" for number in range(many)], A_TASK)
+            house.await_mails(many, 300)
+            floor.append(rate(house, began))
+    return [
+        compared("invitations", floor, product, "{:,.0f}/min"),
+        Figure("connections", [max(connections)], product=f"{max(connections) * many / A_CONNECTION:.0f} of them"),
+    ]
+
+
+@contextlib.contextmanager
+def measured(house: House, whose: str):
+    house.clear()
+    house.sql("UPDATE imagine_pace SET per_second = 10000")
+    with house.working(whose):
+        yield
+
+
+def invite(house: House, many: int) -> float:
+    """So many people who were never invited are, to an event of their own. Returns when that was confirmed."""
+    return float(house.run("product", "benchmarks.invite", str(next(numbers)), str(many)))
+
+
+def rate(house: House, began: float) -> float:
+    times = [at for at, _to in house.taken()]
+    return 60 * len(times) / (max(times) - began)
+
+
+def check_each_once(house: House, many: int) -> None:
+    addresses = [to for _at, to in house.taken()]
+    if not len(addresses) == len(set(addresses)) == many:
+        raise RuntimeError(f"{many} people were invited, and {len(addresses)} mails went to {len(set(addresses))}")
+
+
+def keep_letter(house: House) -> None:
+    """The floor sends what the product sends: one of its invitations."""
+    house.keep_letter("WHERE queue = 'bulk'")
+
+
+def meanwhile(house: House, size: "Size") -> list[Figure]:
+    """Ten RSVPs a second while invitations leave, as many as can. A mail's time is counted from when it was written."""
+    many, own = size.of(PEOPLE), size.of(300)
+    house.product.sign_up(house.new_event(f"before-{next(numbers)}"), 8, at_once=8)
+    with measured(house, "bulk"), house.working("product"):
+        invite(house, many)
+        page = house.new_event(f"own-{next(numbers)}")
+        house.product.sign_up(page, own, at_once=16, per_second=10, follow=False)
+        house.await_mails(many + own, 300)
+        taken = {to: at for at, to in house.taken()}
+    written = dict(
+        house.sql("""SELECT "to", extract(epoch FROM created_at)::float FROM imagine_message WHERE queue = 'direct'""")
+    )
+    last = max(at for to, at in taken.items() if to not in written)
+    waits = sorted(taken[to] - at for to, at in written.items())
+    value = waits[len(waits) * 95 // 100]
+    beside = sum(at < last for at in written.values())
+    notes = [
+        f"`meanwhile`: {beside} of {own} RSVPs came while invitations left; half of their confirmations were taken "
+        f"{waits[len(waits) // 2]:.3f} s after they were written, the slowest {waits[-1]:.2f} s."
+    ]
+    return [Figure("meanwhile", [value], product=f"{value:.3f} s", notes=notes)]
