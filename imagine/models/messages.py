@@ -88,9 +88,8 @@ class Message(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     not_before = models.DateTimeField(_("not before"), default=timezone.now)
-    not_after = models.DateTimeField(
-        _("not after"), null=True, blank=True
-    )  # of mail to many; who wrote it takes it back
+    # Of mail to many. Who wrote it takes it back when that moment is over.
+    not_after = models.DateTimeField(_("not after"), null=True, blank=True)
     give_up_at = models.DateTimeField(_("tried until"), default=give_up_time)
     lease = models.UUIDField(_("lease"), null=True, blank=True)
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
