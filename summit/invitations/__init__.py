@@ -5,7 +5,7 @@ Who starts locks the event, so that two who start at once never ask one person t
 mailing. Who answers locks the event, the contact's organization, the invitation, in this order.
 """
 
-from summit.invitations.answers import accept, decline, of_address, replace_link, tie_known
+from summit.invitations.answers import accept, decline, lock, of_address, replace_link, tie_known
 from summit.invitations.people import forget, join, write_again
 from summit.invitations.starting import Changed, Nobody, NotNow, Refused, check, start
 from summit.invitations.writing import go_on, pause, stop, stop_the_unanswerable, write
@@ -21,6 +21,7 @@ __all__ = [
     "forget",
     "go_on",
     "join",
+    "lock",
     "of_address",
     "pause",
     "replace_link",
