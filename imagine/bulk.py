@@ -30,6 +30,7 @@ BULK = Message.Queue.BULK
 BATCH = 50
 DELIVER_SECONDS = 5  # the heartbeat goes through the same queue
 LATE = 0.05  # seconds after its turn that a mail may still leave
+STRETCH = 1 + LATE + 0.01  # how much further turns stand apart for that; the last hundredth is for rounding
 CHUNK = 0.25  # seconds for which a sender takes turns ahead
 RECENT = 30  # seconds over which the real speed is measured
 
@@ -48,13 +49,15 @@ BEGIN = """
     )
 """
 # The database's clock is the one that all senders share. A mail may leave LATE after its turn, so the turns stand that
-# much further apart: in no second do more leave than the pace says. Taken are those of a CHUNK, one or more.
+# much further apart: in no second do more leave than the pace says. Taken are those of a CHUNK, one or more. What the
+# clock shows is asked by itself: to take turns may wait for another sender's lock, and ends with a commit.
 TAKE_TURNS = """
     UPDATE imagine_pace
     SET next_at = greatest(next_at, clock_timestamp())
         + least(%(most)s, greatest(1, floor(per_second * %(chunk)s))) * interval '1 second' * %(stretch)s / per_second
-    RETURNING per_second, extract(epoch FROM next_at - clock_timestamp())::float
+    RETURNING per_second, extract(epoch FROM next_at)::float
 """
+CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float"
 DELETE_UNBEGUN = """
     DELETE FROM imagine_message
     WHERE mailing_id = %s AND (state = 'queued' OR (state = 'sending' AND begun_at IS NULL)) RETURNING key
@@ -121,6 +124,8 @@ def send(batch: list[Message], stop_at: float) -> None:
                 server.open()
             message = left.popleft()
             may_leave, taken = begin(message, after=taken), None
+            if may_leave:
+                turns.keep(1 + len(left))
             if may_leave and (outcome := hand_over(message))["state"] == Message.State.SENT:
                 taken = message
             elif may_leave:
@@ -172,30 +177,65 @@ def give_back(batch: list[Message], **why: str) -> None:
 # Pace ----------------------------------------------------------------------------------------------------------
 
 
+class Turn(NamedTuple):
+    """When a mail may leave, by this process's clock."""
+
+    begins: float
+    ends: float
+
+
 class Turns:
     """When this sender's next mails may leave, so that all senders together keep the pace."""
 
     def __init__(self):
-        self.times: deque[float] = deque()
+        self.turns: deque[Turn] = deque()
+        self.ends = 0.0  # of the turn that is on
 
     def next(self, left: int) -> float:
         """In how many seconds the next of so many mails may leave. A turn that was missed is not made up for."""
-        if not self.times or self.times[0] + LATE < time.monotonic():
-            self.times = take_turns(left)
-        return max(0.0, self.times.popleft() - time.monotonic())
+        if not self.turns or self.turns[0].ends < time.monotonic():
+            self.turns = take_turns(left)
+        turn = self.turns.popleft()
+        self.ends = turn.ends
+        return max(0.0, turn.begins - time.monotonic())
+
+    def keep(self, left: int) -> None:
+        """Called last before the first of so many mails leaves. When its turn passed meanwhile, as the machine or the
+        database was busy, it waits for another one."""
+        while not self.holds(time.monotonic()):
+            time.sleep(self.next(left))
+
+    def holds(self, at: float) -> bool:
+        """Whether at this moment of our clock the turn that is on has not passed."""
+        return at <= self.ends
 
 
-def take_turns(most: int) -> deque[float]:
-    """The next turns, at most so many, by this process's clock."""
+def take_turns(most: int) -> deque[Turn]:
+    """The next turns, at most so many."""
     with connection.cursor() as cursor:
-        cursor.execute(TAKE_TURNS, {"most": most, "chunk": CHUNK, "stretch": 1 + LATE})
+        cursor.execute(TAKE_TURNS, {"most": most, "chunk": CHUNK, "stretch": STRETCH})
         if (row := cursor.fetchone()) is None:
             Pace.objects.get_or_create(pk=1)
             return take_turns(most)
-    per_second, until_next = row
-    turns = min(most, max(1, math.floor(per_second * CHUNK)))
-    apart, end = (1 + LATE) / per_second, time.monotonic() + until_next
-    return deque(end - apart * number for number in range(turns, 0, -1))
+        earliest, latest = clocks_apart(cursor)
+    per_second, end = row
+    turns, apart = min(most, max(1, math.floor(per_second * CHUNK))), STRETCH / per_second
+    given = [end - apart * number for number in range(turns, 0, -1)]
+    # It begins as late, and ends as early, as it can be meant; but of a slow database's answer half of LATE is left.
+    return deque(Turn(at + latest, at + max(earliest, latest - LATE / 2) + LATE) for at in given)
+
+
+def clocks_apart(cursor) -> tuple[float, float]:
+    """How far this process's clock is ahead of the database's: at least and at most, as the answer takes its time."""
+    best = (-math.inf, math.inf)
+    for _try in range(5):
+        asked = time.monotonic()
+        cursor.execute(CLOCK)
+        [clock] = cursor.fetchone()
+        best = min(best, (asked - clock, time.monotonic() - clock), key=lambda bounds: bounds[1] - bounds[0])
+        if best[1] - best[0] < LATE / 10:
+            break
+    return best
 
 
 def pace() -> Pace:
