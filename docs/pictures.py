@@ -20,7 +20,11 @@ PATIENCE = 180  # seconds in which the worker has sent the demo's mail
 ADMIN, SAVE = "/imagine/admin/", "[name=_save]"
 
 MAILS = 25  # a second, so that a mailing can be seen on its way
-PARTNERS = [("promises", "promise/?state=signed", 760), ("coverage", "promise/coverage/", 620)]
+PAGES = [
+    ("promises", "partners/promise/?state=signed", 760),
+    ("coverage", "partners/promise/coverage/", 620),
+    ("words", "imagine/wording/reminder_week/", 886),
+]
 DOUBTS = [("merge", 1180), ("match", 700), ("import", 1085), ("organization", 1190)]
 
 
@@ -103,7 +107,6 @@ def doubts() -> dict[str, str]:
     from partners.models import Pledge, PledgeYear
     from summit import seats
     from summit.models import Event, Guest, Rsvp
-    from tests.partners.spreadsheet import as_csv, row, table
 
     pledge = Pledge.objects.signed().filter(organization__contacts__isnull=False).order_by("pk").first()
     kept = pledge.organization
@@ -118,23 +121,30 @@ def doubts() -> dict[str, str]:
     for number, name in enumerate(names):
         guest = {"name": ("Ana Ruiz", "Ben Ochoa", "Chue Vang")[number], "email": f"guest-{number}@example.org"}
         seats.reserve(Rsvp(event=event, organization=name, **guest), size=1, guests=[Guest(name=guest["name"])])
-    rows = [
-        row(organization="Tule Boat Works", e_mail="ana@boats.example", quantity="12"),
-        row(organization="Tule Boat Work", e_mail="ben@boats.example", kind="Be mentors and role models", quantity="4"),
-        row(organization=kept.name, e_mail="office@example.org", quantity="9"),
-        row(organization=names[0], e_mail="chue@example.org", quantity="3"),
-        row(organization="Mossdale Print Shop", e_mail="dee@print.example", quantity="a few"),
-        row(organization="Rough & Ready Radio", e_mail="eva@radio.example", kind="Cake", quantity="2"),
-    ]
     year = PledgeYear.objects.earliest("school_year")
     sent = {"file_name": "partners last year.csv", "year": year, "by": "staff", "language": "en"}
-    run = imports.begin(as_csv(table(rows)), **sent)
+    run = imports.begin(last_years_partners(kept.name, names[0]), **sent)
     return {
         "merge": f"{ADMIN}partners/twinpair/{kept.pk}/{other.pk}/",
         "match": f"{ADMIN}summit/rsvp/match/",
         "import": f"{ADMIN}partners/import/{run.pk}/change/",
         "organization": f"{ADMIN}partners/organization/{kept.pk}/change/",
     }
+
+
+def last_years_partners(known: str, similar: str) -> bytes:
+    """A spreadsheet with names that raise questions, and two bad rows."""
+    from tests.partners.spreadsheet import as_csv, row, table
+
+    rows = [
+        row(organization="Tule Boat Works", e_mail="ana@boats.example", quantity="12"),
+        row(organization="Tule Boat Work", e_mail="ben@boats.example", kind="Be mentors and role models", quantity="4"),
+        row(organization=known, e_mail="office@example.org", quantity="9"),
+        row(organization=similar, e_mail="chue@example.org", quantity="3"),
+        row(organization="Mossdale Print Shop", e_mail="dee@print.example", quantity="a few"),
+        row(organization="Rough & Ready Radio", e_mail="eva@radio.example", kind="Cake", quantity="2"),
+    ]
+    return as_csv(table(rows))
 
 
 def logo() -> bytes:
@@ -218,12 +228,12 @@ def inviting(browser: Browser, address: str, pages: dict[str, str]) -> None:
 
 def office(browser: Browser, address: str, pages: dict[str, str]) -> None:
     page = signed_in(browser, address)
-    keep(page, "guide-start", height=800)
+    keep(page, "guide-start", height=845)
     for name, height in (("event", 900), ("rsvps", 640), ("message", 900)):
         page.goto(pages[name])
         keep(page, f"guide-{name}", height=height)
-    for name, path, height in PARTNERS:
-        page.goto(f"{ADMIN}partners/{path}")
+    for name, path, height in PAGES:
+        page.goto(ADMIN + path)
         keep(page, f"guide-{name}", height=height)
     for name, height in DOUBTS:
         page.set_viewport_size({"width": 1280, "height": height})
