@@ -85,22 +85,21 @@ class SentList(models.Model):
 
 
 class InvitationQuerySet(models.QuerySet):
-    def to_write(self):
-        """Those whose message is not written yet, of mailings that go on."""
-        return self.filter(written_at__isnull=True, mailing__stopped_at__isnull=True)
-
     def accepted(self):
         return self.filter(rsvp__isnull=False, rsvp__cancelled_at__isnull=True)
 
     def declined(self):
-        return self.filter(declined_at__isnull=False)
+        """Those who said no, or said yes and gave their seats back."""
+        stands = Q(rsvp__isnull=False, rsvp__cancelled_at__isnull=True)
+        return self.filter(Q(declined_at__isnull=False) | Q(rsvp__isnull=False)).exclude(stands)
 
     def unanswered(self):
-        return self.filter(declined_at__isnull=True).exclude(rsvp__isnull=False, rsvp__cancelled_at__isnull=True)
+        return self.filter(declined_at__isnull=True, rsvp__isnull=True)
 
 
 class Invitation(models.Model):
-    """One contact being asked to one event. Accepted while its RSVP stands, declined when the contact said so."""
+    """One contact being asked to one event. Accepted while its RSVP stands, declined when the contact said so, by the
+    invitation or by giving back the seats."""
 
     class Answer(models.TextChoices):
         OPEN = "open", _("not answered")
@@ -155,14 +154,14 @@ class Invitation(models.Model):
     @property
     def answer(self) -> Answer:
         """What was said; needs `rsvp` to be loaded."""
-        return answer_of(bool(self.rsvp and not self.rsvp.cancelled_at), self.declined_at)
+        return answer_of(not self.rsvp.cancelled_at if self.rsvp else None, self.declined_at)
 
 
-def answer_of(stands: bool, declined_at: datetime | None) -> Invitation.Answer:
-    """What was said, by whether an RSVP stands, and by when it was declined."""
+def answer_of(stands: bool | None, declined_at: datetime | None) -> Invitation.Answer:
+    """What was said, by whether its RSVP stands, None when there is none, and by when it was declined."""
     if stands:
         return Invitation.Answer.ACCEPTED
-    return Invitation.Answer.DECLINED if declined_at else Invitation.Answer.OPEN
+    return Invitation.Answer.DECLINED if declined_at or stands is False else Invitation.Answer.OPEN
 
 
 class Reminder(models.Model):

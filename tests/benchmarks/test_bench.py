@@ -10,7 +10,7 @@ from benchmarks import rows
 from benchmarks.table import LINES, Figure, Line, written
 from imagine.demo.environment import PROJECT
 
-# (bar, aim) as issues 4, 5 and 6 have them
+# (bar, aim)
 ASKED_FOR = {
     "posts": (0.6, 0.8),
     "tail": (2.0, 1.5),

@@ -11,7 +11,7 @@ from django.utils import timezone
 from imagine.models import Message
 from partners import pledges
 from partners import tasks as partners_tasks
-from summit import letters, links, reminders, seats
+from summit import invitation_links, letters, links, reminders, seats
 from summit.models import Rsvp
 from tests import look, make
 from tests.partners import make as partners_make
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.django_db
 
 # What no mail of these says is not tried: a new kind of letter belongs here.
 KINDS = {
-    *("cancelled", "changed", "confirmed", "event_cancelled", "event_moved", "invited", "link", "moved_up", "new_link"),
-    *("day", "names", "reminder", "signed", "thanks", "unanswered", "waiting", "week"),
+    *("begun", "cancelled", "changed", "confirmed", "event_cancelled", "event_moved", "invited", "link", "moved_up"),
+    *("day", "names", "new_link", "reminder", "signed", "thanks", "unanswered", "waiting", "week"),
 }
 
 
@@ -62,6 +62,7 @@ def of_invitations() -> None:
     invited.to(event, invited.person("Asked Once"))
     Message.objects.filter(key__startswith="invitation:").update(state="sent", sent_at=timezone.now())
     reminders.remind(timezone.now() + timedelta(days=8))
+    invitation_links.mail_link(event.invitations.get())
 
 
 def of_pledges() -> None:
@@ -70,6 +71,9 @@ def of_pledges() -> None:
     partners_make.days_later(draft, 6)
     partners_tasks.remind_drafts()
     pledges.replace_link(draft)
+    begun = partners_make.organization("Begun")
+    partners_make.contact(begun, "begun@example.org")
+    pledges.begin_for(begun, mails_link=True)
 
 
 def links_of(message: Message) -> set[str]:
