@@ -59,6 +59,18 @@ def test_many_batches_leave_by_one_connection(post_office):
     assert (len(post_office.mails), post_office.visits) == (2 * bulk.BATCH + 7, 1)
 
 
+def test_mail_to_many_goes_to_files_as_well(settings, tmp_path):
+    """As in the demo."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    settings.EMAIL_FILE_PATH = tmp_path
+    post.server.close()
+    letters(mailing(), 3)
+    bulk.deliver()
+    post.server.close()
+    assert states() == ["sent"] * 3
+    assert sum(file.read_text().count("Subject: Come to the kick-off") for file in tmp_path.iterdir()) == 3
+
+
 def test_claim_takes_a_batch_of_fifty_or_what_leaves_in_a_second():
     letters(mailing(), bulk.BATCH + 1)
     Pace.objects.update(per_second=7)
