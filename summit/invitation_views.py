@@ -17,7 +17,7 @@ from summit import invitations, seats
 from summit.forms import DeclineForm, InvitationForm
 from summit.link_views import MOST_LETTERS, mail_state
 from summit.models import Event, Invitation, Rsvp
-from summit.views import page_or_post, state_of
+from summit.views import known_address, page_or_post, state_of
 
 Answer = Invitation.Answer
 
@@ -123,6 +123,8 @@ def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpRespo
         return too_many(request, minutes=60)
     try:
         invitations.accept(invitation, form.rsvp(), size=form.cleaned_data["size"], guests=form.guests())
+    except seats.AlreadyThere as known:  # it answers another invitation
+        return known_address(request, known.rsvp)
     except seats.PartyOutOfBounds as refused:
         form.add_error("size", str(refused))
         return show(request, invitation, form=form, status=422)

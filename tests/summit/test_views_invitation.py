@@ -240,6 +240,16 @@ def test_rsvp_that_the_address_made_elsewhere_is_the_answer(client):
     assert answer(asked) == "declined"
 
 
+def test_address_whose_rsvp_answers_another_invitation_gets_its_link(asked, kickoff):
+    accept(Client(), asked)
+    rsvp = Rsvp.objects.get()
+    other = invited.invitation(kickoff, partners.contact(partners.organization("Elsewhere"), email=rsvp.email.upper()))
+    response = accept(Client(), other, name="Alma Reyes", size="3")
+    assert response.status_code == 409
+    assert look.seats(kickoff) == [("Alma Reyes", 1, 0)]
+    assert Message.objects.filter(key=f"rsvp:{rsvp.pk}:link:1", to=rsvp.email).count() == 1
+
+
 # Decline ----------------------------------------------------------------------------------------------------------
 
 
@@ -327,7 +337,7 @@ def test_yes_no_yes_is_one_rsvp_and_what_was_known_of_it_stands_in_the_form(clie
 def test_rsvp_that_was_cancelled_by_its_own_link_can_be_answered_anew(client, asked):
     accept(client, asked, size="2")
     seats.cancel(Rsvp.objects.get())
-    assert "You are invited to breakfast" in page(client, asked)
+    assert "You cannot come this time" in page(client, asked)
     accept(client, asked)
     assert look.seats(asked.event) == [("Alma Reyes", 1, 0)]
 
