@@ -188,7 +188,7 @@ def asked_rows(invitations: QuerySet[Invitation]) -> Iterator[tuple[Cell, ...]]:
 def asked_row(events: dict[int, tuple], labels: Labels, invitation: tuple) -> tuple[Cell, ...]:
     """What stands under ASKED_HEADER for one invitation, given as ASKED_COLUMNS. Without seats, a party cancelled."""
     event, name, email, organization, sector, language, made, held, waiting, declined_at, word = invitation
-    answer = answer_of(bool(held or waiting), declined_at)
+    answer = answer_of(None if held is None else bool(held or waiting), declined_at)
     return (
         *events[event],
         name,

@@ -159,12 +159,12 @@ def unnamed(event: Event) -> int:
 
 def asked(event: Event) -> dict[str, int]:
     """Invitations by their answer, and all of them: one query."""
-    declined = Q(declined_at__isnull=False) & ~STANDS
+    said_no = Q(declined_at__isnull=False) | Q(rsvp__isnull=False)
     return event.invitations.aggregate(
         invited=Count("pk"),
         accepted=Count("pk", filter=STANDS),
-        declined=Count("pk", filter=declined),
-        open=Count("pk", filter=~STANDS & Q(declined_at__isnull=True)),
+        declined=Count("pk", filter=said_no & ~STANDS),
+        open=Count("pk", filter=~said_no),
     )
 
 

@@ -36,7 +36,7 @@ class AnswerFilter(ChoiceFilter):
     def narrow(self, queryset, value):
         if value == Answer.ACCEPTED:
             return queryset.accepted()
-        return queryset.unanswered() if value == Answer.OPEN else queryset.declined().exclude(STANDS)
+        return queryset.unanswered() if value == Answer.OPEN else queryset.declined()
 
 
 class MailFilter(ChoiceFilter):

@@ -254,11 +254,13 @@ def test_when_the_event_is_over_or_off_nothing_is_given_back(asked, change):
     assert refused(invitations.decline, asked) == said
 
 
-def test_an_rsvp_that_was_cancelled_by_its_own_link_leaves_the_invitation_open(asked):
+def test_seats_that_were_given_back_by_their_own_link_are_a_no(asked):
     seats.cancel(accept(asked))
-    assert answer(asked)[0] == Answer.OPEN
+    assert answer(asked)[0] == Answer.DECLINED
+    assert [list(asked.event.invitations.declined()), list(asked.event.invitations.unanswered())] == [[asked], []]
     accept(asked)
     assert answer(asked)[0] == Answer.ACCEPTED
+    assert not asked.event.invitations.declined().exists()
 
 
 def test_declining_cancels_an_rsvp_that_was_made_on_the_public_page(asked):
