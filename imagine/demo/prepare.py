@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from io import StringIO
 
 import django
 from django.conf import settings
@@ -14,6 +15,7 @@ UNUSED = ["bootstrap-*", "bootstrap.css*", "bootstrap.rtl*"]
 def prepare() -> None:
     """Safe to repeat; what is done already takes almost no time."""
     call_command("migrate", verbosity=0)
+    call_command("make_roles", stdout=StringIO())
     call_command("catalogue", compile=True, verbosity=0)
     collect_static()
     call_command("demo_data", verbosity=0)

@@ -19,7 +19,6 @@ from partners.admin.contacts import found
 from partners.admin.files import FilesAdmin, both
 from partners.admin.filters import ChoiceFilter
 from summit import exports, invitations
-from summit.figures import STANDS
 from summit.models import Invitation, Rsvp
 from summit.templatetags.wording import day, short_date
 
