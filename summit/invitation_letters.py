@@ -68,7 +68,7 @@ def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str,
 
 def write_anew(event: Event) -> None:
     """The time or place of the event moved: invitations that have not left yet wait to be written again, and say it as
-    it is now. In the transaction of the move."""
+    it is now. Of one that was called off none is. In the transaction of the change."""
     mailings = Mailing.objects.filter(about=about(event), stopped_at=None).order_by("pk")
     for mailing in mailings.select_for_update(no_key=True):
         unsent = [pk for key in bulk.take_back(mailing) if (pk := of_key(key))]

@@ -3,12 +3,15 @@
 Each function returns unsaved messages, at the same number of queries for one and for many.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models.functions import Lower
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest, Lower
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -18,6 +21,7 @@ from imagine.models import Message
 from partners.models import Contact, Pledge, PledgeYear
 from summit import words
 from summit.models import Event, Invitation, Reminder, Rsvp
+from summit.reminder_times import day_of
 
 KINDS = {
     Reminder.Kind.WEEK: words.WEEK,
@@ -150,3 +154,30 @@ def of_invitations(event: Event, invitations: Sequence[Invitation], *, not_after
             )
         )
     return written
+
+
+# Taken back ----------------------------------------------------------------------------------------------------------
+
+
+def take_back(event: Event) -> None:
+    """An event moves or is called off: reminders that tell of it as it was, and have not left, never do. Who is still
+    to be told is found anew. In the transaction of the change."""
+    owners = {f"rsvp:{pk}" for pk in event.rsvps.order_by().values_list("pk", flat=True)}
+    owners |= {f"invitation:{pk}" for pk in event.invitations.order_by().values_list("pk", flat=True)}
+    found = defaultdict(list)
+    waiting = Message.objects.unbegun().filter(not_after__isnull=False)
+    for pk, key in waiting.values_list("pk", "key"):
+        thing, number, *kind_and_day = key.split(":")
+        if f"{thing}:{number}" in owners:
+            unanswered = (Reminder.Kind.UNANSWERED, day_of(event.starts_at))
+            found[tuple(kind_and_day) if thing == "rsvp" else unanswered].append(pk)
+    for reminder, messages in found.items():
+        forget(event.pk, *reminder, messages)
+
+
+@transaction.atomic
+def forget(event: int, kind: str, day: date | str, messages: list) -> None:
+    """Takes messages back that are still not sent, and opens their reminder again."""
+    taken, _kinds = Message.objects.unbegun().filter(pk__in=messages).delete()
+    reminder = Reminder.objects.filter(event=event, kind=kind, day=day)
+    reminder.update(count=Greatest(F("count") - taken, 0), done_at=None)

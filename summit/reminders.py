@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from django.db import transaction
-from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Cast, Concat, Greatest, Lower
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast, Concat, Lower
 from django.utils import timezone
 
 from imagine import addresses, mail
@@ -179,10 +179,10 @@ def ask_some(event: Event, now: datetime) -> bool:
 def take_back(now: datetime) -> None:
     """Deletes reminders that were written and not sent, when they are not true any more: their time is over, they are
     answered, the party holds no seats now, the event was moved or called off. Who is still to be told is found anew."""
-    waiting = Message.objects.filter(queue=Message.Queue.BULK, state=Message.State.QUEUED, not_after__isnull=False)
+    waiting = Message.objects.unbegun().filter(not_after__isnull=False)
     rows = [(pk, *key.split(":"), until) for pk, key, until in waiting.values_list("pk", "key", "not_after")]
     for reminder, messages in (stale_of_parties(rows, now) | stale_of_invitations(rows, now)).items():
-        forget(*reminder, messages)
+        reminder_letters.forget(*reminder, messages)
 
 
 def stale_of_parties(rows: list[tuple], now: datetime) -> dict[tuple, list]:
@@ -214,14 +214,6 @@ def stale_of_invitations(rows: list[tuple], now: datetime) -> dict[tuple, list]:
         if invitation and (until <= now or invitation.pk not in still_open):
             found[invitation.event_id, kind, str(day_of(invitation.event.starts_at))].append(message)
     return found
-
-
-@transaction.atomic
-def forget(event: int, kind: str, day: str, messages: list) -> None:
-    """Takes messages back that are still not sent, and opens their reminder again."""
-    taken, _kinds = Message.objects.filter(pk__in=messages, state=Message.State.QUEUED).delete()
-    reminder = Reminder.objects.filter(event=event, kind=kind, day=day)
-    reminder.update(count=Greatest(F("count") - taken, 0), done_at=None)
 
 
 # What staff see ------------------------------------------------------------------------------------------------

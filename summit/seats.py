@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 
 from imagine import history
 from imagine.models import Change, Message
-from summit import invitation_letters, letters
+from summit import invitation_letters, letters, reminder_letters
 from summit.models import Event, Guest, Rsvp
 
 SEATS = [
@@ -578,8 +578,8 @@ def delete_together(rsvps: Iterable[Rsvp]) -> None:
 @transaction.atomic
 def save_event(event: Event) -> Event:
     """Saves what staff changed. More room is given to the waiting list at once; less throws nobody out (rule 1). When
-    the time or the place of a coming event moved, every party is told, and invitations that have not left are written
-    anew."""
+    the time or the place of a coming event moved, every party is told, and invitations and reminders that have not left
+    are written anew."""
     if event.pk is None:
         event.save()
         return event
@@ -591,6 +591,7 @@ def save_event(event: Event) -> Event:
         for rsvp in parties(event):
             letters.event_moved(rsvp, before)
         invitation_letters.write_anew(event)
+        reminder_letters.take_back(before)
     if any(getattr(before, name) != getattr(event, name) for name in ROOM):
         call_up(event)
     return event
@@ -604,8 +605,8 @@ def is_told(before: Event, event: Event) -> bool:
 
 @transaction.atomic
 def cancel_event(event: Event) -> Event:
-    """Calls the event off and tells every party. Their RSVPs stay as they are, as a record. Raises Closed when it is
-    over; a second time changes nothing."""
+    """Calls the event off and tells every party; invitations and reminders that have not left never do. The RSVPs stay
+    as they are, as a record. Raises Closed when it is over; a second time changes nothing."""
     event = lock(event.pk)
     if event.cancelled_at:
         return event
@@ -616,6 +617,8 @@ def cancel_event(event: Event) -> Event:
     history.note(f"event:{event.pk}", {"cancelled": False}, {"cancelled": True})
     for rsvp in parties(event):
         letters.event_cancelled(rsvp)
+    invitation_letters.write_anew(event)
+    reminder_letters.take_back(event)
     return event
 
 

@@ -98,8 +98,9 @@ def stop(mailing: Mailing) -> int:
 
 
 def stop_the_unanswerable() -> None:
-    """Ends the mailings to events that were called off or closed since: no mail asks what nobody can answer."""
+    """Ends the mailings to events that were called off, closed or hidden since: no mail asks what nobody can answer."""
     closed = Q(event__cancelled_at__isnull=False) | Q(event__rsvp_closes_at__lte=timezone.now())
+    closed |= Q(event__is_published=False)
     invitations = Invitation.objects.filter(closed, mailing=OuterRef("pk"))
     unsent = Message.objects.filter(mailing=OuterRef("pk"), state=Message.State.QUEUED)
     for mailing in Mailing.objects.filter(Exists(invitations), Exists(unsent), stopped_at=None):

@@ -371,3 +371,31 @@ def test_words_of_a_person_are_words_in_the_mail_whatever_stands_in_them():
     message = Message.objects.get()
     assert "Alma <b>{link}</b> Bcc: all" in message.text
     assert "<b>{link}</b>" not in message.html
+
+
+@pytest.mark.parametrize("claimed", [False, True])
+def test_nothing_leaves_once_the_event_was_called_off(claimed):
+    event, people = make.event(), [person(name) for name in ("Alma", "Jun", "Chue")]
+    mailing = written(event, *people)
+    bulk.begin(first := bulk.claim()[0])
+    if not claimed:
+        bulk.give_back([first])
+    seats.cancel_event(event)
+    assert list(Message.objects.filter(queue="bulk").values_list("to", flat=True)) == [first.to]
+    invitations.write(mailing)
+    mailing.refresh_from_db()
+    assert mailing.stopped_at
+    assert [invitation.contact.email for invitation in event.invitations.all()] == [first.to]
+
+
+def test_mailing_to_an_event_that_is_hidden_meanwhile_stops():
+    event = make.event()
+    mailing = written(event, person("Alma"))
+    invitations.stop_the_unanswerable()
+    assert Message.objects.exists()
+    Event.objects.update(is_published=False)
+    invitations.stop_the_unanswerable()
+    mailing.refresh_from_db()
+    assert mailing.stopped_at
+    assert not Message.objects.exists()
+    assert not Invitation.objects.exists()

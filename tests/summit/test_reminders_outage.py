@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from imagine import mail
+from imagine import bulk, mail
 from imagine.models import Message
 from summit import reminders, seats
 from tests.summit import year
@@ -118,6 +118,42 @@ def test_reminder_that_is_not_true_any_more_is_taken_back(what):
         event.starts_at, event.ends_at = moment(4, 28, 8), moment(4, 28, 10)
         seats.save_event(event)
     assert remind(moment(4, 6, 9, 5), sent=False) == []
+
+
+@pytest.mark.parametrize("what", ["called off", "another hour", "another place"])
+@pytest.mark.parametrize("claimed", [False, True])
+def test_reminder_that_tells_of_the_event_as_it_was_does_not_leave_after_the_change(what, claimed):
+    """Also not in the minutes until the next run, nor when a worker has it in its batch already."""
+    event = year.event()
+    party = year.rsvp(event)
+    other = year.rsvp(year.event(slug="another"), "Chue Vang")
+    remind(moment(4, 6, 9), sent=False)
+    if claimed:
+        bulk.claim()
+    if what == "called off":
+        seats.cancel_event(event)
+    else:
+        changed = {"starts_at": moment(4, 7, 9)} if what == "another hour" else {"venue": "Elsewhere"}
+        for name, value in changed.items():
+            setattr(event, name, value)
+        seats.save_event(event)
+    letter = Message.objects.about(f"rsvp:{party.pk}").get(state="queued")
+    assert letter.key.split(":")[2] == ("event_cancelled" if what == "called off" else "event_moved")
+    Message.objects.filter(pk=letter.pk).update(created_at=moment(4, 6, 9, 1))
+    assert year.said() == [f"day {other.email}"]
+    assert remind(moment(4, 6, 9, 5), sent=False) == [f"day {other.email}"]  # that letter says all of it
+
+
+def test_names_that_are_missing_are_asked_for_once_more_when_the_event_moved_meanwhile():
+    event = year.event()
+    year.rsvp(event, size=2)
+    remind(moment(4, 4, 9), sent=False)
+    event.venue = "Elsewhere"
+    seats.save_event(event)
+    assert year.said() == []
+    assert remind(moment(4, 4, 9, 5), sent=False) == ["names alma.reyes@example.org"]
+    assert "Elsewhere" in only("names").text
+    assert ("names", "04-07", 1, False, True) in rows()
 
 
 def test_message_that_helps_nobody_any_more_does_not_leave(django_capture_on_commit_callbacks):
