@@ -38,6 +38,11 @@ class MessageQuerySet(models.QuerySet):
         first = self.alias(ahead=Subquery(ahead.order_by().values("pk")[:1])).filter(ahead__isnull=True)
         return first.filter(queue=queue, state=Message.State.QUEUED, not_before__lte=timezone.now())
 
+    def unbegun(self):
+        """Of mail to many: what is not with the mail server, so that it can still be taken back."""
+        claimed = Q(state=Message.State.SENDING, begun_at__isnull=True)
+        return self.filter(claimed | Q(state=Message.State.QUEUED), queue=Message.Queue.BULK)
+
     def abandoned(self):
         """Claimed by a sender that died: its lease ran out before it marked the outcome."""
         return self.filter(state=Message.State.SENDING, lease_until__lt=timezone.now())
