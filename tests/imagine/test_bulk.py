@@ -4,6 +4,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from imagine import addresses, bulk, mail, post, tasks
@@ -96,6 +97,18 @@ def test_two_mails_to_one_address_leave_in_the_order_in_which_they_were_written(
     Message.objects.update(state="queued", lease=None, lease_until=None)
     bulk.deliver()
     assert [sent["Subject"] for sent in post_office.mails] == ["First", "Second"]
+
+
+@pytest.mark.parametrize("queue", ["direct", "bulk"])
+def test_what_is_due_is_found_by_indexes_also_when_statistics_know_of_nothing_queued(queue):
+    """They are of before ten thousand were queued. A join with what is ahead went through all of it for each row."""
+    letters(mailing(), 100)
+    Message.objects.update(state="sent", sent_at=timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE imagine_message")
+    letters(mailing(), 900, queue=queue)
+    plan = Message.objects.due(queue).order_by("not_before")[:50].explain()
+    assert 'Index Cond: (("to")::text = (imagine_message."to")::text)' in plan
 
 
 # One click to end it ------------------------------------------------------------------------------------------------
