@@ -43,7 +43,8 @@ BEGIN = """
         WHERE id = %(before)s AND lease = %(lease)s
     )
     UPDATE imagine_message message SET begun_at = now(), attempts = attempts + 1
-    WHERE id = %(message)s AND lease = %(lease)s AND (not_after IS NULL OR not_after > now()) AND NOT EXISTS (
+    WHERE id = %(message)s AND lease = %(lease)s AND lease_until > %(sent_at)s
+    AND (not_after IS NULL OR not_after > now()) AND NOT EXISTS (
         SELECT 1 FROM imagine_mailing mailing
         WHERE mailing.id = message.mailing_id AND (paused_at IS NOT NULL OR stopped_at IS NOT NULL)
     )
@@ -87,7 +88,7 @@ def sweep() -> None:
     free = {"lease": None, "lease_until": None}
     abandoned = Message.objects.abandoned().filter(queue=BULK)
     abandoned.filter(begun_at__isnull=False).update(state=Message.State.UNKNOWN, **free)
-    abandoned.update(state=Message.State.QUEUED, **free)
+    abandoned.filter(begun_at__isnull=True).update(state=Message.State.QUEUED, **free)
     if Message.objects.due(BULK).exists():
         nudge(BULK)
 

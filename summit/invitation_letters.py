@@ -76,6 +76,12 @@ def write_anew(event: Event) -> None:
             Mailing.objects.filter(pk=mailing.pk).update(written_at=None)
 
 
+def take_back(invitation: Invitation) -> None:
+    """What leads to its link and has not left never does."""
+    mails = Message.objects.about(about(invitation))
+    (mails.unbegun() | mails.filter(state=Message.State.QUEUED)).delete()
+
+
 def preview(event: Event, name: str, organization: str = "") -> list[Preview]:
     """The invitation as somebody of this name will read it, in each language, without a link in it. Stores nothing."""
     said, shown = wordings.current(KIND), []

@@ -79,7 +79,7 @@ def replace_link(invitation: Invitation) -> None:
     invitation.save(update_fields=["token"])
     history.note(invitation_letters.about(invitation), {"link": ""}, {"link": "replaced"})
     mails = Message.objects.about(invitation_letters.about(invitation))
-    mails.filter(state=Message.State.QUEUED).delete()  # they lead to the old one
+    invitation_letters.take_back(invitation)  # they lead to the old one
     email = invitation.contact.email
     if invitation.written_at and not invitation.event.is_over and addresses.wants(email, "invitations"):
         [message] = invitation_letters.written(invitation.event, [invitation], addresses.of_many([email]))

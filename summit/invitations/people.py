@@ -8,7 +8,7 @@ from summit import invitation_letters
 from summit.models import Invitation
 
 Answer = Invitation.Answer
-UNSENT = [Message.State.QUEUED, Message.State.REFUSED, Message.State.GIVEN_UP]
+UNSENT = [Message.State.REFUSED, Message.State.GIVEN_UP]
 
 
 def join(stays: Contact, goes: Contact) -> None:
@@ -18,7 +18,7 @@ def join(stays: Contact, goes: Contact) -> None:
     for event in sorted(set(events)):
         both = Invitation.objects.filter(event=event, contact__in=[stays, goes]).select_for_update(of=("self",))
         kept, dropped = sorted(both.select_related("rsvp"), key=weight, reverse=True)
-        Message.objects.about(invitation_letters.about(dropped)).filter(state=Message.State.QUEUED).delete()
+        invitation_letters.take_back(dropped)
         merging.rename(invitation_letters.about(dropped), invitation_letters.about(kept))
         dropped.delete()
 
@@ -31,8 +31,8 @@ def weight(invitation: Invitation) -> tuple:
 def write_again(contact: Contact) -> None:
     """A contact's address was corrected: an invitation that did not reach the old one is written to the new one."""
     for invitation in contact.invitations.filter(mailing__stopped_at=None, written_at__isnull=False):
-        unsent = Message.objects.filter(key=invitation_letters.key(invitation.pk), state__in=UNSENT)
-        if unsent.delete()[0]:
+        mails = Message.objects.filter(key=invitation_letters.key(invitation.pk))
+        if (mails.unbegun() | mails.filter(state__in=UNSENT)).delete()[0]:
             Invitation.objects.filter(pk=invitation.pk).update(written_at=None)
             Mailing.objects.filter(pk=invitation.mailing_id).update(written_at=None)
 

@@ -208,6 +208,19 @@ def test_sender_that_slept_past_its_lease_sends_nothing_of_it_any_more(post_offi
     assert len(post_office.mails) == 3
 
 
+def test_sender_that_slept_past_its_lease_begins_nothing_before_the_sweep_either(post_office):
+    """The sweep may be at it in this very moment."""
+    letters(mailing(), 3)
+    slept = bulk.claim()
+    run_out()
+    bulk.send(slept, float("inf"))
+    assert post_office.mails == []
+    bulk.sweep()
+    bulk.deliver()
+    assert states() == ["sent"] * 3
+    assert len(post_office.mails) == 3
+
+
 def test_next_try_of_one_that_was_put_off_begins_anew(post_office):
     """What says that a message was begun belongs to one claim."""
     post_office.at_data = "451 4.3.0 later"

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 from icalendar import Calendar
 
-from imagine import addresses
+from imagine import addresses, bulk
 from imagine.models import Change, Message
 from partners import contacts
 from summit import invitations, matching, seats
@@ -299,7 +299,10 @@ def test_a_replaced_link_is_mailed_at_once_and_the_old_one_is_none(asked):
     assert Message.objects.get(state="queued").key == f"invitation:{asked.pk}:new_link:2"
 
 
-def test_mail_with_the_old_link_that_has_not_left_never_does(asked):
+@pytest.mark.parametrize("claimed", [False, True])
+def test_mail_with_the_old_link_that_has_not_left_never_does(asked, claimed):
+    if claimed:
+        bulk.claim()
     invitations.replace_link(asked)
     assert [message.key for message in Message.objects.all()] == [f"invitation:{asked.pk}:new_link:1"]
 

@@ -5,7 +5,7 @@ import uuid
 import pytest
 from django.utils import timezone
 
-from imagine import addresses
+from imagine import addresses, bulk
 from imagine.models import Address, Change, Mailing, Message
 from partners import contacts, merging
 from partners.models import Contact, Organization
@@ -74,6 +74,15 @@ def test_without_an_answer_the_first_is_kept_and_the_other_is_not_mailed(two):
     assert Message.objects.filter(key__startswith="invitation:").get().key == f"invitation:{both[0].pk}:invited"
 
 
+def test_mail_of_the_other_one_that_a_worker_has_in_its_batch_does_not_leave(two):
+    """Its link would open nothing."""
+    both = both_invited(make.event(), two)
+    Message.objects.about(f"invitation:{both[0].pk}").update(state="sent", sent_at=timezone.now())
+    batch = bulk.claim()
+    merging.merge(*two)
+    assert not any(map(bulk.begin, batch))
+
+
 def test_mail_of_the_other_one_that_was_sent_stays_known(two):
     both = both_invited(make.event(), two)
     Message.objects.update(state="sent", sent_at=timezone.now())
@@ -108,12 +117,22 @@ def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, o
     assert Mailing.objects.get().written_at
 
 
+def test_what_a_worker_has_in_its_batch_and_has_not_begun_goes_to_the_right_address():
+    contact = person("Alma", email="wrong@example.org")
+    invitation = invited.to(make.event(), contact)
+    batch = bulk.claim()
+    contacts.correct(contact, email="alma@example.org")
+    assert not any(map(bulk.begin, batch))
+    invitations.write(invitation.mailing)
+    assert [message.to for message in bulk.claim()] == ["alma@example.org"]
+
+
 def test_what_was_sent_or_may_have_been_is_not_written_again():
     some = [person(name) for name in ("Sent", "Unknown", "Sending")]
     mailing = invited.written(make.event(), *some)
     Message.objects.filter(to="sent@example.org").update(state="sent", sent_at=timezone.now())
     Message.objects.filter(to="unknown@example.org").update(state="unknown")
-    lease = {"lease": uuid.uuid4(), "lease_until": timezone.now()}
+    lease = {"lease": uuid.uuid4(), "lease_until": timezone.now(), "begun_at": timezone.now()}
     Message.objects.filter(to="sending@example.org").update(state="sending", **lease)
     for contact in some:
         contacts.correct(contact, email=f"new.{contact.email}")
