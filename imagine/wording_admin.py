@@ -116,6 +116,10 @@ class WordingAdmin(admin.ModelAdmin):
         page = self.admin_site.admin_view(self.page)
         return [path("<slug:code>/", page, name="imagine_wording_page"), *super().get_urls()]
 
+    def change_view(self, *_args, **_kwargs):
+        """Django's form asks no rule, and writes no history."""
+        raise Http404
+
     def changelist_view(self, request, extra_context=None):
         if not self.has_view_permission(request):
             raise PermissionDenied

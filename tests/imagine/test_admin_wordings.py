@@ -217,3 +217,14 @@ def test_others_see_nothing_of_it(staff):
     assert Client().get(PAGE).status_code == 302
     for address in (f"{LIST}nothing/", f"{LIST}add/"):
         assert staff.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("way", ["change", "delete"])
+def test_djangos_own_form_writes_no_words(staff, way):
+    wordings.change(KINDS["thanks"], "es", Words("Gracias", "Gracias."), by="office")
+    row = Wording.objects.get()
+    before = look.tables()
+    fields = {"kind": row.kind, "language": "es", "subject": "Gracias", "text": "<script>x</script>", "post": "yes"}
+    for answer in (staff.get(f"{LIST}{row.pk}/{way}/"), staff.post(f"{LIST}{row.pk}/{way}/", fields)):
+        assert answer.status_code in {403, 404}
+    assert look.tables() == before

@@ -296,3 +296,13 @@ def test_unknown_button_and_missing_mailing(staff, kickoff):
     assert look.tables(but=UNCHANGED) == before
     assert staff.get(f"{LIST}999999/change/").status_code == 404
     assert staff.post(f"{LIST}{sending.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_djangos_own_form_changes_no_figure(staff, kickoff):
+    kept = mailing(kickoff)
+    address = f"{LIST}{kept.pk}%20/change/"
+    fields = {"about": "event:1", "title": "T", "count": "9", "left_out": "0", "created_at_0": "2027-01-01"}
+    before = look.tables(but=UNCHANGED)
+    for answer in (staff.get(address), staff.post(address, fields | {"created_at_1": "10:00"})):
+        assert answer.status_code == 404
+    assert look.tables(but=UNCHANGED) == before
