@@ -258,10 +258,11 @@ def keep(audience: Audience, file: bytes, name: str) -> None:
 
 
 @transaction.atomic
-def put_in(audience: Audience, *, leaves_bad: bool) -> int:
+def put_in(audience: Audience, *, seen: str, leaves_bad: bool) -> int:
     """Puts the people of the list that is kept for an audience in it, and forgets the list. Says how many they are.
-    Raises Refused, also when there are bad rows and nobody said that they are left out."""
-    sent = SentList.objects.select_for_update().filter(pk=audience.pk).first()
+    `seen` is the mark of the list that staff looked through. Raises Refused, also when it is another one now, or there
+    are bad rows and nobody said that they are left out."""
+    sent = locked(audience, seen)
     if sent is None:
         raise Refused(_("This list was put in or dropped before. Nothing was done."))
     checked = read(bytes(sent.file), sent.file_name)
@@ -274,9 +275,19 @@ def put_in(audience: Audience, *, leaves_bad: bool) -> int:
     return len(checked.taken)
 
 
-def drop(audience: Audience) -> None:
-    """Forgets the list that is kept for an audience. Twice changes nothing."""
-    SentList.objects.filter(pk=audience.pk).delete()
+@transaction.atomic
+def drop(audience: Audience, *, seen: str) -> None:
+    """Forgets the list that is kept for an audience. Twice changes nothing. Raises Refused when it is another one than
+    the one that was `seen`."""
+    if sent := locked(audience, seen):
+        sent.delete()
+
+
+def locked(audience: Audience, seen: str) -> SentList | None:
+    sent = SentList.objects.select_for_update().filter(pk=audience.pk).first()
+    if sent and seen != sent.mark:
+        raise Refused(_("Somebody sent another list meanwhile. Nothing was done: look through this one first."))
+    return sent
 
 
 def tidy() -> None:

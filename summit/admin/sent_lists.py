@@ -99,13 +99,13 @@ def left_out(checked: Checked) -> list[tuple[int, str, str]]:
 
 def answer(request: HttpRequest, audience: Audience, event: Event | None) -> HttpResponse:
     """Puts the people of the list that was sent in the audience, or drops it."""
-    here = redirect(with_event(request.path, event))
-    if "drop" in request.POST:
-        contact_lists.drop(audience)
-        messages.success(request, _("The list was dropped. Nobody was put in."))
-        return here
+    here, seen = redirect(with_event(request.path, event)), request.POST.get("seen", "")
     try:
-        number = contact_lists.put_in(audience, leaves_bad="leave" in request.POST)
+        if "drop" in request.POST:
+            contact_lists.drop(audience, seen=seen)
+            messages.success(request, _("The list was dropped. Nobody was put in."))
+            return here
+        number = contact_lists.put_in(audience, seen=seen, leaves_bad="leave" in request.POST)
     except contact_lists.Refused as refused:
         messages.error(request, str(refused))
         return here

@@ -72,8 +72,8 @@ def decline(invitation: Invitation, word: str = "") -> Invitation:
 @transaction.atomic
 def replace_link(invitation: Invitation) -> None:
     """Gives an invitation a new link, as others saw the old one, which opens nothing from now on. The new one is mailed
-    at once, unless the invitation waits to be written with it, the event is over, or the address wants no invitations.
-    Raises Invitation.DoesNotExist."""
+    at once, unless the invitation waits to be written with it, the event is over or called off, or the address wants no
+    invitations. Raises Invitation.DoesNotExist."""
     invitation = lock(invitation)
     invitation.token = new_token()
     invitation.save(update_fields=["token"])
@@ -81,7 +81,7 @@ def replace_link(invitation: Invitation) -> None:
     mails = Message.objects.about(invitation_letters.about(invitation))
     invitation_letters.take_back(invitation)  # they lead to the old one
     email = invitation.contact.email
-    if invitation.written_at and not invitation.event.is_over and addresses.wants(email, "invitations"):
+    if invitation.written_at and invitation.event.lets_guests_change and addresses.wants(email, "invitations"):
         [message] = invitation_letters.written(invitation.event, [invitation], addresses.of_many([email]))
         number = mails.filter(key__contains=":new_link:").count() + 1
         message.key, message.queue = f"{invitation_letters.about(invitation)}:new_link:{number}", Message.Queue.DIRECT

@@ -1,7 +1,7 @@
 """Who is asked to an event, by which audience, and what is said before and after it. The rules are in invitations/,
 audiences.py and reminders.py."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -82,6 +82,11 @@ class SentList(models.Model):
 
     def __str__(self):
         return str(self.pk)
+
+    @property
+    def mark(self) -> str:
+        """Another one for each list that is sent."""
+        return self.sent_at.astimezone(UTC).isoformat()
 
 
 class InvitationQuerySet(models.QuerySet):

@@ -48,6 +48,11 @@ def send(staff: Client, audience: Audience, content: str | bytes, name: str = "l
     return staff.post(list_of(audience), {"file": file} | more, follow=True)
 
 
+def seen(audience: Audience) -> dict[str, str]:
+    """What the page of a list that was sent says of it, when a button is pressed."""
+    return {"seen": sent.mark for sent in SentList.objects.filter(pk=audience.pk)}
+
+
 def people(audience: Audience) -> list[str]:
     return sorted(audience.listed.values_list("email", flat=True))
 
@@ -162,13 +167,28 @@ def test_list_is_checked_first_and_then_put_in(staff):
     assert "What was found in list.csv contacts already 1 new people 1" in text
     assert "Nobody is put in yet" in text
     assert (people(audience), Contact.objects.count()) == ([], 1)
-    page = staff.post(list_of(audience), {"put_in": "1"}, follow=True)
+    page = staff.post(list_of(audience), seen(audience) | {"put_in": "1"}, follow=True)
     assert "2 people of the list are in now." in browse.text(page)
     assert people(audience) == ["Ben@example.org", "alma@example.org"]
     assert Contact.objects.get(name="Alma Reyes").organization == Organization.objects.get()
     assert not SentList.objects.exists()
-    page = staff.post(list_of(audience), {"put_in": "1"}, follow=True)
+    page = staff.post(list_of(audience), seen(audience) | {"put_in": "1"}, follow=True)
     assert "This list was put in or dropped before. Nothing was done." in browse.text(page)
+
+
+@pytest.mark.parametrize("button", ["put_in", "drop"])
+def test_list_that_nobody_looked_through_is_neither_put_in_nor_dropped(staff, button):
+    """Somebody else sent another one for the same audience meanwhile."""
+    audience = invited.audience()
+    shown = browse.fields(send(staff, audience, GOOD))
+    send(staff, audience, "E-mail\nchue@example.org\n", name="other.csv")
+    page = browse.text(staff.post(list_of(audience), shown | {button: "1"}, follow=True))
+    assert "Somebody sent another list meanwhile. Nothing was done: look through this one first." in page
+    assert "What was found in other.csv" in page
+    assert (people(audience), Contact.objects.count(), SentList.objects.count()) == ([], 0, 1)
+    staff.post(list_of(audience), browse.fields(staff.get(list_of(audience))) | {button: "1"})
+    assert people(audience) == (["chue@example.org"] if button == "put_in" else [])
+    assert not SentList.objects.exists()
 
 
 def test_bad_rows_are_named_and_left_out_only_when_staff_say_so(staff):
@@ -179,10 +199,10 @@ def test_bad_rows_are_named_and_left_out_only_when_staff_say_so(staff):
     assert "4 broken@ “broken@” is no e-mail address." in text
     assert "5 ALMA@example.org The same address as in line 2." in text
     assert "6 no@example.org wants no invitations, or refuses mail" in text
-    page = staff.post(list_of(audience), {"put_in": "1"}, follow=True)
+    page = staff.post(list_of(audience), seen(audience) | {"put_in": "1"}, follow=True)
     assert "Tick that the bad rows are left out, or correct the file and send it again." in browse.text(page)
     assert not people(audience)
-    staff.post(list_of(audience), {"put_in": "1", "leave": "1"})
+    staff.post(list_of(audience), seen(audience) | {"put_in": "1", "leave": "1"})
     assert people(audience) == ["alma@example.org", "ben@example.org"]
 
 
@@ -192,7 +212,7 @@ def test_list_without_anybody_to_take_has_no_button(staff):
     page = send(staff, audience, "E-mail\nno@example.org\n")
     assert "There is nobody in this list who could be put in." in browse.text(page)
     assert 'name="put_in"' not in page.content.decode()
-    page = staff.post(list_of(audience), {"put_in": "1"}, follow=True)
+    page = staff.post(list_of(audience), seen(audience) | {"put_in": "1"}, follow=True)
     assert "There is nobody in this list who could be put in." in browse.text(page)
 
 
@@ -231,7 +251,7 @@ def test_second_list_takes_the_place_of_the_first_and_can_be_dropped(staff):
     text = browse.text(send(staff, audience, MIXED, "second.csv"))
     assert ("first.csv" not in text, "second.csv" in text) == (True, True)
     for _twice in range(2):
-        page = staff.post(list_of(audience), {"drop": "1"}, follow=True)
+        page = staff.post(list_of(audience), seen(audience) | {"drop": "1"}, follow=True)
         assert "The list was dropped. Nobody was put in." in browse.text(page)
     assert not SentList.objects.exists()
     assert not people(audience)
@@ -241,7 +261,7 @@ def test_put_in_leads_on_to_the_event(staff):
     audience, event = invited.audience(), make.event()
     page = send(staff, audience, GOOD, event=event.pk)
     assert f'name="event" value="{event.pk}"' in page.content.decode()
-    answer = staff.post(list_of(audience), {"put_in": "1", "event": event.pk})
+    answer = staff.post(list_of(audience), seen(audience) | {"put_in": "1", "event": event.pk})
     assert answer["Location"] == f"/imagine/admin/summit/event/{event.pk}/invite/{audience.pk}/"
 
 

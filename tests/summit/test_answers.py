@@ -317,13 +317,14 @@ def test_an_invitation_that_is_not_written_yet_is_written_with_the_new_link(aske
     assert later.get_absolute_url() in Message.objects.about(f"invitation:{later.pk}").get().text
 
 
-def test_a_new_link_is_not_mailed_to_who_wants_no_invitations_or_for_what_is_over(asked):
+@pytest.mark.parametrize("end", [make.over, seats.cancel_event])
+def test_a_new_link_is_not_mailed_to_who_wants_no_invitations_or_for_what_is_over(asked, end):
     sent()
     other = invited.to(asked.event, person("Jun Park"))
     sent()
     addresses.choose(addresses.of("jun.park@example.org"), invitations=False)
     invitations.replace_link(other)
-    make.over(asked.event)
+    end(asked.event)
     invitations.replace_link(asked)
     assert not Message.objects.filter(state="queued").exists()
 
