@@ -50,7 +50,8 @@ def send(staff: Client, audience: Audience, content: str | bytes, name: str = "l
 
 def seen(audience: Audience) -> dict[str, str]:
     """What the page of a list that was sent says of it, when a button is pressed."""
-    return {"seen": sent.mark for sent in SentList.objects.filter(pk=audience.pk)}
+    sent = SentList.objects.filter(pk=audience.pk).first()
+    return {"seen": sent.mark} if sent else {}
 
 
 def people(audience: Audience) -> list[str]:
