@@ -98,7 +98,9 @@ def readdress(contact: Contact, before: str) -> None:
         readdresses(contact)
     if contact.organization is None:
         return
-    about(contact.organization).filter(to=before).exclude(state=Message.State.SENT).update(to=contact.email)
+    mails = about(contact.organization).filter(to=before)
+    mails.filter(queue=Message.Queue.DIRECT).exclude(state=Message.State.SENT).update(to=contact.email)
+    pledges.remind_anew(mails)
     newest = contact.organization.pledges.order_by("-year_id").first()
     if newest and (newest.contact_id == contact.pk or (newest.contact_id is None and contact.is_main)):
         pledges.mail_link(newest, by_staff=True)

@@ -22,7 +22,7 @@ from partners.pledges.saves import (
 )
 from partners.pledges.sheets import Closed, Known, Missing, Refused, Sheet, find
 from partners.pledges.starts import answer, begin, open_for, tidy_starts
-from partners.pledges.years import close_year, remind, remind_drafts, reopen_year, take_back_reminders
+from partners.pledges.years import close_year, remind, remind_anew, remind_drafts, reopen_year, take_back_reminders
 
 __all__ = [
     "Begun",
@@ -49,6 +49,7 @@ __all__ = [
     "mail_link",
     "open_for",
     "remind",
+    "remind_anew",
     "remind_drafts",
     "reopen_year",
     "replace_link",

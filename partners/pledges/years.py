@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from imagine import addresses, history
@@ -65,6 +66,16 @@ def remind(pledge: Pledge) -> bool:
     if draft.contact and addresses.wants(draft.contact.email, "reminders"):
         letters.reminder(draft)
     return True
+
+
+def remind_anew(mails: QuerySet[Message]) -> None:
+    """Of these mails, reminders that did not arrive are written again: the address is another one now, and what ends
+    them belongs to the address."""
+    reminders = mails.filter(queue=Message.Queue.BULK)
+    unsent = reminders.unbegun() | reminders.filter(state__in=[Message.State.REFUSED, Message.State.GIVEN_UP])
+    pledges = {int(key.split(":")[1]) for key in unsent.values_list("key", flat=True)}
+    unsent.delete()
+    Pledge.objects.filter(pk__in=pledges).update(reminded_at=None)
 
 
 def take_back_reminders(pledges: Iterable[int]) -> None:

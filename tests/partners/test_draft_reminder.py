@@ -8,7 +8,7 @@ from django.utils import timezone
 from imagine import addresses, wordings
 from imagine.models import Message
 from imagine.wordings import KINDS, Words
-from partners import merging, pledges, tasks
+from partners import contacts, merging, pledges, tasks
 from partners.models import Contact, Pledge
 from tests.partners import make
 
@@ -55,6 +55,27 @@ def test_organization_that_looks_like_html_stays_a_name():
     message = reminded(organization="<b>{link}</b>")
     assert "What you ticked for <b>{link}</b> is saved" in message.text
     assert "<b>&lt;b&gt;{link}&lt;/b&gt;</b>" in message.html
+
+
+@pytest.mark.parametrize("state", ["queued", "refused", "given_up"])
+def test_one_that_did_not_arrive_is_written_to_the_right_address_with_the_links_of_that(state):
+    message = reminded()
+    Message.objects.filter(pk=message.pk).update(state=state)
+    contacts.correct(Contact.objects.get(), email="right@example.org")
+    tasks.remind_drafts()
+    again = Message.objects.get(key=message.key)
+    assert (again.to, again.state) == ("right@example.org", "queued")
+    assert again.unsubscribe == addresses.unsubscribe_url(addresses.of("right@example.org"), "reminders")
+    assert addresses.of(make.EMAIL).token not in again.text + again.html
+
+
+@pytest.mark.parametrize("state", ["sent", "unknown"])
+def test_one_that_arrived_or_may_have_stays_as_it_was(state):
+    message = reminded()
+    Message.objects.filter(pk=message.pk).update(state=state, sent_at=timezone.now() if state == "sent" else None)
+    contacts.correct(Contact.objects.get(), email="right@example.org")
+    tasks.remind_drafts()
+    assert Message.objects.get(key=message.key).to == make.EMAIL
 
 
 # What waits and is not true any more -----------------------------------------------------------------------------
