@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from imagine import bell, history
 from imagine.models import Message, new_token
-from summit import letters, seats
+from summit import letters, reminder_letters, seats
 from summit.models import LinkRequest, Rsvp
 
 MOST_A_DAY = 10  # link mails about one RSVP or invitation, whoever asks from outside
@@ -49,7 +49,9 @@ def mail_again(rsvp: Rsvp) -> bool:
 def readdress(rsvp: Rsvp, email: str) -> Rsvp:
     """Staff correct the e-mail address: what was not sent goes to the new one when it is sent, and so does the link."""
     rsvp = seats.correct(rsvp, email=email)
-    Message.objects.about(f"rsvp:{rsvp.pk}").exclude(state=Message.State.SENT).update(to=email)
+    mails = Message.objects.about(f"rsvp:{rsvp.pk}").filter(queue=Message.Queue.DIRECT)
+    mails.exclude(state=Message.State.SENT).update(to=email)
+    reminder_letters.take_back_of(rsvp)  # what ends them belongs to the address
     if not rsvp.event.is_over:
         mail_link(rsvp, by_staff=True)
     return rsvp
@@ -62,6 +64,7 @@ def replace(rsvp: Rsvp) -> Rsvp:
     rsvp.token, rsvp.browser = new_token(), ""
     rsvp.save(update_fields=["token", "browser"])
     history.note(f"rsvp:{rsvp.pk}", {"link": ""}, {"link": "replaced"})
+    reminder_letters.take_back_of(rsvp)
     letters.new_link(rsvp)
     return rsvp
 

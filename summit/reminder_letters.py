@@ -4,9 +4,10 @@ Each function returns unsaved messages, at the same number of queries for one an
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -164,15 +165,25 @@ def take_back(event: Event) -> None:
     to be told is found anew. In the transaction of the change."""
     owners = {f"rsvp:{pk}" for pk in event.rsvps.order_by().values_list("pk", flat=True)}
     owners |= {f"invitation:{pk}" for pk in event.invitations.order_by().values_list("pk", flat=True)}
-    found = defaultdict(list)
-    waiting = Message.objects.unbegun().filter(not_after__isnull=False)
-    for pk, key in waiting.values_list("pk", "key"):
-        thing, number, *kind_and_day = key.split(":")
-        if f"{thing}:{number}" in owners:
-            unanswered = (Reminder.Kind.UNANSWERED, day_of(event.starts_at))
-            found[tuple(kind_and_day) if thing == "rsvp" else unanswered].append(pk)
-    for reminder, messages in found.items():
-        forget(event.pk, *reminder, messages)
+    waiting = Message.objects.unbegun().filter(not_after__isnull=False).values_list("pk", "key")
+    forget_all(event, [(pk, key) for pk, key in waiting if ":".join(key.split(":")[:2]) in owners])
+
+
+def take_back_of(rsvp: Rsvp) -> None:
+    """A party has another address or another link: reminders that carry those of before, and have not left, never do.
+    The party is still to be told. In the transaction of the change."""
+    waiting = Message.objects.about(f"rsvp:{rsvp.pk}").unbegun().filter(not_after__isnull=False)
+    forget_all(rsvp.event, waiting.values_list("pk", "key"))
+
+
+def forget_all(event: Event, messages: Iterable[tuple[UUID, str]]) -> None:
+    """Takes back reminders of an event, by primary key and key."""
+    found, unanswered = defaultdict(list), (Reminder.Kind.UNANSWERED, day_of(event.starts_at))
+    for pk, key in messages:
+        thing, _number, *kind_and_day = key.split(":")
+        found[tuple(kind_and_day) if thing == "rsvp" else unanswered].append(pk)
+    for reminder, pks in found.items():
+        forget(event.pk, *reminder, pks)
 
 
 @transaction.atomic

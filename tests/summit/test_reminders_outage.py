@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from imagine import bulk, mail
+from imagine import addresses, bulk, mail
 from imagine.models import Message
-from summit import reminders, seats
+from summit import links, reminders, seats
 from tests.summit import year
 from tests.summit.test_seats_races import at_once
 from tests.summit.year import moment, only, remind, rows
@@ -142,6 +142,25 @@ def test_reminder_that_tells_of_the_event_as_it_was_does_not_leave_after_the_cha
     Message.objects.filter(pk=letter.pk).update(created_at=moment(4, 6, 9, 1))
     assert year.said() == [f"day {other.email}"]
     assert remind(moment(4, 6, 9, 5), sent=False) == [f"day {other.email}"]  # that letter says all of it
+
+
+@pytest.mark.parametrize("what", ["address", "link"])
+def test_reminder_that_waits_goes_with_the_partys_links_of_now(what):
+    party = year.rsvp(year.event())
+    remind(moment(4, 6, 9), sent=False)
+    before = only("day")
+    if what == "address":
+        links.readdress(party, "right@example.org")
+    else:
+        party = links.replace(party)
+    remind(moment(4, 6, 9, 5), sent=False)
+    after = only("day")
+    assert (after.key, after.pk == before.pk) == (before.key, False)
+    address = "right@example.org" if what == "address" else party.email
+    assert after.to == address
+    assert after.unsubscribe == addresses.unsubscribe_url(addresses.of(address), "reminders")
+    assert party.get_absolute_url() in after.text
+    assert ("day", "04-07", 1, False, True) in rows()
 
 
 def test_names_that_are_missing_are_asked_for_once_more_when_the_event_moved_meanwhile():
