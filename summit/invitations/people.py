@@ -4,7 +4,7 @@ call these."""
 from imagine.models import Change, Mailing, Message
 from partners import merging
 from partners.models import Contact
-from summit import invitation_letters
+from summit import invitation_letters, reminder_letters
 from summit.models import Invitation
 
 Answer = Invitation.Answer
@@ -29,7 +29,13 @@ def weight(invitation: Invitation) -> tuple:
 
 
 def write_again(contact: Contact) -> None:
-    """A contact's address was corrected: an invitation that did not reach the old one is written to the new one."""
+    """A contact's address was corrected: an invitation that did not reach the old one is written to the new one. What
+    else waits to be sent about one does not go to the old one either."""
+    for invitation in contact.invitations.select_related("event"):
+        mails = Message.objects.about(invitation_letters.about(invitation))
+        mails.filter(queue=Message.Queue.DIRECT).exclude(state=Message.State.SENT).update(to=contact.email)
+        asked_again = mails.unbegun().filter(not_after__isnull=False)
+        reminder_letters.forget_all(invitation.event, asked_again.values_list("pk", "key"))
     for invitation in contact.invitations.filter(mailing__stopped_at=None, written_at__isnull=False):
         mails = Message.objects.filter(key=invitation_letters.key(invitation.pk))
         if (mails.unbegun() | mails.filter(state__in=UNSENT)).delete()[0]:

@@ -1,6 +1,7 @@
 """What becomes of invitations when contacts become one, or are erased."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -9,7 +10,7 @@ from imagine import addresses, bulk
 from imagine.models import Address, Change, Mailing, Message
 from partners import contacts, merging
 from partners.models import Contact, Organization
-from summit import invitations
+from summit import invitation_links, invitations, reminders
 from summit.models import Event, Invitation, Rsvp
 from tests import make
 from tests.partners import make as partners
@@ -139,6 +140,20 @@ def test_what_was_sent_or_may_have_been_is_not_written_again():
     assert Message.objects.count() == 3
     mailing.refresh_from_db()
     assert mailing.written_at
+
+
+def test_what_waits_about_an_invitation_that_was_sent_does_not_go_to_the_wrong_address():
+    contact = person("Alma", email="wrong@example.org")
+    invitation = invited.to(make.event(), contact)
+    Message.objects.update(state="sent", sent_at=timezone.now() - timedelta(days=9))
+    reminders.ask_some(invitation.event, timezone.now())
+    invitation_links.mail_link(invitation)
+    contacts.correct(contact, email="alma@example.org")
+    assert list(Message.objects.filter(state="queued").values_list("key", "to")) == [
+        (f"invitation:{invitation.pk}:link:1", "alma@example.org")
+    ]
+    reminders.ask_some(invitation.event, timezone.now())
+    assert Message.objects.get(queue="bulk", state="queued").to == "alma@example.org"
 
 
 def test_a_stopped_mailing_is_not_written_again():
