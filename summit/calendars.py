@@ -57,30 +57,40 @@ def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
     return with_words(lines, words)
 
 
-def for_invitation(invitation: Invitation) -> str:
+def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method = "PUBLISH") -> str:
     """The entry of somebody who is asked and has not answered, in the contact's language: tentative, with nobody's name
     in it, and nobody is asked for an answer by the calendar. It is PUBLISH, which no program answers by itself; the
-    entry of the RSVP that answers it has the same UID, and takes its place."""
-    event = invitation.event
-    with translation.override(invitation.contact.language):
+    entry of the RSVP that answers it has the same UID, and takes its place. CANCEL takes it out again; RFC 5546 3.2.5
+    wants in it who is asked no more."""
+    event, contact = invitation.event, invitation.contact
+    with translation.override(contact.language):
         facts = Facts(
             starts_at=event.starts_at,
             ends_at=event.ends_at,
             name=event.name,
             location=f"{event.venue}, {event.address}",
-            description=_("To answer, use the link in our mail."),
+            description=no_answer(event),
             is_off=bool(event.cancelled_at),
             reply_to=settings.MAIL_REPLY_TO,
             is_tentative=True,
         )
-        lines = lines_with_places(facts, "PUBLISH", invitation.contact.language)
+        lines = lines_with_places(facts, method, contact.language)
     words = {
         "uid": str(uid_of(invitation)),
-        "sequence": "0",
+        "sequence": str(sequence),
         "stamp": f"{timezone.now():%Y%m%dT%H%M%SZ}",
         "url": settings.SITE_URL + invitation.get_absolute_url(),
+        "name": quotable(contact.name),
+        "email": contact.email,
     }
     return with_words(lines, words)
+
+
+def no_answer(event: Event) -> str:
+    """What the entry says to who has not answered."""
+    if event.cancelled_at:
+        return _("The event will not take place")
+    return _("To answer, use the link in our mail.")
 
 
 def uid_of(invitation: Invitation) -> UUID:
@@ -116,7 +126,7 @@ def lines_with_places(facts: Facts, method: Method, _language: str) -> list[str]
     alone."""
     entry = new_entry(facts, uid=place("uid"), sequence=0, url=place("url"))
     if method != "PUBLISH":
-        entry.add("attendee", attendee())
+        entry.add("attendee", attendee("NEEDS-ACTION" if facts.is_tentative else "ACCEPTED"))
     text = written(entry, method)
     text = re.sub("^SEQUENCE:.*$", f"SEQUENCE:{place('sequence')}", text, flags=re.MULTILINE)
     text = re.sub("^DTSTAMP:.*$", f"DTSTAMP:{place('stamp')}", text, flags=re.MULTILINE)
@@ -205,10 +215,10 @@ def what_to_know(rsvp: Rsvp, *, code: str) -> str:
     return f"{seats(rsvp)}. {code}\n{change}"
 
 
-def attendee() -> vCalAddress:
-    """The contact, who has accepted already: nobody is asked for an answer."""
+def attendee(answer: str) -> vCalAddress:
+    """The contact, who has accepted already, or did not answer: nobody is asked for an answer."""
     name = place("name") + ","  # the comma lets icalendar put quotation marks around it, as a name may need
-    return vCalAddress.new(place("email"), cn=name, partstat="ACCEPTED", role="REQ-PARTICIPANT", rsvp=False)
+    return vCalAddress.new(place("email"), cn=name, partstat=answer, role="REQ-PARTICIPANT", rsvp=False)
 
 
 def new_calendar(method: Method) -> Calendar:

@@ -9,12 +9,13 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from imagine import bulk, wordings
-from imagine.models import Address, Mailing, Message
+from imagine.models import Address, Change, Mailing, Message
 from summit import calendars, words
 from summit.letters import LANGUAGES, Preview
 from summit.models import Event, Invitation
 
 KIND = words.INVITATION.code
+MOVES = ["starts_at", "ends_at", "venue", "address", "cancelled"]  # in an event's history
 
 
 class Told(NamedTuple):
@@ -41,10 +42,16 @@ def of_key(key: str) -> int | None:
     return int(number) if thing == "invitation" and kind == "invited" else None
 
 
+def sequence_of(event: Event) -> int:
+    """The SEQUENCE of an invitation's entry: how often time or place of the event changed, or it was called off. The
+    entry of the RSVP that answers it goes on from there."""
+    return Change.objects.filter(about=about(event), what__has_any_keys=MOVES).count()
+
+
 def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str, Address]) -> list[Message]:
-    """The messages of some invitations to one event, unsaved; `known` are the addresses in lower case. One query for
-    any number."""
-    said = wordings.current(KIND)
+    """The messages of some invitations to one event, unsaved; `known` are the addresses in lower case. Two queries
+    for any number."""
+    said, sequence = wordings.current(KIND), sequence_of(event)
     told = {language: tell(event, language) for language in LANGUAGES}
     return [
         said.message(
@@ -57,7 +64,7 @@ def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str,
                 str(invitation.contact.organization or ""),
                 settings.SITE_URL + invitation.get_absolute_url(),
             ),
-            calendar=calendars.for_invitation(invitation),
+            calendar=calendars.for_invitation(invitation, sequence=sequence),
             calendar_method="PUBLISH",
             mailing=invitation.mailing,
             **told[invitation.contact.language]._asdict(),
@@ -69,7 +76,7 @@ def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str,
 def write_anew(event: Event) -> None:
     """The time or place of the event moved: invitations that have not left yet wait to be written again, and say it as
     it is now. Of one that was called off none is. In the transaction of the change."""
-    mailings = Mailing.objects.filter(about=about(event), stopped_at=None).order_by("pk")
+    mailings = Mailing.objects.filter(about=about(event), kind=KIND, stopped_at=None).order_by("pk")
     for mailing in mailings.select_for_update(no_key=True):
         unsent = [pk for key in bulk.take_back(mailing) if (pk := of_key(key))]
         if Invitation.objects.filter(pk__in=unsent).update(written_at=None):
@@ -77,8 +84,8 @@ def write_anew(event: Event) -> None:
 
 
 def take_back(invitation: Invitation) -> None:
-    """What leads to its link and has not left never does."""
-    mails = Message.objects.about(about(invitation))
+    """What leads to its link and has not left never does. That the event is called off leads elsewhere."""
+    mails = Message.objects.about(about(invitation)).exclude(key__contains=":called_off:")
     (mails.unbegun() | mails.filter(state=Message.State.QUEUED)).delete()
 
 

@@ -14,15 +14,16 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from django.db import transaction
-from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Cast, Concat, Lower
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Lower
 from django.utils import timezone
 
-from imagine import addresses, mail
-from imagine.models import Address, Message
+from imagine import mail
+from imagine.models import Message
 from summit import reminder_letters, seats
 from summit.models import Event, Guest, Invitation, Reminder, Rsvp
 from summit.reminder_times import SPANS, day_of, days_ago, worth_until
+from summit.told import unwilling, written
 
 Kind = Reminder.Kind
 
@@ -48,21 +49,6 @@ def parties(event: Event, kind: str) -> QuerySet[Rsvp]:
     if kind == Kind.NAMES:
         return found.filter(Exists(Guest.objects.filter(rsvp=OuterRef("pk"), position__gt=1, name="")))
     return found.exclude(pk__in=told_since(due))
-
-
-def unwilling(email: str, *mails: str) -> Exists:
-    """Of rows with a mail address: it does not want one of these mails, or refuses all."""
-    refuses = Q()
-    for name in mails:
-        refuses |= addresses.unwilling(name)
-    return Exists(Address.objects.filter(refuses, email=Lower(OuterRef(email))))
-
-
-def written(key: str, **fields) -> Exists:
-    """Of rows: there is the message whose key has their primary key in place of {}."""
-    before, after = key.split("{}")
-    name = Concat(Value(before), Cast(OuterRef("pk"), CharField()), Value(after), output_field=CharField())
-    return Exists(Message.objects.filter(key=name, **fields))
 
 
 def who_came(event: Event) -> Q:

@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 
 from imagine import history
 from imagine.models import Change, Message
-from summit import invitation_letters, letters, reminder_letters
+from summit import invitation_letters, letters, notices, reminder_letters
 from summit.models import Event, Guest, Rsvp
 
 SEATS = [
@@ -253,7 +253,7 @@ def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bo
     check_invited(rsvp, by_staff=by_staff)
     check_size(event, size)
     take(rsvp, size, free=free_for_new(rsvp), beyond=bool(beyond))
-    rsvp.sequence = 1  # its first letter's
+    rsvp.sequence += 1  # its first letter's; an invitation's entry that it answers had one before
     rsvp.save(force_insert=True)
     party = seat_guests(rsvp, list(guests))
     if by_staff:
@@ -592,6 +592,7 @@ def save_event(event: Event) -> Event:
             letters.event_moved(rsvp, before)
         invitation_letters.write_anew(event)
         reminder_letters.take_back(before)
+        notices.begin(event)
     if any(getattr(before, name) != getattr(event, name) for name in ROOM):
         call_up(event)
     return event
@@ -619,6 +620,7 @@ def cancel_event(event: Event) -> Event:
         letters.event_cancelled(rsvp)
     invitation_letters.write_anew(event)
     reminder_letters.take_back(event)
+    notices.begin(event)
     return event
 
 

@@ -64,6 +64,14 @@ def answer_until(event: Event) -> str:
     return said % {"time": clock(event.rsvp_closes_at), "date": long_date(event.rsvp_closes_at)}
 
 
+def how_to_answer(event: Event) -> str:
+    """What {answer} says to who was invited to an event that moved."""
+    if event.rsvps_closed:
+        return _("RSVP for it is closed by now. If you would like to come, reply to this mail.")
+    said = _("Your invitation stands: please say yes or no with the button, until %(until)s.")
+    return said % {"until": answer_until(event)}
+
+
 def how_soon(event: Event, now: datetime) -> str:
     """today · tomorrow · in 7 days, by the days of the district's calendar"""
     days = (local(event.starts_at).date() - local(now).date()).days
@@ -125,6 +133,10 @@ def example_of_invitation() -> Example:
     return example_of_event(**invitation_facts(example_event()))._replace(notes=(invitation_note(),))
 
 
+def example_of_move() -> Example:
+    return example_of_event(answer=how_to_answer(example_event()))._replace(notes=(invitation_note(),))
+
+
 def example_of_party(before: timedelta, **facts: str) -> Example:
     event = example_event()
     facts |= {"soon": how_soon(event, event.starts_at - before), "seats": seats_in_words(2)}
@@ -146,6 +158,8 @@ OF_EVENT = {
     "where": gettext_lazy("the place with street and city"),
 }
 OF_CONTACT = {**NAME, "organization": gettext_lazy("the reader’s organization; nothing for people on their own")}
+
+NOT_ANSWERED = gettext_lazy("You get this mail because an invitation to this address is not answered yet.")
 
 INVITATION = register(
     Kind(
@@ -189,6 +203,45 @@ UNANSWERED = register(
         button=gettext_lazy("Answer the invitation"),
         why=gettext_lazy("You get this mail, once, because an invitation to this address is not answered yet."),
         example=example_of_invitation,
+    )
+)
+
+INVITATION_MOVED = register(
+    Kind(
+        code="invitation_moved",
+        title=gettext_lazy("Invited, and the event moved"),
+        mail="invitations",
+        placeholders={
+            **OF_CONTACT,
+            **OF_EVENT,
+            "answer": gettext_lazy("until when one can answer, or that RSVP is closed"),
+        },
+        subject=gettext_lazy("New time or place: {event}, {day}"),
+        paragraphs=(
+            gettext_lazy("{name}, time or place of an event to which we invited you has changed: {event}."),
+            gettext_lazy("It takes place on {when}. The place: {where}."),
+            "{answer}",
+        ),
+        button=gettext_lazy("See the invitation"),
+        why=NOT_ANSWERED,
+        example=example_of_move,
+    )
+)
+
+INVITATION_CALLED_OFF = register(
+    Kind(
+        code="invitation_called_off",
+        title=gettext_lazy("Invited, and the event is called off"),
+        mail="invitations",
+        placeholders={**OF_CONTACT, **OF_EVENT},
+        subject=gettext_lazy("Cancelled: {event}, {day}"),
+        paragraphs=(
+            gettext_lazy("{name}, we had to cancel {event}, to which we invited you, and we are sorry."),
+            gettext_lazy("It does not take place on {when}. You need do nothing."),
+        ),
+        button=gettext_lazy("See what comes next"),
+        why=NOT_ANSWERED,
+        example=example_of_event,
     )
 )
 

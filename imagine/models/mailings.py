@@ -21,11 +21,13 @@ class MailingQuerySet(models.QuerySet):
 class Mailing(models.Model):
     """Messages that belong together, such as the invitations to one event: watched, paused, gone on with, stopped.
 
-    `count` is how many people staff confirmed; `left_out` how many of them were not written to after all, as they
-    unsubscribed in between. The rest is counted from the messages (bulk.py).
+    `kind` is the code of what is said (wordings.py). `count` is how many people staff confirmed; `left_out` how many of
+    them were not written to after all, as they unsubscribed in between. The rest is counted from the messages
+    (bulk.py).
     """
 
     about = models.CharField(_("about"), max_length=40)  # "event:17"
+    kind = models.CharField(_("letter"), max_length=40, default="invitation")
     title = models.CharField(_("title"), max_length=200)
     count = models.PositiveIntegerField(_("people"))
     left_out = models.PositiveIntegerField(_("left out since"), default=0)

@@ -1,5 +1,7 @@
 """Events in the admin."""
 
+from copy import copy
+
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
@@ -7,13 +9,14 @@ from django.contrib.admin.widgets import AdminSplitDateTime
 from django.db import models, transaction
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy
 
 from imagine import history
 from imagine.actions import ActionsAdmin, Outcome, tell
 from imagine.shown import news
-from summit import letters, seats, years
+from summit import letters, notice_letters, notices, seats, years
 from summit.admin import event_page, inviting
 from summit.admin.event_form import NOTHING_SAVED, EventAdminForm
 from summit.models import Event, Rsvp
@@ -36,7 +39,20 @@ def cancelling(event: Event) -> dict:
         return {"event": event, "refused": _("This event was called off before; nobody is written to again.")}
     party = first_party(event)
     shown = letters.preview_event_cancelled(party) if party else []
-    return {"event": event, "parties": event.rsvps.active().count(), "letters": shown}
+    off = copy(event)
+    off.cancelled_at = timezone.now()
+    return {"event": event, "parties": event.rsvps.active().count(), "letters": shown, **invited(off)}
+
+
+def invited(event: Event) -> dict:
+    """What the question says of those who are invited and have not answered, and are told of the event as it is in
+    memory: how many, and what the first one reads."""
+    asked = notices.asked(event)
+    first = asked.select_related("contact__organization").order_by("pk").first()
+    if first is None:
+        return {"invited": 0}
+    first.event = event
+    return {"invited": asked.count(), "invited_letters": notice_letters.preview(first)}
 
 
 def call_off(event: Event) -> Outcome:
@@ -106,7 +122,7 @@ class EventAdmin(ActionsAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        """Asks first when saving would write to every party; until the answer nothing is saved."""
+        """Asks first when saving would write to people; until the answer nothing is saved."""
         if request.method == "POST" and not {"_sure", "_back"} & set(request.POST):
             with transaction.atomic():  # the form reads the row under its lock
                 if question := self.question(request, object_id):
@@ -114,7 +130,7 @@ class EventAdmin(ActionsAdmin):
         return super().change_view(request, object_id, form_url, extra_context)
 
     def question(self, request, object_id):
-        """The page that asks whether every party may be told, or None when there is nothing to ask."""
+        """The page that asks whether parties and invited people may be told, or None when there is nothing to ask."""
         event = self.get_object(request, unquote(object_id))
         if event is None or not self.has_change_permission(request, event):
             return None
@@ -122,7 +138,10 @@ class EventAdmin(ActionsAdmin):
         if not form.is_valid():
             return None
         before, party = Event.objects.get(pk=event.pk), first_party(event)
-        if not (party and seats.is_told(before, event)):
+        if not seats.is_told(before, event):
+            return None
+        asked = invited(event)
+        if not (party or asked["invited"]):
             return None
         page = {
             **self.admin_site.each_context(request),
@@ -130,7 +149,8 @@ class EventAdmin(ActionsAdmin):
             "opts": self.opts,
             "event": before,
             "parties": event.rsvps.active().count(),
-            "letters": letters.preview_event_moved(party, before),
+            "letters": letters.preview_event_moved(party, before) if party else [],
+            **asked,
             "typed": [(name, value) for name, values in request.POST.lists() for value in values],
         }
         return render(request, "admin/summit/event/move.html", page)
@@ -199,7 +219,7 @@ class EventAdmin(ActionsAdmin):
 
     @admin.action(description=_("Call off the event and tell every guest"), permissions=["change"])
     def cancel_events(self, request, queryset):
-        """Asks once, with the number of parties that will be written to and what they read."""
+        """Asks once, with the number of parties and invited people that will be written to and what they read."""
         if request.POST.get("sure") != "yes":
             events = [cancelling(event) for event in queryset]
             page = {

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 from imagine import bulk
 from imagine.models import Mailing, Message, Pace
 from partners.admin.importing import turned
-from summit import invitations
+from summit import invitations, notice_letters, notices
 from summit.models import Event
 
 ROWS = 25  # messages on a page
@@ -143,6 +143,8 @@ def around(page: MailingAdmin, request: HttpRequest, mailing: Mailing) -> dict:
         "opts": page.opts,
         "mailing": mailing,
         "event": event_of(mailing),
+        "invites": mailing.kind not in notices.KINDS,
+        "is_off": mailing.kind == notice_letters.CALLED_OFF,
         "figures": figures,
         "state": STATES[figures.state],
         "time_left": time_left(figures.seconds_left),
@@ -151,7 +153,7 @@ def around(page: MailingAdmin, request: HttpRequest, mailing: Mailing) -> dict:
 
 
 def event_of(mailing: Mailing) -> Event | None:
-    """The event that a mailing invites to."""
+    """The event that a mailing is about."""
     kind, _colon, pk = mailing.about.partition(":")
     return Event.objects.filter(pk=pk).first() if kind == "event" and pk.isdecimal() else None
 
@@ -202,6 +204,8 @@ def go_on(request: HttpRequest, mailing: Mailing) -> str:
 
 def stop(request: HttpRequest, mailing: Mailing) -> str:
     invitations.stop(mailing)
+    if mailing.kind in notices.KINDS:
+        return str(_("It is stopped. Who was not written to yet is not told."))
     return str(_("It is stopped. Who was not written to yet is invited no more."))
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from imagine import addresses, history, mail
 from imagine.models import Message, new_token
 from partners.models import Organization
-from summit import calendars, invitation_letters, seats
+from summit import calendars, invitation_letters, notices, seats
 from summit.models import Guest, Invitation, Rsvp
 
 Answer = Invitation.Answer
@@ -43,6 +43,7 @@ def seat(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Gues
         contact = invitation.contact
         rsvp.event, rsvp.email, rsvp.partner = invitation.event, contact.email, contact.organization
         rsvp.source, rsvp.uid = Rsvp.Source.INVITATION, calendars.uid_of(invitation)
+        rsvp.sequence = invitation_letters.sequence_of(invitation.event)  # its letters go on from there
         return seats.reserve(rsvp, size=size, guests=guests)
     seats.accept_fewer(known, rsvp.accepts_fewer)
     known = seats.come_back(known, size=size, guests=guests)
@@ -87,6 +88,8 @@ def replace_link(invitation: Invitation) -> None:
         message.key, message.queue = f"{invitation_letters.about(invitation)}:new_link:{number}", Message.Queue.DIRECT
         message.mailing = None
         mail.queue_many([message])
+        invitation.told = notices.mark(invitation.event)
+        invitation.save(update_fields=["told"])
 
 
 def tie_known() -> None:
@@ -137,4 +140,5 @@ def answer(invitation: Invitation) -> dict:
 
 def save_answer(invitation: Invitation, before: dict) -> None:
     invitation.save(update_fields=["rsvp", "declined_at", "word"])
+    notices.drop(invitation)
     history.note(invitation_letters.about(invitation), before, answer(invitation), hidden=("word",))

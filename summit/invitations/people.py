@@ -4,7 +4,7 @@ call these."""
 from imagine.models import Change, Mailing, Message
 from partners import merging
 from partners.models import Contact
-from summit import invitation_letters, reminder_letters
+from summit import invitation_letters, notices, reminder_letters
 from summit.models import Invitation
 
 Answer = Invitation.Answer
@@ -36,6 +36,7 @@ def write_again(contact: Contact) -> None:
         mails.filter(queue=Message.Queue.DIRECT).exclude(state=Message.State.SENT).update(to=contact.email)
         asked_again = mails.unbegun().filter(not_after__isnull=False)
         reminder_letters.forget_all(invitation.event, asked_again.values_list("pk", "key"))
+        notices.write_again(invitation)
     for invitation in contact.invitations.filter(mailing__stopped_at=None, written_at__isnull=False):
         mails = Message.objects.filter(key=invitation_letters.key(invitation.pk))
         if (mails.unbegun() | mails.filter(state__in=UNSENT)).delete()[0]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from imagine import addresses, bulk, mail
 from imagine.models import Mailing, Message
-from summit import invitation_letters
+from summit import invitation_letters, notices
 from summit.models import Event, Invitation
 
 BATCH = 200  # invitations that are written in one transaction
@@ -34,6 +34,8 @@ def write_some(mailing_pk: int) -> bool:
     mailing = going_on.filter(pk=mailing_pk).first()
     if mailing is None:
         return False
+    if mailing.kind != invitation_letters.KIND:
+        return notices.write_batch(mailing, BATCH)
     to_write = mailing.invitations.filter(written_at__isnull=True)
     locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
     some = list(locked.select_related("event", "contact__organization").order_by("pk")[:BATCH])
@@ -61,7 +63,9 @@ def write_batch(mailing: Mailing, invitations: list[Invitation]) -> None:
         (asked if is_wanted else left_out).append(invitation)
         invitation.mailing = mailing
     mail.queue_many(invitation_letters.written(event, asked, known))
-    Invitation.objects.filter(pk__in=[invitation.pk for invitation in asked]).update(written_at=timezone.now())
+    Invitation.objects.filter(pk__in=[invitation.pk for invitation in asked]).update(
+        written_at=timezone.now(), told=notices.mark(event)
+    )
     Invitation.objects.filter(pk__in=[invitation.pk for invitation in left_out]).delete()
     mailing.left_out += len(left_out)
 
@@ -89,7 +93,9 @@ def go_on(mailing: Mailing) -> None:
 def stop(mailing: Mailing) -> int:
     """Ends a mailing for good. Whoever was not written to yet was never invited, and can be asked again another time.
     Says how many those are; twice takes nobody back twice."""
-    unsent = [pk for key in bulk.stop(mailing) if (pk := invitation_letters.of_key(key))]
+    keys = bulk.stop(mailing)
+    notices.unsay(keys)
+    unsent = [pk for key in keys if (pk := invitation_letters.of_key(key))]
     never_asked = mailing.invitations.filter(Q(pk__in=unsent) | Q(written_at__isnull=True))
     # What was answered stays: a link can be read before its mail is marked as sent.
     locked = never_asked.filter(rsvp=None, declined_at=None).select_for_update(no_key=True).order_by("pk")
@@ -98,10 +104,12 @@ def stop(mailing: Mailing) -> int:
 
 
 def stop_the_unanswerable() -> None:
-    """Ends the mailings to events that were called off, closed or hidden since: no mail asks what nobody can answer."""
+    """Ends the mailings to events that were called off, closed or hidden since: no mail asks what nobody can answer.
+    What tells that an event moved ends when it is over."""
     closed = Q(event__cancelled_at__isnull=False) | Q(event__rsvp_closes_at__lte=timezone.now())
     closed |= Q(event__is_published=False)
     invitations = Invitation.objects.filter(closed, mailing=OuterRef("pk"))
     unsent = Message.objects.filter(mailing=OuterRef("pk"), state=Message.State.QUEUED)
     for mailing in Mailing.objects.filter(Exists(invitations), Exists(unsent), stopped_at=None):
         stop(mailing)
+    notices.stop_the_late()

@@ -104,7 +104,10 @@ class InvitationQuerySet(models.QuerySet):
 
 class Invitation(models.Model):
     """One contact being asked to one event. Accepted while its RSVP stands, declined when the contact said so, by the
-    invitation or by giving back the seats."""
+    invitation or by giving back the seats.
+
+    `told` marks the time and place that its last mail says (notices.py), `told_before` what the one before it said.
+    """
 
     class Answer(models.TextChoices):
         OPEN = "open", _("not answered")
@@ -121,6 +124,8 @@ class Invitation(models.Model):
     token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
     written_at = models.DateTimeField(_("mail written"), null=True, blank=True, editable=False)
+    told = models.CharField(max_length=16, blank=True, editable=False)
+    told_before = models.CharField(max_length=16, blank=True, editable=False)
     declined_at = models.DateTimeField(_("declined"), null=True, blank=True, editable=False)
     word = models.CharField(_("a word with it"), max_length=500, blank=True, editable=False)
     rsvp = models.OneToOneField(

@@ -52,7 +52,8 @@ def test_shipped_words_fit_and_every_placeholder_is_given(code, language):
 
 def test_the_kinds_are_those_of_the_year():
     assert set(KINDS) == {
-        *("invitation", "unanswered", "reminder_week", "reminder_day", "names_missing", "thanks", "draft"),
+        *("invitation", "invitation_moved", "invitation_called_off", "unanswered"),
+        *("reminder_week", "reminder_day", "names_missing", "thanks", "draft"),
     }
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from imagine import bulk
 from imagine.models import Change, Mailing, Message
-from summit import invitations
+from summit import invitations, seats
 from summit.admin.mailings import time_left
 from summit.models import Event, Invitation
 from tests import browse, look, make
@@ -168,6 +168,31 @@ def test_stopped_ones_are_told_from_done_ones(staff, kickoff):
     sending = mailing(kickoff)
     invitations.stop(sending)
     assert "Stopped 0 of 3 are sent" in browse.text(staff.get(page_of(sending)))
+
+
+# Word of a move --------------------------------------------------------------------------------------------------
+
+
+def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
+    mailing(kickoff)
+    Message.objects.update(state=State.SENT, sent_at=timezone.now())
+    kickoff.venue = "Stockton Civic Auditorium"
+    seats.save_event(kickoff)
+    word = Mailing.objects.get(kind="invitation_moved")
+    page = browse.text(staff.get(page_of(word)))
+    assert "It tells 3 people who were invited and had not answered that the event moved." in page
+    assert "Each mail is written and sent by a worker." in page
+    invitations.write(word)
+    page = staff.get(page_of(word))
+    assert "0 of 3 are sent" in browse.text(page)
+    assert "summit/invitation/" not in page.content.decode().split('id="progress"')[1]
+    assert "Who was not written to yet is not told." in browse.text(staff.post(page_of(word), {"stop": "1"}))
+    assert "It is stopped. Who was not written to yet is not told." in press(staff, word, stop="1", sure="yes")
+    assert "Who has no mail was not told." in browse.text(staff.get(page_of(word)))
+    assert Invitation.objects.count() == 3
+    seats.cancel_event(kickoff)
+    off = Mailing.objects.get(kind="invitation_called_off")
+    assert "had not answered that the event is called off." in browse.text(staff.get(page_of(off)))
 
 
 # Unknown outcomes ------------------------------------------------------------------------------------------------

@@ -8,13 +8,15 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from imagine.models import Message
-from summit import seats
+from imagine.models import Mailing, Message
+from summit import invitations, seats
 from summit.admin import event_page
 from summit.models import Event, Rsvp
 from summit.templatetags.wording import day
 from tests import browse, look, make
+from tests.summit import invited
 
 pytestmark = pytest.mark.django_db
 
@@ -348,6 +350,42 @@ def test_where_nobody_is_written_to_nothing_is_asked(staff, which):
     assert look.letters() == letters
 
 
+@pytest.mark.parametrize("with_parties", [True, False])
+def test_moving_says_how_many_invited_people_are_told_and_what_they_read(staff, with_parties):
+    event = make.event(title="The Summit")
+    if with_parties:
+        make.rsvp(event, "Stays")
+    invited.written(event, *map(invited.person, ("Alma", "Jun", "Declines")))
+    Message.objects.filter(queue="bulk").update(state="sent", sent_at=timezone.now())
+    invitations.decline(event.invitations.get(contact__name="Declines"))
+    invited.written(event, invited.person("Queued"))
+    before = look.tables(but=UNCHANGED)
+    response = answer(staff, event, venue=PLACE)
+    page = browse.text(response)
+    assert look.tables(but=UNCHANGED) == before
+    assert "2 people who were invited and have not answered will be told, too, with a calendar update." in page
+    assert ("writes to 1 party" in page) is with_parties
+    assert f"Alma, time or place of an event to which we invited you has changed: {event.name}." in page
+    assert f"The place: {PLACE}" in page
+    assert ("writes to" in page) is with_parties
+    assert event.invitations.get(contact__name="Alma").token not in response.content.decode()
+    yes = browse.fields(response) | {"_sure": "yes"}
+    for _twice in range(2):
+        staff.post(page_of(event), yes)
+    [mailing] = Mailing.objects.filter(kind="invitation_moved")
+    assert (mailing.count, mailing.started_by) == (2, "staff")
+
+
+@pytest.mark.parametrize("which", ["queued", "declined"])
+def test_where_only_such_people_are_invited_nothing_is_asked(staff, which):
+    event = make.event()
+    asked = invited.to(event, invited.person("Alma"))
+    if which == "declined":
+        Message.objects.update(state="sent", sent_at=timezone.now())
+        invitations.decline(asked)
+    assert answer(staff, event, venue=PLACE).status_code == 302
+
+
 def test_moving_is_not_for_those_who_may_only_look(full):
     viewer = clerk("view_event")
     before = look.tables(but=UNCHANGED)
@@ -382,6 +420,27 @@ def test_calling_off_shows_the_mail_and_what_is_refused(staff, full):
     assert shown[0].subject.startswith("Cancelled: ")
     first = Rsvp.objects.get(name="Stays")
     assert first.token not in response.content.decode()
+
+
+def test_calling_off_says_how_many_invited_people_are_told_and_what_they_read(staff):
+    event = make.event()
+    invited.written(event, *map(invited.person, ("Alma", "Jun")))
+    Message.objects.update(state="sent", sent_at=timezone.now())
+    page = browse.text(staff.post(LIST, {"action": "cancel_events", "_selected_action": [event.pk]}))
+    assert "2 people who were invited and have not answered will be told, too, with a calendar update." in page
+    assert "Alma, we had to cancel Imagine Promise Summit, to which we invited you, and we are sorry." in page
+
+
+@pytest.mark.parametrize("number", [1, 30])
+def test_questions_take_as_many_queries_for_any_number_of_invited(staff, number, django_assert_num_queries):
+    event = make.event()
+    invited.written(event, *(invited.person(f"Person {n}") for n in range(number)))
+    Message.objects.update(state="sent", sent_at=timezone.now())
+    typed = browse.fields(staff.get(page_of(event))) | {"venue": PLACE}
+    with django_assert_num_queries(30):
+        staff.post(page_of(event), typed)
+    with django_assert_num_queries(14):
+        staff.post(LIST, {"action": "cancel_events", "_selected_action": [event.pk]})
 
 
 def test_calling_off_only_what_cannot_be_offers_no_button(staff):

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from imagine.demo.servers import wait_until
 from imagine.models import Mailing, Message
@@ -123,6 +124,31 @@ def test_what_is_stopped_while_it_is_written_leaves_nothing_half(monkeypatch):
         assert not mailing.invitations.exists()
         mailing.refresh_from_db()
         assert mailing.stopped_at
+
+
+def test_an_event_that_moves_while_word_of_it_is_written_is_told_once_to_everybody(monkeypatch):
+    """However the two meet: each has one mail that waits, and it says where the event is now."""
+    monkeypatch.setattr(writing, "BATCH", 2)
+    event = make.event()
+    invited.written(event, *people(20))
+    Message.objects.update(state="sent", sent_at=timezone.now())
+
+    def move(venue: str):
+        moved = Event.objects.get()
+        moved.venue = venue
+        seats.save_event(moved)
+
+    def write():
+        for mailing in Mailing.objects.going_on():
+            invitations.write(mailing)
+
+    for number in range(5):
+        move(f"Hall {number}")
+        at_once(write, write, lambda number=number: move(f"Room {number}"))
+        write()
+        waiting = Message.objects.filter(state="queued")
+        assert sorted(waiting.values_list("to", flat=True)) == sorted({message.to for message in waiting})
+        assert [f"Room {number}" in message.text for message in waiting] == [True] * 20
 
 
 def test_accepted_many_times_at_once_is_one_rsvp():

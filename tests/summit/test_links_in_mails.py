@@ -8,10 +8,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from imagine.models import Message
+from imagine.models import Mailing, Message
 from partners import pledges
 from partners import tasks as partners_tasks
-from summit import invitation_links, letters, links, reminders, seats
+from summit import invitation_links, invitations, letters, links, reminders, seats
 from summit.models import Rsvp
 from tests import look, make
 from tests.partners import make as partners_make
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.django_db
 
 # What no mail of these says is not tried: a new kind of letter belongs here.
 KINDS = {
-    *("begun", "cancelled", "changed", "confirmed", "event_cancelled", "event_moved", "invited", "link", "moved_up"),
-    *("day", "names", "new_link", "reminder", "signed", "thanks", "unanswered", "waiting", "week"),
+    *("begun", "called_off", "cancelled", "changed", "confirmed", "event_cancelled", "event_moved", "invited", "link"),
+    *("moved", "moved_up", "day", "names", "new_link", "reminder", "signed", "thanks", "unanswered", "waiting", "week"),
 }
 
 
@@ -63,6 +63,21 @@ def of_invitations() -> None:
     Message.objects.filter(key__startswith="invitation:").update(state="sent", sent_at=timezone.now())
     reminders.remind(timezone.now() + timedelta(days=8))
     invitation_links.mail_link(event.invitations.get())
+    written_and_sent()
+    event.venue = "Stockton Civic Auditorium"
+    seats.save_event(event)
+    written_and_sent()
+    off = make.event(slug="called-off")
+    invited.to(off, invited.person("Asked Twice"))
+    written_and_sent()
+    seats.cancel_event(off)
+    written_and_sent()
+
+
+def written_and_sent() -> None:
+    for mailing in Mailing.objects.going_on():
+        invitations.write(mailing)
+    Message.objects.filter(key__startswith="invitation:").update(state="sent", sent_at=timezone.now())
 
 
 def of_pledges() -> None:
