@@ -62,7 +62,7 @@ def test_the_summit_imports_one_way(path):
     """Models, then what is written with them, then the rules, then whoever calls the rules."""
     assert "tests" not in imports(path)
     order = ["models", "calendars", "words", "letters", "invitation_letters", "reminder_times", "reminder_letters"]
-    order += ["seats"]
+    order += ["told", "notice_letters", "notices", "seats"]
     if path.stem in order:
         nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
         taken = {alias.name for node in nodes if node.module == "summit" for alias in node.names}
