@@ -59,6 +59,7 @@ def test_partners_are_invited_and_the_mailing_is_watched(visit, site, staff, kic
     watches_pauses_and_goes_on(clerk, mailing)
     everybody_has_one_mail(site, language)
     invites_nobody_twice(clerk, kickoff, audience)
+    moves_the_event(clerk, kickoff, site)
     assert not clerk.found, "\n".join(clerk.found)
 
 
@@ -145,6 +146,22 @@ def invites_nobody_twice(clerk: Clerk, event: Event, audience: Audience) -> None
     clerk.opens(page_of(event))
     clerk.opens("/imagine/admin/summit/invitation/")
     clerk.opens("/imagine/admin/imagine/mailing/")
+
+
+def moves_the_event(clerk: Clerk, event: Event, site) -> None:
+    """Nobody has answered: all are told, once."""
+    clerk.opens(page_of(event))
+    clerk.writes(venue="Stockton Civic Auditorium")
+    clerk.presses("[name=_save]")
+    expect(clerk.page.locator(".office-letter")).to_have_count(2)
+    clerk.reads(f"{PEOPLE + 1} ", "Stockton Civic Auditorium")
+    clerk.presses("[name=_sure]")
+    word = Mailing.objects.get(kind="invitation_moved")
+    clerk.opens(f"/imagine/admin/imagine/mailing/{word.pk}/change/")
+    expect(clerk.page.locator("#progress")).to_have_attribute("data-state", "done-0", timeout=LONG)
+    clerk.looks()
+    addresses = [contact.email for contact in Contact.objects.all()]
+    assert Counter(len(invitations(site, address)) for address in addresses) == {2: PEOPLE + 1}
 
 
 def test_mailing_is_stopped_without_scripts(visit, staff, kickoff):

@@ -180,7 +180,7 @@ def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
     seats.save_event(kickoff)
     word = Mailing.objects.get(kind="invitation_moved")
     page = browse.text(staff.get(page_of(word)))
-    assert "It tells 3 people who were invited and had not answered that the event moved." in page
+    assert "the event moved: 3 people who were invited and had not answered are told." in page
     assert "Each mail is written and sent by a worker." in page
     invitations.write(word)
     page = staff.get(page_of(word))
@@ -192,7 +192,9 @@ def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
     assert Invitation.objects.count() == 3
     seats.cancel_event(kickoff)
     off = Mailing.objects.get(kind="invitation_called_off")
-    assert "had not answered that the event is called off." in browse.text(staff.get(page_of(off)))
+    assert "the event was called off: 3 people who were invited and had not answered are told." in browse.text(
+        staff.get(page_of(off))
+    )
 
 
 # Unknown outcomes ------------------------------------------------------------------------------------------------
