@@ -54,7 +54,7 @@ BEGIN = """
 # clock shows is asked by itself: to take turns may wait for another sender's lock, and ends with a commit.
 TAKE_TURNS = """
     UPDATE imagine_pace
-    SET next_at = greatest(next_at, clock_timestamp())
+    SET next_at = greatest(least(next_at, clock_timestamp() + interval '1 minute'), clock_timestamp())
         + least(%(most)s, greatest(1, floor(per_second * %(chunk)s))) * interval '1 second' * %(stretch)s / per_second
     RETURNING per_second, extract(epoch FROM next_at)::float
 """

@@ -6,11 +6,13 @@ twice and nobody cancels in between; the message's key keeps it at once for good
 because mail does not flow, is taken back and, while there is time, written anew.
 """
 
+import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from operator import itemgetter
 
 from django.db import transaction
@@ -25,6 +27,7 @@ from summit.models import Event, Guest, Invitation, Reminder, Rsvp
 from summit.reminder_times import SPANS, day_of, days_ago, worth_until
 from summit.told import unwilling, written
 
+logger = logging.getLogger(__name__)
 Kind = Reminder.Kind
 
 BATCH = 50  # letters in one transaction, while the event is locked
@@ -72,11 +75,18 @@ def remind(now: datetime | None = None) -> None:
     now, stop_at = now or timezone.now(), time.monotonic() + SECONDS
     take_back(now)
     for event, kind in due_now(now):
-        while time.monotonic() < stop_at and say_some(event, kind, now):
-            pass
+        say(event, partial(say_some, event, kind, now), stop_at)
     for event in asked_and_open(now):
-        while time.monotonic() < stop_at and ask_some(event, now):
+        say(event, partial(ask_some, event, now), stop_at)
+
+
+def say(event: Event, some: Callable[[], bool], stop_at: float) -> None:
+    """Says one thing about an event, batch by batch. What goes wrong with it holds up no other event's."""
+    try:
+        while time.monotonic() < stop_at and some():
             pass
+    except Exception:
+        logger.exception("What is said by itself about event %s was not said.", event.pk)
 
 
 def due_now(now: datetime) -> Iterator[tuple[Event, str]]:

@@ -63,7 +63,8 @@ def remind(pledge: Pledge) -> bool:
         return False
     draft.reminded_at = timezone.now()  # also when nobody wants it: it is not looked at again
     draft.save(update_fields=["reminded_at"])
-    if draft.contact and addresses.wants(draft.contact.email, "reminders"):
+    reader = letters.addressee(draft)
+    if reader and addresses.wants(reader.email, "reminders"):
         letters.reminder(draft)
     return True
 

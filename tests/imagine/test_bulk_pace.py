@@ -3,12 +3,14 @@
 import os
 import sys
 from collections import deque
+from datetime import timedelta
 from itertools import pairwise
 from subprocess import DEVNULL, PIPE, Popen
 
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from imagine import bulk
 from imagine.models import Pace
@@ -166,3 +168,9 @@ def test_two_processes_together_keep_the_pace(post_office):
     left = [float(at) for lines in said for at in lines]
     assert len(left) == 60
     assert most_in_a_second(left) <= 20
+
+
+def test_clock_of_the_database_that_was_set_back_holds_mail_up_for_a_minute_at_most():
+    Pace.objects.update_or_create(pk=1, defaults={"next_at": timezone.now() + timedelta(hours=1), "per_second": 60})
+    bulk.take_turns(1)
+    assert Pace.objects.get().next_at < timezone.now() + timedelta(seconds=62)

@@ -160,6 +160,16 @@ def test_unsigned_draft_is_reminded_once():
     assert reminders() == ["reminder 1 alma@example.org"]
 
 
+def test_draft_whose_contact_was_erased_is_its_main_contacts_to_sign():
+    pledge = make.draft("Erased", "erased@example.org")
+    main = make.contact(pledge.organization, "main@example.org", "Ben Ochoa")
+    Contact.objects.filter(email="erased@example.org").delete()
+    Contact.objects.filter(pk=main.pk).update(is_main=True)
+    make.days_later(pledge, 6)
+    tasks.remind_drafts()
+    assert reminders() == ["reminder 1 main@example.org"]
+
+
 def test_who_signed_or_may_not_sign_or_wants_no_reminder_gets_none():
     signed = make.signed("Signed", "signed@example.org")
     unwilling = make.draft("Unwilling", "unwilling@example.org")

@@ -1,5 +1,6 @@
 """What says itself around an event: when, to whom, once, and what it says."""
 
+import time
 from datetime import UTC, timedelta
 
 import pytest
@@ -286,3 +287,16 @@ def test_queries_do_not_grow_with_the_parties():
 def test_task_runs():
     tasks.remind()
     assert year.rows() == []
+
+
+def test_what_fails_about_one_event_holds_up_no_other(caplog):
+    broken, whole, said = year.event(), year.event(slug="whole"), []
+
+    def say_some() -> bool:
+        said.append(None)
+        return len(said) < 2
+
+    reminders.say(broken, lambda: 1 / 0, stop_at=time.monotonic() + 60)
+    reminders.say(whole, say_some, stop_at=time.monotonic() + 60)
+    assert len(said) == 2
+    assert f"about event {broken.pk} was not said" in caplog.text
