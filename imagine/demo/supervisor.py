@@ -26,6 +26,7 @@ class Program:
         self.patience = patience
         self.options = options
         self.process = None
+        self.until = None  # when it is killed, once it was asked to stop
 
     @property
     def alive(self) -> bool:
@@ -34,18 +35,20 @@ class Program:
     def start(self) -> None:
         if self.process:
             finish(self.process, 0)  # what a killed one left of its group
+        self.until = None
         self.process = spawn(self.arguments, self.log, cwd=PROJECT, **self.options)
         note(self.process, self.pid_file)
 
     def ask_to_stop(self) -> None:
         if self.alive:
             self.process.terminate()
+        self.until = self.until or time.monotonic() + self.patience
 
     def stop(self) -> None:
-        """Asks, waits, and after `patience` seconds kills: a worker without its broker ignores being asked."""
+        """Asks, waits, and kills `patience` seconds after it was asked: a worker without its broker ignores it."""
         if self.process:
             self.ask_to_stop()
-            finish(self.process, self.patience)
+            finish(self.process, max(0.0, self.until - time.monotonic()))
             self.pid_file.unlink(missing_ok=True)
 
 

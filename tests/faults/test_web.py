@@ -25,10 +25,12 @@ def check(house, answers) -> None:
 def test_web_workers_killed_in_the_middle_of_posts_leave_nothing_by_half(house):
     guest = house.guest()
     with posting(guest, 3, (f"guest{n:03}" for n in count())) as answers:
-        for round_number in range(1, 5):
+        for round_number in range(1, 30):
             until(lambda most=8 * round_number: sum(a.took_rsvp for _n, a in answers) > most, 20, "RSVPs are answered")
             for process in workers(house):
                 process.kill()
+            if round_number > 3 and any(answer.status == 0 for _name, answer in answers):
+                break  # somebody was hit in mid-request, as most times soon happens
     assert any(answer.status == 0 for _name, answer in answers), "nobody was hit"
     until(house.is_up, 10, "the web server has new workers")
     assert guest.rsvp("guest000").took_rsvp  # sent once more, it is the same RSVP
