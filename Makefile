@@ -27,7 +27,7 @@ test: .venv/test.stamp
 	@CHROMIUM="$$($(PY) -m tests.browser.find)" && export CHROMIUM && $(PY) -m pytest -rs -m "browser or faults"
 
 quick: .venv/test.stamp
-	@SEAT_SEQUENCES=20 $(PY) -m pytest -n logical -m "not browser and not faults and not slow"
+	@SEAT_SEQUENCES=10 $(PY) -m pytest -n logical -m "not browser and not faults and not slow"
 
 lint: .venv/test.stamp
 	@$(PY) -m ruff check

@@ -143,6 +143,7 @@ def test_mail_that_was_taken_is_marked_before_its_sender_waits_for_the_next_turn
 # Many at once -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_many_senders_send_each_once(post_office):
     letters(mailing(), 300)
     in_threads(4, bulk.deliver)

@@ -233,6 +233,7 @@ def test_xlsx_with_nonsense_inside():
     assert refusal(file.getvalue()) == DAMAGED
 
 
+@pytest.mark.slow
 def test_zip_bomb_is_not_unpacked():
     bomb = packed(xl__workbook_xml=b"<x/>", xl__worksheets__sheet1_xml=b"\0" * (sheets.MOST_UNPACKED + 1))
     assert len(bomb) < sheets.MOST_BYTES

@@ -284,6 +284,7 @@ def test_marks_of_several_scripts_on_one_letter_do_not_spoil_the_page():
     assert name_on(certificates.pdf(signature("\u1dc8\u06d64"), "en")) == "4"
 
 
+@pytest.mark.slow
 def test_every_letter_that_is_known_can_be_drawn():
     known = [letter for letter in sorted(certificates.letters()) if not category(letter).startswith("M")]
     parts = (known[at : at + 25] for at in range(0, len(known), 25))

@@ -236,6 +236,7 @@ def wanted(school) -> dict[str, tuple[list[str], list[str]]]:
     }
 
 
+@pytest.mark.slow
 def test_list_has_what_filters_and_search_show(staff, several):
     for query, (of_promises, of_pledges) in wanted(several).items():
         for kind in exports.KINDS:
@@ -284,6 +285,7 @@ def test_action_takes_the_ticked_organizations(staff, several):
     assert partners(staff.get(f"{ORGANIZATIONS}.csv?pledge=signed")) == ["Bakery", "Church"]
 
 
+@pytest.mark.slow
 def test_list_goes_beyond_the_page_shown(staff):
     make.year()
     for number in range(101):

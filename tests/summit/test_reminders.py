@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db
 # When ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_each_is_said_at_nine_on_its_day_and_once():
     event = year.event()
     year.rsvp(event, size=2)
