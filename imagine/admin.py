@@ -18,6 +18,7 @@ from imagine.actions import ActionsAdmin, Outcome, tell
 from imagine.address_admin import AddressAdmin
 from imagine.framed import framed
 from imagine.logs import without_links
+from imagine.lookups import GuardedAdmin
 from imagine.models import Message
 from imagine.wording_admin import WordingAdmin
 
@@ -25,7 +26,8 @@ __all__ = ["AddressAdmin", "MessageAdmin", "WordingAdmin"]
 
 
 @admin.register(Message)
-class MessageAdmin(ActionsAdmin):
+class MessageAdmin(GuardedAdmin, ActionsAdmin):
+    secrets = ("token", "text", "html", "calendar", "unsubscribe")
     list_display = ("subject", "to", "state", "last_error", "created_at", "sent_at", "attempts")
     list_filter = ("state", "queue", "language", "created_at")
     search_fields = ("to", "subject", "key")
@@ -44,12 +46,6 @@ class MessageAdmin(ActionsAdmin):
             },
         ),
     ]
-
-    def lookup_allowed(self, lookup, value, request=None):
-        """A filter in the address must not find out a private link letter by letter."""
-        return not lookup.startswith(("text", "html", "calendar", "unsubscribe")) and super().lookup_allowed(
-            lookup, value, request
-        )
 
     def get_queryset(self, request):
         messages = super().get_queryset(request)

@@ -12,6 +12,10 @@ from django.template.loader import render_to_string
 from django.utils.encoding import punycode
 from django.utils.translation import gettext_lazy as _
 
+from imagine.sheets import MOST_BYTES
+
+MEGABYTE = 2**20
+
 
 def check_characters(value: str) -> None:
     """Refuses what no keyboard writes: control characters, lone surrogates, and the sign that stands in for bytes that
@@ -87,6 +91,20 @@ class AddressField(forms.EmailField):
         if self.max_length and len(address) > self.max_length:  # as ASCII it may be three times as long
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return address
+
+
+class SpreadsheetField(forms.FileField):
+    """A CSV or XLSX that imagine.sheets can read; says of one that is too large how large it is."""
+
+    def __init__(self, **kwargs):
+        super().__init__(label=_("File"), help_text=_("CSV or XLSX, at most 10 MB and 20,000 rows."), **kwargs)
+
+    def clean(self, data, initial=None):
+        file = super().clean(data, initial)
+        if file and file.size > MOST_BYTES:
+            said = _("This file has %(size)d MB, and at most %(most)d can be read. Split it, or save it as CSV.")
+            raise ValidationError(said % {"size": file.size // MEGABYTE, "most": MOST_BYTES // MEGABYTE})
+        return file
 
 
 def plain_helper() -> FormHelper:

@@ -16,6 +16,7 @@ from imagine import history
 from imagine.actions import ActionsAdmin
 from imagine.address_admin import wish
 from imagine.fields import AddressField
+from imagine.lookups import GuardedAdmin
 from imagine.models import Address
 from imagine.shown import ShownForm, news
 from partners import contacts
@@ -80,7 +81,7 @@ class WishFilter(ChoiceFilter):
 
 
 @admin.register(Contact)
-class ContactAdmin(ActionsAdmin):
+class ContactAdmin(GuardedAdmin, ActionsAdmin):
     """One of an organization is added on its page; here one adds people on their own."""
 
     form = ContactAdminForm
@@ -101,10 +102,6 @@ class ContactAdmin(ActionsAdmin):
 
     def get_search_results(self, request, queryset, search_term):
         return queryset.filter(pk__in=found(search_term)) if search_term else queryset, False
-
-    def lookup_allowed(self, lookup, value, request=None):
-        """A filter in the address must not find out a private link letter by letter."""
-        return "token" not in lookup and super().lookup_allowed(lookup, value, request)
 
     # Its list and its page -------------------------------------------------------------------------------------
 

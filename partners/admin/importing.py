@@ -14,6 +14,8 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
+from imagine.fields import SpreadsheetField
+from imagine.paging import turned
 from imagine.sheets import MOST_BYTES
 from imagine.uploads import takes_files
 from partners import exports, headings, imports
@@ -22,22 +24,14 @@ from partners.models import Import, Organization, PledgeYear, Reason, TypedOrgan
 
 BAD_ROWS = 50  # on a page
 QUESTIONS = 25
-MEGABYTE = 2**20
 State = Import.State
 
 
 class FileForm(forms.Form):
-    file = forms.FileField(label=_("File"), help_text=_("CSV or XLSX, at most 10 MB and 20,000 rows."))
+    file = SpreadsheetField()
     year = forms.ModelChoiceField(
         label=_("School year"), queryset=PledgeYear.objects.all(), help_text=_("What the file’s partners pledged for.")
     )
-
-    def clean_file(self):
-        file = self.cleaned_data["file"]
-        if file.size > MOST_BYTES:
-            said = _("This file has %(size)d MB, and at most %(most)d can be read. Split it, or save it as CSV.")
-            raise forms.ValidationError(said % {"size": file.size // MEGABYTE, "most": MOST_BYTES // MEGABYTE})
-        return file
 
 
 @admin.register(Import)
@@ -140,16 +134,6 @@ def checked(run: Import, request: HttpRequest) -> dict:
         "twice": typed.filter(same_line__isnull=False).count(),
         "pledged": typed.filter(is_new=False, partner__pledges__year=run.year).count(),
     }
-
-
-def turned(request: HttpRequest, name: str, pages: Paginator) -> Page:
-    """The page that the address asks for, which knows the addresses of those beside it."""
-    page = pages.get_page(request.GET.get(name))
-    for beside, is_there, number in (("before", page.has_previous(), -1), ("after", page.has_next(), 1)):
-        query = request.GET.copy()
-        query[name] = page.number + number
-        setattr(page, beside, f"?{query.urlencode()}" if is_there else "")
-    return page
 
 
 def questions(run: Import, asked: Page) -> list[dict]:

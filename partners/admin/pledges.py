@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET
 
 from imagine import history
 from imagine.actions import ActionsAdmin, Outcome, tell
+from imagine.lookups import GuardedAdmin
 from partners import certificates, exports, letters, pledges
 from partners.admin import coverage, filters, parts
 from partners.admin.files import FilesAdmin, both
@@ -86,7 +87,8 @@ def outcome(act, pledge: Pledge) -> Outcome:
 
 
 @admin.register(Pledge)
-class PledgeAdmin(ReadAdmin):
+class PledgeAdmin(GuardedAdmin, ReadAdmin):
+    secrets = ("token", "old_links")
     list_display = ("organization", "school_years", "state", "promised", "holder", "signed_by", "signed_on")
     list_filter = (
         filters.YearFilter,
@@ -114,10 +116,6 @@ class PledgeAdmin(ReadAdmin):
         if not search_term:
             return queryset, False
         return queryset.filter(Q(organization__in=named(search_term)) | Q(signed_by__icontains=search_term)), False
-
-    def lookup_allowed(self, lookup, value, request=None):
-        """A filter in the address must not find out a private link letter by letter."""
-        return not lookup.startswith(("token", "old_links")) and super().lookup_allowed(lookup, value, request)
 
     # Its list --------------------------------------------------------------------------------------------------
 

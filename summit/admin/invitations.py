@@ -14,6 +14,7 @@ from django.utils.translation import ngettext, ngettext_lazy
 
 from imagine import history
 from imagine.actions import Outcome, tell
+from imagine.lookups import GuardedAdmin
 from imagine.models import Message
 from partners.admin.contacts import found
 from partners.admin.files import FilesAdmin, both
@@ -60,7 +61,7 @@ def take(request: HttpRequest, invitations, kind: str) -> HttpResponse:
 
 
 @admin.register(Invitation)
-class InvitationAdmin(FilesAdmin):
+class InvitationAdmin(GuardedAdmin, FilesAdmin):
     """Only read here: people answer by their own links, and a mailing is stopped on its page."""
 
     view_on_site = False  # it is the person's private link
@@ -108,10 +109,6 @@ class InvitationAdmin(FilesAdmin):
 
     def get_search_results(self, request, queryset, search_term):
         return queryset.filter(contact__in=found(search_term)) if search_term else queryset, False
-
-    def lookup_allowed(self, lookup, value, request=None):
-        """A filter in the address must not find out a private link letter by letter."""
-        return "token" not in lookup and super().lookup_allowed(lookup, value, request)
 
     # Its list --------------------------------------------------------------------------------------------------
 

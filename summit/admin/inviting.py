@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from imagine.fields import LineField
-from partners.admin.importing import turned
+from imagine.paging import turned
 from partners.models import PledgeYear
 from summit import audiences, invitation_letters, invitations, seats
 from summit.admin.audience_form import in_words, known

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 
 from imagine import bulk
 from imagine.models import Mailing, Message, Pace
-from partners.admin.importing import turned
+from imagine.paging import turned
 from summit import invitations, notice_letters, notices
 from summit.models import Event
 

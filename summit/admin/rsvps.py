@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 from imagine import history
 from imagine.actions import ActionsAdmin
 from imagine.history import LONGEST_REASON
+from imagine.lookups import GuardedAdmin
 from imagine.models import Message
 from imagine.shown import news
 from summit import attendance, exports, links, seats
@@ -93,7 +94,8 @@ class ActionForm(helpers.ActionForm):
 
 
 @admin.register(Rsvp)
-class RsvpAdmin(ActionsAdmin):
+class RsvpAdmin(GuardedAdmin, ActionsAdmin):
+    secrets = ("token", "browser")
     form = RsvpAdminForm
     view_on_site = False  # it is the guest's private link
     action_form = ActionForm
@@ -130,10 +132,6 @@ class RsvpAdmin(ActionsAdmin):
             if found := [pk for pk, uid in uids if uid.int % CODES == number]:
                 return queryset.filter(pk__in=found), False
         return queryset.found(search_term), False
-
-    def lookup_allowed(self, lookup, value, request=None):
-        """A filter in the address must not find out a private link letter by letter."""
-        return not lookup.startswith(("token", "browser")) and super().lookup_allowed(lookup, value, request)
 
     def get_fieldsets(self, request, obj=None):
         contact = ("event", "name", "email", "phone", "organization", "sector", "language", "shown")

@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
+from imagine.fields import SpreadsheetField
+from imagine.paging import turned
 from imagine.sheets import MOST_BYTES, Unreadable
 from imagine.uploads import takes_files
-from partners.admin.importing import MEGABYTE, turned
 from summit import contact_lists
 from summit.admin.audience_form import invited_to, known, with_event
 from summit.contact_lists import Checked
@@ -23,14 +24,7 @@ ROWS = 25  # on a page
 
 
 class ListForm(forms.Form):
-    file = forms.FileField(label=_("File"), help_text=_("CSV or XLSX, at most 10 MB and 20,000 rows."))
-
-    def clean_file(self):
-        file = self.cleaned_data["file"]
-        if file.size > MOST_BYTES:
-            said = _("This file has %(size)d MB, and at most %(most)d can be read. Split it, or save it as CSV.")
-            raise forms.ValidationError(said % {"size": file.size // MEGABYTE, "most": MOST_BYTES // MEGABYTE})
-        return file
+    file = SpreadsheetField()
 
     def clean(self):
         """What cannot be read is said beside the field, and not kept."""
