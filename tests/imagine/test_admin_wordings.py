@@ -3,13 +3,14 @@
 import re
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 
 from imagine import wordings
 from imagine.models import Change, Wording
 from imagine.wordings import KINDS, Words
 from tests import browse, look
+from tests.staff import clerk
 
 pytestmark = pytest.mark.django_db
 
@@ -22,14 +23,6 @@ SHIPPED = KINDS["reminder_week"]
 def staff() -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("office"))
-    return client
-
-
-def viewer(*rights: str) -> Client:
-    user = User.objects.create_user("viewer", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-    client = Client()
-    client.force_login(user)
     return client
 
 
@@ -201,7 +194,7 @@ def test_page_without_what_it_showed_writes_over_nothing_unseen(staff):
 
 def test_viewer_reads_and_changes_nothing(staff):
     sent = opened(staff) | {"en-text": "Mine."}
-    client = viewer("view_wording")
+    client = clerk("view_wording")
     page = client.get(PAGE).content.decode()
     assert "disabled" in page
     assert 'name="_save"' not in page
@@ -211,7 +204,7 @@ def test_viewer_reads_and_changes_nothing(staff):
 
 
 def test_others_see_nothing_of_it(staff):
-    client = viewer("view_message")
+    client = clerk("view_message")
     assert client.get(PAGE).status_code == 403
     assert client.get(LIST).status_code == 403
     assert Client().get(PAGE).status_code == 302

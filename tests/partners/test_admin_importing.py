@@ -1,10 +1,8 @@
 """Staff send a spreadsheet, look through what was found, write it and take it back."""
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from imagine.sheets import MOST_BYTES
@@ -15,6 +13,7 @@ from partners.models import Import, Organization, Pledge, PledgeYear, Promise
 from tests import browse
 from tests.partners import look, make
 from tests.partners.spreadsheet import HEADER, as_csv, as_xlsx, messy, row, table
+from tests.staff import clerk
 from tests.summit.test_admin_actions import said
 
 pytestmark = pytest.mark.django_db
@@ -45,14 +44,6 @@ def sent(staff, *rows: dict) -> Import:
 
 def press(staff, run: Import, button: str, query: str = "", **fields):
     return staff.post(page_of(run) + query, {button: "1"} | fields, follow=True)
-
-
-def user_with(*permissions: str) -> Client:
-    user = User.objects.create_user("viewer", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 # Sent ------------------------------------------------------------------------------------------------------------
@@ -339,7 +330,7 @@ def test_list_takes_as_many_queries_for_one_as_for_thirty(staff):
 
 def test_who_may_only_look_looks(staff):
     run = sent(staff, row())
-    viewer = user_with("view_import")
+    viewer = clerk("view_import")
     page = browse.text(viewer.get(page_of(run)))
     assert "good rows 1" in page
     assert "Write 1 row" not in page
@@ -351,7 +342,7 @@ def test_who_may_only_look_looks(staff):
 
 def test_strangers_are_kept_out(client, staff):
     run = sent(staff, row())
-    for stranger in (client, user_with("view_organization")):
+    for stranger in (client, clerk("view_organization")):
         for address in (LIST, f"{LIST}add/", page_of(run)):
             assert stranger.get(address).status_code in (302, 403)
     assert staff.get(f"{LIST}999999/change/").status_code == 404

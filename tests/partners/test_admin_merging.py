@@ -1,9 +1,7 @@
 """Likely twins, side by side, and merged by staff."""
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from partners import merging, pledges, profiles, twins
@@ -12,6 +10,7 @@ from partners.merging import Plan
 from partners.models import Organization, Pledge, TwinPair
 from tests import browse
 from tests.partners import look, make
+from tests.staff import clerk
 from tests.summit.test_admin_actions import said
 
 pytestmark = pytest.mark.django_db
@@ -33,14 +32,6 @@ def press(staff, kept: Organization, other: Organization, button: str = "merge",
     """Opens the page, waits as long as `more` says, and presses a button of it."""
     fields = browse.fields(staff.get(page_of(kept, other))) | {button: "x"} | more
     return staff.post(page_of(kept, other), fields, follow=True)
-
-
-def user_with(*permissions: str) -> Client:
-    user = User.objects.create_user("viewer", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def shown(staff, query: str = "") -> list[tuple[str, str]]:
@@ -212,7 +203,7 @@ def test_two_that_are_ticked_in_the_list_of_organizations(staff, both):
 
 
 def test_who_may_only_look_looks(both):
-    viewer = user_with("view_organization", "view_twinpair")
+    viewer = clerk("view_organization", "view_twinpair")
     twins.search()
     assert len(shown(viewer)) == 1
     page = viewer.get(page_of(*both))
@@ -224,14 +215,14 @@ def test_who_may_only_look_looks(both):
 
 
 def test_who_may_change_but_not_delete_may_say_that_they_are_two(both):
-    editor = user_with("view_organization", "view_twinpair", "change_organization")
+    editor = clerk("view_organization", "view_twinpair", "change_organization")
     assert editor.post(page_of(*both), {"merge": "x", "shown": Plan(*both).mark}).status_code == 403
     assert editor.post(page_of(*both), {"two": "x"}).status_code == 302
     assert Organization.objects.count() == 2
 
 
 def test_others_are_kept_out(client, both):
-    for stranger in (client, user_with("view_organization")):
+    for stranger in (client, clerk("view_organization")):
         assert stranger.get(LIST).status_code in (302, 403)
         assert stranger.get(page_of(*both)).status_code in (302, 403)
         assert stranger.post(page_of(*both), {"merge": "x", "shown": Plan(*both).mark}).status_code in (302, 403)

@@ -1,5 +1,6 @@
 """Last year's spreadsheet: read, checked, written, written twice, and taken back."""
 
+from collections.abc import Callable, Iterator
 from datetime import date
 
 import pytest
@@ -523,6 +524,27 @@ def test_organization_that_vanished_or_was_merged_since_the_check(year):
     assert kept.pledges.count() == 1
 
 
+def taken_away(form: Callable) -> Iterator[bytes]:
+    """The list of promises in this form, as each kind of file and in each language."""
+    for language in ("en", "es"):
+        for kind in ("csv", "xlsx"):
+            with translation.override(language):
+                response = form(Promise.objects.all(), kind)
+                content = b"".join(response.streaming_content)
+            if kind == "xlsx":
+                response.file_to_stream.close()
+            yield content
+
+
+def import_instead(content: bytes) -> None:
+    """Reads a file of three rows beside what is there, and writes it once that is gone."""
+    run = begin(content=content)
+    assert (problems(run), run.rows_read) == ({}, 3)
+    Pledge.objects.all().delete()
+    Organization.objects.all().delete()
+    write(begin(content=content))
+
+
 def test_exported_list_is_imported_again_and_means_the_same(year):
     make.school()
     make.school("Edison High")
@@ -540,19 +562,9 @@ def test_exported_list_is_imported_again_and_means_the_same(year):
     lines[2]["Organization"] = "Núñez & Peña"
     write(begin(*lines))
     before = (everything(), sorted(map(str, map(look.promises, Pledge.objects.all()))))
-    for language in ("en", "es"):
-        for kind in ("csv", "xlsx"):
-            with translation.override(language):
-                response = exports.promise_file(Promise.objects.all(), kind)
-                content = b"".join(response.streaming_content)
-            if kind == "xlsx":
-                response.file_to_stream.close()
-            run = begin(content=content)
-            assert (problems(run), run.rows_read) == ({}, 3)
-            Pledge.objects.all().delete()
-            Organization.objects.all().delete()
-            write(begin(content=content))
-            assert (everything(), sorted(map(str, map(look.promises, Pledge.objects.all())))) == before
+    for content in taken_away(exports.promise_file):
+        import_instead(content)
+        assert (everything(), sorted(map(str, map(look.promises, Pledge.objects.all())))) == before
 
 
 # A column a kind -------------------------------------------------------------------------------------------------
@@ -603,19 +615,9 @@ def test_exported_list_with_a_row_an_organization_is_imported_again(year):
     signed = [row(), row(kind="internships", quantity="1200"), row(organization="Núñez & Peña", signed_by="Inés")]
     write(begin(*signed))
     before = everything()
-    for language in ("en", "es"):
-        for kind in ("csv", "xlsx"):
-            with translation.override(language):
-                response = exports.pledge_file(Promise.objects.all(), kind)
-                content = b"".join(response.streaming_content)
-            if kind == "xlsx":
-                response.file_to_stream.close()
-            run = begin(content=content)
-            assert (problems(run), run.rows_read) == ({}, 3)
-            Pledge.objects.all().delete()
-            Organization.objects.all().delete()
-            write(begin(content=content))
-            assert everything() == before
+    for content in taken_away(exports.pledge_file):
+        import_instead(content)
+        assert everything() == before
 
 
 # Undone ----------------------------------------------------------------------------------------------------------

@@ -1,37 +1,21 @@
 """A merge while others are at work, with real connections."""
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
 
 from partners import merging, pledges
 from partners.models import Organization, Pledge
+from tests import crowd
 from tests.partners import look, make
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_kinds")]
 
 
 def at_once(*calls: Callable) -> list[str]:
-    """Calls all of them in threads of their own that start together; returns the name of the error of each, or ""."""
-    start = threading.Barrier(len(calls))
-
-    def run(call: Callable) -> str:
-        try:
-            connection.ensure_connection()
-            start.wait(timeout=30)
-            call()
-        except (merging.Refused, pledges.Refused) as refused:
-            return type(refused).__name__
-        else:
-            return ""
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as crowd:
-        return list(crowd.map(run, calls))
+    """The name of the error of each, or ""."""
+    answers = crowd.at_once(list(calls), (merging.Refused, pledges.Refused))
+    return [type(answer).__name__ if isinstance(answer, Exception) else "" for answer in answers]
 
 
 def test_one_merge_pressed_many_times_at_once_either_way_is_done_once():

@@ -2,15 +2,15 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 
 from imagine.models import Message
 from partners import pledges, profiles
 from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, Signature
 from partners.pledges import saves
+from tests import crowd
 from tests.partners import look, make
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_kinds")]
@@ -19,25 +19,7 @@ CROWD = 8
 
 
 def at_once(calls: list[Callable]) -> list:
-    """Calls all of them in threads of their own that start together; returns what each returned or raised."""
-    start = threading.Barrier(len(calls))
-
-    def run(call: Callable):
-        try:
-            connection.ensure_connection()
-            start.wait(timeout=30)
-            return call()
-        except (pledges.Refused, IntegrityError) as refused:
-            return refused
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as crowd:
-        return list(crowd.map(run, calls))
-
-
-def kinds(answers: list) -> list[str]:
-    return sorted(type(answer).__name__ for answer in answers)
+    return crowd.at_once(calls, (pledges.Refused, IntegrityError))
 
 
 def signing(token: str, page: dict, name: str = "Alma Reyes") -> Callable:
@@ -48,7 +30,7 @@ def test_first_page_signed_many_times_at_once_is_one_organization_one_pledge_one
     token = make.start().token
     page = make.page(token, make.promised())
     answers = at_once([signing(token, page)] * CROWD)
-    assert kinds(answers) == ["Pledge"] * CROWD
+    assert crowd.kinds(answers) == ["Pledge"] * CROWD
     assert (look.organizations(), look.pledges()) == (
         ["Port Gate Logistics"],
         [("Port Gate Logistics", 2027, "signed", 1)],
@@ -61,7 +43,7 @@ def test_of_many_different_versions_at_once_one_is_written_and_the_others_are_to
     pledge = make.signed()
     pages = [make.page(pledge.token, make.promised("tours", 10 + number)) for number in range(CROWD)]
     answers = at_once([signing(pledge.token, page) for page in pages])
-    assert kinds(answers) == ["Changed"] * (CROWD - 1) + ["Pledge"]
+    assert crowd.kinds(answers) == ["Changed"] * (CROWD - 1) + ["Pledge"]
     assert Signature.objects.count() == 2
     assert look.amounts(pledge)["tours"] == Signature.objects.get(number=2).content["promises"][0]["quantity"]
     for changed in (answer for answer in answers if isinstance(answer, pledges.Changed)):
@@ -82,7 +64,7 @@ def test_control_without_the_lock_one_overwrites_the_other_unseen(monkeypatch):
     monkeypatch.setattr(saves, "lock", pledges.find)
     monkeypatch.setattr(saves, "check_open", both_look_before_one_writes)
     answers = at_once([signing(pledge.token, page) for page in pages])
-    assert "Changed" not in kinds(answers)
+    assert "Changed" not in crowd.kinds(answers)
 
 
 def test_two_links_of_one_address_at_once_make_one_organization():
@@ -90,7 +72,7 @@ def test_two_links_of_one_address_at_once_make_one_organization():
     tokens = [make.start("Port Gate Logistics").token, make.start("Port Gate Logistics Inc").token]
     pages = [make.page(token, make.promised("tours", number)) for number, token in enumerate(tokens, start=1)]
     answers = at_once([signing(token, page) for token, page in zip(tokens, pages, strict=True)])
-    assert kinds(answers) == ["Changed", "Pledge"]
+    assert crowd.kinds(answers) == ["Changed", "Pledge"]
     assert (Organization.objects.count(), Contact.objects.count(), Pledge.objects.count()) == (1, 1, 1)
 
 
@@ -98,7 +80,7 @@ def test_renewed_many_times_at_once_is_one_new_pledge():
     pledge = make.signed()
     make.year(2028)
     page = make.page(pledge.token, make.promised("tours", 9))
-    assert kinds(at_once([signing(pledge.token, page)] * CROWD)) == ["Pledge"] * CROWD
+    assert crowd.kinds(at_once([signing(pledge.token, page)] * CROWD)) == ["Pledge"] * CROWD
     assert [row[1:] for row in look.pledges()] == [(2027, "signed", 1), (2028, "signed", 1)]
 
 
@@ -117,8 +99,8 @@ def test_closing_the_year_and_signing_at_once_end_in_order():
     calls = [signing(token, page) for token, page in zip(tokens, pages, strict=True)]
     answers = at_once([*calls, lambda: pledges.close_year(year)])
     closed_at = PledgeYear.objects.get().closed_at
-    assert set(kinds(answers)) <= {"Closed", "Pledge", "PledgeYear"}
-    assert Pledge.objects.count() == kinds(answers).count("Pledge")
+    assert set(crowd.kinds(answers)) <= {"Closed", "Pledge", "PledgeYear"}
+    assert Pledge.objects.count() == crowd.kinds(answers).count("Pledge")
     assert not Pledge.objects.filter(signed_at__gt=closed_at).exists()
 
 

@@ -4,7 +4,6 @@ import io
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,6 +15,7 @@ from summit import contact_lists
 from summit.models import Audience, Event, SentList
 from tests import browse, look, make
 from tests.partners import make as partners_make
+from tests.staff import clerk
 from tests.summit import invited
 
 pytestmark = pytest.mark.django_db
@@ -292,14 +292,6 @@ def test_list_that_nobody_spoke_of_for_a_day_is_forgotten():
 
 
 # Who may what ----------------------------------------------------------------------------------------------------
-
-
-def clerk(*permissions: str) -> Client:
-    user = User.objects.create(username="clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from summit.models import Event, Invitation, Rsvp
 from tests import browse, look, make
 from tests.partners import make as partners_make
 from tests.sheets import listed, rows_of
+from tests.staff import clerk
 from tests.summit import invited
 
 pytestmark = pytest.mark.django_db
@@ -145,14 +146,6 @@ def test_word_that_a_spreadsheet_would_run_is_harmless(staff, kickoff):
 
 
 # Who may what ----------------------------------------------------------------------------------------------------
-
-
-def clerk(*permissions: str) -> Client:
-    user = User.objects.create(username="clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def test_nobody_writes_an_invitation_here(staff, answers):

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -18,6 +18,7 @@ from summit.admin.inviting import ConfirmForm
 from summit.models import Audience, Event, Invitation
 from tests import browse, look, make
 from tests.partners import make as partners_make
+from tests.staff import clerk
 from tests.summit import invited
 
 pytestmark = pytest.mark.django_db
@@ -25,15 +26,6 @@ pytestmark = pytest.mark.django_db
 EVENTS = "/imagine/admin/summit/event/"
 UNCHANGED = ("sessions.Session",)
 LOOKS = ("view_event", "view_audience", "view_invitation")
-
-
-def clerk(*permissions: str) -> Client:
-    """The browser of a member of staff who may do these things."""
-    user = User.objects.create(username="clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import uuid
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -15,6 +14,7 @@ from summit import invitations, seats
 from summit.admin.mailings import time_left
 from summit.models import Event, Invitation
 from tests import browse, look, make
+from tests.staff import clerk
 from tests.summit import invited
 
 pytestmark = pytest.mark.django_db
@@ -255,14 +255,6 @@ def test_pace_out_of_bounds_is_refused_beside_the_field(staff, kickoff, typed):
 
 
 # Who may what ----------------------------------------------------------------------------------------------------
-
-
-def clerk(*permissions: str) -> Client:
-    user = User.objects.create(username="clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 BUTTONS = [

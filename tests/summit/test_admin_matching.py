@@ -1,7 +1,7 @@
 """Staff say which organization the one typed in an RSVP is."""
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -11,6 +11,7 @@ from summit import matching
 from summit.models import Rsvp
 from tests import browse, make
 from tests.partners import make as partners_make
+from tests.staff import clerk
 from tests.summit.test_admin_actions import said
 
 pytestmark = pytest.mark.django_db
@@ -48,14 +49,6 @@ def press(staff, rsvp: Rsvp, **sent):
 
 def partner(rsvp: Rsvp) -> str | None:
     return Rsvp.objects.values_list("partner__name", flat=True).get(pk=rsvp.pk)
-
-
-def user_with(*permissions: str) -> Client:
-    user = User.objects.create_user("viewer", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 # The list --------------------------------------------------------------------------------------------------------
@@ -181,7 +174,7 @@ def test_what_somebody_else_said_meanwhile_stands(staff, gate, rsvp, button):
 
 
 def test_who_may_only_look_sees_the_list_and_says_nothing(gate, rsvp):
-    viewer = user_with("view_rsvp")
+    viewer = clerk("view_rsvp")
     page = viewer.get(LIST)
     assert "Port Gate Logistics (similar name)" in browse.text(page)
     assert "<button" not in page.content.decode().partition('id="content"')[2].partition('id="footer"')[0]
@@ -191,7 +184,7 @@ def test_who_may_only_look_sees_the_list_and_says_nothing(gate, rsvp):
 
 
 def test_who_may_not_add_organizations_chooses(gate, rsvp):
-    editor = user_with("view_rsvp", "change_rsvp")
+    editor = clerk("view_rsvp", "change_rsvp")
     assert "Make this organization" not in browse.text(editor.get(page_of(rsvp)))
     assert editor.post(page_of(rsvp), {"new": "1", "name": "Zeta", "was": ""}).status_code == 403
     assert editor.post(page_of(rsvp), {"choose": gate.pk, "was": ""}).status_code == 302
@@ -207,8 +200,8 @@ def test_strangers_are_kept_out_and_what_is_not_there_is_not_found(client, staff
 
 
 def user_with_nothing() -> Client:
-    User.objects.filter(username="viewer").delete()
-    return user_with()
+    User.objects.filter(username="clerk").delete()
+    return clerk()
 
 
 def test_list_of_rsvps_leads_there(staff):

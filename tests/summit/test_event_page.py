@@ -4,7 +4,6 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,6 +15,7 @@ from summit.admin import event_page
 from summit.models import Event, Rsvp
 from summit.templatetags.wording import day
 from tests import browse, look, make
+from tests.staff import clerk
 from tests.summit import invited
 
 pytestmark = pytest.mark.django_db
@@ -37,15 +37,6 @@ def answer(staff: Client, event: Event, **changed):
 
 def names(response) -> list[str]:
     return [rsvp.name for rsvp in response.context["cl"].result_list]
-
-
-def clerk(*permissions: str) -> Client:
-    """The browser of a member of staff who may do these things."""
-    user = User.objects.create(username="clerk", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

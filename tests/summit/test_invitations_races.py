@@ -15,7 +15,7 @@ from partners.models import Contact
 from summit import invitations, seats
 from summit.invitations import starting, writing
 from summit.models import Event, Guest, Invitation, Rsvp
-from tests import look, make
+from tests import crowd, look, make
 from tests.partners import make as partners
 from tests.summit import invited
 from tests.summit.invited import person
@@ -25,26 +25,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MAY_HAPPEN = (invitations.Refused, seats.Refused, Invitation.DoesNotExist, merging.Refused)
 
 
-def at_once(*calls) -> list:
-    """Calls all of them in threads of their own that start together; returns what each returned or raised."""
-    start = threading.Barrier(len(calls))
-
-    def run(call):
-        try:
-            connection.ensure_connection()
-            start.wait(timeout=30)
-            return call()
-        except MAY_HAPPEN as refused:
-            return refused
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as crowd:
-        return list(crowd.map(run, calls))
-
-
-def kinds(answers: list) -> list[str]:
-    return sorted(type(answer).__name__ for answer in answers)
+def at_once(*calls: Callable) -> list:
+    return crowd.at_once(list(calls), MAY_HAPPEN)
 
 
 def people(number: int) -> list[Contact]:
@@ -55,7 +37,7 @@ def test_two_who_start_the_same_audience_at_once_ask_everybody_once():
     event, audience = make.event(), invited.audience(listed=people(20))
     start = lambda: invitations.start(event, audience, count=20, by="office")  # noqa: E731
     answers = at_once(*[start] * 4)
-    assert kinds(answers) == ["Mailing"] + ["Nobody"] * 3
+    assert crowd.kinds(answers) == ["Mailing"] + ["Nobody"] * 3
     assert event.invitations.count() == 20
     assert Mailing.objects.count() == 1
 
@@ -75,7 +57,7 @@ def test_control_without_the_lock_the_database_alone_keeps_two_from_asking_one_p
     monkeypatch.setattr(starting, "those_to_ask", both_count_before_one_writes)
     monkeypatch.setattr("tests.summit.test_invitations_races.MAY_HAPPEN", (*MAY_HAPPEN, IntegrityError))
     start = lambda: invitations.start(event, audience, count=5, by="office")  # noqa: E731
-    assert kinds(at_once(start, start)) == ["IntegrityError", "Mailing"]
+    assert crowd.kinds(at_once(start, start)) == ["IntegrityError", "Mailing"]
     assert event.invitations.count() == 5
 
 
@@ -85,7 +67,7 @@ def test_two_audiences_that_share_people_ask_them_once():
     answers = at_once(
         *(lambda audience=audience: invitations.start(event, audience, count=15, by="office") for audience in some)
     )
-    assert kinds(answers) == ["Changed", "Mailing"]
+    assert crowd.kinds(answers) == ["Changed", "Mailing"]
     assert [answer.number for answer in answers if isinstance(answer, invitations.Changed)] == [5]
     assert event.invitations.count() == 15
 
@@ -99,7 +81,7 @@ def test_guests_are_made_contacts_once_by_two_events_at_once():
     answers = at_once(
         *(lambda event=event: invitations.start(event, audience, count=10, by="office") for event in events)
     )
-    assert kinds(answers) == ["Mailing", "Mailing"]
+    assert crowd.kinds(answers) == ["Mailing", "Mailing"]
     assert Contact.objects.count() == 10
     assert Invitation.objects.count() == 20
 
@@ -185,7 +167,7 @@ def test_accepted_while_the_same_address_reserves_in_public_is_one_rsvp():
         lambda: invitations.accept(invitation, Rsvp(name="Alma Reyes"), size=2),
         lambda: make.rsvp(event, "Alma Reyes", size=2),
     )
-    assert "Rsvp" in kinds(answers)
+    assert "Rsvp" in crowd.kinds(answers)
     assert look.seats(event) == [("Alma Reyes", 2, 0)]
     assert Invitation.objects.get().rsvp == Rsvp.objects.get()
 
@@ -214,7 +196,7 @@ def test_organizations_are_merged_while_their_people_accept():
             lambda mine=mine, theirs=theirs: merging.merge(mine, theirs),
             *(lambda one=one: invitations.accept(one, Rsvp(name=one.contact.name), size=1) for one in asked),
         )
-        assert kinds(answers) == ["Organization", "Rsvp", "Rsvp", "Rsvp"]
+        assert crowd.kinds(answers) == ["Organization", "Rsvp", "Rsvp", "Rsvp"]
         assert mine.contacts.count() == 3
         assert event.rsvps.filter(partner=mine).count() == 3
 
@@ -228,7 +210,7 @@ def test_people_are_erased_while_they_are_invited():
             lambda event=event, audience=audience: invitations.start(event, audience, count=5, by="office"),
             *(lambda one=one: contacts.erase(one) for one in some[:2]),
         )
-        assert kinds(answers)[0] in {"Changed", "Mailing"}
+        assert crowd.kinds(answers)[0] in {"Changed", "Mailing"}
         there = event.invitations.count()
         assert there in {0, 3}
         assert Contact.objects.filter(pk__in=[one.pk for one in some]).count() == 3

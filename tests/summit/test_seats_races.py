@@ -2,14 +2,12 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
 
 from summit import seats
 from summit.models import Event, Rsvp
-from tests import look, make
+from tests import crowd, look, make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -17,29 +15,11 @@ CROWD = 20
 
 
 def at_once(calls: list[Callable]) -> list:
-    """Calls all of them in threads of their own that start together; returns what each returned or raised."""
-    start = threading.Barrier(len(calls))
-
-    def run(call: Callable):
-        try:
-            connection.ensure_connection()
-            start.wait(timeout=30)
-            return call()
-        except (seats.Refused, Rsvp.DoesNotExist) as refused:
-            return refused
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as crowd:
-        return list(crowd.map(run, calls))
+    return crowd.at_once(calls, (seats.Refused, Rsvp.DoesNotExist))
 
 
 def reserving(event: Event, name: str, **fields) -> Callable:
     return lambda: make.rsvp(event, name, **fields)
-
-
-def kinds(answers: list) -> list[str]:
-    return sorted(type(answer).__name__ for answer in answers)
 
 
 def test_last_seats_go_to_as_many_as_there_are_and_the_rest_waits():
@@ -71,7 +51,7 @@ def test_control_without_the_lock_more_seats_are_given_than_there_are(monkeypatc
 def test_one_address_sent_many_times_at_once_gives_one_rsvp_and_one_mail():
     event = make.event()
     answers = at_once([reserving(event, "Alma Reyes", size=3)] * CROWD)
-    assert kinds(answers) == ["AlreadyThere"] * (CROWD - 1) + ["Rsvp"]
+    assert crowd.kinds(answers) == ["AlreadyThere"] * (CROWD - 1) + ["Rsvp"]
     assert look.seats(event) == [("Alma Reyes", 3, 0)]
     assert look.letters() == ["confirmed 1 REQUEST"]
 
@@ -111,7 +91,7 @@ def test_two_staff_promoting_for_the_last_seat_give_it_once():
     make.without_promotion(event)
     seats.cancel(seated)
     answers = at_once([lambda: seats.promote(first), lambda: seats.promote(second)])
-    assert kinds(answers) == ["NoRoom", "Rsvp"]
+    assert crowd.kinds(answers) == ["NoRoom", "Rsvp"]
     assert sorted(row[1:] for row in look.seats(event)) == [(0, 0), (0, 1), (1, 0)]
 
 
