@@ -60,7 +60,7 @@ def of(sheet: Sheet) -> PartnerYear:
     answers: dict[int, list[Answer]] = defaultdict(list)
     for invitation in invitations_of(sheet.organization):
         elsewhere = rsvps.pop((invitation.event_id, invitation.contact.email.lower()), None)
-        answers[invitation.event_id].append(answer_of(invitation, elsewhere, own))
+        answers[invitation.event_id].append(answer_to(invitation, elsewhere, own))
     answered = {answer.rsvp.pk for found in answers.values() for answer in found if answer.rsvp}
     for rsvp in rsvps.values():
         if rsvp.pk not in answered:
@@ -79,7 +79,7 @@ def is_own(email: str, own: Contact | None) -> bool:
     return own is not None and email.lower() == own.email.lower()
 
 
-def answer_of(invitation: Invitation, elsewhere: Rsvp | None, own: Contact | None) -> Answer:
+def answer_to(invitation: Invitation, elsewhere: Rsvp | None, own: Contact | None) -> Answer:
     """An invitation's answer, which may be an RSVP that the same address made elsewhere."""
     rsvp = invitation.rsvp or elsewhere
     is_declined = bool(invitation.declined_at) and not (rsvp and not rsvp.cancelled_at)

@@ -89,17 +89,20 @@ class SentList(models.Model):
         return self.sent_at.astimezone(UTC).isoformat()
 
 
+ACCEPTED = Q(rsvp__isnull=False, rsvp__cancelled_at__isnull=True)
+OPEN = Q(declined_at__isnull=True, rsvp__isnull=True)
+
+
 class InvitationQuerySet(models.QuerySet):
     def accepted(self):
-        return self.filter(rsvp__isnull=False, rsvp__cancelled_at__isnull=True)
+        return self.filter(ACCEPTED)
 
     def declined(self):
         """Those who said no, or said yes and gave their seats back."""
-        stands = Q(rsvp__isnull=False, rsvp__cancelled_at__isnull=True)
-        return self.filter(Q(declined_at__isnull=False) | Q(rsvp__isnull=False)).exclude(stands)
+        return self.exclude(ACCEPTED).exclude(OPEN)
 
     def unanswered(self):
-        return self.filter(declined_at__isnull=True, rsvp__isnull=True)
+        return self.filter(OPEN)
 
 
 class Invitation(models.Model):
