@@ -12,7 +12,7 @@ from functools import cached_property
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, models, transaction
-from django.db.models import Max, Value
+from django.db.models import Case, Max, Value, When
 from django.db.models.functions import Concat, Substr
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -388,7 +388,9 @@ def keep_dismissals(kept: Organization, other: Organization) -> None:
 
 
 def rename(old: str, new: str) -> None:
-    """History and messages of one thing become another's. Keys of messages stay apart."""
+    """History and messages of one thing become another's. Keys of messages stay apart: each says of which thing it was
+    at first, and no more, so that none grows with the next merge."""
     Change.objects.filter(about=old).update(about=new)
-    was = Concat(Value(f"{new}:was-{old.partition(':')[2]}"), Substr("key", len(old) + 1))
-    Message.objects.about(old).update(key=was)
+    was, rest = f"{new}:was-{old.partition(':')[2]}", Substr("key", len(old) + 1)
+    moved_before = When(key__startswith=f"{old}:was-", then=Concat(Value(new), rest))
+    Message.objects.about(old).update(key=Case(moved_before, default=Concat(Value(was), rest)))

@@ -294,6 +294,21 @@ def test_messages_of_a_folded_pledge_are_the_kept_ones_and_nobody_is_written_to(
     assert not Message.objects.filter(key__startswith="pledge:").exists()
 
 
+def test_keys_of_messages_do_not_grow_with_each_merge():
+    """A key has 120 characters, and each is still another one."""
+    pledge = make.signed()
+    for number in range(10):
+        other = make.signed(f"Zeta Freight {number}", f"z{number}@example.org")
+        sent = Message.objects.count()
+        merge(other.organization, pledge.organization)
+        pledge = Pledge.objects.get()
+    assert Message.objects.count() == sent
+    folded = Message.objects.filter(key__contains=":was-")
+    assert folded.count() == 10
+    assert all(key.count(":was-") == 1 for key in folded.values_list("key", flat=True))
+    assert set(folded.values_list("to", flat=True)) == {"alma@example.org", *(f"z{n}@example.org" for n in range(9))}
+
+
 def test_mail_in_flight_keeps_its_message_id():
     """Sent once more after its sender died, it must not look like another one."""
     mine, theirs = two_pledges((), ())
