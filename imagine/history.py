@@ -37,6 +37,11 @@ OTHER = {
     "merged": _("merged with it"),
     "needs": _("needs"),
 }
+# What is noted of such a fact is a word of ours.
+SAID = {
+    "link": {"replaced": _("replaced")},
+    "logo": {"new": _("new")},
+}
 
 actor: ContextVar[Actor] = ContextVar("actor", default=PROGRAM)
 gathered: ContextVar[list[Change] | None] = ContextVar("gathered", default=None)
@@ -92,25 +97,27 @@ def differences(before: dict, after: dict, hidden: tuple[str, ...]) -> dict:
     }
 
 
-def table(about: str, thing: Model, parts: dict[str, tuple[str, Model]] | None = None) -> str:
+def table(
+    about: str, thing: Model, parts: dict[str, tuple[str, Model]] | None = None, *, words: dict | None = None
+) -> str:
     """The newest changes of one thing as a table for staff, and of its `parts`, each with its name, by what history
-    calls them."""
-    things = {about: ("", thing)} | (parts or {})
+    calls them. `words` are those of values, by a fact that is no field and then by the value."""
+    things, words = {about: ("", thing)} | (parts or {}), SAID | (words or {})
     changes = Change.objects.filter(about__in=things).order_by("-at", "-pk")[:MOST]
-    rows = [(change, *told(change, *things[change.about])) for change in changes]
+    rows = [(change, *told(change, *things[change.about], words)) for change in changes]
     return render_to_string("admin/history.html", {"rows": rows})
 
 
-def told(change: Change, name: str, thing: Model) -> tuple[str, list[tuple[str, str, str]]]:
-    return name, [in_words(field, *values, thing) for field, values in change.what.items()]
+def told(change: Change, name: str, thing: Model, words: dict) -> tuple[str, list[tuple[str, str, str]]]:
+    return name, [in_words(field, *values, thing, words) for field, values in change.what.items()]
 
 
-def in_words(field: str, before, after, thing: Model) -> tuple[str, str, str]:
+def in_words(field: str, before, after, thing: Model, words: dict) -> tuple[str, str, str]:
     """A field's name, its old and its new value, as staff read them. One that the model has no more keeps its old
     name."""
     fields = {known.name: known for known in thing._meta.fields}
     name = fields[field].verbose_name if field in fields else OTHER.get(field, field)
-    choices = dict(fields[field].flatchoices) if field in fields else {}
+    choices = dict(fields[field].flatchoices) if field in fields else words.get(field, {})
     return str(name), value_in_words(before, choices), value_in_words(after, choices)
 
 

@@ -179,4 +179,4 @@ class InvitationAdmin(GuardedAdmin, FilesAdmin):
 
     @admin.display(description=_("history"))
     def history(self, invitation: Invitation) -> str:
-        return history.table(f"invitation:{invitation.pk}", invitation)
+        return history.table(f"invitation:{invitation.pk}", invitation, words={"answer": dict(Answer.choices)})

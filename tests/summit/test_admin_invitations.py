@@ -96,6 +96,22 @@ def test_page_shows_answer_mail_and_history(staff, answers):
     assert "2 seats, confirmed" in browse.text(staff.get(f"{LIST}{of(answers, 'Alma Reyes').pk}/change/"))
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ("answer: not answered → accepted", "answer: accepted → declined", "private link: – → replaced")),
+        ("es", ("respuesta: sin respuesta → aceptó", "respuesta: aceptó → dijo que no", "– → reemplazado")),
+    ],
+)
+def test_history_says_the_answer_in_words(staff, answers, language, said):
+    accept(answers, "Chue Vang", 1)
+    asked = of(answers, "Chue Vang")
+    invitations.replace_link(asked)
+    text = browse.text(staff.get(f"{LIST}{asked.pk}/change/", headers={"accept-language": language}))
+    for words in said:
+        assert words in text
+
+
 def test_lists_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_assert_num_queries):
     invited.written(kickoff, *(invited.person(f"Person {n:03}") for n in range(3)))
     with CaptureQueriesContext(connection) as queries:
