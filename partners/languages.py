@@ -1,5 +1,7 @@
 """In which language the district writes to an address of its contacts (docs/rules.md, Mail choices)."""
 
+from contextlib import suppress
+
 from django.db import transaction
 from django.db.models import Q
 
@@ -16,13 +18,16 @@ def spoken(email: str) -> str:
 
 def speak(email: str, language: str) -> None:
     """Writes the language of every contact with this address, and of the pledges that they answer for. Each in a
-    transaction of its own: two organizations are not locked at once. Twice changes nothing."""
+    transaction of its own: two organizations are not locked at once. Who is merged or erased meanwhile is passed over:
+    the double that stays has the address, too. Twice changes nothing."""
     for contact in Contact.objects.with_email(email).order_by("pk"):
-        speak_to(contact, language)
+        with suppress(Contact.DoesNotExist):
+            speak_to(contact, language)
 
 
 @transaction.atomic
 def speak_to(contact: Contact, language: str) -> None:
+    """Raises Contact.DoesNotExist."""
     contact = contacts.correct(contact, language=language)  # it locks the organization
     answered = Q(contact=contact)
     if contact.is_main:

@@ -1,5 +1,7 @@
 """What the holder of an address says about mail to it: which mail, and in which language (docs/rules.md)."""
 
+from contextlib import suppress
+
 from imagine import addresses
 from imagine.models import Address
 from partners import languages
@@ -15,11 +17,13 @@ def spoken(email: str) -> str:
 
 def save(address: Address, *, language: str = "", **wanted: bool) -> None:
     """Writes which of invitations, reminders and news an address wants and, when it is given, the language of whoever
-    it belongs to: contacts, pledges, RSVPs for coming events. Each thing under its own lock; twice changes nothing."""
+    it belongs to: contacts, pledges, RSVPs for coming events. Each thing under its own lock, and what is erased
+    meanwhile is passed over; twice changes nothing."""
     if any(getattr(address, f"wants_{name}") != wants for name, wants in wanted.items()):
         addresses.choose(address, **wanted)
     if not language:
         return
     languages.speak(address.email, language)
     for rsvp in Rsvp.objects.for_coming_events().with_email(address.email).exclude(language=language):
-        seats.correct(rsvp, language=language)
+        with suppress(Rsvp.DoesNotExist):
+            seats.correct(rsvp, language=language)

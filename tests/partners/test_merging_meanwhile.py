@@ -8,11 +8,15 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
+from imagine import addresses
 from imagine.demo.servers import wait_until
 from imagine.models import Message
 from partners import contacts, merging, pledges, profiles
 from partners.models import Contact, Organization, Pledge
+from summit import seats
+from summit.models import Rsvp
 from tests import browse
+from tests import make as summit
 from tests.partners import look, make
 from tests.partners.page import address
 from tests.partners.test_admin_organizations import LIST, act, page_of
@@ -165,6 +169,31 @@ def test_link_that_is_opened_while_its_pledge_is_folded_leads_to_the_one_that_st
     ):
         response = Client().get(address(pledge.token))
     assert (response.status_code, response["Location"]) == (302, kept.get_absolute_url())
+
+
+# Mail choices ----------------------------------------------------------------------------------------------------
+
+
+def speaks_spanish(email: str):
+    return Client().post(addresses.of(email).get_absolute_url(), {"invitations": "on", "language": "es"})
+
+
+def test_language_of_a_contact_that_becomes_one_with_its_double_is_the_ones_that_stays():
+    """The one that goes comes first: it was found, and is gone when it is to be locked."""
+    goes = make.contact(make.organization())
+    stays = make.contact(make.organization("Port Gate, Inc."))
+    with meanwhile(lambda: merging.merge(stays.organization, goes.organization), before="FOR NO KEY UPDATE"):
+        response = speaks_spanish(goes.email)
+    assert response.status_code == 302
+    assert list(Contact.objects.values_list("pk", "language")) == [(stays.pk, "es")]
+
+
+def test_language_of_an_rsvp_that_is_erased_meanwhile_is_nobodys():
+    rsvps = [summit.rsvp(summit.event(), email="alma@example.org") for _twice in range(2)]
+    with meanwhile(lambda: seats.delete(rsvps[0]), before="FOR NO KEY UPDATE"):
+        response = speaks_spanish("alma@example.org")
+    assert response.status_code == 302
+    assert list(Rsvp.objects.values_list("pk", "language")) == [(rsvps[1].pk, "es")]
 
 
 # The admin -------------------------------------------------------------------------------------------------------
