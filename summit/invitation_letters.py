@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -83,9 +84,14 @@ def write_anew(event: Event) -> None:
             Mailing.objects.filter(pk=mailing.pk).update(written_at=None)
 
 
+def with_link(invitation: Invitation) -> QuerySet[Message]:
+    """What leads to its link. That the event is called off leads elsewhere."""
+    return Message.objects.about(about(invitation)).exclude(key__contains=":called_off:")
+
+
 def take_back(invitation: Invitation) -> None:
-    """What leads to its link and has not left never does. That the event is called off leads elsewhere."""
-    mails = Message.objects.about(about(invitation)).exclude(key__contains=":called_off:")
+    """What leads to its link and has not left never does."""
+    mails = with_link(invitation)
     (mails.unbegun() | mails.filter(state=Message.State.QUEUED)).delete()
 
 

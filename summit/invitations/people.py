@@ -7,13 +7,14 @@ from partners.models import Contact
 from summit import invitation_letters, notices, reminder_letters
 from summit.models import Invitation
 
-Answer = Invitation.Answer
-UNSENT = [Message.State.REFUSED, Message.State.GIVEN_UP]
+Answer, State = Invitation.Answer, Message.State
+UNSENT = [State.REFUSED, State.GIVEN_UP]
+MAYBE = [State.SENDING, State.UNKNOWN]
 
 
 def join(stays: Contact, goes: Contact) -> None:
-    """Two contacts become one: of two invitations to one event the one with an answer is kept, or the one that was sent
-    first. The other's link opens nothing any more, and is not mailed."""
+    """Two contacts become one: of two invitations to one event the one with an answer is kept, else the one whose mail
+    was sent, else the first. The other's link opens nothing any more, and is not mailed."""
     events = goes.invitations.filter(event__invitations__contact=stays).values_list("event", flat=True)
     for event in sorted(set(events)):
         both = Invitation.objects.filter(event=event, contact__in=[stays, goes]).select_for_update(of=("self",))
@@ -25,7 +26,15 @@ def join(stays: Contact, goes: Contact) -> None:
 
 def weight(invitation: Invitation) -> tuple:
     order = [Answer.OPEN, Answer.DECLINED, Answer.ACCEPTED]
-    return order.index(invitation.answer), bool(invitation.written_at), -invitation.pk
+    return order.index(invitation.answer), reach(invitation), bool(invitation.written_at), -invitation.pk
+
+
+def reach(invitation: Invitation) -> int:
+    """How far mail with its link came: 3 was sent, 2 may have been, 1 waits, 0 failed or was never written."""
+    mails = invitation_letters.with_link(invitation).exclude(key__contains=":was-")
+    maybe = mails.filter(state__in=MAYBE).exclude(pk__in=mails.unbegun().values("pk"))
+    steps = {3: mails.filter(state=State.SENT), 2: maybe, 1: mails.filter(state__in=Message.UNFINISHED)}
+    return next((number for number, found in steps.items() if found.exists()), 0)
 
 
 def write_again(contact: Contact) -> None:

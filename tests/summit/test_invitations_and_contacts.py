@@ -75,6 +75,62 @@ def test_without_an_answer_the_first_is_kept_and_the_other_is_not_mailed(two):
     assert Message.objects.filter(key__startswith="invitation:").get().key == f"invitation:{both[0].pk}:invited"
 
 
+def mail_is(invitation: Invitation, state: str, **fields) -> None:
+    """What became of the mail of an invitation."""
+    leased = {"lease": uuid.uuid4(), "lease_until": timezone.now()} if state == "sending" else {}
+    sent = {"sent_at": timezone.now()} if state == "sent" else {}
+    Message.objects.about(f"invitation:{invitation.pk}").update(state=state, **leased, **sent, **fields)
+
+
+@pytest.mark.parametrize("sent", [0, 1])
+@pytest.mark.parametrize("state", ["queued", "sending", "unknown", "refused", "given_up"])
+def test_without_an_answer_the_one_whose_mail_was_sent_is_kept(two, sent, state):
+    """Its link is in somebody's hands; the other's opens nothing any more."""
+    both = both_invited(make.event(), two)
+    mail_is(both[sent], "sent")
+    mail_is(both[1 - sent], state)
+    merging.merge(*two)
+    assert Invitation.objects.get().pk == both[sent].pk
+    stands = Message.objects.get(key=f"invitation:{both[sent].pk}:invited")
+    assert (stands.state, both[sent].get_absolute_url() in stands.text) == ("sent", True)
+
+
+@pytest.mark.parametrize("maybe", [{"state": "unknown"}, {"state": "sending", "begun_at": timezone.now()}])
+@pytest.mark.parametrize("state", ["queued", "sending", "refused", "given_up"])
+def test_without_an_answer_mail_that_may_have_arrived_counts_for_more_than_mail_that_did_not(two, maybe, state):
+    both = both_invited(make.event(), two)
+    mail_is(both[1], **maybe)
+    mail_is(both[0], state)
+    merging.merge(*two)
+    assert Invitation.objects.get().pk == both[1].pk
+
+
+@pytest.mark.parametrize("failed", ["refused", "given_up"])
+def test_without_an_answer_mail_that_is_still_to_leave_counts_for_more_than_mail_that_failed(two, failed):
+    both = both_invited(make.event(), two)
+    mail_is(both[0], failed)
+    merging.merge(*two)
+    assert Invitation.objects.get().pk == both[1].pk
+    assert Message.objects.get(state="queued").key == f"invitation:{both[1].pk}:invited"
+
+
+def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
+    both = both_invited(make.event(), two)
+    mail_is(both[1], "sent")
+    invitations.decline(both[0])
+    merging.merge(*two)
+    assert Invitation.objects.get().pk == both[0].pk
+
+
+def test_a_new_link_that_was_sent_counts_as_mail_that_was_sent(two):
+    both = both_invited(make.event(), two)
+    mail_is(both[1], "refused")
+    invitations.replace_link(both[1])
+    Message.objects.filter(key=f"invitation:{both[1].pk}:new_link:1").update(state="sent", sent_at=timezone.now())
+    merging.merge(*two)
+    assert Invitation.objects.get().pk == both[1].pk
+
+
 def test_mail_of_the_other_one_that_a_worker_has_in_its_batch_does_not_leave(two):
     """Its link would open nothing."""
     both = both_invited(make.event(), two)
