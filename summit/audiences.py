@@ -4,7 +4,8 @@ People are told apart by their address, in any case: whoever stands in two organ
 holds contacts, and guests of an event who are no contacts yet; those become some when they are invited.
 """
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from django.db import connection
@@ -47,10 +48,12 @@ class Person(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """How many will be invited, and how many are left out for each reason that there is."""
+    """How many will be invited, and how many are left out for each reason that there is. `mark` tells those who will be
+    from any others; "" for nobody."""
 
     invited: int
     left_out: dict[Reason, int]
+    mark: str
 
     @property
     def people(self) -> int:
@@ -152,7 +155,11 @@ PEOPLE = """
 ROWS = "SELECT contact_id, rsvp_id, name, email, organization, language, reason FROM told WHERE {found}"
 ORDER = " ORDER BY lower(name), address, contact_id OFFSET %(offset)s LIMIT %(limit)s"
 SIZE = "SELECT count(*) FROM told WHERE {found}"
-FIGURES = "SELECT reason, count(*) FROM told GROUP BY reason"
+# The mark is what `mark` makes of the same people: their addresses as they stand, in the order of their characters.
+FIGURES = """
+    SELECT reason, count(*), md5(string_agg(email, E'\\n' ORDER BY email COLLATE "C") FILTER (WHERE reason = ''))
+    FROM told GROUP BY reason
+"""
 WORDS = unaccented_sql("concat_ws(' ', name, email, organization)")
 WORD = unaccented_sql("%({name})s")
 
@@ -197,9 +204,16 @@ def people(audience: Audience, event: Event, *, words: str = "", reason: str | N
 
 
 def figures(audience: Audience, event: Event) -> Figures:
-    """How many are asked, and how many are left out for each reason."""
-    counts = dict(run(FIGURES, what_is_said(audience, event)))
-    return Figures(counts.get("", 0), {reason: counts[reason] for reason in Reason if reason in counts})
+    """How many are asked, marked, and how many are left out for each reason."""
+    rows = {reason: (count, mark) for reason, count, mark in run(FIGURES, what_is_said(audience, event))}
+    invited, mark = rows.get("", (0, ""))
+    return Figures(invited, {reason: rows[reason][0] for reason in Reason if reason in rows}, mark)
+
+
+def mark(people: Iterable[Person]) -> str:
+    """Another one as soon as they are other people. The figures have the same, of those who will be invited."""
+    emails = "\n".join(sorted(person.email for person in people))
+    return hashlib.md5(emails.encode(), usedforsecurity=False).hexdigest()
 
 
 def what_is_said(audience: Audience, event: Event) -> dict:

@@ -113,6 +113,7 @@ class ConfirmForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 8}),
     )
     shown = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+    mark = forms.CharField(widget=forms.HiddenInput, max_length=32, required=False)  # without it nobody was shown
 
     def clean(self):
         answers = super().clean()
@@ -164,9 +165,16 @@ def look(page: admin.ModelAdmin, request: HttpRequest, pk: int, audience: int) -
 def invite(request: HttpRequest, event: Event, audience: Audience, form: ConfirmForm) -> HttpResponse | None:
     """The page of the mailing that was started, or None with the reason on the form."""
     try:
-        mailing = invitations.start(event, audience, count=form.cleaned_data["shown"], by=request.user.get_username())
+        mailing = invitations.start(
+            event,
+            audience,
+            count=form.cleaned_data["shown"],
+            mark=form.cleaned_data["mark"],
+            by=request.user.get_username(),
+        )
     except invitations.Refused as refused:
         form.add_error(None, str(refused))
+        form.data = {}  # who is shown now is confirmed by typing the number once more
         return None
     said = ngettext("%(n)d person is being invited.", "%(n)d people are being invited.", mailing.count)
     messages.success(request, said % {"n": mailing.count})

@@ -31,15 +31,21 @@ class Nobody(Refused):
 
 
 class Changed(Refused):
-    """It is not the number of people any more that was confirmed; `number` is how many there are now."""
+    """It is not the people any more who were confirmed; `number` is how many there are now."""
 
-    def __init__(self, number: int):
-        said = ngettext(
+    def __init__(self, number: int, *, as_many: bool):
+        other_number = ngettext(
             "Meanwhile it is %(number)d person who would be invited. Nobody was: look once more, then confirm.",
             "Meanwhile it is %(number)d people who would be invited. Nobody was: look once more, then confirm.",
             number,
         )
-        super().__init__(said % {"number": number})
+        others = ngettext(
+            "Meanwhile it is another person who would be invited. Nobody was: look once more, then confirm.",
+            "Meanwhile it is other people who would be invited, as many as before. Nobody was: look once more, then "
+            "confirm.",
+            number,
+        )
+        super().__init__(others if as_many else other_number % {"number": number})
         self.number = number
 
 
@@ -58,15 +64,16 @@ def check(event: Event) -> None:
 
 
 @transaction.atomic
-def start(event: Event, audience: Audience, *, count: int, by: str) -> Mailing:
+def start(event: Event, audience: Audience, *, count: int, by: str, mark: str | None = None) -> Mailing:
     """Invites those of an audience who are to be asked to an event: all invitations are made, in this transaction, and
-    are written soon after. `count` is how many staff confirmed, `by` who. Guests who are no contacts become some.
+    are written soon after. `count` is how many staff confirmed, `by` who, `mark` that of the figures which they were
+    shown. Guests who are no contacts become some.
 
-    Raises NotNow, Nobody, and Changed when there are more or fewer by now. Twice asks nobody twice.
+    Raises NotNow, Nobody, and Changed when there are more or fewer, or others, by now. Twice asks nobody twice.
     """
     event = seats.lock(event.pk)
     check(event)
-    asked = those_to_ask(audience, event, count)
+    asked = those_to_ask(audience, event, count, mark)
     mailing = Mailing.objects.create(
         about=invitation_letters.about(event),
         title=f"{event.title}: {audience.name}"[:TITLE],
@@ -82,17 +89,22 @@ def start(event: Event, audience: Audience, *, count: int, by: str) -> Mailing:
     return mailing
 
 
-def those_to_ask(audience: Audience, event: Event, count: int) -> list[Person]:
-    """As many as were confirmed, all of them contacts, who cannot go before the transaction ends."""
+def those_to_ask(audience: Audience, event: Event, count: int, mark: str | None) -> list[Person]:
+    """Those who were confirmed, all of them contacts, who cannot go before the transaction ends."""
     asked = list(audiences.people(audience, event, reason=""))
     if not asked:
         raise Nobody(_("There is nobody in this audience who would be invited."))
-    if len(asked) == count and make_contacts(person for person in asked if not person.contact_id):
+    if are_confirmed(asked, count, mark) and make_contacts(person for person in asked if not person.contact_id):
         asked = list(audiences.people(audience, event, reason=""))
     there = keep({person.contact_id for person in asked})
-    if not len(asked) == there == count:
-        raise Changed(there)
+    if there != len(asked) or not are_confirmed(asked, count, mark):
+        raise Changed(there, as_many=there == count)
     return asked
+
+
+def are_confirmed(asked: list[Person], count: int, mark: str | None) -> bool:
+    """Whether they are as many as were confirmed and, when those were marked, the same ones."""
+    return len(asked) == count and (mark is None or mark == audiences.mark(asked))
 
 
 def make_contacts(guests: Iterable[Person]) -> int:

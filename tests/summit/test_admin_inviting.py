@@ -46,11 +46,14 @@ def who(event: Event, audience: Audience) -> str:
     return f"{whom(event)}{audience.pk}/"
 
 
-def confirm(staff: Client, event: Event, audience: Audience, number: object, **more):
+def typed(staff: Client, event: Event, audience: Audience, number: object) -> dict[str, str]:
+    """Opens the page and types a number: what a press of the button would send."""
+    return browse.fields(staff.get(who(event, audience))) | {"number": str(number)}
+
+
+def confirm(staff: Client, event: Event, audience: Audience, number: object):
     """Opens the page, types a number and presses the button."""
-    address = who(event, audience)
-    shown = staff.get(address).context["figures"].invited
-    return staff.post(address, {"shown": shown, "number": str(number)} | more, follow=True)
+    return staff.post(who(event, audience), typed(staff, event, audience, number), follow=True)
 
 
 def shown(page) -> list[str]:
@@ -204,9 +207,9 @@ def test_right_number_invites_and_leads_to_the_mailing(staff, kickoff, django_ca
 
 def test_repeated_press_invites_nobody_twice(staff, kickoff):
     audience = invited.audience(listed=people())
-    typed = {"shown": "3", "number": "3"}
-    staff.post(who(kickoff, audience), typed)
-    page = staff.post(who(kickoff, audience), typed)
+    sent = typed(staff, kickoff, audience, 3)
+    staff.post(who(kickoff, audience), sent)
+    page = staff.post(who(kickoff, audience), sent)
     assert page.status_code == 422
     assert "There is nobody in this audience who would be invited." in browse.text(page)
     assert (Mailing.objects.count(), len(asked(kickoff))) == (1, 3)
@@ -238,7 +241,7 @@ def test_number_may_be_written_as_people_write_it(number):
 @pytest.mark.parametrize("shown", ["", "~", "-1", "9" * 30])
 def test_page_that_was_tampered_with_invites_nobody(staff, kickoff, shown):
     audience = invited.audience(listed=people())
-    page = staff.post(who(kickoff, audience), {"number": "3", "shown": shown})
+    page = staff.post(who(kickoff, audience), typed(staff, kickoff, audience, 3) | {"shown": shown})
     assert page.status_code == 422
     assert not Invitation.objects.exists()
 
@@ -246,13 +249,75 @@ def test_page_that_was_tampered_with_invites_nobody(staff, kickoff, shown):
 def test_audience_that_changed_meanwhile_is_shown_again(staff, kickoff):
     alma, ben, chue = people()
     audience = invited.audience(listed=[alma, ben])
-    staff.get(who(kickoff, audience))
+    sent = typed(staff, kickoff, audience, 2)
     audience.listed.add(chue)
-    page = staff.post(who(kickoff, audience), {"shown": "2", "number": "2"})
+    page = staff.post(who(kickoff, audience), sent)
     assert page.status_code == 422
     assert "Meanwhile it is 3 people who would be invited. Nobody was: look once more" in browse.text(page)
     assert not Invitation.objects.exists()
     assert browse.fields(page)["shown"] == "3"
+
+
+def edited(audience: Audience, alma: Contact, chue: Contact) -> None:
+    audience.listed.remove(alma)
+    audience.listed.add(chue)
+
+
+def corrected(_audience: Audience, alma: Contact, _chue: Contact) -> None:
+    contacts.correct(alma, email="somebody.else@example.org")
+
+
+def came_and_went(audience: Audience, alma: Contact, chue: Contact) -> None:
+    audience.listed.add(chue)
+    addresses.choose(addresses.of(alma.email), invitations=False)
+
+
+@pytest.mark.parametrize("happens", [edited, corrected, came_and_went])
+def test_as_many_other_people_are_shown_before_they_are_invited(staff, kickoff, happens):
+    alma, ben, chue = people()
+    audience = invited.audience(listed=[alma, ben])
+    sent = typed(staff, kickoff, audience, 2)
+    happens(audience, alma, chue)
+    page = staff.post(who(kickoff, audience), sent)
+    assert page.status_code == 422
+    said = "Meanwhile it is other people who would be invited, as many as before. Nobody was: look once more"
+    assert said in browse.text(page)
+    assert not Invitation.objects.exists()
+    assert browse.fields(page)["number"] == ""
+    seen = shown(page)
+    assert confirm(staff, kickoff, audience, 2).status_code == 200
+    assert asked(kickoff) == seen
+
+
+def test_as_many_other_people_are_told_in_spanish(staff, kickoff):
+    alma, ben, _chue = people()
+    audience = invited.audience(listed=[alma])
+    sent = typed(staff, kickoff, audience, 1)
+    audience.listed.set([ben])
+    page = staff.post(who(kickoff, audience), sent, headers={"accept-language": "es"})
+    assert "Mientras tanto ya es otra persona la que recibiría la invitación." in browse.text(page)
+    assert not Invitation.objects.exists()
+
+
+def test_who_is_shown_is_marked_the_same_whatever_their_addresses_are(staff, kickoff):
+    """The database marks them on the page, the rule marks whom it is about to ask."""
+    past, emails = make.event(), ["ñu@example.org", "Zoe@Example.org", "a_b@example.org", "ab@example.org"]
+    for number, email in enumerate(emails):
+        contacts.add(None, name=f"Person {number}", email=email)
+    make.rsvp(past, "Guest", email="Émile@example.org")
+    audience = invited.audience(listed=Contact.objects.all(), guests_of=past)
+    assert confirm(staff, kickoff, audience, 5).status_code == 200
+    assert len(asked(kickoff)) == 5
+
+
+@pytest.mark.parametrize("mark", [None, "", "~", "0" * 32, "0" * 500])
+def test_page_without_the_mark_of_who_was_shown_invites_nobody(staff, kickoff, mark):
+    audience = invited.audience(listed=people())
+    sent = typed(staff, kickoff, audience, 3) | {"mark": mark or ""}
+    if mark is None:
+        del sent["mark"]
+    assert staff.post(who(kickoff, audience), sent).status_code == 422
+    assert not Invitation.objects.exists()
 
 
 def off(event: Event) -> None:
@@ -279,12 +344,12 @@ def early(event: Event) -> None:
 )
 def test_event_that_takes_no_answer_invites_nobody(staff, kickoff, happens, said):
     audience = invited.audience(listed=people())
-    typed = {"shown": "3", "number": "3"}
+    sent = typed(staff, kickoff, audience, 3)
     happens(kickoff)
     for page in (
         staff.get(whom(kickoff)),
         staff.get(who(kickoff, audience)),
-        staff.post(who(kickoff, audience), typed),
+        staff.post(who(kickoff, audience), sent),
     ):
         assert said in browse.text(page)
         assert 'name="number"' not in page.content.decode()

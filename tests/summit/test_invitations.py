@@ -8,7 +8,7 @@ from django.utils import timezone
 from imagine import addresses, bulk
 from imagine.models import Change, Mailing, Message
 from partners.models import Contact
-from summit import invitation_letters, invitations, seats
+from summit import audiences, invitation_letters, invitations, seats
 from summit.invitations import writing
 from summit.models import Audience, Event, Invitation
 from tests import look, make
@@ -19,15 +19,15 @@ from tests.summit.invited import person, started, written
 pytestmark = pytest.mark.django_db
 
 
-def start(event: Event, audience: Audience, count: int) -> Mailing:
-    return invitations.start(event, audience, count=count, by="office")
+def start(event: Event, audience: Audience, count: int, mark: str | None = None) -> Mailing:
+    return invitations.start(event, audience, count=count, by="office", mark=mark)
 
 
-def refused(event: Event, audience: Audience, count: int = 1) -> str:
+def refused(event: Event, audience: Audience, count: int = 1, mark: str | None = None) -> str:
     """Says why nothing was started, and that nothing was."""
     before = look.tables()
     with pytest.raises(invitations.Refused) as refusal:
-        start(Event.objects.get(pk=event.pk), audience, count)
+        start(Event.objects.get(pk=event.pk), audience, count, mark)
     assert look.tables() == before
     return str(refusal.value)
 
@@ -62,6 +62,22 @@ def test_another_number_than_was_confirmed_invites_nobody(count):
     audience = invited.audience(listed=[person("Alma"), person("Jun")])
     said = refused(make.event(), audience, count)
     assert said == "Meanwhile it is 2 people who would be invited. Nobody was: look once more, then confirm."
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (1, "Meanwhile it is another person who would be invited."),
+        (2, "Meanwhile it is other people who would be invited, as many as before."),
+    ],
+)
+def test_as_many_others_than_were_confirmed_are_not_invited(number, said):
+    event = make.event()
+    audience = invited.audience(listed=[person(f"Shown {n}") for n in range(number)])
+    mark = audiences.figures(audience, event).mark
+    audience.listed.set([person(f"Other {n}") for n in range(number)])
+    assert refused(event, audience, number, mark) == f"{said} Nobody was: look once more, then confirm."
+    assert start(event, audience, number, audiences.figures(audience, event).mark).count == number
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -138,8 +154,9 @@ def test_any_number_of_people_is_started_by_as_many_queries(number, django_asser
     for n in range(number):
         make.rsvp(past, f"Guest {n}")
     audience, event = invited.audience(guests_of=past), make.event()
+    mark = audiences.figures(audience, event).mark
     with django_assert_num_queries(21):
-        start(event, audience, number)
+        start(event, audience, number, mark)
 
 
 # Write -----------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class Command(BaseCommand):
             figures = audiences.figures(asked, event)
             self.show(event, figures)
             if yes:
-                self.invite(event, asked, figures.invited)
+                self.invite(event, asked, figures)
             else:
                 self.stdout.write("Nobody was invited; --yes does it.")
         except invitations.Nobody as nobody:
@@ -40,9 +40,11 @@ class Command(BaseCommand):
         for reason, left_out in figures.left_out.items():
             self.stdout.write(f"Left out: {number(left_out)}, {reason.label}.")
 
-    def invite(self, event: Event, audience: Audience, count: int) -> None:
-        mailing = invitations.start(event, audience, count=count, by="manage.py invite")
-        self.stdout.write(f"Begun: mailing {mailing.pk} to {number(count)}. Its page in the admin shows how far it is.")
+    def invite(self, event: Event, audience: Audience, shown: audiences.Figures) -> None:
+        by = "manage.py invite"
+        mailing = invitations.start(event, audience, count=shown.invited, mark=shown.mark, by=by)
+        people = number(mailing.count)
+        self.stdout.write(f"Begun: mailing {mailing.pk} to {people}. Its page in the admin shows how far it is.")
 
 
 def number(people: int) -> str:
