@@ -3,6 +3,7 @@
 from csp.constants import NONCE, SELF
 from csp.decorators import csp_replace
 from django.contrib import admin
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from imagine import bulk, mail
+from imagine import again, bulk
 from imagine.actions import ActionsAdmin, Outcome, tell
 from imagine.address_admin import AddressAdmin
 from imagine.framed import framed
@@ -124,12 +125,10 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
 
 
 def once_more(message: Message) -> Outcome:
-    if message.mailing and message.mailing.stopped_at:
-        return ValueError(_("Its mailing was stopped: nothing of it is sent any more."))
     try:
-        return mail.send_again(message)
-    except Message.DoesNotExist as gone:
-        return gone
+        return again.send(message)
+    except (again.NotAgain, ObjectDoesNotExist) as refused:
+        return refused
 
 
 def settled(message: Message) -> Outcome:

@@ -9,10 +9,12 @@ class SummitConfig(AppConfig):
     verbose_name = _("Events and RSVPs")
 
     def ready(self):
-        """What partners do to contacts has consequences here, and they know nothing of the summit."""
-        contacts, merging, invitations = map(  # rules import models, which are there only now
-            import_module, ("partners.contacts", "partners.merging", "summit.invitations")
+        """What partners do to contacts, and staff to mail, has consequences here, and they know nothing of the
+        summit."""
+        again, contacts, merging, invitations = map(  # rules import models, which are there only now
+            import_module, ("imagine.again", "partners.contacts", "partners.merging", "summit.invitations")
         )
+        again.RULES["invitation"] = invitations.send_again
         contacts.FORGETS.append(invitations.forget)
         contacts.READDRESSES.append(invitations.write_again)
         merging.JOINS.append(invitations.join)

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from imagine import bulk, wordings
+from imagine import addresses, bulk, wordings
 from imagine.models import Address, Change, Mailing, Message
 from summit import calendars, words
 from summit.letters import LANGUAGES, Preview
@@ -72,6 +72,13 @@ def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str,
         )
         for invitation in invitations
     ]
+
+
+def alone(invitation: Invitation) -> Message:
+    """The message of one invitation, of no mailing, for which a person waits: unsaved, and its key is to be given."""
+    [message] = written(invitation.event, [invitation], addresses.of_many([invitation.contact.email]))
+    message.queue, message.mailing = Message.Queue.DIRECT, None
+    return message
 
 
 def write_anew(event: Event) -> None:

@@ -1,12 +1,13 @@
 """Mail to many in the admin: how far a mailing is, its pause and its end, and what only staff can decide about it."""
 
+from collections import Counter
 from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,6 +18,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from imagine import bulk
+from imagine.actions import Outcome, in_words
+from imagine.again import NotAgain
 from imagine.models import Mailing, Message, Pace
 from imagine.paging import turned
 from summit import invitations, notice_letters, notices
@@ -215,12 +218,23 @@ def settle(request: HttpRequest, mailing: Mailing) -> str:
     chosen = of_state(mailing, State.UNKNOWN)
     if "all" not in request.POST:
         chosen = chosen.filter(pk__in=ids(request.POST.getlist("message")))
-    settled = sum(bulk.settle(message, arrived) for message in chosen)
+    outcomes = [outcome(message, arrived) for message in chosen]
+    settled = outcomes.count(True)
+    for why, number in Counter(str(each) for each in outcomes if isinstance(each, Exception)).items():
+        refused = ngettext("%(n)d message is not sent again.", "%(n)d messages are not sent again.", number)
+        messages.warning(request, f"{refused % {'n': number}} {why}")
     if arrived:
         said = ngettext("%(n)d message counts as sent.", "%(n)d messages count as sent.", settled)
     else:
         said = ngettext("%(n)d message will be sent again.", "%(n)d messages will be sent again.", settled)
     return said % {"n": settled}
+
+
+def outcome(message: Message, arrived: bool) -> Outcome:
+    try:
+        return invitations.settle(message, arrived)
+    except (NotAgain, ObjectDoesNotExist) as refused:
+        return NotAgain(in_words(refused))
 
 
 def ids(typed: list[str]) -> list[UUID]:

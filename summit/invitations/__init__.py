@@ -5,6 +5,7 @@ Who starts locks the event, so that two who start at once never ask one person t
 mailing. Who answers locks the event, the contact's organization, the invitation, in this order.
 """
 
+from summit.invitations.again import send_again, settle
 from summit.invitations.answers import accept, decline, lock, of_address, replace_link, tie_known
 from summit.invitations.people import forget, join, write_again
 from summit.invitations.starting import Changed, Nobody, NotNow, Refused, check, start
@@ -25,6 +26,8 @@ __all__ = [
     "of_address",
     "pause",
     "replace_link",
+    "send_again",
+    "settle",
     "start",
     "stop",
     "stop_the_unanswerable",

@@ -83,10 +83,8 @@ def replace_link(invitation: Invitation) -> None:
     invitation_letters.take_back(invitation)  # they lead to the old one
     email = invitation.contact.email
     if invitation.written_at and invitation.event.lets_guests_change and addresses.wants(email, "invitations"):
-        [message] = invitation_letters.written(invitation.event, [invitation], addresses.of_many([email]))
-        number = mails.filter(key__contains=":new_link:").count() + 1
-        message.key, message.queue = f"{invitation_letters.about(invitation)}:new_link:{number}", Message.Queue.DIRECT
-        message.mailing = None
+        number, message = mails.filter(key__contains=":new_link:").count() + 1, invitation_letters.alone(invitation)
+        message.key = f"{invitation_letters.about(invitation)}:new_link:{number}"
         mail.queue_many([message])
         invitation.told = notices.mark(invitation.event)
         invitation.save(update_fields=["told"])

@@ -1,0 +1,130 @@
+"""Mail about an invitation, sent once more by staff, or to an address that was corrected: it says what is true now."""
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from imagine import addresses, bulk, mail
+from imagine.again import NotAgain
+from imagine.models import Change, Message
+from summit import invitation_letters, notices
+from summit.invitations.answers import lock
+from summit.invitations.starting import NotNow, check
+from summit.models import Invitation
+
+State = Message.State
+ASKS = {"invited", "new_link"}  # in keys: an invitation, word for word
+WRITTEN = ["to", "language", "subject", "text", "html", "calendar", "calendar_method", "unsubscribe"]
+
+
+@transaction.atomic
+def send_again(message: Message) -> bool:
+    """As mail.send_again, with what is true by now: an invitation is written anew, with today's time, place and link,
+    to the contact's address of today. What is none, or may have arrived, is sent as it is while that is still true.
+    Raises NotAgain, Message.DoesNotExist, and Invitation.DoesNotExist when it was taken back."""
+    invitation = lock(Invitation.objects.get(pk=number_of(message)))
+    message = Message.objects.select_for_update(of=("self",)).get(pk=message.pk)
+    if message.state in Message.UNFINISHED:
+        return False
+    check_may_go(message, invitation)
+    if stays_as_it_is(message):
+        return mail.send_again(message)
+    if message.state == State.SENT:
+        copy(message, invitation)
+        return True
+    write_over(message, invitation)
+    return mail.send_again(message)
+
+
+@transaction.atomic
+def settle(message: Message, arrived: bool) -> bool:
+    """As bulk.settle; what is not true any more is not sent again. Raises NotAgain, and Invitation.DoesNotExist."""
+    if not arrived and message.key.startswith("invitation:"):
+        check_may_go(message, lock(Invitation.objects.get(pk=number_of(message))))
+    return bulk.settle(message, arrived)
+
+
+def number_of(message: Message) -> int:
+    """Of "invitation:17:invited" the 17."""
+    return int(message.key.split(":")[1])
+
+
+def kind_of(message: Message) -> str:
+    """Of "invitation:17:invited:again:202704041000" the "invited"; so it is when it was another's before a merge."""
+    _thing, _number, *rest = message.key.split(":")
+    return next(part for part in rest if not part.startswith("was-"))
+
+
+def stays_as_it_is(message: Message) -> bool:
+    """What has words of its own, and what a mailbox may have already: another text under its Message-ID would not be
+    shown."""
+    return kind_of(message) not in ASKS or message.state == State.UNKNOWN
+
+
+# What keeps it from being sent -----------------------------------------------------------------------------------
+
+
+def check_may_go(message: Message, invitation: Invitation) -> None:
+    if kind_of(message) in ASKS:
+        check_wanted(invitation)
+    if stays_as_it_is(message):
+        check_true(message, invitation)
+
+
+def check_wanted(invitation: Invitation) -> None:
+    try:
+        check(invitation.event)
+    except NotNow as refused:
+        raise NotAgain(str(refused)) from refused
+    if invitation.answer == Invitation.Answer.ACCEPTED:
+        raise NotAgain(_("They have accepted. Mail the private link of their RSVP again instead."))
+    if not addresses.wants(invitation.contact.email, "invitations"):
+        raise NotAgain(_("Their address wants no invitations, or refuses mail. Its page under “Addresses” says which."))
+
+
+def check_true(message: Message, invitation: Invitation) -> None:
+    """Whether time, place and link are still those of the message."""
+    moved = Q(about=invitation_letters.about(invitation.event), what__has_any_keys=invitation_letters.MOVES)
+    link = Q(about=invitation_letters.about(invitation), what__has_key="link")
+    if not Change.objects.filter(moved | link, at__gt=message.created_at).exists():
+        return
+    if message.state == State.UNKNOWN:
+        raise NotAgain(
+            _(
+                "The event or the link changed since, so what it says is not true any more. Say that it arrived: then "
+                "an invitation that you send again is written anew."
+            )
+        )
+    raise NotAgain(
+        _(
+            "The event or the link changed since, so what it says is not true any more. Send the invitation itself "
+            "again: it is written anew."
+        )
+    )
+
+
+# Written anew ----------------------------------------------------------------------------------------------------
+
+
+def copy(message: Message, invitation: Invitation) -> None:
+    """One more, beside the one that was sent; once a minute at most."""
+    fresh = invitation_letters.alone(invitation)
+    fresh.key = f"{message.key.split(':again:')[0]}:again:{timezone.now():%Y%m%d%H%M}"
+    mail.queue_many([fresh])
+    note_told(invitation)
+
+
+def write_over(message: Message, invitation: Invitation) -> None:
+    """In place of what was not taken by any mail server, under its key, with its mailing."""
+    fresh = invitation_letters.alone(invitation)
+    for name in WRITTEN:
+        setattr(message, name, getattr(fresh, name))
+    message.created_at = timezone.now()
+    message.save(update_fields=[*WRITTEN, "created_at"])
+    note_told(invitation)
+
+
+def note_told(invitation: Invitation) -> None:
+    """Its last mail says what is true."""
+    Invitation.objects.filter(pk=invitation.pk).update(told=notices.mark(invitation.event))
