@@ -1,7 +1,7 @@
 """Mail about an invitation, sent once more by staff, or to an address that was corrected: it says what is true now."""
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -9,12 +9,13 @@ from imagine import addresses, bulk, mail
 from imagine.again import NotAgain
 from imagine.models import Change, Message
 from summit import invitation_letters, notices
-from summit.invitations.answers import lock
+from summit.invitations.answers import lock, may_mail_link
 from summit.invitations.starting import NotNow, check
 from summit.models import Invitation
 
 State = Message.State
 ASKS = {"invited", "new_link"}  # in keys: an invitation, word for word
+WAITS = [State.QUEUED, State.REFUSED, State.GIVEN_UP]  # no mail server took it
 WRITTEN = ["to", "language", "subject", "text", "html", "calendar", "calendar_method", "unsubscribe"]
 
 
@@ -102,6 +103,30 @@ def check_true(message: Message, invitation: Invitation) -> None:
             "again: it is written anew."
         )
     )
+
+
+# To another address ----------------------------------------------------------------------------------------------
+
+
+def readdress(invitation: Invitation) -> None:
+    """The contact's address was corrected: the last mail of its own with the link, when it did not reach the old
+    address, is written anew and sent to the new one, as replace_link would."""
+    message = own_mails(invitation).select_for_update(of=("self",)).order_by("-created_at").first()
+    if message and message.state in WAITS and may_mail_link(invitation):
+        write_over(message, invitation)
+        mail.send_again(message)
+
+
+def forget(invitation: Invitation) -> None:
+    """It is written with its mailing, with the link of today: other mail with the link is not sent."""
+    own_mails(invitation).filter(state__in=WAITS).delete()
+
+
+def own_mails(invitation: Invitation) -> QuerySet[Message]:
+    """Mail with the invitation that a person waits for: with a new link, or sent again by staff."""
+    own = Q(key__contains=":new_link:") | Q(key__contains=":invited:again:")
+    mails = Message.objects.about(invitation_letters.about(invitation)).filter(own, queue=Message.Queue.DIRECT)
+    return mails.exclude(key__contains=":was-")
 
 
 # Written anew ----------------------------------------------------------------------------------------------------

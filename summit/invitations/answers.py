@@ -81,13 +81,17 @@ def replace_link(invitation: Invitation) -> None:
     history.note(invitation_letters.about(invitation), {"link": ""}, {"link": "replaced"})
     mails = Message.objects.about(invitation_letters.about(invitation))
     invitation_letters.take_back(invitation)  # they lead to the old one
-    email = invitation.contact.email
-    if invitation.written_at and invitation.event.lets_guests_change and addresses.wants(email, "invitations"):
+    if invitation.written_at and may_mail_link(invitation):
         number, message = mails.filter(key__contains=":new_link:").count() + 1, invitation_letters.alone(invitation)
         message.key = f"{invitation_letters.about(invitation)}:new_link:{number}"
         mail.queue_many([message])
         invitation.told = notices.mark(invitation.event)
         invitation.save(update_fields=["told"])
+
+
+def may_mail_link(invitation: Invitation) -> bool:
+    """Whether mail with the link helps: the event is neither over nor called off, and the address wants it."""
+    return invitation.event.lets_guests_change and addresses.wants(invitation.contact.email, "invitations")
 
 
 def tie_known() -> None:

@@ -5,6 +5,7 @@ from imagine.models import Change, Mailing, Message
 from partners import merging
 from partners.models import Contact
 from summit import invitation_letters, notices, reminder_letters
+from summit.invitations import again
 from summit.models import Invitation
 
 Answer, State = Invitation.Answer, Message.State
@@ -38,19 +39,31 @@ def reach(invitation: Invitation) -> int:
 
 
 def write_again(contact: Contact) -> None:
-    """A contact's address was corrected: an invitation that did not reach the old one is written to the new one. What
-    else waits to be sent about one does not go to the old one either."""
-    for invitation in contact.invitations.select_related("event"):
+    """A contact's address was corrected: an invitation that did not reach the old one is written to the new one, and so
+    is a new link. What else waits to be sent about one does not go to the old one either."""
+    for invitation in contact.invitations.select_related("event", "mailing"):
         mails = Message.objects.about(invitation_letters.about(invitation))
-        mails.filter(queue=Message.Queue.DIRECT).exclude(state=Message.State.SENT).update(to=contact.email)
+        mails.filter(queue=Message.Queue.DIRECT).exclude(state=State.SENT).update(to=contact.email)
         asked_again = mails.unbegun().filter(not_after__isnull=False)
         reminder_letters.forget_all(invitation.event, asked_again.values_list("pk", "key"))
         notices.write_again(invitation)
-    for invitation in contact.invitations.filter(mailing__stopped_at=None, written_at__isnull=False):
+        if ask_anew(invitation):
+            again.forget(invitation)
+        else:
+            again.readdress(invitation)
+
+
+def ask_anew(invitation: Invitation) -> bool:
+    """What did not leave, or was not taken, waits to be written with its mailing. Says whether it does."""
+    if invitation.mailing.stopped_at:
+        return False
+    if invitation.written_at:
         mails = Message.objects.filter(key=invitation_letters.key(invitation.pk))
-        if (mails.unbegun() | mails.filter(state__in=UNSENT)).delete()[0]:
-            Invitation.objects.filter(pk=invitation.pk).update(written_at=None)
-            Mailing.objects.filter(pk=invitation.mailing_id).update(written_at=None)
+        if not (mails.unbegun() | mails.filter(state__in=UNSENT)).delete()[0]:
+            return False
+        Invitation.objects.filter(pk=invitation.pk).update(written_at=None)
+        Mailing.objects.filter(pk=invitation.mailing_id).update(written_at=None)
+    return True
 
 
 def forget(contact: Contact) -> None:

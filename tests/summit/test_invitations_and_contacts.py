@@ -78,8 +78,8 @@ def test_without_an_answer_the_first_is_kept_and_the_other_is_not_mailed(two):
 def mail_is(invitation: Invitation, state: str, **fields) -> None:
     """What became of the mail of an invitation."""
     leased = {"lease": uuid.uuid4(), "lease_until": timezone.now()} if state == "sending" else {}
-    sent = {"sent_at": timezone.now()} if state == "sent" else {}
-    Message.objects.about(f"invitation:{invitation.pk}").update(state=state, **leased, **sent, **fields)
+    sent_at = timezone.now() if state == "sent" else None
+    Message.objects.about(f"invitation:{invitation.pk}").update(state=state, sent_at=sent_at, **leased, **fields)
 
 
 @pytest.mark.parametrize("sent", [0, 1])
@@ -219,6 +219,95 @@ def test_a_stopped_mailing_is_not_written_again():
     invitations.stop(mailing)
     contacts.correct(contact, email="new@example.org")
     assert Message.objects.get().to == "alma@example.org"
+
+
+def replaced(*, invited_mail: str = "sent", state: str = "refused") -> Invitation:
+    """Alma's address is wrong; her link was replaced, and its mail met this end."""
+    invitation = invited.to(make.event(), person("Alma", email="wrong@example.org"))
+    mail_is(invitation, invited_mail)
+    invitations.replace_link(invitation)
+    Message.objects.filter(key__contains=":new_link:").update(state=state, attempts=3, last_error="550 no")
+    invitation.refresh_from_db()
+    return invitation
+
+
+def correct(invitation: Invitation, **fields) -> None:
+    contacts.correct(invitation.contact, **({"email": "alma@example.org"} | fields))
+
+
+@pytest.mark.parametrize("state", ["refused", "given_up", "queued"])
+def test_a_replaced_link_that_did_not_reach_a_wrong_address_is_written_to_the_right_one(state):
+    invitation = replaced(state=state)
+    Event.objects.update(venue="Stockton Civic Auditorium")
+    correct(invitation, language="es")
+    message = Message.objects.get(key=f"invitation:{invitation.pk}:new_link:1")
+    assert (message.to, message.language, message.state, message.queue) == (
+        "alma@example.org",
+        "es",
+        "queued",
+        "direct",
+    )
+    assert invitation.get_absolute_url() in message.text
+    assert "Stockton Civic Auditorium" in message.text
+    assert message.unsubscribe == addresses.unsubscribe_url(addresses.of("alma@example.org"), "invitations")
+    assert Message.objects.count() == 2
+
+
+def test_the_newest_of_replaced_links_is_written_to_the_right_address():
+    invitation = replaced()
+    invitations.replace_link(invitation)
+    Message.objects.filter(key__contains=":new_link:").update(state="refused")
+    correct(invitation)
+    states = dict(Message.objects.filter(key__contains=":new_link:").values_list("key", "state"))
+    assert states == {f"invitation:{invitation.pk}:new_link:{n}": state for n, state in ((1, "refused"), (2, "queued"))}
+
+
+def test_an_invitation_that_is_written_again_brings_the_replaced_link_along():
+    """Nobody gets both."""
+    invitation = replaced(invited_mail="refused")
+    correct(invitation)
+    assert not Message.objects.exists()
+    invitations.write(invitation.mailing)
+    message = Message.objects.get()
+    assert (message.key, message.to) == (f"invitation:{invitation.pk}:invited", "alma@example.org")
+    assert invitation.get_absolute_url() in message.text
+
+
+def test_a_replaced_link_is_written_again_though_its_mailing_was_stopped():
+    invitation = replaced(invited_mail="refused")
+    invitations.stop(invitation.mailing)
+    correct(invitation)
+    assert Message.objects.get(state="queued").key == f"invitation:{invitation.pk}:new_link:1"
+
+
+@pytest.mark.parametrize("state", ["sent", "sending"])
+def test_a_replaced_link_that_was_sent_or_is_being_sent_is_not_written_again(state):
+    invitation = replaced(state="queued")
+    mail_is(invitation, state, begun_at=timezone.now())
+    before = list(Message.objects.order_by("key").values_list("text", "state"))
+    correct(invitation)
+    assert list(Message.objects.order_by("key").values_list("text", "state")) == before
+
+
+@pytest.mark.parametrize("end", [make.over, make.called_off, None])
+def test_a_replaced_link_of_use_to_nobody_is_not_written_again(end):
+    invitation = replaced()
+    if end:
+        end(invitation.event)
+    else:
+        addresses.choose(addresses.of("alma@example.org"), invitations=False)
+    correct(invitation)
+    assert not Message.objects.filter(state="queued").exists()
+
+
+def test_an_invitation_that_staff_sent_again_to_a_wrong_address_is_written_to_the_right_one():
+    invitation = invited.to(make.event(), person("Alma", email="wrong@example.org"))
+    mail_is(invitation, "sent")
+    invitations.send_again(Message.objects.get())
+    Message.objects.filter(key__contains=":again:").update(state="refused")
+    correct(invitation)
+    message = Message.objects.get(key__contains=":again:")
+    assert (message.to, message.state) == ("alma@example.org", "queued")
 
 
 # Erased ----------------------------------------------------------------------------------------------------------
