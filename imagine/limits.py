@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 
 from django.conf import settings
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from imagine import prepared
 from imagine.models import Tally
 
 UPSERT = """
@@ -35,9 +35,8 @@ def count(key: str, *, minutes: int, weight: int = 1) -> int:
     `minutes`."""
     seconds = minutes * 60
     since = datetime.fromtimestamp(timezone.now().timestamp() // seconds * seconds, UTC)
-    with connection.cursor() as cursor:
-        cursor.execute(UPSERT, [key, since, weight])
-        return cursor.fetchone()[0]
+    [(tries,)] = prepared.run((UPSERT, [key, since, weight]))
+    return tries
 
 
 def is_over(request: HttpRequest, scope: str, *, most: int, minutes: int, weight: int = 1) -> bool:

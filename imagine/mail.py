@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Model
 from django.utils import timezone
 
 from imagine import addresses
 from imagine.bell import Silence, nudge, take_up_nudge
+from imagine.inserts import insert
 from imagine.models import Heartbeat, Message, give_up_time
 from imagine.post import Unanswered, Unattached, reason, refused_for_good, refused_mailbox, server, write
 
@@ -29,6 +31,7 @@ PAUSES = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200, 1440
 UNREACHABLE_PAUSE = timedelta(seconds=15)  # the server's fault, not the message's: it need not wait for hours
 DELIVER_SECONDS = 5  # the heartbeat goes through the same queue
 SWEEP_SECONDS = 20
+FEW = 10  # messages; above that, one statement for any number is faster than one for each number
 
 
 # Queue ---------------------------------------------------------------------------------------------------------
@@ -44,9 +47,14 @@ def queue(*, key: str, to: str, language: str, subject: str, text: str, html: st
     queue_many([Message(key=key, to=to, language=language, subject=subject, text=text, html=html, **also)])
 
 
-def queue_many(messages: Sequence[Message]) -> None:
-    """Stores messages of one queue as `queue` does, in one statement."""
-    Message.objects.bulk_create(messages, ignore_conflicts=True)
+def queue_many(messages: Sequence[Message], *, after: Sequence[Model] = ()) -> None:
+    """Stores messages as `queue` does, in one trip to the database, and before them the new rows that they come `after`
+    as they tell of them."""
+    if len(messages) <= FEW:
+        insert(*after, if_new=messages)
+    else:
+        insert(*after)
+        Message.objects.bulk_create(messages, ignore_conflicts=True)
     for name in {message.queue for message in messages}:
         transaction.on_commit(lambda name=name: nudge(name), robust=True)
 

@@ -24,6 +24,7 @@ from imagine.letters import PLACE, filled, one_line, place
 from summit.models import Event, Invitation, Rsvp
 from summit.templatetags.wording import seats
 
+LINE = 75  # octets
 Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
 
 
@@ -139,10 +140,11 @@ def with_words(lines: list[str], words: dict[str, str]) -> str:
 
 
 def folded(line: str) -> str:
-    """A line as RFC 5545 3.1 wants it: at most 75 octets, then goes on in the next."""
-    if len(line.encode()) > 75:
-        line = Contentline(line).to_ical().decode()
-    return line + "\r\n"
+    """A line as RFC 5545 3.1 wants it: at most LINE octets, then goes on in the next, after a space."""
+    if not line.isascii() or "\\" in line or "^" in line:  # the library keeps together what belongs together
+        return Contentline(line).to_ical().decode() + "\r\n"
+    first, rest = line[:LINE], line[LINE:]
+    return "\r\n ".join([first, *(rest[at : at + LINE - 1] for at in range(0, len(rest), LINE - 1))]) + "\r\n"
 
 
 def for_event(event: Event) -> str:

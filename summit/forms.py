@@ -32,6 +32,14 @@ def companion_field(number: int) -> NameField:
     )
 
 
+class Shared(dict):
+    """Fields that every form has in common, for as long as it is not shown: Django copies them for each, which takes
+    longer than to check what was written."""
+
+    def __deepcopy__(self, _memo) -> "Shared":
+        return self
+
+
 class RsvpForm(forms.Form):
     """A new RSVP, on the event's page. It takes only these fields; whatever else is sent is passed over.
 
@@ -104,7 +112,7 @@ class RsvpForm(forms.Form):
 
     @classmethod
     @lru_cache(maxsize=2 * LARGEST_PARTY)
-    def fields_for(cls, largest_party: int, _language: str) -> dict[str, forms.Field]:
+    def fields_for(cls, largest_party: int, _language: str) -> Shared:
         """The fields of a party of at most so many, in the order in which errors are listed."""
         size = deepcopy(cls.base_fields["size"])
         size.choices = [(number, str(number)) for number in range(1, largest_party + 1)]
@@ -113,7 +121,7 @@ class RsvpForm(forms.Form):
             ngettext("Choose 1: a party here is one person.", "Choose a number from 1 to %(most)d.", largest_party)
             % {"most": largest_party},
         )
-        fields = {}
+        fields = Shared()
         for name, field in cls.base_fields.items():
             fields[name] = size if name == "size" else field
             if name == "accepts_fewer":
@@ -122,7 +130,9 @@ class RsvpForm(forms.Form):
 
     @cached_property
     def helper(self) -> FormHelper:
-        """How the form is laid out; crispy asks for it when it is shown."""
+        """How the form is laid out; crispy asks for it when it is shown, and then writes into the fields."""
+        self.fields = deepcopy(dict(self.fields))
+        self._bound_fields_cache.clear()
         helper = plain_helper()
         companions = [name for name in self.fields if name.startswith("guest_")]
         helper.layout = Layout(

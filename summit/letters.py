@@ -1,8 +1,8 @@
 """What mails say. One function per message, over imagine.letters.
 
-Each is called in the transaction of what it tells, with an RSVP whose `event` is loaded, and stores one message. A
-message's words stand once, in templates/mail/<kind>.txt. Many letters at once cost no query for reading when the guests
-are prefetched.
+Each is called in the transaction of what it tells, with an RSVP whose `event` is loaded, and stores one message; the
+first one gives it, to be stored with what it tells. A message's words stand once, in templates/mail/<kind>.txt. Many
+letters at once cost no query for reading when the guests are prefetched.
 """
 
 from collections.abc import Sequence
@@ -18,16 +18,17 @@ from django.utils.translation import gettext as _
 
 from imagine import mail
 from imagine.letters import Letter, place, write
+from imagine.models import Message
 from summit import calendars
 from summit.models import Event, Guest, Rsvp, status_of
 
 LANGUAGES = [code for code, _name in settings.LANGUAGES]
 
 
-def first(rsvp: Rsvp, guests: Sequence[Guest]) -> None:
-    """The first letter about an RSVP that was just written with sequence 1, and these guests: it is confirmed, or it is
-    on the waiting list with all its seats or, when fewer were fine, with some."""
-    tell_as_numbered(rsvp, "waiting" if rsvp.waiting_seats else "confirmed", guests=guests)
+def first(rsvp: Rsvp, guests: Sequence[Guest]) -> Message:
+    """The first letter about an RSVP with sequence 1 and these guests: it is confirmed, or it is on the waiting list
+    with all its seats or, when fewer were fine, with some. Unsaved, as the RSVP is."""
+    return numbered(rsvp, "waiting" if rsvp.waiting_seats else "confirmed", guests=guests)
 
 
 def confirmed(rsvp: Rsvp) -> None:
@@ -68,7 +69,7 @@ def event_cancelled(rsvp: Rsvp) -> None:
 
 def link(rsvp: Rsvp, number: int) -> None:
     """The private link again, to the stored address, for the `number`-th time; summit.links says how often."""
-    store(rsvp, "link", key=f"rsvp:{rsvp.pk}:link:{number}", shows_party=False)
+    mail.queue_many([message(rsvp, "link", key=f"rsvp:{rsvp.pk}:link:{number}", shows_party=False)])
 
 
 def new_link(rsvp: Rsvp) -> None:
@@ -163,37 +164,35 @@ def landing() -> str:
 
 
 def tell(rsvp: Rsvp, kind: str, **how) -> None:
-    """Stores the next letter about an RSVP, rendered as `store` says.
+    """Stores the next letter about an RSVP, as `message` says.
 
     The sequence grows with every letter: calendars want it to, and it keeps two letters of one kind apart.
     """
     rsvp.sequence += 1
     rsvp.save(update_fields=["sequence"])
-    tell_as_numbered(rsvp, kind, **how)
+    mail.queue_many([numbered(rsvp, kind, **how)])
 
 
-def tell_as_numbered(rsvp: Rsvp, kind: str, *, method: str | None = None, **how) -> None:
+def numbered(rsvp: Rsvp, kind: str, *, method: str | None = None, **how) -> Message:
     """Its calendar part, unless `method` says otherwise, is a REQUEST when the party holds seats, and none when it only
     waits."""
     if method is None:
         method = "REQUEST" if rsvp.held_seats else ""
-    store(rsvp, kind, key=f"rsvp:{rsvp.pk}:{kind}:{rsvp.sequence}", method=method, **how)
+    return message(rsvp, kind, key=f"rsvp:{rsvp.pk}:{kind}:{rsvp.sequence}", method=method, **how)
 
 
-def store(rsvp: Rsvp, kind: str, *, key: str, method: str = "", link: str = "", **how) -> None:
-    """Writes a letter in the RSVP's language and queues it under its key. It leads to `link`, or to the private one."""
+def message(rsvp: Rsvp, kind: str, *, key: str, method: str = "", link: str = "", **how) -> Message:
+    """A letter in the RSVP's language under its key, unsaved. It leads to `link`, or to the private one."""
     with translation.override(rsvp.language):
         private = settings.SITE_URL + rsvp.get_absolute_url()
         letter = written(rsvp, kind, link=link or private, is_private=not link, method=method, **how)
-        mail.queue(
+        return Message(
             key=key,
             to=rsvp.email,
             language=rsvp.language,
-            subject=letter.subject,
-            text=letter.text,
-            html=letter.html,
             calendar=calendars.for_rsvp(rsvp, method) if method else "",
             calendar_method=method,
+            **letter._asdict(),
         )
 
 

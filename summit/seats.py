@@ -11,15 +11,15 @@ from functools import wraps
 from itertools import groupby
 from operator import attrgetter
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from imagine import history
+from imagine import history, mail, prepared
 from imagine.models import Change, Message
 from summit import invitation_letters, letters, notices, reminder_letters
-from summit.models import Event, Guest, Rsvp
+from summit.models import Event, Guest, Rsvp, with_event
 
 SEATS = [
     "held_seats",
@@ -42,13 +42,17 @@ FACTS = [
 ]
 
 
-# What a new RSVP asks. As they stand: Django takes longer to write them than they take.
+# As they stand: Django takes longer to write them than they take.
 LOCKED = "SELECT * FROM summit_event WHERE id = %s FOR NO KEY UPDATE"
+LOCK = "SELECT FROM summit_event WHERE id = %s FOR NO KEY UPDATE"
 HELD = "SELECT coalesce(sum(held_seats), 0) FROM summit_rsvp WHERE event_id = %s"
-KNOWN_AND_HELD = """
+FOR_NEW = """
     SELECT
-        (SELECT id FROM summit_rsvp WHERE event_id = %(event)s AND lower(email) = lower(%(email)s)),
-        (SELECT coalesce(sum(held_seats), 0) FROM summit_rsvp WHERE event_id = %(event)s)
+        {event},
+        nextval('summit_rsvp_id_seq'),
+        (SELECT id FROM summit_rsvp WHERE event_id = summit_event.id AND lower(email) = lower(%s)),
+        (SELECT coalesce(sum(held_seats), 0) FROM summit_rsvp WHERE event_id = summit_event.id)
+    FROM summit_event WHERE id = %s
 """
 
 
@@ -81,9 +85,7 @@ class NoRoom(Refused):
 
 def free_seats(event: Event) -> int:
     """Rule 1: capacity − reserved − held. Negative when staff lowered the capacity below what is held."""
-    with connection.cursor() as cursor:
-        cursor.execute(HELD, [event.pk])
-        [held] = cursor.fetchone()
+    [(held,)] = prepared.run((HELD, [event.pk]))
     return event.capacity - event.reserved_seats - held
 
 
@@ -108,6 +110,16 @@ def lock(event_pk: int) -> Event:
         return Event.objects.raw(LOCKED, [event_pk])[0]
     except IndexError:
         raise Event.DoesNotExist from None
+
+
+def lock_for_new(rsvp: Rsvp) -> Event:
+    """The event of an RSVP that is not there yet, locked, with what is asked under the lock: the `next_key`, the key of
+    the RSVP `known` at this address (rule 8), or None, and the seats that are `held`."""
+    asked = (with_event(FOR_NEW), [rsvp.email, rsvp.event_id])
+    event = Event.first_of((LOCK, [rsvp.event_id]), asked, also=("next_key", "known", "held"))
+    if event is None:
+        raise Event.DoesNotExist
+    return event
 
 
 def locked_party(rule: Callable) -> Callable:
@@ -206,18 +218,13 @@ def check_size(event: Event, size: int, *, grows: bool = True) -> None:
         )
 
 
-def free_for_new(rsvp: Rsvp) -> int:
-    """The free seats of a locked event, for an RSVP whose address has none there (rules 1 and 8). The constraint would
-    refuse a second one too, but a statement that fails is written into PostgreSQL's log, with all that was typed."""
-    event = rsvp.event
-    with connection.cursor() as cursor:
-        cursor.execute(KNOWN_AND_HELD, {"event": event.pk, "email": rsvp.email})
-        known_pk, held = cursor.fetchone()
-    if known_pk:
-        known = Rsvp.objects.get(pk=known_pk)
-        known.event = event
+def check_address(rsvp: Rsvp) -> None:
+    """Rule 8, on an event locked for this RSVP. The constraint would refuse a second one too, but a statement that
+    fails is written into PostgreSQL's log, with all that was typed."""
+    if rsvp.event.known:
+        known = Rsvp.objects.get(pk=rsvp.event.known)
+        known.event = rsvp.event
         raise AlreadyThere(known)
-    return event.capacity - event.reserved_seats - held
 
 
 def check_open(event: Event, *, by_staff: bool = False) -> None:
@@ -248,18 +255,19 @@ def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bo
     stays unnamed. `beyond` is staff's reason for seating the party although no seat is free: flagged, counted and kept
     in its history (rule 7). Raises Closed, PartyOutOfBounds, or AlreadyThere with the RSVP that the address has.
     """
-    event = rsvp.event = lock(rsvp.event_id)
+    event = rsvp.event = lock_for_new(rsvp)
     check_open(event, by_staff=by_staff)
     check_invited(rsvp, by_staff=by_staff)
     check_size(event, size)
-    take(rsvp, size, free=free_for_new(rsvp), beyond=bool(beyond))
+    check_address(rsvp)
+    take(rsvp, size, free=event.capacity - event.reserved_seats - event.held, beyond=bool(beyond))
+    rsvp.pk = event.next_key
     rsvp.sequence += 1  # its first letter's; an invitation's entry that it answers had one before
-    rsvp.save(force_insert=True)
-    party = seat_guests(rsvp, list(guests))
+    party = seated(rsvp, list(guests))
+    mail.queue_many([letters.first(rsvp, party)], after=[rsvp, *party])
     if by_staff:
         given = {"held_seats": rsvp.held_seats, "waiting_seats": rsvp.waiting_seats, "seats_over": rsvp.seats_over}
         history.note(f"rsvp:{rsvp.pk}", dict.fromkeys(given, 0), given, reason=beyond)
-    letters.first(rsvp, party)
     return rsvp
 
 
@@ -287,13 +295,13 @@ def give_back(rsvp: Rsvp, fewer: int) -> None:
         rsvp.waiting_since = rsvp.passed_over_at = None
 
 
-def seat_guests(rsvp: Rsvp, guests: list[Guest]) -> list[Guest]:
-    """Writes one guest for each seat, and returns them: the given ones in their order, then unnamed ones."""
+def seated(rsvp: Rsvp, guests: list[Guest]) -> list[Guest]:
+    """One guest for each seat, unsaved: the given ones in their order, then unnamed ones."""
     guests = guests[: rsvp.party_size] + [Guest() for _nobody in range(rsvp.party_size - len(guests))]
     for position, guest in enumerate(guests, start=1):
         guest.rsvp, guest.position = rsvp, position
         guest.name = guest.name or (rsvp.name if position == 1 else "")
-    return Guest.objects.bulk_create(guests)
+    return guests
 
 
 @locked_party

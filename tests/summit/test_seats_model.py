@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from imagine.models import Message
 from summit import letters, seats
 from summit.models import Rsvp
 from tests import make
@@ -89,8 +90,9 @@ def while_few(step):
     return precondition(lambda self: len(self.room.parties) < 5)(step)
 
 
-def note(rsvp: Rsvp, kind: str, **_words) -> None:
+def note(rsvp: Rsvp, kind: str, *, key: str, **_words) -> Message:
     told.append((rsvp.pk, kind))
+    return Message(key=key, to=rsvp.email)
 
 
 class Seats(RuleBasedStateMachine):
@@ -284,7 +286,7 @@ class Seats(RuleBasedStateMachine):
 @pytest.mark.parametrize("part", range(PARTS))
 def test_seats_are_as_a_simple_model_says(part, monkeypatch):
     # Of the letters only their rendering is left out, which tests/summit/test_letters.py shows: it is most of the time.
-    monkeypatch.setattr(letters, "store", note)
+    monkeypatch.setattr(letters, "message", note)
     run_state_machine_as_test(
         seed(part)(type("Seats", (Seats,), {})),
         settings=settings(

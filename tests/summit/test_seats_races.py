@@ -35,15 +35,15 @@ def test_control_without_the_lock_more_seats_are_given_than_there_are(monkeypatc
     """What the lock is for. Should this ever pass without overselling, the test above shows nothing."""
     event = make.event(capacity=7)
     counted = threading.Barrier(CROWD)
-    free_for_new = seats.free_for_new
+    lock_for_new = seats.lock_for_new
 
-    def all_count_before_one_writes(rsvp: Rsvp) -> int:
-        free = free_for_new(rsvp)
+    def all_count_before_one_writes(rsvp: Rsvp) -> Event:
+        counting = lock_for_new(rsvp)
         counted.wait(timeout=30)
-        return free
+        return counting
 
-    monkeypatch.setattr(seats, "lock", lambda pk: Event.objects.get(pk=pk))
-    monkeypatch.setattr(seats, "free_for_new", all_count_before_one_writes)
+    monkeypatch.setattr(seats, "LOCK", seats.LOCK.removesuffix(" FOR NO KEY UPDATE"))
+    monkeypatch.setattr(seats, "lock_for_new", all_count_before_one_writes)
     at_once([reserving(event, f"Guest {number}") for number in range(CROWD)])
     assert sum(held for _name, held, _waiting in look.seats(event)) > 7
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from imagine.models import Message
 from summit import links, seats
-from summit.models import NEXT_OF, LinkRequest
+from summit.models import NEXT_OF, LinkRequest, with_event
 from tests import browse, look, make
 
 pytestmark = pytest.mark.django_db
@@ -105,7 +105,7 @@ def test_landing_counts_the_seats_of_its_own_event_alone():
         make.rsvp(event)
     make.over(event)
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN ANALYZE {NEXT_OF}", {"kind": "summit", "now": NOW})
+        cursor.execute(f"EXPLAIN ANALYZE {with_event(NEXT_OF)}", [NOW, "summit"])
         plan = [line for [line] in cursor.fetchall()]
     [reads] = [line for line in plan if " on summit_rsvp" in line]
     assert "loops=1)" in reads

@@ -1,0 +1,80 @@
+"""Statements that a connection reads once, and new rows that are written in one trip."""
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from imagine import prepared
+from imagine.inserts import insert
+from imagine.models import Change, Message
+
+pytestmark = pytest.mark.django_db
+
+TWICE = "SELECT %s::int * 2 AS twice"
+
+
+def message(key: str, **how) -> Message:
+    return Message(key=key, to="alma@example.org", language="en", **how)
+
+
+def test_run_returns_the_rows_of_the_last_statement():
+    assert prepared.run((TWICE, [1]), ("SELECT n FROM generate_series(1, %s) n", [2])) == [(1,), (2,)]
+    assert prepared.run((TWICE, [2])) == [(4,)]
+    assert prepared.run(("SELECT 3", [])) == [(3,)]
+    assert prepared.run(("DELETE FROM imagine_tally WHERE key = %s", ["nobody"])) == []
+
+
+def test_statement_is_read_once_a_connection():
+    def read() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%AS twice'")
+            return cursor.fetchone()[0]
+
+    prepared.run((TWICE, [1]))
+    prepared.run((TWICE, [2]))
+    assert read() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_new_connection_knows_nothing_of_what_the_last_one_read():
+    prepared.run((TWICE, [1]))
+    connection.close()
+    assert prepared.run((TWICE, [4])) == [(8,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statement_stays_known_when_its_first_transaction_is_rolled_back():
+    with transaction.atomic():
+        prepared.run(("SELECT %s::int * 3", [1]))
+        transaction.set_rollback(True)
+    assert prepared.run(("SELECT %s::int * 3", [2])) == [(6,)]
+
+
+def test_values_are_values_whatever_stands_in_them():
+    for words in ("'; DROP TABLE imagine_tally; --", "100%s", "%", "\\", "$1", "Núñez\n"):
+        assert prepared.run(("SELECT %s::text", [words])) == [(words,)]
+
+
+def test_insert_writes_rows_of_several_tables_in_one_trip(django_assert_num_queries):
+    one, other = message("one"), message("other")
+    change = Change(about="rsvp:1", kind=Change.Kind.GUEST, what={"name": ["Ana", "Alma"]})
+    with django_assert_num_queries(1):
+        insert(change, one, if_new=[other])
+    assert list(Change.objects.values_list("about", "what")) == [("rsvp:1", {"name": ["Ana", "Alma"]})]
+    assert set(Message.objects.values_list("key", "to")) == {("one", one.to), ("other", other.to)}
+    assert not one._state.adding
+    one.subject = "Said again"
+    one.save()
+    assert Message.objects.get(key="one").subject == "Said again"
+
+
+def test_insert_passes_over_what_is_there_already_and_refuses_a_double():
+    insert(message("one", subject="First"))
+    insert(if_new=[message("one", subject="Second"), message("two", subject="Second")])
+    assert set(Message.objects.values_list("key", "subject")) == {("one", "First"), ("two", "Second")}
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert(message("one"))
+
+
+def test_insert_of_nothing_asks_nothing(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        insert()
