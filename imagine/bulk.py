@@ -59,9 +59,16 @@ TAKE_TURNS = """
     RETURNING per_second, extract(epoch FROM next_at)::float
 """
 CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float"
+# What nobody knew to have arrived, and staff had sent again, may have arrived the first time: it is unknown once more.
 DELETE_UNBEGUN = """
-    DELETE FROM imagine_message
-    WHERE mailing_id = %s AND (state = 'queued' OR (state = 'sending' AND begun_at IS NULL)) RETURNING key
+    WITH unbegun AS (
+        SELECT id, maybe_sent FROM imagine_message
+        WHERE mailing_id = %s AND (state = 'queued' OR (state = 'sending' AND begun_at IS NULL)) FOR UPDATE
+    ), doubted AS (
+        UPDATE imagine_message SET state = 'unknown', lease = NULL, lease_until = NULL
+        WHERE id IN (SELECT id FROM unbegun WHERE maybe_sent)
+    )
+    DELETE FROM imagine_message WHERE id IN (SELECT id FROM unbegun WHERE NOT maybe_sent) RETURNING key
 """
 
 
@@ -276,7 +283,8 @@ def stop(mailing: Mailing) -> list[str]:
 
 
 def take_back(mailing: Mailing) -> list[str]:
-    """Deletes what has not begun of a locked mailing, and returns the keys of that."""
+    """Deletes what has never begun of a locked mailing, and returns the keys of that. What had begun before staff had
+    it sent again may have arrived: it stays, and its outcome is unknown as before."""
     with connection.cursor() as cursor:
         cursor.execute(DELETE_UNBEGUN, [mailing.pk])
         return [key for (key,) in cursor.fetchall()]

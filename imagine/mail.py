@@ -190,6 +190,7 @@ def send_again(message: Message) -> bool:
         original = message.key.split(":again:")[0]
         queue(key=f"{original}:again:{now:%Y%m%d%H%M}", **{name: getattr(message, name) for name in fields})
         return True
+    message.maybe_sent = message.maybe_sent or message.state == Message.State.UNKNOWN  # bulk.take_back keeps it then
     message.state, message.attempts, message.last_error = Message.State.QUEUED, 0, ""
     message.not_before, message.not_after, message.give_up_at, message.begun_at = now, None, give_up_time(), None
     message.save()

@@ -82,7 +82,7 @@ def test_send_again_of_a_failed_one_queues_it_as_new(post_office, state):
     Message.objects.update(state=state, attempts=9, last_error="550 no", give_up_at=timezone.now())
     for _twice in range(2):
         mail.send_again(message)
-    assert outcome(message) == ("queued", 0, "", False)
+    assert outcome(message) == ("queued", 0, "", state == "unknown")  # that one may have arrived
     assert message.give_up_at > timezone.now() + timedelta(hours=23)
     mail.sweep()
     assert outcome(message)[0] == "sent"

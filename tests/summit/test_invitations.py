@@ -416,3 +416,64 @@ def test_mailing_to_an_event_that_is_hidden_meanwhile_stops():
     assert mailing.stopped_at
     assert not Message.objects.exists()
     assert not Invitation.objects.exists()
+
+
+def in_doubt_and_sent_again(event: Event, *names: str) -> Mailing:
+    """All were written; of the first nobody knew whether it arrived, and staff had it sent again."""
+    mailing = written(event, *map(person, names))
+    first = Message.objects.get(to=f"{names[0].lower()}@example.org")
+    Message.objects.filter(pk=first.pk).update(state="unknown", begun_at=timezone.now(), attempts=1)
+    assert invitations.send_again(first)
+    return mailing
+
+
+@pytest.mark.parametrize("claimed", [False, True])
+def test_stop_keeps_what_may_have_arrived_before_it_was_sent_again(claimed):
+    event = make.event()
+    mailing = in_doubt_and_sent_again(event, "Alma", "Jun")
+    batch = bulk.claim() if claimed else []
+    assert invitations.stop(mailing) == 1
+    assert not any(map(bulk.begin, batch))
+    assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
+    assert list(Message.objects.values_list("to", "state", "maybe_sent")) == [("alma@example.org", "unknown", True)]
+    if batch:
+        bulk.give_back(batch)
+    assert Message.objects.get().state == "unknown"
+    assert invitations.stop(mailing) == 0
+
+
+def test_stop_of_itself_when_the_event_is_called_off_keeps_it_too():
+    event = make.event()
+    in_doubt_and_sent_again(event, "Alma", "Jun")
+    make.closed(event)
+    invitations.stop_the_unanswerable()
+    assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
+    assert Message.objects.get().state == "unknown"
+
+
+def test_event_that_moves_keeps_it_and_tells_it():
+    """It is unknown again, so whoever may have it is told of the new place; what nobody can have is written anew."""
+    event = make.event()
+    in_doubt_and_sent_again(event, "Alma", "Jun")
+    event.venue = "Stockton Civic Auditorium"
+    seats.save_event(event)
+    assert list(Message.objects.values_list("to", "state")) == [("alma@example.org", "unknown")]
+    for mailing in Mailing.objects.going_on():
+        invitations.write(mailing)
+    keys = sorted(key.split(":", 2)[2] for key in Message.objects.values_list("key", flat=True))
+    assert keys == ["invited", "invited", "moved:1"]
+    assert "Civic Auditorium" in Message.objects.get(key__contains=":moved:").text
+
+
+def test_what_may_have_arrived_and_is_sent_again_is_flagged():
+    mailing = written(make.event(), person("Alma"))
+    Message.objects.update(state="unknown", begun_at=timezone.now())
+    assert invitations.send_again(mailing.messages.get())
+    assert Message.objects.get().maybe_sent
+
+
+def test_what_failed_for_good_and_is_sent_again_is_not_flagged():
+    mailing = written(make.event(), person("Alma"))
+    Message.objects.update(state="refused")
+    assert invitations.send_again(mailing.messages.get())
+    assert not Message.objects.get().maybe_sent
