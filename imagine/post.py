@@ -8,7 +8,10 @@ import secrets
 import smtplib
 import threading
 import time
+from email.generator import BytesGenerator
+from email.policy import Compat32
 from email.utils import parseaddr
+from io import BytesIO
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
@@ -106,14 +109,26 @@ class Server(threading.local):
                 logger.info("The mail server was gone before it was told goodbye.")
 
 
+class ShortLines(Compat32):
+    """Headers as the library writes them. It looks at each letter for where a line might be folded, also in what fits
+    on one line, and takes a third of a mail's time for it."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        line = f"{name}: {value}"
+        if isinstance(value, str) and len(line) < self.max_line_length and line.isascii() and line.isprintable():
+            return f"{line}{self.linesep}".encode()
+        return super().fold_binary(name, value)
+
+
 def as_bytes(email: EmailMultiAlternatives) -> bytes:
     """The mail as it travels. Its boundaries are random enough to be nowhere in it; the library would look for its own
     ones in every part, by a pattern that it compiles for each mail."""
-    message = email.message()
+    message, written = email.message(), BytesIO()
     for part in message.walk():
         if part.is_multipart():
             part.set_boundary(secrets.token_hex(16))
-    return message.as_bytes(linesep="\r\n")
+    BytesGenerator(written, mangle_from_=False, policy=ShortLines(linesep="\r\n")).flatten(message)
+    return written.getvalue()
 
 
 server = Server()

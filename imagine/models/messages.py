@@ -144,6 +144,17 @@ class Message(models.Model):
         return self.key
 
 
+class Claim(models.Model):
+    """A batch of mail to many in one sender's hands, by its lease. The table is unlogged: a crash of PostgreSQL, which
+    may lose what was noted of such a batch in its last moments, empties it."""
+
+    lease = models.UUIDField(primary_key=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self):
+        return str(self.lease)
+
+
 class Heartbeat(models.Model):
     """When a task last came through a queue: a worker that is connected and takes nothing is found out here."""
 

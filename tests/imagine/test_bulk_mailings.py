@@ -1,6 +1,7 @@
 """A mailing is watched, paused, gone on with and stopped: also in the middle of a batch, and by several at once."""
 
 import time
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from imagine import bulk, mail, tasks
-from imagine.models import Mailing, Message, Pace
+from imagine.models import Claim, Mailing, Message, Pace
 from tests.imagine.mailings import guest, in_threads, letters, mailing, states
 from tests.imagine.post import new_message, outcome
 
@@ -178,6 +179,33 @@ def test_one_unknown_message_is_settled_once_by_many():
 
 def run_out() -> None:
     Message.objects.filter(state="sending").update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def test_what_a_crash_of_the_database_may_have_forgotten_is_unknown():
+    """It empties the table of claims: of a batch from before nobody knows what left."""
+    letters(mailing(), 3)
+    batch = bulk.claim()
+    bulk.begin(batch[0])
+    Message.objects.update(begun_at=None)  # that was lost as well
+    Claim.objects.all().delete()
+    run_out()
+    bulk.sweep()
+    assert states() == ["unknown"] * 3
+
+
+def test_claims_go_with_their_batches(post_office):
+    letters(mailing(), 2)
+    batch = bulk.claim()
+    assert [claim.lease for claim in Claim.objects.all()] == [batch[0].lease]
+    bulk.send(batch, float("inf"))
+    assert states() == ["sent", "sent"]
+    assert not Claim.objects.exists()
+    assert not bulk.claim()
+    assert not Claim.objects.exists()
+    Claim.objects.create(lease=uuid.uuid4(), at=timezone.now() - timedelta(hours=1))  # of a sender that died
+    living = Claim.objects.create(lease=uuid.uuid4())
+    bulk.sweep()
+    assert list(Claim.objects.all()) == [living]
 
 
 def test_batch_of_a_dead_sender_is_unknown_where_it_was_and_sent_where_it_never_was(post_office):
