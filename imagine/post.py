@@ -11,6 +11,7 @@ import time
 from email.generator import BytesGenerator
 from email.policy import Compat32
 from email.utils import parseaddr
+from functools import lru_cache
 from io import BytesIO
 
 from django.conf import settings
@@ -67,7 +68,7 @@ class Server(threading.local):
     def converse(self, session: smtplib.SMTP, email: EmailMultiAlternatives) -> None:
         """One mail in the steps of RFC 5321, 3.3, as smtplib's sendmail takes them: that one does not tell at which
         step a connection was lost. After a refusal the same connection takes the next mail."""
-        sender, recipient = (sanitize_address(address, "utf-8") for address in (email.from_email, *email.to))
+        sender, recipient = map(envelope, (email.from_email, *email.to))
         content = as_bytes(email)
         try:
             session.ehlo_or_helo_if_needed()
@@ -107,6 +108,12 @@ class Server(threading.local):
                 connection.close()
             except (smtplib.SMTPException, OSError):
                 logger.info("The mail server was gone before it was told goodbye.")
+
+
+@lru_cache
+def envelope(address: str) -> str:
+    """An address as the mail server is told it: the sender's is always the same."""
+    return sanitize_address(address, "utf-8")
 
 
 class ShortLines(Compat32):

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.conf import settings
@@ -26,6 +27,7 @@ LANGUAGES = [code for code, _name in settings.LANGUAGES]
 LINK = "link"  # where the button leads; the one placeholder that every mail has, and no subject
 PLACEHOLDER = re.compile(r"\{([^{}\n]*)\}")
 MARKUP = re.compile(r"<\s*[/!?a-zA-Z][^>\n]{0,40}>?")
+MOST_KEPT = 100  # mails with the facts of one event or year in them
 BEYOND_WORDS = {"Cc", "Co", "Cs"}  # control characters, and the private ones that letters.place uses
 
 
@@ -103,12 +105,12 @@ class Current(NamedTuple):
         together the values of the placeholders, and in `words` also link, unsubscribe and choices, the addresses that
         the mail leads to. `card` are groups of lines about what it is about, the first line of each in bold; `notes`
         stand below the button. A paragraph of which nothing is left is left out."""
-        values = {name: place(name) for name in words} | {name: clean(fact) for name, fact in facts.items()}
-        subject, text = (filled(part, values) for part in self.said[language])
+        known = frozenset((name, str(fact)) for name, fact in facts.items())
+        subject, paragraphs = with_facts(self.said[language], frozenset(words), known)
         with translation.override(language):
             told = {
                 "headline": subject,
-                "paragraphs": paragraphs(text),
+                "paragraphs": paragraphs,
                 "card": card,
                 "button": button or str(self.kind.button),
                 "why": str(self.kind.why),
@@ -162,6 +164,14 @@ def example(kind: Kind, language: str, words: Words) -> Letter:
     return Current(kind, {language: words}).letter(language, **how)
 
 
+@lru_cache(maxsize=MOST_KEPT)
+def with_facts(said: Words, names: frozenset[str], facts: frozenset[tuple[str, str]]) -> tuple[str, tuple[str, ...]]:
+    """Subject and paragraphs of a mail to many, with places where the words of these `names` stand, of one person."""
+    values = {name: place(name) for name in names} | {name: clean(fact) for name, fact in facts}
+    subject, text = (filled(part, values) for part in said)
+    return subject, paragraphs(text)
+
+
 def filled(part: str, values: Mapping[str, str]) -> str:
     """Words with the values of their placeholders. One that ends with a period, as "8:00 a.m.", ends a sentence too."""
     said = PLACEHOLDER.sub(lambda found: values[found[1]] + "\0", part)
@@ -174,7 +184,7 @@ def paragraphs(text: str) -> tuple[str, ...]:
 
 def clean(fact: str) -> str:
     """A fact without the characters that mark a place."""
-    return "".join(letter for letter in str(fact) if letter == "\n" or unicodedata.category(letter) not in BEYOND_WORDS)
+    return "".join(letter for letter in fact if letter == "\n" or unicodedata.category(letter) not in BEYOND_WORDS)
 
 
 # What staff may write ------------------------------------------------------------------------------------------

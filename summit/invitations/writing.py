@@ -38,21 +38,22 @@ def write_some(mailing_pk: int) -> bool:
         return notices.write_batch(mailing, BATCH)
     to_write = mailing.invitations.filter(written_at__isnull=True)
     locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
-    some = list(locked.select_related("event", "contact__organization").order_by("pk")[:BATCH])
-    if some and not some[0].event.takes_rsvps:
-        stop(mailing)  # the event was called off or closed meanwhile: nobody could answer
-        return False
+    some = list(locked.select_related("contact__organization").order_by("pk")[:BATCH])
     if some:
-        write_batch(mailing, some)
+        event = Event.objects.get(pk=some[0].event_id)
+        if not event.takes_rsvps:
+            stop(mailing)  # it was called off or closed meanwhile: nobody could answer
+            return False
+        write_batch(mailing, event, some)
     if not to_write.exists():
         mailing.written_at = timezone.now()
     mailing.save(update_fields=["written_at", "left_out"])
     return bool(some) and not mailing.written_at
 
 
-def write_batch(mailing: Mailing, invitations: list[Invitation]) -> None:
-    """Locked invitations of a locked mailing. Who does not want it any more, or has an RSVP by now, is left out."""
-    event = invitations[0].event
+def write_batch(mailing: Mailing, event: Event, invitations: list[Invitation]) -> None:
+    """Locked invitations of a locked mailing to an event. Who does not want it any more, or has an RSVP by now, is left
+    out."""
     emails = {invitation.contact.email.lower() for invitation in invitations}
     known = addresses.of_many(emails)
     coming = set(with_rsvp(event, emails))
@@ -61,7 +62,7 @@ def write_batch(mailing: Mailing, invitations: list[Invitation]) -> None:
         address = known[invitation.contact.email.lower()]
         is_wanted = address.wants_invitations and not address.refused_at and address.email not in coming
         (asked if is_wanted else left_out).append(invitation)
-        invitation.mailing = mailing
+        invitation.mailing, invitation.event = mailing, event
     mail.queue_many(invitation_letters.written(event, asked, known))
     Invitation.objects.filter(pk__in=[invitation.pk for invitation in asked]).update(
         written_at=timezone.now(), told=notices.mark(event)

@@ -256,7 +256,7 @@ def test_nothing_of_a_stopped_mailing_is_written():
 @pytest.mark.parametrize("number", [1, 30])
 def test_any_number_is_written_by_as_many_queries(number, django_assert_num_queries):
     mailing = started(make.event(), *(person(f"Person {n}", language="en") for n in range(number)))
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         invitations.write(mailing)
     assert mailing.messages.count() == number
 
