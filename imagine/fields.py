@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from copy import deepcopy
 
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import LayoutObject
@@ -105,6 +106,20 @@ class SpreadsheetField(forms.FileField):
             said = _("This file has %(size)d MB, and at most %(most)d can be read. Split it, or save it as CSV.")
             raise ValidationError(said % {"size": file.size // MEGABYTE, "most": MOST_BYTES // MEGABYTE})
         return file
+
+
+class Shared(dict):
+    """Fields that every form has in common, for as long as it is not shown: Django copies them for each, which takes
+    longer than to check what was written."""
+
+    def __deepcopy__(self, _memo) -> "Shared":
+        return self
+
+
+def unshare(form: forms.Form) -> None:
+    """Gives a form that is to be shown fields of its own: crispy writes into them."""
+    form.fields = deepcopy(dict(form.fields))
+    form._bound_fields_cache.clear()
 
 
 def plain_helper() -> FormHelper:

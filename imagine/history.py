@@ -9,6 +9,7 @@ from django.db.models import Model
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
+from imagine.inserts import insert
 from imagine.models import Change
 
 
@@ -23,6 +24,7 @@ GUEST = Actor(Change.Kind.GUEST)
 PROGRAM = Actor(Change.Kind.PROGRAM)
 
 MOST = 100  # changes in a table
+FEW = 10  # changes; above that, one statement for any number is faster than one for each number
 LONGEST_REASON = Change._meta.get_field("reason").max_length
 # Facts that are no field.
 OTHER = {
@@ -64,7 +66,7 @@ def gathering() -> Iterator[None]:
     mark = gathered.set(rows)
     try:
         yield
-        Change.objects.bulk_create(rows)
+        write(rows)
     finally:
         gathered.reset(mark)
 
@@ -84,9 +86,16 @@ def note_all(changes: Iterable[tuple[str, dict, dict]], *, reason: str = "", hid
     ]
     waiting = gathered.get()
     if waiting is None:
-        Change.objects.bulk_create(rows)
+        write(rows)
     else:
         waiting += rows
+
+
+def write(rows: list[Change]) -> None:
+    if len(rows) <= FEW:
+        insert(*rows)
+    else:
+        Change.objects.bulk_create(rows)
 
 
 def differences(before: dict, after: dict, hidden: tuple[str, ...]) -> dict:

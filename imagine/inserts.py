@@ -21,6 +21,16 @@ def insert(*rows: Model, if_new: Sequence[Model] = ()) -> None:
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
 
+def insert_one(row: Model, *, unless: str = "") -> bool:
+    """Writes one unsaved row and gives it the key that the database chose. Returns whether it did: not when another row
+    has the same in the unique column `unless`. Raises IntegrityError."""
+    end = f" ON CONFLICT ({unless}) DO NOTHING" if unless else ""
+    calls = statements([row], f"{end} RETURNING {row._meta.pk.column}")
+    for (row.pk,) in prepared.run(*calls):
+        row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+    return not row._state.adding
+
+
 def statements(rows: Sequence[Model], end: str) -> list[tuple[str, list]]:
     """One for each run of rows of one table, with its values."""
     connection, found = connections[DEFAULT_DB_ALIAS], []

@@ -6,7 +6,7 @@ from django.core.validators import URLValidator
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from imagine.fields import AddressField, LineField, NameField, TextField
+from imagine.fields import AddressField, LineField, NameField, Shared, TextField
 from partners import logos
 from partners.models import Contact, Organization, PledgeStart, Sector
 
@@ -173,3 +173,7 @@ class SignForm(forms.Form):
         label=_("I may promise this for the organization"),
         error_messages={"required": _("Tick this to sign. If you may not, save the draft and ask who may.")},
     )
+
+
+for form in (ProfileForm, ContactForm, SignForm):
+    form.base_fields = Shared(form.base_fields)

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from django.db.models import Q
+from django.forms import Form
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from imagine.fields import unshare
 from partners import meanwhile, spans
 from partners.answers import Answers, Line
 from partners.forms import ContactForm, ProfileForm, SignForm
@@ -95,7 +97,7 @@ def pledge_page(sheet: Sheet, answers: Answers | None = None) -> dict:
         for kind in kinds
     ]
     organization = sheet.organization
-    profile = answers.profile if answers else ProfileForm(initial=sheet.profile)
+    forms = forms_of(sheet, answers)
     page = {
         "sheet": sheet,
         "year": sheet.year,
@@ -104,16 +106,25 @@ def pledge_page(sheet: Sheet, answers: Answers | None = None) -> dict:
         "shown": answers.shown if answers else meanwhile.state(sheet),
         "dropped": dropped(sheet),
         "cards": cards,
-        "profile": profile,
-        "contact": contact_form(sheet, answers),
-        "signer": answers.signer if answers else SignForm(prefix="sign"),
+        **forms,
         "email": getattr(sheet.contact_row or sheet.start, "email", ""),
         "has_logo": organization is not None and Logo.objects.filter(organization=organization).exists(),
-        "is_about_open": opens(profile, ABOUT),
-        "is_address_open": opens(profile, ADDRESS),
+        "is_about_open": opens(forms["profile"], ABOUT),
+        "is_address_open": opens(forms["profile"], ADDRESS),
         "choose_again": bool(answers and answers.has_file and not answers.profile.has_error("logo")),
     }
     return page | mistakes(page, answers)
+
+
+def forms_of(sheet: Sheet, answers: Answers | None) -> dict[str, Form | None]:
+    forms = {
+        "profile": answers.profile if answers else ProfileForm(initial=sheet.profile),
+        "contact": contact_form(sheet, answers),
+        "signer": answers.signer if answers else SignForm(prefix="sign"),
+    }
+    for form in filter(None, forms.values()):
+        unshare(form)
+    return forms
 
 
 def mistakes(page: dict, answers: Answers | None) -> dict:

@@ -11,14 +11,19 @@ from django.utils.crypto import get_random_string
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from imagine import history
-from partners.models import Contact, Logo, OldAddress, Organization, Pledge
+from imagine import history, prepared
+from imagine.inserts import insert_one
+from partners.models import Contact, Logo, Organization, Pledge
 
 PROFILE = ["name", "sector", "about", "website", "phone", "address", "size", "wants_public"]
 SHOWN = {"name", "about", "website"}  # what staff read before they approve
 CONTACT = ["name", "role", "phone", "language"]
 AT_ONCE = 1000  # new organizations in one statement
 ENDINGS = ["", *(f"-{number}" for number in range(2, 20))]  # of the address of a name that others have, too
+TAKEN = """
+    SELECT slug FROM partners_organization WHERE slug = ANY(%s)
+    UNION ALL SELECT slug FROM partners_oldaddress WHERE slug = ANY(%s)
+"""
 SLUG_LENGTH = Organization._meta.get_field("slug").max_length
 
 
@@ -28,15 +33,10 @@ class Unseen(Exception):
 
 def create(**fields) -> Organization:
     """Saves a new organization with a web address made of its name. `fields` are those of the profile."""
-    organization = Organization(**fields)
-    while organization.pk is None:
+    organization, is_written = Organization(**fields), False
+    while not is_written:
         give_addresses([organization])
-        try:
-            with transaction.atomic():  # somebody else may have taken the address a moment ago
-                organization.save(force_insert=True)
-        except IntegrityError as error:
-            if "slug" not in str(error):
-                raise
+        is_written = insert_one(organization, unless="slug")  # somebody else may have taken the address a moment ago
     history.note(f"organization:{organization.pk}", {"name": ""}, {"name": organization.name})
     return organization
 
@@ -65,12 +65,12 @@ def save_new(organizations: list[Organization]) -> None:
 
 def give_addresses(organizations: list[Organization]) -> None:
     """Gives each a web address made of its name that none has, nor had before it was merged into another. One query."""
-    wanted = {slug(each.name, ending) for each in organizations for ending in ENDINGS}
-    there, old = (model.objects.order_by().filter(slug__in=wanted) for model in (Organization, OldAddress))
-    taken = set(there.values_list("slug").union(old.values_list("slug")).values_list("slug", flat=True))
-    for each in organizations:
-        free = (found for ending in ENDINGS if (found := slug(each.name, ending)) not in taken)
-        each.slug = next(free, slug(each.name, any_ending()))
+    wanted = [slugs(each.name, ENDINGS) for each in organizations]
+    of_all = list({slug for slugs_of_one in wanted for slug in slugs_of_one})
+    taken = {slug for (slug,) in prepared.run((TAKEN, [of_all, of_all]))}
+    for each, slugs_of_one in zip(organizations, wanted, strict=True):
+        free = (slug for slug in slugs_of_one if slug not in taken)
+        each.slug = next(free, None) or slugs(each.name, [any_ending()])[0]
         taken.add(each.slug)
 
 
@@ -78,9 +78,10 @@ def any_ending() -> str:
     return f"-{get_random_string(8).lower()}"
 
 
-def slug(name: str, ending: str = "") -> str:
-    """A name as part of an address; "partner" for one without a latin letter."""
-    return (slugify(name)[: SLUG_LENGTH - len(ending)].strip("-") or "partner") + ending
+def slugs(name: str, endings: list[str]) -> list[str]:
+    """A name as part of an address, with each ending; "partner" for one without a latin letter."""
+    plain = slugify(name)
+    return [(plain[: SLUG_LENGTH - len(ending)].strip("-") or "partner") + ending for ending in endings]
 
 
 def change(organization: Organization, **fields) -> Organization:
@@ -184,7 +185,8 @@ def add_contact(organization: Organization, *, email: str, is_new: bool = False,
     if not is_new and (known := organization.contacts.with_email(email).first()):
         return known
     is_main = is_new or not organization.contacts.filter(is_main=True).exists()
-    contact = organization.contacts.create(email=email, is_main=is_main, **fields)
+    contact = Contact(organization=organization, email=email, is_main=is_main, **fields)
+    insert_one(contact)
     history.note(f"contact:{contact.pk}", {"name": "", "email": ""}, facts(contact, ["name", "email"]))
     return contact
 

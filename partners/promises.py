@@ -1,19 +1,48 @@
 """Promises as plain values: what is typed, what stands, what is wrong with them, and how they are written down."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
-from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Q, Value
+from django.utils import translation
 from django.utils.dates import MONTHS_3
 from django.utils.text import capfirst
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from imagine import prepared
+from imagine.inserts import statements
+from imagine.selects import found, with_columns
 from partners.models import LARGEST_QUANTITY, MONTHS, Grade, Pledge, Promise, PromiseKind, School
 
 FIELDS = ["quantity", "grades", "months", "note"]
+GRADES = Grade.values
+
+# What every save asks and writes, as it stands.
+KINDS = with_columns('SELECT {} FROM partners_promisekind WHERE id = ANY(%s) ORDER BY "order", id', PromiseKind)
+SCHOOLS = with_columns("SELECT {} FROM partners_school WHERE id = ANY(%s)", School)
+PROMISED = """
+    SELECT
+        kind_id, quantity, grades, months,
+        ARRAY (SELECT school_id FROM partners_promise_schools WHERE promise_id = promise.id),
+        note
+    FROM partners_promise promise JOIN partners_promisekind kind ON kind.id = kind_id
+    WHERE pledge_id = %s ORDER BY kind."order", kind_id
+"""
+UNLESS_THERE = f"""
+    ON CONFLICT (pledge_id, kind_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in FIELDS)}
+"""
+TAKE_BACK = """
+    DELETE FROM partners_promise_schools USING partners_promise promise
+    WHERE promise_id = promise.id AND pledge_id = %s AND kind_id = ANY(%s)
+"""
+SEND = """
+    INSERT INTO partners_promise_schools (promise_id, school_id)
+    SELECT promise.id, school
+    FROM unnest(%s::bigint[], %s::bigint[]) sent (kind, school)
+    JOIN partners_promise promise ON pledge_id = %s AND kind_id = kind
+"""
 
 
 def in_order(values: Iterable, order: list) -> tuple:
@@ -33,7 +62,7 @@ class Promised:
     note: str = ""
 
     def __post_init__(self):
-        object.__setattr__(self, "grades", in_order(self.grades, Grade.values))
+        object.__setattr__(self, "grades", in_order(self.grades, GRADES))
         object.__setattr__(self, "months", in_order(self.months, MONTHS))
         object.__setattr__(self, "schools", tuple(sorted(set(self.schools))))
 
@@ -55,9 +84,10 @@ class Checklist(NamedTuple):
     @classmethod
     def of(cls, promises: Iterable[Promised]) -> "Checklist":
         promises = list(promises)
-        kinds = PromiseKind.objects.filter(pk__in={promised.kind for promised in promises})
+        ticked = {promised.kind for promised in promises}
         named = {school for promised in promises for school in promised.schools}
-        schools = School.objects.filter(pk__in=named) if named else []
+        kinds = found(PromiseKind, (KINDS, [list(ticked)])) if ticked else []
+        schools = found(School, (SCHOOLS, [list(named)])) if named else []
         return cls({kind.pk: kind for kind in kinds}, {school.pk: school for school in schools})
 
 
@@ -66,9 +96,7 @@ class Checklist(NamedTuple):
 
 def of(pledge: Pledge) -> list[Promised]:
     """What a pledge promises, in the order of the checklist: one query."""
-    schools = ArrayAgg("schools", filter=Q(schools__isnull=False), default=Value([]))
-    rows = pledge.promises.order_by("kind__order", "kind_id").annotate(where=schools)
-    return [Promised(*row) for row in rows.values_list("kind", "quantity", "grades", "months", "where", "note")]
+    return [Promised(*row) for row in prepared.run((PROMISED, [pledge.pk]))]
 
 
 def proposal(pledge: Pledge) -> list[Promised]:
@@ -115,7 +143,7 @@ def field_problems(promised: Promised):
     if not 1 <= promised.quantity <= LARGEST_QUANTITY:
         said = _("How many? Write a whole number from 1 to %(most)s.")
         yield "quantity", said % {"most": f"{LARGEST_QUANTITY:,}"}
-    if not set(promised.grades) <= set(Grade.values):
+    if not set(promised.grades) <= set(GRADES):
         yield "grades", _("Choose grades of this list.")
     if not set(promised.months) <= set(MONTHS):
         yield "months", _("Choose months of this list.")
@@ -152,19 +180,17 @@ def write(pledge: Pledge, promises: list[Promised], before: list[Promised]) -> N
         for one in promises
         if then.get(one.kind) != one
     ]
-    Promise.objects.bulk_create(rows, update_conflicts=True, unique_fields=["pledge", "kind"], update_fields=FIELDS)
-    send_to_schools([row for row in rows if now[row.kind_id].schools != schools_of(then.get(row.kind_id))], now, then)
+    moved = [one for one in promises if one.schools != schools_of(then.get(one.kind))]
+    if calls := [*statements(rows, UNLESS_THERE), *sending(pledge, moved, then)]:
+        prepared.run(*calls)
 
 
-def send_to_schools(rows: list[Promise], now: dict[int, Promised], then: dict[int, Promised]) -> None:
-    places = Promise.schools.through.objects
-    if old := [row for row in rows if row.kind_id in then]:
-        places.filter(promise__in=old).delete()
-    places.bulk_create(
-        Promise.schools.through(promise_id=row.pk, school_id=school)
-        for row in rows
-        for school in now[row.kind_id].schools
-    )
+def sending(pledge: Pledge, moved: list[Promised], then: dict[int, Promised]) -> Iterator[tuple[str, list]]:
+    """What writes down the schools of promises that are for others than they were."""
+    if old := [one.kind for one in moved if schools_of(then.get(one.kind))]:
+        yield TAKE_BACK, [pledge.pk, old]
+    if places := [(one.kind, school) for one in moved for school in one.schools]:
+        yield SEND, [*map(list, zip(*places, strict=True)), pledge.pk]
 
 
 def schools_of(promised: Promised | None) -> tuple[int, ...]:
@@ -180,8 +206,14 @@ def listed(value):
 
 def month(number: int) -> str:
     """A month's short name as it stands alone in the reader's language: Oct, oct."""
-    name = str(MONTHS_3[number])
-    return name if get_language() == "es" else capfirst(name)
+    return month_in(get_language(), number)
+
+
+@lru_cache
+def month_in(language: str, number: int) -> str:
+    with translation.override(language):
+        name = str(MONTHS_3[number])
+    return name if language == "es" else capfirst(name)
 
 
 def where(promised: Promised, known: Checklist) -> str:

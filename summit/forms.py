@@ -15,7 +15,7 @@ from django.utils.translation import get_language, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from imagine.addresses import MAIL
-from imagine.fields import AddressField, LineField, More, NameField, TextField, plain_helper
+from imagine.fields import AddressField, LineField, More, NameField, Shared, TextField, plain_helper, unshare
 from imagine.models import Address
 from partners.models import Sector
 from summit.models import LARGEST_PARTY, Event, Guest, Invitation, Rsvp
@@ -30,14 +30,6 @@ def companion_field(number: int) -> NameField:
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-
-
-class Shared(dict):
-    """Fields that every form has in common, for as long as it is not shown: Django copies them for each, which takes
-    longer than to check what was written."""
-
-    def __deepcopy__(self, _memo) -> "Shared":
-        return self
 
 
 class RsvpForm(forms.Form):
@@ -131,8 +123,7 @@ class RsvpForm(forms.Form):
     @cached_property
     def helper(self) -> FormHelper:
         """How the form is laid out; crispy asks for it when it is shown, and then writes into the fields."""
-        self.fields = deepcopy(dict(self.fields))
-        self._bound_fields_cache.clear()
+        unshare(self)
         helper = plain_helper()
         companions = [name for name in self.fields if name.startswith("guest_")]
         helper.layout = Layout(

@@ -18,8 +18,9 @@ from django.utils.translation import ngettext
 
 from imagine import history, mail, prepared
 from imagine.models import Change, Message
+from imagine.selects import first, with_columns
 from summit import invitation_letters, letters, notices, reminder_letters
-from summit.models import Event, Guest, Rsvp, with_event
+from summit.models import Event, Guest, Rsvp
 
 SEATS = [
     "held_seats",
@@ -48,7 +49,7 @@ LOCK = "SELECT FROM summit_event WHERE id = %s FOR NO KEY UPDATE"
 HELD = "SELECT coalesce(sum(held_seats), 0) FROM summit_rsvp WHERE event_id = %s"
 FOR_NEW = """
     SELECT
-        {event},
+        {},
         nextval('summit_rsvp_id_seq'),
         (SELECT id FROM summit_rsvp WHERE event_id = summit_event.id AND lower(email) = lower(%s)),
         (SELECT coalesce(sum(held_seats), 0) FROM summit_rsvp WHERE event_id = summit_event.id)
@@ -115,8 +116,8 @@ def lock(event_pk: int) -> Event:
 def lock_for_new(rsvp: Rsvp) -> Event:
     """The event of an RSVP that is not there yet, locked, with what is asked under the lock: the `next_key`, the key of
     the RSVP `known` at this address (rule 8), or None, and the seats that are `held`."""
-    asked = (with_event(FOR_NEW), [rsvp.email, rsvp.event_id])
-    event = Event.first_of((LOCK, [rsvp.event_id]), asked, also=("next_key", "known", "held"))
+    asked = (with_columns(FOR_NEW, Event), [rsvp.email, rsvp.event_id])
+    event = first(Event, (LOCK, [rsvp.event_id]), asked, also=("next_key", "known", "held"))
     if event is None:
         raise Event.DoesNotExist
     return event

@@ -81,7 +81,7 @@ class Promises:
         start = PledgeStart.objects.create(
             organization=name, sector=sector, name=person, email=email, language=language, answered_at=timezone.now()
         )
-        slug = profiles.slug(name)
+        [slug] = profiles.slugs(name, [""])
         profile = {
             "about": self.dice.choice(ABOUT[sector]),
             "website": f"https://{slug}.example.org" if self.dice.random() < 0.7 else "",

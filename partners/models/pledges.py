@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q, Subquery
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
@@ -237,11 +237,6 @@ class Signature(models.Model):
 class PledgeStartQuerySet(models.QuerySet):
     def with_email(self, email: str):
         return self.alias(folded_email=Lower("email")).filter(folded_email=email.lower())
-
-    def of_one_address_with(self, token: str):
-        """All that began with the address of the one with this link."""
-        address = PledgeStart.objects.filter(token=token).values(folded=Lower("email"))
-        return self.alias(folded_email=Lower("email")).filter(folded_email=Subquery(address))
 
 
 class PledgeStart(models.Model):

@@ -9,7 +9,8 @@ from django.db.models import Max
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from imagine import history
+from imagine import history, prepared
+from imagine.inserts import insert_one
 from imagine.models import Change, Message
 from partners import letters, profiles, promises
 from partners.models import Contact, Organization, Pledge, Signature
@@ -17,6 +18,8 @@ from partners.pledges.sheets import Known, Refused, Sheet, check_open, lock
 from partners.pledges.starts import tell_known
 from partners.pledges.years import take_back_reminders
 from partners.promises import Checklist, Problem, Promised
+
+USED = "DELETE FROM partners_pledgestart WHERE id = %s"
 
 
 class Signed(Refused):
@@ -145,10 +148,13 @@ def write(sheet: Sheet, version: str, typed: Typed, signer: Signer | None = None
     pledge.version, pledge.changed_at = pledge.version + 1, timezone.now()
     if signer:
         pledge.signed_by, pledge.signed_role, pledge.signed_at = signer.name, signer.role, pledge.changed_at
-    pledge.save()
+    if sheet.pledge:
+        pledge.save()
+    else:
+        insert_one(pledge)
     promises.write(pledge, typed.promised, sheet.promises if sheet.pledge else [])
     if sheet.start and not sheet.pledge:
-        sheet.start.delete()
+        prepared.run((USED, [sheet.start.pk]))
     history.note(f"pledge:{pledge.pk}", before, facts(pledge, typed.promised, known))
     if signer:
         take_back_reminders([pledge.pk])

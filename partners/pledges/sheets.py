@@ -9,11 +9,32 @@ from django.db.models import Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from imagine.selects import first, with_columns
 from partners import profiles, promises
 from partners.models import Contact, OldLink, Organization, Pledge, PledgeStart, PledgeYear, folded
 from partners.profiles import CONTACT, PROFILE
 from partners.promises import Promised
 
+# What every save asks, as it stands.
+LOCKED = """
+    SELECT {}
+    FROM partners_organization JOIN partners_pledge ON organization_id = partners_organization.id
+    WHERE token = %s FOR NO KEY UPDATE OF partners_organization
+"""
+LOCK_STARTS = """
+    SELECT FROM partners_pledgestart
+    WHERE lower(email) = (SELECT lower(email) FROM partners_pledgestart WHERE token = %s) ORDER BY id FOR UPDATE
+"""
+START = """
+    SELECT {}, EXISTS (
+        SELECT FROM partners_contact WHERE lower(email) = lower(partners_pledgestart.email)
+    )
+    FROM partners_pledgestart WHERE token = %s
+"""
+CURRENT_YEAR = """
+    SELECT {} FROM partners_pledgeyear WHERE opens_on <= %s AND closed_at IS NULL
+    ORDER BY school_year DESC LIMIT 1 FOR SHARE
+"""
 ALIKE = 0.45  # from here on a name is taken for that of an organization that the same address answers for
 
 
@@ -149,8 +170,7 @@ def known_contact(start: PledgeStart) -> Contact | None:
 
 def lock(token: str) -> Sheet:
     """The sheet as it stands, its organization locked and its school year held open."""
-    organizations = Organization.objects.select_for_update(no_key=True, of=("self",))
-    organization = organizations.order_by().filter(pledges__token=token).first()
+    organization = first(Organization, (with_columns(LOCKED, Organization), [token]))
     if organization is None:
         return lock_start(token)
     pledges = pledges_of(organization)
@@ -162,11 +182,10 @@ def lock(token: str) -> Sheet:
 def lock_start(token: str) -> Sheet:
     """The same for a link that no pledge has yet. Whoever begins with one address waits for each other: then the second
     finds what the first made. Raises Known, and Missing."""
-    starts = PledgeStart.objects.of_one_address_with(token).order_by("pk").select_for_update()
-    start = next((start for start in starts if start.token == token), None)
+    start = first(PledgeStart, (LOCK_STARTS, [token]), (with_columns(START, PledgeStart), [token]), also=("is_known",))
     if start is None:
         return lock(token if Pledge.objects.filter(token=token).exists() else moved(token))
-    known = known_contact(start)
+    known = known_contact(start) if start.is_known else None
     if known and not start.is_proven:
         raise Known(_("This address is a partner’s already. We have sent its link there."))
     if known:
@@ -180,9 +199,7 @@ def lock_start(token: str) -> Sheet:
 def hold_current_year() -> PledgeYear | None:
     """The current school year. Many may hold it at once, but none while it is being closed: closing waits for them, and
     they for it."""
-    opened = "SELECT * FROM partners_pledgeyear WHERE opens_on <= %s AND closed_at IS NULL"
-    current = PledgeYear.objects.raw(f"{opened} ORDER BY school_year DESC LIMIT 1 FOR SHARE", [timezone.localdate()])
-    return next(iter(current), None)
+    return first(PledgeYear, (with_columns(CURRENT_YEAR, PledgeYear), [timezone.localdate()]))
 
 
 def check_open(sheet: Sheet) -> None:

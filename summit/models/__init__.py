@@ -1,6 +1,6 @@
 """What the summit stores: events, who comes, who is asked."""
 
-from summit.models.events import LARGEST_CAPACITY, LARGEST_PARTY, NEXT_OF, Event, with_event
+from summit.models.events import LARGEST_CAPACITY, LARGEST_PARTY, NEXT_OF, Event
 from summit.models.invitations import Audience, Invitation, Reminder, SentList, answer_of
 from summit.models.rsvps import (
     CODES,
@@ -31,5 +31,4 @@ __all__ = [
     "door_code",
     "door_number",
     "status_of",
-    "with_event",
 ]

@@ -1,11 +1,9 @@
 """Events: dated gatherings with a place and a capacity."""
 
-from collections.abc import Sequence
 from datetime import timedelta
-from functools import lru_cache
 
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import DEFAULT_DB_ALIAS, models
+from django.db import models
 from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
@@ -13,14 +11,14 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from imagine import prepared
+from imagine.selects import first, with_columns
 
 LARGEST_CAPACITY = 20_000
 LARGEST_PARTY = 20
 
-AT = "SELECT {event} FROM summit_event WHERE is_published AND slug = %s"
+AT = "SELECT {} FROM summit_event WHERE is_published AND slug = %s"
 NEXT_OF = """
-    SELECT {event}, seats.held, seats.waiting
+    SELECT {}, seats.held, seats.waiting
     FROM (
         SELECT * FROM summit_event, (VALUES (%s::timestamptz)) clock (now)
         WHERE is_published AND NOT invited_only AND kind = %s
@@ -48,12 +46,12 @@ class EventQuerySet(models.QuerySet):
 
     def at(self, slug: str):
         """The published event at an address, None when there is none."""
-        return Event.first_of((with_event(AT), [slug]))
+        return first(Event, (with_columns(AT, Event), [slug]))
 
     def next_of(self, kind: str):
         """The coming public event of a kind with its seats, else the latest one that was; None when there is none. One
         that was called off stands behind one that was not."""
-        return Event.first_of((with_event(NEXT_OF), [timezone.now(), kind]), also=("held", "waiting"))
+        return first(Event, (with_columns(NEXT_OF, Event), [timezone.now(), kind]), also=("held", "waiting"))
 
     def coming_summit(self):
         """The next summit that will take place, if there is one."""
@@ -171,17 +169,6 @@ class Event(models.Model):
     def get_absolute_url(self):
         return reverse("event", args=[self.slug])
 
-    @classmethod
-    def first_of(cls, *calls: tuple[str, Sequence], also: Sequence[str] = ()) -> "Event | None":
-        """The event in the first row that prepared.run returns, its columns those of `with_event`, and after them what
-        is `also` known of it. None when there is no row."""
-        for row in prepared.run(*calls):
-            names = [field.attname for field in cls._meta.concrete_fields]
-            event = cls.from_db(DEFAULT_DB_ALIAS, names, row[: len(names)])
-            vars(event).update(zip(also, row[len(names) :], strict=True))
-            return event
-        return None
-
     @property
     def name(self) -> str:
         """The title in the reader's language."""
@@ -224,11 +211,3 @@ class Event(models.Model):
     def lets_guests_change(self) -> bool:
         """Whether a party may still be renamed or cancelled: until the event ends."""
         return not self.cancelled_at and not self.is_over
-
-
-@lru_cache
-def with_event(statement: str) -> str:
-    """A statement with an event's columns at the place "{event}". These statements stand as PostgreSQL takes them:
-    every visitor asks them, and Django takes longer to write them than they take."""
-    columns = ", ".join(f"summit_event.{field.column}" for field in Event._meta.concrete_fields)
-    return statement.format(event=columns)

@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from imagine import prepared
-from imagine.inserts import insert
+from imagine.inserts import insert, insert_one
 from imagine.models import Change, Message
 
 pytestmark = pytest.mark.django_db
@@ -78,3 +78,30 @@ def test_insert_passes_over_what_is_there_already_and_refuses_a_double():
 def test_insert_of_nothing_asks_nothing(django_assert_num_queries):
     with django_assert_num_queries(0):
         insert()
+
+
+def test_insert_one_gives_a_row_its_key(django_assert_num_queries):
+    one = message("one", subject="First")
+    with django_assert_num_queries(1):
+        assert insert_one(one)
+    assert Message.objects.get() == one
+    one.subject = "Said again"
+    one.save()
+    assert Message.objects.get(key="one").subject == "Said again"
+
+
+def test_insert_one_says_that_another_has_the_same_in_a_column():
+    insert_one(message("one", subject="First"))
+    other = message("one", subject="Second")
+    assert not insert_one(other, unless="key")
+    assert (other._state.adding, Message.objects.get().subject) == (True, "First")
+    other.key = "other"
+    assert insert_one(other, unless="key")
+
+
+def test_insert_one_refuses_every_other_double():
+    insert_one(message("one"))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_one(message("one"), unless="id")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_one(message("one"))

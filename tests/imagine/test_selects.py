@@ -1,0 +1,34 @@
+"""Rows of models by statements that are kept as they stand."""
+
+import pytest
+
+from imagine.models import Change, Tally
+from imagine.selects import first, found, with_columns
+
+pytestmark = pytest.mark.django_db
+
+COUNTS = with_columns("SELECT {}, count + %s, key = 'two' FROM imagine_tally WHERE count < %s ORDER BY key DESC", Tally)
+
+
+def test_found_are_rows_of_the_model_with_what_is_also_known(django_assert_num_queries):
+    for count, key in enumerate(("one", "two", "three"), start=1):
+        Tally.objects.create(key=key, count=count, since="2026-01-31 08:00Z")
+    with django_assert_num_queries(1):
+        rows = found(Tally, (COUNTS, [10, 3]), also=("more", "is_two"))
+    assert rows == list(Tally.objects.filter(count__lt=3).order_by("-key"))
+    assert [(row.key, row.more, row.is_two) for row in rows] == [("two", 12, True), ("one", 11, False)]
+    rows[0].count = 7
+    rows[0].save()
+    assert Tally.objects.get(key="two").count == 7
+
+
+def test_first_is_the_first_one_or_none():
+    Tally.objects.create(key="one", since="2026-01-31 08:00Z")
+    assert first(Tally, (COUNTS, [0, 9]), also=("more", "is_two")).key == "one"
+    assert first(Tally, (COUNTS, [0, 0]), also=("more", "is_two")) is None
+
+
+def test_columns_of_two_models():
+    one, other = with_columns("{} | {}", Tally, Change).split(" | ")
+    assert one == 'imagine_tally."id", imagine_tally."key", imagine_tally."since", imagine_tally."count"'
+    assert other.startswith('imagine_change."id", imagine_change."about"')
