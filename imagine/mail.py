@@ -20,8 +20,9 @@ from django.utils import timezone
 from imagine import addresses
 from imagine.bell import Silence, nudge, take_up_nudge
 from imagine.inserts import insert
+from imagine.mime import Unattached
 from imagine.models import Heartbeat, Message, give_up_time
-from imagine.post import Unanswered, Unattached, reason, refused_for_good, refused_mailbox, server, write
+from imagine.post import Unanswered, reason, refused_for_good, refused_mailbox, server
 
 logger = logging.getLogger(__name__)
 server_silent = Silence()
@@ -132,7 +133,7 @@ def lose_server() -> None:
 def hand_over(message: Message) -> dict:
     """Sends a message over the open connection. Returns the fields that say what became of it."""
     try:
-        server.send(write(message))
+        server.send(message)
     except Unanswered as error:
         return unanswered(message, reason(error))
     except Unattached as error:

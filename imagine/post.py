@@ -1,31 +1,22 @@
-"""How one message leaves: as MIME, over a connection that stays open, and what the mail server's answer means."""
+"""How one message leaves: over a connection that stays open, and what the mail server's answer means."""
 
-import hashlib
 import logging
-import mimetypes
 import re
-import secrets
 import smtplib
 import threading
 import time
-from email.generator import BytesGenerator
-from email.policy import Compat32
-from email.utils import parseaddr
 from functools import lru_cache
-from io import BytesIO
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import get_connection
 from django.core.mail.message import sanitize_address
-from django.utils.module_loading import import_string
 
+from imagine.mime import Unattached, as_bytes, write
 from imagine.models import Message
 
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 10  # a connection that slept longer is not trusted any more
-AUTOMATIC = {"Auto-Submitted": "auto-generated"}  # RFC 3834: an absence note does not answer it
-ONE_CLICK = "List-Unsubscribe=One-Click"
 
 
 class Server(threading.local):
@@ -56,20 +47,19 @@ class Server(threading.local):
         except (smtplib.SMTPException, OSError):
             return False
 
-    def send(self, email: EmailMultiAlternatives) -> None:
-        """Raises Unanswered when the mail may have been taken; after any other error it was not."""
+    def send(self, message: Message) -> None:
+        """Raises Unanswered when the mail may have been taken; after any other error it was not. Unattached, too."""
         session = getattr(self.connection, "connection", None)
         if session is None:
-            self.connection.send_messages([email])
+            self.connection.send_messages([write(message)])
         else:
-            self.converse(session, email)
+            self.converse(session, settings.MAIL_FROM, message.to, as_bytes(message))
         self.used_at = time.monotonic()
 
-    def converse(self, session: smtplib.SMTP, email: EmailMultiAlternatives) -> None:
+    def converse(self, session: smtplib.SMTP, sender: str, recipient: str, content: bytes) -> None:
         """One mail in the steps of RFC 5321, 3.3, as smtplib's sendmail takes them: that one does not tell at which
         step a connection was lost. After a refusal the same connection takes the next mail."""
-        sender, recipient = map(envelope, (email.from_email, *email.to))
-        content = as_bytes(email)
+        sender, recipient = envelope(sender), envelope(recipient)
         try:
             session.ehlo_or_helo_if_needed()
             code, text = session.mail(sender, [f"size={len(content)}"] if session.has_extn("size") else [])
@@ -116,73 +106,11 @@ def envelope(address: str) -> str:
     return sanitize_address(address, "utf-8")
 
 
-class ShortLines(Compat32):
-    """Headers as the library writes them. It looks at each letter for where a line might be folded, also in what fits
-    on one line, and takes a third of a mail's time for it."""
-
-    def fold_binary(self, name: str, value: str) -> bytes:
-        line = f"{name}: {value}"
-        if isinstance(value, str) and len(line) < self.max_line_length and line.isascii() and line.isprintable():
-            return f"{line}{self.linesep}".encode()
-        return super().fold_binary(name, value)
-
-
-def as_bytes(email: EmailMultiAlternatives) -> bytes:
-    """The mail as it travels. Its boundaries are random enough to be nowhere in it; the library would look for its own
-    ones in every part, by a pattern that it compiles for each mail."""
-    message, written = email.message(), BytesIO()
-    for part in message.walk():
-        if part.is_multipart():
-            part.set_boundary(secrets.token_hex(16))
-    BytesGenerator(written, mangle_from_=False, policy=ShortLines(linesep="\r\n")).flatten(message)
-    return written.getvalue()
-
-
 server = Server()
 
 
 class Unanswered(Exception):
     """The mail was handed over whole, and no answer came: nobody knows whether it was taken."""
-
-
-class Unattached(Exception):
-    """The attachment could not be made now."""
-
-
-def write(message: Message) -> EmailMultiAlternatives:
-    """The stored message as MIME: plain text, HTML and calendar part as alternatives (RFC 2046, RFC 6047), and what is
-    attached. Mail that one may not want says where a mail program ends it by itself (RFC 2369, RFC 8058). Raises
-    Unattached."""
-    headers = {"Content-Language": message.language, **AUTOMATIC}
-    if message.unsubscribe:
-        headers |= {"List-Unsubscribe": f"<{message.unsubscribe}>", "List-Unsubscribe-Post": ONE_CLICK}
-    sender_domain = parseaddr(settings.MAIL_FROM)[1].partition("@")[2]
-    name = hashlib.sha256(message.pk.bytes).hexdigest()[:32]  # not of its key, which a merge may rename in mid-flight
-    email = EmailMultiAlternatives(
-        subject=message.subject,
-        body=message.text,
-        from_email=settings.MAIL_FROM,
-        to=[message.to],
-        reply_to=[settings.MAIL_REPLY_TO],
-        headers={"Message-ID": f"<{name}@{sender_domain}>", **headers},
-    )
-    email.attach_alternative(message.html, "text/html")
-    if message.calendar:
-        email.attach_alternative(message.calendar, f"text/calendar; method={message.calendar_method}")
-    if message.attachment and (content := attached(message)):
-        email.attach(message.attachment_name, content, mimetypes.guess_type(message.attachment_name)[0])
-    return email
-
-
-def attached(message: Message) -> bytes | None:
-    """What the message's function gives for its argument and the message's language; None when there is nothing to
-    attach any more."""
-    maker, _colon, of = message.attachment.partition(":")
-    try:
-        return import_string(maker)(of, message.language)
-    except Exception as error:  # whatever it was, the mail waits and staff see the reason
-        logger.exception("attachment", extra={"message_id": str(message.pk)})
-        raise Unattached(type(error).__name__) from error
 
 
 def refused_for_good(error: smtplib.SMTPException) -> bool:

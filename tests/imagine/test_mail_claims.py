@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from imagine import mail, post
+from imagine import mail, mime, post
 from imagine.models import Message
 from tests.imagine.post import new_message, outcome
 
@@ -25,7 +25,7 @@ def test_claim_that_was_never_marked_is_swept_with_the_same_message_id(post_offi
     Message.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     mail.sweep()
     assert outcome(message) == ("sent", 2, "", True)
-    assert post_office.mails[0]["Message-ID"] == post.write(message).message()["Message-ID"]
+    assert post_office.mails[0]["Message-ID"] == mime.write(message).message()["Message-ID"]
 
 
 def test_sender_that_lost_its_lease_has_lost_its_say():

@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError
 from django.utils import timezone
 
-from imagine import post
+from imagine import mime
 from imagine.models import Change, Message
 from partners import merging, pledges, profiles, twins
 from partners.merging import Plan, merge
@@ -314,7 +314,7 @@ def test_mail_in_flight_keeps_its_message_id():
     mine, theirs = two_pledges((), ())
 
     def ids() -> dict:
-        return {message.pk: post.write(message).message()["Message-ID"] for message in Message.objects.all()}
+        return {message.pk: mime.write(message).message()["Message-ID"] for message in Message.objects.all()}
 
     before = ids()
     merge(*organizations(mine, theirs))
