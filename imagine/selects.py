@@ -1,8 +1,9 @@
 """Rows of models by statements that are kept as they stand (imagine.prepared): what every visitor asks, Django takes
 longer to write than PostgreSQL to answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import TypeVar
 
 from django.db import DEFAULT_DB_ALIAS
@@ -13,16 +14,26 @@ from imagine import prepared
 Row = TypeVar("Row", bound=Model)
 
 
-def found(model: type[Row], *calls: tuple[str, Sequence], also: Sequence[str] = ()) -> list[Row]:
-    """The rows that prepared.run returns as those of a model: its columns come first, and after them what is `also`
-    known of each."""
-    names = [field.attname for field in model._meta.concrete_fields]
+def found(
+    model: type[Row], *calls: tuple[str, Sequence], related: Sequence[str] = (), also: Sequence[str] = ()
+) -> list[Row]:
+    """The rows that prepared.run returns as those of a model: its columns come first, then those of each `related` row
+    by the name of its key, and last what is `also` known of each."""
     rows = []
-    for values in prepared.run(*calls):
-        row = model.from_db(DEFAULT_DB_ALIAS, names, values[: len(names)])
-        vars(row).update(zip(also, values[len(names) :], strict=True))
+    for values in map(iter, prepared.run(*calls)):
+        row = taken(model, values)
+        for name in related:
+            setattr(row, name, taken(model._meta.get_field(name).related_model, values))
+        vars(row).update(zip(also, values, strict=True))
         rows.append(row)
     return rows
+
+
+def taken(model: type[Row], values: Iterator) -> Row | None:
+    """A row from the next values; None when there was none to join."""
+    names = [field.attname for field in model._meta.concrete_fields]
+    row = model.from_db(DEFAULT_DB_ALIAS, names, list(islice(values, len(names))))
+    return None if row.pk is None else row
 
 
 def first(model: type[Row], *calls: tuple[str, Sequence], also: Sequence[str] = ()) -> Row | None:

@@ -19,6 +19,7 @@ from partners.pledges.starts import tell_known
 from partners.pledges.years import take_back_reminders
 from partners.promises import Checklist, Problem, Promised
 
+WRITTEN = ["contact", "language", "version", "changed_at", "signed_by", "signed_role", "signed_at"]
 USED = "DELETE FROM partners_pledgestart WHERE id = %s"
 
 
@@ -149,7 +150,7 @@ def write(sheet: Sheet, version: str, typed: Typed, signer: Signer | None = None
     if signer:
         pledge.signed_by, pledge.signed_role, pledge.signed_at = signer.name, signer.role, pledge.changed_at
     if sheet.pledge:
-        pledge.save()
+        pledge.save(update_fields=WRITTEN)
     else:
         insert_one(pledge)
     promises.write(pledge, typed.promised, sheet.promises if sheet.pledge else [])

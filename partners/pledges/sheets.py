@@ -9,7 +9,7 @@ from django.db.models import Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from imagine.selects import first, with_columns
+from imagine.selects import first, found, with_columns
 from partners import profiles, promises
 from partners.models import Contact, OldLink, Organization, Pledge, PledgeStart, PledgeYear, folded
 from partners.profiles import CONTACT, PROFILE
@@ -20,6 +20,12 @@ LOCKED = """
     SELECT {}
     FROM partners_organization JOIN partners_pledge ON organization_id = partners_organization.id
     WHERE token = %s FOR NO KEY UPDATE OF partners_organization
+"""
+PLEDGES = """
+    SELECT {}, {}, {}
+    FROM partners_pledge JOIN partners_pledgeyear ON school_year = year_id
+    LEFT JOIN partners_contact ON partners_contact.id = contact_id
+    WHERE partners_pledge.organization_id = %s ORDER BY year_id
 """
 LOCK_STARTS = """
     SELECT FROM partners_pledgestart
@@ -116,7 +122,11 @@ def moved(token: str) -> str:
 
 
 def pledges_of(organization: Organization) -> list[Pledge]:
-    return list(organization.pledges.select_related("year", "contact").order_by("year_id"))
+    asked = (with_columns(PLEDGES, Pledge, PledgeYear, Contact), [organization.pk])
+    pledges = found(Pledge, asked, related=("year", "contact"))
+    for pledge in pledges:
+        pledge.organization = organization
+    return pledges
 
 
 def sheet_of_start(start: PledgeStart, year: PledgeYear | None, known: Contact | None) -> Sheet:

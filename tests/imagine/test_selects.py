@@ -4,6 +4,9 @@ import pytest
 
 from imagine.models import Change, Tally
 from imagine.selects import first, found, with_columns
+from partners.models import Contact, Pledge, PledgeYear
+from partners.pledges import sheets
+from tests.partners import make
 
 pytestmark = pytest.mark.django_db
 
@@ -32,3 +35,16 @@ def test_columns_of_two_models():
     one, other = with_columns("{} | {}", Tally, Change).split(" | ")
     assert one == 'imagine_tally."id", imagine_tally."key", imagine_tally."since", imagine_tally."count"'
     assert other.startswith('imagine_change."id", imagine_change."about"')
+
+
+def test_related_rows_are_those_of_their_models_or_none(django_assert_num_queries):
+    organization = make.organization()
+    alma, nobody = make.contact(organization), None
+    year, next_year = (PledgeYear.objects.create(school_year=each, opens_on="2026-01-31") for each in (2026, 2027))
+    for contact, each in ((alma, year), (nobody, next_year)):
+        Pledge.objects.create(organization=organization, contact=contact, year=each)
+    asked = (with_columns(sheets.PLEDGES, Pledge, PledgeYear, Contact), [organization.pk])
+    with django_assert_num_queries(1):
+        pledges = found(Pledge, asked, related=("year", "contact"))
+        assert [(pledge.year, pledge.contact) for pledge in pledges] == [(year, alma), (next_year, nobody)]
+    assert pledges == list(Pledge.objects.order_by("year_id"))

@@ -8,11 +8,13 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
-from imagine import addresses
+from imagine import addresses, prepared
 from imagine.demo.servers import wait_until
 from imagine.models import Message
+from imagine.selects import with_columns
 from partners import contacts, merging, pledges, profiles
-from partners.models import Contact, Organization, Pledge
+from partners.models import Contact, Organization, Pledge, PledgeYear
+from partners.pledges import sheets
 from summit import seats
 from summit.models import Rsvp
 from tests import browse
@@ -23,6 +25,7 @@ from tests.partners.test_admin_organizations import LIST, act, page_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_kinds")]
 
+PLEDGES_OF = prepared.statement(with_columns(sheets.PLEDGES, Pledge, PledgeYear, Contact)).name
 PLEDGES = "/imagine/admin/partners/pledge/"
 GONE = "It is not there any more: it was merged or erased meanwhile. Nothing was saved."
 
@@ -152,10 +155,7 @@ def test_contact_that_became_one_with_its_double_is_erased_no_more(kept):
 
 def test_link_that_is_opened_while_its_pledge_moves_shows_it(kept):
     pledge = make.signed()
-    with meanwhile(
-        lambda: merging.merge(kept, pledge.organization),
-        before='FROM "partners_pledge" INNER JOIN "partners_pledgeyear"',
-    ):
+    with meanwhile(lambda: merging.merge(kept, pledge.organization), before=PLEDGES_OF):
         response = Client().get(address(pledge.token))
     assert (response.status_code, response.context["sheet"].pledge) == (200, pledge)
     assert response.context["sheet"].organization == kept
@@ -163,10 +163,7 @@ def test_link_that_is_opened_while_its_pledge_moves_shows_it(kept):
 
 def test_link_that_is_opened_while_its_pledge_is_folded_leads_to_the_one_that_stays():
     kept, pledge = make.signed("Zeta Freight", "zeta@example.org"), make.signed()
-    with meanwhile(
-        lambda: merging.merge(kept.organization, pledge.organization),
-        before='FROM "partners_pledge" INNER JOIN "partners_pledgeyear"',
-    ):
+    with meanwhile(lambda: merging.merge(kept.organization, pledge.organization), before=PLEDGES_OF):
         response = Client().get(address(pledge.token))
     assert (response.status_code, response["Location"]) == (302, kept.get_absolute_url())
 
