@@ -17,7 +17,12 @@ def insert(*rows: Model, if_new: Sequence[Model] = ()) -> None:
     calls = [*statements(rows, ""), *statements(if_new, " ON CONFLICT DO NOTHING")]
     if calls:
         prepared.run(*calls)
-    for row in (*rows, *if_new):
+    mark(*rows, *if_new)
+
+
+def mark(*rows: Model) -> None:
+    """Has rows know that they are written."""
+    for row in rows:
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
 
@@ -27,7 +32,7 @@ def insert_one(row: Model, *, unless: str = "") -> bool:
     end = f" ON CONFLICT ({unless}) DO NOTHING" if unless else ""
     calls = statements([row], f"{end} RETURNING {row._meta.pk.column}")
     for (row.pk,) in prepared.run(*calls):
-        row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+        mark(row)
     return not row._state.adding
 
 

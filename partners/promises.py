@@ -1,6 +1,6 @@
 """Promises as plain values: what is typed, what stands, what is wrong with them, and how they are written down."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -170,8 +170,11 @@ def school_problems(promised: Promised, known: Checklist, before: Promised | Non
 # Write -----------------------------------------------------------------------------------------------------------
 
 
-def write(pledge: Pledge, promises: list[Promised], before: list[Promised]) -> None:
-    """Makes a locked pledge promise exactly this. A promise that stays keeps its row."""
+def write(
+    pledge: Pledge, promises: list[Promised], before: list[Promised], *, after: Sequence[tuple[str, list]] = ()
+) -> None:
+    """Makes a locked pledge promise exactly this, `after` other calls of prepared.run. A promise that stays keeps its
+    row."""
     now, then = ({one.kind: one for one in some} for some in (promises, before))
     if gone := then.keys() - now.keys():
         pledge.promises.filter(kind__in=gone).delete()
@@ -181,7 +184,7 @@ def write(pledge: Pledge, promises: list[Promised], before: list[Promised]) -> N
         if then.get(one.kind) != one
     ]
     moved = [one for one in promises if one.schools != schools_of(then.get(one.kind))]
-    if calls := [*statements(rows, UNLESS_THERE), *sending(pledge, moved, then)]:
+    if calls := [*after, *statements(rows, UNLESS_THERE), *sending(pledge, moved, then)]:
         prepared.run(*calls)
 
 

@@ -9,8 +9,8 @@ from django.db.models import Max
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from imagine import history, prepared
-from imagine.inserts import insert_one
+from imagine import history
+from imagine.inserts import insert_one, mark, statements
 from imagine.models import Change, Message
 from partners import letters, profiles, promises
 from partners.models import Contact, Organization, Pledge, Signature
@@ -19,7 +19,8 @@ from partners.pledges.starts import tell_known
 from partners.pledges.years import take_back_reminders
 from partners.promises import Checklist, Problem, Promised
 
-WRITTEN = ["contact", "language", "version", "changed_at", "signed_by", "signed_role", "signed_at"]
+CHANGED = ["contact_id", "language", "version", "changed_at", "signed_by", "signed_role", "signed_at"]
+CHANGE = f"UPDATE partners_pledge SET {', '.join(f'{name} = %s' for name in CHANGED)} WHERE id = %s"  # noqa: S608 (names of ours)
 USED = "DELETE FROM partners_pledgestart WHERE id = %s"
 
 
@@ -149,18 +150,24 @@ def write(sheet: Sheet, version: str, typed: Typed, signer: Signer | None = None
     pledge.version, pledge.changed_at = pledge.version + 1, timezone.now()
     if signer:
         pledge.signed_by, pledge.signed_role, pledge.signed_at = signer.name, signer.role, pledge.changed_at
-    if sheet.pledge:
-        pledge.save(update_fields=WRITTEN)
-    else:
-        insert_one(pledge)
-    promises.write(pledge, typed.promised, sheet.promises if sheet.pledge else [])
-    if sheet.start and not sheet.pledge:
-        prepared.run((USED, [sheet.start.pk]))
+    promises.write(pledge, typed.promised, sheet.promises if sheet.pledge else [], after=writing(pledge, sheet))
     history.note(f"pledge:{pledge.pk}", before, facts(pledge, typed.promised, known))
     if signer:
         take_back_reminders([pledge.pk])
         letters.signed(pledge, keep(pledge, typed.promised, known))
     return pledge
+
+
+def writing(pledge: Pledge, sheet: Sheet) -> list[tuple[str, list]]:
+    """What writes a pledge's own row, and takes away the start that it was made of. Gives a new one its key."""
+    if sheet.pledge:
+        return [(CHANGE, [*(getattr(pledge, name) for name in CHANGED), pledge.pk])]
+    if sheet.start is None:
+        insert_one(pledge)
+        return []
+    pledge.pk = sheet.start.next_key
+    mark(pledge)
+    return [*statements([pledge], ""), (USED, [sheet.start.pk])]
 
 
 def stands(sheet: Sheet, typed: Typed) -> bool:

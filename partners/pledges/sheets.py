@@ -32,9 +32,10 @@ LOCK_STARTS = """
     WHERE lower(email) = (SELECT lower(email) FROM partners_pledgestart WHERE token = %s) ORDER BY id FOR UPDATE
 """
 START = """
-    SELECT {}, EXISTS (
-        SELECT FROM partners_contact WHERE lower(email) = lower(partners_pledgestart.email)
-    )
+    SELECT
+        {},
+        EXISTS (SELECT FROM partners_contact WHERE lower(email) = lower(partners_pledgestart.email)),
+        nextval('partners_pledge_id_seq')
     FROM partners_pledgestart WHERE token = %s
 """
 CURRENT_YEAR = """
@@ -191,8 +192,9 @@ def lock(token: str) -> Sheet:
 
 def lock_start(token: str) -> Sheet:
     """The same for a link that no pledge has yet. Whoever begins with one address waits for each other: then the second
-    finds what the first made. Raises Known, and Missing."""
-    start = first(PledgeStart, (LOCK_STARTS, [token]), (with_columns(START, PledgeStart), [token]), also=("is_known",))
+    finds what the first made. The start has the `next_key` for its pledge. Raises Known, and Missing."""
+    asked = (with_columns(START, PledgeStart), [token])
+    start = first(PledgeStart, (LOCK_STARTS, [token]), asked, also=("is_known", "next_key"))
     if start is None:
         return lock(token if Pledge.objects.filter(token=token).exists() else moved(token))
     known = known_contact(start) if start.is_known else None
