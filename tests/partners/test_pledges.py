@@ -50,6 +50,10 @@ def test_first_save_makes_organization_contact_and_draft_and_the_link_stays():
     assert look.letters() == ["link 1 alma@example.org"]
 
 
+def test_first_save_returns_a_pledge_that_knows_it_is_written():
+    make.draft().full_clean()  # else its own link would be somebody else's
+
+
 def test_opening_a_link_writes_nothing():
     token = make.start().token
     pledges.find(token)
