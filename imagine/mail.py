@@ -23,6 +23,7 @@ from imagine.inserts import insert
 from imagine.mime import Unattached
 from imagine.models import Heartbeat, Message, give_up_time
 from imagine.post import Unanswered, reason, refused_for_good, refused_mailbox, server
+from imagine.selects import first, with_columns
 
 logger = logging.getLogger(__name__)
 server_silent = Silence()
@@ -34,6 +35,26 @@ DELIVER_SECONDS = 5  # the heartbeat goes through the same queue
 SWEEP_SECONDS = 20
 FEW = 10  # messages; above that, one statement for any number is faster than one for each number
 
+# The first that MessageQuerySet.due has, by its own test; as they stand, for each mail asks them.
+CLAIM = """
+    UPDATE imagine_message
+    SET state = 'sending', lease = %s, lease_until = %s, attempts = attempts + 1
+    WHERE id = (
+        SELECT id FROM imagine_message message
+        WHERE queue = 'direct' AND state = 'queued' AND not_before <= %s AND (
+            SELECT ahead.id FROM imagine_message ahead
+            WHERE ahead.queue = 'direct' AND ahead.state IN ('queued', 'sending')
+            AND ahead."to" = message."to" AND ahead.created_at < message.created_at LIMIT 1
+        ) IS NULL
+        ORDER BY not_before LIMIT 1 FOR UPDATE SKIP LOCKED
+    )
+    RETURNING {}
+"""
+MARK_SENT = """
+    UPDATE imagine_message SET state = 'sent', sent_at = %s, last_error = '', lease = NULL, lease_until = NULL
+    WHERE id = %s AND lease = %s
+"""
+
 
 # Queue ---------------------------------------------------------------------------------------------------------
 
@@ -43,7 +64,7 @@ def queue(*, key: str, to: str, language: str, subject: str, text: str, html: st
 
     A message whose key exists already is not written again. `also` are further fields of a message: its calendar part,
     its attachment, the queue that it goes through, its mailing, where one unsubscribes. `attachment` names a function
-    and what it is called with, "partners.letters.certificate:17"; imagine.post.attached says what it gives.
+    and what it is called with, "partners.letters.certificate:17"; imagine.mime.attached says what it gives.
     """
     queue_many([Message(key=key, to=to, language=language, subject=subject, text=text, html=html, **also)])
 
@@ -81,47 +102,51 @@ def sweep() -> None:
 
 def send_due(seconds: float, *, alone: bool = False) -> None:
     """Sends what is due for so many seconds. Who is alone nudges another worker for help, once there is work."""
-    stop_at = time.monotonic() + seconds
-    while time.monotonic() < stop_at and not server_silent and (message := claim()):
+    stop_at, taken = time.monotonic() + seconds, None
+    while time.monotonic() < stop_at and not server_silent:
+        message = claim(after=taken)
+        if message is None:
+            return
         if alone:
             nudge()
             alone = False
-        send(message)
+        taken = send(message)
+    if taken:
+        mark(taken, **sent())
 
 
-def claim() -> Message | None:
-    """Takes the first due message for this process, in a short transaction of its own."""
-    with transaction.atomic():
-        message = (
-            Message.objects.due(Message.Queue.DIRECT).order_by("not_before").select_for_update(skip_locked=True).first()
-        )
-        if message is None:
-            return None
-        message.state = Message.State.SENDING
-        message.lease = uuid.uuid4()
-        message.lease_until = timezone.now() + LEASE
-        message.attempts += 1
-        message.save(update_fields=["state", "lease", "lease_until", "attempts"])
-    return message
+def claim(after: Message | None = None) -> Message | None:
+    """Takes the first due message for this process, in a short transaction of its own, which also marks the one `after`
+    which it goes: the mail server has just taken that, and it may be in the way of this one."""
+    now, calls = timezone.now(), []
+    if after:
+        calls.append((MARK_SENT, [now, after.pk, after.lease]))
+        logger.info("mail", extra={"message_id": str(after.pk), "state": "sent"})
+    calls.append((with_columns(CLAIM, Message), [uuid.uuid4(), now + LEASE, now]))
+    return first(Message, *calls, anew=True)
 
 
-def send(message: Message) -> None:
-    """Hands a claimed message to the mail server and marks what became of it."""
+def send(message: Message) -> Message | None:
+    """Hands a claimed message to the mail server and marks what became of it. Returns one that was taken: that is still
+    to be marked."""
     try:
         server.open()
     except (smtplib.SMTPException, OSError) as error:
         lose_server()
         # The server's fault: the message loses none of its time, and none is given up however long it takes.
-        mark(
-            message,
-            state=Message.State.QUEUED,
-            not_before=timezone.now() + UNREACHABLE_PAUSE,
-            give_up_at=give_up_time(),
-            attempts=message.attempts - 1,
-            last_error=reason(error),
-        )
+        outcome = {
+            "state": Message.State.QUEUED,
+            "not_before": timezone.now() + UNREACHABLE_PAUSE,
+            "give_up_at": give_up_time(),
+            "attempts": message.attempts - 1,
+            "last_error": reason(error),
+        }
     else:
-        mark(message, **hand_over(message))
+        outcome = hand_over(message)
+    if outcome["state"] == Message.State.SENT:
+        return message
+    mark(message, **outcome)
+    return None
 
 
 def lose_server() -> None:
@@ -150,6 +175,10 @@ def hand_over(message: Message) -> dict:
         if isinstance(error, smtplib.SMTPSenderRefused) and error.smtp_code != 421:
             server_silent.begin()  # it would refuse the next mail of ours as well
         return put_off(message, reason(error))
+    return sent()
+
+
+def sent() -> dict:
     return {"state": Message.State.SENT, "sent_at": timezone.now(), "last_error": ""}
 
 

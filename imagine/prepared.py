@@ -23,7 +23,7 @@ class Statement(NamedTuple):
     call: str
 
 
-def run(*calls: tuple[str, Sequence]) -> list[tuple]:
+def run(*calls: tuple[str, Sequence], anew: bool = False) -> list[tuple]:
     """Runs statements one after the other, each with its values for "%s", as if each had been sent by itself: on READ
     COMMITTED each sees what was committed before it began. Outside of a transaction all are one. Returns the rows of
     the last one. A statement's text is fixed: whatever varies is a value. Raises what Django's cursor raises."""

@@ -15,12 +15,16 @@ Row = TypeVar("Row", bound=Model)
 
 
 def found(
-    model: type[Row], *calls: tuple[str, Sequence], related: Sequence[str] = (), also: Sequence[str] = ()
+    model: type[Row],
+    *calls: tuple[str, Sequence],
+    related: Sequence[str] = (),
+    also: Sequence[str] = (),
+    anew: bool = False,
 ) -> list[Row]:
     """The rows that prepared.run returns as those of a model: its columns come first, then those of each `related` row
     by the name of its key, and last what is `also` known of each."""
     rows = []
-    for values in map(iter, prepared.run(*calls)):
+    for values in map(iter, prepared.run(*calls, anew=anew)):
         row = taken(model, values)
         for name in related:
             setattr(row, name, taken(model._meta.get_field(name).related_model, values))
@@ -36,9 +40,9 @@ def taken(model: type[Row], values: Iterator) -> Row | None:
     return None if row.pk is None else row
 
 
-def first(model: type[Row], *calls: tuple[str, Sequence], also: Sequence[str] = ()) -> Row | None:
+def first(model: type[Row], *calls: tuple[str, Sequence], also: Sequence[str] = (), anew: bool = False) -> Row | None:
     """The first of what is `found`, None when there is no row."""
-    return next(iter(found(model, *calls, also=also)), None)
+    return next(iter(found(model, *calls, also=also, anew=anew)), None)
 
 
 @lru_cache

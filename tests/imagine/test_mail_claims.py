@@ -51,6 +51,59 @@ def test_claim_takes_nothing_that_is_not_due():
         assert mail.claim() is None
 
 
+def test_claims_take_what_is_due_in_its_order_and_nothing_else():
+    """The claim stands as PostgreSQL takes it; MessageQuerySet.due says the same for whoever only looks."""
+    now = timezone.now()
+    for number, (to, minutes, state) in enumerate(
+        [
+            ("alma", -1, "queued"),
+            ("alma", -3, "queued"),  # due before the one ahead of it, and waits for it
+            ("jun", -2, "queued"),
+            ("chue", 5, "queued"),  # is tried later, and holds up the next one
+            ("chue", -5, "queued"),
+            ("rosa", -9, "refused"),
+            ("rosa", -4, "queued"),
+        ]
+    ):
+        message = new_message(key=f"rsvp:{number}:confirmed:1", to=f"{to}@example.org")
+        Message.objects.filter(pk=message.pk).update(
+            state=state,
+            not_before=now + timedelta(minutes=minutes),
+            created_at=now - timedelta(hours=1) + timedelta(seconds=number),
+        )
+    new_message(key="invitation:1:invited", queue="bulk", to="ben@example.org")
+    claimed, last = [], None
+    while True:
+        if last:
+            mail.mark(last, state="sent", sent_at=now)
+        expected = Message.objects.due("direct").order_by("not_before").first()
+        last = mail.claim()
+        assert last == expected
+        if last is None:
+            break
+        claimed.append(last.key.split(":")[1])
+    assert claimed == ["6", "2", "0", "1"]
+
+
+def test_claim_marks_the_one_before_it_which_may_be_in_its_way():
+    one, other = (new_message(key=f"rsvp:17:changed:{number}") for number in (1, 2))
+    first = mail.claim()
+    assert first == one
+    assert mail.claim() is None  # the last word to an address goes last
+    assert mail.claim(after=first) == other
+    assert outcome(one) == ("sent", 1, "", False)
+    assert (outcome(other)[0], Message.objects.get(pk=other.pk).attempts) == ("sending", 1)
+
+
+def test_claim_of_a_sender_that_overslept_marks_nothing():
+    new_message()
+    slept = mail.claim()
+    Message.objects.update(state="queued", lease=None, lease_until=None)
+    newer = mail.claim(after=slept)
+    assert newer == slept
+    assert outcome(newer) == ("sending", 2, "", False)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_send_a_message_once(post_office):
     message = new_message()

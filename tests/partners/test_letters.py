@@ -53,7 +53,7 @@ def test_signed_lists_the_promises_and_carries_the_certificate(post_office):
     assert (attached.get_filename(), attached.get_content_type()) == ("imagine-promise-2027-28.pdf", "application/pdf")
     assert attached.get_content().startswith(b"%PDF-")
     pledges.delete(pledge)
-    assert post.attached(message) is None
+    assert mime.attached(message) is None
 
 
 def test_signed_again_says_that_it_takes_the_place_of_the_first():
