@@ -12,6 +12,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 MOST_KEPT = 500  # statements; each is one of ours, some for as many rows as a party has guests
 known: WeakKeyDictionary = WeakKeyDictionary()  # what each open connection has read
@@ -26,13 +27,19 @@ class Statement(NamedTuple):
 def run(*calls: tuple[str, Sequence], anew: bool = False) -> list[tuple]:
     """Runs statements one after the other, each with its values for "%s", as if each had been sent by itself: on READ
     COMMITTED each sees what was committed before it began. Outside of a transaction all are one. Returns the rows of
-    the last one. A statement's text is fixed: whatever varies is a value. Raises what Django's cursor raises."""
-    statements = [statement(text) for text, _values in calls]
-    learn(statements)
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        cursor.execute(
-            "; ".join(each.call for each in statements), [value for _text, values in calls for value in values]
-        )
+    the last one. A statement's text is fixed: whatever varies is a value. Raises what Django's cursor raises.
+
+    A plan is kept until PostgreSQL has looked at the tables again, mostly within a minute. Of a table that fills in
+    seconds it may be the wrong one: then the statements are read and planned `anew`.
+    """
+    connection, values = connections[DEFAULT_DB_ALIAS], [value for _text, values in calls for value in values]
+    with connection.cursor() as cursor:  # first of all: it may find the old connection dead, and open another
+        if anew:
+            cursor.execute("; ".join(text for text, _values in calls), values)
+        else:
+            statements = [statement(text) for text, _values in calls]
+            learn(connection, statements)
+            cursor.execute("; ".join(each.call for each in statements), values)
         return cursor.fetchall() if cursor.description else []
 
 
@@ -45,10 +52,8 @@ def statement(text: str) -> Statement:
     return Statement(name, f"PREPARE {name} AS {numbered}", f"EXECUTE {name}{places}")
 
 
-def learn(statements: Sequence[Statement]) -> None:
-    """Has the open connection read what it does not know yet. That stays, also when the transaction is rolled back."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    connection.ensure_connection()
+def learn(connection: BaseDatabaseWrapper, statements: Sequence[Statement]) -> None:
+    """Has an open connection read what it does not know yet. That stays, also when the transaction is rolled back."""
     names = known.setdefault(connection.connection, set())
     for new in statements:
         if new.name not in names:

@@ -1,5 +1,7 @@
 """Statements that a connection reads once, and new rows that are written in one trip."""
 
+import contextlib
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 
@@ -38,6 +40,16 @@ def test_statement_is_read_once_a_connection():
 def test_new_connection_knows_nothing_of_what_the_last_one_read():
     prepared.run((TWICE, [1]))
     connection.close()
+    assert prepared.run((TWICE, [4])) == [(8,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_connection_that_turns_out_to_be_dead_is_replaced_by_one_that_reads_anew():
+    """PostgreSQL was restarted since the last request: Django looks when it first needs the connection."""
+    prepared.run((TWICE, [1]))
+    with contextlib.closing(connection.copy()) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+    connection.health_check_enabled, connection.health_check_done = True, False
     assert prepared.run((TWICE, [4])) == [(8,)]
 
 

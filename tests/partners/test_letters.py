@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from imagine import mail, post
+from imagine import mail, mime
 from imagine.models import Message
 from partners import letters, pledges
 from partners.models import PledgeStart, Signature
