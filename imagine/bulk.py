@@ -20,7 +20,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, When
+from django.db.models import Case, Count, F, Q, When
 from django.utils import timezone
 
 from imagine import addresses, history, mail, prepared
@@ -65,6 +65,12 @@ TAKE_TURNS = """
     RETURNING per_second, extract(epoch FROM next_at)::float
 """
 CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float"
+# Of a batch whose claim a crash emptied out nobody knows what left.
+DOUBT_FORGOTTEN = """
+    UPDATE imagine_message message SET state = 'unknown', lease = NULL, lease_until = NULL
+    WHERE queue = 'bulk' AND state = 'sending'
+    AND NOT EXISTS (SELECT 1 FROM imagine_claim claim WHERE claim.lease = message.lease)
+"""
 # What nobody knew to have arrived, and staff had sent again, may have arrived the first time: it is unknown once more.
 DELETE_UNBEGUN = """
     WITH unbegun AS (
@@ -97,11 +103,12 @@ def deliver() -> None:
 
 
 def sweep() -> None:
-    """Takes up what a sender left behind that died, and nudges when something is due that nobody was nudged for."""
+    """Takes up what a sender left behind that died, or that the database forgot, and nudges when something is due that
+    nobody was nudged for."""
     free = {"lease": None, "lease_until": None}
     abandoned = Message.objects.abandoned().filter(queue=BULK)
-    is_known = Exists(Claim.objects.filter(lease=OuterRef("lease")))
-    abandoned.filter(Q(begun_at__isnull=False) | ~is_known).update(state=Message.State.UNKNOWN, **free)
+    prepared.run((DOUBT_FORGOTTEN, []))
+    abandoned.filter(begun_at__isnull=False).update(state=Message.State.UNKNOWN, **free)
     abandoned.filter(begun_at__isnull=True).update(state=Message.State.QUEUED, **free)
     Claim.objects.filter(at__lt=timezone.now() - 2 * LEASE).delete()
     if Message.objects.due(BULK).exists():
@@ -294,9 +301,7 @@ def stop(mailing: Mailing) -> list[str]:
 def take_back(mailing: Mailing) -> list[str]:
     """Deletes what has never begun of a locked mailing, and returns the keys of that. What had begun before staff had
     it sent again may have arrived: it stays, and its outcome is unknown as before."""
-    with connection.cursor() as cursor:
-        cursor.execute(DELETE_UNBEGUN, [mailing.pk])
-        return [key for (key,) in cursor.fetchall()]
+    return [key for (key,) in prepared.run((DOUBT_FORGOTTEN, []), (DELETE_UNBEGUN, [mailing.pk]), anew=True)]
 
 
 def held(mailing: Mailing, **moment) -> None:

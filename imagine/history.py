@@ -9,7 +9,7 @@ from django.db.models import Model
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
-from imagine.inserts import insert
+from imagine.inserts import FEW, insert
 from imagine.models import Change
 
 
@@ -24,7 +24,6 @@ GUEST = Actor(Change.Kind.GUEST)
 PROGRAM = Actor(Change.Kind.PROGRAM)
 
 MOST = 100  # changes in a table
-FEW = 10  # changes; above that, one statement for any number is faster than one for each number
 LONGEST_REASON = Change._meta.get_field("reason").max_length
 # Facts that are no field.
 OTHER = {

@@ -9,6 +9,8 @@ from django.db.models import Field, Model
 
 from imagine import prepared
 
+FEW = 10  # rows of one table; above that, one statement for any number is faster than one for each number
+
 
 def insert(*rows: Model, if_new: Sequence[Model] = ()) -> None:
     """Writes unsaved rows in their order, then those that are written only `if_new`: one that a constraint refuses is

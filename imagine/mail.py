@@ -13,13 +13,13 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Model
 from django.utils import timezone
 
 from imagine import addresses
 from imagine.bell import Silence, nudge, take_up_nudge
-from imagine.inserts import insert
+from imagine.inserts import FEW, insert
 from imagine.mime import Unattached
 from imagine.models import Heartbeat, Message, give_up_time
 from imagine.post import Unanswered, reason, refused_for_good, refused_mailbox, server
@@ -33,7 +33,6 @@ PAUSES = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200, 1440
 UNREACHABLE_PAUSE = timedelta(seconds=15)  # the server's fault, not the message's: it need not wait for hours
 DELIVER_SECONDS = 5  # the heartbeat goes through the same queue
 SWEEP_SECONDS = 20
-FEW = 10  # messages; above that, one statement for any number is faster than one for each number
 
 # The first that MessageQuerySet.due has, by its own test; as they stand, for each mail asks them.
 CLAIM = """
@@ -70,8 +69,8 @@ def queue(*, key: str, to: str, language: str, subject: str, text: str, html: st
 
 
 def queue_many(messages: Sequence[Message], *, after: Sequence[Model] = ()) -> None:
-    """Stores messages as `queue` does, in one trip to the database, and before them the new rows that they come `after`
-    as they tell of them."""
+    """Stores messages as `queue` does, and before them the new rows that they come `after` as they tell of them: a few
+    in one trip to the database."""
     if len(messages) <= FEW:
         insert(*after, if_new=messages)
     else:
@@ -104,7 +103,12 @@ def send_due(seconds: float, *, alone: bool = False) -> None:
     """Sends what is due for so many seconds. Who is alone nudges another worker for help, once there is work."""
     stop_at, taken = time.monotonic() + seconds, None
     while time.monotonic() < stop_at and not server_silent:
-        message = claim(after=taken)
+        try:
+            message = claim(after=taken)
+        except DatabaseError:
+            if taken:
+                mark(taken, **sent())  # which was taken back with the claim
+            raise
         if message is None:
             return
         if alone:
@@ -121,9 +125,11 @@ def claim(after: Message | None = None) -> Message | None:
     now, calls = timezone.now(), []
     if after:
         calls.append((MARK_SENT, [now, after.pk, after.lease]))
-        logger.info("mail", extra={"message_id": str(after.pk), "state": "sent"})
     calls.append((with_columns(CLAIM, Message), [uuid.uuid4(), now + LEASE, now]))
-    return first(Message, *calls, anew=True)
+    message = first(Message, *calls, anew=True)
+    if after:
+        logger.info("mail", extra={"message_id": str(after.pk), "state": "sent"})
+    return message
 
 
 def send(message: Message) -> Message | None:

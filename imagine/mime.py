@@ -93,7 +93,7 @@ def flat(email: EmailMultiAlternatives, boundary: str) -> bytes:
     every part, by a pattern that it compiles for each mail."""
     message, written = email.message(), BytesIO()
     for number, part in enumerate(part for part in message.walk() if part.is_multipart()):
-        part.set_boundary(f"{boundary}{number or ''}")
+        part.set_boundary(f"{number or ''}{boundary}")  # none begins as another does (RFC 2046, 5.1.2)
     BytesGenerator(written, mangle_from_=False).flatten(message, linesep="\r\n")
     return written.getvalue()
 

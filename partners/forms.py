@@ -175,5 +175,5 @@ class SignForm(forms.Form):
     )
 
 
-for form in (ProfileForm, ContactForm, SignForm):
-    form.base_fields = Shared(form.base_fields)
+for _form in (ProfileForm, ContactForm, SignForm):
+    _form.base_fields = Shared(_form.base_fields)

@@ -188,9 +188,20 @@ def test_what_a_crash_of_the_database_may_have_forgotten_is_unknown():
     bulk.begin(batch[0])
     Message.objects.update(begun_at=None)  # that was lost as well
     Claim.objects.all().delete()
-    run_out()
     bulk.sweep()
     assert states() == ["unknown"] * 3
+
+
+def test_stop_after_a_crash_keeps_what_may_have_left():
+    """Nobody has swept yet: what seems not to have begun may have."""
+    of = mailing()
+    letters(of, 3)
+    batch = bulk.claim()
+    Claim.objects.all().delete()
+    letters(of, 1, key="later")
+    assert len(bulk.stop(of)) == 1
+    assert states() == ["unknown"] * 3
+    assert not bulk.begin(batch[0])
 
 
 def test_claims_go_with_their_batches(post_office):

@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from imagine import mail, mime, post
@@ -93,6 +93,25 @@ def test_claim_marks_the_one_before_it_which_may_be_in_its_way():
     assert mail.claim(after=first) == other
     assert outcome(one) == ("sent", 1, "", False)
     assert (outcome(other)[0], Message.objects.get(pk=other.pk).attempts) == ("sending", 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_mail_that_was_taken_is_marked_also_when_the_next_claim_fails(post_office, monkeypatch):
+    one, other = (new_message(to=f"{name}@example.org", key=f"rsvp:{name}:confirmed:1") for name in ("alma", "jun"))
+    claim = mail.CLAIM
+
+    def break_the_next(_mail):
+        monkeypatch.setattr(mail, "CLAIM", f"{claim}, 1 / 0")
+
+    post_office.on_mail = break_the_next
+    with pytest.raises(DatabaseError):
+        mail.deliver()
+    assert outcome(one) == ("sent", 1, "", False)
+    post_office.on_mail = lambda _mail: True
+    monkeypatch.setattr(mail, "CLAIM", claim)
+    mail.deliver()
+    assert outcome(other) == ("sent", 1, "", False)
+    assert len(post_office.mails) == 2
 
 
 def test_claim_of_a_sender_that_overslept_marks_nothing():

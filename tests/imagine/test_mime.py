@@ -71,6 +71,14 @@ def test_two_mails_of_one_subject_have_nothing_of_each_other():
     assert read(first).get_boundary() != read(again).get_boundary()
 
 
+def test_no_boundary_begins_as_another_does():
+    """RFC 2046, 5.1.2: a reader looks at the beginning of a line alone."""
+    stored = message(attachment="tests.imagine.post.drawing:17", attachment_name="certificate.pdf")
+    outer, inner = (part.get_boundary() for part in read(mime.as_bytes(stored)).walk() if part.is_multipart())
+    assert not inner.startswith(outer)
+    assert not outer.startswith(inner)
+
+
 def test_words_that_look_like_a_place_are_words():
     secret = mime.SECRET
     stored = message(subject=f"{secret} {secret}-to", text=f"{secret}-html- \\1 \\g<0>\n")
