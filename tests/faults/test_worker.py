@@ -1,5 +1,6 @@
 """The worker is killed in mid-mail, or is not there at all: every mail is sent; one copy too many is flagged."""
 
+import contextlib
 from itertools import pairwise
 
 import pytest
@@ -76,12 +77,14 @@ def test_worker_killed_between_the_250_and_the_commit_sends_the_documented_dupli
 
     house.mail.on_data = on_data
     guest.rsvp("struck")
-    marking = """SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE %%'"""
-    until(lambda: house.sql(marking), 10, "the worker has heard 250 and wants to mark the message")
-    house.kill(house.worker)
-    # Its mark is on its way already; it shall be lost too.
-    house.sql(f"SELECT pg_terminate_backend(pid) FROM ({marking}) AS worker")
-    lock.close()
+    marking = (
+        "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%UPDATE imagine_message%%'"
+    )
+    with contextlib.closing(lock):
+        until(lambda: house.sql(marking), 10, "the worker has heard 250 and wants to mark the message")
+        house.kill(house.worker)
+        # Its mark is on its way already; it shall be lost too.
+        house.sql(f"SELECT pg_terminate_backend(pid) FROM ({marking}) AS worker")
     assert outcome(house) == [(address("struck"), "sending", 1, False)]
     guest.rsvp("other")
     guest.rsvp("third")
