@@ -24,7 +24,8 @@ def send_again(message: Message) -> bool:
     """As mail.send_again, with what is true by now: an invitation is written anew, with today's time, place and link,
     to the contact's address of today. What is none, or may have arrived, is sent as it is while that is still true.
     Raises NotAgain, Message.DoesNotExist, and Invitation.DoesNotExist when it was taken back."""
-    if message.state in Message.UNFINISHED:  # looked at once more below: whoever stops its mailing locks it first
+    # Looked at once more below: whoever stops its mailing locks the message first, and then the invitation.
+    if Message.objects.filter(pk=message.pk, state__in=Message.UNFINISHED).exists():
         return False
     invitation = lock(Invitation.objects.get(pk=number_of(message)))
     message = Message.objects.select_for_update(of=("self",)).get(pk=message.pk)
