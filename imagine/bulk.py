@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from imagine import addresses, history, mail, prepared
 from imagine.bell import nudge, take_up_nudge
-from imagine.mail import LEASE, hand_over, lose_server, mark, server_silent
+from imagine.mail import LEASE, MARK_SENT, hand_over, lose_server, mark, sent, server_silent
 from imagine.models import Address, Claim, Mailing, Message, Pace, give_up_time
 from imagine.post import reason, server
 
@@ -38,14 +38,8 @@ STRETCH = 1 + LATE + 0.01  # how much further turns stand apart for that; the la
 CHUNK = 0.25  # seconds for which a sender takes turns ahead
 RECENT = 30  # seconds over which the real speed is measured
 
-# What was paused, stopped, deleted or swept since the claim does not begin. The mail before it, which has just been
-# taken, is marked by the same statement: one commit for both, which does not wait for the disk.
+# What was paused, stopped, deleted or swept since the claim does not begin.
 BEGIN = """
-    WITH taken AS (
-        UPDATE imagine_message
-        SET state = 'sent', sent_at = %s, last_error = '', lease = NULL, lease_until = NULL
-        WHERE id = %s AND lease = %s
-    )
     UPDATE imagine_message message SET begun_at = now(), attempts = attempts + 1
     WHERE id = %s AND lease = %s AND lease_until > %s
     AND (not_after IS NULL OR not_after > now()) AND NOT EXISTS (
@@ -54,7 +48,9 @@ BEGIN = """
     )
     RETURNING id
 """
-HURRY = "SELECT set_config('synchronous_commit', 'off', true)"  # in this transaction alone
+# The mail before it, which has just been taken, is marked in the same trip: one commit for both, which does not wait
+# for the disk. That goes for this transaction alone.
+HURRY = "SELECT set_config('synchronous_commit', 'off', true)"
 # The database's clock is the one that all senders share. A mail may leave LATE after its turn, so the turns stand that
 # much further apart: in no second do more leave than the pace says. Taken are those of a CHUNK, one or more. What the
 # clock shows is asked by itself: to take turns may wait for another sender's lock, and ends with a commit.
@@ -178,8 +174,10 @@ def willing(batch: list[Message]) -> list[Message]:
 def begin(message: Message, after: Message | None = None) -> bool:
     """Notes that a message is handed to the mail server now, and that the one `after` which it goes was taken. False
     when it must not be: it is ours no more, or its mailing does not move."""
-    now, lease = timezone.now(), message.lease
-    begun = prepared.run((HURRY, []), (BEGIN, [now, after and after.pk, lease, message.pk, lease, now]))
+    now, calls = timezone.now(), [(HURRY, [])]
+    if after:
+        calls.append((MARK_SENT, [now, after.pk, after.lease]))
+    begun = prepared.run(*calls, (BEGIN, [message.pk, message.lease, now]))
     if after:
         logger.info("mail", extra={"message_id": str(after.pk), "state": "sent"})
     message.attempts += len(begun)
@@ -188,7 +186,7 @@ def begin(message: Message, after: Message | None = None) -> bool:
 
 def mark_taken(message: Message | None) -> None:
     if message:
-        mark(message, state=Message.State.SENT, sent_at=timezone.now(), last_error="")
+        mark(message, **sent())
 
 
 def give_back(batch: list[Message], **why: str) -> None:
