@@ -24,7 +24,7 @@ demo-reset: .venv/demo.stamp
 # First what runs side by side; then, alone on the machine, what watches real processes and real pages.
 test: .venv/test.stamp
 	@$(PY) -m pytest -n logical -m "not browser and not faults"
-	@CHROMIUM="$$($(PY) -m tests.browser.find)" && export CHROMIUM && $(PY) -m pytest -rs -m "browser or faults"
+	@CHROMIUM="$$($(PY) -m tests.browser.chromium)" && export CHROMIUM && $(PY) -m pytest -rs -m "browser or faults"
 
 quick: .venv/test.stamp
 	@SEAT_SEQUENCES=10 $(PY) -m pytest -n logical -m "not browser and not faults and not slow"
@@ -40,7 +40,7 @@ bench: .venv/demo.stamp
 	@$(PY) -m benchmarks
 
 pictures: .venv/test.stamp
-	@CHROMIUM="$$($(PY) -m tests.browser.find)" && export CHROMIUM && $(PY) -m docs.pictures
+	@CHROMIUM="$$($(PY) -m tests.browser.chromium)" && export CHROMIUM && $(PY) -m docs.pictures
 
 .venv/demo.stamp: requirements.txt requirements-demo.txt | .venv/bin/python
 	@echo "Installing what the demo needs (once) ..."

@@ -11,7 +11,7 @@ import django
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from imagine.demo.servers import wait_until
-from tests.browser import find
+from tests.browser import chromium
 from tests.servers import prepare_environment
 
 HERE = Path(__file__).parent
@@ -185,7 +185,7 @@ def who_is_invited() -> dict[str, str]:
 
 def photograph(address: str, take: Callable[[Browser, str, dict[str, str]], None], pages: dict[str, str]) -> None:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find.find())
+        browser = playwright.chromium.launch(executable_path=chromium.find_chromium())
         take(browser, address, pages)
         browser.close()
 

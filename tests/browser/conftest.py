@@ -9,9 +9,9 @@ from django.core.management import call_command
 from django.db import connection
 from playwright.sync_api import sync_playwright
 
-from tests.browser import find
+from tests.browser.chromium import find_chromium
+from tests.browser.page_monitor import PageMonitor
 from tests.browser.site import Site
-from tests.browser.watch import Watch
 
 EMPTIED = (
     "summit_linkrequest, summit_event, summit_rsvp, summit_guest, imagine_message, imagine_tally, imagine_heartbeat, "
@@ -26,18 +26,12 @@ SHOWN = 1500  # characters of each log, when a test fails
 @pytest.fixture(scope="session")
 def chromium() -> Path:
     """The path of a Chromium. Without one the test is left out, and in CI it fails."""
-    browser = find.find()
-    if browser is None:
+    path = find_chromium()
+    if path is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(
             "there is no Chromium; `make test` fetches one"
         )
-    return browser
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    """The source of axe, to be evaluated in a page."""
-    return find.axe()
+    return path
 
 
 @pytest.fixture(scope="package")
@@ -92,7 +86,7 @@ def empty_database() -> None:
 def visit(browser, site):
     """Opens a page of a new visitor, who speaks `language`. At the end no page has complained in the console, broken
     the content security policy, missed a file or asked another host for anything."""
-    watch = Watch()
+    monitor = PageMonitor()
     contexts = []
 
     def visit(language: str = "en", width: int = 1280, *, scripts: bool = True, address: str = site.address, **options):
@@ -106,13 +100,13 @@ def visit(browser, site):
         )
         context.set_default_timeout(15_000)
         contexts.append(context)
-        watch.over(context, address)
+        monitor.attach(context, address)
         return context.new_page()
 
     yield visit
     for context in contexts:
         context.close()
-    assert not watch.seen, "\n".join(watch.seen)
+    assert not monitor.problems, "\n".join(monitor.problems)
 
 
 @pytest.hookimpl(wrapper=True)

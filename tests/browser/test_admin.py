@@ -6,7 +6,7 @@ from playwright.sync_api import Page
 
 from imagine.models import Message
 from tests import make
-from tests.browser.examine import broken, structure
+from tests.browser.axe_checks import axe_problems, document_problems
 
 pytestmark = pytest.mark.browser
 
@@ -26,8 +26,8 @@ def sign_in(page: Page) -> None:
         page.click("[type=submit]")
 
 
-def faults(page: Page, language: str) -> list[str]:
-    return [f"{language}, {page.url}: {fault}" for fault in [*structure(page, language), *broken(page)]]
+def admin_page_problems(page: Page, language: str) -> list[str]:
+    return [f"{language}, {page.url}: {fault}" for fault in [*document_problems(page, language), *axe_problems(page)]]
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
@@ -39,7 +39,7 @@ def test_admin(visit, staff, language):
     message = Message.objects.about(f"rsvp:{rsvp.pk}").get()
     page = visit(language)
     page.goto("/imagine/admin/")
-    found = faults(page, language)
+    found = admin_page_problems(page, language)
     sign_in(page)
     for path in (
         "",
@@ -61,7 +61,7 @@ def test_admin(visit, staff, language):
     ):
         answer = page.goto(f"/imagine/admin/{path}")
         assert (answer.status, answer.url.partition("/admin/")[2]) == (200, path)
-        found += faults(page, language)
+        found += admin_page_problems(page, language)
     assert not found, "\n".join(found)
 
 
@@ -73,17 +73,17 @@ def test_errors_and_actions(visit, staff):
     page.goto("/imagine/admin/summit/rsvp/add/")
     with page.expect_navigation():
         page.click("[name=_save]")
-    found = faults(page, "en")
+    found = admin_page_problems(page, "en")
     assert page.title().startswith("Error:")
     page.goto("/imagine/admin/summit/event/")
     page.check("#action-toggle")
     page.select_option("[name=action]", "cancel_events")
     with page.expect_navigation():
         page.click("[name=index]")
-    found += faults(page, "en")
+    found += admin_page_problems(page, "en")
     with page.expect_navigation():
         page.click("#content [type=submit]")
-    found += faults(page, "en")
+    found += admin_page_problems(page, "en")
     event.refresh_from_db()
     assert event.cancelled_at
     assert not found, "\n".join(found)
@@ -101,4 +101,4 @@ def test_message_in_its_frame(visit, staff):
     assert heading.evaluate("element => getComputedStyle(element).fontFamily").startswith("Rockwell")
     assert rsvp.code in frame.locator("body").inner_text()
     assert frame.locator("a[href]").count() == 0
-    assert broken(frame) == []
+    assert axe_problems(frame) == []

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from summit.templatetags.wording import long_date
 from tests import make
-from tests.browser.examine import sideways
+from tests.browser.axe_checks import overflow_problems
 from tests.partners import make as partners
 
 pytestmark = pytest.mark.browser
@@ -58,7 +58,7 @@ def test_forced_colors(visit, rsvp):
         for control in page.locator("main input:not([type=hidden]), main select, main textarea, main meter").all():
             if control.is_visible():
                 assert control.evaluate("element => getComputedStyle(element).opacity") == "1"
-    assert sideways(page) == []
+    assert overflow_problems(page) == []
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
@@ -71,7 +71,7 @@ def test_enlarged(visit, rsvp, language):
         words = page.evaluate(TEXT)
         for width, height in ((640, 360), (320, 180)):
             page.set_viewport_size({"width": width, "height": height})
-            assert (page.evaluate(TEXT), sideways(page)) == (words, [])
+            assert (page.evaluate(TEXT), overflow_problems(page)) == (words, [])
         for width in (1280, 640):
             page.set_viewport_size({"width": width, "height": 720})
             assert with_large_letters(page) == (words, [])
@@ -79,6 +79,6 @@ def test_enlarged(visit, rsvp, language):
 
 def with_large_letters(page: Page) -> tuple[str, list[str]]:
     page.evaluate("document.documentElement.style.fontSize = '200%'")
-    seen = page.evaluate(TEXT), sideways(page)
+    seen = page.evaluate(TEXT), overflow_problems(page)
     page.evaluate("document.documentElement.style.fontSize = ''")
     return seen

@@ -16,8 +16,8 @@ from partners.models import Contact
 from summit import invitations
 from summit.models import Invitation
 from tests import look, make
-from tests.browser.examine import DESKTOP, PHONE, faults
-from tests.browser.hands import Keyboard, Pointer
+from tests.browser.axe_checks import DESKTOP, PHONE, page_problems
+from tests.browser.keyboard import Keyboard, Pointer
 from tests.browser.mailbox import Mailbox, links
 from tests.partners import make as partners
 from tests.summit import invited
@@ -71,7 +71,7 @@ class Guest:
             said = ngettext(headline, *others, number) if others else _(headline)
             expect(self.page.locator("h1")).to_have_text(re.compile(rf"^\s*{re.escape(said % facts)}\s*$"))
         if self.is_examined:
-            assert faults(self.page, self.language) == []
+            assert page_problems(self.page, self.language) == []
 
     def gets(self):
         """The next mail, in her language."""

@@ -13,7 +13,7 @@ from imagine.models import Mailing, Message
 from partners.models import Contact
 from summit.models import Audience, Event, Invitation
 from tests import make
-from tests.browser.examine import DESKTOP
+from tests.browser.axe_checks import DESKTOP
 from tests.browser.test_admin import sign_in, staff
 from tests.browser.test_office_day import TABLET, Clerk, page_of
 from tests.partners import make as partners_make

@@ -4,12 +4,12 @@ import pytest
 from playwright.sync_api import Page
 
 from tests import make
-from tests.browser.examine import DESKTOP, PHONE
-from tests.browser.hands import MOST_STOPS, step
+from tests.browser.axe_checks import DESKTOP, PHONE
+from tests.browser.keyboard import MAX_STOPS, step
 
 pytestmark = pytest.mark.browser
 
-# What the keyboard can reach, named as in hands.STOP; of radio buttons with one name, the chosen one.
+# What the keyboard can reach, named as in keyboard.STOP; of radio buttons with one name, the chosen one.
 STOPS = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")]
   .filter((element) => element.checkVisibility() && element.tabIndex >= 0)
   .filter((element) => element.type !== "radio" || element.checked)
@@ -22,7 +22,7 @@ def walk(page: Page) -> list[str]:
     stops = []
     while where := step(page):
         stops.append(where)
-        assert len(stops) < MOST_STOPS, f"no way out: {stops[-5:]}"
+        assert len(stops) < MAX_STOPS, f"no way out: {stops[-5:]}"
     return stops
 
 

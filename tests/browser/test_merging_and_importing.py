@@ -8,7 +8,7 @@ from partners import twins
 from partners.models import Import, Organization, Pledge, TwinSearch
 from summit.models import Rsvp
 from tests import make
-from tests.browser.test_admin import faults, sign_in, staff
+from tests.browser.test_admin import admin_page_problems, sign_in, staff
 from tests.partners import make as partners_make
 from tests.partners.make import promised
 from tests.partners.spreadsheet import as_csv, row, table
@@ -57,7 +57,7 @@ def test_pages_are_right_in_both_languages(visit, staff, language, width):
         f"{PARTNERS}import/add/",
     ):
         opened(page, address)
-        found += faults(page, language)
+        found += admin_page_problems(page, language)
     assert not found, "\n".join(found)
 
 
@@ -101,7 +101,7 @@ def test_spreadsheet_is_imported_and_undone(visit, staff, language, scripts):
     found = []
 
     def looked_at():
-        found.extend(faults(page, language) if scripts else [])
+        found.extend(admin_page_problems(page, language) if scripts else [])
 
     page.goto(f"{PARTNERS}import/add/")
     page.set_input_files("[name=file]", {"name": "list.csv", "mimeType": "text/csv", "buffer": as_csv(table(rows))})
@@ -136,4 +136,4 @@ def test_large_import_shows_how_far_it_is(visit, staff):
     page.click("[name=confirm]")
     expect(page.locator("#progress")).to_have_attribute("data-state", "done", timeout=60_000)
     expect(page.locator("#progress")).to_contain_text("1500")
-    assert not faults(page, "en")
+    assert not admin_page_problems(page, "en")

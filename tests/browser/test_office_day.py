@@ -11,8 +11,8 @@ from imagine.models import Message
 from summit import seats
 from summit.models import Event, Rsvp
 from tests import look, make
-from tests.browser.examine import DESKTOP, broken, sideways, structure
-from tests.browser.hands import Pointer
+from tests.browser.axe_checks import DESKTOP, axe_problems, document_problems, overflow_problems
+from tests.browser.keyboard import Pointer
 from tests.browser.test_admin import sign_in, staff
 from tests.browser.test_story import Guest
 
@@ -34,7 +34,7 @@ class Clerk:
         self.looks()
 
     def looks(self) -> None:
-        faults = [*structure(self.page, self.language), *sideways(self.page), *broken(self.page)]
+        faults = [*document_problems(self.page, self.language), *overflow_problems(self.page), *axe_problems(self.page)]
         width = self.page.viewport_size["width"]
         self.found += [f"{self.language}, {width} px, {self.page.url}: {fault}" for fault in faults]
 

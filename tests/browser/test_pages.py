@@ -18,7 +18,7 @@ from summit import seats
 from summit.models import Event, Rsvp
 from summit.templatetags.wording import short_date
 from tests import make
-from tests.browser.examine import DESKTOP, PHONE, faults
+from tests.browser.axe_checks import DESKTOP, PHONE, page_problems
 
 pytestmark = pytest.mark.browser
 
@@ -410,7 +410,7 @@ def go_straight(path: str) -> Callable[[Page], object]:
 
 def look_at(page: Page, width: int, language: str) -> list[str]:
     page.set_viewport_size({"width": width, "height": 720})
-    return faults(page, language)
+    return page_problems(page, language)
 
 
 def test_page_without_database(visit, site):

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from partners import wall
 from partners.models import MONTHS, Grade, Organization, Pledge, Promise, PromiseKind, Sector
-from tests.browser.examine import DESKTOP, PHONE
+from tests.browser.axe_checks import DESKTOP, PHONE
 from tests.browser.test_pages import Place, look
 from tests.partners import make
 from tests.partners.make import promised

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from partners import pledges, profiles
 from partners.models import Organization, Pledge, PledgeYear, PromiseKind, TwinPair
-from tests.browser.test_admin import faults, sign_in, staff
+from tests.browser.test_admin import admin_page_problems, sign_in, staff
 from tests.partners import make
 
 pytestmark = pytest.mark.browser
@@ -76,11 +76,11 @@ def test_every_page(visit, staff, language, width):
     pledge = district()
     page = visit(language, width)
     sign_in(page)
-    found = faults(page, language)
+    found = admin_page_problems(page, language)
     for path in paths(pledge):
         answer = page.goto(BASE + path)
         assert (answer.status, answer.url.partition("/partners/")[2]) == (200, path)
-        found += [*faults(page, language), *sideways(page)]
+        found += [*admin_page_problems(page, language), *sideways(page)]
     assert not found, "\n".join(found)
 
 
@@ -107,13 +107,13 @@ def test_mistakes_and_questions(visit, staff):
     page.locator("#id_contacts-1-email").fill("maria@example.org")
     page.get_by_role("button", name="Save", exact=True).click()
     assert page.title().startswith("Error:")
-    found = faults(page, "en")
+    found = admin_page_problems(page, "en")
     page.goto(f"{BASE}organization/?shown=waiting")
     page.check("#action-toggle")
     page.select_option("[name=action]", "approve")
     page.click("[name=index]")
     expect(page.get_by_role("heading", level=1)).to_have_text("Approve these profiles?")
-    found += faults(page, "en")
+    found += admin_page_problems(page, "en")
     assert not found, "\n".join(found)
 
 

@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 from imagine.demo.servers import wait_until
 from partners.models import Pledge, PledgeYear, PromiseKind
 from tests import make as summit
-from tests.browser.examine import DESKTOP, PHONE
-from tests.browser.hands import Keyboard, Pointer
+from tests.browser.axe_checks import DESKTOP, PHONE
+from tests.browser.keyboard import Keyboard, Pointer
 from tests.browser.mailbox import Mailbox, links
 from tests.partners import look, make
 

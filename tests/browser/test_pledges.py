@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from partners import pledges, profiles, schools
 from partners.models import Pledge, PromiseKind, School
-from tests.browser.examine import DESKTOP, PHONE
+from tests.browser.axe_checks import DESKTOP, PHONE
 from tests.browser.test_keyboard import STOPS, walk
 from tests.browser.test_pages import Place, look
 from tests.browser.test_weight import weights_of

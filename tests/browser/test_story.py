@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 from summit.models import Event, Rsvp
 from summit.templatetags.wording import day
 from tests import look, make
-from tests.browser.examine import DESKTOP, PHONE
-from tests.browser.hands import Keyboard, Pointer
+from tests.browser.axe_checks import DESKTOP, PHONE
+from tests.browser.keyboard import Keyboard, Pointer
 from tests.browser.mailbox import Mailbox, links
 
 pytestmark = pytest.mark.browser

@@ -11,7 +11,7 @@ from imagine.wordings import KINDS
 from summit import attendance
 from summit.models import Event, Reminder, Rsvp
 from tests import make
-from tests.browser.test_admin import faults, sign_in, staff
+from tests.browser.test_admin import admin_page_problems, sign_in, staff
 
 pytestmark = pytest.mark.browser
 
@@ -54,7 +54,7 @@ def test_pages_of_words_and_reminders_are_sound(visit, staff, language, width):
         "/imagine/admin/summit/rsvp/?status=came",
     ):
         assert page.goto(path).status == 200
-        found += faults(page, language)
+        found += admin_page_problems(page, language)
     assert not found, "\n".join(found)
 
 

@@ -1,36 +1,36 @@
-"""One house for all of these tests, healed before each; what its processes said is shown when one fails."""
+"""One stack for all of these tests, reset before each; what its processes said is shown when one fails."""
 
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests.faults.house import House
+from tests.stack import Stack
 
 SHOWN = 6000  # characters of each log
 
 
 @pytest.fixture(scope="session")
-def running_house():
+def running_stack():
     with tempfile.TemporaryDirectory(prefix="imagine-faults-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)  # as root, PostgreSQL runs as another user
-        house = House(Path(folder))
+        stack = Stack(Path(folder))
         try:
-            house.start()
-            yield house
+            stack.start()
+            yield stack
         finally:
-            house.stop()
+            stack.stop()
 
 
 @pytest.fixture
-def house(running_house, request):
-    request.node.logs = {log: log.stat().st_size for log in running_house.folder.glob("*.log")}
+def stack(running_stack, request):
+    request.node.logs = {log: log.stat().st_size for log in running_stack.folder.glob("*.log")}
     try:
-        running_house.heal()
-        yield running_house
+        running_stack.reset()
+        yield running_stack
     finally:
         if getattr(request.node, "failed", True):
-            running_house.stop_programs()  # whatever state they are in, the next test begins with new ones
+            running_stack.stop_programs()  # whatever state they are in, the next test begins with new ones
 
 
 @pytest.hookimpl(wrapper=True)

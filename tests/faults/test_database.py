@@ -4,34 +4,34 @@ from itertools import count
 
 import pytest
 
-from tests.faults.house import address, posting, until
+from tests.stack import address, posting_rsvps, wait_for
 
 pytestmark = pytest.mark.faults
 
 BACK = 5  # seconds after PostgreSQL's return in which everything answers again
 
 
-def restarted(house) -> None:
-    house.postgres.stop()
+def restarted(stack) -> None:
+    stack.postgres.stop()
 
 
-def killed(house) -> None:
-    house.postgres.kill()
+def killed(stack) -> None:
+    stack.postgres.kill()
 
 
 @pytest.mark.parametrize("end", [restarted, killed])
-def test_database_away_gets_a_plain_503_and_everything_goes_on_without_a_restart(house, end):
-    processes = [program.process.pid for program in (house.web, house.worker, house.beat)]
-    guest = house.guest()
-    with posting(guest, 3, (f"guest{n:03}" for n in count())) as answers:
-        until(lambda: len(answers) > 10, 20, "RSVPs are answered")
-        end(house)
-        until(lambda: sum(a.status == 503 for _name, a in answers) > 5, 20, "the requests notice")
-        landing = house.ask("GET", "/imagine/")
-        ready = house.ask("GET", "/imagine/health/ready/")
-        alive = house.ask("GET", "/imagine/health/live/")
-        house.postgres.start()
-        seconds = until(lambda: house.ask("GET", "/imagine/").status == 200, BACK, "the page is back")
+def test_database_away_gets_a_plain_503_and_everything_goes_on_without_a_restart(stack, end):
+    processes = [program.process.pid for program in (stack.web, stack.worker, stack.beat)]
+    guest = stack.open_form()
+    with posting_rsvps(guest, 3, (f"guest{n:03}" for n in count())) as answers:
+        wait_for(lambda: len(answers) > 10, 20, "RSVPs are answered")
+        end(stack)
+        wait_for(lambda: sum(a.status == 503 for _name, a in answers) > 5, 20, "the requests notice")
+        landing = stack.ask("GET", "/imagine/")
+        ready = stack.ask("GET", "/imagine/health/ready/")
+        alive = stack.ask("GET", "/imagine/health/live/")
+        stack.postgres.start()
+        seconds = wait_for(lambda: stack.ask("GET", "/imagine/").status == 200, BACK, "the page is back")
         first = guest.rsvp("afterwards")
     answers.append(("afterwards", first))
     print(f"back after {seconds=:.2f}")
@@ -40,56 +40,56 @@ def test_database_away_gets_a_plain_503_and_everything_goes_on_without_a_restart
     assert "<h1>Back in a moment</h1>" in landing.page
     assert "css/site.css" in landing.page
     assert landing.headers["Retry-After"] == "5"
-    assert first.took_rsvp
+    assert first.accepted_rsvp
     assert {answer.status for _name, answer in answers} == {302, 503}
     assert all("Back in a moment" in answer.page for _name, answer in answers if answer.status == 503)
-    check_nothing_by_half(house, answers)
-    assert [program.process.pid for program in (house.web, house.worker, house.beat)] == processes
-    assert house.worker.alive
-    assert house.beat.alive
+    check_nothing_by_half(stack, answers)
+    assert [program.process.pid for program in (stack.web, stack.worker, stack.beat)] == processes
+    assert stack.worker.alive
+    assert stack.beat.alive
 
-    house.see_queue_move(30)
-    house.let_leases_run_out()
-    rsvps = len(house.standing())
-    until(lambda: house.all_sent(rsvps), 40, "every mail is sent")
-    check_mail_of_each(house)
+    stack.wait_for_worker(30)
+    stack.expire_claims()
+    rsvps = len(stack.rsvp_summary())
+    wait_for(lambda: stack.all_sent(rsvps), 40, "every mail is sent")
+    check_mail_of_each(stack)
 
 
-def test_database_lost_between_the_250_and_the_commit_sends_the_documented_duplicate(house):
-    guest = house.guest()
+def test_database_lost_between_the_250_and_the_commit_sends_the_documented_duplicate(stack):
+    guest = stack.open_form()
 
     def on_data(mail):
-        house.mail.on_data = house.mail.take
-        house.postgres.kill()
-        return house.mail.take(mail)
+        stack.mail.on_data = stack.mail.accept
+        stack.postgres.kill()
+        return stack.mail.accept(mail)
 
-    house.mail.on_data = on_data
+    stack.mail.on_data = on_data
     guest.rsvp("struck")
-    until(lambda: house.mail.mails and not house.postgres.alive, 10, "PostgreSQL is gone in mid-mail")
-    house.postgres.start()
-    until(lambda: house.sql("SELECT state FROM imagine_message") == [("sending",)], 10, "the claim was never marked")
-    house.let_leases_run_out()
-    until(lambda: house.all_sent(1), 30, "the mail is sent")
-    assert house.sql("SELECT attempts, maybe_sent FROM imagine_message") == [(2, True)]
-    assert house.mail.recipients() == [address("struck")] * 2
-    assert len({mail.message_id for mail in house.mail.mails}) == 1
+    wait_for(lambda: stack.mail.mails and not stack.postgres.alive, 10, "PostgreSQL is gone in mid-mail")
+    stack.postgres.start()
+    wait_for(lambda: stack.sql("SELECT state FROM imagine_message") == [("sending",)], 10, "the claim was never marked")
+    stack.expire_claims()
+    wait_for(lambda: stack.all_sent(1), 30, "the mail is sent")
+    assert stack.sql("SELECT attempts, maybe_sent FROM imagine_message") == [(2, True)]
+    assert stack.mail.recipients() == [address("struck")] * 2
+    assert len({mail.message_id for mail in stack.mail.mails}) == 1
 
 
-def check_nothing_by_half(house, answers) -> None:
+def check_nothing_by_half(stack, answers) -> None:
     """An RSVP that was answered exists; each that exists has all its guests and its one message."""
-    standing = house.standing()
+    standing = stack.rsvp_summary()
     whole = {(email, 2, 1) for email, _guests, _messages in standing}
     assert set(standing) == whole
     emails = {email for email, _guests, _messages in standing}
-    assert {address(name) for name, answer in answers if answer.took_rsvp} <= emails
+    assert {address(name) for name, answer in answers if answer.accepted_rsvp} <= emails
     assert emails <= {address(name) for name, _answer in answers}
 
 
-def check_mail_of_each(house) -> None:
+def check_mail_of_each(stack) -> None:
     """Each has its mail; a second copy has the same Message-ID, and is flagged."""
-    emails = [email for email, _guests, _messages in house.standing()]
-    assert sorted(set(house.mail.recipients())) == emails
-    flagged = {to for (to,) in house.sql('SELECT "to" FROM imagine_message WHERE maybe_sent')}
-    copies = [mail.to for mail in house.mail.mails]
+    emails = [email for email, _guests, _messages in stack.rsvp_summary()]
+    assert sorted(set(stack.mail.recipients())) == emails
+    flagged = {to for (to,) in stack.sql('SELECT "to" FROM imagine_message WHERE maybe_sent')}
+    copies = [mail.to for mail in stack.mail.mails]
     assert {to for to in copies if copies.count(to) > 1} <= flagged
-    assert len({mail.message_id for mail in house.mail.mails}) == len(emails)
+    assert len({mail.message_id for mail in stack.mail.mails}) == len(emails)

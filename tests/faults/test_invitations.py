@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from tests.faults.house import House, address, until
+from tests.stack import Stack, address, wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -27,45 +27,45 @@ FORGOTTEN = """
 STATES = "SELECT state, count(*) FROM imagine_message WHERE queue = 'bulk' GROUP BY state"
 
 
-def invite(house: House, number: int) -> int:
+def invite(stack: Stack, number: int) -> int:
     command = [sys.executable, "-m", "tests.faults.invite", str(number)]
-    run = subprocess.run(command, env=house.environment(), check=True, stdout=subprocess.PIPE, text=True)
+    run = subprocess.run(command, env=stack.environment(), check=True, stdout=subprocess.PIPE, text=True)
     return int(run.stdout)
 
 
-def arrived(house: House) -> Counter[str]:
+def arrived(stack: Stack) -> Counter[str]:
     """How often each invitation arrived, by address."""
-    return Counter(mail.to for mail in list(house.mail.mails) if mail.to.startswith("invited"))
+    return Counter(mail.to for mail in list(stack.mail.mails) if mail.to.startswith("invited"))
 
 
-def await_more(house: House, number: int) -> None:
-    enough = min(PEOPLE, len(arrived(house)) + number)
-    until(lambda: len(arrived(house)) >= enough, 60, f"{number} more invitations arrive")
+def await_more(stack: Stack, number: int) -> None:
+    enough = min(PEOPLE, len(arrived(stack)) + number)
+    wait_for(lambda: len(arrived(stack)) >= enough, 60, f"{number} more invitations arrive")
 
 
-def kill_bulk_worker(house: House) -> None:
+def kill_bulk_worker(stack: Stack) -> None:
     """Both its senders at once, in the middle of whatever they do. The leases that they leave run out."""
-    house.kill(house.bulk)
-    house.sql("UPDATE imagine_message SET lease_until = now() WHERE state = 'sending' AND queue = 'bulk'")
-    house.bulk.start()
+    stack.kill(stack.bulk)
+    stack.sql("UPDATE imagine_message SET lease_until = now() WHERE state = 'sending' AND queue = 'bulk'")
+    stack.bulk.start()
 
 
-def restart_broker(house: House) -> None:
-    house.valkey.kill()
-    house.valkey.start()
+def restart_broker(stack: Stack) -> None:
+    stack.valkey.kill()
+    stack.valkey.start()
 
 
-def lose_mail_server(house: House) -> None:
-    house.mail.down()
+def lose_mail_server(stack: Stack) -> None:
+    stack.mail.stop()
     time.sleep(3)  # the outage itself
-    house.mail.up()
+    stack.mail.start()
 
 
 class Guests:
     """Now and then somebody RSVPs by themselves; `seconds` are how long the confirmation of each took."""
 
-    def __init__(self, house: House):
-        self.house, self.over = house, threading.Event()
+    def __init__(self, stack: Stack):
+        self.stack, self.over = stack, threading.Event()
         self.seconds: list[float] = []
         self.errors: list[Exception] = []
         self.calm = threading.Event()  # the broker and the mail server are there
@@ -73,7 +73,7 @@ class Guests:
         self.thread = threading.Thread(target=self.run, daemon=True)
 
     def run(self) -> None:
-        guest = self.house.guest()
+        guest = self.stack.open_form()
         try:
             while not self.over.wait(2):
                 self.one(guest, f"own{len(self.seconds):03}")
@@ -82,9 +82,9 @@ class Guests:
 
     def one(self, guest, name: str) -> None:
         if self.calm.is_set():
-            assert guest.rsvp(name).took_rsvp
+            assert guest.rsvp(name).accepted_rsvp
             to = address(name)
-            came = until(lambda: any(mail.to == to for mail in list(self.house.mail.mails)), 60, "it is confirmed")
+            came = wait_for(lambda: any(mail.to == to for mail in list(self.stack.mail.mails)), 60, "it is confirmed")
             if self.calm.is_set():
                 self.seconds.append(came)
 
@@ -97,33 +97,33 @@ class Guests:
         self.thread.join(90)
 
 
-def strike(house: House, guests: Guests) -> None:
+def strike(stack: Stack, guests: Guests) -> None:
     """Five kills, two restarts of the broker, one outage of the mail server, each amid the invitations."""
     for number in range(KILLS):
-        await_more(house, PEOPLE // 12 if number else 50)  # first while they are still being written
-        kill_bulk_worker(house)
+        await_more(stack, PEOPLE // 12 if number else 50)  # first while they are still being written
+        kill_bulk_worker(stack)
         if number in {1, 3, 4}:
-            await_more(house, PEOPLE // 20)
+            await_more(stack, PEOPLE // 20)
             guests.calm.clear()
-            restart_broker(house) if number != 3 else lose_mail_server(house)
-            await_more(house, 100)
+            restart_broker(stack) if number != 3 else lose_mail_server(stack)
+            await_more(stack, 100)
             guests.calm.set()
 
 
-def test_ten_thousand_invitations_reach_everyone_once_whatever_fails(house):
-    house.set_pace(FAST)
-    invite(house, PEOPLE)
+def test_ten_thousand_invitations_reach_everyone_once_whatever_fails(stack):
+    stack.set_send_rate(FAST)
+    invite(stack, PEOPLE)
     began = time.monotonic()
-    with Guests(house) as guests:
-        strike(house, guests)
+    with Guests(stack) as guests:
+        strike(stack, guests)
         written = "SELECT 1 FROM imagine_mailing WHERE written_at IS NULL"
-        until(lambda: not house.sql(written) and not house.sql(UNFINISHED), 120, "all have left")
+        wait_for(lambda: not stack.sql(written) and not stack.sql(UNFINISHED), 120, "all have left")
     took = time.monotonic() - began
     assert not guests.errors
 
-    states = dict(house.sql(STATES))
-    unknown = {to for (to,) in house.sql('SELECT "to" FROM imagine_message WHERE state = %s', "unknown")}
-    times = arrived(house)
+    states = dict(stack.sql(STATES))
+    unknown = {to for (to,) in stack.sql('SELECT "to" FROM imagine_message WHERE state = %s', "unknown")}
+    times = arrived(stack)
     everybody = {f"invited{number:05}@example.org" for number in range(PEOPLE)}
     assert set(states) <= {"sent", "unknown"}
     assert states["sent"] + len(unknown) == PEOPLE, "none is forgotten"
@@ -135,29 +135,29 @@ def test_ten_thousand_invitations_reach_everyone_once_whatever_fails(house):
     print(f"{took=:.0f} {len(unknown)=} of them arrived {len(unknown & set(times))} {guests.seconds=}")
 
     # Staff say that those arrived which did, and have the others sent again: everybody has it once.
-    house.sql(
+    stack.sql(
         """UPDATE imagine_message SET state = 'sent', sent_at = now() WHERE state = 'unknown' AND "to" = ANY(%s)""",
         sorted(unknown & set(times)),
     )
-    house.sql("UPDATE imagine_message SET state = 'queued' WHERE state = 'unknown'")
-    until(lambda: not house.sql(UNFINISHED), 30, "those follow")
-    assert arrived(house) == Counter(everybody)
+    stack.sql("UPDATE imagine_message SET state = 'queued' WHERE state = 'unknown'")
+    wait_for(lambda: not stack.sql(UNFINISHED), 30, "those follow")
+    assert arrived(stack) == Counter(everybody)
 
 
-def test_crash_of_the_database_sends_nothing_twice(house):
+def test_crash_of_the_database_sends_nothing_twice(stack):
     """What senders noted in its last moments may be lost. Each batch in hand is in doubt, and nothing else is."""
     people, batch = 1500, 50
-    house.set_pace(FAST)
-    invite(house, people)
+    stack.set_send_rate(FAST)
+    invite(stack, people)
     for _crash in range(2):
-        await_more(house, people // 4)
-        house.postgres.kill()
-        house.postgres.start()
-        house.sql(FORGOTTEN)
+        await_more(stack, people // 4)
+        stack.postgres.kill()
+        stack.postgres.start()
+        stack.sql(FORGOTTEN)
     written = "SELECT 1 FROM imagine_mailing WHERE written_at IS NULL"
-    until(lambda: not house.sql(written) and not house.sql(UNFINISHED), 60, "all have left or are in doubt")
-    states, times = dict(house.sql(STATES)), arrived(house)
-    unknown = {to for (to,) in house.sql('SELECT "to" FROM imagine_message WHERE state = %s', "unknown")}
+    wait_for(lambda: not stack.sql(written) and not stack.sql(UNFINISHED), 60, "all have left or are in doubt")
+    states, times = dict(stack.sql(STATES)), arrived(stack)
+    unknown = {to for (to,) in stack.sql('SELECT "to" FROM imagine_message WHERE state = %s', "unknown")}
     print(f"{states=} of those in doubt arrived {len(unknown & set(times))}")
     assert max(times.values()) == 1, "none is sent twice"
     assert set(states) == {"sent", "unknown"}

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Locator, Page, expect
 
-MOST_STOPS = 600
+MAX_STOPS = 600
 
 # What a person sees of the element that has the focus. A chip’s and a promise’s outline is that of the face beside it.
 STOP = """() => {
@@ -71,7 +71,7 @@ class Keyboard:
     def reach(self, target: Locator) -> None:
         page = target.page
         element = target.element_handle()
-        for _stop in range(MOST_STOPS):
+        for _stop in range(MAX_STOPS):
             if element.evaluate("element => element === document.activeElement"):
                 return
             step(page)

@@ -14,11 +14,11 @@ from imagine.demo.servers import free_port
 ACCEPT = "250 2.0.0 OK"
 LATER = "451 4.7.1 Please come back later"
 NEVER = "550 5.1.1 There is no such mailbox"
-LONGEST_HANG = 60  # seconds; no test waits that long
+MAX_HANG = 60  # seconds; no test waits that long
 
 
-class Gone(Exception):
-    """Raised by a manner: the server closes the connection without a word."""
+class Disconnect(Exception):
+    """Raised by one of the three: the server closes the connection without a word."""
 
 
 @dataclass
@@ -32,53 +32,52 @@ class Mail:
         return self.content["Message-ID"]
 
 
-class MailServer:
-    """Listens on one port of 127.0.0.1 while it is up.
+class SmtpServer:
+    """Listens on one port of 127.0.0.1 from `start` to `stop`.
 
-    `greeting`, `on_recipient` and `on_data` are its manners: called with nothing, the address, or the mail, each
-    returns the line that is answered. Its own ones take everything. `mails` are those that it took, `asked` the
-    recipients that were tried, `visits` the connections.
+    `greeting`, `on_recipient` and `on_data` decide what it answers: called with nothing, the address, or the mail,
+    each returns a line. By default they accept everything. `mails` are those that it accepted.
     """
 
     def __init__(self):
         self.port = free_port()
         self.listener = None
-        self.behave()
-        self.forget()
+        self.reset_behavior()
+        self.clear()
 
-    def behave(self) -> None:
-        """Good manners again; whoever hangs is let go without an answer."""
+    def reset_behavior(self) -> None:
+        """Accepts everything again; whoever hangs is let go without an answer."""
         if hasattr(self, "let_go"):
             self.let_go.set()
         self.let_go = threading.Event()
         self.greeting: Callable[[], str] = lambda: "220 mail.example.org"
         self.on_recipient: Callable[[str], str] = lambda address: ACCEPT
-        self.on_data: Callable[[Mail], str] = self.take
+        self.on_data: Callable[[Mail], str] = self.accept
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         self.mails: list[Mail] = []
-        self.asked: list[str] = []
-        self.visits = 0
+        self.attempted_recipients: list[str] = []
+        self.connection_count = 0
 
-    def take(self, mail: Mail) -> str:
+    def accept(self, mail: Mail) -> str:
         self.mails.append(mail)
         return ACCEPT
 
     def hang(self, *_anything) -> str:
-        """Says nothing until `behave` is called."""
-        self.let_go.wait(LONGEST_HANG)
-        raise Gone
+        """Says nothing until `reset_behavior` is called."""
+        self.let_go.wait(MAX_HANG)
+        raise Disconnect
 
     def recipients(self) -> list[str]:
         return sorted(mail.to for mail in self.mails)
 
-    def up(self) -> None:
+    def start(self) -> None:
         if self.listener is None:
             self.listener = Listener(("127.0.0.1", self.port), Conversation)
-            self.listener.house = self
+            self.listener.smtp = self
             threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True).start()
 
-    def down(self) -> None:
+    def stop(self) -> None:
         """Closes the port, and every connection that is open."""
         if self.listener:
             self.listener.shutdown()
@@ -109,25 +108,25 @@ class Conversation(socketserver.StreamRequestHandler):
     """RFC 5321 as far as smtplib speaks it."""
 
     def handle(self) -> None:
-        manners = self.server.house
-        manners.visits += 1
+        smtp = self.server.smtp
+        smtp.connection_count += 1
         self.server.open.add(self.request)
-        with contextlib.suppress(Gone):
-            self.say(manners.greeting())
-            self.converse(manners)
+        with contextlib.suppress(Disconnect):
+            self.say(smtp.greeting())
+            self.converse(smtp)
         self.server.open.discard(self.request)
 
-    def converse(self, manners: MailServer) -> None:
+    def converse(self, smtp: SmtpServer) -> None:
         recipient = ""
         while line := self.rfile.readline().decode().strip():
             verb = line[:4].upper()
             if verb == "RCPT":
                 recipient = line.partition("<")[2].partition(">")[0]
-                manners.asked.append(recipient)
-                self.say(manners.on_recipient(recipient))
+                smtp.attempted_recipients.append(recipient)
+                self.say(smtp.on_recipient(recipient))
             elif verb == "DATA":
                 self.say("354 Go on")
-                self.say(manners.on_data(Mail(recipient, self.client_address[1], self.content())))
+                self.say(smtp.on_data(Mail(recipient, self.client_address[1], self.content())))
             elif verb == "QUIT":
                 self.say("221 Goodbye")
                 return
@@ -138,7 +137,7 @@ class Conversation(socketserver.StreamRequestHandler):
         lines = []
         while (line := self.rfile.readline()) != b".\r\n":
             if not line:
-                raise Gone
+                raise Disconnect
             lines.append(line.removeprefix(b".") if line.startswith(b"..") else line)
         return email.message_from_bytes(b"".join(lines))
 

@@ -1,4 +1,4 @@
-"""The running house: PostgreSQL, Valkey, web server, workers, beat and mail server, each a real process of its own."""
+"""The running stack: PostgreSQL, Valkey, web server, workers, beat and mail server, each a real process of its own."""
 
 import contextlib
 import http.client
@@ -24,18 +24,18 @@ from celery import Celery
 
 from imagine.demo.servers import Postgres, Valkey, free_port
 from imagine.demo.supervisor import Program
-from tests.faults.mailserver import MailServer
 from tests.faults.prepare import SLUG
+from tests.smtp_server import SmtpServer
 
-BUSINESS = (
+EMPTIED_TABLES = (
     "imagine_message, imagine_tally, imagine_heartbeat, imagine_mailing, imagine_address, summit_rsvp, summit_guest, "
     "summit_linkrequest, summit_invitation, summit_audience, partners_contact"
 )
-PACE = 60  # mails to many a second, unless a test says otherwise
+SEND_RATE = 60  # mails to many a second, unless a test says otherwise
 
 
 @dataclass
-class Answer:
+class Response:
     """What a browser got; status 0 when the connection broke."""
 
     status: int
@@ -48,14 +48,14 @@ class Answer:
         return self.headers.get("Location", "")
 
     @property
-    def took_rsvp(self) -> bool:
+    def accepted_rsvp(self) -> bool:
         return self.status == 302 and "/imagine/rsvp/" in self.location
 
 
-class House:
+class Stack:
     def __init__(self, folder: Path):
         self.folder = folder
-        self.mail = MailServer()
+        self.mail = SmtpServer()
         self.postgres = Postgres(folder / "postgres", durable=True)
         self.valkey = Valkey(folder / "valkey")
         self.port = free_port()
@@ -96,15 +96,15 @@ class House:
     def start(self) -> None:
         self.postgres.start()
         self.valkey.start()
-        self.mail.up()
+        self.mail.start()
         subprocess.run([sys.executable, "-m", "tests.faults.prepare"], env=self.environment(), check=True)
         for program in self.programs:
             program.start()
 
-    def heal(self) -> None:
+    def reset(self) -> None:
         """Everything runs and nothing has happened yet."""
-        self.mail.up()
-        self.mail.behave()
+        self.mail.start()
+        self.mail.reset_behavior()
         for server in (self.postgres, self.valkey):
             if not server.alive:
                 server.start()
@@ -112,12 +112,12 @@ class House:
         for program in self.programs:
             if not program.alive:
                 program.start()
-        until(self.is_up, 30, "the web server answers")
+        wait_for(self.is_up, 30, "the web server answers")
         self.flush()
-        self.sql(f"TRUNCATE {BUSINESS} CASCADE")
-        self.set_pace(PACE)
-        self.see_queue_move(60)
-        self.mail.forget()
+        self.sql(f"TRUNCATE {EMPTIED_TABLES} CASCADE")
+        self.set_send_rate(SEND_RATE)
+        self.wait_for_worker(60)
+        self.mail.clear()
 
     def stop(self) -> None:
         self.thaw()
@@ -125,7 +125,7 @@ class House:
         for server in (self.valkey, self.postgres):
             with contextlib.suppress(OSError, subprocess.SubprocessError):
                 server.stop()
-        self.mail.down()
+        self.mail.stop()
 
     def stop_programs(self) -> None:
         for program in self.programs:
@@ -153,7 +153,7 @@ class House:
         return psutil.Process((of or self.worker).process.pid).children(recursive=True)
 
     @contextlib.contextmanager
-    def pool_asleep(self, of: Program | None = None):
+    def suspended_pool(self, of: Program | None = None):
         """The worker takes tasks from the broker, and its children do none of them."""
         pool = self.pool(of)
         try:
@@ -168,7 +168,7 @@ class House:
         with self.broker() as broker:
             broker.flushall()
 
-    def set_pace(self, per_second: int) -> None:
+    def set_send_rate(self, per_second: int) -> None:
         self.sql("UPDATE imagine_pace SET per_second = %s", per_second)
 
     # Questions -------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class House:
         finally:
             connection.close()
 
-    def standing(self) -> list[tuple[str, int, int]]:
+    def rsvp_summary(self) -> list[tuple[str, int, int]]:
         """Of each RSVP the address, how many seats its guests fill, and how many mails were written about it."""
         return self.sql("""
             SELECT email, (SELECT count(*) FROM summit_guest WHERE rsvp_id = r.id),
@@ -204,25 +204,25 @@ class House:
     def all_sent(self, count: int) -> bool:
         return [state for _to, state in self.mail_states()] == ["sent"] * count
 
-    def let_leases_run_out(self) -> None:
+    def expire_claims(self) -> None:
         """Minutes pass, as far as claimed mail is concerned."""
         self.sql("UPDATE imagine_message SET lease_until = now() - interval '1 second' WHERE state = 'sending'")
 
-    def ring(self, task: str, *arguments, queue: str) -> None:
+    def send_task(self, task: str, *arguments, queue: str) -> None:
         with Celery(broker=self.valkey.url) as app:
             app.send_task(task, arguments, queue=queue, retry=False)
 
-    def see_queue_move(self, seconds: float) -> float:
+    def wait_for_worker(self, seconds: float) -> float:
         """Sends heartbeats of our own through the queue until one comes out; returns how many seconds that took."""
         began = self.now()
 
         def heart_beats() -> bool:
-            self.ring("imagine.tasks.beat_heart", "ours", queue="direct")
+            self.send_task("imagine.tasks.beat_heart", "ours", queue="direct")
             with contextlib.suppress(AssertionError):
-                return bool(until(lambda: self.heartbeat("ours") > began, 1, "a heartbeat came through"))
+                return bool(wait_for(lambda: self.heartbeat("ours") > began, 1, "a heartbeat came through"))
             return False
 
-        return until(heart_beats, seconds, "the worker takes what is in its queue")
+        return wait_for(heart_beats, seconds, "the worker takes what is in its queue")
 
     def heartbeat(self, whose: str = "direct") -> datetime:
         """When a heartbeat last came out of the queue; that of beat, which sends one every 20 seconds, is `direct`."""
@@ -239,18 +239,18 @@ class House:
         except (OSError, http.client.HTTPException):
             return False
 
-    def ask(self, method: str, path: str, body: str = "", **headers: str) -> Answer:
+    def ask(self, method: str, path: str, body: str = "", **headers: str) -> Response:
         began = time.monotonic()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
             page = response.read().decode()
-            return Answer(response.status, page, response.headers, time.monotonic() - began)
+            return Response(response.status, page, response.headers, time.monotonic() - began)
         finally:
             connection.close()
 
-    def guest(self) -> "Guest":
+    def open_form(self) -> "Guest":
         """A browser that has the form open."""
         form = self.ask("GET", f"/imagine/events/{SLUG}/")
         assert form.status == 200, form
@@ -260,18 +260,18 @@ class House:
 
 @dataclass
 class Guest:
-    house: House
+    stack: Stack
     cookie: str
     token: str
 
-    def rsvp(self, name: str, size: int = 2) -> Answer:
+    def rsvp(self, name: str, size: int = 2) -> Response:
         form = {"csrfmiddlewaretoken": self.token, "name": name, "email": address(name), "size": size}
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": f"csrftoken={self.cookie}"}
-        return self.house.ask("POST", f"/imagine/events/{SLUG}/", urlencode(form), **headers)
+        return self.stack.ask("POST", f"/imagine/events/{SLUG}/", urlencode(form), **headers)
 
 
 @contextlib.contextmanager
-def posting(guest: Guest, browsers: int, names: Iterator[str]):
+def posting_rsvps(guest: Guest, browsers: int, names: Iterator[str]):
     """Several browsers post RSVPs, each name once, while the block runs. Gives the list of (name, answer), which grows
     meanwhile and is complete afterwards."""
     answers, over, turn = [], threading.Event(), threading.Lock()
@@ -285,7 +285,7 @@ def posting(guest: Guest, browsers: int, names: Iterator[str]):
             try:
                 answer = guest.rsvp(name)
             except (OSError, http.client.HTTPException):
-                answer = Answer(0)
+                answer = Response(0)
             answers.append((name, answer))
             over.wait(0.05)  # a pace that leaves some of the machine to the others
 
@@ -304,7 +304,7 @@ def address(name: str) -> str:
     return f"{name}@example.org"
 
 
-def until(condition: Callable[[], object], seconds: float, what: str) -> float:
+def wait_for(condition: Callable[[], object], seconds: float, what: str) -> float:
     """Waits for a condition and returns how many seconds that took; what the condition raises counts as no."""
     began = time.monotonic()
     while True:

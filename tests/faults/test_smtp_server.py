@@ -1,0 +1,149 @@
+"""The mail server refuses, hangs, hangs up or is gone: every mail arrives in the end, and none holds up another."""
+
+import pytest
+
+from imagine.mail import PAUSES, UNREACHABLE_PAUSE
+from imagine.settings import EMAIL_TIMEOUT
+from tests.smtp_server import ACCEPT, LATER, NEVER, Disconnect
+from tests.stack import address, wait_for
+
+pytestmark = pytest.mark.faults
+
+SWEPT = 10  # seconds between two sweeps
+MARGIN = 10  # seconds that a shared machine may add
+AFTER_ONE_TRY = PAUSES[0].total_seconds() + SWEPT + MARGIN
+AFTER_NOT_REACHED = UNREACHABLE_PAUSE.total_seconds() + SWEPT + MARGIN
+PUT_BACK = "SELECT 1 FROM imagine_message WHERE state = 'queued' AND last_error <> ''"
+
+
+def outcome(stack, name: str) -> tuple[str, int, bool, str]:
+    return stack.sql(
+        'SELECT state, attempts, maybe_sent, last_error FROM imagine_message WHERE "to" = %s', address(name)
+    )[0]
+
+
+def test_mail_put_off_with_451_arrives_once_and_holds_up_no_other(stack):
+    stack.mail.on_recipient = lambda to: LATER if to == address("later") else ACCEPT
+    guest = stack.open_form()
+    for name in ("later", "one", "two"):
+        guest.rsvp(name)
+    wait_for(lambda: stack.mail.recipients() == [address("one"), address("two")], 5, "the others are sent at once")
+    wait_for(lambda: outcome(stack, "later")[0] == "queued", 5, "the one waits for its next try")
+    assert outcome(stack, "later") == ("queued", 1, False, LATER)
+    stack.mail.reset_behavior()
+    wait_for(lambda: stack.all_sent(3), AFTER_ONE_TRY, "it arrives by itself")
+    assert outcome(stack, "later") == ("sent", 2, False, "")
+    assert stack.mail.recipients() == [address(name) for name in ("later", "one", "two")]
+
+
+def test_mail_refused_for_good_is_tried_once_and_says_why(stack):
+    stack.mail.on_recipient = lambda to: NEVER if to == address("never") else ACCEPT
+    guest = stack.open_form()
+    page = guest.rsvp("never").location
+    guest.rsvp("one")
+    wait_for(lambda: stack.mail.recipients() == [address("one")], 5, "the other is sent at once")
+    wait_for(lambda: outcome(stack, "never") == ("refused", 1, False, NEVER), 5, "the reason is shown")
+    assert "was refused" in stack.ask("GET", page).page
+    stack.mail.reset_behavior()
+    stack.send_task("imagine.tasks.sweep", queue="housekeeping")
+    guest.rsvp("two")
+    wait_for(lambda: address("two") in stack.mail.recipients(), 5, "mail flows")
+    stack.wait_for_worker(5)
+    assert stack.mail.attempted_recipients.count(address("never")) == 1
+
+
+def test_mail_server_that_hangs_up_with_421_costs_the_next_mail_nothing(stack):
+    stack.mail.on_recipient = lambda to: "421 4.7.0 Too busy" if to == address("busy") else ACCEPT
+    guest = stack.open_form()
+    for _name in range(2):  # the connection of each of the worker's two processes
+        guest.rsvp("busy")
+    wait_for(lambda: outcome(stack, "busy")[0] == "queued", 5, "it waits for its next try")
+    for name in ("one", "two", "three", "four"):
+        guest.rsvp(name)
+    wait_for(lambda: len(stack.mail.mails) == 4, 5, "the others are sent at once")
+    stack.mail.reset_behavior()
+    wait_for(lambda: stack.all_sent(5), AFTER_ONE_TRY, "it arrives by itself")
+    assert {outcome(stack, name) for name in ("one", "two", "three", "four")} == {("sent", 1, False, "")}
+    assert outcome(stack, "busy") == ("sent", 2, False, "")
+
+
+def test_mail_hanging_in_mid_mail_holds_up_no_other_and_is_flagged(stack):
+    """Nobody knows whether the server had taken the mail when it fell silent: here it had."""
+
+    def on_data(mail):
+        stack.mail.accept(mail)
+        return stack.mail.hang() if mail.to == address("slow") else ACCEPT
+
+    stack.mail.on_data = on_data
+    guest = stack.open_form()
+    guest.rsvp("slow")
+    wait_for(lambda: stack.mail.mails, 10, "the server hangs in mid-mail")
+    for name in ("one", "two"):
+        guest.rsvp(name)
+    seconds = wait_for(lambda: len(stack.mail.mails) == 3, EMAIL_TIMEOUT + MARGIN, "the others are sent")
+    print(f"others held up {seconds=:.1f}")
+    assert outcome(stack, "slow")[0] == "sending"  # still hanging, so the others did not wait for its end
+    wait_for(lambda: outcome(stack, "slow")[0] == "queued", EMAIL_TIMEOUT + MARGIN, "the sender gives up")
+    assert outcome(stack, "slow") == ("queued", 1, True, "SMTPServerDisconnected")
+    stack.mail.reset_behavior()
+    wait_for(lambda: stack.all_sent(3), AFTER_ONE_TRY, "it arrives by itself")
+    assert outcome(stack, "slow") == ("sent", 2, True, "")
+    assert stack.mail.recipients() == [address(name) for name in ("one", "slow", "slow", "two")]
+    assert len({mail.message_id for mail in stack.mail.mails}) == 3
+
+
+def test_mail_server_that_hangs_before_its_greeting_then_accepts_gets_every_mail_once(stack):
+    stack.mail.stop()  # and with it the connections that were kept
+    stack.mail.start()
+    stack.mail.greeting = stack.mail.hang
+    guest = stack.open_form()
+    names = [f"guest{n}" for n in range(6)]
+    answers = [guest.rsvp(name) for name in names]
+    assert all(answer.accepted_rsvp for answer in answers)
+    assert max(answer.seconds for answer in answers) < 1
+    wait_for(lambda: stack.sql(PUT_BACK), EMAIL_TIMEOUT + MARGIN, "a sender gives up")
+    stack.mail.reset_behavior()
+    seconds = wait_for(lambda: stack.all_sent(6), EMAIL_TIMEOUT + AFTER_NOT_REACHED, "they arrive by themselves")
+    print(f"all arrive after {seconds=:.1f}")
+    assert stack.mail.recipients() == [address(name) for name in names]
+    assert not stack.sql("SELECT 1 FROM imagine_message WHERE maybe_sent")
+
+
+def test_mail_server_down_then_up_gets_every_mail_once(stack):
+    stack.mail.stop()
+    guest = stack.open_form()
+    names = [f"guest{n}" for n in range(6)]
+    pages = [guest.rsvp(name).location for name in names]
+    wait_for(lambda: stack.sql(PUT_BACK), 10, "a sender gives up")
+    assert "It may take a while" in stack.ask("GET", pages[0]).page
+    stack.mail.start()
+    seconds = wait_for(lambda: stack.all_sent(6), AFTER_NOT_REACHED, "they arrive by themselves")
+    print(f"all arrive after {seconds=:.1f}")
+    assert stack.mail.recipients() == [address(name) for name in names]
+
+
+def test_mail_server_that_was_restarted_gets_the_next_mail_at_once(stack):
+    guest = stack.open_form()
+    for name in ("one", "two", "three", "four"):  # the worker's two processes keep their connections
+        guest.rsvp(name)
+    wait_for(lambda: stack.all_sent(4), 10, "mail flows")
+    stack.mail.stop()
+    stack.mail.start()
+    for name in ("five", "six", "seven", "eight"):
+        guest.rsvp(name)
+    wait_for(lambda: stack.all_sent(8), 5, "mail flows at once")
+    assert stack.sql("SELECT DISTINCT attempts, maybe_sent FROM imagine_message") == [(1, False)]
+
+
+def test_mail_server_that_hangs_up_in_mid_mail_gets_it_again_with_the_same_message_id(stack):
+    def on_data(mail):
+        stack.mail.reset_behavior()
+        stack.mail.accept(mail)
+        raise Disconnect
+
+    stack.mail.on_data = on_data
+    stack.open_form().rsvp("dropped")
+    wait_for(lambda: outcome(stack, "dropped")[:3] == ("queued", 1, True), 10, "it waits for its next try")
+    wait_for(lambda: stack.all_sent(1), AFTER_ONE_TRY, "it arrives by itself")
+    assert stack.mail.recipients() == [address("dropped")] * 2
+    assert len({mail.message_id for mail in stack.mail.mails}) == 1
