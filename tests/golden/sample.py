@@ -1,0 +1,208 @@
+"""What the golden files are written from: a few rows of everything, and one email of each kind.
+
+Of all that tests/test_golden.py needs, only this module calls our own code; where something is renamed, it is
+renamed here. Names and dates are fixed, as they stand in titles and subjects.
+"""
+
+import re
+
+from django.conf import settings
+
+from imagine import addresses, again
+from imagine.models import Mailing, Message
+from partners import imports, pledges, twins
+from summit import invitation_links, invitations, links, reminders, seats
+from tests import make
+from tests.partners import make as partners_make
+from tests.partners.spreadsheet import as_csv, row, table
+from tests.summit import invited, year
+from tests.summit.year import moment
+
+LANGUAGES = [code for code, _name in settings.LANGUAGES]
+NAMES = {"en": "Alma Reyes", "es": "Luz Reyes"}
+ORGANIZATIONS = {"en": "Port Gate Logistics", "es": "Delta Orchards"}
+
+
+# Emails ------------------------------------------------------------------------------------------------------------
+
+
+def kind_of(message: Message) -> str:
+    """What the product itself calls this kind of email: today the grammar of its key."""
+    return re.sub(r"\d{4}-\d\d-\d\d|\d+", "#", message.key)
+
+
+def look_of(message: Message) -> dict[str, str]:
+    """What its reader gets, by names that outlive those of the columns."""
+    return {
+        "language": message.language,
+        "to": message.to,
+        "subject": message.subject,
+        "text": message.text,
+        "calendar": message.calendar_method,
+        "attachment": message.attachment_name,
+        "kind": kind_of(message),
+        "queue": message.queue,
+        "unsubscribe": message.unsubscribe,
+    }
+
+
+class Mailbox:
+    """Collects what was stored since it was last looked at, under a heading."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Message]] = []
+
+    def collect(self, heading: str) -> list[Message]:
+        """All that is stored since counts as sent from now on."""
+        seen = [message.pk for _heading, message in self.sent]
+        fresh = list(Message.objects.exclude(pk__in=seen).order_by("created_at", "to"))
+        fresh.sort(key=lambda message: (LANGUAGES.index(message.language), message.to, message.subject))
+        self.sent += [(heading, message) for message in fresh]
+        return fresh
+
+
+def sent(*messages: Message) -> None:
+    """They left on 10 March 2061."""
+    pks = [message.pk for message in messages]
+    Message.objects.filter(pk__in=pks).update(state=Message.State.SENT, sent_at=moment(3, 10, 15))
+
+
+def emails() -> list[tuple[str, Message]]:
+    """Every kind of email in each language, with what led to it."""
+    box = Mailbox()
+    rsvp_emails(box)
+    invitation_emails(box)
+    pledge_emails(box)
+    return box.sent
+
+
+def rsvp_emails(box: Mailbox) -> None:
+    event = year.event(capacity=8)
+    mine = [make.rsvp(event, NAMES[code], size=3, guests=("Jun Reyes",), language=code) for code in LANGUAGES]
+    confirmed = box.collect("RSVP confirmed")
+    for code, name in {"en": "Bo Lee", "es": "Eva Lee"}.items():
+        make.rsvp(event, name, size=2, accepts_fewer=True, language=code)
+    box.collect("RSVP on the waiting list or, where seats were left, confirmed")
+    for code, name in {"en": "Chue Vang", "es": "Mai Vang"}.items():
+        make.rsvp(event, name, size=2, language=code)
+    box.collect("RSVP on the waiting list")
+    for rsvp in mine:
+        seats.change_party(rsvp, size=2)
+    box.collect("Party made smaller, and another moved up from the waiting list")
+    for rsvp in mine:
+        links.mail_link(rsvp)
+    box.collect("Lost link of an RSVP")
+    for rsvp in mine:
+        links.replace(rsvp)
+    box.collect("New link of an RSVP")
+    sent(*confirmed)
+    for message in Message.objects.filter(pk__in=[message.pk for message in confirmed]):
+        again.send(message)
+    box.collect("Email of an RSVP sent again by staff")
+    event.venue = "Stockton Civic Auditorium"
+    seats.save_event(event)
+    box.collect("Event moved to another place")
+    event.starts_at, event.ends_at = moment(4, 7, 9), moment(4, 7, 12)
+    seats.save_event(event)
+    box.collect("Event moved to another time")
+    for heading, now in {
+        "Reminder a week before": moment(3, 31, 9),
+        "Reminder that guests have no names": moment(4, 4, 9),
+        "Reminder on the day before": moment(4, 6, 9),
+        "Thanks after the event": moment(4, 8, 9),
+    }.items():
+        reminders.remind(now)
+        box.collect(heading)
+    for rsvp in mine:
+        seats.cancel(rsvp)
+    box.collect("RSVP canceled, and others moved up from the waiting list")
+    seats.cancel_event(event)
+    box.collect("Event canceled")
+
+
+def invitation_emails(box: Mailbox) -> None:
+    event = year.event()
+    people = [invited.person(name, email=f"{code}@example.org", language=code) for code, name in NAMES.items()]
+    invited.written(event, *people)
+    asked = box.collect("Invitation")
+    sent(*asked)
+    reminders.remind(moment(3, 17, 9))
+    box.collect("Invitation not answered after a week")
+    for invitation in event.invitations.order_by("pk"):
+        invitation_links.mail_link(invitation)
+    box.collect("Lost link of an invitation")
+    for message in Message.objects.filter(pk__in=[message.pk for message in asked]):
+        again.send(message)
+    box.collect("Invitation sent again by staff")
+    for invitation in event.invitations.order_by("pk"):
+        invitations.replace_link(invitation)
+    sent(*box.collect("New link of an invitation"))
+    event.venue = "Stockton Civic Auditorium"
+    seats.save_event(event)
+    invitations.write(Mailing.objects.latest("pk"))
+    sent(*box.collect("Invited, and the event moved"))
+    seats.cancel_event(event)
+    invitations.write(Mailing.objects.latest("pk"))
+    box.collect("Invited, and the event was canceled")
+
+
+def pledge_emails(box: Mailbox) -> None:
+    starts = [
+        partners_make.start(name, email=f"{code}.office@example.org", language=code)
+        for code, name in ORGANIZATIONS.items()
+    ]
+    box.collect("Link to begin a pledge")
+    drafts = [
+        pledges.save(start.token, **partners_make.page(start.token, partners_make.promised())) for start in starts
+    ]
+    for pledge in drafts:
+        partners_make.days_later(pledge, 6)
+    pledges.remind_drafts()
+    box.collect("Reminder that a pledge is not signed")
+    for heading in ("Pledge signed", "Changed pledge signed"):
+        for number, pledge in enumerate(drafts):
+            promised = partners_make.promised(quantity=6 + number + len(heading))
+            pledges.sign(pledge.token, **partners_make.page(pledge.token, promised), name="Alma Reyes", role="Owner")
+        box.collect(heading)
+    for pledge in drafts:
+        pledges.mail_link(pledge)
+    box.collect("Lost link of a pledge")
+    for pledge in drafts:
+        pledges.replace_link(pledge)
+    box.collect("New link of a pledge")
+    for code in LANGUAGES:
+        organization = partners_make.organization(f"{ORGANIZATIONS[code]} {code}")
+        partners_make.contact(organization, email=f"{code}.begun@example.org", language=code)
+        pledges.begin_for(organization, mails_link=True)
+    box.collect("Pledge begun by staff")
+
+
+# Rows --------------------------------------------------------------------------------------------------------------
+
+
+def rows() -> dict[str, object]:
+    """One row of everything that has a page; by the beginning of its path, or by what the path calls its number."""
+    pledge = partners_make.partner(ORGANIZATIONS["en"]).pledges.get()
+    twin = partners_make.organization(f"{ORGANIZATIONS['en']} Inc.")
+    partners_make.school()
+    twins.search()
+    event = year.event()
+    rsvp = make.rsvp(event, NAMES["en"], size=2, organization="Port Gate Logistcs")
+    seats.cancel(make.rsvp(event, "Ben Ochoa"))
+    audience = invited.audience(listed=[person := invited.person("Chue Vang")])
+    invitation = invited.to(event, person)
+    run = imports.begin(as_csv(table([row()])), file_name="Partners.csv", year=pledge.year, by="staff", language="en")
+    imports.work(run.pk)
+    return {
+        "events": event,
+        "rsvp": rsvp,
+        "invitation": invitation,
+        "promise": pledge,
+        "partners": pledge.organization,
+        "mail": addresses.of(rsvp.email),
+        "audience": audience,
+        "kept": pledge.organization,
+        "other": twin,
+        "message": Message.objects.get(to=rsvp.email),
+        "signature": pledge.signatures.get(),
+    }

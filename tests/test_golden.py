@@ -1,0 +1,314 @@
+"""What must stay as it is when code is moved and renamed, written down in tests/golden/:
+
+- public_*.txt: what people outside rely on (paths, page titles, emails, variables, commands). A change here is a change
+  of the product.
+- admin_*.txt: the same of the staff's pages. Paths hold the labels of apps and models, so they change when one is
+  renamed, in a commit that says so; titles do not.
+- internal_*.txt: names that only the code knows (kinds of email, tasks, queues), changed by a commit that says so.
+
+When a change is meant, write the files anew and read their diff:
+
+    GOLDEN=write .venv/bin/python -m pytest tests/test_golden.py
+
+This module walks what Django and Celery know and looks at pages from outside; rows and emails come from
+tests/golden/sample.py.
+"""
+
+import os
+import re
+import runpy
+from collections.abc import Iterable, Iterator
+from difflib import unified_diff
+from html import unescape
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.core.management import get_commands, load_command_class
+from django.core.management.base import BaseCommand
+from django.db import transaction
+from django.test import Client
+from django.urls import get_resolver
+
+from imagine.celery import app as celery
+from tests.golden import sample
+
+FOLDER = Path(__file__).parent / "golden"
+WRITES = os.environ.get("GOLDEN") == "write"
+ADMIN = "/imagine/admin/"
+PAGE_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
+CHANGING = {
+    re.compile(r"(?<=/)[\w-]{20,}(?=/)"): "<token>",
+    re.compile(r"\b[A-Z\d]{3}-[A-Z\d]{3}\b"): "<code>",
+    re.compile(r"(?<=[/:])\d+(?=[/:])"): "#",
+    re.compile(r"(?<=[a-zó]) \d+(?= \||$)"): " #",
+}
+APP_LIST = re.compile(r"\(\?P<app_label>([\w|]+)\)")
+PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+def check(name: str, lines: Iterable[str]) -> None:
+    """Compares with the golden file of this name, or writes it."""
+    path, now = FOLDER / f"{name}.txt", "".join(f"{line}\n" for line in lines)
+    if WRITES:
+        path.write_text(now)
+    golden = path.read_text() if path.exists() else ""
+    changes = "".join(unified_diff(golden.splitlines(True), now.splitlines(True), "golden", "now", n=1))
+    if changes:
+        pytest.fail(f"tests/golden/{name}.txt differs; tests/test_golden.py says what to do.\n{changes}", pytrace=False)
+
+
+def columns(*rows: tuple[str, ...]) -> list[str]:
+    """Rows of words, as a table whose columns are two spaces apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+# Paths -------------------------------------------------------------------------------------------------------------
+
+
+def patterns(resolver=None, before: str = "", namespace: str = "") -> Iterator[tuple[str, str]]:
+    """Every path that is routed, with its name."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        path = before + str(pattern.pattern)
+        if hasattr(pattern, "url_patterns"):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from patterns(pattern, path, inner)
+        else:
+            yield f"/{path}", f"{namespace}{pattern.name or '-'}"
+
+
+def public() -> list[tuple[str, str]]:
+    return [(path, name) for path, name in patterns() if not path.startswith(ADMIN)]
+
+
+def staff() -> list[tuple[str, str]]:
+    return [(path, name) for path, name in patterns() if path.startswith(ADMIN)]
+
+
+def test_public_paths():
+    check("public_paths", columns(*sorted(public())))
+
+
+def test_admin_paths():
+    check("admin_paths", columns(*sorted(staff())))
+
+
+# Pages -------------------------------------------------------------------------------------------------------------
+
+
+def look(client: Client, path: str, language: str) -> str:
+    """What a browser meets at a path: status, and the title or where it leads or what it gets."""
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    response = client.get(path)
+    if "Location" in response:
+        return f"{response.status_code} to {steady(response['Location'])}"
+    body = response.getvalue() if response.streaming else response.content
+    kind = response.get("Content-Type", "").partition(";")[0]
+    title = PAGE_TITLE.search(body.decode()) if kind == "text/html" else None
+    return f"{response.status_code} {steady(' '.join(unescape(title[1]).split())) if title else kind}"
+
+
+def steady(words: str) -> str:
+    """Words without what is another in every run."""
+    for changing, name in CHANGING.items():
+        words = changing.sub(name, words)
+    return words
+
+
+def looks(client: Client, pages: dict[str, str]) -> Iterator[str]:
+    """A page's heading, and below it what is met in each language; in one where there is nothing to read."""
+    for heading, path in pages.items():
+        yield heading
+        for language in sample.LANGUAGES:
+            met = look(client, path, language)
+            if not met.startswith("200 ") or re.fullmatch(r"200 \w+/\S+", met):
+                yield f"    {met}"
+                break
+            yield f"    {met} ({language})"
+
+
+def public_pages(rows: dict[str, object]) -> dict[str, str]:
+    """Every public path, filled with what the sample has for it."""
+    pages = {}
+    for path, _name in public():
+        row = rows.get(path.split("/")[2] if path != "/" else "")
+        values = {name: getattr(row, name) for name in ("token", "slug") if hasattr(row, name)} | {"mail": "reminders"}
+        pages[path] = PLACE.sub(lambda place, values=values: str(values[place[1]]), path)
+    return pages
+
+
+@pytest.mark.django_db
+def test_public_titles():
+    check("public_titles", looks(Client(), public_pages(sample.rows())))
+
+
+def admin_pages(rows: dict[str, object]) -> dict[str, str]:
+    """Every path of the admin, filled with the first row of the model that it names."""
+    left_out = ("admin/r/<path:where>", "(?P<url>.*)$", "logout/")  # not there, any other, and the end of the visit
+    pages = {}
+    for path, _name in staff():
+        if path.endswith(left_out):
+            continue
+        values = {name: row.pk for name, row in rows.items()} | {"code": "invitation", "language": "en"}
+        label, _slash, rest = path.removeprefix(ADMIN).partition("/")
+        model = rest.partition("/")[0]
+        if model in apps.all_models.get(label, {}):
+            rows_of_model = apps.get_model(label, model)._base_manager.order_by("pk")
+            first = next((row for row in rows.values() if type(row) is rows_of_model.model), rows_of_model.first())
+            values |= dict.fromkeys(("pk", "id", "object_id"), first.pk if first else 1)
+        if "<int:pk>-<str:language>" in path:
+            values["pk"] = rows["signature"].pk
+        if choice := APP_LIST.search(path):
+            pages |= {f"{ADMIN}{one}/": f"{ADMIN}{one}/" for one in choice[1].split("|")}
+        else:
+            pages[path] = PLACE.sub(lambda place, values=values: str(values.get(place[1], 1)), path)
+    return pages
+
+
+@pytest.mark.django_db
+def test_admin_titles():
+    rows = sample.rows()
+    Group.objects.create(name="Office")
+    client = Client()
+    client.force_login(User.objects.create_superuser("staff"))
+    check("admin_titles", looks(client, admin_pages(rows)))
+
+
+# Emails ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def emails(django_db_setup, django_db_blocker) -> list[tuple[str, dict[str, str]]]:
+    """What led to an email, and the email, of every kind in each language; nothing stays in the database."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        written = [(heading, sample.look_of(message)) for heading, message in sample.emails()]
+        transaction.set_rollback(True)
+    return written
+
+
+@pytest.mark.django_db
+def test_emails(emails):
+    lines, before = [], ""
+    for heading, email in emails:
+        if heading != before:
+            lines.append(heading)
+        before = heading
+        extras = [f"{name} {email[name]}" for name in ("calendar", "attachment") if email[name]]
+        extras += ["one-click unsubscribe"] if email["unsubscribe"] else []
+        lines.append(f"    {email['language']}  {email['to']}: {email['subject']}")
+        lines += [f"        {', '.join(extras)}"] if extras else []
+    check("public_emails", lines)
+
+
+@pytest.mark.django_db
+def test_words_of_emails(emails):
+    lines = []
+    for heading, email in emails:
+        lines += [f"=== {heading}: {email['language']}, {email['to']}", "", *steady(email["text"]).splitlines(), ""]
+    check("public_words_of_emails", lines)
+
+
+@pytest.mark.django_db
+def test_kinds_of_emails(emails):
+    """What the code calls them, and by which queue they leave."""
+    kinds = {(email["kind"], email["queue"], heading) for heading, email in emails}
+    check("internal_kinds_of_emails", columns(*sorted(kinds)))
+
+
+# Settings and commands -------------------------------------------------------------------------------------------
+
+
+class Environment(dict):
+    """The environment, which remembers what was asked of it."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.asked: dict[str, None] = {}
+
+    def get(self, name, default=None):
+        self.asked[name] = None
+        return super().get(name, default)
+
+
+def test_settings(monkeypatch):
+    """Each variable that the settings read, and whether they do without it."""
+    environment = Environment(os.environ)
+    monkeypatch.setattr(os, "environ", environment)
+    path = Path(settings.BASE_DIR) / "imagine" / "settings.py"
+
+    def starts() -> bool:
+        try:
+            runpy.run_path(str(path))
+        except SystemExit:
+            return False
+        return True
+
+    assert starts()
+    lines = []
+    for name in sorted(environment.asked):
+        value = environment.pop(name, None)
+        lines.append((name, "has a default" if starts() else "is required"))
+        if value is not None:
+            environment[name] = value
+    check("public_settings", columns(*lines))
+
+
+def test_commands():
+    """Every command of ours, with its arguments: not those that every command has."""
+    general = {action.dest for action in BaseCommand().create_parser("manage.py", "any")._actions}
+    lines = []
+    for name, app in sorted(get_commands().items()):
+        if (Path(settings.BASE_DIR) / app.partition(".")[0]).is_dir():
+            lines.append(name)
+            actions = load_command_class(app, name).create_parser("manage.py", name)._actions
+            lines += [f"    {argument(action)}" for action in actions if action.dest not in general]
+    check("public_commands", lines)
+
+
+def argument(action) -> str:
+    """An argument as it is typed: --queue VALUE (direct)"""
+    called = "/".join(action.option_strings) or f"<{action.dest}>"
+    value = "" if action.nargs == 0 or not action.option_strings else " VALUE"
+    must = " required" if action.required else " optional"
+    default = "" if action.default in (None, False) or isinstance(action.default, Path) else f", else {action.default}"
+    return f"{called}{value}{must}{default}"
+
+
+# Tasks and queues --------------------------------------------------------------------------------------------------
+
+
+def queue_of(task: str, options: dict | None = None) -> str:
+    return celery.amqp.router.route(dict(options or {}), task)["queue"].name
+
+
+def test_tasks():
+    """Every task with its queue."""
+    celery.loader.import_default_modules()
+    tasks = sorted(name for name in celery.tasks if not name.startswith("celery."))
+    check("internal_tasks", columns(*((name, queue_of(name)) for name in tasks)))
+
+
+def test_periodic_tasks():
+    """Each with how often it runs, its arguments and its queue."""
+    rows = []
+    for entry in celery.conf.beat_schedule.values():
+        options = entry.get("options", {})
+        called = f"{entry['task']}({', '.join(map(repr, entry.get('args', ())))})"
+        expires = f"expires after {options['expires']} s" if "expires" in options else "never expires"
+        rows.append((called, f"every {entry['schedule']} s", expires, queue_of(entry["task"], options)))
+    check("internal_periodic_tasks", columns(*sorted(rows)))
+
+
+def test_workers():
+    """Which queues the workers of docker-compose.yml take from."""
+    compose = (Path(settings.BASE_DIR) / "docker-compose.yml").read_text()
+    check("internal_workers", re.findall(r"celery -A .* worker .*-Q .*", compose))
+
+
+def test_no_other_file_is_there():
+    source = Path(__file__).read_text()
+    files = {path.stem for path in FOLDER.glob("*.txt")}
+    assert files == set(re.findall(r'check\("(\w+)"', source))
