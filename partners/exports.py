@@ -17,11 +17,11 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from imagine.tables import Cell, csv_response, xlsx_response
+from imagine.core.spreadsheets.writer import Cell, csv_response, xlsx_response
 from partners.coverage import Coverage
 from partners.models import Grade, Organization, PledgeYear, Promise, PromiseKind, School, Sector, showing_of
 from partners.models.organizations import OrganizationQuerySet
-from partners.promises import month
+from partners.pledges.promises import month
 
 KINDS = {"csv": csv_response, "xlsx": xlsx_response}
 ROWS = 500  # fetched at once

@@ -12,7 +12,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from imagine.tables import Cell, csv_response, xlsx_response
+from imagine.core.spreadsheets.writer import Cell, csv_response, xlsx_response
 from partners.models import Sector
 from summit.models import Event, Guest, Invitation, Rsvp, RsvpQuerySet, answer_of, door_code, status_of
 

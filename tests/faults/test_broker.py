@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from imagine.bell import BREATH
+from imagine.mail.dispatch import BREATH
 from tests.faults.house import Answer, House, address, until
 
 pytestmark = pytest.mark.faults
@@ -91,7 +91,7 @@ def test_workers_outlive_a_broker_that_dies_while_they_hold_tasks(house):
     with house.pool_asleep(), house.pool_asleep(house.bulk):
         guest.rsvp("one")
         for _time in range(2):
-            house.ring("imagine.tasks.beat_heart", "bulk", queue="bulk")
+            house.ring("imagine.mail.tasks.beat_heart", "bulk", queue="bulk")
         with house.broker() as broker:
             until(lambda: broker.hlen("unacked") >= 3, 10, "the workers hold tasks, not acknowledged yet")
         house.valkey.kill()

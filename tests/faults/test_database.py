@@ -67,10 +67,10 @@ def test_database_lost_between_the_250_and_the_commit_sends_the_documented_dupli
     guest.rsvp("struck")
     until(lambda: house.mail.mails and not house.postgres.alive, 10, "PostgreSQL is gone in mid-mail")
     house.postgres.start()
-    until(lambda: house.sql("SELECT state FROM imagine_message") == [("sending",)], 10, "the claim was never marked")
+    until(lambda: house.sql("SELECT state FROM mail_message") == [("sending",)], 10, "the claim was never marked")
     house.let_leases_run_out()
     until(lambda: house.all_sent(1), 30, "the mail is sent")
-    assert house.sql("SELECT attempts, maybe_sent FROM imagine_message") == [(2, True)]
+    assert house.sql("SELECT attempts, maybe_sent FROM mail_message") == [(2, True)]
     assert house.mail.recipients() == [address("struck")] * 2
     assert len({mail.message_id for mail in house.mail.mails}) == 1
 
@@ -89,7 +89,7 @@ def check_mail_of_each(house) -> None:
     """Each has its mail; a second copy has the same Message-ID, and is flagged."""
     emails = [email for email, _guests, _messages in house.standing()]
     assert sorted(set(house.mail.recipients())) == emails
-    flagged = {to for (to,) in house.sql('SELECT "to" FROM imagine_message WHERE maybe_sent')}
+    flagged = {to for (to,) in house.sql('SELECT "to" FROM mail_message WHERE maybe_sent')}
     copies = [mail.to for mail in house.mail.mails]
     assert {to for to in copies if copies.count(to) > 1} <= flagged
     assert len({mail.message_id for mail in house.mail.mails}) == len(emails)

@@ -18,13 +18,13 @@ FAST = 400  # invitations a second: what fails is to fail in the middle
 SENDERS = 2  # processes of the worker for mail to many, and so the most that one failure leaves in doubt
 KILLS = 5
 GUESTS_MAIL = 5  # seconds within which a guest's own confirmation arrives
-UNFINISHED = "SELECT 1 FROM imagine_message WHERE queue = 'bulk' AND state IN ('queued', 'sending')"
+UNFINISHED = "SELECT 1 FROM mail_message WHERE queue = 'bulk' AND state IN ('queued', 'sending')"
 # Minutes pass, as far as mail is concerned that somebody had in hand when PostgreSQL crashed.
 FORGOTTEN = """
-    UPDATE imagine_message SET lease_until = now() - interval '1 second'
-    WHERE state = 'sending' AND queue = 'bulk' AND lease NOT IN (SELECT lease FROM imagine_claim)
+    UPDATE mail_message SET lease_until = now() - interval '1 second'
+    WHERE state = 'sending' AND queue = 'bulk' AND lease NOT IN (SELECT lease FROM mail_claim)
 """
-STATES = "SELECT state, count(*) FROM imagine_message WHERE queue = 'bulk' GROUP BY state"
+STATES = "SELECT state, count(*) FROM mail_message WHERE queue = 'bulk' GROUP BY state"
 
 
 def invite(house: House, number: int) -> int:
@@ -46,7 +46,7 @@ def await_more(house: House, number: int) -> None:
 def kill_bulk_worker(house: House) -> None:
     """Both its senders at once, in the middle of whatever they do. The leases that they leave run out."""
     house.kill(house.bulk)
-    house.sql("UPDATE imagine_message SET lease_until = now() WHERE state = 'sending' AND queue = 'bulk'")
+    house.sql("UPDATE mail_message SET lease_until = now() WHERE state = 'sending' AND queue = 'bulk'")
     house.bulk.start()
 
 
@@ -116,13 +116,13 @@ def test_ten_thousand_invitations_reach_everyone_once_whatever_fails(house):
     began = time.monotonic()
     with Guests(house) as guests:
         strike(house, guests)
-        written = "SELECT 1 FROM imagine_mailing WHERE written_at IS NULL"
+        written = "SELECT 1 FROM mail_mailing WHERE written_at IS NULL"
         until(lambda: not house.sql(written) and not house.sql(UNFINISHED), 120, "all have left")
     took = time.monotonic() - began
     assert not guests.errors
 
     states = dict(house.sql(STATES))
-    unknown = {to for (to,) in house.sql('SELECT "to" FROM imagine_message WHERE state = %s', "unknown")}
+    unknown = {to for (to,) in house.sql('SELECT "to" FROM mail_message WHERE state = %s', "unknown")}
     times = arrived(house)
     everybody = {f"invited{number:05}@example.org" for number in range(PEOPLE)}
     assert set(states) <= {"sent", "unknown"}
@@ -136,10 +136,10 @@ def test_ten_thousand_invitations_reach_everyone_once_whatever_fails(house):
 
     # Staff say that those arrived which did, and have the others sent again: everybody has it once.
     house.sql(
-        """UPDATE imagine_message SET state = 'sent', sent_at = now() WHERE state = 'unknown' AND "to" = ANY(%s)""",
+        """UPDATE mail_message SET state = 'sent', sent_at = now() WHERE state = 'unknown' AND "to" = ANY(%s)""",
         sorted(unknown & set(times)),
     )
-    house.sql("UPDATE imagine_message SET state = 'queued' WHERE state = 'unknown'")
+    house.sql("UPDATE mail_message SET state = 'queued' WHERE state = 'unknown'")
     until(lambda: not house.sql(UNFINISHED), 30, "those follow")
     assert arrived(house) == Counter(everybody)
 
@@ -154,10 +154,10 @@ def test_crash_of_the_database_sends_nothing_twice(house):
         house.postgres.kill()
         house.postgres.start()
         house.sql(FORGOTTEN)
-    written = "SELECT 1 FROM imagine_mailing WHERE written_at IS NULL"
+    written = "SELECT 1 FROM mail_mailing WHERE written_at IS NULL"
     until(lambda: not house.sql(written) and not house.sql(UNFINISHED), 60, "all have left or are in doubt")
     states, times = dict(house.sql(STATES)), arrived(house)
-    unknown = {to for (to,) in house.sql('SELECT "to" FROM imagine_message WHERE state = %s', "unknown")}
+    unknown = {to for (to,) in house.sql('SELECT "to" FROM mail_message WHERE state = %s', "unknown")}
     print(f"{states=} of those in doubt arrived {len(unknown & set(times))}")
     assert max(times.values()) == 1, "none is sent twice"
     assert set(states) == {"sent", "unknown"}

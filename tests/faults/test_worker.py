@@ -24,7 +24,7 @@ def kill_sender(house, mail) -> None:
 
 
 def outcome(house) -> list[tuple[str, str, int, bool]]:
-    return house.sql('SELECT "to", state, attempts, maybe_sent FROM imagine_message ORDER BY "to"')
+    return house.sql('SELECT "to", state, attempts, maybe_sent FROM mail_message ORDER BY "to"')
 
 
 def goes_on(house) -> None:
@@ -32,7 +32,7 @@ def goes_on(house) -> None:
     house.let_leases_run_out()
     if not house.worker.alive:
         house.worker.start()
-    house.ring("imagine.tasks.sweep", queue="housekeeping")  # beat would within ten seconds
+    house.ring("imagine.mail.tasks.sweep", queue="housekeeping")  # beat would within ten seconds
     until(lambda: house.all_sent(3), FOLLOWS, "every mail is sent")
 
 
@@ -72,14 +72,12 @@ def test_worker_killed_between_the_250_and_the_commit_sends_the_documented_dupli
 
     def on_data(mail):
         house.mail.on_data = house.mail.take
-        lock.cursor().execute("SELECT FROM imagine_message FOR UPDATE")  # nobody can mark it now
+        lock.cursor().execute("SELECT FROM mail_message FOR UPDATE")  # nobody can mark it now
         return house.mail.take(mail)
 
     house.mail.on_data = on_data
     guest.rsvp("struck")
-    marking = (
-        "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%UPDATE imagine_message%%'"
-    )
+    marking = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%UPDATE mail_message%%'"
     with contextlib.closing(lock):
         until(lambda: house.sql(marking), 10, "the worker has heard 250 and wants to mark the message")
         house.kill(house.worker)

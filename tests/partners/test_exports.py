@@ -11,8 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from partners import checklist, contacts, exports, pledges, profiles
+from partners import checklist, exports
 from partners.models import Pledge, Promise, PromiseKind
+from partners.organizations import contacts, profiles
+from partners.pledges import editing as pledge_editing
 from tests import browse, look
 from tests.partners import make
 from tests.sheets import listed, rows_of
@@ -47,7 +49,7 @@ def district(db) -> list[list[str]]:
     signed_at(bread, datetime(2027, 7, 1, 6, 30, tzinfo=UTC))
     contacts.correct(bread.contact, name="Sokha ចាន់", phone="+1 209 555 0100")
     renewed = make.page(first.token, make.promised("mentors", 3, months=(5, 8)))
-    pledges.save(first.token, **renewed)
+    pledge_editing.save(first.token, **renewed)
     by, anywhere, touring = "Alma Reyes", "wherever it is needed most", "Host tours and field trips"
     who = ["2027–28", "'=Bread; “Rye”", "Business and industry", "Sokha ចាន់", "bread@example.org", "'+1 209 555 0100"]
     schools = "Año Nuevo Elementary, Edison High"
@@ -316,7 +318,7 @@ def test_file_of_nothing_says_so_on_the_same_list(staff, several, address, query
 
 def test_pledge_without_a_promise_is_no_row(staff):
     pledge = make.draft()
-    pledges.save(pledge.token, **(make.page(pledge.token) | {"promised": []}))
+    pledge_editing.save(pledge.token, **(make.page(pledge.token) | {"promised": []}))
     assert look.tables()["partners.Promise"] == []
     assert staff.get(f"{PLEDGES}organizations.csv")["Location"] == f"{PLEDGES}?"
     assert NOTHING in browse.text(staff.get(PLEDGES))
