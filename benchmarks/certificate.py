@@ -16,7 +16,7 @@ def measure() -> tuple[float, float, float]:
 
     from partners import certificates
     from partners.models import PromiseKind, Signature
-    from partners.promises import Checklist, Promised, in_full
+    from partners.pledges.promises import Checklist, Promised, in_full
 
     promised = [Promised(kind.pk, 6) for kind in PromiseKind.objects.active()]
     known, now = Checklist.of(promised), timezone.now()

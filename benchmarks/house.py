@@ -35,7 +35,7 @@ WORKERS = {
 RUNS_AS = {"bulk": "product"}  # whose settings
 QUEUES = ("direct", "housekeeping", "bulk", "floor")
 # A web request or a mail of an earlier row is nothing to the next one.
-LEFT_OVER = "imagine_message, imagine_claim, imagine_tally, imagine_heartbeat, imagine_mailing, summit_invitation"
+LEFT_OVER = "mail_message, mail_claim, core_tally, mail_heartbeat, mail_mailing, summit_invitation"
 
 
 class House:
@@ -159,7 +159,7 @@ class House:
 
     def keep_letter(self, where: str = "") -> None:
         """The floor sends what the product sends: one of its letters."""
-        [row] = self.sql(f"SELECT subject, text, html, calendar FROM imagine_message {where} LIMIT 1")  # noqa: S608
+        [row] = self.sql(f"SELECT subject, text, html, calendar FROM mail_message {where} LIMIT 1")  # noqa: S608
         letter = dict(zip(("subject", "text", "html", "calendar"), row, strict=True))
         (self.folder / "letter.json").write_text(json.dumps(letter))
 

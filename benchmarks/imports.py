@@ -54,7 +54,7 @@ def prepare(organizations: list[str]) -> None:
 
 
 def run(rows: int) -> int:
-    from partners import imports
+    from partners.imports import workflow as import_workflow
     from partners.models import Import, PledgeYear, Promise
 
     before = Promise.objects.count()
@@ -62,9 +62,9 @@ def run(rows: int) -> int:
     prepare(organizations)
     content, year = spreadsheet(rows, organizations), PledgeYear.objects.get(pk=YEAR)
     grown, began = largest(), time.perf_counter()
-    sent = imports.begin(content, file_name="list.csv", year=year, by="staff", language="en")
+    sent = import_workflow.begin(content, file_name="list.csv", year=year, by="staff", language="en")
     finish(sent, Import.State.CHECKED)
-    imports.confirm(Import.objects.get(pk=sent.pk))
+    import_workflow.confirm(Import.objects.get(pk=sent.pk))
     finish(sent, Import.State.DONE)
     written = Promise.objects.count() - before
     print(time.perf_counter() - began, largest() - grown, written)
@@ -72,10 +72,10 @@ def run(rows: int) -> int:
 
 
 def finish(sent, state: str) -> None:
-    from partners import imports
+    from partners.imports import workflow as import_workflow
 
     while True:
-        imports.work(sent.pk)
+        import_workflow.work(sent.pk)
         sent.refresh_from_db()
         if sent.state == state:
             return

@@ -11,9 +11,9 @@ if __name__ == "__main__":
     django.setup()
 
     from benchmarks.prepare import open_event  # needs the loaded apps
-    from partners import contacts
     from partners.models import Contact
-    from summit import invitations
+    from partners.organizations import contacts
+    from summit.invitations import starting
     from summit.models import Audience
 
     run, number = map(int, sys.argv[1:])
@@ -23,5 +23,5 @@ if __name__ == "__main__":
     audience.listed.set(Contact.objects.filter(email__endswith=f"@{domain}"))
     event = open_event(f"kickoff-{run}")
     began = time.time()
-    invitations.start(event, audience, count=number, by="office")
+    starting.start(event, audience, count=number, by="office")
     print(began)

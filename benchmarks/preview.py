@@ -17,15 +17,15 @@ def measure(number: int) -> tuple[float, int]:
     from django.test.utils import CaptureQueriesContext
 
     from benchmarks.prepare import open_event
-    from imagine import addresses
-    from partners import contacts
+    from imagine.mail import preferences
     from partners.models import Contact
+    from partners.organizations import contacts
     from summit.models import Audience
 
     emails = [f"listed{n}@preview.example.org" for n in range(number)]
     contacts.add_many(Contact(name=f"Guest {n}", email=email) for n, email in enumerate(emails))
-    for address in addresses.of_many(emails[::20]).values():
-        addresses.choose(address, invitations=False)
+    for address in preferences.of_many(emails[::20]).values():
+        preferences.choose(address, invitations=False)
     audience = Audience.objects.create(name="Everybody that there is")
     audience.listed.set(Contact.objects.filter(email__endswith="@preview.example.org"))
     with connection.cursor() as cursor:

@@ -70,7 +70,7 @@ def party_of_three() -> dict[str, str]:
 def what_happens() -> dict[str, str]:
     """What an office meets: a full room, a party that is passed over, one that moves up, a refused mail. Returns the
     addresses of the pages that show it."""
-    from imagine.models import Message
+    from imagine.mail.models import Message
     from summit import seats
     from summit.models import Event, Guest, Rsvp
 
@@ -103,8 +103,9 @@ def doubts() -> dict[str, str]:
     """What an office is asked about partners: one that stands there twice, names that guests typed, a spreadsheet."""
     from django.db import transaction
 
-    from partners import imports, profiles, twins
+    from partners.imports import workflow as import_workflow
     from partners.models import Pledge, PledgeYear
+    from partners.organizations import duplicates, profiles
     from summit import seats
     from summit.models import Event, Guest, Rsvp
 
@@ -115,7 +116,7 @@ def doubts() -> dict[str, str]:
         other = profiles.create(name=f"{kept.name}, Inc.", phone="(209) 555-0142", sector=kept.sector)
         profiles.add_contact(other, email=contact.email, name=contact.name, role="Treasurer")
         profiles.set_logo(profiles.lock(kept.pk), logo())
-    twins.search(anew=True)
+    duplicates.search(anew=True)
     event = Event.objects.upcoming().first()
     names = [kept.name.replace("a", "e", 1), kept.name.upper(), "Delta Tule Weavers"]
     for number, name in enumerate(names):
@@ -123,7 +124,7 @@ def doubts() -> dict[str, str]:
         seats.reserve(Rsvp(event=event, organization=name, **guest), size=1, guests=[Guest(name=guest["name"])])
     year = PledgeYear.objects.earliest("school_year")
     sent = {"file_name": "partners last year.csv", "year": year, "by": "staff", "language": "en"}
-    run = imports.begin(last_years_partners(kept.name, names[0]), **sent)
+    run = import_workflow.begin(last_years_partners(kept.name, names[0]), **sent)
     return {
         "merge": f"{ADMIN}partners/twinpair/{kept.pk}/{other.pk}/",
         "match": f"{ADMIN}summit/rsvp/match/",
@@ -206,11 +207,11 @@ def signed_in(browser: Browser, address: str) -> Page:
 
 def inviting(browser: Browser, address: str, pages: dict[str, str]) -> None:
     """The number is typed, and the mailing seen on its way."""
-    from imagine import bulk
-    from imagine.models import Mailing, Message
+    from imagine.mail.bulk import delivery as bulk_delivery
+    from imagine.mail.models import Mailing, Message
 
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's loop is in this thread, and never in a query
-    bulk.set_pace(MAILS)
+    bulk_delivery.set_pace(MAILS)
     page = signed_in(browser, address)
     page.goto(pages["invite"])
     keep(page, "guide-invite", height=900)

@@ -9,7 +9,7 @@ logconfig_dict = {
     **LOGGING,
     "loggers": {
         "gunicorn.error": {"handlers": [], "propagate": True},
-        # A dictionary turns this one on; its lines hold addresses and queries. imagine.middleware.log_request has ours.
+        # A dictionary turns this one on; its lines hold addresses and queries. imagine.core.middleware has ours.
         "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
     },
 }

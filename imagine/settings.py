@@ -109,7 +109,9 @@ WSGI_APPLICATION = "imagine.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "imagine",
+    "imagine.core",
+    "imagine.mail",
+    "imagine.demo",
     "partners",
     "summit",
     "crispy_forms",
@@ -125,10 +127,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "imagine.middleware.log_request",
+    "imagine.core.middleware.log_request",
     "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "imagine.middleware.refuse_unreadable",
+    "imagine.core.middleware.refuse_unreadable",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -136,7 +138,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "imagine.history.ActorMiddleware",
+    "imagine.core.audit.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -151,7 +153,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "imagine.context.district",
+                "imagine.core.context_processors.district",
             ],
         },
     },
@@ -188,7 +190,7 @@ STORAGES = {
 
 ALLOWED_HOSTS = [site.hostname, "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
-CSRF_FAILURE_VIEW = "imagine.views.csrf_failure"
+CSRF_FAILURE_VIEW = "imagine.core.views.csrf_failure"
 CSRF_COOKIE_PATH = SESSION_COOKIE_PATH = LANGUAGE_COOKIE_PATH = "/imagine/"
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = site.scheme == "https"
 CSRF_COOKIE_HTTPONLY = True
@@ -224,7 +226,7 @@ CONTENT_SECURITY_POLICY = {
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# No time limit on the socket here: imagine.bell.IMPATIENT says why, and has one for web requests.
+# No time limit on the socket here: imagine.mail.dispatch.IMPATIENT says why, and has one for web requests.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_keepalive": True, "visibility_timeout": 300}
 CELERY_DB_REUSE_MAX = 10**9  # never closed by Celery: imagine.celery.FrugalTask sees to that
 CELERY_TASK_IGNORE_RESULT = True
@@ -232,9 +234,9 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_DEFAULT_QUEUE = "direct"
 # "bulk" has a worker of its own: whoever waits for a confirmation waits neither for mail to many nor for its writing.
 CELERY_TASK_ROUTES = {
-    "imagine.tasks.deliver_bulk": {"queue": "bulk"},
-    "imagine.tasks.sweep": {"queue": "housekeeping"},
-    "imagine.tasks.tidy": {"queue": "housekeeping"},
+    "imagine.mail.tasks.deliver_bulk": {"queue": "bulk"},
+    "imagine.mail.tasks.sweep": {"queue": "housekeeping"},
+    "imagine.core.tasks.tidy": {"queue": "housekeeping"},
     "partners.tasks.find_twins": {"queue": "housekeeping"},
     "partners.tasks.remind_drafts": {"queue": "housekeeping"},
     "partners.tasks.resume_imports": {"queue": "housekeeping"},
@@ -248,7 +250,7 @@ CELERY_TASK_ROUTES = {
     "summit.tasks.tie_invitations": {"queue": "housekeeping"},
     "summit.tasks.write_invitations": {"queue": "bulk"},
 }
-CELERY_TASK_TIME_LIMIT = 80  # shorter than imagine.mail.LEASE: when a claim runs out, nobody is still sending
+CELERY_TASK_TIME_LIMIT = 80  # shorter than imagine.mail.delivery.LEASE: when a claim runs out, nobody is still sending
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Nothing is taken from the broker before somebody is free for it: a worker that holds a task it has not begun does not
 # outlive its connection (kombu 5.7 fails to put the task back into the broker that is gone).
@@ -256,7 +258,7 @@ CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE = {
-    "send what was left behind": {"task": "imagine.tasks.sweep", "schedule": 10, "options": {"expires": 10}},
+    "send what was left behind": {"task": "imagine.mail.tasks.sweep", "schedule": 10, "options": {"expires": 10}},
     "answer who lost a link": {"task": "summit.tasks.answer_link_requests", "schedule": 30, "options": {"expires": 30}},
     "answer who begins a pledge": {"task": "partners.tasks.answer_starts", "schedule": 30, "options": {"expires": 30}},
     "see which organizations may be one": {
@@ -294,18 +296,18 @@ CELERY_BEAT_SCHEDULE = {
     "remind of unsigned drafts": {"task": "partners.tasks.remind_drafts", "schedule": 60 * 60},
     "forget what was begun long ago": {"task": "partners.tasks.tidy_starts", "schedule": 60 * 60},
     "show that the direct queue moves": {
-        "task": "imagine.tasks.beat_heart",
+        "task": "imagine.mail.tasks.beat_heart",
         "schedule": 20,
         "args": ("direct",),
         "options": {"queue": "direct", "expires": 20},
     },
     "show that the bulk queue moves": {
-        "task": "imagine.tasks.beat_heart",
+        "task": "imagine.mail.tasks.beat_heart",
         "schedule": 20,
         "args": ("bulk",),
         "options": {"queue": "bulk", "expires": 20},
     },
-    "throw old counts away": {"task": "imagine.tasks.tidy", "schedule": 60 * 60},
+    "throw old counts away": {"task": "imagine.core.tasks.tidy", "schedule": 60 * 60},
 }
 
 # Logs: one JSON object a line, ids only ------------------------------------------------------------------------
@@ -313,11 +315,11 @@ CELERY_BEAT_SCHEDULE = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "imagine.logs.JsonFormatter"}},
+    "formatters": {"json": {"()": "imagine.core.logging.JsonFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
-        # Each answer is one line of imagine.middleware.log_request; these would repeat it with the private path.
+        # Each answer is one line of imagine.core.middleware.log_request; these would repeat it with the private path.
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "level": "ERROR", "propagate": False},
     },

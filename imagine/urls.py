@@ -6,9 +6,10 @@ from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from imagine import views
-from imagine.converters import TokenConverter
-from imagine.limits import limited
+from imagine.core import views as core_views
+from imagine.core.converters import TokenConverter
+from imagine.core.rate_limit import limited
+from imagine.mail import views as mail_views
 
 admin.site.enable_nav_sidebar = False  # the start page leads everywhere, and lists need the room
 admin.site.index_title = _("Where things stand")
@@ -19,12 +20,12 @@ under_imagine = [
     path("", include("partners.urls")),
     path("", include("summit.urls")),
     path("language/", set_language, name="language"),
-    path("privacy/", views.privacy, name="privacy"),
-    path("accessibility/", views.accessibility, name="accessibility"),
-    path("health/live/", views.live, name="live"),
-    path("health/ready/", views.ready, name="ready"),
+    path("privacy/", core_views.privacy, name="privacy"),
+    path("accessibility/", core_views.accessibility, name="accessibility"),
+    path("health/live/", core_views.live, name="live"),
+    path("health/ready/", mail_views.ready, name="ready"),
     # Django's "view on site" would lead any member of staff to a guest's private link.
-    path("admin/r/<path:where>", views.nowhere),
+    path("admin/r/<path:where>", core_views.nowhere),
     path("admin/login/", limited("login", most=30, minutes=10)(admin.site.login)),
     path("admin/", admin.site.urls),
 ]
@@ -34,7 +35,7 @@ urlpatterns = [
     path("imagine/", include(under_imagine)),
 ]
 
-handler400 = "imagine.views.bad_request"
-handler403 = "imagine.views.forbidden"
-handler404 = "imagine.views.not_found"
-handler500 = "imagine.views.server_error"
+handler400 = "imagine.core.views.bad_request"
+handler403 = "imagine.core.views.forbidden"
+handler404 = "imagine.core.views.not_found"
+handler500 = "imagine.core.views.server_error"

@@ -20,7 +20,7 @@ from django.utils.timezone import get_default_timezone, localtime
 from django.utils.translation import gettext as _
 
 from partners.models import PledgeYear, Signature
-from partners.promises import worded
+from partners.pledges.promises import worded
 
 PAGE = Path(__file__).with_name("certificate") / "page.typ"
 FONTS = PAGE.with_name("fonts")

@@ -8,8 +8,8 @@ from datetime import date
 from django.db import transaction
 from django.utils import timezone
 
-from imagine import history
-from imagine.models import Change
+from imagine.core import audit
+from imagine.core.models import Change
 from partners.models import PledgeYear, PromiseKind, School
 
 Row = PromiseKind | School | PledgeYear
@@ -28,7 +28,7 @@ def lock(row: Row) -> Row:
 @transaction.atomic
 def add(row: Row) -> None:
     row.save(force_insert=True)
-    history.note(about(row), {}, facts(row, [field.name for field in row._meta.fields]))
+    audit.note(about(row), {}, facts(row, [field.name for field in row._meta.fields]))
 
 
 @transaction.atomic
@@ -41,7 +41,7 @@ def change(row: Row, **fields) -> Row:
         setattr(row, name, fields[name])
     if changed:
         row.save(update_fields=changed)
-        history.note(about(row), before, facts(row, list(fields)))
+        audit.note(about(row), before, facts(row, list(fields)))
     return row
 
 

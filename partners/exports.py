@@ -17,13 +17,12 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from imagine.tables import Cell, csv_response, xlsx_response
+from imagine.core.spreadsheets.writer import RESPONSES, Cell, csv_response
 from partners.coverage import Coverage
 from partners.models import Grade, Organization, PledgeYear, Promise, PromiseKind, School, Sector, showing_of
 from partners.models.organizations import OrganizationQuerySet
-from partners.promises import month
+from partners.pledges.promises import month
 
-KINDS = {"csv": csv_response, "xlsx": xlsx_response}
 ROWS = 500  # fetched at once
 
 PARTNER = (_("school year"), _("organization"), _("sector"), _("contact"), _("e-mail"), _("phone"))
@@ -59,8 +58,8 @@ def header(words: Iterable) -> list[str]:
 
 
 def promise_file(promises: QuerySet[Promise], kind: str) -> StreamingHttpResponse:
-    """A file with a row for each of these promises, `kind` a key of KINDS; its name says the day."""
-    return KINDS[kind](named("promises", kind), header(BY_PROMISE), promise_rows(promises))
+    """A file with a row for each of these promises, `kind` a key of RESPONSES; its name says the day."""
+    return RESPONSES[kind](named("promises", kind), header(BY_PROMISE), promise_rows(promises))
 
 
 def pledge_file(promises: QuerySet[Promise], kind: str) -> StreamingHttpResponse:
@@ -68,7 +67,7 @@ def pledge_file(promises: QuerySet[Promise], kind: str) -> StreamingHttpResponse
     kinds = kinds_of(promises)
     columns = [f"{offered.label} ({offered.units})" for offered in kinds]
     rows = pledge_rows(promises, [offered.pk for offered in kinds])
-    return KINDS[kind](named("pledges", kind), [*header(BY_ORGANIZATION), *columns], rows)
+    return RESPONSES[kind](named("pledges", kind), [*header(BY_ORGANIZATION), *columns], rows)
 
 
 def listed(promises: QuerySet[Promise]) -> QuerySet[Promise]:
@@ -243,7 +242,7 @@ def organization_file(organizations: OrganizationQuerySet, year: PledgeYear | No
     """A file with a row for each of these organizations, its main contact, and its pledge of a school year."""
     pledge = gettext("Pledge for %(year)s") % {"year": year.school_years} if year else gettext("Pledge")
     rows = organization_rows(organizations, year)
-    return KINDS[kind](named("organizations", kind), [*header(ORGANIZATION), pledge], rows)
+    return RESPONSES[kind](named("organizations", kind), [*header(ORGANIZATION), pledge], rows)
 
 
 def organization_rows(organizations: OrganizationQuerySet, year: PledgeYear | None) -> Iterator[tuple[Cell, ...]]:

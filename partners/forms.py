@@ -6,9 +6,9 @@ from django.core.validators import URLValidator
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from imagine.fields import AddressField, LineField, NameField, Shared, TextField
-from partners import logos
+from imagine.core.forms import AddressField, LineField, NameField, Shared, TextField
 from partners.models import Contact, Organization, PledgeStart, Sector
+from partners.organizations import logos
 
 WEB_ADDRESS = _("A web address looks like https://www.example.org.")
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.db import transaction
 
-from imagine import history
+from imagine.core import audit
 from partners.models import School
 
 SHIPPED = Path(__file__).with_name("data") / "schools.csv"
@@ -143,4 +143,4 @@ def load(rows: list[Row], shown: list[Step]) -> None:
         for field, value in step.after.items():
             setattr(found, field, value)
         found.save()
-        history.note(f"school:{found.pk}", step.before or {}, step.after)
+        audit.note(f"school:{found.pk}", step.before or {}, step.after)

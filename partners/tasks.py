@@ -2,14 +2,17 @@
 
 from celery import shared_task
 
-from imagine import bell
-from partners import imports, pledges, twins
+from imagine.mail import dispatch
+from partners.imports import workflow as import_workflow
 from partners.models import PledgeStart
+from partners.organizations import duplicates
+from partners.pledges import signup as pledge_signup
+from partners.pledges import years as pledge_years
 
 
 @shared_task
 def answer_start(pk: int) -> None:
-    pledges.answer(pk)
+    pledge_signup.answer(pk)
 
 
 @shared_task
@@ -17,34 +20,34 @@ def answer_starts() -> None:
     """Has what was left behind answered, each by a task of its own: one that fails holds nobody up."""
     unanswered = PledgeStart.objects.filter(answered_at__isnull=True)
     for pk in unanswered.order_by("pk").values_list("pk", flat=True)[:500]:
-        bell.ring("partners.tasks.answer_start", pk)
+        dispatch.ring("partners.tasks.answer_start", pk)
 
 
 @shared_task
 def remind_drafts() -> None:
-    pledges.remind_drafts()
+    pledge_years.remind_drafts()
 
 
 @shared_task
 def tidy_starts() -> None:
-    pledges.tidy_starts()
+    pledge_signup.tidy_starts()
 
 
 @shared_task
 def find_twins() -> None:
-    twins.search()
+    duplicates.search()
 
 
 @shared_task
 def work_on_import(pk: int) -> None:
-    imports.work(int(pk))
+    import_workflow.work(int(pk))
 
 
 @shared_task
 def resume_imports() -> None:
-    imports.resume()
+    import_workflow.resume()
 
 
 @shared_task
 def tidy_imports() -> None:
-    imports.tidy()
+    import_workflow.tidy()

@@ -11,10 +11,11 @@ class SummitConfig(AppConfig):
     def ready(self):
         """What partners do to contacts, and staff to mail, has consequences here, and they know nothing of the
         summit."""
-        again, contacts, merging, invitations = map(  # rules import models, which are there only now
-            import_module, ("imagine.again", "partners.contacts", "partners.merging", "summit.invitations")
-        )
-        again.RULES["invitation"] = invitations.send_again
-        contacts.FORGETS.append(invitations.forget)
-        contacts.READDRESSES.append(invitations.write_again)
-        merging.JOINS.append(invitations.join)
+        names = ("imagine.mail.resend", "partners.organizations.contacts", "partners.organizations.merging")
+        mine = ("summit.invitations.contact_changes", "summit.invitations.resend")
+        # rules import models, which are there only now
+        again, contacts, merging, contact_changes, resend = map(import_module, (*names, *mine))
+        again.RULES["invitation"] = resend.send_again
+        contacts.FORGETS.append(contact_changes.forget)
+        contacts.READDRESSES.append(contact_changes.write_again)
+        merging.JOINS.append(contact_changes.join)

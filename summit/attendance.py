@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from imagine import history
+from imagine.core import audit
 from summit import seats
 from summit.models import Event, Guest, Rsvp
 
@@ -69,7 +69,7 @@ def write(rsvp: Rsvp, who: dict[int, bool]) -> bool:
     for guest in changed:
         guest.arrived_at = now if who[guest.pk] else None
     Guest.objects.bulk_update(changed, ["arrived_at"])
-    history.note(f"rsvp:{rsvp.pk}", {"came": before}, {"came": names(guests)})
+    audit.note(f"rsvp:{rsvp.pk}", {"came": before}, {"came": names(guests)})
     return bool(changed)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from summit.figures import Stretch
+from summit.stats import Stretch
 
 WIDTH, HEIGHT = 720, 190
 LEFT, TOP, FLOOR = 36, 12, 160

@@ -12,11 +12,10 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from imagine.tables import Cell, csv_response, xlsx_response
+from imagine.core.spreadsheets.writer import RESPONSES, Cell
 from partners.models import Sector
 from summit.models import Event, Guest, Invitation, Rsvp, RsvpQuerySet, answer_of, door_code, status_of
 
-KINDS = {"csv": csv_response, "xlsx": xlsx_response}
 ROWS = 500  # fetched at once
 
 HEADER = (
@@ -103,8 +102,8 @@ def guests_of(rsvps: RsvpQuerySet, *, cancelled: bool = False) -> QuerySet[Guest
 
 
 def guest_file(guests: QuerySet[Guest], kind: str) -> StreamingHttpResponse:
-    """A file of these guests, `kind` a key of KINDS; its name says the day."""
-    return KINDS[kind](f"guests-{timezone.localdate():%Y-%m-%d}.{kind}", header(), rows(guests))
+    """A file of these guests, `kind` a key of RESPONSES; its name says the day."""
+    return RESPONSES[kind](f"guests-{timezone.localdate():%Y-%m-%d}.{kind}", header(), rows(guests))
 
 
 def header() -> list[str]:
@@ -168,9 +167,9 @@ def row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[Cell, .
 
 
 def invitation_file(invitations: QuerySet[Invitation], kind: str) -> StreamingHttpResponse:
-    """A file of these invitations, `kind` a key of KINDS; its name says the day."""
+    """A file of these invitations, `kind` a key of RESPONSES; its name says the day."""
     name = f"invitations-{timezone.localdate():%Y-%m-%d}.{kind}"
-    return KINDS[kind](name, [capfirst(str(words)) for words in ASKED_HEADER], asked_rows(invitations))
+    return RESPONSES[kind](name, [capfirst(str(words)) for words in ASKED_HEADER], asked_rows(invitations))
 
 
 def asked_rows(invitations: QuerySet[Invitation]) -> Iterator[tuple[Cell, ...]]:

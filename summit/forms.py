@@ -14,9 +14,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from imagine.addresses import MAIL
-from imagine.fields import AddressField, LineField, More, NameField, Shared, TextField, plain_helper, unshare
-from imagine.models import Address
+from imagine.core.forms import AddressField, LineField, More, NameField, Shared, TextField, plain_helper, unshare
+from imagine.mail.models import Address
+from imagine.mail.preferences import MAIL
 from partners.models import Sector
 from summit.models import LARGEST_PARTY, Event, Guest, Invitation, Rsvp
 

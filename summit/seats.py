@@ -16,10 +16,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from imagine import history, mail, prepared
-from imagine.models import Change, Message
-from imagine.selects import first, with_columns
-from summit import invitation_letters, letters, notices, reminder_letters
+from imagine.core import audit
+from imagine.core.db import prepared
+from imagine.core.db.selects import first, with_columns
+from imagine.core.models import Change
+from imagine.mail import delivery
+from imagine.mail.models import Message
+from summit.emails import invitation as invitation_emails
+from summit.emails import reminder as reminder_emails
+from summit.emails import rsvp as rsvp_emails
+from summit.invitations import change_notices
 from summit.models import Event, Guest, Rsvp
 
 SEATS = [
@@ -171,7 +177,7 @@ def follow(rule: Callable, rsvp: Rsvp, *args, **kwargs) -> tuple[dict, dict]:
     before = facts(rsvp)
     rule(rsvp, *args, **kwargs)
     after = facts(rsvp)
-    history.note(f"rsvp:{rsvp.pk}", before, after, reason=kwargs.get("beyond", ""), hidden=("needs",))
+    audit.note(f"rsvp:{rsvp.pk}", before, after, reason=kwargs.get("beyond", ""), hidden=("needs",))
     return before, after
 
 
@@ -265,10 +271,10 @@ def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bo
     rsvp.pk = event.next_key
     rsvp.sequence += 1  # its first letter's; an invitation's entry that it answers had one before
     party = seated(rsvp, list(guests))
-    mail.queue_many([letters.first(rsvp, party)], after=[rsvp, *party])
+    delivery.queue_many([rsvp_emails.first(rsvp, party)], after=[rsvp, *party])
     if by_staff:
         given = {"held_seats": rsvp.held_seats, "waiting_seats": rsvp.waiting_seats, "seats_over": rsvp.seats_over}
-        history.note(f"rsvp:{rsvp.pk}", dict.fromkeys(given, 0), given, reason=beyond)
+        audit.note(f"rsvp:{rsvp.pk}", dict.fromkeys(given, 0), given, reason=beyond)
     return rsvp
 
 
@@ -364,7 +370,7 @@ def resize(rsvp: Rsvp, more: int, *, leaves: int | None = None) -> None:
         give_back(rsvp, -more)
     rsvp.save(update_fields=SEATS)
     fit_guests(rsvp, leaves)
-    letters.changed(rsvp)
+    rsvp_emails.changed(rsvp)
 
 
 def fit_guests(rsvp: Rsvp, leaves: int | None = None) -> None:
@@ -432,7 +438,7 @@ def cancel(rsvp: Rsvp) -> Rsvp:
     rsvp.cancelled_at = timezone.now()
     rsvp.cancelled_late = had_seats and not rsvp.event.cancelled_at and not rsvp.event.promotes
     rsvp.save(update_fields=SEATS)
-    letters.cancelled(rsvp, had_seats=had_seats)
+    rsvp_emails.cancelled(rsvp, had_seats=had_seats)
 
 
 @locked_party
@@ -445,7 +451,7 @@ def to_waiting_list(rsvp: Rsvp) -> Rsvp:
     rsvp.waiting_seats, rsvp.held_seats, rsvp.seats_over = rsvp.party_size, 0, 0
     rsvp.waiting_since, rsvp.passed_over_at = timezone.now(), None
     rsvp.save(update_fields=SEATS)
-    letters.waiting(rsvp, had_seats=True)
+    rsvp_emails.waiting(rsvp, had_seats=True)
 
 
 @locked_party
@@ -472,7 +478,7 @@ def revive(rsvp: Rsvp, *, size: int, by_staff: bool, guests: Sequence[Guest] = (
     rsvp.save(update_fields=SEATS)
     fit_guests(rsvp)
     write_over(rsvp, guests)
-    (letters.waiting if rsvp.waiting_seats else letters.confirmed)(rsvp)
+    (rsvp_emails.waiting if rsvp.waiting_seats else rsvp_emails.confirmed)(rsvp)
 
 
 def write_over(rsvp: Rsvp, guests: Sequence[Guest]) -> None:
@@ -542,9 +548,9 @@ def call_up(event: Event, *, but: Collection[int] = ()) -> None:
         if seats:
             before = {"held_seats": rsvp.held_seats, "waiting_seats": rsvp.waiting_seats}
             move_up(rsvp, seats)
-            with history.acting_as(history.PROGRAM):
+            with audit.acting_as(audit.PROGRAM):
                 after = {"held_seats": rsvp.held_seats, "waiting_seats": rsvp.waiting_seats}
-                history.note(f"rsvp:{rsvp.pk}", before, after)
+                audit.note(f"rsvp:{rsvp.pk}", before, after)
             Rsvp.objects.filter(pk__in=passed_over).update(passed_over_at=timezone.now())
             free, passed_over = free - seats, []
         else:
@@ -560,7 +566,7 @@ def move_up(rsvp: Rsvp, seats: int) -> None:
     if not rsvp.waiting_seats:
         rsvp.waiting_since = rsvp.passed_over_at = None
     rsvp.save(update_fields=SEATS)
-    letters.moved_up(rsvp, seats)
+    rsvp_emails.moved_up(rsvp, seats)
 
 
 def delete(rsvp: Rsvp) -> None:
@@ -595,13 +601,13 @@ def save_event(event: Event) -> Event:
     before = lock(event.pk)
     event.cancelled_at = before.cancelled_at
     event.save()
-    history.note(f"event:{event.pk}", event_facts(before), event_facts(event))
+    audit.note(f"event:{event.pk}", event_facts(before), event_facts(event))
     if is_told(before, event):
         for rsvp in parties(event):
-            letters.event_moved(rsvp, before)
-        invitation_letters.write_anew(event)
-        reminder_letters.take_back(before)
-        notices.begin(event)
+            rsvp_emails.event_moved(rsvp, before)
+        invitation_emails.write_anew(event)
+        reminder_emails.take_back(before)
+        change_notices.begin(event)
     if any(getattr(before, name) != getattr(event, name) for name in ROOM):
         call_up(event)
     return event
@@ -624,12 +630,12 @@ def cancel_event(event: Event) -> Event:
         raise Closed(_("This event is over, so it cannot be cancelled."))
     event.cancelled_at = timezone.now()
     event.save(update_fields=["cancelled_at"])
-    history.note(f"event:{event.pk}", {"cancelled": False}, {"cancelled": True})
+    audit.note(f"event:{event.pk}", {"cancelled": False}, {"cancelled": True})
     for rsvp in parties(event):
-        letters.event_cancelled(rsvp)
-    invitation_letters.write_anew(event)
-    reminder_letters.take_back(event)
-    notices.begin(event)
+        rsvp_emails.event_cancelled(rsvp)
+    invitation_emails.write_anew(event)
+    reminder_emails.take_back(event)
+    change_notices.begin(event)
     return event
 
 

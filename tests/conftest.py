@@ -4,14 +4,14 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
-from imagine import catalogue
+from imagine.core import translations
 
 
 def pytest_configure(config):
     """Static files straight from their folders: no collectstatic before a test. And the Spanish catalogue compiled,
     once, before xdist starts its workers."""
     if not hasattr(config, "workerinput"):
-        catalogue.compile_if_newer()
+        translations.compile_if_newer()
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

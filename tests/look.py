@@ -2,7 +2,7 @@
 
 from django.apps import apps
 
-from imagine.models import Message
+from imagine.mail.models import Message
 from summit.models import Event, Rsvp
 
 

@@ -28,7 +28,7 @@ from tests.faults.prepare import SLUG
 from tests.smtp_server import SmtpServer
 
 EMPTIED_TABLES = (
-    "imagine_message, imagine_tally, imagine_heartbeat, imagine_mailing, imagine_address, summit_rsvp, summit_guest, "
+    "mail_message, core_tally, mail_heartbeat, mail_mailing, mail_address, summit_rsvp, summit_guest, "
     "summit_linkrequest, summit_invitation, summit_audience, partners_contact"
 )
 SEND_RATE = 60  # mails to many a second, unless a test says otherwise
@@ -169,7 +169,7 @@ class Stack:
             broker.flushall()
 
     def set_send_rate(self, per_second: int) -> None:
-        self.sql("UPDATE imagine_pace SET per_second = %s", per_second)
+        self.sql("UPDATE mail_pace SET per_second = %s", per_second)
 
     # Questions -------------------------------------------------------------------------------------------------
 
@@ -194,19 +194,19 @@ class Stack:
         """Of each RSVP the address, how many seats its guests fill, and how many mails were written about it."""
         return self.sql("""
             SELECT email, (SELECT count(*) FROM summit_guest WHERE rsvp_id = r.id),
-                (SELECT count(*) FROM imagine_message WHERE starts_with(key, 'rsvp:' || r.id || ':'))
+                (SELECT count(*) FROM mail_message WHERE starts_with(key, 'rsvp:' || r.id || ':'))
             FROM summit_rsvp r ORDER BY email COLLATE "C"
         """)
 
     def mail_states(self) -> list[tuple[str, str]]:
-        return self.sql('SELECT "to", state FROM imagine_message ORDER BY 1, 2')
+        return self.sql('SELECT "to", state FROM mail_message ORDER BY 1, 2')
 
     def all_sent(self, count: int) -> bool:
         return [state for _to, state in self.mail_states()] == ["sent"] * count
 
     def expire_claims(self) -> None:
         """Minutes pass, as far as claimed mail is concerned."""
-        self.sql("UPDATE imagine_message SET lease_until = now() - interval '1 second' WHERE state = 'sending'")
+        self.sql("UPDATE mail_message SET lease_until = now() - interval '1 second' WHERE state = 'sending'")
 
     def send_task(self, task: str, *arguments, queue: str) -> None:
         with Celery(broker=self.valkey.url) as app:
@@ -217,7 +217,7 @@ class Stack:
         began = self.now()
 
         def heart_beats() -> bool:
-            self.send_task("imagine.tasks.beat_heart", "ours", queue="direct")
+            self.send_task("imagine.mail.tasks.beat_heart", "ours", queue="direct")
             with contextlib.suppress(AssertionError):
                 return bool(wait_for(lambda: self.heartbeat("ours") > began, 1, "a heartbeat came through"))
             return False
@@ -226,7 +226,7 @@ class Stack:
 
     def heartbeat(self, whose: str = "direct") -> datetime:
         """When a heartbeat last came out of the queue; that of beat, which sends one every 20 seconds, is `direct`."""
-        return self.sql("SELECT coalesce(max(at), 'epoch') FROM imagine_heartbeat WHERE queue = %s", whose)[0][0]
+        return self.sql("SELECT coalesce(max(at), 'epoch') FROM mail_heartbeat WHERE queue = %s", whose)[0][0]
 
     def now(self) -> datetime:
         return self.sql("SELECT now()")[0][0]

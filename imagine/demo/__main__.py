@@ -9,8 +9,8 @@ import socket
 import sys
 from pathlib import Path
 
-from imagine.demo.claims import listen, only_one, wanted_port
 from imagine.demo.environment import VAR, environment, forget, given, keep
+from imagine.demo.locks import listen, only_one, wanted_port
 from imagine.demo.processes import LIBC, PR_SET_PDEATHSIG, end_leftover
 from imagine.demo.servers import Postgres, ServerError, Valkey
 from imagine.demo.supervisor import Program, Supervisor, say

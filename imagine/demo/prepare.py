@@ -2,11 +2,12 @@
 
 import hashlib
 import os
+import sys
 from io import StringIO
 
 import django
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 # Bootstrap's other builds: 15 MB that no page names, and most of the time that compressing takes.
 UNUSED = ["bootstrap-*", "bootstrap.css*", "bootstrap.rtl*"]
@@ -58,4 +59,7 @@ def staff_account(password: str) -> None:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagine.settings")
     django.setup()
-    prepare()
+    try:
+        prepare()
+    except CommandError as error:
+        sys.exit(str(error))

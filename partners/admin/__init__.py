@@ -2,7 +2,7 @@
 
 from partners.admin.checklist import PledgeYearAdmin, PromiseKindAdmin, SchoolAdmin
 from partners.admin.contacts import ContactAdmin
-from partners.admin.importing import ImportAdmin
+from partners.admin.imports import ImportAdmin
 from partners.admin.merging import TwinPairAdmin
 from partners.admin.organizations import OrganizationAdmin
 from partners.admin.pledges import PledgeAdmin, PromiseAdmin

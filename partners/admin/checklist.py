@@ -6,12 +6,13 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from imagine import history
-from imagine.actions import ActionsAdmin, tell
-from imagine.shown import ShownForm
-from partners import checklist, pledges
-from partners.admin.parts import became
+from imagine.core import audit as history
+from imagine.core.admin.actions import ActionsAdmin, tell
+from imagine.core.admin.concurrent_edit import ShownForm
+from partners import checklist
+from partners.admin.components import became
 from partners.models import PledgeYear, PromiseKind, School
+from partners.pledges import years as pledge_years
 
 
 class RowForm(ShownForm):
@@ -155,13 +156,13 @@ def open_years(page, request, years):
 @admin.action(description=_("Close: nothing signed can be changed any more"), permissions=["change"])
 def close_years(page, request, years):
     done = ngettext_lazy("%(number)d school year is closed.", "%(number)d school years are closed.", "number")
-    tell(page, request, [(year, became(pledges.close_year, year, "closed_at")) for year in years], done)
+    tell(page, request, [(year, became(pledge_years.close_year, year, "closed_at")) for year in years], done)
 
 
 @admin.action(description=_("Open a closed one again"), permissions=["change"])
 def reopen_years(page, request, years):
     done = ngettext_lazy("%(number)d school year is open again.", "%(number)d school years are open again.", "number")
-    tell(page, request, [(year, became(pledges.reopen_year, year, "closed_at")) for year in years], done)
+    tell(page, request, [(year, became(pledge_years.reopen_year, year, "closed_at")) for year in years], done)
     newest = PledgeYear.objects.current()
     if newest and any(year.pk < newest.pk for year in years):
         said = _("Partners’ links lead to %(year)s, the newest open school year. Close that one if it should not be.")

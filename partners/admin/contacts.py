@@ -12,17 +12,17 @@ from django.utils.html import format_html
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 
-from imagine import history
-from imagine.actions import ActionsAdmin
-from imagine.address_admin import wish
-from imagine.fields import AddressField
-from imagine.lookups import GuardedAdmin
-from imagine.models import Address
-from imagine.shown import ShownForm, news
-from partners import contacts
-from partners.admin import parts
+from imagine.core import audit as history
+from imagine.core.admin.actions import ActionsAdmin
+from imagine.core.admin.concurrent_edit import ShownForm, news
+from imagine.core.admin.lookups import GuardedAdmin
+from imagine.core.forms import AddressField
+from imagine.mail.admin.preferences import wish
+from imagine.mail.models import Address
+from partners.admin import components
 from partners.admin.filters import ChoiceFilter
 from partners.models import Contact, folded
+from partners.organizations import contacts
 
 MOST_WORDS = 10  # of a search
 KNOWN = _("This address is a contact already.")
@@ -127,7 +127,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         """What this address wants, and where to change it."""
         if not contact.address_pk:
             return wish(None, None)
-        address = reverse("admin:imagine_address_change", args=[contact.address_pk])
+        address = reverse("admin:mail_address_change", args=[contact.address_pk])
         return format_html('<a href="{}">{}</a>', address, wish(contact.wanted, contact.refused_at))
 
     @admin.display(description=_("known since"), ordering="created_at")
@@ -176,7 +176,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
 
     def delete_model(self, request, obj):
         contacts.erase(obj)
-        parts.forget(obj)
+        components.forget(obj)
 
     def delete_queryset(self, request, queryset):
-        parts.delete_each(self, request, queryset)
+        components.delete_each(self, request, queryset)

@@ -16,15 +16,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from imagine import bell
-from imagine.actions import ActionsAdmin, tell
-from partners import merging, promises, twins
-from partners.admin import parts
-from partners.merging import Fold, Plan
+from imagine.core.admin.actions import ActionsAdmin, tell
+from imagine.mail import dispatch
+from partners.admin import components
 from partners.models import Contact, Organization, Pledge, Reason, TwinPair, TwinSearch
-from partners.pledges.saves import shown
-from partners.profiles import PROFILE
-from partners.promises import Checklist, Promised
+from partners.organizations import duplicates, merging
+from partners.organizations.merging import Fold, Plan
+from partners.organizations.profiles import PROFILE
+from partners.pledges import promises
+from partners.pledges.editing import shown
+from partners.pledges.promises import Checklist, Promised
 
 NONE = "–"
 FEW = 1000  # organizations: so many are compared while staff wait
@@ -118,7 +119,7 @@ class TwinPairAdmin(ActionsAdmin):
 
     def dismiss(self, request: HttpRequest, pair: TwinPair) -> bool:
         before = pair.dismissed_at
-        return twins.dismiss(pair.one, pair.other, by=request.user.get_username()).dismissed_at != before
+        return duplicates.dismiss(pair.one, pair.other, by=request.user.get_username()).dismissed_at != before
 
     # Its other pages -------------------------------------------------------------------------------------------
 
@@ -139,10 +140,10 @@ class TwinPairAdmin(ActionsAdmin):
         if not self.has_say_permission(request):
             raise PermissionDenied
         if Organization.objects.count() <= FEW:
-            twins.search()
+            duplicates.search()
             said = _("All organizations were compared.")
         else:
-            bell.ring("partners.tasks.find_twins")
+            dispatch.ring("partners.tasks.find_twins")
             said = _("All organizations are being compared. Look again in a minute.")
         self.message_user(request, said, messages.SUCCESS)
         return redirect("admin:partners_twinpair_changelist")
@@ -181,7 +182,7 @@ class TwinPairAdmin(ActionsAdmin):
         if "two" in request.POST:
             if not self.has_say_permission(request):
                 raise PermissionDenied
-            twins.dismiss(kept, other, by=request.user.get_username())
+            duplicates.dismiss(kept, other, by=request.user.get_username())
             said = _("%(one)s and %(other)s are two. They are not shown as twins again.")
             self.message_user(request, said % {"one": kept.name, "other": other.name}, messages.SUCCESS)
             return redirect("admin:partners_twinpair_changelist")
@@ -281,7 +282,7 @@ def stands(pledge: Pledge | None) -> str:
     if pledge is None:
         return NONE
     if not pledge.signed_at:
-        return str(parts.state(pledge))
+        return str(components.state(pledge))
     return gettext("signed by %(name)s") % {"name": pledge.signed_by}
 
 

@@ -4,11 +4,11 @@ from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.utils.translation import gettext_lazy as _
 
-from imagine.fields import TextField
-from imagine.shown import CHANGED, ShownForm
-from partners import profiles
+from imagine.core.admin.concurrent_edit import CHANGED, ShownForm
+from imagine.core.forms import TextField
 from partners.forms import LogoField
 from partners.models import Contact, Organization
+from partners.organizations import profiles
 
 TWICE = _("This address stands here twice.")
 TWO_MAIN = _("Only one contact is the main one.")

@@ -15,16 +15,19 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from imagine import history
-from imagine.actions import ActionsAdmin, tell
-from imagine.uploads import takes_files
-from partners import contacts, exports, logos, pledges, profiles
-from partners.admin import filters, parts
-from partners.admin.files import FilesAdmin, both
+from imagine.core import audit as history
+from imagine.core.admin.actions import ActionsAdmin, tell
+from imagine.core.admin.exports import FilesAdmin, both
+from imagine.core.uploads import takes_files
+from partners import exports
+from partners.admin import components, filters
 from partners.admin.merging import merge_two
 from partners.admin.organization_form import ContactForm, ContactFormSet, OrganizationAdminForm
 from partners.models import Contact, Logo, Organization, folded
-from partners.pledges import Begun
+from partners.organizations import contacts, logos, profiles
+from partners.pledges import page_state
+from partners.pledges import staff as staff_pledges
+from partners.pledges.staff import Begun
 
 MOST_WORDS = 10  # of a search
 
@@ -66,8 +69,8 @@ def take(request: HttpRequest, organizations: QuerySet[Organization], kind: str)
 
 def begin_one(organization: Organization, *, mails_link: bool) -> Begun | Exception:
     try:
-        return pledges.begin_for(organization, mails_link=mails_link)
-    except (pledges.Refused, Organization.DoesNotExist) as refused:
+        return staff_pledges.begin_for(organization, mails_link=mails_link)
+    except (page_state.Refused, Organization.DoesNotExist) as refused:
         return refused
 
 
@@ -153,12 +156,12 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
     @admin.display(description=_("pledges"))
     def pledges(self, organization: Organization) -> str:
         counted = organization.pledges.select_related("year").annotate(kinds=Count("promises"))
-        rows = [{"pledge": pledge, "state": parts.state(pledge)} for pledge in counted]
+        rows = [{"pledge": pledge, "state": components.state(pledge)} for pledge in counted]
         return render_to_string("admin/partners/organization/pledges.html", {"rows": rows})
 
     @admin.display(description=_("mail"))
     def mail(self, organization: Organization) -> str:
-        return parts.mail(organization.pledges.order_by())
+        return components.mail(organization.pledges.order_by())
 
     @admin.display(description=_("history"))
     def history(self, organization: Organization) -> str:
@@ -183,13 +186,13 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except (Organization.DoesNotExist, Contact.DoesNotExist):
-            return parts.gone(self, request)
+            return components.gone(self, request)
 
     def delete_view(self, request, object_id, extra_context=None):
         try:
             return super().delete_view(request, object_id, extra_context)
         except Organization.DoesNotExist:
-            return parts.gone(self, request)
+            return components.gone(self, request)
 
     @takes_files(largest=logos.LARGEST_FILE)
     def add_view(self, request, form_url="", extra_context=None):
@@ -240,10 +243,10 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
 
     def delete_model(self, request, obj):
         contacts.erase_organization(obj)
-        parts.forget(obj)
+        components.forget(obj)
 
     def delete_queryset(self, request, queryset):
-        parts.delete_each(self, request, queryset)
+        components.delete_each(self, request, queryset)
 
     # Its pledge ------------------------------------------------------------------------------------------------
 
@@ -268,7 +271,13 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
         tell(self, request, [(each, one.is_new if isinstance(one, Begun) else one) for each, one in begun], done, same)
         there = [one for _each, one in begun if isinstance(one, Begun)]
         if mails_link:
-            tell(self, request, [(one.pledge, one.is_mailed) for one in there], parts.MAILED, parts.MAILED_LATELY)
+            tell(
+                self,
+                request,
+                [(one.pledge, one.is_mailed) for one in there],
+                components.MAILED,
+                components.MAILED_LATELY,
+            )
         if len(begun) == len(there) == 1:
             return redirect("admin:partners_pledge_change", there[0].pledge.pk)
         return None
@@ -294,10 +303,10 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
             seen = request.POST.get(f"seen-{organization.pk}", "")
             return profiles.approve(organization, by=request.user.get_username(), seen=seen)
 
-        tell(self, request, [(each, parts.became(approve, each, "approved_at")) for each in organizations], done)
+        tell(self, request, [(each, components.became(approve, each, "approved_at")) for each in organizations], done)
         return None
 
     @admin.action(description=_("Withdraw the approval"), permissions=["change"])
     def hide(self, request, queryset):
         done = ngettext_lazy("%(number)d approval was withdrawn.", "%(number)d approvals were withdrawn.", "number")
-        tell(self, request, [(each, parts.became(profiles.hide, each, "approved_at")) for each in queryset], done)
+        tell(self, request, [(each, components.became(profiles.hide, each, "approved_at")) for each in queryset], done)

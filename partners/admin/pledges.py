@@ -16,14 +16,18 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 from django.views.decorators.http import require_GET
 
-from imagine import history
-from imagine.actions import ActionsAdmin, Outcome, tell
-from imagine.lookups import GuardedAdmin
-from partners import certificates, exports, letters, pledges
-from partners.admin import coverage, filters, parts
-from partners.admin.files import FilesAdmin, both
+from imagine.core import audit as history
+from imagine.core.admin.actions import ActionsAdmin, Outcome, tell
+from imagine.core.admin.exports import FilesAdmin, both
+from imagine.core.admin.lookups import GuardedAdmin
+from partners import certificates, exports
+from partners.admin import components, coverage, filters
 from partners.admin.organizations import found
+from partners.emails import pledge as pledge_emails
 from partners.models import Organization, Pledge, Promise, Signature
+from partners.pledges import editing as pledge_editing
+from partners.pledges import links as pledge_links
+from partners.pledges import page_state
 
 ONE_A_PROMISE = {"csv": _("Pledge list as CSV"), "xlsx": _("Pledge list as XLSX")}
 ONE_AN_ORGANIZATION = {"csv": _("One row an organization, CSV"), "xlsx": _("One row an organization, XLSX")}
@@ -69,20 +73,20 @@ class ReadAdmin(ActionsAdmin, FilesAdmin):
 
 @admin.action(description=_("Mail the private link again"), permissions=["change"])
 def mail_links(page, request, rows):
-    outcomes = [(pledge, outcome(pledges.mail_again, pledge)) for pledge in rows]
-    tell(page, request, outcomes, parts.MAILED, parts.MAILED_LATELY)
+    outcomes = [(pledge, outcome(pledge_links.mail_again, pledge)) for pledge in rows]
+    tell(page, request, outcomes, components.MAILED, components.MAILED_LATELY)
 
 
 @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])
 def replace_links(page, request, rows):
     done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
-    tell(page, request, [(pledge, outcome(pledges.replace_link, pledge)) for pledge in rows], done)
+    tell(page, request, [(pledge, outcome(pledge_links.replace_link, pledge)) for pledge in rows], done)
 
 
 def outcome(act, pledge: Pledge) -> Outcome:
     try:
         return act(pledge) is not False
-    except (pledges.Refused, Pledge.DoesNotExist, Organization.DoesNotExist) as refused:
+    except (page_state.Refused, Pledge.DoesNotExist, Organization.DoesNotExist) as refused:
         return refused
 
 
@@ -125,7 +129,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("state"))
     def state(self, pledge: Pledge) -> str:
-        return parts.state(pledge)
+        return components.state(pledge)
 
     @admin.display(description=_("promises"))
     def promised(self, pledge: Pledge) -> int:
@@ -152,7 +156,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("mail goes to"))
     def mailed_to(self, pledge: Pledge) -> str:
-        contact = letters.addressee(pledge)
+        contact = pledge_emails.addressee(pledge)
         return f"{contact.name}, {contact.email}" if contact else _("nobody: give the organization a main contact")
 
     @admin.display(description=_("signed"))
@@ -162,7 +166,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
     @admin.display(description=_("promises"))
     def promises(self, pledge: Pledge) -> str:
         promises = pledge.promises.select_related("kind").prefetch_related("schools")
-        rows = {"promises": [parts.promised(promise) for promise in promises], "label": _("What is promised")}
+        rows = {"promises": [components.promised(promise) for promise in promises], "label": _("What is promised")}
         return render_to_string("admin/partners/pledge/promises.html", rows)
 
     @admin.display(description=_("versions"))
@@ -171,7 +175,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         versions = [
             {
                 "signature": signature,
-                "promises": [parts.as_signed(promise) for promise in signature.content["promises"]],
+                "promises": [components.as_signed(promise) for promise in signature.content["promises"]],
                 "certificates": [
                     (language, label, reverse("admin:partners_certificate", args=[signature.pk, language]))
                     for language, label in settings.LANGUAGES
@@ -183,7 +187,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("mail"))
     def mail(self, pledge: Pledge) -> str:
-        return parts.mail([pledge])
+        return components.mail([pledge])
 
     @admin.display(description=_("history"))
     def history(self, pledge: Pledge) -> str:
@@ -209,7 +213,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         try:
             return super().delete_view(request, object_id, extra_context)
         except Pledge.DoesNotExist:
-            return parts.gone(self, request)
+            return components.gone(self, request)
 
     def get_deleted_objects(self, objs, request):
         """Promises go with their pledge, though nobody may delete one in its list."""
@@ -217,11 +221,11 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         return listed, counts, missing - {Promise._meta.verbose_name}, protected
 
     def delete_model(self, request, obj):
-        pledges.delete(obj)
-        parts.forget(obj)
+        pledge_editing.delete(obj)
+        components.forget(obj)
 
     def delete_queryset(self, request, queryset):
-        parts.delete_each(self, request, queryset)
+        components.delete_each(self, request, queryset)
 
 
 # Promises --------------------------------------------------------------------------------------------------------
@@ -267,7 +271,7 @@ class PromiseAdmin(ReadAdmin):
 
     @admin.display(description=_("state"))
     def state(self, promise: Promise) -> str:
-        return parts.state(promise.pledge)
+        return components.state(promise.pledge)
 
     @admin.display(description=_("kind"), ordering="kind__order")
     def kind_label(self, promise: Promise) -> str:
@@ -279,15 +283,15 @@ class PromiseAdmin(ReadAdmin):
 
     @admin.display(description=_("grades"))
     def for_grades(self, promise: Promise) -> str:
-        return parts.promised(promise)["grades"]
+        return components.promised(promise)["grades"]
 
     @admin.display(description=_("months"))
     def in_months(self, promise: Promise) -> str:
-        return parts.promised(promise)["months"]
+        return components.promised(promise)["months"]
 
     @admin.display(description=_("schools"))
     def at_schools(self, promise: Promise) -> str:
-        return parts.promised(promise)["schools"]
+        return components.promised(promise)["schools"]
 
     # Its pages -------------------------------------------------------------------------------------------------
 

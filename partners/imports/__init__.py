@@ -5,33 +5,3 @@ are which; then it is written, some organizations at a time, each with all its p
 can be undone. Whatever takes long is work for Celery, in steps of a transaction each: who dies in between has done some
 steps, and the next worker goes on.
 """
-
-from partners.imports.runs import (
-    MOST_ATTEMPTS,
-    Refused,
-    Which,
-    answer,
-    begin,
-    confirm,
-    drop,
-    go_on,
-    resume,
-    tidy,
-    undo,
-    work,
-)
-
-__all__ = [
-    "MOST_ATTEMPTS",
-    "Refused",
-    "Which",
-    "answer",
-    "begin",
-    "confirm",
-    "drop",
-    "go_on",
-    "resume",
-    "tidy",
-    "undo",
-    "work",
-]

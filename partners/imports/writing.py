@@ -7,10 +7,9 @@ from datetime import date, datetime, time
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from imagine import history
-from partners import pledges, profiles
-from partners.cells import promised_of
-from partners.imports import marks
+from imagine.core import audit
+from partners.imports import fingerprints
+from partners.imports.cell_parsers import promised_of
 from partners.models import (
     Contact,
     Import,
@@ -21,7 +20,9 @@ from partners.models import (
     Signature,
     TypedOrganization,
 )
-from partners.promises import Checklist, Promised
+from partners.organizations import profiles
+from partners.pledges import editing as pledge_editing
+from partners.pledges.promises import Checklist, Promised
 
 CHUNK = 100  # organizations in a step
 NAMED = 200  # organizations that are named in what was left out
@@ -99,7 +100,7 @@ def write(run: Import, typed: list[TypedOrganization]) -> None:
     chunk.organizations |= {pk: chunk.organizations[lead] for pk, lead in chunk.leads.items()}
     contacts = make_contacts(chunk)
     make_pledges(chunk, contacts)
-    history.note_all(chunk.changes, reason=run.file_name[: history.LONGEST_REASON])
+    audit.note_all(chunk.changes, reason=run.file_name[: audit.LONGEST_REASON])
     Made.objects.bulk_create(chunk.made)
     TypedOrganization.objects.filter(pk__in=[one.pk for one in typed]).update(is_done=True)
     run.steps_done += len(typed)
@@ -142,7 +143,7 @@ def make_organizations(chunk: Chunk) -> None:
                 raise
     for organization in made.values():
         before, after = {"name": ""}, {"name": organization.name}
-        chunk.note(f"organization:{organization.pk}", marks.of_organization(organization), before, after)
+        chunk.note(f"organization:{organization.pk}", fingerprints.of_organization(organization), before, after)
     chunk.organizations |= made
     chunk.counts["organizations"] = len(made)
 
@@ -181,7 +182,7 @@ def make_contacts(chunk: Chunk) -> dict[tuple[int, str], Contact]:
     Contact.objects.bulk_create(new.values())
     for contact in new.values():
         before, after = {"name": "", "email": ""}, {"name": contact.name, "email": contact.email}
-        chunk.note(f"contact:{contact.pk}", marks.of_contact(contact), before, after)
+        chunk.note(f"contact:{contact.pk}", fingerprints.of_contact(contact), before, after)
     chunk.counts["contacts"] = len(new)
     return contacts | new
 
@@ -217,11 +218,13 @@ def make_pledges(chunk: Chunk, contacts: dict[tuple[int, str], Contact]) -> None
     Pledge.objects.bulk_create(pledge for pledge, _promised in new)
     make_promises(new)
     Signature.objects.bulk_create(
-        pledges.signature_of(pledge, promised, chunk.known, number=1) for pledge, promised in new
+        pledge_editing.signature_of(pledge, promised, chunk.known, number=1) for pledge, promised in new
     )
     for pledge, promised in new:
-        after = pledges.facts(pledge, promised, chunk.known)
-        chunk.note(f"pledge:{pledge.pk}", marks.of_pledge(pledge, promised), {"language": pledge.language}, after)
+        after = pledge_editing.facts(pledge, promised, chunk.known)
+        chunk.note(
+            f"pledge:{pledge.pk}", fingerprints.of_pledge(pledge, promised), {"language": pledge.language}, after
+        )
     chunk.counts.update(pledges=len(new), promises=sum(len(promised) for _pledge, promised in new))
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.models import new_token
+from imagine.core.models import new_token
 from partners.models.checklist import MONTHS, Grade, PromiseKind, School
 from partners.models.organizations import Contact, Organization
 

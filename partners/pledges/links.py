@@ -9,11 +9,13 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from imagine import history
-from imagine.models import Message, new_token
-from partners import letters, profiles
+from imagine.core import audit
+from imagine.core.models import new_token
+from imagine.mail.models import Message
+from partners.emails import pledge as pledge_emails
 from partners.models import Contact, OldLink, Pledge, PledgeStart
-from partners.pledges.sheets import Refused
+from partners.organizations import profiles
+from partners.pledges.page_state import Refused
 
 MOST_A_DAY = 10  # link mails to one address, whoever asks from outside
 PAUSE = timedelta(minutes=10)  # between two of them
@@ -32,7 +34,7 @@ def mail_link(
     `start` is begun for another name by the same person. Raises Pledge.DoesNotExist when it was merged into another."""
     organization = profiles.lock_owner(pledge)
     pledge = organization.pledges.select_related("contact", "year").get(pk=pledge.pk)
-    contact = to or letters.addressee(pledge)
+    contact = to or pledge_emails.addressee(pledge)
     if contact is None:
         return False
     keys = (Q(key__startswith=f"pledge:{pledge.pk}:{kind}:") for kind in ("link", "begun"))
@@ -41,7 +43,7 @@ def mail_link(
     lately = mails.filter(to=contact.email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=Message.FAILED)
     if lately.exists() or (today >= MOST_A_DAY and not by_staff):
         return False
-    return letters.link(pledge, mails.count() + 1, to=to, start=start)
+    return pledge_emails.link(pledge, mails.count() + 1, to=to, start=start)
 
 
 @transaction.atomic
@@ -49,7 +51,7 @@ def mail_again(pledge: Pledge) -> bool:
     """Staff mail a pledge's link again, as `mail_link` says. Raises Nobody when nobody answers for it, and
     Pledge.DoesNotExist."""
     organization = profiles.lock_owner(pledge)
-    if letters.addressee(organization.pledges.select_related("contact").get(pk=pledge.pk)) is None:
+    if pledge_emails.addressee(organization.pledges.select_related("contact").get(pk=pledge.pk)) is None:
         raise Nobody(_("Nobody answers for this pledge. Give its organization a main contact first."))
     return mail_link(pledge, by_staff=True)
 
@@ -63,7 +65,7 @@ def replace_link(pledge: Pledge) -> Pledge:
     for each in pledges:
         each.token = new_token()
         each.save(update_fields=["token"])
-        history.note(f"pledge:{each.pk}", {"link": ""}, {"link": "replaced"})
+        audit.note(f"pledge:{each.pk}", {"link": ""}, {"link": "replaced"})
     OldLink.objects.filter(pledge__in=pledges).delete()
-    letters.new_link(pledges[-1])
+    pledge_emails.new_link(pledges[-1])
     return next(each for each in pledges if each.pk == pledge.pk)

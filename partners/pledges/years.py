@@ -7,11 +7,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from imagine import addresses, history
-from imagine.models import Message
-from partners import letters, profiles
+from imagine.core import audit
+from imagine.mail import preferences
+from imagine.mail.models import Message
+from partners.emails import pledge as pledge_emails
 from partners.models import Pledge, PledgeYear
 from partners.models.pledges import PledgeQuerySet
+from partners.organizations import profiles
 
 REMIND_AFTER = timedelta(days=5)  # a draft that nobody touched
 
@@ -34,7 +36,7 @@ def reopen_year(year: PledgeYear) -> PledgeYear:
 def set_closed(year: PledgeYear, is_closed: bool) -> PledgeYear:
     year = PledgeYear.objects.select_for_update(no_key=True).get(pk=year.pk)
     if (year.closed_at is not None) != is_closed:
-        history.note(f"pledgeyear:{year.pk}", {"closed_at": not is_closed}, {"closed_at": is_closed})
+        audit.note(f"pledgeyear:{year.pk}", {"closed_at": not is_closed}, {"closed_at": is_closed})
         year.closed_at = timezone.now() if is_closed else None
         year.save(update_fields=["closed_at"])
     return year
@@ -63,9 +65,9 @@ def remind(pledge: Pledge) -> bool:
         return False
     draft.reminded_at = timezone.now()  # also when nobody wants it: it is not looked at again
     draft.save(update_fields=["reminded_at"])
-    reader = letters.addressee(draft)
-    if reader and addresses.wants(reader.email, "reminders"):
-        letters.reminder(draft)
+    reader = pledge_emails.addressee(draft)
+    if reader and preferences.wants(reader.email, "reminders"):
+        pledge_emails.reminder(draft)
     return True
 
 

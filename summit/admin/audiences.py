@@ -10,10 +10,10 @@ from django.utils.html import format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from summit.admin import sent_lists
+from imagine.core.formatting import short_date
+from summit.admin import contact_import
 from summit.admin.audience_form import AudienceForm, in_words, invited_to, known, with_event
 from summit.models import Audience
-from summit.templatetags.wording import short_date
 
 
 @admin.register(Audience)
@@ -41,7 +41,7 @@ class AudienceAdmin(admin.ModelAdmin):
         return known()
 
     def get_urls(self):
-        return [*sent_lists.urls(self), *super().get_urls()]
+        return [*contact_import.urls(self), *super().get_urls()]
 
     def get_fieldsets(self, request, obj=None):
         if obj is None:

@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.shown import ShownForm
+from imagine.core.admin.concurrent_edit import ShownForm
 from summit import seats
 from summit.models import Event
 

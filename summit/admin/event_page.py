@@ -4,9 +4,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.http import QueryDict
 from django.urls import reverse
 
-from imagine.models import Mailing
-from summit import attendance, charts, figures, reminders
+from imagine.mail.models import Mailing
+from summit import attendance, charts, stats
 from summit.models import Event, Invitation
+from summit.reminders import sending as reminder_sending
 
 LATEST_FAILURES = 10
 LATEST_MAILINGS = 5
@@ -16,27 +17,27 @@ LISTS = ["confirmed", "partly", "waiting", "passed", "cancelled", "late", "unnam
 def answers(event: Event, user: AbstractBaseUser) -> dict:
     """The context of templates/admin/summit/event/_answers.html. Names and mail are for those who may see them in their
     own lists too."""
-    days = figures.by_day(event)
-    food, access = figures.kitchen(event)
-    sees_rsvps, sees_mail = user.has_perm("summit.view_rsvp"), user.has_perm("imagine.view_message")
-    sees_asked, sees_mailings = user.has_perm("summit.view_invitation"), user.has_perm("imagine.view_mailing")
-    sectors = figures.by_sector(event)
-    failed = list(figures.failed_mail(event)[: LATEST_FAILURES + 1]) if sees_mail else []
+    days = stats.by_day(event)
+    food, access = stats.kitchen(event)
+    sees_rsvps, sees_mail = user.has_perm("summit.view_rsvp"), user.has_perm("mail.view_message")
+    sees_asked, sees_mailings = user.has_perm("summit.view_invitation"), user.has_perm("mail.view_mailing")
+    sectors = stats.by_sector(event)
+    failed = list(stats.failed_mail(event)[: LATEST_FAILURES + 1]) if sees_mail else []
     return {
-        "seats": figures.seats(event),
-        "unnamed": figures.unnamed(event),
-        "came": figures.came(event) if attendance.can_be_noted(event) else None,
-        "reminders": reminders.plan(event),
-        "sees_words": user.has_perm("imagine.view_wording"),
+        "seats": stats.seats(event),
+        "unnamed": stats.unnamed(event),
+        "came": stats.came(event) if attendance.can_be_noted(event) else None,
+        "reminders": reminder_sending.plan(event),
+        "sees_words": user.has_perm("mail.view_wording"),
         "days": [day for day in days if day.rsvps],
         "chart": charts.draw(days),
         "sectors": [row | {"list": rsvps(event, status="stands", sector__exact=row["sector"])} for row in sectors],
         "food": food,
         "access": access,
-        "line": figures.waiting_list(event) if sees_rsvps else [],
+        "line": stats.waiting_list(event) if sees_rsvps else [],
         "failed": failed[:LATEST_FAILURES],
         "more_failed": len(failed) > LATEST_FAILURES,
-        "asked": figures.asked(event) if sees_asked else None,
+        "asked": stats.asked(event) if sees_asked else None,
         "asked_lists": {answer: invitations(event, answer=answer) for answer in Invitation.Answer},
         "all_asked": invitations(event),
         "mailings": Mailing.objects.filter(about=f"event:{event.pk}")[:LATEST_MAILINGS] if sees_mailings else [],

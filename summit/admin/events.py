@@ -13,12 +13,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy
 
-from imagine import history
-from imagine.actions import ActionsAdmin, Outcome, tell
-from imagine.shown import news
-from summit import letters, notice_letters, notices, seats, years
-from summit.admin import event_page, inviting
+from imagine.core import audit as history
+from imagine.core.admin.actions import ActionsAdmin, Outcome, tell
+from imagine.core.admin.concurrent_edit import news
+from summit import school_year, seats
+from summit.admin import event_page, invite_wizard
 from summit.admin.event_form import NOTHING_SAVED, EventAdminForm
+from summit.emails import change_notice as change_notice_emails
+from summit.emails import rsvp as rsvp_emails
+from summit.invitations import change_notices
 from summit.models import Event, Rsvp
 
 
@@ -38,7 +41,7 @@ def cancelling(event: Event) -> dict:
     if event.cancelled_at:
         return {"event": event, "refused": _("This event was called off before; nobody is written to again.")}
     party = first_party(event)
-    shown = letters.preview_event_cancelled(party) if party else []
+    shown = rsvp_emails.preview_event_cancelled(party) if party else []
     off = copy(event)
     off.cancelled_at = timezone.now()
     return {"event": event, "parties": event.rsvps.active().count(), "letters": shown, **invited(off)}
@@ -47,12 +50,12 @@ def cancelling(event: Event) -> dict:
 def invited(event: Event) -> dict:
     """What the question says of those who are invited and have not answered, and are told of the event as it is in
     memory: how many, and what the first one reads."""
-    asked = notices.asked(event)
+    asked = change_notices.asked(event)
     first = asked.select_related("contact__organization").order_by("pk").first()
     if first is None:
         return {"invited": 0}
     first.event = event
-    return {"invited": asked.count(), "invited_letters": notice_letters.preview(first)}
+    return {"invited": asked.count(), "invited_letters": change_notice_emails.preview(first)}
 
 
 def call_off(event: Event) -> Outcome:
@@ -149,18 +152,18 @@ class EventAdmin(ActionsAdmin):
             "opts": self.opts,
             "event": before,
             "parties": event.rsvps.active().count(),
-            "letters": letters.preview_event_moved(party, before) if party else [],
+            "letters": rsvp_emails.preview_event_moved(party, before) if party else [],
             **asked,
             "typed": [(name, value) for name, values in request.POST.lists() for value in values],
         }
         return render(request, "admin/summit/event/move.html", page)
 
     def get_urls(self):
-        return [*inviting.urls(self), *super().get_urls()]
+        return [*invite_wizard.urls(self), *super().get_urls()]
 
     def invite(self, request, event: Event) -> str:
         """The address at which inviting begins, for whoever may look at it."""
-        return reverse("admin:summit_event_invite", args=[event.pk]) if inviting.may_look(request.user) else ""
+        return reverse("admin:summit_event_invite", args=[event.pk]) if invite_wizard.may_look(request.user) else ""
 
     # Next spring's ---------------------------------------------------------------------------------------------
 
@@ -179,7 +182,7 @@ class EventAdmin(ActionsAdmin):
 
     def get_changeform_initial_data(self, request):
         copied = self.copied(request)
-        return years.next_spring(copied) if copied else super().get_changeform_initial_data(request)
+        return school_year.next_spring(copied) if copied else super().get_changeform_initial_data(request)
 
     def changelist_view(self, request, extra_context=None):
         latest = Event.objects.filter(kind=Event.Kind.SUMMIT).order_by("-starts_at").first()

@@ -12,16 +12,17 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy
 
-from imagine import history
-from imagine.actions import Outcome, tell
-from imagine.lookups import GuardedAdmin
-from imagine.models import Message
+from imagine.core import audit as history
+from imagine.core.admin.actions import Outcome, tell
+from imagine.core.admin.exports import FilesAdmin, both
+from imagine.core.admin.lookups import GuardedAdmin
+from imagine.core.formatting import day, short_date
+from imagine.mail.models import Message
 from partners.admin.contacts import found
-from partners.admin.files import FilesAdmin, both
 from partners.admin.filters import ChoiceFilter
-from summit import exports, invitations
+from summit import exports
+from summit.invitations import responses
 from summit.models import Invitation, Rsvp
-from summit.templatetags.wording import day, short_date
 
 Answer = Invitation.Answer
 State = Message.State
@@ -100,7 +101,7 @@ class InvitationAdmin(GuardedAdmin, FilesAdmin):
     @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["link"])
     def replace_links(self, request, chosen):
         done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
-        tell(self, request, [(each, outcome(invitations.replace_link, each)) for each in chosen], done)
+        tell(self, request, [(each, outcome(responses.replace_link, each)) for each in chosen], done)
 
     def get_queryset(self, request):
         key = Concat(Value("invitation:"), Cast(OuterRef("pk"), CharField()), Value(":invited"))
@@ -169,7 +170,7 @@ class InvitationAdmin(GuardedAdmin, FilesAdmin):
 
     @admin.display(description=_("mailing"))
     def mailed_with(self, invitation: Invitation) -> str:
-        address = reverse("admin:imagine_mailing_change", args=[invitation.mailing_id])
+        address = reverse("admin:mail_mailing_change", args=[invitation.mailing_id])
         return format_html('<a href="{}">{}</a>', address, invitation.mailing)
 
     @admin.display(description=_("mail"))

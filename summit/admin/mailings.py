@@ -17,12 +17,14 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from imagine import bulk
-from imagine.actions import Outcome, in_words
-from imagine.again import NotAgain
-from imagine.models import Mailing, Message, Pace
-from imagine.paging import turned
-from summit import invitations, notice_letters, notices
+from imagine.core.admin.actions import Outcome, in_words
+from imagine.core.admin.pagination import turned
+from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.models import Mailing, Message, Pace
+from imagine.mail.resend import NotAgain
+from summit.emails import change_notice as change_notice_emails
+from summit.invitations import change_notices, writing
+from summit.invitations import resend as invitation_resend
 from summit.models import Event
 
 ROWS = 25  # messages on a page
@@ -68,7 +70,7 @@ class MailingAdmin(admin.ModelAdmin):
     def get_urls(self):
         one = require_http_methods(["GET", "HEAD", "POST"])(partial(mailing_page, self))
         view = self.admin_site.admin_view(one)
-        return [path("<int:pk>/change/", view, name="imagine_mailing_change"), *super().get_urls()]
+        return [path("<int:pk>/change/", view, name="mail_mailing_change"), *super().get_urls()]
 
     def change_view(self, *_args, **_kwargs):
         """Django's form, in which figures could be typed, is reached with " 17" in an address."""
@@ -76,7 +78,7 @@ class MailingAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("state"))
     def state(self, mailing: Mailing) -> str:
-        return STATES[bulk.state_of(mailing, mailing.waiting)]
+        return STATES[bulk_delivery.state_of(mailing, mailing.waiting)]
 
     @admin.display(description=_("people"), ordering="count")
     def people(self, mailing: Mailing) -> int:
@@ -108,7 +110,7 @@ def mailing_page(page: MailingAdmin, request: HttpRequest, pk: int) -> HttpRespo
     if not page.has_view_permission(request):
         raise PermissionDenied
     mailing = get_object_or_404(Mailing, pk=pk)
-    pace = PaceForm(instance=bulk.pace())
+    pace = PaceForm(instance=bulk_delivery.pace())
     if request.method == "POST":
         if not page.has_change_permission(request):
             raise PermissionDenied
@@ -118,7 +120,7 @@ def mailing_page(page: MailingAdmin, request: HttpRequest, pk: int) -> HttpRespo
         if "set_pace" not in request.POST:
             act(request, mailing)
             return redirect(here(request))
-        pace = PaceForm(request.POST, instance=bulk.pace())
+        pace = PaceForm(request.POST, instance=bulk_delivery.pace())
         if pace.is_valid():
             set_pace(request, pace.cleaned_data["per_second"])
             return redirect(here(request))
@@ -139,19 +141,19 @@ def here(request: HttpRequest) -> str:
 
 
 def around(page: MailingAdmin, request: HttpRequest, mailing: Mailing) -> dict:
-    figures = bulk.figures(mailing)
+    figures = bulk_delivery.figures(mailing)
     return {
         **page.admin_site.each_context(request),
         "title": mailing.title,
         "opts": page.opts,
         "mailing": mailing,
         "event": event_of(mailing),
-        "invites": mailing.kind not in notices.KINDS,
-        "is_off": mailing.kind == notice_letters.CALLED_OFF,
+        "invites": mailing.kind not in change_notices.KINDS,
+        "is_off": mailing.kind == change_notice_emails.CALLED_OFF,
         "figures": figures,
         "state": STATES[figures.state],
         "time_left": time_left(figures.seconds_left),
-        "messages_of_it": f"{reverse('admin:imagine_message_changelist')}?mailing__id__exact={mailing.pk}",
+        "messages_of_it": f"{reverse('admin:mail_message_changelist')}?mailing__id__exact={mailing.pk}",
     }
 
 
@@ -196,18 +198,18 @@ def act(request: HttpRequest, mailing: Mailing) -> None:
 
 
 def pause(request: HttpRequest, mailing: Mailing) -> str:
-    invitations.pause(mailing)
+    writing.pause(mailing)
     return str(_("It is paused. Nothing leaves until you go on."))
 
 
 def go_on(request: HttpRequest, mailing: Mailing) -> str:
-    invitations.go_on(mailing)
+    writing.go_on(mailing)
     return str(_("It goes on."))
 
 
 def stop(request: HttpRequest, mailing: Mailing) -> str:
-    invitations.stop(mailing)
-    if mailing.kind in notices.KINDS:
+    writing.stop(mailing)
+    if mailing.kind in change_notices.KINDS:
         return str(_("It is stopped. Who was not written to yet is not told."))
     return str(_("It is stopped. Who was not written to yet is invited no more."))
 
@@ -232,7 +234,7 @@ def settle(request: HttpRequest, mailing: Mailing) -> str:
 
 def outcome(message: Message, arrived: bool) -> Outcome:
     try:
-        return invitations.settle(message, arrived)
+        return invitation_resend.settle(message, arrived)
     except (NotAgain, ObjectDoesNotExist) as refused:
         return NotAgain(in_words(refused))
 
@@ -247,6 +249,6 @@ def ids(typed: list[str]) -> list[UUID]:
 
 
 def set_pace(request: HttpRequest, per_second: int) -> None:
-    bulk.set_pace(per_second)
+    bulk_delivery.set_pace(per_second)
     said = ngettext("At most %(n)d mail leaves a second now.", "At most %(n)d mails leave a second now.", per_second)
     messages.success(request, said % {"n": per_second})

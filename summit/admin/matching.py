@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from partners.models import Organization, Sector, folded
-from summit import matching
+from summit import organization_matching
 from summit.models import Rsvp, RsvpQuerySet
 
 A_PAGE = 25  # names
@@ -45,13 +45,13 @@ def names(page: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:
     """Every typed name that nobody has said of which organization it is, with what it may be."""
     if not page.has_view_permission(request):
         raise PermissionDenied
-    shown = Paginator(matching.names_to_match(), A_PAGE).get_page(request.GET.get("p"))
+    shown = Paginator(organization_matching.names_to_match(), A_PAGE).get_page(request.GET.get("p"))
     context = {
         **page.admin_site.each_context(request),
         "title": _("Organizations to match"),
         "opts": page.opts,
         "page": shown,
-        "groups": matching.groups(list(shown)),
+        "groups": organization_matching.groups(list(shown)),
         "may_match": page.has_change_permission(request),
     }
     return render(request, "admin/summit/rsvp/to_match.html", context)
@@ -74,7 +74,7 @@ def show(page, request, rsvp: Rsvp, form: NewOrganization, doubled: Organization
         "title": _("Which organization is it?"),
         "opts": page.opts,
         "rsvp": rsvp,
-        "group": matching.group_of(rsvp),
+        "group": organization_matching.group_of(rsvp),
         "was": state(rsvp),
         "form": form,
         "doubled": doubled,
@@ -97,7 +97,7 @@ def state(rsvp: Rsvp) -> str:
 def asked_about(rsvp: Rsvp, was: str) -> RsvpQuerySet:
     """The RSVPs that an answer is for, if still nobody said anything else of them than the page showed."""
     if not was:
-        return matching.same_name(rsvp).filter(partner=None, has_no_partner=False)
+        return organization_matching.same_name(rsvp).filter(partner=None, has_no_partner=False)
     this = Rsvp.objects.filter(pk=rsvp.pk)
     return this.filter(has_no_partner=True) if was == "none" else this.filter(partner=was if was.isdecimal() else None)
 
@@ -108,12 +108,12 @@ def act(page, request, rsvp: Rsvp) -> HttpResponse:
         if "new" in typed:
             return make(page, request, rsvp, rsvps)
         if "choose" in typed:
-            number = matching.choose(rsvps, whole(typed["choose"]), adds_contacts="contacts" in typed)
+            number = organization_matching.choose(rsvps, whole(typed["choose"]), adds_contacts="contacts" in typed)
         else:
-            number = (matching.say_none if "none" in typed else matching.ask_again)(rsvps)
+            number = (organization_matching.say_none if "none" in typed else organization_matching.ask_again)(rsvps)
         if not number:
-            raise matching.Settled
-    except matching.Refused as refused:
+            raise organization_matching.Settled
+    except organization_matching.Refused as refused:
         page.message_user(request, str(refused), messages.ERROR)
         return redirect("admin:summit_match", rsvp.pk)
     return done(page, request, rsvp, number)
@@ -130,8 +130,8 @@ def make(page, request, rsvp: Rsvp, rsvps: RsvpQuerySet) -> HttpResponse:
     if not form.is_valid():
         return show(page, request, rsvp, form)
     try:
-        made = matching.make(rsvps, is_sure="sure" in request.POST, **form.cleaned_data)
-    except matching.Doubled as refused:
+        made = organization_matching.make(rsvps, is_sure="sure" in request.POST, **form.cleaned_data)
+    except organization_matching.Doubled as refused:
         form.add_error("name", str(refused))
         return show(page, request, rsvp, form, refused.organization)
     return done(page, request, rsvp, made.rsvps.count())
@@ -155,5 +155,5 @@ def done(page, request, rsvp: Rsvp, number: int) -> HttpResponse:
 def standing(rsvp: Rsvp) -> str:
     """What an RSVP's page says of its organization."""
     is_open = not (rsvp.partner_id or rsvp.has_no_partner) and rsvp.organization
-    proposals = matching.group_of(rsvp).proposals if is_open else []
+    proposals = organization_matching.group_of(rsvp).proposals if is_open else []
     return render_to_string("admin/summit/rsvp/standing.html", {"rsvp": rsvp, "proposals": proposals})

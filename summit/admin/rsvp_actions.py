@@ -6,9 +6,9 @@ from django.contrib import admin, messages
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from imagine.actions import Outcome, tell
-from imagine.history import LONGEST_REASON
-from summit import attendance, links, seats
+from imagine.core.admin.actions import Outcome, tell
+from imagine.core.audit import LONGEST_REASON
+from summit import attendance, rsvp_links, seats
 from summit.models import Rsvp
 
 
@@ -56,13 +56,13 @@ def mail_links(page, request, rsvps):
         "%(number)d links were mailed in the last ten minutes and are not mailed again.",
         "number",
     )
-    tell(page, request, one_by_one(links.mail_again, rsvps), done, same)
+    tell(page, request, one_by_one(rsvp_links.mail_again, rsvps), done, same)
 
 
 @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])
 def replace_links(page, request, rsvps):
     done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
-    tell(page, request, one_by_one(links.replace, rsvps), done)
+    tell(page, request, one_by_one(rsvp_links.replace, rsvps), done)
 
 
 @admin.action(description=_("They came: all who hold a seat"), permissions=["change"])

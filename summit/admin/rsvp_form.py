@@ -3,11 +3,11 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from imagine.fields import AddressField
-from imagine.history import LONGEST_REASON
-from imagine.shown import ShownForm
+from imagine.core.admin.concurrent_edit import ShownForm
+from imagine.core.audit import LONGEST_REASON
+from imagine.core.forms import AddressField
 from summit import seats
-from summit.admin import party
+from summit.admin import guest_forms
 from summit.models import LARGEST_PARTY, Rsvp
 
 
@@ -48,7 +48,7 @@ class RsvpAdminForm(ShownForm):
         return super().state(row) | size | {"party": standing}
 
     def complaint(self, name: str, row: Rsvp):
-        return (None, *party.changes(self.data, row)) if name == "party" else super().complaint(name, row)
+        return (None, *guest_forms.changes(self.data, row)) if name == "party" else super().complaint(name, row)
 
     def clean(self):
         answers = super().clean()

@@ -13,17 +13,19 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from imagine import history
-from imagine.actions import ActionsAdmin
-from imagine.history import LONGEST_REASON
-from imagine.lookups import GuardedAdmin
-from imagine.models import Message
-from imagine.shown import news
-from summit import attendance, exports, links, seats
-from summit.admin import matching, party, rsvp_actions
+from imagine.core import audit as history
+from imagine.core.admin.actions import ActionsAdmin
+from imagine.core.admin.concurrent_edit import news
+from imagine.core.admin.lookups import GuardedAdmin
+from imagine.core.audit import LONGEST_REASON
+from imagine.core.formatting import day, short_date
+from imagine.core.spreadsheets.writer import RESPONSES
+from imagine.mail.models import Message
+from summit import attendance, exports, rsvp_links, seats
+from summit.admin import guest_forms as party
+from summit.admin import matching, rsvp_actions
 from summit.admin.rsvp_form import RsvpAdminForm
 from summit.models import CODES, Guest, Rsvp, door_number
-from summit.templatetags.wording import day, short_date
 
 CONTACT = ("name", "phone", "organization", "sector", "language", "note")
 
@@ -179,7 +181,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     @admin.display(description=_("mail"))
     def mail(self, rsvp: Rsvp) -> str:
         rows = (
-            (reverse("admin:imagine_message_change", args=[m.pk]), m.subject, m.get_state_display(), m.last_error)
+            (reverse("admin:mail_message_change", args=[m.pk]), m.subject, m.get_state_display(), m.last_error)
             for m in Message.objects.about(f"rsvp:{rsvp.pk}").defer("text", "html", "calendar")
         )
         lines = format_html_join("", '<li><a href="{}">{}</a>: {} {}</li>', rows)
@@ -200,7 +202,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         if typed:
             seats.correct(obj, **typed)
         if "email" in form.changed_data:
-            links.readdress(obj, form.cleaned_data["email"])
+            rsvp_links.readdress(obj, form.cleaned_data["email"])
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         """One that is erased in the very moment of saving is told of as one that was erased before."""
@@ -254,7 +256,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
 
     def get_urls(self):
         view = self.admin_site.admin_view(require_GET(self.guest_list))
-        files = [path(f"guests.{kind}", view, {"kind": kind}, name=f"guests_{kind}") for kind in exports.KINDS]
+        files = [path(f"guests.{kind}", view, {"kind": kind}, name=f"guests_{kind}") for kind in RESPONSES]
         return [*files, *matching.urls(self), *super().get_urls()]
 
     def guest_list(self, request, kind):

@@ -7,12 +7,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from imagine import bell, history
-from imagine.models import Mailing, new_token
-from partners import contacts
+from imagine.core import audit
+from imagine.core.models import new_token
+from imagine.mail import dispatch
+from imagine.mail.models import Mailing
 from partners.models import Contact
-from summit import audiences, invitation_letters, seats
-from summit.audiences import Person
+from partners.organizations import contacts
+from summit import seats
+from summit.emails import invitation as invitation_emails
+from summit.invitations import audiences
+from summit.invitations.audiences import Person
 from summit.models import Audience, Event, Rsvp
 
 TITLE = Mailing._meta.get_field("title").max_length
@@ -83,14 +87,14 @@ def start(event: Event, audience: Audience, *, count: int, by: str, mark: str | 
     check(event)
     asked = those_to_ask(audience, event, count, mark)
     mailing = Mailing.objects.create(
-        about=invitation_letters.about(event),
+        about=invitation_emails.about(event),
         title=f"{event.title}: {audience.name}"[:TITLE],
         count=count,
         started_by=by,
     )
     invite(event, mailing, [person.contact_id for person in asked])
-    history.note(invitation_letters.about(event), {"invited": ""}, {"invited": f"{audience.name}: {count}"})
-    transaction.on_commit(lambda: bell.ring("summit.tasks.write_invitations", mailing.pk), robust=True)
+    audit.note(invitation_emails.about(event), {"invited": ""}, {"invited": f"{audience.name}: {count}"})
+    transaction.on_commit(lambda: dispatch.ring("summit.tasks.write_invitations", mailing.pk), robust=True)
     return mailing
 
 

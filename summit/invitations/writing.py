@@ -8,9 +8,11 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from imagine import addresses, bulk, mail
-from imagine.models import Mailing, Message
-from summit import invitation_letters, notices
+from imagine.mail import delivery, preferences
+from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.models import Mailing, Message
+from summit.emails import invitation as invitation_emails
+from summit.invitations import change_notices
 from summit.models import Event, Invitation
 
 BATCH = 200  # invitations that are written in one transaction
@@ -34,8 +36,8 @@ def write_some(mailing_pk: int) -> bool:
     mailing = going_on.filter(pk=mailing_pk).first()
     if mailing is None:
         return False
-    if mailing.kind != invitation_letters.KIND:
-        return notices.write_batch(mailing, BATCH)
+    if mailing.kind != invitation_emails.KIND:
+        return change_notices.write_batch(mailing, BATCH)
     to_write = mailing.invitations.filter(written_at__isnull=True)
     locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
     some = list(locked.select_related("contact__organization").order_by("pk")[:BATCH])
@@ -55,7 +57,7 @@ def write_batch(mailing: Mailing, event: Event, invitations: list[Invitation]) -
     """Locked invitations of a locked mailing to an event. Who does not want it any more, or has an RSVP by now, is left
     out."""
     emails = {invitation.contact.email.lower() for invitation in invitations}
-    known = addresses.of_many(emails)
+    known = preferences.of_many(emails)
     coming = set(with_rsvp(event, emails))
     asked, left_out = [], []
     for invitation in invitations:
@@ -63,9 +65,9 @@ def write_batch(mailing: Mailing, event: Event, invitations: list[Invitation]) -
         is_wanted = address.wants_invitations and not address.refused_at and address.email not in coming
         (asked if is_wanted else left_out).append(invitation)
         invitation.mailing, invitation.event = mailing, event
-    mail.queue_many(invitation_letters.written(event, asked, known))
+    delivery.queue_many(invitation_emails.written(event, asked, known))
     Invitation.objects.filter(pk__in=[invitation.pk for invitation in asked]).update(
-        written_at=timezone.now(), told=notices.mark(event)
+        written_at=timezone.now(), told=change_notices.mark(event)
     )
     Invitation.objects.filter(pk__in=[invitation.pk for invitation in left_out]).delete()
     mailing.left_out += len(left_out)
@@ -82,21 +84,21 @@ def with_rsvp(event: Event, emails: Iterable[str]):
 
 def pause(mailing: Mailing) -> None:
     """No more of its mail leaves, until it goes on. Twice changes nothing."""
-    bulk.pause(mailing)
+    bulk_delivery.pause(mailing)
 
 
 def go_on(mailing: Mailing) -> None:
     """A paused mailing goes on, a stopped one does not. Twice changes nothing."""
-    bulk.go_on(mailing)
+    bulk_delivery.go_on(mailing)
 
 
 @transaction.atomic
 def stop(mailing: Mailing) -> int:
     """Ends a mailing for good. Whoever was not written to yet was never invited, and can be asked again another time.
     Says how many those are; twice takes nobody back twice."""
-    keys = bulk.stop(mailing)
-    notices.unsay(keys)
-    unsent = [pk for key in keys if (pk := invitation_letters.of_key(key))]
+    keys = bulk_delivery.stop(mailing)
+    change_notices.unsay(keys)
+    unsent = [pk for key in keys if (pk := invitation_emails.of_key(key))]
     never_asked = mailing.invitations.filter(Q(pk__in=unsent) | Q(written_at__isnull=True))
     # What was answered stays: a link can be read before its mail is marked as sent.
     locked = never_asked.filter(rsvp=None, declined_at=None).select_for_update(no_key=True).order_by("pk")
@@ -113,4 +115,4 @@ def stop_the_unanswerable() -> None:
     unsent = Message.objects.filter(mailing=OuterRef("pk"), state=Message.State.QUEUED)
     for mailing in Mailing.objects.filter(Exists(invitations), Exists(unsent), stopped_at=None):
         stop(mailing)
-    notices.stop_the_late()
+    change_notices.stop_the_late()

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from imagine.selects import first, with_columns
+from imagine.core.db.selects import first, with_columns
 
 LARGEST_CAPACITY = 20_000
 LARGEST_PARTY = 20

@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.models import Mailing, new_token
+from imagine.core.models import new_token
+from imagine.mail.models import Mailing
 from partners.models import Contact, PledgeYear, PromiseKind, School, Sector
 from summit.models.events import Event
 from summit.models.rsvps import Rsvp

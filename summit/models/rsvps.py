@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.folding import joined, unaccented
-from imagine.models import new_token
+from imagine.core.models import new_token
+from imagine.core.text_normalization import joined, unaccented
 from partners.models import Organization, Sector, folded
 from summit.models.events import Event
 

@@ -14,9 +14,9 @@ from tests.browser.page_monitor import PageMonitor
 from tests.browser.site import Site
 
 EMPTIED = (
-    "summit_linkrequest, summit_event, summit_rsvp, summit_guest, imagine_message, imagine_tally, imagine_heartbeat, "
+    "summit_linkrequest, summit_event, summit_rsvp, summit_guest, mail_message, core_tally, mail_heartbeat, "
     "partners_organization, partners_pledgeyear, partners_school, partners_pledgestart, "
-    "imagine_address, imagine_mailing, imagine_wording, imagine_change, auth_user, django_session, django_admin_log"
+    "mail_address, mail_mailing, mail_wording, core_change, auth_user, django_session, django_admin_log"
 )
 QUIET = ["--disable-quic", "--disable-component-update", "--disable-background-networking", "--disable-sync"]
 LOCALES = {"en": "en-US", "es": "es-US"}

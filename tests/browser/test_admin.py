@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from playwright.sync_api import Page
 
-from imagine.models import Message
+from imagine.mail.models import Message
 from tests import make
 from tests.browser.axe_checks import axe_problems, document_problems
 
@@ -94,7 +94,7 @@ def test_message_in_its_frame(visit, staff):
     message = Message.objects.get()
     page = visit()
     sign_in(page)
-    page.goto(f"/imagine/admin/imagine/message/{message.pk}/change/")
+    page.goto(f"/imagine/admin/mail/message/{message.pk}/change/")
     frame = page.locator("iframe.mail-preview").element_handle().content_frame()
     heading = frame.locator("h1")
     assert heading.inner_text() == "You have 3 seats"

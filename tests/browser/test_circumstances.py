@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from summit.templatetags.wording import long_date
+from imagine.core.formatting import long_date
 from tests import make
 from tests.browser.axe_checks import overflow_problems
 from tests.partners import make as partners

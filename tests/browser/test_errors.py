@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from imagine.models import Message
+from imagine.mail.models import Message
 from summit.models import Rsvp
 from tests import make
 

@@ -8,10 +8,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from playwright.sync_api import Page
 
-from imagine import addresses
-from summit import invitations, seats
+from imagine.core.formatting import day, short_date
+from imagine.mail import preferences
+from summit import seats
+from summit.invitations import responses
 from summit.models import Event, Invitation
-from summit.templatetags.wording import day, short_date
 from tests import make
 from tests.browser.test_pages import Place, full_event, have, look, wait
 from tests.partners import make as partners
@@ -33,7 +34,7 @@ def asked(at: Event | None = None, **fields) -> Invitation:
 
 def accepted(invitation: Invitation, size: int = 3) -> Invitation:
     rsvp = make.unsaved_rsvp(invitation.event, accepts_fewer=False)
-    invitation.rsvp = invitations.accept(invitation, rsvp, size=size, guests=[])
+    invitation.rsvp = responses.accept(invitation, rsvp, size=size, guests=[])
     return invitation
 
 
@@ -82,7 +83,7 @@ def invitation_waiting() -> Place:
 
 
 def invitation_declined() -> Place:
-    declined = invitations.decline(asked(), "Estamos en cosecha. " * 20)
+    declined = responses.decline(asked(), "Estamos en cosecha. " * 20)
     return of(declined, lambda: _("You cannot come this time"))
 
 
@@ -108,13 +109,13 @@ def invited_only() -> Place:
 
 def mail_choices() -> Place:
     partners.contact(partners.organization(), "a.very.long.name.of.somebody@example.org")
-    address = addresses.of("a.very.long.name.of.somebody@example.org")
-    addresses.refuse(address.email, "550 5.1.1")
+    address = preferences.of("a.very.long.name.of.somebody@example.org")
+    preferences.refuse(address.email, "550 5.1.1")
     return Place(address.get_absolute_url(), lambda: _("Which mail do you want?"))
 
 
 def mail_choices_saved() -> Place:
-    address = addresses.of("alma@example.org")
+    address = preferences.of("alma@example.org")
 
     def go(page: Page) -> None:
         page.goto(address.get_absolute_url())
@@ -125,13 +126,13 @@ def mail_choices_saved() -> Place:
 
 
 def unsubscribe() -> Place:
-    address = addresses.of("alma@example.org")
+    address = preferences.of("alma@example.org")
     return Place(f"{address.get_absolute_url()}reminders/", lambda: _("No more reminders?"))
 
 
 def unsubscribed() -> Place:
-    address = addresses.of("alma@example.org")
-    addresses.choose(address, news=False)
+    address = preferences.of("alma@example.org")
+    preferences.choose(address, news=False)
     return Place(f"{address.get_absolute_url()}news/", lambda: _("You get no more news"))
 
 

@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from playwright.sync_api import Page, expect
 
-from imagine import addresses
-from partners import contacts
+from imagine.mail import preferences
 from partners.models import Contact
-from summit import invitations
+from partners.organizations import contacts
+from summit.invitations import starting
 from summit.models import Invitation
 from tests import look, make
 from tests.browser.axe_checks import DESKTOP, PHONE, page_problems
@@ -93,7 +93,7 @@ def asked(alma, language) -> Invitation:
     organization = partners.organization("Delta Growers")
     contact = contacts.add(organization, email=alma.address, name="Alma Reyes", language=language)
     other = contacts.add(organization, email="ben@example.org", name="Ben Ochoa")
-    invitations.start(event, invited.audience(listed=[contact, other]), count=2, by="office")
+    starting.start(event, invited.audience(listed=[contact, other]), count=2, by="office")
     return Invitation.objects.get(contact=contact)
 
 
@@ -157,7 +157,7 @@ def chooses_mail(alma: Guest, message) -> None:
     alma.send("main form .btn-primary")
     alma.sees("Which mail do you want?")
     expect(alma.page.locator("[role=status] .told-success")).to_be_visible()
-    assert addresses.of(alma.address).wants_news
+    assert preferences.of(alma.address).wants_news
     assert Contact.objects.get(email=alma.address).language == other
 
 
@@ -168,15 +168,15 @@ def unsubscribes(alma: Guest, message) -> None:
     alma.sees("No more invitations?")
     alma.send("main form button")
     alma.sees("You get no more invitations")
-    assert not addresses.of(alma.address).wants_invitations
+    assert not preferences.of(alma.address).wants_invitations
     alma.send("main form button")
     alma.sees("No more invitations?")
-    assert addresses.of(alma.address).wants_invitations
+    assert preferences.of(alma.address).wants_invitations
 
 
 def test_one_click_of_a_mail_program(visit, site):
     """It has no cookie, follows no redirect and reads no page: the mail's own headers are enough (RFC 8058)."""
-    address = addresses.of("alma@example.org")
+    address = preferences.of("alma@example.org")
     program = visit().request
     link = site.address + address.get_absolute_url() + "invitations/"
     answer = program.post(link, form={"List-Unsubscribe": "One-Click"}, max_redirects=0)

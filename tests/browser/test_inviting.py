@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from imagine import bulk
 from imagine.demo.servers import wait_until
-from imagine.models import Mailing, Message
+from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.models import Mailing, Message
 from partners.models import Contact
 from summit.models import Audience, Event, Invitation
 from tests import make
@@ -30,10 +30,10 @@ LONG = 60_000  # ms for a worker on a busy machine
 
 @pytest.fixture
 def kickoff(site) -> Iterator[Event]:
-    before = bulk.pace().per_second
-    bulk.set_pace(SLOW)
+    before = bulk_delivery.pace().per_second
+    bulk_delivery.set_pace(SLOW)
     yield make.event(kind="kickoff", title="Partner Kick-off", title_es="Encuentro inicial", invited_only=True)
-    bulk.set_pace(before)
+    bulk_delivery.set_pace(before)
 
 
 def spreadsheet(language: str) -> dict:
@@ -145,7 +145,7 @@ def invites_nobody_twice(clerk: Clerk, event: Event, audience: Audience) -> None
     expect(clerk.page.locator(".office-people tbody tr")).to_have_count(25)
     clerk.opens(page_of(event))
     clerk.opens("/imagine/admin/summit/invitation/")
-    clerk.opens("/imagine/admin/imagine/mailing/")
+    clerk.opens("/imagine/admin/mail/mailing/")
 
 
 def moves_the_event(clerk: Clerk, event: Event, site) -> None:
@@ -157,7 +157,7 @@ def moves_the_event(clerk: Clerk, event: Event, site) -> None:
     clerk.reads(f"{PEOPLE + 1} ", "Stockton Civic Auditorium")
     clerk.presses("[name=_sure]")
     word = Mailing.objects.get(kind="invitation_moved")
-    clerk.opens(f"/imagine/admin/imagine/mailing/{word.pk}/change/")
+    clerk.opens(f"/imagine/admin/mail/mailing/{word.pk}/change/")
     expect(clerk.page.locator("#progress")).to_have_attribute("data-state", "done-0", timeout=LONG)
     clerk.looks()
     addresses = [contact.email for contact in Contact.objects.all()]
@@ -169,7 +169,7 @@ def test_mailing_is_stopped_without_scripts(visit, staff, kickoff):
     for number in range(3):
         partners_make.signed(f"Partner {number}", f"partner{number}@example.org")
     others = invited.audience(name="Others", listed=[invited.person(f"Other {number}") for number in range(30)])
-    bulk.set_pace(1)
+    bulk_delivery.set_pace(1)
     page = visit(scripts=False)
     sign_in(page)
     page.goto(page_of(kickoff))

@@ -4,8 +4,8 @@ real browser, and without JavaScript."""
 import pytest
 from playwright.sync_api import Page, expect
 
-from partners import twins
 from partners.models import Import, Organization, Pledge, TwinSearch
+from partners.organizations import duplicates
 from summit.models import Rsvp
 from tests import make
 from tests.browser.test_admin import admin_page_problems, sign_in, staff
@@ -27,7 +27,7 @@ def twins_to_merge() -> tuple[Organization, Organization]:
     mine = partners_make.signed(LONG, promises=(promised("tours", 6), promised("service", 2)))
     theirs = partners_make.signed(f"{LONG}, Inc.", "ben@example.org", (promised("tours", 2), promised("mentors", 12)))
     partners_make.contact(theirs.organization, "alma@example.org", "A. Reyes", role="Directora de desarrollo")
-    twins.search()
+    duplicates.search()
     return mine.organization, theirs.organization
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from imagine.models import Message
+from imagine.mail.models import Message
 from summit import seats
 from summit.models import Event, Rsvp
 from tests import look, make
@@ -171,7 +171,7 @@ def sees_what_went_wrong(clerk: Clerk, event: Event) -> None:
     clerk.page.click(".office summary")
     clerk.looks()
     clerk.presses("section[aria-labelledby=failed] th a")
-    clerk.opens("/imagine/admin/imagine/message/?state__exact=queued")
+    clerk.opens("/imagine/admin/mail/message/?state__exact=queued")
 
 
 def moves_it(clerk: Clerk, event: Event, maria: Guest) -> None:

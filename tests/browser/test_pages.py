@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from playwright.sync_api import Page
 
+from imagine.core.formatting import short_date
+from imagine.core.models import Tally
 from imagine.demo.servers import free_port, wait_until
-from imagine.models import Message, Tally
+from imagine.mail.models import Message
 from summit import seats
 from summit.models import Event, Rsvp
-from summit.templatetags.wording import short_date
 from tests import make
 from tests.browser.axe_checks import DESKTOP, PHONE, page_problems
 

@@ -5,7 +5,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from playwright.sync_api import expect
 
-from partners import wall
+from partners.directory import queries as wall
 from partners.models import MONTHS, Grade, Organization, Pledge, Promise, PromiseKind, Sector
 from tests.browser.axe_checks import DESKTOP, PHONE
 from tests.browser.test_pages import Place, look

@@ -4,8 +4,9 @@ import pytest
 from django.db import transaction
 from playwright.sync_api import Page, expect
 
-from partners import pledges, profiles
 from partners.models import Organization, Pledge, PledgeYear, PromiseKind, TwinPair
+from partners.organizations import profiles
+from partners.pledges import editing as pledge_editing
 from tests.browser.test_admin import admin_page_problems, sign_in, staff
 from tests.partners import make
 
@@ -29,7 +30,7 @@ def district() -> Pledge:
     make.signed_before("Growers’ Association of the Delta", "growers@example.org", every[:3])
     make.draft("Draft & Sons", "draft@example.org")
     pledge = make.signed("Fundación Nuestra Señora de Guadalupe para la Educación", "maria@example.org", every)
-    pledges.sign(pledge.token, **make.page(pledge.token, *every[:2]), name="Đặng Thị Hương", role="Presidenta")
+    pledge_editing.sign(pledge.token, **make.page(pledge.token, *every[:2]), name="Đặng Thị Hương", role="Presidenta")
     profiles.change(profiles.lock(pledge.organization_id), about="We teach. " * 40, wants_public=True)
     profiles.set_logo(profiles.lock(pledge.organization_id), PNG)
     make.contact(pledge.organization, "ben@example.org", "Ben Ochoa")

@@ -6,8 +6,11 @@ import pytest
 from django.utils.translation import gettext as _
 from playwright.sync_api import Page, expect
 
-from partners import pledges, profiles, schools
+from partners import schools
 from partners.models import Pledge, PromiseKind, School
+from partners.organizations import profiles
+from partners.pledges import editing as pledge_editing
+from partners.pledges import signup as pledge_signup
 from tests.browser.axe_checks import DESKTOP, PHONE
 from tests.browser.test_keyboard import STOPS, walk
 from tests.browser.test_pages import Place, look
@@ -176,7 +179,7 @@ def changed_meanwhile() -> Place:
     def go(page: Page) -> None:
         page.goto(pledge.get_absolute_url())
         later = Pledge.objects.get()
-        pledges.save(
+        pledge_editing.save(
             pledge.token,
             **make.page(pledge.token, promised("tours", 40 + later.version), promised("teachers"), name=LONG),
         )
@@ -213,7 +216,7 @@ def closed_draft() -> Place:
 
 def known() -> Place:
     make.year()
-    start = pledges.open_for(make.unsaved_start(origin="rsvp:17"))
+    start = pledge_signup.open_for(make.unsaved_start(origin="rsvp:17"))
 
     def go(page: Page) -> None:
         page.goto(start.get_absolute_url())

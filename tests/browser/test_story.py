@@ -6,8 +6,8 @@ import pytest
 from django.utils import translation
 from playwright.sync_api import Page, expect
 
+from imagine.core.formatting import day
 from summit.models import Event, Rsvp
-from summit.templatetags.wording import day
 from tests import look, make
 from tests.browser.axe_checks import DESKTOP, PHONE
 from tests.browser.keyboard import Keyboard, Pointer

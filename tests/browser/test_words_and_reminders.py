@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from imagine.models import Wording
-from imagine.wordings import KINDS
+from imagine.mail.editable_templates import KINDS
+from imagine.mail.models import Wording
 from summit import attendance
 from summit.models import Event, Reminder, Rsvp
 from tests import make
@@ -16,7 +16,7 @@ from tests.browser.test_admin import admin_page_problems, sign_in, staff
 pytestmark = pytest.mark.browser
 
 __all__ = ["staff"]
-LIST = "/imagine/admin/imagine/wording/"
+LIST = "/imagine/admin/mail/wording/"
 WIDTHS = [1280, 768]
 
 

@@ -5,10 +5,11 @@ import time
 import pytest
 from django.utils import timezone
 
-from imagine.demo import kickoff, promises
-from imagine.models import Address, Mailing, Message
+from imagine.demo.data import kickoff, promises
+from imagine.mail.models import Address, Mailing, Message
 from partners.models import Pledge
-from summit import audiences, figures, seats
+from summit import seats, stats
+from summit.invitations import audiences
 from summit.models import Audience, Event, Rsvp
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -24,7 +25,7 @@ def event(db) -> Event:
 
 
 def test_kickoff_is_half_answered(event):
-    asked = figures.asked(event)
+    asked = stats.asked(event)
     assert (event.kind, event.invited_only, event.is_published) == ("kickoff", True, True)
     assert (event.starts_at.year, event.starts_at.month) == (THIS_YEAR, 9)
     assert asked["invited"] > 20

@@ -5,11 +5,13 @@ import time
 import pytest
 from django.utils import timezone
 
-from imagine.demo import promises, sample
-from imagine.models import Change, Message
-from partners import pledges
+from imagine.core.models import Change
+from imagine.demo.data import events as sample_events
+from imagine.demo.data import promises
+from imagine.mail.models import Message
 from partners.models import Contact, Organization, Pledge, PledgeYear, Promise, School, Sector, Signature
-from partners.promises import Checklist, of, problems
+from partners.pledges import page_state
+from partners.pledges.promises import Checklist, of, problems
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -17,8 +19,8 @@ THIS_YEAR = 2027
 
 
 def test_district_is_filled_once():
-    assert sample.fill()
-    assert not sample.fill()
+    assert sample_events.fill()
+    assert not sample_events.fill()
     assert PledgeYear.objects.count() == 2
     assert Organization.objects.count() > 60
 
@@ -50,7 +52,7 @@ def test_all_of_it_is_valid_by_the_rules():
         promised = of(pledge)
         assert promised
         assert problems(promised, Checklist.of(promised)) == []
-        assert pledges.find(pledge.token).organization.pk == pledge.organization_id
+        assert page_state.find(pledge.token).organization.pk == pledge.organization_id
     for organization in Organization.objects.all():
         organization.full_clean()
     assert set(Organization.objects.values_list("sector", flat=True)) == set(Sector.values)

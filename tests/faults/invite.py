@@ -12,13 +12,13 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagine.settings")
     django.setup()
 
-    from partners import contacts  # needs the loaded apps
     from partners.models import Contact
-    from summit import invitations
+    from partners.organizations import contacts  # needs the loaded apps
+    from summit.invitations import starting
     from summit.models import Audience, Event
 
     number = int(sys.argv[1])
     contacts.add_many(Contact(name=f"Guest {n}", email=f"invited{n:05}@example.org") for n in range(number))
     audience = Audience.objects.create(name="Everybody")
     audience.listed.set(Contact.objects.all())
-    print(invitations.start(Event.objects.get(slug=SLUG), audience, count=number, by="office").pk)
+    print(starting.start(Event.objects.get(slug=SLUG), audience, count=number, by="office").pk)

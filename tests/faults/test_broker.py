@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from imagine.bell import BREATH
+from imagine.mail.dispatch import BREATH
 from tests.stack import Response, Stack, address, wait_for
 
 pytestmark = pytest.mark.faults
@@ -91,7 +91,7 @@ def test_workers_outlive_a_broker_that_dies_while_they_hold_tasks(stack):
     with stack.suspended_pool(), stack.suspended_pool(stack.bulk):
         guest.rsvp("one")
         for _time in range(2):
-            stack.send_task("imagine.tasks.beat_heart", "bulk", queue="bulk")
+            stack.send_task("imagine.mail.tasks.beat_heart", "bulk", queue="bulk")
         with stack.broker() as broker:
             wait_for(lambda: broker.hlen("unacked") >= 3, 10, "the workers hold tasks, not acknowledged yet")
         stack.valkey.kill()

@@ -24,7 +24,7 @@ def kill_sender(stack, mail) -> None:
 
 
 def outcome(stack) -> list[tuple[str, str, int, bool]]:
-    return stack.sql('SELECT "to", state, attempts, maybe_sent FROM imagine_message ORDER BY "to"')
+    return stack.sql('SELECT "to", state, attempts, maybe_sent FROM mail_message ORDER BY "to"')
 
 
 def goes_on(stack) -> None:
@@ -32,7 +32,7 @@ def goes_on(stack) -> None:
     stack.expire_claims()
     if not stack.worker.alive:
         stack.worker.start()
-    stack.send_task("imagine.tasks.sweep", queue="housekeeping")  # beat would within ten seconds
+    stack.send_task("imagine.mail.tasks.sweep", queue="housekeeping")  # beat would within ten seconds
     wait_for(lambda: stack.all_sent(3), FOLLOWS, "every mail is sent")
 
 
@@ -72,14 +72,12 @@ def test_worker_killed_between_the_250_and_the_commit_sends_the_documented_dupli
 
     def on_data(mail):
         stack.mail.on_data = stack.mail.accept
-        lock.cursor().execute("SELECT FROM imagine_message FOR UPDATE")  # nobody can mark it now
+        lock.cursor().execute("SELECT FROM mail_message FOR UPDATE")  # nobody can mark it now
         return stack.mail.accept(mail)
 
     stack.mail.on_data = on_data
     guest.rsvp("struck")
-    marking = (
-        "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%UPDATE imagine_message%%'"
-    )
+    marking = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%UPDATE mail_message%%'"
     with contextlib.closing(lock):
         wait_for(lambda: stack.sql(marking), 10, "the worker has heard 250 and wants to mark the message")
         stack.kill(stack.worker)

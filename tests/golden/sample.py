@@ -8,10 +8,18 @@ import re
 
 from django.conf import settings
 
-from imagine import addresses, again
-from imagine.models import Mailing, Message
-from partners import imports, pledges, twins
-from summit import invitation_links, invitations, links, reminders, seats
+from imagine.mail import preferences, resend
+from imagine.mail.models import Mailing, Message
+from partners.imports import workflow as import_workflow
+from partners.organizations import duplicates
+from partners.pledges import editing as pledge_editing
+from partners.pledges import links as pledge_links
+from partners.pledges import staff as staff_pledges
+from partners.pledges import years as pledge_years
+from summit import rsvp_links, seats
+from summit.invitations import links as invitation_links
+from summit.invitations import responses, writing
+from summit.reminders import sending as reminder_sending
 from tests import make
 from tests.partners import make as partners_make
 from tests.partners.spreadsheet import as_csv, row, table
@@ -90,14 +98,14 @@ def rsvp_emails(box: Mailbox) -> None:
         seats.change_party(rsvp, size=2)
     box.collect("Party made smaller, and another moved up from the waiting list")
     for rsvp in mine:
-        links.mail_link(rsvp)
+        rsvp_links.mail_link(rsvp)
     box.collect("Lost link of an RSVP")
     for rsvp in mine:
-        links.replace(rsvp)
+        rsvp_links.replace(rsvp)
     box.collect("New link of an RSVP")
     sent(*confirmed)
     for message in Message.objects.filter(pk__in=[message.pk for message in confirmed]):
-        again.send(message)
+        resend.send(message)
     box.collect("Email of an RSVP sent again by staff")
     event.venue = "Stockton Civic Auditorium"
     seats.save_event(event)
@@ -111,7 +119,7 @@ def rsvp_emails(box: Mailbox) -> None:
         "Reminder on the day before": moment(4, 6, 9),
         "Thanks after the event": moment(4, 8, 9),
     }.items():
-        reminders.remind(now)
+        reminder_sending.remind(now)
         box.collect(heading)
     for rsvp in mine:
         seats.cancel(rsvp)
@@ -126,23 +134,23 @@ def invitation_emails(box: Mailbox) -> None:
     invited.written(event, *people)
     asked = box.collect("Invitation")
     sent(*asked)
-    reminders.remind(moment(3, 17, 9))
+    reminder_sending.remind(moment(3, 17, 9))
     box.collect("Invitation not answered after a week")
     for invitation in event.invitations.order_by("pk"):
         invitation_links.mail_link(invitation)
     box.collect("Lost link of an invitation")
     for message in Message.objects.filter(pk__in=[message.pk for message in asked]):
-        again.send(message)
+        resend.send(message)
     box.collect("Invitation sent again by staff")
     for invitation in event.invitations.order_by("pk"):
-        invitations.replace_link(invitation)
+        responses.replace_link(invitation)
     sent(*box.collect("New link of an invitation"))
     event.venue = "Stockton Civic Auditorium"
     seats.save_event(event)
-    invitations.write(Mailing.objects.latest("pk"))
+    writing.write(Mailing.objects.latest("pk"))
     sent(*box.collect("Invited, and the event moved"))
     seats.cancel_event(event)
-    invitations.write(Mailing.objects.latest("pk"))
+    writing.write(Mailing.objects.latest("pk"))
     box.collect("Invited, and the event was canceled")
 
 
@@ -153,27 +161,30 @@ def pledge_emails(box: Mailbox) -> None:
     ]
     box.collect("Link to begin a pledge")
     drafts = [
-        pledges.save(start.token, **partners_make.page(start.token, partners_make.promised())) for start in starts
+        pledge_editing.save(start.token, **partners_make.page(start.token, partners_make.promised()))
+        for start in starts
     ]
     for pledge in drafts:
         partners_make.days_later(pledge, 6)
-    pledges.remind_drafts()
+    pledge_years.remind_drafts()
     box.collect("Reminder that a pledge is not signed")
     for heading in ("Pledge signed", "Changed pledge signed"):
         for number, pledge in enumerate(drafts):
             promised = partners_make.promised(quantity=6 + number + len(heading))
-            pledges.sign(pledge.token, **partners_make.page(pledge.token, promised), name="Alma Reyes", role="Owner")
+            pledge_editing.sign(
+                pledge.token, **partners_make.page(pledge.token, promised), name="Alma Reyes", role="Owner"
+            )
         box.collect(heading)
     for pledge in drafts:
-        pledges.mail_link(pledge)
+        pledge_links.mail_link(pledge)
     box.collect("Lost link of a pledge")
     for pledge in drafts:
-        pledges.replace_link(pledge)
+        pledge_links.replace_link(pledge)
     box.collect("New link of a pledge")
     for code in LANGUAGES:
         organization = partners_make.organization(f"{ORGANIZATIONS[code]} {code}")
         partners_make.contact(organization, email=f"{code}.begun@example.org", language=code)
-        pledges.begin_for(organization, mails_link=True)
+        staff_pledges.begin_for(organization, mails_link=True)
     box.collect("Pledge begun by staff")
 
 
@@ -185,21 +196,23 @@ def rows() -> dict[str, object]:
     pledge = partners_make.partner(ORGANIZATIONS["en"]).pledges.get()
     twin = partners_make.organization(f"{ORGANIZATIONS['en']} Inc.")
     partners_make.school()
-    twins.search()
+    duplicates.search()
     event = year.event()
     rsvp = make.rsvp(event, NAMES["en"], size=2, organization="Port Gate Logistcs")
     seats.cancel(make.rsvp(event, "Ben Ochoa"))
     audience = invited.audience(listed=[person := invited.person("Chue Vang")])
     invitation = invited.to(event, person)
-    run = imports.begin(as_csv(table([row()])), file_name="Partners.csv", year=pledge.year, by="staff", language="en")
-    imports.work(run.pk)
+    run = import_workflow.begin(
+        as_csv(table([row()])), file_name="Partners.csv", year=pledge.year, by="staff", language="en"
+    )
+    import_workflow.work(run.pk)
     return {
         "events": event,
         "rsvp": rsvp,
         "invitation": invitation,
         "promise": pledge,
         "partners": pledge.organization,
-        "mail": addresses.of(rsvp.email),
+        "mail": preferences.of(rsvp.email),
         "audience": audience,
         "kept": pledge.organization,
         "other": twin,

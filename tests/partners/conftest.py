@@ -3,7 +3,7 @@ import importlib
 import pytest
 from django.apps import apps
 
-from tests.imagine.conftest import post_office
+from tests.mail.conftest import post_office
 from tests.summit.conftest import staff
 
 __all__ = ["eight_kinds", "post_office", "staff"]
@@ -13,4 +13,4 @@ __all__ = ["eight_kinds", "post_office", "staff"]
 def eight_kinds(transactional_db):
     """The kinds that a migration brings, put back: a test with transactions of its own empties every table after it.
     Not serialized_rollback, which clashes with other such tests over content types."""
-    importlib.import_module("partners.migrations.0002_eight_kinds").add(apps, None)
+    importlib.import_module("partners.migrations.0002_eight_promise_types").add(apps, None)

@@ -1,6 +1,7 @@
 """What the database holds of partners, as plain values that a test can compare whole."""
 
-from imagine.models import Change, Message
+from imagine.core.models import Change
+from imagine.mail.models import Message
 from partners.models import Organization, Pledge
 
 

@@ -6,9 +6,13 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from partners import pledges, profiles
 from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, PromiseKind, School
-from partners.promises import Promised
+from partners.organizations import profiles
+from partners.pledges import editing as pledge_editing
+from partners.pledges import page_state
+from partners.pledges import signup as pledge_signup
+from partners.pledges import years as pledge_years
+from partners.pledges.promises import Promised
 
 NAME, EMAIL = "Port Gate Logistics", "alma@example.org"
 
@@ -45,15 +49,15 @@ def start(organization: str = NAME, email: str = EMAIL, **fields) -> PledgeStart
     """Somebody began, and the link was mailed."""
     year()
     begun = unsaved_start(organization, email, **fields)
-    pledges.begin(begun)
-    pledges.answer(begun.pk)
+    pledge_signup.begin(begun)
+    pledge_signup.answer(begun.pk)
     return PledgeStart.objects.get(pk=begun.pk)
 
 
 def page(token: str, *promises: Promised, **changed) -> dict:
     """What a browser sends that opened the page of a link, ticked `promises` and changed fields of the profile; without
     promises it leaves them as they are."""
-    sheet = pledges.find(token)
+    sheet = page_state.find(token)
     return {
         "version": sheet.version,
         "profile": sheet.profile | changed,
@@ -65,13 +69,13 @@ def page(token: str, *promises: Promised, **changed) -> dict:
 def draft(organization: str = NAME, email: str = EMAIL, promises: tuple[Promised, ...] = (), **fields) -> Pledge:
     """A pledge that was begun by mail and saved, unsigned."""
     token = start(organization, email, **fields).token
-    return pledges.save(token, **page(token, *(promises or [promised()])))
+    return pledge_editing.save(token, **page(token, *(promises or [promised()])))
 
 
 def signed(organization: str = NAME, email: str = EMAIL, promises: tuple[Promised, ...] = (), **fields) -> Pledge:
     """A pledge that was begun by mail and signed."""
     token = start(organization, email, **fields).token
-    return pledges.sign(token, **page(token, *(promises or [promised()])), name="Alma Reyes", role="Owner")
+    return pledge_editing.sign(token, **page(token, *(promises or [promised()])), name="Alma Reyes", role="Owner")
 
 
 def signed_before(organization: str = NAME, email: str = EMAIL, promises: tuple[Promised, ...] = ()) -> Pledge:
@@ -86,7 +90,7 @@ def signed_before(organization: str = NAME, email: str = EMAIL, promises: tuple[
 
 def closed(year: PledgeYear | int = 2027) -> PledgeYear:
     year = year if isinstance(year, PledgeYear) else PledgeYear.objects.get(pk=year)
-    return pledges.close_year(year)
+    return pledge_years.close_year(year)
 
 
 def days_later(pledge: Pledge, days: int) -> None:
@@ -99,7 +103,7 @@ def partner(organization: str = NAME, *promises: Promised, **profile) -> Organiz
     email = f"{organization.lower().replace(' ', '.')}@example.org"
     token = start(organization, email).token
     typed = page(token, *(promises or [promised()]), **({"wants_public": True, "sector": "business"} | profile))
-    pledge = pledges.sign(token, **typed, name="Alma Reyes", role="Owner")
+    pledge = pledge_editing.sign(token, **typed, name="Alma Reyes", role="Owner")
     return profiles.approve(pledge.organization, by="staff")
 
 
@@ -107,7 +111,7 @@ def renewed(of: Organization, school_year: int, *promises: Promised) -> Pledge:
     """The partner's pledge for a later school year, which is opened for it."""
     year(school_year)
     token = of.pledges.order_by("-year_id").first().token
-    return pledges.sign(token, **page(token, *promises), name="Alma Reyes")
+    return pledge_editing.sign(token, **page(token, *promises), name="Alma Reyes")
 
 
 def png(width: int = 400, height: int = 300) -> bytes:

@@ -9,9 +9,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
-from imagine.models import Change
-from partners import certificates, checklist, pledges, promises
+from imagine.core.models import Change
+from partners import certificates, checklist
 from partners.models import PledgeYear, PromiseKind, School
+from partners.pledges import editing as pledge_editing
+from partners.pledges import page_state, promises
+from partners.pledges import years as pledge_years
 from tests import browse
 from tests import look as look_at
 from tests.partners import look, make
@@ -270,8 +273,8 @@ def test_buttons_on_a_years_page_lead_to_what_can_be_done(staff):
     ticked = '<input type="hidden" name="_selected_action" value="2028">'
     for action, rule in (
         ("open_years", checklist.open_year),
-        ("close_years", pledges.close_year),
-        ("reopen_years", pledges.reopen_year),
+        ("close_years", pledge_years.close_year),
+        ("reopen_years", pledge_years.reopen_year),
     ):
         page = staff.get(f"{YEARS}2028/change/").content.decode()
         assert f'<input type="hidden" name="action" value="{action}">{ticked}' in page
@@ -283,10 +286,10 @@ def test_closed_year_takes_no_change_until_it_is_reopened(staff):
     year = PledgeYear.objects.get()
     typed = make.page(pledge.token, make.promised("tours", 7))
     act(staff, YEARS, "close_years", year)
-    with pytest.raises(pledges.Closed):
-        pledges.sign(pledge.token, **typed, name="Alma Reyes")
+    with pytest.raises(page_state.Closed):
+        pledge_editing.sign(pledge.token, **typed, name="Alma Reyes")
     act(staff, YEARS, "reopen_years", year)
-    pledges.sign(pledge.token, **typed, name="Alma Reyes")
+    pledge_editing.sign(pledge.token, **typed, name="Alma Reyes")
     assert look.amounts(pledge) == {"tours": 7}
 
 

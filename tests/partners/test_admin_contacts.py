@@ -6,10 +6,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from imagine import addresses
-from imagine.models import Change
-from partners import contacts
+from imagine.core.models import Change
+from imagine.mail import preferences
 from partners.models import Contact
+from partners.organizations import contacts
 from tests import browse, look
 from tests.partners import make
 
@@ -62,15 +62,15 @@ def alone(email: str = "ines@example.org", name: str = "Inés Peña") -> Contact
 def test_list_finds_and_filters(staff, query, found):
     make.contact(make.organization())
     alone()
-    addresses.choose(addresses.of("alma@example.org"), invitations=False)
-    addresses.refuse("ines@example.org", "550 no such mailbox")
+    preferences.choose(preferences.of("alma@example.org"), invitations=False)
+    preferences.refuse("ines@example.org", "550 no such mailbox")
     assert shown(staff, query) == found
 
 
 def test_list_says_whose_contact_it_is_and_what_mail_it_wants(staff):
     make.contact(make.organization(), "ALMA@example.org")
     alone()
-    addresses.choose(addresses.of("alma@example.org"), invitations=False)
+    preferences.choose(preferences.of("alma@example.org"), invitations=False)
     page = browse.text(staff.get(LIST))
     assert "Port Gate Logistics ALMA@example.org English" in page
     assert "Inés Peña on their own ines@example.org" in page

@@ -9,8 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from partners import profiles
 from partners.models import PromiseKind, School, TwinPair
+from partners.organizations import profiles
 from tests import browse
 from tests.partners import make
 

@@ -3,10 +3,10 @@
 import pytest
 from django.urls import resolve
 
-from imagine import history
-from partners import logos, profiles
+from imagine.core import audit
 from partners.admin.organization_form import OTHER_LOGO
 from partners.models import Logo, Organization
+from partners.organizations import logos, profiles
 from tests import browse
 from tests.partners import look, make
 from tests.partners.test_admin_organizations import LIST, change, page_of, viewer
@@ -74,7 +74,7 @@ def test_logo_that_the_partner_changed_meanwhile_is_not_replaced_unseen(staff, t
     organization = make.organization()
     profiles.set_logo(profiles.lock(organization.pk), make.png(9, 9))
     sent = browse.fields(staff.get(page_of(organization)))
-    with history.acting_as(history.GUEST):
+    with audit.acting_as(audit.GUEST):
         profiles.set_logo(profiles.lock(organization.pk), make.png(30, 20))
 
     def send(sent: dict):

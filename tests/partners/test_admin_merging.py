@@ -4,10 +4,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from partners import merging, pledges, profiles, twins
 from partners.admin import merging as pages
-from partners.merging import Plan
 from partners.models import Organization, Pledge, TwinPair
+from partners.organizations import duplicates, merging, profiles
+from partners.organizations.merging import Plan
+from partners.pledges import page_state
 from tests import browse
 from tests.partners import look, make
 from tests.staff import clerk
@@ -74,7 +75,7 @@ def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff):
 
 
 def test_what_was_said_to_be_two_is_in_the_list_only_when_asked_for(staff, both):
-    twins.search()
+    duplicates.search()
     pair = TwinPair.objects.get()
     sent = {"action": "say_two", "_selected_action": [pair.pk]}
     assert said(staff.post(LIST, sent, follow=True)) == ["1 marked as two."]
@@ -174,7 +175,7 @@ def test_one_that_is_gone_or_the_same_leads_back_with_a_sentence(staff, both, me
 
 
 def test_these_are_two(staff, both):
-    twins.search()
+    duplicates.search()
     answer = press(staff, *both, button="two")
     assert said(answer) == [
         "Port Gate Logistics and Port Gate Logistics Inc are two. They are not shown as twins again."
@@ -188,7 +189,7 @@ def test_closed_pledges_are_merged_too(staff):
     make.closed()
     press(staff, mine.organization, theirs.organization)
     assert Pledge.objects.get().state == "closed"
-    assert pledges.find(theirs.token).pledge.pk == mine.pk
+    assert page_state.find(theirs.token).pledge.pk == mine.pk
 
 
 # From the list of organizations, and who may ---------------------------------------------------------------------
@@ -204,7 +205,7 @@ def test_two_that_are_ticked_in_the_list_of_organizations(staff, both):
 
 def test_who_may_only_look_looks(both):
     viewer = clerk("view_organization", "view_twinpair")
-    twins.search()
+    duplicates.search()
     assert len(shown(viewer)) == 1
     page = viewer.get(page_of(*both))
     assert "A merge cannot be undone" not in browse.text(page)
@@ -232,7 +233,7 @@ def test_others_are_kept_out(client, both):
 def test_many_are_compared_by_a_worker(staff, both, monkeypatch):
     rung = []
     monkeypatch.setattr(pages, "FEW", 1)
-    monkeypatch.setattr("imagine.bell.ring", rung.append)
+    monkeypatch.setattr("imagine.mail.dispatch.ring", rung.append)
     answer = staff.post(f"{LIST}search/", follow=True)
     assert said(answer) == ["All organizations are being compared. Look again in a minute."]
     assert (rung, shown(staff)) == (["partners.tasks.find_twins"], [])

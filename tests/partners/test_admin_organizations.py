@@ -7,10 +7,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from imagine import history
-from imagine.models import Change, Message
-from partners import contacts, pledges, profiles
+from imagine.core import audit
+from imagine.core.models import Change
+from imagine.mail.models import Message
 from partners.models import Contact, Logo, Organization, TwinPair
+from partners.organizations import contacts, profiles
+from partners.pledges import editing as pledge_editing
 from tests import browse
 from tests import look as look_at
 from tests.partners import look, make
@@ -42,7 +44,7 @@ def shown(staff, query: str = "") -> list[str]:
 
 def by_the_partner(organization: Organization, **fields) -> None:
     """The partner changes its own profile, from its link."""
-    with history.acting_as(history.GUEST):
+    with audit.acting_as(audit.GUEST):
         profiles.change(profiles.lock(organization.pk), **fields)
 
 
@@ -142,7 +144,7 @@ def test_page_tells_of_logo_pledges_mail_and_history(staff):
     organization = with_logo(pledge.organization)
     make.closed()
     make.year(2028)
-    renewed = pledges.save(pledge.token, **make.page(pledge.token))
+    renewed = pledge_editing.save(pledge.token, **make.page(pledge.token))
     by_the_partner(organization, wants_public=True)
     profiles.approve(organization, by="anna")
     contacts.correct(pledge.contact, role="Owner")
@@ -153,7 +155,7 @@ def test_page_tells_of_logo_pledges_mail_and_history(staff):
         assert f'<a href="/imagine/admin/partners/pledge/{each.pk}/change/">{each.school_years}</a>: {state}' in page
     assert "1 promise" in words
     message = Message.objects.about(f"pledge:{pledge.pk}:signed").get()
-    assert f'<a href="/imagine/admin/imagine/message/{message.pk}/change/">{message.subject}</a>: queued' in page
+    assert f'<a href="/imagine/admin/mail/message/{message.pk}/change/">{message.subject}</a>: queued' in page
     assert "wants to be shown: no → yes" in words
     assert "Alma Reyes role: – → Owner" in words
     assert "Shown. Approved by anna on" in words

@@ -6,9 +6,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from imagine.models import Change, Message
-from partners import checklist, contacts, pledges, profiles
+from imagine.core.models import Change
+from imagine.mail.models import Message
+from partners import checklist
 from partners.models import Pledge, Promise, PromiseKind, Signature
+from partners.organizations import contacts, profiles
+from partners.pledges import editing as pledge_editing
+from partners.pledges import links as pledge_links
 from tests import browse
 from tests import look as look_at
 from tests.partners import look, make
@@ -105,7 +109,7 @@ def test_draft_of_a_closed_year_was_never_signed(staff, several):
 def test_who_signed_is_found_too(staff, several):
     assert set(shown(staff, "?q=alma+reyes")) == {"Old", "Bakery", "Church", "Clinic"}
     pledge = make.signed("Union", "u@example.org")
-    pledges.sign(pledge.token, **make.page(pledge.token), name="Thanh Nguyễn")
+    pledge_editing.sign(pledge.token, **make.page(pledge.token), name="Thanh Nguyễn")
     assert shown(staff, "?q=nguyễn") == ["Union"]
 
 
@@ -158,7 +162,9 @@ def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at, query, dj
 def test_page_shows_what_stands_and_every_signed_version(staff):
     school = make.school()
     pledge = make.signed(promises=[make.promised("tours", 12, grades=("9-12",), schools=(school,), note="Mornings")])
-    pledges.sign(pledge.token, **make.page(pledge.token, make.promised("mentors", 1)), name="Ben Ochoa", role="Manager")
+    pledge_editing.sign(
+        pledge.token, **make.page(pledge.token, make.promised("mentors", 1)), name="Ben Ochoa", role="Manager"
+    )
     PromiseKind.objects.filter(code="tours").update(name="Another name")
     response = staff.get(page_of(pledge))
     words, page = browse.text(response), response.content.decode()
@@ -183,7 +189,7 @@ def test_page_speaks_spanish(staff):
 
 def test_staff_are_not_led_to_the_private_link(staff):
     pledge = make.signed()
-    pledges.replace_link(pledge)
+    pledge_links.replace_link(pledge)
     tokens = {pledge.token, Pledge.objects.get().token}
     message = Message.objects.about(f"pledge:{pledge.pk}:signed").get()
     for address in (
@@ -194,8 +200,8 @@ def test_staff_are_not_led_to_the_private_link(staff):
         f"{LIST}{pledge.pk}/history/",
         f"{PROMISES}{Promise.objects.get().pk}/change/",
         f"/imagine/admin/partners/organization/{pledge.organization_id}/change/",
-        f"/imagine/admin/imagine/message/{message.pk}/change/",
-        f"/imagine/admin/imagine/message/{message.pk}/preview/",
+        f"/imagine/admin/mail/message/{message.pk}/change/",
+        f"/imagine/admin/mail/message/{message.pk}/preview/",
     ):
         page = staff.get(address).content.decode()
         assert not [token for token in tokens if token in page], address
@@ -259,7 +265,7 @@ def test_page_takes_the_same_number_of_queries_for_1_and_8_promises(staff, djang
         staff.get(page_of(pledge))
     every = [make.promised(kind.code, schools=(school,)) for kind in PromiseKind.objects.all()]
     for _several in range(4):
-        pledges.sign(pledge.token, **make.page(pledge.token, *every), name=f"Alma {_several}")
+        pledge_editing.sign(pledge.token, **make.page(pledge.token, *every), name=f"Alma {_several}")
     with django_assert_num_queries(len(queries)):
         staff.get(page_of(pledge))
 
@@ -308,7 +314,7 @@ def test_buttons_on_the_page_lead_to_the_actions(staff):
 @pytest.mark.parametrize("action", ["mail_links", "replace_links", "pledge_promises_csv", "delete_selected"])
 def test_action_on_what_was_erased_meanwhile(staff, action):
     gone = make.signed()
-    pledges.delete(gone)
+    pledge_editing.delete(gone)
     before = look_at.tables(but=KEPT)
     assert said(act(staff, action, gone, post="yes")) == [GONE]
     assert look_at.tables(but=KEPT) == before

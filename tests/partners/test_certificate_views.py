@@ -4,9 +4,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from imagine.models import new_token
-from partners import pledges
+from imagine.core.models import new_token
 from partners.models import Pledge
+from partners.pledges import editing as pledge_editing
 from tests import look
 from tests.partners import make, pdf
 
@@ -45,7 +45,9 @@ def test_it_is_in_the_language_that_is_asked_for_else_in_the_readers():
 
 def test_it_is_of_what_was_signed_last():
     pledge = make.signed()
-    pledges.sign(pledge.token, **make.page(pledge.token, make.promised("mentors", 1)), name="Alma Reyes", role="")
+    pledge_editing.sign(
+        pledge.token, **make.page(pledge.token, make.promised("mentors", 1)), name="Alma Reyes", role=""
+    )
     assert words(certificate(pledge.token))[6] == "will be mentors and role models (1\xa0student)."
 
 
@@ -112,7 +114,7 @@ def test_as_many_queries_for_many_versions_as_for_one(django_assert_num_queries,
         certificate(pledge.token)
     for hours in range(1, 6):
         page = make.page(pledge.token, make.promised("teachers", hours))
-        pledges.sign(pledge.token, **page, name="Alma Reyes", role="Owner")
+        pledge_editing.sign(pledge.token, **page, name="Alma Reyes", role="Owner")
     assert Pledge.objects.get().signatures.count() == 6
     with django_assert_num_queries(len(once)):
         certificate(pledge.token)

@@ -10,8 +10,9 @@ from django.utils import translation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from partners import certificates, pledges
+from partners import certificates
 from partners.models import Signature
+from partners.pledges import editing as pledge_editing
 from tests.partners import make, pdf
 
 KINDS = {
@@ -145,7 +146,7 @@ def test_every_signed_version_keeps_its_own():
     before = words(first)
     pledge = first.pledge
     page = make.page(pledge.token, make.promised("mentors", 1), name="New Name")
-    pledges.sign(pledge.token, **page, name="Chue Vang", role="Owner")
+    pledge_editing.sign(pledge.token, **page, name="Chue Vang", role="Owner")
     newest = pledge.signatures.latest("number")
     assert words(Signature.objects.get(pk=first.pk)) == before
     assert before[5:7] == ["Old Name", "will host tours and field trips (6\xa0visits)."]

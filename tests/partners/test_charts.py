@@ -1,6 +1,6 @@
 """The wall's chart as numbers: which bars, how long."""
 
-from partners import charts
+from partners.directory import charts
 
 
 def bars(now: dict, before: dict) -> list[tuple]:

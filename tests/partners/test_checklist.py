@@ -6,7 +6,7 @@ import pytest
 from django.db.models import ProtectedError
 from django.utils import timezone
 
-from imagine.models import Change
+from imagine.core.models import Change
 from partners import checklist
 from partners.models import PledgeYear, PromiseKind
 from tests.partners import look, make

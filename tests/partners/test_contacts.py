@@ -3,10 +3,12 @@
 import pytest
 from django.db.models import ProtectedError
 
-from imagine import history
-from imagine.models import Change, Message
-from partners import contacts, pledges, profiles
+from imagine.core import audit
+from imagine.core.models import Change
+from imagine.mail.models import Message
 from partners.models import Contact, Organization
+from partners.organizations import contacts, profiles
+from partners.pledges import links as pledge_links
 from tests.partners import look, make
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +68,7 @@ def test_corrected_address_gets_what_was_not_sent_and_the_link():
 
 def test_link_was_just_mailed_to_the_wrong_address_and_is_mailed_to_the_right_one_all_the_same():
     pledge = make.draft()
-    pledges.mail_link(pledge)
+    pledge_links.mail_link(pledge)
     sent("alma@example.org")
     contacts.correct(pledge.contact, email="right@example.org")
     assert look.letters()[-1] == "link 2 right@example.org"
@@ -96,16 +98,16 @@ def test_erased_contact_leaves_no_mail_and_no_history_and_its_pledge_stays():
     assert look.letters() == ["link 1 alma@example.org"]  # to the one who began, before there was a pledge
     assert not Change.objects.filter(about=f"contact:{contact.pk}").exists()
     assert look.changes(f"organization:{pledge.organization_id}")[-1] == {"contact": ["…", ""]}
-    assert pledges.mail_again(pledge)
+    assert pledge_links.mail_again(pledge)
     assert look.letters()[-1] == "link 1 ben@example.org"
 
 
 def test_link_of_a_pledge_that_nobody_answers_for_is_not_mailed():
     pledge = make.signed()
     contacts.erase(pledge.contact)
-    with pytest.raises(pledges.Nobody, match="main contact"):
-        pledges.mail_again(pledge)
-    assert pledges.mail_link(pledge) is False
+    with pytest.raises(pledge_links.Nobody, match="main contact"):
+        pledge_links.mail_again(pledge)
+    assert pledge_links.mail_link(pledge) is False
 
 
 def test_erased_organization_leaves_nothing():
@@ -132,7 +134,7 @@ def test_organization_with_a_pledge_is_not_erased():
 def test_what_staff_did_not_read_is_not_approved(changed):
     here = make.organization(wants_public=True)
     seen = profiles.face(here)
-    with history.acting_as(history.GUEST):
+    with audit.acting_as(audit.GUEST):
         profiles.change(profiles.lock(here.pk), **{changed: "https://example.org"})
     with pytest.raises(profiles.Unseen, match="Read it again"):
         profiles.approve(here, by="anna", seen=seen)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from partners import checklist, coverage, pledges
+from partners import checklist, coverage
 from partners.models import PledgeYear, PromiseKind, School
+from partners.pledges import editing as pledge_editing
 from tests.partners import make
 
 pytestmark = pytest.mark.django_db
@@ -92,7 +93,7 @@ def test_promise_counts_as_it_was_signed_last():
     make.year()
     school = make.school()
     pledge = make.signed(promises=[make.promised("tours", 6, schools=(school,))])
-    pledges.sign(pledge.token, **make.page(pledge.token, make.promised("tours", 2)), name="Alma Reyes")
+    pledge_editing.sign(pledge.token, **make.page(pledge.token, make.promised("tours", 2)), name="Alma Reyes")
     found = coverage.of(PledgeYear.objects.get())
     assert sums(found) == {"tours": (1, 2, 1, 0, 0)}
     assert School.objects.get() == found.places[0].school

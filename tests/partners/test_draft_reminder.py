@@ -5,11 +5,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from imagine import addresses, wordings
-from imagine.models import Message
-from imagine.wordings import KINDS, Words
-from partners import contacts, merging, pledges, tasks
+from imagine.mail import editable_templates, preferences
+from imagine.mail.editable_templates import KINDS, Words
+from imagine.mail.models import Message
+from partners import tasks
 from partners.models import Contact, Pledge
+from partners.organizations import contacts, merging
+from partners.pledges import editing as pledge_editing
 from tests.partners import make
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +36,7 @@ def test_it_says_what_is_missing_and_ends_by_one_click(settings):
         "The link belongs to your organization alone."
     )
     assert message.queue == Message.Queue.BULK
-    assert message.unsubscribe == addresses.unsubscribe_url(addresses.of(make.EMAIL), "reminders")
+    assert message.unsubscribe == preferences.unsubscribe_url(preferences.of(make.EMAIL), "reminders")
     assert message.unsubscribe in message.text
 
 
@@ -44,7 +46,7 @@ def test_it_says_until_when_the_year_is_open():
 
 
 def test_it_is_in_staffs_words():
-    wordings.change(KINDS["draft"], "es", Words("Falta firmar, {organization}", "Firme aquí: {link}"))
+    editable_templates.change(KINDS["draft"], "es", Words("Falta firmar, {organization}", "Firme aquí: {link}"))
     message = reminded(language="es")
     assert message.subject == "Falta firmar, Port Gate Logistics"
     assert "Firme aquí: http" in message.text
@@ -65,8 +67,8 @@ def test_one_that_did_not_arrive_is_written_to_the_right_address_with_the_links_
     tasks.remind_drafts()
     again = Message.objects.get(key=message.key)
     assert (again.to, again.state) == ("right@example.org", "queued")
-    assert again.unsubscribe == addresses.unsubscribe_url(addresses.of("right@example.org"), "reminders")
-    assert addresses.of(make.EMAIL).token not in again.text + again.html
+    assert again.unsubscribe == preferences.unsubscribe_url(preferences.of("right@example.org"), "reminders")
+    assert preferences.of(make.EMAIL).token not in again.text + again.html
 
 
 @pytest.mark.parametrize("state", ["sent", "unknown"])
@@ -99,7 +101,7 @@ def queued() -> list[str]:
 
 
 def sign(pledge: Pledge) -> None:
-    pledges.sign(pledge.token, **make.page(pledge.token, make.promised()), name="Alma Reyes")
+    pledge_editing.sign(pledge.token, **make.page(pledge.token, make.promised()), name="Alma Reyes")
 
 
 def test_who_signed_meanwhile_is_not_reminded(waits):
@@ -108,7 +110,7 @@ def test_who_signed_meanwhile_is_not_reminded(waits):
 
 
 def test_who_saved_meanwhile_is_reminded(waits):
-    pledges.save(waits.token, **make.page(waits.token, make.promised(quantity=7)))
+    pledge_editing.save(waits.token, **make.page(waits.token, make.promised(quantity=7)))
     assert queued() == ["Port Gate Logistics", "Zeta Freight"]
 
 

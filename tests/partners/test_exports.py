@@ -11,8 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from partners import checklist, contacts, exports, pledges, profiles
+from imagine.core.spreadsheets.writer import RESPONSES
+from partners import checklist
 from partners.models import Pledge, Promise, PromiseKind
+from partners.organizations import contacts, profiles
+from partners.pledges import editing as pledge_editing
 from tests import browse, look
 from tests.partners import make
 from tests.sheets import listed, rows_of
@@ -23,7 +26,7 @@ PLEDGES, PROMISES = "/imagine/admin/partners/pledge/", "/imagine/admin/partners/
 ORGANIZATIONS = "/imagine/admin/partners/organization/organizations"
 NOTHING = "There is nothing to take away: no row is left under these filters."
 FORMS = ("promises", "organizations")
-FILES = [f"{at}{form}.{kind}" for at in (PLEDGES, PROMISES) for form in FORMS for kind in exports.KINDS]
+FILES = [f"{at}{form}.{kind}" for at in (PLEDGES, PROMISES) for form in FORMS for kind in RESPONSES]
 EVERY = [*FILES, f"{ORGANIZATIONS}.csv", f"{ORGANIZATIONS}.xlsx"]
 
 
@@ -47,7 +50,7 @@ def district(db) -> list[list[str]]:
     signed_at(bread, datetime(2027, 7, 1, 6, 30, tzinfo=UTC))
     contacts.correct(bread.contact, name="Sokha ចាន់", phone="+1 209 555 0100")
     renewed = make.page(first.token, make.promised("mentors", 3, months=(5, 8)))
-    pledges.save(first.token, **renewed)
+    pledge_editing.save(first.token, **renewed)
     by, anywhere, touring = "Alma Reyes", "wherever it is needed most", "Host tours and field trips"
     who = ["2027–28", "'=Bread; “Rye”", "Business and industry", "Sokha ចាន់", "bread@example.org", "'+1 209 555 0100"]
     schools = "Año Nuevo Elementary, Edison High"
@@ -239,7 +242,7 @@ def wanted(school) -> dict[str, tuple[list[str], list[str]]]:
 @pytest.mark.slow
 def test_list_has_what_filters_and_search_show(staff, several):
     for query, (of_promises, of_pledges) in wanted(several).items():
-        for kind in exports.KINDS:
+        for kind in RESPONSES:
             assert partners(staff.get(f"{PROMISES}promises.{kind}{query}")) == of_promises, query
             assert partners(staff.get(f"{PLEDGES}promises.{kind}{query}")) == of_pledges, query
             once = list(dict.fromkeys(of_pledges))
@@ -271,7 +274,7 @@ def test_never_signed_of_a_closed_year(staff, several):
 @pytest.mark.parametrize(("at", "name"), [(PLEDGES, "pledge"), (PROMISES, "promise")])
 def test_action_takes_the_ticked_rows(staff, several, at, name):
     rows = list((Pledge if name == "pledge" else Promise).objects.order_by("pk"))
-    for kind in exports.KINDS:
+    for kind in RESPONSES:
         ticked = {"_selected_action": [rows[0].pk, rows[-1].pk]}
         assert partners(staff.post(at, ticked | {"action": f"{name}_promises_{kind}"})) == ["Bakery", "Clinic"]
         assert partners(staff.post(at, ticked | {"action": f"{name}_organizations_{kind}"})) == ["Bakery", "Clinic"]
@@ -316,7 +319,7 @@ def test_file_of_nothing_says_so_on_the_same_list(staff, several, address, query
 
 def test_pledge_without_a_promise_is_no_row(staff):
     pledge = make.draft()
-    pledges.save(pledge.token, **(make.page(pledge.token) | {"promised": []}))
+    pledge_editing.save(pledge.token, **(make.page(pledge.token) | {"promised": []}))
     assert look.tables()["partners.Promise"] == []
     assert staff.get(f"{PLEDGES}organizations.csv")["Location"] == f"{PLEDGES}?"
     assert NOTHING in browse.text(staff.get(PLEDGES))

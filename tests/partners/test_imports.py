@@ -6,9 +6,12 @@ from datetime import date
 import pytest
 from django.utils import timezone, translation
 
-from imagine.models import Change, Message
-from partners import exports, imports, merging, pledges, profiles
-from partners.imports import Which, checking, runs, writing
+from imagine.core.models import Change
+from imagine.mail.models import Message
+from partners import exports, imports
+from partners.imports import validation, writing
+from partners.imports import workflow as import_workflow
+from partners.imports.workflow import Which
 from partners.models import (
     Contact,
     Import,
@@ -21,6 +24,9 @@ from partners.models import (
     Signature,
     TypedOrganization,
 )
+from partners.organizations import merging, profiles
+from partners.pledges import editing as pledge_editing
+from partners.pledges import page_state
 from tests.partners import look, make
 from tests.partners.spreadsheet import HEADER, as_csv, as_xlsx, messy, row, table
 
@@ -37,7 +43,7 @@ def year(db):
 def begin(*rows: dict, header: list[str] | None = None, content: bytes | None = None, **fields) -> Import:
     """A file that is read and checked, whatever its size."""
     content = as_csv(table(list(rows), header)) if content is None else content
-    run = imports.begin(
+    run = import_workflow.begin(
         content, **({"file_name": "list.csv", "year": make.year(), "by": "anna", "language": "en"} | fields)
     )
     return worked(run)
@@ -47,23 +53,23 @@ def worked(run: Import) -> Import:
     """Workers have been at it until there was nothing left to do."""
     run.refresh_from_db()
     while run.is_at_work:
-        imports.work(run.pk)
+        import_workflow.work(run.pk)
         run.refresh_from_db()
     return run
 
 
 def write(run: Import, **fields) -> Import:
-    imports.confirm(run, **fields)
+    import_workflow.confirm(run, **fields)
     return worked(run)
 
 
 def undo(run: Import) -> Import:
-    imports.undo(run)
+    import_workflow.undo(run)
     return worked(run)
 
 
 def problems(run: Import) -> dict[int, list[str]]:
-    return {bad.line: bad.problems for bad in checking.bad_rows(run)}
+    return {bad.line: bad.problems for bad in validation.bad_rows(run)}
 
 
 def everything() -> tuple:
@@ -181,7 +187,7 @@ def test_each_bad_row_is_named_with_its_line_and_all_its_reasons(year):
 
 
 def test_too_many_rows_are_refused_whole(year, monkeypatch):
-    monkeypatch.setattr(checking, "MOST_ROWS", 3)
+    monkeypatch.setattr(validation, "MOST_ROWS", 3)
     run = begin(*[row(organization=f"Partner {number}") for number in range(4)])
     assert run.refusal == "It has more than 3 rows. Split it into files of fewer rows."
     assert (run.state, ImportRow.objects.count()) == ("refused", 0)
@@ -208,9 +214,9 @@ def test_same_name_is_taken_without_asking(year):
 def test_similar_name_is_asked_and_the_answer_counts(year):
     there = make.organization("Port Gate Logistic Group")
     run = begin(row())
-    [typed] = checking.questions(run)
+    [typed] = validation.questions(run)
     assert (typed.likely, typed.partner, typed.is_new) == ([[there.pk, 59, ["alike"]]], None, True)
-    imports.answer(run, {typed.pk: Which(there.pk)})
+    import_workflow.answer(run, {typed.pk: Which(there.pk)})
     write(run)
     assert look.organizations() == ["Port Gate Logistic Group"]
 
@@ -219,9 +225,9 @@ def test_same_address_and_similar_name_is_proposed_to_be_taken(year):
     there = make.organization("Port Gate Logistic Group")
     make.contact(there, "Alma@portgate.example")
     run = begin(row())
-    [typed] = checking.questions(run)
+    [typed] = validation.questions(run)
     assert (typed.partner, typed.is_new) == (there, False)
-    imports.answer(run, {typed.pk: Which()})
+    import_workflow.answer(run, {typed.pk: Which()})
     write(run)
     assert look.organizations() == ["Port Gate Logistic Group", GATE]
 
@@ -229,7 +235,7 @@ def test_same_address_and_similar_name_is_proposed_to_be_taken(year):
 def test_of_two_with_the_same_name_staff_are_asked(year):
     first, second = make.organization(GATE), make.organization(f"{GATE}, Inc.")
     make.contact(second, "alma@portgate.example")
-    [typed] = checking.questions(begin(row()))
+    [typed] = validation.questions(begin(row()))
     assert (typed.partner, [pk for pk, *_why in typed.likely]) == (second, [second.pk, first.pk])
 
 
@@ -237,8 +243,8 @@ def test_only_what_was_proposed_can_be_chosen(year):
     make.organization("Port Gate Logistic Group")
     other = make.organization("Zeta Freight")
     run = begin(row())
-    [typed] = checking.questions(run)
-    imports.answer(run, {typed.pk: Which(other.pk), 999_999: Which()})
+    [typed] = validation.questions(run)
+    import_workflow.answer(run, {typed.pk: Which(other.pk), 999_999: Which()})
     typed.refresh_from_db()
     assert typed.is_new
 
@@ -248,7 +254,7 @@ def test_two_names_that_are_one_make_one_pledge(year):
     run = begin(
         row(), row(organization="Port Gate Logistics Grp", kind="mentors"), row(organization="Port Gate Logistic")
     )
-    imports.answer(run, {typed.pk: Which(there.pk) for typed in run.organizations.all()})
+    import_workflow.answer(run, {typed.pk: Which(there.pk) for typed in run.organizations.all()})
     write(run)
     assert look.amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 6}
     assert run.counts["left_names"] == ["Port Gate Logistic Group"]
@@ -266,7 +272,7 @@ def asked(run: Import) -> list[tuple]:
     """Who is asked about, which lines it may be and why, and what is chosen for it."""
     return [
         (one.line, [(line, reasons) for line, _likelihood, reasons in one.alike], one.same_line)
-        for one in checking.questions(run)
+        for one in validation.questions(run)
     ]
 
 
@@ -312,7 +318,7 @@ def test_twins_in_the_file_that_are_one_make_one_organization(year):
         apart(3, organization="Port Gate Logisti", kind="tours", quantity="7"),
         apart(4, organization="Zeta Freight"),
     )
-    imports.answer(run, {typed.pk: Which(line=typed.line - 1) for typed in checking.questions(run)})
+    import_workflow.answer(run, {typed.pk: Which(line=typed.line - 1) for typed in validation.questions(run)})
     assert [each[2] for each in asked(run)] == [2, 3]
     run = write(run)
     assert look.organizations() == [GATE, "Zeta Freight"]
@@ -330,8 +336,8 @@ def test_twin_of_one_that_is_there_goes_with_it_also_in_another_step(year, monke
     monkeypatch.setattr(writing, "CHUNK", 1)
     rows = [apart(number, organization=f"{name} {name[::-1]}") for number, name in enumerate(["Delta", "Tule"])]
     run = begin(row(organization="Port Gate Logistc"), *rows, row(organization="Port Gate Logistic", kind="mentors"))
-    first, last = checking.questions(run)
-    imports.answer(run, {first.pk: Which(there.pk), last.pk: Which(line=first.line)})
+    first, last = validation.questions(run)
+    import_workflow.answer(run, {first.pk: Which(there.pk), last.pk: Which(line=first.line)})
     write(run)
     assert look.amounts(there.pledges.get()) == {"tours": 6, "mentors": 6}
     assert Organization.objects.count() == 3
@@ -339,17 +345,17 @@ def test_twin_of_one_that_is_there_goes_with_it_also_in_another_step(year, monke
 
 def test_only_a_line_that_was_proposed_can_be_chosen(year):
     run = begin(row(), apart(2, organization="Zeta Freight"), apart(3, organization="Port Gate Logistic"))
-    [typed] = checking.questions(run)
+    [typed] = validation.questions(run)
     for line in (3, 4, 99):
-        imports.answer(run, {typed.pk: Which(line=line)})
+        import_workflow.answer(run, {typed.pk: Which(line=line)})
     assert asked(run)[0][2] is None
 
 
 def test_twins_that_are_two_become_two(year):
     run = begin(row(), row(organization="Port Gate Logistic"))
-    [typed] = checking.questions(run)
+    [typed] = validation.questions(run)
     assert typed.same_line == 2
-    imports.answer(run, {typed.pk: Which()})
+    import_workflow.answer(run, {typed.pk: Which()})
     write(run)
     assert sorted(look.organizations()) == ["Port Gate Logistic", GATE]
 
@@ -422,8 +428,8 @@ def test_history_tells_who_imported_what(year):
 
 def test_bad_rows_are_left_out_only_when_staff_say_so(year):
     run = begin(row(), row(organization="Zeta", quantity="0"))
-    with pytest.raises(imports.Refused, match="There are bad rows"):
-        imports.confirm(run)
+    with pytest.raises(import_workflow.Refused, match="There are bad rows"):
+        import_workflow.confirm(run)
     assert everything() == ([], [], [], [], 0)
     write(run, leaves_bad=True)
     assert look.organizations() == [GATE]
@@ -431,8 +437,8 @@ def test_bad_rows_are_left_out_only_when_staff_say_so(year):
 
 def test_nothing_but_bad_rows_is_not_written(year):
     run = begin(row(quantity="0"))
-    with pytest.raises(imports.Refused, match="no row that can be written"):
-        imports.confirm(run, leaves_bad=True)
+    with pytest.raises(import_workflow.Refused, match="no row that can be written"):
+        import_workflow.confirm(run, leaves_bad=True)
 
 
 def test_rows_are_kept_until_they_are_written_and_no_longer(year):
@@ -444,10 +450,10 @@ def test_rows_are_kept_until_they_are_written_and_no_longer(year):
 
 def test_dropped_import_writes_nothing_and_keeps_no_row(year):
     run = begin(row())
-    imports.drop(run)
+    import_workflow.drop(run)
     assert (Import.objects.get().state, ImportRow.objects.count(), everything()[0]) == ("dropped", 0, [])
-    for act in (imports.confirm, imports.drop, imports.undo):
-        with pytest.raises(imports.Refused, match="not as you saw it any more: dropped"):
+    for act in (import_workflow.confirm, import_workflow.drop, import_workflow.undo):
+        with pytest.raises(import_workflow.Refused, match="not as you saw it any more: dropped"):
             act(run)
 
 
@@ -462,7 +468,7 @@ def test_partner_begins_next_year_from_what_was_imported(year):
     write(begin(row(quantity="6")))
     make.closed()
     make.year(2028)
-    sheet = pledges.find(Pledge.objects.get().token)
+    sheet = page_state.find(Pledge.objects.get().token)
     assert (sheet.pledge, [one.quantity for one in sheet.promises]) == (None, [6])
 
 
@@ -491,7 +497,7 @@ def test_run_twice_with_a_new_one_that_looks_like_another(year):
     make.organization("Port Gate Logistic Group")
     for _time in range(2):
         run = begin(row())
-        imports.answer(run, {typed.pk: None for typed in checking.questions(run)})
+        import_workflow.answer(run, {typed.pk: None for typed in validation.questions(run)})
         write(run)
     assert look.organizations() == ["Port Gate Logistic Group", GATE]
 
@@ -641,7 +647,7 @@ def test_what_somebody_changed_since_stays_and_is_told(year):
     alpha, beta, gamma, _delta = (Organization.objects.get(name=name) for name in ("Alpha", "Beta", "Gamma", "Delta"))
     profiles.change(profiles.lock(alpha.pk), about="Moves freight.")
     token = beta.pledges.get().token
-    pledges.sign(token, **make.page(token, make.promised("tours", 9)), name="Ben Ochoa")
+    pledge_editing.sign(token, **make.page(token, make.promised("tours", 9)), name="Ben Ochoa")
     profiles.change_contact(gamma.contacts.get(), role="Owner")
     run = undo(run)
     assert run.stayed == [
@@ -669,7 +675,7 @@ def test_what_was_merged_since_stays(year):
 
 def test_what_is_gone_already_is_no_matter(year):
     run = write(begin(row()))
-    pledges.delete(Pledge.objects.get())
+    pledge_editing.delete(Pledge.objects.get())
     Organization.objects.all().delete()
     run = undo(run)
     assert (run.state, run.stayed) == ("undone", [])
@@ -677,13 +683,13 @@ def test_what_is_gone_already_is_no_matter(year):
 
 def test_only_the_last_import_can_be_undone_then_the_one_before(year):
     first, second = (write(begin(row(organization=name))) for name in ("Alpha", "Beta"))
-    with pytest.raises(imports.Refused, match="Only the last import can be undone"):
-        imports.undo(first)
+    with pytest.raises(import_workflow.Refused, match="Only the last import can be undone"):
+        import_workflow.undo(first)
     undo(second)
     undo(first)
     assert look.organizations() == []
-    with pytest.raises(imports.Refused, match="not as you saw it any more: undone"):
-        imports.undo(first)
+    with pytest.raises(import_workflow.Refused, match="not as you saw it any more: undone"):
+        import_workflow.undo(first)
 
 
 # In steps --------------------------------------------------------------------------------------------------------
@@ -691,19 +697,19 @@ def test_only_the_last_import_can_be_undone_then_the_one_before(year):
 
 def test_work_that_stopped_goes_on_where_it_was(year, monkeypatch):
     monkeypatch.setattr(writing, "CHUNK", 2)
-    monkeypatch.setattr(runs, "SMALL", 0)
+    monkeypatch.setattr(import_workflow, "SMALL", 0)
     run = begin(*[row(organization=f"Partner {number}") for number in range(5)])
-    imports.confirm(run)
-    assert [runs.step(run.pk), Organization.objects.count()] == [True, 2]
+    import_workflow.confirm(run)
+    assert [import_workflow.step(run.pk), Organization.objects.count()] == [True, 2]
     monkeypatch.setattr(writing, "make_pledges", lambda *_all: 1 / 0)
-    for _try in range(runs.MOST_ATTEMPTS + 2):
-        with pytest.raises(ZeroDivisionError) if _try < runs.MOST_ATTEMPTS else NOTHING:
-            imports.work(run.pk)
+    for _try in range(import_workflow.MOST_ATTEMPTS + 2):
+        with pytest.raises(ZeroDivisionError) if _try < import_workflow.MOST_ATTEMPTS else NOTHING:
+            import_workflow.work(run.pk)
     run.refresh_from_db()
-    assert (Organization.objects.count(), run.steps_done, run.attempts) == (2, 2, runs.MOST_ATTEMPTS)
+    assert (Organization.objects.count(), run.steps_done, run.attempts) == (2, 2, import_workflow.MOST_ATTEMPTS)
     monkeypatch.undo()
-    imports.go_on(run)
-    imports.work(run.pk)
+    import_workflow.go_on(run)
+    import_workflow.work(run.pk)
     run.refresh_from_db()
     assert (run.state, run.steps_done, Organization.objects.count(), Pledge.objects.count()) == ("done", 5, 5, 5)
 
@@ -722,39 +728,39 @@ NOTHING = Nothing()
 def test_work_twice_does_no_harm(year):
     run = write(begin(row()))
     before = everything()
-    imports.work(run.pk)
-    imports.work(run.pk)
+    import_workflow.work(run.pk)
+    import_workflow.work(run.pk)
     assert everything() == before
 
 
 def test_file_that_kills_its_reader_is_given_up(year, monkeypatch):
-    monkeypatch.setattr(checking, "read_rows", lambda _run: 1 / 0)
-    run = imports.begin(b"x", file_name="x", year=year, by="anna", language="en")
+    monkeypatch.setattr(validation, "read_rows", lambda _run: 1 / 0)
+    run = import_workflow.begin(b"x", file_name="x", year=year, by="anna", language="en")
     assert (run.state, run.attempts) == ("reading", 1)
     for _try in range(5):
         imports.runs.take_up(run.pk)
-    Import.objects.update(touched_at=timezone.now() - 2 * runs.LEFT_ALONE)
-    imports.resume()
+    Import.objects.update(touched_at=timezone.now() - 2 * import_workflow.LEFT_ALONE)
+    import_workflow.resume()
     run.refresh_from_db()
     assert (run.state, run.refusal, run.file) == ("refused", "Reading it failed again and again.", None)
 
 
 def test_large_one_is_left_to_a_worker(year, monkeypatch):
     rung = []
-    monkeypatch.setattr("imagine.bell.ring", lambda task, pk: rung.append((task, pk)))
-    monkeypatch.setattr(runs, "SMALL_FILE", {"csv": 10})
+    monkeypatch.setattr("imagine.mail.dispatch.ring", lambda task, pk: rung.append((task, pk)))
+    monkeypatch.setattr(import_workflow, "SMALL_FILE", {"csv": 10})
     monkeypatch.setattr("django.db.transaction.on_commit", lambda act, robust: act())
-    run = imports.begin(as_csv(table([row()])), file_name="x", year=year, by="anna", language="en")
+    run = import_workflow.begin(as_csv(table([row()])), file_name="x", year=year, by="anna", language="en")
     assert (run.state, rung) == ("reading", [("partners.tasks.work_on_import", run.pk)])
-    Import.objects.update(touched_at=timezone.now() - 2 * runs.LEFT_ALONE)
-    imports.resume()
+    Import.objects.update(touched_at=timezone.now() - 2 * import_workflow.LEFT_ALONE)
+    import_workflow.resume()
     assert rung == [("partners.tasks.work_on_import", run.pk)] * 2
 
 
 def test_checked_and_forgotten_is_dropped_after_two_weeks(year):
     old, new = begin(row()), begin(row())
-    Import.objects.filter(pk=old.pk).update(created_at=timezone.now() - runs.KEEP_CHECKED)
-    imports.tidy()
+    Import.objects.filter(pk=old.pk).update(created_at=timezone.now() - import_workflow.KEEP_CHECKED)
+    import_workflow.tidy()
     assert sorted(Import.objects.values_list("state", flat=True)) == ["checked", "dropped"]
     assert set(ImportRow.objects.values_list("run", flat=True)) == {new.pk}
 
@@ -762,8 +768,8 @@ def test_checked_and_forgotten_is_dropped_after_two_weeks(year):
 def test_two_at_once_are_not_written(year):
     one, other = begin(row()), begin(row())
     Import.objects.filter(pk=one.pk).update(state="writing")
-    with pytest.raises(imports.Refused, match="Another import is at work"):
-        imports.confirm(other)
+    with pytest.raises(import_workflow.Refused, match="Another import is at work"):
+        import_workflow.confirm(other)
 
 
 # A real one ------------------------------------------------------------------------------------------------------

@@ -4,11 +4,15 @@ import pytest
 from django.db import IntegrityError
 from django.utils import timezone
 
-from imagine import mime
-from imagine.models import Change, Message
-from partners import merging, pledges, profiles, twins
-from partners.merging import Plan, merge
+from imagine.core.models import Change
+from imagine.mail import mime
+from imagine.mail.models import Message
 from partners.models import Contact, Logo, OldAddress, OldLink, Organization, Pledge, Signature, TwinPair
+from partners.organizations import duplicates, merging, profiles
+from partners.organizations.merging import Plan, merge
+from partners.pledges import editing as pledge_editing
+from partners.pledges import links as pledge_links
+from partners.pledges import page_state
 from tests.partners import look, make
 
 pytestmark = pytest.mark.django_db
@@ -205,7 +209,7 @@ def test_every_signed_version_of_both_is_kept_and_what_stands_is_the_last():
     pledge = Pledge.objects.get()
     assert (pledge.signed_by, pledge.signed_role) == ("Alma Reyes, Ben Ochoa", "")
     token = pledge.token
-    again = pledges.sign(token, **make.page(token, make.promised("tours", 7)), name="Alma Reyes")
+    again = pledge_editing.sign(token, **make.page(token, make.promised("tours", 7)), name="Alma Reyes")
     assert again.signatures.count() == 4
     assert look.letters()[-1] == "signed 4 p@example.org"
 
@@ -259,8 +263,8 @@ def test_both_links_open_the_kept_pledge_also_after_the_next_merge(sign):
     merge(third, kept)
     stands = Pledge.objects.get()
     for token in (mine.token, theirs.token):
-        assert pledges.find(token).pledge == stands
-        pledges.sign(token, **make.page(token, make.promised("tours", 3)), name="Alma Reyes")
+        assert page_state.find(token).pledge == stands
+        pledge_editing.sign(token, **make.page(token, make.promised("tours", 3)), name="Alma Reyes")
     assert Pledge.objects.get().organization == third
 
 
@@ -268,17 +272,17 @@ def test_page_that_was_open_during_the_merge_is_shown_what_changed():
     mine, theirs = two_pledges((make.promised("tours", 6),), (make.promised("mentors", 12),))
     page = make.page(theirs.token, make.promised("mentors", 13))
     merge(*organizations(mine, theirs))
-    with pytest.raises(pledges.Changed):
-        pledges.sign(theirs.token, **page, name="Alma Reyes")
+    with pytest.raises(pledge_editing.Changed):
+        pledge_editing.sign(theirs.token, **page, name="Alma Reyes")
 
 
 def test_replaced_link_ends_the_old_one_too():
     mine, theirs = two_pledges((), ())
     merge(*organizations(mine, theirs))
-    pledges.replace_link(Pledge.objects.get())
+    pledge_links.replace_link(Pledge.objects.get())
     for token in (mine.token, theirs.token):
-        with pytest.raises(pledges.Missing):
-            pledges.find(token)
+        with pytest.raises(page_state.Missing):
+            page_state.find(token)
     assert not OldLink.objects.exists()
 
 
@@ -290,7 +294,7 @@ def test_messages_of_a_folded_pledge_are_the_kept_ones_and_nobody_is_written_to(
     assert not Message.objects.about(f"pledge:{theirs.pk}").exists()
     moved = Message.objects.about(f"pledge:{mine.pk}:was-{theirs.pk}")
     assert [message.key.rpartition(f"was-{theirs.pk}:")[2] for message in moved] == ["signed:1"]
-    pledges.delete(Pledge.objects.get())
+    pledge_editing.delete(Pledge.objects.get())
     assert not Message.objects.filter(key__startswith="pledge:").exists()
 
 
@@ -370,7 +374,7 @@ def test_promise_that_was_saved_since_it_was_shown_is_seen():
     mine, theirs = two_pledges((), ())
     pair = organizations(mine, theirs)
     shown = Plan(*pair).mark
-    pledges.sign(theirs.token, **make.page(theirs.token, make.promised("tours", 9)), name="Alma Reyes")
+    pledge_editing.sign(theirs.token, **make.page(theirs.token, make.promised("tours", 9)), name="Alma Reyes")
     with pytest.raises(merging.Changed):
         merge(*pair, shown=shown)
 
@@ -378,11 +382,11 @@ def test_promise_that_was_saved_since_it_was_shown_is_seen():
 def test_what_was_said_to_be_two_stays_so(both):
     kept, other = both
     third = make.organization("Port Gate Logistic")
-    twins.dismiss(other, third, by="anna")
-    twins.dismiss(kept, other, by="ben")
-    twins.search()
+    duplicates.dismiss(other, third, by="anna")
+    duplicates.dismiss(kept, other, by="ben")
+    duplicates.search()
     merge(kept, other)
-    twins.search()
+    duplicates.search()
     pair = TwinPair.objects.get()
     assert (pair.one, pair.other, pair.dismissed_by) == (kept, third, "anna")
 

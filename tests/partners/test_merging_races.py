@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from partners import merging, pledges
 from partners.models import Organization, Pledge
+from partners.organizations import merging
+from partners.pledges import editing as pledge_editing
+from partners.pledges import page_state
 from tests import crowd
 from tests.partners import look, make
 
@@ -14,7 +16,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 def at_once(*calls: Callable) -> list[str]:
     """The name of the error of each, or ""."""
-    answers = crowd.at_once(list(calls), (merging.Refused, pledges.Refused))
+    answers = crowd.at_once(list(calls), (merging.Refused, page_state.Refused))
     return [type(answer).__name__ if isinstance(answer, Exception) else "" for answer in answers]
 
 
@@ -39,7 +41,7 @@ def test_chain_of_merges_at_once_loses_nothing():
         merging.merge(left[0], other)
     pledge = Pledge.objects.get()
     assert set(look.amounts(pledge)) == {"tours", "mentors", "service"}
-    assert {pledges.find(each.token).pledge for each in made} == {pledge}
+    assert {page_state.find(each.token).pledge for each in made} == {pledge}
 
 
 @pytest.mark.parametrize("round_", range(4))
@@ -48,9 +50,9 @@ def test_pledge_that_is_signed_during_its_merge_is_signed_or_told_and_stays(roun
     page = make.page(theirs.token, make.promised("mentors", 9))
     answers = at_once(
         lambda: merging.merge(mine.organization, theirs.organization),
-        lambda: pledges.sign(theirs.token, **page, name="Zeta Owner"),
+        lambda: pledge_editing.sign(theirs.token, **page, name="Zeta Owner"),
     )
     pledge = Pledge.objects.get()
     assert answers in (["", ""], ["", "Changed"])
     assert ("mentors" in look.amounts(pledge)) == (answers == ["", ""])
-    assert pledges.find(theirs.token).pledge == pledge
+    assert page_state.find(theirs.token).pledge == pledge

@@ -255,7 +255,7 @@ def test_a_kind_speaks_the_readers_language():
 
 
 def test_loading_the_kinds_twice_keeps_what_staff_changed_and_taking_them_back_keeps_what_was_promised():
-    migration = importlib.import_module("partners.migrations.0002_eight_kinds")
+    migration = importlib.import_module("partners.migrations.0002_eight_promise_types")
     PromiseKind.objects.filter(code="tours").update(name="Show us around")
     migration.add(apps, None)
     assert PromiseKind.objects.count() == 8

@@ -4,8 +4,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from partners import profiles
 from partners.models import OldAddress, Organization
+from partners.organizations import profiles
 from tests import browse
 from tests.partners import make
 from tests.partners.make import promised

@@ -3,12 +3,15 @@
 import pytest
 from django.utils import timezone, translation
 
-from imagine import history
-from imagine.models import Message
-from partners import pledges, profiles
+from imagine.core import audit
+from imagine.mail.models import Message
 from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, PromiseKind, School, Signature
-from partners.pledges import Changed, Closed, Missing, NothingPromised, Refused, Signed, Wrong
-from partners.promises import Promised
+from partners.organizations import profiles
+from partners.pledges import editing as pledge_editing
+from partners.pledges import page_state
+from partners.pledges.editing import Changed, NothingPromised, Signed, Wrong
+from partners.pledges.page_state import Closed, Missing, Refused
+from partners.pledges.promises import Promised
 from tests.partners import look, make
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +31,7 @@ def test_first_save_makes_organization_contact_and_draft_and_the_link_stays():
     school = make.school()
     tours = make.promised("tours", 6, grades=("9-12",), months=(3, 10), schools=(school,), note="In the morning")
     typed = make.page(token, tours, sector="business", website="https://www.example.org", wants_public=True)
-    pledge = pledges.save(token, **typed)
+    pledge = pledge_editing.save(token, **typed)
     organization = pledge.organization
     assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
     assert look.promises(pledge) == [("tours", 6, ["9-12"], [10, 3], ["Cesar Chavez High"], "In the morning")]
@@ -56,9 +59,9 @@ def test_first_save_returns_a_pledge_that_knows_it_is_written():
 
 def test_opening_a_link_writes_nothing():
     token = make.start().token
-    pledges.find(token)
+    page_state.find(token)
     assert (look.organizations(), look.pledges()) == ([], [])
-    sheet = pledges.find(token)
+    sheet = page_state.find(token)
     assert sheet.profile["name"] == "Port Gate Logistics"
     assert sheet.contact == {"name": "Alma Reyes", "role": "", "phone": "", "language": "en"}
     assert (sheet.pledge, sheet.promises, sheet.year.pk, sheet.is_open) == (None, [], 2027, True)
@@ -67,7 +70,7 @@ def test_opening_a_link_writes_nothing():
 def test_first_save_sent_twice_is_written_once():
     token = make.start().token
     typed = make.page(token, make.promised())
-    first, second = pledges.save(token, **typed), pledges.save(token, **typed)
+    first, second = pledge_editing.save(token, **typed), pledge_editing.save(token, **typed)
     assert first == second
     assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
 
@@ -76,7 +79,7 @@ def test_draft_is_saved_as_often_as_wanted_and_a_promise_that_stays_keeps_its_ro
     pledge = make.draft(promises=(make.promised("tours", 6), make.promised("mentors", 4)))
     kept = pledge.promises.get(kind__code="tours").pk
     changed = make.page(pledge.token, make.promised("tours", 8), make.promised("service", 1))
-    pledges.save(pledge.token, **changed)
+    pledge_editing.save(pledge.token, **changed)
     assert look.amounts(pledge) == {"tours": 8, "service": 1}
     assert pledge.promises.get(kind__code="tours").pk == kept
     assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
@@ -88,7 +91,7 @@ def test_schools_change_without_touching_other_promises():
     pledge = make.draft(promises=both)
     places = School.promises.through.objects
     untouched = set(places.filter(promise__kind__code="mentors").values_list("pk", flat=True))
-    pledges.save(pledge.token, **make.page(pledge.token, make.promised("tours", 1, schools=(other,)), both[1]))
+    pledge_editing.save(pledge.token, **make.page(pledge.token, make.promised("tours", 1, schools=(other,)), both[1]))
     assert [(row[0], row[4]) for row in look.promises(pledge)] == [
         ("tours", ["Edison High"]),
         ("mentors", ["Edison High", "Stagg High"]),
@@ -99,12 +102,15 @@ def test_schools_change_without_touching_other_promises():
 def test_draft_may_promise_nothing_yet():
     token = make.start().token
     typed = make.page(token) | {"promised": []}
-    assert look.amounts(pledges.save(token, **typed)) == {}
+    assert look.amounts(pledge_editing.save(token, **typed)) == {}
 
 
 def test_unknown_link_opens_nothing():
     make.start()
-    for act in (pledges.find, lambda token: pledges.save(token, version="", profile={}, contact={}, promised=[])):
+    for act in (
+        page_state.find,
+        lambda token: pledge_editing.save(token, version="", profile={}, contact={}, promised=[]),
+    ):
         with pytest.raises(Missing):
             act("A" * 32)
 
@@ -115,10 +121,10 @@ def test_closed_year_takes_no_change():
     make.closed()
     for _twice in range(2):
         with pytest.raises(Closed) as refused:
-            pledges.sign(pledge.token, **typed, name="Alma Reyes")
+            pledge_editing.sign(pledge.token, **typed, name="Alma Reyes")
     assert words_of(refused) == "This school year is closed, so nothing can be changed now."
     assert look.amounts(pledge) == {"tours": 6}
-    assert not pledges.find(pledge.token).is_open
+    assert not page_state.find(pledge.token).is_open
 
 
 def test_closed_year_is_pledged_for_no_more():
@@ -126,7 +132,7 @@ def test_closed_year_is_pledged_for_no_more():
     typed = make.page(token, make.promised())
     make.closed()
     with pytest.raises(Closed):
-        pledges.save(token, **typed)
+        pledge_editing.save(token, **typed)
     assert look.organizations() == []
 
 
@@ -135,7 +141,7 @@ def test_year_that_is_still_to_open_takes_nothing():
     pledge = make.draft()
     PledgeYear.objects.update(opens_on=tomorrow)
     with pytest.raises(Closed):
-        pledges.save(pledge.token, **make.page(pledge.token, make.promised("tours", 7)))
+        pledge_editing.save(pledge.token, **make.page(pledge.token, make.promised("tours", 7)))
 
 
 # Sign ------------------------------------------------------------------------------------------------------------
@@ -171,7 +177,7 @@ def test_signing_keeps_the_version_and_mails_it():
 def test_signing_sent_twice_signs_and_mails_once():
     token = make.start().token
     typed = make.page(token, make.promised())
-    first, second = (pledges.sign(token, **typed, name="Alma Reyes") for _twice in range(2))
+    first, second = (pledge_editing.sign(token, **typed, name="Alma Reyes") for _twice in range(2))
     assert (first.pk, first.version) == (second.pk, second.version)
     assert Signature.objects.count() == 1
     assert look.letters().count("signed 1 alma@example.org") == 1
@@ -179,7 +185,7 @@ def test_signing_sent_twice_signs_and_mails_once():
 
 def test_signed_pledge_is_changed_by_signing_again_and_every_version_is_kept():
     pledge = make.signed(promises=(make.promised("tours", 6), make.promised("service", 1)))
-    pledges.sign(pledge.token, **make.page(pledge.token, make.promised("tours", 8)), name="Chue Vang")
+    pledge_editing.sign(pledge.token, **make.page(pledge.token, make.promised("tours", 8)), name="Chue Vang")
     pledge.refresh_from_db()
     assert (pledge.signed_by, pledge.signed_role, pledge.version) == ("Chue Vang", "", 2)
     kept = [
@@ -193,20 +199,20 @@ def test_signed_pledge_is_changed_by_signing_again_and_every_version_is_kept():
 def test_signed_pledge_is_no_draft_again():
     pledge = make.signed()
     with pytest.raises(Signed):
-        pledges.save(pledge.token, **make.page(pledge.token, make.promised("tours", 8)))
+        pledge_editing.save(pledge.token, **make.page(pledge.token, make.promised("tours", 8)))
     assert look.amounts(pledge) == {"tours": 6}
 
 
 def test_another_signature_under_the_same_promises_is_kept_too():
     pledge = make.signed()
-    pledges.sign(pledge.token, **make.page(pledge.token), name="Chue Vang")
+    pledge_editing.sign(pledge.token, **make.page(pledge.token), name="Chue Vang")
     assert [s.signed_by for s in Signature.objects.order_by("number")] == ["Alma Reyes", "Chue Vang"]
 
 
 def test_nothing_is_not_signed():
     token = make.start().token
     with pytest.raises(NothingPromised):
-        pledges.sign(token, **(make.page(token) | {"promised": []}), name="Alma Reyes")
+        pledge_editing.sign(token, **(make.page(token) | {"promised": []}), name="Alma Reyes")
     assert look.pledges() == []
 
 
@@ -223,7 +229,7 @@ def test_what_was_signed_stays_when_its_words_change():
 
 def test_pledge_is_written_to_in_the_language_it_was_signed_in():
     token = make.start(language="es").token
-    pledge = pledges.sign(token, **make.page(token, make.promised()), name="Alma Reyes", language="en")
+    pledge = pledge_editing.sign(token, **make.page(token, make.promised()), name="Alma Reyes", language="en")
     assert pledge.language == "en"
     assert list(Message.objects.order_by("created_at").values_list("language", flat=True)) == ["es", "en"]
 
@@ -244,7 +250,7 @@ def test_pledge_is_written_to_in_the_language_it_was_signed_in():
 def test_wrong_promise_is_refused_at_its_field(fields, problem):
     token, wrong = make.start().token, make.promised("tours", **fields)
     with pytest.raises(Wrong) as refused:
-        pledges.save(token, **make.page(token, make.promised("mentors", 1), wrong))
+        pledge_editing.save(token, **make.page(token, make.promised("mentors", 1), wrong))
     assert refused.value.problems == [(wrong.kind, *problem)]
     assert words_of(refused) == problem[1]
     assert look.organizations() == []
@@ -254,7 +260,7 @@ def test_all_that_is_wrong_is_told_at_once():
     token = make.start().token
     wrong = [make.promised("tours", 0), make.promised("mentors", 0), make.promised("mentors", 1)]
     with pytest.raises(Wrong) as refused:
-        pledges.save(token, **make.page(token, *wrong))
+        pledge_editing.save(token, **make.page(token, *wrong))
     assert [(p.kind, p.field) for p in refused.value.problems] == [
         (wrong[0].kind, "quantity"),
         (wrong[1].kind, "quantity"),
@@ -267,12 +273,12 @@ def test_school_of_another_level_than_the_grades_is_named():
     primary = make.school("Rio Calaveras Elementary", "elementary")
     wrong = make.promised("tours", 1, grades=("1-3", "4-6"), schools=(high, primary))
     with pytest.raises(Wrong) as refused:
-        pledges.save(token, **make.page(token, wrong))
+        pledge_editing.save(token, **make.page(token, wrong))
     assert refused.value.problems == [
         (wrong.kind, "schools", "Edison High does not teach these grades. Choose another school or other grades.")
     ]
     fine = make.promised("tours", 1, grades=("1-3", "9-12"), schools=(high, primary))
-    assert pledges.save(token, **make.page(token, fine)).promises.count() == 1
+    assert pledge_editing.save(token, **make.page(token, fine)).promises.count() == 1
 
 
 def test_retired_kind_and_school_are_refused_anew_and_stay_where_they_were_promised():
@@ -281,11 +287,11 @@ def test_retired_kind_and_school_are_refused_anew_and_stay_where_they_were_promi
     PromiseKind.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
     School.objects.update(is_retired=True)
     stays = make.promised("tours", 7, schools=(school,))
-    pledges.save(pledge.token, **make.page(pledge.token, stays))
+    pledge_editing.save(pledge.token, **make.page(pledge.token, stays))
     assert look.promises(pledge)[0][1:5:3] == (7, ["Edison High"])
     for wrong in (make.promised("service", 1), make.promised("mentors", 1, schools=(school,))):
         with pytest.raises(Wrong):
-            pledges.save(pledge.token, **make.page(pledge.token, stays, wrong))
+            pledge_editing.save(pledge.token, **make.page(pledge.token, stays, wrong))
 
 
 def test_kind_and_school_that_never_were_are_refused():
@@ -293,7 +299,7 @@ def test_kind_and_school_that_never_were_are_refused():
     tours = make.promised().kind
     for wrong, field in ((Promised(999_999, 1), "kind"), (Promised(tours, 1, schools=(999_999,)), "schools")):
         with pytest.raises(Wrong) as refused:
-            pledges.save(token, **make.page(token, wrong))
+            pledge_editing.save(token, **make.page(token, wrong))
         assert [(p.kind, p.field) for p in refused.value.problems] == [(wrong.kind, field)]
 
 
@@ -305,11 +311,11 @@ def test_second_editor_is_shown_what_changed_and_writes_only_having_seen_it():
     pledge = make.signed(promises=(make.promised("tours", 6), make.promised("mentors", 4)))
     page = make.page(pledge.token)
     theirs = make.page(pledge.token, make.promised("tours", 8, schools=(school,)), phone="(209) 555-0100")
-    pledges.sign(pledge.token, **theirs, name="Chue Vang")
+    pledge_editing.sign(pledge.token, **theirs, name="Chue Vang")
     mine = page | {"promised": [make.promised("tours", 6), make.promised("service", 2, months=(9, 1))]}
     for _twice in range(2):
         with pytest.raises(Changed) as refused:
-            pledges.sign(pledge.token, **mine, name="Alma Reyes")
+            pledge_editing.sign(pledge.token, **mine, name="Alma Reyes")
     assert refused.value.differences == [
         ("phone", "(209) 555-0100", "–"),
         ("Host tours and field trips", "8 visits; Edison High", "6 visits; wherever it is needed most"),
@@ -321,7 +327,7 @@ def test_second_editor_is_shown_what_changed_and_writes_only_having_seen_it():
     ]
     assert look.amounts(pledge) == {"tours": 8}
     seen = refused.value.sheet.version
-    pledges.sign(pledge.token, **(mine | {"version": seen}), name="Alma Reyes")
+    pledge_editing.sign(pledge.token, **(mine | {"version": seen}), name="Alma Reyes")
     assert look.amounts(pledge) == {"tours": 6, "service": 2}
 
 
@@ -330,16 +336,16 @@ def test_staff_who_change_the_profile_are_noticed_too():
     page = make.page(pledge.token, make.promised("tours", 7))
     profiles.change(pledge.organization, sector="labor")
     with pytest.raises(Changed) as refused:
-        pledges.save(pledge.token, **page)
+        pledge_editing.save(pledge.token, **page)
     assert ("sector", "Labor", "–") in refused.value.differences
 
 
 def test_differences_are_told_in_the_readers_language():
     pledge = make.draft()
     page = make.page(pledge.token, make.promised("tours", 7), wants_public=True)
-    pledges.save(pledge.token, **make.page(pledge.token, make.promised("tours", 8)))
+    pledge_editing.save(pledge.token, **make.page(pledge.token, make.promised("tours", 8)))
     with translation.override("es"), pytest.raises(Changed) as refused:
-        pledges.save(pledge.token, **page)
+        pledge_editing.save(pledge.token, **page)
     assert refused.value.differences == [
         ("quiere aparecer", "no", "sí"),
         (
@@ -354,7 +360,7 @@ def test_two_who_save_the_same_do_not_disturb_each_other():
     pledge = make.draft()
     page = make.page(pledge.token, make.promised("tours", 8))
     for _each in range(2):
-        pledges.save(pledge.token, **page)
+        pledge_editing.save(pledge.token, **page)
     assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
 
 
@@ -369,14 +375,14 @@ def test_what_staff_approved_is_approved_anew_when_it_becomes_another():
         ({"wants_public": True}, True),
         ({"about": "Ships"}, False),
     ):
-        pledges.sign(pledge.token, **make.page(pledge.token, **fields), name="Alma Reyes")
+        pledge_editing.sign(pledge.token, **make.page(pledge.token, **fields), name="Alma Reyes")
         assert (Organization.objects.get().approved_at is not None) is approved, fields
     assert list(Organization.objects.to_approve()) == [pledge.organization]
 
 
 def test_staff_who_change_a_name_need_not_approve_it():
     organization = profiles.approve(make.organization(), by="anna")
-    with history.acting_as(history.Actor("staff", "anna")):
+    with audit.acting_as(audit.Actor("staff", "anna")):
         profiles.change(organization, name="Port Gate")
     assert Organization.objects.get().approved_by == "anna"
 
@@ -384,15 +390,15 @@ def test_staff_who_change_a_name_need_not_approve_it():
 def test_logo_is_kept_replaced_and_taken_away():
     pledge = make.draft()
     profiles.approve(pledge.organization, by="anna")
-    pledges.save(pledge.token, **make.page(pledge.token), logo=PNG)
+    pledge_editing.save(pledge.token, **make.page(pledge.token), logo=PNG)
     organization = Organization.objects.get()
     assert (organization.logo.width, organization.logo.height, bytes(organization.logo.png)) == (640, 480, PNG)
     assert not organization.approved_at
     profiles.approve(organization, by="anna")
-    pledges.save(pledge.token, **make.page(pledge.token, make.promised("tours", 7)), logo=PNG)
-    pledges.save(pledge.token, **make.page(pledge.token, make.promised("tours", 8)))
+    pledge_editing.save(pledge.token, **make.page(pledge.token, make.promised("tours", 7)), logo=PNG)
+    pledge_editing.save(pledge.token, **make.page(pledge.token, make.promised("tours", 8)))
     assert Organization.objects.get().approved_at
-    pledges.save(pledge.token, **make.page(pledge.token), logo=b"")
+    pledge_editing.save(pledge.token, **make.page(pledge.token), logo=b"")
     assert not hasattr(Organization.objects.get(), "logo")
 
 
@@ -400,11 +406,11 @@ def test_contact_is_corrected_and_one_that_was_erased_is_not_made_anew():
     pledge = make.draft()
     page = make.page(pledge.token)
     page["contact"] = {"name": "Alma R. Reyes", "role": "Owner", "phone": "(209) 555-0101"}
-    pledges.save(pledge.token, **page)
+    pledge_editing.save(pledge.token, **page)
     contact = Contact.objects.get()
     assert (contact.name, contact.role, contact.phone) == ("Alma R. Reyes", "Owner", "(209) 555-0101")
     contact.delete()
-    pledge = pledges.sign(pledge.token, **make.page(pledge.token), name="Alma Reyes")
+    pledge = pledge_editing.sign(pledge.token, **make.page(pledge.token), name="Alma Reyes")
     assert (pledge.contact, Contact.objects.count()) == (None, 0)
     assert look.letters() == ["link 1 alma@example.org"]
 
@@ -438,11 +444,11 @@ def test_approved_twice_and_hidden_twice():
 
 def test_history_tells_who_changed_what_from_what_to_what():
     school = make.school("Edison High")
-    with history.acting_as(history.GUEST):
+    with audit.acting_as(audit.GUEST):
         pledge = make.draft(language="es")
         typed = make.page(pledge.token, make.promised("tours", 8, schools=(school,)), sector="labor")
         with translation.override("es"):
-            pledges.sign(pledge.token, **typed, name="Alma Reyes", role="Owner")
+            pledge_editing.sign(pledge.token, **typed, name="Alma Reyes", role="Owner")
     tours = "Host tours and field trips"
     assert look.changes(f"pledge:{pledge.pk}") == [
         {tours: ["", "6 visits; wherever it is needed most"]},
@@ -459,14 +465,14 @@ def test_history_tells_who_changed_what_from_what_to_what():
     assert look.changes(f"contact:{pledge.contact_id}") == [
         {"name": ["", "Alma Reyes"], "email": ["", "alma@example.org"]}
     ]
-    table = history.table(f"pledge:{pledge.pk}", pledge)
+    table = audit.table(f"pledge:{pledge.pk}", pledge)
     assert "the guest, by link" in table
     assert "8 visits; Edison High" in table
 
 
 def test_erased_pledge_leaves_nothing_of_itself():
     pledge = make.signed()
-    pledges.delete(pledge)
+    pledge_editing.delete(pledge)
     assert look.letters() == ["link 1 alma@example.org"]
     assert (look.pledges(), Signature.objects.count(), look.changes(f"pledge:{pledge.pk}")) == ([], 0, [])
     assert look.organizations() == ["Port Gate Logistics"]

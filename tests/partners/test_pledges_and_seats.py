@@ -2,7 +2,9 @@
 
 import pytest
 
-from partners import pledges
+from partners.pledges import editing as pledge_editing
+from partners.pledges import page_state
+from partners.pledges import signup as pledge_signup
 from summit import seats
 from summit.models import Rsvp
 from tests import look as seen
@@ -16,14 +18,14 @@ def test_cancelled_seat_never_touches_a_promise():
     rsvp = summit.rsvp(summit.event(), "Alma Reyes", email=make.EMAIL, organization=make.NAME, size=2)
     make.year()
     click = make.unsaved_start(rsvp.organization, rsvp.email, origin=f"rsvp:{rsvp.pk}")
-    token = pledges.open_for(click).token
-    pledge = pledges.sign(token, **make.page(token, make.promised()), name="Alma Reyes")
+    token = pledge_signup.open_for(click).token
+    pledge = pledge_editing.sign(token, **make.page(token, make.promised()), name="Alma Reyes")
     kept = (look.pledges(), look.promises(pledge), look.organizations())
     seats.cancel(rsvp)
     assert (look.pledges(), look.promises(pledge), look.organizations()) == kept
     seats.delete(rsvp)
     assert (look.pledges(), look.promises(pledge), look.organizations()) == kept
-    assert pledges.find(token).pledge == pledge
+    assert page_state.find(token).pledge == pledge
 
 
 def test_pledge_needs_no_seat():
@@ -36,7 +38,7 @@ def test_pledge_that_is_signed_changed_or_erased_never_touches_a_seat():
     event = summit.event()
     summit.rsvp(event, "Alma Reyes", email=make.EMAIL, organization=make.NAME, size=2)
     pledge = make.signed()
-    pledges.sign(pledge.token, **make.page(pledge.token, make.promised("tours", 9)), name="Alma Reyes")
+    pledge_editing.sign(pledge.token, **make.page(pledge.token, make.promised("tours", 9)), name="Alma Reyes")
     make.closed()
-    pledges.delete(pledge)
+    pledge_editing.delete(pledge)
     assert seen.seats(event) == [("Alma Reyes", 2, 0)]

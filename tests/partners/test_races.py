@@ -6,10 +6,13 @@ from collections.abc import Callable
 import pytest
 from django.db import IntegrityError
 
-from imagine.models import Message
-from partners import pledges, profiles
+from imagine.mail.models import Message
 from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, Signature
-from partners.pledges import saves
+from partners.organizations import profiles
+from partners.pledges import editing as pledge_editing
+from partners.pledges import page_state
+from partners.pledges import signup as pledge_signup
+from partners.pledges import years as pledge_years
 from tests import crowd
 from tests.partners import look, make
 
@@ -19,11 +22,11 @@ CROWD = 8
 
 
 def at_once(calls: list[Callable]) -> list:
-    return crowd.at_once(calls, (pledges.Refused, IntegrityError))
+    return crowd.at_once(calls, (page_state.Refused, IntegrityError))
 
 
 def signing(token: str, page: dict, name: str = "Alma Reyes") -> Callable:
-    return lambda: pledges.sign(token, **page, name=name)
+    return lambda: pledge_editing.sign(token, **page, name=name)
 
 
 def test_first_page_signed_many_times_at_once_is_one_organization_one_pledge_one_mail():
@@ -46,7 +49,7 @@ def test_of_many_different_versions_at_once_one_is_written_and_the_others_are_to
     assert crowd.kinds(answers) == ["Changed"] * (CROWD - 1) + ["Pledge"]
     assert Signature.objects.count() == 2
     assert look.amounts(pledge)["tours"] == Signature.objects.get(number=2).content["promises"][0]["quantity"]
-    for changed in (answer for answer in answers if isinstance(answer, pledges.Changed)):
+    for changed in (answer for answer in answers if isinstance(answer, pledge_editing.Changed)):
         assert changed.sheet.promises == [make.promised("tours", look.amounts(pledge)["tours"])]
 
 
@@ -55,14 +58,14 @@ def test_control_without_the_lock_one_overwrites_the_other_unseen(monkeypatch):
     pledge = make.signed()
     pages = [make.page(pledge.token, make.promised("tours", 10 + number)) for number in range(2)]
     looked = threading.Barrier(2)
-    check_open = saves.check_open
+    check_open = pledge_editing.check_open
 
     def both_look_before_one_writes(sheet):
         check_open(sheet)
         looked.wait(timeout=30)
 
-    monkeypatch.setattr(saves, "lock", pledges.find)
-    monkeypatch.setattr(saves, "check_open", both_look_before_one_writes)
+    monkeypatch.setattr(pledge_editing, "lock", page_state.find)
+    monkeypatch.setattr(pledge_editing, "check_open", both_look_before_one_writes)
     answers = at_once([signing(pledge.token, page) for page in pages])
     assert "Changed" not in crowd.kinds(answers)
 
@@ -97,7 +100,7 @@ def test_closing_the_year_and_signing_at_once_end_in_order():
     tokens = [make.start(f"Partner {number}", f"p{number}@example.org").token for number in range(CROWD)]
     pages = [make.page(token, make.promised()) for token in tokens]
     calls = [signing(token, page) for token, page in zip(tokens, pages, strict=True)]
-    answers = at_once([*calls, lambda: pledges.close_year(year)])
+    answers = at_once([*calls, lambda: pledge_years.close_year(year)])
     closed_at = PledgeYear.objects.get().closed_at
     assert set(crowd.kinds(answers)) <= {"Closed", "Pledge", "PledgeYear"}
     assert Pledge.objects.count() == crowd.kinds(answers).count("Pledge")
@@ -106,7 +109,7 @@ def test_closing_the_year_and_signing_at_once_end_in_order():
 
 def test_one_click_pressed_many_times_at_once_is_one_start_and_one_mail():
     make.year()
-    answers = at_once([lambda: pledges.open_for(make.unsaved_start(origin="rsvp:17"))] * CROWD)
+    answers = at_once([lambda: pledge_signup.open_for(make.unsaved_start(origin="rsvp:17"))] * CROWD)
     assert len({start.token for start in answers}) == PledgeStart.objects.count() == 1
     assert look.letters() == ["link 1 alma@example.org"]
 
@@ -114,8 +117,8 @@ def test_one_click_pressed_many_times_at_once_is_one_start_and_one_mail():
 def test_start_answered_by_many_workers_at_once_is_answered_once():
     make.year()
     start = make.unsaved_start()
-    pledges.begin(start)
-    at_once([lambda: pledges.answer(start.pk)] * CROWD)
+    pledge_signup.begin(start)
+    at_once([lambda: pledge_signup.answer(start.pk)] * CROWD)
     assert look.letters() == ["link 1 alma@example.org"]
 
 
@@ -123,6 +126,6 @@ def test_draft_reminded_and_signed_at_once_is_signed_and_reminded_at_most_once()
     pledge = make.draft()
     page = make.page(pledge.token)
     make.days_later(pledge, 6)
-    at_once([*[lambda: pledges.remind(pledge)] * 4, signing(pledge.token, page)])
+    at_once([*[lambda: pledge_years.remind(pledge)] * 4, signing(pledge.token, page)])
     assert Pledge.objects.get().state == "signed"
     assert Message.objects.filter(key__contains=":reminder:").count() <= 1

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from imagine.uploads import LARGEST_BODY
+from imagine.core.uploads import LARGEST_BODY
 from partners.models import Pledge, PromiseKind
 from tests import browse
 from tests import look as tables
@@ -12,7 +12,7 @@ from tests.partners.page import address, opened, send, signature, tick
 
 pytestmark = pytest.mark.django_db
 
-BUT_LIMITS = ("imagine.Tally",)
+BUT_LIMITS = ("core.Tally",)
 HOW_MANY = "How many? Write a whole number from 1 to 100,000."
 
 

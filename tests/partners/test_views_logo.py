@@ -10,8 +10,8 @@ from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from PIL import Image
 
-from partners import logos, profiles
 from partners.models import Logo, Pledge, PromiseKind
+from partners.organizations import logos, profiles
 from tests import browse
 from tests.partners import make
 from tests.partners.page import address, opened, send, signature, tick

@@ -5,9 +5,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from imagine.models import Tally, new_token
-from partners import pledges, profiles
+from imagine.core.models import Tally, new_token
 from partners.models import Pledge, PledgeStart, PromiseKind, School
+from partners.organizations import profiles
+from partners.pledges import signup as pledge_signup
+from partners.pledges import years as pledge_years
 from tests import browse
 from tests import look as tables
 from tests.partners import look, make
@@ -15,7 +17,7 @@ from tests.partners.page import address, opened, send, signature, tick
 
 pytestmark = pytest.mark.django_db
 
-BUT_LIMITS = ("imagine.Tally",)
+BUT_LIMITS = ("core.Tally",)
 WHO = {"contact-role": "Owner", "contact-phone": "209 555 0100", "contact-language": "es"}
 PROFILE = {
     "name": "Port Gate Logistics, Inc.",
@@ -282,7 +284,7 @@ def test_closed_year_with_a_draft_or_nothing_at_all():
 
 def test_reopened_year_can_be_changed_again():
     pledge = make.signed()
-    pledges.reopen_year(make.closed())
+    pledge_years.reopen_year(make.closed())
     signed(send(pledge.token, tick("tours", "8"), signature()))
     assert look.amounts(pledge) == {"tours": 8}
 
@@ -359,7 +361,7 @@ def test_thanks_of_a_draft_leads_to_its_page():
 
 def test_unproven_start_of_an_address_that_became_known_is_led_by_mail():
     make.year()
-    start = pledges.open_for(make.unsaved_start(origin="rsvp:17"))
+    start = pledge_signup.open_for(make.unsaved_start(origin="rsvp:17"))
     sent = opened(start.token) | tick("tours", "6") | {"save": "1"}
     make.contact(make.organization("Port Gate Logistic"), make.EMAIL)
     response = Client().post(address(start.token), sent)

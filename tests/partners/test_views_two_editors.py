@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
-from partners import profiles
 from partners.models import PromiseKind
+from partners.organizations import profiles
 from tests import browse
 from tests.partners import look, make
 from tests.partners.page import address, opened, send, signature, tick

@@ -1,9 +1,9 @@
 """Audiences and invitations for tests. Say only what the test is about."""
 
-from imagine.models import Mailing
-from partners import contacts
+from imagine.mail.models import Mailing
 from partners.models import Contact, Organization
-from summit import invitations
+from partners.organizations import contacts
+from summit.invitations import starting, writing
 from summit.models import Audience, Event, Invitation
 
 
@@ -34,13 +34,13 @@ def person(name: str, of: Organization | None = None, **fields) -> Contact:
 
 def started(event: Event, *people: Contact) -> Mailing:
     """A mailing to these people, whose messages are not written yet."""
-    return invitations.start(event, audience(listed=people), count=len(people), by="office")
+    return starting.start(event, audience(listed=people), count=len(people), by="office")
 
 
 def written(event: Event, *people: Contact) -> Mailing:
     """A mailing to these people whose messages wait to be sent."""
     begun = started(event, *people)
-    invitations.write(begun)
+    writing.write(begun)
     begun.refresh_from_db()
     return begun
 

@@ -4,8 +4,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from imagine.actions import NAMED
-from imagine.models import Change, Message
+from imagine.core.admin.actions import NAMED
+from imagine.core.models import Change
+from imagine.mail.models import Message
 from summit import seats
 from summit.models import Event, Rsvp
 from tests import browse, look, make
@@ -14,7 +15,7 @@ from tests.summit.test_seats_races import at_once
 pytestmark = pytest.mark.django_db
 
 RSVPS, EVENTS = "/imagine/admin/summit/rsvp/", "/imagine/admin/summit/event/"
-MESSAGES = "/imagine/admin/imagine/message/"
+MESSAGES = "/imagine/admin/mail/message/"
 KEPT = ("sessions.Session",)
 GONE = "1 that you ticked is not in this list any more: it was changed or erased meanwhile."
 SAME = "1 was so already and stays as it is."
@@ -136,7 +137,7 @@ def test_action_in_a_filtered_list_leaves_alone_what_the_filter_shows_no_more(st
 @pytest.mark.parametrize("key", ["abc", "1.5", "", "\0", "-1", "9" * 30])
 @pytest.mark.parametrize(
     ("to", "action"),
-    [(RSVPS, "cancel_rsvps"), (EVENTS, "cancel_events"), ("/imagine/admin/imagine/message/", "send_again")],
+    [(RSVPS, "cancel_rsvps"), (EVENTS, "cancel_events"), ("/imagine/admin/mail/message/", "send_again")],
 )
 def test_action_on_a_row_that_cannot_be(staff, to, action, key):
     assert said(act(staff, action, key, to=to, sure="yes")) == [GONE]

@@ -9,9 +9,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from imagine import addresses
+from imagine.mail import preferences
 from partners.models import Contact, Organization, PromiseKind
-from summit import contact_lists
+from summit.invitations import contact_import
 from summit.models import Audience, Event, SentList
 from tests import browse, look, make
 from tests.partners import make as partners_make
@@ -194,7 +194,7 @@ def test_list_that_nobody_looked_through_is_neither_put_in_nor_dropped(staff, bu
 
 def test_bad_rows_are_named_and_left_out_only_when_staff_say_so(staff):
     audience = invited.audience()
-    addresses.choose(addresses.of("no@example.org"), invitations=False)
+    preferences.choose(preferences.of("no@example.org"), invitations=False)
     text = browse.text(send(staff, audience, MIXED))
     assert "new people 2 bad rows 1 stand there twice 1 want no invitations 1" in text
     assert "4 broken@ “broken@” is no e-mail address." in text
@@ -209,7 +209,7 @@ def test_bad_rows_are_named_and_left_out_only_when_staff_say_so(staff):
 
 def test_list_without_anybody_to_take_has_no_button(staff):
     audience = invited.audience()
-    addresses.refuse("no@example.org", "550 no")
+    preferences.refuse("no@example.org", "550 no")
     page = send(staff, audience, "E-mail\nno@example.org\n")
     assert "There is nobody in this list who could be put in." in browse.text(page)
     assert 'name="put_in"' not in page.content.decode()
@@ -270,7 +270,7 @@ def test_long_list_comes_page_by_page_in_as_many_queries(staff, django_assert_nu
     def sent(number: int) -> Audience:
         audience = invited.audience()
         rows = "".join(f"a{n}@example.org,A {n}\n" for n in range(number))
-        contact_lists.keep(audience, f"E-mail,Name\n{rows}".encode(), "list.csv")
+        contact_import.keep(audience, f"E-mail,Name\n{rows}".encode(), "list.csv")
         return audience
 
     few, many = sent(3), sent(3000)
@@ -285,9 +285,9 @@ def test_long_list_comes_page_by_page_in_as_many_queries(staff, django_assert_nu
 def test_list_that_nobody_spoke_of_for_a_day_is_forgotten():
     old, new = invited.audience(), invited.audience()
     for audience in (old, new):
-        contact_lists.keep(audience, GOOD.encode(), "list.csv")
+        contact_import.keep(audience, GOOD.encode(), "list.csv")
     SentList.objects.filter(pk=old.pk).update(sent_at=timezone.now() - timedelta(hours=25))
-    contact_lists.tidy()
+    contact_import.tidy()
     assert SentList.objects.get().audience == new
 
 
@@ -297,7 +297,7 @@ def test_list_that_nobody_spoke_of_for_a_day_is_forgotten():
 @pytest.fixture
 def sent(db) -> Audience:
     audience = invited.audience()
-    contact_lists.keep(audience, GOOD.encode(), "list.csv")
+    contact_import.keep(audience, GOOD.encode(), "list.csv")
     return audience
 
 

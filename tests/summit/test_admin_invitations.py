@@ -7,8 +7,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from imagine.models import Message
-from summit import invitations
+from imagine.mail.models import Message
+from summit.invitations import responses
 from summit.models import Event, Invitation, Rsvp
 from tests import browse, look, make
 from tests.partners import make as partners_make
@@ -36,8 +36,8 @@ def answers(kickoff) -> Event:
     invited.written(kickoff, alma, *others)
     accept(kickoff, "Alma Reyes", 2)
     accept(kickoff, "Chue Vang", 1)
-    invitations.decline(of(kickoff, "Ben Ochoa"), "We count the stock in that week.")
-    invitations.decline(of(kickoff, "Chue Vang"))
+    responses.decline(of(kickoff, "Ben Ochoa"), "We count the stock in that week.")
+    responses.decline(of(kickoff, "Chue Vang"))
     return kickoff
 
 
@@ -46,7 +46,7 @@ def of(event: Event, name: str) -> Invitation:
 
 
 def accept(event: Event, name: str, size: int) -> None:
-    invitations.accept(of(event, name), Rsvp(name=name), size=size)
+    responses.accept(of(event, name), Rsvp(name=name), size=size)
 
 
 def shown(staff: Client, query: str = "") -> list[str]:
@@ -106,7 +106,7 @@ def test_page_shows_answer_mail_and_history(staff, answers):
 def test_history_says_the_answer_in_words(staff, answers, language, said):
     accept(answers, "Chue Vang", 1)
     asked = of(answers, "Chue Vang")
-    invitations.replace_link(asked)
+    responses.replace_link(asked)
     text = browse.text(staff.get(f"{LIST}{asked.pk}/change/", headers={"accept-language": language}))
     for words in said:
         assert words in text
@@ -157,7 +157,7 @@ def test_nothing_to_take_away_says_so(staff, kickoff):
 
 
 def test_word_that_a_spreadsheet_would_run_is_harmless(staff, kickoff):
-    invitations.decline(invited.to(kickoff, invited.person("Alma")), "=1+1")
+    responses.decline(invited.to(kickoff, invited.person("Alma")), "=1+1")
     assert rows_of(staff.get(f"{LIST}list.csv"))[1][12] == "'=1+1"
 
 
@@ -233,7 +233,7 @@ def test_links_of_other_pages_lead_to_what_they_say(staff, answers):
     assert len(shown(staff, f"?{mailing}")) == 4
     assert shown(staff, f"?contact__id__exact={asked.contact_id}") == ["Alma Reyes"]
     for query in (mailing, f"{mailing}&state__in=refused,given_up"):
-        assert staff.get(f"/imagine/admin/imagine/message/?{query}").status_code == 200
+        assert staff.get(f"/imagine/admin/mail/message/?{query}").status_code == 200
     page = staff.get(f"/imagine/admin/partners/contact/{asked.contact_id}/change/")
     assert f"{LIST}?contact__id__exact={asked.contact_id}" in page.content.decode()
 

@@ -8,10 +8,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from imagine import bulk
-from imagine.models import Change, Mailing, Message
-from summit import invitations, seats
+from imagine.core.models import Change
+from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.models import Mailing, Message
+from summit import seats
 from summit.admin.mailings import time_left
+from summit.invitations import writing as invitations_writing
 from summit.models import Event, Invitation
 from tests import browse, look, make
 from tests.staff import clerk
@@ -19,7 +21,7 @@ from tests.summit import invited
 
 pytestmark = pytest.mark.django_db
 
-LIST = "/imagine/admin/imagine/mailing/"
+LIST = "/imagine/admin/mail/mailing/"
 UNCHANGED = ("sessions.Session",)
 State = Message.State
 
@@ -166,7 +168,7 @@ def test_stop_asks_first_and_takes_back_who_was_not_written_to(staff, kickoff):
 
 def test_stopped_ones_are_told_from_done_ones(staff, kickoff):
     sending = mailing(kickoff)
-    invitations.stop(sending)
+    invitations_writing.stop(sending)
     assert "Stopped 0 of 3 are sent" in browse.text(staff.get(page_of(sending)))
 
 
@@ -182,7 +184,7 @@ def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
     page = browse.text(staff.get(page_of(word)))
     assert "the event moved: 3 people who were invited and had not answered are told." in page
     assert "Each mail is written and sent by a worker." in page
-    invitations.write(word)
+    invitations_writing.write(word)
     page = staff.get(page_of(word))
     assert "0 of 3 are sent" in browse.text(page)
     assert "summit/invitation/" not in page.content.decode().split('id="progress"')[1]
@@ -241,7 +243,7 @@ def test_pace_is_set_and_kept_in_history(staff, kickoff):
     sending = mailing(kickoff)
     for _twice in range(2):
         assert "At most 30 mails leave a second now." in press(staff, sending, set_pace="1", per_second="30")
-    assert bulk.pace().per_second == 30
+    assert bulk_delivery.pace().per_second == 30
     assert [change.what for change in Change.objects.filter(about="pace:1")] == [{"per_second": [60, 30]}]
 
 
@@ -251,7 +253,7 @@ def test_pace_out_of_bounds_is_refused_beside_the_field(staff, kickoff, typed):
     page = staff.post(page_of(sending), {"set_pace": "1", "per_second": typed})
     assert page.status_code == 422
     assert "errorlist" in page.content.decode()
-    assert bulk.pace().per_second == 60
+    assert bulk_delivery.pace().per_second == 60
 
 
 # Who may what ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from partners.models import Contact, Organization
-from summit import matching
+from summit import organization_matching
 from summit.models import Rsvp
 from tests import browse, make
 from tests.partners import make as partners_make
@@ -99,7 +99,7 @@ def test_rsvps_own_page_proposes_and_leads_on(staff, gate, rsvp):
     page = staff.get(page_of_rsvp(rsvp))
     assert f'href="/imagine/admin/partners/organization/{gate.pk}/change/"' in page.content.decode()
     assert "staff partner: – → Port Gate Logistics" in browse.text(page)
-    matching.say_none(Rsvp.objects.all())
+    organization_matching.say_none(Rsvp.objects.all())
     assert "belongs to no partner. Say otherwise" in browse.text(staff.get(page_of_rsvp(rsvp)))
 
 
@@ -159,17 +159,19 @@ def test_matched_one_is_said_otherwise_alone(staff, event, gate, rsvp):
 
 @pytest.mark.parametrize("sent", [{"choose": "0"}, {"choose": "x"}, {"choose": "9" * 30}, {"choose": "²"}])
 def test_organization_that_is_not_there_is_told(staff, rsvp, sent):
-    assert said(press(staff, rsvp, **sent)) == [str(matching.Gone())]
+    assert said(press(staff, rsvp, **sent)) == [str(organization_matching.Gone())]
     assert partner(rsvp) is None
 
 
 @pytest.mark.parametrize("button", ["choose", "none", "new", "again"])
 def test_what_somebody_else_said_meanwhile_stands(staff, gate, rsvp, button):
     other = partners_make.organization("Zeta Freight")
-    matching.choose(Rsvp.objects.all(), other.pk)
+    organization_matching.choose(Rsvp.objects.all(), other.pk)
     for was in ("", "none", str(gate.pk), "x"):
         value = gate.pk if button == "choose" else "1"
-        assert said(press(staff, rsvp, was=was, name="New", **{button: value})) == [str(matching.Settled())]
+        assert said(press(staff, rsvp, was=was, name="New", **{button: value})) == [
+            str(organization_matching.Settled())
+        ]
     assert (partner(rsvp), Organization.objects.count()) == ("Zeta Freight", 2)
 
 

@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from imagine.models import Message
+from imagine.mail.models import Message
 from summit import seats
 from summit.models import Event, Guest, Rsvp
 from tests import browse, look, make
@@ -236,7 +236,7 @@ def test_filters_show_their_states_alone(staff):
 
 
 @pytest.mark.parametrize(
-    "address", ["/imagine/admin/", LIST, ADD, "/imagine/admin/summit/event/", "/imagine/admin/imagine/message/"]
+    "address", ["/imagine/admin/", LIST, ADD, "/imagine/admin/summit/event/", "/imagine/admin/mail/message/"]
 )
 def test_admin_is_closed_to_who_is_not_staff(address):
     make.rsvp(make.event())

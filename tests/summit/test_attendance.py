@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from imagine import history
-from imagine.models import Change
+from imagine.core import audit
+from imagine.core.models import Change
 from summit import attendance, seats
 from summit.models import Event, Guest, Rsvp
 from tests import browse, look, make
@@ -57,7 +57,7 @@ def test_single_guests_came_and_strangers_are_passed_over():
 
 def test_it_is_in_the_history_by_name():
     rsvp = party(size=2)
-    with history.acting_as(history.Actor(Change.Kind.STAFF, "office")):
+    with audit.acting_as(audit.Actor(Change.Kind.STAFF, "office")):
         attendance.came(rsvp)
     change = Change.objects.get(about=f"rsvp:{rsvp.pk}")
     assert (change.name, change.what) == ("office", {"came": ["", "Alma Reyes; 2"]})

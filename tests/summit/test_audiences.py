@@ -3,10 +3,11 @@
 import pytest
 from django.utils import timezone
 
-from imagine import addresses
+from imagine.mail import preferences
 from partners.models import Contact, Organization, PromiseKind
-from summit import audiences, seats
-from summit.audiences import Reason
+from summit import seats
+from summit.invitations import audiences
+from summit.invitations.audiences import Reason
 from summit.models import Audience, Event, Guest, Invitation
 from tests import make
 from tests.partners import make as partners
@@ -176,8 +177,8 @@ def test_why_each_is_left_out():
     invited.invitation(event, asked["Declined"], declined_at=timezone.now())
     invited.invitation(event, asked["Accepted"], rsvp=make.rsvp(event, "Accepted", email="other@example.org"))
     make.rsvp(event, "Coming", email="COMING@example.org")
-    addresses.choose(addresses.of("Unwilling@example.org"), invitations=False)
-    addresses.refuse("Refused@example.org", "550 no such person")
+    preferences.choose(preferences.of("Unwilling@example.org"), invitations=False)
+    preferences.refuse("Refused@example.org", "550 no such person")
     audience = invited.audience(listed=listed)
     assert reasons(audience, event) == {
         "Accepted": Reason.COMING,

@@ -3,9 +3,9 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from imagine.models import Mailing, Message
+from imagine.mail.models import Mailing, Message
 from partners.models import Contact, Organization
-from summit import invitations
+from summit.invitations import starting, writing
 from summit.models import Audience, Event, Invitation
 from tests import look, make
 from tests.summit import invited
@@ -52,7 +52,7 @@ def test_with_yes_they_are_invited(audience, capsys):
     assert said[-1] == f"Begun: mailing {mailing.pk} to 1 person. Its page in the admin shows how far it is."
     assert (mailing.count, mailing.started_by) == (1, "manage.py invite")
     assert Invitation.objects.get().contact.name == "Alma"
-    assert invitations.write(mailing)
+    assert writing.write(mailing)
     assert Message.objects.filter(mailing=mailing).count() == 1
 
 
@@ -86,7 +86,7 @@ def test_invented_contacts_are_an_audience(capsys):
     assert Organization.objects.count() == Contact.objects.filter(is_main=True).count() == 3
     assert set(Contact.objects.values_list("language", flat=True)) == {"en", "es"}
     audience = Audience.objects.get(name="Invented contacts")
-    assert invitations.start(make.event(), audience, count=10, by="test").count == 10
+    assert starting.start(make.event(), audience, count=10, by="test").count == 10
 
 
 def test_a_second_run_makes_who_is_missing():

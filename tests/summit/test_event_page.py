@@ -9,11 +9,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from imagine.models import Mailing, Message
-from summit import invitations, seats
+from imagine.core.formatting import day
+from imagine.mail.models import Mailing, Message
+from summit import seats
 from summit.admin import event_page
+from summit.invitations import responses
 from summit.models import Event, Rsvp
-from summit.templatetags.wording import day
 from tests import browse, look, make
 from tests.staff import clerk
 from tests.summit import invited
@@ -108,7 +109,7 @@ def test_failed_mail_is_shown_with_its_reason_and_link(staff, full):
     Message.objects.filter(pk=message.pk).update(state=Message.State.REFUSED, last_error="550 no such mailbox")
     page = staff.get(page_of(full))
     assert "stays@example.org Refused: 550 no such mailbox" in browse.text(page)
-    assert f"/imagine/admin/imagine/message/{message.pk}/change/" in page.content.decode()
+    assert f"/imagine/admin/mail/message/{message.pk}/change/" in page.content.decode()
 
 
 def test_over_and_beyond_are_said_in_words(staff):
@@ -348,7 +349,7 @@ def test_moving_says_how_many_invited_people_are_told_and_what_they_read(staff, 
         make.rsvp(event, "Stays")
     invited.written(event, *map(invited.person, ("Alma", "Jun", "Declines")))
     Message.objects.filter(queue="bulk").update(state="sent", sent_at=timezone.now())
-    invitations.decline(event.invitations.get(contact__name="Declines"))
+    responses.decline(event.invitations.get(contact__name="Declines"))
     invited.written(event, invited.person("Queued"))
     before = look.tables(but=UNCHANGED)
     response = answer(staff, event, venue=PLACE)
@@ -373,7 +374,7 @@ def test_where_only_such_people_are_invited_nothing_is_asked(staff, which):
     asked = invited.to(event, invited.person("Alma"))
     if which == "declined":
         Message.objects.update(state="sent", sent_at=timezone.now())
-        invitations.decline(asked)
+        responses.decline(asked)
     assert answer(staff, event, venue=PLACE).status_code == 302
 
 

@@ -3,8 +3,9 @@
 import pytest
 from django.utils import timezone
 
-from summit import attendance, reminders
+from summit import attendance
 from summit.models import Event, Reminder, Rsvp
+from summit.reminders import sending as reminder_sending
 from tests import browse, make
 from tests.summit import year
 from tests.summit.year import moment, remind
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 def states(event: Event, now) -> list[tuple[str, int]]:
-    return [(each.state, each.count) for each in reminders.plan(event, now)]
+    return [(each.state, each.count) for each in reminder_sending.plan(event, now)]
 
 
 def text(staff, event: Event) -> str:
@@ -23,7 +24,7 @@ def text(staff, event: Event) -> str:
 def test_plan_is_in_order_and_tells_what_became_of_each():
     event = year.event()
     year.rsvp(event)
-    assert [(each.label, each.due) for each in reminders.plan(event)] == [
+    assert [(each.label, each.due) for each in reminder_sending.plan(event)] == [
         ("invitation not answered", None),
         ("a week before", moment(3, 31, 9)),
         ("names still missing", moment(4, 4, 9)),

@@ -5,11 +5,16 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from imagine import addresses, bulk
-from imagine.models import Change, Mailing, Message
+from imagine.core.models import Change
+from imagine.mail import preferences
+from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.models import Mailing, Message
 from partners.models import Contact
-from summit import audiences, invitation_letters, invitations, seats
-from summit.invitations import writing
+from summit import seats
+from summit.emails import invitation as invitation_emails
+from summit.invitations import audiences, responses, starting, writing
+from summit.invitations import resend as invitation_resend
+from summit.invitations import writing as invitations_writing
 from summit.models import Audience, Event, Invitation
 from tests import look, make
 from tests.partners import make as partners
@@ -20,13 +25,13 @@ pytestmark = pytest.mark.django_db
 
 
 def start(event: Event, audience: Audience, count: int, mark: str | None = None) -> Mailing:
-    return invitations.start(event, audience, count=count, by="office", mark=mark)
+    return starting.start(event, audience, count=count, by="office", mark=mark)
 
 
 def refused(event: Event, audience: Audience, count: int = 1, mark: str | None = None) -> str:
     """Says why nothing was started, and that nothing was."""
     before = look.tables()
-    with pytest.raises(invitations.Refused) as refusal:
+    with pytest.raises(starting.Refused) as refusal:
         start(Event.objects.get(pk=event.pk), audience, count, mark)
     assert look.tables() == before
     return str(refusal.value)
@@ -166,26 +171,26 @@ def test_each_invitation_is_written_as_one_of_many():
     event = make.event()
     contact = person("Alma Reyes", partners.organization(), language="es")
     mailing = started(event, contact)
-    assert invitations.write(mailing)
+    assert invitations_writing.write(mailing)
     [invitation], [message] = event.invitations.all(), Message.objects.all()
     assert invitation.written_at
     assert (message.key, message.queue, message.mailing) == (f"invitation:{invitation.pk}:invited", "bulk", mailing)
     assert (message.to, message.language) == ("alma.reyes@example.org", "es")
-    assert message.unsubscribe == addresses.unsubscribe_url(addresses.of(contact.email), "invitations")
+    assert message.unsubscribe == preferences.unsubscribe_url(preferences.of(contact.email), "invitations")
     assert f"http://127.0.0.1:8000/imagine/invitation/{invitation.token}/" in message.text
     assert "Cumbre Imagine Promise" in message.subject
     assert message.calendar_method == "PUBLISH"
     mailing.refresh_from_db()
     assert (mailing.left_out, bool(mailing.written_at)) == (0, True)
-    assert bulk.figures(mailing)[:4] == (1, 0, 1, 0)
+    assert bulk_delivery.figures(mailing)[:4] == (1, 0, 1, 0)
 
 
 def test_written_twice_everybody_has_one_message():
     event = make.event()
     mailing = started(event, person("Alma"), person("Jun"))
-    invitations.write(mailing)
+    invitations_writing.write(mailing)
     before = look.tables()
-    invitations.write(mailing)
+    invitations_writing.write(mailing)
     assert look.tables() == before
 
 
@@ -196,8 +201,8 @@ def test_what_was_interrupted_goes_on(monkeypatch):
     assert writing.write_some(mailing.pk)
     assert Message.objects.count() == 2
     mailing.refresh_from_db()
-    assert (mailing.written_at, bulk.figures(mailing).to_write) == (None, 3)
-    assert invitations.write(mailing)
+    assert (mailing.written_at, bulk_delivery.figures(mailing).to_write) == (None, 3)
+    assert invitations_writing.write(mailing)
     assert Message.objects.count() == 5
     assert not event.invitations.filter(written_at=None).exists()
 
@@ -207,9 +212,9 @@ def test_a_batch_that_fails_is_written_whole_later(monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(writing.mail, "queue_many", lambda messages: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            invitations.write(mailing)
+            invitations_writing.write(mailing)
     assert not Invitation.objects.exclude(written_at=None).exists()
-    invitations.write(mailing)
+    invitations_writing.write(mailing)
     assert Message.objects.count() == 2
 
 
@@ -217,17 +222,17 @@ def test_a_writer_hands_on_when_its_time_is_up(monkeypatch):
     monkeypatch.setattr(writing, "BATCH", 1)
     monkeypatch.setattr(writing, "WRITE_SECONDS", -1)
     mailing = started(make.event(), person("Alma"), person("Jun"), person("Mai"))
-    assert not invitations.write(mailing)
+    assert not invitations_writing.write(mailing)
     assert Message.objects.count() == 1
 
 
 def test_who_wants_none_by_then_or_has_an_rsvp_is_left_out():
     event = make.event()
     mailing = started(event, *map(person, ("Asked", "Unwilling", "Refused", "Coming")))
-    addresses.choose(addresses.of("unwilling@example.org"), invitations=False)
-    addresses.refuse("refused@example.org", "550 no such person")
+    preferences.choose(preferences.of("unwilling@example.org"), invitations=False)
+    preferences.refuse("refused@example.org", "550 no such person")
     make.rsvp(event, "Coming")
-    invitations.write(mailing)
+    invitations_writing.write(mailing)
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Asked"]
     assert [message.to for message in mailing.messages.all()] == ["asked@example.org"]
     mailing.refresh_from_db()
@@ -239,7 +244,7 @@ def test_nothing_is_written_that_cannot_be_answered_any_more(change):
     event = make.event()
     mailing = started(event, person("Alma"))
     change(event)
-    assert invitations.write(mailing)
+    assert invitations_writing.write(mailing)
     mailing.refresh_from_db()
     assert mailing.stopped_at
     assert not Invitation.objects.exists()
@@ -248,8 +253,8 @@ def test_nothing_is_written_that_cannot_be_answered_any_more(change):
 
 def test_nothing_of_a_stopped_mailing_is_written():
     mailing = started(make.event(), person("Alma"))
-    invitations.stop(mailing)
-    invitations.write(mailing)
+    invitations_writing.stop(mailing)
+    invitations_writing.write(mailing)
     assert not Message.objects.exists()
 
 
@@ -257,7 +262,7 @@ def test_nothing_of_a_stopped_mailing_is_written():
 def test_any_number_is_written_by_as_many_queries(number, django_assert_num_queries):
     mailing = started(make.event(), *(person(f"Person {n}", language="en") for n in range(number)))
     with django_assert_num_queries(15):
-        invitations.write(mailing)
+        invitations_writing.write(mailing)
     assert mailing.messages.count() == number
 
 
@@ -267,11 +272,11 @@ def test_any_number_is_written_by_as_many_queries(number, django_assert_num_quer
 def test_pause_and_go_on_twice_are_once():
     mailing = written(make.event(), person("Alma"))
     for _twice in range(2):
-        invitations.pause(mailing)
-        assert bulk.figures(Mailing.objects.get()).state == "paused"
+        invitations_writing.pause(mailing)
+        assert bulk_delivery.figures(Mailing.objects.get()).state == "paused"
     for _twice in range(2):
-        invitations.go_on(mailing)
-        assert bulk.figures(Mailing.objects.get()).state == "sending"
+        invitations_writing.go_on(mailing)
+        assert bulk_delivery.figures(Mailing.objects.get()).state == "sending"
 
 
 def test_stop_takes_back_who_was_never_written_to(monkeypatch):
@@ -281,11 +286,11 @@ def test_stop_takes_back_who_was_never_written_to(monkeypatch):
     writing.write_some(mailing.pk)
     state_of("arrived@example.org", "sent", sent_at=timezone.now())
     state_of("in.doubt@example.org", "unknown")
-    assert invitations.stop(mailing) == 2
-    assert invitations.stop(mailing) == 0
+    assert invitations_writing.stop(mailing) == 2
+    assert invitations_writing.stop(mailing) == 0
     assert sorted(event.invitations.values_list("contact__name", flat=True)) == ["Arrived", "In Doubt"]
     assert sorted(Message.objects.values_list("to", flat=True)) == ["arrived@example.org", "in.doubt@example.org"]
-    assert bulk.figures(Mailing.objects.get()).state == "stopped"
+    assert bulk_delivery.figures(Mailing.objects.get()).state == "stopped"
 
 
 def state_of(to: str, state: str, **fields) -> None:
@@ -295,15 +300,15 @@ def state_of(to: str, state: str, **fields) -> None:
 def test_a_stopped_mailing_leaves_its_people_to_be_asked_again():
     event = make.event()
     audience = invited.audience(listed=[person("Alma")])
-    invitations.stop(start(event, audience, 1))
+    invitations_writing.stop(start(event, audience, 1))
     assert start(event, audience, 1).invitations.count() == 1
 
 
 def test_stop_keeps_what_was_answered_already():
     event = make.event()
     mailing = written(event, person("Alma"), person("Jun"))
-    invitations.decline(event.invitations.get(contact__name="Alma"))
-    assert invitations.stop(mailing) == 1
+    responses.decline(event.invitations.get(contact__name="Alma"))
+    assert invitations_writing.stop(mailing) == 1
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
 
 
@@ -315,7 +320,7 @@ def test_mail_that_asks_once_more_takes_no_invitation_back_with_it():
     fields = {"to": "alma@example.org", "queue": "bulk", "mailing": mailing, "language": "en"}
     for kind in ("unanswered", "invited:again:202701010900"):
         Message.objects.create(key=f"invitation:{invitation.pk}:{kind}", **fields)
-    assert invitations.stop(mailing) == 0
+    assert invitations_writing.stop(mailing) == 0
     assert event.invitations.get() == invitation
 
 
@@ -324,7 +329,7 @@ def test_mailings_to_an_event_that_was_called_off_end_by_themselves():
     mailings = {event: written(event, person(f"Person {event.pk}")) for event in (called_off, closed, open_one)}
     make.called_off(called_off)
     make.closed(closed)
-    invitations.stop_the_unanswerable()
+    invitations_writing.stop_the_unanswerable()
     assert [message.mailing for message in Message.objects.all()] == [mailings[open_one]]
     assert list(Invitation.objects.values_list("event", flat=True)) == [open_one.pk]
 
@@ -335,7 +340,7 @@ def test_no_queries_for_each_mailing_that_is_over(django_assert_num_queries):
     state_of("alma@example.org", "sent", sent_at=timezone.now())
     seats.cancel_event(event)
     with django_assert_num_queries(2):
-        invitations.stop_the_unanswerable()
+        invitations_writing.stop_the_unanswerable()
     assert not Mailing.objects.exclude(stopped_at=None).exists()
 
 
@@ -349,8 +354,8 @@ def test_what_has_not_left_when_the_event_moves_says_where_it_is_now():
     event.venue = "Stockton Civic Auditorium"
     seats.save_event(event)
     mailing.refresh_from_db()
-    assert (mailing.written_at, bulk.figures(mailing).to_write) == (None, 1)
-    assert invitations.write(mailing)
+    assert (mailing.written_at, bulk_delivery.figures(mailing).to_write) == (None, 1)
+    assert invitations_writing.write(mailing)
     places = {message.to: "Civic Auditorium" in message.text for message in mailing.messages.all()}
     assert places == {"sent@example.org": False, "queued@example.org": True}
     mailing.refresh_from_db()
@@ -360,10 +365,10 @@ def test_what_has_not_left_when_the_event_moves_says_where_it_is_now():
 def test_another_change_of_the_event_writes_nothing_anew():
     event = make.event()
     written(event, person("Alma"))
-    before = look.tables(but=("summit.Event", "imagine.Change"))
+    before = look.tables(but=("summit.Event", "core.Change"))
     event.capacity = 200
     seats.save_event(event)
-    assert look.tables(but=("summit.Event", "imagine.Change")) == before
+    assert look.tables(but=("summit.Event", "core.Change")) == before
 
 
 # The mail, before it is sent -------------------------------------------------------------------------------------
@@ -372,7 +377,7 @@ def test_another_change_of_the_event_writes_nothing_anew():
 def test_the_mail_is_shown_in_both_languages_as_one_person_reads_it():
     event = make.event()
     before = look.tables()
-    english, spanish = invitation_letters.preview(event, "Alma Reyes", "Port Gate")
+    english, spanish = invitation_emails.preview(event, "Alma Reyes", "Port Gate")
     assert (english.language, spanish.language) == ("en", "es")
     assert "Alma Reyes, you are invited to Imagine Promise Summit" in english.text
     assert "(the link of this person alone)" in english.text
@@ -394,12 +399,12 @@ def test_words_of_a_person_are_words_in_the_mail_whatever_stands_in_them():
 def test_nothing_leaves_once_the_event_was_called_off(claimed):
     event, people = make.event(), [person(name) for name in ("Alma", "Jun", "Chue")]
     mailing = written(event, *people)
-    bulk.begin(first := bulk.claim()[0])
+    bulk_delivery.begin(first := bulk_delivery.claim()[0])
     if not claimed:
-        bulk.give_back([first])
+        bulk_delivery.give_back([first])
     seats.cancel_event(event)
     assert list(Message.objects.filter(queue="bulk").values_list("to", flat=True)) == [first.to]
-    invitations.write(mailing)
+    invitations_writing.write(mailing)
     mailing.refresh_from_db()
     assert mailing.stopped_at
     assert [invitation.contact.email for invitation in event.invitations.all()] == [first.to]
@@ -408,10 +413,10 @@ def test_nothing_leaves_once_the_event_was_called_off(claimed):
 def test_mailing_to_an_event_that_is_hidden_meanwhile_stops():
     event = make.event()
     mailing = written(event, person("Alma"))
-    invitations.stop_the_unanswerable()
+    invitations_writing.stop_the_unanswerable()
     assert Message.objects.exists()
     Event.objects.update(is_published=False)
-    invitations.stop_the_unanswerable()
+    invitations_writing.stop_the_unanswerable()
     mailing.refresh_from_db()
     assert mailing.stopped_at
     assert not Message.objects.exists()
@@ -423,7 +428,7 @@ def in_doubt_and_sent_again(event: Event, *names: str) -> Mailing:
     mailing = written(event, *map(person, names))
     first = Message.objects.get(to=f"{names[0].lower()}@example.org")
     Message.objects.filter(pk=first.pk).update(state="unknown", begun_at=timezone.now(), attempts=1)
-    assert invitations.send_again(first)
+    assert invitation_resend.send_again(first)
     return mailing
 
 
@@ -431,22 +436,22 @@ def in_doubt_and_sent_again(event: Event, *names: str) -> Mailing:
 def test_stop_keeps_what_may_have_arrived_before_it_was_sent_again(claimed):
     event = make.event()
     mailing = in_doubt_and_sent_again(event, "Alma", "Jun")
-    batch = bulk.claim() if claimed else []
-    assert invitations.stop(mailing) == 1
-    assert not any(map(bulk.begin, batch))
+    batch = bulk_delivery.claim() if claimed else []
+    assert invitations_writing.stop(mailing) == 1
+    assert not any(map(bulk_delivery.begin, batch))
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
     assert list(Message.objects.values_list("to", "state", "maybe_sent")) == [("alma@example.org", "unknown", True)]
     if batch:
-        bulk.give_back(batch)
+        bulk_delivery.give_back(batch)
     assert Message.objects.get().state == "unknown"
-    assert invitations.stop(mailing) == 0
+    assert invitations_writing.stop(mailing) == 0
 
 
 def test_stop_of_itself_when_the_event_is_called_off_keeps_it_too():
     event = make.event()
     in_doubt_and_sent_again(event, "Alma", "Jun")
     make.closed(event)
-    invitations.stop_the_unanswerable()
+    invitations_writing.stop_the_unanswerable()
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
     assert Message.objects.get().state == "unknown"
 
@@ -459,7 +464,7 @@ def test_event_that_moves_keeps_it_and_tells_it():
     seats.save_event(event)
     assert list(Message.objects.values_list("to", "state")) == [("alma@example.org", "unknown")]
     for mailing in Mailing.objects.going_on():
-        invitations.write(mailing)
+        invitations_writing.write(mailing)
     keys = sorted(key.split(":", 2)[2] for key in Message.objects.values_list("key", flat=True))
     assert keys == ["invited", "invited", "moved:1"]
     assert "Civic Auditorium" in Message.objects.get(key__contains=":moved:").text
@@ -468,12 +473,12 @@ def test_event_that_moves_keeps_it_and_tells_it():
 def test_what_may_have_arrived_and_is_sent_again_is_flagged():
     mailing = written(make.event(), person("Alma"))
     Message.objects.update(state="unknown", begun_at=timezone.now())
-    assert invitations.send_again(mailing.messages.get())
+    assert invitation_resend.send_again(mailing.messages.get())
     assert Message.objects.get().maybe_sent
 
 
 def test_what_failed_for_good_and_is_sent_again_is_not_flagged():
     mailing = written(make.event(), person("Alma"))
     Message.objects.update(state="refused")
-    assert invitations.send_again(mailing.messages.get())
+    assert invitation_resend.send_again(mailing.messages.get())
     assert not Message.objects.get().maybe_sent

@@ -6,12 +6,17 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from imagine import addresses, bulk
-from imagine.models import Address, Change, Mailing, Message
-from partners import contacts, merging
+from imagine.core.models import Change
+from imagine.mail import preferences
+from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.models import Address, Mailing, Message
 from partners.models import Contact, Organization
-from summit import invitation_links, invitations, reminders
+from partners.organizations import contacts, merging
+from summit.invitations import links as invitation_links
+from summit.invitations import resend as invitation_resend
+from summit.invitations import responses, writing
 from summit.models import Event, Invitation, Rsvp
+from summit.reminders import sending as reminder_sending
 from tests import make
 from tests.partners import make as partners
 from tests.summit import invited
@@ -30,7 +35,7 @@ def both_invited(event: Event, two) -> tuple[Invitation, Invitation]:
     other = person("Alma", two[1], email="old@example.org")
     made = invited.to(event, person("Alma", two[0])), invited.to(event, other)
     contacts.correct(other, email="alma@example.org")
-    invitations.write(made[1].mailing)
+    writing.write(made[1].mailing)
     return made
 
 
@@ -51,7 +56,7 @@ def test_a_contact_of_one_organization_alone_keeps_the_invitation(two):
 @pytest.mark.parametrize("answered", [0, 1])
 def test_of_two_invitations_the_one_with_an_answer_is_kept(two, answered):
     both = both_invited(make.event(), two)
-    invitations.decline(both[answered], "No.")
+    responses.decline(both[answered], "No.")
     merging.merge(*two)
     assert list(Invitation.objects.values_list("pk", "word", "contact")) == [
         (both[answered].pk, "No.", two[0].contacts.get().pk)
@@ -61,8 +66,8 @@ def test_of_two_invitations_the_one_with_an_answer_is_kept(two, answered):
 @pytest.mark.parametrize("accepted", [0, 1])
 def test_of_two_answers_the_yes_is_kept(two, accepted):
     both = both_invited(make.event(), two)
-    invitations.decline(both[1 - accepted])
-    invitations.accept(both[accepted], Rsvp(name="Alma"), size=1)
+    responses.decline(both[1 - accepted])
+    responses.accept(both[accepted], Rsvp(name="Alma"), size=1)
     merging.merge(*two)
     assert Invitation.objects.get().pk == both[accepted].pk
     assert Invitation.objects.get().answer == Invitation.Answer.ACCEPTED
@@ -117,7 +122,7 @@ def test_without_an_answer_mail_that_is_still_to_leave_counts_for_more_than_mail
 def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
     both = both_invited(make.event(), two)
     mail_is(both[1], "sent")
-    invitations.decline(both[0])
+    responses.decline(both[0])
     merging.merge(*two)
     assert Invitation.objects.get().pk == both[0].pk
 
@@ -125,7 +130,7 @@ def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
 def test_a_new_link_that_was_sent_counts_as_mail_that_was_sent(two):
     both = both_invited(make.event(), two)
     mail_is(both[1], "refused")
-    invitations.replace_link(both[1])
+    responses.replace_link(both[1])
     Message.objects.filter(key=f"invitation:{both[1].pk}:new_link:1").update(state="sent", sent_at=timezone.now())
     merging.merge(*two)
     assert Invitation.objects.get().pk == both[1].pk
@@ -135,9 +140,9 @@ def test_mail_of_the_other_one_that_a_worker_has_in_its_batch_does_not_leave(two
     """Its link would open nothing."""
     both = both_invited(make.event(), two)
     Message.objects.about(f"invitation:{both[0].pk}").update(state="sent", sent_at=timezone.now())
-    batch = bulk.claim()
+    batch = bulk_delivery.claim()
     merging.merge(*two)
-    assert not any(map(bulk.begin, batch))
+    assert not any(map(bulk_delivery.begin, batch))
 
 
 def test_mail_of_the_other_one_that_was_sent_stays_known(two):
@@ -166,10 +171,10 @@ def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, o
     Message.objects.update(state=state)
     contacts.correct(contact, email="alma@example.org")
     assert not Message.objects.exists()
-    assert invitations.write(invitation.mailing)
+    assert writing.write(invitation.mailing)
     assert Message.objects.get().to == "alma@example.org"
-    assert Message.objects.get().unsubscribe == addresses.unsubscribe_url(
-        addresses.of("alma@example.org"), "invitations"
+    assert Message.objects.get().unsubscribe == preferences.unsubscribe_url(
+        preferences.of("alma@example.org"), "invitations"
     )
     assert Mailing.objects.get().written_at
 
@@ -177,11 +182,11 @@ def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, o
 def test_what_a_worker_has_in_its_batch_and_has_not_begun_goes_to_the_right_address():
     contact = person("Alma", email="wrong@example.org")
     invitation = invited.to(make.event(), contact)
-    batch = bulk.claim()
+    batch = bulk_delivery.claim()
     contacts.correct(contact, email="alma@example.org")
-    assert not any(map(bulk.begin, batch))
-    invitations.write(invitation.mailing)
-    assert [message.to for message in bulk.claim()] == ["alma@example.org"]
+    assert not any(map(bulk_delivery.begin, batch))
+    writing.write(invitation.mailing)
+    assert [message.to for message in bulk_delivery.claim()] == ["alma@example.org"]
 
 
 def test_what_was_sent_or_may_have_been_is_not_written_again():
@@ -202,13 +207,13 @@ def test_what_waits_about_an_invitation_that_was_sent_does_not_go_to_the_wrong_a
     contact = person("Alma", email="wrong@example.org")
     invitation = invited.to(make.event(), contact)
     Message.objects.update(state="sent", sent_at=timezone.now() - timedelta(days=9))
-    reminders.ask_some(invitation.event, timezone.now())
+    reminder_sending.ask_some(invitation.event, timezone.now())
     invitation_links.mail_link(invitation)
     contacts.correct(contact, email="alma@example.org")
     assert list(Message.objects.filter(state="queued").values_list("key", "to")) == [
         (f"invitation:{invitation.pk}:link:1", "alma@example.org")
     ]
-    reminders.ask_some(invitation.event, timezone.now())
+    reminder_sending.ask_some(invitation.event, timezone.now())
     assert Message.objects.get(queue="bulk", state="queued").to == "alma@example.org"
 
 
@@ -216,7 +221,7 @@ def test_a_stopped_mailing_is_not_written_again():
     contact = person("Alma")
     mailing = invited.written(make.event(), contact)
     Message.objects.update(state="refused")
-    invitations.stop(mailing)
+    writing.stop(mailing)
     contacts.correct(contact, email="new@example.org")
     assert Message.objects.get().to == "alma@example.org"
 
@@ -225,7 +230,7 @@ def replaced(*, invited_mail: str = "sent", state: str = "refused") -> Invitatio
     """Alma's address is wrong; her link was replaced, and its mail met this end."""
     invitation = invited.to(make.event(), person("Alma", email="wrong@example.org"))
     mail_is(invitation, invited_mail)
-    invitations.replace_link(invitation)
+    responses.replace_link(invitation)
     Message.objects.filter(key__contains=":new_link:").update(state=state, attempts=3, last_error="550 no")
     invitation.refresh_from_db()
     return invitation
@@ -249,13 +254,13 @@ def test_a_replaced_link_that_did_not_reach_a_wrong_address_is_written_to_the_ri
     )
     assert invitation.get_absolute_url() in message.text
     assert "Stockton Civic Auditorium" in message.text
-    assert message.unsubscribe == addresses.unsubscribe_url(addresses.of("alma@example.org"), "invitations")
+    assert message.unsubscribe == preferences.unsubscribe_url(preferences.of("alma@example.org"), "invitations")
     assert Message.objects.count() == 2
 
 
 def test_the_newest_of_replaced_links_is_written_to_the_right_address():
     invitation = replaced()
-    invitations.replace_link(invitation)
+    responses.replace_link(invitation)
     Message.objects.filter(key__contains=":new_link:").update(state="refused")
     correct(invitation)
     states = dict(Message.objects.filter(key__contains=":new_link:").values_list("key", "state"))
@@ -267,7 +272,7 @@ def test_an_invitation_that_is_written_again_brings_the_replaced_link_along():
     invitation = replaced(invited_mail="refused")
     correct(invitation)
     assert not Message.objects.exists()
-    invitations.write(invitation.mailing)
+    writing.write(invitation.mailing)
     message = Message.objects.get()
     assert (message.key, message.to) == (f"invitation:{invitation.pk}:invited", "alma@example.org")
     assert invitation.get_absolute_url() in message.text
@@ -275,7 +280,7 @@ def test_an_invitation_that_is_written_again_brings_the_replaced_link_along():
 
 def test_a_replaced_link_is_written_again_though_its_mailing_was_stopped():
     invitation = replaced(invited_mail="refused")
-    invitations.stop(invitation.mailing)
+    writing.stop(invitation.mailing)
     correct(invitation)
     assert Message.objects.get(state="queued").key == f"invitation:{invitation.pk}:new_link:1"
 
@@ -295,7 +300,7 @@ def test_a_replaced_link_of_use_to_nobody_is_not_written_again(end):
     if end:
         end(invitation.event)
     else:
-        addresses.choose(addresses.of("alma@example.org"), invitations=False)
+        preferences.choose(preferences.of("alma@example.org"), invitations=False)
     correct(invitation)
     assert not Message.objects.filter(state="queued").exists()
 
@@ -303,7 +308,7 @@ def test_a_replaced_link_of_use_to_nobody_is_not_written_again(end):
 def test_an_invitation_that_staff_sent_again_to_a_wrong_address_is_written_to_the_right_one():
     invitation = invited.to(make.event(), person("Alma", email="wrong@example.org"))
     mail_is(invitation, "sent")
-    invitations.send_again(Message.objects.get())
+    invitation_resend.send_again(Message.objects.get())
     Message.objects.filter(key__contains=":again:").update(state="refused")
     correct(invitation)
     message = Message.objects.get(key__contains=":again:")
@@ -317,7 +322,7 @@ def test_an_invitation_that_staff_sent_again_to_a_wrong_address_is_written_to_th
 def test_who_is_erased_leaves_no_invitation_no_mail_and_no_history(of_organization):
     contact = person("Alma", partners.organization() if of_organization else None)
     other = invited.to(make.event(), person("Jun"))
-    invitations.decline(invited.to(other.event, contact))
+    responses.decline(invited.to(other.event, contact))
     Message.objects.create(key="rsvp:99:week:2027-01-01", to="ALMA@example.org", queue="bulk", language="en")
     contacts.erase(contact)
     contacts.erase(contact)
@@ -330,7 +335,7 @@ def test_who_is_erased_leaves_no_invitation_no_mail_and_no_history(of_organizati
 def test_a_guests_own_mail_and_its_link_to_choose_outlive_the_contact():
     contact = person("Alma Reyes")
     event = make.event()
-    rsvp = invitations.accept(invited.to(event, contact), Rsvp(name="Alma Reyes"), size=1)
+    rsvp = responses.accept(invited.to(event, contact), Rsvp(name="Alma Reyes"), size=1)
     contacts.erase(contact)
     assert [message.key for message in Message.objects.all()] == [f"rsvp:{rsvp.pk}:confirmed:1"]
     assert Address.objects.get().email == "alma.reyes@example.org"
@@ -360,9 +365,9 @@ def test_an_address_that_is_somebody_elses_too_keeps_its_mail():
 def test_that_an_address_wants_no_mail_or_refuses_it_outlives_the_contact():
     for name in ("Unwilling", "Refused", "Eager"):
         invited.to(make.event(), person(name))
-    addresses.choose(addresses.of("unwilling@example.org"), invitations=False)
-    addresses.choose(addresses.of("eager@example.org"), news=True)
-    addresses.refuse("refused@example.org", "550")
+    preferences.choose(preferences.of("unwilling@example.org"), invitations=False)
+    preferences.choose(preferences.of("eager@example.org"), news=True)
+    preferences.refuse("refused@example.org", "550")
     for contact in Contact.objects.all():
         contacts.erase(contact)
     assert sorted(Address.objects.values_list("email", flat=True)) == [

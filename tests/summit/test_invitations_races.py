@@ -9,11 +9,13 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from imagine.demo.servers import wait_until
-from imagine.models import Mailing, Message
-from partners import contacts, merging
+from imagine.mail.models import Mailing, Message
 from partners.models import Contact
-from summit import invitations, seats
-from summit.invitations import starting, writing
+from partners.organizations import contacts, merging
+from summit import seats
+from summit.invitations import responses, starting, writing
+from summit.invitations import starting as invitations_starting
+from summit.invitations import writing as invitations_writing
 from summit.models import Event, Guest, Invitation, Rsvp
 from tests import crowd, look, make
 from tests.partners import make as partners
@@ -22,7 +24,7 @@ from tests.summit.invited import person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MAY_HAPPEN = (invitations.Refused, seats.Refused, Invitation.DoesNotExist, merging.Refused)
+MAY_HAPPEN = (invitations_starting.Refused, seats.Refused, Invitation.DoesNotExist, merging.Refused)
 
 
 def at_once(*calls: Callable) -> list:
@@ -35,7 +37,7 @@ def people(number: int) -> list[Contact]:
 
 def test_two_who_start_the_same_audience_at_once_ask_everybody_once():
     event, audience = make.event(), invited.audience(listed=people(20))
-    start = lambda: invitations.start(event, audience, count=20, by="office")  # noqa: E731
+    start = lambda: invitations_starting.start(event, audience, count=20, by="office")  # noqa: E731
     answers = at_once(*[start] * 4)
     assert crowd.kinds(answers) == ["Mailing"] + ["Nobody"] * 3
     assert event.invitations.count() == 20
@@ -56,7 +58,7 @@ def test_control_without_the_lock_the_database_alone_keeps_two_from_asking_one_p
     monkeypatch.setattr(seats, "lock", lambda pk: Event.objects.get(pk=pk))
     monkeypatch.setattr(starting, "those_to_ask", both_count_before_one_writes)
     monkeypatch.setattr("tests.summit.test_invitations_races.MAY_HAPPEN", (*MAY_HAPPEN, IntegrityError))
-    start = lambda: invitations.start(event, audience, count=5, by="office")  # noqa: E731
+    start = lambda: invitations_starting.start(event, audience, count=5, by="office")  # noqa: E731
     assert crowd.kinds(at_once(start, start)) == ["IntegrityError", "Mailing"]
     assert event.invitations.count() == 5
 
@@ -65,10 +67,13 @@ def test_two_audiences_that_share_people_ask_them_once():
     event, everybody = make.event(), people(20)
     some = invited.audience(listed=everybody[:15]), invited.audience(listed=everybody[5:])
     answers = at_once(
-        *(lambda audience=audience: invitations.start(event, audience, count=15, by="office") for audience in some)
+        *(
+            lambda audience=audience: invitations_starting.start(event, audience, count=15, by="office")
+            for audience in some
+        )
     )
     assert crowd.kinds(answers) == ["Changed", "Mailing"]
-    assert [answer.number for answer in answers if isinstance(answer, invitations.Changed)] == [5]
+    assert [answer.number for answer in answers if isinstance(answer, invitations_starting.Changed)] == [5]
     assert event.invitations.count() == 15
 
 
@@ -79,7 +84,7 @@ def test_guests_are_made_contacts_once_by_two_events_at_once():
     audience = invited.audience(guests_of=past)
     events = [make.event(), make.event()]
     answers = at_once(
-        *(lambda event=event: invitations.start(event, audience, count=10, by="office") for event in events)
+        *(lambda event=event: invitations_starting.start(event, audience, count=10, by="office") for event in events)
     )
     assert crowd.kinds(answers) == ["Mailing", "Mailing"]
     assert Contact.objects.count() == 10
@@ -89,7 +94,7 @@ def test_guests_are_made_contacts_once_by_two_events_at_once():
 def test_several_writers_write_each_invitation_once(monkeypatch):
     monkeypatch.setattr(writing, "BATCH", 3)
     mailing = invited.started(make.event(), *people(20))
-    at_once(*[lambda: invitations.write(mailing)] * 4)
+    at_once(*[lambda: invitations_writing.write(mailing)] * 4)
     assert Message.objects.count() == 20
     mailing.refresh_from_db()
     assert mailing.written_at
@@ -101,7 +106,10 @@ def test_what_is_stopped_while_it_is_written_leaves_nothing_half(monkeypatch):
     monkeypatch.setattr(writing, "BATCH", 2)
     for _round in range(5):
         mailing = invited.started(make.event(), *people(20))
-        at_once(lambda mailing=mailing: invitations.write(mailing), lambda mailing=mailing: invitations.stop(mailing))
+        at_once(
+            lambda mailing=mailing: invitations_writing.write(mailing),
+            lambda mailing=mailing: invitations_writing.stop(mailing),
+        )
         assert not Message.objects.filter(mailing=mailing).exists()
         assert not mailing.invitations.exists()
         mailing.refresh_from_db()
@@ -123,7 +131,7 @@ def test_an_event_that_moves_while_word_of_it_is_written_is_told_once_to_everybo
 
     def write():
         for mailing in Mailing.objects.going_on():
-            invitations.write(mailing)
+            invitations_writing.write(mailing)
 
     for number in range(5):
         move(f"Hall {number}")
@@ -139,7 +147,7 @@ def test_accepted_many_times_at_once_is_one_rsvp():
     invitation = invited.to(event, person("Alma Reyes"))
 
     def accept():
-        return invitations.accept(invitation, Rsvp(name="Alma Reyes"), size=2, guests=[Guest(name="Alma Reyes")])
+        return responses.accept(invitation, Rsvp(name="Alma Reyes"), size=2, guests=[Guest(name="Alma Reyes")])
 
     answers = at_once(*[accept] * 6)
     assert {answer.pk for answer in answers} == {Rsvp.objects.get().pk}
@@ -152,8 +160,8 @@ def test_accepted_and_declined_at_once_the_last_word_stands_with_its_seats():
     for n in range(4):
         invitation = invited.to(event, person(f"Person {n}"))
         at_once(
-            lambda invitation=invitation, n=n: invitations.accept(invitation, Rsvp(name=f"Person {n}"), size=2),
-            lambda invitation=invitation: invitations.decline(invitation, "No."),
+            lambda invitation=invitation, n=n: responses.accept(invitation, Rsvp(name=f"Person {n}"), size=2),
+            lambda invitation=invitation: responses.decline(invitation, "No."),
         )
         stored = Invitation.objects.select_related("rsvp").get(pk=invitation.pk)
         seats_now = stored.rsvp.party_size if stored.rsvp else 0
@@ -164,7 +172,7 @@ def test_accepted_while_the_same_address_reserves_in_public_is_one_rsvp():
     event = make.event()
     invitation = invited.to(event, person("Alma Reyes"))
     answers = at_once(
-        lambda: invitations.accept(invitation, Rsvp(name="Alma Reyes"), size=2),
+        lambda: responses.accept(invitation, Rsvp(name="Alma Reyes"), size=2),
         lambda: make.rsvp(event, "Alma Reyes", size=2),
     )
     assert "Rsvp" in crowd.kinds(answers)
@@ -178,8 +186,8 @@ def test_who_accepts_and_is_stopped_at_once_is_invited_or_not_but_never_half():
         mailing = invited.written(event, person(f"Person {n}"))
         invitation = mailing.invitations.get()
         at_once(
-            lambda invitation=invitation, n=n: invitations.accept(invitation, Rsvp(name=f"Person {n}"), size=2),
-            lambda mailing=mailing: invitations.stop(mailing),
+            lambda invitation=invitation, n=n: responses.accept(invitation, Rsvp(name=f"Person {n}"), size=2),
+            lambda mailing=mailing: invitations_writing.stop(mailing),
         )
         there = Invitation.objects.filter(pk=invitation.pk).first()
         assert event.rsvps.filter(name=f"Person {n}").exists() == bool(there)
@@ -194,7 +202,7 @@ def test_organizations_are_merged_while_their_people_accept():
         asked = [Invitation.objects.get(contact=one) for one in some]
         answers = at_once(
             lambda mine=mine, theirs=theirs: merging.merge(mine, theirs),
-            *(lambda one=one: invitations.accept(one, Rsvp(name=one.contact.name), size=1) for one in asked),
+            *(lambda one=one: responses.accept(one, Rsvp(name=one.contact.name), size=1) for one in asked),
         )
         assert crowd.kinds(answers) == ["Organization", "Rsvp", "Rsvp", "Rsvp"]
         assert mine.contacts.count() == 3
@@ -207,7 +215,7 @@ def test_people_are_erased_while_they_are_invited():
         event, some = make.event(), [person(f"Person {n} {k}") for k in range(5)]
         audience = invited.audience(listed=some)
         answers = at_once(
-            lambda event=event, audience=audience: invitations.start(event, audience, count=5, by="office"),
+            lambda event=event, audience=audience: invitations_starting.start(event, audience, count=5, by="office"),
             *(lambda one=one: contacts.erase(one) for one in some[:2]),
         )
         assert crowd.kinds(answers)[0] in {"Changed", "Mailing"}
@@ -245,7 +253,9 @@ def somebody_waits() -> bool:
 def test_who_is_erased_in_the_middle_of_a_start_takes_the_invitation_along():
     event, alma, jun = make.event(), person("Alma"), person("Jun")
     audience = invited.audience(listed=[alma, jun])
-    begun_during(lambda: invitations.start(event, audience, count=2, by="office"), lambda: contacts.erase(alma))
+    begun_during(
+        lambda: invitations_starting.start(event, audience, count=2, by="office"), lambda: contacts.erase(alma)
+    )
     assert [invitation.contact for invitation in event.invitations.all()] == [jun]
     assert list(Contact.objects.all()) == [jun]
 
@@ -255,5 +265,7 @@ def test_who_becomes_one_in_the_middle_of_a_start_keeps_the_invitation():
     mine, theirs = partners.organization("Port Gate"), partners.organization("Port Gate, Inc.")
     stays, goes = person("Alma", mine), person("Alma", theirs)
     audience = invited.audience(listed=[goes])
-    begun_during(lambda: invitations.start(event, audience, count=1, by="office"), lambda: merging.merge(mine, theirs))
+    begun_during(
+        lambda: invitations_starting.start(event, audience, count=1, by="office"), lambda: merging.merge(mine, theirs)
+    )
     assert [invitation.contact for invitation in event.invitations.all()] == [stays]

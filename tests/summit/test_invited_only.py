@@ -5,15 +5,15 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from imagine.models import Message
-from summit import links, seats
+from imagine.mail.models import Message
+from summit import rsvp_links, seats
 from summit.models import Event, LinkRequest
-from summit.years import next_spring
+from summit.school_year import next_spring
 from tests import browse, look, make
 
 pytestmark = pytest.mark.django_db
 
-BUT_LIMITS = ("imagine.Tally",)
+BUT_LIMITS = ("core.Tally",)
 NOW = timezone.now()
 
 
@@ -84,7 +84,7 @@ def test_party_works_by_its_link_and_lost_links_are_mailed(client):
     client.post(f"{rsvp.get_absolute_url()}party/", {"grow": "2"})
     assert look.seats(event) == [("Alma Reyes", 2, 0)]
     client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
-    links.answer(LinkRequest.objects.get().pk)
+    rsvp_links.answer(LinkRequest.objects.get().pk)
     assert Message.objects.filter(key__startswith=f"rsvp:{rsvp.pk}:link:").count() == 1
 
 

@@ -4,15 +4,15 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from partners import pledges
 from partners.models import PledgeStart
+from partners.pledges import editing as pledge_editing
 from summit import seats
 from tests import browse, look, make
 from tests.partners import make as partners
 
 pytestmark = pytest.mark.django_db
 
-BUT_LIMITS = ("imagine.Tally",)
+BUT_LIMITS = ("core.Tally",)
 
 
 def click(rsvp, client=None):
@@ -90,7 +90,7 @@ def test_click_wants_a_token_and_a_link_that_is_there(rsvp):
 
 def test_cancelled_seat_and_promise_know_nothing_of_each_other(rsvp):
     token = click(rsvp)["Location"].rstrip("/").rpartition("/")[2]
-    pledge = pledges.sign(token, **partners.page(token, partners.promised()), name="Alma Reyes")
+    pledge = pledge_editing.sign(token, **partners.page(token, partners.promised()), name="Alma Reyes")
     seats.cancel(rsvp)
     pledge.refresh_from_db()
     assert pledge.state == "signed"

@@ -7,10 +7,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from imagine import addresses
-from imagine.models import Message
-from summit import reminders, seats, tasks
+from imagine.mail import preferences
+from imagine.mail.models import Message
+from summit import seats, tasks
 from summit.models import Rsvp
+from summit.reminders import sending as reminder_sending
 from tests.partners import make as partners_make
 from tests.summit import year
 from tests.summit.year import moment, only, remind
@@ -53,12 +54,12 @@ def test_each_is_said_at_nine_on_its_day_and_once():
 )
 def test_nine_in_the_morning_is_nine_whatever_the_clocks_do(month, day, week_utc, day_utc):
     event = year.event(month, day)
-    dues = {kind: f"{span.due(event).astimezone(UTC):%Y-%m-%d %H:%M}" for kind, span in reminders.SPANS.items()}
+    dues = {kind: f"{span.due(event).astimezone(UTC):%Y-%m-%d %H:%M}" for kind, span in reminder_sending.SPANS.items()}
     assert dues["week"] == week_utc
     assert dues["day"] == day_utc
     year.rsvp(event)
     second = timedelta(seconds=1)
-    due = reminders.SPANS["week"].due(event)
+    due = reminder_sending.SPANS["week"].due(event)
     assert remind(due - second) == []
     assert remind(due, due + second, due + timedelta(hours=1)) == ["week alma.reyes@example.org"]
 
@@ -81,7 +82,7 @@ def test_who_must_not_get_one_gets_none():
     year.rsvp(event, "Waits", size=2)  # one seat is left
     seats.cancel(year.rsvp(event, "Cancelled"))
     year.rsvp(event, "Unwilling")
-    addresses.choose(addresses.of("UNWILLING@example.org"), reminders=False)
+    preferences.choose(preferences.of("UNWILLING@example.org"), reminders=False)
     year.rsvp(year.event(5, 30), "Of another event")
     assert remind(*EVERY_DAY) == [
         "day held@example.org",
@@ -94,7 +95,7 @@ def test_who_must_not_get_one_gets_none():
 
 def test_refused_address_gets_none():
     year.rsvp(year.event())
-    addresses.refuse("Alma.Reyes@example.org", "550 no such user")
+    preferences.refuse("Alma.Reyes@example.org", "550 no such user")
     assert remind(*EVERY_DAY) == []
     assert [row[2:] for row in year.rows()] == [(0, False, True)] * 4
 
@@ -222,8 +223,8 @@ def test_day_reminder_says_what_one_needs_and_how_to_give_the_seats_back(setting
         f"See your seats, or cancel:\n{settings.SITE_URL}{party.get_absolute_url()}\n\n"
         "The link belongs to you alone. Whoever has it can change your party, so please do not forward it.\n"
     )
-    address = addresses.of(party.email)
-    assert message.unsubscribe == addresses.unsubscribe_url(address, "reminders")
+    address = preferences.of(party.email)
+    assert message.unsubscribe == preferences.unsubscribe_url(address, "reminders")
     assert message.unsubscribe in message.text
     assert message.unsubscribe in message.html
     assert address.get_absolute_url() in message.text
@@ -261,12 +262,12 @@ def test_run_that_was_interrupted_goes_on(monkeypatch):
     event = year.event()
     for number in range(7):
         year.rsvp(event, f"Guest {number}")
-    monkeypatch.setattr(reminders, "BATCH", 3)
-    monkeypatch.setattr(reminders, "SECONDS", 0)
+    monkeypatch.setattr(reminder_sending, "BATCH", 3)
+    monkeypatch.setattr(reminder_sending, "SECONDS", 0)
     assert len(remind(moment(3, 31, 9))) == 0  # its time was up before it began
-    assert reminders.say_some(event, "week", moment(3, 31, 9))
+    assert reminder_sending.say_some(event, "week", moment(3, 31, 9))
     assert year.rows() == [("week", "04-07", 3, False, False)]
-    monkeypatch.setattr(reminders, "SECONDS", 30)
+    monkeypatch.setattr(reminder_sending, "SECONDS", 30)
     assert len(remind(moment(3, 31, 9, 5))) == 7
     assert year.rows() == [("week", "04-07", 7, False, True)]
 
@@ -278,7 +279,7 @@ def test_queries_do_not_grow_with_the_parties():
         for guest in range(number):
             year.rsvp(event, f"Guest {guest}", size=2)
         with CaptureQueriesContext(connection) as queries:
-            reminders.remind(moment(4, day - 3, 9))
+            reminder_sending.remind(moment(4, day - 3, 9))
         counted.append(len(queries))
         year.send(moment(4, day - 3, 9))
         type(event).objects.filter(pk=event.pk).update(is_published=False)
@@ -297,7 +298,7 @@ def test_what_fails_about_one_event_holds_up_no_other(caplog):
         said.append(None)
         return len(said) < 2
 
-    reminders.say(broken, lambda: 1 / 0, stop_at=time.monotonic() + 60)
-    reminders.say(whole, say_some, stop_at=time.monotonic() + 60)
+    reminder_sending.say(broken, lambda: 1 / 0, stop_at=time.monotonic() + 60)
+    reminder_sending.say(whole, say_some, stop_at=time.monotonic() + 60)
     assert len(said) == 2
     assert f"about event {broken.pk} was not said" in caplog.text

@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from imagine import addresses, bulk, mail
-from imagine.models import Message
-from summit import links, reminders, seats
+from imagine.mail import delivery, preferences
+from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.models import Message
+from summit import rsvp_links, seats
+from summit.reminders import sending as reminder_sending
 from tests.summit import year
 from tests.summit.test_seats_races import at_once
 from tests.summit.year import moment, only, remind, rows
@@ -43,7 +45,9 @@ def test_day_reminder_of_the_morning_itself_says_today():
 )
 def test_each_is_said_late_until_it_helps_nobody(kind, last, too_late):
     parties = [year.rsvp(year.event(4, 7), size=2), year.rsvp(year.event(4, 7), "Chue Vang", size=2)]
-    said = [reminders.say_some(party.event, kind, now) for party, now in zip(parties, (last, too_late), strict=True)]
+    said = [
+        reminder_sending.say_some(party.event, kind, now) for party, now in zip(parties, (last, too_late), strict=True)
+    ]
     assert said == [True, False]
     assert year.said() == [f"{kind} alma.reyes@example.org"]
     assert rows() == [(kind, "04-07", 1, False, False), (kind, "04-07", 0, True, True)]
@@ -129,7 +133,7 @@ def test_reminder_that_tells_of_the_event_as_it_was_does_not_leave_after_the_cha
     other = year.rsvp(year.event(slug="another"), "Chue Vang")
     remind(moment(4, 6, 9), sent=False)
     if claimed:
-        bulk.claim()
+        bulk_delivery.claim()
     if what == "called off":
         seats.cancel_event(event)
     else:
@@ -150,15 +154,15 @@ def test_reminder_that_waits_goes_with_the_partys_links_of_now(what):
     remind(moment(4, 6, 9), sent=False)
     before = only("day")
     if what == "address":
-        links.readdress(party, "right@example.org")
+        rsvp_links.readdress(party, "right@example.org")
     else:
-        party = links.replace(party)
+        party = rsvp_links.replace(party)
     remind(moment(4, 6, 9, 5), sent=False)
     after = only("day")
     assert (after.key, after.pk == before.pk) == (before.key, False)
     address = "right@example.org" if what == "address" else party.email
     assert after.to == address
-    assert after.unsubscribe == addresses.unsubscribe_url(addresses.of(address), "reminders")
+    assert after.unsubscribe == preferences.unsubscribe_url(preferences.of(address), "reminders")
     assert party.get_absolute_url() in after.text
     assert ("day", "04-07", 1, False, True) in rows()
 
@@ -182,7 +186,7 @@ def test_message_that_helps_nobody_any_more_does_not_leave(django_capture_on_com
     Message.objects.update(not_after=moment(4, 6, 9).replace(year=2020))
     assert Message.objects.due("bulk").count() == 0
     Message.objects.filter(queue="bulk").update(state="given_up")
-    assert mail.send_again(only("day"))  # staff know better
+    assert delivery.send_again(only("day"))  # staff know better
     assert Message.objects.due("bulk").count() == 1
     assert remind(moment(4, 6, 10), sent=False) == [f"day {party.email}"]
 
@@ -195,9 +199,11 @@ def test_four_runs_at_once_say_each_thing_once(monkeypatch):
     event = year.event()
     for number in range(20):
         year.rsvp(event, f"Guest {number}", size=2)
-    monkeypatch.setattr(reminders, "BATCH", 3)
-    at_once([lambda: reminders.remind(moment(4, 4, 8))] * 2 + [lambda: reminders.remind(moment(4, 4, 9))] * 2)
-    reminders.remind(moment(4, 4, 9, 5))
+    monkeypatch.setattr(reminder_sending, "BATCH", 3)
+    at_once(
+        [lambda: reminder_sending.remind(moment(4, 4, 8))] * 2 + [lambda: reminder_sending.remind(moment(4, 4, 9))] * 2
+    )
+    reminder_sending.remind(moment(4, 4, 9, 5))
     assert sorted(row[:3] for row in rows()) in (
         [("names", "04-07", 20), ("week", "04-07", count)] for count in range(21)
     )
@@ -209,7 +215,10 @@ def test_four_runs_at_once_say_each_thing_once(monkeypatch):
 def test_who_cancels_at_the_same_moment_is_reminded_before_or_not_at_all():
     parties = [year.rsvp(year.event(4, 7), f"Guest {number}") for number in range(6)]
     at_once(
-        [lambda: reminders.remind(moment(4, 6, 9)), *[lambda party=party: seats.cancel(party) for party in parties]]
+        [
+            lambda: reminder_sending.remind(moment(4, 6, 9)),
+            *[lambda party=party: seats.cancel(party) for party in parties],
+        ]
     )
     for party in parties:
         told = Message.objects.filter(key=f"rsvp:{party.pk}:day:2061-04-07").first()

@@ -4,11 +4,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from imagine import addresses, wordings
-from imagine.models import Message
+from imagine.mail import editable_templates, preferences
+from imagine.mail.models import Message
 from partners.models import Contact
-from summit import reminders
 from summit.models import Event, Invitation
+from summit.reminders import sending as reminder_sending
 from tests.partners import make as partners_make
 from tests.summit import invited, year
 from tests.summit.year import moment, only, remind, rows
@@ -44,7 +44,7 @@ def test_it_tells_how_long_one_can_answer_and_leads_to_the_invitation():
     assert message.subject == "Will you come? Imagine Promise Summit, April 7"
     assert "You can answer until 8:00\N{NO-BREAK SPACE}a.m. on Wednesday, April 6, 2061." in message.text
     assert invitation.get_absolute_url() in message.text
-    assert message.unsubscribe == addresses.unsubscribe_url(addresses.of("alma.reyes@example.org"), "reminders")
+    assert message.unsubscribe == preferences.unsubscribe_url(preferences.of("alma.reyes@example.org"), "reminders")
     assert message.not_after == invitation.event.rsvp_closes_at
 
 
@@ -62,9 +62,9 @@ def test_who_answered_or_cannot_or_wants_none_is_not_asked():
         Invitation.objects.filter(pk=invitations[name].pk).update(rsvp=year.rsvp(event, name))
     Invitation.objects.filter(pk=invitations["Declined"].pk).update(declined_at=moment(3, 11))
     year.rsvp(event, "Came by herself", email="CAME.BY.HERSELF@example.org")
-    addresses.choose(addresses.of("no.reminders@example.org"), reminders=False)
-    addresses.choose(addresses.of("no.invitations@example.org"), invitations=False)
-    addresses.refuse("refused@example.org", "550")
+    preferences.choose(preferences.of("no.reminders@example.org"), reminders=False)
+    preferences.choose(preferences.of("no.invitations@example.org"), invitations=False)
+    preferences.refuse("refused@example.org", "550")
     event.rsvps.filter(name="Cancelled again").update(held_seats=0, cancelled_at=moment(3, 12))
     assert remind(moment(3, 17, 9)) == []
 
@@ -110,8 +110,8 @@ def test_organizations_contact_is_asked_with_its_name_in_staffs_words():
     event = year.event()
     invited.written(event, Contact.objects.get(pk=contact.pk))
     Message.objects.filter(queue="bulk").update(state="sent", sent_at=moment(3, 10))
-    words = wordings.Words("And {organization}?", "We hope for {organization}.")
-    wordings.change(wordings.KINDS["unanswered"], "en", words)
+    words = editable_templates.Words("And {organization}?", "We hope for {organization}.")
+    editable_templates.change(editable_templates.KINDS["unanswered"], "en", words)
     remind(moment(3, 17, 9))
     assert only("unanswered").subject == "And Port Gate Logistics?"
 
@@ -122,7 +122,7 @@ def test_queries_do_not_grow_with_the_invitations():
         event = year.event()
         asked(event, *[f"Guest {number} {guest}" for guest in range(number)])
         with CaptureQueriesContext(connection) as queries:
-            reminders.remind(moment(3, 17, 9))
+            reminder_sending.remind(moment(3, 17, 9))
         counted.append(len(queries))
         assert len(year.said()) == number
         Message.objects.all().delete()

@@ -36,7 +36,7 @@ def lists() -> dict[str, str]:
     ("role", "closed"),
     [
         ("Community Relations", {"auth.Group", "auth.User"}),
-        ("Viewer", {"auth.Group", "auth.User", "imagine.Message"}),
+        ("Viewer", {"auth.Group", "auth.User", "mail.Message"}),
     ],
 )
 def test_role_opens_every_list_but_these(role, closed):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from imagine.models import Message
+from imagine.mail.models import Message
 from summit import seats
 from summit.models import Guest
 from tests import look, make

@@ -20,8 +20,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from imagine.models import Message
-from summit import letters, seats
+from imagine.mail.models import Message
+from summit import seats
+from summit.emails import rsvp as rsvp_emails
 from summit.models import Rsvp
 from tests import make
 from tests.summit.room import LARGEST_PARTY, Party, Room
@@ -285,8 +286,8 @@ class Seats(RuleBasedStateMachine):
 @pytest.mark.django_db
 @pytest.mark.parametrize("part", range(PARTS))
 def test_seats_are_as_a_simple_model_says(part, monkeypatch):
-    # Of the letters only their rendering is left out, which tests/summit/test_letters.py shows: it is most of the time.
-    monkeypatch.setattr(letters, "message", note)
+    # Of the letters only their rendering is left out, which tests/summit/test_emails.py shows: it is most of the time.
+    monkeypatch.setattr(rsvp_emails, "message", note)
     run_state_machine_as_test(
         seed(part)(type("Seats", (Seats,), {})),
         settings=settings(

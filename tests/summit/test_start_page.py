@@ -9,8 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from imagine.models import Mailing, Message, Pace
-from summit import invitations
+from imagine.mail.models import Mailing, Message, Pace
+from summit.invitations import writing
 from summit.models import Event
 from tests import browse, make
 from tests.summit import invited
@@ -150,7 +150,7 @@ def test_inviting_begins_here_for_who_may_invite_to_an_event_that_can_be_answere
 
 def test_mailings_under_way_are_listed_until_their_end(staff):
     sending, stopped = mailing(make.event()), mailing(make.event())
-    invitations.stop(stopped)
+    writing.stop(stopped)
     page = staff.get(START)
     assert f"Mailings under way {sending.title} , " in browse.text(page)
     assert f"imagine/mailing/{stopped.pk}/" not in page.content.decode()

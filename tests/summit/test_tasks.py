@@ -3,9 +3,10 @@
 import pytest
 
 from imagine.celery import app
-from imagine.models import Mailing, Message
-from summit import invitations, tasks
-from summit.invitations import writing
+from imagine.mail.models import Mailing, Message
+from summit import tasks
+from summit.invitations import starting, writing
+from summit.invitations import writing as invitations_writing
 from summit.models import Invitation
 from tests import make
 from tests.partners import make as partners
@@ -26,7 +27,7 @@ def rung(monkeypatch) -> list[tuple]:
 def test_started_mailing_is_rung_for_once_it_is_committed(rung, django_capture_on_commit_callbacks):
     event, audience = make.event(), invited.audience(listed=[person("Alma")])
     with django_capture_on_commit_callbacks(execute=True):
-        mailing = invitations.start(event, audience, count=1, by="office")
+        mailing = starting.start(event, audience, count=1, by="office")
         assert rung == []
     assert rung == [("summit.tasks.write_invitations", mailing.pk)]
 
@@ -50,7 +51,7 @@ def test_a_writer_whose_time_is_up_rings_for_the_next(rung, monkeypatch):
 def test_what_was_interrupted_is_rung_for_again(rung):
     begun = invited.started(make.event(), person("Alma"))
     invited.written(make.event(), person("Jun"))
-    invitations.stop(invited.started(make.event(), person("Mai")))
+    invitations_writing.stop(invited.started(make.event(), person("Mai")))
     tasks.go_on_writing()
     assert rung == [("summit.tasks.write_invitations", begun.pk)]
 

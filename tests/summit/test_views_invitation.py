@@ -7,9 +7,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from imagine.models import Message, new_token
+from imagine.core.models import new_token
+from imagine.mail.models import Message
 from partners.models import Contact
-from summit import invitations, seats
+from summit import seats
+from summit.invitations import responses
 from summit.models import Event, Guest, Invitation, Rsvp
 from tests import browse, look, make
 from tests.partners import look as partners_look
@@ -18,7 +20,7 @@ from tests.summit import invited
 
 pytestmark = pytest.mark.django_db
 
-BUT_LIMITS = ("imagine.Tally",)
+BUT_LIMITS = ("core.Tally",)
 ANSWERS = ("accept", "decline")
 
 
@@ -202,25 +204,25 @@ def test_accept_is_refused_plainly_when_nothing_can_be_answered(client, asked, c
 
 @pytest.mark.parametrize("change", [make.closed, make.called_off])
 def test_accept_that_loses_the_race_against_staff_is_told_so(client, asked, monkeypatch, change):
-    rule = invitations.accept
+    rule = responses.accept
 
     def meanwhile(*args, **kwargs):
         change(asked.event)
         return rule(*args, **kwargs)
 
-    monkeypatch.setattr("summit.invitation_views.invitations.accept", meanwhile)
+    monkeypatch.setattr("summit.views.invitation.invitations.accept", meanwhile)
     assert accept(client, asked).status_code == 409
     assert Rsvp.objects.count() == 0
 
 
 def test_accept_beyond_what_staff_allow_by_now_is_told_so(client, asked, monkeypatch):
-    rule = invitations.accept
+    rule = responses.accept
 
     def meanwhile(*args, **kwargs):
         Event.objects.update(largest_party=2)
         return rule(*args, **kwargs)
 
-    monkeypatch.setattr("summit.invitation_views.invitations.accept", meanwhile)
+    monkeypatch.setattr("summit.views.invitation.invitations.accept", meanwhile)
     response = accept(client, asked, size="4", note="Hello")
     assert response.status_code == 422
     assert "A party here is one to 2 people." in browse.text(response)
@@ -371,7 +373,7 @@ def test_accepted_invitation_after_the_event_can_only_be_looked_at(client, asked
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_links_that_a_mail_scanner_opens_change_nothing(method, asked):
     accepted = invited.invitation(asked.event, partners.contact(partners.organization("Two"), "two@example.org"))
-    invitations.accept(accepted, make.unsaved_rsvp(asked.event), size=2, guests=[Guest(name="Two")])
+    responses.accept(accepted, make.unsaved_rsvp(asked.event), size=2, guests=[Guest(name="Two")])
     before = look.tables()
     for invitation in (asked, accepted):
         for place in (invitation.get_absolute_url(), *(address(invitation, way) for way in ANSWERS)):
@@ -395,7 +397,7 @@ def test_wrong_links_get_the_constant_page(asked):
 
 
 def test_invitation_that_staff_took_back_meanwhile_is_unknown(client, asked, monkeypatch):
-    monkeypatch.setattr("summit.invitation_views.writes_too_often", lambda invitation: asked.delete() is None)
+    monkeypatch.setattr("summit.views.invitation.writes_too_often", lambda invitation: asked.delete() is None)
     for way in ANSWERS:
         assert post(client, way, asked, name="Alma", size="1").status_code == 404
 
@@ -434,10 +436,10 @@ def test_page_asks_as_much_for_one_invitation_as_for_thirty(client, asked, djang
     def add(number: int) -> None:
         contact = partners.contact(partners.organization(f"Growers {number}"), f"guest{number}@example.org")
         made = invited.invitation(asked.event, contact)
-        invitations.accept(made, make.unsaved_rsvp(asked.event, f"Guest {number}"), size=2)
+        responses.accept(made, make.unsaved_rsvp(asked.event, f"Guest {number}"), size=2)
 
     other = invited.invitation(asked.event, partners.contact(partners.organization("Two"), "two@example.org"))
-    invitations.accept(other, make.unsaved_rsvp(asked.event), size=2)
+    responses.accept(other, make.unsaved_rsvp(asked.event), size=2)
     for more in (range(1), range(1, 30)):
         for number in more:
             add(number)

@@ -6,9 +6,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from imagine.models import Message
-from imagine.selects import with_columns
-from summit import links, seats
+from imagine.core.db.selects import with_columns
+from imagine.mail.models import Message
+from summit import rsvp_links, seats
 from summit.models import NEXT_OF, Event, LinkRequest
 from tests import browse, look, make
 
@@ -146,7 +146,7 @@ def find(client, email: str):
 
 def answer_all() -> None:
     for pk in LinkRequest.objects.values_list("pk", flat=True):
-        links.answer(pk)
+        rsvp_links.answer(pk)
 
 
 def test_find_answers_the_same_for_a_known_and_an_unknown_address(client, django_assert_num_queries):
@@ -197,8 +197,8 @@ def test_find_answered_twice_at_once_mails_once(client):
     make.rsvp(make.event())
     find(client, "alma.reyes@example.org")
     pk = LinkRequest.objects.get().pk
-    links.answer(pk)
-    links.answer(pk)
+    rsvp_links.answer(pk)
+    rsvp_links.answer(pk)
     assert len([letter for letter in look.letters() if letter.startswith("link")]) == 1
 
 

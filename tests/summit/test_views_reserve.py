@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from imagine.models import Message
+from imagine.mail.models import Message
 from summit.models import Event, Guest, Rsvp
 from tests import browse, look, make
 
@@ -89,7 +89,7 @@ def test_rsvp_with_a_known_address_from_elsewhere_changes_nothing_and_mails_the_
     event = make.event()
     browse.browser(event).post(event.get_absolute_url(), browse.answers(email="Alma@example.org"))
     rsvp = Rsvp.objects.get()
-    before = look.tables(but=("imagine.Message", "imagine.Tally"))
+    before = look.tables(but=("mail.Message", "core.Tally"))
     stranger = browse.browser(event) if other == "another browser" else Client()
     for _twice in range(2):
         response = stranger.post(
@@ -98,7 +98,7 @@ def test_rsvp_with_a_known_address_from_elsewhere_changes_nothing_and_mails_the_
         assert response.status_code == 409
         assert "This address has an RSVP already" in browse.text(response)
         assert rsvp.token not in response.content.decode()
-    assert look.tables(but=("imagine.Message", "imagine.Tally")) == before
+    assert look.tables(but=("mail.Message", "core.Tally")) == before
     link = Message.objects.exclude(key__contains="confirmed").get()
     assert (link.to, rsvp.token in link.text) == ("Alma@example.org", True)
 
@@ -153,11 +153,11 @@ def test_rsvp_to_an_event_that_takes_none_is_told_so_and_nothing_is_kept(fields,
     event = make.event()
     browser = browse.browser(event)
     Event.objects.update(**fields)
-    before = look.tables(but=("imagine.Tally",))
+    before = look.tables(but=("core.Tally",))
     response = browser.post(event.get_absolute_url(), browse.answers(name="", note="kept?"))
     assert response.status_code == 409
     assert said in browse.text(response)
-    assert look.tables(but=("imagine.Tally",)) == before
+    assert look.tables(but=("core.Tally",)) == before
 
 
 def test_rsvp_to_a_missing_event_is_not_found(client):

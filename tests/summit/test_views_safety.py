@@ -5,8 +5,9 @@ from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from imagine import limits
-from imagine.models import Message, Tally, new_token
+from imagine.core import rate_limit
+from imagine.core.models import Tally, new_token
+from imagine.mail.models import Message
 from summit import seats
 from summit.models import LinkRequest, Rsvp
 from tests import browse, look, make
@@ -93,7 +94,7 @@ def answers_of_every_kind(rsvp: Rsvp) -> dict:
         "admin": staff.get("/imagine/admin/"),
         "admin list": staff.get("/imagine/admin/summit/rsvp/"),
         "admin form": staff.get(f"/imagine/admin/summit/rsvp/{rsvp.pk}/change/"),
-        "admin message": staff.get(f"/imagine/admin/imagine/message/{Message.objects.first().pk}/change/"),
+        "admin message": staff.get(f"/imagine/admin/mail/message/{Message.objects.first().pk}/change/"),
     }
 
 
@@ -181,12 +182,12 @@ def test_too_many_tries_are_told_when_to_come_back(client, scope, most, send):
     assert send(client, rsvp).status_code != 429
     counted = Tally.objects.filter(key__startswith=f"{scope}:")
     assert counted.update(count=most) == 1
-    before = look.tables(but=("imagine.Tally",))
+    before = look.tables(but=("core.Tally",))
     response = send(client, rsvp)
     assert response.status_code == 429
     assert int(response["Retry-After"]) >= 600
     assert "A short break, please" in browse.text(response)
-    assert look.tables(but=("imagine.Tally",)) == before
+    assert look.tables(but=("core.Tally",)) == before
     other = Client(REMOTE_ADDR="192.0.2.9")
     assert send(other, rsvp).status_code != 429
 
@@ -194,15 +195,15 @@ def test_too_many_tries_are_told_when_to_come_back(client, scope, most, send):
 def test_limits_keep_no_address_of_a_visitor(client):
     make.event()
     client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
-    assert "127.0.0.1" not in str(look.tables()["imagine.Tally"])
+    assert "127.0.0.1" not in str(look.tables()["core.Tally"])
 
 
 def test_old_counts_are_forgotten(client):
     client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
-    limits.forget_old_tallies()
+    rate_limit.forget_old_tallies()
     assert Tally.objects.count() == 1
     Tally.objects.update(since="2019-04-04T15:00:00Z")
-    limits.forget_old_tallies()
+    rate_limit.forget_old_tallies()
     assert Tally.objects.count() == 0
     assert LinkRequest.objects.count() == 1
 
@@ -222,4 +223,4 @@ def test_client_address_believes_declared_proxies_alone(settings, proxies, forwa
     settings.TRUSTED_PROXIES = proxies
     headers = {"x-forwarded-for": forwarded} if forwarded else {}
     request = RequestFactory(REMOTE_ADDR="192.0.2.1").get("/imagine/", headers=headers)
-    assert limits.client_address(request) == address
+    assert rate_limit.client_address(request) == address

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from imagine.models import Message
-from summit import reminders
+from imagine.mail.models import Message
 from summit.models import Event, Guest, Reminder, Rsvp
+from summit.reminders import sending as reminder_sending
 from tests import make
 
 STOCKTON = ZoneInfo("America/Los_Angeles")
@@ -48,7 +48,7 @@ def said() -> list[str]:
 def remind(*moments: datetime, sent: bool = True) -> list[str]:
     """Runs at each of these moments, and returns all that was said. Unless mail does not flow, it is sent at once."""
     for now in moments:
-        reminders.remind(now)
+        reminder_sending.remind(now)
         if sent:
             send(now)
     return said()

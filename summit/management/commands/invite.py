@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from summit import audiences, invitations
+from summit.invitations import audiences, starting
 from summit.models import Audience, Event
 
 
@@ -23,16 +23,16 @@ class Command(BaseCommand):
         if asked is None:
             raise CommandError(f"There is no audience called “{audience}”.{known()}")
         try:
-            invitations.check(event)
+            starting.check(event)
             figures = audiences.figures(asked, event)
             self.show(event, figures)
             if yes:
                 self.invite(event, asked, figures)
             else:
                 self.stdout.write("Nobody was invited; --yes does it.")
-        except invitations.Nobody as nobody:
+        except starting.Nobody as nobody:
             raise CommandError(str(nobody), returncode=3) from None
-        except invitations.Refused as refused:
+        except starting.Refused as refused:
             raise CommandError(str(refused)) from None
 
     def show(self, event: Event, figures: audiences.Figures) -> None:
@@ -42,7 +42,7 @@ class Command(BaseCommand):
 
     def invite(self, event: Event, audience: Audience, shown: audiences.Figures) -> None:
         by = "manage.py invite"
-        mailing = invitations.start(event, audience, count=shown.invited, mark=shown.mark, by=by)
+        mailing = starting.start(event, audience, count=shown.invited, mark=shown.mark, by=by)
         people = number(mailing.count)
         self.stdout.write(f"Begun: mailing {mailing.pk} to {people}. Its page in the admin shows how far it is.")
 

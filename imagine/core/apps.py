@@ -1,0 +1,26 @@
+from django.apps import AppConfig
+from django.core.management.base import CommandError
+from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models.signals import pre_migrate
+from django.utils.translation import gettext_lazy as _
+
+OLD_LAYOUT = (
+    "This database has the tables of an unreleased version and cannot be migrated: start with an empty one"
+    " (for the demo, run “make demo-reset”)."
+)
+
+
+class CoreConfig(AppConfig):
+    name = "imagine.core"
+    verbose_name = _("History")
+
+    def ready(self):
+        pre_migrate.connect(refuse_old_layout, sender=self)
+
+
+def refuse_old_layout(*, using: str, **kwargs) -> None:
+    """Stop `migrate` with one sentence where tables of the unreleased versions stand (their app was "imagine")."""
+    recorder = MigrationRecorder(connections[using])
+    if recorder.has_table() and recorder.migration_qs.filter(app="imagine").exists():
+        raise CommandError(OLD_LAYOUT)

@@ -1,0 +1,63 @@
+"""Dates as people here write them, in the district's zone and the reader's language."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.utils.dateformat import format as format_date
+from django.utils.timezone import get_default_timezone, localtime
+from django.utils.translation import get_language
+
+
+@dataclass(frozen=True)
+class Dates:
+    """One language's patterns. They, and the names of days and months, are in Django's own terms."""
+
+    long_date: str
+    short_date: str
+    day: str
+
+
+# A table, not the catalogue: a pattern is no sentence, and a slip in one would break every date.
+DATES = {
+    "en": Dates(long_date="l, F j, Y", short_date="F j, Y", day="F j"),
+    "es": Dates(long_date=r"l j \d\e F \d\e Y", short_date=r"j \d\e F \d\e Y", day=r"j \d\e F"),
+}
+
+
+def long_date(moment: datetime | date | None) -> str:
+    """Thursday, April 4, 2019 · jueves 4 de abril de 2019"""
+    return formatted(moment, dates().long_date)
+
+
+def short_date(moment: datetime | date | None) -> str:
+    """April 4, 2019 · 4 de abril de 2019"""
+    return formatted(moment, dates().short_date)
+
+
+def day(moment: datetime | date | None) -> str:
+    """April 4 · 4 de abril"""
+    return formatted(moment, dates().day)
+
+
+def month(moment: datetime | date | None) -> str:
+    """April · abril"""
+    return formatted(moment, "F")
+
+
+def day_number(moment: datetime | date | None) -> str:
+    """4"""
+    return formatted(moment, "j")
+
+
+def dates() -> Dates:
+    return DATES.get(get_language() or "", DATES["en"])
+
+
+def local(moment: datetime) -> datetime:
+    return localtime(moment, get_default_timezone())
+
+
+def formatted(moment: datetime | date | None, pattern: str) -> str:
+    if moment is None:
+        return ""
+    return format_date(local(moment) if isinstance(moment, datetime) else moment, pattern)

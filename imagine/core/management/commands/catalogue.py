@@ -1,0 +1,23 @@
+"""Keeps the Spanish catalogue in step with what the code says."""
+
+from django.core.management.base import BaseCommand, CommandError
+
+from imagine.core import translations
+
+
+class Command(BaseCommand):
+    help = "Updates the Spanish catalogue; --compile only compiles it, --check fails when it has gaps."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser):
+        parser.add_argument("--compile", action="store_true")
+        parser.add_argument("--check", action="store_true")
+
+    def handle(self, *args, check, **options):
+        if check:
+            if gaps := translations.gaps():
+                raise CommandError("\n".join(gaps))
+            return
+        if not options["compile"]:
+            translations.update()
+        translations.compile_if_newer()

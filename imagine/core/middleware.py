@@ -1,0 +1,71 @@
+"""Around every request: one log line, and a plain no to what cannot be read."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import translation
+
+from imagine.core.logging import request_id
+from imagine.core.uploads import LARGEST_BODY, let_in
+
+logger = logging.getLogger("imagine.request")
+
+Answer = Callable[[HttpRequest], HttpResponse]
+FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+
+
+def log_request(get_response: Answer) -> Answer:
+    """Logs one line a request with the route's pattern in place of its address, and gives it an id."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        mark = request_id.set(uuid.uuid4().hex[:12])
+        began = time.monotonic()
+        try:
+            response = get_response(request)
+            route = request.resolver_match.route if getattr(request, "resolver_match", None) else ""
+            facts = {"method": request.method, "route": route, "status": response.status_code}
+            logger.info("request", extra=facts | {"ms": round((time.monotonic() - began) * 1000, 1)})
+        finally:
+            request_id.reset(mark)
+        return response
+
+    return answer
+
+
+def refuse_unreadable(get_response: Answer) -> Answer:
+    """Answers 413 to a body that is too large for its page, 415 to one that is no form in UTF-8, 400 to a cookie with a
+    NUL.
+
+    Django raises on another charset inside its CSRF check and once more in its error page, so this stands before both.
+    """
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        status = refusal(request)
+        if not status:
+            return get_response(request)
+        with translation.override(translation.get_language_from_request(request)):
+            return render(request, f"{status}.html", status=status)
+
+    return answer
+
+
+def refusal(request: HttpRequest) -> int | None:
+    if any("\0" in value for value in request.COOKIES.values()):
+        return 400  # PostgreSQL has no NUL, and a session is looked up by its cookie
+    if request.method not in {"POST", "PUT", "PATCH"}:
+        return None
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    is_multipart = request.content_type == "multipart/form-data"
+    largest = LARGEST_BODY if is_multipart and let_in(request) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if not re.fullmatch("[0-9]{1,9}", length) or int(length) > largest:
+        return 413
+    charset = (request.content_params or {}).get("charset", "utf-8").strip("\"'").lower()
+    if int(length) and (request.content_type not in FORMS or charset != "utf-8"):
+        return 415
+    return None

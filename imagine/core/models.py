@@ -1,0 +1,48 @@
+"""Small tables beside the mail: what was changed, how often something was tried; and the secret of a link."""
+
+import secrets
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+def new_token() -> str:
+    """The secret of one private link: 192 random bits as 32 characters that need no quoting in an address."""
+    return secrets.token_urlsafe(24)
+
+
+class Change(models.Model):
+    """One change of one thing: who, when, and each field from what to what. imagine.core.audit writes it."""
+
+    class Kind(models.TextChoices):
+        GUEST = "guest", _("the guest, by link")
+        STAFF = "staff", _("staff")
+        PROGRAM = "program", _("by itself")
+
+    about = models.CharField(max_length=40)
+    at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=8, choices=Kind)
+    name = models.CharField(max_length=150, blank=True)
+    what = models.JSONField()
+    reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["about", "at"], name="change_of_one_thing")]
+
+    def __str__(self):
+        return f"{self.about} {self.at:%Y-%m-%d %H:%M}"
+
+
+class Tally(models.Model):
+    """How often something was tried in one window of time; imagine.core.rate_limit counts here."""
+
+    key = models.CharField(max_length=80)
+    since = models.DateTimeField()
+    count = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["key", "since"], name="tally_once_a_window")]
+
+    def __str__(self):
+        return f"{self.key}: {self.count}"

@@ -1,0 +1,220 @@
+"""CSV and XLSX to rows of text, whatever program wrote them: the way back of tables.py. Knows nothing of what the rows
+say, but which of them heads the others: the one in which the most headings are known.
+
+Nothing here trusts the file: its size, what it unpacks to, its rows and cells are bounded, and a cell that a
+spreadsheet would run is text like any other.
+"""
+
+import csv
+import io
+import re
+import unicodedata
+import warnings
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import islice
+
+from django.utils.translation import gettext as _
+from openpyxl import load_workbook
+from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+
+from imagine.core.spreadsheets.writer import FORMULA, readable
+
+MOST_BYTES = 10 * 2**20
+MOST_UNPACKED = 200 * 2**20  # of an XLSX, by its own table of contents, which is all that is ever unpacked
+MOST_SHARED = 32 * 2**20  # of the texts that an XLSX keeps apart, which are read whole
+MOST_PARTS = 1000
+MOST_SHEETS = 20
+MOST_COLUMNS = 100
+LONGEST_CELL = 5000
+HEADER_WITHIN = 20  # rows
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+Row = tuple[int, list[str]]  # its line in the file, its cells
+
+
+class Unreadable(Exception):
+    """The file is no table that can be read. Its text is a sentence for whoever sent it."""
+
+
+@dataclass
+class Sheet:
+    """How a file was read, its headings, and the rows below them, which come one by one."""
+
+    kind: str
+    header: list[str]
+    rows: Iterator[Row]
+    how: dict[str, str] = field(default_factory=dict)  # encoding and delimiter, or the sheet's name
+
+
+def read(content: bytes, known: Callable[[list[str]], int]) -> Sheet:
+    """The table in a file. `known` says how many of a row's cells are headings that are looked for. Raises Unreadable,
+    also while the rows are read."""
+    if not content.strip():
+        raise Unreadable(_("The file is empty."))
+    if len(content) > MOST_BYTES:
+        raise Unreadable(_("The file is larger than %(most)d MB.") % {"most": MOST_BYTES // 2**20})
+    if content.startswith(b"PK\x03\x04"):
+        return read_xlsx(content, known)
+    if content.startswith(b"\xd0\xcf\x11\xe0"):
+        raise Unreadable(_("This is an old or a locked Excel file. Save it as XLSX without a password, or as CSV."))
+    return read_csv(content, known)
+
+
+# CSV -------------------------------------------------------------------------------------------------------------
+
+
+def read_csv(content: bytes, known: Callable) -> Sheet:
+    text, encoding = decoded(content)
+    text, named = without_note(text)
+    found = [(tried, *header(csv_rows(text, tried), known)) for tried in ([named] if named else DELIMITERS)]
+    delimiter, _score, line, cells = max(found, key=lambda one: (one[1], len(one[3])))
+    rows = (row for row in csv_rows(text, delimiter) if row[0] > line)
+    return Sheet("csv", cells, rows, {"encoding": encoding, "delimiter": DELIMITERS.get(delimiter, delimiter)})
+
+
+def decoded(content: bytes) -> tuple[str, str]:
+    """The text of a CSV and the name of its encoding: what its mark says, else UTF-8, else what Windows writes in the
+    West."""
+    marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+    marked = next((encoding for mark, encoding in marks.items() if content.startswith(mark)), None)
+    if not marked and b"\0" in content:
+        raise Unreadable(_("This is neither a CSV nor an XLSX file."))
+    for encoding in [marked] if marked else ["utf-8", "cp1252", "latin-1"]:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if looks_like_text(text):
+            return text, {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-8": "UTF-8"}.get(encoding, "Windows-1252")
+        break
+    raise Unreadable(_("This is neither a CSV nor an XLSX file."))
+
+
+def looks_like_text(text: str) -> bool:
+    """No program, picture, page or PDF under a false name."""
+    start = text[:4096]
+    controls = sum(unicodedata.category(letter) == "Cc" and letter not in "\r\n\t\f" for letter in start)
+    return controls <= 2 + len(start) // 50 and not re.match(r"\s*(<|%PDF|\{)", start)
+
+
+def without_note(text: str) -> tuple[str, str]:
+    """Excel may be told the delimiter in a first line of its own: sep=;"""
+    note = re.match(r"sep=(.)\r?\n", text)
+    return ("\n" + text[note.end() :], note[1]) if note else (text, "")
+
+
+def csv_rows(text: str, delimiter: str) -> Iterator[Row]:
+    # Strict, or a quotation mark without a second one would swallow the rows to the end of the file unsaid.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            yield line, cleaned(cells[:MOST_COLUMNS])
+            line = reader.line_num + 1
+    except csv.Error:
+        said = _("Line %(line)d cannot be read: its quotation marks do not match.")
+        raise Unreadable(said % {"line": line}) from None
+
+
+# XLSX ------------------------------------------------------------------------------------------------------------
+
+
+def read_xlsx(content: bytes, known: Callable) -> Sheet:
+    check_package(content)
+    damaged = _("This XLSX file is damaged, or another kind of file under its name.")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of what it does not understand and nobody asks for
+            book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
+            sheets = [sheet for sheet in book.worksheets[:MOST_SHEETS] if sheet.sheet_state == "visible"]
+            found = [(sheet, *header(xlsx_rows(sheet), known)) for sheet in sheets]
+    except Unreadable:
+        raise
+    except Exception as error:  # of a foreign parser on a foreign file: it raises whatever it stumbles over
+        raise Unreadable(damaged) from error
+    if not found:
+        raise Unreadable(_("This XLSX file has no sheet that can be seen."))
+    sheet, _score, line, cells = max(found, key=lambda one: one[1])
+    return Sheet("xlsx", cells, below(sheet, line, damaged), {"sheet": sheet.title})
+
+
+def check_package(content: bytes) -> None:
+    """An XLSX is a ZIP, and a small ZIP may unpack to something huge. No more is ever unpacked than its table says."""
+    try:
+        parts = zipfile.ZipFile(io.BytesIO(content)).infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise Unreadable(_("This XLSX file is damaged, or another kind of file under its name.")) from error
+    names = {part.filename for part in parts}
+    if "xl/workbook.xml" not in names:
+        raise Unreadable(_("This is neither a CSV nor an XLSX file."))
+    shared = sum(part.file_size for part in parts if part.filename.lower().endswith("sharedstrings.xml"))
+    whole = sum(part.file_size for part in parts)
+    if len(parts) > MOST_PARTS or whole > MOST_UNPACKED or shared > MOST_SHARED:
+        raise Unreadable(_("This XLSX file unpacks to more than can be read. Save the sheet as CSV."))
+
+
+def below(sheet: ReadOnlyWorksheet, line: int, damaged: str) -> Iterator[Row]:
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield from (row for row in xlsx_rows(sheet) if row[0] > line)
+    except (GeneratorExit, Unreadable):
+        raise
+    except Exception as error:
+        raise Unreadable(damaged) from error
+
+
+def xlsx_rows(sheet: ReadOnlyWorksheet) -> Iterator[Row]:
+    sheet.reset_dimensions()  # what the file says of them may be anything
+    rows = sheet.iter_rows(values_only=True, max_col=MOST_COLUMNS)
+    return ((line, cleaned(map(cell_text, cells))) for line, cells in enumerate(rows, start=1))
+
+
+def cell_text(value) -> str:
+    """A cell as one would type it: 12 for 12.0, a day as 2027-04-01."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime | date):
+        return f"{value:%Y-%m-%d}"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+# Both ------------------------------------------------------------------------------------------------------------
+
+
+def header(rows: Iterator[Row], known: Callable) -> tuple[int, int, list[str]]:
+    """How many headings are known in the row that has the most, its line, its cells. Titles may stand above it."""
+    best = (-1, 0, [])
+    with suppress(Unreadable):  # it is told when the rows are read, if they are read so
+        for line, cells in islice((row for row in rows if row[1]), HEADER_WITHIN):
+            score = known(cells)
+            if score > best[0]:
+                best = (score, line, cells)
+    return best
+
+
+def cleaned(cells: Iterable[str]) -> list[str]:
+    """The texts of a row's cells, without empty ones at its end."""
+    cells = [clean(cell) for cell in cells]
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def clean(cell: str) -> str:
+    """The text of a cell: composed letters, no control characters, no space around, and without the apostrophe that
+    tables.py puts before what a spreadsheet would run."""
+    if not cell:
+        return ""
+    cell = cell[:LONGEST_CELL]
+    if not cell.isascii():
+        cell = unicodedata.normalize("NFC", cell)
+    if not cell.isprintable():
+        cell = readable(cell)
+    if cell[:1] == "'" and FORMULA.match(cell[1:]):
+        cell = cell[1:]
+    return cell.strip(" \n\t\u00a0\u200b\ufeff")

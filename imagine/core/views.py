@@ -1,0 +1,65 @@
+"""The project's own pages: statements, errors, health."""
+
+import sys
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+
+@require_safe
+def privacy(request: HttpRequest) -> HttpResponse:
+    return render(request, "privacy.html")
+
+
+@require_safe
+def accessibility(request: HttpRequest) -> HttpResponse:
+    return render(request, "accessibility.html")
+
+
+def nowhere(request: HttpRequest, **_where: str) -> HttpResponse:
+    """An address that Django's admin brings along and that must not answer."""
+    raise Http404
+
+
+# Health ----------------------------------------------------------------------------------------------------------
+
+
+@require_safe
+@never_cache
+def live(request: HttpRequest) -> HttpResponse:
+    """200 while this process answers at all."""
+    return JsonResponse({"alive": True})
+
+
+# Errors ----------------------------------------------------------------------------------------------------------
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return render(request, "400.html", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return render(request, "403.html", status=403)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return render(request, "403_csrf.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """One constant page: it repeats nothing of the address, which may be a private link that was cut off."""
+    return HttpResponse(render_to_string("404.html", {"reply_to": settings.MAIL_REPLY_TO}), status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500, or 503 when it is the database that does not answer: wherever in the request that was noticed."""
+    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    status = 503 if away else 500
+    return HttpResponse(
+        render_to_string(f"{status}.html"), status=status, headers={"Retry-After": "5"} if away else None
+    )

@@ -1,0 +1,67 @@
+"""Thousands of invented contacts for load runs, the same at each run, all at example.org, and an audience of them."""
+
+from itertools import islice
+
+from django.db import transaction
+from django.utils import timezone
+
+from imagine.demo.data.names import People
+from partners.models import Contact, Organization
+from summit.models import Audience, Rsvp
+
+SEED = 2020
+OF_ONE = 4  # contacts of one organization
+NOBODYS = r"[@.]example(\.(com|net|org))?$"  # RFC 2606: no mail to these reaches anybody
+AT_ONCE = 2000  # rows in one statement
+AUDIENCE = "Invented contacts"
+
+
+class RealPeople(Exception):
+    """There are addresses that somebody may read. Nobody is invented among them."""
+
+
+@transaction.atomic
+def make(number: int) -> int:
+    """Makes so many contacts, each four of an organization of their own, and an audience of them. Says how many were
+    missing: those of an earlier run stay. Raises RealPeople."""
+    if any(model.objects.exclude(email__iregex=NOBODYS).exists() for model in (Contact, Rsvp)):
+        raise RealPeople
+    missing = set(range(number)) - there()
+    make_missing(number, missing)
+    audience, _made = Audience.objects.get_or_create(name=AUDIENCE)
+    audience.listed.set(Contact.objects.filter(email__in=map(email, range(number))).order_by("pk"))
+    return len(missing)
+
+
+def email(number: int) -> str:
+    return f"contact-{number:06}@example.org"
+
+
+def there() -> set[int]:
+    emails = Contact.objects.filter(email__startswith="contact-").values_list("email", flat=True)
+    return {int(address[8:14]) for address in emails if address[8:14].isdecimal()}
+
+
+def make_missing(number: int, missing: set[int]) -> None:
+    people, now = People(SEED), timezone.now()
+    slugs = [f"made-{group:06}" for group in sorted({each // OF_ONE for each in missing})]
+    Organization.objects.bulk_create(
+        (Organization(name=f"Delta Works {slug[5:]}", slug=slug, sector="business") for slug in slugs),
+        ignore_conflicts=True,
+        batch_size=AT_ONCE,
+    )
+    organizations = dict(Organization.objects.filter(slug__in=slugs).values_list("slug", "pk"))
+    contacts = (
+        Contact(
+            organization_id=organizations[f"made-{each // OF_ONE:06}"],
+            name=name,
+            email=email(each),
+            language="es" if each % 3 == 0 else "en",
+            is_main=each % OF_ONE == 0,
+            created_at=now,
+        )
+        for each, name in enumerate(people.name() for _each in range(number))
+        if each in missing
+    )
+    while some := list(islice(contacts, AT_ONCE)):
+        Contact.objects.bulk_create(some)

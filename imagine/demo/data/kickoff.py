@@ -1,0 +1,123 @@
+"""The demo's kick-off: the partners of the coming school year were invited some days ago, and half have answered.
+
+All of it is made through the rules of invitations; then its true dates are written.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils import timezone
+
+from imagine.demo.data.names import ACCESS, DIETS, People
+from imagine.mail import preferences
+from imagine.mail.models import Mailing, Message
+from partners.models import PledgeYear
+from summit import seats
+from summit.invitations import audiences, responses, starting, writing
+from summit.models import Event, Guest, Invitation, Rsvp
+
+ZONE = ZoneInfo(settings.TIME_ZONE)
+SEED = 2021
+DAYS = 5  # since they were invited: who has not answered is asked once more after seven
+ACCEPT, DECLINE = 0.4, 0.15
+REFUSAL = "550 5.1.1 The e-mail account that you tried to reach does not exist."
+WORDS = {
+    "en": ["We count our stock in that week.", "I am away then. Please invite us to the next one.", "", ""],
+    "es": ["Esa semana hacemos inventario.", "Estaré de viaje. Nos vemos en el próximo.", ""],
+}
+ABOUT = """Every partner of the new school year meets the principals and teachers with whom the promises are kept. \
+You leave with a name, a school and a first date."""
+ABOUT_ES = """Cada participante del nuevo año escolar conoce a quienes dirigen y enseñan en las escuelas donde se \
+cumplen las promesas. Usted sale con un nombre, una escuela y una primera fecha."""
+
+
+def fill(school_year: int) -> None:
+    """`school_year` is the one that the coming summit recruits for; its pledges are there."""
+    people, event = People(SEED), make_event(school_year)
+    audience = audiences.make_of_partners(PledgeYear.objects.get(pk=school_year))
+    first = next(iter(audiences.people(audience, event, reason="")))
+    preferences.choose(preferences.of(first.email), invitations=False)  # so that somebody is left out
+    asked = audiences.figures(audience, event).invited
+    mailing = starting.start(event, audience, count=asked, by="staff")
+    writing.write(mailing)
+    answer(people, event)
+    refuse(event)
+    backdate(people, mailing)
+
+
+def make_event(school_year: int) -> Event:
+    """On the second Thursday of September, in the morning."""
+    first = date(school_year, 9, 1)
+    day = first + timedelta(days=(3 - first.weekday()) % 7 + 7)
+
+    def at(hour: int, minute: int = 0) -> datetime:
+        return datetime.combine(day, time(hour, minute), ZONE)
+
+    return seats.save_event(
+        Event(
+            kind=Event.Kind.KICKOFF,
+            title="Partner Kick-off",
+            title_es="Encuentro inicial de participantes",
+            slug=f"kick-off-{school_year}",
+            school_year=school_year,
+            starts_at=at(8, 30),
+            ends_at=at(10, 30),
+            rsvp_opens_at=timezone.now() - timedelta(days=DAYS + 1),
+            rsvp_closes_at=at(17) - timedelta(days=2),
+            venue="Stockton Unified School District",
+            address="Board Room, 701 N. Madison Street, Stockton, California",
+            description=ABOUT,
+            description_es=ABOUT_ES,
+            capacity=80,
+            reserved_seats=10,
+            largest_party=4,
+            invited_only=True,
+            is_published=True,
+        )
+    )
+
+
+def answer(people: People, event: Event) -> None:
+    for invitation in event.invitations.select_related("contact__organization").order_by("pk"):
+        chance = people.dice.random()
+        if chance < ACCEPT:
+            accept(people, invitation)
+        elif chance < ACCEPT + DECLINE:
+            responses.decline(invitation, people.dice.choice(WORDS[invitation.contact.language]))
+
+
+def accept(people: People, invitation: Invitation) -> None:
+    contact, size = invitation.contact, people.dice.choice([1, 1, 2, 2, 3])
+    organization = contact.organization
+    guests = [
+        Guest(name=name, diet=people.maybe(DIETS, 0.15), access=people.maybe(ACCESS, 0.06))
+        for name in [contact.name, *(people.name() for _companion in range(size - 1))]
+    ]
+    rsvp = Rsvp(
+        name=contact.name,
+        language=contact.language,
+        organization=organization.name if organization else "",
+        sector=organization.sector if organization else "",
+    )
+    responses.accept(invitation, rsvp, size=size, guests=guests)
+
+
+def refuse(event: Event) -> None:
+    """The mail server of the last who did not answer knows no such mailbox."""
+    contact = event.invitations.unanswered().latest("pk").contact
+    preferences.refuse(contact.email, REFUSAL)
+    refused = Message.objects.filter(to=contact.email, queue=Message.Queue.BULK)
+    refused.update(state=Message.State.REFUSED, attempts=1, last_error=REFUSAL)
+
+
+def backdate(people: People, mailing: Mailing) -> None:
+    """They were invited some days ago at ten, and answered since."""
+    start = datetime.combine(timezone.localdate() - timedelta(days=DAYS), time(10), ZONE).astimezone(UTC)
+    seconds = (timezone.now() - start).total_seconds() - 3600
+    Mailing.objects.filter(pk=mailing.pk).update(created_at=start, written_at=start)
+    for invitation in mailing.invitations.select_related("rsvp").order_by("pk"):
+        answered = start + timedelta(seconds=people.dice.uniform(0, seconds))
+        Rsvp.objects.filter(invitation=invitation).update(created_at=answered)
+        declined_at = answered if invitation.declined_at else None
+        Invitation.objects.filter(pk=invitation.pk).update(created_at=start, written_at=start, declined_at=declined_at)

@@ -1,0 +1,139 @@
+"""Mail as staff see it: what became of each message, and the message itself as its recipient reads it."""
+
+from csp.constants import NONCE, SELF
+from csp.decorators import csp_replace
+from django.contrib import admin
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+
+from imagine.core.admin.actions import ActionsAdmin, Outcome, tell
+from imagine.core.admin.lookups import GuardedAdmin
+from imagine.core.logging import without_links
+from imagine.mail import resend
+from imagine.mail.admin.editable_templates import WordingAdmin
+from imagine.mail.admin.preferences import AddressAdmin
+from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.html_preview import framed
+from imagine.mail.models import Message
+
+__all__ = ["AddressAdmin", "MessageAdmin", "WordingAdmin"]
+
+
+@admin.register(Message)
+class MessageAdmin(GuardedAdmin, ActionsAdmin):
+    secrets = ("token", "text", "html", "calendar", "unsubscribe")
+    list_display = ("subject", "to", "state", "last_error", "created_at", "sent_at", "attempts")
+    list_filter = ("state", "queue", "language", "created_at")
+    search_fields = ("to", "subject", "key")
+    show_full_result_count = False
+    actions = ("send_again", "arrived")
+    fieldsets = [
+        (None, {"fields": ("to", "subject", "attachment_name", "state", "last_error", "maybe_sent", "as_received")}),
+        (_("Plain text and calendar part"), {"fields": ("words", "entry")}),
+        (
+            _("Delivery"),
+            {
+                "fields": (
+                    *("created_at", "sent_at", "begun_at", "attempts", "not_before", "give_up_at"),
+                    *("queue", "mailing", "language", "key"),
+                )
+            },
+        ),
+    ]
+
+    def get_queryset(self, request):
+        messages = super().get_queryset(request)
+        is_list = getattr(request.resolver_match, "url_name", "") == "mail_message_changelist"
+        return messages.defer("text", "html", "calendar") if is_list else messages
+
+    @admin.display(description=_("text"))
+    def words(self, message: Message) -> str:
+        """The plain text without its private link: staff must not act as the guest."""
+        return without_links(message.text)
+
+    @admin.display(description=_("calendar part"))
+    def entry(self, message: Message) -> str:
+        return without_links(message.calendar.replace("\r\n ", ""))
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        """A message is never edited; without an object this is the right to send one again."""
+        return obj is None and super().has_change_permission(request)
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        acts = {"_again": self.send_again, "_arrived": self.arrived}
+        act = next((acts[name] for name in acts if name in request.POST), None)
+        if act and self.has_change_permission(request):
+            message = self.get_object(request, object_id)
+            if message is not None:
+                act(request, Message.objects.filter(pk=message.pk))
+                return redirect(request.path)
+        context = {"can_send_again": self.has_change_permission(request)}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def get_urls(self):
+        preview = path("<uuid:pk>/preview/", self.admin_site.admin_view(self.preview), name="mail_message_preview")
+        return [preview, *super().get_urls()]
+
+    @admin.display(description=_("as the recipient sees it"))
+    def as_received(self, message: Message) -> str:
+        address = reverse("admin:mail_message_preview", args=[message.pk])
+        frame = '<iframe class="mail-preview" src="{}" title="{}"></iframe><p class="help">{}</p>'
+        said = _("Its links lead nowhere here: they are the guest’s alone.")
+        return format_html(frame, address, message.subject, said)
+
+    @method_decorator([xframe_options_sameorigin, csp_replace({"style-src": [NONCE], "frame-ancestors": [SELF]})])
+    def preview(self, request: HttpRequest, pk) -> HttpResponse:
+        """The message's HTML, for the frame on its page. Its links lead nowhere: staff must not act as the guest."""
+        if not self.has_view_permission(request):
+            raise Http404
+        message = get_object_or_404(Message, pk=pk)
+        return HttpResponse(framed(message.html, str(request.csp_nonce)))
+
+    @admin.action(description=_("Send again"), permissions=["change"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
+        done = ngettext_lazy(
+            "%(number)d message will be sent again.", "%(number)d messages will be sent again.", "number"
+        )
+        same = ngettext_lazy(
+            "%(number)d message is on its way already.", "%(number)d messages are on their way already.", "number"
+        )
+        messages = queryset.select_related("mailing")
+        tell(self, request, [(message, once_more(message)) for message in messages], done, same)
+
+    @admin.action(description=_("It arrived: the outcome is known"), permissions=["change"])
+    def arrived(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
+        done = ngettext_lazy("%(number)d message counts as sent.", "%(number)d messages count as sent.", "number")
+        same = ngettext_lazy(
+            "%(number)d message had no unknown outcome and stays as it is.",
+            "%(number)d messages had no unknown outcome and stay as they are.",
+            "number",
+        )
+        tell(self, request, [(message, settled(message)) for message in queryset], done, same)
+
+
+def once_more(message: Message) -> Outcome:
+    try:
+        return resend.send(message)
+    except (resend.NotAgain, ObjectDoesNotExist) as refused:
+        return refused
+
+
+def settled(message: Message) -> Outcome:
+    try:
+        return bulk_delivery.settle(message, arrived=True)
+    except Message.DoesNotExist as gone:
+        return gone

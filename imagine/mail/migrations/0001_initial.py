@@ -1,0 +1,145 @@
+
+import django.core.validators
+import django.db.models.deletion
+import django.db.models.functions.text
+import django.utils.timezone
+import imagine.core.models
+import imagine.mail.models.messages
+import uuid
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    initial = True
+
+    dependencies = [
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='Claim',
+            fields=[
+                ('lease', models.UUIDField(primary_key=True, serialize=False)),
+                ('at', models.DateTimeField(default=django.utils.timezone.now)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Heartbeat',
+            fields=[
+                ('queue', models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ('at', models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Address',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('email', models.EmailField(help_text='In lower case.', max_length=254, unique=True, verbose_name='e-mail')),
+                ('token', models.CharField(default=imagine.core.models.new_token, editable=False, max_length=32, unique=True)),
+                ('wants_invitations', models.BooleanField(default=True, verbose_name='wants invitations')),
+                ('wants_reminders', models.BooleanField(default=True, verbose_name='wants reminders')),
+                ('wants_news', models.BooleanField(default=False, verbose_name='wants news')),
+                ('refused_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='refuses mail since')),
+                ('refusal', models.CharField(blank=True, editable=False, max_length=300, verbose_name='what its mail server said')),
+                ('changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='changed')),
+            ],
+            options={
+                'verbose_name': 'address',
+                'verbose_name_plural': 'addresses',
+                'ordering': ['email'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='address_in_lower_case'), models.CheckConstraint(condition=models.Q(('refusal', ''), ('refused_at__isnull', False), _connector='OR'), name='address_refused_why')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Mailing',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('about', models.CharField(max_length=40, verbose_name='about')),
+                ('kind', models.CharField(default='invitation', max_length=40, verbose_name='letter')),
+                ('title', models.CharField(max_length=200, verbose_name='title')),
+                ('count', models.PositiveIntegerField(verbose_name='people')),
+                ('left_out', models.PositiveIntegerField(default=0, verbose_name='left out since')),
+                ('started_by', models.CharField(blank=True, max_length=150, verbose_name='started by')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='started')),
+                ('written_at', models.DateTimeField(blank=True, null=True, verbose_name='all written')),
+                ('paused_at', models.DateTimeField(blank=True, null=True, verbose_name='paused')),
+                ('stopped_at', models.DateTimeField(blank=True, null=True, verbose_name='stopped')),
+            ],
+            options={
+                'verbose_name': 'mailing',
+                'verbose_name_plural': 'mailings',
+                'ordering': ['-created_at', '-pk'],
+                'indexes': [models.Index(fields=['about', '-created_at'], name='mailing_about')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Pace',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('per_second', models.PositiveIntegerField(default=60, help_text='For invitations and reminders. Confirmations do not wait for it.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10000)], verbose_name='mails a second, at most')),
+                ('next_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+            ],
+            options={
+                'verbose_name': 'pace of mail to many',
+                'verbose_name_plural': 'pace of mail to many',
+                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='pace_only_one'), models.CheckConstraint(condition=models.Q(('per_second__gte', 1), ('per_second__lte', 10000)), name='pace_in_bounds')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Wording',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(max_length=40, verbose_name='letter')),
+                ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], max_length=5, verbose_name='language')),
+                ('subject', models.CharField(max_length=150, verbose_name='subject')),
+                ('text', models.TextField(max_length=4000, verbose_name='text')),
+                ('changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='changed')),
+                ('changed_by', models.CharField(blank=True, editable=False, max_length=150, verbose_name='changed by')),
+            ],
+            options={
+                'verbose_name': 'words of a mail',
+                'verbose_name_plural': 'words of mail',
+                'ordering': ['kind', 'language'],
+                'constraints': [models.UniqueConstraint(fields=('kind', 'language'), name='wording_one_per_letter_and_language')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Message',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('key', models.CharField(max_length=120, unique=True, verbose_name='key')),
+                ('queue', models.CharField(choices=[('direct', 'a person waits for it'), ('bulk', 'one of many')], default='direct', max_length=12, verbose_name='queue')),
+                ('to', models.EmailField(max_length=254, verbose_name='to')),
+                ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], max_length=5, verbose_name='language')),
+                ('subject', models.CharField(max_length=200, verbose_name='subject')),
+                ('text', models.TextField(verbose_name='text')),
+                ('html', models.TextField(verbose_name='HTML')),
+                ('calendar', models.TextField(blank=True, verbose_name='calendar part')),
+                ('calendar_method', models.CharField(blank=True, max_length=10, verbose_name='calendar method')),
+                ('unsubscribe', models.CharField(blank=True, max_length=200, verbose_name='where one unsubscribes')),
+                ('attachment', models.CharField(blank=True, max_length=120, verbose_name='attachment is made by')),
+                ('attachment_name', models.CharField(blank=True, max_length=120, verbose_name='attachment')),
+                ('state', models.CharField(choices=[('queued', 'queued'), ('sending', 'being sent'), ('sent', 'sent'), ('refused', 'refused'), ('unknown', 'outcome unknown'), ('given_up', 'given up')], default='queued', max_length=10, verbose_name='state')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
+                ('not_before', models.DateTimeField(default=django.utils.timezone.now, verbose_name='not before')),
+                ('not_after', models.DateTimeField(blank=True, null=True, verbose_name='not after')),
+                ('give_up_at', models.DateTimeField(default=imagine.mail.models.messages.give_up_time, verbose_name='tried until')),
+                ('lease', models.UUIDField(blank=True, null=True, verbose_name='lease')),
+                ('lease_until', models.DateTimeField(blank=True, null=True, verbose_name='lease until')),
+                ('begun_at', models.DateTimeField(blank=True, null=True, verbose_name='last handed to the mail server')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='written')),
+                ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent')),
+                ('maybe_sent', models.BooleanField(default=False, verbose_name='maybe sent more than once')),
+                ('last_error', models.CharField(blank=True, max_length=300, verbose_name='reason')),
+                ('mailing', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='mail.mailing', verbose_name='mailing')),
+            ],
+            options={
+                'verbose_name': 'message',
+                'verbose_name_plural': 'messages',
+                'ordering': ['-created_at'],
+                'indexes': [models.Index(condition=models.Q(('state', 'queued')), fields=['queue', 'not_before'], name='message_due_in_queue'), models.Index(condition=models.Q(('state', 'sending')), fields=['lease_until'], name='message_leased'), models.Index(fields=['-created_at'], name='message_newest'), models.Index(condition=models.Q(('state__in', ['queued', 'sending'])), fields=['to'], name='message_unfinished'), models.Index(condition=models.Q(('state__in', ['refused', 'unknown', 'given_up'])), fields=['not_before'], name='message_failed')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('lease__isnull', False), ('lease_until__isnull', False), ('state', 'sending')), models.Q(models.Q(('state', 'sending'), _negated=True), ('lease__isnull', True), ('lease_until__isnull', True)), _connector='OR'), name='message_lease_only_while_sending'), models.CheckConstraint(condition=models.Q(models.Q(('sent_at__isnull', False), ('state', 'sent')), models.Q(models.Q(('state', 'sent'), _negated=True), ('sent_at__isnull', True)), _connector='OR'), name='message_sent_at_only_when_sent'), models.CheckConstraint(condition=models.Q(models.Q(('attachment', ''), ('attachment_name', '')), models.Q(models.Q(('attachment', ''), _negated=True), models.Q(('attachment_name', ''), _negated=True)), _connector='OR'), name='message_attachment_has_a_name')],
+            },
+        ),
+    ]

@@ -1,0 +1,27 @@
+"""Celery's tasks: each takes an id, or nothing, and calls one function. Running one twice does no harm."""
+
+from celery import shared_task
+
+from imagine.mail import delivery
+from imagine.mail.bulk import delivery as bulk_delivery
+
+
+@shared_task
+def deliver() -> None:
+    delivery.deliver()
+
+
+@shared_task
+def deliver_bulk() -> None:
+    bulk_delivery.deliver()
+
+
+@shared_task
+def sweep() -> None:
+    bulk_delivery.sweep()
+    delivery.sweep()
+
+
+@shared_task
+def beat_heart(queue: str) -> None:
+    delivery.beat_heart(queue)

@@ -1,0 +1,255 @@
+"""The words of the public pages: what their templates tell of the partners."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from math import ceil
+
+from django.urls import reverse
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from partners import formatting as partner_formatting
+from partners.directory import charts
+from partners.directory import queries as directory_queries
+from partners.directory.queries import BANDS, MOST, Asked, Totals
+from partners.models import Organization, Pledge, PledgeYear, Promise, PromiseKind, Sector
+
+SOME, MANY = 5, 12  # from here on a cell of the coverage table is darker
+SMALLEST_SHARED = 200  # pixels; other sites pass over a smaller picture
+LONGEST_ABOUT = 300
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several things to choose, and where that leads."""
+
+    label: str
+    address: str = ""
+    value: str = ""
+    is_current: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """One promise in words."""
+
+    kind: PromiseKind
+    amount: str
+    grades: str
+    months: str = ""
+    schools: str = ""
+
+    @property
+    def short(self) -> str:
+        """6 visits, grades 7–12"""
+        return f"{self.amount}, {self.grades}" if self.grades else self.amount
+
+    @property
+    def when_and_where(self) -> str:
+        """Oct–Dec · Cesar Chavez High"""
+        return " · ".join(said for said in (self.months, self.schools) if said)
+
+
+@dataclass(frozen=True)
+class Card:
+    name: str
+    address: str
+    lines: list[Line]
+
+
+def school_years(year: int) -> str:
+    return PledgeYear(school_year=year).school_years
+
+
+def sector_label(sector: str) -> str:
+    return str(dict(Sector.choices).get(sector) or _("Other"))
+
+
+# The wall -----------------------------------------------------------------------------------------------------------
+
+
+def last_page(stamp: tuple, asked: Asked) -> int:
+    return max(1, ceil(sum(directory_queries.by_sector(stamp, asked.but()).values()) / MOST))
+
+
+def wall_page(stamp: tuple, asked: Asked) -> dict:
+    """All that templates/partners/partners.html tells. Only the first page of a whole year has chart and table."""
+    if asked.year is None:
+        about = _("Who promised what to Stockton’s students.")
+        return {"title": _("Imagine Promise Partners"), "about": about, "path": asked.address()}
+    totals, found = directory_queries.totals(stamp, asked.year), directory_queries.by_sector(stamp, asked.but())
+    words = {
+        "title": title(stamp, asked),
+        "about": about_year(asked.year, totals),
+        # A search is no page of its own to other sites.
+        "path": (asked.but(words="") if asked.words else asked).address(),
+        "here": asked.address(),
+        "asked": asked,
+        "year": directory_queries.years(stamp)[asked.year],
+        "totals": totals,
+        "figures": {name: f"{getattr(totals, name):,}" for name in ("partners", "promises", "named_schools")},
+        "narrowing": narrowing(stamp, asked),
+        "found": sum(found.values()),
+        "found_said": f"{sum(found.values()):,}",
+        "years": year_choices(stamp, asked),
+        "sectors": sector_choices(asked, totals),
+        "kinds": kind_choices(asked, totals),
+        "groups": list(groups(directory_queries.page_of(asked), found, directory_queries.kinds(stamp))),
+        "pages": turning(asked, last_page(stamp, asked)),
+        "all": Choice(_("Show all partners"), asked.but(sector="", kind="", words="").address()),
+    }
+    is_whole = not asked.is_narrowed and asked.page == 1
+    return words | overview(asked, totals) if is_whole and totals.partners else words
+
+
+def title(stamp: tuple, asked: Asked) -> str:
+    said = _("Imagine Promise Partners %(year)s") % {"year": school_years(asked.year)}
+    if told := narrowing(stamp, asked):
+        said = f"{', '.join(told)}: {said}"
+    return _("%(title)s, page %(page)s") % {"title": said, "page": asked.page} if asked.page > 1 else said
+
+
+def about_year(year: int, totals: Totals) -> str:
+    said = ngettext(
+        "%(partners)s partner made promises to Stockton’s students for %(year)s. See who promised what.",
+        "%(partners)s partners made promises to Stockton’s students for %(year)s. See who promised what.",
+        totals.partners,
+    )
+    return said % {"partners": f"{totals.partners:,}", "year": school_years(year)}
+
+
+def narrowing(stamp: tuple, asked: Asked) -> list[str]:
+    """What the wall is narrowed to, in words."""
+    labels = {kind.code: kind.label for kind in directory_queries.kinds(stamp).values()}
+    sector, words = asked.sector and sector_label(asked.sector), asked.words and f"“{asked.words}”"
+    return [said for said in (sector, labels.get(asked.kind), words) if said]
+
+
+def overview(asked: Asked, totals: Totals) -> dict:
+    """Chart and coverage table of a whole year."""
+    now, before = (
+        {sector_label(sector): number for sector, number in counted.items()}
+        for counted in (totals.sectors, totals.before)
+    )
+    return {
+        "chart": charts.draw(now, before),
+        "year_before": school_years(asked.year - 1),
+        "bands": list(BANDS),
+        "coverage": [coverage_row(asked, row) for row in totals.rows],
+        "has_gaps": any(not number for row in totals.rows for number in row.bands),
+    }
+
+
+def coverage_row(asked: Asked, row: directory_queries.Row) -> dict:
+    return {
+        "kind": row.kind,
+        "amount": row.kind.amount(row.quantity) if row.partners else "",
+        "address": asked.but(kind=row.kind.code).address() if row.partners else "",
+        "cells": [(f"{n:,}" if n else "", (n > 0) + (n >= SOME) + (n >= MANY)) for n in row.bands],
+    }
+
+
+def year_choices(stamp: tuple, asked: Asked) -> list[Choice]:
+    """Another year begins with all its partners."""
+    return [
+        Choice(year.school_years, Asked(pk, asked.newest).address(), is_current=pk == asked.year)
+        for pk, year in directory_queries.years(stamp).items()
+    ]
+
+
+def sector_choices(asked: Asked, totals: Totals) -> list[Choice]:
+    """All, and those that have a partner this year."""
+    every = Choice(_("All sectors"), asked.but(sector="").address(), is_current=not asked.sector)
+    return [every] + [
+        Choice(sector_label(sector), asked.but(sector=sector).address(), is_current=sector == asked.sector)
+        for sector in Sector.values
+        if totals.sectors.get(sector) or sector == asked.sector
+    ]
+
+
+def kind_choices(asked: Asked, totals: Totals) -> list[Choice]:
+    return [
+        Choice(row.kind.label, value=row.kind.code, is_current=row.kind.code == asked.kind)
+        for row in totals.rows
+        if row.partners or row.kind.code == asked.kind
+    ]
+
+
+def turning(asked: Asked, last: int) -> dict | None:
+    """Where the pages beside this one are; None when it is the only one."""
+    if last == 1:
+        return None
+    return {
+        "number": asked.page,
+        "last": last,
+        "before": asked.but(page=asked.page - 1).address() if asked.page > 1 else "",
+        "after": asked.but(page=asked.page + 1).address() if asked.page < last else "",
+    }
+
+
+def groups(pledges: Iterable[Pledge], found: dict[str, int], known: dict[int, PromiseKind]) -> Iterator[dict]:
+    """The partners of a page by sector; each sector with the number of its partners on all pages."""
+    for sector, some in groupby(pledges, key=lambda pledge: pledge.organization.sector):
+        cards = [
+            Card(
+                pledge.organization.name,
+                pledge.organization.get_absolute_url(),
+                [line(promise, known[promise.kind_id]) for promise in pledge.promises.all()],
+            )
+            for pledge in some
+        ]
+        yield {"label": sector_label(sector), "number": found[sector], "said": f"{found[sector]:,}", "cards": cards}
+
+
+def line(promise: Promise, kind: PromiseKind) -> Line:
+    return Line(kind, kind.amount(promise.quantity), partner_formatting.grades(promise.grades))
+
+
+# One partner --------------------------------------------------------------------------------------------------------
+
+
+def partner_page(organization: Organization, known: dict[int, PromiseKind]) -> dict:
+    """All that templates/partners/partner.html tells."""
+    newest, *earlier = [
+        {
+            "label": pledge.school_years,
+            "lines": [whole_line(promise, known[promise.kind_id]) for promise in pledge.promises.all()],
+        }
+        for pledge in directory_queries.pledges_of(organization)
+    ]
+    about = _("Promised to Stockton’s students for %(year)s: %(promises)s.") % {
+        "year": newest["label"],
+        "promises": "; ".join(f"{line.kind.label}, {line.short}" for line in newest["lines"]),
+    }
+    return {
+        "title": _("%(name)s, Imagine Promise Partner") % {"name": organization.name},
+        "about": Truncator(about).chars(LONGEST_ABOUT),
+        "path": organization.get_absolute_url(),
+        "image": picture(organization),
+        "organization": organization,
+        "sector": sector_label(organization.sector) if organization.sector else "",
+        "website": organization.website.partition("://")[2].rstrip("/"),
+        "newest": newest,
+        "earlier": earlier,
+    }
+
+
+def whole_line(promise: Promise, kind: PromiseKind) -> Line:
+    schools = ", ".join(sorted(school.name for school in promise.schools.all()))
+    amount, grades, months = (
+        kind.amount(promise.quantity),
+        partner_formatting.grades(promise.grades),
+        partner_formatting.months(promise.months),
+    )
+    return Line(kind, amount, grades, months, schools or _("wherever it is needed most"))
+
+
+def picture(organization: Organization) -> dict | None:
+    """The partner's logo for other sites, if it is large enough for them."""
+    width, height = organization.logo_width, organization.logo_height
+    if not width or min(width, height) < SMALLEST_SHARED:
+        return None
+    path = reverse("partner_logo", args=[organization.slug])
+    return {"path": path, "width": width, "height": height, "of": organization.name}

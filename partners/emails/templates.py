@@ -1,0 +1,63 @@
+"""The mail of the partners whose words staff may change, as it is shipped."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from imagine.core.formatting import short_date
+from imagine.mail.editable_templates import Example, Kind, register
+from partners.models import PledgeYear
+
+Card = tuple[tuple[str, ...], ...]
+
+
+def year_facts(year: PledgeYear) -> dict[str, str]:
+    return {"year": year.school_years, "closes": short_date(year.closes_on)}
+
+
+def pledge_card(organization: str, year: PledgeYear) -> Card:
+    """What a mail about a pledge is about, in the current language."""
+    lines = [_("School year %(year)s") % {"year": year.school_years}]
+    if year.closes_on:
+        lines.append(_("Open until %(day)s") % {"day": short_date(year.closes_on)})
+    return ((organization,), tuple(lines))
+
+
+def pledge_note() -> str:
+    return _(
+        "The link belongs to your organization alone. Whoever has it can change your promises, so forward it only to "
+        "people who may."
+    )
+
+
+def example_of_draft() -> Example:
+    today = timezone.localdate()
+    year = PledgeYear(school_year=today.year, closes_on=today + timedelta(days=30))
+    organization = "Delta Orchards"
+    return Example(
+        {"organization": organization}, year_facts(year), pledge_card(organization, year), notes=(pledge_note(),)
+    )
+
+
+DRAFT = register(
+    Kind(
+        code="draft",
+        title=gettext_lazy("Promises not signed yet"),
+        mail="reminders",
+        placeholders={
+            "organization": gettext_lazy("the reader’s organization"),
+            "year": gettext_lazy("the school year, as 2027–28"),
+            "closes": gettext_lazy("the day until which it is announced as open; nothing when none is"),
+        },
+        subject=gettext_lazy("Your promises for {year} are not signed yet"),
+        paragraphs=(
+            gettext_lazy("What you ticked for {organization} is saved, but it counts only when it is signed."),
+            gettext_lazy("If you decided otherwise, do nothing: we do not remind you again."),
+        ),
+        button=gettext_lazy("Finish and sign"),
+        why=gettext_lazy("You get this mail, once, because promises were begun with this address."),
+        example=example_of_draft,
+    )
+)

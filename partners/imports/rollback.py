@@ -1,0 +1,116 @@
+"""What an import made is taken back, many things a step: only what nobody changed since. What stays is told, with the
+reason. The rules that erase one thing do the same as these, which erase many."""
+
+from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import or_
+
+from django.db.models import Model, Q
+from django.utils.translation import gettext as _
+
+from imagine.core import audit
+from imagine.core.models import Change
+from imagine.mail.models import Message
+from partners.imports import fingerprints
+from partners.models import Contact, Import, OldAddress, Organization, Pledge, TwinPair, TypedOrganization
+from partners.organizations import merging
+
+CHUNK = 200
+TOLD = 500  # things that stayed and are named
+SHADOWS = (TwinPair, OldAddress, TypedOrganization)  # what only points at an organization
+
+Stays = dict[int, list[str]]  # by primary key: how it is called, why it stays
+
+
+def undo_some(run: Import) -> None:
+    """Takes back the next things of a locked import; after the last it is undone."""
+    for kind, take_back in TAKE_BACK.items():
+        some = list(run.made.filter(about__startswith=f"{kind}:").order_by("pk")[:CHUNK])
+        if some:
+            stay = take_back({int(made.about.partition(":")[2]): made.mark for made in some})
+            run.made.filter(pk__in=[made.pk for made in some]).delete()
+            run.stayed = [*run.stayed, *(stay[pk] for pk in sorted(stay))][:TOLD]
+            for name, number in (("stayed", len(stay)), ("undone", len(some) - len(stay))):
+                run.counts[name] = run.counts.get(name, 0) + number
+            run.steps_done += len(some)
+            return
+    run.state = Import.State.UNDONE
+
+
+def locked(organizations: Iterable[int]) -> None:
+    """Locks them, in the order in which everybody would."""
+    rows = Organization.objects.select_for_update(no_key=True).filter(pk__in=set(organizations))
+    list(rows.order_by("pk").values_list("pk"))
+
+
+def take_back_pledges(made: dict[int, str]) -> Stays:
+    pledges = Pledge.objects.filter(pk__in=made)
+    locked(pledges.order_by().values_list("organization", flat=True))
+    now, stay = fingerprints.of_pledges(pledges), {}
+    for pledge in pledges.select_related("organization"):
+        if now[pledge.pk] != made[pledge.pk]:
+            stay[pledge.pk] = [_("Pledge of %(name)s") % {"name": pledge.organization.name}, _("it was changed since")]
+    forget("pledge", gone := now.keys() - stay.keys())
+    pledges.filter(pk__in=gone).delete()
+    return stay
+
+
+def take_back_contacts(made: dict[int, str]) -> Stays:
+    contacts = Contact.objects.filter(pk__in=made).select_related("organization")
+    locked(contacts.order_by().values_list("organization", flat=True))
+    there = {contact.pk: contact for contact in contacts}
+    stay = why_they_stay(
+        there, made, fingerprints.of_contact, lambda one: _("Contact of %(name)s") % {"name": one.organization}
+    )
+    gone = there.keys() - stay.keys()
+    forget("contact", gone)
+    Contact.objects.filter(pk__in=gone).delete()
+    told = {f"organization:{there[pk].organization_id}" for pk in gone}
+    audit.note_all((about, {"contact": "…"}, {"contact": ""}) for about in sorted(told))
+    return stay
+
+
+def take_back_organizations(made: dict[int, str]) -> Stays:
+    rows = Organization.objects.select_for_update().filter(pk__in=made).order_by("pk")
+    there = {row.pk: row for row in rows}
+    stay = why_they_stay(there, made, fingerprints.of_organization, str)
+    for old in OldAddress.objects.filter(organization__in=there.keys() - stay.keys()).select_related("organization"):
+        stay[old.organization_id] = [old.organization.name, _("another was merged into it")]
+    forget("organization", gone := there.keys() - stay.keys())
+    Organization.objects.filter(pk__in=gone).delete()
+    return stay
+
+
+def why_they_stay(there: dict[int, Model], made: dict[int, str], mark: Callable, name: Callable) -> Stays:
+    hanging = what_hangs_on(there)
+    stay = {}
+    for pk, thing in there.items():
+        if mark(thing) != made[pk]:
+            stay[pk] = [name(thing), _("it was changed since")]
+        elif pk in hanging:
+            stay[pk] = [name(thing), _("it has: %(what)s") % {"what": ", ".join(sorted(hanging[pk]))}]
+    return stay
+
+
+def what_hangs_on(there: dict[int, Model]) -> dict[int, set[str]]:
+    """What belongs to each by now, whatever app it is of."""
+    found: dict[int, set[str]] = {}
+    for model, field in merging.owned(next(iter(there.values()), Organization()), but=SHADOWS):
+        for pk in model._base_manager.filter(**{f"{field}__in": there}).values_list(field, flat=True).distinct():
+            found.setdefault(pk, set()).add(str(model._meta.verbose_name_plural))
+    return found
+
+
+def forget(kind: str, gone: Iterable[int]) -> None:
+    """History and messages of what is erased."""
+    about = [f"{kind}:{pk}" for pk in gone]
+    Change.objects.filter(about__in=about).delete()
+    if about:
+        Message.objects.filter(reduce(or_, (Q(key__startswith=f"{each}:") for each in about))).delete()
+
+
+TAKE_BACK: dict[str, Callable[[dict[int, str]], Stays]] = {  # what hangs on something else goes first
+    "pledge": take_back_pledges,
+    "contact": take_back_contacts,
+    "organization": take_back_organizations,
+}

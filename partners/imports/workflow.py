@@ -1,0 +1,191 @@
+"""An import from its file to its end: who may do what to it, and its work in steps."""
+
+import logging
+import time
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from imagine.core import audit
+from imagine.core.models import Change
+from imagine.mail import dispatch
+from partners.imports import rollback, validation, writing
+from partners.models import Import, ImportRow, PledgeYear, TypedOrganization
+
+logger = logging.getLogger(__name__)
+
+SMALL_FILE = {"csv": 100_000, "xlsx": 20_000}  # bytes: such a one is read at once, while staff wait
+SMALL = 200  # organizations: so many are written or undone at once
+SECONDS = 10  # that a task works before it hands on to the next one, so that mail is not held up
+LEFT_ALONE = timedelta(seconds=60)  # after that a worker is taken for dead
+MOST_ATTEMPTS = 4  # of one step
+KEEP_CHECKED = timedelta(days=14)
+
+State = Import.State
+STEPS = {State.READING: validation.check, State.WRITING: writing.write_some, State.UNDOING: rollback.undo_some}
+
+
+class Refused(Exception):
+    """It is not done. Its text is a sentence for staff."""
+
+
+class Which(NamedTuple):
+    """Which organization a typed one is: one that is there, by its primary key; one that stands earlier in the file, by
+    its line; or, with neither, a new one."""
+
+    organization: int | None = None
+    line: int | None = None
+
+
+# What staff do ---------------------------------------------------------------------------------------------------
+
+
+def begin(content: bytes, *, file_name: str, year: PledgeYear, by: str, language: str) -> Import:
+    """Takes a file in and has it read and checked. `by` is a user name; what is wrong is told in `language`."""
+    run = Import.objects.create(file=content, file_name=file_name[-200:], year=year, made_by=by, language=language)
+    kind = "xlsx" if content.startswith(b"PK") else "csv"
+    set_off(run.pk, at_once=len(content) <= SMALL_FILE[kind])
+    return Import.objects.get(pk=run.pk)
+
+
+@transaction.atomic
+def answer(run: Import, answers: dict[int, Which]) -> None:
+    """Staff say which organizations are which, by the primary key of a typed one. Only what was proposed can be
+    chosen."""
+    run = locked(run, State.CHECKED)
+    for typed in TypedOrganization.objects.filter(run=run, pk__in=answers):
+        which = answers[typed.pk]
+        proposed = {Which()} | {Which(organization=pk) for pk, *_why in typed.likely}
+        if which in proposed | {Which(line=line) for line, *_why in typed.alike}:
+            typed.partner_id, typed.same_line, typed.is_new = which.organization, which.line, which == Which()
+            typed.save(update_fields=["partner", "same_line", "is_new"])
+
+
+def confirm(run: Import, *, leaves_bad: bool = False) -> None:
+    """Staff have looked at a checked import: it is written. Bad rows are left out only when they say so."""
+    with transaction.atomic():
+        # Two at once would each make the organizations that are new to both.
+        list(Import.objects.select_for_update().filter(state__in=[State.CHECKED, State.WRITING, State.UNDOING]))
+        run = locked(run, State.CHECKED)
+        if Import.objects.filter(state__in=[State.WRITING, State.UNDOING]).exists():
+            raise Refused(_("Another import is at work. Wait until it is done."))
+        steps = run.organizations.count()
+        if not steps:
+            raise Refused(_("There is no row that can be written."))
+        if run.rows_bad and not leaves_bad:
+            raise Refused(_("There are bad rows. Correct the file, or say that they are left out."))
+        run.state, run.steps, run.steps_done = State.WRITING, steps, 0
+        run.save(update_fields=["state", "steps", "steps_done"])
+    set_off(run.pk, at_once=steps <= SMALL)
+
+
+@transaction.atomic
+def drop(run: Import) -> None:
+    """A checked import that is not wanted after all: nothing of it was written. Its rows go."""
+    forget(locked(run, State.CHECKED))
+
+
+def undo(run: Import) -> None:
+    """Takes back what the last import made, as far as nobody changed it since. Raises Refused for an earlier one."""
+    with transaction.atomic():
+        list(Import.objects.select_for_update().filter(state__in=[State.CHECKED, State.WRITING, State.UNDOING]))
+        run = locked(run, State.DONE)
+        if Import.objects.last_done() != run:
+            raise Refused(_("Only the last import can be undone."))
+        if Import.objects.filter(state=State.WRITING).exists():
+            raise Refused(_("Another import is at work. Wait until it is done."))
+        run.state, run.steps, run.steps_done, run.stayed = State.UNDOING, run.made.count(), 0, []
+        run.save(update_fields=["state", "steps", "steps_done", "stayed"])
+    set_off(run.pk, at_once=run.steps <= 3 * SMALL)
+
+
+def go_on(run: Import) -> None:
+    """One that stopped because of an error tries once more."""
+    Import.objects.at_work().filter(pk=run.pk).update(attempts=0)
+    set_off(run.pk, at_once=False)
+
+
+def locked(run: Import, state: str) -> Import:
+    """The import as it stands, if it still is in the state that was shown."""
+    now = Import.objects.select_for_update().get(pk=run.pk)
+    if now.state != state:
+        said = _("This import is not as you saw it any more: %(state)s. Nothing was done.")
+        raise Refused(said % {"state": now.get_state_display()})
+    return now
+
+
+def forget(run: Import) -> None:
+    """Takes away a locked import's rows and says that it was dropped."""
+    ImportRow.objects.filter(run=run).delete()
+    TypedOrganization.objects.filter(run=run).delete()
+    run.state = State.DROPPED
+    run.save(update_fields=["state"])
+
+
+# Its work --------------------------------------------------------------------------------------------------------
+
+
+def set_off(pk: int, *, at_once: bool) -> None:
+    """Has a worker take it up, or does a small one's work here. One that fails is tried again by the next worker."""
+    if not at_once:
+        transaction.on_commit(lambda: dispatch.ring("partners.tasks.work_on_import", pk), robust=True)
+        return
+    try:
+        work(pk)
+    except Exception:  # whatever it is: staff see that it stopped, and a worker tries it again
+        logger.exception("import")
+
+
+def work(pk: int) -> None:
+    """Works on an import until there is nothing to do or its time is up; then the next task goes on."""
+    stop_at = time.monotonic() + SECONDS
+    while take_up(pk) and step(pk):
+        if time.monotonic() > stop_at:
+            dispatch.ring("partners.tasks.work_on_import", pk)
+            return
+
+
+@transaction.atomic
+def take_up(pk: int) -> bool:
+    """Counts a try, in a transaction that stays when the try fails. Not while another worker is at it, and not for
+    ever: a file that kills its reader does so again."""
+    runs = Import.objects.at_work().select_for_update(skip_locked=True).filter(pk=pk, attempts__lt=MOST_ATTEMPTS)
+    if not runs.values_list("pk"):
+        return False
+    Import.objects.filter(pk=pk).update(attempts=F("attempts") + 1, touched_at=timezone.now())
+    return True
+
+
+@transaction.atomic
+def step(pk: int) -> bool:
+    """One step, whole or not at all. Says whether there is another one."""
+    run = Import.objects.at_work().select_for_update(skip_locked=True).select_related("year").filter(pk=pk).first()
+    if run is None:
+        return False
+    with audit.acting_as(audit.Actor(Change.Kind.STAFF, run.made_by)), translation.override(run.language):
+        STEPS[run.state](run)
+    run.attempts, run.touched_at = 0, timezone.now()
+    run.save()
+    return run.is_at_work
+
+
+def resume() -> None:
+    """Rings again for what a worker left alone, and gives up a file that cannot be read."""
+    Import.objects.filter(
+        state=State.READING, attempts__gte=MOST_ATTEMPTS, touched_at__lt=timezone.now() - LEFT_ALONE
+    ).update(state=State.REFUSED, refusal=_("Reading it failed again and again."), file=None)
+    left = Import.objects.at_work().filter(touched_at__lt=timezone.now() - LEFT_ALONE, attempts__lt=MOST_ATTEMPTS)
+    for pk in left.order_by("pk").values_list("pk", flat=True):
+        dispatch.ring("partners.tasks.work_on_import", pk)
+
+
+def tidy() -> None:
+    """Drops what was checked and never confirmed."""
+    for run in Import.objects.filter(state=State.CHECKED, created_at__lt=timezone.now() - KEEP_CHECKED):
+        with transaction.atomic():
+            if still := Import.objects.select_for_update().filter(pk=run.pk, state=State.CHECKED).first():
+                forget(still)

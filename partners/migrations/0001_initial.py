@@ -1,0 +1,568 @@
+
+import django.contrib.postgres.fields
+import django.contrib.postgres.indexes
+import django.core.validators
+import django.db.models.deletion
+import django.db.models.functions.comparison
+import django.db.models.functions.text
+import django.utils.timezone
+import imagine.core.models
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    initial = True
+
+    dependencies = [
+        ("core", "0002_trigram_extension"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='Contact',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=100, verbose_name='name')),
+                ('role', models.CharField(blank=True, max_length=100, verbose_name='role')),
+                ('email', models.EmailField(max_length=254, verbose_name='e-mail')),
+                ('phone', models.CharField(blank=True, max_length=30, verbose_name='phone')),
+                ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5, verbose_name='language')),
+                ('is_main', models.BooleanField(default=False, verbose_name='main contact')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='known since')),
+            ],
+            options={
+                'verbose_name': 'contact',
+                'verbose_name_plural': 'contacts',
+                'ordering': ['organization', '-is_main', 'name', 'pk'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Import',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('file_name', models.CharField(max_length=200, verbose_name='file')),
+                ('made_by', models.CharField(max_length=150, verbose_name='by')),
+                ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='begun')),
+                ('touched_at', models.DateTimeField(default=django.utils.timezone.now, help_text='When a worker last did something for it.')),
+                ('done_at', models.DateTimeField(null=True, verbose_name='written on')),
+                ('state', models.CharField(choices=[('reading', 'being read'), ('refused', 'cannot be read'), ('checked', 'checked, nothing written'), ('writing', 'being written'), ('done', 'imported'), ('undoing', 'being undone'), ('undone', 'undone'), ('dropped', 'dropped')], default='reading', max_length=8, verbose_name='state')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often a worker began to read it.')),
+                ('file', models.BinaryField(null=True)),
+                ('refusal', models.CharField(blank=True, max_length=300, verbose_name='reason')),
+                ('format', models.JSONField(default=dict, help_text='How the file was read: kind, encoding, delimiter, columns.')),
+                ('rows_read', models.PositiveIntegerField(default=0, verbose_name='rows')),
+                ('rows_bad', models.PositiveIntegerField(default=0, verbose_name='bad rows')),
+                ('steps', models.PositiveIntegerField(default=0, help_text='Organizations that have to be worked through.')),
+                ('steps_done', models.PositiveIntegerField(default=0)),
+                ('counts', models.JSONField(default=dict, help_text='How much of what was made, found there, or undone.')),
+                ('stayed', models.JSONField(default=list, help_text='What undoing left, and why.')),
+            ],
+            options={
+                'verbose_name': 'import',
+                'verbose_name_plural': 'imports',
+                'ordering': ['-created_at', '-pk'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Organization',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=120, verbose_name='name')),
+                ('sector', models.CharField(blank=True, choices=[('business', 'Business and industry'), ('college', 'College or university'), ('labor', 'Labor'), ('nonprofit', 'Nonprofit'), ('faith', 'Faith-based'), ('families', 'Parents and families'), ('public', 'Public agency')], max_length=12, verbose_name='sector')),
+                ('about', models.TextField(blank=True, max_length=1000, verbose_name='what it does')),
+                ('website', models.URLField(blank=True, verbose_name='website')),
+                ('phone', models.CharField(blank=True, max_length=30, verbose_name='phone')),
+                ('address', models.CharField(blank=True, max_length=200, verbose_name='street and city')),
+                ('size', models.CharField(blank=True, choices=[('few', '1 to 9 people'), ('some', '10 to 49 people'), ('many', '50 to 249 people'), ('hundreds', '250 people or more')], max_length=8, verbose_name='size')),
+                ('wants_public', models.BooleanField(default=False, help_text='On the public page of partners, once staff approved it.', verbose_name='wants to be shown')),
+                ('approved_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='approved')),
+                ('approved_by', models.CharField(blank=True, editable=False, max_length=150, verbose_name='approved by')),
+                ('slug', models.SlugField(max_length=60, unique=True, verbose_name='web address')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='known since')),
+                ('folded_name', models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Coalesce(django.db.models.functions.comparison.NullIf(django.db.models.functions.text.Trim(models.Func(django.db.models.functions.text.Trim(models.Func(models.Func(django.db.models.functions.text.Lower(models.Func(models.Func(models.F('name'), models.Value('ĐđØøŁł'), models.Value('DdOoLl'), function='TRANSLATE', output_field=models.TextField()), output_field=models.TextField(), template='NORMALIZE(%(expressions)s, NFKD)')), models.Value("[̀-ͯ'`‘’]"), models.Value(''), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField()), models.Value('[\\s!-/:-@\\[-_{-~\\u00a1-\\u00bf\\u2010-\\u2027]+'), models.Value(' '), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField())), models.Value('(^| )((the|and|of|inc|incorporated|llc|ltd|corp|corporation|company|co)( |$))+'), models.Value(' '), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField())), models.Value('')), django.db.models.functions.text.Trim(models.Func(models.Func(django.db.models.functions.text.Lower(models.Func(models.Func(models.F('name'), models.Value('ĐđØøŁł'), models.Value('DdOoLl'), function='TRANSLATE', output_field=models.TextField()), output_field=models.TextField(), template='NORMALIZE(%(expressions)s, NFKD)')), models.Value("[̀-ͯ'`‘’]"), models.Value(''), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField()), models.Value('[\\s!-/:-@\\[-_{-~\\u00a1-\\u00bf\\u2010-\\u2027]+'), models.Value(' '), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField())), output_field=models.TextField()), output_field=models.TextField(), verbose_name='folded name')),
+            ],
+            options={
+                'verbose_name': 'organization',
+                'verbose_name_plural': 'organizations',
+                'ordering': ['name', 'pk'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Made',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('about', models.CharField(max_length=40)),
+                ('mark', models.CharField(max_length=32)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='OldAddress',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('slug', models.SlugField(max_length=60, unique=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='OldLink',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.CharField(max_length=32, unique=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Pledge',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5, verbose_name='language')),
+                ('token', models.CharField(default=imagine.core.models.new_token, editable=False, max_length=32, unique=True)),
+                ('version', models.PositiveIntegerField(default=1, editable=False, verbose_name='version')),
+                ('signed_by', models.CharField(blank=True, editable=False, max_length=100, verbose_name='signed by')),
+                ('signed_role', models.CharField(blank=True, editable=False, max_length=100, verbose_name='role of who signed')),
+                ('signed_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='signed')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='begun')),
+                ('changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='changed')),
+                ('reminded_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='reminded')),
+            ],
+            options={
+                'verbose_name': 'pledge',
+                'verbose_name_plural': 'pledges',
+                'ordering': ['-year_id', '-changed_at', '-pk'],
+            },
+        ),
+        migrations.CreateModel(
+            name='PledgeStart',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('organization', models.CharField(max_length=120, verbose_name='organization')),
+                ('name', models.CharField(max_length=100, verbose_name='name')),
+                ('email', models.EmailField(max_length=254, verbose_name='e-mail')),
+                ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5, verbose_name='language')),
+                ('sector', models.CharField(blank=True, max_length=12)),
+                ('token', models.CharField(default=imagine.core.models.new_token, editable=False, max_length=32, unique=True)),
+                ('is_proven', models.BooleanField(default=True)),
+                ('origin', models.CharField(blank=True, max_length=40)),
+                ('answered_at', models.DateTimeField(blank=True, null=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='PledgeYear',
+            fields=[
+                ('school_year', models.PositiveSmallIntegerField(help_text='The year it begins in: 2019 for 2019–20.', primary_key=True, serialize=False, validators=[django.core.validators.MinValueValidator(2018), django.core.validators.MaxValueValidator(2100)], verbose_name='school year')),
+                ('opens_on', models.DateField(verbose_name='opens on')),
+                ('closes_on', models.DateField(blank=True, help_text='What partners read. It stays open until you close it.', null=True, verbose_name='announced until')),
+                ('closed_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='closed')),
+            ],
+            options={
+                'verbose_name': 'pledge year',
+                'verbose_name_plural': 'pledge years',
+                'ordering': ['-school_year'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Promise',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('quantity', models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)], verbose_name='quantity')),
+                ('grades', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('TK-K', 'TK–K'), ('1-3', '1–3'), ('4-6', '4–6'), ('7-8', '7–8'), ('9-12', '9–12')], max_length=4), blank=True, default=list, size=None, verbose_name='grades')),
+                ('months', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveSmallIntegerField(), blank=True, default=list, size=None, verbose_name='months')),
+                ('note', models.CharField(blank=True, max_length=500, verbose_name='note')),
+            ],
+            options={
+                'verbose_name': 'promise',
+                'verbose_name_plural': 'promises',
+                'ordering': ['pledge_id', 'kind__order', 'kind_id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='PromiseKind',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('code', models.SlugField(help_text='A short word that never changes.', max_length=30, unique=True, verbose_name='code')),
+                ('order', models.PositiveSmallIntegerField(default=100, verbose_name='order')),
+                ('name', models.CharField(help_text='Begins with a verb, such as “Host tours and field trips”: the certificate says that the partner “will host tours and field trips (6 visits)”.', max_length=120, verbose_name='name')),
+                ('name_es', models.CharField(blank=True, help_text='Begins with an infinitive, such as “Recibir visitas y excursiones”: the certificate says that the partner “se compromete a recibir visitas y excursiones (6 visitas)”.', max_length=120, verbose_name='name in Spanish')),
+                ('invitation', models.CharField(blank=True, max_length=200, verbose_name='sentence below the name')),
+                ('invitation_es', models.CharField(blank=True, max_length=200, verbose_name='that sentence in Spanish')),
+                ('unit', models.CharField(help_text='What is counted: hour, visit, student.', max_length=40, verbose_name='unit, one')),
+                ('unit_plural', models.CharField(max_length=40, verbose_name='unit, several')),
+                ('unit_es', models.CharField(blank=True, max_length=40, verbose_name='unit in Spanish, one')),
+                ('unit_plural_es', models.CharField(blank=True, max_length=40, verbose_name='unit in Spanish, several')),
+                ('example', models.CharField(blank=True, max_length=300, verbose_name='example')),
+                ('example_es', models.CharField(blank=True, max_length=300, verbose_name='example in Spanish')),
+                ('needs_clearance', models.BooleanField(default=False, verbose_name='needs volunteer clearance')),
+                ('needs_insurance', models.BooleanField(default=False, verbose_name='needs a certificate of insurance')),
+                ('what_it_takes', models.TextField(blank=True, help_text='And how long it lasts.', max_length=600, verbose_name='what that takes')),
+                ('what_it_takes_es', models.TextField(blank=True, max_length=600, verbose_name='what that takes, in Spanish')),
+                ('learning', models.CharField(blank=True, choices=[('awareness', 'career awareness'), ('exploration', 'career exploration'), ('preparation', 'career preparation'), ('training', 'career training')], help_text='California’s work-based learning.', max_length=12, verbose_name='counts as')),
+                ('is_retired', models.BooleanField(default=False, help_text='Stays on old pledges and is offered no more.', verbose_name='retired')),
+            ],
+            options={
+                'verbose_name': 'promise kind',
+                'verbose_name_plural': 'promise kinds',
+                'ordering': ['order', 'pk'],
+            },
+        ),
+        migrations.CreateModel(
+            name='School',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('code', models.CharField(max_length=14, unique=True, validators=[django.core.validators.RegexValidator('^\\d{14}$', 'Exactly 14 digits.')], verbose_name='state code')),
+                ('name', models.CharField(max_length=100, verbose_name='name')),
+                ('level', models.CharField(choices=[('elementary', 'elementary, TK–8'), ('secondary', 'secondary, 7–12'), ('high', 'high, 9–12')], max_length=10, verbose_name='level')),
+                ('is_charter', models.BooleanField(default=False, verbose_name='charter school')),
+                ('is_retired', models.BooleanField(default=False, help_text='Stays on old promises and is offered no more.', verbose_name='retired')),
+            ],
+            options={
+                'verbose_name': 'school',
+                'verbose_name_plural': 'schools',
+                'ordering': ['name', 'pk'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Signature',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField(verbose_name='number')),
+                ('signed_by', models.CharField(max_length=100, verbose_name='signed by')),
+                ('signed_role', models.CharField(blank=True, max_length=100, verbose_name='role of who signed')),
+                ('signed_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='signed')),
+                ('content', models.JSONField(verbose_name='what was signed')),
+            ],
+            options={
+                'verbose_name': 'signed version',
+                'verbose_name_plural': 'signed versions',
+                'ordering': ['pledge_id', 'number'],
+            },
+        ),
+        migrations.CreateModel(
+            name='TwinPair',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('likelihood', models.PositiveSmallIntegerField(help_text='Of 100.', verbose_name='likelihood')),
+                ('reasons', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('name', 'same name'), ('alike', 'similar name'), ('contact', 'same e-mail address'), ('mail', 'same mail domain'), ('website', 'same website')], max_length=8), size=None, verbose_name='what speaks for it')),
+                ('dismissed_at', models.DateTimeField(blank=True, null=True, verbose_name='said to be two')),
+                ('dismissed_by', models.CharField(blank=True, max_length=150, verbose_name='said by')),
+            ],
+            options={
+                'verbose_name': 'likely twins',
+                'verbose_name_plural': 'likely twins',
+                'ordering': ['-likelihood', 'pk'],
+            },
+        ),
+        migrations.CreateModel(
+            name='TwinSearch',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('mark', models.CharField(max_length=32)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='TypedOrganization',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('folded_name', models.TextField()),
+                ('name', models.CharField(max_length=120, verbose_name='organization')),
+                ('line', models.PositiveIntegerField(verbose_name='line')),
+                ('likely', models.JSONField(default=list, help_text='Organizations it may be, with likelihood and reasons.')),
+                ('is_question', models.BooleanField(default=False, help_text='Whether staff are asked which it is.')),
+                ('alike', models.JSONField(default=list, help_text='Those earlier in the file that it may be, by their lines, with likelihood and reasons.')),
+                ('same_line', models.PositiveIntegerField(help_text='The line of the earlier one that it is.', null=True)),
+                ('is_new', models.BooleanField(default=True)),
+                ('is_done', models.BooleanField(default=False)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='WallChange',
+            fields=[
+                ('id', models.BigIntegerField(primary_key=True, serialize=False)),
+            ],
+            options={
+                'verbose_name': 'change of the wall',
+                'verbose_name_plural': 'changes of the wall',
+            },
+        ),
+        migrations.CreateModel(
+            name='ImportRow',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('line', models.PositiveIntegerField(verbose_name='line')),
+                ('name', models.TextField(verbose_name='organization')),
+                ('folded_name', models.TextField(default='')),
+                ('values', models.JSONField(default=dict)),
+                ('problems', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=300), default=list, size=None)),
+                ('remarks', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=300), default=list, size=None)),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='partners.import')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Logo',
+            fields=[
+                ('organization', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='logo', serialize=False, to='partners.organization', verbose_name='organization')),
+                ('png', models.BinaryField(verbose_name='picture')),
+                ('width', models.PositiveSmallIntegerField(verbose_name='width')),
+                ('height', models.PositiveSmallIntegerField(verbose_name='height')),
+                ('changed_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='changed')),
+            ],
+            options={
+                'verbose_name': 'logo',
+                'verbose_name_plural': 'logos',
+            },
+        ),
+        migrations.AddIndex(
+            model_name='organization',
+            index=django.contrib.postgres.indexes.GinIndex(fields=['folded_name'], name='organization_twins', opclasses=['gin_trgm_ops']),
+        ),
+        migrations.AddIndex(
+            model_name='organization',
+            index=models.Index(fields=['name', 'id'], name='organization_by_name'),
+        ),
+        migrations.AddIndex(
+            model_name='organization',
+            index=models.Index(condition=models.Q(('approved_at__isnull', False), ('wants_public', True)), fields=['sector', 'name'], name='organization_public'),
+        ),
+        migrations.AddConstraint(
+            model_name='organization',
+            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='organization_has_a_name'),
+        ),
+        migrations.AddConstraint(
+            model_name='organization',
+            constraint=models.CheckConstraint(condition=models.Q(('website', ''), ('website__iregex', '^https?://[^\\s]+$'), _connector='OR'), name='organization_website_is_a_web_address', violation_error_message='A web address begins with https:// or http://.'),
+        ),
+        migrations.AddConstraint(
+            model_name='organization',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('approved_at__isnull', True), ('approved_by', '')), ('approved_at__isnull', False), _connector='OR'), name='organization_approved_when'),
+        ),
+        migrations.AddField(
+            model_name='contact',
+            name='organization',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='contacts', to='partners.organization', verbose_name='organization'),
+        ),
+        migrations.AddField(
+            model_name='made',
+            name='run',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='made', to='partners.import'),
+        ),
+        migrations.AddField(
+            model_name='oldaddress',
+            name='organization',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='old_addresses', to='partners.organization'),
+        ),
+        migrations.AddField(
+            model_name='pledge',
+            name='contact',
+            field=models.ForeignKey(blank=True, help_text='Who has its link.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='pledges', to='partners.contact', verbose_name='answered by'),
+        ),
+        migrations.AddField(
+            model_name='pledge',
+            name='organization',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pledges', to='partners.organization', verbose_name='organization'),
+        ),
+        migrations.AddField(
+            model_name='oldlink',
+            name='pledge',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='old_links', to='partners.pledge'),
+        ),
+        migrations.AddIndex(
+            model_name='pledgestart',
+            index=models.Index(django.db.models.functions.text.Lower('email'), name='pledgestart_by_email'),
+        ),
+        migrations.AddIndex(
+            model_name='pledgestart',
+            index=models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['id'], name='pledgestart_unanswered'),
+        ),
+        migrations.AddConstraint(
+            model_name='pledgestart',
+            constraint=models.UniqueConstraint(condition=models.Q(('origin', ''), _negated=True), fields=('origin',), name='pledgestart_once_per_origin'),
+        ),
+        migrations.AddConstraint(
+            model_name='pledgeyear',
+            constraint=models.CheckConstraint(condition=models.Q(('school_year__gte', 2018), ('school_year__lte', 2100)), name='pledgeyear_school_year_in_bounds'),
+        ),
+        migrations.AddConstraint(
+            model_name='pledgeyear',
+            constraint=models.CheckConstraint(condition=models.Q(('closes_on__isnull', True), ('closes_on__gte', models.F('opens_on')), _connector='OR'), name='pledgeyear_closes_after_it_opens', violation_error_message='It closes after it opens.'),
+        ),
+        migrations.AddField(
+            model_name='pledge',
+            name='year',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pledges', to='partners.pledgeyear', verbose_name='school year'),
+        ),
+        migrations.AddField(
+            model_name='import',
+            name='year',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.pledgeyear', verbose_name='school year'),
+        ),
+        migrations.AddField(
+            model_name='promise',
+            name='pledge',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='promises', to='partners.pledge', verbose_name='pledge'),
+        ),
+        migrations.AddField(
+            model_name='promise',
+            name='kind',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promises', to='partners.promisekind', verbose_name='kind'),
+        ),
+        migrations.AddConstraint(
+            model_name='school',
+            constraint=models.CheckConstraint(condition=models.Q(('code__regex', '^[0-9]{14}$')), name='school_code_has_14_digits'),
+        ),
+        migrations.AddConstraint(
+            model_name='school',
+            constraint=models.CheckConstraint(condition=models.Q(('level__in', ['elementary', 'secondary', 'high'])), name='school_level_known'),
+        ),
+        migrations.AddField(
+            model_name='promise',
+            name='schools',
+            field=models.ManyToManyField(blank=True, related_name='promises', to='partners.school', verbose_name='schools'),
+        ),
+        migrations.AddField(
+            model_name='signature',
+            name='pledge',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='signatures', to='partners.pledge', verbose_name='pledge'),
+        ),
+        migrations.AddField(
+            model_name='twinpair',
+            name='one',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='partners.organization', verbose_name='one'),
+        ),
+        migrations.AddField(
+            model_name='twinpair',
+            name='other',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='partners.organization', verbose_name='the other'),
+        ),
+        migrations.AddField(
+            model_name='typedorganization',
+            name='partner',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='partners.organization'),
+        ),
+        migrations.AddField(
+            model_name='typedorganization',
+            name='run',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='organizations', to='partners.import'),
+        ),
+        migrations.AddField(
+            model_name='importrow',
+            name='organization',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='partners.typedorganization'),
+        ),
+        migrations.AddIndex(
+            model_name='contact',
+            index=models.Index(django.db.models.functions.text.Lower('email'), name='contact_by_email'),
+        ),
+        migrations.AddConstraint(
+            model_name='contact',
+            constraint=models.UniqueConstraint(models.F('organization'), django.db.models.functions.text.Lower('email'), name='contact_one_per_email_and_organization', violation_error_message='This address is a contact of this organization already.'),
+        ),
+        migrations.AddConstraint(
+            model_name='contact',
+            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), condition=models.Q(('organization__isnull', True)), name='contact_one_per_email_on_their_own', violation_error_message='This address is a contact already.'),
+        ),
+        migrations.AddConstraint(
+            model_name='contact',
+            constraint=models.UniqueConstraint(condition=models.Q(('is_main', True)), fields=('organization',), name='contact_one_main_per_organization', violation_error_message='This organization has a main contact already.'),
+        ),
+        migrations.AddConstraint(
+            model_name='made',
+            constraint=models.UniqueConstraint(fields=('run', 'about'), name='made_once'),
+        ),
+        migrations.AddIndex(
+            model_name='pledge',
+            index=models.Index(fields=['-year', '-changed_at', '-id'], name='pledge_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='pledge',
+            index=models.Index(condition=models.Q(('reminded_at__isnull', True), ('signed_at__isnull', True)), fields=['changed_at'], name='pledge_draft_to_remind'),
+        ),
+        migrations.AddConstraint(
+            model_name='pledge',
+            constraint=models.UniqueConstraint(fields=('organization', 'year'), name='pledge_one_per_organization_and_year', violation_error_message='This organization has a pledge for this school year already.'),
+        ),
+        migrations.AddConstraint(
+            model_name='pledge',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('signed_at__isnull', True), ('signed_by', ''), ('signed_role', '')), models.Q(('signed_at__isnull', False), models.Q(('signed_by', ''), _negated=True)), _connector='OR'), name='pledge_signed_by_whom_and_when'),
+        ),
+        migrations.AddConstraint(
+            model_name='pledge',
+            constraint=models.CheckConstraint(condition=models.Q(('version__gte', 1)), name='pledge_version_from_one'),
+        ),
+        migrations.AddIndex(
+            model_name='import',
+            index=models.Index(condition=models.Q(('state__in', ['reading', 'writing', 'undoing'])), fields=['touched_at'], name='import_at_work'),
+        ),
+        migrations.AddConstraint(
+            model_name='import',
+            constraint=models.CheckConstraint(condition=models.Q(('done_at__isnull', False), models.Q(('state__in', ['done', 'undoing', 'undone']), _negated=True), _connector='OR'), name='import_done_when'),
+        ),
+        migrations.AddConstraint(
+            model_name='import',
+            constraint=models.CheckConstraint(condition=models.Q(('steps_done__lte', models.F('steps'))), name='import_steps_in_bounds'),
+        ),
+        migrations.AddConstraint(
+            model_name='promise',
+            constraint=models.UniqueConstraint(fields=('pledge', 'kind'), name='promise_one_per_pledge_and_kind', violation_error_message='This pledge has a promise of this kind already.'),
+        ),
+        migrations.AddConstraint(
+            model_name='promise',
+            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', 1), ('quantity__lte', 100000)), name='promise_quantity_in_bounds'),
+        ),
+        migrations.AddConstraint(
+            model_name='promise',
+            constraint=models.CheckConstraint(condition=models.Q(('grades__contained_by', ['TK-K', '1-3', '4-6', '7-8', '9-12'])), name='promise_grades_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='promise',
+            constraint=models.CheckConstraint(condition=models.Q(('months__contained_by', [8, 9, 10, 11, 12, 1, 2, 3, 4, 5])), name='promise_months_of_a_school_year'),
+        ),
+        migrations.AddConstraint(
+            model_name='signature',
+            constraint=models.UniqueConstraint(fields=('pledge', 'number'), name='signature_number_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='signature',
+            constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='signature_number_from_one'),
+        ),
+        migrations.AddConstraint(
+            model_name='signature',
+            constraint=models.CheckConstraint(condition=models.Q(('signed_by', ''), _negated=True), name='signature_has_a_name'),
+        ),
+        migrations.AddIndex(
+            model_name='twinpair',
+            index=models.Index(condition=models.Q(('dismissed_at__isnull', True)), fields=['-likelihood', 'id'], name='twinpair_open'),
+        ),
+        migrations.AddConstraint(
+            model_name='twinpair',
+            constraint=models.UniqueConstraint(fields=('one', 'other'), name='twinpair_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='twinpair',
+            constraint=models.CheckConstraint(condition=models.Q(('one__lt', models.F('other'))), name='twinpair_older_first'),
+        ),
+        migrations.AddConstraint(
+            model_name='twinpair',
+            constraint=models.CheckConstraint(condition=models.Q(('likelihood__lte', 100)), name='twinpair_likelihood_of_100'),
+        ),
+        migrations.AddIndex(
+            model_name='typedorganization',
+            index=models.Index(condition=models.Q(('is_done', False)), fields=['run', 'id'], name='typedorganization_to_do'),
+        ),
+        migrations.AddIndex(
+            model_name='typedorganization',
+            index=models.Index(condition=models.Q(('is_question', True)), fields=['run', 'line'], name='typedorganization_question'),
+        ),
+        migrations.AddConstraint(
+            model_name='typedorganization',
+            constraint=models.UniqueConstraint(fields=('run', 'folded_name'), name='typedorganization_once'),
+        ),
+        migrations.AddIndex(
+            model_name='importrow',
+            index=models.Index(fields=['run', 'line'], name='importrow_by_line'),
+        ),
+        migrations.AddIndex(
+            model_name='importrow',
+            index=models.Index(condition=models.Q(('problems', []), _negated=True), fields=['run', 'line'], name='importrow_bad'),
+        ),
+    ]

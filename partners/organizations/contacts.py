@@ -1,0 +1,161 @@
+"""What staff do to contacts and organizations (docs/rules.md): add, correct, erase. What partners do to their own is in
+profiles.py. The organization is locked first; of a person on their own, who has none, the person."""
+
+from collections.abc import Callable, Iterable
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from imagine.core import audit
+from imagine.core.models import Change
+from imagine.mail import preferences
+from imagine.mail.models import Message
+from partners.models import Contact, Organization
+from partners.organizations import profiles
+from partners.pledges import links as pledge_links
+from partners.pledges import years as pledge_years
+
+AT_ONCE = 2000  # rows in one statement
+# By other apps: each erases what it knows of a contact, or sends to its new address what did not reach the old one.
+FORGETS: list[Callable[[Contact], None]] = []
+READDRESSES: list[Callable[[Contact], None]] = []
+
+
+@transaction.atomic
+def add(organization: Organization | None, *, email: str, is_main: bool = False, **fields) -> Contact:
+    """The contact with this address, made if there is none. The first is the main one; one that is to be takes that
+    from whoever was. Without an organization it is a person on their own."""
+    if organization is None:
+        return on_their_own(email, **fields)
+    organization = profiles.lock(organization.pk)
+    contact = profiles.add_contact(organization, email=email, **fields)
+    return correct(contact, is_main=True) if is_main else contact
+
+
+def on_their_own(email: str, **fields) -> Contact:
+    """The person on their own with this address, made if there is none."""
+    people = Contact.objects.filter(organization__isnull=True).with_email(email)
+    if known := people.first():
+        return known
+    try:
+        with transaction.atomic():  # somebody else may have made them a moment ago
+            contact = Contact.objects.create(email=email, **fields)
+    except IntegrityError:
+        return people.get()
+    audit.note(f"contact:{contact.pk}", {"name": "", "email": ""}, profiles.facts(contact, ["name", "email"]))
+    return contact
+
+
+@transaction.atomic
+def add_many(people: Iterable[Contact]) -> None:
+    """Saves unsaved contacts, each of the organization whose primary key it has, or on their own; an address that is
+    there already stays as it is. The first of an organization without a main contact becomes it. A few statements for
+    any number."""
+    people, now = list(people), timezone.now()
+    pks = {person.organization_id for person in people if person.organization_id}
+    locked = Organization.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk")
+    there = {organization.pk for organization in locked}
+    led = set(Contact.objects.filter(organization__in=there, is_main=True).values_list("organization_id", flat=True))
+    for person in people:
+        if person.organization_id not in there:  # none, or one that was erased meanwhile
+            person.organization = None
+        person.is_main = person.organization_id is not None and person.organization_id not in led
+        led.add(person.organization_id)
+        person.created_at = now
+    Contact.objects.bulk_create(people, ignore_conflicts=True, batch_size=AT_ONCE)
+    emails = [person.email for person in people]
+    made = Contact.objects.filter(email__in=emails, created_at=now)
+    names = ["name", "email"]
+    audit.note_all((f"contact:{person.pk}", dict.fromkeys(names, ""), profiles.facts(person, names)) for person in made)
+
+
+def lock(contact: Contact) -> Contact:
+    """The contact as it stands, locked to the end of the transaction by its organization, whichever that is by now, or
+    by itself. Raises Contact.DoesNotExist."""
+    if contact.organization_id is None:
+        return Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
+    return profiles.lock_owner(contact).contacts.get(pk=contact.pk)
+
+
+@transaction.atomic
+def correct(contact: Contact, **fields) -> Contact:
+    """Writes some fields. One who becomes the main contact takes that from whoever was. To a new address goes what was
+    not sent yet, and the link of the pledge that this contact answers for."""
+    contact = lock(contact)
+    organization, before = contact.organization, contact.email
+    if organization and fields.get("is_main"):
+        for other in organization.contacts.filter(is_main=True).exclude(pk=contact.pk):
+            profiles.change_contact(other, is_main=False)
+    contact = profiles.change_contact(contact, **fields)
+    if contact.email != before:
+        readdress(contact, before)
+    return contact
+
+
+def readdress(contact: Contact, before: str) -> None:
+    """What was not sent to a locked contact's old address goes to the new one: mail about the organization's pledges,
+    and what other apps say."""
+    for readdresses in READDRESSES:
+        readdresses(contact)
+    if contact.organization is None:
+        return
+    mails = about(contact.organization).filter(to=before)
+    mails.filter(queue=Message.Queue.DIRECT).exclude(state=Message.State.SENT).update(to=contact.email)
+    pledge_years.remind_anew(mails)
+    newest = contact.organization.pledges.order_by("-year_id").first()
+    if newest and (newest.contact_id == contact.pk or (newest.contact_id is None and contact.is_main)):
+        pledge_links.mail_link(newest, by_staff=True)
+
+
+def about(organization: Organization):
+    """The messages about an organization's pledges."""
+    keys = Q(pk__in=[])
+    for pledge in organization.pledges.values_list("pk", flat=True):
+        keys |= Q(key__startswith=f"pledge:{pledge}:")
+    return Message.objects.filter(keys)
+
+
+@transaction.atomic
+def erase(contact: Contact) -> None:
+    """Erases a contact, the mail to that address and the contact's history. Its pledges stay; whoever is the main
+    contact answers for them. Nobody is written to, and twice changes nothing."""
+    try:
+        organization = profiles.lock_owner(contact) if contact.organization_id else None
+    except Contact.DoesNotExist:
+        return
+    # Nobody invites them from here on: what would be written after this has its contact no more.
+    locked = Contact.objects.select_for_update(of=("self",))
+    erased = locked.filter(pk=contact.pk, organization=organization).first()
+    if erased is None:
+        return
+    forget(erased)
+    if organization:
+        about(organization).filter(to=contact.email).delete()
+        audit.note(f"organization:{organization.pk}", {"contact": "…"}, {"contact": ""})
+
+
+@transaction.atomic
+def erase_organization(organization: Organization) -> None:
+    """Erases an organization with its contacts and its history. The database refuses it for one that has a pledge."""
+    organization = profiles.lock(organization.pk)
+    about_it = f"organization:{organization.pk}"
+    for contact in organization.contacts.select_for_update().order_by("pk"):
+        forget(contact)
+    organization.delete()
+    Change.objects.filter(about=about_it).delete()
+
+
+def forget(contact: Contact) -> None:
+    """Erases a locked contact with what is written about it: its history, what other apps know, and mail to many to its
+    address, unless that is somebody else's, too. That the address wants no mail, or refuses it, is remembered."""
+    for forgets in FORGETS:
+        forgets(contact)
+    Change.objects.filter(about=f"contact:{contact.pk}").delete()
+    contact.delete()
+    if Contact.objects.with_email(contact.email).exists():
+        return
+    mails = Message.objects.filter(to__iexact=contact.email)
+    mails.filter(queue=Message.Queue.BULK).delete()
+    if not mails.exists():  # a guest's mail still leads to what the guest chose
+        preferences.forget(contact.email)

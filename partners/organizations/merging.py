@@ -1,0 +1,400 @@
+"""Two organizations become one (docs/rules.md): what that would do, shown before it is done, and the doing.
+
+What the other one owns moves to the one that is kept, whatever app it belongs to: every foreign key that points at it
+is found through the models. Nothing is lost: what has no place beside what is there stays in history.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import IntegrityError, models, transaction
+from django.db.models import Case, Max, Value, When
+from django.db.models.functions import Concat, Substr
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from imagine.core import audit
+from imagine.core.models import Change
+from imagine.mail.models import Message
+from partners.models import Contact, Logo, OldAddress, OldLink, Organization, Pledge, Promise, Signature, TwinPair
+from partners.organizations import profiles
+from partners.organizations.profiles import PROFILE
+from partners.pledges import editing as pledge_editing
+from partners.pledges import promises
+from partners.pledges import years as pledge_years
+from partners.pledges.promises import Checklist, Promised
+
+FILLED = ["sector", "about", "website", "phone", "address", "size"]  # the other's, where the kept one's is empty
+CONTACT = ["name", "role", "email", "phone", "language", "is_main"]
+JOINS: list[Callable[[Contact, Contact], None]] = []  # by other apps: each settles what both have, before one goes
+BY_HAND = (Contact, Pledge, Logo, TwinPair, Promise, Signature)  # moved by a rule of their own
+
+
+class Refused(Exception):
+    """It is not done. Its text is a sentence for staff."""
+
+
+class Itself(Refused):
+    """There are no two."""
+
+    def __init__(self):
+        super().__init__(_("This is one organization. Choose another to merge it with."))
+
+
+class Gone(Refused):
+    """One of the two is not there any more."""
+
+    def __init__(self):
+        super().__init__(
+            _("One of the two is not there any more: it was merged or erased meanwhile. Nothing was done.")
+        )
+
+
+class Changed(Refused):
+    """It would do something else than what was shown."""
+
+    def __init__(self):
+        super().__init__(_("One of the two was changed meanwhile. Nothing was done: look once more."))
+
+
+class Tangled(Refused):
+    """Both own something of which there may be only one."""
+
+
+# What it would do ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Two pledges for one year become one. The signed one leads a draft, else the kept organization's; what the other
+    promises of further kinds is added, unless nobody signed that and the leading one is signed. The rest of it, `left`,
+    stays in history, and every signed version of both is kept."""
+
+    leading: Pledge
+    folded: Pledge
+
+    @property
+    def both_signed(self) -> bool:
+        return bool(self.leading.signed_at and self.folded.signed_at)
+
+    @cached_property
+    def there(self) -> list[Promised]:
+        return promises.of(self.leading)
+
+    @cached_property
+    def others(self) -> list[Promised]:
+        return promises.of(self.folded)
+
+    @cached_property
+    def added(self) -> list[Promised]:
+        if bool(self.leading.signed_at) != bool(self.folded.signed_at):
+            return []
+        kinds = {promised.kind for promised in self.there}
+        return [promised for promised in self.others if promised.kind not in kinds]
+
+    @cached_property
+    def left(self) -> list[Promised]:
+        return [promised for promised in self.others if promised not in (*self.added, *self.there)]
+
+    @classmethod
+    def of(cls, mine: Pledge, theirs: Pledge) -> "Fold":
+        return cls(theirs, mine) if theirs.signed_at and not mine.signed_at else cls(mine, theirs)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a merge would do to these two as they stand. Reads when it is made; writes nothing."""
+
+    kept: Organization
+    other: Organization
+
+    @cached_property
+    def profile(self) -> dict:
+        """The fields of the kept one that become something else."""
+        mine, theirs = self.kept, self.other
+        filled = {name: getattr(theirs, name) for name in FILLED if not getattr(mine, name)}
+        filled["wants_public"] = mine.wants_public or theirs.wants_public
+        filled["created_at"] = min(mine.created_at, theirs.created_at)
+        if not mine.approved_at and theirs.is_public:
+            filled |= {"approved_at": theirs.approved_at, "approved_by": theirs.approved_by}
+        return {name: value for name, value in filled.items() if value != getattr(mine, name)}
+
+    @cached_property
+    def not_taken(self) -> list[str]:
+        """The fields of the other that have no place beside the kept one's."""
+        both = [name for name in FILLED if getattr(self.kept, name) and getattr(self.other, name)]
+        return [name for name in both if getattr(self.kept, name) != getattr(self.other, name)]
+
+    @cached_property
+    def logos(self) -> tuple[bool, bool]:
+        """Whether the kept one has a logo, and the other."""
+        having = set(Logo.objects.filter(pk__in=[self.kept.pk, self.other.pk]).values_list("pk", flat=True))
+        return self.kept.pk in having, self.other.pk in having
+
+    @cached_property
+    def contacts(self) -> tuple[list[Contact], list[Contact]]:
+        return tuple(list(each.contacts.order_by("-is_main", "name", "pk")) for each in (self.kept, self.other))
+
+    @cached_property
+    def doubles(self) -> dict[int, Contact]:
+        """The kept one's contact that has the same address, by the primary key of the other's."""
+        mine, theirs = self.contacts
+        by_email = {contact.email.lower(): contact for contact in mine}
+        return {contact.pk: by_email[contact.email.lower()] for contact in theirs if contact.email.lower() in by_email}
+
+    @cached_property
+    def years(self) -> list[tuple[Pledge | None, Pledge | None]]:
+        """The pledges of both for each school year, the newest first."""
+        mine, theirs = (
+            {pledge.year_id: pledge for pledge in each.pledges.select_related("year")}
+            for each in (self.kept, self.other)
+        )
+        return [(mine.get(year), theirs.get(year)) for year in sorted({*mine, *theirs}, reverse=True)]
+
+    @cached_property
+    def folds(self) -> list[Fold]:
+        return [Fold.of(mine, theirs) for mine, theirs in self.years if mine and theirs]
+
+    @cached_property
+    def rest(self) -> list[tuple[str, int]]:
+        """What else moves, as the other apps call it, and how much."""
+        counts = {}
+        for model, field in owned(self.other, but=BY_HAND):
+            if model._meta.app_label != "partners" and (
+                number := model._base_manager.filter(**{field: self.other}).count()
+            ):
+                counts[model] = counts.get(model, 0) + number
+        return [(str(model._meta.verbose_name_plural), number) for model, number in counts.items()]
+
+    @cached_property
+    def mark(self) -> str:
+        """Another one as soon as the merge would do something else."""
+        facts = [
+            [
+                [each.pk, each.slug, str(each.approved_at), *profiles.facts(each, PROFILE).values()]
+                for each in self.both
+            ],
+            [[[each.pk, *profiles.facts(each, CONTACT).values()] for each in some] for some in self.contacts],
+            [[each and [each.pk, each.version, str(each.signed_at)] for each in year] for year in self.years],
+            [[vars(promised) for promised in (*fold.there, *fold.others)] for fold in self.folds],
+            [self.logos, [number for _name, number in self.rest]],
+        ]
+        return hashlib.sha256(json.dumps(facts, cls=DjangoJSONEncoder).encode()).hexdigest()[:16]
+
+    @property
+    def both(self) -> tuple[Organization, Organization]:
+        return self.kept, self.other
+
+    def told(self) -> str:
+        """What history keeps of the other one, in English. Who its contacts were is in their own history."""
+        with translation.override("en"):
+            lost = [
+                f"{Organization._meta.get_field(name).verbose_name}: {getattr(self.other, name)}"
+                for name in self.not_taken
+            ]
+            lost += ["logo"] if all(self.logos) else []
+            held = [("contacts", len(self.contacts[1])), ("pledges", sum(bool(theirs) for _mine, theirs in self.years))]
+            held = ", ".join(f"{name}: {number}" for name, number in (*held, *self.rest))
+        lost = f" Not taken over: {'; '.join(lost)}." if lost else ""
+        return f"{self.other.name} ({self.other.slug}), with {held}.{lost}"
+
+
+def owned(row: models.Model, *, but: tuple[type[models.Model], ...] = ()) -> Iterator[tuple[type[models.Model], str]]:
+    """Each foreign key in any app that points at rows like this one: its model and its name."""
+    for relation in row._meta.get_fields(include_hidden=True):
+        is_key = relation.auto_created and not relation.concrete and (relation.one_to_many or relation.one_to_one)
+        if is_key and relation.related_model not in but:
+            yield relation.related_model, relation.field.name
+
+
+# Do it -----------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def merge(kept: Organization, other: Organization, *, shown: str = "") -> Organization:
+    """Everything the other one owns becomes the kept one's; the other is gone, and its web address and its private
+    links lead to the kept one. Nobody is written to. `shown` is the mark of the plan that staff saw.
+
+    Raises Itself, Gone, Changed, Tangled.
+    """
+    plan = Plan(*lock(kept.pk, other.pk))
+    if shown and shown != plan.mark:
+        raise Changed
+    kept, other = plan.both
+    before, told = profiles.facts(kept, [*PROFILE, "approved_at"]), plan.told()
+    write_profile(plan)
+    join_contacts(plan)
+    for mine, theirs in Plan(kept, other).years:
+        if mine and theirs:
+            fold(kept, Fold.of(mine, theirs))
+        elif theirs:
+            hand_over(theirs, kept, other)
+    move(other, kept)
+    keep_dismissals(kept, other)
+    rename(f"organization:{other.pk}", f"organization:{kept.pk}")
+    other.delete()
+    OldAddress.objects.create(slug=other.slug, organization=kept)
+    after = profiles.facts(kept, [*PROFILE, "approved_at"])
+    audit.note(f"organization:{kept.pk}", before | {"merged": ""}, after | {"merged": told})
+    return kept
+
+
+def lock(kept: int, other: int) -> tuple[Organization, Organization]:
+    """Both as they stand, in the order in which everybody would lock them. Also nothing new can be made theirs."""
+    if kept == other:
+        raise Itself
+    rows = {row.pk: row for row in Organization.objects.select_for_update().filter(pk__in=[kept, other]).order_by("pk")}
+    if len(rows) < 2:
+        raise Gone
+    # In the order in which who invites them locks them.
+    list(Contact.objects.select_for_update().filter(organization__in=rows).order_by("pk").values_list("pk"))
+    return rows[kept], rows[other]
+
+
+def write_profile(plan: Plan) -> None:
+    kept, other = plan.both
+    for name, value in plan.profile.items():
+        setattr(kept, name, value)
+    kept.save(update_fields=list(plan.profile))
+    has_logo, gets_logo = plan.logos
+    if gets_logo and not has_logo:
+        Logo.objects.filter(pk=other.pk).update(organization=kept)
+
+
+def join_contacts(plan: Plan) -> None:
+    kept, _other = plan.both
+    mine, theirs = plan.contacts
+    has_main = any(contact.is_main for contact in mine)
+    for contact in theirs:
+        if has_main and contact.is_main:
+            Contact.objects.filter(pk=contact.pk).update(is_main=False)
+            contact.is_main = False
+        if contact.pk in plan.doubles:
+            join(plan.doubles[contact.pk], contact)
+        else:
+            Contact.objects.filter(pk=contact.pk).update(organization=kept)
+
+
+def join(stays: Contact, goes: Contact) -> None:
+    """One person who stood in both."""
+    before = profiles.facts(stays, CONTACT)
+    for name in ("role", "phone"):
+        setattr(stays, name, getattr(stays, name) or getattr(goes, name))
+    stays.is_main = stays.is_main or goes.is_main
+    for joins in JOINS:
+        joins(stays, goes)
+    move(goes, stays)
+    rename(f"contact:{goes.pk}", f"contact:{stays.pk}")
+    goes.delete()
+    stays.save(update_fields=CONTACT)
+    told = ", ".join(part for part in (goes.name, goes.role, goes.email, goes.phone) if part)
+    audit.note(f"contact:{stays.pk}", before | {"merged": ""}, profiles.facts(stays, CONTACT) | {"merged": told})
+
+
+def hand_over(pledge: Pledge, kept: Organization, other: Organization) -> None:
+    """A pledge for a year that the kept one has none for."""
+    pledge.organization = kept
+    pledge.save(update_fields=["organization"])
+    audit.note(f"pledge:{pledge.pk}", {"organization": other.name}, {"organization": kept.name})
+
+
+def fold(kept: Organization, one: Fold) -> None:
+    leading, folded, known = one.leading, one.folded, Checklist.of([*one.there, *one.others])
+    before = pledge_editing.facts(leading, one.there, known)
+    promises.write(leading, [*one.there, *one.added], one.there)
+    number = leading.signatures.aggregate(last=Max("number"))["last"] or 0
+    for signature in folded.signatures.order_by("number"):
+        number += 1
+        folded.signatures.filter(pk=signature.pk).update(pledge=leading, number=number)
+    move(folded, leading)
+    rename(f"pledge:{folded.pk}", f"pledge:{leading.pk}")
+    told = told_of(one, known)
+    folded.delete()
+    take(kept, one)
+    if leading.signed_at:
+        pledge_years.take_back_reminders([leading.pk])
+    OldLink.objects.create(token=folded.token, pledge=leading)
+    after = pledge_editing.facts(leading, [*one.there, *one.added], known)
+    audit.note(f"pledge:{leading.pk}", before | {"merged": ""}, after | {"merged": told})
+    if one.both_signed:
+        pledge_editing.keep(leading, [*one.there, *one.added], known)
+
+
+def take(kept: Organization, one: Fold) -> None:
+    """What the leading pledge takes from the other: who answers where nobody does, who signed beside who signed."""
+    leading, folded = one.leading, one.folded
+    leading.organization = kept
+    leading.contact_id = leading.contact_id or folded.contact_id
+    leading.version = max(leading.version, folded.version) + 1
+    leading.created_at = min(leading.created_at, folded.created_at)
+    leading.reminded_at = leading.reminded_at or folded.reminded_at
+    if one.both_signed:
+        sign_both(leading, folded)
+    leading.save()
+
+
+def sign_both(leading: Pledge, folded: Pledge) -> None:
+    """Each of the two signed a part of it."""
+    later = max(leading, folded, key=lambda pledge: pledge.signed_at)
+    names = ", ".join(dict.fromkeys([leading.signed_by, folded.signed_by]))
+    if len(names) > Pledge._meta.get_field("signed_by").max_length:
+        names = later.signed_by
+    if leading.signed_role != folded.signed_role:
+        leading.signed_role = later.signed_role if names == later.signed_by else ""
+    leading.signed_by, leading.signed_at = names, later.signed_at
+
+
+def told_of(one: Fold, known: Checklist) -> str:
+    """The folded pledge as it was, in English."""
+    folded = one.folded
+    with translation.override("en"):
+        lines = [f"{known.kinds[each.kind].name}: {promises.in_words(each, known)}" for each in one.others]
+        state = f"signed by {folded.signed_by}" if folded.signed_at else "not signed"
+    return f"{folded.organization.name}, {state}. {' | '.join(lines)}".strip()
+
+
+def move(goes: models.Model, stays: models.Model) -> None:
+    """Every row of any app that points at the one points at the other."""
+    for model, field in owned(goes, but=BY_HAND if not isinstance(goes, Contact) else (TwinPair,)):
+        if model._meta.auto_created:
+            drop_doubles(model, field, goes, stays)
+        try:
+            with transaction.atomic():
+                model._base_manager.filter(**{field: goes}).update(**{field: stays})
+        except IntegrityError as error:
+            said = _("Both have one of these, and there may be only one: %(what)s. Delete one of them first.")
+            raise Tangled(said % {"what": model._meta.verbose_name}) from error
+
+
+def drop_doubles(model: type[models.Model], field: str, goes: models.Model, stays: models.Model) -> None:
+    """Both may stand in one list of many to many: once is enough."""
+    [other] = [each.attname for each in model._meta.concrete_fields if each.remote_field and each.name != field]
+    rows = model._base_manager
+    there = rows.filter(**{field: stays}).values_list(other, flat=True)
+    rows.filter(**{field: goes, f"{other}__in": list(there)}).delete()
+
+
+def keep_dismissals(kept: Organization, other: Organization) -> None:
+    """Who was said to be another than the one that goes is another than the one that stays."""
+    for pair in TwinPair.objects.filter(dismissed_at__isnull=False).filter(models.Q(one=other) | models.Q(other=other)):
+        third = pair.other_id if pair.one_id == other.pk else pair.one_id
+        first, second = sorted((third, kept.pk))
+        if first == second:
+            continue
+        said = {"dismissed_at": pair.dismissed_at, "dismissed_by": pair.dismissed_by}
+        TwinPair.objects.update_or_create(
+            one_id=first, other_id=second, defaults=said, create_defaults={"likelihood": 0, "reasons": [], **said}
+        )
+
+
+def rename(old: str, new: str) -> None:
+    """History and messages of one thing become another's. Keys of messages stay apart: each says of which thing it was
+    at first, and no more, so that none grows with the next merge."""
+    Change.objects.filter(about=old).update(about=new)
+    was, rest = f"{new}:was-{old.partition(':')[2]}", Substr("key", len(old) + 1)
+    moved_before = When(key__startswith=f"{old}:was-", then=Concat(Value(new), rest))
+    Message.objects.about(old).update(key=Case(moved_before, default=Concat(Value(was), rest)))

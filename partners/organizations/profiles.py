@@ -1,0 +1,208 @@
+"""Every rule about organizations and their contacts: who is new, what changed, who may be shown."""
+
+import hashlib
+import json
+import struct
+from collections.abc import Sequence
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from imagine.core import audit
+from imagine.core.db import prepared
+from imagine.core.db.inserts import insert_one
+from partners.models import Contact, Logo, Organization, Pledge
+
+PROFILE = ["name", "sector", "about", "website", "phone", "address", "size", "wants_public"]
+SHOWN = {"name", "about", "website"}  # what staff read before they approve
+CONTACT = ["name", "role", "phone", "language"]
+AT_ONCE = 1000  # new organizations in one statement
+ENDINGS = ["", *(f"-{number}" for number in range(2, 20))]  # of the address of a name that others have, too
+TAKEN = """
+    SELECT slug FROM partners_organization WHERE slug = ANY(%s)
+    UNION ALL SELECT slug FROM partners_oldaddress WHERE slug = ANY(%s)
+"""
+SLUG_LENGTH = Organization._meta.get_field("slug").max_length
+
+
+class Unseen(Exception):
+    """What staff approve is not what they read: it was changed since. Its text is a sentence for them."""
+
+
+def create(**fields) -> Organization:
+    """Saves a new organization with a web address made of its name. `fields` are those of the profile."""
+    organization, is_written = Organization(**fields), False
+    while not is_written:
+        give_addresses([organization])
+        is_written = insert_one(organization, unless="slug")  # somebody else may have taken the address a moment ago
+    audit.note(f"organization:{organization.pk}", {"name": ""}, {"name": organization.name})
+    return organization
+
+
+@transaction.atomic
+def create_many(names: Sequence[str]) -> list[Organization]:
+    """Saves new organizations of these names as `create` does, a few statements for a thousand."""
+    made = [Organization(name=name) for name in names]
+    for first in range(0, len(made), AT_ONCE):
+        save_new(made[first : first + AT_ONCE])
+    audit.note_all((f"organization:{each.pk}", {"name": ""}, {"name": each.name}) for each in made)
+    return made
+
+
+def save_new(organizations: list[Organization]) -> None:
+    for again in (True, True, False):
+        give_addresses(organizations)
+        try:
+            with transaction.atomic():  # somebody else may have taken one of the addresses a moment ago
+                Organization.objects.bulk_create(organizations)
+            return
+        except IntegrityError as error:
+            if not (again and "slug" in str(error)):
+                raise
+
+
+def give_addresses(organizations: list[Organization]) -> None:
+    """Gives each a web address made of its name that none has, nor had before it was merged into another. One query."""
+    wanted = [slugs(each.name, ENDINGS) for each in organizations]
+    of_all = list({slug for slugs_of_one in wanted for slug in slugs_of_one})
+    taken = {slug for (slug,) in prepared.run((TAKEN, [of_all, of_all]))}
+    for each, slugs_of_one in zip(organizations, wanted, strict=True):
+        free = (slug for slug in slugs_of_one if slug not in taken)
+        each.slug = next(free, None) or slugs(each.name, [any_ending()])[0]
+        taken.add(each.slug)
+
+
+def any_ending() -> str:
+    return f"-{get_random_string(8).lower()}"
+
+
+def slugs(name: str, endings: list[str]) -> list[str]:
+    """A name as part of an address, with each ending; "partner" for one without a latin letter."""
+    plain = slugify(name)
+    return [(plain[: SLUG_LENGTH - len(ending)].strip("-") or "partner") + ending for ending in endings]
+
+
+def change(organization: Organization, **fields) -> Organization:
+    """Writes fields of a locked organization's profile. Staff approved what they read: when its name, what it does or
+    its website becomes another by anybody else, they are asked again."""
+    before = facts(organization, [*PROFILE, "approved_at"])
+    changed = [name for name, value in fields.items() if getattr(organization, name) != value]
+    for name in changed:
+        setattr(organization, name, fields[name])
+    if SHOWN & set(changed):
+        changed += unapprove(organization)
+    if changed:
+        organization.save(update_fields=changed)
+        audit.note(f"organization:{organization.pk}", before, facts(organization, [*PROFILE, "approved_at"]))
+    return organization
+
+
+def unapprove(organization: Organization) -> list[str]:
+    """Takes the approval back, unless a member of staff acts. Does not save; returns the fields to save."""
+    if audit.actor.get().kind == audit.Change.Kind.STAFF or not organization.approved_at:
+        return []
+    organization.approved_at, organization.approved_by = None, ""
+    return ["approved_at", "approved_by"]
+
+
+def face(organization: Organization) -> str:
+    """What staff read before they approve, in one short word that is another as soon as any of it is."""
+    logo = getattr(organization, "logo", None)
+    read = [getattr(organization, name) for name in sorted(SHOWN)] + [str(logo and logo.changed_at)]
+    return hashlib.sha256(json.dumps(read).encode()).hexdigest()[:16]
+
+
+@transaction.atomic
+def approve(organization: Organization, *, by: str, seen: str | None = None) -> Organization:
+    """Staff let an organization be shown; it is when it wants to. Twice changes nothing. `by` is a user name, `seen`
+    the face that was shown to them. Raises Unseen when it has another one now."""
+    organization = lock(organization.pk)
+    if not organization.approved_at:
+        if seen is not None and seen != face(organization):
+            raise Unseen(_("The profile was changed since you read it. Read it again before you approve it."))
+        organization.approved_at, organization.approved_by = timezone.now(), by
+        organization.save(update_fields=["approved_at", "approved_by"])
+        audit.note(f"organization:{organization.pk}", {"approved_at": False}, {"approved_at": True})
+    return organization
+
+
+@transaction.atomic
+def hide(organization: Organization) -> Organization:
+    """Staff take their approval back. Twice changes nothing."""
+    organization = lock(organization.pk)
+    if organization.approved_at:
+        organization.approved_at, organization.approved_by = None, ""
+        organization.save(update_fields=["approved_at", "approved_by"])
+        audit.note(f"organization:{organization.pk}", {"approved_at": True}, {"approved_at": False})
+    return organization
+
+
+def lock(organization_pk: int) -> Organization:
+    """The organization as it stands, its row locked to the end of the transaction. All that it owns is written under
+    this lock. Raises Organization.DoesNotExist when it was merged into another or erased."""
+    return Organization.objects.select_for_update(no_key=True).get(pk=organization_pk)
+
+
+def lock_owner(owned: Contact | Pledge) -> Organization:
+    """The organization that a contact or a pledge belongs to by now, locked: a merge may have won the race for it.
+    Raises the DoesNotExist of what it is given when that is gone."""
+    name = owned._meta.get_field("organization").related_query_name()
+    owners = Organization.objects.select_for_update(no_key=True, of=("self",)).order_by().filter(**{name: owned.pk})
+    while (owner := owners.first()) is None:
+        type(owned).objects.order_by().only("pk").get(pk=owned.pk)
+    return owner
+
+
+def is_new_logo(organization: Organization, png: bytes | None) -> bool:
+    """Whether `png` is another logo than the organization has; b"" is none, and None says nothing of it."""
+    if png is None:
+        return False
+    before = Logo.objects.filter(pk=organization.pk).values_list("png", flat=True).first()
+    return png != bytes(before or b"")
+
+
+def set_logo(organization: Organization, png: bytes | None) -> None:
+    """Writes the logo of a locked organization, a PNG that the form wrote itself; b"" takes it away, None keeps it."""
+    if not is_new_logo(organization, png):
+        return
+    if png:
+        width, height = struct.unpack(">II", png[16:24])  # ISO/IEC 15948, 11.2.2: the header comes first
+        size = {"png": png, "width": width, "height": height, "changed_at": timezone.now()}
+        Logo.objects.update_or_create(organization=organization, defaults=size)
+    else:
+        Logo.objects.filter(pk=organization.pk).delete()
+    if fields := unapprove(organization):
+        organization.save(update_fields=fields)
+        audit.note(f"organization:{organization.pk}", {"approved_at": True}, {"approved_at": False})
+    audit.note(f"organization:{organization.pk}", {"logo": "…"}, {"logo": "new" if png else ""})
+
+
+def add_contact(organization: Organization, *, email: str, is_new: bool = False, **fields) -> Contact:
+    """The contact with this address of a locked organization, made if there is none. The first is the main one, as in
+    an organization that was made just now, `is_new`."""
+    if not is_new and (known := organization.contacts.with_email(email).first()):
+        return known
+    is_main = is_new or not organization.contacts.filter(is_main=True).exists()
+    contact = Contact(organization=organization, email=email, is_main=is_main, **fields)
+    insert_one(contact)
+    audit.note(f"contact:{contact.pk}", {"name": "", "email": ""}, facts(contact, ["name", "email"]))
+    return contact
+
+
+def change_contact(contact: Contact, **fields) -> Contact:
+    """Writes fields of a contact of a locked organization."""
+    before = facts(contact, list(fields))
+    if changed := [name for name, value in fields.items() if before[name] != value]:
+        for name in changed:
+            setattr(contact, name, fields[name])
+        contact.save(update_fields=changed)
+        audit.note(f"contact:{contact.pk}", before, facts(contact, list(fields)))
+    return contact
+
+
+def facts(thing: Organization | Contact, names: list[str]) -> dict:
+    """What history tells, as plain values by the field's name: of the approval, whether it is there."""
+    return {name: getattr(thing, name) is not None if name == "approved_at" else getattr(thing, name) for name in names}

@@ -1,0 +1,112 @@
+"""Two people on one pledge's page: what one changed meanwhile, beside what the other typed.
+
+The page carries what it showed. So what only the other one changed is taken over as they left it; where both changed
+one thing, what was typed stays and both are told. Nothing is written before it is sent once more.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext as _
+
+from imagine.core.admin import concurrent_edit
+from imagine.core.models import Change
+from partners.models import Contact, Organization
+from partners.pledges import promises
+from partners.pledges.editing import Difference
+from partners.pledges.editing import shown as in_words
+from partners.pledges.form_data import Answers, Line
+from partners.pledges.page_state import Sheet
+from partners.pledges.promises import Checklist, Promised
+
+FORMS = {"profile": (Organization, ""), "contact": (Contact, "contact-")}
+
+
+@dataclass
+class Meanwhile:
+    """What somebody else did while the page was open, and the page with it."""
+
+    answers: Answers
+    who: str
+    at: datetime | None
+    taken: list[Difference] = field(default_factory=list)  # as they left it
+    both: list[Difference] = field(default_factory=list)  # as it was typed
+
+
+def state(sheet: Sheet) -> str:
+    """All that the page shows of a sheet, for its hidden field."""
+    kinds = {str(promised.kind): plain(promised) for promised in sheet.promises}
+    return json.dumps({"profile": sheet.profile, "contact": sheet.contact, "promises": kinds})
+
+
+def plain(promised: Promised) -> list:
+    return [promised.quantity, *map(list, (promised.grades, promised.months, promised.schools)), promised.note]
+
+
+def meet(answers: Answers, now: Sheet) -> Meanwhile:
+    """What was typed on a page that is out of date, joined with how the pledge stands now."""
+    base, data = concurrent_edit.read(answers.shown), answers.data.copy()
+    found = Meanwhile(answers, *last_change(now))
+    for name, (model, prefix) in FORMS.items():
+        typed = answers.typed()[name]
+        meet_fields(found, model, prefix, data, base.get(name), typed, getattr(now, name))
+    meet_promises(found, data, base.get("promises"), answers.promised, now.promises)
+    data["version"], data["shown"] = now.version, state(now)
+    found.answers = Answers(data, MultiValueDict())
+    found.answers.has_file = answers.has_file
+    return found
+
+
+def meet_fields(found: Meanwhile, model, prefix: str, data: QueryDict, base, typed: dict, now: dict) -> None:
+    base = base if isinstance(base, dict) else {}
+    for name, value in typed.items():
+        theirs = now[name]
+        if value == theirs or theirs == base.get(name):
+            continue
+        words = [in_words(model(), name, each) for each in (theirs, value)]
+        difference = Difference(str(model._meta.get_field(name).verbose_name), *words)
+        if value != base.get(name):
+            found.both.append(difference)
+            continue
+        found.taken.append(difference)
+        if theirs is False:
+            data.pop(prefix + name, None)
+        else:
+            data[prefix + name] = "on" if theirs is True else theirs
+
+
+def meet_promises(found: Meanwhile, data: QueryDict, base, typed: list[Promised], now: list[Promised]) -> None:
+    base = base if isinstance(base, dict) else {}
+    known = Checklist.of([*typed, *now])
+    ours, theirs = ({one.kind: one for one in some} for some in (typed, now))
+    for pk, kind in known.kinds.items():
+        mine, stands = ours.get(pk), theirs.get(pk)
+        values = [one and plain(one) for one in (mine, stands)]
+        before = base.get(str(pk))
+        if values[0] == values[1] or values[1] == before:
+            continue
+        words = [promises.in_words(one, known) if one else _("not promised") for one in (stands, mine)]
+        difference = Difference(kind.label, *words)
+        if values[0] != before:
+            found.both.append(difference)
+        else:
+            found.taken.append(difference)
+            (Line.standing(stands) if stands else Line(pk)).put(data)
+
+
+def last_change(sheet: Sheet) -> tuple[str, datetime | None]:
+    """Who changed last what the page shows, in the reader's words, and when."""
+    about = [f"pledge:{sheet.pledge.pk}"] if sheet.pledge else []
+    about += [f"organization:{sheet.organization.pk}"] if sheet.organization else []
+    about += [f"contact:{sheet.contact_row.pk}"] if sheet.contact_row else []
+    change = Change.objects.filter(about__in=about).order_by("-at", "-pk").first()
+    if change is None:
+        return _("somebody"), None
+    if change.kind != Change.Kind.GUEST:
+        return _("our staff"), change.at
+    if sheet.is_signed and sheet.pledge.signed_at == sheet.pledge.changed_at:
+        return sheet.pledge.signed_by, change.at
+    return _("somebody who has this link"), change.at

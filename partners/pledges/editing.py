@@ -1,0 +1,287 @@
+"""Saving and signing the page of a link: the draft, the signature, and what two editors are told."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from imagine.core import audit
+from imagine.core.db.inserts import insert_one, mark, statements
+from imagine.core.models import Change
+from imagine.mail.models import Message
+from partners.emails import pledge as pledge_emails
+from partners.models import Contact, Organization, Pledge, Signature
+from partners.organizations import profiles
+from partners.pledges import promises
+from partners.pledges.page_state import Known, Refused, Sheet, check_open, lock
+from partners.pledges.promises import Checklist, Problem, Promised
+from partners.pledges.signup import tell_known
+from partners.pledges.years import take_back_reminders
+
+CHANGED = ["contact_id", "language", "version", "changed_at", "signed_by", "signed_role", "signed_at"]
+CHANGE = f"UPDATE partners_pledge SET {', '.join(f'{name} = %s' for name in CHANGED)} WHERE id = %s"  # noqa: S608 (names of ours)
+USED = "DELETE FROM partners_pledgestart WHERE id = %s"
+
+
+class Signed(Refused):
+    """A signed pledge is changed by signing it again, never as a draft."""
+
+
+class NothingPromised(Refused):
+    """There is nothing to sign."""
+
+
+class Wrong(Refused):
+    """Something is wrong with what was ticked: `problems` says what, at which field of which kind."""
+
+    def __init__(self, problems: list[Problem]):
+        super().__init__(problems[0].words)
+        self.problems = problems
+
+
+class Difference(NamedTuple):
+    """One thing that somebody else left in another way: its name, how it stands now, how it was typed."""
+
+    what: str
+    theirs: str
+    yours: str
+
+
+class Changed(Refused):
+    """Somebody saved the page since it was opened. `sheet` is how it stands now, `differences` how that differs from
+    what was typed. Sent once more with the sheet's version, what was typed is written."""
+
+    def __init__(self, sheet: "Sheet", differences: list[Difference]):
+        super().__init__(_("Somebody changed this while you had it open. Nothing of yours is lost."))
+        self.sheet, self.differences = sheet, differences
+
+
+def answering_known(rule: Callable) -> Callable:
+    """Decorates a rule about a link's page: it runs in one transaction. Who is refused as Known is mailed, which a
+    transaction that fails would take back."""
+
+    @wraps(rule)
+    def apply(token: str, **typed) -> Pledge:
+        try:
+            with transaction.atomic(), audit.gathering():
+                return rule(token, **typed)
+        except Known:
+            tell_known(token)
+            raise
+
+    return apply
+
+
+@answering_known
+def save(
+    token: str,
+    *,
+    version: str,
+    profile: dict,
+    contact: dict,
+    promised: list[Promised],
+    logo: bytes | None = None,
+    language: str = "",
+) -> Pledge:
+    """Saves the page of a link as a draft, for the first time or again, and returns the pledge, whose own link it is
+    from now on. `version` is the sheet's that the page showed; `profile` and `contact` hold fields of PROFILE and
+    CONTACT; `logo` is a PNG, b"" to take it away.
+
+    Sent twice it is written once. Raises Missing, Closed, Changed, Signed, Wrong, and Known.
+    """
+    sheet = lock(token)
+    if sheet.is_signed:
+        raise Signed(_("This pledge is signed. To change it, sign it again."))
+    return write(sheet, version, Typed(profile, contact, promised, logo, language))
+
+
+@answering_known
+def sign(
+    token: str,
+    *,
+    version: str,
+    profile: dict,
+    contact: dict,
+    promised: list[Promised],
+    name: str,
+    role: str = "",
+    logo: bytes | None = None,
+    language: str = "",
+) -> Pledge:
+    """Saves as `save` does, and signs with the typed name: the version is kept, and its certificate mailed. Sent twice
+    it is signed once. Raises NothingPromised as well."""
+    sheet = lock(token)
+    if not promised:
+        raise NothingPromised(_("Tick at least one promise before you sign."))
+    return write(sheet, version, Typed(profile, contact, promised, logo, language), Signer(name, role))
+
+
+class Typed(NamedTuple):
+    """What somebody sent from the page of a link."""
+
+    profile: dict
+    contact: dict
+    promised: list[Promised]
+    logo: bytes | None
+    language: str
+
+
+class Signer(NamedTuple):
+    name: str
+    role: str
+
+
+def write(sheet: Sheet, version: str, typed: Typed, signer: Signer | None = None) -> Pledge:
+    check_open(sheet)
+    known = Checklist.of([*typed.promised, *sheet.promises])
+    if found := promises.problems(typed.promised, known, kept=sheet.promises if sheet.pledge else ()):
+        raise Wrong(found)
+    is_other = not stands(sheet, typed)
+    if is_other and version != sheet.version:
+        raise Changed(sheet, differences(sheet, typed, known))
+    if not is_other and is_repeated(sheet, typed, signer):
+        return sheet.pledge
+    organization = write_profile(sheet, typed)
+    contact = write_contact(sheet, typed, organization)
+    pledge = sheet.pledge or Pledge(organization=organization, year=sheet.year, version=0, **taken_over(sheet))
+    before = facts(pledge, sheet.promises if sheet.pledge else [], known)
+    pledge.organization, pledge.contact, pledge.language = organization, contact, typed.language or pledge.language
+    pledge.version, pledge.changed_at = pledge.version + 1, timezone.now()
+    if signer:
+        pledge.signed_by, pledge.signed_role, pledge.signed_at = signer.name, signer.role, pledge.changed_at
+    promises.write(pledge, typed.promised, sheet.promises if sheet.pledge else [], after=writing(pledge, sheet))
+    audit.note(f"pledge:{pledge.pk}", before, facts(pledge, typed.promised, known))
+    if signer:
+        take_back_reminders([pledge.pk])
+        pledge_emails.signed(pledge, keep(pledge, typed.promised, known))
+    return pledge
+
+
+def writing(pledge: Pledge, sheet: Sheet) -> list[tuple[str, list]]:
+    """What writes a pledge's own row, and takes away the start that it was made of. Gives a new one its key."""
+    if sheet.pledge:
+        return [(CHANGE, [*(getattr(pledge, name) for name in CHANGED), pledge.pk])]
+    if sheet.start is None:
+        insert_one(pledge)
+        return []
+    pledge.pk = sheet.start.next_key
+    mark(pledge)
+    return [*statements([pledge], ""), (USED, [sheet.start.pk])]
+
+
+def stands(sheet: Sheet, typed: Typed) -> bool:
+    """Whether the page stands as it was typed already."""
+    stand = (sheet.profile, sheet.contact, {one.kind: one for one in sheet.promises})
+    return stand == (
+        sheet.profile | typed.profile,
+        sheet.contact | typed.contact,
+        {one.kind: one for one in typed.promised},
+    )
+
+
+def is_repeated(sheet: Sheet, typed: Typed, signer: Signer | None) -> bool:
+    """Whether the page as it stands, which is what was typed, was sent just so before."""
+    if sheet.pledge is None or profiles.is_new_logo(sheet.organization, typed.logo):
+        return False
+    return signer is None or signer == (sheet.pledge.signed_by, sheet.pledge.signed_role)
+
+
+def taken_over(sheet: Sheet) -> dict:
+    """What a new pledge takes from where it begins: the start's link, the language spoken last."""
+    if sheet.start:
+        return {"token": sheet.start.token, "language": sheet.start.language}
+    return {"language": sheet.before.language} if sheet.before else {}
+
+
+def write_profile(sheet: Sheet, typed: Typed) -> Organization:
+    if sheet.organization:
+        organization = profiles.change(sheet.organization, **typed.profile)
+    else:
+        organization = profiles.create(**(sheet.profile | typed.profile))
+    profiles.set_logo(organization, typed.logo)
+    return organization
+
+
+def write_contact(sheet: Sheet, typed: Typed, organization: Organization) -> Contact | None:
+    """Who answers for the pledge. A contact that staff erased since is not made anew."""
+    if sheet.contact_row:
+        return profiles.change_contact(sheet.contact_row, **typed.contact)
+    if sheet.start:
+        fields = {"name": sheet.start.name, "language": typed.language or sheet.start.language} | typed.contact
+        return profiles.add_contact(organization, email=sheet.start.email, is_new=not sheet.organization, **fields)
+    return None
+
+
+def keep(pledge: Pledge, promised: list[Promised], known: Checklist) -> Signature:
+    """Keeps a signed version as it is, whatever becomes of names and words later."""
+    last = pledge.signatures.aggregate(last=Max("number"))["last"] or 0
+    signature = signature_of(pledge, promised, known, number=last + 1)
+    signature.save(force_insert=True)
+    return signature
+
+
+def signature_of(pledge: Pledge, promised: list[Promised], known: Checklist, *, number: int) -> Signature:
+    """A signed version as it is to be kept, not saved yet."""
+    content = {
+        "organization": pledge.organization.name,
+        "sector": pledge.organization.sector,
+        "school_year": pledge.year_id,
+        "promises": [promises.in_full(one, known) for one in promised],
+    }
+    return Signature(
+        pledge=pledge,
+        number=number,
+        signed_by=pledge.signed_by,
+        signed_role=pledge.signed_role,
+        signed_at=pledge.signed_at,
+        content=content,
+    )
+
+
+def differences(sheet: Sheet, typed: Typed, known: Checklist) -> list[Difference]:
+    """How what was typed differs from what stands, in the reader's words."""
+    found = [
+        Difference(str(field.verbose_name), shown(row, name, before[name]), shown(row, name, value))
+        for row, before, now in (
+            (Organization(), sheet.profile, typed.profile),
+            (Contact(), sheet.contact, typed.contact),
+        )
+        for name, value in now.items()
+        for field in [row._meta.get_field(name)]
+        if value != before[name]
+    ]
+    then, now = ({one.kind: one for one in some} for some in (sheet.promises, typed.promised))
+    for pk, kind in known.kinds.items():
+        if then.get(pk) != now.get(pk):
+            words = [promises.in_words(one, known) if one else "–" for one in (then.get(pk), now.get(pk))]
+            found.append(Difference(kind.label, *words))
+    return found
+
+
+def shown(row: Organization | Contact, name: str, value) -> str:
+    """A value as a reader sees it."""
+    choices = dict(row._meta.get_field(name).flatchoices)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return str(choices.get(value, value)) or "–"
+
+
+def facts(pledge: Pledge, promised: list[Promised], known: Checklist) -> dict:
+    """What history tells of a pledge, as plain values by the field's or the kind's name, in English."""
+    with translation.override("en"):
+        words = {known.kinds[one.kind].name: promises.in_words(one, known) for one in promised}
+    return {name: getattr(pledge, name) for name in ("signed_by", "signed_role", "language")} | words
+
+
+@transaction.atomic
+def delete(pledge: Pledge) -> None:
+    """Erases a pledge with its promises, signed versions, messages and history; nobody is written to. Raises
+    Pledge.DoesNotExist when it was merged into another or erased."""
+    profiles.lock_owner(pledge)
+    Message.objects.about(f"pledge:{pledge.pk}").delete()
+    Change.objects.filter(about=f"pledge:{pledge.pk}").delete()
+    Pledge.objects.filter(pk=pledge.pk).delete()

@@ -1,0 +1,154 @@
+"""What the page of a pledge sends: read, and kept as it was typed, so that nothing of it is lost."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext as _
+
+from imagine.core.forms import TextField
+from partners.forms import ContactForm, ProfileForm, SignForm
+from partners.models import Pledge, Promise
+from partners.pledges import editing as pledge_editing
+from partners.pledges import page_state, promises
+from partners.pledges.page_state import Sheet
+from partners.pledges.promises import Checklist, Problem, Promised
+
+TICKED = re.compile(r"promise-([0-9]{1,9})-ticked")
+WHOLE = re.compile(r"[0-9]{1,3}(,[0-9]{3})+|[0-9]{1,9}")
+NOTE = TextField(required=False, max_length=Promise._meta.get_field("note").max_length)
+
+
+class Line:
+    """One kind of the checklist: whether it is ticked, what was typed below it, and what is wrong with that by
+    field."""
+
+    def __init__(self, kind: int):
+        self.kind, self.name = kind, f"promise-{kind}"
+        self.is_ticked, self.is_somewhere = False, False  # somewhere: at schools that they choose
+        self.quantity = self.note = ""
+        self.grades, self.months, self.schools = set(), set(), set()
+        self.errors: dict[str, str] = {}
+
+    @classmethod
+    def typed(cls, kind: int, data: QueryDict) -> "Line":
+        line = cls(kind)
+        line.is_ticked = f"{line.name}-ticked" in data
+        line.is_somewhere = data.get(f"{line.name}-where") == "somewhere"
+        line.quantity, line.note = (data.get(f"{line.name}-{name}", "").strip() for name in ("quantity", "note"))
+        line.grades, line.months, line.schools = (
+            set(data.getlist(f"{line.name}-{name}")) for name in ("grades", "months", "schools")
+        )
+        return line
+
+    @classmethod
+    def standing(cls, promised: Promised) -> "Line":
+        line = cls(promised.kind)
+        line.is_ticked, line.is_somewhere = True, bool(promised.schools)
+        line.quantity, line.note, line.grades = str(promised.quantity), promised.note, set(promised.grades)
+        line.months, line.schools = (set(map(str, numbers)) for numbers in (promised.months, promised.schools))
+        return line
+
+    def put(self, data: QueryDict) -> None:
+        """Writes it into what was sent, in place of what was typed."""
+        for name, is_set in (("ticked", self.is_ticked), ("where", self.is_somewhere)):
+            data.pop(f"{self.name}-{name}", None)
+            if is_set:
+                data[f"{self.name}-{name}"] = {"ticked": "on", "where": "somewhere"}[name]
+        data[f"{self.name}-quantity"], data[f"{self.name}-note"] = self.quantity, self.note
+        for name in ("grades", "months", "schools"):
+            data.setlist(f"{self.name}-{name}", sorted(getattr(self, name)))
+
+    def promised(self) -> Promised:
+        """As the rules take it. What is no number becomes one that they refuse."""
+        note = ""
+        try:
+            note = " ".join(NOTE.clean(self.note).split())
+        except ValidationError as error:
+            self.errors["note"] = error.messages[0]
+        if self.is_somewhere and not self.schools:
+            self.errors["schools"] = _("Tick the schools, or choose wherever it is needed most.")
+        return Promised(
+            self.kind,
+            int(self.quantity.replace(",", "")) if WHOLE.fullmatch(self.quantity) else 0,
+            tuple(self.grades),
+            tuple(whole(self.months)),
+            tuple(whole(self.schools)) if self.is_somewhere else (),
+            note,
+        )
+
+
+def whole(texts: Iterable[str]) -> Iterator[int]:
+    return (int(text) if re.fullmatch("[0-9]{1,9}", text) else 0 for text in texts)
+
+
+class Answers:
+    """The page as it was sent."""
+
+    def __init__(self, data: QueryDict, files: MultiValueDict):
+        self.data, self.version, self.shown = data, data.get("version", ""), data.get("shown", "")
+        self.is_signing, self.has_file = "sign" in data, bool(files.get("logo"))
+        self.profile = ProfileForm(data, files, auto_id="id_%s")
+        self.contact = ContactForm(data, prefix="contact") if "contact-name" in data else None
+        self.signer = SignForm(data, prefix="sign") if self.is_signing else unsent_signature(data)
+        ticked = (int(found[1]) for name in data if (found := TICKED.fullmatch(name)))
+        self.lines = {kind: Line.typed(kind, data) for kind in ticked}
+        self.promised = [line.promised() for line in self.lines.values()]
+        self.problems: list[str] = []  # that belong to no field
+
+    def is_valid(self) -> bool:
+        """Whether everything has the shape it should; the rules have the last word."""
+        sent = [self.profile, self.contact, self.signer]
+        are_valid = [form.is_valid() for form in sent if form and form.is_bound]
+        return all(are_valid) and not any(line.errors for line in self.lines.values())
+
+    def typed(self) -> dict:
+        """Valid answers, as the rules take them."""
+        return {
+            "profile": self.profile.profile(),
+            "contact": self.contact.cleaned_data if self.contact else {},
+            "promised": self.promised,
+        }
+
+    def write(self, token: str) -> Pledge:
+        """Saves or signs, as the button said. Raises what the rules raise."""
+        typed = {"version": self.version, "logo": self.profile.png(), **self.typed()}
+        typed["language"] = typed["contact"].get("language", "")
+        if not self.is_signing:
+            return pledge_editing.save(token, **typed)
+        signer = self.signer.cleaned_data
+        return pledge_editing.sign(token, **typed, name=signer["name"], role=signer["role"])
+
+    def is_valid_for(self, sheet: Sheet) -> bool:
+        """Whether it may be saved after all: a name that the organization has already may look like a web address. If
+        not, finds what the rules would say too, so that everything is said at once."""
+        self.profile.allow_name(sheet.profile["name"])
+        if self.is_valid():
+            return True
+        known = Checklist.of([*self.promised, *sheet.promises])
+        self.add_problems(promises.problems(self.promised, known, kept=sheet.promises if sheet.pledge else ()))
+        if self.is_signing and not self.promised:
+            self.problems.append(_("Tick at least one promise before you sign."))
+        return False
+
+    def add(self, refused: page_state.Refused) -> None:
+        """Keeps what a rule said, at its field if it has one."""
+        if isinstance(refused, pledge_editing.Wrong):
+            self.add_problems(refused.problems)
+        else:
+            self.problems.append(str(refused))
+
+    def add_problems(self, problems: list[Problem]) -> None:
+        for problem in problems:
+            self.lines[problem.kind].errors.setdefault(problem.field, problem.words)
+
+    def line(self, kind: int) -> Line:
+        """A kind as it was sent, unticked ones too."""
+        return self.lines.get(kind) or Line.typed(kind, self.data)
+
+
+def unsent_signature(data: QueryDict) -> SignForm:
+    """What was typed to sign while another button was pressed."""
+    return SignForm(prefix="sign", initial={name: data.get(f"sign-{name}", "") for name in ("name", "role", "may")})

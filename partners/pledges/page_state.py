@@ -1,0 +1,220 @@
+"""What a private link opens, and how its organization is locked before anything is written."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from django.contrib.postgres.search import TrigramSimilarity
+from django.db.models import Value
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from imagine.core.db.selects import first, found, with_columns
+from partners.models import Contact, OldLink, Organization, Pledge, PledgeStart, PledgeYear, folded
+from partners.organizations import profiles
+from partners.organizations.profiles import CONTACT, PROFILE
+from partners.pledges import promises
+from partners.pledges.promises import Promised
+
+# What every save asks, as it stands.
+LOCKED = """
+    SELECT {}
+    FROM partners_organization JOIN partners_pledge ON organization_id = partners_organization.id
+    WHERE token = %s FOR NO KEY UPDATE OF partners_organization
+"""
+PLEDGES = """
+    SELECT {}, {}, {}
+    FROM partners_pledge JOIN partners_pledgeyear ON school_year = year_id
+    LEFT JOIN partners_contact ON partners_contact.id = contact_id
+    WHERE partners_pledge.organization_id = %s ORDER BY year_id
+"""
+LOCK_STARTS = """
+    SELECT FROM partners_pledgestart
+    WHERE lower(email) = (SELECT lower(email) FROM partners_pledgestart WHERE token = %s) ORDER BY id FOR UPDATE
+"""
+START = """
+    SELECT
+        {},
+        EXISTS (SELECT FROM partners_contact WHERE lower(email) = lower(partners_pledgestart.email)),
+        nextval('partners_pledge_id_seq')
+    FROM partners_pledgestart WHERE token = %s
+"""
+CURRENT_YEAR = """
+    SELECT {} FROM partners_pledgeyear WHERE opens_on <= %s AND closed_at IS NULL
+    ORDER BY school_year DESC LIMIT 1 FOR SHARE
+"""
+ALIKE = 0.45  # from here on a name is taken for that of an organization that the same address answers for
+
+
+class Refused(Exception):
+    """A rule says no. Its text is a sentence for the person who asked, in their language."""
+
+
+class Missing(Refused):
+    """The link opens nothing: it never did, or staff replaced it."""
+
+
+class Closed(Refused):
+    """No school year is open for it now."""
+
+
+class Known(Refused):
+    """The address belongs to a contact already, and who asks did not show that this mailbox is theirs. The link was
+    mailed there."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a private link opens: the pledge of an organization for a school year, written or only proposed.
+
+    `pledge` is None until it is saved for the first time; then `organization` may be None too, and `before` is the last
+    pledge, whose promises are proposed. `year` is None when none was ever opened.
+    """
+
+    token: str
+    year: PledgeYear | None
+    organization: Organization | None
+    pledge: Pledge | None
+    before: Pledge | None
+    start: PledgeStart | None
+    contact_row: Contact | None
+    profile: dict
+    contact: dict
+    promises: list[Promised]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may be saved now."""
+        return self.year is not None and self.year.is_open
+
+    @property
+    def is_signed(self) -> bool:
+        return self.pledge is not None and self.pledge.signed_at is not None
+
+    @property
+    def version(self) -> str:
+        """What the page carries and sends back: another one as soon as anybody, staff too, changed what it shows."""
+        number = self.pledge.version if self.pledge else 0
+        shown = json.dumps([self.profile, self.contact, [vars(one) for one in self.promises]], sort_keys=True)
+        return f"{number}-{hashlib.sha256(shown.encode()).hexdigest()[:16]}"
+
+
+def find(token: str) -> Sheet:
+    """What a link opens. An older pledge's link leads to the organization's newest one, and to a proposal for the
+    school year that has been opened since. Writes nothing. Raises Missing."""
+    year = PledgeYear.objects.current()
+    pledge = Pledge.objects.select_related("organization").filter(token=token).first()
+    if pledge:
+        pledges = pledges_of(pledge.organization)
+        if token not in {each.token for each in pledges}:  # in this moment staff merged two or replaced the link
+            return find(token)
+        return sheet_of(token, year, pledge.organization, pledges)
+    start = PledgeStart.objects.filter(token=token).first()
+    if start is None:
+        return find(moved(token))
+    return sheet_of_start(start, year, known_contact(start) if start.is_proven else None)
+
+
+def moved(token: str) -> str:
+    """The link of the pledge into which staff merged the one with this link. Raises Missing."""
+    now = OldLink.objects.filter(token=token).values_list("pledge__token", flat=True).first()
+    if now is None:
+        raise Missing(_("This link opens nothing any more."))
+    return now
+
+
+def pledges_of(organization: Organization) -> list[Pledge]:
+    asked = (with_columns(PLEDGES, Pledge, PledgeYear, Contact), [organization.pk])
+    pledges = found(Pledge, asked, related=("year", "contact"))
+    for pledge in pledges:
+        pledge.organization = organization
+    return pledges
+
+
+def sheet_of_start(start: PledgeStart, year: PledgeYear | None, known: Contact | None) -> Sheet:
+    if known:
+        return sheet_of(start.token, year, known.organization, pledges_of(known.organization), start, known)
+    return sheet_of(start.token, year, None, [], start)
+
+
+def sheet_of(
+    token: str,
+    year: PledgeYear | None,
+    organization: Organization | None,
+    pledges: list[Pledge],
+    start: PledgeStart | None = None,
+    contact: Contact | None = None,
+) -> Sheet:
+    """What a link opens while `year` is the current one. `pledges` are the organization's, the newest last."""
+    newest = pledges[-1] if pledges else None
+    is_there = newest is not None and (year is None or newest.year_id >= year.pk)
+    pledge, before = (newest, None) if is_there else (None, newest)
+    if pledge and year and pledge.year_id == year.pk:
+        pledge.year = year
+    contact = contact or (newest and newest.contact)
+    return Sheet(
+        token=token,
+        year=pledge.year if pledge else year,
+        organization=organization,
+        pledge=pledge,
+        before=before,
+        start=start,
+        contact_row=contact,
+        profile=profile_of(organization, start),
+        contact={name: getattr(contact or start, name, "") for name in CONTACT},
+        promises=promises.of(pledge) if pledge else promises.proposal(before) if before else [],
+    )
+
+
+def profile_of(organization: Organization | None, start: PledgeStart | None) -> dict:
+    known = organization or Organization(name=start.organization, sector=start.sector)
+    return profiles.facts(known, PROFILE)
+
+
+def known_contact(start: PledgeStart) -> Contact | None:
+    """The contact that begins: one with this address, of an organization with a name like the typed one."""
+    if not Contact.objects.with_email(start.email).exists():  # as for nearly everybody who begins: names take longer
+        return None
+    alike = TrigramSimilarity("organization__folded_name", folded(Value(start.organization)))
+    contacts = Contact.objects.with_email(start.email).annotate(alike=alike).filter(alike__gte=ALIKE)
+    return contacts.select_related("organization").order_by("-alike", "pk").first()
+
+
+def lock(token: str) -> Sheet:
+    """The sheet as it stands, its organization locked and its school year held open."""
+    organization = first(Organization, (with_columns(LOCKED, Organization), [token]))
+    if organization is None:
+        return lock_start(token)
+    pledges = pledges_of(organization)
+    if token not in {pledge.token for pledge in pledges}:  # while it waited, staff merged two or replaced the link
+        return lock(token)
+    return sheet_of(token, hold_current_year(), organization, pledges)
+
+
+def lock_start(token: str) -> Sheet:
+    """The same for a link that no pledge has yet. Whoever begins with one address waits for each other: then the second
+    finds what the first made. The start has the `next_key` for its pledge. Raises Known, and Missing."""
+    asked = (with_columns(START, PledgeStart), [token])
+    start = first(PledgeStart, (LOCK_STARTS, [token]), asked, also=("is_known", "next_key"))
+    if start is None:
+        return lock(token if Pledge.objects.filter(token=token).exists() else moved(token))
+    known = known_contact(start) if start.is_known else None
+    if known and not start.is_proven:
+        raise Known(_("This address is a partner’s already. We have sent its link there."))
+    if known:
+        organization = Organization.objects.select_for_update(no_key=True).filter(pk=known.organization_id).first()
+        if organization is None:  # staff merged it into its twin
+            return lock(token)
+        known.organization = organization
+    return sheet_of_start(start, hold_current_year(), known)
+
+
+def hold_current_year() -> PledgeYear | None:
+    """The current school year. Many may hold it at once, but none while it is being closed: closing waits for them, and
+    they for it."""
+    return first(PledgeYear, (with_columns(CURRENT_YEAR, PledgeYear), [timezone.localdate()]))
+
+
+def check_open(sheet: Sheet) -> None:
+    if not sheet.is_open:
+        raise Closed(_("This school year is closed, so nothing can be changed now."))

@@ -1,0 +1,270 @@
+"""Promises as plain values: what is typed, what stands, what is wrong with them, and how they are written down."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from django.utils import translation
+from django.utils.dates import MONTHS_3
+from django.utils.text import capfirst
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+from imagine.core.db import prepared
+from imagine.core.db.inserts import statements
+from imagine.core.db.selects import found, with_columns
+from partners.models import LARGEST_QUANTITY, MONTHS, Grade, Pledge, Promise, PromiseKind, School
+
+FIELDS = ["quantity", "grades", "months", "note"]
+GRADES = Grade.values
+
+# What every save asks and writes, as it stands.
+KINDS = with_columns('SELECT {} FROM partners_promisekind WHERE id = ANY(%s) ORDER BY "order", id', PromiseKind)
+SCHOOLS = with_columns("SELECT {} FROM partners_school WHERE id = ANY(%s)", School)
+PROMISED = """
+    SELECT
+        kind_id, quantity, grades, months,
+        ARRAY (SELECT school_id FROM partners_promise_schools WHERE promise_id = promise.id),
+        note
+    FROM partners_promise promise JOIN partners_promisekind kind ON kind.id = kind_id
+    WHERE pledge_id = %s ORDER BY kind."order", kind_id
+"""
+UNLESS_THERE = f"""
+    ON CONFLICT (pledge_id, kind_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in FIELDS)}
+"""
+TAKE_BACK = """
+    DELETE FROM partners_promise_schools USING partners_promise promise
+    WHERE promise_id = promise.id AND pledge_id = %s AND kind_id = ANY(%s)
+"""
+SEND = """
+    INSERT INTO partners_promise_schools (promise_id, school_id)
+    SELECT promise.id, school
+    FROM unnest(%s::bigint[], %s::bigint[]) sent (kind, school)
+    JOIN partners_promise promise ON pledge_id = %s AND kind_id = kind
+"""
+
+
+def in_order(values: Iterable, order: list) -> tuple:
+    return tuple(sorted(set(values), key=lambda value: order.index(value) if value in order else len(order)))
+
+
+@dataclass(frozen=True)
+class Promised:
+    """One ticked kind: primary keys of kind and schools, grades and months as stored. However they were ticked, two
+    that say the same are equal."""
+
+    kind: int
+    quantity: int
+    grades: tuple[str, ...] = ()
+    months: tuple[int, ...] = ()
+    schools: tuple[int, ...] = ()
+    note: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "grades", in_order(self.grades, GRADES))
+        object.__setattr__(self, "months", in_order(self.months, MONTHS))
+        object.__setattr__(self, "schools", tuple(sorted(set(self.schools))))
+
+
+class Problem(NamedTuple):
+    """What is wrong with one field of one kind, as a sentence for who ticked it."""
+
+    kind: int
+    field: str
+    words: str
+
+
+class Checklist(NamedTuple):
+    """The kinds and schools that some promises name."""
+
+    kinds: dict[int, PromiseKind]
+    schools: dict[int, School]
+
+    @classmethod
+    def of(cls, promises: Iterable[Promised]) -> "Checklist":
+        promises = list(promises)
+        ticked = {promised.kind for promised in promises}
+        named = {school for promised in promises for school in promised.schools}
+        kinds = found(PromiseKind, (KINDS, [list(ticked)])) if ticked else []
+        schools = found(School, (SCHOOLS, [list(named)])) if named else []
+        return cls({kind.pk: kind for kind in kinds}, {school.pk: school for school in schools})
+
+
+# Read ------------------------------------------------------------------------------------------------------------
+
+
+def of(pledge: Pledge) -> list[Promised]:
+    """What a pledge promises, in the order of the checklist: one query."""
+    return [Promised(*row) for row in prepared.run((PROMISED, [pledge.pk]))]
+
+
+def proposal(pledge: Pledge) -> list[Promised]:
+    """What a pledge promised, as it may be promised again: without what was retired since."""
+    promises = of(pledge)
+    known = Checklist.of(promises)
+    return [
+        Promised(one.kind, one.quantity, one.grades, one.months, tuple(offered(one.schools, known)), one.note)
+        for one in promises
+        if not known.kinds[one.kind].is_retired
+    ]
+
+
+def offered(schools: Iterable[int], known: Checklist) -> list[int]:
+    return [school for school in schools if not known.schools[school].is_retired]
+
+
+# Check -----------------------------------------------------------------------------------------------------------
+
+
+def problems(promises: list[Promised], known: Checklist, *, kept: Iterable[Promised] = ()) -> list[Problem]:
+    """All that is wrong with promises; nothing when they may be written. What stands in the pledge already, `kept`, may
+    stay there though it was retired since."""
+    kept = {promised.kind: promised for promised in kept}
+    found, seen = [], set()
+    for promised in promises:
+        before = kept.get(promised.kind)
+        wrong = [*kind_problems(promised, known, before, seen), *field_problems(promised)]
+        wrong += school_problems(promised, known, before)
+        found += [Problem(promised.kind, field, words) for field, words in wrong]
+        seen.add(promised.kind)
+    return found
+
+
+def kind_problems(promised: Promised, known: Checklist, before: Promised | None, seen: set[int]):
+    kind = known.kinds.get(promised.kind)
+    if kind is None or (kind.is_retired and not before):
+        yield "kind", _("This is not on the checklist any more.")
+    elif promised.kind in seen:
+        yield "kind", _("This is ticked twice.")
+
+
+def field_problems(promised: Promised):
+    if not 1 <= promised.quantity <= LARGEST_QUANTITY:
+        said = _("How many? Write a whole number from 1 to %(most)s.")
+        yield "quantity", said % {"most": f"{LARGEST_QUANTITY:,}"}
+    if not set(promised.grades) <= set(GRADES):
+        yield "grades", _("Choose grades of this list.")
+    if not set(promised.months) <= set(MONTHS):
+        yield "months", _("Choose months of this list.")
+    if len(promised.note) > Promise._meta.get_field("note").max_length:
+        yield "note", _("Shorten the note, please.")
+
+
+def school_problems(promised: Promised, known: Checklist, before: Promised | None):
+    kept = before.schools if before else ()
+    schools = [known.schools.get(pk) for pk in promised.schools]
+    if any(school is None or (school.is_retired and school.pk not in kept) for school in schools):
+        yield "schools", _("Choose schools of this list.")
+        return
+    others = [school.name for school in schools if promised.grades and not set(school.grades) & set(promised.grades)]
+    if others:
+        said = ngettext(
+            "%(schools)s does not teach these grades. Choose another school or other grades.",
+            "%(schools)s do not teach these grades. Choose other schools or other grades.",
+            len(others),
+        )
+        yield "schools", said % {"schools": ", ".join(others)}
+
+
+# Write -----------------------------------------------------------------------------------------------------------
+
+
+def write(
+    pledge: Pledge, promises: list[Promised], before: list[Promised], *, after: Sequence[tuple[str, list]] = ()
+) -> None:
+    """Makes a locked pledge promise exactly this, `after` other calls of prepared.run. A promise that stays keeps its
+    row."""
+    now, then = ({one.kind: one for one in some} for some in (promises, before))
+    if gone := then.keys() - now.keys():
+        pledge.promises.filter(kind__in=gone).delete()
+    rows = [
+        Promise(pledge=pledge, kind_id=one.kind, **{field: listed(getattr(one, field)) for field in FIELDS})
+        for one in promises
+        if then.get(one.kind) != one
+    ]
+    moved = [one for one in promises if one.schools != schools_of(then.get(one.kind))]
+    if calls := [*after, *statements(rows, UNLESS_THERE), *sending(pledge, moved, then)]:
+        prepared.run(*calls)
+
+
+def sending(pledge: Pledge, moved: list[Promised], then: dict[int, Promised]) -> Iterator[tuple[str, list]]:
+    """What writes down the schools of promises that are for others than they were."""
+    if old := [one.kind for one in moved if schools_of(then.get(one.kind))]:
+        yield TAKE_BACK, [pledge.pk, old]
+    if places := [(one.kind, school) for one in moved for school in one.schools]:
+        yield SEND, [*map(list, zip(*places, strict=True)), pledge.pk]
+
+
+def schools_of(promised: Promised | None) -> tuple[int, ...]:
+    return promised.schools if promised else ()
+
+
+def listed(value):
+    return list(value) if isinstance(value, tuple) else value
+
+
+# Say -------------------------------------------------------------------------------------------------------------
+
+
+def month(number: int) -> str:
+    """A month's short name as it stands alone in the reader's language: Oct, oct."""
+    return month_in(get_language(), number)
+
+
+@lru_cache
+def month_in(language: str, number: int) -> str:
+    with translation.override(language):
+        name = str(MONTHS_3[number])
+    return name if language == "es" else capfirst(name)
+
+
+def where(promised: Promised, known: Checklist) -> str:
+    """Its schools by name, or that none was chosen."""
+    names = sorted(known.schools[pk].name for pk in promised.schools if pk in known.schools)
+    return ", ".join(names) or _("wherever it is needed most")
+
+
+def in_words(promised: Promised, known: Checklist) -> str:
+    """A promise in one line, without its kind: 6 visits; 1–3, 4–6; Oct, Mar; Cesar Chavez High; a note."""
+    parts = [
+        known.kinds[promised.kind].amount(promised.quantity),
+        ", ".join(Grade(grade).label for grade in promised.grades),
+        ", ".join(month(number) for number in promised.months),
+        where(promised, known),
+        promised.note,
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def in_full(promised: Promised, known: Checklist) -> dict:
+    """A promise as a signed version keeps it: every word in both languages, and no key to what may change."""
+    kind = known.kinds[promised.kind]
+    words = {
+        f"{name}{ending}": said
+        for ending, language in (("", "en"), ("_es", "es"))
+        for name, said in {
+            "name": kind.worded("name", language),
+            "unit": kind.worded("unit" if promised.quantity == 1 else "unit_plural", language),
+        }.items()
+    }
+    return {
+        "kind": kind.code,
+        **words,
+        "quantity": promised.quantity,
+        "grades": list(promised.grades),
+        "months": list(promised.months),
+        "schools": sorted(known.schools[pk].name for pk in promised.schools),
+        "note": promised.note,
+        "needs_clearance": kind.needs_clearance,
+    }
+
+
+def worded(kept: dict, field: str, language: str | None = None) -> str:
+    """The "name" or "unit" of a promise that a signed version keeps, in a language, else the reader's."""
+    return kept[f"{field}_es" if (language or get_language()) == "es" else field]
+
+
+def kept_amount(kept: dict) -> str:
+    """How much a signed version promises: 6 visits."""
+    return f"{kept['quantity']:,} {worded(kept, 'unit')}"

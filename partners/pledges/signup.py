@@ -1,0 +1,110 @@
+"""How a pledge begins: what was typed waits, and its link goes to the mailbox that was typed."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from imagine.mail import dispatch
+from partners.emails import pledge as pledge_emails
+from partners.models import Contact, Pledge, PledgeStart, PledgeYear
+from partners.pledges.links import MOST_A_DAY, PAUSE, mail_link
+from partners.pledges.page_state import Closed, known_contact
+
+KEEP_STARTS = timedelta(days=60)  # what was begun and never saved
+
+
+@transaction.atomic
+def begin(start: PledgeStart) -> None:
+    """Notes what somebody typed to begin a pledge; its link goes to that mailbox alone. The same work whether the
+    address is known or not: it is answered later. Raises Closed when no school year is open."""
+    check_begins()
+    start.is_proven = True
+    start.save(force_insert=True)
+    transaction.on_commit(lambda: dispatch.ring("partners.tasks.answer_start", start.pk), robust=True)
+
+
+def check_begins() -> None:
+    if not PledgeYear.objects.current():
+        raise Closed(_("No school year is open for promises now."))
+
+
+@transaction.atomic
+def answer(start_pk: int) -> None:
+    """Answers one start: mails the link of the pledge that its address answers for, else its own. One that another
+    worker has, or that was answered, is passed over."""
+    unanswered = PledgeStart.objects.select_for_update(skip_locked=True).filter(answered_at__isnull=True)
+    if start := unanswered.filter(pk=start_pk).first():
+        reply(start)
+
+
+def reply(start: PledgeStart) -> None:
+    """Mails a locked start's holder the link that is right for them, to the address that is stored, not the one that
+    was typed in another case. The pledge of a known contact's organization comes first, whatever name was typed; a
+    person may belong to two, so the mail offers the other name too."""
+    if too_often(start):
+        start.delete()
+        return
+    known = known_contact(start)
+    start.answered_at, start.email = timezone.now(), known.email if known else start.email
+    start.save(update_fields=["answered_at", "email"])
+    send_link(start, known)
+
+
+def send_link(start: PledgeStart, known: Contact | None) -> None:
+    contacts = [known] if known else list(Contact.objects.with_email(start.email).order_by("pk"))
+    mine = Pledge.objects.filter(organization__in=[contact.organization_id for contact in contacts])
+    pledge = mine.order_by("-year_id", "-changed_at").first()
+    if pledge is None:
+        pledge_emails.start(start)
+        return
+    to = next(contact for contact in contacts if contact.organization_id == pledge.organization_id)
+    try:
+        mail_link(pledge, to=to, start=None if known else start)
+    except Pledge.DoesNotExist:  # in this moment staff merged it into another
+        send_link(start, known_contact(start))
+
+
+def too_often(start: PledgeStart) -> bool:
+    """Whether this address was written to because of this a moment ago, or too often today."""
+    answered = PledgeStart.objects.with_email(start.email).filter(answered_at__gt=timezone.now() - timedelta(days=1))
+    lately = answered.filter(is_proven=True, answered_at__gt=timezone.now() - PAUSE)
+    return answered.count() >= MOST_A_DAY or lately.filter(organization__iexact=start.organization).exists()
+
+
+@transaction.atomic
+def open_for(start: PledgeStart) -> PledgeStart | None:
+    """One click from a page whose holder is known by other means, such as an RSVP: `start.origin` says which, so that
+    a second click opens the same. Returns the start to lead the browser to, whose link is mailed too. When the address
+    is a contact's already that page proves nothing: the link is mailed there, and None returned. Raises Closed."""
+    check_begins()
+    if Contact.objects.with_email(start.email).exists():
+        start.origin = ""
+        start.save(force_insert=True)
+        reply(start)
+        return None
+    start.is_proven = False
+    PledgeStart.objects.filter(origin=start.origin).exclude(email__iexact=start.email).delete()
+    PledgeStart.objects.bulk_create([start], ignore_conflicts=True)  # unless a first click made it
+    start = PledgeStart.objects.select_for_update().get(origin=start.origin)
+    if not start.answered_at:
+        start.answered_at = timezone.now()
+        start.save(update_fields=["answered_at"])
+        pledge_emails.start(start)
+    return start
+
+
+@transaction.atomic
+def tell_known(token: str) -> None:
+    """Mails the right link to the address of a start whose own link was shown to somebody."""
+    shown = PledgeStart.objects.filter(token=token).first()
+    if shown is None:  # it was used, or forgotten, a moment ago
+        return
+    words = {name: getattr(shown, name) for name in ("organization", "name", "email", "language", "sector")}
+    reply(PledgeStart.objects.create(**words))
+
+
+def tidy_starts() -> None:
+    """Forgets what was begun and not saved for a long time."""
+    PledgeStart.objects.filter(created_at__lt=timezone.now() - KEEP_STARTS).delete()

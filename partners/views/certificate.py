@@ -1,0 +1,44 @@
+"""The certificate behind a private link."""
+
+import re
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import get_language
+from django.views.decorators.http import require_safe
+
+from imagine.core.private_links import private
+from partners import certificates
+from partners.models import Signature
+from partners.pledges import page_state
+
+
+@require_safe
+@private
+def certificate(request: HttpRequest, token: str) -> HttpResponse:
+    """The certificate of what was signed last, in ?language or the reader's. ?year=2026 is that of an earlier school
+    year. Its file's name tells of nobody."""
+    signature = signed_last(token, request.GET.get("year", ""))
+    language = request.GET.get("language")
+    if language not in dict(settings.LANGUAGES):
+        language = get_language()
+    response = HttpResponse(certificates.pdf(signature, language), content_type="application/pdf")
+    year = signature.pledge.school_years.replace("–", "-")
+    response.headers["Content-Disposition"] = f'inline; filename="imagine-promise-{year}-{language}.pdf"'
+    return response
+
+
+def signed_last(token: str, year: str) -> Signature:
+    """The newest signed version of the organization that a link belongs to, or of its pledge for one school year.
+    Raises Http404."""
+    try:
+        organization = page_state.find(token).organization
+    except page_state.Missing:
+        raise Http404 from None
+    signatures = Signature.objects.select_related("pledge").filter(pledge__organization=organization)
+    if year:
+        signatures = signatures.filter(pledge__year=year if re.fullmatch("[0-9]{4}", year) else None)
+    signature = signatures.order_by("-pledge__year_id", "-number").first()
+    if signature is None:
+        raise Http404
+    return signature

@@ -1,0 +1,86 @@
+"""The public wall: who promised what, and each partner's own page to share. Every address may be indexed."""
+
+import re
+from datetime import datetime
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import condition, require_safe
+
+from imagine.core.page_cache import render_kept
+from partners.directory import presenters as directory_presenters
+from partners.directory import queries as directory_queries
+from partners.directory.queries import LONGEST_SEARCH, Asked
+from partners.models import Logo, Organization, Sector
+
+LOGO_MINUTES = 10  # that a browser or another site may keep a logo without asking again
+
+
+@require_safe
+def partners(request: HttpRequest) -> HttpResponse:
+    """The wall, narrowed as its address says. A page number that is none leads to the address without it, one too high
+    to the last page."""
+    stamp = directory_queries.stamp()
+    asked = asked_for(request, stamp)
+    last = directory_presenters.last_page(stamp, asked)
+    asked = asked.but(page=page_number(request, last))
+    if request.GET.get("page", "") != (str(asked.page) if asked.page > 1 else ""):
+        return redirect(asked.address())
+
+    def page() -> dict:
+        return directory_presenters.wall_page(stamp, asked)
+
+    if asked.words:  # as many as there are words
+        return render(request, "partners/partners.html", page())
+    return render_kept(request, "partners/partners.html", page, facts=(stamp, asked))
+
+
+def asked_for(request: HttpRequest, stamp: tuple) -> Asked:
+    """What the address asks for, on its first page. Raises Http404 for a year, sector or kind that is not there."""
+    year, sector, kind = (request.GET.get(name, "") for name in ("year", "sector", "kind"))
+    newest = directory_queries.newest(stamp)
+    years = {str(pk): pk for pk in directory_queries.years(stamp)} | {"": newest}
+    kinds = {"", *(row.code for row in directory_queries.kinds(stamp).values())}
+    if year not in years or sector not in {"", *Sector.values} or kind not in kinds:
+        raise Http404
+    words = " ".join(request.GET.get("q", "").replace("\0", " ").split())[:LONGEST_SEARCH].strip()
+    return Asked(years[year], newest, sector, kind, words)
+
+
+def page_number(request: HttpRequest, last: int) -> int:
+    typed = request.GET.get("page", "")
+    return min(int(typed), last) if re.fullmatch("[1-9][0-9]{0,8}", typed) else 1
+
+
+@require_safe
+def partner(request: HttpRequest, slug: str) -> HttpResponse:
+    """One partner and all that it signed. The address of one that was merged into it leads there."""
+    stamp = directory_queries.stamp()
+
+    def page() -> dict:
+        return directory_presenters.partner_page(
+            directory_queries.partners().get(slug=slug), directory_queries.kinds(stamp)
+        )
+
+    try:
+        return render_kept(request, "partners/partner.html", page, facts=stamp)
+    except Organization.DoesNotExist:
+        return redirect(get_object_or_404(directory_queries.partners(), old_addresses__slug=slug))
+
+
+def logos(slug: str) -> QuerySet[Logo]:
+    return Logo.objects.filter(organization__in=directory_queries.partners().values("pk"), organization__slug=slug)
+
+
+def logo_changed(request: HttpRequest, slug: str) -> datetime | None:
+    return logos(slug).values_list("changed_at", flat=True).first()
+
+
+@require_safe
+@condition(last_modified_func=logo_changed)
+def partner_logo(request: HttpRequest, slug: str) -> HttpResponse:
+    """A partner's logo, for the preview of its page on other sites."""
+    logo = get_object_or_404(logos(slug))
+    headers = {"Cache-Control": f"public, max-age={LOGO_MINUTES * 60}"}
+    return HttpResponse(bytes(logo.png), "image/png", headers=headers)

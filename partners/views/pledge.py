@@ -1,0 +1,118 @@
+"""What the private link of a pledge can do: look, save, sign. Views fetch, call a rule and answer."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from imagine.core import rate_limit
+from imagine.core.private_links import private
+from imagine.core.rate_limit import limited, too_many
+from imagine.core.uploads import takes_files
+from partners.models import Logo
+from partners.organizations import logos
+from partners.pledges import editing as pledge_editing
+from partners.pledges import page_state
+from partners.pledges.edit_conflicts import meet
+from partners.pledges.form_data import Answers
+from partners.pledges.page_state import Sheet
+from partners.views.pledge_context import closed_page, pledge_page, thanks_page
+from partners.views.signup import page_or_post
+
+MOST_LETTERS = 20  # that one link may cause in an hour
+
+
+def by_link(view: Callable) -> Callable:
+    """Decorates a view that acts for the holder of a link: a wrong one gets the constant 404 page."""
+
+    @private
+    @wraps(view)
+    def answer(request: HttpRequest, token: str) -> HttpResponse:
+        try:
+            return view(request, token)
+        except page_state.Missing:
+            raise Http404 from None
+
+    return answer
+
+
+@takes_files(largest=logos.LARGEST_FILE)
+@page_or_post
+@limited("pledge", most=300, minutes=10)
+@by_link
+def pledge(request: HttpRequest, token: str) -> HttpResponse:
+    """The pledge's own page: the profile, the checklist, the signature. A POST saves a draft or signs."""
+    if request.method == "POST":
+        return write(request, token, Answers(request.POST, request.FILES))
+    sheet = page_state.find(token)
+    if sheet.pledge and sheet.pledge.token != token:
+        return redirect(sheet.pledge)
+    return show(request, sheet)
+
+
+def show(request: HttpRequest, sheet: Sheet, answers: Answers | None = None, status: int = 200, **more) -> HttpResponse:
+    """The page to fill in; while no school year is open, what was signed."""
+    if not sheet.is_open:
+        return render(request, "partners/closed.html", closed_page(sheet), status=status if status == 200 else 409)
+    return render(request, "partners/pledge.html", pledge_page(sheet, answers) | more, status=status)
+
+
+def write(request: HttpRequest, token: str, answers: Answers) -> HttpResponse:
+    sheet = None if answers.is_valid() else page_state.find(token)
+    if sheet and not answers.is_valid_for(sheet):
+        return show(request, sheet, answers, status=422)
+    if answers.is_signing and writes_too_often(token):
+        return too_many(request, minutes=60)
+    try:
+        pledge = answers.write(token)
+    except pledge_editing.Changed as changed:
+        return show_meanwhile(request, changed.sheet, answers)
+    except page_state.Known as known:
+        return render(request, "partners/known.html", {"said": known}, status=409)
+    except page_state.Refused as refused:
+        sheet = page_state.find(token)
+        if (
+            isinstance(refused, pledge_editing.Signed) and answers.version != sheet.version
+        ):  # by somebody else, just now
+            return show_meanwhile(request, sheet, answers)
+        answers.add(refused)
+        return show(request, sheet, answers, status=422)
+    if answers.is_signing:
+        return redirect("pledge_thanks", pledge.token)
+    messages.success(request, _("Your draft is saved. It counts once you sign it."))
+    return redirect(pledge)
+
+
+def show_meanwhile(request: HttpRequest, sheet: Sheet, answers: Answers) -> HttpResponse:
+    """The page with what somebody else changed since it was opened."""
+    meanwhile = meet(answers, sheet)
+    return show(request, sheet, meanwhile.answers, status=409, meanwhile=meanwhile)
+
+
+def writes_too_often(token: str) -> bool:
+    """Each signature is a mail, and the address may be a stranger's: no more than a person needs in an hour."""
+    mark = salted_hmac("partners.signatures", token).hexdigest()[:32]  # the link itself is written nowhere else
+    return rate_limit.count(f"signatures:{mark}", minutes=60) > MOST_LETTERS
+
+
+@require_safe
+@by_link
+def pledge_thanks(request: HttpRequest, token: str) -> HttpResponse:
+    """What was signed, the certificate, and what happens next."""
+    sheet = page_state.find(token)
+    if not (sheet.is_signed and sheet.is_open):
+        return redirect("pledge", token)
+    return render(request, "partners/thanks.html", thanks_page(sheet))
+
+
+@require_safe
+@by_link
+def pledge_logo(request: HttpRequest, token: str) -> HttpResponse:
+    """The organization's logo as it stands, shown or not."""
+    logo = get_object_or_404(Logo, organization=page_state.find(token).organization)
+    return HttpResponse(bytes(logo.png), "image/png")

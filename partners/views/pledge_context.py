@@ -1,0 +1,207 @@
+"""What the pages behind a pledge's link show, as their templates take it."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.db.models import Q
+from django.forms import Form
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from imagine.core.forms import unshare
+from partners import formatting as partner_formatting
+from partners.forms import ContactForm, ProfileForm, SignForm
+from partners.models import MONTHS, Grade, Logo, PledgeYear, PromiseKind, School
+from partners.pledges import edit_conflicts
+from partners.pledges.form_data import Answers, Line
+from partners.pledges.page_state import Sheet
+from partners.pledges.promises import kept_amount, month, worded
+
+# The first control of each answer below a promise, as its id goes on after the promise's own.
+ENDINGS = {
+    "kind": "",
+    "quantity": "-quantity",
+    "schools": "-anywhere",
+    "grades": "-grades-0",
+    "months": "-months-0",
+    "note": "-note",
+}
+ABOUT, ADDRESS = ("about", "website", "logo", "no_logo"), ("phone", "address", "size")
+
+
+@dataclass(frozen=True)
+class Level:
+    """The schools of one level, to choose from."""
+
+    label: str
+    schools: list[tuple[int, str, bool]]  # primary key, name, whether it is chosen
+
+    @property
+    def chosen(self) -> int:
+        return sum(is_chosen for _pk, _name, is_chosen in self.schools)
+
+
+class Mistake(NamedTuple):
+    """What is wrong with an answer below a promise, and the id of where it stands."""
+
+    said: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """One kind of promise on the page."""
+
+    kind: PromiseKind
+    line: Line
+    known_schools: list[School]
+
+    @property
+    def name(self) -> str:
+        return self.line.name
+
+    @property
+    def mistakes(self) -> list[Mistake]:
+        ids = {place: f"{self.name}{ending}" for place, ending in ENDINGS.items()}
+        return [Mistake(said, ids[place]) for place, said in self.line.errors.items()]
+
+    @property
+    def grades(self) -> list[tuple[str, str, bool]]:
+        return [(grade.value, grade.label, grade.value in self.line.grades) for grade in Grade]
+
+    @property
+    def months(self) -> list[tuple[int, str, bool]]:
+        return [(number, month(number), str(number) in self.line.months) for number in MONTHS]
+
+    @cached_property
+    def levels(self) -> list[Level]:
+        """Each level that has a school. What is retired is offered to whoever chose it."""
+        chosen = self.line.schools
+        found: dict[str, list] = {level: [] for level in School.Level}
+        for school in self.known_schools:
+            is_chosen = str(school.pk) in chosen
+            if is_chosen or not school.is_retired:
+                found[school.level].append((school.pk, school.name, is_chosen))
+        return [Level(School.Level(level).label, schools) for level, schools in found.items() if schools]
+
+
+def pledge_page(sheet: Sheet, answers: Answers | None = None) -> dict:
+    """The page as it stands, or as somebody sent it: out of date as it may be, until they are shown what changed."""
+    kept = {promised.kind: promised for promised in sheet.promises}
+    kinds = PromiseKind.objects.filter(Q(is_retired=False) | Q(pk__in=kept))
+    schools = list(School.objects.filter(Q(is_retired=False) | Q(pk__in=places(sheet))))
+    standing = {kind: Line.standing(promised) for kind, promised in kept.items()}
+    cards = [
+        Card(kind, answers.line(kind.pk) if answers else standing.get(kind.pk) or Line(kind.pk), schools)
+        for kind in kinds
+    ]
+    organization = sheet.organization
+    forms = forms_of(sheet, answers)
+    page = {
+        "sheet": sheet,
+        "year": sheet.year,
+        "pledge": sheet.pledge,
+        "version": answers.version if answers else sheet.version,
+        "shown": answers.shown if answers else edit_conflicts.state(sheet),
+        "dropped": dropped(sheet),
+        "cards": cards,
+        **forms,
+        "email": getattr(sheet.contact_row or sheet.start, "email", ""),
+        "has_logo": organization is not None and Logo.objects.filter(organization=organization).exists(),
+        "is_about_open": opens(forms["profile"], ABOUT),
+        "is_address_open": opens(forms["profile"], ADDRESS),
+        "choose_again": bool(answers and answers.has_file and not answers.profile.has_error("logo")),
+    }
+    return page | mistakes(page, answers)
+
+
+def forms_of(sheet: Sheet, answers: Answers | None) -> dict[str, Form | None]:
+    forms = {
+        "profile": answers.profile if answers else ProfileForm(initial=sheet.profile),
+        "contact": contact_form(sheet, answers),
+        "signer": answers.signer if answers else SignForm(prefix="sign"),
+    }
+    for form in filter(None, forms.values()):
+        unshare(form)
+    return forms
+
+
+def mistakes(page: dict, answers: Answers | None) -> dict:
+    """All that is wrong with what was sent, and how many things that are."""
+    if answers is None:
+        return {"errors": 0}
+    forms = [form for form in (page["profile"], page["contact"], page["signer"]) if form]
+    offered = {card.kind.pk for card in page["cards"]}
+    gone = [line for kind, line in answers.lines.items() if kind not in offered]
+    problems = answers.problems + [said for line in gone for said in line.errors.values()]
+    count = sum(len(form.errors) for form in forms) + sum(len(card.mistakes) for card in page["cards"])
+    return {"errors": count + len(problems), "forms": forms, "problems": problems}
+
+
+def dropped(sheet: Sheet) -> list[str]:
+    """What last year's pledge had and is not proposed again, since it was retired."""
+    if not sheet.before:
+        return []
+    proposed = [promised.kind for promised in sheet.promises]
+    return [kind.label for kind in PromiseKind.objects.filter(promises__pledge=sheet.before).exclude(pk__in=proposed)]
+
+
+def places(sheet: Sheet) -> set[int]:
+    return {school for promised in sheet.promises for school in promised.schools}
+
+
+def opens(form: ProfileForm, names: tuple[str, ...]) -> bool:
+    """Whether what lies behind a line is to be seen: an answer or a mistake."""
+    return any(form[name].value() or form[name].errors for name in names)
+
+
+def contact_form(sheet: Sheet, answers: Answers | None) -> ContactForm | None:
+    """Nobody answers for a pledge whose contact staff erased."""
+    if not (sheet.contact_row or sheet.start):
+        return None
+    return (answers and answers.contact) or ContactForm(prefix="contact", initial=sheet.contact)
+
+
+def thanks_page(sheet: Sheet) -> dict:
+    """What was signed last, of a signed pledge."""
+    signature = sheet.pledge.signatures.order_by("-number").first()
+    lines = [signed_line(promise) for promise in signature.content["promises"]]
+    return {
+        "sheet": sheet,
+        "organization": sheet.organization,
+        "name": signature.content["organization"],
+        "year": sheet.year,
+        "signature": signature,
+        "email": getattr(sheet.contact_row, "email", ""),
+        "lines": lines,
+        "needs_clearance": any(line["needs_clearance"] for line in lines),
+    }
+
+
+def closed_page(sheet: Sheet) -> dict:
+    """What the link shows while it can save nothing."""
+    return thanks_page(sheet) if sheet.is_signed else {"sheet": sheet, "year": sheet.year, "next_year": next_year()}
+
+
+def next_year() -> PledgeYear | None:
+    """The school year that opens next."""
+    return PledgeYear.objects.filter(opens_on__gt=timezone.localdate()).order_by("opens_on").first()
+
+
+def signed_line(promise: dict) -> dict:
+    """One promise of a signed version in the reader's words."""
+    parts = [
+        partner_formatting.months(promise["months"]),
+        ", ".join(promise["schools"]) or _("wherever it is needed most"),
+    ]
+    return {
+        "art": PromiseKind(code=promise["kind"]).art,
+        "name": worded(promise, "name"),
+        "amount": kept_amount(promise),
+        "grades": partner_formatting.grades(promise["grades"]),
+        "where": capfirst(" · ".join(part for part in parts if part)),
+        "note": promise["note"],
+        "needs_clearance": promise["needs_clearance"],
+    }

@@ -1,0 +1,38 @@
+"""How a pledge begins: the organization, a name and an address; its link goes to that address."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from imagine.core.rate_limit import limited
+from partners.forms import BeginForm
+from partners.models import PledgeYear
+from partners.pledges import page_state
+from partners.pledges import signup as pledge_signup
+from partners.views.pledge_context import next_year
+
+page_or_post = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@page_or_post
+@limited("begin", most=60, minutes=10)
+def pledge_begin(request: HttpRequest) -> HttpResponse:
+    """The answer is the same, and as fast, whether the address is known or not."""
+    form = BeginForm(request.POST) if request.method == "POST" else BeginForm()
+    if form.is_bound and form.is_valid():
+        try:
+            pledge_signup.begin(form.start())
+        except page_state.Closed as closed:
+            messages.error(request, str(closed))
+            return redirect("pledge_begin")
+        return redirect("pledge_sent")
+    year = PledgeYear.objects.current()
+    page = {"form": form, "forms": [form], "year": year, "next_year": None if year else next_year()}
+    return render(request, "partners/begin.html", page, status=422 if form.errors else 200)
+
+
+@require_safe
+def pledge_sent(request: HttpRequest) -> HttpResponse:
+    """What happens after pledge_begin, for everybody."""
+    return render(request, "partners/sent.html")

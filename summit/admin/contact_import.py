@@ -1,0 +1,110 @@
+"""A spreadsheet of people for an audience: sent, looked through, put in or dropped."""
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from imagine.core.admin.pagination import turned
+from imagine.core.forms import SpreadsheetField
+from imagine.core.spreadsheets.reader import MOST_BYTES, Unreadable
+from imagine.core.uploads import takes_files
+from summit.admin.audience_form import invited_to, known, with_event
+from summit.invitations import contact_import
+from summit.invitations.contact_import import Checked
+from summit.models import Audience, Event, SentList
+
+ROWS = 25  # on a page
+
+
+class ListForm(forms.Form):
+    file = SpreadsheetField()
+
+    def clean(self):
+        """What cannot be read is said beside the field, and not kept."""
+        answers = super().clean()
+        if file := answers.get("file"):
+            answers["content"] = file.read()
+            try:
+                contact_import.read(answers["content"], file.name)
+            except Unreadable as refused:
+                self.add_error("file", str(refused))
+        return answers
+
+
+def urls(page: admin.ModelAdmin) -> list:
+    @takes_files(largest=MOST_BYTES)
+    def one(request, pk):
+        return list_page(page, request, pk)
+
+    view = page.admin_site.admin_view(require_http_methods(["GET", "HEAD", "POST"])(one))
+    return [path("<int:pk>/list/", view, name="summit_audience_list")]
+
+
+def list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
+    """The page to send a list from, and, once it was sent, what was found in it."""
+    if not page.has_view_permission(request):
+        raise PermissionDenied
+    audience, event, form = get_object_or_404(known(), pk=pk), invited_to(request), ListForm()
+    if request.method == "POST":
+        if not page.has_change_permission(request):
+            raise PermissionDenied
+        if "put_in" in request.POST or "drop" in request.POST:
+            return answer(request, audience, event)
+        form = ListForm(request.POST, request.FILES)
+        if form.is_valid():
+            contact_import.keep(audience, form.cleaned_data["content"], form.cleaned_data["file"].name)
+            return redirect(with_event(request.path, event))
+    context = {
+        **page.admin_site.each_context(request),
+        "title": _("People from a list for %(name)s") % {"name": audience.name},
+        "opts": page.opts,
+        "audience": audience,
+        "event": event,
+        "form": form,
+        "may_change": page.has_change_permission(request),
+    }
+    if sent := SentList.objects.filter(pk=audience.pk).first():
+        context |= {"sent": sent} | found(request, contact_import.read(bytes(sent.file), sent.file_name))
+    return render(request, "admin/summit/audience/list_page.html", context, status=422 if form.errors else 200)
+
+
+def found(request: HttpRequest, checked: Checked) -> dict:
+    """What a list says, its rows page by page."""
+    return {
+        "checked": checked,
+        "taken": turned(request, "page", Paginator(checked.taken, ROWS)),
+        "bad": turned(request, "bad", Paginator(checked.bad, ROWS)),
+        "left": turned(request, "left", Paginator(left_out(checked), ROWS)),
+    }
+
+
+def left_out(checked: Checked) -> list[tuple[int, str, str]]:
+    """Rows that are right and not taken: line, address and why."""
+    unwilling = _("wants no invitations, or refuses mail")
+    return sorted([*checked.doubled, *((row.line, row.email, unwilling) for row in checked.unwilling)])
+
+
+def answer(request: HttpRequest, audience: Audience, event: Event | None) -> HttpResponse:
+    """Puts the people of the list that was sent in the audience, or drops it."""
+    here, seen = redirect(with_event(request.path, event)), request.POST.get("seen", "")
+    try:
+        if "drop" in request.POST:
+            contact_import.drop(audience, seen=seen)
+            messages.success(request, _("The list was dropped. Nobody was put in."))
+            return here
+        number = contact_import.put_in(audience, seen=seen, leaves_bad="leave" in request.POST)
+    except contact_import.Refused as refused:
+        messages.error(request, str(refused))
+        return here
+    said = ngettext("%(n)d person of the list is in now.", "%(n)d people of the list are in now.", number)
+    messages.success(request, said % {"n": number})
+    if event:
+        return redirect("admin:summit_event_invite_audience", event.pk, audience.pk)
+    return redirect(reverse("admin:summit_audience_change", args=[audience.pk]))

@@ -1,0 +1,117 @@
+"""The guests on an RSVP's page. Others may let guests in or out while it is open: what staff typed is brought to the
+party as it is now, and what changed is said."""
+
+import json
+
+from django import forms
+from django.http import QueryDict
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from imagine.core.admin.concurrent_edit import ShownForm, as_text, read
+from summit.models import Guest, Rsvp
+
+PREFIX = "guests"
+FIELDS = ("name", "diet", "access")
+
+
+class GuestForm(ShownForm):
+    """One guest. The event's lock, which the page took first, keeps the party as it is."""
+
+    class Meta:
+        model = Guest
+        fields = FIELDS
+
+    def locked_row(self) -> Guest:
+        return Guest.objects.get(pk=self.instance.pk)
+
+
+class CameForm(GuestForm):
+    """One guest, from the day of the event on: also whether they came."""
+
+    came = forms.BooleanField(required=False)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["came"].initial = self.instance.arrived_at is not None
+        self.fields["came"].label = capfirst(_("came"))
+
+    def value(self, row: Guest, name: str):
+        return row.arrived_at is not None if name == "came" else super().value(row, name)
+
+    def state(self, row: Guest) -> dict[str, str]:
+        return super().state(row) | {"came": as_text(self.value(row, "came"))}
+
+
+def typed(data: QueryDict) -> dict[str, dict[str, str]]:
+    """The rows of guests that came back, by the guest's primary key as it was sent."""
+    number = data.get(f"{PREFIX}-TOTAL_FORMS", "")
+    if not (number.isascii() and number.isdigit() and len(number) < 4):
+        return {}
+    rows = [
+        {name: data.get(f"{PREFIX}-{row}-{name}", "") for name in ("id", *FIELDS, "came", "shown")}
+        for row in range(int(number))
+    ]
+    return {row["id"]: row for row in rows}
+
+
+def fitted(data: QueryDict, guests: list[Guest]) -> QueryDict:
+    """What came back, with one row for each guest of the party as it is now, in their order. Rows of guests who are
+    gone fall out; `changes` tells what was typed in them."""
+    rows = typed(data)
+    if not rows or list(rows) == [str(guest.pk) for guest in guests]:
+        return data
+    data = data.copy()
+    for key in [key for key in data if key.startswith(f"{PREFIX}-")]:
+        if key.removeprefix(f"{PREFIX}-")[0].isdigit():
+            del data[key]
+    data[f"{PREFIX}-TOTAL_FORMS"] = data[f"{PREFIX}-INITIAL_FORMS"] = str(len(guests))
+    for place, guest in enumerate(guests):
+        row = rows.get(str(guest.pk)) or as_shown(guest)
+        data.update({f"{PREFIX}-{place}-{name}": value for name, value in row.items()})
+        data[f"{PREFIX}-{place}-rsvp"] = str(guest.rsvp_id)
+    return data
+
+
+def as_shown(guest: Guest) -> dict[str, str]:
+    """A guest's row as an untouched page would send it."""
+    fields, came = {name: getattr(guest, name) for name in FIELDS}, guest.arrived_at is not None
+    shown = json.dumps(fields | {"came": as_text(came)})
+    return {"id": str(guest.pk), **fields, "came": "on" if came else "", "shown": shown}
+
+
+def changes(data: QueryDict, rsvp: Rsvp) -> list[str]:
+    """What others did to a party since the page that sent `data` was opened, a sentence each."""
+    rows, guests = typed(data), list(rsvp.guests.order_by("position"))
+    now = {str(guest.pk) for guest in guests}
+    said = [_("The party changed while you had it open. Nothing is saved yet, and what you typed is still here.")]
+    said.append(standing(rsvp))
+    for key, row in rows.items():
+        if key and key not in now:
+            said += gone(row)
+    for guest in guests:
+        if rows and str(guest.pk) not in rows:
+            name = guest.name or _("Guest %(position)d, not named yet") % {"position": guest.position}
+            said.append(_("New in the party: %(name)s.") % {"name": name})
+    return [*said, _("Save once more when it is right.")]
+
+
+def standing(rsvp: Rsvp) -> str:
+    if rsvp.cancelled_at:
+        return _("It is cancelled now.")
+    said = ngettext(
+        "It holds %(held)d seat now and waits for %(waiting)d.",
+        "It holds %(held)d seats now and waits for %(waiting)d.",
+        rsvp.held_seats,
+    )
+    return said % {"held": rsvp.held_seats, "waiting": rsvp.waiting_seats}
+
+
+def gone(row: dict[str, str]) -> list[str]:
+    """Who left the party, and what had been typed for them."""
+    shown = read(row["shown"])
+    name = shown.get("name") or row["name"] or _("a guest without a name")
+    said = [_("Not in the party any more: %(name)s.") % {"name": name}]
+    mine = [row[field] for field in FIELDS if row[field] and row[field] != shown.get(field, "")]
+    return said + ([_("For them you had typed: %(words)s.") % {"words": "; ".join(mine)}] if mine else [])

@@ -1,0 +1,238 @@
+"""Inviting to an event, in three steps: an audience is chosen, looked through with the mail that it gets, and the
+number of people is typed to confirm."""
+
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from imagine.core.admin.pagination import turned
+from imagine.core.forms import LineField
+from partners.models import PledgeYear
+from summit import seats
+from summit.admin.audience_form import in_words, known
+from summit.emails import invitation as invitation_emails
+from summit.invitations import audiences, starting
+from summit.invitations.audiences import Figures, Person, Reason
+from summit.models import Audience, Event
+
+LOOKS = ("summit.view_event", "summit.view_audience", "summit.view_invitation")
+PEOPLE = 25  # on a page
+LONGEST_SEARCH = 200
+
+
+def urls(page: admin.ModelAdmin) -> list:
+    view = page.admin_site.admin_view
+
+    def choose_one(request, pk):
+        return choose(page, request, pk)
+
+    def look_at_one(request, pk, audience):
+        return look(page, request, pk, audience)
+
+    both = require_http_methods(["GET", "HEAD", "POST"])
+    return [
+        path("<int:pk>/invite/", view(both(choose_one)), name="summit_event_invite"),
+        path("<int:pk>/invite/<int:audience>/", view(both(look_at_one)), name="summit_event_invite_audience"),
+    ]
+
+
+def may_look(user: AbstractBaseUser) -> bool:
+    """Who is in an audience is for those who may see audiences and invitations."""
+    return user.has_perms(LOOKS)
+
+
+def may_invite(user: AbstractBaseUser) -> bool:
+    return user.has_perms([*LOOKS, "summit.add_invitation"])
+
+
+def refusal(event: Event) -> str:
+    """Why nobody can be invited to the event now; "" when people can."""
+    try:
+        starting.check(event)
+    except starting.Refused as refused:
+        return str(refused)
+    return ""
+
+
+def around(page: admin.ModelAdmin, request: HttpRequest, event: Event, title: str) -> dict:
+    return {
+        **page.admin_site.each_context(request),
+        "title": title,
+        "opts": page.opts,
+        "event": event,
+        "refused": refusal(event),
+        "may_invite": may_invite(request.user),
+    }
+
+
+# 1. Whom ---------------------------------------------------------------------------------------------------------
+
+
+def choose(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
+    """The audiences that there are. A POST makes the one that is meant most often: the partners of a school year."""
+    if not may_look(request.user):
+        raise PermissionDenied
+    event = get_object_or_404(Event, pk=pk)
+    year = PledgeYear.objects.filter(pk=event.school_year).first()
+    if request.method == "POST":
+        if not (may_invite(request.user) and request.user.has_perm("summit.add_audience")):
+            raise PermissionDenied
+        if year is None:
+            return redirect(request.path)
+        return redirect("admin:summit_event_invite_audience", event.pk, audiences.make_of_partners(year).pk)
+    context = around(page, request, event, _("Whom to invite?"))
+    context |= {
+        "audiences": [(audience, list(in_words(audience))) for audience in known()],
+        "year": year if year and not audiences.of_partners(year) else None,
+        "may_compose": request.user.has_perm("summit.add_audience"),
+        "may_change": request.user.has_perm("summit.change_audience"),
+        "compose": f"{reverse('admin:summit_audience_add')}?event={event.pk}",
+    }
+    return render(request, "admin/summit/invite/choose.html", context)
+
+
+# 2. Who they are, and 3. the number ------------------------------------------------------------------------------
+
+
+class ConfirmForm(forms.Form):
+    """The number is typed by a person who read it; what they read comes along."""
+
+    number = LineField(
+        label=_("Type the number of people to confirm"),
+        max_length=12,
+        error_messages={"required": _("Type the number of people who will be invited.")},
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 8}),
+    )
+    shown = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+    mark = forms.CharField(widget=forms.HiddenInput, max_length=32, required=False)  # without it nobody was shown
+
+    def clean(self):
+        answers = super().clean()
+        typed, shown = answers.get("number", ""), answers.get("shown")
+        for mark in (",", ".", " ", "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"):
+            typed = typed.replace(mark, "")
+        if "number" in answers and shown is not None and typed != str(shown):
+            said = _("You typed %(typed)s, and %(shown)d would be invited. Nobody was: look once more, then type it.")
+            self.add_error("number", said % {"typed": answers["number"], "shown": shown})
+        return answers
+
+
+class Shown(NamedTuple):
+    """Which part of an audience a page shows: those left out for a reason, or "" invited, or None for all."""
+
+    words: str
+    reason: str | None
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> "Shown":
+        reason = request.GET.get("who", "")
+        known = {"all": None} | {str(each): str(each) for each in Reason}
+        return cls(request.GET.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH], known.get(reason, ""))
+
+
+def look(page: admin.ModelAdmin, request: HttpRequest, pk: int, audience: int) -> HttpResponse:
+    """How many people an audience is, who, who is left out and why, and the mail; the POST invites them."""
+    if not may_look(request.user):
+        raise PermissionDenied
+    event = get_object_or_404(Event, pk=pk)
+    chosen = get_object_or_404(known(), pk=audience)
+    form = ConfirmForm()
+    if request.method == "POST":
+        if not may_invite(request.user):
+            raise PermissionDenied
+        form = ConfirmForm(request.POST)
+        if form.is_valid() and (answer := invite(request, event, chosen, form)):
+            return answer
+    return render(
+        request,
+        "admin/summit/invite/look.html",
+        around(page, request, event, str(_("Invite %(name)s")) % {"name": chosen.name})
+        | found(request, event, chosen)
+        | {"form": form, "audience": chosen, "in_words": list(in_words(chosen))},
+        status=422 if form.errors else 200,
+    )
+
+
+def invite(request: HttpRequest, event: Event, audience: Audience, form: ConfirmForm) -> HttpResponse | None:
+    """The page of the mailing that was started, or None with the reason on the form."""
+    try:
+        mailing = starting.start(
+            event,
+            audience,
+            count=form.cleaned_data["shown"],
+            mark=form.cleaned_data["mark"],
+            by=request.user.get_username(),
+        )
+    except starting.Refused as refused:
+        form.add_error(None, str(refused))
+        form.data = {}  # who is shown now is confirmed by typing the number once more
+        return None
+    said = ngettext("%(n)d person is being invited.", "%(n)d people are being invited.", mailing.count)
+    messages.success(request, said % {"n": mailing.count})
+    return redirect("admin:mail_mailing_change", mailing.pk)
+
+
+def found(request: HttpRequest, event: Event, audience: Audience) -> dict:
+    """What the page says of an audience."""
+    figures, shown = audiences.figures(audience, event), Shown.of(request)
+    people = audiences.people(audience, event, words=shown.words, reason=shown.reason)
+    rows = turned(request, "page", Paginator(people, PEOPLE))
+    reader = reader_of(request, list(rows))
+    free = max(0, seats.free_seats(event))
+    return {
+        "figures": figures,
+        "left_out": figures.people - figures.invited,
+        "free": free,
+        "too_many": figures.invited > free,
+        "filters": filters(figures, shown),
+        "shown": shown,
+        "people": rows,
+        "rows": [(person, as_whom(request, person)) for person in rows],
+        "reader": reader,
+        "letters": invitation_emails.preview(event, reader.name, reader.organization) if reader else [],
+    }
+
+
+def filters(figures: Figures, shown: Shown) -> list[dict]:
+    """The parts of an audience, each with its number and address."""
+    parts = [("", _("will be invited"), figures.invited, "")]
+    parts += [(str(reason), reason.label, number, str(reason)) for reason, number in figures.left_out.items()]
+    parts += [(None, _("all"), figures.people, "all")]
+    return [
+        {
+            "label": label,
+            "number": number,
+            "address": "?" + urlencode({name: value for name, value in (("who", who), ("q", shown.words)) if value}),
+            "is_shown": part == shown.reason,
+        }
+        for part, label, number, who in parts
+    ]
+
+
+def mark(person: Person) -> str:
+    """What tells a person from the others in an address, which holds no name."""
+    return f"c{person.contact_id}" if person.contact_id else f"r{person.rsvp_id}"
+
+
+def as_whom(request: HttpRequest, person: Person) -> str:
+    """Where the mail is read as this person."""
+    query = request.GET.copy()
+    query["as"] = mark(person)
+    return f"?{query.urlencode()}#mail"
+
+
+def reader_of(request: HttpRequest, people: list[Person]) -> Person | None:
+    """As whom the mail is read: who was chosen on this page, else its first."""
+    chosen = [person for person in people if mark(person) == request.GET.get("as")]
+    return next(iter(chosen or people), None)

@@ -1,0 +1,249 @@
+"""Calendar entries (RFC 5545), and what mail says with them (RFC 5546): come, or do not come any more.
+
+An RSVP keeps one UID for life and its SEQUENCE grows with each letter, so a calendar ends up with the newest word.
+The UID is a bare UUID, as RFC 7986 advises: it outlives a change of the site's host.
+"""
+
+import re
+from datetime import UTC, date, datetime, tzinfo
+from email.utils import parseaddr
+from functools import lru_cache
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone, translation
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
+from icalendar import Calendar, Timezone, vCalAddress
+from icalendar import Event as Entry
+from icalendar.parser import Contentline, Contentlines
+
+from imagine.mail.rendering import PLACE, filled, one_line, place
+from summit.formatting import seats
+from summit.models import Event, Invitation, Rsvp
+
+LINE = 75  # octets
+Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
+
+
+def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
+    """The entry of a party that holds seats (or held them, for CANCEL), in its language.
+
+    REQUEST and CANCEL travel by mail. PUBLISH is for a file that a person opens: Outlook takes a REQUEST out of a file
+    for an invitation to somebody else when the calendar belongs to another address. RFC 5546 3.2.1 wants no ATTENDEE.
+    """
+    with translation.override(rsvp.language):
+        event = rsvp.event
+        facts = Facts(
+            starts_at=event.starts_at,
+            ends_at=event.ends_at,
+            name=event.name,
+            location=f"{event.venue}, {event.address}",
+            description=what_to_know(rsvp, code=place("code")),
+            is_off=method == "CANCEL" or bool(rsvp.cancelled_at or event.cancelled_at),
+            reply_to=settings.MAIL_REPLY_TO,
+        )
+        lines = lines_with_places(facts, method, rsvp.language)
+    words = {
+        "uid": str(rsvp.uid),
+        "sequence": str(rsvp.sequence),
+        "stamp": f"{timezone.now():%Y%m%dT%H%M%SZ}",
+        "url": settings.SITE_URL + rsvp.get_absolute_url(),
+        "code": rsvp.code,
+        "name": quotable(rsvp.name),
+        "email": rsvp.email,
+    }
+    return with_words(lines, words)
+
+
+def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method = "PUBLISH") -> str:
+    """The entry of somebody who is asked and has not answered, in the contact's language: tentative, with nobody's name
+    in it, and nobody is asked for an answer by the calendar. It is PUBLISH, which no program answers by itself; the
+    entry of the RSVP that answers it has the same UID, and takes its place. CANCEL takes it out again; RFC 5546 3.2.5
+    wants in it who is asked no more."""
+    event, contact = invitation.event, invitation.contact
+    with translation.override(contact.language):
+        facts = Facts(
+            starts_at=event.starts_at,
+            ends_at=event.ends_at,
+            name=event.name,
+            location=f"{event.venue}, {event.address}",
+            description=no_answer(event),
+            is_off=bool(event.cancelled_at),
+            reply_to=settings.MAIL_REPLY_TO,
+            is_tentative=True,
+        )
+        lines = lines_with_places(facts, method, contact.language)
+    words = {
+        "uid": str(uid_of(invitation)),
+        "sequence": str(sequence),
+        "stamp": f"{timezone.now():%Y%m%dT%H%M%SZ}",
+        "url": settings.SITE_URL + invitation.get_absolute_url(),
+        "name": quotable(contact.name),
+        "email": contact.email,
+    }
+    return with_words(lines, words)
+
+
+def no_answer(event: Event) -> str:
+    """What the entry says to who has not answered."""
+    if event.cancelled_at:
+        return _("The event will not take place")
+    return _("To answer, use the link in our mail.")
+
+
+def uid_of(invitation: Invitation) -> UUID:
+    """The UID of an invitation's entry and of the RSVP that answers it. It outlives a replaced link, and tells nobody
+    what is said at the door, which is made of it."""
+    digest = salted_hmac("summit.calendar.entries.uid", str(invitation.pk), algorithm="sha256").digest()
+    return UUID(bytes=digest[:16], version=4)
+
+
+def quotable(name: str) -> str:
+    """A name as it stands between quotation marks. RFC 5545 has neither those nor control characters inside, and few
+    calendars read RFC 6868's way around that; but for those that do, a caret that is a caret is written twice."""
+    return re.sub(r"[\x00-\x1f\x7f]", "", one_line(name)).replace('"', "'").replace("^", "^^")
+
+
+class Facts(NamedTuple):
+    """What the entries of many parties have in common."""
+
+    starts_at: datetime
+    ends_at: datetime
+    name: str
+    location: str
+    description: str
+    is_off: bool
+    reply_to: str
+    is_tentative: bool = False
+
+
+@lru_cache(maxsize=300)
+def lines_with_places(facts: Facts, method: Method, _language: str) -> list[str]:
+    """A calendar's lines, with places where one party's words stand; those without a place are folded, and end as lines
+    do. To build it takes as long as three statements of the database, and those of many parties differ in these words
+    alone."""
+    entry = new_entry(facts, uid=place("uid"), sequence=0, url=place("url"))
+    if method != "PUBLISH":
+        entry.add("attendee", attendee("NEEDS-ACTION" if facts.is_tentative else "ACCEPTED"))
+    text = written(entry, method)
+    text = re.sub("^SEQUENCE:.*$", f"SEQUENCE:{place('sequence')}", text, flags=re.MULTILINE)
+    text = re.sub("^DTSTAMP:.*$", f"DTSTAMP:{place('stamp')}", text, flags=re.MULTILINE)
+    lines = [str(line).replace(place("name") + ",", place("name")) for line in Contentlines.from_ical(text) if line]
+    return [line if PLACE.search(line) else folded(line) for line in lines]
+
+
+def with_words(lines: list[str], words: dict[str, str]) -> str:
+    return "".join(line if line.endswith("\r\n") else folded(filled(line, words)) for line in lines)
+
+
+def folded(line: str) -> str:
+    """A line as RFC 5545 3.1 wants it: at most LINE octets, then goes on in the next, after a space."""
+    if not line.isascii() or "\\" in line or "^" in line:  # the library keeps together what belongs together
+        return Contentline(line).to_ical().decode() + "\r\n"
+    first, rest = line[:LINE], line[LINE:]
+    return "\r\n ".join([first, *(rest[at : at + LINE - 1] for at in range(0, len(rest), LINE - 1))]) + "\r\n"
+
+
+def for_event(event: Event) -> str:
+    """The public entry of an event, in the reader's language: nothing in it belongs to one person."""
+    facts = public_facts(event)
+    url = settings.SITE_URL + event.get_absolute_url()
+    return written(new_entry(facts, uid=public_uid(event), sequence=None, url=url), "PUBLISH")
+
+
+def public_uid(event: Event) -> str:
+    return f"event-{event.pk}@{urlsplit(settings.SITE_URL).hostname}"
+
+
+def public_facts(event: Event) -> Facts:
+    url = settings.SITE_URL + event.get_absolute_url()
+    return Facts(
+        starts_at=event.starts_at,
+        ends_at=event.ends_at,
+        name=event.name,
+        location=f"{event.venue}, {event.address}",
+        description=f"{event.about}\n\n{url}".strip(),
+        is_off=bool(event.cancelled_at),
+        reply_to=settings.MAIL_REPLY_TO,
+    )
+
+
+def for_feed(event: Event, *, sequence: int, changed_at: datetime) -> Entry:
+    """The public entry as part of a calendar that programs fetch again and again: the same, byte for byte, until the
+    event changes. In UTC, so that events of many years need no table of summer times."""
+    url = settings.SITE_URL + event.get_absolute_url()
+    facts = public_facts(event)
+    return new_entry(facts, uid=public_uid(event), sequence=sequence, url=url, changed_at=changed_at, zone=UTC)
+
+
+def new_entry(
+    facts: Facts,
+    *,
+    uid: str,
+    sequence: int | None,
+    url: str,
+    changed_at: datetime | None = None,
+    zone: tzinfo | None = None,
+) -> Entry:
+    zone = zone or timezone.get_default_timezone()
+    return Entry.new(
+        uid=uid,
+        sequence=sequence,
+        stamp=changed_at or timezone.now(),
+        last_modified=changed_at,
+        start=timezone.localtime(facts.starts_at, zone),
+        end=timezone.localtime(facts.ends_at, zone),
+        summary=facts.name,
+        location=facts.location,
+        description=facts.description,
+        organizer=vCalAddress.new(parseaddr(facts.reply_to)[1], cn=_("Community Relations")),
+        url=url,
+        status="CANCELLED" if facts.is_off else "TENTATIVE" if facts.is_tentative else "CONFIRMED",
+        transparency="TRANSPARENT" if facts.is_off or facts.is_tentative else "OPAQUE",
+    )
+
+
+def what_to_know(rsvp: Rsvp, *, code: str) -> str:
+    """The seats and the code at the door. Not the private link: descriptions are copied into shared calendars."""
+    if rsvp.event.cancelled_at:
+        return _("The event will not take place")
+    if not rsvp.held_seats:
+        return seats(rsvp)
+    code = _("At the door, say %(code)s.") % {"code": code}
+    change = _("To change your party or cancel, use the link in our mail.")
+    return f"{seats(rsvp)}. {code}\n{change}"
+
+
+def attendee(answer: str) -> vCalAddress:
+    """The contact, who has accepted already, or did not answer: nobody is asked for an answer."""
+    name = place("name") + ","  # the comma lets icalendar put quotation marks around it, as a name may need
+    return vCalAddress.new(place("email"), cn=name, partstat=answer, role="REQ-PARTICIPANT", rsvp=False)
+
+
+def new_calendar(method: Method) -> Calendar:
+    calendar = Calendar()
+    calendar.add("prodid", "-//Stockton Unified School District//Imagine Promise//EN")
+    calendar.add("version", "2.0")
+    calendar.add("calscale", "GREGORIAN")
+    calendar.add("method", method)
+    return calendar
+
+
+def written(entry: Entry, method: Method) -> str:
+    calendar = new_calendar(method)
+    calendar.add_component(zone_of_year(entry.start.year))
+    calendar.add_component(entry)
+    return calendar.to_ical().decode()
+
+
+@lru_cache(maxsize=20)
+def zone_of_year(year: int) -> Timezone:
+    """The district's VTIMEZONE from a New Year to the second spring; unbounded, icalendar begins in 1970."""
+    zone = Timezone.from_tzid(settings.TIME_ZONE, first_date=date(year, 1, 1), last_date=date(year + 1, 1, 1))
+    for part in zone.daylight:
+        # An onset is told in the time before it (RFC 5545 3.6.5); icalendar 7.3 tells this one in the time after it.
+        part.DTSTART -= part.TZOFFSETTO - part.TZOFFSETFROM
+    return zone

@@ -1,0 +1,55 @@
+"""The public events as one calendar that programs subscribe to (RFC 5545, RFC 7986)."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db.models import Count, Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from icalendar import vDuration
+
+from imagine.core.models import Change
+from summit.calendar import entries as calendar_entries
+from summit.models import Event
+
+KEPT = timedelta(days=400)  # an event stays in the calendar for so long after it: as long as a paper one hangs
+REFRESH = timedelta(hours=6)
+
+
+class Feed(NamedTuple):
+    """The calendar's text, a mark that is another one as soon as the text is, and when any event changed last."""
+
+    text: str
+    mark: str
+    changed_at: datetime | None
+
+
+def feed() -> Feed:
+    """In the current language. An event's SEQUENCE is how often its history says that it was changed: it only grows."""
+    events = list(Event.objects.order_by("starts_at", "pk"))
+    changes = changes_of(events)
+    calendar = calendar_entries.new_calendar("PUBLISH")
+    calendar.add("name", _("Imagine Promise events"))
+    calendar.add("x-wr-calname", _("Imagine Promise events"))  # what Outlook and Google read in place of NAME
+    calendar.add("refresh-interval", vDuration(REFRESH), parameters={"value": "DURATION"})
+    calendar.add("x-published-ttl", vDuration(REFRESH))
+    for event in events:
+        if is_shown(event):
+            sequence, changed_at = changes[event.pk]
+            calendar.add_component(calendar_entries.for_feed(event, sequence=sequence, changed_at=changed_at))
+    text = calendar.to_ical().decode()
+    # Of every event: one that was hidden changes the calendar too, and is not in it any more.
+    newest = max((changed_at for _sequence, changed_at in changes.values()), default=None)
+    return Feed(text, hashlib.sha256(text.encode()).hexdigest()[:32], newest)
+
+
+def is_shown(event: Event) -> bool:
+    return event.is_published and not event.invited_only and event.ends_at > timezone.now() - KEPT
+
+
+def changes_of(events: list[Event]) -> dict[int, tuple[int, datetime]]:
+    """How often each event was changed, and when last, by its primary key."""
+    rows = Change.objects.filter(about__in=[f"event:{event.pk}" for event in events]).order_by()
+    known = {about: (times, at) for about, times, at in rows.values_list("about").annotate(Count("pk"), Max("at"))}
+    return {event.pk: known.get(f"event:{event.pk}", (0, event.created_at)) for event in events}

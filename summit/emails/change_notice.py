@@ -1,0 +1,88 @@
+"""What is said to whoever was invited and has not answered, when the event moves or is called off. The words are
+staff's (imagine.mail.editable_templates), and in summit/emails/templates.py."""
+
+from collections.abc import Mapping, Sequence
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from imagine.mail import editable_templates
+from imagine.mail.models import Address, Mailing, Message
+from summit.calendar import entries as calendar_entries
+from summit.emails import templates as email_templates
+from summit.emails.rsvp import LANGUAGES, Preview, landing
+from summit.models import Event, Invitation
+
+MOVED, CALLED_OFF = email_templates.INVITATION_MOVED.code, email_templates.INVITATION_CALLED_OFF.code
+NAMES = {MOVED: "moved", CALLED_OFF: "called_off"}  # in keys
+
+
+def kind_of(event: Event) -> str:
+    return CALLED_OFF if event.cancelled_at else MOVED
+
+
+def key(invitation_pk: int | str, kind: str, sequence: int) -> str:
+    return f"invitation:{invitation_pk}:{NAMES[kind]}:{sequence}"
+
+
+def of_key(key: str) -> int | None:
+    """The invitation that a message's key tells of; None for any other mail."""
+    thing, number, kind, *_sequence = key.split(":")
+    return int(number) if thing == "invitation" and kind in NAMES.values() else None
+
+
+def written(
+    event: Event, invitations: Sequence[Invitation], known: Mapping[str, Address], *, mailing: Mailing, sequence: int
+) -> list[Message]:
+    """The messages to some who were invited to one event, unsaved; `known` are the addresses in lower case, `sequence`
+    that of the calendar entry. One query for any number."""
+    kind = kind_of(event)
+    said, method = editable_templates.current(kind), "CANCEL" if event.cancelled_at else "PUBLISH"
+    told = {language: tell(event, language) for language in LANGUAGES}
+    return [
+        said.message(
+            key=key(invitation.pk, kind, sequence),
+            to=invitation.contact.email,
+            address=known[invitation.contact.email.lower()],
+            language=invitation.contact.language,
+            words=email_templates.contact_words(invitation.contact) | {"link": link(invitation)},
+            calendar=calendar_entries.for_invitation(invitation, sequence=sequence, method=method),
+            calendar_method=method,
+            mailing=mailing,
+            **told[invitation.contact.language],
+        )
+        for invitation in invitations
+    ]
+
+
+def preview(invitation: Invitation) -> list[Preview]:
+    """What somebody will read, in each language, of the event as it is in memory; without a link in it. Stores
+    nothing."""
+    event, shown = invitation.event, []
+    said = editable_templates.current(kind_of(event))
+    for language in LANGUAGES:
+        with translation.override(language):
+            nowhere = dict.fromkeys(("link", "unsubscribe", "choices"), _("(the link of this person alone)"))
+            if event.cancelled_at:
+                nowhere["link"] = landing()
+        letter = said.letter(
+            language, words=email_templates.contact_words(invitation.contact) | nowhere, **tell(event, language)
+        )
+        shown.append(Preview(language, letter.subject, letter.text))
+    return shown
+
+
+def link(invitation: Invitation) -> str:
+    return landing() if invitation.event.cancelled_at else settings.SITE_URL + invitation.get_absolute_url()
+
+
+def tell(event: Event, language: str) -> dict:
+    """What is the same for all readers of one language."""
+    with translation.override(language):
+        told = {"facts": email_templates.event_facts(event), "card": email_templates.event_card(event)}
+        if event.cancelled_at:
+            return told | {"notes": (_("The attached entry takes the event out of your calendar."),)}
+        told["facts"]["answer"] = email_templates.how_to_answer(event)
+        calendar = _("The attached entry takes the place of the one in your calendar. It is no answer yet.")
+        return told | {"notes": (email_templates.invitation_note(), calendar)}

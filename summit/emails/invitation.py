@@ -1,0 +1,131 @@
+"""What an invitation says, in each reader's language. Staff may change the words
+(imagine.mail.editable_templates); the calendar entry is ours."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from imagine.core.models import Change
+from imagine.mail import editable_templates, preferences
+from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.models import Address, Mailing, Message
+from summit.calendar import entries as calendar_entries
+from summit.emails import templates as email_templates
+from summit.emails.rsvp import LANGUAGES, Preview
+from summit.models import Event, Invitation
+
+KIND = email_templates.INVITATION.code
+MOVES = ["starts_at", "ends_at", "venue", "address", "cancelled"]  # in an event's history
+
+
+class Told(NamedTuple):
+    """What one event's invitations have in common, in one language."""
+
+    facts: dict[str, str]
+    card: email_templates.Card
+    notes: tuple[str, ...]
+
+
+def about(thing: Event | Invitation) -> str:
+    """What mailings, messages and history call it."""
+    return f"{thing._meta.model_name}:{thing.pk}"
+
+
+def key(invitation_pk: int) -> str:
+    return f"invitation:{invitation_pk}:invited"
+
+
+def of_key(key: str) -> int | None:
+    """The invitation that a message's key asks with; None for any other mail, also for one that asks once more."""
+    thing, _colon, rest = key.partition(":")
+    number, _colon, kind = rest.partition(":")
+    return int(number) if thing == "invitation" and kind == "invited" else None
+
+
+def sequence_of(event: Event) -> int:
+    """The SEQUENCE of an invitation's entry: how often time or place of the event changed, or it was called off. The
+    entry of the RSVP that answers it goes on from there."""
+    return Change.objects.filter(about=about(event), what__has_any_keys=MOVES).count()
+
+
+def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str, Address]) -> list[Message]:
+    """The messages of some invitations to one event, unsaved; `known` are the addresses in lower case. Two queries
+    for any number."""
+    said, sequence = editable_templates.current(KIND), sequence_of(event)
+    told = {language: tell(event, language) for language in LANGUAGES}
+    return [
+        said.message(
+            key=key(invitation.pk),
+            to=invitation.contact.email,
+            address=known[invitation.contact.email.lower()],
+            language=invitation.contact.language,
+            words=words_of(
+                invitation.contact.name,
+                str(invitation.contact.organization or ""),
+                settings.SITE_URL + invitation.get_absolute_url(),
+            ),
+            calendar=calendar_entries.for_invitation(invitation, sequence=sequence),
+            calendar_method="PUBLISH",
+            mailing=invitation.mailing,
+            **told[invitation.contact.language]._asdict(),
+        )
+        for invitation in invitations
+    ]
+
+
+def alone(invitation: Invitation) -> Message:
+    """The message of one invitation, of no mailing, for which a person waits: unsaved, and its key is to be given."""
+    [message] = written(invitation.event, [invitation], preferences.of_many([invitation.contact.email]))
+    message.queue, message.mailing = Message.Queue.DIRECT, None
+    return message
+
+
+def write_anew(event: Event) -> None:
+    """The time or place of the event moved: invitations that have not left yet wait to be written again, and say it as
+    it is now. Of one that was called off none is. In the transaction of the change."""
+    mailings = Mailing.objects.filter(about=about(event), kind=KIND, stopped_at=None).order_by("pk")
+    for mailing in mailings.select_for_update(no_key=True):
+        unsent = [pk for key in bulk_delivery.take_back(mailing) if (pk := of_key(key))]
+        if Invitation.objects.filter(pk__in=unsent).update(written_at=None):
+            Mailing.objects.filter(pk=mailing.pk).update(written_at=None)
+
+
+def with_link(invitation: Invitation) -> QuerySet[Message]:
+    """What leads to its link. That the event is called off leads elsewhere."""
+    return Message.objects.about(about(invitation)).exclude(key__contains=":called_off:")
+
+
+def take_back(invitation: Invitation) -> None:
+    """What leads to its link and has not left never does."""
+    mails = with_link(invitation)
+    (mails.unbegun() | mails.filter(state=Message.State.QUEUED)).delete()
+
+
+def preview(event: Event, name: str, organization: str = "") -> list[Preview]:
+    """The invitation as somebody of this name will read it, in each language, without a link in it. Stores nothing."""
+    said, shown = editable_templates.current(KIND), []
+    for language in LANGUAGES:
+        with translation.override(language):
+            nowhere = dict.fromkeys(("unsubscribe", "choices"), _("(the link of this person alone)"))
+            mine = words_of(name, organization, nowhere["choices"])
+        letter = said.letter(language, words=mine | nowhere, **tell(event, language)._asdict())
+        shown.append(Preview(language, letter.subject, letter.text))
+    return shown
+
+
+def tell(event: Event, language: str) -> Told:
+    with translation.override(language):
+        calendar = _("The attached entry is for your calendar. It is no answer yet: that is what the button is for.")
+        return Told(
+            email_templates.invitation_facts(event),
+            email_templates.event_card(event),
+            (email_templates.invitation_note(), calendar),
+        )
+
+
+def words_of(name: str, organization: str, link: str) -> dict[str, str]:
+    return {"name": name, "organization": organization, "link": link}

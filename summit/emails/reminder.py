@@ -1,0 +1,205 @@
+"""What reminders say: many emails at once. Their words are in summit/emails/templates.py, or staff's own.
+
+Each function returns unsaved messages, at the same number of queries for one and for many.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest, Lower
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from imagine.mail import editable_templates, preferences
+from imagine.mail.models import Message
+from partners.models import Contact, Pledge, PledgeYear
+from summit.emails import templates as email_templates
+from summit.models import Event, Invitation, Reminder, Rsvp
+from summit.reminders.schedule import day_of
+
+KINDS = {
+    Reminder.Kind.WEEK: email_templates.WEEK,
+    Reminder.Kind.DAY: email_templates.DAY,
+    Reminder.Kind.NAMES: email_templates.NAMES,
+    Reminder.Kind.THANKS: email_templates.THANKS,
+    Reminder.Kind.UNANSWERED: email_templates.UNANSWERED,
+}
+
+
+def of_parties(
+    event: Event, kind: str, rsvps: Sequence[Rsvp], *, day: date, now: datetime, not_after: datetime
+) -> list[Message]:
+    """One reminder of an event on `day` to many parties, each with its `guests` read, as it is true at `now`."""
+    current = editable_templates.current(KINDS[kind].code)
+    rows = preferences.of_many([rsvp.email for rsvp in rsvps])
+    tell = (thanked if kind == Reminder.Kind.THANKS else expected)(event, rsvps, now)
+    written = []
+    for rsvp in rsvps:
+        with translation.override(rsvp.language):
+            written.append(
+                current.message(
+                    key=f"rsvp:{rsvp.pk}:{kind}:{day}",
+                    to=rsvp.email,
+                    address=rows[rsvp.email.lower()],
+                    language=rsvp.language,
+                    not_after=not_after,
+                    **tell(rsvp),
+                )
+            )
+    return written
+
+
+def in_each_language(tell: Callable[[], dict]) -> dict[str, dict]:
+    """What is the same for all readers of one language, written once."""
+    said = {}
+    for language in editable_templates.LANGUAGES:
+        with translation.override(language):
+            said[language] = tell()
+    return said
+
+
+def expected(event: Event, _rsvps: Sequence[Rsvp], now: datetime) -> Callable[[Rsvp], dict]:
+    """How to tell a party, in its language, that it is expected."""
+    facts = in_each_language(
+        lambda: email_templates.event_facts(event) | {"soon": email_templates.how_soon(event, now)}
+    )
+    same = in_each_language(
+        lambda: {"card": email_templates.event_card(event, code=True), "notes": (email_templates.party_note(),)}
+    )
+
+    def tell(rsvp: Rsvp) -> dict:
+        unnamed = sum(guest.position > 1 and not guest.name for guest in rsvp.guests.all())
+        mine = {
+            "seats": email_templates.seats_in_words(rsvp.held_seats),
+            "unnamed": email_templates.guests_in_words(unnamed),
+        }
+        private = settings.SITE_URL + rsvp.get_absolute_url()
+        return same[rsvp.language] | {
+            "words": {"name": rsvp.name, "code": rsvp.code, "link": private},
+            "facts": facts[rsvp.language] | mine,
+        }
+
+    return tell
+
+
+def thanked(event: Event, rsvps: Sequence[Rsvp], _now: datetime) -> Callable[[Rsvp], dict]:
+    """How to thank a party, in its language; who has signed nothing for the school year is asked for it."""
+    year = PledgeYear.objects.current()
+    signed = Signed.of(year, rsvps)
+    facts = in_each_language(lambda: email_templates.event_facts(event) | {"promise": ""})
+    same = in_each_language(lambda: {"card": email_templates.event_card(event)})
+
+    def tell(rsvp: Rsvp) -> dict:
+        path, button, promise = "partners", "", ""
+        if year and signed.has(rsvp):
+            promise = email_templates.thanked_for_promise(year.school_years)
+        elif year:
+            path, button, promise = (
+                "pledge_begin",
+                _("Make a promise"),
+                email_templates.asked_to_promise(year.school_years),
+            )
+        return same[rsvp.language] | {
+            "words": {"name": rsvp.name, "link": settings.SITE_URL + reverse(path)},
+            "facts": facts[rsvp.language] | {"promise": promise},
+            "button": button,
+        }
+
+    return tell
+
+
+class Signed(NamedTuple):
+    """Whose pledge for a school year is signed: organizations, and the addresses of their contacts."""
+
+    organizations: set[int]
+    emails: set[str]
+
+    @classmethod
+    def of(cls, year: PledgeYear | None, rsvps: Sequence[Rsvp]) -> "Signed":
+        signed = Pledge.objects.signed().filter(year=year)
+        contacts = Contact.objects.filter(organization__in=signed.values("organization")).alias(folded=Lower("email"))
+        emails = [rsvp.email.lower() for rsvp in rsvps]
+        return cls(
+            set(
+                signed.filter(organization__in=[rsvp.partner_id for rsvp in rsvps]).values_list(
+                    "organization", flat=True
+                )
+            ),
+            {email.lower() for email in contacts.filter(folded__in=emails).values_list("email", flat=True)},
+        )
+
+    def has(self, rsvp: Rsvp) -> bool:
+        return rsvp.partner_id in self.organizations or rsvp.email.lower() in self.emails
+
+
+def of_invitations(event: Event, invitations: Sequence[Invitation], *, not_after: datetime) -> list[Message]:
+    """The question to those who did not answer, each invitation with its contact and organization read."""
+    current = editable_templates.current(email_templates.UNANSWERED.code)
+    rows = preferences.of_many([invitation.contact.email for invitation in invitations])
+    same = in_each_language(
+        lambda: {
+            "facts": email_templates.invitation_facts(event),
+            "card": email_templates.event_card(event),
+            "notes": (email_templates.invitation_note(),),
+        }
+    )
+    written = []
+    for invitation in invitations:
+        contact = invitation.contact
+        link = settings.SITE_URL + invitation.get_absolute_url()
+        written.append(
+            current.message(
+                key=f"invitation:{invitation.pk}:{Reminder.Kind.UNANSWERED}",
+                to=contact.email,
+                address=rows[contact.email.lower()],
+                language=contact.language,
+                words=email_templates.contact_words(contact) | {"link": link},
+                not_after=not_after,
+                **same[contact.language],
+            )
+        )
+    return written
+
+
+# Taken back ----------------------------------------------------------------------------------------------------------
+
+
+def take_back(event: Event) -> None:
+    """An event moves or is called off: reminders that tell of it as it was, and have not left, never do. Who is still
+    to be told is found anew. In the transaction of the change."""
+    owners = {f"rsvp:{pk}" for pk in event.rsvps.order_by().values_list("pk", flat=True)}
+    owners |= {f"invitation:{pk}" for pk in event.invitations.order_by().values_list("pk", flat=True)}
+    waiting = Message.objects.unbegun().filter(not_after__isnull=False).values_list("pk", "key")
+    forget_all(event, [(pk, key) for pk, key in waiting if ":".join(key.split(":")[:2]) in owners])
+
+
+def take_back_of(rsvp: Rsvp) -> None:
+    """A party has another address or another link: reminders that carry those of before, and have not left, never do.
+    The party is still to be told. In the transaction of the change."""
+    waiting = Message.objects.about(f"rsvp:{rsvp.pk}").unbegun().filter(not_after__isnull=False)
+    forget_all(rsvp.event, waiting.values_list("pk", "key"))
+
+
+def forget_all(event: Event, messages: Iterable[tuple[UUID, str]]) -> None:
+    """Takes back reminders of an event, by primary key and key."""
+    found, unanswered = defaultdict(list), (Reminder.Kind.UNANSWERED, day_of(event.starts_at))
+    for pk, key in messages:
+        thing, _number, *kind_and_day = key.split(":")
+        found[tuple(kind_and_day) if thing == "rsvp" else unanswered].append(pk)
+    for reminder, pks in found.items():
+        forget(event.pk, *reminder, pks)
+
+
+@transaction.atomic
+def forget(event: int, kind: str, day: date | str, messages: list) -> None:
+    """Takes messages back that are still not sent, and opens their reminder again."""
+    taken, _kinds = Message.objects.unbegun().filter(pk__in=messages).delete()
+    reminder = Reminder.objects.filter(event=event, kind=kind, day=day)
+    reminder.update(count=Greatest(F("count") - taken, 0), done_at=None)

@@ -1,0 +1,338 @@
+"""The mails of the summit whose words staff may change, as they are shipped; and what each may say of an event."""
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from imagine.core.formatting import day, local, long_date
+from imagine.mail.editable_templates import Example, Kind, register
+from imagine.mail.rendering import place
+from partners.models import Contact, PledgeYear
+from summit.formatting import clock, hours
+from summit.models import Event
+
+Card = tuple[tuple[str, ...], ...]
+
+
+# What is said of an event, in the current language ---------------------------------------------------------------
+
+
+def event_facts(event: Event) -> dict[str, str]:
+    """The placeholders that stand for what, when and where."""
+    return {
+        "event": event.name,
+        "day": day(event.starts_at),
+        "when": when(event),
+        "where": f"{event.venue}, {event.address}",
+    }
+
+
+def event_card(event: Event, *, code: bool = False) -> Card:
+    """What a mail is about, as its own lines; with `code`, what the party says at the door."""
+    groups = [(event.name,), (capfirst(long_date(event.starts_at)), hours(event)), (event.venue, event.address)]
+    if code:
+        groups.append((_("At the door, say %(code)s.") % {"code": place("code")},))
+    return tuple(groups)
+
+
+def invitation_facts(event: Event) -> dict[str, str]:
+    return event_facts(event) | {"about": event.about, "until": answer_until(event)}
+
+
+def contact_words(contact: Contact) -> dict[str, str]:
+    """The placeholders that stand for the reader of an invitation."""
+    return {"name": contact.name, "organization": contact.organization.name if contact.organization else ""}
+
+
+def invitation_note() -> str:
+    return _("The link belongs to you alone. Whoever has it can answer for you, so please do not forward it.")
+
+
+def party_note() -> str:
+    return _("The link belongs to you alone. Whoever has it can change your party, so please do not forward it.")
+
+
+def when(event: Event) -> str:
+    return f"{long_date(event.starts_at)}, {hours(event)}"
+
+
+def answer_until(event: Event) -> str:
+    """9:00 a.m. on Wednesday, April 3, 2019"""
+    said = _("%(time)s on %(date)s")
+    return said % {"time": clock(event.rsvp_closes_at), "date": long_date(event.rsvp_closes_at)}
+
+
+def how_to_answer(event: Event) -> str:
+    """What {answer} says to who was invited to an event that moved."""
+    if event.rsvps_closed:
+        return _("RSVP for it is closed by now. If you would like to come, reply to this mail.")
+    said = _("Your invitation stands: please say yes or no with the button, until %(until)s.")
+    return said % {"until": answer_until(event)}
+
+
+def how_soon(event: Event, now: datetime) -> str:
+    """today · tomorrow · in 7 days, by the days of the district's calendar"""
+    days = (local(event.starts_at).date() - local(now).date()).days
+    if days <= 0:
+        return _("today")
+    if days == 1:
+        return _("tomorrow")
+    return ngettext("in %(number)d day", "in %(number)d days", days) % {"number": days}
+
+
+def seats_in_words(number: int) -> str:
+    return ngettext("%(number)d seat", "%(number)d seats", number) % {"number": number}
+
+
+def guests_in_words(number: int) -> str:
+    return ngettext("%(number)d guest", "%(number)d guests", number) % {"number": number}
+
+
+def asked_to_promise(year: str) -> str:
+    """What {promise} says to who has signed nothing for this school year."""
+    said = _("Will you promise something for the school year %(year)s? The checklist takes two minutes, no account.")
+    return said % {"year": year}
+
+
+def thanked_for_promise(year: str) -> str:
+    """What {promise} says to who has."""
+    said = _(
+        "Thank you, too, for your promises for the school year %(year)s: they are signed, and schools count on them."
+    )
+    return said % {"year": year}
+
+
+# The example of the page on which staff look at a mail -----------------------------------------------------------
+
+
+def example_event() -> Event:
+    """An invented one, in two weeks; nothing of it is stored."""
+    starts_at = local(timezone.now() + timedelta(days=14)).replace(hour=8, minute=0, second=0, microsecond=0)
+    return Event(
+        title="Imagine Promise Kick-off",
+        title_es="Arranque de Imagine Promise",
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(hours=2, minutes=30),
+        rsvp_closes_at=starts_at - timedelta(days=2),
+        venue="University of the Pacific",
+        address="3601 Pacific Avenue, Stockton",
+        description="Breakfast, a look at the promises of the year, and time to meet the schools.",
+        description_es="Desayuno, un repaso a las promesas del año y tiempo para conocer a las escuelas.",
+    )
+
+
+def example_of_event(**facts: str) -> Example:
+    event = example_event()
+    words = {"name": "Alma Reyes", "organization": "Delta Orchards", "code": "K7M-4QX"}
+    return Example(words, event_facts(event) | facts, event_card(event))
+
+
+def example_of_invitation() -> Example:
+    return example_of_event(**invitation_facts(example_event()))._replace(notes=(invitation_note(),))
+
+
+def example_of_move() -> Example:
+    return example_of_event(answer=how_to_answer(example_event()))._replace(notes=(invitation_note(),))
+
+
+def example_of_party(before: timedelta, **facts: str) -> Example:
+    event = example_event()
+    facts |= {"soon": how_soon(event, event.starts_at - before), "seats": seats_in_words(2)}
+    return example_of_event(**facts)._replace(card=event_card(event, code=True), notes=(party_note(),))
+
+
+def example_of_thanks() -> Example:
+    year = PledgeYear(school_year=timezone.localdate().year).school_years
+    return example_of_event(promise=asked_to_promise(year))._replace(button=_("Make a promise"))
+
+
+# The kinds -----------------------------------------------------------------------------------------------------
+
+NAME = {"name": gettext_lazy("the reader’s name")}
+OF_EVENT = {
+    "event": gettext_lazy("the event’s title"),
+    "day": gettext_lazy("its day, without weekday and year"),
+    "when": gettext_lazy("its day and hours in full"),
+    "where": gettext_lazy("the place with street and city"),
+}
+OF_CONTACT = {**NAME, "organization": gettext_lazy("the reader’s organization; nothing for people on their own")}
+
+NOT_ANSWERED = gettext_lazy("You get this mail because an invitation to this address is not answered yet.")
+
+INVITATION = register(
+    Kind(
+        code="invitation",
+        title=gettext_lazy("Invitation"),
+        mail="invitations",
+        placeholders={
+            **OF_CONTACT,
+            **OF_EVENT,
+            "about": gettext_lazy("the event’s description; nothing when it has none"),
+            "until": gettext_lazy("until when one can answer"),
+        },
+        subject=gettext_lazy("You are invited: {event}, {day}"),
+        paragraphs=(
+            gettext_lazy("{name}, you are invited to {event}, on {when}."),
+            "{about}",
+            gettext_lazy(
+                "Please say yes or no with the button, until {until}. Seats are limited, and when they are taken there "
+                "is a waiting list."
+            ),
+        ),
+        button=gettext_lazy("Answer the invitation"),
+        why=gettext_lazy(
+            "You get this mail because Community Relations invites partners and guests of the Imagine Promise."
+        ),
+        example=example_of_invitation,
+    )
+)
+
+UNANSWERED = register(
+    Kind(
+        code="unanswered",
+        title=gettext_lazy("Invitation not answered"),
+        mail="reminders",
+        placeholders=INVITATION.placeholders,
+        subject=gettext_lazy("Will you come? {event}, {day}"),
+        paragraphs=(
+            gettext_lazy("{name}, we invited you to {event}, on {when}, and do not know yet whether you will come."),
+            gettext_lazy("Yes or no, the button is enough. You can answer until {until}. We do not ask again."),
+        ),
+        button=gettext_lazy("Answer the invitation"),
+        why=gettext_lazy("You get this mail, once, because an invitation to this address is not answered yet."),
+        example=example_of_invitation,
+    )
+)
+
+INVITATION_MOVED = register(
+    Kind(
+        code="invitation_moved",
+        title=gettext_lazy("Invited, and the event moved"),
+        mail="invitations",
+        placeholders={
+            **OF_CONTACT,
+            **OF_EVENT,
+            "answer": gettext_lazy("until when one can answer, or that RSVP is closed"),
+        },
+        subject=gettext_lazy("New time or place: {event}, {day}"),
+        paragraphs=(
+            gettext_lazy("{name}, time or place of an event to which we invited you has changed: {event}."),
+            gettext_lazy("It takes place on {when}. The place: {where}."),
+            "{answer}",
+        ),
+        button=gettext_lazy("See the invitation"),
+        why=NOT_ANSWERED,
+        example=example_of_move,
+    )
+)
+
+INVITATION_CALLED_OFF = register(
+    Kind(
+        code="invitation_called_off",
+        title=gettext_lazy("Invited, and the event is called off"),
+        mail="invitations",
+        placeholders={**OF_CONTACT, **OF_EVENT},
+        subject=gettext_lazy("Cancelled: {event}, {day}"),
+        paragraphs=(
+            gettext_lazy("{name}, we had to cancel {event}, to which we invited you, and we are sorry."),
+            gettext_lazy("It does not take place on {when}. You need do nothing."),
+        ),
+        button=gettext_lazy("See what comes next"),
+        why=NOT_ANSWERED,
+        example=example_of_event,
+    )
+)
+
+OF_PARTY = {
+    **NAME,
+    **OF_EVENT,
+    "soon": gettext_lazy("in how many days it is, or “tomorrow”, or “today”"),
+    "seats": gettext_lazy("how many seats the party holds, as “2 seats”"),
+    "code": gettext_lazy("what the party says at the door"),
+}
+HAS_SEATS = gettext_lazy("You get this mail because seats are saved with this address.")
+
+WEEK = register(
+    Kind(
+        code="reminder_week",
+        title=gettext_lazy("A week before an event"),
+        mail="reminders",
+        placeholders=OF_PARTY,
+        subject=gettext_lazy("{event} is {soon}, {day}"),
+        paragraphs=(
+            gettext_lazy("{name}, we expect you {soon}, and keep {seats} for your party."),
+            gettext_lazy(
+                "If something came up, please cancel with the button, or bring fewer: a seat given back is a seat for "
+                "someone else."
+            ),
+        ),
+        button=gettext_lazy("Name guests, change or cancel"),
+        why=HAS_SEATS,
+        example=lambda: example_of_party(timedelta(days=7)),
+    )
+)
+
+DAY = register(
+    Kind(
+        code="reminder_day",
+        title=gettext_lazy("A day before an event"),
+        mail="reminders",
+        placeholders=OF_PARTY,
+        subject=gettext_lazy("{event} is {soon}, {day}"),
+        paragraphs=(
+            gettext_lazy("{name}, we expect you {soon}, and keep {seats} for your party."),
+            gettext_lazy(
+                "If you cannot come, please cancel with the button now: a seat given back is a seat for someone else."
+            ),
+        ),
+        button=gettext_lazy("See your seats, or cancel"),
+        why=HAS_SEATS,
+        example=lambda: example_of_party(timedelta(days=1)),
+    )
+)
+
+NAMES = register(
+    Kind(
+        code="names_missing",
+        title=gettext_lazy("Names of companions still missing"),
+        mail="reminders",
+        placeholders={**OF_PARTY, "unnamed": gettext_lazy("how many have no name yet, as “2 guests”")},
+        subject=gettext_lazy("Who comes with you on {day}?"),
+        paragraphs=(
+            gettext_lazy("{name}, in your party names are still missing: {unnamed}."),
+            gettext_lazy("With the names, nobody has to wait at the door. Writing them takes a minute."),
+            gettext_lazy(
+                "If fewer come, give the seats back with the same button: a seat given back is a seat for someone else."
+            ),
+        ),
+        button=gettext_lazy("Name your guests"),
+        why=HAS_SEATS,
+        example=lambda: example_of_party(timedelta(days=3), unnamed=guests_in_words(2)),
+    )
+)
+
+THANKS = register(
+    Kind(
+        code="thanks",
+        title=gettext_lazy("Thank you, after an event"),
+        mail="reminders",
+        placeholders={
+            **NAME,
+            **OF_EVENT,
+            "promise": gettext_lazy(
+                "a paragraph about the promises of the school year: asks who has signed none, thanks who has"
+            ),
+        },
+        subject=gettext_lazy("Thank you for your part in {event}"),
+        paragraphs=(
+            gettext_lazy("{name}, thank you for your part in {event}. What was said there lasts when it is kept."),
+            "{promise}",
+        ),
+        button=gettext_lazy("See who promised what"),
+        why=gettext_lazy("You get this mail because you were a guest of this event, or had seats for it."),
+        example=example_of_thanks,
+    )
+)

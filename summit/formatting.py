@@ -1,0 +1,130 @@
+"""How things are said: dates and times as people here write them, in the district's zone; what a party has.
+
+All of it is in the reader's language.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+from imagine.core.formatting import day, formatted, local
+from summit.models import Event, Rsvp
+
+
+@dataclass(frozen=True)
+class Wording:
+    """One language's patterns."""
+
+    am: str
+    pm: str
+    within_half_day: str
+    across_noon: str
+    across_days: str
+
+
+# A table, not the catalogue: a pattern is no sentence. No-break spaces: a time never breaks.
+WORDINGS = {
+    "en": Wording(
+        am="a.m.",
+        pm="p.m.",
+        within_half_day="{start}–{end}\N{NO-BREAK SPACE}{half}",
+        across_noon="{start}\N{NO-BREAK SPACE}{start_half}–{end}\N{NO-BREAK SPACE}{half}",
+        across_days="{start}\N{NO-BREAK SPACE}{start_half} to {end}\N{NO-BREAK SPACE}{half} on {day}",
+    ),
+    "es": Wording(
+        am="a.\N{NO-BREAK SPACE}m.",
+        pm="p.\N{NO-BREAK SPACE}m.",
+        within_half_day="{start}\N{NO-BREAK SPACE}a\N{NO-BREAK SPACE}{end}\N{NO-BREAK SPACE}{half}",
+        across_noon="{start}\N{NO-BREAK SPACE}{start_half} a\N{NO-BREAK SPACE}{end}\N{NO-BREAK SPACE}{half}",
+        across_days="{start}\N{NO-BREAK SPACE}{start_half} a {end}\N{NO-BREAK SPACE}{half} del {day}",
+    ),
+}
+
+
+def weekday(moment: datetime | date | None) -> str:
+    """Thursday · jueves"""
+    return formatted(moment, "l")
+
+
+def clock(moment: datetime | None) -> str:
+    """8:00 a.m. · 8:00 a. m."""
+    return f"{formatted(moment, 'g:i')}\N{NO-BREAK SPACE}{half_of_day(moment)}" if moment else ""
+
+
+def hours(event: Event) -> str:
+    """8:00–10:30 a.m. · 11:00 a.m.–1:30 p.m. · over midnight, 9:00 a.m. to 4:00 p.m. on April 5
+
+    It follows the first day's date, so only a later day is named.
+    """
+    start, end = local(event.starts_at), local(event.ends_at)
+    if start.date() != end.date():
+        pattern = wording().across_days
+    elif half_of_day(start) != half_of_day(end):
+        pattern = wording().across_noon
+    else:
+        pattern = wording().within_half_day
+    return pattern.format(
+        start=formatted(start, "g:i"),
+        start_half=half_of_day(start),
+        end=formatted(end, "g:i"),
+        half=half_of_day(end),
+        day=day(end),
+    )
+
+
+def standing(rsvp: Rsvp) -> str:
+    """The state in a word or two: Confirmed"""
+    return {
+        Rsvp.Status.CONFIRMED: _("Confirmed"),
+        Rsvp.Status.PARTLY: _("Confirmed in part"),
+        Rsvp.Status.WAITING: _("Waiting list"),
+        Rsvp.Status.CANCELLED: _("Cancelled"),
+    }[rsvp.status]
+
+
+def seats(rsvp: Rsvp) -> str:
+    """The state as a fact: You hold 1 seat and wait for 2"""
+    held, waiting = rsvp.held_seats, rsvp.waiting_seats
+    if rsvp.cancelled_at:
+        return _("Your RSVP is cancelled")
+    if not held:
+        fact = ngettext("You are waiting for %(waiting)d seat", "You are waiting for %(waiting)d seats", waiting)
+    elif waiting:
+        fact = ngettext(
+            "You hold %(held)d seat and wait for %(waiting)d", "You hold %(held)d seats and wait for %(waiting)d", held
+        )
+    else:
+        fact = ngettext("You have %(held)d seat", "You have %(held)d seats", held)
+    return fact % {"held": held, "waiting": waiting}
+
+
+def seats_on_day(rsvp: Rsvp) -> str:
+    """The same with its day, for a subject: You hold 1 seat on April 4 and wait for 2"""
+    held, waiting = rsvp.held_seats, rsvp.waiting_seats
+    if rsvp.cancelled_at:
+        fact = _("Your RSVP for %(day)s is cancelled")
+    elif not held:
+        fact = ngettext(
+            "You are waiting for %(waiting)d seat on %(day)s",
+            "You are waiting for %(waiting)d seats on %(day)s",
+            waiting,
+        )
+    elif waiting:
+        fact = ngettext(
+            "You hold %(held)d seat on %(day)s and wait for %(waiting)d",
+            "You hold %(held)d seats on %(day)s and wait for %(waiting)d",
+            held,
+        )
+    else:
+        fact = ngettext("You have %(held)d seat on %(day)s", "You have %(held)d seats on %(day)s", held)
+    return fact % {"held": held, "waiting": waiting, "day": day(rsvp.event.starts_at)}
+
+
+def wording() -> Wording:
+    return WORDINGS.get(get_language() or "", WORDINGS["en"])
+
+
+def half_of_day(moment: datetime) -> str:
+    return wording().am if local(moment).hour < 12 else wording().pm

@@ -1,0 +1,269 @@
+"""Who is in an audience, and who of them is left out for one event and why (docs/rules.md): one statement says both.
+
+People are told apart by their address, in any case: whoever stands in two organizations is asked once. An audience
+holds contacts, and guests of an event who are no contacts yet; those become some when they are invited.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from imagine.core.text_normalization import unaccented_sql
+from imagine.mail.preferences import WANTED
+from partners.models import PledgeYear
+from summit.models import Audience, Event
+from summit.models.rsvps import MOST_WORDS
+
+
+class Reason(TextChoices):
+    """Why somebody of an audience is not asked to an event. The first that is true is the one that is said."""
+
+    COMING = "coming", _("has an RSVP already")
+    DECLINED = "declined", _("declined")
+    INVITED = "invited", _("was invited already")
+    UNWILLING = "unwilling", _("wants no invitations")
+    REFUSED = "refused", _("address refuses mail")
+    TWICE = "twice", _("same address as another person here")
+
+
+class Person(NamedTuple):
+    """One of an audience: a contact, or a guest who is none yet. `reason` is "" for who will be invited."""
+
+    contact_id: int | None
+    rsvp_id: int | None  # of a guest who is no contact
+    name: str
+    email: str
+    organization: str
+    language: str
+    reason: str
+
+    @property
+    def why(self) -> str:
+        """The reason in words; "" for who will be invited."""
+        return str(Reason(self.reason).label) if self.reason else ""
+
+
+class Figures(NamedTuple):
+    """How many will be invited, and how many are left out for each reason that there is. `mark` tells those who will be
+    from any others; "" for nobody."""
+
+    invited: int
+    left_out: dict[Reason, int]
+    mark: str
+
+    @property
+    def people(self) -> int:
+        return self.invited + sum(self.left_out.values())
+
+
+# Partners fit all that is said of them, and one promise has both a kind and a school of those that are named. Who is a
+# partner's main contact, else its first, is asked; or all are.
+OF_PARTNERS = """
+    SELECT {which} c.id
+    FROM partners_organization o
+    JOIN partners_contact c ON c.organization_id = o.id
+    WHERE (o.sector = ANY(%(sectors)s) OR NOT %(of_sectors)s)
+        AND (NOT (%(of_pledges)s OR %(of_kinds)s OR %(of_schools)s) OR EXISTS (
+            SELECT FROM partners_pledge p
+            WHERE p.organization_id = o.id
+                AND (p.signed_at IS NOT NULL OR %(with_drafts)s)
+                AND (p.year_id = %(year)s OR NOT %(of_pledges)s)
+                AND (NOT (%(of_kinds)s OR %(of_schools)s) OR EXISTS (
+                    SELECT FROM partners_promise m
+                    WHERE m.pledge_id = p.id
+                        AND (m.kind_id = ANY(%(kinds)s) OR NOT %(of_kinds)s)
+                        AND (NOT %(of_schools)s OR EXISTS (
+                            SELECT FROM partners_promise_schools s
+                            WHERE s.promise_id = m.id AND s.school_id = ANY(%(schools)s)
+                        ))
+                ))
+        ))
+    {order}
+"""
+NO_PARTNERS = "SELECT NULL::bigint AS id WHERE false"
+REACH = {
+    Audience.Reach.MAIN: {"which": "DISTINCT ON (o.id)", "order": "ORDER BY o.id, c.is_main DESC, c.id"},
+    Audience.Reach.ALL: {"which": "", "order": ""},
+}
+
+GUESTS = """
+    SELECT r.id, r.name, r.email, r.organization, r.language, r.partner_id
+    FROM summit_rsvp r
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (SELECT FROM summit_guest g WHERE g.rsvp_id = r.id AND g.arrived_at IS NOT NULL) AS came
+    ) a
+    WHERE r.event_id = %(guests_of)s AND r.cancelled_at IS NULL AND (
+        %(everybody)s
+        OR 'came' = ANY(%(who)s) AND a.came
+        OR 'absent' = ANY(%(who)s) AND r.held_seats > 0 AND NOT a.came
+        OR 'waiting' = ANY(%(who)s) AND r.held_seats = 0
+    )
+"""
+
+# An address is compared as PostgreSQL folds it. An invitation counts by its contact's address, too.
+PEOPLE = """
+    WITH asked AS (
+        SELECT id FROM ({of_partners}) of_partners
+        UNION SELECT contact_id FROM summit_audience_listed WHERE audience_id = %(audience)s
+    ), guests AS ({guests}), people AS (
+        SELECT c.id AS contact_id, NULL::bigint AS rsvp_id, c.name, c.email, coalesce(o.name, '') AS organization,
+            c.language, c.is_main, lower(c.email) AS address
+        FROM asked JOIN partners_contact c USING (id) LEFT JOIN partners_organization o ON o.id = c.organization_id
+        UNION ALL
+        SELECT known.id, CASE WHEN known.id IS NULL THEN g.id END, coalesce(known.name, g.name),
+            coalesce(known.email, g.email), coalesce(o.name, CASE WHEN known.id IS NULL THEN g.organization END, ''),
+            coalesce(known.language, g.language), coalesce(known.is_main, false), lower(g.email)
+        FROM guests g
+        LEFT JOIN LATERAL (
+            SELECT c.* FROM partners_contact c WHERE lower(c.email) = lower(g.email)
+            ORDER BY (c.organization_id = g.partner_id) IS TRUE DESC, c.is_main DESC, c.id LIMIT 1
+        ) known ON true
+        LEFT JOIN partners_organization o ON o.id = known.organization_id
+        WHERE NOT EXISTS (
+            SELECT FROM asked JOIN partners_contact c USING (id) WHERE lower(c.email) = lower(g.email)
+        )
+    ), coming AS (
+        SELECT lower(email) AS address FROM summit_rsvp WHERE event_id = %(event)s AND cancelled_at IS NULL
+    ), invited AS (
+        SELECT lower(c.email) AS address, bool_or(i.declined_at IS NOT NULL) AS declined,
+            bool_or(r.id IS NOT NULL) AS accepted
+        FROM summit_invitation i
+        JOIN partners_contact c ON c.id = i.contact_id
+        LEFT JOIN summit_rsvp r ON r.id = i.rsvp_id AND r.cancelled_at IS NULL
+        WHERE i.event_id = %(event)s
+        GROUP BY 1
+    ), told AS (
+        SELECT p.*, CASE
+            WHEN coming.address IS NOT NULL OR invited.accepted THEN 'coming'
+            WHEN invited.declined THEN 'declined'
+            WHEN invited.address IS NOT NULL THEN 'invited'
+            WHEN NOT coalesce(a.wants_invitations, %(wanted)s) THEN 'unwilling'
+            WHEN a.refused_at IS NOT NULL THEN 'refused'
+            WHEN row_number() OVER (PARTITION BY p.address ORDER BY p.is_main DESC, p.contact_id) > 1 THEN 'twice'
+            ELSE ''
+        END AS reason
+        FROM people p
+        LEFT JOIN coming USING (address)
+        LEFT JOIN invited USING (address)
+        LEFT JOIN mail_address a ON a.email = p.address
+    )
+"""
+ROWS = "SELECT contact_id, rsvp_id, name, email, organization, language, reason FROM told WHERE {found}"
+ORDER = " ORDER BY lower(name), address, contact_id OFFSET %(offset)s LIMIT %(limit)s"
+SIZE = "SELECT count(*) FROM told WHERE {found}"
+# The mark is what `mark` makes of the same people: their addresses as they stand, in the order of their characters.
+FIGURES = """
+    SELECT reason, count(*), md5(string_agg(email, E'\\n' ORDER BY email COLLATE "C") FILTER (WHERE reason = ''))
+    FROM told GROUP BY reason
+"""
+WORDS = unaccented_sql("concat_ws(' ', name, email, organization)")
+WORD = unaccented_sql("%({name})s")
+
+
+class People:
+    """The people of an audience for one event, by name: counted, cut in pages, or gone through, each by one statement
+    after two that read what the audience says."""
+
+    def __init__(self, audience: Audience, event: Event, words: str, reason: str | None):
+        self.facts = what_is_said(audience, event)
+        found = []
+        if reason is not None:
+            found.append("reason = %(reason)s")
+            self.facts["reason"] = str(reason)
+        for number, word in enumerate(words.replace("\0", " ").split()[:MOST_WORDS]):
+            found.append(f"strpos({WORDS}, {WORD.format(name=f'word_{number}')}) > 0")
+            self.facts[f"word_{number}"] = word
+        self.found = " AND ".join(found) or "true"
+
+    def count(self) -> int:
+        [[number]] = self.ask(SIZE)
+        return number
+
+    __len__ = count
+
+    def __iter__(self) -> Iterator[Person]:
+        return iter(self[:])
+
+    def __getitem__(self, part: slice) -> list[Person]:
+        first = part.start or 0
+        limit = None if part.stop is None else max(0, part.stop - first)
+        return [Person(*row) for row in self.ask(ROWS + ORDER, offset=first, limit=limit)]
+
+    def ask(self, sql: str, **also) -> list[tuple]:
+        return run(sql.format(found=self.found), self.facts | also)
+
+
+def people(audience: Audience, event: Event, *, words: str = "", reason: str | None = None) -> People:
+    """Who is in a saved audience, with why each is not asked to the event. With `words`, those in whose name, address
+    or organization each is found; with a `reason` those left out for it, with "" those who will be invited."""
+    return People(audience, event, words, reason)
+
+
+def figures(audience: Audience, event: Event) -> Figures:
+    """How many are asked, marked, and how many are left out for each reason."""
+    rows = {reason: (count, mark) for reason, count, mark in run(FIGURES, what_is_said(audience, event))}
+    invited, mark = rows.get("", (0, ""))
+    return Figures(invited, {reason: rows[reason][0] for reason in Reason if reason in rows}, mark)
+
+
+def mark(people: Iterable[Person]) -> str:
+    """Another one as soon as they are other people. The figures have the same, of those who will be invited."""
+    emails = "\n".join(sorted(person.email for person in people))
+    return hashlib.md5(emails.encode(), usedforsecurity=False).hexdigest()
+
+
+def what_is_said(audience: Audience, event: Event) -> dict:
+    """The words of an audience as values for the statement."""
+    kinds = list(audience.kinds.order_by().values_list("pk", flat=True))
+    schools = list(audience.schools.order_by().values_list("pk", flat=True))
+    return {
+        "audience": audience.pk,
+        "event": event.pk,
+        "reach": Audience.Reach(audience.reach),
+        "year": audience.pledge_year_id,
+        "of_pledges": audience.pledge_year_id is not None,
+        "with_drafts": audience.with_drafts,
+        "kinds": kinds,
+        "of_kinds": bool(kinds),
+        "schools": schools,
+        "of_schools": bool(schools),
+        "sectors": audience.sectors,
+        "of_sectors": bool(audience.sectors),
+        "guests_of": audience.guests_of_id,
+        "who": audience.guests_who,
+        "everybody": not audience.guests_who,
+        "wanted": WANTED["invitations"],
+    }
+
+
+def run(sql: str, facts: dict) -> list[tuple]:
+    asks_partners = any(facts[name] for name in ("of_pledges", "of_kinds", "of_schools", "of_sectors"))
+    of_partners = OF_PARTNERS.format(**REACH[facts["reach"]]) if asks_partners else NO_PARTNERS
+    with connection.cursor() as cursor:
+        cursor.execute(PEOPLE.format(of_partners=of_partners, guests=GUESTS) + sql, facts)
+        return cursor.fetchall()
+
+
+# The usual one ---------------------------------------------------------------------------------------------------
+
+
+def of_partners(year: PledgeYear) -> Audience | None:
+    """The audience that says no more than this: who signed a pledge for a school year, the main contact of each."""
+    plain = Audience.objects.filter(
+        pledge_year=year, with_drafts=False, kinds=None, schools=None, sectors=[], guests_of=None, listed=None
+    )
+    return plain.filter(reach=Audience.Reach.MAIN).order_by("pk").first()
+
+
+def make_of_partners(year: PledgeYear) -> Audience:
+    """That audience, made if there is none. Its name is another when staff gave that name to something else."""
+    named = str(_("Partners of %(year)s")) % {"year": year.school_years}
+    for name in (named, *(f"{named} ({number})" for number in range(2, 100))):
+        if known := of_partners(year):
+            break
+        known, _is_new = Audience.objects.get_or_create(name=name, defaults={"pledge_year": year})
+    return known

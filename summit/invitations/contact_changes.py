@@ -1,0 +1,76 @@
+"""What becomes of invitations when contacts become one, get another address, or are erased. summit.apps has partners
+call these."""
+
+from imagine.core.models import Change
+from imagine.mail.models import Mailing, Message
+from partners.models import Contact
+from partners.organizations import merging
+from summit.emails import invitation as invitation_emails
+from summit.emails import reminder as reminder_emails
+from summit.invitations import change_notices
+from summit.invitations import resend as invitation_resend
+from summit.models import Invitation
+
+Answer, State = Invitation.Answer, Message.State
+UNSENT = [State.REFUSED, State.GIVEN_UP]
+MAYBE = [State.SENDING, State.UNKNOWN]
+
+
+def join(stays: Contact, goes: Contact) -> None:
+    """Two contacts become one: of two invitations to one event the one with an answer is kept, else the one whose mail
+    was sent, else the first. The other's link opens nothing any more, and is not mailed."""
+    events = goes.invitations.filter(event__invitations__contact=stays).values_list("event", flat=True)
+    for event in sorted(set(events)):
+        both = Invitation.objects.filter(event=event, contact__in=[stays, goes]).select_for_update(of=("self",))
+        kept, dropped = sorted(both.select_related("rsvp"), key=weight, reverse=True)
+        invitation_emails.take_back(dropped)
+        merging.rename(invitation_emails.about(dropped), invitation_emails.about(kept))
+        dropped.delete()
+
+
+def weight(invitation: Invitation) -> tuple:
+    order = [Answer.OPEN, Answer.DECLINED, Answer.ACCEPTED]
+    return order.index(invitation.answer), reach(invitation), bool(invitation.written_at), -invitation.pk
+
+
+def reach(invitation: Invitation) -> int:
+    """How far mail with its link came: 3 was sent, 2 may have been, 1 waits, 0 failed or was never written."""
+    mails = invitation_emails.with_link(invitation).exclude(key__contains=":was-")
+    maybe = mails.filter(state__in=MAYBE).exclude(pk__in=mails.unbegun().values("pk"))
+    steps = {3: mails.filter(state=State.SENT), 2: maybe, 1: mails.filter(state__in=Message.UNFINISHED)}
+    return next((number for number, found in steps.items() if found.exists()), 0)
+
+
+def write_again(contact: Contact) -> None:
+    """A contact's address was corrected: an invitation that did not reach the old one is written to the new one, and so
+    is a new link. What else waits to be sent about one does not go to the old one either."""
+    for invitation in contact.invitations.select_related("event", "mailing"):
+        mails = Message.objects.about(invitation_emails.about(invitation))
+        mails.filter(queue=Message.Queue.DIRECT).exclude(state=State.SENT).update(to=contact.email)
+        asked_again = mails.unbegun().filter(not_after__isnull=False)
+        reminder_emails.forget_all(invitation.event, asked_again.values_list("pk", "key"))
+        change_notices.write_again(invitation)
+        if ask_anew(invitation):
+            invitation_resend.forget(invitation)
+        else:
+            invitation_resend.readdress(invitation)
+
+
+def ask_anew(invitation: Invitation) -> bool:
+    """What did not leave, or was not taken, waits to be written with its mailing. Says whether it does."""
+    if invitation.mailing.stopped_at:
+        return False
+    if invitation.written_at:
+        mails = Message.objects.filter(key=invitation_emails.key(invitation.pk))
+        if not (mails.unbegun() | mails.filter(state__in=UNSENT)).delete()[0]:
+            return False
+        Invitation.objects.filter(pk=invitation.pk).update(written_at=None)
+        Mailing.objects.filter(pk=invitation.mailing_id).update(written_at=None)
+    return True
+
+
+def forget(contact: Contact) -> None:
+    """A contact is erased: its invitations go with it, and so does what was written and noted about them."""
+    for invitation in contact.invitations.all():
+        Message.objects.about(invitation_emails.about(invitation)).delete()
+        Change.objects.filter(about=invitation_emails.about(invitation)).delete()

@@ -1,0 +1,298 @@
+"""A spreadsheet of people for an audience, checked whole before anybody is put in (docs/rules.md).
+
+Its columns are known by their headings: e-mail, and as there may be name, organization, language. Whoever is a contact
+already is known by the address alone; the others become contacts of their organization, or on their own.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from imagine.core.spreadsheets import reader as spreadsheet_reader
+from imagine.core.spreadsheets.reader import Sheet, Unreadable
+from imagine.mail import preferences
+from imagine.mail.models import Address
+from partners.imports import cell_parsers
+from partners.imports import columns as imports_columns
+from partners.imports.cell_parsers import Said
+from partners.imports.columns import plain
+from partners.models import Contact, Organization, folded
+from partners.organizations import contacts, profiles
+from summit.models import Audience, SentList
+
+MOST_ROWS = 20_000
+KEPT = timedelta(days=1)  # a list that nobody says anything of
+FILE_NAME = SentList._meta.get_field("file_name").max_length
+HEADINGS = {
+    "first": "first name, first, given name, nombre de pila",
+    "last": "last name, last, surname, family name, apellido, apellidos",
+    "language": "language, preferred language, lang, idioma, idioma preferido, lengua",
+}
+OF_PARTNERS = {"email": "email", "contact": "name", "organization": "organization"}  # headings that imports know, too
+LANGUAGES = {"en": "en, eng, english, ingles", "es": "es, spa, spanish, espanol, castellano"}
+
+
+class Refused(Exception):
+    """Nobody is put in. Its text is a sentence for staff."""
+
+
+class Row(NamedTuple):
+    """One person of a file, as it is read, with the line."""
+
+    line: int
+    email: str
+    name: str = ""
+    organization: str = ""
+    language: str = ""
+
+    @property
+    def address(self) -> str:
+        return self.email.lower()
+
+
+class Bad(NamedTuple):
+    """A row that cannot be taken: its line, what stands there, and why not, a sentence."""
+
+    line: int
+    what: str
+    why: str
+
+
+@dataclass
+class Checked:
+    """What a file holds: people who are contacts, people who are none yet, and rows that are left out: wrong ones,
+    those whose address stood above, and those who want no invitations or whose address refuses mail."""
+
+    name: str
+    known: list[Row] = field(default_factory=list)
+    new: list[Row] = field(default_factory=list)
+    bad: list[Bad] = field(default_factory=list)
+    doubled: list[Bad] = field(default_factory=list)
+    unwilling: list[Row] = field(default_factory=list)
+
+    @property
+    def taken(self) -> list[Row]:
+        """Who would be put in, in the order of the file."""
+        return sorted([*self.known, *self.new])
+
+
+# Read ------------------------------------------------------------------------------------------------------------
+
+
+def read(file: bytes, name: str) -> Checked:
+    """What a CSV or XLSX file says, checked; `name` is the file's. Writes nothing. Raises Unreadable with a sentence
+    when it is no table of people: then nothing of it is taken."""
+    sheet = spreadsheet_reader.read(file, lambda row: len(set(map(field_of, row)) - {None}))
+    checked, rows = Checked(name), {}
+    for row in read_rows(sheet, checked.bad):
+        if before := rows.get(row.address):
+            said = _("The same address as in line %(line)d.") % {"line": before.line}
+            checked.doubled.append(Bad(row.line, row.email, said))
+        else:
+            rows[row.address] = row
+    sort_out(checked, rows)
+    return checked
+
+
+def sort_out(checked: Checked, rows: dict[str, Row]) -> None:
+    """Two queries for any number of rows."""
+    unwanted = Address.objects.filter(preferences.unwilling("invitations"), email__in=rows)
+    unwilling = set(unwanted.values_list("email", flat=True))
+    known = contacts_by_address(rows)
+    for address, row in rows.items():
+        kind = checked.unwilling if address in unwilling else checked.known if address in known else checked.new
+        kind.append(row)
+
+
+def contacts_by_address(wanted: Iterable[str]) -> dict[str, list[tuple[int, str]]]:
+    """The contacts of these addresses, in lower case: primary keys and folded names of their organizations. The one
+    that an audience would take first comes first."""
+    found = Contact.objects.alias(address=Lower("email")).filter(address__in=list(wanted))
+    rows = found.order_by("-is_main", "pk").values_list("email", "pk", "organization__folded_name")
+    known = {}
+    for email, pk, organization in rows:
+        known.setdefault(email.lower(), []).append((pk, organization or ""))
+    return known
+
+
+def read_rows(sheet: Sheet, bad: list[Bad]) -> Iterator[Row]:
+    """The rows that can be read; the others are put among the bad ones."""
+    columns = columns_of(sheet.header)
+    number = 0
+    for line, row in sheet.rows:
+        if not row:
+            continue
+        number += 1
+        if number > MOST_ROWS:
+            said = _("It has more than %(most)s rows. Split it into files of fewer rows.")
+            raise Unreadable(said % {"most": f"{MOST_ROWS:,}"})
+        said = Said()
+        typed = read_row({name: row[column] for column, name in columns.items() if column < len(row)}, said)
+        if said.problems:
+            bad.append(Bad(line, (typed["email"] or next(filter(None, row)))[:60], " ".join(said.problems)))
+        else:
+            yield Row(line, **typed)
+
+
+def read_row(typed: dict[str, str], said: Said) -> dict[str, str]:
+    name = typed.get("name") or " ".join(filter(None, (typed.get("first"), typed.get("last"))))
+    return {
+        "email": email(typed.get("email", ""), said),
+        "name": in_one_line("name", Contact, name, said),
+        "organization": in_one_line("name", Organization, typed.get("organization", ""), said),
+        "language": language(typed.get("language", ""), said),
+    }
+
+
+def email(cell: str, said: Said) -> str:
+    if not cell:
+        said.wrong(_("The e-mail address is missing."))
+    return cell_parsers.email(None, cell, said)
+
+
+def in_one_line(name: str, model: type, cell: str, said: Said) -> str:
+    if cell.startswith("="):
+        said.wrong(_("“%(cell)s” looks like a formula, not like a name."), cell=cell[:60])
+    return cell_parsers.text(name, cell_parsers.longest(model, name))(None, cell, said)
+
+
+def language(cell: str, said: Said) -> str:
+    """A language that we write in; none is for the contact to say."""
+    found = next((code for code, words in LANGUAGES.items() if plain(cell) in map(plain, words.split(","))), "")
+    if cell and not found:
+        names = ", ".join(name for _code, name in settings.LANGUAGES)
+        said.wrong(_("“%(cell)s” is no language that we write in. They are: %(names)s."), cell=cell[:30], names=names)
+    return found
+
+
+def columns_of(header: list[str]) -> dict[int, str]:
+    """The field of each column that has one; of two for one field the first counts."""
+    columns = {}
+    for number, heading in enumerate(header):
+        name = field_of(heading)
+        if name and name not in columns.values():
+            columns[number] = name
+    if "email" not in columns.values():
+        said = _("There is no column for: %(missing)s. The headings found are: %(found)s.")
+        found = ", ".join(filter(None, header))[:150]
+        raise Unreadable(said % {"missing": _("e-mail"), "found": found})
+    return columns
+
+
+def field_of(heading: str) -> str | None:
+    for name, words in HEADINGS.items():
+        if plain(heading) in map(plain, words.split(",")):
+            return name
+    return OF_PARTNERS.get(imports_columns.field_of(heading) or "")
+
+
+# Take ------------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def take(audience: Audience, checked: Checked) -> int:
+    """Puts the people of a checked file in an audience, and says how many are in it by lists now. Who is no contact
+    becomes one: of the organization with the same name, folded, which is made if there is none; without one on their
+    own. Twice changes nothing."""
+    rows = {row.address: row for row in checked.taken}
+    known = contacts_by_address(rows)
+    missing = [row for address, row in rows.items() if address not in known]
+    if missing:
+        organizations = organizations_by_name({row.organization for row in missing if row.organization})
+        contacts.add_many(new_contact(row, organizations) for row in missing)
+        known = contacts_by_address(rows)
+    names = folded_names({row.organization for row in rows.values() if row.organization})
+    audience.listed.add(*(which(known[address], names.get(row.organization, "")) for address, row in rows.items()))
+    return audience.listed.count()
+
+
+def which(some: list[tuple[int, str]], organization: str) -> int:
+    """The contact of one address that is meant: that of the organization in the file, else the first."""
+    return next((pk for pk, name in some if organization and name == organization), some[0][0])
+
+
+def new_contact(row: Row, organizations: dict[str, int]) -> Contact:
+    """Whoever has no name in the file is called as the organization, or as the address before its @."""
+    return Contact(
+        organization_id=organizations.get(row.organization),
+        name=row.name or row.organization[: cell_parsers.longest(Contact, "name")] or row.email.partition("@")[0],
+        email=row.email,
+        language=row.language or settings.LANGUAGE_CODE,
+    )
+
+
+def organizations_by_name(names: set[str]) -> dict[str, int]:
+    """The primary key of the organization of each typed name, made if there is none."""
+    plain_names = folded_names(names)
+    rows = Organization.objects.filter(folded_name__in=set(plain_names.values())).order_by("-pk")
+    known = dict(rows.values_list("folded_name", "pk"))  # of several the oldest
+    new = {plain_names[name]: name for name in sorted(names, reverse=True) if plain_names[name] not in known}
+    made = profiles.create_many(sorted(new.values()))
+    known |= {plain_names[organization.name]: organization.pk for organization in made}
+    return {name: known[plain_names[name]] for name in names}
+
+
+def folded_names(names: set[str]) -> dict[str, str]:
+    """Each name as the database folds it, by the name: one statement."""
+    compiler = Organization.objects.all().query.get_compiler(connection=connection)
+    sql, parameters = compiler.compile(folded(RawSQL("name", ())))
+    select = f"SELECT name, {sql} FROM unnest(%s::text[]) AS name"  # noqa: S608, the models' own expression
+    with connection.cursor() as cursor:
+        cursor.execute(select, [*parameters, list(names)])
+        return dict(cursor.fetchall())
+
+
+# A list that staff look through first ----------------------------------------------------------------------------
+
+
+def keep(audience: Audience, file: bytes, name: str) -> None:
+    """Keeps a list that was sent for an audience until staff put its people in, or drop it. A second one takes the
+    first one's place."""
+    sent = {"file": file, "file_name": name[-FILE_NAME:], "sent_at": timezone.now()}
+    SentList.objects.update_or_create(audience=audience, defaults=sent)
+
+
+@transaction.atomic
+def put_in(audience: Audience, *, seen: str, leaves_bad: bool) -> int:
+    """Puts the people of the list that is kept for an audience in it, and forgets the list. Says how many they are.
+    `seen` is the mark of the list that staff looked through. Raises Refused, also when it is another one now, or there
+    are bad rows and nobody said that they are left out."""
+    sent = locked(audience, seen)
+    if sent is None:
+        raise Refused(_("This list was put in or dropped before. Nothing was done."))
+    checked = read(bytes(sent.file), sent.file_name)
+    if checked.bad and not leaves_bad:
+        raise Refused(_("Tick that the bad rows are left out, or correct the file and send it again."))
+    if not checked.taken:
+        raise Refused(_("There is nobody in this list who could be put in."))
+    take(audience, checked)
+    sent.delete()
+    return len(checked.taken)
+
+
+@transaction.atomic
+def drop(audience: Audience, *, seen: str) -> None:
+    """Forgets the list that is kept for an audience. Twice changes nothing. Raises Refused when it is another one than
+    the one that was `seen`."""
+    if sent := locked(audience, seen):
+        sent.delete()
+
+
+def locked(audience: Audience, seen: str) -> SentList | None:
+    sent = SentList.objects.select_for_update().filter(pk=audience.pk).first()
+    if sent and seen != sent.mark:
+        raise Refused(_("Somebody sent another list meanwhile. Nothing was done: look through this one first."))
+    return sent
+
+
+def tidy() -> None:
+    """Forgets lists of which nobody said anything for a day."""
+    SentList.objects.filter(sent_at__lt=timezone.now() - KEPT).delete()

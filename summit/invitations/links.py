@@ -1,0 +1,40 @@
+"""The link of an invitation once more, to the contact's stored address alone (docs/rules.md)."""
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import translation
+
+from imagine.mail import delivery
+from imagine.mail.models import Message
+from imagine.mail.rendering import write
+from summit import rsvp_links
+from summit.emails.rsvp import ToldEvent
+from summit.invitations import responses
+from summit.models import Invitation
+
+
+@transaction.atomic
+def mail_link(invitation: Invitation) -> bool:
+    """Mails the link of an invitation to its contact and says whether it does, as often as links.mail_link does for an
+    RSVP. Raises Invitation.DoesNotExist."""
+    invitation = responses.lock(invitation)
+    mails = Message.objects.about(f"invitation:{invitation.pk}:link")
+    if not rsvp_links.may_go(mails, invitation.contact.email):
+        return False
+    store(invitation, mails.count() + 1)
+    return True
+
+
+def store(invitation: Invitation, number: int) -> None:
+    contact = invitation.contact
+    words = {"name": contact.name, "link": settings.SITE_URL + invitation.get_absolute_url()}
+    with translation.override(contact.language):
+        letter = write("invitation_link", {"event": ToldEvent.of(invitation.event), "link_is_private": False}, words)
+    delivery.queue(
+        key=f"invitation:{invitation.pk}:link:{number}",
+        to=contact.email,
+        language=contact.language,
+        subject=letter.subject,
+        text=letter.text,
+        html=letter.html,
+    )

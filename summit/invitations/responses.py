@@ -1,0 +1,151 @@
+"""Yes or no, there and back, until the RSVP window closes; and the link by which it is said."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from imagine.core import audit
+from imagine.core.models import new_token
+from imagine.mail import delivery, preferences
+from imagine.mail.models import Message
+from partners.models import Organization
+from summit import seats
+from summit.calendar import entries as calendar_entries
+from summit.emails import invitation as invitation_emails
+from summit.invitations import change_notices
+from summit.models import Guest, Invitation, Rsvp
+
+Answer = Invitation.Answer
+MOST_TIED = 500  # in one go
+WORD = Invitation._meta.get_field("word").max_length
+
+
+@transaction.atomic
+def accept(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = ()) -> Rsvp:
+    """A party of `size` seats comes: `rsvp` is unsaved and says what the form asked, `guests` as seats.reserve takes
+    them. It is of the contact's address and organization, whatever was typed.
+
+    An RSVP that the address has is the answer as it stands; a cancelled one comes back. An invitation that was accepted
+    already stays as it is. Raises seats.Closed, seats.PartyOutOfBounds, seats.AlreadyThere when the address's RSVP
+    answers another invitation, and Invitation.DoesNotExist when it was taken back.
+    """
+    invitation = lock(invitation)
+    before = answer(invitation)
+    if invitation.answer != Answer.ACCEPTED:
+        invitation.rsvp = seat(invitation, rsvp, size=size, guests=guests)
+    invitation.declined_at, invitation.word = None, ""
+    save_answer(invitation, before)
+    return invitation.rsvp
+
+
+def seat(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Guest]) -> Rsvp:
+    known = invitation.rsvp or of_address(invitation)
+    if known is None:
+        contact = invitation.contact
+        rsvp.event, rsvp.email, rsvp.partner = invitation.event, contact.email, contact.organization
+        rsvp.source, rsvp.uid = Rsvp.Source.INVITATION, calendar_entries.uid_of(invitation)
+        rsvp.sequence = invitation_emails.sequence_of(invitation.event)  # its letters go on from there
+        return seats.reserve(rsvp, size=size, guests=guests)
+    seats.accept_fewer(known, rsvp.accepts_fewer)
+    known = seats.come_back(known, size=size, guests=guests)
+    said = {name: getattr(rsvp, name) for name in ("phone", "organization", "sector", "note") if getattr(rsvp, name)}
+    return seats.correct(known, **said) if said else known
+
+
+@transaction.atomic
+def decline(invitation: Invitation, word: str = "") -> Invitation:
+    """The contact does not come, with a word or without; an RSVP that stands is cancelled. Twice declines once; another
+    word takes the first one's place. Until the RSVP window closes, and with an RSVP until the event ends, as every seat
+    can be given back (rule 5 of the seats). Raises seats.Closed and Invitation.DoesNotExist."""
+    invitation, word = lock(invitation), word[:WORD]
+    before = answer(invitation)
+    if invitation.answer == Answer.DECLINED and word in {"", invitation.word}:
+        return invitation
+    if invitation.answer == Answer.ACCEPTED:
+        seats.check_not_over(invitation.event)
+        invitation.rsvp = seats.cancel(invitation.rsvp)
+    else:
+        seats.check_open(invitation.event)
+    invitation.declined_at, invitation.word = invitation.declined_at or timezone.now(), word
+    save_answer(invitation, before)
+    return invitation
+
+
+@transaction.atomic
+def replace_link(invitation: Invitation) -> None:
+    """Gives an invitation a new link, as others saw the old one, which opens nothing from now on. The new one is mailed
+    at once, unless the invitation waits to be written with it, the event is over or called off, or the address wants no
+    invitations. Raises Invitation.DoesNotExist."""
+    invitation = lock(invitation)
+    invitation.token = new_token()
+    invitation.save(update_fields=["token"])
+    audit.note(invitation_emails.about(invitation), {"link": ""}, {"link": "replaced"})
+    mails = Message.objects.about(invitation_emails.about(invitation))
+    invitation_emails.take_back(invitation)  # they lead to the old one
+    if invitation.written_at and may_mail_link(invitation):
+        number, message = mails.filter(key__contains=":new_link:").count() + 1, invitation_emails.alone(invitation)
+        message.key = f"{invitation_emails.about(invitation)}:new_link:{number}"
+        delivery.queue_many([message])
+        invitation.told = change_notices.mark(invitation.event)
+        invitation.save(update_fields=["told"])
+
+
+def may_mail_link(invitation: Invitation) -> bool:
+    """Whether mail with the link helps: the event is neither over nor called off, and the address wants it."""
+    return invitation.event.lets_guests_change and preferences.wants(invitation.contact.email, "invitations")
+
+
+def tie_known() -> None:
+    """Whoever was asked and made an RSVP elsewhere, with the same address, has answered by it."""
+    standing = Rsvp.objects.active().filter(event=OuterRef("event"), invitation=None).order_by()
+    same = standing.alias(address=Lower("email")).filter(address=Lower(OuterRef("contact__email")))
+    coming = Invitation.objects.filter(rsvp=None, event__ends_at__gt=timezone.now())
+    for invitation in coming.filter(Exists(same)).order_by("pk")[:MOST_TIED]:
+        tie(invitation)
+
+
+@transaction.atomic
+def tie(invitation: Invitation) -> None:
+    before = answer(invitation)
+    with suppress(Invitation.DoesNotExist):
+        invitation = lock(invitation)
+        if invitation.answer == Answer.ACCEPTED:
+            invitation.declined_at, invitation.word = None, ""
+            save_answer(invitation, before)
+
+
+def lock(invitation: Invitation) -> Invitation:
+    """The invitation as it stands, locked to the end of the transaction, with its event, contact and RSVP. One that the
+    address made elsewhere is its RSVP, too."""
+    event = seats.lock(invitation.event_id)
+    # Who merges organizations has their lock, and waits for invitations.
+    list(Organization.objects.filter(contacts__invitations=invitation).select_for_update(no_key=True, of=("self",)))
+    locked = Invitation.objects.select_for_update(no_key=True, of=("self",))
+    invitation = locked.select_related("contact__organization", "rsvp", "mailing").get(pk=invitation.pk)
+    invitation.event = event
+    known = of_address(invitation) if not invitation.rsvp else None
+    if known and not known.cancelled_at:
+        invitation.rsvp = known
+    if invitation.rsvp:
+        invitation.rsvp.event = event
+    return invitation
+
+
+def of_address(invitation: Invitation) -> Rsvp | None:
+    """The RSVP of the contact's address for the event, unless it answers another invitation."""
+    return invitation.event.rsvps.with_email(invitation.contact.email).filter(invitation=None).first()
+
+
+def answer(invitation: Invitation) -> dict:
+    """What history tells of an answer."""
+    return {"answer": str(invitation.answer), "word": invitation.word}
+
+
+def save_answer(invitation: Invitation, before: dict) -> None:
+    invitation.save(update_fields=["rsvp", "declined_at", "word"])
+    change_notices.drop(invitation)
+    audit.note(invitation_emails.about(invitation), before, answer(invitation), hidden=("word",))

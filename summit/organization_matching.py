@@ -1,0 +1,230 @@
+"""Which organization the one typed in an RSVP is (docs/rules.md): matched by itself where the address tells it, else
+proposed to staff, who say. Never a second organization unasked. Reads and writes no seat, no pledge and no promise.
+
+A matched organization is locked first, then the RSVPs are written: a merge goes the same way.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from django.db import connection, transaction
+from django.db.models import Count, Max, Value, Window
+from django.db.models.functions import RowNumber
+from django.utils.translation import gettext as _
+
+from imagine.core import audit
+from partners.models import Organization, Reason, folded
+from partners.organizations import duplicates, profiles
+from partners.organizations.duplicates import Likely, Typed
+from summit.models import Rsvp, RsvpQuerySet
+
+ALIKE = 0.45  # from here on a name is taken for that of the organization that the address belongs to
+MOST_AT_ONCE = 500
+MOST_EMAILS = 20  # of one typed name that are compared
+
+
+class Refused(Exception):
+    """It is not done. Its text is a sentence for staff."""
+
+
+class Gone(Refused):
+    """The organization is not there any more."""
+
+    def __init__(self):
+        super().__init__(
+            _("This organization is not there any more: it was merged or erased meanwhile. Nothing was done.")
+        )
+
+
+class Settled(Refused):
+    """Somebody else said which it is meanwhile."""
+
+    def __init__(self):
+        super().__init__(_("Somebody else said meanwhile which organization it is. Nothing was done."))
+
+
+class Doubled(Refused):
+    """There is one with this name already; `organization` is it."""
+
+    def __init__(self, organization: Organization):
+        super().__init__(_("There is an organization with this name already. Choose it, or change the name."))
+        self.organization = organization
+
+
+# By itself -------------------------------------------------------------------------------------------------------
+
+KNOWN = """
+    SELECT r.id, o.id, r.organization <> '' AND o.folded_name = r.folded_organization
+    FROM summit_rsvp r
+    JOIN partners_contact c ON lower(c.email) = lower(r.email)
+    JOIN partners_organization o ON o.id = c.organization_id
+    WHERE r.partner_id IS NULL AND NOT r.has_no_partner
+        AND (r.organization = '' OR o.folded_name = r.folded_organization
+            OR similarity(o.folded_name, r.folded_organization) >= %s)
+    ORDER BY r.id LIMIT %s
+"""
+
+
+def match_known() -> int:
+    """Matches each RSVP whose address belongs to a contact of one organization, unless another name was typed: that is
+    proposed to staff. Says how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN, [ALIKE, MOST_AT_ONCE])
+        rows = cursor.fetchall()
+    found = defaultdict(dict)
+    for rsvp, organization, is_same_name in rows:
+        found[rsvp][organization] = is_same_name
+    return sum(match_one(rsvp, organizations) for rsvp, organizations in found.items())
+
+
+def match_one(rsvp: int, organizations: dict[int, bool]) -> bool:
+    """`organizations` are those that the address belongs to, and whether it is just their name that was typed."""
+    if len(organizations) > 1:
+        organizations = {pk: True for pk, is_same_name in organizations.items() if is_same_name}
+    if len(organizations) != 1:
+        return False
+    try:
+        return bool(choose(Rsvp.objects.filter(pk=rsvp, partner=None, has_no_partner=False), *organizations))
+    except Gone:
+        return False
+
+
+# By staff --------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def choose(rsvps: RsvpQuerySet, organization: int, *, adds_contacts: bool = False) -> int:
+    """These RSVPs belong to this organization, a primary key; with `adds_contacts` their people become its contacts.
+    Says how many there were. Raises Gone."""
+    locked = Organization.objects.select_for_update(no_key=True).filter(pk=organization).first()
+    if locked is None:
+        raise Gone
+    return settle(rsvps, locked, adds_contacts=adds_contacts)
+
+
+@transaction.atomic
+def make(rsvps: RsvpQuerySet, *, name: str, sector: str = "", is_sure: bool = False) -> Organization:
+    """A new organization for these RSVPs, whose people become its contacts. Raises Settled when they belong somewhere
+    by now, and Doubled when there is one with the same name, unless staff are sure."""
+    if not list(rsvps.select_for_update(no_key=True).order_by("pk").values_list("pk")):
+        raise Settled
+    known = Organization.objects.filter(folded_name=folded(Value(name))).order_by("pk").first()
+    if known and not is_sure:
+        raise Doubled(known)
+    organization = profiles.create(name=name, sector=sector)
+    settle(rsvps, organization, adds_contacts=True)
+    return organization
+
+
+@transaction.atomic
+def say_none(rsvps: RsvpQuerySet) -> int:
+    """These RSVPs belong to no partner: a parent, a neighbor, a joke. Says how many there were."""
+    return settle(rsvps, None, has_no_partner=True)
+
+
+@transaction.atomic
+def ask_again(rsvps: RsvpQuerySet) -> int:
+    """What was said of them was wrong: they stand among those to match again. Says how many there were."""
+    return settle(rsvps, None)
+
+
+def settle(
+    rsvps: RsvpQuerySet,
+    organization: Organization | None,
+    *,
+    has_no_partner: bool = False,
+    adds_contacts: bool = False,
+) -> int:
+    rows = rsvps.select_related("partner").select_for_update(of=("self",), no_key=True).order_by("pk")
+    for rsvp in rows:
+        before = facts(rsvp)
+        rsvp.partner, rsvp.has_no_partner = organization, has_no_partner
+        rsvp.save(update_fields=["partner", "has_no_partner"])
+        audit.note(f"rsvp:{rsvp.pk}", before, facts(rsvp))
+        if adds_contacts:
+            person = {"name": rsvp.name, "phone": rsvp.phone, "language": rsvp.language}
+            profiles.add_contact(organization, email=rsvp.email, **person)
+    return len(rows)
+
+
+def facts(rsvp: Rsvp) -> dict:
+    return {"partner": rsvp.partner.name if rsvp.partner else "", "has_no_partner": rsvp.has_no_partner}
+
+
+# What staff are shown --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Proposal:
+    organization: Organization
+    likelihood: int
+    reasons: list[str]
+
+    @property
+    def why(self) -> list[str]:
+        return [Reason(reason).label for reason in self.reasons]
+
+
+@dataclass
+class Group:
+    """The RSVPs in which the same name was typed, and which organization it may be."""
+
+    folded: str
+    number: int
+    rsvps: list[Rsvp] = field(default_factory=list)  # the newest ones
+    proposals: list[Proposal] = field(default_factory=list)
+
+    @property
+    def newest(self) -> Rsvp:
+        return self.rsvps[0]
+
+    @property
+    def name(self) -> str:
+        """As the newest of them typed it."""
+        return self.newest.organization
+
+
+def names_to_match():
+    """Each typed name that nobody has said of which organization it is, with how many RSVPs it has, the newest first:
+    rows of `folded_organization`, `number` and `latest`."""
+    names = Rsvp.objects.to_match().order_by().values("folded_organization")
+    return names.annotate(number=Count("pk"), latest=Max("created_at")).order_by("-latest", "folded_organization")
+
+
+def groups(names: Collection[dict]) -> list[Group]:
+    """A page of them with proposals. The same number of queries for one and for thirty."""
+    found = {row["folded_organization"]: Group(row["folded_organization"], row["number"]) for row in names}
+    newest = Window(RowNumber(), partition_by="folded_organization", order_by=["-created_at", "-pk"])
+    rsvps = Rsvp.objects.to_match().filter(folded_organization__in=found).annotate(place=newest)
+    for rsvp in rsvps.filter(place__lte=MOST_EMAILS).select_related("event").order_by("place"):
+        found[rsvp.folded_organization].rsvps.append(rsvp)
+    return propose([group for group in found.values() if group.rsvps])
+
+
+def group_of(rsvp: Rsvp) -> Group:
+    """One RSVP with its proposals; those in which the same was typed stand with it while nobody said which it is."""
+    others = same_name(rsvp)
+    group = Group(rsvp.folded_organization, others.count(), [rsvp])
+    return propose([group])[0]
+
+
+def same_name(rsvp: Rsvp) -> RsvpQuerySet:
+    """The RSVPs that a decision about this one is for: itself, and while it is open all others with the same name."""
+    if rsvp.partner_id or rsvp.has_no_partner or not rsvp.organization:
+        return Rsvp.objects.filter(pk=rsvp.pk)
+    return Rsvp.objects.to_match().filter(folded_organization=rsvp.folded_organization)
+
+
+def propose(some: list[Group]) -> list[Group]:
+    typed = [Typed(key, group.folded, [rsvp.email for rsvp in group.rsvps]) for key, group in enumerate(some)]
+    likely: dict[int, list[Likely]] = duplicates.likely(typed)
+    pks = {one.organization for found in likely.values() for one in found}
+    organizations = Organization.objects.in_bulk(pks)
+    for key, found in likely.items():
+        some[key].proposals = [
+            Proposal(organizations[one.organization], one.likelihood, one.reasons)
+            for one in found
+            if one.organization in organizations
+        ]
+    return some

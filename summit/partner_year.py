@@ -1,0 +1,125 @@
+"""A partner's year at a glance: what its people answered to which event (docs/rules.md, Links).
+
+Whoever holds the link of a pledge reads here who of the organization comes, by name and no more. The links of their
+RSVPs and invitations are not theirs to have: one's own goes out by mail.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from django.core.validators import slug_re
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from partners.models import Contact, Organization
+from partners.pledges.page_state import Sheet
+from summit import rsvp_links
+from summit.invitations import links as invitation_links
+from summit.models import Event, Invitation, Rsvp
+from summit.school_year import current_school_year
+from summit.views.public import state_of
+
+MOST = 60  # events of a list
+
+
+class Nothing(Exception):
+    """There is no link of this person's to this event."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one person of the organization answered to one event."""
+
+    name: str
+    rsvp: Rsvp | None
+    is_declined: bool
+    is_own: bool
+
+    @property
+    def comes(self) -> bool:
+        return self.rsvp is not None and not self.rsvp.cancelled_at
+
+    @property
+    def is_open(self) -> bool:
+        return self.rsvp is None and not self.is_declined
+
+
+@dataclass
+class PartnerYear:
+    """The events of a partner's year, each with `answers`, own first."""
+
+    coming: list[Event] = field(default_factory=list)
+    past: list[Event] = field(default_factory=list)
+
+
+def of(sheet: Sheet) -> PartnerYear:
+    """What the page of a pledge's link shows: public events to come, and those that somebody of the organization is
+    asked to or has an RSVP for, back to the beginning of the school year. Three queries, however many there are."""
+    own = sheet.contact_row
+    rsvps = {(rsvp.event_id, rsvp.email.lower()): rsvp for rsvp in rsvps_of(sheet.organization, own)}
+    answers: dict[int, list[Answer]] = defaultdict(list)
+    for invitation in invitations_of(sheet.organization):
+        elsewhere = rsvps.pop((invitation.event_id, invitation.contact.email.lower()), None)
+        answers[invitation.event_id].append(answer_to(invitation, elsewhere, own))
+    answered = {answer.rsvp.pk for found in answers.values() for answer in found if answer.rsvp}
+    for rsvp in rsvps.values():
+        if rsvp.pk not in answered:
+            answers[rsvp.event_id].append(Answer(rsvp.name, rsvp, is_declined=False, is_own=is_own(rsvp.email, own)))
+    year, now = PartnerYear(), timezone.now()
+    for event in events_with(answers):
+        event.state = state_of(event)
+        event.answers = sorted(answers[event.pk], key=lambda answer: (not answer.is_own, answer.name))
+        event.own = next((answer for answer in event.answers if answer.is_own), None)
+        (year.coming if event.ends_at > now else year.past).append(event)
+    year.past.reverse()
+    return year
+
+
+def is_own(email: str, own: Contact | None) -> bool:
+    return own is not None and email.lower() == own.email.lower()
+
+
+def answer_to(invitation: Invitation, elsewhere: Rsvp | None, own: Contact | None) -> Answer:
+    """An invitation's answer, which may be an RSVP that the same address made elsewhere."""
+    rsvp = invitation.rsvp or elsewhere
+    is_declined = bool(invitation.declined_at) and not (rsvp and not rsvp.cancelled_at)
+    contact = invitation.contact
+    return Answer(contact.name, None if is_declined else rsvp, is_declined, is_own=is_own(contact.email, own))
+
+
+def invitations_of(organization: Organization) -> QuerySet[Invitation]:
+    """Those that were written: one that is not may still be taken back."""
+    written = Invitation.objects.filter(contact__organization=organization, written_at__isnull=False)
+    return written.select_related("contact", "rsvp").order_by("pk")
+
+
+def rsvps_of(organization: Organization, own: Contact | None) -> QuerySet[Rsvp]:
+    """Those of the organization, and those of the own address that nobody has said whose they are."""
+    theirs = Q(partner=organization)
+    if own:
+        theirs |= Q(partner=None, folded_email=own.email.lower())
+    return Rsvp.objects.alias(folded_email=Lower("email")).filter(theirs).order_by("pk")
+
+
+def events_with(answers: dict[int, list[Answer]]) -> list[Event]:
+    this_year = Q(pk__in=list(answers), school_year__gte=current_school_year())
+    to_come = Q(ends_at__gt=timezone.now()) & (Q(invited_only=False) | Q(pk__in=list(answers)))
+    shown = Event.objects.published().with_seats().filter(this_year | to_come)
+    return list(shown.order_by("starts_at", "pk")[:MOST])
+
+
+def mail_own_link(sheet: Sheet, slug: str) -> bool:
+    """Mails the contact of a pledge the own link to a coming event, of the RSVP or else of the invitation, and says
+    whether it does: as links.mail_link says. Raises Nothing."""
+    own = sheet.contact_row
+    coming = {"event__slug": slug, "event__is_published": True, "event__ends_at__gt": timezone.now()}
+    if own is None or not slug_re.match(slug):
+        raise Nothing
+    rsvp = Rsvp.objects.active().with_email(own.email).filter(**coming).select_related("event").first()
+    if rsvp:
+        return rsvp_links.mail_link(rsvp)
+    invitation = own.invitations.filter(**coming, written_at__isnull=False).first()
+    if invitation is None:
+        raise Nothing
+    return invitation_links.mail_link(invitation)

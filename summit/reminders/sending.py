@@ -1,0 +1,248 @@
+"""What says itself before and after an event, each thing once (docs/rules.md).
+
+When something is due stands in reminder_times.py; it is never counted down. After an outage it is said late, with words
+that are true then, or not at all when it is too late to help. A run locks the event, so that two at once do not write
+twice and nobody cancels in between; the message's key keeps it at once for good. What waits in the database too long,
+because mail does not flow, is taken back and, while there is time, written anew.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from operator import itemgetter
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from imagine.mail import delivery
+from imagine.mail.models import Message
+from summit import seats
+from summit.emails import reminder as reminder_emails
+from summit.emails.queries import unwilling, written
+from summit.models import Event, Guest, Invitation, Reminder, Rsvp
+from summit.reminders.schedule import SPANS, day_of, days_ago, worth_until
+
+logger = logging.getLogger(__name__)
+Kind = Reminder.Kind
+
+BATCH = 50  # letters in one transaction, while the event is locked
+SECONDS = 30  # for one run; the next one goes on
+UNANSWERED_DAYS = 7  # after the invitation was sent
+LONGEST_AGO = timedelta(days=12)  # an event that ended earlier is thanked for no more
+LONGEST_AHEAD = timedelta(days=9)
+TOLD = ("confirmed", "moved_up", "event_moved")  # letters that say all that a reminder would
+
+
+# To whom -------------------------------------------------------------------------------------------------------
+
+
+def parties(event: Event, kind: str) -> QuerySet[Rsvp]:
+    """Who is to be written to and was not yet. Nobody who answered after it was due: they were told all of it."""
+    due, day = SPANS[kind].due(event), day_of(event.starts_at)
+    found = event.rsvps.active().filter(created_at__lt=due).filter(~unwilling("email", "reminders"))
+    found = found.filter(~written(f"rsvp:{{}}:{kind}:{day}"))
+    if kind == Kind.THANKS:
+        return found.filter(who_came(event))
+    found = found.filter(held_seats__gt=0)
+    if kind == Kind.NAMES:
+        return found.filter(Exists(Guest.objects.filter(rsvp=OuterRef("pk"), position__gt=1, name="")))
+    return found.exclude(pk__in=told_since(due))
+
+
+def who_came(event: Event) -> Q:
+    """Of an event's RSVPs: somebody of the party came. When nobody noted who came, whoever held seats."""
+    arrived = Guest.objects.filter(rsvp__event=event, arrived_at__isnull=False)
+    return Q(pk__in=arrived.values("rsvp")) if arrived.exists() else Q(held_seats__gt=0)
+
+
+def told_since(due: datetime) -> list[int]:
+    """The RSVPs that got a letter with all that a reminder would say, since it was due."""
+    keys = Message.objects.filter(key__startswith="rsvp:", created_at__gte=due).values_list("key", flat=True)
+    parts = [key.split(":") for key in keys]
+    return [int(part[1]) for part in parts if part[2] in TOLD]
+
+
+# Say -----------------------------------------------------------------------------------------------------------
+
+
+def remind(now: datetime | None = None) -> None:
+    """Says all that is due at `now`, for at most SECONDS. Twice, or two at once, says nothing twice."""
+    now, stop_at = now or timezone.now(), time.monotonic() + SECONDS
+    take_back(now)
+    for event, kind in due_now(now):
+        say(event, partial(say_some, event, kind, now), stop_at)
+    for event in asked_and_open(now):
+        say(event, partial(ask_some, event, now), stop_at)
+
+
+def say(event: Event, some: Callable[[], bool], stop_at: float) -> None:
+    """Says one thing about an event, batch by batch. What goes wrong with it holds up no other event's."""
+    try:
+        while time.monotonic() < stop_at and some():
+            pass
+    except Exception:
+        logger.exception("What is said by itself about event %s was not said.", event.pk)
+
+
+def due_now(now: datetime) -> Iterator[tuple[Event, str]]:
+    """What is due of which event and not done."""
+    near = Event.objects.published().filter(cancelled_at__isnull=True)
+    events = list(near.filter(starts_at__lt=now + LONGEST_AHEAD, ends_at__gt=now - LONGEST_AGO).order_by("starts_at"))
+    done = Reminder.objects.filter(event__in=events, done_at__isnull=False)
+    done = set(done.values_list("event_id", "kind", "day"))
+    for event in events:
+        for kind, span in SPANS.items():
+            if span.due(event) <= now and (event.pk, kind, day_of(event.starts_at)) not in done:
+                yield event, kind
+
+
+@transaction.atomic
+def say_some(event: Event, kind: str, now: datetime) -> bool:
+    """Writes the next letters of one reminder, under the event's lock. Says whether there may be more."""
+    event = locked(event)
+    if event is None or now < SPANS[kind].due(event):
+        return False
+    reminder, _made = Reminder.objects.get_or_create(event=event, kind=kind, day=day_of(event.starts_at))
+    if reminder.done_at:
+        return False
+    rsvps = list(parties(event, kind).order_by("pk").prefetch_related("guests")[:BATCH])
+    reminder.too_late = bool(rsvps) and now >= SPANS[kind].until(event)
+    if reminder.too_late or not rsvps:
+        reminder.done_at = now
+    else:
+        until = worth_until(kind, event, now)
+        delivery.queue_many(reminder_emails.of_parties(event, kind, rsvps, day=reminder.day, now=now, not_after=until))
+        reminder.count += len(rsvps)
+    reminder.save()
+    return reminder.done_at is None
+
+
+def locked(event: Event) -> Event | None:
+    """The event as it stands under its lock, unless it is gone, called off or hidden since."""
+    try:
+        event = seats.lock(event.pk)
+    except Event.DoesNotExist:
+        return None
+    return event if event.is_published and not event.cancelled_at else None
+
+
+# Invitations without an answer -----------------------------------------------------------------------------------
+
+
+def asked_and_open(now: datetime) -> QuerySet[Event]:
+    """Events that take an answer for another day at least."""
+    coming = Event.objects.published().filter(cancelled_at__isnull=True, rsvp_opens_at__lte=now)
+    asked = Exists(Invitation.objects.filter(event=OuterRef("pk"), declined_at__isnull=True, rsvp__isnull=True))
+    return coming.filter(asked, rsvp_closes_at__gte=now + timedelta(days=1)).order_by("pk")
+
+
+def unanswered(event: Event, now: datetime) -> QuerySet[Invitation]:
+    """Invitations that left so many days ago and are not answered, to who was not asked again."""
+    sent = written("invitation:{}:invited", state=Message.State.SENT, sent_at__lt=days_ago(now, UNANSWERED_DAYS))
+    comes = Rsvp.objects.active().filter(event=event).alias(folded=Lower("email"))
+    return (
+        event.invitations.filter(sent, declined_at__isnull=True, rsvp__isnull=True)
+        .filter(~written("invitation:{}:unanswered"), ~unwilling("contact__email", "invitations", "reminders"))
+        .filter(~Exists(comes.filter(folded=Lower(OuterRef("contact__email")))))
+    )
+
+
+@transaction.atomic
+def ask_some(event: Event, now: datetime) -> bool:
+    """Asks the next ones who did not answer, once each. Says whether there may be more."""
+    event = locked(event)
+    if event is None or not (event.rsvp_opens_at <= now <= event.rsvp_closes_at - timedelta(days=1)):
+        return False
+    invitations = list(unanswered(event, now).select_related("contact__organization").order_by("pk")[:BATCH])
+    if not invitations:
+        return False
+    delivery.queue_many(reminder_emails.of_invitations(event, invitations, not_after=event.rsvp_closes_at))
+    reminder, _made = Reminder.objects.get_or_create(event=event, kind=Kind.UNANSWERED, day=day_of(event.starts_at))
+    reminder.count += len(invitations)
+    reminder.done_at = now
+    reminder.save()
+    return True
+
+
+# What waited too long ------------------------------------------------------------------------------------------
+
+
+def take_back(now: datetime) -> None:
+    """Deletes reminders that were written and not sent, when they are not true any more: their time is over, they are
+    answered, the party holds no seats now, the event was moved or called off. Who is still to be told is found anew."""
+    waiting = Message.objects.unbegun().filter(not_after__isnull=False)
+    rows = [(pk, *key.split(":"), until) for pk, key, until in waiting.values_list("pk", "key", "not_after")]
+    for reminder, messages in (stale_of_parties(rows, now) | stale_of_invitations(rows, now)).items():
+        reminder_emails.forget(*reminder, messages)
+
+
+def stale_of_parties(rows: list[tuple], now: datetime) -> dict[tuple, list]:
+    """The messages to delete, by event, kind and day of their reminder."""
+    of_parties = [row for row in rows if row[1] == "rsvp" and row[3] in SPANS]
+    rsvps = Rsvp.objects.select_related("event").in_bulk([int(row[2]) for row in of_parties])
+    found = defaultdict(list)
+    for message, _rsvp, pk, kind, day, until in of_parties:
+        rsvp = rsvps.get(int(pk))
+        if rsvp and (until <= now or not is_true(rsvp, kind, day)):
+            found[rsvp.event_id, kind, day].append(message)
+    return found
+
+
+def is_true(rsvp: Rsvp, kind: str, day: str) -> bool:
+    event = rsvp.event
+    takes_place = event.is_published and not event.cancelled_at and str(day_of(event.starts_at)) == day
+    return takes_place and not rsvp.cancelled_at and (rsvp.held_seats > 0 or kind == Kind.THANKS)
+
+
+def stale_of_invitations(rows: list[tuple], now: datetime) -> dict[tuple, list]:
+    of_invitations = [row for row in rows if row[1] == "invitation" and row[3] == Kind.UNANSWERED]
+    open_ones = Invitation.objects.filter(declined_at__isnull=True, rsvp__isnull=True, event__cancelled_at__isnull=True)
+    asked = Invitation.objects.select_related("event").in_bulk([int(row[2]) for row in of_invitations])
+    still_open = set(open_ones.filter(pk__in=asked).values_list("pk", flat=True))
+    found = defaultdict(list)
+    for message, _invitation, pk, kind, until in of_invitations:
+        invitation = asked.get(int(pk))
+        if invitation and (until <= now or invitation.pk not in still_open):
+            found[invitation.event_id, kind, str(day_of(invitation.event.starts_at))].append(message)
+    return found
+
+
+# What staff see ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One reminder of an event: what it is, its mail's kind, when it is due, and what became of it."""
+
+    label: str
+    wording: str
+    due: datetime | None
+    said_at: datetime | None
+    count: int
+    state: str  # "coming", "said", "partly", "nobody", "too late", "never"
+
+
+def plan(event: Event, now: datetime | None = None) -> list[Planned]:
+    """What is said by itself around an event, in its order: one query."""
+    now = now or timezone.now()
+    rows = {row.kind: row for row in event.reminders.filter(day=day_of(event.starts_at))}
+    dues = sorted(((kind, span.due(event)) for kind, span in SPANS.items()), key=itemgetter(1))
+    return [planned(kind, due, rows.get(kind), event, now) for kind, due in [(Kind.UNANSWERED, None), *dues]]
+
+
+def planned(kind: Kind, due: datetime | None, row: Reminder | None, event: Event, now: datetime) -> Planned:
+    count, said_at = (row.count, row.done_at) if row else (0, None)
+    if said_at and row.too_late:
+        state = "partly" if count else "too late"
+    elif said_at:
+        state = "said" if count else "nobody"
+    else:
+        ends = SPANS[kind].until(event) if kind in SPANS else event.rsvp_closes_at
+        state = "coming" if now < ends else "never"
+    return Planned(str(kind.label), reminder_emails.KINDS[kind].code, due, said_at, count, state)

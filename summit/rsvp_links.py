@@ -1,0 +1,92 @@
+"""Private links that were lost or leaked (docs/rules.md): a link goes to the stored address alone."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from imagine.core import audit
+from imagine.core.models import new_token
+from imagine.mail import dispatch
+from imagine.mail.models import Message
+from summit import seats
+from summit.emails import reminder as reminder_emails
+from summit.emails import rsvp as rsvp_emails
+from summit.models import LinkRequest, Rsvp
+
+MOST_A_DAY = 10  # link mails about one RSVP or invitation, whoever asks from outside
+PAUSE = timedelta(minutes=10)  # between two of them to one address
+
+
+@transaction.atomic
+def mail_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
+    """Mails the link of one RSVP to its own address and says whether it does: at most once in ten minutes, unless the
+    last one failed, and ten times a day, unless staff ask."""
+    rsvp = seats.lock_party(rsvp)
+    mails = Message.objects.about(f"rsvp:{rsvp.pk}:link")
+    if not may_go(mails, rsvp.email, by_staff=by_staff):
+        return False
+    rsvp_emails.link(rsvp, mails.count() + 1)
+    return True
+
+
+def may_go(mails: QuerySet[Message], email: str, *, by_staff: bool = False) -> bool:
+    """Whether one more mail with a link may go to an address, when `mails` are those before."""
+    today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
+    lately = mails.filter(to=email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=Message.FAILED)
+    return not lately.exists() and (by_staff or today < MOST_A_DAY)
+
+
+@transaction.atomic
+def mail_again(rsvp: Rsvp) -> bool:
+    """Staff mail the link of one RSVP again, as `mail_link` says. Raises Closed when the event is over: then the link
+    can do nothing any more."""
+    rsvp = seats.lock_party(rsvp)
+    if rsvp.event.is_over:
+        raise seats.Closed(_("This event is over, so its links are not mailed again."))
+    return mail_link(rsvp, by_staff=True)
+
+
+@transaction.atomic
+def readdress(rsvp: Rsvp, email: str) -> Rsvp:
+    """Staff correct the e-mail address: what was not sent goes to the new one when it is sent, and so does the link."""
+    rsvp = seats.correct(rsvp, email=email)
+    mails = Message.objects.about(f"rsvp:{rsvp.pk}").filter(queue=Message.Queue.DIRECT)
+    mails.exclude(state=Message.State.SENT).update(to=email)
+    reminder_emails.take_back_of(rsvp)  # what ends them belongs to the address
+    if not rsvp.event.is_over:
+        mail_link(rsvp, by_staff=True)
+    return rsvp
+
+
+@transaction.atomic
+def replace(rsvp: Rsvp) -> Rsvp:
+    """Gives the RSVP a new link and mails it; from now on the old one opens nothing, in no browser."""
+    rsvp = seats.lock_party(rsvp)  # its letters are numbered: one writer at a time
+    rsvp.token, rsvp.browser = new_token(), ""
+    rsvp.save(update_fields=["token", "browser"])
+    audit.note(f"rsvp:{rsvp.pk}", {"link": ""}, {"link": "replaced"})
+    reminder_emails.take_back_of(rsvp)
+    rsvp_emails.new_link(rsvp)
+    return rsvp
+
+
+@transaction.atomic
+def ask(email: str) -> None:
+    """Notes that someone asked for the links of an address. The same work whether it is known or not."""
+    request = LinkRequest.objects.create(email=email)
+    transaction.on_commit(lambda: dispatch.ring("summit.tasks.answer_link_request", request.pk), robust=True)
+
+
+@transaction.atomic
+def answer(request_pk: int) -> None:
+    """Answers one request: mails the link of each RSVP that the address has for a coming event, then forgets the
+    request. A request that another worker has, or that was answered, is passed over."""
+    request = LinkRequest.objects.select_for_update(skip_locked=True).filter(pk=request_pk).first()
+    if request is None:
+        return
+    for rsvp in Rsvp.objects.for_coming_events().with_email(request.email).select_related("event"):
+        mail_link(rsvp)
+    request.delete()

@@ -1,0 +1,178 @@
+"""What the office asks of an event, counted: each answer is one query, whatever the number of RSVPs."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.db.models import CharField, Count, F, Func, Q, QuerySet, Sum, Value
+from django.db.models.functions import Cast, Coalesce, TruncDate
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from imagine.core.formatting import day
+from imagine.mail.models import Message
+from partners.models import Sector
+from summit import formatting
+from summit.models import Event, Guest, Rsvp
+from summit.models.invitations import ACCEPTED, OPEN
+
+MOST_DAYS = 92  # a chart of more than three months goes by weeks
+FIRST_IN_LINE = 10  # of the waiting list; the rest is one click away
+
+
+def seats(event: Event) -> dict[str, int]:
+    """Seats held, waited for, reserved, free and over, and the parties behind them, by name.
+
+    `free` is never negative: what is missing then is `over`, by how many the room is too small for who holds a seat.
+    """
+    figures = event.rsvps.aggregate(
+        held=Coalesce(Sum("held_seats"), 0),
+        waiting=Coalesce(Sum("waiting_seats"), 0),
+        beyond=Coalesce(Sum("seats_over"), 0),
+        confirmed_parties=Count("pk", filter=Q(held_seats__gt=0, waiting_seats=0)),
+        partly_parties=Count("pk", filter=Q(held_seats__gt=0, waiting_seats__gt=0)),
+        waiting_parties=Count("pk", filter=Q(held_seats=0, waiting_seats__gt=0)),
+        cancelled_parties=Count("pk", filter=Q(cancelled_at__isnull=False)),
+        late_parties=Count("pk", filter=Q(cancelled_late=True)),
+        passed_parties=Count("pk", filter=Q(passed_over_at__isnull=False)),
+    )
+    left = event.capacity - event.reserved_seats - figures["held"]
+    return figures | {
+        "capacity": event.capacity,
+        "reserved": event.reserved_seats,
+        "free": max(left, 0),
+        "over": max(-left, 0),
+    }
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A day, or the week that begins with it, and what came in it."""
+
+    day: date
+    rsvps: int
+    seats: int
+
+
+def by_day(event: Event) -> list[Stretch]:
+    """The RSVPs that stand, by the day they were made in the district's zone, with the seats they hold or wait for now:
+    every day from the first to the last, or every week of more than MOST_DAYS."""
+    rows = (
+        event.rsvps.active()
+        .annotate(day=TruncDate("created_at", tzinfo=timezone.get_default_timezone()))
+        .values("day")
+        .annotate(rsvps=Count("pk"), seats=Sum(F("held_seats") + F("waiting_seats")))
+        .order_by("day")
+    )
+    made = {row["day"]: (row["rsvps"], row["seats"]) for row in rows}
+    if not made:
+        return []
+    first, last = min(made), max(made)
+    step = 1 if (last - first).days < MOST_DAYS else 7
+    stretches = []
+    for begins in range(0, (last - first).days + 1, step):
+        days = [made.get(first + timedelta(days=begins + more), (0, 0)) for more in range(step)]
+        stretches.append(Stretch(first + timedelta(days=begins), sum(r for r, _s in days), sum(s for _r, s in days)))
+    return stretches
+
+
+def came(event: Event) -> dict[str, int]:
+    """How many guests came, of how many parties."""
+    return Guest.objects.filter(rsvp__event=event, arrived_at__isnull=False).aggregate(
+        guests=Count("pk"), parties=Count("rsvp", distinct=True)
+    )
+
+
+def by_sector(event: Event) -> list[dict]:
+    """Parties that stand, with held and waiting seats, by sector; the sector with most parties first. One that nobody
+    chose is left out; who named none stands last, with an empty `sector`."""
+    rows = (
+        event.rsvps.active()
+        .values("sector")
+        .annotate(parties=Count("pk"), held=Sum("held_seats"), waiting=Sum("waiting_seats"))
+        .order_by("-parties", "sector")
+    )
+    labels = {"": _("Not said")} | dict(Sector.choices)
+    named = [row | {"label": labels.get(row["sector"], row["sector"])} for row in rows]
+    return sorted(named, key=lambda row: row["sector"] == "")
+
+
+@dataclass(frozen=True)
+class Needs:
+    """How many guests have each need, most first, and how many said nothing."""
+
+    counted: list[tuple[str, int]]
+    silent: int
+
+
+def kitchen(event: Event) -> tuple[Needs, Needs]:
+    """Food needs and access needs of the guests who hold a seat: of a party that waits for some, the first ones. The
+    same words in any case and spacing count as one, in the spelling that most wrote."""
+    seated = Guest.objects.filter(rsvp__event=event, position__lte=F("rsvp__held_seats"))
+    rows = list(seated.values_list("diet", "access").annotate(guests=Count("pk")).order_by("diet", "access"))
+    return counted((diet, n) for diet, _access, n in rows), counted((access, n) for _diet, access, n in rows)
+
+
+def counted(said) -> Needs:
+    totals, spellings, silent = Counter(), {}, 0
+    for words, number in said:
+        words = " ".join(words.split())
+        if words:
+            totals[words.casefold()] += number
+            spellings.setdefault(words.casefold(), Counter())[words] += number
+        else:
+            silent += number
+    needs = [(spellings[key].most_common(1)[0][0], number) for key, number in totals.items()]
+    return Needs(sorted(needs, key=lambda need: (-need[1], need[0].casefold())), silent)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A party of the waiting list, and in words why others were seated before it; empty when none were."""
+
+    rsvp: Rsvp
+    why: str
+
+
+def waiting_list(event: Event) -> list[Waiting]:
+    """The first of the waiting list in its order. Whoever was passed over stands among them, as only those who wait
+    longer than a seated party can be."""
+    return [Waiting(rsvp, why_passed_over(rsvp)) for rsvp in event.rsvps.waiting_list()[:FIRST_IN_LINE]]
+
+
+def why_passed_over(rsvp: Rsvp) -> str:
+    if not rsvp.passed_over_at:
+        return ""
+    said = ngettext(
+        "Needs %(seats)d seat. On %(day)s, %(time)s, none was free for it, and a later party was seated.",
+        "Needs %(seats)d seats together. On %(day)s, %(time)s, fewer were free, and a later party was seated.",
+        rsvp.waiting_seats,
+    )
+    moment = rsvp.passed_over_at
+    return said % {"seats": rsvp.waiting_seats, "day": day(moment), "time": formatting.clock(moment)}
+
+
+def unnamed(event: Event) -> int:
+    """Companions of parties that stand whose name is still open."""
+    return Guest.objects.filter(rsvp__event=event, rsvp__cancelled_at__isnull=True, position__gt=1, name="").count()
+
+
+def asked(event: Event) -> dict[str, int]:
+    """Invitations by their answer, and all of them: one query."""
+    counts = event.invitations.aggregate(
+        invited=Count("pk"), accepted=Count("pk", filter=ACCEPTED), open=Count("pk", filter=OPEN)
+    )
+    return counts | {"declined": counts["invited"] - counts["accepted"] - counts["open"]}
+
+
+def failed_mail(event: Event) -> QuerySet[Message]:
+    """Mail about this event's RSVPs that failed for good, newest first, without its text.
+
+    The few failed ones are found by their index; their keys, "rsvp:17:confirmed:1", name the RSVP. Compared as text,
+    since other mail has keys without a number.
+    """
+    of_event = event.rsvps.annotate(number=Cast("pk", CharField())).values("number")
+    number = Func(F("key"), Value(":"), Value(2), function="split_part", output_field=CharField())
+    failed = Message.objects.failed().filter(key__startswith="rsvp:").annotate(number=number)
+    return failed.filter(number__in=of_event).order_by("-not_before").defer("text", "html", "calendar")

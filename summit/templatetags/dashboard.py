@@ -1,0 +1,42 @@
+"""The coming events, for the start page of staff."""
+
+from django import template
+
+from summit import organization_matching
+from summit.admin import invite_wizard, mailings
+from summit.admin.event_page import rsvps
+from summit.models import Event
+
+register = template.Library()
+
+MOST = 10
+
+
+@register.inclusion_tag("admin/summit/event/_coming.html")
+def coming_events(user) -> dict:
+    """The next events with their seats, and how many typed organizations wait to be matched: three queries at most, for
+    whoever may see them."""
+    if not user.has_perm("summit.view_event"):
+        return {}
+    events = Event.objects.upcoming().with_seats()[:MOST]
+    sees_rsvps = user.has_perm("summit.view_rsvp")
+    return {
+        "shown": True,
+        "events": [coming(event) for event in events],
+        "adds_event": user.has_perm("summit.add_event"),
+        "adds_rsvp": user.has_perm("summit.add_rsvp"),
+        "sees_rsvps": sees_rsvps,
+        "invites": invite_wizard.may_invite(user),
+        "to_match": organization_matching.names_to_match().count() if sees_rsvps else 0,
+    }
+
+
+@register.inclusion_tag("admin/summit/mailing/_under_way.html")
+def mailings_under_way(user) -> dict:
+    """The mailings that are not at their end, in one query, for whoever may see mailings."""
+    return {"mailings": mailings.under_way()[:MOST] if user.has_perm("mail.view_mailing") else []}
+
+
+def coming(event: Event) -> dict:
+    free = event.capacity - event.reserved_seats - event.held
+    return {"event": event, "free": max(free, 0), "over": max(-free, 0), "list": rsvps(event)}

@@ -1,0 +1,20 @@
+"""Dates, times and what a party has, in templates."""
+
+from django import template
+
+from imagine.core.formatting import day, long_date, short_date
+from summit import formatting
+
+register = template.Library()
+for text_filter in (
+    long_date,
+    short_date,
+    day,
+    formatting.weekday,
+    formatting.clock,
+    formatting.hours,
+    formatting.standing,
+    formatting.seats,
+    formatting.seats_on_day,
+):
+    register.filter(text_filter)

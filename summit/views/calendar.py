@@ -1,0 +1,55 @@
+"""The public calendar: a page, and a feed that calendar programs subscribe to."""
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.cache import get_conditional_response
+from django.utils.http import http_date
+from django.views.decorators.http import require_safe
+
+from summit.calendar import feed as calendar_feed
+from summit.models import Event
+from summit.school_year import current_school_year
+from summit.views.public import state_of
+
+MOST = 60  # events of a list; a busy year has ten
+
+
+@require_safe
+def events(request: HttpRequest) -> HttpResponse:
+    """The coming events, and those that were since the school year began."""
+    known = Event.objects.public().with_seats()
+    coming = list(known.upcoming()[:MOST])
+    past = list(known.past().filter(school_year__gte=current_school_year())[:MOST])
+    for event in (*coming, *past):
+        event.state = state_of(event)
+    address = f"{reverse('events_feed')}?language={translation.get_language()}"
+    page = {
+        "coming": coming,
+        "past": past,
+        "feed": settings.SITE_URL + address,
+        "subscribe": f"webcal://{urlsplit(settings.SITE_URL).netloc}{address}",
+    }
+    return render(request, "summit/events.html", page)
+
+
+@require_safe
+def events_feed(request: HttpRequest) -> HttpResponse:
+    """The calendar in ?language or the reader's. A program that has it as it stands gets a 304."""
+    language = request.GET.get("language")
+    if language not in dict(settings.LANGUAGES):
+        language = translation.get_language()
+    with translation.override(language):
+        feed = calendar_feed.feed()
+    etag, changed = f'"{feed.mark}"', feed.changed_at and int(feed.changed_at.timestamp())
+    response = HttpResponse(feed.text, "text/calendar; charset=utf-8")
+    response = get_conditional_response(request, etag=etag, last_modified=changed, response=response)
+    response.headers["ETag"] = etag
+    response.headers["Cache-Control"] = "public, max-age=900"
+    if changed:
+        response.headers["Last-Modified"] = http_date(changed)
+    return response

@@ -1,0 +1,157 @@
+"""What the link of an invitation can do: look, accept, decline, and change one's mind. Views fetch, call a rule and
+answer."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from crispy_forms.utils import render_crispy_form
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from imagine.core import rate_limit
+from imagine.core.private_links import private
+from imagine.core.rate_limit import limited, too_many
+from summit import seats
+from summit.forms import DeclineForm, InvitationForm
+from summit.invitations import responses
+from summit.models import Event, Invitation, Rsvp
+from summit.views.public import known_address, page_or_post, state_of
+from summit.views.rsvp import MOST_LETTERS, mail_state
+
+Answer = Invitation.Answer
+
+
+def by_link(view: Callable) -> Callable:
+    """Decorates a view that acts for one invitation: fetches it by its token, or answers the constant 404 page."""
+
+    @private
+    @wraps(view)
+    def answer(request: HttpRequest, token: str) -> HttpResponse:
+        try:
+            return view(request, find(token))
+        except Invitation.DoesNotExist:  # it never was, or staff took it back just now
+            raise Http404 from None
+
+    return answer
+
+
+def find(token: str) -> Invitation:
+    """The invitation with its event, the contact and the RSVP that answers it: also one that the address made
+    elsewhere, as the rules see it too. Raises Invitation.DoesNotExist."""
+    invitation = Invitation.objects.select_related("contact__organization", "rsvp").get(token=token)
+    invitation.event = Event.objects.with_seats().get(pk=invitation.event_id)
+    invitation.rsvp = invitation.rsvp or responses.of_address(invitation)
+    if invitation.rsvp:
+        invitation.rsvp.event = invitation.event
+    return invitation
+
+
+@require_safe
+@by_link
+def invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    """The event, what was answered, and what can be answered now."""
+    return show(request, invitation)
+
+
+def show(
+    request: HttpRequest,
+    invitation: Invitation,
+    *,
+    form: InvitationForm | None = None,
+    decline: DeclineForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    event, rsvp = invitation.event, invitation.rsvp
+    state = state_of(event)
+    standing = standing_of(invitation, state)
+    can_accept = event.takes_rsvps and invitation.answer != Answer.ACCEPTED
+    if can_accept:
+        form = form or InvitationForm(invitation, rsvp)
+    page = {
+        "invitation": invitation,
+        "event": event,
+        "state": state,
+        "standing": standing,
+        "fields": render_crispy_form(form) if can_accept else None,
+        "decline": decline or DeclineForm(),
+        "wrong": next((one for one in (form, decline) if one and one.errors), None),
+    }
+    if standing == "accepted":
+        page |= party_of(rsvp)
+    return render(request, "summit/invitation.html", page, status=status)
+
+
+def standing_of(invitation: Invitation, state: str) -> str:
+    """What the page is about, in one word: an answer that was given, "open" to be answered, or why it is not."""
+    answer, event = invitation.answer, invitation.event
+    if answer == Answer.ACCEPTED:
+        return "accepted"
+    if state in {"cancelled", "past"}:
+        return state
+    if answer == Answer.DECLINED:
+        return "declined"
+    if event.takes_rsvps:
+        return "open"
+    return state if event.is_published else "hidden"
+
+
+def party_of(rsvp: Rsvp) -> dict:
+    guests = list(rsvp.guests.all())
+    return {
+        "rsvp": rsvp,
+        "guests": guests,
+        "unnamed": sum(not guest.name for guest in guests),
+        "can_change": rsvp.event.lets_guests_change,
+        "mail_state": mail_state(rsvp),
+    }
+
+
+@page_or_post
+@limited("change", most=300, minutes=10)
+@by_link
+def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    """Seats for the party, or a place on the waiting list; a party that had cancelled comes back."""
+    if request.method != "POST" or invitation.answer == Answer.ACCEPTED:
+        return redirect(invitation)
+    form = InvitationForm(invitation, invitation.rsvp, request.POST)
+    if not invitation.event.takes_rsvps:
+        return show(request, invitation, status=409)
+    if not form.is_valid():
+        return show(request, invitation, form=form, status=422)
+    if writes_too_often(invitation):
+        return too_many(request, minutes=60)
+    try:
+        responses.accept(invitation, form.rsvp(), size=form.cleaned_data["size"], guests=form.guests())
+    except seats.AlreadyThere as known:  # it answers another invitation
+        return known_address(request, known.rsvp)
+    except seats.PartyOutOfBounds as refused:
+        form.add_error("size", str(refused))
+        return show(request, invitation, form=form, status=422)
+    except seats.Closed:
+        return show(request, find(invitation.token), status=409)
+    return redirect(invitation)
+
+
+@page_or_post
+@limited("change", most=300, minutes=10)
+@by_link
+def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    """No, with a word or without; seats that were taken are given back."""
+    if request.method != "POST":
+        return redirect(invitation)
+    form = DeclineForm(request.POST)
+    if not form.is_valid():
+        return show(request, invitation, decline=form, status=422)
+    writes_too_often(invitation)  # it counts, and is never refused
+    try:
+        responses.decline(invitation, form.cleaned_data["word"])
+    except seats.Closed as closed:
+        messages.error(request, str(closed))
+    return redirect(invitation)
+
+
+def writes_too_often(invitation: Invitation) -> bool:
+    """Each yes and each no after it is a mail: no more than a person needs in an hour."""
+    return rate_limit.count(f"answers:{invitation.pk}", minutes=60) > MOST_LETTERS

@@ -1,0 +1,45 @@
+"""A partner's year on one page, behind the link of its pledge."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from imagine.core.rate_limit import limited
+from partners.pledges import page_state
+from partners.views.pledge import by_link
+from summit import partner_year as summit_partner_year
+from summit.views.public import page_or_post
+
+
+@require_safe
+@by_link
+def partner_year(request: HttpRequest, token: str) -> HttpResponse:
+    """The pledge, the events with what was answered, the invitations."""
+    sheet = page_state.find(token)
+    if sheet.organization is None:  # nothing was saved yet
+        return redirect("pledge", token)
+    if sheet.pledge and sheet.pledge.token != token:
+        return redirect("partner_year", sheet.pledge.token)
+    page = {"sheet": sheet, "pledge": sheet.pledge, "year": summit_partner_year.of(sheet)}
+    return render(request, "summit/partner_year.html", page)
+
+
+@page_or_post
+@limited("change", most=300, minutes=10)
+@by_link
+def mail_year_link(request: HttpRequest, token: str) -> HttpResponse:
+    """Mails the own link to one event to whom the pledge belongs."""
+    sheet = page_state.find(token)
+    if request.method == "POST":
+        try:
+            is_sent = summit_partner_year.mail_own_link(sheet, request.POST.get("event", ""))
+        except summit_partner_year.Nothing:
+            raise Http404 from None
+        if is_sent:
+            said = _("Your link is on the way to %(email)s. It can take a few minutes.")
+        else:
+            said = _("We mailed this link to %(email)s not long ago. Look in the spam folder, too.")
+        messages.success(request, said % {"email": sheet.contact_row.email})
+    return redirect("partner_year", token)

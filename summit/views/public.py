@@ -1,0 +1,157 @@
+"""The public pages. Views fetch, bind, call a rule and answer; they write nothing."""
+
+from crispy_forms.utils import render_crispy_form
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import get_language
+from django.views.decorators.http import require_http_methods, require_safe
+
+from imagine.core import rate_limit
+from imagine.core.page_cache import facts_of, render_kept
+from imagine.core.rate_limit import limited, too_many
+from summit import rsvp_links, seats
+from summit.calendar import entries as calendar_entries
+from summit.forms import FindForm, RsvpForm, empty_fields
+from summit.models import Event, Rsvp
+
+RSVPS = {"most": 300, "minutes": 10}  # of one visitor, who may be a school
+KNOWN_WEIGHT = 10  # an address that turns out to be known counts as ten: who mines for them soon gets no answer at all
+FEW_LEFT = 0.1  # of the public seats; below that the page says that few are left
+
+page_or_post = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@require_safe
+def landing(request: HttpRequest) -> HttpResponse:
+    """The coming summit, or what to do when there is none."""
+    return show_event(request, Event.objects.next_of(Event.Kind.SUMMIT))
+
+
+@page_or_post
+@limited("rsvp", **RSVPS)
+def event(request: HttpRequest, slug: str) -> HttpResponse:
+    """One event's page; a POST is an RSVP."""
+    if request.method == "POST":
+        return reserve(request, slug)
+    return show_event(request, published(Event.objects.with_seats(), slug))
+
+
+def published(events, slug: str) -> Event:
+    return get_object_or_404(events.published(), slug=slug)
+
+
+def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> HttpResponse:
+    state = public_state_of(event)
+    coming = Event.objects.public().coming_summit() if state in {"past", "cancelled"} else None
+    page = {
+        "event": event,
+        "state": state,
+        "fields": empty_fields(get_language(), event.largest_party) if state in {"open", "few", "full"} else None,
+        "coming": coming,
+    }
+    by_clock = event and (event.is_over, event.promotes, event.takes_rsvps, event.rsvps_closed)
+    facts = (state, facts_of(event), facts_of(coming), by_clock)
+    return render_kept(request, "summit/landing.html", page, facts=facts, status=status)
+
+
+def public_state_of(event: Event | None) -> str:
+    """What the event's public page is about, in one word: while one for invited partners is to come, that."""
+    state = state_of(event)
+    return "invited" if event and event.invited_only and state not in {"past", "cancelled"} else state
+
+
+def state_of(event: Event | None) -> str:
+    """How an event stands for somebody who may come, in one word. Adds the public figures to the event, which was
+    fetched with_seats."""
+    if event is None:
+        return "none"
+    event.public_seats = max(0, event.capacity - event.reserved_seats)
+    event.free = max(0, event.public_seats - event.held)
+    event.taken = event.public_seats - event.free
+    if event.cancelled_at:
+        return "cancelled"
+    if event.is_over:
+        return "past"
+    if not event.takes_rsvps:
+        return "closed" if event.rsvps_closed else "soon"
+    if not event.free:
+        return "full"
+    return "few" if event.free <= event.public_seats * FEW_LEFT else "open"
+
+
+def reserve(request: HttpRequest, slug: str) -> HttpResponse:
+    event = Event.objects.at(slug)
+    if event is None:
+        raise Http404
+    form = RsvpForm(event, request.POST)
+    if event.invited_only or not event.takes_rsvps:
+        return show_event(request, published(Event.objects.with_seats(), slug), status=409)
+    if not form.is_valid():
+        return show_errors(request, slug, form)
+    rsvp = form.rsvp()
+    rsvp.browser = browser_of(request)
+    try:
+        rsvp = seats.reserve(rsvp, size=form.cleaned_data["size"], guests=form.guests())
+    except seats.AlreadyThere as known:
+        return known_address(request, known.rsvp)
+    except seats.PartyOutOfBounds as refused:
+        form.add_error("size", str(refused))
+        return show_errors(request, slug, form)
+    except seats.Closed:
+        return show_event(request, published(Event.objects.with_seats(), slug), status=409)
+    return redirect(rsvp)
+
+
+def show_errors(request: HttpRequest, slug: str, form: RsvpForm) -> HttpResponse:
+    """The form again, with what was typed, and still the waiting list's when every seat is taken."""
+    event = published(Event.objects.with_seats(), slug)
+    page = {"event": event, "state": state_of(event), "form": form, "fields": render_crispy_form(form)}
+    return render(request, "summit/rsvp_form.html", page, status=422)
+
+
+def known_address(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """The browser that made the RSVP is led to its page: a double click, a reload, a second tab. Any other gets the
+    truth and no more; the link goes to the stored address."""
+    browser = browser_of(request)
+    if browser and constant_time_compare(rsvp.browser, browser):
+        return redirect(rsvp)
+    if rate_limit.is_over(request, "rsvp", **RSVPS, weight=KNOWN_WEIGHT):
+        return too_many(request, minutes=RSVPS["minutes"])
+    rsvp_links.mail_link(rsvp)
+    return render(request, "summit/known.html", {"event": rsvp.event}, status=409)
+
+
+def browser_of(request: HttpRequest) -> str:
+    """A mark of this browser, the same in all its tabs, from its CSRF cookie; empty when it has none."""
+    secret = request.META.get("CSRF_COOKIE")
+    return salted_hmac("summit.browser", secret).hexdigest() if secret else ""
+
+
+@require_safe
+def event_calendar(request: HttpRequest, slug: str) -> HttpResponse:
+    """The event as a calendar file."""
+    event = published(Event.objects, slug)
+    return calendar_file(calendar_entries.for_event(event), event.slug)
+
+
+def calendar_file(text: str, name: str) -> HttpResponse:
+    disposition = f'attachment; filename="{name}.ics"'
+    return HttpResponse(text, "text/calendar; charset=utf-8", headers={"Content-Disposition": disposition})
+
+
+@page_or_post
+@limited("find", most=60, minutes=10)
+def find_rsvp(request: HttpRequest) -> HttpResponse:
+    """Lost your link? The answer is the same, and as fast, whether the address is known or not."""
+    form = FindForm(request.POST) if request.method == "POST" else FindForm()
+    if form.is_bound and form.is_valid():
+        rsvp_links.ask(form.cleaned_data["email"])
+        return redirect("found_rsvp")
+    return render(request, "summit/find.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_safe
+def found_rsvp(request: HttpRequest) -> HttpResponse:
+    """What happens after find_rsvp, for everybody."""
+    return render(request, "summit/found.html")

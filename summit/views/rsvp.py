@@ -1,0 +1,217 @@
+"""What a private link can do: look, change the party, cancel, come back, promise. Views fetch, call a rule, answer."""
+
+import re
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from imagine.core import rate_limit
+from imagine.core.private_links import private
+from imagine.core.rate_limit import limited, too_many
+from imagine.mail.models import Message
+from partners.models import PledgeStart, PledgeYear
+from partners.pledges import page_state
+from partners.pledges import signup as pledge_signup
+from summit import seats
+from summit.calendar import entries as calendar_entries
+from summit.forms import GuestForm
+from summit.models import Rsvp
+from summit.views.public import calendar_file, page_or_post
+
+MOST_LETTERS = 20  # that one RSVP may cause in an hour
+
+
+def by_link(view: Callable) -> Callable:
+    """Decorates a view that acts for one RSVP: fetches it by its token, or answers the constant 404 page."""
+
+    @private
+    @wraps(view)
+    def answer(request: HttpRequest, token: str) -> HttpResponse:
+        rsvp = Rsvp.objects.select_related("event").filter(token=token).first()
+        if rsvp is None:
+            raise Http404
+        try:
+            return view(request, rsvp)
+        except Rsvp.DoesNotExist:  # staff erased it just now
+            raise Http404 from None
+
+    return answer
+
+
+@require_safe
+@by_link
+def rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """The RSVP's own page: its state, its party, what can be done."""
+    return show_rsvp(request, rsvp, [GuestForm(guest) for guest in rsvp.guests.all()])
+
+
+def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status: int = 200) -> HttpResponse:
+    event = rsvp.event
+    can_change = event.lets_guests_change and not rsvp.cancelled_at
+    sizes = range(1, event.largest_party + 1) if rsvp.cancelled_at and event.takes_rsvps else []
+    page = {
+        "rsvp": rsvp,
+        "event": event,
+        "guests": guests,
+        "unnamed": sum(not form.guest.name for form in guests),
+        "can_change": can_change,
+        "can_grow": can_change and event.takes_rsvps and rsvp.party_size < event.largest_party,
+        "bigger": rsvp.party_size + 1,
+        "free_now": seats.seats_to_take(rsvp) if can_change else 0,
+        "mail_state": mail_state(rsvp),
+        "return_sizes": list(sizes),
+        "return_size": min(len(guests), event.largest_party),
+        "errors": sum(len(form.errors) for form in guests),
+        "pledge_year": PledgeYear.objects.current(),
+    }
+    return render(request, "summit/rsvp.html", page, status=status)
+
+
+def mail_state(rsvp: Rsvp) -> str:
+    """What became of the newest mail to this guest: "sent", "on_its_way", "refused", or "" when there is none."""
+    mails = Message.objects.about(f"rsvp:{rsvp.pk}").filter(to=rsvp.email)
+    state = mails.values_list("state", flat=True).first()
+    if state is None:
+        return ""
+    return "sent" if state == Message.State.SENT else "refused" if state in Message.FAILED else "on_its_way"
+
+
+@page_or_post
+@limited("change", most=300, minutes=10)
+@by_link
+def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """Saves names and needs; its other buttons also change how many seats are held or waited for."""
+    if request.method != "POST":
+        return redirect(rsvp)  # a phone that dropped the tab asks for it again
+    guests = [GuestForm(guest, request.POST) for guest in rsvp.guests.all()]
+    sent = [form for form in guests if form.is_bound]
+    if not all(form.is_valid() for form in sent):
+        return show_rsvp(request, rsvp, guests, status=422)
+    pressed = next((name for name in BUTTONS if name in request.POST), None)
+    if pressed and writes_too_often(rsvp):
+        return too_many(request, minutes=60)
+    try:
+        with transaction.atomic():
+            seats.name_guests(rsvp, {form.guest.pk: form.typed() for form in sent})
+            said = BUTTONS[pressed](rsvp, request.POST[pressed]) if pressed else _("Names and needs were saved.")
+    except seats.Refused as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, said)
+    return redirect(rsvp)
+
+
+def press_grow(rsvp: Rsvp, size: str) -> str:
+    seats.grow(rsvp, size=whole_number(size))
+    return _("Your party was changed.")
+
+
+def press_remove(rsvp: Rsvp, guest: str) -> str:
+    seats.remove_guest(rsvp, whole_number(guest))
+    return _("The guest was removed.")
+
+
+def press_stop(rsvp: Rsvp, _value: str) -> str:
+    seats.stop_waiting(rsvp)
+    return _("You keep your seats and wait no more.")
+
+
+def press_fewer(rsvp: Rsvp, fewer: str) -> str:
+    seats.accept_fewer(rsvp, fewer == "1")
+    return _("Saved.")
+
+
+def press_take(rsvp: Rsvp, _value: str) -> str:
+    held = seats.take_free_seats(rsvp).held_seats
+    return _("The free seats are yours.") if held > rsvp.held_seats else _("Saved.")
+
+
+BUTTONS = {
+    "grow": press_grow,
+    "remove": press_remove,
+    "stop": press_stop,
+    "fewer": press_fewer,
+    "take": press_take,
+}
+
+
+def whole_number(text: str) -> int:
+    """The number that a button or a chip sent. Ours send nothing else; anything else gets the 400 page."""
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise BadRequest
+    return int(text)
+
+
+def writes_too_often(rsvp: Rsvp) -> bool:
+    """Each change of seats is a mail, and the address may be a stranger's: no more than a person needs in an hour."""
+    return rate_limit.count(f"letters:{rsvp.pk}", minutes=60) > MOST_LETTERS
+
+
+@page_or_post
+@limited("change", most=300, minutes=10)
+@by_link
+def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """Asks once, then gives back every seat."""
+    if request.method != "POST":
+        if rsvp.cancelled_at or not rsvp.event.lets_guests_change:
+            return redirect(rsvp)
+        return render(request, "summit/cancel.html", {"rsvp": rsvp, "event": rsvp.event})
+    writes_too_often(rsvp)  # it counts, and is never refused
+    try:
+        seats.cancel(rsvp)
+    except seats.Refused as refused:
+        messages.error(request, str(refused))
+    return redirect(rsvp)
+
+
+@page_or_post
+@limited("change", most=300, minutes=10)
+@by_link
+def return_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """A cancelled party comes back, at the end of the queue."""
+    if request.method != "POST":
+        return redirect(rsvp)
+    size = whole_number(request.POST.get("size", ""))
+    if writes_too_often(rsvp):
+        return too_many(request, minutes=60)
+    try:
+        seats.come_back(rsvp, size=size)
+    except seats.Refused as refused:
+        messages.error(request, str(refused))
+    return redirect(rsvp)
+
+
+@page_or_post
+@limited("change", most=300, minutes=10)
+@by_link
+def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """One click to the page of promises, already known. A partner's address is led there by mail alone."""
+    if request.method != "POST":
+        return redirect(rsvp)
+    fields = {name: getattr(rsvp, name) for name in ("organization", "sector", "name", "email", "language")}
+    try:
+        start = pledge_signup.open_for(PledgeStart(**fields, origin=f"rsvp:{rsvp.pk}"))
+    except page_state.Closed as closed:
+        messages.error(request, str(closed))
+        return redirect(rsvp)
+    if start is None:
+        messages.success(
+            request, _("This address is a partner’s already. Its link to the promises is on the way by mail.")
+        )
+    return redirect(start or rsvp)
+
+
+@require_safe
+@by_link
+def rsvp_calendar(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+    """The event as a calendar file, with the private link in it; nothing to give while no seat is held."""
+    if not rsvp.held_seats:
+        raise Http404
+    return calendar_file(calendar_entries.for_rsvp(rsvp, "PUBLISH"), rsvp.event.slug)

@@ -1,0 +1,95 @@
+"""Who changed what, from what to what, told beside the thing that changed."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from imagine.core.models import Change
+from summit import rsvp_links, seats
+from tests import browse, look, make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("anna"))
+    return client
+
+
+def changes(rsvp) -> list[tuple]:
+    """Kind, name, what and reason of each change, oldest first."""
+    rows = Change.objects.filter(about=f"rsvp:{rsvp.pk}").order_by("pk")
+    return list(rows.values_list("kind", "name", "what", "reason"))
+
+
+def test_guests_change_by_link_is_the_guests(client):
+    rsvp = make.rsvp(make.event(), size=1)
+    client.post(reverse("change_party", args=[rsvp.token]), {"grow": "2"})
+    assert changes(rsvp) == [
+        ("guest", "", {"held_seats": [1, 2], "guests": ["Alma Reyes", "Alma Reyes; –"]}, ""),
+    ]
+
+
+def test_second_time_and_a_refusal_leave_no_trace(client):
+    rsvp = make.rsvp(make.event(), size=2)
+    for size in ("2", "7"):
+        client.post(reverse("change_party", args=[rsvp.token]), {"grow": size})
+    assert changes(rsvp) == []
+
+
+def test_whoever_is_called_up_was_changed_by_the_program(client):
+    event = make.event(capacity=1)
+    first, second = make.rsvp(event, "First"), make.rsvp(event, "Second")
+    client.post(reverse("cancel_rsvp", args=[first.token]))
+    assert changes(first) == [("guest", "", {"held_seats": [1, 0], "cancelled": [False, True]}, "")]
+    assert changes(second) == [("program", "", {"held_seats": [0, 1], "waiting_seats": [1, 0]}, "")]
+
+
+def test_staffs_change_carries_the_name_and_only_what_changed(staff):
+    rsvp = make.rsvp(make.event(), size=1)
+    address = f"/imagine/admin/summit/rsvp/{rsvp.pk}/change/"
+    staff.post(address, browse.fields(staff.get(address)) | {"phone": "209 555 0100", "size": "2"})
+    assert changes(rsvp) == [
+        ("staff", "anna", {"phone": ["", "209 555 0100"]}, ""),
+        ("staff", "anna", {"held_seats": [1, 2], "guests": ["Alma Reyes", "Alma Reyes; –"]}, ""),
+    ]
+    page = browse.text(staff.get(address))
+    assert "anna phone: – → 209 555 0100" in page
+    assert "guests: Alma Reyes → Alma Reyes; – held seats: 1 → 2" in page
+
+
+def test_override_keeps_its_reason_and_needs_one(staff):
+    event = make.event(capacity=0)
+    rsvp = make.rsvp(event)
+    action = {"action": "seat_beyond", "_selected_action": [rsvp.pk]}
+    page = staff.post("/imagine/admin/summit/rsvp/", action, follow=True)
+    assert "Say why in the field beside the action" in browse.text(page)
+    assert look.seats(event) == [("Alma Reyes", 0, 1)]
+    staff.post("/imagine/admin/summit/rsvp/", action | {"reason": "The mayor"}, follow=True)
+    what = {"held_seats": [0, 1], "waiting_seats": [1, 0], "seats_over": [0, 1]}
+    assert changes(rsvp) == [("staff", "anna", what, "The mayor")]
+
+
+def test_history_of_an_event_tells_time_in_the_districts_zone(staff):
+    event = make.event(capacity=10)
+    address = f"/imagine/admin/summit/event/{event.pk}/change/"
+    staff.post(address, browse.fields(staff.get(address)) | {"capacity": "12"})
+    assert Change.objects.get(about=f"event:{event.pk}").what == {"capacity": [10, 12]}
+    assert "anna capacity: 10 → 12" in browse.text(staff.get(address))
+
+
+def test_replaced_link_is_told_without_the_link():
+    rsvp = make.rsvp(make.event())
+    replaced = rsvp_links.replace(rsvp)
+    assert changes(rsvp) == [("program", "", {"link": ["", "replaced"]}, "")]
+    assert rsvp.token not in str(changes(rsvp))
+    assert replaced.token not in str(changes(rsvp))
+
+
+def test_erased_rsvp_leaves_no_history():
+    rsvp = seats.cancel(make.rsvp(make.event()))
+    seats.delete(rsvp)
+    assert not Change.objects.exists()

@@ -1,0 +1,117 @@
+"""Kept pages: written anew when what they show changed, and never with another visitor's token."""
+
+import re
+
+import pytest
+from django.contrib.messages.storage.base import Message
+from django.contrib.messages.storage.cookie import CookieStorage
+from django.test import Client
+from django.utils import timezone
+
+from imagine.core import page_cache
+from summit import seats
+from summit.models import Event
+from tests import browse, make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch):
+    monkeypatch.setattr(page_cache, "kept", {})
+
+
+def page(client, **headers) -> str:
+    return client.get("/imagine/", **headers).content.decode()
+
+
+def token(html: str) -> str:
+    return re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', html)[1]
+
+
+def test_page_is_written_once_for_two_visitors_and_each_has_a_token_of_their_own(client):
+    make.event()
+    first, second = page(client), page(client)
+    assert len(page_cache.kept) == 1
+    assert token(first) != token(second)
+    assert token(first) not in str(page_cache.kept)
+    assert first.replace(token(first), "") == second.replace(token(second), "")
+    assert page_cache.PLACE not in first
+
+
+def test_page_changes_with_every_seat_and_every_word_of_the_event(client):
+    event = make.event(capacity=50)
+    assert "0 of 50 seats are taken" in page(client)
+    make.rsvp(event, size=3)
+    assert "3 of 50 seats are taken" in page(client)
+    Event.objects.update(venue="Town Hall")
+    assert "Town Hall" in page(client)
+    seats.cancel_event(event)
+    assert "Town Hall" in page(client)
+    assert len(page_cache.kept) == 4
+
+
+def test_page_changes_with_the_time_of_day(client, monkeypatch):
+    event = make.event()
+    assert "Save my seats" in page(client)
+    monkeypatch.setattr(timezone, "now", lambda: event.rsvp_closes_at)
+    assert "Save my seats" not in page(client)
+
+
+def test_each_language_has_its_page(client):
+    make.event()
+    assert '<html lang="en"' in page(client)
+    assert '<html lang="es"' in page(client, headers={"accept-language": "es"})
+
+
+def test_visitor_to_whom_something_is_said_gets_a_page_of_their_own(client, rf):
+    make.event()
+    page(client)
+    response = page_cache.HttpResponse()
+    storage = CookieStorage(rf.get("/"))
+    storage._store([Message(20, "Told to you alone")], response)
+    client.cookies.update(response.cookies)
+    assert "Told to you alone" in page(client)
+    assert "Told to you alone" not in str(page_cache.kept)
+    assert "Told to you alone" not in page(client)
+
+
+def test_page_that_another_thread_throws_away_meanwhile_is_shown(client, monkeypatch):
+    class Thrown(dict):
+        def __setitem__(self, key, page):
+            pass
+
+        def __contains__(self, key):
+            return True
+
+    monkeypatch.setattr(page_cache, "kept", Thrown())
+    make.event()
+    assert "Save my seats" in page(client)
+
+
+def test_first_visitor_of_a_kept_page_gets_the_cookie_that_its_token_fits():
+    event = make.event()
+    page(Client())
+    visitor = Client(enforce_csrf_checks=True)
+    response = visitor.get("/imagine/")
+    assert {"Cookie", "Accept-Language"} <= set(response["Vary"].split(", "))
+    fields = browse.answers(csrfmiddlewaretoken=token(response.content.decode()))
+    assert visitor.post(event.get_absolute_url(), fields).status_code == 302
+
+
+def test_page_that_refuses_is_the_page_of_its_address_with_its_own_status(client):
+    event = make.event(rsvp_closes_at=timezone.now())
+    refused = client.post(event.get_absolute_url(), browse.answers())
+    shown, head = client.get(event.get_absolute_url()), client.head(event.get_absolute_url())
+    assert [answer.status_code for answer in (refused, shown, head)] == [409, 200, 200]
+    assert len(page_cache.kept) == 1
+    assert "RSVP is closed" in shown.content.decode()
+
+
+def test_pages_kept_are_bounded(client, monkeypatch):
+    monkeypatch.setattr(page_cache, "MOST_KEPT", 2)
+    event = make.event(capacity=50)
+    for size in range(1, 5):
+        make.rsvp(event, f"Guest {size}", size=size)
+        page(client)
+        assert len(page_cache.kept) <= 2

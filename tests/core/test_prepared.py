@@ -1,0 +1,120 @@
+"""Statements that a connection reads once, and new rows that are written in one trip."""
+
+import contextlib
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from imagine.core.db import prepared
+from imagine.core.db.inserts import insert, insert_one
+from imagine.core.models import Change
+from imagine.mail.models import Message
+
+pytestmark = pytest.mark.django_db
+
+TWICE = "SELECT %s::int * 2 AS twice"
+
+
+def message(key: str, **how) -> Message:
+    return Message(key=key, to="alma@example.org", language="en", **how)
+
+
+def test_run_returns_the_rows_of_the_last_statement():
+    assert prepared.run((TWICE, [1]), ("SELECT n FROM generate_series(1, %s) n", [2])) == [(1,), (2,)]
+    assert prepared.run((TWICE, [2])) == [(4,)]
+    assert prepared.run(("SELECT 3", [])) == [(3,)]
+    assert prepared.run(("DELETE FROM core_tally WHERE key = %s", ["nobody"])) == []
+
+
+def test_statement_is_read_once_a_connection():
+    def read() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%AS twice'")
+            return cursor.fetchone()[0]
+
+    prepared.run((TWICE, [1]))
+    prepared.run((TWICE, [2]))
+    assert read() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_new_connection_knows_nothing_of_what_the_last_one_read():
+    prepared.run((TWICE, [1]))
+    connection.close()
+    assert prepared.run((TWICE, [4])) == [(8,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_connection_that_turns_out_to_be_dead_is_replaced_by_one_that_reads_anew():
+    """PostgreSQL was restarted since the last request: Django looks when it first needs the connection."""
+    prepared.run((TWICE, [1]))
+    with contextlib.closing(connection.copy()) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+    connection.health_check_enabled, connection.health_check_done = True, False
+    assert prepared.run((TWICE, [4])) == [(8,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statement_stays_known_when_its_first_transaction_is_rolled_back():
+    with transaction.atomic():
+        prepared.run(("SELECT %s::int * 3", [1]))
+        transaction.set_rollback(True)
+    assert prepared.run(("SELECT %s::int * 3", [2])) == [(6,)]
+
+
+def test_values_are_values_whatever_stands_in_them():
+    for words in ("'; DROP TABLE core_tally; --", "100%s", "%", "\\", "$1", "Núñez\n"):
+        assert prepared.run(("SELECT %s::text", [words])) == [(words,)]
+
+
+def test_insert_writes_rows_of_several_tables_in_one_trip(django_assert_num_queries):
+    one, other = message("one"), message("other")
+    change = Change(about="rsvp:1", kind=Change.Kind.GUEST, what={"name": ["Ana", "Alma"]})
+    with django_assert_num_queries(1):
+        insert(change, one, if_new=[other])
+    assert list(Change.objects.values_list("about", "what")) == [("rsvp:1", {"name": ["Ana", "Alma"]})]
+    assert set(Message.objects.values_list("key", "to")) == {("one", one.to), ("other", other.to)}
+    assert not one._state.adding
+    one.subject = "Said again"
+    one.save()
+    assert Message.objects.get(key="one").subject == "Said again"
+
+
+def test_insert_passes_over_what_is_there_already_and_refuses_a_double():
+    insert(message("one", subject="First"))
+    insert(if_new=[message("one", subject="Second"), message("two", subject="Second")])
+    assert set(Message.objects.values_list("key", "subject")) == {("one", "First"), ("two", "Second")}
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert(message("one"))
+
+
+def test_insert_of_nothing_asks_nothing(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        insert()
+
+
+def test_insert_one_gives_a_row_its_key(django_assert_num_queries):
+    one = message("one", subject="First")
+    with django_assert_num_queries(1):
+        assert insert_one(one)
+    assert Message.objects.get() == one
+    one.subject = "Said again"
+    one.save()
+    assert Message.objects.get(key="one").subject == "Said again"
+
+
+def test_insert_one_says_that_another_has_the_same_in_a_column():
+    insert_one(message("one", subject="First"))
+    other = message("one", subject="Second")
+    assert not insert_one(other, unless="key")
+    assert (other._state.adding, Message.objects.get().subject) == (True, "First")
+    other.key = "other"
+    assert insert_one(other, unless="key")
+
+
+def test_insert_one_refuses_every_other_double():
+    insert_one(message("one"))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_one(message("one"), unless="id")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_one(message("one"))

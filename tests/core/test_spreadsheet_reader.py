@@ -1,0 +1,273 @@
+"""Tables as other programs write them, and what is no table."""
+
+import csv
+import io
+import zipfile
+from datetime import UTC, date, datetime
+
+import pytest
+from openpyxl import Workbook, load_workbook
+
+from imagine.core.spreadsheets import reader as sheets
+from imagine.core.spreadsheets.reader import Unreadable
+from imagine.core.spreadsheets.writer import csv_blocks, xlsx_file
+
+HEADINGS = {"Name", "Año", "Note"}
+
+
+def known(cells: list[str]) -> int:
+    return len(HEADINGS & set(cells))
+
+
+def read(content: bytes | str):
+    return sheets.read(content.encode() if isinstance(content, str) else content, known)
+
+
+def rows(content: bytes | str) -> list[list[str]]:
+    return [cells for _line, cells in read(content).rows]
+
+
+def refusal(content: bytes | str) -> str:
+    with pytest.raises(Unreadable) as refused:
+        rows(content)
+    return str(refused.value)
+
+
+def book(*lines, title: str = "Sheet", **sheets) -> bytes:
+    made = Workbook()
+    made.active.title = title
+    for line in lines:
+        made.active.append(line)
+    for name, others in sheets.items():
+        sheet = made.create_sheet(name)
+        for line in others:
+            sheet.append(line)
+    file = io.BytesIO()
+    made.save(file)
+    return file.getvalue()
+
+
+def packed(**parts: bytes) -> bytes:
+    """A ZIP that says it is an XLSX."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name.replace("__", "/").replace("_", "."), content)
+    return file.getvalue()
+
+
+# CSV -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("encoding", "told"),
+    [
+        ("utf-8", "UTF-8"),
+        ("utf-8-sig", "UTF-8"),
+        ("utf-16", "UTF-16"),
+        ("latin-1", "Windows-1252"),
+        ("cp1252", "Windows-1252"),
+    ],
+)
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_encoding_and_delimiter_are_found(encoding, told, delimiter):
+    sheet = read(f"Name{delimiter}Año\r\nNúñez & Peña{delimiter}2027\r\n".encode(encoding))
+    names = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+    assert (sheet.kind, sheet.how) == ("csv", {"encoding": told, "delimiter": names[delimiter]})
+    assert (sheet.header, list(sheet.rows)) == (["Name", "Año"], [(2, ["Núñez & Peña", "2027"])])
+
+
+def test_windows_letters_that_latin_1_has_not():
+    assert rows("Name;Note\nTK–K;St. Brigid’s\n".encode("cp1252")) == [["TK–K", "St. Brigid’s"]]
+
+
+def test_commas_in_the_cells_of_a_file_with_semicolons():
+    assert rows("Name;Note\nA;1–3, 4–6, 7–8, 9–12\nB;x, y\n") == [["A", "1–3, 4–6, 7–8, 9–12"], ["B", "x, y"]]
+
+
+def test_excels_own_note_of_the_delimiter():
+    sheet = read("sep=;\r\nName;Note\r\nA;b\r\n")
+    assert (sheet.header, list(sheet.rows)) == (["Name", "Note"], [(3, ["A", "b"])])
+
+
+def test_lines_are_those_of_the_file_with_breaks_inside_cells_and_empty_lines():
+    text = 'Name,Note\n"A","two\nlines"\n\nB,b\n'
+    assert list(read(text).rows) == [(2, ["A", "two\nlines"]), (4, []), (5, ["B", "b"])]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_end_of_a_line(end):
+    assert rows(end.join(["Name,Note", "A,b", "C,d"])) == [["A", "b"], ["C", "d"]]
+
+
+def test_titles_above_the_header_are_passed_over():
+    sheet = read("Partners of 2026\n\nprinted,today\nName,Año,Note\nA,2026,b\n")
+    assert (sheet.header, list(sheet.rows)) == (["Name", "Año", "Note"], [(5, ["A", "2026", "b"])])
+
+
+def test_without_a_known_heading_the_first_row_is_the_header():
+    assert read("\nx,y\n1,2\n").header == ["x", "y"]
+
+
+@pytest.mark.parametrize("text", ['Name,Note\nA,"b\nC,d\n', 'Name,Note\n"A"x,b\n'])
+def test_quotation_mark_without_a_second_one_is_told_with_its_line(text):
+    assert refusal(text) == "Line 2 cannot be read: its quotation marks do not match."
+
+
+def test_what_a_spreadsheet_would_run_is_text():
+    assert rows("Name,Note\n=cmd|' /C calc'!A0,@SUM(1)\n") == [["=cmd|' /C calc'!A0", "@SUM(1)"]]
+
+
+def test_cells_are_cleaned():
+    assert rows("Name,Note\n\u00a0Nu\u0301n\u0303ez \x07,\ufeffb\u200b\n") == [["Núñez", "b"]]
+    assert len(rows(f"Name,Note\nA,{'x' * 9000}\n")[0][1]) == sheets.LONGEST_CELL
+
+
+# XLSX ------------------------------------------------------------------------------------------------------------
+
+
+def test_cells_as_one_would_type_them():
+    line = ["A", 12, 12.0, 12.5, date(2027, 4, 1), datetime(2027, 4, 1, 8), None, True, "=1+1", "'=2"]
+    sheet = read(book(["Name", "Año"], line))
+    assert (sheet.kind, sheet.how) == ("xlsx", {"sheet": "Sheet"})
+    # A formula that nobody computed has no value.
+    assert list(sheet.rows) == [(2, ["A", "12", "12", "12.5", "2027-04-01", "2027-04-01", "", "True", "", "=2"])]
+
+
+def test_sheet_with_the_most_headings_is_taken_and_hidden_ones_are_not():
+    made = book(
+        ["Partners of last year"], Hidden=[["Name", "Año", "Note"], ["x", 1, "y"]], List=[["Name", "Note"], ["A", "b"]]
+    )
+    workbook = load_workbook(io.BytesIO(made))
+    workbook["Hidden"].sheet_state = "hidden"
+    file = io.BytesIO()
+    workbook.save(file)
+    sheet = read(file.getvalue())
+    assert (sheet.how, list(sheet.rows)) == ({"sheet": "List"}, [(2, ["A", "b"])])
+
+
+def test_dimensions_that_lie_cost_nothing():
+    made = book(["Name", "Note"], ["A", "b"])
+    with zipfile.ZipFile(io.BytesIO(made)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet] = parts[sheet].replace(b"A1:B2", b"A1:XFD1048576")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    assert rows(file.getvalue()) == [["A", "b"]]
+
+
+# What tables.py wrote --------------------------------------------------------------------------------------------
+
+WRITTEN = ["=cmd|' /C calc'!A0", "Núñez\nPeña", " +1", "'quoted'", "TK–K, 1–3", 12, date(2027, 4, 1), None]
+READ = ["=cmd|' /C calc'!A0", "Núñez\nPeña", "+1", "'quoted'", "TK–K, 1–3", "12", "2027-04-01"]
+
+
+def test_csv_of_ours_comes_back():
+    assert rows(b"".join(csv_blocks(["Name", "Note"], [WRITTEN]))) == [READ]
+
+
+def test_xlsx_of_ours_comes_back():
+    with xlsx_file(["Name", "Note"], [WRITTEN]) as file:
+        assert rows(file.read()) == [READ]
+
+
+def test_moment_of_ours_comes_back_as_its_day():
+    moment = datetime(2027, 4, 1, 8, tzinfo=UTC)
+    with xlsx_file(["Name", "Note"], [["A", moment]]) as file:
+        assert rows(file.read()) == [["A", "2027-04-01"]]
+
+
+# What is no table ------------------------------------------------------------------------------------------------
+
+NEITHER = "This is neither a CSV nor an XLSX file."
+DAMAGED = "This XLSX file is damaged, or another kind of file under its name."
+BOMB = "This XLSX file unpacks to more than can be read. Save the sheet as CSV."
+
+
+@pytest.mark.parametrize("content", [b"", b"  \r\n \n"])
+def test_empty_file(content):
+    assert refusal(content) == "The file is empty."
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"MZ\x90\x00\x03\x00\x00\x00\x04\x00" + b"\x00" * 100,
+        b"\x7fELF\x02\x01\x01" + b"\x00" * 100,
+        b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n",
+        b"\x89PNG\r\n\x1a\n" + b"\x00\x01" * 100,
+        b"<html><body><table><tr><td>Name</td></tr></table></body></html>",
+        b"\x1f\x8b\x08" + bytes(range(1, 32)) * 20,
+    ],
+)
+def test_other_files_under_its_name(content):
+    assert refusal(content) == NEITHER
+
+
+def test_old_or_locked_excel_file():
+    assert "Save it as XLSX without a password, or as CSV" in refusal(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99)
+
+
+@pytest.mark.parametrize("cut", [40, 400, -60])
+def test_broken_xlsx(cut):
+    assert refusal(book(["Name"], ["A"])[:cut]) == DAMAGED
+
+
+def test_zip_of_something_else():
+    assert refusal(packed(word__document_xml=b"<x/>")) == NEITHER
+
+
+def test_xlsx_with_nonsense_inside():
+    assert refusal(packed(xl__workbook_xml=b"<nonsense/>")) == DAMAGED
+    whole = book(["Name", "Note"], ["A", "b"])
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["xl/worksheets/sheet1.xml"] = parts["xl/worksheets/sheet1.xml"][:-40]
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    assert refusal(file.getvalue()) == DAMAGED
+
+
+@pytest.mark.slow
+def test_zip_bomb_is_not_unpacked():
+    bomb = packed(xl__workbook_xml=b"<x/>", xl__worksheets__sheet1_xml=b"\0" * (sheets.MOST_UNPACKED + 1))
+    assert len(bomb) < sheets.MOST_BYTES
+    assert refusal(bomb) == BOMB
+    assert refusal(packed(xl__workbook_xml=b"<x/>", xl__sharedStrings_xml=b"\0" * (sheets.MOST_SHARED + 1))) == BOMB
+    assert refusal(packed(xl__workbook_xml=b"<x/>", **{f"part{n}": b"" for n in range(sheets.MOST_PARTS)})) == BOMB
+
+
+def test_zip_that_lies_about_its_size_unpacks_no_more_than_it_says():
+    content = b"<x>" + b" " * 5_000_000
+    bomb = bytearray(packed(xl__workbook_xml=content))
+    for mark in (b"PK\x03\x04", b"PK\x01\x02"):
+        at = bomb.index(mark) + (22 if mark == b"PK\x03\x04" else 24)
+        assert int.from_bytes(bomb[at : at + 4], "little") == len(content)
+        bomb[at : at + 4] = (100).to_bytes(4, "little")
+    assert refusal(bytes(bomb)) == DAMAGED
+
+
+def test_entities_are_not_expanded():
+    entities = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]><x>&b;</x>'
+    assert refusal(packed(xl__workbook_xml=entities, _content_types_=b"<Types/>")) == DAMAGED
+    whole = book(["Name", "Note"], ["A", "b"])
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet] = b'<!DOCTYPE x [<!ENTITY a "Name">]>' + parts[sheet]
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    assert refusal(file.getvalue()) == DAMAGED
+
+
+def test_larger_than_the_limit():
+    text = io.StringIO()
+    csv.writer(text).writerows([["Name", "Note"]] + [["A", "x" * 1000]] * 11_000)
+    assert refusal(text.getvalue()) == "The file is larger than 10 MB."

@@ -1,0 +1,371 @@
+"""The Spanish catalogue is whole, its tool reads every way of saying something, and Spanish readers meet no English."""
+
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import polib
+import pytest
+from django.template.loader import render_to_string
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from imagine.core import translations
+from imagine.mail import editable_templates
+from imagine.mail.models import Message
+from summit import rsvp_links, seats
+from summit.emails import rsvp as rsvp_emails
+from summit.models import Event, Rsvp
+from tests import make
+
+SHORT = 12  # characters; an English sentence is longer, a name or a word may be the same in both languages
+NOW = timezone.now()
+
+
+# The catalogue -----------------------------------------------------------------------------------------------------
+
+
+def test_catalogue_has_no_gaps():
+    assert translations.gaps() == []
+
+
+def test_one_english_string_has_one_translation():
+    """A compiled catalogue is looked up by the first string alone: another plural would replace this one's."""
+    said = [one for one, _several in translations.said()]
+    assert sorted(one for one in set(said) if said.count(one) > 1) == []
+
+
+def test_markup_and_addresses_survive():
+    pattern = r"<[^>]+>|mailto:\S+?\"|&\w+;"
+    for entry in translations.read():
+        for words in translations.translations(entry):
+            assert sorted(re.findall(pattern, words)) == sorted(re.findall(pattern, entry.msgid))
+
+
+def test_spanish_is_set_as_spanish():
+    """Opening marks, typographic quotes, and no exclamation: nobody shouts here."""
+    for entry in translations.read():
+        for words in translations.translations(entry):
+            spoken = re.sub(r"<[^>]+>", "", words)
+            assert spoken.count("¿") == spoken.count("?"), words
+            assert not set(spoken) & set("!¡\"'"), words
+            assert spoken == spoken.strip(), words
+
+
+# The tool ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(tmp_path, settings):
+    """The tool works on an empty project."""
+    settings.BASE_DIR, settings.LOCALE_PATHS = tmp_path, [tmp_path / "locale"]
+    (tmp_path / "summit").mkdir()
+    (tmp_path / "templates").mkdir()
+    return tmp_path
+
+
+def test_python_is_read(elsewhere):
+    (elsewhere / "summit" / "words.py").write_text(
+        "label = _('A ' 'seat')\n"
+        "other = translation.gettext('Two seats')\n"
+        "late = gettext_lazy('Lazy')\n"
+        "number = ngettext('%(n)d seat', '%(n)d seats', 3) % {'n': 3}\n"
+        "later = ngettext_lazy('%(n)d guest', '%(n)d guests', size)\n"
+        "nothing = gettext(label), other('No words')\n"
+    )
+    assert translations.said() == {
+        ("A seat", ""): ["summit/words.py"],
+        ("Two seats", ""): ["summit/words.py"],
+        ("Lazy", ""): ["summit/words.py"],
+        ("%(n)d seat", "%(n)d seats"): ["summit/words.py"],
+        ("%(n)d guest", "%(n)d guests"): ["summit/words.py"],
+    }
+
+
+def test_templates_are_read(elsewhere):
+    (elsewhere / "templates" / "page.html").write_text(
+        "{% load i18n %}{% translate 'A title' %}{% if a %}{% translate \"Deep inside\" as words %}{% endif %}\n"
+        "{% blocktranslate with name=a.b %}Dear {{ name }}{% endblocktranslate %}\n"
+        "{% blocktranslate trimmed count n=a.size asvar fact %}\n  {{ n }} seat\n  is free\n"
+        "{% plural %}\n  {{ n }} seats\n  are free\n{% endblocktranslate %}\n"
+        "{% include 'other.html' with label=_('In a literal') %}{% translate a.words %}\n"
+    )
+    (elsewhere / "templates" / "letter.txt").write_text("{% load i18n %}{% translate 'A title' %}")
+    assert translations.said() == {
+        ("A title", ""): ["templates/letter.txt", "templates/page.html"],
+        ("Deep inside", ""): ["templates/page.html"],
+        ("Dear %(name)s", ""): ["templates/page.html"],
+        ("%(n)s seat is free", "%(n)s seats are free"): ["templates/page.html"],
+        ("In a literal", ""): ["templates/page.html"],
+    }
+
+
+def test_update_keeps_translations_and_drops_what_is_gone(elsewhere):
+    source = elsewhere / "summit" / "words.py"
+    source.write_text("_('Old')\n_('Seat')\nngettext('%(n)d guest', '%(n)d guests', 1)\n")
+    fill(translations.update(), Old="Viejo", Seat="Lugar")
+    source.write_text("_('Seat')\n_('New')\nngettext('%(n)d guest', '%(n)d guests', 1)\n")
+    entries = [(entry.msgid, entry.msgstr, entry.msgstr_plural, entry.flags) for entry in translations.update()]
+    assert entries == [
+        ("Seat", "Lugar", {}, []),
+        ("New", "", {}, []),
+        ("%(n)d guest", "", {0: "", 1: ""}, ["python-format"]),
+    ]
+
+
+def test_gaps_name_each_kind(elsewhere):
+    source = elsewhere / "summit" / "words.py"
+    source.write_text("_('Gone')\n_('Empty')\n_('Dear %(name)s')\n_('Hello')\n")
+    fill(translations.update(), **{"Gone": "Ido", "Dear %(name)s": "Hola, %(nombre)s", "Hello": "Hola"})
+    source.write_text("_('Empty')\n_('Dear %(name)s')\n_('Hello')\n_('New')\n")
+    assert translations.gaps() == [
+        "missing: 'New'",
+        "no longer said: 'Gone'",
+        "placeholder: 'Dear %(name)s'",
+        "untranslated: 'Empty'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("english", "spanish", "loses"),
+    [
+        ({"msgid": "%(n)s of %(all)s"}, "%(n)s de %(all)s", False),
+        ({"msgid": "%(n)s of %(all)s"}, "%(n)s de todos", True),
+        ({"msgid": "%(n)s of %(all)s"}, "%(n)s de %(all)s y %(more)s", True),
+        ({"msgid": "%(n)d seat"}, "%(n)s lugar", True),
+        ({"msgid": "%(n)d seat", "msgid_plural": "%(n)d seats"}, "un lugar", False),
+        ({"msgid": "%(n)d seat", "msgid_plural": "%(n)d seats"}, "%(m)d lugar", True),
+    ],
+)
+def test_lost_placeholder_is_found(english, spanish, loses):
+    assert translations.loses_placeholder(polib.POEntry(**english), spanish) is loses
+
+
+def test_compiled_only_when_newer(elsewhere):
+    (elsewhere / "summit" / "words.py").write_text("_('Seat')\n")
+    fill(translations.update(), Seat="Lugar")
+    compiled = translations.po_path().with_suffix(".mo")
+    translations.compile_if_newer()
+    assert [(entry.msgid, entry.msgstr) for entry in polib.mofile(str(compiled))] == [("Seat", "Lugar")]
+    written = compiled.stat().st_mtime_ns
+    translations.compile_if_newer()
+    assert compiled.stat().st_mtime_ns == written
+
+
+def fill(po: polib.POFile, **words: str) -> None:
+    for entry in po:
+        entry.msgstr = words.get(entry.msgid, "")
+    po.save(str(translations.po_path()))
+
+
+# What a Spanish reader meets ---------------------------------------------------------------------------------------
+
+
+class Words(HTMLParser):
+    """What a page says: its text, and the attributes that are read aloud or shown."""
+
+    SPOKEN = {"aria-label", "alt", "title", "placeholder", "content"}
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.runs: list[str] = []
+        self.feed(html)
+        self.text = " ".join(" ".join(self.runs).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.runs += [value or "" for name, value in attrs if name in self.SPOKEN]
+
+    def handle_data(self, data):
+        self.runs.append(data)
+
+
+def english_in(html: str) -> list[str]:
+    """The English strings of the catalogue that a page says, as far as Spanish does not say the same."""
+    text = Words(html).text
+    return sorted({piece for piece in english_pieces() if piece in text})
+
+
+def english_pieces() -> set[str]:
+    """What stands between placeholders and tags in each English string."""
+    pieces = set()
+    for entry in translations.read():
+        same = " ".join(translations.translations(entry))
+        for words in filter(None, [entry.msgid, entry.msgid_plural]):
+            parts = (part.strip(" ,.:") for part in re.split(r"%\(\w+\)[sd]|<[^>]+>", words))
+            pieces |= {part for part in parts if len(part) > SHORT and part not in same}
+    return pieces
+
+
+def test_the_check_would_find_english():
+    assert english_in("<p>Come to\n breakfast.</p>") == ["Come to breakfast"]
+    assert english_in('<meter aria-label="3 of 9 seats are taken"></meter>') == ["seats are taken"]
+    assert english_in("<p>Imagine Promise. Venga a desayunar.</p>") == []
+
+
+@pytest.fixture
+def reader() -> Client:
+    return Client(headers={"accept-language": "es-MX,es;q=0.9,en;q=0.5"})
+
+
+def said_by(client: Client, address: str, status: int = 200) -> str:
+    response = client.get(address)
+    assert response.status_code == status
+    page = response.content.decode()
+    assert '<html lang="es"' in page
+    return page
+
+
+STATES = {
+    "open": {},
+    "few": {"capacity": 3},
+    "full": {"capacity": 2},
+    "full and late": {"capacity": 2, "promotion_stops_hours": 24 * 40},
+    "soon": {"rsvp_opens_at": NOW + timedelta(days=5)},
+    "closed": {"rsvp_closes_at": NOW - timedelta(days=1)},
+    "past": {
+        "starts_at": NOW - timedelta(days=9),
+        "ends_at": NOW - timedelta(days=8),
+        "rsvp_opens_at": NOW - timedelta(days=60),
+        "rsvp_closes_at": NOW - timedelta(days=9),
+    },
+    "cancelled": {"cancelled_at": NOW},
+    "gathering": {"kind": Event.Kind.GATHERING, "meal": Event.Meal.REFRESHMENTS},
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("fields", STATES.values(), ids=STATES)
+def test_event_page_is_spanish(reader, fields):
+    event = make.event()
+    make.rsvp(event, size=2)
+    make.rsvp(event, "Bo Lee", size=6, accepts_fewer=True)
+    Event.objects.filter(pk=event.pk).update(**fields)
+    page = said_by(reader, event.get_absolute_url())
+    assert "Cumbre Imagine Promise" in page
+    assert english_in(page) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["landing", "privacy", "accessibility", "find_rsvp", "found_rsvp"])
+def test_page_without_an_event_is_spanish(reader, name):
+    assert english_in(said_by(reader, reverse(name))) == []
+
+
+@pytest.mark.django_db
+def test_constant_404_page_is_spanish(reader):
+    page = said_by(reader, reverse("rsvp", args=["x" * 32]), status=404)
+    assert english_in(page) == []
+    assert "No hay nada en esta dirección" in page
+
+
+def confirmed() -> Rsvp:
+    return make.rsvp(make.event(), size=3, guests=("Jun Reyes",), language="es")
+
+
+def partly() -> Rsvp:
+    return make.rsvp(make.event(capacity=1), size=3, accepts_fewer=True, language="es")
+
+
+def waiting() -> Rsvp:
+    return make.rsvp(make.event(capacity=1), size=3, language="es")
+
+
+def late() -> Rsvp:
+    """Nobody is called up any more; two seats are free for whoever asks."""
+    event = make.event(starts_at=NOW.replace(microsecond=0) + timedelta(hours=6), capacity=1)
+    rsvp = make.rsvp(event, size=3, accepts_fewer=True, language="es")
+    event.capacity = 3
+    seats.save_event(event)
+    return rsvp
+
+
+def cancelled() -> Rsvp:
+    return seats.cancel(confirmed())
+
+
+def event_cancelled() -> Rsvp:
+    rsvp = confirmed()
+    seats.cancel_event(rsvp.event)
+    return rsvp
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("made", "fact"),
+    [
+        (confirmed, "Tiene 3 lugares"),
+        (partly, "Tiene 1 lugar y espera 2"),
+        (waiting, "Está en espera de 3 lugares"),
+        (late, "Quedan 2 lugares libres: son de quien los pida primero."),
+        (cancelled, "Su reservación está cancelada"),
+        (event_cancelled, "Este evento no se realizará"),
+    ],
+)
+def test_rsvp_page_is_spanish(reader, made, fact):
+    page = said_by(reader, made().get_absolute_url())
+    assert fact in Words(page).text
+    assert english_in(page) == []
+
+
+@pytest.mark.django_db
+def test_cancel_page_is_spanish(reader):
+    page = said_by(reader, reverse("cancel_rsvp", args=[confirmed().token]))
+    assert "¿Cancelar los 3 lugares?" in page
+    assert english_in(page) == []
+
+
+@pytest.mark.django_db
+def test_errors_are_spanish(reader):
+    event = make.event()
+    sent = {"name": "", "email": "alma@example", "size": "99", "phone": "\x01", "note": "a" * 1001}
+    page = reader.post(event.get_absolute_url(), sent).content.decode()
+    assert "Revise cinco respuestas" in page
+    assert "A esta dirección le falta un punto después de la @. Por ejemplo: nombre@example.org." in page
+    assert "Elija un número del 1 al 6." in page
+    assert "Hay un carácter que no se puede leer." in page
+    assert english_in(page) == []
+
+
+@pytest.mark.django_db
+def test_answers_after_a_change_are_spanish(reader):
+    rsvp = confirmed()
+    address = reverse("change_party", args=[rsvp.token])
+    changed, refused = (reader.post(address, {"grow": size}, follow=True).content.decode() for size in ("2", "7"))
+    assert "Su grupo cambió." in changed
+    assert "Aquí cada grupo es de 1 a 6 personas." in refused
+
+
+@pytest.mark.django_db
+def test_letters_are_spanish(settings):
+    event = make.event(capacity=4)
+    rsvp = make.rsvp(event, size=3, guests=("Jun Reyes",), language="es")
+    make.rsvp(event, "Bo Lee", size=3, accepts_fewer=True, language="es")
+    seats.change_party(rsvp, size=2)
+    rsvp_emails.link(rsvp, 1)
+    rsvp = rsvp_links.replace(rsvp)
+    event.venue = "Civic Auditorium"
+    seats.save_event(event)
+    seats.cancel(rsvp)
+    seats.cancel_event(event)
+    written = list(Message.objects.order_by("created_at"))
+    kinds = {path.stem for path in (settings.BASE_DIR / "templates" / "mail").glob("*.txt")}
+    not_of_rsvps = {"layout", "layout.subject", "worded", "worded_layout", "worded_layout.subject", "invitation_link"}
+    assert {message.key.split(":")[2] for message in written} == kinds - not_of_rsvps
+    for message in written:
+        entry = re.sub(r"PRODID:.*", "", message.calendar.replace("\r\n ", ""))
+        assert english_in(f"{message.subject}\n{message.text}\n{message.html}\n{entry}") == []
+
+
+@pytest.mark.parametrize("code", editable_templates.KINDS)
+def test_mail_whose_words_staff_may_change_is_spanish(code):
+    kind = editable_templates.KINDS[code]
+    assert english_in("\n".join(editable_templates.example(kind, "es", kind.shipped("es")))) == []
+
+
+@pytest.mark.parametrize("status", [400, 403, "403_csrf", 404, 413, 415, 429, 500, 503])
+def test_error_page_is_spanish(status):
+    with translation.override("es"):
+        page = render_to_string(f"{status}.html")
+    assert english_in(page) == []
+    assert "<title>" in page

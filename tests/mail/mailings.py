@@ -1,0 +1,59 @@
+"""Mail to many, as tests need it."""
+
+import threading
+from collections.abc import Callable
+
+from django.db import connection
+
+from imagine.mail import backends, delivery
+from imagine.mail.models import Mailing, Message
+
+
+def mailing(**fields) -> Mailing:
+    return Mailing.objects.create(**({"about": "event:17", "title": "Kick-off", "count": 3} | fields))
+
+
+def letters(of: Mailing | None = None, count: int = 3, **fields) -> list[Message]:
+    """Messages of a mailing in the queue, each to another guest."""
+    words = {"language": "en", "subject": "Come to the kick-off", "text": "Breakfast.\n", "html": "<p>Breakfast.</p>"}
+    begin = Message.objects.count()
+    messages = [
+        Message(**({"key": f"invitation:{n}:invited", "to": guest(n), "queue": "bulk", "mailing": of} | words | fields))
+        for n in range(begin, begin + count)
+    ]
+    delivery.queue_many(messages)
+    return messages
+
+
+def guest(number: int) -> str:
+    return f"guest{number:03}@example.org"
+
+
+def states(of: Mailing | None = None) -> list[str]:
+    """The states of all messages, or of a mailing's, by address."""
+    found = of.messages if of else Message.objects
+    return list(found.order_by("to").values_list("state", flat=True))
+
+
+def in_threads(number: int, work: Callable[[], object]) -> None:
+    """Runs it that often at once, each with connections of its own; raises what one of them raises."""
+    errors: list[BaseException] = []
+    start = threading.Barrier(number)
+
+    def run():
+        try:
+            start.wait(timeout=30)
+            work()
+        except BaseException as error:  # it belongs to the test
+            errors.append(error)
+        finally:
+            backends.server.close()
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _thread in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]

@@ -1,0 +1,92 @@
+"""A real mail server on this machine that keeps what it takes, and can be told to refuse."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from aiosmtpd.controller import Controller
+
+from imagine.mail import delivery as mail
+from imagine.mail.models import Message
+
+
+class PostOffice:
+    """`at_sender`, `at_recipient` and `at_data` are what it answers there instead of 250. `on_mail` is called with each
+    mail that it took, before it says so; when that returns False, it hangs up without a word."""
+
+    def __init__(self):
+        self.mails: list[EmailMessage] = []
+        self.at_sender = self.at_recipient = self.at_data = ""
+        self.on_mail: Callable[[EmailMessage], object] = lambda mail: True
+        self.visits = 0
+        self.port = free_port()
+        self.controller: Controller | None = None
+
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        self.visits += 1
+        session.host_name = hostname
+        return responses
+
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        if self.at_sender:
+            return self.at_sender
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # the name is aiosmtpd's
+        if self.at_recipient:
+            return self.at_recipient
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        if self.at_data:
+            return self.at_data
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        self.mails.append(mail)
+        if await asyncio.to_thread(self.on_mail, mail) is False:
+            server.transport.abort()
+        return "250 OK"
+
+    def open(self):
+        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self.controller.start()
+
+    def close(self):
+        if self.controller:
+            self.controller.stop()
+            self.controller = None
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def new_message(key: str = "rsvp:17:confirmed:1", **fields) -> Message:
+    """One message in the queue."""
+    words = {
+        "to": "alma@example.org",
+        "language": "en",
+        "subject": "Your seat on April 4 is confirmed",
+        "text": "We expect you for breakfast.\n",
+        "html": "<p>We expect you for breakfast.</p>",
+    }
+    mail.queue(key=key, **(words | fields))
+    return Message.objects.get(key=key)
+
+
+def drawing(of: str, language: str) -> bytes | None:
+    """What makes the attachment "tests.mail.post.drawing:17"; "none" has none any more, "broken" fails."""
+    if of == "broken":
+        raise RuntimeError("alma@example.org has no paper")
+    return None if of == "none" else f"%PDF {of} {language}".encode()
+
+
+def outcome(message: Message) -> tuple[str, int, str, bool]:
+    """State, attempts, reason, and whether it may have been sent more than once."""
+    message.refresh_from_db()
+    return (message.state, message.attempts, message.last_error, message.maybe_sent)

@@ -1,0 +1,224 @@
+"""The page on which staff change the words of a mail: saved, refused, shown before, taken back; and two editors."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from imagine.core.models import Change
+from imagine.mail import editable_templates
+from imagine.mail.editable_templates import KINDS, Words
+from imagine.mail.models import Wording
+from tests import browse, look
+from tests.staff import clerk
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/imagine/admin/mail/wording/"
+PAGE = f"{LIST}reminder_week/"
+SHIPPED = KINDS["reminder_week"]
+
+
+@pytest.fixture
+def staff() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("office"))
+    return client
+
+
+def opened(client: Client) -> dict[str, str]:
+    return browse.fields(client.get(PAGE))
+
+
+def typed(client: Client, button: str = "_save", **changed: str):
+    """Opens the page, types, and presses a button. Fields as en_text."""
+    fields = {name.replace("_", "-", 1): words for name, words in changed.items()}
+    return client.post(PAGE, opened(client) | fields | {button: "1"})
+
+
+def errors(response) -> dict[str, list[str]]:
+    forms = [side.form for side in response.context["sides"]]
+    return {f"{form.language}_{name}": list(said) for form in forms for name, said in form.errors.items()}
+
+
+def test_list_has_every_kind_and_says_whose_words_it_has(staff):
+    editable_templates.change(KINDS["thanks"], "es", Words("Gracias", "Gracias."), by="office")
+    page = browse.text(staff.get(LIST))
+    for kind in KINDS.values():
+        assert str(kind.title) in page
+    assert page.count("as shipped") == len(KINDS) - 1
+    assert "Español: your own, by office, " in page
+
+
+def test_own_words_are_saved_and_said_from_then_on(staff):
+    response = typed(staff, en_subject="See you {soon}", en_text="Dear {name},\r\n\r\nbring a pen.")
+    assert (response.status_code, response["Location"]) == (302, PAGE)
+    row = Wording.objects.get()
+    assert (row.language, row.subject, row.text, row.changed_by) == (
+        *("en", "See you {soon}"),
+        *("Dear {name},\n\nbring a pen.", "office"),
+    )
+    page = browse.text(staff.get(PAGE))
+    assert "Saved. It is said so from the next mail on." in page
+    assert "{event} is {soon}, {day} → See you {soon}" in page
+
+
+def test_saving_what_is_there_changes_nothing(staff):
+    before = look.tables(but=("sessions.Session",))
+    response = typed(staff)
+    assert response.status_code == 302
+    assert look.tables(but=("sessions.Session",)) == before
+
+
+@pytest.mark.parametrize(
+    ("field", "words", "sentence"),
+    [
+        ("en_text", "Dear {nmae}", "This mail knows no {nmae}. Did you mean {name}?"),
+        ("es_text", "Hola {name", "A brace stands alone. A placeholder has one before and one behind: {event}."),
+        (
+            "en_text",
+            "<script>alert(1)</script>",
+            "A mail’s words are plain, without HTML or script: take out “<script>”.",
+        ),
+        ("en_text", "", "Write what the mail says. To have the shipped words again, press the button for them."),
+        ("es_subject", "", "Write a subject: a mail without one is not opened."),
+        ("en_subject", "Hello\r\nBcc: all@example.org", "A subject is one line."),
+        ("en_subject", "x" * 151, "Ensure this value has at most 150 characters (it has 151)."),
+        ("en_text", "x" * 4001, "Ensure this value has at most 4000 characters (it has 4001)."),
+    ],
+)
+@pytest.mark.parametrize("button", ["_save", "_preview"])
+def test_words_that_do_not_fit_come_back_with_their_sentence(staff, button, field, words, sentence):
+    response = typed(staff, button, **{field: words, "es_subject" if field != "es_subject" else "en_subject": "Kept"})
+    assert response.status_code == 200
+    assert errors(response) == {field: [sentence]}
+    page = response.content.decode()
+    assert page.partition("<title>")[2].startswith("Error:")
+    assert "It is shown here once the words fit." in page
+    assert 'value="Kept"' in page
+    assert "<script>alert" not in page
+    assert not Wording.objects.exists()
+
+
+def test_preview_shows_what_was_typed_and_saves_nothing(staff):
+    response = typed(staff, "_preview", en_subject="See you {soon}", en_text="Dear {name}, look at {link}.")
+    assert response.status_code == 200
+    english, spanish = response.context["sides"]
+    assert english.mail.subject == "See you in 7 days"
+    assert "Dear Alma Reyes, look at (the link of each reader alone)." in english.mail.text
+    assert spanish.mail.subject.startswith("Arranque de Imagine Promise: en 7 días")
+    page = response.content.decode()
+    assert page.count("<iframe") == 2
+    assert "See you {soon}" in page  # the field keeps what was typed
+    assert not Wording.objects.exists()
+    assert not Change.objects.exists()
+
+
+def test_frames_obey_the_policy_of_the_page(staff):
+    response = staff.get(PAGE)
+    policy, page = response["Content-Security-Policy"], response.content.decode()
+    [nonce] = set(re.findall(r"&lt;style nonce=&quot;([^&]+)&quot;&gt;", page))
+    assert f"'nonce-{nonce}'" in policy.partition("style-src")[2].partition(";")[0]
+    assert "unsafe-inline" not in policy
+    assert "href=&quot;" not in page
+    assert " style=&quot;" not in page
+    assert page.count("sandbox") == 2
+
+
+def test_shipped_words_come_back_at_the_press_of_a_button(staff):
+    assert "Back to the shipped words" not in staff.get(PAGE).content.decode()
+    typed(staff, en_subject="Mine", es_subject="Mía")
+    assert Wording.objects.count() == 2
+    assert "Back to the shipped words" in staff.get(PAGE).content.decode()
+    for _twice in range(2):
+        assert typed(staff, "_shipped").status_code == 302
+    assert not Wording.objects.exists()
+    assert Change.objects.count() == 4
+
+
+def test_stored_words_that_do_not_fit_any_more_are_told_of(staff):
+    Wording.objects.create(kind="reminder_week", language="en", subject="Hello", text="Dear {somebody},")
+    assert "Your own do not fit any more; the shipped words are sent." in browse.text(staff.get(LIST))
+    response = staff.get(PAGE)
+    english, _spanish = response.context["sides"]
+    assert english.notes[0] == "These words do not fit any more, so the shipped words are sent until you save others."
+    assert english.notes[1].startswith("This mail knows no {somebody}.")
+    assert english.mail.subject.startswith("Imagine Promise Kick-off is in 7 days")
+    assert "Dear {somebody}," in response.content.decode()
+
+
+# Two editors -----------------------------------------------------------------------------------------------------
+
+
+def test_second_editor_of_the_shipped_words_is_shown_the_first_ones(staff):
+    mine = opened(staff)
+    typed(staff, en_text="Theirs.")
+    response = staff.post(PAGE, mine | {"en-text": "Mine."})
+    assert response.status_code == 200
+    said = errors(response)["en_text"]
+    assert said == ["Somebody changed this to “Theirs.” while you had it open. Save once more to keep yours."]
+    assert "Nothing is saved yet, and what you typed is still here." in browse.text(response)
+    assert Wording.objects.get().text == "Theirs."
+    staff.post(PAGE, browse.fields(response))
+    assert Wording.objects.get().text == "Mine."
+
+
+def test_what_only_the_other_changed_is_kept(staff):
+    mine = opened(staff)
+    typed(staff, en_subject="Theirs", es_text="Suyo.")
+    assert staff.post(PAGE, mine | {"en-text": "Mine."}).status_code == 302
+    english, spanish = Wording.objects.order_by("language")
+    assert (english.subject, english.text) == ("Theirs", "Mine.")
+    assert spanish.text == "Suyo."
+
+
+def test_shipped_words_do_not_wipe_out_what_nobody_saw(staff):
+    typed(staff, en_text="First.")
+    mine = opened(staff)
+    typed(staff, en_text="Theirs.")
+    response = staff.post(PAGE, mine | {"_shipped": "1"})
+    assert "Nothing is done yet: these are the words now." in browse.text(response)
+    assert "Theirs." in response.content.decode()
+    assert Wording.objects.get().text == "Theirs."
+
+
+def test_page_without_what_it_showed_writes_over_nothing_unseen(staff):
+    typed(staff, en_text="Theirs.")
+    response = staff.post(PAGE, {"en-subject": "a", "en-text": "b", "es-subject": "c", "es-text": "d"})
+    assert response.status_code == 200
+    assert Wording.objects.get().text == "Theirs."
+
+
+# Who may ---------------------------------------------------------------------------------------------------------
+
+
+def test_viewer_reads_and_changes_nothing(staff):
+    sent = opened(staff) | {"en-text": "Mine."}
+    client = clerk("view_wording")
+    page = client.get(PAGE).content.decode()
+    assert "disabled" in page
+    assert 'name="_save"' not in page
+    assert client.post(PAGE, sent).status_code == 403
+    assert client.get(LIST).status_code == 200
+    assert not Wording.objects.exists()
+
+
+def test_others_see_nothing_of_it(staff):
+    client = clerk("view_message")
+    assert client.get(PAGE).status_code == 403
+    assert client.get(LIST).status_code == 403
+    assert Client().get(PAGE).status_code == 302
+    for address in (f"{LIST}nothing/", f"{LIST}add/"):
+        assert staff.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("way", ["change", "delete"])
+def test_djangos_own_form_writes_no_words(staff, way):
+    editable_templates.change(KINDS["thanks"], "es", Words("Gracias", "Gracias."), by="office")
+    row = Wording.objects.get()
+    before = look.tables()
+    fields = {"kind": row.kind, "language": "es", "subject": "Gracias", "text": "<script>x</script>", "post": "yes"}
+    for answer in (staff.get(f"{LIST}{row.pk}/{way}/"), staff.post(f"{LIST}{row.pk}/{way}/", fields)):
+        assert answer.status_code in {403, 404}
+    assert look.tables() == before

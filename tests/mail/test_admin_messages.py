@@ -1,0 +1,173 @@
+"""Messages as staff see them: what became of each, as its recipient reads it, and once more."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from imagine.mail.html_preview import without_inline_styles
+from imagine.mail.models import Message
+from tests import browse, make
+from tests.mail.mailings import letters, mailing, states
+from tests.mail.post import new_message
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/imagine/admin/mail/message/"
+
+
+@pytest.fixture
+def staff() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("staff"))
+    return client
+
+
+def preview(client: Client, message: Message):
+    return client.get(f"{LIST}{message.pk}/preview/")
+
+
+def test_preview_is_the_mail_under_the_policy(staff):
+    rsvp = make.rsvp(make.event(), size=2)
+    response = preview(staff, Message.objects.get())
+    page = response.content.decode()
+    [nonce] = set(re.findall(r'<style nonce="([^"]+)">', page))
+    policy = response["Content-Security-Policy"]
+    assert f"style-src 'nonce-{nonce}'" in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert response["X-Frame-Options"] == "SAMEORIGIN"
+    assert not re.search(r"\sstyle=", page)
+    assert "unsafe-inline" not in policy
+    assert "You have 2 seats" in browse.text(response)
+    assert rsvp.token not in page
+    assert "href=" not in page
+
+
+def test_preview_has_another_nonce_each_time(staff):
+    make.rsvp(make.event())
+    pages = [re.search(r'nonce="([^"]+)"', preview(staff, Message.objects.get()).content.decode())[1] for _ in range(2)]
+    assert pages[0] != pages[1]
+
+
+def test_styles_move_into_one_sheet():
+    html = '<head></head><p style="color:red">a</p><p style="color:red">b</p><p style="margin:0">c</p>'
+    assert without_inline_styles(html, "x") == (
+        '<head><style nonce="x">.m0 { color:red }\n.m1 { margin:0 }</style></head>'
+        '<p class="m0">a</p><p class="m0">b</p><p class="m1">c</p>'
+    )
+
+
+def test_preview_of_what_a_guest_typed_stays_text(staff):
+    make.rsvp(make.event(), '<img src=x onerror="alert(1)"> style="color:red"')
+    page = preview(staff, Message.objects.get()).content.decode()
+    assert "<img src=x" not in page
+    assert "<script" not in page
+
+
+def test_message_page_shows_no_link_to_act_with(staff):
+    rsvp = make.rsvp(make.event())
+    response = staff.get(f"{LIST}{Message.objects.get().pk}/change/")
+    page = response.content.decode()
+    assert f"{Message.objects.get().pk}/preview/" in page
+    assert rsvp.token not in page
+
+
+def test_preview_and_list_are_for_staff_alone(staff):
+    message = new_message()
+    guest = Client()
+    guest.force_login(User.objects.create_user("guest"))
+    for client in (Client(), guest):
+        assert preview(client, message).status_code == 302
+        assert client.get(LIST).status_code == 302
+    bare = Client()
+    bare.force_login(User.objects.create_user("bare", is_staff=True))
+    assert preview(bare, message).status_code in {403, 404}
+    assert bare.get(LIST).status_code == 403
+
+
+def test_preview_of_none_is_not_found(staff):
+    assert staff.get(f"{LIST}00000000-0000-0000-0000-000000000000/preview/").status_code == 404
+
+
+def test_messages_are_neither_added_changed_nor_deleted(staff):
+    message = new_message()
+    assert staff.get(f"{LIST}add/").status_code == 403
+    assert staff.post(f"{LIST}{message.pk}/delete/", {"post": "yes"}).status_code == 403
+    staff.post(f"{LIST}{message.pk}/change/", {"subject": "Changed", "to": "eve@example.org"})
+    message.refresh_from_db()
+    assert (message.subject, message.to) == ("Your seat on April 4 is confirmed", "alma@example.org")
+
+
+def test_send_again_queues_what_failed_and_leaves_what_is_on_its_way(staff):
+    failed, waiting = new_message("a:1"), new_message("a:2")
+    Message.objects.filter(pk=failed.pk).update(state="refused", last_error="550 no", attempts=1)
+    sent = {"action": "send_again", "_selected_action": [failed.pk, waiting.pk]}
+    page = browse.text(staff.post(LIST, sent, follow=True))
+    assert "1 message will be sent again." in page
+    assert list(Message.objects.order_by("key").values_list("state", "attempts", "last_error")) == [
+        ("queued", 0, ""),
+        ("queued", 0, ""),
+    ]
+
+
+def test_unknown_outcome_is_decided_on_the_list_and_on_the_page(staff):
+    [one, other, waiting] = letters(mailing(), 3)
+    Message.objects.exclude(pk=waiting.pk).update(state="unknown")
+    page = f"{LIST}{other.pk}/change/"
+    assert 'value="It arrived"' in staff.get(page).content.decode()
+    assert 'value="It arrived"' not in staff.get(f"{LIST}{waiting.pk}/change/").content.decode()
+    sent = {"action": "arrived", "_selected_action": [one.pk, waiting.pk]}
+    words = browse.text(staff.post(LIST, sent, follow=True))
+    assert "1 message counts as sent. 1 message had no unknown outcome and stays as it is." in words
+    assert "1 message counts as sent." in browse.text(staff.post(page, {"_arrived": "1"}, follow=True))
+    assert states() == ["sent", "sent", "queued"]
+
+
+def test_nothing_of_a_stopped_mailing_is_sent_again_and_that_is_said(staff):
+    [message] = letters(mailing(stopped_at=timezone.now()), 1)
+    Message.objects.update(state="unknown")
+    words = browse.text(staff.post(f"{LIST}{message.pk}/change/", {"_again": "1"}, follow=True))
+    assert "Its mailing was stopped: nothing of it is sent any more." in words
+    assert states() == ["unknown"]
+
+
+def test_viewer_decides_nothing(staff):
+    [message] = letters(mailing(), 1)
+    Message.objects.update(state="unknown")
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_message"))
+    staff.force_login(viewer)
+    page = f"{LIST}{message.pk}/change/"
+    assert "It arrived" not in staff.get(page).content.decode()
+    staff.post(page, {"_arrived": "1"})
+    staff.post(LIST, {"action": "arrived", "_selected_action": [message.pk]})
+    assert states() == ["unknown"]
+
+
+def test_link_to_unsubscribe_is_neither_shown_nor_found_out_by_a_filter(staff):
+    [message] = letters(mailing(), 1, unsubscribe="https://www.example.org/imagine/mail/secret-token/news/")
+    assert "secret-token" not in staff.get(f"{LIST}{message.pk}/change/").content.decode()
+    assert staff.get(f"{LIST}?unsubscribe__contains=secret").status_code in {302, 400}
+
+
+def test_reason_of_a_refusal_is_shown(staff):
+    new_message()
+    Message.objects.update(state="refused", last_error="550 5.1.1 … no such user")
+    assert "550 5.1.1 … no such user" in browse.text(staff.get(LIST))
+
+
+@pytest.mark.parametrize("query", ["", "?q=alma", "?state__exact=queued"])
+def test_list_takes_the_same_number_of_queries_for_1_and_30(staff, query, django_assert_num_queries):
+    new_message("a:0")
+    staff.get(LIST + query)
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(LIST + query)
+    for number in range(1, 30):
+        new_message(f"a:{number}")
+    with django_assert_num_queries(len(queries)):
+        staff.get(LIST + query)

@@ -1,0 +1,73 @@
+"""What a message carries: made when it is sent, never stored, and never in the way of the mail before it."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.test import Client
+from django.utils import timezone
+
+from imagine.mail import delivery
+from imagine.mail.models import Message
+from tests import browse
+from tests.mail.post import new_message, outcome
+
+pytestmark = pytest.mark.django_db
+
+
+def message(of: str = "17", **fields) -> Message:
+    return new_message(attachment=f"tests.mail.post.drawing:{of}", attachment_name="certificate.pdf", **fields)
+
+
+def test_attachment_is_made_in_the_language_of_the_mail_and_stands_beside_its_words(post_office):
+    message(language="es")
+    delivery.deliver()
+    [sent] = post_office.mails
+    assert sent.get_content_type() == "multipart/mixed"
+    words, [attached] = sent.get_body(("plain",)), sent.iter_attachments()
+    assert words.get_content().strip() == "We expect you for breakfast."
+    assert (attached.get_content_type(), attached.get_filename()) == ("application/pdf", "certificate.pdf")
+    assert attached.get_content() == b"%PDF 17 es"
+
+
+def test_mail_whose_attachment_is_gone_goes_without(post_office):
+    message("none")
+    delivery.deliver()
+    [sent] = post_office.mails
+    assert list(sent.iter_attachments()) == []
+    assert sent.get_body(("plain",)).get_content().strip() == "We expect you for breakfast."
+
+
+def test_attachment_that_fails_keeps_the_mail_waiting_and_tells_staff_the_kind_of_failure(post_office):
+    broken, fine = message("broken", key="a:1"), message(key="a:2", to="other@example.org")
+    delivery.sweep()
+    assert outcome(broken) == ("queued", 1, "attachment: RuntimeError", False)
+    assert outcome(fine) == ("sent", 1, "", False)
+    Message.objects.filter(pk=broken.pk).update(give_up_at=timezone.now(), not_before=timezone.now())
+    delivery.sweep()
+    assert outcome(broken) == ("given_up", 2, "attachment: RuntimeError", False)
+    assert len(post_office.mails) == 1
+
+
+def test_sending_again_copies_the_attachment(post_office):
+    first = message()
+    delivery.deliver()
+    Message.objects.update(created_at=timezone.now() - timedelta(minutes=5))
+    first.refresh_from_db()
+    assert delivery.send_again(first)
+    delivery.sweep()
+    assert [next(sent.iter_attachments()).get_filename() for sent in post_office.mails] == ["certificate.pdf"] * 2
+
+
+@pytest.mark.parametrize("fields", [{"attachment": "a.b:1"}, {"attachment_name": "a.pdf"}])
+def test_attachment_and_its_name_come_together(fields):
+    with pytest.raises(IntegrityError, match="message_attachment_has_a_name"), transaction.atomic():
+        new_message(**fields)
+
+
+def test_staff_see_what_is_attached():
+    client = Client()
+    client.force_login(User.objects.create_superuser("staff"))
+    page = client.get(f"/imagine/admin/mail/message/{message().pk}/change/")
+    assert "Attachment: certificate.pdf" in browse.text(page)

@@ -1,0 +1,335 @@
+"""Mail to many, from queued to sent, against a real SMTP server."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from imagine.mail import backends, delivery, preferences
+from imagine.mail import tasks as mail_tasks
+from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.models import Address, Message, Pace
+from tests.mail.mailings import guest, letters, mailing, states
+from tests.mail.post import new_message, outcome
+
+pytestmark = pytest.mark.django_db
+SENT = ("sent", 1, "", False)
+
+
+@pytest.fixture(autouse=True)
+def fast():
+    Pace.objects.update(per_second=10_000)
+
+
+def due_now() -> None:
+    Message.objects.update(not_before=timezone.now())
+
+
+# Sent -------------------------------------------------------------------------------------------------------------
+
+
+def test_deliver_sends_each_once(post_office):
+    messages = letters(mailing())
+    for _twice in range(2):
+        mail_tasks.deliver_bulk()
+    assert [outcome(message) for message in messages] == [SENT] * 3
+    assert sorted(sent["To"] for sent in post_office.mails) == [guest(n) for n in range(3)]
+    assert all(message.begun_at for message in Message.objects.all())
+
+
+def test_mail_that_a_person_waits_for_and_mail_to_many_go_separate_ways(post_office):
+    letters(mailing(), 2)
+    new_message(to="alma@example.org")
+    mail_tasks.deliver()
+    assert [sent["To"] for sent in post_office.mails] == ["alma@example.org"]
+    new_message("rsvp:17:cancelled:2", to="alma@example.org")
+    mail_tasks.deliver_bulk()
+    assert [sent["To"] for sent in post_office.mails[1:]] == [guest(0), guest(1)]
+
+
+def test_mail_to_many_without_a_mailing_is_sent_too(post_office):
+    letters(None, 2)
+    mail_tasks.deliver_bulk()
+    assert states() == ["sent", "sent"]
+
+
+def test_many_batches_leave_by_one_connection(post_office):
+    letters(mailing(), 2 * bulk_delivery.BATCH + 7)
+    mail_tasks.deliver_bulk()
+    assert set(states()) == {"sent"}
+    assert (len(post_office.mails), post_office.visits) == (2 * bulk_delivery.BATCH + 7, 1)
+
+
+def test_mail_to_many_goes_to_files_as_well(settings, tmp_path):
+    """As in the demo."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    settings.EMAIL_FILE_PATH = tmp_path
+    backends.server.close()
+    letters(mailing(), 3)
+    bulk_delivery.deliver()
+    backends.server.close()
+    assert states() == ["sent"] * 3
+    assert sum(file.read_text().count("Subject: Come to the kick-off") for file in tmp_path.iterdir()) == 3
+
+
+def test_claim_takes_a_batch_of_fifty_or_what_leaves_in_a_second():
+    letters(mailing(), bulk_delivery.BATCH + 1)
+    Pace.objects.update(per_second=7)
+    assert len(bulk_delivery.claim()) == 7
+    Pace.objects.update(per_second=1000)
+    assert [len(bulk_delivery.claim()) for _claim in range(2)] == [51 - 7, 0]
+
+
+def test_deliver_ends_when_its_time_is_up_and_gives_the_rest_back(post_office, monkeypatch):
+    monkeypatch.setattr(bulk_delivery, "DELIVER_SECONDS", 0.2)
+    letters(mailing(), 20)
+    post_office.on_mail = lambda sent: time.sleep(0.3)
+    bulk_delivery.deliver()
+    assert sorted(states()) == ["queued"] * 19 + ["sent"]
+    assert set(Message.objects.filter(state="queued").values_list("attempts", "lease")) == {(0, None)}
+
+
+def test_two_mails_to_one_address_leave_in_the_order_in_which_they_were_written(post_office):
+    letters(mailing(), 1, to="alma@example.org", subject="First")
+    letters(mailing(), 1, to="alma@example.org", subject="Second")
+    assert [message.subject for message in bulk_delivery.claim()] == ["First"]
+    assert bulk_delivery.claim() == []
+    Message.objects.update(state="queued", lease=None, lease_until=None)
+    bulk_delivery.deliver()
+    assert [sent["Subject"] for sent in post_office.mails] == ["First", "Second"]
+
+
+@pytest.mark.parametrize("queue", ["direct", "bulk"])
+def test_what_is_due_is_found_by_indexes_also_when_statistics_know_of_nothing_queued(queue):
+    """They are of before ten thousand were queued. A join with what is ahead went through all of it for each row."""
+    letters(mailing(), 100)
+    Message.objects.update(state="sent", sent_at=timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE mail_message")
+    letters(mailing(), 900, queue=queue)
+    plan = Message.objects.due(queue).order_by("not_before")[:50].explain()
+    assert 'Index Cond: (("to")::text = (mail_message."to")::text)' in plan
+
+
+# One click to end it ------------------------------------------------------------------------------------------------
+
+HERE = "https://www.example.org/imagine/mail/token/invitations/"
+
+
+def test_mail_that_one_may_not_want_says_where_it_is_ended_by_one_click(post_office):
+    """RFC 2369 and RFC 8058."""
+    letters(mailing(), 1, unsubscribe=HERE)
+    letters(mailing(), 1)
+    bulk_delivery.deliver()
+    wanted, other = post_office.mails
+    assert wanted["List-Unsubscribe"] == f"<{HERE}>"
+    assert wanted["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert "List-Unsubscribe" not in other
+    assert "List-Unsubscribe-Post" not in other
+
+
+def test_copy_that_staff_send_can_be_ended_as_well(post_office):
+    [message] = letters(mailing(), 1, unsubscribe=HERE)
+    bulk_delivery.deliver()
+    assert delivery.send_again(message)
+    delivery.deliver()
+    assert [sent["List-Unsubscribe"] for sent in post_office.mails] == [f"<{HERE}>"] * 2
+
+
+def test_who_unsubscribed_or_refused_since_it_was_written_is_not_written_to(post_office):
+    quiet, dead, glad = (preferences.of(guest(number)) for number in range(3))
+    for address in (quiet, dead, glad):
+        letters(mailing(), 1, unsubscribe=preferences.unsubscribe_url(address, "invitations"))
+    preferences.choose(quiet, invitations=False)
+    preferences.choose(glad, reminders=False)
+    preferences.refuse(dead.email.upper(), "550 5.1.1 nobody")
+    bulk_delivery.deliver()
+    assert [sent["To"] for sent in post_office.mails] == [glad.email]
+    told = Message.objects.order_by("to").values_list("state", "last_error", "attempts")
+    assert list(told) == [("refused", "unsubscribed", 0), ("refused", "550 5.1.1 nobody", 0), ("sent", "", 1)]
+
+
+# Refused and put off ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("where", "said", "dead"),
+    [
+        ("at_recipient", "550 5.1.1 no such user", True),
+        ("at_recipient", "550 5.1.10 the domain takes no mail", True),
+        ("at_recipient", "550 5.2.1 mailbox disabled", True),
+        ("at_recipient", "550 no such user", True),
+        ("at_recipient", "550 5.7.1 blocked by policy", False),
+        ("at_recipient", "550 5.1.8 your sender is unknown", False),
+        ("at_recipient", "552 5.2.2 mailbox full", False),
+        ("at_recipient", "552 mailbox full", False),
+        ("at_recipient", "450 4.2.1 busy", False),
+        ("at_data", "554 5.7.1 spam", False),
+        ("at_data", "550 5.1.1 no such user", False),
+    ],
+)
+@pytest.mark.parametrize("queue", ["direct", "bulk"])
+def test_permanent_refusal_of_a_mailbox_marks_the_address_and_no_other_does(post_office, where, said, dead, queue):
+    setattr(post_office, where, said)
+    new_message(to="Alma@example.org", queue=queue)
+    (delivery if queue == "direct" else bulk_delivery).deliver()
+    refused = list(Address.objects.exclude(refused_at=None).values_list("email", "refusal"))
+    assert refused == ([("alma@example.org", said)] if dead else [])
+    assert states() == ["queued" if said.startswith("4") else "refused"]
+
+
+def test_refusals_cost_no_connection(post_office):
+    letters(mailing(), 3)
+    post_office.at_recipient = "550 5.1.1 no such user"
+    bulk_delivery.deliver()
+    post_office.at_recipient = ""
+    post_office.at_data = "554 5.7.1 spam"
+    letters(mailing(), 3)
+    bulk_delivery.deliver()
+    post_office.at_data = ""
+    letters(mailing(), 3)
+    bulk_delivery.deliver()
+    assert states() == ["refused"] * 6 + ["sent"] * 3
+    assert post_office.visits == 1
+
+
+def test_temporary_refusals_wait_longer_each_time_and_hold_up_no_other(post_office):
+    [message] = letters(mailing(), 1)
+    pauses = []
+    for _try in range(3):
+        post_office.at_recipient = "451 4.3.0 later, please"
+        due_now()
+        bulk_delivery.deliver()
+        message.refresh_from_db()
+        pauses.append(round((message.not_before - timezone.now()).total_seconds()))
+        post_office.at_recipient = ""
+        letters(None, 1)
+        bulk_delivery.deliver()
+    assert pauses == [5, 30, 120]
+    assert outcome(message) == ("queued", 3, "451 4.3.0 later, please", False)
+    assert len(post_office.mails) == 3
+    due_now()
+    bulk_delivery.deliver()
+    assert outcome(message) == ("sent", 4, "", False)
+
+
+def test_day_of_tries_begins_with_the_first_try_and_not_when_it_was_written(post_office):
+    """A mailing may be paused for days."""
+    [message] = letters(mailing(), 1)
+    Message.objects.update(give_up_at=timezone.now() - timedelta(days=2))
+    post_office.at_data = "451 4.3.0 later"
+    bulk_delivery.deliver()
+    assert outcome(message)[0] == "queued"
+    assert message.give_up_at > timezone.now() + timedelta(hours=23)
+    Message.objects.update(not_before=timezone.now(), give_up_at=timezone.now() + timedelta(seconds=3))
+    bulk_delivery.deliver()
+    assert outcome(message) == ("given_up", 2, "451 4.3.0 later", False)
+
+
+# The mail server is away --------------------------------------------------------------------------------------------
+
+
+def test_server_that_is_down_costs_no_message_a_try_and_all_follow(post_office):
+    post_office.close()
+    letters(mailing(), 5)
+    bulk_delivery.deliver()
+    assert set(Message.objects.values_list("state", "attempts", "last_error")) == {
+        ("queued", 0, "ConnectionRefusedError")
+    }
+    assert delivery.server_silent
+    post_office.open()
+    delivery.server_silent.until = 0.0
+    bulk_delivery.deliver()
+    assert set(Message.objects.values_list("state", "attempts", "last_error")) == {("sent", 1, "")}
+
+
+@pytest.mark.parametrize(("said", "asked"), [("550 5.7.1 who are you", 1), ("450 4.7.1 too fast", 1)])
+def test_server_that_refuses_our_sender_is_left_alone_for_a_breath(post_office, said, asked):
+    letters(mailing(), 5)
+    post_office.at_sender = said
+    bulk_delivery.deliver()
+    assert delivery.server_silent
+    assert sorted(Message.objects.values_list("state", "attempts")) == [("queued", 0)] * 4 + [("queued", 1)]
+    post_office.at_sender, delivery.server_silent.until = "", 0.0
+    due_now()
+    bulk_delivery.deliver()
+    assert states() == ["sent"] * 5
+
+
+def test_server_that_hangs_up_between_mails_gets_each_once(post_office):
+    letters(mailing(), 4)
+
+    def restart_after_the_first(sent):
+        if len(post_office.mails) == 1:
+            post_office.at_sender = "421 4.3.2 shutting down"
+        return True
+
+    post_office.on_mail = restart_after_the_first
+    bulk_delivery.deliver()
+    assert sorted(states()) == ["queued"] * 3 + ["sent"]
+    post_office.at_sender = ""
+    due_now()
+    bulk_delivery.deliver()
+    assert states() == ["sent"] * 4
+    assert len(post_office.mails) == 4
+
+
+def test_mail_without_an_answer_is_unknown_and_never_repeated_by_itself(post_office):
+    messages = letters(mailing(), 3)
+    post_office.on_mail = lambda sent: sent["To"] != guest(1)
+    for _twice in range(2):
+        bulk_delivery.deliver()
+        mail_tasks.sweep()
+    assert [outcome(message) for message in messages] == [
+        SENT,
+        ("unknown", 1, "SMTPServerDisconnected", False),
+        SENT,
+    ]
+    assert sorted(sent["To"] for sent in post_office.mails) == [guest(0), guest(1), guest(2)]
+
+
+def test_mail_that_a_person_waits_for_is_not_flagged_when_the_server_left_before_it_was_handed_over(post_office):
+    message = new_message()
+    post_office.at_recipient = "421 4.3.2 shutting down"
+    delivery.deliver()
+    assert outcome(message) == ("queued", 1, "421 4.3.2 shutting down", False)
+    assert not backends.server.is_open
+
+
+# Decided by staff ---------------------------------------------------------------------------------------------------
+
+
+def unknown(**fields) -> Message:
+    [message] = letters(mailing(**fields), 1)
+    Message.objects.update(state="unknown", attempts=1, begun_at=timezone.now(), last_error="TimeoutError")
+    return message
+
+
+def test_unknown_one_that_arrived_is_sent(post_office):
+    message = unknown()
+    assert [bulk_delivery.settle(message, arrived=True) for _twice in range(2)] == [True, False]
+    assert outcome(message) == ("sent", 1, "", False)
+    assert message.sent_at == message.begun_at
+    bulk_delivery.deliver()
+    assert post_office.mails == []
+
+
+def test_unknown_one_that_did_not_arrive_is_sent_again_once(post_office):
+    message = unknown()
+    assert [bulk_delivery.settle(message, arrived=False) for _twice in range(2)] == [True, False]
+    assert outcome(message) == ("queued", 0, "", True)
+    bulk_delivery.deliver()
+    assert bulk_delivery.settle(message, arrived=False) is False
+    bulk_delivery.deliver()
+    assert outcome(message) == ("sent", 1, "", True)
+    assert len(post_office.mails) == 1
+
+
+def test_nothing_of_a_stopped_mailing_is_sent_again(post_office):
+    message = unknown(stopped_at=timezone.now())
+    assert bulk_delivery.settle(message, arrived=False) is False
+    assert delivery.send_again(message) is False
+    assert outcome(message)[0] == "unknown"
+    assert bulk_delivery.settle(message, arrived=True) is True

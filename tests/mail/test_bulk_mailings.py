@@ -1,0 +1,369 @@
+"""A mailing is watched, paused, gone on with and stopped: also in the middle of a batch, and by several at once."""
+
+import time
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from imagine.mail import delivery
+from imagine.mail import tasks as mail_tasks
+from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.models import Claim, Mailing, Message, Pace
+from tests.mail.mailings import guest, in_threads, letters, mailing, states
+from tests.mail.post import new_message, outcome
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def fast():
+    Pace.objects.update_or_create(pk=1, defaults={"per_second": 10_000})
+
+
+def beside(act) -> None:
+    """Does it in this thread, which is the mail server's, and leaves no connection behind."""
+    try:
+        act()
+    finally:
+        connection.close()
+
+
+# Held back ----------------------------------------------------------------------------------------------------------
+
+
+def test_paused_mailing_waits_and_goes_on(post_office):
+    one, other = mailing(), mailing()
+    letters(one, 2)
+    letters(other, 1)
+    for _twice in range(2):
+        bulk_delivery.pause(one)
+    first = one.paused_at
+    bulk_delivery.deliver()
+    assert (states(one), states(other)) == (["queued"] * 2, ["sent"])
+    assert Mailing.objects.get(pk=one.pk).paused_at == first
+    for _twice in range(2):
+        bulk_delivery.go_on(one)
+    bulk_delivery.deliver()
+    assert states(one) == ["sent"] * 2
+    assert len(post_office.mails) == 3
+
+
+def test_paused_mail_does_not_hold_up_later_mail_to_the_same_address(post_office):
+    one = mailing()
+    letters(one, 1, to="alma@example.org", subject="Invitation")
+    letters(mailing(), 1, to="alma@example.org", subject="Reminder")
+    bulk_delivery.pause(one)
+    bulk_delivery.deliver()
+    assert [sent["Subject"] for sent in post_office.mails] == ["Reminder"]
+
+
+def test_stopped_mailing_returns_what_it_deleted_and_stays_stopped(post_office):
+    one, other = mailing(), mailing()
+    letters(one, 2)
+    bulk_delivery.deliver()
+    messages = letters(one, 3)
+    letters(other, 1)
+    Message.objects.filter(pk=messages[0].pk).update(attempts=2, not_before=timezone.now() + timedelta(hours=1))
+    assert sorted(bulk_delivery.stop(one)) == [message.key for message in messages]
+    first = one.stopped_at
+    assert bulk_delivery.stop(one) == []
+    bulk_delivery.go_on(one)
+    bulk_delivery.pause(one)
+    kept = Mailing.objects.get(pk=one.pk)
+    assert (kept.stopped_at, kept.paused_at) == (first, None)
+    letters(one, 1)
+    bulk_delivery.deliver()
+    assert (states(one), states(other)) == (["sent"] * 2 + ["queued"], ["sent"])
+
+
+def test_pause_in_the_middle_of_a_batch_stops_after_the_mail_that_is_under_way(post_office):
+    one = mailing()
+    letters(one, 20)
+    post_office.on_mail = lambda sent: len(post_office.mails) != 3 or beside(lambda: bulk_delivery.pause(one))
+    bulk_delivery.deliver()
+    assert sorted(states()) == ["queued"] * 17 + ["sent"] * 3
+    assert not Message.objects.exclude(lease=None).exists()
+    bulk_delivery.go_on(one)
+    bulk_delivery.deliver()
+    assert states() == ["sent"] * 20
+    assert sorted(sent["To"] for sent in post_office.mails) == [guest(number) for number in range(20)]
+
+
+def test_stop_in_the_middle_of_a_batch_takes_back_all_but_the_mail_that_is_under_way(post_office):
+    one = mailing()
+    letters(one, 20)
+    taken_back: list[str] = []
+    post_office.on_mail = lambda sent: (
+        len(post_office.mails) != 3 or beside(lambda: taken_back.extend(bulk_delivery.stop(one))) or True
+    )
+    bulk_delivery.deliver()
+    assert len(taken_back) == 17
+    assert states() == ["sent"] * 3
+    assert len(post_office.mails) == 3
+    sent = set(Message.objects.values_list("key", flat=True))
+    assert sent | set(taken_back) == {f"invitation:{number}:invited" for number in range(20)}
+
+
+def test_claim_of_a_moment_before_the_pause_does_not_begin():
+    one = mailing()
+    letters(one, 2)
+    batch = bulk_delivery.claim()
+    bulk_delivery.pause(one)
+    assert [bulk_delivery.begin(message) for message in batch] == [False, False]
+    bulk_delivery.go_on(one)
+    assert [bulk_delivery.begin(message) for message in batch] == [True, True]
+
+
+def test_each_mail_is_marked_before_the_next_is_handed_over(post_office):
+    """So that of a batch whose sender dies one mail at most is in doubt."""
+    letters(mailing(), 4)
+    seen: list[list[str]] = []
+    post_office.on_mail = lambda sent: beside(lambda: seen.append(sorted(states())))
+    bulk_delivery.deliver()
+    assert seen == [["sending"] * (4 - taken) + ["sent"] * taken for taken in range(4)]
+    assert states() == ["sent"] * 4
+
+
+def test_mail_that_was_taken_is_marked_before_its_sender_waits_for_the_next_turn(post_office):
+    Pace.objects.update(per_second=2)
+    letters(mailing(), 2)
+    marked: list[float] = []
+
+    def watch():
+        while not post_office.mails or "sent" not in states():
+            time.sleep(0.01)
+        marked.append(len(post_office.mails))
+
+    steps = iter([watch, bulk_delivery.deliver])
+    in_threads(2, lambda: next(steps)())
+    assert marked == [1]
+    assert states() == ["sent"] * 2
+
+
+# Many at once -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_many_senders_send_each_once(post_office):
+    letters(mailing(), 300)
+    in_threads(4, bulk_delivery.deliver)
+    assert set(Message.objects.values_list("state", "attempts")) == {("sent", 1)}
+    assert sorted(sent["To"] for sent in post_office.mails) == [guest(number) for number in range(300)]
+
+
+def test_many_senders_and_a_stop_leave_each_either_sent_or_taken_back(post_office):
+    one = mailing()
+    letters(one, 300)
+    taken_back: list[str] = []
+    post_office.on_mail = lambda sent: (
+        len(post_office.mails) != 60 or beside(lambda: taken_back.extend(bulk_delivery.stop(one))) or True
+    )
+    in_threads(3, bulk_delivery.deliver)
+    sent = list(Message.objects.values_list("key", flat=True))
+    assert set(states()) == {"sent"}
+    assert len(post_office.mails) == len(sent)
+    assert sorted(sent + taken_back) == sorted(f"invitation:{number}:invited" for number in range(300))
+
+
+def test_one_unknown_message_is_settled_once_by_many():
+    letters(mailing(), 1)
+    Message.objects.update(state="unknown")
+    message, said = Message.objects.get(), []
+    in_threads(4, lambda: said.append(bulk_delivery.settle(message, arrived=False)))
+    assert sorted(said) == [False, False, False, True]
+
+
+# A sender that died -------------------------------------------------------------------------------------------------
+
+
+def run_out() -> None:
+    Message.objects.filter(state="sending").update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def test_what_a_crash_of_the_database_may_have_forgotten_is_unknown():
+    """It empties the table of claims: of a batch from before nobody knows what left."""
+    letters(mailing(), 3)
+    batch = bulk_delivery.claim()
+    bulk_delivery.begin(batch[0])
+    Message.objects.update(begun_at=None)  # that was lost as well
+    Claim.objects.all().delete()
+    bulk_delivery.sweep()
+    assert states() == ["unknown"] * 3
+
+
+def test_stop_after_a_crash_keeps_what_may_have_left():
+    """Nobody has swept yet: what seems not to have begun may have."""
+    of = mailing()
+    letters(of, 3)
+    batch = bulk_delivery.claim()
+    Claim.objects.all().delete()
+    letters(of, 1, key="later")
+    assert len(bulk_delivery.stop(of)) == 1
+    assert states() == ["unknown"] * 3
+    assert not bulk_delivery.begin(batch[0])
+
+
+def test_claims_go_with_their_batches(post_office):
+    letters(mailing(), 2)
+    batch = bulk_delivery.claim()
+    assert [claim.lease for claim in Claim.objects.all()] == [batch[0].lease]
+    bulk_delivery.send(batch, float("inf"))
+    assert states() == ["sent", "sent"]
+    assert not Claim.objects.exists()
+    assert not bulk_delivery.claim()
+    assert not Claim.objects.exists()
+    Claim.objects.create(lease=uuid.uuid4(), at=timezone.now() - timedelta(hours=1))  # of a sender that died
+    living = Claim.objects.create(lease=uuid.uuid4())
+    bulk_delivery.sweep()
+    assert list(Claim.objects.all()) == [living]
+
+
+def test_batch_of_a_dead_sender_is_unknown_where_it_was_and_sent_where_it_never_was(post_office):
+    letters(mailing(), 4)
+    batch = bulk_delivery.claim()
+    for message in batch[:2]:
+        assert bulk_delivery.begin(message)
+    delivery.mark(batch[0], state="sent", sent_at=timezone.now())
+    mail_tasks.sweep()  # its lease has not run out: it may live
+    assert states() == ["sent", "sending", "sending", "sending"]
+    run_out()
+    for _twice in range(2):
+        mail_tasks.sweep()
+    assert states() == ["sent", "unknown", "queued", "queued"]
+    assert post_office.mails == []  # the sweep sends no mail to many: direct mail would wait for it
+    bulk_delivery.deliver()
+    assert states() == ["sent", "unknown", "sent", "sent"]
+    assert set(Message.objects.values_list("attempts", "maybe_sent")) == {(1, False)}
+
+
+def test_sender_that_slept_past_its_lease_sends_nothing_of_it_any_more(post_office):
+    letters(mailing(), 3)
+    slept = bulk_delivery.claim()
+    run_out()
+    bulk_delivery.sweep()
+    bulk_delivery.deliver()
+    bulk_delivery.send(slept, float("inf"))
+    assert states() == ["sent"] * 3
+    assert len(post_office.mails) == 3
+
+
+def test_sender_that_slept_past_its_lease_begins_nothing_before_the_sweep_either(post_office):
+    """The sweep may be at it in this very moment."""
+    letters(mailing(), 3)
+    slept = bulk_delivery.claim()
+    run_out()
+    bulk_delivery.send(slept, float("inf"))
+    assert post_office.mails == []
+    bulk_delivery.sweep()
+    bulk_delivery.deliver()
+    assert states() == ["sent"] * 3
+    assert len(post_office.mails) == 3
+
+
+def test_next_try_of_one_that_was_put_off_begins_anew(post_office):
+    """What says that a message was begun belongs to one claim."""
+    post_office.at_data = "451 4.3.0 later"
+    letters(mailing(), 1)
+    bulk_delivery.deliver()
+    Message.objects.update(not_before=timezone.now())
+    bulk_delivery.claim()
+    run_out()
+    bulk_delivery.sweep()
+    assert states() == ["queued"]
+
+
+def test_sweep_of_direct_mail_is_not_for_mail_to_many():
+    letters(mailing(), 1)
+    [message] = bulk_delivery.claim()
+    bulk_delivery.begin(message)
+    run_out()
+    delivery.sweep()
+    assert states() == ["sending"]
+    direct = new_message()
+    delivery.claim()
+    run_out()
+    bulk_delivery.sweep()
+    assert outcome(direct)[0] == "sending"
+
+
+# How far it is ------------------------------------------------------------------------------------------------------
+
+
+def set_states(of: Mailing, *wanted: str) -> None:
+    """The mailing's messages in these states."""
+    now = timezone.now()
+    for message, state in zip(letters(of, len(wanted)), wanted, strict=True):
+        Message.objects.filter(pk=message.pk).update(
+            state=state,
+            sent_at=now if state == "sent" else None,
+            lease=message.pk if state == "sending" else None,
+            lease_until=now if state == "sending" else None,
+        )
+
+
+def test_figures_tell_what_became_of_each():
+    one = mailing(count=12, left_out=1)
+    set_states(one, *("queued", "queued", "sending", "sent", "sent", "sent", "refused", "unknown", "given_up"))
+    set_states(mailing(), "sent", "queued")
+    Message.objects.filter(mailing=one, to=guest(0)).update(
+        attempts=1, not_before=timezone.now() + timedelta(minutes=1)
+    )
+    Pace.objects.update(per_second=1)
+    assert bulk_delivery.figures(one)._asdict() == {
+        "count": 12,
+        "to_write": 2,
+        "waiting": 3,
+        "put_off": 1,
+        "sent": 3,
+        "refused": 1,
+        "given_up": 1,
+        "unknown": 1,
+        "left_out": 1,
+        "share": 6 / 11,
+        "seconds_left": 40,  # four of them at three in thirty seconds
+        "state": "writing",
+    }
+
+
+def test_time_that_is_left_is_told_only_while_something_leaves():
+    one = mailing(count=2, written_at=timezone.now())
+    set_states(one, "queued", "queued")
+    assert bulk_delivery.figures(one).seconds_left is None
+    Message.objects.filter(to=guest(0)).update(state="sent", sent_at=timezone.now() - timedelta(seconds=31))
+    assert bulk_delivery.figures(one).seconds_left is None
+    Message.objects.filter(to=guest(0)).update(sent_at=timezone.now())
+    assert bulk_delivery.figures(one).seconds_left == 30
+    bulk_delivery.pause(one)
+    assert bulk_delivery.figures(one).seconds_left is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "messages", "state", "share"),
+    [
+        ({}, [], "writing", 0.0),
+        ({"paused_at": 1}, ["sent"], "paused", 0.5),
+        ({"written_at": 1}, ["sent", "queued"], "sending", 0.5),
+        ({"written_at": 1}, ["sent", "unknown"], "done", 1.0),
+        ({"written_at": 1}, ["sent"], "done", 1.0),  # the other one was erased
+        ({"written_at": 1, "paused_at": 1}, ["sent", "sent"], "done", 1.0),
+        ({"stopped_at": 1}, ["sent"], "stopped", 0.5),
+        ({"stopped_at": 1, "paused_at": 1, "written_at": 1}, ["sent"], "stopped", 0.5),
+        ({"written_at": 1, "left_out": 2}, [], "done", 1.0),
+    ],
+)
+def test_state_of_a_mailing(fields, messages, state, share):
+    moments = {name: timezone.now() if name.endswith("_at") else value for name, value in fields.items()}
+    one = mailing(count=2, **moments)
+    set_states(one, *messages)
+    assert (bulk_delivery.figures(one).state, bulk_delivery.figures(one).share) == (state, share)
+
+
+def test_figures_take_two_queries_for_any_number(django_assert_num_queries):
+    one = mailing(count=100)
+    for count in (1, 30):
+        set_states(one, *["sent"] * count)
+        with django_assert_num_queries(2):
+            bulk_delivery.figures(one)

@@ -1,0 +1,253 @@
+"""The stored message from queued to sent, against a real SMTP server."""
+
+import smtplib
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from imagine.mail import backends, delivery, mime
+from imagine.mail import tasks as mail_tasks
+from imagine.mail.models import Message
+from tests.mail.post import new_message, outcome
+
+pytestmark = pytest.mark.django_db
+
+
+def due_now(message: Message) -> Message:
+    Message.objects.filter(pk=message.pk).update(not_before=timezone.now())
+    return message
+
+
+# Queue ------------------------------------------------------------------------------------------------------------
+
+
+def test_queue_stores_a_key_once():
+    first = new_message(subject="First")
+    again = new_message(subject="Again")
+    assert (first.pk, again.subject) == (again.pk, "First")
+    assert Message.objects.count() == 1
+
+
+def test_queue_goes_with_its_transaction():
+    with transaction.atomic():
+        new_message()
+        transaction.set_rollback(True)
+    assert Message.objects.count() == 0
+
+
+# Sent -------------------------------------------------------------------------------------------------------------
+
+
+def test_deliver_sends_once(post_office):
+    message = new_message()
+    for _twice in range(2):
+        mail_tasks.deliver()
+    assert outcome(message) == ("sent", 1, "", False)
+    assert message.lease is None
+    assert timezone.now() - message.sent_at < timedelta(seconds=30)
+    [sent] = post_office.mails
+    assert (sent["To"], sent["Subject"]) == ("alma@example.org", "Your seat on April 4 is confirmed")
+
+
+def test_deliver_of_a_message_that_is_gone_does_nothing(post_office):
+    new_message()
+    Message.objects.all().delete()
+    delivery.deliver()
+    assert post_office.mails == []
+
+
+def test_deliver_sends_all_that_is_due_and_ends_when_its_time_is_up(post_office, monkeypatch):
+    for number in range(3):
+        new_message(f"a:{number}")
+    monkeypatch.setattr(delivery, "DELIVER_SECONDS", 0)
+    delivery.deliver()
+    assert post_office.mails == []
+    monkeypatch.undo()
+    delivery.deliver()
+    assert len(post_office.mails) == 3
+
+
+def test_deliver_before_its_time_does_nothing(post_office):
+    message = new_message()
+    Message.objects.update(not_before=timezone.now() + timedelta(minutes=1))
+    delivery.deliver()
+    assert outcome(message) == ("queued", 0, "", False)
+
+
+def test_sweep_sends_what_is_due_oldest_first(post_office):
+    messages = [
+        new_message(f"rsvp:{number}:link:1", subject=f"Number {number}", to=f"guest{number}@example.org")
+        for number in range(5)
+    ]
+    Message.objects.filter(pk=messages[0].pk).update(not_before=timezone.now() + timedelta(minutes=1))
+    Message.objects.filter(pk=messages[3].pk).update(not_before=timezone.now() - timedelta(hours=1))
+    mail_tasks.sweep()
+    assert [sent["Subject"] for sent in post_office.mails] == ["Number 3", "Number 1", "Number 2", "Number 4"]
+
+
+def test_mail_to_one_address_is_sent_in_the_order_in_which_it_was_written(post_office):
+    first = new_message("rsvp:1:confirmed:1", subject="First")
+    new_message("rsvp:1:cancelled:2", subject="Second")
+    Message.objects.filter(pk=first.pk).update(not_before=timezone.now() + timedelta(minutes=1))
+    delivery.deliver()
+    assert post_office.mails == []
+    Message.objects.filter(pk=first.pk).update(not_before=timezone.now())
+    mail_tasks.sweep()
+    assert [sent["Subject"] for sent in post_office.mails] == ["First", "Second"]
+
+
+def test_one_connection_serves_many_and_is_opened_again_when_it_was_lost(post_office):
+    new_message("a:1")
+    delivery.deliver()
+    connection_used = backends.server.connection
+    new_message("a:2")
+    delivery.deliver()
+    assert backends.server.connection is connection_used
+    post_office.close()
+    post_office.open()
+    new_message("a:3")
+    delivery.deliver()
+    assert backends.server.connection is not connection_used
+    assert len(post_office.mails) == 3
+
+
+# What it looks like -------------------------------------------------------------------------------------------------
+
+
+def test_mail_has_text_html_and_calendar_as_alternatives(post_office):
+    calendar = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n"
+    new_message(subject="Tu lugar, señora Ñ", language="es", calendar=calendar, calendar_method="REQUEST")
+    delivery.deliver()
+    [sent] = post_office.mails
+    assert sent.get_content_type() == "multipart/alternative"
+    parts = list(sent.iter_parts())
+    assert [part.get_content_type() for part in parts] == ["text/plain", "text/html", "text/calendar"]
+    assert [part.get_content_charset() for part in parts] == ["utf-8"] * 3
+    assert parts[2].get_param("method") == "REQUEST"
+    assert [part.get_content_disposition() for part in parts] == [None] * 3
+    assert parts[0].get_content().strip() == "We expect you for breakfast."
+    assert parts[2].get_content().replace("\r\n", "\n").strip() == calendar.replace("\r\n", "\n").strip()
+    assert (sent["Subject"], sent["Content-Language"]) == ("Tu lugar, señora Ñ", "es")
+    assert (sent["From"], sent["Reply-To"]) == ("Imagine Promise <imagine@example.org>", "community@example.org")
+    assert sent["Date"] is not None
+
+
+def test_mail_without_a_calendar_has_two_alternatives(post_office):
+    new_message()
+    delivery.deliver()
+    [sent] = post_office.mails
+    assert [part.get_content_type() for part in sent.iter_parts()] == ["text/plain", "text/html"]
+
+
+def test_message_id_belongs_to_the_message_whatever_its_key_becomes():
+    def message_id(message: Message) -> str:
+        return mime.write(message).message()["Message-ID"]
+
+    one, other = new_message(), new_message("rsvp:17:changed:2")
+    before = message_id(one)
+    Message.objects.filter(pk=one.pk).update(key="rsvp:17:was-16:changed:1")
+    assert before == message_id(Message.objects.get(pk=one.pk)) != message_id(other)
+    assert message_id(one).endswith("@example.org>")
+
+
+# Refused and put back -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["at_recipient", "at_data"])
+def test_permanent_refusal_is_tried_once_and_told_without_an_address(post_office, where):
+    setattr(post_office, where, "550 5.1.1 <alma@example.org>: no such user here")
+    message = new_message()
+    mail_tasks.deliver()
+    mail_tasks.sweep()
+    assert outcome(message) == ("refused", 1, "550 5.1.1 … no such user here", False)
+
+
+def test_refusal_holds_up_no_other_mail(post_office):
+    refused = new_message("a:1")
+    post_office.at_data = "554 5.7.1 no"
+    delivery.deliver()
+    post_office.at_data = ""
+    fine = new_message("a:2")
+    delivery.deliver()
+    assert (outcome(refused)[0], outcome(fine)[0]) == ("refused", "sent")
+
+
+@pytest.mark.parametrize("where", ["at_recipient", "at_data"])
+def test_temporary_refusals_wait_longer_each_time_then_it_is_sent(post_office, where):
+    setattr(post_office, where, "451 4.3.0 later, please")
+    message = new_message()
+    pauses = []
+    for _try in range(len(delivery.PAUSES) + 1):
+        before = timezone.now()
+        due_now(message)
+        delivery.deliver()
+        message.refresh_from_db()
+        pauses.append(round((message.not_before - before).total_seconds()))
+    assert pauses == [5, 30, 120, 600, 1800, 3600, 7200, 14400, 14400]
+    assert outcome(message) == ("queued", len(pauses), "451 4.3.0 later, please", False)
+    setattr(post_office, where, "")
+    due_now(message)
+    delivery.deliver()
+    assert outcome(message) == ("sent", len(pauses) + 1, "", False)
+
+
+def test_message_is_given_up_when_its_time_is_over(post_office):
+    post_office.at_data = "451 4.3.0 later"
+    message = new_message()
+    Message.objects.update(give_up_at=timezone.now() + timedelta(seconds=3))
+    delivery.deliver()
+    delivery.sweep()
+    assert outcome(message) == ("given_up", 1, "451 4.3.0 later", False)
+
+
+def test_server_that_is_down_costs_one_try_and_no_message_its_time(post_office):
+    post_office.close()
+    messages = [new_message(f"a:{number}") for number in range(3)]
+    Message.objects.update(give_up_at=timezone.now())
+    delivery.sweep()
+    assert [outcome(message) for message in messages] == [
+        ("queued", 0, "ConnectionRefusedError", False),
+        ("queued", 0, "", False),
+        ("queued", 0, "", False),
+    ]
+    assert messages[0].not_before - timezone.now() < timedelta(minutes=1)
+    post_office.open()
+    delivery.server_silent.until = 0.0
+    Message.objects.update(not_before=timezone.now())
+    delivery.sweep()
+    assert [outcome(message)[0] for message in messages] == ["sent"] * 3
+
+
+def test_message_that_cannot_be_written_is_refused(post_office):
+    message = new_message(subject="Two\nlines")
+    delivery.deliver()
+    assert outcome(message) == ("refused", 1, "BadHeaderError", False)
+    assert post_office.mails == []
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (smtplib.SMTPDataError(554, b"5.7.1 <alma@example.org> is spam"), "554 5.7.1 … is spam"),
+        (smtplib.SMTPRecipientsRefused({"alma@example.org": (550, b"alma@example.org? never")}), "550 … never"),
+        (smtplib.SMTPSenderRefused(530, b"log in first", "imagine@example.org"), "530 log in first"),
+        (smtplib.SMTPServerDisconnected("alma@example.org went away"), "SMTPServerDisconnected"),
+        (TimeoutError("timed out for alma@example.org"), "TimeoutError"),
+        (smtplib.SMTPDataError(554, b"\xff" * 999), "554 " + "\ufffd" * 296),
+    ],
+)
+def test_reason_holds_no_address(error, words):
+    assert backends.reason(error) == words
+
+
+# Is mail flowing? -------------------------------------------------------------------------------------------------
+
+
+def test_failures_of_the_last_day_are_those_last_tried_in_it():
+    now = timezone.now()
+    for number, (state, hours) in enumerate([("refused", 1), ("unknown", 2), ("given_up", 25), ("queued", 1)]):
+        message = new_message(key=f"test:{number}")
+        Message.objects.filter(pk=message.pk).update(state=state, not_before=now - timedelta(hours=hours))
+    assert delivery.failed_since(now - timedelta(days=1)) == 2

@@ -1,0 +1,181 @@
+"""Who may send a message, what becomes of a claim that was never marked, and sending once more."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from imagine.mail import backends, delivery, mime
+from imagine.mail.models import Message
+from tests.mail.post import new_message, outcome
+
+pytestmark = pytest.mark.django_db
+
+
+# Claims and leases --------------------------------------------------------------------------------------------------
+
+
+def test_claim_that_was_never_marked_is_swept_with_the_same_message_id(post_office):
+    message = new_message()
+    assert delivery.claim().pk == message.pk
+    delivery.sweep()
+    assert outcome(message) == ("sending", 1, "", False)
+    Message.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    delivery.sweep()
+    assert outcome(message) == ("sent", 2, "", True)
+    assert post_office.mails[0]["Message-ID"] == mime.write(message).message()["Message-ID"]
+
+
+def test_sender_that_lost_its_lease_has_lost_its_say():
+    message = new_message()
+    slept = delivery.claim()
+    Message.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    Message.objects.abandoned().update(state="queued", lease=None, lease_until=None, maybe_sent=True)
+    newer = delivery.claim()
+    delivery.mark(slept, state="refused", last_error="550 no")
+    assert outcome(message) == ("sending", 2, "", True)
+    delivery.mark(newer, state="sent", sent_at=timezone.now())
+    assert outcome(message) == ("sent", 2, "", True)
+
+
+def test_claim_takes_nothing_that_is_not_due():
+    message = new_message()
+    for state in ("sending", "sent", "refused", "unknown", "given_up"):
+        now = timezone.now()
+        lease = (message.pk, now) if state == "sending" else (None, None)
+        Message.objects.update(
+            state=state, sent_at=now if state == "sent" else None, lease=lease[0], lease_until=lease[1]
+        )
+        assert delivery.claim() is None
+
+
+def test_claims_take_what_is_due_in_its_order_and_nothing_else():
+    """The claim stands as PostgreSQL takes it; MessageQuerySet.due says the same for whoever only looks."""
+    now = timezone.now()
+    for number, (to, minutes, state) in enumerate(
+        [
+            ("alma", -1, "queued"),
+            ("alma", -3, "queued"),  # due before the one ahead of it, and waits for it
+            ("jun", -2, "queued"),
+            ("chue", 5, "queued"),  # is tried later, and holds up the next one
+            ("chue", -5, "queued"),
+            ("rosa", -9, "refused"),
+            ("rosa", -4, "queued"),
+        ]
+    ):
+        message = new_message(key=f"rsvp:{number}:confirmed:1", to=f"{to}@example.org")
+        Message.objects.filter(pk=message.pk).update(
+            state=state,
+            not_before=now + timedelta(minutes=minutes),
+            created_at=now - timedelta(hours=1) + timedelta(seconds=number),
+        )
+    new_message(key="invitation:1:invited", queue="bulk", to="ben@example.org")
+    claimed, last = [], None
+    while True:
+        if last:
+            delivery.mark(last, state="sent", sent_at=now)
+        expected = Message.objects.due("direct").order_by("not_before").first()
+        last = delivery.claim()
+        assert last == expected
+        if last is None:
+            break
+        claimed.append(last.key.split(":")[1])
+    assert claimed == ["6", "2", "0", "1"]
+
+
+def test_claim_marks_the_one_before_it_which_may_be_in_its_way():
+    one, other = (new_message(key=f"rsvp:17:changed:{number}") for number in (1, 2))
+    first = delivery.claim()
+    assert first == one
+    assert delivery.claim() is None  # the last word to an address goes last
+    assert delivery.claim(after=first) == other
+    assert outcome(one) == ("sent", 1, "", False)
+    assert (outcome(other)[0], Message.objects.get(pk=other.pk).attempts) == ("sending", 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_mail_that_was_taken_is_marked_also_when_the_next_claim_fails(post_office, monkeypatch):
+    one, other = (new_message(to=f"{name}@example.org", key=f"rsvp:{name}:confirmed:1") for name in ("alma", "jun"))
+    claim = delivery.CLAIM
+
+    def break_the_next(_mail):
+        monkeypatch.setattr(delivery, "CLAIM", f"{claim}, 1 / 0")
+
+    post_office.on_mail = break_the_next
+    with pytest.raises(DatabaseError):
+        delivery.deliver()
+    assert outcome(one) == ("sent", 1, "", False)
+    post_office.on_mail = lambda _mail: True
+    monkeypatch.setattr(delivery, "CLAIM", claim)
+    delivery.deliver()
+    assert outcome(other) == ("sent", 1, "", False)
+    assert len(post_office.mails) == 2
+
+
+def test_claim_of_a_sender_that_overslept_marks_nothing():
+    new_message()
+    slept = delivery.claim()
+    Message.objects.update(state="queued", lease=None, lease_until=None)
+    newer = delivery.claim(after=slept)
+    assert newer == slept
+    assert outcome(newer) == ("sending", 2, "", False)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_workers_send_a_message_once(post_office):
+    message = new_message()
+    start = threading.Barrier(6)
+
+    def work():
+        try:
+            start.wait(timeout=30)
+            delivery.deliver()
+        finally:
+            backends.server.close()
+            connection.close()
+
+    workers = [threading.Thread(target=work) for _worker in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(post_office.mails) == 1
+    assert outcome(message) == ("sent", 1, "", False)
+
+
+# Send again ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["refused", "given_up", "unknown"])
+def test_send_again_of_a_failed_one_queues_it_as_new(post_office, state):
+    message = new_message()
+    Message.objects.update(state=state, attempts=9, last_error="550 no", give_up_at=timezone.now())
+    for _twice in range(2):
+        delivery.send_again(message)
+    assert outcome(message) == ("queued", 0, "", state == "unknown")  # that one may have arrived
+    assert message.give_up_at > timezone.now() + timedelta(hours=23)
+    delivery.sweep()
+    assert outcome(message)[0] == "sent"
+
+
+def test_send_again_of_a_sent_one_sends_one_copy(post_office):
+    message = new_message()
+    delivery.sweep()
+    for _twice in range(2):
+        delivery.send_again(message)
+    copy = Message.objects.exclude(pk=message.pk).get()
+    assert copy.key.startswith("rsvp:17:confirmed:1:again:")
+    delivery.sweep()
+    delivery.send_again(copy)
+    assert all(key.count(":again:") <= 1 for key in Message.objects.values_list("key", flat=True))
+    assert [sent["Subject"] for sent in post_office.mails] == [message.subject] * 2
+
+
+def test_send_again_of_one_on_its_way_changes_nothing():
+    message = new_message()
+    delivery.send_again(message)
+    delivery.claim()
+    delivery.send_again(message)
+    assert outcome(message) == ("sending", 1, "", False)

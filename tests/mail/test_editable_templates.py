@@ -1,0 +1,245 @@
+"""Words of mail that staff may change: what fits, what is refused, and what is sent in its place."""
+
+import re
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import translation
+
+from imagine.core import audit
+from imagine.core.models import Change
+from imagine.mail import editable_templates, preferences
+from imagine.mail.editable_templates import KINDS, Words
+from imagine.mail.models import Message, Wording
+
+pytestmark = pytest.mark.django_db
+
+WEEK = "reminder_week"
+ALL = "{name}, {event}, {day}, {when}, {where}, {soon}, {seats}, {code}, {link}"
+
+
+def letter(language: str = "en", **changed) -> editable_templates.Letter:
+    with translation.override(language):
+        shown = KINDS[WEEK].example()
+    words = {
+        "link": "https://example.org/mine",
+        "unsubscribe": "https://example.org/no",
+        "choices": "https://example.org/c",
+    }
+    week = editable_templates.current(WEEK)
+    return week.letter(language, words={**shown.words, **words} | changed, facts=shown.facts, card=shown.card)
+
+
+def said(text: str, subject: str = "Hello") -> dict[str, list[str]]:
+    return editable_templates.faults(KINDS[WEEK], Words(subject, text))
+
+
+# What is shipped -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", editable_templates.LANGUAGES)
+@pytest.mark.parametrize("code", KINDS)
+def test_shipped_words_fit_and_every_placeholder_is_given(code, language):
+    kind = KINDS[code]
+    shipped = kind.shipped(language)
+    assert editable_templates.faults(kind, shipped) == {"subject": [], "text": []}
+    everything = "\n\n".join(f"[{{{name}}}]" for name in editable_templates.placeholders(kind))
+    for words in (shipped, Words("Everything", everything)):
+        shown = editable_templates.example(kind, language, words)
+        assert not {"{", "}", "\ue000"} & set(shown.subject + shown.text)
+        assert "\ue000" not in shown.html
+    assert "[" not in editable_templates.example(kind, language, shipped).text
+
+
+def test_the_kinds_are_those_of_the_year():
+    assert set(KINDS) == {
+        *("invitation", "invitation_moved", "invitation_called_off", "unanswered"),
+        *("reminder_week", "reminder_day", "names_missing", "thanks", "draft"),
+    }
+
+
+def test_kind_is_registered_once():
+    with pytest.raises(ValueError, match="reminder_week"):
+        editable_templates.register(KINDS[WEEK])
+
+
+def test_shipped_words_are_said_in_the_other_language():
+    english, spanish = (KINDS[WEEK].shipped(language) for language in ("en", "es"))
+    assert english.subject == "{event} is {soon}, {day}"
+    assert spanish.subject == "{event}: {soon}, {day}"
+
+
+# What does not fit -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("Dear {nam},", "This mail knows no {nam}. Did you mean {name}?"),
+        ("Dear {Name},", "This mail knows no {Name}. Did you mean {name}?"),
+        (
+            "{}",
+            f"This mail knows no {{}}. It knows: {ALL}.",
+        ),
+        ("Dear {name,", "A brace stands alone. A placeholder has one before and one behind: {event}."),
+        ("Dear name},", "A brace stands alone. A placeholder has one before and one behind: {event}."),
+        ("{{name}}", "A brace stands alone. A placeholder has one before and one behind: {event}."),
+        (
+            "{% now %}",
+            f"This mail knows no {{% now %}}. It knows: {ALL}.",
+        ),
+        ("<script>alert(1)</script>", "A mail’s words are plain, without HTML or script: take out “<script>”."),
+        ("Read <b>this</b>", "A mail’s words are plain, without HTML or script: take out “<b>”."),
+        ("< a href=x", "A mail’s words are plain, without HTML or script: take out “< a href=x”."),
+        (
+            "Hello \ue000link\ue001",
+            "There is a character in it that no mail shows. Type the words anew instead of pasting them.",
+        ),
+        ("Hello \x07", "There is a character in it that no mail shows. Type the words anew instead of pasting them."),
+        ("", "Write what the mail says. To have the shipped words again, press the button for them."),
+        (" \n ", "Write what the mail says. To have the shipped words again, press the button for them."),
+    ],
+)
+def test_bad_words_get_their_sentence_and_are_not_saved(text, sentence):
+    assert said(text) == {"subject": [], "text": [sentence]}
+    with pytest.raises(editable_templates.Refused, match=re.escape(sentence)):
+        editable_templates.change(KINDS[WEEK], "en", Words("Hello", text))
+    assert not Wording.objects.exists()
+    assert not Change.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("subject", "sentence"),
+    [
+        ("", "Write a subject: a mail without one is not opened."),
+        ("Hello\nBcc: all@example.org", "A subject is one line."),
+        ("Your link {link}", "A subject carries no link."),
+        ("<i>Hello</i>", "A mail’s words are plain, without HTML or script: take out “<i>”."),
+    ],
+)
+def test_bad_subjects_get_their_sentence(subject, sentence):
+    assert said("Hello", subject) == {"subject": [sentence], "text": []}
+
+
+@pytest.mark.parametrize("text", ["5 < 6 and 7 > 6", "I <3 Stockton", "a & b", "ñandú, “quotes” – dashes …"])
+def test_plain_words_with_odd_signs_fit(text):
+    assert said(text) == {"subject": [], "text": []}
+    editable_templates.change(KINDS[WEEK], "en", Words("Hello", text))
+    assert letter().text.startswith(text)
+
+
+# What is said ----------------------------------------------------------------------------------------------------
+
+
+def test_own_words_are_said_in_their_language_alone():
+    assert editable_templates.change(
+        KINDS[WEEK], "en", Words("See you {soon}", "Dear {name},\n\nCome!\n- with a pen"), by="office"
+    )
+    assert letter().subject == "See you in 7 days"
+    assert letter().text.startswith("Dear Alma Reyes,\n\nCome!\n- with a pen\n\n")
+    assert '<p style="margin:0 0 14px;">Come!<br>- with a pen</p>' in letter().html
+    assert letter("es").subject.startswith("Arranque de Imagine Promise: ")
+    row = Wording.objects.get()
+    assert (row.kind, row.language, row.changed_by) == (WEEK, "en", "office")
+
+
+def test_link_is_a_link_in_html_and_an_address_in_text():
+    editable_templates.change(KINDS[WEEK], "en", Words("Hello", "Look at {link} & more."))
+    assert "Look at https://example.org/mine & more." in letter().text
+    assert (
+        'Look at <a href="https://example.org/mine" style="color:#17636f;">https://example.org/mine</a> &amp; more.'
+        in letter().html
+    )
+
+
+def test_values_are_words_and_nothing_else():
+    editable_templates.change(KINDS[WEEK], "en", Words("{name}", "Dear {name}. {event}"))
+    shown = letter(name='{link} <b>x</b>\nBcc: "all"')
+    assert shown.subject == '{link} <b>x</b> Bcc: "all"'
+    assert "<b>x" not in shown.html
+    facts = KINDS[WEEK].example().facts | {"event": "{name} \ue000link\ue001 <i>"}
+    words = dict.fromkeys(("link", "unsubscribe", "choices", "name", "code"), "-")
+    shown = editable_templates.current(WEEK).letter("en", words=words, facts=facts)
+    assert "Dear -. {name} link <i>" in shown.text
+    assert "{name} link &lt;i&gt;" in shown.html
+
+
+def test_sentence_ends_with_one_period_after_a_value_that_ends_with_one():
+    editable_templates.change(KINDS[WEEK], "en", Words("Hello", "It is on {when}. And {event}. And so on."))
+    assert "a.m. And Imagine Promise Kick-off. And so on" in letter().text
+
+
+def test_paragraph_of_which_nothing_is_left_is_left_out():
+    facts = KINDS["thanks"].example().facts | {"promise": ""}
+    words = dict.fromkeys(("link", "unsubscribe", "choices", "name"), "-")
+    shown = editable_templates.current("thanks").letter("en", words=words, facts=facts)
+    assert "kept.\n\nSee who promised what:" in shown.text
+    assert '<p style="margin:0 0 14px;"></p>' not in shown.html
+
+
+def test_words_that_do_not_fit_any_more_are_passed_over():
+    Wording.objects.create(kind=WEEK, language="en", subject="Hello", text="From {a_placeholder_of_before}")
+    Wording.objects.create(kind=WEEK, language="es", subject="Hola", text="Le esperamos {soon}.")
+    assert letter().subject == "Imagine Promise Kick-off is in 7 days, " + letter().subject.split(", ")[1]
+    assert letter("es").subject == "Hola"
+
+
+def test_one_query_for_any_number_of_letters():
+    with CaptureQueriesContext(connection) as queries:
+        now = editable_templates.current(WEEK)
+        for language in ("en", "es") * 10:
+            shown = KINDS[WEEK].example()
+            words = {**shown.words, **dict.fromkeys(("link", "unsubscribe", "choices"), "-")}
+            now.letter(language, words=words, facts=shown.facts)
+    assert len(queries) == 1
+
+
+def test_message_to_many_ends_by_one_click():
+    address, shown = preferences.of("alma@example.org"), KINDS[WEEK].example()
+    message = editable_templates.current(WEEK).message(
+        key="a:1:b",
+        to="Alma@example.org",
+        address=address,
+        language="en",
+        facts=shown.facts,
+        words={**shown.words, "link": "https://example.org"},
+    )
+    assert (message.queue, message.to) == (Message.Queue.BULK, "Alma@example.org")
+    assert message.unsubscribe == preferences.unsubscribe_url(address, "reminders")
+    assert f"No more reminders: {message.unsubscribe}\n" in message.text
+    assert f'<a href="{message.unsubscribe}"' in message.html
+    assert address.get_absolute_url() in message.text
+
+
+# Changed ---------------------------------------------------------------------------------------------------------
+
+
+def test_change_twice_is_one_change_and_is_in_the_history():
+    words = Words("Hello", "Dear {name},\r\n\r\n\r\n\r\nbye  ")
+    with audit.acting_as(audit.Actor(Change.Kind.STAFF, "office")):
+        assert editable_templates.change(KINDS[WEEK], "en", words)
+        assert not editable_templates.change(KINDS[WEEK], "en", words)
+    assert Wording.objects.get().text == "Dear {name},\n\nbye"
+    change = Change.objects.get()
+    assert (change.about, change.name) == (f"wording:{WEEK}:en", "office")
+    assert change.what["subject"] == ["{event} is {soon}, {day}", "Hello"]
+
+
+def test_shipped_words_are_not_stored():
+    kind = KINDS[WEEK]
+    assert not editable_templates.change(kind, "en", kind.shipped("en"))
+    editable_templates.change(kind, "en", Words("Hello", "Hello"))
+    assert editable_templates.change(kind, "en", kind.shipped("en"))
+    assert not Wording.objects.exists()
+
+
+def test_back_to_the_shipped_words_takes_both_languages_back_once():
+    kind = KINDS[WEEK]
+    for language in editable_templates.LANGUAGES:
+        editable_templates.change(kind, language, Words("Hello", "Hello"))
+    editable_templates.change(KINDS["thanks"], "en", Words("Thanks", "Thanks"))
+    assert editable_templates.take_back(kind)
+    assert not editable_templates.take_back(kind)
+    assert [row.kind for row in Wording.objects.all()] == ["thanks"]
+    assert Change.objects.filter(about__startswith=f"wording:{WEEK}:").count() == 4

@@ -1,0 +1,137 @@
+"""What machines ask: alive, and fit to serve."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from imagine.mail import tasks as mail_tasks
+from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.models import Heartbeat, Message, Pace
+from tests import browse, make
+from tests.mail.mailings import letters, mailing
+from tests.mail.post import free_port, new_message
+
+
+def ready() -> tuple[int, dict]:
+    response = Client().get("/imagine/health/ready/")
+    return response.status_code, response.json()
+
+
+@pytest.fixture
+def no_database(transactional_db):
+    """PostgreSQL's port is closed, and the connection that was open is gone."""
+    connection.close()
+    port, connection.settings_dict["PORT"] = connection.settings_dict["PORT"], free_port()
+    yield
+    connection.close()
+    connection.settings_dict["PORT"] = port
+
+
+def test_alive_without_a_database():
+    response = Client().get("/imagine/health/live/")
+    assert (response.status_code, response.json()) == (200, {"alive": True})
+    assert "no-store" in response["Cache-Control"]
+
+
+def well(**but: str) -> tuple[int, dict]:
+    return 200, {"database": "ok", "mail": "ok", "mail to many": "ok", "broker": "ok"} | but
+
+
+@pytest.mark.django_db
+def test_ready_tells_whether_a_worker_was_there_lately():
+    nobody = {"mail": "no worker", "mail to many": "no worker"}
+    assert ready() == well(**nobody)
+    for queue in ("direct", "bulk"):
+        for _twice in range(2):
+            mail_tasks.beat_heart(queue)
+    assert ready() == well()
+    Heartbeat.objects.filter(queue="bulk").update(at=timezone.now() - timedelta(seconds=121))
+    assert ready() == well(**{"mail to many": "no worker"})
+    Heartbeat.objects.update(at=timezone.now() - timedelta(seconds=121))
+    assert ready() == well(**nobody)
+
+
+@pytest.fixture
+def workers(db):
+    for queue in ("direct", "bulk"):
+        mail_tasks.beat_heart(queue)
+
+
+def test_ready_tells_when_mail_is_late(workers):
+    new_message()
+    assert ready() == well()
+    Message.objects.update(created_at=timezone.now() - timedelta(seconds=301))
+    assert ready() == well(mail="late")
+    Message.objects.update(state="sent", sent_at=timezone.now())
+    assert ready() == well()
+
+
+def long_ago() -> None:
+    """The messages are ten minutes old, and none left since."""
+    ago = timezone.now() - timedelta(minutes=10)
+    Message.objects.update(created_at=ago, not_before=ago)
+    Pace.objects.update_or_create(pk=1, defaults={"next_at": ago})
+
+
+def test_ready_tells_when_mail_to_many_is_due_and_none_leaves(workers):
+    letters(mailing(), 2)
+    assert ready() == well()
+    long_ago()
+    assert ready() == well(**{"mail to many": "late"})
+    bulk_delivery.take_turns(1)  # one leaves: the others wait for their turn, and are not late
+    assert ready() == well()
+
+
+@pytest.mark.parametrize("moment", ["paused_at", "stopped_at"])
+def test_mail_to_many_that_is_held_back_is_not_late(workers, moment):
+    letters(mailing(**{moment: timezone.now()}), 2)
+    long_ago()
+    assert ready() == well()
+
+
+@pytest.mark.django_db
+def test_ready_says_nothing_of_anybody():
+    make.rsvp(make.event())
+    assert set(ready()[1].values()) <= {"ok", "late", "no worker", "down", "unknown"}
+
+
+def test_ready_without_a_database_is_503(no_database):
+    status, state = ready()
+    assert status == 503
+    assert state | {"broker": ""} == {"database": "down", "mail": "unknown", "mail to many": "unknown", "broker": ""}
+
+
+def test_page_without_a_database_is_a_plain_503_and_comes_back(no_database):
+    client = Client(raise_request_exception=False)
+    for response in (client.get("/imagine/"), client.post("/imagine/events/summit/", browse.answers())):
+        assert response.status_code == 503
+        assert response["Retry-After"]
+        assert "Back in a moment" in browse.text(response)
+        assert "default-src 'none'" in response["Content-Security-Policy"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_page_is_back_with_the_database():
+    port = connection.settings_dict["PORT"]
+    connection.close()
+    connection.settings_dict["PORT"] = free_port()
+    client = Client(raise_request_exception=False)
+    try:
+        assert client.get("/imagine/").status_code == 503
+    finally:
+        connection.settings_dict["PORT"] = port
+    assert client.get("/imagine/").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_connection_that_was_lost_is_made_again_by_the_next_request():
+    client = Client(raise_request_exception=False)
+    client.get("/imagine/")
+    connection.ensure_connection()
+    connection.connection.close()
+    assert client.get("/imagine/").status_code in {200, 503}
+    connection.close_if_unusable_or_obsolete()
+    assert client.get("/imagine/").status_code == 200

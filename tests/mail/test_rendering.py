@@ -1,0 +1,89 @@
+"""Letters are rendered once and kept: nobody's words stay in one, and no change of facts goes unseen."""
+
+from types import SimpleNamespace
+
+import pytest
+from django.template import Engine
+from django.utils import translation
+
+from imagine.mail import rendering
+from imagine.mail.rendering import MOST_KEPT, write
+
+TEMPLATES = {
+    "mail/hello.txt": "{% extends layout %}{% block news %}{{ name }} has {{ seats }}.{% endblock %}",
+    "mail/layout.subject.txt": "To {% block news %}{% endblock %}",
+    "mail/layout.txt": "{% block news %}{% endblock %}\n\n\n\n  --\n{{ language }}",
+    "mail/layout.html": "<title>{{ subject }}</title><p>{% block news %}{% endblock %}</p>",
+}
+
+
+@pytest.fixture(autouse=True)
+def rendered(monkeypatch):
+    """Each template that was asked for, in order; nothing is kept before a test."""
+    engine = Engine(loaders=[("django.template.loaders.locmem.Loader", TEMPLATES)])
+    asked = []
+
+    def get_template(name):
+        asked.append(name)
+        return SimpleNamespace(template=engine.get_template(name))
+
+    monkeypatch.setattr(rendering, "get_template", get_template)
+    rendering.blank.cache_clear()
+    yield asked
+    rendering.blank.cache_clear()
+
+
+def hello(name="Alma", **facts):
+    return write("hello", {"seats": 3, **facts}, {"name": name})
+
+
+def test_letter_in_three_layouts():
+    assert hello() == ("To Alma has 3.", "Alma has 3.\n\n--\nen\n", "<title>To Alma has 3.</title><p>Alma has 3.</p>")
+
+
+def test_letters_that_differ_in_one_persons_words_are_rendered_once(rendered):
+    assert [hello(name).text for name in ("Alma", "Jun", "")] == [
+        "Alma has 3.\n\n--\nen\n",
+        "Jun has 3.\n\n--\nen\n",
+        " has 3.\n\n--\nen\n",
+    ]
+    assert len(rendered) == 1
+
+
+def test_letter_is_rendered_anew_when_a_fact_the_language_or_the_postal_address_changed(rendered, settings):
+    assert hello(seats=4).subject == "To Alma has 4."
+    assert hello(seats=5).subject == "To Alma has 5."
+    with translation.override("es"):
+        assert hello(seats=5).text.endswith("\nes\n")
+    settings.MAIL_POSTAL_ADDRESS = "elsewhere"
+    hello(seats=5)
+    assert len(rendered) == 4
+
+
+def test_words_are_escaped_in_html_alone_and_kept_on_one_line():
+    letter = hello("<b>A & B</b>\r\nBcc: x")
+    assert letter.subject == "To <b>A & B</b> Bcc: x has 3."
+    assert letter.text.startswith("<b>A & B</b> Bcc: x has 3.\n")
+    assert letter.html == (
+        "<title>To &lt;b&gt;A &amp; B&lt;/b&gt; Bcc: x has 3.</title><p>&lt;b&gt;A &amp; B&lt;/b&gt; Bcc: x has 3.</p>"
+    )
+
+
+def test_words_that_look_like_a_place_are_words():
+    strange = rendering.place("name") + rendering.place("secret")
+    assert hello(strange).subject == f"To {strange} has 3."
+
+
+def test_subject_is_shortened():
+    assert hello("s" * 300).subject == "To " + "s" * 196 + "…"
+
+
+def test_fact_that_could_change_unseen_is_refused():
+    with pytest.raises(TypeError, match="unhashable"):
+        hello(seats=[1])
+
+
+def test_letters_kept_are_bounded():
+    for seats in range(MOST_KEPT + 5):
+        hello(seats=seats)
+    assert rendering.blank.cache_info().currsize == MOST_KEPT

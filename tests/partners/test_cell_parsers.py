@@ -1,0 +1,332 @@
+"""What people write into the cells of a spreadsheet, and how it is understood."""
+
+from datetime import date, timedelta
+
+import pytest
+from django.utils import timezone, translation
+
+from partners import exports
+from partners.imports import columns
+from partners.imports.cell_parsers import Reader
+from partners.models import PledgeYear, PromiseKind, Sector
+from tests.partners import make
+
+pytestmark = pytest.mark.django_db
+
+ROW = {"organization": "Port Gate Logistics", "kind": "tours", "quantity": "6", "contact": "Alma Reyes"}
+
+
+def said(**cells):
+    return Reader(make.year()).read(ROW | cells)
+
+
+def value(name: str, cell: str):
+    answer = said(**{name: cell})
+    assert answer.problems == []
+    return answer.values[name]
+
+
+def problem(**cells) -> str:
+    [sentence] = said(**cells).problems
+    return sentence
+
+
+def code(cell: str) -> str:
+    return PromiseKind.objects.get(pk=value("kind", cell)).code
+
+
+# Headings --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("heading", "field"),
+    [
+        ("Organization", "organization"),
+        ("  ORGANISATION NAME ", "organization"),
+        ("Name of Organization:", "organization"),
+        ("Organización", "organization"),
+        ("Empresa", "organization"),
+        ("E-Mail Address", "email"),
+        ("correo electrónico", "email"),
+        ("Kind of promise", "kind"),
+        ("How many?", "quantity"),
+        ("#", "quantity"),
+        ("Grade_Level(s)", "grades"),
+        ("School Site", "schools"),
+        ("Date signed", "signed_on"),
+        ("Web site", "website"),
+    ],
+)
+def test_heading_is_known_whatever_case_space_accent_or_common_word(heading, field):
+    assert columns.columns([heading]) == ({0: field}, [])
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_headings_of_our_own_file_are_known_in_both_languages(language):
+    with translation.override(language):
+        header = exports.header(exports.BY_PROMISE)
+    assert list(columns.columns(header)[0].values()) == columns.FIELDS
+    assert columns.known(header) == len(columns.FIELDS)
+
+
+def test_unknown_headings_and_a_second_one_for_a_field_are_passed_over():
+    header = ["Partner", "", "Company", "T-shirt size", "Amount"]
+    assert columns.columns(header) == ({0: "organization", 4: "quantity"}, ["Company", "T-shirt size"])
+    assert (columns.known(header), columns.missing(header)) == (2, ["kind"])
+
+
+# Kinds, quantities, sectors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("tours", "tours"),
+        ("Host Tours & Field Trips", "tours"),
+        ("Recibir visitas y excursiones", "tours"),
+        ("Field trips", "tours"),
+        ("MENTORS", "mentors"),
+        ("role models", "mentors"),
+        ("internships", "internships"),
+        ("Job shadowing", "internships"),
+        ("class presentation", "presentations"),
+        ("mentor", "mentors"),
+        ("Prácticas", "internships"),
+    ],
+)
+def test_kind(cell, found):
+    assert code(cell) == found
+
+
+@pytest.mark.parametrize("cell", ["Donate a bus", "host", "collaborate with the teachers' union", "visit"])
+def test_unknown_kind(cell):
+    assert problem(kind=cell) == f"“{cell}” is no kind of promise that we know."
+
+
+def test_missing_kind_organization_and_quantity_are_told_together():
+    answer = said(kind="", organization=" - ", quantity="")
+    assert answer.problems == [
+        "The organization is missing.",
+        "The kind of promise is missing.",
+        "The quantity is missing.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [("6", 6), ("1,200", 1200), ("12.0", 12), ("100,000", 100_000), ("6 visits", 6), ("1,200 visit", 1200)],
+)
+def test_quantity(cell, number):
+    assert value("quantity", cell) == number
+
+
+@pytest.mark.parametrize("cell", ["0", "-3", "100,001", "1.5", "twelve", "1.200", "6-8", "²", "9" * 40, "=2*6", "1,20"])
+def test_bad_quantity(cell):
+    assert problem(quantity=cell) == f"“{cell[:30]}” is no whole number from 1 to 100,000."
+
+
+def test_unit_of_another_kind_is_not_taken_for_this_one():
+    assert said(unit="Visits").problems == said(unit="visita").problems == []
+    wrong = "“Host tours and field trips” is counted in visits, not in “hours”."
+    assert problem(unit="hours") == problem(quantity="6 hours") == wrong
+    assert said(kind="curriculum", unit="hrs").problems == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("business", "business"),
+        ("Business and industry", "business"),
+        ("Non-Profit", "nonprofit"),
+        ("Iglesia", "faith"),
+        ("Labor Union", "labor"),
+        ("Organismo público", "public"),
+        ("PTA", "families"),
+        ("", ""),
+    ],
+)
+def test_sector(cell, found):
+    if cell == "Organismo público":
+        with translation.override("es"):
+            cell = str(Sector.PUBLIC.label)
+    assert value("sector", cell) == found
+
+
+def test_unknown_sector_names_the_known_ones():
+    assert problem(sector="Circus").startswith("“Circus” is no sector. They are: Business and industry, College")
+
+
+# Grades, months, schools -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "bands"),
+    [
+        ("TK–K, 1–3", ["TK-K", "1-3"]),
+        ("9-12", ["9-12"]),
+        ("9th & 10th", ["9-12"]),
+        ("K-8", ["TK-K", "1-3", "4-6", "7-8"]),
+        ("grades 4 to 7", ["4-6", "7-8"]),
+        ("grade 5", ["4-6"]),
+        ("All grades", []),
+        ("", []),
+        ("any", []),
+    ],
+)
+def test_grades(cell, bands):
+    assert value("grades", cell) == bands
+
+
+@pytest.mark.parametrize("cell", ["13", "seniors", "1-2-3", "K-"])
+def test_unknown_grades(cell):
+    if cell == "K-":
+        assert value("grades", cell) == ["TK-K"]
+    else:
+        assert problem(grades=cell) == f"“{cell}” are no grades from TK to 12."
+
+
+@pytest.mark.parametrize(
+    ("cell", "numbers"),
+    [
+        ("Oct, Mar", [10, 3]),
+        ("October and May", [10, 5]),
+        ("enero; feb.", [1, 2]),
+        ("Aug–Dec", [8, 9, 10, 11, 12]),
+        ("10/11", [10, 11]),
+        ("Sept.", [9]),
+        ("all year", []),
+        ("", []),
+    ],
+)
+def test_months(cell, numbers):
+    assert value("months", cell) == numbers
+
+
+def test_months_outside_of_the_school_year_and_no_months():
+    assert problem(months="June") == "“June”: a promise is for months from August to May."
+    assert problem(months="spring") == "“spring” are no months."
+
+
+def names(cell: str) -> list[str]:
+    reader = Reader(make.year())
+    answer = reader.read(ROW | {"schools": cell})
+    assert answer.problems == []
+    return [reader.checklist.schools[pk].name for pk in answer.values["schools"]]
+
+
+@pytest.fixture
+def chavez(db):
+    make.school("Edison High")
+    make.school("Adams Elementary", "elementary")
+    make.school("Taylor, Leadership Academy", "elementary")
+    return make.school("Cesar Chavez High")
+
+
+def test_schools(chavez):
+    assert names("Cesar Chavez High, Edison High School") == ["Edison High", "Cesar Chavez High"]
+    assert names(f"CÉSAR CHÁVEZ; {chavez.code}") == ["Cesar Chavez High"]
+    assert names("Taylor, Leadership Academy") == ["Taylor, Leadership Academy"]
+    assert names("Adams school\nTaylor, Leadership Academy") == ["Adams Elementary", "Taylor, Leadership Academy"]
+    for cell in ("", "Wherever it is needed most", "donde haga más falta", "ALL", "any school"):
+        with translation.override("es"):
+            spanish = translation.gettext("wherever it is needed most")
+        assert names(spanish if cell.startswith("donde") else cell) == []
+
+
+def test_unknown_school_or_one_of_two(chavez):
+    assert problem(schools="Adams, Hogwarts") == "“Hogwarts” is no school that we know."
+    make.school("Adams High")
+    assert problem(schools="Adams") == "“Adams” may be more than one school."
+
+
+def test_school_that_does_not_teach_these_grades(chavez):
+    wrong = "Cesar Chavez High does not teach these grades. Choose another school or other grades."
+    assert problem(schools="Cesar Chavez High", grades="1-3") == wrong
+
+
+# The rest --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "address"),
+    [
+        ("alma@example.org", "alma@example.org"),
+        ("mailto:Alma@example.org", "Alma@example.org"),
+        ("Alma Reyes <alma@example.org>", "alma@example.org"),
+        ("", ""),
+    ],
+)
+def test_email(cell, address):
+    assert value("email", cell) == address
+
+
+@pytest.mark.parametrize(
+    "cell", ["alma", "alma@", "a@example.org; b@example.org", "=alma@example", "x" * 300 + "@example.org"]
+)
+def test_bad_email(cell):
+    assert said(email=cell).problems
+
+
+def test_website():
+    assert value("website", "www.example.org") == "https://www.example.org"
+    assert value("website", "http://example.org/a") == "http://example.org/a"
+    assert problem(website="javascript:alert(1)") == "“javascript:alert(1)” is no web address."
+
+
+def test_school_year_is_the_one_that_is_imported():
+    for cell in ("2027", "2027–28", "2027-2028", "2027/28", ""):
+        assert said(year=cell).problems == []
+    assert problem(year="2026–27") == "The row is of the school year 2026–27, not of 2027–28."
+    assert problem(year="this one") == "The row is of the school year this one, not of 2027–28."
+
+
+@pytest.mark.parametrize("way", ["%Y-%m-%d", "%m/%d/%Y", "%m/%d/%y", "%B %d, %Y", "%d %b %Y", "%Y-%m-%d 00:00:00"])
+def test_day_of_the_signature(way):
+    assert value("signed_on", f"{date(2026, 4, 2):{way}}") == "2026-04-02"
+
+
+@pytest.mark.parametrize("cell", ["yesterday", "2026-02-30", "1999-01-01", "13/40/2026", "tomorrow"])
+def test_bad_day(cell):
+    if cell == "tomorrow":
+        cell = (timezone.localdate() + timedelta(days=1)).isoformat()
+    assert problem(signed_on=cell) == f"“{cell}” is no day from 2018 until today. Write it as 2027-04-01 or 4/1/2027."
+
+
+def test_who_signed_is_the_contact_unless_told_and_somebody_did():
+    assert said().values["signed_by"] == "Alma Reyes"
+    assert said(signed_by="Ben Ochoa").values["signed_by"] == "Ben Ochoa"
+    assert problem(contact="") == "Nobody signed: fill in who signed, or the contact."
+
+
+def test_cells_that_are_too_long():
+    for name, most in {"organization": 120, "contact": 100, "phone": 30, "note": 500, "signed_by": 100}.items():
+        assert said(**{name: "x" * most}).problems == []
+        assert problem(**{name: "x" * (most + 1)}).endswith(f"is longer than {most} characters.")
+
+
+def test_what_a_spreadsheet_would_run_is_no_name_and_elsewhere_text():
+    cell = "=cmd|' /C calc'!A0"
+    assert problem(organization=cell) == f"“{cell}” looks like a formula, not like the name of an organization."
+    assert value("note", cell) == value("contact", cell) == cell
+    assert value("organization", "@Home Care") == "@Home Care"
+
+
+def test_retired_kind_and_school_may_have_been_promised_last_year(chavez):
+    PromiseKind.objects.filter(code="tours").update(is_retired=True)
+    chavez.is_retired = True
+    chavez.save()
+    assert said(schools="Cesar Chavez High").problems == [
+        "This is not on the checklist any more.",
+        "Choose schools of this list.",
+    ]
+    make.closed()
+    reader = Reader(PledgeYear.objects.get())
+    assert reader.read(ROW | {"schools": "Cesar Chavez High"}).problems == []
+
+
+def test_reading_takes_two_queries_however_many_rows(django_assert_num_queries):
+    year = make.year()
+    with django_assert_num_queries(2):
+        reader = Reader(year)
+        for number in range(30):
+            reader.read(ROW | {"quantity": str(number + 1)})

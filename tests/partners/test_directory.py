@@ -1,0 +1,459 @@
+"""The wall: who is shown, with what, how it is narrowed and turned, and its totals."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from partners.directory import queries as directory_queries
+from partners.models import Organization, PledgeYear, PromiseKind, School
+from partners.organizations import profiles
+from partners.pledges import editing as pledge_editing
+from partners.pledges import years as pledge_years
+from tests import browse, look
+from tests.partners import make
+from tests.partners.make import promised
+
+pytestmark = pytest.mark.django_db
+
+WALL = "/imagine/partners/"
+
+
+def html(client, query: str = "", **headers) -> str:
+    response = client.get(f"{WALL}{query}", headers=headers)
+    assert response.status_code == 200, response
+    return response.content.decode()
+
+
+def words(client, query: str = "", **headers) -> str:
+    return browse.text(client.get(f"{WALL}{query}", headers=headers))
+
+
+def names(client, query: str = "") -> list[str]:
+    return re.findall(r"<h3><a [^>]+>([^<]+)</a></h3>", html(client, query))
+
+
+def cells(client, query: str = "") -> dict[str, list[str]]:
+    """The coverage table: what stands in each cell, by the kind."""
+    rows = re.findall(r'<tr><th scope="row"><img.*?</tr>', html(client, query), re.S)
+    told = ([re.sub("<[^>]+>", "", cell) for cell in re.findall(r"<td.*?</td>", row)] for row in rows)
+    return dict(zip((re.search(r"<span>(?:<a.*?>)?([^<]+)", row)[1] for row in rows), told, strict=True))
+
+
+def figures(client, query: str = "") -> dict[str, str]:
+    found = re.findall(r'<dt>([^<]+)</dt><dd class="num">([^<]+)</dd>', html(client, query))
+    return dict(found)
+
+
+# Who is shown -----------------------------------------------------------------------------------------------------
+
+
+def test_partner_stands_under_its_sector_with_what_it_signed(client):
+    make.partner("Port Gate Logistics", promised("tours", 6, grades=("7-8", "9-12")), promised("mentors", 1))
+    make.partner("St. Brigid Parish", promised("mentors", 1200, grades=("TK-K", "1-3")), sector="faith")
+    make.partner("Slough House Bakery")
+    page = words(client)
+    assert (
+        "Business and industry 2 partners "
+        "Port Gate Logistics 6 visits, grades 7–12 Host tours and field trips 1 student Be mentors and role models "
+        "Slough House Bakery 6 visits Host tours and field trips "
+        "Faith-based 1 partner St. Brigid Parish 1,200 students, grades TK–3 Be mentors and role models"
+    ) in page
+
+
+def test_who_did_not_sign_did_not_ask_or_was_not_approved_is_not_shown(client):
+    make.partner("Shown Growers")
+    draft = make.draft("Draft Growers", "draft@example.org").organization
+    Organization.objects.filter(pk=draft.pk).update(wants_public=True)
+    profiles.approve(draft, by="staff")
+    profiles.approve(make.signed("Silent Growers", "silent@example.org").organization, by="staff")
+    waiting = make.signed("Waiting Growers", "waiting@example.org").organization
+    Organization.objects.filter(pk=waiting.pk).update(wants_public=True)
+    hidden = make.partner("Hidden Growers")
+    assert names(client) == ["Hidden Growers", "Shown Growers"]
+    profiles.hide(hidden)
+    assert names(client) == ["Shown Growers"]
+    assert figures(client)["partner shown"] == "1"
+    for organization in (draft, waiting, hidden):
+        assert client.get(organization.get_absolute_url()).status_code == 404
+
+
+def test_nothing_private_is_told(client):
+    partner = make.partner(
+        "Port Gate Logistics", promised(note="Ask for Rosa at the gate"), phone="209 555 0100", address="1 Dock Street"
+    )
+    partner.contacts.update(role="Yard boss", phone="209 555 0199")
+    token = partner.pledges.get().token
+    for path in (WALL, partner.get_absolute_url()):
+        page = client.get(path).content.decode()
+        assert "Port Gate Logistics" in page
+        for secret in ("Alma", "@example.org", "Yard boss", "Owner", "209 555", "Dock Street", "Rosa", token):
+            assert secret not in page.replace("community@example.org", ""), secret
+
+
+def test_name_is_shown_as_it_is_written(client):
+    make.partner("<b>Đặng & Sons</b> “Phở”")
+    assert "&lt;b&gt;Đặng &amp; Sons&lt;/b&gt; “Phở”" in html(client)
+
+
+def test_partner_of_no_sector_stands_last(client):
+    make.partner("A Club", sector="")
+    make.partner("Z Agency", sector="public")
+    assert names(client) == ["Z Agency", "A Club"]
+    assert "Other 1 partner A Club" in words(client)
+
+
+# Narrowed ---------------------------------------------------------------------------------------------------------
+
+
+def three() -> None:
+    make.partner("Hmong Families Together", promised("teachers"), sector="families")
+    make.partner("Peña Landscaping", promised("tours"), promised("service"))
+    make.partner("Local 47", promised("tours"), sector="labor")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["Peña Landscaping", "Local 47", "Hmong Families Together"]),
+        ("?sector=labor", ["Local 47"]),
+        ("?kind=tours", ["Peña Landscaping", "Local 47"]),
+        ("?kind=tours&sector=business", ["Peña Landscaping"]),
+        ("?kind=advisory", []),
+        ("?q=PENA", ["Peña Landscaping"]),
+        ("?q=landsc", ["Peña Landscaping"]),
+        ("?q=%20%20families%20%20together", ["Hmong Families Together"]),
+        ("?q=hmogn", ["Hmong Families Together"]),
+        ("?q=local&sector=business", []),
+        ("?q=%25", []),
+        ("?q=___", []),
+        ("?q=x%00y", []),
+        ("?q=%ff", []),
+        ("?q=&kind=&sector=&year=", ["Peña Landscaping", "Local 47", "Hmong Families Together"]),
+        (f"?q={'wxyz' * 500}", []),
+    ],
+)
+def test_narrowed(client, query, found):
+    three()
+    assert names(client, query) == found
+
+
+def test_narrowed_page_says_to_what_and_how_to_go_back(client):
+    three()
+    page = html(client, "?sector=labor&kind=tours&q=local")
+    assert "1 partner Labor · Host tours and field trips · “local” Show all partners" in words(
+        client, "?sector=labor&kind=tours&q=local"
+    )
+    assert '<option value="tours" selected>' in page
+    assert 'name="q" value="local"' in page
+    assert '<input type="hidden" name="sector" value="labor">' in page
+    assert f'href="{WALL}?sector=families&amp;kind=tours&amp;q=local"' in page
+    assert f'<a href="{WALL}?kind=tours&amp;q=local">All sectors</a>' in page
+    assert "coverage" not in page
+
+
+def test_nothing_found_says_how_to_go_back(client):
+    three()
+    page = html(client, "?q=bakery&kind=tours")
+    assert "No partner matches this" in page
+    assert f'<a class="btn btn-outline-primary" href="{WALL}">Show all partners</a>' in page
+
+
+@pytest.mark.parametrize("query", ["?year=1999", "?year=2028", "?year=x", "?year=２０２７", "?sector=x", "?kind=x"])
+def test_what_is_not_there_is_not_found(client, query):
+    three()
+    make.year(2028, opens_on=timezone.localdate() + timedelta(days=1))
+    assert client.get(f"{WALL}{query}").status_code == 404
+
+
+def test_each_school_year_has_its_wall(client):
+    old, gone = make.partner("Old Growers"), make.partner("Gone Growers")
+    make.renewed(old, 2028, promised("service", 2))
+    assert names(client) == ["Old Growers"]
+    assert names(client, "?year=2027") == [gone.name, old.name]
+    assert "2 projects" in html(client)
+    page = html(client, "?year=2027&sector=business")
+    assert f'<a href="{WALL}?year=2027">All sectors</a>' in page
+    assert f'<a href="{WALL}">2028–29</a><a href="{WALL}?year=2027" aria-current="true">2027–28</a>' in page
+    assert f'rel="canonical" href="http://127.0.0.1:8000{WALL}?year=2027&amp;sector=business"' in page
+    assert f'rel="canonical" href="http://127.0.0.1:8000{WALL}"' in html(client, "?year=2028")
+
+
+def test_a_kind_that_was_retired_stays_where_it_was_promised(client):
+    make.partner("Port Gate Logistics", promised("tours"))
+    PromiseKind.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
+    assert "Host tours and field trips" in cells(client)
+    assert "Assist in service-learning projects" not in cells(client)
+    assert names(client, "?kind=tours") == ["Port Gate Logistics"]
+
+
+# Turned -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def five(monkeypatch):
+    """Two partners on a page, and five of them."""
+    for module in ("partners.directory.queries", "partners.directory.presenters"):
+        monkeypatch.setattr(f"{module}.MOST", 2)
+    for letter in "ABCDE":
+        make.partner(f"{letter} Growers")
+
+
+def test_pages_are_turned_and_keep_what_was_asked(client, five):
+    assert names(client, "?kind=tours") == ["A Growers", "B Growers"]
+    assert names(client, "?kind=tours&page=2") == ["C Growers", "D Growers"]
+    assert names(client, "?kind=tours&page=3") == ["E Growers"]
+    page = html(client, "?kind=tours&page=2")
+    assert f'rel="prev" href="{WALL}?kind=tours"' in page
+    assert f'rel="next" href="{WALL}?kind=tours&amp;page=3"' in page
+    assert "Page 2 of 3" in page
+    assert "Business and industry 5 partners" in words(client, "?kind=tours&page=2")
+    assert 'rel="next"' not in html(client, "?kind=tours&page=3")
+    assert f'<a href="{WALL}?sector=business&amp;kind=tours">Business and industry</a>' in page
+
+
+@pytest.mark.parametrize(
+    ("page", "leads"),
+    [
+        ("1", ""),
+        ("01", ""),
+        ("0", ""),
+        ("-1", ""),
+        ("x", ""),
+        ("2.5", ""),
+        ("٢", ""),
+        ("4", "&page=3"),
+        ("999999999", "&page=3"),
+        ("9" * 5000, ""),
+    ],
+)
+def test_page_that_is_none_leads_to_one(client, five, page, leads):
+    response = client.get(f"{WALL}?kind=tours&page={page}")
+    assert (response.status_code, response.headers["Location"]) == (302, f"{WALL}?kind=tours{leads}")
+
+
+def test_page_of_nothing_leads_to_the_first(client):
+    assert client.get(f"{WALL}?page=2").headers["Location"] == WALL
+
+
+# Totals -----------------------------------------------------------------------------------------------------------
+
+
+def test_figures_count_what_is_shown(client):
+    schools = make.school("Cesar Chavez High"), make.school("Edison High")
+    retired = make.school("Old High")
+    make.school("Franklin High")
+    make.partner("Port Gate Logistics", promised("tours", schools=(*schools, retired)), promised("mentors"))
+    make.partner("Slough House Bakery", promised("tours", schools=schools[:1]))
+    make.signed("Silent Growers", "silent@example.org", (promised("service"),))
+    School.objects.filter(pk=retired.pk).update(is_retired=True)
+    assert figures(client) == {"partners shown": "2", "promises made": "3", "of 3 schools named": "2"}
+
+
+def test_coverage_has_a_number_or_an_open_cell_for_each_kind_and_grades(client):
+    make.partner("One", promised("tours", 4, grades=("TK-K", "4-6")), promised("mentors", 2))
+    make.partner("Two", promised("tours", 1, grades=("9-12",)))
+    table = cells(client)
+    assert list(table) == [kind.name for kind in PromiseKind.objects.all()]
+    assert table["Host tours and field trips"] == ["1", "none yet", "1"]
+    assert table["Be mentors and role models"] == ["1", "1", "1"]
+    assert table["Collaborate with teachers"] == ["none yet"] * 3
+    assert "Host tours and field trips 5 visits in all" in words(client)
+    assert "Promise what is still open" in words(client)
+    make.closed()
+    assert cells(client)["Host tours and field trips"] == ["1", "0", "1"]
+    assert "Promise what is still open" not in words(client)
+
+
+def test_coverage_is_darker_the_more_partners_promise(client):
+    for number in range(12):
+        make.partner(f"Growers {number}", promised("tours", grades=("7-8",)) if number < 4 else promised("tours"))
+    page = html(client)
+    assert 'class="num l2">8</td><td class="num l3">12</td><td class="num l2">8</td>' in page
+
+
+def test_chart_counts_partners_by_sector_beside_the_year_before_and_a_table_says_the_same(client):
+    old = make.partner("Old Growers")
+    make.partner("Gone Parish", sector="faith")
+    assert "<desc" in html(client)
+    assert "Business and industry: 1. Faith-based: 1. </desc>" in html(client)
+    make.renewed(old, 2028)
+    make.partner("New Growers")
+    page = html(client)
+    assert "Business and industry: 2 (1 in 2027–28). Faith-based: 0 (1 in 2027–28). </desc>" in page
+    assert '<svg viewBox="0 0 352 96" role="img" aria-labelledby="chart-title chart-words">' in page
+    assert '<th scope="row">Business and industry</th><td class="num">1</td><td class="num">2</td>' in page
+    assert '<th scope="row">Faith-based</th><td class="num">1</td><td class="num">0</td>' in page
+
+
+# Nothing yet ------------------------------------------------------------------------------------------------------
+
+
+def test_no_year_yet(client):
+    make.year(2028, opens_on=timezone.localdate() + timedelta(days=1))
+    page = html(client)
+    assert "No school year is open for promises yet." in page
+    assert 'href="/imagine/#promises"' in page
+    assert "noindex" not in page
+
+
+def test_nobody_yet_leads_to_a_pledge_while_the_year_is_open(client):
+    make.draft()
+    assert "Nobody is shown for 2027–28 yet" in html(client)
+    assert 'class="btn btn-primary" href="/imagine/promise/"' in html(client)
+    assert figures(client) == {}
+    make.closed()
+    assert 'class="btn btn-primary" href="/imagine/promise/"' not in html(client)
+
+
+def test_new_year_with_nobody_yet_leaves_the_wall_to_the_last_one(client):
+    make.partner()
+    make.year(2028)
+    assert names(client) == ["Port Gate Logistics"]
+    assert f'<a href="{WALL}?year=2028">2028–29</a>' in html(client)
+    page = html(client, "?year=2028")
+    assert "Nobody is shown for 2028–29 yet" in page
+    assert f'<a href="{WALL}">2027–28</a>' in page
+
+
+# Addresses --------------------------------------------------------------------------------------------------------
+
+
+def test_every_address_may_be_indexed_and_names_its_own(client, five):
+    for query, own in {
+        "": "",
+        "?sector=business": "?sector=business",
+        "?kind=tours&page=2": "?kind=tours&amp;page=2",
+        "?q=growers&page=2": "",
+        "?kind=tours&q=growers": "?kind=tours",
+    }.items():
+        page = html(client, query)
+        assert "noindex" not in page
+        assert f'<link rel="canonical" href="http://127.0.0.1:8000{WALL}{own}">' in page
+        assert f'<meta property="og:url" content="http://127.0.0.1:8000{WALL}{own}">' in page
+    assert "<title>Imagine Promise Partners 2027–28</title>" in html(client)
+    title = "<title>Business and industry: Imagine Promise Partners 2027–28, page 2</title>"
+    assert title in html(client, "?sector=business&page=2")
+    about = "5 partners made promises to Stockton’s students for 2027–28. See who promised what."
+    assert f'<meta name="description" content="{about}">' in html(client)
+
+
+def test_other_language_opens_the_same_address(client):
+    three()
+    assert f'name="next" value="{WALL}?sector=labor&amp;kind=tours"' in html(client, "?kind=tours&sector=labor")
+    page = words(client, "?kind=tours", **{"accept-language": "es"})
+    assert "Quién prometió qué" in page
+    assert "2 participantes Recibir visitas y excursiones" in page
+    assert "6 visitas" in page
+
+
+def test_wall_is_only_looked_at(client):
+    make.partner()
+    assert client.post(WALL).status_code == 405
+    assert client.head(WALL).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["", "?sector=business&kind=tours", "?q=growers", "?q=nothing"])
+def test_wall_asks_as_much_for_three_partners_as_for_thirty(client, query):
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            html(client, query)
+        return len(captured)
+
+    schools = make.school(), make.school("Edison High")
+    for number in range(3):
+        make.partner(f"Growers {number}", promised("tours", schools=schools), promised("mentors"))
+    few = asked()
+    for number in range(3, 30):
+        make.partner(f"Growers {number}", promised("tours", schools=schools), promised("service"), sector="labor")
+    assert asked() == few <= 13
+
+
+@pytest.mark.parametrize("method", ["get", "head", "options"])
+def test_looking_writes_no_row_in_any_table(client, method):
+    partner = make.partner()
+    before = look.tables()
+    for path in (WALL, f"{WALL}?q=port", f"{WALL}?page=9", partner.get_absolute_url(), f"{WALL}nobody/"):
+        assert getattr(client, method)(path).status_code < 500
+    assert look.tables() == before
+
+
+def test_site_leads_to_wall_and_pledge(client):
+    page = client.get("/imagine/").content.decode()
+    assert f'<a href="{WALL}">Partners</a>' in page
+    assert '<a href="/imagine/promise/">Make a promise</a>' in page
+    assert f'<a href="{WALL}">See who promised what</a>' in page
+    assert f'<a href="{WALL}" aria-current="page">Partners</a>' in html(client)
+
+
+# Kept -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("eight_kinds")
+def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
+    partner = make.partner("Port Gate Logistics", promised("tours", schools=(make.school(),)))
+    pledge, seen = partner.pledges.get(), []
+
+    def look() -> str:
+        seen.append(directory_queries.stamp())
+        assert directory_queries.stamp() == seen[-1]
+        return html(client)
+
+    first = look()
+    with CaptureQueriesContext(connection) as captured:
+        html(client)
+    assert len(captured) == 1
+    Organization.objects.update(name="Port Gate")
+    assert look() != first
+    assert names(client) == ["Port Gate"]
+    pledge_editing.sign(pledge.token, **make.page(pledge.token, promised("tours", 9)), name="Alma Reyes")
+    assert "9 visits" in look()
+    PromiseKind.objects.filter(code="tours").update(name="Show us around")
+    assert "Show us around" in look()
+    School.objects.update(is_retired=True)
+    assert "schools named" not in look()
+    pledge_years.close_year(PledgeYear.objects.get())
+    assert "none yet" not in look()
+    profiles.set_logo(partner, make.png())
+    profiles.approve(partner, by="staff")
+    look()
+    profiles.hide(partner)
+    assert "Nobody is shown" in look()
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("eight_kinds")
+def test_stamp_changes_whichever_of_two_writers_commits_first(post_office):
+    """Two transactions at once: each commit is noticed, also of the one that began first and ends last."""
+    make.partner()
+    stamps = [directory_queries.stamp()]
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("UPDATE partners_organization SET name = 'First'")
+            PromiseKind.objects.filter(code="tours").update(name="Second")
+            stamps.append(directory_queries.stamp())
+            cursor.execute("COMMIT")
+        stamps.append(directory_queries.stamp())
+    finally:
+        other.close()
+    assert len(set(stamps)) == 3
+    make.year(2028)
+    assert (
+        len(directory_queries.stamp()) == 3
+    )  # one change, the day, and nobody who writes: those before were taken out
+
+
+def test_who_writes_is_shown_what_is_and_nothing_of_it_is_kept(client):
+    """In the transaction of a test everything is written by who looks."""
+    partner = make.partner()
+    assert names(client) == ["Port Gate Logistics"]
+    Organization.objects.filter(pk=partner.pk).update(name="Port Gate")
+    assert names(client) == ["Port Gate"]
+    assert directory_queries.stamp() != directory_queries.stamp()

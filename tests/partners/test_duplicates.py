@@ -1,0 +1,137 @@
+"""Who may be whom, and what staff say of it."""
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.db.models import Value
+
+from partners.models import Organization, TwinPair, folded
+from partners.organizations import duplicates
+from partners.organizations.duplicates import Typed
+from tests.partners import make
+
+pytestmark = pytest.mark.django_db
+
+
+def typed(name: str, *emails: str, website: str = "", key: int = 0) -> Typed:
+    """A name as an RSVP or a spreadsheet has it; some organization is there to fold it."""
+    rows = Organization.objects.annotate(typed=folded(Value(name)))
+    return Typed(key, rows.values_list("typed", flat=True).first(), emails, website)
+
+
+def found(*args, **fields) -> list[tuple[str, list[str]]]:
+    """Names and reasons of what one typed organization may be, the likeliest first."""
+    some = duplicates.likely([typed(*args, **fields)])[0] if duplicates.likely([typed(*args, **fields)]) else []
+    names = dict(Organization.objects.values_list("pk", "name"))
+    return [(names[one.organization], one.reasons) for one in some]
+
+
+def searched() -> list[tuple[str, str, list[str]]]:
+    duplicates.search()
+    return [(pair.one.name, pair.other.name, pair.reasons) for pair in TwinPair.objects.open()]
+
+
+# One typed organization ------------------------------------------------------------------------------------------
+
+
+def test_name_in_another_spelling_is_the_same_name():
+    make.organization("The Port Gate Logistics, Inc.")
+    make.organization("Slough House Bakery")
+    assert found("port gate  LOGISTICS") == [("The Port Gate Logistics, Inc.", ["name"])]
+
+
+def test_name_in_a_script_without_triples_is_found_when_it_is_the_same():
+    make.organization("ក្រុមយុវជន")
+    assert found("ក្រុមយុវជន") == [("ក្រុមយុវជន", ["name"])]
+
+
+def test_similar_name_is_found_and_another_is_not():
+    make.organization("San Joaquin Delta College")
+    make.organization("Stockton Ports")
+    assert found("San Joaquim Delta Collage") == [("San Joaquin Delta College", ["alike"])]
+    assert found("Tule & Sons Hardware") == []
+
+
+def test_address_of_a_contact_website_and_mail_domain_tell():
+    gate = make.organization("Port Gate Logistics", website="https://www.portgate.example/about")
+    make.contact(gate, "alma@mail.portgate.example")
+    assert found("PGL", "ALMA@mail.portgate.example") == [("Port Gate Logistics", ["contact", "mail"])]
+    assert found("PGL", "ben@mail.portgate.example") == [("Port Gate Logistics", ["mail"])]
+    assert found("PGL", "ben@portgate.example") == [("Port Gate Logistics", ["mail"])]
+    assert found("PGL", website="http://portgate.example") == [("Port Gate Logistics", ["website"])]
+
+
+def test_what_anybody_or_many_share_tells_nothing():
+    for number in range(6):
+        make.contact(make.organization(f"Campus {chr(65 + number) * 9}"), f"c{number}@college.example")
+    page = make.organization("Zeta Bakery", website="https://www.facebook.com/zeta")
+    make.contact(page, "zeta@gmail.com")
+    assert found("Q", "q@gmail.com", website="https://facebook.com/q") == []
+    assert found("Q", "q@college.example") == []
+
+
+def test_likelier_first_and_no_more_than_five():
+    for letter in "ABCDE":
+        make.organization(f"Delta Growers {letter}")
+    make.organization("Delta Growers")
+    some = found("Delta Growers")
+    assert (len(some), some[0]) == (5, ("Delta Growers", ["name"]))
+
+
+def test_as_many_queries_for_one_as_for_thirty(django_assert_num_queries):
+    for number in range(30):
+        make.contact(make.organization(f"Partner {number}"), f"a@host{number}.example")
+    for many in (1, 30):
+        some = [typed(f"Partner {number}", f"b@host{number}.example", key=number) for number in range(many)]
+        with django_assert_num_queries(10):
+            assert len(duplicates.likely(some)) == many
+
+
+# Pairs -----------------------------------------------------------------------------------------------------------
+
+
+def test_pairs_the_likeliest_first_each_once():
+    make.organization("Port Gate Logistics")
+    make.organization("Port Gate Logistic Services")
+    make.organization("Slough House Bakery")
+    make.organization("SLOUGH HOUSE BAKERY, LLC")
+    pairs = searched()
+    assert pairs == [
+        ("Slough House Bakery", "SLOUGH HOUSE BAKERY, LLC", ["name"]),
+        ("Port Gate Logistics", "Port Gate Logistic Services", ["alike"]),
+    ]
+
+
+def test_search_does_nothing_until_something_changed_and_takes_away_what_is_no_more():
+    one = make.organization("Port Gate Logistics")
+    other = make.organization("Port Gate Logistics Inc")
+    assert [duplicates.search(), duplicates.search(), duplicates.search(anew=True)] == [True, False, True]
+    other.name = "Slough House Bakery"
+    other.save()
+    assert searched() == []
+    make.contact(one, "a@portgate.example")
+    make.contact(other, "b@portgate.example")
+    assert searched() == [("Port Gate Logistics", "Slough House Bakery", ["mail"])]
+
+
+def test_two_that_staff_said_are_two_stay_so_whatever_is_found():
+    one, other = make.organization("Port Gate Logistics"), make.organization("Port Gate Logistics Inc")
+    duplicates.search()
+    pair = duplicates.dismiss(other, one, by="anna")
+    again = duplicates.dismiss(one, other, by="ben")
+    assert (pair.pk, again.dismissed_by) == (again.pk, "anna")
+    make.contact(one, "a@portgate.example")
+    make.contact(other, "b@portgate.example")
+    assert searched() == []
+    assert TwinPair.objects.get().dismissed_at
+
+
+def test_pair_that_was_never_found_can_be_dismissed():
+    pair = duplicates.dismiss(make.organization("B"), make.organization("A"), by="anna")
+    assert (pair.one.name, pair.other.name, pair.likelihood) == ("B", "A", 0)
+
+
+def test_database_keeps_each_pair_once_the_older_first():
+    one, other = make.organization("A"), make.organization("B")
+    for pair in ((other, one), (one, one)):
+        with pytest.raises(IntegrityError, match="twinpair_older_first"), transaction.atomic():
+            TwinPair.objects.create(one=pair[0], other=pair[1], likelihood=1, reasons=[])

@@ -1,0 +1,255 @@
+"""A merge wins the race for what somebody else is about to write: they are answered plainly, and what they meant
+happens to the organization that stays."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+
+from imagine.core.db import prepared
+from imagine.core.db.selects import with_columns
+from imagine.demo.servers import wait_until
+from imagine.mail import preferences
+from imagine.mail.models import Message
+from partners.models import Contact, Organization, Pledge, PledgeYear
+from partners.organizations import contacts, merging, profiles
+from partners.pledges import editing as pledge_editing
+from partners.pledges import links as pledge_links
+from partners.pledges import page_state
+from partners.pledges import signup as pledge_signup
+from partners.pledges import years as pledge_years
+from summit import seats
+from summit.models import Rsvp
+from tests import browse
+from tests import make as summit
+from tests.partners import look, make
+from tests.partners.page import address
+from tests.partners.test_admin_organizations import LIST, act, page_of
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_kinds")]
+
+PLEDGES_OF = prepared.statement(with_columns(page_state.PLEDGES, Pledge, PledgeYear, Contact)).name
+PLEDGES = "/imagine/admin/partners/pledge/"
+GONE = "It is not there any more: it was merged or erased meanwhile. Nothing was saved."
+
+
+@pytest.fixture
+def kept() -> Organization:
+    """Its own pledge would fold the other one's; without one that one moves."""
+    return make.organization("Port Gate, Inc.")
+
+
+def elsewhere(do: Callable):
+    """Calls in a thread with a connection of its own."""
+    try:
+        return do()
+    finally:
+        connection.close()
+
+
+def meanwhile(do: Callable, *, before: str):
+    """Does something once, just before the first query with these words: somebody else was faster."""
+    done = []
+
+    def watch(execute, sql, *how):
+        if before in sql and not done:
+            done.append(True)
+            with ThreadPoolExecutor(1) as somebody:
+                somebody.submit(elsewhere, do).result(timeout=30)
+        return execute(sql, *how)
+
+    return connection.execute_wrapper(watch)
+
+
+def waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0] > 0
+
+
+def while_merging(kept: Organization, other: Organization, rule: Callable):
+    """What a rule returns that begins while a merge is not committed yet, and waits for it."""
+    with ThreadPoolExecutor(1) as somebody:
+        with transaction.atomic():
+            merging.merge(kept, other)
+            answer = somebody.submit(elsewhere, rule)
+            wait_until(waits_for_a_lock, 30)
+        return answer.result(timeout=30)
+
+
+RULES = {
+    "mail the link": lambda pledge: pledge_links.mail_link(pledge, by_staff=True),
+    "mail it again": pledge_links.mail_again,
+    "replace it": pledge_links.replace_link,
+    "remind": pledge_years.remind,
+    "delete": pledge_editing.delete,
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule_that_waited_for_a_merge_acts_on_the_pledge_that_moved(kept, rule):
+    pledge = make.draft()
+    make.days_later(pledge, 30)
+    token = pledge.token
+    while_merging(kept, pledge.organization, lambda: RULES[rule](pledge))
+    if rule == "delete":
+        assert Pledge.objects.count() == 0
+        return
+    pledge = Pledge.objects.get()
+    assert pledge.organization == kept
+    assert (pledge.token != token) == (rule == "replace it")
+    sent = {"replace it": "new_link 1", "remind": "reminder 1"}.get(rule, "link 1")
+    assert sorted(look.letters()) == ["link 1 alma@example.org", f"{sent} alma@example.org"]
+
+
+@pytest.mark.parametrize("rule", ["mail it again", "replace it", "delete"])
+def test_rule_says_that_a_pledge_was_folded_into_another(rule):
+    kept, pledge = make.signed("Zeta Freight", "zeta@example.org"), make.signed()
+    merging.merge(kept.organization, pledge.organization)
+    before = sorted(look.letters())
+    with pytest.raises(Pledge.DoesNotExist):
+        RULES[rule](pledge)
+    assert (Pledge.objects.get(), sorted(look.letters())) == (kept, before)
+
+
+def test_reminder_of_a_folded_draft_is_passed_over():
+    kept, draft = make.signed("Zeta Freight", "zeta@example.org"), make.draft()
+    make.days_later(draft, 30)
+    merging.merge(kept.organization, draft.organization)
+    assert pledge_years.remind(draft) is False
+
+
+def test_who_begins_while_their_pledge_is_folded_is_mailed_the_one_that_stays():
+    kept, pledge = make.signed("Zeta Freight", "zeta@example.org"), make.signed()
+    start = make.unsaved_start()
+    pledge_signup.begin(start)
+    with meanwhile(
+        lambda: merging.merge(kept.organization, pledge.organization), before='FROM "partners_organization" INNER JOIN'
+    ):
+        pledge_signup.answer(start.pk)
+    mail = Message.objects.about(f"pledge:{kept.pk}").latest("created_at")
+    assert mail.to == "alma@example.org"
+    assert kept.get_absolute_url() in mail.text
+
+
+def correct(contact: Contact) -> None:
+    contacts.correct(contact, role="Owner")
+
+
+@pytest.mark.parametrize("rule", [correct, contacts.erase])
+def test_rule_about_a_contact_that_waited_for_a_merge_acts_on_the_one_that_moved(kept, rule):
+    contact = make.contact(make.organization())
+    while_merging(kept, contact.organization, lambda: rule(contact))
+    left = [(each.organization, each.role) for each in Contact.objects.all()]
+    assert left == ([(kept, "Owner")] if rule is correct else [])
+
+
+def test_contact_that_became_one_with_its_double_is_erased_no_more(kept):
+    contact, double = make.contact(make.organization()), make.contact(kept)
+    merging.merge(kept, contact.organization)
+    contacts.erase(contact)
+    assert Contact.objects.get() == double
+    with pytest.raises(Contact.DoesNotExist):
+        correct(contact)
+
+
+# Links -----------------------------------------------------------------------------------------------------------
+
+
+def test_link_that_is_opened_while_its_pledge_moves_shows_it(kept):
+    pledge = make.signed()
+    with meanwhile(lambda: merging.merge(kept, pledge.organization), before=PLEDGES_OF):
+        response = Client().get(address(pledge.token))
+    assert (response.status_code, response.context["sheet"].pledge) == (200, pledge)
+    assert response.context["sheet"].organization == kept
+
+
+def test_link_that_is_opened_while_its_pledge_is_folded_leads_to_the_one_that_stays():
+    kept, pledge = make.signed("Zeta Freight", "zeta@example.org"), make.signed()
+    with meanwhile(lambda: merging.merge(kept.organization, pledge.organization), before=PLEDGES_OF):
+        response = Client().get(address(pledge.token))
+    assert (response.status_code, response["Location"]) == (302, kept.get_absolute_url())
+
+
+# Mail choices ----------------------------------------------------------------------------------------------------
+
+
+def speaks_spanish(email: str):
+    return Client().post(preferences.of(email).get_absolute_url(), {"invitations": "on", "language": "es"})
+
+
+def test_language_of_a_contact_that_becomes_one_with_its_double_is_the_ones_that_stays():
+    """The one that goes comes first: it was found, and is gone when it is to be locked."""
+    goes = make.contact(make.organization())
+    stays = make.contact(make.organization("Port Gate, Inc."))
+    with meanwhile(lambda: merging.merge(stays.organization, goes.organization), before="FOR NO KEY UPDATE"):
+        response = speaks_spanish(goes.email)
+    assert response.status_code == 302
+    assert list(Contact.objects.values_list("pk", "language")) == [(stays.pk, "es")]
+
+
+def test_language_of_an_rsvp_that_is_erased_meanwhile_is_nobodys():
+    rsvps = [summit.rsvp(summit.event(), email="alma@example.org") for _twice in range(2)]
+    with meanwhile(lambda: seats.delete(rsvps[0]), before="FOR NO KEY UPDATE"):
+        response = speaks_spanish("alma@example.org")
+    assert response.status_code == 302
+    assert list(Rsvp.objects.values_list("pk", "language")) == [(rsvps[1].pk, "es")]
+
+
+# The admin -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", ["mail_links", "replace_links"])
+def test_actions_on_a_folded_pledge_say_so(staff, action):
+    kept, pledge = make.signed("Zeta Freight", "zeta@example.org"), make.signed()
+    with meanwhile(lambda: merging.merge(kept.organization, pledge.organization), before="FOR NO KEY UPDATE"):
+        response = staff.post(PLEDGES, {"action": action, "_selected_action": [pledge.pk]}, follow=True)
+    assert "Not there any more: it was erased or merged meanwhile." in browse.text(response)
+
+
+def test_page_of_an_organization_that_is_merged_while_it_is_saved_says_so(staff, kept):
+    other = make.organization()
+    contact = make.contact(other)
+    sent = browse.fields(staff.get(page_of(other))) | {"about": "We ship.", "contacts-0-role": "Owner"}
+    with meanwhile(lambda: merging.merge(kept, other), before="FOR NO KEY UPDATE"):
+        response = staff.post(page_of(other), sent, follow=True)
+    assert GONE in browse.text(response)
+    contact.refresh_from_db()
+    assert (contact.organization, contact.role, Organization.objects.get().about) == (kept, "", "")
+
+
+@pytest.mark.parametrize("owns", ["organization", "pledge"])
+def test_what_is_merged_while_it_is_deleted_stays_and_staff_are_told(staff, owns):
+    kept, pledge = make.signed("Zeta Freight", "zeta@example.org"), make.signed()
+    if owns == "organization":
+        pledge_editing.delete(pledge)
+    listed = {"organization": LIST, "pledge": PLEDGES}[owns]
+    row = {"organization": pledge.organization, "pledge": pledge}[owns]
+
+    def merge():
+        merging.merge(kept.organization, pledge.organization)
+
+    with meanwhile(merge, before="FOR NO KEY UPDATE"):
+        response = staff.post(f"{listed}{row.pk}/delete/", {"post": "yes"}, follow=True)
+    assert GONE in browse.text(response)
+    assert {contact.email for contact in kept.organization.contacts.all()} == {"zeta@example.org", "alma@example.org"}
+    assert Pledge.objects.get() == kept
+
+
+def test_ticked_organizations_that_are_merged_while_they_are_deleted_are_counted(staff, kept):
+    other = make.organization()
+    make.contact(other)
+    with meanwhile(lambda: merging.merge(kept, other), before="FOR NO KEY UPDATE"):
+        response = act(staff, "delete_selected", other, post="yes")
+    assert "1 that you ticked is not in this list any more" in browse.text(response)
+    assert Contact.objects.get().organization == kept
+
+
+def test_approval_of_what_was_merged_is_refused_plainly(staff, kept):
+    other = make.organization(wants_public=True)
+    seen = {f"seen-{other.pk}": profiles.face(other)}
+    with meanwhile(lambda: merging.merge(kept, other), before="FOR NO KEY UPDATE"):
+        response = act(staff, "approve", other, sure="yes", **seen)
+    assert "Not there any more: it was erased or merged meanwhile." in browse.text(response)

@@ -1,0 +1,265 @@
+"""How a pledge begins: the link goes to the mailbox that was typed, and nobody gets hold of another's promises."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from imagine.mail.models import Message
+from partners import tasks
+from partners.models import Contact, PledgeStart
+from partners.pledges import editing as pledge_editing
+from partners.pledges import links as pledge_links
+from partners.pledges import page_state
+from partners.pledges import signup as pledge_signup
+from partners.pledges.page_state import Closed, Known, Missing
+from partners.pledges.signup import KEEP_STARTS
+from tests.partners import look, make
+
+pytestmark = pytest.mark.django_db
+
+
+def begin(organization: str = make.NAME, email: str = make.EMAIL, **fields) -> PledgeStart:
+    start = make.unsaved_start(organization, email, **fields)
+    pledge_signup.begin(start)
+    return start
+
+
+def answered(start: PledgeStart) -> list[str]:
+    """Answers it, twice, and returns the letters there are."""
+    for _twice in range(2):
+        pledge_signup.answer(start.pk)
+    return look.letters()
+
+
+def body() -> str:
+    return Message.objects.order_by("-created_at")[0].text
+
+
+def later(minutes: int) -> None:
+    """As if all that was written, and asked, had been so many minutes ago."""
+    ago = timezone.now() - timedelta(minutes=minutes)
+    Message.objects.update(created_at=ago)
+    PledgeStart.objects.filter(answered_at__isnull=False).update(answered_at=ago)
+
+
+# Begin -----------------------------------------------------------------------------------------------------------
+
+
+def test_begin_writes_nothing_but_what_was_typed_whether_the_address_is_known_or_not(django_assert_num_queries):
+    make.signed("Known", "known@example.org")
+    for email in ("known@example.org", "new@example.org"):
+        with django_assert_num_queries(4):  # savepoint, school year, start, savepoint
+            begin("Something", email)
+    assert look.letters() == ["link 1 known@example.org", "signed 1 known@example.org"]
+
+
+def test_link_of_a_new_address_goes_there_once():
+    make.year()
+    start = begin(language="es")
+    assert answered(start) == ["link 1 alma@example.org"]
+    message = Message.objects.get()
+    assert message.language == "es"
+    assert f"/imagine/promise/{start.token}/" in message.text
+    assert look.organizations() == []
+
+
+def test_begin_is_refused_while_no_year_is_open():
+    for _twice in range(2):
+        with pytest.raises(Closed) as refused:
+            begin()
+    assert str(refused.value) == "No school year is open for promises now."
+    assert not PledgeStart.objects.exists()
+
+
+def test_known_address_gets_the_link_of_its_pledge_and_the_second_pledge_is_the_first():
+    pledge = make.draft()
+    later(11)
+    start = begin("PORT GATE Logistics, Inc.", "ALMA@example.org", name="Mallory")
+    assert answered(start)[-1] == "link 1 alma@example.org"
+    assert pledge.token in body()
+    assert "To promise for" not in body()
+    sheet = page_state.find(start.token)  # that link was never mailed, yet it would open the first one
+    assert (sheet.pledge, sheet.contact["name"]) == (pledge, "Alma Reyes")
+    assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
+
+
+def test_known_address_that_types_another_name_may_begin_for_that_too():
+    pledge = make.signed()
+    later(11)
+    start = begin("Stockton Rowing Club")
+    assert answered(start)[-1] == "link 1 alma@example.org"
+    assert pledge.token in body()
+    assert "To promise for Stockton Rowing Club instead, begin here:" in body()
+    assert start.token in body()
+    other = pledge_editing.save(start.token, **make.page(start.token, make.promised("service", 1)))
+    assert look.organizations() == ["Port Gate Logistics", "Stockton Rowing Club"]
+    assert (other.contact.email, other.token) == ("alma@example.org", start.token)
+    assert Contact.objects.with_email("alma@example.org").count() == 2
+
+
+def test_contact_without_a_pledge_begins_for_its_own_organization():
+    make.year()
+    organization = make.organization(sector="business", website="https://www.example.org")
+    contact = make.contact(organization, name="Alma R. Reyes")
+    start = begin("Port Gate Logistic")
+    assert answered(start) == ["link 1 alma@example.org"]
+    sheet = page_state.find(start.token)
+    assert (sheet.profile["name"], sheet.profile["sector"], sheet.contact["name"]) == (
+        "Port Gate Logistics",
+        "business",
+        "Alma R. Reyes",
+    )
+    pledge = pledge_editing.save(start.token, **make.page(start.token, make.promised()))
+    assert (pledge.organization, pledge.contact) == (organization, contact)
+    assert look.organizations() == ["Port Gate Logistics"]
+
+
+def test_colleague_who_is_a_contact_too_gets_the_link_at_the_stored_address():
+    pledge = make.signed(language="es")
+    make.contact(pledge.organization, "chue@example.org", "Chue Vang")
+    later(11)
+    start = begin(email="CHUE@Example.org")
+    assert answered(start)[-1] == "link 1 chue@example.org"
+    assert pledge.token in body()
+    assert Message.objects.order_by("-created_at")[0].language == "en"
+    assert pledge.contact.email == "alma@example.org"
+
+
+def test_link_of_a_contact_without_a_pledge_goes_to_the_stored_address():
+    make.year()
+    make.contact(make.organization())
+    assert answered(begin(email="ALMA@example.org")) == ["link 1 alma@example.org"]
+
+
+def test_strangers_address_never_gets_hold_of_a_known_organization():
+    pledge = make.signed()
+    start = begin(email="mallory@example.org")
+    assert answered(start)[-1] == "link 1 mallory@example.org"
+    assert pledge.token not in body()
+    other = pledge_editing.save(start.token, **make.page(start.token, make.promised("service", 1)))
+    assert other.organization != pledge.organization
+    assert other.organization.folded_name == pledge.organization.folded_name  # staff see the twins
+    assert look.amounts(pledge) == {"tours": 6}
+
+
+def test_one_address_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day():
+    make.year()
+    assert answered(begin()) == ["link 1 alma@example.org"]
+    assert answered(begin(make.NAME.upper())) == ["link 1 alma@example.org"]
+    assert answered(begin("Another")) == ["link 1 alma@example.org"] * 2
+    for _time in range(12):
+        later(11)
+        answered(begin())
+    assert look.letters() == ["link 1 alma@example.org"] * 10
+    assert PledgeStart.objects.count() == 10
+    PledgeStart.objects.update(answered_at=timezone.now() - timedelta(days=1, minutes=1))
+    assert len(answered(begin())) == 11
+
+
+def test_pledges_link_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day_unless_staff_ask():
+    pledge = make.signed()
+    assert [pledge_links.mail_link(pledge) for _twice in range(2)] == [True, False]
+    Message.objects.filter(key__contains=":link:").update(state=Message.State.GIVEN_UP)
+    assert pledge_links.mail_link(pledge)
+    for _time in range(12):
+        later(11)
+        pledge_links.mail_link(pledge)
+    assert Message.objects.about(f"pledge:{pledge.pk}:link").count() == 10
+    assert not pledge_links.mail_link(pledge)
+    assert pledge_links.mail_link(pledge, by_staff=True)
+
+
+def test_what_was_left_unanswered_is_answered_by_the_sweep(monkeypatch):
+    make.year()
+    begin()
+    rung = []
+    monkeypatch.setattr(tasks.bell, "ring", lambda task, pk: rung.append((task, pk)))
+    tasks.answer_starts()
+    [(task, pk)] = rung
+    assert task == "partners.tasks.answer_start"
+    tasks.answer_start(str(pk))
+    assert look.letters() == ["link 1 alma@example.org"]
+    tasks.answer_starts()
+    assert len(rung) == 1
+
+
+def test_old_starts_are_forgotten_with_their_links():
+    old, new = make.start("Old", "old@example.org"), make.start("New", "new@example.org")
+    PledgeStart.objects.filter(pk=old.pk).update(created_at=timezone.now() - KEEP_STARTS)
+    for _twice in range(2):
+        tasks.tidy_starts()
+    assert list(PledgeStart.objects.all()) == [new]
+    with pytest.raises(Missing):
+        page_state.find(old.token)
+
+
+# From an RSVP ----------------------------------------------------------------------------------------------------
+
+
+def click(organization: str = make.NAME, email: str = make.EMAIL, origin: str = "rsvp:17", **fields):
+    return pledge_signup.open_for(make.unsaved_start(organization, email, origin=origin, **fields))
+
+
+def test_one_click_leads_to_a_page_that_knows_who_asks_and_mails_its_link():
+    make.year()
+    start, again = click(sector="labor"), click()
+    assert start == again
+    assert look.letters() == ["link 1 alma@example.org"]
+    sheet = page_state.find(start.token)
+    assert (sheet.profile["name"], sheet.profile["sector"], sheet.contact["name"]) == (
+        "Port Gate Logistics",
+        "labor",
+        "Alma Reyes",
+    )
+    pledge = pledge_editing.save(start.token, **make.page(start.token, make.promised()))
+    assert (pledge.token, look.pledges()) == (start.token, [("Port Gate Logistics", 2027, "draft", 1)])
+
+
+def test_one_click_of_a_known_address_mails_the_link_and_opens_nothing():
+    pledge = make.signed()
+    later(11)
+    for _twice in range(2):
+        assert click(origin="rsvp:18") is None
+    assert look.letters()[2:] == ["link 1 alma@example.org"]
+    assert pledge.token in body()
+
+
+def test_one_click_of_a_contact_without_a_pledge_mails_the_link_and_opens_nothing():
+    make.year()
+    make.contact(make.organization())
+    assert click() is None
+    assert look.letters() == ["link 1 alma@example.org"]
+
+
+def test_page_that_was_opened_by_one_click_is_of_no_use_once_the_address_is_known():
+    start = click_in_open_year()
+    typed = make.page(start.token, make.promised("service", 99))
+    pledge = make.signed()
+    later(11)
+    for _twice in range(2):
+        with pytest.raises(Known) as refused:
+            pledge_editing.save(start.token, **typed)
+    assert str(refused.value) == "This address is a partner’s already. We have sent its link there."
+    assert look.amounts(pledge) == {"tours": 6}
+    assert pledge.token in body()
+    assert look.letters()[3:] == ["link 1 alma@example.org"]
+
+
+def click_in_open_year() -> PledgeStart:
+    make.year()
+    return click()
+
+
+def test_address_that_staff_corrected_gets_a_link_of_its_own():
+    first = click_in_open_year()
+    second = click(email="alma.reyes@example.org")
+    assert first.token != second.token
+    assert look.letters() == ["link 1 alma@example.org", "link 1 alma.reyes@example.org"]
+    with pytest.raises(Missing):
+        page_state.find(first.token)
+
+
+def test_one_click_is_refused_while_no_year_is_open():
+    with pytest.raises(Closed):
+        click()

@@ -1,0 +1,136 @@
+"""How a pledge begins: three answers, the same page for everybody, and a link by mail."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from imagine.core.models import Tally
+from partners.models import PledgeStart, PledgeYear
+from tests import browse
+from tests import look as tables
+from tests.partners import look, make
+
+pytestmark = pytest.mark.django_db
+
+BEGIN, SENT = "/imagine/promise/", "/imagine/promise/sent/"
+TYPED = {"organization": make.NAME, "name": "Alma Reyes", "email": make.EMAIL}
+BUT_LIMITS = ("core.Tally",)
+
+
+@pytest.fixture(autouse=True)
+def year():
+    return make.year()
+
+
+def begin(client=None, **fields):
+    return (client or Client()).post(BEGIN, TYPED | fields)
+
+
+def starts() -> list[tuple]:
+    return list(PledgeStart.objects.order_by("pk").values_list("organization", "name", "email", "language"))
+
+
+def test_names():
+    assert (reverse("pledge_begin"), reverse("pledge_sent")) == (BEGIN, SENT)
+
+
+def test_begin_page_says_for_which_year_and_opens_no_session(client):
+    page = client.get(BEGIN)
+    assert "Say what you will do for Stockton’s students in 2027–28." in browse.text(page)
+    assert set(client.cookies) == {"csrftoken"}
+
+
+def test_what_is_typed_is_noted_and_the_answer_says_where_to_look(client):
+    response = begin(client, email="Alma@EXAMPLE.org")
+    assert (response.status_code, response["Location"]) == (302, SENT)
+    assert starts() == [(make.NAME, "Alma Reyes", "Alma@example.org", "en")]
+    assert "is on the way" in browse.text(client.get(SENT))
+    assert look.organizations() == []
+
+
+def test_begin_speaks_the_language_of_the_page(client):
+    client.post(BEGIN, TYPED, headers={"accept-language": "es"})
+    assert [language for *_who, language in starts()] == ["es"]
+
+
+def test_known_and_unknown_addresses_get_one_answer(django_assert_num_queries):
+    make.signed("Known Growers", "known@example.org")
+    answers = []
+    for email in ("known@example.org", "unknown@example.org"):
+        with django_assert_num_queries(5):
+            response = begin(email=email)
+        answers.append((response.status_code, response["Location"], response.content))
+    assert answers[0] == answers[1]
+
+
+def test_begin_sent_twice_is_harmless():
+    begin()
+    begin()
+    assert starts() == [(make.NAME, "Alma Reyes", make.EMAIL, "en")] * 2  # each is answered, the second by no mail
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "said"),
+    [
+        ("organization", "", "Write the name of your organization."),
+        ("organization", "x" * 121, "at most 120 characters"),
+        ("organization", "Buy at www.example.com", "without a web or mail address"),
+        ("organization", "A\nB", "on one line"),
+        ("name", " ", "Write your name, so that we know who asks."),
+        ("name", "Al\x00ma", "Null characters are not allowed."),
+        ("email", "", "Write your e-mail address: your link goes there."),
+        ("email", "alma@example", "This address has no dot after the @ sign."),
+        ("email", "alma@example.org\nBcc: ben@example.com", "on one line"),
+    ],
+)
+def test_begin_with_a_mistake_keeps_what_was_typed(field, typed, said):
+    response = begin(**{field: typed})
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert browse.text(response).count(said) == 2  # at the field, and in the summary
+    assert "One answer needs another look" in page
+    assert f'href="#id_{field}"' in page
+    for name, value in TYPED.items():
+        assert name == field or f'value="{value}"' in page
+    assert starts() == []
+
+
+def test_begin_while_no_year_is_open_says_when_the_next_one_is(client):
+    make.closed()
+    PledgeYear.objects.create(school_year=2028, opens_on="2099-04-03")
+    page = client.get(BEGIN)
+    assert "Promises for 2028–29 open on April 3, 2099, on this page." in browse.text(page)
+    assert 'name="email"' not in page.content.decode()
+    response = begin(client)
+    assert (response.status_code, response["Location"]) == (302, BEGIN)
+    assert "No school year is open for promises now." in browse.text(client.get(BEGIN))
+    assert starts() == []
+
+
+def test_begin_and_sent_take_no_other_method(client):
+    assert client.put(BEGIN).status_code == client.delete(BEGIN).status_code == 405
+    assert client.post(SENT).status_code == 405
+
+
+def test_begin_wants_the_token_of_its_form():
+    client = Client(enforce_csrf_checks=True)
+    assert begin(client).status_code == 403
+    token = browse.fields(client.get(BEGIN))["csrfmiddlewaretoken"]
+    assert begin(client, csrfmiddlewaretoken=token).status_code == 302
+
+
+def test_begin_too_often_gets_a_break():
+    begin()
+    Tally.objects.filter(key__startswith="begin:").update(count=60)
+    before = tables.tables(but=BUT_LIMITS)
+    response = begin()
+    assert (response.status_code, response["Retry-After"]) == (429, "600")
+    assert tables.tables(but=BUT_LIMITS) == before
+
+
+def test_reading_begin_and_sent_writes_nothing(client):
+    before = tables.tables()
+    for address in (BEGIN, SENT):
+        for method in ("get", "head", "options"):
+            assert getattr(client, method)(address).status_code < 500
+    assert tables.tables() == before

@@ -1,0 +1,424 @@
+"""Inviting from an event's page: whom, who they are and what they read, and the number that is typed."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from imagine.mail import preferences
+from imagine.mail.models import Mailing, Message
+from partners.models import Contact
+from partners.organizations import contacts
+from summit.admin.invite_wizard import ConfirmForm
+from summit.invitations import responses
+from summit.models import Audience, Event, Invitation
+from tests import browse, look, make
+from tests.partners import make as partners_make
+from tests.staff import clerk
+from tests.summit import invited
+
+pytestmark = pytest.mark.django_db
+
+EVENTS = "/imagine/admin/summit/event/"
+UNCHANGED = ("sessions.Session",)
+LOOKS = ("view_event", "view_audience", "view_invitation")
+
+
+@pytest.fixture
+def kickoff(db) -> Event:
+    return make.event(kind="kickoff", title="Partner Kick-off", title_es="Encuentro inicial", invited_only=True)
+
+
+def people(number: int = 3) -> list[Contact]:
+    names = ["Alma Reyes", "Ben Ochoa", "Chue Vang", *(f"Person {n:03}" for n in range(3, number))]
+    return [invited.person(name) for name in names[:number]]
+
+
+def whom(event: Event) -> str:
+    return f"{EVENTS}{event.pk}/invite/"
+
+
+def who(event: Event, audience: Audience) -> str:
+    return f"{whom(event)}{audience.pk}/"
+
+
+def typed(staff: Client, event: Event, audience: Audience, number: object) -> dict[str, str]:
+    """Opens the page and types a number: what a press of the button would send."""
+    return browse.fields(staff.get(who(event, audience))) | {"number": str(number)}
+
+
+def confirm(staff: Client, event: Event, audience: Audience, number: object):
+    """Opens the page, types a number and presses the button."""
+    return staff.post(who(event, audience), typed(staff, event, audience, number), follow=True)
+
+
+def shown(page) -> list[str]:
+    return [person.name for person in page.context["people"]]
+
+
+def asked(event: Event) -> list[str]:
+    return list(event.invitations.order_by("contact__name").values_list("contact__name", flat=True))
+
+
+# Whom ------------------------------------------------------------------------------------------------------------
+
+
+def test_event_leads_to_inviting_and_shows_its_invitations(staff, kickoff):
+    page = staff.get(f"{EVENTS}{kickoff.pk}/change/")
+    assert f'href="{whom(kickoff)}"' in page.content.decode()
+    assert "All invitations" not in browse.text(page)
+    invitation = invited.to(kickoff, people()[0])
+    responses.decline(invitation, "Inventory that week")
+    text = browse.text(staff.get(f"{EVENTS}{kickoff.pk}/change/"))
+    assert "invitations 1 accepted 0 declined 1 not answered 0" in text
+
+
+def test_audiences_are_said_in_words(staff, kickoff):
+    year, school = partners_make.year(), partners_make.school()
+    first = invited.audience(
+        name="Freight", pledge_year=year, with_drafts=True, sectors=["business", "labor"], schools=[school], reach="all"
+    )
+    invited.audience(name="Guests", guests_of=kickoff, guests_who=["came", "waiting"], listed=people(2))
+    invited.audience(name="Empty")
+    text = browse.text(staff.get(whom(kickoff)))
+    assert (
+        "Freight Partners with a pledge for 2027–28, signed or not; with a promise for Cesar Chavez High; of the "
+        "sectors: Business and industry or Labor; every contact of each." in text
+    )
+    assert f"Guests of {kickoff} who came to it or were on the waiting list. 2 people from a list." in text
+    assert "Empty Nobody yet." in text
+    assert f'href="{who(kickoff, first)}"' in staff.get(whom(kickoff)).content.decode()
+
+
+def test_partners_of_the_year_are_one_press_away_and_made_once(staff, kickoff):
+    partners_make.signed()
+    assert "The main contact of everyone who signed a pledge for 2027–28." in browse.text(staff.get(whom(kickoff)))
+    for _twice in range(2):
+        page = staff.post(whom(kickoff), follow=True)
+        assert shown(page) == ["Alma Reyes"]
+    audience = Audience.objects.get()
+    assert (audience.name, audience.pledge_year_id) == ("Partners of 2027–28", 2027)
+    assert "The main contact of everyone" not in browse.text(staff.get(whom(kickoff)))
+
+
+def test_partners_of_the_year_take_another_name_when_theirs_is_taken(staff, kickoff):
+    partners_make.signed()
+    invited.audience(name="Partners of 2027–28")
+    assert shown(staff.post(whom(kickoff), follow=True)) == ["Alma Reyes"]
+    assert sorted(Audience.objects.values_list("name", flat=True)) == ["Partners of 2027–28", "Partners of 2027–28 (2)"]
+
+
+def test_without_a_school_year_nothing_is_made(staff, kickoff):
+    assert staff.post(whom(kickoff)).status_code == 302
+    assert not Audience.objects.exists()
+
+
+# Who they are ----------------------------------------------------------------------------------------------------
+
+
+def test_page_shows_who_is_invited_who_is_left_out_and_why(staff, kickoff):
+    everybody = people()
+    audience = invited.audience(listed=everybody)
+    preferences.choose(preferences.of("ben.ochoa@example.org"), invitations=False)
+    preferences.refuse("chue.vang@example.org", "550 no such mailbox")
+    page = staff.get(who(kickoff, audience))
+    assert "will be invited 1 left out 2 seats free 10" in browse.text(page)
+    assert shown(page) == ["Alma Reyes"]
+    assert [(part["label"], part["number"]) for part in page.context["filters"]] == [
+        ("will be invited", 1),
+        ("wants no invitations", 1),
+        ("address refuses mail", 1),
+        ("all", 3),
+    ]
+    assert shown(staff.get(who(kickoff, audience) + "?who=unwilling")) == ["Ben Ochoa"]
+    assert shown(staff.get(who(kickoff, audience) + "?who=all")) == ["Alma Reyes", "Ben Ochoa", "Chue Vang"]
+    assert shown(staff.get(who(kickoff, audience) + "?who=~")) == ["Alma Reyes"]
+    assert "Ben Ochoa – ben.ochoa@example.org wants no invitations" in browse.text(
+        staff.get(who(kickoff, audience) + "?who=all&q=ochoa")
+    )
+
+
+@pytest.mark.parametrize(("words", "found"), [("REYES", ["Alma Reyes"]), ("ben@", []), ("vang@example", ["Chue Vang"])])
+def test_people_are_searched(staff, kickoff, words, found):
+    vang = contacts.add(None, name="Chue Vang", email="vang@example.org")
+    audience = invited.audience(listed=[*people(2), vang])
+    assert shown(staff.get(who(kickoff, audience), {"q": words})) == found
+
+
+def test_mail_is_read_as_a_chosen_person_in_both_languages(staff, kickoff):
+    alma, ben = people(2)
+    audience = invited.audience(listed=[alma, ben])
+    page = staff.get(who(kickoff, audience))
+    assert [letter.language for letter in page.context["letters"]] == ["en", "es"]
+    assert "as Alma Reyes reads it" in browse.text(page)
+    chosen = staff.get(who(kickoff, audience), {"as": f"c{ben.pk}"})
+    assert "as Ben Ochoa reads it" in browse.text(chosen)
+    assert "Partner Kick-off" in chosen.context["letters"][0].text
+    assert "Encuentro inicial" in chosen.context["letters"][1].text
+    assert "as Alma Reyes reads it" in browse.text(staff.get(who(kickoff, audience), {"as": "~"}))
+    assert not Message.objects.exists()
+    assert not Invitation.objects.exists()
+
+
+def test_thousands_come_page_by_page(staff, kickoff):
+    Contact.objects.bulk_create(
+        Contact(name=f"Person {number:04}", email=f"p{number}@example.org") for number in range(3000)
+    )
+    audience = invited.audience(listed=Contact.objects.all())
+    page = staff.get(who(kickoff, audience))
+    assert len(shown(page)) == 25
+    assert "Page 1 of 120" in browse.text(page)
+    assert "3000 would be invited, and 10 seats are free. That is allowed" in browse.text(page)
+    assert shown(staff.get(who(kickoff, audience), {"page": 120}))[-1] == "Person 2999"
+    assert len(page.content) < 100_000
+
+
+def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_assert_num_queries):
+    def audience(number: int) -> Audience:
+        return invited.audience(listed=people(number), schools=[school], pledge_year=year, guests_of=kickoff)
+
+    year, school = partners_make.year(), partners_make.school()
+    few = audience(3)
+    with CaptureQueriesContext(connection) as queries:
+        staff.get(who(kickoff, few))
+        staff.get(whom(kickoff))
+    many = next(iter([audience(30) for _number in range(29)]))
+    with django_assert_num_queries(len(queries)):
+        staff.get(who(kickoff, many))
+        staff.get(whom(kickoff))
+
+
+# The number ------------------------------------------------------------------------------------------------------
+
+
+def test_right_number_invites_and_leads_to_the_mailing(staff, kickoff, django_capture_on_commit_callbacks):
+    audience = invited.audience(listed=people(), name="Everyone")
+    page = confirm(staff, kickoff, audience, 3)
+    mailing = Mailing.objects.get()
+    assert page.redirect_chain == [(f"/imagine/admin/mail/mailing/{mailing.pk}/change/", 302)]
+    assert "3 people are being invited." in browse.text(page)
+    assert (mailing.count, mailing.started_by, mailing.about) == (3, "staff", f"event:{kickoff.pk}")
+    assert asked(kickoff) == ["Alma Reyes", "Ben Ochoa", "Chue Vang"]
+
+
+def test_repeated_press_invites_nobody_twice(staff, kickoff):
+    audience = invited.audience(listed=people())
+    sent = typed(staff, kickoff, audience, 3)
+    staff.post(who(kickoff, audience), sent)
+    page = staff.post(who(kickoff, audience), sent)
+    assert page.status_code == 422
+    assert "There is nobody in this audience who would be invited." in browse.text(page)
+    assert (Mailing.objects.count(), len(asked(kickoff))) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("2", "You typed 2, and 3 would be invited. Nobody was: look once more, then type it."),
+        ("three", "You typed three, and 3 would be invited."),
+        ("", "Type the number of people who will be invited."),
+        ("3" * 500, "at most 12 characters"),
+        ("3\n3", "on one line"),
+    ],
+)
+def test_wrong_number_invites_nobody(staff, kickoff, number, said):
+    audience = invited.audience(listed=people())
+    page = confirm(staff, kickoff, audience, number)
+    assert page.status_code == 422
+    assert said in browse.text(page)
+    assert not Invitation.objects.exists()
+
+
+@pytest.mark.parametrize("number", ["1,200", "1200", " 1200 ", "1 200", "1.200"])
+def test_number_may_be_written_as_people_write_it(number):
+    assert ConfirmForm({"number": number, "shown": "1200"}).is_valid()
+
+
+@pytest.mark.parametrize("shown", ["", "~", "-1", "9" * 30])
+def test_page_that_was_tampered_with_invites_nobody(staff, kickoff, shown):
+    audience = invited.audience(listed=people())
+    page = staff.post(who(kickoff, audience), typed(staff, kickoff, audience, 3) | {"shown": shown})
+    assert page.status_code == 422
+    assert not Invitation.objects.exists()
+
+
+def test_audience_that_changed_meanwhile_is_shown_again(staff, kickoff):
+    alma, ben, chue = people()
+    audience = invited.audience(listed=[alma, ben])
+    sent = typed(staff, kickoff, audience, 2)
+    audience.listed.add(chue)
+    page = staff.post(who(kickoff, audience), sent)
+    assert page.status_code == 422
+    assert "Meanwhile it is 3 people who would be invited. Nobody was: look once more" in browse.text(page)
+    assert not Invitation.objects.exists()
+    assert browse.fields(page)["shown"] == "3"
+
+
+def edited(audience: Audience, alma: Contact, chue: Contact) -> None:
+    audience.listed.remove(alma)
+    audience.listed.add(chue)
+
+
+def corrected(_audience: Audience, alma: Contact, _chue: Contact) -> None:
+    contacts.correct(alma, email="somebody.else@example.org")
+
+
+def came_and_went(audience: Audience, alma: Contact, chue: Contact) -> None:
+    audience.listed.add(chue)
+    preferences.choose(preferences.of(alma.email), invitations=False)
+
+
+@pytest.mark.parametrize("happens", [edited, corrected, came_and_went])
+def test_as_many_other_people_are_shown_before_they_are_invited(staff, kickoff, happens):
+    alma, ben, chue = people()
+    audience = invited.audience(listed=[alma, ben])
+    sent = typed(staff, kickoff, audience, 2)
+    happens(audience, alma, chue)
+    page = staff.post(who(kickoff, audience), sent)
+    assert page.status_code == 422
+    said = "Meanwhile it is other people who would be invited, as many as before. Nobody was: look once more"
+    assert said in browse.text(page)
+    assert not Invitation.objects.exists()
+    assert browse.fields(page)["number"] == ""
+    seen = shown(page)
+    assert confirm(staff, kickoff, audience, 2).status_code == 200
+    assert asked(kickoff) == seen
+
+
+def test_as_many_other_people_are_told_in_spanish(staff, kickoff):
+    alma, ben, _chue = people()
+    audience = invited.audience(listed=[alma])
+    sent = typed(staff, kickoff, audience, 1)
+    audience.listed.set([ben])
+    page = staff.post(who(kickoff, audience), sent, headers={"accept-language": "es"})
+    assert "Mientras tanto ya es otra persona la que recibiría la invitación." in browse.text(page)
+    assert not Invitation.objects.exists()
+
+
+def test_who_is_shown_is_marked_the_same_whatever_their_addresses_are(staff, kickoff):
+    """The database marks them on the page, the rule marks whom it is about to ask."""
+    past, emails = make.event(), ["ñu@example.org", "Zoe@Example.org", "a_b@example.org", "ab@example.org"]
+    for number, email in enumerate(emails):
+        contacts.add(None, name=f"Person {number}", email=email)
+    make.rsvp(past, "Guest", email="Émile@example.org")
+    audience = invited.audience(listed=Contact.objects.all(), guests_of=past)
+    assert confirm(staff, kickoff, audience, 5).status_code == 200
+    assert len(asked(kickoff)) == 5
+
+
+@pytest.mark.parametrize("mark", [None, "", "~", "0" * 32, "0" * 500])
+def test_page_without_the_mark_of_who_was_shown_invites_nobody(staff, kickoff, mark):
+    audience = invited.audience(listed=people())
+    sent = typed(staff, kickoff, audience, 3) | {"mark": mark or ""}
+    if mark is None:
+        del sent["mark"]
+    assert staff.post(who(kickoff, audience), sent).status_code == 422
+    assert not Invitation.objects.exists()
+
+
+def off(event: Event) -> None:
+    make.called_off(event)
+
+
+def hidden(event: Event) -> None:
+    Event.objects.filter(pk=event.pk).update(is_published=False)
+
+
+def early(event: Event) -> None:
+    Event.objects.filter(pk=event.pk).update(rsvp_opens_at=timezone.now() + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("happens", "said"),
+    [
+        (make.over, "This event is over, so nobody can be invited."),
+        (off, "This event was cancelled, so nobody can be invited."),
+        (hidden, "This event is not published yet. Publish it first"),
+        (make.closed, "RSVP for this event is closed"),
+        (early, "RSVP for this event is not open yet"),
+    ],
+)
+def test_event_that_takes_no_answer_invites_nobody(staff, kickoff, happens, said):
+    audience = invited.audience(listed=people())
+    sent = typed(staff, kickoff, audience, 3)
+    happens(kickoff)
+    for page in (
+        staff.get(whom(kickoff)),
+        staff.get(who(kickoff, audience)),
+        staff.post(who(kickoff, audience), sent),
+    ):
+        assert said in browse.text(page)
+        assert 'name="number"' not in page.content.decode()
+    assert not Invitation.objects.exists()
+
+
+def test_audience_of_nobody_has_no_button(staff, kickoff):
+    audience = invited.audience()
+    page = staff.get(who(kickoff, audience))
+    assert "There is nobody in this audience who would be invited." in browse.text(page)
+    assert 'name="number"' not in page.content.decode()
+    answer = staff.post(who(kickoff, audience), {"shown": "0", "number": "0"})
+    assert answer.status_code == 422
+    assert not Mailing.objects.exists()
+
+
+# Who may what ----------------------------------------------------------------------------------------------------
+
+
+def test_who_may_only_look_sees_and_invites_nobody(kickoff):
+    partners_make.signed()
+    audience, client = invited.audience(listed=people()), clerk(*LOOKS)
+    for address in (whom(kickoff), who(kickoff, audience)):
+        page = client.get(address)
+        assert page.status_code == 200
+        assert 'method="post"' not in page.content.decode().replace("/logout/", "").split('id="content-main"')[1]
+    before = look.tables(but=UNCHANGED)
+    assert client.post(whom(kickoff)).status_code == 403
+    assert client.post(who(kickoff, audience), {"shown": "3", "number": "3"}).status_code == 403
+    assert look.tables(but=UNCHANGED) == before
+
+
+@pytest.mark.parametrize("missing", LOOKS)
+def test_desk_sees_none_of_it(kickoff, missing):
+    audience, client = invited.audience(listed=people()), clerk("change_rsvp", *(set(LOOKS) - {missing}))
+    for address in (whom(kickoff), who(kickoff, audience)):
+        assert client.get(address).status_code == 403
+        assert client.post(address, {"shown": "3", "number": "3"}).status_code == 403
+    assert not Invitation.objects.exists()
+
+
+@pytest.mark.parametrize("client", ["nobody", "guest"])
+def test_closed_to_who_is_not_staff(kickoff, client):
+    browser = Client()
+    if client == "guest":
+        browser.force_login(User.objects.create_user("guest"))
+    audience = invited.audience(listed=people())
+    for address in (whom(kickoff), who(kickoff, audience)):
+        assert browser.get(address).status_code == 302
+        assert browser.post(address, {"shown": "3", "number": "3"}).status_code == 302
+    assert not Invitation.objects.exists()
+
+
+@pytest.mark.parametrize("method", ["put", "delete", "patch"])
+def test_other_methods_are_refused(staff, kickoff, method):
+    audience = invited.audience(listed=people())
+    for address in (whom(kickoff), who(kickoff, audience)):
+        assert getattr(staff, method)(address).status_code == 405
+
+
+def test_looking_changes_nothing(staff, kickoff):
+    audience = invited.audience(listed=people())
+    before = look.tables(but=UNCHANGED)
+    for address in (whom(kickoff), who(kickoff, audience)):
+        for method in (staff.get, staff.head, staff.options):
+            method(address)
+    assert look.tables(but=UNCHANGED) == before
+
+
+@pytest.mark.parametrize("address", ["{event}9/invite/", "{event}/invite/999/"])
+def test_what_is_missing_is_not_found(staff, kickoff, address):
+    assert staff.get(EVENTS + address.format(event=kickoff.pk)).status_code == 404

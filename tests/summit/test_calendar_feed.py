@@ -1,0 +1,212 @@
+"""The public calendar: its page, and the feed that calendar programs subscribe to."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from icalendar import Calendar
+
+from summit import school_year, seats
+from summit.models import Event
+from tests import browse, look, make
+
+pytestmark = pytest.mark.django_db
+
+PAGE, FEED = "/imagine/events/", "/imagine/events/calendar.ics"
+DAY = timedelta(days=1)
+
+
+def read(response) -> Calendar:
+    assert response.status_code == 200
+    return Calendar.from_ical(response.content)
+
+
+def entries(**query) -> dict[str, object]:
+    """The feed's entries by their title."""
+    return {str(entry["SUMMARY"]): entry for entry in read(Client().get(FEED, query)).events}
+
+
+def change(event: Event, **fields) -> None:
+    event = Event.objects.get(pk=event.pk)
+    for name, value in fields.items():
+        setattr(event, name, value)
+    seats.save_event(event)
+
+
+def was(days: int, **fields) -> Event:
+    """An event that took place some days ago."""
+    start = timezone.now() - days * DAY
+    return make.event(starts_at=start, rsvp_opens_at=start - 60 * DAY, **fields)
+
+
+def hidden() -> None:
+    """What nobody is told of."""
+    make.event(title="Draft", is_published=False)
+    make.event(title="Secret", invited_only=True)
+    was(20, title="Secret past", invited_only=True)
+
+
+# The page -------------------------------------------------------------------------------------------------------
+
+
+def test_events_lists_the_coming_ones_by_date_and_those_of_the_school_year(client):
+    hidden()
+    make.event(title="Winter gathering", starts_at=timezone.now() + 60 * DAY)
+    make.event(title="Kick-off")
+    was(30, title="Last month", school_year=school_year.current_school_year())
+    was(800, title="Long ago", school_year=school_year.current_school_year() - 2)
+    page = browse.text(client.get(PAGE))
+    order = [page.index(title) for title in ("Kick-off", "Winter gathering", "Last month")]
+    assert order == sorted(order)
+    for title in ("Draft", "Secret", "Long ago"):
+        assert title not in page
+
+
+def test_events_tells_how_each_stands(client):
+    now = timezone.now()
+    make.event(title="Open", capacity=7)
+    make.rsvp(make.event(title="Full", capacity=1))
+    make.event(title="Soon", rsvp_opens_at=datetime(now.year + 1, 3, 5, 20, tzinfo=UTC), starts_at=now + 500 * DAY)
+    make.event(title="Closed", rsvp_closes_at=now - DAY)
+    make.called_off(make.event(title="Off"))
+    page = browse.text(client.get(PAGE))
+    for said in (
+        "7 seats left.",
+        "Every seat is taken: there is a waiting list.",
+        "RSVP opens on March 5.",
+        "RSVP is closed.",
+        "This event will not take place.",
+    ):
+        assert page.count(said) == 1, said
+
+
+def test_events_without_any_says_how_to_hear_of_the_next(client):
+    assert "No event has a date yet." in browse.text(client.get(PAGE))
+
+
+def test_events_leads_to_the_feed_and_the_foot_of_each_page_to_it(client, settings):
+    settings.SITE_URL = "https://imagine.example.org"
+    page = client.get(PAGE).content.decode()
+    assert f'href="webcal://imagine.example.org{FEED}?language=en"' in page
+    assert f'href="https://imagine.example.org{FEED}?language=en"' in page
+    assert f'href="{PAGE}"' in client.get("/imagine/").content.decode()
+
+
+def test_events_asks_as_much_for_one_as_for_thirty(client, django_assert_num_queries):
+    for number in range(30):
+        make.event(title=f"Gathering {number}")
+        was(number + 1, title=f"Past {number}", school_year=2090)
+        if number in {0, 29}:
+            with django_assert_num_queries(2):
+                client.get(PAGE)
+
+
+@pytest.mark.parametrize(("today", "began"), [(date(2027, 6, 30), 2026), (date(2027, 7, 1), 2027)])
+def test_school_year_begins_in_july(monkeypatch, today, began):
+    monkeypatch.setattr("summit.school_year.localdate", lambda: today)
+    assert school_year.current_school_year() == began
+
+
+# The feed -------------------------------------------------------------------------------------------------------
+
+
+def test_feed_is_a_calendar_to_subscribe_to(client):
+    make.event()
+    response = client.get(FEED)
+    calendar = read(response)
+    assert response["Content-Type"] == "text/calendar; charset=utf-8"
+    assert (calendar["VERSION"], calendar["METHOD"]) == ("2.0", "PUBLISH")
+    assert calendar["X-WR-CALNAME"] == calendar["NAME"] == "Imagine Promise events"
+    lines = response.content.decode().split("\r\n")
+    assert {"REFRESH-INTERVAL;VALUE=DURATION:PT6H", "X-PUBLISHED-TTL:PT6H"} <= set(lines)
+    assert all(len(line.encode()) <= 75 for line in lines)
+
+
+def test_feed_has_the_public_events_and_nobody_in_them():
+    hidden()
+    coming, past = make.event(title="Coming"), was(30, title="Past")
+    was(500, title="Long ago")
+    rsvp = make.rsvp(coming)
+    assert list(entries()) == ["Past", "Coming"]
+    text = Client().get(FEED).content.decode().replace("\r\n ", "")
+    for private in (rsvp.name, rsvp.email, rsvp.token, "ATTENDEE"):
+        assert private not in text
+    entry = entries()["Coming"]
+    assert entry["UID"] == f"event-{coming.pk}@127.0.0.1"
+    assert (entry.start, entry.end) == (coming.starts_at, coming.ends_at)
+    assert entry["URL"] == f"http://127.0.0.1:8000{coming.get_absolute_url()}"
+    assert (entry["STATUS"], entry["SEQUENCE"]) == ("CONFIRMED", 0)
+    assert past.get_absolute_url() in text
+
+
+def test_feed_and_the_events_own_file_are_one_entry_to_a_calendar(client):
+    event = make.event()
+    [own] = read(client.get(event.get_absolute_url() + "calendar.ics")).events
+    [fed] = entries().values()
+    assert own["UID"] == fed["UID"]
+    assert (own.start, own.end) == (fed.start, fed.end)
+
+
+def test_feed_follows_an_event_through_change_and_cancellation():
+    event = make.event(title="Kick-off")
+    first = entries()["Kick-off"]
+    change(event, venue="Weber Point")
+    moved = entries()["Kick-off"]
+    seats.cancel_event(event)
+    off = entries()["Kick-off"]
+    assert first["UID"] == moved["UID"] == off["UID"]
+    assert [entry["SEQUENCE"] for entry in (first, moved, off)] == [0, 1, 2]
+    assert first["DTSTAMP"].dt <= moved["DTSTAMP"].dt <= off["DTSTAMP"].dt
+    assert moved["LOCATION"].startswith("Weber Point")
+    assert (moved["STATUS"], off["STATUS"], off["TRANSP"]) == ("CONFIRMED", "CANCELLED", "TRANSPARENT")
+
+
+def test_feed_speaks_the_language_of_its_address():
+    make.event(title="Kick-off", title_es="Arranque")
+    assert list(entries(language="es")) == ["Arranque"]
+    assert list(entries(language="xx")) == ["Kick-off"]
+    spanish = Client().get(FEED, headers={"accept-language": "es"})
+    assert b"SUMMARY:Arranque" in spanish.content
+
+
+def test_feed_is_not_sent_again_until_an_event_changes(client):
+    event = make.event()
+    first = client.get(FEED)
+    again = client.get(FEED, headers={"if-none-match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get(FEED, headers={"if-modified-since": first["Last-Modified"]}).status_code == 304
+    assert client.get(FEED).content == first.content
+    change(event, title="Another title")
+    assert client.get(FEED, headers={"if-none-match": first["ETag"]}).status_code == 200
+
+
+@pytest.mark.parametrize("fields", [{"is_published": False}, {"invited_only": True}, {"title": "Another"}])
+def test_program_that_knows_dates_alone_hears_of_every_change(client, fields):
+    event = make.event()
+    Event.objects.update(created_at=timezone.now() - DAY)
+    first = client.get(FEED)
+    change(event, **fields)
+    assert client.get(FEED, headers={"if-modified-since": first["Last-Modified"]}).status_code == 200
+
+
+def test_feed_without_any_event_is_an_empty_calendar(client):
+    assert read(client.get(FEED)).events == []
+
+
+def test_feed_asks_as_much_for_one_as_for_thirty(client, django_assert_num_queries):
+    for number in range(30):
+        change(make.event(), title=f"Gathering {number}")
+        if number in {0, 29}:
+            with django_assert_num_queries(2):
+                client.get(FEED)
+
+
+@pytest.mark.parametrize("path", [PAGE, FEED])
+def test_calendar_is_read_only(client, path):
+    make.event()
+    before = look.tables()
+    assert client.head(path).status_code == 200
+    for method in ("post", "put", "delete"):
+        assert getattr(client, method)(path).status_code == 405
+    assert look.tables() == before

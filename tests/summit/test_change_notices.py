@@ -1,0 +1,451 @@
+"""Whoever was invited and has not answered is told when the event moves or is called off, once."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from icalendar import Calendar
+
+from imagine.mail import preferences
+from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.models import Mailing, Message
+from partners.organizations import contacts
+from summit import seats
+from summit.invitations import change_notices, responses, writing
+from summit.invitations import writing as invitations_writing
+from summit.models import Event
+from tests import look, make
+from tests.summit import invited
+from tests.summit.invited import person
+
+pytestmark = pytest.mark.django_db
+
+
+def sent(**fields) -> None:
+    """All that waits has left."""
+    waiting = Message.objects.filter(state="queued", **fields)
+    waiting.update(state="sent", sent_at=timezone.now())
+
+
+def asked(*names: str, **fields) -> Event:
+    """An event to which these are invited, by mail that has left."""
+    event = make.event(**fields)
+    invited.written(event, *map(person, names))
+    sent()
+    return event
+
+
+def moved(event: Event, **fields) -> None:
+    """The event as staff save it with another time or place."""
+    event = Event.objects.get(pk=event.pk)
+    for name, value in (fields or {"venue": "Stockton Civic Auditorium"}).items():
+        setattr(event, name, value)
+    seats.save_event(event)
+
+
+def write() -> None:
+    for mailing in Mailing.objects.going_on().order_by("pk"):
+        invitations_writing.write(mailing)
+
+
+def told(**fields) -> list[str]:
+    """Each word that an event moved or was called off, as "Alma moved 1 PUBLISH", in the order written."""
+    names = dict(Event.objects.get().invitations.values_list("pk", "contact__name"))
+    rows = Message.objects.filter(mailing__kind__in=change_notices.KINDS, **fields).order_by("created_at", "to")
+    keys = [(key.split(":"), method) for key, method in rows.values_list("key", "calendar_method")]
+    return [f"{names[int(key[1])]} {key[2]} {key[3]} {method}" for key, method in keys]
+
+
+def entry(message: Message):
+    [found] = Calendar.from_ical(message.calendar).walk("VEVENT")
+    return found
+
+
+# Who is told -----------------------------------------------------------------------------------------------------
+
+
+def test_who_has_not_answered_is_told_once_of_the_new_place(django_capture_on_commit_callbacks):
+    event = asked("Alma", "Jun")
+    with django_capture_on_commit_callbacks() as rung:
+        moved(event)
+    assert len(rung) == 1
+    assert told() == []
+    for _twice in range(2):
+        write()
+        moved(event)
+    assert told() == ["Alma moved 1 PUBLISH", "Jun moved 1 PUBLISH"]
+    mailing = Mailing.objects.get(kind="invitation_moved")
+    assert (mailing.about, mailing.title) == (f"event:{event.pk}", "Imagine Promise Summit: new time or place")
+    assert (mailing.count, mailing.left_out, bool(mailing.written_at)) == (2, 0, True)
+    assert bulk_delivery.figures(mailing).state == "sending"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda event: {"starts_at": event.starts_at + timedelta(minutes=30)},
+        lambda event: {"ends_at": event.ends_at + timedelta(minutes=30)},
+        lambda event: {"venue": "Weber Point Events Center"},
+        lambda event: {"address": "221 North Center Street, Stockton, California"},
+    ],
+    ids=["start", "end", "venue", "address"],
+)
+def test_each_move_is_told(change):
+    event = asked("Alma")
+    moved(event, **change(event))
+    write()
+    assert told() == ["Alma moved 1 PUBLISH"]
+
+
+def test_another_change_tells_nobody():
+    event = asked("Alma")
+    moved(event, capacity=200, title="Another title")
+    assert Mailing.objects.count() == 1
+
+
+def test_nobody_is_told_who_answered_wants_none_or_never_got_it():
+    names = ("Open", "Coming", "Declined", "Elsewhere", "Unwilling", "Refused", "Cancelled", "Never", "Given Up")
+    event = asked(*names)
+    invitations_of = {each.contact.name: each for each in event.invitations.select_related("contact")}
+    responses.accept(invitations_of["Coming"], make.unsaved_rsvp(event, "Coming"), size=1)
+    responses.decline(invitations_of["Declined"])
+    make.rsvp(event, "Elsewhere")
+    rsvp = responses.accept(invitations_of["Cancelled"], make.unsaved_rsvp(event, "Cancelled"), size=1)
+    seats.cancel(rsvp)
+    preferences.choose(preferences.of("unwilling@example.org"), invitations=False)
+    preferences.refuse("refused@example.org", "550 no such person")
+    Message.objects.filter(to="never@example.org").update(state="refused", sent_at=None)
+    Message.objects.filter(to="given.up@example.org").update(state="given_up", sent_at=None)
+    moved(event)
+    write()
+    assert told() == ["Open moved 1 PUBLISH"]
+
+
+@pytest.mark.parametrize("state", ["sent", "unknown", "sending"])
+def test_whoever_may_have_the_invitation_is_told(state):
+    event = asked("Alma")
+    fields = {"sent_at": None} if state != "sent" else {}
+    if state == "sending":
+        fields |= {"lease": "00000000-0000-0000-0000-000000000001", "lease_until": timezone.now()}
+        fields |= {"begun_at": timezone.now()}
+    Message.objects.update(state=state, **fields)
+    moved(event)
+    write()
+    assert told() == ["Alma moved 1 PUBLISH"]
+
+
+def test_what_has_not_left_is_written_anew_and_not_told_as_well():
+    event = make.event()
+    invited.written(event, person("Sent"), person("Queued"))
+    sent(to="sent@example.org")
+    moved(event)
+    write()
+    assert told() == ["Sent moved 1 PUBLISH"]
+    anew = Message.objects.get(to="queued@example.org")
+    assert (anew.key.split(":")[2], entry(anew)["SEQUENCE"]) == ("invited", 1)
+    assert "Civic Auditorium" in anew.text
+
+
+def test_who_unsubscribes_between_the_move_and_the_writing_is_left_out():
+    event = asked("Alma", "Jun")
+    moved(event)
+    preferences.choose(preferences.of("jun@example.org"), invitations=False)
+    write()
+    assert told() == ["Alma moved 1 PUBLISH"]
+    mailing = Mailing.objects.get(kind="invitation_moved")
+    assert (mailing.count, mailing.left_out) == (2, 1)
+
+
+def test_whose_link_was_replaced_is_told():
+    event = make.event()
+    invited.written(event, person("Alma"))
+    responses.replace_link(event.invitations.get())
+    assert [message.key.split(":")[2] for message in Message.objects.all()] == ["new_link"]
+    sent()
+    moved(event)
+    write()
+    assert told() == ["Alma moved 1 PUBLISH"]
+
+
+def test_a_link_that_is_replaced_before_it_leaves_says_where_it_is_now():
+    event = asked("Alma")
+    moved(event)
+    write()
+    responses.replace_link(event.invitations.get())
+    assert told() == []
+    new = Message.objects.get(key__contains=":new_link:")
+    assert ("Civic Auditorium" in new.text, entry(new)["SEQUENCE"]) == (True, 1)
+    sent()
+    moved(event, venue=event.venue)
+    write()
+    assert told() == ["Alma moved 2 PUBLISH"]
+
+
+def test_a_link_that_is_replaced_when_it_is_called_off_takes_no_word_of_that_back():
+    event = asked("Alma")
+    seats.cancel_event(event)
+    write()
+    responses.replace_link(event.invitations.get())
+    assert told() == ["Alma called_off 1 CANCEL"]
+
+
+# More than once --------------------------------------------------------------------------------------------------
+
+
+def test_moved_twice_tells_twice_when_the_first_word_has_left():
+    event = asked("Alma")
+    for venue in ("One Hall", "Another Hall"):
+        moved(event, venue=venue)
+        write()
+        sent()
+    assert told() == ["Alma moved 1 PUBLISH", "Alma moved 2 PUBLISH"]
+    first, second = Message.objects.filter(mailing__kind="invitation_moved").order_by("created_at")
+    assert (entry(first)["UID"], entry(first)["SEQUENCE"]) == (entry(second)["UID"], 1)
+    assert entry(second)["SEQUENCE"] == 2
+
+
+def test_moved_twice_what_has_not_left_never_does():
+    event = asked("Alma", "Jun")
+    moved(event, venue="One Hall")
+    write()
+    sent(to="alma@example.org")
+    moved(event, venue="Another Hall")
+    write()
+    assert told() == ["Alma moved 1 PUBLISH", "Alma moved 2 PUBLISH", "Jun moved 2 PUBLISH"]
+    states = [bulk_delivery.figures(mailing).state for mailing in Mailing.objects.order_by("pk")]
+    assert states == ["done", "stopped", "sending"]
+
+
+def test_moved_twice_before_anything_is_written_tells_once():
+    event = asked("Alma")
+    moved(event, venue="One Hall")
+    moved(event, venue="Another Hall")
+    write()
+    assert told() == ["Alma moved 2 PUBLISH"]
+    assert "Another Hall" in Message.objects.get(mailing__kind="invitation_moved").text
+
+
+def test_moved_back_tells_only_who_heard_of_the_move():
+    event = asked("Heard", "Waiting", "Unwritten")
+    moved(event, venue="One Hall")
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(writing, "BATCH", 2)
+        writing.write_some(Mailing.objects.get(kind="invitation_moved").pk)
+    sent(to="heard@example.org")
+    back = Event.objects.get()
+    back.venue = event.venue
+    assert [each.contact.name for each in change_notices.asked(back)] == ["Heard"]
+    moved(event, venue=event.venue)
+    write()
+    assert told() == ["Heard moved 1 PUBLISH", "Heard moved 2 PUBLISH"]
+
+
+def test_a_third_place_after_one_that_never_left_is_told():
+    event = asked("Alma")
+    for venue in ("One Hall", "Another Hall", "One Hall"):
+        moved(event, venue=venue)
+        write()
+    assert told() == ["Alma moved 3 PUBLISH"]
+    moved(event, venue=event.venue)
+    write()
+    assert told() == []
+
+
+def test_a_word_that_was_stopped_by_staff_counts_as_not_said():
+    event = asked("Alma")
+    moved(event, venue="One Hall")
+    write()
+    invitations_writing.stop(Mailing.objects.get(kind="invitation_moved"))
+    assert told() == []
+    moved(event, venue=event.venue)
+    assert Mailing.objects.going_on().count() == 0
+    assert event.invitations.count() == 1
+
+
+# Called off ------------------------------------------------------------------------------------------------------
+
+
+def test_called_off_takes_the_entry_out_of_the_calendar():
+    event = asked("Alma", "Jun")
+    for _twice in range(2):
+        seats.cancel_event(event)
+        write()
+    assert told() == ["Alma called_off 1 CANCEL", "Jun called_off 1 CANCEL"]
+    invitation, cancel = Message.objects.filter(to="alma@example.org").order_by("created_at")
+    assert Calendar.from_ical(cancel.calendar)["METHOD"] == "CANCEL"
+    before, after = entry(invitation), entry(cancel)
+    assert (after["UID"], after["SEQUENCE"], after["STATUS"]) == (before["UID"], 1, "CANCELLED")
+    assert after["DESCRIPTION"] == "The event will not take place"
+    assert (after["ATTENDEE"], after["ATTENDEE"].params["PARTSTAT"]) == ("mailto:alma@example.org", "NEEDS-ACTION")
+    assert "/imagine/invitation/" not in cancel.text
+
+
+def test_called_off_in_the_middle_of_the_invitations():
+    event = make.event()
+    invited.written(event, person("Sent"), person("Queued"))
+    sent(to="sent@example.org")
+    seats.cancel_event(event)
+    invitations_writing.stop_the_unanswerable()
+    write()
+    assert told() == ["Sent called_off 1 CANCEL"]
+    assert not Message.objects.filter(to="queued@example.org").exists()
+    assert [invitation.contact.name for invitation in event.invitations.all()] == ["Sent"]
+
+
+def test_called_off_in_the_middle_of_telling_that_it_moved():
+    event = asked("Heard", "Waiting")
+    moved(event)
+    write()
+    sent(to="heard@example.org")
+    seats.cancel_event(event)
+    write()
+    assert told() == ["Heard moved 1 PUBLISH", "Heard called_off 2 CANCEL", "Waiting called_off 2 CANCEL"]
+
+
+def test_nothing_is_told_of_an_event_that_is_over():
+    event = asked("Alma", "Jun")
+    moved(event)
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(writing, "BATCH", 1)
+        writing.write_some(Mailing.objects.get(kind="invitation_moved").pk)
+    make.over(event)
+    write()
+    assert told() == []
+    assert Mailing.objects.get(kind="invitation_moved").stopped_at
+
+
+def test_what_waits_until_the_event_is_over_never_leaves():
+    event = asked("Alma")
+    moved(event)
+    write()
+    make.over(event)
+    invitations_writing.stop_the_unanswerable()
+    assert told() == []
+
+
+# Answered meanwhile ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", ["accept", "decline", "tie"])
+@pytest.mark.parametrize("is_written", [True, False])
+def test_who_answers_before_it_leaves_is_not_told(answer, is_written):
+    event = asked("Alma")
+    moved(event)
+    if is_written:
+        write()
+    invitation = event.invitations.get()
+    if answer == "accept":
+        responses.accept(invitation, make.unsaved_rsvp(event, "Alma"), size=1)
+    elif answer == "decline":
+        responses.decline(invitation)
+    else:
+        make.rsvp(event, "Alma")
+        responses.tie_known()
+    write()
+    assert told() == []
+
+
+def test_the_rsvp_that_answers_has_the_last_word_in_the_calendar():
+    event = asked("Alma")
+    for venue in ("One Hall", "Another Hall"):
+        moved(event, venue=venue)
+        write()
+        sent()
+    rsvp = responses.accept(event.invitations.get(), make.unsaved_rsvp(event, "Alma"), size=1)
+    assert look.letters(rsvp) == ["confirmed 3 REQUEST"]
+    confirmed, last = Message.objects.about(f"rsvp:{rsvp.pk}").get(), Message.objects.get(key__endswith=":moved:2")
+    assert entry(confirmed)["UID"] == entry(last)["UID"]
+    assert entry(confirmed)["SEQUENCE"] > entry(last)["SEQUENCE"]
+
+
+def test_a_corrected_address_gets_what_has_not_left():
+    event = asked("Alma", "Jun")
+    moved(event)
+    write()
+    contacts.correct(event.invitations.get(contact__name="Alma").contact, email="reyes@example.org")
+    assert told() == ["Jun moved 1 PUBLISH"]
+    write()
+    assert sorted(told()) == ["Alma moved 1 PUBLISH", "Jun moved 1 PUBLISH"]
+    assert Message.objects.filter(mailing__kind="invitation_moved", to="reyes@example.org").count() == 1
+
+
+# Writing ---------------------------------------------------------------------------------------------------------
+
+
+def test_interrupted_writing_goes_on(monkeypatch):
+    monkeypatch.setattr(writing, "BATCH", 2)
+    event = asked(*(f"Person {n}" for n in range(5)))
+    moved(event)
+    mailing = Mailing.objects.get(kind="invitation_moved")
+    assert writing.write_some(mailing.pk)
+    with monkeypatch.context() as broken:
+        broken.setattr(change_notices.mail, "queue_many", lambda messages: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            invitations_writing.write(mailing)
+    assert len(told()) == 2
+    assert bulk_delivery.figures(mailing).to_write == 3
+    assert invitations_writing.write(mailing)
+    assert told() == [f"Person {n} moved 1 PUBLISH" for n in range(5)]
+
+
+def test_it_is_one_of_many_with_one_click_unsubscribing():
+    event = asked("Alma")
+    moved(event)
+    write()
+    message = Message.objects.get(mailing__kind="invitation_moved")
+    assert message.queue == "bulk"
+    assert message.unsubscribe == preferences.unsubscribe_url(preferences.of("alma@example.org"), "invitations")
+
+
+@pytest.mark.parametrize("number", [1, 30])
+def test_any_number_is_told_by_as_many_queries(number, django_assert_num_queries):
+    event = asked(*(f"Person {n}" for n in range(number)))
+    moved(event)
+    mailing = Mailing.objects.get(kind="invitation_moved")
+    with django_assert_num_queries(13):
+        invitations_writing.write(mailing)
+    assert mailing.messages.count() == number
+
+
+@pytest.mark.parametrize("number", [1, 30])
+def test_the_move_itself_takes_as_many_queries(number, django_assert_num_queries):
+    event = asked(*(f"Person {n}" for n in range(number)))
+    event.venue = "Stockton Civic Auditorium"
+    with django_assert_num_queries(14):
+        seats.save_event(event)
+
+
+# Words -----------------------------------------------------------------------------------------------------------
+
+
+def test_words_in_both_languages():
+    event = make.event(starts_at=timezone.now().replace(microsecond=0) + timedelta(days=30))
+    invited.written(event, person("Alma"), person("Jun", language="es"))
+    sent()
+    moved(event)
+    write()
+    said = {message.language: message.text for message in Message.objects.filter(mailing__kind="invitation_moved")}
+    assert "Alma, time or place of an event to which we invited you has changed" in said["en"]
+    assert "Stockton Civic Auditorium, 3601 Pacific Avenue" in said["en"]
+    assert "Your invitation stands: please say yes or no with the button" in said["en"]
+    assert "The attached entry takes the place of the one in your calendar. It is no answer yet." in said["en"]
+    assert "Jun: ha cambiado la fecha, la hora o la sede de un evento al que le invitamos" in said["es"]
+    sent()
+    seats.cancel_event(event)
+    write()
+    said = {m.language: (m.subject, m.text) for m in Message.objects.filter(mailing__kind="invitation_called_off")}
+    assert said["en"][0].startswith("Cancelled: Imagine Promise Summit")
+    assert "Alma, we had to cancel Imagine Promise Summit" in said["en"][1]
+    assert "The attached entry takes the event out of your calendar." in said["en"][1]
+    assert said["es"][0].startswith("Cancelado: Cumbre Imagine Promise")
+    assert "Jun: tuvimos que cancelar" in said["es"][1]
+
+
+def test_closed_rsvp_asks_for_no_answer():
+    event = asked("Alma")
+    make.closed(event)
+    moved(event)
+    write()
+    text = Message.objects.get(mailing__kind="invitation_moved").text
+    assert "RSVP for it is closed by now." in text
+    assert "say yes or no" not in text

@@ -1,0 +1,273 @@
+"""A spreadsheet of people for an audience: what is read, what is left out, who is put in."""
+
+import io
+
+import pytest
+from openpyxl import Workbook
+
+from imagine.core.spreadsheets.reader import Unreadable
+from imagine.mail import preferences
+from partners.models import Contact, Organization
+from summit.invitations import audiences, contact_import
+from summit.invitations.contact_import import Bad, Checked
+from tests import look, make
+from tests.partners import make as partners
+from tests.summit import invited
+from tests.summit.invited import person
+
+pytestmark = pytest.mark.django_db
+
+HEADER = ("E-mail", "Name", "Organization", "Language")
+
+
+def csv(*rows, header=HEADER) -> bytes:
+    return "\n".join(",".join(row) for row in (header, *rows)).encode()
+
+
+def xlsx(*rows, header=HEADER) -> bytes:
+    book = Workbook()
+    for row in (header, *rows):
+        book.active.append(row)
+    book.save(file := io.BytesIO())
+    return file.getvalue()
+
+
+def read(*rows, header=HEADER) -> Checked:
+    """What a file says, after both kinds of file said the same."""
+    checked = contact_import.read(csv(*rows, header=header), "list")
+    assert contact_import.read(xlsx(*rows, header=header), "list") == checked
+    return checked
+
+
+def refusal(content: bytes) -> str:
+    with pytest.raises(Unreadable) as refused:
+        contact_import.read(content, "list")
+    return str(refused.value)
+
+
+def why(*row: str) -> str:
+    [bad] = read(row).bad
+    assert bad.line == 2
+    return bad.why
+
+
+def people() -> list[tuple]:
+    return list(Contact.objects.order_by("email").values_list("email", "name", "organization__name", "language"))
+
+
+# Read ------------------------------------------------------------------------------------------------------------
+
+
+def test_who_is_known_and_who_is_new():
+    person("Alma", email="Alma@example.org")
+    checked = read(("ALMA@example.org",), ("jun@example.org", "Jun Park", "Port Gate", "es"))
+    assert checked.known == [(2, "ALMA@example.org", "", "", "")]
+    assert checked.new == [(3, "jun@example.org", "Jun Park", "Port Gate", "es")]
+    assert (checked.bad, checked.doubled, checked.unwilling) == ([], [], [])
+    assert [row.line for row in checked.taken] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("email", "name", "organization", "language"),
+        ("Correo electrónico", "Nombre", "Organización", "Idioma"),
+        ("E-Mail Address", "Contact", "Company", "Preferred language"),
+    ],
+)
+def test_columns_are_known_by_what_people_call_them(header):
+    assert read(("jun@example.org", "Jun", "Port", "Español"), header=header).new == [
+        (2, "jun@example.org", "Jun", "Port", "es")
+    ]
+
+
+def test_first_and_last_names_are_put_together():
+    header = ("Last name", "First name", "Email", "Shoe size")
+    assert read(("Park", "Jun", "jun@example.org", "42"), header=header).new[0].name == "Jun Park"
+
+
+def test_addresses_are_read_as_mail_programs_write_them():
+    checked = contact_import.read(b'email\n"Jun Park <jun@example.org>"\nmailto:mai@example.org\n', "list")
+    assert [row.email for row in checked.new] == ["jun@example.org", "mai@example.org"]
+
+
+def test_titles_above_and_empty_lines_between_are_passed_over():
+    content = b"Our list of 2027,,\n\nName,E-mail\n,\nJun,jun@example.org\n\n"
+    assert contact_import.read(content, "list").new == [(5, "jun@example.org", "Jun", "", "")]
+
+
+def test_broken_addresses_are_told():
+    assert why("jun at example.org", "Jun") == "“jun at example.org” is no e-mail address."
+    assert why("", "Jun") == "The e-mail address is missing."
+    assert why("x" * 250 + "@example.org") == f"“{'x' * 30}…” is longer than 254 characters."
+
+
+def test_every_reason_of_a_row_is_told_with_its_line():
+    bad = contact_import.read(csv(("mai@example.org",), ("nobody", "=1+1", "", "Klingon")), "list").bad
+    assert bad == [
+        Bad(
+            3,
+            "nobody",
+            "“nobody” is no e-mail address. “=1+1” looks like a formula, not like a name. "
+            "“Klingon” is no language that we write in. They are: English, Español.",
+        )
+    ]
+
+
+def test_what_is_too_long_is_told():
+    assert why("jun@example.org", "x" * 101) == f"“{'x' * 30}…” is longer than 100 characters."
+    assert why("jun@example.org", "Jun", "x" * 121) == f"“{'x' * 30}…” is longer than 120 characters."
+
+
+def test_a_row_without_an_address_is_named_by_what_it_has():
+    assert read(("", "Jun Park")).bad[0].what == "Jun Park"
+
+
+def test_doubled_addresses_are_taken_once_in_any_case():
+    checked = read(("jun@example.org", "Jun"), ("JUN@example.org", "Jun Again"), ("jun@example.org",))
+    assert [row.name for row in checked.new] == ["Jun"]
+    said = "The same address as in line 2."
+    assert checked.doubled == [Bad(3, "JUN@example.org", said), Bad(4, "jun@example.org", said)]
+
+
+def test_who_unsubscribed_or_refuses_mail_is_not_taken():
+    person("Alma")
+    preferences.choose(preferences.of("alma@example.org"), invitations=False)
+    preferences.refuse("jun@example.org", "550")
+    preferences.choose(preferences.of("mai@example.org"), reminders=False)
+    checked = read(("Alma@example.org",), ("jun@example.org",), ("mai@example.org",))
+    assert [row.email for row in checked.unwilling] == ["Alma@example.org", "jun@example.org"]
+    assert [row.email for row in checked.taken] == ["mai@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "The file is empty."),
+        (b"%PDF-1.4", "This is neither a CSV nor an XLSX file."),
+        (csv(("Jun",), header=("Name",)), "There is no column for: e-mail. The headings found are: Name."),
+        (
+            b"jun@example.org\nmai@example.org\n",
+            "There is no column for: e-mail. The headings found are: jun@example.org.",
+        ),
+        (b'email\n"jun@example.org\n', "Line 2 cannot be read: its quotation marks do not match."),
+    ],
+)
+def test_what_is_no_list_of_people_is_refused_whole(content, said):
+    assert refusal(content) == said
+
+
+def test_more_rows_than_can_be_read_are_refused(monkeypatch):
+    monkeypatch.setattr(contact_import, "MOST_ROWS", 2)
+    rows = [(f"person{n}@example.org",) for n in range(3)]
+    assert refusal(csv(*rows)) == "It has more than 2 rows. Split it into files of fewer rows."
+
+
+def test_to_read_writes_nothing():
+    before = look.tables()
+    read(("jun@example.org", "Jun", "Port Gate"))
+    assert look.tables() == before
+
+
+@pytest.mark.parametrize("number", [1, 30])
+def test_any_number_of_rows_is_read_by_two_queries(number, django_assert_num_queries):
+    content = csv(*((f"person{n}@example.org",) for n in range(number)))
+    with django_assert_num_queries(2):
+        contact_import.read(content, "list")
+
+
+# Take ------------------------------------------------------------------------------------------------------------
+
+
+def test_people_are_put_in_and_made_contacts_as_needed():
+    known = partners.organization("The Port Gate, Inc.")
+    person("Boss", known)
+    alma = person("Alma")
+    checked = read(
+        ("alma@example.org", "Alma Else"),
+        ("jun@example.org", "Jun Park", "port gate", "es"),
+        ("mai@example.org", "Mai", "Brand New"),
+        ("kou@example.org", "Kou", "brand new"),
+        ("tou@example.org", "Tou"),
+    )
+    audience = invited.audience()
+    assert contact_import.take(audience, checked) == 5
+    assert people() == [
+        ("alma@example.org", "Alma", None, "en"),
+        ("boss@example.org", "Boss", "The Port Gate, Inc.", "en"),
+        ("jun@example.org", "Jun Park", "The Port Gate, Inc.", "es"),
+        ("kou@example.org", "Kou", "Brand New", "en"),
+        ("mai@example.org", "Mai", "Brand New", "en"),
+        ("tou@example.org", "Tou", None, "en"),
+    ]
+    assert Organization.objects.get(name="Brand New").contacts.filter(is_main=True).count() == 1
+    assert [one.name for one in audiences.people(audience, make.event())] == ["Alma", "Jun Park", "Kou", "Mai", "Tou"]
+    assert alma in audience.listed.all()
+
+
+def test_taken_twice_changes_nothing():
+    content, audience = csv(("jun@example.org", "Jun", "Port"), ("mai@example.org",)), invited.audience()
+    first = contact_import.read(content, "list")
+    contact_import.take(audience, first)
+    before = look.tables()
+    contact_import.take(audience, first)
+    contact_import.take(audience, contact_import.read(content, "list"))
+    assert look.tables() == before
+
+
+def test_who_has_no_name_is_called_as_the_organization_or_the_address():
+    contact_import.take(invited.audience(), read(("jun@example.org",), ("mai@example.org", "", "Port Gate")))
+    assert [name for _email, name, *_rest in people()] == ["jun", "Port Gate"]
+
+
+def test_of_several_contacts_of_one_address_that_of_the_organization_is_meant():
+    organizations = [partners.organization("Port Gate"), partners.organization("Union Hall")]
+    first, second = [person("Alma", organization) for organization in organizations]
+    for organization, meant in (("union hall", second), ("", first), ("Unknown", first)):
+        audience = invited.audience()
+        contact_import.take(audience, read(("alma@example.org", "Alma", organization)))
+        assert audience.listed.get() == meant
+    assert Contact.objects.count() == 2
+
+
+def test_who_was_erased_or_made_since_the_file_was_read_is_taken_all_the_same():
+    erased = person("Alma")
+    checked = read(("alma@example.org", "Alma"), ("jun@example.org", "Jun"))
+    erased.delete()
+    made = person("Jun")
+    audience = invited.audience()
+    assert contact_import.take(audience, checked) == 2
+    assert made in audience.listed.all()
+
+
+def test_who_is_bad_doubled_or_unwilling_is_not_taken():
+    preferences.choose(preferences.of("no@example.org"), invitations=False)
+    checked = read(("broken",), ("jun@example.org",), ("jun@example.org",), ("no@example.org",))
+    assert contact_import.take(invited.audience(), checked) == 1
+    assert [email for email, *_rest in people()] == ["jun@example.org"]
+
+
+@pytest.mark.parametrize("number", [1, 30])
+def test_any_number_is_taken_by_as_many_queries(number, django_assert_num_queries):
+    checked = read(*((f"person{n}@example.org", f"Person {n}", f"Works {n}") for n in range(number)))
+    audience = invited.audience()
+    with django_assert_num_queries(23):
+        contact_import.take(audience, checked)
+    assert Organization.objects.count() == number
+
+
+def test_new_organizations_of_one_web_address_have_one_each():
+    partners.organization("Port Works")
+    contact_import.take(
+        invited.audience(),
+        read(
+            ("jun@example.org", "Jun", "Port-Works 2"),
+            ("mai@example.org", "Mai", "Port Works (2)"),
+            ("a@example.org", "", "端"),
+        ),
+    )
+    assert sorted(Organization.objects.values_list("name", "slug")) == [
+        ("Port Works", "port-works"),
+        ("Port Works (2)", "port-works-2"),
+        ("端", "partner"),
+    ]

@@ -1,0 +1,459 @@
+"""What each letter says, in words, and what its calendar part does."""
+
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import pytest
+from django.utils import timezone
+from icalendar import Calendar
+
+from imagine.mail.models import Message
+from imagine.mail.rendering import blank, shortened
+from summit import seats
+from summit.emails import rsvp as rsvp_emails
+from summit.models import Event, Guest, Rsvp
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+SITE = "https://imagine.example.org"
+APRIL_4 = datetime(2030, 4, 4, 15, tzinfo=UTC)  # 8:00 in Stockton, a Thursday
+OPEN = {"rsvp_opens_at": datetime(2019, 1, 1, tzinfo=UTC), "rsvp_closes_at": datetime(2030, 4, 3, tzinfo=UTC)}
+ALSO = "The same page leads to a promise for students, too, while a school year is open for promises."
+WHY = "You get this mail because someone saved seats with this address. If it was not you, cancel with the link above."
+CARE = "The link belongs to you alone. Whoever has it can change your party, so please do not forward it."
+
+
+@pytest.fixture(autouse=True)
+def district(settings):
+    settings.SITE_URL = SITE
+    settings.MAIL_REPLY_TO = "community@example.org"
+    settings.MAIL_POSTAL_ADDRESS = "1 Sample Street, Stockton, California"
+
+
+def new_event(**fields):
+    return make.event(starts_at=APRIL_4, **(OPEN | fields))
+
+
+def letters_of(rsvp, kind=""):
+    return list(Message.objects.about(f"rsvp:{rsvp.pk}").filter(key__contains=kind).order_by("created_at"))
+
+
+def newest(rsvp, kind):
+    return letters_of(rsvp, f":{kind}:")[-1]
+
+
+def entry_of(message):
+    """The calendar part's one entry, as another program reads it."""
+    calendar = Calendar.from_ical(message.calendar)
+    assert calendar["METHOD"] == message.calendar_method
+    return calendar.events[0]
+
+
+class Page(HTMLParser):
+    """The text of an HTML letter, each run on a line, and its links."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.runs, self.links, self.tags = [], [], set()
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.links += [value for name, value in attrs if name == "href"]
+
+    def handle_data(self, data):
+        if words := " ".join(data.split()):
+            self.runs.append(words)
+
+
+# Each message ------------------------------------------------------------------------------------------------------
+
+
+def test_confirmed_says_everything():
+    rsvp = make.rsvp(new_event(), size=3, guests=("Jun Reyes",), language="en")
+    Guest.objects.filter(rsvp=rsvp, position=2).update(diet="vegetarian", access="ramp")
+    rsvp_emails.confirmed(rsvp)
+    message = newest(rsvp, "confirmed")
+    assert (message.to, message.language) == ("alma.reyes@example.org", "en")
+    assert message.subject == "Your 3 seats on April 4 are confirmed"
+    assert message.text == (
+        "Confirmed\n"
+        "You have 3 seats\n"
+        "\n"
+        "Alma Reyes, we expect you for breakfast.\n"
+        "\n"
+        "Imagine Promise Summit\n"
+        "Thursday, April 4, 2030\n"
+        "8:00–10:30\xa0a.m.\n"
+        "University of the Pacific\n"
+        "3601 Pacific Avenue, Stockton, California\n"
+        "\n"
+        f"At the door, say {rsvp.code}.\n"
+        "\n"
+        "Your party:\n"
+        "- Alma Reyes\n"
+        "- Jun Reyes, vegetarian, ramp\n"
+        "- Guest 3, not named yet\n"
+        "\n"
+        "Name guests, change or cancel:\n"
+        f"{SITE}/imagine/rsvp/{rsvp.token}/\n"
+        "\n"
+        f"{CARE}\n"
+        "\n"
+        f"{ALSO}\n"
+        "\n"
+        "The attached entry keeps your calendar up to date.\n"
+        "\n"
+        "--\n"
+        "Imagine Promise\n"
+        "Stockton Unified School District\n"
+        "\n"
+        f"{WHY}\n"
+        "Reply to this mail and a person in Community Relations reads it.\n"
+        "Community Relations, 1 Sample Street, Stockton, California\n"
+    )
+
+
+def test_html_says_the_same_with_one_button():
+    rsvp = make.rsvp(new_event(), size=3, guests=("Jun Reyes",))
+    message = newest(rsvp, "confirmed")
+    page = Page(message.html)
+    assert page.runs == [
+        "Your 3 seats on April 4 are confirmed",
+        "Thursday, April 4, 2030, 8:00–10:30 a.m., University of the Pacific. One guest is still unnamed.",
+        "Imagine Promise",
+        "Stockton Unified School District",
+        "Confirmed",
+        "You have 3 seats",
+        "Alma Reyes, we expect you for breakfast.",
+        "Imagine Promise Summit",
+        "Thursday, April 4, 2030",
+        "8:00–10:30 a.m.",
+        "University of the Pacific",
+        "3601 Pacific Avenue, Stockton, California",
+        f"At the door, say {rsvp.code}.",
+        "Alma Reyes",
+        "Jun Reyes",
+        "Guest 3, not named yet",
+        "Name guests, change or cancel",
+        f"{CARE} {ALSO}",
+        "The attached entry keeps your calendar up to date.",
+        WHY,
+        "Reply to this mail and a person in Community Relations reads it.",
+        "Community Relations, 1 Sample Street, Stockton, California",
+    ]
+    assert page.links == [f"{SITE}/imagine/rsvp/{rsvp.token}/"]
+    assert not page.tags & {"img", "link", "script", "style"}
+    assert '<html lang="en">' in message.html
+
+
+@pytest.mark.parametrize(
+    ("meal", "sentence"),
+    [
+        (Event.Meal.BREAKFAST, "Alma Reyes, we expect you for breakfast."),
+        (Event.Meal.LUNCH, "Alma Reyes, we expect you for lunch."),
+        (Event.Meal.REFRESHMENTS, "Alma Reyes, we expect you. There will be refreshments."),
+        (Event.Meal.NONE, "Alma Reyes, we expect you."),
+    ],
+)
+def test_confirmed_names_the_meal(meal, sentence):
+    message = newest(make.rsvp(new_event(meal=meal)), "confirmed")
+    assert message.subject == "Your seat on April 4 is confirmed"
+    assert f"\n{sentence}\n" in message.text
+
+
+def test_waiting_without_a_seat_has_no_calendar_part():
+    event = new_event(capacity=2)
+    rsvp = make.rsvp(event, size=3)
+    message = newest(rsvp, "waiting")
+    assert message.subject == "You are waiting for 3 seats on April 4"
+    assert message.text.startswith(
+        "Waiting list\n"
+        "You are waiting for 3 seats\n"
+        "\n"
+        "Alma Reyes, there are not enough free seats for your party right now.\n"
+        "When seats come free, we give them to you in your turn and write at once. You need not ask again. "
+        "The waiting list moves until 8:00\xa0p.m. on Wednesday, April 3, 2030.\n"
+    )
+    assert (message.calendar, message.calendar_method) == ("", "")
+    assert "calendar" not in message.text
+    assert "At the door" not in message.text
+    assert f"\n{SITE}/imagine/rsvp/{rsvp.token}/\n" in message.text
+
+
+def test_waiting_with_some_seats_is_in_the_calendar():
+    message = newest(make.rsvp(new_event(capacity=1), size=3, accepts_fewer=True), "waiting")
+    assert message.subject == "You hold 1 seat on April 4 and wait for 2"
+    assert message.text.startswith(
+        "Confirmed in part\nYou hold 1 seat and wait for 2\n\nAlma Reyes, your seat is certain.\n"
+    )
+    entry = entry_of(message)
+    assert message.calendar_method == "REQUEST"
+    assert entry["DESCRIPTION"].startswith("You hold 1 seat and wait for 2. At the door, say ")
+
+
+def test_waiting_after_promotion_stopped_promises_nothing():
+    soon = timezone.now() + timedelta(hours=6)
+    message = newest(make.rsvp(make.event(starts_at=soon, capacity=1), size=2), "waiting")
+    assert (
+        "\nThe waiting list does not move by itself any more. "
+        "Free seats are for those who ask at the link or at the door.\n" in message.text
+    )
+
+
+def test_moved_up_whole_and_in_part():
+    event = new_event(capacity=2)
+    first = make.rsvp(event, "Bo Lee", size=2)
+    rsvp = make.rsvp(event, size=3, accepts_fewer=True)
+    seats.cancel(first)
+    message = newest(rsvp, "moved_up")
+    assert message.subject == "Seats came free. You hold 2 seats on April 4 and wait for 1"
+    assert (
+        "\n\nAlma Reyes, 2 seats came free and are yours now.\nYou keep your place in line for the rest.\n"
+        "If you cannot come, please cancel with the link, so that someone else can.\n\n"
+    ) in message.text
+    event.capacity = 3
+    seats.save_event(event)
+    message = newest(rsvp, "moved_up")
+    assert message.subject == "Seats came free. You have 3 seats on April 4"
+    assert "\n\nAlma Reyes, a seat came free and is yours now.\nYou do not wait any more.\n" in message.text
+    assert len(letters_of(rsvp, ":moved_up:")) == 2
+
+
+def test_changed_says_how_it_stands_now():
+    rsvp = make.rsvp(new_event(capacity=2), size=2)
+    seats.change_party(rsvp, size=3)
+    message = newest(rsvp, "changed")
+    assert message.subject == "Your party changed. You hold 2 seats on April 4 and wait for 1"
+    assert message.text.startswith(
+        "Confirmed in part\nYou hold 2 seats and wait for 1\n\n"
+        "Alma Reyes, your party was changed. This is how it stands now.\n\n"
+    )
+
+
+def test_put_on_the_waiting_list_says_so_and_leaves_the_calendar():
+    rsvp = seats.to_waiting_list(make.rsvp(new_event(), size=2))
+    message = newest(rsvp, "waiting")
+    assert message.subject == "You are waiting for 2 seats on April 4"
+    assert message.text.startswith(
+        "Waiting list\nYou are waiting for 2 seats\n\n"
+        "Alma Reyes, we had to put your party on the waiting list. For now you hold no seats.\n"
+        "When seats come free, we give them to you in your turn and write at once."
+    )
+    assert "\nThe attached entry takes the event out of your calendar.\n" in message.text
+    assert message.calendar_method == "CANCEL"
+    assert entry_of(message)["STATUS"] == "CANCELLED"
+
+
+def test_changed_twice_while_waiting_is_told_twice():
+    rsvp = make.rsvp(new_event(capacity=1), size=3)
+    seats.change_party(rsvp, size=2)
+    seats.change_party(rsvp, size=4)
+    assert [message.subject for message in letters_of(rsvp, ":changed:")] == [
+        "Your party changed. You are waiting for 2 seats on April 4",
+        "Your party changed. You are waiting for 4 seats on April 4",
+    ]
+
+
+def test_cancelled_with_seats_leaves_the_calendar():
+    rsvp = seats.cancel(make.rsvp(new_event(), size=2))
+    message = newest(rsvp, "cancelled")
+    assert message.subject == "Your RSVP for April 4 is cancelled"
+    assert message.text.startswith(
+        "Cancelled\nYour RSVP is cancelled\n\nAlma Reyes, you hold no seats any more. They are free for others now.\n"
+        "If you change your mind, the link brings you back: "
+        "free seats are yours at once, else you join at the end of the line.\n\n"
+    )
+    assert f"\nCome after all:\n{SITE}/imagine/rsvp/{rsvp.token}/\n" in message.text
+    assert "\nThe attached entry takes the event out of your calendar.\n" in message.text
+    assert "Your party" not in message.text
+    assert message.calendar_method == "CANCEL"
+    assert entry_of(message)["STATUS"] == "CANCELLED"
+
+
+def test_letters_of_two_that_cancel_are_rendered_once():
+    event = new_event()
+    first, second = make.rsvp(event), make.rsvp(event, "Bo Lee")
+    seats.cancel(first)
+    before = blank.cache_info().misses
+    seats.cancel(second)
+    assert blank.cache_info().misses == before
+
+
+def test_cancelled_while_waiting_has_no_calendar_part():
+    rsvp = seats.cancel(make.rsvp(new_event(capacity=1), size=2))
+    message = newest(rsvp, "cancelled")
+    assert "\n\nAlma Reyes, you are not on the waiting list any more.\n" in message.text
+    assert (message.calendar, message.calendar_method) == ("", "")
+    assert "calendar" not in message.text
+
+
+def test_cancelled_when_rsvp_is_closed_invites_nobody_back():
+    event = new_event()
+    rsvp = make.rsvp(event)
+    Event.objects.update(rsvp_closes_at=timezone.now())
+    message = newest(seats.cancel(rsvp), "cancelled")
+    assert "change your mind" not in message.text
+    assert f"\nSee your RSVP:\n{SITE}/imagine/rsvp/{rsvp.token}/\n" in message.text
+
+
+def test_link_goes_to_the_stored_address():
+    rsvp = make.rsvp(new_event(), size=2)
+    before = Rsvp.objects.get(pk=rsvp.pk).sequence
+    rsvp_emails.link(rsvp, 1)
+    [message] = letters_of(rsvp, ":link:")
+    assert message.to == "alma.reyes@example.org"
+    assert message.subject == "The link to your RSVP for April 4"
+    assert message.text.startswith("Confirmed\nYou have 2 seats\n\nAlma Reyes, here is the link to your RSVP.\n")
+    assert f"\nOpen your RSVP:\n{SITE}/imagine/rsvp/{rsvp.token}/\n" in message.text
+    assert "If it was not you, do nothing: the link went to nobody else.\n" in message.text
+    assert message.calendar == ""
+    assert Rsvp.objects.get(pk=rsvp.pk).sequence == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "subject", "headline", "until_now"),
+    [
+        (
+            {"starts_at": datetime(2030, 4, 11, 16, tzinfo=UTC), "ends_at": datetime(2030, 4, 11, 20, tzinfo=UTC)},
+            "New time: Imagine Promise Summit, April 11, 9:00 a.m.–1:00 p.m.",
+            "New time",
+            "Thursday, April 4, 2030, 8:00–10:30\xa0a.m.",
+        ),
+        (
+            {"venue": "Civic Auditorium"},
+            "New place: Imagine Promise Summit, April 4",
+            "New place",
+            "University of the Pacific, 3601 Pacific Avenue, Stockton, California",
+        ),
+        (
+            {"ends_at": datetime(2030, 4, 4, 18, tzinfo=UTC), "address": "525 North Center Street"},
+            "New time and place: Imagine Promise Summit, April 4, 8:00–11:00 a.m.",
+            "New time and place",
+            "Thursday, April 4, 2030, 8:00–10:30\xa0a.m., University of the Pacific, "
+            "3601 Pacific Avenue, Stockton, California",
+        ),
+    ],
+)
+def test_event_moved_says_old_and_new(fields, subject, headline, until_now):
+    event = new_event()
+    rsvp = make.rsvp(event, size=2)
+    for name, value in fields.items():
+        setattr(event, name, value)
+    seats.save_event(event)
+    message = newest(rsvp, "event_moved")
+    assert message.subject == subject
+    assert message.text.startswith(
+        f"Please note\n{headline}\n\n"
+        "Alma Reyes, the event has moved, and your RSVP stays as it is.\nYou have 2 seats.\n"
+        "If the change does not suit you, please cancel with the link, so that someone else can come.\n"
+    )
+    assert f"\nUntil now: {until_now}\n" in message.text
+    entry = entry_of(message)
+    assert (entry.start, entry.end) == (event.starts_at, event.ends_at)
+    assert entry["LOCATION"] == f"{event.venue}, {event.address}"
+
+
+def test_event_cancelled_is_said_plainly():
+    event = new_event(capacity=2)
+    seated, queued = make.rsvp(event, size=2), make.rsvp(event, "Bo Lee")
+    seats.cancel_event(event)
+    message = newest(seated, "event_cancelled")
+    assert message.subject == "Cancelled: Imagine Promise Summit, April 4"
+    assert message.text.startswith(
+        "Event cancelled\nThe event will not take place\n\n"
+        "Alma Reyes, we had to cancel the event on Thursday, April 4, 2030, "
+        "and we are sorry. Your RSVP ends with it; you need do nothing.\n\nCancelled: Imagine Promise Summit\n"
+    )
+    assert f"\nSee what comes next:\n{SITE}/imagine/\n" in message.text
+    assert seated.token not in message.text + message.html
+    assert CARE not in message.text
+    entry = entry_of(message)
+    assert (message.calendar_method, entry["STATUS"]) == ("CANCEL", "CANCELLED")
+    assert entry["DESCRIPTION"] == "The event will not take place"
+    assert newest(queued, "event_cancelled").calendar == ""
+
+
+# The calendar part through a life -----------------------------------------------------------------------------------
+
+
+def test_calendar_keeps_one_uid_and_its_sequence_grows():
+    rsvp = make.rsvp(new_event(), size=3)
+    seats.change_party(rsvp, size=2)
+    seats.cancel(rsvp)
+    seats.come_back(rsvp, size=4)
+    parts = [(message.calendar_method, entry_of(message)) for message in letters_of(rsvp)]
+    assert [method for method, _entry in parts] == ["REQUEST", "REQUEST", "CANCEL", "REQUEST"]
+    assert {entry["UID"] for _method, entry in parts} == {str(rsvp.uid)}
+    assert [entry["SEQUENCE"] for _method, entry in parts] == [1, 2, 3, 4]
+    assert [entry["STATUS"] for _method, entry in parts] == ["CONFIRMED", "CONFIRMED", "CANCELLED", "CONFIRMED"]
+    assert Rsvp.objects.get(pk=rsvp.pk).sequence == 4
+    assert [message.key for message in letters_of(rsvp)] == [
+        f"rsvp:{rsvp.pk}:confirmed:1",
+        f"rsvp:{rsvp.pk}:changed:2",
+        f"rsvp:{rsvp.pk}:cancelled:3",
+        f"rsvp:{rsvp.pk}:confirmed:4",
+    ]
+
+
+# Names, many letters, Spanish ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ('<b>Ann & "Bo"\nBcc: evil@example.org', '<b>Ann & "Bo" Bcc: evil@example.org'),
+        ("Iglesia San José, Panadería «Ñandú»", "Iglesia San José, Panadería «Ñandú»"),
+        ("Nguyễn Thị Phương Thảo " * 4 + "Đặng", "Nguyễn Thị Phương Thảo " * 4 + "Đặng"),
+        ("ស្រីពេជ្រ សំណាង " * 6 + "កែវ", "ស្រីពេជ្រ សំណាង " * 6 + "កែវ"),
+    ],
+)
+def test_names_appear_as_they_are(name, shown):
+    rsvp = make.rsvp(new_event(), name, email="alma@example.org")
+    message = newest(rsvp, "confirmed")
+    assert f"\n{shown}, we expect you for breakfast.\n" in message.text
+    assert f"\n- {shown}\n" in message.text
+    page = Page(message.html)
+    assert f"{shown}, we expect you for breakfast." in page.runs
+    assert shown in page.runs
+    assert message.html.count("<b>") == 3  # the layout's own
+
+
+def test_subject_is_one_line_and_fits():
+    event = new_event(title="Summit\r\nBcc: evil@example.org, " + "o" * 80)
+    rsvp = make.rsvp(event)
+    seats.cancel_event(event)
+    assert newest(rsvp, "event_cancelled").subject == (
+        "Cancelled: Summit Bcc: evil@example.org, " + "o" * 80 + ", April 4"
+    )
+    assert shortened("s" * 201) == "s" * 199 + "…"
+
+
+def test_many_letters_write_twice_each_and_read_nothing(django_assert_num_queries):
+    event = new_event(capacity=60)
+    for number in range(30):
+        make.rsvp(event, f"Guest {number}", size=2)
+    before = Event.objects.get(pk=event.pk)
+    event.venue = "Civic Auditorium"
+    parties = list(seats.parties(event))
+    with django_assert_num_queries(60):
+        for rsvp in parties:
+            rsvp_emails.event_moved(rsvp, before)
+
+
+def test_letter_is_in_the_rsvps_language_whatever_the_readers():
+    message = newest(make.rsvp(new_event(title_es="Cumbre Imagine Promise"), language="es"), "confirmed")
+    assert message.language == "es"
+    assert ("\nCumbre Imagine Promise\nJueves 4 de abril de 2030\n8:00\xa0a\xa010:30\xa0a.\xa0m.\n") in message.text
+    assert '<html lang="es">' in message.html
+    assert entry_of(message)["SUMMARY"] == "Cumbre Imagine Promise"
+
+
+def test_spanish_letter_has_no_english_sentence():
+    event = new_event(title_es="Cumbre Imagine Promise", capacity=2)
+    rsvp = make.rsvp(event, size=3, accepts_fewer=True, language="es")
+    message = newest(rsvp, "waiting")
+    assert "Tiene 2 lugares y espera 1" in message.text
+    english = ("You ", "Your ", "When ", "The link", "not named", "At the door", "Reply", "School District")
+    assert [words for words in english if words in message.text + message.html] == []

@@ -1,0 +1,90 @@
+from datetime import UTC, date, datetime
+
+import pytest
+from django.utils import timezone, translation
+
+from imagine.core.formatting import day, long_date, short_date
+from summit import formatting
+from summit.models import Event, Rsvp
+
+EIGHT = datetime(2019, 4, 4, 15, tzinfo=UTC)  # 8:00 in Stockton
+AFTER_MIDNIGHT_IN_LONDON = datetime(2019, 4, 5, 1, 30, tzinfo=UTC)  # still April 4, 6:30 p.m., in Stockton
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["Thursday, April 4, 2019", "April 4, 2019", "April 4", "Thursday", "8:00\xa0a.m."]),
+        ("es", ["jueves 4 de abril de 2019", "4 de abril de 2019", "4 de abril", "jueves", "8:00\xa0a.\xa0m."]),
+    ],
+)
+def test_dates_in_both_languages(language, words):
+    filters = [long_date, short_date, day, formatting.weekday, formatting.clock]
+    with translation.override(language):
+        assert [words_of(EIGHT) for words_of in filters] == words
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "english", "spanish"),
+    [
+        ((4, 4, 15, 0), (4, 4, 17, 30), "8:00–10:30\xa0a.m.", "8:00\xa0a\xa010:30\xa0a.\xa0m."),
+        ((4, 4, 18, 0), (4, 4, 20, 30), "11:00\xa0a.m.–1:30\xa0p.m.", "11:00\xa0a.\xa0m. a\xa01:30\xa0p.\xa0m."),
+        ((4, 4, 19, 0), (4, 4, 21, 5), "12:00–2:05\xa0p.m.", "12:00\xa0a\xa02:05\xa0p.\xa0m."),
+        (
+            (4, 4, 16, 0),
+            (4, 5, 23, 0),
+            "9:00\xa0a.m. to 4:00\xa0p.m. on April 5",
+            "9:00\xa0a.\xa0m. a 4:00\xa0p.\xa0m. del 5 de abril",
+        ),
+        ((1, 10, 16, 0), (1, 10, 18, 30), "8:00–10:30\xa0a.m.", "8:00\xa0a\xa010:30\xa0a.\xa0m."),  # winter: UTC−8
+    ],
+)
+def test_hours_in_both_languages(start, end, english, spanish):
+    event = Event(starts_at=datetime(2019, *start, tzinfo=UTC), ends_at=datetime(2019, *end, tzinfo=UTC))
+    with translation.override("en"):
+        assert formatting.hours(event) == english
+    with translation.override("es"):
+        assert formatting.hours(event) == spanish
+
+
+def test_dates_stay_in_the_districts_zone():
+    with timezone.override("Asia/Tokyo"):
+        assert long_date(AFTER_MIDNIGHT_IN_LONDON) == "Thursday, April 4, 2019"
+        assert formatting.clock(AFTER_MIDNIGHT_IN_LONDON) == "6:30\xa0p.m."
+
+
+def test_dates_of_a_date_and_of_nothing():
+    assert short_date(date(2026, 12, 1)) == "December 1, 2026"
+    assert [words_of(None) for words_of in (long_date, day, formatting.weekday, formatting.clock)] == [""] * 4
+
+
+def test_dates_without_a_language_are_english():
+    with translation.override(None):
+        assert long_date(EIGHT) == "Thursday, April 4, 2019"
+
+
+@pytest.mark.parametrize(
+    ("held", "waiting", "standing", "seats", "on_day"),
+    [
+        (1, 0, "Confirmed", "You have 1 seat", "You have 1 seat on April 4"),
+        (3, 0, "Confirmed", "You have 3 seats", "You have 3 seats on April 4"),
+        (1, 2, "Confirmed in part", "You hold 1 seat and wait for 2", "You hold 1 seat on April 4 and wait for 2"),
+        (2, 1, "Confirmed in part", "You hold 2 seats and wait for 1", "You hold 2 seats on April 4 and wait for 1"),
+        (0, 1, "Waiting list", "You are waiting for 1 seat", "You are waiting for 1 seat on April 4"),
+        (0, 4, "Waiting list", "You are waiting for 4 seats", "You are waiting for 4 seats on April 4"),
+    ],
+)
+def test_what_a_party_has(held, waiting, standing, seats, on_day):
+    rsvp = Rsvp(event=Event(starts_at=EIGHT), held_seats=held, waiting_seats=waiting)
+    assert (formatting.standing(rsvp), formatting.seats(rsvp), formatting.seats_on_day(rsvp)) == (
+        standing,
+        seats,
+        on_day,
+    )
+
+
+def test_what_a_cancelled_party_has():
+    rsvp = Rsvp(event=Event(starts_at=EIGHT), cancelled_at=EIGHT)
+    assert formatting.standing(rsvp) == "Cancelled"
+    assert formatting.seats(rsvp) == "Your RSVP is cancelled"
+    assert formatting.seats_on_day(rsvp) == "Your RSVP for April 4 is cancelled"

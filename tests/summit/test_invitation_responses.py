@@ -1,0 +1,402 @@
+"""An invitation is accepted or declined, once, and the other way round, until the RSVP window closes."""
+
+import pytest
+from django.utils import timezone
+from icalendar import Calendar
+
+from imagine.core.models import Change
+from imagine.mail import preferences
+from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.models import Message
+from partners.organizations import contacts
+from summit import organization_matching, seats
+from summit.invitations import responses, writing
+from summit.models import Event, Guest, Invitation, Rsvp
+from tests import look, make
+from tests.partners import make as partners
+from tests.summit import invited
+from tests.summit.invited import person
+
+pytestmark = pytest.mark.django_db
+
+Answer = Invitation.Answer
+
+
+@pytest.fixture
+def asked() -> Invitation:
+    """Alma of Port Gate is asked to an event for invited partners only."""
+    return invited.to(make.event(invited_only=True, capacity=4), person("Alma Reyes", partners.organization()))
+
+
+def accept(invitation: Invitation, name: str = "Alma Reyes", *, size: int = 1, guests=(), **fields) -> Rsvp:
+    party = [Guest(name=name), *(Guest(name=guest) for guest in guests)]
+    typed = Rsvp(name=name, email="typed@example.org", **fields)
+    return responses.accept(invitation, typed, size=size, guests=party)
+
+
+def answer(invitation: Invitation) -> tuple[str, str, str]:
+    """The answer with its word and who comes, as they are stored."""
+    stored = Invitation.objects.select_related("rsvp").get(pk=invitation.pk)
+    return stored.answer, stored.word, stored.rsvp.name if stored.rsvp else ""
+
+
+def mail_after(number: int) -> list[str]:
+    return look.letters()[number:]
+
+
+def refused(call, *args, **how) -> str:
+    before = look.tables()
+    with pytest.raises(seats.Refused) as refusal:
+        call(*args, **how)
+    assert look.tables() == before
+    return str(refusal.value)
+
+
+# Accept ----------------------------------------------------------------------------------------------------------
+
+
+def test_accepted_the_party_has_seats_like_any_other(asked):
+    rsvp = accept(asked, size=3, guests=("Jun",), phone="209 555 0100")
+    assert (rsvp.email, rsvp.partner, rsvp.source) == ("alma.reyes@example.org", asked.contact.organization, "invited")
+    assert (rsvp.held_seats, rsvp.phone) == (3, "209 555 0100")
+    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Jun"), (3, "")]
+    assert answer(asked) == ("accepted", "", "Alma Reyes")
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
+    [change] = Change.objects.filter(about=f"invitation:{asked.pk}")
+    assert change.what == {"answer": ["open", "accepted"]}
+
+
+def test_accepted_ten_times_is_accepted_once(asked):
+    first = accept(asked, size=2)
+    before = look.tables()
+    for size in range(1, 4):
+        assert accept(asked, "Somebody Else", size=size) == first
+    assert look.tables() == before
+
+
+def test_a_full_event_has_a_waiting_list_for_the_invited_too(asked):
+    seats.reserve(make.unsaved_rsvp(asked.event, "First", source="invited"), size=4)
+    rsvp = accept(asked, size=2)
+    assert (rsvp.held_seats, rsvp.waiting_seats) == (0, 2)
+    assert answer(asked)[0] == Answer.ACCEPTED
+
+
+@pytest.mark.parametrize("size", [0, 7])
+def test_a_party_out_of_bounds_is_no_answer(asked, size):
+    assert refused(accept, asked, size=size) == "A party here is one to 6 people."
+
+
+def test_after_the_window_nobody_accepts(asked):
+    make.closed(asked.event)
+    assert refused(accept, asked) == "This event does not take RSVPs now."
+
+
+def test_what_was_accepted_stays_so_after_the_window(asked):
+    rsvp = accept(asked)
+    make.closed(asked.event)
+    assert accept(asked) == rsvp
+
+
+def test_an_rsvp_of_the_same_address_is_the_answer_as_it_stands(asked):
+    Event.objects.update(invited_only=False)
+    known = make.rsvp(asked.event, "Alma Reyes", email="ALMA.Reyes@example.org", size=3)
+    assert accept(asked, size=1) == known
+    assert answer(asked) == ("accepted", "", "Alma Reyes")
+    assert look.seats(asked.event) == [("Alma Reyes", 3, 0)]
+
+
+def test_a_cancelled_rsvp_of_the_same_address_comes_back(asked):
+    Event.objects.update(invited_only=False)
+    known = make.rsvp(asked.event, "Alma Reyes", size=3)
+    seats.cancel(known)
+    assert accept(asked, size=2) == known
+    assert look.seats(asked.event) == [("Alma Reyes", 2, 0)]
+
+
+def test_an_rsvp_that_answers_another_invitation_is_not_taken_from_it(asked):
+    first = accept(asked)
+    other = person("Alma Again", partners.organization("Elsewhere"))
+    second = invited.to(asked.event, other)
+    contacts.correct(other, email="alma.reyes@example.org")
+    with pytest.raises(seats.AlreadyThere) as known:
+        accept(second)
+    assert known.value.rsvp == first
+    assert answer(second)[0] == Answer.OPEN
+
+
+def test_mail_goes_to_the_contacts_address_of_now(asked):
+    contacts.correct(asked.contact, email="new@example.org")
+    assert accept(asked).email == "new@example.org"
+
+
+def test_somebody_on_their_own_accepts(asked):
+    alone = invited.to(asked.event, person("Jun Park"))
+    assert accept(alone, "Jun Park", organization="A Club").partner is None
+
+
+def test_who_accepts_is_not_matched_with_another_organization(asked):
+    rsvp = accept(asked, organization="Somewhere Else")
+    organization_matching.match_known()
+    rsvp.refresh_from_db()
+    assert rsvp.partner == asked.contact.organization
+
+
+def test_without_an_invitation_there_is_no_way_to_an_event_for_the_invited(asked):
+    said = "This event is for invited partners. To answer, use the link in your invitation."
+    assert refused(seats.reserve, make.unsaved_rsvp(asked.event, "Stranger"), size=1) == said
+
+
+def test_staff_seat_anybody_at_an_event_for_the_invited(asked):
+    assert seats.reserve(make.unsaved_rsvp(asked.event, "Stranger"), size=1, by_staff=True).held_seats == 1
+
+
+def test_an_invitation_that_was_taken_back_is_none(asked):
+    Invitation.objects.filter(pk=asked.pk).delete()
+    with pytest.raises(Invitation.DoesNotExist):
+        accept(asked)
+    with pytest.raises(Invitation.DoesNotExist):
+        responses.decline(asked)
+    assert not Rsvp.objects.exists()
+
+
+# Decline ---------------------------------------------------------------------------------------------------------
+
+
+def test_declined_with_a_word(asked):
+    responses.decline(asked, "We are on the road that day.")
+    assert answer(asked) == ("declined", "We are on the road that day.", "")
+    assert not Rsvp.objects.exists()
+    [change] = Change.objects.filter(about=f"invitation:{asked.pk}")
+    assert change.what == {"answer": ["open", "declined"], "word": ["…", "…"]}
+
+
+def test_declined_ten_times_is_declined_once(asked):
+    responses.decline(asked, "No.")
+    before = look.tables()
+    for word in ("No.", "", "No."):
+        responses.decline(asked, word)
+    assert look.tables() == before
+
+
+def test_another_word_takes_the_first_ones_place(asked):
+    responses.decline(asked, "No.")
+    declined_at = Invitation.objects.get().declined_at
+    responses.decline(asked, "Next year.")
+    assert answer(asked)[1] == "Next year."
+    assert Invitation.objects.get().declined_at == declined_at
+
+
+def test_a_word_is_as_long_as_it_may_be(asked):
+    responses.decline(asked, "x" * 2000)
+    assert answer(asked)[1] == "x" * 500
+
+
+@pytest.mark.parametrize("change", [make.closed, make.called_off, make.over])
+def test_after_the_window_nobody_declines(asked, change):
+    change(asked.event)
+    assert refused(responses.decline, asked, "No.") == "This event does not take RSVPs now."
+
+
+# Change of mind --------------------------------------------------------------------------------------------------
+
+
+def test_who_accepted_declines_and_gives_every_seat_back(asked):
+    waits = invited.to(asked.event, person("Waits"))
+    rsvp = accept(asked, size=3)
+    assert accept(waits, "Waits", size=3).waiting_seats == 3
+    responses.decline(asked, "Sorry.")
+    assert answer(asked) == ("declined", "Sorry.", "Alma Reyes")
+    assert look.seats(asked.event) == [("Alma Reyes", 0, 0), ("Waits", 3, 0)]
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL"]
+
+
+def test_who_declined_accepts_all_the_same(asked):
+    responses.decline(asked, "Sorry.")
+    accept(asked)
+    assert answer(asked) == ("accepted", "", "Alma Reyes")
+    assert [change.what["answer"][1] for change in Change.objects.filter(about=f"invitation:{asked.pk}")] == [
+        "declined",
+        "accepted",
+    ]
+
+
+def test_there_and_back_it_is_the_same_rsvp_with_what_was_typed_last(asked):
+    first = accept(asked, size=2, guests=("Jun",), phone="209 555 0100", note="Vegan.")
+    responses.decline(asked)
+    second = accept(asked, "Alma R. Reyes", size=3, guests=("Mai", "Tou"), phone="209 555 0199", accepts_fewer=True)
+    assert second == first
+    assert (second.name, second.phone, second.note, second.accepts_fewer) == (
+        *("Alma R. Reyes", "209 555 0199", "Vegan."),
+        True,
+    )
+    assert look.guests(second) == [(1, "Alma R. Reyes"), (2, "Mai"), (3, "Tou")]
+    assert "Mai" in Message.objects.about(f"rsvp:{first.pk}").order_by("created_at").last().text
+    assert look.letters(first) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL", "confirmed 3 REQUEST"]
+
+
+def test_who_comes_back_after_the_window_stays_away(asked):
+    accept(asked)
+    responses.decline(asked)
+    make.closed(asked.event)
+    assert refused(accept, asked) == "This event does not take RSVPs now."
+
+
+def test_seats_can_be_given_back_after_the_window_until_the_event_ends(asked):
+    accept(asked)
+    make.closed(asked.event)
+    responses.decline(asked)
+    assert answer(asked)[0] == Answer.DECLINED
+    assert look.seats(asked.event) == [("Alma Reyes", 0, 0)]
+
+
+@pytest.mark.parametrize("change", [make.called_off, make.over])
+def test_when_the_event_is_over_or_off_nothing_is_given_back(asked, change):
+    accept(asked)
+    change(asked.event)
+    said = "This event is over or was cancelled, so nothing can be changed now."
+    assert refused(responses.decline, asked) == said
+
+
+def test_seats_that_were_given_back_by_their_own_link_are_a_no(asked):
+    seats.cancel(accept(asked))
+    assert answer(asked)[0] == Answer.DECLINED
+    assert [list(asked.event.invitations.declined()), list(asked.event.invitations.unanswered())] == [[asked], []]
+    accept(asked)
+    assert answer(asked)[0] == Answer.ACCEPTED
+    assert not asked.event.invitations.declined().exists()
+
+
+def test_declining_cancels_an_rsvp_that_was_made_on_the_public_page(asked):
+    Event.objects.update(invited_only=False)
+    make.rsvp(asked.event, "Alma Reyes", size=3)
+    responses.decline(asked)
+    assert answer(asked) == ("declined", "", "Alma Reyes")
+    assert look.seats(asked.event) == [("Alma Reyes", 0, 0)]
+
+
+def test_an_erased_rsvp_leaves_the_invitation_open(asked):
+    seats.delete(accept(asked))
+    assert answer(asked) == ("open", "", "")
+
+
+# A new link ------------------------------------------------------------------------------------------------------
+
+
+def sent() -> None:
+    Message.objects.filter(key__startswith="invitation:").update(state="sent", sent_at=timezone.now())
+
+
+def test_a_replaced_link_is_mailed_at_once_and_the_old_one_is_none(asked):
+    sent()
+    old = asked.token
+    responses.replace_link(asked)
+    asked.refresh_from_db()
+    assert asked.token != old
+    message = Message.objects.get(state="queued")
+    assert (message.key, message.queue) == (f"invitation:{asked.pk}:new_link:1", "direct")
+    assert asked.get_absolute_url() in message.text
+    assert old not in message.text + message.html + message.calendar
+    assert message.unsubscribe
+    sent()
+    responses.replace_link(asked)
+    assert Message.objects.get(state="queued").key == f"invitation:{asked.pk}:new_link:2"
+
+
+@pytest.mark.parametrize("claimed", [False, True])
+def test_mail_with_the_old_link_that_has_not_left_never_does(asked, claimed):
+    if claimed:
+        bulk_delivery.claim()
+    responses.replace_link(asked)
+    assert [message.key for message in Message.objects.all()] == [f"invitation:{asked.pk}:new_link:1"]
+
+
+def test_an_invitation_that_is_not_written_yet_is_written_with_the_new_link(asked):
+    mailing = invited.started(asked.event, person("Jun Park"))
+    later = mailing.invitations.get()
+    responses.replace_link(later)
+    assert not Message.objects.about(f"invitation:{later.pk}").exists()
+    writing.write(mailing)
+    later.refresh_from_db()
+    assert later.get_absolute_url() in Message.objects.about(f"invitation:{later.pk}").get().text
+
+
+@pytest.mark.parametrize("end", [make.over, seats.cancel_event])
+def test_a_new_link_is_not_mailed_to_who_wants_no_invitations_or_for_what_is_over(asked, end):
+    sent()
+    other = invited.to(asked.event, person("Jun Park"))
+    sent()
+    preferences.choose(preferences.of("jun.park@example.org"), invitations=False)
+    responses.replace_link(other)
+    end(asked.event)
+    responses.replace_link(asked)
+    assert not Message.objects.filter(state="queued").exists()
+
+
+def test_what_was_answered_stays_with_a_new_link(asked):
+    rsvp = accept(asked)
+    responses.replace_link(asked)
+    assert answer(asked) == ("accepted", "", "Alma Reyes")
+    assert Message.objects.about(f"rsvp:{rsvp.pk}").count() == 1
+
+
+# Answered elsewhere ----------------------------------------------------------------------------------------------
+
+
+def test_an_rsvp_of_the_public_page_answers_the_invitation_of_its_address(asked):
+    Event.objects.update(invited_only=False)
+    open_one = invited.to(asked.event, person("Jun Park"))
+    make.rsvp(asked.event, "Alma Reyes", email="ALMA.REYES@example.org")
+    make.rsvp(make.event(), "Jun Park")
+    seats.cancel(make.rsvp(asked.event, "Jun Park"))
+    responses.tie_known()
+    assert answer(asked) == ("accepted", "", "Alma Reyes")
+    assert answer(open_one)[0] == Answer.OPEN
+
+
+def test_who_declined_and_made_an_rsvp_later_comes(asked):
+    Event.objects.update(invited_only=False)
+    responses.decline(asked, "Sorry.")
+    make.rsvp(asked.event, "Alma Reyes")
+    responses.tie_known()
+    assert answer(asked) == ("accepted", "", "Alma Reyes")
+
+
+def test_two_invitations_of_one_address_share_no_rsvp(asked):
+    Event.objects.update(invited_only=False)
+    other = person("Alma Again", partners.organization("Elsewhere"))
+    second = invited.to(asked.event, other)
+    contacts.correct(other, email="alma.reyes@example.org")
+    make.rsvp(asked.event, "Alma Reyes")
+    for _twice in range(2):
+        responses.tie_known()
+    assert sorted([answer(asked)[0], answer(second)[0]]) == ["accepted", "open"]
+
+
+# Calendar --------------------------------------------------------------------------------------------------------
+
+
+def entry(text: str):
+    calendar = Calendar.from_ical(text)
+    [event] = calendar.walk("VEVENT")
+    return calendar["METHOD"], event
+
+
+def test_the_entry_of_who_was_asked_is_tentative_and_names_nobody(asked):
+    method, event = entry(Message.objects.get().calendar)
+    assert (method, event["STATUS"], event["TRANSP"], event["SEQUENCE"]) == ("PUBLISH", "TENTATIVE", "TRANSPARENT", 0)
+    assert "ATTENDEE" not in event
+    assert event["SUMMARY"] == "Imagine Promise Summit"
+    assert event.start == timezone.localtime(asked.event.starts_at, timezone.get_default_timezone())
+
+
+def test_the_entry_of_the_rsvp_takes_the_place_of_the_invitations(asked):
+    _method, before = entry(Message.objects.get().calendar)
+    rsvp = accept(asked)
+    method, after = entry(Message.objects.about(f"rsvp:{rsvp.pk}").get().calendar)
+    assert (method, after["UID"], after["STATUS"]) == ("REQUEST", before["UID"], "CONFIRMED")
+    assert int(after["SEQUENCE"]) > int(before["SEQUENCE"])
+
+
+def test_two_invitations_have_two_entries(asked):
+    invited.to(asked.event, person("Jun Park"))
+    assert len({str(entry(message.calendar)[1]["UID"]) for message in Message.objects.all()}) == 2

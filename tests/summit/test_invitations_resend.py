@@ -1,0 +1,278 @@
+"""Mail about an invitation that staff send once more says what is true by then, or is refused plainly."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from icalendar import Calendar
+
+from imagine.mail import preferences, resend
+from imagine.mail.models import Mailing, Message
+from imagine.mail.resend import NotAgain
+from partners.organizations import contacts
+from summit import seats
+from summit.invitations import change_notices, responses, writing
+from summit.invitations import links as invitation_links
+from summit.invitations import resend as invitation_resend
+from summit.models import Event, Invitation, Rsvp
+from summit.reminders import sending as reminder_sending
+from tests import browse, look, make
+from tests.summit import invited
+from tests.summit.invited import person
+
+pytestmark = pytest.mark.django_db
+
+MESSAGES = "/imagine/admin/mail/message/"
+THERE = "Stockton Civic Auditorium"
+State = Message.State
+
+
+@pytest.fixture
+def asked() -> Invitation:
+    """Written, and its mail was sent yesterday."""
+    invitation = invited.to(make.event(), person("Alma Reyes"))
+    yesterday = timezone.now() - timedelta(days=1)
+    Message.objects.update(state=State.SENT, sent_at=yesterday, created_at=yesterday)
+    return invitation
+
+
+def mail_of(invitation: Invitation, kind: str = "invited") -> Message:
+    return Message.objects.select_related("mailing").get(key=f"invitation:{invitation.pk}:{kind}")
+
+
+def is_now(message: Message, state: State) -> None:
+    Message.objects.filter(pk=message.pk).update(state=state, sent_at=timezone.now() if state == State.SENT else None)
+
+
+def moves(event: Event) -> None:
+    """Staff save it with another place; whoever is to be told is."""
+    event = Event.objects.get(pk=event.pk)
+    event.venue = THERE
+    seats.save_event(event)
+    for mailing in Mailing.objects.going_on():
+        writing.write(mailing)
+
+
+def refusal(message: Message) -> str:
+    """Why it is not sent again, and that nothing was written."""
+    before = look.tables()
+    with pytest.raises(NotAgain) as refused:
+        resend.send(message)
+    assert look.tables() == before
+    return str(refused.value)
+
+
+def entry(message: Message):
+    [found] = Calendar.from_ical(message.calendar).walk("VEVENT")
+    return found
+
+
+# An invitation ---------------------------------------------------------------------------------------------------
+
+
+def test_an_invitation_that_was_sent_is_written_anew_with_the_facts_of_today(asked):
+    moves(asked.event)
+    old = mail_of(asked)
+    for _twice in range(2):  # in one minute once
+        assert resend.send(old)
+    [copy] = Message.objects.filter(key__contains=":again:")
+    assert copy.key.startswith(f"invitation:{asked.pk}:invited:again:")
+    assert (copy.to, copy.state, copy.queue, copy.mailing) == ("alma.reyes@example.org", "queued", "direct", None)
+    assert THERE in copy.text
+    assert THERE in copy.html
+    assert THERE in entry(copy)["LOCATION"]
+    assert entry(copy)["SEQUENCE"] == 1
+    assert asked.get_absolute_url() in copy.text
+    assert copy.unsubscribe == old.unsubscribe
+    assert THERE not in mail_of(asked).text
+
+
+def test_sent_again_once_more_it_has_one_ending(asked):
+    resend.send(mail_of(asked))
+    copy = Message.objects.get(key__contains=":again:")
+    is_now(copy, State.SENT)
+    Message.objects.filter(pk=copy.pk).update(key=f"invitation:{asked.pk}:invited:again:202701010900")
+    assert resend.send(Message.objects.get(pk=copy.pk))
+    assert [key.count(":again:") for key in Message.objects.order_by("key").values_list("key", flat=True)] == [0, 1, 1]
+
+
+def test_who_was_sent_the_facts_of_today_is_not_told_that_the_event_moved(asked):
+    event = asked.event
+    event.venue = THERE
+    seats.save_event(event)
+    resend.send(mail_of(asked))
+    assert not change_notices.to_tell(event).exists()
+
+
+@pytest.mark.parametrize("state", [State.REFUSED, State.GIVEN_UP])
+def test_an_invitation_that_failed_is_written_anew_in_its_place(asked, state):
+    is_now(mail_of(asked), state)
+    moves(asked.event)
+    assert resend.send(mail_of(asked))
+    [message] = Message.objects.all()
+    assert (message.key, message.state, message.queue) == (f"invitation:{asked.pk}:invited", "queued", "bulk")
+    assert message.mailing == asked.mailing
+    assert THERE in message.text
+    assert THERE in entry(message)["LOCATION"]
+    assert resend.send(message) is False
+    asked.refresh_from_db()
+    assert asked.told == change_notices.mark(asked.event)
+
+
+def test_it_goes_to_the_address_that_the_contact_has_by_now(asked):
+    contacts.correct(asked.contact, email="alma@example.org", language="es")
+    resend.send(mail_of(asked))
+    copy = Message.objects.get(key__contains=":again:")
+    assert (copy.to, copy.language) == ("alma@example.org", "es")
+    assert "Cumbre Imagine Promise" in copy.subject
+
+
+@pytest.mark.parametrize("kind", ["invited", "new_link:1"])
+def test_it_leads_to_the_link_that_opens_it(asked, kind):
+    responses.replace_link(asked)
+    Message.objects.filter(state=State.QUEUED).update(state=State.SENT, sent_at=timezone.now())
+    responses.replace_link(asked)
+    resend.send(mail_of(asked, kind))
+    asked.refresh_from_db()
+    assert asked.get_absolute_url() in Message.objects.get(key__contains=f"{kind}:again:").text
+
+
+def test_mail_that_was_anothers_before_a_merge_leads_to_the_invitation_that_stays(asked):
+    Message.objects.update(key=f"invitation:{asked.pk}:was-9:invited", text="http://127.0.0.1/old")
+    resend.send(Message.objects.get())
+    assert asked.get_absolute_url() in Message.objects.get(state=State.QUEUED).text
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.SENDING])
+def test_what_is_on_its_way_is_left_alone(state):
+    invited.to(make.event(), person("Alma"))
+    if state == State.SENDING:
+        Message.objects.update(state=state, lease="0" * 32, lease_until=timezone.now())
+    before = look.tables()
+    assert resend.send(Message.objects.get()) is False
+    assert look.tables() == before
+
+
+@pytest.mark.parametrize("state", [State.SENT, State.REFUSED, State.UNKNOWN])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (make.called_off, "This event was cancelled, so nobody can be invited."),
+        (make.over, "This event is over, so nobody can be invited."),
+        (make.closed, "RSVP for this event is closed, so nobody could answer. Give it a later end first."),
+    ],
+)
+def test_an_invitation_that_nobody_could_answer_is_not_sent_again(asked, change, said, state):
+    is_now(mail_of(asked), state)
+    change(asked.event)
+    assert refusal(mail_of(asked)) == said
+
+
+def test_who_accepted_is_not_asked_again(asked):
+    responses.accept(asked, Rsvp(name="Alma Reyes"), size=1)
+    assert refusal(mail_of(asked)).startswith("They have accepted. Mail the private link of their RSVP again")
+
+
+def test_who_declined_may_be_asked_again(asked):
+    responses.decline(asked)
+    assert resend.send(mail_of(asked))
+
+
+@pytest.mark.parametrize("how", [{"invitations": False}, None])
+def test_whose_address_wants_none_or_refuses_is_not_asked_again(asked, how):
+    if how:
+        preferences.choose(preferences.of("alma.reyes@example.org"), **how)
+    else:
+        preferences.refuse("alma.reyes@example.org", "550 no such person")
+    assert refusal(mail_of(asked)).startswith("Their address wants no invitations, or refuses mail.")
+
+
+def test_an_invitation_that_was_taken_back_is_not_sent_again(asked):
+    Invitation.objects.all().delete()
+    with pytest.raises(Invitation.DoesNotExist):
+        resend.send(Message.objects.get())
+
+
+# What may have arrived, and what has words of its own ------------------------------------------------------------
+
+
+def test_what_may_have_arrived_is_sent_again_as_it_is_while_it_is_true(asked):
+    is_now(mail_of(asked), State.UNKNOWN)
+    text = mail_of(asked).text
+    assert resend.send(mail_of(asked))
+    assert (mail_of(asked).state, mail_of(asked).text) == ("queued", text)
+
+
+@pytest.mark.parametrize("change", [lambda asked: moves(asked.event), responses.replace_link])
+def test_what_may_have_arrived_and_is_true_no_more_is_said_to_have_arrived_first(asked, change):
+    is_now(mail_of(asked), State.UNKNOWN)
+    change(asked)
+    assert "Say that it arrived: then an invitation that you send again is written anew." in refusal(mail_of(asked))
+    assert invitation_resend.settle(mail_of(asked), arrived=True)
+    assert resend.send(mail_of(asked))
+
+
+@pytest.mark.parametrize("kind", ["moved:1", "unanswered", "link:1"])
+def test_other_mail_is_sent_again_while_it_is_true_and_else_the_invitation_is_to_be(asked, kind):
+    moves(asked.event)
+    reminder_sending.ask_some(asked.event, timezone.now() + timedelta(days=9))
+    invitation_links.mail_link(asked)
+    Message.objects.filter(state=State.QUEUED).update(state=State.SENT, sent_at=timezone.now())
+    assert resend.send(mail_of(asked, kind))
+    assert Message.objects.get(state=State.QUEUED).text == mail_of(asked, kind).text
+    event = Event.objects.get()
+    event.venue = "Weber Point Events Center"
+    seats.save_event(event)
+    assert "Send the invitation itself again: it is written anew." in refusal(mail_of(asked, kind))
+
+
+# In the admin ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "The event or the link changed since, so what it says is not true any more."),
+        ("es", "El evento o el enlace cambió desde entonces, así que lo que dice ya no es cierto."),
+    ],
+)
+def test_staff_are_told_on_the_page_of_the_message(staff, asked, language, said):
+    is_now(mail_of(asked), State.UNKNOWN)
+    moves(asked.event)
+    address = f"{MESSAGES}{mail_of(asked).pk}/change/"
+    page = staff.post(address, {"_again": "1"}, follow=True, headers={"accept-language": language})
+    assert said in browse.text(page)
+    assert mail_of(asked).state == "unknown"
+
+
+def test_staff_are_told_that_it_was_taken_back(staff, asked):
+    Invitation.objects.all().delete()
+    page = staff.post(f"{MESSAGES}{Message.objects.get().pk}/change/", {"_again": "1"}, follow=True)
+    assert "Not there any more: it was erased or merged meanwhile." in browse.text(page)
+
+
+def test_button_on_the_page_of_the_message_sends_the_facts_of_today(staff, asked):
+    moves(asked.event)
+    page = staff.post(f"{MESSAGES}{mail_of(asked).pk}/change/", {"_again": "1"}, follow=True)
+    assert "1 message will be sent again." in browse.text(page)
+    assert THERE in Message.objects.get(key__contains=":again:").text
+
+
+def test_of_unknown_ones_on_the_page_of_a_mailing_those_are_sent_again_that_are_true(staff):
+    event = make.event()
+    mailing = invited.written(event, person("Alma"), person("Jun"), person("Mai"))
+    Message.objects.update(state=State.UNKNOWN)
+    moved = event.invitations.get(contact__name="Alma")
+    gone = event.invitations.get(contact__name="Mai")
+    responses.replace_link(moved)
+    Message.objects.filter(key__contains="new_link").delete()
+    Invitation.objects.filter(pk=gone.pk).delete()
+    page = f"/imagine/admin/mail/mailing/{mailing.pk}/change/"
+    text = browse.text(staff.post(page, {"again": "1", "all": "1"}, follow=True))
+    assert "1 message will be sent again." in text
+    assert "1 message is not sent again. The event or the link changed since" in text
+    assert "1 message is not sent again. Not there any more" in text
+    states = dict(mailing.messages.values_list("to", "state"))
+    assert states == {"alma@example.org": "unknown", "jun@example.org": "queued", "mai@example.org": "unknown"}
+    assert "3 messages" not in text
+    assert "2 messages count as sent." in browse.text(staff.post(page, {"arrived": "1", "all": "1"}, follow=True))

@@ -1,0 +1,120 @@
+"""Mail scanners open every link of every mail, by GET and HEAD. Nothing changes, and no link leads nowhere."""
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from imagine.mail.models import Mailing, Message
+from partners import tasks as partners_tasks
+from partners.pledges import links as pledge_links
+from partners.pledges import staff as staff_pledges
+from summit import rsvp_links, seats
+from summit.emails import rsvp as rsvp_emails
+from summit.invitations import links as invitation_links
+from summit.invitations import writing
+from summit.models import Rsvp
+from summit.reminders import sending as reminder_sending
+from tests import look, make
+from tests.partners import make as partners_make
+from tests.summit import invited, year
+from tests.summit.year import moment
+
+pytestmark = pytest.mark.django_db
+
+# What no mail of these says is not tried: a new kind of letter belongs here.
+KINDS = {
+    *("begun", "called_off", "cancelled", "changed", "confirmed", "event_cancelled", "event_moved", "invited", "link"),
+    *("moved", "moved_up", "day", "names", "new_link", "reminder", "signed", "thanks", "unanswered", "waiting", "week"),
+}
+
+
+def mails() -> list[Message]:
+    """Every kind of mail that the product sends."""
+    of_parties()
+    of_events()
+    of_invitations()
+    of_pledges()
+    return list(Message.objects.all())
+
+
+def of_parties() -> None:
+    event = make.event(capacity=3)
+    first = make.rsvp(event, "First", size=3)
+    make.rsvp(event, "Waits")
+    seats.change_party(first, size=2)
+    rsvp_links.mail_link(first)
+    rsvp_links.replace(first)
+    seats.cancel(first)
+
+
+def of_events() -> None:
+    moved = make.rsvp(make.event(slug="moved"))
+    rsvp_emails.event_moved(moved, make.event(slug="before"))
+    rsvp_emails.event_cancelled(make.rsvp(make.event(slug="off")))
+    party = year.rsvp(year.event(), size=2, came=1)
+    for month, day in ((3, 31), (4, 4), (4, 6), (4, 8)):
+        reminder_sending.remind(moment(month, day, 9))
+        year.send(moment(month, day, 9))
+    assert Rsvp.objects.filter(pk=party.pk).exists()
+
+
+def of_invitations() -> None:
+    event = make.event(slug="kick-off")
+    invited.to(event, invited.person("Asked Once"))
+    Message.objects.filter(key__startswith="invitation:").update(state="sent", sent_at=timezone.now())
+    reminder_sending.remind(timezone.now() + timedelta(days=8))
+    invitation_links.mail_link(event.invitations.get())
+    written_and_sent()
+    event.venue = "Stockton Civic Auditorium"
+    seats.save_event(event)
+    written_and_sent()
+    off = make.event(slug="called-off")
+    invited.to(off, invited.person("Asked Twice"))
+    written_and_sent()
+    seats.cancel_event(off)
+    written_and_sent()
+
+
+def written_and_sent() -> None:
+    for mailing in Mailing.objects.going_on():
+        writing.write(mailing)
+    Message.objects.filter(key__startswith="invitation:").update(state="sent", sent_at=timezone.now())
+
+
+def of_pledges() -> None:
+    partners_make.signed("Signed", "signed@example.org")
+    draft = partners_make.draft("Draft", "draft@example.org")
+    partners_make.days_later(draft, 6)
+    partners_tasks.remind_drafts()
+    pledge_links.replace_link(draft)
+    begun = partners_make.organization("Begun")
+    partners_make.contact(begun, "begun@example.org")
+    staff_pledges.begin_for(begun, mails_link=True)
+
+
+def links_of(message: Message) -> set[str]:
+    found = re.findall(r"https?://[^\s\"'<>]+", f"{message.text} {unescape(message.html)} {message.unsubscribe}")
+    ours = {link.rstrip(".,)") for link in found if link.startswith("http://testserver/")}
+    return {link.removeprefix("http://testserver").partition("#")[0] for link in ours}
+
+
+def test_links_of_every_mail_change_nothing_when_they_are_opened(settings):
+    settings.SITE_URL = "http://testserver"
+    messages = mails()
+    said = {message.key.split(":")[2] for message in messages}
+    assert said == KINDS
+    before = look.tables(but=("core.Tally",))
+    opened = {link for message in messages for link in links_of(message)}
+    assert len(opened) > len(KINDS)
+    answers = {}
+    for link in sorted(opened):
+        for method in ("get", "head"):
+            answers[link, method] = getattr(Client(), method)(link).status_code
+    assert set(answers.values()) <= {200, 302, 404}
+    replaced = [link for (link, _method), code in answers.items() if code == 404]
+    assert len(replaced) <= 2 * 4, replaced  # links of letters that went out before staff replaced them
+    assert look.tables(but=("core.Tally",)) == before

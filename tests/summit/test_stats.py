@@ -1,0 +1,224 @@
+"""What the office asks of an event, counted."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from imagine.mail.models import Message
+from summit import charts, seats, stats
+from summit.models import Event, Guest, Rsvp
+from summit.stats import Needs, Stretch
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+
+def party(event: Event, name: str, *needs: tuple[str, str]) -> Rsvp:
+    """A party with one guest for each pair of food and access needs."""
+    guests = [Guest(diet=diet, access=access) for diet, access in needs]
+    return seats.reserve(make.unsaved_rsvp(event, name), size=len(needs), guests=guests)
+
+
+def made(rsvp: Rsvp, *when: int) -> None:
+    Rsvp.objects.filter(pk=rsvp.pk).update(created_at=datetime(*when, tzinfo=UTC))
+
+
+def test_seats_of_a_full_event():
+    event = make.event(capacity=8, reserved_seats=2)
+    make.rsvp(event, "Seated", size=4)
+    make.rsvp(event, "Partly", size=3, accepts_fewer=True)
+    make.rsvp(event, "Waits", size=2)
+    seats.cancel(make.rsvp(event, "Gone"))
+    make.rsvp(make.event(), "Elsewhere", size=5)
+    assert stats.seats(event) == {
+        "capacity": 8,
+        "reserved": 2,
+        "held": 6,
+        "waiting": 3,
+        "free": 0,
+        "over": 0,
+        "beyond": 0,
+        "confirmed_parties": 1,
+        "partly_parties": 1,
+        "waiting_parties": 1,
+        "cancelled_parties": 1,
+        "late_parties": 0,
+        "passed_parties": 0,
+    }
+
+
+def test_seats_of_an_event_without_rsvps():
+    event = make.event(capacity=8, reserved_seats=2)
+    assert {name: number for name, number in stats.seats(event).items() if number} == {
+        "capacity": 8,
+        "reserved": 2,
+        "free": 6,
+    }
+
+
+def test_room_made_smaller_is_over_and_has_nothing_free():
+    event = make.event(capacity=5)
+    make.rsvp(event, size=5)
+    event.capacity = 3
+    event.save()
+    counted = stats.seats(event)
+    assert (counted["free"], counted["over"]) == (0, 2)
+
+
+def test_late_cancellation_and_seats_beyond_are_counted():
+    event = make.event(capacity=1)
+    seated = make.rsvp(event, "Seated")
+    make.without_promotion(event)
+    seats.promote(make.rsvp(event, "Walks in"), beyond="The speaker's driver")
+    seats.cancel(seated)
+    counted = stats.seats(event)
+    assert (counted["late_parties"], counted["beyond"]) == (1, 1)
+
+
+def test_days_are_the_districts_and_none_is_left_out():
+    event = make.event(capacity=3)
+    made(make.rsvp(event, "Late on the 1st", size=2), 2027, 3, 2, 7, 59)  # 11:59 p.m. in Stockton
+    made(make.rsvp(event, "Early on the 2nd", size=1), 2027, 3, 2, 8, 0)
+    made(make.rsvp(event, "Waits", size=4), 2027, 3, 4, 20)
+    gone = make.rsvp(event, "Gone", size=1)
+    made(gone, 2027, 3, 9, 20)
+    seats.cancel(gone)
+    assert stats.by_day(event) == [
+        Stretch(date(2027, 3, 1), 1, 2),
+        Stretch(date(2027, 3, 2), 1, 1),
+        Stretch(date(2027, 3, 3), 0, 0),
+        Stretch(date(2027, 3, 4), 1, 4),
+    ]
+
+
+def test_more_than_three_months_go_by_weeks():
+    event = make.event()
+    made(make.rsvp(event, "First", size=1), 2027, 1, 1, 20)
+    made(make.rsvp(event, "Same week", size=2), 2027, 1, 7, 20)
+    made(make.rsvp(event, "Last", size=3), 2027, 4, 9, 20)
+    weeks = stats.by_day(event)
+    assert (len(weeks), weeks[0], weeks[-1]) == (
+        15,
+        Stretch(date(2027, 1, 1), 2, 3),
+        Stretch(date(2027, 4, 9), 1, 3),
+    )
+    assert charts.draw(weeks).by_week
+
+
+def test_no_rsvp_makes_no_days_and_no_chart():
+    assert stats.by_day(make.event()) == []
+    assert charts.draw([]) is None
+
+
+def test_chart_stands_on_its_floor_and_the_most_seats_reach_its_top():
+    chart = charts.draw(
+        [Stretch(date(2027, 3, 1), 1, 2), Stretch(date(2027, 3, 2), 0, 0), Stretch(date(2027, 3, 3), 2, 4)]
+    )
+    assert [(bar.seats_height, bar.rsvps_height) for bar in chart.bars] == [(74, 37), (0, 0), (148, 74)]
+    assert all(bar.seats_y + bar.seats_height == chart.floor == bar.rsvps_y + bar.rsvps_height for bar in chart.bars)
+    assert (chart.bars[-1].seats_y, chart.rsvps, chart.seats, chart.by_week) == (chart.top, 3, 6, False)
+
+
+@pytest.mark.parametrize("number", [1, 2, 17, 92, 400])
+def test_chart_stays_inside_its_drawing(number):
+    chart = charts.draw([Stretch(date(2027, 1, 1) + timedelta(days=i), 1, 1) for i in range(number)])
+    assert all(chart.left <= bar.x and bar.x + bar.width <= chart.width and bar.width > 0 for bar in chart.bars)
+
+
+def test_sectors_with_most_parties_first_and_the_unsaid_last():
+    event = make.event(capacity=4)
+    for name, size, sector in [("A", 2, "labor"), ("B", 1, ""), ("C", 1, ""), ("D", 3, "labor"), ("E", 1, "college")]:
+        make.rsvp(event, name, size=size, sector=sector)
+    seats.cancel(make.rsvp(event, "Gone", sector="faith"))
+    assert [tuple(row.values()) for row in stats.by_sector(event)] == [
+        ("labor", 2, 2, 3, "Labor"),
+        ("college", 1, 0, 1, "College or university"),
+        ("", 2, 2, 0, "Not said"),
+    ]
+
+
+def test_needs_in_any_case_and_spacing_are_one():
+    event = make.event()
+    party(event, "A", ("Vegetarian", ""), ("vegetarian", "Wheelchair space"), ("  Vegetarian ", ""), ("", ""))
+    party(event, "B", ("Nut  allergy", ""), ("SIN  CERDO", ""), ("sin cerdo", ""), ("nut allergy", ""))
+    food, access = stats.kitchen(event)
+    assert [(words.casefold(), number) for words, number in food.counted] == [
+        ("vegetarian", 3),
+        ("nut allergy", 2),
+        ("sin cerdo", 2),
+    ]
+    assert (food.counted[0], food.silent) == (("Vegetarian", 3), 1)
+    assert access == Needs([("Wheelchair space", 1)], 7)
+
+
+def test_kitchen_counts_who_holds_a_seat():
+    event = make.event(capacity=2)
+    partly = make.unsaved_rsvp(event, "Partly", accepts_fewer=True)
+    guests = [Guest(diet="Vegan"), Guest(diet="Halal"), Guest(diet="No pork")]
+    seats.reserve(partly, size=3, guests=guests)
+    party(event, "Waits", ("Gluten free", ""))
+    seats.cancel(party(event, "Gone", ("Kosher", "")))
+    food, access = stats.kitchen(event)
+    assert food == Needs([("Halal", 1), ("Vegan", 1)], 0)
+    assert access == Needs([], 2)
+
+
+def test_waiting_list_says_who_was_passed_over_and_why():
+    event = make.event(capacity=4)
+    seated = make.rsvp(event, "Seated", size=2)
+    make.rsvp(event, "Stays", size=2)
+    large = make.rsvp(event, "Large", size=4)
+    make.rsvp(event, "Small", size=2)
+    make.rsvp(event, "Later", size=3)
+    seats.cancel(seated)
+    Rsvp.objects.filter(pk=large.pk).update(passed_over_at=datetime(2027, 3, 4, 16, 12, tzinfo=UTC))
+    assert [(waiting.rsvp.name, waiting.why) for waiting in stats.waiting_list(event)] == [
+        (
+            "Large",
+            "Needs 4 seats together. On March 4, 8:12\N{NO-BREAK SPACE}a.m., fewer were free, and a later party was"
+            " seated.",
+        ),
+        ("Later", ""),
+    ]
+
+
+def test_unnamed_companions_of_parties_that_stand():
+    event = make.event(capacity=4)
+    make.rsvp(event, "Named", size=2, guests=("Ben Ochoa",))
+    make.rsvp(event, "Waits", size=4, guests=("María Thạch",))
+    seats.cancel(make.rsvp(event, "Gone", size=3))
+    make.rsvp(make.event(), "Elsewhere", size=3)
+    assert stats.unnamed(event) == 2
+
+
+def test_failed_mail_is_this_events_alone():
+    event, other = make.event(), make.event()
+    rsvp, ok, elsewhere = make.rsvp(event, "A"), make.rsvp(event, "B"), make.rsvp(other, "C")
+    for failed, state in [(rsvp, Message.State.REFUSED), (elsewhere, Message.State.GIVEN_UP)]:
+        Message.objects.about(f"rsvp:{failed.pk}").update(state=state)
+    failed = Message.objects.about(f"rsvp:{rsvp.pk}").get()
+    for key in (f"invitation:{rsvp.pk}:first", "rsvp:words:odd", f"rsvp:{rsvp.pk}{rsvp.pk}:confirmed:1"):
+        Message.objects.create(key=key, to="a@example.org", state=Message.State.UNKNOWN)
+    assert Message.objects.about(f"rsvp:{ok.pk}").get().state == Message.State.QUEUED
+    assert list(stats.failed_mail(event)) == [failed]
+
+
+def test_each_figure_is_one_query_for_3_and_for_30(django_assert_num_queries):
+    event = make.event(capacity=20)
+    for number in range(3):
+        make.rsvp(event, f"Guest {number}", size=2)
+    for more in (27, 0):
+        for figure in (
+            stats.seats,
+            stats.by_day,
+            stats.by_sector,
+            stats.kitchen,
+            stats.waiting_list,
+            stats.unnamed,
+        ):
+            with django_assert_num_queries(1):
+                figure(event)
+        with django_assert_num_queries(1):
+            list(stats.failed_mail(event))
+        for number in range(more):
+            make.rsvp(event, f"More {number}", size=2)

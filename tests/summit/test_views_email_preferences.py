@@ -1,0 +1,268 @@
+"""Mail choices and unsubscribing: by the form, by one click of a mail program, and back again."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from imagine.core.models import new_token
+from imagine.mail import preferences
+from imagine.mail.models import Address
+from partners.models import Contact, Pledge
+from summit.models import Rsvp
+from tests import browse, look, make
+from tests.partners import look as partners_look
+from tests.partners import make as partners
+
+pytestmark = pytest.mark.django_db
+
+EMAIL = "alma@example.org"
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+BUT_LIMITS = ("core.Tally",)
+
+
+def ending(address: Address, mail: str = "invitations") -> str:
+    return reverse("unsubscribe", args=[address.token, mail])
+
+
+def wanted(email: str = EMAIL) -> list[str]:
+    address = preferences.of(email)
+    return [mail for mail in preferences.MAIL if getattr(address, f"wants_{mail}")]
+
+
+def choose(client, address: Address, **fields):
+    return client.post(address.get_absolute_url(), fields)
+
+
+# The form -------------------------------------------------------------------------------------------------------
+
+
+def test_mail_choices_shows_what_is_wanted(client):
+    address = preferences.of(EMAIL)
+    page = client.get(address.get_absolute_url())
+    assert browse.fields(page).keys() >= {"invitations", "reminders"}
+    assert "news" not in browse.fields(page)
+    assert "Your choice for alma@example.org." in browse.text(page)
+    assert "What comes in any case" in browse.text(page)
+
+
+def test_mail_choices_are_saved_and_saved_again_harmlessly(client):
+    address = preferences.of(EMAIL)
+    for _twice in range(2):
+        response = choose(client, address, news="on", reminders="on")
+        assert response["Location"] == address.get_absolute_url()
+        before = look.tables(but=BUT_LIMITS)
+    assert wanted() == ["reminders", "news"]
+    assert "Saved. We keep to it from now on." in browse.text(client.get(address.get_absolute_url()))
+    choose(client, address, news="on", reminders="on")
+    assert look.tables(but=BUT_LIMITS) == before
+
+
+def test_nothing_of_this_counts_for_more_than_the_ticks(client):
+    address = preferences.of(EMAIL)
+    for _twice in range(2):
+        choose(client, address, invitations="on", reminders="on", nothing="1")
+    assert wanted() == []
+    page = browse.text(client.get(address.get_absolute_url()))
+    assert "no invitations, no reminders, no news" in page
+    assert "Nothing of this any more" not in page
+
+
+def test_mail_choices_of_one_address_leave_others_alone(client):
+    address, other = preferences.of(EMAIL), preferences.of("ben@example.org")
+    choose(client, address, nothing="1")
+    assert wanted(other.email) == ["invitations", "reminders"]
+    page = client.get(address.get_absolute_url()).content.decode()
+    assert other.email not in page
+    assert other.token not in page
+
+
+def test_refused_address_is_told_so(client):
+    address = preferences.of(EMAIL)
+    assert "refuses what we send" not in browse.text(client.get(address.get_absolute_url()))
+    preferences.refuse(EMAIL, "550 5.1.1 no such user here")
+    page = browse.text(client.get(address.get_absolute_url()))
+    assert "refuses what we send" in page
+    assert "no such user" not in page
+
+
+# Language -------------------------------------------------------------------------------------------------------
+
+
+def test_language_is_written_wherever_the_address_is_known(client):
+    pledge = partners.signed(email=EMAIL)
+    second = partners.contact(partners.organization("Delta Growers"), "Alma@example.org")
+    on_their_own = Contact.objects.create(name="Alma", email=EMAIL)
+    stranger = partners.contact(partners.organization("Little Manila"), "ben@example.org")
+    coming, past = make.rsvp(make.event(), email="ALMA@example.org"), make.rsvp(make.event(), email=EMAIL)
+    make.over(past.event)
+    others = make.rsvp(coming.event, "Ben", email="ben@example.org")
+    for _twice in range(2):
+        choose(client, preferences.of(EMAIL), invitations="on", reminders="on", language="es")
+    spoken = dict(Contact.objects.values_list("pk", "language"))
+    assert {spoken[pk] for pk in (pledge.contact_id, second.pk, on_their_own.pk)} == {"es"}
+    assert spoken[stranger.pk] == "en"
+    assert Pledge.objects.get().language == "es"
+    languages = dict(Rsvp.objects.values_list("pk", "language"))
+    assert languages == {coming.pk: "es", past.pk: "en", others.pk: "en"}
+    assert partners_look.changes(f"pledge:{pledge.pk}")[-1] == {"language": ["en", "es"]}
+    assert wanted() == ["invitations", "reminders"]
+
+
+def test_pledge_without_a_contact_of_its_own_speaks_its_main_contacts_language(client):
+    pledge = partners.signed(email=EMAIL)
+    Pledge.objects.update(contact=None)
+    choose(client, preferences.of(EMAIL), language="es")
+    pledge.refresh_from_db()
+    assert pledge.language == "es"
+
+
+def test_language_is_asked_for_only_when_there_is_somebody_to_write_to(client):
+    address = preferences.of(EMAIL)
+    assert "We write to you in" not in browse.text(client.get(address.get_absolute_url()))
+    make.rsvp(make.event(), email=EMAIL, language="es")
+    page = client.get(address.get_absolute_url())
+    assert browse.fields(page)["language"] == "es"
+    partners.contact(partners.organization(), EMAIL, language="en")
+    assert browse.fields(client.get(address.get_absolute_url()))["language"] == "en"
+
+
+@pytest.mark.parametrize("language", [{}, {"language": "fr"}, {"language": "en\x00"}])
+def test_language_that_nobody_speaks_here_saves_nothing_and_keeps_what_was_ticked(client, language):
+    partners.contact(partners.organization(), EMAIL)
+    address = preferences.of(EMAIL)
+    before = look.tables(but=BUT_LIMITS)
+    response = choose(client, address, news="on", **language)
+    assert response.status_code == 422
+    assert "Choose one of the languages." in browse.text(response)
+    assert "news" in browse.fields(response)
+    assert "invitations" not in browse.fields(response)
+    assert look.tables(but=BUT_LIMITS) == before
+
+
+# Unsubscribing ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mail", preferences.MAIL)
+def test_one_click_of_a_mail_program_ends_that_mail_alone(mail):
+    address = preferences.of(EMAIL)
+    preferences.choose(address, invitations=True, reminders=True, news=True)
+    program = Client(enforce_csrf_checks=True)
+    for _twice in range(2):
+        response = program.post(ending(address, mail), ONE_CLICK)
+        assert (response.status_code, response["Content-Type"]) == (200, "text/plain; charset=utf-8")
+    assert wanted() == [other for other in preferences.MAIL if other != mail]
+
+
+def test_one_click_may_come_as_a_plain_form_and_cannot_subscribe():
+    address = preferences.of(EMAIL)
+    program = Client(enforce_csrf_checks=True)
+    form = "application/x-www-form-urlencoded"
+    answer = program.post(ending(address), "List-Unsubscribe=One-Click&again=1", content_type=form)
+    assert answer.status_code == 200
+    assert wanted() == ["reminders"]
+
+
+def test_one_click_is_answered_for_thousands_of_one_mail_provider():
+    address = preferences.of(EMAIL)
+    program = Client()
+    assert {program.post(ending(address), ONE_CLICK).status_code for _click in range(400)} == {200}
+
+
+def test_button_ends_the_mail_and_the_page_after_it_takes_that_back(client):
+    address = preferences.of(EMAIL)
+    assert "No more invitations?" in browse.text(client.get(ending(address)))
+    for _twice in range(2):
+        assert client.post(ending(address))["Location"] == ending(address)
+    assert wanted() == ["reminders"]
+    assert "You get no more invitations" in browse.text(client.get(ending(address)))
+    for _twice in range(2):
+        assert client.post(ending(address), {"again": "1"})["Location"] == ending(address)
+    assert wanted() == ["invitations", "reminders"]
+
+
+def test_unsubscribing_twice_writes_once():
+    address = preferences.of(EMAIL)
+    Client().post(ending(address), ONE_CLICK)
+    before = look.tables()
+    Client().post(ending(address), ONE_CLICK)
+    assert look.tables() == before
+
+
+# For all ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["get", "head", "options"])
+def test_links_that_a_mail_scanner_opens_change_nothing(method):
+    partners.contact(partners.organization(), EMAIL)
+    address = preferences.of(EMAIL)
+    before = look.tables()
+    for place in (address.get_absolute_url(), *(ending(address, mail) for mail in preferences.MAIL)):
+        scanner = Client()
+        response = getattr(scanner, method)(place, {"List-Unsubscribe": "One-Click", "nothing": "1"})
+        assert response.status_code == (405 if method == "options" else 200)
+    assert look.tables() == before
+
+
+def test_wrong_links_are_not_found(client):
+    address = preferences.of(EMAIL)
+    before = look.tables(but=BUT_LIMITS)
+    token = address.token
+    for path in (
+        f"{new_token()}/",
+        f"{new_token()}/invitations/",
+        f"{token}/all/",
+        f"{token}/email/",
+        f"{token[:-1]}/",
+    ):
+        for response in (client.get(f"/imagine/mail/{path}"), client.post(f"/imagine/mail/{path}", {"nothing": "1"})):
+            assert response.status_code == 404
+    assert look.tables(but=BUT_LIMITS) == before
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_other_methods_are_refused(client, method):
+    address = preferences.of(EMAIL)
+    for place in (address.get_absolute_url(), ending(address)):
+        assert getattr(client, method)(place).status_code == 405
+
+
+def test_mail_choices_want_a_token_of_our_form(client):
+    address = preferences.of(EMAIL)
+    strict = Client(enforce_csrf_checks=True)
+    assert strict.post(address.get_absolute_url(), {"nothing": "1"}).status_code == 403
+    assert wanted() == ["invitations", "reminders"]
+
+
+def test_pages_of_mail_are_neither_stored_nor_indexed(client):
+    address = preferences.of(EMAIL)
+    answers = [
+        client.get(address.get_absolute_url()),
+        client.post(address.get_absolute_url(), {}),
+        client.get(ending(address)),
+        client.post(ending(address), ONE_CLICK),
+    ]
+    for response in answers:
+        assert response["Cache-Control"] == "private, no-store"
+        assert response["X-Robots-Tag"] == "noindex, nofollow"
+
+
+def test_mail_choices_ask_as_much_for_an_address_known_once_and_thirty_times(client, django_assert_num_queries):
+    address = preferences.of(EMAIL)
+    partners.contact(partners.organization(), EMAIL)
+    make.rsvp(make.event(), email=EMAIL)
+    with django_assert_num_queries(2):  # the address, the newest contact
+        client.get(address.get_absolute_url())
+    for number in range(30):
+        partners.contact(partners.organization(f"Growers {number}"), EMAIL)
+        make.rsvp(make.event(), email=EMAIL)
+    with django_assert_num_queries(2):
+        client.get(address.get_absolute_url())
+
+
+def test_address_keeps_when_it_chose():
+    address = preferences.of(EMAIL)
+    Address.objects.update(changed_at="2020-01-01T00:00:00Z")
+    Client().post(ending(address), ONE_CLICK)
+    address.refresh_from_db()
+    assert (timezone.now() - address.changed_at).total_seconds() < 60

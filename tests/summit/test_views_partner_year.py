@@ -1,0 +1,263 @@
+"""A partner's year on one page, behind the link of its pledge."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from imagine.core.models import new_token
+from imagine.mail.models import Message
+from partners.models import Contact, Pledge
+from partners.organizations import contacts
+from summit import seats
+from summit.invitations import responses
+from summit.models import Event, Invitation, Rsvp
+from summit.school_year import current_school_year
+from tests import browse, look, make
+from tests.partners import make as partners
+from tests.summit import invited
+
+pytestmark = pytest.mark.django_db
+
+BUT_LIMITS = ("core.Tally",)
+
+
+@pytest.fixture
+def pledge() -> Pledge:
+    """Signed by Alma Reyes of Port Gate Logistics."""
+    return partners.signed()
+
+
+def address(pledge: Pledge) -> str:
+    return reverse("partner_year", args=[pledge.token])
+
+
+def page(pledge: Pledge) -> str:
+    return browse.text(Client().get(address(pledge)))
+
+
+def kickoff(**fields) -> Event:
+    return make.event(**{"kind": "kickoff", "title": "Partner kick-off", "invited_only": True, **fields})
+
+
+def ask(event: Event, contact: Contact) -> Invitation:
+    return invited.invitation(event, contact, written_at=timezone.now())
+
+
+def accept(invitation: Invitation, size: int = 2) -> Rsvp:
+    contact = invitation.contact
+    return responses.accept(invitation, make.unsaved_rsvp(invitation.event, contact.name), size=size)
+
+
+def colleague(pledge: Pledge, name: str) -> Contact:
+    return partners.contact(pledge.organization, f"{name.lower().split()[0]}@example.org", name)
+
+
+def mail_me(client, pledge: Pledge, event: Event):
+    return client.post(reverse("mail_year_link", args=[pledge.token]), {"event": event.slug})
+
+
+# What it shows ---------------------------------------------------------------------------------------------------
+
+
+def test_year_shows_the_pledge_in_each_state(pledge):
+    shown = page(pledge)
+    assert "Port Gate Logistics Your year as a partner" in shown
+    assert "Signed Your promises for 2027–28 Signed by Alma Reyes on " in shown
+    assert "Your certificate (PDF)" in shown
+    draft = partners.draft("Delta Growers", "delta@example.org")
+    assert "Draft Your promises for 2027–28 This is a draft." in page(draft)
+    partners.closed()
+    assert "This school year is closed: what you signed stands as it is." in page(pledge)
+    assert "Closed Nothing can be promised now" in page(draft)
+    partners.year(2028)
+    assert "Not promised yet Your promises for 2028–29" in page(pledge)
+
+
+def test_year_tells_who_answered_what(pledge):
+    event = kickoff()
+    own, ben, cleo, dee = pledge.contact, *(colleague(pledge, name) for name in ("Ben Ochoa", "Cleo", "Dee"))
+    ask(event, own)
+    accept(ask(event, ben), size=3)
+    responses.decline(ask(event, cleo), "A private word")
+    seats.cancel(accept(ask(event, dee)))
+    shown = page(pledge)
+    for said in (
+        "Alma Reyes Invited, not answered yet",
+        "Ben Ochoa Confirmed, 3 seats",
+        "Cleo Cannot come",
+        "Dee Cancelled",
+        "Mail me my invitation",
+    ):
+        assert said in shown, said
+    assert "A private word" not in shown
+
+
+def test_year_shows_public_events_to_come_and_where_to_save_seats(pledge):
+    make.event(title="Open gathering")
+    shown = page(pledge)
+    assert "Open gathering" in shown
+    assert "Save your seats (Open gathering)" in shown
+    make.rsvp(Event.objects.get(), email="ALMA@example.org", size=2)
+    shown = page(pledge)
+    assert "Alma Reyes Confirmed, 2 seats" in shown
+    assert "Save your seats" not in shown
+
+
+def test_year_knows_an_invitation_answered_elsewhere(pledge):
+    event = make.event()
+    ask(event, pledge.contact)
+    make.rsvp(event, email="alma@example.org", size=2)
+    shown = page(pledge)
+    assert "Alma Reyes Confirmed, 2 seats" in shown
+    assert "not answered yet" not in shown
+
+
+def test_year_knows_what_was(pledge):
+    now, this_year = timezone.now(), current_school_year()
+    for title, school_year in (("Fall breakfast", this_year), ("Years ago", this_year - 3), ("Not theirs", this_year)):
+        event = make.event(title=title, school_year=school_year, rsvp_opens_at=now - timedelta(days=90))
+        if title != "Not theirs":
+            make.rsvp(event, email="alma@example.org", size=2)
+        make.over(event)
+    shown = page(pledge)
+    assert "Earlier this school year" in shown
+    assert "Fall breakfast" in shown
+    assert "Alma Reyes 2 seats" in shown
+    for other in ("Years ago", "Not theirs", "Mail me my link"):
+        assert other not in shown
+
+
+def test_year_shows_nothing_of_others_and_no_link_but_its_own(pledge):
+    event, secret = kickoff(), kickoff(title="A secret of others")
+    other = partners.signed("Quirke & Sons", "zoltan@example.org")
+    stranger = ask(secret, other.contact)
+    theirs = accept(ask(event, other.contact))
+    own, ben = ask(event, pledge.contact), ask(event, colleague(pledge, "Ben Ochoa"))
+    rsvps = [accept(own), accept(ben)]
+    unwritten = invited.invitation(secret, pledge.contact)
+    hidden = make.event(title="A hidden draft", is_published=False)
+    make.rsvp(kickoff(title="Of the past", invited_only=False), "Zoltan", email="zoltan@example.org")
+    shown = Client().get(address(pledge)).content.decode()
+    private = ["Zoltan", "Quirke", "A secret of others", hidden.title, "ben@example.org", theirs.token]
+    private += [one.token for one in (stranger, own, ben, unwritten, *rsvps)] + [other.token]
+    for words in private:
+        assert words not in shown, words
+
+
+def test_year_without_any_event_says_so(pledge):
+    assert "No event has a date yet. Invitations come by mail." in page(pledge)
+
+
+def test_year_is_linked_from_the_pledge_and_its_thanks(client, pledge):
+    for place in (pledge.get_absolute_url(), reverse("pledge_thanks", args=[pledge.token])):
+        assert f'href="{address(pledge)}"' in client.get(place).content.decode()
+
+
+# Which links open it ------------------------------------------------------------------------------------------------
+
+
+def test_older_link_leads_to_the_year_of_the_newest(client):
+    before = partners.signed_before()
+    assert client.get(address(before)).status_code == 200
+    newest = partners.renewed(before.organization, 2027)
+    assert client.get(address(before))["Location"] == address(newest)
+
+
+def test_link_of_a_pledge_that_was_not_saved_leads_to_where_it_is(client):
+    start = partners.start()
+    assert client.get(reverse("partner_year", args=[start.token]))["Location"] == start.get_absolute_url()
+
+
+def test_wrong_links_are_not_found(client, pledge):
+    event = ask(kickoff(), pledge.contact).event
+    for token in (new_token(), pledge.token[:-1], pledge.token.swapcase()):
+        assert client.get(f"/imagine/promise/{token}/year/").status_code == 404
+        assert client.post(f"/imagine/promise/{token}/year/link/", {"event": event.slug}).status_code == 404
+    assert Message.objects.about("invitation:1:link").count() == 0
+
+
+def test_pages_of_the_year_are_neither_stored_nor_indexed(client, pledge):
+    event = ask(kickoff(), pledge.contact).event
+    for response in (client.get(address(pledge)), mail_me(client, pledge, event)):
+        assert response["Cache-Control"] == "private, no-store"
+        assert response["X-Robots-Tag"] == "noindex, nofollow"
+
+
+# Mail me my link ----------------------------------------------------------------------------------------------------
+
+
+def test_invitation_is_mailed_again_to_its_own_contact_once_in_ten_minutes(client, pledge):
+    asked = ask(kickoff(), pledge.contact)
+    contacts.correct(pledge.contact, language="es")
+    assert mail_me(client, pledge, asked.event)["Location"] == address(pledge)
+    assert "Your link is on the way to alma@example.org." in browse.text(client.get(address(pledge)))
+    mail_me(client, pledge, asked.event)
+    assert "We mailed this link to alma@example.org not long ago." in browse.text(client.get(address(pledge)))
+    [message] = Message.objects.filter(key__startswith="invitation:")
+    assert (message.key, message.to, message.language) == (f"invitation:{asked.pk}:link:1", "alma@example.org", "es")
+    assert message.queue == Message.Queue.DIRECT
+    assert asked.get_absolute_url() in message.text
+    assert asked.get_absolute_url() in message.html
+    assert "University of the Pacific" in message.text
+
+
+def test_rsvp_is_mailed_in_place_of_the_invitation_that_it_answers(client, pledge):
+    rsvp = accept(ask(kickoff(), pledge.contact))
+    for _twice in range(2):
+        mail_me(client, pledge, rsvp.event)
+    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "link 1"]
+    assert Message.objects.get(key__startswith=f"rsvp:{rsvp.pk}:link:").to == "alma@example.org"
+
+
+def test_colleagues_links_are_not_mailed_and_no_event_without_a_link(client, pledge):
+    event, nobodys, past = kickoff(), make.event(), kickoff()
+    accept(ask(event, colleague(pledge, "Ben Ochoa")))
+    ask(past, pledge.contact)
+    make.over(past)
+    before = look.tables(but=BUT_LIMITS)
+    for place in (event, nobodys, past):
+        assert mail_me(client, pledge, place).status_code == 404
+    assert client.post(reverse("mail_year_link", args=[pledge.token])).status_code == 404
+    assert client.post(reverse("mail_year_link", args=[pledge.token]), {"event": "\x00"}).status_code == 404
+    assert look.tables(but=BUT_LIMITS) == before
+
+
+def test_pledge_that_nobody_answers_for_mails_nobody(client, pledge):
+    ask(kickoff(), pledge.contact)
+    Pledge.objects.update(contact=None)
+    assert "Mail me" not in page(pledge)
+    assert mail_me(client, pledge, Event.objects.get()).status_code == 404
+
+
+# For all ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_links_that_a_mail_scanner_opens_change_nothing(method, pledge):
+    event = ask(kickoff(), pledge.contact).event
+    before = look.tables()
+    assert getattr(Client(), method)(address(pledge)).status_code == 200
+    link = reverse("mail_year_link", args=[pledge.token])
+    assert getattr(Client(), method)(link, {"event": event.slug})["Location"] == address(pledge)
+    assert look.tables() == before
+
+
+def test_other_methods_are_refused(client, pledge):
+    assert client.post(address(pledge)).status_code == 405
+    assert client.delete(address(pledge)).status_code == 405
+    assert client.put(reverse("mail_year_link", args=[pledge.token])).status_code == 405
+
+
+def test_year_asks_as_much_for_one_event_and_colleague_as_for_thirty(pledge, django_assert_num_queries):
+    counts = []
+    for more in (range(1), range(1, 30)):
+        for number in more:
+            event = kickoff()
+            accept(ask(event, partners.contact(pledge.organization, f"c{number}@example.org", f"Guest {number}")))
+            make.rsvp(make.event(), f"Own {number}", email="alma@example.org")
+        with django_assert_num_queries(counts[0] if counts else 7) as asked:
+            Client().get(address(pledge))
+        counts.append(len(asked))
