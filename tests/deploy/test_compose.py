@@ -6,13 +6,10 @@ import sys
 
 import pytest
 from django.conf import settings
-from ruamel.yaml import YAML
 
-from imagine.demo.environment import PROJECT
+from tests.deploy.image import OURS, PROJECT, SERVICES
 
 COMPOSE = PROJECT / "docker-compose.yml"
-SERVICES = YAML(typ="safe").load(COMPOSE)["services"]
-OURS = ("web", "worker", "worker-bulk", "beat", "migrate")
 
 
 def test_compose_file_keeps_to_the_compose_schema():
