@@ -219,3 +219,51 @@ def rows() -> dict[str, object]:
         "message": Message.objects.get(to=rsvp.email),
         "signature": pledge.signatures.get(),
     }
+
+
+def states() -> dict[str, str]:
+    """The paths of pages that say something else by the state of what they are about."""
+    paths = {
+        "An address that is not there": "/imagine/nothing/",
+        "A link that opens nothing": f"/imagine/rsvp/{'x' * 43}/",
+    }
+    paths |= pledge_states()
+    for heading, change in {
+        "open": None,
+        "full": None,
+        "closed": make.closed,
+        "called off": make.called_off,
+        "over": make.over,
+    }.items():
+        event = year.event(capacity=3)
+        held = make.rsvp(event, "Alma Reyes", size=3 if heading == "full" else 2)
+        waits = make.rsvp(event, "Bo Lee", size=2)
+        partly = make.rsvp(event, "Chue Vang", size=2, accepts_fewer=True)
+        gone = make.rsvp(event, "Ben Ochoa", size=4)
+        seats.cancel(gone)
+        asked = invited.to(event, invited.person("Jun Reyes", email=f"jun{event.pk}@example.org"))
+        declined = invited.to(event, invited.person("Eva Lee", email=f"eva{event.pk}@example.org"))
+        responses.decline(declined)
+        if change:
+            change(event)
+        things = {
+            "event": event,
+            "RSVP with seats": held,
+            "RSVP that waits": waits,
+            "RSVP with some seats": partly,
+            "RSVP that was canceled": gone,
+            "invitation": asked,
+            "invitation that was declined": declined,
+        }
+        if heading == "over":
+            del things["event"]  # its title tells a day of this week
+        paths |= {f"Event {heading}: {name}": thing.get_absolute_url() for name, thing in things.items()}
+    return paths
+
+
+def pledge_states() -> dict[str, str]:
+    start = partners_make.start("Delta Growers", email="growers@example.org")
+    draft = partners_make.draft("Delta Orchards", email="orchards@example.org")
+    signed = partners_make.signed(email="signed@example.org")
+    things = {"begun": start, "saved": draft, "signed": signed}
+    return {f"Pledge {name}": thing.get_absolute_url() for name, thing in things.items()}
