@@ -113,7 +113,7 @@ def table(
     things, words = {about: ("", thing)} | (parts or {}), SAID | (words or {})
     changes = Change.objects.filter(about__in=things).order_by("-at", "-pk")[:MOST]
     rows = [(change, *told(change, *things[change.about], words)) for change in changes]
-    return render_to_string("admin/history.html", {"rows": rows})
+    return render_to_string("admin/core/history.html", {"rows": rows})
 
 
 def told(change: Change, name: str, thing: Model, words: dict) -> tuple[str, list[tuple[str, str, str]]]:

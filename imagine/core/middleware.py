@@ -14,7 +14,7 @@ from django.utils import translation
 from imagine.core.logging import request_id
 from imagine.core.uploads import LARGEST_BODY, let_in
 
-logger = logging.getLogger("imagine.request")
+logger = logging.getLogger("imagine.core.request")
 
 Answer = Callable[[HttpRequest], HttpResponse]
 FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}

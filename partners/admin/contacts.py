@@ -136,7 +136,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
 
     @admin.display(description=_("invitations"))
     def asked(self, contact: Contact) -> str:
-        return render_to_string("admin/partners/contact/asked.html", {"contact": contact})
+        return render_to_string("admin/_contact_invitations.html", {"contact": contact})
 
     @admin.display(description=_("history"))
     def history(self, contact: Contact) -> str:

@@ -64,7 +64,7 @@ def test_a_whole_walk_is_logged_by_route_and_status(log, post_office):
     delivery.sweep()
     post_office.at_recipient = "550 no such user alma@example.org"
     found = lines(log, rsvp.token, rsvp.token[:-1], str(rsvp.uid))
-    requests = [line for line in found if line["logger"] == "imagine.request"]
+    requests = [line for line in found if line["logger"] == "imagine.core.request"]
     assert [(line["method"], line["route"], line["status"]) for line in requests] == [
         ("GET", "imagine/events/<slug:slug>/", 200),
         ("POST", "imagine/events/<slug:slug>/", 302),
@@ -97,7 +97,7 @@ def test_csrf_failures_do_not_quote_the_page_that_sent_them(log):
     strict.post(address, secure=True, headers={"referer": f"https://old.example.com/imagine/rsvp/{rsvp.token}/"})
     strict.post(address, secure=True, headers={"referer": "https://example.com/alma@example.org"})
     found = lines(log, rsvp.token)
-    assert [line["status"] for line in found if line["logger"] == "imagine.request"] == [403] * 4
+    assert [line["status"] for line in found if line["logger"] == "imagine.core.request"] == [403] * 4
     assert len([line for line in found if line["logger"] == "django.security.csrf"]) == 4
 
 
