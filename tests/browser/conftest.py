@@ -35,13 +35,15 @@ def chromium() -> Path:
 
 
 @pytest.fixture(scope="package")
-def browser(chromium):
+def browser(chromium, request):
     # Playwright keeps an event loop in this thread, so Django takes every query here for one inside a coroutine. There
     # is none: each call of Playwright's is over before the next statement runs.
     patch = pytest.MonkeyPatch()
     patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=[*QUIET, "--no-first-run"])
+        with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            print(f"Chromium {browser.version}")
         yield browser
         browser.close()
     patch.undo()

@@ -271,6 +271,25 @@ def test_errors_lead_to_their_fields(visit):
         assert page.locator(f"[id='{focused}']").is_visible()
 
 
+COVERED = """async () => {
+  const [bar, ...links] = [".sticky", ".errors a"].flatMap((each) => [...document.querySelectorAll(each)]);
+  const covered = new Set();
+  for (let y = 0; y < document.documentElement.scrollHeight; y += 10) {
+    scrollTo({top: y, behavior: "instant"});
+    const top = bar.getBoundingClientRect().top;
+    links.filter((link) => link.getBoundingClientRect().bottom > top).forEach((link) => covered.add(link.textContent));
+  }
+  return [...covered];
+}"""
+
+
+def test_bar_covers_no_link_of_the_error_summary(visit):
+    page = visit("es", PHONE)
+    errors().go(page)
+    page.wait_for_selector(".errors")
+    assert page.evaluate(COVERED) == []
+
+
 def test_enter_never_signs_a_draft(visit):
     page = visit()
     page.goto(make.draft().get_absolute_url())
