@@ -1,5 +1,6 @@
 """Tables as other programs write them, and what is no table."""
 
+import contextlib
 import csv
 import io
 import zipfile
@@ -88,6 +89,17 @@ def test_commas_in_the_cells_of_a_file_with_semicolons():
 def test_excels_own_note_of_the_delimiter():
     sheet = read("sep=;\r\nName;Note\r\nA;b\r\n")
     assert (sheet.header, list(sheet.rows)) == (["Name", "Note"], [(3, ["A", "b"])])
+
+
+def test_any_character_may_be_noted_as_the_delimiter():
+    """Python 3.13 raises ValueError for a quotation mark and for the end of a line; earlier versions do not."""
+    for character in map(chr, range(128)):
+        note = f"sep={character}\nName,Note\nA,b\n"
+        with contextlib.suppress(Unreadable):
+            list(read(note).rows)
+    for note in ('sep="\n', "sep=\r\n", "sep=,\n"):
+        sheet = read(f"{note}Name,Note\nA,b\n")
+        assert (sheet.header, list(sheet.rows)) == (["Name", "Note"], [(3, ["A", "b"])])
 
 
 def test_lines_are_those_of_the_file_with_breaks_inside_cells_and_empty_lines():

@@ -104,7 +104,10 @@ def looks_like_text(text: str) -> bool:
 def without_note(text: str) -> tuple[str, str]:
     """Excel may be told the delimiter in a first line of its own: sep=;"""
     note = re.match(r"sep=(.)\r?\n", text)
-    return ("\n" + text[note.end() :], note[1]) if note else (text, "")
+    if not note:
+        return text, ""
+    # Neither can part cells, and Python 3.13 raises ValueError for them.
+    return "\n" + text[note.end() :], "" if note[1] in '"\r' else note[1]
 
 
 def csv_rows(text: str, delimiter: str) -> Iterator[Row]:
