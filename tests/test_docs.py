@@ -1,9 +1,66 @@
-"""What the documents show is there, and is made by a program."""
+"""What the documents name exists: pictures, links, paths, modules, make targets and commands."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+from django.core.management import get_commands
+
 ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+CODE_SPAN = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FENCED = re.compile(r"```.*?```", re.DOTALL)
+# Paths that start in one of these folders have to exist; var/ is made by the demo.
+FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"var"}
+FILES = {
+    path.name
+    for path in ROOT.rglob("*")
+    if path.is_file() and not {".venv", ".git", "node_modules", "var"} & set(path.relative_to(ROOT).parts)
+}
+ENDINGS = r"\.(?:py|md|html|txt|css|js|csv|po|yml|toml|conf|typ)"
+
+
+def code_spans() -> Iterator[tuple[str, str]]:
+    """The name of each document with each of its code spans."""
+    for document in DOCUMENTS:
+        for span in CODE_SPAN.findall(FENCED.sub("", document.read_text())):
+            yield document.name, span
+
+
+def exists(path: str) -> bool:
+    """Whether a path of the project exists; <name> and * stand for anything."""
+    pattern = re.sub(r"<\w+>", "*", path).rstrip("/")
+    return (ROOT / pattern).exists() or any(ROOT.glob(pattern))
+
+
+def is_module(dotted: str) -> bool:
+    """Whether a dotted name is a module of ours, or a name that one defines."""
+    path, *names = dotted.replace(".", "/"), dotted.rpartition(".")[2]
+    if (ROOT / path).is_dir() or (ROOT / f"{path}.py").is_file():
+        return True
+    parent = ROOT / path.rpartition("/")[0]
+    source = next((file for file in (parent.with_suffix(".py"), parent / "__init__.py") if file.is_file()), None)
+    return source is not None and names[0] in defined(source)
+
+
+def defined(source: Path) -> set[str]:
+    """The names that a module defines at its top."""
+    names = set()
+    for node in ast.parse(source.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names
+
+
+def anchors(document: Path) -> set[str]:
+    """The headings of a document as GitHub makes links of them."""
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", document.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_each_picture_is_shown_and_taken_by_the_program():
@@ -12,3 +69,54 @@ def test_each_picture_is_shown_and_taken_by_the_program():
     program = (ROOT / "docs" / "pictures.py").read_text()
     assert shown == {picture.stem for picture in (ROOT / "docs").glob("*.png")}
     assert [name for name in shown if f'"{name.removeprefix("guide-")}"' not in program.replace('"guide-', '"')] == []
+
+
+def test_relative_links_work():
+    broken = []
+    for document in [*DOCUMENTS, ROOT / "CHANGELOG.md"]:
+        for link in LINK.findall(FENCED.sub("", document.read_text())):
+            target, _hash, anchor = link.partition("#")
+            page = document.parent / target if target else document
+            if "://" in link or link.startswith("mailto:"):
+                continue
+            if not page.exists() or (anchor and anchor not in anchors(page)):
+                broken.append(f"{document.name}: {link}")
+    assert broken == []
+
+
+def test_paths_exist():
+    missing = []
+    for document, span in code_spans():
+        for path in re.findall(r"(?<![\w/.-])[\w.-]+/[\w/.<>*-]*", span):
+            if path.partition("/")[0] in FOLDERS and not exists(path):
+                missing.append(f"{document}: {path}")
+        if re.fullmatch(rf"[\w.-]+{ENDINGS}", span) and span not in FILES:
+            missing.append(f"{document}: {span}")
+    assert missing == []
+
+
+def test_modules_exist():
+    named = [(document, span) for document, span in code_spans() if re.match(r"(imagine|partners|summit)\.", span)]
+    assert [f"{document}: {span}" for document, span in named if not is_module(span)] == []
+
+
+def test_make_targets_exist():
+    targets = set(re.findall(r"^([\w-]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    missing = set()
+    for document in [*DOCUMENTS, ROOT / "CHANGELOG.md"]:
+        code = re.findall(r"`[^`]+`|```.*?```", document.read_text(), re.DOTALL)
+        for span in code:
+            found = re.findall(r"(?:^|[`\s])make ([a-z-]+)", span)
+            missing |= {f"{document.name}: make {target}" for target in found if target not in targets}
+    assert missing == set()
+
+
+def test_management_commands_exist():
+    commands = set(get_commands())
+    missing = {
+        f"{document.name}: manage.py {command}"
+        for document in [*DOCUMENTS, ROOT / "CHANGELOG.md"]
+        for command in re.findall(r"manage\.py\s+([a-z_]+)", document.read_text())
+        if command not in commands
+    }
+    assert missing == set()
