@@ -226,22 +226,23 @@ class House:
 
 COPY_EVENT = """
     INSERT INTO summit_event (slug, capacity, kind, title, title_es, school_year, starts_at, ends_at, venue, address,
-        meal, description, description_es, reserved_seats, largest_party, rsvp_opens_at, rsvp_closes_at,
-        promotion_stops_hours, is_published)
+        meal, description, description_es, reserved_seats, max_party_size, rsvp_opens_at, rsvp_closes_at,
+        waitlist_closes_hours_before, is_published)
     SELECT %s, %s, 'gathering', title, title_es, school_year, starts_at, ends_at, venue, address,
-        meal, description, description_es, reserved_seats, largest_party, rsvp_opens_at, rsvp_closes_at,
-        promotion_stops_hours, is_published
+        meal, description, description_es, reserved_seats, max_party_size, rsvp_opens_at, rsvp_closes_at,
+        waitlist_closes_hours_before, is_published
     FROM summit_event WHERE slug = 'summit'
 """
 INVENT_RSVPS = """
-    INSERT INTO summit_rsvp (event_id, email, token, name, phone, organization, sector, language, source, note,
-        accepts_fewer, held_seats, waiting_seats, seats_over, cancelled_late, browser, uid, sequence, created_at)
+    INSERT INTO summit_rsvp (event_id, email, token, name, phone, organization_name, sector, language, source, note,
+        accepts_partial, held_seats, waitlisted_seats, overbooked_seats, canceled_late, browser_hash,
+        ics_uid, ics_sequence, created_at)
     SELECT event.id, 'invented-' || n || '@example.org', md5(event.slug || n), 'Inés Núñez', '', 'Delta Growers',
         'business', 'en', 'web', '', false, 2, 0, 0, false, '', gen_random_uuid(), 1, now()
     FROM summit_event event, generate_series(1, %s) n WHERE event.slug = %s
 """
 INVENT_GUESTS = """
-    INSERT INTO summit_guest (rsvp_id, position, name, diet, access)
+    INSERT INTO summit_guest (rsvp_id, position, name, dietary_needs, accessibility_needs)
     SELECT rsvp.id, position, 'Inés Núñez', 'vegetarian', ''
     FROM summit_rsvp rsvp JOIN summit_event event ON event.id = rsvp.event_id, generate_series(1, 2) position
     WHERE event.slug = %s

@@ -20,7 +20,7 @@ if __name__ == "__main__":
     domain = f"run{run}.example.org"
     contacts.add_many(Contact(name=f"Guest {n}", email=f"guest{n}@{domain}") for n in range(number))
     audience = Audience.objects.create(name=f"Everybody of run {run}")
-    audience.listed.set(Contact.objects.filter(email__endswith=f"@{domain}"))
+    audience.uploaded_contacts.set(Contact.objects.filter(email__endswith=f"@{domain}"))
     event = open_event(f"kickoff-{run}")
     began = time.time()
     starting.start(event, audience, count=number, by="office")

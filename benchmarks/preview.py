@@ -27,7 +27,7 @@ def measure(number: int) -> tuple[float, int]:
     for address in preferences.of_many(emails[::20]).values():
         preferences.choose(address, invitations=False)
     audience = Audience.objects.create(name="Everybody that there is")
-    audience.listed.set(Contact.objects.filter(email__endswith="@preview.example.org"))
+    audience.uploaded_contacts.set(Contact.objects.filter(email__endswith="@preview.example.org"))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     client = Client(SERVER_NAME="localhost")

@@ -111,7 +111,7 @@ def check_room(house: House, slug: str, tries: int, seats: int) -> None:
 
 FLOOR_TAKEN = "SELECT sum(size) FROM floor_reply JOIN floor_event e ON e.id = event_id WHERE e.slug = %s"
 ROOM = """
-    SELECT count(*), sum(held_seats), sum(held_seats + waiting_seats)
+    SELECT count(*), sum(held_seats), sum(held_seats + waitlisted_seats)
     FROM summit_rsvp JOIN summit_event e ON e.id = event_id WHERE e.slug = %s
 """
 ROOM_GUESTS = """

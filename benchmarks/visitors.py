@@ -61,13 +61,13 @@ def rsvp_form(visitor: int, size: int) -> dict[str, str | int]:
     return {
         "name": "Alma Reyes",
         "email": f"visitor-{visitor}@example.org",
-        "organization": "Delta Growers",
+        "organization_name": "Delta Growers",
         "sector": "business",
         "size": size,
-        "accepts_fewer": "wait",
+        "accepts_partial": "wait",
         **{f"guest_{number}": "Rosa Reyes" if number <= size else "" for number in range(2, 7)},
-        "diet": "vegetarian",
-        "access": "",
+        "dietary_needs": "vegetarian",
+        "accessibility_needs": "",
         "phone": "",
         "note": "",
     }

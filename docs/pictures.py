@@ -121,7 +121,7 @@ def doubts() -> dict[str, str]:
     names = [kept.name.replace("a", "e", 1), kept.name.upper(), "Delta Tule Weavers"]
     for number, name in enumerate(names):
         guest = {"name": ("Ana Ruiz", "Ben Ochoa", "Chue Vang")[number], "email": f"guest-{number}@example.org"}
-        seats.reserve(Rsvp(event=event, organization=name, **guest), size=1, guests=[Guest(name=guest["name"])])
+        seats.reserve(Rsvp(event=event, organization_name=name, **guest), size=1, guests=[Guest(name=guest["name"])])
     year = PledgeYear.objects.earliest("school_year")
     sent = {"file_name": "partners last year.csv", "year": year, "by": "staff", "language": "en"}
     run = import_workflow.begin(last_years_partners(kept.name, names[0]), **sent)
@@ -180,7 +180,9 @@ def who_is_invited() -> dict[str, str]:
     from summit.models import Audience, Event
 
     event = Event.objects.filter(kind=Event.Kind.KICKOFF).latest("pk")
-    guests = Audience.objects.create(name="Guests of the first summit", guests_of=Event.objects.get(slug="summit-2019"))
+    guests = Audience.objects.create(
+        name="Guests of the first summit", attended_event=Event.objects.get(slug="summit-2019")
+    )
     return {"invite": f"{ADMIN}summit/event/{event.pk}/invite/{guests.pk}/"}
 
 
@@ -263,7 +265,7 @@ def two_editors(page: Page, rsvp: str) -> Page:
     colleague.click(SAVE)
     colleague.close()
     page.fill("#id_phone", "(209) 555-0111")
-    page.fill("#id_guests-1-diet", "vegan")
+    page.fill("#id_guests-1-dietary_needs", "vegan")
     page.click(SAVE)
     return page
 

@@ -23,7 +23,7 @@ def can_be_noted(event: Event, now: datetime | None = None) -> bool:
     """From the morning of its day in the district: doors open before an event starts."""
     zone = timezone.get_default_timezone()
     today = timezone.localdate(now or timezone.now(), zone)
-    return not event.cancelled_at and today >= timezone.localdate(event.starts_at, zone)
+    return not event.canceled_at and today >= timezone.localdate(event.starts_at, zone)
 
 
 @transaction.atomic
@@ -53,11 +53,11 @@ def note(rsvp: Rsvp, who: dict[int, bool]) -> bool:
 def lock(rsvp: Rsvp) -> Rsvp:
     """The party as it stands, locked, when it can be noted of it that it came."""
     rsvp = seats.lock_party(rsvp)
-    if rsvp.event.cancelled_at:
+    if rsvp.event.canceled_at:
         raise NotNow(_("This event was called off, so nobody came to it."))
     if not can_be_noted(rsvp.event):
         raise NotNow(_("Who came can be noted from the day of the event on."))
-    if rsvp.cancelled_at:
+    if rsvp.canceled_at:
         raise seats.Closed(_("This RSVP is cancelled."))
     return rsvp
 
@@ -65,14 +65,16 @@ def lock(rsvp: Rsvp) -> Rsvp:
 def write(rsvp: Rsvp, who: dict[int, bool]) -> bool:
     guests = list(rsvp.guests.order_by("position"))
     before, now = names(guests), timezone.now()
-    changed = [guest for guest in guests if who.get(guest.pk, guest.arrived_at is not None) != bool(guest.arrived_at)]
+    changed = [
+        guest for guest in guests if who.get(guest.pk, guest.checked_in_at is not None) != bool(guest.checked_in_at)
+    ]
     for guest in changed:
-        guest.arrived_at = now if who[guest.pk] else None
-    Guest.objects.bulk_update(changed, ["arrived_at"])
+        guest.checked_in_at = now if who[guest.pk] else None
+    Guest.objects.bulk_update(changed, ["checked_in_at"])
     audit.note(f"rsvp:{rsvp.pk}", {"came": before}, {"came": names(guests)})
     return bool(changed)
 
 
 def names(guests: list[Guest]) -> str:
     """Who of them came, for the history."""
-    return "; ".join(guest.name or f"{guest.position}" for guest in guests if guest.arrived_at)
+    return "; ".join(guest.name or f"{guest.position}" for guest in guests if guest.checked_in_at)

@@ -43,21 +43,21 @@ COLUMNS = (
     "rsvp__event",
     "name",
     "position",
-    "diet",
-    "access",
+    "dietary_needs",
+    "accessibility_needs",
     "rsvp__name",
     "rsvp__email",
     "rsvp__phone",
-    "rsvp__organization",
+    "rsvp__organization_name",
     "rsvp__sector",
     "rsvp__held_seats",
-    "rsvp__waiting_seats",
-    "rsvp__waiting_since",
-    "rsvp__cancelled_at",
+    "rsvp__waitlisted_seats",
+    "rsvp__waitlisted_since",
+    "rsvp__canceled_at",
     "rsvp__created_at",
     "rsvp__language",
     "rsvp__note",
-    "rsvp__uid",
+    "rsvp__ics_uid",
 )
 
 
@@ -85,9 +85,9 @@ ASKED_COLUMNS = (
     "contact__language",
     "created_at",
     "rsvp__held_seats",
-    "rsvp__waiting_seats",
+    "rsvp__waitlisted_seats",
     "declined_at",
-    "word",
+    "decline_message",
 )
 
 Labels = dict[str, dict]
@@ -95,10 +95,10 @@ Labels = dict[str, dict]
 # Guests ----------------------------------------------------------------------------------------------------------
 
 
-def guests_of(rsvps: RsvpQuerySet, *, cancelled: bool = False) -> QuerySet[Guest]:
+def guests_of(rsvps: RsvpQuerySet, *, include_canceled: bool = False) -> QuerySet[Guest]:
     """The guests of some RSVPs. Who cancelled will not come, and is in only when asked for: a list for the door or the
     kitchen must not count them."""
-    return Guest.objects.filter(rsvp__in=rsvps if cancelled else rsvps.active())
+    return Guest.objects.filter(rsvp__in=rsvps if include_canceled else rsvps.active())
 
 
 def guest_file(guests: QuerySet[Guest], kind: str) -> StreamingHttpResponse:
@@ -138,8 +138,8 @@ def sectors() -> dict[str | None, str]:
 def row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[Cell, ...]:
     """What stands under HEADER for one guest, given as COLUMNS. The first guests of a party have the seats it holds."""
     (
-        event, name, position, diet, access, contact, email, phone, organization, sector,
-        held, waiting, since, cancelled_at, made, language, note, uid,
+        event, name, position, dietary_needs, accessibility_needs, contact, email, phone, organization, sector,
+        held, waiting, since, canceled_at, made, language, note, uid,
     ) = guest  # fmt: skip
     return (
         *events[event],
@@ -151,10 +151,10 @@ def row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[Cell, .
         phone,
         organization,
         labels["sector"][sector],
-        diet,
-        access,
-        labels["state"][status_of(held, waiting, cancelled_at)],
-        "" if cancelled_at else labels["seat"][position <= held],
+        dietary_needs,
+        accessibility_needs,
+        labels["state"][status_of(held, waiting, canceled_at)],
+        "" if canceled_at else labels["seat"][position <= held],
         since,
         made,
         labels["language"][language],

@@ -78,16 +78,16 @@ def standing(rsvp: Rsvp) -> str:
     """The state in a word or two: Confirmed"""
     return {
         Rsvp.Status.CONFIRMED: _("Confirmed"),
-        Rsvp.Status.PARTLY: _("Confirmed in part"),
-        Rsvp.Status.WAITING: _("Waiting list"),
-        Rsvp.Status.CANCELLED: _("Cancelled"),
+        Rsvp.Status.PARTIALLY_CONFIRMED: _("Confirmed in part"),
+        Rsvp.Status.WAITLISTED: _("Waiting list"),
+        Rsvp.Status.CANCELED: _("Cancelled"),
     }[rsvp.status]
 
 
 def seats(rsvp: Rsvp) -> str:
     """The state as a fact: You hold 1 seat and wait for 2"""
-    held, waiting = rsvp.held_seats, rsvp.waiting_seats
-    if rsvp.cancelled_at:
+    held, waiting = rsvp.held_seats, rsvp.waitlisted_seats
+    if rsvp.canceled_at:
         return _("Your RSVP is cancelled")
     if not held:
         fact = ngettext("You are waiting for %(waiting)d seat", "You are waiting for %(waiting)d seats", waiting)
@@ -102,8 +102,8 @@ def seats(rsvp: Rsvp) -> str:
 
 def seats_on_day(rsvp: Rsvp) -> str:
     """The same with its day, for a subject: You hold 1 seat on April 4 and wait for 2"""
-    held, waiting = rsvp.held_seats, rsvp.waiting_seats
-    if rsvp.cancelled_at:
+    held, waiting = rsvp.held_seats, rsvp.waitlisted_seats
+    if rsvp.canceled_at:
         fact = _("Your RSVP for %(day)s is cancelled")
     elif not held:
         fact = ngettext(

@@ -18,7 +18,7 @@ from imagine.core.forms import AddressField, LineField, More, NameField, Shared,
 from imagine.mail.models import Address
 from imagine.mail.preferences import MAIL
 from partners.models import Sector
-from summit.models import LARGEST_PARTY, Event, Guest, Invitation, Rsvp
+from summit.models import MAX_PARTY_SIZE, Event, Guest, Invitation, Rsvp
 
 LATER = _("You can name them later, from your link.")
 
@@ -51,7 +51,7 @@ class RsvpForm(forms.Form):
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
         error_messages={"required": _("Write your e-mail address: your confirmation goes there.")},
     )
-    organization = LineField(
+    organization_name = LineField(
         label=_("Organization"),
         max_length=120,
         required=False,
@@ -63,7 +63,7 @@ class RsvpForm(forms.Form):
     size = forms.TypedChoiceField(
         label=_("How many people, counting you?"), coerce=int, initial=1, widget=forms.RadioSelect
     )
-    accepts_fewer = forms.TypedChoiceField(
+    accepts_partial = forms.TypedChoiceField(
         label=_("If there are not enough seats"),
         coerce=lambda value: value == "fewer",
         empty_value=False,
@@ -75,10 +75,10 @@ class RsvpForm(forms.Form):
         initial="wait",
         widget=forms.RadioSelect,
     )
-    diet = NameField(
+    dietary_needs = NameField(
         label=_("Your food needs"), max_length=200, required=False, help_text=_("For example: vegetarian, no nuts.")
     )
-    access = NameField(
+    accessibility_needs = NameField(
         label=_("Your access or language needs"),
         max_length=200,
         required=False,
@@ -99,25 +99,25 @@ class RsvpForm(forms.Form):
 
     def __init__(self, event: Event, *args, **kwargs):
         self.event = event
-        self.base_fields = self.fields_for(event.largest_party, get_language())
+        self.base_fields = self.fields_for(event.max_party_size, get_language())
         super().__init__(*args, auto_id="id_%s", **kwargs)
 
     @classmethod
-    @lru_cache(maxsize=2 * LARGEST_PARTY)
-    def fields_for(cls, largest_party: int, _language: str) -> Shared:
+    @lru_cache(maxsize=2 * MAX_PARTY_SIZE)
+    def fields_for(cls, max_party_size: int, _language: str) -> Shared:
         """The fields of a party of at most so many, in the order in which errors are listed."""
         size = deepcopy(cls.base_fields["size"])
-        size.choices = [(number, str(number)) for number in range(1, largest_party + 1)]
+        size.choices = [(number, str(number)) for number in range(1, max_party_size + 1)]
         size.error_messages = dict.fromkeys(
             ("required", "invalid_choice", "invalid"),
-            ngettext("Choose 1: a party here is one person.", "Choose a number from 1 to %(most)d.", largest_party)
-            % {"most": largest_party},
+            ngettext("Choose 1: a party here is one person.", "Choose a number from 1 to %(most)d.", max_party_size)
+            % {"most": max_party_size},
         )
         fields = Shared()
         for name, field in cls.base_fields.items():
             fields[name] = size if name == "size" else field
-            if name == "accepts_fewer":
-                fields |= {f"guest_{number}": companion_field(number) for number in range(2, largest_party + 1)}
+            if name == "accepts_partial":
+                fields |= {f"guest_{number}": companion_field(number) for number in range(2, max_party_size + 1)}
         return fields
 
     @cached_property
@@ -128,12 +128,12 @@ class RsvpForm(forms.Form):
         companions = [name for name in self.fields if name.startswith("guest_")]
         helper.layout = Layout(
             *(name for name in ("name", "email") if name in self.fields),
-            "organization",
+            "organization_name",
             "sector",
             Field("size", template="fields/chips.html"),
-            Field("accepts_fewer", template="fields/radios.html"),
+            Field("accepts_partial", template="fields/radios.html"),
             *([More(_("Who comes with you?"), *companions, hint=LATER)] if companions else []),
-            More(_("Food, access or language needs"), "diet", "access"),
+            More(_("Food, access or language needs"), "dietary_needs", "accessibility_needs"),
             More(_("Phone, or a note for us"), "phone", "note"),
         )
         return helper
@@ -156,14 +156,18 @@ class RsvpForm(forms.Form):
 
     def rsvp(self) -> Rsvp:
         """The RSVP as it was asked for, in the page's language, unsaved."""
-        fields = ("name", "email", "phone", "organization", "sector", "accepts_fewer", "note")
+        fields = ("name", "email", "phone", "organization_name", "sector", "accepts_partial", "note")
         answers = {field: self.cleaned_data[field] for field in fields if field in self.fields}
         return Rsvp(event=self.event, language=get_language(), **answers)
 
     def guests(self) -> list[Guest]:
         """The party as far as it is named, the contact first, unsaved."""
         answers = self.cleaned_data
-        contact = Guest(name=answers["name"], diet=answers["diet"], access=answers["access"])
+        contact = Guest(
+            name=answers["name"],
+            dietary_needs=answers["dietary_needs"],
+            accessibility_needs=answers["accessibility_needs"],
+        )
         return [contact, *(Guest(name=name) for name in self.companions())]
 
 
@@ -181,13 +185,17 @@ class InvitationForm(RsvpForm):
         if rsvp is None:
             of = self.contact.organization
             known = {"name": self.contact.name, "phone": self.contact.phone}
-            return known | ({"organization": of.name, "sector": of.sector} if of else {})
-        fields = ("name", "phone", "organization", "sector", "note")
+            return known | ({"organization_name": of.name, "sector": of.sector} if of else {})
+        fields = ("name", "phone", "organization_name", "sector", "note")
         known, guests = {field: getattr(rsvp, field) for field in fields}, list(rsvp.guests.all())
         known |= {f"guest_{guest.position}": guest.name for guest in guests if guest.position > 1}
-        contact = {"diet": guests[0].diet, "access": guests[0].access} if guests else {}
-        size = min(max(len(guests), 1), self.event.largest_party)
-        return known | contact | {"size": size, "accepts_fewer": "fewer" if rsvp.accepts_fewer else "wait"}
+        contact = (
+            {"dietary_needs": guests[0].dietary_needs, "accessibility_needs": guests[0].accessibility_needs}
+            if guests
+            else {}
+        )
+        size = min(max(len(guests), 1), self.event.max_party_size)
+        return known | contact | {"size": size, "accepts_partial": "fewer" if rsvp.accepts_partial else "wait"}
 
     def rsvp(self) -> Rsvp:
         """As it was asked for, in the language in which the district writes to the contact, unsaved."""
@@ -199,9 +207,9 @@ class InvitationForm(RsvpForm):
 class DeclineForm(forms.Form):
     """No, with a word or without."""
 
-    word = TextField(
+    decline_message = TextField(
         label=_("A word to us"),
-        max_length=Invitation._meta.get_field("word").max_length,
+        max_length=Invitation._meta.get_field("decline_message").max_length,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Staff of Community Relations read it."),
@@ -211,28 +219,30 @@ class DeclineForm(forms.Form):
         super().__init__(*args, auto_id="id_%s", **kwargs)
 
 
-@lru_cache(maxsize=2 * LARGEST_PARTY)
-def empty_fields(language: str, largest_party: int) -> SafeString:
+@lru_cache(maxsize=2 * MAX_PARTY_SIZE)
+def empty_fields(language: str, max_party_size: int) -> SafeString:
     """The fields of an RSVP form that nobody has filled in yet. They depend on nothing else, and writing them takes
     longer than the rest of the landing page together."""
     with translation.override(language):
-        return render_crispy_form(RsvpForm(Event(largest_party=largest_party)))
+        return render_crispy_form(RsvpForm(Event(max_party_size=max_party_size)))
 
 
 class GuestForm(forms.ModelForm):
     """Name and needs of one guest, as part of the party on the RSVP's page."""
 
     name = NameField(label=_("Name"), max_length=100, required=False)
-    diet = NameField(label=_("Food needs"), max_length=200, required=False)
-    access = NameField(label=_("Access or language needs"), max_length=200, required=False)
+    dietary_needs = NameField(label=_("Food needs"), max_length=200, required=False)
+    accessibility_needs = NameField(label=_("Access or language needs"), max_length=200, required=False)
 
     class Meta:
         model = Guest
-        fields = ("name", "diet", "access")
+        fields = ("name", "dietary_needs", "accessibility_needs")
 
     def __init__(self, guest: Guest, data=None):
         prefix = f"guest-{guest.pk}"
-        sent = data is not None and any(f"{prefix}-{name}" in data for name in ("name", "diet", "access"))
+        sent = data is not None and any(
+            f"{prefix}-{name}" in data for name in ("name", "dietary_needs", "accessibility_needs")
+        )
         super().__init__(data if sent else None, instance=guest, prefix=prefix)
         self.guest, self.is_contact = guest, guest.position == 1
         if self.is_contact:

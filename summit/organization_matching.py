@@ -55,13 +55,13 @@ class Doubled(Refused):
 # By itself -------------------------------------------------------------------------------------------------------
 
 KNOWN = """
-    SELECT r.id, o.id, r.organization <> '' AND o.folded_name = r.folded_organization
+    SELECT r.id, o.id, r.organization_name <> '' AND o.folded_name = r.normalized_organization_name
     FROM summit_rsvp r
     JOIN partners_contact c ON lower(c.email) = lower(r.email)
     JOIN partners_organization o ON o.id = c.organization_id
-    WHERE r.partner_id IS NULL AND NOT r.has_no_partner
-        AND (r.organization = '' OR o.folded_name = r.folded_organization
-            OR similarity(o.folded_name, r.folded_organization) >= %s)
+    WHERE r.organization_id IS NULL AND NOT r.no_organization
+        AND (r.organization_name = '' OR o.folded_name = r.normalized_organization_name
+            OR similarity(o.folded_name, r.normalized_organization_name) >= %s)
     ORDER BY r.id LIMIT %s
 """
 
@@ -85,7 +85,7 @@ def match_one(rsvp: int, organizations: dict[int, bool]) -> bool:
     if len(organizations) != 1:
         return False
     try:
-        return bool(choose(Rsvp.objects.filter(pk=rsvp, partner=None, has_no_partner=False), *organizations))
+        return bool(choose(Rsvp.objects.filter(pk=rsvp, organization=None, no_organization=False), *organizations))
     except Gone:
         return False
 
@@ -120,7 +120,7 @@ def make(rsvps: RsvpQuerySet, *, name: str, sector: str = "", is_sure: bool = Fa
 @transaction.atomic
 def say_none(rsvps: RsvpQuerySet) -> int:
     """These RSVPs belong to no partner: a parent, a neighbor, a joke. Says how many there were."""
-    return settle(rsvps, None, has_no_partner=True)
+    return settle(rsvps, None, no_organization=True)
 
 
 @transaction.atomic
@@ -133,14 +133,14 @@ def settle(
     rsvps: RsvpQuerySet,
     organization: Organization | None,
     *,
-    has_no_partner: bool = False,
+    no_organization: bool = False,
     adds_contacts: bool = False,
 ) -> int:
-    rows = rsvps.select_related("partner").select_for_update(of=("self",), no_key=True).order_by("pk")
+    rows = rsvps.select_related("organization").select_for_update(of=("self",), no_key=True).order_by("pk")
     for rsvp in rows:
         before = facts(rsvp)
-        rsvp.partner, rsvp.has_no_partner = organization, has_no_partner
-        rsvp.save(update_fields=["partner", "has_no_partner"])
+        rsvp.organization, rsvp.no_organization = organization, no_organization
+        rsvp.save(update_fields=["organization", "no_organization"])
         audit.note(f"rsvp:{rsvp.pk}", before, facts(rsvp))
         if adds_contacts:
             person = {"name": rsvp.name, "phone": rsvp.phone, "language": rsvp.language}
@@ -149,7 +149,10 @@ def settle(
 
 
 def facts(rsvp: Rsvp) -> dict:
-    return {"partner": rsvp.partner.name if rsvp.partner else "", "has_no_partner": rsvp.has_no_partner}
+    return {
+        "organization": rsvp.organization.name if rsvp.organization else "",
+        "no_organization": rsvp.no_organization,
+    }
 
 
 # What staff are shown --------------------------------------------------------------------------------------------
@@ -182,38 +185,42 @@ class Group:
     @property
     def name(self) -> str:
         """As the newest of them typed it."""
-        return self.newest.organization
+        return self.newest.organization_name
 
 
 def names_to_match():
     """Each typed name that nobody has said of which organization it is, with how many RSVPs it has, the newest first:
-    rows of `folded_organization`, `number` and `latest`."""
-    names = Rsvp.objects.to_match().order_by().values("folded_organization")
-    return names.annotate(number=Count("pk"), latest=Max("created_at")).order_by("-latest", "folded_organization")
+    rows of `normalized_organization_name`, `number` and `latest`."""
+    names = Rsvp.objects.to_match().order_by().values("normalized_organization_name")
+    return names.annotate(number=Count("pk"), latest=Max("created_at")).order_by(
+        "-latest", "normalized_organization_name"
+    )
 
 
 def groups(names: Collection[dict]) -> list[Group]:
     """A page of them with proposals. The same number of queries for one and for thirty."""
-    found = {row["folded_organization"]: Group(row["folded_organization"], row["number"]) for row in names}
-    newest = Window(RowNumber(), partition_by="folded_organization", order_by=["-created_at", "-pk"])
-    rsvps = Rsvp.objects.to_match().filter(folded_organization__in=found).annotate(place=newest)
+    found = {
+        row["normalized_organization_name"]: Group(row["normalized_organization_name"], row["number"]) for row in names
+    }
+    newest = Window(RowNumber(), partition_by="normalized_organization_name", order_by=["-created_at", "-pk"])
+    rsvps = Rsvp.objects.to_match().filter(normalized_organization_name__in=found).annotate(place=newest)
     for rsvp in rsvps.filter(place__lte=MOST_EMAILS).select_related("event").order_by("place"):
-        found[rsvp.folded_organization].rsvps.append(rsvp)
+        found[rsvp.normalized_organization_name].rsvps.append(rsvp)
     return propose([group for group in found.values() if group.rsvps])
 
 
 def group_of(rsvp: Rsvp) -> Group:
     """One RSVP with its proposals; those in which the same was typed stand with it while nobody said which it is."""
     others = same_name(rsvp)
-    group = Group(rsvp.folded_organization, others.count(), [rsvp])
+    group = Group(rsvp.normalized_organization_name, others.count(), [rsvp])
     return propose([group])[0]
 
 
 def same_name(rsvp: Rsvp) -> RsvpQuerySet:
     """The RSVPs that a decision about this one is for: itself, and while it is open all others with the same name."""
-    if rsvp.partner_id or rsvp.has_no_partner or not rsvp.organization:
+    if rsvp.organization_id or rsvp.no_organization or not rsvp.organization_name:
         return Rsvp.objects.filter(pk=rsvp.pk)
-    return Rsvp.objects.to_match().filter(folded_organization=rsvp.folded_organization)
+    return Rsvp.objects.to_match().filter(normalized_organization_name=rsvp.normalized_organization_name)
 
 
 def propose(some: list[Group]) -> list[Group]:

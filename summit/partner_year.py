@@ -38,7 +38,7 @@ class Answer:
 
     @property
     def comes(self) -> bool:
-        return self.rsvp is not None and not self.rsvp.cancelled_at
+        return self.rsvp is not None and not self.rsvp.canceled_at
 
     @property
     def is_open(self) -> bool:
@@ -83,28 +83,28 @@ def is_own(email: str, own: Contact | None) -> bool:
 def answer_to(invitation: Invitation, elsewhere: Rsvp | None, own: Contact | None) -> Answer:
     """An invitation's answer, which may be an RSVP that the same address made elsewhere."""
     rsvp = invitation.rsvp or elsewhere
-    is_declined = bool(invitation.declined_at) and not (rsvp and not rsvp.cancelled_at)
+    is_declined = bool(invitation.declined_at) and not (rsvp and not rsvp.canceled_at)
     contact = invitation.contact
     return Answer(contact.name, None if is_declined else rsvp, is_declined, is_own=is_own(contact.email, own))
 
 
 def invitations_of(organization: Organization) -> QuerySet[Invitation]:
     """Those that were written: one that is not may still be taken back."""
-    written = Invitation.objects.filter(contact__organization=organization, written_at__isnull=False)
+    written = Invitation.objects.filter(contact__organization=organization, emailed_at__isnull=False)
     return written.select_related("contact", "rsvp").order_by("pk")
 
 
 def rsvps_of(organization: Organization, own: Contact | None) -> QuerySet[Rsvp]:
     """Those of the organization, and those of the own address that nobody has said whose they are."""
-    theirs = Q(partner=organization)
+    theirs = Q(organization=organization)
     if own:
-        theirs |= Q(partner=None, folded_email=own.email.lower())
+        theirs |= Q(organization=None, folded_email=own.email.lower())
     return Rsvp.objects.alias(folded_email=Lower("email")).filter(theirs).order_by("pk")
 
 
 def events_with(answers: dict[int, list[Answer]]) -> list[Event]:
     this_year = Q(pk__in=list(answers), school_year__gte=current_school_year())
-    to_come = Q(ends_at__gt=timezone.now()) & (Q(invited_only=False) | Q(pk__in=list(answers)))
+    to_come = Q(ends_at__gt=timezone.now()) & (Q(invitation_only=False) | Q(pk__in=list(answers)))
     shown = Event.objects.published().with_seats().filter(this_year | to_come)
     return list(shown.order_by("starts_at", "pk")[:MOST])
 
@@ -119,7 +119,7 @@ def mail_own_link(sheet: Sheet, slug: str) -> bool:
     rsvp = Rsvp.objects.active().with_email(own.email).filter(**coming).select_related("event").first()
     if rsvp:
         return rsvp_links.mail_link(rsvp)
-    invitation = own.invitations.filter(**coming, written_at__isnull=False).first()
+    invitation = own.invitations.filter(**coming, emailed_at__isnull=False).first()
     if invitation is None:
         raise Nothing
     return invitation_links.mail_link(invitation)

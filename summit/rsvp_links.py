@@ -65,8 +65,8 @@ def readdress(rsvp: Rsvp, email: str) -> Rsvp:
 def replace(rsvp: Rsvp) -> Rsvp:
     """Gives the RSVP a new link and mails it; from now on the old one opens nothing, in no browser."""
     rsvp = seats.lock_party(rsvp)  # its letters are numbered: one writer at a time
-    rsvp.token, rsvp.browser = new_token(), ""
-    rsvp.save(update_fields=["token", "browser"])
+    rsvp.token, rsvp.browser_hash = new_token(), ""
+    rsvp.save(update_fields=["token", "browser_hash"])
     audit.note(f"rsvp:{rsvp.pk}", {"link": ""}, {"link": "replaced"})
     reminder_emails.take_back_of(rsvp)
     rsvp_emails.new_link(rsvp)

@@ -8,7 +8,7 @@ from summit.models import Event
 
 COPIED = [
     *("kind", "title", "title_es", "venue", "address", "meal", "description", "description_es"),
-    *("capacity", "reserved_seats", "largest_party", "promotion_stops_hours", "invited_only"),
+    *("capacity", "reserved_seats", "max_party_size", "waitlist_closes_hours_before", "invitation_only"),
 ]
 SHIFTED = ["starts_at", "ends_at", "rsvp_opens_at", "rsvp_closes_at"]
 

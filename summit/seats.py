@@ -30,22 +30,22 @@ from summit.models import Event, Guest, Rsvp
 
 SEATS = [
     "held_seats",
-    "waiting_seats",
-    "waiting_since",
-    "seats_over",
-    "passed_over_at",
-    "cancelled_at",
-    "cancelled_late",
+    "waitlisted_seats",
+    "waitlisted_since",
+    "overbooked_seats",
+    "skipped_at",
+    "canceled_at",
+    "canceled_late",
 ]
 
 
 # What of an event says whether somebody may be called up.
-ROOM = ["capacity", "reserved_seats", "starts_at", "promotion_stops_hours"]
+ROOM = ["capacity", "reserved_seats", "starts_at", "waitlist_closes_hours_before"]
 
 
 FACTS = [
-    *("name", "email", "phone", "organization", "sector", "language", "note"),
-    *("held_seats", "waiting_seats", "seats_over", "accepts_fewer"),
+    *("name", "email", "phone", "organization_name", "sector", "language", "note"),
+    *("held_seats", "waitlisted_seats", "overbooked_seats", "accepts_partial"),
 ]
 
 
@@ -96,19 +96,19 @@ def free_seats(event: Event) -> int:
     return event.capacity - event.reserved_seats - held
 
 
-def divide(size: int, free: int, *, accepts_fewer: bool) -> tuple[int, int]:
+def divide(size: int, free: int, *, accepts_partial: bool) -> tuple[int, int]:
     """Rule 2: how many of `size` seats are held at once and how many are waited for, with `free` seats there."""
     if size <= free:
         return size, 0
-    held = max(free, 0) if accepts_fewer else 0
+    held = max(free, 0) if accepts_partial else 0
     return held, size - held
 
 
 def seats_to_take(rsvp: Rsvp) -> int:
     """How many of the seats that a party waits for it may take by its own button: none while the list is served."""
-    if not rsvp.waiting_seats or rsvp.event.promotes:
+    if not rsvp.waitlisted_seats or rsvp.event.waitlist_is_open:
         return 0
-    return min(rsvp.waiting_seats, max(free_seats(rsvp.event), 0))
+    return min(rsvp.waitlisted_seats, max(free_seats(rsvp.event), 0))
 
 
 def lock(event_pk: int) -> Event:
@@ -140,7 +140,7 @@ def locked_party(rule: Callable) -> Callable:
         rsvp = lock_party(rsvp)
         before, after = follow(rule, rsvp, *args, **kwargs)
         serve_line(rsvp.event, [(rsvp.pk, before, after)])
-        rsvp.refresh_from_db(fields=[*SEATS, "sequence"])  # its own free seats may have come back to it
+        rsvp.refresh_from_db(fields=[*SEATS, "ics_sequence"])  # its own free seats may have come back to it
         return rsvp
 
     apply.rule = rule
@@ -187,12 +187,12 @@ def serve_line(event: Event, changes: Iterable[tuple[int, dict, dict]]) -> None:
     moved = [
         (pk, before, after)
         for pk, before, after in changes
-        if any(before[name] != after[name] for name in ("held_seats", "waiting_seats", "accepts_fewer"))
+        if any(before[name] != after[name] for name in ("held_seats", "waitlisted_seats", "accepts_partial"))
     ]
     put_back = [
         pk
         for pk, before, after in moved
-        if after["held_seats"] < before["held_seats"] and after["waiting_seats"] > before["waiting_seats"]
+        if after["held_seats"] < before["held_seats"] and after["waitlisted_seats"] > before["waitlisted_seats"]
     ]
     if moved:
         call_up(event, but=put_back)
@@ -200,11 +200,15 @@ def serve_line(event: Event, changes: Iterable[tuple[int, dict, dict]]) -> None:
 
 def facts(rsvp: Rsvp) -> dict:
     """What history tells of an RSVP, as plain values by the field's name."""
-    guests = list(rsvp.guests.order_by("position").values_list("name", "diet", "access"))
+    guests = list(rsvp.guests.order_by("position").values_list("name", "dietary_needs", "accessibility_needs"))
     return {name: getattr(rsvp, name) for name in FACTS} | {
-        "cancelled": rsvp.cancelled_at is not None,
+        "canceled": rsvp.canceled_at is not None,
         "guests": "; ".join(name or "–" for name, _diet, _access in guests),
-        "needs": "; ".join(f"{diet}, {access}" for _name, diet, access in guests if diet or access),
+        "needs": "; ".join(
+            f"{dietary_needs}, {accessibility_needs}"
+            for _name, dietary_needs, accessibility_needs in guests
+            if dietary_needs or accessibility_needs
+        ),
     }
 
 
@@ -218,10 +222,10 @@ def lock_party(rsvp: Rsvp) -> Rsvp:
 
 def check_size(event: Event, size: int, *, grows: bool = True) -> None:
     """A party that shrinks may still be larger than an event whose largest party was lowered since."""
-    if size < 1 or (grows and size > event.largest_party):
+    if size < 1 or (grows and size > event.max_party_size):
         raise PartyOutOfBounds(
-            ngettext("A party here is one person.", "A party here is one to %(most)d people.", event.largest_party)
-            % {"most": event.largest_party}
+            ngettext("A party here is one person.", "A party here is one to %(most)d people.", event.max_party_size)
+            % {"most": event.max_party_size}
         )
 
 
@@ -236,18 +240,18 @@ def check_address(rsvp: Rsvp) -> None:
 
 def check_open(event: Event, *, by_staff: bool = False) -> None:
     """Whether seats may be asked for now: guests inside the RSVP window, staff until the event ends."""
-    if not (event.takes_rsvps or (by_staff and event.lets_guests_change)):
+    if not (event.accepts_rsvps or (by_staff and event.is_editable)):
         raise Closed(_("This event does not take RSVPs now."))
 
 
 def check_invited(rsvp: Rsvp, *, by_staff: bool) -> None:
     """To an event for invited partners only there is no way but the invitation, or staff."""
-    if rsvp.event.invited_only and rsvp.source != Rsvp.Source.INVITATION and not by_staff:
+    if rsvp.event.invitation_only and rsvp.source != Rsvp.Source.INVITATION and not by_staff:
         raise Closed(_("This event is for invited partners. To answer, use the link in your invitation."))
 
 
 def check_not_over(event: Event) -> None:
-    if not event.lets_guests_change:
+    if not event.is_editable:
         raise Closed(_("This event is over or was cancelled, so nothing can be changed now."))
 
 
@@ -269,11 +273,15 @@ def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bo
     check_address(rsvp)
     take(rsvp, size, free=event.capacity - event.reserved_seats - event.held, beyond=bool(beyond))
     rsvp.pk = event.next_key
-    rsvp.sequence += 1  # its first letter's; an invitation's entry that it answers had one before
+    rsvp.ics_sequence += 1  # its first letter's; an invitation's entry that it answers had one before
     party = seated(rsvp, list(guests))
     delivery.queue_many([rsvp_emails.first(rsvp, party)], after=[rsvp, *party])
     if by_staff:
-        given = {"held_seats": rsvp.held_seats, "waiting_seats": rsvp.waiting_seats, "seats_over": rsvp.seats_over}
+        given = {
+            "held_seats": rsvp.held_seats,
+            "waitlisted_seats": rsvp.waitlisted_seats,
+            "overbooked_seats": rsvp.overbooked_seats,
+        }
         audit.note(f"rsvp:{rsvp.pk}", dict.fromkeys(given, 0), given, reason=beyond)
     return rsvp
 
@@ -281,25 +289,25 @@ def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bo
 def take(rsvp: Rsvp, more: int, *, free: int, beyond: bool = False) -> None:
     """Adds `more` seats to what the RSVP holds and waits for, with `free` seats there. One that waits already asks for
     all of that at once, so that a party that wants to stay together is not split. Does not save."""
-    wanted = rsvp.waiting_seats + more
-    held, waiting = (wanted, 0) if beyond else divide(wanted, free, accepts_fewer=rsvp.accepts_fewer)
+    wanted = rsvp.waitlisted_seats + more
+    held, waiting = (wanted, 0) if beyond else divide(wanted, free, accepts_partial=rsvp.accepts_partial)
     rsvp.held_seats += held
-    rsvp.seats_over += max(0, held - max(free, 0))
-    rsvp.waiting_seats = waiting
+    rsvp.overbooked_seats += max(0, held - max(free, 0))
+    rsvp.waitlisted_seats = waiting
     if not waiting:
-        rsvp.waiting_since = rsvp.passed_over_at = None
-    elif rsvp.waiting_since is None:
-        rsvp.waiting_since = timezone.now()
+        rsvp.waitlisted_since = rsvp.skipped_at = None
+    elif rsvp.waitlisted_since is None:
+        rsvp.waitlisted_since = timezone.now()
 
 
 def give_back(rsvp: Rsvp, fewer: int) -> None:
     """Takes `fewer` seats away, those waited for first (rule 4). Does not save."""
-    from_waiting = min(fewer, rsvp.waiting_seats)
-    rsvp.waiting_seats -= from_waiting
+    from_waiting = min(fewer, rsvp.waitlisted_seats)
+    rsvp.waitlisted_seats -= from_waiting
     rsvp.held_seats -= fewer - from_waiting
-    rsvp.seats_over = max(0, rsvp.seats_over - (fewer - from_waiting))
-    if not rsvp.waiting_seats:
-        rsvp.waiting_since = rsvp.passed_over_at = None
+    rsvp.overbooked_seats = max(0, rsvp.overbooked_seats - (fewer - from_waiting))
+    if not rsvp.waitlisted_seats:
+        rsvp.waitlisted_since = rsvp.skipped_at = None
 
 
 def seated(rsvp: Rsvp, guests: list[Guest]) -> list[Guest]:
@@ -359,7 +367,7 @@ def fit_party(rsvp: Rsvp, size: int, *, by_staff: bool = False) -> None:
 
 def check_party(rsvp: Rsvp) -> None:
     check_not_over(rsvp.event)
-    if rsvp.cancelled_at:
+    if rsvp.canceled_at:
         raise Closed(_("This RSVP is cancelled."))
 
 
@@ -399,7 +407,7 @@ def name_guests(rsvp: Rsvp, details: dict[int, dict[str, str]], *, by_staff: boo
     for guest in guests:
         for field, value in details[guest.pk].items():
             setattr(guest, field, value)
-    Guest.objects.bulk_update(guests, ["name", "diet", "access"])
+    Guest.objects.bulk_update(guests, ["name", "dietary_needs", "accessibility_needs"])
     if guests and guests[0].position == 1 and guests[0].name not in {"", rsvp.name}:
         rsvp.name = guests[0].name
         rsvp.save(update_fields=["name"])
@@ -417,26 +425,26 @@ def correct(rsvp: Rsvp, **fields: str) -> Rsvp:
 
 
 @locked_party
-def accept_fewer(rsvp: Rsvp, fewer: bool) -> Rsvp:
+def accept_partial(rsvp: Rsvp, fewer: bool) -> Rsvp:
     """A waiting party says that fewer seats than it asked for are fine, or no longer. Free ones are its at once."""
     check_not_over(rsvp.event)
-    if rsvp.accepts_fewer != fewer:
-        rsvp.accepts_fewer = fewer
-        rsvp.save(update_fields=["accepts_fewer"])
+    if rsvp.accepts_partial != fewer:
+        rsvp.accepts_partial = fewer
+        rsvp.save(update_fields=["accepts_partial"])
 
 
 @locked_party
 def cancel(rsvp: Rsvp) -> Rsvp:
     """Gives back every seat (rule 5); late, once promotion has stopped, is flagged. Possible until the event ends, else
     raises Closed. A second time changes nothing."""
-    if rsvp.cancelled_at:
+    if rsvp.canceled_at:
         return
     if rsvp.event.is_over:
         raise Closed(_("This event is over, so nothing can be changed now."))
     had_seats = rsvp.held_seats > 0
     give_back(rsvp, rsvp.party_size)
-    rsvp.cancelled_at = timezone.now()
-    rsvp.cancelled_late = had_seats and not rsvp.event.cancelled_at and not rsvp.event.promotes
+    rsvp.canceled_at = timezone.now()
+    rsvp.canceled_late = had_seats and not rsvp.event.canceled_at and not rsvp.event.waitlist_is_open
     rsvp.save(update_fields=SEATS)
     rsvp_emails.cancelled(rsvp, had_seats=had_seats)
 
@@ -448,8 +456,8 @@ def to_waiting_list(rsvp: Rsvp) -> Rsvp:
     check_party(rsvp)
     if not rsvp.held_seats:
         return
-    rsvp.waiting_seats, rsvp.held_seats, rsvp.seats_over = rsvp.party_size, 0, 0
-    rsvp.waiting_since, rsvp.passed_over_at = timezone.now(), None
+    rsvp.waitlisted_seats, rsvp.held_seats, rsvp.overbooked_seats = rsvp.party_size, 0, 0
+    rsvp.waitlisted_since, rsvp.skipped_at = timezone.now(), None
     rsvp.save(update_fields=SEATS)
     rsvp_emails.waiting(rsvp, had_seats=True)
 
@@ -469,16 +477,16 @@ def bring_back(rsvp: Rsvp) -> Rsvp:
 
 
 def revive(rsvp: Rsvp, *, size: int, by_staff: bool, guests: Sequence[Guest] = ()) -> None:
-    if not rsvp.cancelled_at:
+    if not rsvp.canceled_at:
         return
     check_open(rsvp.event, by_staff=by_staff)
     check_size(rsvp.event, size)
-    rsvp.cancelled_at, rsvp.cancelled_late = None, False
+    rsvp.canceled_at, rsvp.canceled_late = None, False
     take(rsvp, size, free=free_seats(rsvp.event))
     rsvp.save(update_fields=SEATS)
     fit_guests(rsvp)
     write_over(rsvp, guests)
-    (rsvp_emails.waiting if rsvp.waiting_seats else rsvp_emails.confirmed)(rsvp)
+    (rsvp_emails.waiting if rsvp.waitlisted_seats else rsvp_emails.confirmed)(rsvp)
 
 
 def write_over(rsvp: Rsvp, guests: Sequence[Guest]) -> None:
@@ -487,8 +495,12 @@ def write_over(rsvp: Rsvp, guests: Sequence[Guest]) -> None:
     changed = list(rsvp.guests.filter(position__in=typed))
     for guest in changed:
         new = typed[guest.position]
-        guest.name, guest.diet, guest.access = new.name, new.diet, new.access
-    Guest.objects.bulk_update(changed, ["name", "diet", "access"])
+        guest.name, guest.dietary_needs, guest.accessibility_needs = (
+            new.name,
+            new.dietary_needs,
+            new.accessibility_needs,
+        )
+    Guest.objects.bulk_update(changed, ["name", "dietary_needs", "accessibility_needs"])
     if 1 in typed and typed[1].name != rsvp.name:
         rsvp.name = typed[1].name
         rsvp.save(update_fields=["name"])
@@ -500,10 +512,14 @@ def promote(rsvp: Rsvp, *, beyond: str = "") -> Rsvp:
     it although no seat is free: flagged, counted and kept in its history. Raises NoRoom and Closed; a party that does
     not wait stays as it is."""
     check_not_over(rsvp.event)
-    if not rsvp.waiting_seats:
+    if not rsvp.waitlisted_seats:
         return
     free = free_seats(rsvp.event)
-    seats = rsvp.waiting_seats if beyond else divide(rsvp.waiting_seats, free, accepts_fewer=rsvp.accepts_fewer)[0]
+    seats = (
+        rsvp.waitlisted_seats
+        if beyond
+        else divide(rsvp.waitlisted_seats, free, accepts_partial=rsvp.accepts_partial)[0]
+    )
     if not seats and free <= 0:
         raise NoRoom(_("No seat is free right now."))
     if not seats:
@@ -512,8 +528,8 @@ def promote(rsvp: Rsvp, *, beyond: str = "") -> Rsvp:
             "Only %(free)d seats are free, and this party waits for %(waiting)d.",
             free,
         )
-        raise NoRoom(only % {"free": free, "waiting": rsvp.waiting_seats})
-    rsvp.seats_over += max(0, seats - max(free, 0))
+        raise NoRoom(only % {"free": free, "waiting": rsvp.waitlisted_seats})
+    rsvp.overbooked_seats += max(0, seats - max(free, 0))
     move_up(rsvp, seats)
 
 
@@ -523,9 +539,9 @@ def take_free_seats(rsvp: Rsvp) -> Rsvp:
     free, whoever asks first, as a new RSVP would (rules 2 and 7). Before that the list is served in its order. Raises
     NoRoom and Closed."""
     check_party(rsvp)
-    if rsvp.event.promotes:
+    if rsvp.event.waitlist_is_open:
         raise Closed(_("The waiting list moves by itself: you need not ask."))
-    if not rsvp.waiting_seats:
+    if not rsvp.waitlisted_seats:
         return
     seats = seats_to_take(rsvp)
     if not seats:
@@ -537,21 +553,21 @@ def call_up(event: Event, *, but: Collection[int] = ()) -> None:
     """Rule 3: gives the free seats of a locked event to its waiting list, oldest wait first. A party that does not fit
     whole and did not say that fewer is fine keeps its place; the next that fits is served. Nobody whose primary key is
     in `but` is called."""
-    if not event.promotes:
+    if not event.waitlist_is_open:
         return
     free, passed_over = free_seats(event), []
     if free <= 0:
         return
-    for rsvp in event.rsvps.waiting_list().exclude(pk__in=but):
+    for rsvp in event.rsvps.waitlist().exclude(pk__in=but):
         rsvp.event = event
-        seats = divide(rsvp.waiting_seats, free, accepts_fewer=rsvp.accepts_fewer)[0]
+        seats = divide(rsvp.waitlisted_seats, free, accepts_partial=rsvp.accepts_partial)[0]
         if seats:
-            before = {"held_seats": rsvp.held_seats, "waiting_seats": rsvp.waiting_seats}
+            before = {"held_seats": rsvp.held_seats, "waitlisted_seats": rsvp.waitlisted_seats}
             move_up(rsvp, seats)
             with audit.acting_as(audit.PROGRAM):
-                after = {"held_seats": rsvp.held_seats, "waiting_seats": rsvp.waiting_seats}
+                after = {"held_seats": rsvp.held_seats, "waitlisted_seats": rsvp.waitlisted_seats}
                 audit.note(f"rsvp:{rsvp.pk}", before, after)
-            Rsvp.objects.filter(pk__in=passed_over).update(passed_over_at=timezone.now())
+            Rsvp.objects.filter(pk__in=passed_over).update(skipped_at=timezone.now())
             free, passed_over = free - seats, []
         else:
             passed_over.append(rsvp.pk)
@@ -561,10 +577,10 @@ def call_up(event: Event, *, but: Collection[int] = ()) -> None:
 
 def move_up(rsvp: Rsvp, seats: int) -> None:
     """Turns `seats` waiting seats into held ones and tells the guest."""
-    rsvp.waiting_seats -= seats
+    rsvp.waitlisted_seats -= seats
     rsvp.held_seats += seats
-    if not rsvp.waiting_seats:
-        rsvp.waiting_since = rsvp.passed_over_at = None
+    if not rsvp.waitlisted_seats:
+        rsvp.waitlisted_since = rsvp.skipped_at = None
     rsvp.save(update_fields=SEATS)
     rsvp_emails.moved_up(rsvp, seats)
 
@@ -599,7 +615,7 @@ def save_event(event: Event) -> Event:
         event.save()
         return event
     before = lock(event.pk)
-    event.cancelled_at = before.cancelled_at
+    event.canceled_at = before.canceled_at
     event.save()
     audit.note(f"event:{event.pk}", event_facts(before), event_facts(event))
     if is_told(before, event):
@@ -616,7 +632,7 @@ def save_event(event: Event) -> Event:
 def is_told(before: Event, event: Event) -> bool:
     """Whether every party is told when `before` becomes `event`: time or place of a coming event moved."""
     moved = any(getattr(before, f) != getattr(event, f) for f in ("starts_at", "ends_at", "venue", "address"))
-    return moved and event.lets_guests_change
+    return moved and event.is_editable
 
 
 @transaction.atomic
@@ -624,13 +640,13 @@ def cancel_event(event: Event) -> Event:
     """Calls the event off and tells every party; invitations and reminders that have not left never do. The RSVPs stay
     as they are, as a record. Raises Closed when it is over; a second time changes nothing."""
     event = lock(event.pk)
-    if event.cancelled_at:
+    if event.canceled_at:
         return event
     if event.is_over:
         raise Closed(_("This event is over, so it cannot be cancelled."))
-    event.cancelled_at = timezone.now()
-    event.save(update_fields=["cancelled_at"])
-    audit.note(f"event:{event.pk}", {"cancelled": False}, {"cancelled": True})
+    event.canceled_at = timezone.now()
+    event.save(update_fields=["canceled_at"])
+    audit.note(f"event:{event.pk}", {"canceled": False}, {"canceled": True})
     for rsvp in parties(event):
         rsvp_emails.event_cancelled(rsvp)
     invitation_emails.write_anew(event)
@@ -641,7 +657,7 @@ def cancel_event(event: Event) -> Event:
 
 def event_facts(event: Event) -> dict:
     """What history tells of an event, as plain values by the field's name."""
-    names = [field.name for field in Event._meta.fields if field.name not in {"id", "cancelled_at"}]
+    names = [field.name for field in Event._meta.fields if field.name not in {"id", "canceled_at"}]
     values = {name: getattr(event, name) for name in names}
     return {name: in_zone(value) if isinstance(value, datetime) else value for name, value in values.items()}
 

@@ -28,14 +28,14 @@ def seats(event: Event) -> dict[str, int]:
     """
     figures = event.rsvps.aggregate(
         held=Coalesce(Sum("held_seats"), 0),
-        waiting=Coalesce(Sum("waiting_seats"), 0),
-        beyond=Coalesce(Sum("seats_over"), 0),
-        confirmed_parties=Count("pk", filter=Q(held_seats__gt=0, waiting_seats=0)),
-        partly_parties=Count("pk", filter=Q(held_seats__gt=0, waiting_seats__gt=0)),
-        waiting_parties=Count("pk", filter=Q(held_seats=0, waiting_seats__gt=0)),
-        cancelled_parties=Count("pk", filter=Q(cancelled_at__isnull=False)),
-        late_parties=Count("pk", filter=Q(cancelled_late=True)),
-        passed_parties=Count("pk", filter=Q(passed_over_at__isnull=False)),
+        waiting=Coalesce(Sum("waitlisted_seats"), 0),
+        beyond=Coalesce(Sum("overbooked_seats"), 0),
+        confirmed_parties=Count("pk", filter=Q(held_seats__gt=0, waitlisted_seats=0)),
+        partially_confirmed_parties=Count("pk", filter=Q(held_seats__gt=0, waitlisted_seats__gt=0)),
+        waitlisted_parties=Count("pk", filter=Q(held_seats=0, waitlisted_seats__gt=0)),
+        canceled_parties=Count("pk", filter=Q(canceled_at__isnull=False)),
+        canceled_late_parties=Count("pk", filter=Q(canceled_late=True)),
+        skipped_parties=Count("pk", filter=Q(skipped_at__isnull=False)),
     )
     left = event.capacity - event.reserved_seats - figures["held"]
     return figures | {
@@ -62,7 +62,7 @@ def by_day(event: Event) -> list[Stretch]:
         event.rsvps.active()
         .annotate(day=TruncDate("created_at", tzinfo=timezone.get_default_timezone()))
         .values("day")
-        .annotate(rsvps=Count("pk"), seats=Sum(F("held_seats") + F("waiting_seats")))
+        .annotate(rsvps=Count("pk"), seats=Sum(F("held_seats") + F("waitlisted_seats")))
         .order_by("day")
     )
     made = {row["day"]: (row["rsvps"], row["seats"]) for row in rows}
@@ -79,7 +79,7 @@ def by_day(event: Event) -> list[Stretch]:
 
 def came(event: Event) -> dict[str, int]:
     """How many guests came, of how many parties."""
-    return Guest.objects.filter(rsvp__event=event, arrived_at__isnull=False).aggregate(
+    return Guest.objects.filter(rsvp__event=event, checked_in_at__isnull=False).aggregate(
         guests=Count("pk"), parties=Count("rsvp", distinct=True)
     )
 
@@ -90,7 +90,7 @@ def by_sector(event: Event) -> list[dict]:
     rows = (
         event.rsvps.active()
         .values("sector")
-        .annotate(parties=Count("pk"), held=Sum("held_seats"), waiting=Sum("waiting_seats"))
+        .annotate(parties=Count("pk"), held=Sum("held_seats"), waiting=Sum("waitlisted_seats"))
         .order_by("-parties", "sector")
     )
     labels = {"": _("Not said")} | dict(Sector.choices)
@@ -110,8 +110,12 @@ def kitchen(event: Event) -> tuple[Needs, Needs]:
     """Food needs and access needs of the guests who hold a seat: of a party that waits for some, the first ones. The
     same words in any case and spacing count as one, in the spelling that most wrote."""
     seated = Guest.objects.filter(rsvp__event=event, position__lte=F("rsvp__held_seats"))
-    rows = list(seated.values_list("diet", "access").annotate(guests=Count("pk")).order_by("diet", "access"))
-    return counted((diet, n) for diet, _access, n in rows), counted((access, n) for _diet, access, n in rows)
+    rows = list(
+        seated.values_list("dietary_needs", "accessibility_needs")
+        .annotate(guests=Count("pk"))
+        .order_by("dietary_needs", "accessibility_needs")
+    )
+    return counted((dietary, n) for dietary, _access, n in rows), counted((access, n) for _dietary, access, n in rows)
 
 
 def counted(said) -> Needs:
@@ -135,27 +139,27 @@ class Waiting:
     why: str
 
 
-def waiting_list(event: Event) -> list[Waiting]:
+def waitlist(event: Event) -> list[Waiting]:
     """The first of the waiting list in its order. Whoever was passed over stands among them, as only those who wait
     longer than a seated party can be."""
-    return [Waiting(rsvp, why_passed_over(rsvp)) for rsvp in event.rsvps.waiting_list()[:FIRST_IN_LINE]]
+    return [Waiting(rsvp, why_passed_over(rsvp)) for rsvp in event.rsvps.waitlist()[:FIRST_IN_LINE]]
 
 
 def why_passed_over(rsvp: Rsvp) -> str:
-    if not rsvp.passed_over_at:
+    if not rsvp.skipped_at:
         return ""
     said = ngettext(
         "Needs %(seats)d seat. On %(day)s, %(time)s, none was free for it, and a later party was seated.",
         "Needs %(seats)d seats together. On %(day)s, %(time)s, fewer were free, and a later party was seated.",
-        rsvp.waiting_seats,
+        rsvp.waitlisted_seats,
     )
-    moment = rsvp.passed_over_at
-    return said % {"seats": rsvp.waiting_seats, "day": day(moment), "time": formatting.clock(moment)}
+    moment = rsvp.skipped_at
+    return said % {"seats": rsvp.waitlisted_seats, "day": day(moment), "time": formatting.clock(moment)}
 
 
 def unnamed(event: Event) -> int:
     """Companions of parties that stand whose name is still open."""
-    return Guest.objects.filter(rsvp__event=event, rsvp__cancelled_at__isnull=True, position__gt=1, name="").count()
+    return Guest.objects.filter(rsvp__event=event, rsvp__canceled_at__isnull=True, position__gt=1, name="").count()
 
 
 def asked(event: Event) -> dict[str, int]:

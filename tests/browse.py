@@ -18,7 +18,7 @@ def browser(event: Event | None = None) -> Client:
 
 def answers(**fields) -> dict:
     """The form as a guest of one fills it in."""
-    return {"name": "Alma Reyes", "email": "alma@example.org", "size": "1", "accepts_fewer": "wait"} | fields
+    return {"name": "Alma Reyes", "email": "alma@example.org", "size": "1", "accepts_partial": "wait"} | fields
 
 
 def text(response) -> str:

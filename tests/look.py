@@ -8,7 +8,7 @@ from summit.models import Event, Rsvp
 
 def seats(event: Event) -> list[tuple[str, int, int]]:
     """Name, held and waiting seats of each RSVP of an event, in the order they were made."""
-    return list(event.rsvps.order_by("pk").values_list("name", "held_seats", "waiting_seats"))
+    return list(event.rsvps.order_by("pk").values_list("name", "held_seats", "waitlisted_seats"))
 
 
 def letters(rsvp: Rsvp | None = None) -> list[str]:

@@ -50,7 +50,7 @@ def over(event: Event) -> None:
 
 def called_off(event: Event) -> None:
     """The event was cancelled, and nobody has been told."""
-    Event.objects.filter(pk=event.pk).update(cancelled_at=timezone.now())
+    Event.objects.filter(pk=event.pk).update(canceled_at=timezone.now())
 
 
 def closed(event: Event) -> None:

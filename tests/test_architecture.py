@@ -40,7 +40,7 @@ NOT_YET = {
     "imagine/mail/preferences.py links to unsubscribe",
     "summit/partner_year.py imports summit.views.public.state_of",
 }
-SEATS = {"held_seats", "waiting_seats", "waiting_since", "seats_over"}
+SEATS = {"held_seats", "waitlisted_seats", "waitlisted_since", "overbooked_seats"}
 WRITERS = {"update", "create", "bulk_create", "get_or_create", "update_or_create", "Rsvp"}
 
 

@@ -29,7 +29,7 @@ LONGEST_REASON = Change._meta.get_field("reason").max_length
 OTHER = {
     "answer": _("answer"),
     "came": _("came"),
-    "cancelled": _("cancelled"),
+    "canceled": _("cancelled"),
     "contact": _("contact"),
     "guests": _("guests"),
     "invited": _("invited"),

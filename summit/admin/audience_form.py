@@ -13,8 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from partners.models import Sector
 from summit.models import Audience, Event
 
-Reach = Audience.Reach
-DID = {came: came.label for came in Audience.Came} | {Audience.Came.CAME: _("came to it")}  # of several people
+ContactScope = Audience.ContactScope
+DID = {came: came.label for came in Audience.Attendance} | {
+    Audience.Attendance.CAME: _("came to it")
+}  # of several people
 ANY_YEAR, NOBODY = _("any, or none"), _("of no event")
 
 
@@ -22,9 +24,9 @@ class AudienceForm(forms.ModelForm):
     sectors = forms.MultipleChoiceField(
         label=_("Of the sectors"), choices=Sector, required=False, widget=forms.CheckboxSelectMultiple
     )
-    guests_who = forms.MultipleChoiceField(
+    attendance = forms.MultipleChoiceField(
         label=_("Those who"),
-        choices=Audience.Came,
+        choices=Audience.Attendance,
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=_("None ticked means everybody who did not cancel."),
@@ -34,19 +36,19 @@ class AudienceForm(forms.ModelForm):
     class Meta:
         model = Audience
         fields = [
-            *("name", "pledge_year", "with_drafts", "kinds", "schools", "sectors", "reach"),
-            *("guests_of", "guests_who"),
+            *("name", "pledge_year", "include_drafts", "kinds", "schools", "sectors", "contact_scope"),
+            *("attended_event", "attendance"),
         ]
         widgets = {
             "kinds": forms.CheckboxSelectMultiple,
             "schools": forms.CheckboxSelectMultiple,
-            "reach": forms.RadioSelect,
+            "contact_scope": forms.RadioSelect,
         }
         error_messages = {"name": {"unique": _("Another audience has this name. Choose one that is still free.")}}
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        empty = {"pledge_year": ANY_YEAR, "guests_of": NOBODY}
+        empty = {"pledge_year": ANY_YEAR, "attended_event": NOBODY}
         named = {"pledge_year": attrgetter("school_years"), "kinds": attrgetter("label")}
         for name in empty.keys() & self.fields.keys():  # who may only look has none of them
             self.fields[name].empty_label = empty[name]
@@ -55,9 +57,9 @@ class AudienceForm(forms.ModelForm):
 
     def clean(self):
         answers = super().clean()
-        if answers.get("guests_who") and not answers.get("guests_of"):
-            self.add_error("guests_of", _("Say of which event."))
-        if answers.get("with_drafts") and not answers.get("pledge_year"):
+        if answers.get("attendance") and not answers.get("attended_event"):
+            self.add_error("attended_event", _("Say of which event."))
+        if answers.get("include_drafts") and not answers.get("pledge_year"):
             self.add_error("pledge_year", _("Say for which school year."))
         return answers
 
@@ -69,7 +71,7 @@ def in_words(audience: Audience) -> Iterator[str]:
     """What an audience says, one sentence for partners, for guests and for its list. Reads what was prefetched."""
     if partners := of_partners(audience):
         yield partners
-    if audience.guests_of:
+    if audience.attended_event:
         yield of_guests(audience)
     if number := audience.on_list:
         yield ngettext("%(n)d person from a list", "%(n)d people from a list", number) % {"n": number}
@@ -81,8 +83,8 @@ def of_partners(audience: Audience) -> str:
     sectors = [str(Sector(sector).label) for sector in audience.sectors]
     said = []
     if audience.pledge_year:
-        with_drafts = gettext("with a pledge for %(year)s, signed or not")
-        words = with_drafts if audience.with_drafts else gettext("with a signed pledge for %(year)s")
+        include_drafts = gettext("with a pledge for %(year)s, signed or not")
+        words = include_drafts if audience.include_drafts else gettext("with a signed pledge for %(year)s")
         said.append(words % {"year": audience.pledge_year.school_years})
     if kinds:
         said.append(gettext("with a promise of: %(kinds)s") % {"kinds": listed(kinds)})
@@ -93,7 +95,11 @@ def of_partners(audience: Audience) -> str:
     if not said:
         return ""
     all_of_them = gettext("partners %(said)s; every contact of each")
-    words = all_of_them if audience.reach == Reach.ALL else gettext("partners %(said)s; the main contact of each")
+    words = (
+        all_of_them
+        if audience.contact_scope == ContactScope.ALL
+        else gettext("partners %(said)s; the main contact of each")
+    )
     return words % {"said": "; ".join(said)}
 
 
@@ -102,16 +108,16 @@ def listed(names: list[str]) -> str:
 
 
 def of_guests(audience: Audience) -> str:
-    who = [str(DID[came]) for came in audience.guests_who]
+    who = [str(DID[came]) for came in audience.attendance]
     if not who:
-        return gettext("guests of %(event)s") % {"event": audience.guests_of}
-    return gettext("guests of %(event)s who %(did)s") % {"event": audience.guests_of, "did": listed(who)}
+        return gettext("guests of %(event)s") % {"event": audience.attended_event}
+    return gettext("guests of %(event)s who %(did)s") % {"event": audience.attended_event, "did": listed(who)}
 
 
 def known() -> QuerySet[Audience]:
     """All audiences with what `in_words` reads, in a number of queries that does not grow with them."""
-    audiences = Audience.objects.select_related("pledge_year", "guests_of").prefetch_related("kinds", "schools")
-    return audiences.annotate(on_list=Count("listed", distinct=True))
+    audiences = Audience.objects.select_related("pledge_year", "attended_event").prefetch_related("kinds", "schools")
+    return audiences.annotate(on_list=Count("uploaded_contacts", distinct=True))
 
 
 # The event that it is put together for ---------------------------------------------------------------------------

@@ -27,14 +27,14 @@ class AudienceAdmin(admin.ModelAdmin):
         (
             _("Partners"),
             {
-                "fields": ["pledge_year", "with_drafts", "kinds", "schools", "sectors", "reach"],
+                "fields": ["pledge_year", "include_drafts", "kinds", "schools", "sectors", "contact_scope"],
                 "description": _(
                     "Partners must fit all that is said here; of several kinds, schools or sectors one is enough. When "
                     "nothing is said, no partners are in it."
                 ),
             },
         ),
-        (_("Guests"), {"fields": ["guests_of", "guests_who"]}),
+        (_("Guests"), {"fields": ["attended_event", "attendance"]}),
     ]
 
     def get_queryset(self, request):
@@ -75,7 +75,7 @@ class AudienceAdmin(admin.ModelAdmin):
     def save_related(self, request, form, formsets, change):
         super().save_related(request, form, formsets, change)
         if form.cleaned_data.get("no_list"):
-            form.instance.listed.clear()
+            form.instance.uploaded_contacts.clear()
 
     # Back to the event that is invited to ----------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from imagine.core.uploads import takes_files
 from summit.admin.audience_form import invited_to, known, with_event
 from summit.invitations import contact_import
 from summit.invitations.contact_import import Checked
-from summit.models import Audience, Event, SentList
+from summit.models import Audience, ContactListUpload, Event
 
 ROWS = 25  # on a page
 
@@ -70,7 +70,7 @@ def list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResp
         "form": form,
         "may_change": page.has_change_permission(request),
     }
-    if sent := SentList.objects.filter(pk=audience.pk).first():
+    if sent := ContactListUpload.objects.filter(pk=audience.pk).first():
         context |= {"sent": sent} | found(request, contact_import.read(bytes(sent.file), sent.file_name))
     return render(request, "admin/summit/audience/list_page.html", context, status=422 if form.errors else 200)
 

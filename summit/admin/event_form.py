@@ -18,7 +18,7 @@ A_PARTY = _("No party here is that large: write %(limit_value)d or less.")
 class EventAdminForm(ShownForm):
     class Meta:
         model = Event
-        exclude = ("cancelled_at",)
+        exclude = ("canceled_at",)
         error_messages = {
             "slug": {
                 "unique": _("Another event has this web address. Choose one that is still free."),
@@ -26,7 +26,7 @@ class EventAdminForm(ShownForm):
             },
             "capacity": {"min_value": AT_LEAST, "max_value": A_ROOM},
             "reserved_seats": {"min_value": AT_LEAST, "max_value": A_ROOM},
-            "largest_party": {"min_value": AT_LEAST, "max_value": A_PARTY},
+            "max_party_size": {"min_value": AT_LEAST, "max_value": A_PARTY},
         }
 
     def locked_row(self) -> Event:
@@ -63,13 +63,13 @@ class EventAdminForm(ShownForm):
         if not self.instance.pk or ends > timezone.now():
             return False
         stored = Event.objects.get(pk=self.instance.pk)
-        return stored.lets_guests_change and stored.rsvps.active().exists()
+        return stored.is_editable and stored.rsvps.active().exists()
 
     def check_numbers(self, answers: dict) -> None:
         """Asked when one of the numbers is new: an event that was saved so before keeps its other changes."""
-        capacity, largest = answers.get("capacity"), answers.get("largest_party")
-        if capacity and largest and largest > capacity and {"capacity", "largest_party"} & set(self.changed_data):
-            self.add_error("largest_party", _("The largest party does not fit the room: the capacity is smaller."))
+        capacity, largest = answers.get("capacity"), answers.get("max_party_size")
+        if capacity and largest and largest > capacity and {"capacity", "max_party_size"} & set(self.changed_data):
+            self.add_error("max_party_size", _("The largest party does not fit the room: the capacity is smaller."))
         reserved = answers.get("reserved_seats")
         if capacity is not None and reserved and reserved > capacity and "reserved_seats" in self.changed_data:
             self.add_error("reserved_seats", _("More seats are reserved than the room has."))

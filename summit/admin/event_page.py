@@ -11,7 +11,7 @@ from summit.reminders import sending as reminder_sending
 
 LATEST_FAILURES = 10
 LATEST_MAILINGS = 5
-LISTS = ["confirmed", "partly", "waiting", "passed", "cancelled", "late", "unnamed", "came", "absent"]
+LISTS = ["confirmed", "partially_confirmed", "waitlisted", "skipped", "canceled", "late", "unnamed", "came", "absent"]
 
 
 def answers(event: Event, user: AbstractBaseUser) -> dict:
@@ -31,10 +31,10 @@ def answers(event: Event, user: AbstractBaseUser) -> dict:
         "sees_words": user.has_perm("mail.view_wording"),
         "days": [day for day in days if day.rsvps],
         "chart": charts.draw(days),
-        "sectors": [row | {"list": rsvps(event, status="stands", sector__exact=row["sector"])} for row in sectors],
+        "sectors": [row | {"list": rsvps(event, status="active", sector__exact=row["sector"])} for row in sectors],
         "food": food,
         "access": access,
-        "line": stats.waiting_list(event) if sees_rsvps else [],
+        "line": stats.waitlist(event) if sees_rsvps else [],
         "failed": failed[:LATEST_FAILURES],
         "more_failed": len(failed) > LATEST_FAILURES,
         "asked": stats.asked(event) if sees_asked else None,

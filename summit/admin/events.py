@@ -38,12 +38,12 @@ def cancelling(event: Event) -> dict:
     """What the question says of one event: how many parties are told and what they read, or why it is refused."""
     if event.is_over:
         return {"event": event, "refused": _("This event is over, so it cannot be cancelled.")}
-    if event.cancelled_at:
+    if event.canceled_at:
         return {"event": event, "refused": _("This event was called off before; nobody is written to again.")}
     party = first_party(event)
     shown = rsvp_emails.preview_event_cancelled(party) if party else []
     off = copy(event)
-    off.cancelled_at = timezone.now()
+    off.canceled_at = timezone.now()
     return {"event": event, "parties": event.rsvps.active().count(), "letters": shown, **invited(off)}
 
 
@@ -60,7 +60,7 @@ def invited(event: Event) -> dict:
 
 def call_off(event: Event) -> Outcome:
     try:
-        return seats.cancel_event(event).cancelled_at != event.cancelled_at
+        return seats.cancel_event(event).canceled_at != event.canceled_at
     except (seats.Refused, Event.DoesNotExist) as refused:
         return refused
 
@@ -76,12 +76,12 @@ def first_party(event: Event) -> Rsvp | None:
 class EventAdmin(ActionsAdmin):
     form = EventAdminForm
     formfield_overrides = {models.DateTimeField: {"widget": DateAndTime}}
-    list_display = ("title", "starts_at", "for_year", "held", "free", "waiting", "is_published", "cancelled_at")
+    list_display = ("title", "starts_at", "for_year", "held", "free", "waiting", "is_published", "canceled_at")
     list_filter = ("kind", "school_year", "is_published")
     search_fields = ("title", "venue")
     date_hierarchy = "starts_at"
     prepopulated_fields = {"slug": ("title",)}
-    readonly_fields = ("held", "waiting", "free", "cancelled_at", "history")
+    readonly_fields = ("held", "waiting", "free", "canceled_at", "history")
     actions = ("cancel_events",)
     fieldsets = [
         (
@@ -89,16 +89,16 @@ class EventAdmin(ActionsAdmin):
             {
                 "fields": (
                     *("kind", ("title", "title_es"), "slug", "school_year"),
-                    *("is_published", "invited_only", "cancelled_at", "shown"),
+                    *("is_published", "invitation_only", "canceled_at", "shown"),
                 )
             },
         ),
         (_("When and where"), {"fields": (("starts_at", "ends_at"), "venue", "address", "meal")}),
         (
             _("Seats"),
-            {"fields": (("capacity", "reserved_seats", "largest_party"), ("held", "free", "waiting"))},
+            {"fields": (("capacity", "reserved_seats", "max_party_size"), ("held", "free", "waiting"))},
         ),
-        (_("When RSVP is open"), {"fields": (("rsvp_opens_at", "rsvp_closes_at"), "promotion_stops_hours")}),
+        (_("When RSVP is open"), {"fields": (("rsvp_opens_at", "rsvp_closes_at"), "waitlist_closes_hours_before")}),
         (_("Text"), {"fields": ("description", "description_es")}),
         (_("History"), {"fields": ("history",)}),
     ]

@@ -13,7 +13,7 @@ from imagine.core.admin.concurrent_edit import ShownForm, as_text, read
 from summit.models import Guest, Rsvp
 
 PREFIX = "guests"
-FIELDS = ("name", "diet", "access")
+FIELDS = ("name", "dietary_needs", "accessibility_needs")
 
 
 class GuestForm(ShownForm):
@@ -34,11 +34,11 @@ class CameForm(GuestForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["came"].initial = self.instance.arrived_at is not None
+        self.fields["came"].initial = self.instance.checked_in_at is not None
         self.fields["came"].label = capfirst(_("came"))
 
     def value(self, row: Guest, name: str):
-        return row.arrived_at is not None if name == "came" else super().value(row, name)
+        return row.checked_in_at is not None if name == "came" else super().value(row, name)
 
     def state(self, row: Guest) -> dict[str, str]:
         return super().state(row) | {"came": as_text(self.value(row, "came"))}
@@ -76,7 +76,7 @@ def fitted(data: QueryDict, guests: list[Guest]) -> QueryDict:
 
 def as_shown(guest: Guest) -> dict[str, str]:
     """A guest's row as an untouched page would send it."""
-    fields, came = {name: getattr(guest, name) for name in FIELDS}, guest.arrived_at is not None
+    fields, came = {name: getattr(guest, name) for name in FIELDS}, guest.checked_in_at is not None
     shown = json.dumps(fields | {"came": as_text(came)})
     return {"id": str(guest.pk), **fields, "came": "on" if came else "", "shown": shown}
 
@@ -98,14 +98,14 @@ def changes(data: QueryDict, rsvp: Rsvp) -> list[str]:
 
 
 def standing(rsvp: Rsvp) -> str:
-    if rsvp.cancelled_at:
+    if rsvp.canceled_at:
         return _("It is cancelled now.")
     said = ngettext(
         "It holds %(held)d seat now and waits for %(waiting)d.",
         "It holds %(held)d seats now and waits for %(waiting)d.",
         rsvp.held_seats,
     )
-    return said % {"held": rsvp.held_seats, "waiting": rsvp.waiting_seats}
+    return said % {"held": rsvp.held_seats, "waiting": rsvp.waitlisted_seats}
 
 
 def gone(row: dict[str, str]) -> list[str]:

@@ -66,7 +66,7 @@ class InvitationAdmin(GuardedAdmin, FilesAdmin):
     """Only read here: people answer by their own links, and a mailing is stopped on its page."""
 
     view_on_site = False  # it is the person's private link
-    list_display = ("name", "organization", "day", "answered", "seats", "word", "mail", "asked_on")
+    list_display = ("name", "organization", "day", "answered", "seats", "decline_message", "mail", "asked_on")
     list_filter = (AnswerFilter, MailFilter, "event")
     list_select_related = ("event", "contact__organization", "rsvp")
     search_fields = ("contact",)  # `get_search_results` says where it looks
@@ -81,7 +81,7 @@ class InvitationAdmin(GuardedAdmin, FilesAdmin):
         take,
     )
     fieldsets = [
-        (None, {"fields": ["to", "email", "to_event", "answered", "word", "declined_at", "party"]}),
+        (None, {"fields": ["to", "email", "to_event", "answered", "decline_message", "declined_at", "party"]}),
         (_("Mail"), {"fields": ["mailed_with", "letters", "created_at"]}),
         (_("History"), {"fields": ["history"]}),
     ]
@@ -165,7 +165,7 @@ class InvitationAdmin(GuardedAdmin, FilesAdmin):
         address = reverse("admin:summit_rsvp_change", args=[invitation.rsvp_id])
         number = ngettext("%(number)d seat", "%(number)d seats", invitation.rsvp.party_size)
         state = Rsvp.Status(invitation.rsvp.status).label
-        words = state if invitation.rsvp.cancelled_at else f"{number % {'number': invitation.rsvp.party_size}}, {state}"
+        words = state if invitation.rsvp.canceled_at else f"{number % {'number': invitation.rsvp.party_size}}, {state}"
         return format_html('<a href="{}">{}</a>', address, words)
 
     @admin.display(description=_("mailing"))

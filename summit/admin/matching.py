@@ -61,10 +61,10 @@ def match(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse
     """One RSVP, and with it the others that typed the same name."""
     if not page.has_change_permission(request):
         raise PermissionDenied
-    rsvp = get_object_or_404(Rsvp.objects.select_related("partner", "event"), pk=pk)
+    rsvp = get_object_or_404(Rsvp.objects.select_related("organization", "event"), pk=pk)
     if request.method == "POST":
         return act(page, request, rsvp)
-    return show(page, request, rsvp, NewOrganization(initial={"name": rsvp.organization, "sector": rsvp.sector}))
+    return show(page, request, rsvp, NewOrganization(initial={"name": rsvp.organization_name, "sector": rsvp.sector}))
 
 
 def show(page, request, rsvp: Rsvp, form: NewOrganization, doubled: Organization | None = None) -> HttpResponse:
@@ -91,15 +91,19 @@ def search(words: str) -> list[Organization]:
 
 def state(rsvp: Rsvp) -> str:
     """What was said of an RSVP, in one word that a form carries."""
-    return "none" if rsvp.has_no_partner else str(rsvp.partner_id or "")
+    return "none" if rsvp.no_organization else str(rsvp.organization_id or "")
 
 
 def asked_about(rsvp: Rsvp, was: str) -> RsvpQuerySet:
     """The RSVPs that an answer is for, if still nobody said anything else of them than the page showed."""
     if not was:
-        return organization_matching.same_name(rsvp).filter(partner=None, has_no_partner=False)
+        return organization_matching.same_name(rsvp).filter(organization=None, no_organization=False)
     this = Rsvp.objects.filter(pk=rsvp.pk)
-    return this.filter(has_no_partner=True) if was == "none" else this.filter(partner=was if was.isdecimal() else None)
+    return (
+        this.filter(no_organization=True)
+        if was == "none"
+        else this.filter(organization=was if was.isdecimal() else None)
+    )
 
 
 def act(page, request, rsvp: Rsvp) -> HttpResponse:
@@ -139,14 +143,14 @@ def make(page, request, rsvp: Rsvp, rsvps: RsvpQuerySet) -> HttpResponse:
 
 def done(page, request, rsvp: Rsvp, number: int) -> HttpResponse:
     """Says what was said, and leads back to where it was asked."""
-    rsvp.refresh_from_db(fields=["partner", "has_no_partner"])
-    if rsvp.partner:
+    rsvp.refresh_from_db(fields=["organization", "no_organization"])
+    if rsvp.organization:
         said = ngettext("%(number)d RSVP is of %(name)s.", "%(number)d RSVPs are of %(name)s.", number)
-    elif rsvp.has_no_partner:
+    elif rsvp.no_organization:
         said = ngettext("%(number)d RSVP belongs to no partner.", "%(number)d RSVPs belong to no partner.", number)
     else:
         said = ngettext("%(number)d RSVP is to be matched again.", "%(number)d RSVPs are to be matched again.", number)
-    page.message_user(request, said % {"number": number, "name": rsvp.partner}, messages.SUCCESS)
+    page.message_user(request, said % {"number": number, "name": rsvp.organization}, messages.SUCCESS)
     if request.POST.get("back") == "names":
         return redirect("admin:summit_to_match")
     return redirect("admin:summit_rsvp_change", rsvp.pk)
@@ -154,6 +158,6 @@ def done(page, request, rsvp: Rsvp, number: int) -> HttpResponse:
 
 def standing(rsvp: Rsvp) -> str:
     """What an RSVP's page says of its organization."""
-    is_open = not (rsvp.partner_id or rsvp.has_no_partner) and rsvp.organization
+    is_open = not (rsvp.organization_id or rsvp.no_organization) and rsvp.organization_name
     proposals = organization_matching.group_of(rsvp).proposals if is_open else []
     return render_to_string("admin/summit/rsvp/standing.html", {"rsvp": rsvp, "proposals": proposals})

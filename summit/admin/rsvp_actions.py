@@ -27,7 +27,7 @@ def bring_back_rsvps(page, request, rsvps):
 @admin.action(description=_("Give the seats they wait for"), permissions=["change"])
 def promote_rsvps(page, request, rsvps):
     done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
-    tell(page, request, seats.together(seats.promote, rsvps.order_by("waiting_since", "pk")), done)
+    tell(page, request, seats.together(seats.promote, rsvps.order_by("waitlisted_since", "pk")), done)
 
 
 @admin.action(description=_("Seat them although no seat is free"), permissions=["change"])
@@ -38,7 +38,7 @@ def seat_beyond(page, request, rsvps):
         said = _("Say why in the field beside the action: it is kept in the history.")
         page.message_user(request, said, messages.ERROR)
         return
-    rsvps = rsvps.order_by("waiting_since", "pk")
+    rsvps = rsvps.order_by("waitlisted_since", "pk")
     tell(page, request, seats.together(seats.promote, rsvps, beyond=reason), done)
 
 

@@ -8,7 +8,7 @@ from imagine.core.audit import LONGEST_REASON
 from imagine.core.forms import AddressField
 from summit import seats
 from summit.admin import guest_forms
-from summit.models import LARGEST_PARTY, Rsvp
+from summit.models import MAX_PARTY_SIZE, Rsvp
 
 
 class RsvpAdminForm(ShownForm):
@@ -16,7 +16,7 @@ class RsvpAdminForm(ShownForm):
     so that what passes here is not refused when it is saved."""
 
     email = AddressField(label=_("E-mail"), max_length=254)
-    size = forms.IntegerField(label=_("Seats"), min_value=1, max_value=LARGEST_PARTY)
+    size = forms.IntegerField(label=_("Seats"), min_value=1, max_value=MAX_PARTY_SIZE)
     beyond = forms.BooleanField(
         label=_("Seat them although no seat is free"), required=False, help_text=_("Flagged and counted.")
     )
@@ -24,14 +24,24 @@ class RsvpAdminForm(ShownForm):
 
     class Meta:
         model = Rsvp
-        fields = ("event", "name", "email", "phone", "organization", "sector", "language", "accepts_fewer", "note")
+        fields = (
+            "event",
+            "name",
+            "email",
+            "phone",
+            "organization_name",
+            "sector",
+            "language",
+            "accepts_partial",
+            "note",
+        )
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.fields["size"].initial = self.instance.party_size
             del self.fields["beyond"], self.fields["reason"]
-        if self.instance.cancelled_at:
+        if self.instance.canceled_at:
             del self.fields["size"]
 
     def locked_row(self) -> Rsvp:
@@ -44,7 +54,7 @@ class RsvpAdminForm(ShownForm):
         """Also of whom the party consists; what is known of each guest is in that guest's own form."""
         guests = list(row.guests.order_by("pk").values_list("pk", flat=True))
         size = {"size": str(row.party_size)} if "size" in self.fields else {}
-        standing = f"{row.held_seats} {row.waiting_seats} {row.cancelled_at is not None} {guests}"
+        standing = f"{row.held_seats} {row.waitlisted_seats} {row.canceled_at is not None} {guests}"
         return super().state(row) | size | {"party": standing}
 
     def complaint(self, name: str, row: Rsvp):
@@ -60,7 +70,7 @@ class RsvpAdminForm(ShownForm):
             return answers
         event = seats.lock(event.pk)
         try:
-            if size and {"size", "accepts_fewer"} & set(self.changed_data):
+            if size and {"size", "accepts_partial"} & set(self.changed_data):
                 seats.check_open(event, by_staff=True)
                 seats.check_size(event, size, grows=size > self.instance.party_size)
         except seats.Closed as refused:

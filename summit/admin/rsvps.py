@@ -27,25 +27,25 @@ from summit.admin import matching, rsvp_actions
 from summit.admin.rsvp_form import RsvpAdminForm
 from summit.models import CODES, Guest, Rsvp, door_number
 
-CONTACT = ("name", "phone", "organization", "sector", "language", "note")
+CONTACT = ("name", "phone", "organization_name", "sector", "language", "note")
 
 
 class StatusFilter(admin.SimpleListFilter):
     title = _("state")
     parameter_name = "status"
     subsets = {
-        Rsvp.Status.CONFIRMED: {"held_seats__gt": 0, "waiting_seats": 0},
-        Rsvp.Status.PARTLY: {"held_seats__gt": 0, "waiting_seats__gt": 0},
-        Rsvp.Status.WAITING: {"held_seats": 0, "waiting_seats__gt": 0},
-        Rsvp.Status.CANCELLED: {"cancelled_at__isnull": False},
+        Rsvp.Status.CONFIRMED: {"held_seats__gt": 0, "waitlisted_seats": 0},
+        Rsvp.Status.PARTIALLY_CONFIRMED: {"held_seats__gt": 0, "waitlisted_seats__gt": 0},
+        Rsvp.Status.WAITLISTED: {"held_seats": 0, "waitlisted_seats__gt": 0},
+        Rsvp.Status.CANCELED: {"canceled_at__isnull": False},
     }
-    of_cancelled = {Rsvp.Status.CANCELLED, "late"}
+    canceled_values = {Rsvp.Status.CANCELED, "late"}
 
     def lookups(self, request, model_admin):
         more = {
-            "stands": _("not cancelled"),
+            "active": _("not cancelled"),
             "late": _("cancelled late"),
-            "passed": _("passed over"),
+            "skipped": _("passed over"),
             "unnamed": _("unnamed companions"),
             "came": _("came"),
             "absent": _("had a seat and did not come"),
@@ -53,16 +53,16 @@ class StatusFilter(admin.SimpleListFilter):
         return [*Rsvp.Status.choices, *more.items()]
 
     def queryset(self, request, queryset):
-        unnamed = Guest.objects.filter(position__gt=1, name="", rsvp__cancelled_at__isnull=True)
-        came = Q(Exists(Guest.objects.filter(rsvp=OuterRef("pk"), arrived_at__isnull=False)))
+        unnamed = Guest.objects.filter(position__gt=1, name="", rsvp__canceled_at__isnull=True)
+        came = Q(Exists(Guest.objects.filter(rsvp=OuterRef("pk"), checked_in_at__isnull=False)))
         extra = {
-            "stands": {"cancelled_at__isnull": True},
-            "late": {"cancelled_late": True},
-            "passed": {"passed_over_at__isnull": False},
+            "active": {"canceled_at__isnull": True},
+            "late": {"canceled_late": True},
+            "skipped": {"skipped_at__isnull": False},
             "unnamed": {"pk__in": unnamed.values("rsvp")},
         }
         if self.value() in {"came", "absent"}:
-            over = Q(event__ends_at__lt=timezone.now(), event__cancelled_at__isnull=True, held_seats__gt=0)
+            over = Q(event__ends_at__lt=timezone.now(), event__canceled_at__isnull=True, held_seats__gt=0)
             return queryset.filter(came if self.value() == "came" else over & ~came)
         return queryset.filter(**(self.subsets | extra).get(self.value(), {}))
 
@@ -70,7 +70,7 @@ class StatusFilter(admin.SimpleListFilter):
 class GuestInline(admin.StackedInline):  # a tabular one has no labels
     model = Guest
     form = party.GuestForm
-    fields = (("name", "diet", "access"), "shown")
+    fields = (("name", "dietary_needs", "accessibility_needs"), "shown")
     extra = 0
     can_delete = False
     verbose_name_plural = _("guests: the size of the party is set above")
@@ -81,14 +81,14 @@ class GuestInline(admin.StackedInline):  # a tabular one has no labels
     @admin.display(description=_("came"), boolean=True)
     def came(self, guest: Guest) -> bool:
         """For those who only look."""
-        return guest.arrived_at is not None
+        return guest.checked_in_at is not None
 
 
 class CameInline(GuestInline):
     """From the day of the event on."""
 
     form = party.CameForm
-    fields = (("came", "name", "diet", "access"), "shown")
+    fields = (("came", "name", "dietary_needs", "accessibility_needs"), "shown")
 
 
 class ActionForm(helpers.ActionForm):
@@ -97,11 +97,11 @@ class ActionForm(helpers.ActionForm):
 
 @admin.register(Rsvp)
 class RsvpAdmin(GuardedAdmin, ActionsAdmin):
-    secrets = ("token", "browser")
+    secrets = ("token", "browser_hash")
     form = RsvpAdminForm
     view_on_site = False  # it is the guest's private link
     action_form = ActionForm
-    list_display = ("name", "organization", "day", "status", "held_seats", "waiting_seats", "email", "made")
+    list_display = ("name", "organization_name", "day", "status", "held_seats", "waitlisted_seats", "email", "made")
     list_filter = (StatusFilter, "event", "sector", "language", "source")
     list_select_related = ("event",)
     search_fields = ("name",)  # RsvpQuerySet.found says where it looks
@@ -112,12 +112,12 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         "standing",
         "status",
         "held_seats",
-        "waiting_seats",
-        "waiting_since",
-        "passed_over_at",
-        "seats_over",
-        "cancelled_at",
-        "cancelled_late",
+        "waitlisted_seats",
+        "waitlisted_since",
+        "skipped_at",
+        "overbooked_seats",
+        "canceled_at",
+        "canceled_late",
         "source",
         "created_at",
         "code",
@@ -130,17 +130,17 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         """Also finds the code that guests say at the door, with or without its dash."""
         number = door_number(search_term)
         if number is not None:
-            uids = queryset.order_by().values_list("pk", "uid").iterator()
+            uids = queryset.order_by().values_list("pk", "ics_uid").iterator()
             if found := [pk for pk, uid in uids if uid.int % CODES == number]:
                 return queryset.filter(pk__in=found), False
         return queryset.found(search_term), False
 
     def get_fieldsets(self, request, obj=None):
-        contact = ("event", "name", "email", "phone", "organization", "sector", "language", "shown")
-        party = ("note",) if obj and obj.cancelled_at else ("accepts_fewer", "note")
+        contact = ("event", "name", "email", "phone", "organization_name", "sector", "language", "shown")
+        party = ("note",) if obj and obj.canceled_at else ("accepts_partial", "note")
         if obj is None:
             party = ("size", ("beyond", "reason"), *party)
-        elif not obj.cancelled_at:
+        elif not obj.canceled_at:
             party = ("size", *party)
         state = [(_("State"), {"fields": self.state_fields})] if obj else []
         return [(None, {"fields": contact}), (_("Party"), {"fields": party}), *state]
@@ -151,7 +151,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     def get_inlines(self, request, obj):
         if obj is None:
             return []
-        return [CameInline if not obj.cancelled_at and attendance.can_be_noted(obj.event) else GuestInline]
+        return [CameInline if not obj.canceled_at and attendance.can_be_noted(obj.event) else GuestInline]
 
     @admin.display(description=_("event"), ordering="event__starts_at")
     def day(self, rsvp: Rsvp) -> str:
@@ -192,9 +192,9 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
             obj.source = Rsvp.Source.STAFF
             beyond = form.cleaned_data["reason"] if form.cleaned_data["beyond"] else ""
             seats.reserve(obj, size=form.cleaned_data["size"], by_staff=True, beyond=beyond)
-            if obj.waiting_seats:
+            if obj.waitlisted_seats:
                 said = _("%(name)s holds %(held)d and waits for %(waiting)d: the room is full.")
-                numbers = {"name": obj.name, "held": obj.held_seats, "waiting": obj.waiting_seats}
+                numbers = {"name": obj.name, "held": obj.held_seats, "waiting": obj.waitlisted_seats}
                 self.message_user(request, said % numbers, messages.WARNING)
             return
         # Only what was typed: saving the whole row would write back seats that others changed meanwhile.
@@ -241,8 +241,8 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         super().save_related(request, form, formsets, change)
         if not change:
             return
-        if "accepts_fewer" in form.changed_data:
-            seats.accept_fewer(form.instance, form.cleaned_data["accepts_fewer"])
+        if "accepts_partial" in form.changed_data:
+            seats.accept_partial(form.instance, form.cleaned_data["accepts_partial"])
         if "size" in form.changed_data:
             seats.change_party(form.instance, size=form.cleaned_data["size"], by_staff=True)
 
@@ -279,8 +279,8 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
 
     def guest_file(self, request, rsvps, kind):
         """The file, or the list again with a sentence when nobody would be in it."""
-        cancelled = request.GET.get(StatusFilter.parameter_name) in StatusFilter.of_cancelled
-        guests = exports.guests_of(rsvps, cancelled=cancelled)
+        include_canceled = request.GET.get(StatusFilter.parameter_name) in StatusFilter.canceled_values
+        guests = exports.guests_of(rsvps, include_canceled=include_canceled)
         if guests.exists():
             return exports.guest_file(guests, kind)
         nobody = _("There is no guest to list. Who cancelled is listed only when you filter by a cancelled state.")

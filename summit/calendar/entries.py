@@ -42,13 +42,13 @@ def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
             name=event.name,
             location=f"{event.venue}, {event.address}",
             description=what_to_know(rsvp, code=place("code")),
-            is_off=method == "CANCEL" or bool(rsvp.cancelled_at or event.cancelled_at),
+            is_off=method == "CANCEL" or bool(rsvp.canceled_at or event.canceled_at),
             reply_to=settings.MAIL_REPLY_TO,
         )
         lines = lines_with_places(facts, method, rsvp.language)
     words = {
-        "uid": str(rsvp.uid),
-        "sequence": str(rsvp.sequence),
+        "uid": str(rsvp.ics_uid),
+        "sequence": str(rsvp.ics_sequence),
         "stamp": f"{timezone.now():%Y%m%dT%H%M%SZ}",
         "url": settings.SITE_URL + rsvp.get_absolute_url(),
         "code": rsvp.code,
@@ -71,7 +71,7 @@ def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method 
             name=event.name,
             location=f"{event.venue}, {event.address}",
             description=no_answer(event),
-            is_off=bool(event.cancelled_at),
+            is_off=bool(event.canceled_at),
             reply_to=settings.MAIL_REPLY_TO,
             is_tentative=True,
         )
@@ -89,7 +89,7 @@ def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method 
 
 def no_answer(event: Event) -> str:
     """What the entry says to who has not answered."""
-    if event.cancelled_at:
+    if event.canceled_at:
         return _("The event will not take place")
     return _("To answer, use the link in our mail.")
 
@@ -166,7 +166,7 @@ def public_facts(event: Event) -> Facts:
         name=event.name,
         location=f"{event.venue}, {event.address}",
         description=f"{event.about}\n\n{url}".strip(),
-        is_off=bool(event.cancelled_at),
+        is_off=bool(event.canceled_at),
         reply_to=settings.MAIL_REPLY_TO,
     )
 
@@ -208,7 +208,7 @@ def new_entry(
 
 def what_to_know(rsvp: Rsvp, *, code: str) -> str:
     """The seats and the code at the door. Not the private link: descriptions are copied into shared calendars."""
-    if rsvp.event.cancelled_at:
+    if rsvp.event.canceled_at:
         return _("The event will not take place")
     if not rsvp.held_seats:
         return seats(rsvp)

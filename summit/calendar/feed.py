@@ -45,7 +45,7 @@ def feed() -> Feed:
 
 
 def is_shown(event: Event) -> bool:
-    return event.is_published and not event.invited_only and event.ends_at > timezone.now() - KEPT
+    return event.is_published and not event.invitation_only and event.ends_at > timezone.now() - KEPT
 
 
 def changes_of(events: list[Event]) -> dict[int, tuple[int, datetime]]:

@@ -19,7 +19,7 @@ NAMES = {MOVED: "moved", CALLED_OFF: "called_off"}  # in keys
 
 
 def kind_of(event: Event) -> str:
-    return CALLED_OFF if event.cancelled_at else MOVED
+    return CALLED_OFF if event.canceled_at else MOVED
 
 
 def key(invitation_pk: int | str, kind: str, sequence: int) -> str:
@@ -38,7 +38,7 @@ def written(
     """The messages to some who were invited to one event, unsaved; `known` are the addresses in lower case, `sequence`
     that of the calendar entry. One query for any number."""
     kind = kind_of(event)
-    said, method = editable_templates.current(kind), "CANCEL" if event.cancelled_at else "PUBLISH"
+    said, method = editable_templates.current(kind), "CANCEL" if event.canceled_at else "PUBLISH"
     told = {language: tell(event, language) for language in LANGUAGES}
     return [
         said.message(
@@ -64,7 +64,7 @@ def preview(invitation: Invitation) -> list[Preview]:
     for language in LANGUAGES:
         with translation.override(language):
             nowhere = dict.fromkeys(("link", "unsubscribe", "choices"), _("(the link of this person alone)"))
-            if event.cancelled_at:
+            if event.canceled_at:
                 nowhere["link"] = landing()
         letter = said.letter(
             language, words=email_templates.contact_words(invitation.contact) | nowhere, **tell(event, language)
@@ -74,14 +74,14 @@ def preview(invitation: Invitation) -> list[Preview]:
 
 
 def link(invitation: Invitation) -> str:
-    return landing() if invitation.event.cancelled_at else settings.SITE_URL + invitation.get_absolute_url()
+    return landing() if invitation.event.canceled_at else settings.SITE_URL + invitation.get_absolute_url()
 
 
 def tell(event: Event, language: str) -> dict:
     """What is the same for all readers of one language."""
     with translation.override(language):
         told = {"facts": email_templates.event_facts(event), "card": email_templates.event_card(event)}
-        if event.cancelled_at:
+        if event.canceled_at:
             return told | {"notes": (_("The attached entry takes the event out of your calendar."),)}
         told["facts"]["answer"] = email_templates.how_to_answer(event)
         calendar = _("The attached entry takes the place of the one in your calendar. It is no answer yet.")

@@ -90,7 +90,7 @@ def write_anew(event: Event) -> None:
     mailings = Mailing.objects.filter(about=about(event), kind=KIND, stopped_at=None).order_by("pk")
     for mailing in mailings.select_for_update(no_key=True):
         unsent = [pk for key in bulk_delivery.take_back(mailing) if (pk := of_key(key))]
-        if Invitation.objects.filter(pk__in=unsent).update(written_at=None):
+        if Invitation.objects.filter(pk__in=unsent).update(emailed_at=None):
             Mailing.objects.filter(pk=mailing.pk).update(written_at=None)
 
 

@@ -128,7 +128,7 @@ class Signed(NamedTuple):
         emails = [rsvp.email.lower() for rsvp in rsvps]
         return cls(
             set(
-                signed.filter(organization__in=[rsvp.partner_id for rsvp in rsvps]).values_list(
+                signed.filter(organization__in=[rsvp.organization_id for rsvp in rsvps]).values_list(
                     "organization", flat=True
                 )
             ),
@@ -136,7 +136,7 @@ class Signed(NamedTuple):
         )
 
     def has(self, rsvp: Rsvp) -> bool:
-        return rsvp.partner_id in self.organizations or rsvp.email.lower() in self.emails
+        return rsvp.organization_id in self.organizations or rsvp.email.lower() in self.emails
 
 
 def of_invitations(event: Event, invitations: Sequence[Invitation], *, not_after: datetime) -> list[Message]:
@@ -201,5 +201,5 @@ def forget_all(event: Event, messages: Iterable[tuple[UUID, str]]) -> None:
 def forget(event: int, kind: str, day: date | str, messages: list) -> None:
     """Takes messages back that are still not sent, and opens their reminder again."""
     taken, _kinds = Message.objects.unbegun().filter(pk__in=messages).delete()
-    reminder = Reminder.objects.filter(event=event, kind=kind, day=day)
-    reminder.update(count=Greatest(F("count") - taken, 0), done_at=None)
+    reminder = Reminder.objects.filter(event=event, kind=kind, event_date=day)
+    reminder.update(recipient_count=Greatest(F("recipient_count") - taken, 0), completed_at=None)

@@ -28,7 +28,7 @@ LANGUAGES = [code for code, _name in settings.LANGUAGES]
 def first(rsvp: Rsvp, guests: Sequence[Guest]) -> Message:
     """The first letter about an RSVP with sequence 1 and these guests: it is confirmed, or it is on the waiting list
     with all its seats or, when fewer were fine, with some. Unsaved, as the RSVP is."""
-    return numbered(rsvp, "waiting" if rsvp.waiting_seats else "confirmed", guests=guests)
+    return numbered(rsvp, "waiting" if rsvp.waitlisted_seats else "confirmed", guests=guests)
 
 
 def confirmed(rsvp: Rsvp) -> None:
@@ -98,7 +98,7 @@ def preview_event_moved(rsvp: Rsvp, before: Event) -> list[Preview]:
 def preview_event_cancelled(rsvp: Rsvp) -> list[Preview]:
     """What `event_cancelled` would say of an event that is called off now, in each language. Stores nothing."""
     rsvp.event = copy(rsvp.event)
-    rsvp.event.cancelled_at = timezone.now()
+    rsvp.event.canceled_at = timezone.now()
     words = {"link": landing(), "shows_party": False, "method": "CANCEL" if rsvp.held_seats else ""}
     return [preview(rsvp, "event_cancelled", code, **words) for code in LANGUAGES]
 
@@ -121,10 +121,10 @@ class ToldEvent(NamedTuple):
     venue: str
     address: str
     meal: str
-    cancelled_at: datetime | None
-    takes_rsvps: bool
-    promotes: bool
-    promotion_stops_at: datetime
+    canceled_at: datetime | None
+    accepts_rsvps: bool
+    waitlist_is_open: bool
+    waitlist_closes_at: datetime
 
     @classmethod
     def of(cls, event: Event) -> "ToldEvent":
@@ -136,12 +136,12 @@ class ToldRsvp(NamedTuple):
 
     event: ToldEvent
     held_seats: int
-    waiting_seats: int
-    cancelled_at: bool  # whether, not when: no two parties cancel at one moment
+    waitlisted_seats: int
+    canceled_at: bool  # whether, not when: no two parties cancel at one moment
 
     @property
     def status(self) -> str:
-        return status_of(self.held_seats, self.waiting_seats, self.cancelled_at)
+        return status_of(self.held_seats, self.waitlisted_seats, self.canceled_at)
 
 
 class Line(NamedTuple):
@@ -168,8 +168,8 @@ def tell(rsvp: Rsvp, kind: str, **how) -> None:
 
     The sequence grows with every letter: calendars want it to, and it keeps two letters of one kind apart.
     """
-    rsvp.sequence += 1
-    rsvp.save(update_fields=["sequence"])
+    rsvp.ics_sequence += 1
+    rsvp.save(update_fields=["ics_sequence"])
     delivery.queue_many([numbered(rsvp, kind, **how)])
 
 
@@ -178,7 +178,7 @@ def numbered(rsvp: Rsvp, kind: str, *, method: str | None = None, **how) -> Mess
     waits."""
     if method is None:
         method = "REQUEST" if rsvp.held_seats else ""
-    return message(rsvp, kind, key=f"rsvp:{rsvp.pk}:{kind}:{rsvp.sequence}", method=method, **how)
+    return message(rsvp, kind, key=f"rsvp:{rsvp.pk}:{kind}:{rsvp.ics_sequence}", method=method, **how)
 
 
 def message(rsvp: Rsvp, kind: str, *, key: str, method: str = "", link: str = "", **how) -> Message:
@@ -213,7 +213,7 @@ def written(
     words = {"name": rsvp.name, "link": link, "code": rsvp.code}
     words |= {f"guest_{guest.position}": in_one_line(guest) for guest in party}
     facts |= {
-        "rsvp": ToldRsvp(event, rsvp.held_seats, rsvp.waiting_seats, bool(rsvp.cancelled_at)),
+        "rsvp": ToldRsvp(event, rsvp.held_seats, rsvp.waitlisted_seats, bool(rsvp.canceled_at)),
         "event": event,
         "link_is_private": is_private,
         "party": tuple(Line(place(f"guest_{guest.position}"), bool(guest.name)) for guest in party),
@@ -225,4 +225,4 @@ def written(
 
 def in_one_line(guest: Guest) -> str:
     name = guest.name or _("Guest %(position)d, not named yet") % {"position": guest.position}
-    return ", ".join([name, *(need for need in (guest.diet, guest.access) if need)])
+    return ", ".join([name, *(need for need in (guest.dietary_needs, guest.accessibility_needs) if need)])

@@ -67,7 +67,7 @@ def answer_until(event: Event) -> str:
 
 def how_to_answer(event: Event) -> str:
     """What {answer} says to who was invited to an event that moved."""
-    if event.rsvps_closed:
+    if event.rsvp_is_closed:
         return _("RSVP for it is closed by now. If you would like to come, reply to this mail.")
     said = _("Your invitation stands: please say yes or no with the button, until %(until)s.")
     return said % {"until": answer_until(event)}

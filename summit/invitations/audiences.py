@@ -70,7 +70,7 @@ OF_PARTNERS = """
         AND (NOT (%(of_pledges)s OR %(of_kinds)s OR %(of_schools)s) OR EXISTS (
             SELECT FROM partners_pledge p
             WHERE p.organization_id = o.id
-                AND (p.signed_at IS NOT NULL OR %(with_drafts)s)
+                AND (p.signed_at IS NOT NULL OR %(include_drafts)s)
                 AND (p.year_id = %(year)s OR NOT %(of_pledges)s)
                 AND (NOT (%(of_kinds)s OR %(of_schools)s) OR EXISTS (
                     SELECT FROM partners_promise m
@@ -85,22 +85,22 @@ OF_PARTNERS = """
     {order}
 """
 NO_PARTNERS = "SELECT NULL::bigint AS id WHERE false"
-REACH = {
-    Audience.Reach.MAIN: {"which": "DISTINCT ON (o.id)", "order": "ORDER BY o.id, c.is_main DESC, c.id"},
-    Audience.Reach.ALL: {"which": "", "order": ""},
+CONTACT_SCOPE = {
+    Audience.ContactScope.PRIMARY: {"which": "DISTINCT ON (o.id)", "order": "ORDER BY o.id, c.is_main DESC, c.id"},
+    Audience.ContactScope.ALL: {"which": "", "order": ""},
 }
 
 GUESTS = """
-    SELECT r.id, r.name, r.email, r.organization, r.language, r.partner_id
+    SELECT r.id, r.name, r.email, r.organization_name AS organization, r.language, r.organization_id
     FROM summit_rsvp r
     CROSS JOIN LATERAL (
-        SELECT EXISTS (SELECT FROM summit_guest g WHERE g.rsvp_id = r.id AND g.arrived_at IS NOT NULL) AS came
+        SELECT EXISTS (SELECT FROM summit_guest g WHERE g.rsvp_id = r.id AND g.checked_in_at IS NOT NULL) AS came
     ) a
-    WHERE r.event_id = %(guests_of)s AND r.cancelled_at IS NULL AND (
+    WHERE r.event_id = %(attended_event)s AND r.canceled_at IS NULL AND (
         %(everybody)s
         OR 'came' = ANY(%(who)s) AND a.came
-        OR 'absent' = ANY(%(who)s) AND r.held_seats > 0 AND NOT a.came
-        OR 'waiting' = ANY(%(who)s) AND r.held_seats = 0
+        OR 'no_show' = ANY(%(who)s) AND r.held_seats > 0 AND NOT a.came
+        OR 'waitlisted' = ANY(%(who)s) AND r.held_seats = 0
     )
 """
 
@@ -108,7 +108,7 @@ GUESTS = """
 PEOPLE = """
     WITH asked AS (
         SELECT id FROM ({of_partners}) of_partners
-        UNION SELECT contact_id FROM summit_audience_listed WHERE audience_id = %(audience)s
+        UNION SELECT contact_id FROM summit_audience_uploaded_contacts WHERE audience_id = %(audience)s
     ), guests AS ({guests}), people AS (
         SELECT c.id AS contact_id, NULL::bigint AS rsvp_id, c.name, c.email, coalesce(o.name, '') AS organization,
             c.language, c.is_main, lower(c.email) AS address
@@ -120,20 +120,20 @@ PEOPLE = """
         FROM guests g
         LEFT JOIN LATERAL (
             SELECT c.* FROM partners_contact c WHERE lower(c.email) = lower(g.email)
-            ORDER BY (c.organization_id = g.partner_id) IS TRUE DESC, c.is_main DESC, c.id LIMIT 1
+            ORDER BY (c.organization_id = g.organization_id) IS TRUE DESC, c.is_main DESC, c.id LIMIT 1
         ) known ON true
         LEFT JOIN partners_organization o ON o.id = known.organization_id
         WHERE NOT EXISTS (
             SELECT FROM asked JOIN partners_contact c USING (id) WHERE lower(c.email) = lower(g.email)
         )
     ), coming AS (
-        SELECT lower(email) AS address FROM summit_rsvp WHERE event_id = %(event)s AND cancelled_at IS NULL
+        SELECT lower(email) AS address FROM summit_rsvp WHERE event_id = %(event)s AND canceled_at IS NULL
     ), invited AS (
         SELECT lower(c.email) AS address, bool_or(i.declined_at IS NOT NULL) AS declined,
             bool_or(r.id IS NOT NULL) AS accepted
         FROM summit_invitation i
         JOIN partners_contact c ON c.id = i.contact_id
-        LEFT JOIN summit_rsvp r ON r.id = i.rsvp_id AND r.cancelled_at IS NULL
+        LEFT JOIN summit_rsvp r ON r.id = i.rsvp_id AND r.canceled_at IS NULL
         WHERE i.event_id = %(event)s
         GROUP BY 1
     ), told AS (
@@ -223,26 +223,26 @@ def what_is_said(audience: Audience, event: Event) -> dict:
     return {
         "audience": audience.pk,
         "event": event.pk,
-        "reach": Audience.Reach(audience.reach),
+        "contact_scope": Audience.ContactScope(audience.contact_scope),
         "year": audience.pledge_year_id,
         "of_pledges": audience.pledge_year_id is not None,
-        "with_drafts": audience.with_drafts,
+        "include_drafts": audience.include_drafts,
         "kinds": kinds,
         "of_kinds": bool(kinds),
         "schools": schools,
         "of_schools": bool(schools),
         "sectors": audience.sectors,
         "of_sectors": bool(audience.sectors),
-        "guests_of": audience.guests_of_id,
-        "who": audience.guests_who,
-        "everybody": not audience.guests_who,
+        "attended_event": audience.attended_event_id,
+        "who": audience.attendance,
+        "everybody": not audience.attendance,
         "wanted": WANTED["invitations"],
     }
 
 
 def run(sql: str, facts: dict) -> list[tuple]:
     asks_partners = any(facts[name] for name in ("of_pledges", "of_kinds", "of_schools", "of_sectors"))
-    of_partners = OF_PARTNERS.format(**REACH[facts["reach"]]) if asks_partners else NO_PARTNERS
+    of_partners = OF_PARTNERS.format(**CONTACT_SCOPE[facts["contact_scope"]]) if asks_partners else NO_PARTNERS
     with connection.cursor() as cursor:
         cursor.execute(PEOPLE.format(of_partners=of_partners, guests=GUESTS) + sql, facts)
         return cursor.fetchall()
@@ -254,9 +254,15 @@ def run(sql: str, facts: dict) -> list[tuple]:
 def of_partners(year: PledgeYear) -> Audience | None:
     """The audience that says no more than this: who signed a pledge for a school year, the main contact of each."""
     plain = Audience.objects.filter(
-        pledge_year=year, with_drafts=False, kinds=None, schools=None, sectors=[], guests_of=None, listed=None
+        pledge_year=year,
+        include_drafts=False,
+        kinds=None,
+        schools=None,
+        sectors=[],
+        attended_event=None,
+        uploaded_contacts=None,
     )
-    return plain.filter(reach=Audience.Reach.MAIN).order_by("pk").first()
+    return plain.filter(contact_scope=Audience.ContactScope.PRIMARY).order_by("pk").first()
 
 
 def make_of_partners(year: PledgeYear) -> Audience:

@@ -31,7 +31,7 @@ ARRIVED = (State.SENT, State.SENDING, State.UNKNOWN)  # or may have
 def mark(event: Event) -> str:
     """Marks what mail says now of the event's time and place, and whether it takes place."""
     facts = (event.starts_at.timestamp(), event.ends_at.timestamp(), event.venue, event.address)
-    return hashlib.sha256(repr((*facts, event.cancelled_at is not None)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((*facts, event.canceled_at is not None)).encode()).hexdigest()[:16]
 
 
 # To whom ---------------------------------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ def to_tell(event: Event, *states: State) -> QuerySet[Invitation]:
     comes = Rsvp.objects.active().filter(event=event).alias(folded=Lower("email"))
     return (
         event.invitations.unanswered()
-        .exclude(told=mark(event))
+        .exclude(notified_version=mark(event))
         .filter(Q(*mails, _connector=Q.OR), ~unwilling("contact__email", "invitations"))
         .filter(~Exists(comes.filter(folded=Lower(OuterRef("contact__email")))))
     )
@@ -56,7 +56,7 @@ def asked(event: Event) -> QuerySet[Invitation]:
     """Whom `begin` would have told if the event were saved as it is in memory: for the question before it. What waits
     to be sent is not counted: it is written anew, or never leaves."""
     waits = (written(change_notice_emails.key("{}", kind, sequence(event)), state=State.QUEUED) for kind in KINDS)
-    return to_tell(event, *ARRIVED).exclude(Q(*waits, _connector=Q.OR), told_before=mark(event))
+    return to_tell(event, *ARRIVED).exclude(Q(*waits, _connector=Q.OR), previous_notified_version=mark(event))
 
 
 def sequence(event: Event) -> int:
@@ -83,7 +83,7 @@ def begin(event: Event) -> None:
 
 
 def title(event: Event) -> str:
-    said = _("%(event)s: called off") if event.cancelled_at else _("%(event)s: new time or place")
+    said = _("%(event)s: called off") if event.canceled_at else _("%(event)s: new time or place")
     return said % {"event": event.title}
 
 
@@ -102,7 +102,7 @@ def unsay(keys: list[str]) -> None:
     """What these messages say was never said, as they were deleted before they left."""
     pks = [pk for key in keys if (pk := change_notice_emails.of_key(key))]
     if pks:
-        Invitation.objects.filter(pk__in=pks).update(told=F("told_before"))
+        Invitation.objects.filter(pk__in=pks).update(notified_version=F("previous_notified_version"))
 
 
 # Write -----------------------------------------------------------------------------------------------------------
@@ -123,7 +123,9 @@ def write_batch(mailing: Mailing, size: int) -> bool:
         change_notice_emails.written(event, some, known(some), mailing=mailing, sequence=sequence(event))
     )
     pks = [invitation.pk for invitation in some]
-    Invitation.objects.filter(pk__in=pks).update(told_before=F("told"), told=mark(event))
+    Invitation.objects.filter(pk__in=pks).update(
+        previous_notified_version=F("notified_version"), notified_version=mark(event)
+    )
     if not to_write.exists():
         mailing.written_at = timezone.now()
         mailing.left_out = max(0, mailing.count - mailing.messages.count())

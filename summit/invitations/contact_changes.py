@@ -30,7 +30,7 @@ def join(stays: Contact, goes: Contact) -> None:
 
 def weight(invitation: Invitation) -> tuple:
     order = [Answer.OPEN, Answer.DECLINED, Answer.ACCEPTED]
-    return order.index(invitation.answer), reach(invitation), bool(invitation.written_at), -invitation.pk
+    return order.index(invitation.answer), reach(invitation), bool(invitation.emailed_at), -invitation.pk
 
 
 def reach(invitation: Invitation) -> int:
@@ -60,11 +60,11 @@ def ask_anew(invitation: Invitation) -> bool:
     """What did not leave, or was not taken, waits to be written with its mailing. Says whether it does."""
     if invitation.mailing.stopped_at:
         return False
-    if invitation.written_at:
+    if invitation.emailed_at:
         mails = Message.objects.filter(key=invitation_emails.key(invitation.pk))
         if not (mails.unbegun() | mails.filter(state__in=UNSENT)).delete()[0]:
             return False
-        Invitation.objects.filter(pk=invitation.pk).update(written_at=None)
+        Invitation.objects.filter(pk=invitation.pk).update(emailed_at=None)
         Mailing.objects.filter(pk=invitation.mailing_id).update(written_at=None)
     return True
 

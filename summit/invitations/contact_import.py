@@ -26,11 +26,11 @@ from partners.imports.cell_parsers import Said
 from partners.imports.columns import plain
 from partners.models import Contact, Organization, folded
 from partners.organizations import contacts, profiles
-from summit.models import Audience, SentList
+from summit.models import Audience, ContactListUpload
 
 MOST_ROWS = 20_000
 KEPT = timedelta(days=1)  # a list that nobody says anything of
-FILE_NAME = SentList._meta.get_field("file_name").max_length
+FILE_NAME = ContactListUpload._meta.get_field("file_name").max_length
 HEADINGS = {
     "first": "first name, first, given name, nombre de pila",
     "last": "last name, last, surname, family name, apellido, apellidos",
@@ -210,8 +210,10 @@ def take(audience: Audience, checked: Checked) -> int:
         contacts.add_many(new_contact(row, organizations) for row in missing)
         known = contacts_by_address(rows)
     names = folded_names({row.organization for row in rows.values() if row.organization})
-    audience.listed.add(*(which(known[address], names.get(row.organization, "")) for address, row in rows.items()))
-    return audience.listed.count()
+    audience.uploaded_contacts.add(
+        *(which(known[address], names.get(row.organization, "")) for address, row in rows.items())
+    )
+    return audience.uploaded_contacts.count()
 
 
 def which(some: list[tuple[int, str]], organization: str) -> int:
@@ -256,8 +258,8 @@ def folded_names(names: set[str]) -> dict[str, str]:
 def keep(audience: Audience, file: bytes, name: str) -> None:
     """Keeps a list that was sent for an audience until staff put its people in, or drop it. A second one takes the
     first one's place."""
-    sent = {"file": file, "file_name": name[-FILE_NAME:], "sent_at": timezone.now()}
-    SentList.objects.update_or_create(audience=audience, defaults=sent)
+    sent = {"file": file, "file_name": name[-FILE_NAME:], "uploaded_at": timezone.now()}
+    ContactListUpload.objects.update_or_create(audience=audience, defaults=sent)
 
 
 @transaction.atomic
@@ -286,8 +288,8 @@ def drop(audience: Audience, *, seen: str) -> None:
         sent.delete()
 
 
-def locked(audience: Audience, seen: str) -> SentList | None:
-    sent = SentList.objects.select_for_update().filter(pk=audience.pk).first()
+def locked(audience: Audience, seen: str) -> ContactListUpload | None:
+    sent = ContactListUpload.objects.select_for_update().filter(pk=audience.pk).first()
     if sent and seen != sent.mark:
         raise Refused(_("Somebody sent another list meanwhile. Nothing was done: look through this one first."))
     return sent
@@ -295,4 +297,4 @@ def locked(audience: Audience, seen: str) -> SentList | None:
 
 def tidy() -> None:
     """Forgets lists of which nobody said anything for a day."""
-    SentList.objects.filter(sent_at__lt=timezone.now() - KEPT).delete()
+    ContactListUpload.objects.filter(uploaded_at__lt=timezone.now() - KEPT).delete()

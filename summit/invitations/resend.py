@@ -158,4 +158,4 @@ def write_over(message: Message, invitation: Invitation) -> None:
 
 def note_told(invitation: Invitation) -> None:
     """Its last mail says what is true."""
-    Invitation.objects.filter(pk=invitation.pk).update(told=change_notices.mark(invitation.event))
+    Invitation.objects.filter(pk=invitation.pk).update(notified_version=change_notices.mark(invitation.event))

@@ -21,7 +21,7 @@ from summit.models import Guest, Invitation, Rsvp
 
 Answer = Invitation.Answer
 MOST_TIED = 500  # in one go
-WORD = Invitation._meta.get_field("word").max_length
+MAX_LENGTH_MESSAGE = Invitation._meta.get_field("decline_message").max_length
 
 
 @transaction.atomic
@@ -37,7 +37,7 @@ def accept(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Gu
     before = answer(invitation)
     if invitation.answer != Answer.ACCEPTED:
         invitation.rsvp = seat(invitation, rsvp, size=size, guests=guests)
-    invitation.declined_at, invitation.word = None, ""
+    invitation.declined_at, invitation.decline_message = None, ""
     save_answer(invitation, before)
     return invitation.rsvp
 
@@ -46,31 +46,33 @@ def seat(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Gues
     known = invitation.rsvp or of_address(invitation)
     if known is None:
         contact = invitation.contact
-        rsvp.event, rsvp.email, rsvp.partner = invitation.event, contact.email, contact.organization
-        rsvp.source, rsvp.uid = Rsvp.Source.INVITATION, calendar_entries.uid_of(invitation)
-        rsvp.sequence = invitation_emails.sequence_of(invitation.event)  # its letters go on from there
+        rsvp.event, rsvp.email, rsvp.organization = invitation.event, contact.email, contact.organization
+        rsvp.source, rsvp.ics_uid = Rsvp.Source.INVITATION, calendar_entries.uid_of(invitation)
+        rsvp.ics_sequence = invitation_emails.sequence_of(invitation.event)  # its letters go on from there
         return seats.reserve(rsvp, size=size, guests=guests)
-    seats.accept_fewer(known, rsvp.accepts_fewer)
+    seats.accept_partial(known, rsvp.accepts_partial)
     known = seats.come_back(known, size=size, guests=guests)
-    said = {name: getattr(rsvp, name) for name in ("phone", "organization", "sector", "note") if getattr(rsvp, name)}
+    said = {
+        name: getattr(rsvp, name) for name in ("phone", "organization_name", "sector", "note") if getattr(rsvp, name)
+    }
     return seats.correct(known, **said) if said else known
 
 
 @transaction.atomic
-def decline(invitation: Invitation, word: str = "") -> Invitation:
+def decline(invitation: Invitation, message: str = "") -> Invitation:
     """The contact does not come, with a word or without; an RSVP that stands is cancelled. Twice declines once; another
     word takes the first one's place. Until the RSVP window closes, and with an RSVP until the event ends, as every seat
     can be given back (rule 5 of the seats). Raises seats.Closed and Invitation.DoesNotExist."""
-    invitation, word = lock(invitation), word[:WORD]
+    invitation, message = lock(invitation), message[:MAX_LENGTH_MESSAGE]
     before = answer(invitation)
-    if invitation.answer == Answer.DECLINED and word in {"", invitation.word}:
+    if invitation.answer == Answer.DECLINED and message in {"", invitation.decline_message}:
         return invitation
     if invitation.answer == Answer.ACCEPTED:
         seats.check_not_over(invitation.event)
         invitation.rsvp = seats.cancel(invitation.rsvp)
     else:
         seats.check_open(invitation.event)
-    invitation.declined_at, invitation.word = invitation.declined_at or timezone.now(), word
+    invitation.declined_at, invitation.decline_message = invitation.declined_at or timezone.now(), message
     save_answer(invitation, before)
     return invitation
 
@@ -86,17 +88,17 @@ def replace_link(invitation: Invitation) -> None:
     audit.note(invitation_emails.about(invitation), {"link": ""}, {"link": "replaced"})
     mails = Message.objects.about(invitation_emails.about(invitation))
     invitation_emails.take_back(invitation)  # they lead to the old one
-    if invitation.written_at and may_mail_link(invitation):
+    if invitation.emailed_at and may_mail_link(invitation):
         number, message = mails.filter(key__contains=":new_link:").count() + 1, invitation_emails.alone(invitation)
         message.key = f"{invitation_emails.about(invitation)}:new_link:{number}"
         delivery.queue_many([message])
-        invitation.told = change_notices.mark(invitation.event)
-        invitation.save(update_fields=["told"])
+        invitation.notified_version = change_notices.mark(invitation.event)
+        invitation.save(update_fields=["notified_version"])
 
 
 def may_mail_link(invitation: Invitation) -> bool:
     """Whether mail with the link helps: the event is neither over nor called off, and the address wants it."""
-    return invitation.event.lets_guests_change and preferences.wants(invitation.contact.email, "invitations")
+    return invitation.event.is_editable and preferences.wants(invitation.contact.email, "invitations")
 
 
 def tie_known() -> None:
@@ -114,7 +116,7 @@ def tie(invitation: Invitation) -> None:
     with suppress(Invitation.DoesNotExist):
         invitation = lock(invitation)
         if invitation.answer == Answer.ACCEPTED:
-            invitation.declined_at, invitation.word = None, ""
+            invitation.declined_at, invitation.decline_message = None, ""
             save_answer(invitation, before)
 
 
@@ -128,7 +130,7 @@ def lock(invitation: Invitation) -> Invitation:
     invitation = locked.select_related("contact__organization", "rsvp", "mailing").get(pk=invitation.pk)
     invitation.event = event
     known = of_address(invitation) if not invitation.rsvp else None
-    if known and not known.cancelled_at:
+    if known and not known.canceled_at:
         invitation.rsvp = known
     if invitation.rsvp:
         invitation.rsvp.event = event
@@ -142,10 +144,10 @@ def of_address(invitation: Invitation) -> Rsvp | None:
 
 def answer(invitation: Invitation) -> dict:
     """What history tells of an answer."""
-    return {"answer": str(invitation.answer), "word": invitation.word}
+    return {"answer": str(invitation.answer), "decline_message": invitation.decline_message}
 
 
 def save_answer(invitation: Invitation, before: dict) -> None:
-    invitation.save(update_fields=["rsvp", "declined_at", "word"])
+    invitation.save(update_fields=["rsvp", "declined_at", "decline_message"])
     change_notices.drop(invitation)
-    audit.note(invitation_emails.about(invitation), before, answer(invitation), hidden=("word",))
+    audit.note(invitation_emails.about(invitation), before, answer(invitation), hidden=("decline_message",))

@@ -38,12 +38,12 @@ def write_some(mailing_pk: int) -> bool:
         return False
     if mailing.kind != invitation_emails.KIND:
         return change_notices.write_batch(mailing, BATCH)
-    to_write = mailing.invitations.filter(written_at__isnull=True)
+    to_write = mailing.invitations.filter(emailed_at__isnull=True)
     locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
     some = list(locked.select_related("contact__organization").order_by("pk")[:BATCH])
     if some:
         event = Event.objects.get(pk=some[0].event_id)
-        if not event.takes_rsvps:
+        if not event.accepts_rsvps:
             stop(mailing)  # it was called off or closed meanwhile: nobody could answer
             return False
         write_batch(mailing, event, some)
@@ -67,7 +67,7 @@ def write_batch(mailing: Mailing, event: Event, invitations: list[Invitation]) -
         invitation.mailing, invitation.event = mailing, event
     delivery.queue_many(invitation_emails.written(event, asked, known))
     Invitation.objects.filter(pk__in=[invitation.pk for invitation in asked]).update(
-        written_at=timezone.now(), told=change_notices.mark(event)
+        emailed_at=timezone.now(), notified_version=change_notices.mark(event)
     )
     Invitation.objects.filter(pk__in=[invitation.pk for invitation in left_out]).delete()
     mailing.left_out += len(left_out)
@@ -99,7 +99,7 @@ def stop(mailing: Mailing) -> int:
     keys = bulk_delivery.stop(mailing)
     change_notices.unsay(keys)
     unsent = [pk for key in keys if (pk := invitation_emails.of_key(key))]
-    never_asked = mailing.invitations.filter(Q(pk__in=unsent) | Q(written_at__isnull=True))
+    never_asked = mailing.invitations.filter(Q(pk__in=unsent) | Q(emailed_at__isnull=True))
     # What was answered stays: a link can be read before its mail is marked as sent.
     locked = never_asked.filter(rsvp=None, declined_at=None).select_for_update(no_key=True).order_by("pk")
     taken_back, _rows = Invitation.objects.filter(pk__in=[invitation.pk for invitation in locked]).delete()
@@ -109,7 +109,7 @@ def stop(mailing: Mailing) -> int:
 def stop_the_unanswerable() -> None:
     """Ends the mailings to events that were called off, closed or hidden since: no mail asks what nobody can answer.
     What tells that an event moved ends when it is over."""
-    closed = Q(event__cancelled_at__isnull=False) | Q(event__rsvp_closes_at__lte=timezone.now())
+    closed = Q(event__canceled_at__isnull=False) | Q(event__rsvp_closes_at__lte=timezone.now())
     closed |= Q(event__is_published=False)
     invitations = Invitation.objects.filter(closed, mailing=OuterRef("pk"))
     unsent = Message.objects.filter(mailing=OuterRef("pk"), state=Message.State.QUEUED)

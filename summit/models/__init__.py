@@ -1,7 +1,7 @@
 """What the summit stores: events, who comes, who is asked."""
 
-from summit.models.events import LARGEST_CAPACITY, LARGEST_PARTY, NEXT_OF, Event
-from summit.models.invitations import Audience, Invitation, Reminder, SentList, answer_of
+from summit.models.events import MAX_CAPACITY, MAX_PARTY_SIZE, NEXT_OF, Event
+from summit.models.invitations import Audience, ContactListUpload, Invitation, Reminder, answer_of
 from summit.models.rsvps import (
     CODES,
     Guest,
@@ -15,10 +15,11 @@ from summit.models.rsvps import (
 
 __all__ = [
     "CODES",
-    "LARGEST_CAPACITY",
-    "LARGEST_PARTY",
+    "MAX_CAPACITY",
+    "MAX_PARTY_SIZE",
     "NEXT_OF",
     "Audience",
+    "ContactListUpload",
     "Event",
     "Guest",
     "Invitation",
@@ -26,7 +27,6 @@ __all__ = [
     "Reminder",
     "Rsvp",
     "RsvpQuerySet",
-    "SentList",
     "answer_of",
     "door_code",
     "door_number",

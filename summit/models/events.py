@@ -13,24 +13,24 @@ from django.utils.translation import gettext_lazy as _
 
 from imagine.core.db.selects import first, with_columns
 
-LARGEST_CAPACITY = 20_000
-LARGEST_PARTY = 20
+MAX_CAPACITY = 20_000
+MAX_PARTY_SIZE = 20
 
 AT = "SELECT {} FROM summit_event WHERE is_published AND slug = %s"
 NEXT_OF = """
     SELECT {}, seats.held, seats.waiting
     FROM (
         SELECT * FROM summit_event, (VALUES (%s::timestamptz)) clock (now)
-        WHERE is_published AND NOT invited_only AND kind = %s
+        WHERE is_published AND NOT invitation_only AND kind = %s
         ORDER BY
             ends_at > now DESC,
-            CASE WHEN ends_at > now THEN cancelled_at END NULLS FIRST,
+            CASE WHEN ends_at > now THEN canceled_at END NULLS FIRST,
             CASE WHEN ends_at > now THEN starts_at END,
             starts_at DESC,
             id
         LIMIT 1
     ) summit_event, LATERAL (
-        SELECT coalesce(sum(held_seats), 0) AS held, coalesce(sum(waiting_seats), 0) AS waiting
+        SELECT coalesce(sum(held_seats), 0) AS held, coalesce(sum(waitlisted_seats), 0) AS waiting
         FROM summit_rsvp WHERE event_id = summit_event.id
     ) seats
 """
@@ -42,7 +42,7 @@ class EventQuerySet(models.QuerySet):
 
     def public(self):
         """Those that everybody is told of."""
-        return self.published().filter(invited_only=False)
+        return self.published().filter(invitation_only=False)
 
     def at(self, slug: str):
         """The published event at an address, None when there is none."""
@@ -55,7 +55,7 @@ class EventQuerySet(models.QuerySet):
 
     def coming_summit(self):
         """The next summit that will take place, if there is one."""
-        return self.upcoming().filter(kind=Event.Kind.SUMMIT, cancelled_at__isnull=True).first()
+        return self.upcoming().filter(kind=Event.Kind.SUMMIT, canceled_at__isnull=True).first()
 
     def upcoming(self):
         return self.filter(ends_at__gt=timezone.now()).order_by("starts_at", "pk")
@@ -67,7 +67,7 @@ class EventQuerySet(models.QuerySet):
         """Adds what one query can count: `held` and `waiting` seats."""
         return self.annotate(
             held=Coalesce(Sum("rsvps__held_seats"), 0),
-            waiting=Coalesce(Sum("rsvps__waiting_seats"), 0),
+            waiting=Coalesce(Sum("rsvps__waitlisted_seats"), 0),
         )
 
 
@@ -101,32 +101,32 @@ class Event(models.Model):
     meal = models.CharField(_("meal"), max_length=12, choices=Meal, blank=True, default=Meal.BREAKFAST)
     description = models.TextField(_("description"), blank=True)
     description_es = models.TextField(_("description in Spanish"), blank=True)
-    capacity = models.PositiveIntegerField(_("capacity"), validators=[MaxValueValidator(LARGEST_CAPACITY)])
+    capacity = models.PositiveIntegerField(_("capacity"), validators=[MaxValueValidator(MAX_CAPACITY)])
     reserved_seats = models.PositiveIntegerField(
         _("reserved seats"),
         default=0,
-        validators=[MaxValueValidator(LARGEST_CAPACITY)],
+        validators=[MaxValueValidator(MAX_CAPACITY)],
         help_text=_("Kept out of public reach, for speakers and the district."),
     )
-    largest_party = models.PositiveSmallIntegerField(
-        _("largest party"), default=6, validators=[MinValueValidator(1), MaxValueValidator(LARGEST_PARTY)]
+    max_party_size = models.PositiveSmallIntegerField(
+        _("largest party"), default=6, validators=[MinValueValidator(1), MaxValueValidator(MAX_PARTY_SIZE)]
     )
     rsvp_opens_at = models.DateTimeField(_("RSVP opens"))
     rsvp_closes_at = models.DateTimeField(_("RSVP closes"))
-    promotion_stops_hours = models.PositiveSmallIntegerField(
+    waitlist_closes_hours_before = models.PositiveSmallIntegerField(
         _("promotion stops, hours before the start"),
         default=12,
         validators=[MaxValueValidator(24 * 14)],
         help_text=_("After that nobody is called up from the waiting list unasked; free seats are for walk-ins."),
     )
     is_published = models.BooleanField(_("published"), default=False)
-    invited_only = models.BooleanField(
+    invitation_only = models.BooleanField(
         _("for invited partners only"),
         default=False,
         db_default=False,
         help_text=_("Its page shows no form: whoever is invited answers by the link in the invitation."),
     )
-    cancelled_at = models.DateTimeField(_("cancelled"), null=True, blank=True, editable=False)
+    canceled_at = models.DateTimeField(_("cancelled"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, db_default=Now(), editable=False)
 
     objects = EventQuerySet.as_manager()
@@ -152,12 +152,12 @@ class Event(models.Model):
                 violation_error_message=_("RSVP closes before the event is over."),
             ),
             models.CheckConstraint(
-                condition=Q(largest_party__gte=1, largest_party__lte=LARGEST_PARTY),
-                name="event_largest_party_in_bounds",
+                condition=Q(max_party_size__gte=1, max_party_size__lte=MAX_PARTY_SIZE),
+                name="event_max_party_size_in_bounds",
                 violation_error_message=_("The largest party is too small or too large."),
             ),
             models.CheckConstraint(
-                condition=Q(capacity__lte=LARGEST_CAPACITY),
+                condition=Q(capacity__lte=MAX_CAPACITY),
                 name="event_capacity_in_bounds",
                 violation_error_message=_("No room in Stockton holds that many."),
             ),
@@ -185,29 +185,29 @@ class Event(models.Model):
         return f"{self.school_year}–{(self.school_year + 1) % 100:02}"
 
     @property
-    def promotion_stops_at(self):
-        return self.starts_at - timedelta(hours=self.promotion_stops_hours)
+    def waitlist_closes_at(self):
+        return self.starts_at - timedelta(hours=self.waitlist_closes_hours_before)
 
     @property
-    def promotes(self) -> bool:
+    def waitlist_is_open(self) -> bool:
         """Whether freed seats still go to the waiting list by themselves."""
-        return not self.cancelled_at and timezone.now() < self.promotion_stops_at
+        return not self.canceled_at and timezone.now() < self.waitlist_closes_at
 
     @property
     def is_over(self) -> bool:
         return timezone.now() >= self.ends_at
 
     @property
-    def takes_rsvps(self) -> bool:
+    def accepts_rsvps(self) -> bool:
         """Whether a new RSVP may be made now, for a seat or for the waiting list."""
         is_open = self.rsvp_opens_at <= timezone.now() < self.rsvp_closes_at
-        return self.is_published and not self.cancelled_at and is_open
+        return self.is_published and not self.canceled_at and is_open
 
     @property
-    def rsvps_closed(self) -> bool:
+    def rsvp_is_closed(self) -> bool:
         return timezone.now() >= self.rsvp_closes_at
 
     @property
-    def lets_guests_change(self) -> bool:
+    def is_editable(self) -> bool:
         """Whether a party may still be renamed or cancelled: until the event ends."""
-        return not self.cancelled_at and not self.is_over
+        return not self.canceled_at and not self.is_over

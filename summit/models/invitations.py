@@ -24,14 +24,14 @@ class Audience(models.Model):
     one is enough. When nothing is said of partners, none are in it. audiences.py tells who is left out for one event.
     """
 
-    class Reach(models.TextChoices):
-        MAIN = "main", _("the main contact of each")
+    class ContactScope(models.TextChoices):
+        PRIMARY = "primary", _("the main contact of each")
         ALL = "all", _("every contact of each")
 
-    class Came(models.TextChoices):
+    class Attendance(models.TextChoices):
         CAME = "came", _("came")
-        ABSENT = "absent", _("had a seat and did not come")
-        WAITING = "waiting", _("were on the waiting list")
+        NO_SHOW = "no_show", _("had a seat and did not come")
+        WAITLISTED = "waitlisted", _("were on the waiting list")
 
     name = models.CharField(_("name"), max_length=80, unique=True)
     pledge_year = models.ForeignKey(
@@ -42,20 +42,20 @@ class Audience(models.Model):
         blank=True,
         related_name="+",
     )
-    with_drafts = models.BooleanField(_("also pledges that are not signed yet"), default=False)
+    include_drafts = models.BooleanField(_("also pledges that are not signed yet"), default=False)
     kinds = models.ManyToManyField(PromiseKind, verbose_name=_("with a promise of"), blank=True, related_name="+")
     schools = models.ManyToManyField(School, verbose_name=_("with a promise for"), blank=True, related_name="+")
     sectors = ArrayField(
         models.CharField(max_length=12, choices=Sector), verbose_name=_("of the sectors"), default=list, blank=True
     )
-    reach = models.CharField(_("who of them"), max_length=4, choices=Reach, default=Reach.MAIN)
-    guests_of = models.ForeignKey(
+    contact_scope = models.CharField(_("who of them"), max_length=8, choices=ContactScope, default=ContactScope.PRIMARY)
+    attended_event = models.ForeignKey(
         Event, verbose_name=_("guests of"), on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    guests_who = ArrayField(
-        models.CharField(max_length=8, choices=Came), verbose_name=_("those who"), default=list, blank=True
+    attendance = ArrayField(
+        models.CharField(max_length=10, choices=Attendance), verbose_name=_("those who"), default=list, blank=True
     )
-    listed = models.ManyToManyField(Contact, verbose_name=_("from a list"), blank=True, related_name="+")
+    uploaded_contacts = models.ManyToManyField(Contact, verbose_name=_("from a list"), blank=True, related_name="+")
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
 
     class Meta:
@@ -67,15 +67,15 @@ class Audience(models.Model):
         return self.name
 
 
-class SentList(models.Model):
+class ContactListUpload(models.Model):
     """A spreadsheet of people that staff sent for an audience, kept until they say whether its people are put in."""
 
     audience = models.OneToOneField(
-        Audience, verbose_name=_("audience"), on_delete=models.CASCADE, related_name="sent_list", primary_key=True
+        Audience, verbose_name=_("audience"), on_delete=models.CASCADE, related_name="upload", primary_key=True
     )
     file = models.BinaryField(_("file"))
     file_name = models.CharField(_("file"), max_length=200)
-    sent_at = models.DateTimeField(_("sent"), default=timezone.now)
+    uploaded_at = models.DateTimeField(_("sent"), default=timezone.now)
 
     class Meta:
         verbose_name = _("list that was sent")
@@ -87,10 +87,10 @@ class SentList(models.Model):
     @property
     def mark(self) -> str:
         """Another one for each list that is sent."""
-        return self.sent_at.astimezone(UTC).isoformat()
+        return self.uploaded_at.astimezone(UTC).isoformat()
 
 
-ACCEPTED = Q(rsvp__isnull=False, rsvp__cancelled_at__isnull=True)
+ACCEPTED = Q(rsvp__isnull=False, rsvp__canceled_at__isnull=True)
 OPEN = Q(declined_at__isnull=True, rsvp__isnull=True)
 
 
@@ -110,7 +110,8 @@ class Invitation(models.Model):
     """One contact being asked to one event. Accepted while its RSVP stands, declined when the contact said so, by the
     invitation or by giving back the seats.
 
-    `told` marks the time and place that its last mail says (notices.py), `told_before` what the one before it said.
+    `notified_version` stands for the time and place in the last email to the contact (change_notices.py),
+    `previous_notified_version` for those in the one before it.
     """
 
     class Answer(models.TextChoices):
@@ -127,11 +128,11 @@ class Invitation(models.Model):
     )
     token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
-    written_at = models.DateTimeField(_("mail written"), null=True, blank=True, editable=False)
-    told = models.CharField(max_length=16, blank=True, editable=False)
-    told_before = models.CharField(max_length=16, blank=True, editable=False)
+    emailed_at = models.DateTimeField(_("mail written"), null=True, blank=True, editable=False)
+    notified_version = models.CharField(max_length=16, blank=True, editable=False)
+    previous_notified_version = models.CharField(max_length=16, blank=True, editable=False)
     declined_at = models.DateTimeField(_("declined"), null=True, blank=True, editable=False)
-    word = models.CharField(_("a word with it"), max_length=500, blank=True, editable=False)
+    decline_message = models.CharField(_("a word with it"), max_length=500, blank=True, editable=False)
     rsvp = models.OneToOneField(
         Rsvp,
         verbose_name=_("RSVP"),
@@ -151,11 +152,12 @@ class Invitation(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["contact", "event"], name="invitation_one_per_contact_and_event"),
             models.CheckConstraint(
-                condition=Q(word="") | Q(declined_at__isnull=False), name="invitation_word_only_when_declined"
+                condition=Q(decline_message="") | Q(declined_at__isnull=False),
+                name="invitation_decline_message_only_when_declined",
             ),
         ]
         indexes = [
-            models.Index(fields=["mailing", "id"], condition=Q(written_at__isnull=True), name="invitation_to_write"),
+            models.Index(fields=["mailing", "id"], condition=Q(emailed_at__isnull=True), name="invitation_to_write"),
         ]
 
     def __str__(self):
@@ -168,7 +170,7 @@ class Invitation(models.Model):
     @property
     def answer(self) -> Answer:
         """What was said; needs `rsvp` to be loaded."""
-        return answer_of(not self.rsvp.cancelled_at if self.rsvp else None, self.declined_at)
+        return answer_of(not self.rsvp.canceled_at if self.rsvp else None, self.declined_at)
 
 
 def answer_of(stands: bool | None, declined_at: datetime | None) -> Invitation.Answer:
@@ -191,17 +193,17 @@ class Reminder(models.Model):
 
     event = models.ForeignKey(Event, verbose_name=_("event"), on_delete=models.CASCADE, related_name="reminders")
     kind = models.CharField(_("what"), max_length=12, choices=Kind)
-    day = models.DateField(_("for the event on"))
-    done_at = models.DateTimeField(_("done"), null=True, blank=True)
+    event_date = models.DateField(_("for the event on"))
+    completed_at = models.DateTimeField(_("done"), null=True, blank=True)
     too_late = models.BooleanField(_("too late to help, so not sent"), default=False)
-    count = models.PositiveIntegerField(_("people written to"), default=0)
+    recipient_count = models.PositiveIntegerField(_("people written to"), default=0)
 
     class Meta:
         verbose_name = _("reminder")
         verbose_name_plural = _("reminders")
-        ordering = ["-day", "kind"]
+        ordering = ["-event_date", "kind"]
         constraints = [
-            models.UniqueConstraint(fields=["event", "kind", "day"], name="reminder_once_per_event_and_day"),
+            models.UniqueConstraint(fields=["event", "kind", "event_date"], name="reminder_once_per_event_and_date"),
         ]
 
     def __str__(self):

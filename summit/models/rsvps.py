@@ -24,12 +24,10 @@ CODES = len(CODE_LETTERS) ** CODE_LENGTH
 
 class RsvpQuerySet(models.QuerySet):
     def active(self):
-        return self.filter(cancelled_at__isnull=True)
+        return self.filter(canceled_at__isnull=True)
 
     def for_coming_events(self):
-        return self.filter(
-            event__is_published=True, event__cancelled_at__isnull=True, event__ends_at__gt=timezone.now()
-        )
+        return self.filter(event__is_published=True, event__canceled_at__isnull=True, event__ends_at__gt=timezone.now())
 
     def with_email(self, email: str):
         """The RSVPs of one address, whatever its case; served by the unique index."""
@@ -37,21 +35,21 @@ class RsvpQuerySet(models.QuerySet):
 
     def to_match(self):
         """Those whose organization nobody has said which it is."""
-        return self.filter(partner__isnull=True, has_no_partner=False).exclude(organization="")
+        return self.filter(organization__isnull=True, no_organization=False).exclude(organization_name="")
 
     def found(self, words: str):
         """Those in which each word is found: in the contact's name, address or organization, or in one guest's name,
         whatever their accents and case. Served by the two indexes of what is folded."""
         found = self
         for word in words.split()[:MOST_WORDS]:
-            here = {"folded_words__contains": unaccented(Value(word))}
+            here = {"search_text__contains": unaccented(Value(word))}
             contacts, guests = Rsvp.objects.filter(**here), Guest.objects.filter(**here)
             found = found.filter(pk__in=contacts.order_by().values("pk").union(guests.order_by().values("rsvp")))
         return found
 
-    def waiting_list(self):
+    def waitlist(self):
         """The RSVPs with waiting seats, oldest wait first."""
-        return self.filter(waiting_seats__gt=0).order_by("waiting_since", "pk")
+        return self.filter(waitlisted_seats__gt=0).order_by("waitlisted_since", "pk")
 
 
 class Rsvp(models.Model):
@@ -59,9 +57,9 @@ class Rsvp(models.Model):
 
     class Status(models.TextChoices):
         CONFIRMED = "confirmed", _("confirmed")
-        PARTLY = "partly", _("partly waiting")
-        WAITING = "waiting", _("waiting list")
-        CANCELLED = "cancelled", _("cancelled")
+        PARTIALLY_CONFIRMED = "partially_confirmed", _("partly waiting")
+        WAITLISTED = "waitlisted", _("waiting list")
+        CANCELED = "canceled", _("cancelled")
 
     class Source(models.TextChoices):
         WEB = "web", _("the public page")
@@ -72,9 +70,9 @@ class Rsvp(models.Model):
     name = models.CharField(_("name"), max_length=100)
     email = models.EmailField(_("e-mail"))
     phone = models.CharField(_("phone"), max_length=30, blank=True)
-    organization = models.CharField(_("organization"), max_length=120, blank=True)
+    organization_name = models.CharField(_("organization"), max_length=120, blank=True)
     sector = models.CharField(_("sector"), max_length=12, choices=Sector, blank=True)
-    partner = models.ForeignKey(
+    organization = models.ForeignKey(
         Organization,
         verbose_name=_("partner"),
         on_delete=models.SET_NULL,
@@ -83,38 +81,38 @@ class Rsvp(models.Model):
         related_name="rsvps",
         help_text=_("Which organization it is; matching.py says so."),
     )
-    has_no_partner = models.BooleanField(
+    no_organization = models.BooleanField(
         _("belongs to no partner"), default=False, db_default=False, editable=False, help_text=_("Staff said so.")
     )
-    folded_organization = models.GeneratedField(
-        expression=folded(F("organization")), output_field=models.TextField(), db_persist=True
+    normalized_organization_name = models.GeneratedField(
+        expression=folded(F("organization_name")), output_field=models.TextField(), db_persist=True
     )
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     source = models.CharField(_("where it came from"), max_length=8, choices=Source, default=Source.WEB)
     note = models.TextField(_("note"), max_length=1000, blank=True)
-    accepts_fewer = models.BooleanField(
+    accepts_partial = models.BooleanField(
         _("fewer seats are fine"), default=False, help_text=_("Takes what is free and waits for the rest.")
     )
 
     held_seats = models.PositiveSmallIntegerField(_("held seats"), default=0, editable=False)
-    waiting_seats = models.PositiveSmallIntegerField(_("waiting seats"), default=0, editable=False)
-    waiting_since = models.DateTimeField(_("waiting since"), null=True, editable=False)
-    seats_over = models.PositiveSmallIntegerField(
+    waitlisted_seats = models.PositiveSmallIntegerField(_("waiting seats"), default=0, editable=False)
+    waitlisted_since = models.DateTimeField(_("waiting since"), null=True, editable=False)
+    overbooked_seats = models.PositiveSmallIntegerField(
         _("seats beyond the room"), default=0, editable=False, help_text=_("Given by staff although none was free.")
     )
-    cancelled_at = models.DateTimeField(_("cancelled"), null=True, editable=False)
-    passed_over_at = models.DateTimeField(
+    canceled_at = models.DateTimeField(_("cancelled"), null=True, editable=False)
+    skipped_at = models.DateTimeField(
         _("passed over"), null=True, editable=False, help_text=_("A later party was seated, as this one did not fit.")
     )
-    cancelled_late = models.BooleanField(_("cancelled late"), default=False, editable=False)
+    canceled_late = models.BooleanField(_("cancelled late"), default=False, editable=False)
 
     token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
-    browser = models.CharField(max_length=64, blank=True, editable=False)
-    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    sequence = models.PositiveIntegerField(default=0, editable=False)
+    browser_hash = models.CharField(max_length=64, blank=True, editable=False)
+    ics_uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    ics_sequence = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
-    folded_words = models.GeneratedField(
-        expression=unaccented(joined("name", "email", "organization")),
+    search_text = models.GeneratedField(
+        expression=unaccented(joined("name", "email", "organization_name")),
         output_field=models.TextField(),
         db_persist=True,
     )
@@ -133,27 +131,31 @@ class Rsvp(models.Model):
                 violation_error_message=_("This address has an RSVP for this event already."),
             ),
             models.CheckConstraint(
-                condition=Q(cancelled_at__isnull=True, held_seats__gte=0, waiting_seats__gte=0)
-                & (Q(held_seats__gt=0) | Q(waiting_seats__gt=0))
-                | Q(cancelled_at__isnull=False, held_seats=0, waiting_seats=0),
-                name="rsvp_has_seats_unless_cancelled",
+                condition=Q(canceled_at__isnull=True, held_seats__gte=0, waitlisted_seats__gte=0)
+                & (Q(held_seats__gt=0) | Q(waitlisted_seats__gt=0))
+                | Q(canceled_at__isnull=False, held_seats=0, waitlisted_seats=0),
+                name="rsvp_has_seats_unless_canceled",
             ),
             models.CheckConstraint(
-                condition=Q(waiting_seats=0, waiting_since__isnull=True)
-                | Q(waiting_seats__gt=0, waiting_since__isnull=False),
-                name="rsvp_waits_since_when",
+                condition=Q(waitlisted_seats=0, waitlisted_since__isnull=True)
+                | Q(waitlisted_seats__gt=0, waitlisted_since__isnull=False),
+                name="rsvp_waitlisted_since_when",
             ),
-            models.CheckConstraint(condition=Q(seats_over__lte=F("held_seats")), name="rsvp_over_within_held"),
+            models.CheckConstraint(
+                condition=Q(overbooked_seats__lte=F("held_seats")), name="rsvp_overbooked_within_held"
+            ),
         ]
         indexes = [
-            models.Index(fields=["event", "waiting_since"], condition=Q(waiting_seats__gt=0), name="rsvp_waiting_list"),
+            models.Index(
+                fields=["event", "waitlisted_since"], condition=Q(waitlisted_seats__gt=0), name="rsvp_waitlist"
+            ),
             models.Index(fields=["-created_at", "-id"], name="rsvp_newest"),
             models.Index(
-                fields=["folded_organization", "created_at"],
-                condition=Q(partner__isnull=True, has_no_partner=False) & ~Q(organization=""),
+                fields=["normalized_organization_name", "created_at"],
+                condition=Q(organization__isnull=True, no_organization=False) & ~Q(organization_name=""),
                 name="rsvp_to_match",
             ),
-            GinIndex(fields=["folded_words"], opclasses=["gin_trgm_ops"], name="rsvp_folded"),
+            GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="rsvp_folded"),
         ]
 
     def __str__(self):
@@ -166,23 +168,23 @@ class Rsvp(models.Model):
     @property
     def party_size(self) -> int:
         """Seats held and waited for; 0 once cancelled."""
-        return self.held_seats + self.waiting_seats
+        return self.held_seats + self.waitlisted_seats
 
     @property
     def status(self) -> str:
-        return status_of(self.held_seats, self.waiting_seats, self.cancelled_at)
+        return status_of(self.held_seats, self.waitlisted_seats, self.canceled_at)
 
     @property
     def code(self) -> str:
-        return door_code(self.uid)
+        return door_code(self.ics_uid)
 
 
-def status_of(held_seats: int, waiting_seats: int, cancelled_at: datetime | bool | None) -> Rsvp.Status:
-    if cancelled_at:
-        return Rsvp.Status.CANCELLED
-    if not waiting_seats:
+def status_of(held_seats: int, waitlisted_seats: int, canceled_at: datetime | bool | None) -> Rsvp.Status:
+    if canceled_at:
+        return Rsvp.Status.CANCELED
+    if not waitlisted_seats:
         return Rsvp.Status.CONFIRMED
-    return Rsvp.Status.PARTLY if held_seats else Rsvp.Status.WAITING
+    return Rsvp.Status.PARTIALLY_CONFIRMED if held_seats else Rsvp.Status.WAITLISTED
 
 
 def door_code(uid: uuid.UUID) -> str:
@@ -213,10 +215,10 @@ class Guest(models.Model):
     rsvp = models.ForeignKey(Rsvp, verbose_name=_("RSVP"), on_delete=models.CASCADE, related_name="guests")
     position = models.PositiveSmallIntegerField(_("position"), editable=False)
     name = models.CharField(_("name"), max_length=100, blank=True)
-    diet = models.CharField(_("food needs"), max_length=200, blank=True)
-    access = models.CharField(_("access or language needs"), max_length=200, blank=True)
-    arrived_at = models.DateTimeField(_("came"), null=True, blank=True, editable=False)
-    folded_words = models.GeneratedField(
+    dietary_needs = models.CharField(_("food needs"), max_length=200, blank=True)
+    accessibility_needs = models.CharField(_("access or language needs"), max_length=200, blank=True)
+    checked_in_at = models.DateTimeField(_("came"), null=True, blank=True, editable=False)
+    search_text = models.GeneratedField(
         expression=unaccented(F("name")), output_field=models.TextField(), db_persist=True
     )
 
@@ -230,7 +232,7 @@ class Guest(models.Model):
             ),
             models.CheckConstraint(condition=Q(position__gte=1), name="guest_position_from_one"),
         ]
-        indexes = [GinIndex(fields=["folded_words"], opclasses=["gin_trgm_ops"], name="guest_folded")]
+        indexes = [GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="guest_folded")]
 
     def __str__(self):
         return str(self.position)

@@ -57,7 +57,7 @@ def parties(event: Event, kind: str) -> QuerySet[Rsvp]:
 
 def who_came(event: Event) -> Q:
     """Of an event's RSVPs: somebody of the party came. When nobody noted who came, whoever held seats."""
-    arrived = Guest.objects.filter(rsvp__event=event, arrived_at__isnull=False)
+    arrived = Guest.objects.filter(rsvp__event=event, checked_in_at__isnull=False)
     return Q(pk__in=arrived.values("rsvp")) if arrived.exists() else Q(held_seats__gt=0)
 
 
@@ -92,10 +92,10 @@ def say(event: Event, some: Callable[[], bool], stop_at: float) -> None:
 
 def due_now(now: datetime) -> Iterator[tuple[Event, str]]:
     """What is due of which event and not done."""
-    near = Event.objects.published().filter(cancelled_at__isnull=True)
+    near = Event.objects.published().filter(canceled_at__isnull=True)
     events = list(near.filter(starts_at__lt=now + LONGEST_AHEAD, ends_at__gt=now - LONGEST_AGO).order_by("starts_at"))
-    done = Reminder.objects.filter(event__in=events, done_at__isnull=False)
-    done = set(done.values_list("event_id", "kind", "day"))
+    done = Reminder.objects.filter(event__in=events, completed_at__isnull=False)
+    done = set(done.values_list("event_id", "kind", "event_date"))
     for event in events:
         for kind, span in SPANS.items():
             if span.due(event) <= now and (event.pk, kind, day_of(event.starts_at)) not in done:
@@ -108,19 +108,21 @@ def say_some(event: Event, kind: str, now: datetime) -> bool:
     event = locked(event)
     if event is None or now < SPANS[kind].due(event):
         return False
-    reminder, _made = Reminder.objects.get_or_create(event=event, kind=kind, day=day_of(event.starts_at))
-    if reminder.done_at:
+    reminder, _made = Reminder.objects.get_or_create(event=event, kind=kind, event_date=day_of(event.starts_at))
+    if reminder.completed_at:
         return False
     rsvps = list(parties(event, kind).order_by("pk").prefetch_related("guests")[:BATCH])
     reminder.too_late = bool(rsvps) and now >= SPANS[kind].until(event)
     if reminder.too_late or not rsvps:
-        reminder.done_at = now
+        reminder.completed_at = now
     else:
         until = worth_until(kind, event, now)
-        delivery.queue_many(reminder_emails.of_parties(event, kind, rsvps, day=reminder.day, now=now, not_after=until))
-        reminder.count += len(rsvps)
+        delivery.queue_many(
+            reminder_emails.of_parties(event, kind, rsvps, day=reminder.event_date, now=now, not_after=until)
+        )
+        reminder.recipient_count += len(rsvps)
     reminder.save()
-    return reminder.done_at is None
+    return reminder.completed_at is None
 
 
 def locked(event: Event) -> Event | None:
@@ -129,7 +131,7 @@ def locked(event: Event) -> Event | None:
         event = seats.lock(event.pk)
     except Event.DoesNotExist:
         return None
-    return event if event.is_published and not event.cancelled_at else None
+    return event if event.is_published and not event.canceled_at else None
 
 
 # Invitations without an answer -----------------------------------------------------------------------------------
@@ -137,7 +139,7 @@ def locked(event: Event) -> Event | None:
 
 def asked_and_open(now: datetime) -> QuerySet[Event]:
     """Events that take an answer for another day at least."""
-    coming = Event.objects.published().filter(cancelled_at__isnull=True, rsvp_opens_at__lte=now)
+    coming = Event.objects.published().filter(canceled_at__isnull=True, rsvp_opens_at__lte=now)
     asked = Exists(Invitation.objects.filter(event=OuterRef("pk"), declined_at__isnull=True, rsvp__isnull=True))
     return coming.filter(asked, rsvp_closes_at__gte=now + timedelta(days=1)).order_by("pk")
 
@@ -163,9 +165,11 @@ def ask_some(event: Event, now: datetime) -> bool:
     if not invitations:
         return False
     delivery.queue_many(reminder_emails.of_invitations(event, invitations, not_after=event.rsvp_closes_at))
-    reminder, _made = Reminder.objects.get_or_create(event=event, kind=Kind.UNANSWERED, day=day_of(event.starts_at))
-    reminder.count += len(invitations)
-    reminder.done_at = now
+    reminder, _made = Reminder.objects.get_or_create(
+        event=event, kind=Kind.UNANSWERED, event_date=day_of(event.starts_at)
+    )
+    reminder.recipient_count += len(invitations)
+    reminder.completed_at = now
     reminder.save()
     return True
 
@@ -196,13 +200,13 @@ def stale_of_parties(rows: list[tuple], now: datetime) -> dict[tuple, list]:
 
 def is_true(rsvp: Rsvp, kind: str, day: str) -> bool:
     event = rsvp.event
-    takes_place = event.is_published and not event.cancelled_at and str(day_of(event.starts_at)) == day
-    return takes_place and not rsvp.cancelled_at and (rsvp.held_seats > 0 or kind == Kind.THANKS)
+    takes_place = event.is_published and not event.canceled_at and str(day_of(event.starts_at)) == day
+    return takes_place and not rsvp.canceled_at and (rsvp.held_seats > 0 or kind == Kind.THANKS)
 
 
 def stale_of_invitations(rows: list[tuple], now: datetime) -> dict[tuple, list]:
     of_invitations = [row for row in rows if row[1] == "invitation" and row[3] == Kind.UNANSWERED]
-    open_ones = Invitation.objects.filter(declined_at__isnull=True, rsvp__isnull=True, event__cancelled_at__isnull=True)
+    open_ones = Invitation.objects.filter(declined_at__isnull=True, rsvp__isnull=True, event__canceled_at__isnull=True)
     asked = Invitation.objects.select_related("event").in_bulk([int(row[2]) for row in of_invitations])
     still_open = set(open_ones.filter(pk__in=asked).values_list("pk", flat=True))
     found = defaultdict(list)
@@ -231,13 +235,13 @@ class Planned:
 def plan(event: Event, now: datetime | None = None) -> list[Planned]:
     """What is said by itself around an event, in its order: one query."""
     now = now or timezone.now()
-    rows = {row.kind: row for row in event.reminders.filter(day=day_of(event.starts_at))}
+    rows = {row.kind: row for row in event.reminders.filter(event_date=day_of(event.starts_at))}
     dues = sorted(((kind, span.due(event)) for kind, span in SPANS.items()), key=itemgetter(1))
     return [planned(kind, due, rows.get(kind), event, now) for kind, due in [(Kind.UNANSWERED, None), *dues]]
 
 
 def planned(kind: Kind, due: datetime | None, row: Reminder | None, event: Event, now: datetime) -> Planned:
-    count, said_at = (row.count, row.done_at) if row else (0, None)
+    count, said_at = (row.recipient_count, row.completed_at) if row else (0, None)
     if said_at and row.too_late:
         state = "partly" if count else "too late"
     elif said_at:

@@ -66,7 +66,7 @@ def show(
     event, rsvp = invitation.event, invitation.rsvp
     state = state_of(event)
     standing = standing_of(invitation, state)
-    can_accept = event.takes_rsvps and invitation.answer != Answer.ACCEPTED
+    can_accept = event.accepts_rsvps and invitation.answer != Answer.ACCEPTED
     if can_accept:
         form = form or InvitationForm(invitation, rsvp)
     page = {
@@ -88,11 +88,11 @@ def standing_of(invitation: Invitation, state: str) -> str:
     answer, event = invitation.answer, invitation.event
     if answer == Answer.ACCEPTED:
         return "accepted"
-    if state in {"cancelled", "past"}:
+    if state in {"canceled", "past"}:
         return state
     if answer == Answer.DECLINED:
         return "declined"
-    if event.takes_rsvps:
+    if event.accepts_rsvps:
         return "open"
     return state if event.is_published else "hidden"
 
@@ -103,7 +103,7 @@ def party_of(rsvp: Rsvp) -> dict:
         "rsvp": rsvp,
         "guests": guests,
         "unnamed": sum(not guest.name for guest in guests),
-        "can_change": rsvp.event.lets_guests_change,
+        "can_change": rsvp.event.is_editable,
         "mail_state": mail_state(rsvp),
     }
 
@@ -116,7 +116,7 @@ def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpRespo
     if request.method != "POST" or invitation.answer == Answer.ACCEPTED:
         return redirect(invitation)
     form = InvitationForm(invitation, invitation.rsvp, request.POST)
-    if not invitation.event.takes_rsvps:
+    if not invitation.event.accepts_rsvps:
         return show(request, invitation, status=409)
     if not form.is_valid():
         return show(request, invitation, form=form, status=422)
@@ -146,7 +146,7 @@ def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResp
         return show(request, invitation, decline=form, status=422)
     writes_too_often(invitation)  # it counts, and is never refused
     try:
-        responses.decline(invitation, form.cleaned_data["word"])
+        responses.decline(invitation, form.cleaned_data["decline_message"])
     except seats.Closed as closed:
         messages.error(request, str(closed))
     return redirect(invitation)

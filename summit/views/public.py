@@ -43,14 +43,14 @@ def published(events, slug: str) -> Event:
 
 def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> HttpResponse:
     state = public_state_of(event)
-    coming = Event.objects.public().coming_summit() if state in {"past", "cancelled"} else None
+    coming = Event.objects.public().coming_summit() if state in {"past", "canceled"} else None
     page = {
         "event": event,
         "state": state,
-        "fields": empty_fields(get_language(), event.largest_party) if state in {"open", "few", "full"} else None,
+        "fields": empty_fields(get_language(), event.max_party_size) if state in {"open", "few", "full"} else None,
         "coming": coming,
     }
-    by_clock = event and (event.is_over, event.promotes, event.takes_rsvps, event.rsvps_closed)
+    by_clock = event and (event.is_over, event.waitlist_is_open, event.accepts_rsvps, event.rsvp_is_closed)
     facts = (state, facts_of(event), facts_of(coming), by_clock)
     return render_kept(request, "summit/landing.html", page, facts=facts, status=status)
 
@@ -58,7 +58,7 @@ def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> 
 def public_state_of(event: Event | None) -> str:
     """What the event's public page is about, in one word: while one for invited partners is to come, that."""
     state = state_of(event)
-    return "invited" if event and event.invited_only and state not in {"past", "cancelled"} else state
+    return "invited" if event and event.invitation_only and state not in {"past", "canceled"} else state
 
 
 def state_of(event: Event | None) -> str:
@@ -69,12 +69,12 @@ def state_of(event: Event | None) -> str:
     event.public_seats = max(0, event.capacity - event.reserved_seats)
     event.free = max(0, event.public_seats - event.held)
     event.taken = event.public_seats - event.free
-    if event.cancelled_at:
-        return "cancelled"
+    if event.canceled_at:
+        return "canceled"
     if event.is_over:
         return "past"
-    if not event.takes_rsvps:
-        return "closed" if event.rsvps_closed else "soon"
+    if not event.accepts_rsvps:
+        return "closed" if event.rsvp_is_closed else "soon"
     if not event.free:
         return "full"
     return "few" if event.free <= event.public_seats * FEW_LEFT else "open"
@@ -85,12 +85,12 @@ def reserve(request: HttpRequest, slug: str) -> HttpResponse:
     if event is None:
         raise Http404
     form = RsvpForm(event, request.POST)
-    if event.invited_only or not event.takes_rsvps:
+    if event.invitation_only or not event.accepts_rsvps:
         return show_event(request, published(Event.objects.with_seats(), slug), status=409)
     if not form.is_valid():
         return show_errors(request, slug, form)
     rsvp = form.rsvp()
-    rsvp.browser = browser_of(request)
+    rsvp.browser_hash = browser_hash_of(request)
     try:
         rsvp = seats.reserve(rsvp, size=form.cleaned_data["size"], guests=form.guests())
     except seats.AlreadyThere as known:
@@ -113,8 +113,8 @@ def show_errors(request: HttpRequest, slug: str, form: RsvpForm) -> HttpResponse
 def known_address(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """The browser that made the RSVP is led to its page: a double click, a reload, a second tab. Any other gets the
     truth and no more; the link goes to the stored address."""
-    browser = browser_of(request)
-    if browser and constant_time_compare(rsvp.browser, browser):
+    browser_hash = browser_hash_of(request)
+    if browser_hash and constant_time_compare(rsvp.browser_hash, browser_hash):
         return redirect(rsvp)
     if rate_limit.is_over(request, "rsvp", **RSVPS, weight=KNOWN_WEIGHT):
         return too_many(request, minutes=RSVPS["minutes"])
@@ -122,7 +122,7 @@ def known_address(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     return render(request, "summit/known.html", {"event": rsvp.event}, status=409)
 
 
-def browser_of(request: HttpRequest) -> str:
+def browser_hash_of(request: HttpRequest) -> str:
     """A mark of this browser, the same in all its tabs, from its CSRF cookie; empty when it has none."""
     secret = request.META.get("CSRF_COOKIE")
     return salted_hmac("summit.browser", secret).hexdigest() if secret else ""

@@ -54,20 +54,20 @@ def rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 
 def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status: int = 200) -> HttpResponse:
     event = rsvp.event
-    can_change = event.lets_guests_change and not rsvp.cancelled_at
-    sizes = range(1, event.largest_party + 1) if rsvp.cancelled_at and event.takes_rsvps else []
+    can_change = event.is_editable and not rsvp.canceled_at
+    sizes = range(1, event.max_party_size + 1) if rsvp.canceled_at and event.accepts_rsvps else []
     page = {
         "rsvp": rsvp,
         "event": event,
         "guests": guests,
         "unnamed": sum(not form.guest.name for form in guests),
         "can_change": can_change,
-        "can_grow": can_change and event.takes_rsvps and rsvp.party_size < event.largest_party,
+        "can_grow": can_change and event.accepts_rsvps and rsvp.party_size < event.max_party_size,
         "bigger": rsvp.party_size + 1,
         "free_now": seats.seats_to_take(rsvp) if can_change else 0,
         "mail_state": mail_state(rsvp),
         "return_sizes": list(sizes),
-        "return_size": min(len(guests), event.largest_party),
+        "return_size": min(len(guests), event.max_party_size),
         "errors": sum(len(form.errors) for form in guests),
         "pledge_year": PledgeYear.objects.current(),
     }
@@ -124,7 +124,7 @@ def press_stop(rsvp: Rsvp, _value: str) -> str:
 
 
 def press_fewer(rsvp: Rsvp, fewer: str) -> str:
-    seats.accept_fewer(rsvp, fewer == "1")
+    seats.accept_partial(rsvp, fewer == "1")
     return _("Saved.")
 
 
@@ -160,7 +160,7 @@ def writes_too_often(rsvp: Rsvp) -> bool:
 def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Asks once, then gives back every seat."""
     if request.method != "POST":
-        if rsvp.cancelled_at or not rsvp.event.lets_guests_change:
+        if rsvp.canceled_at or not rsvp.event.is_editable:
             return redirect(rsvp)
         return render(request, "summit/cancel.html", {"rsvp": rsvp, "event": rsvp.event})
     writes_too_often(rsvp)  # it counts, and is never refused
@@ -195,9 +195,11 @@ def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """One click to the page of promises, already known. A partner's address is led there by mail alone."""
     if request.method != "POST":
         return redirect(rsvp)
-    fields = {name: getattr(rsvp, name) for name in ("organization", "sector", "name", "email", "language")}
+    fields = {name: getattr(rsvp, name) for name in ("sector", "name", "email", "language")}
     try:
-        start = pledge_signup.open_for(PledgeStart(**fields, origin=f"rsvp:{rsvp.pk}"))
+        start = pledge_signup.open_for(
+            PledgeStart(**fields, organization=rsvp.organization_name, origin=f"rsvp:{rsvp.pk}")
+        )
     except page_state.Closed as closed:
         messages.error(request, str(closed))
         return redirect(rsvp)

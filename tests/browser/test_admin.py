@@ -50,7 +50,7 @@ def test_admin(visit, staff, language):
         f"summit/event/{event.pk}/change/",
         f"summit/event/{event.pk}/history/",
         "summit/rsvp/",
-        "summit/rsvp/?status=waiting",
+        "summit/rsvp/?status=waitlisted",
         "summit/rsvp/add/",
         f"summit/rsvp/{rsvp.pk}/change/",
         f"summit/rsvp/{rsvp.pk}/delete/",
@@ -85,7 +85,7 @@ def test_errors_and_actions(visit, staff):
         page.click("#content [type=submit]")
     found += admin_page_problems(page, "en")
     event.refresh_from_db()
-    assert event.cancelled_at
+    assert event.canceled_at
     assert not found, "\n".join(found)
 
 

@@ -16,7 +16,7 @@ TEXT = "document.querySelector('main').innerText.replaceAll(/\\s+/g, ' ').trim()
 @pytest.fixture
 def rsvp():
     event = make.event(capacity=2)
-    return make.rsvp(event, size=4, accepts_fewer=True, guests=("María Thạch",))
+    return make.rsvp(event, size=4, accepts_partial=True, guests=("María Thạch",))
 
 
 def pages(rsvp) -> list[str]:

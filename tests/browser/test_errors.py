@@ -57,20 +57,27 @@ def test_summary(visit, language, title, words, scripts):
 def test_every_answer_is_kept(visit):
     make.event(capacity=300)
     page = visit()
-    answers = {"name": "Alma Reyes", "email": "alma", "organization": "Weber Point Dental"}
+    answers = {"name": "Alma Reyes", "email": "alma", "organization_name": "Weber Point Dental"}
     fill(page, **answers)
     page.select_option("#id_sector", "business")
     page.check("input[name=size][value='3']", force=True)
-    page.check("input[name=accepts_fewer][value=fewer]")
+    page.check("input[name=accepts_partial][value=fewer]")
     for more in page.locator("details.more summary").all():
         more.click()
-    behind = {"guest_2": "María Thạch", "guest_3": "", "diet": "no nuts", "access": "", "phone": "209", "note": "Hello"}
+    behind = {
+        "guest_2": "María Thạch",
+        "guest_3": "",
+        "dietary_needs": "no nuts",
+        "accessibility_needs": "",
+        "phone": "209",
+        "note": "Hello",
+    }
     for field, answer in behind.items():
         page.fill(f"#id_{field}", answer)
     send(page)
     for field, answer in (answers | behind | {"sector": "business"}).items():
         expect(page.locator(f"#id_{field}")).to_have_value(answer)
-    for chosen in ("size][value='3'", "accepts_fewer][value='fewer'"):
+    for chosen in ("size][value='3'", "accepts_partial][value='fewer'"):
         expect(page.locator(f"input[name={chosen}]")).to_be_checked()
     expect(page.locator("details.more[open]")).to_have_count(3)
 

@@ -29,11 +29,11 @@ def event(**fields) -> Event:
 
 def asked(at: Event | None = None, **fields) -> Invitation:
     contact = partners.contact(partners.organization(NAME, sector="faith"), **fields)
-    return invited.invitation(at or event(), contact, written_at=timezone.now())
+    return invited.invitation(at or event(), contact, emailed_at=timezone.now())
 
 
 def accepted(invitation: Invitation, size: int = 3) -> Invitation:
-    rsvp = make.unsaved_rsvp(invitation.event, accepts_fewer=False)
+    rsvp = make.unsaved_rsvp(invitation.event, accepts_partial=False)
     invitation.rsvp = responses.accept(invitation, rsvp, size=size, guests=[])
     return invitation
 
@@ -99,8 +99,8 @@ def invitation_errors() -> Place:
     return Place(title, lambda: f"{_('Error:')} {_('You are invited to breakfast')}", go, 422)
 
 
-def invited_only() -> Place:
-    closed = event(invited_only=True)
+def invitation_only() -> Place:
+    closed = event(invitation_only=True)
     return Place(closed.get_absolute_url(), lambda: f"{closed.name}, {short_date(closed.starts_at)}")
 
 
@@ -153,10 +153,10 @@ def events_none() -> Place:
 
 def partner_year() -> Place:
     pledge = partners.signed(NAME)
-    kickoff = event(invited_only=True, capacity=40)
+    kickoff = event(invitation_only=True, capacity=40)
     for name in ("Alma Reyes", "Ben Ochoa", "María del Carmen Thạch-Gutiérrez"):
         contact = partners.contact(pledge.organization, f"{name.lower().split()[0]}@example.org", name)
-        invitation = invited.invitation(kickoff, contact, written_at=timezone.now())
+        invitation = invited.invitation(kickoff, contact, emailed_at=timezone.now())
         if name == "Ben Ochoa":
             accepted(invitation)
     make.rsvp(event(title="Winter gathering"), email="alma@example.org")
@@ -170,7 +170,14 @@ def partner_year_draft() -> Place:
 
 PLACES = [
     *(invitation_open, invitation_full, invitation_soon, invitation_closed, invitation_cancelled, invitation_past),
-    *(invitation_hidden, invitation_accepted, invitation_waiting, invitation_declined, invitation_errors, invited_only),
+    *(
+        invitation_hidden,
+        invitation_accepted,
+        invitation_waiting,
+        invitation_declined,
+        invitation_errors,
+        invitation_only,
+    ),
     *(mail_choices, mail_choices_saved, unsubscribe, unsubscribed),
     *(events, events_none, partner_year, partner_year_draft),
 ]

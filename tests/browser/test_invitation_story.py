@@ -89,11 +89,11 @@ def alma(visit, site, way, language, width) -> Guest:
 @pytest.fixture
 def asked(alma, language) -> Invitation:
     """She is asked, among others, and the mailing is on its way."""
-    event = make.event(kind="kickoff", title="Partner kick-off", title_es="Encuentro inicial", invited_only=True)
+    event = make.event(kind="kickoff", title="Partner kick-off", title_es="Encuentro inicial", invitation_only=True)
     organization = partners.organization("Delta Growers")
     contact = contacts.add(organization, email=alma.address, name="Alma Reyes", language=language)
     other = contacts.add(organization, email="ben@example.org", name="Ben Ochoa")
-    starting.start(event, invited.audience(listed=[contact, other]), count=2, by="office")
+    starting.start(event, invited.audience(uploaded_contacts=[contact, other]), count=2, by="office")
     return Invitation.objects.get(contact=contact)
 
 

@@ -32,7 +32,7 @@ LONG = 60_000  # ms for a worker on a busy machine
 def kickoff(site) -> Iterator[Event]:
     before = bulk_delivery.pace().per_second
     bulk_delivery.set_pace(SLOW)
-    yield make.event(kind="kickoff", title="Partner Kick-off", title_es="Encuentro inicial", invited_only=True)
+    yield make.event(kind="kickoff", title="Partner Kick-off", title_es="Encuentro inicial", invitation_only=True)
     bulk_delivery.set_pace(before)
 
 
@@ -77,10 +77,10 @@ def takes_people_from_a_list(clerk: Clerk, audience: Audience) -> None:
     clerk.page.set_input_files("[name=file]", spreadsheet(clerk.language))
     clerk.presses("#content [type=submit] >> nth=-1")
     clerk.reads("broken@", "list.csv")
-    assert not audience.listed.exists()
+    assert not audience.uploaded_contacts.exists()
     clerk.page.check("[name=leave]")
     clerk.presses("[name=put_in]")
-    assert audience.listed.count() == PEOPLE
+    assert audience.uploaded_contacts.count() == PEOPLE
     assert "/invite/" in clerk.page.url
 
 
@@ -168,7 +168,9 @@ def test_mailing_is_stopped_without_scripts(visit, staff, kickoff):
     """The usual case in three clicks: invite, the partners of the year, the number. Then one that is stopped."""
     for number in range(3):
         partners_make.signed(f"Partner {number}", f"partner{number}@example.org")
-    others = invited.audience(name="Others", listed=[invited.person(f"Other {number}") for number in range(30)])
+    others = invited.audience(
+        name="Others", uploaded_contacts=[invited.person(f"Other {number}") for number in range(30)]
+    )
     bulk_delivery.set_pace(1)
     page = visit(scripts=False)
     sign_in(page)

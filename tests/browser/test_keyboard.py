@@ -39,7 +39,7 @@ def errors(page: Page) -> None:
 
 
 def party(page: Page) -> None:
-    rsvp = make.rsvp(make.event(capacity=2), size=4, accepts_fewer=True, guests=("María Thạch",))
+    rsvp = make.rsvp(make.event(capacity=2), size=4, accepts_partial=True, guests=("María Thạch",))
     page.goto(rsvp.get_absolute_url())
 
 

@@ -41,8 +41,8 @@ def opened(page: Page, address: str) -> None:
 def test_pages_are_right_in_both_languages(visit, staff, language, width):
     kept, other = twins_to_merge()
     event = make.event(capacity=50)
-    rsvp = make.rsvp(event, organization=LONG.replace("Señora", "Sra."), email="alma@example.org")
-    make.rsvp(event, "Ben Ochoa", organization="Zeta Freight")
+    rsvp = make.rsvp(event, organization_name=LONG.replace("Señora", "Sra."), email="alma@example.org")
+    make.rsvp(event, "Ben Ochoa", organization_name="Zeta Freight")
     page = visit(language, width)
     sign_in(page)
     found = []
@@ -76,7 +76,7 @@ def test_two_are_merged(visit, staff):
 
 def test_rsvp_is_matched(visit, staff):
     gate = partners_make.organization("Port Gate Logistics")
-    make.rsvp(make.event(), organization="Port Gate Logistcs")
+    make.rsvp(make.event(), organization_name="Port Gate Logistcs")
     page = visit(scripts=False)
     sign_in(page)
     page.goto(RSVPS)
@@ -84,7 +84,7 @@ def test_rsvp_is_matched(visit, staff):
     page.click("text=It is Port Gate Logistics")
     expect(page.locator(".messagelist")).to_have_text("1 RSVP is of Port Gate Logistics.")
     expect(page.locator("#content")).to_contain_text("Every organization that was typed is matched.")
-    assert Rsvp.objects.get().partner == gate
+    assert Rsvp.objects.get().organization == gate
 
 
 @pytest.mark.parametrize(("language", "scripts"), [("en", False), ("en", True), ("es", True)])

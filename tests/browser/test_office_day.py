@@ -93,7 +93,7 @@ def sets_up_next_spring(clerk: Clerk) -> Event:
     clerk.opens(EVENTS)
     clerk.presses("a[href*='copied=']")
     yesterday = timezone.localdate() - timedelta(days=1)
-    clerk.writes(capacity=4, largest_party=4, rsvp_opens_at_0=yesterday.isoformat())
+    clerk.writes(capacity=4, max_party_size=4, rsvp_opens_at_0=yesterday.isoformat())
     clerk.page.check("[name=is_published]")
     assert Event.objects.count() == 1
     clerk.presses("[name=_save]")
@@ -125,7 +125,7 @@ def helps_a_caller(clerk: Clerk, event: Event, maria: Guest) -> None:
     clerk.writes(q="munoz")
     clerk.presses("#changelist-search [type=submit]")
     clerk.presses("#result_list tbody th a")
-    clerk.writes(size=4, phone="(209) 555-0123", guests__1__name="Inés Peña", guests__1__diet="no nuts")
+    clerk.writes(size=4, phone="(209) 555-0123", guests__1__name="Inés Peña", guests__1__dietary_needs="no nuts")
     clerk.presses("[name=_save]")
     assert look.seats(event)[0] == ("María Muñoz", 4, 0)
     maria.page.reload()
@@ -147,7 +147,7 @@ def meets_a_colleague(clerk: Clerk, event: Event) -> None:
     """Ben takes a companion off by his link while his page is open here; what is typed stays."""
     ben = event.rsvps.get(name="Ben Ochoa")
     clerk.opens(page_of(ben))
-    clerk.writes(note="Drives the speaker", guests__1__diet="vegan")
+    clerk.writes(note="Drives the speaker", guests__1__dietary_needs="vegan")
     seats.remove_guest(ben, ben.guests.get(position=2).pk)
     clerk.presses("[name=_save]")
     clerk.reads("Ana Ibáñez", "vegan")
@@ -215,7 +215,7 @@ def takes_the_list_away(clerk: Clerk, event: Event) -> None:
     with open(download.value.path(), encoding="utf-8-sig", newline="") as file:
         rows = [(row[2], row[5], row[3], row[10]) for row in csv.reader(file)][1:]
     party = event.rsvps.order_by("pk", "guests__position").values_list(
-        "guests__name", "name", "guests__position", "guests__diet"
+        "guests__name", "name", "guests__position", "guests__dietary_needs"
     )
-    assert rows == [(guest, contact, str(place), diet) for guest, contact, place, diet in party]
+    assert rows == [(guest, contact, str(place), dietary_needs) for guest, contact, place, dietary_needs in party]
     assert ("Inés Peña", "María Muñoz", "2", "no nuts") in rows

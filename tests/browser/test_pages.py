@@ -135,12 +135,12 @@ def wait(waiting: int) -> str:
 def rsvp_confirmed() -> Place:
     rsvp = make.rsvp(make.event(), size=3, guests=("María Thạch",))
     guest = rsvp.guests.get(position=2)
-    seats.name_guests(rsvp, {guest.pk: {"diet": "vegetarian", "access": "Spanish interpreter"}})
+    seats.name_guests(rsvp, {guest.pk: {"dietary_needs": "vegetarian", "accessibility_needs": "Spanish interpreter"}})
     return of(rsvp, lambda: have(3))
 
 
 def rsvp_alone() -> Place:
-    return of(make.rsvp(make.event(meal="", largest_party=1)), lambda: have(1))
+    return of(make.rsvp(make.event(meal="", max_party_size=1)), lambda: have(1))
 
 
 def rsvp_mail_refused() -> Place:
@@ -151,7 +151,7 @@ def rsvp_mail_refused() -> Place:
 
 def rsvp_partly() -> Place:
     event = make.event(capacity=1)
-    rsvp = make.rsvp(event, size=3, accepts_fewer=True)
+    rsvp = make.rsvp(event, size=3, accepts_partial=True)
     one, several = "You hold %(held)d seat and wait for %(waiting)d", "You hold %(held)d seats and wait for %(waiting)d"
     return of(rsvp, lambda: ngettext(one, several, 1) % {"held": 1, "waiting": 2})
 
@@ -162,7 +162,7 @@ def rsvp_waiting() -> Place:
 
 def last_hours(event: Event) -> Event:
     """Nobody is called up any more."""
-    Event.objects.update(promotion_stops_hours=24 * 14, starts_at=timezone.now() + timedelta(days=2))
+    Event.objects.update(waitlist_closes_hours_before=24 * 14, starts_at=timezone.now() + timedelta(days=2))
     event.refresh_from_db()
     return event
 
@@ -215,7 +215,7 @@ def rsvp_errors() -> Place:
         page.goto(rsvp.get_absolute_url())
         page.locator("ol.party input:not([type=hidden])[name$=name]").first.fill("")
         page.locator("ol.party summary").nth(1).click()
-        page.locator("ol.party input:not([type=hidden])[name$=diet]").nth(1).fill("nuts, " * 50)
+        page.locator("ol.party input:not([type=hidden])[name$=dietary_needs]").nth(1).fill("nuts, " * 50)
         page.click("ol.party ~ .actions .btn-primary")
 
     return Place(f"{rsvp.get_absolute_url()}party/", lambda: f"{_('Error:')} {have(2)}", go, 422)

@@ -187,7 +187,7 @@ def renews(alma: Partner) -> None:
 
 @pytest.mark.parametrize(("way", "language", "width"), WAYS)
 def test_pledge_from_an_rsvp(partner, language):
-    rsvp = summit.rsvp(summit.event(), email=partner.address, organization="Delta Growers", language=language)
+    rsvp = summit.rsvp(summit.event(), email=partner.address, organization_name="Delta Growers", language=language)
     assert wait_until(lambda: len(partner.mailbox.to(partner.address)) == 1, 30)
     partner.mails = 1
     partner.page.goto(rsvp.get_absolute_url())

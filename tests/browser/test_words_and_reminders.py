@@ -28,9 +28,11 @@ def gathered() -> Event:
     Event.objects.filter(pk=event.pk).update(starts_at=now, rsvp_closes_at=now)
     attendance.came(Rsvp.objects.get(pk=parties[0].pk))
     day = timezone.localdate(now)
-    Reminder.objects.create(event=event, kind="week", day=day, count=2, done_at=now - timedelta(days=7))
-    Reminder.objects.create(event=event, kind="names", day=day, done_at=now - timedelta(days=3))
-    Reminder.objects.create(event=event, kind="day", day=day, done_at=now, too_late=True)
+    Reminder.objects.create(
+        event=event, kind="week", event_date=day, recipient_count=2, completed_at=now - timedelta(days=7)
+    )
+    Reminder.objects.create(event=event, kind="names", event_date=day, completed_at=now - timedelta(days=3))
+    Reminder.objects.create(event=event, kind="day", event_date=day, completed_at=now, too_late=True)
     return event
 
 

@@ -44,8 +44,8 @@ def test_whoever_is_called_up_was_changed_by_the_program(client):
     event = make.event(capacity=1)
     first, second = make.rsvp(event, "First"), make.rsvp(event, "Second")
     client.post(reverse("cancel_rsvp", args=[first.token]))
-    assert changes(first) == [("guest", "", {"held_seats": [1, 0], "cancelled": [False, True]}, "")]
-    assert changes(second) == [("program", "", {"held_seats": [0, 1], "waiting_seats": [1, 0]}, "")]
+    assert changes(first) == [("guest", "", {"held_seats": [1, 0], "canceled": [False, True]}, "")]
+    assert changes(second) == [("program", "", {"held_seats": [0, 1], "waitlisted_seats": [1, 0]}, "")]
 
 
 def test_staffs_change_carries_the_name_and_only_what_changed(staff):
@@ -69,7 +69,7 @@ def test_override_keeps_its_reason_and_needs_one(staff):
     assert "Say why in the field beside the action" in browse.text(page)
     assert look.seats(event) == [("Alma Reyes", 0, 1)]
     staff.post("/imagine/admin/summit/rsvp/", action | {"reason": "The mayor"}, follow=True)
-    what = {"held_seats": [0, 1], "waiting_seats": [1, 0], "seats_over": [0, 1]}
+    what = {"held_seats": [0, 1], "waitlisted_seats": [1, 0], "overbooked_seats": [0, 1]}
     assert changes(rsvp) == [("staff", "anna", what, "The mayor")]
 
 

@@ -50,7 +50,7 @@ def fail(email: str) -> None:
 def test_a_whole_walk_is_logged_by_route_and_status(log, post_office):
     event = make.event()
     browser = browse.browser(event)
-    fields = browse.answers(guest_2="Ben Okafor", size="2", diet="no nuts", phone="209 555 0100")
+    fields = browse.answers(guest_2="Ben Okafor", size="2", dietary_needs="no nuts", phone="209 555 0100")
     browser.post(event.get_absolute_url(), fields)
     rsvp = Rsvp.objects.get()
     contact = rsvp.guests.first()
@@ -63,7 +63,7 @@ def test_a_whole_walk_is_logged_by_route_and_status(log, post_office):
     browser.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
     delivery.sweep()
     post_office.at_recipient = "550 no such user alma@example.org"
-    found = lines(log, rsvp.token, rsvp.token[:-1], str(rsvp.uid))
+    found = lines(log, rsvp.token, rsvp.token[:-1], str(rsvp.ics_uid))
     requests = [line for line in found if line["logger"] == "imagine.core.request"]
     assert [(line["method"], line["route"], line["status"]) for line in requests] == [
         ("GET", "imagine/events/<slug:slug>/", 200),

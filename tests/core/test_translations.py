@@ -220,7 +220,7 @@ STATES = {
     "open": {},
     "few": {"capacity": 3},
     "full": {"capacity": 2},
-    "full and late": {"capacity": 2, "promotion_stops_hours": 24 * 40},
+    "full and late": {"capacity": 2, "waitlist_closes_hours_before": 24 * 40},
     "soon": {"rsvp_opens_at": NOW + timedelta(days=5)},
     "closed": {"rsvp_closes_at": NOW - timedelta(days=1)},
     "past": {
@@ -229,7 +229,7 @@ STATES = {
         "rsvp_opens_at": NOW - timedelta(days=60),
         "rsvp_closes_at": NOW - timedelta(days=9),
     },
-    "cancelled": {"cancelled_at": NOW},
+    "cancelled": {"canceled_at": NOW},
     "gathering": {"kind": Event.Kind.GATHERING, "meal": Event.Meal.REFRESHMENTS},
 }
 
@@ -239,7 +239,7 @@ STATES = {
 def test_event_page_is_spanish(reader, fields):
     event = make.event()
     make.rsvp(event, size=2)
-    make.rsvp(event, "Bo Lee", size=6, accepts_fewer=True)
+    make.rsvp(event, "Bo Lee", size=6, accepts_partial=True)
     Event.objects.filter(pk=event.pk).update(**fields)
     page = said_by(reader, event.get_absolute_url())
     assert "Cumbre Imagine Promise" in page
@@ -264,7 +264,7 @@ def confirmed() -> Rsvp:
 
 
 def partly() -> Rsvp:
-    return make.rsvp(make.event(capacity=1), size=3, accepts_fewer=True, language="es")
+    return make.rsvp(make.event(capacity=1), size=3, accepts_partial=True, language="es")
 
 
 def waiting() -> Rsvp:
@@ -274,7 +274,7 @@ def waiting() -> Rsvp:
 def late() -> Rsvp:
     """Nobody is called up any more; two seats are free for whoever asks."""
     event = make.event(starts_at=NOW.replace(microsecond=0) + timedelta(hours=6), capacity=1)
-    rsvp = make.rsvp(event, size=3, accepts_fewer=True, language="es")
+    rsvp = make.rsvp(event, size=3, accepts_partial=True, language="es")
     event.capacity = 3
     seats.save_event(event)
     return rsvp
@@ -340,7 +340,7 @@ def test_answers_after_a_change_are_spanish(reader):
 def test_letters_are_spanish(settings):
     event = make.event(capacity=4)
     rsvp = make.rsvp(event, size=3, guests=("Jun Reyes",), language="es")
-    make.rsvp(event, "Bo Lee", size=3, accepts_fewer=True, language="es")
+    make.rsvp(event, "Bo Lee", size=3, accepts_partial=True, language="es")
     seats.change_party(rsvp, size=2)
     rsvp_emails.link(rsvp, 1)
     rsvp = rsvp_links.replace(rsvp)

@@ -26,13 +26,13 @@ def event(db) -> Event:
 
 def test_kickoff_is_half_answered(event):
     asked = stats.asked(event)
-    assert (event.kind, event.invited_only, event.is_published) == ("kickoff", True, True)
+    assert (event.kind, event.invitation_only, event.is_published) == ("kickoff", True, True)
     assert (event.starts_at.year, event.starts_at.month) == (THIS_YEAR, 9)
     assert asked["invited"] > 20
     assert asked["accepted"] >= 6
     assert asked["declined"] >= 2
     assert asked["open"] >= 6
-    assert event.invitations.declined().exclude(word="").exists()
+    assert event.invitations.declined().exclude(decline_message="").exists()
     assert 0 < event.rsvps.filter(source=Rsvp.Source.INVITATION).count() == asked["accepted"]
     assert 0 < seats.free_seats(event) < event.capacity
 

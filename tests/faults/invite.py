@@ -20,5 +20,5 @@ if __name__ == "__main__":
     number = int(sys.argv[1])
     contacts.add_many(Contact(name=f"Guest {n}", email=f"invited{n:05}@example.org") for n in range(number))
     audience = Audience.objects.create(name="Everybody")
-    audience.listed.set(Contact.objects.all())
+    audience.uploaded_contacts.set(Contact.objects.all())
     print(starting.start(Event.objects.get(slug=SLUG), audience, count=number, by="office").pk)

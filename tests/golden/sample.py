@@ -89,7 +89,7 @@ def rsvp_emails(box: Mailbox) -> None:
     mine = [make.rsvp(event, NAMES[code], size=3, guests=("Jun Reyes",), language=code) for code in LANGUAGES]
     confirmed = box.collect("RSVP confirmed")
     for code, name in {"en": "Bo Lee", "es": "Eva Lee"}.items():
-        make.rsvp(event, name, size=2, accepts_fewer=True, language=code)
+        make.rsvp(event, name, size=2, accepts_partial=True, language=code)
     box.collect("RSVP on the waiting list or, where seats were left, confirmed")
     for code, name in {"en": "Chue Vang", "es": "Mai Vang"}.items():
         make.rsvp(event, name, size=2, language=code)
@@ -198,9 +198,9 @@ def rows() -> dict[str, object]:
     partners_make.school()
     duplicates.search()
     event = year.event()
-    rsvp = make.rsvp(event, NAMES["en"], size=2, organization="Port Gate Logistcs")
+    rsvp = make.rsvp(event, NAMES["en"], size=2, organization_name="Port Gate Logistcs")
     seats.cancel(make.rsvp(event, "Ben Ochoa"))
-    audience = invited.audience(listed=[person := invited.person("Chue Vang")])
+    audience = invited.audience(uploaded_contacts=[person := invited.person("Chue Vang")])
     invitation = invited.to(event, person)
     run = import_workflow.begin(
         as_csv(table([row()])), file_name="Partners.csv", year=pledge.year, by="staff", language="en"
@@ -238,7 +238,7 @@ def states() -> dict[str, str]:
         event = year.event(capacity=3)
         held = make.rsvp(event, "Alma Reyes", size=3 if heading == "full" else 2)
         waits = make.rsvp(event, "Bo Lee", size=2)
-        partly = make.rsvp(event, "Chue Vang", size=2, accepts_fewer=True)
+        partly = make.rsvp(event, "Chue Vang", size=2, accepts_partial=True)
         gone = make.rsvp(event, "Ben Ochoa", size=4)
         seats.cancel(gone)
         asked = invited.to(event, invited.person("Jun Reyes", email=f"jun{event.pk}@example.org"))

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_cancelled_seat_never_touches_a_promise():
-    rsvp = summit.rsvp(summit.event(), "Alma Reyes", email=make.EMAIL, organization=make.NAME, size=2)
+    rsvp = summit.rsvp(summit.event(), "Alma Reyes", email=make.EMAIL, organization_name=make.NAME, size=2)
     make.year()
     click = make.unsaved_start(rsvp.organization, rsvp.email, origin=f"rsvp:{rsvp.pk}")
     token = pledge_signup.open_for(click).token
@@ -36,7 +36,7 @@ def test_pledge_needs_no_seat():
 
 def test_pledge_that_is_signed_changed_or_erased_never_touches_a_seat():
     event = summit.event()
-    summit.rsvp(event, "Alma Reyes", email=make.EMAIL, organization=make.NAME, size=2)
+    summit.rsvp(event, "Alma Reyes", email=make.EMAIL, organization_name=make.NAME, size=2)
     pledge = make.signed()
     pledge_editing.sign(pledge.token, **make.page(pledge.token, make.promised("tours", 9)), name="Alma Reyes")
     make.closed()

@@ -7,10 +7,10 @@ from summit.invitations import starting, writing
 from summit.models import Audience, Event, Invitation
 
 
-def audience(*, listed=(), kinds=(), schools=(), **fields) -> Audience:
+def audience(*, uploaded_contacts=(), kinds=(), schools=(), **fields) -> Audience:
     """An audience of what is said, named by itself."""
     made = Audience.objects.create(**({"name": f"Audience {Audience.objects.count() + 1}"} | fields))
-    made.listed.set(listed)
+    made.uploaded_contacts.set(uploaded_contacts)
     made.kinds.set(kinds)
     made.schools.set(schools)
     return made
@@ -34,7 +34,7 @@ def person(name: str, of: Organization | None = None, **fields) -> Contact:
 
 def started(event: Event, *people: Contact) -> Mailing:
     """A mailing to these people, whose messages are not written yet."""
-    return starting.start(event, audience(listed=people), count=len(people), by="office")
+    return starting.start(event, audience(uploaded_contacts=people), count=len(people), by="office")
 
 
 def written(event: Event, *people: Contact) -> Mailing:

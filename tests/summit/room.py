@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass, field
 
-LARGEST_PARTY = 6
+MAX_PARTY_SIZE = 6
 
 
 @dataclass

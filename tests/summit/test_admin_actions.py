@@ -58,11 +58,11 @@ ON_ITS_WAY = "1 link was mailed in the last ten minutes and is not mailed again.
 OVER = "This event is over or was cancelled, so nothing can be changed now."
 # Action, on what, with what; what it says, how the party stands then, its last letter; what it says again; when over.
 EACH = [
-    ("cancel_rsvps", seated, {}, "1 RSVP was cancelled.", (0, 0), "cancelled", SAME, "This event is over, so nothing"),
+    ("cancel_rsvps", seated, {}, "1 RSVP was cancelled.", (0, 0), "canceled", SAME, "This event is over, so nothing"),
     ("bring_back_rsvps", cancelled, {}, "1 RSVP is back.", (2, 0), "confirmed", SAME, "This event does not take RSVPs"),
     ("promote_rsvps", waiting, {}, "1 RSVP was seated.", (2, 0), "moved_up", SAME, OVER),
     ("seat_beyond", in_vain, WHY, "1 RSVP was seated.", (2, 0), "moved_up", SAME, OVER),
-    ("to_waiting_list", seated, {}, "1 RSVP waits now.", (0, 2), "waiting", SAME, OVER),
+    ("to_waiting_list", seated, {}, "1 RSVP waits now.", (0, 2), "waitlisted", SAME, OVER),
     ("mail_links", seated, {}, "1 link is on its way.", (2, 0), "link", ON_ITS_WAY, "This event is over, so its links"),
 ]
 NAMES = [each[0] for each in EACH]
@@ -74,7 +74,7 @@ def test_action_works_and_repeats_harmlessly(staff, action, on, more, words, sta
     Change.objects.all().delete()
     assert said(act(staff, action, rsvp, **more)) == [words]
     rsvp.refresh_from_db()
-    assert (rsvp.held_seats, rsvp.waiting_seats) == stands
+    assert (rsvp.held_seats, rsvp.waitlisted_seats) == stands
     assert look.letters(rsvp)[-1].split()[0] == letter
     by = Change.objects.filter(about=f"rsvp:{rsvp.pk}").values_list("kind", "name", "reason")
     assert list(by) == ([] if letter == "link" else [("staff", "staff", more.get("reason", ""))])
@@ -111,7 +111,7 @@ def test_action_is_done_to_the_others_when_one_was_erased_meanwhile(
     seats.delete(gone)
     assert said(act(staff, action, gone, stays, **more)) == [GONE, words]
     stays.refresh_from_db()
-    assert (stays.held_seats, stays.waiting_seats) == stands
+    assert (stays.held_seats, stays.waitlisted_seats) == stands
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_action_in_a_filtered_list_leaves_alone_what_the_filter_shows_no_more(st
     """Ticked as waiting, seated since: whatever was meant, it was meant for a party that waits."""
     rsvp = seats.promote(waiting(make.event()))
     before = look.tables(but=KEPT)
-    assert said(act(staff, "cancel_rsvps", rsvp, to=f"{RSVPS}?status=waiting")) == [GONE]
+    assert said(act(staff, "cancel_rsvps", rsvp, to=f"{RSVPS}?status=waitlisted")) == [GONE]
     assert look.tables(but=KEPT) == before
 
 
@@ -290,7 +290,7 @@ def test_two_members_of_staff_promoting_the_last_seat_give_it_once():
             for client, rsvp in zip(staff, waits, strict=True)
         ]
     )
-    lost = event.rsvps.get(waiting_seats=1)
+    lost = event.rsvps.get(waitlisted_seats=1)
     for sentence in ("1 RSVP was seated.", f"RSVP {lost.code}: No seat is free right now."):
         assert sum(sentence in page for page in pages) == 1
     assert sorted(row[1:] for row in look.seats(event)) == [(0, 0), (0, 1), (1, 0)]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from imagine.mail import preferences
 from partners.models import Contact, Organization, PromiseKind
 from summit.invitations import contact_import
-from summit.models import Audience, Event, SentList
+from summit.models import Audience, ContactListUpload, Event
 from tests import browse, look, make
 from tests.partners import make as partners_make
 from tests.staff import clerk
@@ -50,12 +50,12 @@ def send(staff: Client, audience: Audience, content: str | bytes, name: str = "l
 
 def seen(audience: Audience) -> dict[str, str]:
     """What the page of a list that was sent says of it, when a button is pressed."""
-    sent = SentList.objects.filter(pk=audience.pk).first()
+    sent = ContactListUpload.objects.filter(pk=audience.pk).first()
     return {"seen": sent.mark} if sent else {}
 
 
 def people(audience: Audience) -> list[str]:
-    return sorted(audience.listed.values_list("email", flat=True))
+    return sorted(audience.uploaded_contacts.values_list("email", flat=True))
 
 
 # Put together ----------------------------------------------------------------------------------------------------
@@ -66,32 +66,37 @@ def test_audience_is_put_together(staff):
     kind = PromiseKind.objects.get(code="mentors")
     said = {
         "pledge_year": str(year.pk),
-        "with_drafts": "on",
+        "include_drafts": "on",
         "kinds": [str(kind.pk)],
         "schools": [str(school.pk)],
         "sectors": ["labor", "faith"],
-        "reach": "all",
-        "guests_of": str(event.pk),
-        "guests_who": ["came", "absent"],
+        "contact_scope": "all",
+        "attended_event": str(event.pk),
+        "attendance": ["came", "no_show"],
     }
     assert add(staff, **said).status_code == 302
     audience = Audience.objects.get()
-    assert (audience.name, audience.pledge_year, audience.with_drafts, audience.reach) == ("Mentors", year, True, "all")
+    assert (audience.name, audience.pledge_year, audience.include_drafts, audience.contact_scope) == (
+        "Mentors",
+        year,
+        True,
+        "all",
+    )
     assert (list(audience.kinds.all()), list(audience.schools.all())) == ([kind], [school])
-    assert (audience.sectors, audience.guests_of, audience.guests_who) == (
+    assert (audience.sectors, audience.attended_event, audience.attendance) == (
         ["labor", "faith"],
         event,
-        ["came", "absent"],
+        ["came", "no_show"],
     )
     again = browse.fields(staff.get(page_of(audience)))
-    assert {name: again[name] for name in ("sectors", "guests_who", "reach")} == {
+    assert {name: again[name] for name in ("sectors", "attendance", "contact_scope")} == {
         "sectors": ["labor", "faith"],
-        "guests_who": ["came", "absent"],
-        "reach": "all",
+        "attendance": ["came", "no_show"],
+        "contact_scope": "all",
     }
     assert change(staff, audience, sectors=[]).status_code == 302
     audience.refresh_from_db()
-    assert (audience.sectors, audience.guests_who) == ([], ["came", "absent"])
+    assert (audience.sectors, audience.attendance) == ([], ["came", "no_show"])
 
 
 @pytest.mark.parametrize(
@@ -99,11 +104,11 @@ def test_audience_is_put_together(staff):
     [
         ({"name": ""}, "This field is required."),
         ({"name": "Taken"}, "Another audience has this name. Choose one that is still free."),
-        ({"guests_who": ["came"]}, "Say of which event."),
-        ({"with_drafts": "on"}, "Say for which school year."),
+        ({"attendance": ["came"]}, "Say of which event."),
+        ({"include_drafts": "on"}, "Say for which school year."),
         ({"sectors": ["~"]}, "~ is not one of the available choices."),
         ({"kinds": ["999999"]}, "999999 is not one of the available choices."),
-        ({"reach": "~"}, "~ is not one of the available choices."),
+        ({"contact_scope": "~"}, "~ is not one of the available choices."),
     ],
 )
 def test_what_cannot_be_is_said_beside_its_field(staff, typed, said):
@@ -137,7 +142,7 @@ def test_address_of_no_event_leads_to_the_list(staff, event):
 def test_list_says_who_is_in_it_and_takes_as_many_queries_for_3_as_for_30(staff, django_assert_num_queries):
     year, school = partners_make.year(), partners_make.school()
     for _number in range(3):
-        invited.audience(pledge_year=year, schools=[school], listed=[invited.person("Alma")])
+        invited.audience(pledge_year=year, schools=[school], uploaded_contacts=[invited.person("Alma")])
     assert "with a signed pledge for 2027–28" in browse.text(staff.get(LIST))
     with CaptureQueriesContext(connection) as queries:
         staff.get(LIST)
@@ -148,7 +153,7 @@ def test_list_says_who_is_in_it_and_takes_as_many_queries_for_3_as_for_30(staff,
 
 
 def test_list_is_taken_out_and_the_audience_deleted(staff):
-    audience = invited.audience(listed=[invited.person("Alma"), invited.person("Ben")])
+    audience = invited.audience(uploaded_contacts=[invited.person("Alma"), invited.person("Ben")])
     assert "2 people." in browse.text(staff.get(page_of(audience)))
     assert change(staff, audience, no_list="on").status_code == 302
     assert (people(audience), Contact.objects.count()) == ([], 2)
@@ -172,7 +177,7 @@ def test_list_is_checked_first_and_then_put_in(staff):
     assert "2 people of the list are in now." in browse.text(page)
     assert people(audience) == ["Ben@example.org", "alma@example.org"]
     assert Contact.objects.get(name="Alma Reyes").organization == Organization.objects.get()
-    assert not SentList.objects.exists()
+    assert not ContactListUpload.objects.exists()
     page = staff.post(list_of(audience), seen(audience) | {"put_in": "1"}, follow=True)
     assert "This list was put in or dropped before. Nothing was done." in browse.text(page)
 
@@ -186,10 +191,10 @@ def test_list_that_nobody_looked_through_is_neither_put_in_nor_dropped(staff, bu
     page = browse.text(staff.post(list_of(audience), shown | {button: "1"}, follow=True))
     assert "Somebody sent another list meanwhile. Nothing was done: look through this one first." in page
     assert "What was found in other.csv" in page
-    assert (people(audience), Contact.objects.count(), SentList.objects.count()) == ([], 0, 1)
+    assert (people(audience), Contact.objects.count(), ContactListUpload.objects.count()) == ([], 0, 1)
     staff.post(list_of(audience), browse.fields(staff.get(list_of(audience))) | {button: "1"})
     assert people(audience) == (["chue@example.org"] if button == "put_in" else [])
-    assert not SentList.objects.exists()
+    assert not ContactListUpload.objects.exists()
 
 
 def test_bad_rows_are_named_and_left_out_only_when_staff_say_so(staff):
@@ -231,7 +236,7 @@ def test_file_that_cannot_be_read_is_refused_beside_its_field(staff, content, sa
     page = send(staff, audience, content)
     assert page.status_code == 422
     assert said in browse.text(page)
-    assert not SentList.objects.exists()
+    assert not ContactListUpload.objects.exists()
 
 
 def test_file_that_is_too_large_is_refused(staff):
@@ -254,7 +259,7 @@ def test_second_list_takes_the_place_of_the_first_and_can_be_dropped(staff):
     for _twice in range(2):
         page = staff.post(list_of(audience), seen(audience) | {"drop": "1"}, follow=True)
         assert "The list was dropped. Nobody was put in." in browse.text(page)
-    assert not SentList.objects.exists()
+    assert not ContactListUpload.objects.exists()
     assert not people(audience)
 
 
@@ -286,9 +291,9 @@ def test_list_that_nobody_spoke_of_for_a_day_is_forgotten():
     old, new = invited.audience(), invited.audience()
     for audience in (old, new):
         contact_import.keep(audience, GOOD.encode(), "list.csv")
-    SentList.objects.filter(pk=old.pk).update(sent_at=timezone.now() - timedelta(hours=25))
+    ContactListUpload.objects.filter(pk=old.pk).update(uploaded_at=timezone.now() - timedelta(hours=25))
     contact_import.tidy()
-    assert SentList.objects.get().audience == new
+    assert ContactListUpload.objects.get().audience == new
 
 
 # Who may what ----------------------------------------------------------------------------------------------------
@@ -338,6 +343,6 @@ def test_looking_changes_nothing(staff, sent):
 def test_audience_of_an_event_that_goes(staff):
     """The database keeps an event that an audience speaks of."""
     event = make.event()
-    invited.audience(guests_of=event)
+    invited.audience(attended_event=event)
     staff.post(f"/imagine/admin/summit/event/{event.pk}/delete/", {"post": "yes"})
     assert Event.objects.filter(pk=event.pk).exists()

@@ -28,7 +28,7 @@ def test_capacity_up_seats_who_waits(staff):
     event = make.event(capacity=1)
     make.rsvp(event, "Seated")
     waits = make.rsvp(event, "Waits", size=2)
-    change(staff, event, capacity="3", largest_party="3")
+    change(staff, event, capacity="3", max_party_size="3")
     assert look.seats(event) == [("Seated", 1, 0), ("Waits", 2, 0)]
     assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
 
@@ -36,7 +36,7 @@ def test_capacity_up_seats_who_waits(staff):
 def test_capacity_down_warns_and_throws_nobody_out(staff):
     event = make.event(capacity=4)
     make.rsvp(event, size=4)
-    page = browse.text(change(staff, event, capacity="1", largest_party="1"))
+    page = browse.text(change(staff, event, capacity="1", max_party_size="1"))
     assert "The room is over by 3 seats. Nobody lost a seat; nobody is called up." in page
     assert look.seats(event) == [("Alma Reyes", 4, 0)]
 
@@ -62,10 +62,18 @@ def test_save_without_a_change_writes_to_nobody(staff):
         ({"ends_at_0": "2020-01-01"}, "ends_at", "An event ends after it starts."),
         ({"rsvp_closes_at_0": "2020-01-01"}, "rsvp_closes_at", "RSVP closes after it opens."),
         ({"rsvp_closes_at_0": "2099-01-01"}, "rsvp_closes_at", "RSVP closes before the event is over."),
-        ({"largest_party": "0"}, "largest_party", "Write 1 or more."),
-        ({"largest_party": "21", "capacity": "30"}, "largest_party", "No party here is that large: write 20 or less."),
-        ({"capacity": "5"}, "largest_party", "The largest party does not fit the room: the capacity is smaller."),
-        ({"largest_party": "11"}, "largest_party", "The largest party does not fit the room: the capacity is smaller."),
+        ({"max_party_size": "0"}, "max_party_size", "Write 1 or more."),
+        (
+            {"max_party_size": "21", "capacity": "30"},
+            "max_party_size",
+            "No party here is that large: write 20 or less.",
+        ),
+        ({"capacity": "5"}, "max_party_size", "The largest party does not fit the room: the capacity is smaller."),
+        (
+            {"max_party_size": "11"},
+            "max_party_size",
+            "The largest party does not fit the room: the capacity is smaller.",
+        ),
         ({"capacity": "-1"}, "capacity", "Write 0 or more."),
         ({"capacity": "1000000"}, "capacity", "No room in Stockton holds that many: write 20000 or less."),
         ({"reserved_seats": "11"}, "reserved_seats", "More seats are reserved than the room has."),
@@ -97,7 +105,7 @@ def test_event_that_cannot_be_is_refused_in_a_sentence_beside_its_field(staff, s
 def test_numbers_that_did_not_fit_before_do_not_stop_another_change(staff):
     event = make.event(capacity=2)
     change(staff, event, title="The Summit")
-    assert Event.objects.values_list("title", "largest_party").get() == ("The Summit", 6)
+    assert Event.objects.values_list("title", "max_party_size").get() == ("The Summit", 6)
 
 
 def test_add_makes_an_event(staff):
@@ -127,7 +135,7 @@ def test_calling_off_asks_first_and_then_tells_every_party_once(staff):
     assert look.tables(but=("sessions.Session",)) == before
     sent = browse.fields(response)
     assert "1 event was called off." in browse.text(act(staff, event, sure=sent["sure"]))
-    assert Event.objects.get().cancelled_at is not None
+    assert Event.objects.get().canceled_at is not None
     assert look.letters(seated) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
     assert look.letters(waits) == ["waiting 1", "event_cancelled 2"]
 
@@ -136,7 +144,7 @@ def test_calling_off_what_is_over_is_refused(staff):
     event = make.event()
     make.over(event)
     assert "This event is over, so it cannot be cancelled." in browse.text(act(staff, event, sure="yes"))
-    assert Event.objects.get().cancelled_at is None
+    assert Event.objects.get().canceled_at is None
 
 
 def test_list_shows_seats_with_the_same_number_of_queries_for_1_and_30(staff, django_assert_num_queries):

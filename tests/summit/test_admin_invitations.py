@@ -24,7 +24,7 @@ UNCHANGED = ("sessions.Session",)
 
 @pytest.fixture
 def kickoff(db) -> Event:
-    return make.event(kind="kickoff", title="Partner Kick-off", invited_only=True)
+    return make.event(kind="kickoff", title="Partner Kick-off", invitation_only=True)
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_nobody_writes_an_invitation_here(staff, answers):
     asked, before = of(answers, "Dee Núñez"), look.tables(but=UNCHANGED)
     for address, sent in (
         (f"{LIST}add/", {"contact": "1"}),
-        (f"{LIST}{asked.pk}/change/", {"word": "Mine"}),
+        (f"{LIST}{asked.pk}/change/", {"decline_message": "Mine"}),
         (f"{LIST}{asked.pk}/delete/", {"post": "yes"}),
     ):
         assert staff.post(address, sent).status_code == 403

@@ -30,7 +30,7 @@ LOOKS = ("view_event", "view_audience", "view_invitation")
 
 @pytest.fixture
 def kickoff(db) -> Event:
-    return make.event(kind="kickoff", title="Partner Kick-off", title_es="Encuentro inicial", invited_only=True)
+    return make.event(kind="kickoff", title="Partner Kick-off", title_es="Encuentro inicial", invitation_only=True)
 
 
 def people(number: int = 3) -> list[Contact]:
@@ -80,9 +80,16 @@ def test_event_leads_to_inviting_and_shows_its_invitations(staff, kickoff):
 def test_audiences_are_said_in_words(staff, kickoff):
     year, school = partners_make.year(), partners_make.school()
     first = invited.audience(
-        name="Freight", pledge_year=year, with_drafts=True, sectors=["business", "labor"], schools=[school], reach="all"
+        name="Freight",
+        pledge_year=year,
+        include_drafts=True,
+        sectors=["business", "labor"],
+        schools=[school],
+        contact_scope="all",
     )
-    invited.audience(name="Guests", guests_of=kickoff, guests_who=["came", "waiting"], listed=people(2))
+    invited.audience(
+        name="Guests", attended_event=kickoff, attendance=["came", "waitlisted"], uploaded_contacts=people(2)
+    )
     invited.audience(name="Empty")
     text = browse.text(staff.get(whom(kickoff)))
     assert (
@@ -122,7 +129,7 @@ def test_without_a_school_year_nothing_is_made(staff, kickoff):
 
 def test_page_shows_who_is_invited_who_is_left_out_and_why(staff, kickoff):
     everybody = people()
-    audience = invited.audience(listed=everybody)
+    audience = invited.audience(uploaded_contacts=everybody)
     preferences.choose(preferences.of("ben.ochoa@example.org"), invitations=False)
     preferences.refuse("chue.vang@example.org", "550 no such mailbox")
     page = staff.get(who(kickoff, audience))
@@ -145,13 +152,13 @@ def test_page_shows_who_is_invited_who_is_left_out_and_why(staff, kickoff):
 @pytest.mark.parametrize(("words", "found"), [("REYES", ["Alma Reyes"]), ("ben@", []), ("vang@example", ["Chue Vang"])])
 def test_people_are_searched(staff, kickoff, words, found):
     vang = contacts.add(None, name="Chue Vang", email="vang@example.org")
-    audience = invited.audience(listed=[*people(2), vang])
+    audience = invited.audience(uploaded_contacts=[*people(2), vang])
     assert shown(staff.get(who(kickoff, audience), {"q": words})) == found
 
 
 def test_mail_is_read_as_a_chosen_person_in_both_languages(staff, kickoff):
     alma, ben = people(2)
-    audience = invited.audience(listed=[alma, ben])
+    audience = invited.audience(uploaded_contacts=[alma, ben])
     page = staff.get(who(kickoff, audience))
     assert [letter.language for letter in page.context["letters"]] == ["en", "es"]
     assert "as Alma Reyes reads it" in browse.text(page)
@@ -168,7 +175,7 @@ def test_thousands_come_page_by_page(staff, kickoff):
     Contact.objects.bulk_create(
         Contact(name=f"Person {number:04}", email=f"p{number}@example.org") for number in range(3000)
     )
-    audience = invited.audience(listed=Contact.objects.all())
+    audience = invited.audience(uploaded_contacts=Contact.objects.all())
     page = staff.get(who(kickoff, audience))
     assert len(shown(page)) == 25
     assert "Page 1 of 120" in browse.text(page)
@@ -179,7 +186,9 @@ def test_thousands_come_page_by_page(staff, kickoff):
 
 def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_assert_num_queries):
     def audience(number: int) -> Audience:
-        return invited.audience(listed=people(number), schools=[school], pledge_year=year, guests_of=kickoff)
+        return invited.audience(
+            uploaded_contacts=people(number), schools=[school], pledge_year=year, attended_event=kickoff
+        )
 
     year, school = partners_make.year(), partners_make.school()
     few = audience(3)
@@ -196,7 +205,7 @@ def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_asser
 
 
 def test_right_number_invites_and_leads_to_the_mailing(staff, kickoff, django_capture_on_commit_callbacks):
-    audience = invited.audience(listed=people(), name="Everyone")
+    audience = invited.audience(uploaded_contacts=people(), name="Everyone")
     page = confirm(staff, kickoff, audience, 3)
     mailing = Mailing.objects.get()
     assert page.redirect_chain == [(f"/imagine/admin/mail/mailing/{mailing.pk}/change/", 302)]
@@ -206,7 +215,7 @@ def test_right_number_invites_and_leads_to_the_mailing(staff, kickoff, django_ca
 
 
 def test_repeated_press_invites_nobody_twice(staff, kickoff):
-    audience = invited.audience(listed=people())
+    audience = invited.audience(uploaded_contacts=people())
     sent = typed(staff, kickoff, audience, 3)
     staff.post(who(kickoff, audience), sent)
     page = staff.post(who(kickoff, audience), sent)
@@ -226,7 +235,7 @@ def test_repeated_press_invites_nobody_twice(staff, kickoff):
     ],
 )
 def test_wrong_number_invites_nobody(staff, kickoff, number, said):
-    audience = invited.audience(listed=people())
+    audience = invited.audience(uploaded_contacts=people())
     page = confirm(staff, kickoff, audience, number)
     assert page.status_code == 422
     assert said in browse.text(page)
@@ -240,7 +249,7 @@ def test_number_may_be_written_as_people_write_it(number):
 
 @pytest.mark.parametrize("shown", ["", "~", "-1", "9" * 30])
 def test_page_that_was_tampered_with_invites_nobody(staff, kickoff, shown):
-    audience = invited.audience(listed=people())
+    audience = invited.audience(uploaded_contacts=people())
     page = staff.post(who(kickoff, audience), typed(staff, kickoff, audience, 3) | {"shown": shown})
     assert page.status_code == 422
     assert not Invitation.objects.exists()
@@ -248,9 +257,9 @@ def test_page_that_was_tampered_with_invites_nobody(staff, kickoff, shown):
 
 def test_audience_that_changed_meanwhile_is_shown_again(staff, kickoff):
     alma, ben, chue = people()
-    audience = invited.audience(listed=[alma, ben])
+    audience = invited.audience(uploaded_contacts=[alma, ben])
     sent = typed(staff, kickoff, audience, 2)
-    audience.listed.add(chue)
+    audience.uploaded_contacts.add(chue)
     page = staff.post(who(kickoff, audience), sent)
     assert page.status_code == 422
     assert "Meanwhile it is 3 people who would be invited. Nobody was: look once more" in browse.text(page)
@@ -259,8 +268,8 @@ def test_audience_that_changed_meanwhile_is_shown_again(staff, kickoff):
 
 
 def edited(audience: Audience, alma: Contact, chue: Contact) -> None:
-    audience.listed.remove(alma)
-    audience.listed.add(chue)
+    audience.uploaded_contacts.remove(alma)
+    audience.uploaded_contacts.add(chue)
 
 
 def corrected(_audience: Audience, alma: Contact, _chue: Contact) -> None:
@@ -268,14 +277,14 @@ def corrected(_audience: Audience, alma: Contact, _chue: Contact) -> None:
 
 
 def came_and_went(audience: Audience, alma: Contact, chue: Contact) -> None:
-    audience.listed.add(chue)
+    audience.uploaded_contacts.add(chue)
     preferences.choose(preferences.of(alma.email), invitations=False)
 
 
 @pytest.mark.parametrize("happens", [edited, corrected, came_and_went])
 def test_as_many_other_people_are_shown_before_they_are_invited(staff, kickoff, happens):
     alma, ben, chue = people()
-    audience = invited.audience(listed=[alma, ben])
+    audience = invited.audience(uploaded_contacts=[alma, ben])
     sent = typed(staff, kickoff, audience, 2)
     happens(audience, alma, chue)
     page = staff.post(who(kickoff, audience), sent)
@@ -291,9 +300,9 @@ def test_as_many_other_people_are_shown_before_they_are_invited(staff, kickoff, 
 
 def test_as_many_other_people_are_told_in_spanish(staff, kickoff):
     alma, ben, _chue = people()
-    audience = invited.audience(listed=[alma])
+    audience = invited.audience(uploaded_contacts=[alma])
     sent = typed(staff, kickoff, audience, 1)
-    audience.listed.set([ben])
+    audience.uploaded_contacts.set([ben])
     page = staff.post(who(kickoff, audience), sent, headers={"accept-language": "es"})
     assert "Mientras tanto ya es otra persona la que recibiría la invitación." in browse.text(page)
     assert not Invitation.objects.exists()
@@ -305,14 +314,14 @@ def test_who_is_shown_is_marked_the_same_whatever_their_addresses_are(staff, kic
     for number, email in enumerate(emails):
         contacts.add(None, name=f"Person {number}", email=email)
     make.rsvp(past, "Guest", email="Émile@example.org")
-    audience = invited.audience(listed=Contact.objects.all(), guests_of=past)
+    audience = invited.audience(uploaded_contacts=Contact.objects.all(), attended_event=past)
     assert confirm(staff, kickoff, audience, 5).status_code == 200
     assert len(asked(kickoff)) == 5
 
 
 @pytest.mark.parametrize("mark", [None, "", "~", "0" * 32, "0" * 500])
 def test_page_without_the_mark_of_who_was_shown_invites_nobody(staff, kickoff, mark):
-    audience = invited.audience(listed=people())
+    audience = invited.audience(uploaded_contacts=people())
     sent = typed(staff, kickoff, audience, 3) | {"mark": mark or ""}
     if mark is None:
         del sent["mark"]
@@ -343,7 +352,7 @@ def early(event: Event) -> None:
     ],
 )
 def test_event_that_takes_no_answer_invites_nobody(staff, kickoff, happens, said):
-    audience = invited.audience(listed=people())
+    audience = invited.audience(uploaded_contacts=people())
     sent = typed(staff, kickoff, audience, 3)
     happens(kickoff)
     for page in (
@@ -371,7 +380,7 @@ def test_audience_of_nobody_has_no_button(staff, kickoff):
 
 def test_who_may_only_look_sees_and_invites_nobody(kickoff):
     partners_make.signed()
-    audience, client = invited.audience(listed=people()), clerk(*LOOKS)
+    audience, client = invited.audience(uploaded_contacts=people()), clerk(*LOOKS)
     for address in (whom(kickoff), who(kickoff, audience)):
         page = client.get(address)
         assert page.status_code == 200
@@ -384,7 +393,7 @@ def test_who_may_only_look_sees_and_invites_nobody(kickoff):
 
 @pytest.mark.parametrize("missing", LOOKS)
 def test_desk_sees_none_of_it(kickoff, missing):
-    audience, client = invited.audience(listed=people()), clerk("change_rsvp", *(set(LOOKS) - {missing}))
+    audience, client = invited.audience(uploaded_contacts=people()), clerk("change_rsvp", *(set(LOOKS) - {missing}))
     for address in (whom(kickoff), who(kickoff, audience)):
         assert client.get(address).status_code == 403
         assert client.post(address, {"shown": "3", "number": "3"}).status_code == 403
@@ -396,7 +405,7 @@ def test_closed_to_who_is_not_staff(kickoff, client):
     browser = Client()
     if client == "guest":
         browser.force_login(User.objects.create_user("guest"))
-    audience = invited.audience(listed=people())
+    audience = invited.audience(uploaded_contacts=people())
     for address in (whom(kickoff), who(kickoff, audience)):
         assert browser.get(address).status_code == 302
         assert browser.post(address, {"shown": "3", "number": "3"}).status_code == 302
@@ -405,13 +414,13 @@ def test_closed_to_who_is_not_staff(kickoff, client):
 
 @pytest.mark.parametrize("method", ["put", "delete", "patch"])
 def test_other_methods_are_refused(staff, kickoff, method):
-    audience = invited.audience(listed=people())
+    audience = invited.audience(uploaded_contacts=people())
     for address in (whom(kickoff), who(kickoff, audience)):
         assert getattr(staff, method)(address).status_code == 405
 
 
 def test_looking_changes_nothing(staff, kickoff):
-    audience = invited.audience(listed=people())
+    audience = invited.audience(uploaded_contacts=people())
     before = look.tables(but=UNCHANGED)
     for address in (whom(kickoff), who(kickoff, audience)):
         for method in (staff.get, staff.head, staff.options):

@@ -28,7 +28,7 @@ State = Message.State
 
 @pytest.fixture
 def kickoff(db) -> Event:
-    return make.event(kind="kickoff", title="Partner Kick-off", invited_only=True)
+    return make.event(kind="kickoff", title="Partner Kick-off", invitation_only=True)
 
 
 def mailing(event: Event, number: int = 3) -> Mailing:
@@ -115,7 +115,7 @@ def test_list_shows_each_with_its_state(staff, kickoff):
 
 def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_assert_num_queries):
     def some(number: int) -> Mailing:
-        event = make.event(invited_only=True, capacity=100)
+        event = make.event(invitation_only=True, capacity=100)
         made = mailing(event, number)
         for state in (State.UNKNOWN, State.REFUSED, State.SENT):
             became(made, state, number // 3)

@@ -32,7 +32,7 @@ def gate(db):
 
 @pytest.fixture
 def rsvp(event):
-    return make.rsvp(event, "Ben Ochoa", organization="Port Gate Logistcs", sector="labor")
+    return make.rsvp(event, "Ben Ochoa", organization_name="Port Gate Logistcs", sector="labor")
 
 
 def page_of(rsvp: Rsvp) -> str:
@@ -48,15 +48,15 @@ def press(staff, rsvp: Rsvp, **sent):
 
 
 def partner(rsvp: Rsvp) -> str | None:
-    return Rsvp.objects.values_list("partner__name", flat=True).get(pk=rsvp.pk)
+    return Rsvp.objects.values_list("organization__name", flat=True).get(pk=rsvp.pk)
 
 
 # The list --------------------------------------------------------------------------------------------------------
 
 
 def test_list_proposes_and_one_button_accepts_for_all_with_the_name(staff, event, gate, rsvp):
-    same = make.rsvp(event, "Chue Vang", organization="port gate logistcs")
-    make.rsvp(event, "Dara Keo", organization="Zeta Freight")
+    same = make.rsvp(event, "Chue Vang", organization_name="port gate logistcs")
+    make.rsvp(event, "Dara Keo", organization_name="Zeta Freight")
     page = browse.text(staff.get(LIST))
     assert "port gate logistcs 2 RSVPs: Chue Vang , chue.vang@example.org; Ben Ochoa , ben.ochoa@example.org" in page
     assert "It is Port Gate Logistics similar name; Business and industry" in page
@@ -70,11 +70,11 @@ def test_list_proposes_and_one_button_accepts_for_all_with_the_name(staff, event
 
 def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff, event):
     partners_make.organization("Partner 00")
-    make.rsvp(event, "Guest", organization="Partner 00")
+    make.rsvp(event, "Guest", organization_name="Partner 00")
     with CaptureQueriesContext(connection) as for_one:
         staff.get(LIST)
     for number in range(1, 30):
-        make.rsvp(event, f"Guest {number}", email=f"g@host{number}.example", organization=f"Partner {number:02}")
+        make.rsvp(event, f"Guest {number}", email=f"g@host{number}.example", organization_name=f"Partner {number:02}")
     with CaptureQueriesContext(connection) as for_thirty:
         first = staff.get(LIST)
     assert len(for_one) == len(for_thirty)
@@ -149,7 +149,7 @@ def test_no_partner_and_back_among_those_to_match(staff, rsvp):
 
 
 def test_matched_one_is_said_otherwise_alone(staff, event, gate, rsvp):
-    same = make.rsvp(event, "Chue Vang", organization="Port Gate Logistcs")
+    same = make.rsvp(event, "Chue Vang", organization_name="Port Gate Logistcs")
     press(staff, rsvp, choose=gate.pk)
     other = partners_make.organization("Zeta Freight")
     assert "for this RSVP alone" in browse.text(staff.get(page_of(rsvp)))

@@ -49,7 +49,7 @@ def test_add_to_a_full_event_waits_or_is_seated_beyond_the_room(staff):
     event = make.event(capacity=1)
     add(staff, event, size="2")
     add(staff, event, size="2", email="walk-in@example.org", beyond="on", reason="The superintendent asked")
-    assert list(Rsvp.objects.order_by("pk").values_list("held_seats", "waiting_seats", "seats_over")) == [
+    assert list(Rsvp.objects.order_by("pk").values_list("held_seats", "waitlisted_seats", "overbooked_seats")) == [
         (0, 2, 0),
         (2, 0, 1),
     ]
@@ -117,10 +117,12 @@ def test_change_of_size_up_and_down_goes_through_the_rules(staff):
 def test_change_of_names_and_needs_touches_no_seat(staff):
     rsvp = make.rsvp(make.event(), size=2)
     guest = rsvp.guests.last()
-    response = change(staff, rsvp, phone="209 555 0100", **{"guests-1-name": "Ben", "guests-1-diet": "no nuts"})
+    response = change(
+        staff, rsvp, phone="209 555 0100", **{"guests-1-name": "Ben", "guests-1-dietary_needs": "no nuts"}
+    )
     assert response.status_code == 302
     guest.refresh_from_db()
-    assert (guest.name, guest.diet) == ("Ben", "no nuts")
+    assert (guest.name, guest.dietary_needs) == ("Ben", "no nuts")
     assert Rsvp.objects.get().phone == "209 555 0100"
     assert look.letters() == ["confirmed 1 REQUEST"]
 
@@ -172,7 +174,7 @@ def test_change_of_an_event_that_is_over_is_refused_in_a_sentence(staff):
 def test_cancelled_rsvp_can_still_be_annotated(staff):
     rsvp = seats.cancel(make.rsvp(make.event()))
     assert change(staff, rsvp, note="Called to say sorry.").status_code == 302
-    assert (Rsvp.objects.get().note, Rsvp.objects.get().status) == ("Called to say sorry.", "cancelled")
+    assert (Rsvp.objects.get().note, Rsvp.objects.get().status) == ("Called to say sorry.", "canceled")
 
 
 # Delete -----------------------------------------------------------------------------------------------------------
@@ -211,7 +213,7 @@ def test_history_of_what_was_erased_keeps_no_name(staff):
 # Lists and who may see them -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("query", ["", "?q=guest", "?status=waiting", "?status=passed", "?status=late"])
+@pytest.mark.parametrize("query", ["", "?q=guest", "?status=waitlisted", "?status=skipped", "?status=late"])
 def test_list_takes_the_same_number_of_queries_for_1_and_30(staff, query, django_assert_num_queries):
     event = make.event(capacity=20)
     make.rsvp(event, "Guest first")
@@ -227,7 +229,7 @@ def test_list_takes_the_same_number_of_queries_for_1_and_30(staff, query, django
 def test_filters_show_their_states_alone(staff):
     event = make.event(capacity=3)
     make.rsvp(event, "Confirmed", size=2)
-    make.rsvp(event, "Partly", size=2, accepts_fewer=True)
+    make.rsvp(event, "Partly", size=2, accepts_partial=True)
     make.rsvp(event, "Waiting")
     seats.cancel(make.rsvp(event, "Cancelled"))
     for name in ("Confirmed", "Partly", "Waiting", "Cancelled"):

@@ -44,7 +44,7 @@ def notes(response) -> list[str]:
 
 
 def needs(rsvp: Rsvp) -> list[tuple[str, str]]:
-    return list(rsvp.guests.order_by("position").values_list("name", "diet"))
+    return list(rsvp.guests.order_by("position").values_list("name", "dietary_needs"))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def party(db) -> Rsvp:
 
 def test_what_both_changed_is_shown_and_counts_when_saved_once_more(staff, party):
     mine = opened(staff, party)
-    save(staff, party, opened(staff, party) | {"phone": "2", "organization": "Delta Bakery"})
+    save(staff, party, opened(staff, party) | {"phone": "2", "organization_name": "Delta Bakery"})
     before = look.tables(but=KEPT)
     page = save(staff, party, mine | {"phone": "3", "note": "Mine"})
     assert look.tables(but=KEPT) == before
@@ -67,41 +67,41 @@ def test_what_both_changed_is_shown_and_counts_when_saved_once_more(staff, party
     assert notes(page) == [f"Somebody else saved while you had this open. {HERE}"]
     assert said in browse.text(page)
     again = browse.fields(page)
-    assert (again["phone"], again["note"], again["organization"]) == ("3", "Mine", "Delta Bakery")
+    assert (again["phone"], again["note"], again["organization_name"]) == ("3", "Mine", "Delta Bakery")
     assert save(staff, party, again).status_code == 302
     party.refresh_from_db()
-    assert (party.phone, party.note, party.organization) == ("3", "Mine", "Delta Bakery")
+    assert (party.phone, party.note, party.organization_name) == ("3", "Mine", "Delta Bakery")
 
 
 def test_what_only_the_other_changed_stays_as_they_left_it(staff, party):
     mine = opened(staff, party)
-    save(staff, party, opened(staff, party) | {"phone": "2", "accepts_fewer": "on", "sector": "labor"})
+    save(staff, party, opened(staff, party) | {"phone": "2", "accepts_partial": "on", "sector": "labor"})
     assert save(staff, party, mine | {"note": "Mine"}).status_code == 302
     party.refresh_from_db()
-    assert (party.phone, party.note, party.accepts_fewer, party.sector) == ("2", "Mine", True, "labor")
+    assert (party.phone, party.note, party.accepts_partial, party.sector) == ("2", "Mine", True, "labor")
 
 
 def test_page_that_comes_back_for_another_mistake_shows_what_the_other_changed(staff, party):
     mine = opened(staff, party)
-    save(staff, party, opened(staff, party) | {"phone": "2", "accepts_fewer": "on", "sector": "labor"})
+    save(staff, party, opened(staff, party) | {"phone": "2", "accepts_partial": "on", "sector": "labor"})
     response = save(staff, party, mine | {"note": "Mine", "name": ""})
     assert "errornote" in response.content.decode()
     page = browse.fields(response)
-    assert (page["phone"], page["accepts_fewer"], page["sector"], page["note"]) == ("2", "on", "labor", "Mine")
+    assert (page["phone"], page["accepts_partial"], page["sector"], page["note"]) == ("2", "on", "labor", "Mine")
     save(staff, party, page | {"name": "Alma R."})
     party.refresh_from_db()
-    assert (party.name, party.phone, party.accepts_fewer, party.note) == ("Alma R.", "2", True, "Mine")
+    assert (party.name, party.phone, party.accepts_partial, party.note) == ("Alma R.", "2", True, "Mine")
 
 
 def test_box_that_the_other_cleared_comes_back_empty(staff, party):
-    seats.accept_fewer(party, True)
+    seats.accept_partial(party, True)
     mine = opened(staff, party)
-    seats.accept_fewer(party, False)
+    seats.accept_partial(party, False)
     page = browse.fields(save(staff, party, mine | {"name": ""}))
-    assert "accepts_fewer" not in page
+    assert "accepts_partial" not in page
     save(staff, party, page | {"name": "Alma R."})
     party.refresh_from_db()
-    assert party.accepts_fewer is False
+    assert party.accepts_partial is False
 
 
 # Guests -----------------------------------------------------------------------------------------------------------
@@ -110,21 +110,21 @@ def test_box_that_the_other_cleared_comes_back_empty(staff, party):
 def test_guest_whom_only_the_other_named_keeps_the_name(staff, party):
     mine = opened(staff, party)
     chi = party.guests.last()
-    seats.name_guests(party, {chi.pk: {"name": "Chi", "diet": "no nuts", "access": ""}})
-    assert save(staff, party, mine | {"guests-1-diet": "vegan"}).status_code == 302
+    seats.name_guests(party, {chi.pk: {"name": "Chi", "dietary_needs": "no nuts", "accessibility_needs": ""}})
+    assert save(staff, party, mine | {"guests-1-dietary_needs": "vegan"}).status_code == 302
     assert needs(party) == [("Alma Reyes", ""), ("Ben", "vegan"), ("Chi", "no nuts")]
 
 
 def test_need_of_a_guest_that_both_wrote_is_shown_at_the_guest(staff, party):
     mine = opened(staff, party)
     ben = party.guests.get(name="Ben")
-    seats.name_guests(party, {ben.pk: {"diet": "no nuts"}})
-    page = save(staff, party, mine | {"guests-1-diet": "vegan", "phone": "2"})
+    seats.name_guests(party, {ben.pk: {"dietary_needs": "no nuts"}})
+    page = save(staff, party, mine | {"guests-1-dietary_needs": "vegan", "phone": "2"})
     said = "Somebody changed this to “no nuts” while you had it open. Save once more to keep yours."
-    assert complaints(page) == {"1-diet": [said]}
+    assert complaints(page) == {"1-dietary_needs": [said]}
     assert needs(party)[1] == ("Ben", "no nuts")
     again = browse.fields(page)
-    assert (again["guests-1-diet"], again["phone"]) == ("vegan", "2")
+    assert (again["guests-1-dietary_needs"], again["phone"]) == ("vegan", "2")
     assert save(staff, party, again).status_code == 302
     party.refresh_from_db()
     assert (needs(party)[1], party.phone) == (("Ben", "vegan"), "2")
@@ -137,9 +137,9 @@ def test_guest_who_came_meanwhile_is_shown_and_everything_typed_is_kept(staff, p
     mine = opened(staff, party)
     seats.change_party(party, size=4)
     dee = party.guests.last()
-    seats.name_guests(party, {dee.pk: {"name": "Dee", "diet": "halal"}})
+    seats.name_guests(party, {dee.pk: {"name": "Dee", "dietary_needs": "halal"}})
     before = look.tables(but=KEPT)
-    page = save(staff, party, mine | {"phone": "2", "guests-1-diet": "vegan", "guests-2-name": "Chi"})
+    page = save(staff, party, mine | {"phone": "2", "guests-1-dietary_needs": "vegan", "guests-2-name": "Chi"})
     assert look.tables(but=KEPT) == before
     assert complaints(page) == {
         "__all__": [
@@ -153,7 +153,7 @@ def test_guest_who_came_meanwhile_is_shown_and_everything_typed_is_kept(staff, p
     again = browse.fields(page)
     assert (again["size"], again["phone"]) == ("4", "2")
     assert [again[f"guests-{row}-name"] for row in range(4)] == ["Alma Reyes", "Ben", "Chi", "Dee"]
-    assert [again[f"guests-{row}-diet"] for row in range(4)] == ["", "vegan", "", "halal"]
+    assert [again[f"guests-{row}-dietary_needs"] for row in range(4)] == ["", "vegan", "", "halal"]
     assert save(staff, party, again).status_code == 302
     party.refresh_from_db()
     assert (party.held_seats, party.phone) == (4, "2")
@@ -163,7 +163,7 @@ def test_guest_who_came_meanwhile_is_shown_and_everything_typed_is_kept(staff, p
 def test_what_was_typed_for_a_guest_who_left_is_shown_so_that_it_can_be_used(staff, party):
     mine = opened(staff, party)
     seats.remove_guest(party, party.guests.get(name="Ben").pk)
-    page = save(staff, party, mine | {"guests-1-diet": "vegan", "guests-2-name": "Chi", "note": "Mine"})
+    page = save(staff, party, mine | {"guests-1-dietary_needs": "vegan", "guests-2-name": "Chi", "note": "Mine"})
     assert complaints(page) == {
         "__all__": [
             f"The party changed while you had it open. {HERE}",
@@ -206,11 +206,11 @@ def test_party_that_was_called_up_meanwhile_is_shown_as_it_stands(staff):
 def test_party_that_was_cancelled_meanwhile_is_told_and_the_rest_is_kept(staff, party):
     mine = opened(staff, party)
     seats.cancel(party)
-    page = save(staff, party, mine | {"size": "5", "note": "Mine", "guests-1-diet": "vegan"})
+    page = save(staff, party, mine | {"size": "5", "note": "Mine", "guests-1-dietary_needs": "vegan"})
     assert "It is cancelled now." in complaints(page)["__all__"]
     assert save(staff, party, browse.fields(page)).status_code == 302
     party.refresh_from_db()
-    assert (party.status, party.note, needs(party)[1]) == ("cancelled", "Mine", ("Ben", "vegan"))
+    assert (party.status, party.note, needs(party)[1]) == ("canceled", "Mine", ("Ben", "vegan"))
 
 
 def test_party_that_came_back_meanwhile_is_told_and_the_rest_is_kept(staff, party):

@@ -23,7 +23,7 @@ def party(name: str = "Alma Reyes", event: Event | None = None, **fields) -> Rsv
 
 
 def who_came(rsvp: Rsvp) -> list[int]:
-    return list(rsvp.guests.filter(arrived_at__isnull=False).order_by("position").values_list("position", flat=True))
+    return list(rsvp.guests.filter(checked_in_at__isnull=False).order_by("position").values_list("position", flat=True))
 
 
 # The rule --------------------------------------------------------------------------------------------------------
@@ -31,12 +31,12 @@ def who_came(rsvp: Rsvp) -> list[int]:
 
 def test_all_who_hold_a_seat_came_and_twice_changes_nothing():
     event = make.event(capacity=2)
-    rsvp = party(event=event, size=3, accepts_fewer=True)
+    rsvp = party(event=event, size=3, accepts_partial=True)
     assert attendance.came(rsvp)
     assert who_came(rsvp) == [1, 2]  # the third only waited
-    moments = list(rsvp.guests.values_list("arrived_at", flat=True))
+    moments = list(rsvp.guests.values_list("checked_in_at", flat=True))
     assert not attendance.came(rsvp)
-    assert list(rsvp.guests.values_list("arrived_at", flat=True)) == moments
+    assert list(rsvp.guests.values_list("checked_in_at", flat=True)) == moments
 
 
 def test_did_not_come_takes_it_back():
@@ -84,7 +84,7 @@ def test_refused_before_the_day_and_for_what_did_not_take_place(rule):
     make.over(cancelled.event)
     with pytest.raises(seats.Closed, match="This RSVP is cancelled"):
         rule(cancelled)
-    assert not Guest.objects.filter(arrived_at__isnull=False).exists()
+    assert not Guest.objects.filter(checked_in_at__isnull=False).exists()
 
 
 def test_party_without_a_seat_gets_seats_first():

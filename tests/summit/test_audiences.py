@@ -57,7 +57,7 @@ def test_who_pledged_for_a_school_year_signed(delta):
 
 
 def test_drafts_are_in_it_when_staff_say_so(delta):
-    audience = invited.audience(pledge_year_id=2027, with_drafts=True)
+    audience = invited.audience(pledge_year_id=2027, include_drafts=True)
     assert emails(audience, make.event()) == ["port", "slow", "union"]
 
 
@@ -92,7 +92,7 @@ def test_sectors_alone_are_every_organization_of_them(delta):
 
 def test_nothing_said_is_nobody(delta):
     assert emails(invited.audience(), make.event()) == []
-    assert emails(invited.audience(with_drafts=True, reach="all"), make.event()) == []
+    assert emails(invited.audience(include_drafts=True, contact_scope="all"), make.event()) == []
 
 
 def test_the_main_contact_of_each_or_every_one():
@@ -104,7 +104,7 @@ def test_the_main_contact_of_each_or_every_one():
     Contact.objects.filter(organization=orphan).update(is_main=False)
     event = make.event()
     assert names(invited.audience(sectors=["business"]), event) == ["First", "Only"]
-    assert names(invited.audience(sectors=["business"], reach="all"), event) == ["First", "Only", "Second"]
+    assert names(invited.audience(sectors=["business"], contact_scope="all"), event) == ["First", "Only", "Second"]
 
 
 # Guests ----------------------------------------------------------------------------------------------------------
@@ -114,11 +114,11 @@ def test_the_main_contact_of_each_or_every_one():
 def past():
     """A summit with one who came, one who did not, one who waited and one who cancelled."""
     event = make.event(capacity=2)
-    came = make.rsvp(event, "Came", language="es", organization="Port Gate")
+    came = make.rsvp(event, "Came", language="es", organization_name="Port Gate")
     make.rsvp(event, "Absent")
     make.rsvp(event, "Waited")
     seats.cancel(make.rsvp(event, "Cancelled"))
-    Guest.objects.filter(rsvp=came).update(arrived_at=timezone.now())
+    Guest.objects.filter(rsvp=came).update(checked_in_at=timezone.now())
     return event
 
 
@@ -127,17 +127,17 @@ def past():
     [
         ([], ["Absent", "Came", "Waited"]),
         (["came"], ["Came"]),
-        (["absent"], ["Absent"]),
-        (["waiting"], ["Waited"]),
-        (["came", "waiting"], ["Came", "Waited"]),
+        (["no_show"], ["Absent"]),
+        (["waitlisted"], ["Waited"]),
+        (["came", "waitlisted"], ["Came", "Waited"]),
     ],
 )
 def test_guests_who_came_did_not_come_or_waited(past, who, found):
-    assert names(invited.audience(guests_of=past, guests_who=who), make.event()) == found
+    assert names(invited.audience(attended_event=past, attendance=who), make.event()) == found
 
 
 def test_a_guest_who_is_no_contact_stands_as_in_the_rsvp(past):
-    [person] = audiences.people(invited.audience(guests_of=past, guests_who=["came"]), make.event())
+    [person] = audiences.people(invited.audience(attended_event=past, attendance=["came"]), make.event())
     rsvp = past.rsvps.get(name="Came")
     assert person == (None, rsvp.pk, "Came", "came@example.org", "Port Gate", "es", "")
 
@@ -145,7 +145,7 @@ def test_a_guest_who_is_no_contact_stands_as_in_the_rsvp(past):
 def test_a_guest_who_is_a_contact_stands_as_the_contact(past):
     contact("On Her Own", email="CAME@example.org")
     main = contact("Known", partners.organization(), email="Came@example.org")
-    [person] = audiences.people(invited.audience(guests_of=past, guests_who=["came"]), make.event())
+    [person] = audiences.people(invited.audience(attended_event=past, attendance=["came"]), make.event())
     assert person == (main.pk, None, "Known", "Came@example.org", partners.NAME, "en", "")
 
 
@@ -154,15 +154,15 @@ def test_a_guest_of_a_matched_organization_stands_as_its_contact(past):
     port = partners.organization()
     contact("Main", port)
     here = contact("Here", port, email="came@example.org")
-    past.rsvps.filter(name="Came").update(partner=port)
-    [person] = audiences.people(invited.audience(guests_of=past, guests_who=["came"]), make.event())
+    past.rsvps.filter(name="Came").update(organization=port)
+    [person] = audiences.people(invited.audience(attended_event=past, attendance=["came"]), make.event())
     assert person.contact_id == here.pk
 
 
 def test_parts_of_an_audience_are_put_together_each_person_once(past):
     port = partners.organization(sector="business")
     known = contact("Known", port, email="came@example.org")
-    audience = invited.audience(sectors=["business"], guests_of=past, listed=[known, contact("Listed")])
+    audience = invited.audience(sectors=["business"], attended_event=past, uploaded_contacts=[known, contact("Listed")])
     assert names(audience, make.event()) == ["Absent", "Known", "Listed", "Waited"]
 
 
@@ -179,7 +179,7 @@ def test_why_each_is_left_out():
     make.rsvp(event, "Coming", email="COMING@example.org")
     preferences.choose(preferences.of("Unwilling@example.org"), invitations=False)
     preferences.refuse("Refused@example.org", "550 no such person")
-    audience = invited.audience(listed=listed)
+    audience = invited.audience(uploaded_contacts=listed)
     assert reasons(audience, event) == {
         "Accepted": Reason.COMING,
         "Asked": "",
@@ -199,13 +199,13 @@ def test_what_was_answered_for_another_event_leaves_nobody_out():
     person = contact("Asked")
     invited.invitation(before, person, declined_at=timezone.now())
     make.rsvp(before, "Asked")
-    assert reasons(invited.audience(listed=[person]), event) == {"Asked": ""}
+    assert reasons(invited.audience(uploaded_contacts=[person]), event) == {"Asked": ""}
 
 
 def test_who_cancelled_is_asked():
     event = make.event()
     seats.cancel(make.rsvp(event, "Asked"))
-    assert reasons(invited.audience(listed=[contact("Asked")]), event) == {"Asked": ""}
+    assert reasons(invited.audience(uploaded_contacts=[contact("Asked")]), event) == {"Asked": ""}
 
 
 def test_one_address_in_two_organizations_is_asked_once():
@@ -213,7 +213,7 @@ def test_one_address_in_two_organizations_is_asked_once():
     contact("Boss", ports[0])
     contact("Alma", ports[0], email="alma@example.org")
     contact("Alma Main", ports[1], email="Alma@example.org")
-    audience = invited.audience(sectors=["business"], reach="all")
+    audience = invited.audience(sectors=["business"], contact_scope="all")
     assert reasons(audience, make.event()) == {"Alma": Reason.TWICE, "Alma Main": "", "Boss": ""}
 
 
@@ -221,7 +221,7 @@ def test_an_address_that_was_invited_as_another_contact_is_not_asked_again():
     event = make.event()
     first, second = contact("Alma"), contact("Alma Again", partners.organization(), email="ALMA@example.org")
     invited.invitation(event, first)
-    assert reasons(invited.audience(listed=[second]), event) == {"Alma Again": Reason.INVITED}
+    assert reasons(invited.audience(uploaded_contacts=[second]), event) == {"Alma Again": Reason.INVITED}
 
 
 # Pages -----------------------------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ def test_an_address_that_was_invited_as_another_contact_is_not_asked_again():
 
 def test_pages_of_people_by_name():
     listed = [contact(name) for name in ("beta", "Alpha", "Gamma", "delta")]
-    people = audiences.people(invited.audience(listed=listed), make.event())
+    people = audiences.people(invited.audience(uploaded_contacts=listed), make.event())
     assert (people.count(), len(people)) == (4, 4)
     assert [person.name for person in people[1:3]] == ["beta", "delta"]
     assert [person.name for person in people[3:50]] == ["Gamma"]
@@ -240,12 +240,12 @@ def test_pages_of_people_by_name():
 def test_words_find_people_whatever_their_accents(words):
     school = partners.organization("St. Brigid’s 100% Port")
     listed = [contact("José García", school, email="port@example.org"), contact("Else")]
-    assert names(invited.audience(listed=listed), make.event(), words=words) == ["José García"]
+    assert names(invited.audience(uploaded_contacts=listed), make.event(), words=words) == ["José García"]
 
 
 def test_words_that_look_like_a_pattern_are_words():
     listed = [contact("100% Alma"), contact("1000 Almas")]
-    audience = invited.audience(listed=listed)
+    audience = invited.audience(uploaded_contacts=listed)
     assert names(audience, make.event(), words="100%") == ["100% Alma"]
     assert names(audience, make.event(), words="_") == []
     assert names(audience, make.event(), words="\x00alma\x00100") == ["100% Alma", "1000 Almas"]
@@ -256,7 +256,7 @@ def test_who_is_left_out_for_one_reason():
     event = make.event()
     listed = [contact("Asked"), contact("Coming")]
     make.rsvp(event, "Coming")
-    audience = invited.audience(listed=listed)
+    audience = invited.audience(uploaded_contacts=listed)
     assert names(audience, event, reason="") == ["Asked"]
     assert names(audience, event, reason=Reason.COMING) == ["Coming"]
     assert names(audience, event, reason=Reason.TWICE) == []
@@ -265,7 +265,7 @@ def test_who_is_left_out_for_one_reason():
 
 @pytest.mark.parametrize("number", [1, 30])
 def test_any_number_of_people_costs_three_queries(number, django_assert_num_queries):
-    audience = invited.audience(listed=[contact(f"Person {n}") for n in range(number)])
+    audience = invited.audience(uploaded_contacts=[contact(f"Person {n}") for n in range(number)])
     event = make.event()
     with django_assert_num_queries(3):
         assert len(audiences.people(audience, event)[:50]) == number
@@ -275,19 +275,19 @@ def test_any_number_of_people_costs_three_queries(number, django_assert_num_quer
 
 def test_mark_is_of_those_alone_who_will_be_invited():
     event, asked, other = make.event(), contact("Asked"), contact("Other")
-    audience = invited.audience(listed=[asked, contact("Coming")])
+    audience = invited.audience(uploaded_contacts=[asked, contact("Coming")])
     make.rsvp(event, "Coming")
     mark = audiences.figures(audience, event).mark
     assert mark == audiences.mark(audiences.people(audience, event, reason=""))
-    audience.listed.set([asked])
+    audience.uploaded_contacts.set([asked])
     assert audiences.figures(audience, event).mark == mark
-    audience.listed.set([other])
+    audience.uploaded_contacts.set([other])
     assert audiences.figures(audience, event).mark not in ("", mark)
     assert audiences.figures(invited.audience(), event).mark == ""
 
 
 def test_nothing_is_written_by_looking(past):
-    audience = invited.audience(guests_of=past)
+    audience = invited.audience(attended_event=past)
     list(audiences.people(audience, make.event()))
     assert not Contact.objects.exists()
     assert not Invitation.objects.exists()

@@ -97,7 +97,7 @@ def test_email_that_is_fine(client, event, typed, stored):
     assert Rsvp.objects.get().email == stored
 
 
-LINE_FIELDS = ("name", "organization", "guest_2", "diet", "access", "phone")
+LINE_FIELDS = ("name", "organization_name", "guest_2", "dietary_needs", "accessibility_needs", "phone")
 
 
 @pytest.mark.parametrize("field", LINE_FIELDS)
@@ -164,15 +164,15 @@ def test_fields_that_were_not_asked_for_are_passed_over(client, event):
         "event": str(other.pk),
         "event_id": str(other.pk),
         "held_seats": "50",
-        "waiting_seats": "3",
-        "seats_over": "1",
+        "waitlisted_seats": "3",
+        "overbooked_seats": "1",
         "token": "x" * 32,
         "browser": "mine",
         "source": "staff",
         "language": "xx",
         "id": "1",
         "pk": "1",
-        "cancelled_at": "2019-04-04",
+        "canceled_at": "2019-04-04",
         "guest_1": "Nobody",
         "guest_7": "Nobody",
         "__proto__": "x",
@@ -180,8 +180,8 @@ def test_fields_that_were_not_asked_for_are_passed_over(client, event):
     }
     assert send(client, event, **extra).status_code == 302
     rsvp = Rsvp.objects.get()
-    assert (rsvp.event, rsvp.held_seats, rsvp.waiting_seats, rsvp.seats_over) == (event, 1, 0, 0)
-    assert (rsvp.source, rsvp.language, rsvp.cancelled_at) == ("web", "en", None)
+    assert (rsvp.event, rsvp.held_seats, rsvp.waitlisted_seats, rsvp.overbooked_seats) == (event, 1, 0, 0)
+    assert (rsvp.source, rsvp.language, rsvp.canceled_at) == ("web", "en", None)
     assert rsvp.token != "x" * 32
     assert look.guests(rsvp) == [(1, "Alma Reyes")]
     assert Event.objects.get(pk=event.pk).capacity == 10

@@ -33,7 +33,7 @@ def new_event(**fields):
 
 
 def new_rsvp(event=None, **fields):
-    values = {"pk": 17, "name": "Alma Reyes", "email": "alma@example.org", "held_seats": 3, "sequence": 4}
+    values = {"pk": 17, "name": "Alma Reyes", "email": "alma@example.org", "held_seats": 3, "ics_sequence": 4}
     return Rsvp(event=event or new_event(), **values | fields)
 
 
@@ -48,7 +48,7 @@ def test_request_says_everything():
     rsvp = new_rsvp()
     calendar, entry = read(calendar_entries.for_rsvp(rsvp, "REQUEST"))
     assert (calendar["METHOD"], calendar["VERSION"]) == ("REQUEST", "2.0")
-    assert entry["UID"] == str(rsvp.uid)
+    assert entry["UID"] == str(rsvp.ics_uid)
     assert entry["SEQUENCE"] == 4
     assert entry["SUMMARY"] == "Imagine Promise Summit"
     assert entry["LOCATION"] == "University of the Pacific, 3601 Pacific Avenue, Stockton, California"
@@ -109,10 +109,10 @@ def test_zone_covers_an_event_over_new_year():
 
 
 def test_cancel_keeps_the_uid_and_frees_the_time():
-    rsvp = new_rsvp(held_seats=0, cancelled_at=datetime.now(UTC), sequence=5)
+    rsvp = new_rsvp(held_seats=0, canceled_at=datetime.now(UTC), ics_sequence=5)
     calendar, entry = read(calendar_entries.for_rsvp(rsvp, "CANCEL"))
     assert calendar["METHOD"] == "CANCEL"
-    assert (entry["UID"], entry["SEQUENCE"]) == (str(rsvp.uid), 5)
+    assert (entry["UID"], entry["SEQUENCE"]) == (str(rsvp.ics_uid), 5)
     assert (entry["STATUS"], entry["TRANSP"]) == ("CANCELLED", "TRANSPARENT")
     assert entry["DESCRIPTION"] == "Your RSVP is cancelled"
     assert entry["ATTENDEE"] == "mailto:alma@example.org"
@@ -123,7 +123,7 @@ def test_file_to_open_is_no_invitation():
     calendar, entry = read(calendar_entries.for_rsvp(rsvp, "PUBLISH"))
     assert calendar["METHOD"] == "PUBLISH"
     assert "ATTENDEE" not in entry
-    assert (entry["UID"], entry["SEQUENCE"], entry["STATUS"]) == (str(rsvp.uid), 4, "CONFIRMED")
+    assert (entry["UID"], entry["SEQUENCE"], entry["STATUS"]) == (str(rsvp.ics_uid), 4, "CONFIRMED")
 
 
 def test_event_entry_is_public():
@@ -137,7 +137,7 @@ def test_event_entry_is_public():
     )
     assert "ATTENDEE" not in entry
     assert entry["STATUS"] == "CONFIRMED"
-    event.cancelled_at = datetime.now(UTC)
+    event.canceled_at = datetime.now(UTC)
     assert read(calendar_entries.for_event(event))[1]["STATUS"] == "CANCELLED"
 
 

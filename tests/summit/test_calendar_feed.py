@@ -43,8 +43,8 @@ def was(days: int, **fields) -> Event:
 def hidden() -> None:
     """What nobody is told of."""
     make.event(title="Draft", is_published=False)
-    make.event(title="Secret", invited_only=True)
-    was(20, title="Secret past", invited_only=True)
+    make.event(title="Secret", invitation_only=True)
+    was(20, title="Secret past", invitation_only=True)
 
 
 # The page -------------------------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def test_feed_is_not_sent_again_until_an_event_changes(client):
     assert client.get(FEED, headers={"if-none-match": first["ETag"]}).status_code == 200
 
 
-@pytest.mark.parametrize("fields", [{"is_published": False}, {"invited_only": True}, {"title": "Another"}])
+@pytest.mark.parametrize("fields", [{"is_published": False}, {"invitation_only": True}, {"title": "Another"}])
 def test_program_that_knows_dates_alone_hears_of_every_change(client, fields):
     event = make.event()
     Event.objects.update(created_at=timezone.now() - DAY)

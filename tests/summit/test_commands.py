@@ -19,7 +19,7 @@ def audience() -> Audience:
     """Two people for an event that one of them has an RSVP for."""
     event = make.event(slug="kick-off")
     make.rsvp(event, "Jun")
-    return invited.audience(name="Everybody", listed=[person("Alma"), person("Jun")])
+    return invited.audience(name="Everybody", uploaded_contacts=[person("Alma"), person("Jun")])
 
 
 def invite(capsys, *arguments: str) -> list[str]:
@@ -98,7 +98,7 @@ def test_a_second_run_makes_who_is_missing():
     names = dict(Contact.objects.values_list("email", "name"))
     assert names.items() >= first.items()
     assert len(names) == 9
-    assert Audience.objects.get().listed.count() == 9
+    assert Audience.objects.get().uploaded_contacts.count() == 9
 
 
 def test_nobody_is_invented_among_real_people():

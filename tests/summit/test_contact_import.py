@@ -202,7 +202,7 @@ def test_people_are_put_in_and_made_contacts_as_needed():
     ]
     assert Organization.objects.get(name="Brand New").contacts.filter(is_main=True).count() == 1
     assert [one.name for one in audiences.people(audience, make.event())] == ["Alma", "Jun Park", "Kou", "Mai", "Tou"]
-    assert alma in audience.listed.all()
+    assert alma in audience.uploaded_contacts.all()
 
 
 def test_taken_twice_changes_nothing():
@@ -226,7 +226,7 @@ def test_of_several_contacts_of_one_address_that_of_the_organization_is_meant():
     for organization, meant in (("union hall", second), ("", first), ("Unknown", first)):
         audience = invited.audience()
         contact_import.take(audience, read(("alma@example.org", "Alma", organization)))
-        assert audience.listed.get() == meant
+        assert audience.uploaded_contacts.get() == meant
     assert Contact.objects.count() == 2
 
 
@@ -237,7 +237,7 @@ def test_who_was_erased_or_made_since_the_file_was_read_is_taken_all_the_same():
     made = person("Jun")
     audience = invited.audience()
     assert contact_import.take(audience, checked) == 2
-    assert made in audience.listed.all()
+    assert made in audience.uploaded_contacts.all()
 
 
 def test_who_is_bad_doubled_or_unwilling_is_not_taken():

@@ -72,7 +72,7 @@ class Page(HTMLParser):
 
 def test_confirmed_says_everything():
     rsvp = make.rsvp(new_event(), size=3, guests=("Jun Reyes",), language="en")
-    Guest.objects.filter(rsvp=rsvp, position=2).update(diet="vegetarian", access="ramp")
+    Guest.objects.filter(rsvp=rsvp, position=2).update(dietary_needs="vegetarian", accessibility_needs="ramp")
     rsvp_emails.confirmed(rsvp)
     message = newest(rsvp, "confirmed")
     assert (message.to, message.language) == ("alma.reyes@example.org", "en")
@@ -183,7 +183,7 @@ def test_waiting_without_a_seat_has_no_calendar_part():
 
 
 def test_waiting_with_some_seats_is_in_the_calendar():
-    message = newest(make.rsvp(new_event(capacity=1), size=3, accepts_fewer=True), "waiting")
+    message = newest(make.rsvp(new_event(capacity=1), size=3, accepts_partial=True), "waiting")
     assert message.subject == "You hold 1 seat on April 4 and wait for 2"
     assert message.text.startswith(
         "Confirmed in part\nYou hold 1 seat and wait for 2\n\nAlma Reyes, your seat is certain.\n"
@@ -205,7 +205,7 @@ def test_waiting_after_promotion_stopped_promises_nothing():
 def test_moved_up_whole_and_in_part():
     event = new_event(capacity=2)
     first = make.rsvp(event, "Bo Lee", size=2)
-    rsvp = make.rsvp(event, size=3, accepts_fewer=True)
+    rsvp = make.rsvp(event, size=3, accepts_partial=True)
     seats.cancel(first)
     message = newest(rsvp, "moved_up")
     assert message.subject == "Seats came free. You hold 2 seats on April 4 and wait for 1"
@@ -300,7 +300,7 @@ def test_cancelled_when_rsvp_is_closed_invites_nobody_back():
 
 def test_link_goes_to_the_stored_address():
     rsvp = make.rsvp(new_event(), size=2)
-    before = Rsvp.objects.get(pk=rsvp.pk).sequence
+    before = Rsvp.objects.get(pk=rsvp.pk).ics_sequence
     rsvp_emails.link(rsvp, 1)
     [message] = letters_of(rsvp, ":link:")
     assert message.to == "alma.reyes@example.org"
@@ -309,7 +309,7 @@ def test_link_goes_to_the_stored_address():
     assert f"\nOpen your RSVP:\n{SITE}/imagine/rsvp/{rsvp.token}/\n" in message.text
     assert "If it was not you, do nothing: the link went to nobody else.\n" in message.text
     assert message.calendar == ""
-    assert Rsvp.objects.get(pk=rsvp.pk).sequence == before
+    assert Rsvp.objects.get(pk=rsvp.pk).ics_sequence == before
 
 
 @pytest.mark.parametrize(
@@ -385,10 +385,10 @@ def test_calendar_keeps_one_uid_and_its_sequence_grows():
     seats.come_back(rsvp, size=4)
     parts = [(message.calendar_method, entry_of(message)) for message in letters_of(rsvp)]
     assert [method for method, _entry in parts] == ["REQUEST", "REQUEST", "CANCEL", "REQUEST"]
-    assert {entry["UID"] for _method, entry in parts} == {str(rsvp.uid)}
+    assert {entry["UID"] for _method, entry in parts} == {str(rsvp.ics_uid)}
     assert [entry["SEQUENCE"] for _method, entry in parts] == [1, 2, 3, 4]
     assert [entry["STATUS"] for _method, entry in parts] == ["CONFIRMED", "CONFIRMED", "CANCELLED", "CONFIRMED"]
-    assert Rsvp.objects.get(pk=rsvp.pk).sequence == 4
+    assert Rsvp.objects.get(pk=rsvp.pk).ics_sequence == 4
     assert [message.key for message in letters_of(rsvp)] == [
         f"rsvp:{rsvp.pk}:confirmed:1",
         f"rsvp:{rsvp.pk}:changed:2",
@@ -452,7 +452,7 @@ def test_letter_is_in_the_rsvps_language_whatever_the_readers():
 
 def test_spanish_letter_has_no_english_sentence():
     event = new_event(title_es="Cumbre Imagine Promise", capacity=2)
-    rsvp = make.rsvp(event, size=3, accepts_fewer=True, language="es")
+    rsvp = make.rsvp(event, size=3, accepts_partial=True, language="es")
     message = newest(rsvp, "waiting")
     assert "Tiene 2 lugares y espera 1" in message.text
     english = ("You ", "Your ", "When ", "The link", "not named", "At the door", "Reply", "School District")

@@ -82,17 +82,17 @@ def test_chart_is_drawn_with_the_numbers_of_its_table(staff, full):
     [
         ("", ["Later", "Small", "Large", "Stays", "Gone"]),
         ("confirmed", ["Small", "Stays"]),
-        ("waiting", ["Later", "Large"]),
-        ("passed", ["Large"]),
-        ("cancelled", ["Gone"]),
+        ("waitlisted", ["Later", "Large"]),
+        ("skipped", ["Large"]),
+        ("canceled", ["Gone"]),
         ("late", []),
         ("unnamed", ["Later", "Large"]),
-        ("stands", ["Later", "Small", "Large", "Stays"]),
+        ("active", ["Later", "Small", "Large", "Stays"]),
     ],
 )
 def test_links_lead_to_the_filtered_list_of_this_event(staff, full, query, found):
     make.rsvp(make.event(), "Elsewhere", size=2)
-    lists = staff.get(page_of(full)).context["answers"]["lists"] | {"stands": event_page.rsvps(full, status="stands")}
+    lists = staff.get(page_of(full)).context["answers"]["lists"] | {"active": event_page.rsvps(full, status="active")}
     response = staff.get(lists[query or "all"])
     assert (response.status_code, names(response)) == (200, found)
 
@@ -185,7 +185,7 @@ def last_year(db) -> Event:
         ends_at=datetime(2030, 4, 4, 10, 30, tzinfo=zone),
         rsvp_opens_at=datetime(2030, 1, 5, 7, tzinfo=zone),
         rsvp_closes_at=datetime(2030, 4, 3, 17, tzinfo=zone),
-        promotion_stops_hours=15,
+        waitlist_closes_hours_before=15,
         capacity=300,
         reserved_seats=20,
     )
@@ -203,7 +203,7 @@ def test_next_spring_is_shown_before_it_is_saved(staff, last_year, where):
     event = Event.objects.get(slug="summit-2031")
     assert (str(event), event.title_es, event.school_year) == ("Summit 2031, 2031-04-03", "Cumbre 2031", 2031)
     assert (event.is_published, event.capacity, event.reserved_seats, event.venue) == (False, 300, 20, last_year.venue)
-    assert (event.promotion_stops_hours, event.rsvps.count()) == (15, 0)
+    assert (event.waitlist_closes_hours_before, event.rsvps.count()) == (15, 0)
     times = [event.starts_at, event.ends_at, event.rsvp_opens_at, event.rsvp_closes_at]
     zone = ZoneInfo("America/Los_Angeles")
     assert [f"{moment.astimezone(zone):%m-%d %H:%M}" for moment in times] == [

@@ -46,9 +46,11 @@ def test_page_says_what_is_due_when_and_what_was_said(staff):
     assert "A week before March 31, 9:00 a.m. Still to come" in page
     assert "Invitation not answered a week after each invitation Still to come" in page
     at = moment(3, 31, 9, 5)
-    Reminder.objects.create(event=event, kind="week", day=moment(4, 7).date(), count=2, done_at=at)
-    Reminder.objects.create(event=event, kind="day", day=moment(4, 7).date(), too_late=True, done_at=at)
-    Reminder.objects.create(event=event, kind="names", day=moment(4, 7).date(), done_at=at)
+    Reminder.objects.create(
+        event=event, kind="week", event_date=moment(4, 7).date(), recipient_count=2, completed_at=at
+    )
+    Reminder.objects.create(event=event, kind="day", event_date=moment(4, 7).date(), too_late=True, completed_at=at)
+    Reminder.objects.create(event=event, kind="names", event_date=moment(4, 7).date(), completed_at=at)
     page = text(staff, event)
     assert "To 2 people, last on March 31, 9:05 a.m." in page
     assert "Too late to help, so not sent" in page

@@ -75,7 +75,7 @@ def test_dates_without_a_language_are_english():
     ],
 )
 def test_what_a_party_has(held, waiting, standing, seats, on_day):
-    rsvp = Rsvp(event=Event(starts_at=EIGHT), held_seats=held, waiting_seats=waiting)
+    rsvp = Rsvp(event=Event(starts_at=EIGHT), held_seats=held, waitlisted_seats=waiting)
     assert (formatting.standing(rsvp), formatting.seats(rsvp), formatting.seats_on_day(rsvp)) == (
         standing,
         seats,
@@ -84,7 +84,7 @@ def test_what_a_party_has(held, waiting, standing, seats, on_day):
 
 
 def test_what_a_cancelled_party_has():
-    rsvp = Rsvp(event=Event(starts_at=EIGHT), cancelled_at=EIGHT)
+    rsvp = Rsvp(event=Event(starts_at=EIGHT), canceled_at=EIGHT)
     assert formatting.standing(rsvp) == "Cancelled"
     assert formatting.seats(rsvp) == "Your RSVP is cancelled"
     assert formatting.seats_on_day(rsvp) == "Your RSVP for April 4 is cancelled"

@@ -25,7 +25,7 @@ Answer = Invitation.Answer
 @pytest.fixture
 def asked() -> Invitation:
     """Alma of Port Gate is asked to an event for invited partners only."""
-    return invited.to(make.event(invited_only=True, capacity=4), person("Alma Reyes", partners.organization()))
+    return invited.to(make.event(invitation_only=True, capacity=4), person("Alma Reyes", partners.organization()))
 
 
 def accept(invitation: Invitation, name: str = "Alma Reyes", *, size: int = 1, guests=(), **fields) -> Rsvp:
@@ -37,7 +37,7 @@ def accept(invitation: Invitation, name: str = "Alma Reyes", *, size: int = 1, g
 def answer(invitation: Invitation) -> tuple[str, str, str]:
     """The answer with its word and who comes, as they are stored."""
     stored = Invitation.objects.select_related("rsvp").get(pk=invitation.pk)
-    return stored.answer, stored.word, stored.rsvp.name if stored.rsvp else ""
+    return stored.answer, stored.decline_message, stored.rsvp.name if stored.rsvp else ""
 
 
 def mail_after(number: int) -> list[str]:
@@ -57,7 +57,11 @@ def refused(call, *args, **how) -> str:
 
 def test_accepted_the_party_has_seats_like_any_other(asked):
     rsvp = accept(asked, size=3, guests=("Jun",), phone="209 555 0100")
-    assert (rsvp.email, rsvp.partner, rsvp.source) == ("alma.reyes@example.org", asked.contact.organization, "invited")
+    assert (rsvp.email, rsvp.organization, rsvp.source) == (
+        "alma.reyes@example.org",
+        asked.contact.organization,
+        "invited",
+    )
     assert (rsvp.held_seats, rsvp.phone) == (3, "209 555 0100")
     assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Jun"), (3, "")]
     assert answer(asked) == ("accepted", "", "Alma Reyes")
@@ -77,7 +81,7 @@ def test_accepted_ten_times_is_accepted_once(asked):
 def test_a_full_event_has_a_waiting_list_for_the_invited_too(asked):
     seats.reserve(make.unsaved_rsvp(asked.event, "First", source="invited"), size=4)
     rsvp = accept(asked, size=2)
-    assert (rsvp.held_seats, rsvp.waiting_seats) == (0, 2)
+    assert (rsvp.held_seats, rsvp.waitlisted_seats) == (0, 2)
     assert answer(asked)[0] == Answer.ACCEPTED
 
 
@@ -98,7 +102,7 @@ def test_what_was_accepted_stays_so_after_the_window(asked):
 
 
 def test_an_rsvp_of_the_same_address_is_the_answer_as_it_stands(asked):
-    Event.objects.update(invited_only=False)
+    Event.objects.update(invitation_only=False)
     known = make.rsvp(asked.event, "Alma Reyes", email="ALMA.Reyes@example.org", size=3)
     assert accept(asked, size=1) == known
     assert answer(asked) == ("accepted", "", "Alma Reyes")
@@ -106,7 +110,7 @@ def test_an_rsvp_of_the_same_address_is_the_answer_as_it_stands(asked):
 
 
 def test_a_cancelled_rsvp_of_the_same_address_comes_back(asked):
-    Event.objects.update(invited_only=False)
+    Event.objects.update(invitation_only=False)
     known = make.rsvp(asked.event, "Alma Reyes", size=3)
     seats.cancel(known)
     assert accept(asked, size=2) == known
@@ -131,14 +135,14 @@ def test_mail_goes_to_the_contacts_address_of_now(asked):
 
 def test_somebody_on_their_own_accepts(asked):
     alone = invited.to(asked.event, person("Jun Park"))
-    assert accept(alone, "Jun Park", organization="A Club").partner is None
+    assert accept(alone, "Jun Park", organization_name="A Club").organization is None
 
 
 def test_who_accepts_is_not_matched_with_another_organization(asked):
-    rsvp = accept(asked, organization="Somewhere Else")
+    rsvp = accept(asked, organization_name="Somewhere Else")
     organization_matching.match_known()
     rsvp.refresh_from_db()
-    assert rsvp.partner == asked.contact.organization
+    assert rsvp.organization == asked.contact.organization
 
 
 def test_without_an_invitation_there_is_no_way_to_an_event_for_the_invited(asked):
@@ -167,7 +171,7 @@ def test_declined_with_a_word(asked):
     assert answer(asked) == ("declined", "We are on the road that day.", "")
     assert not Rsvp.objects.exists()
     [change] = Change.objects.filter(about=f"invitation:{asked.pk}")
-    assert change.what == {"answer": ["open", "declined"], "word": ["…", "…"]}
+    assert change.what == {"answer": ["open", "declined"], "decline_message": ["…", "…"]}
 
 
 def test_declined_ten_times_is_declined_once(asked):
@@ -203,7 +207,7 @@ def test_after_the_window_nobody_declines(asked, change):
 def test_who_accepted_declines_and_gives_every_seat_back(asked):
     waits = invited.to(asked.event, person("Waits"))
     rsvp = accept(asked, size=3)
-    assert accept(waits, "Waits", size=3).waiting_seats == 3
+    assert accept(waits, "Waits", size=3).waitlisted_seats == 3
     responses.decline(asked, "Sorry.")
     assert answer(asked) == ("declined", "Sorry.", "Alma Reyes")
     assert look.seats(asked.event) == [("Alma Reyes", 0, 0), ("Waits", 3, 0)]
@@ -223,9 +227,9 @@ def test_who_declined_accepts_all_the_same(asked):
 def test_there_and_back_it_is_the_same_rsvp_with_what_was_typed_last(asked):
     first = accept(asked, size=2, guests=("Jun",), phone="209 555 0100", note="Vegan.")
     responses.decline(asked)
-    second = accept(asked, "Alma R. Reyes", size=3, guests=("Mai", "Tou"), phone="209 555 0199", accepts_fewer=True)
+    second = accept(asked, "Alma R. Reyes", size=3, guests=("Mai", "Tou"), phone="209 555 0199", accepts_partial=True)
     assert second == first
-    assert (second.name, second.phone, second.note, second.accepts_fewer) == (
+    assert (second.name, second.phone, second.note, second.accepts_partial) == (
         *("Alma R. Reyes", "209 555 0199", "Vegan."),
         True,
     )
@@ -267,7 +271,7 @@ def test_seats_that_were_given_back_by_their_own_link_are_a_no(asked):
 
 
 def test_declining_cancels_an_rsvp_that_was_made_on_the_public_page(asked):
-    Event.objects.update(invited_only=False)
+    Event.objects.update(invitation_only=False)
     make.rsvp(asked.event, "Alma Reyes", size=3)
     responses.decline(asked)
     assert answer(asked) == ("declined", "", "Alma Reyes")
@@ -343,7 +347,7 @@ def test_what_was_answered_stays_with_a_new_link(asked):
 
 
 def test_an_rsvp_of_the_public_page_answers_the_invitation_of_its_address(asked):
-    Event.objects.update(invited_only=False)
+    Event.objects.update(invitation_only=False)
     open_one = invited.to(asked.event, person("Jun Park"))
     make.rsvp(asked.event, "Alma Reyes", email="ALMA.REYES@example.org")
     make.rsvp(make.event(), "Jun Park")
@@ -354,7 +358,7 @@ def test_an_rsvp_of_the_public_page_answers_the_invitation_of_its_address(asked)
 
 
 def test_who_declined_and_made_an_rsvp_later_comes(asked):
-    Event.objects.update(invited_only=False)
+    Event.objects.update(invitation_only=False)
     responses.decline(asked, "Sorry.")
     make.rsvp(asked.event, "Alma Reyes")
     responses.tie_known()
@@ -362,7 +366,7 @@ def test_who_declined_and_made_an_rsvp_later_comes(asked):
 
 
 def test_two_invitations_of_one_address_share_no_rsvp(asked):
-    Event.objects.update(invited_only=False)
+    Event.objects.update(invitation_only=False)
     other = person("Alma Again", partners.organization("Elsewhere"))
     second = invited.to(asked.event, other)
     contacts.correct(other, email="alma.reyes@example.org")

@@ -42,13 +42,13 @@ def refused(event: Event, audience: Audience, count: int = 1, mark: str | None =
 
 def test_everybody_of_an_audience_is_invited(django_capture_on_commit_callbacks):
     event, people = make.event(), [person("Alma"), person("Jun")]
-    audience = invited.audience(name="Both", listed=people)
+    audience = invited.audience(name="Both", uploaded_contacts=people)
     with django_capture_on_commit_callbacks() as rung:
         mailing = start(event, audience, 2)
     assert len(rung) == 1
     assert (mailing.about, mailing.title, mailing.count) == (f"event:{event.pk}", "Imagine Promise Summit: Both", 2)
     assert (mailing.started_by, mailing.written_at) == ("office", None)
-    assert sorted(event.invitations.values_list("contact__name", "mailing", "written_at")) == [
+    assert sorted(event.invitations.values_list("contact__name", "mailing", "emailed_at")) == [
         ("Alma", mailing.pk, None),
         ("Jun", mailing.pk, None),
     ]
@@ -58,13 +58,13 @@ def test_everybody_of_an_audience_is_invited(django_capture_on_commit_callbacks)
 
 def test_links_of_two_invitations_differ():
     event, people = make.event(), [person("Alma"), person("Jun")]
-    start(event, invited.audience(listed=people), 2)
+    start(event, invited.audience(uploaded_contacts=people), 2)
     assert len({len(token) and token for token in event.invitations.values_list("token", flat=True)}) == 2
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_another_number_than_was_confirmed_invites_nobody(count):
-    audience = invited.audience(listed=[person("Alma"), person("Jun")])
+    audience = invited.audience(uploaded_contacts=[person("Alma"), person("Jun")])
     said = refused(make.event(), audience, count)
     assert said == "Meanwhile it is 2 people who would be invited. Nobody was: look once more, then confirm."
 
@@ -78,9 +78,9 @@ def test_another_number_than_was_confirmed_invites_nobody(count):
 )
 def test_as_many_others_than_were_confirmed_are_not_invited(number, said):
     event = make.event()
-    audience = invited.audience(listed=[person(f"Shown {n}") for n in range(number)])
+    audience = invited.audience(uploaded_contacts=[person(f"Shown {n}") for n in range(number)])
     mark = audiences.figures(audience, event).mark
-    audience.listed.set([person(f"Other {n}") for n in range(number)])
+    audience.uploaded_contacts.set([person(f"Other {n}") for n in range(number)])
     assert refused(event, audience, number, mark) == f"{said} Nobody was: look once more, then confirm."
     assert start(event, audience, number, audiences.figures(audience, event).mark).count == number
 
@@ -92,7 +92,7 @@ def test_an_audience_of_nobody_is_refused(count):
 
 
 def test_started_twice_nobody_is_asked_twice():
-    event, audience = make.event(), invited.audience(listed=[person("Alma")])
+    event, audience = make.event(), invited.audience(uploaded_contacts=[person("Alma")])
     start(event, audience, 1)
     assert refused(event, audience) == "There is nobody in this audience who would be invited."
 
@@ -116,12 +116,12 @@ def test_started_twice_nobody_is_asked_twice():
 def test_nobody_is_invited_who_could_not_answer(change, said):
     event = make.event()
     change(event)
-    assert refused(event, invited.audience(listed=[person("Alma")])) == said
+    assert refused(event, invited.audience(uploaded_contacts=[person("Alma")])) == said
 
 
 def test_more_people_than_seats_are_invited_all_the_same():
     event = make.event(capacity=1)
-    assert start(event, invited.audience(listed=[person("Alma"), person("Jun")]), 2).count == 2
+    assert start(event, invited.audience(uploaded_contacts=[person("Alma"), person("Jun")]), 2).count == 2
 
 
 def test_guests_become_contacts_of_their_organization_or_on_their_own():
@@ -129,8 +129,8 @@ def test_guests_become_contacts_of_their_organization_or_on_their_own():
     port = partners.organization()
     make.rsvp(past, "Alma", language="es")
     make.rsvp(past, "Jun", email="Jun@Example.org")
-    past.rsvps.filter(name="Jun").update(partner=port)
-    start(make.event(), invited.audience(guests_of=past), 2)
+    past.rsvps.filter(name="Jun").update(organization=port)
+    start(make.event(), invited.audience(attended_event=past), 2)
     found = Contact.objects.order_by("name").values_list("name", "email", "language", "organization", "is_main")
     assert list(found) == [
         ("Alma", "alma@example.org", "es", None, False),
@@ -148,8 +148,8 @@ def test_a_guest_of_an_organization_with_a_main_contact_is_another_one():
     past, port = make.event(), partners.organization()
     partners.contact(port, "main@example.org")
     make.rsvp(past, "Jun")
-    past.rsvps.update(partner=port)
-    start(make.event(), invited.audience(guests_of=past), 1)
+    past.rsvps.update(organization=port)
+    start(make.event(), invited.audience(attended_event=past), 1)
     assert sorted(port.contacts.values_list("name", "is_main")) == [("Alma Reyes", True), ("Jun", False)]
 
 
@@ -158,7 +158,7 @@ def test_any_number_of_people_is_started_by_as_many_queries(number, django_asser
     past = make.event(capacity=100)
     for n in range(number):
         make.rsvp(past, f"Guest {n}")
-    audience, event = invited.audience(guests_of=past), make.event()
+    audience, event = invited.audience(attended_event=past), make.event()
     mark = audiences.figures(audience, event).mark
     with django_assert_num_queries(21):
         start(event, audience, number, mark)
@@ -173,7 +173,7 @@ def test_each_invitation_is_written_as_one_of_many():
     mailing = started(event, contact)
     assert invitations_writing.write(mailing)
     [invitation], [message] = event.invitations.all(), Message.objects.all()
-    assert invitation.written_at
+    assert invitation.emailed_at
     assert (message.key, message.queue, message.mailing) == (f"invitation:{invitation.pk}:invited", "bulk", mailing)
     assert (message.to, message.language) == ("alma.reyes@example.org", "es")
     assert message.unsubscribe == preferences.unsubscribe_url(preferences.of(contact.email), "invitations")
@@ -204,7 +204,7 @@ def test_what_was_interrupted_goes_on(monkeypatch):
     assert (mailing.written_at, bulk_delivery.figures(mailing).to_write) == (None, 3)
     assert invitations_writing.write(mailing)
     assert Message.objects.count() == 5
-    assert not event.invitations.filter(written_at=None).exists()
+    assert not event.invitations.filter(emailed_at=None).exists()
 
 
 def test_a_batch_that_fails_is_written_whole_later(monkeypatch):
@@ -213,7 +213,7 @@ def test_a_batch_that_fails_is_written_whole_later(monkeypatch):
         broken.setattr(writing.mail, "queue_many", lambda messages: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             invitations_writing.write(mailing)
-    assert not Invitation.objects.exclude(written_at=None).exists()
+    assert not Invitation.objects.exclude(emailed_at=None).exists()
     invitations_writing.write(mailing)
     assert Message.objects.count() == 2
 
@@ -299,7 +299,7 @@ def state_of(to: str, state: str, **fields) -> None:
 
 def test_a_stopped_mailing_leaves_its_people_to_be_asked_again():
     event = make.event()
-    audience = invited.audience(listed=[person("Alma")])
+    audience = invited.audience(uploaded_contacts=[person("Alma")])
     invitations_writing.stop(start(event, audience, 1))
     assert start(event, audience, 1).invitations.count() == 1
 

@@ -58,7 +58,7 @@ def test_of_two_invitations_the_one_with_an_answer_is_kept(two, answered):
     both = both_invited(make.event(), two)
     responses.decline(both[answered], "No.")
     merging.merge(*two)
-    assert list(Invitation.objects.values_list("pk", "word", "contact")) == [
+    assert list(Invitation.objects.values_list("pk", "decline_message", "contact")) == [
         (both[answered].pk, "No.", two[0].contacts.get().pk)
     ]
 
@@ -155,9 +155,9 @@ def test_mail_of_the_other_one_that_was_sent_stays_known(two):
 
 def test_both_on_one_list_is_once(two):
     both = [person("Alma", two[0]), person("Alma", two[1])]
-    audience, alone = invited.audience(listed=both), invited.audience(listed=both[1:])
+    audience, alone = invited.audience(uploaded_contacts=both), invited.audience(uploaded_contacts=both[1:])
     merging.merge(*two)
-    assert list(audience.listed.all()) == list(alone.listed.all()) == [both[0]]
+    assert list(audience.uploaded_contacts.all()) == list(alone.listed.all()) == [both[0]]
 
 
 # Corrected -------------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def people(number: int) -> list[Contact]:
 
 
 def test_two_who_start_the_same_audience_at_once_ask_everybody_once():
-    event, audience = make.event(), invited.audience(listed=people(20))
+    event, audience = make.event(), invited.audience(uploaded_contacts=people(20))
     start = lambda: invitations_starting.start(event, audience, count=20, by="office")  # noqa: E731
     answers = at_once(*[start] * 4)
     assert crowd.kinds(answers) == ["Mailing"] + ["Nobody"] * 3
@@ -47,7 +47,7 @@ def test_two_who_start_the_same_audience_at_once_ask_everybody_once():
 def test_control_without_the_lock_the_database_alone_keeps_two_from_asking_one_person_twice(monkeypatch):
     """What the lock is for: without it the second one breaks instead of being answered. Should this ever pass without
     an error, the test above shows nothing."""
-    event, audience = make.event(), invited.audience(listed=people(5))
+    event, audience = make.event(), invited.audience(uploaded_contacts=people(5))
     counted, those_to_ask = threading.Barrier(2), starting.those_to_ask
 
     def both_count_before_one_writes(*args):
@@ -65,7 +65,7 @@ def test_control_without_the_lock_the_database_alone_keeps_two_from_asking_one_p
 
 def test_two_audiences_that_share_people_ask_them_once():
     event, everybody = make.event(), people(20)
-    some = invited.audience(listed=everybody[:15]), invited.audience(listed=everybody[5:])
+    some = invited.audience(uploaded_contacts=everybody[:15]), invited.audience(uploaded_contacts=everybody[5:])
     answers = at_once(
         *(
             lambda audience=audience: invitations_starting.start(event, audience, count=15, by="office")
@@ -81,7 +81,7 @@ def test_guests_are_made_contacts_once_by_two_events_at_once():
     past, audience = make.event(capacity=50), None
     for n in range(10):
         make.rsvp(past, f"Guest {n}")
-    audience = invited.audience(guests_of=past)
+    audience = invited.audience(attended_event=past)
     events = [make.event(), make.event()]
     answers = at_once(
         *(lambda event=event: invitations_starting.start(event, audience, count=10, by="office") for event in events)
@@ -206,14 +206,14 @@ def test_organizations_are_merged_while_their_people_accept():
         )
         assert crowd.kinds(answers) == ["Organization", "Rsvp", "Rsvp", "Rsvp"]
         assert mine.contacts.count() == 3
-        assert event.rsvps.filter(partner=mine).count() == 3
+        assert event.rsvps.filter(organization=mine).count() == 3
 
 
 def test_people_are_erased_while_they_are_invited():
     """Whoever is first: an invitation of somebody, or nobody's."""
     for n in range(4):
         event, some = make.event(), [person(f"Person {n} {k}") for k in range(5)]
-        audience = invited.audience(listed=some)
+        audience = invited.audience(uploaded_contacts=some)
         answers = at_once(
             lambda event=event, audience=audience: invitations_starting.start(event, audience, count=5, by="office"),
             *(lambda one=one: contacts.erase(one) for one in some[:2]),
@@ -252,7 +252,7 @@ def somebody_waits() -> bool:
 
 def test_who_is_erased_in_the_middle_of_a_start_takes_the_invitation_along():
     event, alma, jun = make.event(), person("Alma"), person("Jun")
-    audience = invited.audience(listed=[alma, jun])
+    audience = invited.audience(uploaded_contacts=[alma, jun])
     begun_during(
         lambda: invitations_starting.start(event, audience, count=2, by="office"), lambda: contacts.erase(alma)
     )
@@ -264,7 +264,7 @@ def test_who_becomes_one_in_the_middle_of_a_start_keeps_the_invitation():
     event = make.event()
     mine, theirs = partners.organization("Port Gate"), partners.organization("Port Gate, Inc.")
     stays, goes = person("Alma", mine), person("Alma", theirs)
-    audience = invited.audience(listed=[goes])
+    audience = invited.audience(uploaded_contacts=[goes])
     begun_during(
         lambda: invitations_starting.start(event, audience, count=1, by="office"), lambda: merging.merge(mine, theirs)
     )

@@ -116,7 +116,7 @@ def test_an_invitation_that_failed_is_written_anew_in_its_place(asked, state):
     assert THERE in entry(message)["LOCATION"]
     assert resend.send(message) is False
     asked.refresh_from_db()
-    assert asked.told == change_notices.mark(asked.event)
+    assert asked.notified_version == change_notices.mark(asked.event)
 
 
 def test_it_goes_to_the_address_that_the_contact_has_by_now(asked):

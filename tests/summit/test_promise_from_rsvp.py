@@ -26,7 +26,7 @@ def page(rsvp, client=None) -> str:
 @pytest.fixture
 def rsvp():
     partners.year()
-    return make.rsvp(make.event(), organization="Delta Growers", sector="labor")
+    return make.rsvp(make.event(), organization_name="Delta Growers", sector="labor")
 
 
 def test_click_opens_the_page_with_what_is_known(rsvp):

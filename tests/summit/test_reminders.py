@@ -100,7 +100,7 @@ def test_refused_address_gets_none():
     assert [row[2:] for row in year.rows()] == [(0, False, True)] * 4
 
 
-@pytest.mark.parametrize("change", [{"cancelled_at": moment(3, 2)}, {"is_published": False}])
+@pytest.mark.parametrize("change", [{"canceled_at": moment(3, 2)}, {"is_published": False}])
 def test_event_that_does_not_take_place_is_not_reminded_of(change):
     event = year.event()
     year.rsvp(event, size=2)
@@ -180,8 +180,8 @@ def test_thanks_lead_to_the_checklist_only_who_has_not_signed():
     by_address = year.rsvp(event, "Signed by address", email="ALMA@example.org")
     matched = year.rsvp(event, "Matched", email="matched@example.org")
     drafted = year.rsvp(event, "Drafted", email="drafted@example.org")
-    Rsvp.objects.filter(pk=matched.pk).update(partner=partner)
-    Rsvp.objects.filter(pk=drafted.pk).update(partner=draft)
+    Rsvp.objects.filter(pk=matched.pk).update(organization=partner)
+    Rsvp.objects.filter(pk=drafted.pk).update(organization=draft)
     guest = year.rsvp(event, "A guest", email="guest@example.org")
     remind(moment(4, 8, 9))
     texts = {int(m.key.split(":")[1]): m.text for m in Message.objects.filter(key__contains=":thanks:")}

@@ -65,7 +65,7 @@ def test_who_answered_or_cannot_or_wants_none_is_not_asked():
     preferences.choose(preferences.of("no.reminders@example.org"), reminders=False)
     preferences.choose(preferences.of("no.invitations@example.org"), invitations=False)
     preferences.refuse("refused@example.org", "550")
-    event.rsvps.filter(name="Cancelled again").update(held_seats=0, cancelled_at=moment(3, 12))
+    event.rsvps.filter(name="Cancelled again").update(held_seats=0, canceled_at=moment(3, 12))
     assert remind(moment(3, 17, 9)) == []
 
 
@@ -79,7 +79,7 @@ def test_who_never_got_the_invitation_is_not_asked():
     [
         {"rsvp_closes_at": moment(3, 18, 8, 59)},
         {"rsvp_opens_at": moment(3, 17, 9, 1)},
-        {"cancelled_at": moment(3, 11)},
+        {"canceled_at": moment(3, 11)},
         {"is_published": False},
     ],
 )

@@ -30,10 +30,10 @@ def test_replaced_link_is_mailed_at_once_although_another_went_out_just_now():
 
 
 def test_replacing_forgets_the_browser_that_made_the_rsvp():
-    rsvp = make.rsvp(make.event(), browser="abc")
+    rsvp = make.rsvp(make.event(), browser_hash="abc")
     rsvp_links.replace(rsvp)
     rsvp.refresh_from_db()
-    assert rsvp.browser == ""
+    assert rsvp.browser_hash == ""
 
 
 def test_link_is_mailed_once_in_ten_minutes_unless_the_last_one_was_refused():

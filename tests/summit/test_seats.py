@@ -48,7 +48,7 @@ def test_free_seats_of_a_room_made_smaller_are_negative():
     ],
 )
 def test_divide(size, free, fewer, held_and_waiting):
-    assert seats.divide(size, free, accepts_fewer=fewer) == held_and_waiting
+    assert seats.divide(size, free, accepts_partial=fewer) == held_and_waiting
 
 
 # Rule 2 -----------------------------------------------------------------------------------------------------------
@@ -57,24 +57,24 @@ def test_divide(size, free, fewer, held_and_waiting):
 def test_reserve_party_that_fits_holds_its_seats():
     rsvp = make.rsvp(make.event(capacity=3), "Alma Reyes", size=3, guests=("Ben Okafor",))
     rsvp.refresh_from_db()
-    assert (rsvp.held_seats, rsvp.waiting_seats, rsvp.waiting_since, rsvp.status) == (3, 0, None, "confirmed")
+    assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since, rsvp.status) == (3, 0, None, "confirmed")
     assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben Okafor"), (3, "")]
     assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
-    assert (rsvp.sequence, rsvp.seats_over, rsvp.source) == (1, 0, "web")
+    assert (rsvp.ics_sequence, rsvp.overbooked_seats, rsvp.source) == (1, 0, "web")
 
 
 def test_reserve_party_that_does_not_fit_waits_whole():
     event = make.event(capacity=2)
     rsvp = make.rsvp(event, size=3)
-    assert (rsvp.held_seats, rsvp.waiting_seats, rsvp.status) == (0, 3, "waiting")
-    assert rsvp.waiting_since is not None
+    assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.status) == (0, 3, "waitlisted")
+    assert rsvp.waitlisted_since is not None
     assert len(look.guests(rsvp)) == 3
     assert look.letters(rsvp) == ["waiting 1"]
 
 
 def test_reserve_party_that_takes_fewer_holds_what_is_free_and_waits_for_the_rest():
-    rsvp = make.rsvp(make.event(capacity=2), size=3, accepts_fewer=True)
-    assert (rsvp.held_seats, rsvp.waiting_seats, rsvp.status) == (2, 1, "partly")
+    rsvp = make.rsvp(make.event(capacity=2), size=3, accepts_partial=True)
+    assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.status) == (2, 1, "partially_confirmed")
     assert look.letters(rsvp) == ["waiting 1 REQUEST"]
 
 
@@ -93,7 +93,7 @@ def test_reserve_keeps_reserved_seats_out_of_reach():
 
 @pytest.mark.parametrize("size", [0, -1, 7, 10**30])
 def test_reserve_party_out_of_bounds_is_refused(size):
-    event = make.event(largest_party=6)
+    event = make.event(max_party_size=6)
     with pytest.raises(seats.PartyOutOfBounds, match=r"^A party here is one to 6 people\.$"):
         make.rsvp(event, size=size)
     assert (Rsvp.objects.count(), Guest.objects.count(), look.letters()) == (0, 0, [])
@@ -101,7 +101,7 @@ def test_reserve_party_out_of_bounds_is_refused(size):
 
 def test_reserve_party_out_of_bounds_of_an_event_for_single_people():
     with pytest.raises(seats.PartyOutOfBounds, match=r"^A party here is one person\.$"):
-        make.rsvp(make.event(largest_party=1), size=2)
+        make.rsvp(make.event(max_party_size=1), size=2)
 
 
 # Rule 8 -----------------------------------------------------------------------------------------------------------
@@ -151,12 +151,12 @@ def test_database_refuses_a_second_rsvp_of_one_address():
 @pytest.mark.parametrize(
     ("fields", "constraint"),
     [
-        ({"held_seats": -1}, "rsvp_has_seats_unless_cancelled"),
-        ({"held_seats": 0}, "rsvp_has_seats_unless_cancelled"),
-        ({"cancelled_at": timezone.now()}, "rsvp_has_seats_unless_cancelled"),
-        ({"waiting_seats": 2}, "rsvp_waits_since_when"),
-        ({"waiting_since": timezone.now()}, "rsvp_waits_since_when"),
-        ({"seats_over": 2}, "rsvp_over_within_held"),
+        ({"held_seats": -1}, "rsvp_has_seats_unless_canceled"),
+        ({"held_seats": 0}, "rsvp_has_seats_unless_canceled"),
+        ({"canceled_at": timezone.now()}, "rsvp_has_seats_unless_canceled"),
+        ({"waitlisted_seats": 2}, "rsvp_waitlisted_since_when"),
+        ({"waitlisted_since": timezone.now()}, "rsvp_waitlisted_since_when"),
+        ({"overbooked_seats": 2}, "rsvp_overbooked_within_held"),
     ],
 )
 def test_database_refuses_seats_that_contradict_themselves(fields, constraint):
@@ -171,8 +171,8 @@ def test_database_refuses_seats_that_contradict_themselves(fields, constraint):
         (lambda event: {"ends_at": event.starts_at}, "event_ends_after_it_starts"),
         (lambda event: {"rsvp_closes_at": event.rsvp_opens_at}, "event_rsvp_closes_after_it_opens"),
         (lambda event: {"rsvp_closes_at": event.ends_at + hours(1)}, "event_rsvp_closes_by_its_end"),
-        (lambda event: {"largest_party": 0}, "event_largest_party_in_bounds"),
-        (lambda event: {"largest_party": 21}, "event_largest_party_in_bounds"),
+        (lambda event: {"max_party_size": 0}, "event_max_party_size_in_bounds"),
+        (lambda event: {"max_party_size": 21}, "event_max_party_size_in_bounds"),
         (lambda event: {"capacity": 20_001}, "event_capacity_in_bounds"),
         (lambda event: {"capacity": -1}, "capacity"),
         (lambda event: {"reserved_seats": -1}, "reserved_seats"),
@@ -191,7 +191,7 @@ SHUT = {
     "soon": {"rsvp_opens_at": NOW + hours(1)},
     "closed": {"rsvp_closes_at": NOW - hours(1)},
     "unpublished": {"is_published": False},
-    "cancelled": {"cancelled_at": NOW},
+    "cancelled": {"canceled_at": NOW},
     "over": {"starts_at": NOW - hours(3), "ends_at": NOW - hours(1), "rsvp_opens_at": NOW - hours(99)},
 }
 
@@ -236,7 +236,7 @@ def test_reserve_beyond_the_room_is_flagged_and_counted():
     walk_in = seats.reserve(
         make.unsaved_rsvp(event, "Walk In"), size=3, by_staff=True, beyond="The superintendent asked"
     )
-    assert (walk_in.held_seats, walk_in.waiting_seats, walk_in.seats_over) == (3, 0, 2)
+    assert (walk_in.held_seats, walk_in.waitlisted_seats, walk_in.overbooked_seats) == (3, 0, 2)
     assert seats.free_seats(event) == -2
     assert look.letters(walk_in) == ["confirmed 1 REQUEST"]
 
@@ -244,12 +244,14 @@ def test_reserve_beyond_the_room_is_flagged_and_counted():
 def test_reserve_beyond_flags_nothing_while_there_is_room():
     event = make.event(capacity=3)
     assert (
-        seats.reserve(make.unsaved_rsvp(event), size=3, by_staff=True, beyond="The superintendent asked").seats_over
+        seats.reserve(
+            make.unsaved_rsvp(event), size=3, by_staff=True, beyond="The superintendent asked"
+        ).overbooked_seats
         == 0
     )
 
 
 def test_reserve_in_the_last_hours_still_takes_free_seats():
     event = make.event(starts_at=timezone.now() + hours(5), rsvp_closes_at=timezone.now() + hours(4))
-    assert not event.promotes
+    assert not event.waitlist_is_open
     assert make.rsvp(event, size=2).held_seats == 2

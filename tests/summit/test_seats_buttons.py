@@ -34,7 +34,7 @@ def test_grow_from_an_old_page_takes_no_seat_away():
 
 
 def test_grow_past_the_largest_party_is_refused():
-    rsvp = make.rsvp(make.event(largest_party=2), size=2)
+    rsvp = make.rsvp(make.event(max_party_size=2), size=2)
     with pytest.raises(seats.PartyOutOfBounds):
         seats.grow(rsvp, size=3)
     assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
@@ -44,17 +44,17 @@ def test_grow_past_the_largest_party_is_refused():
 
 
 def test_stop_waiting_keeps_what_is_held_once():
-    rsvp = make.rsvp(make.event(capacity=2), size=4, accepts_fewer=True)
+    rsvp = make.rsvp(make.event(capacity=2), size=4, accepts_partial=True)
     for _twice in range(2):
         rsvp = seats.stop_waiting(rsvp)
-    assert (rsvp.held_seats, rsvp.waiting_seats, rsvp.waiting_since) == (2, 0, None)
+    assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since) == (2, 0, None)
     assert look.letters(rsvp) == ["waiting 1 REQUEST", "changed 2 REQUEST"]
 
 
 def test_stop_waiting_from_an_old_page_keeps_seats_that_came_since():
     event = make.event(capacity=3)
     other = make.rsvp(event, "Other")
-    rsvp = make.rsvp(event, size=4, accepts_fewer=True)
+    rsvp = make.rsvp(event, size=4, accepts_partial=True)
     seats.cancel(other)
     assert seats.stop_waiting(rsvp).held_seats == 3
 
@@ -62,7 +62,7 @@ def test_stop_waiting_from_an_old_page_keeps_seats_that_came_since():
 def test_stop_waiting_of_a_party_that_holds_nothing_changes_nothing():
     rsvp = make.rsvp(make.event(capacity=0), size=2)
     before = look.tables()
-    assert seats.stop_waiting(rsvp).waiting_seats == 2
+    assert seats.stop_waiting(rsvp).waitlisted_seats == 2
     assert look.tables() == before
 
 
@@ -86,7 +86,7 @@ def test_take_free_seats_gives_them_to_who_asks_once():
     event, waits = late(5, free=4)
     for _twice in range(2):
         waits = seats.take_free_seats(waits)
-    assert (waits.held_seats, waits.waiting_seats) == (3, 0)
+    assert (waits.held_seats, waits.waitlisted_seats) == (3, 0)
     assert seats.free_seats(event) == 1
     assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
 
@@ -94,7 +94,7 @@ def test_take_free_seats_gives_them_to_who_asks_once():
 def test_take_free_seats_takes_what_there_is_and_waits_for_the_rest():
     event, waits = late(4, free=2)
     waits = seats.take_free_seats(waits)
-    assert (waits.held_seats, waits.waiting_seats, seats.free_seats(event)) == (2, 1, 0)
+    assert (waits.held_seats, waits.waitlisted_seats, seats.free_seats(event)) == (2, 1, 0)
 
 
 def test_take_free_seats_when_none_is_free_is_refused():
@@ -118,7 +118,7 @@ def test_take_free_seats_while_the_list_is_served_jumps_no_queue():
 @pytest.mark.parametrize("stop", [make.over, make.called_off])
 def test_no_button_works_once_the_event_is_over_or_called_off(press, stop):
     event = make.event(capacity=1)
-    rsvp = make.rsvp(event, size=2, accepts_fewer=True)
+    rsvp = make.rsvp(event, size=2, accepts_partial=True)
     stop(event)
     with pytest.raises(seats.Closed):
         press(rsvp)

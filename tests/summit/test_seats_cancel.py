@@ -22,7 +22,7 @@ def test_cancel_gives_back_every_seat_and_keeps_the_names():
     other = make.rsvp(event, "Waits", size=2)
     for _twice in range(2):
         rsvp = seats.cancel(rsvp)
-    assert (rsvp.status, rsvp.held_seats, rsvp.waiting_seats, rsvp.cancelled_late) == ("cancelled", 0, 0, False)
+    assert (rsvp.status, rsvp.held_seats, rsvp.waitlisted_seats, rsvp.canceled_late) == ("canceled", 0, 0, False)
     assert look.seats(event) == [("Alma Reyes", 0, 0), ("Waits", 2, 0)]
     assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "")]
     assert look.letters(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL"]
@@ -31,28 +31,28 @@ def test_cancel_gives_back_every_seat_and_keeps_the_names():
 
 def test_cancel_of_a_waiting_party_takes_nothing_out_of_a_calendar():
     rsvp = seats.cancel(make.rsvp(make.event(capacity=0)))
-    assert (rsvp.status, rsvp.waiting_since, rsvp.cancelled_late) == ("cancelled", None, False)
+    assert (rsvp.status, rsvp.waitlisted_since, rsvp.canceled_late) == ("canceled", None, False)
     assert look.letters(rsvp) == ["waiting 1", "cancelled 2"]
 
 
 @pytest.mark.parametrize(("capacity", "is_late"), [(5, True), (0, False)])
 def test_cancel_after_promotion_stopped_is_late_when_seats_were_held(capacity, is_late):
     event = make.event(capacity=capacity, starts_at=timezone.now() + timedelta(hours=11))
-    assert seats.cancel(make.rsvp(event)).cancelled_late is is_late
+    assert seats.cancel(make.rsvp(event)).canceled_late is is_late
 
 
 def test_cancel_after_the_event_was_called_off_is_not_late():
     event = make.event()
     rsvp = make.rsvp(event)
     make.called_off(event)
-    assert seats.cancel(rsvp).cancelled_late is False
+    assert seats.cancel(rsvp).canceled_late is False
 
 
 def test_cancel_works_after_rsvp_closed_and_not_after_the_end():
     event = make.event()
     first, second = make.rsvp(event, "First"), make.rsvp(event, "Second")
     make.closed(event)
-    assert seats.cancel(first).status == "cancelled"
+    assert seats.cancel(first).status == "canceled"
     make.over(event)
     with pytest.raises(seats.Closed, match="over"):
         seats.cancel(second)
@@ -66,9 +66,9 @@ def test_come_back_is_the_same_rsvp_at_the_end_of_the_queue():
     seats.cancel(first)
     for _twice in range(2):
         back = seats.come_back(first, size=3)
-    assert (back.pk, back.uid, back.token) == (first.pk, first.uid, first.token)
-    assert (back.status, back.cancelled_at, back.waiting_seats) == ("waiting", None, 3)
-    assert [rsvp.name for rsvp in event.rsvps.waiting_list()] == ["Second", "First"]
+    assert (back.pk, back.ics_uid, back.token) == (first.pk, first.ics_uid, first.token)
+    assert (back.status, back.canceled_at, back.waitlisted_seats) == ("waitlisted", None, 3)
+    assert [rsvp.name for rsvp in event.rsvps.waitlist()] == ["Second", "First"]
     assert look.guests(back) == [(1, "First"), (2, "Ben"), (3, "")]
     assert look.letters(back) == ["waiting 1", "cancelled 2", "waiting 3"]
 
@@ -76,7 +76,7 @@ def test_come_back_is_the_same_rsvp_at_the_end_of_the_queue():
 def test_come_back_takes_free_seats_at_once_and_is_late_no_more():
     event = make.event(starts_at=timezone.now() + timedelta(hours=11))
     rsvp = seats.come_back(seats.cancel(make.rsvp(event, size=2)), size=1)
-    assert (rsvp.status, rsvp.held_seats, rsvp.cancelled_late) == ("confirmed", 1, False)
+    assert (rsvp.status, rsvp.held_seats, rsvp.canceled_late) == ("confirmed", 1, False)
     assert look.guests(rsvp) == [(1, "Alma Reyes")]
     assert look.letters(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL", "confirmed 3 REQUEST"]
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 def test_grow_takes_a_free_seat():
     rsvp = seats.change_party(make.rsvp(make.event(), size=2, guests=("Ben",)), size=3)
-    assert (rsvp.held_seats, rsvp.waiting_seats) == (3, 0)
+    assert (rsvp.held_seats, rsvp.waitlisted_seats) == (3, 0)
     assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "")]
     assert look.letters(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
 
@@ -22,41 +22,41 @@ def test_grow_takes_a_free_seat():
 def test_grow_keeps_what_is_held_and_waits_for_the_difference():
     event = make.event(capacity=3)
     rsvp = seats.change_party(make.rsvp(event, size=2), size=4)
-    assert (rsvp.held_seats, rsvp.waiting_seats, rsvp.status) == (2, 2, "partly")
-    assert rsvp.waiting_since is not None
+    assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.status) == (2, 2, "partially_confirmed")
+    assert rsvp.waitlisted_since is not None
     assert look.letters(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
     assert seats.free_seats(event) == 1
 
 
 def test_grow_with_fewer_being_fine_takes_what_there_is():
-    rsvp = seats.change_party(make.rsvp(make.event(capacity=3), size=2, accepts_fewer=True), size=4)
-    assert (rsvp.held_seats, rsvp.waiting_seats) == (3, 1)
+    rsvp = seats.change_party(make.rsvp(make.event(capacity=3), size=2, accepts_partial=True), size=4)
+    assert (rsvp.held_seats, rsvp.waitlisted_seats) == (3, 1)
 
 
 def test_grow_while_waiting_keeps_the_place_in_line():
     event = make.event(capacity=0)
     first, _second = make.rsvp(event, "First"), make.rsvp(event, "Second")
-    since = first.waiting_since
+    since = first.waitlisted_since
     first = seats.change_party(first, size=3)
-    assert (first.waiting_seats, first.waiting_since) == (3, since)
-    assert [rsvp.name for rsvp in event.rsvps.waiting_list()] == ["First", "Second"]
+    assert (first.waitlisted_seats, first.waitlisted_since) == (3, since)
+    assert [rsvp.name for rsvp in event.rsvps.waitlist()] == ["First", "Second"]
 
 
 def test_grow_does_not_split_a_party_that_waits_for_room_for_all():
     event = make.event(capacity=2)
     rsvp = seats.change_party(make.rsvp(event, size=3), size=4)
-    assert (rsvp.held_seats, rsvp.waiting_seats) == (0, 4)
+    assert (rsvp.held_seats, rsvp.waitlisted_seats) == (0, 4)
 
 
 def test_shrink_gives_up_waiting_seats_first():
     event = make.event(capacity=2)
-    rsvp = make.rsvp(event, size=4, accepts_fewer=True)
+    rsvp = make.rsvp(event, size=4, accepts_partial=True)
     rsvp = seats.change_party(rsvp, size=3)
-    assert (rsvp.held_seats, rsvp.waiting_seats, rsvp.waiting_since is None) == (2, 1, False)
+    assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since is None) == (2, 1, False)
     rsvp = seats.change_party(rsvp, size=2)
-    assert (rsvp.held_seats, rsvp.waiting_seats, rsvp.waiting_since) == (2, 0, None)
+    assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since) == (2, 0, None)
     rsvp = seats.change_party(rsvp, size=1)
-    assert (rsvp.held_seats, rsvp.waiting_seats) == (1, 0)
+    assert (rsvp.held_seats, rsvp.waitlisted_seats) == (1, 0)
     assert look.letters(rsvp) == ["waiting 1 REQUEST", *[f"changed {number} REQUEST" for number in (2, 3, 4)]]
 
 
@@ -64,7 +64,7 @@ def test_shrink_until_it_fits_seats_the_waiting_party():
     event = make.event(capacity=2)
     rsvp = seats.change_party(make.rsvp(event, size=3), size=2)
     rsvp.refresh_from_db()
-    assert (rsvp.held_seats, rsvp.waiting_seats, rsvp.waiting_since) == (2, 0, None)
+    assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since) == (2, 0, None)
     assert look.letters(rsvp)[-1] == "moved_up 3 REQUEST"
 
 
@@ -79,8 +79,8 @@ def test_shrink_lets_unnamed_guests_go_then_the_last():
 def test_shrink_gives_back_seats_beyond_the_room_first():
     event = make.event(capacity=1)
     rsvp = seats.reserve(make.unsaved_rsvp(event), size=4, by_staff=True, beyond="The superintendent asked")
-    assert rsvp.seats_over == 3
-    assert [seats.change_party(rsvp, size=size).seats_over for size in (3, 2, 1)] == [2, 1, 0]
+    assert rsvp.overbooked_seats == 3
+    assert [seats.change_party(rsvp, size=size).overbooked_seats for size in (3, 2, 1)] == [2, 1, 0]
 
 
 def test_change_party_to_the_size_it_has_changes_nothing():
@@ -93,7 +93,7 @@ def test_change_party_to_the_size_it_has_changes_nothing():
 
 @pytest.mark.parametrize("size", [0, -1, 7, 10**30])
 def test_change_party_out_of_bounds_is_refused(size):
-    rsvp = make.rsvp(make.event(largest_party=6), size=2)
+    rsvp = make.rsvp(make.event(max_party_size=6), size=2)
     before = look.tables()
     with pytest.raises(seats.PartyOutOfBounds):
         seats.change_party(rsvp, size=size)
@@ -101,9 +101,9 @@ def test_change_party_out_of_bounds_is_refused(size):
 
 
 def test_shrink_is_possible_above_a_largest_party_that_was_lowered():
-    event = make.event(largest_party=6)
+    event = make.event(max_party_size=6)
     rsvp = make.rsvp(event, size=6)
-    Event.objects.update(largest_party=2)
+    Event.objects.update(max_party_size=2)
     assert seats.change_party(rsvp, size=5).held_seats == 5
 
 
@@ -128,7 +128,7 @@ def test_nothing_changes_once_the_event_is_over_or_called_off(stop):
         lambda: seats.change_party(rsvp, size=2),
         lambda: seats.change_party(rsvp, size=4, by_staff=True),
         lambda: seats.remove_guest(rsvp, guest.pk),
-        lambda: seats.accept_fewer(rsvp, True),
+        lambda: seats.accept_partial(rsvp, True),
         lambda: seats.name_guests(rsvp, {guest.pk: {"name": "Late"}}),
         lambda: seats.promote(rsvp),
     ):
@@ -142,7 +142,7 @@ def test_nothing_changes_once_the_event_is_over_or_called_off(stop):
     [
         lambda rsvp: seats.change_party(rsvp, size=2),
         lambda rsvp: seats.remove_guest(rsvp, 1),
-        lambda rsvp: seats.accept_fewer(rsvp, True),
+        lambda rsvp: seats.accept_partial(rsvp, True),
         lambda rsvp: seats.name_guests(rsvp, {}),
         lambda rsvp: seats.cancel(rsvp),
         lambda rsvp: seats.come_back(rsvp, size=1),
@@ -189,9 +189,9 @@ def test_name_guests_writes_names_and_needs_of_this_party_alone():
     event = make.event()
     rsvp, other = make.rsvp(event, size=2), make.rsvp(event, "Other", size=2)
     mine, theirs = rsvp.guests.last(), other.guests.last()
-    details = {"name": "Ben", "diet": "no nuts", "access": "wheelchair space"}
+    details = {"name": "Ben", "dietary_needs": "no nuts", "accessibility_needs": "wheelchair space"}
     for _twice in range(2):
         seats.name_guests(rsvp, {mine.pk: details, theirs.pk: details})
-    assert Guest.objects.filter(pk=mine.pk).values("name", "diet", "access").get() == details
+    assert Guest.objects.filter(pk=mine.pk).values("name", "dietary_needs", "accessibility_needs").get() == details
     assert look.guests(other) == [(1, "Other"), (2, "")]
     assert look.letters(rsvp) == ["confirmed 1 REQUEST"]

@@ -86,7 +86,7 @@ def test_save_event_that_moved_and_grew_tells_both_in_order():
     assert "Weber Point Events Center" in Message.objects.about(f"rsvp:{waits.pk}").first().text
 
 
-@pytest.mark.parametrize("change", [{"title": "Another name"}, {"meal": "lunch"}, {"largest_party": 2}])
+@pytest.mark.parametrize("change", [{"title": "Another name"}, {"meal": "lunch"}, {"max_party_size": 2}])
 def test_save_event_that_stayed_where_it_was_writes_to_nobody(change):
     event = make.event()
     make.rsvp(event)
@@ -97,7 +97,7 @@ def test_save_event_that_stayed_where_it_was_writes_to_nobody(change):
 def test_save_event_that_is_over_or_called_off_writes_to_nobody():
     start = timezone.now() - timedelta(hours=9)
     hours = {"starts_at": start, "ends_at": start + timedelta(hours=2), "rsvp_closes_at": start}
-    for fields in ({"cancelled_at": timezone.now()}, hours):
+    for fields in ({"canceled_at": timezone.now()}, hours):
         event = make.event()
         rsvp = make.rsvp(event)
         Event.objects.filter(pk=event.pk).update(**fields)
@@ -110,7 +110,7 @@ def test_save_event_cannot_undo_that_it_was_called_off():
     stale = Event.objects.get()
     seats.cancel_event(event)
     seats.save_event(stale)
-    assert Event.objects.get().cancelled_at is not None
+    assert Event.objects.get().canceled_at is not None
 
 
 def test_cancel_event_tells_every_party_once_and_keeps_the_record():
@@ -129,7 +129,7 @@ def test_cancel_event_that_was_hidden_meanwhile_tells_its_guests_all_the_same():
     event = make.event()
     make.rsvp(event)
     Event.objects.update(is_published=False)
-    assert seats.cancel_event(event).cancelled_at is not None
+    assert seats.cancel_event(event).canceled_at is not None
     assert look.letters() == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
 
 
@@ -138,7 +138,7 @@ def test_cancel_event_that_is_over_is_refused():
     event = make.event(starts_at=start)
     with pytest.raises(seats.Closed, match="over"):
         seats.cancel_event(event)
-    assert Event.objects.get().cancelled_at is None
+    assert Event.objects.get().canceled_at is None
 
 
 def test_a_cancelled_guest_of_an_event_called_off_frees_no_seat():

@@ -25,13 +25,13 @@ from summit import seats
 from summit.emails import rsvp as rsvp_emails
 from summit.models import Rsvp
 from tests import make
-from tests.summit.room import LARGEST_PARTY, Party, Room
+from tests.summit.room import MAX_PARTY_SIZE, Party, Room
 
 SEQUENCES = int(os.environ.get("SEAT_SEQUENCES", "300"))
 PARTS = 4  # side by side under xdist, each with a seed of its own
 STEPS = 41  # the first makes the event
 
-sizes = strategies.integers(min_value=1, max_value=LARGEST_PARTY)
+sizes = strategies.integers(min_value=1, max_value=MAX_PARTY_SIZE)
 rooms = strategies.integers(min_value=2, max_value=16)
 reserves = strategies.integers(min_value=0, max_value=3)
 numbers = strategies.integers(min_value=0, max_value=99)
@@ -42,11 +42,11 @@ numbers = strategies.integers(min_value=0, max_value=99)
 WHAT_TO_COMPARE = (
     "pk",
     "held_seats",
-    "waiting_seats",
-    "seats_over",
-    "accepts_fewer",
-    Q(cancelled_at__isnull=False),
-    "waiting_since",
+    "waitlisted_seats",
+    "overbooked_seats",
+    "accepts_partial",
+    Q(canceled_at__isnull=False),
+    "waitlisted_since",
     "people",
 )
 Wanted = Callable[[Party], bool]
@@ -62,7 +62,7 @@ def active(party: Party) -> bool:
 
 
 def not_largest(party: Party) -> bool:
-    return 0 < party.size < LARGEST_PARTY
+    return 0 < party.size < MAX_PARTY_SIZE
 
 
 def in_company(party: Party) -> bool:
@@ -110,7 +110,7 @@ class Seats(RuleBasedStateMachine):
 
     @initialize(capacity=rooms, reserved=reserves)
     def begin(self, capacity, reserved):
-        self.event = make.event(capacity=capacity, reserved_seats=reserved, largest_party=LARGEST_PARTY)
+        self.event = make.event(capacity=capacity, reserved_seats=reserved, max_party_size=MAX_PARTY_SIZE)
         self.room, self.letters, self.numbers = Room(capacity, reserved), [], itertools.count()
         told.clear()
         self.bearable = 0  # seats held above the room that no override explains
@@ -140,7 +140,7 @@ class Seats(RuleBasedStateMachine):
     @rule(size=sizes, fewer=strategies.sampled_from([False, False, True]))
     def reserve(self, size, fewer):
         email = f"{next(self.numbers)}@example.org"
-        rsvp = make.rsvp(self.event, email=email, size=size, accepts_fewer=fewer)
+        rsvp = make.rsvp(self.event, email=email, size=size, accepts_partial=fewer)
         party = self.room.parties[rsvp.pk] = Party(fewer=fewer)
         self.room.ask(party, size)
         self.letters.append((rsvp.pk, "waiting" if party.waiting else "confirmed"))
@@ -176,9 +176,9 @@ class Seats(RuleBasedStateMachine):
 
     @when_there_is(anyone)
     @rule(number=numbers, fewer=strategies.booleans())
-    def accept_fewer(self, number, fewer):
+    def accept_partial(self, number, fewer):
         rsvp, party = self.some(number, anyone)
-        seats.accept_fewer(rsvp, fewer)
+        seats.accept_partial(rsvp, fewer)
         party.fewer = fewer
 
     @when_there_is(anyone)

@@ -28,7 +28,7 @@ def test_last_seats_go_to_as_many_as_there_are_and_the_rest_waits():
     found = look.seats(event)
     assert sorted(row[1:] for row in found) == [(0, 1)] * (CROWD - 7) + [(1, 0)] * 7
     assert sorted(look.letters()) == ["confirmed 1 REQUEST"] * 7 + ["waiting 1"] * (CROWD - 7)
-    assert event.rsvps.waiting_list().count() == CROWD - 7
+    assert event.rsvps.waitlist().count() == CROWD - 7
 
 
 def test_control_without_the_lock_more_seats_are_given_than_there_are(monkeypatch):
@@ -100,7 +100,7 @@ def test_two_staff_promoting_one_party_beyond_the_room_count_it_once():
     rsvp = make.rsvp(event, size=2)
     at_once([lambda: seats.promote(rsvp, beyond="The superintendent asked")] * 4)
     rsvp.refresh_from_db()
-    assert (rsvp.held_seats, rsvp.seats_over) == (2, 2)
+    assert (rsvp.held_seats, rsvp.overbooked_seats) == (2, 2)
     assert look.letters(rsvp) == ["waiting 1", "moved_up 2 REQUEST"]
 
 

@@ -63,7 +63,7 @@ def test_organizations_to_match_are_counted_each_name_once(staff):
     event = make.event()
     assert "to match" not in browse.text(staff.get(START))
     for number, typed in enumerate(["Port Gate", "PORT GATE, Inc.", "Zeta Freight", ""]):
-        make.rsvp(event, f"Guest {number}", organization=typed)
+        make.rsvp(event, f"Guest {number}", organization_name=typed)
     response = staff.get(START)
     assert "2 organizations to match" in browse.text(response)
     assert f'href="{START}summit/rsvp/match/"' in response.content.decode()

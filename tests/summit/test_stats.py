@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 def party(event: Event, name: str, *needs: tuple[str, str]) -> Rsvp:
     """A party with one guest for each pair of food and access needs."""
-    guests = [Guest(diet=diet, access=access) for diet, access in needs]
+    guests = [Guest(dietary_needs=diet, accessibility_needs=access) for diet, access in needs]
     return seats.reserve(make.unsaved_rsvp(event, name), size=len(needs), guests=guests)
 
 
@@ -26,7 +26,7 @@ def made(rsvp: Rsvp, *when: int) -> None:
 def test_seats_of_a_full_event():
     event = make.event(capacity=8, reserved_seats=2)
     make.rsvp(event, "Seated", size=4)
-    make.rsvp(event, "Partly", size=3, accepts_fewer=True)
+    make.rsvp(event, "Partly", size=3, accepts_partial=True)
     make.rsvp(event, "Waits", size=2)
     seats.cancel(make.rsvp(event, "Gone"))
     make.rsvp(make.event(), "Elsewhere", size=5)
@@ -39,11 +39,11 @@ def test_seats_of_a_full_event():
         "over": 0,
         "beyond": 0,
         "confirmed_parties": 1,
-        "partly_parties": 1,
-        "waiting_parties": 1,
-        "cancelled_parties": 1,
-        "late_parties": 0,
-        "passed_parties": 0,
+        "partially_confirmed_parties": 1,
+        "waitlisted_parties": 1,
+        "canceled_parties": 1,
+        "canceled_late_parties": 0,
+        "skipped_parties": 0,
     }
 
 
@@ -72,7 +72,7 @@ def test_late_cancellation_and_seats_beyond_are_counted():
     seats.promote(make.rsvp(event, "Walks in"), beyond="The speaker's driver")
     seats.cancel(seated)
     counted = stats.seats(event)
-    assert (counted["late_parties"], counted["beyond"]) == (1, 1)
+    assert (counted["canceled_late_parties"], counted["beyond"]) == (1, 1)
 
 
 def test_days_are_the_districts_and_none_is_left_out():
@@ -153,8 +153,8 @@ def test_needs_in_any_case_and_spacing_are_one():
 
 def test_kitchen_counts_who_holds_a_seat():
     event = make.event(capacity=2)
-    partly = make.unsaved_rsvp(event, "Partly", accepts_fewer=True)
-    guests = [Guest(diet="Vegan"), Guest(diet="Halal"), Guest(diet="No pork")]
+    partly = make.unsaved_rsvp(event, "Partly", accepts_partial=True)
+    guests = [Guest(dietary_needs="Vegan"), Guest(dietary_needs="Halal"), Guest(dietary_needs="No pork")]
     seats.reserve(partly, size=3, guests=guests)
     party(event, "Waits", ("Gluten free", ""))
     seats.cancel(party(event, "Gone", ("Kosher", "")))
@@ -171,8 +171,8 @@ def test_waiting_list_says_who_was_passed_over_and_why():
     make.rsvp(event, "Small", size=2)
     make.rsvp(event, "Later", size=3)
     seats.cancel(seated)
-    Rsvp.objects.filter(pk=large.pk).update(passed_over_at=datetime(2027, 3, 4, 16, 12, tzinfo=UTC))
-    assert [(waiting.rsvp.name, waiting.why) for waiting in stats.waiting_list(event)] == [
+    Rsvp.objects.filter(pk=large.pk).update(skipped_at=datetime(2027, 3, 4, 16, 12, tzinfo=UTC))
+    assert [(waiting.rsvp.name, waiting.why) for waiting in stats.waitlist(event)] == [
         (
             "Large",
             "Needs 4 seats together. On March 4, 8:12\N{NO-BREAK SPACE}a.m., fewer were free, and a later party was"

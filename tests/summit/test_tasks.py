@@ -25,7 +25,7 @@ def rung(monkeypatch) -> list[tuple]:
 
 
 def test_started_mailing_is_rung_for_once_it_is_committed(rung, django_capture_on_commit_callbacks):
-    event, audience = make.event(), invited.audience(listed=[person("Alma")])
+    event, audience = make.event(), invited.audience(uploaded_contacts=[person("Alma")])
     with django_capture_on_commit_callbacks(execute=True):
         mailing = starting.start(event, audience, count=1, by="office")
         assert rung == []

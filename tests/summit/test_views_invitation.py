@@ -26,7 +26,7 @@ ANSWERS = ("accept", "decline")
 
 @pytest.fixture
 def kickoff() -> Event:
-    return make.event(kind="kickoff", title="Partner kick-off", invited_only=True)
+    return make.event(kind="kickoff", title="Partner kick-off", invitation_only=True)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def asked(kickoff) -> Invitation:
     """Alma Reyes of Port Gate Logistics is asked to the kick-off."""
     organization = partners.organization(sector="business")
     contact = partners.contact(organization, phone="209 555 0100", language="es")
-    return invited.invitation(kickoff, contact, written_at=timezone.now())
+    return invited.invitation(kickoff, contact, emailed_at=timezone.now())
 
 
 def address(invitation: Invitation, way: str) -> str:
@@ -49,11 +49,11 @@ def post(client, way: str, invitation: Invitation, **fields):
 
 
 def accept(client, invitation: Invitation, **fields):
-    return post(client, "accept", invitation, **{"name": "Alma Reyes", "size": "1", "accepts_fewer": "wait"} | fields)
+    return post(client, "accept", invitation, **{"name": "Alma Reyes", "size": "1", "accepts_partial": "wait"} | fields)
 
 
 def decline(client, invitation: Invitation, word: str = ""):
-    return post(client, "decline", invitation, word=word)
+    return post(client, "decline", invitation, decline_message=word)
 
 
 def page(client, invitation: Invitation) -> str:
@@ -74,9 +74,14 @@ def test_page_tells_of_the_event_and_knows_whom_it_asks(client, asked):
     assert "Alma Reyes, Imagine Promise Partners and Stockton’s schools sit down together" in shown
     for said in ("Partner kick-off", "University of the Pacific", "10 left of 10.", "I cannot come"):
         assert said in shown
-    known = {"name": "Alma Reyes", "organization": "Port Gate Logistics", "sector": "business", "phone": "209 555 0100"}
+    known = {
+        "name": "Alma Reyes",
+        "organization_name": "Port Gate Logistics",
+        "sector": "business",
+        "phone": "209 555 0100",
+    }
     assert {name: fields[name] for name in known} == known
-    assert (fields["size"], fields["accepts_fewer"]) == ("1", "wait")
+    assert (fields["size"], fields["accepts_partial"]) == ("1", "wait")
     assert "email" not in fields
     assert asked.contact.email not in response.content.decode()
 
@@ -84,7 +89,7 @@ def test_page_tells_of_the_event_and_knows_whom_it_asks(client, asked):
 def test_page_of_a_person_on_their_own(client, kickoff):
     asked = invited.invitation(kickoff, Contact.objects.create(name="Ben", email="ben@example.org"))
     fields = browse.fields(client.get(asked.get_absolute_url()))
-    assert (fields["name"], fields["organization"]) == ("Ben", "")
+    assert (fields["name"], fields["organization_name"]) == ("Ben", "")
     accept(client, asked, name="Ben")
     assert look.seats(kickoff) == [("Ben", 1, 0)]
 
@@ -141,20 +146,24 @@ def test_page_shows_nothing_of_others(client, asked):
 
 
 def test_accept_takes_seats_for_the_party_and_ten_times_is_once(client, asked):
-    fields = {"size": "3", "guest_2": "Ben Ochoa", "diet": "vegan", "note": "We bring bread."}
+    fields = {"size": "3", "guest_2": "Ben Ochoa", "dietary_needs": "vegan", "note": "We bring bread."}
     for _time in range(10):
         assert accept(client, asked, **fields).status_code == 302
     [rsvp] = Rsvp.objects.all()
     assert (rsvp.email, rsvp.source, rsvp.language) == ("alma@example.org", "invited", "es")
-    assert (rsvp.organization, rsvp.partner, rsvp.note) == ("", asked.contact.organization, "We bring bread.")
-    assert list(rsvp.guests.values_list("name", "diet")) == [("Alma Reyes", "vegan"), ("Ben Ochoa", ""), ("", "")]
+    assert (rsvp.organization_name, rsvp.organization, rsvp.note) == ("", asked.contact.organization, "We bring bread.")
+    assert list(rsvp.guests.values_list("name", "dietary_needs")) == [
+        ("Alma Reyes", "vegan"),
+        ("Ben Ochoa", ""),
+        ("", ""),
+    ]
     assert look.seats(asked.event) == [("Alma Reyes", 3, 0)]
     assert look.letters() == ["confirmed 1 REQUEST"]
     assert answer(asked) == "accepted"
 
 
 def test_page_after_accepting_shows_the_party_and_leads_to_its_own_page(client, asked):
-    accept(client, asked, size="3", guest_2="Ben Ochoa", diet="vegan")
+    accept(client, asked, size="3", guest_2="Ben Ochoa", dietary_needs="vegan")
     shown = page(client, asked)
     rsvp = Rsvp.objects.get()
     assert "Confirmed You have 3 seats" in shown
@@ -181,14 +190,16 @@ def test_accept_takes_the_contacts_address_whatever_is_sent(client, asked):
 )
 def test_accept_with_a_mistake_changes_nothing_and_keeps_what_was_typed(client, asked, fields, said):
     before = look.tables(but=BUT_LIMITS)
-    response = accept(client, asked, **{"organization": "Delta Growers", "guest_3": "", "access": "ramp"} | fields)
+    response = accept(
+        client, asked, **{"organization_name": "Delta Growers", "guest_3": "", "accessibility_needs": "ramp"} | fields
+    )
     assert response.status_code == 422
     assert said in browse.text(response)
     assert "One answer needs another look" in browse.text(response)
     assert browse.text(response).startswith("Skip to the content")
     assert "<title>Error: You are invited to breakfast</title>" in response.content.decode().replace("\n", "")
     typed = browse.fields(response)
-    assert (typed["organization"], typed["access"]) == ("Delta Growers", "ramp")
+    assert (typed["organization_name"], typed["accessibility_needs"]) == ("Delta Growers", "ramp")
     assert look.tables(but=BUT_LIMITS) == before
 
 
@@ -219,7 +230,7 @@ def test_accept_beyond_what_staff_allow_by_now_is_told_so(client, asked, monkeyp
     rule = responses.accept
 
     def meanwhile(*args, **kwargs):
-        Event.objects.update(largest_party=2)
+        Event.objects.update(max_party_size=2)
         return rule(*args, **kwargs)
 
     monkeypatch.setattr("summit.views.invitation.invitations.accept", meanwhile)
@@ -259,14 +270,14 @@ def test_decline_with_a_word_is_thanked_for_and_ten_times_is_once(client, asked)
     for _time in range(10):
         assert decline(client, asked, "We are at harvest.").status_code == 302
     asked.refresh_from_db()
-    assert (answer(asked), asked.word) == ("declined", "We are at harvest.")
+    assert (answer(asked), asked.decline_message) == ("declined", "We are at harvest.")
     shown = page(client, asked)
     assert "Declined You cannot come this time Thank you for telling us." in shown
     assert "“We are at harvest.”" in shown
     assert Rsvp.objects.count() == 0
     assert look.letters() == []
     assert partners_look.changes(f"invitation:{asked.pk}") == [
-        {"answer": ["open", "declined"], "word": ["…", "…"]},
+        {"answer": ["open", "declined"], "decline_message": ["…", "…"]},
     ]
 
 
@@ -282,7 +293,7 @@ def test_decline_with_a_word_that_cannot_be_kept_changes_nothing(client, asked, 
     response = decline(client, asked, word)
     assert response.status_code == 422
     assert said in browse.text(response)
-    assert browse.fields(response)["word"] == word
+    assert browse.fields(response)["decline_message"] == word
     assert look.tables(but=BUT_LIMITS) == before
 
 
@@ -323,14 +334,19 @@ def test_no_becomes_yes(client, asked):
         accept(client, asked, size="2")
     assert look.seats(asked.event) == [("Alma Reyes", 2, 0)]
     asked.refresh_from_db()
-    assert (answer(asked), asked.word) == ("accepted", "")
+    assert (answer(asked), asked.decline_message) == ("accepted", "")
 
 
 def test_yes_no_yes_is_one_rsvp_and_what_was_known_of_it_stands_in_the_form(client, asked):
-    accept(client, asked, size="3", guest_2="Ben Ochoa", diet="vegan", note="Bread")
+    accept(client, asked, size="3", guest_2="Ben Ochoa", dietary_needs="vegan", note="Bread")
     decline(client, asked)
     fields = browse.fields(client.get(asked.get_absolute_url()))
-    assert (fields["size"], fields["guest_2"], fields["diet"], fields["note"]) == ("3", "Ben Ochoa", "vegan", "Bread")
+    assert (fields["size"], fields["guest_2"], fields["dietary_needs"], fields["note"]) == (
+        "3",
+        "Ben Ochoa",
+        "vegan",
+        "Bread",
+    )
     accept(client, asked, size="2", guest_2="Cleo")
     assert look.seats(asked.event) == [("Alma Reyes", 2, 0)]
     assert look.guests(Rsvp.objects.get()) == [(1, "Alma Reyes"), (2, "Cleo")]
@@ -377,7 +393,7 @@ def test_links_that_a_mail_scanner_opens_change_nothing(method, asked):
     before = look.tables()
     for invitation in (asked, accepted):
         for place in (invitation.get_absolute_url(), *(address(invitation, way) for way in ANSWERS)):
-            response = getattr(Client(), method)(place, {"name": "Robot", "size": "1", "word": "no"})
+            response = getattr(Client(), method)(place, {"name": "Robot", "size": "1", "decline_message": "no"})
             assert response.status_code == (200 if place == invitation.get_absolute_url() else 302)
     assert look.tables() == before
 

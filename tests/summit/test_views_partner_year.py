@@ -39,11 +39,11 @@ def page(pledge: Pledge) -> str:
 
 
 def kickoff(**fields) -> Event:
-    return make.event(**{"kind": "kickoff", "title": "Partner kick-off", "invited_only": True, **fields})
+    return make.event(**{"kind": "kickoff", "title": "Partner kick-off", "invitation_only": True, **fields})
 
 
 def ask(event: Event, contact: Contact) -> Invitation:
-    return invited.invitation(event, contact, written_at=timezone.now())
+    return invited.invitation(event, contact, emailed_at=timezone.now())
 
 
 def accept(invitation: Invitation, size: int = 2) -> Rsvp:
@@ -139,7 +139,7 @@ def test_year_shows_nothing_of_others_and_no_link_but_its_own(pledge):
     rsvps = [accept(own), accept(ben)]
     unwritten = invited.invitation(secret, pledge.contact)
     hidden = make.event(title="A hidden draft", is_published=False)
-    make.rsvp(kickoff(title="Of the past", invited_only=False), "Zoltan", email="zoltan@example.org")
+    make.rsvp(kickoff(title="Of the past", invitation_only=False), "Zoltan", email="zoltan@example.org")
     shown = Client().get(address(pledge)).content.decode()
     private = ["Zoltan", "Quirke", "A secret of others", hidden.title, "ben@example.org", theirs.token]
     private += [one.token for one in (stranger, own, ben, unwritten, *rsvps)] + [other.token]

@@ -71,7 +71,7 @@ def test_page_of_a_past_summit_leads_to_the_coming_one(client):
         ({"rsvp_opens_at": NOW + HOUR}, "RSVP is not open yet"),
         ({"rsvp_closes_at": NOW - HOUR}, "RSVP is closed"),
         (OVER, "Thank you for coming."),
-        ({"cancelled_at": NOW}, "This gathering will not take place"),
+        ({"canceled_at": NOW}, "This gathering will not take place"),
         ({"is_published": False}, "The next summit has no date yet."),
         ({"kind": "gathering"}, "The next summit has no date yet."),
     ],
@@ -93,7 +93,7 @@ def test_landing_without_any_event(client):
 
 def test_landing_shows_the_next_summit_and_one_called_off_only_when_there_is_no_other(client):
     make.event(**OVER, title="Past")
-    make.event(starts_at=NOW + 48 * HOUR, title="Called off", cancelled_at=NOW)
+    make.event(starts_at=NOW + 48 * HOUR, title="Called off", canceled_at=NOW)
     assert "Called off" in landing(client)
     make.event(starts_at=NOW + 72 * HOUR, title="Next")
     make.event(starts_at=NOW + 96 * HOUR, title="After next")
@@ -184,7 +184,7 @@ def test_find_mails_each_coming_event_and_none_that_is_past_hidden_or_called_off
     for event in (coming, another):
         make.rsvp(event)
     seats.cancel(make.rsvp(make.event(), "Other", email="alma.reyes@example.org"))
-    for fields in ({"is_published": False}, {"cancelled_at": timezone.now()}, OVER):
+    for fields in ({"is_published": False}, {"canceled_at": timezone.now()}, OVER):
         event = make.event()
         make.rsvp(event)
         type(event).objects.filter(pk=event.pk).update(**fields | {"rsvp_closes_at": fields.get("starts_at", NOW)})

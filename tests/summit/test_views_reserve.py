@@ -20,37 +20,37 @@ HOUR = timedelta(hours=1)
 def test_rsvp_is_saved_with_its_party_and_leads_to_its_own_page():
     event = make.event()
     fields = browse.answers(
-        organization="Delta Bakery",
+        organization_name="Delta Bakery",
         sector="business",
         size="3",
-        accepts_fewer="fewer",
+        accepts_partial="fewer",
         guest_2="Ben Okafor",
-        diet="no nuts",
-        access="wheelchair space",
+        dietary_needs="no nuts",
+        accessibility_needs="wheelchair space",
         phone="209 555 0100",
         note="We bring bread.\nA lot.",
     )
     response = browse.browser(event).post(event.get_absolute_url(), fields)
     rsvp = Rsvp.objects.get()
     assert (response.status_code, response["Location"]) == (302, f"/imagine/rsvp/{rsvp.token}/")
-    names = ("name", "email", "organization", "sector", "phone", "note", "language", "source", "accepts_fewer")
+    names = ("name", "email", "organization_name", "sector", "phone", "note", "language", "source", "accepts_partial")
     assert {name: getattr(rsvp, name) for name in names} == {
         "name": "Alma Reyes",
         "email": "alma@example.org",
-        "organization": "Delta Bakery",
+        "organization_name": "Delta Bakery",
         "sector": "business",
         "phone": "209 555 0100",
         "note": "We bring bread.\nA lot.",
         "language": "en",
         "source": "web",
-        "accepts_fewer": True,
+        "accepts_partial": True,
     }
-    assert list(Guest.objects.values_list("position", "name", "diet", "access")) == [
+    assert list(Guest.objects.values_list("position", "name", "dietary_needs", "accessibility_needs")) == [
         (1, "Alma Reyes", "no nuts", "wheelchair space"),
         (2, "Ben Okafor", "", ""),
         (3, "", "", ""),
     ]
-    assert (rsvp.held_seats, rsvp.waiting_seats) == (3, 0)
+    assert (rsvp.held_seats, rsvp.waitlisted_seats) == (3, 0)
     assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
     assert Message.objects.get().to == "alma@example.org"
 
@@ -145,7 +145,7 @@ def test_rsvp_in_spanish_is_answered_in_spanish():
     [
         ({"rsvp_closes_at": timezone.now() - HOUR}, "RSVP is closed"),
         ({"rsvp_opens_at": timezone.now() + HOUR}, "RSVP is not open yet"),
-        ({"cancelled_at": timezone.now()}, "This gathering will not take place"),
+        ({"canceled_at": timezone.now()}, "This gathering will not take place"),
     ],
     ids=["closed", "soon", "cancelled"],
 )
@@ -167,7 +167,7 @@ def test_rsvp_to_a_missing_event_is_not_found(client):
 
 def test_rsvp_with_a_mistake_keeps_what_was_typed_and_says_where():
     event = make.event()
-    fields = browse.answers(email="alma", organization="Delta <Bakery>", size="9", guest_2="Ben")
+    fields = browse.answers(email="alma", organization_name="Delta <Bakery>", size="9", guest_2="Ben")
     response = browse.browser(event).post(event.get_absolute_url(), fields)
     page = response.content.decode()
     assert response.status_code == 422

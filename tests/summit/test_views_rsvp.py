@@ -31,7 +31,7 @@ def page(client, rsvp) -> str:
 def test_rsvp_page_in_each_state(client):
     event = make.event(capacity=3)
     confirmed = make.rsvp(event, "Alma", size=2)
-    partly = make.rsvp(event, "Ben", size=3, accepts_fewer=True)
+    partly = make.rsvp(event, "Ben", size=3, accepts_partial=True)
     waiting = make.rsvp(event, "Cleo", size=2)
     cancelled = seats.cancel(make.rsvp(event, "Dee"))
     assert "Confirmed You have 2 seats" in page(client, confirmed)
@@ -41,7 +41,7 @@ def test_rsvp_page_in_each_state(client):
     assert "You can come back" in page(client, cancelled)
     make.called_off(event)
     assert "Cancelled This event will not take place" in page(client, confirmed)
-    Event.objects.update(cancelled_at=None)
+    Event.objects.update(canceled_at=None)
     make.over(event)
     assert "Thank you This event is over" in page(client, confirmed)
     for rsvp in (confirmed, waiting, cancelled):
@@ -82,12 +82,12 @@ def test_change_party_saves_names_and_needs_and_repeats_harmlessly(client):
     fields = {
         f"guest-{contact.pk}-name": "Alma R.",
         f"guest-{guest.pk}-name": "Ben",
-        f"guest-{guest.pk}-diet": "no nuts",
-        f"guest-{guest.pk}-access": "interpreter",
+        f"guest-{guest.pk}-dietary_needs": "no nuts",
+        f"guest-{guest.pk}-accessibility_needs": "interpreter",
     }
     for _twice in range(2):
         post(client, "change_party", rsvp, **fields)
-    assert list(rsvp.guests.values_list("name", "diet", "access")) == [
+    assert list(rsvp.guests.values_list("name", "dietary_needs", "accessibility_needs")) == [
         ("Alma R.", "", ""),
         ("Ben", "no nuts", "interpreter"),
     ]
@@ -99,7 +99,11 @@ def test_change_party_with_a_mistake_saves_nothing_and_keeps_what_was_typed(clie
     rsvp = make.rsvp(make.event(), size=2)
     contact, guest = rsvp.guests.all()
     before = look.tables(but=BUT_LIMITS)
-    fields = {f"guest-{contact.pk}-name": "", f"guest-{guest.pk}-name": "Ben", f"guest-{guest.pk}-diet": "x" * 201}
+    fields = {
+        f"guest-{contact.pk}-name": "",
+        f"guest-{guest.pk}-name": "Ben",
+        f"guest-{guest.pk}-dietary_needs": "x" * 201,
+    }
     response = post(client, "change_party", rsvp, **fields, grow="3")
     shown = response.content.decode()
     assert response.status_code == 422
@@ -113,10 +117,14 @@ def test_old_page_does_not_undo_what_staff_corrected(client):
     rsvp = make.rsvp(make.event(), size=2, guests=("Bne",))
     opened = browse.fields(client.get(rsvp.get_absolute_url()))
     contact, guest = rsvp.guests.all()
-    right = {"name": "Ben", "diet": "no nuts", "access": ""}
+    right = {"name": "Ben", "dietary_needs": "no nuts", "accessibility_needs": ""}
     seats.name_guests(rsvp, {guest.pk: right}, by_staff=True)
-    post(client, "change_party", rsvp, **opened | {f"guest-{contact.pk}-diet": "vegan", "grow": "3"})
-    assert list(rsvp.guests.values_list("name", "diet")) == [("Alma Reyes", "vegan"), ("Ben", "no nuts"), ("", "")]
+    post(client, "change_party", rsvp, **opened | {f"guest-{contact.pk}-dietary_needs": "vegan", "grow": "3"})
+    assert list(rsvp.guests.values_list("name", "dietary_needs")) == [
+        ("Alma Reyes", "vegan"),
+        ("Ben", "no nuts"),
+        ("", ""),
+    ]
 
 
 def test_bring_one_more_clicked_twice_brings_one_more_and_keeps_typed_names(client):
@@ -157,7 +165,7 @@ def test_keep_what_is_held_and_fewer_are_fine(client):
     assert look.seats(event) == [("Alma Reyes", 2, 0)]
     post(client, "change_party", rsvp, fewer="0")
     rsvp.refresh_from_db()
-    assert rsvp.accepts_fewer is False
+    assert rsvp.accepts_partial is False
 
 
 def test_bring_one_more_from_an_old_page_takes_nobody_away(client):
@@ -170,7 +178,7 @@ def test_bring_one_more_from_an_old_page_takes_nobody_away(client):
 def test_stop_waiting_from_an_old_page_keeps_what_came_meanwhile(client):
     event = make.event(capacity=3)
     other = make.rsvp(event, "Other", size=2)
-    rsvp = make.rsvp(event, size=3, accepts_fewer=True)
+    rsvp = make.rsvp(event, size=3, accepts_partial=True)
     seats.cancel(other)
     post(client, "change_party", rsvp, stop="1")
     assert look.seats(event) == [("Other", 0, 0), ("Alma Reyes", 3, 0)]
@@ -275,7 +283,7 @@ def test_come_back_with_no_size_that_can_be_is_told_so(client, size):
     post(client, "return_rsvp", rsvp, size=size)
     assert "A party here is one to 6 people." in page(client, rsvp)
     rsvp.refresh_from_db()
-    assert rsvp.status == "cancelled"
+    assert rsvp.status == "canceled"
 
 
 @pytest.mark.parametrize("stop", [make.over, make.called_off])
@@ -323,7 +331,7 @@ def test_calendar_file_belongs_to_the_rsvp(client):
     words = response.content.decode().replace("\r\n ", "")
     assert response["Content-Type"] == "text/calendar; charset=utf-8"
     assert rsvp.token not in response["Content-Disposition"]
-    assert f"UID:{rsvp.uid}" in words
+    assert f"UID:{rsvp.ics_uid}" in words
     assert "METHOD:PUBLISH" in words
 
 

@@ -30,7 +30,7 @@ def rsvp(of: Event, name: str = "Alma Reyes", *, made: datetime | None = None, c
     """A party that answered in March 2061, or at another time; of which so many came."""
     party = make.rsvp(of, name, **fields)
     Rsvp.objects.filter(pk=party.pk).update(created_at=made or moment(3, 1))
-    Guest.objects.filter(rsvp=party, position__lte=came).update(arrived_at=moment(4, 7, 8))
+    Guest.objects.filter(rsvp=party, position__lte=came).update(checked_in_at=moment(4, 7, 8))
     Message.objects.about(f"rsvp:{party.pk}").update(
         created_at=made or moment(3, 1), state="sent", sent_at=moment(3, 1)
     )
@@ -67,5 +67,8 @@ def only(kind: str) -> Message:
 
 def rows() -> list[tuple]:
     """What is written down of reminders: kind, day, how many, whether it was too late, whether it is done."""
-    found = Reminder.objects.order_by("day", "kind")
-    return [(row.kind, f"{row.day:%m-%d}", row.count, row.too_late, row.done_at is not None) for row in found]
+    found = Reminder.objects.order_by("event_date", "kind")
+    return [
+        (row.kind, f"{row.event_date:%m-%d}", row.recipient_count, row.too_late, row.completed_at is not None)
+        for row in found
+    ]

@@ -1,5 +1,8 @@
-"""The demo's district: the summit of April 4, 2019, next spring's with a few seats left, partners and their promises,
-and the kickoff they are invited to. All of it is created through the rules."""
+"""The demo's district: the summit of 4 April 2019 as the closed past, the next spring's, a few seats short of full, the
+partners with their promises, and the kick-off to which they are invited.
+
+All are made through the rules. The demo is the one place of this package that knows the apps.
+"""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -18,7 +21,7 @@ from summit.school_year import thursday_nearest_april_4
 
 ZONE = ZoneInfo(settings.TIME_ZONE)
 SEED = 2019
-FREE = 3  # a party of three fits, and the next one is waitlisted
+FREE = 3  # a party of three fits, and the next one meets the waiting list
 PLACE = {"venue": "University of the Pacific", "address": "DeRosa University Center, Stockton, California"}
 ABOUT = """Leaders of Stockton’s businesses, nonprofits, congregations, unions and colleges, and parents, sit at one \
 table with the people who run its schools. Over breakfast you hear what students ask for, and choose what you can \
@@ -35,7 +38,7 @@ las escuelas."""
 
 @transaction.atomic
 def fill() -> bool:
-    """Fill an empty database and return True. Leave one that has an event alone and return False."""
+    """Fills an empty database; leaves one that has an event alone. Says whether it filled."""
     if Event.objects.exists():
         return False
     people = People(SEED)
@@ -48,13 +51,13 @@ def fill() -> bool:
 
 
 def coming_summit_day(today: date) -> date:
-    """Return the next summit's Thursday that is at least two weeks away, so that RSVPs are open."""
+    """The next spring's Thursday that is at least two weeks away, so that RSVPs are open."""
     day = thursday_nearest_april_4(today.year)
     return day if day - today >= timedelta(days=14) else thursday_nearest_april_4(today.year + 1)
 
 
 def summit(day: date, **fields) -> Event:
-    """Create a summit on `day` from 8:00 to 10:30 a.m."""
+    """A summit on `day` from 8:00 to 10:30 in the morning."""
 
     def at(hour: int, minute: int = 0) -> datetime:
         return datetime.combine(day, time(hour, minute), ZONE)
@@ -86,14 +89,14 @@ def fill_coming_summit(people: People) -> None:
 
 
 def fill_past_summit(people: People) -> None:
-    """RSVP the guests of 2019 as if the event were still to come, then set its true date."""
+    """The guests of 2019 are seated as if it were still to come; then its true date is written."""
     event = summit(coming_summit_day(timezone.localdate()), slug="summit-2019", capacity=320, reserved_seats=30)
     parties = []
     while seats.free_seats(event) > 0:
         parties.append(invent_rsvp(people, event, size=people.dice.choice([1, 1, 2, 2, 3, 3, 4, 6])))
     for rsvp in people.dice.sample(parties, 6):
         seats.cancel(rsvp)
-    for witness in (Message, Change):  # this product didn't exist in 2019
+    for witness in (Message, Change):  # this program was not there in 2019
         witness.objects.all().delete()
     day = date(2019, 4, 4)
     start = datetime.combine(day, time(8), ZONE)
@@ -105,7 +108,7 @@ def fill_past_summit(people: People) -> None:
         rsvp_closes_at=start - timedelta(hours=15),
     )
     backdate(people, event, start)
-    Rsvp.objects.filter(event=event, cancelled_at__isnull=False).update(cancelled_at=start - timedelta(days=2))
+    Rsvp.objects.filter(event=event, canceled_at__isnull=False).update(canceled_at=start - timedelta(days=2))
 
 
 def invent_rsvp(people: People, event: Event, *, size: int) -> Rsvp:
@@ -115,8 +118,8 @@ def invent_rsvp(people: People, event: Event, *, size: int) -> Rsvp:
     guests = [
         Guest(
             name=who if position == 0 or dice.random() < 0.75 else "",
-            diet=people.maybe(DIETS, 0.15),
-            access=people.maybe(ACCESS, 0.06),
+            dietary_needs=people.maybe(DIETS, 0.15),
+            accessibility_needs=people.maybe(ACCESS, 0.06),
         )
         for position, who in enumerate([name, *(people.name() for _companion in range(size - 1))])
     ]
@@ -125,16 +128,16 @@ def invent_rsvp(people: People, event: Event, *, size: int) -> Rsvp:
         name=name,
         email=email,
         phone=f"(209) 555-01{dice.randrange(100):02}" if dice.random() < 0.4 else "",
-        organization=organization,
+        organization_name=organization,
         sector=sector,
         language="es" if dice.random() < 0.2 else "en",
-        accepts_fewer=dice.random() < 0.3,
+        accepts_partial=dice.random() < 0.3,
     )
     return seats.reserve(rsvp, size=size, guests=guests)
 
 
 def backdate(people: People, event: Event, until: datetime) -> None:
-    """Spread the RSVPs over the weeks before, in the order they were made."""
+    """Spreads the RSVPs over the weeks before, in the order in which they came."""
     rsvps = list(event.rsvps.order_by("pk"))
     ages = sorted((people.dice.uniform(1, 28 * 24) for _rsvp in rsvps), reverse=True)
     for rsvp, hours in zip(rsvps, ages, strict=True):

@@ -1,4 +1,4 @@
-"""Thousands of invented contacts for load runs, the same at every run, all at example.org, and an audience of them."""
+"""Thousands of invented contacts for load runs, the same at each run, all at example.org, and an audience of them."""
 
 from itertools import islice
 
@@ -11,27 +11,25 @@ from summit.models import Audience, Rsvp
 
 SEED = 2020
 OF_ONE = 4  # contacts of one organization
-NOBODYS = r"[@.]example(\.(com|net|org))?$"  # RFC 2606: email to these reaches nobody
+NOBODYS = r"[@.]example(\.(com|net|org))?$"  # RFC 2606: no mail to these reaches anybody
 AT_ONCE = 2000  # rows in one statement
 AUDIENCE = "Invented contacts"
 
 
 class RealPeople(Exception):
-    """There are addresses that a person might read, so no contacts are invented among them."""
+    """There are addresses that somebody may read. Nobody is invented among them."""
 
 
 @transaction.atomic
 def make(number: int) -> int:
-    """Create contacts up to this number, four to an organization, and an audience of them.
-
-    Contacts of an earlier run stay. Return how many were missing. Raise RealPeople.
-    """
+    """Makes so many contacts, each four of an organization of their own, and an audience of them. Says how many were
+    missing: those of an earlier run stay. Raises RealPeople."""
     if any(model.objects.exclude(email__iregex=NOBODYS).exists() for model in (Contact, Rsvp)):
         raise RealPeople
     missing = set(range(number)) - there()
     make_missing(number, missing)
     audience, _made = Audience.objects.get_or_create(name=AUDIENCE)
-    audience.listed.set(Contact.objects.filter(email__in=map(email, range(number))).order_by("pk"))
+    audience.uploaded_contacts.set(Contact.objects.filter(email__in=map(email, range(number))).order_by("pk"))
     return len(missing)
 
 

@@ -1,6 +1,6 @@
-"""The demo's kickoff: the coming school year's partners were invited some days ago, and half have answered.
+"""The demo's kick-off: the partners of the coming school year were invited some days ago, and half have answered.
 
-Everything is created through the rules for invitations, then backdated.
+All of it is made through the rules of invitations; then its true dates are written.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,7 +19,7 @@ from summit.models import Event, Guest, Invitation, Rsvp
 
 ZONE = ZoneInfo(settings.TIME_ZONE)
 SEED = 2021
-DAYS = 5  # since they were invited; the reminder goes out after seven
+DAYS = 5  # since they were invited: who has not answered is asked once more after seven
 ACCEPT, DECLINE = 0.4, 0.15
 REFUSAL = "550 5.1.1 The e-mail account that you tried to reach does not exist."
 WORDS = {
@@ -33,11 +33,11 @@ cumplen las promesas. Usted sale con un nombre, una escuela y una primera fecha.
 
 
 def fill(school_year: int) -> None:
-    """Invite the partners of the school year that the coming summit recruits for. Their pledges exist already."""
+    """`school_year` is the one that the coming summit recruits for; its pledges are there."""
     people, event = People(SEED), make_event(school_year)
     audience = audiences.make_of_partners(PledgeYear.objects.get(pk=school_year))
     first = next(iter(audiences.people(audience, event, reason="")))
-    preferences.choose(preferences.of(first.email), invitations=False)  # so that someone is excluded
+    preferences.choose(preferences.of(first.email), invitations=False)  # so that somebody is left out
     asked = audiences.figures(audience, event).invited
     mailing = starting.start(event, audience, count=asked, by="staff")
     writing.write(mailing)
@@ -47,7 +47,7 @@ def fill(school_year: int) -> None:
 
 
 def make_event(school_year: int) -> Event:
-    """Create the kickoff, on the morning of the second Thursday in September."""
+    """On the second Thursday of September, in the morning."""
     first = date(school_year, 9, 1)
     day = first + timedelta(days=(3 - first.weekday()) % 7 + 7)
 
@@ -71,8 +71,8 @@ def make_event(school_year: int) -> Event:
             description_es=ABOUT_ES,
             capacity=80,
             reserved_seats=10,
-            largest_party=4,
-            invited_only=True,
+            max_party_size=4,
+            invitation_only=True,
             is_published=True,
         )
     )
@@ -91,20 +91,20 @@ def accept(people: People, invitation: Invitation) -> None:
     contact, size = invitation.contact, people.dice.choice([1, 1, 2, 2, 3])
     organization = contact.organization
     guests = [
-        Guest(name=name, diet=people.maybe(DIETS, 0.15), access=people.maybe(ACCESS, 0.06))
+        Guest(name=name, dietary_needs=people.maybe(DIETS, 0.15), accessibility_needs=people.maybe(ACCESS, 0.06))
         for name in [contact.name, *(people.name() for _companion in range(size - 1))]
     ]
     rsvp = Rsvp(
         name=contact.name,
         language=contact.language,
-        organization=organization.name if organization else "",
+        organization_name=organization.name if organization else "",
         sector=organization.sector if organization else "",
     )
     responses.accept(invitation, rsvp, size=size, guests=guests)
 
 
 def refuse(event: Event) -> None:
-    """Let the mail server of the last person who hasn't answered reject the address."""
+    """The mail server of the last who did not answer knows no such mailbox."""
     contact = event.invitations.unanswered().latest("pk").contact
     preferences.refuse(contact.email, REFUSAL)
     refused = Message.objects.filter(to=contact.email, queue=Message.Queue.BULK)
@@ -112,7 +112,7 @@ def refuse(event: Event) -> None:
 
 
 def backdate(people: People, mailing: Mailing) -> None:
-    """Move the invitations to some days ago at 10 a.m., and the answers to the time since."""
+    """They were invited some days ago at ten, and answered since."""
     start = datetime.combine(timezone.localdate() - timedelta(days=DAYS), time(10), ZONE).astimezone(UTC)
     seconds = (timezone.now() - start).total_seconds() - 3600
     Mailing.objects.filter(pk=mailing.pk).update(created_at=start, written_at=start)
@@ -120,4 +120,4 @@ def backdate(people: People, mailing: Mailing) -> None:
         answered = start + timedelta(seconds=people.dice.uniform(0, seconds))
         Rsvp.objects.filter(invitation=invitation).update(created_at=answered)
         declined_at = answered if invitation.declined_at else None
-        Invitation.objects.filter(pk=invitation.pk).update(created_at=start, written_at=start, declined_at=declined_at)
+        Invitation.objects.filter(pk=invitation.pk).update(created_at=start, emailed_at=start, declined_at=declined_at)

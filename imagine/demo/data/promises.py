@@ -1,6 +1,6 @@
 """The demo's partners: last school year's pledges, signed and closed, and this year's, open and growing.
 
-Everything is created through the rules for pledges, then backdated.
+All of it is made through the rules of pledges; then its true dates are written.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ RENEW, BEGIN = 22, 9  # how many of last year's partners have renewed by now, ho
 
 
 def fill(school_year: int) -> None:
-    """Fill in schools and partners. `school_year` is the one that the coming summit recruits for."""
+    """Fills in schools and partners; `school_year` is the one that the coming summit recruits for."""
     rows = schools.read(schools.SHIPPED.read_bytes())
     schools.load(rows, schools.compare(rows))
     demo = Promises(People(SEED))
@@ -38,15 +38,17 @@ def fill(school_year: int) -> None:
 
 
 class Promises:
-    """Invent pledges from one seeded generator."""
+    """Invents pledges from one seeded generator."""
 
     def __init__(self, people: People):
         self.people, self.dice = people, people.dice
         self.kinds = {kind.code: kind for kind in PromiseKind.objects.all()}
         self.schools = list(School.objects.order_by("code"))
-        self.asked = self.dice.sample(self.schools, 40)  # the rest have none, for coverage to show
+        self.asked = self.dice.sample(self.schools, 40)  # the others are what coverage is for
         self.guests = {
-            rsvp.organization: rsvp for rsvp in Rsvp.objects.exclude(organization="").order_by("-pk") if rsvp.sector
+            rsvp.organization_name: rsvp
+            for rsvp in Rsvp.objects.exclude(organization_name="").order_by("-pk")
+            if rsvp.sector
         }
 
     def fill_last_year(self, school_year: int) -> None:
@@ -78,7 +80,7 @@ class Promises:
         self.backdate(year.pledges.all(), today - timedelta(days=40), today)
 
     def begin(self, name: str, sector: str, *, sign: bool) -> Pledge:
-        """Start a pledge for an organization, by a guest of the summit if one came from there."""
+        """Somebody begins for an organization: a guest of a summit if one came from there."""
         guest = self.guests.pop(name, None)
         person, email = (guest.name, guest.email) if guest else self.people.contact()
         language = guest.language if guest else self.dice.choice(["en", "en", "en", "es"])
@@ -103,7 +105,7 @@ class Promises:
         return self.send(pledge.token, {}, changed, sign=self.dice.random() < 0.9)
 
     def send(self, token: str, profile: dict, promised: list[Promised], *, sign: bool) -> Pledge:
-        """Submit the pledge page behind a link."""
+        """What the page of a link sends."""
         sheet = page_state.find(token)
         role = sheet.contact["role"] or self.dice.choice(ROLES)
         page = {
@@ -126,7 +128,7 @@ class Promises:
         dice = self.dice
         places = dice.sample(self.asked, dice.choice([1, 1, 2, 3])) if dice.random() < 0.6 else []
         taught = [grade for grade in Grade.values if not places or all(grade in place.grades for place in places)]
-        if places and not taught:  # an elementary and a high school share no grade: keep the first
+        if places and not taught:  # a primary and a high school: the first alone
             places, taught = places[:1], places[0].grades
         start = dice.randrange(len(MONTHS) - 2)
         return Promised(
@@ -143,7 +145,7 @@ class Promises:
         return Promised(promised.kind, quantity, promised.grades, promised.months, promised.schools, promised.note)
 
     def backdate(self, made: Iterable[Pledge], since: date, until: date) -> None:
-        """Spread the pledges over the days between, in the order they were made."""
+        """Spreads pledges over the days between, in the order in which they came."""
         made = sorted(made, key=lambda pledge: pledge.pk)
         begin = datetime.combine(since, time(8), ZONE)
         seconds = (min(datetime.combine(until, time(18), ZONE), timezone.now()) - begin).total_seconds()
@@ -157,7 +159,7 @@ class Promises:
         Pledge.objects.bulk_update(made, ["created_at", "changed_at", "signed_at"])
 
     def approve(self) -> None:
-        """Approve most of the partners that asked to be listed, and add a second contact here and there."""
+        """Staff have looked at most of those who want to be shown, and added a second contact here and there."""
         for organization in Organization.objects.to_approve().order_by("pk"):
             if self.dice.random() < 0.85 and organization.name not in dict(TWINS):
                 profiles.approve(organization, by="staff")

@@ -13,11 +13,11 @@ pytestmark = pytest.mark.django_db
 
 
 def passed_over(event: Event) -> list[str]:
-    return list(event.rsvps.filter(passed_over_at__isnull=False).order_by("pk").values_list("name", flat=True))
+    return list(event.rsvps.filter(skipped_at__isnull=False).order_by("pk").values_list("name", flat=True))
 
 
 def line(event: Event) -> list[str]:
-    return [rsvp.name for rsvp in event.rsvps.waiting_list()]
+    return [rsvp.name for rsvp in event.rsvps.waitlist()]
 
 
 # Rule 3 -----------------------------------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ def test_party_that_does_not_fit_keeps_its_place_and_the_next_is_served():
     seats.cancel(seated)
     assert look.seats(event)[2:] == [("Large", 0, 4), ("Small", 2, 0), ("Last", 0, 3)]
     assert passed_over(event) == ["Large"]
-    assert [rsvp.name for rsvp in event.rsvps.waiting_list()] == ["Large", "Last"]
+    assert [rsvp.name for rsvp in event.rsvps.waitlist()] == ["Large", "Last"]
 
 
 def test_mark_of_being_passed_over_goes_when_the_party_is_seated():
@@ -63,7 +63,7 @@ def test_mark_of_being_passed_over_goes_when_the_party_is_seated():
 def test_party_that_takes_fewer_is_seated_in_part_and_stays_first():
     event = make.event(capacity=2)
     first, second = make.rsvp(event, "A"), make.rsvp(event, "B")
-    large = make.rsvp(event, "Large", size=2, accepts_fewer=True)
+    large = make.rsvp(event, "Large", size=2, accepts_partial=True)
     make.rsvp(event, "Small")
     seats.cancel(first)
     assert look.seats(event)[2:] == [("Large", 1, 1), ("Small", 0, 1)]
@@ -76,11 +76,11 @@ def test_saying_that_fewer_is_fine_takes_free_seats_at_once():
     event = make.event(capacity=2)
     rsvp = make.rsvp(event, size=3)
     for _twice in range(2):
-        rsvp = seats.accept_fewer(rsvp, True)
-    assert (rsvp.accepts_fewer, rsvp.held_seats, rsvp.waiting_seats, rsvp.sequence) == (True, 2, 1, 2)
+        rsvp = seats.accept_partial(rsvp, True)
+    assert (rsvp.accepts_partial, rsvp.held_seats, rsvp.waitlisted_seats, rsvp.ics_sequence) == (True, 2, 1, 2)
     assert look.letters(rsvp) == ["waiting 1", "moved_up 2 REQUEST"]
-    rsvp = seats.accept_fewer(rsvp, False)
-    assert (rsvp.accepts_fewer, rsvp.held_seats, rsvp.waiting_seats) == (False, 2, 1)
+    rsvp = seats.accept_partial(rsvp, False)
+    assert (rsvp.accepts_partial, rsvp.held_seats, rsvp.waitlisted_seats) == (False, 2, 1)
 
 
 def test_nobody_moves_up_while_the_room_is_over():
@@ -103,22 +103,22 @@ def test_nobody_moves_up_once_promotion_has_stopped():
     seats.cancel(first)
     seats.change_party(second, size=1)
     seats.delete(second)
-    seats.accept_fewer(third, True)
+    seats.accept_partial(third, True)
     seats.save_event(Event.objects.get())
     assert look.seats(event) == [("A", 0, 0), ("Waits", 0, 2)]
     assert look.letters(third) == ["waiting 1"]
 
 
 def test_promotion_stops_when_the_event_says():
-    event = make.event(promotion_stops_hours=48)
-    assert event.promotion_stops_at == event.starts_at - timedelta(hours=48)
-    assert event.promotes
+    event = make.event(waitlist_closes_hours_before=48)
+    assert event.waitlist_closes_at == event.starts_at - timedelta(hours=48)
+    assert event.waitlist_is_open
     event.starts_at = timezone.now() + timedelta(hours=47)
-    assert not event.promotes
-    event.promotion_stops_hours = 0
-    assert event.promotes
-    event.cancelled_at = timezone.now()
-    assert not event.promotes
+    assert not event.waitlist_is_open
+    event.waitlist_closes_hours_before = 0
+    assert event.waitlist_is_open
+    event.canceled_at = timezone.now()
+    assert not event.waitlist_is_open
 
 
 def test_promote_by_hand_works_after_promotion_has_stopped_and_once():
@@ -128,7 +128,7 @@ def test_promote_by_hand_works_after_promotion_has_stopped_and_once():
     seats.cancel(seated)
     for _twice in range(2):
         waits = seats.promote(waits)
-    assert (waits.held_seats, waits.waiting_seats, waits.seats_over) == (1, 0, 0)
+    assert (waits.held_seats, waits.waitlisted_seats, waits.overbooked_seats) == (1, 0, 0)
     assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
 
 
@@ -152,11 +152,11 @@ def test_promote_by_hand_without_room_is_refused():
 
 def test_promote_by_hand_gives_a_part_to_whom_fewer_is_fine():
     event = make.event(capacity=1)
-    seated, waits = make.rsvp(event, "Seated"), make.rsvp(event, "Waits", size=2, accepts_fewer=True)
+    seated, waits = make.rsvp(event, "Seated"), make.rsvp(event, "Waits", size=2, accepts_partial=True)
     make.without_promotion(event)
     seats.cancel(seated)
     waits = seats.promote(waits)
-    assert (waits.held_seats, waits.waiting_seats) == (1, 1)
+    assert (waits.held_seats, waits.waitlisted_seats) == (1, 1)
 
 
 def test_promote_beyond_the_room_is_flagged_and_counted():
@@ -165,7 +165,7 @@ def test_promote_beyond_the_room_is_flagged_and_counted():
     waits = make.rsvp(event, "Waits", size=3)
     for _twice in range(2):
         waits = seats.promote(waits, beyond="The superintendent asked")
-    assert (waits.held_seats, waits.waiting_seats, waits.seats_over) == (3, 0, 2)
+    assert (waits.held_seats, waits.waitlisted_seats, waits.overbooked_seats) == (3, 0, 2)
     assert seats.free_seats(event) == -2
 
 
@@ -189,7 +189,7 @@ def test_one_cancellation_serves_as_many_as_fit():
     seats.cancel(seated)
     assert look.seats(event)[1:] == [("A", 2, 0), ("B", 0, 5), ("C", 3, 0), ("D", 1, 0), ("E", 0, 1)]
     assert passed_over(event) == ["B"]
-    assert Rsvp.objects.filter(waiting_seats__gt=0, waiting_since=None).count() == 0
+    assert Rsvp.objects.filter(waitlisted_seats__gt=0, waitlisted_since=None).count() == 0
 
 
 # Rule 10: staff put a party on the list ---------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def test_put_on_the_list_waits_at_its_end_and_frees_its_seats_for_those_in_front
     rsvp = make.rsvp(event, size=3, guests=("Ben", "Chi"))
     first, second = make.rsvp(event, "First", size=2), make.rsvp(event, "Second", size=2)
     rsvp = seats.to_waiting_list(rsvp)
-    assert (rsvp.status, rsvp.held_seats, rsvp.waiting_seats) == ("waiting", 0, 3)
+    assert (rsvp.status, rsvp.held_seats, rsvp.waitlisted_seats) == ("waitlisted", 0, 3)
     assert look.seats(event) == [("Alma Reyes", 0, 3), ("First", 2, 0), ("Second", 0, 2)]
     assert line(event) == ["Second", "Alma Reyes"]
     assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "Chi")]
@@ -236,7 +236,7 @@ def test_put_on_the_list_does_not_come_back_before_those_who_fit_no_more():
 
 def test_party_that_waits_for_some_waits_for_all_and_one_that_waits_for_all_keeps_its_place():
     event = make.event(capacity=3)
-    rsvp = make.rsvp(event, size=5, accepts_fewer=True)
+    rsvp = make.rsvp(event, size=5, accepts_partial=True)
     make.rsvp(event, "Second", size=4)
     for _twice in range(2):
         seats.to_waiting_list(rsvp)
@@ -249,7 +249,7 @@ def test_seat_beyond_the_room_is_beyond_it_no_more():
     event = make.event(capacity=1)
     make.rsvp(event, "Seated")
     rsvp = seats.promote(make.rsvp(event, size=2), beyond="Drives the speaker")
-    assert seats.to_waiting_list(rsvp).seats_over == 0
+    assert seats.to_waiting_list(rsvp).overbooked_seats == 0
 
 
 def test_putting_on_the_list_is_refused_when_over_called_off_or_cancelled():

@@ -18,7 +18,7 @@ NOW = timezone.now()
 
 
 def closed_event(**fields) -> Event:
-    return make.event(**{"invited_only": True, "kind": "kickoff", "title": "Partner kick-off", **fields})
+    return make.event(**{"invitation_only": True, "kind": "kickoff", "title": "Partner kick-off", **fields})
 
 
 def test_page_tells_what_and_when_and_whom_it_is_for(client):
@@ -39,7 +39,7 @@ def test_page_tells_what_and_when_and_whom_it_is_for(client):
     [
         ({"rsvp_opens_at": NOW + timedelta(days=2)}, "Answers open on "),
         ({"rsvp_closes_at": NOW - timedelta(days=1)}, "Answers are closed."),
-        ({"cancelled_at": NOW}, "This gathering will not take place"),
+        ({"canceled_at": NOW}, "This gathering will not take place"),
     ],
     ids=["soon", "closed", "cancelled"],
 )
@@ -89,7 +89,7 @@ def test_party_works_by_its_link_and_lost_links_are_mailed(client):
 
 
 def test_copy_for_next_spring_stays_closed():
-    assert next_spring(closed_event())["invited_only"] is True
+    assert next_spring(closed_event())["invitation_only"] is True
 
 
 def test_staff_seat_a_party_there():
