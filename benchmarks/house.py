@@ -28,14 +28,14 @@ from imagine.demo.supervisor import Program
 CORES = os.cpu_count() or 1
 SETTINGS = {"product": "benchmarks.settings", "floor": "benchmarks.floor.settings"}
 WORKERS = {
-    "product": ["-A", "imagine", "worker", "-Q", "direct,housekeeping"],
+    "product": ["-A", "imagine", "worker", "-Q", "transactional,housekeeping"],
     "bulk": ["-A", "imagine", "worker", "-Q", "bulk", "-n", "bulk@%h"],
     "floor": ["-A", "benchmarks.floor.tasks", "worker", "-Q", "floor"],
 }
 RUNS_AS = {"bulk": "product"}  # whose settings
-QUEUES = ("direct", "housekeeping", "bulk", "floor")
+QUEUES = ("transactional", "housekeeping", "bulk", "floor")
 # A web request or a mail of an earlier row is nothing to the next one.
-LEFT_OVER = "mail_message, mail_claim, core_tally, mail_heartbeat, mail_mailing, summit_invitation"
+LEFT_OVER = "mail_message, mail_claim, core_ratelimitcount, mail_queueheartbeat, mail_mailing, summit_invitation"
 
 
 class House:

@@ -44,7 +44,7 @@ def invitations(house: House, size: "Size") -> list[Figure]:
 @contextlib.contextmanager
 def measured(house: House, whose: str):
     house.clear()
-    house.sql("UPDATE mail_pace SET per_second = 10000")
+    house.sql("UPDATE mail_sendrate SET per_second = 10000")
     with house.working(whose):
         yield
 
@@ -81,7 +81,9 @@ def meanwhile(house: House, size: "Size") -> list[Figure]:
         house.await_mails(many + own, 300)
         taken = {to: at for at, to in house.taken()}
     written = dict(
-        house.sql("""SELECT "to", extract(epoch FROM created_at)::float FROM mail_message WHERE queue = 'direct'""")
+        house.sql(
+            "SELECT recipient, extract(epoch FROM created_at)::float FROM mail_message WHERE queue = 'transactional'"
+        )
     )
     last = max(at for to, at in taken.items() if to not in written)
     waits = sorted(taken[to] - at for to, at in written.items())

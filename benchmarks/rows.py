@@ -120,7 +120,7 @@ ROOM_GUESTS = """
 """
 ROOM_LETTERS = """
     SELECT count(*) FROM summit_rsvp r JOIN summit_event e ON e.id = event_id
-    JOIN mail_message m ON starts_with(m.key, 'rsvp:' || r.id || ':') WHERE e.slug = %s
+    JOIN mail_message m ON starts_with(m.idempotency_key, 'rsvp:' || r.id || ':') WHERE e.slug = %s
 """
 
 
@@ -271,7 +271,7 @@ def delay(house: House, size: Size) -> list[Figure]:
         house.clear()
         house.product.sign_up(house.new_event(next(slugs)), many, at_once=32, per_second=20, follow=False)
         taken = {to: at for at, to in house.await_mails(many)}
-    written = dict(house.sql('SELECT "to", extract(epoch FROM created_at)::float FROM mail_message'))
+    written = dict(house.sql("SELECT recipient, extract(epoch FROM created_at)::float FROM mail_message"))
     waits = sorted(at - written[to] for to, at in taken.items())
     value = waits[len(waits) * 95 // 100]
     notes = [f"Half of {many} mails were taken {waits[len(waits) // 2]:.3f} s after they were written."]

@@ -23,7 +23,7 @@ MAILS = 25  # a second, so that a mailing can be seen on its way
 PAGES = [
     ("promises", "partners/promise/?state=signed", 760),
     ("coverage", "partners/promise/coverage/", 620),
-    ("words", "imagine/wording/reminder_week/", 886),
+    ("words", "mail/templateoverride/reminder_week/", 886),
 ]
 DOUBTS = [("merge", 1180), ("match", 700), ("import", 1085), ("organization", 1190)]
 
@@ -89,8 +89,8 @@ def what_happens() -> dict[str, str]:
     seats.cancel(event.rsvps.filter(held_seats=2).earliest("pk"))
     wait_until(mail_is_sent, PATIENCE)
     why = "550 5.1.1 no such mailbox"
-    Message.objects.about(f"rsvp:{one.pk}").update(state=Message.State.REFUSED, sent_at=None, last_error=why)
-    moved_up = Message.objects.get(key__startswith=f"rsvp:{small.pk}:moved_up")
+    Message.objects.about(f"rsvp:{one.pk}").update(state=Message.State.REJECTED, sent_at=None, last_error=why)
+    moved_up = Message.objects.get(idempotency_key__startswith=f"rsvp:{small.pk}:moved_up")
     return {
         "event": f"{ADMIN}summit/event/{event.pk}/change/",
         "rsvps": f"{ADMIN}summit/rsvp/?event__id__exact={event.pk}",
@@ -222,8 +222,10 @@ def inviting(browser: Browser, address: str, pages: dict[str, str]) -> None:
     page.click(".office-confirm button")
     mailing = Mailing.objects.latest("pk")
     wait_until(lambda: mailing.messages.filter(state=Message.State.SENT).count() > int(number) / 2, PATIENCE)
-    some = list(mailing.messages.filter(state=Message.State.SENT).order_by("to").values_list("pk", flat=True)[:2])
-    refused = {"state": Message.State.REFUSED, "sent_at": None, "last_error": "550 5.1.1 no such mailbox"}
+    some = list(
+        mailing.messages.filter(state=Message.State.SENT).order_by("recipient").values_list("pk", flat=True)[:2]
+    )
+    refused = {"state": Message.State.REJECTED, "sent_at": None, "last_error": "550 5.1.1 no such mailbox"}
     Message.objects.filter(pk__in=some).update(**refused)
     page.reload()
     keep(page, "guide-mailing", height=720)

@@ -231,7 +231,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_keepalive": True, "visibility_timeout
 CELERY_DB_REUSE_MAX = 10**9  # never closed by Celery: imagine.celery.FrugalTask sees to that
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
-CELERY_TASK_DEFAULT_QUEUE = "direct"
+CELERY_TASK_DEFAULT_QUEUE = "transactional"
 # "bulk" has a worker of its own: whoever waits for a confirmation waits neither for mail to many nor for its writing.
 CELERY_TASK_ROUTES = {
     "imagine.mail.tasks.deliver_bulk": {"queue": "bulk"},
@@ -298,8 +298,8 @@ CELERY_BEAT_SCHEDULE = {
     "show that the direct queue moves": {
         "task": "imagine.mail.tasks.beat_heart",
         "schedule": 20,
-        "args": ("direct",),
-        "options": {"queue": "direct", "expires": 20},
+        "args": ("transactional",),
+        "options": {"queue": "transactional", "expires": 20},
     },
     "show that the bulk queue moves": {
         "task": "imagine.mail.tasks.beat_heart",

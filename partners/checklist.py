@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from imagine.core import audit
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from partners.models import PledgeYear, PromiseKind, School
 
 Row = PromiseKind | School | PledgeYear
@@ -62,7 +62,7 @@ def open_year(year: PledgeYear) -> PledgeYear:
 @transaction.atomic
 def delete(row: Row) -> None:
     """Erases a row and its history. The database refuses it for one that a pledge needs."""
-    Change.objects.filter(about=about(row)).delete()
+    AuditEntry.objects.filter(about=about(row)).delete()
     row.delete()
 
 

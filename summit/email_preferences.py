@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from imagine.mail import preferences
-from imagine.mail.models import Address
+from imagine.mail.models import EmailPreference
 from partners.organizations import languages
 from summit import seats
 from summit.models import Rsvp
@@ -15,7 +15,7 @@ def spoken(email: str) -> str:
     return languages.spoken(email) or rsvps.values_list("language", flat=True).first() or ""
 
 
-def save(address: Address, *, language: str = "", **wanted: bool) -> None:
+def save(address: EmailPreference, *, language: str = "", **wanted: bool) -> None:
     """Writes which of invitations, reminders and news an address wants and, when it is given, the language of whoever
     it belongs to: contacts, pledges, RSVPs for coming events. Each thing under its own lock, and what is erased
     meanwhile is passed over; twice changes nothing."""

@@ -15,7 +15,7 @@ from django.utils.translation import get_language, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.forms import AddressField, LineField, More, NameField, Shared, TextField, plain_helper, unshare
-from imagine.mail.models import Address
+from imagine.mail.models import EmailPreference
 from imagine.mail.preferences import MAIL
 from partners.models import Sector
 from summit.models import MAX_PARTY_SIZE, Event, Guest, Invitation, Rsvp
@@ -295,7 +295,7 @@ class MailChoicesForm(forms.Form):
         error_messages=dict.fromkeys(("required", "invalid_choice"), _("Choose one of the languages.")),
     )
 
-    def __init__(self, address: Address, spoken: str, *args, **kwargs):
+    def __init__(self, address: EmailPreference, spoken: str, *args, **kwargs):
         wanted = {name: getattr(address, f"wants_{name}") for name in MAIL}
         super().__init__(*args, initial=wanted | {"language": spoken}, auto_id="id_%s", **kwargs)
         if not spoken:

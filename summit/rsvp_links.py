@@ -35,7 +35,7 @@ def mail_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
 def may_go(mails: QuerySet[Message], email: str, *, by_staff: bool = False) -> bool:
     """Whether one more mail with a link may go to an address, when `mails` are those before."""
     today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
-    lately = mails.filter(to=email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=Message.FAILED)
+    lately = mails.filter(recipient=email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=Message.UNDELIVERED)
     return not lately.exists() and (by_staff or today < MOST_A_DAY)
 
 
@@ -53,8 +53,8 @@ def mail_again(rsvp: Rsvp) -> bool:
 def readdress(rsvp: Rsvp, email: str) -> Rsvp:
     """Staff correct the e-mail address: what was not sent goes to the new one when it is sent, and so does the link."""
     rsvp = seats.correct(rsvp, email=email)
-    mails = Message.objects.about(f"rsvp:{rsvp.pk}").filter(queue=Message.Queue.DIRECT)
-    mails.exclude(state=Message.State.SENT).update(to=email)
+    mails = Message.objects.about(f"rsvp:{rsvp.pk}").filter(queue=Message.Queue.TRANSACTIONAL)
+    mails.exclude(state=Message.State.SENT).update(recipient=email)
     reminder_emails.take_back_of(rsvp)  # what ends them belongs to the address
     if not rsvp.event.is_over:
         mail_link(rsvp, by_staff=True)

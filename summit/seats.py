@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from imagine.core import audit
 from imagine.core.db import prepared
 from imagine.core.db.selects import first, with_columns
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail import delivery
 from imagine.mail.models import Message
 from summit.emails import invitation as invitation_emails
@@ -598,7 +598,7 @@ def delete_together(rsvps: Iterable[Rsvp]) -> None:
             event = lock(event_pk)
             for rsvp in parties:
                 Message.objects.about(f"rsvp:{rsvp.pk}").delete()
-                Change.objects.filter(about=f"rsvp:{rsvp.pk}").delete()
+                AuditEntry.objects.filter(about=f"rsvp:{rsvp.pk}").delete()
                 event.rsvps.filter(pk=rsvp.pk).delete()
             call_up(event)
 

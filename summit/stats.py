@@ -177,6 +177,6 @@ def failed_mail(event: Event) -> QuerySet[Message]:
     since other mail has keys without a number.
     """
     of_event = event.rsvps.annotate(number=Cast("pk", CharField())).values("number")
-    number = Func(F("key"), Value(":"), Value(2), function="split_part", output_field=CharField())
-    failed = Message.objects.failed().filter(key__startswith="rsvp:").annotate(number=number)
-    return failed.filter(number__in=of_event).order_by("-not_before").defer("text", "html", "calendar")
+    number = Func(F("idempotency_key"), Value(":"), Value(2), function="split_part", output_field=CharField())
+    failed = Message.objects.undelivered().filter(idempotency_key__startswith="rsvp:").annotate(number=number)
+    return failed.filter(number__in=of_event).order_by("-send_after").defer("body_text", "body_html", "ics")

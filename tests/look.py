@@ -14,7 +14,7 @@ def seats(event: Event) -> list[tuple[str, int, int]]:
 def letters(rsvp: Rsvp | None = None) -> list[str]:
     """Each message in the order written, as "kind number METHOD": "confirmed 1 REQUEST"."""
     messages = Message.objects.about(f"rsvp:{rsvp.pk}") if rsvp else Message.objects.all()
-    rows = messages.order_by("created_at").values_list("key", "calendar_method")
+    rows = messages.order_by("created_at").values_list("idempotency_key", "ics_method")
     return [f"{' '.join(key.split(':')[2:])} {method}".strip() for key, method in rows]
 
 

@@ -28,8 +28,8 @@ from tests.faults.prepare import SLUG
 from tests.smtp_server import SmtpServer
 
 EMPTIED_TABLES = (
-    "mail_message, core_tally, mail_heartbeat, mail_mailing, mail_address, summit_rsvp, summit_guest, "
-    "summit_linkrequest, summit_invitation, summit_audience, partners_contact"
+    "mail_message, core_ratelimitcount, mail_queueheartbeat, mail_mailing, mail_emailpreference, summit_rsvp, "
+    "summit_guest, summit_linkrequest, summit_invitation, summit_audience, partners_contact"
 )
 SEND_RATE = 60  # mails to many a second, unless a test says otherwise
 
@@ -61,7 +61,7 @@ class Stack:
         self.port = free_port()
         web = ["gunicorn", "-c", "python:imagine.gunicorn", "imagine.wsgi", "--bind", f"127.0.0.1:{self.port}"]
         web += ["--workers", "2", "--no-control-socket"]
-        worker = ["celery", "-A", "imagine", "worker", "-Q", "direct,housekeeping", "-c", "2", "-l", "INFO"]
+        worker = ["celery", "-A", "imagine", "worker", "-Q", "transactional,housekeeping", "-c", "2", "-l", "INFO"]
         bulk = ["celery", "-A", "imagine", "worker", "-Q", "bulk", "-n", "bulk@%h", "-c", "2", "-l", "INFO"]
         beat = ["celery", "-A", "imagine", "beat", "--schedule", str(folder / "beat"), "--pidfile=", "-l", "INFO"]
         self.web, self.worker, self.bulk, self.beat = (
@@ -149,7 +149,7 @@ class Stack:
             os.kill(self.valkey.process.pid, signal.SIGCONT)
 
     def pool(self, of: Program | None = None) -> list[psutil.Process]:
-        """A worker's children, which do the work; those of the one for direct mail unless another is named."""
+        """A worker's children, which do the work; those of the one for transactional mail unless another is named."""
         return psutil.Process((of or self.worker).process.pid).children(recursive=True)
 
     @contextlib.contextmanager
@@ -194,19 +194,19 @@ class Stack:
         """Of each RSVP the address, how many seats its guests fill, and how many mails were written about it."""
         return self.sql("""
             SELECT email, (SELECT count(*) FROM summit_guest WHERE rsvp_id = r.id),
-                (SELECT count(*) FROM mail_message WHERE starts_with(key, 'rsvp:' || r.id || ':'))
+                (SELECT count(*) FROM mail_message WHERE starts_with(idempotency_key, 'rsvp:' || r.id || ':'))
             FROM summit_rsvp r ORDER BY email COLLATE "C"
         """)
 
     def mail_states(self) -> list[tuple[str, str]]:
-        return self.sql('SELECT "to", state FROM mail_message ORDER BY 1, 2')
+        return self.sql("SELECT recipient, state FROM mail_message ORDER BY 1, 2")
 
     def all_sent(self, count: int) -> bool:
         return [state for _to, state in self.mail_states()] == ["sent"] * count
 
     def expire_claims(self) -> None:
         """Minutes pass, as far as claimed mail is concerned."""
-        self.sql("UPDATE mail_message SET lease_until = now() - interval '1 second' WHERE state = 'sending'")
+        self.sql("UPDATE mail_message SET claim_expires_at = now() - interval '1 second' WHERE state = 'sending'")
 
     def send_task(self, task: str, *arguments, queue: str) -> None:
         with Celery(broker=self.valkey.url) as app:
@@ -217,16 +217,16 @@ class Stack:
         began = self.now()
 
         def heart_beats() -> bool:
-            self.send_task("imagine.mail.tasks.beat_heart", "ours", queue="direct")
+            self.send_task("imagine.mail.tasks.beat_heart", "ours", queue="transactional")
             with contextlib.suppress(AssertionError):
                 return bool(wait_for(lambda: self.heartbeat("ours") > began, 1, "a heartbeat came through"))
             return False
 
         return wait_for(heart_beats, seconds, "the worker takes what is in its queue")
 
-    def heartbeat(self, whose: str = "direct") -> datetime:
-        """When a heartbeat last came out of the queue; that of beat, which sends one every 20 seconds, is `direct`."""
-        return self.sql("SELECT coalesce(max(at), 'epoch') FROM mail_heartbeat WHERE queue = %s", whose)[0][0]
+    def heartbeat(self, whose: str = "transactional") -> datetime:
+        """When a heartbeat last came out of the queue; beat's, sent every 20 seconds, is `transactional`."""
+        return self.sql("SELECT coalesce(max(at), 'epoch') FROM mail_queueheartbeat WHERE queue = %s", whose)[0][0]
 
     def now(self) -> datetime:
         return self.sql("SELECT now()")[0][0]

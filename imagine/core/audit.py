@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.db.inserts import FEW, insert
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 
 
 class Actor(NamedTuple):
@@ -20,11 +20,11 @@ class Actor(NamedTuple):
     name: str = ""
 
 
-GUEST = Actor(Change.Kind.GUEST)
-PROGRAM = Actor(Change.Kind.PROGRAM)
+GUEST = Actor(AuditEntry.Kind.GUEST)
+PROGRAM = Actor(AuditEntry.Kind.PROGRAM)
 
 MOST = 100  # changes in a table
-LONGEST_REASON = Change._meta.get_field("reason").max_length
+LONGEST_REASON = AuditEntry._meta.get_field("reason").max_length
 # Facts that are no field.
 OTHER = {
     "answer": _("answer"),
@@ -45,7 +45,7 @@ SAID = {
 }
 
 actor: ContextVar[Actor] = ContextVar("actor", default=PROGRAM)
-gathered: ContextVar[list[Change] | None] = ContextVar("gathered", default=None)
+gathered: ContextVar[list[AuditEntry] | None] = ContextVar("gathered", default=None)
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def acting_as(who: Actor) -> Iterator[None]:
 @contextmanager
 def gathering() -> Iterator[None]:
     """What is noted inside is written at its end, in one statement. Belongs inside the transaction of the changes."""
-    rows: list[Change] = []
+    rows: list[AuditEntry] = []
     mark = gathered.set(rows)
     try:
         yield
@@ -81,7 +81,7 @@ def note_all(changes: Iterable[tuple[str, dict, dict]], *, reason: str = "", hid
     """The same of many things in one statement: of what, before and after."""
     who, found = actor.get(), ((about, differences(*facts, hidden)) for about, *facts in changes)
     rows = [
-        Change(about=about, kind=who.kind, name=who.name, what=what, reason=reason) for about, what in found if what
+        AuditEntry(about=about, kind=who.kind, name=who.name, what=what, reason=reason) for about, what in found if what
     ]
     waiting = gathered.get()
     if waiting is None:
@@ -90,11 +90,11 @@ def note_all(changes: Iterable[tuple[str, dict, dict]], *, reason: str = "", hid
         waiting += rows
 
 
-def write(rows: list[Change]) -> None:
+def write(rows: list[AuditEntry]) -> None:
     if len(rows) <= FEW:
         insert(*rows)
     else:
-        Change.objects.bulk_create(rows)
+        AuditEntry.objects.bulk_create(rows)
 
 
 def differences(before: dict, after: dict, hidden: tuple[str, ...]) -> dict:
@@ -111,12 +111,12 @@ def table(
     """The newest changes of one thing as a table for staff, and of its `parts`, each with its name, by what history
     calls them. `words` are those of values, by a fact that is no field and then by the value."""
     things, words = {about: ("", thing)} | (parts or {}), SAID | (words or {})
-    changes = Change.objects.filter(about__in=things).order_by("-at", "-pk")[:MOST]
+    changes = AuditEntry.objects.filter(about__in=things).order_by("-at", "-pk")[:MOST]
     rows = [(change, *told(change, *things[change.about], words)) for change in changes]
     return render_to_string("admin/core/history.html", {"rows": rows})
 
 
-def told(change: Change, name: str, thing: Model, words: dict) -> tuple[str, list[tuple[str, str, str]]]:
+def told(change: AuditEntry, name: str, thing: Model, words: dict) -> tuple[str, list[tuple[str, str, str]]]:
     return name, [in_words(field, *values, thing, words) for field, values in change.what.items()]
 
 
@@ -147,4 +147,4 @@ class ActorMiddleware:
 
     def process_view(self, request, view, args, kwargs):
         if "admin" in request.resolver_match.app_names:
-            actor.set(Actor(Change.Kind.STAFF, request.user.get_username()))
+            actor.set(Actor(AuditEntry.Kind.STAFF, request.user.get_username()))

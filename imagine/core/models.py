@@ -12,7 +12,7 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-class Change(models.Model):
+class AuditEntry(models.Model):
     """One change of one thing: who, when, and each field from what to what. imagine.core.audit writes it."""
 
     class Kind(models.TextChoices):
@@ -28,13 +28,13 @@ class Change(models.Model):
     reason = models.CharField(max_length=300, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["about", "at"], name="change_of_one_thing")]
+        indexes = [models.Index(fields=["about", "at"], name="audit_entry_of_one_object")]
 
     def __str__(self):
         return f"{self.about} {self.at:%Y-%m-%d %H:%M}"
 
 
-class Tally(models.Model):
+class RateLimitCount(models.Model):
     """How often something was tried in one window of time; imagine.core.rate_limit counts here."""
 
     key = models.CharField(max_length=80)
@@ -42,7 +42,7 @@ class Tally(models.Model):
     count = models.PositiveIntegerField(default=1)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["key", "since"], name="tally_once_a_window")]
+        constraints = [models.UniqueConstraint(fields=["key", "since"], name="rate_limit_count_once_a_window")]
 
     def __str__(self):
         return f"{self.key}: {self.count}"

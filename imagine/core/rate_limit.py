@@ -11,11 +11,11 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from imagine.core.db import prepared
-from imagine.core.models import Tally
+from imagine.core.models import RateLimitCount
 
 UPSERT = """
-    INSERT INTO core_tally (key, since, count) VALUES (%s, %s, %s)
-    ON CONFLICT (key, since) DO UPDATE SET count = core_tally.count + excluded.count
+    INSERT INTO core_ratelimitcount (key, since, count) VALUES (%s, %s, %s)
+    ON CONFLICT (key, since) DO UPDATE SET count = core_ratelimitcount.count + excluded.count
     RETURNING count
 """
 
@@ -70,4 +70,4 @@ def too_many(request: HttpRequest, *, minutes: int) -> HttpResponse:
 
 def forget_old_tallies() -> None:
     """Deletes the counts of windows that are over."""
-    Tally.objects.filter(since__lt=timezone.now() - timedelta(days=1)).delete()
+    RateLimitCount.objects.filter(since__lt=timezone.now() - timedelta(days=1)).delete()

@@ -108,7 +108,9 @@ def programs(listener: socket.socket, surroundings: dict[str, str]) -> list[Prog
     beat = [*celery, "beat", "--schedule", str(RUN / "beat-schedule"), "--pidfile=", "-l", "INFO"]
     return [
         program("web", *web, env=surroundings, pass_fds=[listener.fileno()]),
-        program("worker", *celery, "worker", "-Q", "direct,housekeeping", "-n", "direct@%h", *quiet, **at_once),
+        program(
+            "worker", *celery, "worker", "-Q", "transactional,housekeeping", "-n", "transactional@%h", *quiet, **at_once
+        ),
         program("worker-bulk", *celery, "worker", "-Q", "bulk", "-n", "bulk@%h", *quiet, **at_once),
         program("beat", *beat, env=surroundings),
     ]

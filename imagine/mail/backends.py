@@ -53,7 +53,7 @@ class Server(threading.local):
         if session is None:
             self.connection.send_messages([write(message)])
         else:
-            self.converse(session, settings.MAIL_FROM, message.to, as_bytes(message))
+            self.converse(session, settings.MAIL_FROM, message.recipient, as_bytes(message))
         self.used_at = time.monotonic()
 
     def converse(self, session: smtplib.SMTP, sender: str, recipient: str, content: bytes) -> None:

@@ -23,7 +23,7 @@ from imagine.mail import preferences
 from imagine.mail.backends import Unanswered, reason, refused_for_good, refused_mailbox, server
 from imagine.mail.dispatch import Silence, nudge, take_up_nudge
 from imagine.mail.mime import Unattached
-from imagine.mail.models import Heartbeat, Message, give_up_time
+from imagine.mail.models import Message, QueueHeartbeat, default_retry_until
 
 logger = logging.getLogger(__name__)
 server_silent = Silence()
@@ -37,35 +37,49 @@ SWEEP_SECONDS = 20
 # The first that MessageQuerySet.due has, by its own test; as they stand, for each mail asks them.
 CLAIM = """
     UPDATE mail_message
-    SET state = 'sending', lease = %s, lease_until = %s, attempts = attempts + 1
+    SET state = 'sending', claim_id = %s, claim_expires_at = %s, attempts = attempts + 1
     WHERE id = (
         SELECT id FROM mail_message message
-        WHERE queue = 'direct' AND state = 'queued' AND not_before <= %s AND (
+        WHERE queue = 'transactional' AND state = 'queued' AND send_after <= %s AND (
             SELECT ahead.id FROM mail_message ahead
-            WHERE ahead.queue = 'direct' AND ahead.state IN ('queued', 'sending')
-            AND ahead."to" = message."to" AND ahead.created_at < message.created_at LIMIT 1
+            WHERE ahead.queue = 'transactional' AND ahead.state IN ('queued', 'sending')
+            AND ahead.recipient = message.recipient AND ahead.created_at < message.created_at LIMIT 1
         ) IS NULL
-        ORDER BY not_before LIMIT 1 FOR UPDATE SKIP LOCKED
+        ORDER BY send_after LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     RETURNING {}
 """
 MARK_SENT = """
-    UPDATE mail_message SET state = 'sent', sent_at = %s, last_error = '', lease = NULL, lease_until = NULL
-    WHERE id = %s AND lease = %s
+    UPDATE mail_message SET state = 'sent', sent_at = %s, last_error = '', claim_id = NULL, claim_expires_at = NULL
+    WHERE id = %s AND claim_id = %s
 """
 
 
 # Queue ---------------------------------------------------------------------------------------------------------
 
 
-def queue(*, key: str, to: str, language: str, subject: str, text: str, html: str, **also) -> None:
+def queue(
+    *, idempotency_key: str, recipient: str, language: str, subject: str, body_text: str, body_html: str, **also
+) -> None:
     """Stores one message in the caller's transaction and nudges Celery once that has committed.
 
     A message whose key exists already is not written again. `also` are further fields of a message: its calendar part,
     its attachment, the queue that it goes through, its mailing, where one unsubscribes. `attachment` names a function
     and what it is called with, "partners.emails.pledge.certificate:17"; imagine.mail.mime.attached says what it gives.
     """
-    queue_many([Message(key=key, to=to, language=language, subject=subject, text=text, html=html, **also)])
+    queue_many(
+        [
+            Message(
+                idempotency_key=idempotency_key,
+                recipient=recipient,
+                language=language,
+                subject=subject,
+                body_text=body_text,
+                body_html=body_html,
+                **also,
+            )
+        ]
+    )
 
 
 def queue_many(messages: Sequence[Message], *, after: Sequence[Model] = ()) -> None:
@@ -92,10 +106,10 @@ def deliver() -> None:
 
 def sweep() -> None:
     """Takes up what a sender left behind that died, and sends what is due and nobody was nudged for."""
-    left = {"lease": None, "lease_until": None, "maybe_sent": True}
-    abandoned = Message.objects.abandoned().filter(queue=Message.Queue.DIRECT)
-    abandoned.filter(give_up_at__lt=timezone.now()).update(state=Message.State.GIVEN_UP, **left)
-    abandoned.update(state=Message.State.QUEUED, not_before=timezone.now(), **left)
+    left = {"claim_id": None, "claim_expires_at": None, "possible_duplicate": True}
+    abandoned = Message.objects.abandoned().filter(queue=Message.Queue.TRANSACTIONAL)
+    abandoned.filter(retry_until__lt=timezone.now()).update(state=Message.State.FAILED, **left)
+    abandoned.update(state=Message.State.QUEUED, send_after=timezone.now(), **left)
     send_due(SWEEP_SECONDS)
 
 
@@ -124,7 +138,7 @@ def claim(after: Message | None = None) -> Message | None:
     which it goes: the mail server has just taken that, and it may be in the way of this one."""
     now, calls = timezone.now(), []
     if after:
-        calls.append((MARK_SENT, [now, after.pk, after.lease]))
+        calls.append((MARK_SENT, [now, after.pk, after.claim_id]))
     calls.append((with_columns(CLAIM, Message), [uuid.uuid4(), now + LEASE, now]))
     message = first(Message, *calls, anew=True)
     if after:
@@ -142,8 +156,8 @@ def send(message: Message) -> Message | None:
         # The server's fault: the message loses none of its time, and none is given up however long it takes.
         outcome = {
             "state": Message.State.QUEUED,
-            "not_before": timezone.now() + UNREACHABLE_PAUSE,
-            "give_up_at": give_up_time(),
+            "send_after": timezone.now() + UNREACHABLE_PAUSE,
+            "retry_until": default_retry_until(),
             "attempts": message.attempts - 1,
             "last_error": reason(error),
         }
@@ -170,13 +184,13 @@ def hand_over(message: Message) -> dict:
     except Unattached as error:
         return put_off(message, reason(error))
     except ValueError as error:
-        return {"state": Message.State.REFUSED, "last_error": reason(error)}
+        return {"state": Message.State.REJECTED, "last_error": reason(error)}
     except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
         if not refused_for_good(error):
             return put_off(message, reason(error))
         if refused_mailbox(error):
-            preferences.refuse(message.to, reason(error))
-        return {"state": Message.State.REFUSED, "last_error": reason(error)}
+            preferences.refuse(message.recipient, reason(error))
+        return {"state": Message.State.REJECTED, "last_error": reason(error)}
     except (smtplib.SMTPException, OSError) as error:
         if isinstance(error, smtplib.SMTPSenderRefused) and error.smtp_code != 421:
             server_silent.begin()  # it would refuse the next mail of ours as well
@@ -193,20 +207,22 @@ def unanswered(message: Message, why: str) -> dict:
     try may be one copy more; of mail to many staff decide."""
     if message.queue == Message.Queue.BULK:
         return {"state": Message.State.UNKNOWN, "last_error": why}
-    return put_off(message, why) | {"maybe_sent": True}
+    return put_off(message, why) | {"possible_duplicate": True}
 
 
 def put_off(message: Message, why: str) -> dict:
     """Lets a message wait for its next try, longer each time, until its time is up."""
     pause = PAUSES[min(message.attempts, len(PAUSES)) - 1]
-    if timezone.now() + pause > message.give_up_at:
-        return {"state": Message.State.GIVEN_UP, "last_error": why}
-    return {"state": Message.State.QUEUED, "not_before": timezone.now() + pause, "last_error": why}
+    if timezone.now() + pause > message.retry_until:
+        return {"state": Message.State.FAILED, "last_error": why}
+    return {"state": Message.State.QUEUED, "send_after": timezone.now() + pause, "last_error": why}
 
 
 def mark(message: Message, **outcome) -> None:
     """Writes the outcome, if the claim is still ours: a sender that slept past its lease has lost its say."""
-    marked = Message.objects.filter(pk=message.pk, lease=message.lease).update(lease=None, lease_until=None, **outcome)
+    marked = Message.objects.filter(pk=message.pk, claim_id=message.claim_id).update(
+        claim_id=None, claim_expires_at=None, **outcome
+    )
     logger.info("mail", extra={"message_id": str(message.pk), "state": str(outcome["state"]), "ours": bool(marked)})
 
 
@@ -216,19 +232,26 @@ def send_again(message: Message) -> bool:
     whether there is something to send; not for one that waits to be sent anyway, or whose mailing was stopped."""
     message = Message.objects.select_for_update(of=("self",)).select_related("mailing").get(pk=message.pk)
     now = timezone.now()
-    if message.state in Message.UNFINISHED or (message.mailing and message.mailing.stopped_at):
+    if message.state in Message.PENDING or (message.mailing and message.mailing.stopped_at):
         return False
     if message.state == Message.State.SENT:
         fields = [
-            *("to", "language", "subject", "text", "html"),
-            *("calendar", "calendar_method", "attachment", "attachment_name", "unsubscribe"),
+            *("recipient", "language", "subject", "body_text", "body_html"),
+            *("ics", "ics_method", "attachment", "attachment_name", "unsubscribe_url"),
         ]
-        original = message.key.split(":again:")[0]
-        queue(key=f"{original}:again:{now:%Y%m%d%H%M}", **{name: getattr(message, name) for name in fields})
+        original = message.idempotency_key.split(":again:")[0]
+        queue(idempotency_key=f"{original}:again:{now:%Y%m%d%H%M}", **{name: getattr(message, name) for name in fields})
         return True
-    message.maybe_sent = message.maybe_sent or message.state == Message.State.UNKNOWN  # bulk.take_back keeps it then
+    message.possible_duplicate = (
+        message.possible_duplicate or message.state == Message.State.UNKNOWN
+    )  # bulk.take_back keeps it then
     message.state, message.attempts, message.last_error = Message.State.QUEUED, 0, ""
-    message.not_before, message.not_after, message.give_up_at, message.begun_at = now, None, give_up_time(), None
+    message.send_after, message.expires_at, message.retry_until, message.handed_over_at = (
+        now,
+        None,
+        default_retry_until(),
+        None,
+    )
     message.save()
     transaction.on_commit(lambda: nudge(message.queue), robust=True)
     return True
@@ -239,18 +262,18 @@ def send_again(message: Message) -> bool:
 
 def beat_heart(queue: str) -> None:
     """Notes that a task came through a queue."""
-    Heartbeat.objects.update_or_create(queue=queue, defaults={"at": timezone.now()})
+    QueueHeartbeat.objects.update_or_create(queue=queue, defaults={"at": timezone.now()})
 
 
 def seconds_since_heartbeat(queue: str) -> float | None:
     """Seconds since a task last came through a queue; None when none ever did."""
-    at = Heartbeat.objects.filter(queue=queue).values_list("at", flat=True).first()
+    at = QueueHeartbeat.objects.filter(queue=queue).values_list("at", flat=True).first()
     return (timezone.now() - at).total_seconds() if at else None
 
 
 def seconds_overdue() -> float:
     """For how many seconds the oldest message that a person waits for has waited; 0 when nothing waits."""
-    direct = Message.objects.filter(queue=Message.Queue.DIRECT)
+    direct = Message.objects.filter(queue=Message.Queue.TRANSACTIONAL)
     waiting = direct.filter(state=Message.State.QUEUED, attempts=0)  # not one that its own mailbox refuses
     oldest = waiting.order_by("created_at").values_list("created_at", flat=True).first()
     return (timezone.now() - oldest).total_seconds() if oldest else 0.0
@@ -259,4 +282,4 @@ def seconds_overdue() -> float:
 def failed_since(moment: datetime) -> int:
     """How many messages failed for good on a try that was due after `moment`. When they were written says less: one
     that is given up was tried for a day."""
-    return Message.objects.failed().filter(not_before__gte=moment).count()
+    return Message.objects.undelivered().filter(send_after__gte=moment).count()

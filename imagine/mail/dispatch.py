@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 IMPATIENT = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2, "retry_on_timeout": False, "max_retries": 0}
 BREATH = 5  # seconds without a try after something did not answer
 NUDGE = "imagine.nudge."  # with the queue: the broker's note that a worker was nudged and has not begun yet
-DELIVER = {"direct": "imagine.mail.tasks.deliver", "bulk": "imagine.mail.tasks.deliver_bulk"}
+DELIVER = {"transactional": "imagine.mail.tasks.deliver", "bulk": "imagine.mail.tasks.deliver_bulk"}
 NUDGE_SECONDS = 10  # after that it is taken for lost
 
 
@@ -49,7 +49,7 @@ def ring(task: str, *arguments: int) -> None:
             publish(task, arguments)
 
 
-def nudge(queue: str = "direct") -> None:
+def nudge(queue: str = "transactional") -> None:
     """Tells a worker that mail of a queue is due. One nudge stands for many messages: while one is on its way that no
     worker has taken up, another would say nothing new. Never raises for a broker that is down."""
     with listening_broker() as listens:
@@ -57,7 +57,7 @@ def nudge(queue: str = "direct") -> None:
             publish(DELIVER[queue])
 
 
-def take_up_nudge(queue: str = "direct") -> None:
+def take_up_nudge(queue: str = "transactional") -> None:
     """From now on a new message nudges again. A worker calls it before it looks at what is due: so none is missed."""
     with listening_broker() as listens:
         if listens:

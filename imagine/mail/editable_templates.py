@@ -21,8 +21,8 @@ from django.utils.translation import gettext as _
 
 from imagine.core import audit
 from imagine.mail import preferences, rendering
-from imagine.mail.models import Address, Message, Wording
-from imagine.mail.rendering import Letter, place
+from imagine.mail.models import EmailPreference, Message, TemplateOverride
+from imagine.mail.rendering import RenderedEmail, place
 
 LANGUAGES = [code for code, _name in settings.LANGUAGES]
 LINK = "link"  # where the button leads; the one placeholder that every mail has, and no subject
@@ -101,7 +101,7 @@ class Current(NamedTuple):
         card: tuple[tuple[str, ...], ...] = (),
         button: str = "",
         notes: tuple[str, ...] = (),
-    ) -> Letter:
+    ) -> RenderedEmail:
         """The mail in a language. `words` belong to one person (letters.write), `facts` to all who are told the same:
         together the values of the placeholders, and in `words` also link, unsubscribe and choices, the addresses that
         the mail leads to. `card` are groups of lines about what it is about, the first line of each in bold; `notes`
@@ -121,7 +121,15 @@ class Current(NamedTuple):
             return rendering.write("worded", told, words, layout="mail/worded_layout")
 
     def message(
-        self, *, key: str, to: str, address: Address, language: str, words: Mapping[str, str], calendar: str = "", **how
+        self,
+        *,
+        idempotency_key: str,
+        recipient: str,
+        address: EmailPreference,
+        language: str,
+        words: Mapping[str, str],
+        ics: str = "",
+        **how,
     ) -> Message:
         """The mail to one of many, unsaved: with one-click unsubscribe and the link to choose. `how` is what `letter`
         takes, or a further field of the message."""
@@ -129,12 +137,12 @@ class Current(NamedTuple):
         foot = footing(address, self.kind.mail)
         letter = self.letter(language, words=words | foot, **how)
         return Message(
-            key=key,
-            to=to,
+            idempotency_key=idempotency_key,
+            recipient=recipient,
             language=language,
             queue=Message.Queue.BULK,
-            unsubscribe=foot["unsubscribe"],
-            calendar=calendar,
+            unsubscribe_url=foot["unsubscribe"],
+            ics=ics,
             **letter._asdict(),
             **fields,
         )
@@ -143,12 +151,12 @@ class Current(NamedTuple):
 def current(code: str) -> Current:
     """What is said in a kind of mail now: one query for any number of letters."""
     kind = KINDS[code]
-    stored = {row.language: Words(row.subject, row.text) for row in Wording.objects.filter(kind=code)}
+    stored = {row.language: Words(row.subject, row.text) for row in TemplateOverride.objects.filter(kind=code)}
     fitting = {language: words for language, words in stored.items() if not any(faults(kind, words).values())}
     return Current(kind, {language: fitting.get(language) or kind.shipped(language) for language in LANGUAGES})
 
 
-def footing(address: Address, mail: str) -> dict[str, str]:
+def footing(address: EmailPreference, mail: str) -> dict[str, str]:
     """Where the foot of a mail leads: no more of this, and all that can be chosen."""
     return {
         "unsubscribe": preferences.unsubscribe_url(address, mail),
@@ -156,7 +164,7 @@ def footing(address: Address, mail: str) -> dict[str, str]:
     }
 
 
-def example(kind: Kind, language: str, words: Words) -> Letter:
+def example(kind: Kind, language: str, words: Words) -> RenderedEmail:
     """A mail of this kind with these words, as an invented reader gets it. Its links lead nowhere."""
     with translation.override(language):
         shown, nowhere = kind.example(), _("(the link of each reader alone)")
@@ -269,13 +277,13 @@ def lock() -> None:
     """Whoever changes wordings waits here to the end of the other's transaction; who reads them does not. The whole
     table is locked, as a wording that is still the shipped one has no row."""
     with connection.cursor() as cursor:
-        cursor.execute(f"LOCK TABLE {Wording._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
+        cursor.execute(f"LOCK TABLE {TemplateOverride._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
 
 
-def stored(kind: Kind, language: str) -> Wording:
+def stored(kind: Kind, language: str) -> TemplateOverride:
     """What staff stored, else an unsaved row with the shipped words."""
-    row = Wording.objects.filter(kind=kind.code, language=language).first()
-    return row or Wording(kind=kind.code, language=language, **kind.shipped(language)._asdict())
+    row = TemplateOverride.objects.filter(kind=kind.code, language=language).first()
+    return row or TemplateOverride(kind=kind.code, language=language, **kind.shipped(language)._asdict())
 
 
 @transaction.atomic
@@ -304,11 +312,11 @@ def change(kind: Kind, language: str, words: Words, *, by: str = "") -> bool:
 def take_back(kind: Kind) -> bool:
     """The shipped words again, in every language. Says whether there were others."""
     lock()
-    rows = list(Wording.objects.filter(kind=kind.code))
+    rows = list(TemplateOverride.objects.filter(kind=kind.code))
     for row in rows:
         before = {"subject": row.subject, "text": row.text}
         audit.note(about(kind, row.language), before, kind.shipped(row.language)._asdict())
-    Wording.objects.filter(kind=kind.code).delete()
+    TemplateOverride.objects.filter(kind=kind.code).delete()
     return bool(rows)
 
 

@@ -40,20 +40,25 @@ class Unattached(Exception):
 def as_bytes(message: Message) -> bytes:
     """The message as it travels, with lines that end in CRLF. Raises Unattached, and ValueError for what no mail can
     hold."""
-    parts = {"text": message.text, "html": message.html, "calendar": message.calendar}
+    parts = {"text": message.body_text, "html": message.body_html, "calendar": message.ics}
     bodies = {name: LINE_END.sub("\r\n", words).encode() for name, words in parts.items()}
-    is_usual = message.text and message.html and not message.attachment and PLAIN.fullmatch(message.to)
+    is_usual = message.body_text and message.body_html and not message.attachment and PLAIN.fullmatch(message.recipient)
     if not is_usual or any(map(has_long_line, bodies.values())):
         return flat(write(message), secrets.token_hex(16))
-    method = message.calendar_method if message.calendar else ""
+    method = message.ics_method if message.ics else ""
     kept = with_places(
-        message.subject, message.language, method, bool(message.unsubscribe), settings.MAIL_FROM, settings.MAIL_REPLY_TO
+        message.subject,
+        message.language,
+        method,
+        bool(message.unsubscribe_url),
+        settings.MAIL_FROM,
+        settings.MAIL_REPLY_TO,
     )
     words = {
-        "to": message.to,
+        "to": message.recipient,
         "id": name_of(message),
         "date": formatdate(),
-        "unsubscribe": message.unsubscribe,
+        "unsubscribe": message.unsubscribe_url,
         "boundary": secrets.token_hex(16),
     }
     filled = bodies | {name: value.encode() for name, value in words.items()}
@@ -71,12 +76,12 @@ def with_places(subject: str, language: str, method: str, may_unsubscribe: bool,
     blank = Message(
         subject=subject,
         language=language,
-        to="nobody@example.org",
-        text=place("text", ACCENTED),
-        html=place("html", ACCENTED),
-        calendar=place("calendar", ACCENTED) if method else "",
-        calendar_method=method,
-        unsubscribe=place("unsubscribe") if may_unsubscribe else "",
+        recipient="nobody@example.org",
+        body_text=place("text", ACCENTED),
+        body_html=place("html", ACCENTED),
+        ics=place("calendar", ACCENTED) if method else "",
+        ics_method=method,
+        unsubscribe_url=place("unsubscribe") if may_unsubscribe else "",
     )
     email = write(blank)
     _name, _at, domain = email.extra_headers["Message-ID"].partition("@")
@@ -103,20 +108,20 @@ def write(message: Message) -> EmailMultiAlternatives:
     attached. Mail that one may not want says where a mail program ends it by itself (RFC 2369, RFC 8058). Raises
     Unattached."""
     headers = {"Content-Language": message.language, **AUTOMATIC}
-    if message.unsubscribe:
-        headers |= {"List-Unsubscribe": f"<{message.unsubscribe}>", "List-Unsubscribe-Post": ONE_CLICK}
+    if message.unsubscribe_url:
+        headers |= {"List-Unsubscribe": f"<{message.unsubscribe_url}>", "List-Unsubscribe-Post": ONE_CLICK}
     sender_domain = parseaddr(settings.MAIL_FROM)[1].partition("@")[2]
     email = EmailMultiAlternatives(
         subject=message.subject,
-        body=message.text,
+        body=message.body_text,
         from_email=settings.MAIL_FROM,
-        to=[message.to],
+        to=[message.recipient],
         reply_to=[settings.MAIL_REPLY_TO],
         headers={"Message-ID": f"<{name_of(message)}@{sender_domain}>", **headers},
     )
-    email.attach_alternative(message.html, "text/html")
-    if message.calendar:
-        email.attach_alternative(message.calendar, f"text/calendar; method={message.calendar_method}")
+    email.attach_alternative(message.body_html, "text/html")
+    if message.ics:
+        email.attach_alternative(message.ics, f"text/calendar; method={message.ics_method}")
     if message.attachment and (content := attached(message)):
         email.attach(message.attachment_name, content, mimetypes.guess_type(message.attachment_name)[0])
     return email

@@ -22,10 +22,10 @@ MOST_KEPT = 300  # letters of some 10 kB
 PLACE = re.compile("\ue000(\\w+)\ue001")  # characters that no template has
 
 
-class Letter(NamedTuple):
+class RenderedEmail(NamedTuple):
     subject: str
-    text: str
-    html: str
+    body_text: str
+    body_html: str
 
 
 def place(name: str) -> str:
@@ -33,7 +33,9 @@ def place(name: str) -> str:
     return f"\ue000{name}\ue001"
 
 
-def write(kind: str, facts: Mapping[str, Hashable], words: Mapping[str, str], *, layout: str = "mail/layout") -> Letter:
+def write(
+    kind: str, facts: Mapping[str, Hashable], words: Mapping[str, str], *, layout: str = "mail/layout"
+) -> RenderedEmail:
     """The letter of templates/mail/<kind>.txt in the current language.
 
     `facts` are given to the template and compared with those of letters that were rendered before: plain values only.
@@ -46,13 +48,13 @@ def write(kind: str, facts: Mapping[str, Hashable], words: Mapping[str, str], *,
     words = {name: one_line(said) for name, said in words.items()}
     subject = shortened(one_line(filled(letter.subject, words)))
     escaped = {name: escape(said) for name, said in {**words, "subject": subject}.items()}
-    return Letter(subject, filled(letter.text, words), filled(letter.html, escaped))
+    return RenderedEmail(subject, filled(letter.body_text, words), filled(letter.body_html, escaped))
 
 
 @lru_cache(maxsize=MOST_KEPT)
 def blank(
     kind: str, layout: str, language: str, postal_address: str, facts: frozenset[tuple], words: frozenset[str]
-) -> Letter:
+) -> RenderedEmail:
     """A letter with places for one person's words, its subject among them. It is kept under all that it says."""
     context = dict(facts) | {name: place(name) for name in (*words, "subject")}
     context |= {"language": language, "postal_address": postal_address}
@@ -61,7 +63,7 @@ def blank(
         template.render(Context(context | {"layout": layout + end}, autoescape=end == ".html"))
         for end in (".subject.txt", ".txt", ".html")
     )
-    return Letter(subject, without_gaps(text), html)
+    return RenderedEmail(subject, without_gaps(text), html)
 
 
 def filled(text: str, words: Mapping[str, str]) -> str:

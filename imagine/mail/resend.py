@@ -21,5 +21,5 @@ def send(message: Message) -> bool:
     of the message or of what it is about."""
     if message.mailing and message.mailing.stopped_at:
         raise NotAgain(_("Its mailing was stopped: nothing of it is sent any more."))
-    rule = RULES.get(message.key.partition(":")[0], delivery.send_again)
+    rule = RULES.get(message.idempotency_key.partition(":")[0], delivery.send_again)
     return rule(message)

@@ -25,7 +25,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     try:
         state = {
             "database": "ok",
-            "mail": mail_state("direct", delivery.seconds_overdue),
+            "mail": mail_state("transactional", delivery.seconds_overdue),
             "mail to many": mail_state("bulk", bulk_delivery.seconds_overdue),
         }
     except DatabaseError:

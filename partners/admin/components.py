@@ -104,6 +104,6 @@ def mail(pledges: Iterable[Pledge]) -> str:
     """The latest messages about some pledges, and what became of each: one query."""
     about = Q(pk__in=[])
     for pledge in pledges:
-        about |= Q(key__startswith=f"pledge:{pledge.pk}:")
-    latest = list(Message.objects.filter(about).defer("text", "html", "calendar")[: LATEST + 1])
+        about |= Q(idempotency_key__startswith=f"pledge:{pledge.pk}:")
+    latest = list(Message.objects.filter(about).defer("body_text", "body_html", "ics")[: LATEST + 1])
     return render_to_string("admin/partners/mail.html", {"mails": latest[:LATEST], "has_more": len(latest) > LATEST})

@@ -18,7 +18,7 @@ from imagine.core.admin.concurrent_edit import ShownForm, news
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.forms import AddressField
 from imagine.mail.admin.preferences import wish
-from imagine.mail.models import Address
+from imagine.mail.models import EmailPreference
 from partners.admin import components
 from partners.admin.filters import ChoiceFilter
 from partners.models import Contact, folded
@@ -77,7 +77,7 @@ class WishFilter(ChoiceFilter):
         return [("unwilling", _("wants no invitations")), ("refused", _("refuses mail"))]
 
     def narrow(self, queryset, value):
-        return queryset.filter(refused_at__isnull=False) if value == "refused" else queryset.filter(wanted=False)
+        return queryset.filter(suppressed_at__isnull=False) if value == "refused" else queryset.filter(wanted=False)
 
 
 @admin.register(Contact)
@@ -95,8 +95,8 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
     readonly_fields = ("owner", "mail_wish", "asked", "history")
 
     def get_queryset(self, request):
-        address = Address.objects.filter(email=Lower(OuterRef("email")))
-        known = {"address_pk": "pk", "wanted": "wants_invitations", "refused_at": "refused_at"}
+        address = EmailPreference.objects.filter(email=Lower(OuterRef("email")))
+        known = {"address_pk": "pk", "wanted": "wants_invitations", "suppressed_at": "suppressed_at"}
         said = {name: Subquery(address.values(field)) for name, field in known.items()}
         return super().get_queryset(request).annotate(**said)
 
@@ -119,7 +119,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
     @admin.display(description=_("mail"))
     def mail(self, contact: Contact) -> str:
         """Only what stands in the way of an invitation."""
-        is_willing = contact.wanted is not False and contact.refused_at is None
+        is_willing = contact.wanted is not False and contact.suppressed_at is None
         return "" if is_willing else self.mail_wish(contact)
 
     @admin.display(description=_("mail"))
@@ -127,8 +127,8 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         """What this address wants, and where to change it."""
         if not contact.address_pk:
             return wish(None, None)
-        address = reverse("admin:mail_address_change", args=[contact.address_pk])
-        return format_html('<a href="{}">{}</a>', address, wish(contact.wanted, contact.refused_at))
+        address = reverse("admin:mail_emailpreference_change", args=[contact.address_pk])
+        return format_html('<a href="{}">{}</a>', address, wish(contact.wanted, contact.suppressed_at))
 
     @admin.display(description=_("known since"), ordering="created_at")
     def since(self, contact: Contact) -> date:

@@ -24,8 +24,8 @@ def start(start: PledgeStart) -> None:
     with translation.override(start.language):
         store(
             "start",
-            key=f"start:{start.pk}:link:1",
-            to=start.email,
+            idempotency_key=f"start:{start.pk}:link:1",
+            recipient=start.email,
             link=start.get_absolute_url(),
             words={"organization": start.organization},
             year=year.school_years if year else "",
@@ -75,8 +75,8 @@ def reminder(pledge: Pledge) -> bool:
         return False
     with translation.override(pledge.language):
         message = editable_templates.current(DRAFT.code).message(
-            key=f"pledge:{pledge.pk}:reminder:1",
-            to=contact.email,
+            idempotency_key=f"pledge:{pledge.pk}:reminder:1",
+            recipient=contact.email,
             address=preferences.of(contact.email),
             language=pledge.language,
             words={"organization": organization, "link": address(pledge.get_absolute_url())},
@@ -126,8 +126,8 @@ def tell(
         lines = {f"promise_{n}": in_one_line(promise) for n, promise in enumerate(promises or [], start=1)}
         store(
             kind,
-            key=f"pledge:{pledge.pk}:{kind}:{number}",
-            to=contact.email,
+            idempotency_key=f"pledge:{pledge.pk}:{kind}:{number}",
+            recipient=contact.email,
             link=pledge.get_absolute_url(),
             words={"organization": pledge.organization.name, **(words or {}), **lines},
             promises=tuple(place(name) for name in lines),
@@ -145,18 +145,26 @@ def in_one_line(promise: dict) -> str:
 
 
 def store(
-    kind: str, *, key: str, to: str, link: str, words: dict, attachment: str = "", attachment_name: str = "", **facts
+    kind: str,
+    *,
+    idempotency_key: str,
+    recipient: str,
+    link: str,
+    words: dict,
+    attachment: str = "",
+    attachment_name: str = "",
+    **facts,
 ) -> None:
     """Writes a letter in the current language and queues it under its key."""
     facts |= {"attachment": bool(attachment)}
     letter = write(FOLDER + kind, facts, words | {"link": address(link)}, layout=f"mail/{FOLDER}layout")
     delivery.queue(
-        key=key,
-        to=to,
+        idempotency_key=idempotency_key,
+        recipient=recipient,
         language=translation.get_language(),
         subject=letter.subject,
-        text=letter.text,
-        html=letter.html,
+        body_text=letter.body_text,
+        body_html=letter.body_html,
         attachment=attachment,
         attachment_name=attachment_name,
     )

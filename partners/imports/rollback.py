@@ -9,7 +9,7 @@ from django.db.models import Model, Q
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.imports import fingerprints
 from partners.models import Contact, Import, OldAddress, Organization, Pledge, TwinPair, TypedOrganization
@@ -104,9 +104,9 @@ def what_hangs_on(there: dict[int, Model]) -> dict[int, set[str]]:
 def forget(kind: str, gone: Iterable[int]) -> None:
     """History and messages of what is erased."""
     about = [f"{kind}:{pk}" for pk in gone]
-    Change.objects.filter(about__in=about).delete()
+    AuditEntry.objects.filter(about__in=about).delete()
     if about:
-        Message.objects.filter(reduce(or_, (Q(key__startswith=f"{each}:") for each in about))).delete()
+        Message.objects.filter(reduce(or_, (Q(idempotency_key__startswith=f"{each}:") for each in about))).delete()
 
 
 TAKE_BACK: dict[str, Callable[[dict[int, str]], Stays]] = {  # what hangs on something else goes first

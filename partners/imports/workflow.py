@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail import dispatch
 from partners.imports import rollback, validation, writing
 from partners.models import Import, ImportRow, PledgeYear, TypedOrganization
@@ -166,7 +166,7 @@ def step(pk: int) -> bool:
     run = Import.objects.at_work().select_for_update(skip_locked=True).select_related("year").filter(pk=pk).first()
     if run is None:
         return False
-    with audit.acting_as(audit.Actor(Change.Kind.STAFF, run.made_by)), translation.override(run.language):
+    with audit.acting_as(audit.Actor(AuditEntry.Kind.STAFF, run.made_by)), translation.override(run.language):
         STEPS[run.state](run)
     run.attempts, run.touched_at = 0, timezone.now()
     run.save()

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from imagine.core import audit
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail import preferences
 from imagine.mail.models import Message
 from partners.models import Contact, Organization
@@ -100,8 +100,8 @@ def readdress(contact: Contact, before: str) -> None:
         readdresses(contact)
     if contact.organization is None:
         return
-    mails = about(contact.organization).filter(to=before)
-    mails.filter(queue=Message.Queue.DIRECT).exclude(state=Message.State.SENT).update(to=contact.email)
+    mails = about(contact.organization).filter(recipient=before)
+    mails.filter(queue=Message.Queue.TRANSACTIONAL).exclude(state=Message.State.SENT).update(recipient=contact.email)
     pledge_years.remind_anew(mails)
     newest = contact.organization.pledges.order_by("-year_id").first()
     if newest and (newest.contact_id == contact.pk or (newest.contact_id is None and contact.is_main)):
@@ -112,7 +112,7 @@ def about(organization: Organization):
     """The messages about an organization's pledges."""
     keys = Q(pk__in=[])
     for pledge in organization.pledges.values_list("pk", flat=True):
-        keys |= Q(key__startswith=f"pledge:{pledge}:")
+        keys |= Q(idempotency_key__startswith=f"pledge:{pledge}:")
     return Message.objects.filter(keys)
 
 
@@ -131,7 +131,7 @@ def erase(contact: Contact) -> None:
         return
     forget(erased)
     if organization:
-        about(organization).filter(to=contact.email).delete()
+        about(organization).filter(recipient=contact.email).delete()
         audit.note(f"organization:{organization.pk}", {"contact": "…"}, {"contact": ""})
 
 
@@ -143,7 +143,7 @@ def erase_organization(organization: Organization) -> None:
     for contact in organization.contacts.select_for_update().order_by("pk"):
         forget(contact)
     organization.delete()
-    Change.objects.filter(about=about_it).delete()
+    AuditEntry.objects.filter(about=about_it).delete()
 
 
 def forget(contact: Contact) -> None:
@@ -151,7 +151,7 @@ def forget(contact: Contact) -> None:
     address, unless that is somebody else's, too. That the address wants no mail, or refuses it, is remembered."""
     for forgets in FORGETS:
         forgets(contact)
-    Change.objects.filter(about=f"contact:{contact.pk}").delete()
+    AuditEntry.objects.filter(about=f"contact:{contact.pk}").delete()
     contact.delete()
     if Contact.objects.with_email(contact.email).exists():
         return

@@ -18,7 +18,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.models import Contact, Logo, OldAddress, OldLink, Organization, Pledge, Promise, Signature, TwinPair
 from partners.organizations import profiles
@@ -394,7 +394,7 @@ def keep_dismissals(kept: Organization, other: Organization) -> None:
 def rename(old: str, new: str) -> None:
     """History and messages of one thing become another's. Keys of messages stay apart: each says of which thing it was
     at first, and no more, so that none grows with the next merge."""
-    Change.objects.filter(about=old).update(about=new)
-    was, rest = f"{new}:was-{old.partition(':')[2]}", Substr("key", len(old) + 1)
-    moved_before = When(key__startswith=f"{old}:was-", then=Concat(Value(new), rest))
-    Message.objects.about(old).update(key=Case(moved_before, default=Concat(Value(was), rest)))
+    AuditEntry.objects.filter(about=old).update(about=new)
+    was, rest = f"{new}:was-{old.partition(':')[2]}", Substr("idempotency_key", len(old) + 1)
+    moved_before = When(idempotency_key__startswith=f"{old}:was-", then=Concat(Value(new), rest))
+    Message.objects.about(old).update(idempotency_key=Case(moved_before, default=Concat(Value(was), rest)))

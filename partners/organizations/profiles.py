@@ -102,7 +102,7 @@ def change(organization: Organization, **fields) -> Organization:
 
 def unapprove(organization: Organization) -> list[str]:
     """Takes the approval back, unless a member of staff acts. Does not save; returns the fields to save."""
-    if audit.actor.get().kind == audit.Change.Kind.STAFF or not organization.approved_at:
+    if audit.actor.get().kind == audit.AuditEntry.Kind.STAFF or not organization.approved_at:
         return []
     organization.approved_at, organization.approved_by = None, ""
     return ["approved_at", "approved_by"]

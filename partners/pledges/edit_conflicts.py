@@ -13,7 +13,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 
 from imagine.core.admin import concurrent_edit
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from partners.models import Contact, Organization
 from partners.pledges import promises
 from partners.pledges.editing import Difference
@@ -102,10 +102,10 @@ def last_change(sheet: Sheet) -> tuple[str, datetime | None]:
     about = [f"pledge:{sheet.pledge.pk}"] if sheet.pledge else []
     about += [f"organization:{sheet.organization.pk}"] if sheet.organization else []
     about += [f"contact:{sheet.contact_row.pk}"] if sheet.contact_row else []
-    change = Change.objects.filter(about__in=about).order_by("-at", "-pk").first()
+    change = AuditEntry.objects.filter(about__in=about).order_by("-at", "-pk").first()
     if change is None:
         return _("somebody"), None
-    if change.kind != Change.Kind.GUEST:
+    if change.kind != AuditEntry.Kind.GUEST:
         return _("our staff"), change.at
     if sheet.is_signed and sheet.pledge.signed_at == sheet.pledge.changed_at:
         return sheet.pledge.signed_by, change.at

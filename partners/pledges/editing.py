@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from imagine.core import audit
 from imagine.core.db.inserts import insert_one, mark, statements
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
 from partners.models import Contact, Organization, Pledge, Signature
@@ -283,5 +283,5 @@ def delete(pledge: Pledge) -> None:
     Pledge.DoesNotExist when it was merged into another or erased."""
     profiles.lock_owner(pledge)
     Message.objects.about(f"pledge:{pledge.pk}").delete()
-    Change.objects.filter(about=f"pledge:{pledge.pk}").delete()
+    AuditEntry.objects.filter(about=f"pledge:{pledge.pk}").delete()
     Pledge.objects.filter(pk=pledge.pk).delete()

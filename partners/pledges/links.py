@@ -37,10 +37,12 @@ def mail_link(
     contact = to or pledge_emails.addressee(pledge)
     if contact is None:
         return False
-    keys = (Q(key__startswith=f"pledge:{pledge.pk}:{kind}:") for kind in ("link", "begun"))
+    keys = (Q(idempotency_key__startswith=f"pledge:{pledge.pk}:{kind}:") for kind in ("link", "begun"))
     mails = Message.objects.filter(reduce(or_, keys))
     today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
-    lately = mails.filter(to=contact.email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=Message.FAILED)
+    lately = mails.filter(recipient=contact.email, created_at__gt=timezone.now() - PAUSE).exclude(
+        state__in=Message.UNDELIVERED
+    )
     if lately.exists() or (today >= MOST_A_DAY and not by_staff):
         return False
     return pledge_emails.link(pledge, mails.count() + 1, to=to, start=start)

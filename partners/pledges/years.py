@@ -75,8 +75,8 @@ def remind_anew(mails: QuerySet[Message]) -> None:
     """Of these mails, reminders that did not arrive are written again: the address is another one now, and what ends
     them belongs to the address."""
     reminders = mails.filter(queue=Message.Queue.BULK)
-    unsent = reminders.unbegun() | reminders.filter(state__in=[Message.State.REFUSED, Message.State.GIVEN_UP])
-    pledges = {int(key.split(":")[1]) for key in unsent.values_list("key", flat=True)}
+    unsent = reminders.not_handed_over() | reminders.filter(state__in=[Message.State.REJECTED, Message.State.FAILED])
+    pledges = {int(key.split(":")[1]) for key in unsent.values_list("idempotency_key", flat=True)}
     unsent.delete()
     Pledge.objects.filter(pk__in=pledges).update(reminded_at=None)
 
@@ -85,4 +85,6 @@ def take_back_reminders(pledges: Iterable[int]) -> None:
     """A reminder that still waits to be sent never is: the draft was signed, or can be no more."""
     about = "|".join(map(str, pledges))
     waiting = Message.objects.filter(queue=Message.Queue.BULK, state=Message.State.QUEUED)
-    waiting.filter(key__regex=f"^pledge:({about}):.*reminder:1$").delete()  # also of one that was merged into it
+    waiting.filter(
+        idempotency_key__regex=f"^pledge:({about}):.*reminder:1$"
+    ).delete()  # also of one that was merged into it

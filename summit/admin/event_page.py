@@ -28,7 +28,7 @@ def answers(event: Event, user: AbstractBaseUser) -> dict:
         "unnamed": stats.unnamed(event),
         "came": stats.came(event) if attendance.can_be_noted(event) else None,
         "reminders": reminder_sending.plan(event),
-        "sees_words": user.has_perm("mail.view_wording"),
+        "sees_words": user.has_perm("mail.view_templateoverride"),
         "days": [day for day in days if day.rsvps],
         "chart": charts.draw(days),
         "sectors": [row | {"list": rsvps(event, status="active", sector__exact=row["sector"])} for row in sectors],

@@ -105,7 +105,7 @@ class InvitationAdmin(GuardedAdmin, FilesAdmin):
 
     def get_queryset(self, request):
         key = Concat(Value("invitation:"), Cast(OuterRef("pk"), CharField()), Value(":invited"))
-        mail = Message.objects.filter(key=key).order_by()
+        mail = Message.objects.filter(idempotency_key=key).order_by()
         return super().get_queryset(request).annotate(mail_state=Subquery(mail.values("state")))
 
     def get_search_results(self, request, queryset, search_term):
@@ -175,7 +175,7 @@ class InvitationAdmin(GuardedAdmin, FilesAdmin):
 
     @admin.display(description=_("mail"))
     def letters(self, invitation: Invitation) -> str:
-        mails = Message.objects.about(f"invitation:{invitation.pk}").defer("text", "html", "calendar")
+        mails = Message.objects.about(f"invitation:{invitation.pk}").defer("body_text", "body_html", "ics")
         return render_to_string("admin/partners/mail.html", {"mails": mails})
 
     @admin.display(description=_("history"))

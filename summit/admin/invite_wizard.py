@@ -178,8 +178,8 @@ def invite(request: HttpRequest, event: Event, audience: Audience, form: Confirm
         form.add_error(None, str(refused))
         form.data = {}  # who is shown now is confirmed by typing the number once more
         return None
-    said = ngettext("%(n)d person is being invited.", "%(n)d people are being invited.", mailing.count)
-    messages.success(request, said % {"n": mailing.count})
+    said = ngettext("%(n)d person is being invited.", "%(n)d people are being invited.", mailing.recipient_count)
+    messages.success(request, said % {"n": mailing.recipient_count})
     return redirect("admin:mail_mailing_change", mailing.pk)
 
 

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods
 from imagine.core.admin.actions import Outcome, in_words
 from imagine.core.admin.pagination import turned
 from imagine.mail.bulk import delivery as bulk_delivery
-from imagine.mail.models import Mailing, Message, Pace
+from imagine.mail.models import Mailing, Message, SendRate
 from imagine.mail.resend import NotAgain
 from summit.emails import change_notice as change_notice_emails
 from summit.invitations import change_notices, writing
@@ -41,7 +41,7 @@ State = Message.State
 
 class PaceForm(forms.ModelForm):
     class Meta:
-        model = Pace
+        model = SendRate
         fields = ["per_second"]
 
 
@@ -61,7 +61,7 @@ class MailingAdmin(admin.ModelAdmin):
     def get_queryset(self, request):
         counts = {
             "sent": Q(messages__state=State.SENT),
-            "trouble": Q(messages__state__in=Message.FAILED),
+            "trouble": Q(messages__state__in=Message.UNDELIVERED),
             "waiting": Q(messages__state__in=[State.QUEUED, State.SENDING]),
         }
         counts = {name: Count("messages", filter=which) for name, which in counts.items()}
@@ -82,7 +82,7 @@ class MailingAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("people"), ordering="count")
     def people(self, mailing: Mailing) -> int:
-        return mailing.count
+        return mailing.recipient_count
 
     @admin.display(description=_("sent"), ordering="sent")
     def sent(self, mailing: Mailing) -> int:
@@ -98,7 +98,7 @@ def under_way() -> QuerySet[Mailing]:
     few messages that tell so are found by their indexes."""
     told = Message.objects.filter(mailing__isnull=False).order_by()
     queued, unknown = (told.filter(state=state).values("mailing") for state in (State.QUEUED, State.UNKNOWN))
-    begun = Q(written_at__isnull=True) | Q(pk__in=queued)
+    begun = Q(rendered_at__isnull=True) | Q(pk__in=queued)
     return Mailing.objects.filter(Q(stopped_at__isnull=True) & begun | Q(pk__in=unknown))
 
 
@@ -148,8 +148,8 @@ def around(page: MailingAdmin, request: HttpRequest, mailing: Mailing) -> dict:
         "opts": page.opts,
         "mailing": mailing,
         "event": event_of(mailing),
-        "invites": mailing.kind not in change_notices.KINDS,
-        "is_off": mailing.kind == change_notice_emails.CALLED_OFF,
+        "invites": mailing.template not in change_notices.KINDS,
+        "is_off": mailing.template == change_notice_emails.CALLED_OFF,
         "figures": figures,
         "state": STATES[figures.state],
         "time_left": time_left(figures.seconds_left),
@@ -179,11 +179,11 @@ def time_left(seconds: int | None) -> str:
 def of_state(mailing: Mailing, *states: State):
     """Its messages in these states, without what they say."""
     messages = mailing.messages.filter(state__in=states).order_by("-created_at", "pk")
-    return messages.only("mailing", "to", "state", "last_error", "begun_at", "created_at")
+    return messages.only("mailing", "recipient", "state", "last_error", "handed_over_at", "created_at")
 
 
 def failed(mailing: Mailing) -> list[Message]:
-    return list(of_state(mailing, State.REFUSED, State.GIVEN_UP)[:LATEST])
+    return list(of_state(mailing, State.REJECTED, State.FAILED)[:LATEST])
 
 
 # What is done ----------------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def go_on(request: HttpRequest, mailing: Mailing) -> str:
 
 def stop(request: HttpRequest, mailing: Mailing) -> str:
     writing.stop(mailing)
-    if mailing.kind in change_notices.KINDS:
+    if mailing.template in change_notices.KINDS:
         return str(_("It is stopped. Who was not written to yet is not told."))
     return str(_("It is stopped. Who was not written to yet is invited no more."))
 

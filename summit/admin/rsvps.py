@@ -182,7 +182,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     def mail(self, rsvp: Rsvp) -> str:
         rows = (
             (reverse("admin:mail_message_change", args=[m.pk]), m.subject, m.get_state_display(), m.last_error)
-            for m in Message.objects.about(f"rsvp:{rsvp.pk}").defer("text", "html", "calendar")
+            for m in Message.objects.about(f"rsvp:{rsvp.pk}").defer("body_text", "body_html", "ics")
         )
         lines = format_html_join("", '<li><a href="{}">{}</a>: {} {}</li>', rows)
         return format_html("<ul>{}</ul>", lines) if lines else _("none yet")

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from icalendar import vDuration
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from summit.calendar import entries as calendar_entries
 from summit.models import Event
 
@@ -50,6 +50,6 @@ def is_shown(event: Event) -> bool:
 
 def changes_of(events: list[Event]) -> dict[int, tuple[int, datetime]]:
     """How often each event was changed, and when last, by its primary key."""
-    rows = Change.objects.filter(about__in=[f"event:{event.pk}" for event in events]).order_by()
+    rows = AuditEntry.objects.filter(about__in=[f"event:{event.pk}" for event in events]).order_by()
     known = {about: (times, at) for about, times, at in rows.values_list("about").annotate(Count("pk"), Max("at"))}
     return {event.pk: known.get(f"event:{event.pk}", (0, event.created_at)) for event in events}

@@ -8,7 +8,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from imagine.mail import editable_templates
-from imagine.mail.models import Address, Mailing, Message
+from imagine.mail.models import EmailPreference, Mailing, Message
 from summit.calendar import entries as calendar_entries
 from summit.emails import templates as email_templates
 from summit.emails.rsvp import LANGUAGES, Preview, landing
@@ -33,7 +33,12 @@ def of_key(key: str) -> int | None:
 
 
 def written(
-    event: Event, invitations: Sequence[Invitation], known: Mapping[str, Address], *, mailing: Mailing, sequence: int
+    event: Event,
+    invitations: Sequence[Invitation],
+    known: Mapping[str, EmailPreference],
+    *,
+    mailing: Mailing,
+    sequence: int,
 ) -> list[Message]:
     """The messages to some who were invited to one event, unsaved; `known` are the addresses in lower case, `sequence`
     that of the calendar entry. One query for any number."""
@@ -42,13 +47,13 @@ def written(
     told = {language: tell(event, language) for language in LANGUAGES}
     return [
         said.message(
-            key=key(invitation.pk, kind, sequence),
-            to=invitation.contact.email,
+            idempotency_key=key(invitation.pk, kind, sequence),
+            recipient=invitation.contact.email,
             address=known[invitation.contact.email.lower()],
             language=invitation.contact.language,
             words=email_templates.contact_words(invitation.contact) | {"link": link(invitation)},
-            calendar=calendar_entries.for_invitation(invitation, sequence=sequence, method=method),
-            calendar_method=method,
+            ics=calendar_entries.for_invitation(invitation, sequence=sequence, method=method),
+            ics_method=method,
             mailing=mailing,
             **told[invitation.contact.language],
         )
@@ -69,7 +74,7 @@ def preview(invitation: Invitation) -> list[Preview]:
         letter = said.letter(
             language, words=email_templates.contact_words(invitation.contact) | nowhere, **tell(event, language)
         )
-        shown.append(Preview(language, letter.subject, letter.text))
+        shown.append(Preview(language, letter.subject, letter.body_text))
     return shown
 
 

@@ -9,10 +9,10 @@ from django.db.models import QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail import editable_templates, preferences
 from imagine.mail.bulk import delivery as bulk_delivery
-from imagine.mail.models import Address, Mailing, Message
+from imagine.mail.models import EmailPreference, Mailing, Message
 from summit.calendar import entries as calendar_entries
 from summit.emails import templates as email_templates
 from summit.emails.rsvp import LANGUAGES, Preview
@@ -49,18 +49,18 @@ def of_key(key: str) -> int | None:
 def sequence_of(event: Event) -> int:
     """The SEQUENCE of an invitation's entry: how often time or place of the event changed, or it was called off. The
     entry of the RSVP that answers it goes on from there."""
-    return Change.objects.filter(about=about(event), what__has_any_keys=MOVES).count()
+    return AuditEntry.objects.filter(about=about(event), what__has_any_keys=MOVES).count()
 
 
-def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str, Address]) -> list[Message]:
+def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str, EmailPreference]) -> list[Message]:
     """The messages of some invitations to one event, unsaved; `known` are the addresses in lower case. Two queries
     for any number."""
     said, sequence = editable_templates.current(KIND), sequence_of(event)
     told = {language: tell(event, language) for language in LANGUAGES}
     return [
         said.message(
-            key=key(invitation.pk),
-            to=invitation.contact.email,
+            idempotency_key=key(invitation.pk),
+            recipient=invitation.contact.email,
             address=known[invitation.contact.email.lower()],
             language=invitation.contact.language,
             words=words_of(
@@ -68,8 +68,8 @@ def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str,
                 str(invitation.contact.organization or ""),
                 settings.SITE_URL + invitation.get_absolute_url(),
             ),
-            calendar=calendar_entries.for_invitation(invitation, sequence=sequence),
-            calendar_method="PUBLISH",
+            ics=calendar_entries.for_invitation(invitation, sequence=sequence),
+            ics_method="PUBLISH",
             mailing=invitation.mailing,
             **told[invitation.contact.language]._asdict(),
         )
@@ -80,29 +80,29 @@ def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str,
 def alone(invitation: Invitation) -> Message:
     """The message of one invitation, of no mailing, for which a person waits: unsaved, and its key is to be given."""
     [message] = written(invitation.event, [invitation], preferences.of_many([invitation.contact.email]))
-    message.queue, message.mailing = Message.Queue.DIRECT, None
+    message.queue, message.mailing = Message.Queue.TRANSACTIONAL, None
     return message
 
 
 def write_anew(event: Event) -> None:
     """The time or place of the event moved: invitations that have not left yet wait to be written again, and say it as
     it is now. Of one that was called off none is. In the transaction of the change."""
-    mailings = Mailing.objects.filter(about=about(event), kind=KIND, stopped_at=None).order_by("pk")
+    mailings = Mailing.objects.filter(about=about(event), template=KIND, stopped_at=None).order_by("pk")
     for mailing in mailings.select_for_update(no_key=True):
         unsent = [pk for key in bulk_delivery.take_back(mailing) if (pk := of_key(key))]
         if Invitation.objects.filter(pk__in=unsent).update(emailed_at=None):
-            Mailing.objects.filter(pk=mailing.pk).update(written_at=None)
+            Mailing.objects.filter(pk=mailing.pk).update(rendered_at=None)
 
 
 def with_link(invitation: Invitation) -> QuerySet[Message]:
     """What leads to its link. That the event is called off leads elsewhere."""
-    return Message.objects.about(about(invitation)).exclude(key__contains=":called_off:")
+    return Message.objects.about(about(invitation)).exclude(idempotency_key__contains=":called_off:")
 
 
 def take_back(invitation: Invitation) -> None:
     """What leads to its link and has not left never does."""
     mails = with_link(invitation)
-    (mails.unbegun() | mails.filter(state=Message.State.QUEUED)).delete()
+    (mails.not_handed_over() | mails.filter(state=Message.State.QUEUED)).delete()
 
 
 def preview(event: Event, name: str, organization: str = "") -> list[Preview]:
@@ -113,7 +113,7 @@ def preview(event: Event, name: str, organization: str = "") -> list[Preview]:
             nowhere = dict.fromkeys(("unsubscribe", "choices"), _("(the link of this person alone)"))
             mine = words_of(name, organization, nowhere["choices"])
         letter = said.letter(language, words=mine | nowhere, **tell(event, language)._asdict())
-        shown.append(Preview(language, letter.subject, letter.text))
+        shown.append(Preview(language, letter.subject, letter.body_text))
     return shown
 
 

@@ -4,7 +4,7 @@ from django.db.models import CharField, Exists, OuterRef, Q, Value
 from django.db.models.functions import Cast, Concat, Lower
 
 from imagine.mail import preferences
-from imagine.mail.models import Address, Message
+from imagine.mail.models import EmailPreference, Message
 
 
 def unwilling(email: str, *mails: str) -> Exists:
@@ -12,11 +12,11 @@ def unwilling(email: str, *mails: str) -> Exists:
     refuses = Q()
     for name in mails:
         refuses |= preferences.unwilling(name)
-    return Exists(Address.objects.filter(refuses, email=Lower(OuterRef(email))))
+    return Exists(EmailPreference.objects.filter(refuses, email=Lower(OuterRef(email))))
 
 
 def written(key: str, **fields) -> Exists:
     """Of rows: there is the message whose key has their primary key in place of {}."""
     before, after = key.split("{}")
     name = Concat(Value(before), Cast(OuterRef("pk"), CharField()), Value(after), output_field=CharField())
-    return Exists(Message.objects.filter(key=name, **fields))
+    return Exists(Message.objects.filter(idempotency_key=name, **fields))

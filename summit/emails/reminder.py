@@ -34,7 +34,7 @@ KINDS = {
 
 
 def of_parties(
-    event: Event, kind: str, rsvps: Sequence[Rsvp], *, day: date, now: datetime, not_after: datetime
+    event: Event, kind: str, rsvps: Sequence[Rsvp], *, day: date, now: datetime, expires_at: datetime
 ) -> list[Message]:
     """One reminder of an event on `day` to many parties, each with its `guests` read, as it is true at `now`."""
     current = editable_templates.current(KINDS[kind].code)
@@ -45,11 +45,11 @@ def of_parties(
         with translation.override(rsvp.language):
             written.append(
                 current.message(
-                    key=f"rsvp:{rsvp.pk}:{kind}:{day}",
-                    to=rsvp.email,
+                    idempotency_key=f"rsvp:{rsvp.pk}:{kind}:{day}",
+                    recipient=rsvp.email,
                     address=rows[rsvp.email.lower()],
                     language=rsvp.language,
-                    not_after=not_after,
+                    expires_at=expires_at,
                     **tell(rsvp),
                 )
             )
@@ -139,7 +139,7 @@ class Signed(NamedTuple):
         return rsvp.organization_id in self.organizations or rsvp.email.lower() in self.emails
 
 
-def of_invitations(event: Event, invitations: Sequence[Invitation], *, not_after: datetime) -> list[Message]:
+def of_invitations(event: Event, invitations: Sequence[Invitation], *, expires_at: datetime) -> list[Message]:
     """The question to those who did not answer, each invitation with its contact and organization read."""
     current = editable_templates.current(email_templates.UNANSWERED.code)
     rows = preferences.of_many([invitation.contact.email for invitation in invitations])
@@ -156,12 +156,12 @@ def of_invitations(event: Event, invitations: Sequence[Invitation], *, not_after
         link = settings.SITE_URL + invitation.get_absolute_url()
         written.append(
             current.message(
-                key=f"invitation:{invitation.pk}:{Reminder.Kind.UNANSWERED}",
-                to=contact.email,
+                idempotency_key=f"invitation:{invitation.pk}:{Reminder.Kind.UNANSWERED}",
+                recipient=contact.email,
                 address=rows[contact.email.lower()],
                 language=contact.language,
                 words=email_templates.contact_words(contact) | {"link": link},
-                not_after=not_after,
+                expires_at=expires_at,
                 **same[contact.language],
             )
         )
@@ -176,15 +176,15 @@ def take_back(event: Event) -> None:
     to be told is found anew. In the transaction of the change."""
     owners = {f"rsvp:{pk}" for pk in event.rsvps.order_by().values_list("pk", flat=True)}
     owners |= {f"invitation:{pk}" for pk in event.invitations.order_by().values_list("pk", flat=True)}
-    waiting = Message.objects.unbegun().filter(not_after__isnull=False).values_list("pk", "key")
+    waiting = Message.objects.not_handed_over().filter(expires_at__isnull=False).values_list("pk", "idempotency_key")
     forget_all(event, [(pk, key) for pk, key in waiting if ":".join(key.split(":")[:2]) in owners])
 
 
 def take_back_of(rsvp: Rsvp) -> None:
     """A party has another address or another link: reminders that carry those of before, and have not left, never do.
     The party is still to be told. In the transaction of the change."""
-    waiting = Message.objects.about(f"rsvp:{rsvp.pk}").unbegun().filter(not_after__isnull=False)
-    forget_all(rsvp.event, waiting.values_list("pk", "key"))
+    waiting = Message.objects.about(f"rsvp:{rsvp.pk}").not_handed_over().filter(expires_at__isnull=False)
+    forget_all(rsvp.event, waiting.values_list("pk", "idempotency_key"))
 
 
 def forget_all(event: Event, messages: Iterable[tuple[UUID, str]]) -> None:
@@ -200,6 +200,6 @@ def forget_all(event: Event, messages: Iterable[tuple[UUID, str]]) -> None:
 @transaction.atomic
 def forget(event: int, kind: str, day: date | str, messages: list) -> None:
     """Takes messages back that are still not sent, and opens their reminder again."""
-    taken, _kinds = Message.objects.unbegun().filter(pk__in=messages).delete()
+    taken, _kinds = Message.objects.not_handed_over().filter(pk__in=messages).delete()
     reminder = Reminder.objects.filter(event=event, kind=kind, event_date=day)
     reminder.update(recipient_count=Greatest(F("recipient_count") - taken, 0), completed_at=None)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from imagine.mail import delivery
 from imagine.mail.models import Message
-from imagine.mail.rendering import Letter, place, write
+from imagine.mail.rendering import RenderedEmail, place, write
 from summit.calendar import entries as calendar_entries
 from summit.models import Event, Guest, Rsvp, status_of
 
@@ -69,7 +69,7 @@ def event_cancelled(rsvp: Rsvp) -> None:
 
 def link(rsvp: Rsvp, number: int) -> None:
     """The private link again, to the stored address, for the `number`-th time; summit.rsvp_links says how often."""
-    delivery.queue_many([message(rsvp, "link", key=f"rsvp:{rsvp.pk}:link:{number}", shows_party=False)])
+    delivery.queue_many([message(rsvp, "link", idempotency_key=f"rsvp:{rsvp.pk}:link:{number}", shows_party=False)])
 
 
 def new_link(rsvp: Rsvp) -> None:
@@ -106,7 +106,7 @@ def preview_event_cancelled(rsvp: Rsvp) -> list[Preview]:
 def preview(rsvp: Rsvp, kind: str, language: str, *, link: str = "", **words) -> Preview:
     with translation.override(language):
         letter = written(rsvp, kind, link=link or _("(the link of this party alone)"), is_private=not link, **words)
-        return Preview(language, letter.subject, letter.text)
+        return Preview(language, letter.subject, letter.body_text)
 
 
 # Writing and storing -------------------------------------------------------------------------------------------
@@ -178,20 +178,20 @@ def numbered(rsvp: Rsvp, kind: str, *, method: str | None = None, **how) -> Mess
     waits."""
     if method is None:
         method = "REQUEST" if rsvp.held_seats else ""
-    return message(rsvp, kind, key=f"rsvp:{rsvp.pk}:{kind}:{rsvp.ics_sequence}", method=method, **how)
+    return message(rsvp, kind, idempotency_key=f"rsvp:{rsvp.pk}:{kind}:{rsvp.ics_sequence}", method=method, **how)
 
 
-def message(rsvp: Rsvp, kind: str, *, key: str, method: str = "", link: str = "", **how) -> Message:
+def message(rsvp: Rsvp, kind: str, *, idempotency_key: str, method: str = "", link: str = "", **how) -> Message:
     """A letter in the RSVP's language under its key, unsaved. It leads to `link`, or to the private one."""
     with translation.override(rsvp.language):
         private = settings.SITE_URL + rsvp.get_absolute_url()
         letter = written(rsvp, kind, link=link or private, is_private=not link, method=method, **how)
         return Message(
-            key=key,
-            to=rsvp.email,
+            idempotency_key=idempotency_key,
+            recipient=rsvp.email,
             language=rsvp.language,
-            calendar=calendar_entries.for_rsvp(rsvp, method) if method else "",
-            calendar_method=method,
+            ics=calendar_entries.for_rsvp(rsvp, method) if method else "",
+            ics_method=method,
             **letter._asdict(),
         )
 
@@ -206,7 +206,7 @@ def written(
     guests: Sequence[Guest] | None = None,
     shows_party: bool = True,
     **facts,
-) -> Letter:
+) -> RenderedEmail:
     """A letter in the current language. `guests` are the party, read when they are not given."""
     party = (rsvp.guests.all() if guests is None else guests) if shows_party else []
     event = ToldEvent.of(rsvp.event)

@@ -142,14 +142,14 @@ PEOPLE = """
             WHEN invited.declined THEN 'declined'
             WHEN invited.address IS NOT NULL THEN 'invited'
             WHEN NOT coalesce(a.wants_invitations, %(wanted)s) THEN 'unwilling'
-            WHEN a.refused_at IS NOT NULL THEN 'refused'
+            WHEN a.suppressed_at IS NOT NULL THEN 'refused'
             WHEN row_number() OVER (PARTITION BY p.address ORDER BY p.is_main DESC, p.contact_id) > 1 THEN 'twice'
             ELSE ''
         END AS reason
         FROM people p
         LEFT JOIN coming USING (address)
         LEFT JOIN invited USING (address)
-        LEFT JOIN mail_address a ON a.email = p.address
+        LEFT JOIN mail_emailpreference a ON a.email = p.address
     )
 """
 ROWS = "SELECT contact_id, rsvp_id, name, email, organization, language, reason FROM told WHERE {found}"

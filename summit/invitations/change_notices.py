@@ -74,9 +74,9 @@ def begin(event: Event) -> None:
     if count:
         mailing = Mailing.objects.create(
             about=invitation_emails.about(event),
-            kind=change_notice_emails.kind_of(event),
+            template=change_notice_emails.kind_of(event),
             title=title(event)[:TITLE],
-            count=count,
+            recipient_count=count,
             started_by=audit.actor.get().name,
         )
         transaction.on_commit(lambda: dispatch.ring("summit.tasks.write_invitations", mailing.pk), robust=True)
@@ -89,11 +89,11 @@ def title(event: Event) -> str:
 
 def take_back(event: Event) -> None:
     """Ends the mailings that are overtaken, and have not left whole."""
-    overtaken = Mailing.objects.filter(about=invitation_emails.about(event), kind__in=KINDS, stopped_at=None)
+    overtaken = Mailing.objects.filter(about=invitation_emails.about(event), template__in=KINDS, stopped_at=None)
     for mailing in overtaken.order_by("pk").select_for_update(no_key=True):
         keys = bulk_delivery.take_back(mailing)
         unsay(keys)
-        if keys or not mailing.written_at:
+        if keys or not mailing.rendered_at:
             mailing.stopped_at = timezone.now()
             mailing.save(update_fields=["stopped_at"])
 
@@ -127,10 +127,10 @@ def write_batch(mailing: Mailing, size: int) -> bool:
         previous_notified_version=F("notified_version"), notified_version=mark(event)
     )
     if not to_write.exists():
-        mailing.written_at = timezone.now()
-        mailing.left_out = max(0, mailing.count - mailing.messages.count())
-        mailing.save(update_fields=["written_at", "left_out"])
-    return bool(some) and not mailing.written_at
+        mailing.rendered_at = timezone.now()
+        mailing.skipped_count = max(0, mailing.recipient_count - mailing.messages.count())
+        mailing.save(update_fields=["rendered_at", "skipped_count"])
+    return bool(some) and not mailing.rendered_at
 
 
 def known(invitations: list[Invitation]) -> dict:
@@ -152,15 +152,15 @@ def drop(invitation: Invitation) -> None:
 def write_again(invitation: Invitation) -> None:
     """Its contact's address was corrected: what has not left is written to the new one."""
     unsent = waiting(invitation).filter(mailing__stopped_at=None)
-    rows = list(unsent.values_list("key", "mailing"))
+    rows = list(unsent.values_list("idempotency_key", "mailing"))
     unsent.delete()
     unsay([key for key, _mailing in rows])
-    Mailing.objects.filter(pk__in=[mailing for _key, mailing in rows]).update(written_at=None)
+    Mailing.objects.filter(pk__in=[mailing for _key, mailing in rows]).update(rendered_at=None)
 
 
 def waiting(invitation: Invitation) -> QuerySet[Message]:
     about = invitation_emails.about(invitation)
-    return Message.objects.unbegun().about(about).filter(mailing__kind__in=KINDS)
+    return Message.objects.not_handed_over().about(about).filter(mailing__template__in=KINDS)
 
 
 def stop(mailing: Mailing) -> None:
@@ -171,7 +171,7 @@ def stop(mailing: Mailing) -> None:
 def stop_the_late() -> None:
     """Ends the mailings of events that are over."""
     unsent = Message.objects.filter(mailing=OuterRef("pk"), state=State.QUEUED)
-    under_way = Mailing.objects.filter(Exists(unsent), kind__in=KINDS, stopped_at=None)
+    under_way = Mailing.objects.filter(Exists(unsent), template__in=KINDS, stopped_at=None)
     for mailing in under_way:
         if event_of(mailing).is_over:
             stop(mailing)

@@ -1,7 +1,7 @@
 """What becomes of invitations when contacts become one, get another address, or are erased. summit.apps has partners
 call these."""
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail.models import Mailing, Message
 from partners.models import Contact
 from partners.organizations import merging
@@ -12,7 +12,7 @@ from summit.invitations import resend as invitation_resend
 from summit.models import Invitation
 
 Answer, State = Invitation.Answer, Message.State
-UNSENT = [State.REFUSED, State.GIVEN_UP]
+UNSENT = [State.REJECTED, State.FAILED]
 MAYBE = [State.SENDING, State.UNKNOWN]
 
 
@@ -35,9 +35,9 @@ def weight(invitation: Invitation) -> tuple:
 
 def reach(invitation: Invitation) -> int:
     """How far mail with its link came: 3 was sent, 2 may have been, 1 waits, 0 failed or was never written."""
-    mails = invitation_emails.with_link(invitation).exclude(key__contains=":was-")
-    maybe = mails.filter(state__in=MAYBE).exclude(pk__in=mails.unbegun().values("pk"))
-    steps = {3: mails.filter(state=State.SENT), 2: maybe, 1: mails.filter(state__in=Message.UNFINISHED)}
+    mails = invitation_emails.with_link(invitation).exclude(idempotency_key__contains=":was-")
+    maybe = mails.filter(state__in=MAYBE).exclude(pk__in=mails.not_handed_over().values("pk"))
+    steps = {3: mails.filter(state=State.SENT), 2: maybe, 1: mails.filter(state__in=Message.PENDING)}
     return next((number for number, found in steps.items() if found.exists()), 0)
 
 
@@ -46,9 +46,9 @@ def write_again(contact: Contact) -> None:
     is a new link. What else waits to be sent about one does not go to the old one either."""
     for invitation in contact.invitations.select_related("event", "mailing"):
         mails = Message.objects.about(invitation_emails.about(invitation))
-        mails.filter(queue=Message.Queue.DIRECT).exclude(state=State.SENT).update(to=contact.email)
-        asked_again = mails.unbegun().filter(not_after__isnull=False)
-        reminder_emails.forget_all(invitation.event, asked_again.values_list("pk", "key"))
+        mails.filter(queue=Message.Queue.TRANSACTIONAL).exclude(state=State.SENT).update(recipient=contact.email)
+        asked_again = mails.not_handed_over().filter(expires_at__isnull=False)
+        reminder_emails.forget_all(invitation.event, asked_again.values_list("pk", "idempotency_key"))
         change_notices.write_again(invitation)
         if ask_anew(invitation):
             invitation_resend.forget(invitation)
@@ -61,11 +61,11 @@ def ask_anew(invitation: Invitation) -> bool:
     if invitation.mailing.stopped_at:
         return False
     if invitation.emailed_at:
-        mails = Message.objects.filter(key=invitation_emails.key(invitation.pk))
-        if not (mails.unbegun() | mails.filter(state__in=UNSENT)).delete()[0]:
+        mails = Message.objects.filter(idempotency_key=invitation_emails.key(invitation.pk))
+        if not (mails.not_handed_over() | mails.filter(state__in=UNSENT)).delete()[0]:
             return False
         Invitation.objects.filter(pk=invitation.pk).update(emailed_at=None)
-        Mailing.objects.filter(pk=invitation.mailing_id).update(written_at=None)
+        Mailing.objects.filter(pk=invitation.mailing_id).update(rendered_at=None)
     return True
 
 
@@ -73,4 +73,4 @@ def forget(contact: Contact) -> None:
     """A contact is erased: its invitations go with it, and so does what was written and noted about them."""
     for invitation in contact.invitations.all():
         Message.objects.about(invitation_emails.about(invitation)).delete()
-        Change.objects.filter(about=invitation_emails.about(invitation)).delete()
+        AuditEntry.objects.filter(about=invitation_emails.about(invitation)).delete()

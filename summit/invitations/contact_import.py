@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from imagine.core.spreadsheets import reader as spreadsheet_reader
 from imagine.core.spreadsheets.reader import Sheet, Unreadable
 from imagine.mail import preferences
-from imagine.mail.models import Address
+from imagine.mail.models import EmailPreference
 from partners.imports import cell_parsers
 from partners.imports import columns as imports_columns
 from partners.imports.cell_parsers import Said
@@ -104,7 +104,7 @@ def read(file: bytes, name: str) -> Checked:
 
 def sort_out(checked: Checked, rows: dict[str, Row]) -> None:
     """Two queries for any number of rows."""
-    unwanted = Address.objects.filter(preferences.unwilling("invitations"), email__in=rows)
+    unwanted = EmailPreference.objects.filter(preferences.unwilling("invitations"), email__in=rows)
     unwilling = set(unwanted.values_list("email", flat=True))
     known = contacts_by_address(rows)
     for address, row in rows.items():

@@ -31,10 +31,10 @@ def store(invitation: Invitation, number: int) -> None:
     with translation.override(contact.language):
         letter = write("invitation_link", {"event": ToldEvent.of(invitation.event), "link_is_private": False}, words)
     delivery.queue(
-        key=f"invitation:{invitation.pk}:link:{number}",
-        to=contact.email,
+        idempotency_key=f"invitation:{invitation.pk}:link:{number}",
+        recipient=contact.email,
         language=contact.language,
         subject=letter.subject,
-        text=letter.text,
-        html=letter.html,
+        body_text=letter.body_text,
+        body_html=letter.body_html,
     )

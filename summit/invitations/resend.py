@@ -5,7 +5,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail import delivery, preferences
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Message
@@ -18,8 +18,8 @@ from summit.models import Invitation
 
 State = Message.State
 ASKS = {"invited", "new_link"}  # in keys: an invitation, word for word
-WAITS = [State.QUEUED, State.REFUSED, State.GIVEN_UP]  # no mail server took it
-WRITTEN = ["to", "language", "subject", "text", "html", "calendar", "calendar_method", "unsubscribe"]
+WAITS = [State.QUEUED, State.REJECTED, State.FAILED]  # no mail server took it
+WRITTEN = ["recipient", "language", "subject", "body_text", "body_html", "ics", "ics_method", "unsubscribe_url"]
 
 
 @transaction.atomic
@@ -28,11 +28,11 @@ def send_again(message: Message) -> bool:
     to the contact's address of today. What is none, or may have arrived, is sent as it is while that is still true.
     Raises NotAgain, Message.DoesNotExist, and Invitation.DoesNotExist when it was taken back."""
     # Looked at once more below: whoever stops its mailing locks the message first, and then the invitation.
-    if Message.objects.filter(pk=message.pk, state__in=Message.UNFINISHED).exists():
+    if Message.objects.filter(pk=message.pk, state__in=Message.PENDING).exists():
         return False
     invitation = lock(Invitation.objects.get(pk=number_of(message)))
     message = Message.objects.select_for_update(of=("self",)).get(pk=message.pk)
-    if message.state in Message.UNFINISHED:
+    if message.state in Message.PENDING:
         return False
     check_may_go(message, invitation)
     if stays_as_it_is(message):
@@ -47,19 +47,19 @@ def send_again(message: Message) -> bool:
 @transaction.atomic
 def settle(message: Message, arrived: bool) -> bool:
     """As bulk.settle; what is not true any more is not sent again. Raises NotAgain, and Invitation.DoesNotExist."""
-    if not arrived and message.key.startswith("invitation:"):
+    if not arrived and message.idempotency_key.startswith("invitation:"):
         check_may_go(message, lock(Invitation.objects.get(pk=number_of(message))))
     return bulk_delivery.settle(message, arrived)
 
 
 def number_of(message: Message) -> int:
     """Of "invitation:17:invited" the 17."""
-    return int(message.key.split(":")[1])
+    return int(message.idempotency_key.split(":")[1])
 
 
 def kind_of(message: Message) -> str:
     """Of "invitation:17:invited:again:202704041000" the "invited"; so it is when it was another's before a merge."""
-    _thing, _number, *rest = message.key.split(":")
+    _thing, _number, *rest = message.idempotency_key.split(":")
     return next(part for part in rest if not part.startswith("was-"))
 
 
@@ -94,7 +94,7 @@ def check_true(message: Message, invitation: Invitation) -> None:
     """Whether time, place and link are still those of the message."""
     moved = Q(about=invitation_emails.about(invitation.event), what__has_any_keys=invitation_emails.MOVES)
     link = Q(about=invitation_emails.about(invitation), what__has_key="link")
-    if not Change.objects.filter(moved | link, at__gt=message.created_at).exists():
+    if not AuditEntry.objects.filter(moved | link, at__gt=message.created_at).exists():
         return
     if message.state == State.UNKNOWN:
         raise NotAgain(
@@ -130,9 +130,9 @@ def forget(invitation: Invitation) -> None:
 
 def own_mails(invitation: Invitation) -> QuerySet[Message]:
     """Mail with the invitation that a person waits for: with a new link, or sent again by staff."""
-    own = Q(key__contains=":new_link:") | Q(key__contains=":invited:again:")
-    mails = Message.objects.about(invitation_emails.about(invitation)).filter(own, queue=Message.Queue.DIRECT)
-    return mails.exclude(key__contains=":was-")
+    own = Q(idempotency_key__contains=":new_link:") | Q(idempotency_key__contains=":invited:again:")
+    mails = Message.objects.about(invitation_emails.about(invitation)).filter(own, queue=Message.Queue.TRANSACTIONAL)
+    return mails.exclude(idempotency_key__contains=":was-")
 
 
 # Written anew ----------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def own_mails(invitation: Invitation) -> QuerySet[Message]:
 def copy(message: Message, invitation: Invitation) -> None:
     """One more, beside the one that was sent; once a minute at most."""
     fresh = invitation_emails.alone(invitation)
-    fresh.key = f"{message.key.split(':again:')[0]}:again:{timezone.now():%Y%m%d%H%M}"
+    fresh.idempotency_key = f"{message.idempotency_key.split(':again:')[0]}:again:{timezone.now():%Y%m%d%H%M}"
     delivery.queue_many([fresh])
     note_told(invitation)
 

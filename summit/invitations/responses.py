@@ -89,8 +89,11 @@ def replace_link(invitation: Invitation) -> None:
     mails = Message.objects.about(invitation_emails.about(invitation))
     invitation_emails.take_back(invitation)  # they lead to the old one
     if invitation.emailed_at and may_mail_link(invitation):
-        number, message = mails.filter(key__contains=":new_link:").count() + 1, invitation_emails.alone(invitation)
-        message.key = f"{invitation_emails.about(invitation)}:new_link:{number}"
+        number, message = (
+            mails.filter(idempotency_key__contains=":new_link:").count() + 1,
+            invitation_emails.alone(invitation),
+        )
+        message.idempotency_key = f"{invitation_emails.about(invitation)}:new_link:{number}"
         delivery.queue_many([message])
         invitation.notified_version = change_notices.mark(invitation.event)
         invitation.save(update_fields=["notified_version"])

@@ -79,7 +79,7 @@ def start(event: Event, audience: Audience, *, count: int, by: str, mark: str | 
     mailing = Mailing.objects.create(
         about=invitation_emails.about(event),
         title=f"{event.title}: {audience.name}"[:TITLE],
-        count=count,
+        recipient_count=count,
         started_by=by,
     )
     invite(event, mailing, [person.contact_id for person in asked])

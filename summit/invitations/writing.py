@@ -36,7 +36,7 @@ def write_some(mailing_pk: int) -> bool:
     mailing = going_on.filter(pk=mailing_pk).first()
     if mailing is None:
         return False
-    if mailing.kind != invitation_emails.KIND:
+    if mailing.template != invitation_emails.KIND:
         return change_notices.write_batch(mailing, BATCH)
     to_write = mailing.invitations.filter(emailed_at__isnull=True)
     locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
@@ -48,9 +48,9 @@ def write_some(mailing_pk: int) -> bool:
             return False
         write_batch(mailing, event, some)
     if not to_write.exists():
-        mailing.written_at = timezone.now()
-    mailing.save(update_fields=["written_at", "left_out"])
-    return bool(some) and not mailing.written_at
+        mailing.rendered_at = timezone.now()
+    mailing.save(update_fields=["rendered_at", "skipped_count"])
+    return bool(some) and not mailing.rendered_at
 
 
 def write_batch(mailing: Mailing, event: Event, invitations: list[Invitation]) -> None:
@@ -62,7 +62,7 @@ def write_batch(mailing: Mailing, event: Event, invitations: list[Invitation]) -
     asked, left_out = [], []
     for invitation in invitations:
         address = known[invitation.contact.email.lower()]
-        is_wanted = address.wants_invitations and not address.refused_at and address.email not in coming
+        is_wanted = address.wants_invitations and not address.suppressed_at and address.email not in coming
         (asked if is_wanted else left_out).append(invitation)
         invitation.mailing, invitation.event = mailing, event
     delivery.queue_many(invitation_emails.written(event, asked, known))
@@ -70,7 +70,7 @@ def write_batch(mailing: Mailing, event: Event, invitations: list[Invitation]) -
         emailed_at=timezone.now(), notified_version=change_notices.mark(event)
     )
     Invitation.objects.filter(pk__in=[invitation.pk for invitation in left_out]).delete()
-    mailing.left_out += len(left_out)
+    mailing.skipped_count += len(left_out)
 
 
 def with_rsvp(event: Event, emails: Iterable[str]):

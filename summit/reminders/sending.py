@@ -63,7 +63,9 @@ def who_came(event: Event) -> Q:
 
 def told_since(due: datetime) -> list[int]:
     """The RSVPs that got a letter with all that a reminder would say, since it was due."""
-    keys = Message.objects.filter(key__startswith="rsvp:", created_at__gte=due).values_list("key", flat=True)
+    keys = Message.objects.filter(idempotency_key__startswith="rsvp:", created_at__gte=due).values_list(
+        "idempotency_key", flat=True
+    )
     parts = [key.split(":") for key in keys]
     return [int(part[1]) for part in parts if part[2] in TOLD]
 
@@ -118,7 +120,7 @@ def say_some(event: Event, kind: str, now: datetime) -> bool:
     else:
         until = worth_until(kind, event, now)
         delivery.queue_many(
-            reminder_emails.of_parties(event, kind, rsvps, day=reminder.event_date, now=now, not_after=until)
+            reminder_emails.of_parties(event, kind, rsvps, day=reminder.event_date, now=now, expires_at=until)
         )
         reminder.recipient_count += len(rsvps)
     reminder.save()
@@ -164,7 +166,7 @@ def ask_some(event: Event, now: datetime) -> bool:
     invitations = list(unanswered(event, now).select_related("contact__organization").order_by("pk")[:BATCH])
     if not invitations:
         return False
-    delivery.queue_many(reminder_emails.of_invitations(event, invitations, not_after=event.rsvp_closes_at))
+    delivery.queue_many(reminder_emails.of_invitations(event, invitations, expires_at=event.rsvp_closes_at))
     reminder, _made = Reminder.objects.get_or_create(
         event=event, kind=Kind.UNANSWERED, event_date=day_of(event.starts_at)
     )
@@ -180,8 +182,10 @@ def ask_some(event: Event, now: datetime) -> bool:
 def take_back(now: datetime) -> None:
     """Deletes reminders that were written and not sent, when they are not true any more: their time is over, they are
     answered, the party holds no seats now, the event was moved or called off. Who is still to be told is found anew."""
-    waiting = Message.objects.unbegun().filter(not_after__isnull=False)
-    rows = [(pk, *key.split(":"), until) for pk, key, until in waiting.values_list("pk", "key", "not_after")]
+    waiting = Message.objects.not_handed_over().filter(expires_at__isnull=False)
+    rows = [
+        (pk, *key.split(":"), until) for pk, key, until in waiting.values_list("pk", "idempotency_key", "expires_at")
+    ]
     for reminder, messages in (stale_of_parties(rows, now) | stale_of_invitations(rows, now)).items():
         reminder_emails.forget(*reminder, messages)
 

@@ -9,7 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from imagine.core.private_links import private
 from imagine.core.rate_limit import limited
-from imagine.mail.models import Address
+from imagine.mail.models import EmailPreference
 from imagine.mail.preferences import MAIL
 from summit import email_preferences as choices
 from summit.forms import MailChoicesForm
@@ -48,7 +48,7 @@ ENDINGS = {
 @private
 def mail_choices(request: HttpRequest, token: str) -> HttpResponse:
     """What an address wants, and the language that we write in."""
-    address = get_object_or_404(Address, token=token)
+    address = get_object_or_404(EmailPreference, token=token)
     spoken = choices.spoken(address.email)
     if request.method != "POST":
         return show(request, address, MailChoicesForm(address, spoken))
@@ -63,7 +63,7 @@ def mail_choices(request: HttpRequest, token: str) -> HttpResponse:
     return redirect(address)
 
 
-def show(request: HttpRequest, address: Address, form: MailChoicesForm, status: int = 200) -> HttpResponse:
+def show(request: HttpRequest, address: EmailPreference, form: MailChoicesForm, status: int = 200) -> HttpResponse:
     wants_any = any(getattr(address, f"wants_{name}") for name in MAIL)
     page = {"address": address, "form": form, "wants_any": wants_any}
     return render(request, "summit/mail_choices.html", page, status=status)
@@ -77,7 +77,7 @@ def unsubscribe(request: HttpRequest, token: str, mail: str) -> HttpResponse:
     it back there. Never limited: one mail provider posts for thousands of people."""
     if mail not in MAIL:
         raise Http404
-    address = get_object_or_404(Address, token=token)
+    address = get_object_or_404(EmailPreference, token=token)
     if request.method == "POST":
         wants = "again" in request.POST and ONE_CLICK not in request.POST
         choices.save(address, **{mail: wants})

@@ -75,12 +75,12 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
 
 
 def mail_state(rsvp: Rsvp) -> str:
-    """What became of the newest mail to this guest: "sent", "on_its_way", "refused", or "" when there is none."""
-    mails = Message.objects.about(f"rsvp:{rsvp.pk}").filter(to=rsvp.email)
+    """What became of the newest mail to this guest: "sent", "on_its_way", "rejected", or "" when there is none."""
+    mails = Message.objects.about(f"rsvp:{rsvp.pk}").filter(recipient=rsvp.email)
     state = mails.values_list("state", flat=True).first()
     if state is None:
         return ""
-    return "sent" if state == Message.State.SENT else "refused" if state in Message.FAILED else "on_its_way"
+    return "sent" if state == Message.State.SENT else "rejected" if state in Message.UNDELIVERED else "on_its_way"
 
 
 @page_or_post

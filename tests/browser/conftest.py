@@ -14,9 +14,10 @@ from tests.browser.page_monitor import PageMonitor
 from tests.browser.site import Site
 
 EMPTIED = (
-    "summit_linkrequest, summit_event, summit_rsvp, summit_guest, mail_message, core_tally, mail_heartbeat, "
+    "summit_linkrequest, summit_event, summit_rsvp, summit_guest, mail_message, core_ratelimitcount, "
+    "mail_queueheartbeat, mail_emailpreference, mail_mailing, mail_templateoverride, core_auditentry, auth_user, "
     "partners_organization, partners_pledgeyear, partners_school, partners_pledgestart, "
-    "mail_address, mail_mailing, mail_wording, core_change, auth_user, django_session, django_admin_log"
+    "django_session, django_admin_log"
 )
 QUIET = ["--disable-quic", "--disable-component-update", "--disable-background-networking", "--disable-sync"]
 LOCALES = {"en": "en-US", "es": "es-US"}

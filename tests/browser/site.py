@@ -21,7 +21,7 @@ class Site:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.mailbox = Mailbox(folder / "mail")
-        worker = ["-A", "imagine", "worker", "-Q", "direct,bulk,housekeeping", "-c", "1", "-l", "INFO"]
+        worker = ["-A", "imagine", "worker", "-Q", "transactional,bulk,housekeeping", "-c", "1", "-l", "INFO"]
         beat = ["-A", "imagine", "beat", "--schedule", str(folder / "beat"), "--pidfile=", "-l", "INFO"]
         self.programs = [
             self.web("web", self.port),

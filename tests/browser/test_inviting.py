@@ -156,7 +156,7 @@ def moves_the_event(clerk: Clerk, event: Event, site) -> None:
     expect(clerk.page.locator(".office-letter")).to_have_count(2)
     clerk.reads(f"{PEOPLE + 1} ", "Stockton Civic Auditorium")
     clerk.presses("[name=_sure]")
-    word = Mailing.objects.get(kind="invitation_moved")
+    word = Mailing.objects.get(template="invitation_moved")
     clerk.opens(f"/imagine/admin/mail/mailing/{word.pk}/change/")
     expect(clerk.page.locator("#progress")).to_have_attribute("data-state", "done-0", timeout=LONG)
     clerk.looks()

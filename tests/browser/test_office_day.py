@@ -159,11 +159,13 @@ def meets_a_colleague(clerk: Clerk, event: Event) -> None:
 def sees_what_went_wrong(clerk: Clerk, event: Event) -> None:
     """Mail that failed, mail that waits, and who was passed over: on the start page and on the event's."""
     ben = event.rsvps.get(name="Ben Ochoa")
-    Message.objects.about(f"rsvp:{ben.pk}").filter(key__contains="waiting").update(
-        state=Message.State.REFUSED, sent_at=None, last_error="550 no such mailbox", not_before=timezone.now()
+    Message.objects.about(f"rsvp:{ben.pk}").filter(idempotency_key__contains="waiting").update(
+        state=Message.State.REJECTED, sent_at=None, last_error="550 no such mailbox", send_after=timezone.now()
     )
     then, later = timezone.now() - timedelta(minutes=20), timezone.now() + timedelta(hours=1)
-    Message.objects.create(key="test:1", to="late@example.org", subject="Late", created_at=then, not_before=later)
+    Message.objects.create(
+        idempotency_key="test:1", recipient="late@example.org", subject="Late", created_at=then, send_after=later
+    )
     clerk.opens(START)
     assert clerk.page.locator(".office-trouble a").count() == 2
     clerk.opens(page_of(event))

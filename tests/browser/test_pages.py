@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from playwright.sync_api import Page
 
 from imagine.core.formatting import short_date
-from imagine.core.models import Tally
+from imagine.core.models import RateLimitCount
 from imagine.demo.servers import free_port, wait_until
 from imagine.mail.models import Message
 from summit import seats
@@ -145,7 +145,7 @@ def rsvp_alone() -> Place:
 
 def rsvp_mail_refused() -> Place:
     rsvp = make.rsvp(make.event())
-    Message.objects.all().update(state=Message.State.REFUSED, sent_at=None, lease=None, lease_until=None)
+    Message.objects.all().update(state=Message.State.REJECTED, sent_at=None, claim_id=None, claim_expires_at=None)
     return of(rsvp, lambda: have(1))
 
 
@@ -350,10 +350,10 @@ def error_415() -> Place:
 
 def error_429() -> Place:
     def go(page: Page) -> None:
-        Tally.objects.all().delete()
+        RateLimitCount.objects.all().delete()
         send_find("nobody@example.org")(page)
         page.wait_for_url("**/found/")
-        Tally.objects.update(count=60)
+        RateLimitCount.objects.update(count=60)
         send_find("nobody@example.org")(page)
 
     return Place(FIND, lambda: _("A short break, please"), go, 429)

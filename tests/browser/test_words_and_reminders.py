@@ -7,7 +7,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from imagine.mail.editable_templates import KINDS
-from imagine.mail.models import Wording
+from imagine.mail.models import TemplateOverride
 from summit import attendance
 from summit.models import Event, Reminder, Rsvp
 from tests import make
@@ -16,7 +16,7 @@ from tests.browser.test_admin import admin_page_problems, sign_in, staff
 pytestmark = pytest.mark.browser
 
 __all__ = ["staff"]
-LIST = "/imagine/admin/mail/wording/"
+LIST = "/imagine/admin/mail/templateoverride/"
 WIDTHS = [1280, 768]
 
 
@@ -44,7 +44,7 @@ def frame(page: Page, number: int):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pages_of_words_and_reminders_are_sound(visit, staff, language, width):
     event = gathered()
-    Wording.objects.create(kind="thanks", language="es", subject="Hola", text="Adiós, {nadie}.")
+    TemplateOverride.objects.create(kind="thanks", language="es", subject="Hola", text="Adiós, {nadie}.")
     page = visit(language, width)
     sign_in(page)
     found = []
@@ -77,10 +77,10 @@ def test_words_are_shown_refused_saved_and_taken_back(visit, staff, scripts):
     expect(frame(page, 0).locator("p", has_text="Dear Alma Reyes, come tomorrow!")).to_be_visible()
     pen = frame(page, 0).locator("p", has_text="Bring a pen.")
     assert pen.evaluate("e => getComputedStyle(e).marginBottom") == "14px"
-    assert not Wording.objects.exists()
+    assert not TemplateOverride.objects.exists()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved. It is said so from the next mail on.")).to_be_visible()
-    assert Wording.objects.get().text == "Dear {name}, come {soon}!\n\nBring a pen."
+    assert TemplateOverride.objects.get().text == "Dear {name}, come {soon}!\n\nBring a pen."
     page.get_by_role("button", name="Back to the shipped words").click()
     expect(page.get_by_text("The shipped words are said again.")).to_be_visible()
-    assert not Wording.objects.exists()
+    assert not TemplateOverride.objects.exists()

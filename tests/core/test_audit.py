@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from summit import rsvp_links, seats
 from tests import browse, look, make
 
@@ -21,7 +21,7 @@ def staff() -> Client:
 
 def changes(rsvp) -> list[tuple]:
     """Kind, name, what and reason of each change, oldest first."""
-    rows = Change.objects.filter(about=f"rsvp:{rsvp.pk}").order_by("pk")
+    rows = AuditEntry.objects.filter(about=f"rsvp:{rsvp.pk}").order_by("pk")
     return list(rows.values_list("kind", "name", "what", "reason"))
 
 
@@ -77,7 +77,7 @@ def test_history_of_an_event_tells_time_in_the_districts_zone(staff):
     event = make.event(capacity=10)
     address = f"/imagine/admin/summit/event/{event.pk}/change/"
     staff.post(address, browse.fields(staff.get(address)) | {"capacity": "12"})
-    assert Change.objects.get(about=f"event:{event.pk}").what == {"capacity": [10, 12]}
+    assert AuditEntry.objects.get(about=f"event:{event.pk}").what == {"capacity": [10, 12]}
     assert "anna capacity: 10 → 12" in browse.text(staff.get(address))
 
 
@@ -92,4 +92,4 @@ def test_replaced_link_is_told_without_the_link():
 def test_erased_rsvp_leaves_no_history():
     rsvp = seats.cancel(make.rsvp(make.event()))
     seats.delete(rsvp)
-    assert not Change.objects.exists()
+    assert not AuditEntry.objects.exists()

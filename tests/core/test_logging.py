@@ -85,7 +85,7 @@ def test_refused_mail_is_logged_without_its_address(log, post_office):
     make.rsvp(make.event(), email="alma@example.org")
     post_office.at_recipient = "550 no such user alma@example.org"
     delivery.sweep()
-    assert [line["state"] for line in lines(log) if line["logger"] == "imagine.mail.delivery"] == ["refused"]
+    assert [line["state"] for line in lines(log) if line["logger"] == "imagine.mail.delivery"] == ["rejected"]
 
 
 def test_csrf_failures_do_not_quote_the_page_that_sent_them(log):

@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection, transaction
 
 from imagine.core.db import prepared
 from imagine.core.db.inserts import insert, insert_one
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 
 pytestmark = pytest.mark.django_db
@@ -16,14 +16,14 @@ TWICE = "SELECT %s::int * 2 AS twice"
 
 
 def message(key: str, **how) -> Message:
-    return Message(key=key, to="alma@example.org", language="en", **how)
+    return Message(idempotency_key=key, recipient="alma@example.org", language="en", **how)
 
 
 def test_run_returns_the_rows_of_the_last_statement():
     assert prepared.run((TWICE, [1]), ("SELECT n FROM generate_series(1, %s) n", [2])) == [(1,), (2,)]
     assert prepared.run((TWICE, [2])) == [(4,)]
     assert prepared.run(("SELECT 3", [])) == [(3,)]
-    assert prepared.run(("DELETE FROM core_tally WHERE key = %s", ["nobody"])) == []
+    assert prepared.run(("DELETE FROM core_ratelimitcount WHERE key = %s", ["nobody"])) == []
 
 
 def test_statement_is_read_once_a_connection():
@@ -63,27 +63,30 @@ def test_statement_stays_known_when_its_first_transaction_is_rolled_back():
 
 
 def test_values_are_values_whatever_stands_in_them():
-    for words in ("'; DROP TABLE core_tally; --", "100%s", "%", "\\", "$1", "Núñez\n"):
+    for words in ("'; DROP TABLE core_ratelimitcount; --", "100%s", "%", "\\", "$1", "Núñez\n"):
         assert prepared.run(("SELECT %s::text", [words])) == [(words,)]
 
 
 def test_insert_writes_rows_of_several_tables_in_one_trip(django_assert_num_queries):
     one, other = message("one"), message("other")
-    change = Change(about="rsvp:1", kind=Change.Kind.GUEST, what={"name": ["Ana", "Alma"]})
+    change = AuditEntry(about="rsvp:1", kind=AuditEntry.Kind.GUEST, what={"name": ["Ana", "Alma"]})
     with django_assert_num_queries(1):
         insert(change, one, if_new=[other])
-    assert list(Change.objects.values_list("about", "what")) == [("rsvp:1", {"name": ["Ana", "Alma"]})]
-    assert set(Message.objects.values_list("key", "to")) == {("one", one.to), ("other", other.to)}
+    assert list(AuditEntry.objects.values_list("about", "what")) == [("rsvp:1", {"name": ["Ana", "Alma"]})]
+    assert set(Message.objects.values_list("idempotency_key", "recipient")) == {
+        ("one", one.recipient),
+        ("other", other.recipient),
+    }
     assert not one._state.adding
     one.subject = "Said again"
     one.save()
-    assert Message.objects.get(key="one").subject == "Said again"
+    assert Message.objects.get(idempotency_key="one").subject == "Said again"
 
 
 def test_insert_passes_over_what_is_there_already_and_refuses_a_double():
     insert(message("one", subject="First"))
     insert(if_new=[message("one", subject="Second"), message("two", subject="Second")])
-    assert set(Message.objects.values_list("key", "subject")) == {("one", "First"), ("two", "Second")}
+    assert set(Message.objects.values_list("idempotency_key", "subject")) == {("one", "First"), ("two", "Second")}
     with pytest.raises(IntegrityError), transaction.atomic():
         insert(message("one"))
 
@@ -100,16 +103,16 @@ def test_insert_one_gives_a_row_its_key(django_assert_num_queries):
     assert Message.objects.get() == one
     one.subject = "Said again"
     one.save()
-    assert Message.objects.get(key="one").subject == "Said again"
+    assert Message.objects.get(idempotency_key="one").subject == "Said again"
 
 
 def test_insert_one_says_that_another_has_the_same_in_a_column():
     insert_one(message("one", subject="First"))
     other = message("one", subject="Second")
-    assert not insert_one(other, unless="key")
+    assert not insert_one(other, unless="idempotency_key")
     assert (other._state.adding, Message.objects.get().subject) == (True, "First")
-    other.key = "other"
-    assert insert_one(other, unless="key")
+    other.idempotency_key = "other"
+    assert insert_one(other, unless="idempotency_key")
 
 
 def test_insert_one_refuses_every_other_double():

@@ -5,7 +5,7 @@ from django.db import connection
 from django.db.models import Value
 
 from imagine.core.text_normalization import unaccented, unaccented_sql
-from imagine.mail.models import Pace
+from imagine.mail.models import SendRate
 
 pytestmark = pytest.mark.django_db
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
     ["José Ñúñez", "Thạch Đỗ", "Søren Łukasz Ångström", "O’Brien & Søns 100%", "ﬁnancial ½", "", "Ｗｉｄｅ", "Ǆ ß İ"],
 )
 def test_words_fold_the_same_both_ways(words):
-    by_expression = Pace.objects.annotate(folded=unaccented(Value(words))).values_list("folded", flat=True).first()
+    by_expression = SendRate.objects.annotate(folded=unaccented(Value(words))).values_list("folded", flat=True).first()
     with connection.cursor() as cursor:
         cursor.execute("SELECT " + unaccented_sql("%s"), [words])
         [by_sql] = cursor.fetchone()

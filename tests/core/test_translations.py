@@ -351,10 +351,10 @@ def test_letters_are_spanish(settings):
     written = list(Message.objects.order_by("created_at"))
     kinds = {path.stem for path in (settings.BASE_DIR / "templates" / "mail").glob("*.txt")}
     not_of_rsvps = {"layout", "layout.subject", "worded", "worded_layout", "worded_layout.subject", "invitation_link"}
-    assert {message.key.split(":")[2] for message in written} == kinds - not_of_rsvps
+    assert {message.idempotency_key.split(":")[2] for message in written} == kinds - not_of_rsvps
     for message in written:
-        entry = re.sub(r"PRODID:.*", "", message.calendar.replace("\r\n ", ""))
-        assert english_in(f"{message.subject}\n{message.text}\n{message.html}\n{entry}") == []
+        entry = re.sub(r"PRODID:.*", "", message.ics.replace("\r\n ", ""))
+        assert english_in(f"{message.subject}\n{message.body_text}\n{message.body_html}\n{entry}") == []
 
 
 @pytest.mark.parametrize("code", editable_templates.KINDS)

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from imagine.demo.data import kickoff, promises
-from imagine.mail.models import Address, Mailing, Message
+from imagine.mail.models import EmailPreference, Mailing, Message
 from partners.models import Pledge
 from summit import seats, stats
 from summit.invitations import audiences
@@ -45,16 +45,16 @@ def test_partners_of_the_year_were_invited_but_for_one_who_wants_no_invitations(
     )
     left_out = audiences.figures(audience, event).left_out
     assert left_out[audiences.Reason.UNWILLING] == 1
-    assert mailing.count == event.invitations.count()
+    assert mailing.recipient_count == event.invitations.count()
     assert (mailing.about, mailing.started_by) == (f"event:{event.pk}", "staff")
 
 
 def test_one_address_refused_and_everybody_else_gets_their_mail(event):
     mailing = Mailing.objects.get()
-    refused = mailing.messages.get(state=Message.State.REFUSED)
-    assert Address.objects.get(refused_at__isnull=False).email == refused.to.lower()
+    refused = mailing.messages.get(state=Message.State.REJECTED)
+    assert EmailPreference.objects.get(suppressed_at__isnull=False).email == refused.recipient.lower()
     waiting = mailing.messages.filter(state=Message.State.QUEUED, queue=Message.Queue.BULK)
-    assert waiting.count() == mailing.count - 1
+    assert waiting.count() == mailing.recipient_count - 1
     assert not mailing.messages.exclude(to__endswith="@example.org").exists()
 
 
@@ -72,7 +72,7 @@ def test_it_is_the_same_each_time_and_quick(event):
     first = list(event.rsvps.order_by("pk").values_list("name", "held_seats"))
     for rows in (event.rsvps, event.invitations):
         rows.all().delete()
-    for model in (Event, Message, Mailing, Audience, Address):
+    for model in (Event, Message, Mailing, Audience, EmailPreference):
         model.objects.all().delete()
     began = time.monotonic()
     kickoff.fill(THIS_YEAR)

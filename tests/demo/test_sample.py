@@ -5,7 +5,7 @@ import time
 import pytest
 from django.utils import timezone
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.demo.data import events as sample_events
 from imagine.demo.data import promises
 from imagine.mail.models import Message
@@ -78,14 +78,16 @@ def test_there_is_something_to_approve_to_merge_to_cover_and_to_show():
 
 def test_last_year_left_no_mail_and_nobody_real_is_written_to():
     promises.fill(THIS_YEAR)
-    addresses = set(Message.objects.values_list("to", flat=True)) | set(Contact.objects.values_list("email", flat=True))
+    addresses = set(Message.objects.values_list("recipient", flat=True)) | set(
+        Contact.objects.values_list("email", flat=True)
+    )
     assert all(address.endswith("@example.org") for address in addresses)
     assert (
-        Message.objects.filter(key__contains=":signed:").count()
+        Message.objects.filter(idempotency_key__contains=":signed:").count()
         == Pledge.objects.signed().filter(year=THIS_YEAR).count()
     )
     last_years = {f"pledge:{pk}" for pk in Pledge.objects.filter(year=THIS_YEAR - 1).values_list("pk", flat=True)}
-    assert not Change.objects.filter(about__in=last_years).exists()
+    assert not AuditEntry.objects.filter(about__in=last_years).exists()
 
 
 def test_it_is_the_same_each_time_and_quick():

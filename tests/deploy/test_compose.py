@@ -45,7 +45,7 @@ def test_services_wait_for_what_they_need():
 def test_every_queue_has_a_worker_and_mail_to_many_has_one_of_its_own():
     workers = {name: SERVICES[name]["command"].split() for name in SERVICES if name.startswith("worker")}
     queues = {name: set(command[command.index("-Q") + 1].split(",")) for name, command in workers.items()}
-    assert queues == {"worker": {"direct", "housekeeping"}, "worker-bulk": {"bulk"}}
+    assert queues == {"worker": {"transactional", "housekeeping"}, "worker-bulk": {"bulk"}}
     routes = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
     assert routes | {settings.CELERY_TASK_DEFAULT_QUEUE} == set.union(*queues.values())
     assert SERVICES["worker-bulk"]["healthcheck"]["test"][3:6] == ["heartbeat", "--queue", "bulk"]

@@ -70,7 +70,7 @@ def test_database_lost_between_the_250_and_the_commit_sends_the_documented_dupli
     wait_for(lambda: stack.sql("SELECT state FROM mail_message") == [("sending",)], 10, "the claim was never marked")
     stack.expire_claims()
     wait_for(lambda: stack.all_sent(1), 30, "the mail is sent")
-    assert stack.sql("SELECT attempts, maybe_sent FROM mail_message") == [(2, True)]
+    assert stack.sql("SELECT attempts, possible_duplicate FROM mail_message") == [(2, True)]
     assert stack.mail.recipients() == [address("struck")] * 2
     assert len({mail.message_id for mail in stack.mail.mails}) == 1
 
@@ -89,7 +89,7 @@ def check_mail_of_each(stack) -> None:
     """Each has its mail; a second copy has the same Message-ID, and is flagged."""
     emails = [email for email, _guests, _messages in stack.rsvp_summary()]
     assert sorted(set(stack.mail.recipients())) == emails
-    flagged = {to for (to,) in stack.sql('SELECT "to" FROM mail_message WHERE maybe_sent')}
+    flagged = {to for (to,) in stack.sql("SELECT recipient FROM mail_message WHERE possible_duplicate")}
     copies = [mail.to for mail in stack.mail.mails]
     assert {to for to in copies if copies.count(to) > 1} <= flagged
     assert len({mail.message_id for mail in stack.mail.mails}) == len(emails)

@@ -21,8 +21,8 @@ GUESTS_MAIL = 5  # seconds within which a guest's own confirmation arrives
 UNFINISHED = "SELECT 1 FROM mail_message WHERE queue = 'bulk' AND state IN ('queued', 'sending')"
 # Minutes pass, as far as mail is concerned that somebody had in hand when PostgreSQL crashed.
 FORGOTTEN = """
-    UPDATE mail_message SET lease_until = now() - interval '1 second'
-    WHERE state = 'sending' AND queue = 'bulk' AND lease NOT IN (SELECT lease FROM mail_claim)
+    UPDATE mail_message SET claim_expires_at = now() - interval '1 second'
+    WHERE state = 'sending' AND queue = 'bulk' AND claim_id NOT IN (SELECT claim_id FROM mail_claim)
 """
 STATES = "SELECT state, count(*) FROM mail_message WHERE queue = 'bulk' GROUP BY state"
 
@@ -46,7 +46,7 @@ def await_more(stack: Stack, number: int) -> None:
 def kill_bulk_worker(stack: Stack) -> None:
     """Both its senders at once, in the middle of whatever they do. The leases that they leave run out."""
     stack.kill(stack.bulk)
-    stack.sql("UPDATE mail_message SET lease_until = now() WHERE state = 'sending' AND queue = 'bulk'")
+    stack.sql("UPDATE mail_message SET claim_expires_at = now() WHERE state = 'sending' AND queue = 'bulk'")
     stack.bulk.start()
 
 
@@ -116,13 +116,13 @@ def test_ten_thousand_invitations_reach_everyone_once_whatever_fails(stack):
     began = time.monotonic()
     with Guests(stack) as guests:
         strike(stack, guests)
-        written = "SELECT 1 FROM mail_mailing WHERE written_at IS NULL"
+        written = "SELECT 1 FROM mail_mailing WHERE rendered_at IS NULL"
         wait_for(lambda: not stack.sql(written) and not stack.sql(UNFINISHED), 120, "all have left")
     took = time.monotonic() - began
     assert not guests.errors
 
     states = dict(stack.sql(STATES))
-    unknown = {to for (to,) in stack.sql('SELECT "to" FROM mail_message WHERE state = %s', "unknown")}
+    unknown = {to for (to,) in stack.sql("SELECT recipient FROM mail_message WHERE state = %s", "unknown")}
     times = arrived(stack)
     everybody = {f"invited{number:05}@example.org" for number in range(PEOPLE)}
     assert set(states) <= {"sent", "unknown"}
@@ -136,7 +136,7 @@ def test_ten_thousand_invitations_reach_everyone_once_whatever_fails(stack):
 
     # Staff say that those arrived which did, and have the others sent again: everybody has it once.
     stack.sql(
-        """UPDATE mail_message SET state = 'sent', sent_at = now() WHERE state = 'unknown' AND "to" = ANY(%s)""",
+        """UPDATE mail_message SET state = 'sent', sent_at = now() WHERE state = 'unknown' AND recipient = ANY(%s)""",
         sorted(unknown & set(times)),
     )
     stack.sql("UPDATE mail_message SET state = 'queued' WHERE state = 'unknown'")
@@ -154,10 +154,10 @@ def test_crash_of_the_database_sends_nothing_twice(stack):
         stack.postgres.kill()
         stack.postgres.start()
         stack.sql(FORGOTTEN)
-    written = "SELECT 1 FROM mail_mailing WHERE written_at IS NULL"
+    written = "SELECT 1 FROM mail_mailing WHERE rendered_at IS NULL"
     wait_for(lambda: not stack.sql(written) and not stack.sql(UNFINISHED), 60, "all have left or are in doubt")
     states, times = dict(stack.sql(STATES)), arrived(stack)
-    unknown = {to for (to,) in stack.sql('SELECT "to" FROM mail_message WHERE state = %s', "unknown")}
+    unknown = {to for (to,) in stack.sql("SELECT recipient FROM mail_message WHERE state = %s", "unknown")}
     print(f"{states=} of those in doubt arrived {len(unknown & set(times))}")
     assert max(times.values()) == 1, "none is sent twice"
     assert set(states) == {"sent", "unknown"}

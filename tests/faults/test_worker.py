@@ -24,7 +24,7 @@ def kill_sender(stack, mail) -> None:
 
 
 def outcome(stack) -> list[tuple[str, str, int, bool]]:
-    return stack.sql('SELECT "to", state, attempts, maybe_sent FROM mail_message ORDER BY "to"')
+    return stack.sql("SELECT recipient, state, attempts, possible_duplicate FROM mail_message ORDER BY recipient")
 
 
 def goes_on(stack) -> None:

@@ -36,21 +36,21 @@ ORGANIZATIONS = {"en": "Port Gate Logistics", "es": "Delta Orchards"}
 
 def kind_of(message: Message) -> str:
     """What the product itself calls this kind of email: today the grammar of its key."""
-    return re.sub(r"\d{4}-\d\d-\d\d|\d+", "#", message.key)
+    return re.sub(r"\d{4}-\d\d-\d\d|\d+", "#", message.idempotency_key)
 
 
 def look_of(message: Message) -> dict[str, str]:
     """What its reader gets, by names that outlive those of the columns."""
     return {
         "language": message.language,
-        "to": message.to,
+        "to": message.recipient,
         "subject": message.subject,
-        "text": message.text,
-        "calendar": message.calendar_method,
+        "text": message.body_text,
+        "calendar": message.ics_method,
         "attachment": message.attachment_name,
         "kind": kind_of(message),
         "queue": message.queue,
-        "unsubscribe": message.unsubscribe,
+        "unsubscribe": message.unsubscribe_url,
     }
 
 
@@ -63,8 +63,8 @@ class Mailbox:
     def collect(self, heading: str) -> list[Message]:
         """All that is stored since counts as sent from now on."""
         seen = [message.pk for _heading, message in self.sent]
-        fresh = list(Message.objects.exclude(pk__in=seen).order_by("created_at", "to"))
-        fresh.sort(key=lambda message: (LANGUAGES.index(message.language), message.to, message.subject))
+        fresh = list(Message.objects.exclude(pk__in=seen).order_by("created_at", "recipient"))
+        fresh.sort(key=lambda message: (LANGUAGES.index(message.language), message.recipient, message.subject))
         self.sent += [(heading, message) for message in fresh]
         return fresh
 
@@ -216,7 +216,7 @@ def rows() -> dict[str, object]:
         "audience": audience,
         "kept": pledge.organization,
         "other": twin,
-        "message": Message.objects.get(to=rsvp.email),
+        "message": Message.objects.get(recipient=rsvp.email),
         "signature": pledge.signatures.get(),
     }
 

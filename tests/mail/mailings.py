@@ -10,15 +10,26 @@ from imagine.mail.models import Mailing, Message
 
 
 def mailing(**fields) -> Mailing:
-    return Mailing.objects.create(**({"about": "event:17", "title": "Kick-off", "count": 3} | fields))
+    return Mailing.objects.create(**({"about": "event:17", "title": "Kick-off", "recipient_count": 3} | fields))
 
 
 def letters(of: Mailing | None = None, count: int = 3, **fields) -> list[Message]:
     """Messages of a mailing in the queue, each to another guest."""
-    words = {"language": "en", "subject": "Come to the kick-off", "text": "Breakfast.\n", "html": "<p>Breakfast.</p>"}
+    words = {
+        "language": "en",
+        "subject": "Come to the kick-off",
+        "body_text": "Breakfast.\n",
+        "body_html": "<p>Breakfast.</p>",
+    }
     begin = Message.objects.count()
     messages = [
-        Message(**({"key": f"invitation:{n}:invited", "to": guest(n), "queue": "bulk", "mailing": of} | words | fields))
+        Message(
+            **(
+                {"idempotency_key": f"invitation:{n}:invited", "recipient": guest(n), "queue": "bulk", "mailing": of}
+                | words
+                | fields
+            )
+        )
         for n in range(begin, begin + count)
     ]
     delivery.queue_many(messages)
@@ -32,7 +43,7 @@ def guest(number: int) -> str:
 def states(of: Mailing | None = None) -> list[str]:
     """The states of all messages, or of a mailing's, by address."""
     found = of.messages if of else Message.objects
-    return list(found.order_by("to").values_list("state", flat=True))
+    return list(found.order_by("recipient").values_list("state", flat=True))
 
 
 def in_threads(number: int, work: Callable[[], object]) -> None:

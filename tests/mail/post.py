@@ -66,17 +66,17 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-def new_message(key: str = "rsvp:17:confirmed:1", **fields) -> Message:
+def new_message(idempotency_key: str = "rsvp:17:confirmed:1", **fields) -> Message:
     """One message in the queue."""
     words = {
-        "to": "alma@example.org",
+        "recipient": "alma@example.org",
         "language": "en",
         "subject": "Your seat on April 4 is confirmed",
-        "text": "We expect you for breakfast.\n",
-        "html": "<p>We expect you for breakfast.</p>",
+        "body_text": "We expect you for breakfast.\n",
+        "body_html": "<p>We expect you for breakfast.</p>",
     }
-    mail.queue(key=key, **(words | fields))
-    return Message.objects.get(key=key)
+    mail.queue(idempotency_key=idempotency_key, **(words | fields))
+    return Message.objects.get(idempotency_key=idempotency_key)
 
 
 def drawing(of: str, language: str) -> bytes | None:
@@ -89,4 +89,4 @@ def drawing(of: str, language: str) -> bytes | None:
 def outcome(message: Message) -> tuple[str, int, str, bool]:
     """State, attempts, reason, and whether it may have been sent more than once."""
     message.refresh_from_db()
-    return (message.state, message.attempts, message.last_error, message.maybe_sent)
+    return (message.state, message.attempts, message.last_error, message.possible_duplicate)

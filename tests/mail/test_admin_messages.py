@@ -98,18 +98,18 @@ def test_messages_are_neither_added_changed_nor_deleted(staff):
     message = new_message()
     assert staff.get(f"{LIST}add/").status_code == 403
     assert staff.post(f"{LIST}{message.pk}/delete/", {"post": "yes"}).status_code == 403
-    staff.post(f"{LIST}{message.pk}/change/", {"subject": "Changed", "to": "eve@example.org"})
+    staff.post(f"{LIST}{message.pk}/change/", {"subject": "Changed", "recipient": "eve@example.org"})
     message.refresh_from_db()
-    assert (message.subject, message.to) == ("Your seat on April 4 is confirmed", "alma@example.org")
+    assert (message.subject, message.recipient) == ("Your seat on April 4 is confirmed", "alma@example.org")
 
 
 def test_send_again_queues_what_failed_and_leaves_what_is_on_its_way(staff):
     failed, waiting = new_message("a:1"), new_message("a:2")
-    Message.objects.filter(pk=failed.pk).update(state="refused", last_error="550 no", attempts=1)
+    Message.objects.filter(pk=failed.pk).update(state="rejected", last_error="550 no", attempts=1)
     sent = {"action": "send_again", "_selected_action": [failed.pk, waiting.pk]}
     page = browse.text(staff.post(LIST, sent, follow=True))
     assert "1 message will be sent again." in page
-    assert list(Message.objects.order_by("key").values_list("state", "attempts", "last_error")) == [
+    assert list(Message.objects.order_by("idempotency_key").values_list("state", "attempts", "last_error")) == [
         ("queued", 0, ""),
         ("queued", 0, ""),
     ]
@@ -150,14 +150,14 @@ def test_viewer_decides_nothing(staff):
 
 
 def test_link_to_unsubscribe_is_neither_shown_nor_found_out_by_a_filter(staff):
-    [message] = letters(mailing(), 1, unsubscribe="https://www.example.org/imagine/mail/secret-token/news/")
+    [message] = letters(mailing(), 1, unsubscribe_url="https://www.example.org/imagine/mail/secret-token/news/")
     assert "secret-token" not in staff.get(f"{LIST}{message.pk}/change/").content.decode()
     assert staff.get(f"{LIST}?unsubscribe__contains=secret").status_code in {302, 400}
 
 
 def test_reason_of_a_refusal_is_shown(staff):
     new_message()
-    Message.objects.update(state="refused", last_error="550 5.1.1 … no such user")
+    Message.objects.update(state="rejected", last_error="550 5.1.1 … no such user")
     assert "550 5.1.1 … no such user" in browse.text(staff.get(LIST))
 
 

@@ -7,12 +7,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from imagine.mail import preferences
-from imagine.mail.models import Address
+from imagine.mail.models import EmailPreference
 from tests import browse, look
 
 pytestmark = pytest.mark.django_db
 
-LIST = "/imagine/admin/mail/address/"
+LIST = "/imagine/admin/mail/emailpreference/"
 WISHES = ("wants_invitations", "wants_reminders", "wants_news")
 KEPT = ("sessions.Session",)
 
@@ -33,13 +33,13 @@ def viewer() -> Client:
     return client
 
 
-def page_of(address: Address) -> str:
+def page_of(address: EmailPreference) -> str:
     return f"{LIST}{address.pk}/change/"
 
 
-def refused(email: str = "alma@example.org") -> Address:
+def refused(email: str = "alma@example.org") -> EmailPreference:
     preferences.refuse(email, "550 5.1.1 no such mailbox")
-    return Address.objects.get(email=email)
+    return EmailPreference.objects.get(email=email)
 
 
 def shown(client: Client, query: str = "") -> list[str]:
@@ -47,7 +47,7 @@ def shown(client: Client, query: str = "") -> list[str]:
 
 
 def wishes(email: str) -> tuple:
-    return Address.objects.values_list(*WISHES).get(email=email)
+    return EmailPreference.objects.values_list(*WISHES).get(email=email)
 
 
 def test_list_finds_and_filters(staff):
@@ -68,7 +68,7 @@ def test_who_phones_wants_no_invitations_any_more(staff):
     assert wishes("alma@example.org") == (False, True, False)
     again = staff.post(f"{LIST}add/", typed)
     assert "already exists" in browse.text(again)
-    assert Address.objects.count() == 1
+    assert EmailPreference.objects.count() == 1
 
 
 def test_wishes_are_changed_and_the_address_stays(staff):
@@ -97,14 +97,14 @@ def test_refusal_is_forgiven_on_its_page_and_in_the_list(staff):
     page = browse.text(staff.post(LIST, sent, follow=True))
     assert "1 address takes mail again." in page
     assert "1 was so already and stays as it is." in page
-    assert not Address.objects.filter(refused_at__isnull=False).exists()
-    assert Address.objects.get(pk=one.pk).refusal == ""
+    assert not EmailPreference.objects.filter(suppressed_at__isnull=False).exists()
+    assert EmailPreference.objects.get(pk=one.pk).suppression_reason == ""
 
 
 def test_nobody_deletes_a_no(staff):
     address = preferences.of("alma@example.org")
     assert staff.post(f"{LIST}{address.pk}/delete/", {"post": "yes"}).status_code == 403
-    assert Address.objects.exists()
+    assert EmailPreference.objects.exists()
 
 
 def test_who_may_only_look_changes_nothing(viewer):

@@ -40,13 +40,16 @@ def test_mail_whose_attachment_is_gone_goes_without(post_office):
 
 
 def test_attachment_that_fails_keeps_the_mail_waiting_and_tells_staff_the_kind_of_failure(post_office):
-    broken, fine = message("broken", key="a:1"), message(key="a:2", to="other@example.org")
+    broken, fine = (
+        message("broken", idempotency_key="a:1"),
+        message(idempotency_key="a:2", recipient="other@example.org"),
+    )
     delivery.sweep()
     assert outcome(broken) == ("queued", 1, "attachment: RuntimeError", False)
     assert outcome(fine) == ("sent", 1, "", False)
-    Message.objects.filter(pk=broken.pk).update(give_up_at=timezone.now(), not_before=timezone.now())
+    Message.objects.filter(pk=broken.pk).update(retry_until=timezone.now(), send_after=timezone.now())
     delivery.sweep()
-    assert outcome(broken) == ("given_up", 2, "attachment: RuntimeError", False)
+    assert outcome(broken) == ("failed", 2, "attachment: RuntimeError", False)
     assert len(post_office.mails) == 1
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from imagine.mail import backends, delivery, preferences
 from imagine.mail import tasks as mail_tasks
 from imagine.mail.bulk import delivery as bulk_delivery
-from imagine.mail.models import Address, Message, Pace
+from imagine.mail.models import EmailPreference, Message, SendRate
 from tests.mail.mailings import guest, letters, mailing, states
 from tests.mail.post import new_message, outcome
 
@@ -20,11 +20,11 @@ SENT = ("sent", 1, "", False)
 
 @pytest.fixture(autouse=True)
 def fast():
-    Pace.objects.update(per_second=10_000)
+    SendRate.objects.update(per_second=10_000)
 
 
 def due_now() -> None:
-    Message.objects.update(not_before=timezone.now())
+    Message.objects.update(send_after=timezone.now())
 
 
 # Sent -------------------------------------------------------------------------------------------------------------
@@ -36,15 +36,15 @@ def test_deliver_sends_each_once(post_office):
         mail_tasks.deliver_bulk()
     assert [outcome(message) for message in messages] == [SENT] * 3
     assert sorted(sent["To"] for sent in post_office.mails) == [guest(n) for n in range(3)]
-    assert all(message.begun_at for message in Message.objects.all())
+    assert all(message.handed_over_at for message in Message.objects.all())
 
 
 def test_mail_that_a_person_waits_for_and_mail_to_many_go_separate_ways(post_office):
     letters(mailing(), 2)
-    new_message(to="alma@example.org")
+    new_message(recipient="alma@example.org")
     mail_tasks.deliver()
     assert [sent["To"] for sent in post_office.mails] == ["alma@example.org"]
-    new_message("rsvp:17:cancelled:2", to="alma@example.org")
+    new_message("rsvp:17:cancelled:2", recipient="alma@example.org")
     mail_tasks.deliver_bulk()
     assert [sent["To"] for sent in post_office.mails[1:]] == [guest(0), guest(1)]
 
@@ -76,9 +76,9 @@ def test_mail_to_many_goes_to_files_as_well(settings, tmp_path):
 
 def test_claim_takes_a_batch_of_fifty_or_what_leaves_in_a_second():
     letters(mailing(), bulk_delivery.BATCH + 1)
-    Pace.objects.update(per_second=7)
+    SendRate.objects.update(per_second=7)
     assert len(bulk_delivery.claim()) == 7
-    Pace.objects.update(per_second=1000)
+    SendRate.objects.update(per_second=1000)
     assert [len(bulk_delivery.claim()) for _claim in range(2)] == [51 - 7, 0]
 
 
@@ -88,20 +88,20 @@ def test_deliver_ends_when_its_time_is_up_and_gives_the_rest_back(post_office, m
     post_office.on_mail = lambda sent: time.sleep(0.3)
     bulk_delivery.deliver()
     assert sorted(states()) == ["queued"] * 19 + ["sent"]
-    assert set(Message.objects.filter(state="queued").values_list("attempts", "lease")) == {(0, None)}
+    assert set(Message.objects.filter(state="queued").values_list("attempts", "claim_id")) == {(0, None)}
 
 
 def test_two_mails_to_one_address_leave_in_the_order_in_which_they_were_written(post_office):
-    letters(mailing(), 1, to="alma@example.org", subject="First")
-    letters(mailing(), 1, to="alma@example.org", subject="Second")
+    letters(mailing(), 1, recipient="alma@example.org", subject="First")
+    letters(mailing(), 1, recipient="alma@example.org", subject="Second")
     assert [message.subject for message in bulk_delivery.claim()] == ["First"]
     assert bulk_delivery.claim() == []
-    Message.objects.update(state="queued", lease=None, lease_until=None)
+    Message.objects.update(state="queued", claim_id=None, claim_expires_at=None)
     bulk_delivery.deliver()
     assert [sent["Subject"] for sent in post_office.mails] == ["First", "Second"]
 
 
-@pytest.mark.parametrize("queue", ["direct", "bulk"])
+@pytest.mark.parametrize("queue", ["transactional", "bulk"])
 def test_what_is_due_is_found_by_indexes_also_when_statistics_know_of_nothing_queued(queue):
     """They are of before ten thousand were queued. A join with what is ahead went through all of it for each row."""
     letters(mailing(), 100)
@@ -109,8 +109,8 @@ def test_what_is_due_is_found_by_indexes_also_when_statistics_know_of_nothing_qu
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE mail_message")
     letters(mailing(), 900, queue=queue)
-    plan = Message.objects.due(queue).order_by("not_before")[:50].explain()
-    assert 'Index Cond: (("to")::text = (mail_message."to")::text)' in plan
+    plan = Message.objects.due(queue).order_by("send_after")[:50].explain()
+    assert "Index Cond: ((recipient)::text = (mail_message.recipient)::text)" in plan
 
 
 # One click to end it ------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ HERE = "https://www.example.org/imagine/mail/token/invitations/"
 
 def test_mail_that_one_may_not_want_says_where_it_is_ended_by_one_click(post_office):
     """RFC 2369 and RFC 8058."""
-    letters(mailing(), 1, unsubscribe=HERE)
+    letters(mailing(), 1, unsubscribe_url=HERE)
     letters(mailing(), 1)
     bulk_delivery.deliver()
     wanted, other = post_office.mails
@@ -131,7 +131,7 @@ def test_mail_that_one_may_not_want_says_where_it_is_ended_by_one_click(post_off
 
 
 def test_copy_that_staff_send_can_be_ended_as_well(post_office):
-    [message] = letters(mailing(), 1, unsubscribe=HERE)
+    [message] = letters(mailing(), 1, unsubscribe_url=HERE)
     bulk_delivery.deliver()
     assert delivery.send_again(message)
     delivery.deliver()
@@ -141,14 +141,14 @@ def test_copy_that_staff_send_can_be_ended_as_well(post_office):
 def test_who_unsubscribed_or_refused_since_it_was_written_is_not_written_to(post_office):
     quiet, dead, glad = (preferences.of(guest(number)) for number in range(3))
     for address in (quiet, dead, glad):
-        letters(mailing(), 1, unsubscribe=preferences.unsubscribe_url(address, "invitations"))
+        letters(mailing(), 1, unsubscribe_url=preferences.unsubscribe_url(address, "invitations"))
     preferences.choose(quiet, invitations=False)
     preferences.choose(glad, reminders=False)
     preferences.refuse(dead.email.upper(), "550 5.1.1 nobody")
     bulk_delivery.deliver()
     assert [sent["To"] for sent in post_office.mails] == [glad.email]
-    told = Message.objects.order_by("to").values_list("state", "last_error", "attempts")
-    assert list(told) == [("refused", "unsubscribed", 0), ("refused", "550 5.1.1 nobody", 0), ("sent", "", 1)]
+    told = Message.objects.order_by("recipient").values_list("state", "last_error", "attempts")
+    assert list(told) == [("rejected", "unsubscribed", 0), ("rejected", "550 5.1.1 nobody", 0), ("sent", "", 1)]
 
 
 # Refused and put off ------------------------------------------------------------------------------------------------
@@ -170,14 +170,14 @@ def test_who_unsubscribed_or_refused_since_it_was_written_is_not_written_to(post
         ("at_data", "550 5.1.1 no such user", False),
     ],
 )
-@pytest.mark.parametrize("queue", ["direct", "bulk"])
+@pytest.mark.parametrize("queue", ["transactional", "bulk"])
 def test_permanent_refusal_of_a_mailbox_marks_the_address_and_no_other_does(post_office, where, said, dead, queue):
     setattr(post_office, where, said)
-    new_message(to="Alma@example.org", queue=queue)
-    (delivery if queue == "direct" else bulk_delivery).deliver()
-    refused = list(Address.objects.exclude(refused_at=None).values_list("email", "refusal"))
+    new_message(recipient="Alma@example.org", queue=queue)
+    (delivery if queue == "transactional" else bulk_delivery).deliver()
+    refused = list(EmailPreference.objects.exclude(suppressed_at=None).values_list("email", "suppression_reason"))
     assert refused == ([("alma@example.org", said)] if dead else [])
-    assert states() == ["queued" if said.startswith("4") else "refused"]
+    assert states() == ["queued" if said.startswith("4") else "rejected"]
 
 
 def test_refusals_cost_no_connection(post_office):
@@ -191,7 +191,7 @@ def test_refusals_cost_no_connection(post_office):
     post_office.at_data = ""
     letters(mailing(), 3)
     bulk_delivery.deliver()
-    assert states() == ["refused"] * 6 + ["sent"] * 3
+    assert states() == ["rejected"] * 6 + ["sent"] * 3
     assert post_office.visits == 1
 
 
@@ -203,7 +203,7 @@ def test_temporary_refusals_wait_longer_each_time_and_hold_up_no_other(post_offi
         due_now()
         bulk_delivery.deliver()
         message.refresh_from_db()
-        pauses.append(round((message.not_before - timezone.now()).total_seconds()))
+        pauses.append(round((message.send_after - timezone.now()).total_seconds()))
         post_office.at_recipient = ""
         letters(None, 1)
         bulk_delivery.deliver()
@@ -218,14 +218,14 @@ def test_temporary_refusals_wait_longer_each_time_and_hold_up_no_other(post_offi
 def test_day_of_tries_begins_with_the_first_try_and_not_when_it_was_written(post_office):
     """A mailing may be paused for days."""
     [message] = letters(mailing(), 1)
-    Message.objects.update(give_up_at=timezone.now() - timedelta(days=2))
+    Message.objects.update(retry_until=timezone.now() - timedelta(days=2))
     post_office.at_data = "451 4.3.0 later"
     bulk_delivery.deliver()
     assert outcome(message)[0] == "queued"
-    assert message.give_up_at > timezone.now() + timedelta(hours=23)
-    Message.objects.update(not_before=timezone.now(), give_up_at=timezone.now() + timedelta(seconds=3))
+    assert message.retry_until > timezone.now() + timedelta(hours=23)
+    Message.objects.update(send_after=timezone.now(), retry_until=timezone.now() + timedelta(seconds=3))
     bulk_delivery.deliver()
-    assert outcome(message) == ("given_up", 2, "451 4.3.0 later", False)
+    assert outcome(message) == ("failed", 2, "451 4.3.0 later", False)
 
 
 # The mail server is away --------------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ def test_mail_that_a_person_waits_for_is_not_flagged_when_the_server_left_before
 
 def unknown(**fields) -> Message:
     [message] = letters(mailing(**fields), 1)
-    Message.objects.update(state="unknown", attempts=1, begun_at=timezone.now(), last_error="TimeoutError")
+    Message.objects.update(state="unknown", attempts=1, handed_over_at=timezone.now(), last_error="TimeoutError")
     return message
 
 
@@ -311,7 +311,7 @@ def test_unknown_one_that_arrived_is_sent(post_office):
     message = unknown()
     assert [bulk_delivery.settle(message, arrived=True) for _twice in range(2)] == [True, False]
     assert outcome(message) == ("sent", 1, "", False)
-    assert message.sent_at == message.begun_at
+    assert message.sent_at == message.handed_over_at
     bulk_delivery.deliver()
     assert post_office.mails == []
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from imagine.mail import delivery
 from imagine.mail import tasks as mail_tasks
 from imagine.mail.bulk import delivery as bulk_delivery
-from imagine.mail.models import Claim, Mailing, Message, Pace
+from imagine.mail.models import Claim, Mailing, Message, SendRate
 from tests.mail.mailings import guest, in_threads, letters, mailing, states
 from tests.mail.post import new_message, outcome
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def fast():
-    Pace.objects.update_or_create(pk=1, defaults={"per_second": 10_000})
+    SendRate.objects.update_or_create(pk=1, defaults={"per_second": 10_000})
 
 
 def beside(act) -> None:
@@ -53,8 +53,8 @@ def test_paused_mailing_waits_and_goes_on(post_office):
 
 def test_paused_mail_does_not_hold_up_later_mail_to_the_same_address(post_office):
     one = mailing()
-    letters(one, 1, to="alma@example.org", subject="Invitation")
-    letters(mailing(), 1, to="alma@example.org", subject="Reminder")
+    letters(one, 1, recipient="alma@example.org", subject="Invitation")
+    letters(mailing(), 1, recipient="alma@example.org", subject="Reminder")
     bulk_delivery.pause(one)
     bulk_delivery.deliver()
     assert [sent["Subject"] for sent in post_office.mails] == ["Reminder"]
@@ -66,7 +66,7 @@ def test_stopped_mailing_returns_what_it_deleted_and_stays_stopped(post_office):
     bulk_delivery.deliver()
     messages = letters(one, 3)
     letters(other, 1)
-    Message.objects.filter(pk=messages[0].pk).update(attempts=2, not_before=timezone.now() + timedelta(hours=1))
+    Message.objects.filter(pk=messages[0].pk).update(attempts=2, send_after=timezone.now() + timedelta(hours=1))
     assert sorted(bulk_delivery.stop(one)) == [message.key for message in messages]
     first = one.stopped_at
     assert bulk_delivery.stop(one) == []
@@ -85,7 +85,7 @@ def test_pause_in_the_middle_of_a_batch_stops_after_the_mail_that_is_under_way(p
     post_office.on_mail = lambda sent: len(post_office.mails) != 3 or beside(lambda: bulk_delivery.pause(one))
     bulk_delivery.deliver()
     assert sorted(states()) == ["queued"] * 17 + ["sent"] * 3
-    assert not Message.objects.exclude(lease=None).exists()
+    assert not Message.objects.exclude(claim_id=None).exists()
     bulk_delivery.go_on(one)
     bulk_delivery.deliver()
     assert states() == ["sent"] * 20
@@ -103,7 +103,7 @@ def test_stop_in_the_middle_of_a_batch_takes_back_all_but_the_mail_that_is_under
     assert len(taken_back) == 17
     assert states() == ["sent"] * 3
     assert len(post_office.mails) == 3
-    sent = set(Message.objects.values_list("key", flat=True))
+    sent = set(Message.objects.values_list("idempotency_key", flat=True))
     assert sent | set(taken_back) == {f"invitation:{number}:invited" for number in range(20)}
 
 
@@ -128,7 +128,7 @@ def test_each_mail_is_marked_before_the_next_is_handed_over(post_office):
 
 
 def test_mail_that_was_taken_is_marked_before_its_sender_waits_for_the_next_turn(post_office):
-    Pace.objects.update(per_second=2)
+    SendRate.objects.update(per_second=2)
     letters(mailing(), 2)
     marked: list[float] = []
 
@@ -162,7 +162,7 @@ def test_many_senders_and_a_stop_leave_each_either_sent_or_taken_back(post_offic
         len(post_office.mails) != 60 or beside(lambda: taken_back.extend(bulk_delivery.stop(one))) or True
     )
     in_threads(3, bulk_delivery.deliver)
-    sent = list(Message.objects.values_list("key", flat=True))
+    sent = list(Message.objects.values_list("idempotency_key", flat=True))
     assert set(states()) == {"sent"}
     assert len(post_office.mails) == len(sent)
     assert sorted(sent + taken_back) == sorted(f"invitation:{number}:invited" for number in range(300))
@@ -180,7 +180,7 @@ def test_one_unknown_message_is_settled_once_by_many():
 
 
 def run_out() -> None:
-    Message.objects.filter(state="sending").update(lease_until=timezone.now() - timedelta(seconds=1))
+    Message.objects.filter(state="sending").update(claim_expires_at=timezone.now() - timedelta(seconds=1))
 
 
 def test_what_a_crash_of_the_database_may_have_forgotten_is_unknown():
@@ -188,7 +188,7 @@ def test_what_a_crash_of_the_database_may_have_forgotten_is_unknown():
     letters(mailing(), 3)
     batch = bulk_delivery.claim()
     bulk_delivery.begin(batch[0])
-    Message.objects.update(begun_at=None)  # that was lost as well
+    Message.objects.update(handed_over_at=None)  # that was lost as well
     Claim.objects.all().delete()
     bulk_delivery.sweep()
     assert states() == ["unknown"] * 3
@@ -200,7 +200,7 @@ def test_stop_after_a_crash_keeps_what_may_have_left():
     letters(of, 3)
     batch = bulk_delivery.claim()
     Claim.objects.all().delete()
-    letters(of, 1, key="later")
+    letters(of, 1, idempotency_key="later")
     assert len(bulk_delivery.stop(of)) == 1
     assert states() == ["unknown"] * 3
     assert not bulk_delivery.begin(batch[0])
@@ -209,14 +209,14 @@ def test_stop_after_a_crash_keeps_what_may_have_left():
 def test_claims_go_with_their_batches(post_office):
     letters(mailing(), 2)
     batch = bulk_delivery.claim()
-    assert [claim.lease for claim in Claim.objects.all()] == [batch[0].lease]
+    assert [claim.claim_id for claim in Claim.objects.all()] == [batch[0].claim_id]
     bulk_delivery.send(batch, float("inf"))
     assert states() == ["sent", "sent"]
     assert not Claim.objects.exists()
     assert not bulk_delivery.claim()
     assert not Claim.objects.exists()
-    Claim.objects.create(lease=uuid.uuid4(), at=timezone.now() - timedelta(hours=1))  # of a sender that died
-    living = Claim.objects.create(lease=uuid.uuid4())
+    Claim.objects.create(claim_id=uuid.uuid4(), at=timezone.now() - timedelta(hours=1))  # of a sender that died
+    living = Claim.objects.create(claim_id=uuid.uuid4())
     bulk_delivery.sweep()
     assert list(Claim.objects.all()) == [living]
 
@@ -236,7 +236,7 @@ def test_batch_of_a_dead_sender_is_unknown_where_it_was_and_sent_where_it_never_
     assert post_office.mails == []  # the sweep sends no mail to many: direct mail would wait for it
     bulk_delivery.deliver()
     assert states() == ["sent", "unknown", "sent", "sent"]
-    assert set(Message.objects.values_list("attempts", "maybe_sent")) == {(1, False)}
+    assert set(Message.objects.values_list("attempts", "possible_duplicate")) == {(1, False)}
 
 
 def test_sender_that_slept_past_its_lease_sends_nothing_of_it_any_more(post_office):
@@ -268,7 +268,7 @@ def test_next_try_of_one_that_was_put_off_begins_anew(post_office):
     post_office.at_data = "451 4.3.0 later"
     letters(mailing(), 1)
     bulk_delivery.deliver()
-    Message.objects.update(not_before=timezone.now())
+    Message.objects.update(send_after=timezone.now())
     bulk_delivery.claim()
     run_out()
     bulk_delivery.sweep()
@@ -299,29 +299,29 @@ def set_states(of: Mailing, *wanted: str) -> None:
         Message.objects.filter(pk=message.pk).update(
             state=state,
             sent_at=now if state == "sent" else None,
-            lease=message.pk if state == "sending" else None,
-            lease_until=now if state == "sending" else None,
+            claim_id=message.pk if state == "sending" else None,
+            claim_expires_at=now if state == "sending" else None,
         )
 
 
 def test_figures_tell_what_became_of_each():
-    one = mailing(count=12, left_out=1)
-    set_states(one, *("queued", "queued", "sending", "sent", "sent", "sent", "refused", "unknown", "given_up"))
+    one = mailing(recipient_count=12, skipped_count=1)
+    set_states(one, *("queued", "queued", "sending", "sent", "sent", "sent", "rejected", "unknown", "failed"))
     set_states(mailing(), "sent", "queued")
-    Message.objects.filter(mailing=one, to=guest(0)).update(
-        attempts=1, not_before=timezone.now() + timedelta(minutes=1)
+    Message.objects.filter(mailing=one, recipient=guest(0)).update(
+        attempts=1, send_after=timezone.now() + timedelta(minutes=1)
     )
-    Pace.objects.update(per_second=1)
+    SendRate.objects.update(per_second=1)
     assert bulk_delivery.figures(one)._asdict() == {
         "count": 12,
         "to_write": 2,
         "waiting": 3,
         "put_off": 1,
         "sent": 3,
-        "refused": 1,
-        "given_up": 1,
+        "rejected": 1,
+        "failed": 1,
         "unknown": 1,
-        "left_out": 1,
+        "skipped": 1,
         "share": 6 / 11,
         "seconds_left": 40,  # four of them at three in thirty seconds
         "state": "writing",
@@ -329,12 +329,12 @@ def test_figures_tell_what_became_of_each():
 
 
 def test_time_that_is_left_is_told_only_while_something_leaves():
-    one = mailing(count=2, written_at=timezone.now())
+    one = mailing(recipient_count=2, rendered_at=timezone.now())
     set_states(one, "queued", "queued")
     assert bulk_delivery.figures(one).seconds_left is None
-    Message.objects.filter(to=guest(0)).update(state="sent", sent_at=timezone.now() - timedelta(seconds=31))
+    Message.objects.filter(recipient=guest(0)).update(state="sent", sent_at=timezone.now() - timedelta(seconds=31))
     assert bulk_delivery.figures(one).seconds_left is None
-    Message.objects.filter(to=guest(0)).update(sent_at=timezone.now())
+    Message.objects.filter(recipient=guest(0)).update(sent_at=timezone.now())
     assert bulk_delivery.figures(one).seconds_left == 30
     bulk_delivery.pause(one)
     assert bulk_delivery.figures(one).seconds_left is None
@@ -345,24 +345,24 @@ def test_time_that_is_left_is_told_only_while_something_leaves():
     [
         ({}, [], "writing", 0.0),
         ({"paused_at": 1}, ["sent"], "paused", 0.5),
-        ({"written_at": 1}, ["sent", "queued"], "sending", 0.5),
-        ({"written_at": 1}, ["sent", "unknown"], "done", 1.0),
-        ({"written_at": 1}, ["sent"], "done", 1.0),  # the other one was erased
-        ({"written_at": 1, "paused_at": 1}, ["sent", "sent"], "done", 1.0),
+        ({"rendered_at": 1}, ["sent", "queued"], "sending", 0.5),
+        ({"rendered_at": 1}, ["sent", "unknown"], "done", 1.0),
+        ({"rendered_at": 1}, ["sent"], "done", 1.0),  # the other one was erased
+        ({"rendered_at": 1, "paused_at": 1}, ["sent", "sent"], "done", 1.0),
         ({"stopped_at": 1}, ["sent"], "stopped", 0.5),
-        ({"stopped_at": 1, "paused_at": 1, "written_at": 1}, ["sent"], "stopped", 0.5),
-        ({"written_at": 1, "left_out": 2}, [], "done", 1.0),
+        ({"stopped_at": 1, "paused_at": 1, "rendered_at": 1}, ["sent"], "stopped", 0.5),
+        ({"rendered_at": 1, "skipped_count": 2}, [], "done", 1.0),
     ],
 )
 def test_state_of_a_mailing(fields, messages, state, share):
     moments = {name: timezone.now() if name.endswith("_at") else value for name, value in fields.items()}
-    one = mailing(count=2, **moments)
+    one = mailing(recipient_count=2, **moments)
     set_states(one, *messages)
     assert (bulk_delivery.figures(one).state, bulk_delivery.figures(one).share) == (state, share)
 
 
 def test_figures_take_two_queries_for_any_number(django_assert_num_queries):
-    one = mailing(count=100)
+    one = mailing(recipient_count=100)
     for count in (1, 30):
         set_states(one, *["sent"] * count)
         with django_assert_num_queries(2):

@@ -13,14 +13,14 @@ from django.db import connection
 from django.utils import timezone
 
 from imagine.mail.bulk import delivery as bulk_delivery
-from imagine.mail.models import Pace
+from imagine.mail.models import SendRate
 from tests.mail.mailings import in_threads, letters, mailing, states
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def set_pace(per_second: int) -> None:
-    Pace.objects.update_or_create(pk=1, defaults={"per_second": per_second})
+    SendRate.objects.update_or_create(pk=1, defaults={"per_second": per_second})
 
 
 def most_in_a_second(times: list[float]) -> int:
@@ -110,9 +110,9 @@ def test_turn_that_was_missed_is_not_made_up_for(monkeypatch):
 
 
 def test_pace_without_its_row_is_the_usual_one():
-    Pace.objects.all().delete()
+    SendRate.objects.all().delete()
     assert len(bulk_delivery.take_turns(100)) == 15
-    assert Pace.objects.get().per_second == 60
+    assert SendRate.objects.get().per_second == 60
 
 
 def test_pace_that_staff_change_counts_at_once(monkeypatch):
@@ -171,6 +171,6 @@ def test_two_processes_together_keep_the_pace(post_office):
 
 
 def test_clock_of_the_database_that_was_set_back_holds_mail_up_for_a_minute_at_most():
-    Pace.objects.update_or_create(pk=1, defaults={"next_at": timezone.now() + timedelta(hours=1), "per_second": 60})
+    SendRate.objects.update_or_create(pk=1, defaults={"next_at": timezone.now() + timedelta(hours=1), "per_second": 60})
     bulk_delivery.take_turns(1)
-    assert Pace.objects.get().next_at < timezone.now() + timedelta(seconds=62)
+    assert SendRate.objects.get().next_at < timezone.now() + timedelta(seconds=62)

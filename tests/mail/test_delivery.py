@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def due_now(message: Message) -> Message:
-    Message.objects.filter(pk=message.pk).update(not_before=timezone.now())
+    Message.objects.filter(pk=message.pk).update(send_after=timezone.now())
     return message
 
 
@@ -45,7 +45,7 @@ def test_deliver_sends_once(post_office):
     for _twice in range(2):
         mail_tasks.deliver()
     assert outcome(message) == ("sent", 1, "", False)
-    assert message.lease is None
+    assert message.claim_id is None
     assert timezone.now() - message.sent_at < timedelta(seconds=30)
     [sent] = post_office.mails
     assert (sent["To"], sent["Subject"]) == ("alma@example.org", "Your seat on April 4 is confirmed")
@@ -71,18 +71,18 @@ def test_deliver_sends_all_that_is_due_and_ends_when_its_time_is_up(post_office,
 
 def test_deliver_before_its_time_does_nothing(post_office):
     message = new_message()
-    Message.objects.update(not_before=timezone.now() + timedelta(minutes=1))
+    Message.objects.update(send_after=timezone.now() + timedelta(minutes=1))
     delivery.deliver()
     assert outcome(message) == ("queued", 0, "", False)
 
 
 def test_sweep_sends_what_is_due_oldest_first(post_office):
     messages = [
-        new_message(f"rsvp:{number}:link:1", subject=f"Number {number}", to=f"guest{number}@example.org")
+        new_message(f"rsvp:{number}:link:1", subject=f"Number {number}", recipient=f"guest{number}@example.org")
         for number in range(5)
     ]
-    Message.objects.filter(pk=messages[0].pk).update(not_before=timezone.now() + timedelta(minutes=1))
-    Message.objects.filter(pk=messages[3].pk).update(not_before=timezone.now() - timedelta(hours=1))
+    Message.objects.filter(pk=messages[0].pk).update(send_after=timezone.now() + timedelta(minutes=1))
+    Message.objects.filter(pk=messages[3].pk).update(send_after=timezone.now() - timedelta(hours=1))
     mail_tasks.sweep()
     assert [sent["Subject"] for sent in post_office.mails] == ["Number 3", "Number 1", "Number 2", "Number 4"]
 
@@ -90,10 +90,10 @@ def test_sweep_sends_what_is_due_oldest_first(post_office):
 def test_mail_to_one_address_is_sent_in_the_order_in_which_it_was_written(post_office):
     first = new_message("rsvp:1:confirmed:1", subject="First")
     new_message("rsvp:1:cancelled:2", subject="Second")
-    Message.objects.filter(pk=first.pk).update(not_before=timezone.now() + timedelta(minutes=1))
+    Message.objects.filter(pk=first.pk).update(send_after=timezone.now() + timedelta(minutes=1))
     delivery.deliver()
     assert post_office.mails == []
-    Message.objects.filter(pk=first.pk).update(not_before=timezone.now())
+    Message.objects.filter(pk=first.pk).update(send_after=timezone.now())
     mail_tasks.sweep()
     assert [sent["Subject"] for sent in post_office.mails] == ["First", "Second"]
 
@@ -118,7 +118,7 @@ def test_one_connection_serves_many_and_is_opened_again_when_it_was_lost(post_of
 
 def test_mail_has_text_html_and_calendar_as_alternatives(post_office):
     calendar = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n"
-    new_message(subject="Tu lugar, señora Ñ", language="es", calendar=calendar, calendar_method="REQUEST")
+    new_message(subject="Tu lugar, señora Ñ", language="es", ics=calendar, ics_method="REQUEST")
     delivery.deliver()
     [sent] = post_office.mails
     assert sent.get_content_type() == "multipart/alternative"
@@ -147,7 +147,7 @@ def test_message_id_belongs_to_the_message_whatever_its_key_becomes():
 
     one, other = new_message(), new_message("rsvp:17:changed:2")
     before = message_id(one)
-    Message.objects.filter(pk=one.pk).update(key="rsvp:17:was-16:changed:1")
+    Message.objects.filter(pk=one.pk).update(idempotency_key="rsvp:17:was-16:changed:1")
     assert before == message_id(Message.objects.get(pk=one.pk)) != message_id(other)
     assert message_id(one).endswith("@example.org>")
 
@@ -161,7 +161,7 @@ def test_permanent_refusal_is_tried_once_and_told_without_an_address(post_office
     message = new_message()
     mail_tasks.deliver()
     mail_tasks.sweep()
-    assert outcome(message) == ("refused", 1, "550 5.1.1 … no such user here", False)
+    assert outcome(message) == ("rejected", 1, "550 5.1.1 … no such user here", False)
 
 
 def test_refusal_holds_up_no_other_mail(post_office):
@@ -171,7 +171,7 @@ def test_refusal_holds_up_no_other_mail(post_office):
     post_office.at_data = ""
     fine = new_message("a:2")
     delivery.deliver()
-    assert (outcome(refused)[0], outcome(fine)[0]) == ("refused", "sent")
+    assert (outcome(refused)[0], outcome(fine)[0]) == ("rejected", "sent")
 
 
 @pytest.mark.parametrize("where", ["at_recipient", "at_data"])
@@ -184,7 +184,7 @@ def test_temporary_refusals_wait_longer_each_time_then_it_is_sent(post_office, w
         due_now(message)
         delivery.deliver()
         message.refresh_from_db()
-        pauses.append(round((message.not_before - before).total_seconds()))
+        pauses.append(round((message.send_after - before).total_seconds()))
     assert pauses == [5, 30, 120, 600, 1800, 3600, 7200, 14400, 14400]
     assert outcome(message) == ("queued", len(pauses), "451 4.3.0 later, please", False)
     setattr(post_office, where, "")
@@ -196,26 +196,26 @@ def test_temporary_refusals_wait_longer_each_time_then_it_is_sent(post_office, w
 def test_message_is_given_up_when_its_time_is_over(post_office):
     post_office.at_data = "451 4.3.0 later"
     message = new_message()
-    Message.objects.update(give_up_at=timezone.now() + timedelta(seconds=3))
+    Message.objects.update(retry_until=timezone.now() + timedelta(seconds=3))
     delivery.deliver()
     delivery.sweep()
-    assert outcome(message) == ("given_up", 1, "451 4.3.0 later", False)
+    assert outcome(message) == ("failed", 1, "451 4.3.0 later", False)
 
 
 def test_server_that_is_down_costs_one_try_and_no_message_its_time(post_office):
     post_office.close()
     messages = [new_message(f"a:{number}") for number in range(3)]
-    Message.objects.update(give_up_at=timezone.now())
+    Message.objects.update(retry_until=timezone.now())
     delivery.sweep()
     assert [outcome(message) for message in messages] == [
         ("queued", 0, "ConnectionRefusedError", False),
         ("queued", 0, "", False),
         ("queued", 0, "", False),
     ]
-    assert messages[0].not_before - timezone.now() < timedelta(minutes=1)
+    assert messages[0].send_after - timezone.now() < timedelta(minutes=1)
     post_office.open()
     delivery.server_silent.until = 0.0
-    Message.objects.update(not_before=timezone.now())
+    Message.objects.update(send_after=timezone.now())
     delivery.sweep()
     assert [outcome(message)[0] for message in messages] == ["sent"] * 3
 
@@ -223,7 +223,7 @@ def test_server_that_is_down_costs_one_try_and_no_message_its_time(post_office):
 def test_message_that_cannot_be_written_is_refused(post_office):
     message = new_message(subject="Two\nlines")
     delivery.deliver()
-    assert outcome(message) == ("refused", 1, "BadHeaderError", False)
+    assert outcome(message) == ("rejected", 1, "BadHeaderError", False)
     assert post_office.mails == []
 
 
@@ -247,7 +247,7 @@ def test_reason_holds_no_address(error, words):
 
 def test_failures_of_the_last_day_are_those_last_tried_in_it():
     now = timezone.now()
-    for number, (state, hours) in enumerate([("refused", 1), ("unknown", 2), ("given_up", 25), ("queued", 1)]):
-        message = new_message(key=f"test:{number}")
-        Message.objects.filter(pk=message.pk).update(state=state, not_before=now - timedelta(hours=hours))
+    for number, (state, hours) in enumerate([("rejected", 1), ("unknown", 2), ("failed", 25), ("queued", 1)]):
+        message = new_message(idempotency_key=f"test:{number}")
+        Message.objects.filter(pk=message.pk).update(state=state, send_after=now - timedelta(hours=hours))
     assert delivery.failed_since(now - timedelta(days=1)) == 2

@@ -22,7 +22,7 @@ def test_claim_that_was_never_marked_is_swept_with_the_same_message_id(post_offi
     assert delivery.claim().pk == message.pk
     delivery.sweep()
     assert outcome(message) == ("sending", 1, "", False)
-    Message.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    Message.objects.update(claim_expires_at=timezone.now() - timedelta(seconds=1))
     delivery.sweep()
     assert outcome(message) == ("sent", 2, "", True)
     assert post_office.mails[0]["Message-ID"] == mime.write(message).message()["Message-ID"]
@@ -31,10 +31,10 @@ def test_claim_that_was_never_marked_is_swept_with_the_same_message_id(post_offi
 def test_sender_that_lost_its_lease_has_lost_its_say():
     message = new_message()
     slept = delivery.claim()
-    Message.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    Message.objects.abandoned().update(state="queued", lease=None, lease_until=None, maybe_sent=True)
+    Message.objects.update(claim_expires_at=timezone.now() - timedelta(seconds=1))
+    Message.objects.abandoned().update(state="queued", claim_id=None, claim_expires_at=None, possible_duplicate=True)
     newer = delivery.claim()
-    delivery.mark(slept, state="refused", last_error="550 no")
+    delivery.mark(slept, state="rejected", last_error="550 no")
     assert outcome(message) == ("sending", 2, "", True)
     delivery.mark(newer, state="sent", sent_at=timezone.now())
     assert outcome(message) == ("sent", 2, "", True)
@@ -42,11 +42,11 @@ def test_sender_that_lost_its_lease_has_lost_its_say():
 
 def test_claim_takes_nothing_that_is_not_due():
     message = new_message()
-    for state in ("sending", "sent", "refused", "unknown", "given_up"):
+    for state in ("sending", "sent", "rejected", "unknown", "failed"):
         now = timezone.now()
         lease = (message.pk, now) if state == "sending" else (None, None)
         Message.objects.update(
-            state=state, sent_at=now if state == "sent" else None, lease=lease[0], lease_until=lease[1]
+            state=state, sent_at=now if state == "sent" else None, claim_id=lease[0], claim_expires_at=lease[1]
         )
         assert delivery.claim() is None
 
@@ -61,32 +61,32 @@ def test_claims_take_what_is_due_in_its_order_and_nothing_else():
             ("jun", -2, "queued"),
             ("chue", 5, "queued"),  # is tried later, and holds up the next one
             ("chue", -5, "queued"),
-            ("rosa", -9, "refused"),
+            ("rosa", -9, "rejected"),
             ("rosa", -4, "queued"),
         ]
     ):
-        message = new_message(key=f"rsvp:{number}:confirmed:1", to=f"{to}@example.org")
+        message = new_message(idempotency_key=f"rsvp:{number}:confirmed:1", recipient=f"{to}@example.org")
         Message.objects.filter(pk=message.pk).update(
             state=state,
-            not_before=now + timedelta(minutes=minutes),
+            send_after=now + timedelta(minutes=minutes),
             created_at=now - timedelta(hours=1) + timedelta(seconds=number),
         )
-    new_message(key="invitation:1:invited", queue="bulk", to="ben@example.org")
+    new_message(idempotency_key="invitation:1:invited", queue="bulk", recipient="ben@example.org")
     claimed, last = [], None
     while True:
         if last:
             delivery.mark(last, state="sent", sent_at=now)
-        expected = Message.objects.due("direct").order_by("not_before").first()
+        expected = Message.objects.due("transactional").order_by("send_after").first()
         last = delivery.claim()
         assert last == expected
         if last is None:
             break
-        claimed.append(last.key.split(":")[1])
+        claimed.append(last.idempotency_key.split(":")[1])
     assert claimed == ["6", "2", "0", "1"]
 
 
 def test_claim_marks_the_one_before_it_which_may_be_in_its_way():
-    one, other = (new_message(key=f"rsvp:17:changed:{number}") for number in (1, 2))
+    one, other = (new_message(idempotency_key=f"rsvp:17:changed:{number}") for number in (1, 2))
     first = delivery.claim()
     assert first == one
     assert delivery.claim() is None  # the last word to an address goes last
@@ -97,7 +97,10 @@ def test_claim_marks_the_one_before_it_which_may_be_in_its_way():
 
 @pytest.mark.django_db(transaction=True)
 def test_mail_that_was_taken_is_marked_also_when_the_next_claim_fails(post_office, monkeypatch):
-    one, other = (new_message(to=f"{name}@example.org", key=f"rsvp:{name}:confirmed:1") for name in ("alma", "jun"))
+    one, other = (
+        new_message(recipient=f"{name}@example.org", idempotency_key=f"rsvp:{name}:confirmed:1")
+        for name in ("alma", "jun")
+    )
     claim = delivery.CLAIM
 
     def break_the_next(_mail):
@@ -117,7 +120,7 @@ def test_mail_that_was_taken_is_marked_also_when_the_next_claim_fails(post_offic
 def test_claim_of_a_sender_that_overslept_marks_nothing():
     new_message()
     slept = delivery.claim()
-    Message.objects.update(state="queued", lease=None, lease_until=None)
+    Message.objects.update(state="queued", claim_id=None, claim_expires_at=None)
     newer = delivery.claim(after=slept)
     assert newer == slept
     assert outcome(newer) == ("sending", 2, "", False)
@@ -148,14 +151,14 @@ def test_many_workers_send_a_message_once(post_office):
 # Send again ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", ["refused", "given_up", "unknown"])
+@pytest.mark.parametrize("state", ["rejected", "failed", "unknown"])
 def test_send_again_of_a_failed_one_queues_it_as_new(post_office, state):
     message = new_message()
-    Message.objects.update(state=state, attempts=9, last_error="550 no", give_up_at=timezone.now())
+    Message.objects.update(state=state, attempts=9, last_error="550 no", retry_until=timezone.now())
     for _twice in range(2):
         delivery.send_again(message)
     assert outcome(message) == ("queued", 0, "", state == "unknown")  # that one may have arrived
-    assert message.give_up_at > timezone.now() + timedelta(hours=23)
+    assert message.retry_until > timezone.now() + timedelta(hours=23)
     delivery.sweep()
     assert outcome(message)[0] == "sent"
 
@@ -166,10 +169,10 @@ def test_send_again_of_a_sent_one_sends_one_copy(post_office):
     for _twice in range(2):
         delivery.send_again(message)
     copy = Message.objects.exclude(pk=message.pk).get()
-    assert copy.key.startswith("rsvp:17:confirmed:1:again:")
+    assert copy.idempotency_key.startswith("rsvp:17:confirmed:1:again:")
     delivery.sweep()
     delivery.send_again(copy)
-    assert all(key.count(":again:") <= 1 for key in Message.objects.values_list("key", flat=True))
+    assert all(key.count(":again:") <= 1 for key in Message.objects.values_list("idempotency_key", flat=True))
     assert [sent["Subject"] for sent in post_office.mails] == [message.subject] * 2
 
 

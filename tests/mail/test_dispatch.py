@@ -31,7 +31,7 @@ def own_bell(monkeypatch):
         dispatch.broker_silent.until = 0.0
 
 
-def rung(own, queue: str = "direct") -> list[tuple[str, list]]:
+def rung(own, queue: str = "transactional") -> list[tuple[str, list]]:
     """Takes every task out of a queue."""
     found = []
     while message := own.default_channel.basic_get(queue, no_ack=True):
@@ -69,7 +69,7 @@ def test_one_nudge_stands_for_many_messages_until_a_worker_takes_it_up(own_bell)
 
 def test_nudge_that_was_lost_is_replaced_after_a_while(own_bell):
     dispatch.nudge()
-    assert 0 < own_bell.default_channel.client.ttl(dispatch.NUDGE + "direct") <= dispatch.NUDGE_SECONDS
+    assert 0 < own_bell.default_channel.client.ttl(dispatch.NUDGE + "transactional") <= dispatch.NUDGE_SECONDS
 
 
 def test_worker_that_finds_mail_nudges_another_before_it_sends(own_bell, post_office):
@@ -145,15 +145,18 @@ def test_sweep_nudges_for_mail_to_many_that_is_due_and_for_no_other(own_bell):
     assert rung(own_bell, "bulk") == TO_MANY
 
 
-@pytest.mark.parametrize(("state", "again"), [("refused", "bulk"), ("sent", "direct")])
+@pytest.mark.parametrize(("state", "again"), [("rejected", "bulk"), ("sent", "transactional")])
 def test_send_again_nudges_whoever_sends_it(own_bell, state, again):
     [message] = letters(mailing(), 1)
     Message.objects.update(state=state, sent_at=timezone.now() if state == "sent" else None)
-    for queue in ("bulk", "direct"):
+    for queue in ("bulk", "transactional"):
         rung(own_bell, queue)
         dispatch.take_up_nudge(queue)
     delivery.send_again(message)
-    assert {queue: len(rung(own_bell, queue)) for queue in ("bulk", "direct")} == {"bulk": 0, "direct": 0} | {again: 1}
+    assert {queue: len(rung(own_bell, queue)) for queue in ("bulk", "transactional")} == {
+        "bulk": 0,
+        "transactional": 0,
+    } | {again: 1}
 
 
 def test_task_carries_an_id_and_nothing_of_a_person(own_bell):

@@ -8,10 +8,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from imagine.core import audit
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail import editable_templates, preferences
 from imagine.mail.editable_templates import KINDS, Words
-from imagine.mail.models import Message, Wording
+from imagine.mail.models import Message, TemplateOverride
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +19,7 @@ WEEK = "reminder_week"
 ALL = "{name}, {event}, {day}, {when}, {where}, {soon}, {seats}, {code}, {link}"
 
 
-def letter(language: str = "en", **changed) -> editable_templates.Letter:
+def letter(language: str = "en", **changed) -> editable_templates.RenderedEmail:
     with translation.override(language):
         shown = KINDS[WEEK].example()
     words = {
@@ -47,9 +47,9 @@ def test_shipped_words_fit_and_every_placeholder_is_given(code, language):
     everything = "\n\n".join(f"[{{{name}}}]" for name in editable_templates.placeholders(kind))
     for words in (shipped, Words("Everything", everything)):
         shown = editable_templates.example(kind, language, words)
-        assert not {"{", "}", "\ue000"} & set(shown.subject + shown.text)
-        assert "\ue000" not in shown.html
-    assert "[" not in editable_templates.example(kind, language, shipped).text
+        assert not {"{", "}", "\ue000"} & set(shown.subject + shown.body_text)
+        assert "\ue000" not in shown.body_html
+    assert "[" not in editable_templates.example(kind, language, shipped).body_text
 
 
 def test_the_kinds_are_those_of_the_year():
@@ -105,8 +105,8 @@ def test_bad_words_get_their_sentence_and_are_not_saved(text, sentence):
     assert said(text) == {"subject": [], "text": [sentence]}
     with pytest.raises(editable_templates.Refused, match=re.escape(sentence)):
         editable_templates.change(KINDS[WEEK], "en", Words("Hello", text))
-    assert not Wording.objects.exists()
-    assert not Change.objects.exists()
+    assert not TemplateOverride.objects.exists()
+    assert not AuditEntry.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_bad_subjects_get_their_sentence(subject, sentence):
 def test_plain_words_with_odd_signs_fit(text):
     assert said(text) == {"subject": [], "text": []}
     editable_templates.change(KINDS[WEEK], "en", Words("Hello", text))
-    assert letter().text.startswith(text)
+    assert letter().body_text.startswith(text)
 
 
 # What is said ----------------------------------------------------------------------------------------------------
@@ -137,19 +137,19 @@ def test_own_words_are_said_in_their_language_alone():
         KINDS[WEEK], "en", Words("See you {soon}", "Dear {name},\n\nCome!\n- with a pen"), by="office"
     )
     assert letter().subject == "See you in 7 days"
-    assert letter().text.startswith("Dear Alma Reyes,\n\nCome!\n- with a pen\n\n")
-    assert '<p style="margin:0 0 14px;">Come!<br>- with a pen</p>' in letter().html
+    assert letter().body_text.startswith("Dear Alma Reyes,\n\nCome!\n- with a pen\n\n")
+    assert '<p style="margin:0 0 14px;">Come!<br>- with a pen</p>' in letter().body_html
     assert letter("es").subject.startswith("Arranque de Imagine Promise: ")
-    row = Wording.objects.get()
+    row = TemplateOverride.objects.get()
     assert (row.kind, row.language, row.changed_by) == (WEEK, "en", "office")
 
 
 def test_link_is_a_link_in_html_and_an_address_in_text():
     editable_templates.change(KINDS[WEEK], "en", Words("Hello", "Look at {link} & more."))
-    assert "Look at https://example.org/mine & more." in letter().text
+    assert "Look at https://example.org/mine & more." in letter().body_text
     assert (
         'Look at <a href="https://example.org/mine" style="color:#17636f;">https://example.org/mine</a> &amp; more.'
-        in letter().html
+        in letter().body_html
     )
 
 
@@ -157,30 +157,30 @@ def test_values_are_words_and_nothing_else():
     editable_templates.change(KINDS[WEEK], "en", Words("{name}", "Dear {name}. {event}"))
     shown = letter(name='{link} <b>x</b>\nBcc: "all"')
     assert shown.subject == '{link} <b>x</b> Bcc: "all"'
-    assert "<b>x" not in shown.html
+    assert "<b>x" not in shown.body_html
     facts = KINDS[WEEK].example().facts | {"event": "{name} \ue000link\ue001 <i>"}
     words = dict.fromkeys(("link", "unsubscribe", "choices", "name", "code"), "-")
     shown = editable_templates.current(WEEK).letter("en", words=words, facts=facts)
-    assert "Dear -. {name} link <i>" in shown.text
-    assert "{name} link &lt;i&gt;" in shown.html
+    assert "Dear -. {name} link <i>" in shown.body_text
+    assert "{name} link &lt;i&gt;" in shown.body_html
 
 
 def test_sentence_ends_with_one_period_after_a_value_that_ends_with_one():
     editable_templates.change(KINDS[WEEK], "en", Words("Hello", "It is on {when}. And {event}. And so on."))
-    assert "a.m. And Imagine Promise Kick-off. And so on" in letter().text
+    assert "a.m. And Imagine Promise Kick-off. And so on" in letter().body_text
 
 
 def test_paragraph_of_which_nothing_is_left_is_left_out():
     facts = KINDS["thanks"].example().facts | {"promise": ""}
     words = dict.fromkeys(("link", "unsubscribe", "choices", "name"), "-")
     shown = editable_templates.current("thanks").letter("en", words=words, facts=facts)
-    assert "kept.\n\nSee who promised what:" in shown.text
-    assert '<p style="margin:0 0 14px;"></p>' not in shown.html
+    assert "kept.\n\nSee who promised what:" in shown.body_text
+    assert '<p style="margin:0 0 14px;"></p>' not in shown.body_html
 
 
 def test_words_that_do_not_fit_any_more_are_passed_over():
-    Wording.objects.create(kind=WEEK, language="en", subject="Hello", text="From {a_placeholder_of_before}")
-    Wording.objects.create(kind=WEEK, language="es", subject="Hola", text="Le esperamos {soon}.")
+    TemplateOverride.objects.create(kind=WEEK, language="en", subject="Hello", text="From {a_placeholder_of_before}")
+    TemplateOverride.objects.create(kind=WEEK, language="es", subject="Hola", text="Le esperamos {soon}.")
     assert letter().subject == "Imagine Promise Kick-off is in 7 days, " + letter().subject.split(", ")[1]
     assert letter("es").subject == "Hola"
 
@@ -198,18 +198,18 @@ def test_one_query_for_any_number_of_letters():
 def test_message_to_many_ends_by_one_click():
     address, shown = preferences.of("alma@example.org"), KINDS[WEEK].example()
     message = editable_templates.current(WEEK).message(
-        key="a:1:b",
-        to="Alma@example.org",
+        idempotency_key="a:1:b",
+        recipient="Alma@example.org",
         address=address,
         language="en",
         facts=shown.facts,
         words={**shown.words, "link": "https://example.org"},
     )
-    assert (message.queue, message.to) == (Message.Queue.BULK, "Alma@example.org")
-    assert message.unsubscribe == preferences.unsubscribe_url(address, "reminders")
-    assert f"No more reminders: {message.unsubscribe}\n" in message.text
-    assert f'<a href="{message.unsubscribe}"' in message.html
-    assert address.get_absolute_url() in message.text
+    assert (message.queue, message.recipient) == (Message.Queue.BULK, "Alma@example.org")
+    assert message.unsubscribe_url == preferences.unsubscribe_url(address, "reminders")
+    assert f"No more reminders: {message.unsubscribe_url}\n" in message.body_text
+    assert f'<a href="{message.unsubscribe_url}"' in message.body_html
+    assert address.get_absolute_url() in message.body_text
 
 
 # Changed ---------------------------------------------------------------------------------------------------------
@@ -217,11 +217,11 @@ def test_message_to_many_ends_by_one_click():
 
 def test_change_twice_is_one_change_and_is_in_the_history():
     words = Words("Hello", "Dear {name},\r\n\r\n\r\n\r\nbye  ")
-    with audit.acting_as(audit.Actor(Change.Kind.STAFF, "office")):
+    with audit.acting_as(audit.Actor(AuditEntry.Kind.STAFF, "office")):
         assert editable_templates.change(KINDS[WEEK], "en", words)
         assert not editable_templates.change(KINDS[WEEK], "en", words)
-    assert Wording.objects.get().text == "Dear {name},\n\nbye"
-    change = Change.objects.get()
+    assert TemplateOverride.objects.get().text == "Dear {name},\n\nbye"
+    change = AuditEntry.objects.get()
     assert (change.about, change.name) == (f"wording:{WEEK}:en", "office")
     assert change.what["subject"] == ["{event} is {soon}, {day}", "Hello"]
 
@@ -231,7 +231,7 @@ def test_shipped_words_are_not_stored():
     assert not editable_templates.change(kind, "en", kind.shipped("en"))
     editable_templates.change(kind, "en", Words("Hello", "Hello"))
     assert editable_templates.change(kind, "en", kind.shipped("en"))
-    assert not Wording.objects.exists()
+    assert not TemplateOverride.objects.exists()
 
 
 def test_back_to_the_shipped_words_takes_both_languages_back_once():
@@ -241,5 +241,5 @@ def test_back_to_the_shipped_words_takes_both_languages_back_once():
     editable_templates.change(KINDS["thanks"], "en", Words("Thanks", "Thanks"))
     assert editable_templates.take_back(kind)
     assert not editable_templates.take_back(kind)
-    assert [row.kind for row in Wording.objects.all()] == ["thanks"]
-    assert Change.objects.filter(about__startswith=f"wording:{WEEK}:").count() == 4
+    assert [row.kind for row in TemplateOverride.objects.all()] == ["thanks"]
+    assert AuditEntry.objects.filter(about__startswith=f"wording:{WEEK}:").count() == 4

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from imagine.mail import tasks as mail_tasks
 from imagine.mail.bulk import delivery as bulk_delivery
-from imagine.mail.models import Heartbeat, Message, Pace
+from imagine.mail.models import Message, QueueHeartbeat, SendRate
 from tests import browse, make
 from tests.mail.mailings import letters, mailing
 from tests.mail.post import free_port, new_message
@@ -44,19 +44,19 @@ def well(**but: str) -> tuple[int, dict]:
 def test_ready_tells_whether_a_worker_was_there_lately():
     nobody = {"mail": "no worker", "mail to many": "no worker"}
     assert ready() == well(**nobody)
-    for queue in ("direct", "bulk"):
+    for queue in ("transactional", "bulk"):
         for _twice in range(2):
             mail_tasks.beat_heart(queue)
     assert ready() == well()
-    Heartbeat.objects.filter(queue="bulk").update(at=timezone.now() - timedelta(seconds=121))
+    QueueHeartbeat.objects.filter(queue="bulk").update(at=timezone.now() - timedelta(seconds=121))
     assert ready() == well(**{"mail to many": "no worker"})
-    Heartbeat.objects.update(at=timezone.now() - timedelta(seconds=121))
+    QueueHeartbeat.objects.update(at=timezone.now() - timedelta(seconds=121))
     assert ready() == well(**nobody)
 
 
 @pytest.fixture
 def workers(db):
-    for queue in ("direct", "bulk"):
+    for queue in ("transactional", "bulk"):
         mail_tasks.beat_heart(queue)
 
 
@@ -72,8 +72,8 @@ def test_ready_tells_when_mail_is_late(workers):
 def long_ago() -> None:
     """The messages are ten minutes old, and none left since."""
     ago = timezone.now() - timedelta(minutes=10)
-    Message.objects.update(created_at=ago, not_before=ago)
-    Pace.objects.update_or_create(pk=1, defaults={"next_at": ago})
+    Message.objects.update(created_at=ago, send_after=ago)
+    SendRate.objects.update_or_create(pk=1, defaults={"next_at": ago})
 
 
 def test_ready_tells_when_mail_to_many_is_due_and_none_leaves(workers):

@@ -13,26 +13,36 @@ CALENDAR = "BEGIN:VCALENDAR\r\nSUMMARY:Reunión\r\nEND:VCALENDAR\r\n"
 LINK = "https://imagine.example.org/imagine/mail/" + "t" * 32 + "/invitations/"
 WORDS = {
     "plain": {},
-    "accents": {"subject": "Su reservación está confirmada", "text": "Te esperamos.\n", "html": HTML, "language": "es"},
+    "accents": {
+        "subject": "Su reservación está confirmada",
+        "body_text": "Te esperamos.\n",
+        "body_html": HTML,
+        "language": "es",
+    },
     "long subject": {"subject": "Confirmed: " + "a very long name of an organization " * 5},
-    "calendar": {"calendar": CALENDAR, "calendar_method": "REQUEST"},
-    "no calendar any more": {"calendar": "", "calendar_method": "REQUEST"},
-    "unsubscribe": {"unsubscribe": LINK},
-    "all of it": {"calendar": CALENDAR, "calendar_method": "PUBLISH", "unsubscribe": LINK, "html": HTML},
-    "one long line": {"html": "<p>" + "Wörter " * 300 + "</p>"},
-    "other line ends": {"text": "One\rtwo\r\nthree\nfour"},
-    "dots and From": {"text": ".\nFrom here on\n..\n"},
-    "no text": {"text": ""},
-    "another script": {"to": "josé@example.org"},
-    "another script's domain": {"to": "ana@espa\u00f1a.example.org"},
-    "long address": {"to": "a" * 60 + "@" + "b" * 60 + ".example.org"},
+    "calendar": {"ics": CALENDAR, "ics_method": "REQUEST"},
+    "no calendar any more": {"ics": "", "ics_method": "REQUEST"},
+    "unsubscribe": {"unsubscribe_url": LINK},
+    "all of it": {"ics": CALENDAR, "ics_method": "PUBLISH", "unsubscribe_url": LINK, "body_html": HTML},
+    "one long line": {"body_html": "<p>" + "Wörter " * 300 + "</p>"},
+    "other line ends": {"body_text": "One\rtwo\r\nthree\nfour"},
+    "dots and From": {"body_text": ".\nFrom here on\n..\n"},
+    "no text": {"body_text": ""},
+    "another script": {"recipient": "josé@example.org"},
+    "another script's domain": {"recipient": "ana@espa\u00f1a.example.org"},
+    "long address": {"recipient": "a" * 60 + "@" + "b" * 60 + ".example.org"},
     "attachment": {"attachment": "tests.mail.post.drawing:17", "attachment_name": "certificate.pdf"},
 }
 
 
 def message(**fields) -> Message:
-    words = {"key": "rsvp:17:confirmed:1", "to": "ana@example.org", "language": "en", "subject": "Confirmed"}
-    return Message(**{**words, "text": "We expect you.\n", "html": "<p>We expect you.</p>\n", **fields})
+    words = {
+        "idempotency_key": "rsvp:17:confirmed:1",
+        "recipient": "ana@example.org",
+        "language": "en",
+        "subject": "Confirmed",
+    }
+    return Message(**{**words, "body_text": "We expect you.\n", "body_html": "<p>We expect you.</p>\n", **fields})
 
 
 def read(content: bytes) -> EmailMessage:
@@ -61,8 +71,8 @@ def test_mail_that_is_filled_in_says_what_the_library_writes(fields):
 
 
 def test_two_mails_of_one_subject_have_nothing_of_each_other():
-    one = message(to="ana@example.org", text="For Ana\n", unsubscribe=LINK)
-    other = message(to="jun@example.org", text="For Jun\n", unsubscribe=LINK + "other")
+    one = message(recipient="ana@example.org", body_text="For Ana\n", unsubscribe_url=LINK)
+    other = message(recipient="jun@example.org", body_text="For Jun\n", unsubscribe_url=LINK + "other")
     first, second, again = (mime.as_bytes(each) for each in (one, other, one))
     assert b"Jun" not in first + again
     assert b"Ana" not in second
@@ -81,7 +91,7 @@ def test_no_boundary_begins_as_another_does():
 
 def test_words_that_look_like_a_place_are_words():
     secret = mime.SECRET
-    stored = message(subject=f"{secret} {secret}-to", text=f"{secret}-html- \\1 \\g<0>\n")
+    stored = message(subject=f"{secret} {secret}-to", body_text=f"{secret}-html- \\1 \\g<0>\n")
     read_back = read(mime.as_bytes(stored))
     assert read_back.get_body(("plain",)).get_content().replace("\r", "") == f"{secret}-html- \\1 \\g<0>\n"
     assert read_back["Subject"] == f"{secret} {secret}-to"
@@ -97,6 +107,6 @@ def test_mail_follows_the_settings(settings):
 
 
 def test_what_no_mail_can_hold_is_a_value_error():
-    for fields in ({"text": "\ud800"}, {"subject": "two\nlines"}):
+    for fields in ({"body_text": "\ud800"}, {"subject": "two\nlines"}):
         with pytest.raises(ValueError):  # noqa: PT011 (whatever its words, the message is refused)
             mime.as_bytes(message(**fields))

@@ -42,7 +42,7 @@ def test_letter_in_three_layouts():
 
 
 def test_letters_that_differ_in_one_persons_words_are_rendered_once(rendered):
-    assert [hello(name).text for name in ("Alma", "Jun", "")] == [
+    assert [hello(name).body_text for name in ("Alma", "Jun", "")] == [
         "Alma has 3.\n\n--\nen\n",
         "Jun has 3.\n\n--\nen\n",
         " has 3.\n\n--\nen\n",
@@ -54,7 +54,7 @@ def test_letter_is_rendered_anew_when_a_fact_the_language_or_the_postal_address_
     assert hello(seats=4).subject == "To Alma has 4."
     assert hello(seats=5).subject == "To Alma has 5."
     with translation.override("es"):
-        assert hello(seats=5).text.endswith("\nes\n")
+        assert hello(seats=5).body_text.endswith("\nes\n")
     settings.MAIL_POSTAL_ADDRESS = "elsewhere"
     hello(seats=5)
     assert len(rendered) == 4
@@ -63,8 +63,8 @@ def test_letter_is_rendered_anew_when_a_fact_the_language_or_the_postal_address_
 def test_words_are_escaped_in_html_alone_and_kept_on_one_line():
     letter = hello("<b>A & B</b>\r\nBcc: x")
     assert letter.subject == "To <b>A & B</b> Bcc: x has 3."
-    assert letter.text.startswith("<b>A & B</b> Bcc: x has 3.\n")
-    assert letter.html == (
+    assert letter.body_text.startswith("<b>A & B</b> Bcc: x has 3.\n")
+    assert letter.body_html == (
         "<title>To &lt;b&gt;A &amp; B&lt;/b&gt; Bcc: x has 3.</title><p>&lt;b&gt;A &amp; B&lt;/b&gt; Bcc: x has 3.</p>"
     )
 

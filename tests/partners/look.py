@@ -1,6 +1,6 @@
 """What the database holds of partners, as plain values that a test can compare whole."""
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.models import Organization, Pledge
 
@@ -30,10 +30,10 @@ def organizations() -> list[str]:
 
 def letters() -> list[str]:
     """Each message in the order written: kind, number and address, "signed 1 alma@example.org"."""
-    rows = Message.objects.order_by("created_at").values_list("key", "to")
+    rows = Message.objects.order_by("created_at").values_list("idempotency_key", "recipient")
     return [f"{' '.join(key.split(':')[2:])} {to}" for key, to in rows]
 
 
 def changes(about: str) -> list[dict]:
     """What each change of one thing was, oldest first."""
-    return [change.what for change in Change.objects.filter(about=about).order_by("at", "pk")]
+    return [change.what for change in AuditEntry.objects.filter(about=about).order_by("at", "pk")]

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from partners import certificates, checklist
 from partners.models import PledgeYear, PromiseKind, School
 from partners.pledges import editing as pledge_editing
@@ -81,7 +81,7 @@ def test_everything_about_a_kind_is_changed_but_its_code(staff):
         "order": 5,
         "code": "tours",
     }
-    [told] = Change.objects.filter(about=f"promisekind:{kind.pk}")
+    [told] = AuditEntry.objects.filter(about=f"promisekind:{kind.pk}")
     assert (told.name, told.what["unit_es"], told.what["is_retired"]) == ("staff", ["visita", "día"], [False, True])
     assert "unit in Spanish, one: visita → día" in browse.text(staff.get(f"{KINDS}{kind.pk}/change/"))
 
@@ -135,7 +135,7 @@ def test_retired_kind_stays_on_old_pledges_and_is_offered_no_more(staff):
     assert look_at.tables(but=KEPT) == before
     assert said(act(staff, KINDS, "bring_back", kind)) == ["1 is offered again."]
     assert said(act(staff, KINDS, "bring_back", kind)) == [SAME]
-    assert [change.name for change in Change.objects.filter(about=f"promisekind:{kind.pk}")] == ["staff", "staff"]
+    assert [change.name for change in AuditEntry.objects.filter(about=f"promisekind:{kind.pk}")] == ["staff", "staff"]
 
 
 def test_kind_is_deleted_only_while_nothing_is_promised_of_it(staff):
@@ -265,7 +265,7 @@ def test_year_is_opened_closed_and_reopened_and_each_repeats_harmlessly(staff):
         {"closed_at": [False, True]},
         {"closed_at": [True, False]},
     ]
-    assert set(Change.objects.values_list("name", flat=True)) == {"staff"}
+    assert set(AuditEntry.objects.values_list("name", flat=True)) == {"staff"}
 
 
 def test_buttons_on_a_years_page_lead_to_what_can_be_done(staff):

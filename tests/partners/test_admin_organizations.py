@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from imagine.core import audit
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.models import Contact, Logo, Organization, TwinPair
 from partners.organizations import contacts, profiles
@@ -246,7 +246,7 @@ def test_staff_correct_a_profile_and_its_approval_stays(staff):
     assert change(staff, organization, name="Port Gate", sector="labor").status_code == 302
     organization.refresh_from_db()
     assert (organization.name, organization.sector, organization.approved_by) == ("Port Gate", "labor", "anna")
-    last = Change.objects.filter(about=f"organization:{organization.pk}").latest("pk")
+    last = AuditEntry.objects.filter(about=f"organization:{organization.pk}").latest("pk")
     assert (last.kind, last.name, last.what) == (
         "staff",
         "staff",
@@ -375,7 +375,7 @@ def test_approve_works_and_repeats_harmlessly(staff):
     assert said(act(staff, "approve", organization, **sent)) == ["1 profile was approved."]
     organization.refresh_from_db()
     assert (organization.is_public, organization.approved_by) == (True, "staff")
-    last = Change.objects.latest("pk")
+    last = AuditEntry.objects.latest("pk")
     assert (last.about, last.name, last.what) == (
         f"organization:{organization.pk}",
         "staff",
@@ -452,7 +452,7 @@ def test_delete_erases_it_with_contacts_and_history(staff):
     assert staff.get(address).status_code == 200
     assert staff.post(address, {"post": "yes"}).status_code == 302
     assert not Organization.objects.exists()
-    assert not Change.objects.exists()
+    assert not AuditEntry.objects.exists()
 
 
 def test_delete_of_what_has_a_likely_twin(staff):

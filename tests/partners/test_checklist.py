@@ -6,7 +6,7 @@ import pytest
 from django.db.models import ProtectedError
 from django.utils import timezone
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from partners import checklist
 from partners.models import PledgeYear, PromiseKind
 from tests.partners import look, make
@@ -65,7 +65,7 @@ def test_unused_kind_is_erased_with_its_history():
     row = kind()
     checklist.delete(row)
     assert not PromiseKind.objects.filter(code="books").exists()
-    assert not Change.objects.filter(what__has_key="unit_plural").exists()
+    assert not AuditEntry.objects.filter(what__has_key="unit_plural").exists()
 
 
 def test_kind_that_is_promised_stays():

@@ -4,7 +4,7 @@ import pytest
 from django.db.models import ProtectedError
 
 from imagine.core import audit
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.models import Contact, Organization
 from partners.organizations import contacts, profiles
@@ -20,7 +20,7 @@ def people(organization: Organization) -> list[tuple]:
 
 
 def sent(email: str) -> None:
-    Message.objects.filter(to=email).update(state=Message.State.SENT, sent_at="2027-01-01T00:00Z")
+    Message.objects.filter(recipient=email).update(state=Message.State.SENT, sent_at="2027-01-01T00:00Z")
 
 
 # Add -------------------------------------------------------------------------------------------------------------
@@ -58,7 +58,9 @@ def test_main_contact_changes_hands():
 def test_corrected_address_gets_what_was_not_sent_and_the_link():
     pledge = make.signed()
     contact = pledge.contact
-    Message.objects.filter(key__contains=":link:").update(state=Message.State.SENT, sent_at="2027-01-01T00:00Z")
+    Message.objects.filter(idempotency_key__contains=":link:").update(
+        state=Message.State.SENT, sent_at="2027-01-01T00:00Z"
+    )
     contacts.correct(contact, email="right@example.org")
     assert look.letters() == ["link 1 alma@example.org", "signed 1 right@example.org", "link 1 right@example.org"]
     assert look.changes(f"contact:{contact.pk}")[-1] == {"email": ["alma@example.org", "right@example.org"]}
@@ -96,7 +98,7 @@ def test_erased_contact_leaves_no_mail_and_no_history_and_its_pledge_stays():
     pledge.refresh_from_db()
     assert (pledge.contact, pledge.signed_by) == (None, "Alma Reyes")
     assert look.letters() == ["link 1 alma@example.org"]  # to the one who began, before there was a pledge
-    assert not Change.objects.filter(about=f"contact:{contact.pk}").exists()
+    assert not AuditEntry.objects.filter(about=f"contact:{contact.pk}").exists()
     assert look.changes(f"organization:{pledge.organization_id}")[-1] == {"contact": ["…", ""]}
     assert pledge_links.mail_again(pledge)
     assert look.letters()[-1] == "link 1 ben@example.org"
@@ -116,7 +118,7 @@ def test_erased_organization_leaves_nothing():
     contacts.erase_organization(here)
     assert not Organization.objects.exists()
     assert not Contact.objects.exists()
-    assert not Change.objects.filter(about__in=[f"organization:{here.pk}", f"contact:{contact.pk}"]).exists()
+    assert not AuditEntry.objects.filter(about__in=[f"organization:{here.pk}", f"contact:{contact.pk}"]).exists()
 
 
 def test_organization_with_a_pledge_is_not_erased():
@@ -124,7 +126,7 @@ def test_organization_with_a_pledge_is_not_erased():
     with pytest.raises(ProtectedError):
         contacts.erase_organization(pledge.organization)
     assert look.organizations() == ["Port Gate Logistics"]
-    assert Change.objects.filter(about=f"organization:{pledge.organization_id}").exists()
+    assert AuditEntry.objects.filter(about=f"organization:{pledge.organization_id}").exists()
 
 
 # Approval --------------------------------------------------------------------------------------------------------

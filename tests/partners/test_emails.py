@@ -24,20 +24,23 @@ def one_line(text: str) -> str:
 
 
 def html_words(message: Message) -> str:
-    return one_line(re.sub(r"<[^>]+>", " ", message.html))
+    return one_line(re.sub(r"<[^>]+>", " ", message.body_html))
 
 
 def test_link_to_begin():
     make.year(closes_on=date(2027, 9, 30))
     start = make.start()
     message = last()
-    assert (message.key, message.subject) == (f"start:{start.pk}:link:1", "Your link to promise for 2027–28")
-    assert one_line(message.text).startswith(
+    assert (message.idempotency_key, message.subject) == (
+        f"start:{start.pk}:link:1",
+        "Your link to promise for 2027–28",
+    )
+    assert one_line(message.body_text).startswith(
         "Your link Choose what you will promise The link opens your page: a checklist that takes two minutes, without "
         "an account. You can save it, come back, and sign when you are ready. Port Gate Logistics School year 2027–28 "
         f"Open until Sept. 30, 2027 Choose your promises: http://127.0.0.1:8000/imagine/promise/{start.token}/ The link"
     )
-    assert f'href="http://127.0.0.1:8000/imagine/promise/{start.token}/"' in message.html
+    assert f'href="http://127.0.0.1:8000/imagine/promise/{start.token}/"' in message.body_html
 
 
 def test_signed_lists_the_promises_and_carries_the_certificate(post_office):
@@ -45,9 +48,9 @@ def test_signed_lists_the_promises_and_carries_the_certificate(post_office):
     message = last()
     assert message.subject == "Your promises for 2027–28 are signed"
     lines = ["Host tours and field trips: 1 visit", "Be mentors and role models: 1,200 students"]
-    assert [line[2:] for line in message.text.splitlines() if line.startswith("- ")] == lines
+    assert [line[2:] for line in message.body_text.splitlines() if line.startswith("- ")] == lines
     assert all(line in html_words(message) for line in lines)
-    assert "Your certificate is attached" in message.text
+    assert "Your certificate is attached" in message.body_text
     assert message.attachment == f"partners.emails.pledge.certificate:{Signature.objects.get().pk}"
     delivery.sweep()
     [attached] = list(post_office.mails[-1].iter_attachments())
@@ -61,25 +64,25 @@ def test_signed_again_says_that_it_takes_the_place_of_the_first():
     pledge = make.signed()
     pledge_editing.sign(pledge.token, **make.page(pledge.token, make.promised("tours", 9)), name="Alma Reyes")
     assert last().subject == "Your changed promises for 2027–28 are signed"
-    assert "It takes the place of the one before." in last().text
-    assert "- Host tours and field trips: 9 visits" in last().text
+    assert "It takes the place of the one before." in last().body_text
+    assert "- Host tours and field trips: 9 visits" in last().body_text
 
 
 def test_names_are_escaped_in_html_and_stay_on_one_line():
     make.signed("Tule & Sons\n<b>Hardware</b>")
     message = last()
-    assert "Tule & Sons <b>Hardware</b>" in message.text.splitlines()
-    assert "<b>Tule &amp; Sons &lt;b&gt;Hardware&lt;/b&gt;</b>" in message.html
+    assert "Tule & Sons <b>Hardware</b>" in message.body_text.splitlines()
+    assert "<b>Tule &amp; Sons &lt;b&gt;Hardware&lt;/b&gt;</b>" in message.body_html
 
 
 def test_one_partners_words_are_not_in_the_next_ones_mail():
     for number in range(3):
         make.signed(f"Partner {number}", f"p{number}@example.org", promises=(make.promised("tours", number + 1),))
-    for message in Message.objects.filter(key__contains=":signed:"):
-        number = int(message.to[1])
-        assert f"Partner {number}" in message.text
-        assert f": {number + 1} visit" in message.text
-        assert not [other for other in range(3) if other != number and f"Partner {other}" in message.text]
+    for message in Message.objects.filter(idempotency_key__contains=":signed:"):
+        number = int(message.recipient[1])
+        assert f"Partner {number}" in message.body_text
+        assert f": {number + 1} visit" in message.body_text
+        assert not [other for other in range(3) if other != number and f"Partner {other}" in message.body_text]
 
 
 def test_nobody_to_write_to_stops_nothing():
@@ -109,7 +112,7 @@ def test_letters_are_spanish(settings):
     written = before + list(Message.objects.about(f"pledge:{pledge.pk}:signed").order_by("created_at"))
     folder = settings.BASE_DIR / "templates" / "mail" / "partners"
     kinds = {path.stem for path in folder.glob("*.txt")} - {"layout", "layout.subject"}
-    found = {message.key.split(":")[2] for message in written}
+    found = {message.idempotency_key.split(":")[2] for message in written}
     assert found - {"reminder"} | {"start"} == kinds  # a start's letter is its link; a reminder is in staff's words
     assert [message.subject for message in written] == [
         "Su enlace para prometer para 2027–28",
@@ -120,9 +123,9 @@ def test_letters_are_spanish(settings):
         "Sus promesas para 2027–28 están firmadas",
         "Sus promesas modificadas para 2027–28 están firmadas",
     ]
-    assert "- Recibir visitas y excursiones: 6 visitas" in written[5].text
+    assert "- Recibir visitas y excursiones: 6 visitas" in written[5].body_text
     english = ["promise", "link", "School year", "Reply to", "Your ", "because"]
     for message in written:
-        words = re.sub(r"https?://\S+|Imagine Promise", "", message.text)
-        assert not [word for word in english if word in words], message.text
+        words = re.sub(r"https?://\S+|Imagine Promise", "", message.body_text)
+        assert not [word for word in english if word in words], message.body_text
         assert "{" not in words

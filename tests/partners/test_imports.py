@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 from django.utils import timezone, translation
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners import exports, imports
 from partners.imports import validation, writing
@@ -417,7 +417,7 @@ def test_day_of_the_signature_is_the_years_opening_when_the_sheet_says_none(year
 def test_history_tells_who_imported_what(year):
     write(begin(row()))
     pledge = Pledge.objects.get()
-    change = Change.objects.get(about=f"pledge:{pledge.pk}")
+    change = AuditEntry.objects.get(about=f"pledge:{pledge.pk}")
     assert (change.kind, change.name, change.reason) == ("staff", "anna", "list.csv")
     assert change.what == {
         "signed_by": ["", "Alma Reyes"],
@@ -631,7 +631,7 @@ def test_exported_list_with_a_row_an_organization_is_imported_again(year):
 
 def test_undone_as_if_it_had_never_been(year):
     make.contact(make.organization("Zeta Freight"), "z@zeta.example")
-    before = (everything(), Change.objects.count())
+    before = (everything(), AuditEntry.objects.count())
     run = write(begin(row(), row(kind="mentors"), row(organization="Zeta Freight", e_mail="new@zeta.example")))
     assert Pledge.objects.count() == 2
     run = undo(run)

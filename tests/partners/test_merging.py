@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError
 from django.utils import timezone
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail import mime
 from imagine.mail.models import Message
 from partners.models import Contact, Logo, OldAddress, OldLink, Organization, Pledge, Signature, TwinPair
@@ -63,7 +63,7 @@ def test_history_of_the_other_goes_on_in_the_kept_ones(both):
     merge(*both)
     names = [change["name"] for change in look.changes(f"organization:{both[0].pk}") if "name" in change]
     assert names == [["", "Port Gate Logistics"], ["", "Port Gate Logistics Inc"]]
-    assert not Change.objects.filter(about=f"organization:{both[1].pk}").exists()
+    assert not AuditEntry.objects.filter(about=f"organization:{both[1].pk}").exists()
 
 
 def test_old_web_address_leads_to_the_kept_one_also_after_the_next_merge_and_is_not_given_again(both):
@@ -153,7 +153,7 @@ def test_contact_that_stood_in_both_is_one():
     assert stays.email == "p@example.org"
     assert sorted(kept.contacts.values_list("email", flat=True)) == ["p@example.org", "z@example.org"]
     assert look.changes(f"contact:{stays.pk}")[-1]["merged"] == ["", "A. Reyes, Owner, P@Example.org, 209 555 0100"]
-    assert not Change.objects.filter(about=f"contact:{goes.pk}").exists()
+    assert not AuditEntry.objects.filter(about=f"contact:{goes.pk}").exists()
 
 
 def test_pledge_of_a_doubled_contact_stays_theirs(both):
@@ -223,7 +223,7 @@ def test_folded_pledge_is_in_the_history_of_the_one_that_stands():
     assert told[-1]["merged"][1] == (
         "Zeta Freight, signed by Alma Reyes. Host tours and field trips: 2 visits; wherever it is needed most; the port"
     )
-    assert not Change.objects.filter(about=f"pledge:{theirs.pk}").exists()
+    assert not AuditEntry.objects.filter(about=f"pledge:{theirs.pk}").exists()
 
 
 def test_signed_pledge_of_the_other_stands_and_the_draft_of_the_kept_one_is_history():
@@ -293,9 +293,9 @@ def test_messages_of_a_folded_pledge_are_the_kept_ones_and_nobody_is_written_to(
     assert Message.objects.count() == before
     assert not Message.objects.about(f"pledge:{theirs.pk}").exists()
     moved = Message.objects.about(f"pledge:{mine.pk}:was-{theirs.pk}")
-    assert [message.key.rpartition(f"was-{theirs.pk}:")[2] for message in moved] == ["signed:1"]
+    assert [message.idempotency_key.rpartition(f"was-{theirs.pk}:")[2] for message in moved] == ["signed:1"]
     pledge_editing.delete(Pledge.objects.get())
-    assert not Message.objects.filter(key__startswith="pledge:").exists()
+    assert not Message.objects.filter(idempotency_key__startswith="pledge:").exists()
 
 
 def test_keys_of_messages_do_not_grow_with_each_merge():
@@ -307,10 +307,13 @@ def test_keys_of_messages_do_not_grow_with_each_merge():
         merge(other.organization, pledge.organization)
         pledge = Pledge.objects.get()
     assert Message.objects.count() == sent
-    folded = Message.objects.filter(key__contains=":was-")
+    folded = Message.objects.filter(idempotency_key__contains=":was-")
     assert folded.count() == 10
-    assert all(key.count(":was-") == 1 for key in folded.values_list("key", flat=True))
-    assert set(folded.values_list("to", flat=True)) == {"alma@example.org", *(f"z{n}@example.org" for n in range(9))}
+    assert all(key.count(":was-") == 1 for key in folded.values_list("idempotency_key", flat=True))
+    assert set(folded.values_list("recipient", flat=True)) == {
+        "alma@example.org",
+        *(f"z{n}@example.org" for n in range(9)),
+    }
 
 
 def test_mail_in_flight_keeps_its_message_id():

@@ -130,8 +130,8 @@ def test_who_begins_while_their_pledge_is_folded_is_mailed_the_one_that_stays():
     ):
         pledge_signup.answer(start.pk)
     mail = Message.objects.about(f"pledge:{kept.pk}").latest("created_at")
-    assert mail.to == "alma@example.org"
-    assert kept.get_absolute_url() in mail.text
+    assert mail.recipient == "alma@example.org"
+    assert kept.get_absolute_url() in mail.body_text
 
 
 def correct(contact: Contact) -> None:

@@ -128,4 +128,4 @@ def test_draft_reminded_and_signed_at_once_is_signed_and_reminded_at_most_once()
     make.days_later(pledge, 6)
     at_once([*[lambda: pledge_years.remind(pledge)] * 4, signing(pledge.token, page)])
     assert Pledge.objects.get().state == "signed"
-    assert Message.objects.filter(key__contains=":reminder:").count() <= 1
+    assert Message.objects.filter(idempotency_key__contains=":reminder:").count() <= 1

@@ -100,7 +100,7 @@ def test_begin_with_last_years_address_mails_the_link_that_renews():
     pledge_signup.answer(start.pk)
     message = Message.objects.order_by("-created_at")[0]
     assert message.subject == "The link to your promises for 2028–29"
-    assert pledge.token in message.text
+    assert pledge.token in message.body_text
 
 
 # The link --------------------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def test_replaced_link_opens_and_the_old_ones_open_nothing():
             page_state.find(old)
     assert page_state.find(replaced.token).pledge == second
     message = Message.objects.order_by("-created_at")[0]
-    assert Pledge.objects.get(pk=second.pk).token in message.text
+    assert Pledge.objects.get(pk=second.pk).token in message.body_text
     assert look.changes(f"pledge:{first.pk}")[-1] == {"link": ["", "replaced"]}
     pledge_links.replace_link(first)
     assert look.letters()[-2:] == ["new_link 1 alma@example.org", "new_link 2 alma@example.org"]

@@ -33,7 +33,7 @@ def answered(start: PledgeStart) -> list[str]:
 
 
 def body() -> str:
-    return Message.objects.order_by("-created_at")[0].text
+    return Message.objects.order_by("-created_at")[0].body_text
 
 
 def later(minutes: int) -> None:
@@ -60,7 +60,7 @@ def test_link_of_a_new_address_goes_there_once():
     assert answered(start) == ["link 1 alma@example.org"]
     message = Message.objects.get()
     assert message.language == "es"
-    assert f"/imagine/promise/{start.token}/" in message.text
+    assert f"/imagine/promise/{start.token}/" in message.body_text
     assert look.organizations() == []
 
 
@@ -160,7 +160,7 @@ def test_one_address_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day()
 def test_pledges_link_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day_unless_staff_ask():
     pledge = make.signed()
     assert [pledge_links.mail_link(pledge) for _twice in range(2)] == [True, False]
-    Message.objects.filter(key__contains=":link:").update(state=Message.State.GIVEN_UP)
+    Message.objects.filter(idempotency_key__contains=":link:").update(state=Message.State.FAILED)
     assert pledge_links.mail_link(pledge)
     for _time in range(12):
         later(11)

@@ -56,7 +56,7 @@ def test_mail_says_who_began_and_leads_to_the_page(port):
     pledge = staff_pledges.begin_for(port, mails_link=True).pledge
     message = Message.objects.get()
     assert message.subject == "Your link to promise for 2027–28"
-    text = " ".join(message.text.split())
+    text = " ".join(message.body_text.split())
     assert "We have begun the page for the promises of Port Gate Logistics." in text
     assert "because Community Relations began this page for your organization" in text
     assert pledge.get_absolute_url() in text

@@ -12,7 +12,7 @@ from tests.partners.page import address, opened, send, signature, tick
 
 pytestmark = pytest.mark.django_db
 
-BUT_LIMITS = ("core.Tally",)
+BUT_LIMITS = ("core.RateLimitCount",)
 HOW_MANY = "How many? Write a whole number from 1 to 100,000."
 
 

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from imagine.core.models import Tally, new_token
+from imagine.core.models import RateLimitCount, new_token
 from partners.models import Pledge, PledgeStart, PromiseKind, School
 from partners.organizations import profiles
 from partners.pledges import signup as pledge_signup
@@ -17,7 +17,7 @@ from tests.partners.page import address, opened, send, signature, tick
 
 pytestmark = pytest.mark.django_db
 
-BUT_LIMITS = ("core.Tally",)
+BUT_LIMITS = ("core.RateLimitCount",)
 WHO = {"contact-role": "Owner", "contact-phone": "209 555 0100", "contact-language": "es"}
 PROFILE = {
     "name": "Port Gate Logistics, Inc.",
@@ -247,7 +247,7 @@ def test_draft_asks_for_no_signature_and_keeps_what_was_typed_there():
 def test_too_many_signatures_of_one_link_get_a_break():
     pledge = make.signed()
     send(pledge.token, tick("tours", "7"), signature())
-    Tally.objects.filter(key__startswith="signatures:").update(count=20)
+    RateLimitCount.objects.filter(key__startswith="signatures:").update(count=20)
     response = send(pledge.token, tick("tours", "8"), signature())
     assert (response.status_code, response["Retry-After"]) == (429, "3600")
     assert look.amounts(pledge) == {"tours": 7}

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from imagine.core.models import Tally
+from imagine.core.models import RateLimitCount
 from partners.models import PledgeStart, PledgeYear
 from tests import browse
 from tests import look as tables
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 BEGIN, SENT = "/imagine/promise/", "/imagine/promise/sent/"
 TYPED = {"organization": make.NAME, "name": "Alma Reyes", "email": make.EMAIL}
-BUT_LIMITS = ("core.Tally",)
+BUT_LIMITS = ("core.RateLimitCount",)
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +121,7 @@ def test_begin_wants_the_token_of_its_form():
 
 def test_begin_too_often_gets_a_break():
     begin()
-    Tally.objects.filter(key__startswith="begin:").update(count=60)
+    RateLimitCount.objects.filter(key__startswith="begin:").update(count=60)
     before = tables.tables(but=BUT_LIMITS)
     response = begin()
     assert (response.status_code, response["Retry-After"]) == (429, "600")

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from imagine.core.admin.actions import NAMED
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from summit import seats
 from summit.models import Event, Rsvp
@@ -71,12 +71,12 @@ NAMES = [each[0] for each in EACH]
 @pytest.mark.parametrize(("action", "on", "more", "words", "stands", "letter", "again", "_over"), EACH, ids=NAMES)
 def test_action_works_and_repeats_harmlessly(staff, action, on, more, words, stands, letter, again, _over):
     rsvp = on(make.event())
-    Change.objects.all().delete()
+    AuditEntry.objects.all().delete()
     assert said(act(staff, action, rsvp, **more)) == [words]
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == stands
     assert look.letters(rsvp)[-1].split()[0] == letter
-    by = Change.objects.filter(about=f"rsvp:{rsvp.pk}").values_list("kind", "name", "reason")
+    by = AuditEntry.objects.filter(about=f"rsvp:{rsvp.pk}").values_list("kind", "name", "reason")
     assert list(by) == ([] if letter == "link" else [("staff", "staff", more.get("reason", ""))])
     before = look.tables(but=KEPT)
     assert said(act(staff, action, rsvp, **more)) == [again]
@@ -364,7 +364,7 @@ def test_erasing_an_event_with_rsvps_is_refused(staff):
 
 def test_sending_again_works_repeats_and_meets_what_was_erased(staff):
     rsvp = make.rsvp(make.event())
-    Message.objects.update(state="refused", last_error="550 no")
+    Message.objects.update(state="rejected", last_error="550 no")
     message = Message.objects.get()
     assert said(act(staff, "send_again", message, to=MESSAGES)) == ["1 message will be sent again."]
     assert said(act(staff, "send_again", message, to=MESSAGES)) == ["1 message is on its way already."]

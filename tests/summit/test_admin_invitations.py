@@ -70,7 +70,7 @@ def shown(staff: Client, query: str = "") -> list[str]:
     ],
 )
 def test_list_finds_and_filters(staff, answers, query, found):
-    Message.objects.filter(to="dee.núñez@example.org").update(state="refused", last_error="550 no")
+    Message.objects.filter(recipient="dee.núñez@example.org").update(state="rejected", last_error="550 no")
     assert shown(staff, query) == found
 
 
@@ -209,7 +209,7 @@ def test_staff_replace_a_link_that_others_saw(staff, answers):
     gone.delete()
     response = replace(staff, invitation)
     assert [str(message) for message in response.context["messages"]] == ["1 link was replaced."]
-    assert Message.objects.filter(state="queued").get().to == invitation.contact.email
+    assert Message.objects.filter(state="queued").get().recipient == invitation.contact.email
     assert Invitation.objects.get(pk=invitation.pk).token != invitation.token
     assert "replaced" not in str([str(message) for message in replace(staff, gone_pk).context["messages"]])
 
@@ -232,7 +232,7 @@ def test_links_of_other_pages_lead_to_what_they_say(staff, answers):
     mailing = f"mailing__id__exact={asked.mailing_id}"
     assert len(shown(staff, f"?{mailing}")) == 4
     assert shown(staff, f"?contact__id__exact={asked.contact_id}") == ["Alma Reyes"]
-    for query in (mailing, f"{mailing}&state__in=refused,given_up"):
+    for query in (mailing, f"{mailing}&state__in=rejected,failed"):
         assert staff.get(f"/imagine/admin/mail/message/?{query}").status_code == 200
     page = staff.get(f"/imagine/admin/partners/contact/{asked.contact_id}/change/")
     assert f"{LIST}?contact__id__exact={asked.contact_id}" in page.content.decode()
@@ -244,7 +244,7 @@ def test_invited_contact_is_erased_with_the_invitation(staff, answers):
     assert "Are you sure" in browse.text(staff.get(address))
     assert staff.post(address, {"post": "yes"}).status_code == 302
     assert not Invitation.objects.filter(pk=asked.pk).exists()
-    assert not Message.objects.filter(to=asked.contact.email).exists()
+    assert not Message.objects.filter(recipient=asked.contact.email).exists()
 
 
 def test_organization_of_an_invited_contact_is_erased(staff, answers):

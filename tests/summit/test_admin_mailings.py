@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Mailing, Message
 from summit import seats
@@ -38,8 +38,8 @@ def mailing(event: Event, number: int = 3) -> Mailing:
 
 def became(mailing: Mailing, state: State, number: int = 1, **fields) -> list[Message]:
     """As if so many of its waiting mails had met this end."""
-    some = list(mailing.messages.filter(state=State.QUEUED).order_by("to")[:number])
-    times = {"begun_at": timezone.now(), "sent_at": timezone.now() if state == State.SENT else None}
+    some = list(mailing.messages.filter(state=State.QUEUED).order_by("recipient")[:number])
+    times = {"handed_over_at": timezone.now(), "sent_at": timezone.now() if state == State.SENT else None}
     Message.objects.filter(pk__in=[message.pk for message in some]).update(state=state, **(times | fields))
     return some
 
@@ -54,7 +54,7 @@ def press(staff: Client, mailing: Mailing, **sent) -> str:
 
 
 def states(mailing: Mailing) -> list[str]:
-    return list(mailing.messages.order_by("to").values_list("state", flat=True))
+    return list(mailing.messages.order_by("recipient").values_list("state", flat=True))
 
 
 # How far it is ---------------------------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ def states(mailing: Mailing) -> list[str]:
 def test_page_says_how_far_it_is(staff, kickoff):
     sending = mailing(kickoff, 5)
     became(sending, State.SENT, 2)
-    became(sending, State.REFUSED, last_error="550 5.1.1 no such mailbox")
+    became(sending, State.REJECTED, last_error="550 5.1.1 no such mailbox")
     page = staff.get(page_of(sending))
     text = browse.text(page)
     assert "Being sent 2 of 5 are sent" in text
@@ -117,7 +117,7 @@ def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_asser
     def some(number: int) -> Mailing:
         event = make.event(invitation_only=True, capacity=100)
         made = mailing(event, number)
-        for state in (State.UNKNOWN, State.REFUSED, State.SENT):
+        for state in (State.UNKNOWN, State.REJECTED, State.SENT):
             became(made, state, number // 3)
         return made
 
@@ -180,7 +180,7 @@ def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
     Message.objects.update(state=State.SENT, sent_at=timezone.now())
     kickoff.venue = "Stockton Civic Auditorium"
     seats.save_event(kickoff)
-    word = Mailing.objects.get(kind="invitation_moved")
+    word = Mailing.objects.get(template="invitation_moved")
     page = browse.text(staff.get(page_of(word)))
     assert "the event moved: 3 people who were invited and had not answered are told." in page
     assert "Each mail is written and sent by a worker." in page
@@ -193,7 +193,7 @@ def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
     assert "Who has no mail was not told." in browse.text(staff.get(page_of(word)))
     assert Invitation.objects.count() == 3
     seats.cancel_event(kickoff)
-    off = Mailing.objects.get(kind="invitation_called_off")
+    off = Mailing.objects.get(template="invitation_called_off")
     assert "the event was called off: 3 people who were invited and had not answered are told." in browse.text(
         staff.get(page_of(off))
     )
@@ -244,7 +244,7 @@ def test_pace_is_set_and_kept_in_history(staff, kickoff):
     for _twice in range(2):
         assert "At most 30 mails leave a second now." in press(staff, sending, set_pace="1", per_second="30")
     assert bulk_delivery.pace().per_second == 30
-    assert [change.what for change in Change.objects.filter(about="pace:1")] == [{"per_second": [60, 30]}]
+    assert [change.what for change in AuditEntry.objects.filter(about="pace:1")] == [{"per_second": [60, 30]}]
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "10001", "many", "", "9" * 40])
@@ -322,7 +322,13 @@ def test_unknown_button_and_missing_mailing(staff, kickoff):
 def test_djangos_own_form_changes_no_figure(staff, kickoff):
     kept = mailing(kickoff)
     address = f"{LIST}{kept.pk}%20/change/"
-    fields = {"about": "event:1", "title": "T", "count": "9", "left_out": "0", "created_at_0": "2027-01-01"}
+    fields = {
+        "about": "event:1",
+        "title": "T",
+        "recipient_count": "9",
+        "skipped_count": "0",
+        "created_at_0": "2027-01-01",
+    }
     before = look.tables(but=UNCHANGED)
     for answer in (staff.get(address), staff.post(address, fields | {"created_at_1": "10:00"})):
         assert answer.status_code == 404

@@ -147,7 +147,7 @@ def test_corrected_address_gets_the_mail_that_is_not_sent_yet_and_the_link(staff
     rsvp = make.rsvp(make.event(), email="alma@example.com")
     change(staff, rsvp, email="alma@example.org")
     assert Rsvp.objects.get().email == "alma@example.org"
-    assert set(Message.objects.values_list("to", flat=True)) == {"alma@example.org"}
+    assert set(Message.objects.values_list("recipient", flat=True)) == {"alma@example.org"}
     assert [letter.split()[0] for letter in look.letters()] == ["confirmed", "link"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from imagine.core import audit
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from summit import attendance, seats
 from summit.models import Event, Guest, Rsvp
 from tests import browse, look, make
@@ -57,9 +57,9 @@ def test_single_guests_came_and_strangers_are_passed_over():
 
 def test_it_is_in_the_history_by_name():
     rsvp = party(size=2)
-    with audit.acting_as(audit.Actor(Change.Kind.STAFF, "office")):
+    with audit.acting_as(audit.Actor(AuditEntry.Kind.STAFF, "office")):
         attendance.came(rsvp)
-    change = Change.objects.get(about=f"rsvp:{rsvp.pk}")
+    change = AuditEntry.objects.get(about=f"rsvp:{rsvp.pk}")
     assert (change.name, change.what) == ("office", {"came": ["", "Alma Reyes; 2"]})
 
 

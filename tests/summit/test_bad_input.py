@@ -13,7 +13,7 @@ from tests import browse, look, make
 pytestmark = pytest.mark.django_db
 
 URLENCODED = "application/x-www-form-urlencoded"
-KEPT = ("core.Tally",)  # tries are counted
+KEPT = ("core.RateLimitCount",)  # tries are counted
 
 
 @pytest.fixture

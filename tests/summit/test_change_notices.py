@@ -51,13 +51,14 @@ def write() -> None:
 def told(**fields) -> list[str]:
     """Each word that an event moved or was called off, as "Alma moved 1 PUBLISH", in the order written."""
     names = dict(Event.objects.get().invitations.values_list("pk", "contact__name"))
-    rows = Message.objects.filter(mailing__kind__in=change_notices.KINDS, **fields).order_by("created_at", "to")
-    keys = [(key.split(":"), method) for key, method in rows.values_list("key", "calendar_method")]
+    rows = Message.objects.filter(mailing__template__in=change_notices.KINDS, **fields)
+    rows = rows.order_by("created_at", "recipient").values_list("idempotency_key", "ics_method")
+    keys = [(key.split(":"), method) for key, method in rows]
     return [f"{names[int(key[1])]} {key[2]} {key[3]} {method}" for key, method in keys]
 
 
 def entry(message: Message):
-    [found] = Calendar.from_ical(message.calendar).walk("VEVENT")
+    [found] = Calendar.from_ical(message.ics).walk("VEVENT")
     return found
 
 
@@ -74,9 +75,9 @@ def test_who_has_not_answered_is_told_once_of_the_new_place(django_capture_on_co
         write()
         moved(event)
     assert told() == ["Alma moved 1 PUBLISH", "Jun moved 1 PUBLISH"]
-    mailing = Mailing.objects.get(kind="invitation_moved")
+    mailing = Mailing.objects.get(template="invitation_moved")
     assert (mailing.about, mailing.title) == (f"event:{event.pk}", "Imagine Promise Summit: new time or place")
-    assert (mailing.count, mailing.left_out, bool(mailing.written_at)) == (2, 0, True)
+    assert (mailing.recipient_count, mailing.skipped_count, bool(mailing.rendered_at)) == (2, 0, True)
     assert bulk_delivery.figures(mailing).state == "sending"
 
 
@@ -114,8 +115,8 @@ def test_nobody_is_told_who_answered_wants_none_or_never_got_it():
     seats.cancel(rsvp)
     preferences.choose(preferences.of("unwilling@example.org"), invitations=False)
     preferences.refuse("refused@example.org", "550 no such person")
-    Message.objects.filter(to="never@example.org").update(state="refused", sent_at=None)
-    Message.objects.filter(to="given.up@example.org").update(state="given_up", sent_at=None)
+    Message.objects.filter(recipient="never@example.org").update(state="rejected", sent_at=None)
+    Message.objects.filter(recipient="given.up@example.org").update(state="failed", sent_at=None)
     moved(event)
     write()
     assert told() == ["Open moved 1 PUBLISH"]
@@ -126,8 +127,8 @@ def test_whoever_may_have_the_invitation_is_told(state):
     event = asked("Alma")
     fields = {"sent_at": None} if state != "sent" else {}
     if state == "sending":
-        fields |= {"lease": "00000000-0000-0000-0000-000000000001", "lease_until": timezone.now()}
-        fields |= {"begun_at": timezone.now()}
+        fields |= {"claim_id": "00000000-0000-0000-0000-000000000001", "claim_expires_at": timezone.now()}
+        fields |= {"handed_over_at": timezone.now()}
     Message.objects.update(state=state, **fields)
     moved(event)
     write()
@@ -137,13 +138,13 @@ def test_whoever_may_have_the_invitation_is_told(state):
 def test_what_has_not_left_is_written_anew_and_not_told_as_well():
     event = make.event()
     invited.written(event, person("Sent"), person("Queued"))
-    sent(to="sent@example.org")
+    sent(recipient="sent@example.org")
     moved(event)
     write()
     assert told() == ["Sent moved 1 PUBLISH"]
-    anew = Message.objects.get(to="queued@example.org")
-    assert (anew.key.split(":")[2], entry(anew)["SEQUENCE"]) == ("invited", 1)
-    assert "Civic Auditorium" in anew.text
+    anew = Message.objects.get(recipient="queued@example.org")
+    assert (anew.idempotency_key.split(":")[2], entry(anew)["SEQUENCE"]) == ("invited", 1)
+    assert "Civic Auditorium" in anew.body_text
 
 
 def test_who_unsubscribes_between_the_move_and_the_writing_is_left_out():
@@ -152,15 +153,15 @@ def test_who_unsubscribes_between_the_move_and_the_writing_is_left_out():
     preferences.choose(preferences.of("jun@example.org"), invitations=False)
     write()
     assert told() == ["Alma moved 1 PUBLISH"]
-    mailing = Mailing.objects.get(kind="invitation_moved")
-    assert (mailing.count, mailing.left_out) == (2, 1)
+    mailing = Mailing.objects.get(template="invitation_moved")
+    assert (mailing.recipient_count, mailing.skipped_count) == (2, 1)
 
 
 def test_whose_link_was_replaced_is_told():
     event = make.event()
     invited.written(event, person("Alma"))
     responses.replace_link(event.invitations.get())
-    assert [message.key.split(":")[2] for message in Message.objects.all()] == ["new_link"]
+    assert [message.idempotency_key.split(":")[2] for message in Message.objects.all()] == ["new_link"]
     sent()
     moved(event)
     write()
@@ -173,8 +174,8 @@ def test_a_link_that_is_replaced_before_it_leaves_says_where_it_is_now():
     write()
     responses.replace_link(event.invitations.get())
     assert told() == []
-    new = Message.objects.get(key__contains=":new_link:")
-    assert ("Civic Auditorium" in new.text, entry(new)["SEQUENCE"]) == (True, 1)
+    new = Message.objects.get(idempotency_key__contains=":new_link:")
+    assert ("Civic Auditorium" in new.body_text, entry(new)["SEQUENCE"]) == (True, 1)
     sent()
     moved(event, venue=event.venue)
     write()
@@ -199,7 +200,7 @@ def test_moved_twice_tells_twice_when_the_first_word_has_left():
         write()
         sent()
     assert told() == ["Alma moved 1 PUBLISH", "Alma moved 2 PUBLISH"]
-    first, second = Message.objects.filter(mailing__kind="invitation_moved").order_by("created_at")
+    first, second = Message.objects.filter(mailing__template="invitation_moved").order_by("created_at")
     assert (entry(first)["UID"], entry(first)["SEQUENCE"]) == (entry(second)["UID"], 1)
     assert entry(second)["SEQUENCE"] == 2
 
@@ -208,7 +209,7 @@ def test_moved_twice_what_has_not_left_never_does():
     event = asked("Alma", "Jun")
     moved(event, venue="One Hall")
     write()
-    sent(to="alma@example.org")
+    sent(recipient="alma@example.org")
     moved(event, venue="Another Hall")
     write()
     assert told() == ["Alma moved 1 PUBLISH", "Alma moved 2 PUBLISH", "Jun moved 2 PUBLISH"]
@@ -222,7 +223,7 @@ def test_moved_twice_before_anything_is_written_tells_once():
     moved(event, venue="Another Hall")
     write()
     assert told() == ["Alma moved 2 PUBLISH"]
-    assert "Another Hall" in Message.objects.get(mailing__kind="invitation_moved").text
+    assert "Another Hall" in Message.objects.get(mailing__template="invitation_moved").body_text
 
 
 def test_moved_back_tells_only_who_heard_of_the_move():
@@ -230,8 +231,8 @@ def test_moved_back_tells_only_who_heard_of_the_move():
     moved(event, venue="One Hall")
     with pytest.MonkeyPatch.context() as small:
         small.setattr(writing, "BATCH", 2)
-        writing.write_some(Mailing.objects.get(kind="invitation_moved").pk)
-    sent(to="heard@example.org")
+        writing.write_some(Mailing.objects.get(template="invitation_moved").pk)
+    sent(recipient="heard@example.org")
     back = Event.objects.get()
     back.venue = event.venue
     assert [each.contact.name for each in change_notices.asked(back)] == ["Heard"]
@@ -255,7 +256,7 @@ def test_a_word_that_was_stopped_by_staff_counts_as_not_said():
     event = asked("Alma")
     moved(event, venue="One Hall")
     write()
-    invitations_writing.stop(Mailing.objects.get(kind="invitation_moved"))
+    invitations_writing.stop(Mailing.objects.get(template="invitation_moved"))
     assert told() == []
     moved(event, venue=event.venue)
     assert Mailing.objects.going_on().count() == 0
@@ -271,24 +272,24 @@ def test_called_off_takes_the_entry_out_of_the_calendar():
         seats.cancel_event(event)
         write()
     assert told() == ["Alma called_off 1 CANCEL", "Jun called_off 1 CANCEL"]
-    invitation, cancel = Message.objects.filter(to="alma@example.org").order_by("created_at")
-    assert Calendar.from_ical(cancel.calendar)["METHOD"] == "CANCEL"
+    invitation, cancel = Message.objects.filter(recipient="alma@example.org").order_by("created_at")
+    assert Calendar.from_ical(cancel.ics)["METHOD"] == "CANCEL"
     before, after = entry(invitation), entry(cancel)
     assert (after["UID"], after["SEQUENCE"], after["STATUS"]) == (before["UID"], 1, "CANCELLED")
     assert after["DESCRIPTION"] == "The event will not take place"
     assert (after["ATTENDEE"], after["ATTENDEE"].params["PARTSTAT"]) == ("mailto:alma@example.org", "NEEDS-ACTION")
-    assert "/imagine/invitation/" not in cancel.text
+    assert "/imagine/invitation/" not in cancel.body_text
 
 
 def test_called_off_in_the_middle_of_the_invitations():
     event = make.event()
     invited.written(event, person("Sent"), person("Queued"))
-    sent(to="sent@example.org")
+    sent(recipient="sent@example.org")
     seats.cancel_event(event)
     invitations_writing.stop_the_unanswerable()
     write()
     assert told() == ["Sent called_off 1 CANCEL"]
-    assert not Message.objects.filter(to="queued@example.org").exists()
+    assert not Message.objects.filter(recipient="queued@example.org").exists()
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Sent"]
 
 
@@ -296,7 +297,7 @@ def test_called_off_in_the_middle_of_telling_that_it_moved():
     event = asked("Heard", "Waiting")
     moved(event)
     write()
-    sent(to="heard@example.org")
+    sent(recipient="heard@example.org")
     seats.cancel_event(event)
     write()
     assert told() == ["Heard moved 1 PUBLISH", "Heard called_off 2 CANCEL", "Waiting called_off 2 CANCEL"]
@@ -307,11 +308,11 @@ def test_nothing_is_told_of_an_event_that_is_over():
     moved(event)
     with pytest.MonkeyPatch.context() as small:
         small.setattr(writing, "BATCH", 1)
-        writing.write_some(Mailing.objects.get(kind="invitation_moved").pk)
+        writing.write_some(Mailing.objects.get(template="invitation_moved").pk)
     make.over(event)
     write()
     assert told() == []
-    assert Mailing.objects.get(kind="invitation_moved").stopped_at
+    assert Mailing.objects.get(template="invitation_moved").stopped_at
 
 
 def test_what_waits_until_the_event_is_over_never_leaves():
@@ -353,7 +354,10 @@ def test_the_rsvp_that_answers_has_the_last_word_in_the_calendar():
         sent()
     rsvp = responses.accept(event.invitations.get(), make.unsaved_rsvp(event, "Alma"), size=1)
     assert look.letters(rsvp) == ["confirmed 3 REQUEST"]
-    confirmed, last = Message.objects.about(f"rsvp:{rsvp.pk}").get(), Message.objects.get(key__endswith=":moved:2")
+    confirmed, last = (
+        Message.objects.about(f"rsvp:{rsvp.pk}").get(),
+        Message.objects.get(idempotency_key__endswith=":moved:2"),
+    )
     assert entry(confirmed)["UID"] == entry(last)["UID"]
     assert entry(confirmed)["SEQUENCE"] > entry(last)["SEQUENCE"]
 
@@ -366,7 +370,7 @@ def test_a_corrected_address_gets_what_has_not_left():
     assert told() == ["Jun moved 1 PUBLISH"]
     write()
     assert sorted(told()) == ["Alma moved 1 PUBLISH", "Jun moved 1 PUBLISH"]
-    assert Message.objects.filter(mailing__kind="invitation_moved", to="reyes@example.org").count() == 1
+    assert Message.objects.filter(mailing__template="invitation_moved", recipient="reyes@example.org").count() == 1
 
 
 # Writing ---------------------------------------------------------------------------------------------------------
@@ -376,7 +380,7 @@ def test_interrupted_writing_goes_on(monkeypatch):
     monkeypatch.setattr(writing, "BATCH", 2)
     event = asked(*(f"Person {n}" for n in range(5)))
     moved(event)
-    mailing = Mailing.objects.get(kind="invitation_moved")
+    mailing = Mailing.objects.get(template="invitation_moved")
     assert writing.write_some(mailing.pk)
     with monkeypatch.context() as broken:
         broken.setattr(change_notices.mail, "queue_many", lambda messages: 1 / 0)
@@ -392,16 +396,16 @@ def test_it_is_one_of_many_with_one_click_unsubscribing():
     event = asked("Alma")
     moved(event)
     write()
-    message = Message.objects.get(mailing__kind="invitation_moved")
+    message = Message.objects.get(mailing__template="invitation_moved")
     assert message.queue == "bulk"
-    assert message.unsubscribe == preferences.unsubscribe_url(preferences.of("alma@example.org"), "invitations")
+    assert message.unsubscribe_url == preferences.unsubscribe_url(preferences.of("alma@example.org"), "invitations")
 
 
 @pytest.mark.parametrize("number", [1, 30])
 def test_any_number_is_told_by_as_many_queries(number, django_assert_num_queries):
     event = asked(*(f"Person {n}" for n in range(number)))
     moved(event)
-    mailing = Mailing.objects.get(kind="invitation_moved")
+    mailing = Mailing.objects.get(template="invitation_moved")
     with django_assert_num_queries(13):
         invitations_writing.write(mailing)
     assert mailing.messages.count() == number
@@ -424,7 +428,9 @@ def test_words_in_both_languages():
     sent()
     moved(event)
     write()
-    said = {message.language: message.text for message in Message.objects.filter(mailing__kind="invitation_moved")}
+    said = {
+        message.language: message.body_text for message in Message.objects.filter(mailing__template="invitation_moved")
+    }
     assert "Alma, time or place of an event to which we invited you has changed" in said["en"]
     assert "Stockton Civic Auditorium, 3601 Pacific Avenue" in said["en"]
     assert "Your invitation stands: please say yes or no with the button" in said["en"]
@@ -433,7 +439,9 @@ def test_words_in_both_languages():
     sent()
     seats.cancel_event(event)
     write()
-    said = {m.language: (m.subject, m.text) for m in Message.objects.filter(mailing__kind="invitation_called_off")}
+    said = {
+        m.language: (m.subject, m.body_text) for m in Message.objects.filter(mailing__template="invitation_called_off")
+    }
     assert said["en"][0].startswith("Cancelled: Imagine Promise Summit")
     assert "Alma, we had to cancel Imagine Promise Summit" in said["en"][1]
     assert "The attached entry takes the event out of your calendar." in said["en"][1]
@@ -446,6 +454,6 @@ def test_closed_rsvp_asks_for_no_answer():
     make.closed(event)
     moved(event)
     write()
-    text = Message.objects.get(mailing__kind="invitation_moved").text
+    text = Message.objects.get(mailing__template="invitation_moved").body_text
     assert "RSVP for it is closed by now." in text
     assert "say yes or no" not in text

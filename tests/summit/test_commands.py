@@ -50,7 +50,7 @@ def test_with_yes_they_are_invited(audience, capsys):
     mailing = Mailing.objects.get()
     assert said[0].endswith("1 person would be invited.")
     assert said[-1] == f"Begun: mailing {mailing.pk} to 1 person. Its page in the admin shows how far it is."
-    assert (mailing.count, mailing.started_by) == (1, "manage.py invite")
+    assert (mailing.recipient_count, mailing.started_by) == (1, "manage.py invite")
     assert Invitation.objects.get().contact.name == "Alma"
     assert writing.write(mailing)
     assert Message.objects.filter(mailing=mailing).count() == 1

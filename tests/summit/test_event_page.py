@@ -106,7 +106,7 @@ def test_sectors_lead_to_their_parties(staff, full):
 def test_failed_mail_is_shown_with_its_reason_and_link(staff, full):
     rsvp = full.rsvps.get(name="Stays")
     message = Message.objects.about(f"rsvp:{rsvp.pk}").get()
-    Message.objects.filter(pk=message.pk).update(state=Message.State.REFUSED, last_error="550 no such mailbox")
+    Message.objects.filter(pk=message.pk).update(state=Message.State.REJECTED, last_error="550 no such mailbox")
     page = staff.get(page_of(full))
     assert "stays@example.org Refused: 550 no such mailbox" in browse.text(page)
     assert f"/imagine/admin/mail/message/{message.pk}/change/" in page.content.decode()
@@ -364,8 +364,8 @@ def test_moving_says_how_many_invited_people_are_told_and_what_they_read(staff, 
     yes = browse.fields(response) | {"_sure": "yes"}
     for _twice in range(2):
         staff.post(page_of(event), yes)
-    [mailing] = Mailing.objects.filter(kind="invitation_moved")
-    assert (mailing.count, mailing.started_by) == (2, "staff")
+    [mailing] = Mailing.objects.filter(template="invitation_moved")
+    assert (mailing.recipient_count, mailing.started_by) == (2, "staff")
 
 
 @pytest.mark.parametrize("which", ["queued", "declined"])

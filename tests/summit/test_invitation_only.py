@@ -13,7 +13,7 @@ from tests import browse, look, make
 
 pytestmark = pytest.mark.django_db
 
-BUT_LIMITS = ("core.Tally",)
+BUT_LIMITS = ("core.RateLimitCount",)
 NOW = timezone.now()
 
 
@@ -85,7 +85,7 @@ def test_party_works_by_its_link_and_lost_links_are_mailed(client):
     assert look.seats(event) == [("Alma Reyes", 2, 0)]
     client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
     rsvp_links.answer(LinkRequest.objects.get().pk)
-    assert Message.objects.filter(key__startswith=f"rsvp:{rsvp.pk}:link:").count() == 1
+    assert Message.objects.filter(idempotency_key__startswith=f"rsvp:{rsvp.pk}:link:").count() == 1
 
 
 def test_copy_for_next_spring_stays_closed():

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 from icalendar import Calendar
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail import preferences
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Message
@@ -66,7 +66,7 @@ def test_accepted_the_party_has_seats_like_any_other(asked):
     assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Jun"), (3, "")]
     assert answer(asked) == ("accepted", "", "Alma Reyes")
     assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
-    [change] = Change.objects.filter(about=f"invitation:{asked.pk}")
+    [change] = AuditEntry.objects.filter(about=f"invitation:{asked.pk}")
     assert change.what == {"answer": ["open", "accepted"]}
 
 
@@ -170,7 +170,7 @@ def test_declined_with_a_word(asked):
     responses.decline(asked, "We are on the road that day.")
     assert answer(asked) == ("declined", "We are on the road that day.", "")
     assert not Rsvp.objects.exists()
-    [change] = Change.objects.filter(about=f"invitation:{asked.pk}")
+    [change] = AuditEntry.objects.filter(about=f"invitation:{asked.pk}")
     assert change.what == {"answer": ["open", "declined"], "decline_message": ["…", "…"]}
 
 
@@ -218,7 +218,7 @@ def test_who_declined_accepts_all_the_same(asked):
     responses.decline(asked, "Sorry.")
     accept(asked)
     assert answer(asked) == ("accepted", "", "Alma Reyes")
-    assert [change.what["answer"][1] for change in Change.objects.filter(about=f"invitation:{asked.pk}")] == [
+    assert [change.what["answer"][1] for change in AuditEntry.objects.filter(about=f"invitation:{asked.pk}")] == [
         "declined",
         "accepted",
     ]
@@ -234,7 +234,7 @@ def test_there_and_back_it_is_the_same_rsvp_with_what_was_typed_last(asked):
         True,
     )
     assert look.guests(second) == [(1, "Alma R. Reyes"), (2, "Mai"), (3, "Tou")]
-    assert "Mai" in Message.objects.about(f"rsvp:{first.pk}").order_by("created_at").last().text
+    assert "Mai" in Message.objects.about(f"rsvp:{first.pk}").order_by("created_at").last().body_text
     assert look.letters(first) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL", "confirmed 3 REQUEST"]
 
 
@@ -287,7 +287,7 @@ def test_an_erased_rsvp_leaves_the_invitation_open(asked):
 
 
 def sent() -> None:
-    Message.objects.filter(key__startswith="invitation:").update(state="sent", sent_at=timezone.now())
+    Message.objects.filter(idempotency_key__startswith="invitation:").update(state="sent", sent_at=timezone.now())
 
 
 def test_a_replaced_link_is_mailed_at_once_and_the_old_one_is_none(asked):
@@ -297,13 +297,13 @@ def test_a_replaced_link_is_mailed_at_once_and_the_old_one_is_none(asked):
     asked.refresh_from_db()
     assert asked.token != old
     message = Message.objects.get(state="queued")
-    assert (message.key, message.queue) == (f"invitation:{asked.pk}:new_link:1", "direct")
-    assert asked.get_absolute_url() in message.text
-    assert old not in message.text + message.html + message.calendar
-    assert message.unsubscribe
+    assert (message.idempotency_key, message.queue) == (f"invitation:{asked.pk}:new_link:1", "transactional")
+    assert asked.get_absolute_url() in message.body_text
+    assert old not in message.body_text + message.body_html + message.ics
+    assert message.unsubscribe_url
     sent()
     responses.replace_link(asked)
-    assert Message.objects.get(state="queued").key == f"invitation:{asked.pk}:new_link:2"
+    assert Message.objects.get(state="queued").idempotency_key == f"invitation:{asked.pk}:new_link:2"
 
 
 @pytest.mark.parametrize("claimed", [False, True])
@@ -311,7 +311,7 @@ def test_mail_with_the_old_link_that_has_not_left_never_does(asked, claimed):
     if claimed:
         bulk_delivery.claim()
     responses.replace_link(asked)
-    assert [message.key for message in Message.objects.all()] == [f"invitation:{asked.pk}:new_link:1"]
+    assert [message.idempotency_key for message in Message.objects.all()] == [f"invitation:{asked.pk}:new_link:1"]
 
 
 def test_an_invitation_that_is_not_written_yet_is_written_with_the_new_link(asked):
@@ -321,7 +321,7 @@ def test_an_invitation_that_is_not_written_yet_is_written_with_the_new_link(aske
     assert not Message.objects.about(f"invitation:{later.pk}").exists()
     writing.write(mailing)
     later.refresh_from_db()
-    assert later.get_absolute_url() in Message.objects.about(f"invitation:{later.pk}").get().text
+    assert later.get_absolute_url() in Message.objects.about(f"invitation:{later.pk}").get().body_text
 
 
 @pytest.mark.parametrize("end", [make.over, seats.cancel_event])
@@ -386,7 +386,7 @@ def entry(text: str):
 
 
 def test_the_entry_of_who_was_asked_is_tentative_and_names_nobody(asked):
-    method, event = entry(Message.objects.get().calendar)
+    method, event = entry(Message.objects.get().ics)
     assert (method, event["STATUS"], event["TRANSP"], event["SEQUENCE"]) == ("PUBLISH", "TENTATIVE", "TRANSPARENT", 0)
     assert "ATTENDEE" not in event
     assert event["SUMMARY"] == "Imagine Promise Summit"
@@ -394,13 +394,13 @@ def test_the_entry_of_who_was_asked_is_tentative_and_names_nobody(asked):
 
 
 def test_the_entry_of_the_rsvp_takes_the_place_of_the_invitations(asked):
-    _method, before = entry(Message.objects.get().calendar)
+    _method, before = entry(Message.objects.get().ics)
     rsvp = accept(asked)
-    method, after = entry(Message.objects.about(f"rsvp:{rsvp.pk}").get().calendar)
+    method, after = entry(Message.objects.about(f"rsvp:{rsvp.pk}").get().ics)
     assert (method, after["UID"], after["STATUS"]) == ("REQUEST", before["UID"], "CONFIRMED")
     assert int(after["SEQUENCE"]) > int(before["SEQUENCE"])
 
 
 def test_two_invitations_have_two_entries(asked):
     invited.to(asked.event, person("Jun Park"))
-    assert len({str(entry(message.calendar)[1]["UID"]) for message in Message.objects.all()}) == 2
+    assert len({str(entry(message.ics)[1]["UID"]) for message in Message.objects.all()}) == 2

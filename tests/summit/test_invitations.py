@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail import preferences
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Mailing, Message
@@ -46,13 +46,17 @@ def test_everybody_of_an_audience_is_invited(django_capture_on_commit_callbacks)
     with django_capture_on_commit_callbacks() as rung:
         mailing = start(event, audience, 2)
     assert len(rung) == 1
-    assert (mailing.about, mailing.title, mailing.count) == (f"event:{event.pk}", "Imagine Promise Summit: Both", 2)
-    assert (mailing.started_by, mailing.written_at) == ("office", None)
+    assert (mailing.about, mailing.title, mailing.recipient_count) == (
+        f"event:{event.pk}",
+        "Imagine Promise Summit: Both",
+        2,
+    )
+    assert (mailing.started_by, mailing.rendered_at) == ("office", None)
     assert sorted(event.invitations.values_list("contact__name", "mailing", "emailed_at")) == [
         ("Alma", mailing.pk, None),
         ("Jun", mailing.pk, None),
     ]
-    assert Change.objects.get(about=f"event:{event.pk}").what == {"invited": ["", "Both: 2"]}
+    assert AuditEntry.objects.get(about=f"event:{event.pk}").what == {"invited": ["", "Both: 2"]}
     assert not Message.objects.exists()
 
 
@@ -137,7 +141,7 @@ def test_guests_become_contacts_of_their_organization_or_on_their_own():
         ("Jun", "Jun@Example.org", "en", port.pk, True),
     ]
     made = Contact.objects.get(name="Jun")
-    assert Change.objects.get(about=f"contact:{made.pk}").what == {
+    assert AuditEntry.objects.get(about=f"contact:{made.pk}").what == {
         "name": ["", "Jun"],
         "email": ["", "Jun@Example.org"],
     }
@@ -174,14 +178,18 @@ def test_each_invitation_is_written_as_one_of_many():
     assert invitations_writing.write(mailing)
     [invitation], [message] = event.invitations.all(), Message.objects.all()
     assert invitation.emailed_at
-    assert (message.key, message.queue, message.mailing) == (f"invitation:{invitation.pk}:invited", "bulk", mailing)
-    assert (message.to, message.language) == ("alma.reyes@example.org", "es")
-    assert message.unsubscribe == preferences.unsubscribe_url(preferences.of(contact.email), "invitations")
-    assert f"http://127.0.0.1:8000/imagine/invitation/{invitation.token}/" in message.text
+    assert (message.idempotency_key, message.queue, message.mailing) == (
+        f"invitation:{invitation.pk}:invited",
+        "bulk",
+        mailing,
+    )
+    assert (message.recipient, message.language) == ("alma.reyes@example.org", "es")
+    assert message.unsubscribe_url == preferences.unsubscribe_url(preferences.of(contact.email), "invitations")
+    assert f"http://127.0.0.1:8000/imagine/invitation/{invitation.token}/" in message.body_text
     assert "Cumbre Imagine Promise" in message.subject
-    assert message.calendar_method == "PUBLISH"
+    assert message.ics_method == "PUBLISH"
     mailing.refresh_from_db()
-    assert (mailing.left_out, bool(mailing.written_at)) == (0, True)
+    assert (mailing.skipped_count, bool(mailing.rendered_at)) == (0, True)
     assert bulk_delivery.figures(mailing)[:4] == (1, 0, 1, 0)
 
 
@@ -201,7 +209,7 @@ def test_what_was_interrupted_goes_on(monkeypatch):
     assert writing.write_some(mailing.pk)
     assert Message.objects.count() == 2
     mailing.refresh_from_db()
-    assert (mailing.written_at, bulk_delivery.figures(mailing).to_write) == (None, 3)
+    assert (mailing.rendered_at, bulk_delivery.figures(mailing).to_write) == (None, 3)
     assert invitations_writing.write(mailing)
     assert Message.objects.count() == 5
     assert not event.invitations.filter(emailed_at=None).exists()
@@ -234,9 +242,9 @@ def test_who_wants_none_by_then_or_has_an_rsvp_is_left_out():
     make.rsvp(event, "Coming")
     invitations_writing.write(mailing)
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Asked"]
-    assert [message.to for message in mailing.messages.all()] == ["asked@example.org"]
+    assert [message.recipient for message in mailing.messages.all()] == ["asked@example.org"]
     mailing.refresh_from_db()
-    assert (mailing.count, mailing.left_out, bool(mailing.written_at)) == (4, 3, True)
+    assert (mailing.recipient_count, mailing.skipped_count, bool(mailing.rendered_at)) == (4, 3, True)
 
 
 @pytest.mark.parametrize("change", [make.called_off, make.closed])
@@ -289,12 +297,15 @@ def test_stop_takes_back_who_was_never_written_to(monkeypatch):
     assert invitations_writing.stop(mailing) == 2
     assert invitations_writing.stop(mailing) == 0
     assert sorted(event.invitations.values_list("contact__name", flat=True)) == ["Arrived", "In Doubt"]
-    assert sorted(Message.objects.values_list("to", flat=True)) == ["arrived@example.org", "in.doubt@example.org"]
+    assert sorted(Message.objects.values_list("recipient", flat=True)) == [
+        "arrived@example.org",
+        "in.doubt@example.org",
+    ]
     assert bulk_delivery.figures(Mailing.objects.get()).state == "stopped"
 
 
 def state_of(to: str, state: str, **fields) -> None:
-    Message.objects.filter(to=to).update(state=state, **fields)
+    Message.objects.filter(recipient=to).update(state=state, **fields)
 
 
 def test_a_stopped_mailing_leaves_its_people_to_be_asked_again():
@@ -317,9 +328,9 @@ def test_mail_that_asks_once_more_takes_no_invitation_back_with_it():
     mailing = written(event, person("Alma"))
     [invitation] = event.invitations.all()
     state_of("alma@example.org", "sent", sent_at=timezone.now())
-    fields = {"to": "alma@example.org", "queue": "bulk", "mailing": mailing, "language": "en"}
+    fields = {"recipient": "alma@example.org", "queue": "bulk", "mailing": mailing, "language": "en"}
     for kind in ("unanswered", "invited:again:202701010900"):
-        Message.objects.create(key=f"invitation:{invitation.pk}:{kind}", **fields)
+        Message.objects.create(idempotency_key=f"invitation:{invitation.pk}:{kind}", **fields)
     assert invitations_writing.stop(mailing) == 0
     assert event.invitations.get() == invitation
 
@@ -354,21 +365,21 @@ def test_what_has_not_left_when_the_event_moves_says_where_it_is_now():
     event.venue = "Stockton Civic Auditorium"
     seats.save_event(event)
     mailing.refresh_from_db()
-    assert (mailing.written_at, bulk_delivery.figures(mailing).to_write) == (None, 1)
+    assert (mailing.rendered_at, bulk_delivery.figures(mailing).to_write) == (None, 1)
     assert invitations_writing.write(mailing)
-    places = {message.to: "Civic Auditorium" in message.text for message in mailing.messages.all()}
+    places = {message.recipient: "Civic Auditorium" in message.body_text for message in mailing.messages.all()}
     assert places == {"sent@example.org": False, "queued@example.org": True}
     mailing.refresh_from_db()
-    assert mailing.written_at
+    assert mailing.rendered_at
 
 
 def test_another_change_of_the_event_writes_nothing_anew():
     event = make.event()
     written(event, person("Alma"))
-    before = look.tables(but=("summit.Event", "core.Change"))
+    before = look.tables(but=("summit.Event", "core.AuditEntry"))
     event.capacity = 200
     seats.save_event(event)
-    assert look.tables(but=("summit.Event", "core.Change")) == before
+    assert look.tables(but=("summit.Event", "core.AuditEntry")) == before
 
 
 # The mail, before it is sent -------------------------------------------------------------------------------------
@@ -391,8 +402,8 @@ def test_words_of_a_person_are_words_in_the_mail_whatever_stands_in_them():
     hostile = person("Alma <b>{link}</b>\nBcc: all", email="alma@example.org")
     written(event, hostile)
     message = Message.objects.get()
-    assert "Alma <b>{link}</b> Bcc: all" in message.text
-    assert "<b>{link}</b>" not in message.html
+    assert "Alma <b>{link}</b> Bcc: all" in message.body_text
+    assert "<b>{link}</b>" not in message.body_html
 
 
 @pytest.mark.parametrize("claimed", [False, True])
@@ -403,11 +414,11 @@ def test_nothing_leaves_once_the_event_was_called_off(claimed):
     if not claimed:
         bulk_delivery.give_back([first])
     seats.cancel_event(event)
-    assert list(Message.objects.filter(queue="bulk").values_list("to", flat=True)) == [first.to]
+    assert list(Message.objects.filter(queue="bulk").values_list("recipient", flat=True)) == [first.recipient]
     invitations_writing.write(mailing)
     mailing.refresh_from_db()
     assert mailing.stopped_at
-    assert [invitation.contact.email for invitation in event.invitations.all()] == [first.to]
+    assert [invitation.contact.email for invitation in event.invitations.all()] == [first.recipient]
 
 
 def test_mailing_to_an_event_that_is_hidden_meanwhile_stops():
@@ -426,8 +437,8 @@ def test_mailing_to_an_event_that_is_hidden_meanwhile_stops():
 def in_doubt_and_sent_again(event: Event, *names: str) -> Mailing:
     """All were written; of the first nobody knew whether it arrived, and staff had it sent again."""
     mailing = written(event, *map(person, names))
-    first = Message.objects.get(to=f"{names[0].lower()}@example.org")
-    Message.objects.filter(pk=first.pk).update(state="unknown", begun_at=timezone.now(), attempts=1)
+    first = Message.objects.get(recipient=f"{names[0].lower()}@example.org")
+    Message.objects.filter(pk=first.pk).update(state="unknown", handed_over_at=timezone.now(), attempts=1)
     assert invitation_resend.send_again(first)
     return mailing
 
@@ -440,7 +451,9 @@ def test_stop_keeps_what_may_have_arrived_before_it_was_sent_again(claimed):
     assert invitations_writing.stop(mailing) == 1
     assert not any(map(bulk_delivery.begin, batch))
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
-    assert list(Message.objects.values_list("to", "state", "maybe_sent")) == [("alma@example.org", "unknown", True)]
+    assert list(Message.objects.values_list("recipient", "state", "possible_duplicate")) == [
+        ("alma@example.org", "unknown", True)
+    ]
     if batch:
         bulk_delivery.give_back(batch)
     assert Message.objects.get().state == "unknown"
@@ -462,23 +475,23 @@ def test_event_that_moves_keeps_it_and_tells_it():
     in_doubt_and_sent_again(event, "Alma", "Jun")
     event.venue = "Stockton Civic Auditorium"
     seats.save_event(event)
-    assert list(Message.objects.values_list("to", "state")) == [("alma@example.org", "unknown")]
+    assert list(Message.objects.values_list("recipient", "state")) == [("alma@example.org", "unknown")]
     for mailing in Mailing.objects.going_on():
         invitations_writing.write(mailing)
-    keys = sorted(key.split(":", 2)[2] for key in Message.objects.values_list("key", flat=True))
+    keys = sorted(key.split(":", 2)[2] for key in Message.objects.values_list("idempotency_key", flat=True))
     assert keys == ["invited", "invited", "moved:1"]
-    assert "Civic Auditorium" in Message.objects.get(key__contains=":moved:").text
+    assert "Civic Auditorium" in Message.objects.get(idempotency_key__contains=":moved:").body_text
 
 
 def test_what_may_have_arrived_and_is_sent_again_is_flagged():
     mailing = written(make.event(), person("Alma"))
-    Message.objects.update(state="unknown", begun_at=timezone.now())
+    Message.objects.update(state="unknown", handed_over_at=timezone.now())
     assert invitation_resend.send_again(mailing.messages.get())
-    assert Message.objects.get().maybe_sent
+    assert Message.objects.get().possible_duplicate
 
 
 def test_what_failed_for_good_and_is_sent_again_is_not_flagged():
     mailing = written(make.event(), person("Alma"))
-    Message.objects.update(state="refused")
+    Message.objects.update(state="rejected")
     assert invitation_resend.send_again(mailing.messages.get())
-    assert not Message.objects.get().maybe_sent
+    assert not Message.objects.get().possible_duplicate

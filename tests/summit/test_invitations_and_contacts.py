@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.mail import preferences
 from imagine.mail.bulk import delivery as bulk_delivery
-from imagine.mail.models import Address, Mailing, Message
+from imagine.mail.models import EmailPreference, Mailing, Message
 from partners.models import Contact, Organization
 from partners.organizations import contacts, merging
 from summit.invitations import links as invitation_links
@@ -44,7 +44,7 @@ def test_invitations_move_to_the_contact_that_stays(two):
     invitation = invited.to(make.event(), goes)
     merging.merge(*two)
     assert list(Invitation.objects.values_list("pk", "contact")) == [(invitation.pk, stays.pk)]
-    assert Message.objects.get().key == f"invitation:{invitation.pk}:invited"
+    assert Message.objects.get().idempotency_key == f"invitation:{invitation.pk}:invited"
 
 
 def test_a_contact_of_one_organization_alone_keeps_the_invitation(two):
@@ -77,18 +77,21 @@ def test_without_an_answer_the_first_is_kept_and_the_other_is_not_mailed(two):
     both = both_invited(make.event(), two)
     merging.merge(*two)
     assert Invitation.objects.get().pk == both[0].pk
-    assert Message.objects.filter(key__startswith="invitation:").get().key == f"invitation:{both[0].pk}:invited"
+    assert (
+        Message.objects.filter(idempotency_key__startswith="invitation:").get().idempotency_key
+        == f"invitation:{both[0].pk}:invited"
+    )
 
 
 def mail_is(invitation: Invitation, state: str, **fields) -> None:
     """What became of the mail of an invitation."""
-    leased = {"lease": uuid.uuid4(), "lease_until": timezone.now()} if state == "sending" else {}
+    leased = {"claim_id": uuid.uuid4(), "claim_expires_at": timezone.now()} if state == "sending" else {}
     sent_at = timezone.now() if state == "sent" else None
     Message.objects.about(f"invitation:{invitation.pk}").update(state=state, sent_at=sent_at, **leased, **fields)
 
 
 @pytest.mark.parametrize("sent", [0, 1])
-@pytest.mark.parametrize("state", ["queued", "sending", "unknown", "refused", "given_up"])
+@pytest.mark.parametrize("state", ["queued", "sending", "unknown", "rejected", "failed"])
 def test_without_an_answer_the_one_whose_mail_was_sent_is_kept(two, sent, state):
     """Its link is in somebody's hands; the other's opens nothing any more."""
     both = both_invited(make.event(), two)
@@ -96,12 +99,12 @@ def test_without_an_answer_the_one_whose_mail_was_sent_is_kept(two, sent, state)
     mail_is(both[1 - sent], state)
     merging.merge(*two)
     assert Invitation.objects.get().pk == both[sent].pk
-    stands = Message.objects.get(key=f"invitation:{both[sent].pk}:invited")
-    assert (stands.state, both[sent].get_absolute_url() in stands.text) == ("sent", True)
+    stands = Message.objects.get(idempotency_key=f"invitation:{both[sent].pk}:invited")
+    assert (stands.state, both[sent].get_absolute_url() in stands.body_text) == ("sent", True)
 
 
-@pytest.mark.parametrize("maybe", [{"state": "unknown"}, {"state": "sending", "begun_at": timezone.now()}])
-@pytest.mark.parametrize("state", ["queued", "sending", "refused", "given_up"])
+@pytest.mark.parametrize("maybe", [{"state": "unknown"}, {"state": "sending", "handed_over_at": timezone.now()}])
+@pytest.mark.parametrize("state", ["queued", "sending", "rejected", "failed"])
 def test_without_an_answer_mail_that_may_have_arrived_counts_for_more_than_mail_that_did_not(two, maybe, state):
     both = both_invited(make.event(), two)
     mail_is(both[1], **maybe)
@@ -110,13 +113,13 @@ def test_without_an_answer_mail_that_may_have_arrived_counts_for_more_than_mail_
     assert Invitation.objects.get().pk == both[1].pk
 
 
-@pytest.mark.parametrize("failed", ["refused", "given_up"])
+@pytest.mark.parametrize("failed", ["rejected", "failed"])
 def test_without_an_answer_mail_that_is_still_to_leave_counts_for_more_than_mail_that_failed(two, failed):
     both = both_invited(make.event(), two)
     mail_is(both[0], failed)
     merging.merge(*two)
     assert Invitation.objects.get().pk == both[1].pk
-    assert Message.objects.get(state="queued").key == f"invitation:{both[1].pk}:invited"
+    assert Message.objects.get(state="queued").idempotency_key == f"invitation:{both[1].pk}:invited"
 
 
 def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
@@ -129,9 +132,11 @@ def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
 
 def test_a_new_link_that_was_sent_counts_as_mail_that_was_sent(two):
     both = both_invited(make.event(), two)
-    mail_is(both[1], "refused")
+    mail_is(both[1], "rejected")
     responses.replace_link(both[1])
-    Message.objects.filter(key=f"invitation:{both[1].pk}:new_link:1").update(state="sent", sent_at=timezone.now())
+    Message.objects.filter(idempotency_key=f"invitation:{both[1].pk}:new_link:1").update(
+        state="sent", sent_at=timezone.now()
+    )
     merging.merge(*two)
     assert Invitation.objects.get().pk == both[1].pk
 
@@ -163,7 +168,7 @@ def test_both_on_one_list_is_once(two):
 # Corrected -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", ["queued", "refused", "given_up"])
+@pytest.mark.parametrize("state", ["queued", "rejected", "failed"])
 @pytest.mark.parametrize("of_organization", [True, False])
 def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, of_organization):
     contact = person("Alma", partners.organization() if of_organization else None, email="wrong@example.org")
@@ -172,11 +177,11 @@ def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, o
     contacts.correct(contact, email="alma@example.org")
     assert not Message.objects.exists()
     assert writing.write(invitation.mailing)
-    assert Message.objects.get().to == "alma@example.org"
-    assert Message.objects.get().unsubscribe == preferences.unsubscribe_url(
+    assert Message.objects.get().recipient == "alma@example.org"
+    assert Message.objects.get().unsubscribe_url == preferences.unsubscribe_url(
         preferences.of("alma@example.org"), "invitations"
     )
-    assert Mailing.objects.get().written_at
+    assert Mailing.objects.get().rendered_at
 
 
 def test_what_a_worker_has_in_its_batch_and_has_not_begun_goes_to_the_right_address():
@@ -186,21 +191,21 @@ def test_what_a_worker_has_in_its_batch_and_has_not_begun_goes_to_the_right_addr
     contacts.correct(contact, email="alma@example.org")
     assert not any(map(bulk_delivery.begin, batch))
     writing.write(invitation.mailing)
-    assert [message.to for message in bulk_delivery.claim()] == ["alma@example.org"]
+    assert [message.recipient for message in bulk_delivery.claim()] == ["alma@example.org"]
 
 
 def test_what_was_sent_or_may_have_been_is_not_written_again():
     some = [person(name) for name in ("Sent", "Unknown", "Sending")]
     mailing = invited.written(make.event(), *some)
-    Message.objects.filter(to="sent@example.org").update(state="sent", sent_at=timezone.now())
-    Message.objects.filter(to="unknown@example.org").update(state="unknown")
-    lease = {"lease": uuid.uuid4(), "lease_until": timezone.now(), "begun_at": timezone.now()}
-    Message.objects.filter(to="sending@example.org").update(state="sending", **lease)
+    Message.objects.filter(recipient="sent@example.org").update(state="sent", sent_at=timezone.now())
+    Message.objects.filter(recipient="unknown@example.org").update(state="unknown")
+    lease = {"claim_id": uuid.uuid4(), "claim_expires_at": timezone.now(), "handed_over_at": timezone.now()}
+    Message.objects.filter(recipient="sending@example.org").update(state="sending", **lease)
     for contact in some:
         contacts.correct(contact, email=f"new.{contact.email}")
     assert Message.objects.count() == 3
     mailing.refresh_from_db()
-    assert mailing.written_at
+    assert mailing.rendered_at
 
 
 def test_what_waits_about_an_invitation_that_was_sent_does_not_go_to_the_wrong_address():
@@ -210,28 +215,28 @@ def test_what_waits_about_an_invitation_that_was_sent_does_not_go_to_the_wrong_a
     reminder_sending.ask_some(invitation.event, timezone.now())
     invitation_links.mail_link(invitation)
     contacts.correct(contact, email="alma@example.org")
-    assert list(Message.objects.filter(state="queued").values_list("key", "to")) == [
+    assert list(Message.objects.filter(state="queued").values_list("idempotency_key", "recipient")) == [
         (f"invitation:{invitation.pk}:link:1", "alma@example.org")
     ]
     reminder_sending.ask_some(invitation.event, timezone.now())
-    assert Message.objects.get(queue="bulk", state="queued").to == "alma@example.org"
+    assert Message.objects.get(queue="bulk", state="queued").recipient == "alma@example.org"
 
 
 def test_a_stopped_mailing_is_not_written_again():
     contact = person("Alma")
     mailing = invited.written(make.event(), contact)
-    Message.objects.update(state="refused")
+    Message.objects.update(state="rejected")
     writing.stop(mailing)
     contacts.correct(contact, email="new@example.org")
-    assert Message.objects.get().to == "alma@example.org"
+    assert Message.objects.get().recipient == "alma@example.org"
 
 
-def replaced(*, invited_mail: str = "sent", state: str = "refused") -> Invitation:
+def replaced(*, invited_mail: str = "sent", state: str = "rejected") -> Invitation:
     """Alma's address is wrong; her link was replaced, and its mail met this end."""
     invitation = invited.to(make.event(), person("Alma", email="wrong@example.org"))
     mail_is(invitation, invited_mail)
     responses.replace_link(invitation)
-    Message.objects.filter(key__contains=":new_link:").update(state=state, attempts=3, last_error="550 no")
+    Message.objects.filter(idempotency_key__contains=":new_link:").update(state=state, attempts=3, last_error="550 no")
     invitation.refresh_from_db()
     return invitation
 
@@ -240,58 +245,62 @@ def correct(invitation: Invitation, **fields) -> None:
     contacts.correct(invitation.contact, **({"email": "alma@example.org"} | fields))
 
 
-@pytest.mark.parametrize("state", ["refused", "given_up", "queued"])
+@pytest.mark.parametrize("state", ["rejected", "failed", "queued"])
 def test_a_replaced_link_that_did_not_reach_a_wrong_address_is_written_to_the_right_one(state):
     invitation = replaced(state=state)
     Event.objects.update(venue="Stockton Civic Auditorium")
     correct(invitation, language="es")
-    message = Message.objects.get(key=f"invitation:{invitation.pk}:new_link:1")
-    assert (message.to, message.language, message.state, message.queue) == (
+    message = Message.objects.get(idempotency_key=f"invitation:{invitation.pk}:new_link:1")
+    assert (message.recipient, message.language, message.state, message.queue) == (
         "alma@example.org",
         "es",
         "queued",
-        "direct",
+        "transactional",
     )
-    assert invitation.get_absolute_url() in message.text
-    assert "Stockton Civic Auditorium" in message.text
-    assert message.unsubscribe == preferences.unsubscribe_url(preferences.of("alma@example.org"), "invitations")
+    assert invitation.get_absolute_url() in message.body_text
+    assert "Stockton Civic Auditorium" in message.body_text
+    assert message.unsubscribe_url == preferences.unsubscribe_url(preferences.of("alma@example.org"), "invitations")
     assert Message.objects.count() == 2
 
 
 def test_the_newest_of_replaced_links_is_written_to_the_right_address():
     invitation = replaced()
     responses.replace_link(invitation)
-    Message.objects.filter(key__contains=":new_link:").update(state="refused")
+    Message.objects.filter(idempotency_key__contains=":new_link:").update(state="rejected")
     correct(invitation)
-    states = dict(Message.objects.filter(key__contains=":new_link:").values_list("key", "state"))
-    assert states == {f"invitation:{invitation.pk}:new_link:{n}": state for n, state in ((1, "refused"), (2, "queued"))}
+    states = dict(
+        Message.objects.filter(idempotency_key__contains=":new_link:").values_list("idempotency_key", "state")
+    )
+    assert states == {
+        f"invitation:{invitation.pk}:new_link:{n}": state for n, state in ((1, "rejected"), (2, "queued"))
+    }
 
 
 def test_an_invitation_that_is_written_again_brings_the_replaced_link_along():
     """Nobody gets both."""
-    invitation = replaced(invited_mail="refused")
+    invitation = replaced(invited_mail="rejected")
     correct(invitation)
     assert not Message.objects.exists()
     writing.write(invitation.mailing)
     message = Message.objects.get()
-    assert (message.key, message.to) == (f"invitation:{invitation.pk}:invited", "alma@example.org")
-    assert invitation.get_absolute_url() in message.text
+    assert (message.idempotency_key, message.recipient) == (f"invitation:{invitation.pk}:invited", "alma@example.org")
+    assert invitation.get_absolute_url() in message.body_text
 
 
 def test_a_replaced_link_is_written_again_though_its_mailing_was_stopped():
-    invitation = replaced(invited_mail="refused")
+    invitation = replaced(invited_mail="rejected")
     writing.stop(invitation.mailing)
     correct(invitation)
-    assert Message.objects.get(state="queued").key == f"invitation:{invitation.pk}:new_link:1"
+    assert Message.objects.get(state="queued").idempotency_key == f"invitation:{invitation.pk}:new_link:1"
 
 
 @pytest.mark.parametrize("state", ["sent", "sending"])
 def test_a_replaced_link_that_was_sent_or_is_being_sent_is_not_written_again(state):
     invitation = replaced(state="queued")
-    mail_is(invitation, state, begun_at=timezone.now())
-    before = list(Message.objects.order_by("key").values_list("text", "state"))
+    mail_is(invitation, state, handed_over_at=timezone.now())
+    before = list(Message.objects.order_by("idempotency_key").values_list("body_text", "state"))
     correct(invitation)
-    assert list(Message.objects.order_by("key").values_list("text", "state")) == before
+    assert list(Message.objects.order_by("idempotency_key").values_list("body_text", "state")) == before
 
 
 @pytest.mark.parametrize("end", [make.over, make.called_off, None])
@@ -309,10 +318,10 @@ def test_an_invitation_that_staff_sent_again_to_a_wrong_address_is_written_to_th
     invitation = invited.to(make.event(), person("Alma", email="wrong@example.org"))
     mail_is(invitation, "sent")
     invitation_resend.send_again(Message.objects.get())
-    Message.objects.filter(key__contains=":again:").update(state="refused")
+    Message.objects.filter(idempotency_key__contains=":again:").update(state="rejected")
     correct(invitation)
-    message = Message.objects.get(key__contains=":again:")
-    assert (message.to, message.state) == ("alma@example.org", "queued")
+    message = Message.objects.get(idempotency_key__contains=":again:")
+    assert (message.recipient, message.state) == ("alma@example.org", "queued")
 
 
 # Erased ----------------------------------------------------------------------------------------------------------
@@ -323,13 +332,15 @@ def test_who_is_erased_leaves_no_invitation_no_mail_and_no_history(of_organizati
     contact = person("Alma", partners.organization() if of_organization else None)
     other = invited.to(make.event(), person("Jun"))
     responses.decline(invited.to(other.event, contact))
-    Message.objects.create(key="rsvp:99:week:2027-01-01", to="ALMA@example.org", queue="bulk", language="en")
+    Message.objects.create(
+        idempotency_key="rsvp:99:week:2027-01-01", recipient="ALMA@example.org", queue="bulk", language="en"
+    )
     contacts.erase(contact)
     contacts.erase(contact)
     assert list(Invitation.objects.values_list("pk", flat=True)) == [other.pk]
-    assert [message.key for message in Message.objects.all()] == [f"invitation:{other.pk}:invited"]
-    assert not Change.objects.filter(about__startswith="invitation:").exists()
-    assert [address.email for address in Address.objects.all()] == ["jun@example.org"]
+    assert [message.idempotency_key for message in Message.objects.all()] == [f"invitation:{other.pk}:invited"]
+    assert not AuditEntry.objects.filter(about__startswith="invitation:").exists()
+    assert [address.email for address in EmailPreference.objects.all()] == ["jun@example.org"]
 
 
 def test_a_guests_own_mail_and_its_link_to_choose_outlive_the_contact():
@@ -337,8 +348,8 @@ def test_a_guests_own_mail_and_its_link_to_choose_outlive_the_contact():
     event = make.event()
     rsvp = responses.accept(invited.to(event, contact), Rsvp(name="Alma Reyes"), size=1)
     contacts.erase(contact)
-    assert [message.key for message in Message.objects.all()] == [f"rsvp:{rsvp.pk}:confirmed:1"]
-    assert Address.objects.get().email == "alma.reyes@example.org"
+    assert [message.idempotency_key for message in Message.objects.all()] == [f"rsvp:{rsvp.pk}:confirmed:1"]
+    assert EmailPreference.objects.get().email == "alma.reyes@example.org"
 
 
 def test_an_organization_is_erased_with_the_invitations_of_its_people():
@@ -349,17 +360,19 @@ def test_an_organization_is_erased_with_the_invitations_of_its_people():
     assert not Contact.objects.exists()
     assert not Invitation.objects.exists()
     assert not Message.objects.exists()
-    assert not Change.objects.exclude(about__startswith="event:").exists()
+    assert not AuditEntry.objects.exclude(about__startswith="event:").exists()
 
 
 def test_an_address_that_is_somebody_elses_too_keeps_its_mail():
     contact, event = person("Alma", partners.organization()), make.event()
     kept = invited.to(event, person("Alma"))
-    Message.objects.create(key="rsvp:99:week:2027-01-01", to="alma@example.org", queue="bulk", language="en")
+    Message.objects.create(
+        idempotency_key="rsvp:99:week:2027-01-01", recipient="alma@example.org", queue="bulk", language="en"
+    )
     contacts.erase(contact)
     assert Invitation.objects.get() == kept
     assert Message.objects.count() == 2
-    assert Address.objects.exists()
+    assert EmailPreference.objects.exists()
 
 
 def test_that_an_address_wants_no_mail_or_refuses_it_outlives_the_contact():
@@ -370,7 +383,7 @@ def test_that_an_address_wants_no_mail_or_refuses_it_outlives_the_contact():
     preferences.refuse("refused@example.org", "550")
     for contact in Contact.objects.all():
         contacts.erase(contact)
-    assert sorted(Address.objects.values_list("email", flat=True)) == [
+    assert sorted(EmailPreference.objects.values_list("email", flat=True)) == [
         "eager@example.org",
         "refused@example.org",
         "unwilling@example.org",

@@ -97,8 +97,8 @@ def test_several_writers_write_each_invitation_once(monkeypatch):
     at_once(*[lambda: invitations_writing.write(mailing)] * 4)
     assert Message.objects.count() == 20
     mailing.refresh_from_db()
-    assert mailing.written_at
-    assert mailing.left_out == 0
+    assert mailing.rendered_at
+    assert mailing.skipped_count == 0
 
 
 def test_what_is_stopped_while_it_is_written_leaves_nothing_half(monkeypatch):
@@ -138,8 +138,8 @@ def test_an_event_that_moves_while_word_of_it_is_written_is_told_once_to_everybo
         at_once(write, write, lambda number=number: move(f"Room {number}"))
         write()
         waiting = Message.objects.filter(state="queued")
-        assert sorted(waiting.values_list("to", flat=True)) == sorted({message.to for message in waiting})
-        assert [f"Room {number}" in message.text for message in waiting] == [True] * 20
+        assert sorted(waiting.values_list("recipient", flat=True)) == sorted({message.recipient for message in waiting})
+        assert [f"Room {number}" in message.body_text for message in waiting] == [True] * 20
 
 
 def test_accepted_many_times_at_once_is_one_rsvp():

@@ -37,7 +37,7 @@ def asked() -> Invitation:
 
 
 def mail_of(invitation: Invitation, kind: str = "invited") -> Message:
-    return Message.objects.select_related("mailing").get(key=f"invitation:{invitation.pk}:{kind}")
+    return Message.objects.select_related("mailing").get(idempotency_key=f"invitation:{invitation.pk}:{kind}")
 
 
 def is_now(message: Message, state: State) -> None:
@@ -63,7 +63,7 @@ def refusal(message: Message) -> str:
 
 
 def entry(message: Message):
-    [found] = Calendar.from_ical(message.calendar).walk("VEVENT")
+    [found] = Calendar.from_ical(message.ics).walk("VEVENT")
     return found
 
 
@@ -75,25 +75,33 @@ def test_an_invitation_that_was_sent_is_written_anew_with_the_facts_of_today(ask
     old = mail_of(asked)
     for _twice in range(2):  # in one minute once
         assert resend.send(old)
-    [copy] = Message.objects.filter(key__contains=":again:")
-    assert copy.key.startswith(f"invitation:{asked.pk}:invited:again:")
-    assert (copy.to, copy.state, copy.queue, copy.mailing) == ("alma.reyes@example.org", "queued", "direct", None)
-    assert THERE in copy.text
-    assert THERE in copy.html
+    [copy] = Message.objects.filter(idempotency_key__contains=":again:")
+    assert copy.idempotency_key.startswith(f"invitation:{asked.pk}:invited:again:")
+    assert (copy.recipient, copy.state, copy.queue, copy.mailing) == (
+        "alma.reyes@example.org",
+        "queued",
+        "transactional",
+        None,
+    )
+    assert THERE in copy.body_text
+    assert THERE in copy.body_html
     assert THERE in entry(copy)["LOCATION"]
     assert entry(copy)["SEQUENCE"] == 1
-    assert asked.get_absolute_url() in copy.text
-    assert copy.unsubscribe == old.unsubscribe
-    assert THERE not in mail_of(asked).text
+    assert asked.get_absolute_url() in copy.body_text
+    assert copy.unsubscribe_url == old.unsubscribe_url
+    assert THERE not in mail_of(asked).body_text
 
 
 def test_sent_again_once_more_it_has_one_ending(asked):
     resend.send(mail_of(asked))
-    copy = Message.objects.get(key__contains=":again:")
+    copy = Message.objects.get(idempotency_key__contains=":again:")
     is_now(copy, State.SENT)
-    Message.objects.filter(pk=copy.pk).update(key=f"invitation:{asked.pk}:invited:again:202701010900")
+    Message.objects.filter(pk=copy.pk).update(idempotency_key=f"invitation:{asked.pk}:invited:again:202701010900")
     assert resend.send(Message.objects.get(pk=copy.pk))
-    assert [key.count(":again:") for key in Message.objects.order_by("key").values_list("key", flat=True)] == [0, 1, 1]
+    assert [
+        key.count(":again:")
+        for key in Message.objects.order_by("idempotency_key").values_list("idempotency_key", flat=True)
+    ] == [0, 1, 1]
 
 
 def test_who_was_sent_the_facts_of_today_is_not_told_that_the_event_moved(asked):
@@ -104,15 +112,19 @@ def test_who_was_sent_the_facts_of_today_is_not_told_that_the_event_moved(asked)
     assert not change_notices.to_tell(event).exists()
 
 
-@pytest.mark.parametrize("state", [State.REFUSED, State.GIVEN_UP])
+@pytest.mark.parametrize("state", [State.REJECTED, State.FAILED])
 def test_an_invitation_that_failed_is_written_anew_in_its_place(asked, state):
     is_now(mail_of(asked), state)
     moves(asked.event)
     assert resend.send(mail_of(asked))
     [message] = Message.objects.all()
-    assert (message.key, message.state, message.queue) == (f"invitation:{asked.pk}:invited", "queued", "bulk")
+    assert (message.idempotency_key, message.state, message.queue) == (
+        f"invitation:{asked.pk}:invited",
+        "queued",
+        "bulk",
+    )
     assert message.mailing == asked.mailing
-    assert THERE in message.text
+    assert THERE in message.body_text
     assert THERE in entry(message)["LOCATION"]
     assert resend.send(message) is False
     asked.refresh_from_db()
@@ -122,8 +134,8 @@ def test_an_invitation_that_failed_is_written_anew_in_its_place(asked, state):
 def test_it_goes_to_the_address_that_the_contact_has_by_now(asked):
     contacts.correct(asked.contact, email="alma@example.org", language="es")
     resend.send(mail_of(asked))
-    copy = Message.objects.get(key__contains=":again:")
-    assert (copy.to, copy.language) == ("alma@example.org", "es")
+    copy = Message.objects.get(idempotency_key__contains=":again:")
+    assert (copy.recipient, copy.language) == ("alma@example.org", "es")
     assert "Cumbre Imagine Promise" in copy.subject
 
 
@@ -134,26 +146,26 @@ def test_it_leads_to_the_link_that_opens_it(asked, kind):
     responses.replace_link(asked)
     resend.send(mail_of(asked, kind))
     asked.refresh_from_db()
-    assert asked.get_absolute_url() in Message.objects.get(key__contains=f"{kind}:again:").text
+    assert asked.get_absolute_url() in Message.objects.get(idempotency_key__contains=f"{kind}:again:").body_text
 
 
 def test_mail_that_was_anothers_before_a_merge_leads_to_the_invitation_that_stays(asked):
-    Message.objects.update(key=f"invitation:{asked.pk}:was-9:invited", text="http://127.0.0.1/old")
+    Message.objects.update(idempotency_key=f"invitation:{asked.pk}:was-9:invited", body_text="http://127.0.0.1/old")
     resend.send(Message.objects.get())
-    assert asked.get_absolute_url() in Message.objects.get(state=State.QUEUED).text
+    assert asked.get_absolute_url() in Message.objects.get(state=State.QUEUED).body_text
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.SENDING])
 def test_what_is_on_its_way_is_left_alone(state):
     invited.to(make.event(), person("Alma"))
     if state == State.SENDING:
-        Message.objects.update(state=state, lease="0" * 32, lease_until=timezone.now())
+        Message.objects.update(state=state, claim_id="0" * 32, claim_expires_at=timezone.now())
     before = look.tables()
     assert resend.send(Message.objects.get()) is False
     assert look.tables() == before
 
 
-@pytest.mark.parametrize("state", [State.SENT, State.REFUSED, State.UNKNOWN])
+@pytest.mark.parametrize("state", [State.SENT, State.REJECTED, State.UNKNOWN])
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -198,9 +210,9 @@ def test_an_invitation_that_was_taken_back_is_not_sent_again(asked):
 
 def test_what_may_have_arrived_is_sent_again_as_it_is_while_it_is_true(asked):
     is_now(mail_of(asked), State.UNKNOWN)
-    text = mail_of(asked).text
+    text = mail_of(asked).body_text
     assert resend.send(mail_of(asked))
-    assert (mail_of(asked).state, mail_of(asked).text) == ("queued", text)
+    assert (mail_of(asked).state, mail_of(asked).body_text) == ("queued", text)
 
 
 @pytest.mark.parametrize("change", [lambda asked: moves(asked.event), responses.replace_link])
@@ -219,7 +231,7 @@ def test_other_mail_is_sent_again_while_it_is_true_and_else_the_invitation_is_to
     invitation_links.mail_link(asked)
     Message.objects.filter(state=State.QUEUED).update(state=State.SENT, sent_at=timezone.now())
     assert resend.send(mail_of(asked, kind))
-    assert Message.objects.get(state=State.QUEUED).text == mail_of(asked, kind).text
+    assert Message.objects.get(state=State.QUEUED).body_text == mail_of(asked, kind).body_text
     event = Event.objects.get()
     event.venue = "Weber Point Events Center"
     seats.save_event(event)
@@ -255,7 +267,7 @@ def test_button_on_the_page_of_the_message_sends_the_facts_of_today(staff, asked
     moves(asked.event)
     page = staff.post(f"{MESSAGES}{mail_of(asked).pk}/change/", {"_again": "1"}, follow=True)
     assert "1 message will be sent again." in browse.text(page)
-    assert THERE in Message.objects.get(key__contains=":again:").text
+    assert THERE in Message.objects.get(idempotency_key__contains=":again:").body_text
 
 
 def test_of_unknown_ones_on_the_page_of_a_mailing_those_are_sent_again_that_are_true(staff):
@@ -265,14 +277,14 @@ def test_of_unknown_ones_on_the_page_of_a_mailing_those_are_sent_again_that_are_
     moved = event.invitations.get(contact__name="Alma")
     gone = event.invitations.get(contact__name="Mai")
     responses.replace_link(moved)
-    Message.objects.filter(key__contains="new_link").delete()
+    Message.objects.filter(idempotency_key__contains="new_link").delete()
     Invitation.objects.filter(pk=gone.pk).delete()
     page = f"/imagine/admin/mail/mailing/{mailing.pk}/change/"
     text = browse.text(staff.post(page, {"again": "1", "all": "1"}, follow=True))
     assert "1 message will be sent again." in text
     assert "1 message is not sent again. The event or the link changed since" in text
     assert "1 message is not sent again. Not there any more" in text
-    states = dict(mailing.messages.values_list("to", "state"))
+    states = dict(mailing.messages.values_list("recipient", "state"))
     assert states == {"alma@example.org": "unknown", "jun@example.org": "queued", "mai@example.org": "unknown"}
     assert "3 messages" not in text
     assert "2 messages count as sent." in browse.text(staff.post(page, {"arrived": "1", "all": "1"}, follow=True))

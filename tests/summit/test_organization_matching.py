@@ -3,7 +3,7 @@
 import pytest
 from django.db.models import ProtectedError
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from partners.models import Contact, Organization, Pledge
 from partners.organizations import merging, profiles
 from summit import organization_matching, seats
@@ -51,7 +51,7 @@ def proposals(rsvp: Rsvp) -> list[tuple[str, list[str]]]:
 def test_address_of_a_contact_matches_by_itself_once(event, gate, typed):
     rsvp = make.rsvp(event, email="ALMA@example.org", organization_name=typed)
     assert [organization_matching.match_known(), organization_matching.match_known(), partners(rsvp)] == [1, 0, [GATE]]
-    change = Change.objects.filter(about=f"rsvp:{rsvp.pk}").latest("pk")
+    change = AuditEntry.objects.filter(about=f"rsvp:{rsvp.pk}").latest("pk")
     assert (change.kind, change.what) == ("program", {"organization": ["", GATE]})
 
 

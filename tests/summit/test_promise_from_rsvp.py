@@ -12,7 +12,7 @@ from tests.partners import make as partners
 
 pytestmark = pytest.mark.django_db
 
-BUT_LIMITS = ("core.Tally",)
+BUT_LIMITS = ("core.RateLimitCount",)
 
 
 def click(rsvp, client=None):

@@ -125,12 +125,12 @@ def test_who_got_the_news_of_a_move_after_it_was_due_needs_no_reminder():
     event = year.event()
     told, untold = year.rsvp(event, "Told"), year.rsvp(event, "Untold")
     Message.objects.create(
-        key=f"rsvp:{told.pk}:event_moved:2",
-        to=told.email,
+        idempotency_key=f"rsvp:{told.pk}:event_moved:2",
+        recipient=told.email,
         language="en",
         subject="Moved",
-        text="-",
-        html="-",
+        body_text="-",
+        body_html="-",
         created_at=moment(3, 31, 10),
     )
     assert untold.held_seats
@@ -154,8 +154,8 @@ def test_only_companions_without_a_name_are_asked_for():
     year.rsvp(event, "All named", size=2, guests=("Chue Vang",))
     some = year.rsvp(event, "One missing", size=3, guests=("Chue Vang",))
     assert remind(moment(4, 4, 9)) == ["names one.missing@example.org"]
-    assert only("names").text.splitlines()[0] == "One missing, in your party names are still missing: 1 guest."
-    assert some.get_absolute_url() in only("names").text
+    assert only("names").body_text.splitlines()[0] == "One missing, in your party names are still missing: 1 guest."
+    assert some.get_absolute_url() in only("names").body_text
 
 
 def test_thanks_go_to_who_came_when_somebody_noted_it():
@@ -184,7 +184,10 @@ def test_thanks_lead_to_the_checklist_only_who_has_not_signed():
     Rsvp.objects.filter(pk=drafted.pk).update(organization=draft)
     guest = year.rsvp(event, "A guest", email="guest@example.org")
     remind(moment(4, 8, 9))
-    texts = {int(m.key.split(":")[1]): m.text for m in Message.objects.filter(key__contains=":thanks:")}
+    texts = {
+        int(m.idempotency_key.split(":")[1]): m.body_text
+        for m in Message.objects.filter(idempotency_key__contains=":thanks:")
+    }
     asks = "Will you promise something for the school year 2027–28?"
     assert {pk for pk, text in texts.items() if asks in text and "/imagine/promise/\n" in text} == {
         guest.pk,
@@ -199,9 +202,9 @@ def test_thanks_lead_to_the_checklist_only_who_has_not_signed():
 def test_thanks_ask_nobody_for_a_promise_when_no_year_is_open():
     year.rsvp(year.event())
     remind(moment(4, 8, 9))
-    assert "promise something" not in only("thanks").text
-    assert "/imagine/partners/" in only("thanks").text
-    assert "\n\n\n" not in only("thanks").text
+    assert "promise something" not in only("thanks").body_text
+    assert "/imagine/partners/" in only("thanks").body_text
+    assert "\n\n\n" not in only("thanks").body_text
 
 
 # What it says --------------------------------------------------------------------------------------------------
@@ -213,7 +216,7 @@ def test_day_reminder_says_what_one_needs_and_how_to_give_the_seats_back(setting
     message = only("day")
     assert message.subject == "Imagine Promise Summit is tomorrow, April 7"
     assert message.queue == Message.Queue.BULK
-    assert message.text.split("\n--\n")[0] == (
+    assert message.body_text.split("\n--\n")[0] == (
         "Alma Reyes, we expect you tomorrow, and keep 2 seats for your party.\n\n"
         "If you cannot come, please cancel with the button now: a seat given back is a seat for someone else.\n\n"
         "Imagine Promise Summit\n\n"
@@ -224,10 +227,10 @@ def test_day_reminder_says_what_one_needs_and_how_to_give_the_seats_back(setting
         "The link belongs to you alone. Whoever has it can change your party, so please do not forward it.\n"
     )
     address = preferences.of(party.email)
-    assert message.unsubscribe == preferences.unsubscribe_url(address, "reminders")
-    assert message.unsubscribe in message.text
-    assert message.unsubscribe in message.html
-    assert address.get_absolute_url() in message.text
+    assert message.unsubscribe_url == preferences.unsubscribe_url(address, "reminders")
+    assert message.unsubscribe_url in message.body_text
+    assert message.unsubscribe_url in message.body_html
+    assert address.get_absolute_url() in message.body_text
 
 
 def test_reminder_is_in_the_language_of_its_reader():
@@ -235,17 +238,17 @@ def test_reminder_is_in_the_language_of_its_reader():
     remind(moment(3, 31, 9))
     message = only("week")
     assert message.language == "es"
-    assert 'lang="es"' in message.html
+    assert 'lang="es"' in message.body_html
     assert message.subject == "Cumbre Imagine Promise: en 7 días, 7 de abril"
     for english in ("we expect", "seat", "The link", "because", "No more", "Choose"):
-        assert english not in message.text
+        assert english not in message.body_text
 
 
 def test_name_that_looks_like_a_placeholder_or_like_html_stays_a_name():
     year.rsvp(year.event(), "{link} <b>Bold</b>")
     remind(moment(3, 31, 9))
-    assert only("week").text.startswith("{link} <b>Bold</b>, we expect you")
-    assert "&lt;b&gt;Bold&lt;/b&gt;" in only("week").html
+    assert only("week").body_text.startswith("{link} <b>Bold</b>, we expect you")
+    assert "&lt;b&gt;Bold&lt;/b&gt;" in only("week").body_html
 
 
 # Once ----------------------------------------------------------------------------------------------------------

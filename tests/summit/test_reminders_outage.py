@@ -24,7 +24,7 @@ def test_week_reminder_is_late_and_says_the_real_number_of_days():
     year.rsvp(year.event())
     assert remind(moment(4, 2, 17)) == ["week alma.reyes@example.org"]
     assert only("week").subject == "Imagine Promise Summit is in 5 days, April 7"
-    assert only("week").text.startswith("Alma Reyes, we expect you in 5 days,")
+    assert only("week").body_text.startswith("Alma Reyes, we expect you in 5 days,")
 
 
 def test_day_reminder_of_the_morning_itself_says_today():
@@ -78,11 +78,11 @@ def test_reminder_that_waited_over_night_is_written_anew_for_its_day():
     party = year.rsvp(year.event())
     remind(moment(4, 6, 9), sent=False)
     assert only("day").subject == "Imagine Promise Summit is tomorrow, April 7"
-    assert only("day").not_after == moment(4, 7)
+    assert only("day").expires_at == moment(4, 7)
     assert remind(moment(4, 7, 0, 5), sent=False) == ["day alma.reyes@example.org"]
     assert only("day").subject == "Imagine Promise Summit is today, April 7"
-    assert only("day").not_after == moment(4, 7, 6)
-    assert only("day").key == f"rsvp:{party.pk}:day:2061-04-07"
+    assert only("day").expires_at == moment(4, 7, 6)
+    assert only("day").idempotency_key == f"rsvp:{party.pk}:day:2061-04-07"
     assert remind(moment(4, 7, 6), sent=False) == []
     assert ("day", "04-07", 0, True, True) in rows()
 
@@ -99,10 +99,10 @@ def test_what_was_sent_stays_when_the_rest_is_taken_back():
     for number in range(4):
         year.rsvp(event, f"Guest {number}")
     remind(moment(4, 6, 9), sent=False)
-    first, *_rest = Message.objects.filter(queue="bulk").order_by("key")
+    first, *_rest = Message.objects.filter(queue="bulk").order_by("idempotency_key")
     Message.objects.filter(pk=first.pk).update(state="sent", sent_at=moment(4, 6, 9))
     remind(moment(4, 7, 7), sent=False)
-    assert year.said() == [f"day {first.to}"]
+    assert year.said() == [f"day {first.recipient}"]
     assert ("day", "04-07", 1, True, True) in rows()
 
 
@@ -142,7 +142,7 @@ def test_reminder_that_tells_of_the_event_as_it_was_does_not_leave_after_the_cha
             setattr(event, name, value)
         seats.save_event(event)
     letter = Message.objects.about(f"rsvp:{party.pk}").get(state="queued")
-    assert letter.key.split(":")[2] == ("event_cancelled" if what == "called off" else "event_moved")
+    assert letter.idempotency_key.split(":")[2] == ("event_cancelled" if what == "called off" else "event_moved")
     Message.objects.filter(pk=letter.pk).update(created_at=moment(4, 6, 9, 1))
     assert year.said() == [f"day {other.email}"]
     assert remind(moment(4, 6, 9, 5), sent=False) == [f"day {other.email}"]  # that letter says all of it
@@ -159,11 +159,11 @@ def test_reminder_that_waits_goes_with_the_partys_links_of_now(what):
         party = rsvp_links.replace(party)
     remind(moment(4, 6, 9, 5), sent=False)
     after = only("day")
-    assert (after.key, after.pk == before.pk) == (before.key, False)
+    assert (after.idempotency_key, after.pk == before.pk) == (before.idempotency_key, False)
     address = "right@example.org" if what == "address" else party.email
-    assert after.to == address
-    assert after.unsubscribe == preferences.unsubscribe_url(preferences.of(address), "reminders")
-    assert party.get_absolute_url() in after.text
+    assert after.recipient == address
+    assert after.unsubscribe_url == preferences.unsubscribe_url(preferences.of(address), "reminders")
+    assert party.get_absolute_url() in after.body_text
     assert ("day", "04-07", 1, False, True) in rows()
 
 
@@ -175,7 +175,7 @@ def test_names_that_are_missing_are_asked_for_once_more_when_the_event_moved_mea
     seats.save_event(event)
     assert year.said() == []
     assert remind(moment(4, 4, 9, 5), sent=False) == ["names alma.reyes@example.org"]
-    assert "Elsewhere" in only("names").text
+    assert "Elsewhere" in only("names").body_text
     assert ("names", "04-07", 1, False, True) in rows()
 
 
@@ -183,9 +183,9 @@ def test_message_that_helps_nobody_any_more_does_not_leave(django_capture_on_com
     party = year.rsvp(year.event())
     remind(moment(4, 6, 9), sent=False)
     assert Message.objects.due("bulk").count() == 1
-    Message.objects.update(not_after=moment(4, 6, 9).replace(year=2020))
+    Message.objects.update(expires_at=moment(4, 6, 9).replace(year=2020))
     assert Message.objects.due("bulk").count() == 0
-    Message.objects.filter(queue="bulk").update(state="given_up")
+    Message.objects.filter(queue="bulk").update(state="failed")
     assert delivery.send_again(only("day"))  # staff know better
     assert Message.objects.due("bulk").count() == 1
     assert remind(moment(4, 6, 10), sent=False) == [f"day {party.email}"]
@@ -221,6 +221,6 @@ def test_who_cancels_at_the_same_moment_is_reminded_before_or_not_at_all():
         ]
     )
     for party in parties:
-        told = Message.objects.filter(key=f"rsvp:{party.pk}:day:2061-04-07").first()
-        cancelled = Message.objects.get(key__startswith=f"rsvp:{party.pk}:cancelled:")
+        told = Message.objects.filter(idempotency_key=f"rsvp:{party.pk}:day:2061-04-07").first()
+        cancelled = Message.objects.get(idempotency_key__startswith=f"rsvp:{party.pk}:cancelled:")
         assert told is None or told.created_at <= cancelled.created_at

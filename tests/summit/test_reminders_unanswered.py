@@ -42,10 +42,10 @@ def test_it_tells_how_long_one_can_answer_and_leads_to_the_invitation():
     remind(moment(3, 17, 9))
     message = only("unanswered")
     assert message.subject == "Will you come? Imagine Promise Summit, April 7"
-    assert "You can answer until 8:00\N{NO-BREAK SPACE}a.m. on Wednesday, April 6, 2061." in message.text
-    assert invitation.get_absolute_url() in message.text
-    assert message.unsubscribe == preferences.unsubscribe_url(preferences.of("alma.reyes@example.org"), "reminders")
-    assert message.not_after == invitation.event.rsvp_closes_at
+    assert "You can answer until 8:00\N{NO-BREAK SPACE}a.m. on Wednesday, April 6, 2061." in message.body_text
+    assert invitation.get_absolute_url() in message.body_text
+    assert message.unsubscribe_url == preferences.unsubscribe_url(preferences.of("alma.reyes@example.org"), "reminders")
+    assert message.expires_at == invitation.event.rsvp_closes_at
 
 
 def test_it_is_in_the_contacts_language():

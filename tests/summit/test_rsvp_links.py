@@ -25,8 +25,8 @@ def test_replaced_link_is_mailed_at_once_although_another_went_out_just_now():
     rsvp_links.mail_link(rsvp)
     rsvp = rsvp_links.replace(rsvp)
     message = Message.objects.about(f"rsvp:{rsvp.pk}:new_link").get()
-    assert message.to == "alma.reyes@example.org"
-    assert rsvp.get_absolute_url() in message.text
+    assert message.recipient == "alma.reyes@example.org"
+    assert rsvp.get_absolute_url() in message.body_text
 
 
 def test_replacing_forgets_the_browser_that_made_the_rsvp():
@@ -40,7 +40,7 @@ def test_link_is_mailed_once_in_ten_minutes_unless_the_last_one_was_refused():
     rsvp = make.rsvp(make.event())
     assert [rsvp_links.mail_link(rsvp) for _twice in range(2)] == [True, False]
     mails = Message.objects.about(f"rsvp:{rsvp.pk}:link")
-    mails.update(state="refused")
+    mails.update(state="rejected")
     assert rsvp_links.mail_link(rsvp) is True
     mails.update(created_at=timezone.now() - rsvp_links.PAUSE)
     assert rsvp_links.mail_link(rsvp) is True
@@ -59,9 +59,9 @@ def test_link_is_mailed_at_most_ten_times_a_day_unless_staff_ask():
 def test_corrected_address_gets_the_link_and_what_was_not_sent():
     rsvp = make.rsvp(make.event())
     rsvp_links.mail_link(rsvp)
-    Message.objects.filter(key=f"rsvp:{rsvp.pk}:confirmed:1").update(state="refused")
+    Message.objects.filter(idempotency_key=f"rsvp:{rsvp.pk}:confirmed:1").update(state="rejected")
     rsvp_links.readdress(rsvp, "right@example.org")
-    assert set(Message.objects.values_list("to", flat=True)) == {"right@example.org"}
+    assert set(Message.objects.values_list("recipient", flat=True)) == {"right@example.org"}
     assert Message.objects.about(f"rsvp:{rsvp.pk}:link").count() == 1  # the one on its way goes there, too
 
 

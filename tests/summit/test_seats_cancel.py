@@ -118,12 +118,12 @@ def test_delete_erases_guests_and_messages_and_seats_the_next():
     assert look.seats(event) == [("Waits", 1, 0)]
     assert list(Guest.objects.values_list("name", flat=True)) == ["Waits"]
     assert look.letters() == look.letters(other) == ["waiting 1", "moved_up 2 REQUEST"]
-    assert not Message.objects.filter(to=rsvp.email).exists()
+    assert not Message.objects.filter(recipient=rsvp.email).exists()
 
 
 def test_delete_spares_the_messages_of_an_rsvp_whose_number_begins_alike():
     event = make.event()
     first = make.rsvp(event, "First")
-    Message.objects.update(key=f"rsvp:{first.pk}7:confirmed:1")
+    Message.objects.update(idempotency_key=f"rsvp:{first.pk}7:confirmed:1")
     seats.delete(first)
     assert Message.objects.count() == 1

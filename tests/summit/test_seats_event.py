@@ -83,7 +83,7 @@ def test_save_event_that_moved_and_grew_tells_both_in_order():
     waits = make.rsvp(event, "Waits")
     saved(event, capacity=2, venue="Weber Point Events Center")
     assert look.letters(waits) == ["waiting 1", "event_moved 2", "moved_up 3 REQUEST"]
-    assert "Weber Point Events Center" in Message.objects.about(f"rsvp:{waits.pk}").first().text
+    assert "Weber Point Events Center" in Message.objects.about(f"rsvp:{waits.pk}").first().body_text
 
 
 @pytest.mark.parametrize("change", [{"title": "Another name"}, {"meal": "lunch"}, {"max_party_size": 2}])

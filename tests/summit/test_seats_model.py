@@ -91,9 +91,9 @@ def while_few(step):
     return precondition(lambda self: len(self.room.parties) < 5)(step)
 
 
-def note(rsvp: Rsvp, kind: str, *, key: str, **_words) -> Message:
+def note(rsvp: Rsvp, kind: str, *, idempotency_key: str, **_words) -> Message:
     told.append((rsvp.pk, kind))
-    return Message(key=key, to=rsvp.email)
+    return Message(idempotency_key=idempotency_key, recipient=rsvp.email)
 
 
 class Seats(RuleBasedStateMachine):

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from imagine.mail.models import Mailing, Message, Pace
+from imagine.mail.models import Mailing, Message, SendRate
 from summit.invitations import writing
 from summit.models import Event
 from tests import browse, make
@@ -22,7 +22,9 @@ START = "/imagine/admin/"
 
 def message(number: int, state: str, age: timedelta) -> None:
     moment = timezone.now() - age
-    Message.objects.create(key=f"test:{number}", to="a@example.org", state=state, created_at=moment, not_before=moment)
+    Message.objects.create(
+        idempotency_key=f"test:{number}", recipient="a@example.org", state=state, created_at=moment, send_after=moment
+    )
 
 
 def test_coming_events_stand_first_with_their_seats_and_links(staff):
@@ -83,22 +85,22 @@ def test_no_event_is_coming(staff):
 
 def test_mail_is_flowing(staff):
     message(1, Message.State.QUEUED, timedelta(seconds=5))
-    message(2, Message.State.REFUSED, timedelta(hours=25))
+    message(2, Message.State.REJECTED, timedelta(hours=25))
     words = browse.text(staff.get(START))
     assert "Mail is flowing: nothing waits. No message failed in the last day." in words
 
 
 def test_mail_that_waits_and_mail_that_failed_are_said_with_links(staff):
     message(1, Message.State.QUEUED, timedelta(hours=2, minutes=1))
-    message(2, Message.State.REFUSED, timedelta(hours=1))
-    message(3, Message.State.GIVEN_UP, timedelta(hours=23))
+    message(2, Message.State.REJECTED, timedelta(hours=1))
+    message(3, Message.State.FAILED, timedelta(hours=23))
     response = staff.get(START)
     words = browse.text(response)
     assert "Mail is not flowing: the oldest unsent message has waited for 2\N{NO-BREAK SPACE}hours" in words.replace(
         "2 hours", "2\N{NO-BREAK SPACE}hours"
     )
     assert "2 messages failed in the last day." in words
-    lists = {"state__exact=queued": 1, "state__in=refused,unknown,given_up": 2}
+    lists = {"state__exact=queued": 1, "state__in=refused,unknown,failed": 2}
     for query, number in lists.items():
         assert f"imagine/message/?{query}" in response.content.decode()
         assert len(staff.get(f"{START}imagine/message/?{query}").context["cl"].result_list) == number
@@ -106,10 +108,10 @@ def test_mail_that_waits_and_mail_that_failed_are_said_with_links(staff):
 
 def test_invitations_that_do_not_leave_are_said(staff):
     message(1, Message.State.QUEUED, timedelta(hours=2, minutes=1))
-    Message.objects.update(queue="bulk", not_before=timezone.now() - timedelta(hours=2, minutes=1))
-    Pace.objects.update_or_create(pk=1, defaults={"next_at": timezone.now()})
+    Message.objects.update(queue="bulk", send_after=timezone.now() - timedelta(hours=2, minutes=1))
+    SendRate.objects.update_or_create(pk=1, defaults={"next_at": timezone.now()})
     assert "Mail is flowing: nothing waits." in browse.text(staff.get(START))
-    Pace.objects.update(next_at=timezone.now() - timedelta(hours=1, minutes=1))
+    SendRate.objects.update(next_at=timezone.now() - timedelta(hours=1, minutes=1))
     words = browse.text(staff.get(START)).replace("\N{NO-BREAK SPACE}", " ")
     assert "Invitations or reminders are due, and none has left for 1 hour, 1 minute." in words
     assert "Mail is flowing" not in words

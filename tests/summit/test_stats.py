@@ -194,11 +194,11 @@ def test_unnamed_companions_of_parties_that_stand():
 def test_failed_mail_is_this_events_alone():
     event, other = make.event(), make.event()
     rsvp, ok, elsewhere = make.rsvp(event, "A"), make.rsvp(event, "B"), make.rsvp(other, "C")
-    for failed, state in [(rsvp, Message.State.REFUSED), (elsewhere, Message.State.GIVEN_UP)]:
+    for failed, state in [(rsvp, Message.State.REJECTED), (elsewhere, Message.State.FAILED)]:
         Message.objects.about(f"rsvp:{failed.pk}").update(state=state)
     failed = Message.objects.about(f"rsvp:{rsvp.pk}").get()
     for key in (f"invitation:{rsvp.pk}:first", "rsvp:words:odd", f"rsvp:{rsvp.pk}{rsvp.pk}:confirmed:1"):
-        Message.objects.create(key=key, to="a@example.org", state=Message.State.UNKNOWN)
+        Message.objects.create(idempotency_key=key, recipient="a@example.org", state=Message.State.UNKNOWN)
     assert Message.objects.about(f"rsvp:{ok.pk}").get().state == Message.State.QUEUED
     assert list(stats.failed_mail(event)) == [failed]
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from imagine.core.models import new_token
 from imagine.mail import preferences
-from imagine.mail.models import Address
+from imagine.mail.models import EmailPreference
 from partners.models import Contact, Pledge
 from summit.models import Rsvp
 from tests import browse, look, make
@@ -18,10 +18,10 @@ pytestmark = pytest.mark.django_db
 
 EMAIL = "alma@example.org"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
-BUT_LIMITS = ("core.Tally",)
+BUT_LIMITS = ("core.RateLimitCount",)
 
 
-def ending(address: Address, mail: str = "invitations") -> str:
+def ending(address: EmailPreference, mail: str = "invitations") -> str:
     return reverse("unsubscribe", args=[address.token, mail])
 
 
@@ -30,7 +30,7 @@ def wanted(email: str = EMAIL) -> list[str]:
     return [mail for mail in preferences.MAIL if getattr(address, f"wants_{mail}")]
 
 
-def choose(client, address: Address, **fields):
+def choose(client, address: EmailPreference, **fields):
     return client.post(address.get_absolute_url(), fields)
 
 
@@ -262,7 +262,7 @@ def test_mail_choices_ask_as_much_for_an_address_known_once_and_thirty_times(cli
 
 def test_address_keeps_when_it_chose():
     address = preferences.of(EMAIL)
-    Address.objects.update(changed_at="2020-01-01T00:00:00Z")
+    EmailPreference.objects.update(changed_at="2020-01-01T00:00:00Z")
     Client().post(ending(address), ONE_CLICK)
     address.refresh_from_db()
     assert (timezone.now() - address.changed_at).total_seconds() < 60

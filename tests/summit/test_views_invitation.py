@@ -20,7 +20,7 @@ from tests.summit import invited
 
 pytestmark = pytest.mark.django_db
 
-BUT_LIMITS = ("core.Tally",)
+BUT_LIMITS = ("core.RateLimitCount",)
 ANSWERS = ("accept", "decline")
 
 
@@ -260,7 +260,7 @@ def test_address_whose_rsvp_answers_another_invitation_gets_its_link(asked, kick
     response = accept(Client(), other, name="Alma Reyes", size="3")
     assert response.status_code == 409
     assert look.seats(kickoff) == [("Alma Reyes", 1, 0)]
-    assert Message.objects.filter(key=f"rsvp:{rsvp.pk}:link:1", to=rsvp.email).count() == 1
+    assert Message.objects.filter(idempotency_key=f"rsvp:{rsvp.pk}:link:1", recipient=rsvp.email).count() == 1
 
 
 # Decline ----------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from tests.summit import invited
 
 pytestmark = pytest.mark.django_db
 
-BUT_LIMITS = ("core.Tally",)
+BUT_LIMITS = ("core.RateLimitCount",)
 
 
 @pytest.fixture
@@ -196,12 +196,16 @@ def test_invitation_is_mailed_again_to_its_own_contact_once_in_ten_minutes(clien
     assert "Your link is on the way to alma@example.org." in browse.text(client.get(address(pledge)))
     mail_me(client, pledge, asked.event)
     assert "We mailed this link to alma@example.org not long ago." in browse.text(client.get(address(pledge)))
-    [message] = Message.objects.filter(key__startswith="invitation:")
-    assert (message.key, message.to, message.language) == (f"invitation:{asked.pk}:link:1", "alma@example.org", "es")
-    assert message.queue == Message.Queue.DIRECT
-    assert asked.get_absolute_url() in message.text
-    assert asked.get_absolute_url() in message.html
-    assert "University of the Pacific" in message.text
+    [message] = Message.objects.filter(idempotency_key__startswith="invitation:")
+    assert (message.idempotency_key, message.recipient, message.language) == (
+        f"invitation:{asked.pk}:link:1",
+        "alma@example.org",
+        "es",
+    )
+    assert message.queue == Message.Queue.TRANSACTIONAL
+    assert asked.get_absolute_url() in message.body_text
+    assert asked.get_absolute_url() in message.body_html
+    assert "University of the Pacific" in message.body_text
 
 
 def test_rsvp_is_mailed_in_place_of_the_invitation_that_it_answers(client, pledge):
@@ -209,7 +213,7 @@ def test_rsvp_is_mailed_in_place_of_the_invitation_that_it_answers(client, pledg
     for _twice in range(2):
         mail_me(client, pledge, rsvp.event)
     assert look.letters(rsvp) == ["confirmed 1 REQUEST", "link 1"]
-    assert Message.objects.get(key__startswith=f"rsvp:{rsvp.pk}:link:").to == "alma@example.org"
+    assert Message.objects.get(idempotency_key__startswith=f"rsvp:{rsvp.pk}:link:").recipient == "alma@example.org"
 
 
 def test_colleagues_links_are_not_mailed_and_no_event_without_a_link(client, pledge):

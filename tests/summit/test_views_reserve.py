@@ -52,7 +52,7 @@ def test_rsvp_is_saved_with_its_party_and_leads_to_its_own_page():
     ]
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (3, 0)
     assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
-    assert Message.objects.get().to == "alma@example.org"
+    assert Message.objects.get().recipient == "alma@example.org"
 
 
 def test_rsvp_page_says_at_once_that_the_mail_may_take_a_while():
@@ -89,7 +89,7 @@ def test_rsvp_with_a_known_address_from_elsewhere_changes_nothing_and_mails_the_
     event = make.event()
     browse.browser(event).post(event.get_absolute_url(), browse.answers(email="Alma@example.org"))
     rsvp = Rsvp.objects.get()
-    before = look.tables(but=("mail.Message", "core.Tally"))
+    before = look.tables(but=("mail.Message", "core.RateLimitCount"))
     stranger = browse.browser(event) if other == "another browser" else Client()
     for _twice in range(2):
         response = stranger.post(
@@ -98,9 +98,9 @@ def test_rsvp_with_a_known_address_from_elsewhere_changes_nothing_and_mails_the_
         assert response.status_code == 409
         assert "This address has an RSVP already" in browse.text(response)
         assert rsvp.token not in response.content.decode()
-    assert look.tables(but=("mail.Message", "core.Tally")) == before
-    link = Message.objects.exclude(key__contains="confirmed").get()
-    assert (link.to, rsvp.token in link.text) == ("Alma@example.org", True)
+    assert look.tables(but=("mail.Message", "core.RateLimitCount")) == before
+    link = Message.objects.exclude(idempotency_key__contains="confirmed").get()
+    assert (link.recipient, rsvp.token in link.body_text) == ("Alma@example.org", True)
 
 
 def test_rsvp_of_one_browser_for_two_addresses_is_two():
@@ -153,11 +153,11 @@ def test_rsvp_to_an_event_that_takes_none_is_told_so_and_nothing_is_kept(fields,
     event = make.event()
     browser = browse.browser(event)
     Event.objects.update(**fields)
-    before = look.tables(but=("core.Tally",))
+    before = look.tables(but=("core.RateLimitCount",))
     response = browser.post(event.get_absolute_url(), browse.answers(name="", note="kept?"))
     assert response.status_code == 409
     assert said in browse.text(response)
-    assert look.tables(but=("core.Tally",)) == before
+    assert look.tables(but=("core.RateLimitCount",)) == before
 
 
 def test_rsvp_to_a_missing_event_is_not_found(client):

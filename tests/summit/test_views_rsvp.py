@@ -11,7 +11,7 @@ from tests import browse, look, make
 pytestmark = pytest.mark.django_db
 
 CHANGES = ("change_party", "cancel_rsvp", "return_rsvp")
-BUT_LIMITS = ("core.Tally",)
+BUT_LIMITS = ("core.RateLimitCount",)
 
 
 def post(client, name: str, rsvp, **fields):
@@ -63,8 +63,8 @@ def test_rsvp_page_shows_only_its_own_party(client):
     [
         ("queued", "is on its way"),
         ("sent", "We wrote to alma.reyes@example.org."),
-        ("refused", "Our mail to alma.reyes@example.org was refused."),
-        ("given_up", "Our mail to alma.reyes@example.org was refused."),
+        ("rejected", "Our mail to alma.reyes@example.org was refused."),
+        ("failed", "Our mail to alma.reyes@example.org was refused."),
     ],
 )
 def test_rsvp_page_tells_what_became_of_the_newest_mail(client, state, said):

@@ -6,7 +6,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from imagine.core import rate_limit
-from imagine.core.models import Tally, new_token
+from imagine.core.models import RateLimitCount, new_token
 from imagine.mail.models import Message
 from summit import seats
 from summit.models import LinkRequest, Rsvp
@@ -180,14 +180,14 @@ def reserve(client, rsvp: Rsvp, email: str = "new@example.org"):
 def test_too_many_tries_are_told_when_to_come_back(client, scope, most, send):
     rsvp = make.rsvp(make.event())
     assert send(client, rsvp).status_code != 429
-    counted = Tally.objects.filter(key__startswith=f"{scope}:")
+    counted = RateLimitCount.objects.filter(key__startswith=f"{scope}:")
     assert counted.update(count=most) == 1
-    before = look.tables(but=("core.Tally",))
+    before = look.tables(but=("core.RateLimitCount",))
     response = send(client, rsvp)
     assert response.status_code == 429
     assert int(response["Retry-After"]) >= 600
     assert "A short break, please" in browse.text(response)
-    assert look.tables(but=("core.Tally",)) == before
+    assert look.tables(but=("core.RateLimitCount",)) == before
     other = Client(REMOTE_ADDR="192.0.2.9")
     assert send(other, rsvp).status_code != 429
 
@@ -195,16 +195,16 @@ def test_too_many_tries_are_told_when_to_come_back(client, scope, most, send):
 def test_limits_keep_no_address_of_a_visitor(client):
     make.event()
     client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
-    assert "127.0.0.1" not in str(look.tables()["core.Tally"])
+    assert "127.0.0.1" not in str(look.tables()["core.RateLimitCount"])
 
 
 def test_old_counts_are_forgotten(client):
     client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
     rate_limit.forget_old_tallies()
-    assert Tally.objects.count() == 1
-    Tally.objects.update(since="2019-04-04T15:00:00Z")
+    assert RateLimitCount.objects.count() == 1
+    RateLimitCount.objects.update(since="2019-04-04T15:00:00Z")
     rate_limit.forget_old_tallies()
-    assert Tally.objects.count() == 0
+    assert RateLimitCount.objects.count() == 0
     assert LinkRequest.objects.count() == 1
 
 

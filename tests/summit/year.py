@@ -41,8 +41,12 @@ def rsvp(of: Event, name: str = "Alma Reyes", *, made: datetime | None = None, c
 def said() -> list[str]:
     """What reminders say to whom, without the number of the RSVP or invitation: week alma.reyes@example.org"""
     kinds = dict(Reminder.Kind.choices)
-    found = Message.objects.filter(queue=Message.Queue.BULK).order_by("to", "key")
-    return [f"{message.key.split(':')[2]} {message.to}" for message in found if message.key.split(":")[2] in kinds]
+    found = Message.objects.filter(queue=Message.Queue.BULK).order_by("recipient", "idempotency_key")
+    return [
+        f"{message.idempotency_key.split(':')[2]} {message.recipient}"
+        for message in found
+        if message.idempotency_key.split(":")[2] in kinds
+    ]
 
 
 def remind(*moments: datetime, sent: bool = True) -> list[str]:
@@ -56,13 +60,13 @@ def remind(*moments: datetime, sent: bool = True) -> list[str]:
 
 def send(now: datetime) -> None:
     """Mail flows: what waits, and helps somebody yet, is sent."""
-    waiting = Message.objects.filter(state=Message.State.QUEUED).exclude(not_after__lte=now)
+    waiting = Message.objects.filter(state=Message.State.QUEUED).exclude(expires_at__lte=now)
     waiting.update(state=Message.State.SENT, sent_at=now)
 
 
 def only(kind: str) -> Message:
     """The one reminder of this kind."""
-    return Message.objects.get(queue=Message.Queue.BULK, key__contains=f":{kind}")
+    return Message.objects.get(queue=Message.Queue.BULK, idempotency_key__contains=f":{kind}")
 
 
 def rows() -> list[tuple]:

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Change',
+            name='AuditEntry',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('about', models.CharField(max_length=40)),
@@ -23,11 +23,11 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, max_length=300)),
             ],
             options={
-                'indexes': [models.Index(fields=['about', 'at'], name='change_of_one_thing')],
+                'indexes': [models.Index(fields=['about', 'at'], name='audit_entry_of_one_object')],
             },
         ),
         migrations.CreateModel(
-            name='Tally',
+            name='RateLimitCount',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(max_length=80)),
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('count', models.PositiveIntegerField(default=1)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('key', 'since'), name='tally_once_a_window')],
+                'constraints': [models.UniqueConstraint(fields=('key', 'since'), name='rate_limit_count_once_a_window')],
             },
         ),
     ]

@@ -7,5 +7,5 @@ class Migration(migrations.Migration):
     dependencies = [("core", "0001_initial"), ("core", "0002_trigram_extension")]
 
     operations = [
-        migrations.RunSQL("ALTER TABLE core_tally SET UNLOGGED", "ALTER TABLE core_tally SET LOGGED"),
+        migrations.RunSQL("ALTER TABLE core_ratelimitcount SET UNLOGGED", "ALTER TABLE core_ratelimitcount SET LOGGED"),
     ]

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.demo.data import kickoff, promises
 from imagine.demo.data.names import ACCESS, DIETS, People
 from imagine.mail.models import Message
@@ -96,7 +96,7 @@ def fill_past_summit(people: People) -> None:
         parties.append(invent_rsvp(people, event, size=people.dice.choice([1, 1, 2, 2, 3, 3, 4, 6])))
     for rsvp in people.dice.sample(parties, 6):
         seats.cancel(rsvp)
-    for witness in (Message, Change):  # this program was not there in 2019
+    for witness in (Message, AuditEntry):  # this program was not there in 2019
         witness.objects.all().delete()
     day = date(2019, 4, 4)
     start = datetime.combine(day, time(8), ZONE)

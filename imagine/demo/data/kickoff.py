@@ -107,15 +107,15 @@ def refuse(event: Event) -> None:
     """The mail server of the last who did not answer knows no such mailbox."""
     contact = event.invitations.unanswered().latest("pk").contact
     preferences.refuse(contact.email, REFUSAL)
-    refused = Message.objects.filter(to=contact.email, queue=Message.Queue.BULK)
-    refused.update(state=Message.State.REFUSED, attempts=1, last_error=REFUSAL)
+    refused = Message.objects.filter(recipient=contact.email, queue=Message.Queue.BULK)
+    refused.update(state=Message.State.REJECTED, attempts=1, last_error=REFUSAL)
 
 
 def backdate(people: People, mailing: Mailing) -> None:
     """They were invited some days ago at ten, and answered since."""
     start = datetime.combine(timezone.localdate() - timedelta(days=DAYS), time(10), ZONE).astimezone(UTC)
     seconds = (timezone.now() - start).total_seconds() - 3600
-    Mailing.objects.filter(pk=mailing.pk).update(created_at=start, written_at=start)
+    Mailing.objects.filter(pk=mailing.pk).update(created_at=start, rendered_at=start)
     for invitation in mailing.invitations.select_related("rsvp").order_by("pk"):
         answered = start + timedelta(seconds=people.dice.uniform(0, seconds))
         Rsvp.objects.filter(invitation=invitation).update(created_at=answered)

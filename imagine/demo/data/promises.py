@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.utils import timezone
 
-from imagine.core.models import Change
+from imagine.core.models import AuditEntry
 from imagine.demo.data.names import People
 from imagine.demo.data.organizations import ABOUT, AMOUNTS, LEANINGS, NOTES, ORGANIZATIONS, ROLES, STREETS, TWINS
 from imagine.mail.models import Message
@@ -56,8 +56,8 @@ class Promises:
         partners = self.dice.sample(ORGANIZATIONS, len(ORGANIZATIONS) - BEGIN)
         for number, (name, sector) in enumerate(partners):
             self.begin(name, sector, sign=number % 16 != 5)
-        Message.objects.filter(key__startswith="pledge:").delete()  # this program was not there then
-        Change.objects.filter(about__regex="^(pledge|organization|contact):").delete()
+        Message.objects.filter(idempotency_key__startswith="pledge:").delete()  # this program was not there then
+        AuditEntry.objects.filter(about__regex="^(pledge|organization|contact):").delete()
         PledgeYear.objects.filter(pk=year.pk).update(
             opens_on=date(school_year, 3, 1),
             closes_on=date(school_year, 9, 30),

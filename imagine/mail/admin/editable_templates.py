@@ -23,15 +23,15 @@ from imagine.core.admin.concurrent_edit import ShownForm, news, read
 from imagine.mail import editable_templates
 from imagine.mail.editable_templates import Kind, Words
 from imagine.mail.html_preview import framed
-from imagine.mail.models import Wording
+from imagine.mail.models import TemplateOverride
 
 
-class WordingForm(ShownForm):
+class TemplateOverrideForm(ShownForm):
     """What one kind of mail says in one language. A row is there only once staff said it in their own words; before
     that the form shows the shipped ones, and two editors meet all the same."""
 
     class Meta:
-        model = Wording
+        model = TemplateOverride
         fields = ("subject", "text")
         widgets = {"subject": forms.TextInput(attrs={"size": 70}), "text": forms.Textarea(attrs={"rows": 14})}
 
@@ -44,7 +44,7 @@ class WordingForm(ShownForm):
             self.fields[name].required = False  # the rule says it in its own words
             self.fields[name].disabled = not may_change
 
-    def locked_row(self) -> Wording:
+    def locked_row(self) -> TemplateOverride:
         return editable_templates.stored(self.kind, self.language)  # the page holds the lock of all wordings
 
     def clean_subject(self) -> str:
@@ -78,13 +78,13 @@ class Side(NamedTuple):
     fit."""
 
     name: str
-    form: WordingForm
+    form: TemplateOverrideForm
     notes: list[str]
-    mail: editable_templates.Letter | None
+    mail: editable_templates.RenderedEmail | None
     page: str
 
 
-def side(form: WordingForm, nonce: str) -> Side:
+def side(form: TemplateOverrideForm, nonce: str) -> Side:
     kind, language, notes = form.kind, form.language, []
     words = form.words if form.is_bound else Words(form.instance.subject, form.instance.text)
     sentences = [each for part in editable_templates.faults(kind, words).values() for each in part]
@@ -92,19 +92,19 @@ def side(form: WordingForm, nonce: str) -> Side:
         notes = [_("These words do not fit any more, so the shipped words are sent until you save others."), *sentences]
         words, sentences = kind.shipped(language), []
     mail = None if sentences else editable_templates.example(kind, language, words)
-    return Side(dict(settings.LANGUAGES)[language], form, notes, mail, framed(mail.html, nonce) if mail else "")
+    return Side(dict(settings.LANGUAGES)[language], form, notes, mail, framed(mail.body_html, nonce) if mail else "")
 
 
 class Row(NamedTuple):
     """One kind of mail in the list."""
 
     kind: Kind
-    own: list[Wording]
+    own: list[TemplateOverride]
     unfit: bool
 
 
-@admin.register(Wording)
-class WordingAdmin(admin.ModelAdmin):
+@admin.register(TemplateOverride)
+class TemplateOverrideAdmin(admin.ModelAdmin):
     """Django's own pages are replaced: there is a kind of mail before there is a row."""
 
     def has_add_permission(self, request):
@@ -115,7 +115,7 @@ class WordingAdmin(admin.ModelAdmin):
 
     def get_urls(self):
         page = self.admin_site.admin_view(self.page)
-        return [path("<slug:code>/", page, name="mail_wording_page"), *super().get_urls()]
+        return [path("<slug:code>/", page, name="mail_templateoverride_page"), *super().get_urls()]
 
     def change_view(self, *_args, **_kwargs):
         """Django's form asks no rule, and writes no history."""
@@ -124,16 +124,16 @@ class WordingAdmin(admin.ModelAdmin):
     def changelist_view(self, request, extra_context=None):
         if not self.has_view_permission(request):
             raise PermissionDenied
-        stored: dict[str, list[Wording]] = {}
-        for row in Wording.objects.order_by("kind", "language"):
+        stored: dict[str, list[TemplateOverride]] = {}
+        for row in TemplateOverride.objects.order_by("kind", "language"):
             stored.setdefault(row.kind, []).append(row)
         rows = [self.row(kind, stored.get(code, [])) for code, kind in editable_templates.KINDS.items()]
         context = {**self.admin_site.each_context(request), "title": self.title, "opts": self.opts, "rows": rows}
-        return render(request, "admin/mail/wording/list.html", context)
+        return render(request, "admin/mail/templateoverride/list.html", context)
 
     title = gettext_lazy("Words of mail")
 
-    def row(self, kind: Kind, own: list[Wording]) -> Row:
+    def row(self, kind: Kind, own: list[TemplateOverride]) -> Row:
         return Row(
             kind, own, any(any(editable_templates.faults(kind, Words(row.subject, row.text)).values()) for row in own)
         )
@@ -154,7 +154,7 @@ class WordingAdmin(admin.ModelAdmin):
             editable_templates.lock()
             return self.changed(request, kind, forms_of(kind, request.POST))
 
-    def changed(self, request: HttpRequest, kind: Kind, both: list[WordingForm]) -> HttpResponse:
+    def changed(self, request: HttpRequest, kind: Kind, both: list[TemplateOverrideForm]) -> HttpResponse:
         """What was pressed is done, or the page comes back and says why not."""
         if "_shipped" in request.POST:
             if any(form.is_behind for form in both):
@@ -175,10 +175,10 @@ class WordingAdmin(admin.ModelAdmin):
             changed = [editable_templates.change(kind, form.language, form.words, by=by) for form in both]
             said = _("Saved. It is said so from the next mail on.") if any(changed) else _("Nothing was different.")
             self.message_user(request, said, messages.SUCCESS if any(changed) else messages.INFO)
-        return redirect("admin:mail_wording_page", kind.code)
+        return redirect("admin:mail_templateoverride_page", kind.code)
 
-    def shown(self, request: HttpRequest, kind: Kind, both: list[WordingForm], notes=()) -> HttpResponse:
-        parts = {editable_templates.about(kind, code): (name, Wording()) for code, name in settings.LANGUAGES}
+    def shown(self, request: HttpRequest, kind: Kind, both: list[TemplateOverrideForm], notes=()) -> HttpResponse:
+        parts = {editable_templates.about(kind, code): (name, TemplateOverride()) for code, name in settings.LANGUAGES}
         context = {
             **self.admin_site.each_context(request),
             "title": kind.title,
@@ -190,10 +190,12 @@ class WordingAdmin(admin.ModelAdmin):
             "placeholders": editable_templates.placeholders(kind).items(),
             "may_change": self.has_change_permission(request),
             "has_own": any(form.instance.pk for form in both),
-            "history": audit.table(f"wording:{kind.code}", Wording(), parts),
+            "history": audit.table(f"wording:{kind.code}", TemplateOverride(), parts),
         }
-        return render(request, "admin/mail/wording/page.html", context)
+        return render(request, "admin/mail/templateoverride/page.html", context)
 
 
-def forms_of(kind: Kind, data: Mapping | None = None, *, may_change: bool = True) -> list[WordingForm]:
-    return [WordingForm(kind, language, data, may_change=may_change) for language in editable_templates.LANGUAGES]
+def forms_of(kind: Kind, data: Mapping | None = None, *, may_change: bool = True) -> list[TemplateOverrideForm]:
+    return [
+        TemplateOverrideForm(kind, language, data, may_change=may_change) for language in editable_templates.LANGUAGES
+    ]

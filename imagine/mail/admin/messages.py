@@ -18,32 +18,41 @@ from imagine.core.admin.actions import ActionsAdmin, Outcome, tell
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.logging import without_links
 from imagine.mail import resend
-from imagine.mail.admin.editable_templates import WordingAdmin
-from imagine.mail.admin.preferences import AddressAdmin
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.html_preview import framed
 from imagine.mail.models import Message
 
-__all__ = ["AddressAdmin", "MessageAdmin", "WordingAdmin"]
-
 
 @admin.register(Message)
 class MessageAdmin(GuardedAdmin, ActionsAdmin):
-    secrets = ("token", "text", "html", "calendar", "unsubscribe")
-    list_display = ("subject", "to", "state", "last_error", "created_at", "sent_at", "attempts")
+    secrets = ("token", "body_text", "body_html", "ics", "unsubscribe_url")
+    list_display = ("subject", "recipient", "state", "last_error", "created_at", "sent_at", "attempts")
     list_filter = ("state", "queue", "language", "created_at")
-    search_fields = ("to", "subject", "key")
+    search_fields = ("recipient", "subject", "idempotency_key")
     show_full_result_count = False
     actions = ("send_again", "arrived")
     fieldsets = [
-        (None, {"fields": ("to", "subject", "attachment_name", "state", "last_error", "maybe_sent", "as_received")}),
+        (
+            None,
+            {
+                "fields": (
+                    "recipient",
+                    "subject",
+                    "attachment_name",
+                    "state",
+                    "last_error",
+                    "possible_duplicate",
+                    "as_received",
+                )
+            },
+        ),
         (_("Plain text and calendar part"), {"fields": ("words", "entry")}),
         (
             _("Delivery"),
             {
                 "fields": (
-                    *("created_at", "sent_at", "begun_at", "attempts", "not_before", "give_up_at"),
-                    *("queue", "mailing", "language", "key"),
+                    *("created_at", "sent_at", "handed_over_at", "attempts", "send_after", "retry_until"),
+                    *("queue", "mailing", "language", "idempotency_key"),
                 )
             },
         ),
@@ -52,16 +61,16 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
     def get_queryset(self, request):
         messages = super().get_queryset(request)
         is_list = getattr(request.resolver_match, "url_name", "") == "mail_message_changelist"
-        return messages.defer("text", "html", "calendar") if is_list else messages
+        return messages.defer("body_text", "body_html", "ics") if is_list else messages
 
     @admin.display(description=_("text"))
     def words(self, message: Message) -> str:
         """The plain text without its private link: staff must not act as the guest."""
-        return without_links(message.text)
+        return without_links(message.body_text)
 
     @admin.display(description=_("calendar part"))
     def entry(self, message: Message) -> str:
-        return without_links(message.calendar.replace("\r\n ", ""))
+        return without_links(message.ics.replace("\r\n ", ""))
 
     def has_add_permission(self, request):
         return False
@@ -101,7 +110,7 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
         if not self.has_view_permission(request):
             raise Http404
         message = get_object_or_404(Message, pk=pk)
-        return HttpResponse(framed(message.html, str(request.csp_nonce)))
+        return HttpResponse(framed(message.body_html, str(request.csp_nonce)))
 
     @admin.action(description=_("Send again"), permissions=["change"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:

@@ -14,28 +14,28 @@ from imagine.core.admin.concurrent_edit import ShownForm, news
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.forms import AddressField
 from imagine.mail import preferences
-from imagine.mail.models import Address
+from imagine.mail.models import EmailPreference
 from imagine.mail.preferences import MAIL, WANTED
 
 FIELDS = [f"wants_{name}" for name in MAIL]
 
 
-def wish(wants_invitations: bool | None, refused_at: datetime | None) -> str:
+def wish(wants_invitations: bool | None, suppressed_at: datetime | None) -> str:
     """How an address stands to mail to many, in a word or two. None is what an address without a row says."""
-    if refused_at:
+    if suppressed_at:
         return _("refuses mail")
     return _("wants no invitations") if wants_invitations is False else _("wants invitations")
 
 
-class AddressForm(ShownForm):
+class EmailPreferenceForm(ShownForm):
     email = AddressField(label=_("E-mail"), max_length=254, widget=AdminEmailInputWidget)
 
     class Meta:
-        model = Address
+        model = EmailPreference
         fields = ["email", *FIELDS]
 
-    def locked_row(self) -> Address:
-        return Address.objects.select_for_update(no_key=True).get(pk=self.instance.pk)
+    def locked_row(self) -> EmailPreference:
+        return EmailPreference.objects.select_for_update(no_key=True).get(pk=self.instance.pk)
 
     def clean_email(self) -> str:
         return self.cleaned_data["email"].lower()
@@ -49,7 +49,7 @@ class RefusedFilter(admin.SimpleListFilter):
 
     def queryset(self, request, queryset):
         if self.value() in {"yes", "no"}:
-            return queryset.filter(refused_at__isnull=self.value() == "no")
+            return queryset.filter(suppressed_at__isnull=self.value() == "no")
         return queryset
 
 
@@ -60,18 +60,18 @@ def forgive(page, request, rows):
     tell(page, request, [(address, pardoned(address)) for address in rows], done)
 
 
-def pardoned(address: Address) -> bool:
-    if address.refused_at is None:
+def pardoned(address: EmailPreference) -> bool:
+    if address.suppressed_at is None:
         return False
     preferences.forgive(address)
     return True
 
 
-@admin.register(Address)
-class AddressAdmin(GuardedAdmin, ActionsAdmin):
-    form = AddressForm
+@admin.register(EmailPreference)
+class EmailPreferenceAdmin(GuardedAdmin, ActionsAdmin):
+    form = EmailPreferenceForm
     view_on_site = False  # it is the person's private link
-    list_display = ("email", *FIELDS, "refused_on", "refusal")
+    list_display = ("email", *FIELDS, "refused_on", "suppression_reason")
     list_filter = (RefusedFilter, *FIELDS)
     search_fields = ("email",)
     show_full_result_count = False
@@ -88,16 +88,16 @@ class AddressAdmin(GuardedAdmin, ActionsAdmin):
         return [
             (None, {"fields": ["email", "shown"]}),
             (_("What it wants"), wishes),
-            (_("Delivery"), {"fields": ["refused_at", "refusal", "changed_at"]}),
+            (_("Delivery"), {"fields": ["suppressed_at", "suppression_reason", "changed_at"]}),
         ]
 
     def get_readonly_fields(self, request, obj=None):
         """Another address is another row."""
-        return ("email", "refused_at", "refusal", "changed_at") if obj else ()
+        return ("email", "suppressed_at", "suppression_reason", "changed_at") if obj else ()
 
-    @admin.display(description=_("refuses mail since"), ordering="refused_at")
-    def refused_on(self, address: Address) -> date | None:
-        return address.refused_at and localdate(address.refused_at)
+    @admin.display(description=_("refuses mail since"), ordering="suppressed_at")
+    def refused_on(self, address: EmailPreference) -> date | None:
+        return address.suppressed_at and localdate(address.suppressed_at)
 
     def render_change_form(self, request, context, *args, **kwargs):
         if notes := news([context["adminform"].form]):

@@ -29,7 +29,7 @@ from imagine.mail import delivery, preferences
 from imagine.mail.backends import reason, server
 from imagine.mail.delivery import LEASE, MARK_SENT, hand_over, lose_server, mark, sent, server_silent
 from imagine.mail.dispatch import nudge, take_up_nudge
-from imagine.mail.models import Address, Claim, Mailing, Message, Pace, give_up_time
+from imagine.mail.models import Claim, EmailPreference, Mailing, Message, SendRate, default_retry_until
 
 logger = logging.getLogger(__name__)
 BULK = Message.Queue.BULK
@@ -42,9 +42,9 @@ RECENT = 30  # seconds over which the real speed is measured
 
 # What was paused, stopped, deleted or swept since the claim does not begin.
 BEGIN = """
-    UPDATE mail_message message SET begun_at = now(), attempts = attempts + 1
-    WHERE id = %s AND lease = %s AND lease_until > %s
-    AND (not_after IS NULL OR not_after > now()) AND NOT EXISTS (
+    UPDATE mail_message message SET handed_over_at = now(), attempts = attempts + 1
+    WHERE id = %s AND claim_id = %s AND claim_expires_at > %s
+    AND (expires_at IS NULL OR expires_at > now()) AND NOT EXISTS (
         SELECT 1 FROM mail_mailing mailing
         WHERE mailing.id = message.mailing_id AND (paused_at IS NOT NULL OR stopped_at IS NOT NULL)
     )
@@ -57,7 +57,7 @@ HURRY = "SELECT set_config('synchronous_commit', 'off', true)"
 # much further apart: in no second do more leave than the pace says. Taken are those of a CHUNK, one or more. What the
 # clock shows is asked by itself: to take turns may wait for another sender's lock, and ends with a commit.
 TAKE_TURNS = """
-    UPDATE mail_pace
+    UPDATE mail_sendrate
     SET next_at = greatest(least(next_at, clock_timestamp() + interval '1 minute'), clock_timestamp())
         + least(%(most)s, greatest(1, floor(per_second * %(chunk)s))) * interval '1 second' * %(stretch)s / per_second
     RETURNING per_second, extract(epoch FROM next_at)::float
@@ -65,20 +65,21 @@ TAKE_TURNS = """
 CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float"
 # Of a batch whose claim a crash emptied out nobody knows what left.
 DOUBT_FORGOTTEN = """
-    UPDATE mail_message message SET state = 'unknown', lease = NULL, lease_until = NULL
+    UPDATE mail_message message SET state = 'unknown', claim_id = NULL, claim_expires_at = NULL
     WHERE queue = 'bulk' AND state = 'sending'
-    AND NOT EXISTS (SELECT 1 FROM mail_claim claim WHERE claim.lease = message.lease)
+    AND NOT EXISTS (SELECT 1 FROM mail_claim claim WHERE claim.claim_id = message.claim_id)
 """
 # What nobody knew to have arrived, and staff had sent again, may have arrived the first time: it is unknown once more.
 DELETE_UNBEGUN = """
-    WITH unbegun AS (
-        SELECT id, maybe_sent FROM mail_message
-        WHERE mailing_id = %s AND (state = 'queued' OR (state = 'sending' AND begun_at IS NULL)) FOR UPDATE
+    WITH not_handed_over AS (
+        SELECT id, possible_duplicate FROM mail_message
+        WHERE mailing_id = %s AND (state = 'queued' OR (state = 'sending' AND handed_over_at IS NULL)) FOR UPDATE
     ), doubted AS (
-        UPDATE mail_message SET state = 'unknown', lease = NULL, lease_until = NULL
-        WHERE id IN (SELECT id FROM unbegun WHERE maybe_sent)
+        UPDATE mail_message SET state = 'unknown', claim_id = NULL, claim_expires_at = NULL
+        WHERE id IN (SELECT id FROM not_handed_over WHERE possible_duplicate)
     )
-    DELETE FROM mail_message WHERE id IN (SELECT id FROM unbegun WHERE NOT maybe_sent) RETURNING key
+    DELETE FROM mail_message WHERE id IN (SELECT id FROM not_handed_over WHERE NOT possible_duplicate)
+    RETURNING idempotency_key
 """
 
 
@@ -103,11 +104,11 @@ def deliver() -> None:
 def sweep() -> None:
     """Takes up what a sender left behind that died, or that the database forgot, and nudges when something is due that
     nobody was nudged for."""
-    free = {"lease": None, "lease_until": None}
+    free = {"claim_id": None, "claim_expires_at": None}
     abandoned = Message.objects.abandoned().filter(queue=BULK)
     prepared.run((DOUBT_FORGOTTEN, []))
-    abandoned.filter(begun_at__isnull=False).update(state=Message.State.UNKNOWN, **free)
-    abandoned.filter(begun_at__isnull=True).update(state=Message.State.QUEUED, **free)
+    abandoned.filter(handed_over_at__isnull=False).update(state=Message.State.UNKNOWN, **free)
+    abandoned.filter(handed_over_at__isnull=True).update(state=Message.State.QUEUED, **free)
     Claim.objects.filter(at__lt=timezone.now() - 2 * LEASE).delete()
     if Message.objects.due(BULK).exists():
         nudge(BULK)
@@ -116,20 +117,20 @@ def sweep() -> None:
 def claim() -> list[Message]:
     """Takes the first due messages for this process, in a short transaction of its own: what leaves in a second, 50 at
     most. A message has its day of tries from the first one on, however long its mailing was paused."""
-    claimed = {"state": Message.State.SENDING, "lease": uuid.uuid4(), "lease_until": timezone.now() + LEASE}
+    claimed = {"state": Message.State.SENDING, "claim_id": uuid.uuid4(), "claim_expires_at": timezone.now() + LEASE}
     size = min(BATCH, pace().per_second)
     with transaction.atomic():
-        due = Message.objects.due(BULK).order_by("not_before")
+        due = Message.objects.due(BULK).order_by("send_after")
         batch = list(due.select_for_update(skip_locked=True, of=("self",))[:size])
-        until = Case(When(attempts=0, then=give_up_time()), default=F("give_up_at"))
+        until = Case(When(attempts=0, then=default_retry_until()), default=F("retry_until"))
         ours = Message.objects.filter(pk__in=[message.pk for message in batch])
-        ours.update(begun_at=None, give_up_at=until, **claimed)
+        ours.update(handed_over_at=None, retry_until=until, **claimed)
         if batch:
-            Claim.objects.create(lease=claimed["lease"])
+            Claim.objects.create(claim_id=claimed["claim_id"])
     for message in batch:
-        message.lease = claimed["lease"]
+        message.claim_id = claimed["claim_id"]
         if not message.attempts:
-            message.give_up_at = give_up_time()
+            message.retry_until = default_retry_until()
     return batch
 
 
@@ -163,11 +164,14 @@ def send(batch: list[Message], stop_at: float) -> None:
 def willing(batch: list[Message]) -> list[Message]:
     """Those of a batch that are still wanted: who unsubscribed, or whose mail server refused another mail for good,
     since the message was written, is not written to."""
-    known = {address.email: address for address in Address.objects.filter(email__in={m.to.lower() for m in batch})}
+    known = {
+        address.email: address
+        for address in EmailPreference.objects.filter(email__in={m.recipient.lower() for m in batch})
+    }
     wanted = []
     for message in batch:
-        if why := preferences.objection(known.get(message.to.lower()), message.unsubscribe):
-            mark(message, state=Message.State.REFUSED, last_error=why)
+        if why := preferences.objection(known.get(message.recipient.lower()), message.unsubscribe_url):
+            mark(message, state=Message.State.REJECTED, last_error=why)
         else:
             wanted.append(message)
     return wanted
@@ -178,8 +182,8 @@ def begin(message: Message, after: Message | None = None) -> bool:
     when it must not be: it is ours no more, or its mailing does not move."""
     now, calls = timezone.now(), [(HURRY, [])]
     if after:
-        calls.append((MARK_SENT, [now, after.pk, after.lease]))
-    begun = prepared.run(*calls, (BEGIN, [message.pk, message.lease, now]))
+        calls.append((MARK_SENT, [now, after.pk, after.claim_id]))
+    begun = prepared.run(*calls, (BEGIN, [message.pk, message.claim_id, now]))
     if after:
         logger.info("mail", extra={"message_id": str(after.pk), "state": "sent"})
     message.attempts += len(begun)
@@ -193,9 +197,9 @@ def mark_taken(message: Message | None) -> None:
 
 def give_back(batch: list[Message], **why: str) -> None:
     """What was claimed and never begun waits for the next claim."""
-    ours = Message.objects.filter(lease=batch[0].lease, begun_at__isnull=True)
-    ours.update(state=Message.State.QUEUED, lease=None, lease_until=None, **why)
-    Claim.objects.filter(lease=batch[0].lease).delete()
+    ours = Message.objects.filter(claim_id=batch[0].claim_id, handed_over_at__isnull=True)
+    ours.update(state=Message.State.QUEUED, claim_id=None, claim_expires_at=None, **why)
+    Claim.objects.filter(claim_id=batch[0].claim_id).delete()
 
 
 # Pace ----------------------------------------------------------------------------------------------------------
@@ -239,7 +243,7 @@ def take_turns(most: int) -> deque[Turn]:
     with connection.cursor() as cursor:
         cursor.execute(TAKE_TURNS, {"most": most, "chunk": CHUNK, "stretch": STRETCH})
         if (row := cursor.fetchone()) is None:
-            Pace.objects.get_or_create(pk=1)
+            SendRate.objects.get_or_create(pk=1)
             return take_turns(most)
         earliest, latest = clocks_apart(cursor)
     per_second, end = row
@@ -262,15 +266,15 @@ def clocks_apart(cursor) -> tuple[float, float]:
     return best
 
 
-def pace() -> Pace:
+def pace() -> SendRate:
     """The one row; the usual pace when nobody has sent yet."""
-    return Pace.objects.filter(pk=1).first() or Pace(pk=1)
+    return SendRate.objects.filter(pk=1).first() or SendRate(pk=1)
 
 
 def set_pace(per_second: int) -> None:
     """From the next turns on, at most so many leave a second."""
     before = pace().per_second
-    Pace.objects.update_or_create(pk=1, defaults={"per_second": per_second})
+    SendRate.objects.update_or_create(pk=1, defaults={"per_second": per_second})
     audit.note("pace:1", {"per_second": before}, {"per_second": per_second})
 
 
@@ -323,7 +327,7 @@ def settle(message: Message, arrived: bool) -> bool:
         return False
     if not arrived:
         return delivery.send_again(locked)
-    locked.state, locked.sent_at, locked.last_error = Message.State.SENT, locked.begun_at or timezone.now(), ""
+    locked.state, locked.sent_at, locked.last_error = Message.State.SENT, locked.handed_over_at or timezone.now(), ""
     locked.save(update_fields=["state", "sent_at", "last_error"])
     return True
 
@@ -340,10 +344,10 @@ class Figures(NamedTuple):
     waiting: int
     put_off: int
     sent: int
-    refused: int
-    given_up: int
+    rejected: int
+    failed: int
     unknown: int
-    left_out: int
+    skipped: int
     share: float
     seconds_left: int | None
     state: str
@@ -354,22 +358,22 @@ def figures(mailing: Mailing) -> Figures:
     now = timezone.now()
     counted = mailing.messages.aggregate(
         **{state.value: Count("pk", filter=Q(state=state)) for state in Message.State},
-        put_off=Count("pk", filter=Q(state=Message.State.QUEUED, attempts__gt=0, not_before__gt=now)),
+        put_off=Count("pk", filter=Q(state=Message.State.QUEUED, attempts__gt=0, send_after__gt=now)),
         recent=Count("pk", filter=Q(sent_at__gt=now - timedelta(seconds=RECENT))),
     )
     waiting = counted["queued"] + counted["sending"]
-    done = sum(counted[state] for state in ("sent", "refused", "given_up", "unknown"))
-    is_writing = not (mailing.written_at or mailing.stopped_at)
-    to_write = max(0, mailing.count - mailing.left_out - waiting - done) if is_writing else 0
-    whole = mailing.count - mailing.left_out if mailing.stopped_at else done + waiting + to_write
+    done = sum(counted[state] for state in ("sent", "rejected", "failed", "unknown"))
+    is_writing = not (mailing.rendered_at or mailing.stopped_at)
+    to_write = max(0, mailing.recipient_count - mailing.skipped_count - waiting - done) if is_writing else 0
+    whole = mailing.recipient_count - mailing.skipped_count if mailing.stopped_at else done + waiting + to_write
     state = state_of(mailing, waiting)
     return Figures(
-        count=mailing.count,
+        count=mailing.recipient_count,
         to_write=to_write,
         waiting=waiting,
         put_off=counted["put_off"],
-        **{state: counted[state] for state in ("sent", "refused", "given_up", "unknown")},
-        left_out=mailing.left_out,
+        **{state: counted[state] for state in ("sent", "rejected", "failed", "unknown")},
+        skipped=mailing.skipped_count,
         share=min(1.0, done / whole) if whole > 0 else 1.0,
         seconds_left=seconds_left(to_write + waiting - counted["put_off"], counted["recent"], state),
         state=state,
@@ -379,11 +383,11 @@ def figures(mailing: Mailing) -> Figures:
 def state_of(mailing: Mailing, waiting: int) -> str:
     if mailing.stopped_at:
         return "stopped"
-    if mailing.written_at and not waiting:
+    if mailing.rendered_at and not waiting:
         return "done"
     if mailing.paused_at:
         return "paused"
-    return "sending" if mailing.written_at else "writing"
+    return "sending" if mailing.rendered_at else "writing"
 
 
 def seconds_left(number: int, recent: int, state: str) -> int | None:
@@ -396,5 +400,5 @@ def seconds_left(number: int, recent: int, state: str) -> int | None:
 def seconds_overdue() -> float:
     """For how many seconds some mail to many has been due while none left; 0 when none is due, or it leaves at its
     pace."""
-    oldest = Message.objects.due(BULK).order_by("not_before").values_list("not_before", flat=True).first()
+    oldest = Message.objects.due(BULK).order_by("send_after").values_list("send_after", flat=True).first()
     return max(0.0, (timezone.now() - max(oldest, pace().next_at)).total_seconds()) if oldest else 0.0

@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 def begin(apps, schema_editor):
-    apps.get_model("mail", "Pace").objects.get_or_create(pk=1)
+    apps.get_model("mail", "SendRate").objects.get_or_create(pk=1)
 
 
 class Migration(migrations.Migration):

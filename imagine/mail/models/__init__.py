@@ -1,15 +1,15 @@
 """Stored mail: messages, mailings, what each address wants, and the words that staff may change."""
 
-from imagine.mail.models.mailings import Address, Mailing, Pace, Wording
-from imagine.mail.models.messages import Claim, Heartbeat, Message, give_up_time
+from imagine.mail.models.mailings import EmailPreference, Mailing, SendRate, TemplateOverride
+from imagine.mail.models.messages import Claim, Message, QueueHeartbeat, default_retry_until
 
 __all__ = [
-    "Address",
     "Claim",
-    "Heartbeat",
+    "EmailPreference",
     "Mailing",
     "Message",
-    "Pace",
-    "Wording",
-    "give_up_time",
+    "QueueHeartbeat",
+    "SendRate",
+    "TemplateOverride",
+    "default_retry_until",
 ]

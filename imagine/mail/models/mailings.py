@@ -15,7 +15,7 @@ from imagine.core.models import new_token
 class MailingQuerySet(models.QuerySet):
     def going_on(self):
         """Those whose messages are not all written yet."""
-        return self.filter(written_at__isnull=True, stopped_at__isnull=True)
+        return self.filter(rendered_at__isnull=True, stopped_at__isnull=True)
 
 
 class Mailing(models.Model):
@@ -27,13 +27,13 @@ class Mailing(models.Model):
     """
 
     about = models.CharField(_("about"), max_length=40)  # "event:17"
-    kind = models.CharField(_("letter"), max_length=40, default="invitation")
+    template = models.CharField(_("letter"), max_length=40, default="invitation")
     title = models.CharField(_("title"), max_length=200)
-    count = models.PositiveIntegerField(_("people"))
-    left_out = models.PositiveIntegerField(_("left out since"), default=0)
+    recipient_count = models.PositiveIntegerField(_("people"))
+    skipped_count = models.PositiveIntegerField(_("left out since"), default=0)
     started_by = models.CharField(_("started by"), max_length=150, blank=True)
     created_at = models.DateTimeField(_("started"), default=timezone.now)
-    written_at = models.DateTimeField(_("all written"), null=True, blank=True)
+    rendered_at = models.DateTimeField(_("all written"), null=True, blank=True)
     paused_at = models.DateTimeField(_("paused"), null=True, blank=True)
     stopped_at = models.DateTimeField(_("stopped"), null=True, blank=True)
 
@@ -49,7 +49,7 @@ class Mailing(models.Model):
         return self.title
 
 
-class Pace(models.Model):
+class SendRate(models.Model):
     """How fast mail to many leaves: one row. `next_at` is when the next one may; senders move it on under lock."""
 
     per_second = models.PositiveIntegerField(
@@ -64,20 +64,20 @@ class Pace(models.Model):
         verbose_name = _("pace of mail to many")
         verbose_name_plural = _("pace of mail to many")
         constraints = [
-            models.CheckConstraint(condition=Q(pk=1), name="pace_only_one"),
-            models.CheckConstraint(condition=Q(per_second__gte=1, per_second__lte=10_000), name="pace_in_bounds"),
+            models.CheckConstraint(condition=Q(pk=1), name="send_rate_only_one"),
+            models.CheckConstraint(condition=Q(per_second__gte=1, per_second__lte=10_000), name="send_rate_in_bounds"),
         ]
 
     def __str__(self):
         return str(self.per_second)
 
 
-class AddressQuerySet(models.QuerySet):
+class EmailPreferenceQuerySet(models.QuerySet):
     def with_email(self, email: str):
         return self.filter(email=email.lower())
 
 
-class Address(models.Model):
+class EmailPreference(models.Model):
     """A mail address that was written to beyond a direct answer: which mail it wants, whether it refuses mail for good.
     An address without a row wants what the defaults say. `token` is its link to change that."""
 
@@ -86,19 +86,22 @@ class Address(models.Model):
     wants_invitations = models.BooleanField(_("wants invitations"), default=True)
     wants_reminders = models.BooleanField(_("wants reminders"), default=True)
     wants_news = models.BooleanField(_("wants news"), default=False)
-    refused_at = models.DateTimeField(_("refuses mail since"), null=True, blank=True, editable=False)
-    refusal = models.CharField(_("what its mail server said"), max_length=300, blank=True, editable=False)
+    suppressed_at = models.DateTimeField(_("refuses mail since"), null=True, blank=True, editable=False)
+    suppression_reason = models.CharField(_("what its mail server said"), max_length=300, blank=True, editable=False)
     changed_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
 
-    objects = AddressQuerySet.as_manager()
+    objects = EmailPreferenceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("address")
         verbose_name_plural = _("addresses")
         ordering = ["email"]
         constraints = [
-            models.CheckConstraint(condition=Q(email=Lower("email")), name="address_in_lower_case"),
-            models.CheckConstraint(condition=Q(refusal="") | Q(refused_at__isnull=False), name="address_refused_why"),
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="email_preference_in_lower_case"),
+            models.CheckConstraint(
+                condition=Q(suppression_reason="") | Q(suppressed_at__isnull=False),
+                name="email_preference_suppression_reason",
+            ),
         ]
 
     def __str__(self):
@@ -109,7 +112,7 @@ class Address(models.Model):
         return reverse("mail_choices", args=[self.token])
 
 
-class Wording(models.Model):
+class TemplateOverride(models.Model):
     """What staff say in one kind of letter, in one language, in place of the shipped text (wordings.py)."""
 
     kind = models.CharField(_("letter"), max_length=40)
@@ -124,7 +127,7 @@ class Wording(models.Model):
         verbose_name_plural = _("words of mail")
         ordering = ["kind", "language"]
         constraints = [
-            models.UniqueConstraint(fields=["kind", "language"], name="wording_one_per_letter_and_language"),
+            models.UniqueConstraint(fields=["kind", "language"], name="template_override_one_per_kind_and_language"),
         ]
 
     def __str__(self):

@@ -14,14 +14,14 @@ from imagine.mail.models.mailings import Mailing
 KEEP_TRYING = timedelta(days=1)
 
 
-def give_up_time():
+def default_retry_until():
     return timezone.now() + KEEP_TRYING
 
 
 class MessageQuerySet(models.QuerySet):
     def moving(self):
         """Not of a mailing that is paused or stopped, and not of use to nobody any more, as a reminder of yesterday."""
-        in_time = Q(not_after__isnull=True) | Q(not_after__gt=timezone.now())
+        in_time = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
         return self.filter(in_time, mailing__paused_at__isnull=True, mailing__stopped_at__isnull=True)
 
     def due(self, queue: str):
@@ -34,26 +34,28 @@ class MessageQuerySet(models.QuerySet):
         waiting = Message.objects.filter(queue=queue)
         if queue == Message.Queue.BULK:
             waiting, self = waiting.moving(), self.moving()
-        ahead = waiting.filter(state__in=Message.UNFINISHED, to=OuterRef("to"), created_at__lt=OuterRef("created_at"))
+        ahead = waiting.filter(
+            state__in=Message.PENDING, recipient=OuterRef("recipient"), created_at__lt=OuterRef("created_at")
+        )
         first = self.alias(ahead=Subquery(ahead.order_by().values("pk")[:1])).filter(ahead__isnull=True)
-        return first.filter(queue=queue, state=Message.State.QUEUED, not_before__lte=timezone.now())
+        return first.filter(queue=queue, state=Message.State.QUEUED, send_after__lte=timezone.now())
 
-    def unbegun(self):
+    def not_handed_over(self):
         """Of mail to many: what is not with the mail server, so that it can still be taken back."""
-        claimed = Q(state=Message.State.SENDING, begun_at__isnull=True)
+        claimed = Q(state=Message.State.SENDING, handed_over_at__isnull=True)
         return self.filter(claimed | Q(state=Message.State.QUEUED), queue=Message.Queue.BULK)
 
     def abandoned(self):
         """Claimed by a sender that died: its lease ran out before it marked the outcome."""
-        return self.filter(state=Message.State.SENDING, lease_until__lt=timezone.now())
+        return self.filter(state=Message.State.SENDING, claim_expires_at__lt=timezone.now())
 
-    def failed(self):
+    def undelivered(self):
         """Mail that will not arrive unless somebody does something."""
-        return self.filter(state__in=Message.FAILED)
+        return self.filter(state__in=Message.UNDELIVERED)
 
     def about(self, subject: str):
         """The messages about one thing, such as "rsvp:17"; keys begin with it."""
-        return self.filter(key__startswith=f"{subject}:")
+        return self.filter(idempotency_key__startswith=f"{subject}:")
 
 
 class Message(models.Model):
@@ -68,45 +70,47 @@ class Message(models.Model):
         QUEUED = "queued", _("queued")
         SENDING = "sending", _("being sent")
         SENT = "sent", _("sent")
-        REFUSED = "refused", _("refused")
+        REJECTED = "rejected", _("refused")
         UNKNOWN = "unknown", _("outcome unknown")
-        GIVEN_UP = "given_up", _("given up")
+        FAILED = "failed", _("given up")
 
-    UNFINISHED = (State.QUEUED, State.SENDING)
-    FAILED = (State.REFUSED, State.UNKNOWN, State.GIVEN_UP)
+    PENDING = (State.QUEUED, State.SENDING)
+    UNDELIVERED = (State.REJECTED, State.UNKNOWN, State.FAILED)
 
     class Queue(models.TextChoices):
-        DIRECT = "direct", _("a person waits for it")
+        TRANSACTIONAL = "transactional", _("a person waits for it")
         BULK = "bulk", _("one of many")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    key = models.CharField(_("key"), max_length=120, unique=True)
-    queue = models.CharField(_("queue"), max_length=12, choices=Queue, default=Queue.DIRECT)
+    idempotency_key = models.CharField(_("key"), max_length=120, unique=True)
+    queue = models.CharField(_("queue"), max_length=16, choices=Queue, default=Queue.TRANSACTIONAL)
     mailing = models.ForeignKey(
         Mailing, verbose_name=_("mailing"), on_delete=models.PROTECT, null=True, blank=True, related_name="messages"
     )
-    to = models.EmailField(_("to"))
+    recipient = models.EmailField(_("to"))
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES)
     subject = models.CharField(_("subject"), max_length=200)
-    text = models.TextField(_("text"))
-    html = models.TextField(_("HTML"))
-    calendar = models.TextField(_("calendar part"), blank=True)
-    calendar_method = models.CharField(_("calendar method"), max_length=10, blank=True)
-    unsubscribe = models.CharField(_("where one unsubscribes"), max_length=200, blank=True)
+    body_text = models.TextField(_("text"))
+    body_html = models.TextField(_("HTML"))
+    ics = models.TextField(_("calendar part"), blank=True)
+    ics_method = models.CharField(_("calendar method"), max_length=10, blank=True)
+    unsubscribe_url = models.CharField(_("where one unsubscribes"), max_length=200, blank=True)
     attachment = models.CharField(_("attachment is made by"), max_length=120, blank=True)
     attachment_name = models.CharField(_("attachment"), max_length=120, blank=True)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    not_before = models.DateTimeField(_("not before"), default=timezone.now)
+    send_after = models.DateTimeField(_("not before"), default=timezone.now)
     # Of mail to many. Who wrote it takes it back when that moment is over.
-    not_after = models.DateTimeField(_("not after"), null=True, blank=True)
-    give_up_at = models.DateTimeField(_("tried until"), default=give_up_time)
-    lease = models.UUIDField(_("lease"), null=True, blank=True)
-    lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
-    begun_at = models.DateTimeField(_("last handed to the mail server"), null=True, blank=True)  # one of many: bulk.py
+    expires_at = models.DateTimeField(_("not after"), null=True, blank=True)
+    retry_until = models.DateTimeField(_("tried until"), default=default_retry_until)
+    claim_id = models.UUIDField(_("lease"), null=True, blank=True)
+    claim_expires_at = models.DateTimeField(_("lease until"), null=True, blank=True)
+    handed_over_at = models.DateTimeField(
+        _("last handed to the mail server"), null=True, blank=True
+    )  # one of many: bulk.py
     created_at = models.DateTimeField(_("written"), default=timezone.now)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
-    maybe_sent = models.BooleanField(_("maybe sent more than once"), default=False)
+    possible_duplicate = models.BooleanField(_("maybe sent more than once"), default=False)
     last_error = models.CharField(_("reason"), max_length=300, blank=True)
 
     objects = MessageQuerySet.as_manager()
@@ -117,9 +121,9 @@ class Message(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(state="sending", lease__isnull=False, lease_until__isnull=False)
-                | (~Q(state="sending") & Q(lease__isnull=True, lease_until__isnull=True)),
-                name="message_lease_only_while_sending",
+                condition=Q(state="sending", claim_id__isnull=False, claim_expires_at__isnull=False)
+                | (~Q(state="sending") & Q(claim_id__isnull=True, claim_expires_at__isnull=True)),
+                name="message_claim_only_while_sending",
             ),
             models.CheckConstraint(
                 condition=Q(state="sent", sent_at__isnull=False) | (~Q(state="sent") & Q(sent_at__isnull=True)),
@@ -131,31 +135,33 @@ class Message(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["queue", "not_before"], condition=Q(state="queued"), name="message_due_in_queue"),
-            models.Index(fields=["lease_until"], condition=Q(state="sending"), name="message_leased"),
+            models.Index(fields=["queue", "send_after"], condition=Q(state="queued"), name="message_due_in_queue"),
+            models.Index(fields=["claim_expires_at"], condition=Q(state="sending"), name="message_claimed"),
             models.Index(fields=["-created_at"], name="message_newest"),
-            models.Index(fields=["to"], condition=Q(state__in=["queued", "sending"]), name="message_unfinished"),
+            models.Index(fields=["recipient"], condition=Q(state__in=["queued", "sending"]), name="message_pending"),
             models.Index(
-                fields=["not_before"], condition=Q(state__in=["refused", "unknown", "given_up"]), name="message_failed"
+                fields=["send_after"],
+                condition=Q(state__in=["rejected", "unknown", "failed"]),
+                name="message_undelivered",
             ),
         ]
 
     def __str__(self):
-        return self.key
+        return self.idempotency_key
 
 
 class Claim(models.Model):
     """A batch of mail to many in one sender's hands, by its lease. The table is unlogged: a crash of PostgreSQL, which
     may lose what was noted of such a batch in its last moments, empties it."""
 
-    lease = models.UUIDField(primary_key=True)
+    claim_id = models.UUIDField(primary_key=True)
     at = models.DateTimeField(default=timezone.now)
 
     def __str__(self):
-        return str(self.lease)
+        return str(self.claim_id)
 
 
-class Heartbeat(models.Model):
+class QueueHeartbeat(models.Model):
     """When a task last came through a queue: a worker that is connected and takes nothing is found out here."""
 
     queue = models.CharField(max_length=20, primary_key=True)

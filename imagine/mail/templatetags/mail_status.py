@@ -26,7 +26,7 @@ def mail_flow(user) -> dict:
         "many_wait_since": since(bulk_delivery.seconds_overdue()),
         "failures": delivery.failed_since(day_ago),
         "unsent": Message.State.QUEUED,
-        "failed": ",".join(Message.FAILED),
+        "failed": ",".join(Message.UNDELIVERED),
     }
 
 

@@ -43,7 +43,7 @@ class Command(BaseCommand):
     def invite(self, event: Event, audience: Audience, shown: audiences.Figures) -> None:
         by = "manage.py invite"
         mailing = starting.start(event, audience, count=shown.invited, mark=shown.mark, by=by)
-        people = number(mailing.count)
+        people = number(mailing.recipient_count)
         self.stdout.write(f"Begun: mailing {mailing.pk} to {people}. Its page in the admin shows how far it is.")
 
 

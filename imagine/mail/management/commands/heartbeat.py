@@ -9,7 +9,7 @@ class Command(BaseCommand):
     help = "Fails when no task came through the queue in the last seconds."
 
     def add_arguments(self, parser):
-        parser.add_argument("--queue", default="direct")
+        parser.add_argument("--queue", default="transactional")
         parser.add_argument("--max-age", type=int, default=120, help="seconds")
 
     def handle(self, *args, queue, max_age, **options):
