@@ -15,7 +15,7 @@ from tests.browser.site import Site
 
 EMPTIED = (
     "summit_linkrequest, summit_event, summit_rsvp, summit_guest, mail_message, core_tally, mail_heartbeat, "
-    "partners_organization, partners_pledgeyear, partners_school, partners_pledgestart, "
+    "partners_organization, partners_pledgeyear, partners_school, partners_pledgerequest, "
     "mail_address, mail_mailing, mail_wording, core_change, auth_user, django_session, django_admin_log"
 )
 QUIET = ["--disable-quic", "--disable-component-update", "--disable-background-networking", "--disable-sync"]
