@@ -15,10 +15,10 @@ def measure() -> tuple[float, float, float]:
     from django.utils import timezone  # needs the settings
 
     from partners import certificates
-    from partners.models import PromiseKind, Signature
+    from partners.models import PromiseType, Signature
     from partners.pledges.promises import Checklist, Promised, in_full
 
-    promised = [Promised(kind.pk, 6) for kind in PromiseKind.objects.active()]
+    promised = [Promised(promise_type.pk, 6) for promise_type in PromiseType.objects.active()]
     known, now = Checklist.of(promised), timezone.now()
     promises = [in_full(one, known) for one in promised]
     times = []

@@ -30,7 +30,7 @@ SCHOOLS = """
     SELECT 39686760000000 + n, 'School ' || n, 'elementary', false, false FROM generate_series(1, 62) n
 """
 ORGANIZATIONS = """
-    INSERT INTO partners_organization (name, sector, about, website, phone, address, size, wants_public, approved_at,
+    INSERT INTO partners_organization (name, sector, about, website, phone, address, size, wants_listing, approved_at,
         approved_by, slug, created_at)
     SELECT md5(n::text) || ' Growers ' || n,
         (ARRAY['business', 'college', 'labor', 'nonprofit', 'faith', 'families', 'public'])[1 + mod(n, 7)],
@@ -46,11 +46,11 @@ PLEDGES = """
     FROM partners_organization organization, partners_pledgeyear year
 """
 PROMISES = """
-    INSERT INTO partners_promise (pledge_id, kind_id, quantity, grades, months, note)
+    INSERT INTO partners_promise (pledge_id, promise_type_id, quantity, grades, months, note)
     SELECT pledge.id, kind.id, 1 + mod(pledge.id, 40),
         CASE WHEN mod(pledge.id, 3) = 0 THEN '{}' ELSE ('{TK-K,1-3,4-6,7-8,9-12}'::text[])[1 + mod(pledge.id, 5):] END,
         '{10,11,3}', 'Ask at the gate'
-    FROM partners_pledge pledge, partners_promisekind kind WHERE mod(pledge.id + kind.id, 8) < 3
+    FROM partners_pledge pledge, partners_promisetype kind WHERE mod(pledge.id + kind.id, 8) < 3
 """
 PLACES = """
     INSERT INTO partners_promise_schools (promise_id, school_id)
@@ -58,5 +58,5 @@ PLACES = """
     WHERE mod(promise.id, 3) = 0 AND mod(school.id, 31) = mod(promise.id, 31)
 """
 SECTORS = "SELECT DISTINCT sector FROM partners_organization ORDER BY sector"
-KINDS = "SELECT code FROM partners_promisekind ORDER BY id"
-SHOWN = "SELECT slug FROM partners_organization WHERE wants_public ORDER BY id LIMIT %s"
+KINDS = "SELECT code FROM partners_promisetype ORDER BY id"
+SHOWN = "SELECT slug FROM partners_organization WHERE wants_listing ORDER BY id LIMIT %s"

@@ -20,7 +20,7 @@ FLOOR = """
         m.months, k.needs_clearance, p.signed_by, p.signed_at, m.note
     FROM partners_promise m JOIN partners_pledge p ON p.id = m.pledge_id
     JOIN partners_organization o ON o.id = p.organization_id JOIN partners_contact c ON c.id = p.contact_id
-    JOIN partners_promisekind k ON k.id = m.kind_id
+    JOIN partners_promisetype k ON k.id = m.promise_type_id
     WHERE p.year_id = ANY(%s) ORDER BY p.year_id DESC, o.name, p.id, k.order, k.id
 """
 

@@ -71,7 +71,7 @@ def invent(house: House, size: "Size", years: list[int], pledges: int) -> None:
 
 
 CONTACTS = """
-    INSERT INTO partners_contact (organization_id, name, role, email, phone, language, is_main, created_at)
+    INSERT INTO partners_contact (organization_id, name, role, email, phone, language, is_primary, created_at)
     SELECT id, 'Inés Núñez', 'Owner', 'ines-' || id || '@example.org', '+1 209 555 0100', 'es', true, now()
     FROM partners_organization WHERE NOT EXISTS (SELECT 1 FROM partners_contact)
 """
@@ -89,9 +89,9 @@ PLEDGES = """
     ORDER BY organization.id, year LIMIT %s
 """
 PROMISES = """
-    INSERT INTO partners_promise (pledge_id, kind_id, quantity, grades, months, note)
+    INSERT INTO partners_promise (pledge_id, promise_type_id, quantity, grades, months, note)
     SELECT pledge.id, kind.id, 1 + mod(pledge.id, 40), '{4-6,7-8}', '{10,11,3}', 'Ask at the gate, “in the morning”'
-    FROM partners_pledge pledge, partners_promisekind kind WHERE pledge.year_id = ANY(%s)
+    FROM partners_pledge pledge, partners_promisetype kind WHERE pledge.year_id = ANY(%s)
 """
 PLACES = """
     INSERT INTO partners_promise_schools (promise_id, school_id)

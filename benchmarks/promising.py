@@ -75,7 +75,7 @@ PROFILE = {
     "save": "1",
 }
 STARTS = """
-    INSERT INTO partners_pledgestart (organization, name, email, language, sector, token, is_proven, origin,
+    INSERT INTO partners_pledgerequest (organization, name, email, language, sector, token, email_verified, source,
         answered_at, created_at)
     SELECT 'Delta Growers ' || n, 'Alma Reyes', 'grower-' || n || '@example.org', 'en', '', md5('start' || n), true, '',
         now(), now()

@@ -126,7 +126,7 @@ def doubts() -> dict[str, str]:
     sent = {"file_name": "partners last year.csv", "year": year, "by": "staff", "language": "en"}
     run = import_workflow.begin(last_years_partners(kept.name, names[0]), **sent)
     return {
-        "merge": f"{ADMIN}partners/twinpair/{kept.pk}/{other.pk}/",
+        "merge": f"{ADMIN}partners/duplicatecandidate/{kept.pk}/{other.pk}/",
         "match": f"{ADMIN}summit/rsvp/match/",
         "import": f"{ADMIN}partners/import/{run.pk}/change/",
         "organization": f"{ADMIN}partners/organization/{kept.pk}/change/",

@@ -20,7 +20,7 @@ from django.utils.timezone import get_default_timezone, localtime
 from django.utils.translation import gettext as _
 
 from partners.models import PledgeYear, Signature
-from partners.pledges.promises import worded
+from partners.pledges.promises import localized
 
 PAGE = Path(__file__).with_name("certificate") / "page.typ"
 FONTS = PAGE.with_name("fonts")
@@ -90,7 +90,7 @@ def sentence(kept: list[dict], language: str) -> str:
 
 def part(promise: dict, language: str) -> str:
     """One promise inside the sentence: host tours and field trips (6 visits)."""
-    name, unit = (legible(worded(promise, field, language)) for field in ("name", "unit"))
+    name, unit = (legible(localized(promise, field, language)) for field in ("name", "unit"))
     return f"{lowered(name.rstrip('.'))} ({promise['quantity']:,}\N{NO-BREAK SPACE}{unit})"
 
 

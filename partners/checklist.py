@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from imagine.core import audit
 from imagine.core.models import AuditEntry
-from partners.models import PledgeYear, PromiseKind, School
+from partners.models import PledgeYear, PromiseType, School
 
-Row = PromiseKind | School | PledgeYear
+Row = PromiseType | School | PledgeYear
 
 
 def about(row: Row) -> str:
@@ -45,12 +45,12 @@ def change(row: Row, **fields) -> Row:
     return row
 
 
-def retire(row: PromiseKind | School) -> PromiseKind | School:
+def retire(row: PromiseType | School) -> PromiseType | School:
     """From now on it is offered no more; what was promised of it, or for it, stays."""
     return change(row, is_retired=True)
 
 
-def bring_back(row: PromiseKind | School) -> PromiseKind | School:
+def bring_back(row: PromiseType | School) -> PromiseType | School:
     return change(row, is_retired=False)
 
 

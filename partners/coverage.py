@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, QuerySet, Sum, Value
 
-from partners.models import PledgeYear, Promise, PromiseKind, School
+from partners.models import PledgeYear, Promise, PromiseType, School
 
 ALL = 0  # stands for every promise of a kind, where a school's key stands; no row has it as its key
 
@@ -20,7 +20,7 @@ Counts = dict[tuple[int, int | None], int]
 class Kind:
     """One kind's promises for a school year and for the year before: how many, and how much together."""
 
-    kind: PromiseKind
+    promise_type: PromiseType
     promises: int
     quantity: int
     anywhere: int
@@ -52,16 +52,16 @@ class Coverage:
     the rows, those with the least first: those of the district, and retired ones that a promise names."""
 
     year: PledgeYear
-    kinds: list[Kind]
+    promise_types: list[Kind]
     places: list[Place]
 
     @property
     def promises(self) -> int:
-        return sum(kind.promises for kind in self.kinds)
+        return sum(promise_type.promises for promise_type in self.promise_types)
 
     @property
     def promises_before(self) -> int:
-        return sum(kind.promises_before for kind in self.kinds)
+        return sum(promise_type.promises_before for promise_type in self.promise_types)
 
 
 def of(year: PledgeYear) -> Coverage:
@@ -69,25 +69,29 @@ def of(year: PledgeYear) -> Coverage:
     promises, quantities = counted(year.pk)
     before, quantities_before = promises[year.pk - 1], quantities[year.pk - 1]
     now, quantities = promises[year.pk], quantities[year.pk]
-    kinds = [
+    promise_types = [
         Kind(
-            kind,
-            promises=now[kind.pk, ALL],
-            quantity=quantities[kind.pk],
-            anywhere=now[kind.pk, None],
-            promises_before=before[kind.pk, ALL],
-            quantity_before=quantities_before[kind.pk],
+            promise_type,
+            promises=now[promise_type.pk, ALL],
+            quantity=quantities[promise_type.pk],
+            anywhere=now[promise_type.pk, None],
+            promises_before=before[promise_type.pk, ALL],
+            quantity_before=quantities_before[promise_type.pk],
         )
-        for kind in PromiseKind.objects.all()
-        if not kind.is_retired or now[kind.pk, ALL] or before[kind.pk, ALL]
+        for promise_type in PromiseType.objects.all()
+        if not promise_type.is_retired or now[promise_type.pk, ALL] or before[promise_type.pk, ALL]
     ]
-    columns = [kind.kind.pk for kind in kinds]
+    columns = [promise_type.promise_type.pk for promise_type in promise_types]
     places = [
-        Place(school, [now[kind, school.pk] for kind in columns], sum(before[kind, school.pk] for kind in columns))
+        Place(
+            school,
+            [now[promise_type, school.pk] for promise_type in columns],
+            sum(before[promise_type, school.pk] for promise_type in columns),
+        )
         for school in School.objects.all()
     ]
     places = [place for place in places if place.promises or not place.school.is_retired]
-    return Coverage(year, kinds, sorted(places, key=lambda place: place.promises))
+    return Coverage(year, promise_types, sorted(places, key=lambda place: place.promises))
 
 
 def counted(year: int) -> tuple[dict[int, Counts], dict[int, dict[int, int]]]:
@@ -96,13 +100,13 @@ def counted(year: int) -> tuple[dict[int, Counts], dict[int, dict[int, int]]]:
     and kind. One query."""
     signed = Promise.objects.filter(pledge__signed_at__isnull=False, pledge__year__in=[year - 1, year]).order_by()
     promises, quantities = defaultdict(lambda: defaultdict(int)), defaultdict(lambda: defaultdict(int))
-    by_school, by_kind = (grouped(signed, school) for school in ("schools", Value(ALL)))
-    for of_year, kind, school, number, quantity in by_school.union(by_kind, all=True):
-        promises[of_year][kind, school] = number
+    by_school, by_promise_type = (grouped(signed, school) for school in ("schools", Value(ALL)))
+    for of_year, promise_type, school, number, quantity in by_school.union(by_promise_type, all=True):
+        promises[of_year][promise_type, school] = number
         if school == ALL:
-            quantities[of_year][kind] = quantity
+            quantities[of_year][promise_type] = quantity
     return promises, quantities
 
 
 def grouped(signed: QuerySet[Promise], school) -> QuerySet:
-    return signed.values_list("pledge__year", "kind", school).annotate(n=Count("pk"), quantity=Sum("quantity"))
+    return signed.values_list("pledge__year", "promise_type", school).annotate(n=Count("pk"), quantity=Sum("quantity"))

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imagine.core.spreadsheets.writer import RESPONSES, Cell, csv_response
 from partners.coverage import Coverage
-from partners.models import Grade, Organization, PledgeYear, Promise, PromiseKind, School, Sector, showing_of
+from partners.models import Grade, Organization, PledgeYear, Promise, PromiseType, School, Sector, listing_status_of
 from partners.models.organizations import OrganizationQuerySet
 from partners.pledges.promises import month
 
@@ -42,11 +42,11 @@ OF_PLEDGE = (
     "pledge__signed_by",
     "pledge__signed_at",
 )
-OF_PROMISE = ("kind", "quantity", "grades", "months", "note", "where")
+OF_PROMISE = ("promise_type", "quantity", "grades", "months", "note", "where")
 
 
-def named(what: str, kind: str) -> str:
-    return f"{what}-{timezone.localdate():%Y-%m-%d}.{kind}"
+def named(what: str, file_format: str) -> str:
+    return f"{what}-{timezone.localdate():%Y-%m-%d}.{file_format}"
 
 
 def header(words: Iterable) -> list[str]:
@@ -57,30 +57,30 @@ def header(words: Iterable) -> list[str]:
 # Pledges ---------------------------------------------------------------------------------------------------------
 
 
-def promise_file(promises: QuerySet[Promise], kind: str) -> StreamingHttpResponse:
-    """A file with a row for each of these promises, `kind` a key of RESPONSES; its name says the day."""
-    return RESPONSES[kind](named("promises", kind), header(BY_PROMISE), promise_rows(promises))
+def promise_file(promises: QuerySet[Promise], file_format: str) -> StreamingHttpResponse:
+    """A file with a row for each of these promises, `file_format` a key of RESPONSES; its name says the day."""
+    return RESPONSES[file_format](named("promises", file_format), header(BY_PROMISE), promise_rows(promises))
 
 
-def pledge_file(promises: QuerySet[Promise], kind: str) -> StreamingHttpResponse:
+def pledge_file(promises: QuerySet[Promise], file_format: str) -> StreamingHttpResponse:
     """A file with a row for each organization and school year that these promises are of, and a column a kind."""
-    kinds = kinds_of(promises)
-    columns = [f"{offered.label} ({offered.units})" for offered in kinds]
-    rows = pledge_rows(promises, [offered.pk for offered in kinds])
-    return RESPONSES[kind](named("pledges", kind), [*header(BY_ORGANIZATION), *columns], rows)
+    promise_types = promise_types_of(promises)
+    columns = [f"{offered.localized_name} ({offered.localized_units})" for offered in promise_types]
+    rows = pledge_rows(promises, [offered.pk for offered in promise_types])
+    return RESPONSES[file_format](named("pledges", file_format), [*header(BY_ORGANIZATION), *columns], rows)
 
 
 def listed(promises: QuerySet[Promise]) -> QuerySet[Promise]:
     """Promises in the order of the lists, the newest school year first, with who answers for the pledge: else with the
     main contact."""
-    is_main = Q(pledge__organization__contacts__is_main=True)
-    main = FilteredRelation("pledge__organization__contacts", condition=is_main)
+    is_primary = Q(pledge__organization__contacts__is_primary=True)
+    primary_contact = FilteredRelation("pledge__organization__contacts", condition=is_primary)
     contact = {
-        name: Coalesce(f"pledge__contact__{field}", f"main__{field}")
+        name: Coalesce(f"pledge__contact__{field}", f"primary_contact__{field}")
         for name, field in {"contact": "name", "email": "email", "phone": "phone"}.items()
     }
-    order = ("-pledge__year_id", "pledge__organization__name", "pledge_id", "kind__order", "kind_id")
-    return promises.alias(main=main).annotate(**contact).order_by(*order)
+    order = ("-pledge__year_id", "pledge__organization__name", "pledge_id", "promise_type__order", "promise_type_id")
+    return promises.alias(primary_contact=primary_contact).annotate(**contact).order_by(*order)
 
 
 class Words:
@@ -88,9 +88,14 @@ class Words:
 
     def __init__(self):
         clearance = {True: gettext("needed"), False: ""}
-        self.kinds = {
-            kind.pk: (kind.label, kind.worded("unit"), kind.units, clearance[kind.needs_clearance])
-            for kind in PromiseKind.objects.all()
+        self.promise_types = {
+            promise_type.pk: (
+                promise_type.localized_name,
+                promise_type.localized("unit"),
+                promise_type.localized_units,
+                clearance[promise_type.needs_clearance],
+            )
+            for promise_type in PromiseType.objects.all()
         }
         schools = dict(School.objects.values_list("pk", "name"))
         months = {number: month(number) for number in range(1, 13)}
@@ -128,9 +133,9 @@ def promise_row(words: Words, promise: tuple) -> tuple[Cell, ...]:
     """What stands under BY_PROMISE for one promise, given as OF_PLEDGE and OF_PROMISE."""
     (
         _pledge, year, organization, sector, contact, email, phone, signed_by, signed_at,
-        kind, quantity, grades, months, note, schools,
+        promise_type, quantity, grades, months, note, schools,
     ) = promise  # fmt: skip
-    label, unit, units, clearance = words.kinds[kind]
+    label, unit, units, clearance = words.promise_types[promise_type]
     return (
         school_years(year),
         organization,
@@ -151,25 +156,25 @@ def promise_row(words: Words, promise: tuple) -> tuple[Cell, ...]:
     )
 
 
-def kinds_of(promises: QuerySet[Promise]) -> list[PromiseKind]:
+def promise_types_of(promises: QuerySet[Promise]) -> list[PromiseType]:
     """The kinds that are offered, and the retired ones that these promises are of."""
-    there = Exists(promises.order_by().filter(kind=OuterRef("pk")))
-    return list(PromiseKind.objects.filter(Q(is_retired=False) | there))
+    there = Exists(promises.order_by().filter(promise_type=OuterRef("pk")))
+    return list(PromiseType.objects.filter(Q(is_retired=False) | there))
 
 
-def pledge_rows(promises: QuerySet[Promise], kinds: list[int]) -> Iterator[tuple[Cell, ...]]:
-    """One row a pledge, with how much of each of `kinds`, which are primary keys. One query, through a cursor."""
-    rows = listed(promises).values_list(*OF_PLEDGE, "kind", "quantity").iterator(chunk_size=ROWS)
-    return map(partial(pledge_row, sector_labels(), kinds), groupby(rows, itemgetter(0)))
+def pledge_rows(promises: QuerySet[Promise], promise_types: list[int]) -> Iterator[tuple[Cell, ...]]:
+    """One row a pledge, with how much of each of `promise_types`, by primary key. One query, through a cursor."""
+    rows = listed(promises).values_list(*OF_PLEDGE, "promise_type", "quantity").iterator(chunk_size=ROWS)
+    return map(partial(pledge_row, sector_labels(), promise_types), groupby(rows, itemgetter(0)))
 
 
-def pledge_row(sectors: dict, kinds: list[int], pledge: tuple[int, Iterator[tuple]]) -> tuple[Cell, ...]:
+def pledge_row(sectors: dict, promise_types: list[int], pledge: tuple[int, Iterator[tuple]]) -> tuple[Cell, ...]:
     """What stands under BY_ORGANIZATION and the kinds for one pledge, given as its key and its promises."""
     promises = list(pledge[1])
-    _pledge, year, organization, sector, *contact, signed_by, signed_at, _kind, _quantity = promises[0]
-    quantities = {kind: quantity for *_of_pledge, kind, quantity in promises}
+    _pledge, year, organization, sector, *contact, signed_by, signed_at, _promise_type, _quantity = promises[0]
+    quantities = {promise_type: quantity for *_of_pledge, promise_type, quantity in promises}
     partner = (school_years(year), organization, sectors[sector], *contact)
-    return (*partner, signed_by, day(signed_at), *map(quantities.get, kinds))
+    return (*partner, signed_by, day(signed_at), *map(quantities.get, promise_types))
 
 
 # Coverage --------------------------------------------------------------------------------------------------------
@@ -177,7 +182,7 @@ def pledge_row(sectors: dict, kinds: list[int], pledge: tuple[int, Iterator[tupl
 
 def coverage_file(found: Coverage) -> StreamingHttpResponse:
     """A CSV file with a row a school and a column a kind, the schools with the least first, and the sums below."""
-    words = [gettext("school"), gettext("level"), *(kind.kind.label for kind in found.kinds)]
+    words = [gettext("school"), gettext("level"), *(each.promise_type.localized_name for each in found.promise_types)]
     before = PledgeYear(school_year=found.year.pk - 1).school_years
     words += [gettext("promises"), gettext("promises in %(year)s") % {"year": before}]
     return csv_response(f"coverage-{found.year.pk}.csv", header(words), coverage_rows(found))
@@ -186,17 +191,17 @@ def coverage_file(found: Coverage) -> StreamingHttpResponse:
 def coverage_rows(found: Coverage) -> Iterator[tuple[Cell, ...]]:
     for place in found.places:
         yield (place.school.name, place.school.get_level_display(), *place.counts, place.promises, place.before)
-    anywhere = [kind.anywhere for kind in found.kinds]
+    anywhere = [each.anywhere for each in found.promise_types]
     yield (gettext("Wherever it is needed most"), "", *anywhere, sum(anywhere), None)
     yield (
         gettext("All promises"),
         "",
-        *(kind.promises for kind in found.kinds),
+        *(each.promises for each in found.promise_types),
         found.promises,
         found.promises_before,
     )
-    yield (gettext("Quantity"), "", *(kind.quantity for kind in found.kinds), None, None)
-    yield (gettext("Quantity the year before"), "", *(kind.quantity_before for kind in found.kinds), None, None)
+    yield (gettext("Quantity"), "", *(each.quantity for each in found.promise_types), None, None)
+    yield (gettext("Quantity the year before"), "", *(each.quantity_before for each in found.promise_types), None, None)
 
 
 # Organizations ---------------------------------------------------------------------------------------------------
@@ -220,38 +225,40 @@ ORGANIZATION = (
 OF_ORGANIZATION = (
     "name",
     "sector",
-    "about",
+    "description",
     "website",
     "phone",
     "address",
     "size",
-    "wants_public",
+    "wants_listing",
     "approved_at",
-    "main__name",
-    "main__role",
-    "main__email",
-    "main__phone",
-    "main__language",
+    "primary_contact__name",
+    "primary_contact__role",
+    "primary_contact__email",
+    "primary_contact__phone",
+    "primary_contact__language",
     "created_at",
     "pledge__pk",
     "pledge__signed_at",
 )
 
 
-def organization_file(organizations: OrganizationQuerySet, year: PledgeYear | None, kind: str) -> StreamingHttpResponse:
+def organization_file(
+    organizations: OrganizationQuerySet, year: PledgeYear | None, file_format: str
+) -> StreamingHttpResponse:
     """A file with a row for each of these organizations, its main contact, and its pledge of a school year."""
     pledge = gettext("Pledge for %(year)s") % {"year": year.school_years} if year else gettext("Pledge")
     rows = organization_rows(organizations, year)
-    return RESPONSES[kind](named("organizations", kind), [*header(ORGANIZATION), pledge], rows)
+    return RESPONSES[file_format](named("organizations", file_format), [*header(ORGANIZATION), pledge], rows)
 
 
 def organization_rows(organizations: OrganizationQuerySet, year: PledgeYear | None) -> Iterator[tuple[Cell, ...]]:
     """One row an organization, by name. One query, through a cursor."""
-    rows = organizations.with_main_contact().with_pledge_of(year).order_by("name", "pk")
+    rows = organizations.with_primary_contact().with_pledge_of(year).order_by("name", "pk")
     labels = {
         "sector": sector_labels(),
         "size": {value: str(label) for value, label in Organization.Size.choices} | {"": ""},
-        "shown": {value: str(label) for value, label in Organization.Showing.choices},
+        "shown": {value: str(label) for value, label in Organization.ListingStatus.choices},
         "language": dict(settings.LANGUAGES) | {None: ""},
         "pledge": {True: gettext("signed"), False: gettext("draft"), None: ""},
     }
@@ -261,18 +268,18 @@ def organization_rows(organizations: OrganizationQuerySet, year: PledgeYear | No
 def organization_row(labels: dict[str, dict], organization: tuple) -> tuple[Cell, ...]:
     """What stands under ORGANIZATION for one of them, given as OF_ORGANIZATION."""
     (
-        name, sector, about, website, phone, address, size, wants_public, approved_at,
+        name, sector, description, website, phone, address, size, wants_listing, approved_at,
         contact, role, email, contact_phone, language, created_at, pledge, signed_at,
     ) = organization  # fmt: skip
     return (
         name,
         labels["sector"][sector],
-        about,
+        description,
         website,
         phone,
         address,
         labels["size"][size],
-        labels["shown"][showing_of(wants_public, approved_at)],
+        labels["shown"][listing_status_of(wants_listing, approved_at)],
         contact,
         role,
         email,

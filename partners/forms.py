@@ -7,7 +7,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.forms import AddressField, LineField, NameField, Shared, TextField
-from partners.models import Contact, Organization, PledgeStart, Sector
+from partners.models import Contact, Organization, PledgeRequest, Sector
 from partners.organizations import logos
 
 WEB_ADDRESS = _("A web address looks like https://www.example.org.")
@@ -36,9 +36,9 @@ class BeginForm(forms.Form):
         error_messages={"required": _("Write your e-mail address: your link goes there.")},
     )
 
-    def start(self) -> PledgeStart:
+    def start(self) -> PledgeRequest:
         """What was typed, in the page's language, unsaved."""
-        return PledgeStart(language=get_language(), **self.cleaned_data)
+        return PledgeRequest(language=get_language(), **self.cleaned_data)
 
 
 class WebAddressField(forms.URLField):
@@ -73,7 +73,7 @@ class ProfileForm(forms.Form):
     sector = forms.ChoiceField(
         label=_("What kind of organization?"), choices=[("", _("Choose one")), *Sector.choices], required=False
     )
-    about = TextField(
+    description = TextField(
         label=_("What you do"),
         max_length=1000,
         required=False,
@@ -110,7 +110,7 @@ class ProfileForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "street-address"}),
     )
-    wants_public = forms.BooleanField(
+    wants_listing = forms.BooleanField(
         label=_("Show our name on the public page of partners"),
         required=False,
         help_text=_("We check it before it appears."),

@@ -4,7 +4,7 @@ from celery import shared_task
 
 from imagine.mail import dispatch
 from partners.imports import workflow as import_workflow
-from partners.models import PledgeStart
+from partners.models import PledgeRequest
 from partners.organizations import duplicates
 from partners.pledges import signup as pledge_signup
 from partners.pledges import years as pledge_years
@@ -18,7 +18,7 @@ def answer_start(pk: int) -> None:
 @shared_task
 def answer_starts() -> None:
     """Has what was left behind answered, each by a task of its own: one that fails holds nobody up."""
-    unanswered = PledgeStart.objects.filter(answered_at__isnull=True)
+    unanswered = PledgeRequest.objects.filter(answered_at__isnull=True)
     for pk in unanswered.order_by("pk").values_list("pk", flat=True)[:500]:
         dispatch.ring("partners.tasks.answer_start", pk)
 

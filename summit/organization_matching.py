@@ -14,7 +14,7 @@ from django.db.models.functions import RowNumber
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from partners.models import Organization, Reason, folded
+from partners.models import MatchReason, Organization, normalize_name
 from partners.organizations import duplicates, profiles
 from partners.organizations.duplicates import Likely, Typed
 from summit.models import Rsvp, RsvpQuerySet
@@ -55,13 +55,13 @@ class Doubled(Refused):
 # By itself -------------------------------------------------------------------------------------------------------
 
 KNOWN = """
-    SELECT r.id, o.id, r.organization_name <> '' AND o.folded_name = r.normalized_organization_name
+    SELECT r.id, o.id, r.organization_name <> '' AND o.normalized_name = r.normalized_organization_name
     FROM summit_rsvp r
     JOIN partners_contact c ON lower(c.email) = lower(r.email)
     JOIN partners_organization o ON o.id = c.organization_id
     WHERE r.organization_id IS NULL AND NOT r.no_organization
-        AND (r.organization_name = '' OR o.folded_name = r.normalized_organization_name
-            OR similarity(o.folded_name, r.normalized_organization_name) >= %s)
+        AND (r.organization_name = '' OR o.normalized_name = r.normalized_organization_name
+            OR similarity(o.normalized_name, r.normalized_organization_name) >= %s)
     ORDER BY r.id LIMIT %s
 """
 
@@ -109,7 +109,7 @@ def make(rsvps: RsvpQuerySet, *, name: str, sector: str = "", is_sure: bool = Fa
     by now, and Doubled when there is one with the same name, unless staff are sure."""
     if not list(rsvps.select_for_update(no_key=True).order_by("pk").values_list("pk")):
         raise Settled
-    known = Organization.objects.filter(folded_name=folded(Value(name))).order_by("pk").first()
+    known = Organization.objects.filter(normalized_name=normalize_name(Value(name))).order_by("pk").first()
     if known and not is_sure:
         raise Doubled(known)
     organization = profiles.create(name=name, sector=sector)
@@ -161,12 +161,12 @@ def facts(rsvp: Rsvp) -> dict:
 @dataclass
 class Proposal:
     organization: Organization
-    likelihood: int
+    score: int
     reasons: list[str]
 
     @property
     def why(self) -> list[str]:
-        return [Reason(reason).label for reason in self.reasons]
+        return [MatchReason(reason).label for reason in self.reasons]
 
 
 @dataclass
@@ -230,7 +230,7 @@ def propose(some: list[Group]) -> list[Group]:
     organizations = Organization.objects.in_bulk(pks)
     for key, found in likely.items():
         some[key].proposals = [
-            Proposal(organizations[one.organization], one.likelihood, one.reasons)
+            Proposal(organizations[one.organization], one.score, one.reasons)
             for one in found
             if one.organization in organizations
         ]

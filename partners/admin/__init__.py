@@ -1,20 +1,20 @@
 """Partners and their promises in the admin. Every change goes through the rules; pledges are only read here."""
 
-from partners.admin.checklist import PledgeYearAdmin, PromiseKindAdmin, SchoolAdmin
+from partners.admin.checklist import PledgeYearAdmin, PromiseTypeAdmin, SchoolAdmin
 from partners.admin.contacts import ContactAdmin
 from partners.admin.imports import ImportAdmin
-from partners.admin.merging import TwinPairAdmin
+from partners.admin.merging import DuplicateCandidateAdmin
 from partners.admin.organizations import OrganizationAdmin
 from partners.admin.pledges import PledgeAdmin, PromiseAdmin
 
 __all__ = [
     "ContactAdmin",
+    "DuplicateCandidateAdmin",
     "ImportAdmin",
     "OrganizationAdmin",
     "PledgeAdmin",
     "PledgeYearAdmin",
     "PromiseAdmin",
-    "PromiseKindAdmin",
+    "PromiseTypeAdmin",
     "SchoolAdmin",
-    "TwinPairAdmin",
 ]

@@ -11,7 +11,7 @@ from imagine.core.admin.actions import ActionsAdmin, tell
 from imagine.core.admin.concurrent_edit import ShownForm
 from partners import checklist
 from partners.admin.components import became
-from partners.models import PledgeYear, PromiseKind, School
+from partners.models import PledgeYear, PromiseType, School
 from partners.pledges import years as pledge_years
 
 
@@ -63,12 +63,12 @@ def bring_back(page, request, rows):
     tell(page, request, [(row, became(checklist.bring_back, row, "is_retired")) for row in rows], done)
 
 
-@admin.register(PromiseKind)
-class PromiseKindAdmin(RowAdmin):
+@admin.register(PromiseType)
+class PromiseTypeAdmin(RowAdmin):
     """One that a promise is of can be retired; to delete it is refused here and by the database."""
 
-    list_display = ("name", "order", "unit_plural", "clearance", "learning", "promised", "offered")
-    list_filter = ("is_retired", "needs_clearance", "learning")
+    list_display = ("name", "order", "unit_plural", "clearance", "work_based_learning", "promised", "offered")
+    list_filter = ("is_retired", "needs_clearance", "work_based_learning")
     search_fields = ("name", "name_es", "code")
     prepopulated_fields = {"code": ("name",)}
     actions = (retire, bring_back)
@@ -78,14 +78,20 @@ class PromiseKindAdmin(RowAdmin):
             _("Words"),
             {
                 "fields": [
-                    *("name", "name_es", "invitation", "invitation_es"),
+                    *("name", "name_es", "tagline", "tagline_es"),
                     *(("unit", "unit_plural"), ("unit_es", "unit_plural_es"), "example", "example_es"),
                 ]
             },
         ),
         (
             _("What it takes"),
-            {"fields": [("needs_clearance", "needs_insurance"), ("what_it_takes", "what_it_takes_es"), "learning"]},
+            {
+                "fields": [
+                    ("needs_clearance", "needs_insurance"),
+                    ("requirements", "requirements_es"),
+                    "work_based_learning",
+                ]
+            },
         ),
     ]
 
@@ -109,16 +115,16 @@ class PromiseKindAdmin(RowAdmin):
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @admin.display(description=_("clearance"), ordering="needs_clearance")
-    def clearance(self, kind: PromiseKind) -> str:
-        return _("needed") if kind.needs_clearance else ""
+    def clearance(self, promise_type: PromiseType) -> str:
+        return _("needed") if promise_type.needs_clearance else ""
 
     @admin.display(description=_("signed promises"), ordering="promised")
-    def promised(self, kind: PromiseKind) -> int:
-        return kind.promised
+    def promised(self, promise_type: PromiseType) -> int:
+        return promise_type.promised
 
     @admin.display(description=_("offered"), ordering="is_retired", boolean=True)
-    def offered(self, kind: PromiseKind) -> bool:
-        return not kind.is_retired
+    def offered(self, promise_type: PromiseType) -> bool:
+        return not promise_type.is_retired
 
 
 @admin.register(School)
@@ -171,9 +177,9 @@ def reopen_years(page, request, years):
 
 @admin.register(PledgeYear)
 class PledgeYearAdmin(RowAdmin):
-    list_display = ("school_years", "state", "opens_on", "closes_on", "closed_at", "signed", "drafts")
+    list_display = ("school_years", "state", "opens_on", "announced_deadline", "closed_at", "signed", "drafts")
     actions = (open_years, close_years, reopen_years)
-    parts = [(None, {"fields": ["school_year", "opens_on", "closes_on", "state"]})]
+    parts = [(None, {"fields": ["school_year", "opens_on", "announced_deadline", "state"]})]
 
     def get_queryset(self, request):
         signed = Q(pledges__signed_at__isnull=False)

@@ -20,7 +20,7 @@ from imagine.mail.models import Message
 from partners.models import Grade, Pledge, Promise
 from partners.organizations import profiles
 from partners.pledges import page_state
-from partners.pledges.promises import kept_amount, month, worded
+from partners.pledges.promises import kept_amount, localized, month
 
 LATEST = 20  # messages on a page
 MAILED = ngettext_lazy("%(number)d link is on its way.", "%(number)d links are on their way.", "number")
@@ -74,7 +74,7 @@ def state(pledge: Pledge) -> str:
 def promised(promise: Promise) -> dict[str, str]:
     """A promise in words, as it stands now."""
     return {
-        "kind": promise.kind.label,
+        "promise_type": promise.promise_type.localized_name,
         "amount": promise.amount,
         **in_words(promise.grades, promise.months, [school.name for school in promise.schools.all()]),
         "note": promise.note,
@@ -84,7 +84,7 @@ def promised(promise: Promise) -> dict[str, str]:
 def as_signed(promise: dict) -> dict[str, str]:
     """The same of one that a signed version keeps, in the words of that day."""
     return {
-        "kind": worded(promise, "name"),
+        "promise_type": localized(promise, "name"),
         "amount": kept_amount(promise),
         **in_words(promise["grades"], promise["months"], promise["schools"]),
         "note": promise["note"],

@@ -21,7 +21,7 @@ from imagine.mail.admin.preferences import wish
 from imagine.mail.models import EmailPreference
 from partners.admin import components
 from partners.admin.filters import ChoiceFilter
-from partners.models import Contact, folded
+from partners.models import Contact, normalize_name
 from partners.organizations import contacts
 
 MOST_WORDS = 10  # of a search
@@ -30,10 +30,10 @@ KNOWN = _("This address is a contact already.")
 
 def found(term: str) -> QuerySet[Contact]:
     """The contacts that a search means: each word is in their name, their address or their organization's name."""
-    contacts = Contact.objects.order_by().alias(folded_person=folded(F("name")))
+    contacts = Contact.objects.order_by().alias(normalized_person=normalize_name(F("name")))
     for word in term.split()[:MOST_WORDS]:
-        plain = folded(Value(word))
-        in_names = Q(folded_person__contains=plain) | Q(organization__folded_name__contains=plain)
+        plain = normalize_name(Value(word))
+        in_names = Q(normalized_person__contains=plain) | Q(organization__normalized_name__contains=plain)
         contacts = contacts.filter(in_names | Q(email__icontains=word))
     return contacts.values("pk")
 
@@ -43,7 +43,7 @@ class ContactAdminForm(ShownForm):
 
     class Meta:
         model = Contact
-        fields = ["name", "role", "email", "phone", "language", "is_main"]
+        fields = ["name", "role", "email", "phone", "language", "is_primary"]
 
     def locked_row(self) -> Contact:
         return contacts.lock(self.instance)
@@ -57,7 +57,7 @@ class ContactAdminForm(ShownForm):
 
     def _get_validation_exclusions(self):
         """Whoever becomes the main contact takes that from whoever was: the rule sees to it."""
-        return super()._get_validation_exclusions() | {"is_main"}
+        return super()._get_validation_exclusions() | {"is_primary"}
 
 
 class OwnerFilter(ChoiceFilter):
@@ -112,9 +112,9 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         address = reverse("admin:partners_organization_change", args=[contact.organization_id])
         return format_html('<a href="{}">{}</a>', address, contact.organization)
 
-    @admin.display(description=_("place"), ordering="is_main")
+    @admin.display(description=_("place"), ordering="is_primary")
     def place(self, contact: Contact) -> str:
-        return _("main contact") if contact.is_main else ""
+        return _("main contact") if contact.is_primary else ""
 
     @admin.display(description=_("mail"))
     def mail(self, contact: Contact) -> str:
@@ -147,7 +147,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         if obj is None:
             others = _("A person on their own. One of an organization is added on that organization’s page.")
             return [(None, {"fields": person, "description": others})]
-        main = ["is_main"] if obj.organization_id else []  # who is on their own is nobody's main contact
+        main = ["is_primary"] if obj.organization_id else []  # who is on their own is nobody's main contact
         return [
             (None, {"fields": ["owner", *person, *main, "shown"]}),
             (_("Mail"), {"fields": ["mail_wish", "asked"]}),

@@ -50,33 +50,35 @@ def shown(found: Coverage) -> dict:
     """The figures as the page shows them, each with the address of the list behind it."""
     promises = f"{reverse('admin:partners_promise_changelist')}?{urlencode({'state': 'signed', 'year': found.year.pk})}"
     return {
-        "kinds": [column(kind, promises) for kind in found.kinds],
+        "promise_types": [column(promise_type, promises) for promise_type in found.promise_types],
         "places": [row(place, found, promises) for place in found.places],
-        "anywhere": sum(kind.anywhere for kind in found.kinds),
+        "anywhere": sum(promise_type.anywhere for promise_type in found.promise_types),
         "found": found,
         "promises": promises,
         "before": PledgeYear(school_year=found.year.pk - 1).school_years,
     }
 
 
-def column(kind: Kind, promises: str) -> dict:
+def column(promise_type: Kind, promises: str) -> dict:
     return {
-        "kind": kind,
-        "amount": kind.kind.amount(kind.quantity),
-        "amount_before": kind.kind.amount(kind.quantity_before),
-        "more": f"{kind.more:+,}".replace("-", "\N{MINUS SIGN}") if kind.more else "0",
-        "promises": f"{promises}&kind={kind.kind.pk}",
-        "anywhere": f"{promises}&kind={kind.kind.pk}&school={NEEDED_MOST}",
+        "promise_type": promise_type,
+        "amount": promise_type.promise_type.amount(promise_type.quantity),
+        "amount_before": promise_type.promise_type.amount(promise_type.quantity_before),
+        "more": f"{promise_type.more:+,}".replace("-", "\N{MINUS SIGN}") if promise_type.more else "0",
+        "promises": f"{promises}&promise_type={promise_type.promise_type.pk}",
+        "anywhere": f"{promises}&promise_type={promise_type.promise_type.pk}&school={NEEDED_MOST}",
     }
 
 
 def row(place: Place, found: Coverage, promises: str) -> dict:
     at = f"{promises}&school={place.school.pk}"
-    counts = zip(found.kinds, place.counts, strict=True)
+    counts = zip(found.promise_types, place.counts, strict=True)
     return {
         "place": place,
         "address": at,
-        "cells": [(count, step(count), f"{at}&kind={kind.kind.pk}") for kind, count in counts],
+        "cells": [
+            (count, step(count), f"{at}&promise_type={promise_type.promise_type.pk}") for promise_type, count in counts
+        ],
     }
 
 

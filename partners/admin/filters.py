@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from partners.models import Organization, Pledge, PledgeYear, Promise, PromiseKind, School, Sector
+from partners.models import Organization, Pledge, PledgeYear, Promise, PromiseType, School, Sector
 
 NEEDED_MOST = "any"
 
@@ -41,16 +41,16 @@ class ChoiceFilter(admin.SimpleListFilter):
 # Organizations ---------------------------------------------------------------------------------------------------
 
 
-class ShowingFilter(ChoiceFilter):
-    title, parameter_name = _("shown in public"), "shown"
+class ListingStatusFilter(ChoiceFilter):
+    title, parameter_name = _("shown in public"), "listing_status"
 
     def lookups(self, request, model_admin):
-        return Organization.Showing.choices
+        return Organization.ListingStatus.choices
 
     def narrow(self, queryset, value):
-        if value == Organization.Showing.HIDDEN:
-            return queryset.filter(wants_public=False)
-        return queryset.public() if value == Organization.Showing.SHOWN else queryset.to_approve()
+        if value == Organization.ListingStatus.UNLISTED:
+            return queryset.filter(wants_listing=False)
+        return queryset.listed() if value == Organization.ListingStatus.LISTED else queryset.pending_approval()
 
 
 class ThisYearsPledgeFilter(ChoiceFilter):
@@ -134,14 +134,14 @@ class StateFilter(ChoiceFilter):
         return of_pledge(queryset, signed_at__isnull=True, year__closed_at__isnull=value == "draft")
 
 
-class KindFilter(PromiseFilter):
-    title, parameter_name = _("kind"), "kind"
+class PromiseTypeFilter(PromiseFilter):
+    title, parameter_name = _("kind"), "promise_type"
 
     def lookups(self, request, model_admin):
-        return [(kind.pk, kind.label) for kind in PromiseKind.objects.all()]
+        return [(promise_type.pk, promise_type.localized_name) for promise_type in PromiseType.objects.all()]
 
     def wanted(self, value):
-        return Q(kind=value)
+        return Q(promise_type=value)
 
 
 class ClearanceFilter(PromiseFilter):

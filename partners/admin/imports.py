@@ -22,7 +22,7 @@ from partners import exports
 from partners.imports import columns as imports_columns
 from partners.imports import validation
 from partners.imports import workflow as import_workflow
-from partners.models import Import, Organization, PledgeYear, Reason, TypedOrganization
+from partners.models import Import, ImportedOrganization, MatchReason, Organization, PledgeYear
 
 BAD_ROWS = 50  # on a page
 QUESTIONS = 25
@@ -38,7 +38,7 @@ class FileForm(forms.Form):
 
 @admin.register(Import)
 class ImportAdmin(admin.ModelAdmin):
-    list_display = ("file_name", "year", "state", "rows_read", "made_by", "created_at")
+    list_display = ("file_name", "year", "state", "row_count", "created_by", "created_at")
     list_filter = ("state",)
     list_select_related = ("year",)
     show_full_result_count = False
@@ -93,10 +93,10 @@ def run(page: ImportAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     context |= {"run": shown, "may_act": may_act, "columns": [(head, label(field)) for head, field in columns(shown)]}
     if shown.state == State.CHECKED:
         context |= checked(shown, request)
-    elif shown.is_at_work:
+    elif shown.is_in_progress:
         context["has_stopped"] = shown.attempts >= import_workflow.MOST_ATTEMPTS
     elif shown.state == State.DONE:
-        context["is_last"] = Import.objects.last_done() == shown
+        context["is_last"] = Import.objects.last_written() == shown
     return render(request, "admin/partners/import/run.html", context)
 
 
@@ -130,45 +130,45 @@ def checked(run: Import, request: HttpRequest) -> dict:
         "bad": turned(request, "bad", Paginator(validation.bad_rows(run), BAD_ROWS)),
         "asked": asked,
         "questions": questions(run, asked),
-        "good": run.rows_read - run.rows_bad,
+        "good": run.row_count - run.error_count,
         "new": typed.filter(is_new=True).count(),
-        "there": typed.filter(is_new=False, same_line=None).count(),
-        "twice": typed.filter(same_line__isnull=False).count(),
-        "pledged": typed.filter(is_new=False, partner__pledges__year=run.year).count(),
+        "there": typed.filter(is_new=False, duplicate_of_line=None).count(),
+        "twice": typed.filter(duplicate_of_line__isnull=False).count(),
+        "pledged": typed.filter(is_new=False, organization__pledges__year=run.year).count(),
     }
 
 
 def questions(run: Import, asked: Page) -> list[dict]:
     """Each typed organization of a page with those that it may be: two queries more than for the page itself."""
     rows = list(asked)
-    there = Organization.objects.in_bulk({pk for typed in rows for pk, *_why in typed.likely})
-    lines = {line for typed in rows for line, *_why in typed.alike}
+    there = Organization.objects.in_bulk({pk for typed in rows for pk, *_why in typed.existing_matches})
+    lines = {line for typed in rows for line, *_why in typed.matches_in_file}
     earlier = dict(run.organizations.filter(line__in=lines).values_list("line", "name"))
     return [{"typed": typed, "choices": choices(typed, there), "twins": same(typed, earlier)} for typed in rows]
 
 
-def choices(typed: TypedOrganization, there: dict[int, Organization]) -> list[dict]:
+def choices(typed: ImportedOrganization, there: dict[int, Organization]) -> list[dict]:
     return [
         {
             "organization": there[pk],
-            "why": [Reason(reason).label for reason in reasons],
-            "is_chosen": pk == typed.partner_id,
+            "why": [MatchReason(reason).label for reason in reasons],
+            "is_chosen": pk == typed.organization_id,
         }
-        for pk, _likelihood, reasons in typed.likely
+        for pk, _score, reasons in typed.existing_matches
         if pk in there
     ]
 
 
-def same(typed: TypedOrganization, earlier: dict[int, str]) -> list[dict]:
+def same(typed: ImportedOrganization, earlier: dict[int, str]) -> list[dict]:
     """Those earlier in the file that it may be."""
     return [
         {
             "name": earlier[line],
             "line": line,
-            "why": [Reason(reason).label for reason in reasons],
-            "is_chosen": line == typed.same_line,
+            "why": [MatchReason(reason).label for reason in reasons],
+            "is_chosen": line == typed.duplicate_of_line,
         }
-        for line, _likelihood, reasons in typed.alike
+        for line, _score, reasons in typed.matches_in_file
         if line in earlier
     ]
 

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from imagine.core.admin.actions import ActionsAdmin, tell
 from imagine.mail import dispatch
 from partners.admin import components
-from partners.models import Contact, Organization, Pledge, Reason, TwinPair, TwinSearch
+from partners.models import Contact, DuplicateCandidate, DuplicateScan, MatchReason, Organization, Pledge
 from partners.organizations import duplicates, merging
 from partners.organizations.merging import Fold, Plan
 from partners.organizations.profiles import PROFILE
@@ -50,16 +50,16 @@ class SaidFilter(admin.SimpleListFilter):
         return queryset.filter(dismissed_at__isnull=False) if self.value() == "two" else queryset.open()
 
 
-@admin.register(TwinPair)
-class TwinPairAdmin(ActionsAdmin):
+@admin.register(DuplicateCandidate)
+class DuplicateCandidateAdmin(ActionsAdmin):
     list_display = ("pair", "in_percent", "why", "said")
     list_display_links = None
     list_filter = (SaidFilter,)
-    list_select_related = ("one", "other")
+    list_select_related = ("organization_a", "organization_b")
     list_per_page = 25
-    search_fields = ("one__name", "other__name")
+    search_fields = ("organization_a__name", "organization_b__name")
     show_full_result_count = False
-    ordering = ("-likelihood", "pk")
+    ordering = ("-score", "pk")
     actions = ("say_two",)
     change_list_template = "admin/partners/twins.html"
 
@@ -73,7 +73,7 @@ class TwinPairAdmin(ActionsAdmin):
         return False
 
     def has_view_permission(self, request, obj=None):
-        return request.user.has_perms(["partners.view_organization", "partners.view_twinpair"])
+        return request.user.has_perms(["partners.view_organization", "partners.view_duplicatecandidate"])
 
     def has_module_permission(self, request):
         return self.has_view_permission(request)
@@ -86,26 +86,26 @@ class TwinPairAdmin(ActionsAdmin):
     def changelist_view(self, request, extra_context=None):
         context = {
             "title": _("Organizations that may be one"),
-            "search": TwinSearch.objects.first(),
+            "search": DuplicateScan.objects.first(),
             "may_search": self.has_say_permission(request),
         }
         return super().changelist_view(request, context | (extra_context or {}))
 
     @admin.display(description=_("organizations"))
-    def pair(self, pair: TwinPair) -> str:
-        address = reverse("admin:partners_merge", args=[pair.one_id, pair.other_id])
-        return format_html('<a href="{}">{}<br>{}</a>', address, pair.one.name, pair.other.name)
+    def pair(self, pair: DuplicateCandidate) -> str:
+        address = reverse("admin:partners_merge", args=[pair.organization_a_id, pair.organization_b_id])
+        return format_html('<a href="{}">{}<br>{}</a>', address, pair.organization_a.name, pair.organization_b.name)
 
-    @admin.display(description=_("how likely"), ordering="likelihood")
-    def in_percent(self, pair: TwinPair) -> str:
-        return f"{pair.likelihood} %"
+    @admin.display(description=_("how likely"), ordering="score")
+    def in_percent(self, pair: DuplicateCandidate) -> str:
+        return f"{pair.score} %"
 
     @admin.display(description=_("what speaks for it"))
-    def why(self, pair: TwinPair) -> str:
-        return ", ".join(str(Reason(reason).label) for reason in pair.reasons)
+    def why(self, pair: DuplicateCandidate) -> str:
+        return ", ".join(str(MatchReason(reason).label) for reason in pair.reasons)
 
     @admin.display(description=_("what staff said"))
-    def said(self, pair: TwinPair) -> str:
+    def said(self, pair: DuplicateCandidate) -> str:
         if not pair.dismissed_at:
             return NONE
         said = gettext("two, by %(name)s on %(day)s")
@@ -114,12 +114,17 @@ class TwinPairAdmin(ActionsAdmin):
     @admin.action(description=_("These are two: ask no more"), permissions=["say"])
     def say_two(self, request: HttpRequest, queryset: QuerySet):
         done = _("%(number)d marked as two.")
-        outcomes = [(pair, self.dismiss(request, pair)) for pair in queryset.select_related("one", "other")]
+        outcomes = [
+            (pair, self.dismiss(request, pair)) for pair in queryset.select_related("organization_a", "organization_b")
+        ]
         tell(self, request, outcomes, done)
 
-    def dismiss(self, request: HttpRequest, pair: TwinPair) -> bool:
+    def dismiss(self, request: HttpRequest, pair: DuplicateCandidate) -> bool:
         before = pair.dismissed_at
-        return duplicates.dismiss(pair.one, pair.other, by=request.user.get_username()).dismissed_at != before
+        return (
+            duplicates.dismiss(pair.organization_a, pair.organization_b, by=request.user.get_username()).dismissed_at
+            != before
+        )
 
     # Its other pages -------------------------------------------------------------------------------------------
 
@@ -146,7 +151,7 @@ class TwinPairAdmin(ActionsAdmin):
             dispatch.ring("partners.tasks.find_twins")
             said = _("All organizations are being compared. Look again in a minute.")
         self.message_user(request, said, messages.SUCCESS)
-        return redirect("admin:partners_twinpair_changelist")
+        return redirect("admin:partners_duplicatecandidate_changelist")
 
     def merge(self, request: HttpRequest, kept: int, other: int) -> HttpResponse:
         """Two organizations side by side and what a merge would make of them; the POST does it, or says that they are
@@ -157,7 +162,7 @@ class TwinPairAdmin(ActionsAdmin):
         if kept == other or len(both) < 2:
             refused = merging.Itself() if kept == other else merging.Gone()
             self.message_user(request, str(refused), messages.ERROR)
-            return redirect("admin:partners_twinpair_changelist")
+            return redirect("admin:partners_duplicatecandidate_changelist")
         if request.method == "POST":
             return self.act(request, both[kept], both[other])
         return render(request, "admin/partners/merge.html", self.page(request, Plan(both[kept], both[other])))
@@ -175,7 +180,9 @@ class TwinPairAdmin(ActionsAdmin):
             "may_merge": may_merge(request),
             "may_say": self.has_say_permission(request),
             "other_way": reverse("admin:partners_merge", args=[other.pk, kept.pk]),
-            "pair": TwinPair.objects.filter(one=min(kept.pk, other.pk), other=max(kept.pk, other.pk)).first(),
+            "pair": DuplicateCandidate.objects.filter(
+                organization_a=min(kept.pk, other.pk), organization_b=max(kept.pk, other.pk)
+            ).first(),
         }
 
     def act(self, request: HttpRequest, kept: Organization, other: Organization) -> HttpResponse:
@@ -185,7 +192,7 @@ class TwinPairAdmin(ActionsAdmin):
             duplicates.dismiss(kept, other, by=request.user.get_username())
             said = _("%(one)s and %(other)s are two. They are not shown as twins again.")
             self.message_user(request, said % {"one": kept.name, "other": other.name}, messages.SUCCESS)
-            return redirect("admin:partners_twinpair_changelist")
+            return redirect("admin:partners_duplicatecandidate_changelist")
         if not may_merge(request):
             raise PermissionDenied
         try:
@@ -255,16 +262,16 @@ def contact_lines(plan: Plan) -> Iterator[Line]:
         twin = others.get(joined.get(contact.pk))
         after = gettext("one contact, %(email)s") % {"email": contact.email} if twin else gettext("stays")
         yield Line("", person(contact), person(twin) if twin else NONE, after)
-    has_main = any(contact.is_main for contact in mine)
+    has_main = any(contact.is_primary for contact in mine)
     for contact in theirs:
         if contact.pk not in plan.doubles:
-            loses = contact.is_main and has_main
+            loses = contact.is_primary and has_main
             after = gettext("moves, no longer the main contact") if loses else gettext("moves")
             yield Line("", NONE, person(contact), after)
 
 
 def person(contact: Contact) -> str:
-    words = [contact.name, contact.role, contact.email, gettext("main contact") if contact.is_main else ""]
+    words = [contact.name, contact.role, contact.email, gettext("main contact") if contact.is_primary else ""]
     return ", ".join(word for word in words if word)
 
 
@@ -296,20 +303,26 @@ def after_fold(fold: Fold) -> str:
 
 def promise_lines(fold: Fold, mine: Pledge) -> Iterator[Line]:
     known = Checklist.of([*fold.there, *fold.others])
-    there, others, after = by_kind(fold.there), by_kind(fold.others), by_kind([*fold.there, *fold.added])
-    for pk, kind in sorted(known.kinds.items(), key=lambda item: (item[1].order, item[0])):
+    there, others, after = (
+        by_promise_type(fold.there),
+        by_promise_type(fold.others),
+        by_promise_type([*fold.there, *fold.added]),
+    )
+    for pk, promise_type in sorted(known.promise_types.items(), key=lambda item: (item[1].order, item[0])):
         sides = [words(some.get(pk), known) for some in (there, others)]
         if fold.leading is not mine:
             sides.reverse()
         stands = words(after.get(pk), known) if pk in after else gettext("only in history")
         lost = pk in after and pk in others and others[pk] != after[pk]
         yield Line(
-            kind.label, *sides, gettext("%(words)s; the other stays in history") % {"words": stands} if lost else stands
+            promise_type.localized_name,
+            *sides,
+            gettext("%(words)s; the other stays in history") % {"words": stands} if lost else stands,
         )
 
 
-def by_kind(some: list[Promised]) -> dict[int, Promised]:
-    return {promised.kind: promised for promised in some}
+def by_promise_type(some: list[Promised]) -> dict[int, Promised]:
+    return {promised.promise_type: promised for promised in some}
 
 
 def words(promised: Promised | None, known: Checklist) -> str:

@@ -20,7 +20,7 @@ class OrganizationAdminForm(ShownForm):
     website = forms.URLField(
         label=_("Website"), max_length=200, required=False, assume_scheme="https", widget=AdminTextInputWidget
     )
-    about = TextField(label=_("What it does"), max_length=1000, required=False, widget=AdminTextareaWidget)
+    description = TextField(label=_("What it does"), max_length=1000, required=False, widget=AdminTextareaWidget)
     new_logo = LogoField(
         label=_("New logo"),
         required=False,
@@ -66,7 +66,7 @@ def logo_mark(organization: Organization) -> str:
 class ContactForm(ShownForm):
     class Meta:
         model = Contact
-        fields = ["name", "role", "email", "phone", "language", "is_main"]
+        fields = ["name", "role", "email", "phone", "language", "is_primary"]
 
     def locked_row(self) -> Contact:
         """As it stands; the organization's form, which is checked first, holds the lock on it."""
@@ -74,7 +74,7 @@ class ContactForm(ShownForm):
 
     def _get_validation_exclusions(self):
         """Which one is the main contact is a question to all of them together."""
-        return super()._get_validation_exclusions() | {"is_main"}
+        return super()._get_validation_exclusions() | {"is_primary"}
 
 
 class ContactFormSet(forms.BaseInlineFormSet):
@@ -89,5 +89,5 @@ class ContactFormSet(forms.BaseInlineFormSet):
             if email and email in seen:
                 form.add_error("email", TWICE)
             seen.add(email)
-        if sum(form.cleaned_data.get("is_main", False) for form in stay) > 1:
+        if sum(form.cleaned_data.get("is_primary", False) for form in stay) > 1:
             raise forms.ValidationError(TWO_MAIN)

@@ -23,7 +23,7 @@ from partners import exports
 from partners.admin import components, filters
 from partners.admin.merging import merge_two
 from partners.admin.organization_form import ContactForm, ContactFormSet, OrganizationAdminForm
-from partners.models import Contact, Logo, Organization, folded
+from partners.models import Contact, Logo, Organization, normalize_name
 from partners.organizations import contacts, logos, profiles
 from partners.pledges import page_state
 from partners.pledges import staff as staff_pledges
@@ -35,7 +35,7 @@ MOST_WORDS = 10  # of a search
 class ContactInline(admin.StackedInline):  # a tabular one has no labels
     model = Contact
     form, formset = ContactForm, ContactFormSet
-    fields = (("name", "role"), ("email", "phone", "language"), "is_main", "shown")
+    fields = (("name", "role"), ("email", "phone", "language"), "is_primary", "shown")
 
     def get_extra(self, request, obj=None, **kwargs):
         """A new organization has one at once; more come by a script of Django's."""
@@ -49,22 +49,24 @@ def found(term: str) -> Q:
         return Q(name__contains=term)
     each = Q()
     for word in term.split()[:MOST_WORDS]:
-        here = Contact.objects.annotate(folded_name=folded(F("name"))).filter(has(word) | Q(email__icontains=word))
+        here = Contact.objects.annotate(normalized_name=normalize_name(F("name"))).filter(
+            has(word) | Q(email__icontains=word)
+        )
         each &= has(word) | Q(pk__in=here.order_by().values("organization")) | Q(is_filler(word))
     return has(term) | each
 
 
 def has(words: str) -> Q:
-    return Q(folded_name__contains=folded(Value(words)))
+    return Q(normalized_name__contains=normalize_name(Value(words)))
 
 
 def is_filler(word: str) -> Exact:
     """Whether folding drops this word from a name, as it does "of"."""
-    return Exact(folded(Value(f"{word} name")), Value("name"))
+    return Exact(normalize_name(Value(f"{word} name")), Value("name"))
 
 
-def take(request: HttpRequest, organizations: QuerySet[Organization], kind: str) -> HttpResponse:
-    return exports.organization_file(organizations, filters.this_year(request), kind)
+def take(request: HttpRequest, organizations: QuerySet[Organization], file_format: str) -> HttpResponse:
+    return exports.organization_file(organizations, filters.this_year(request), file_format)
 
 
 def begin_one(organization: Organization, *, mails_link: bool) -> Begun | Exception:
@@ -79,7 +81,7 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
     form = OrganizationAdminForm
     view_on_site = False  # Django's way there is closed: it would lead to private links, too
     list_display = ("name", "sector", "contact", "pledge_state", "showing", "since")
-    list_filter = (filters.ShowingFilter, filters.ThisYearsPledgeFilter, filters.SectorFilter)
+    list_filter = (filters.ListingStatusFilter, filters.ThisYearsPledgeFilter, filters.SectorFilter)
     search_fields = ("name",)  # `found` says where it looks
     search_help_text = _("Looks for names, with or without accents, and for contacts’ names and e-mail addresses.")
     show_full_result_count = False
@@ -94,9 +96,9 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
     readonly_fields = ("standing", "picture", "pledges", "mail", "history")
 
     def get_queryset(self, request):
-        organizations = super().get_queryset(request).with_main_contact().with_pledge_of(filters.this_year(request))
+        organizations = super().get_queryset(request).with_primary_contact().with_pledge_of(filters.this_year(request))
         return organizations.annotate(
-            contact=F("main__name"), pledge_pk=F("pledge__pk"), signed_at=F("pledge__signed_at")
+            contact=F("primary_contact__name"), pledge_pk=F("pledge__pk"), signed_at=F("pledge__signed_at")
         )
 
     def get_search_results(self, request, queryset, search_term):
@@ -116,7 +118,7 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
 
     @admin.display(description=_("shown in public"))
     def showing(self, organization: Organization) -> str:
-        return organization.showing.label
+        return organization.listing_status.label
 
     @admin.display(description=_("known since"), ordering="created_at")
     def since(self, organization: Organization) -> date:
@@ -125,14 +127,14 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
     # Its page --------------------------------------------------------------------------------------------------
 
     def get_fieldsets(self, request, obj=None):
-        profile = [name for name in profiles.PROFILE if name != "wants_public"]
+        profile = [name for name in profiles.PROFILE if name != "wants_listing"]
         if obj is None:
-            return [(None, {"fields": [*profile, "wants_public", "new_logo"]})]
+            return [(None, {"fields": [*profile, "wants_listing", "new_logo"]})]
         logo = ["new_logo", "seen_logo"] if self.has_change_permission(request, obj) else []
         logo += ["no_logo"] if logo and hasattr(obj, "logo") else []
         return [
             (None, {"fields": [*profile, "shown"]}),
-            (_("Shown in public"), {"fields": ["wants_public", "standing", "picture", *logo]}),
+            (_("Shown in public"), {"fields": ["wants_listing", "standing", "picture", *logo]}),
             (_("Pledges and mail"), {"fields": ["pledges", "mail"]}),
             (_("History"), {"fields": ["history"]}),
         ]
@@ -228,7 +230,7 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
             contacts.erase(contact)
         typed = [each for each in formset.forms if each.has_changed() and each not in formset.deleted_forms]
         # Who is the main one no more goes first: there is never a second.
-        for each in sorted(typed, key=lambda each: each.cleaned_data["is_main"]):
+        for each in sorted(typed, key=lambda each: each.cleaned_data["is_primary"]):
             fields = {name: each.cleaned_data[name] for name in each.changed_data if name in ContactForm.Meta.fields}
             if each.instance.pk:
                 contacts.correct(each.instance, **fields)

@@ -33,12 +33,12 @@ ONE_A_PROMISE = {"csv": _("Pledge list as CSV"), "xlsx": _("Pledge list as XLSX"
 ONE_AN_ORGANIZATION = {"csv": _("One row an organization, CSV"), "xlsx": _("One row an organization, XLSX")}
 
 
-def write_promises(request: HttpRequest, promises: QuerySet[Promise], kind: str) -> HttpResponse:
-    return exports.promise_file(promises, kind)
+def write_promises(request: HttpRequest, promises: QuerySet[Promise], file_format: str) -> HttpResponse:
+    return exports.promise_file(promises, file_format)
 
 
-def write_pledges(request: HttpRequest, promises: QuerySet[Promise], kind: str) -> HttpResponse:
-    return exports.pledge_file(promises, kind)
+def write_pledges(request: HttpRequest, promises: QuerySet[Promise], file_format: str) -> HttpResponse:
+    return exports.pledge_file(promises, file_format)
 
 
 def files(promises) -> list:
@@ -92,13 +92,13 @@ def outcome(act, pledge: Pledge) -> Outcome:
 
 @admin.register(Pledge)
 class PledgeAdmin(GuardedAdmin, ReadAdmin):
-    secrets = ("token", "old_links")
+    secrets = ("token", "token_redirects")
     list_display = ("organization", "school_years", "state", "promised", "holder", "signed_by", "signed_on")
     list_filter = (
         filters.YearFilter,
         filters.StateFilter,
         filters.SectorFilter,
-        filters.KindFilter,
+        filters.PromiseTypeFilter,
         filters.SchoolFilter,
     )
     list_select_related = ("organization", "year", "contact")
@@ -165,7 +165,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("promises"))
     def promises(self, pledge: Pledge) -> str:
-        promises = pledge.promises.select_related("kind").prefetch_related("schools")
+        promises = pledge.promises.select_related("promise_type").prefetch_related("schools")
         rows = {"promises": [components.promised(promise) for promise in promises], "label": _("What is promised")}
         return render_to_string("admin/partners/pledge/promises.html", rows)
 
@@ -233,18 +233,27 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
 @admin.register(Promise)
 class PromiseAdmin(ReadAdmin):
-    list_display = ("partner", "school_years", "state", "kind_label", "amount", "for_grades", "in_months", "at_schools")
+    list_display = (
+        "partner",
+        "school_years",
+        "state",
+        "promise_type_label",
+        "amount",
+        "for_grades",
+        "in_months",
+        "at_schools",
+    )
     list_display_links = None
     list_filter = (
         filters.YearFilter,
         filters.StateFilter,
-        filters.KindFilter,
+        filters.PromiseTypeFilter,
         filters.SchoolFilter,
         filters.SectorFilter,
         filters.ClearanceFilter,
     )
-    list_select_related = ("pledge__organization", "pledge__year", "kind")
-    ordering = ("-pledge_id", "kind__order", "kind_id")
+    list_select_related = ("pledge__organization", "pledge__year", "promise_type")
+    ordering = ("-pledge_id", "promise_type__order", "promise_type_id")
     files = files(lambda shown: shown)
 
     def get_queryset(self, request):
@@ -273,9 +282,9 @@ class PromiseAdmin(ReadAdmin):
     def state(self, promise: Promise) -> str:
         return components.state(promise.pledge)
 
-    @admin.display(description=_("kind"), ordering="kind__order")
-    def kind_label(self, promise: Promise) -> str:
-        return promise.kind.label
+    @admin.display(description=_("kind"), ordering="promise_type__order")
+    def promise_type_label(self, promise: Promise) -> str:
+        return promise.promise_type.localized_name
 
     @admin.display(description=_("quantity"), ordering="quantity")
     def amount(self, promise: Promise) -> str:

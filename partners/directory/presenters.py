@@ -14,7 +14,7 @@ from partners import formatting as partner_formatting
 from partners.directory import charts
 from partners.directory import queries as directory_queries
 from partners.directory.queries import BANDS, MOST, Asked, Totals
-from partners.models import Organization, Pledge, PledgeYear, Promise, PromiseKind, Sector
+from partners.models import Organization, Pledge, PledgeYear, Promise, PromiseType, Sector
 
 SOME, MANY = 5, 12  # from here on a cell of the coverage table is darker
 SMALLEST_SHARED = 200  # pixels; other sites pass over a smaller picture
@@ -35,7 +35,7 @@ class Choice:
 class Line:
     """One promise in words."""
 
-    kind: PromiseKind
+    promise_type: PromiseType
     amount: str
     grades: str
     months: str = ""
@@ -95,10 +95,10 @@ def wall_page(stamp: tuple, asked: Asked) -> dict:
         "found_said": f"{sum(found.values()):,}",
         "years": year_choices(stamp, asked),
         "sectors": sector_choices(asked, totals),
-        "kinds": kind_choices(asked, totals),
-        "groups": list(groups(directory_queries.page_of(asked), found, directory_queries.kinds(stamp))),
+        "promise_types": promise_type_choices(asked, totals),
+        "groups": list(groups(directory_queries.page_of(asked), found, directory_queries.promise_types(stamp))),
         "pages": turning(asked, last_page(stamp, asked)),
-        "all": Choice(_("Show all partners"), asked.but(sector="", kind="", words="").address()),
+        "all": Choice(_("Show all partners"), asked.but(sector="", promise_type="", words="").address()),
     }
     is_whole = not asked.is_narrowed and asked.page == 1
     return words | overview(asked, totals) if is_whole and totals.partners else words
@@ -122,9 +122,12 @@ def about_year(year: int, totals: Totals) -> str:
 
 def narrowing(stamp: tuple, asked: Asked) -> list[str]:
     """What the wall is narrowed to, in words."""
-    labels = {kind.code: kind.label for kind in directory_queries.kinds(stamp).values()}
+    labels = {
+        promise_type.code: promise_type.localized_name
+        for promise_type in directory_queries.promise_types(stamp).values()
+    }
     sector, words = asked.sector and sector_label(asked.sector), asked.words and f"“{asked.words}”"
-    return [said for said in (sector, labels.get(asked.kind), words) if said]
+    return [said for said in (sector, labels.get(asked.promise_type), words) if said]
 
 
 def overview(asked: Asked, totals: Totals) -> dict:
@@ -144,9 +147,9 @@ def overview(asked: Asked, totals: Totals) -> dict:
 
 def coverage_row(asked: Asked, row: directory_queries.Row) -> dict:
     return {
-        "kind": row.kind,
-        "amount": row.kind.amount(row.quantity) if row.partners else "",
-        "address": asked.but(kind=row.kind.code).address() if row.partners else "",
+        "promise_type": row.promise_type,
+        "amount": row.promise_type.amount(row.quantity) if row.partners else "",
+        "address": asked.but(promise_type=row.promise_type.code).address() if row.partners else "",
         "cells": [(f"{n:,}" if n else "", (n > 0) + (n >= SOME) + (n >= MANY)) for n in row.bands],
     }
 
@@ -169,11 +172,15 @@ def sector_choices(asked: Asked, totals: Totals) -> list[Choice]:
     ]
 
 
-def kind_choices(asked: Asked, totals: Totals) -> list[Choice]:
+def promise_type_choices(asked: Asked, totals: Totals) -> list[Choice]:
     return [
-        Choice(row.kind.label, value=row.kind.code, is_current=row.kind.code == asked.kind)
+        Choice(
+            row.promise_type.localized_name,
+            value=row.promise_type.code,
+            is_current=row.promise_type.code == asked.promise_type,
+        )
         for row in totals.rows
-        if row.partners or row.kind.code == asked.kind
+        if row.partners or row.promise_type.code == asked.promise_type
     ]
 
 
@@ -189,39 +196,39 @@ def turning(asked: Asked, last: int) -> dict | None:
     }
 
 
-def groups(pledges: Iterable[Pledge], found: dict[str, int], known: dict[int, PromiseKind]) -> Iterator[dict]:
+def groups(pledges: Iterable[Pledge], found: dict[str, int], known: dict[int, PromiseType]) -> Iterator[dict]:
     """The partners of a page by sector; each sector with the number of its partners on all pages."""
     for sector, some in groupby(pledges, key=lambda pledge: pledge.organization.sector):
         cards = [
             Card(
                 pledge.organization.name,
                 pledge.organization.get_absolute_url(),
-                [line(promise, known[promise.kind_id]) for promise in pledge.promises.all()],
+                [line(promise, known[promise.promise_type_id]) for promise in pledge.promises.all()],
             )
             for pledge in some
         ]
         yield {"label": sector_label(sector), "number": found[sector], "said": f"{found[sector]:,}", "cards": cards}
 
 
-def line(promise: Promise, kind: PromiseKind) -> Line:
-    return Line(kind, kind.amount(promise.quantity), partner_formatting.grades(promise.grades))
+def line(promise: Promise, promise_type: PromiseType) -> Line:
+    return Line(promise_type, promise_type.amount(promise.quantity), partner_formatting.grades(promise.grades))
 
 
 # One partner --------------------------------------------------------------------------------------------------------
 
 
-def partner_page(organization: Organization, known: dict[int, PromiseKind]) -> dict:
+def partner_page(organization: Organization, known: dict[int, PromiseType]) -> dict:
     """All that templates/partners/partner.html tells."""
     newest, *earlier = [
         {
             "label": pledge.school_years,
-            "lines": [whole_line(promise, known[promise.kind_id]) for promise in pledge.promises.all()],
+            "lines": [whole_line(promise, known[promise.promise_type_id]) for promise in pledge.promises.all()],
         }
         for pledge in directory_queries.pledges_of(organization)
     ]
     about = _("Promised to Stockton’s students for %(year)s: %(promises)s.") % {
         "year": newest["label"],
-        "promises": "; ".join(f"{line.kind.label}, {line.short}" for line in newest["lines"]),
+        "promises": "; ".join(f"{line.promise_type.localized_name}, {line.short}" for line in newest["lines"]),
     }
     return {
         "title": _("%(name)s, Imagine Promise Partner") % {"name": organization.name},
@@ -236,14 +243,14 @@ def partner_page(organization: Organization, known: dict[int, PromiseKind]) -> d
     }
 
 
-def whole_line(promise: Promise, kind: PromiseKind) -> Line:
+def whole_line(promise: Promise, promise_type: PromiseType) -> Line:
     schools = ", ".join(sorted(school.name for school in promise.schools.all()))
     amount, grades, months = (
-        kind.amount(promise.quantity),
+        promise_type.amount(promise.quantity),
         partner_formatting.grades(promise.grades),
         partner_formatting.months(promise.months),
     )
-    return Line(kind, amount, grades, months, schools or _("wherever it is needed most"))
+    return Line(promise_type, amount, grades, months, schools or _("wherever it is needed most"))
 
 
 def picture(organization: Organization) -> dict | None:

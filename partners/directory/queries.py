@@ -14,7 +14,17 @@ from django.db.models import Case, Count, Exists, F, OuterRef, Prefetch, Q, Sum,
 from django.urls import reverse
 from django.utils.timezone import localdate
 
-from partners.models import Grade, Organization, Pledge, PledgeYear, Promise, PromiseKind, School, Sector, folded
+from partners.models import (
+    Grade,
+    Organization,
+    Pledge,
+    PledgeYear,
+    Promise,
+    PromiseType,
+    School,
+    Sector,
+    normalize_name,
+)
 from partners.models.organizations import OrganizationQuerySet
 from partners.models.pledges import PledgeQuerySet
 
@@ -29,7 +39,7 @@ SECTORS = Case(
 
 STAMP = """
     SELECT coalesce(array_agg(id ORDER BY id), '{}'), pg_current_xact_id_if_assigned() IS NOT NULL
-    FROM partners_wallchange
+    FROM partners_directoryversion
 """
 
 
@@ -52,13 +62,13 @@ class Asked:
     year: int | None = None
     newest: int | None = None
     sector: str = ""
-    kind: str = ""
+    promise_type: str = ""
     words: str = ""
     page: int = 1
 
     @property
     def is_narrowed(self) -> bool:
-        return bool(self.sector or self.kind or self.words)
+        return bool(self.sector or self.promise_type or self.words)
 
     @property
     def said_year(self) -> int | None:
@@ -72,7 +82,7 @@ class Asked:
         said = {
             "year": self.said_year,
             "sector": self.sector,
-            "kind": self.kind,
+            "kind": self.promise_type,
             "q": self.words,
             "page": self.page if self.page > 1 else "",
         }
@@ -96,9 +106,9 @@ def newest(stamp: tuple) -> int | None:
 
 
 @lru_cache(maxsize=2)
-def kinds(stamp: tuple) -> dict[int, PromiseKind]:
+def promise_types(stamp: tuple) -> dict[int, PromiseType]:
     """Every kind in the order of the checklist, those that were retired too, by its key."""
-    return {kind.pk: kind for kind in PromiseKind.objects.all()}
+    return {promise_type.pk: promise_type for promise_type in PromiseType.objects.all()}
 
 
 # Which partners -----------------------------------------------------------------------------------------------------
@@ -106,7 +116,7 @@ def kinds(stamp: tuple) -> dict[int, PromiseKind]:
 
 def shown() -> PledgeQuerySet:
     """The pledges that everybody may see."""
-    return Pledge.objects.signed().filter(organization__in=Organization.objects.public())
+    return Pledge.objects.signed().filter(organization__in=Organization.objects.listed())
 
 
 def chosen(asked: Asked) -> PledgeQuerySet:
@@ -114,8 +124,8 @@ def chosen(asked: Asked) -> PledgeQuerySet:
     pledges = shown().filter(year=asked.year)
     if asked.sector:
         pledges = pledges.filter(organization__sector=asked.sector)
-    if asked.kind:
-        pledges = pledges.filter(promises__kind__code=asked.kind)
+    if asked.promise_type:
+        pledges = pledges.filter(promises__promise_type__code=asked.promise_type)
     return named(asked.words, pledges) if asked.words else pledges
 
 
@@ -124,7 +134,7 @@ def named(words: str, pledges: PledgeQuerySet) -> PledgeQuerySet:
     with a name much like it."""
     if not any(character.isalnum() for character in words):
         return pledges.none()
-    name, like = "organization__folded_name", folded(Value(words))
+    name, like = "organization__normalized_name", normalize_name(Value(words))
     holding = pledges.filter(**{f"{name}__contains": like})
     if holding.exists():
         return holding
@@ -140,9 +150,9 @@ def by_sector(stamp: tuple, asked: Asked) -> dict[str, int]:
 
 def page_of(asked: Asked) -> list[Pledge]:
     """The partners of one page: by sector, then by name, each with its promises in the order of the checklist."""
-    ordered = chosen(asked).select_related("organization").order_by(SECTORS, "organization__folded_name", "pk")
+    ordered = chosen(asked).select_related("organization").order_by(SECTORS, "organization__normalized_name", "pk")
     ordered = ordered.only("organization__name", "organization__slug", "organization__sector")
-    promises = Promise.objects.defer("note").order_by("pledge_id", "kind__order", "kind_id")
+    promises = Promise.objects.defer("note").order_by("pledge_id", "promise_type__order", "promise_type_id")
     first = (asked.page - 1) * MOST
     return list(ordered.prefetch_related(Prefetch("promises", queryset=promises))[first : first + MOST])
 
@@ -154,7 +164,7 @@ def page_of(asked: Asked) -> list[Pledge]:
 class Row:
     """One kind of promise in a year: how many partners promised it, how much in all, and how many for each of BANDS."""
 
-    kind: PromiseKind
+    promise_type: PromiseType
     partners: int
     quantity: int
     bands: list[int]
@@ -185,23 +195,27 @@ def totals(stamp: tuple, year: int) -> Totals:
     promises = Promise.objects.filter(pledge__in=shown().filter(year=year))
     named = Promise.schools.through.objects.filter(promise__in=promises, school=OuterRef("pk"))
     return Totals(
-        rows=rows(promises, kinds(stamp)),
+        rows=rows(promises, promise_types(stamp)),
         sectors=by_sector(stamp, Asked(year)),
         before=by_sector(stamp, Asked(year - 1)),
         **School.objects.active().aggregate(schools=Count("pk"), named_schools=Count("pk", filter=Exists(named))),
     )
 
 
-def rows(promises, known: dict[int, PromiseKind]) -> list[Row]:
+def rows(promises, known: dict[int, PromiseType]) -> list[Row]:
     """One for each kind of the checklist, and for those that were retired since and are promised here."""
     in_bands = {
         f"band_{place}": Count("pk", filter=Q(grades=[]) | Q(grades__overlap=grades))
         for place, grades in enumerate(BANDS.values())
     }
-    counted = promises.order_by().values("kind").annotate(partners=Count("pk"), quantity=Sum("quantity"), **in_bands)
-    found = {row["kind"]: row for row in counted}
+    counted = (
+        promises.order_by().values("promise_type").annotate(partners=Count("pk"), quantity=Sum("quantity"), **in_bands)
+    )
+    found = {row["promise_type"]: row for row in counted}
     nothing = {"partners": 0, "quantity": 0} | dict.fromkeys(in_bands, 0)
-    told = {pk: found.get(pk, nothing) for pk, kind in known.items() if pk in found or not kind.is_retired}
+    told = {
+        pk: found.get(pk, nothing) for pk, promise_type in known.items() if pk in found or not promise_type.is_retired
+    }
     return [
         Row(known[pk], row["partners"], row["quantity"], [row[name] for name in in_bands]) for pk, row in told.items()
     ]
@@ -214,13 +228,13 @@ def partners() -> OrganizationQuerySet:
     """Those that everybody may see: who signed nothing is none yet. Each with the size of its logo, if it has one."""
     signed = Exists(Pledge.objects.signed().filter(organization=OuterRef("pk")))
     size = {"logo_width": F("logo__width"), "logo_height": F("logo__height")}
-    found = Organization.objects.public().filter(signed).annotate(**size)
-    return found.only("name", "slug", "sector", "about", "website")
+    found = Organization.objects.listed().filter(signed).annotate(**size)
+    return found.only("name", "slug", "sector", "description", "website")
 
 
 def pledges_of(organization: Organization) -> list[Pledge]:
     """All that a partner signed, the newest year first, with promises and the schools that they name."""
-    promises = Promise.objects.defer("note").order_by("kind__order", "kind_id")
+    promises = Promise.objects.defer("note").order_by("promise_type__order", "promise_type_id")
     promises = promises.prefetch_related(Prefetch("schools", queryset=School.objects.only("name")))
     signed = organization.pledges.signed().order_by("-year_id").only("year", "organization")
     return list(signed.prefetch_related(Prefetch("promises", queryset=promises)))

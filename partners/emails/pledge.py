@@ -11,14 +11,14 @@ from imagine.mail import delivery, editable_templates, preferences
 from imagine.mail.rendering import place, write
 from partners import certificates
 from partners.emails.templates import DRAFT, pledge_card, pledge_note, year_facts
-from partners.models import Contact, Pledge, PledgeStart, PledgeYear, Signature
-from partners.pledges.promises import kept_amount, worded
+from partners.models import Contact, Pledge, PledgeRequest, PledgeYear, Signature
+from partners.pledges.promises import kept_amount, localized
 
 FOLDER = "partners/"
 CERTIFICATE = "partners.emails.pledge.certificate"
 
 
-def start(start: PledgeStart) -> None:
+def start(start: PledgeRequest) -> None:
     """The link to begin a pledge, to the address that was typed."""
     year = PledgeYear.objects.current()
     with translation.override(start.language):
@@ -29,11 +29,11 @@ def start(start: PledgeStart) -> None:
             link=start.get_absolute_url(),
             words={"organization": start.organization},
             year=year.school_years if year else "",
-            closes_on=year and year.closes_on,
+            announced_deadline=year and year.announced_deadline,
         )
 
 
-def link(pledge: Pledge, number: int, *, to: Contact | None = None, start: PledgeStart | None = None) -> bool:
+def link(pledge: Pledge, number: int, *, to: Contact | None = None, start: PledgeRequest | None = None) -> bool:
     """A pledge's link, for the `number`-th time, to who answers for it or to another contact of its organization; with
     `start`, also the link to begin for the other name that the same person typed. Says whether there is somebody to
     write to."""
@@ -99,7 +99,7 @@ def certificate(signature_pk: str, language: str) -> bytes | None:
 
 def addressee(pledge: Pledge) -> Contact | None:
     """Who answers for the pledge, else the organization's main contact."""
-    return pledge.contact or pledge.organization.contacts.filter(is_main=True).first()
+    return pledge.contact or pledge.organization.contacts.filter(is_primary=True).first()
 
 
 def address(path: str) -> str:
@@ -132,7 +132,7 @@ def tell(
             words={"organization": pledge.organization.name, **(words or {}), **lines},
             promises=tuple(place(name) for name in lines),
             year=year.school_years,
-            closes_on=year.closes_on,
+            announced_deadline=year.announced_deadline,
             other=place("other") if words else "",
             **how,
         )
@@ -141,7 +141,7 @@ def tell(
 
 def in_one_line(promise: dict) -> str:
     """A signed promise, as the signature keeps it, in the current language: Host tours and field trips: 6 visits."""
-    return f"{worded(promise, 'name')}: {kept_amount(promise)}"
+    return f"{localized(promise, 'name')}: {kept_amount(promise)}"
 
 
 def store(

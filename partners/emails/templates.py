@@ -14,14 +14,14 @@ Card = tuple[tuple[str, ...], ...]
 
 
 def year_facts(year: PledgeYear) -> dict[str, str]:
-    return {"year": year.school_years, "closes": short_date(year.closes_on)}
+    return {"year": year.school_years, "closes": short_date(year.announced_deadline)}
 
 
 def pledge_card(organization: str, year: PledgeYear) -> Card:
     """What a mail about a pledge is about, in the current language."""
     lines = [_("School year %(year)s") % {"year": year.school_years}]
-    if year.closes_on:
-        lines.append(_("Open until %(day)s") % {"day": short_date(year.closes_on)})
+    if year.announced_deadline:
+        lines.append(_("Open until %(day)s") % {"day": short_date(year.announced_deadline)})
     return ((organization,), tuple(lines))
 
 
@@ -34,7 +34,7 @@ def pledge_note() -> str:
 
 def example_of_draft() -> Example:
     today = timezone.localdate()
-    year = PledgeYear(school_year=today.year, closes_on=today + timedelta(days=30))
+    year = PledgeYear(school_year=today.year, announced_deadline=today + timedelta(days=30))
     organization = "Delta Orchards"
     return Example(
         {"organization": organization}, year_facts(year), pledge_card(organization, year), notes=(pledge_note(),)

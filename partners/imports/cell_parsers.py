@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from partners.imports.columns import plain
 from partners.models import (
-    LARGEST_QUANTITY,
+    MAX_QUANTITY,
     MONTHS,
     Contact,
     Grade,
@@ -27,7 +27,7 @@ from partners.models import (
     Pledge,
     PledgeYear,
     Promise,
-    PromiseKind,
+    PromiseType,
     School,
     Sector,
 )
@@ -108,11 +108,17 @@ class Reader:
     def __init__(self, year: PledgeYear):
         self.year = year
         self.is_past = not year.is_open
-        kinds = list(PromiseKind.objects.all())
+        promise_types = list(PromiseType.objects.all())
         schools = list(School.objects.all())
-        self.checklist = Checklist({kind.pk: kind for kind in kinds}, {school.pk: school for school in schools})
-        self.kinds = index(kinds, lambda kind: [kind.code, kind.name, kind.name_es])
-        self.units = {kind.pk: {plain(word) for word in unit_words(kind)} for kind in kinds}
+        self.checklist = Checklist(
+            {promise_type.pk: promise_type for promise_type in promise_types}, {school.pk: school for school in schools}
+        )
+        self.promise_types = index(
+            promise_types, lambda promise_type: [promise_type.code, promise_type.name, promise_type.name_es]
+        )
+        self.units = {
+            promise_type.pk: {plain(word) for word in unit_words(promise_type)} for promise_type in promise_types
+        }
         self.schools = index(schools, school_words)
         self.sectors = sector_words()
         self.months = month_words()
@@ -143,27 +149,32 @@ class Reader:
             self.seen[key] = value, said.problems
         return self.seen[key]
 
-    def kinds_with(self, cell: str) -> set[int]:
+    def promise_types_matching(self, cell: str) -> set[int]:
         """The kinds in whose name words begin so."""
         part = f" {spaced(cell)}"
-        kinds = self.checklist.kinds.items()
-        return {pk for pk, kind in kinds for name in (kind.name, kind.name_es) if part in f" {spaced(name)}"}
+        promise_types = self.checklist.promise_types.items()
+        return {
+            pk
+            for pk, promise_type in promise_types
+            for name in (promise_type.name, promise_type.name_es)
+            if part in f" {spaced(name)}"
+        }
 
     def check_unit(self, cell: str, said: Said) -> None:
         """A number of something else would be a wrong number."""
-        kind = self.checklist.kinds.get(said.values["kind"])
-        if kind and cell and plain(cell) not in self.units[kind.pk]:
+        promise_type = self.checklist.promise_types.get(said.values["promise_type"])
+        if promise_type and cell and plain(cell) not in self.units[promise_type.pk]:
             said.wrong(
                 _("“%(kind)s” is counted in %(units)s, not in “%(cell)s”."),
-                kind=kind.label,
-                units=kind.units,
+                kind=promise_type.localized_name,
+                units=promise_type.localized_units,
                 cell=cell,
             )
 
     def check_promise(self, said: Said) -> None:
         """What the page of a pledge would refuse. What was retired since may have been promised in an earlier year."""
         values = said.values
-        if not values["kind"] or not values["quantity"]:
+        if not values["promise_type"] or not values["quantity"]:
             return
         promised = promised_of(values)
         kept = [promised] if self.is_past else []
@@ -182,7 +193,7 @@ def with_unit(row: dict[str, str]) -> dict[str, str]:
 def promised_of(values: dict) -> Promised:
     """The promise of a row, as Reader.read gave it."""
     lists = {name: tuple(values[name]) for name in ("grades", "months", "schools")}
-    return Promised(values["kind"], values["quantity"], note=values["note"], **lists)
+    return Promised(values["promise_type"], values["quantity"], note=values["note"], **lists)
 
 
 def spaced(words: str) -> str:
@@ -215,8 +226,15 @@ def sector_words() -> dict[str, str]:
     return found | {plain(word): sector for sector, words in SECTORS.items() for word in words.split(",")}
 
 
-def unit_words(kind: PromiseKind) -> list[str]:
-    return [kind.code, kind.unit, kind.unit_plural, kind.unit_es, kind.unit_plural_es, *SHORT.get(kind.unit, [])]
+def unit_words(promise_type: PromiseType) -> list[str]:
+    return [
+        promise_type.code,
+        promise_type.unit,
+        promise_type.unit_plural,
+        promise_type.unit_es,
+        promise_type.unit_plural_es,
+        *SHORT.get(promise_type.unit, []),
+    ]
 
 
 def month_words() -> dict[str, int]:
@@ -295,14 +313,14 @@ def sector(reader: Reader, cell: str, said: Said) -> str:
     return found
 
 
-def kind(reader: Reader, cell: str, said: Said) -> int | None:
+def promise_type(reader: Reader, cell: str, said: Said) -> int | None:
     """A kind by its code, its name, or words of it that no other name has."""
     cell = cell.replace("&", " and ")
     word = plain(cell)
     if not word:
         said.wrong(_("The kind of promise is missing."))
         return None
-    found = reader.kinds.get(word) or (reader.kinds_with(cell) if len(word) >= 6 else set())
+    found = reader.promise_types.get(word) or (reader.promise_types_matching(cell) if len(word) >= 6 else set())
     if len(found) == 1:
         return next(iter(found))
     said.wrong(_("“%(cell)s” is no kind of promise that we know."), cell=cell[:60])
@@ -315,8 +333,8 @@ def quantity(reader: Reader, cell: str, said: Said) -> int:
     number = re.sub(r"\.0+$", "", number)
     if not cell:
         said.wrong(_("The quantity is missing."))
-    elif not (number.isascii() and number.isdigit()) or not 1 <= int(number[:9]) <= LARGEST_QUANTITY:
-        most = f"{LARGEST_QUANTITY:,}"
+    elif not (number.isascii() and number.isdigit()) or not 1 <= int(number[:9]) <= MAX_QUANTITY:
+        most = f"{MAX_QUANTITY:,}"
         said.wrong(_("“%(cell)s” is no whole number from 1 to %(most)s."), cell=cell[:30], most=most)
     else:
         return int(number)
@@ -430,7 +448,7 @@ READS = {
     "contact": text("contact", longest(Contact, "name")),
     "email": email,
     "phone": text("phone", longest(Contact, "phone")),
-    "kind": kind,
+    "promise_type": promise_type,
     "quantity": quantity,
     "grades": grades,
     "schools": schools,

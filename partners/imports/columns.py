@@ -14,10 +14,10 @@ from partners import exports
 # In the order of our own file: exports.BY_PROMISE.
 FIELDS = [
     *("year", "organization", "sector", "contact", "email", "phone"),
-    *("kind", "quantity", "unit", "grades", "schools", "months", "clearance"),
+    *("promise_type", "quantity", "unit", "grades", "schools", "months", "clearance"),
     *("signed_by", "signed_on", "note"),
 ]
-NEEDED = ["organization", "kind", "quantity"]
+NEEDED = ["organization", "promise_type", "quantity"]
 MORE = {
     "year": "year, schoolyear, academic year, ano escolar, ciclo escolar",
     "organization": """organization name, name of organization, partner, partner name, company,
@@ -30,7 +30,8 @@ MORE = {
         contacto, persona de contacto, nombre""",
     "email": "email, e-mail address, email address, mail, contact email, contact e-mail, correo, correo electronico",
     "phone": "phone number, telephone, tel, contact phone, cell, mobile, telefono",
-    "kind": """promise, promise kind, kind of promise, promise type, type of promise, commitment, pledge, activity,
+    "promise_type": """promise, promise kind, kind of promise, promise type, type of promise, commitment, pledge,
+        activity,
         opportunity, promesa, tipo, tipo de promesa, compromiso, actividad""",
     "quantity": "qty, amount, how many, how much, number, count, #, no., cantidad, cuantos, numero",
     "unit": "units, unit of measure, unidad, unidades",

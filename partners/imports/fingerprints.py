@@ -21,12 +21,12 @@ def of_organization(organization: Organization) -> str:
 
 
 def of_contact(contact: Contact) -> str:
-    names = ["name", "role", "email", "phone", "language", "is_main"]
+    names = ["name", "role", "email", "phone", "language", "is_primary"]
     return mark(contact.organization_id, profiles.facts(contact, names))
 
 
 def of_pledge(pledge: Pledge, promised: list[Promised]) -> str:
-    lines = sorted((vars(one) for one in promised), key=lambda one: one["kind"])
+    lines = sorted((vars(one) for one in promised), key=lambda one: one["promise_type"])
     return mark(pledge.organization_id, pledge.year_id, pledge.version, pledge.signed_by, lines)
 
 
@@ -35,6 +35,6 @@ def of_pledges(pledges: QuerySet[Pledge]) -> dict[int, str]:
     schools = ArrayAgg("schools", filter=Q(schools__isnull=False), default=Value([]))
     rows = Promise.objects.filter(pledge__in=pledges).order_by().annotate(where=schools)
     promised = defaultdict(list)
-    for pledge, *row in rows.values_list("pledge", "kind", "quantity", "grades", "months", "where", "note"):
+    for pledge, *row in rows.values_list("pledge", "promise_type", "quantity", "grades", "months", "where", "note"):
         promised[pledge].append(Promised(*row))
     return {pledge.pk: of_pledge(pledge, promised[pledge.pk]) for pledge in pledges}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import or_
 
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, Q
 from django.utils.translation import gettext as _
 
@@ -12,24 +13,33 @@ from imagine.core import audit
 from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.imports import fingerprints
-from partners.models import Contact, Import, OldAddress, Organization, Pledge, TwinPair, TypedOrganization
+from partners.models import (
+    Contact,
+    DuplicateCandidate,
+    Import,
+    ImportedOrganization,
+    Organization,
+    Pledge,
+    SlugRedirect,
+)
 from partners.organizations import merging
 
 CHUNK = 200
 TOLD = 500  # things that stayed and are named
-SHADOWS = (TwinPair, OldAddress, TypedOrganization)  # what only points at an organization
+SHADOWS = (DuplicateCandidate, SlugRedirect, ImportedOrganization)  # what only points at an organization
 
 Stays = dict[int, list[str]]  # by primary key: how it is called, why it stays
 
 
 def undo_some(run: Import) -> None:
     """Takes back the next things of a locked import; after the last it is undone."""
-    for kind, take_back in TAKE_BACK.items():
-        some = list(run.made.filter(about__startswith=f"{kind}:").order_by("pk")[:CHUNK])
+    for model, take_back in TAKE_BACK.items():
+        created = run.created_records.filter(content_type=ContentType.objects.get_for_model(model))
+        some = list(created.order_by("pk")[:CHUNK])
         if some:
-            stay = take_back({int(made.about.partition(":")[2]): made.mark for made in some})
-            run.made.filter(pk__in=[made.pk for made in some]).delete()
-            run.stayed = [*run.stayed, *(stay[pk] for pk in sorted(stay))][:TOLD]
+            stay = take_back({each.object_id: each.fingerprint for each in some})
+            created.filter(pk__in=[each.pk for each in some]).delete()
+            run.not_undone = [*run.not_undone, *(stay[pk] for pk in sorted(stay))][:TOLD]
             for name, number in (("stayed", len(stay)), ("undone", len(some) - len(stay))):
                 run.counts[name] = run.counts.get(name, 0) + number
             run.steps_done += len(some)
@@ -74,7 +84,7 @@ def take_back_organizations(made: dict[int, str]) -> Stays:
     rows = Organization.objects.select_for_update().filter(pk__in=made).order_by("pk")
     there = {row.pk: row for row in rows}
     stay = why_they_stay(there, made, fingerprints.of_organization, str)
-    for old in OldAddress.objects.filter(organization__in=there.keys() - stay.keys()).select_related("organization"):
+    for old in SlugRedirect.objects.filter(organization__in=there.keys() - stay.keys()).select_related("organization"):
         stay[old.organization_id] = [old.organization.name, _("another was merged into it")]
     forget("organization", gone := there.keys() - stay.keys())
     Organization.objects.filter(pk__in=gone).delete()
@@ -109,8 +119,8 @@ def forget(kind: str, gone: Iterable[int]) -> None:
         Message.objects.filter(reduce(or_, (Q(idempotency_key__startswith=f"{each}:") for each in about))).delete()
 
 
-TAKE_BACK: dict[str, Callable[[dict[int, str]], Stays]] = {  # what hangs on something else goes first
-    "pledge": take_back_pledges,
-    "contact": take_back_contacts,
-    "organization": take_back_organizations,
+TAKE_BACK: dict[type[Model], Callable[[dict[int, str]], Stays]] = {  # what hangs on something else goes first
+    Pledge: take_back_pledges,
+    Contact: take_back_contacts,
+    Organization: take_back_organizations,
 }

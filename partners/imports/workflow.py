@@ -14,7 +14,7 @@ from imagine.core import audit
 from imagine.core.models import AuditEntry
 from imagine.mail import dispatch
 from partners.imports import rollback, validation, writing
-from partners.models import Import, ImportRow, PledgeYear, TypedOrganization
+from partners.models import Import, ImportedOrganization, ImportRow, PledgeYear
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Which(NamedTuple):
 
 def begin(content: bytes, *, file_name: str, year: PledgeYear, by: str, language: str) -> Import:
     """Takes a file in and has it read and checked. `by` is a user name; what is wrong is told in `language`."""
-    run = Import.objects.create(file=content, file_name=file_name[-200:], year=year, made_by=by, language=language)
+    run = Import.objects.create(file=content, file_name=file_name[-200:], year=year, created_by=by, language=language)
     kind = "xlsx" if content.startswith(b"PK") else "csv"
     set_off(run.pk, at_once=len(content) <= SMALL_FILE[kind])
     return Import.objects.get(pk=run.pk)
@@ -57,12 +57,16 @@ def answer(run: Import, answers: dict[int, Which]) -> None:
     """Staff say which organizations are which, by the primary key of a typed one. Only what was proposed can be
     chosen."""
     run = locked(run, State.CHECKED)
-    for typed in TypedOrganization.objects.filter(run=run, pk__in=answers):
+    for typed in ImportedOrganization.objects.filter(run=run, pk__in=answers):
         which = answers[typed.pk]
-        proposed = {Which()} | {Which(organization=pk) for pk, *_why in typed.likely}
-        if which in proposed | {Which(line=line) for line, *_why in typed.alike}:
-            typed.partner_id, typed.same_line, typed.is_new = which.organization, which.line, which == Which()
-            typed.save(update_fields=["partner", "same_line", "is_new"])
+        proposed = {Which()} | {Which(organization=pk) for pk, *_why in typed.existing_matches}
+        if which in proposed | {Which(line=line) for line, *_why in typed.matches_in_file}:
+            typed.organization_id, typed.duplicate_of_line, typed.is_new = (
+                which.organization,
+                which.line,
+                which == Which(),
+            )
+            typed.save(update_fields=["organization", "duplicate_of_line", "is_new"])
 
 
 def confirm(run: Import, *, leaves_bad: bool = False) -> None:
@@ -76,7 +80,7 @@ def confirm(run: Import, *, leaves_bad: bool = False) -> None:
         steps = run.organizations.count()
         if not steps:
             raise Refused(_("There is no row that can be written."))
-        if run.rows_bad and not leaves_bad:
+        if run.error_count and not leaves_bad:
             raise Refused(_("There are bad rows. Correct the file, or say that they are left out."))
         run.state, run.steps, run.steps_done = State.WRITING, steps, 0
         run.save(update_fields=["state", "steps", "steps_done"])
@@ -94,18 +98,18 @@ def undo(run: Import) -> None:
     with transaction.atomic():
         list(Import.objects.select_for_update().filter(state__in=[State.CHECKED, State.WRITING, State.UNDOING]))
         run = locked(run, State.DONE)
-        if Import.objects.last_done() != run:
+        if Import.objects.last_written() != run:
             raise Refused(_("Only the last import can be undone."))
         if Import.objects.filter(state=State.WRITING).exists():
             raise Refused(_("Another import is at work. Wait until it is done."))
-        run.state, run.steps, run.steps_done, run.stayed = State.UNDOING, run.made.count(), 0, []
-        run.save(update_fields=["state", "steps", "steps_done", "stayed"])
+        run.state, run.steps, run.steps_done, run.not_undone = State.UNDOING, run.created_records.count(), 0, []
+        run.save(update_fields=["state", "steps", "steps_done", "not_undone"])
     set_off(run.pk, at_once=run.steps <= 3 * SMALL)
 
 
 def go_on(run: Import) -> None:
     """One that stopped because of an error tries once more."""
-    Import.objects.at_work().filter(pk=run.pk).update(attempts=0)
+    Import.objects.in_progress().filter(pk=run.pk).update(attempts=0)
     set_off(run.pk, at_once=False)
 
 
@@ -121,8 +125,8 @@ def locked(run: Import, state: str) -> Import:
 def forget(run: Import) -> None:
     """Takes away a locked import's rows and says that it was dropped."""
     ImportRow.objects.filter(run=run).delete()
-    TypedOrganization.objects.filter(run=run).delete()
-    run.state = State.DROPPED
+    ImportedOrganization.objects.filter(run=run).delete()
+    run.state = State.DISCARDED
     run.save(update_fields=["state"])
 
 
@@ -153,32 +157,32 @@ def work(pk: int) -> None:
 def take_up(pk: int) -> bool:
     """Counts a try, in a transaction that stays when the try fails. Not while another worker is at it, and not for
     ever: a file that kills its reader does so again."""
-    runs = Import.objects.at_work().select_for_update(skip_locked=True).filter(pk=pk, attempts__lt=MOST_ATTEMPTS)
+    runs = Import.objects.in_progress().select_for_update(skip_locked=True).filter(pk=pk, attempts__lt=MOST_ATTEMPTS)
     if not runs.values_list("pk"):
         return False
-    Import.objects.filter(pk=pk).update(attempts=F("attempts") + 1, touched_at=timezone.now())
+    Import.objects.filter(pk=pk).update(attempts=F("attempts") + 1, last_step_at=timezone.now())
     return True
 
 
 @transaction.atomic
 def step(pk: int) -> bool:
     """One step, whole or not at all. Says whether there is another one."""
-    run = Import.objects.at_work().select_for_update(skip_locked=True).select_related("year").filter(pk=pk).first()
+    run = Import.objects.in_progress().select_for_update(skip_locked=True).select_related("year").filter(pk=pk).first()
     if run is None:
         return False
-    with audit.acting_as(audit.Actor(AuditEntry.Kind.STAFF, run.made_by)), translation.override(run.language):
+    with audit.acting_as(audit.Actor(AuditEntry.Kind.STAFF, run.created_by)), translation.override(run.language):
         STEPS[run.state](run)
-    run.attempts, run.touched_at = 0, timezone.now()
+    run.attempts, run.last_step_at = 0, timezone.now()
     run.save()
-    return run.is_at_work
+    return run.is_in_progress
 
 
 def resume() -> None:
     """Rings again for what a worker left alone, and gives up a file that cannot be read."""
     Import.objects.filter(
         state=State.READING, attempts__gte=MOST_ATTEMPTS, touched_at__lt=timezone.now() - LEFT_ALONE
-    ).update(state=State.REFUSED, refusal=_("Reading it failed again and again."), file=None)
-    left = Import.objects.at_work().filter(touched_at__lt=timezone.now() - LEFT_ALONE, attempts__lt=MOST_ATTEMPTS)
+    ).update(state=State.REJECTED, rejection_reason=_("Reading it failed again and again."), file=None)
+    left = Import.objects.in_progress().filter(touched_at__lt=timezone.now() - LEFT_ALONE, attempts__lt=MOST_ATTEMPTS)
     for pk in left.order_by("pk").values_list("pk", flat=True):
         dispatch.ring("partners.tasks.work_on_import", pk)
 

@@ -4,7 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime, time
 
+from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 from django.utils import timezone
 
 from imagine.core import audit
@@ -12,13 +14,13 @@ from partners.imports import fingerprints
 from partners.imports.cell_parsers import promised_of
 from partners.models import (
     Contact,
+    CreatedRecord,
     Import,
-    Made,
+    ImportedOrganization,
     Organization,
     Pledge,
     Promise,
     Signature,
-    TypedOrganization,
 )
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
@@ -32,56 +34,61 @@ class Chunk:
     """Some typed organizations, their rows, and what is made of them. `typed` are those that stand for one each, and
     `leads` says by primary key which of them each is: itself, unless it is an earlier one under another name."""
 
-    def __init__(self, run: Import, typed: list[TypedOrganization]):
+    def __init__(self, run: Import, typed: list[ImportedOrganization]):
         self.run = run
-        self.typed = [one for one in typed if one.same_line is None]
+        self.typed = [one for one in typed if one.duplicate_of_line is None]
         self.leads = leads(typed)
         self.rows: dict[int, list[dict]] = defaultdict(list)
-        rows = run.rows.filter(organization__in=self.leads, problems=[]).order_by("line")
-        for pk, values in rows.values_list("organization", "values"):
+        rows = run.rows.filter(imported_organization__in=self.leads, errors=[]).order_by("line")
+        for pk, values in rows.values_list("imported_organization", "values"):
             self.rows[pk].append(values)
         promised = [promised_of(values) for rows in self.rows.values() for values in rows]
         self.known = Checklist.of(promised)
         self.organizations: dict[int, Organization] = {}  # by the typed one's primary key
         self.changes: list[tuple] = []
-        self.made: list[Made] = []
+        self.created: list[CreatedRecord] = []
         self.counts: Counter = Counter()
 
-    def note(self, about: str, mark: str, before: dict, after: dict) -> None:
-        self.made.append(Made(run=self.run, about=about, mark=mark))
-        self.changes.append((about, before, after))
+    def note(self, record: Model, fingerprint: str, before: dict, after: dict) -> None:
+        content_type = ContentType.objects.get_for_model(record)
+        self.created.append(
+            CreatedRecord(run=self.run, content_type=content_type, object_id=record.pk, fingerprint=fingerprint)
+        )
+        self.changes.append((f"{record._meta.model_name}:{record.pk}", before, after))
 
-    def rows_of(self, lead: TypedOrganization) -> list[dict]:
+    def rows_of(self, lead: ImportedOrganization) -> list[dict]:
         """Its rows, under whatever name."""
         return [row for pk, rows in self.rows.items() if self.leads[pk] == lead.pk for row in rows]
 
 
-def leads(typed: list[TypedOrganization]) -> dict[int, int]:
+def leads(typed: list[ImportedOrganization]) -> dict[int, int]:
     by_line: dict[int, int] = {}
     for one in sorted(typed, key=lambda one: one.line):
-        by_line[one.line] = by_line.get(one.same_line, one.pk)
+        by_line[one.line] = by_line.get(one.duplicate_of_line, one.pk)
     return {one.pk: by_line[one.line] for one in typed}
 
 
 def write_some(run: Import) -> None:
     """Writes the next organizations of a locked import; after the last it is done."""
-    to_do = TypedOrganization.objects.filter(run=run, is_done=False).order_by("pk")
+    to_do = ImportedOrganization.objects.filter(run=run, is_written=False).order_by("pk")
     typed = list(to_do[:CHUNK])
     if typed:
         # Two names may be one organization: their promises make one pledge.
-        same = to_do.filter(partner__in={one.partner_id for one in typed if one.partner_id})
+        same = to_do.filter(organization__in={one.organization_id for one in typed if one.organization_id})
         typed += same.exclude(pk__in=[one.pk for one in typed])
-        typed += twins_of(typed, to_do.filter(same_line__isnull=False).exclude(pk__in=[one.pk for one in typed]))
+        typed += twins_of(
+            typed, to_do.filter(duplicate_of_line__isnull=False).exclude(pk__in=[one.pk for one in typed])
+        )
         write(run, typed)
     if run.steps_done >= run.steps or not typed:
         finish(run)
 
 
-def twins_of(typed: list[TypedOrganization], others: Iterable[TypedOrganization]) -> list[TypedOrganization]:
+def twins_of(typed: list[ImportedOrganization], others: Iterable[ImportedOrganization]) -> list[ImportedOrganization]:
     """Of others, those that are one of the typed ones under another name, themselves or through one more."""
     lines, found = {one.line for one in typed}, []
     for one in others:  # each names an earlier line
-        if one.same_line in lines:
+        if one.duplicate_of_line in lines:
             lines.add(one.line)
             found.append(one)
     return found
@@ -93,7 +100,7 @@ def finish(run: Import) -> None:
     run.state, run.done_at = Import.State.DONE, timezone.now()
 
 
-def write(run: Import, typed: list[TypedOrganization]) -> None:
+def write(run: Import, typed: list[ImportedOrganization]) -> None:
     chunk = Chunk(run, typed)
     take_organizations(chunk)
     make_organizations(chunk)
@@ -101,8 +108,8 @@ def write(run: Import, typed: list[TypedOrganization]) -> None:
     contacts = make_contacts(chunk)
     make_pledges(chunk, contacts)
     audit.note_all(chunk.changes, reason=run.file_name[: audit.LONGEST_REASON])
-    Made.objects.bulk_create(chunk.made)
-    TypedOrganization.objects.filter(pk__in=[one.pk for one in typed]).update(is_done=True)
+    CreatedRecord.objects.bulk_create(chunk.created)
+    ImportedOrganization.objects.filter(pk__in=[one.pk for one in typed]).update(is_written=True)
     run.steps_done += len(typed)
     for name, number in chunk.counts.items():
         run.counts[name] = run.counts.get(name, 0) + number
@@ -114,18 +121,20 @@ def write(run: Import, typed: list[TypedOrganization]) -> None:
 def take_organizations(chunk: Chunk) -> None:
     """Those that are there, locked. One that was made since the check by somebody else, with just this name, is taken
     too; one that vanished is made anew."""
-    same = [one.folded_name for one in chunk.typed if one.partner_id is None]
-    since = dict(Organization.objects.filter(folded_name__in=same).order_by("-pk").values_list("folded_name", "pk"))
+    same = [one.normalized_name for one in chunk.typed if one.organization_id is None]
+    since = dict(
+        Organization.objects.filter(normalized_name__in=same).order_by("-pk").values_list("normalized_name", "pk")
+    )
     for one in chunk.typed:
-        proposed = {organization for organization, *_why in one.likely}
-        if one.partner_id is None and since.get(one.folded_name) not in {None, *proposed}:
-            one.partner_id = since[one.folded_name]
-    wanted = {one.partner_id for one in chunk.typed if one.partner_id}
+        proposed = {organization for organization, *_why in one.existing_matches}
+        if one.organization_id is None and since.get(one.normalized_name) not in {None, *proposed}:
+            one.organization_id = since[one.normalized_name]
+    wanted = {one.organization_id for one in chunk.typed if one.organization_id}
     rows = Organization.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
     there = {row.pk: row for row in rows}
     for one in chunk.typed:
-        if one.partner_id in there:
-            chunk.organizations[one.pk] = there[one.partner_id]
+        if one.organization_id in there:
+            chunk.organizations[one.pk] = there[one.organization_id]
     chunk.counts["taken"] = len(chunk.organizations)
 
 
@@ -143,7 +152,7 @@ def make_organizations(chunk: Chunk) -> None:
                 raise
     for organization in made.values():
         before, after = {"name": ""}, {"name": organization.name}
-        chunk.note(f"organization:{organization.pk}", fingerprints.of_organization(organization), before, after)
+        chunk.note(organization, fingerprints.of_organization(organization), before, after)
     chunk.organizations |= made
     chunk.counts["organizations"] = len(made)
 
@@ -170,19 +179,21 @@ def make_contacts(chunk: Chunk) -> dict[tuple[int, str], Contact]:
     """Who the rows name with an address, made where they are no contact yet. By organization and folded address."""
     there = Contact.objects.filter(organization__in=chunk.organizations.values()).order_by("pk")
     contacts = {(one.organization_id, one.email.lower()): one for one in there}
-    with_main = {one.organization_id for one in contacts.values() if one.is_main}
+    with_main = {one.organization_id for one in contacts.values() if one.is_primary}
     new = {}
     for pk, rows in chunk.rows.items():
         organization = chunk.organizations[pk]
         for row in rows:
             key = (organization.pk, row["email"].lower())
             if row["email"] and key not in contacts and key not in new:
-                new[key] = Contact(organization=organization, is_main=organization.pk not in with_main, **person(row))
+                new[key] = Contact(
+                    organization=organization, is_primary=organization.pk not in with_main, **person(row)
+                )
                 with_main.add(organization.pk)
     Contact.objects.bulk_create(new.values())
     for contact in new.values():
         before, after = {"name": "", "email": ""}, {"name": contact.name, "email": contact.email}
-        chunk.note(f"contact:{contact.pk}", fingerprints.of_contact(contact), before, after)
+        chunk.note(contact, fingerprints.of_contact(contact), before, after)
     chunk.counts["contacts"] = len(new)
     return contacts | new
 
@@ -222,18 +233,16 @@ def make_pledges(chunk: Chunk, contacts: dict[tuple[int, str], Contact]) -> None
     )
     for pledge, promised in new:
         after = pledge_editing.facts(pledge, promised, chunk.known)
-        chunk.note(
-            f"pledge:{pledge.pk}", fingerprints.of_pledge(pledge, promised), {"language": pledge.language}, after
-        )
+        chunk.note(pledge, fingerprints.of_pledge(pledge, promised), {"language": pledge.language}, after)
     chunk.counts.update(pledges=len(new), promises=sum(len(promised) for _pledge, promised in new))
 
 
 def without_doubles(chunk: Chunk, organization: Organization, before: list[dict], rows: list[dict]) -> list[dict]:
     """Of two names that are one organization, the first one's promise of a kind counts."""
-    kinds = {row["kind"] for row in before}
-    if any(row["kind"] in kinds for row in rows):
+    promise_types = {row["promise_type"] for row in before}
+    if any(row["promise_type"] in promise_types for row in rows):
         leave_out(chunk, organization)
-    return [row for row in rows if row["kind"] not in kinds]
+    return [row for row in rows if row["promise_type"] not in promise_types]
 
 
 def leave_out(chunk: Chunk, organization: Organization) -> None:
@@ -269,7 +278,9 @@ def make_promises(pairs: list[tuple[Pledge, list[Promised]]]) -> None:
     for pledge, promised in pairs:
         for one in promised:
             lists = {"grades": list(one.grades), "months": list(one.months)}
-            rows.append(Promise(pledge=pledge, kind_id=one.kind, quantity=one.quantity, note=one.note, **lists))
+            rows.append(
+                Promise(pledge=pledge, promise_type_id=one.promise_type, quantity=one.quantity, note=one.note, **lists)
+            )
             where.append(one.schools)
     Promise.objects.bulk_create(rows)
     through = Promise.schools.through

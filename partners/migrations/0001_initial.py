@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("core", "0002_trigram_extension"),
+        ('contenttypes', '0002_remove_content_type_name'),
     ]
 
     operations = [
@@ -28,36 +29,69 @@ class Migration(migrations.Migration):
                 ('email', models.EmailField(max_length=254, verbose_name='e-mail')),
                 ('phone', models.CharField(blank=True, max_length=30, verbose_name='phone')),
                 ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5, verbose_name='language')),
-                ('is_main', models.BooleanField(default=False, verbose_name='main contact')),
+                ('is_primary', models.BooleanField(default=False, verbose_name='main contact')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='known since')),
             ],
             options={
                 'verbose_name': 'contact',
                 'verbose_name_plural': 'contacts',
-                'ordering': ['organization', '-is_main', 'name', 'pk'],
+                'ordering': ['organization', '-is_primary', 'name', 'pk'],
             },
+        ),
+        migrations.CreateModel(
+            name='DirectoryVersion',
+            fields=[
+                ('id', models.BigIntegerField(primary_key=True, serialize=False)),
+            ],
+            options={
+                'verbose_name': 'directory version',
+                'verbose_name_plural': 'directory versions',
+            },
+        ),
+        migrations.CreateModel(
+            name='DuplicateCandidate',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('score', models.PositiveSmallIntegerField(help_text='Of 100.', verbose_name='likelihood')),
+                ('reasons', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('name', 'same name'), ('similar_name', 'similar name'), ('email', 'same e-mail address'), ('email_domain', 'same mail domain'), ('website', 'same website')], max_length=12), size=None, verbose_name='what speaks for it')),
+                ('dismissed_at', models.DateTimeField(blank=True, null=True, verbose_name='said to be two')),
+                ('dismissed_by', models.CharField(blank=True, max_length=150, verbose_name='said by')),
+            ],
+            options={
+                'verbose_name': 'likely twins',
+                'verbose_name_plural': 'likely twins',
+                'ordering': ['-score', 'pk'],
+            },
+        ),
+        migrations.CreateModel(
+            name='DuplicateScan',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('scanned_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('fingerprint', models.CharField(max_length=32)),
+            ],
         ),
         migrations.CreateModel(
             name='Import',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('file_name', models.CharField(max_length=200, verbose_name='file')),
-                ('made_by', models.CharField(max_length=150, verbose_name='by')),
+                ('created_by', models.CharField(max_length=150, verbose_name='by')),
                 ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='begun')),
-                ('touched_at', models.DateTimeField(default=django.utils.timezone.now, help_text='When a worker last did something for it.')),
+                ('last_step_at', models.DateTimeField(default=django.utils.timezone.now, help_text='When a worker last did something for it.')),
                 ('done_at', models.DateTimeField(null=True, verbose_name='written on')),
-                ('state', models.CharField(choices=[('reading', 'being read'), ('refused', 'cannot be read'), ('checked', 'checked, nothing written'), ('writing', 'being written'), ('done', 'imported'), ('undoing', 'being undone'), ('undone', 'undone'), ('dropped', 'dropped')], default='reading', max_length=8, verbose_name='state')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often a worker began to read it.')),
+                ('state', models.CharField(choices=[('reading', 'being read'), ('rejected', 'cannot be read'), ('checked', 'checked, nothing written'), ('writing', 'being written'), ('done', 'imported'), ('undoing', 'being undone'), ('undone', 'undone'), ('discarded', 'dropped')], default='reading', max_length=9, verbose_name='state')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often a worker has tried the current step.')),
                 ('file', models.BinaryField(null=True)),
-                ('refusal', models.CharField(blank=True, max_length=300, verbose_name='reason')),
+                ('rejection_reason', models.CharField(blank=True, max_length=300, verbose_name='reason')),
                 ('format', models.JSONField(default=dict, help_text='How the file was read: kind, encoding, delimiter, columns.')),
-                ('rows_read', models.PositiveIntegerField(default=0, verbose_name='rows')),
-                ('rows_bad', models.PositiveIntegerField(default=0, verbose_name='bad rows')),
-                ('steps', models.PositiveIntegerField(default=0, help_text='Organizations that have to be worked through.')),
+                ('row_count', models.PositiveIntegerField(default=0, verbose_name='rows')),
+                ('error_count', models.PositiveIntegerField(default=0, help_text='Rows with errors.', verbose_name='bad rows')),
+                ('steps', models.PositiveIntegerField(default=0, help_text='Organizations to write, or records to undo.')),
                 ('steps_done', models.PositiveIntegerField(default=0)),
-                ('counts', models.JSONField(default=dict, help_text='How much of what was made, found there, or undone.')),
-                ('stayed', models.JSONField(default=list, help_text='What undoing left, and why.')),
+                ('counts', models.JSONField(default=dict, help_text='How many records were created, matched, skipped or undone.')),
+                ('not_undone', models.JSONField(default=list, help_text='What undoing left in place, and why.')),
             ],
             options={
                 'verbose_name': 'import',
@@ -71,45 +105,23 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=120, verbose_name='name')),
                 ('sector', models.CharField(blank=True, choices=[('business', 'Business and industry'), ('college', 'College or university'), ('labor', 'Labor'), ('nonprofit', 'Nonprofit'), ('faith', 'Faith-based'), ('families', 'Parents and families'), ('public', 'Public agency')], max_length=12, verbose_name='sector')),
-                ('about', models.TextField(blank=True, max_length=1000, verbose_name='what it does')),
+                ('description', models.TextField(blank=True, max_length=1000, verbose_name='what it does')),
                 ('website', models.URLField(blank=True, verbose_name='website')),
                 ('phone', models.CharField(blank=True, max_length=30, verbose_name='phone')),
                 ('address', models.CharField(blank=True, max_length=200, verbose_name='street and city')),
                 ('size', models.CharField(blank=True, choices=[('few', '1 to 9 people'), ('some', '10 to 49 people'), ('many', '50 to 249 people'), ('hundreds', '250 people or more')], max_length=8, verbose_name='size')),
-                ('wants_public', models.BooleanField(default=False, help_text='On the public page of partners, once staff approved it.', verbose_name='wants to be shown')),
+                ('wants_listing', models.BooleanField(default=False, help_text='On the public page of partners, once staff approved it.', verbose_name='wants to be shown')),
                 ('approved_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='approved')),
                 ('approved_by', models.CharField(blank=True, editable=False, max_length=150, verbose_name='approved by')),
                 ('slug', models.SlugField(max_length=60, unique=True, verbose_name='web address')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='known since')),
-                ('folded_name', models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Coalesce(django.db.models.functions.comparison.NullIf(django.db.models.functions.text.Trim(models.Func(django.db.models.functions.text.Trim(models.Func(models.Func(django.db.models.functions.text.Lower(models.Func(models.Func(models.F('name'), models.Value('ĐđØøŁł'), models.Value('DdOoLl'), function='TRANSLATE', output_field=models.TextField()), output_field=models.TextField(), template='NORMALIZE(%(expressions)s, NFKD)')), models.Value("[̀-ͯ'`‘’]"), models.Value(''), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField()), models.Value('[\\s!-/:-@\\[-_{-~\\u00a1-\\u00bf\\u2010-\\u2027]+'), models.Value(' '), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField())), models.Value('(^| )((the|and|of|inc|incorporated|llc|ltd|corp|corporation|company|co)( |$))+'), models.Value(' '), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField())), models.Value('')), django.db.models.functions.text.Trim(models.Func(models.Func(django.db.models.functions.text.Lower(models.Func(models.Func(models.F('name'), models.Value('ĐđØøŁł'), models.Value('DdOoLl'), function='TRANSLATE', output_field=models.TextField()), output_field=models.TextField(), template='NORMALIZE(%(expressions)s, NFKD)')), models.Value("[̀-ͯ'`‘’]"), models.Value(''), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField()), models.Value('[\\s!-/:-@\\[-_{-~\\u00a1-\\u00bf\\u2010-\\u2027]+'), models.Value(' '), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField())), output_field=models.TextField()), output_field=models.TextField(), verbose_name='folded name')),
+                ('normalized_name', models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Coalesce(django.db.models.functions.comparison.NullIf(django.db.models.functions.text.Trim(models.Func(django.db.models.functions.text.Trim(models.Func(models.Func(django.db.models.functions.text.Lower(models.Func(models.Func(models.F('name'), models.Value('ĐđØøŁł'), models.Value('DdOoLl'), function='TRANSLATE', output_field=models.TextField()), output_field=models.TextField(), template='NORMALIZE(%(expressions)s, NFKD)')), models.Value("[̀-ͯ'`‘’]"), models.Value(''), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField()), models.Value('[\\s!-/:-@\\[-_{-~\\u00a1-\\u00bf\\u2010-\\u2027]+'), models.Value(' '), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField())), models.Value('(^| )((the|and|of|inc|incorporated|llc|ltd|corp|corporation|company|co)( |$))+'), models.Value(' '), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField())), models.Value('')), django.db.models.functions.text.Trim(models.Func(models.Func(django.db.models.functions.text.Lower(models.Func(models.Func(models.F('name'), models.Value('ĐđØøŁł'), models.Value('DdOoLl'), function='TRANSLATE', output_field=models.TextField()), output_field=models.TextField(), template='NORMALIZE(%(expressions)s, NFKD)')), models.Value("[̀-ͯ'`‘’]"), models.Value(''), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField()), models.Value('[\\s!-/:-@\\[-_{-~\\u00a1-\\u00bf\\u2010-\\u2027]+'), models.Value(' '), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField())), output_field=models.TextField()), output_field=models.TextField(), verbose_name='folded name')),
             ],
             options={
                 'verbose_name': 'organization',
                 'verbose_name_plural': 'organizations',
                 'ordering': ['name', 'pk'],
             },
-        ),
-        migrations.CreateModel(
-            name='Made',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('about', models.CharField(max_length=40)),
-                ('mark', models.CharField(max_length=32)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='OldAddress',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(max_length=60, unique=True)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='OldLink',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token', models.CharField(max_length=32, unique=True)),
-            ],
         ),
         migrations.CreateModel(
             name='Pledge',
@@ -132,7 +144,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='PledgeStart',
+            name='PledgeRequest',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('organization', models.CharField(max_length=120, verbose_name='organization')),
@@ -141,8 +153,8 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5, verbose_name='language')),
                 ('sector', models.CharField(blank=True, max_length=12)),
                 ('token', models.CharField(default=imagine.core.models.new_token, editable=False, max_length=32, unique=True)),
-                ('is_proven', models.BooleanField(default=True)),
-                ('origin', models.CharField(blank=True, max_length=40)),
+                ('email_verified', models.BooleanField(default=True)),
+                ('source', models.CharField(blank=True, max_length=40)),
                 ('answered_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
@@ -152,7 +164,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('school_year', models.PositiveSmallIntegerField(help_text='The year it begins in: 2019 for 2019–20.', primary_key=True, serialize=False, validators=[django.core.validators.MinValueValidator(2018), django.core.validators.MaxValueValidator(2100)], verbose_name='school year')),
                 ('opens_on', models.DateField(verbose_name='opens on')),
-                ('closes_on', models.DateField(blank=True, help_text='What partners read. It stays open until you close it.', null=True, verbose_name='announced until')),
+                ('announced_deadline', models.DateField(blank=True, help_text='What partners read. It stays open until you close it.', null=True, verbose_name='announced until')),
                 ('closed_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='closed')),
             ],
             options={
@@ -173,19 +185,19 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'promise',
                 'verbose_name_plural': 'promises',
-                'ordering': ['pledge_id', 'kind__order', 'kind_id'],
+                'ordering': ['pledge_id', 'promise_type__order', 'promise_type_id'],
             },
         ),
         migrations.CreateModel(
-            name='PromiseKind',
+            name='PromiseType',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.SlugField(help_text='A short word that never changes.', max_length=30, unique=True, verbose_name='code')),
                 ('order', models.PositiveSmallIntegerField(default=100, verbose_name='order')),
                 ('name', models.CharField(help_text='Begins with a verb, such as “Host tours and field trips”: the certificate says that the partner “will host tours and field trips (6 visits)”.', max_length=120, verbose_name='name')),
                 ('name_es', models.CharField(blank=True, help_text='Begins with an infinitive, such as “Recibir visitas y excursiones”: the certificate says that the partner “se compromete a recibir visitas y excursiones (6 visitas)”.', max_length=120, verbose_name='name in Spanish')),
-                ('invitation', models.CharField(blank=True, max_length=200, verbose_name='sentence below the name')),
-                ('invitation_es', models.CharField(blank=True, max_length=200, verbose_name='that sentence in Spanish')),
+                ('tagline', models.CharField(blank=True, max_length=200, verbose_name='sentence below the name')),
+                ('tagline_es', models.CharField(blank=True, max_length=200, verbose_name='that sentence in Spanish')),
                 ('unit', models.CharField(help_text='What is counted: hour, visit, student.', max_length=40, verbose_name='unit, one')),
                 ('unit_plural', models.CharField(max_length=40, verbose_name='unit, several')),
                 ('unit_es', models.CharField(blank=True, max_length=40, verbose_name='unit in Spanish, one')),
@@ -194,9 +206,9 @@ class Migration(migrations.Migration):
                 ('example_es', models.CharField(blank=True, max_length=300, verbose_name='example in Spanish')),
                 ('needs_clearance', models.BooleanField(default=False, verbose_name='needs volunteer clearance')),
                 ('needs_insurance', models.BooleanField(default=False, verbose_name='needs a certificate of insurance')),
-                ('what_it_takes', models.TextField(blank=True, help_text='And how long it lasts.', max_length=600, verbose_name='what that takes')),
-                ('what_it_takes_es', models.TextField(blank=True, max_length=600, verbose_name='what that takes, in Spanish')),
-                ('learning', models.CharField(blank=True, choices=[('awareness', 'career awareness'), ('exploration', 'career exploration'), ('preparation', 'career preparation'), ('training', 'career training')], help_text='California’s work-based learning.', max_length=12, verbose_name='counts as')),
+                ('requirements', models.TextField(blank=True, help_text='And how long it lasts.', max_length=600, verbose_name='what that takes')),
+                ('requirements_es', models.TextField(blank=True, max_length=600, verbose_name='what that takes, in Spanish')),
+                ('work_based_learning', models.CharField(blank=True, choices=[('awareness', 'career awareness'), ('exploration', 'career exploration'), ('preparation', 'career preparation'), ('training', 'career training')], help_text='California’s work-based learning.', max_length=12, verbose_name='counts as')),
                 ('is_retired', models.BooleanField(default=False, help_text='Stays on old pledges and is offered no more.', verbose_name='retired')),
             ],
             options={
@@ -238,52 +250,44 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='TwinPair',
+            name='SlugRedirect',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('likelihood', models.PositiveSmallIntegerField(help_text='Of 100.', verbose_name='likelihood')),
-                ('reasons', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('name', 'same name'), ('alike', 'similar name'), ('contact', 'same e-mail address'), ('mail', 'same mail domain'), ('website', 'same website')], max_length=8), size=None, verbose_name='what speaks for it')),
-                ('dismissed_at', models.DateTimeField(blank=True, null=True, verbose_name='said to be two')),
-                ('dismissed_by', models.CharField(blank=True, max_length=150, verbose_name='said by')),
-            ],
-            options={
-                'verbose_name': 'likely twins',
-                'verbose_name_plural': 'likely twins',
-                'ordering': ['-likelihood', 'pk'],
-            },
-        ),
-        migrations.CreateModel(
-            name='TwinSearch',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('mark', models.CharField(max_length=32)),
+                ('slug', models.SlugField(max_length=60, unique=True)),
             ],
         ),
         migrations.CreateModel(
-            name='TypedOrganization',
+            name='TokenRedirect',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('folded_name', models.TextField()),
+                ('token', models.CharField(max_length=32, unique=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='CreatedRecord',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('object_id', models.PositiveBigIntegerField()),
+                ('fingerprint', models.CharField(max_length=32)),
+                ('content_type', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contenttypes.contenttype')),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='created_records', to='partners.import')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='ImportedOrganization',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('normalized_name', models.TextField()),
                 ('name', models.CharField(max_length=120, verbose_name='organization')),
                 ('line', models.PositiveIntegerField(verbose_name='line')),
-                ('likely', models.JSONField(default=list, help_text='Organizations it may be, with likelihood and reasons.')),
-                ('is_question', models.BooleanField(default=False, help_text='Whether staff are asked which it is.')),
-                ('alike', models.JSONField(default=list, help_text='Those earlier in the file that it may be, by their lines, with likelihood and reasons.')),
-                ('same_line', models.PositiveIntegerField(help_text='The line of the earlier one that it is.', null=True)),
+                ('existing_matches', models.JSONField(default=list, help_text='Existing organizations that it may be: primary key, score, reasons.')),
+                ('matches_in_file', models.JSONField(default=list, help_text='Organizations earlier in the file that it may be: line, score, reasons.')),
+                ('needs_review', models.BooleanField(default=False, help_text='Whether staff are asked which one it is.')),
+                ('duplicate_of_line', models.PositiveIntegerField(help_text='The line of the earlier one that it is.', null=True)),
                 ('is_new', models.BooleanField(default=True)),
-                ('is_done', models.BooleanField(default=False)),
+                ('is_written', models.BooleanField(default=False)),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='organizations', to='partners.import')),
             ],
-        ),
-        migrations.CreateModel(
-            name='WallChange',
-            fields=[
-                ('id', models.BigIntegerField(primary_key=True, serialize=False)),
-            ],
-            options={
-                'verbose_name': 'change of the wall',
-                'verbose_name_plural': 'changes of the wall',
-            },
         ),
         migrations.CreateModel(
             name='ImportRow',
@@ -291,10 +295,10 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('line', models.PositiveIntegerField(verbose_name='line')),
                 ('name', models.TextField(verbose_name='organization')),
-                ('folded_name', models.TextField(default='')),
+                ('normalized_name', models.TextField(default='')),
                 ('values', models.JSONField(default=dict)),
-                ('problems', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=300), default=list, size=None)),
-                ('remarks', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=300), default=list, size=None)),
+                ('errors', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=300), default=list, size=None)),
+                ('imported_organization', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='partners.importedorganization')),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='partners.import')),
             ],
         ),
@@ -314,7 +318,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='organization',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['folded_name'], name='organization_twins', opclasses=['gin_trgm_ops']),
+            index=django.contrib.postgres.indexes.GinIndex(fields=['normalized_name'], name='organization_similar_names', opclasses=['gin_trgm_ops']),
         ),
         migrations.AddIndex(
             model_name='organization',
@@ -322,7 +326,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='organization',
-            index=models.Index(condition=models.Q(('approved_at__isnull', False), ('wants_public', True)), fields=['sector', 'name'], name='organization_public'),
+            index=models.Index(condition=models.Q(('approved_at__isnull', False), ('wants_listing', True)), fields=['sector', 'name'], name='organization_listed'),
         ),
         migrations.AddConstraint(
             model_name='organization',
@@ -337,19 +341,24 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('approved_at__isnull', True), ('approved_by', '')), ('approved_at__isnull', False), _connector='OR'), name='organization_approved_when'),
         ),
         migrations.AddField(
+            model_name='importedorganization',
+            name='organization',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='partners.organization'),
+        ),
+        migrations.AddField(
+            model_name='duplicatecandidate',
+            name='organization_a',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='partners.organization', verbose_name='one'),
+        ),
+        migrations.AddField(
+            model_name='duplicatecandidate',
+            name='organization_b',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='partners.organization', verbose_name='the other'),
+        ),
+        migrations.AddField(
             model_name='contact',
             name='organization',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='contacts', to='partners.organization', verbose_name='organization'),
-        ),
-        migrations.AddField(
-            model_name='made',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='made', to='partners.import'),
-        ),
-        migrations.AddField(
-            model_name='oldaddress',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='old_addresses', to='partners.organization'),
         ),
         migrations.AddField(
             model_name='pledge',
@@ -361,22 +370,17 @@ class Migration(migrations.Migration):
             name='organization',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pledges', to='partners.organization', verbose_name='organization'),
         ),
-        migrations.AddField(
-            model_name='oldlink',
-            name='pledge',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='old_links', to='partners.pledge'),
+        migrations.AddIndex(
+            model_name='pledgerequest',
+            index=models.Index(django.db.models.functions.text.Lower('email'), name='pledgerequest_by_email'),
         ),
         migrations.AddIndex(
-            model_name='pledgestart',
-            index=models.Index(django.db.models.functions.text.Lower('email'), name='pledgestart_by_email'),
-        ),
-        migrations.AddIndex(
-            model_name='pledgestart',
-            index=models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['id'], name='pledgestart_unanswered'),
+            model_name='pledgerequest',
+            index=models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['id'], name='pledgerequest_unanswered'),
         ),
         migrations.AddConstraint(
-            model_name='pledgestart',
-            constraint=models.UniqueConstraint(condition=models.Q(('origin', ''), _negated=True), fields=('origin',), name='pledgestart_once_per_origin'),
+            model_name='pledgerequest',
+            constraint=models.UniqueConstraint(condition=models.Q(('source', ''), _negated=True), fields=('source',), name='pledgerequest_once_per_source'),
         ),
         migrations.AddConstraint(
             model_name='pledgeyear',
@@ -384,7 +388,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='pledgeyear',
-            constraint=models.CheckConstraint(condition=models.Q(('closes_on__isnull', True), ('closes_on__gte', models.F('opens_on')), _connector='OR'), name='pledgeyear_closes_after_it_opens', violation_error_message='It closes after it opens.'),
+            constraint=models.CheckConstraint(condition=models.Q(('announced_deadline__isnull', True), ('announced_deadline__gte', models.F('opens_on')), _connector='OR'), name='pledgeyear_deadline_after_opening', violation_error_message='It closes after it opens.'),
         ),
         migrations.AddField(
             model_name='pledge',
@@ -403,8 +407,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='promise',
-            name='kind',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promises', to='partners.promisekind', verbose_name='kind'),
+            name='promise_type',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promises', to='partners.promisetype', verbose_name='kind'),
         ),
         migrations.AddConstraint(
             model_name='school',
@@ -425,29 +429,54 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='signatures', to='partners.pledge', verbose_name='pledge'),
         ),
         migrations.AddField(
-            model_name='twinpair',
-            name='one',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='partners.organization', verbose_name='one'),
-        ),
-        migrations.AddField(
-            model_name='twinpair',
-            name='other',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='partners.organization', verbose_name='the other'),
-        ),
-        migrations.AddField(
-            model_name='typedorganization',
-            name='partner',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='partners.organization'),
-        ),
-        migrations.AddField(
-            model_name='typedorganization',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='organizations', to='partners.import'),
-        ),
-        migrations.AddField(
-            model_name='importrow',
+            model_name='slugredirect',
             name='organization',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='partners.typedorganization'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='slug_redirects', to='partners.organization'),
+        ),
+        migrations.AddField(
+            model_name='tokenredirect',
+            name='pledge',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='token_redirects', to='partners.pledge'),
+        ),
+        migrations.AddConstraint(
+            model_name='createdrecord',
+            constraint=models.UniqueConstraint(fields=('run', 'content_type', 'object_id'), name='createdrecord_once'),
+        ),
+        migrations.AddIndex(
+            model_name='importrow',
+            index=models.Index(fields=['run', 'line'], name='importrow_by_line'),
+        ),
+        migrations.AddIndex(
+            model_name='importrow',
+            index=models.Index(condition=models.Q(('errors', []), _negated=True), fields=['run', 'line'], name='importrow_with_errors'),
+        ),
+        migrations.AddIndex(
+            model_name='importedorganization',
+            index=models.Index(condition=models.Q(('is_written', False)), fields=['run', 'id'], name='importedorganization_to_write'),
+        ),
+        migrations.AddIndex(
+            model_name='importedorganization',
+            index=models.Index(condition=models.Q(('needs_review', True)), fields=['run', 'line'], name='importedorganization_to_review'),
+        ),
+        migrations.AddConstraint(
+            model_name='importedorganization',
+            constraint=models.UniqueConstraint(fields=('run', 'normalized_name'), name='importedorganization_once'),
+        ),
+        migrations.AddIndex(
+            model_name='duplicatecandidate',
+            index=models.Index(condition=models.Q(('dismissed_at__isnull', True)), fields=['-score', 'id'], name='duplicatecandidate_open'),
+        ),
+        migrations.AddConstraint(
+            model_name='duplicatecandidate',
+            constraint=models.UniqueConstraint(fields=('organization_a', 'organization_b'), name='duplicatecandidate_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='duplicatecandidate',
+            constraint=models.CheckConstraint(condition=models.Q(('organization_a__lt', models.F('organization_b'))), name='duplicatecandidate_older_first'),
+        ),
+        migrations.AddConstraint(
+            model_name='duplicatecandidate',
+            constraint=models.CheckConstraint(condition=models.Q(('score__lte', 100)), name='duplicatecandidate_score_of_100'),
         ),
         migrations.AddIndex(
             model_name='contact',
@@ -463,11 +492,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='contact',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_main', True)), fields=('organization',), name='contact_one_main_per_organization', violation_error_message='This organization has a main contact already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='made',
-            constraint=models.UniqueConstraint(fields=('run', 'about'), name='made_once'),
+            constraint=models.UniqueConstraint(condition=models.Q(('is_primary', True)), fields=('organization',), name='contact_one_primary_per_organization', violation_error_message='This organization has a main contact already.'),
         ),
         migrations.AddIndex(
             model_name='pledge',
@@ -491,7 +516,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='import',
-            index=models.Index(condition=models.Q(('state__in', ['reading', 'writing', 'undoing'])), fields=['touched_at'], name='import_at_work'),
+            index=models.Index(condition=models.Q(('state__in', ['reading', 'writing', 'undoing'])), fields=['last_step_at'], name='import_in_progress'),
         ),
         migrations.AddConstraint(
             model_name='import',
@@ -503,7 +528,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='promise',
-            constraint=models.UniqueConstraint(fields=('pledge', 'kind'), name='promise_one_per_pledge_and_kind', violation_error_message='This pledge has a promise of this kind already.'),
+            constraint=models.UniqueConstraint(fields=('pledge', 'promise_type'), name='promise_one_per_pledge_and_type', violation_error_message='This pledge has a promise of this kind already.'),
         ),
         migrations.AddConstraint(
             model_name='promise',
@@ -528,41 +553,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='signature',
             constraint=models.CheckConstraint(condition=models.Q(('signed_by', ''), _negated=True), name='signature_has_a_name'),
-        ),
-        migrations.AddIndex(
-            model_name='twinpair',
-            index=models.Index(condition=models.Q(('dismissed_at__isnull', True)), fields=['-likelihood', 'id'], name='twinpair_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='twinpair',
-            constraint=models.UniqueConstraint(fields=('one', 'other'), name='twinpair_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='twinpair',
-            constraint=models.CheckConstraint(condition=models.Q(('one__lt', models.F('other'))), name='twinpair_older_first'),
-        ),
-        migrations.AddConstraint(
-            model_name='twinpair',
-            constraint=models.CheckConstraint(condition=models.Q(('likelihood__lte', 100)), name='twinpair_likelihood_of_100'),
-        ),
-        migrations.AddIndex(
-            model_name='typedorganization',
-            index=models.Index(condition=models.Q(('is_done', False)), fields=['run', 'id'], name='typedorganization_to_do'),
-        ),
-        migrations.AddIndex(
-            model_name='typedorganization',
-            index=models.Index(condition=models.Q(('is_question', True)), fields=['run', 'line'], name='typedorganization_question'),
-        ),
-        migrations.AddConstraint(
-            model_name='typedorganization',
-            constraint=models.UniqueConstraint(fields=('run', 'folded_name'), name='typedorganization_once'),
-        ),
-        migrations.AddIndex(
-            model_name='importrow',
-            index=models.Index(fields=['run', 'line'], name='importrow_by_line'),
-        ),
-        migrations.AddIndex(
-            model_name='importrow',
-            index=models.Index(condition=models.Q(('problems', []), _negated=True), fields=['run', 'line'], name='importrow_bad'),
         ),
     ]

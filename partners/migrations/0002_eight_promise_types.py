@@ -2,8 +2,8 @@ from django.db import migrations
 
 CLEARANCE = {
     "needs_clearance": True,
-    "what_it_takes": "Everyone who meets students alone needs a Be a Mentor account, fingerprints and a TB test. We will guide you; the badge lasts one school year.",
-    "what_it_takes_es": "Quien se reúne a solas con estudiantes necesita una cuenta de Be a Mentor, huellas digitales y una prueba de tuberculosis. Le guiamos; la credencial dura un año escolar.",
+    "requirements": "Everyone who meets students alone needs a Be a Mentor account, fingerprints and a TB test. We will guide you; the badge lasts one school year.",
+    "requirements_es": "Quien se reúne a solas con estudiantes necesita una cuenta de Be a Mentor, huellas digitales y una prueba de tuberculosis. Le guiamos; la credencial dura un año escolar.",
 }
 
 # The checklist of Community Relations, in its order. `learning` follows California's continuum of work-based learning; what
@@ -12,8 +12,8 @@ KINDS = {
     "curriculum": {
         "name": "Contribute to curriculum development",
         "name_es": "Colaborar en los planes de estudio",
-        "invitation": "Advise on what students should learn for work in your field.",
-        "invitation_es": "Aconseje sobre lo que conviene aprender para trabajar en su campo.",
+        "tagline": "Advise on what students should learn for work in your field.",
+        "tagline_es": "Aconseje sobre lo que conviene aprender para trabajar en su campo.",
         "units": ("hour", "hours", "hora", "horas"),
         "example": "Read a course outline for medical assisting and say what a clinic expects today.",
         "example_es": "Lea el programa de un curso de asistencia médica y diga qué espera hoy una clínica.",
@@ -21,18 +21,18 @@ KINDS = {
     "tours": {
         "name": "Host tours and field trips",
         "name_es": "Recibir visitas y excursiones",
-        "invitation": "Show a class how your place works, for an hour or a day.",
-        "invitation_es": "Muestre a una clase cómo funciona su lugar, una hora o un día.",
+        "tagline": "Show a class how your place works, for an hour or a day.",
+        "tagline_es": "Muestre a una clase cómo funciona su lugar, una hora o un día.",
         "units": ("visit", "visits", "visita", "visitas"),
         "example": "A class of fourth graders walks through the bakery before it opens.",
         "example_es": "Una clase de cuarto grado recorre la panadería antes de que abra.",
-        "learning": "awareness",
+        "work_based_learning": "awareness",
     },
     "advisory": {
         "name": "Participate in advisory committees",
         "name_es": "Participar en comités asesores",
-        "invitation": "Meet with a school team a few times in the year.",
-        "invitation_es": "Reúnase con un equipo escolar unas cuantas veces al año.",
+        "tagline": "Meet with a school team a few times in the year.",
+        "tagline_es": "Reúnase con un equipo escolar unas cuantas veces al año.",
         "units": ("meeting", "meetings", "reunión", "reuniones"),
         "example": "Four evenings a year with the teachers of a health academy.",
         "example_es": "Cuatro tardes al año con docentes de una academia de salud.",
@@ -40,8 +40,8 @@ KINDS = {
     "teachers": {
         "name": "Collaborate with teachers",
         "name_es": "Colaborar con maestras y maestros",
-        "invitation": "Plan a lesson, a project or a visit together.",
-        "invitation_es": "Planeen juntos una lección, un proyecto o una visita.",
+        "tagline": "Plan a lesson, a project or a visit together.",
+        "tagline_es": "Planeen juntos una lección, un proyecto o una visita.",
         "units": ("hour", "hours", "hora", "horas"),
         "example": "Help a math teacher build a lesson on loading a truck.",
         "example_es": "Ayude a preparar una lección de matemáticas sobre cómo cargar un camión.",
@@ -49,50 +49,50 @@ KINDS = {
     "mentors": {
         "name": "Be mentors and role models",
         "name_es": "Ser mentores y ejemplos a seguir",
-        "invitation": "Meet the same student regularly.",
-        "invitation_es": "Encuéntrese con el mismo estudiante con regularidad.",
+        "tagline": "Meet the same student regularly.",
+        "tagline_es": "Encuéntrese con el mismo estudiante con regularidad.",
         "units": ("student", "students", "estudiante", "estudiantes"),
         "example": "Lunch with one ninth grader every other week.",
         "example_es": "Un almuerzo cada dos semanas con un estudiante de noveno grado.",
-        "learning": "exploration",
+        "work_based_learning": "exploration",
         **CLEARANCE,
     },
     "presentations": {
         "name": "Host class presentations",
         "name_es": "Dar presentaciones en clase",
-        "invitation": "Talk about your work in a classroom.",
-        "invitation_es": "Hable de su trabajo en un salón de clases.",
+        "tagline": "Talk about your work in a classroom.",
+        "tagline_es": "Hable de su trabajo en un salón de clases.",
         "units": ("visit", "visits", "visita", "visitas"),
         "example": "An electrician brings a fuse box and tells how she learned her trade.",
         "example_es": "Una electricista lleva una caja de fusibles y cuenta cómo aprendió su oficio.",
-        "learning": "awareness",
+        "work_based_learning": "awareness",
     },
     "service": {
         "name": "Assist in service-learning projects",
         "name_es": "Apoyar proyectos de aprendizaje-servicio",
-        "invitation": "Help students do something useful for the neighborhood.",
-        "invitation_es": "Ayude a estudiantes a hacer algo útil por su vecindario.",
+        "tagline": "Help students do something useful for the neighborhood.",
+        "tagline_es": "Ayude a estudiantes a hacer algo útil por su vecindario.",
         "units": ("project", "projects", "proyecto", "proyectos"),
         "example": "Plant trees along a slough with two classes and measure them in spring.",
         "example_es": "Plante árboles junto a un canal con dos clases y mídanlos en primavera.",
-        "learning": "preparation",
+        "work_based_learning": "preparation",
     },
     "internships": {
         "name": "Provide job shadowing, internships and apprenticeships",
         "name_es": "Ofrecer observación de empleos, prácticas y aprendizajes",
-        "invitation": "Open a place at work for a student.",
-        "invitation_es": "Abra un lugar de trabajo a un estudiante.",
+        "tagline": "Open a place at work for a student.",
+        "tagline_es": "Abra un lugar de trabajo a un estudiante.",
         "units": ("place", "places", "lugar", "lugares"),
         "example": "A junior spends six weeks of the summer in the machine shop, paid.",
         "example_es": "Una estudiante de onceavo grado pasa seis semanas de verano, con paga, en el taller.",
-        "learning": "preparation",
+        "work_based_learning": "preparation",
         **CLEARANCE,
     },
 }
 
 
 def add(apps, schema_editor):
-    kinds = apps.get_model("partners", "PromiseKind").objects
+    kinds = apps.get_model("partners", "PromiseType").objects
     for order, (code, words) in enumerate(KINDS.items(), start=1):
         units = dict(zip(("unit", "unit_plural", "unit_es", "unit_plural_es"), words["units"], strict=True))
         fields = {name: value for name, value in words.items() if name != "units"}
@@ -101,7 +101,7 @@ def add(apps, schema_editor):
 
 def remove(apps, schema_editor):
     """Those that no promise is of: what was promised keeps its kind."""
-    kinds = apps.get_model("partners", "PromiseKind").objects
+    kinds = apps.get_model("partners", "PromiseType").objects
     kinds.filter(code__in=KINDS, promises__isnull=True).delete()
 
 

@@ -1,37 +1,44 @@
-"""Who promises what: fields, constraints, subsets. The rules are in partners.pledges and profiles.py."""
+"""The partners' models. Only the rules in partners.organizations, pledges, imports and checklist write them."""
 
-from partners.models.checklist import MONTHS, Grade, PromiseKind, School
-from partners.models.directory import WallChange
-from partners.models.duplicates import OldAddress, OldLink, Reason, TwinPair, TwinSearch
-from partners.models.imports import Import, ImportRow, Made, TypedOrganization
-from partners.models.organizations import Contact, Logo, Organization, Sector, folded, showing_of
-from partners.models.pledges import LARGEST_QUANTITY, Pledge, PledgeStart, PledgeYear, Promise, Signature
+from partners.models.checklist import MONTHS, Grade, PromiseType, School
+from partners.models.directory import DirectoryVersion
+from partners.models.duplicates import DuplicateCandidate, DuplicateScan, MatchReason, SlugRedirect, TokenRedirect
+from partners.models.imports import CreatedRecord, Import, ImportedOrganization, ImportRow
+from partners.models.organizations import (
+    Contact,
+    Logo,
+    Organization,
+    Sector,
+    listing_status_of,
+    normalize_name,
+)
+from partners.models.pledges import MAX_QUANTITY, Pledge, PledgeRequest, PledgeYear, Promise, Signature
 
 __all__ = [
-    "LARGEST_QUANTITY",
+    "MAX_QUANTITY",
     "MONTHS",
     "Contact",
+    "CreatedRecord",
+    "DirectoryVersion",
+    "DuplicateCandidate",
+    "DuplicateScan",
     "Grade",
     "Import",
     "ImportRow",
+    "ImportedOrganization",
     "Logo",
-    "Made",
-    "OldAddress",
-    "OldLink",
+    "MatchReason",
     "Organization",
     "Pledge",
-    "PledgeStart",
+    "PledgeRequest",
     "PledgeYear",
     "Promise",
-    "PromiseKind",
-    "Reason",
+    "PromiseType",
     "School",
     "Sector",
     "Signature",
-    "TwinPair",
-    "TwinSearch",
-    "TypedOrganization",
-    "WallChange",
-    "folded",
-    "showing_of",
+    "SlugRedirect",
+    "TokenRedirect",
+    "listing_status_of",
+    "normalize_name",
 ]

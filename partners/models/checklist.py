@@ -1,4 +1,4 @@
-"""What may be promised and where: kinds of promises, grades, months, schools."""
+"""What can be promised and where: promise types, grades, months, schools."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 MONTHS = [8, 9, 10, 11, 12, 1, 2, 3, 4, 5]  # of a school year, in its order
-TILES = {path.stem.removeprefix("kind-") for path in Path(settings.BASE_DIR, "static", "art").glob("kind-*.svg")}
+ILLUSTRATED_CODES = {
+    path.stem.removeprefix("kind-") for path in Path(settings.BASE_DIR, "static", "art").glob("kind-*.svg")
+}
 
 
 class Grade(models.TextChoices):
-    """The bands of grades that a promise is for."""
-
     YOUNGEST = "TK-K", "TK–K"
     LOWER = "1-3", "1–3"
     MIDDLE = "4-6", "4–6"
@@ -29,7 +29,7 @@ class SchoolQuerySet(models.QuerySet):
 
 
 class School(models.Model):
-    """A school of the district, as the state's list of schools has it."""
+    """A school of the district, as in the state's list of schools."""
 
     class Level(models.TextChoices):
         ELEMENTARY = "elementary", _("elementary, TK–8")
@@ -70,19 +70,18 @@ class School(models.Model):
 
     @property
     def grades(self) -> list[Grade]:
-        """The bands of grades that it teaches, the youngest first."""
         return self.GRADES[self.level]
 
 
-class PromiseKindQuerySet(models.QuerySet):
+class PromiseTypeQuerySet(models.QuerySet):
     def active(self):
         return self.filter(is_retired=False)
 
 
-class PromiseKind(models.Model):
-    """One line of the checklist, worded by staff in English and Spanish. Its Spanish may be left out."""
+class PromiseType(models.Model):
+    """One line of the checklist, in English and, optionally, Spanish."""
 
-    class Learning(models.TextChoices):
+    class WorkBasedLearning(models.TextChoices):
         """California's continuum of work-based learning."""
 
         AWARENESS = "awareness", _("career awareness")
@@ -109,8 +108,8 @@ class PromiseKind(models.Model):
             "partner “se compromete a recibir visitas y excursiones (6 visitas)”."
         ),
     )
-    invitation = models.CharField(_("sentence below the name"), max_length=200, blank=True)
-    invitation_es = models.CharField(_("that sentence in Spanish"), max_length=200, blank=True)
+    tagline = models.CharField(_("sentence below the name"), max_length=200, blank=True)
+    tagline_es = models.CharField(_("that sentence in Spanish"), max_length=200, blank=True)
     unit = models.CharField(_("unit, one"), max_length=40, help_text=_("What is counted: hour, visit, student."))
     unit_plural = models.CharField(_("unit, several"), max_length=40)
     unit_es = models.CharField(_("unit in Spanish, one"), max_length=40, blank=True)
@@ -119,18 +118,22 @@ class PromiseKind(models.Model):
     example_es = models.CharField(_("example in Spanish"), max_length=300, blank=True)
     needs_clearance = models.BooleanField(_("needs volunteer clearance"), default=False)
     needs_insurance = models.BooleanField(_("needs a certificate of insurance"), default=False)
-    what_it_takes = models.TextField(
+    requirements = models.TextField(
         _("what that takes"), max_length=600, blank=True, help_text=_("And how long it lasts.")
     )
-    what_it_takes_es = models.TextField(_("what that takes, in Spanish"), max_length=600, blank=True)
-    learning = models.CharField(
-        _("counts as"), max_length=12, choices=Learning, blank=True, help_text=_("California’s work-based learning.")
+    requirements_es = models.TextField(_("what that takes, in Spanish"), max_length=600, blank=True)
+    work_based_learning = models.CharField(
+        _("counts as"),
+        max_length=12,
+        choices=WorkBasedLearning,
+        blank=True,
+        help_text=_("California’s work-based learning."),
     )
     is_retired = models.BooleanField(
         _("retired"), default=False, help_text=_("Stays on old pledges and is offered no more.")
     )
 
-    objects = PromiseKindQuerySet.as_manager()
+    objects = PromiseTypeQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("promise kind")
@@ -140,39 +143,37 @@ class PromiseKind(models.Model):
     def __str__(self):
         return self.name
 
-    def worded(self, field: str, language: str | None = None) -> str:
-        """A field's words in a language, else the reader's; English where the Spanish is left out."""
+    def localized(self, field: str, language: str | None = None) -> str:
+        """Return a field's text in `language` or the reader's, in English where there is no Spanish."""
         spanish = getattr(self, f"{field}_es") if (language or get_language()) == "es" else ""
         return spanish or getattr(self, field)
 
     @property
-    def label(self) -> str:
-        return self.worded("name")
+    def localized_name(self) -> str:
+        return self.localized("name")
 
     @property
-    def invites(self) -> str:
-        """The sentence below the name."""
-        return self.worded("invitation")
+    def localized_tagline(self) -> str:
+        return self.localized("tagline")
 
     @property
-    def such_as(self) -> str:
-        return self.worded("example")
+    def localized_example(self) -> str:
+        return self.localized("example")
 
     @property
-    def takes(self) -> str:
-        """What clearance or insurance takes; "" when neither is needed."""
-        return self.worded("what_it_takes") if self.needs_clearance or self.needs_insurance else ""
+    def localized_requirements(self) -> str:
+        """What clearance or insurance takes, or "" if neither is needed."""
+        return self.localized("requirements") if self.needs_clearance or self.needs_insurance else ""
 
     @property
-    def units(self) -> str:
-        """The unit as it stands behind an empty field: hours."""
-        return self.worded("unit_plural")
+    def localized_units(self) -> str:
+        return self.localized("unit_plural")
 
     def amount(self, quantity: int, language: str | None = None) -> str:
-        """A quantity with its unit: 1 hour, 12 hours."""
-        return f"{quantity:,} {self.worded('unit' if quantity == 1 else 'unit_plural', language)}"
+        """Quantity and unit, such as "12 hours"."""
+        return f"{quantity:,} {self.localized('unit' if quantity == 1 else 'unit_plural', language)}"
 
     @property
-    def art(self) -> str:
-        """The static file of its tile."""
-        return f"art/kind-{self.code}.svg" if self.code in TILES else "art/mark.svg"
+    def illustration(self) -> str:
+        """The path of its picture among the static files."""
+        return f"art/kind-{self.code}.svg" if self.code in ILLUSTRATED_CODES else "art/mark.svg"

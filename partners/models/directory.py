@@ -1,20 +1,20 @@
-"""How the public pages notice that what they show has changed."""
+"""The version number of what the public pages show."""
 
 from django.db import models
 
 
-class WallChange(models.Model):
-    """The number of a transaction that changed a table the public pages are made of.
+class DirectoryVersion(models.Model):
+    """The number of the last transactions that changed a table the public pages are built from.
 
-    Triggers of these tables write it (migration wall_changes), so that no writer can forget to, and take out those of
-    earlier transactions. Two readers who find the same rows are shown the same page.
+    Triggers on these tables write it (migration 0003), so that no writer can forget to, and drop the numbers of earlier
+    transactions. Two readers who find the same rows are shown the same page.
     """
 
     id = models.BigIntegerField(primary_key=True)
 
     class Meta:
-        verbose_name = "change of the wall"
-        verbose_name_plural = "changes of the wall"
+        verbose_name = "directory version"
+        verbose_name_plural = "directory versions"
 
     def __str__(self):
         return str(self.pk)

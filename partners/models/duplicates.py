@@ -1,4 +1,4 @@
-"""Two records that may be one organization, and the traces that a merge leaves."""
+"""Possible duplicates among organizations, and the redirects that a merge leaves behind."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -10,78 +10,83 @@ from partners.models.organizations import Organization
 from partners.models.pledges import Pledge
 
 
-class Reason(models.TextChoices):
-    """What speaks for two being one."""
+class MatchReason(models.TextChoices):
+    """Why two organizations may be the same one."""
 
     NAME = "name", _("same name")
-    ALIKE = "alike", _("similar name")
-    CONTACT = "contact", _("same e-mail address")
-    MAIL = "mail", _("same mail domain")
+    SIMILAR_NAME = "similar_name", _("similar name")
+    EMAIL = "email", _("same e-mail address")
+    EMAIL_DOMAIN = "email_domain", _("same mail domain")
     WEBSITE = "website", _("same website")
 
 
-class TwinPairQuerySet(models.QuerySet):
+class DuplicateCandidateQuerySet(models.QuerySet):
     def open(self):
-        """Those that staff have not said of that they are two."""
+        """Those that staff haven't dismissed."""
         return self.filter(dismissed_at__isnull=True)
 
 
-class TwinPair(models.Model):
-    """Two organizations that may be one. twins.search writes what speaks for it; staff may say that they are two, and
-    that stands for good."""
+class DuplicateCandidate(models.Model):
+    """Two organizations that may be the same one. A scan writes score and reasons; a dismissal by staff is final."""
 
-    one = models.ForeignKey(Organization, verbose_name=_("one"), on_delete=models.CASCADE, related_name="+")
-    other = models.ForeignKey(Organization, verbose_name=_("the other"), on_delete=models.CASCADE, related_name="+")
-    likelihood = models.PositiveSmallIntegerField(_("likelihood"), help_text=_("Of 100."))
-    reasons = ArrayField(models.CharField(max_length=8, choices=Reason), verbose_name=_("what speaks for it"))
+    organization_a = models.ForeignKey(Organization, verbose_name=_("one"), on_delete=models.CASCADE, related_name="+")
+    organization_b = models.ForeignKey(
+        Organization, verbose_name=_("the other"), on_delete=models.CASCADE, related_name="+"
+    )
+    score = models.PositiveSmallIntegerField(_("likelihood"), help_text=_("Of 100."))
+    reasons = ArrayField(models.CharField(max_length=12, choices=MatchReason), verbose_name=_("what speaks for it"))
     dismissed_at = models.DateTimeField(_("said to be two"), null=True, blank=True)
     dismissed_by = models.CharField(_("said by"), max_length=150, blank=True)
 
-    objects = TwinPairQuerySet.as_manager()
+    objects = DuplicateCandidateQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("likely twins")
         verbose_name_plural = _("likely twins")
-        ordering = ["-likelihood", "pk"]
+        ordering = ["-score", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["one", "other"], name="twinpair_once"),
-            models.CheckConstraint(condition=Q(one__lt=F("other")), name="twinpair_older_first"),
-            models.CheckConstraint(condition=Q(likelihood__lte=100), name="twinpair_likelihood_of_100"),
+            models.UniqueConstraint(fields=["organization_a", "organization_b"], name="duplicatecandidate_once"),
+            models.CheckConstraint(
+                condition=Q(organization_a__lt=F("organization_b")), name="duplicatecandidate_older_first"
+            ),
+            models.CheckConstraint(condition=Q(score__lte=100), name="duplicatecandidate_score_of_100"),
         ]
         indexes = [
-            models.Index(fields=["-likelihood", "id"], condition=Q(dismissed_at__isnull=True), name="twinpair_open")
+            models.Index(
+                fields=["-score", "id"], condition=Q(dismissed_at__isnull=True), name="duplicatecandidate_open"
+            )
         ]
 
     def __str__(self):
         return str(self.pk)
 
 
-class TwinSearch(models.Model):
-    """The last time that all organizations were compared, and a mark of what was compared: while it stays the same
-    there is nothing to do. One row."""
+class DuplicateScan(models.Model):
+    """When all organizations were last compared, and a fingerprint of what was compared: nothing is done while it
+    stays the same. One row."""
 
-    at = models.DateTimeField(default=timezone.now)
-    mark = models.CharField(max_length=32)
+    scanned_at = models.DateTimeField(default=timezone.now)
+    fingerprint = models.CharField(max_length=32)
 
     def __str__(self):
-        return f"{self.at:%Y-%m-%d %H:%M}"
+        return f"{self.scanned_at:%Y-%m-%d %H:%M}"
 
 
-class OldAddress(models.Model):
-    """The web address of an organization that was merged into another: it leads there."""
+class SlugRedirect(models.Model):
+    """The slug of an organization that was merged into another; its page redirects there."""
 
     slug = models.SlugField(max_length=60, unique=True)
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="old_addresses")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="slug_redirects")
 
     def __str__(self):
         return self.slug
 
 
-class OldLink(models.Model):
-    """The private link of a pledge that was merged into another: it opens that one."""
+class TokenRedirect(models.Model):
+    """The link token of a pledge that was merged into another; the link opens that one."""
 
     token = models.CharField(max_length=32, unique=True)
-    pledge = models.ForeignKey(Pledge, on_delete=models.CASCADE, related_name="old_links")
+    pledge = models.ForeignKey(Pledge, on_delete=models.CASCADE, related_name="token_redirects")
 
     def __str__(self):
         return str(self.pk)

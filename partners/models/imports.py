@@ -1,6 +1,8 @@
-"""A spreadsheet on its way into the tables: what was read, what staff decided, what it made."""
+"""An imported spreadsheet: what was read, what staff decided, which records it created."""
 
 from django.conf import settings
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -12,49 +14,49 @@ from partners.models.pledges import PledgeYear
 
 
 class ImportQuerySet(models.QuerySet):
-    def at_work(self):
-        """Those that a worker has something to do for."""
-        return self.filter(state__in=Import.AT_WORK)
+    def in_progress(self):
+        """Those that a worker still has steps to do for."""
+        return self.filter(state__in=Import.IN_PROGRESS)
 
-    def last_done(self):
-        """The one that may be undone, or None: the newest that stands."""
+    def last_written(self):
+        """The newest import that still stands, the only one that can be undone, or None."""
         return self.filter(state__in=[Import.State.DONE, Import.State.UNDOING]).order_by("-done_at", "-pk").first()
 
 
 class Import(models.Model):
-    """One spreadsheet of partners and pledges for one school year: read, checked whole, confirmed, written, perhaps
-    undone. imports.py writes it. The file goes when it was read, its rows when they were written."""
+    """A spreadsheet of partners and pledges for one school year: read, checked as a whole, confirmed, written, and
+    perhaps undone. The file is dropped once it is read, its rows once they are written."""
 
     class State(models.TextChoices):
         READING = "reading", _("being read")
-        REFUSED = "refused", _("cannot be read")
+        REJECTED = "rejected", _("cannot be read")
         CHECKED = "checked", _("checked, nothing written")
         WRITING = "writing", _("being written")
         DONE = "done", _("imported")
         UNDOING = "undoing", _("being undone")
         UNDONE = "undone", _("undone")
-        DROPPED = "dropped", _("dropped")
+        DISCARDED = "discarded", _("dropped")
 
-    AT_WORK = (State.READING, State.WRITING, State.UNDOING)
+    IN_PROGRESS = (State.READING, State.WRITING, State.UNDOING)
 
     year = models.ForeignKey(PledgeYear, verbose_name=_("school year"), on_delete=models.PROTECT, related_name="+")
     file_name = models.CharField(_("file"), max_length=200)
-    made_by = models.CharField(_("by"), max_length=150)
+    created_by = models.CharField(_("by"), max_length=150)
     language = models.CharField(max_length=5, choices=settings.LANGUAGES, default="en")
     created_at = models.DateTimeField(_("begun"), default=timezone.now)
-    touched_at = models.DateTimeField(default=timezone.now, help_text="When a worker last did something for it.")
+    last_step_at = models.DateTimeField(default=timezone.now, help_text="When a worker last did something for it.")
     done_at = models.DateTimeField(_("written on"), null=True)
-    state = models.CharField(_("state"), max_length=8, choices=State, default=State.READING)
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker began to read it.")
+    state = models.CharField(_("state"), max_length=9, choices=State, default=State.READING)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker has tried the current step.")
     file = models.BinaryField(null=True)
-    refusal = models.CharField(_("reason"), max_length=300, blank=True)
+    rejection_reason = models.CharField(_("reason"), max_length=300, blank=True)
     format = models.JSONField(default=dict, help_text="How the file was read: kind, encoding, delimiter, columns.")
-    rows_read = models.PositiveIntegerField(_("rows"), default=0)
-    rows_bad = models.PositiveIntegerField(_("bad rows"), default=0)
-    steps = models.PositiveIntegerField(default=0, help_text="Organizations that have to be worked through.")
+    row_count = models.PositiveIntegerField(_("rows"), default=0)
+    error_count = models.PositiveIntegerField(_("bad rows"), default=0, help_text="Rows with errors.")
+    steps = models.PositiveIntegerField(default=0, help_text="Organizations to write, or records to undo.")
     steps_done = models.PositiveIntegerField(default=0)
-    counts = models.JSONField(default=dict, help_text="How much of what was made, found there, or undone.")
-    stayed = models.JSONField(default=list, help_text="What undoing left, and why.")
+    counts = models.JSONField(default=dict, help_text="How many records were created, matched, skipped or undone.")
+    not_undone = models.JSONField(default=list, help_text="What undoing left in place, and why.")
 
     objects = ImportQuerySet.as_manager()
 
@@ -71,7 +73,9 @@ class Import(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["touched_at"], condition=Q(state__in=["reading", "writing", "undoing"]), name="import_at_work"
+                fields=["last_step_at"],
+                condition=Q(state__in=["reading", "writing", "undoing"]),
+                name="import_in_progress",
             )
         ]
 
@@ -79,33 +83,35 @@ class Import(models.Model):
         return self.file_name
 
     @property
-    def is_at_work(self) -> bool:
-        return self.state in self.AT_WORK
+    def is_in_progress(self) -> bool:
+        return self.state in self.IN_PROGRESS
 
 
-class TypedOrganization(models.Model):
-    """One organization as an import's rows name it, and which it is: one that is there, one that stands earlier in the
-    file under another name, or a new one."""
+class ImportedOrganization(models.Model):
+    """An organization as the file names it, and which one it is: an existing one, one earlier in the file under
+    another name, or a new one."""
 
     run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="organizations")
-    folded_name = models.TextField()
+    normalized_name = models.TextField()
     name = models.CharField(_("organization"), max_length=120)
     line = models.PositiveIntegerField(_("line"))
-    likely = models.JSONField(default=list, help_text="Organizations it may be, with likelihood and reasons.")
-    is_question = models.BooleanField(default=False, help_text="Whether staff are asked which it is.")
-    alike = models.JSONField(
-        default=list, help_text="Those earlier in the file that it may be, by their lines, with likelihood and reasons."
+    existing_matches = models.JSONField(
+        default=list, help_text="Existing organizations that it may be: primary key, score, reasons."
     )
-    partner = models.ForeignKey(Organization, on_delete=models.SET_NULL, null=True, related_name="+")
-    same_line = models.PositiveIntegerField(null=True, help_text="The line of the earlier one that it is.")
+    matches_in_file = models.JSONField(
+        default=list, help_text="Organizations earlier in the file that it may be: line, score, reasons."
+    )
+    needs_review = models.BooleanField(default=False, help_text="Whether staff are asked which one it is.")
+    organization = models.ForeignKey(Organization, on_delete=models.SET_NULL, null=True, related_name="+")
+    duplicate_of_line = models.PositiveIntegerField(null=True, help_text="The line of the earlier one that it is.")
     is_new = models.BooleanField(default=True)
-    is_done = models.BooleanField(default=False)
+    is_written = models.BooleanField(default=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "folded_name"], name="typedorganization_once")]
+        constraints = [models.UniqueConstraint(fields=["run", "normalized_name"], name="importedorganization_once")]
         indexes = [
-            models.Index(fields=["run", "id"], condition=Q(is_done=False), name="typedorganization_to_do"),
-            models.Index(fields=["run", "line"], condition=Q(is_question=True), name="typedorganization_question"),
+            models.Index(fields=["run", "id"], condition=Q(is_written=False), name="importedorganization_to_write"),
+            models.Index(fields=["run", "line"], condition=Q(needs_review=True), name="importedorganization_to_review"),
         ]
 
     def __str__(self):
@@ -113,36 +119,39 @@ class TypedOrganization(models.Model):
 
 
 class ImportRow(models.Model):
-    """One row of the file: what it says, and what is wrong with it."""
+    """One row of the file: its values, or the errors in it."""
 
     run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows")
     line = models.PositiveIntegerField(_("line"))
     name = models.TextField(_("organization"))
-    folded_name = models.TextField(default="")
-    organization = models.ForeignKey(TypedOrganization, on_delete=models.CASCADE, null=True, related_name="rows")
+    normalized_name = models.TextField(default="")
+    imported_organization = models.ForeignKey(
+        ImportedOrganization, on_delete=models.CASCADE, null=True, related_name="rows"
+    )
     values = models.JSONField(default=dict)
-    problems = ArrayField(models.CharField(max_length=300), default=list)
-    remarks = ArrayField(models.CharField(max_length=300), default=list)
+    errors = ArrayField(models.CharField(max_length=300), default=list)
 
     class Meta:
         indexes = [
             models.Index(fields=["run", "line"], name="importrow_by_line"),
-            models.Index(fields=["run", "line"], condition=~Q(problems=[]), name="importrow_bad"),
+            models.Index(fields=["run", "line"], condition=~Q(errors=[]), name="importrow_with_errors"),
         ]
 
     def __str__(self):
         return str(self.line)
 
 
-class Made(models.Model):
-    """One thing that an import made, and a mark of how it was then: by that it is known whether somebody changed it."""
+class CreatedRecord(models.Model):
+    """A record that an import created, and its fingerprint then, which shows whether anyone has changed it since."""
 
-    run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="made")
-    about = models.CharField(max_length=40)
-    mark = models.CharField(max_length=32)
+    run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="created_records")
+    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")
+    object_id = models.PositiveBigIntegerField()
+    record = GenericForeignKey()
+    fingerprint = models.CharField(max_length=32)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "about"], name="made_once")]
+        constraints = [models.UniqueConstraint(fields=["run", "content_type", "object_id"], name="createdrecord_once")]
 
     def __str__(self):
-        return self.about
+        return str(self.pk)

@@ -1,4 +1,6 @@
-"""Organizations, their logos, and who the district writes to there."""
+"""Organizations, their logos, and their contacts."""
+
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
@@ -20,49 +22,52 @@ class Sector(models.TextChoices):
     PUBLIC = "public", _("Public agency")
 
 
-def replaced(words, pattern: str, by: str) -> Func:
-    """Every match of a pattern replaced. Patterns name characters one by one, whatever locale the database has."""
+def _replace_all(expression, pattern: str, replacement: str) -> Func:
+    """Patterns name each character, so that the result doesn't depend on the database's locale."""
     text = models.TextField()
-    return Func(words, Value(pattern), Value(by), Value("g"), function="REGEXP_REPLACE", output_field=text)
+    arguments = (expression, Value(pattern), Value(replacement), Value("g"))
+    return Func(*arguments, function="REGEXP_REPLACE", output_field=text)
 
 
-def folded(name) -> models.Expression:
-    """A name as two spellings of it agree: lower case, without accents, punctuation, "the", "and" or "Inc.". The
-    database itself keeps it for every organization; `folded(Value("St. Brigid’s"))` folds what somebody typed."""
+def normalize_name(expression) -> models.Expression:
+    """Make different spellings of a name equal: lowercase, without accents, punctuation, "the", "and" or "Inc.".
+
+    The database stores this for every organization. Use `normalize_name(Value("St. Brigid’s"))` for typed text.
+    """
     text = models.TextField()
-    plain = Func(name, Value("ĐđØøŁł"), Value("DdOoLl"), function="TRANSLATE", output_field=text)
-    plain = Func(plain, template="NORMALIZE(%(expressions)s, NFKD)", output_field=text)  # letters and accents apart
-    plain = replaced(Lower(plain), "[\u0300-\u036f'`\u2018\u2019]", "")
-    plain = Trim(replaced(plain, r"[\s!-/:-@\[-_{-~\u00a1-\u00bf\u2010-\u2027]+", " "))
+    plain = Func(expression, Value("ĐđØøŁł"), Value("DdOoLl"), function="TRANSLATE", output_field=text)
+    plain = Func(plain, template="NORMALIZE(%(expressions)s, NFKD)", output_field=text)  # splits off the accents
+    plain = _replace_all(Lower(plain), "[\u0300-\u036f'`\u2018\u2019]", "")
+    plain = Trim(_replace_all(plain, r"[\s!-/:-@\[-_{-~\u00a1-\u00bf\u2010-\u2027]+", " "))
     filler = "(^| )((the|and|of|inc|incorporated|llc|ltd|corp|corporation|company|co)( |$))+"
-    return Coalesce(NullIf(Trim(replaced(plain, filler, " ")), Value("")), plain, output_field=text)
+    return Coalesce(NullIf(Trim(_replace_all(plain, filler, " ")), Value("")), plain, output_field=text)
 
 
 class OrganizationQuerySet(models.QuerySet):
-    def public(self):
-        """Those that are shown: they asked for it, and staff approved them."""
-        return self.filter(wants_public=True, approved_at__isnull=False)
+    def listed(self):
+        """Those shown in public: they asked for it, and staff approved them."""
+        return self.filter(wants_listing=True, approved_at__isnull=False)
 
-    def to_approve(self):
-        """Those that asked to be shown and wait for staff."""
-        return self.filter(wants_public=True, approved_at__isnull=True)
+    def pending_approval(self):
+        """Those that asked to be listed and wait for staff."""
+        return self.filter(wants_listing=True, approved_at__isnull=True)
 
-    def with_main_contact(self):
-        """Each with its main contact as `main`, to be asked for by field: `main__name`."""
-        return self.alias(main=FilteredRelation("contacts", condition=Q(contacts__is_main=True)))
+    def with_primary_contact(self):
+        """Make fields of the primary contact available as `primary_contact__name`."""
+        return self.alias(primary_contact=FilteredRelation("contacts", condition=Q(contacts__is_primary=True)))
 
     def with_pledge_of(self, year):
-        """Each with its pledge of one school year, a PledgeYear or None, as `pledge`: `pledge__signed_at`."""
+        """Make fields of the pledge for `year`, a PledgeYear or None, available as `pledge__signed_at`."""
         return self.alias(pledge=FilteredRelation("pledges", condition=Q(pledges__year=year)))
 
 
 class Organization(models.Model):
-    """A partner, or one who may become it."""
+    """A partner, or one that may become it."""
 
-    class Showing(models.TextChoices):
-        WAITING = "waiting", _("waits for approval")
-        SHOWN = "shown", _("shown")
-        HIDDEN = "hidden", _("not shown")
+    class ListingStatus(models.TextChoices):
+        PENDING = "pending", _("waits for approval")
+        LISTED = "listed", _("shown")
+        UNLISTED = "unlisted", _("not shown")
 
     class Size(models.TextChoices):
         FEW = "few", _("1 to 9 people")
@@ -72,20 +77,23 @@ class Organization(models.Model):
 
     name = models.CharField(_("name"), max_length=120)
     sector = models.CharField(_("sector"), max_length=12, choices=Sector, blank=True)
-    about = models.TextField(_("what it does"), max_length=1000, blank=True)
+    description = models.TextField(_("what it does"), max_length=1000, blank=True)
     website = models.URLField(_("website"), max_length=200, blank=True)
     phone = models.CharField(_("phone"), max_length=30, blank=True)
     address = models.CharField(_("street and city"), max_length=200, blank=True)
     size = models.CharField(_("size"), max_length=8, choices=Size, blank=True)
-    wants_public = models.BooleanField(
+    wants_listing = models.BooleanField(
         _("wants to be shown"), default=False, help_text=_("On the public page of partners, once staff approved it.")
     )
     approved_at = models.DateTimeField(_("approved"), null=True, blank=True, editable=False)
     approved_by = models.CharField(_("approved by"), max_length=150, blank=True, editable=False)
     slug = models.SlugField(_("web address"), max_length=60, unique=True)
     created_at = models.DateTimeField(_("known since"), default=timezone.now, editable=False)
-    folded_name = models.GeneratedField(
-        expression=folded(F("name")), output_field=models.TextField(), db_persist=True, verbose_name=_("folded name")
+    normalized_name = models.GeneratedField(
+        expression=normalize_name(F("name")),
+        output_field=models.TextField(),
+        db_persist=True,
+        verbose_name=_("folded name"),
     )
 
     objects = OrganizationQuerySet.as_manager()
@@ -107,12 +115,12 @@ class Organization(models.Model):
             ),
         ]
         indexes = [
-            GinIndex(fields=["folded_name"], opclasses=["gin_trgm_ops"], name="organization_twins"),
+            GinIndex(fields=["normalized_name"], opclasses=["gin_trgm_ops"], name="organization_similar_names"),
             models.Index(fields=["name", "id"], name="organization_by_name"),
             models.Index(
                 fields=["sector", "name"],
-                condition=Q(wants_public=True, approved_at__isnull=False),
-                name="organization_public",
+                condition=Q(wants_listing=True, approved_at__isnull=False),
+                name="organization_listed",
             ),
         ]
 
@@ -123,23 +131,22 @@ class Organization(models.Model):
         return reverse("partner", args=[self.slug])
 
     @property
-    def is_public(self) -> bool:
-        return self.wants_public and self.approved_at is not None
+    def is_listed(self) -> bool:
+        return self.wants_listing and self.approved_at is not None
 
     @property
-    def showing(self) -> Showing:
-        return showing_of(self.wants_public, self.approved_at)
+    def listing_status(self) -> ListingStatus:
+        return listing_status_of(self.wants_listing, self.approved_at)
 
 
-def showing_of(wants_public: bool, approved_at) -> Organization.Showing:
-    """Whether an organization is shown in public, or waits for it: to be told without loading it."""
-    if not wants_public:
-        return Organization.Showing.HIDDEN
-    return Organization.Showing.SHOWN if approved_at else Organization.Showing.WAITING
+def listing_status_of(wants_listing: bool, approved_at: datetime | None) -> Organization.ListingStatus:
+    if not wants_listing:
+        return Organization.ListingStatus.UNLISTED
+    return Organization.ListingStatus.LISTED if approved_at else Organization.ListingStatus.PENDING
 
 
 class Logo(models.Model):
-    """An organization's logo, written anew as PNG by the form that took it; apart, so that no list loads it."""
+    """An organization's logo, re-encoded as PNG by the form. A table of its own, so that no list loads it."""
 
     organization = models.OneToOneField(
         Organization, verbose_name=_("organization"), on_delete=models.CASCADE, related_name="logo", primary_key=True
@@ -159,12 +166,12 @@ class Logo(models.Model):
 
 class ContactQuerySet(models.QuerySet):
     def with_email(self, email: str):
-        """The contacts with one address, whatever its case: one in each organization that it belongs to."""
-        return self.alias(folded_email=Lower("email")).filter(folded_email=email.lower())
+        """The contacts with this address in any case, at most one per organization."""
+        return self.alias(lower_email=Lower("email")).filter(lower_email=email.lower())
 
 
 class Contact(models.Model):
-    """A person that the district writes to: of an organization, or, without one, on their own."""
+    """A person whom the district emails, at an organization or, without one, on their own."""
 
     organization = models.ForeignKey(
         Organization,
@@ -179,7 +186,7 @@ class Contact(models.Model):
     email = models.EmailField(_("e-mail"))
     phone = models.CharField(_("phone"), max_length=30, blank=True)
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
-    is_main = models.BooleanField(_("main contact"), default=False)
+    is_primary = models.BooleanField(_("main contact"), default=False)
     created_at = models.DateTimeField(_("known since"), default=timezone.now, editable=False)
 
     objects = ContactQuerySet.as_manager()
@@ -187,7 +194,7 @@ class Contact(models.Model):
     class Meta:
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
-        ordering = ["organization", "-is_main", "name", "pk"]
+        ordering = ["organization", "-is_primary", "name", "pk"]
         constraints = [
             models.UniqueConstraint(
                 F("organization"),
@@ -203,13 +210,13 @@ class Contact(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["organization"],
-                condition=Q(is_main=True),
-                name="contact_one_main_per_organization",
+                condition=Q(is_primary=True),
+                name="contact_one_primary_per_organization",
                 violation_error_message=_("This organization has a main contact already."),
             ),
         ]
         indexes = [models.Index(Lower("email"), name="contact_by_email")]
 
     def __str__(self):
-        """Without name or address: Django's admin keeps it in its log and in a cookie."""
+        """No name or address: Django's admin stores this in its log and in a cookie."""
         return str(_("contact %(number)s")) % {"number": self.pk}

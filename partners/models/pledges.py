@@ -1,4 +1,4 @@
-"""Pledges: an organization's promises for one school year, and every version that was signed."""
+"""Pledges: an organization's promises for one school year, and every signed version of them."""
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -11,27 +11,27 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.models import new_token
-from partners.models.checklist import MONTHS, Grade, PromiseKind, School
+from partners.models.checklist import MONTHS, Grade, PromiseType, School
 from partners.models.organizations import Contact, Organization
 
-LARGEST_QUANTITY = 100_000
+MAX_QUANTITY = 100_000
 
 
 class PledgeYearQuerySet(models.QuerySet):
     def opened(self):
-        """Those that have begun, closed or not."""
+        """Those that have opened, closed or not."""
         return self.filter(opens_on__lte=timezone.localdate())
 
     def open(self):
         return self.opened().filter(closed_at__isnull=True)
 
     def current(self):
-        """The school year that is pledged for now, or None: the latest one that was opened and not closed."""
+        """The latest open school year, or None."""
         return self.open().order_by("-school_year").first()
 
 
 class PledgeYear(models.Model):
-    """A school year that is pledged for. Staff open and close it."""
+    """A school year that partners pledge for. Staff open and close it."""
 
     school_year = models.PositiveSmallIntegerField(
         _("school year"),
@@ -40,7 +40,7 @@ class PledgeYear(models.Model):
         help_text=_("The year it begins in: 2019 for 2019–20."),
     )
     opens_on = models.DateField(_("opens on"))
-    closes_on = models.DateField(
+    announced_deadline = models.DateField(
         _("announced until"),
         null=True,
         blank=True,
@@ -59,8 +59,8 @@ class PledgeYear(models.Model):
                 condition=Q(school_year__gte=2018, school_year__lte=2100), name="pledgeyear_school_year_in_bounds"
             ),
             models.CheckConstraint(
-                condition=Q(closes_on__isnull=True) | Q(closes_on__gte=F("opens_on")),
-                name="pledgeyear_closes_after_it_opens",
+                condition=Q(announced_deadline__isnull=True) | Q(announced_deadline__gte=F("opens_on")),
+                name="pledgeyear_deadline_after_opening",
                 violation_error_message=_("It closes after it opens."),
             ),
         ]
@@ -70,7 +70,7 @@ class PledgeYear(models.Model):
 
     @property
     def school_years(self) -> str:
-        """The school year as people write it: 2019–20."""
+        """The school year as people write it, such as 2019–20."""
         return f"{self.school_year}–{(self.school_year + 1) % 100:02}"
 
     @property
@@ -80,7 +80,6 @@ class PledgeYear(models.Model):
 
 class PledgeQuerySet(models.QuerySet):
     def drafts(self):
-        """Not signed, and the year is not closed."""
         return self.filter(signed_at__isnull=True, year__closed_at__isnull=True)
 
     def signed(self):
@@ -88,9 +87,9 @@ class PledgeQuerySet(models.QuerySet):
 
 
 class Pledge(models.Model):
-    """An organization's promises for one school year. Its link belongs to who answers for it; partners.pledges writes.
+    """An organization's promises for one school year. Only partners.pledges writes pledges.
 
-    Every save grows its version: that is how two editors notice each other. Every save of a signed one signs it anew.
+    Each save increments the version, which is how two editors notice each other. Saving a signed pledge signs it again.
     """
 
     class State(models.TextChoices):
@@ -169,13 +168,15 @@ class Pledge(models.Model):
 
 
 class Promise(models.Model):
-    """One organization's yes to one kind. Without grades it is for any grade, without months for any month, without
-    schools for wherever it is needed most."""
+    """An organization's yes to one promise type. No grades means any grade, no months any month, and no schools
+    wherever the promise is needed most."""
 
     pledge = models.ForeignKey(Pledge, verbose_name=_("pledge"), on_delete=models.CASCADE, related_name="promises")
-    kind = models.ForeignKey(PromiseKind, verbose_name=_("kind"), on_delete=models.PROTECT, related_name="promises")
+    promise_type = models.ForeignKey(
+        PromiseType, verbose_name=_("kind"), on_delete=models.PROTECT, related_name="promises"
+    )
     quantity = models.PositiveIntegerField(
-        _("quantity"), validators=[MinValueValidator(1), MaxValueValidator(LARGEST_QUANTITY)]
+        _("quantity"), validators=[MinValueValidator(1), MaxValueValidator(MAX_QUANTITY)]
     )
     grades = ArrayField(
         models.CharField(max_length=4, choices=Grade), verbose_name=_("grades"), default=list, blank=True
@@ -187,31 +188,31 @@ class Promise(models.Model):
     class Meta:
         verbose_name = _("promise")
         verbose_name_plural = _("promises")
-        ordering = ["pledge_id", "kind__order", "kind_id"]
+        ordering = ["pledge_id", "promise_type__order", "promise_type_id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["pledge", "kind"],
-                name="promise_one_per_pledge_and_kind",
+                fields=["pledge", "promise_type"],
+                name="promise_one_per_pledge_and_type",
                 violation_error_message=_("This pledge has a promise of this kind already."),
             ),
             models.CheckConstraint(
-                condition=Q(quantity__gte=1, quantity__lte=LARGEST_QUANTITY), name="promise_quantity_in_bounds"
+                condition=Q(quantity__gte=1, quantity__lte=MAX_QUANTITY), name="promise_quantity_in_bounds"
             ),
             models.CheckConstraint(condition=Q(grades__contained_by=list(Grade.values)), name="promise_grades_known"),
             models.CheckConstraint(condition=Q(months__contained_by=MONTHS), name="promise_months_of_a_school_year"),
         ]
 
     def __str__(self):
-        return f"{self.kind}: {self.amount}"
+        return f"{self.promise_type}: {self.amount}"
 
     @property
     def amount(self) -> str:
-        """How much, in the reader's language: 12 hours."""
-        return self.kind.amount(self.quantity)
+        """Quantity and unit in the reader's language, such as "12 hours"."""
+        return self.promise_type.amount(self.quantity)
 
 
 class Signature(models.Model):
-    """One signed version of a pledge, as it was: names and words in `content`, whatever became of them since."""
+    """One signed version of a pledge. `content` keeps names and wording as they were when it was signed."""
 
     pledge = models.ForeignKey(Pledge, verbose_name=_("pledge"), on_delete=models.CASCADE, related_name="signatures")
     number = models.PositiveIntegerField(_("number"))
@@ -234,15 +235,16 @@ class Signature(models.Model):
         return str(self.number)
 
 
-class PledgeStartQuerySet(models.QuerySet):
+class PledgeRequestQuerySet(models.QuerySet):
     def with_email(self, email: str):
-        return self.alias(folded_email=Lower("email")).filter(folded_email=email.lower())
+        return self.alias(lower_email=Lower("email")).filter(lower_email=email.lower())
 
 
-class PledgeStart(models.Model):
-    """What was typed to begin a pledge. No organization is made of it before its link is used to save the page.
+class PledgeRequest(models.Model):
+    """A request to start a pledge. It becomes an organization only when its link is used to save the page.
 
-    It is proven when its link went to that mailbox alone; one that was opened from `origin`, such as "rsvp:17", is not.
+    The email is verified if the link was only ever emailed. It isn't if the page was opened from `source`, such as
+    "rsvp:17".
     """
 
     organization = models.CharField(_("organization"), max_length=120)
@@ -251,20 +253,20 @@ class PledgeStart(models.Model):
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     sector = models.CharField(max_length=12, blank=True)
     token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
-    is_proven = models.BooleanField(default=True)
-    origin = models.CharField(max_length=40, blank=True)
+    email_verified = models.BooleanField(default=True)
+    source = models.CharField(max_length=40, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
-    objects = PledgeStartQuerySet.as_manager()
+    objects = PledgeRequestQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["origin"], condition=~Q(origin=""), name="pledgestart_once_per_origin")
+            models.UniqueConstraint(fields=["source"], condition=~Q(source=""), name="pledgerequest_once_per_source")
         ]
         indexes = [
-            models.Index(Lower("email"), name="pledgestart_by_email"),
-            models.Index(fields=["id"], condition=Q(answered_at__isnull=True), name="pledgestart_unanswered"),
+            models.Index(Lower("email"), name="pledgerequest_by_email"),
+            models.Index(fields=["id"], condition=Q(answered_at__isnull=True), name="pledgerequest_unanswered"),
         ]
 
     def __str__(self):

@@ -23,14 +23,14 @@ READDRESSES: list[Callable[[Contact], None]] = []
 
 
 @transaction.atomic
-def add(organization: Organization | None, *, email: str, is_main: bool = False, **fields) -> Contact:
+def add(organization: Organization | None, *, email: str, is_primary: bool = False, **fields) -> Contact:
     """The contact with this address, made if there is none. The first is the main one; one that is to be takes that
     from whoever was. Without an organization it is a person on their own."""
     if organization is None:
         return on_their_own(email, **fields)
     organization = profiles.lock(organization.pk)
     contact = profiles.add_contact(organization, email=email, **fields)
-    return correct(contact, is_main=True) if is_main else contact
+    return correct(contact, is_primary=True) if is_primary else contact
 
 
 def on_their_own(email: str, **fields) -> Contact:
@@ -56,11 +56,11 @@ def add_many(people: Iterable[Contact]) -> None:
     pks = {person.organization_id for person in people if person.organization_id}
     locked = Organization.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk")
     there = {organization.pk for organization in locked}
-    led = set(Contact.objects.filter(organization__in=there, is_main=True).values_list("organization_id", flat=True))
+    led = set(Contact.objects.filter(organization__in=there, is_primary=True).values_list("organization_id", flat=True))
     for person in people:
         if person.organization_id not in there:  # none, or one that was erased meanwhile
             person.organization = None
-        person.is_main = person.organization_id is not None and person.organization_id not in led
+        person.is_primary = person.organization_id is not None and person.organization_id not in led
         led.add(person.organization_id)
         person.created_at = now
     Contact.objects.bulk_create(people, ignore_conflicts=True, batch_size=AT_ONCE)
@@ -84,9 +84,9 @@ def correct(contact: Contact, **fields) -> Contact:
     not sent yet, and the link of the pledge that this contact answers for."""
     contact = lock(contact)
     organization, before = contact.organization, contact.email
-    if organization and fields.get("is_main"):
-        for other in organization.contacts.filter(is_main=True).exclude(pk=contact.pk):
-            profiles.change_contact(other, is_main=False)
+    if organization and fields.get("is_primary"):
+        for other in organization.contacts.filter(is_primary=True).exclude(pk=contact.pk):
+            profiles.change_contact(other, is_primary=False)
     contact = profiles.change_contact(contact, **fields)
     if contact.email != before:
         readdress(contact, before)
@@ -104,7 +104,7 @@ def readdress(contact: Contact, before: str) -> None:
     mails.filter(queue=Message.Queue.TRANSACTIONAL).exclude(state=Message.State.SENT).update(recipient=contact.email)
     pledge_years.remind_anew(mails)
     newest = contact.organization.pledges.order_by("-year_id").first()
-    if newest and (newest.contact_id == contact.pk or (newest.contact_id is None and contact.is_main)):
+    if newest and (newest.contact_id == contact.pk or (newest.contact_id is None and contact.is_primary)):
         pledge_links.mail_link(newest, by_staff=True)
 
 

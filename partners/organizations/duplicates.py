@@ -1,7 +1,7 @@
 """Who may be whom: the organizations that look like a typed one, and the pairs that may be one.
 
-Names are compared folded, as the database keeps them; a website and a mail address by where they are. What many share,
-such as a freemail address, tells nothing.
+Names are compared normalized, as the database keeps them; a website and a mail address by where they are. What many
+share, such as a freemail address, tells nothing.
 """
 
 import time
@@ -17,7 +17,7 @@ from django.db.models import Func, TextField, Value
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from partners.models import Contact, Organization, Reason, TwinPair, TwinSearch
+from partners.models import Contact, DuplicateCandidate, DuplicateScan, MatchReason, Organization
 
 ALIKE = 0.5  # the least similarity of two names that counts: the part of their letter triples that they share
 ALIKE_PAIR = 0.6  # among all organizations: below that, thousands of names have dozens of others each
@@ -26,7 +26,13 @@ MOST = 5  # proposals for a typed organization
 MOST_OF_ONE = 10  # pairs that one organization is in
 COMPARE_SECONDS = 5  # for the names of one file with each other
 MOST_SHARING = 5  # organizations: a website or a mail domain of more of them is none of their own
-WEIGHTS = {Reason.NAME: 0.95, Reason.ALIKE: 0.85, Reason.CONTACT: 0.8, Reason.WEBSITE: 0.6, Reason.MAIL: 0.5}
+WEIGHTS = {
+    MatchReason.NAME: 0.95,
+    MatchReason.SIMILAR_NAME: 0.85,
+    MatchReason.EMAIL: 0.8,
+    MatchReason.WEBSITE: 0.6,
+    MatchReason.EMAIL_DOMAIN: 0.5,
+}
 FREEMAIL = """
     gmail.com googlemail.com yahoo.com ymail.com rocketmail.com hotmail.com outlook.com live.com msn.com aol.com
     icloud.com me.com mac.com comcast.net att.net sbcglobal.net pacbell.net verizon.net cox.net earthlink.net
@@ -50,10 +56,10 @@ class Typed(NamedTuple):
 
 
 class Likely(NamedTuple):
-    """An organization that may be the typed one, by primary key; `likelihood` of 100."""
+    """An organization that may be the typed one, by primary key; `score` of 100."""
 
     organization: int
-    likelihood: int
+    score: int
     reasons: list[str]
 
 
@@ -98,14 +104,14 @@ def among(typed: Sequence[Typed]) -> dict[int, list[Likely]]:
     sites = keys_by((host(one.website), one.key) for one in typed)
     mails = keys_by((domain(email), one.key) for one in typed for email in one.emails)
     same = keys_by((email.lower(), one.key) for one in typed for email in one.emails)
-    pairs: dict[tuple[int, int], set[Reason]] = defaultdict(set)
-    for shared, reason in ((same, Reason.CONTACT), (sites, Reason.WEBSITE), (mails, Reason.MAIL)):
+    pairs: dict[tuple[int, int], set[MatchReason]] = defaultdict(set)
+    for shared, reason in ((same, MatchReason.EMAIL), (sites, MatchReason.WEBSITE), (mails, MatchReason.EMAIL_DOMAIN)):
         for there in shared.values():
             if len(there) <= MOST_SHARING:
                 for pair in combinations(sorted(there, reverse=True), 2):
                     pairs[pair].add(reason)
     for reasons in pairs.values():
-        reasons -= {Reason.MAIL} if Reason.CONTACT in reasons else set()  # one mailbox says it once
+        reasons -= {MatchReason.EMAIL_DOMAIN} if MatchReason.EMAIL in reasons else set()  # one mailbox says it once
     told = ((*pair, reason, WEIGHTS[reason]) for pair, reasons in pairs.items() for reason in reasons)
     return weighed(chain(names_among(typed), told), MOST)
 
@@ -117,14 +123,12 @@ def weighed(evidence: "Evidence", most: int) -> dict[int, list[Likely]]:
         found[reason] = max(weight, found.get(reason, 0))
     found = defaultdict(list)
     for (key, organization), reasons in weights.items():
-        if Reason.NAME in reasons:
-            reasons.pop(Reason.ALIKE, None)
+        if MatchReason.NAME in reasons:
+            reasons.pop(MatchReason.SIMILAR_NAME, None)
         in_order = [reason.value for reason in WEIGHTS if reason in reasons]
-        likelihood = round(100 * (1 - prod(1 - weight for weight in reasons.values())))
-        found[key].append(Likely(organization, likelihood, in_order))
-    return {
-        key: sorted(some, key=lambda one: (-one.likelihood, one.organization))[:most] for key, some in found.items()
-    }
+        score = round(100 * (1 - prod(1 - weight for weight in reasons.values())))
+        found[key].append(Likely(organization, score, in_order))
+    return {key: sorted(some, key=lambda one: (-one.score, one.organization))[:most] for key, some in found.items()}
 
 
 Evidence = Iterator[tuple[int, int, str, float]]  # key, organization, reason, how much it says of 1
@@ -134,18 +138,18 @@ def by_name(typed: Sequence[Typed], alike: float, alike_beside_same: bool) -> Ev
     with connection.cursor() as cursor:
         cursor.execute(SAME, columns(typed))
         same = cursor.fetchall()
-        yield from ((*row, Reason.NAME, WEIGHTS[Reason.NAME]) for row in same)
+        yield from ((*row, MatchReason.NAME, WEIGHTS[MatchReason.NAME]) for row in same)
         named = set() if alike_beside_same else {key for key, _organization in same}
         others = [one for one in typed if one.key not in named]
         # The planner takes the comparison of two names for cheap and would make each with each, twenty times slower.
         cursor.execute(BY_INDEX.format("off"))
         cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(alike)])
         if len(others) > BATCH:  # names that were written lately are looked through one by one until this is done
-            cursor.execute("SELECT gin_clean_pending_list('organization_twins')")
+            cursor.execute("SELECT gin_clean_pending_list('organization_similar_names')")
         for begin in range(0, len(others), BATCH):
             cursor.execute(SIMILAR, columns(others[begin : begin + BATCH]))
             for key, organization, similarity in cursor.fetchall():
-                yield key, organization, Reason.ALIKE, WEIGHTS[Reason.ALIKE] * similarity
+                yield key, organization, MatchReason.SIMILAR_NAME, WEIGHTS[MatchReason.SIMILAR_NAME] * similarity
         cursor.execute(BY_INDEX.format("on"))
 
 
@@ -155,15 +159,15 @@ def columns(typed: Sequence[Typed]) -> list[list]:
 
 BY_INDEX = "SET LOCAL enable_seqscan = {0}; SET LOCAL enable_indexscan = {0}; SET LOCAL enable_material = {0}"
 SIMILAR = """
-    SELECT typed.key, o.id, similarity(o.folded_name, typed.folded)
+    SELECT typed.key, o.id, similarity(o.normalized_name, typed.folded)
     FROM unnest(%s::bigint[], %s::text[]) AS typed (key, folded)
-    JOIN partners_organization o ON o.folded_name %% typed.folded
+    JOIN partners_organization o ON o.normalized_name %% typed.folded
 """
 # Of a name in a script that PostgreSQL makes no triples of, only this one tells.
 SAME = """
     SELECT typed.key, o.id
     FROM unnest(%s::bigint[], %s::text[]) AS typed (key, folded)
-    JOIN partners_organization o ON o.folded_name = typed.folded
+    JOIN partners_organization o ON o.normalized_name = typed.folded
 """
 
 
@@ -179,7 +183,7 @@ def names_among(typed: Sequence[Typed]) -> Evidence:
                 break
             cursor.execute(AMONG, columns(typed[begin : begin + BATCH]))
             for key, before, similarity in cursor.fetchall():
-                yield key, before, Reason.ALIKE, WEIGHTS[Reason.ALIKE] * similarity
+                yield key, before, MatchReason.SIMILAR_NAME, WEIGHTS[MatchReason.SIMILAR_NAME] * similarity
         cursor.execute(BY_INDEX.format("on"))
         cursor.execute("DROP TABLE typed_names")
 
@@ -205,7 +209,7 @@ def by_address(typed: Iterable[Typed]) -> Evidence:
         return
     contacts = Contact.objects.order_by().annotate(folded_email=Lower("email")).filter(folded_email__in=list(keys))
     for email, organization in contacts.values_list("folded_email", "organization"):
-        yield from ((key, organization, Reason.CONTACT, WEIGHTS[Reason.CONTACT]) for key in keys[email])
+        yield from ((key, organization, MatchReason.EMAIL, WEIGHTS[MatchReason.EMAIL]) for key in keys[email])
 
 
 def by_place(typed: Iterable[Typed]) -> Evidence:
@@ -223,7 +227,7 @@ def by_place(typed: Iterable[Typed]) -> Evidence:
         for organization in there:
             for key in sites[place] | mails[place]:
                 is_site = key in sites[place] and organization in at_site[place]
-                reason = Reason.WEBSITE if is_site else Reason.MAIL
+                reason = MatchReason.WEBSITE if is_site else MatchReason.EMAIL_DOMAIN
                 yield key, organization, reason, WEIGHTS[reason]
 
 
@@ -265,12 +269,12 @@ def search(*, anew: bool = False) -> bool:
 @transaction.atomic
 def search_once(*, anew: bool) -> bool:
     mark = state()
-    TwinSearch.objects.get_or_create(pk=1, defaults={"mark": ""})
-    last = TwinSearch.objects.select_for_update().get(pk=1)
-    if last.mark == mark and not anew:
+    DuplicateScan.objects.get_or_create(pk=1, defaults={"fingerprint": ""})
+    last = DuplicateScan.objects.select_for_update().get(pk=1)
+    if last.fingerprint == mark and not anew:
         return False
     keep(pairs())
-    last.mark, last.at = mark, timezone.now()
+    last.fingerprint, last.scanned_at = mark, timezone.now()
     last.save()
     return True
 
@@ -284,7 +288,7 @@ def state() -> str:
 
 STATE = r"""
     SELECT md5(concat(
-        (SELECT string_agg(concat_ws('|', id, folded_name, website), E'\n' ORDER BY id) FROM partners_organization),
+        (SELECT string_agg(concat_ws('|', id, normalized_name, website), E'\n' ORDER BY id) FROM partners_organization),
         (SELECT string_agg(concat_ws('|', organization_id, lower(email)), E'\n' ORDER BY id) FROM partners_contact)
     ))
 """
@@ -295,7 +299,7 @@ def pairs() -> dict[tuple[int, int], Likely]:
     emails = defaultdict(list)
     for organization, email in Contact.objects.order_by().values_list("organization", "email"):
         emails[organization].append(email)
-    rows = Organization.objects.order_by("pk").values_list("pk", "folded_name", "website")
+    rows = Organization.objects.order_by("pk").values_list("pk", "normalized_name", "website")
     typed = [Typed(pk, name, emails[pk], website) for pk, name, website in rows]
     found = likely(typed, most=MOST_OF_ONE, alike=ALIKE_PAIR, but_itself=True)
     return {tuple(sorted((key, one.organization))): one for key, some in found.items() for one in some}
@@ -303,28 +307,31 @@ def pairs() -> dict[tuple[int, int], Likely]:
 
 def keep(found: dict[tuple[int, int], Likely]) -> None:
     """Writes the pairs down. What staff said of one stays."""
-    known = {(pair.one_id, pair.other_id): pair for pair in TwinPair.objects.select_for_update()}
+    known = {
+        (pair.organization_a_id, pair.organization_b_id): pair
+        for pair in DuplicateCandidate.objects.select_for_update()
+    }
     gone = [pair.pk for key, pair in known.items() if key not in found and not pair.dismissed_at]
-    TwinPair.objects.filter(pk__in=gone).delete()
+    DuplicateCandidate.objects.filter(pk__in=gone).delete()
     changed = []
     for key, pair in known.items():
-        if key in found and (pair.likelihood, pair.reasons) != found[key][1:]:
-            pair.likelihood, pair.reasons = found[key][1:]
+        if key in found and (pair.score, pair.reasons) != found[key][1:]:
+            pair.score, pair.reasons = found[key][1:]
             changed.append(pair)
-    TwinPair.objects.bulk_update(changed, ["likelihood", "reasons"], batch_size=BATCH)
-    TwinPair.objects.bulk_create(
-        TwinPair(one_id=one, other_id=other, likelihood=likely.likelihood, reasons=likely.reasons)
+    DuplicateCandidate.objects.bulk_update(changed, ["score", "reasons"], batch_size=BATCH)
+    DuplicateCandidate.objects.bulk_create(
+        DuplicateCandidate(organization_a_id=one, organization_b_id=other, score=likely.score, reasons=likely.reasons)
         for (one, other), likely in found.items()
         if (one, other) not in known
     )
 
 
 @transaction.atomic
-def dismiss(one: Organization, other: Organization, *, by: str) -> TwinPair:
+def dismiss(one: Organization, other: Organization, *, by: str) -> DuplicateCandidate:
     """Staff say that these are two, for good. Twice changes nothing. `by` is a user name."""
     first, second = sorted((one.pk, other.pk))
-    pair, _made = TwinPair.objects.get_or_create(
-        one_id=first, other_id=second, defaults={"likelihood": 0, "reasons": []}
+    pair, _made = DuplicateCandidate.objects.get_or_create(
+        organization_a_id=first, organization_b_id=second, defaults={"score": 0, "reasons": []}
     )
     if not pair.dismissed_at:
         pair.dismissed_at, pair.dismissed_by = timezone.now(), by

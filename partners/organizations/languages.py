@@ -30,7 +30,7 @@ def speak_to(contact: Contact, language: str) -> None:
     """Raises Contact.DoesNotExist."""
     contact = contacts.correct(contact, language=language)  # it locks the organization
     answered = Q(contact=contact)
-    if contact.is_main:
+    if contact.is_primary:
         answered |= Q(organization=contact.organization_id, contact=None)
     for pledge in Pledge.objects.filter(answered).exclude(language=language):
         audit.note(f"pledge:{pledge.pk}", {"language": pledge.language}, {"language": language})

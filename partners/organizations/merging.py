@@ -20,7 +20,17 @@ from django.utils.translation import gettext as _
 from imagine.core import audit
 from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
-from partners.models import Contact, Logo, OldAddress, OldLink, Organization, Pledge, Promise, Signature, TwinPair
+from partners.models import (
+    Contact,
+    DuplicateCandidate,
+    Logo,
+    Organization,
+    Pledge,
+    Promise,
+    Signature,
+    SlugRedirect,
+    TokenRedirect,
+)
 from partners.organizations import profiles
 from partners.organizations.profiles import PROFILE
 from partners.pledges import editing as pledge_editing
@@ -28,10 +38,10 @@ from partners.pledges import promises
 from partners.pledges import years as pledge_years
 from partners.pledges.promises import Checklist, Promised
 
-FILLED = ["sector", "about", "website", "phone", "address", "size"]  # the other's, where the kept one's is empty
-CONTACT = ["name", "role", "email", "phone", "language", "is_main"]
+FILLED = ["sector", "description", "website", "phone", "address", "size"]  # the other's, where the kept one's is empty
+CONTACT = ["name", "role", "email", "phone", "language", "is_primary"]
 JOINS: list[Callable[[Contact, Contact], None]] = []  # by other apps: each settles what both have, before one goes
-BY_HAND = (Contact, Pledge, Logo, TwinPair, Promise, Signature)  # moved by a rule of their own
+BY_HAND = (Contact, Pledge, Logo, DuplicateCandidate, Promise, Signature)  # moved by a rule of their own
 
 
 class Refused(Exception):
@@ -93,8 +103,8 @@ class Fold:
     def added(self) -> list[Promised]:
         if bool(self.leading.signed_at) != bool(self.folded.signed_at):
             return []
-        kinds = {promised.kind for promised in self.there}
-        return [promised for promised in self.others if promised.kind not in kinds]
+        promise_types = {promised.promise_type for promised in self.there}
+        return [promised for promised in self.others if promised.promise_type not in promise_types]
 
     @cached_property
     def left(self) -> list[Promised]:
@@ -117,9 +127,9 @@ class Plan:
         """The fields of the kept one that become something else."""
         mine, theirs = self.kept, self.other
         filled = {name: getattr(theirs, name) for name in FILLED if not getattr(mine, name)}
-        filled["wants_public"] = mine.wants_public or theirs.wants_public
+        filled["wants_listing"] = mine.wants_listing or theirs.wants_listing
         filled["created_at"] = min(mine.created_at, theirs.created_at)
-        if not mine.approved_at and theirs.is_public:
+        if not mine.approved_at and theirs.is_listed:
             filled |= {"approved_at": theirs.approved_at, "approved_by": theirs.approved_by}
         return {name: value for name, value in filled.items() if value != getattr(mine, name)}
 
@@ -137,7 +147,7 @@ class Plan:
 
     @cached_property
     def contacts(self) -> tuple[list[Contact], list[Contact]]:
-        return tuple(list(each.contacts.order_by("-is_main", "name", "pk")) for each in (self.kept, self.other))
+        return tuple(list(each.contacts.order_by("-is_primary", "name", "pk")) for each in (self.kept, self.other))
 
     @cached_property
     def doubles(self) -> dict[int, Contact]:
@@ -237,7 +247,7 @@ def merge(kept: Organization, other: Organization, *, shown: str = "") -> Organi
     keep_dismissals(kept, other)
     rename(f"organization:{other.pk}", f"organization:{kept.pk}")
     other.delete()
-    OldAddress.objects.create(slug=other.slug, organization=kept)
+    SlugRedirect.objects.create(slug=other.slug, organization=kept)
     after = profiles.facts(kept, [*PROFILE, "approved_at"])
     audit.note(f"organization:{kept.pk}", before | {"merged": ""}, after | {"merged": told})
     return kept
@@ -268,11 +278,11 @@ def write_profile(plan: Plan) -> None:
 def join_contacts(plan: Plan) -> None:
     kept, _other = plan.both
     mine, theirs = plan.contacts
-    has_main = any(contact.is_main for contact in mine)
+    has_main = any(contact.is_primary for contact in mine)
     for contact in theirs:
-        if has_main and contact.is_main:
-            Contact.objects.filter(pk=contact.pk).update(is_main=False)
-            contact.is_main = False
+        if has_main and contact.is_primary:
+            Contact.objects.filter(pk=contact.pk).update(is_primary=False)
+            contact.is_primary = False
         if contact.pk in plan.doubles:
             join(plan.doubles[contact.pk], contact)
         else:
@@ -284,7 +294,7 @@ def join(stays: Contact, goes: Contact) -> None:
     before = profiles.facts(stays, CONTACT)
     for name in ("role", "phone"):
         setattr(stays, name, getattr(stays, name) or getattr(goes, name))
-    stays.is_main = stays.is_main or goes.is_main
+    stays.is_primary = stays.is_primary or goes.is_primary
     for joins in JOINS:
         joins(stays, goes)
     move(goes, stays)
@@ -317,7 +327,7 @@ def fold(kept: Organization, one: Fold) -> None:
     take(kept, one)
     if leading.signed_at:
         pledge_years.take_back_reminders([leading.pk])
-    OldLink.objects.create(token=folded.token, pledge=leading)
+    TokenRedirect.objects.create(token=folded.token, pledge=leading)
     after = pledge_editing.facts(leading, [*one.there, *one.added], known)
     audit.note(f"pledge:{leading.pk}", before | {"merged": ""}, after | {"merged": told})
     if one.both_signed:
@@ -352,14 +362,16 @@ def told_of(one: Fold, known: Checklist) -> str:
     """The folded pledge as it was, in English."""
     folded = one.folded
     with translation.override("en"):
-        lines = [f"{known.kinds[each.kind].name}: {promises.in_words(each, known)}" for each in one.others]
+        lines = [
+            f"{known.promise_types[each.promise_type].name}: {promises.in_words(each, known)}" for each in one.others
+        ]
         state = f"signed by {folded.signed_by}" if folded.signed_at else "not signed"
     return f"{folded.organization.name}, {state}. {' | '.join(lines)}".strip()
 
 
 def move(goes: models.Model, stays: models.Model) -> None:
     """Every row of any app that points at the one points at the other."""
-    for model, field in owned(goes, but=BY_HAND if not isinstance(goes, Contact) else (TwinPair,)):
+    for model, field in owned(goes, but=BY_HAND if not isinstance(goes, Contact) else (DuplicateCandidate,)):
         if model._meta.auto_created:
             drop_doubles(model, field, goes, stays)
         try:
@@ -380,14 +392,19 @@ def drop_doubles(model: type[models.Model], field: str, goes: models.Model, stay
 
 def keep_dismissals(kept: Organization, other: Organization) -> None:
     """Who was said to be another than the one that goes is another than the one that stays."""
-    for pair in TwinPair.objects.filter(dismissed_at__isnull=False).filter(models.Q(one=other) | models.Q(other=other)):
-        third = pair.other_id if pair.one_id == other.pk else pair.one_id
+    for pair in DuplicateCandidate.objects.filter(dismissed_at__isnull=False).filter(
+        models.Q(organization_a=other) | models.Q(organization_b=other)
+    ):
+        third = pair.organization_b_id if pair.organization_a_id == other.pk else pair.organization_a_id
         first, second = sorted((third, kept.pk))
         if first == second:
             continue
         said = {"dismissed_at": pair.dismissed_at, "dismissed_by": pair.dismissed_by}
-        TwinPair.objects.update_or_create(
-            one_id=first, other_id=second, defaults=said, create_defaults={"likelihood": 0, "reasons": [], **said}
+        DuplicateCandidate.objects.update_or_create(
+            organization_a_id=first,
+            organization_b_id=second,
+            defaults=said,
+            create_defaults={"score": 0, "reasons": [], **said},
         )
 
 

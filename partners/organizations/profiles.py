@@ -16,14 +16,14 @@ from imagine.core.db import prepared
 from imagine.core.db.inserts import insert_one
 from partners.models import Contact, Logo, Organization, Pledge
 
-PROFILE = ["name", "sector", "about", "website", "phone", "address", "size", "wants_public"]
-SHOWN = {"name", "about", "website"}  # what staff read before they approve
+PROFILE = ["name", "sector", "description", "website", "phone", "address", "size", "wants_listing"]
+SHOWN = {"name", "description", "website"}  # what staff read before they approve
 CONTACT = ["name", "role", "phone", "language"]
 AT_ONCE = 1000  # new organizations in one statement
 ENDINGS = ["", *(f"-{number}" for number in range(2, 20))]  # of the address of a name that others have, too
 TAKEN = """
     SELECT slug FROM partners_organization WHERE slug = ANY(%s)
-    UNION ALL SELECT slug FROM partners_oldaddress WHERE slug = ANY(%s)
+    UNION ALL SELECT slug FROM partners_slugredirect WHERE slug = ANY(%s)
 """
 SLUG_LENGTH = Organization._meta.get_field("slug").max_length
 
@@ -185,8 +185,8 @@ def add_contact(organization: Organization, *, email: str, is_new: bool = False,
     an organization that was made just now, `is_new`."""
     if not is_new and (known := organization.contacts.with_email(email).first()):
         return known
-    is_main = is_new or not organization.contacts.filter(is_main=True).exists()
-    contact = Contact(organization=organization, email=email, is_main=is_main, **fields)
+    is_primary = is_new or not organization.contacts.filter(is_primary=True).exists()
+    contact = Contact(organization=organization, email=email, is_primary=is_primary, **fields)
     insert_one(contact)
     audit.note(f"contact:{contact.pk}", {"name": "", "email": ""}, facts(contact, ["name", "email"]))
     return contact

@@ -38,8 +38,8 @@ class Meanwhile:
 
 def state(sheet: Sheet) -> str:
     """All that the page shows of a sheet, for its hidden field."""
-    kinds = {str(promised.kind): plain(promised) for promised in sheet.promises}
-    return json.dumps({"profile": sheet.profile, "contact": sheet.contact, "promises": kinds})
+    promise_types = {str(promised.promise_type): plain(promised) for promised in sheet.promises}
+    return json.dumps({"profile": sheet.profile, "contact": sheet.contact, "promises": promise_types})
 
 
 def plain(promised: Promised) -> list:
@@ -81,15 +81,15 @@ def meet_fields(found: Meanwhile, model, prefix: str, data: QueryDict, base, typ
 def meet_promises(found: Meanwhile, data: QueryDict, base, typed: list[Promised], now: list[Promised]) -> None:
     base = base if isinstance(base, dict) else {}
     known = Checklist.of([*typed, *now])
-    ours, theirs = ({one.kind: one for one in some} for some in (typed, now))
-    for pk, kind in known.kinds.items():
+    ours, theirs = ({one.promise_type: one for one in some} for some in (typed, now))
+    for pk, promise_type in known.promise_types.items():
         mine, stands = ours.get(pk), theirs.get(pk)
         values = [one and plain(one) for one in (mine, stands)]
         before = base.get(str(pk))
         if values[0] == values[1] or values[1] == before:
             continue
         words = [promises.in_words(one, known) if one else _("not promised") for one in (stands, mine)]
-        difference = Difference(kind.label, *words)
+        difference = Difference(promise_type.localized_name, *words)
         if values[0] != before:
             found.both.append(difference)
         else:

@@ -24,7 +24,7 @@ from partners.pledges.years import take_back_reminders
 
 CHANGED = ["contact_id", "language", "version", "changed_at", "signed_by", "signed_role", "signed_at"]
 CHANGE = f"UPDATE partners_pledge SET {', '.join(f'{name} = %s' for name in CHANGED)} WHERE id = %s"  # noqa: S608 (names of ours)
-USED = "DELETE FROM partners_pledgestart WHERE id = %s"
+USED = "DELETE FROM partners_pledgerequest WHERE id = %s"
 
 
 class Signed(Refused):
@@ -175,11 +175,11 @@ def writing(pledge: Pledge, sheet: Sheet) -> list[tuple[str, list]]:
 
 def stands(sheet: Sheet, typed: Typed) -> bool:
     """Whether the page stands as it was typed already."""
-    stand = (sheet.profile, sheet.contact, {one.kind: one for one in sheet.promises})
+    stand = (sheet.profile, sheet.contact, {one.promise_type: one for one in sheet.promises})
     return stand == (
         sheet.profile | typed.profile,
         sheet.contact | typed.contact,
-        {one.kind: one for one in typed.promised},
+        {one.promise_type: one for one in typed.promised},
     )
 
 
@@ -254,11 +254,11 @@ def differences(sheet: Sheet, typed: Typed, known: Checklist) -> list[Difference
         for field in [row._meta.get_field(name)]
         if value != before[name]
     ]
-    then, now = ({one.kind: one for one in some} for some in (sheet.promises, typed.promised))
-    for pk, kind in known.kinds.items():
+    then, now = ({one.promise_type: one for one in some} for some in (sheet.promises, typed.promised))
+    for pk, promise_type in known.promise_types.items():
         if then.get(pk) != now.get(pk):
             words = [promises.in_words(one, known) if one else "–" for one in (then.get(pk), now.get(pk))]
-            found.append(Difference(kind.label, *words))
+            found.append(Difference(promise_type.localized_name, *words))
     return found
 
 
@@ -273,7 +273,7 @@ def shown(row: Organization | Contact, name: str, value) -> str:
 def facts(pledge: Pledge, promised: list[Promised], known: Checklist) -> dict:
     """What history tells of a pledge, as plain values by the field's or the kind's name, in English."""
     with translation.override("en"):
-        words = {known.kinds[one.kind].name: promises.in_words(one, known) for one in promised}
+        words = {known.promise_types[one.promise_type].name: promises.in_words(one, known) for one in promised}
     return {name: getattr(pledge, name) for name in ("signed_by", "signed_role", "language")} | words
 
 

@@ -25,16 +25,16 @@ class Line:
     """One kind of the checklist: whether it is ticked, what was typed below it, and what is wrong with that by
     field."""
 
-    def __init__(self, kind: int):
-        self.kind, self.name = kind, f"promise-{kind}"
+    def __init__(self, promise_type: int):
+        self.promise_type, self.name = promise_type, f"promise-{promise_type}"
         self.is_ticked, self.is_somewhere = False, False  # somewhere: at schools that they choose
         self.quantity = self.note = ""
         self.grades, self.months, self.schools = set(), set(), set()
         self.errors: dict[str, str] = {}
 
     @classmethod
-    def typed(cls, kind: int, data: QueryDict) -> "Line":
-        line = cls(kind)
+    def typed(cls, promise_type: int, data: QueryDict) -> "Line":
+        line = cls(promise_type)
         line.is_ticked = f"{line.name}-ticked" in data
         line.is_somewhere = data.get(f"{line.name}-where") == "somewhere"
         line.quantity, line.note = (data.get(f"{line.name}-{name}", "").strip() for name in ("quantity", "note"))
@@ -45,7 +45,7 @@ class Line:
 
     @classmethod
     def standing(cls, promised: Promised) -> "Line":
-        line = cls(promised.kind)
+        line = cls(promised.promise_type)
         line.is_ticked, line.is_somewhere = True, bool(promised.schools)
         line.quantity, line.note, line.grades = str(promised.quantity), promised.note, set(promised.grades)
         line.months, line.schools = (set(map(str, numbers)) for numbers in (promised.months, promised.schools))
@@ -71,7 +71,7 @@ class Line:
         if self.is_somewhere and not self.schools:
             self.errors["schools"] = _("Tick the schools, or choose wherever it is needed most.")
         return Promised(
-            self.kind,
+            self.promise_type,
             int(self.quantity.replace(",", "")) if WHOLE.fullmatch(self.quantity) else 0,
             tuple(self.grades),
             tuple(whole(self.months)),
@@ -94,7 +94,7 @@ class Answers:
         self.contact = ContactForm(data, prefix="contact") if "contact-name" in data else None
         self.signer = SignForm(data, prefix="sign") if self.is_signing else unsent_signature(data)
         ticked = (int(found[1]) for name in data if (found := TICKED.fullmatch(name)))
-        self.lines = {kind: Line.typed(kind, data) for kind in ticked}
+        self.lines = {promise_type: Line.typed(promise_type, data) for promise_type in ticked}
         self.promised = [line.promised() for line in self.lines.values()]
         self.problems: list[str] = []  # that belong to no field
 
@@ -142,11 +142,11 @@ class Answers:
 
     def add_problems(self, problems: list[Problem]) -> None:
         for problem in problems:
-            self.lines[problem.kind].errors.setdefault(problem.field, problem.words)
+            self.lines[problem.promise_type].errors.setdefault(problem.field, problem.words)
 
-    def line(self, kind: int) -> Line:
+    def line(self, promise_type: int) -> Line:
         """A kind as it was sent, unticked ones too."""
-        return self.lines.get(kind) or Line.typed(kind, self.data)
+        return self.lines.get(promise_type) or Line.typed(promise_type, self.data)
 
 
 def unsent_signature(data: QueryDict) -> SignForm:

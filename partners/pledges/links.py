@@ -13,7 +13,7 @@ from imagine.core import audit
 from imagine.core.models import new_token
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
-from partners.models import Contact, OldLink, Pledge, PledgeStart
+from partners.models import Contact, Pledge, PledgeRequest, TokenRedirect
 from partners.organizations import profiles
 from partners.pledges.page_state import Refused
 
@@ -27,7 +27,7 @@ class Nobody(Refused):
 
 @transaction.atomic
 def mail_link(
-    pledge: Pledge, *, to: Contact | None = None, by_staff: bool = False, start: PledgeStart | None = None
+    pledge: Pledge, *, to: Contact | None = None, by_staff: bool = False, start: PledgeRequest | None = None
 ) -> bool:
     """Mails a pledge's link to who answers for it, or to another contact of its organization, and says whether it does:
     to one address at most once in ten minutes, unless the last one failed, and ten times a day, unless staff ask.
@@ -68,6 +68,6 @@ def replace_link(pledge: Pledge) -> Pledge:
         each.token = new_token()
         each.save(update_fields=["token"])
         audit.note(f"pledge:{each.pk}", {"link": ""}, {"link": "replaced"})
-    OldLink.objects.filter(pledge__in=pledges).delete()
+    TokenRedirect.objects.filter(pledge__in=pledges).delete()
     pledge_emails.new_link(pledges[-1])
     return next(each for each in pledges if each.pk == pledge.pk)

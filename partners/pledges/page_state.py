@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imagine.core.db.selects import first, found, with_columns
-from partners.models import Contact, OldLink, Organization, Pledge, PledgeStart, PledgeYear, folded
+from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, TokenRedirect, normalize_name
 from partners.organizations import profiles
 from partners.organizations.profiles import CONTACT, PROFILE
 from partners.pledges import promises
@@ -29,15 +29,15 @@ PLEDGES = """
     WHERE partners_pledge.organization_id = %s ORDER BY year_id
 """
 LOCK_STARTS = """
-    SELECT FROM partners_pledgestart
-    WHERE lower(email) = (SELECT lower(email) FROM partners_pledgestart WHERE token = %s) ORDER BY id FOR UPDATE
+    SELECT FROM partners_pledgerequest
+    WHERE lower(email) = (SELECT lower(email) FROM partners_pledgerequest WHERE token = %s) ORDER BY id FOR UPDATE
 """
 START = """
     SELECT
         {},
-        EXISTS (SELECT FROM partners_contact WHERE lower(email) = lower(partners_pledgestart.email)),
+        EXISTS (SELECT FROM partners_contact WHERE lower(email) = lower(partners_pledgerequest.email)),
         nextval('partners_pledge_id_seq')
-    FROM partners_pledgestart WHERE token = %s
+    FROM partners_pledgerequest WHERE token = %s
 """
 CURRENT_YEAR = """
     SELECT {} FROM partners_pledgeyear WHERE opens_on <= %s AND closed_at IS NULL
@@ -76,7 +76,7 @@ class Sheet:
     organization: Organization | None
     pledge: Pledge | None
     before: Pledge | None
-    start: PledgeStart | None
+    start: PledgeRequest | None
     contact_row: Contact | None
     profile: dict
     contact: dict
@@ -109,15 +109,15 @@ def find(token: str) -> Sheet:
         if token not in {each.token for each in pledges}:  # in this moment staff merged two or replaced the link
             return find(token)
         return sheet_of(token, year, pledge.organization, pledges)
-    start = PledgeStart.objects.filter(token=token).first()
+    start = PledgeRequest.objects.filter(token=token).first()
     if start is None:
         return find(moved(token))
-    return sheet_of_start(start, year, known_contact(start) if start.is_proven else None)
+    return sheet_of_start(start, year, known_contact(start) if start.email_verified else None)
 
 
 def moved(token: str) -> str:
     """The link of the pledge into which staff merged the one with this link. Raises Missing."""
-    now = OldLink.objects.filter(token=token).values_list("pledge__token", flat=True).first()
+    now = TokenRedirect.objects.filter(token=token).values_list("pledge__token", flat=True).first()
     if now is None:
         raise Missing(_("This link opens nothing any more."))
     return now
@@ -131,7 +131,7 @@ def pledges_of(organization: Organization) -> list[Pledge]:
     return pledges
 
 
-def sheet_of_start(start: PledgeStart, year: PledgeYear | None, known: Contact | None) -> Sheet:
+def sheet_of_start(start: PledgeRequest, year: PledgeYear | None, known: Contact | None) -> Sheet:
     if known:
         return sheet_of(start.token, year, known.organization, pledges_of(known.organization), start, known)
     return sheet_of(start.token, year, None, [], start)
@@ -142,7 +142,7 @@ def sheet_of(
     year: PledgeYear | None,
     organization: Organization | None,
     pledges: list[Pledge],
-    start: PledgeStart | None = None,
+    start: PledgeRequest | None = None,
     contact: Contact | None = None,
 ) -> Sheet:
     """What a link opens while `year` is the current one. `pledges` are the organization's, the newest last."""
@@ -166,16 +166,16 @@ def sheet_of(
     )
 
 
-def profile_of(organization: Organization | None, start: PledgeStart | None) -> dict:
+def profile_of(organization: Organization | None, start: PledgeRequest | None) -> dict:
     known = organization or Organization(name=start.organization, sector=start.sector)
     return profiles.facts(known, PROFILE)
 
 
-def known_contact(start: PledgeStart) -> Contact | None:
+def known_contact(start: PledgeRequest) -> Contact | None:
     """The contact that begins: one with this address, of an organization with a name like the typed one."""
     if not Contact.objects.with_email(start.email).exists():  # as for nearly everybody who begins: names take longer
         return None
-    alike = TrigramSimilarity("organization__folded_name", folded(Value(start.organization)))
+    alike = TrigramSimilarity("organization__normalized_name", normalize_name(Value(start.organization)))
     contacts = Contact.objects.with_email(start.email).annotate(alike=alike).filter(alike__gte=ALIKE)
     return contacts.select_related("organization").order_by("-alike", "pk").first()
 
@@ -194,12 +194,12 @@ def lock(token: str) -> Sheet:
 def lock_start(token: str) -> Sheet:
     """The same for a link that no pledge has yet. Whoever begins with one address waits for each other: then the second
     finds what the first made. The start has the `next_key` for its pledge. Raises Known, and Missing."""
-    asked = (with_columns(START, PledgeStart), [token])
-    start = first(PledgeStart, (LOCK_STARTS, [token]), asked, also=("is_known", "next_key"))
+    asked = (with_columns(START, PledgeRequest), [token])
+    start = first(PledgeRequest, (LOCK_STARTS, [token]), asked, also=("is_known", "next_key"))
     if start is None:
         return lock(token if Pledge.objects.filter(token=token).exists() else moved(token))
     known = known_contact(start) if start.is_known else None
-    if known and not start.is_proven:
+    if known and not start.email_verified:
         raise Known(_("This address is a partner’s already. We have sent its link there."))
     if known:
         organization = Organization.objects.select_for_update(no_key=True).filter(pk=known.organization_id).first()

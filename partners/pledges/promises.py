@@ -14,34 +14,34 @@ from django.utils.translation import gettext as _
 from imagine.core.db import prepared
 from imagine.core.db.inserts import statements
 from imagine.core.db.selects import found, with_columns
-from partners.models import LARGEST_QUANTITY, MONTHS, Grade, Pledge, Promise, PromiseKind, School
+from partners.models import MAX_QUANTITY, MONTHS, Grade, Pledge, Promise, PromiseType, School
 
 FIELDS = ["quantity", "grades", "months", "note"]
 GRADES = Grade.values
 
 # What every save asks and writes, as it stands.
-KINDS = with_columns('SELECT {} FROM partners_promisekind WHERE id = ANY(%s) ORDER BY "order", id', PromiseKind)
+KINDS = with_columns('SELECT {} FROM partners_promisetype WHERE id = ANY(%s) ORDER BY "order", id', PromiseType)
 SCHOOLS = with_columns("SELECT {} FROM partners_school WHERE id = ANY(%s)", School)
 PROMISED = """
     SELECT
-        kind_id, quantity, grades, months,
+        promise_type_id, quantity, grades, months,
         ARRAY (SELECT school_id FROM partners_promise_schools WHERE promise_id = promise.id),
         note
-    FROM partners_promise promise JOIN partners_promisekind kind ON kind.id = kind_id
-    WHERE pledge_id = %s ORDER BY kind."order", kind_id
+    FROM partners_promise promise JOIN partners_promisetype promise_type ON promise_type.id = promise_type_id
+    WHERE pledge_id = %s ORDER BY promise_type."order", promise_type_id
 """
 UNLESS_THERE = f"""
-    ON CONFLICT (pledge_id, kind_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in FIELDS)}
+    ON CONFLICT (pledge_id, promise_type_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in FIELDS)}
 """
 TAKE_BACK = """
     DELETE FROM partners_promise_schools USING partners_promise promise
-    WHERE promise_id = promise.id AND pledge_id = %s AND kind_id = ANY(%s)
+    WHERE promise_id = promise.id AND pledge_id = %s AND promise_type_id = ANY(%s)
 """
 SEND = """
     INSERT INTO partners_promise_schools (promise_id, school_id)
     SELECT promise.id, school
-    FROM unnest(%s::bigint[], %s::bigint[]) sent (kind, school)
-    JOIN partners_promise promise ON pledge_id = %s AND kind_id = kind
+    FROM unnest(%s::bigint[], %s::bigint[]) sent (promise_type, school)
+    JOIN partners_promise promise ON pledge_id = %s AND promise_type_id = promise_type
 """
 
 
@@ -54,7 +54,7 @@ class Promised:
     """One ticked kind: primary keys of kind and schools, grades and months as stored. However they were ticked, two
     that say the same are equal."""
 
-    kind: int
+    promise_type: int
     quantity: int
     grades: tuple[str, ...] = ()
     months: tuple[int, ...] = ()
@@ -70,7 +70,7 @@ class Promised:
 class Problem(NamedTuple):
     """What is wrong with one field of one kind, as a sentence for who ticked it."""
 
-    kind: int
+    promise_type: int
     field: str
     words: str
 
@@ -78,17 +78,19 @@ class Problem(NamedTuple):
 class Checklist(NamedTuple):
     """The kinds and schools that some promises name."""
 
-    kinds: dict[int, PromiseKind]
+    promise_types: dict[int, PromiseType]
     schools: dict[int, School]
 
     @classmethod
     def of(cls, promises: Iterable[Promised]) -> "Checklist":
         promises = list(promises)
-        ticked = {promised.kind for promised in promises}
+        ticked = {promised.promise_type for promised in promises}
         named = {school for promised in promises for school in promised.schools}
-        kinds = found(PromiseKind, (KINDS, [list(ticked)])) if ticked else []
+        promise_types = found(PromiseType, (KINDS, [list(ticked)])) if ticked else []
         schools = found(School, (SCHOOLS, [list(named)])) if named else []
-        return cls({kind.pk: kind for kind in kinds}, {school.pk: school for school in schools})
+        return cls(
+            {promise_type.pk: promise_type for promise_type in promise_types}, {school.pk: school for school in schools}
+        )
 
 
 # Read ------------------------------------------------------------------------------------------------------------
@@ -104,9 +106,9 @@ def proposal(pledge: Pledge) -> list[Promised]:
     promises = of(pledge)
     known = Checklist.of(promises)
     return [
-        Promised(one.kind, one.quantity, one.grades, one.months, tuple(offered(one.schools, known)), one.note)
+        Promised(one.promise_type, one.quantity, one.grades, one.months, tuple(offered(one.schools, known)), one.note)
         for one in promises
-        if not known.kinds[one.kind].is_retired
+        if not known.promise_types[one.promise_type].is_retired
     ]
 
 
@@ -120,29 +122,29 @@ def offered(schools: Iterable[int], known: Checklist) -> list[int]:
 def problems(promises: list[Promised], known: Checklist, *, kept: Iterable[Promised] = ()) -> list[Problem]:
     """All that is wrong with promises; nothing when they may be written. What stands in the pledge already, `kept`, may
     stay there though it was retired since."""
-    kept = {promised.kind: promised for promised in kept}
+    kept = {promised.promise_type: promised for promised in kept}
     found, seen = [], set()
     for promised in promises:
-        before = kept.get(promised.kind)
-        wrong = [*kind_problems(promised, known, before, seen), *field_problems(promised)]
+        before = kept.get(promised.promise_type)
+        wrong = [*promise_type_problems(promised, known, before, seen), *field_problems(promised)]
         wrong += school_problems(promised, known, before)
-        found += [Problem(promised.kind, field, words) for field, words in wrong]
-        seen.add(promised.kind)
+        found += [Problem(promised.promise_type, field, words) for field, words in wrong]
+        seen.add(promised.promise_type)
     return found
 
 
-def kind_problems(promised: Promised, known: Checklist, before: Promised | None, seen: set[int]):
-    kind = known.kinds.get(promised.kind)
-    if kind is None or (kind.is_retired and not before):
-        yield "kind", _("This is not on the checklist any more.")
-    elif promised.kind in seen:
-        yield "kind", _("This is ticked twice.")
+def promise_type_problems(promised: Promised, known: Checklist, before: Promised | None, seen: set[int]):
+    promise_type = known.promise_types.get(promised.promise_type)
+    if promise_type is None or (promise_type.is_retired and not before):
+        yield "promise_type", _("This is not on the checklist any more.")
+    elif promised.promise_type in seen:
+        yield "promise_type", _("This is ticked twice.")
 
 
 def field_problems(promised: Promised):
-    if not 1 <= promised.quantity <= LARGEST_QUANTITY:
+    if not 1 <= promised.quantity <= MAX_QUANTITY:
         said = _("How many? Write a whole number from 1 to %(most)s.")
-        yield "quantity", said % {"most": f"{LARGEST_QUANTITY:,}"}
+        yield "quantity", said % {"most": f"{MAX_QUANTITY:,}"}
     if not set(promised.grades) <= set(GRADES):
         yield "grades", _("Choose grades of this list.")
     if not set(promised.months) <= set(MONTHS):
@@ -175,24 +177,26 @@ def write(
 ) -> None:
     """Makes a locked pledge promise exactly this, `after` other calls of prepared.run. A promise that stays keeps its
     row."""
-    now, then = ({one.kind: one for one in some} for some in (promises, before))
+    now, then = ({one.promise_type: one for one in some} for some in (promises, before))
     if gone := then.keys() - now.keys():
         pledge.promises.filter(kind__in=gone).delete()
     rows = [
-        Promise(pledge=pledge, kind_id=one.kind, **{field: listed(getattr(one, field)) for field in FIELDS})
+        Promise(
+            pledge=pledge, promise_type_id=one.promise_type, **{field: listed(getattr(one, field)) for field in FIELDS}
+        )
         for one in promises
-        if then.get(one.kind) != one
+        if then.get(one.promise_type) != one
     ]
-    moved = [one for one in promises if one.schools != schools_of(then.get(one.kind))]
+    moved = [one for one in promises if one.schools != schools_of(then.get(one.promise_type))]
     if calls := [*after, *statements(rows, UNLESS_THERE), *sending(pledge, moved, then)]:
         prepared.run(*calls)
 
 
 def sending(pledge: Pledge, moved: list[Promised], then: dict[int, Promised]) -> Iterator[tuple[str, list]]:
     """What writes down the schools of promises that are for others than they were."""
-    if old := [one.kind for one in moved if schools_of(then.get(one.kind))]:
+    if old := [one.promise_type for one in moved if schools_of(then.get(one.promise_type))]:
         yield TAKE_BACK, [pledge.pk, old]
-    if places := [(one.kind, school) for one in moved for school in one.schools]:
+    if places := [(one.promise_type, school) for one in moved for school in one.schools]:
         yield SEND, [*map(list, zip(*places, strict=True)), pledge.pk]
 
 
@@ -228,7 +232,7 @@ def where(promised: Promised, known: Checklist) -> str:
 def in_words(promised: Promised, known: Checklist) -> str:
     """A promise in one line, without its kind: 6 visits; 1–3, 4–6; Oct, Mar; Cesar Chavez High; a note."""
     parts = [
-        known.kinds[promised.kind].amount(promised.quantity),
+        known.promise_types[promised.promise_type].amount(promised.quantity),
         ", ".join(Grade(grade).label for grade in promised.grades),
         ", ".join(month(number) for number in promised.months),
         where(promised, known),
@@ -239,32 +243,32 @@ def in_words(promised: Promised, known: Checklist) -> str:
 
 def in_full(promised: Promised, known: Checklist) -> dict:
     """A promise as a signed version keeps it: every word in both languages, and no key to what may change."""
-    kind = known.kinds[promised.kind]
+    promise_type = known.promise_types[promised.promise_type]
     words = {
         f"{name}{ending}": said
         for ending, language in (("", "en"), ("_es", "es"))
         for name, said in {
-            "name": kind.worded("name", language),
-            "unit": kind.worded("unit" if promised.quantity == 1 else "unit_plural", language),
+            "name": promise_type.localized("name", language),
+            "unit": promise_type.localized("unit" if promised.quantity == 1 else "unit_plural", language),
         }.items()
     }
     return {
-        "kind": kind.code,
+        "promise_type": promise_type.code,
         **words,
         "quantity": promised.quantity,
         "grades": list(promised.grades),
         "months": list(promised.months),
         "schools": sorted(known.schools[pk].name for pk in promised.schools),
         "note": promised.note,
-        "needs_clearance": kind.needs_clearance,
+        "needs_clearance": promise_type.needs_clearance,
     }
 
 
-def worded(kept: dict, field: str, language: str | None = None) -> str:
+def localized(kept: dict, field: str, language: str | None = None) -> str:
     """The "name" or "unit" of a promise that a signed version keeps, in a language, else the reader's."""
     return kept[f"{field}_es" if (language or get_language()) == "es" else field]
 
 
 def kept_amount(kept: dict) -> str:
     """How much a signed version promises: 6 visits."""
-    return f"{kept['quantity']:,} {worded(kept, 'unit')}"
+    return f"{kept['quantity']:,} {localized(kept, 'unit')}"

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from imagine.mail import dispatch
 from partners.emails import pledge as pledge_emails
-from partners.models import Contact, Pledge, PledgeStart, PledgeYear
+from partners.models import Contact, Pledge, PledgeRequest, PledgeYear
 from partners.pledges.links import MOST_A_DAY, PAUSE, mail_link
 from partners.pledges.page_state import Closed, known_contact
 
@@ -16,11 +16,11 @@ KEEP_STARTS = timedelta(days=60)  # what was begun and never saved
 
 
 @transaction.atomic
-def begin(start: PledgeStart) -> None:
+def begin(start: PledgeRequest) -> None:
     """Notes what somebody typed to begin a pledge; its link goes to that mailbox alone. The same work whether the
     address is known or not: it is answered later. Raises Closed when no school year is open."""
     check_begins()
-    start.is_proven = True
+    start.email_verified = True
     start.save(force_insert=True)
     transaction.on_commit(lambda: dispatch.ring("partners.tasks.answer_start", start.pk), robust=True)
 
@@ -34,12 +34,12 @@ def check_begins() -> None:
 def answer(start_pk: int) -> None:
     """Answers one start: mails the link of the pledge that its address answers for, else its own. One that another
     worker has, or that was answered, is passed over."""
-    unanswered = PledgeStart.objects.select_for_update(skip_locked=True).filter(answered_at__isnull=True)
+    unanswered = PledgeRequest.objects.select_for_update(skip_locked=True).filter(answered_at__isnull=True)
     if start := unanswered.filter(pk=start_pk).first():
         reply(start)
 
 
-def reply(start: PledgeStart) -> None:
+def reply(start: PledgeRequest) -> None:
     """Mails a locked start's holder the link that is right for them, to the address that is stored, not the one that
     was typed in another case. The pledge of a known contact's organization comes first, whatever name was typed; a
     person may belong to two, so the mail offers the other name too."""
@@ -52,7 +52,7 @@ def reply(start: PledgeStart) -> None:
     send_link(start, known)
 
 
-def send_link(start: PledgeStart, known: Contact | None) -> None:
+def send_link(start: PledgeRequest, known: Contact | None) -> None:
     contacts = [known] if known else list(Contact.objects.with_email(start.email).order_by("pk"))
     mine = Pledge.objects.filter(organization__in=[contact.organization_id for contact in contacts])
     pledge = mine.order_by("-year_id", "-changed_at").first()
@@ -66,28 +66,28 @@ def send_link(start: PledgeStart, known: Contact | None) -> None:
         send_link(start, known_contact(start))
 
 
-def too_often(start: PledgeStart) -> bool:
+def too_often(start: PledgeRequest) -> bool:
     """Whether this address was written to because of this a moment ago, or too often today."""
-    answered = PledgeStart.objects.with_email(start.email).filter(answered_at__gt=timezone.now() - timedelta(days=1))
-    lately = answered.filter(is_proven=True, answered_at__gt=timezone.now() - PAUSE)
+    answered = PledgeRequest.objects.with_email(start.email).filter(answered_at__gt=timezone.now() - timedelta(days=1))
+    lately = answered.filter(email_verified=True, answered_at__gt=timezone.now() - PAUSE)
     return answered.count() >= MOST_A_DAY or lately.filter(organization__iexact=start.organization).exists()
 
 
 @transaction.atomic
-def open_for(start: PledgeStart) -> PledgeStart | None:
-    """One click from a page whose holder is known by other means, such as an RSVP: `start.origin` says which, so that
+def open_for(start: PledgeRequest) -> PledgeRequest | None:
+    """One click from a page whose holder is known by other means, such as an RSVP: `start.source` says which, so that
     a second click opens the same. Returns the start to lead the browser to, whose link is mailed too. When the address
     is a contact's already that page proves nothing: the link is mailed there, and None returned. Raises Closed."""
     check_begins()
     if Contact.objects.with_email(start.email).exists():
-        start.origin = ""
+        start.source = ""
         start.save(force_insert=True)
         reply(start)
         return None
-    start.is_proven = False
-    PledgeStart.objects.filter(origin=start.origin).exclude(email__iexact=start.email).delete()
-    PledgeStart.objects.bulk_create([start], ignore_conflicts=True)  # unless a first click made it
-    start = PledgeStart.objects.select_for_update().get(origin=start.origin)
+    start.email_verified = False
+    PledgeRequest.objects.filter(source=start.source).exclude(email__iexact=start.email).delete()
+    PledgeRequest.objects.bulk_create([start], ignore_conflicts=True)  # unless a first click made it
+    start = PledgeRequest.objects.select_for_update().get(source=start.source)
     if not start.answered_at:
         start.answered_at = timezone.now()
         start.save(update_fields=["answered_at"])
@@ -98,13 +98,13 @@ def open_for(start: PledgeStart) -> PledgeStart | None:
 @transaction.atomic
 def tell_known(token: str) -> None:
     """Mails the right link to the address of a start whose own link was shown to somebody."""
-    shown = PledgeStart.objects.filter(token=token).first()
+    shown = PledgeRequest.objects.filter(token=token).first()
     if shown is None:  # it was used, or forgotten, a moment ago
         return
     words = {name: getattr(shown, name) for name in ("organization", "name", "email", "language", "sector")}
-    reply(PledgeStart.objects.create(**words))
+    reply(PledgeRequest.objects.create(**words))
 
 
 def tidy_starts() -> None:
     """Forgets what was begun and not saved for a long time."""
-    PledgeStart.objects.filter(created_at__lt=timezone.now() - KEEP_STARTS).delete()
+    PledgeRequest.objects.filter(created_at__lt=timezone.now() - KEEP_STARTS).delete()

@@ -32,7 +32,7 @@ def begin_for(organization: Organization, *, mails_link: bool = False) -> Begun:
     year = hold_current_year()
     if year is None:
         raise Closed(_("No school year is open for promises now."))
-    contact = organization.contacts.filter(is_main=True).first()
+    contact = organization.contacts.filter(is_primary=True).first()
     sheet = sheet_of("", year, organization, pledges_of(organization), contact=contact)
     if sheet.pledge:
         return Begun(sheet.pledge, False, mails_link and mail_again(sheet.pledge))

@@ -4,7 +4,7 @@ from django import template
 from django.db.models import Count, Q
 
 from partners.admin.filters import latest
-from partners.models import Organization, Pledge, PledgeYear, TwinPair
+from partners.models import DuplicateCandidate, Organization, Pledge, PledgeYear
 
 register = template.Library()
 
@@ -16,10 +16,10 @@ def promises_waiting(user) -> dict:
     if user.has_perm("partners.view_organization"):
         context |= {
             "sees_organizations": True,
-            "to_approve": Organization.objects.to_approve().count(),
+            "to_approve": Organization.objects.pending_approval().count(),
         }
-    if user.has_perm("partners.view_twinpair"):
-        context["twins"] = TwinPair.objects.open().count()
+    if user.has_perm("partners.view_duplicatecandidate"):
+        context["twins"] = DuplicateCandidate.objects.open().count()
     if user.has_perm("partners.view_pledge"):
         year = latest(PledgeYear.objects.opened())
         signed = Q(signed_at__isnull=False)

@@ -38,14 +38,14 @@ def partners(request: HttpRequest) -> HttpResponse:
 
 def asked_for(request: HttpRequest, stamp: tuple) -> Asked:
     """What the address asks for, on its first page. Raises Http404 for a year, sector or kind that is not there."""
-    year, sector, kind = (request.GET.get(name, "") for name in ("year", "sector", "kind"))
+    year, sector, promise_type = (request.GET.get(name, "") for name in ("year", "sector", "kind"))
     newest = directory_queries.newest(stamp)
     years = {str(pk): pk for pk in directory_queries.years(stamp)} | {"": newest}
-    kinds = {"", *(row.code for row in directory_queries.kinds(stamp).values())}
-    if year not in years or sector not in {"", *Sector.values} or kind not in kinds:
+    promise_types = {"", *(row.code for row in directory_queries.promise_types(stamp).values())}
+    if year not in years or sector not in {"", *Sector.values} or promise_type not in promise_types:
         raise Http404
     words = " ".join(request.GET.get("q", "").replace("\0", " ").split())[:LONGEST_SEARCH].strip()
-    return Asked(years[year], newest, sector, kind, words)
+    return Asked(years[year], newest, sector, promise_type, words)
 
 
 def page_number(request: HttpRequest, last: int) -> int:
@@ -60,13 +60,13 @@ def partner(request: HttpRequest, slug: str) -> HttpResponse:
 
     def page() -> dict:
         return directory_presenters.partner_page(
-            directory_queries.partners().get(slug=slug), directory_queries.kinds(stamp)
+            directory_queries.partners().get(slug=slug), directory_queries.promise_types(stamp)
         )
 
     try:
         return render_kept(request, "partners/partner.html", page, facts=stamp)
     except Organization.DoesNotExist:
-        return redirect(get_object_or_404(directory_queries.partners(), old_addresses__slug=slug))
+        return redirect(get_object_or_404(directory_queries.partners(), slug_redirects__slug=slug))
 
 
 def logos(slug: str) -> QuerySet[Logo]:

@@ -13,22 +13,22 @@ from django.utils.translation import gettext as _
 from imagine.core.forms import unshare
 from partners import formatting as partner_formatting
 from partners.forms import ContactForm, ProfileForm, SignForm
-from partners.models import MONTHS, Grade, Logo, PledgeYear, PromiseKind, School
+from partners.models import MONTHS, Grade, Logo, PledgeYear, PromiseType, School
 from partners.pledges import edit_conflicts
 from partners.pledges.form_data import Answers, Line
 from partners.pledges.page_state import Sheet
-from partners.pledges.promises import kept_amount, month, worded
+from partners.pledges.promises import kept_amount, localized, month
 
 # The first control of each answer below a promise, as its id goes on after the promise's own.
 ENDINGS = {
-    "kind": "",
+    "promise_type": "",
     "quantity": "-quantity",
     "schools": "-anywhere",
     "grades": "-grades-0",
     "months": "-months-0",
     "note": "-note",
 }
-ABOUT, ADDRESS = ("about", "website", "logo", "no_logo"), ("phone", "address", "size")
+ABOUT, ADDRESS = ("description", "website", "logo", "no_logo"), ("phone", "address", "size")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Mistake(NamedTuple):
 class Card:
     """One kind of promise on the page."""
 
-    kind: PromiseKind
+    promise_type: PromiseType
     line: Line
     known_schools: list[School]
 
@@ -89,13 +89,17 @@ class Card:
 
 def pledge_page(sheet: Sheet, answers: Answers | None = None) -> dict:
     """The page as it stands, or as somebody sent it: out of date as it may be, until they are shown what changed."""
-    kept = {promised.kind: promised for promised in sheet.promises}
-    kinds = PromiseKind.objects.filter(Q(is_retired=False) | Q(pk__in=kept))
+    kept = {promised.promise_type: promised for promised in sheet.promises}
+    promise_types = PromiseType.objects.filter(Q(is_retired=False) | Q(pk__in=kept))
     schools = list(School.objects.filter(Q(is_retired=False) | Q(pk__in=places(sheet))))
-    standing = {kind: Line.standing(promised) for kind, promised in kept.items()}
+    standing = {promise_type: Line.standing(promised) for promise_type, promised in kept.items()}
     cards = [
-        Card(kind, answers.line(kind.pk) if answers else standing.get(kind.pk) or Line(kind.pk), schools)
-        for kind in kinds
+        Card(
+            promise_type,
+            answers.line(promise_type.pk) if answers else standing.get(promise_type.pk) or Line(promise_type.pk),
+            schools,
+        )
+        for promise_type in promise_types
     ]
     organization = sheet.organization
     forms = forms_of(sheet, answers)
@@ -133,8 +137,8 @@ def mistakes(page: dict, answers: Answers | None) -> dict:
     if answers is None:
         return {"errors": 0}
     forms = [form for form in (page["profile"], page["contact"], page["signer"]) if form]
-    offered = {card.kind.pk for card in page["cards"]}
-    gone = [line for kind, line in answers.lines.items() if kind not in offered]
+    offered = {card.promise_type.pk for card in page["cards"]}
+    gone = [line for promise_type, line in answers.lines.items() if promise_type not in offered]
     problems = answers.problems + [said for line in gone for said in line.errors.values()]
     count = sum(len(form.errors) for form in forms) + sum(len(card.mistakes) for card in page["cards"])
     return {"errors": count + len(problems), "forms": forms, "problems": problems}
@@ -144,8 +148,11 @@ def dropped(sheet: Sheet) -> list[str]:
     """What last year's pledge had and is not proposed again, since it was retired."""
     if not sheet.before:
         return []
-    proposed = [promised.kind for promised in sheet.promises]
-    return [kind.label for kind in PromiseKind.objects.filter(promises__pledge=sheet.before).exclude(pk__in=proposed)]
+    proposed = [promised.promise_type for promised in sheet.promises]
+    return [
+        promise_type.localized_name
+        for promise_type in PromiseType.objects.filter(promises__pledge=sheet.before).exclude(pk__in=proposed)
+    ]
 
 
 def places(sheet: Sheet) -> set[int]:
@@ -197,8 +204,8 @@ def signed_line(promise: dict) -> dict:
         ", ".join(promise["schools"]) or _("wherever it is needed most"),
     ]
     return {
-        "art": PromiseKind(code=promise["kind"]).art,
-        "name": worded(promise, "name"),
+        "illustration": PromiseType(code=promise["promise_type"]).illustration,
+        "name": localized(promise, "name"),
         "amount": kept_amount(promise),
         "grades": partner_formatting.grades(promise["grades"]),
         "where": capfirst(" · ".join(part for part in parts if part)),

@@ -49,7 +49,7 @@ class AudienceForm(forms.ModelForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         empty = {"pledge_year": ANY_YEAR, "attended_event": NOBODY}
-        named = {"pledge_year": attrgetter("school_years"), "kinds": attrgetter("label")}
+        named = {"pledge_year": attrgetter("school_years"), "kinds": attrgetter("localized_name")}
         for name in empty.keys() & self.fields.keys():  # who may only look has none of them
             self.fields[name].empty_label = empty[name]
         for name in named.keys() & self.fields.keys():
@@ -78,7 +78,7 @@ def in_words(audience: Audience) -> Iterator[str]:
 
 
 def of_partners(audience: Audience) -> str:
-    kinds = [kind.label for kind in audience.kinds.all()]
+    kinds = [kind.localized_name for kind in audience.kinds.all()]
     schools = [school.name for school in audience.schools.all()]
     sectors = [str(Sector(sector).label) for sector in audience.sectors]
     said = []

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from partners.models import Organization, Sector, folded
+from partners.models import Organization, Sector, normalize_name
 from summit import organization_matching
 from summit.models import Rsvp, RsvpQuerySet
 
@@ -86,7 +86,7 @@ def show(page, request, rsvp: Rsvp, form: NewOrganization, doubled: Organization
 
 
 def search(words: str) -> list[Organization]:
-    return list(Organization.objects.filter(folded_name__contains=folded(Value(words)))[:MOST_FOUND])
+    return list(Organization.objects.filter(normalized_name__contains=normalize_name(Value(words)))[:MOST_FOUND])
 
 
 def state(rsvp: Rsvp) -> str:

@@ -75,7 +75,7 @@ OF_PARTNERS = """
                 AND (NOT (%(of_kinds)s OR %(of_schools)s) OR EXISTS (
                     SELECT FROM partners_promise m
                     WHERE m.pledge_id = p.id
-                        AND (m.kind_id = ANY(%(kinds)s) OR NOT %(of_kinds)s)
+                        AND (m.promise_type_id = ANY(%(kinds)s) OR NOT %(of_kinds)s)
                         AND (NOT %(of_schools)s OR EXISTS (
                             SELECT FROM partners_promise_schools s
                             WHERE s.promise_id = m.id AND s.school_id = ANY(%(schools)s)
@@ -86,7 +86,7 @@ OF_PARTNERS = """
 """
 NO_PARTNERS = "SELECT NULL::bigint AS id WHERE false"
 CONTACT_SCOPE = {
-    Audience.ContactScope.PRIMARY: {"which": "DISTINCT ON (o.id)", "order": "ORDER BY o.id, c.is_main DESC, c.id"},
+    Audience.ContactScope.PRIMARY: {"which": "DISTINCT ON (o.id)", "order": "ORDER BY o.id, c.is_primary DESC, c.id"},
     Audience.ContactScope.ALL: {"which": "", "order": ""},
 }
 
@@ -111,16 +111,16 @@ PEOPLE = """
         UNION SELECT contact_id FROM summit_audience_uploaded_contacts WHERE audience_id = %(audience)s
     ), guests AS ({guests}), people AS (
         SELECT c.id AS contact_id, NULL::bigint AS rsvp_id, c.name, c.email, coalesce(o.name, '') AS organization,
-            c.language, c.is_main, lower(c.email) AS address
+            c.language, c.is_primary, lower(c.email) AS address
         FROM asked JOIN partners_contact c USING (id) LEFT JOIN partners_organization o ON o.id = c.organization_id
         UNION ALL
         SELECT known.id, CASE WHEN known.id IS NULL THEN g.id END, coalesce(known.name, g.name),
             coalesce(known.email, g.email), coalesce(o.name, CASE WHEN known.id IS NULL THEN g.organization END, ''),
-            coalesce(known.language, g.language), coalesce(known.is_main, false), lower(g.email)
+            coalesce(known.language, g.language), coalesce(known.is_primary, false), lower(g.email)
         FROM guests g
         LEFT JOIN LATERAL (
             SELECT c.* FROM partners_contact c WHERE lower(c.email) = lower(g.email)
-            ORDER BY (c.organization_id = g.organization_id) IS TRUE DESC, c.is_main DESC, c.id LIMIT 1
+            ORDER BY (c.organization_id = g.organization_id) IS TRUE DESC, c.is_primary DESC, c.id LIMIT 1
         ) known ON true
         LEFT JOIN partners_organization o ON o.id = known.organization_id
         WHERE NOT EXISTS (
@@ -143,7 +143,7 @@ PEOPLE = """
             WHEN invited.address IS NOT NULL THEN 'invited'
             WHEN NOT coalesce(a.wants_invitations, %(wanted)s) THEN 'unwilling'
             WHEN a.suppressed_at IS NOT NULL THEN 'refused'
-            WHEN row_number() OVER (PARTITION BY p.address ORDER BY p.is_main DESC, p.contact_id) > 1 THEN 'twice'
+            WHEN row_number() OVER (PARTITION BY p.address ORDER BY p.is_primary DESC, p.contact_id) > 1 THEN 'twice'
             ELSE ''
         END AS reason
         FROM people p

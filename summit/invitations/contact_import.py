@@ -24,7 +24,7 @@ from partners.imports import cell_parsers
 from partners.imports import columns as imports_columns
 from partners.imports.cell_parsers import Said
 from partners.imports.columns import plain
-from partners.models import Contact, Organization, folded
+from partners.models import Contact, Organization, normalize_name
 from partners.organizations import contacts, profiles
 from summit.models import Audience, ContactListUpload
 
@@ -116,7 +116,7 @@ def contacts_by_address(wanted: Iterable[str]) -> dict[str, list[tuple[int, str]
     """The contacts of these addresses, in lower case: primary keys and folded names of their organizations. The one
     that an audience would take first comes first."""
     found = Contact.objects.alias(address=Lower("email")).filter(address__in=list(wanted))
-    rows = found.order_by("-is_main", "pk").values_list("email", "pk", "organization__folded_name")
+    rows = found.order_by("-is_primary", "pk").values_list("email", "pk", "organization__normalized_name")
     known = {}
     for email, pk, organization in rows:
         known.setdefault(email.lower(), []).append((pk, organization or ""))
@@ -200,7 +200,7 @@ def field_of(heading: str) -> str | None:
 @transaction.atomic
 def take(audience: Audience, checked: Checked) -> int:
     """Puts the people of a checked file in an audience, and says how many are in it by lists now. Who is no contact
-    becomes one: of the organization with the same name, folded, which is made if there is none; without one on their
+    becomes one: of the organization with the same normalized name, which is made if there is none; without one on their
     own. Twice changes nothing."""
     rows = {row.address: row for row in checked.taken}
     known = contacts_by_address(rows)
@@ -209,7 +209,7 @@ def take(audience: Audience, checked: Checked) -> int:
         organizations = organizations_by_name({row.organization for row in missing if row.organization})
         contacts.add_many(new_contact(row, organizations) for row in missing)
         known = contacts_by_address(rows)
-    names = folded_names({row.organization for row in rows.values() if row.organization})
+    names = normalized_names({row.organization for row in rows.values() if row.organization})
     audience.uploaded_contacts.add(
         *(which(known[address], names.get(row.organization, "")) for address, row in rows.items())
     )
@@ -233,19 +233,19 @@ def new_contact(row: Row, organizations: dict[str, int]) -> Contact:
 
 def organizations_by_name(names: set[str]) -> dict[str, int]:
     """The primary key of the organization of each typed name, made if there is none."""
-    plain_names = folded_names(names)
-    rows = Organization.objects.filter(folded_name__in=set(plain_names.values())).order_by("-pk")
-    known = dict(rows.values_list("folded_name", "pk"))  # of several the oldest
+    plain_names = normalized_names(names)
+    rows = Organization.objects.filter(normalized_name__in=set(plain_names.values())).order_by("-pk")
+    known = dict(rows.values_list("normalized_name", "pk"))  # of several the oldest
     new = {plain_names[name]: name for name in sorted(names, reverse=True) if plain_names[name] not in known}
     made = profiles.create_many(sorted(new.values()))
     known |= {plain_names[organization.name]: organization.pk for organization in made}
     return {name: known[plain_names[name]] for name in names}
 
 
-def folded_names(names: set[str]) -> dict[str, str]:
+def normalized_names(names: set[str]) -> dict[str, str]:
     """Each name as the database folds it, by the name: one statement."""
     compiler = Organization.objects.all().query.get_compiler(connection=connection)
-    sql, parameters = compiler.compile(folded(RawSQL("name", ())))
+    sql, parameters = compiler.compile(normalize_name(RawSQL("name", ())))
     select = f"SELECT name, {sql} FROM unnest(%s::text[]) AS name"  # noqa: S608, the models' own expression
     with connection.cursor() as cursor:
         cursor.execute(select, [*parameters, list(names)])

@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('contact_scope', models.CharField(choices=[('primary', 'the main contact of each'), ('all', 'every contact of each')], default='primary', max_length=8, verbose_name='who of them')),
                 ('attendance', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('came', 'came'), ('no_show', 'had a seat and did not come'), ('waitlisted', 'were on the waiting list')], max_length=10), blank=True, default=list, size=None, verbose_name='those who')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='made')),
-                ('kinds', models.ManyToManyField(blank=True, related_name='+', to='partners.promisekind', verbose_name='with a promise of')),
+                ('kinds', models.ManyToManyField(blank=True, related_name='+', to='partners.promisetype', verbose_name='with a promise of')),
                 ('pledge_year', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.pledgeyear', verbose_name='with a pledge for')),
                 ('schools', models.ManyToManyField(blank=True, related_name='+', to='partners.school', verbose_name='with a promise for')),
                 ('uploaded_contacts', models.ManyToManyField(blank=True, related_name='+', to='partners.contact', verbose_name='from a list')),

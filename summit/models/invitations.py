@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imagine.core.models import new_token
 from imagine.mail.models import Mailing
-from partners.models import Contact, PledgeYear, PromiseKind, School, Sector
+from partners.models import Contact, PledgeYear, PromiseType, School, Sector
 from summit.models.events import Event
 from summit.models.rsvps import Rsvp
 
@@ -43,7 +43,7 @@ class Audience(models.Model):
         related_name="+",
     )
     include_drafts = models.BooleanField(_("also pledges that are not signed yet"), default=False)
-    kinds = models.ManyToManyField(PromiseKind, verbose_name=_("with a promise of"), blank=True, related_name="+")
+    kinds = models.ManyToManyField(PromiseType, verbose_name=_("with a promise of"), blank=True, related_name="+")
     schools = models.ManyToManyField(School, verbose_name=_("with a promise for"), blank=True, related_name="+")
     sectors = ArrayField(
         models.CharField(max_length=12, choices=Sector), verbose_name=_("of the sectors"), default=list, blank=True

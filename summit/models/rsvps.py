@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imagine.core.models import new_token
 from imagine.core.text_normalization import joined, unaccented
-from partners.models import Organization, Sector, folded
+from partners.models import Organization, Sector, normalize_name
 from summit.models.events import Event
 
 MOST_WORDS = 10  # of a search; more would only be slow
@@ -85,7 +85,7 @@ class Rsvp(models.Model):
         _("belongs to no partner"), default=False, db_default=False, editable=False, help_text=_("Staff said so.")
     )
     normalized_organization_name = models.GeneratedField(
-        expression=folded(F("organization_name")), output_field=models.TextField(), db_persist=True
+        expression=normalize_name(F("organization_name")), output_field=models.TextField(), db_persist=True
     )
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     source = models.CharField(_("where it came from"), max_length=8, choices=Source, default=Source.WEB)

@@ -16,7 +16,7 @@ from imagine.core import rate_limit
 from imagine.core.private_links import private
 from imagine.core.rate_limit import limited, too_many
 from imagine.mail.models import Message
-from partners.models import PledgeStart, PledgeYear
+from partners.models import PledgeRequest, PledgeYear
 from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
 from summit import seats
@@ -198,7 +198,7 @@ def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     fields = {name: getattr(rsvp, name) for name in ("sector", "name", "email", "language")}
     try:
         start = pledge_signup.open_for(
-            PledgeStart(**fields, organization=rsvp.organization_name, origin=f"rsvp:{rsvp.pk}")
+            PledgeRequest(**fields, organization=rsvp.organization_name, source=f"rsvp:{rsvp.pk}")
         )
     except page_state.Closed as closed:
         messages.error(request, str(closed))

@@ -16,7 +16,7 @@ from tests.browser.site import Site
 EMPTIED = (
     "summit_linkrequest, summit_event, summit_rsvp, summit_guest, mail_message, core_ratelimitcount, "
     "mail_queueheartbeat, mail_emailpreference, mail_mailing, mail_templateoverride, core_auditentry, auth_user, "
-    "partners_organization, partners_pledgeyear, partners_school, partners_pledgestart, "
+    "partners_organization, partners_pledgeyear, partners_school, partners_pledgerequest, "
     "django_session, django_admin_log"
 )
 QUIET = ["--disable-quic", "--disable-component-update", "--disable-background-networking", "--disable-sync"]

@@ -4,7 +4,7 @@ real browser, and without JavaScript."""
 import pytest
 from playwright.sync_api import Page, expect
 
-from partners.models import Import, Organization, Pledge, TwinSearch
+from partners.models import DuplicateScan, Import, Organization, Pledge
 from partners.organizations import duplicates
 from summit.models import Rsvp
 from tests import make
@@ -23,7 +23,7 @@ LONG = "Fundación Nuestra Señora de Guadalupe para la Educación, la Ciencia y
 
 def twins_to_merge() -> tuple[Organization, Organization]:
     """The same organization twice, with a pledge each and much to decide."""
-    TwinSearch.objects.all().delete()
+    DuplicateScan.objects.all().delete()
     mine = partners_make.signed(LONG, promises=(promised("tours", 6), promised("service", 2)))
     theirs = partners_make.signed(f"{LONG}, Inc.", "ben@example.org", (promised("tours", 2), promised("mentors", 12)))
     partners_make.contact(theirs.organization, "alma@example.org", "A. Reyes", role="Directora de desarrollo")
@@ -47,9 +47,9 @@ def test_pages_are_right_in_both_languages(visit, staff, language, width):
     sign_in(page)
     found = []
     for address in (
-        f"{PARTNERS}twinpair/",
-        f"{PARTNERS}twinpair/?said=two",
-        f"{PARTNERS}twinpair/{kept.pk}/{other.pk}/",
+        f"{PARTNERS}duplicatecandidate/",
+        f"{PARTNERS}duplicatecandidate/?said=two",
+        f"{PARTNERS}duplicatecandidate/{kept.pk}/{other.pk}/",
         f"{RSVPS}match/",
         f"{RSVPS}{rsvp.pk}/match/?q=valle",
         f"{RSVPS}{rsvp.pk}/change/",
@@ -65,7 +65,7 @@ def test_two_are_merged(visit, staff):
     kept, other = twins_to_merge()
     page = visit(scripts=False)
     sign_in(page)
-    page.goto(f"{PARTNERS}twinpair/")
+    page.goto(f"{PARTNERS}duplicatecandidate/")
     page.click(f"a[href$='/{kept.pk}/{other.pk}/']")
     expect(page.locator("#content")).to_contain_text("12 students; wherever it is needed most")
     page.click("[name=merge]")

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from playwright.sync_api import expect
 
 from partners.directory import queries as wall
-from partners.models import MONTHS, Grade, Organization, Pledge, Promise, PromiseKind, Sector
+from partners.models import MONTHS, Grade, Organization, Pledge, Promise, PromiseType, Sector
 from tests.browser.axe_checks import DESKTOP, PHONE
 from tests.browser.test_pages import Place, look
 from tests.partners import make
@@ -27,7 +27,7 @@ def district() -> Organization:
     """Partners of every sector and every kind of promise, with the longest words; last year's beside this year's."""
     schools = make.school("Edward C. Merlo Institute of Environmental Studies"), make.school("Cesar Chavez High")
     grades = [(), ("TK-K", "4-6", "9-12"), ("9-12",)]
-    codes = list(PromiseKind.objects.values_list("code", flat=True))
+    codes = list(PromiseType.objects.values_list("code", flat=True))
     every = [
         promised(code, 10 ** (place % 6), schools=schools[: place % 3], grades=grades[place % 3], months=MONTHS[::2])
         for place, code in enumerate(codes)
@@ -37,11 +37,13 @@ def district() -> Organization:
     for place, sector in enumerate(Sector.values):
         make.partner(f"Growers {place}", promised(codes[place], grades=Grade.values[:place]), sector=sector)
     make.partner("Other Growers", promised("tours"), sector="")
-    partner = make.partner(LONG, *every, sector="nonprofit", about="We teach.\n\n" * 3, website="https://example.org/x")
+    partner = make.partner(
+        LONG, *every, sector="nonprofit", description="We teach.\n\n" * 3, website="https://example.org/x"
+    )
     earlier = Pledge.objects.create(
         organization=partner, year_id=2026, signed_by="Alma Reyes", signed_at=timezone.now(), changed_at=timezone.now()
     )
-    Promise.objects.create(pledge=earlier, kind=PromiseKind.objects.get(code="tours"), quantity=3)
+    Promise.objects.create(pledge=earlier, promise_type=PromiseType.objects.get(code="tours"), quantity=3)
     return partner
 
 
@@ -49,14 +51,14 @@ def many(count: int) -> None:
     """Partners for several pages, straight into their tables."""
     now, year = timezone.now(), make.year()
     made = Organization.objects.bulk_create(
-        Organization(name=f"Growers {n}", slug=f"growers-{n}", sector="labor", wants_public=True, approved_at=now)
+        Organization(name=f"Growers {n}", slug=f"growers-{n}", sector="labor", wants_listing=True, approved_at=now)
         for n in range(count)
     )
     pledges = Pledge.objects.bulk_create(
         Pledge(organization=organization, year=year, signed_by="Alma Reyes", signed_at=now) for organization in made
     )
-    tours = PromiseKind.objects.get(code="tours")
-    Promise.objects.bulk_create(Promise(pledge=pledge, kind=tours, quantity=6) for pledge in pledges)
+    tours = PromiseType.objects.get(code="tours")
+    Promise.objects.bulk_create(Promise(pledge=pledge, promise_type=tours, quantity=6) for pledge in pledges)
 
 
 def wall_whole() -> Place:
@@ -87,10 +89,10 @@ def wall_closed() -> Place:
 
 def wall_narrowed() -> Place:
     district()
-    kind = PromiseKind.objects.get(code="tours")
+    promise_type = PromiseType.objects.get(code="tours")
     return Place(
         f"{WALL}?sector=nonprofit&kind=tours&q=fundacion",
-        lambda: title(str(Sector.NONPROFIT.label), kind.label, "“fundacion”"),
+        lambda: title(str(Sector.NONPROFIT.label), promise_type.localized_name, "“fundacion”"),
     )
 
 
@@ -152,7 +154,7 @@ def test_somebody_looks_for_a_partner_without_scripts(visit, language, width):
         page.get_by_role("link", name="Peña Landscaping").click()
         expect(page.locator("h1")).to_have_text("Peña Landscaping")
         page.get_by_role("link", name=_("See all partners")).click()
-        page.get_by_role("link", name=PromiseKind.objects.get(code="mentors").label).click()
+        page.get_by_role("link", name=PromiseType.objects.get(code="mentors").label).click()
         expect(page.locator(".partner h3")).to_have_text(["Port Gate Logistics", "Local 47"])
         page.locator(".lang button").click()
         expect(page.locator(".partner h3")).to_have_text(["Port Gate Logistics", "Local 47"])

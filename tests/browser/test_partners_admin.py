@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 from playwright.sync_api import Page, expect
 
-from partners.models import Organization, Pledge, PledgeYear, PromiseKind, TwinPair
+from partners.models import DuplicateCandidate, Organization, Pledge, PledgeYear, PromiseType
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
 from tests.browser.test_admin import admin_page_problems, sign_in, staff
@@ -26,25 +26,25 @@ def district() -> Pledge:
     """Partners with all that a page may show: a logo, two signed versions, a draft, last year's, one to approve."""
     schools = make.school("Edward C. Merlo Institute of Environmental Studies"), make.school("Weber Institute")
     much = {"schools": schools, "grades": ("TK-K", "4-6", "9-12"), "months": (8, 10, 1, 5), "note": "N. " * 90}
-    every = [make.promised(kind.code, 1200, **much) for kind in PromiseKind.objects.all()]
+    every = [make.promised(promise_type.code, 1200, **much) for promise_type in PromiseType.objects.all()]
     make.signed_before("Growers’ Association of the Delta", "growers@example.org", every[:3])
     make.draft("Draft & Sons", "draft@example.org")
     pledge = make.signed("Fundación Nuestra Señora de Guadalupe para la Educación", "maria@example.org", every)
     pledge_editing.sign(pledge.token, **make.page(pledge.token, *every[:2]), name="Đặng Thị Hương", role="Presidenta")
-    profiles.change(profiles.lock(pledge.organization_id), about="We teach. " * 40, wants_public=True)
+    profiles.change(profiles.lock(pledge.organization_id), description="We teach. " * 40, wants_listing=True)
     profiles.set_logo(profiles.lock(pledge.organization_id), PNG)
     make.contact(pledge.organization, "ben@example.org", "Ben Ochoa")
     one, other = make.organization("Port Gate"), make.organization("Port Gate, Inc.")
-    TwinPair.objects.create(one=one, other=other, likelihood=95, reasons=["name"])
+    DuplicateCandidate.objects.create(organization_a=one, organization_b=other, score=95, reasons=["name"])
     return pledge
 
 
 def paths(pledge: Pledge) -> list[str]:
-    kind, school = PromiseKind.objects.first(), pledge.promises.first().schools.first()
+    promise_type, school = PromiseType.objects.first(), pledge.promises.first().schools.first()
     return [
         "",
         "organization/",
-        "organization/?shown=waiting&pledge=signed&q=guadalupe",
+        "organization/?listing_status=pending&pledge=signed&q=guadalupe",
         "organization/add/",
         f"organization/{pledge.organization_id}/change/",
         f"organization/{pledge.organization_id}/delete/",
@@ -52,12 +52,12 @@ def paths(pledge: Pledge) -> list[str]:
         f"pledge/?year=2027&school={school.pk}",
         f"pledge/{pledge.pk}/change/",
         f"pledge/{pledge.pk}/delete/",
-        f"promise/?kind={kind.pk}&clearance=none",
+        f"promise/?promise_type={promise_type.pk}&clearance=none",
         "promise/?q=nobody",
         "promise/coverage/",
-        "promisekind/",
-        "promisekind/add/",
-        f"promisekind/{kind.pk}/change/",
+        "promisetype/",
+        "promisetype/add/",
+        f"promisetype/{promise_type.pk}/change/",
         "school/",
         f"school/{school.pk}/change/",
         "pledgeyear/",
@@ -109,7 +109,7 @@ def test_mistakes_and_questions(visit, staff):
     page.get_by_role("button", name="Save", exact=True).click()
     assert page.title().startswith("Error:")
     found = admin_page_problems(page, "en")
-    page.goto(f"{BASE}organization/?shown=waiting")
+    page.goto(f"{BASE}organization/?listing_status=pending")
     page.check("#action-toggle")
     page.select_option("[name=action]", "approve")
     page.click("[name=index]")
@@ -126,11 +126,11 @@ def test_contacts_are_added_and_the_main_one_changes(visit, staff):
     page.get_by_role("button", name="Add another Contact").click()
     page.locator("#id_contacts-2-name").fill("Chue Vang")
     page.locator("#id_contacts-2-email").fill("chue@example.org")
-    page.locator("#id_contacts-0-is_main").uncheck()
-    page.locator("#id_contacts-2-is_main").check()
+    page.locator("#id_contacts-0-is_primary").uncheck()
+    page.locator("#id_contacts-2-is_primary").check()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator(".messagelist .success")).to_be_visible()
-    people = pledge.organization.contacts.order_by("pk").values_list("email", "is_main")
+    people = pledge.organization.contacts.order_by("pk").values_list("email", "is_primary")
     assert list(people) == [("maria@example.org", False), ("ben@example.org", False), ("chue@example.org", True)]
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from playwright.sync_api import Page, expect
 
 from imagine.demo.servers import wait_until
-from partners.models import Pledge, PledgeYear, PromiseKind
+from partners.models import Pledge, PledgeYear, PromiseType
 from tests import make as summit
 from tests.browser.axe_checks import DESKTOP, PHONE
 from tests.browser.keyboard import Keyboard, Pointer
@@ -82,7 +82,7 @@ class Partner:
 
 
 def kind(code: str) -> str:
-    return f"#promise-{PromiseKind.objects.get(code=code).pk}"
+    return f"#promise-{PromiseType.objects.get(code=code).pk}"
 
 
 def certificates(message) -> list[str]:

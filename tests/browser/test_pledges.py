@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from playwright.sync_api import Page, expect
 
 from partners import schools
-from partners.models import Pledge, PromiseKind, School
+from partners.models import Pledge, PromiseType, School
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import signup as pledge_signup
@@ -29,9 +29,9 @@ MOST = 45_000  # bytes of the first view, compressed, without images and the one
 @pytest.fixture(autouse=True)
 def all_kinds(site):
     """The kinds stay from test to test, as a migration brought them."""
-    PromiseKind.objects.update(is_retired=False, needs_insurance=False)
+    PromiseType.objects.update(is_retired=False, needs_insurance=False)
     yield
-    PromiseKind.objects.update(is_retired=False, needs_insurance=False)
+    PromiseType.objects.update(is_retired=False, needs_insurance=False)
 
 
 def district() -> None:
@@ -42,7 +42,7 @@ def district() -> None:
 
 def every_kind() -> tuple:
     some = tuple(School.objects.order_by("level", "-name")[:4])
-    codes = PromiseKind.objects.values_list("code", flat=True)
+    codes = PromiseType.objects.values_list("code", flat=True)
     return tuple(
         promised(
             code, 10**place % 99_999 + 1, schools=some[: place % 3], months=(10, 3), note="Ask at the gate. " * place
@@ -104,9 +104,11 @@ def first() -> Place:
 
 def draft_of_everything() -> Place:
     district()
-    make.year(closes_on="2027-09-30")
+    make.year(announced_deadline="2027-09-30")
     pledge = make.draft(LONG, promises=every_kind(), sector="nonprofit")
-    profiles.change(pledge.organization, about="We teach. " * 20, website="https://example.org", phone="209 555 0100")
+    profiles.change(
+        pledge.organization, description="We teach. " * 20, website="https://example.org", phone="209 555 0100"
+    )
     profiles.set_logo(pledge.organization, make.png(600, 300))
     return of(pledge, asks)
 
@@ -117,7 +119,7 @@ def schools_open() -> Place:
 
     def go(page: Page) -> None:
         page.goto(pledge.get_absolute_url())
-        name = f"#promise-{PromiseKind.objects.get(code='tours').pk}"
+        name = f"#promise-{PromiseType.objects.get(code='tours').pk}"
         page.check(f"{name}-somewhere")
         for summary in page.locator(f"{name} ~ .promise-more .schools summary").all():
             summary.click()
@@ -142,13 +144,13 @@ def signed() -> Place:
 
 def renewal() -> Place:
     pledge = make.signed_before(promises=(promised("tours"), promised("mentors")))
-    PromiseKind.objects.filter(code="mentors").update(is_retired=True)
+    PromiseType.objects.filter(code="mentors").update(is_retired=True)
     return of(pledge, asks)
 
 
 def retired() -> Place:
     pledge = make.signed(promises=(promised("mentors"),))
-    PromiseKind.objects.filter(code="mentors").update(is_retired=True, needs_insurance=True)
+    PromiseType.objects.filter(code="mentors").update(is_retired=True, needs_insurance=True)
     return of(pledge, has)
 
 
@@ -159,7 +161,7 @@ def errors() -> Place:
     def go(page: Page) -> None:
         page.goto(start.get_absolute_url())
         for code in ("tours", "mentors"):
-            name = f"#promise-{PromiseKind.objects.get(code=code).pk}"
+            name = f"#promise-{PromiseType.objects.get(code=code).pk}"
             page.check(name)
             page.fill(f"{name}-quantity", "lots")
             page.check(f"{name}-somewhere")
@@ -183,7 +185,7 @@ def changed_meanwhile() -> Place:
             pledge.token,
             **make.page(pledge.token, promised("tours", 40 + later.version), promised("teachers"), name=LONG),
         )
-        page.fill(f"#promise-{PromiseKind.objects.get(code='tours').pk}-quantity", "9")
+        page.fill(f"#promise-{PromiseType.objects.get(code='tours').pk}-quantity", "9")
         page.click(SAVE)
 
     return of(pledge, lambda: f"{_('Changed meanwhile:')} {asks()}", go=go, status=409)
@@ -327,12 +329,12 @@ def test_file_that_is_too_large_loses_nothing(visit, tmp_path, size):
     page, file = visit(), tmp_path / "photo.jpg"
     file.write_bytes(b"\0" * size)
     page.goto(make.draft().get_absolute_url())
-    page.fill(f"#promise-{PromiseKind.objects.get(code='tours').pk}-quantity", "41")
+    page.fill(f"#promise-{PromiseType.objects.get(code='tours').pk}-quantity", "41")
     page.locator("details:has(#id_logo) summary").click()
     page.set_input_files("#id_logo", file)
     sends(page)
     expect(page.locator(".errors")).to_contain_text("This file is larger than 5 MB.")
-    expect(page.locator(f"#promise-{PromiseKind.objects.get(code='tours').pk}-quantity")).to_have_value("41")
+    expect(page.locator(f"#promise-{PromiseType.objects.get(code='tours').pk}-quantity")).to_have_value("41")
 
 
 @pytest.mark.parametrize("language", ["en", "es"])

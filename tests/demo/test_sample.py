@@ -60,16 +60,16 @@ def test_all_of_it_is_valid_by_the_rules():
 
 def test_there_is_something_to_approve_to_merge_to_cover_and_to_show():
     promises.fill(THIS_YEAR)
-    assert Organization.objects.public().count() > 30
-    assert Organization.objects.to_approve().count() >= 3
-    assert Organization.objects.filter(wants_public=False).exists()
+    assert Organization.objects.listed().count() > 30
+    assert Organization.objects.pending_approval().count() >= 3
+    assert Organization.objects.filter(wants_listing=False).exists()
     assert School.objects.active().count() == 62
     assert School.objects.filter(promises__isnull=True).count() > 10
     assert set(Promise.objects.values_list("kind__code", flat=True)) == {
         *("curriculum", "tours", "advisory", "teachers", "mentors", "presentations", "service", "internships")
     }
     assert Contact.objects.count() > Organization.objects.count()
-    folded = list(Organization.objects.values_list("folded_name", flat=True))
+    folded = list(Organization.objects.values_list("normalized_name", flat=True))
     assert sorted(name for name in set(folded) if folded.count(name) > 1) == [
         "port gate logistics",
         "tule sons hardware",

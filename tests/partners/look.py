@@ -8,14 +8,14 @@ from partners.models import Organization, Pledge
 def promises(pledge: Pledge) -> list[tuple]:
     """Kind, quantity, grades, months, schools and note of each promise, in the order of the checklist."""
     return [
-        (p.kind.code, p.quantity, p.grades, p.months, sorted(s.name for s in p.schools.all()), p.note)
-        for p in pledge.promises.select_related("kind").order_by("kind__order")
+        (p.promise_type.code, p.quantity, p.grades, p.months, sorted(s.name for s in p.schools.all()), p.note)
+        for p in pledge.promises.select_related("promise_type").order_by("promise_type__order")
     ]
 
 
 def amounts(pledge: Pledge) -> dict[str, int]:
     """How much is promised of each kind, by its code."""
-    return dict(pledge.promises.values_list("kind__code", "quantity"))
+    return dict(pledge.promises.values_list("promise_type__code", "quantity"))
 
 
 def pledges() -> list[tuple]:

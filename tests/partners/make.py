@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, PromiseKind, School
+from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, PromiseType, School
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
@@ -29,8 +29,8 @@ def school(name: str = "Cesar Chavez High", level: str = "high", **fields) -> Sc
 
 
 def promised(code: str = "tours", quantity: int = 6, *, schools: tuple[School, ...] = (), **fields) -> Promised:
-    kind = PromiseKind.objects.get(code=code)
-    return Promised(kind.pk, quantity, schools=tuple(school.pk for school in schools), **fields)
+    promise_type = PromiseType.objects.get(code=code)
+    return Promised(promise_type.pk, quantity, schools=tuple(school.pk for school in schools), **fields)
 
 
 def organization(name: str = NAME, **fields) -> Organization:
@@ -41,17 +41,17 @@ def contact(of: Organization, email: str = EMAIL, name: str = "Alma Reyes", **fi
     return profiles.add_contact(of, email=email, name=name, **fields)
 
 
-def unsaved_start(organization: str = NAME, email: str = EMAIL, name: str = "Alma Reyes", **fields) -> PledgeStart:
-    return PledgeStart(organization=organization, email=email, name=name, **fields)
+def unsaved_start(organization: str = NAME, email: str = EMAIL, name: str = "Alma Reyes", **fields) -> PledgeRequest:
+    return PledgeRequest(organization=organization, email=email, name=name, **fields)
 
 
-def start(organization: str = NAME, email: str = EMAIL, **fields) -> PledgeStart:
+def start(organization: str = NAME, email: str = EMAIL, **fields) -> PledgeRequest:
     """Somebody began, and the link was mailed."""
     year()
     begun = unsaved_start(organization, email, **fields)
     pledge_signup.begin(begun)
     pledge_signup.answer(begun.pk)
-    return PledgeStart.objects.get(pk=begun.pk)
+    return PledgeRequest.objects.get(pk=begun.pk)
 
 
 def page(token: str, *promises: Promised, **changed) -> dict:
@@ -102,7 +102,7 @@ def partner(organization: str = NAME, *promises: Promised, **profile) -> Organiz
     """Somebody whom everybody may see: signed, and approved by staff. Its address is its own."""
     email = f"{organization.lower().replace(' ', '.')}@example.org"
     token = start(organization, email).token
-    typed = page(token, *(promises or [promised()]), **({"wants_public": True, "sector": "business"} | profile))
+    typed = page(token, *(promises or [promised()]), **({"wants_listing": True, "sector": "business"} | profile))
     pledge = pledge_editing.sign(token, **typed, name="Alma Reyes", role="Owner")
     return profiles.approve(pledge.organization, by="staff")
 
@@ -117,8 +117,8 @@ def renewed(of: Organization, school_year: int, *promises: Promised) -> Pledge:
 def png(width: int = 400, height: int = 300) -> bytes:
     """A grey picture of this size."""
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    def chunk(chunk_type: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + chunk_type + data + struct.pack(">I", zlib.crc32(chunk_type + data))
 
     size = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     rows = zlib.compress((b"\0" + b"\x80" * width) * height)

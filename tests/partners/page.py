@@ -3,7 +3,7 @@
 from django.test import Client
 from django.urls import reverse
 
-from partners.models import PromiseKind, School
+from partners.models import PromiseType, School
 from tests import browse
 
 
@@ -18,7 +18,7 @@ def opened(token: str, client: Client | None = None) -> dict:
 
 def tick(code: str = "tours", quantity: str = "6", *, schools: tuple[School, ...] = (), **fields) -> dict:
     """One kind ticked, with what is typed below it."""
-    name = f"promise-{PromiseKind.objects.get(code=code).pk}"
+    name = f"promise-{PromiseType.objects.get(code=code).pk}"
     sent = {f"{name}-ticked": "on", f"{name}-quantity": quantity}
     sent |= {f"{name}-{field}": value for field, value in fields.items()}
     if schools:

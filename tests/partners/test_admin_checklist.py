@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 
 from imagine.core.models import AuditEntry
 from partners import certificates, checklist
-from partners.models import PledgeYear, PromiseKind, School
+from partners.models import PledgeYear, PromiseType, School
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state, promises
 from partners.pledges import years as pledge_years
@@ -23,7 +23,7 @@ from tests.summit.test_admin_actions import GONE, KEPT, SAME, said
 pytestmark = pytest.mark.django_db
 
 BASE = "/imagine/admin/partners/"
-KINDS, SCHOOLS, YEARS = f"{BASE}promisekind/", f"{BASE}school/", f"{BASE}pledgeyear/"
+KINDS, SCHOOLS, YEARS = f"{BASE}promisetype/", f"{BASE}school/", f"{BASE}pledgeyear/"
 BOOKS = {"code": "books", "name": "Give books", "unit": "book", "unit_plural": "books", "order": "5"}
 
 
@@ -45,8 +45,8 @@ def act(staff, at: str, action: str, *rows, **more):
     return staff.post(at, sent, follow=True)
 
 
-def tours() -> PromiseKind:
-    return PromiseKind.objects.get(code="tours")
+def tours() -> PromiseType:
+    return PromiseType.objects.get(code="tours")
 
 
 # Kinds -----------------------------------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ def test_everything_about_a_kind_is_changed_but_its_code(staff):
         "name": "Open your doors",
         "name_es": "Abrir sus puertas",
         "invitation": "Show it.",
-        "invitation_es": "Muéstrelo.",
+        "tagline_es": "Muéstrelo.",
         "unit": "day",
         "unit_plural": "days",
         "unit_es": "día",
@@ -66,30 +66,30 @@ def test_everything_about_a_kind_is_changed_but_its_code(staff):
         "example_es": "Una panadería.",
         "needs_clearance": "on",
         "needs_insurance": "on",
-        "what_it_takes": "A certificate.",
-        "what_it_takes_es": "Un certificado.",
+        "requirements": "A certificate.",
+        "requirements_es": "Un certificado.",
         "learning": "training",
         "order": "5",
         "is_retired": "on",
         "code": "other",
     }
-    kind = tours()
-    assert change(staff, KINDS, kind, **typed).status_code == 302
-    kind.refresh_from_db()
-    kept = {name: getattr(kind, name) for name in typed}
+    promise_type = tours()
+    assert change(staff, KINDS, promise_type, **typed).status_code == 302
+    promise_type.refresh_from_db()
+    kept = {name: getattr(promise_type, name) for name in typed}
     assert kept == typed | dict.fromkeys(("needs_clearance", "needs_insurance", "is_retired"), True) | {
         "order": 5,
         "code": "tours",
     }
-    [told] = AuditEntry.objects.filter(about=f"promisekind:{kind.pk}")
+    [told] = AuditEntry.objects.filter(about=f"promisetype:{promise_type.pk}")
     assert (told.name, told.what["unit_es"], told.what["is_retired"]) == ("staff", ["visita", "día"], [False, True])
-    assert "unit in Spanish, one: visita → día" in browse.text(staff.get(f"{KINDS}{kind.pk}/change/"))
+    assert "unit in Spanish, one: visita → día" in browse.text(staff.get(f"{KINDS}{promise_type.pk}/change/"))
 
 
 def test_new_kind_takes_its_place_in_the_order(staff):
     assert add(staff, KINDS, **BOOKS).status_code == 302
-    assert [kind.code for kind in PromiseKind.objects.all()][:2] == ["books", "curriculum"]
-    assert look.changes(f"promisekind:{PromiseKind.objects.get(code='books').pk}")[0]["name"] == ["", "Give books"]
+    assert [promise_type.code for promise_type in PromiseType.objects.all()][:2] == ["books", "curriculum"]
+    assert look.changes(f"promisetype:{PromiseType.objects.get(code='books').pk}")[0]["name"] == ["", "Give books"]
 
 
 @pytest.mark.parametrize(
@@ -113,42 +113,45 @@ def test_mistake_in_a_kind_is_said_and_nothing_is_kept(staff, fields, sentence):
 
 
 def test_two_people_on_one_kind_do_not_overwrite_each_other_unseen(staff):
-    kind = tours()
-    address = f"{KINDS}{kind.pk}/change/"
+    promise_type = tours()
+    address = f"{KINDS}{promise_type.pk}/change/"
     opened = browse.fields(staff.get(address))
-    checklist.change(kind, name="Theirs", example="Theirs too")
+    checklist.change(promise_type, name="Theirs", example="Theirs too")
     response = staff.post(address, opened | {"name": "Mine", "order": "7"})
     assert "Somebody changed this to “Theirs” while you had it open." in browse.text(response)
     assert staff.post(address, browse.fields(response)).status_code == 302
-    kind.refresh_from_db()
-    assert (kind.name, kind.order, kind.example) == ("Mine", 7, "Theirs too")
+    promise_type.refresh_from_db()
+    assert (promise_type.name, promise_type.order, promise_type.example) == ("Mine", 7, "Theirs too")
 
 
 def test_retired_kind_stays_on_old_pledges_and_is_offered_no_more(staff):
     pledge = make.signed()
-    kind = tours()
-    assert said(act(staff, KINDS, "retire", kind)) == ["1 is retired now."]
+    promise_type = tours()
+    assert said(act(staff, KINDS, "retire", promise_type)) == ["1 is retired now."]
     assert look.amounts(pledge) == {"tours": 6}
-    assert not PromiseKind.objects.active().filter(pk=kind.pk).exists()
+    assert not PromiseType.objects.active().filter(pk=promise_type.pk).exists()
     before = look_at.tables(but=KEPT)
-    assert said(act(staff, KINDS, "retire", kind)) == [SAME]
+    assert said(act(staff, KINDS, "retire", promise_type)) == [SAME]
     assert look_at.tables(but=KEPT) == before
-    assert said(act(staff, KINDS, "bring_back", kind)) == ["1 is offered again."]
-    assert said(act(staff, KINDS, "bring_back", kind)) == [SAME]
-    assert [change.name for change in AuditEntry.objects.filter(about=f"promisekind:{kind.pk}")] == ["staff", "staff"]
+    assert said(act(staff, KINDS, "bring_back", promise_type)) == ["1 is offered again."]
+    assert said(act(staff, KINDS, "bring_back", promise_type)) == [SAME]
+    assert [change.name for change in AuditEntry.objects.filter(about=f"promisetype:{promise_type.pk}")] == [
+        "staff",
+        "staff",
+    ]
 
 
 def test_kind_is_deleted_only_while_nothing_is_promised_of_it(staff):
     pledge = make.draft()
-    used, unused = tours(), PromiseKind.objects.get(code="service")
+    used, unused = tours(), PromiseType.objects.get(code="service")
     for at in (f"{KINDS}{used.pk}/delete/", f"{KINDS}{unused.pk}/delete/"):
         assert staff.get(at).status_code == 200
         staff.post(at, {"post": "yes"})
     act(staff, KINDS, "delete_selected", used, post="yes")
-    assert set(PromiseKind.objects.filter(code__in=["tours", "service"])) == {used}
+    assert set(PromiseType.objects.filter(code__in=["tours", "service"])) == {used}
     assert look.amounts(pledge) == {"tours": 6}
-    act(staff, KINDS, "delete_selected", PromiseKind.objects.get(code="mentors"), post="yes")
-    assert PromiseKind.objects.count() == 6
+    act(staff, KINDS, "delete_selected", PromiseType.objects.get(code="mentors"), post="yes")
+    assert PromiseType.objects.count() == 6
 
 
 # Schools ---------------------------------------------------------------------------------------------------------
@@ -199,10 +202,10 @@ def test_schools_are_found_and_filtered(staff):
 
 
 def test_year_is_added_and_opens_on_its_day(staff):
-    typed = {"school_year": "2028", "opens_on": today(30).isoformat(), "closes_on": today(60).isoformat()}
+    typed = {"school_year": "2028", "opens_on": today(30).isoformat(), "announced_deadline": today(60).isoformat()}
     assert add(staff, YEARS, **typed).status_code == 302
     year = PledgeYear.objects.get()
-    assert (year.pk, year.opens_on, year.closes_on, year.is_open) == (2028, today(30), today(60), False)
+    assert (year.pk, year.opens_on, year.announced_deadline, year.is_open) == (2028, today(30), today(60), False)
     assert "not open yet" in browse.text(staff.get(YEARS))
     assert look.changes("pledgeyear:2028")[0]["opens_on"] == ["", today(30).isoformat()]
 
@@ -215,7 +218,7 @@ def test_year_is_added_and_opens_on_its_day(staff):
         ({"school_year": "x"}, "Enter a whole number."),
         ({"opens_on": ""}, "This field is required."),
         ({"opens_on": "soon"}, "Enter a valid date."),
-        ({"opens_on": "2028-05-02", "closes_on": "2028-05-01"}, "It closes after it opens."),
+        ({"opens_on": "2028-05-02", "announced_deadline": "2028-05-01"}, "It closes after it opens."),
     ],
 )
 def test_mistake_in_a_year_is_said_and_nothing_is_kept(staff, fields, sentence):
@@ -229,21 +232,21 @@ def test_mistake_in_a_year_is_said_and_nothing_is_kept(staff, fields, sentence):
 
 def test_dates_of_a_year_are_changed_but_not_which_year_it_is(staff):
     year = make.year()
-    assert change(staff, YEARS, year, school_year="2030", closes_on=today(90).isoformat()).status_code == 302
-    assert list(PledgeYear.objects.values_list("pk", "closes_on")) == [(2027, today(90))]
+    assert change(staff, YEARS, year, school_year="2030", announced_deadline=today(90).isoformat()).status_code == 302
+    assert list(PledgeYear.objects.values_list("pk", "announced_deadline")) == [(2027, today(90))]
 
 
 def test_two_people_on_one_year_do_not_overwrite_each_other_unseen(staff):
     year = make.year()
     address = f"{YEARS}2027/change/"
     opened = browse.fields(staff.get(address))
-    checklist.change(year, closes_on=today(10))
+    checklist.change(year, announced_deadline=today(10))
     make.closed(year)
-    response = staff.post(address, opened | {"closes_on": today(20).isoformat()})
+    response = staff.post(address, opened | {"announced_deadline": today(20).isoformat()})
     assert f"Somebody changed this to “{today(10)}” while you had it open." in browse.text(response)
     staff.post(address, browse.fields(response))
     year.refresh_from_db()
-    assert year.closes_on == today(20)
+    assert year.announced_deadline == today(20)
     assert year.closed_at is not None
 
 
@@ -349,7 +352,7 @@ def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at, django_as
         for number in numbers:
             make.school(f"School {number}")
             make.year(2019 + number)
-            PromiseKind.objects.create(code=f"kind-{number}", name="Kind", unit="hour", unit_plural="hours")
+            PromiseType.objects.create(code=f"kind-{number}", name="Kind", unit="hour", unit_plural="hours")
 
     more(range(3))
     staff.get(at)

@@ -95,7 +95,7 @@ def test_list_takes_as_many_queries_for_3_as_for_30(staff, django_assert_num_que
 
 def test_person_on_their_own_is_added_once(staff):
     assert add(staff).status_code == 302
-    assert list(Contact.objects.values_list("organization", "name", "email", "language", "is_main")) == [
+    assert list(Contact.objects.values_list("organization", "name", "email", "language", "is_primary")) == [
         (None, "Inés Peña", "ines@example.org", "es", False)
     ]
     page = add(staff, email="INES@example.org")
@@ -132,8 +132,8 @@ def test_address_of_another_is_refused(staff):
 def test_main_contact_changes_hands(staff):
     here = make.organization()
     alma, ben = make.contact(here), make.contact(here, "ben@example.org", "Ben")
-    assert change(staff, ben, is_main="on").status_code == 302
-    assert list(here.contacts.order_by("pk").values_list("pk", "is_main")) == [(alma.pk, False), (ben.pk, True)]
+    assert change(staff, ben, is_primary="on").status_code == 302
+    assert list(here.contacts.order_by("pk").values_list("pk", "is_primary")) == [(alma.pk, False), (ben.pk, True)]
 
 
 def test_what_somebody_else_changed_is_shown_first(staff):

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from partners.models import PromiseKind, School, TwinPair
+from partners.models import DuplicateCandidate, PromiseType, School
 from partners.organizations import profiles
 from tests import browse
 from tests.partners import make
@@ -97,7 +97,7 @@ def test_coverage_takes_at_most_8_queries_whatever_there_is(district, django_ass
     for number in range(10):
         make.school(f"School {number}")
         make.signed(f"Partner {number}", f"p{number}@example.org", [make.promised(schools=tuple(district.values()))])
-    PromiseKind.objects.create(code="books", name="Give books", unit="book", unit_plural="books")
+    PromiseType.objects.create(code="books", name="Give books", unit="book", unit_plural="books")
     with django_assert_num_queries(len(queries)):
         client.get(PAGE)
 
@@ -115,14 +115,14 @@ def waiting(response) -> str:
 
 
 def test_start_page_says_what_waits_and_leads_there(staff, district):
-    make.organization("Waiting", wants_public=True)
-    profiles.approve(make.organization("Shown", wants_public=True), by="anna")
+    make.organization("Waiting", wants_listing=True)
+    profiles.approve(make.organization("Shown", wants_listing=True), by="anna")
     response = staff.get(START)
     assert waiting(response).startswith("Partners and promises pledges signed for 2027–28 1 unsigned drafts 1")
     assert "1 profile to approve" in waiting(response)
     page = response.content.decode()
     for address, names in {
-        "partners/organization/?shown=waiting": ["Waiting"],
+        "partners/organization/?listing_status=pending": ["Waiting"],
         "partners/pledge/?state=draft&amp;year=2027": ["Draft"],
     }.items():
         assert START + address in page
@@ -133,11 +133,11 @@ def test_start_page_says_what_waits_and_leads_there(staff, district):
 
 def test_start_page_counts_likely_twins(staff, district):
     one, other = make.organization("Port Gate"), make.organization("Port Gate, Inc.")
-    pair = TwinPair.objects.create(one=one, other=other, likelihood=95, reasons=["name"])
+    pair = DuplicateCandidate.objects.create(organization_a=one, organization_b=other, score=95, reasons=["name"])
     response = staff.get(START)
     assert "1 pair that may be one organization" in waiting(response)
-    assert f'<a href="{START}partners/twinpair/">' in response.content.decode()
-    TwinPair.objects.filter(pk=pair.pk).update(dismissed_at=timezone.now())
+    assert f'<a href="{START}partners/duplicatecandidate/">' in response.content.decode()
+    DuplicateCandidate.objects.filter(pk=pair.pk).update(dismissed_at=timezone.now())
     assert "may be one organization" not in waiting(staff.get(START))
 
 
@@ -149,7 +149,7 @@ def test_start_page_when_nothing_waits(staff):
 
 
 def test_each_sees_on_the_start_page_what_they_may(district):
-    make.organization("Waiting", wants_public=True)
+    make.organization("Waiting", wants_listing=True)
     user = User.objects.create(username="clerk", is_staff=True)
     client = Client()
     client.force_login(user)

@@ -51,7 +51,7 @@ def press(staff, run: Import, button: str, query: str = "", **fields):
 def test_from_the_file_to_the_pledges(staff):
     answer = send(staff, as_xlsx(table([row(), row(kind="mentors", quantity="12")])), "Partners 2026.xlsx")
     run = Import.objects.get()
-    assert (answer.redirect_chain[-1][0], run.state, run.made_by) == (page_of(run), "checked", "staff")
+    assert (answer.redirect_chain[-1][0], run.state, run.created_by) == (page_of(run), "checked", "staff")
     page = browse.text(answer)
     for words in (
         "Import of Partners 2026.xlsx",
@@ -170,7 +170,7 @@ def test_questions_are_answered(staff):
 def test_twin_in_the_file_is_shown_and_answered(staff):
     make.year()
     run = sent(staff, row(), row(organization="Port Gate Logistic", e_mail="ben@portgate.example", kind="mentors"))
-    [typed] = run.organizations.filter(is_question=True)
+    [typed] = run.organizations.filter(needs_review=True)
     shown = "Port Gate Logistic line 3 It is Port Gate Logistics of line 2 similar name, same mail domain A new one"
     assert shown in browse.text(staff.get(page_of(run)))
     assert browse.fields(staff.get(page_of(run)))[f"which-{typed.pk}"] == "new"
@@ -272,7 +272,7 @@ def test_undone_and_what_stays_is_told(staff):
     run = sent(staff, row(), row(organization="Zeta Freight", e_mail="z@zeta.example"))
     press(staff, run, "confirm")
     zeta = Organization.objects.get(name="Zeta Freight")
-    zeta.about = "Moves freight."
+    zeta.description = "Moves freight."
     zeta.save()
     assert said(press(staff, run, "undo")) == ["Tick that you are sure to undo the import."]
     answer = press(staff, run, "undo", sure="1")
@@ -320,7 +320,7 @@ def test_list_takes_as_many_queries_for_one_as_for_thirty(staff):
     counts = []
     for many in (1, 30):
         for _number in range(many):
-            Import.objects.create(year=PledgeYear.objects.get(), file_name="x.csv", made_by="anna", state="refused")
+            Import.objects.create(year=PledgeYear.objects.get(), file_name="x.csv", created_by="anna", state="refused")
         with CaptureQueriesContext(connection) as queries:
             staff.get(LIST)
         counts.append(len(queries))

@@ -28,7 +28,7 @@ def test_logo_is_sent_replaced_and_taken_away(staff):
     )
     assert size() == (600, 200)
     assert bytes(Logo.objects.get().png).startswith(b"\x89PNG")
-    change(staff, organization, about="We ship.")
+    change(staff, organization, description="We ship.")
     assert size() == (600, 200)
     change(staff, organization, new_logo=file(picture((20, 20))), no_logo="on")  # the new one wins
     assert size() == (20, 20)
@@ -44,23 +44,23 @@ def test_new_organization_may_have_one(staff):
 
 
 def test_logo_that_staff_send_keeps_the_approval(staff):
-    organization = profiles.approve(make.organization(wants_public=True), by="anna")
+    organization = profiles.approve(make.organization(wants_listing=True), by="anna")
     change(staff, organization, new_logo=file(picture()))
     organization.refresh_from_db()
-    assert organization.is_public
+    assert organization.is_listed
 
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_file_that_is_no_logo_gets_a_sentence_at_its_field_and_loses_nothing(staff, wrong):
     content, said = WRONG[wrong]
     organization = make.organization()
-    response = change(staff, organization, about="We ship.", new_logo=file(content))
+    response = change(staff, organization, description="We ship.", new_logo=file(content))
     assert response.status_code == 200
     assert response.context["adminform"].errors == {"new_logo": [str(said)]}
     assert str(said) in browse.text(response)
-    assert browse.fields(response)["about"] == "We ship."
+    assert browse.fields(response)["description"] == "We ship."
     assert Logo.objects.count() == 0
-    assert Organization.objects.get().about == ""
+    assert Organization.objects.get().description == ""
 
 
 def test_good_picture_beside_a_mistake_is_asked_for_once_more(staff):

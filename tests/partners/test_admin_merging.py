@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from partners.admin import merging as pages
-from partners.models import Organization, Pledge, TwinPair
+from partners.models import DuplicateCandidate, Organization, Pledge
 from partners.organizations import duplicates, merging, profiles
 from partners.organizations.merging import Plan
 from partners.pledges import page_state
@@ -16,7 +16,7 @@ from tests.summit.test_admin_actions import said
 
 pytestmark = pytest.mark.django_db
 
-LIST = "/imagine/admin/partners/twinpair/"
+LIST = "/imagine/admin/partners/duplicatecandidate/"
 ORGANIZATIONS = "/imagine/admin/partners/organization/"
 
 
@@ -37,7 +37,7 @@ def press(staff, kept: Organization, other: Organization, button: str = "merge",
 
 def shown(staff, query: str = "") -> list[tuple[str, str]]:
     rows = staff.get(LIST + query).context["cl"].result_list
-    return [(pair.one.name, pair.other.name) for pair in rows]
+    return [(pair.organization_a.name, pair.organization_b.name) for pair in rows]
 
 
 # The list --------------------------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff):
     for many in (1, 30):
         for number in range(many):
             one, other = (make.organization(f"{number} {many} {name}") for name in ("a", "b"))
-            TwinPair.objects.create(one=one, other=other, likelihood=number, reasons=["name"])
+            DuplicateCandidate.objects.create(organization_a=one, organization_b=other, score=number, reasons=["name"])
         with CaptureQueriesContext(
             connection,
         ) as queries:
@@ -76,7 +76,7 @@ def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff):
 
 def test_what_was_said_to_be_two_is_in_the_list_only_when_asked_for(staff, both):
     duplicates.search()
-    pair = TwinPair.objects.get()
+    pair = DuplicateCandidate.objects.get()
     sent = {"action": "say_two", "_selected_action": [pair.pk]}
     assert said(staff.post(LIST, sent, follow=True)) == ["1 marked as two."]
     assert (shown(staff), shown(staff, "?said=two")) == ([], [("Port Gate Logistics", "Port Gate Logistics Inc")])
@@ -149,7 +149,7 @@ def test_pressed_twice_says_that_one_is_gone(staff, both):
 def test_changed_since_it_was_shown_is_refused_and_shown_anew(staff, both):
     kept, other = both
     fields = browse.fields(staff.get(page_of(kept, other))) | {"merge": "x"}
-    profiles.change(other, about="Moves freight.")
+    profiles.change(other, description="Moves freight.")
     answer = staff.post(page_of(kept, other), fields, follow=True)
     assert said(answer) == [str(merging.Changed())]
     assert "Moves freight." in browse.text(answer)
@@ -204,7 +204,7 @@ def test_two_that_are_ticked_in_the_list_of_organizations(staff, both):
 
 
 def test_who_may_only_look_looks(both):
-    viewer = clerk("view_organization", "view_twinpair")
+    viewer = clerk("view_organization", "view_duplicatecandidate")
     duplicates.search()
     assert len(shown(viewer)) == 1
     page = viewer.get(page_of(*both))
@@ -212,11 +212,11 @@ def test_who_may_only_look_looks(both):
     for button in ("merge", "two"):
         assert viewer.post(page_of(*both), {button: "x", "shown": Plan(*both).mark}).status_code == 403
     assert viewer.post(f"{LIST}search/").status_code == 403
-    assert (Organization.objects.count(), TwinPair.objects.open().count()) == (2, 1)
+    assert (Organization.objects.count(), DuplicateCandidate.objects.open().count()) == (2, 1)
 
 
 def test_who_may_change_but_not_delete_may_say_that_they_are_two(both):
-    editor = clerk("view_organization", "view_twinpair", "change_organization")
+    editor = clerk("view_organization", "view_duplicatecandidate", "change_organization")
     assert editor.post(page_of(*both), {"merge": "x", "shown": Plan(*both).mark}).status_code == 403
     assert editor.post(page_of(*both), {"two": "x"}).status_code == 302
     assert Organization.objects.count() == 2

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from imagine.core import audit
 from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
-from partners.models import Contact, Logo, Organization, TwinPair
+from partners.models import Contact, DuplicateCandidate, Logo, Organization
 from partners.organizations import contacts, profiles
 from partners.pledges import editing as pledge_editing
 from tests import browse
@@ -88,8 +88,8 @@ def test_filters_show_their_own_alone(staff):
     make.signed_before("Past", "past@example.org")
     signed = make.signed("Signed", "signed@example.org", sector="labor").organization
     make.draft("Draft", "draft@example.org")
-    profiles.approve(make.organization("Shown", wants_public=True), by="anna")
-    make.organization("Waiting", wants_public=True, sector="faith")
+    profiles.approve(make.organization("Shown", wants_listing=True), by="anna")
+    make.organization("Waiting", wants_listing=True, sector="faith")
     profiles.approve(make.organization("Hidden"), by="anna")
     assert signed.sector == "labor"
     for query, names in {
@@ -97,11 +97,11 @@ def test_filters_show_their_own_alone(staff):
         "?pledge=signed": ["Signed"],
         "?pledge=draft": ["Draft"],
         "?pledge=none": ["Hidden", "Past", "Shown", "Waiting"],
-        "?shown=waiting": ["Waiting"],
-        "?shown=shown": ["Shown"],
-        "?shown=hidden": ["Draft", "Hidden", "Past", "Signed"],
+        "?listing_status=pending": ["Waiting"],
+        "?listing_status=listed": ["Shown"],
+        "?listing_status=unlisted": ["Draft", "Hidden", "Past", "Signed"],
         "?sector=labor": ["Signed"],
-        "?pledge=none&shown=waiting&sector=faith&q=wait": ["Waiting"],
+        "?pledge=none&listing_status=pending&sector=faith&q=wait": ["Waiting"],
         "?pledge=x&shown=x": ["Draft", "Hidden", "Past", "Shown", "Signed", "Waiting"],
     }.items():
         assert shown(staff, query) == names, query
@@ -122,7 +122,7 @@ def test_list_before_any_year_was_opened(staff):
     assert shown(staff, "?pledge=signed") == []
 
 
-@pytest.mark.parametrize("query", ["", "?q=partner", "?pledge=signed&shown=hidden", "?_facets=True"])
+@pytest.mark.parametrize("query", ["", "?q=partner", "?pledge=signed&listing_status=unlisted", "?_facets=True"])
 def test_list_takes_the_same_number_of_queries_for_3_and_30(staff, query, django_assert_num_queries):
     for number in range(3):
         make.signed(f"Partner {number}", f"p{number}@example.org")
@@ -145,7 +145,7 @@ def test_page_tells_of_logo_pledges_mail_and_history(staff):
     make.closed()
     make.year(2028)
     renewed = pledge_editing.save(pledge.token, **make.page(pledge.token))
-    by_the_partner(organization, wants_public=True)
+    by_the_partner(organization, wants_listing=True)
     profiles.approve(organization, by="anna")
     contacts.correct(pledge.contact, role="Owner")
     response = staff.get(page_of(organization))
@@ -196,7 +196,7 @@ def test_new_organization_gets_its_address_and_its_contacts(staff):
     organization = Organization.objects.get()
     assert (organization.slug, organization.website) == ("slough-house-bakery", "https://bakery.example.org")
     contact = Contact.objects.get()
-    assert (contact.email, contact.is_main, contact.language) == ("alma@example.org", True, "es")
+    assert (contact.email, contact.is_primary, contact.language) == ("alma@example.org", True, "es")
     assert look.changes(f"organization:{organization.pk}") == [{"name": ["", "Slough House Bakery"]}]
 
 
@@ -208,7 +208,7 @@ def test_new_organization_gets_its_address_and_its_contacts(staff):
         ({"website": "no address"}, "Enter a valid URL."),
         ({"contacts-0-email": "alma"}, "Enter a valid email address."),
         ({"contacts-1-email": "ALMA@example.org"}, "This address"),
-        ({"contacts-1-is_main": "on"}, "Only one contact is the main one."),
+        ({"contacts-1-is_primary": "on"}, "Only one contact is the main one."),
     ],
 )
 def test_mistake_is_said_and_nothing_is_kept(staff, fields, sentence):
@@ -235,14 +235,14 @@ def test_two_new_contacts_with_one_address(staff):
 
 def test_saved_untouched_nothing_changes(staff):
     organization = with_logo(make.signed().organization)
-    profiles.change(profiles.lock(organization.pk), about="two\nlines", website="https://example.org")
+    profiles.change(profiles.lock(organization.pk), description="two\nlines", website="https://example.org")
     before = look_at.tables(but=(*KEPT, "admin.LogEntry"))
     assert change(staff, organization).status_code == 302
     assert look_at.tables(but=(*KEPT, "admin.LogEntry")) == before
 
 
 def test_staff_correct_a_profile_and_its_approval_stays(staff):
-    organization = profiles.approve(make.organization(wants_public=True), by="anna")
+    organization = profiles.approve(make.organization(wants_listing=True), by="anna")
     assert change(staff, organization, name="Port Gate", sector="labor").status_code == 302
     organization.refresh_from_db()
     assert (organization.name, organization.sector, organization.approved_by) == ("Port Gate", "labor", "anna")
@@ -269,10 +269,10 @@ def test_contacts_are_corrected_added_and_erased_in_one_go(staff):
         make.contact(organization, f"{name.lower()}@example.org", name)
     opened = browse.fields(staff.get(page_of(organization)))
     assert [opened[f"contacts-{number}-name"] for number in range(3)] == ["Alma", "Ben", "Chue"]
-    del opened["contacts-0-is_main"]
+    del opened["contacts-0-is_primary"]
     typed = {
         "contacts-0-role": "Baker",
-        "contacts-1-is_main": "on",
+        "contacts-1-is_primary": "on",
         "contacts-2-DELETE": "on",
         "contacts-TOTAL_FORMS": "4",
         "contacts-3-name": "Dung",
@@ -280,7 +280,7 @@ def test_contacts_are_corrected_added_and_erased_in_one_go(staff):
         "contacts-3-language": "en",
     }
     assert staff.post(page_of(organization), opened | typed).status_code == 302
-    assert list(organization.contacts.order_by("email").values_list("name", "role", "is_main")) == [
+    assert list(organization.contacts.order_by("email").values_list("name", "role", "is_primary")) == [
         ("Alma", "Baker", False),
         ("Ben", "", True),
         ("Dung", "", False),
@@ -300,16 +300,16 @@ def test_corrected_address_gets_the_link(staff):
 
 
 def test_two_people_on_one_profile_do_not_overwrite_each_other_unseen(staff):
-    organization = make.organization(about="Old", phone="1")
+    organization = make.organization(description="Old", phone="1")
     opened = browse.fields(staff.get(page_of(organization)))
-    by_the_partner(organization, about="Theirs", website="https://example.org")
-    response = staff.post(page_of(organization), opened | {"about": "Mine", "phone": "2"})
+    by_the_partner(organization, description="Theirs", website="https://example.org")
+    response = staff.post(page_of(organization), opened | {"description": "Mine", "phone": "2"})
     assert "Somebody changed this to “Theirs” while you had it open." in browse.text(response)
     organization.refresh_from_db()
-    assert (organization.about, organization.phone) == ("Theirs", "1")
+    assert (organization.description, organization.phone) == ("Theirs", "1")
     staff.post(page_of(organization), browse.fields(response))
     organization.refresh_from_db()
-    assert (organization.about, organization.phone, organization.website) == ("Mine", "2", "https://example.org")
+    assert (organization.description, organization.phone, organization.website) == ("Mine", "2", "https://example.org")
 
 
 def test_two_people_on_one_contact_do_not_overwrite_each_other_unseen(staff):
@@ -359,7 +359,9 @@ def asked(staff, *organizations: Organization) -> dict:
 
 
 def test_approve_shows_first_what_it_approves(staff):
-    organization = with_logo(make.organization(about="We ship.", website="https://example.org", wants_public=True))
+    organization = with_logo(
+        make.organization(description="We ship.", website="https://example.org", wants_listing=True)
+    )
     response = act(staff, "approve", organization, make.organization("Silent"))
     words = browse.text(response)
     assert "Approve these profiles?" in words
@@ -370,11 +372,11 @@ def test_approve_shows_first_what_it_approves(staff):
 
 
 def test_approve_works_and_repeats_harmlessly(staff):
-    organization = make.organization(wants_public=True)
+    organization = make.organization(wants_listing=True)
     sent = asked(staff, organization)
     assert said(act(staff, "approve", organization, **sent)) == ["1 profile was approved."]
     organization.refresh_from_db()
-    assert (organization.is_public, organization.approved_by) == (True, "staff")
+    assert (organization.is_listed, organization.approved_by) == (True, "staff")
     last = AuditEntry.objects.latest("pk")
     assert (last.about, last.name, last.what) == (
         f"organization:{organization.pk}",
@@ -387,23 +389,23 @@ def test_approve_works_and_repeats_harmlessly(staff):
 
 
 def test_profile_that_changed_since_it_was_read_is_not_approved(staff):
-    organization, other = make.organization(wants_public=True), make.organization("Other", wants_public=True)
+    organization, other = make.organization(wants_listing=True), make.organization("Other", wants_listing=True)
     sent = asked(staff, organization, other)
-    by_the_partner(organization, about="Something else")
+    by_the_partner(organization, description="Something else")
     unseen = "Port Gate Logistics: The profile was changed since you read it. Read it again before you approve it."
     assert said(act(staff, "approve", organization, other, **sent)) == ["1 profile was approved.", unseen]
     assert Organization.objects.get(approved_at__isnull=False) == other
 
 
 def test_approval_without_having_read_is_refused(staff):
-    organization = make.organization(wants_public=True)
+    organization = make.organization(wants_listing=True)
     [sentence] = said(act(staff, "approve", organization, sure="yes"))
     assert "Read it again" in sentence
-    assert Organization.objects.public().count() == 0
+    assert Organization.objects.listed().count() == 0
 
 
 def test_question_takes_the_same_number_of_queries_for_1_and_10(staff, django_assert_num_queries):
-    some = [with_logo(make.organization(f"Partner {number}", wants_public=True)) for number in range(10)]
+    some = [with_logo(make.organization(f"Partner {number}", wants_listing=True)) for number in range(10)]
     act(staff, "approve", some[0])
     with CaptureQueriesContext(connection) as queries:
         act(staff, "approve", some[0])
@@ -412,7 +414,7 @@ def test_question_takes_the_same_number_of_queries_for_1_and_10(staff, django_as
 
 
 def test_withdraw_works_and_repeats_harmlessly(staff):
-    organization = profiles.approve(make.organization(wants_public=True), by="anna")
+    organization = profiles.approve(make.organization(wants_listing=True), by="anna")
     assert said(act(staff, "hide", organization)) == ["1 approval was withdrawn."]
     organization.refresh_from_db()
     assert (organization.approved_at, organization.approved_by) == (None, "")
@@ -423,7 +425,7 @@ def test_withdraw_works_and_repeats_harmlessly(staff):
 
 
 def test_buttons_on_the_page_lead_to_the_actions(staff):
-    organization = make.organization(wants_public=True)
+    organization = make.organization(wants_listing=True)
     page = staff.get(page_of(organization)).content.decode()
     ticked = f'<input type="hidden" name="_selected_action" value="{organization.pk}">'
     assert f'<form method="post" action="{LIST}">' in page
@@ -457,12 +459,14 @@ def test_delete_erases_it_with_contacts_and_history(staff):
 
 def test_delete_of_what_has_a_likely_twin(staff):
     organization, other = make.organization(), make.organization("Port Gate")
-    TwinPair.objects.create(one=organization, other=other, likelihood=90, reasons=["alike"])
+    DuplicateCandidate.objects.create(
+        organization_a=organization, organization_b=other, score=90, reasons=["similar_name"]
+    )
     address = f"{LIST}{organization.pk}/delete/"
     assert "permission" not in browse.text(staff.get(address))
     assert staff.post(address, {"post": "yes"}).status_code == 302
     assert look.organizations() == ["Port Gate"]
-    assert not TwinPair.objects.exists()
+    assert not DuplicateCandidate.objects.exists()
 
 
 def test_log_of_the_admin_forgets_the_name_of_what_was_erased(staff):
@@ -507,7 +511,7 @@ def viewer() -> Client:
 
 def test_who_may_only_look_changes_nothing():
     organization = with_logo(make.signed().organization)
-    by_the_partner(organization, wants_public=True)
+    by_the_partner(organization, wants_listing=True)
     client = viewer()
     assert client.get(LIST).status_code == 200
     page = client.get(page_of(organization)).content.decode()
@@ -532,7 +536,7 @@ def test_closed_to_who_is_not_staff(address):
         assert client.post(address, {"action": "approve"}).status_code == 302
 
 
-@pytest.mark.parametrize("lookup", ["pledges__token", "pledges__old_links__token", "contacts__pledges__token"])
+@pytest.mark.parametrize("lookup", ["pledges__token", "pledges__token_redirects__token", "contacts__pledges__token"])
 def test_no_filter_finds_out_a_private_link(staff, lookup):
     pledge = make.signed()
     for value in (pledge.token[0], "~"):

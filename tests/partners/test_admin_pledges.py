@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners import checklist
-from partners.models import Pledge, Promise, PromiseKind, Signature
+from partners.models import Pledge, Promise, PromiseType, Signature
 from partners.organizations import contacts, profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
@@ -58,7 +58,7 @@ def several(db):
 
 
 def test_filters_show_their_own_alone(staff, several):
-    kinds = dict(PromiseKind.objects.values_list("code", "pk"))
+    promise_types = dict(PromiseType.objects.values_list("code", "pk"))
     for query, names in {
         "": {"Old", "Bakery", "Church", "Clinic"},
         "?year=2026": {"Old"},
@@ -66,14 +66,14 @@ def test_filters_show_their_own_alone(staff, several):
         "?year=2027&state=signed": {"Bakery", "Church"},
         "?state=draft": {"Clinic"},
         "?sector=business": {"Bakery"},
-        f"?kind={kinds['tours']}": {"Old", "Bakery", "Clinic"},
-        f"?kind={kinds['mentors']}": {"Church"},
+        f"?promise_type={promise_types['tours']}": {"Old", "Bakery", "Clinic"},
+        f"?promise_type={promise_types['mentors']}": {"Church"},
         f"?school={several.pk}": {"Bakery", "Clinic"},
         "?school=any": {"Old", "Church"},
         f"?school={several.pk}&state=signed&q=bak": {"Bakery"},
         "?q=c@example.org": {"Clinic"},
         "?q=nobody": set(),
-        "?year=x&kind=x&school=x&state=x&sector=x": {"Old", "Bakery", "Church", "Clinic"},
+        "?year=x&promise_type=x&school=x&state=x&sector=x": {"Old", "Bakery", "Church", "Clinic"},
     }.items():
         assert set(shown(staff, query)) == names, query
         assert set(shown(staff, query, PROMISES)) == names, query
@@ -86,14 +86,14 @@ def test_filters_for_kind_and_school_speak_of_one_promise(staff):
     both = [make.promised("tours", schools=(school,)), make.promised("service")]
     make.signed("Bakery", "a@example.org", both)
     make.signed("Church", "b@example.org", [make.promised("service", schools=(school,)), make.promised("tours")])
-    kinds = dict(PromiseKind.objects.values_list("code", "pk"))
+    promise_types = dict(PromiseType.objects.values_list("code", "pk"))
     for query, names in {
-        f"?kind={kinds['tours']}&school={school.pk}": {"Bakery"},
-        f"?kind={kinds['service']}&school={school.pk}": {"Church"},
-        f"?kind={kinds['tours']}&school=any": {"Church"},
-        f"?kind={kinds['tours']}": {"Bakery", "Church"},
+        f"?promise_type={promise_types['tours']}&school={school.pk}": {"Bakery"},
+        f"?promise_type={promise_types['service']}&school={school.pk}": {"Church"},
+        f"?promise_type={promise_types['tours']}&school=any": {"Church"},
+        f"?promise_type={promise_types['tours']}": {"Bakery", "Church"},
         f"?school={school.pk}": {"Bakery", "Church"},
-        f"?kind={kinds['mentors']}&school={school.pk}": set(),
+        f"?promise_type={promise_types['mentors']}&school={school.pk}": set(),
     }.items():
         assert set(shown(staff, query)) == names, query
         assert set(shown(staff, query, PROMISES)) == names, query
@@ -114,9 +114,9 @@ def test_who_signed_is_found_too(staff, several):
 
 
 def test_retired_kind_and_school_stay_in_the_filters_and_on_their_promises(staff, several):
-    kind = checklist.retire(PromiseKind.objects.get(code="mentors"))
+    promise_type = checklist.retire(PromiseType.objects.get(code="mentors"))
     checklist.retire(several)
-    assert shown(staff, f"?kind={kind.pk}", PROMISES) == ["Church"]
+    assert shown(staff, f"?promise_type={promise_type.pk}", PROMISES) == ["Church"]
     assert set(shown(staff, f"?school={several.pk}")) == {"Bakery", "Clinic"}
     assert "Be mentors and role models" in browse.text(staff.get(PROMISES))
 
@@ -165,7 +165,7 @@ def test_page_shows_what_stands_and_every_signed_version(staff):
     pledge_editing.sign(
         pledge.token, **make.page(pledge.token, make.promised("mentors", 1)), name="Ben Ochoa", role="Manager"
     )
-    PromiseKind.objects.filter(code="tours").update(name="Another name")
+    PromiseType.objects.filter(code="tours").update(name="Another name")
     response = staff.get(page_of(pledge))
     words, page = browse.text(response), response.content.decode()
     assert "By Ben Ochoa on" in words
@@ -209,7 +209,7 @@ def test_staff_are_not_led_to_the_private_link(staff):
         assert "admin/r/" not in page, address
 
 
-TOKENS = ["token", "old_links__token", "organization__pledges__token", "contact__pledges__token"]
+TOKENS = ["token", "token_redirects__token", "organization__pledges__token", "contact__pledges__token"]
 
 
 @pytest.mark.parametrize("lookup", TOKENS)
@@ -263,7 +263,7 @@ def test_page_takes_the_same_number_of_queries_for_1_and_8_promises(staff, djang
     staff.get(page_of(pledge))
     with CaptureQueriesContext(connection) as queries:
         staff.get(page_of(pledge))
-    every = [make.promised(kind.code, schools=(school,)) for kind in PromiseKind.objects.all()]
+    every = [make.promised(promise_type.code, schools=(school,)) for promise_type in PromiseType.objects.all()]
     for _several in range(4):
         pledge_editing.sign(pledge.token, **make.page(pledge.token, *every), name=f"Alma {_several}")
     with django_assert_num_queries(len(queries)):

@@ -8,12 +8,12 @@ from django.utils import timezone, translation
 from partners import exports
 from partners.imports import columns
 from partners.imports.cell_parsers import Reader
-from partners.models import PledgeYear, PromiseKind, Sector
+from partners.models import PledgeYear, PromiseType, Sector
 from tests.partners import make
 
 pytestmark = pytest.mark.django_db
 
-ROW = {"organization": "Port Gate Logistics", "kind": "tours", "quantity": "6", "contact": "Alma Reyes"}
+ROW = {"organization": "Port Gate Logistics", "promise_type": "tours", "quantity": "6", "contact": "Alma Reyes"}
 
 
 def said(**cells):
@@ -32,7 +32,7 @@ def problem(**cells) -> str:
 
 
 def code(cell: str) -> str:
-    return PromiseKind.objects.get(pk=value("kind", cell)).code
+    return PromiseType.objects.get(pk=value("promise_type", cell)).code
 
 
 # Headings --------------------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ def code(cell: str) -> str:
         ("Empresa", "organization"),
         ("E-Mail Address", "email"),
         ("correo electrónico", "email"),
-        ("Kind of promise", "kind"),
+        ("Kind of promise", "promise_type"),
         ("How many?", "quantity"),
         ("#", "quantity"),
         ("Grade_Level(s)", "grades"),
@@ -72,7 +72,7 @@ def test_headings_of_our_own_file_are_known_in_both_languages(language):
 def test_unknown_headings_and_a_second_one_for_a_field_are_passed_over():
     header = ["Partner", "", "Company", "T-shirt size", "Amount"]
     assert columns.columns(header) == ({0: "organization", 4: "quantity"}, ["Company", "T-shirt size"])
-    assert (columns.known(header), columns.missing(header)) == (2, ["kind"])
+    assert (columns.known(header), columns.missing(header)) == (2, ["promise_type"])
 
 
 # Kinds, quantities, sectors --------------------------------------------------------------------------------------
@@ -100,11 +100,11 @@ def test_kind(cell, found):
 
 @pytest.mark.parametrize("cell", ["Donate a bus", "host", "collaborate with the teachers' union", "visit"])
 def test_unknown_kind(cell):
-    assert problem(kind=cell) == f"“{cell}” is no kind of promise that we know."
+    assert problem(promise_type=cell) == f"“{cell}” is no kind of promise that we know."
 
 
 def test_missing_kind_organization_and_quantity_are_told_together():
-    answer = said(kind="", organization=" - ", quantity="")
+    answer = said(promise_type="", organization=" - ", quantity="")
     assert answer.problems == [
         "The organization is missing.",
         "The kind of promise is missing.",
@@ -129,7 +129,7 @@ def test_unit_of_another_kind_is_not_taken_for_this_one():
     assert said(unit="Visits").problems == said(unit="visita").problems == []
     wrong = "“Host tours and field trips” is counted in visits, not in “hours”."
     assert problem(unit="hours") == problem(quantity="6 hours") == wrong
-    assert said(kind="curriculum", unit="hrs").problems == []
+    assert said(promise_type="curriculum", unit="hrs").problems == []
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_what_a_spreadsheet_would_run_is_no_name_and_elsewhere_text():
 
 
 def test_retired_kind_and_school_may_have_been_promised_last_year(chavez):
-    PromiseKind.objects.filter(code="tours").update(is_retired=True)
+    PromiseType.objects.filter(code="tours").update(is_retired=True)
     chavez.is_retired = True
     chavez.save()
     assert said(schools="Cesar Chavez High").problems == [

@@ -81,7 +81,7 @@ def test_a_link_that_opens_nothing_gets_the_constant_page():
 
 def test_who_only_knows_the_address_of_a_partner_is_not_given_its_certificate():
     make.signed("Port Gate Logistics", "alma@example.org")
-    start = make.unsaved_start("Port Gate Logistics", "alma@example.org", is_proven=False)
+    start = make.unsaved_start("Port Gate Logistics", "alma@example.org", email_verified=False)
     start.save()
     assert certificate(start.token).status_code == 404
 

@@ -28,9 +28,9 @@ KINDS = {
 NIGHT = datetime(2027, 4, 5, 5, 30, tzinfo=UTC)  # still the fourth in Stockton
 
 
-def promise(kind: str = "tours", quantity: int = 6, **words) -> dict:
-    fields = dict(zip(("name", "name_es", "unit", "unit_es"), KINDS[kind], strict=True))
-    return fields | {"kind": kind, "quantity": quantity} | words
+def promise(promise_type: str = "tours", quantity: int = 6, **words) -> dict:
+    fields = dict(zip(("name", "name_es", "unit", "unit_es"), KINDS[promise_type], strict=True))
+    return fields | {"promise_type": promise_type, "quantity": quantity} | words
 
 
 def signature(organization: str = "Gurdwara Family Kitchen", *promises: dict, **fields) -> Signature:

@@ -8,34 +8,34 @@ from django.utils import timezone
 
 from imagine.core.models import AuditEntry
 from partners import checklist
-from partners.models import PledgeYear, PromiseKind
+from partners.models import PledgeYear, PromiseType
 from tests.partners import look, make
 
 pytestmark = pytest.mark.django_db
 
 
-def kind(**fields) -> PromiseKind:
+def kind(**fields) -> PromiseType:
     words = {"code": "books", "name": "Give books", "unit": "book", "unit_plural": "books"}
-    row = PromiseKind(**(words | fields))
+    row = PromiseType(**(words | fields))
     checklist.add(row)
     return row
 
 
 def test_new_kind_is_in_history():
     row = kind(order=5)
-    told = look.changes(f"promisekind:{row.pk}")
+    told = look.changes(f"promisetype:{row.pk}")
     assert told[0]["name"] == ["", "Give books"]
     assert told[0]["order"] == ["", 5]
 
 
 def test_change_writes_only_what_it_names():
     row = kind()
-    PromiseKind.objects.filter(pk=row.pk).update(order=7)
+    PromiseType.objects.filter(pk=row.pk).update(order=7)
     for _twice in range(2):
         checklist.change(row, name="Give good books", unit="book")
     row.refresh_from_db()
     assert (row.name, row.order) == ("Give good books", 7)
-    assert look.changes(f"promisekind:{row.pk}")[1:] == [{"name": ["Give books", "Give good books"]}]
+    assert look.changes(f"promisetype:{row.pk}")[1:] == [{"name": ["Give books", "Give good books"]}]
 
 
 def test_retired_and_brought_back():
@@ -43,7 +43,7 @@ def test_retired_and_brought_back():
     for _twice in range(2):
         assert checklist.retire(row).is_retired
     assert not checklist.bring_back(row).is_retired
-    assert look.changes(f"promisekind:{row.pk}")[1:] == [{"is_retired": [False, True]}, {"is_retired": [True, False]}]
+    assert look.changes(f"promisetype:{row.pk}")[1:] == [{"is_retired": [False, True]}, {"is_retired": [True, False]}]
 
 
 def test_year_that_was_to_open_later_opens_today_and_an_open_one_stays():
@@ -64,7 +64,7 @@ def test_year_that_was_to_open_later_opens_today_and_an_open_one_stays():
 def test_unused_kind_is_erased_with_its_history():
     row = kind()
     checklist.delete(row)
-    assert not PromiseKind.objects.filter(code="books").exists()
+    assert not PromiseType.objects.filter(code="books").exists()
     assert not AuditEntry.objects.filter(what__has_key="unit_plural").exists()
 
 
@@ -74,4 +74,4 @@ def test_kind_that_is_promised_stays():
         checklist.delete(promise.kind)
     with pytest.raises(ProtectedError):
         checklist.delete(PledgeYear.objects.get())
-    assert PromiseKind.objects.filter(pk=promise.kind_id).exists()
+    assert PromiseType.objects.filter(pk=promise.kind_id).exists()

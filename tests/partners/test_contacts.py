@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 def people(organization: Organization) -> list[tuple]:
     """E-mail address of each contact, and whether it is the main one."""
-    return list(organization.contacts.order_by("pk").values_list("email", "is_main"))
+    return list(organization.contacts.order_by("pk").values_list("email", "is_primary"))
 
 
 def sent(email: str) -> None:
@@ -31,9 +31,9 @@ def test_first_contact_is_the_main_one_and_a_second_when_it_is_to_be():
     contacts.add(here, name="Alma", email="alma@example.org")
     contacts.add(here, name="Ben", email="ben@example.org")
     assert people(here) == [("alma@example.org", True), ("ben@example.org", False)]
-    contacts.add(here, name="Chue", email="chue@example.org", is_main=True)
+    contacts.add(here, name="Chue", email="chue@example.org", is_primary=True)
     assert people(here)[-1] == ("chue@example.org", True)
-    assert here.contacts.filter(is_main=True).count() == 1
+    assert here.contacts.filter(is_primary=True).count() == 1
 
 
 def test_same_address_is_not_added_twice():
@@ -50,9 +50,9 @@ def test_main_contact_changes_hands():
     here = make.organization()
     alma, ben = make.contact(here), make.contact(here, "ben@example.org", "Ben")
     for _twice in range(2):
-        contacts.correct(ben, is_main=True)
+        contacts.correct(ben, is_primary=True)
     assert people(here) == [("alma@example.org", False), ("ben@example.org", True)]
-    assert look.changes(f"contact:{alma.pk}")[-1] == {"is_main": [True, False]}
+    assert look.changes(f"contact:{alma.pk}")[-1] == {"is_primary": [True, False]}
 
 
 def test_corrected_address_gets_what_was_not_sent_and_the_link():
@@ -90,7 +90,7 @@ def test_corrected_address_of_who_answers_for_nothing_gets_no_link():
 def test_erased_contact_leaves_no_mail_and_no_history_and_its_pledge_stays():
     pledge = make.signed()
     other = make.contact(pledge.organization, "ben@example.org", "Ben")
-    contacts.correct(other, is_main=True)
+    contacts.correct(other, is_primary=True)
     contact = pledge.contact
     for _twice in range(2):
         contacts.erase(contact)
@@ -113,7 +113,7 @@ def test_link_of_a_pledge_that_nobody_answers_for_is_not_mailed():
 
 
 def test_erased_organization_leaves_nothing():
-    here = make.organization(about="Bread")
+    here = make.organization(description="Bread")
     contact = make.contact(here)
     contacts.erase_organization(here)
     assert not Organization.objects.exists()
@@ -132,9 +132,9 @@ def test_organization_with_a_pledge_is_not_erased():
 # Approval --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("changed", ["name", "about", "website"])
+@pytest.mark.parametrize("changed", ["name", "description", "website"])
 def test_what_staff_did_not_read_is_not_approved(changed):
-    here = make.organization(wants_public=True)
+    here = make.organization(wants_listing=True)
     seen = profiles.face(here)
     with audit.acting_as(audit.GUEST):
         profiles.change(profiles.lock(here.pk), **{changed: "https://example.org"})
@@ -146,7 +146,7 @@ def test_what_staff_did_not_read_is_not_approved(changed):
 
 
 def test_another_logo_is_another_face():
-    here = make.organization(wants_public=True)
+    here = make.organization(wants_listing=True)
     seen = profiles.face(here)
     png = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (64).to_bytes(4, "big") * 2
     profiles.set_logo(profiles.lock(here.pk), png)
@@ -155,5 +155,5 @@ def test_another_logo_is_another_face():
 
 
 def test_approved_once_whatever_was_read_the_second_time():
-    here = profiles.approve(make.organization(wants_public=True), by="anna")
+    here = profiles.approve(make.organization(wants_listing=True), by="anna")
     assert profiles.approve(here, by="bert", seen="").approved_by == "anna"

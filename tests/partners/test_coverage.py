@@ -3,7 +3,7 @@
 import pytest
 
 from partners import checklist, coverage
-from partners.models import PledgeYear, PromiseKind, School
+from partners.models import PledgeYear, PromiseType, School
 from partners.pledges import editing as pledge_editing
 from tests.partners import make
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 def counts(found: coverage.Coverage) -> dict[str, tuple]:
     """By school: promises by the code of their kind, all of them, and those of the year before."""
-    codes = [kind.kind.code for kind in found.kinds]
+    codes = [promise_type.promise_type.code for promise_type in found.promise_types]
     return {
         place.school.name: (
             {code: number for code, number in zip(codes, place.counts, strict=True) if number},
@@ -25,9 +25,15 @@ def counts(found: coverage.Coverage) -> dict[str, tuple]:
 
 def sums(found: coverage.Coverage) -> dict[str, tuple]:
     return {
-        kind.kind.code: (kind.promises, kind.quantity, kind.anywhere, kind.promises_before, kind.quantity_before)
-        for kind in found.kinds
-        if kind.promises or kind.promises_before
+        promise_type.promise_type.code: (
+            promise_type.promises,
+            promise_type.quantity,
+            promise_type.anywhere,
+            promise_type.promises_before,
+            promise_type.quantity_before,
+        )
+        for promise_type in found.promise_types
+        if promise_type.promises or promise_type.promises_before
     }
 
 
@@ -64,7 +70,9 @@ def test_sums_of_a_kind_beside_those_of_the_year_before(district):
     found = coverage.of(district)
     assert sums(found) == {"tours": (2, 10, 0, 1, 3), "mentors": (2, 3, 1, 0, 0), "service": (0, 0, 0, 1, 1)}
     assert (found.promises, found.promises_before) == (4, 2)
-    assert {kind.kind.code: kind.more for kind in found.kinds if kind.more} == {"tours": 7, "mentors": 3, "service": -1}
+    assert {
+        promise_type.promise_type.code: promise_type.more for promise_type in found.promise_types if promise_type.more
+    } == {"tours": 7, "mentors": 3, "service": -1}
 
 
 def test_year_before_is_looked_at_for_itself(district):
@@ -75,8 +83,8 @@ def test_year_before_is_looked_at_for_itself(district):
 
 def test_retired_kind_is_a_column_only_where_it_was_promised(district):
     for code in ("tours", "advisory"):
-        checklist.retire(PromiseKind.objects.get(code=code))
-    codes = [kind.kind.code for kind in coverage.of(district).kinds]
+        checklist.retire(PromiseType.objects.get(code=code))
+    codes = [promise_type.promise_type.code for promise_type in coverage.of(district).promise_types]
     assert "tours" in codes
     assert "advisory" not in codes
     assert len(codes) == 7
@@ -85,7 +93,7 @@ def test_retired_kind_is_a_column_only_where_it_was_promised(district):
 def test_every_offered_kind_is_a_column_when_nothing_is_promised():
     make.school()
     found = coverage.of(make.year())
-    assert len(found.kinds) == 8
+    assert len(found.promise_types) == 8
     assert counts(found) == {"Cesar Chavez High": ({}, 0, 0)}
 
 

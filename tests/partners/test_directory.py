@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from partners.directory import queries as directory_queries
-from partners.models import Organization, PledgeYear, PromiseKind, School
+from partners.models import Organization, PledgeYear, PromiseType, School
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import years as pledge_years
@@ -67,11 +67,11 @@ def test_partner_stands_under_its_sector_with_what_it_signed(client):
 def test_who_did_not_sign_did_not_ask_or_was_not_approved_is_not_shown(client):
     make.partner("Shown Growers")
     draft = make.draft("Draft Growers", "draft@example.org").organization
-    Organization.objects.filter(pk=draft.pk).update(wants_public=True)
+    Organization.objects.filter(pk=draft.pk).update(wants_listing=True)
     profiles.approve(draft, by="staff")
     profiles.approve(make.signed("Silent Growers", "silent@example.org").organization, by="staff")
     waiting = make.signed("Waiting Growers", "waiting@example.org").organization
-    Organization.objects.filter(pk=waiting.pk).update(wants_public=True)
+    Organization.objects.filter(pk=waiting.pk).update(wants_listing=True)
     hidden = make.partner("Hidden Growers")
     assert names(client) == ["Hidden Growers", "Shown Growers"]
     profiles.hide(hidden)
@@ -184,7 +184,7 @@ def test_each_school_year_has_its_wall(client):
 
 def test_a_kind_that_was_retired_stays_where_it_was_promised(client):
     make.partner("Port Gate Logistics", promised("tours"))
-    PromiseKind.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
+    PromiseType.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
     assert "Host tours and field trips" in cells(client)
     assert "Assist in service-learning projects" not in cells(client)
     assert names(client, "?kind=tours") == ["Port Gate Logistics"]
@@ -257,7 +257,7 @@ def test_coverage_has_a_number_or_an_open_cell_for_each_kind_and_grades(client):
     make.partner("One", promised("tours", 4, grades=("TK-K", "4-6")), promised("mentors", 2))
     make.partner("Two", promised("tours", 1, grades=("9-12",)))
     table = cells(client)
-    assert list(table) == [kind.name for kind in PromiseKind.objects.all()]
+    assert list(table) == [promise_type.name for promise_type in PromiseType.objects.all()]
     assert table["Host tours and field trips"] == ["1", "none yet", "1"]
     assert table["Be mentors and role models"] == ["1", "1", "1"]
     assert table["Collaborate with teachers"] == ["none yet"] * 3
@@ -393,7 +393,7 @@ def test_site_leads_to_wall_and_pledge(client):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("eight_kinds")
+@pytest.mark.usefixtures("eight_promise_types")
 def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
     partner = make.partner("Port Gate Logistics", promised("tours", schools=(make.school(),)))
     pledge, seen = partner.pledges.get(), []
@@ -412,7 +412,7 @@ def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
     assert names(client) == ["Port Gate"]
     pledge_editing.sign(pledge.token, **make.page(pledge.token, promised("tours", 9)), name="Alma Reyes")
     assert "9 visits" in look()
-    PromiseKind.objects.filter(code="tours").update(name="Show us around")
+    PromiseType.objects.filter(code="tours").update(name="Show us around")
     assert "Show us around" in look()
     School.objects.update(is_retired=True)
     assert "schools named" not in look()
@@ -427,7 +427,7 @@ def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("eight_kinds")
+@pytest.mark.usefixtures("eight_promise_types")
 def test_stamp_changes_whichever_of_two_writers_commits_first(post_office):
     """Two transactions at once: each commit is noticed, also of the one that began first and ends last."""
     make.partner()
@@ -437,7 +437,7 @@ def test_stamp_changes_whichever_of_two_writers_commits_first(post_office):
         with other.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.execute("UPDATE partners_organization SET name = 'First'")
-            PromiseKind.objects.filter(code="tours").update(name="Second")
+            PromiseType.objects.filter(code="tours").update(name="Second")
             stamps.append(directory_queries.stamp())
             cursor.execute("COMMIT")
         stamps.append(directory_queries.stamp())

@@ -41,7 +41,7 @@ def test_it_says_what_is_missing_and_ends_by_one_click(settings):
 
 
 def test_it_says_until_when_the_year_is_open():
-    make.year(closes_on="2090-05-31")
+    make.year(announced_deadline="2090-05-31")
     assert "School year 2027–28\nOpen until May 31, 2090\n" in reminded().body_text
 
 

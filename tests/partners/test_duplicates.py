@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import Value
 
-from partners.models import Organization, TwinPair, folded
+from partners.models import DuplicateCandidate, Organization, normalize_name
 from partners.organizations import duplicates
 from partners.organizations.duplicates import Typed
 from tests.partners import make
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 def typed(name: str, *emails: str, website: str = "", key: int = 0) -> Typed:
     """A name as an RSVP or a spreadsheet has it; some organization is there to fold it."""
-    rows = Organization.objects.annotate(typed=folded(Value(name)))
+    rows = Organization.objects.annotate(typed=normalize_name(Value(name)))
     return Typed(key, rows.values_list("typed", flat=True).first(), emails, website)
 
 
@@ -27,7 +27,9 @@ def found(*args, **fields) -> list[tuple[str, list[str]]]:
 
 def searched() -> list[tuple[str, str, list[str]]]:
     duplicates.search()
-    return [(pair.one.name, pair.other.name, pair.reasons) for pair in TwinPair.objects.open()]
+    return [
+        (pair.organization_a.name, pair.organization_b.name, pair.reasons) for pair in DuplicateCandidate.objects.open()
+    ]
 
 
 # One typed organization ------------------------------------------------------------------------------------------
@@ -47,7 +49,7 @@ def test_name_in_a_script_without_triples_is_found_when_it_is_the_same():
 def test_similar_name_is_found_and_another_is_not():
     make.organization("San Joaquin Delta College")
     make.organization("Stockton Ports")
-    assert found("San Joaquim Delta Collage") == [("San Joaquin Delta College", ["alike"])]
+    assert found("San Joaquim Delta Collage") == [("San Joaquin Delta College", ["similar_name"])]
     assert found("Tule & Sons Hardware") == []
 
 
@@ -97,7 +99,7 @@ def test_pairs_the_likeliest_first_each_once():
     pairs = searched()
     assert pairs == [
         ("Slough House Bakery", "SLOUGH HOUSE BAKERY, LLC", ["name"]),
-        ("Port Gate Logistics", "Port Gate Logistic Services", ["alike"]),
+        ("Port Gate Logistics", "Port Gate Logistic Services", ["similar_name"]),
     ]
 
 
@@ -122,16 +124,16 @@ def test_two_that_staff_said_are_two_stay_so_whatever_is_found():
     make.contact(one, "a@portgate.example")
     make.contact(other, "b@portgate.example")
     assert searched() == []
-    assert TwinPair.objects.get().dismissed_at
+    assert DuplicateCandidate.objects.get().dismissed_at
 
 
 def test_pair_that_was_never_found_can_be_dismissed():
     pair = duplicates.dismiss(make.organization("B"), make.organization("A"), by="anna")
-    assert (pair.one.name, pair.other.name, pair.likelihood) == ("B", "A", 0)
+    assert (pair.organization_a.name, pair.organization_b.name, pair.score) == ("B", "A", 0)
 
 
 def test_database_keeps_each_pair_once_the_older_first():
     one, other = make.organization("A"), make.organization("B")
     for pair in ((other, one), (one, one)):
-        with pytest.raises(IntegrityError, match="twinpair_older_first"), transaction.atomic():
-            TwinPair.objects.create(one=pair[0], other=pair[1], likelihood=1, reasons=[])
+        with pytest.raises(IntegrityError, match="duplicatecandidate_older_first"), transaction.atomic():
+            DuplicateCandidate.objects.create(organization_a=pair[0], organization_b=pair[1], score=1, reasons=[])

@@ -8,7 +8,7 @@ import pytest
 from imagine.mail import delivery, mime
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
-from partners.models import PledgeStart, Signature
+from partners.models import PledgeRequest, Signature
 from partners.pledges import editing as pledge_editing
 from tests.partners import look, make
 
@@ -28,7 +28,7 @@ def html_words(message: Message) -> str:
 
 
 def test_link_to_begin():
-    make.year(closes_on=date(2027, 9, 30))
+    make.year(announced_deadline=date(2027, 9, 30))
     start = make.start()
     message = last()
     assert (message.idempotency_key, message.subject) == (
@@ -92,7 +92,7 @@ def test_nobody_to_write_to_stops_nothing():
     main.delete()
     pledge.refresh_from_db()
     assert not pledge_emails.reminder(pledge)
-    other.is_main = True
+    other.is_primary = True
     other.save()
     assert pledge_emails.reminder(pledge)
     assert look.letters()[-1] == "reminder 1 chue@example.org"
@@ -100,7 +100,7 @@ def test_nobody_to_write_to_stops_nothing():
 
 def test_letters_are_spanish(settings):
     pledge = make.draft("Unión Local 47", language="es")
-    start = PledgeStart.objects.create(organization="Otra", name="Alma", email=make.EMAIL, language="es")
+    start = PledgeRequest.objects.create(organization="Otra", name="Alma", email=make.EMAIL, language="es")
     pledge_emails.link(pledge, 1, start=start)
     pledge_emails.reminder(pledge)
     pledge_emails.new_link(pledge)

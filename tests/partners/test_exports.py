@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from imagine.core.spreadsheets.writer import RESPONSES
 from partners import checklist
-from partners.models import Pledge, Promise, PromiseKind
+from partners.models import Pledge, Promise, PromiseType
 from partners.organizations import contacts, profiles
 from partners.pledges import editing as pledge_editing
 from tests import browse, look
@@ -94,8 +94,8 @@ def test_csv_bears_the_mark_by_which_excel_knows_its_accents(staff, district):
 
 @pytest.mark.parametrize("at", [PLEDGES, PROMISES])
 def test_second_form_has_a_row_an_organization_and_a_column_a_kind(staff, district, at):
-    checklist.retire(PromiseKind.objects.get(code="tours"))
-    checklist.retire(PromiseKind.objects.get(code="advisory"))
+    checklist.retire(PromiseType.objects.get(code="tours"))
+    checklist.retire(PromiseType.objects.get(code="advisory"))
     header, *rows = rows_of(staff.get(f"{at}organizations.csv"))
     assert header == [
         *("School year", "Organization", "Sector", "Contact", "E-mail", "Phone", "Signed by", "Signed on"),
@@ -118,7 +118,7 @@ def test_second_form_has_a_row_an_organization_and_a_column_a_kind(staff, distri
 
 def test_pledge_that_nobody_answers_for_has_the_main_contact(staff):
     pledge = make.signed()
-    contacts.correct(make.contact(pledge.organization, "ben@example.org", "Ben"), is_main=True)
+    contacts.correct(make.contact(pledge.organization, "ben@example.org", "Ben"), is_primary=True)
     contacts.erase(pledge.contact)
     assert listed(staff.get(f"{PROMISES}promises.csv"), "Contact", "E-mail") == [("Ben", "ben@example.org")]
     contacts.erase(pledge.organization.contacts.get())
@@ -144,7 +144,7 @@ def test_list_speaks_the_language_of_who_asks_to_its_last_row(staff, district, a
 def test_organizations_have_their_main_contact_and_this_years_pledge(staff, district):
     bread = Pledge.objects.get(signed_by="Alma Reyes", year=2027).organization
     make.contact(bread, "second@example.org", "Second")
-    profiles.change(profiles.lock(bread.pk), about="We bake.", size="some", wants_public=True)
+    profiles.change(profiles.lock(bread.pk), description="We bake.", size="some", wants_listing=True)
     make.organization("Zinc", website="https://www.example.org")
     make.contact(Pledge.objects.get(year=2026).organization, "third@example.org", "Third")
     today = f"{timezone.localdate():%Y-%m-%d}"
@@ -221,7 +221,7 @@ def several(db):
 
 def wanted(school) -> dict[str, tuple[list[str], list[str]]]:
     """By filter, the organizations in a row each of the list of promises, and of the list of pledges."""
-    kinds = dict(PromiseKind.objects.values_list("code", "pk"))
+    kinds = dict(PromiseType.objects.values_list("code", "pk"))
     every = ["Bakery", "Church", "Church", "Clinic"]
     return {
         "": (every, every),
@@ -230,8 +230,8 @@ def wanted(school) -> dict[str, tuple[list[str], list[str]]]:
         "?state=signed": (every[:3], every[:3]),
         "?state=draft": (["Clinic"], ["Clinic"]),
         "?sector=business": (["Bakery"], ["Bakery"]),
-        f"?kind={kinds['tours']}": (["Bakery", "Clinic"], ["Bakery", "Clinic"]),
-        f"?kind={kinds['mentors']}": (["Church"], ["Church", "Church"]),
+        f"?promise_type={kinds['tours']}": (["Bakery", "Clinic"], ["Bakery", "Clinic"]),
+        f"?promise_type={kinds['mentors']}": (["Church"], ["Church", "Church"]),
         f"?school={school.pk}": (["Bakery", "Clinic"], ["Bakery", "Clinic"]),
         "?school=any": (["Church"], ["Church", "Church"]),
         "?q=chur": (["Church"] * 2, ["Church"] * 2),
@@ -255,9 +255,9 @@ def test_list_of_promises_is_filtered_by_clearance_too(staff, several):
 
 
 def test_second_form_of_filtered_promises_has_only_them(staff, several):
-    kind = PromiseKind.objects.get(code="mentors")
+    kind = PromiseType.objects.get(code="mentors")
     [row] = listed(
-        staff.get(f"{PROMISES}organizations.csv?kind={kind.pk}"),
+        staff.get(f"{PROMISES}organizations.csv?promise_type={kind.pk}"),
         "Organization",
         "Be mentors and role models (students)",
         "Assist in service-learning projects (projects)",
@@ -325,7 +325,9 @@ def test_pledge_without_a_promise_is_no_row(staff):
     assert NOTHING in browse.text(staff.get(PLEDGES))
 
 
-@pytest.mark.parametrize("query", ["?year=x", "?kind=99999999999999999999", "?school=%00", "?e=1&state=nonsense"])
+@pytest.mark.parametrize(
+    "query", ["?year=x", "?promise_type=99999999999999999999", "?school=%00", "?e=1&state=nonsense"]
+)
 def test_filter_that_makes_no_sense_is_passed_over(staff, several, query):
     assert len(partners(staff.get(f"{PROMISES}promises.csv{query}"))) == 4
 

@@ -8,21 +8,21 @@ from django.utils import timezone, translation
 
 from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
-from partners import exports, imports
+from partners import exports
 from partners.imports import validation, writing
 from partners.imports import workflow as import_workflow
 from partners.imports.workflow import Which
 from partners.models import (
     Contact,
+    CreatedRecord,
     Import,
+    ImportedOrganization,
     ImportRow,
-    Made,
     Organization,
     Pledge,
     Promise,
-    PromiseKind,
+    PromiseType,
     Signature,
-    TypedOrganization,
 )
 from partners.organizations import merging, profiles
 from partners.pledges import editing as pledge_editing
@@ -52,7 +52,7 @@ def begin(*rows: dict, header: list[str] | None = None, content: bytes | None = 
 def worked(run: Import) -> Import:
     """Workers have been at it until there was nothing left to do."""
     run.refresh_from_db()
-    while run.is_at_work:
+    while run.is_in_progress:
         import_workflow.work(run.pk)
         run.refresh_from_db()
     return run
@@ -69,16 +69,16 @@ def undo(run: Import) -> Import:
 
 
 def problems(run: Import) -> dict[int, list[str]]:
-    return {bad.line: bad.problems for bad in validation.bad_rows(run)}
+    return {bad.line: bad.errors for bad in validation.bad_rows(run)}
 
 
 def everything() -> tuple:
     """What there is of partners, without keys and times."""
     return (
         sorted(Organization.objects.values_list("name", "sector", "slug")),
-        sorted(Contact.objects.values_list("organization__name", "name", "email", "is_main")),
+        sorted(Contact.objects.values_list("organization__name", "name", "email", "is_primary")),
         sorted(Pledge.objects.values_list("organization__name", "year", "version", "signed_by")),
-        sorted(Promise.objects.values_list("pledge__organization__name", "kind__code", "quantity", "note")),
+        sorted(Promise.objects.values_list("pledge__organization__name", "promise_type__code", "quantity", "note")),
         Signature.objects.count(),
     )
 
@@ -88,7 +88,7 @@ def everything() -> tuple:
 
 def test_checked_and_nothing_written(year):
     run = begin(row(), row(kind="mentors", quantity="12"), row(organization="Zeta Freight", e_mail="z@zeta.example"))
-    assert (run.state, run.rows_read, run.rows_bad, run.file) == ("checked", 3, 0, None)
+    assert (run.state, run.row_count, run.error_count, run.file) == ("checked", 3, 0, None)
     assert [(one.name, one.is_new, one.line) for one in run.organizations.order_by("pk")] == [
         (GATE, True, 2),
         ("Zeta Freight", True, 4),
@@ -126,7 +126,7 @@ def test_columns_are_matched_by_name_and_shown(year):
     run = begin(content=as_csv(lines))
     assert run.format["columns"] == [
         ["Company", "organization"],
-        ["Commitment", "kind"],
+        ["Commitment", "promise_type"],
         ["How many", "quantity"],
         ["E-Mail", "email"],
         ["Contact person", "contact"],
@@ -152,14 +152,14 @@ def test_columns_are_matched_by_name_and_shown(year):
 )
 def test_file_that_cannot_be_read_says_why(year, content, reason):
     run = begin(content=content)
-    assert (run.state, run.file, run.rows.count()) == ("refused", None, 0)
-    assert run.refusal.startswith(reason)
+    assert (run.state, run.file, run.rows.count()) == ("rejected", None, 0)
+    assert run.rejection_reason.startswith(reason)
 
 
 def test_refusal_is_told_in_the_language_of_who_sent_the_file(year):
     with translation.override("es"):
         expected = translation.gettext("The file is empty.")
-    assert begin(content=b"", language="es").refusal == expected
+    assert begin(content=b"", language="es").rejection_reason == expected
 
 
 def test_each_bad_row_is_named_with_its_line_and_all_its_reasons(year):
@@ -183,14 +183,14 @@ def test_each_bad_row_is_named_with_its_line_and_all_its_reasons(year):
     doubled = ["Doubled: line 2 has this kind of promise of this organization already."]
     assert found[6] == found[7] == doubled
     assert "looks like a formula" in found[8][0]
-    assert (run.rows_read, run.rows_bad) == (6, 5)
+    assert (run.row_count, run.error_count) == (6, 5)
 
 
 def test_too_many_rows_are_refused_whole(year, monkeypatch):
     monkeypatch.setattr(validation, "MOST_ROWS", 3)
     run = begin(*[row(organization=f"Partner {number}") for number in range(4)])
-    assert run.refusal == "It has more than 3 rows. Split it into files of fewer rows."
-    assert (run.state, ImportRow.objects.count()) == ("refused", 0)
+    assert run.rejection_reason == "It has more than 3 rows. Split it into files of fewer rows."
+    assert (run.state, ImportRow.objects.count()) == ("rejected", 0)
 
 
 def test_row_of_another_school_year(year):
@@ -205,7 +205,7 @@ def test_same_name_is_taken_without_asking(year):
     there = make.organization("The Port Gate Logistics, Inc.")
     run = begin(row())
     [typed] = run.organizations.all()
-    assert (typed.partner, typed.is_new, typed.is_question) == (there, False, False)
+    assert (typed.organization, typed.is_new, typed.needs_review) == (there, False, False)
     write(run)
     assert look.organizations() == ["The Port Gate Logistics, Inc."]
     assert Pledge.objects.get().organization == there
@@ -215,7 +215,11 @@ def test_similar_name_is_asked_and_the_answer_counts(year):
     there = make.organization("Port Gate Logistic Group")
     run = begin(row())
     [typed] = validation.questions(run)
-    assert (typed.likely, typed.partner, typed.is_new) == ([[there.pk, 59, ["alike"]]], None, True)
+    assert (typed.existing_matches, typed.organization, typed.is_new) == (
+        [[there.pk, 59, ["similar_name"]]],
+        None,
+        True,
+    )
     import_workflow.answer(run, {typed.pk: Which(there.pk)})
     write(run)
     assert look.organizations() == ["Port Gate Logistic Group"]
@@ -226,7 +230,7 @@ def test_same_address_and_similar_name_is_proposed_to_be_taken(year):
     make.contact(there, "Alma@portgate.example")
     run = begin(row())
     [typed] = validation.questions(run)
-    assert (typed.partner, typed.is_new) == (there, False)
+    assert (typed.organization, typed.is_new) == (there, False)
     import_workflow.answer(run, {typed.pk: Which()})
     write(run)
     assert look.organizations() == ["Port Gate Logistic Group", GATE]
@@ -236,7 +240,7 @@ def test_of_two_with_the_same_name_staff_are_asked(year):
     first, second = make.organization(GATE), make.organization(f"{GATE}, Inc.")
     make.contact(second, "alma@portgate.example")
     [typed] = validation.questions(begin(row()))
-    assert (typed.partner, [pk for pk, *_why in typed.likely]) == (second, [second.pk, first.pk])
+    assert (typed.organization, [pk for pk, *_why in typed.existing_matches]) == (second, [second.pk, first.pk])
 
 
 def test_only_what_was_proposed_can_be_chosen(year):
@@ -271,7 +275,7 @@ def apart(number: int, **cells) -> dict:
 def asked(run: Import) -> list[tuple]:
     """Who is asked about, which lines it may be and why, and what is chosen for it."""
     return [
-        (one.line, [(line, reasons) for line, _likelihood, reasons in one.alike], one.same_line)
+        (one.line, [(line, reasons) for line, _score, reasons in one.matches_in_file], one.duplicate_of_line)
         for one in validation.questions(run)
     ]
 
@@ -279,10 +283,14 @@ def asked(run: Import) -> list[tuple]:
 @pytest.mark.parametrize(
     ("cells", "reasons", "chosen"),
     [
-        ({"organization": "Port Gate Logistic"}, ["alike"], None),
-        ({"organization": "Port Gate Logistic", "e_mail": "Alma@portgate.example"}, ["alike", "contact"], 2),
-        ({"organization": "Alma’s Freight", "e_mail": "alma@portgate.example"}, ["contact"], None),
-        ({"organization": "Port Gate Logistic", "e_mail": "ben@portgate.example"}, ["alike", "mail"], None),
+        ({"organization": "Port Gate Logistic"}, ["similar_name"], None),
+        ({"organization": "Port Gate Logistic", "e_mail": "Alma@portgate.example"}, ["similar_name", "email"], 2),
+        ({"organization": "Alma’s Freight", "e_mail": "alma@portgate.example"}, ["email"], None),
+        (
+            {"organization": "Port Gate Logistic", "e_mail": "ben@portgate.example"},
+            ["similar_name", "email_domain"],
+            None,
+        ),
     ],
 )
 def test_twin_in_the_file_is_asked_about_before_anything_is_written(year, cells, reasons, chosen):
@@ -295,7 +303,7 @@ def test_website_and_mail_domain_tell_of_a_twin_in_the_file(year):
     header = [*HEADER, "Website"]
     rows = [row(), row(organization="Alma’s Freight", e_mail="ben@portgate.example")]
     run = begin(*[one | {"Website": "https://portgate.example"} for one in rows], header=header)
-    assert asked(run) == [(3, [(2, ["website", "mail"])], None)]
+    assert asked(run) == [(3, [(2, ["website", "email_domain"])], None)]
 
 
 def test_what_many_in_the_file_share_tells_nothing(year):
@@ -354,7 +362,7 @@ def test_only_a_line_that_was_proposed_can_be_chosen(year):
 def test_twins_that_are_two_become_two(year):
     run = begin(row(), row(organization="Port Gate Logistic"))
     [typed] = validation.questions(run)
-    assert typed.same_line == 2
+    assert typed.duplicate_of_line == 2
     import_workflow.answer(run, {typed.pk: Which()})
     write(run)
     assert sorted(look.organizations()) == ["Port Gate Logistic", GATE]
@@ -389,7 +397,7 @@ def test_written_as_signed_by_whom_and_when_the_sheet_says(year):
         ("mentors", 12, [], [], [], "=cmd|' /C calc'!A0"),
     ]
     contact = pledge.contact
-    assert (contact.name, contact.email, contact.phone, contact.is_main) == (
+    assert (contact.name, contact.email, contact.phone, contact.is_primary) == (
         "Alma Reyes",
         "alma@portgate.example",
         "209 555 0100",
@@ -443,15 +451,15 @@ def test_nothing_but_bad_rows_is_not_written(year):
 
 def test_rows_are_kept_until_they_are_written_and_no_longer(year):
     run = begin(row(), row(organization="Zeta", quantity="0"))
-    assert (ImportRow.objects.count(), TypedOrganization.objects.count()) == (2, 1)
+    assert (ImportRow.objects.count(), ImportedOrganization.objects.count()) == (2, 1)
     write(run, leaves_bad=True)
-    assert (ImportRow.objects.count(), TypedOrganization.objects.count()) == (0, 0)
+    assert (ImportRow.objects.count(), ImportedOrganization.objects.count()) == (0, 0)
 
 
 def test_dropped_import_writes_nothing_and_keeps_no_row(year):
     run = begin(row())
     import_workflow.drop(run)
-    assert (Import.objects.get().state, ImportRow.objects.count(), everything()[0]) == ("dropped", 0, [])
+    assert (Import.objects.get().state, ImportRow.objects.count(), everything()[0]) == ("discarded", 0, [])
     for act in (import_workflow.confirm, import_workflow.drop, import_workflow.undo):
         with pytest.raises(import_workflow.Refused, match="not as you saw it any more: dropped"):
             act(run)
@@ -459,7 +467,7 @@ def test_dropped_import_writes_nothing_and_keeps_no_row(year):
 
 def test_closed_year_can_be_imported_into_with_a_kind_that_was_retired_since(year):
     make.closed()
-    PromiseKind.objects.filter(code="tours").update(is_retired=True)
+    PromiseType.objects.filter(code="tours").update(is_retired=True)
     write(begin(row()))
     assert Pledge.objects.get().state == "closed"
 
@@ -490,7 +498,7 @@ def test_run_twice_changes_nothing(year):
         "pledges": 0,
         "promises": 0,
     }
-    assert not again.made.exists()
+    assert not again.created_records.exists()
 
 
 def test_run_twice_with_a_new_one_that_looks_like_another(year):
@@ -506,7 +514,7 @@ def test_pledge_that_a_partner_made_itself_stays_as_it_is(year):
     pledge = make.signed(GATE, promises=(make.promised("tours", 2),))
     run = write(begin(row(quantity="6"), row(kind="mentors")))
     assert (look.amounts(pledge), run.counts["left_names"]) == ({"tours": 2}, [GATE])
-    assert sorted(pledge.organization.contacts.values_list("email", "is_main")) == [
+    assert sorted(pledge.organization.contacts.values_list("email", "is_primary")) == [
         ("alma@example.org", True),
         ("alma@portgate.example", False),
     ]
@@ -545,7 +553,7 @@ def taken_away(form: Callable) -> Iterator[bytes]:
 def import_instead(content: bytes) -> None:
     """Reads a file of three rows beside what is there, and writes it once that is gone."""
     run = begin(content=content)
-    assert (problems(run), run.rows_read) == ({}, 3)
+    assert (problems(run), run.row_count) == ({}, 3)
     Pledge.objects.all().delete()
     Organization.objects.all().delete()
     write(begin(content=content))
@@ -583,12 +591,12 @@ def wide(*lines: list[str], kinds: tuple[str, ...] = ("Host tours and field trip
 
 def test_form_with_a_column_for_each_kind_is_read(year):
     run = begin(content=wide(["Port Gate", "Alma", "6", "1,200", "yes"], ["Zeta Freight", "Ben", "", "9"]))
-    assert (run.state, run.rows_read, run.rows_bad) == ("checked", 3, 0)
+    assert (run.state, run.row_count, run.error_count) == ("checked", 3, 0)
     assert run.format["columns"] == [
         ["Organization", "organization"],
         ["Signed by", "signed_by"],
-        ["Host tours and field trips (visits)", "kind"],
-        ["mentors", "kind"],
+        ["Host tours and field trips (visits)", "promise_type"],
+        ["mentors", "promise_type"],
     ]
     assert run.format["ignored"] == ["Parking"]
     write(run)
@@ -614,7 +622,7 @@ def test_column_of_a_kind_in_another_unit_is_refused(year):
 
 def test_file_with_neither_kinds_nor_their_columns_is_refused(year):
     run = begin(content=wide(["Alpha", "Alma", "6", "7"], kinds=("Cakes", "Pies")))
-    assert run.refusal.startswith("There is no column for: kind, quantity.")
+    assert run.rejection_reason.startswith("There is no column for: kind, quantity.")
 
 
 def test_exported_list_with_a_row_an_organization_is_imported_again(year):
@@ -635,9 +643,9 @@ def test_undone_as_if_it_had_never_been(year):
     run = write(begin(row(), row(kind="mentors"), row(organization="Zeta Freight", e_mail="new@zeta.example")))
     assert Pledge.objects.count() == 2
     run = undo(run)
-    assert (run.state, run.stayed, run.counts["undone"]) == ("undone", [], 5)
+    assert (run.state, run.not_undone, run.counts["undone"]) == ("undone", [], 5)
     assert everything() == before[0]
-    assert not Made.objects.exists()
+    assert not CreatedRecord.objects.exists()
 
 
 def test_what_somebody_changed_since_stays_and_is_told(year):
@@ -645,12 +653,12 @@ def test_what_somebody_changed_since_stays_and_is_told(year):
         begin(*[row(organization=name, e_mail=f"a@{name[0]}.example") for name in ("Alpha", "Beta", "Gamma", "Delta")])
     )
     alpha, beta, gamma, _delta = (Organization.objects.get(name=name) for name in ("Alpha", "Beta", "Gamma", "Delta"))
-    profiles.change(profiles.lock(alpha.pk), about="Moves freight.")
+    profiles.change(profiles.lock(alpha.pk), description="Moves freight.")
     token = beta.pledges.get().token
     pledge_editing.sign(token, **make.page(token, make.promised("tours", 9)), name="Ben Ochoa")
     profiles.change_contact(gamma.contacts.get(), role="Owner")
     run = undo(run)
-    assert run.stayed == [
+    assert run.not_undone == [
         ["Pledge of Beta", "it was changed since"],
         ["Contact of Beta", "it has: pledges"],
         ["Contact of Gamma", "it was changed since"],
@@ -668,8 +676,8 @@ def test_what_was_merged_since_stays(year):
     kept, other = Organization.objects.order_by("pk")
     merging.merge(kept, other)
     run = undo(run)
-    assert run.stayed[0] == [f"Pledge of {GATE}", "it was changed since"]
-    assert run.stayed[-1][0] == GATE
+    assert run.not_undone[0] == [f"Pledge of {GATE}", "it was changed since"]
+    assert run.not_undone[-1][0] == GATE
     assert (look.organizations(), Pledge.objects.count()) == ([GATE], 1)
 
 
@@ -678,7 +686,7 @@ def test_what_is_gone_already_is_no_matter(year):
     pledge_editing.delete(Pledge.objects.get())
     Organization.objects.all().delete()
     run = undo(run)
-    assert (run.state, run.stayed) == ("undone", [])
+    assert (run.state, run.not_undone) == ("undone", [])
 
 
 def test_only_the_last_import_can_be_undone_then_the_one_before(year):
@@ -738,11 +746,11 @@ def test_file_that_kills_its_reader_is_given_up(year, monkeypatch):
     run = import_workflow.begin(b"x", file_name="x", year=year, by="anna", language="en")
     assert (run.state, run.attempts) == ("reading", 1)
     for _try in range(5):
-        imports.runs.take_up(run.pk)
-    Import.objects.update(touched_at=timezone.now() - 2 * import_workflow.LEFT_ALONE)
+        import_workflow.take_up(run.pk)
+    Import.objects.update(last_step_at=timezone.now() - 2 * import_workflow.LEFT_ALONE)
     import_workflow.resume()
     run.refresh_from_db()
-    assert (run.state, run.refusal, run.file) == ("refused", "Reading it failed again and again.", None)
+    assert (run.state, run.rejection_reason, run.file) == ("rejected", "Reading it failed again and again.", None)
 
 
 def test_large_one_is_left_to_a_worker(year, monkeypatch):
@@ -752,7 +760,7 @@ def test_large_one_is_left_to_a_worker(year, monkeypatch):
     monkeypatch.setattr("django.db.transaction.on_commit", lambda act, robust: act())
     run = import_workflow.begin(as_csv(table([row()])), file_name="x", year=year, by="anna", language="en")
     assert (run.state, rung) == ("reading", [("partners.tasks.work_on_import", run.pk)])
-    Import.objects.update(touched_at=timezone.now() - 2 * import_workflow.LEFT_ALONE)
+    Import.objects.update(last_step_at=timezone.now() - 2 * import_workflow.LEFT_ALONE)
     import_workflow.resume()
     assert rung == [("partners.tasks.work_on_import", run.pk)] * 2
 
@@ -761,7 +769,7 @@ def test_checked_and_forgotten_is_dropped_after_two_weeks(year):
     old, new = begin(row()), begin(row())
     Import.objects.filter(pk=old.pk).update(created_at=timezone.now() - import_workflow.KEEP_CHECKED)
     import_workflow.tidy()
-    assert sorted(Import.objects.values_list("state", flat=True)) == ["checked", "dropped"]
+    assert sorted(Import.objects.values_list("state", flat=True)) == ["checked", "discarded"]
     assert set(ImportRow.objects.values_list("run", flat=True)) == {new.pk}
 
 
@@ -788,7 +796,7 @@ def test_messy_file_of_1500_organizations(year, schools, delimiter, encoding):
     lines, bad = messy(1500, schools=schools)
     content = as_csv(lines, delimiter, encoding)
     run = begin(content=content)
-    assert (run.state, run.rows_read) == ("checked", len(lines) - 1)
+    assert (run.state, run.row_count) == ("checked", len(lines) - 1)
     assert set(problems(run)) == set(bad)
     run = write(run, leaves_bad=True)
     there = (Organization.objects.count(), Promise.objects.count())

@@ -7,7 +7,16 @@ from django.utils import timezone
 from imagine.core.models import AuditEntry
 from imagine.mail import mime
 from imagine.mail.models import Message
-from partners.models import Contact, Logo, OldAddress, OldLink, Organization, Pledge, Signature, TwinPair
+from partners.models import (
+    Contact,
+    DuplicateCandidate,
+    Logo,
+    Organization,
+    Pledge,
+    Signature,
+    SlugRedirect,
+    TokenRedirect,
+)
 from partners.organizations import duplicates, merging, profiles
 from partners.organizations.merging import Plan, merge
 from partners.pledges import editing as pledge_editing
@@ -44,19 +53,19 @@ def test_what_is_empty_is_filled_and_what_has_no_place_stays_in_history(both):
     kept, other = both
     profiles.change(kept, website="https://portgate.example")
     profiles.change(
-        other, website="https://pgl.example", about="Moves freight.", sector="business", phone="209 555 0100"
+        other, website="https://pgl.example", description="Moves freight.", sector="business", phone="209 555 0100"
     )
     merge(kept, other)
     kept = Organization.objects.get()
     assert (kept.pk, kept.name, kept.website) == (both[0].pk, "Port Gate Logistics", "https://portgate.example")
-    assert (kept.about, kept.sector, kept.phone) == ("Moves freight.", "business", "209 555 0100")
+    assert (kept.description, kept.sector, kept.phone) == ("Moves freight.", "business", "209 555 0100")
     last = look.changes(f"organization:{kept.pk}")[-1]
     assert last["merged"] == [
         "",
         "Port Gate Logistics Inc (port-gate-logistics-inc), with contacts: 0, pledges: 0. "
         "Not taken over: website: https://pgl.example.",
     ]
-    assert last["about"] == ["", "Moves freight."]
+    assert last["description"] == ["", "Moves freight."]
 
 
 def test_history_of_the_other_goes_on_in_the_kept_ones(both):
@@ -71,7 +80,7 @@ def test_old_web_address_leads_to_the_kept_one_also_after_the_next_merge_and_is_
     merge(kept, other)
     last = make.organization("Zeta Freight")
     merge(last, kept)
-    assert dict(OldAddress.objects.values_list("slug", "organization")) == {
+    assert dict(SlugRedirect.objects.values_list("slug", "organization")) == {
         "port-gate-logistics-inc": last.pk,
         "port-gate-logistics": last.pk,
     }
@@ -80,7 +89,7 @@ def test_old_web_address_leads_to_the_kept_one_also_after_the_next_merge_and_is_
 
 def test_old_page_leads_to_the_kept_partners_page_while_that_is_shown(client):
     pledge, other = make.signed(), make.organization("Zeta Freight")
-    kept = profiles.change(pledge.organization, wants_public=True)
+    kept = profiles.change(pledge.organization, wants_listing=True)
     profiles.approve(kept, by="anna")
     merge(kept, other)
     answer = client.get("/imagine/partners/zeta-freight/")
@@ -104,11 +113,11 @@ def test_shown_when_one_asked_for_it_and_the_profile_that_stays_or_the_whole_oth
     """Each side: whether it asked to be shown, and whether staff approved it."""
     kept, other = make.organization(), make.organization("Zeta Freight")
     for row, (wants, approved) in ((kept, mine), (other, theirs)):
-        profiles.change(row, wants_public=wants)
+        profiles.change(row, wants_listing=wants)
         if approved:
             profiles.approve(row, by="anna")
     merge(kept, other)
-    assert Organization.objects.get().is_public == shown
+    assert Organization.objects.get().is_listed == shown
 
 
 def test_logo_is_taken_when_there_is_none_else_it_is_said(both):
@@ -131,14 +140,14 @@ def test_contacts_move_and_one_stays_the_main_one(both):
     make.contact(kept, "alma@example.org")
     make.contact(other, "ben@example.org", "Ben Ochoa")
     merge(kept, other)
-    assert list(kept.contacts.values_list("name", "is_main")) == [("Alma Reyes", True), ("Ben Ochoa", False)]
+    assert list(kept.contacts.values_list("name", "is_primary")) == [("Alma Reyes", True), ("Ben Ochoa", False)]
 
 
 def test_main_contact_of_the_other_becomes_the_kept_ones_where_it_has_none(both):
     kept, other = both
     make.contact(other, "ben@example.org", "Ben Ochoa")
     merge(kept, other)
-    assert list(kept.contacts.values_list("name", "is_main")) == [("Ben Ochoa", True)]
+    assert list(kept.contacts.values_list("name", "is_primary")) == [("Ben Ochoa", True)]
 
 
 def test_contact_that_stood_in_both_is_one():
@@ -184,7 +193,7 @@ def test_of_two_signed_pledges_for_one_year_the_kept_ones_promises_stand_and_fur
         (make.promised("tours", 6),), (make.promised("tours", 2, note="port"), make.promised("mentors", 12))
     )
     school = make.school()
-    theirs.promises.get(kind__code="mentors").schools.add(school)
+    theirs.promises.get(promise_type__code="mentors").schools.add(school)
     merge(*organizations(mine, theirs))
     pledge = Pledge.objects.get()
     assert (pledge.pk, pledge.version) == (mine.pk, 2)
@@ -198,7 +207,7 @@ def test_every_signed_version_of_both_is_kept_and_what_stands_is_the_last():
     Signature.objects.filter(pledge=theirs).update(signed_by="Ben Ochoa")
     merge(*organizations(mine, theirs))
     versions = [
-        (one.number, one.signed_by, {each["kind"]: each["quantity"] for each in one.content["promises"]})
+        (one.number, one.signed_by, {each["promise_type"]: each["quantity"] for each in one.content["promises"]})
         for one in Signature.objects.filter(pledge=mine)
     ]
     assert versions == [
@@ -283,7 +292,7 @@ def test_replaced_link_ends_the_old_one_too():
     for token in (mine.token, theirs.token):
         with pytest.raises(page_state.Missing):
             page_state.find(token)
-    assert not OldLink.objects.exists()
+    assert not TokenRedirect.objects.exists()
 
 
 def test_messages_of_a_folded_pledge_are_the_kept_ones_and_nobody_is_written_to():
@@ -390,8 +399,8 @@ def test_what_was_said_to_be_two_stays_so(both):
     duplicates.search()
     merge(kept, other)
     duplicates.search()
-    pair = TwinPair.objects.get()
-    assert (pair.one, pair.other, pair.dismissed_by) == (kept, third, "anna")
+    pair = DuplicateCandidate.objects.get()
+    assert (pair.organization_a, pair.organization_b, pair.dismissed_by) == (kept, third, "anna")
 
 
 def test_failure_in_the_middle_leaves_everything_as_it_was(both, monkeypatch):
@@ -405,7 +414,7 @@ def test_failure_in_the_middle_leaves_everything_as_it_was(both, monkeypatch):
 
 def test_what_may_be_there_only_once_is_told(both, monkeypatch):
     """A table of another app, of which each organization may have one row."""
-    OldAddress.objects.create(slug="x", organization=both[1])
+    SlugRedirect.objects.create(slug="x", organization=both[1])
 
     def update(self, **fields):
         raise IntegrityError("duplicate key value violates unique constraint")
@@ -418,7 +427,7 @@ def test_what_may_be_there_only_once_is_told(both, monkeypatch):
 def test_plan_is_what_happens():
     mine, theirs = two_pledges((make.promised("tours", 6),), (make.promised("tours", 2), make.promised("mentors", 12)))
     kept, other = organizations(mine, theirs)
-    other.approved_at, other.wants_public = timezone.now(), True
+    other.approved_at, other.wants_listing = timezone.now(), True
     other.save()
     plan = Plan(kept, other)
     [fold] = plan.folds

@@ -28,7 +28,7 @@ from tests.partners import look, make
 from tests.partners.page import address
 from tests.partners.test_admin_organizations import LIST, act, page_of
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_kinds")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_promise_types")]
 
 PLEDGES_OF = prepared.statement(with_columns(page_state.PLEDGES, Pledge, PledgeYear, Contact)).name
 PLEDGES = "/imagine/admin/partners/pledge/"
@@ -212,12 +212,12 @@ def test_actions_on_a_folded_pledge_say_so(staff, action):
 def test_page_of_an_organization_that_is_merged_while_it_is_saved_says_so(staff, kept):
     other = make.organization()
     contact = make.contact(other)
-    sent = browse.fields(staff.get(page_of(other))) | {"about": "We ship.", "contacts-0-role": "Owner"}
+    sent = browse.fields(staff.get(page_of(other))) | {"description": "We ship.", "contacts-0-role": "Owner"}
     with meanwhile(lambda: merging.merge(kept, other), before="FOR NO KEY UPDATE"):
         response = staff.post(page_of(other), sent, follow=True)
     assert GONE in browse.text(response)
     contact.refresh_from_db()
-    assert (contact.organization, contact.role, Organization.objects.get().about) == (kept, "", "")
+    assert (contact.organization, contact.role, Organization.objects.get().description) == (kept, "", "")
 
 
 @pytest.mark.parametrize("owns", ["organization", "pledge"])
@@ -248,7 +248,7 @@ def test_ticked_organizations_that_are_merged_while_they_are_deleted_are_counted
 
 
 def test_approval_of_what_was_merged_is_refused_plainly(staff, kept):
-    other = make.organization(wants_public=True)
+    other = make.organization(wants_listing=True)
     seen = {f"seen-{other.pk}": profiles.face(other)}
     with meanwhile(lambda: merging.merge(kept, other), before="FOR NO KEY UPDATE"):
         response = act(staff, "approve", other, sure="yes", **seen)

@@ -11,7 +11,7 @@ from partners.pledges import page_state
 from tests import crowd
 from tests.partners import look, make
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_kinds")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_promise_types")]
 
 
 def at_once(*calls: Callable) -> list[str]:

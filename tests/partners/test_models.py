@@ -15,11 +15,11 @@ from partners.models import (
     Pledge,
     PledgeYear,
     Promise,
-    PromiseKind,
+    PromiseType,
     School,
     Sector,
     Signature,
-    folded,
+    normalize_name,
 )
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def pledge(**fields) -> Pledge:
 
 
 def promise(of: Pledge, **fields) -> Promise:
-    defaults = {"kind": PromiseKind.objects.get(code="tours"), "quantity": 6}
+    defaults = {"promise_type": PromiseType.objects.get(code="tours"), "quantity": 6}
     return Promise.objects.create(pledge=of, **(defaults | fields))
 
 
@@ -61,7 +61,7 @@ def test_one_pledge_per_organization_and_year():
 
 def test_one_promise_per_pledge_and_kind():
     first = promise(pledge())
-    refused("promise_one_per_pledge_and_kind", promise, first.pledge)
+    refused("promise_one_per_pledge_and_type", promise, first.pledge)
 
 
 @pytest.mark.parametrize("quantity", [0, 100_001])
@@ -85,8 +85,10 @@ def test_one_contact_per_address_and_organization_whatever_its_case():
 
 def test_one_main_contact_per_organization():
     here = organization()
-    here.contacts.create(name="Alma", email="alma@example.org", is_main=True)
-    refused("contact_one_main_per_organization", here.contacts.create, name="B", email="b@example.org", is_main=True)
+    here.contacts.create(name="Alma", email="alma@example.org", is_primary=True)
+    refused(
+        "contact_one_primary_per_organization", here.contacts.create, name="B", email="b@example.org", is_primary=True
+    )
     here.contacts.create(name="Chue", email="chue@example.org")
 
 
@@ -126,19 +128,19 @@ def test_school_has_a_code_of_14_digits_and_a_known_level():
 def test_year_in_bounds_and_not_announced_to_close_before_it_opens():
     today = timezone.localdate()
     refused("pledgeyear_school_year_in_bounds", PledgeYear.objects.create, school_year=2017, opens_on=today)
-    closes_on = today - timedelta(days=1)
+    announced_deadline = today - timedelta(days=1)
     refused(
-        "pledgeyear_closes_after_it_opens",
+        "pledgeyear_deadline_after_opening",
         PledgeYear.objects.create,
         school_year=2027,
         opens_on=today,
-        closes_on=closes_on,
+        announced_deadline=announced_deadline,
     )
 
 
 def test_what_was_promised_keeps_its_kind_and_its_organization():
     made = promise(pledge())
-    for kept in (made.kind, made.pledge.organization, made.pledge.year):
+    for kept in (made.promise_type, made.pledge.organization, made.pledge.year):
         with pytest.raises(ProtectedError):
             kept.delete()
 
@@ -157,12 +159,12 @@ def test_contact_that_is_erased_leaves_the_pledge():
 def test_public_are_those_who_want_it_and_were_approved():
     now = timezone.now()
     organization("Neither")
-    organization("Wants", wants_public=True)
+    organization("Wants", wants_listing=True)
     organization("Approved", approved_at=now, approved_by="anna")
-    both = organization("Both", wants_public=True, approved_at=now, approved_by="anna")
-    assert list(Organization.objects.public()) == [both]
-    assert [o.name for o in Organization.objects.to_approve()] == ["Wants"]
-    assert [o.name for o in Organization.objects.all() if o.is_public] == ["Both"]
+    both = organization("Both", wants_listing=True, approved_at=now, approved_by="anna")
+    assert list(Organization.objects.listed()) == [both]
+    assert [o.name for o in Organization.objects.pending_approval()] == ["Wants"]
+    assert [o.name for o in Organization.objects.all() if o.is_listed] == ["Both"]
 
 
 def test_current_year_is_the_latest_that_was_opened_and_not_closed():
@@ -201,68 +203,71 @@ def test_state_of_a_pledge():
     ],
 )
 def test_two_spellings_of_a_name_fold_to_one(one, other):
-    assert organization(one).folded_name == organization(other).folded_name != ""
+    assert organization(one).normalized_name == organization(other).normalized_name != ""
 
 
 def test_other_names_stay_apart_and_every_script_stays():
     names = ["Cold Storage", "Gold Storage", "Copper & Sons", "ក្រុមយុវជន", "ਗੁਰਦੁਆਰਾ", "The Company"]
-    found = [organization(name).folded_name for name in names]
+    found = [organization(name).normalized_name for name in names]
     assert found == ["cold storage", "gold storage", "copper sons", "ក្រុមយុវជន", "ਗੁਰਦੁਆਰਾ", "the company"]
 
 
 def test_what_somebody_typed_is_folded_by_the_same_expression():
     here = organization("St. Brigid’s Parish, Inc.")
-    typed = folded(Value("st brigids parish"))
-    assert Organization.objects.get(folded_name=typed) == here
+    typed = normalize_name(Value("st brigids parish"))
+    assert Organization.objects.get(normalized_name=typed) == here
 
 
-def test_folded_name_follows_the_name():
+def test_normalized_name_follows_the_name():
     here = organization("Old Name")
     Organization.objects.update(name="New Name")
     here.refresh_from_db()
-    assert here.folded_name == "new name"
+    assert here.normalized_name == "new name"
 
 
 def test_eight_kinds_are_there_in_both_languages():
-    kinds = list(PromiseKind.objects.active())
+    promise_types = list(PromiseType.objects.active())
     codes = ["curriculum", "tours", "advisory", "teachers", "mentors", "presentations", "service", "internships"]
-    assert [kind.code for kind in kinds] == codes
-    assert [kind.code for kind in kinds if kind.needs_clearance] == ["mentors", "internships"]
-    for kind in kinds:
-        words = [getattr(kind, f.name) for f in PromiseKind._meta.fields if f.name.endswith("_es")]
-        assert all(words[:-1]), kind  # the last is what clearance takes
-        assert kind.art == f"art/kind-{kind.code}.svg"
-        assert bool(kind.takes) == kind.needs_clearance
-    assert PromiseKind(code="new").art == "art/mark.svg"
+    assert [promise_type.code for promise_type in promise_types] == codes
+    assert [promise_type.code for promise_type in promise_types if promise_type.needs_clearance] == [
+        "mentors",
+        "internships",
+    ]
+    for promise_type in promise_types:
+        words = [getattr(promise_type, f.name) for f in PromiseType._meta.fields if f.name.endswith("_es")]
+        assert all(words[:-1]), promise_type  # the last is what clearance takes
+        assert promise_type.illustration == f"art/kind-{promise_type.code}.svg"
+        assert bool(promise_type.localized_requirements) == promise_type.needs_clearance
+    assert PromiseType(code="new").illustration == "art/mark.svg"
 
 
 def test_a_kind_speaks_the_readers_language():
-    mentors = PromiseKind.objects.get(code="mentors")
-    assert [mentors.label, mentors.amount(1), mentors.amount(1200)] == [
+    mentors = PromiseType.objects.get(code="mentors")
+    assert [mentors.localized_name, mentors.amount(1), mentors.amount(1200)] == [
         "Be mentors and role models",
         "1 student",
         "1,200 students",
     ]
     with translation.override("es"):
-        assert [mentors.label, mentors.amount(1), mentors.units] == [
+        assert [mentors.localized_name, mentors.amount(1), mentors.localized_units] == [
             "Ser mentores y ejemplos a seguir",
             "1 estudiante",
             "estudiantes",
         ]
-        assert "huellas digitales" in mentors.takes
+        assert "huellas digitales" in mentors.localized_requirements
         mentors.name_es = ""
-        assert mentors.label == "Be mentors and role models"
+        assert mentors.localized_name == "Be mentors and role models"
 
 
 def test_loading_the_kinds_twice_keeps_what_staff_changed_and_taking_them_back_keeps_what_was_promised():
     migration = importlib.import_module("partners.migrations.0002_eight_promise_types")
-    PromiseKind.objects.filter(code="tours").update(name="Show us around")
+    PromiseType.objects.filter(code="tours").update(name="Show us around")
     migration.add(apps, None)
-    assert PromiseKind.objects.count() == 8
-    assert PromiseKind.objects.get(code="tours").name == "Show us around"
+    assert PromiseType.objects.count() == 8
+    assert PromiseType.objects.get(code="tours").name == "Show us around"
     promise(pledge())
     migration.remove(apps, None)
-    assert [kind.code for kind in PromiseKind.objects.all()] == ["tours"]
+    assert [promise_type.code for promise_type in PromiseType.objects.all()] == ["tours"]
 
 
 def test_school_teaches_the_grades_of_its_level():

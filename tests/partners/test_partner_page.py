@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from partners.models import OldAddress, Organization
+from partners.models import Organization, SlugRedirect
 from partners.organizations import profiles
 from tests import browse
 from tests.partners import make
@@ -26,7 +26,7 @@ def test_page_tells_all_that_was_signed_the_newest_year_first(client):
     schools = make.school("Edison High"), make.school("Cesar Chavez High")
     tours = promised("tours", 6, grades=("9-12",), months=(10, 11, 12, 3), schools=schools)
     partner = make.partner(
-        "Port Gate Logistics", tours, about="We move freight.\n\nSince 1946.", website="https://port.example.org/"
+        "Port Gate Logistics", tours, description="We move freight.\n\nSince 1946.", website="https://port.example.org/"
     )
     make.renewed(partner, 2028, promised("mentors", 1, months=(8,)), promised("service", 3))
     page = browse.text(client.get(PAGE))
@@ -50,7 +50,7 @@ def test_page_in_spanish(client):
 
 
 def test_what_was_typed_is_text(client):
-    make.partner("Port Gate Logistics", about="<script>alert(1)</script> {{ token }}")
+    make.partner("Port Gate Logistics", description="<script>alert(1)</script> {{ token }}")
     assert "&lt;script&gt;alert(1)&lt;/script&gt; {{ token }}" in html(client)
 
 
@@ -60,7 +60,7 @@ def test_nobody_else_has_a_page_or_a_logo(client, slug):
     silent = make.signed("Silent Growers", "silent@example.org").organization
     hidden = make.partner("Hidden Growers")
     for organization in (draft, silent, hidden):
-        Organization.objects.filter(pk=organization.pk).update(wants_public=organization != silent)
+        Organization.objects.filter(pk=organization.pk).update(wants_listing=organization != silent)
         profiles.set_logo(organization, make.png())
         profiles.approve(organization, by="staff")
     profiles.hide(hidden)
@@ -70,7 +70,7 @@ def test_nobody_else_has_a_page_or_a_logo(client, slug):
 
 def test_address_of_one_that_was_merged_leads_to_the_other(client):
     partner = make.partner()
-    OldAddress.objects.create(slug="port-gate", organization=partner)
+    SlugRedirect.objects.create(slug="port-gate", organization=partner)
     assert client.get("/imagine/partners/port-gate/").headers["Location"] == PAGE
     profiles.hide(partner)
     assert client.get("/imagine/partners/port-gate/").status_code == 404
@@ -97,8 +97,20 @@ def test_preview_says_what_is_promised(client):
 
 
 def test_preview_stays_short(client):
-    kinds = ["curriculum", "tours", "advisory", "teachers", "mentors", "presentations", "service", "internships"]
-    make.partner("Port Gate Logistics", *(promised(kind, 1000, grades=("TK-K", "4-6", "9-12")) for kind in kinds))
+    promise_types = [
+        "curriculum",
+        "tours",
+        "advisory",
+        "teachers",
+        "mentors",
+        "presentations",
+        "service",
+        "internships",
+    ]
+    make.partner(
+        "Port Gate Logistics",
+        *(promised(promise_type, 1000, grades=("TK-K", "4-6", "9-12")) for promise_type in promise_types),
+    )
     about = html(client).partition('<meta name="description" content="')[2].partition('"')[0]
     assert len(about) == 300
     assert about.endswith("…")
@@ -147,21 +159,21 @@ def test_page_asks_as_much_for_one_promise_as_for_many(client):
     schools = tuple(make.school(f"School {number}") for number in range(9))
     partner = make.partner("Port Gate Logistics", promised("tours", schools=schools[:1]))
     few = asked()
-    kinds = ["curriculum", "tours", "advisory", "teachers", "mentors", "presentations", "service"]
+    promise_types = ["curriculum", "tours", "advisory", "teachers", "mentors", "presentations", "service"]
     for school_year in (2028, 2029, 2030):
-        make.renewed(partner, school_year, *(promised(kind, schools=schools) for kind in kinds))
+        make.renewed(partner, school_year, *(promised(promise_type, schools=schools) for promise_type in promise_types))
     assert asked() == few <= 6
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("eight_kinds")
+@pytest.mark.usefixtures("eight_promise_types")
 def test_page_is_kept_until_it_changes(client, post_office):
     partner = make.partner()
     html(client)
     with CaptureQueriesContext(connection) as captured:
         html(client)
     assert len(captured) == 1
-    Organization.objects.update(about="We move freight.")
+    Organization.objects.update(description="We move freight.")
     assert "We move freight." in html(client)
     profiles.hide(partner)
     assert client.get(PAGE).status_code == 404

@@ -5,7 +5,7 @@ from django.utils import timezone, translation
 
 from imagine.core import audit
 from imagine.mail.models import Message
-from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, PromiseKind, School, Signature
+from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, PromiseType, School, Signature
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
@@ -30,26 +30,26 @@ def test_first_save_makes_organization_contact_and_draft_and_the_link_stays():
     token = make.start().token
     school = make.school()
     tours = make.promised("tours", 6, grades=("9-12",), months=(3, 10), schools=(school,), note="In the morning")
-    typed = make.page(token, tours, sector="business", website="https://www.example.org", wants_public=True)
+    typed = make.page(token, tours, sector="business", website="https://www.example.org", wants_listing=True)
     pledge = pledge_editing.save(token, **typed)
     organization = pledge.organization
     assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
     assert look.promises(pledge) == [("tours", 6, ["9-12"], [10, 3], ["Cesar Chavez High"], "In the morning")]
-    assert (organization.sector, organization.website, organization.wants_public) == (
+    assert (organization.sector, organization.website, organization.wants_listing) == (
         "business",
         "https://www.example.org",
         True,
     )
     assert organization.slug == "port-gate-logistics"
     contact = Contact.objects.get()
-    assert (contact.name, contact.email, contact.is_main, contact.organization) == (
+    assert (contact.name, contact.email, contact.is_primary, contact.organization) == (
         "Alma Reyes",
         "alma@example.org",
         True,
         organization,
     )
     assert (pledge.token, pledge.contact, pledge.signed_at) == (token, contact, None)
-    assert not PledgeStart.objects.exists()
+    assert not PledgeRequest.objects.exists()
     assert look.letters() == ["link 1 alma@example.org"]
 
 
@@ -77,11 +77,11 @@ def test_first_save_sent_twice_is_written_once():
 
 def test_draft_is_saved_as_often_as_wanted_and_a_promise_that_stays_keeps_its_row():
     pledge = make.draft(promises=(make.promised("tours", 6), make.promised("mentors", 4)))
-    kept = pledge.promises.get(kind__code="tours").pk
+    kept = pledge.promises.get(promise_type__code="tours").pk
     changed = make.page(pledge.token, make.promised("tours", 8), make.promised("service", 1))
     pledge_editing.save(pledge.token, **changed)
     assert look.amounts(pledge) == {"tours": 8, "service": 1}
-    assert pledge.promises.get(kind__code="tours").pk == kept
+    assert pledge.promises.get(promise_type__code="tours").pk == kept
     assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
 
 
@@ -90,13 +90,13 @@ def test_schools_change_without_touching_other_promises():
     both = (make.promised("tours", 1, schools=(one,)), make.promised("mentors", 2, schools=(one, other)))
     pledge = make.draft(promises=both)
     places = School.promises.through.objects
-    untouched = set(places.filter(promise__kind__code="mentors").values_list("pk", flat=True))
+    untouched = set(places.filter(promise__promise_type__code="mentors").values_list("pk", flat=True))
     pledge_editing.save(pledge.token, **make.page(pledge.token, make.promised("tours", 1, schools=(other,)), both[1]))
     assert [(row[0], row[4]) for row in look.promises(pledge)] == [
         ("tours", ["Edison High"]),
         ("mentors", ["Edison High", "Stagg High"]),
     ]
-    assert set(places.filter(promise__kind__code="mentors").values_list("pk", flat=True)) == untouched
+    assert set(places.filter(promise__promise_type__code="mentors").values_list("pk", flat=True)) == untouched
 
 
 def test_draft_may_promise_nothing_yet():
@@ -158,7 +158,7 @@ def test_signing_keeps_the_version_and_mails_it():
     tours, mentors = signature.content.pop("promises")
     assert signature.content == {"organization": "Port Gate Logistics", "sector": "", "school_year": 2027}
     assert tours == {
-        "kind": "tours",
+        "promise_type": "tours",
         "name": "Host tours and field trips",
         "name_es": "Recibir visitas y excursiones",
         "quantity": 1,
@@ -189,7 +189,7 @@ def test_signed_pledge_is_changed_by_signing_again_and_every_version_is_kept():
     pledge.refresh_from_db()
     assert (pledge.signed_by, pledge.signed_role, pledge.version) == ("Chue Vang", "", 2)
     kept = [
-        (s.number, s.signed_by, {p["kind"]: p["quantity"] for p in s.content["promises"]})
+        (s.number, s.signed_by, {p["promise_type"]: p["quantity"] for p in s.content["promises"]})
         for s in Signature.objects.order_by("number")
     ]
     assert kept == [(1, "Alma Reyes", {"tours": 6, "service": 1}), (2, "Chue Vang", {"tours": 8})]
@@ -218,7 +218,7 @@ def test_nothing_is_not_signed():
 
 def test_what_was_signed_stays_when_its_words_change():
     pledge = make.signed()
-    PromiseKind.objects.update(name="Other words", unit_plural="other things")
+    PromiseType.objects.update(name="Other words", unit_plural="other things")
     Organization.objects.update(name="Other name")
     content = pledge.signatures.get().content
     assert (content["organization"], content["promises"][0]["name"]) == (
@@ -251,7 +251,7 @@ def test_wrong_promise_is_refused_at_its_field(fields, problem):
     token, wrong = make.start().token, make.promised("tours", **fields)
     with pytest.raises(Wrong) as refused:
         pledge_editing.save(token, **make.page(token, make.promised("mentors", 1), wrong))
-    assert refused.value.problems == [(wrong.kind, *problem)]
+    assert refused.value.problems == [(wrong.promise_type, *problem)]
     assert words_of(refused) == problem[1]
     assert look.organizations() == []
 
@@ -261,10 +261,10 @@ def test_all_that_is_wrong_is_told_at_once():
     wrong = [make.promised("tours", 0), make.promised("mentors", 0), make.promised("mentors", 1)]
     with pytest.raises(Wrong) as refused:
         pledge_editing.save(token, **make.page(token, *wrong))
-    assert [(p.kind, p.field) for p in refused.value.problems] == [
-        (wrong[0].kind, "quantity"),
-        (wrong[1].kind, "quantity"),
-        (wrong[2].kind, "kind"),
+    assert [(p.promise_type, p.field) for p in refused.value.problems] == [
+        (wrong[0].promise_type, "quantity"),
+        (wrong[1].promise_type, "quantity"),
+        (wrong[2].promise_type, "promise_type"),
     ]
 
 
@@ -275,7 +275,11 @@ def test_school_of_another_level_than_the_grades_is_named():
     with pytest.raises(Wrong) as refused:
         pledge_editing.save(token, **make.page(token, wrong))
     assert refused.value.problems == [
-        (wrong.kind, "schools", "Edison High does not teach these grades. Choose another school or other grades.")
+        (
+            wrong.promise_type,
+            "schools",
+            "Edison High does not teach these grades. Choose another school or other grades.",
+        )
     ]
     fine = make.promised("tours", 1, grades=("1-3", "9-12"), schools=(high, primary))
     assert pledge_editing.save(token, **make.page(token, fine)).promises.count() == 1
@@ -284,7 +288,7 @@ def test_school_of_another_level_than_the_grades_is_named():
 def test_retired_kind_and_school_are_refused_anew_and_stay_where_they_were_promised():
     school = make.school("Edison High")
     pledge = make.draft(promises=(make.promised("tours", 6, schools=(school,)),))
-    PromiseKind.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
+    PromiseType.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
     School.objects.update(is_retired=True)
     stays = make.promised("tours", 7, schools=(school,))
     pledge_editing.save(pledge.token, **make.page(pledge.token, stays))
@@ -296,11 +300,11 @@ def test_retired_kind_and_school_are_refused_anew_and_stay_where_they_were_promi
 
 def test_kind_and_school_that_never_were_are_refused():
     token = make.start().token
-    tours = make.promised().kind
-    for wrong, field in ((Promised(999_999, 1), "kind"), (Promised(tours, 1, schools=(999_999,)), "schools")):
+    tours = make.promised().promise_type
+    for wrong, field in ((Promised(999_999, 1), "promise_type"), (Promised(tours, 1, schools=(999_999,)), "schools")):
         with pytest.raises(Wrong) as refused:
             pledge_editing.save(token, **make.page(token, wrong))
-        assert [(p.kind, p.field) for p in refused.value.problems] == [(wrong.kind, field)]
+        assert [(p.promise_type, p.field) for p in refused.value.problems] == [(wrong.promise_type, field)]
 
 
 # Two editors -----------------------------------------------------------------------------------------------------
@@ -342,7 +346,7 @@ def test_staff_who_change_the_profile_are_noticed_too():
 
 def test_differences_are_told_in_the_readers_language():
     pledge = make.draft()
-    page = make.page(pledge.token, make.promised("tours", 7), wants_public=True)
+    page = make.page(pledge.token, make.promised("tours", 7), wants_listing=True)
     pledge_editing.save(pledge.token, **make.page(pledge.token, make.promised("tours", 8)))
     with translation.override("es"), pytest.raises(Changed) as refused:
         pledge_editing.save(pledge.token, **page)
@@ -372,12 +376,12 @@ def test_what_staff_approved_is_approved_anew_when_it_becomes_another():
     profiles.approve(pledge.organization, by="anna")
     for fields, approved in (
         ({"phone": "(209) 555-0100"}, True),
-        ({"wants_public": True}, True),
-        ({"about": "Ships"}, False),
+        ({"wants_listing": True}, True),
+        ({"description": "Ships"}, False),
     ):
         pledge_editing.sign(pledge.token, **make.page(pledge.token, **fields), name="Alma Reyes")
         assert (Organization.objects.get().approved_at is not None) is approved, fields
-    assert list(Organization.objects.to_approve()) == [pledge.organization]
+    assert list(Organization.objects.pending_approval()) == [pledge.organization]
 
 
 def test_staff_who_change_a_name_need_not_approve_it():

@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError
 
 from imagine.mail.models import Message
-from partners.models import Contact, Organization, Pledge, PledgeStart, PledgeYear, Signature
+from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, Signature
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
@@ -16,7 +16,7 @@ from partners.pledges import years as pledge_years
 from tests import crowd
 from tests.partners import look, make
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_kinds")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_promise_types")]
 
 CROWD = 8
 
@@ -110,7 +110,7 @@ def test_closing_the_year_and_signing_at_once_end_in_order():
 def test_one_click_pressed_many_times_at_once_is_one_start_and_one_mail():
     make.year()
     answers = at_once([lambda: pledge_signup.open_for(make.unsaved_start(origin="rsvp:17"))] * CROWD)
-    assert len({start.token for start in answers}) == PledgeStart.objects.count() == 1
+    assert len({start.token for start in answers}) == PledgeRequest.objects.count() == 1
     assert look.letters() == ["link 1 alma@example.org"]
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from imagine.mail import preferences
 from imagine.mail.models import Message
 from partners import tasks
-from partners.models import Contact, Pledge, PledgeYear, PromiseKind, School
+from partners.models import Contact, Pledge, PledgeYear, PromiseType, School
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 from partners.pledges import page_state
@@ -38,7 +38,7 @@ def test_old_link_proposes_last_years_promises_and_writes_nothing():
     pledge = make.signed(promises=promises)
     make.closed()
     make.year(2028)
-    PromiseKind.objects.filter(code="service").update(is_retired=True)
+    PromiseType.objects.filter(code="service").update(is_retired=True)
     School.objects.filter(pk=gone.pk).update(is_retired=True)
     sheet = page_state.find(pledge.token)
     assert (sheet.pledge, sheet.before, sheet.year.pk, sheet.is_open) == (None, pledge, 2028, True)
@@ -170,7 +170,7 @@ def test_draft_whose_contact_was_erased_is_its_main_contacts_to_sign():
     pledge = make.draft("Erased", "erased@example.org")
     main = make.contact(pledge.organization, "main@example.org", "Ben Ochoa")
     Contact.objects.filter(email="erased@example.org").delete()
-    Contact.objects.filter(pk=main.pk).update(is_main=True)
+    Contact.objects.filter(pk=main.pk).update(is_primary=True)
     make.days_later(pledge, 6)
     tasks.remind_drafts()
     assert reminders() == ["reminder 1 main@example.org"]

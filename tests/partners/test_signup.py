@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from imagine.mail.models import Message
 from partners import tasks
-from partners.models import Contact, PledgeStart
+from partners.models import Contact, PledgeRequest
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 from partners.pledges import page_state
@@ -19,13 +19,13 @@ from tests.partners import look, make
 pytestmark = pytest.mark.django_db
 
 
-def begin(organization: str = make.NAME, email: str = make.EMAIL, **fields) -> PledgeStart:
+def begin(organization: str = make.NAME, email: str = make.EMAIL, **fields) -> PledgeRequest:
     start = make.unsaved_start(organization, email, **fields)
     pledge_signup.begin(start)
     return start
 
 
-def answered(start: PledgeStart) -> list[str]:
+def answered(start: PledgeRequest) -> list[str]:
     """Answers it, twice, and returns the letters there are."""
     for _twice in range(2):
         pledge_signup.answer(start.pk)
@@ -40,7 +40,7 @@ def later(minutes: int) -> None:
     """As if all that was written, and asked, had been so many minutes ago."""
     ago = timezone.now() - timedelta(minutes=minutes)
     Message.objects.update(created_at=ago)
-    PledgeStart.objects.filter(answered_at__isnull=False).update(answered_at=ago)
+    PledgeRequest.objects.filter(answered_at__isnull=False).update(answered_at=ago)
 
 
 # Begin -----------------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def test_begin_is_refused_while_no_year_is_open():
         with pytest.raises(Closed) as refused:
             begin()
     assert str(refused.value) == "No school year is open for promises now."
-    assert not PledgeStart.objects.exists()
+    assert not PledgeRequest.objects.exists()
 
 
 def test_known_address_gets_the_link_of_its_pledge_and_the_second_pledge_is_the_first():
@@ -139,7 +139,7 @@ def test_strangers_address_never_gets_hold_of_a_known_organization():
     assert pledge.token not in body()
     other = pledge_editing.save(start.token, **make.page(start.token, make.promised("service", 1)))
     assert other.organization != pledge.organization
-    assert other.organization.folded_name == pledge.organization.folded_name  # staff see the twins
+    assert other.organization.normalized_name == pledge.organization.normalized_name  # staff see the twins
     assert look.amounts(pledge) == {"tours": 6}
 
 
@@ -152,8 +152,8 @@ def test_one_address_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day()
         later(11)
         answered(begin())
     assert look.letters() == ["link 1 alma@example.org"] * 10
-    assert PledgeStart.objects.count() == 10
-    PledgeStart.objects.update(answered_at=timezone.now() - timedelta(days=1, minutes=1))
+    assert PledgeRequest.objects.count() == 10
+    PledgeRequest.objects.update(answered_at=timezone.now() - timedelta(days=1, minutes=1))
     assert len(answered(begin())) == 11
 
 
@@ -186,10 +186,10 @@ def test_what_was_left_unanswered_is_answered_by_the_sweep(monkeypatch):
 
 def test_old_starts_are_forgotten_with_their_links():
     old, new = make.start("Old", "old@example.org"), make.start("New", "new@example.org")
-    PledgeStart.objects.filter(pk=old.pk).update(created_at=timezone.now() - KEEP_STARTS)
+    PledgeRequest.objects.filter(pk=old.pk).update(created_at=timezone.now() - KEEP_STARTS)
     for _twice in range(2):
         tasks.tidy_starts()
-    assert list(PledgeStart.objects.all()) == [new]
+    assert list(PledgeRequest.objects.all()) == [new]
     with pytest.raises(Missing):
         page_state.find(old.token)
 
@@ -246,7 +246,7 @@ def test_page_that_was_opened_by_one_click_is_of_no_use_once_the_address_is_know
     assert look.letters()[3:] == ["link 1 alma@example.org"]
 
 
-def click_in_open_year() -> PledgeStart:
+def click_in_open_year() -> PledgeRequest:
     make.year()
     return click()
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from imagine.core.uploads import LARGEST_BODY
-from partners.models import Pledge, PromiseKind
+from partners.models import Pledge, PromiseType
 from tests import browse
 from tests import look as tables
 from tests.partners import look, make
@@ -22,7 +22,7 @@ def token() -> str:
 
 
 def name_of(code: str = "tours") -> str:
-    return f"promise-{PromiseKind.objects.get(code=code).pk}"
+    return f"promise-{PromiseType.objects.get(code=code).pk}"
 
 
 def refused(response, *said: str) -> dict:
@@ -85,7 +85,7 @@ def test_answers_that_only_a_changed_page_sends(token, field, value, said):
 
 def test_retired_and_unknown_kinds(token):
     sent = opened(token) | tick("mentors", "2", note="Ask us") | {"save": "1", "phone": "209 555 0100"}
-    PromiseKind.objects.filter(code="mentors").update(is_retired=True)
+    PromiseType.objects.filter(code="mentors").update(is_retired=True)
     for more in ({}, {"promise-987654321-ticked": "on", "promise-987654321-quantity": "1"}):
         response = Client().post(address(token), sent | more)
         assert response.status_code == 422
@@ -136,7 +136,7 @@ def test_website_that_is_one(token, typed, stands):
         ("name", "Buy at www.example.com", "without a web or mail address"),
         ("sector", "pirates", "Select a valid choice."),
         ("size", "9", "Select a valid choice."),
-        ("about", "x" * 1001, "at most 1000 characters"),
+        ("description", "x" * 1001, "at most 1000 characters"),
         ("phone", "2" * 31, "at most 30 characters"),
         ("address", "a\nb", "on one line"),
         ("address", "\ufffd", "cannot be read"),

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from PIL import Image
 
-from partners.models import Logo, Pledge, PromiseKind
+from partners.models import Logo, Pledge, PromiseType
 from partners.organizations import logos, profiles
 from tests import browse
 from tests.partners import make
@@ -120,13 +120,13 @@ WRONG = {
 @pytest.mark.parametrize("wrong", WRONG)
 def test_file_that_is_no_logo_gets_a_sentence_and_loses_nothing(token, wrong):
     content, said = WRONG[wrong]
-    response = send(token, tick("tours", "6", note="Ask us"), signature(), about="We ship.", logo=file(content))
+    response = send(token, tick("tours", "6", note="Ask us"), signature(), description="We ship.", logo=file(content))
     page = browse.text(response)
     assert response.status_code == 422
     assert page.count(str(said)) == 2  # at the field, and in the summary
     assert 'href="#id_logo"' in response.content.decode()
-    kept, name = browse.fields(response), f"promise-{PromiseKind.objects.get(code='tours').pk}"
-    assert (kept[f"{name}-quantity"], kept[f"{name}-note"], kept["about"], kept["sign-name"]) == (
+    kept, name = browse.fields(response), f"promise-{PromiseType.objects.get(code='tours').pk}"
+    assert (kept[f"{name}-quantity"], kept[f"{name}-note"], kept["description"], kept["sign-name"]) == (
         *("6", "Ask us", "We ship."),
         "Alma Reyes",
     )
@@ -161,7 +161,7 @@ def test_new_logo_of_a_shown_partner_waits_for_staff_again():
     partner = make.partner()
     send(Pledge.objects.get().token, signature(), logo=file(picture()))
     partner.refresh_from_db()
-    assert (partner.wants_public, partner.is_public) == (True, False)
+    assert (partner.wants_listing, partner.is_listed) == (True, False)
 
 
 def test_untouched_page_changes_no_logo():

@@ -6,7 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from imagine.core.models import RateLimitCount, new_token
-from partners.models import Pledge, PledgeStart, PromiseKind, School
+from partners.models import Pledge, PledgeRequest, PromiseType, School
 from partners.organizations import profiles
 from partners.pledges import signup as pledge_signup
 from partners.pledges import years as pledge_years
@@ -22,12 +22,12 @@ WHO = {"contact-role": "Owner", "contact-phone": "209 555 0100", "contact-langua
 PROFILE = {
     "name": "Port Gate Logistics, Inc.",
     "sector": "business",
-    "about": "We ship asparagus.\r\nTo nine states.",
+    "description": "We ship asparagus.\r\nTo nine states.",
     "website": "www.example.org",
     "phone": "209 555 0199",
     "address": "1 Levee Road, Stockton",
     "size": "some",
-    "wants_public": "on",
+    "wants_listing": "on",
 }
 
 
@@ -57,9 +57,9 @@ def test_first_page_knows_who_begins_and_offers_the_eight_kinds():
     assert "What will you promise for 2027–28?" in page
     assert "Signed by Nobody yet" in page
     assert "Mail goes to alma@example.org." in page
-    for kind in PromiseKind.objects.all():
-        assert kind.name in page
-        assert kind.unit_plural in page
+    for promise_type in PromiseType.objects.all():
+        assert promise_type.name in page
+        assert promise_type.unit_plural in page
     sent = opened(token)
     assert (sent["name"], sent["contact-name"], sent["contact-language"]) == (make.NAME, "Alma Reyes", "en")
     assert not [name for name in sent if name.endswith("-ticked")]
@@ -72,7 +72,7 @@ def test_kinds_that_need_clearance_say_what_it_takes():
 
 
 def test_kind_that_needs_insurance_says_so():
-    PromiseKind.objects.filter(code="tours").update(needs_insurance=True, what_it_takes="A paper of one year.")
+    PromiseType.objects.filter(code="tours").update(needs_insurance=True, requirements="A paper of one year.")
     assert "Certificate of insurance. A paper of one year." in text(make.start().token)
 
 
@@ -100,9 +100,9 @@ def test_draft_is_saved_with_profile_contact_and_promises():
         ("advisory", 3, [], [], [], ""),
     ]
     assert profiles.facts(pledge.organization, profiles.PROFILE) == PROFILE | {
-        "about": "We ship asparagus.\nTo nine states.",
+        "description": "We ship asparagus.\nTo nine states.",
         "website": "https://www.example.org",
-        "wants_public": True,
+        "wants_listing": True,
     }
     assert profiles.facts(pledge.contact, ["name", "role", "phone", "language", "email"]) == {
         "name": "Alma Reyes",
@@ -119,7 +119,7 @@ def test_draft_comes_back_in_any_browser_as_it_was_left():
     pledge = saved(send(token, PROFILE, WHO, tick("tours", "6", grades=["1-3", "4-6"], months=["10"], note="Ask")))
     version = pledge.version
     again = opened(token)
-    name = f"promise-{PromiseKind.objects.get(code='tours').pk}"
+    name = f"promise-{PromiseType.objects.get(code='tours').pk}"
     assert again[f"{name}-ticked"] == "on"
     assert again[f"{name}-quantity"] == "6"
     assert again[f"{name}-grades"] == ["1-3", "4-6"]
@@ -139,7 +139,7 @@ def test_fields_of_an_unticked_kind_are_ignored():
 def test_kind_that_is_unticked_again_goes():
     pledge = make.draft(promises=(make.promised("tours", 6), make.promised("mentors", 2)))
     sent = opened(pledge.token)
-    del sent[f"promise-{PromiseKind.objects.get(code='tours').pk}-ticked"]
+    del sent[f"promise-{PromiseType.objects.get(code='tours').pk}-ticked"]
     saved(Client().post(address(pledge.token), sent | {"save": "1"}))
     assert look.amounts(pledge) == {"mentors": 2}
 
@@ -148,7 +148,7 @@ def test_schools_count_only_when_they_are_chosen():
     chavez = make.school()
     token = make.start().token
     ticks = tick("tours", "6", schools=(chavez,)) | {
-        f"promise-{PromiseKind.objects.get(code='tours').pk}-where": "anywhere"
+        f"promise-{PromiseType.objects.get(code='tours').pk}-where": "anywhere"
     }
     assert look.promises(saved(send(token, ticks))) == [("tours", 6, [], [], [], "")]
 
@@ -291,7 +291,7 @@ def test_reopened_year_can_be_changed_again():
 
 def test_renewal_proposes_last_years_promises_and_writes_nothing_until_it_is_sent():
     before = make.signed_before(promises=(make.promised("tours", 6), make.promised("mentors", 2)))
-    PromiseKind.objects.filter(code="mentors").update(is_retired=True)
+    PromiseType.objects.filter(code="mentors").update(is_retired=True)
     rows = tables.tables()
     page = text(before.token)
     assert "These are your promises for 2026–27, as a proposal." in page
@@ -306,7 +306,7 @@ def test_renewal_proposes_last_years_promises_and_writes_nothing_until_it_is_sen
 
 def test_retired_kind_stays_on_its_pledge_and_is_offered_to_nobody_else():
     pledge = make.signed(promises=(make.promised("mentors", 2),))
-    PromiseKind.objects.filter(code="mentors").update(is_retired=True)
+    PromiseType.objects.filter(code="mentors").update(is_retired=True)
     assert "No longer offered: yours stays" in text(pledge.token)
     signed(send(pledge.token, tick("mentors", "3"), signature()))
     assert look.amounts(pledge) == {"mentors": 3}
@@ -368,7 +368,7 @@ def test_unproven_start_of_an_address_that_became_known_is_led_by_mail():
     assert response.status_code == 409
     assert "This address is a partner’s already. We have sent its link there." in browse.text(response)
     assert look.pledges() == []
-    assert PledgeStart.objects.filter(token=start.token).exists()
+    assert PledgeRequest.objects.filter(token=start.token).exists()
 
 
 def test_pledge_whose_contact_was_erased_is_still_saved():
@@ -440,7 +440,7 @@ def test_page_shows_no_other_organization():
 
 def test_page_takes_the_same_queries_for_one_promise_and_for_eight(django_assert_num_queries):
     schools = tuple(make.school(f"School {number}") for number in range(20))
-    codes = PromiseKind.objects.values_list("code", flat=True)
+    codes = PromiseType.objects.values_list("code", flat=True)
     few = make.draft("Few", "few@example.org")
     many = make.draft("Many", "many@example.org", tuple(make.promised(code, 9, schools=schools) for code in codes))
     for token in (few.token, many.token):
@@ -458,7 +458,7 @@ def statements(sent: dict, token: str) -> int:
 
 def test_save_takes_the_same_statements_for_two_promises_and_for_eight():
     schools = tuple(make.school(f"School {number}") for number in range(20))
-    codes = list(PromiseKind.objects.values_list("code", flat=True))
+    codes = list(PromiseType.objects.values_list("code", flat=True))
     counts = []
     for number in (2, 8):
         token = make.start(f"Growers {number}", f"n{number}@example.org").token

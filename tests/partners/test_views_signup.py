@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from imagine.core.models import RateLimitCount
-from partners.models import PledgeStart, PledgeYear
+from partners.models import PledgeRequest, PledgeYear
 from tests import browse
 from tests import look as tables
 from tests.partners import look, make
@@ -27,7 +27,7 @@ def begin(client=None, **fields):
 
 
 def starts() -> list[tuple]:
-    return list(PledgeStart.objects.order_by("pk").values_list("organization", "name", "email", "language"))
+    return list(PledgeRequest.objects.order_by("pk").values_list("organization", "name", "email", "language"))
 
 
 def test_names():

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from partners.models import PromiseKind
+from partners.models import PromiseType
 from partners.organizations import profiles
 from tests import browse
 from tests.partners import look, make
@@ -18,7 +18,7 @@ def pledge():
 
 
 def name_of(code: str) -> str:
-    return f"promise-{PromiseKind.objects.get(code=code).pk}"
+    return f"promise-{PromiseType.objects.get(code=code).pk}"
 
 
 def post(pledge, sent: dict, *parts: dict):
@@ -67,22 +67,22 @@ def test_what_only_the_first_changed_stays_as_they_left_it(pledge):
     second = opened(pledge.token)
     first = opened(pledge.token) | tick("teachers", "12", grades=["1-3", "4-6"]) | tick("tours", "7")
     del first[f"{name_of('mentors')}-ticked"]
-    post(pledge, first, {"website": "example.org", "wants_public": "on", "contact-phone": "209 555 0100"})
-    words, page = met(post(pledge, second, tick("advisory", "4"), {"about": "We ship."}))
+    post(pledge, first, {"website": "example.org", "wants_listing": "on", "contact-phone": "209 555 0100"})
+    words, page = met(post(pledge, second, tick("advisory", "4"), {"description": "We ship."}))
     assert "Only they changed this. It stands below as they left it." in words
     assert "Both of you" not in words
     assert "Collaborate with teachers : 12 hours; 1–3, 4–6" in words
     assert "Be mentors and role models : not promised" in words
     assert "phone : 209 555 0100" in words
-    assert (page["website"], page["wants_public"], page["contact-phone"]) == (
+    assert (page["website"], page["wants_listing"], page["contact-phone"]) == (
         *("https://example.org", "on"),
         "209 555 0100",
     )
-    assert page["about"] == "We ship."
+    assert page["description"] == "We ship."
     assert post(pledge, page).status_code == 302
     assert look.amounts(pledge) == {"tours": 7, "advisory": 4, "teachers": 12}
     pledge.organization.refresh_from_db()
-    assert (pledge.organization.about, pledge.organization.website) == ("We ship.", "https://example.org")
+    assert (pledge.organization.description, pledge.organization.website) == ("We ship.", "https://example.org")
 
 
 def test_both_changed_the_profile(pledge):
@@ -95,12 +95,12 @@ def test_both_changed_the_profile(pledge):
 
 
 def test_what_was_taken_out_by_the_first_stays_out(pledge):
-    send(pledge.token, wants_public="on")
+    send(pledge.token, wants_listing="on")
     second, first = opened(pledge.token), opened(pledge.token)
-    del first["wants_public"]
+    del first["wants_listing"]
     post(pledge, first)
     _words, page = met(post(pledge, second, tick("tours", "9")))
-    assert "wants_public" not in page
+    assert "wants_listing" not in page
 
 
 def test_same_answers_from_both_are_no_quarrel(pledge):
@@ -122,13 +122,17 @@ def test_staff_changed_it_meanwhile(pledge, staff):
 
 def test_lines_end_in_one_way_whoever_wrote_them(pledge, staff):
     edit = f"/imagine/admin/partners/organization/{pledge.organization_id}/change/"
-    form = browse.fields(staff.get(edit)) | {"about": "We ship.\r\nWe grow.", "wants_public": "on", "_save": "Save"}
+    form = browse.fields(staff.get(edit)) | {
+        "description": "We ship.\r\nWe grow.",
+        "wants_listing": "on",
+        "_save": "Save",
+    }
     assert staff.post(edit, form).status_code == 302
     profiles.approve(pledge.organization, by="staff")
     sent = opened(pledge.token) | tick("tours", "9")
-    assert post(pledge, sent | {"about": sent["about"].replace("\n", "\r\n")}).status_code == 302
+    assert post(pledge, sent | {"description": sent["description"].replace("\n", "\r\n")}).status_code == 302
     pledge.organization.refresh_from_db()
-    assert (pledge.organization.about, pledge.organization.is_public) == ("We ship.\nWe grow.", True)
+    assert (pledge.organization.description, pledge.organization.is_listed) == ("We ship.\nWe grow.", True)
 
 
 def test_signature_of_a_page_out_of_date_is_asked_for_again(pledge):

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from imagine.mail import preferences
-from partners.models import Contact, Organization, PromiseKind
+from partners.models import Contact, Organization, PromiseType
 from summit.invitations import contact_import
 from summit.models import Audience, ContactListUpload, Event
 from tests import browse, look, make
@@ -63,7 +63,7 @@ def people(audience: Audience) -> list[str]:
 
 def test_audience_is_put_together(staff):
     year, school, event = partners_make.year(), partners_make.school(), make.event()
-    kind = PromiseKind.objects.get(code="mentors")
+    kind = PromiseType.objects.get(code="mentors")
     said = {
         "pledge_year": str(year.pk),
         "include_drafts": "on",

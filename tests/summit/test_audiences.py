@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from imagine.mail import preferences
-from partners.models import Contact, Organization, PromiseKind
+from partners.models import Contact, Organization, PromiseType
 from summit import seats
 from summit.invitations import audiences
 from summit.invitations.audiences import Reason
@@ -62,12 +62,12 @@ def test_drafts_are_in_it_when_staff_say_so(delta):
 
 
 def test_one_of_several_kinds_is_enough_in_any_year(delta):
-    audience = invited.audience(kinds=PromiseKind.objects.filter(code__in=["tours", "curriculum"]))
+    audience = invited.audience(kinds=PromiseType.objects.filter(code__in=["tours", "curriculum"]))
     assert emails(audience, make.event()) == ["port", "yes"]
 
 
 def test_all_that_is_said_must_fit(delta):
-    tours = PromiseKind.objects.filter(code="tours")
+    tours = PromiseType.objects.filter(code="tours")
     assert emails(invited.audience(pledge_year_id=2027, kinds=tours), make.event()) == ["port"]
     assert emails(invited.audience(pledge_year_id=2027, kinds=tours, sectors=["labor"]), make.event()) == []
 
@@ -79,7 +79,7 @@ def test_one_promise_has_both_the_kind_and_the_school(delta):
         partners.promised("tours"),
         partners.promised("mentors", schools=(delta,)),
     )
-    tours = PromiseKind.objects.filter(code="tours")
+    tours = PromiseType.objects.filter(code="tours")
     event = make.event()
     assert emails(invited.audience(schools=[delta]), event) == ["port"]
     assert emails(invited.audience(pledge_year_id=2028, kinds=tours, schools=[delta]), event) == []
@@ -101,7 +101,7 @@ def test_the_main_contact_of_each_or_every_one():
     contact("Second", port)
     orphan = partners.organization("Without Main", sector="business")
     contact("Only", orphan)
-    Contact.objects.filter(organization=orphan).update(is_main=False)
+    Contact.objects.filter(organization=orphan).update(is_primary=False)
     event = make.event()
     assert names(invited.audience(sectors=["business"]), event) == ["First", "Only"]
     assert names(invited.audience(sectors=["business"], contact_scope="all"), event) == ["First", "Only", "Second"]

@@ -83,7 +83,7 @@ def test_invented_contacts_are_an_audience(capsys):
     call_command("make_contacts", "10")
     assert capsys.readouterr().out == "10 contacts were made; the audience “Invented contacts” has 10.\n"
     assert Contact.objects.count() == 10
-    assert Organization.objects.count() == Contact.objects.filter(is_main=True).count() == 3
+    assert Organization.objects.count() == Contact.objects.filter(is_primary=True).count() == 3
     assert set(Contact.objects.values_list("language", flat=True)) == {"en", "es"}
     audience = Audience.objects.get(name="Invented contacts")
     assert starting.start(make.event(), audience, count=10, by="test").count == 10

@@ -200,7 +200,7 @@ def test_people_are_put_in_and_made_contacts_as_needed():
         ("mai@example.org", "Mai", "Brand New", "en"),
         ("tou@example.org", "Tou", None, "en"),
     ]
-    assert Organization.objects.get(name="Brand New").contacts.filter(is_main=True).count() == 1
+    assert Organization.objects.get(name="Brand New").contacts.filter(is_primary=True).count() == 1
     assert [one.name for one in audiences.people(audience, make.event())] == ["Alma", "Jun Park", "Kou", "Mai", "Tou"]
     assert alma in audience.uploaded_contacts.all()
 

@@ -135,7 +135,7 @@ def test_guests_become_contacts_of_their_organization_or_on_their_own():
     make.rsvp(past, "Jun", email="Jun@Example.org")
     past.rsvps.filter(name="Jun").update(organization=port)
     start(make.event(), invited.audience(attended_event=past), 2)
-    found = Contact.objects.order_by("name").values_list("name", "email", "language", "organization", "is_main")
+    found = Contact.objects.order_by("name").values_list("name", "email", "language", "organization", "is_primary")
     assert list(found) == [
         ("Alma", "alma@example.org", "es", None, False),
         ("Jun", "Jun@Example.org", "en", port.pk, True),
@@ -154,7 +154,7 @@ def test_a_guest_of_an_organization_with_a_main_contact_is_another_one():
     make.rsvp(past, "Jun")
     past.rsvps.update(organization=port)
     start(make.event(), invited.audience(attended_event=past), 1)
-    assert sorted(port.contacts.values_list("name", "is_main")) == [("Alma Reyes", True), ("Jun", False)]
+    assert sorted(port.contacts.values_list("name", "is_primary")) == [("Alma Reyes", True), ("Jun", False)]
 
 
 @pytest.mark.parametrize("number", [1, 30])

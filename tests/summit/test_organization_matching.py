@@ -114,7 +114,7 @@ def test_chosen_with_contacts(event, gate):
     organization_matching.choose(this(rsvp), gate.pk, adds_contacts=True)
     contact = gate.contacts.get(name="Ben Ochoa")
     assert (contact.email, contact.phone, contact.language) == ("ben.ochoa@example.org", "209 555 0100", "es")
-    assert not contact.is_main
+    assert not contact.is_primary
 
 
 def test_chosen_again_or_otherwise(event, gate):
@@ -140,7 +140,7 @@ def test_new_organization_with_its_people_as_contacts(event):
     make.rsvp(event, "Chue Vang", organization_name="ZETA FREIGHT")
     made = organization_matching.make(organization_matching.same_name(one), name="Zeta Freight", sector="business")
     assert (made.name, made.sector, made.slug) == ("Zeta Freight", "business", "zeta-freight")
-    assert list(made.contacts.values_list("name", "is_main")) == [("Ben Ochoa", True), ("Chue Vang", False)]
+    assert list(made.contacts.values_list("name", "is_primary")) == [("Ben Ochoa", True), ("Chue Vang", False)]
     assert made.rsvps.count() == 2
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from partners.models import PledgeStart
+from partners.models import PledgeRequest
 from partners.pledges import editing as pledge_editing
 from summit import seats
 from tests import browse, look, make
@@ -31,11 +31,11 @@ def rsvp():
 
 def test_click_opens_the_page_with_what_is_known(rsvp):
     response = click(rsvp)
-    start = PledgeStart.objects.get()
+    start = PledgeRequest.objects.get()
     assert (response.status_code, response["Location"]) == (302, start.get_absolute_url())
     sent = browse.fields(Client().get(response["Location"]))
     assert (sent["name"], sent["sector"], sent["contact-name"]) == ("Delta Growers", "labor", rsvp.name)
-    assert (start.email, start.is_proven, start.origin) == (rsvp.email, False, f"rsvp:{rsvp.pk}")
+    assert (start.email, start.email_verified, start.origin) == (rsvp.email, False, f"rsvp:{rsvp.pk}")
 
 
 def test_click_repeated_opens_the_same_page_and_mails_its_link_once(rsvp):
@@ -49,7 +49,7 @@ def test_known_partner_is_led_by_mail_and_told_so(rsvp, client):
     assert (response.status_code, response["Location"]) == (302, rsvp.get_absolute_url())
     shown = client.get(rsvp.get_absolute_url())
     assert "This address is a partner’s already. Its link to the promises is on the way by mail." in browse.text(shown)
-    for start in PledgeStart.objects.all():
+    for start in PledgeRequest.objects.all():
         assert start.token not in shown.content.decode()
 
 

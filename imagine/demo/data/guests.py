@@ -57,7 +57,7 @@ def make_missing(number: int, missing: set[int]) -> None:
             name=name,
             email=email(each),
             language="es" if each % 3 == 0 else "en",
-            is_main=each % OF_ONE == 0,
+            is_primary=each % OF_ONE == 0,
             created_at=now,
         )
         for each, name in enumerate(people.name() for _each in range(number))

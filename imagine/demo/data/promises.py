@@ -15,7 +15,7 @@ from imagine.demo.data.names import People
 from imagine.demo.data.organizations import ABOUT, AMOUNTS, LEANINGS, NOTES, ORGANIZATIONS, ROLES, STREETS, TWINS
 from imagine.mail.models import Message
 from partners import schools
-from partners.models import MONTHS, Contact, Grade, Organization, Pledge, PledgeStart, PledgeYear, PromiseKind, School
+from partners.models import MONTHS, Contact, Grade, Organization, Pledge, PledgeRequest, PledgeYear, PromiseType, School
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
@@ -42,7 +42,7 @@ class Promises:
 
     def __init__(self, people: People):
         self.people, self.dice = people, people.dice
-        self.kinds = {kind.code: kind for kind in PromiseKind.objects.all()}
+        self.promise_types = {promise_type.code: promise_type for promise_type in PromiseType.objects.all()}
         self.schools = list(School.objects.order_by("code"))
         self.asked = self.dice.sample(self.schools, 40)  # the others are what coverage is for
         self.guests = {
@@ -60,7 +60,7 @@ class Promises:
         AuditEntry.objects.filter(about__regex="^(pledge|organization|contact):").delete()
         PledgeYear.objects.filter(pk=year.pk).update(
             opens_on=date(school_year, 3, 1),
-            closes_on=date(school_year, 9, 30),
+            announced_deadline=date(school_year, 9, 30),
             closed_at=datetime.combine(date(school_year, 10, 7), time(9), ZONE),
         )
         self.backdate(year.pledges.all(), date(school_year, 4, 1), date(school_year, 9, 28))
@@ -68,7 +68,7 @@ class Promises:
     def fill_this_year(self, school_year: int) -> None:
         today = timezone.localdate()
         year = PledgeYear.objects.create(
-            school_year=school_year, opens_on=today - timedelta(days=45), closes_on=date(school_year, 9, 30)
+            school_year=school_year, opens_on=today - timedelta(days=45), announced_deadline=date(school_year, 9, 30)
         )
         last_year = list(Pledge.objects.signed().filter(year=school_year - 1).order_by("pk"))
         for pledge in self.dice.sample(last_year, RENEW):
@@ -84,17 +84,17 @@ class Promises:
         guest = self.guests.pop(name, None)
         person, email = (guest.name, guest.email) if guest else self.people.contact()
         language = guest.language if guest else self.dice.choice(["en", "en", "en", "es"])
-        start = PledgeStart.objects.create(
+        start = PledgeRequest.objects.create(
             organization=name, sector=sector, name=person, email=email, language=language, answered_at=timezone.now()
         )
         [slug] = profiles.slugs(name, [""])
         profile = {
-            "about": self.dice.choice(ABOUT[sector]),
+            "description": self.dice.choice(ABOUT[sector]),
             "website": f"https://{slug}.example.org" if self.dice.random() < 0.7 else "",
             "phone": f"(209) 555-01{self.dice.randrange(100):02}",
             "address": f"{self.dice.randrange(100, 3900)} {self.dice.choice(STREETS)}, Stockton",
             "size": self.dice.choice(Organization.Size.values),
-            "wants_public": self.dice.random() < 0.85,
+            "wants_listing": self.dice.random() < 0.85,
         }
         return self.send(start.token, profile, self.checklist(sector), sign=sign)
 
@@ -132,7 +132,7 @@ class Promises:
             places, taught = places[:1], places[0].grades
         start = dice.randrange(len(MONTHS) - 2)
         return Promised(
-            self.kinds[code].pk,
+            self.promise_types[code].pk,
             dice.randint(*AMOUNTS[code]),
             grades=tuple(dice.sample(taught, min(len(taught), dice.choice([1, 2, 2, 3])))),
             months=tuple(MONTHS[start : start + dice.choice([1, 2, 3, 6])]),
@@ -142,7 +142,9 @@ class Promises:
 
     def changed(self, promised: Promised) -> Promised:
         quantity = max(1, promised.quantity + self.dice.choice([0, 0, 0, 1, 2, 4, -1]))
-        return Promised(promised.kind, quantity, promised.grades, promised.months, promised.schools, promised.note)
+        return Promised(
+            promised.promise_type, quantity, promised.grades, promised.months, promised.schools, promised.note
+        )
 
     def backdate(self, made: Iterable[Pledge], since: date, until: date) -> None:
         """Spreads pledges over the days between, in the order in which they came."""
@@ -160,7 +162,7 @@ class Promises:
 
     def approve(self) -> None:
         """Staff have looked at most of those who want to be shown, and added a second contact here and there."""
-        for organization in Organization.objects.to_approve().order_by("pk"):
+        for organization in Organization.objects.pending_approval().order_by("pk"):
             if self.dice.random() < 0.85 and organization.name not in dict(TWINS):
                 profiles.approve(organization, by="staff")
             if self.dice.random() < 0.25:
