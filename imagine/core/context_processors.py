@@ -1,5 +1,3 @@
-"""What every page knows."""
-
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import get_language

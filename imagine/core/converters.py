@@ -1,9 +1,5 @@
-"""What may stand in an address."""
-
-
 class TokenConverter:
-    """A private link's secret, as imagine.models.new_token makes it; anything else in its place is no address of
-    ours."""
+    """The secret of a personal link, as imagine.core.models.new_token makes it."""
 
     regex = "[A-Za-z0-9_-]{32}"
 

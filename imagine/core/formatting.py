@@ -1,4 +1,4 @@
-"""Dates as people here write them, in the district's zone and the reader's language."""
+"""Dates the way people here write them, in the district's time zone and the reader's language."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,14 +10,14 @@ from django.utils.translation import get_language
 
 @dataclass(frozen=True)
 class Dates:
-    """One language's patterns. They, and the names of days and months, are in Django's own terms."""
+    """One language's date formats, in Django's syntax."""
 
     long_date: str
     short_date: str
     day: str
 
 
-# A table, not the catalogue: a pattern is no sentence, and a slip in one would break every date.
+# Not translatable strings: a slip in one of these would break every date.
 DATES = {
     "en": Dates(long_date="l, F j, Y", short_date="F j, Y", day="F j"),
     "es": Dates(long_date=r"l j \d\e F \d\e Y", short_date=r"j \d\e F \d\e Y", day=r"j \d\e F"),

@@ -1,4 +1,4 @@
-"""Parts of forms that every page of ours shares: fields that take what a person types, and how they are laid out."""
+"""Form fields for what people type, and layout that all forms share."""
 
 import re
 import unicodedata
@@ -13,14 +13,14 @@ from django.template.loader import render_to_string
 from django.utils.encoding import punycode
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.spreadsheets.reader import MOST_BYTES
+from imagine.core.spreadsheets.reader import MAX_BYTES
 
 MEGABYTE = 2**20
 
 
 def check_characters(value: str) -> None:
-    """Refuses what no keyboard writes: control characters, lone surrogates, and the sign that stands in for bytes that
-    were no UTF-8. NUL is refused by CharField itself."""
+    """Reject what no keyboard types: control characters, lone surrogates, and the replacement character for bytes that
+    weren't UTF-8. CharField itself rejects NUL."""
     if any(c == "\ufffd" or (unicodedata.category(c) in {"Cc", "Cs"} and c not in "\r\n\t\0") for c in value):
         raise ValidationError(_("This holds a character that cannot be read. Please type it again."), code="characters")
 
@@ -32,8 +32,8 @@ def check_one_line(value: str) -> None:
 
 
 def check_no_link(value: str) -> None:
-    """Names and needs stand in mail to an address that anyone may have typed: nobody advertises through us. Mail
-    programs make a link of whatever looks like a domain."""
+    """Reject links in names and needs. They appear in email to an address that anyone may have typed, so they could be
+    used to advertise, and mail programs turn anything that looks like a domain into a link."""
     if re.search(r"//|@|\bwww\.|\w\.[a-z]{2,}(?!\.)\b", value, re.IGNORECASE):
         raise ValidationError(
             _("Please write this without a web or mail address, and with a space after each dot."), code="link"
@@ -41,19 +41,17 @@ def check_no_link(value: str) -> None:
 
 
 class LineField(forms.CharField):
-    """One line of text."""
-
     default_validators = [check_one_line]
 
 
 class NameField(LineField):
-    """One line that goes into mail: the name of a person or an organization, a need."""
+    """One line that appears in email: the name of a person or an organization, or a guest's needs."""
 
     default_validators = [*LineField.default_validators, check_no_link]
 
 
 class TextField(forms.CharField):
-    """Text over several lines, which end in one way whatever the browser sends."""
+    """Text of several lines, with line endings normalized."""
 
     widget = forms.Textarea
     default_validators = [check_characters]
@@ -63,8 +61,8 @@ class TextField(forms.CharField):
 
 
 class AddressField(forms.EmailField):
-    """An e-mail address; errors say what is wrong with it. The domain comes out in lower case, an internationalised one
-    as ASCII (RFC 5890), so that one address has one spelling."""
+    """An email address, with errors that say what is wrong. The domain is lowercased and internationalized domains
+    become ASCII (RFC 5890), so one address has one spelling."""
 
     default_validators = []
     default_error_messages = {
@@ -89,41 +87,41 @@ class AddressField(forms.EmailField):
             validate_email(address)
         except (ValidationError, UnicodeError):
             raise ValidationError(self.error_messages["invalid"], code="invalid") from None
-        if self.max_length and len(address) > self.max_length:  # as ASCII it may be three times as long
+        if self.max_length and len(address) > self.max_length:  # ASCII can be three times as long
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return address
 
 
 class SpreadsheetField(forms.FileField):
-    """A CSV or XLSX that imagine.core.spreadsheets.reader can read; says of one that is too large how large it is."""
+    """A CSV or XLSX file for imagine.core.spreadsheets.reader. The error for a large file says how large it is."""
 
     def __init__(self, **kwargs):
         super().__init__(label=_("File"), help_text=_("CSV or XLSX, at most 10 MB and 20,000 rows."), **kwargs)
 
     def clean(self, data, initial=None):
         file = super().clean(data, initial)
-        if file and file.size > MOST_BYTES:
+        if file and file.size > MAX_BYTES:
             said = _("This file has %(size)d MB, and at most %(most)d can be read. Split it, or save it as CSV.")
-            raise ValidationError(said % {"size": file.size // MEGABYTE, "most": MOST_BYTES // MEGABYTE})
+            raise ValidationError(said % {"size": file.size // MEGABYTE, "most": MAX_BYTES // MEGABYTE})
         return file
 
 
 class Shared(dict):
-    """Fields that every form has in common, for as long as it is not shown: Django copies them for each, which takes
-    longer than to check what was written."""
+    """Fields that all instances of a form share until one is shown. Django copies the fields for each instance, which
+    takes longer than validating them."""
 
     def __deepcopy__(self, _memo) -> "Shared":
         return self
 
 
 def unshare(form: forms.Form) -> None:
-    """Gives a form that is to be shown fields of its own: crispy writes into them."""
+    """Give a form that will be shown its own fields, because crispy writes to them."""
     form.fields = deepcopy(dict(form.fields))
     form._bound_fields_cache.clear()
 
 
 def plain_helper() -> FormHelper:
-    """Crispy renders the fields alone; the template has the form's tag, token and error summary."""
+    """Return a helper that renders only the fields. The template has the form tag, the token and the error summary."""
     helper = FormHelper()
     helper.form_tag = False
     helper.disable_csrf = True
@@ -131,7 +129,7 @@ def plain_helper() -> FormHelper:
 
 
 class More(LayoutObject):
-    """Rare questions behind one line; the server opens them when one holds an answer or an error."""
+    """Less common questions, collapsed behind one line. They start open if one has a value or an error."""
 
     template = "fields/more.html"
 

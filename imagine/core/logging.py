@@ -1,4 +1,4 @@
-"""Logs as one JSON object a line. They carry ids, routes and kinds of error, never names, addresses or links."""
+"""Logs as one JSON object per line. They have ids, routes and error types, never names, addresses or links."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 EXTRAS = ("method", "route", "status", "ms", "message_id", "state", "ours", "rsvp_id", "event_id")
-# A second fence behind the first one, which is not to log them at all.
+# The first defense is not to log any of these; this is the second.
 PRIVATE = [
     (re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+"), "(address)"),
     (re.compile(r"(/(?:rsvp|promise|invitation|mail)/)[^\s/?#\"']+"), r"\1(link)"),
@@ -20,21 +20,21 @@ PRIVATE = [
 
 
 def without_links(words: str) -> str:
-    """The words with each private link's secret replaced."""
+    """Replace the secret of each personal link."""
     pattern, instead = PRIVATE[1]
     return pattern.sub(instead, words)
 
 
 def without_private(words: str) -> str:
-    """The words with what looks like an address, a private link or a secret replaced."""
+    """Replace whatever looks like an address, a personal link or a secret."""
     for pattern, instead in PRIVATE:
         words = pattern.sub(instead, words)
     return words
 
 
 class JsonFormatter(logging.Formatter):
-    """Turns a record into one line of JSON. Of an exception it keeps the kind and the places, not the words: those of a
-    database quote the row."""
+    """Format a record as one line of JSON. Of an exception it keeps the type and the places but not the message,
+    because a database's message quotes the row."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -53,9 +53,9 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
     def words(self, record: logging.LogRecord) -> str:
-        if isinstance(record.args, dict) and "exc" in record.args:  # Celery's quote the exception
+        if isinstance(record.args, dict) and "exc" in record.args:  # Celery's messages quote the exception
             return f"{record.args.get('name')} failed"
         words = record.getMessage()
-        if hasattr(record, "request") and record.args:  # Django's own lines end with the path
+        if hasattr(record, "request") and record.args:  # Django's messages end with the path
             words = str(record.args[0])
         return without_private(words)

@@ -1,4 +1,4 @@
-"""Around every request: one log line, and a plain no to what cannot be read."""
+"""One log line per request, and a plain answer to requests we can't read."""
 
 import logging
 import re
@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.utils import translation
 
 from imagine.core.logging import request_id
-from imagine.core.uploads import LARGEST_BODY, let_in
+from imagine.core.uploads import MAX_BODY, let_in
 
 logger = logging.getLogger("imagine.core.request")
 
@@ -21,7 +21,7 @@ FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
 
 def log_request(get_response: Answer) -> Answer:
-    """Logs one line a request with the route's pattern in place of its address, and gives it an id."""
+    """Give each request an id and log one line with the route's pattern instead of the path."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         mark = request_id.set(uuid.uuid4().hex[:12])
@@ -39,10 +39,10 @@ def log_request(get_response: Answer) -> Answer:
 
 
 def refuse_unreadable(get_response: Answer) -> Answer:
-    """Answers 413 to a body that is too large for its page, 415 to one that is no form in UTF-8, 400 to a cookie with a
-    NUL.
+    """Answer 413 to a body that is too large for its page, 415 to one that isn't a UTF-8 form, and 400 to a cookie with
+    a NUL.
 
-    Django raises on another charset inside its CSRF check and once more in its error page, so this stands before both.
+    Django raises an error on another charset in its CSRF check and again in its error page, so this runs before both.
     """
 
     def answer(request: HttpRequest) -> HttpResponse:
@@ -57,12 +57,12 @@ def refuse_unreadable(get_response: Answer) -> Answer:
 
 def refusal(request: HttpRequest) -> int | None:
     if any("\0" in value for value in request.COOKIES.values()):
-        return 400  # PostgreSQL has no NUL, and a session is looked up by its cookie
+        return 400  # PostgreSQL can't store NUL, and sessions are looked up by cookie
     if request.method not in {"POST", "PUT", "PATCH"}:
         return None
     length = request.META.get("CONTENT_LENGTH") or "0"
     is_multipart = request.content_type == "multipart/form-data"
-    largest = LARGEST_BODY if is_multipart and let_in(request) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    largest = MAX_BODY if is_multipart and let_in(request) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if not re.fullmatch("[0-9]{1,9}", length) or int(length) > largest:
         return 413
     charset = (request.content_params or {}).get("charset", "utf-8").strip("\"'").lower()

@@ -1,7 +1,7 @@
-"""Public pages that are written once and kept for as long as what they show stays the same.
+"""A cache of public pages, keyed by everything they show.
 
-To render such a page takes longer than all the rest of a request. Nothing in it belongs to one visitor but the token of
-its forms, which is put in anew for each.
+Rendering such a page takes longer than the rest of the request. The CSRF token is the only part that belongs to one
+visitor, and it is filled in each time.
 """
 
 from collections.abc import Callable, Hashable
@@ -15,8 +15,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import get_language
 
-MOST_KEPT = 200  # pages of some 30 kB
-PLACE = "\ue000token\ue001"  # characters that no page has
+MAX_PAGES = 200  # of about 30 kB each
+PLACE = "\ue000token\ue001"  # characters that no page contains
 
 kept: dict[Hashable, str] = {}
 
@@ -24,18 +24,18 @@ kept: dict[Hashable, str] = {}
 def render_kept(
     request: HttpRequest, template: str, context: dict | Callable[[], dict], *, facts: Hashable, status: int = 200
 ) -> HttpResponse:
-    """As `render`, but a page of the same address, language and `facts` is taken as it was written before. A `context`
-    that is a function is asked for only when the page has to be written.
+    """Like `render`, but reuse the page rendered before for the same path, language and `facts`.
 
-    `facts` are all that the page shows and that may change: plain values, those that follow from the time of day too. A
-    visitor to whom something is to be said gets a page of their own.
+    `facts` are all the values on the page that can change, including those that depend on the time. If `context` is a
+    function, it is called only when the page has to be rendered. A visitor with a pending message gets a page of their
+    own.
     """
     if len(get_messages(request)):
         return render(request, template, context() if callable(context) else context, status=status)
     key = (template, request.path, get_language(), settings.SITE_URL, settings.MAIL_REPLY_TO, facts)
-    page = kept.get(key)  # once: another thread may clear what is kept at any moment
+    page = kept.get(key)  # look only once: another thread may clear the cache at any moment
     if page is None:
-        if len(kept) >= MOST_KEPT:
+        if len(kept) >= MAX_PAGES:
             kept.clear()
         words = context() if callable(context) else context
         page = kept[key] = render_to_string(template, {**words, "csrf_token": PLACE}, request)
@@ -43,5 +43,5 @@ def render_kept(
 
 
 def facts_of(thing: Model | None) -> Hashable:
-    """Every value that was loaded or added to a row, by name."""
+    """Return every loaded or annotated value of a row, by name."""
     return thing and tuple((name, value) for name, value in vars(thing).items() if name != "_state")

@@ -1,5 +1,3 @@
-"""What every page behind a private link has in common."""
-
 from collections.abc import Callable
 from functools import wraps
 
@@ -7,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 
 
 def private(view: Callable) -> Callable:
-    """Decorates a view behind a private link: no cache stores what it answers, and no search engine lists it."""
+    """Decorate a view behind a personal link: no cache stores its response, and no search engine indexes it."""
 
     @wraps(view)
     def answer(request: HttpRequest, *args, **kwargs) -> HttpResponse:

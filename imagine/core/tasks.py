@@ -1,5 +1,3 @@
-"""Celery's tasks. Running one twice does no harm."""
-
 from celery import shared_task
 
 from imagine.core import rate_limit

@@ -1,30 +1,29 @@
-"""Words as two spellings of them agree, folded by the database: lower case, without accents and apostrophes.
+"""Normalize text in the database, so that spellings match: lower case, without accents and apostrophes.
 
-With functions that PostgreSQL knows as immutable, so that a generated column and an index may hold what they say; its
-unaccent() is not one of them.
+Generated columns and indexes need functions that PostgreSQL marks as immutable. unaccent() isn't one of them.
 """
 
 from django.db.models import Expression, F, Func, TextField, Value
 from django.db.models.functions import Lower
 
-BARRED = "ĐđØøŁł"  # no decomposition takes their bar away
+BARRED = "ĐđØøŁł"  # Unicode decomposition doesn't remove their bar
 MARKS = "[\u0300-\u036f'`\u2018\u2019\u02bc]"
 
 
 def joined(*fields: str) -> Expression:
-    """The text of several columns, a space between two."""
+    """Join the text of several columns with spaces."""
     return Func(*map(F, fields), template="(%(expressions)s)", arg_joiner=" || ' ' || ", output_field=TextField())
 
 
 def unaccented(words: Expression) -> Expression:
-    """`words` folded: `unaccented(F("name"))` in a column, `unaccented(Value("García"))` for what somebody typed."""
+    """Normalize an expression: `unaccented(F("name"))` for a column, `unaccented(Value("García"))` for typed text."""
     text = TextField()
     plain = Func(words, Value(BARRED), Value("DdOoLl"), function="TRANSLATE", output_field=text)
-    plain = Func(plain, template="NORMALIZE(%(expressions)s, NFKD)", output_field=text)  # letters and accents apart
+    plain = Func(plain, template="NORMALIZE(%(expressions)s, NFKD)", output_field=text)  # split letters and accents
     return Func(Lower(plain), Value(MARKS), Value(""), Value("g"), function="REGEXP_REPLACE", output_field=text)
 
 
 def unaccented_sql(words: str) -> str:
-    """The same of an expression in SQL, as SQL."""
+    """Do the same as `unaccented` for an expression in raw SQL."""
     marks = MARKS.replace("'", "''")
     return f"regexp_replace(lower(normalize(translate({words}, '{BARRED}', 'DdOoLl'), NFKD)), '{marks}', '', 'g')"

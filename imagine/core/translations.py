@@ -1,6 +1,6 @@
-"""The Spanish catalogue: gathers what the code says, keeps the .po in step, compiles it. Needs no gettext program.
+"""Collect translatable strings, update the Spanish .po file and compile it, without gettext's programs.
 
-Python files are read with `ast`, templates with Django's own parser, catalogues with polib.
+Python files are read with `ast`, templates with Django's parser, .po files with polib.
 """
 
 import ast
@@ -17,7 +17,7 @@ from django.templatetags.i18n import BlockTranslateNode, TranslateNode
 CALLS = {"_": 1, "gettext": 1, "gettext_lazy": 1, "ngettext": 2, "ngettext_lazy": 2}
 PACKAGES = ("imagine", "partners", "summit")
 
-Words = tuple[str, str]  # what is said for one, and for several ("" when there is one form)
+Words = tuple[str, str]  # singular and plural ("" if there is no plural form)
 
 
 def po_path() -> Path:
@@ -32,7 +32,7 @@ def sources() -> Iterator[Path]:
 
 
 def said() -> dict[Words, list[str]]:
-    """Everything that goes through gettext, and in which files."""
+    """Return every string that goes through gettext, with the files it is in."""
     found: dict[Words, list[str]] = {}
     for path in sources():
         words = in_python(path) if path.suffix == ".py" else in_template(path)
@@ -73,7 +73,7 @@ def trimmed(text: str) -> str:
 
 
 def update() -> polib.POFile:
-    """Writes the .po anew: what is said now, in the order of the files, with the translations that were there."""
+    """Rewrite the .po with the strings of the code, in the order of the files, keeping the translations."""
     old = {(entry.msgid, entry.msgid_plural): entry for entry in read()}
     catalogue = polib.POFile(wrapwidth=110)
     catalogue.metadata = {
@@ -103,14 +103,14 @@ def read() -> polib.POFile:
 
 
 def compile_if_newer() -> None:
-    """Writes the .mo that Django reads, unless it is as new as the .po."""
+    """Write the .mo that Django reads, unless it is as new as the .po."""
     po, mo = po_path(), po_path().with_suffix(".mo")
     if po.exists() and (not mo.exists() or mo.stat().st_mtime < po.stat().st_mtime):
         read().save_as_mofile(str(mo))
 
 
 def gaps() -> list[str]:
-    """What is wrong with the catalogue, a line each: missing, needless, untranslated words, lost placeholders."""
+    """List what is wrong with the .po: missing, unused and untranslated strings, lost placeholders."""
     entries = {(entry.msgid, entry.msgid_plural): entry for entry in read()}
     now = set(said())
     lines = [f"missing: {one!r}" for one, several in now - set(entries)]
@@ -128,7 +128,7 @@ def translations(entry: polib.POEntry) -> list[str]:
 
 
 def loses_placeholder(entry: polib.POEntry, words: str) -> bool:
-    """A plural may leave its number out for one ("a seat"); anything else keeps every placeholder and adds none."""
+    """Return whether a translation loses or adds a placeholder. Plurals may drop the number ("a seat")."""
     pattern = r"%\(\w+\)[sd]|%[sd]"
     wanted = set(re.findall(pattern, entry.msgid + entry.msgid_plural))
     kept = set(re.findall(pattern, words))

@@ -1,4 +1,4 @@
-"""Files that a page of ours takes. No other page takes a body that is larger than a form."""
+"""Uploads. Only a view decorated with `takes_files` accepts a body larger than a form."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,15 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 
-LARGEST_BODY = 64 * 1024 * 1024  # deploy/nginx.conf has the same
+MAX_BODY = 64 * 1024 * 1024  # as in deploy/nginx.conf
 
 
 def takes_files(*, largest: int) -> Callable:
-    """Decorates a view whose form holds a file. Of one that has more bytes than `largest` only the size arrives, so
-    that the form can say so and keep what was typed; a body is refused only beyond LARGEST_BODY."""
+    """Decorate a view whose form takes a file of at most `largest` bytes.
+
+    Of a larger file only the size arrives, so the form can say so and keep what was typed. Only a body over MAX_BODY is
+    rejected.
+    """
 
     def mark(view: Callable) -> Callable:
         view.largest_file = largest
@@ -22,8 +25,10 @@ def takes_files(*, largest: int) -> Callable:
 
 
 def let_in(request: HttpRequest) -> bool:
-    """Whether the page that a request is for takes files. Makes it ready to read them; before anything has read of its
-    body, which the CSRF check does."""
+    """Return whether the requested view takes files, and prepare the request to read them.
+
+    Call it before anything reads the body; the CSRF check does.
+    """
     try:
         largest = getattr(resolve(request.path_info).func, "largest_file", 0)
     except Resolver404:
@@ -34,7 +39,7 @@ def let_in(request: HttpRequest) -> bool:
 
 
 class Holder(FileUploadHandler):
-    """Holds each file in memory up to its bound, writes none to a disk, and lets go of what is larger."""
+    """Keep each file in memory up to its limit, drop larger ones, and write nothing to disk."""
 
     chunk_size = 64 * 1024
 

@@ -1,4 +1,4 @@
-"""The project's own pages: statements, errors, health."""
+"""Statements, error pages and the liveness check."""
 
 import sys
 
@@ -22,7 +22,7 @@ def accessibility(request: HttpRequest) -> HttpResponse:
 
 
 def nowhere(request: HttpRequest, **_where: str) -> HttpResponse:
-    """An address that Django's admin brings along and that must not answer."""
+    """Answer 404 at a URL that Django's admin adds and that must not work."""
     raise Http404
 
 
@@ -32,7 +32,7 @@ def nowhere(request: HttpRequest, **_where: str) -> HttpResponse:
 @require_safe
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
-    """200 while this process answers at all."""
+    """Answer 200 while the process is alive."""
     return JsonResponse({"alive": True})
 
 
@@ -52,12 +52,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """One constant page: it repeats nothing of the address, which may be a private link that was cut off."""
+    """Answer with a constant page. It repeats nothing of the path, which may be a personal link that was cut off."""
     return HttpResponse(render_to_string("404.html", {"reply_to": settings.MAIL_REPLY_TO}), status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500, or 503 when it is the database that does not answer: wherever in the request that was noticed."""
+    """Answer 503 if the database is down, wherever in the request that came up, and 500 otherwise."""
     away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
     status = 503 if away else 500
     return HttpResponse(

@@ -7,15 +7,15 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from imagine.core import audit as history
-from imagine.core.admin.actions import ActionsAdmin, tell
-from imagine.core.admin.concurrent_edit import ShownForm
+from imagine.core.admin.actions import ActionsAdmin, report_outcomes
+from imagine.core.admin.concurrent_edit import ConcurrentEditForm
 from partners import checklist
 from partners.admin.components import became
 from partners.models import PledgeYear, PromiseType, School
 from partners.pledges import years as pledge_years
 
 
-class RowForm(ShownForm):
+class RowForm(ConcurrentEditForm):
     def locked_row(self) -> checklist.Row:
         return checklist.lock(self.instance)
 
@@ -54,13 +54,13 @@ class RowAdmin(ActionsAdmin):
 @admin.action(description=_("Retire: offer them no more"), permissions=["change"])
 def retire(page, request, rows):
     done = ngettext_lazy("%(number)d is retired now.", "%(number)d are retired now.", "number")
-    tell(page, request, [(row, became(checklist.retire, row, "is_retired")) for row in rows], done)
+    report_outcomes(page, request, [(row, became(checklist.retire, row, "is_retired")) for row in rows], done)
 
 
 @admin.action(description=_("Bring back: offer them again"), permissions=["change"])
 def bring_back(page, request, rows):
     done = ngettext_lazy("%(number)d is offered again.", "%(number)d are offered again.", "number")
-    tell(page, request, [(row, became(checklist.bring_back, row, "is_retired")) for row in rows], done)
+    report_outcomes(page, request, [(row, became(checklist.bring_back, row, "is_retired")) for row in rows], done)
 
 
 @admin.register(PromiseType)
@@ -156,19 +156,21 @@ class SchoolAdmin(RowAdmin):
 @admin.action(description=_("Open now"), permissions=["change"])
 def open_years(page, request, years):
     done = ngettext_lazy("%(number)d school year is open now.", "%(number)d school years are open now.", "number")
-    tell(page, request, [(year, became(checklist.open_year, year, "opens_on")) for year in years], done)
+    report_outcomes(page, request, [(year, became(checklist.open_year, year, "opens_on")) for year in years], done)
 
 
 @admin.action(description=_("Close: nothing signed can be changed any more"), permissions=["change"])
 def close_years(page, request, years):
     done = ngettext_lazy("%(number)d school year is closed.", "%(number)d school years are closed.", "number")
-    tell(page, request, [(year, became(pledge_years.close_year, year, "closed_at")) for year in years], done)
+    report_outcomes(page, request, [(year, became(pledge_years.close_year, year, "closed_at")) for year in years], done)
 
 
 @admin.action(description=_("Open a closed one again"), permissions=["change"])
 def reopen_years(page, request, years):
     done = ngettext_lazy("%(number)d school year is open again.", "%(number)d school years are open again.", "number")
-    tell(page, request, [(year, became(pledge_years.reopen_year, year, "closed_at")) for year in years], done)
+    report_outcomes(
+        page, request, [(year, became(pledge_years.reopen_year, year, "closed_at")) for year in years], done
+    )
     newest = PledgeYear.objects.current()
     if newest and any(year.pk < newest.pk for year in years):
         said = _("Partners’ links lead to %(year)s, the newest open school year. Close that one if it should not be.")

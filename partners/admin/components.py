@@ -15,7 +15,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from imagine.core.admin.actions import Outcome, not_there
+from imagine.core.admin.actions import Outcome, missing_rows_message
 from imagine.mail.models import Message
 from partners.models import Grade, Pledge, Promise
 from partners.organizations import profiles
@@ -55,7 +55,7 @@ def delete_each(page: ModelAdmin, request: HttpRequest, rows: Iterable[Model]) -
         except type(row).DoesNotExist:
             missing += 1
     if missing:
-        page.message_user(request, not_there(missing), messages.WARNING)
+        page.message_user(request, missing_rows_message(missing), messages.WARNING)
 
 
 def forget(row: Model) -> None:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imagine.core import audit as history
 from imagine.core.admin.actions import ActionsAdmin
-from imagine.core.admin.concurrent_edit import ShownForm, news
+from imagine.core.admin.concurrent_edit import ConcurrentEditForm, conflict_messages
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.forms import AddressField
 from imagine.mail.admin.preferences import wish
@@ -38,7 +38,7 @@ def found(term: str) -> QuerySet[Contact]:
     return contacts.values("pk")
 
 
-class ContactAdminForm(ShownForm):
+class ContactAdminForm(ConcurrentEditForm):
     email = AddressField(label=_("E-mail"), max_length=254, widget=AdminEmailInputWidget)
 
     class Meta:
@@ -155,7 +155,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         ]
 
     def render_change_form(self, request, context, *args, **kwargs):
-        if notes := news([context["adminform"].form]):
+        if notes := conflict_messages([context["adminform"].form]):
             context |= {"errors": [], "notes": notes}
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -14,9 +14,9 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from imagine.core.admin.pagination import turned
+from imagine.core.admin.pagination import page_with_links
 from imagine.core.forms import SpreadsheetField
-from imagine.core.spreadsheets.reader import MOST_BYTES
+from imagine.core.spreadsheets.reader import MAX_BYTES
 from imagine.core.uploads import takes_files
 from partners import exports
 from partners.imports import columns as imports_columns
@@ -51,7 +51,7 @@ class ImportAdmin(admin.ModelAdmin):
         return super().get_queryset(request).defer("file")
 
     def get_urls(self):
-        send = takes_files(largest=MOST_BYTES)(require_http_methods(["GET", "HEAD", "POST"])(partial(upload, self)))
+        send = takes_files(largest=MAX_BYTES)(require_http_methods(["GET", "HEAD", "POST"])(partial(upload, self)))
         one = require_http_methods(["GET", "HEAD", "POST"])(partial(run, self))
         view = self.admin_site.admin_view
         return [
@@ -124,10 +124,10 @@ def column_names() -> dict[str, list[str]]:
 
 def checked(run: Import, request: HttpRequest) -> dict:
     """What was found, page by page."""
-    asked = turned(request, "q", Paginator(validation.questions(run), QUESTIONS))
+    asked = page_with_links(request, "q", Paginator(validation.questions(run), QUESTIONS))
     typed = run.organizations
     return {
-        "bad": turned(request, "bad", Paginator(validation.bad_rows(run), BAD_ROWS)),
+        "bad": page_with_links(request, "bad", Paginator(validation.bad_rows(run), BAD_ROWS)),
         "asked": asked,
         "questions": questions(run, asked),
         "good": run.row_count - run.error_count,

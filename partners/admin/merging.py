@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from imagine.core.admin.actions import ActionsAdmin, tell
+from imagine.core.admin.actions import ActionsAdmin, report_outcomes
 from imagine.mail import dispatch
 from partners.admin import components
 from partners.models import Contact, DuplicateCandidate, DuplicateScan, MatchReason, Organization, Pledge
@@ -117,7 +117,7 @@ class DuplicateCandidateAdmin(ActionsAdmin):
         outcomes = [
             (pair, self.dismiss(request, pair)) for pair in queryset.select_related("organization_a", "organization_b")
         ]
-        tell(self, request, outcomes, done)
+        report_outcomes(self, request, outcomes, done)
 
     def dismiss(self, request: HttpRequest, pair: DuplicateCandidate) -> bool:
         before = pair.dismissed_at

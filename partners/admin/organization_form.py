@@ -4,7 +4,7 @@ from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.admin.concurrent_edit import CHANGED, ShownForm
+from imagine.core.admin.concurrent_edit import CHANGED, ConcurrentEditForm
 from imagine.core.forms import TextField
 from partners.forms import LogoField
 from partners.models import Contact, Organization
@@ -16,7 +16,7 @@ OTHER_LOGO = _("Somebody changed the logo while you had this open. Look at it, a
 GONE = _("A contact was erased while you had it open. Nothing was saved: open the page again.")
 
 
-class OrganizationAdminForm(ShownForm):
+class OrganizationAdminForm(ConcurrentEditForm):
     website = forms.URLField(
         label=_("Website"), max_length=200, required=False, assume_scheme="https", widget=AdminTextInputWidget
     )
@@ -63,7 +63,7 @@ def logo_mark(organization: Organization) -> str:
     return logo.changed_at.isoformat() if logo else ""
 
 
-class ContactForm(ShownForm):
+class ContactForm(ConcurrentEditForm):
     class Meta:
         model = Contact
         fields = ["name", "role", "email", "phone", "language", "is_primary"]

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from imagine.core import audit as history
-from imagine.core.admin.actions import ActionsAdmin, tell
-from imagine.core.admin.exports import FilesAdmin, both
+from imagine.core.admin.actions import ActionsAdmin, report_outcomes
+from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.uploads import takes_files
 from partners import exports
 from partners.admin import components, filters
@@ -77,7 +77,7 @@ def begin_one(organization: Organization, *, mails_link: bool) -> Begun | Except
 
 
 @admin.register(Organization)
-class OrganizationAdmin(ActionsAdmin, FilesAdmin):
+class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     form = OrganizationAdminForm
     view_on_site = False  # Django's way there is closed: it would lead to private links, too
     list_display = ("name", "sector", "contact", "pledge_state", "showing", "since")
@@ -87,7 +87,7 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
     show_full_result_count = False
     inlines = (ContactInline,)
     actions = ("approve", "hide", "begin_pledge", "begin_and_mail", merge_two)
-    files = both(
+    files = csv_and_xlsx(
         "organizations",
         {"csv": _("Organizations as CSV"), "xlsx": _("Organizations as XLSX")},
         lambda organizations: organizations,
@@ -270,10 +270,12 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
         begun = [(each, begin_one(each, mails_link=mails_link)) for each in queryset]
         done = ngettext_lazy("%(number)d pledge was begun.", "%(number)d pledges were begun.", "number")
         same = ngettext_lazy("%(number)d was begun before.", "%(number)d were begun before.", "number")
-        tell(self, request, [(each, one.is_new if isinstance(one, Begun) else one) for each, one in begun], done, same)
+        report_outcomes(
+            self, request, [(each, one.is_new if isinstance(one, Begun) else one) for each, one in begun], done, same
+        )
         there = [one for _each, one in begun if isinstance(one, Begun)]
         if mails_link:
-            tell(
+            report_outcomes(
                 self,
                 request,
                 [(one.pledge, one.is_mailed) for one in there],
@@ -305,10 +307,14 @@ class OrganizationAdmin(ActionsAdmin, FilesAdmin):
             seen = request.POST.get(f"seen-{organization.pk}", "")
             return profiles.approve(organization, by=request.user.get_username(), seen=seen)
 
-        tell(self, request, [(each, components.became(approve, each, "approved_at")) for each in organizations], done)
+        report_outcomes(
+            self, request, [(each, components.became(approve, each, "approved_at")) for each in organizations], done
+        )
         return None
 
     @admin.action(description=_("Withdraw the approval"), permissions=["change"])
     def hide(self, request, queryset):
         done = ngettext_lazy("%(number)d approval was withdrawn.", "%(number)d approvals were withdrawn.", "number")
-        tell(self, request, [(each, components.became(profiles.hide, each, "approved_at")) for each in queryset], done)
+        report_outcomes(
+            self, request, [(each, components.became(profiles.hide, each, "approved_at")) for each in queryset], done
+        )

@@ -17,8 +17,8 @@ from django.utils.translation import ngettext_lazy
 from django.views.decorators.http import require_GET
 
 from imagine.core import audit as history
-from imagine.core.admin.actions import ActionsAdmin, Outcome, tell
-from imagine.core.admin.exports import FilesAdmin, both
+from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
+from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
 from partners import certificates, exports
 from partners.admin import components, coverage, filters
@@ -44,8 +44,8 @@ def write_pledges(request: HttpRequest, promises: QuerySet[Promise], file_format
 def files(promises) -> list:
     """Both forms of the pledge list; `promises` says which promises the rows of a list stand for."""
     return [
-        *both("promises", ONE_A_PROMISE, promises, write_promises),
-        *both("organizations", ONE_AN_ORGANIZATION, promises, write_pledges),
+        *csv_and_xlsx("promises", ONE_A_PROMISE, promises, write_promises),
+        *csv_and_xlsx("organizations", ONE_AN_ORGANIZATION, promises, write_pledges),
     ]
 
 
@@ -53,7 +53,7 @@ def named(term: str) -> QuerySet[Organization]:
     return Organization.objects.filter(found(term)).order_by()
 
 
-class ReadAdmin(ActionsAdmin, FilesAdmin):
+class ReadAdmin(ActionsAdmin, ExportAdmin):
     """Rows that are only read. Without a row at hand, the right to change them is the right to act on the list."""
 
     view_on_site = False  # it would be the partner's private link
@@ -74,13 +74,13 @@ class ReadAdmin(ActionsAdmin, FilesAdmin):
 @admin.action(description=_("Mail the private link again"), permissions=["change"])
 def mail_links(page, request, rows):
     outcomes = [(pledge, outcome(pledge_links.mail_again, pledge)) for pledge in rows]
-    tell(page, request, outcomes, components.MAILED, components.MAILED_LATELY)
+    report_outcomes(page, request, outcomes, components.MAILED, components.MAILED_LATELY)
 
 
 @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])
 def replace_links(page, request, rows):
     done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
-    tell(page, request, [(pledge, outcome(pledge_links.replace_link, pledge)) for pledge in rows], done)
+    report_outcomes(page, request, [(pledge, outcome(pledge_links.replace_link, pledge)) for pledge in rows], done)
 
 
 def outcome(act, pledge: Pledge) -> Outcome:

@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from imagine.core.admin.pagination import turned
+from imagine.core.admin.pagination import page_with_links
 from imagine.core.forms import SpreadsheetField
-from imagine.core.spreadsheets.reader import MOST_BYTES, Unreadable
+from imagine.core.spreadsheets.reader import MAX_BYTES, Unreadable
 from imagine.core.uploads import takes_files
 from summit.admin.audience_form import invited_to, known, with_event
 from summit.invitations import contact_import
@@ -39,7 +39,7 @@ class ListForm(forms.Form):
 
 
 def urls(page: admin.ModelAdmin) -> list:
-    @takes_files(largest=MOST_BYTES)
+    @takes_files(largest=MAX_BYTES)
     def one(request, pk):
         return list_page(page, request, pk)
 
@@ -79,9 +79,9 @@ def found(request: HttpRequest, checked: Checked) -> dict:
     """What a list says, its rows page by page."""
     return {
         "checked": checked,
-        "taken": turned(request, "page", Paginator(checked.taken, ROWS)),
-        "bad": turned(request, "bad", Paginator(checked.bad, ROWS)),
-        "left": turned(request, "left", Paginator(left_out(checked), ROWS)),
+        "taken": page_with_links(request, "page", Paginator(checked.taken, ROWS)),
+        "bad": page_with_links(request, "bad", Paginator(checked.bad, ROWS)),
+        "left": page_with_links(request, "left", Paginator(left_out(checked), ROWS)),
     }
 
 

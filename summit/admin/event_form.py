@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.admin.concurrent_edit import ShownForm
+from imagine.core.admin.concurrent_edit import ConcurrentEditForm
 from summit import seats
 from summit.models import Event
 
@@ -15,7 +15,7 @@ A_ROOM = _("No room in Stockton holds that many: write %(limit_value)d or less."
 A_PARTY = _("No party here is that large: write %(limit_value)d or less.")
 
 
-class EventAdminForm(ShownForm):
+class EventAdminForm(ConcurrentEditForm):
     class Meta:
         model = Event
         exclude = ("canceled_at",)

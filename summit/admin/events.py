@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy
 
 from imagine.core import audit as history
-from imagine.core.admin.actions import ActionsAdmin, Outcome, tell
-from imagine.core.admin.concurrent_edit import news
+from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
+from imagine.core.admin.concurrent_edit import conflict_messages
 from summit import school_year, seats
 from summit.admin import event_page, invite_wizard
 from summit.admin.event_form import NOTHING_SAVED, EventAdminForm
@@ -114,7 +114,7 @@ class EventAdmin(ActionsAdmin):
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
         form = context["adminform"].form
-        if notes := [NOTHING_SAVED] if form.is_bound and form.comes_back else news([form]):
+        if notes := [NOTHING_SAVED] if form.is_bound and form.comes_back else conflict_messages([form]):
             context |= {"errors": [], "notes": notes}
         elif obj and obj.pk and not context["errors"]:  # else the sentences about what was typed come first
             context["answers"] = event_page.answers(obj, request.user)
@@ -240,5 +240,5 @@ class EventAdmin(ActionsAdmin):
             "%(number)d events were called off before; nobody is written to again.",
             "number",
         )
-        tell(self, request, [(event, call_off(event)) for event in queryset], done, same)
+        report_outcomes(self, request, [(event, call_off(event)) for event in queryset], done, same)
         return None

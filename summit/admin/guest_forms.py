@@ -9,14 +9,14 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from imagine.core.admin.concurrent_edit import ShownForm, as_text, read
+from imagine.core.admin.concurrent_edit import ConcurrentEditForm, as_text, read
 from summit.models import Guest, Rsvp
 
 PREFIX = "guests"
 FIELDS = ("name", "dietary_needs", "accessibility_needs")
 
 
-class GuestForm(ShownForm):
+class GuestForm(ConcurrentEditForm):
     """One guest. The event's lock, which the page took first, keeps the party as it is."""
 
     class Meta:

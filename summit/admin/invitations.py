@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy
 
 from imagine.core import audit as history
-from imagine.core.admin.actions import Outcome, tell
-from imagine.core.admin.exports import FilesAdmin, both
+from imagine.core.admin.actions import Outcome, report_outcomes
+from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.formatting import day, short_date
 from imagine.mail.models import Message
@@ -62,7 +62,7 @@ def take(request: HttpRequest, invitations, kind: str) -> HttpResponse:
 
 
 @admin.register(Invitation)
-class InvitationAdmin(GuardedAdmin, FilesAdmin):
+class InvitationAdmin(GuardedAdmin, ExportAdmin):
     """Only read here: people answer by their own links, and a mailing is stopped on its page."""
 
     view_on_site = False  # it is the person's private link
@@ -74,7 +74,7 @@ class InvitationAdmin(GuardedAdmin, FilesAdmin):
     show_full_result_count = False
     change_list_template = "admin/partners/change_list.html"
     actions = ("replace_links",)
-    files = both(
+    files = csv_and_xlsx(
         "list",
         {"csv": _("Invitations as CSV"), "xlsx": _("Invitations as XLSX")},
         lambda invitations: invitations,
@@ -101,7 +101,7 @@ class InvitationAdmin(GuardedAdmin, FilesAdmin):
     @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["link"])
     def replace_links(self, request, chosen):
         done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
-        tell(self, request, [(each, outcome(responses.replace_link, each)) for each in chosen], done)
+        report_outcomes(self, request, [(each, outcome(responses.replace_link, each)) for each in chosen], done)
 
     def get_queryset(self, request):
         key = Concat(Value("invitation:"), Cast(OuterRef("pk"), CharField()), Value(":invited"))

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from imagine.core.admin.pagination import turned
+from imagine.core.admin.pagination import page_with_links
 from imagine.core.forms import LineField
 from partners.models import PledgeYear
 from summit import seats
@@ -187,7 +187,7 @@ def found(request: HttpRequest, event: Event, audience: Audience) -> dict:
     """What the page says of an audience."""
     figures, shown = audiences.figures(audience, event), Shown.of(request)
     people = audiences.people(audience, event, words=shown.words, reason=shown.reason)
-    rows = turned(request, "page", Paginator(people, PEOPLE))
+    rows = page_with_links(request, "page", Paginator(people, PEOPLE))
     reader = reader_of(request, list(rows))
     free = max(0, seats.free_seats(event))
     return {

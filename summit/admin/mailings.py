@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from imagine.core.admin.actions import Outcome, in_words
-from imagine.core.admin.pagination import turned
+from imagine.core.admin.pagination import page_with_links
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Mailing, Message, SendRate
 from imagine.mail.resend import NotAgain
@@ -128,7 +128,7 @@ def mailing_page(page: MailingAdmin, request: HttpRequest, pk: int) -> HttpRespo
     context |= {
         "may_act": page.has_change_permission(request),
         "pace": pace,
-        "unknown": turned(request, "page", Paginator(of_state(mailing, State.UNKNOWN), ROWS)),
+        "unknown": page_with_links(request, "page", Paginator(of_state(mailing, State.UNKNOWN), ROWS)),
         "failed": failed(mailing),
         "accepted": mailing.invitations.accepted().count(),
     }

@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from imagine.core.admin.actions import Outcome, tell
+from imagine.core.admin.actions import Outcome, report_outcomes
 from imagine.core.audit import LONGEST_REASON
 from summit import attendance, rsvp_links, seats
 from summit.models import Rsvp
@@ -15,19 +15,19 @@ from summit.models import Rsvp
 @admin.action(description=_("Cancel and free the seats"), permissions=["change"])
 def cancel_rsvps(page, request, rsvps):
     done = ngettext_lazy("%(number)d RSVP was cancelled.", "%(number)d RSVPs were cancelled.", "number")
-    tell(page, request, seats.together(seats.cancel, rsvps.order_by("pk")), done)
+    report_outcomes(page, request, seats.together(seats.cancel, rsvps.order_by("pk")), done)
 
 
 @admin.action(description=_("Bring back who cancelled, at the end of the line"), permissions=["change"])
 def bring_back_rsvps(page, request, rsvps):
     done = ngettext_lazy("%(number)d RSVP is back.", "%(number)d RSVPs are back.", "number")
-    tell(page, request, seats.together(seats.bring_back, rsvps.order_by("pk")), done)
+    report_outcomes(page, request, seats.together(seats.bring_back, rsvps.order_by("pk")), done)
 
 
 @admin.action(description=_("Give the seats they wait for"), permissions=["change"])
 def promote_rsvps(page, request, rsvps):
     done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
-    tell(page, request, seats.together(seats.promote, rsvps.order_by("waitlisted_since", "pk")), done)
+    report_outcomes(page, request, seats.together(seats.promote, rsvps.order_by("waitlisted_since", "pk")), done)
 
 
 @admin.action(description=_("Seat them although no seat is free"), permissions=["change"])
@@ -39,13 +39,13 @@ def seat_beyond(page, request, rsvps):
         page.message_user(request, said, messages.ERROR)
         return
     rsvps = rsvps.order_by("waitlisted_since", "pk")
-    tell(page, request, seats.together(seats.promote, rsvps, beyond=reason), done)
+    report_outcomes(page, request, seats.together(seats.promote, rsvps, beyond=reason), done)
 
 
 @admin.action(description=_("Put on the waiting list, at the end of the line"), permissions=["change"])
 def to_waiting_list(page, request, rsvps):
     done = ngettext_lazy("%(number)d RSVP waits now.", "%(number)d RSVPs wait now.", "number")
-    tell(page, request, seats.together(seats.to_waiting_list, rsvps.order_by("pk")), done)
+    report_outcomes(page, request, seats.together(seats.to_waiting_list, rsvps.order_by("pk")), done)
 
 
 @admin.action(description=_("Mail the private link again"), permissions=["change"])
@@ -56,19 +56,19 @@ def mail_links(page, request, rsvps):
         "%(number)d links were mailed in the last ten minutes and are not mailed again.",
         "number",
     )
-    tell(page, request, one_by_one(rsvp_links.mail_again, rsvps), done, same)
+    report_outcomes(page, request, one_by_one(rsvp_links.mail_again, rsvps), done, same)
 
 
 @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])
 def replace_links(page, request, rsvps):
     done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
-    tell(page, request, one_by_one(rsvp_links.replace, rsvps), done)
+    report_outcomes(page, request, one_by_one(rsvp_links.replace, rsvps), done)
 
 
 @admin.action(description=_("They came: all who hold a seat"), permissions=["change"])
 def note_came(page, request, rsvps):
     done = ngettext_lazy("%(number)d party came.", "%(number)d parties came.", "number")
-    tell(page, request, one_by_one(attendance.came, rsvps), done)
+    report_outcomes(page, request, one_by_one(attendance.came, rsvps), done)
 
 
 @admin.action(description=_("They did not come"), permissions=["change"])
@@ -76,7 +76,7 @@ def note_absent(page, request, rsvps):
     done = ngettext_lazy(
         "%(number)d party is noted as not come.", "%(number)d parties are noted as not come.", "number"
     )
-    tell(page, request, one_by_one(attendance.did_not_come, rsvps), done)
+    report_outcomes(page, request, one_by_one(attendance.did_not_come, rsvps), done)
 
 
 def one_by_one(act: Callable[[Rsvp], object], rsvps: Iterable[Rsvp]) -> Iterable[tuple[Rsvp, Outcome]]:

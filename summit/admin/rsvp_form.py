@@ -3,7 +3,7 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.admin.concurrent_edit import ShownForm
+from imagine.core.admin.concurrent_edit import ConcurrentEditForm
 from imagine.core.audit import LONGEST_REASON
 from imagine.core.forms import AddressField
 from summit import seats
@@ -11,7 +11,7 @@ from summit.admin import guest_forms
 from summit.models import MAX_PARTY_SIZE, Rsvp
 
 
-class RsvpAdminForm(ShownForm):
+class RsvpAdminForm(ConcurrentEditForm):
     """An RSVP as staff write it. The rules are asked while the event is locked (the admin's page is one transaction),
     so that what passes here is not refused when it is saved."""
 
@@ -57,8 +57,8 @@ class RsvpAdminForm(ShownForm):
         standing = f"{row.held_seats} {row.waitlisted_seats} {row.canceled_at is not None} {guests}"
         return super().state(row) | size | {"party": standing}
 
-    def complaint(self, name: str, row: Rsvp):
-        return (None, *guest_forms.changes(self.data, row)) if name == "party" else super().complaint(name, row)
+    def conflict_error(self, name: str, row: Rsvp):
+        return (None, *guest_forms.changes(self.data, row)) if name == "party" else super().conflict_error(name, row)
 
     def clean(self):
         answers = super().clean()

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 
 from imagine.core import audit as history
 from imagine.core.admin.actions import ActionsAdmin
-from imagine.core.admin.concurrent_edit import news
+from imagine.core.admin.concurrent_edit import conflict_messages
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.audit import LONGEST_REASON
 from imagine.core.formatting import day, short_date
@@ -213,7 +213,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
 
     def render_change_form(self, request, context, *args, **kwargs):
         guests = [form for inline in context["inline_admin_formsets"] for form in inline.formset.forms]
-        if notes := news([context["adminform"].form, *guests]):
+        if notes := conflict_messages([context["adminform"].form, *guests]):
             context |= {"errors": [], "notes": notes}
         return super().render_change_form(request, context, *args, **kwargs)
 

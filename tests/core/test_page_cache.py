@@ -109,7 +109,7 @@ def test_page_that_refuses_is_the_page_of_its_address_with_its_own_status(client
 
 
 def test_pages_kept_are_bounded(client, monkeypatch):
-    monkeypatch.setattr(page_cache, "MOST_KEPT", 2)
+    monkeypatch.setattr(page_cache, "MAX_PAGES", 2)
     event = make.event(capacity=50)
     for size in range(1, 5):
         make.rsvp(event, f"Guest {size}", size=size)

@@ -132,7 +132,7 @@ def test_what_a_spreadsheet_would_run_is_text():
 
 def test_cells_are_cleaned():
     assert rows("Name,Note\n\u00a0Nu\u0301n\u0303ez \x07,\ufeffb\u200b\n") == [["Núñez", "b"]]
-    assert len(rows(f"Name,Note\nA,{'x' * 9000}\n")[0][1]) == sheets.LONGEST_CELL
+    assert len(rows(f"Name,Note\nA,{'x' * 9000}\n")[0][1]) == sheets.MAX_LENGTH_CELL
 
 
 # XLSX ------------------------------------------------------------------------------------------------------------
@@ -247,11 +247,11 @@ def test_xlsx_with_nonsense_inside():
 
 @pytest.mark.slow
 def test_zip_bomb_is_not_unpacked():
-    bomb = packed(xl__workbook_xml=b"<x/>", xl__worksheets__sheet1_xml=b"\0" * (sheets.MOST_UNPACKED + 1))
-    assert len(bomb) < sheets.MOST_BYTES
+    bomb = packed(xl__workbook_xml=b"<x/>", xl__worksheets__sheet1_xml=b"\0" * (sheets.MAX_UNPACKED + 1))
+    assert len(bomb) < sheets.MAX_BYTES
     assert refusal(bomb) == BOMB
-    assert refusal(packed(xl__workbook_xml=b"<x/>", xl__sharedStrings_xml=b"\0" * (sheets.MOST_SHARED + 1))) == BOMB
-    assert refusal(packed(xl__workbook_xml=b"<x/>", **{f"part{n}": b"" for n in range(sheets.MOST_PARTS)})) == BOMB
+    assert refusal(packed(xl__workbook_xml=b"<x/>", xl__sharedStrings_xml=b"\0" * (sheets.MAX_SHARED + 1))) == BOMB
+    assert refusal(packed(xl__workbook_xml=b"<x/>", **{f"part{n}": b"" for n in range(sheets.MAX_PARTS)})) == BOMB
 
 
 def test_zip_that_lies_about_its_size_unpacks_no_more_than_it_says():

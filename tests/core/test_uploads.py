@@ -52,7 +52,7 @@ def test_other_pages_take_no_more_than_a_form(address):
 
 
 def test_body_beyond_all_bounds_is_refused_unread():
-    response = Client().post("/taken/", {"note": "x"}, headers={"content-length": str(uploads.LARGEST_BODY + 1)})
+    response = Client().post("/taken/", {"note": "x"}, headers={"content-length": str(uploads.MAX_BODY + 1)})
     assert response.status_code == 413
 
 

@@ -5,7 +5,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from imagine.core.spreadsheets.reader import MOST_BYTES
+from imagine.core.spreadsheets.reader import MAX_BYTES
 from partners.admin import imports as admin_imports
 from partners.imports import workflow as import_workflow
 from partners.models import Import, Organization, Pledge, PledgeYear, Promise
@@ -83,7 +83,7 @@ def test_page_to_send_from_says_what_is_read(staff):
     ("content", "name", "words"),
     [
         (b"", "list.csv", "The submitted file is empty."),
-        (b"x" * (MOST_BYTES + 1), "list.csv", "This file has 10 MB, and at most 10 can be read."),
+        (b"x" * (MAX_BYTES + 1), "list.csv", "This file has 10 MB, and at most 10 can be read."),
     ],
 )
 def test_file_that_is_not_taken(staff, content, name, words):

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from imagine.core.uploads import LARGEST_BODY
+from imagine.core.uploads import MAX_BODY
 from partners.models import Pledge, PromiseType
 from tests import browse
 from tests import look as tables
@@ -206,6 +206,6 @@ def test_body_that_is_no_form_or_too_large(token):
     long = "x" * 600_000
     assert client.post(where, f"name={long}", content_type="application/x-www-form-urlencoded").status_code == 413
     assert client.post(where, {"name": long}).status_code == 400  # text alone, as long as no form of ours
-    length = str(LARGEST_BODY + 1)
+    length = str(MAX_BODY + 1)
     assert client.post(where, {"name": "x"}, headers={"content-length": length}).status_code == 413
     assert Pledge.objects.count() == 0

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from imagine.core.admin.actions import NAMED
+from imagine.core.admin.actions import MAX_NAMES
 from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from summit import seats
@@ -239,9 +239,9 @@ def test_many_refusals_are_one_sentence(staff):
     event = make.event(capacity=40)
     rsvps = [make.rsvp(event, f"Guest {number}") for number in range(30)]
     make.over(event)
-    names = ", ".join(str(rsvp) for rsvp in rsvps[:NAMED])
+    names = ", ".join(str(rsvp) for rsvp in rsvps[:MAX_NAMES])
     assert said(act(staff, "cancel_rsvps", *rsvps)) == [
-        f"{names} and {30 - NAMED} more: This event is over, so nothing can be changed now."
+        f"{names} and {30 - MAX_NAMES} more: This event is over, so nothing can be changed now."
     ]
 
 

@@ -1,4 +1,4 @@
-"""Actions on the rows that staff tick in a list of the admin: what became of each is told in plain sentences."""
+"""Admin actions on selected rows, and messages that say what became of each row."""
 
 from collections.abc import Iterable
 
@@ -11,16 +11,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, ngettext_lazy
 
-NAMED = 5  # of the things that met one refusal; a cookie carries these sentences, and 2,000 characters are its end
+MAX_NAMES = 5  # in one message; messages travel in a cookie of at most 2,000 characters
 SAME = ngettext_lazy(
     "%(number)d was so already and stays as it is.", "%(number)d were so already and stay as they are.", "number"
 )
 
-Outcome = bool | Exception  # it changed, it was so already, or why it was refused
+Outcome = bool | Exception  # True: changed. False: nothing to do. An exception: why it was refused
 
 
 class ActionsAdmin(admin.ModelAdmin):
-    """A list that says when ticked rows are gone, because somebody changed or erased them since it was opened."""
+    """An admin list that reports selected rows that were changed or deleted since the list was opened."""
 
     def response_action(self, request, queryset):
         ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
@@ -28,7 +28,7 @@ class ActionsAdmin(admin.ModelAdmin):
         if ticked and request.POST.get("select_across", "0") == "0":
             gone = len(set(ticked)) - queryset.filter(pk__in=possible).count()
             if gone:
-                self.message_user(request, not_there(gone), messages.WARNING)
+                self.message_user(request, missing_rows_message(gone), messages.WARNING)
             if gone == len(set(ticked)):
                 return None
         request.POST = request.POST.copy()
@@ -44,7 +44,7 @@ def can_be(key: Field, value: str) -> bool:
     return True
 
 
-def not_there(number: int) -> str:
+def missing_rows_message(number: int) -> str:
     said = ngettext(
         "%(number)d that you ticked is not in this list any more: it was changed or erased meanwhile.",
         "%(number)d that you ticked are not in this list any more: they were changed or erased meanwhile.",
@@ -53,11 +53,13 @@ def not_there(number: int) -> str:
     return said % {"number": number}
 
 
-def tell(
+def report_outcomes(
     page: admin.ModelAdmin, request: HttpRequest, outcomes: Iterable[tuple[Model, Outcome]], done: Promise, same=SAME
 ):
-    """Says how many things an action changed, how many were so already, and which were refused and why. `done` and
-    `same` are sentences with a %(number)d."""
+    """Report how many rows an action changed, how many needed no change, and which were refused and why.
+
+    `done` and `same` are sentences with a %(number)d.
+    """
     outcomes = list(outcomes)
     refused: dict[str, list[str]] = {}
     for thing, outcome in outcomes:
@@ -79,6 +81,6 @@ def in_words(refusal: Exception) -> str:
 
 
 def in_short(names: list[str]) -> str:
-    if len(names) <= NAMED:
+    if len(names) <= MAX_NAMES:
         return ", ".join(names)
-    return _("%(names)s and %(more)d more") % {"names": ", ".join(names[:NAMED]), "more": len(names) - NAMED}
+    return _("%(names)s and %(more)d more") % {"names": ", ".join(names[:MAX_NAMES]), "more": len(names) - MAX_NAMES}

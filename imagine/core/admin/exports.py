@@ -1,4 +1,4 @@
-"""A list that staff take away as a file: all that filters and search show, on all its pages, or the rows they tick."""
+"""Export an admin list as a file: everything that filters and search show, or the selected rows."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from imagine.core.spreadsheets import writer
 
 
 class File(NamedTuple):
-    """One file: its name in addresses, what its button says, what it is written of, and how."""
+    """One export: its name in URLs, its format, its button's label, its rows, and how to write them."""
 
     name: str
     kind: str
@@ -26,13 +26,13 @@ class File(NamedTuple):
     write: Callable[[HttpRequest, QuerySet, str], HttpResponse]
 
 
-class FilesAdmin(admin.ModelAdmin):
+class ExportAdmin(admin.ModelAdmin):
     files: list[File] = []
-    show_facets = admin.ShowFacets.NEVER  # they would count every promise for every school
+    show_facets = admin.ShowFacets.NEVER  # they would count every promise of every school
     nothing = _("There is nothing to take away: no row is left under these filters.")
 
     def get_urls(self):
-        take = self.admin_site.admin_view(require_GET(self.take_away))
+        take = self.admin_site.admin_view(require_GET(self.export))
         files = [path(f"{f.name}.{f.kind}", take, {"file": f}, name=self.view_name(f)) for f in self.files]
         return [*files, *super().get_urls()]
 
@@ -44,7 +44,7 @@ class FilesAdmin(admin.ModelAdmin):
         return super().changelist_view(request, {"files": buttons} | (extra_context or {}))
 
     def get_actions(self, request):
-        """Those of the list, then one for each file of the ticked rows."""
+        """Add one action per file, for the selected rows."""
         actions = super().get_actions(request)
         if self.has_view_permission(request):
             for file in self.files:
@@ -58,7 +58,7 @@ class FilesAdmin(admin.ModelAdmin):
 
         return take
 
-    def take_away(self, request: HttpRequest, file: File) -> HttpResponse:
+    def export(self, request: HttpRequest, file: File) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
@@ -68,7 +68,7 @@ class FilesAdmin(admin.ModelAdmin):
         return self.answer(request, shown, file)
 
     def answer(self, request: HttpRequest, shown: QuerySet, file: File) -> HttpResponse:
-        """The file, or the list again with a sentence when nothing would be in it."""
+        """Return the file, or redirect to the list with a message if the file would be empty."""
         rows = file.rows(shown)
         if rows.exists():
             return file.write(request, rows, file.kind)
@@ -79,6 +79,6 @@ class FilesAdmin(admin.ModelAdmin):
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
 
-def both(name: str, labels: dict[str, str], rows: Callable, write: Callable) -> list[File]:
-    """A file as CSV and as XLSX; `labels` by kind."""
+def csv_and_xlsx(name: str, labels: dict[str, str], rows: Callable, write: Callable) -> list[File]:
+    """Return the CSV and the XLSX version of a file. `labels` are by format."""
     return [File(name, kind, labels[kind], rows, write) for kind in writer.RESPONSES]

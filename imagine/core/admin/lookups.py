@@ -1,10 +1,8 @@
-"""What a filter in the address of an admin list may not ask for."""
-
 from django.contrib import admin
 
 
 class GuardedAdmin(admin.ModelAdmin):
-    """A list whose `secrets`, such as private links, nobody finds out letter by letter by a filter in the address."""
+    """Keep anyone from finding out `secrets`, such as personal links, letter by letter with filters in the URL."""
 
     secrets = ("token",)
 

@@ -1,11 +1,11 @@
-"""Pages of a long table that is part of another page."""
+"""Pagination of a long table inside an admin page."""
 
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest
 
 
-def turned(request: HttpRequest, name: str, pages: Paginator) -> Page:
-    """The page that the address asks for, which knows the addresses of those beside it."""
+def page_with_links(request: HttpRequest, name: str, pages: Paginator) -> Page:
+    """Return the requested page, with links to the pages `before` and `after` it."""
     page = pages.get_page(request.GET.get(name))
     for beside, is_there, number in (("before", page.has_previous(), -1), ("after", page.has_next(), 1)):
         query = request.GET.copy()

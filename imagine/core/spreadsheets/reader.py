@@ -1,8 +1,7 @@
-"""CSV and XLSX to rows of text, whatever program wrote them: the way back of tables.py. Knows nothing of what the rows
-say, but which of them heads the others: the one in which the most headings are known.
+"""Read CSV and XLSX files from any program as rows of text. The header is the row with the most known headings.
 
-Nothing here trusts the file: its size, what it unpacks to, its rows and cells are bounded, and a cell that a
-spreadsheet would run is text like any other.
+Nothing here trusts the file: its size, its unpacked size, its rows and its cells are limited, and a cell that a
+spreadsheet program would run as a formula is plain text.
 """
 
 import csv
@@ -23,13 +22,13 @@ from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 from imagine.core.spreadsheets.writer import FORMULA, readable
 
-MOST_BYTES = 10 * 2**20
-MOST_UNPACKED = 200 * 2**20  # of an XLSX, by its own table of contents, which is all that is ever unpacked
-MOST_SHARED = 32 * 2**20  # of the texts that an XLSX keeps apart, which are read whole
-MOST_PARTS = 1000
-MOST_SHEETS = 20
-MOST_COLUMNS = 100
-LONGEST_CELL = 5000
+MAX_BYTES = 10 * 2**20
+MAX_UNPACKED = 200 * 2**20  # of an XLSX, by its table of contents; no more than that is ever unpacked
+MAX_SHARED = 32 * 2**20  # of an XLSX's shared strings, which are read as a whole
+MAX_PARTS = 1000
+MAX_SHEETS = 20
+MAX_COLUMNS = 100
+MAX_LENGTH_CELL = 5000
 HEADER_WITHIN = 20  # rows
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
@@ -37,26 +36,26 @@ Row = tuple[int, list[str]]  # its line in the file, its cells
 
 
 class Unreadable(Exception):
-    """The file is no table that can be read. Its text is a sentence for whoever sent it."""
+    """The file can't be read as a table. The text is a sentence for the person who uploaded it."""
 
 
 @dataclass
 class Sheet:
-    """How a file was read, its headings, and the rows below them, which come one by one."""
+    """A file's format, its header, and an iterator over the rows below it."""
 
     kind: str
     header: list[str]
     rows: Iterator[Row]
-    how: dict[str, str] = field(default_factory=dict)  # encoding and delimiter, or the sheet's name
+    how: dict[str, str] = field(default_factory=dict)  # encoding and delimiter, or the name of the sheet
 
 
 def read(content: bytes, known: Callable[[list[str]], int]) -> Sheet:
-    """The table in a file. `known` says how many of a row's cells are headings that are looked for. Raises Unreadable,
-    also while the rows are read."""
+    """Return the table in a file. `known` counts the known headings in a row's cells. Raise Unreadable, also while the
+    rows are read."""
     if not content.strip():
         raise Unreadable(_("The file is empty."))
-    if len(content) > MOST_BYTES:
-        raise Unreadable(_("The file is larger than %(most)d MB.") % {"most": MOST_BYTES // 2**20})
+    if len(content) > MAX_BYTES:
+        raise Unreadable(_("The file is larger than %(most)d MB.") % {"most": MAX_BYTES // 2**20})
     if content.startswith(b"PK\x03\x04"):
         return read_xlsx(content, known)
     if content.startswith(b"\xd0\xcf\x11\xe0"):
@@ -77,8 +76,7 @@ def read_csv(content: bytes, known: Callable) -> Sheet:
 
 
 def decoded(content: bytes) -> tuple[str, str]:
-    """The text of a CSV and the name of its encoding: what its mark says, else UTF-8, else what Windows writes in the
-    West."""
+    """Return the text of a CSV and its encoding: the one its byte order mark says, UTF-8, or Windows-1252."""
     marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
     marked = next((encoding for mark, encoding in marks.items() if content.startswith(mark)), None)
     if not marked and b"\0" in content:
@@ -95,14 +93,14 @@ def decoded(content: bytes) -> tuple[str, str]:
 
 
 def looks_like_text(text: str) -> bool:
-    """No program, picture, page or PDF under a false name."""
+    """Return whether this isn't a program, picture, web page or PDF with the wrong file name."""
     start = text[:4096]
     controls = sum(unicodedata.category(letter) == "Cc" and letter not in "\r\n\t\f" for letter in start)
     return controls <= 2 + len(start) // 50 and not re.match(r"\s*(<|%PDF|\{)", start)
 
 
 def without_note(text: str) -> tuple[str, str]:
-    """Excel may be told the delimiter in a first line of its own: sep=;"""
+    """Take off a first line that tells Excel the delimiter, such as sep=;"""
     note = re.match(r"sep=(.)\r?\n", text)
     if not note:
         return text, ""
@@ -111,12 +109,12 @@ def without_note(text: str) -> tuple[str, str]:
 
 
 def csv_rows(text: str, delimiter: str) -> Iterator[Row]:
-    # Strict, or a quotation mark without a second one would swallow the rows to the end of the file unsaid.
+    # Strict: otherwise an unmatched quotation mark silently swallows all rows after it.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1
     try:
         for cells in reader:
-            yield line, cleaned(cells[:MOST_COLUMNS])
+            yield line, cleaned(cells[:MAX_COLUMNS])
             line = reader.line_num + 1
     except csv.Error:
         said = _("Line %(line)d cannot be read: its quotation marks do not match.")
@@ -130,13 +128,13 @@ def read_xlsx(content: bytes, known: Callable) -> Sheet:
     check_package(content)
     damaged = _("This XLSX file is damaged, or another kind of file under its name.")
     try:
-        with warnings.catch_warnings(action="ignore"):  # of what it does not understand and nobody asks for
+        with warnings.catch_warnings(action="ignore"):  # about features that we don't read
             book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
-            sheets = [sheet for sheet in book.worksheets[:MOST_SHEETS] if sheet.sheet_state == "visible"]
+            sheets = [sheet for sheet in book.worksheets[:MAX_SHEETS] if sheet.sheet_state == "visible"]
             found = [(sheet, *header(xlsx_rows(sheet), known)) for sheet in sheets]
     except Unreadable:
         raise
-    except Exception as error:  # of a foreign parser on a foreign file: it raises whatever it stumbles over
+    except Exception as error:  # openpyxl raises all kinds of errors on a damaged file
         raise Unreadable(damaged) from error
     if not found:
         raise Unreadable(_("This XLSX file has no sheet that can be seen."))
@@ -145,7 +143,7 @@ def read_xlsx(content: bytes, known: Callable) -> Sheet:
 
 
 def check_package(content: bytes) -> None:
-    """An XLSX is a ZIP, and a small ZIP may unpack to something huge. No more is ever unpacked than its table says."""
+    """Check what an XLSX, which is a ZIP, would unpack to. zipfile unpacks no more than its table of contents says."""
     try:
         parts = zipfile.ZipFile(io.BytesIO(content)).infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
@@ -155,7 +153,7 @@ def check_package(content: bytes) -> None:
         raise Unreadable(_("This is neither a CSV nor an XLSX file."))
     shared = sum(part.file_size for part in parts if part.filename.lower().endswith("sharedstrings.xml"))
     whole = sum(part.file_size for part in parts)
-    if len(parts) > MOST_PARTS or whole > MOST_UNPACKED or shared > MOST_SHARED:
+    if len(parts) > MAX_PARTS or whole > MAX_UNPACKED or shared > MAX_SHARED:
         raise Unreadable(_("This XLSX file unpacks to more than can be read. Save the sheet as CSV."))
 
 
@@ -170,13 +168,13 @@ def below(sheet: ReadOnlyWorksheet, line: int, damaged: str) -> Iterator[Row]:
 
 
 def xlsx_rows(sheet: ReadOnlyWorksheet) -> Iterator[Row]:
-    sheet.reset_dimensions()  # what the file says of them may be anything
-    rows = sheet.iter_rows(values_only=True, max_col=MOST_COLUMNS)
+    sheet.reset_dimensions()  # don't trust what the file says about them
+    rows = sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS)
     return ((line, cleaned(map(cell_text, cells))) for line, cells in enumerate(rows, start=1))
 
 
 def cell_text(value) -> str:
-    """A cell as one would type it: 12 for 12.0, a day as 2027-04-01."""
+    """Return a cell as a person would type it: 12 for 12.0, a date as 2027-04-01."""
     if value is None:
         return ""
     if isinstance(value, datetime | date):
@@ -190,9 +188,9 @@ def cell_text(value) -> str:
 
 
 def header(rows: Iterator[Row], known: Callable) -> tuple[int, int, list[str]]:
-    """How many headings are known in the row that has the most, its line, its cells. Titles may stand above it."""
+    """Return the number of known headings, the line and the cells of the row with the most of them."""
     best = (-1, 0, [])
-    with suppress(Unreadable):  # it is told when the rows are read, if they are read so
+    with suppress(Unreadable):  # raised again when the rows are read
         for line, cells in islice((row for row in rows if row[1]), HEADER_WITHIN):
             score = known(cells)
             if score > best[0]:
@@ -201,7 +199,7 @@ def header(rows: Iterator[Row], known: Callable) -> tuple[int, int, list[str]]:
 
 
 def cleaned(cells: Iterable[str]) -> list[str]:
-    """The texts of a row's cells, without empty ones at its end."""
+    """Return the text of a row's cells, without empty ones at the end."""
     cells = [clean(cell) for cell in cells]
     while cells and not cells[-1]:
         cells.pop()
@@ -209,11 +207,11 @@ def cleaned(cells: Iterable[str]) -> list[str]:
 
 
 def clean(cell: str) -> str:
-    """The text of a cell: composed letters, no control characters, no space around, and without the apostrophe that
-    tables.py puts before what a spreadsheet would run."""
+    """Return the text of a cell: composed letters, no control characters, no space around it, and without the
+    apostrophe that writer.py puts before a formula."""
     if not cell:
         return ""
-    cell = cell[:LONGEST_CELL]
+    cell = cell[:MAX_LENGTH_CELL]
     if not cell.isascii():
         cell = unicodedata.normalize("NFC", cell)
     if not cell.isprintable():

@@ -1,8 +1,8 @@
-"""Rows to CSV and XLSX, streamed and harmless. Knows nothing of what the rows say.
+"""Write rows as CSV and XLSX responses, streamed, with formulas made harmless.
 
-A cell is text, a whole number, a date, an aware time (written in the district's zone, as a spreadsheet knows no zones)
-or None. A file name must hold nothing personal. Header and rows are read where the answer is sent, so what depends on
-the reader's language is settled by then.
+A cell is text, a whole number, a date, an aware time (written in the district's time zone, because spreadsheets have
+none) or None. File names must not contain anything personal. Header and rows are read while the response is sent, so
+translate them before.
 """
 
 import csv
@@ -22,38 +22,38 @@ from xlsxwriter.worksheet import Worksheet
 
 Cell = str | int | date | datetime | None
 
-ROWS = 500  # in a block: some 100 kB of text
+ROWS = 500  # in a block of about 100 kB of text
 BYTES = 64 * 1024  # in a block of a file
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-EPOCH = datetime(1899, 12, 30)  # where a spreadsheet's days are counted from
+EPOCH = datetime(1899, 12, 30)  # day 0 of a spreadsheet
 DAY = 24 * 60 * 60  # seconds
 WIDEST = 48  # characters
 
-# Without the wrapper that takes a cell's place as "A1", too: a tenth of the time. Each kind has its own method; write()
-# would look for formulas, links and numbers in text.
+# Without the wrapper that also accepts "A1" notation, this takes a tenth of the time. write() would look for formulas,
+# links and numbers in text.
 write_string, write_number = unwrap(Worksheet.write_string), unwrap(Worksheet.write_number)
 
-# A spreadsheet takes a cell for a formula that begins so, in full width too (OWASP, "CSV Injection"), also behind space
-# or what nobody sees.
+# A spreadsheet reads a cell that starts with one of these as a formula, even after spaces or invisible characters
+# (OWASP, "CSV Injection").
 STARTS = "=+-@＝＋－＠﹦﹢﹣﹫"
 FORMULA = re.compile(rf"[\t\n]|[\s\u200b-\u200f\u2060\ufeff]*[{re.escape(STARTS)}]")
 SUSPECT = frozenset(STARTS + " ")
-UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")  # XML knows none of these
+UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")  # not allowed in XML
 
 
 def readable(text: str) -> str:
-    """Without control characters; a line ends with LF alone, as inside a spreadsheet's cell."""
+    """Remove control characters. Lines end with LF, as inside a spreadsheet's cell."""
     return UNREADABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def harmless(text: str) -> str:
-    """Readable, and with an apostrophe before what a spreadsheet would take for a formula."""
+    """Make text readable and put an apostrophe before what a spreadsheet would read as a formula."""
     text = readable(text)
     return f"'{text}" if FORMULA.match(text) else text
 
 
 def here(moment: datetime) -> datetime:
-    """An aware time as the district's clocks show it, to the second."""
+    """Return an aware time in the district's time zone, to the second."""
     return moment.astimezone(timezone.get_default_timezone()).replace(tzinfo=None, microsecond=0)
 
 
@@ -61,7 +61,7 @@ def here(moment: datetime) -> datetime:
 
 
 def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> StreamingHttpResponse:
-    """A CSV file to keep: UTF-8 with the mark by which Excel knows it, lines ending with CR and LF (RFC 4180)."""
+    """Return a CSV download: UTF-8 with the byte order mark that Excel needs, lines ending with CRLF (RFC 4180)."""
     response = StreamingHttpResponse(csv_blocks(header, rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = content_disposition_header(True, name)
     return response
@@ -80,7 +80,7 @@ def csv_blocks(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterato
 
 
 def csv_row(row: Sequence[Cell]) -> list:
-    """The common case, printable text that begins with nothing suspicious, is told apart without a call."""
+    """Make a row safe. Printable text that doesn't start like a formula, the common case, needs no function call."""
     return [
         (cell if cell.isprintable() and cell[:1] not in SUSPECT else harmless(cell))
         if cell.__class__ is str
@@ -93,15 +93,15 @@ def csv_row(row: Sequence[Cell]) -> list:
 
 
 def xlsx_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> FileResponse:
-    """An XLSX file to keep, one sheet with a header that stays in sight and filters."""
+    """Return an XLSX download: one sheet with a frozen header and filters."""
     response = FileResponse(xlsx_file(header, rows), as_attachment=True, filename=name, content_type=EXCEL)
     response.block_size = BYTES
     return response
 
 
 def xlsx_file(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> io.IOBase:
-    """The sheet in a nameless file. Rows pass through a folder of its own, gone when this returns or fails."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115  the answer closes it
+    """Write the sheet to an unnamed temporary file. The rows' own folder is gone when this returns or fails."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115  the response closes it
     try:
         with (
             tempfile.TemporaryDirectory() as folder,
@@ -141,13 +141,13 @@ def write_sheet(book: Workbook, header: Sequence[str], rows: Iterator[Sequence[C
 
 
 def plain(text: str) -> str:
-    """Readable. XlsxWriter takes what stands between <r> and </r> for markup and would not escape it."""
+    """Make text readable. XlsxWriter treats text between <r> and </r> as markup and doesn't escape it."""
     text = text if text.isprintable() else readable(text)
     return f"'{text}" if text.startswith("<r>") else text
 
 
 def width(rows: Sequence[Sequence[Cell]], column: int) -> int:
-    """Wide enough for the longest cell, within reason."""
+    """Return a width that fits the longest cell, within reason."""
     longest = max(len(str(row[column] or "")) for row in rows)
     return min(longest + 3, WIDEST)
 

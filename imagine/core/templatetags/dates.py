@@ -1,5 +1,3 @@
-"""Dates in templates."""
-
 from django import template
 
 from imagine.core import formatting

@@ -19,14 +19,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from imagine.core import audit
-from imagine.core.admin.concurrent_edit import ShownForm, news, read
+from imagine.core.admin.concurrent_edit import ConcurrentEditForm, conflict_messages, read
 from imagine.mail import editable_templates
 from imagine.mail.editable_templates import Kind, Words
 from imagine.mail.html_preview import framed
 from imagine.mail.models import TemplateOverride
 
 
-class TemplateOverrideForm(ShownForm):
+class TemplateOverrideForm(ConcurrentEditForm):
     """What one kind of mail says in one language. A row is there only once staff said it in their own words; before
     that the form shows the shipped ones, and two editors meet all the same."""
 
@@ -169,7 +169,7 @@ class TemplateOverrideAdmin(admin.ModelAdmin):
             editable_templates.take_back(kind)
             self.message_user(request, _("The shipped words are said again. What was said before is in the history."))
         elif False in [form.is_valid() for form in both] or "_preview" in request.POST:
-            return self.shown(request, kind, both, notes=news(both))
+            return self.shown(request, kind, both, notes=conflict_messages(both))
         else:
             by = request.user.get_username()
             changed = [editable_templates.change(kind, form.language, form.words, by=by) for form in both]

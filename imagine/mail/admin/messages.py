@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from imagine.core.admin.actions import ActionsAdmin, Outcome, tell
+from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.logging import without_links
 from imagine.mail import resend
@@ -121,7 +121,7 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
             "%(number)d message is on its way already.", "%(number)d messages are on their way already.", "number"
         )
         messages = queryset.select_related("mailing")
-        tell(self, request, [(message, once_more(message)) for message in messages], done, same)
+        report_outcomes(self, request, [(message, once_more(message)) for message in messages], done, same)
 
     @admin.action(description=_("It arrived: the outcome is known"), permissions=["change"])
     def arrived(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
@@ -131,7 +131,7 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
             "%(number)d messages had no unknown outcome and stay as they are.",
             "number",
         )
-        tell(self, request, [(message, settled(message)) for message in queryset], done, same)
+        report_outcomes(self, request, [(message, settled(message)) for message in queryset], done, same)
 
 
 def once_more(message: Message) -> Outcome:

@@ -9,8 +9,8 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from imagine.core.admin.actions import ActionsAdmin, tell
-from imagine.core.admin.concurrent_edit import ShownForm, news
+from imagine.core.admin.actions import ActionsAdmin, report_outcomes
+from imagine.core.admin.concurrent_edit import ConcurrentEditForm, conflict_messages
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.forms import AddressField
 from imagine.mail import preferences
@@ -27,7 +27,7 @@ def wish(wants_invitations: bool | None, suppressed_at: datetime | None) -> str:
     return _("wants no invitations") if wants_invitations is False else _("wants invitations")
 
 
-class EmailPreferenceForm(ShownForm):
+class EmailPreferenceForm(ConcurrentEditForm):
     email = AddressField(label=_("E-mail"), max_length=254, widget=AdminEmailInputWidget)
 
     class Meta:
@@ -57,7 +57,7 @@ class RefusedFilter(admin.SimpleListFilter):
 def forgive(page, request, rows):
     """A refusal is forgotten: mail to many goes there once more."""
     done = ngettext_lazy("%(number)d address takes mail again.", "%(number)d addresses take mail again.", "number")
-    tell(page, request, [(address, pardoned(address)) for address in rows], done)
+    report_outcomes(page, request, [(address, pardoned(address)) for address in rows], done)
 
 
 def pardoned(address: EmailPreference) -> bool:
@@ -100,7 +100,7 @@ class EmailPreferenceAdmin(GuardedAdmin, ActionsAdmin):
         return address.suppressed_at and localdate(address.suppressed_at)
 
     def render_change_form(self, request, context, *args, **kwargs):
-        if notes := news([context["adminform"].form]):
+        if notes := conflict_messages([context["adminform"].form]):
             context |= {"errors": [], "notes": notes}
         return super().render_change_form(request, context, *args, **kwargs)
 

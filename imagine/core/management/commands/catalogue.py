@@ -1,5 +1,3 @@
-"""Keeps the Spanish catalogue in step with what the code says."""
-
 from django.core.management.base import BaseCommand, CommandError
 
 from imagine.core import translations
