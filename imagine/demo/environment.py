@@ -1,4 +1,4 @@
-"""What the demo tells its processes through the environment, and the secrets that it keeps from one run to the next."""
+"""The environment of the demo's processes, and the secrets it keeps from one run to the next."""
 
 import json
 import os
@@ -8,16 +8,16 @@ from urllib.parse import quote
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 VAR = PROJECT / "var"
-RUNNING = VAR / "run" / "environment.json"  # there while the demo runs
+RUNNING = VAR / "run" / "environment.json"  # exists while the demo runs
 
 
 def given(name: str) -> str:
-    """The variable's value, or nothing; an empty variable counts as unset, as in settings.py."""
+    """Return the variable's value or "". An empty variable counts as unset, as in settings.py."""
     return os.environ.get(name, "").strip()
 
 
 def environment(port: int, servers: dict[str, str]) -> dict[str, str]:
-    """Everything that settings.py asks for: what was given, else the demo's own. `servers` are URLs by variable."""
+    """Return each variable that settings.py reads: the caller's value or the demo's. `servers` are URLs by variable."""
     defaults = {
         **servers,
         "EMAIL_URL": f"file://{quote(str(VAR / 'mail'))}",
@@ -32,7 +32,7 @@ def environment(port: int, servers: dict[str, str]) -> dict[str, str]:
 
 
 def keep(surroundings: dict[str, str]) -> None:
-    """Lets manage.py find the running demo; only the file's owner can read it."""
+    """Let manage.py find the running demo. Only the file's owner can read it."""
     RUNNING.unlink(missing_ok=True)
     RUNNING.touch(0o600)
     own = {name: value for name, value in surroundings.items() if value != os.environ.get(name)}
@@ -44,7 +44,7 @@ def forget() -> None:
 
 
 def of_running_demo() -> dict[str, str]:
-    """What the demo that runs in this folder told its processes; nothing when none does, or it is somebody else's."""
+    """Return the environment of the demo running in this folder; {} if none runs or it belongs to another user."""
     try:
         return json.loads(RUNNING.read_text())
     except (OSError, ValueError):
@@ -52,7 +52,7 @@ def of_running_demo() -> dict[str, str]:
 
 
 def kept_secret(name: str, size: int) -> str:
-    """A random secret, made once and kept in a file that only its owner can read."""
+    """Return a random secret, created once and kept in a file that only its owner can read."""
     file = VAR / name
     if not file.exists():
         file.touch(0o600)

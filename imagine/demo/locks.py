@@ -1,4 +1,4 @@
-"""What only one demo can have: its folder and its port. Each is claimed first, and refused in one sentence."""
+"""Claim what only one demo can have, its folder and its port, or stop with one sentence."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ from imagine.demo.environment import given
 
 
 def only_one(file: Path):
-    """The opened lock file, which holds the lock until it is closed or the process ends."""
+    """Return the open lock file. It holds the lock until it is closed or the process ends."""
     lock = file.open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -34,7 +34,7 @@ def wanted_port() -> int:
 
 
 def listen(port: int) -> socket.socket:
-    """A socket that listens on the port of 127.0.0.1."""
+    """Return a socket that listens on this port of 127.0.0.1."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -1,4 +1,4 @@
-"""Makes database, catalogue, static files, sample data and staff account fit to serve: one process, before the rest."""
+"""Prepare database, translations, static files, sample data and staff account, in one process before the others."""
 
 import hashlib
 import os
@@ -9,12 +9,12 @@ import django
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-# Bootstrap's other builds: 15 MB that no page names, and most of the time that compressing takes.
+# Bootstrap's other builds: 15 MB that no page uses, and most of the time it takes to compress static files.
 UNUSED = ["bootstrap-*", "bootstrap.css*", "bootstrap.rtl*"]
 
 
 def prepare() -> None:
-    """Safe to repeat; what is done already takes almost no time."""
+    """Safe to repeat. Steps that are already done take almost no time."""
     call_command("migrate", verbosity=0)
     call_command("make_roles", stdout=StringIO())
     call_command("catalogue", compile=True, verbosity=0)
@@ -24,7 +24,7 @@ def prepare() -> None:
 
 
 def collect_static() -> None:
-    """Compressing takes seconds, so it is left out while no file has changed since the last time."""
+    """Skip collecting if no file has changed since the last run, because compressing takes seconds."""
     mark = settings.STATIC_ROOT.with_name("static.fingerprint")
     fingerprint = static_fingerprint()
     if mark.exists() and mark.read_text() == fingerprint:
@@ -34,7 +34,7 @@ def collect_static() -> None:
 
 
 def static_fingerprint() -> str:
-    from django.contrib.staticfiles.finders import get_finders  # needs the loaded apps
+    from django.contrib.staticfiles.finders import get_finders  # needs loaded apps
 
     digest = hashlib.sha256()
     for finder in get_finders():
@@ -45,7 +45,7 @@ def static_fingerprint() -> str:
 
 
 def staff_account(password: str) -> None:
-    """The superuser `staff`, who can sign in with this password whatever an earlier run left."""
+    """Make sure that the superuser `staff` can sign in with this password."""
     from django.contrib.auth import get_user_model
 
     users = get_user_model().objects

@@ -1,4 +1,4 @@
-"""Child processes that do not outlive their parent, and the end of those that an earlier parent left behind."""
+"""Start child processes that don't outlive us, and end those that an earlier run left behind."""
 
 import contextlib
 import ctypes
@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 
 PR_SET_PDEATHSIG = 1
-LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: between fork and exec it is too late
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # can't be loaded between fork and exec
 
 
 def spawn(arguments: list, log: Path, death_signal: int = signal.SIGTERM, **options) -> subprocess.Popen:
-    """Starts a process in a session of its own, so that Ctrl-C reaches its parent alone. Output goes to the log.
+    """Start a process in a session of its own, so that Ctrl-C reaches only its parent. Its output goes to the log.
 
     On Linux the kernel sends `death_signal` when the parent dies, however it dies.
     """
@@ -40,7 +40,7 @@ def spawn(arguments: list, log: Path, death_signal: int = signal.SIGTERM, **opti
 
 
 def finish(process: subprocess.Popen, patience: float) -> None:
-    """Waits for a process that was asked to stop; after `patience` seconds kills it, and whatever its group left."""
+    """Wait for a process that was asked to stop; after `patience` seconds, kill it and what is left of its group."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(patience)
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -49,13 +49,13 @@ def finish(process: subprocess.Popen, patience: float) -> None:
 
 
 def note(process: subprocess.Popen, file: Path) -> None:
-    """Remembers the process in a file, so that a later start can tell it from a stranger with the same number."""
+    """Store pid and start time, so that a later run can tell the process from another one with the same pid."""
     with contextlib.suppress(psutil.NoSuchProcess):
         file.write_text(f"{process.pid} {psutil.Process(process.pid).create_time()}\n")
 
 
 def gone(process: psutil.Process, patience: float) -> bool:
-    """Whether a process that is not our child ends in time. One that nobody buries (in a container) counts as ended."""
+    """Return whether a process that isn't our child ends in time. A zombie (in a container) counts as ended."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -67,7 +67,7 @@ def gone(process: psutil.Process, patience: float) -> bool:
 
 
 def end_leftover(file: Path) -> None:
-    """Kills the process that `note` remembered, with its children, if an earlier parent left it running."""
+    """Kill the process that `note` stored, with its children, if an earlier run left it running."""
     with contextlib.suppress(FileNotFoundError, ValueError, psutil.Error):
         pid, created = file.read_text().split()
         process = psutil.Process(int(pid))

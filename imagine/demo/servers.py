@@ -1,6 +1,6 @@
-"""A real PostgreSQL and a real Valkey out of wheels: nothing installed, no root needed, gone with their parent.
+"""A real PostgreSQL and a real Valkey from wheels: nothing to install, no root, and they end with their parent.
 
-The demo keeps them under var/; the tests keep theirs in a temporary folder.
+The demo keeps their data in var/, tests in a temporary folder.
 """
 
 import contextlib
@@ -23,13 +23,13 @@ from imagine.demo.processes import end_leftover, finish, gone, note, spawn
 
 NO_VALUES_IN_THE_LOG = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
 FAST_BUT_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-LONGEST_SOCKET_PATH = 100
+MAX_LENGTH_SOCKET_PATH = 100
 
 
 class Postgres:
-    """One PostgreSQL with its data in a folder, at the same address each time it starts.
+    """One PostgreSQL with its data in a folder, at the same address every time it starts.
 
-    One that is not durable is faster, and may lose its last commits when it is killed: for tests of other things.
+    With `durable=False` it is faster but can lose its last commits when it is killed; that is enough for most tests.
     """
 
     name = "PostgreSQL"
@@ -57,7 +57,7 @@ class Postgres:
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
-        """Returns when connections are accepted; makes the data folder first when there is none."""
+        """Create the data folder if there is none, and return once connections are accepted."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o711)
         (self.folder / "port").write_text(str(self.port))
@@ -71,7 +71,7 @@ class Postgres:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             self.process = self.run("postgres", "-D", self.data, *options, death_signal=signal.SIGINT)
-            # After kill -9 the old server's backends hold its memory for a moment: the new one ends, and we try again.
+            # After kill -9 the old backends hold its shared memory for a moment, so the new server ends: try again.
             if wait_until(self.ready_or_dead, deadline - time.monotonic()) and self.alive:
                 return
             time.sleep(0.2)
@@ -79,7 +79,7 @@ class Postgres:
         raise ServerError(f"PostgreSQL did not start; {self.log} says why.")
 
     def stop(self) -> None:
-        """Ends every session and stops, as a careful administrator would."""
+        """End every session and shut down cleanly."""
         if self.process:
             self.process.send_signal(signal.SIGINT)
             finish(self.process, 10)
@@ -91,7 +91,7 @@ class Postgres:
             self.process.wait()
 
     def discard(self) -> None:
-        """Throws the data away for good, stopping whoever still serves it."""
+        """Delete the data, stopping a server that still uses it."""
         end_stale_postmaster(self.data)
         shutil.rmtree(self.data, ignore_errors=True)
 
@@ -118,7 +118,7 @@ class Postgres:
         return spawn(command, self.log, death_signal, cwd=self.folder, **other_user)
 
     def ready_or_dead(self) -> bool:
-        """The server writes its state into line 8 of its own pid file; no connection is spent on asking."""
+        """The server writes its state to line 8 of its pid file, so asking needs no connection."""
         with contextlib.suppress(FileNotFoundError, IndexError):
             lines = (self.data / "postmaster.pid").read_text().splitlines()
             if lines[0] == str(self.process.pid) and lines[7].strip() == "ready":
@@ -127,7 +127,7 @@ class Postgres:
 
 
 class Valkey:
-    """One Valkey that keeps nothing on disk, behind a unix socket whose path stays the same."""
+    """One Valkey that keeps nothing on disk, on a Unix socket whose path stays the same."""
 
     name = "Valkey"
 
@@ -135,7 +135,7 @@ class Valkey:
         self.folder = folder
         self.log = log or folder / "log"
         self.socket = folder / "valkey.sock"
-        self.borrowed = len(os.fsencode(self.socket)) > LONGEST_SOCKET_PATH
+        self.borrowed = len(os.fsencode(self.socket)) > MAX_LENGTH_SOCKET_PATH
         if self.borrowed:
             self.socket = Path(tempfile.mkdtemp(prefix="imagine-")) / "valkey.sock"
         self.process = None
@@ -153,7 +153,7 @@ class Valkey:
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
-        """Returns when connections are accepted."""
+        """Return once connections are accepted."""
         self.folder.mkdir(parents=True, exist_ok=True)
         end_leftover(self.folder / "pid")
         self.socket.unlink(missing_ok=True)
@@ -190,7 +190,7 @@ def remembered(file: Path) -> str:
 
 
 def free_port(wanted: str = "") -> int:
-    """The wanted port of 127.0.0.1 while nobody has it, else any free one."""
+    """Return the wanted port of 127.0.0.1 if it is free, or any free one."""
     for port in (int(wanted or 0), 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -200,7 +200,7 @@ def free_port(wanted: str = "") -> int:
 
 
 def end_stale_postmaster(data: Path) -> None:
-    """Stops the server that an earlier parent left on this data; forgets the file of one that is gone."""
+    """Stop a server that an earlier run left on this data, and remove its pid file."""
     file = data / "postmaster.pid"
     with contextlib.suppress(FileNotFoundError, IndexError, ValueError, psutil.Error):
         process = psutil.Process(int(file.read_text().splitlines()[0]))

@@ -1,4 +1,4 @@
-"""The parent of everything that runs: starts it in order, brings back what dies, stops it in order."""
+"""The parent of every process: start them in order, restart those that die, stop them in order."""
 
 import contextlib
 import signal
@@ -11,8 +11,8 @@ from imagine.demo.environment import PROJECT
 from imagine.demo.processes import finish, note, spawn
 from imagine.demo.servers import ServerError
 
-LONGEST_PAUSE = 8  # seconds; a child is back within ten
-QUIET_LIFE = 30  # seconds after which an earlier death is forgiven
+MAX_PAUSE = 8  # seconds; a child is back within ten
+STABLE_AFTER = 30  # seconds of running after which the restart pause goes back to zero
 
 
 class Program:
@@ -26,7 +26,7 @@ class Program:
         self.patience = patience
         self.options = options
         self.process = None
-        self.until = None  # when it is killed, once it was asked to stop
+        self.until = None  # when to kill it, once it has been asked to stop
 
     @property
     def alive(self) -> bool:
@@ -34,7 +34,7 @@ class Program:
 
     def start(self) -> None:
         if self.process:
-            finish(self.process, 0)  # what a killed one left of its group
+            finish(self.process, 0)  # what a killed process left of its group
         self.until = None
         self.process = spawn(self.arguments, self.log, cwd=PROJECT, **self.options)
         note(self.process, self.pid_file)
@@ -45,7 +45,7 @@ class Program:
         self.until = self.until or time.monotonic() + self.patience
 
     def stop(self) -> None:
-        """Asks, waits, and kills `patience` seconds after it was asked: a worker without its broker ignores it."""
+        """Ask it to stop, and kill it after `patience` seconds: a worker without its broker doesn't listen."""
         if self.process:
             self.ask_to_stop()
             finish(self.process, max(0.0, self.until - time.monotonic()))
@@ -53,7 +53,7 @@ class Program:
 
 
 class Watch:
-    """Brings one child back when it is dead: at once the first time, after a growing pause when it keeps dying."""
+    """Restart a child that died: right away the first time, after growing pauses if it keeps dying."""
 
     def __init__(self, child):
         self.child = child
@@ -63,11 +63,11 @@ class Watch:
 
     def look(self, now: float) -> None:
         if self.child.alive:
-            if now - self.started > QUIET_LIFE:
+            if now - self.started > STABLE_AFTER:
                 self.pause = 0
         elif self.due is None:
             self.due = now + self.pause
-            self.pause = min(max(1, 2 * self.pause), LONGEST_PAUSE)
+            self.pause = min(max(1, 2 * self.pause), MAX_PAUSE)
         elif now >= self.due:
             say(f"{self.child.name} had stopped and is started again.")
             self.due = None
@@ -77,7 +77,7 @@ class Watch:
 
 
 class Supervisor:
-    """Owns servers and programs from `start` to `stop`. A signal asks for the end; nothing is interrupted half-way."""
+    """Own servers and programs from `start` to `stop`. A signal only asks to stop; it interrupts nothing halfway."""
 
     def __init__(self, servers: dict):
         self.servers = servers
@@ -86,14 +86,14 @@ class Supervisor:
 
     def heed_signals(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # ignored under nohup
                 signal.signal(number, self.ask_to_stop)
 
     def ask_to_stop(self, *_signal) -> None:
         self.stopping = True
 
     def run_once(self, program: Program) -> bool:
-        """Runs a program to its end; true when it ended well. Gives up when asked to stop."""
+        """Run a program to its end and return whether it succeeded. Give up if asked to stop."""
         program.start()
         while program.alive and not self.stopping:
             time.sleep(0.05)
@@ -114,7 +114,7 @@ class Supervisor:
         return False
 
     def watch(self) -> None:
-        """Returns when asked to stop."""
+        """Restart what dies until asked to stop."""
         watches = [Watch(child) for child in (*self.servers.values(), *self.programs)]
         while not self.stopping:
             for watch in watches:
@@ -122,7 +122,7 @@ class Supervisor:
             time.sleep(0.2)
 
     def stop(self) -> None:
-        """Programs first and side by side, then the servers they need."""
+        """Stop the programs first, side by side, then the servers they need."""
         for program in self.programs:
             program.ask_to_stop()
         for child in [*self.programs, *reversed(self.servers.values())]:
@@ -131,6 +131,6 @@ class Supervisor:
 
 
 def say(sentence: str) -> None:
-    """Prints; a terminal that has gone away is no reason to stop working."""
+    """Print a line; go on working even if the terminal is gone."""
     with contextlib.suppress(OSError):
         print(sentence, flush=True)

@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from imagine.demo import binaries
-from imagine.demo.servers import LONGEST_SOCKET_PATH, Postgres, ServerError, Valkey
+from imagine.demo.servers import MAX_LENGTH_SOCKET_PATH, Postgres, ServerError, Valkey
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_valkey_borrows_a_short_path_when_the_project_lies_deep(folder):
     server = Valkey(folder / ("deep " * 20) / "valkey")
     server.start()
     try:
-        assert len(os.fsencode(server.socket)) <= LONGEST_SOCKET_PATH
+        assert len(os.fsencode(server.socket)) <= MAX_LENGTH_SOCKET_PATH
         assert ping(server) == b"+PONG\r\n"
     finally:
         server.stop()

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from imagine.demo.servers import ServerError
-from imagine.demo.supervisor import LONGEST_PAUSE, QUIET_LIFE, Watch
+from imagine.demo.supervisor import MAX_PAUSE, STABLE_AFTER, Watch
 
 
 class Child:
@@ -52,15 +52,15 @@ def test_watch_lets_the_pause_grow_to_a_limit_while_a_child_cannot_be_started():
     started = seconds_of_starts(Watch(NeverStarts()), 60)
     pauses = [later - earlier for earlier, later in itertools.pairwise(started)]
     assert pauses == sorted(pauses)
-    assert pauses[-1] == pytest.approx(LONGEST_PAUSE, abs=1)
+    assert pauses[-1] == pytest.approx(MAX_PAUSE, abs=1)
     assert max(pauses) < 10
 
 
 def test_watch_forgives_a_death_after_a_quiet_life():
     watch = Watch(Child())
-    watch.pause = LONGEST_PAUSE
-    watch.look(watch.started + QUIET_LIFE + 1)
+    watch.pause = MAX_PAUSE
+    watch.look(watch.started + STABLE_AFTER + 1)
     watch.child.alive = False
-    watch.look(watch.started + QUIET_LIFE + 2)
-    watch.look(watch.started + QUIET_LIFE + 2)
+    watch.look(watch.started + STABLE_AFTER + 2)
+    watch.look(watch.started + STABLE_AFTER + 2)
     assert watch.child.starts == 1

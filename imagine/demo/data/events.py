@@ -1,8 +1,5 @@
-"""The demo's district: the summit of 4 April 2019 as the closed past, the next spring's, a few seats short of full, the
-partners with their promises, and the kick-off to which they are invited.
-
-All are made through the rules. The demo is the one place of this package that knows the apps.
-"""
+"""The demo's district: the summit of April 4, 2019, next spring's with a few seats left, partners and their promises,
+and the kickoff they are invited to. All of it is created through the rules."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -21,7 +18,7 @@ from summit.school_year import thursday_nearest_april_4
 
 ZONE = ZoneInfo(settings.TIME_ZONE)
 SEED = 2019
-FREE = 3  # a party of three fits, and the next one meets the waiting list
+FREE = 3  # a party of three fits, and the next one is waitlisted
 PLACE = {"venue": "University of the Pacific", "address": "DeRosa University Center, Stockton, California"}
 ABOUT = """Leaders of Stockton’s businesses, nonprofits, congregations, unions and colleges, and parents, sit at one \
 table with the people who run its schools. Over breakfast you hear what students ask for, and choose what you can \
@@ -38,7 +35,7 @@ las escuelas."""
 
 @transaction.atomic
 def fill() -> bool:
-    """Fills an empty database; leaves one that has an event alone. Says whether it filled."""
+    """Fill an empty database and return True. Leave one that has an event alone and return False."""
     if Event.objects.exists():
         return False
     people = People(SEED)
@@ -51,13 +48,13 @@ def fill() -> bool:
 
 
 def coming_summit_day(today: date) -> date:
-    """The next spring's Thursday that is at least two weeks away, so that RSVPs are open."""
+    """Return the next summit's Thursday that is at least two weeks away, so that RSVPs are open."""
     day = thursday_nearest_april_4(today.year)
     return day if day - today >= timedelta(days=14) else thursday_nearest_april_4(today.year + 1)
 
 
 def summit(day: date, **fields) -> Event:
-    """A summit on `day` from 8:00 to 10:30 in the morning."""
+    """Create a summit on `day` from 8:00 to 10:30 a.m."""
 
     def at(hour: int, minute: int = 0) -> datetime:
         return datetime.combine(day, time(hour, minute), ZONE)
@@ -89,14 +86,14 @@ def fill_coming_summit(people: People) -> None:
 
 
 def fill_past_summit(people: People) -> None:
-    """The guests of 2019 are seated as if it were still to come; then its true date is written."""
+    """RSVP the guests of 2019 as if the event were still to come, then set its true date."""
     event = summit(coming_summit_day(timezone.localdate()), slug="summit-2019", capacity=320, reserved_seats=30)
     parties = []
     while seats.free_seats(event) > 0:
         parties.append(invent_rsvp(people, event, size=people.dice.choice([1, 1, 2, 2, 3, 3, 4, 6])))
     for rsvp in people.dice.sample(parties, 6):
         seats.cancel(rsvp)
-    for witness in (Message, AuditEntry):  # this program was not there in 2019
+    for witness in (Message, AuditEntry):  # this product didn't exist in 2019
         witness.objects.all().delete()
     day = date(2019, 4, 4)
     start = datetime.combine(day, time(8), ZONE)
@@ -137,7 +134,7 @@ def invent_rsvp(people: People, event: Event, *, size: int) -> Rsvp:
 
 
 def backdate(people: People, event: Event, until: datetime) -> None:
-    """Spreads the RSVPs over the weeks before, in the order in which they came."""
+    """Spread the RSVPs over the weeks before, in the order they were made."""
     rsvps = list(event.rsvps.order_by("pk"))
     ages = sorted((people.dice.uniform(1, 28 * 24) for _rsvp in rsvps), reverse=True)
     for rsvp, hours in zip(rsvps, ages, strict=True):

@@ -1,4 +1,4 @@
-"""Thousands of invented contacts for load runs, the same at each run, all at example.org, and an audience of them."""
+"""Thousands of invented contacts for load runs, the same at every run, all at example.org, and an audience of them."""
 
 from itertools import islice
 
@@ -11,19 +11,21 @@ from summit.models import Audience, Rsvp
 
 SEED = 2020
 OF_ONE = 4  # contacts of one organization
-NOBODYS = r"[@.]example(\.(com|net|org))?$"  # RFC 2606: no mail to these reaches anybody
+NOBODYS = r"[@.]example(\.(com|net|org))?$"  # RFC 2606: email to these reaches nobody
 AT_ONCE = 2000  # rows in one statement
 AUDIENCE = "Invented contacts"
 
 
 class RealPeople(Exception):
-    """There are addresses that somebody may read. Nobody is invented among them."""
+    """There are addresses that a person might read, so no contacts are invented among them."""
 
 
 @transaction.atomic
 def make(number: int) -> int:
-    """Makes so many contacts, each four of an organization of their own, and an audience of them. Says how many were
-    missing: those of an earlier run stay. Raises RealPeople."""
+    """Create contacts up to this number, four to an organization, and an audience of them.
+
+    Contacts of an earlier run stay. Return how many were missing. Raise RealPeople.
+    """
     if any(model.objects.exclude(email__iregex=NOBODYS).exists() for model in (Contact, Rsvp)):
         raise RealPeople
     missing = set(range(number)) - there()

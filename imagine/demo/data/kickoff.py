@@ -1,6 +1,6 @@
-"""The demo's kick-off: the partners of the coming school year were invited some days ago, and half have answered.
+"""The demo's kickoff: the coming school year's partners were invited some days ago, and half have answered.
 
-All of it is made through the rules of invitations; then its true dates are written.
+Everything is created through the rules for invitations, then backdated.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,7 +19,7 @@ from summit.models import Event, Guest, Invitation, Rsvp
 
 ZONE = ZoneInfo(settings.TIME_ZONE)
 SEED = 2021
-DAYS = 5  # since they were invited: who has not answered is asked once more after seven
+DAYS = 5  # since they were invited; the reminder goes out after seven
 ACCEPT, DECLINE = 0.4, 0.15
 REFUSAL = "550 5.1.1 The e-mail account that you tried to reach does not exist."
 WORDS = {
@@ -33,11 +33,11 @@ cumplen las promesas. Usted sale con un nombre, una escuela y una primera fecha.
 
 
 def fill(school_year: int) -> None:
-    """`school_year` is the one that the coming summit recruits for; its pledges are there."""
+    """Invite the partners of the school year that the coming summit recruits for. Their pledges exist already."""
     people, event = People(SEED), make_event(school_year)
     audience = audiences.make_of_partners(PledgeYear.objects.get(pk=school_year))
     first = next(iter(audiences.people(audience, event, reason="")))
-    preferences.choose(preferences.of(first.email), invitations=False)  # so that somebody is left out
+    preferences.choose(preferences.of(first.email), invitations=False)  # so that someone is excluded
     asked = audiences.figures(audience, event).invited
     mailing = starting.start(event, audience, count=asked, by="staff")
     writing.write(mailing)
@@ -47,7 +47,7 @@ def fill(school_year: int) -> None:
 
 
 def make_event(school_year: int) -> Event:
-    """On the second Thursday of September, in the morning."""
+    """Create the kickoff, on the morning of the second Thursday in September."""
     first = date(school_year, 9, 1)
     day = first + timedelta(days=(3 - first.weekday()) % 7 + 7)
 
@@ -104,7 +104,7 @@ def accept(people: People, invitation: Invitation) -> None:
 
 
 def refuse(event: Event) -> None:
-    """The mail server of the last who did not answer knows no such mailbox."""
+    """Let the mail server of the last person who hasn't answered reject the address."""
     contact = event.invitations.unanswered().latest("pk").contact
     preferences.refuse(contact.email, REFUSAL)
     refused = Message.objects.filter(recipient=contact.email, queue=Message.Queue.BULK)
@@ -112,7 +112,7 @@ def refuse(event: Event) -> None:
 
 
 def backdate(people: People, mailing: Mailing) -> None:
-    """They were invited some days ago at ten, and answered since."""
+    """Move the invitations to some days ago at 10 a.m., and the answers to the time since."""
     start = datetime.combine(timezone.localdate() - timedelta(days=DAYS), time(10), ZONE).astimezone(UTC)
     seconds = (timezone.now() - start).total_seconds() - 3600
     Mailing.objects.filter(pk=mailing.pk).update(created_at=start, rendered_at=start)

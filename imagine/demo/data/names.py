@@ -207,7 +207,7 @@ ACCESS = ["Wheelchair space", "Spanish interpreter", "Khmer interpreter", "Sign 
 
 
 class People:
-    """Draws people and organizations; no e-mail address comes twice."""
+    """Draw people and organizations, never the same email address twice."""
 
     def __init__(self, seed: int):
         self.dice = random.Random(seed)  # noqa: S311  invented names, no secret
@@ -217,7 +217,7 @@ class People:
         return f"{self.dice.choice(FIRST)} {self.dice.choice(LAST)}"
 
     def contact(self) -> tuple[str, str]:
-        """A name and an address at example.org that fits it."""
+        """Return a name and a matching address at example.org."""
         while True:
             name = self.name()
             plain = unicodedata.normalize("NFKD", name.replace("Đ", "D").replace("đ", "d"))
@@ -227,7 +227,7 @@ class People:
                 return name, address
 
     def partner(self) -> tuple[str, str]:
-        """An organization and its sector; now and then neither."""
+        """Return an organization and its sector; now and then neither."""
         return self.dice.choice(PARTNERS) if self.dice.random() < 0.9 else ("", "")
 
     def maybe(self, things: list[str], chance: float) -> str:

@@ -1,5 +1,4 @@
-"""Invented partners of a delta town: what they do, what their kind of organization tends to promise, and twins that
-staff may merge."""
+"""Invented partners of a delta town: what they do, what their sector tends to promise, and duplicates to merge."""
 
 from imagine.demo.data.names import PARTNERS
 
@@ -18,7 +17,7 @@ ORGANIZATIONS = [
     *((" ".join(name.split()), sector) for sector, names in MORE.items() for name in names.split("|")),
 ]
 
-# The same organization once more, as a second person there typed it.
+# The same organization again, as a second person there typed it.
 TWINS = [
     ("Port Gate Logistics, Inc.", "business"),
     ("Saint Brigid’s Parish", "faith"),
@@ -58,7 +57,7 @@ ABOUT = {
     ],
 }
 
-# What each sector tends to promise, the likeliest first.
+# What each sector tends to promise, most likely first.
 LEANINGS = {
     "business": ["internships", "tours", "presentations", "mentors", "teachers"],
     "college": ["curriculum", "tours", "presentations", "advisory", "teachers"],

@@ -1,6 +1,6 @@
 """The demo's partners: last school year's pledges, signed and closed, and this year's, open and growing.
 
-All of it is made through the rules of pledges; then its true dates are written.
+Everything is created through the rules for pledges, then backdated.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ RENEW, BEGIN = 22, 9  # how many of last year's partners have renewed by now, ho
 
 
 def fill(school_year: int) -> None:
-    """Fills in schools and partners; `school_year` is the one that the coming summit recruits for."""
+    """Fill in schools and partners. `school_year` is the one that the coming summit recruits for."""
     rows = schools.read(schools.SHIPPED.read_bytes())
     schools.load(rows, schools.compare(rows))
     demo = Promises(People(SEED))
@@ -38,13 +38,13 @@ def fill(school_year: int) -> None:
 
 
 class Promises:
-    """Invents pledges from one seeded generator."""
+    """Invent pledges from one seeded generator."""
 
     def __init__(self, people: People):
         self.people, self.dice = people, people.dice
         self.promise_types = {promise_type.code: promise_type for promise_type in PromiseType.objects.all()}
         self.schools = list(School.objects.order_by("code"))
-        self.asked = self.dice.sample(self.schools, 40)  # the others are what coverage is for
+        self.asked = self.dice.sample(self.schools, 40)  # the rest have none, for coverage to show
         self.guests = {
             rsvp.organization_name: rsvp
             for rsvp in Rsvp.objects.exclude(organization_name="").order_by("-pk")
@@ -80,7 +80,7 @@ class Promises:
         self.backdate(year.pledges.all(), today - timedelta(days=40), today)
 
     def begin(self, name: str, sector: str, *, sign: bool) -> Pledge:
-        """Somebody begins for an organization: a guest of a summit if one came from there."""
+        """Start a pledge for an organization, by a guest of the summit if one came from there."""
         guest = self.guests.pop(name, None)
         person, email = (guest.name, guest.email) if guest else self.people.contact()
         language = guest.language if guest else self.dice.choice(["en", "en", "en", "es"])
@@ -105,7 +105,7 @@ class Promises:
         return self.send(pledge.token, {}, changed, sign=self.dice.random() < 0.9)
 
     def send(self, token: str, profile: dict, promised: list[Promised], *, sign: bool) -> Pledge:
-        """What the page of a link sends."""
+        """Submit the pledge page behind a link."""
         sheet = page_state.find(token)
         role = sheet.contact["role"] or self.dice.choice(ROLES)
         page = {
@@ -128,7 +128,7 @@ class Promises:
         dice = self.dice
         places = dice.sample(self.asked, dice.choice([1, 1, 2, 3])) if dice.random() < 0.6 else []
         taught = [grade for grade in Grade.values if not places or all(grade in place.grades for place in places)]
-        if places and not taught:  # a primary and a high school: the first alone
+        if places and not taught:  # an elementary and a high school share no grade: keep the first
             places, taught = places[:1], places[0].grades
         start = dice.randrange(len(MONTHS) - 2)
         return Promised(
@@ -147,7 +147,7 @@ class Promises:
         )
 
     def backdate(self, made: Iterable[Pledge], since: date, until: date) -> None:
-        """Spreads pledges over the days between, in the order in which they came."""
+        """Spread the pledges over the days between, in the order they were made."""
         made = sorted(made, key=lambda pledge: pledge.pk)
         begin = datetime.combine(since, time(8), ZONE)
         seconds = (min(datetime.combine(until, time(18), ZONE), timezone.now()) - begin).total_seconds()
@@ -161,7 +161,7 @@ class Promises:
         Pledge.objects.bulk_update(made, ["created_at", "changed_at", "signed_at"])
 
     def approve(self) -> None:
-        """Staff have looked at most of those who want to be shown, and added a second contact here and there."""
+        """Approve most of the partners that asked to be listed, and add a second contact here and there."""
         for organization in Organization.objects.pending_approval().order_by("pk"):
             if self.dice.random() < 0.85 and organization.name not in dict(TWINS):
                 profiles.approve(organization, by="staff")

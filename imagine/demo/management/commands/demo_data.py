@@ -1,5 +1,3 @@
-"""Fills an empty database with the demo's invented district."""
-
 from django.core.management.base import BaseCommand
 
 from imagine.demo.data import events as sample_events

@@ -1,4 +1,4 @@
-"""Invents thousands of contacts in the demo, to see how inviting them goes."""
+"""Invent thousands of contacts, to see how a large mailing goes."""
 
 from argparse import ArgumentTypeError
 
@@ -6,13 +6,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from imagine.demo.data import guests
 
-MOST = 100_000
+MAX_CONTACTS = 100_000
 
 
 def some(text: str) -> int:
-    if text.isdecimal() and 1 <= int(text) <= MOST:
+    if text.isdecimal() and 1 <= int(text) <= MAX_CONTACTS:
         return int(text)
-    raise ArgumentTypeError(f"a number from 1 to {MOST:,}".replace(",", ""))
+    raise ArgumentTypeError(f"a number from 1 to {MAX_CONTACTS:,}".replace(",", ""))
 
 
 class Command(BaseCommand):
