@@ -5,7 +5,8 @@
 #   make pictures           retake the documents' pictures          make migrations   rewrite 0001_initial from the models
 
 PYTHON ?= python3
-PY = .venv/bin/python
+VENV ?= .venv
+PY = $(VENV)/bin/python
 PIP = $(PY) -m pip install --disable-pip-version-check --no-input --retries 2 --timeout 15
 # For commands that look at the project and reach no server.
 THROWAWAY = SECRET_KEY=only-for-this-command-0123456789-abcdefghijklmnopqrstuvwxyz SITE_URL=https://www.example.org \
@@ -15,49 +16,49 @@ THROWAWAY = SECRET_KEY=only-for-this-command-0123456789-abcdefghijklmnopqrstuvwx
 .PHONY: demo demo-reset test quick lint bench pictures migrations
 .DEFAULT_GOAL := demo
 
-demo: .venv/demo.stamp
+demo: $(VENV)/demo.stamp
 	@exec $(PY) -m imagine.demo
 
-demo-reset: .venv/demo.stamp
+demo-reset: $(VENV)/demo.stamp
 	@exec $(PY) -m imagine.demo --reset
 
 # First what runs side by side; then, alone on the machine, what watches real processes and real pages.
-test: .venv/test.stamp
-	@$(PY) -m pytest -n logical -m "not browser and not faults"
+test: $(VENV)/test.stamp
+	@$(PY) -m pytest -rs -n logical -m "not browser and not faults"
 	@CHROMIUM="$$($(PY) -m tests.browser.chromium)" && export CHROMIUM && $(PY) -m pytest -rs -m "browser or faults"
 
-quick: .venv/test.stamp
+quick: $(VENV)/test.stamp
 	@SEAT_SEQUENCES=10 $(PY) -m pytest -n logical -m "not browser and not faults and not slow"
 
-lint: .venv/test.stamp
+lint: $(VENV)/test.stamp
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(THROWAWAY) $(PY) manage.py check --deploy --fail-level WARNING
 	@$(THROWAWAY) $(PY) -W ignore manage.py makemigrations --check --dry-run
 
 # Alone on the machine, or the numbers mean little: docs/performance.md.
-bench: .venv/demo.stamp
+bench: $(VENV)/demo.stamp
 	@$(PY) -m benchmarks
 
-pictures: .venv/test.stamp
+pictures: $(VENV)/test.stamp
 	@CHROMIUM="$$($(PY) -m tests.browser.chromium)" && export CHROMIUM && $(PY) -m docs.pictures
 
-.venv/demo.stamp: requirements.txt requirements-demo.txt | .venv/bin/python
+$(VENV)/demo.stamp: requirements.txt requirements-demo.txt | $(VENV)/bin/python
 	@echo "Installing what the demo needs (once) ..."
 	@$(call install,requirements-demo.txt)
 
-.venv/test.stamp: requirements.txt requirements-demo.txt requirements-test.txt | .venv/bin/python
+$(VENV)/test.stamp: requirements.txt requirements-demo.txt requirements-test.txt | $(VENV)/bin/python
 	@echo "Installing what the tests need (once) ..."
 	@$(call install,requirements-test.txt)
-	@touch .venv/demo.stamp
+	@touch $(VENV)/demo.stamp
 
-.venv/bin/python:
+$(VENV)/bin/python:
 	@command -v "$(PYTHON)" >/dev/null || \
 		{ echo "There is no $(PYTHON) here: install Python 3.11 or newer, or name one with PYTHON=..." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$$("$(PYTHON)" -V 2>&1) is too old: Python 3.11 or newer is needed, named with PYTHON=..." >&2; exit 1; }
-	@rm -rf .venv
-	@"$(PYTHON)" -m venv .venv >/dev/null 2>&1 || { rm -rf .venv; \
+	@rm -rf $(VENV)
+	@"$(PYTHON)" -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); \
 		echo "$(PYTHON) cannot make a virtual environment: install its venv package (Debian: python3-venv)." >&2; exit 1; }
 
 # Only until the first release: rewrite each app's 0001_initial from its models. The named migrations stay; they move to
@@ -65,7 +66,7 @@ pictures: .venv/test.stamp
 APPS = imagine/core imagine/mail partners summit
 ASIDE = var/migrations
 
-migrations: .venv/test.stamp
+migrations: $(VENV)/test.stamp
 	@for app in $(APPS); do \
 		mkdir -p $(ASIDE)/$$app && rm -f $$app/migrations/0001_initial.py && \
 		find $$app/migrations -name '0*.py' -exec mv {} $(ASIDE)/$$app/ \; || exit 1; \
@@ -80,10 +81,10 @@ migrations: .venv/test.stamp
 
 # Silent when all goes well; one sentence when not.
 define install
-if $(PIP) -r $(1) >.venv/install.log 2>&1; then touch $@; \
-elif grep -qE "Retrying|from versions: none|ProxyError|Connection" .venv/install.log; then \
-	echo "The package index cannot be reached, so nothing could be installed; .venv/install.log says more." >&2; exit 1; \
+if $(PIP) -r $(1) >$(VENV)/install.log 2>&1; then touch $@; \
+elif grep -qE "Retrying|from versions: none|ProxyError|Connection" $(VENV)/install.log; then \
+	echo "The package index cannot be reached, so nothing could be installed; $(VENV)/install.log says more." >&2; exit 1; \
 else \
-	echo "A package could not be installed: $$(grep -m1 ERROR .venv/install.log || tail -n 1 .venv/install.log)" >&2; exit 1; \
+	echo "A package could not be installed: $$(grep -m1 ERROR $(VENV)/install.log || tail -n 1 $(VENV)/install.log)" >&2; exit 1; \
 fi
 endef

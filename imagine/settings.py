@@ -66,10 +66,14 @@ except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError, ValueErr
     stop("DATABASE_URL must look like postgresql://user:password@host:port/name.")
 if database["ENGINE"] != "django.db.backends.postgresql":
     stop("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:port/name.")
-# A lost host is noticed in three seconds; no statement or transaction waits or idles without end.
-patience = {"lock_timeout": "10s", "statement_timeout": "20s", "idle_in_transaction_session_timeout": "30s"}
-database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
-database["OPTIONS"].setdefault("options", " ".join(f"-c {name}={value}" for name, value in patience.items()))
+options = database.setdefault("OPTIONS", {})
+options.setdefault("connect_timeout", 3)  # seconds after which a lost host is noticed
+DATABASE_POOL_MODE = options.pop("pool_mode", "session")
+if DATABASE_POOL_MODE not in {"session", "transaction"}:
+    stop("DATABASE_URL must end with ?pool_mode=transaction behind a pooler in that mode, else without a pool_mode.")
+database["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOL_MODE == "transaction"
+# No statement or transaction waits or idles without end: imagine.core.database.
+DATABASE_TIMEOUTS = {"lock_timeout": "10s", "statement_timeout": "20s", "idle_in_transaction_session_timeout": "30s"}
 DATABASES = {"default": database}
 
 REDIS_URL = address("REDIS_URL", "the broker's address, redis://host:port/0 or redis+socket:///path")

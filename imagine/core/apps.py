@@ -1,9 +1,12 @@
 from django.apps import AppConfig
 from django.core.management.base import CommandError
 from django.db import connections
+from django.db.backends.signals import connection_created
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.signals import pre_migrate
 from django.utils.translation import gettext_lazy as _
+
+from imagine.core.database import set_timeouts
 
 OLD_LAYOUT = (
     "This database has the tables of an unreleased version and cannot be migrated: start with an empty one"
@@ -17,6 +20,7 @@ class CoreConfig(AppConfig):
 
     def ready(self):
         pre_migrate.connect(refuse_old_layout, sender=self)
+        connection_created.connect(set_timeouts)
 
 
 def refuse_old_layout(*, using: str, **kwargs) -> None:

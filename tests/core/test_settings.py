@@ -65,6 +65,7 @@ def test_missing_variable_stops_the_start_and_is_named(monkeypatch, name, value)
         ("DATABASE_URL", "sqlite:///imagine.db"),
         ("DATABASE_URL", "mysql://127.0.0.1/imagine"),
         ("DATABASE_URL", "postgresql://user@127.0.0.1:port/imagine"),
+        ("DATABASE_URL", "postgresql://user@127.0.0.1/imagine?pool_mode=statement"),
         ("REDIS_URL", "127.0.0.1:6379"),
         ("REDIS_URL", "http://127.0.0.1"),
         ("REDIS_URL", "redis://["),
@@ -109,6 +110,19 @@ def test_good_environment_is_read_as_meant(monkeypatch):
     assert (made["EMAIL_HOST_USER"], made["EMAIL_HOST_PASSWORD"]) == ("user", "p@ss")
     assert (made["TRUSTED_PROXIES"], made["DEBUG"]) == (2, False)
     assert "www.example.org" in made["ALLOWED_HOSTS"]
+
+
+def test_server_side_cursors_are_off_behind_a_pooler_in_transaction_mode(monkeypatch):
+    for query, mode in {
+        "": "session",
+        "?pool_mode=session": "session",
+        "?pool_mode=transaction": "transaction",
+    }.items():
+        made = start(monkeypatch, DATABASE_URL=GOOD["DATABASE_URL"] + query)
+        database = made["DATABASES"]["default"]
+        assert made["DATABASE_POOL_MODE"] == mode
+        assert database["DISABLE_SERVER_SIDE_CURSORS"] == (mode == "transaction")
+        assert database["OPTIONS"] == {"connect_timeout": 3}, "PgBouncer refuses startup options"
 
 
 def test_https_makes_cookies_secure_and_http_does_not(monkeypatch):

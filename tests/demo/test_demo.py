@@ -87,7 +87,7 @@ class Demo:
 @pytest.fixture(scope="module")
 def project(roomy):
     """A copy of the project, as a fresh clone would be."""
-    leave_out = shutil.ignore_patterns("var", ".venv", ".git", "__pycache__", ".*_cache", ".hypothesis")
+    leave_out = shutil.ignore_patterns("var", ".venv*", ".git", "__pycache__", ".*_cache", ".hypothesis")
     return Path(shutil.copytree(PROJECT, roomy / "imagine promise", ignore=leave_out))
 
 

@@ -1,0 +1,188 @@
+"""The whole product behind PgBouncer: a guest, a partner, the office and a mailing, in each pool mode."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from http.cookiejar import CookieJar
+from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, build_opener
+
+import psycopg2
+import pytest
+from django.conf import settings
+
+from imagine.demo.environment import PROJECT
+from tests.browse import Fields
+from tests.deploy.pgbouncer import BINARY, PgBouncer
+from tests.deploy.prepare import CONTACTS, SLUG
+from tests.smtp_server import Mail
+from tests.stack import Stack, posting_rsvps, wait_for
+
+PASSWORD = "only-for-the-tests"
+PUBLIC_PAGES = ("", f"events/{SLUG}/", "events/", "events/calendar.ics", "promise/", "partners/", "health/ready/")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("stack", ["session"], indirect=True, scope="module"),
+]
+
+if not BINARY:
+    if os.environ.get("CI"):
+        raise RuntimeError("PgBouncer is not installed (Debian: apt-get install pgbouncer), and CI must test it.")
+    pytest.skip("PgBouncer is not installed (Debian: apt-get install pgbouncer)", allow_module_level=True)
+
+
+class PooledStack(Stack):
+    """Every process of ours reaches PostgreSQL through PgBouncer; the test itself asks PostgreSQL."""
+
+    def __init__(self, folder: Path, mode: str):
+        self.bouncer = None
+        super().__init__(folder)
+        self.bouncer = PgBouncer(folder / "pgbouncer", self.postgres, mode)
+        for program in self.programs:
+            program.options["env"] = self.environment()
+
+    def environment(self) -> dict[str, str]:
+        pooled = {"DATABASE_URL": self.bouncer.url} if self.bouncer else {}
+        return super().environment() | pooled | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+
+    def start(self) -> None:
+        for server in (self.postgres, self.valkey, self.mail, self.bouncer):
+            server.start()
+        if self.bouncer.mode == "transaction":
+            for name, value in settings.DATABASE_TIMEOUTS.items():
+                self.sql(f"ALTER ROLE imagine SET {name} = '{value}'")
+        self.run("-m", "tests.deploy.prepare")
+        for program in self.programs:
+            program.start()
+        wait_for(self.is_up, 60, "the web server answers")
+
+    def stop(self) -> None:
+        self.stop_programs()
+        self.bouncer.stop()
+        super().stop()
+
+    def run(self, *command: str) -> str:
+        """What a command prints that ends well."""
+        command = [sys.executable, *command]
+        run = subprocess.run(command, cwd=PROJECT, env=self.environment(), capture_output=True, text=True)
+        assert run.returncode == 0, run.stdout + run.stderr
+        return run.stdout
+
+    def mail_to(self, address: str) -> str:
+        """The words of the one mail to this address, once it has arrived."""
+        wait_for(lambda: self.mails_to(address), 60, f"a mail to {address} arrives")
+        (mail,) = self.mails_to(address)
+        text = next(part for part in mail.content.walk() if part.get_content_type() == "text/plain")
+        return text.get_payload(decode=True).decode()
+
+    def mails_to(self, start: str) -> list[Mail]:
+        return [mail for mail in list(self.mail.mails) if mail.to.startswith(start)]
+
+
+@pytest.fixture(scope="module")
+def stack(request):
+    with tempfile.TemporaryDirectory(prefix="imagine-pooled-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)  # as root, PostgreSQL and PgBouncer run as another user
+        stack = PooledStack(Path(folder), request.param)
+        try:
+            stack.start()
+            yield stack
+        finally:
+            stack.stop()
+            for log in Path(folder).glob("*.log"):  # pytest shows it when a test fails
+                print(f"--- {log.name}", log.read_text(errors="replace")[-6000:], sep="\n")
+
+
+class Browser:
+    """Follows redirects and keeps cookies."""
+
+    def __init__(self, stack: Stack):
+        self.base = f"http://127.0.0.1:{stack.port}/imagine/"
+        self.opener = build_opener(HTTPCookieProcessor(CookieJar()))
+
+    def get(self, path: str, data: dict | None = None) -> str:
+        body = None if data is None else urlencode(data, doseq=True).encode()
+        with self.opener.open(self.base + path, body, timeout=30) as response:
+            self.path = response.url.removeprefix(self.base)
+            return response.read().decode(errors="replace")
+
+    def submit(self, path: str, **answers) -> str:
+        """Open a page and send its form with these answers."""
+        return self.get(path, Fields(self.get(path)).sent | answers)
+
+
+def test_everything_works_through_the_pool(stack):
+    guest = Browser(stack)
+    for path in PUBLIC_PAGES:
+        assert guest.get(path)
+    save_seats(guest, stack)
+    save_many_seats_at_once(stack)
+    sign_pledge(guest, stack)
+    send_mailing(stack)
+    look_around_the_office(stack)
+
+
+def test_sessions_are_shared_as_the_mode_says_and_have_their_timeouts(stack):
+    connection = psycopg2.connect(stack.bouncer.url.partition("?")[0])
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        sessions = {backend(cursor) for _transaction in range(20)}
+    connection.close()
+    assert len(sessions) == 1 if stack.bouncer.mode == "session" else len(sessions) > 1
+    assert "no issues" in stack.run("manage.py", "check", "--database", "default", "--fail-level", "WARNING")
+
+
+def backend(cursor) -> int:
+    cursor.execute("SELECT pg_backend_pid()")
+    return cursor.fetchone()[0]
+
+
+def save_seats(guest: Browser, stack: PooledStack) -> None:
+    guest.submit(f"events/{SLUG}/", name="Alma Reyes", email="alma@example.org", size="3")
+    assert guest.path.startswith("rsvp/")
+    assert f"/imagine/{guest.path}" in stack.mail_to("alma@example.org")
+
+
+def save_many_seats_at_once(stack: PooledStack) -> None:
+    names = [f"guest{number:02}" for number in range(30)]
+    with posting_rsvps(stack.open_form(), browsers=6, names=iter(names)) as answers:
+        wait_for(lambda: len(answers) == len(names), 60, "everybody has an answer")
+    assert all(answer.accepted_rsvp for _name, answer in answers)
+    seats = [(email, size) for email, size, _mails in stack.rsvp_summary() if email.startswith("guest")]
+    assert seats == [(f"{name}@example.org", 2) for name in names]
+
+
+def sign_pledge(partner: Browser, stack: PooledStack) -> None:
+    partner.submit("promise/", organization="Port Gate Logistics", name="Sam Lee", email="sam@example.org")
+    link = re.search(r"/imagine/(promise/\S+/)", stack.mail_to("sam@example.org"))[1]
+    kind = re.search(r'name="(promise-\d+)-ticked"', partner.get(link))[1]
+    promise = {f"{kind}-ticked": "on", f"{kind}-quantity": "6"}
+    partner.submit(link, **promise, sign="1", **{"sign-name": "Sam Lee", "sign-may": "on"})
+    assert partner.path == f"{link}thanks/"
+    assert partner.get(f"{link}certificate.pdf").startswith("%PDF")
+
+
+def send_mailing(stack: PooledStack) -> None:
+    stack.run("manage.py", "invite", SLUG, "--audience", "Invented contacts", "--yes")
+    wait_for(lambda: len(stack.mails_to("contact-")) >= CONTACTS, 60, "everybody is invited")
+    assert len({mail.to for mail in stack.mails_to("contact-")}) == CONTACTS
+
+
+def look_around_the_office(stack: PooledStack) -> None:
+    """Lists, forms with their selects, and the files, which are read through a cursor in PostgreSQL where it can be."""
+    clerk = Browser(stack)
+    clerk.submit("admin/login/", username="staff", password=PASSWORD)
+    pages = set(links(clerk.get("admin/"), "/"))
+    assert len(pages) > 15
+    files = {file for page in pages for file in [*links(clerk.get(page), ".csv"), *links(clerk.get(page), ".xlsx")]}
+    assert len(files) > 8
+    for file in files:
+        assert len(clerk.get(file)) > 20
+
+
+def links(page: str, ending: str) -> list[str]:
+    found = re.findall(r'href="/imagine/(admin/(?:[a-z]+/[a-z]+/)[^"?]*)', page)
+    return [link for link in found if link.endswith(ending)]
