@@ -151,7 +151,7 @@ class ClearanceFilter(PromiseFilter):
         return [("needed", _("needed")), ("none", _("not needed"))]
 
     def wanted(self, value):
-        return Q(kind__needs_clearance=value == "needed")
+        return Q(promise_type__needs_clearance=value == "needed")
 
 
 class SchoolFilter(PromiseFilter):

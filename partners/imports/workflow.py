@@ -180,9 +180,9 @@ def step(pk: int) -> bool:
 def resume() -> None:
     """Rings again for what a worker left alone, and gives up a file that cannot be read."""
     Import.objects.filter(
-        state=State.READING, attempts__gte=MOST_ATTEMPTS, touched_at__lt=timezone.now() - LEFT_ALONE
+        state=State.READING, attempts__gte=MOST_ATTEMPTS, last_step_at__lt=timezone.now() - LEFT_ALONE
     ).update(state=State.REJECTED, rejection_reason=_("Reading it failed again and again."), file=None)
-    left = Import.objects.in_progress().filter(touched_at__lt=timezone.now() - LEFT_ALONE, attempts__lt=MOST_ATTEMPTS)
+    left = Import.objects.in_progress().filter(last_step_at__lt=timezone.now() - LEFT_ALONE, attempts__lt=MOST_ATTEMPTS)
     for pk in left.order_by("pk").values_list("pk", flat=True):
         dispatch.ring("partners.tasks.work_on_import", pk)
 

@@ -179,7 +179,7 @@ def write(
     row."""
     now, then = ({one.promise_type: one for one in some} for some in (promises, before))
     if gone := then.keys() - now.keys():
-        pledge.promises.filter(kind__in=gone).delete()
+        pledge.promises.filter(promise_type__in=gone).delete()
     rows = [
         Promise(
             pledge=pledge, promise_type_id=one.promise_type, **{field: listed(getattr(one, field)) for field in FIELDS}

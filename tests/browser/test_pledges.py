@@ -218,7 +218,7 @@ def closed_draft() -> Place:
 
 def known() -> Place:
     make.year()
-    start = pledge_signup.open_for(make.unsaved_start(origin="rsvp:17"))
+    start = pledge_signup.open_for(make.unsaved_start(source="rsvp:17"))
 
     def go(page: Page) -> None:
         page.goto(start.get_absolute_url())

@@ -65,7 +65,7 @@ def test_there_is_something_to_approve_to_merge_to_cover_and_to_show():
     assert Organization.objects.filter(wants_listing=False).exists()
     assert School.objects.active().count() == 62
     assert School.objects.filter(promises__isnull=True).count() > 10
-    assert set(Promise.objects.values_list("kind__code", flat=True)) == {
+    assert set(Promise.objects.values_list("promise_type__code", flat=True)) == {
         *("curriculum", "tours", "advisory", "teachers", "mentors", "presentations", "service", "internships")
     }
     assert Contact.objects.count() > Organization.objects.count()
@@ -104,5 +104,5 @@ def test_it_is_the_same_each_time_and_quick():
 
 
 def look() -> list[tuple]:
-    rows = Promise.objects.order_by("pledge__organization__name", "pledge__year_id", "kind__order")
-    return list(rows.values_list("pledge__organization__name", "kind__code", "quantity", "grades", "months"))
+    rows = Promise.objects.order_by("pledge__organization__name", "pledge__year_id", "promise_type__order")
+    return list(rows.values_list("pledge__organization__name", "promise_type__code", "quantity", "grades", "months"))

@@ -56,7 +56,7 @@ def test_everything_about_a_kind_is_changed_but_its_code(staff):
     typed = {
         "name": "Open your doors",
         "name_es": "Abrir sus puertas",
-        "invitation": "Show it.",
+        "tagline": "Show it.",
         "tagline_es": "Muéstrelo.",
         "unit": "day",
         "unit_plural": "days",
@@ -68,7 +68,7 @@ def test_everything_about_a_kind_is_changed_but_its_code(staff):
         "needs_insurance": "on",
         "requirements": "A certificate.",
         "requirements_es": "Un certificado.",
-        "learning": "training",
+        "work_based_learning": "training",
         "order": "5",
         "is_retired": "on",
         "code": "other",
@@ -101,7 +101,7 @@ def test_new_kind_takes_its_place_in_the_order(staff):
         ({"unit_plural": ""}, "This field is required."),
         ({"order": "-1"}, "greater than or equal to 0"),
         ({"order": "9" * 30}, "less than or equal to"),
-        ({"learning": "x"}, "Select a valid choice."),
+        ({"work_based_learning": "x"}, "Select a valid choice."),
     ],
 )
 def test_mistake_in_a_kind_is_said_and_nothing_is_kept(staff, fields, sentence):

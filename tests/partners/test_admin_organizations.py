@@ -102,7 +102,7 @@ def test_filters_show_their_own_alone(staff):
         "?listing_status=unlisted": ["Draft", "Hidden", "Past", "Signed"],
         "?sector=labor": ["Signed"],
         "?pledge=none&listing_status=pending&sector=faith&q=wait": ["Waiting"],
-        "?pledge=x&shown=x": ["Draft", "Hidden", "Past", "Shown", "Signed", "Waiting"],
+        "?pledge=x&listing_status=x": ["Draft", "Hidden", "Past", "Shown", "Signed", "Waiting"],
     }.items():
         assert shown(staff, query) == names, query
 

@@ -71,7 +71,7 @@ def test_unused_kind_is_erased_with_its_history():
 def test_kind_that_is_promised_stays():
     promise = make.draft().promises.get()
     with pytest.raises(ProtectedError):
-        checklist.delete(promise.kind)
+        checklist.delete(promise.promise_type)
     with pytest.raises(ProtectedError):
         checklist.delete(PledgeYear.objects.get())
-    assert PromiseType.objects.filter(pk=promise.kind_id).exists()
+    assert PromiseType.objects.filter(pk=promise.promise_type_id).exists()

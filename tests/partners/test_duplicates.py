@@ -56,9 +56,9 @@ def test_similar_name_is_found_and_another_is_not():
 def test_address_of_a_contact_website_and_mail_domain_tell():
     gate = make.organization("Port Gate Logistics", website="https://www.portgate.example/about")
     make.contact(gate, "alma@mail.portgate.example")
-    assert found("PGL", "ALMA@mail.portgate.example") == [("Port Gate Logistics", ["contact", "mail"])]
-    assert found("PGL", "ben@mail.portgate.example") == [("Port Gate Logistics", ["mail"])]
-    assert found("PGL", "ben@portgate.example") == [("Port Gate Logistics", ["mail"])]
+    assert found("PGL", "ALMA@mail.portgate.example") == [("Port Gate Logistics", ["email", "email_domain"])]
+    assert found("PGL", "ben@mail.portgate.example") == [("Port Gate Logistics", ["email_domain"])]
+    assert found("PGL", "ben@portgate.example") == [("Port Gate Logistics", ["email_domain"])]
     assert found("PGL", website="http://portgate.example") == [("Port Gate Logistics", ["website"])]
 
 
@@ -112,7 +112,7 @@ def test_search_does_nothing_until_something_changed_and_takes_away_what_is_no_m
     assert searched() == []
     make.contact(one, "a@portgate.example")
     make.contact(other, "b@portgate.example")
-    assert searched() == [("Port Gate Logistics", "Slough House Bakery", ["mail"])]
+    assert searched() == [("Port Gate Logistics", "Slough House Bakery", ["email_domain"])]
 
 
 def test_two_that_staff_said_are_two_stay_so_whatever_is_found():

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 def test_cancelled_seat_never_touches_a_promise():
     rsvp = summit.rsvp(summit.event(), "Alma Reyes", email=make.EMAIL, organization_name=make.NAME, size=2)
     make.year()
-    click = make.unsaved_start(rsvp.organization, rsvp.email, origin=f"rsvp:{rsvp.pk}")
+    click = make.unsaved_start(rsvp.organization, rsvp.email, source=f"rsvp:{rsvp.pk}")
     token = pledge_signup.open_for(click).token
     pledge = pledge_editing.sign(token, **make.page(token, make.promised()), name="Alma Reyes")
     kept = (look.pledges(), look.promises(pledge), look.organizations())

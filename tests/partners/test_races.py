@@ -109,7 +109,7 @@ def test_closing_the_year_and_signing_at_once_end_in_order():
 
 def test_one_click_pressed_many_times_at_once_is_one_start_and_one_mail():
     make.year()
-    answers = at_once([lambda: pledge_signup.open_for(make.unsaved_start(origin="rsvp:17"))] * CROWD)
+    answers = at_once([lambda: pledge_signup.open_for(make.unsaved_start(source="rsvp:17"))] * CROWD)
     assert len({start.token for start in answers}) == PledgeRequest.objects.count() == 1
     assert look.letters() == ["link 1 alma@example.org"]
 

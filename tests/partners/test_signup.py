@@ -174,7 +174,7 @@ def test_what_was_left_unanswered_is_answered_by_the_sweep(monkeypatch):
     make.year()
     begin()
     rung = []
-    monkeypatch.setattr(tasks.bell, "ring", lambda task, pk: rung.append((task, pk)))
+    monkeypatch.setattr(tasks.dispatch, "ring", lambda task, pk: rung.append((task, pk)))
     tasks.answer_starts()
     [(task, pk)] = rung
     assert task == "partners.tasks.answer_start"
@@ -197,8 +197,8 @@ def test_old_starts_are_forgotten_with_their_links():
 # From an RSVP ----------------------------------------------------------------------------------------------------
 
 
-def click(organization: str = make.NAME, email: str = make.EMAIL, origin: str = "rsvp:17", **fields):
-    return pledge_signup.open_for(make.unsaved_start(organization, email, origin=origin, **fields))
+def click(organization: str = make.NAME, email: str = make.EMAIL, source: str = "rsvp:17", **fields):
+    return pledge_signup.open_for(make.unsaved_start(organization, email, source=source, **fields))
 
 
 def test_one_click_leads_to_a_page_that_knows_who_asks_and_mails_its_link():
@@ -220,7 +220,7 @@ def test_one_click_of_a_known_address_mails_the_link_and_opens_nothing():
     pledge = make.signed()
     later(11)
     for _twice in range(2):
-        assert click(origin="rsvp:18") is None
+        assert click(source="rsvp:18") is None
     assert look.letters()[2:] == ["link 1 alma@example.org"]
     assert pledge.token in body()
 

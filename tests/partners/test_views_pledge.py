@@ -361,7 +361,7 @@ def test_thanks_of_a_draft_leads_to_its_page():
 
 def test_unproven_start_of_an_address_that_became_known_is_led_by_mail():
     make.year()
-    start = pledge_signup.open_for(make.unsaved_start(origin="rsvp:17"))
+    start = pledge_signup.open_for(make.unsaved_start(source="rsvp:17"))
     sent = opened(start.token) | tick("tours", "6") | {"save": "1"}
     make.contact(make.organization("Port Gate Logistic"), make.EMAIL)
     response = Client().post(address(start.token), sent)

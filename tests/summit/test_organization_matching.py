@@ -58,7 +58,7 @@ def test_address_of_a_contact_matches_by_itself_once(event, gate, typed):
 def test_another_name_than_the_contacts_is_proposed_not_matched(event, gate):
     rsvp = make.rsvp(event, email="alma@example.org", organization_name="Iglesia Luz del Valle")
     assert (organization_matching.match_known(), partners(rsvp)) == (0, [None])
-    assert proposals(rsvp) == [(GATE, ["contact", "mail"])]
+    assert proposals(rsvp) == [(GATE, ["email", "email_domain"])]
 
 
 def test_contact_of_two_is_matched_by_the_name(event, gate):
@@ -72,7 +72,7 @@ def test_contact_of_two_is_matched_by_the_name(event, gate):
 
 def test_same_name_alone_is_only_proposed(event, gate):
     rsvp = make.rsvp(event, "Ben Ochoa", organization_name=GATE)
-    assert (organization_matching.match_known(), proposals(rsvp)) == (0, [(GATE, ["name", "mail"])])
+    assert (organization_matching.match_known(), proposals(rsvp)) == (0, [(GATE, ["name", "email_domain"])])
 
 
 def test_what_staff_said_is_not_matched_again(event, gate):
@@ -92,9 +92,9 @@ def test_proposals_by_name_similar_name_mail_and_website(event):
     partners_make.organization("Channel Services", website="https://www.portgate.example/")
     rsvp = make.rsvp(event, email="ben@portgate.example", organization_name="port gate logistics")
     assert sorted(proposals(rsvp)) == [
-        ("Channel Services", ["mail"]),
-        ("PGL Terminal", ["mail"]),
-        ("Port Gate Logistic Group", ["alike"]),
+        ("Channel Services", ["email_domain"]),
+        ("PGL Terminal", ["email_domain"]),
+        ("Port Gate Logistic Group", ["similar_name"]),
         (GATE, ["name"]),
     ]
 

@@ -35,7 +35,7 @@ def test_click_opens_the_page_with_what_is_known(rsvp):
     assert (response.status_code, response["Location"]) == (302, start.get_absolute_url())
     sent = browse.fields(Client().get(response["Location"]))
     assert (sent["name"], sent["sector"], sent["contact-name"]) == ("Delta Growers", "labor", rsvp.name)
-    assert (start.email, start.email_verified, start.origin) == (rsvp.email, False, f"rsvp:{rsvp.pk}")
+    assert (start.email, start.email_verified, start.source) == (rsvp.email, False, f"rsvp:{rsvp.pk}")
 
 
 def test_click_repeated_opens_the_same_page_and_mails_its_link_once(rsvp):
