@@ -135,7 +135,7 @@ def doubts() -> dict[str, str]:
 
 def last_years_partners(known: str, similar: str) -> bytes:
     """A spreadsheet with names that raise questions, and two bad rows."""
-    from tests.partners.spreadsheet import as_csv, row, table
+    from tests.partners.import_files import as_csv, row, table
 
     rows = [
         row(organization="Tule Boat Works", e_mail="ana@boats.example", quantity="12"),

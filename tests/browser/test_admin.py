@@ -5,7 +5,7 @@ from django.contrib.auth import get_user_model
 from playwright.sync_api import Page
 
 from imagine.mail.models import Message
-from tests import make
+from tests import factories
 from tests.browser.axe_checks import axe_problems, document_problems
 
 pytestmark = pytest.mark.browser
@@ -32,10 +32,10 @@ def admin_page_problems(page: Page, language: str) -> list[str]:
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_admin(visit, staff, language):
-    event = make.event(capacity=4)
-    make.event(title="Partner Kick-off", kind="kickoff")
-    rsvp = make.rsvp(event, size=3, guests=("María Thạch",))
-    make.rsvp(event, "Ben Ochoa", size=2)
+    event = factories.event(capacity=4)
+    factories.event(title="Partner Kick-off", kind="kickoff")
+    rsvp = factories.rsvp(event, size=3, guests=("María Thạch",))
+    factories.rsvp(event, "Ben Ochoa", size=2)
     message = Message.objects.about(f"rsvp:{rsvp.pk}").get()
     page = visit(language)
     page.goto("/imagine/admin/")
@@ -66,8 +66,8 @@ def test_admin(visit, staff, language):
 
 
 def test_errors_and_actions(visit, staff):
-    event = make.event(capacity=4)
-    make.rsvp(event, size=3)
+    event = factories.event(capacity=4)
+    factories.rsvp(event, size=3)
     page = visit()
     sign_in(page)
     page.goto("/imagine/admin/summit/rsvp/add/")
@@ -90,7 +90,7 @@ def test_errors_and_actions(visit, staff):
 
 
 def test_message_in_its_frame(visit, staff):
-    rsvp = make.rsvp(make.event(), size=3)
+    rsvp = factories.rsvp(factories.event(), size=3)
     message = Message.objects.get()
     page = visit()
     sign_in(page)

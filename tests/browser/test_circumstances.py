@@ -4,9 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from imagine.core.formatting import long_date
-from tests import make
+from tests import factories
 from tests.browser.axe_checks import overflow_problems
-from tests.partners import make as partners
 
 pytestmark = pytest.mark.browser
 
@@ -15,15 +14,17 @@ TEXT = "document.querySelector('main').innerText.replaceAll(/\\s+/g, ' ').trim()
 
 @pytest.fixture
 def rsvp():
-    event = make.event(capacity=2)
-    return make.rsvp(event, size=4, accepts_partial=True, guests=("María Thạch",))
+    event = factories.event(capacity=2)
+    return factories.rsvp(event, size=4, accepts_partial=True, guests=("María Thạch",))
 
 
 def pages(rsvp) -> list[str]:
     """Those that matter most: of an event with a waiting list, of a draft with schools, of a signed pledge."""
-    school = partners.school()
-    draft = partners.draft(promises=(partners.promised("tours", schools=(school,)), partners.promised("mentors")))
-    signed = partners.signed("Delta Growers", "delta@example.org")
+    school = factories.school()
+    draft = factories.draft_pledge(
+        promises=(factories.promised("tours", schools=(school,)), factories.promised("mentors"))
+    )
+    signed = factories.signed_pledge("Delta Growers", "delta@example.org")
     return ["/imagine/", rsvp.get_absolute_url(), draft.get_absolute_url(), f"{signed.get_absolute_url()}thanks/"]
 
 

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from imagine.mail.models import Message
 from summit.models import Rsvp
-from tests import make
+from tests import factories
 
 pytestmark = pytest.mark.browser
 
@@ -37,7 +37,7 @@ def summary_links(page: Page) -> list[str]:
     ],
 )
 def test_summary(visit, language, title, words, scripts):
-    make.event(capacity=300)
+    factories.event(capacity=300)
     page = visit(language, scripts=scripts)
     fill(page, email="alma@example")
     send(page)
@@ -55,7 +55,7 @@ def test_summary(visit, language, title, words, scripts):
 
 
 def test_every_answer_is_kept(visit):
-    make.event(capacity=300)
+    factories.event(capacity=300)
     page = visit()
     answers = {"name": "Alma Reyes", "email": "alma", "organization_name": "Weber Point Dental"}
     fill(page, **answers)
@@ -84,7 +84,7 @@ def test_every_answer_is_kept(visit):
 
 def test_answers_out_of_bounds(visit):
     """What only a changed page can send: a party too large, a phone number too long and out of sight."""
-    make.event(capacity=300)
+    factories.event(capacity=300)
     page = visit()
     fill(page, name="Alma Reyes", email="alma@example.org")
     page.locator("input[name=size]").first.evaluate("radio => { radio.value = '9'; }")
@@ -98,7 +98,7 @@ def test_answers_out_of_bounds(visit):
 
 
 def test_party_errors(visit):
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     page = visit()
     page.goto(rsvp.get_absolute_url())
     first, second = page.locator("ol.party input:not([type=hidden])[name$=name]").all()
@@ -125,7 +125,7 @@ def assert_once(page: Page) -> None:
 @pytest.mark.parametrize("scripts", [True, False], ids=["", "no script"])
 def test_sent_again(visit, scripts):
     """A double click, a reload, the back button and a second tab: one RSVP, one mail, the same page."""
-    make.event(capacity=300)
+    factories.event(capacity=300)
     page = visit(scripts=scripts)
     fill(page, name="Alma Reyes", email="alma@example.org")
     page.dblclick(SEND)

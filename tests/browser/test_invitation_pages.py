@@ -13,10 +13,8 @@ from imagine.mail import preferences
 from summit import seats
 from summit.invitations import responses
 from summit.models import Event, Invitation
-from tests import make
+from tests import factories
 from tests.browser.test_pages import Place, full_event, have, look, wait
-from tests.partners import make as partners
-from tests.summit import invited
 
 pytestmark = pytest.mark.browser
 
@@ -24,16 +22,18 @@ NAME = "Congregación Nuestra Señora de Guadalupe y Amigos del Delta"
 
 
 def event(**fields) -> Event:
-    return make.event(**{"kind": "kickoff", "title": "Partner kick-off", "title_es": "Encuentro inicial", **fields})
+    return factories.event(
+        **{"kind": "kickoff", "title": "Partner kick-off", "title_es": "Encuentro inicial", **fields}
+    )
 
 
 def asked(at: Event | None = None, **fields) -> Invitation:
-    contact = partners.contact(partners.organization(NAME, sector="faith"), **fields)
-    return invited.invitation(at or event(), contact, emailed_at=timezone.now())
+    contact = factories.contact(factories.organization(NAME, sector="faith"), **fields)
+    return factories.invitation(at or event(), contact, emailed_at=timezone.now())
 
 
 def accepted(invitation: Invitation, size: int = 3) -> Invitation:
-    rsvp = make.unsaved_rsvp(invitation.event, accepts_partial=False)
+    rsvp = factories.unsaved_rsvp(invitation.event, accepts_partial=False)
     invitation.rsvp = responses.accept(invitation, rsvp, size=size, guests=[])
     return invitation
 
@@ -108,7 +108,7 @@ def invitation_only() -> Place:
 
 
 def mail_choices() -> Place:
-    partners.contact(partners.organization(), "a.very.long.name.of.somebody@example.org")
+    factories.contact(factories.organization(), "a.very.long.name.of.somebody@example.org")
     address = preferences.of("a.very.long.name.of.somebody@example.org")
     preferences.refuse(address.email, "550 5.1.1")
     return Place(address.get_absolute_url(), lambda: _("Which mail do you want?"))
@@ -152,20 +152,20 @@ def events_none() -> Place:
 
 
 def partner_year() -> Place:
-    pledge = partners.signed(NAME)
+    pledge = factories.signed_pledge(NAME)
     kickoff = event(invitation_only=True, capacity=40)
     for name in ("Alma Reyes", "Ben Ochoa", "María del Carmen Thạch-Gutiérrez"):
-        contact = partners.contact(pledge.organization, f"{name.lower().split()[0]}@example.org", name)
-        invitation = invited.invitation(kickoff, contact, emailed_at=timezone.now())
+        contact = factories.contact(pledge.organization, f"{name.lower().split()[0]}@example.org", name)
+        invitation = factories.invitation(kickoff, contact, emailed_at=timezone.now())
         if name == "Ben Ochoa":
             accepted(invitation)
-    make.rsvp(event(title="Winter gathering"), email="alma@example.org")
+    factories.rsvp(event(title="Winter gathering"), email="alma@example.org")
     event(title="Open gathering", starts_at=timezone.now() + timedelta(days=40))
     return Place(f"{pledge.get_absolute_url()}year/", lambda: _("Your year as a partner"))
 
 
 def partner_year_draft() -> Place:
-    return Place(f"{partners.draft().get_absolute_url()}year/", lambda: _("Your year as a partner"))
+    return Place(f"{factories.draft_pledge().get_absolute_url()}year/", lambda: _("Your year as a partner"))
 
 
 PLACES = [

@@ -15,12 +15,10 @@ from partners.models import Contact
 from partners.organizations import contacts
 from summit.invitations import starting
 from summit.models import Invitation
-from tests import look, make
+from tests import factories, snapshots
 from tests.browser.axe_checks import DESKTOP, PHONE, page_problems
 from tests.browser.keyboard import Keyboard, Pointer
 from tests.browser.mailbox import Mailbox, links
-from tests.partners import make as partners
-from tests.summit import invited
 
 pytestmark = pytest.mark.browser
 
@@ -89,11 +87,13 @@ def alma(visit, site, way, language, width) -> Guest:
 @pytest.fixture
 def asked(alma, language) -> Invitation:
     """She is asked, among others, and the mailing is on its way."""
-    event = make.event(kind="kickoff", title="Partner kick-off", title_es="Encuentro inicial", invitation_only=True)
-    organization = partners.organization("Delta Growers")
+    event = factories.event(
+        kind="kickoff", title="Partner kick-off", title_es="Encuentro inicial", invitation_only=True
+    )
+    organization = factories.organization("Delta Growers")
     contact = contacts.add(organization, email=alma.address, name="Alma Reyes", language=language)
     other = contacts.add(organization, email="ben@example.org", name="Ben Ochoa")
-    starting.start(event, invited.audience(uploaded_contacts=[contact, other]), count=2, by="office")
+    starting.start(event, factories.audience(uploaded_contacts=[contact, other]), count=2, by="office")
     return Invitation.objects.get(contact=contact)
 
 
@@ -133,7 +133,7 @@ def says_yes(alma: Guest, asked: Invitation) -> None:
     alma.send(f"{ACCEPT} > div > button")
     alma.sees("You have %(held)d seat", "You have %(held)d seats", number=2, held=2)
     expect(alma.page.locator("ol.party li")).to_have_text(["Alma Reyes", "María Thạch"])
-    assert look.seats(asked.event) == [("Alma Reyes", 2, 0)]
+    assert snapshots.seats(asked.event) == [("Alma Reyes", 2, 0)]
     alma.gets()
 
 
@@ -143,7 +143,7 @@ def says_no_again(alma: Guest, link: str, asked: Invitation) -> None:
     alma.goes(link)
     alma.send(f"{DECLINE} button")
     alma.sees("You cannot come this time")
-    assert look.seats(asked.event) == [("Alma Reyes", 0, 0)]
+    assert snapshots.seats(asked.event) == [("Alma Reyes", 0, 0)]
     alma.gets()
 
 

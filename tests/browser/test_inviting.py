@@ -12,12 +12,10 @@ from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Mailing, Message
 from partners.models import Contact
 from summit.models import Audience, Event, Invitation
-from tests import make
+from tests import factories
 from tests.browser.axe_checks import DESKTOP
 from tests.browser.test_admin import sign_in, staff
 from tests.browser.test_office_day import TABLET, Clerk, page_of
-from tests.partners import make as partners_make
-from tests.summit import invited
 
 pytestmark = pytest.mark.browser
 
@@ -32,7 +30,7 @@ LONG = 60_000  # ms for a worker on a busy machine
 def kickoff(site) -> Iterator[Event]:
     before = bulk_delivery.pace().per_second
     bulk_delivery.set_pace(SLOW)
-    yield make.event(kind="kickoff", title="Partner Kick-off", title_es="Encuentro inicial", invitation_only=True)
+    yield factories.event(kind="kickoff", title="Partner Kick-off", title_es="Encuentro inicial", invitation_only=True)
     bulk_delivery.set_pace(before)
 
 
@@ -50,7 +48,7 @@ def sent(mailing: Mailing) -> int:
 
 @pytest.mark.parametrize(("language", "width", "theme"), [("en", DESKTOP, "light"), ("es", TABLET, "dark")])
 def test_partners_are_invited_and_the_mailing_is_watched(visit, site, staff, kickoff, language, width, theme):
-    partners_make.signed("Port Gate Logistics", f"gate.{language}@example.org")
+    factories.signed_pledge("Port Gate Logistics", f"gate.{language}@example.org")
     clerk = Clerk(visit(language, width, color_scheme=theme), language)
     audience = puts_an_audience_together(clerk, kickoff)
     takes_people_from_a_list(clerk, audience)
@@ -167,9 +165,9 @@ def moves_the_event(clerk: Clerk, event: Event, site) -> None:
 def test_mailing_is_stopped_without_scripts(visit, staff, kickoff):
     """The usual case in three clicks: invite, the partners of the year, the number. Then one that is stopped."""
     for number in range(3):
-        partners_make.signed(f"Partner {number}", f"partner{number}@example.org")
-    others = invited.audience(
-        name="Others", uploaded_contacts=[invited.person(f"Other {number}") for number in range(30)]
+        factories.signed_pledge(f"Partner {number}", f"partner{number}@example.org")
+    others = factories.audience(
+        name="Others", uploaded_contacts=[factories.person(f"Other {number}") for number in range(30)]
     )
     bulk_delivery.set_pace(1)
     page = visit(scripts=False)

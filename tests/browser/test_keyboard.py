@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
-from tests import make
+from tests import factories
 from tests.browser.axe_checks import DESKTOP, PHONE
 from tests.browser.keyboard import MAX_STOPS, step
 
@@ -27,19 +27,19 @@ def walk(page: Page) -> list[str]:
 
 
 def landing(page: Page) -> None:
-    make.event(capacity=300)
+    factories.event(capacity=300)
     page.goto("/imagine/")
 
 
 def errors(page: Page) -> None:
-    make.event(capacity=300)
+    factories.event(capacity=300)
     page.goto("/imagine/")
     page.click("#rsvp form > div > button")
     page.wait_for_selector(".errors")
 
 
 def party(page: Page) -> None:
-    rsvp = make.rsvp(make.event(capacity=2), size=4, accepts_partial=True, guests=("María Thạch",))
+    rsvp = factories.rsvp(factories.event(capacity=2), size=4, accepts_partial=True, guests=("María Thạch",))
     page.goto(rsvp.get_absolute_url())
 
 

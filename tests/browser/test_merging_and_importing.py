@@ -7,11 +7,10 @@ from playwright.sync_api import Page, expect
 from partners.models import DuplicateScan, Import, Organization, Pledge
 from partners.organizations import duplicates
 from summit.models import Rsvp
-from tests import make
+from tests import factories
 from tests.browser.test_admin import admin_page_problems, sign_in, staff
-from tests.partners import make as partners_make
-from tests.partners.make import promised
-from tests.partners.spreadsheet import as_csv, row, table
+from tests.factories import promised
+from tests.partners.import_files import as_csv, row, table
 
 __all__ = ["staff"]
 
@@ -24,9 +23,11 @@ LONG = "Fundación Nuestra Señora de Guadalupe para la Educación, la Ciencia y
 def twins_to_merge() -> tuple[Organization, Organization]:
     """The same organization twice, with a pledge each and much to decide."""
     DuplicateScan.objects.all().delete()
-    mine = partners_make.signed(LONG, promises=(promised("tours", 6), promised("service", 2)))
-    theirs = partners_make.signed(f"{LONG}, Inc.", "ben@example.org", (promised("tours", 2), promised("mentors", 12)))
-    partners_make.contact(theirs.organization, "alma@example.org", "A. Reyes", role="Directora de desarrollo")
+    mine = factories.signed_pledge(LONG, promises=(promised("tours", 6), promised("service", 2)))
+    theirs = factories.signed_pledge(
+        f"{LONG}, Inc.", "ben@example.org", (promised("tours", 2), promised("mentors", 12))
+    )
+    factories.contact(theirs.organization, "alma@example.org", "A. Reyes", role="Directora de desarrollo")
     duplicates.search()
     return mine.organization, theirs.organization
 
@@ -40,9 +41,9 @@ def opened(page: Page, address: str) -> None:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_pages_are_right_in_both_languages(visit, staff, language, width):
     kept, other = twins_to_merge()
-    event = make.event(capacity=50)
-    rsvp = make.rsvp(event, organization_name=LONG.replace("Señora", "Sra."), email="alma@example.org")
-    make.rsvp(event, "Ben Ochoa", organization_name="Zeta Freight")
+    event = factories.event(capacity=50)
+    rsvp = factories.rsvp(event, organization_name=LONG.replace("Señora", "Sra."), email="alma@example.org")
+    factories.rsvp(event, "Ben Ochoa", organization_name="Zeta Freight")
     page = visit(language, width)
     sign_in(page)
     found = []
@@ -75,8 +76,8 @@ def test_two_are_merged(visit, staff):
 
 
 def test_rsvp_is_matched(visit, staff):
-    gate = partners_make.organization("Port Gate Logistics")
-    make.rsvp(make.event(), organization_name="Port Gate Logistcs")
+    gate = factories.organization("Port Gate Logistics")
+    factories.rsvp(factories.event(), organization_name="Port Gate Logistcs")
     page = visit(scripts=False)
     sign_in(page)
     page.goto(RSVPS)
@@ -89,8 +90,8 @@ def test_rsvp_is_matched(visit, staff):
 
 @pytest.mark.parametrize(("language", "scripts"), [("en", False), ("en", True), ("es", True)])
 def test_spreadsheet_is_imported_and_undone(visit, staff, language, scripts):
-    partners_make.year()
-    partners_make.organization("Port Gate Logistic Group")
+    factories.pledge_year()
+    factories.organization("Port Gate Logistic Group")
     rows = [
         row(),
         row(organization="Zeta Freight", e_mail="z@zeta.example"),
@@ -124,7 +125,7 @@ def test_spreadsheet_is_imported_and_undone(visit, staff, language, scripts):
 
 def test_large_import_shows_how_far_it_is(visit, staff):
     """The worker is a real one: the page follows it to its end by itself."""
-    partners_make.year()
+    factories.pledge_year()
     rows = [row(organization=f"Partner {number}", e_mail=f"a@host{number}.example") for number in range(1500)]
     page = visit()
     sign_in(page)

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from imagine.mail.models import Message
 from summit import seats
 from summit.models import Event, Rsvp
-from tests import look, make
+from tests import factories, snapshots
 from tests.browser.axe_checks import DESKTOP, axe_problems, document_problems, overflow_problems
 from tests.browser.keyboard import Pointer
 from tests.browser.test_admin import sign_in, staff
@@ -74,7 +74,7 @@ def ben_of(clerk: Clerk) -> str:
 
 @pytest.mark.parametrize(("language", "width", "theme"), [("en", DESKTOP, "light"), ("es", TABLET, "dark")])
 def test_a_day_in_the_office(visit, site, staff, language, width, theme):
-    make.event(title="Imagine Promise Summit", starts_at=timezone.now() - timedelta(days=230))
+    factories.event(title="Imagine Promise Summit", starts_at=timezone.now() - timedelta(days=230))
     clerk = Clerk(visit(language, width, color_scheme=theme), language)
     event = sets_up_next_spring(clerk)
     maria = watches_it_fill(clerk, event, visit, site)
@@ -108,8 +108,8 @@ def watches_it_fill(clerk: Clerk, event: Event, visit, site) -> Guest:
     maria.address = f"maria.munoz.{clerk.language}@example.org"
     maria.reserves(3)
     maria.sees("three")
-    make.rsvp(event, "Large", size=4)
-    make.rsvp(event, "Ben Ochoa", email=ben_of(clerk), size=2, guests=("Ana Ibáñez",))
+    factories.rsvp(event, "Large", size=4)
+    factories.rsvp(event, "Ben Ochoa", email=ben_of(clerk), size=2, guests=("Ana Ibáñez",))
     clerk.opens(START)
     clerk.presses(f".office-event a[href='{page_of(event)}']")
     assert clerk.page.locator(".office-figures").first.locator("dd").all_inner_texts() == ["3", "6", "0", "1", "4"]
@@ -127,7 +127,7 @@ def helps_a_caller(clerk: Clerk, event: Event, maria: Guest) -> None:
     clerk.presses("#result_list tbody th a")
     clerk.writes(size=4, phone="(209) 555-0123", guests__1__name="Inés Peña", guests__1__dietary_needs="no nuts")
     clerk.presses("[name=_save]")
-    assert look.seats(event)[0] == ("María Muñoz", 4, 0)
+    assert snapshots.seats(event)[0] == ("María Muñoz", 4, 0)
     maria.page.reload()
     maria.sees("four")
     second = maria.page.locator("ol.party > li:nth-child(2) input:not([type=hidden])[name$=name]")
@@ -139,7 +139,7 @@ def makes_room(clerk: Clerk, event: Event, site) -> None:
     clerk.opens(page_of(event))
     clerk.writes(capacity=6)
     clerk.presses("[name=_save]")
-    assert look.seats(event)[1:] == [("Large", 0, 4), ("Ben Ochoa", 2, 0)]
+    assert snapshots.seats(event)[1:] == [("Large", 0, 4), ("Ben Ochoa", 2, 0)]
     assert site.mailbox.newest(ben_of(clerk), 2)["Subject"].startswith("Seats came free. You have 2 seats")
 
 
@@ -195,17 +195,17 @@ def moves_it(clerk: Clerk, event: Event, maria: Guest) -> None:
 def puts_a_party_on_the_list(clerk: Clerk, event: Event) -> None:
     clerk.opens(f"{RSVPS}?q=ochoa")
     clerk.does("to_waiting_list")
-    assert look.seats(event)[1:] == [("Large", 0, 4), ("Ben Ochoa", 0, 1)]
+    assert snapshots.seats(event)[1:] == [("Large", 0, 4), ("Ben Ochoa", 0, 1)]
     clerk.does("seat_beyond")  # without a reason
-    assert look.seats(event)[2] == ("Ben Ochoa", 0, 1)
+    assert snapshots.seats(event)[2] == ("Ben Ochoa", 0, 1)
 
 
 def calls_off_another(clerk: Clerk) -> None:
-    rsvp = make.rsvp(make.event(title="Partner Kick-off", kind="kickoff"), "Dee")
+    rsvp = factories.rsvp(factories.event(title="Partner Kick-off", kind="kickoff"), "Dee")
     clerk.opens(f"{EVENTS}?kind__exact=kickoff")
     clerk.does("cancel_events")
     clerk.presses("#content [type=submit]")
-    assert look.letters(rsvp)[-1] == "event_cancelled 2 CANCEL"
+    assert snapshots.emails(rsvp)[-1] == "event_cancelled 2 CANCEL"
 
 
 def takes_the_list_away(clerk: Clerk, event: Event) -> None:

@@ -18,7 +18,7 @@ from imagine.demo.servers import free_port, wait_until
 from imagine.mail.models import Message
 from summit import seats
 from summit.models import Event, Rsvp
-from tests import make
+from tests import factories
 from tests.browser.axe_checks import DESKTOP, PHONE, page_problems
 
 pytestmark = pytest.mark.browser
@@ -46,20 +46,22 @@ def landing(event: Event) -> Place:
 
 
 def full_event(**fields) -> Event:
-    event = make.event(**{"capacity": 3, **fields})
-    make.rsvp(event, "Ben Ochoa", size=3)
-    make.rsvp(event, "Chan Sok", size=2)
+    event = factories.event(**{"capacity": 3, **fields})
+    factories.rsvp(event, "Ben Ochoa", size=3)
+    factories.rsvp(event, "Chan Sok", size=2)
     return event
 
 
 def landing_open() -> Place:
-    return landing(make.event(capacity=300, description="Doors open at 7:30.", description_es="Abrimos a las 7:30."))
+    return landing(
+        factories.event(capacity=300, description="Doors open at 7:30.", description_es="Abrimos a las 7:30.")
+    )
 
 
 def landing_few() -> Place:
-    event = make.event(capacity=10)
-    make.rsvp(event, "Ben Ochoa", size=6)
-    make.rsvp(event, "Chan Sok", size=3)
+    event = factories.event(capacity=10)
+    factories.rsvp(event, "Ben Ochoa", size=6)
+    factories.rsvp(event, "Chan Sok", size=3)
     return landing(event)
 
 
@@ -68,19 +70,19 @@ def landing_full() -> Place:
 
 
 def landing_soon() -> Place:
-    return landing(make.event(rsvp_opens_at=timezone.now() + timedelta(days=9)))
+    return landing(factories.event(rsvp_opens_at=timezone.now() + timedelta(days=9)))
 
 
 def landing_closed() -> Place:
-    return landing(make.event(rsvp_closes_at=timezone.now() - timedelta(hours=1)))
+    return landing(factories.event(rsvp_closes_at=timezone.now() - timedelta(hours=1)))
 
 
 def landing_past() -> Place:
-    return landing(make.event(starts_at=timezone.now() - timedelta(days=2)))
+    return landing(factories.event(starts_at=timezone.now() - timedelta(days=2)))
 
 
 def landing_cancelled() -> Place:
-    return landing(seats.cancel_event(make.event()))
+    return landing(seats.cancel_event(factories.event()))
 
 
 def landing_none() -> Place:
@@ -90,7 +92,7 @@ def landing_none() -> Place:
 def event_gathering() -> Place:
     """The longest line of hours: over midnight."""
     late = timezone.localtime().replace(hour=22, minute=30, second=0, microsecond=0) + timedelta(days=30)
-    event = make.event(kind="kickoff", title="Partner Kick-off", title_es="Reunión", meal="lunch", starts_at=late)
+    event = factories.event(kind="kickoff", title="Partner Kick-off", title_es="Reunión", meal="lunch", starts_at=late)
     return Place(event.get_absolute_url(), lambda: f"{event.name}, {short_date(event.starts_at)}")
 
 
@@ -109,7 +111,7 @@ def wrong_form(event: Event, heading: Callable[[], str]) -> Place:
 
 
 def form_errors() -> Place:
-    return wrong_form(make.event(capacity=300), lambda: _("Save your seats"))
+    return wrong_form(factories.event(capacity=300), lambda: _("Save your seats"))
 
 
 def form_errors_full() -> Place:
@@ -133,31 +135,31 @@ def wait(waiting: int) -> str:
 
 
 def rsvp_confirmed() -> Place:
-    rsvp = make.rsvp(make.event(), size=3, guests=("María Thạch",))
+    rsvp = factories.rsvp(factories.event(), size=3, guests=("María Thạch",))
     guest = rsvp.guests.get(position=2)
     seats.name_guests(rsvp, {guest.pk: {"dietary_needs": "vegetarian", "accessibility_needs": "Spanish interpreter"}})
     return of(rsvp, lambda: have(3))
 
 
 def rsvp_alone() -> Place:
-    return of(make.rsvp(make.event(meal="", max_party_size=1)), lambda: have(1))
+    return of(factories.rsvp(factories.event(meal="", max_party_size=1)), lambda: have(1))
 
 
 def rsvp_mail_refused() -> Place:
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     Message.objects.all().update(state=Message.State.REJECTED, sent_at=None, claim_id=None, claim_expires_at=None)
     return of(rsvp, lambda: have(1))
 
 
 def rsvp_partly() -> Place:
-    event = make.event(capacity=1)
-    rsvp = make.rsvp(event, size=3, accepts_partial=True)
+    event = factories.event(capacity=1)
+    rsvp = factories.rsvp(event, size=3, accepts_partial=True)
     one, several = "You hold %(held)d seat and wait for %(waiting)d", "You hold %(held)d seats and wait for %(waiting)d"
     return of(rsvp, lambda: ngettext(one, several, 1) % {"held": 1, "waiting": 2})
 
 
 def rsvp_waiting() -> Place:
-    return of(make.rsvp(full_event(), size=2), lambda: wait(2))
+    return of(factories.rsvp(full_event(), size=2), lambda: wait(2))
 
 
 def last_hours(event: Event) -> Event:
@@ -182,7 +184,7 @@ def rsvp_waiting_late_with_room() -> Place:
 
 
 def cancelled_rsvp() -> Rsvp:
-    return seats.cancel(make.rsvp(make.event(), size=2))
+    return seats.cancel(factories.rsvp(factories.event(), size=2))
 
 
 def rsvp_cancelled() -> Place:
@@ -196,20 +198,20 @@ def rsvp_cancelled_for_good() -> Place:
 
 
 def rsvp_past() -> Place:
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     ended = timezone.now() - timedelta(hours=1)
     Event.objects.update(starts_at=ended - timedelta(hours=2), ends_at=ended, rsvp_closes_at=ended)
     return of(rsvp, lambda: _("This event is over"))
 
 
 def rsvp_event_cancelled() -> Place:
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     seats.cancel_event(rsvp.event)
     return of(rsvp, lambda: _("This event will not take place"))
 
 
 def rsvp_errors() -> Place:
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
 
     def go(page: Page) -> None:
         page.goto(rsvp.get_absolute_url())
@@ -223,7 +225,7 @@ def rsvp_errors() -> Place:
 
 def rsvp_told() -> Place:
     """With the sentence that tells what was just saved."""
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
 
     def go(page: Page) -> None:
         page.goto(rsvp.get_absolute_url())
@@ -234,13 +236,13 @@ def rsvp_told() -> Place:
 
 
 def cancel() -> Place:
-    rsvp = make.rsvp(make.event(), size=3)
+    rsvp = factories.rsvp(factories.event(), size=3)
     title = "Cancel your seat?", "Cancel all %(seats)s seats?"
     return Place(f"{rsvp.get_absolute_url()}cancel/", lambda: ngettext(*title, 3) % {"seats": 3})
 
 
 def cancel_waiting() -> Place:
-    return Place(f"{make.rsvp(full_event()).get_absolute_url()}cancel/", lambda: _("Leave the waiting list?"))
+    return Place(f"{factories.rsvp(full_event()).get_absolute_url()}cancel/", lambda: _("Leave the waiting list?"))
 
 
 # Lost links ----------------------------------------------------------------------------------------------------
@@ -268,8 +270,8 @@ def found() -> Place:
 
 
 def known() -> Place:
-    event = make.event()
-    make.rsvp(event, email="alma@example.org")
+    event = factories.event()
+    factories.rsvp(event, email="alma@example.org")
 
     def go(page: Page) -> None:
         page.goto(LANDING)

@@ -7,10 +7,10 @@ from playwright.sync_api import expect
 
 from partners.directory import queries as wall
 from partners.models import MONTHS, Grade, Organization, Pledge, Promise, PromiseType, Sector
+from tests import factories
 from tests.browser.axe_checks import DESKTOP, PHONE
 from tests.browser.test_pages import Place, look
-from tests.partners import make
-from tests.partners.make import promised
+from tests.factories import promised
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +25,10 @@ def title(*before: str) -> str:
 
 def district() -> Organization:
     """Partners of every sector and every kind of promise, with the longest words; last year's beside this year's."""
-    schools = make.school("Edward C. Merlo Institute of Environmental Studies"), make.school("Cesar Chavez High")
+    schools = (
+        factories.school("Edward C. Merlo Institute of Environmental Studies"),
+        factories.school("Cesar Chavez High"),
+    )
     grades = [(), ("TK-K", "4-6", "9-12"), ("9-12",)]
     codes = list(PromiseType.objects.values_list("code", flat=True))
     every = [
@@ -33,11 +36,11 @@ def district() -> Organization:
         for place, code in enumerate(codes)
         if code != "advisory"
     ]
-    make.year(2026)
+    factories.pledge_year(2026)
     for place, sector in enumerate(Sector.values):
-        make.partner(f"Growers {place}", promised(codes[place], grades=Grade.values[:place]), sector=sector)
-    make.partner("Other Growers", promised("tours"), sector="")
-    partner = make.partner(
+        factories.listed_partner(f"Growers {place}", promised(codes[place], grades=Grade.values[:place]), sector=sector)
+    factories.listed_partner("Other Growers", promised("tours"), sector="")
+    partner = factories.listed_partner(
         LONG, *every, sector="nonprofit", description="We teach.\n\n" * 3, website="https://example.org/x"
     )
     earlier = Pledge.objects.create(
@@ -49,7 +52,7 @@ def district() -> Organization:
 
 def many(count: int) -> None:
     """Partners for several pages, straight into their tables."""
-    now, year = timezone.now(), make.year()
+    now, year = timezone.now(), factories.pledge_year()
     made = Organization.objects.bulk_create(
         Organization(name=f"Growers {n}", slug=f"growers-{n}", sector="labor", wants_listing=True, approved_at=now)
         for n in range(count)
@@ -83,7 +86,7 @@ def wall_year_before() -> Place:
 
 def wall_closed() -> Place:
     district()
-    make.closed()
+    factories.close_year()
     return Place(WALL, title)
 
 
@@ -107,7 +110,7 @@ def wall_second_page() -> Place:
 
 
 def wall_nobody() -> Place:
-    make.year()
+    factories.pledge_year()
     return Place(WALL, title)
 
 
@@ -136,9 +139,9 @@ def test_page(place, visit):
 @pytest.mark.parametrize("language", ["en", "es"])
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 def test_somebody_looks_for_a_partner_without_scripts(visit, language, width):
-    make.partner("Peña Landscaping", promised("tours"))
-    make.partner("Port Gate Logistics", promised("tours"), promised("mentors"))
-    make.partner("Local 47", promised("mentors"), sector="labor")
+    factories.listed_partner("Peña Landscaping", promised("tours"))
+    factories.listed_partner("Port Gate Logistics", promised("tours"), promised("mentors"))
+    factories.listed_partner("Local 47", promised("mentors"), sector="labor")
     page = visit(language, width, scripts=False)
     with translation.override(language):
         page.goto("/imagine/")

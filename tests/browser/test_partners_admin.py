@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 from partners.models import DuplicateCandidate, Organization, Pledge, PledgeYear, PromiseType
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
+from tests import factories
 from tests.browser.test_admin import admin_page_problems, sign_in, staff
-from tests.partners import make
 
 pytestmark = pytest.mark.browser
 
@@ -24,17 +24,24 @@ PNG = bytes.fromhex(
 @transaction.atomic
 def district() -> Pledge:
     """Partners with all that a page may show: a logo, two signed versions, a draft, last year's, one to approve."""
-    schools = make.school("Edward C. Merlo Institute of Environmental Studies"), make.school("Weber Institute")
+    schools = (
+        factories.school("Edward C. Merlo Institute of Environmental Studies"),
+        factories.school("Weber Institute"),
+    )
     much = {"schools": schools, "grades": ("TK-K", "4-6", "9-12"), "months": (8, 10, 1, 5), "note": "N. " * 90}
-    every = [make.promised(promise_type.code, 1200, **much) for promise_type in PromiseType.objects.all()]
-    make.signed_before("Growers’ Association of the Delta", "growers@example.org", every[:3])
-    make.draft("Draft & Sons", "draft@example.org")
-    pledge = make.signed("Fundación Nuestra Señora de Guadalupe para la Educación", "maria@example.org", every)
-    pledge_editing.sign(pledge.token, **make.page(pledge.token, *every[:2]), name="Đặng Thị Hương", role="Presidenta")
+    every = [factories.promised(promise_type.code, 1200, **much) for promise_type in PromiseType.objects.all()]
+    factories.pledge_signed_last_year("Growers’ Association of the Delta", "growers@example.org", every[:3])
+    factories.draft_pledge("Draft & Sons", "draft@example.org")
+    pledge = factories.signed_pledge(
+        "Fundación Nuestra Señora de Guadalupe para la Educación", "maria@example.org", every
+    )
+    pledge_editing.sign(
+        pledge.token, **factories.pledge_data(pledge.token, *every[:2]), name="Đặng Thị Hương", role="Presidenta"
+    )
     profiles.change(profiles.lock(pledge.organization_id), description="We teach. " * 40, wants_listing=True)
     profiles.set_logo(profiles.lock(pledge.organization_id), PNG)
-    make.contact(pledge.organization, "ben@example.org", "Ben Ochoa")
-    one, other = make.organization("Port Gate"), make.organization("Port Gate, Inc.")
+    factories.contact(pledge.organization, "ben@example.org", "Ben Ochoa")
+    one, other = factories.organization("Port Gate"), factories.organization("Port Gate, Inc.")
     DuplicateCandidate.objects.create(organization_a=one, organization_b=other, score=95, reasons=["name"])
     return pledge
 
@@ -152,7 +159,7 @@ def test_school_is_chosen_and_its_promises_are_reached_from_coverage_without_scr
 
 
 def test_year_is_closed_and_opened_again_on_its_page(visit, staff):
-    make.signed()
+    factories.signed_pledge()
     page = visit()
     sign_in(page)
     for button, said in (("Close this school year", "is closed."), ("Open it again", "is open again.")):

@@ -9,11 +9,10 @@ from playwright.sync_api import Page, expect
 
 from imagine.demo.servers import wait_until
 from partners.models import Pledge, PledgeYear, PromiseType
-from tests import make as summit
+from tests import factories, snapshots
 from tests.browser.axe_checks import DESKTOP, PHONE
 from tests.browser.keyboard import Keyboard, Pointer
 from tests.browser.mailbox import Mailbox, links
-from tests.partners import look, make
 
 pytestmark = pytest.mark.browser
 
@@ -91,14 +90,14 @@ def certificates(message) -> list[str]:
 
 @pytest.fixture
 def partner(visit, site, way, language, width) -> Partner:
-    make.year()
+    factories.pledge_year()
     return Partner(visit("en", width, scripts=way != "no script"), way, language, site.mailbox)
 
 
 @pytest.mark.parametrize(("way", "language", "width"), WAYS)
 def test_pledge_from_nothing_changed_and_renewed(partner, visit, width):
-    chavez = make.school()
-    make.school("George W. Bush Elementary", "elementary")
+    chavez = factories.school()
+    factories.school("George W. Bush Elementary", "elementary")
     link = begins(partner)
     saves_a_draft(partner, link, chavez)
     finds_it_in_another_browser(visit(partner.language, width), link)
@@ -112,7 +111,7 @@ def begins(alma: Partner) -> str:
         alma.send("button[name=language][value=es]")
     alma.send("nav a[href$='/promise/']")
     alma.sees("Make a promise")
-    alma.write("#id_organization", make.NAME)
+    alma.write("#id_organization", factories.ORGANIZATION)
     alma.write("#id_name", "Alma Reyes")
     alma.write("#id_email", alma.address)
     alma.send("main form button")
@@ -124,7 +123,7 @@ def begins(alma: Partner) -> str:
 def saves_a_draft(alma: Partner, link: str, chavez) -> None:
     alma.page.goto(link)
     alma.sees("What will you promise for %(year)s?", year="2027–28")
-    expect(alma.page.locator("#id_name")).to_have_value(make.NAME)
+    expect(alma.page.locator("#id_name")).to_have_value(factories.ORGANIZATION)
     tours = alma.promises("tours", "6")
     expect(alma.page.locator(f"{tours} ~ .promise-more .schools")).to_be_hidden()
     alma.choose(f"{tours}-somewhere")
@@ -137,7 +136,7 @@ def saves_a_draft(alma: Partner, link: str, chavez) -> None:
     alma.send(SAVE)
     expect(alma.page.locator("[role=status] .told-success")).to_be_visible()
     pledge = Pledge.objects.get()
-    assert look.promises(pledge) == [
+    assert snapshots.promises(pledge) == [
         ("tours", 6, ["9-12"], [10], ["Cesar Chavez High"], ""),
         ("mentors", 2, [], [], [], ""),
     ]
@@ -165,12 +164,12 @@ def signs_and_changes(alma: Partner) -> None:
     alma.signs()
     alma.sees("Thank you for your promise")
     alma.gets("Your changed promises for %(year)s are signed", year="2027–28")
-    assert look.amounts(Pledge.objects.get()) == {"tours": 9}
+    assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": 9}
 
 
 def renews(alma: Partner) -> None:
     old = Pledge.objects.get().get_absolute_url()
-    make.closed()
+    factories.close_year()
     alma.page.goto(old)
     alma.sees("Your promises for %(year)s", year="2027–28")
     expect(alma.page.locator("input[name='sign-name']")).to_have_count(0)
@@ -181,13 +180,15 @@ def renews(alma: Partner) -> None:
     alma.promises("teachers", "12")
     alma.signs()
     alma.gets("Your promises for %(year)s are signed", year="2028–29")
-    assert look.amounts(Pledge.objects.get(year=2028)) == {"tours": 9, "teachers": 12}
-    assert look.amounts(Pledge.objects.get(year=2027)) == {"tours": 9}
+    assert snapshots.promised_amounts(Pledge.objects.get(year=2028)) == {"tours": 9, "teachers": 12}
+    assert snapshots.promised_amounts(Pledge.objects.get(year=2027)) == {"tours": 9}
 
 
 @pytest.mark.parametrize(("way", "language", "width"), WAYS)
 def test_pledge_from_an_rsvp(partner, language):
-    rsvp = summit.rsvp(summit.event(), email=partner.address, organization_name="Delta Growers", language=language)
+    rsvp = factories.rsvp(
+        factories.event(), email=partner.address, organization_name="Delta Growers", language=language
+    )
     assert wait_until(lambda: len(partner.mailbox.to(partner.address)) == 1, 30)
     partner.mails = 1
     partner.page.goto(rsvp.get_absolute_url())

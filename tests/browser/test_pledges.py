@@ -11,12 +11,12 @@ from partners.models import Pledge, PromiseType, School
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import signup as pledge_signup
+from tests import factories
 from tests.browser.axe_checks import DESKTOP, PHONE
 from tests.browser.test_keyboard import STOPS, walk
 from tests.browser.test_pages import Place, look
 from tests.browser.test_weight import weights_of
-from tests.partners import make
-from tests.partners.make import promised
+from tests.factories import promised
 
 pytestmark = pytest.mark.browser
 
@@ -71,12 +71,12 @@ def of(pledge, title: Callable[[], str], tail: str = "", **how) -> Place:
 
 
 def begin() -> Place:
-    make.year()
+    factories.pledge_year()
     return Place(BEGIN, lambda: _("Make a promise"))
 
 
 def begin_errors() -> Place:
-    make.year()
+    factories.pledge_year()
 
     def go(page: Page) -> None:
         page.goto(BEGIN)
@@ -99,23 +99,23 @@ def sent() -> Place:
 
 def first() -> Place:
     district()
-    return of(make.start(), asks)
+    return of(factories.pledge_request(), asks)
 
 
 def draft_of_everything() -> Place:
     district()
-    make.year(announced_deadline="2027-09-30")
-    pledge = make.draft(LONG, promises=every_kind(), sector="nonprofit")
+    factories.pledge_year(announced_deadline="2027-09-30")
+    pledge = factories.draft_pledge(LONG, promises=every_kind(), sector="nonprofit")
     profiles.change(
         pledge.organization, description="We teach. " * 20, website="https://example.org", phone="209 555 0100"
     )
-    profiles.set_logo(pledge.organization, make.png(600, 300))
+    profiles.set_logo(pledge.organization, factories.png(600, 300))
     return of(pledge, asks)
 
 
 def schools_open() -> Place:
     district()
-    pledge = make.draft()
+    pledge = factories.draft_pledge()
 
     def go(page: Page) -> None:
         page.goto(pledge.get_absolute_url())
@@ -128,7 +128,7 @@ def schools_open() -> Place:
 
 
 def saved() -> Place:
-    pledge = make.draft()
+    pledge = factories.draft_pledge()
 
     def go(page: Page) -> None:
         page.goto(pledge.get_absolute_url())
@@ -139,24 +139,24 @@ def saved() -> Place:
 
 
 def signed() -> Place:
-    return of(make.signed(LONG), has)
+    return of(factories.signed_pledge(LONG), has)
 
 
 def renewal() -> Place:
-    pledge = make.signed_before(promises=(promised("tours"), promised("mentors")))
+    pledge = factories.pledge_signed_last_year(promises=(promised("tours"), promised("mentors")))
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
     return of(pledge, asks)
 
 
 def retired() -> Place:
-    pledge = make.signed(promises=(promised("mentors"),))
+    pledge = factories.signed_pledge(promises=(promised("mentors"),))
     PromiseType.objects.filter(code="mentors").update(is_retired=True, needs_insurance=True)
     return of(pledge, has)
 
 
 def errors() -> Place:
     district()
-    start = make.start()
+    start = factories.pledge_request()
 
     def go(page: Page) -> None:
         page.goto(start.get_absolute_url())
@@ -176,14 +176,16 @@ def errors() -> Place:
 
 
 def changed_meanwhile() -> Place:
-    pledge = make.draft(promises=(promised("tours"), promised("mentors")))
+    pledge = factories.draft_pledge(promises=(promised("tours"), promised("mentors")))
 
     def go(page: Page) -> None:
         page.goto(pledge.get_absolute_url())
         later = Pledge.objects.get()
         pledge_editing.save(
             pledge.token,
-            **make.page(pledge.token, promised("tours", 40 + later.version), promised("teachers"), name=LONG),
+            **factories.pledge_data(
+                pledge.token, promised("tours", 40 + later.version), promised("teachers"), name=LONG
+            ),
         )
         page.fill(f"#promise-{PromiseType.objects.get(code='tours').pk}-quantity", "9")
         page.click(SAVE)
@@ -196,33 +198,33 @@ def changed_meanwhile() -> Place:
 
 def thanks() -> Place:
     district()
-    return of(make.signed(LONG, promises=every_kind()), thank, "thanks/")
+    return of(factories.signed_pledge(LONG, promises=every_kind()), thank, "thanks/")
 
 
 def thanks_shown() -> Place:
-    make.partner()
+    factories.listed_partner()
     return of(Pledge.objects.get(), thank, "thanks/")
 
 
 def closed() -> Place:
-    pledge = make.signed(promises=(promised("tours"), promised("mentors")))
-    make.closed()
+    pledge = factories.signed_pledge(promises=(promised("tours"), promised("mentors")))
+    factories.close_year()
     return of(pledge, has)
 
 
 def closed_draft() -> Place:
-    pledge = make.draft()
-    make.closed()
+    pledge = factories.draft_pledge()
+    factories.close_year()
     return of(pledge, lambda: _("Nothing can be promised now"))
 
 
 def known() -> Place:
-    make.year()
-    start = pledge_signup.open_for(make.unsaved_start(source="rsvp:17"))
+    factories.pledge_year()
+    start = pledge_signup.open_for(factories.unsaved_pledge_request(source="rsvp:17"))
 
     def go(page: Page) -> None:
         page.goto(start.get_absolute_url())
-        make.contact(make.organization("Port Gate Logistic"), make.EMAIL)
+        factories.contact(factories.organization("Port Gate Logistic"), factories.EMAIL)
         page.click(SAVE)
 
     def again(page: Page) -> None:
@@ -294,7 +296,7 @@ def test_bar_covers_no_link_of_the_error_summary(visit):
 
 def test_enter_never_signs_a_draft(visit):
     page = visit()
-    page.goto(make.draft().get_absolute_url())
+    page.goto(factories.draft_pledge().get_absolute_url())
     page.fill("#id_sign-name", "Alma Reyes")
     page.check("#id_sign-may")
     with page.expect_navigation():
@@ -305,9 +307,9 @@ def test_enter_never_signs_a_draft(visit):
 @pytest.mark.parametrize("scripts", [True, False], ids=["", "no script"])
 def test_logo_is_sent_with_the_page_and_a_plain_form_without_it(visit, scripts):
     page = visit(scripts=scripts)
-    page.goto(make.draft().get_absolute_url())
+    page.goto(factories.draft_pledge().get_absolute_url())
     page.locator("details:has(#id_logo) summary").click()
-    page.set_input_files("#id_logo", {"name": "logo.png", "mimeType": "image/png", "buffer": make.png(900, 300)})
+    page.set_input_files("#id_logo", {"name": "logo.png", "mimeType": "image/png", "buffer": factories.png(900, 300)})
     assert sends(page).startswith("multipart/form-data")
     expect(page.locator("img.logo")).to_be_visible()
     assert page.evaluate("document.querySelector('img.logo').naturalWidth") == 600
@@ -328,7 +330,7 @@ def sends(page: Page) -> str:
 def test_file_that_is_too_large_loses_nothing(visit, tmp_path, size):
     page, file = visit(), tmp_path / "photo.jpg"
     file.write_bytes(b"\0" * size)
-    page.goto(make.draft().get_absolute_url())
+    page.goto(factories.draft_pledge().get_absolute_url())
     page.fill(f"#promise-{PromiseType.objects.get(code='tours').pk}-quantity", "41")
     page.locator("details:has(#id_logo) summary").click()
     page.set_input_files("#id_logo", file)
@@ -341,5 +343,5 @@ def test_file_that_is_too_large_loses_nothing(visit, tmp_path, size):
 def test_first_view(visit, language):
     district()
     page = visit(language)
-    weights = weights_of(page, make.draft(promises=every_kind()).get_absolute_url())
+    weights = weights_of(page, factories.draft_pledge(promises=every_kind()).get_absolute_url())
     assert sum(weights.values()) <= MOST, weights

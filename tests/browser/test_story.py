@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from imagine.core.formatting import day
 from summit.models import Event, Rsvp
-from tests import look, make
+from tests import factories, snapshots
 from tests.browser.axe_checks import DESKTOP, PHONE
 from tests.browser.keyboard import Keyboard, Pointer
 from tests.browser.mailbox import Mailbox, links
@@ -128,7 +128,7 @@ class Guest:
     ],
 )
 def test_story(visit, site, way, language, width):
-    event = make.event(capacity=4)
+    event = factories.event(capacity=4)
     hands = Keyboard() if way == "keyboard" else Pointer()
 
     alma, ben = (
@@ -137,7 +137,7 @@ def test_story(visit, site, way, language, width):
     )
     reserves_and_names(alma)
     grows_and_shrinks(alma)
-    assert look.seats(event) == [("Alma Reyes", 3, 0)]
+    assert snapshots.seats(event) == [("Alma Reyes", 3, 0)]
 
     ben.reserves(2)
     ben.sees("waits")
@@ -148,7 +148,7 @@ def test_story(visit, site, way, language, width):
     assert ben.gets("moved up") == ben.page.url
 
     comes_back(alma)
-    assert look.seats(event) == [("Alma Reyes", 2, 0), ("Ben Ochoa", 2, 0)]
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 0), ("Ben Ochoa", 2, 0)]
 
 
 def reserves_and_names(alma: Guest) -> None:

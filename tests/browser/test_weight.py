@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
-from tests import make
+from tests import factories
 
 pytestmark = pytest.mark.browser
 
@@ -27,6 +27,6 @@ def weights_of(page: Page, path: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_first_view(visit, language):
-    make.rsvp(make.event(capacity=3, description="Doors open at 7:30. " * 20), size=3)
+    factories.rsvp(factories.event(capacity=3, description="Doors open at 7:30. " * 20), size=3)
     weights = weights_of(visit(language), "/imagine/")
     assert sum(weights.values()) <= MOST, weights

@@ -10,7 +10,7 @@ from imagine.mail.editable_templates import KINDS
 from imagine.mail.models import TemplateOverride
 from summit import attendance
 from summit.models import Event, Reminder, Rsvp
-from tests import make
+from tests import factories
 from tests.browser.test_admin import admin_page_problems, sign_in, staff
 
 pytestmark = pytest.mark.browser
@@ -22,8 +22,8 @@ WIDTHS = [1280, 768]
 
 def gathered() -> Event:
     """An event that begins just now, of whose guests some came, and of which something was said."""
-    event = make.event(capacity=9)
-    parties = [make.rsvp(event, name, size=2) for name in ("Alma Reyes", "Ben Ochoa")]
+    event = factories.event(capacity=9)
+    parties = [factories.rsvp(event, name, size=2) for name in ("Alma Reyes", "Ben Ochoa")]
     now = timezone.now()
     Event.objects.filter(pk=event.pk).update(starts_at=now, rsvp_closes_at=now)
     attendance.came(Rsvp.objects.get(pk=parties[0].pk))

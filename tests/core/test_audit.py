@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from imagine.core.models import AuditEntry
 from summit import rsvp_links, seats
-from tests import browse, look, make
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,7 @@ def changes(rsvp) -> list[tuple]:
 
 
 def test_guests_change_by_link_is_the_guests(client):
-    rsvp = make.rsvp(make.event(), size=1)
+    rsvp = factories.rsvp(factories.event(), size=1)
     client.post(reverse("change_party", args=[rsvp.token]), {"grow": "2"})
     assert changes(rsvp) == [
         ("guest", "", {"held_seats": [1, 2], "guests": ["Alma Reyes", "Alma Reyes; –"]}, ""),
@@ -34,55 +34,55 @@ def test_guests_change_by_link_is_the_guests(client):
 
 
 def test_second_time_and_a_refusal_leave_no_trace(client):
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     for size in ("2", "7"):
         client.post(reverse("change_party", args=[rsvp.token]), {"grow": size})
     assert changes(rsvp) == []
 
 
 def test_whoever_is_called_up_was_changed_by_the_program(client):
-    event = make.event(capacity=1)
-    first, second = make.rsvp(event, "First"), make.rsvp(event, "Second")
+    event = factories.event(capacity=1)
+    first, second = factories.rsvp(event, "First"), factories.rsvp(event, "Second")
     client.post(reverse("cancel_rsvp", args=[first.token]))
     assert changes(first) == [("guest", "", {"held_seats": [1, 0], "canceled": [False, True]}, "")]
     assert changes(second) == [("program", "", {"held_seats": [0, 1], "waitlisted_seats": [1, 0]}, "")]
 
 
 def test_staffs_change_carries_the_name_and_only_what_changed(staff):
-    rsvp = make.rsvp(make.event(), size=1)
+    rsvp = factories.rsvp(factories.event(), size=1)
     address = f"/imagine/admin/summit/rsvp/{rsvp.pk}/change/"
-    staff.post(address, browse.fields(staff.get(address)) | {"phone": "209 555 0100", "size": "2"})
+    staff.post(address, web_client.form_fields(staff.get(address)) | {"phone": "209 555 0100", "size": "2"})
     assert changes(rsvp) == [
         ("staff", "anna", {"phone": ["", "209 555 0100"]}, ""),
         ("staff", "anna", {"held_seats": [1, 2], "guests": ["Alma Reyes", "Alma Reyes; –"]}, ""),
     ]
-    page = browse.text(staff.get(address))
+    page = web_client.page_text(staff.get(address))
     assert "anna phone: – → 209 555 0100" in page
     assert "guests: Alma Reyes → Alma Reyes; – held seats: 1 → 2" in page
 
 
 def test_override_keeps_its_reason_and_needs_one(staff):
-    event = make.event(capacity=0)
-    rsvp = make.rsvp(event)
+    event = factories.event(capacity=0)
+    rsvp = factories.rsvp(event)
     action = {"action": "seat_beyond", "_selected_action": [rsvp.pk]}
     page = staff.post("/imagine/admin/summit/rsvp/", action, follow=True)
-    assert "Say why in the field beside the action" in browse.text(page)
-    assert look.seats(event) == [("Alma Reyes", 0, 1)]
+    assert "Say why in the field beside the action" in web_client.page_text(page)
+    assert snapshots.seats(event) == [("Alma Reyes", 0, 1)]
     staff.post("/imagine/admin/summit/rsvp/", action | {"reason": "The mayor"}, follow=True)
     what = {"held_seats": [0, 1], "waitlisted_seats": [1, 0], "overbooked_seats": [0, 1]}
     assert changes(rsvp) == [("staff", "anna", what, "The mayor")]
 
 
 def test_history_of_an_event_tells_time_in_the_districts_zone(staff):
-    event = make.event(capacity=10)
+    event = factories.event(capacity=10)
     address = f"/imagine/admin/summit/event/{event.pk}/change/"
-    staff.post(address, browse.fields(staff.get(address)) | {"capacity": "12"})
+    staff.post(address, web_client.form_fields(staff.get(address)) | {"capacity": "12"})
     assert AuditEntry.objects.get(about=f"event:{event.pk}").what == {"capacity": [10, 12]}
-    assert "anna capacity: 10 → 12" in browse.text(staff.get(address))
+    assert "anna capacity: 10 → 12" in web_client.page_text(staff.get(address))
 
 
 def test_replaced_link_is_told_without_the_link():
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     replaced = rsvp_links.replace(rsvp)
     assert changes(rsvp) == [("program", "", {"link": ["", "replaced"]}, "")]
     assert rsvp.token not in str(changes(rsvp))
@@ -90,6 +90,6 @@ def test_replaced_link_is_told_without_the_link():
 
 
 def test_erased_rsvp_leaves_no_history():
-    rsvp = seats.cancel(make.rsvp(make.event()))
+    rsvp = seats.cancel(factories.rsvp(factories.event()))
     seats.delete(rsvp)
     assert not AuditEntry.objects.exists()

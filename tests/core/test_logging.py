@@ -15,7 +15,7 @@ from imagine.core.models import new_token
 from imagine.mail import delivery
 from imagine.mail.models import Message
 from summit.models import Rsvp
-from tests import browse, make
+from tests import factories, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -48,9 +48,9 @@ def fail(email: str) -> None:
 
 
 def test_a_whole_walk_is_logged_by_route_and_status(log, post_office):
-    event = make.event()
-    browser = browse.browser(event)
-    fields = browse.answers(guest_2="Ben Okafor", size="2", dietary_needs="no nuts", phone="209 555 0100")
+    event = factories.event()
+    browser = web_client.visitor(event)
+    fields = web_client.rsvp_form(guest_2="Ben Okafor", size="2", dietary_needs="no nuts", phone="209 555 0100")
     browser.post(event.get_absolute_url(), fields)
     rsvp = Rsvp.objects.get()
     contact = rsvp.guests.first()
@@ -82,14 +82,14 @@ def test_a_whole_walk_is_logged_by_route_and_status(log, post_office):
 
 
 def test_refused_mail_is_logged_without_its_address(log, post_office):
-    make.rsvp(make.event(), email="alma@example.org")
+    factories.rsvp(factories.event(), email="alma@example.org")
     post_office.at_recipient = "550 no such user alma@example.org"
     delivery.sweep()
     assert [line["state"] for line in lines(log) if line["logger"] == "imagine.mail.delivery"] == ["rejected"]
 
 
 def test_csrf_failures_do_not_quote_the_page_that_sent_them(log):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     strict = Client(enforce_csrf_checks=True)
     address = reverse("cancel_rsvp", args=[rsvp.token])
     strict.post(address)
@@ -109,12 +109,12 @@ def test_other_host_and_odd_request_are_logged_without_what_was_sent(log):
 
 
 def test_database_errors_are_logged_by_kind_and_place(log):
-    event = make.event()
-    rsvp = make.rsvp(event, email="alma@example.org")
+    event = factories.event()
+    rsvp = factories.rsvp(event, email="alma@example.org")
     request = RequestFactory().post(rsvp.get_absolute_url())
     try:
         with transaction.atomic():
-            make.unsaved_rsvp(event, email="alma@example.org", held_seats=1).save()
+            factories.unsaved_rsvp(event, email="alma@example.org", held_seats=1).save()
     except IntegrityError as error:
         logging.getLogger("django.request").error(
             "%s: %s",

@@ -11,7 +11,7 @@ from django.utils import timezone
 from imagine.core import page_cache
 from summit import seats
 from summit.models import Event
-from tests import browse, make
+from tests import factories, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def token(html: str) -> str:
 
 
 def test_page_is_written_once_for_two_visitors_and_each_has_a_token_of_their_own(client):
-    make.event()
+    factories.event()
     first, second = page(client), page(client)
     assert len(page_cache.kept) == 1
     assert token(first) != token(second)
@@ -40,9 +40,9 @@ def test_page_is_written_once_for_two_visitors_and_each_has_a_token_of_their_own
 
 
 def test_page_changes_with_every_seat_and_every_word_of_the_event(client):
-    event = make.event(capacity=50)
+    event = factories.event(capacity=50)
     assert "0 of 50 seats are taken" in page(client)
-    make.rsvp(event, size=3)
+    factories.rsvp(event, size=3)
     assert "3 of 50 seats are taken" in page(client)
     Event.objects.update(venue="Town Hall")
     assert "Town Hall" in page(client)
@@ -52,20 +52,20 @@ def test_page_changes_with_every_seat_and_every_word_of_the_event(client):
 
 
 def test_page_changes_with_the_time_of_day(client, monkeypatch):
-    event = make.event()
+    event = factories.event()
     assert "Save my seats" in page(client)
     monkeypatch.setattr(timezone, "now", lambda: event.rsvp_closes_at)
     assert "Save my seats" not in page(client)
 
 
 def test_each_language_has_its_page(client):
-    make.event()
+    factories.event()
     assert '<html lang="en"' in page(client)
     assert '<html lang="es"' in page(client, headers={"accept-language": "es"})
 
 
 def test_visitor_to_whom_something_is_said_gets_a_page_of_their_own(client, rf):
-    make.event()
+    factories.event()
     page(client)
     response = page_cache.HttpResponse()
     storage = CookieStorage(rf.get("/"))
@@ -85,23 +85,23 @@ def test_page_that_another_thread_throws_away_meanwhile_is_shown(client, monkeyp
             return True
 
     monkeypatch.setattr(page_cache, "kept", Thrown())
-    make.event()
+    factories.event()
     assert "Save my seats" in page(client)
 
 
 def test_first_visitor_of_a_kept_page_gets_the_cookie_that_its_token_fits():
-    event = make.event()
+    event = factories.event()
     page(Client())
     visitor = Client(enforce_csrf_checks=True)
     response = visitor.get("/imagine/")
     assert {"Cookie", "Accept-Language"} <= set(response["Vary"].split(", "))
-    fields = browse.answers(csrfmiddlewaretoken=token(response.content.decode()))
+    fields = web_client.rsvp_form(csrfmiddlewaretoken=token(response.content.decode()))
     assert visitor.post(event.get_absolute_url(), fields).status_code == 302
 
 
 def test_page_that_refuses_is_the_page_of_its_address_with_its_own_status(client):
-    event = make.event(rsvp_closes_at=timezone.now())
-    refused = client.post(event.get_absolute_url(), browse.answers())
+    event = factories.event(rsvp_closes_at=timezone.now())
+    refused = client.post(event.get_absolute_url(), web_client.rsvp_form())
     shown, head = client.get(event.get_absolute_url()), client.head(event.get_absolute_url())
     assert [answer.status_code for answer in (refused, shown, head)] == [409, 200, 200]
     assert len(page_cache.kept) == 1
@@ -110,8 +110,8 @@ def test_page_that_refuses_is_the_page_of_its_address_with_its_own_status(client
 
 def test_pages_kept_are_bounded(client, monkeypatch):
     monkeypatch.setattr(page_cache, "MAX_PAGES", 2)
-    event = make.event(capacity=50)
+    event = factories.event(capacity=50)
     for size in range(1, 5):
-        make.rsvp(event, f"Guest {size}", size=size)
+        factories.rsvp(event, f"Guest {size}", size=size)
         page(client)
         assert len(page_cache.kept) <= 2

@@ -6,7 +6,7 @@ from imagine.core.db.selects import first, found, with_columns
 from imagine.core.models import AuditEntry, RateLimitCount
 from partners.models import Contact, Pledge, PledgeYear
 from partners.pledges import page_state
-from tests.partners import make
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -41,8 +41,8 @@ def test_columns_of_two_models():
 
 
 def test_related_rows_are_those_of_their_models_or_none(django_assert_num_queries):
-    organization = make.organization()
-    alma, nobody = make.contact(organization), None
+    organization = factories.organization()
+    alma, nobody = factories.contact(organization), None
     year, next_year = (PledgeYear.objects.create(school_year=each, opens_on="2026-01-31") for each in (2026, 2027))
     for contact, each in ((alma, year), (nobody, next_year)):
         Pledge.objects.create(organization=organization, contact=contact, year=each)

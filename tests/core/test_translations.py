@@ -17,7 +17,7 @@ from imagine.mail.models import Message
 from summit import rsvp_links, seats
 from summit.emails import rsvp as rsvp_emails
 from summit.models import Event, Rsvp
-from tests import make
+from tests import factories
 
 SHORT = 12  # characters; an English sentence is longer, a name or a word may be the same in both languages
 NOW = timezone.now()
@@ -237,9 +237,9 @@ STATES = {
 @pytest.mark.django_db
 @pytest.mark.parametrize("fields", STATES.values(), ids=STATES)
 def test_event_page_is_spanish(reader, fields):
-    event = make.event()
-    make.rsvp(event, size=2)
-    make.rsvp(event, "Bo Lee", size=6, accepts_partial=True)
+    event = factories.event()
+    factories.rsvp(event, size=2)
+    factories.rsvp(event, "Bo Lee", size=6, accepts_partial=True)
     Event.objects.filter(pk=event.pk).update(**fields)
     page = said_by(reader, event.get_absolute_url())
     assert "Cumbre Imagine Promise" in page
@@ -260,21 +260,21 @@ def test_constant_404_page_is_spanish(reader):
 
 
 def confirmed() -> Rsvp:
-    return make.rsvp(make.event(), size=3, guests=("Jun Reyes",), language="es")
+    return factories.rsvp(factories.event(), size=3, guests=("Jun Reyes",), language="es")
 
 
 def partly() -> Rsvp:
-    return make.rsvp(make.event(capacity=1), size=3, accepts_partial=True, language="es")
+    return factories.rsvp(factories.event(capacity=1), size=3, accepts_partial=True, language="es")
 
 
 def waiting() -> Rsvp:
-    return make.rsvp(make.event(capacity=1), size=3, language="es")
+    return factories.rsvp(factories.event(capacity=1), size=3, language="es")
 
 
 def late() -> Rsvp:
     """Nobody is called up any more; two seats are free for whoever asks."""
-    event = make.event(starts_at=NOW.replace(microsecond=0) + timedelta(hours=6), capacity=1)
-    rsvp = make.rsvp(event, size=3, accepts_partial=True, language="es")
+    event = factories.event(starts_at=NOW.replace(microsecond=0) + timedelta(hours=6), capacity=1)
+    rsvp = factories.rsvp(event, size=3, accepts_partial=True, language="es")
     event.capacity = 3
     seats.save_event(event)
     return rsvp
@@ -317,7 +317,7 @@ def test_cancel_page_is_spanish(reader):
 
 @pytest.mark.django_db
 def test_errors_are_spanish(reader):
-    event = make.event()
+    event = factories.event()
     sent = {"name": "", "email": "alma@example", "size": "99", "phone": "\x01", "note": "a" * 1001}
     page = reader.post(event.get_absolute_url(), sent).content.decode()
     assert "Revise cinco respuestas" in page
@@ -338,9 +338,9 @@ def test_answers_after_a_change_are_spanish(reader):
 
 @pytest.mark.django_db
 def test_letters_are_spanish(settings):
-    event = make.event(capacity=4)
-    rsvp = make.rsvp(event, size=3, guests=("Jun Reyes",), language="es")
-    make.rsvp(event, "Bo Lee", size=3, accepts_partial=True, language="es")
+    event = factories.event(capacity=4)
+    rsvp = factories.rsvp(event, size=3, guests=("Jun Reyes",), language="es")
+    factories.rsvp(event, "Bo Lee", size=3, accepts_partial=True, language="es")
     seats.change_party(rsvp, size=2)
     rsvp_emails.link(rsvp, 1)
     rsvp = rsvp_links.replace(rsvp)

@@ -10,10 +10,10 @@ if __name__ == "__main__":
     django.setup()
     call_command("migrate", verbosity=0)
 
-    from tests import make  # needs the loaded apps
-    from tests.partners.make import year
+    from tests import factories  # needs the loaded apps
+    from tests.factories import pledge_year
 
-    make.event(slug=SLUG, capacity=1000)
-    year()
+    factories.event(slug=SLUG, capacity=1000)
+    pledge_year()
     call_command("createsuperuser", username="staff", email="staff@example.org", interactive=False)
     call_command("make_contacts", str(CONTACTS))

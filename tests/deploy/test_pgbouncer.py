@@ -15,11 +15,11 @@ import pytest
 from django.conf import settings
 
 from imagine.demo.environment import PROJECT
-from tests.browse import Fields
 from tests.deploy.pgbouncer import BINARY, PgBouncer
 from tests.deploy.prepare import CONTACTS, SLUG
 from tests.smtp_server import Mail
 from tests.stack import Stack, posting_rsvps, wait_for
+from tests.web_client import FormParser
 
 PASSWORD = "only-for-the-tests"
 PUBLIC_PAGES = ("", f"events/{SLUG}/", "events/", "events/calendar.ics", "promise/", "partners/", "health/ready/")
@@ -111,7 +111,7 @@ class Browser:
 
     def submit(self, path: str, **answers) -> str:
         """Open a page and send its form with these answers."""
-        return self.get(path, Fields(self.get(path)).sent | answers)
+        return self.get(path, FormParser(self.get(path)).sent | answers)
 
 
 def test_everything_works_through_the_pool(stack):

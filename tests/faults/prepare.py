@@ -12,6 +12,6 @@ if __name__ == "__main__":
     django.setup()
     call_command("migrate", verbosity=0)
 
-    from tests import make  # needs the loaded apps
+    from tests import factories  # needs the loaded apps
 
-    make.event(slug=SLUG, capacity=1000)
+    factories.event(slug=SLUG, capacity=1000)

@@ -20,11 +20,10 @@ from summit import rsvp_links, seats
 from summit.invitations import links as invitation_links
 from summit.invitations import responses, writing
 from summit.reminders import sending as reminder_sending
-from tests import make
-from tests.partners import make as partners_make
-from tests.partners.spreadsheet import as_csv, row, table
-from tests.summit import invited, year
-from tests.summit.year import moment
+from tests import factories
+from tests.partners.import_files import as_csv, row, table
+from tests.summit import reminder_fixtures
+from tests.summit.reminder_fixtures import moment
 
 LANGUAGES = [code for code, _name in settings.LANGUAGES]
 NAMES = {"en": "Alma Reyes", "es": "Luz Reyes"}
@@ -85,14 +84,14 @@ def emails() -> list[tuple[str, Message]]:
 
 
 def rsvp_emails(box: Mailbox) -> None:
-    event = year.event(capacity=8)
-    mine = [make.rsvp(event, NAMES[code], size=3, guests=("Jun Reyes",), language=code) for code in LANGUAGES]
+    event = reminder_fixtures.event(capacity=8)
+    mine = [factories.rsvp(event, NAMES[code], size=3, guests=("Jun Reyes",), language=code) for code in LANGUAGES]
     confirmed = box.collect("RSVP confirmed")
     for code, name in {"en": "Bo Lee", "es": "Eva Lee"}.items():
-        make.rsvp(event, name, size=2, accepts_partial=True, language=code)
+        factories.rsvp(event, name, size=2, accepts_partial=True, language=code)
     box.collect("RSVP on the waiting list or, where seats were left, confirmed")
     for code, name in {"en": "Chue Vang", "es": "Mai Vang"}.items():
-        make.rsvp(event, name, size=2, language=code)
+        factories.rsvp(event, name, size=2, language=code)
     box.collect("RSVP on the waiting list")
     for rsvp in mine:
         seats.change_party(rsvp, size=2)
@@ -129,9 +128,9 @@ def rsvp_emails(box: Mailbox) -> None:
 
 
 def invitation_emails(box: Mailbox) -> None:
-    event = year.event()
-    people = [invited.person(name, email=f"{code}@example.org", language=code) for code, name in NAMES.items()]
-    invited.written(event, *people)
+    event = reminder_fixtures.event()
+    people = [factories.person(name, email=f"{code}@example.org", language=code) for code, name in NAMES.items()]
+    factories.write_mailing(event, *people)
     asked = box.collect("Invitation")
     sent(*asked)
     reminder_sending.remind(moment(3, 17, 9))
@@ -156,23 +155,22 @@ def invitation_emails(box: Mailbox) -> None:
 
 def pledge_emails(box: Mailbox) -> None:
     starts = [
-        partners_make.start(name, email=f"{code}.office@example.org", language=code)
+        factories.pledge_request(name, email=f"{code}.office@example.org", language=code)
         for code, name in ORGANIZATIONS.items()
     ]
     box.collect("Link to begin a pledge")
     drafts = [
-        pledge_editing.save(start.token, **partners_make.page(start.token, partners_make.promised()))
-        for start in starts
+        pledge_editing.save(start.token, **factories.pledge_data(start.token, factories.promised())) for start in starts
     ]
     for pledge in drafts:
-        partners_make.days_later(pledge, 6)
+        factories.backdate_pledge(pledge, 6)
     pledge_years.remind_drafts()
     box.collect("Reminder that a pledge is not signed")
     for heading in ("Pledge signed", "Changed pledge signed"):
         for number, pledge in enumerate(drafts):
-            promised = partners_make.promised(quantity=6 + number + len(heading))
+            promised = factories.promised(quantity=6 + number + len(heading))
             pledge_editing.sign(
-                pledge.token, **partners_make.page(pledge.token, promised), name="Alma Reyes", role="Owner"
+                pledge.token, **factories.pledge_data(pledge.token, promised), name="Alma Reyes", role="Owner"
             )
         box.collect(heading)
     for pledge in drafts:
@@ -182,8 +180,8 @@ def pledge_emails(box: Mailbox) -> None:
         pledge_links.replace_link(pledge)
     box.collect("New link of a pledge")
     for code in LANGUAGES:
-        organization = partners_make.organization(f"{ORGANIZATIONS[code]} {code}")
-        partners_make.contact(organization, email=f"{code}.begun@example.org", language=code)
+        organization = factories.organization(f"{ORGANIZATIONS[code]} {code}")
+        factories.contact(organization, email=f"{code}.begun@example.org", language=code)
         staff_pledges.begin_for(organization, mails_link=True)
     box.collect("Pledge begun by staff")
 
@@ -193,15 +191,15 @@ def pledge_emails(box: Mailbox) -> None:
 
 def rows() -> dict[str, object]:
     """One row of everything that has a page; by the beginning of its path, or by what the path calls its number."""
-    pledge = partners_make.partner(ORGANIZATIONS["en"]).pledges.get()
-    twin = partners_make.organization(f"{ORGANIZATIONS['en']} Inc.")
-    partners_make.school()
+    pledge = factories.listed_partner(ORGANIZATIONS["en"]).pledges.get()
+    twin = factories.organization(f"{ORGANIZATIONS['en']} Inc.")
+    factories.school()
     duplicates.search()
-    event = year.event()
-    rsvp = make.rsvp(event, NAMES["en"], size=2, organization_name="Port Gate Logistcs")
-    seats.cancel(make.rsvp(event, "Ben Ochoa"))
-    audience = invited.audience(uploaded_contacts=[person := invited.person("Chue Vang")])
-    invitation = invited.to(event, person)
+    event = reminder_fixtures.event()
+    rsvp = factories.rsvp(event, NAMES["en"], size=2, organization_name="Port Gate Logistcs")
+    seats.cancel(factories.rsvp(event, "Ben Ochoa"))
+    audience = factories.audience(uploaded_contacts=[person := factories.person("Chue Vang")])
+    invitation = factories.invite(event, person)
     run = import_workflow.begin(
         as_csv(table([row()])), file_name="Partners.csv", year=pledge.year, by="staff", language="en"
     )
@@ -231,18 +229,18 @@ def states() -> dict[str, str]:
     for heading, change in {
         "open": None,
         "full": None,
-        "closed": make.closed,
-        "called off": make.called_off,
-        "over": make.over,
+        "closed": factories.close_rsvp,
+        "called off": factories.cancel_event_unnoticed,
+        "over": factories.end_event,
     }.items():
-        event = year.event(capacity=3)
-        held = make.rsvp(event, "Alma Reyes", size=3 if heading == "full" else 2)
-        waits = make.rsvp(event, "Bo Lee", size=2)
-        partly = make.rsvp(event, "Chue Vang", size=2, accepts_partial=True)
-        gone = make.rsvp(event, "Ben Ochoa", size=4)
+        event = reminder_fixtures.event(capacity=3)
+        held = factories.rsvp(event, "Alma Reyes", size=3 if heading == "full" else 2)
+        waits = factories.rsvp(event, "Bo Lee", size=2)
+        partly = factories.rsvp(event, "Chue Vang", size=2, accepts_partial=True)
+        gone = factories.rsvp(event, "Ben Ochoa", size=4)
         seats.cancel(gone)
-        asked = invited.to(event, invited.person("Jun Reyes", email=f"jun{event.pk}@example.org"))
-        declined = invited.to(event, invited.person("Eva Lee", email=f"eva{event.pk}@example.org"))
+        asked = factories.invite(event, factories.person("Jun Reyes", email=f"jun{event.pk}@example.org"))
+        declined = factories.invite(event, factories.person("Eva Lee", email=f"eva{event.pk}@example.org"))
         responses.decline(declined)
         if change:
             change(event)
@@ -262,8 +260,8 @@ def states() -> dict[str, str]:
 
 
 def pledge_states() -> dict[str, str]:
-    start = partners_make.start("Delta Growers", email="growers@example.org")
-    draft = partners_make.draft("Delta Orchards", email="orchards@example.org")
-    signed = partners_make.signed(email="signed@example.org")
+    start = factories.pledge_request("Delta Growers", email="growers@example.org")
+    draft = factories.draft_pledge("Delta Orchards", email="orchards@example.org")
+    signed = factories.signed_pledge(email="signed@example.org")
     things = {"begun": start, "saved": draft, "signed": signed}
     return {f"Pledge {name}": thing.get_absolute_url() for name, thing in things.items()}

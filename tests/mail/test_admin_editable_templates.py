@@ -10,8 +10,8 @@ from imagine.core.models import AuditEntry
 from imagine.mail import editable_templates
 from imagine.mail.editable_templates import KINDS, Words
 from imagine.mail.models import TemplateOverride
-from tests import browse, look
-from tests.staff import clerk
+from tests import snapshots, web_client
+from tests.web_client import staff_client
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,7 @@ def staff() -> Client:
 
 
 def opened(client: Client) -> dict[str, str]:
-    return browse.fields(client.get(PAGE))
+    return web_client.form_fields(client.get(PAGE))
 
 
 def typed(client: Client, button: str = "_save", **changed: str):
@@ -44,7 +44,7 @@ def errors(response) -> dict[str, list[str]]:
 
 def test_list_has_every_kind_and_says_whose_words_it_has(staff):
     editable_templates.change(KINDS["thanks"], "es", Words("Gracias", "Gracias."), by="office")
-    page = browse.text(staff.get(LIST))
+    page = web_client.page_text(staff.get(LIST))
     for kind in KINDS.values():
         assert str(kind.title) in page
     assert page.count("as shipped") == len(KINDS) - 1
@@ -59,16 +59,16 @@ def test_own_words_are_saved_and_said_from_then_on(staff):
         *("en", "See you {soon}"),
         *("Dear {name},\n\nbring a pen.", "office"),
     )
-    page = browse.text(staff.get(PAGE))
+    page = web_client.page_text(staff.get(PAGE))
     assert "Saved. It is said so from the next mail on." in page
     assert "{event} is {soon}, {day} → See you {soon}" in page
 
 
 def test_saving_what_is_there_changes_nothing(staff):
-    before = look.tables(but=("sessions.Session",))
+    before = snapshots.tables(but=("sessions.Session",))
     response = typed(staff)
     assert response.status_code == 302
-    assert look.tables(but=("sessions.Session",)) == before
+    assert snapshots.tables(but=("sessions.Session",)) == before
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_shipped_words_come_back_at_the_press_of_a_button(staff):
 
 def test_stored_words_that_do_not_fit_any_more_are_told_of(staff):
     TemplateOverride.objects.create(kind="reminder_week", language="en", subject="Hello", text="Dear {somebody},")
-    assert "Your own do not fit any more; the shipped words are sent." in browse.text(staff.get(LIST))
+    assert "Your own do not fit any more; the shipped words are sent." in web_client.page_text(staff.get(LIST))
     response = staff.get(PAGE)
     english, _spanish = response.context["sides"]
     assert english.notes[0] == "These words do not fit any more, so the shipped words are sent until you save others."
@@ -158,9 +158,9 @@ def test_second_editor_of_the_shipped_words_is_shown_the_first_ones(staff):
     assert response.status_code == 200
     said = errors(response)["en_text"]
     assert said == ["Somebody changed this to “Theirs.” while you had it open. Save once more to keep yours."]
-    assert "Nothing is saved yet, and what you typed is still here." in browse.text(response)
+    assert "Nothing is saved yet, and what you typed is still here." in web_client.page_text(response)
     assert TemplateOverride.objects.get().text == "Theirs."
-    staff.post(PAGE, browse.fields(response))
+    staff.post(PAGE, web_client.form_fields(response))
     assert TemplateOverride.objects.get().text == "Mine."
 
 
@@ -178,7 +178,7 @@ def test_shipped_words_do_not_wipe_out_what_nobody_saw(staff):
     mine = opened(staff)
     typed(staff, en_text="Theirs.")
     response = staff.post(PAGE, mine | {"_shipped": "1"})
-    assert "Nothing is done yet: these are the words now." in browse.text(response)
+    assert "Nothing is done yet: these are the words now." in web_client.page_text(response)
     assert "Theirs." in response.content.decode()
     assert TemplateOverride.objects.get().text == "Theirs."
 
@@ -195,7 +195,7 @@ def test_page_without_what_it_showed_writes_over_nothing_unseen(staff):
 
 def test_viewer_reads_and_changes_nothing(staff):
     sent = opened(staff) | {"en-text": "Mine."}
-    client = clerk("view_templateoverride")
+    client = staff_client("view_templateoverride")
     page = client.get(PAGE).content.decode()
     assert "disabled" in page
     assert 'name="_save"' not in page
@@ -205,7 +205,7 @@ def test_viewer_reads_and_changes_nothing(staff):
 
 
 def test_others_see_nothing_of_it(staff):
-    client = clerk("view_message")
+    client = staff_client("view_message")
     assert client.get(PAGE).status_code == 403
     assert client.get(LIST).status_code == 403
     assert Client().get(PAGE).status_code == 302
@@ -217,8 +217,8 @@ def test_others_see_nothing_of_it(staff):
 def test_djangos_own_form_writes_no_words(staff, way):
     editable_templates.change(KINDS["thanks"], "es", Words("Gracias", "Gracias."), by="office")
     row = TemplateOverride.objects.get()
-    before = look.tables()
+    before = snapshots.tables()
     fields = {"kind": row.kind, "language": "es", "subject": "Gracias", "text": "<script>x</script>", "post": "yes"}
     for answer in (staff.get(f"{LIST}{row.pk}/{way}/"), staff.post(f"{LIST}{row.pk}/{way}/", fields)):
         assert answer.status_code in {403, 404}
-    assert look.tables() == before
+    assert snapshots.tables() == before

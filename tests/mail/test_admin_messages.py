@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from imagine.mail.html_preview import without_inline_styles
 from imagine.mail.models import Message
-from tests import browse, make
+from tests import factories, web_client
 from tests.mail.mailings import letters, mailing, states
 from tests.mail.post import new_message
 
@@ -32,7 +32,7 @@ def preview(client: Client, message: Message):
 
 
 def test_preview_is_the_mail_under_the_policy(staff):
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     response = preview(staff, Message.objects.get())
     page = response.content.decode()
     [nonce] = set(re.findall(r'<style nonce="([^"]+)">', page))
@@ -43,13 +43,13 @@ def test_preview_is_the_mail_under_the_policy(staff):
     assert response["X-Frame-Options"] == "SAMEORIGIN"
     assert not re.search(r"\sstyle=", page)
     assert "unsafe-inline" not in policy
-    assert "You have 2 seats" in browse.text(response)
+    assert "You have 2 seats" in web_client.page_text(response)
     assert rsvp.token not in page
     assert "href=" not in page
 
 
 def test_preview_has_another_nonce_each_time(staff):
-    make.rsvp(make.event())
+    factories.rsvp(factories.event())
     pages = [re.search(r'nonce="([^"]+)"', preview(staff, Message.objects.get()).content.decode())[1] for _ in range(2)]
     assert pages[0] != pages[1]
 
@@ -63,14 +63,14 @@ def test_styles_move_into_one_sheet():
 
 
 def test_preview_of_what_a_guest_typed_stays_text(staff):
-    make.rsvp(make.event(), '<img src=x onerror="alert(1)"> style="color:red"')
+    factories.rsvp(factories.event(), '<img src=x onerror="alert(1)"> style="color:red"')
     page = preview(staff, Message.objects.get()).content.decode()
     assert "<img src=x" not in page
     assert "<script" not in page
 
 
 def test_message_page_shows_no_link_to_act_with(staff):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     response = staff.get(f"{LIST}{Message.objects.get().pk}/change/")
     page = response.content.decode()
     assert f"{Message.objects.get().pk}/preview/" in page
@@ -107,7 +107,7 @@ def test_send_again_queues_what_failed_and_leaves_what_is_on_its_way(staff):
     failed, waiting = new_message("a:1"), new_message("a:2")
     Message.objects.filter(pk=failed.pk).update(state="rejected", last_error="550 no", attempts=1)
     sent = {"action": "send_again", "_selected_action": [failed.pk, waiting.pk]}
-    page = browse.text(staff.post(LIST, sent, follow=True))
+    page = web_client.page_text(staff.post(LIST, sent, follow=True))
     assert "1 message will be sent again." in page
     assert list(Message.objects.order_by("idempotency_key").values_list("state", "attempts", "last_error")) == [
         ("queued", 0, ""),
@@ -122,16 +122,16 @@ def test_unknown_outcome_is_decided_on_the_list_and_on_the_page(staff):
     assert 'value="It arrived"' in staff.get(page).content.decode()
     assert 'value="It arrived"' not in staff.get(f"{LIST}{waiting.pk}/change/").content.decode()
     sent = {"action": "arrived", "_selected_action": [one.pk, waiting.pk]}
-    words = browse.text(staff.post(LIST, sent, follow=True))
+    words = web_client.page_text(staff.post(LIST, sent, follow=True))
     assert "1 message counts as sent. 1 message had no unknown outcome and stays as it is." in words
-    assert "1 message counts as sent." in browse.text(staff.post(page, {"_arrived": "1"}, follow=True))
+    assert "1 message counts as sent." in web_client.page_text(staff.post(page, {"_arrived": "1"}, follow=True))
     assert states() == ["sent", "sent", "queued"]
 
 
 def test_nothing_of_a_stopped_mailing_is_sent_again_and_that_is_said(staff):
     [message] = letters(mailing(stopped_at=timezone.now()), 1)
     Message.objects.update(state="unknown")
-    words = browse.text(staff.post(f"{LIST}{message.pk}/change/", {"_again": "1"}, follow=True))
+    words = web_client.page_text(staff.post(f"{LIST}{message.pk}/change/", {"_again": "1"}, follow=True))
     assert "Its mailing was stopped: nothing of it is sent any more." in words
     assert states() == ["unknown"]
 
@@ -158,7 +158,7 @@ def test_link_to_unsubscribe_is_neither_shown_nor_found_out_by_a_filter(staff):
 def test_reason_of_a_refusal_is_shown(staff):
     new_message()
     Message.objects.update(state="rejected", last_error="550 5.1.1 … no such user")
-    assert "550 5.1.1 … no such user" in browse.text(staff.get(LIST))
+    assert "550 5.1.1 … no such user" in web_client.page_text(staff.get(LIST))
 
 
 @pytest.mark.parametrize("query", ["", "?q=alma", "?state__exact=queued"])

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from imagine.mail import preferences
 from imagine.mail.models import EmailPreference
-from tests import browse, look
+from tests import snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -58,22 +58,22 @@ def test_list_finds_and_filters(staff):
     assert shown(staff, "?refused=no") == ["ben@example.org"]
     assert shown(staff, "?wants_invitations__exact=0") == ["ben@example.org"]
     assert shown(staff, "?q=BEN@") == ["ben@example.org"]
-    assert "550 5.1.1 no such mailbox" in browse.text(staff.get(LIST))
+    assert "550 5.1.1 no such mailbox" in web_client.page_text(staff.get(LIST))
 
 
 def test_who_phones_wants_no_invitations_any_more(staff):
-    typed = browse.fields(staff.get(f"{LIST}add/")) | {"email": "Alma@Example.org"}
+    typed = web_client.form_fields(staff.get(f"{LIST}add/")) | {"email": "Alma@Example.org"}
     del typed["wants_invitations"]
     assert staff.post(f"{LIST}add/", typed).status_code == 302
     assert wishes("alma@example.org") == (False, True, False)
     again = staff.post(f"{LIST}add/", typed)
-    assert "already exists" in browse.text(again)
+    assert "already exists" in web_client.page_text(again)
     assert EmailPreference.objects.count() == 1
 
 
 def test_wishes_are_changed_and_the_address_stays(staff):
     address = preferences.of("alma@example.org")
-    typed = browse.fields(staff.get(page_of(address))) | {"wants_news": "on", "email": "other@example.org"}
+    typed = web_client.form_fields(staff.get(page_of(address))) | {"wants_news": "on", "email": "other@example.org"}
     for _twice in range(2):
         assert staff.post(page_of(address), typed).status_code == 302
     assert wishes("alma@example.org") == (True, True, True)
@@ -81,7 +81,7 @@ def test_wishes_are_changed_and_the_address_stays(staff):
 
 def test_what_the_person_chose_meanwhile_is_not_written_over(staff):
     address = preferences.of("alma@example.org")
-    typed = browse.fields(staff.get(page_of(address))) | {"wants_news": "on"}
+    typed = web_client.form_fields(staff.get(page_of(address))) | {"wants_news": "on"}
     preferences.choose(address, invitations=False)
     staff.post(page_of(address), typed)
     assert wishes("alma@example.org") == (False, True, True)
@@ -89,12 +89,12 @@ def test_what_the_person_chose_meanwhile_is_not_written_over(staff):
 
 def test_refusal_is_forgiven_on_its_page_and_in_the_list(staff):
     one, other = refused(), refused("ben@example.org")
-    assert "It takes mail again" in browse.text(staff.get(page_of(one)))
+    assert "It takes mail again" in web_client.page_text(staff.get(page_of(one)))
     said = staff.post(page_of(one), {"_forgive": "1"}, follow=True)
-    assert "1 address takes mail again." in browse.text(said)
-    assert "It takes mail again" not in browse.text(said)
+    assert "1 address takes mail again." in web_client.page_text(said)
+    assert "It takes mail again" not in web_client.page_text(said)
     sent = {"action": "forgive", "_selected_action": [one.pk, other.pk]}
-    page = browse.text(staff.post(LIST, sent, follow=True))
+    page = web_client.page_text(staff.post(LIST, sent, follow=True))
     assert "1 address takes mail again." in page
     assert "1 was so already and stays as it is." in page
     assert not EmailPreference.objects.filter(suppressed_at__isnull=False).exists()
@@ -111,12 +111,12 @@ def test_who_may_only_look_changes_nothing(viewer):
     address = refused()
     page = viewer.get(page_of(address)).content.decode()
     assert "_forgive" not in page
-    before = look.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     for sent in ({"_forgive": "1"}, {"wants_news": "on"}):
         assert viewer.post(page_of(address), sent).status_code == 403
     assert viewer.post(f"{LIST}add/", {"email": "x@example.org"}).status_code == 403
     viewer.post(LIST, {"action": "forgive", "_selected_action": [address.pk]})
-    assert look.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 def test_no_page_shows_or_finds_out_the_private_link(staff):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from imagine.mail import delivery
 from imagine.mail.models import Message
-from tests import browse
+from tests import web_client
 from tests.mail.post import new_message, outcome
 
 pytestmark = pytest.mark.django_db
@@ -73,4 +73,4 @@ def test_staff_see_what_is_attached():
     client = Client()
     client.force_login(User.objects.create_superuser("staff"))
     page = client.get(f"/imagine/admin/mail/message/{message().pk}/change/")
-    assert "Attachment: certificate.pdf" in browse.text(page)
+    assert "Attachment: certificate.pdf" in web_client.page_text(page)

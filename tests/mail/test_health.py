@@ -10,7 +10,7 @@ from django.utils import timezone
 from imagine.mail import tasks as mail_tasks
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Message, QueueHeartbeat, SendRate
-from tests import browse, make
+from tests import factories, web_client
 from tests.mail.mailings import letters, mailing
 from tests.mail.post import free_port, new_message
 
@@ -94,7 +94,7 @@ def test_mail_to_many_that_is_held_back_is_not_late(workers, moment):
 
 @pytest.mark.django_db
 def test_ready_says_nothing_of_anybody():
-    make.rsvp(make.event())
+    factories.rsvp(factories.event())
     assert set(ready()[1].values()) <= {"ok", "late", "no worker", "down", "unknown"}
 
 
@@ -106,10 +106,10 @@ def test_ready_without_a_database_is_503(no_database):
 
 def test_page_without_a_database_is_a_plain_503_and_comes_back(no_database):
     client = Client(raise_request_exception=False)
-    for response in (client.get("/imagine/"), client.post("/imagine/events/summit/", browse.answers())):
+    for response in (client.get("/imagine/"), client.post("/imagine/events/summit/", web_client.rsvp_form())):
         assert response.status_code == 503
         assert response["Retry-After"]
-        assert "Back in a moment" in browse.text(response)
+        assert "Back in a moment" in web_client.page_text(response)
         assert "default-src 'none'" in response["Content-Security-Policy"]
 
 

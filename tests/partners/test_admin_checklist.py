@@ -15,9 +15,7 @@ from partners.models import PledgeYear, PromiseType, School
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state, promises
 from partners.pledges import years as pledge_years
-from tests import browse
-from tests import look as look_at
-from tests.partners import look, make
+from tests import factories, snapshots, web_client
 from tests.summit.test_admin_actions import GONE, KEPT, SAME, said
 
 pytestmark = pytest.mark.django_db
@@ -33,11 +31,11 @@ def today(days: int = 0):
 
 def change(staff, at: str, row, **typed):
     address = f"{at}{row.pk}/change/"
-    return staff.post(address, browse.fields(staff.get(address)) | typed)
+    return staff.post(address, web_client.form_fields(staff.get(address)) | typed)
 
 
 def add(staff, at: str, **typed):
-    return staff.post(f"{at}add/", browse.fields(staff.get(f"{at}add/")) | typed)
+    return staff.post(f"{at}add/", web_client.form_fields(staff.get(f"{at}add/")) | typed)
 
 
 def act(staff, at: str, action: str, *rows, **more):
@@ -83,13 +81,13 @@ def test_everything_about_a_kind_is_changed_but_its_code(staff):
     }
     [told] = AuditEntry.objects.filter(about=f"promisetype:{promise_type.pk}")
     assert (told.name, told.what["unit_es"], told.what["is_retired"]) == ("staff", ["visita", "día"], [False, True])
-    assert "unit in Spanish, one: visita → día" in browse.text(staff.get(f"{KINDS}{promise_type.pk}/change/"))
+    assert "unit in Spanish, one: visita → día" in web_client.page_text(staff.get(f"{KINDS}{promise_type.pk}/change/"))
 
 
 def test_new_kind_takes_its_place_in_the_order(staff):
     assert add(staff, KINDS, **BOOKS).status_code == 302
     assert [promise_type.code for promise_type in PromiseType.objects.all()][:2] == ["books", "curriculum"]
-    assert look.changes(f"promisetype:{PromiseType.objects.get(code='books').pk}")[0]["name"] == ["", "Give books"]
+    assert snapshots.changes(f"promisetype:{PromiseType.objects.get(code='books').pk}")[0]["name"] == ["", "Give books"]
 
 
 @pytest.mark.parametrize(
@@ -105,34 +103,34 @@ def test_new_kind_takes_its_place_in_the_order(staff):
     ],
 )
 def test_mistake_in_a_kind_is_said_and_nothing_is_kept(staff, fields, sentence):
-    before = look_at.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     response = add(staff, KINDS, **(BOOKS | fields))
     assert response.status_code == 200
-    assert sentence in browse.text(response)
-    assert look_at.tables(but=KEPT) == before
+    assert sentence in web_client.page_text(response)
+    assert snapshots.tables(but=KEPT) == before
 
 
 def test_two_people_on_one_kind_do_not_overwrite_each_other_unseen(staff):
     promise_type = tours()
     address = f"{KINDS}{promise_type.pk}/change/"
-    opened = browse.fields(staff.get(address))
+    opened = web_client.form_fields(staff.get(address))
     checklist.change(promise_type, name="Theirs", example="Theirs too")
     response = staff.post(address, opened | {"name": "Mine", "order": "7"})
-    assert "Somebody changed this to “Theirs” while you had it open." in browse.text(response)
-    assert staff.post(address, browse.fields(response)).status_code == 302
+    assert "Somebody changed this to “Theirs” while you had it open." in web_client.page_text(response)
+    assert staff.post(address, web_client.form_fields(response)).status_code == 302
     promise_type.refresh_from_db()
     assert (promise_type.name, promise_type.order, promise_type.example) == ("Mine", 7, "Theirs too")
 
 
 def test_retired_kind_stays_on_old_pledges_and_is_offered_no_more(staff):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     promise_type = tours()
     assert said(act(staff, KINDS, "retire", promise_type)) == ["1 is retired now."]
-    assert look.amounts(pledge) == {"tours": 6}
+    assert snapshots.promised_amounts(pledge) == {"tours": 6}
     assert not PromiseType.objects.active().filter(pk=promise_type.pk).exists()
-    before = look_at.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     assert said(act(staff, KINDS, "retire", promise_type)) == [SAME]
-    assert look_at.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
     assert said(act(staff, KINDS, "bring_back", promise_type)) == ["1 is offered again."]
     assert said(act(staff, KINDS, "bring_back", promise_type)) == [SAME]
     assert [change.name for change in AuditEntry.objects.filter(about=f"promisetype:{promise_type.pk}")] == [
@@ -142,14 +140,14 @@ def test_retired_kind_stays_on_old_pledges_and_is_offered_no_more(staff):
 
 
 def test_kind_is_deleted_only_while_nothing_is_promised_of_it(staff):
-    pledge = make.draft()
+    pledge = factories.draft_pledge()
     used, unused = tours(), PromiseType.objects.get(code="service")
     for at in (f"{KINDS}{used.pk}/delete/", f"{KINDS}{unused.pk}/delete/"):
         assert staff.get(at).status_code == 200
         staff.post(at, {"post": "yes"})
     act(staff, KINDS, "delete_selected", used, post="yes")
     assert set(PromiseType.objects.filter(code__in=["tours", "service"])) == {used}
-    assert look.amounts(pledge) == {"tours": 6}
+    assert snapshots.promised_amounts(pledge) == {"tours": 6}
     act(staff, KINDS, "delete_selected", PromiseType.objects.get(code="mentors"), post="yes")
     assert PromiseType.objects.count() == 6
 
@@ -158,14 +156,14 @@ def test_kind_is_deleted_only_while_nothing_is_promised_of_it(staff):
 
 
 def test_school_is_retired_and_brought_back_and_nothing_else(staff):
-    school = make.school()
+    school = factories.school()
     assert change(staff, SCHOOLS, school, is_retired="on", name="Mine", code="1" * 14).status_code == 302
     school.refresh_from_db()
     assert (school.is_retired, school.name) == (True, "Cesar Chavez High")
     assert said(act(staff, SCHOOLS, "bring_back", school))[-1] == "1 is offered again."
     assert said(act(staff, SCHOOLS, "retire", school)) == ["1 is retired now."]
     assert said(act(staff, SCHOOLS, "retire", school)) == [SAME]
-    assert look.changes(f"school:{school.pk}") == [
+    assert snapshots.changes(f"school:{school.pk}") == [
         {"is_retired": [False, True]},
         {"is_retired": [True, False]},
         {"is_retired": [False, True]},
@@ -176,9 +174,9 @@ def test_school_is_retired_and_brought_back_and_nothing_else(staff):
 
 
 def test_two_people_on_one_school(staff):
-    school = make.school()
+    school = factories.school()
     address = f"{SCHOOLS}{school.pk}/change/"
-    opened = browse.fields(staff.get(address))
+    opened = web_client.form_fields(staff.get(address))
     checklist.retire(school)
     assert staff.post(address, opened).status_code == 302  # untouched, it stays as the other left it
     school.refresh_from_db()
@@ -186,8 +184,8 @@ def test_two_people_on_one_school(staff):
 
 
 def test_schools_are_found_and_filtered(staff):
-    make.school("Edison High")
-    checklist.retire(make.school("Fillmore Elementary", "elementary", is_charter=True))
+    factories.school("Edison High")
+    checklist.retire(factories.school("Fillmore Elementary", "elementary", is_charter=True))
     for query, names in {
         "": ["Edison High", "Fillmore Elementary"],
         "?q=edison": ["Edison High"],
@@ -206,8 +204,8 @@ def test_year_is_added_and_opens_on_its_day(staff):
     assert add(staff, YEARS, **typed).status_code == 302
     year = PledgeYear.objects.get()
     assert (year.pk, year.opens_on, year.announced_deadline, year.is_open) == (2028, today(30), today(60), False)
-    assert "not open yet" in browse.text(staff.get(YEARS))
-    assert look.changes("pledgeyear:2028")[0]["opens_on"] == ["", today(30).isoformat()]
+    assert "not open yet" in web_client.page_text(staff.get(YEARS))
+    assert snapshots.changes("pledgeyear:2028")[0]["opens_on"] == ["", today(30).isoformat()]
 
 
 @pytest.mark.parametrize(
@@ -222,36 +220,36 @@ def test_year_is_added_and_opens_on_its_day(staff):
     ],
 )
 def test_mistake_in_a_year_is_said_and_nothing_is_kept(staff, fields, sentence):
-    make.year()
-    before = look_at.tables(but=KEPT)
+    factories.pledge_year()
+    before = snapshots.tables(but=KEPT)
     response = add(staff, YEARS, **({"school_year": "2028", "opens_on": "2028-05-01"} | fields))
     assert response.status_code == 200
-    assert sentence in browse.text(response)
-    assert look_at.tables(but=KEPT) == before
+    assert sentence in web_client.page_text(response)
+    assert snapshots.tables(but=KEPT) == before
 
 
 def test_dates_of_a_year_are_changed_but_not_which_year_it_is(staff):
-    year = make.year()
+    year = factories.pledge_year()
     assert change(staff, YEARS, year, school_year="2030", announced_deadline=today(90).isoformat()).status_code == 302
     assert list(PledgeYear.objects.values_list("pk", "announced_deadline")) == [(2027, today(90))]
 
 
 def test_two_people_on_one_year_do_not_overwrite_each_other_unseen(staff):
-    year = make.year()
+    year = factories.pledge_year()
     address = f"{YEARS}2027/change/"
-    opened = browse.fields(staff.get(address))
+    opened = web_client.form_fields(staff.get(address))
     checklist.change(year, announced_deadline=today(10))
-    make.closed(year)
+    factories.close_year(year)
     response = staff.post(address, opened | {"announced_deadline": today(20).isoformat()})
-    assert f"Somebody changed this to “{today(10)}” while you had it open." in browse.text(response)
-    staff.post(address, browse.fields(response))
+    assert f"Somebody changed this to “{today(10)}” while you had it open." in web_client.page_text(response)
+    staff.post(address, web_client.form_fields(response))
     year.refresh_from_db()
     assert year.announced_deadline == today(20)
     assert year.closed_at is not None
 
 
 def test_year_is_opened_closed_and_reopened_and_each_repeats_harmlessly(staff):
-    year = make.year(2028, opens_on=today(30))
+    year = factories.pledge_year(2028, opens_on=today(30))
     for action, sentence, is_open in (
         ("open_years", "1 school year is open now.", True),
         ("close_years", "1 school year is closed.", False),
@@ -260,10 +258,10 @@ def test_year_is_opened_closed_and_reopened_and_each_repeats_harmlessly(staff):
         assert said(act(staff, YEARS, action, year)) == [sentence]
         year.refresh_from_db()
         assert year.is_open is is_open
-        before = look_at.tables(but=KEPT)
+        before = snapshots.tables(but=KEPT)
         assert said(act(staff, YEARS, action, year)) == [SAME]
-        assert look_at.tables(but=KEPT) == before
-    assert look.changes("pledgeyear:2028") == [
+        assert snapshots.tables(but=KEPT) == before
+    assert snapshots.changes("pledgeyear:2028") == [
         {"opens_on": [today(30).isoformat(), today().isoformat()]},
         {"closed_at": [False, True]},
         {"closed_at": [True, False]},
@@ -272,7 +270,7 @@ def test_year_is_opened_closed_and_reopened_and_each_repeats_harmlessly(staff):
 
 
 def test_buttons_on_a_years_page_lead_to_what_can_be_done(staff):
-    year = make.year(2028, opens_on=today(30))
+    year = factories.pledge_year(2028, opens_on=today(30))
     ticked = '<input type="hidden" name="_selected_action" value="2028">'
     for action, rule in (
         ("open_years", checklist.open_year),
@@ -285,19 +283,19 @@ def test_buttons_on_a_years_page_lead_to_what_can_be_done(staff):
 
 
 def test_closed_year_takes_no_change_until_it_is_reopened(staff):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     year = PledgeYear.objects.get()
-    typed = make.page(pledge.token, make.promised("tours", 7))
+    typed = factories.pledge_data(pledge.token, factories.promised("tours", 7))
     act(staff, YEARS, "close_years", year)
     with pytest.raises(page_state.Closed):
         pledge_editing.sign(pledge.token, **typed, name="Alma Reyes")
     act(staff, YEARS, "reopen_years", year)
     pledge_editing.sign(pledge.token, **typed, name="Alma Reyes")
-    assert look.amounts(pledge) == {"tours": 7}
+    assert snapshots.promised_amounts(pledge) == {"tours": 7}
 
 
 def test_reopened_year_is_told_to_stand_behind_a_newer_one(staff):
-    make.signed_before()
+    factories.pledge_signed_last_year()
     before = PledgeYear.objects.get(pk=2026)
     assert said(act(staff, YEARS, "reopen_years", before)) == [
         "1 school year is open again.",
@@ -306,8 +304,8 @@ def test_reopened_year_is_told_to_stand_behind_a_newer_one(staff):
 
 
 def test_year_with_a_pledge_is_not_deleted(staff):
-    make.draft()
-    empty = make.year(2028)
+    factories.draft_pledge()
+    empty = factories.pledge_year(2028)
     for year in (2027, 2028):
         staff.post(f"{YEARS}{year}/delete/", {"post": "yes"})
     assert list(PledgeYear.objects.values_list("pk", flat=True)) == [2027]
@@ -316,9 +314,9 @@ def test_year_with_a_pledge_is_not_deleted(staff):
 
 
 def test_list_of_years_counts_signed_pledges_and_drafts(staff):
-    make.signed()
-    make.draft("Other", "other@example.org")
-    make.draft("Third", "third@example.org")
+    factories.signed_pledge()
+    factories.draft_pledge("Other", "other@example.org")
+    factories.draft_pledge("Third", "third@example.org")
     [year] = staff.get(YEARS).context["cl"].result_list
     assert (year.signed, year.drafts) == (1, 2)
 
@@ -339,19 +337,19 @@ def test_list_of_years_counts_signed_pledges_and_drafts(staff):
     ],
 )
 def test_action_on_what_was_erased_meanwhile(staff, at, action):
-    gone = {KINDS: tours, SCHOOLS: make.school, YEARS: make.year}[at]()
+    gone = {KINDS: tours, SCHOOLS: factories.school, YEARS: factories.pledge_year}[at]()
     type(gone).objects.filter(pk=gone.pk).delete()
-    before = look_at.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     assert said(act(staff, at, action, gone)) == [GONE]
-    assert look_at.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 @pytest.mark.parametrize("at", [KINDS, SCHOOLS, YEARS])
 def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at, django_assert_num_queries):
     def more(numbers) -> None:
         for number in numbers:
-            make.school(f"School {number}")
-            make.year(2019 + number)
+            factories.school(f"School {number}")
+            factories.pledge_year(2019 + number)
             PromiseType.objects.create(code=f"kind-{number}", name="Kind", unit="hour", unit_plural="hours")
 
     more(range(3))
@@ -366,23 +364,23 @@ def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at, django_as
 
 @pytest.mark.parametrize("at", [KINDS, SCHOOLS, YEARS])
 def test_who_may_only_look_changes_nothing(at):
-    row = {KINDS: tours, SCHOOLS: make.school, YEARS: make.year}[at]()
+    row = {KINDS: tours, SCHOOLS: factories.school, YEARS: factories.pledge_year}[at]()
     user = User.objects.create_user("viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client = Client()
     client.force_login(user)
     assert client.get(at).status_code == 200
     assert client.get(f"{at}{row.pk}/change/").status_code == 200
-    before = look_at.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     assert client.post(f"{at}{row.pk}/change/", {"is_retired": "on"}).status_code == 403
     assert client.post(f"{at}{row.pk}/delete/", {"post": "yes"}).status_code == 403
     for action in ("retire", "bring_back", "open_years", "close_years", "reopen_years", "delete_selected"):
         act(client, at, action, row, post="yes")
-    assert look_at.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 def test_form_says_how_the_certificate_uses_a_kinds_name(staff):
-    words, promised = browse.text(staff.get(f"{KINDS}add/")), make.promised("tours", 6)
+    words, promised = web_client.page_text(staff.get(f"{KINDS}add/")), factories.promised("tours", 6)
     for language in ("en", "es"):
         kept = promises.in_full(promised, promises.Checklist.of([promised]))
         with translation.override(language):

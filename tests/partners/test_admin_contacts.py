@@ -10,8 +10,7 @@ from imagine.core.models import AuditEntry
 from imagine.mail import preferences
 from partners.models import Contact
 from partners.organizations import contacts
-from tests import browse, look
-from tests.partners import make
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -24,12 +23,12 @@ def page_of(contact: Contact) -> str:
 
 
 def change(staff: Client, contact: Contact, **typed):
-    return staff.post(page_of(contact), browse.fields(staff.get(page_of(contact))) | typed)
+    return staff.post(page_of(contact), web_client.form_fields(staff.get(page_of(contact))) | typed)
 
 
 def add(staff: Client, **typed):
     sent = {"name": "Inés Peña", "email": "ines@example.org", "language": "es"} | typed
-    return staff.post(f"{LIST}add/", browse.fields(staff.get(f"{LIST}add/")) | sent)
+    return staff.post(f"{LIST}add/", web_client.form_fields(staff.get(f"{LIST}add/")) | sent)
 
 
 def shown(staff: Client, query: str = "") -> list[str]:
@@ -60,7 +59,7 @@ def alone(email: str = "ines@example.org", name: str = "Inés Peña") -> Contact
     ],
 )
 def test_list_finds_and_filters(staff, query, found):
-    make.contact(make.organization())
+    factories.contact(factories.organization())
     alone()
     preferences.choose(preferences.of("alma@example.org"), invitations=False)
     preferences.refuse("ines@example.org", "550 no such mailbox")
@@ -68,24 +67,24 @@ def test_list_finds_and_filters(staff, query, found):
 
 
 def test_list_says_whose_contact_it_is_and_what_mail_it_wants(staff):
-    make.contact(make.organization(), "ALMA@example.org")
+    factories.contact(factories.organization(), "ALMA@example.org")
     alone()
     preferences.choose(preferences.of("alma@example.org"), invitations=False)
-    page = browse.text(staff.get(LIST))
+    page = web_client.page_text(staff.get(LIST))
     assert "Port Gate Logistics ALMA@example.org English" in page
     assert "Inés Peña on their own ines@example.org" in page
     assert "wants no invitations" in page
 
 
 def test_list_takes_as_many_queries_for_3_as_for_30(staff, django_assert_num_queries):
-    here = make.organization()
+    here = factories.organization()
     for number in range(2):
-        make.contact(here, f"a{number}@example.org")
+        factories.contact(here, f"a{number}@example.org")
     alone()
     with CaptureQueriesContext(connection) as queries:
         staff.get(LIST)
     for number in range(2, 30):
-        make.contact(make.organization(f"Partner {number}"), f"a{number}@example.org")
+        factories.contact(factories.organization(f"Partner {number}"), f"a{number}@example.org")
     with django_assert_num_queries(len(queries)):
         staff.get(LIST)
 
@@ -99,12 +98,12 @@ def test_person_on_their_own_is_added_once(staff):
         (None, "Inés Peña", "ines@example.org", "es", False)
     ]
     page = add(staff, email="INES@example.org")
-    assert "This address is a contact already." in browse.text(page)
+    assert "This address is a contact already." in web_client.page_text(page)
     assert Contact.objects.count() == 1
 
 
 def test_same_person_may_be_of_an_organization_too(staff):
-    make.contact(make.organization(), "ines@example.org")
+    factories.contact(factories.organization(), "ines@example.org")
     assert add(staff).status_code == 302
     assert Contact.objects.count() == 2
 
@@ -116,39 +115,39 @@ def test_person_on_their_own_is_corrected(staff):
     assert (person.name, person.email, person.organization) == ("Inés Núñez", "nunez@example.org", None)
     said = AuditEntry.objects.filter(about=f"contact:{person.pk}").latest("pk").what
     assert said == {"name": ["Inés Peña", "Inés Núñez"], "email": ["ines@example.org", "nunez@example.org"]}
-    assert "Inés Núñez" in browse.text(staff.get(page_of(person)))
+    assert "Inés Núñez" in web_client.page_text(staff.get(page_of(person)))
 
 
 def test_address_of_another_is_refused(staff):
     person, other = alone(), alone("ben@example.org", "Ben")
-    assert "This address is a contact already." in browse.text(change(staff, person, email="BEN@example.org"))
-    here = make.organization()
-    mine = make.contact(here)
-    make.contact(here, "chue@example.org", "Chue")
-    assert "This address is a contact already." in browse.text(change(staff, mine, email="chue@example.org"))
+    assert "This address is a contact already." in web_client.page_text(change(staff, person, email="BEN@example.org"))
+    here = factories.organization()
+    mine = factories.contact(here)
+    factories.contact(here, "chue@example.org", "Chue")
+    assert "This address is a contact already." in web_client.page_text(change(staff, mine, email="chue@example.org"))
     assert change(staff, mine, email=other.email).status_code == 302
 
 
 def test_main_contact_changes_hands(staff):
-    here = make.organization()
-    alma, ben = make.contact(here), make.contact(here, "ben@example.org", "Ben")
+    here = factories.organization()
+    alma, ben = factories.contact(here), factories.contact(here, "ben@example.org", "Ben")
     assert change(staff, ben, is_primary="on").status_code == 302
     assert list(here.contacts.order_by("pk").values_list("pk", "is_primary")) == [(alma.pk, False), (ben.pk, True)]
 
 
 def test_what_somebody_else_changed_is_shown_first(staff):
     person = alone()
-    typed = browse.fields(staff.get(page_of(person))) | {"name": "Mine"}
+    typed = web_client.form_fields(staff.get(page_of(person))) | {"name": "Mine"}
     contacts.correct(person, name="Theirs", phone="209 555 0101")
     page = staff.post(page_of(person), typed)
-    assert "Theirs" in browse.text(page)
-    assert staff.post(page_of(person), browse.fields(page)).status_code == 302
+    assert "Theirs" in web_client.page_text(page)
+    assert staff.post(page_of(person), web_client.form_fields(page)).status_code == 302
     person.refresh_from_db()
     assert (person.name, person.phone) == ("Mine", "209 555 0101")
 
 
 def test_contacts_are_erased_one_by_one_and_together(staff):
-    person, mine = alone(), make.contact(make.organization())
+    person, mine = alone(), factories.contact(factories.organization())
     assert staff.post(f"{LIST}{person.pk}/delete/", {"post": "yes"}).status_code == 302
     assert not AuditEntry.objects.filter(about=f"contact:{person.pk}").exists()
     staff.post(LIST, {"action": "delete_selected", "_selected_action": [mine.pk], "post": "yes"})
@@ -171,17 +170,17 @@ def test_who_may_only_look_changes_nothing():
     viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client = Client()
     client.force_login(viewer)
-    assert "Inés Peña" in browse.text(client.get(LIST))
+    assert "Inés Peña" in web_client.page_text(client.get(LIST))
     assert client.get(page_of(person)).status_code == 200
-    before = look.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     assert client.post(page_of(person), {"name": "Mine"}).status_code == 403
     assert client.post(f"{LIST}add/", {"name": "Mine"}).status_code == 403
     assert client.post(f"{LIST}{person.pk}/delete/", {"post": "yes"}).status_code == 403
-    assert look.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 @pytest.mark.parametrize("lookup", ["pledges__token", "invitations__token"])
 def test_no_filter_finds_out_a_private_link(staff, lookup):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     for value in (pledge.token[0], "~"):
         assert staff.get(f"{LIST}?{lookup}__startswith={value}").status_code in {302, 400}

@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from partners.models import DuplicateCandidate, PromiseType, School
 from partners.organizations import profiles
-from tests import browse
-from tests.partners import make
+from tests import factories, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -30,10 +29,14 @@ def table(response, number: int) -> list[list[str]]:
 
 @pytest.fixture
 def district(db) -> dict[str, School]:
-    high, primary = make.school("Edison High"), make.school("Fillmore", "elementary")
-    make.signed("One", "one@example.org", [make.promised("tours", 6, schools=(high,)), make.promised("mentors", 2)])
-    make.draft("Draft", "draft@example.org", [make.promised("tours", 9, schools=(primary,))])
-    make.signed_before("Old", "old@example.org", [make.promised("tours", 9, schools=(primary, high))])
+    high, primary = factories.school("Edison High"), factories.school("Fillmore", "elementary")
+    factories.signed_pledge(
+        "One", "one@example.org", [factories.promised("tours", 6, schools=(high,)), factories.promised("mentors", 2)]
+    )
+    factories.draft_pledge("Draft", "draft@example.org", [factories.promised("tours", 9, schools=(primary,))])
+    factories.pledge_signed_last_year(
+        "Old", "old@example.org", [factories.promised("tours", 9, schools=(primary, high))]
+    )
     return {"high": high, "primary": primary}
 
 
@@ -66,15 +69,15 @@ def test_every_number_leads_to_the_promises_behind_it(staff, district):
 
 def test_another_year_is_chosen_by_its_link(staff, district):
     response = staff.get(f"{PAGE}?year=2026")
-    assert "Where it is promised, 2026–27" in browse.text(response)
+    assert "Where it is promised, 2026–27" in web_client.page_text(response)
     assert '<a href="?year=2026" aria-current="page">2026–27</a>' in response.content.decode()
     assert [row[1:3] for row in table(response, 0)[1:3]] == [["1", "0"], ["1", "0"]]
     for query in ("?year=x", "?year=2019", ""):
-        assert "Where it is promised, 2027–28" in browse.text(staff.get(PAGE + query))
+        assert "Where it is promised, 2027–28" in web_client.page_text(staff.get(PAGE + query))
 
 
 def test_before_any_year_was_opened(staff):
-    assert "No school year was opened for pledges yet." in browse.text(staff.get(PAGE))
+    assert "No school year was opened for pledges yet." in web_client.page_text(staff.get(PAGE))
     assert staff.get(f"{PROMISES}coverage.csv")["Location"] == PAGE
 
 
@@ -95,8 +98,10 @@ def test_coverage_takes_at_most_8_queries_whatever_there_is(district, django_ass
         assert client.get(PAGE).status_code == 200
     assert len(queries) <= 8
     for number in range(10):
-        make.school(f"School {number}")
-        make.signed(f"Partner {number}", f"p{number}@example.org", [make.promised(schools=tuple(district.values()))])
+        factories.school(f"School {number}")
+        factories.signed_pledge(
+            f"Partner {number}", f"p{number}@example.org", [factories.promised(schools=tuple(district.values()))]
+        )
     PromiseType.objects.create(code="books", name="Give books", unit="book", unit_plural="books")
     with django_assert_num_queries(len(queries)):
         client.get(PAGE)
@@ -110,13 +115,13 @@ def test_list_of_promises_leads_to_coverage(staff, district):
 
 
 def waiting(response) -> str:
-    words = browse.text(response)
+    words = web_client.page_text(response)
     return words[words.index("Partners and promises") : words.index("Mail ")]
 
 
 def test_start_page_says_what_waits_and_leads_there(staff, district):
-    make.organization("Waiting", wants_listing=True)
-    profiles.approve(make.organization("Shown", wants_listing=True), by="anna")
+    factories.organization("Waiting", wants_listing=True)
+    profiles.approve(factories.organization("Shown", wants_listing=True), by="anna")
     response = staff.get(START)
     assert waiting(response).startswith("Partners and promises pledges signed for 2027–28 1 unsigned drafts 1")
     assert "1 profile to approve" in waiting(response)
@@ -132,7 +137,7 @@ def test_start_page_says_what_waits_and_leads_there(staff, district):
 
 
 def test_start_page_counts_likely_twins(staff, district):
-    one, other = make.organization("Port Gate"), make.organization("Port Gate, Inc.")
+    one, other = factories.organization("Port Gate"), factories.organization("Port Gate, Inc.")
     pair = DuplicateCandidate.objects.create(organization_a=one, organization_b=other, score=95, reasons=["name"])
     response = staff.get(START)
     assert "1 pair that may be one organization" in waiting(response)
@@ -143,19 +148,19 @@ def test_start_page_counts_likely_twins(staff, district):
 
 def test_start_page_when_nothing_waits(staff):
     assert "No profile waits for approval. No school year was opened" in waiting(staff.get(START))
-    make.signed()
-    make.closed()
+    factories.signed_pledge()
+    factories.close_year()
     assert "pledges signed for 2027–28 1 unsigned drafts 0" in waiting(staff.get(START))
 
 
 def test_each_sees_on_the_start_page_what_they_may(district):
-    make.organization("Waiting", wants_listing=True)
+    factories.organization("Waiting", wants_listing=True)
     user = User.objects.create(username="clerk", is_staff=True)
     client = Client()
     client.force_login(user)
-    assert "Partners and promises" not in browse.text(client.get(START))
+    assert "Partners and promises" not in web_client.page_text(client.get(START))
     user.user_permissions.set(Permission.objects.filter(codename="view_pledge"))
-    words = browse.text(client.get(START))
+    words = web_client.page_text(client.get(START))
     assert "pledges signed for 2027–28 1" in words
     assert "to approve" not in words
     assert "Coverage" not in words
@@ -166,6 +171,6 @@ def test_start_page_takes_the_same_number_of_queries_for_1_and_10(staff, distric
     with CaptureQueriesContext(connection) as queries:
         staff.get(START)
     for number in range(9):
-        make.draft(f"Partner {number}", f"p{number}@example.org")
+        factories.draft_pledge(f"Partner {number}", f"p{number}@example.org")
     with django_assert_num_queries(len(queries)):
         staff.get(START)

@@ -9,11 +9,10 @@ from imagine.core.spreadsheets.reader import MAX_BYTES
 from partners.admin import imports as admin_imports
 from partners.imports import workflow as import_workflow
 from partners.models import Import, Organization, Pledge, PledgeYear, Promise
-from tests import browse
-from tests.partners import look, make
-from tests.partners.spreadsheet import HEADER, as_csv, as_xlsx, messy, row, table
-from tests.staff import clerk
+from tests import factories, snapshots, web_client
+from tests.partners.import_files import HEADER, as_csv, as_xlsx, messy, row, table
 from tests.summit.test_admin_actions import said
+from tests.web_client import staff_client
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +22,7 @@ GATE = "Port Gate Logistics"
 
 @pytest.fixture(autouse=True)
 def year(db):
-    return make.year()
+    return factories.pledge_year()
 
 
 def page_of(run: Import) -> str:
@@ -52,7 +51,7 @@ def test_from_the_file_to_the_pledges(staff):
     answer = send(staff, as_xlsx(table([row(), row(kind="mentors", quantity="12")])), "Partners 2026.xlsx")
     run = Import.objects.get()
     assert (answer.redirect_chain[-1][0], run.state, run.created_by) == (page_of(run), "checked", "staff")
-    page = browse.text(answer)
+    page = web_client.page_text(answer)
     for words in (
         "Import of Partners 2026.xlsx",
         "For 2027–28, sent by staff:",
@@ -66,16 +65,16 @@ def test_from_the_file_to_the_pledges(staff):
     assert not Organization.objects.exists()
     answer = press(staff, run, "confirm")
     assert said(answer) == ["The import is written."]
-    assert "organizations made 1 contacts made 1 pledges made 1 promises made 2" in browse.text(answer)
-    assert look.amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 12}
+    assert "organizations made 1 contacts made 1 pledges made 1 promises made 2" in web_client.page_text(answer)
+    assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 12}
 
 
 def test_page_to_send_from_says_what_is_read(staff):
-    page = browse.text(staff.get(f"{LIST}add/"))
+    page = web_client.page_text(staff.get(f"{LIST}add/"))
     assert "Needed are: organization, kind, quantity." in page
     assert "Read as well, where they are there: school year, sector, contact" in page
     PledgeYear.objects.all().delete()
-    page = browse.text(staff.get(f"{LIST}add/"))
+    page = web_client.page_text(staff.get(f"{LIST}add/"))
     assert "There is no school year yet that the promises could belong to. Add one first" in page
 
 
@@ -89,7 +88,7 @@ def test_page_to_send_from_says_what_is_read(staff):
 def test_file_that_is_not_taken(staff, content, name, words):
     answer = send(staff, content, name)
     assert answer.status_code == 422
-    assert words in browse.text(answer)
+    assert words in web_client.page_text(answer)
     assert not Import.objects.exists()
 
 
@@ -114,7 +113,7 @@ def test_larger_than_any_body(staff):
     ],
 )
 def test_file_that_cannot_be_read_says_why_on_its_page(staff, content, name, words):
-    page = browse.text(send(staff, content, name))
+    page = web_client.page_text(send(staff, content, name))
     assert "Cannot be read" in page
     assert words in page
     assert "Send another file" in page
@@ -126,7 +125,9 @@ def test_a_hundred_thousand_rows_are_refused_plainly(staff):
     send(staff, content)
     run = Import.objects.get()
     import_workflow.work(run.pk)
-    assert "It has more than 20,000 rows. Split it into files of fewer rows." in browse.text(staff.get(page_of(run)))
+    assert "It has more than 20,000 rows. Split it into files of fewer rows." in web_client.page_text(
+        staff.get(page_of(run))
+    )
 
 
 # Looked through --------------------------------------------------------------------------------------------------
@@ -134,50 +135,51 @@ def test_a_hundred_thousand_rows_are_refused_plainly(staff):
 
 def test_bad_rows_are_named_and_left_out_when_that_is_said(staff):
     run = sent(staff, row(), row(organization="Zeta <b>Freight</b>", quantity="many", e_mail="z@"))
-    page = browse.text(staff.get(page_of(run)))
+    page = web_client.page_text(staff.get(page_of(run)))
     assert "bad rows 1" in page
     assert "3 Zeta <b>Freight</b> “z@” is no e-mail address. “many” is no whole number from 1 to 100,000." in page
     refused = ["There are bad rows. Correct the file, or say that they are left out."]
     assert said(press(staff, run, "confirm")) == refused
     assert Organization.objects.count() == 0
     press(staff, run, "confirm", leave="1")
-    assert look.organizations() == [GATE]
+    assert snapshots.organizations() == [GATE]
 
 
 def test_only_bad_rows_cannot_be_written(staff):
     run = sent(staff, row(quantity="many"))
-    page = browse.text(staff.get(page_of(run)))
+    page = web_client.page_text(staff.get(page_of(run)))
     assert "Drop this import" in page
     assert "Write 0 rows" not in page
 
 
 def test_questions_are_answered(staff):
-    there = make.organization("Port Gate Logistic Group")
+    there = factories.organization("Port Gate Logistic Group")
     run = sent(staff, row())
     [typed] = run.organizations.all()
-    page = browse.text(staff.get(page_of(run)))
+    page = web_client.page_text(staff.get(page_of(run)))
     assert "that you are asked about 1" in page
     assert "Port Gate Logistics line 2 It is Port Gate Logistic Group similar name A new one" in page
-    assert browse.fields(staff.get(page_of(run)))[f"which-{typed.pk}"] == "new"
+    assert web_client.form_fields(staff.get(page_of(run)))[f"which-{typed.pk}"] == "new"
     answer = press(staff, run, "answer", query="?bad=1", **{f"which-{typed.pk}": there.pk})
     assert said(answer) == ["1 answer was kept."]
     assert answer.redirect_chain[-1][0] == f"{page_of(run)}?bad=1"
-    assert browse.fields(answer)[f"which-{typed.pk}"] == str(there.pk)
+    assert web_client.form_fields(answer)[f"which-{typed.pk}"] == str(there.pk)
     press(staff, run, "confirm")
-    assert look.organizations() == ["Port Gate Logistic Group"]
+    assert snapshots.organizations() == ["Port Gate Logistic Group"]
 
 
 def test_twin_in_the_file_is_shown_and_answered(staff):
-    make.year()
+    factories.pledge_year()
     run = sent(staff, row(), row(organization="Port Gate Logistic", e_mail="ben@portgate.example", kind="mentors"))
     [typed] = run.organizations.filter(needs_review=True)
     shown = "Port Gate Logistic line 3 It is Port Gate Logistics of line 2 similar name, same mail domain A new one"
-    assert shown in browse.text(staff.get(page_of(run)))
-    assert browse.fields(staff.get(page_of(run)))[f"which-{typed.pk}"] == "new"
+    assert shown in web_client.page_text(staff.get(page_of(run)))
+    assert web_client.form_fields(staff.get(page_of(run)))[f"which-{typed.pk}"] == "new"
     answer = press(staff, run, "answer", **{f"which-{typed.pk}": "line-2"})
-    assert browse.fields(answer)[f"which-{typed.pk}"] == "line-2"
-    assert "new organizations 1 that are there 0 that stand there twice 1 that you are asked about 1" in browse.text(
-        answer
+    assert web_client.form_fields(answer)[f"which-{typed.pk}"] == "line-2"
+    assert (
+        "new organizations 1 that are there 0 that stand there twice 1 that you are asked about 1"
+        in web_client.page_text(answer)
     )
     press(staff, run, "confirm")
     assert Organization.objects.get().name == "Port Gate Logistics"
@@ -185,7 +187,7 @@ def test_twin_in_the_file_is_shown_and_answered(staff):
 
 @pytest.mark.parametrize("value", ["", "x", "-1", "9" * 50, "²"])
 def test_nonsense_is_no_answer(staff, value):
-    make.organization("Port Gate Logistic Group")
+    factories.organization("Port Gate Logistic Group")
     run = sent(staff, row())
     typed = run.organizations.get()
     press(staff, run, "answer", **{f"which-{typed.pk}": value, "which-x": "new", "which-²": "new"})
@@ -194,11 +196,11 @@ def test_nonsense_is_no_answer(staff, value):
 
 
 def test_those_that_have_a_pledge_are_counted(staff):
-    make.signed(GATE)
+    factories.signed_pledge(GATE)
     run = sent(staff, row())
-    page = browse.text(staff.get(page_of(run)))
+    page = web_client.page_text(staff.get(page_of(run)))
     assert "1 of them has a pledge for 2027–28 already: it stays as it is, and its rows are left out." in page
-    page = browse.text(press(staff, run, "confirm"))
+    page = web_client.page_text(press(staff, run, "confirm"))
     assert (
         "1 organization was left as it is: it has a pledge for 2027–28, or stands twice in the file. Port Gate" in page
     )
@@ -208,7 +210,7 @@ def test_dropped(staff):
     run = sent(staff, row())
     answer = press(staff, run, "drop")
     assert said(answer) == ["The import was dropped. Nothing of it was written."]
-    assert "Dropped Nothing of it was written." in browse.text(answer)
+    assert "Dropped Nothing of it was written." in web_client.page_text(answer)
     refused = ["This import is not as you saw it any more: dropped. Nothing was done."]
     assert said(press(staff, run, "confirm")) == refused
     assert not Organization.objects.exists()
@@ -219,7 +221,7 @@ def test_lists_are_paged_and_take_as_many_queries_for_one_as_for_thirty(staff, m
     counts = []
     for many in (2, 31):
         for number in range(many):
-            make.organization(f"Delta {number} Growers Group")
+            factories.organization(f"Delta {number} Growers Group")
         rows = [row(organization=f"Delta {number} Growers Grupo") for number in range(many)]
         bad = [row(organization=f"Bad {number}", quantity="0") for number in range(many)]
         run = sent(staff, *rows, *bad)
@@ -244,10 +246,10 @@ def test_large_one_shows_how_far_it_is(staff, monkeypatch):
     run = sent(staff, *[row(organization=f"Partner {number}") for number in range(5)])
     answer = press(staff, run, "confirm")
     assert said(answer) == ["The import is being written. Nothing is lost when you leave this page."]
-    assert "Being written 0 of 5" in browse.text(answer)
+    assert "Being written 0 of 5" in web_client.page_text(answer)
     import_workflow.step(run.pk)
     page = staff.get(page_of(run))
-    assert "2 of 5 A worker is at it. You may leave this page. Look again" in browse.text(page)
+    assert "2 of 5 A worker is at it. You may leave this page. Look again" in web_client.page_text(page)
     assert '<progress id="bar" max="5" value="2">' in page.content.decode()
     assert "js/progress.js" in page.content.decode()
     import_workflow.work(run.pk)
@@ -259,7 +261,7 @@ def test_one_that_stopped_is_told_and_tried_again(staff, monkeypatch):
     monkeypatch.setattr(import_workflow.writing, "make_pledges", lambda *_all: 1 / 0)
     press(staff, run, "confirm")
     Import.objects.update(attempts=import_workflow.MOST_ATTEMPTS)
-    assert "It stopped because of an error. What was done stays; nothing is done twice." in browse.text(
+    assert "It stopped because of an error. What was done stays; nothing is done twice." in web_client.page_text(
         staff.get(page_of(run))
     )
     monkeypatch.undo()
@@ -277,8 +279,10 @@ def test_undone_and_what_stays_is_told(staff):
     assert said(press(staff, run, "undo")) == ["Tick that you are sure to undo the import."]
     answer = press(staff, run, "undo", sure="1")
     assert said(answer) == ["The import was undone."]
-    assert "5 things that it made were taken back. 1 stays: Zeta Freight: it was changed since" in browse.text(answer)
-    assert (look.organizations(), Promise.objects.count()) == (["Zeta Freight"], 0)
+    assert "5 things that it made were taken back. 1 stays: Zeta Freight: it was changed since" in web_client.page_text(
+        answer
+    )
+    assert (snapshots.organizations(), Promise.objects.count()) == (["Zeta Freight"], 0)
 
 
 def test_only_the_last_import_offers_to_be_undone(staff):
@@ -286,8 +290,8 @@ def test_only_the_last_import_offers_to_be_undone(staff):
     press(staff, first, "confirm")
     second = sent(staff, row(organization="Zeta Freight"))
     press(staff, second, "confirm")
-    assert "Undo this import" not in browse.text(staff.get(page_of(first)))
-    assert "Undo this import" in browse.text(staff.get(page_of(second)))
+    assert "Undo this import" not in web_client.page_text(staff.get(page_of(first)))
+    assert "Undo this import" in web_client.page_text(staff.get(page_of(second)))
     assert said(press(staff, first, "undo", sure="1")) == ["Only the last import can be undone."]
 
 
@@ -310,8 +314,8 @@ def test_confirmed_twice_writes_once(staff):
 def test_list_of_imports(staff):
     sent(staff, row())
     page = staff.get(LIST)
-    assert "list.csv 2027–28 checked, nothing written 1 staff" in browse.text(page)
-    assert "Select all" not in browse.text(page)
+    assert "list.csv 2027–28 checked, nothing written 1 staff" in web_client.page_text(page)
+    assert "Select all" not in web_client.page_text(page)
     run = Import.objects.get()
     assert staff.get(f"{LIST}{run.pk}/delete/").status_code == 403
 
@@ -329,8 +333,8 @@ def test_list_takes_as_many_queries_for_one_as_for_thirty(staff):
 
 def test_who_may_only_look_looks(staff):
     run = sent(staff, row())
-    viewer = clerk("view_import")
-    page = browse.text(viewer.get(page_of(run)))
+    viewer = staff_client("view_import")
+    page = web_client.page_text(viewer.get(page_of(run)))
     assert "good rows 1" in page
     assert "Write 1 row" not in page
     assert viewer.post(page_of(run), {"confirm": "1"}).status_code == 403
@@ -341,7 +345,7 @@ def test_who_may_only_look_looks(staff):
 
 def test_strangers_are_kept_out(client, staff):
     run = sent(staff, row())
-    for stranger in (client, clerk("view_organization")):
+    for stranger in (client, staff_client("view_organization")):
         for address in (LIST, f"{LIST}add/", page_of(run)):
             assert stranger.get(address).status_code in (302, 403)
     assert staff.get(f"{LIST}999999/change/").status_code == 404
@@ -353,7 +357,7 @@ def test_messy_file_in_the_browser(staff):
     send(staff, as_csv(lines, ";", "utf-8"))
     run = Import.objects.get()
     import_workflow.work(run.pk)
-    page = browse.text(staff.get(page_of(run)))
+    page = web_client.page_text(staff.get(page_of(run)))
     assert f"good rows {len(lines) - 1 - len(bad)} bad rows {len(bad)}" in page
     press(staff, run, "confirm", leave="1")
     import_workflow.work(run.pk)

@@ -7,8 +7,7 @@ from imagine.core import audit
 from partners.admin.organization_form import OTHER_LOGO
 from partners.models import Logo, Organization
 from partners.organizations import logos, profiles
-from tests import browse
-from tests.partners import look, make
+from tests import factories, snapshots, web_client
 from tests.partners.test_admin_organizations import LIST, change, page_of, viewer
 from tests.partners.test_views_logo import WRONG, file, picture
 
@@ -21,7 +20,7 @@ def size() -> tuple[int, int]:
 
 
 def test_logo_is_sent_replaced_and_taken_away(staff):
-    organization = make.organization()
+    organization = factories.organization()
     assert (
         change(staff, organization, new_logo=file(picture(), "renamed.exe", "application/x-anything")).status_code
         == 302
@@ -34,17 +33,20 @@ def test_logo_is_sent_replaced_and_taken_away(staff):
     assert size() == (20, 20)
     change(staff, organization, no_logo="on")
     assert Logo.objects.count() == 0
-    told = [changed["logo"] for changed in look.changes(f"organization:{organization.pk}") if "logo" in changed]
+    told = [changed["logo"] for changed in snapshots.changes(f"organization:{organization.pk}") if "logo" in changed]
     assert told == [["…", "new"], ["…", "new"], ["…", ""]]
 
 
 def test_new_organization_may_have_one(staff):
-    staff.post(f"{LIST}add/", browse.fields(staff.get(f"{LIST}add/")) | {"name": "Bakery", "new_logo": file(picture())})
+    staff.post(
+        f"{LIST}add/",
+        web_client.form_fields(staff.get(f"{LIST}add/")) | {"name": "Bakery", "new_logo": file(picture())},
+    )
     assert Logo.objects.get().organization == Organization.objects.get(name="Bakery")
 
 
 def test_logo_that_staff_send_keeps_the_approval(staff):
-    organization = profiles.approve(make.organization(wants_listing=True), by="anna")
+    organization = profiles.approve(factories.organization(wants_listing=True), by="anna")
     change(staff, organization, new_logo=file(picture()))
     organization.refresh_from_db()
     assert organization.is_listed
@@ -53,29 +55,29 @@ def test_logo_that_staff_send_keeps_the_approval(staff):
 @pytest.mark.parametrize("wrong", WRONG)
 def test_file_that_is_no_logo_gets_a_sentence_at_its_field_and_loses_nothing(staff, wrong):
     content, said = WRONG[wrong]
-    organization = make.organization()
+    organization = factories.organization()
     response = change(staff, organization, description="We ship.", new_logo=file(content))
     assert response.status_code == 200
     assert response.context["adminform"].errors == {"new_logo": [str(said)]}
-    assert str(said) in browse.text(response)
-    assert browse.fields(response)["description"] == "We ship."
+    assert str(said) in web_client.page_text(response)
+    assert web_client.form_fields(response)["description"] == "We ship."
     assert Logo.objects.count() == 0
     assert Organization.objects.get().description == ""
 
 
 def test_good_picture_beside_a_mistake_is_asked_for_once_more(staff):
-    response = change(staff, make.organization(), name="", new_logo=file(picture()))
-    assert "Choose the picture once more, please" in browse.text(response)
+    response = change(staff, factories.organization(), name="", new_logo=file(picture()))
+    assert "Choose the picture once more, please" in web_client.page_text(response)
     assert Logo.objects.count() == 0
 
 
 @pytest.mark.parametrize("typed", [{"new_logo": True}, {"no_logo": "on"}])
 def test_logo_that_the_partner_changed_meanwhile_is_not_replaced_unseen(staff, typed):
-    organization = make.organization()
-    profiles.set_logo(profiles.lock(organization.pk), make.png(9, 9))
-    sent = browse.fields(staff.get(page_of(organization)))
+    organization = factories.organization()
+    profiles.set_logo(profiles.lock(organization.pk), factories.png(9, 9))
+    sent = web_client.form_fields(staff.get(page_of(organization)))
     with audit.acting_as(audit.GUEST):
-        profiles.set_logo(profiles.lock(organization.pk), make.png(30, 20))
+        profiles.set_logo(profiles.lock(organization.pk), factories.png(30, 20))
 
     def send(sent: dict):
         return staff.post(
@@ -85,13 +87,13 @@ def test_logo_that_the_partner_changed_meanwhile_is_not_replaced_unseen(staff, t
     response = send(sent)
     assert response.context["adminform"].errors == {"new_logo": [str(OTHER_LOGO)]}
     assert size() == (30, 20)
-    assert send(browse.fields(response)).status_code == 302
+    assert send(web_client.form_fields(response)).status_code == 302
     stands = [(logo.width, logo.height) for logo in Logo.objects.all()]
     assert stands == ([(600, 200)] if "new_logo" in typed else [])
 
 
 def test_who_may_only_look_sends_none():
-    organization = make.organization()
+    organization = factories.organization()
     client = viewer()
     assert 'name="new_logo"' not in client.get(page_of(organization)).content.decode()
     assert client.post(page_of(organization), {"new_logo": file(picture())}).status_code == 403

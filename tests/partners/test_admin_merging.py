@@ -9,10 +9,9 @@ from partners.models import DuplicateCandidate, Organization, Pledge
 from partners.organizations import duplicates, merging, profiles
 from partners.organizations.merging import Plan
 from partners.pledges import page_state
-from tests import browse
-from tests.partners import look, make
-from tests.staff import clerk
+from tests import factories, snapshots, web_client
 from tests.summit.test_admin_actions import said
+from tests.web_client import staff_client
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +21,7 @@ ORGANIZATIONS = "/imagine/admin/partners/organization/"
 
 @pytest.fixture
 def both():
-    return make.organization(), make.organization("Port Gate Logistics Inc")
+    return factories.organization(), factories.organization("Port Gate Logistics Inc")
 
 
 def page_of(kept: Organization, other: Organization) -> str:
@@ -31,7 +30,7 @@ def page_of(kept: Organization, other: Organization) -> str:
 
 def press(staff, kept: Organization, other: Organization, button: str = "merge", **more):
     """Opens the page, waits as long as `more` says, and presses a button of it."""
-    fields = browse.fields(staff.get(page_of(kept, other))) | {button: "x"} | more
+    fields = web_client.form_fields(staff.get(page_of(kept, other))) | {button: "x"} | more
     return staff.post(page_of(kept, other), fields, follow=True)
 
 
@@ -44,16 +43,16 @@ def shown(staff, query: str = "") -> list[tuple[str, str]]:
 
 
 def test_list_shows_the_likeliest_first_with_what_speaks_for_it(staff, both):
-    make.organization("Zeta Freight Forwarding")
-    make.organization("Zeta Freight Forwarders")
-    page = browse.text(staff.get(LIST))
+    factories.organization("Zeta Freight Forwarding")
+    factories.organization("Zeta Freight Forwarders")
+    page = web_client.page_text(staff.get(LIST))
     assert "They were not compared yet." in page
     assert said(staff.post(f"{LIST}search/", follow=True)) == ["All organizations were compared."]
     assert shown(staff) == [
         ("Port Gate Logistics", "Port Gate Logistics Inc"),
         ("Zeta Freight Forwarding", "Zeta Freight Forwarders"),
     ]
-    page = browse.text(staff.get(LIST))
+    page = web_client.page_text(staff.get(LIST))
     assert "95 % same name –" in page
     assert "similar name" in page
     assert f'href="{page_of(*both)}"' in staff.get(LIST).content.decode()
@@ -63,7 +62,7 @@ def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff):
     counts = []
     for many in (1, 30):
         for number in range(many):
-            one, other = (make.organization(f"{number} {many} {name}") for name in ("a", "b"))
+            one, other = (factories.organization(f"{number} {many} {name}") for name in ("a", "b"))
             DuplicateCandidate.objects.create(organization_a=one, organization_b=other, score=number, reasons=["name"])
         with CaptureQueriesContext(
             connection,
@@ -80,7 +79,7 @@ def test_what_was_said_to_be_two_is_in_the_list_only_when_asked_for(staff, both)
     sent = {"action": "say_two", "_selected_action": [pair.pk]}
     assert said(staff.post(LIST, sent, follow=True)) == ["1 marked as two."]
     assert (shown(staff), shown(staff, "?said=two")) == ([], [("Port Gate Logistics", "Port Gate Logistics Inc")])
-    assert "two, by staff on" in browse.text(staff.get(f"{LIST}?said=two"))
+    assert "two, by staff on" in web_client.page_text(staff.get(f"{LIST}?said=two"))
     assert (shown(staff, "?said=two&q=zeta"), len(shown(staff, "?said=two&q=gate"))) == ([], 1)
 
 
@@ -88,12 +87,14 @@ def test_what_was_said_to_be_two_is_in_the_list_only_when_asked_for(staff, both)
 
 
 def test_page_shows_both_sides_and_what_would_become_of_them(staff):
-    mine = make.signed(promises=(make.promised("tours", 6),))
-    theirs = make.signed("Zeta Freight", "zeta@example.org", (make.promised("tours", 2), make.promised("mentors", 12)))
+    mine = factories.signed_pledge(promises=(factories.promised("tours", 6),))
+    theirs = factories.signed_pledge(
+        "Zeta Freight", "zeta@example.org", (factories.promised("tours", 2), factories.promised("mentors", 12))
+    )
     kept, other = mine.organization, theirs.organization
     profiles.change(other, website="https://zeta.example")
-    make.contact(other, "alma@example.org", "A. Reyes")
-    page = browse.text(staff.get(page_of(kept, other)))
+    factories.contact(other, "alma@example.org", "A. Reyes")
+    page = web_client.page_text(staff.get(page_of(kept, other)))
     for words in (
         "Nothing is done yet.",
         "Website – https://zeta.example https://zeta.example",
@@ -111,8 +112,11 @@ def test_page_shows_both_sides_and_what_would_become_of_them(staff):
 
 
 def test_page_shows_a_draft_that_gives_way_to_a_signed_pledge(staff):
-    mine, theirs = make.draft(promises=(make.promised("mentors", 3),)), make.signed("Zeta", "zeta@example.org")
-    page = browse.text(staff.get(page_of(mine.organization, theirs.organization)))
+    mine, theirs = (
+        factories.draft_pledge(promises=(factories.promised("mentors", 3),)),
+        factories.signed_pledge("Zeta", "zeta@example.org"),
+    )
+    page = web_client.page_text(staff.get(page_of(mine.organization, theirs.organization)))
     assert "Be mentors and role models 3 students; wherever it is needed most – only in history" in page
     assert "Port Gate Logistics: draft. Zeta: signed by Alma Reyes. Afterwards: the signed one stands;" in page
 
@@ -122,13 +126,13 @@ def test_pressing_merges_and_leads_to_the_one_that_is_left(staff, both):
     assert answer.redirect_chain[-1][0] == f"{ORGANIZATIONS}{both[0].pk}/change/"
     assert said(answer) == ["Port Gate Logistics Inc is now one with Port Gate Logistics."]
     assert Organization.objects.get() == both[0]
-    assert "merged with it" in browse.text(answer)
-    assert look.changes(f"organization:{both[0].pk}")[-1]["merged"][1].startswith("Port Gate Logistics Inc (")
+    assert "merged with it" in web_client.page_text(answer)
+    assert snapshots.changes(f"organization:{both[0].pk}")[-1]["merged"][1].startswith("Port Gate Logistics Inc (")
 
 
 def test_merged_by_whom(staff, both):
     press(staff, *both)
-    page = browse.text(staff.get(f"{ORGANIZATIONS}{both[0].pk}/change/"))
+    page = web_client.page_text(staff.get(f"{ORGANIZATIONS}{both[0].pk}/change/"))
     assert "staff merged with it: – → Port Gate Logistics Inc (port-gate-logistics-inc)" in page
 
 
@@ -140,7 +144,7 @@ def test_the_other_may_be_kept_instead(staff, both):
 
 
 def test_pressed_twice_says_that_one_is_gone(staff, both):
-    fields = browse.fields(staff.get(page_of(*both))) | {"merge": "x"}
+    fields = web_client.form_fields(staff.get(page_of(*both))) | {"merge": "x"}
     answers = [staff.post(page_of(*both), fields, follow=True) for _time in range(2)]
     assert said(answers[1]) == [str(merging.Gone())]
     assert Organization.objects.count() == 1
@@ -148,13 +152,13 @@ def test_pressed_twice_says_that_one_is_gone(staff, both):
 
 def test_changed_since_it_was_shown_is_refused_and_shown_anew(staff, both):
     kept, other = both
-    fields = browse.fields(staff.get(page_of(kept, other))) | {"merge": "x"}
+    fields = web_client.form_fields(staff.get(page_of(kept, other))) | {"merge": "x"}
     profiles.change(other, description="Moves freight.")
     answer = staff.post(page_of(kept, other), fields, follow=True)
     assert said(answer) == [str(merging.Changed())]
-    assert "Moves freight." in browse.text(answer)
+    assert "Moves freight." in web_client.page_text(answer)
     assert Organization.objects.count() == 2
-    fields = browse.fields(answer) | {"merge": "x"}
+    fields = web_client.form_fields(answer) | {"merge": "x"}
     assert said(staff.post(page_of(kept, other), fields, follow=True))[0].startswith("Port Gate Logistics Inc is now")
 
 
@@ -181,12 +185,12 @@ def test_these_are_two(staff, both):
         "Port Gate Logistics and Port Gate Logistics Inc are two. They are not shown as twins again."
     ]
     assert (shown(staff), Organization.objects.count()) == ([], 2)
-    assert "staff said on" in browse.text(staff.get(page_of(*both)))
+    assert "staff said on" in web_client.page_text(staff.get(page_of(*both)))
 
 
 def test_closed_pledges_are_merged_too(staff):
-    mine, theirs = make.signed(), make.signed("Zeta Freight", "zeta@example.org")
-    make.closed()
+    mine, theirs = factories.signed_pledge(), factories.signed_pledge("Zeta Freight", "zeta@example.org")
+    factories.close_year()
     press(staff, mine.organization, theirs.organization)
     assert Pledge.objects.get().state == "closed"
     assert page_state.find(theirs.token).pledge.pk == mine.pk
@@ -198,17 +202,17 @@ def test_closed_pledges_are_merged_too(staff):
 def test_two_that_are_ticked_in_the_list_of_organizations(staff, both):
     sent = {"action": "merge_two", "_selected_action": [row.pk for row in both]}
     assert staff.post(ORGANIZATIONS, sent).headers["Location"] == page_of(*both)
-    for some in (both[:1], [*both, make.organization("Zeta")]):
+    for some in (both[:1], [*both, factories.organization("Zeta")]):
         sent["_selected_action"] = [row.pk for row in some]
         assert said(staff.post(ORGANIZATIONS, sent, follow=True)) == ["Tick two organizations to merge them."]
 
 
 def test_who_may_only_look_looks(both):
-    viewer = clerk("view_organization", "view_duplicatecandidate")
+    viewer = staff_client("view_organization", "view_duplicatecandidate")
     duplicates.search()
     assert len(shown(viewer)) == 1
     page = viewer.get(page_of(*both))
-    assert "A merge cannot be undone" not in browse.text(page)
+    assert "A merge cannot be undone" not in web_client.page_text(page)
     for button in ("merge", "two"):
         assert viewer.post(page_of(*both), {button: "x", "shown": Plan(*both).mark}).status_code == 403
     assert viewer.post(f"{LIST}search/").status_code == 403
@@ -216,14 +220,14 @@ def test_who_may_only_look_looks(both):
 
 
 def test_who_may_change_but_not_delete_may_say_that_they_are_two(both):
-    editor = clerk("view_organization", "view_duplicatecandidate", "change_organization")
+    editor = staff_client("view_organization", "view_duplicatecandidate", "change_organization")
     assert editor.post(page_of(*both), {"merge": "x", "shown": Plan(*both).mark}).status_code == 403
     assert editor.post(page_of(*both), {"two": "x"}).status_code == 302
     assert Organization.objects.count() == 2
 
 
 def test_others_are_kept_out(client, both):
-    for stranger in (client, clerk("view_organization")):
+    for stranger in (client, staff_client("view_organization")):
         assert stranger.get(LIST).status_code in (302, 403)
         assert stranger.get(page_of(*both)).status_code in (302, 403)
         assert stranger.post(page_of(*both), {"merge": "x", "shown": Plan(*both).mark}).status_code in (302, 403)

@@ -13,9 +13,7 @@ from imagine.mail.models import Message
 from partners.models import Contact, DuplicateCandidate, Logo, Organization
 from partners.organizations import contacts, profiles
 from partners.pledges import editing as pledge_editing
-from tests import browse
-from tests import look as look_at
-from tests.partners import look, make
+from tests import factories, snapshots, web_client
 from tests.summit.test_admin_actions import GONE, KEPT, SAME, said
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +28,7 @@ def page_of(organization: Organization) -> str:
 
 def change(staff, organization: Organization, **typed):
     """Opens the page, types over some fields and saves."""
-    return staff.post(page_of(organization), browse.fields(staff.get(page_of(organization))) | typed)
+    return staff.post(page_of(organization), web_client.form_fields(staff.get(page_of(organization))) | typed)
 
 
 def act(staff, action: str, *rows, **more):
@@ -76,21 +74,21 @@ def with_logo(organization: Organization) -> Organization:
     ],
 )
 def test_search_finds_names_without_their_accents_and_contacts(staff, query, found):
-    make.contact(make.organization("Peña & Núñez, Inc."), "ines@example.org", "Inés")
-    union = make.organization("Delta Union")
-    make.contact(union, "maria@delta.example.org", "María Thạch")
-    make.contact(union, "ben@delta.example.org", "Ben")
+    factories.contact(factories.organization("Peña & Núñez, Inc."), "ines@example.org", "Inés")
+    union = factories.organization("Delta Union")
+    factories.contact(union, "maria@delta.example.org", "María Thạch")
+    factories.contact(union, "ben@delta.example.org", "Ben")
     response = staff.get(LIST, {"q": query})
     assert [organization.name for organization in response.context["cl"].result_list] == found
 
 
 def test_filters_show_their_own_alone(staff):
-    make.signed_before("Past", "past@example.org")
-    signed = make.signed("Signed", "signed@example.org", sector="labor").organization
-    make.draft("Draft", "draft@example.org")
-    profiles.approve(make.organization("Shown", wants_listing=True), by="anna")
-    make.organization("Waiting", wants_listing=True, sector="faith")
-    profiles.approve(make.organization("Hidden"), by="anna")
+    factories.pledge_signed_last_year("Past", "past@example.org")
+    signed = factories.signed_pledge("Signed", "signed@example.org", sector="labor").organization
+    factories.draft_pledge("Draft", "draft@example.org")
+    profiles.approve(factories.organization("Shown", wants_listing=True), by="anna")
+    factories.organization("Waiting", wants_listing=True, sector="faith")
+    profiles.approve(factories.organization("Hidden"), by="anna")
     assert signed.sector == "labor"
     for query, names in {
         "": ["Draft", "Hidden", "Past", "Shown", "Signed", "Waiting"],
@@ -108,16 +106,16 @@ def test_filters_show_their_own_alone(staff):
 
 
 def test_list_says_the_year_it_means_and_how_each_stands(staff):
-    make.signed("Signed", "signed@example.org")
-    words = browse.text(staff.get(LIST))
+    factories.signed_pledge("Signed", "signed@example.org")
+    words = web_client.page_text(staff.get(LIST))
     assert "By pledge for 2027–28" in words
     assert "Signed - Alma Reyes signed not shown" in words
-    make.closed()
+    factories.close_year()
     assert shown(staff, "?pledge=signed") == ["Signed"]  # the latest year that was, as none is open
 
 
 def test_list_before_any_year_was_opened(staff):
-    make.organization()
+    factories.organization()
     assert shown(staff, "?pledge=none") == ["Port Gate Logistics"]
     assert shown(staff, "?pledge=signed") == []
 
@@ -125,12 +123,12 @@ def test_list_before_any_year_was_opened(staff):
 @pytest.mark.parametrize("query", ["", "?q=partner", "?pledge=signed&listing_status=unlisted", "?_facets=True"])
 def test_list_takes_the_same_number_of_queries_for_3_and_30(staff, query, django_assert_num_queries):
     for number in range(3):
-        make.signed(f"Partner {number}", f"p{number}@example.org")
+        factories.signed_pledge(f"Partner {number}", f"p{number}@example.org")
     staff.get(LIST + query)
     with CaptureQueriesContext(connection) as queries:
         assert len(shown(staff, query)) == 3
     for number in range(3, 30):
-        make.signed(f"Partner {number}", f"p{number}@example.org")
+        factories.signed_pledge(f"Partner {number}", f"p{number}@example.org")
     with django_assert_num_queries(len(queries)):
         assert len(shown(staff, query)) == 30
     assert len(queries) <= 12
@@ -140,16 +138,16 @@ def test_list_takes_the_same_number_of_queries_for_3_and_30(staff, query, django
 
 
 def test_page_tells_of_logo_pledges_mail_and_history(staff):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     organization = with_logo(pledge.organization)
-    make.closed()
-    make.year(2028)
-    renewed = pledge_editing.save(pledge.token, **make.page(pledge.token))
+    factories.close_year()
+    factories.pledge_year(2028)
+    renewed = pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token))
     by_the_partner(organization, wants_listing=True)
     profiles.approve(organization, by="anna")
     contacts.correct(pledge.contact, role="Owner")
     response = staff.get(page_of(organization))
-    page, words = response.content.decode(), browse.text(response)
+    page, words = response.content.decode(), web_client.page_text(response)
     assert f'src="{LIST}{organization.pk}/logo.png"' in page
     for each, state in ((pledge, "signed"), (renewed, "draft")):
         assert f'<a href="/imagine/admin/partners/pledge/{each.pk}/change/">{each.school_years}</a>: {state}' in page
@@ -165,7 +163,7 @@ def test_page_tells_of_logo_pledges_mail_and_history(staff):
 
 
 def test_logo_is_shown_to_staff_alone(staff):
-    organization = with_logo(make.organization())
+    organization = with_logo(factories.organization())
     address = f"{LIST}{organization.pk}/logo.png"
     response = staff.get(address)
     assert (response.content, response["Content-Type"]) == (PNG, "image/png")
@@ -177,12 +175,12 @@ def test_logo_is_shown_to_staff_alone(staff):
 
 
 def test_page_takes_the_same_number_of_queries_for_1_and_10_contacts(staff, django_assert_num_queries):
-    organization = make.signed().organization
+    organization = factories.signed_pledge().organization
     staff.get(page_of(organization))
     with CaptureQueriesContext(connection) as queries:
         staff.get(page_of(organization))
     for number in range(9):
-        make.contact(organization, f"{number}@example.org", f"Person {number}")
+        factories.contact(organization, f"{number}@example.org", f"Person {number}")
     with django_assert_num_queries(len(queries)):
         assert "Person 8" in staff.get(page_of(organization)).content.decode()
 
@@ -191,13 +189,13 @@ def test_new_organization_gets_its_address_and_its_contacts(staff):
     add = f"{LIST}add/"
     person = {"contacts-0-name": "Alma", "contacts-0-email": "alma@example.org", "contacts-0-language": "es"}
     typed = {"name": "Slough House Bakery", "website": "bakery.example.org", "sector": "business"}
-    response = staff.post(add, browse.fields(staff.get(add)) | typed | person)
+    response = staff.post(add, web_client.form_fields(staff.get(add)) | typed | person)
     assert response.status_code == 302
     organization = Organization.objects.get()
     assert (organization.slug, organization.website) == ("slough-house-bakery", "https://bakery.example.org")
     contact = Contact.objects.get()
     assert (contact.email, contact.is_primary, contact.language) == ("alma@example.org", True, "es")
-    assert look.changes(f"organization:{organization.pk}") == [{"name": ["", "Slough House Bakery"]}]
+    assert snapshots.changes(f"organization:{organization.pk}") == [{"name": ["", "Slough House Bakery"]}]
 
 
 @pytest.mark.parametrize(
@@ -212,37 +210,37 @@ def test_new_organization_gets_its_address_and_its_contacts(staff):
     ],
 )
 def test_mistake_is_said_and_nothing_is_kept(staff, fields, sentence):
-    organization = make.organization()
-    make.contact(organization)
-    make.contact(organization, "ben@example.org", "Ben")
-    before = look_at.tables(but=KEPT)
+    organization = factories.organization()
+    factories.contact(organization)
+    factories.contact(organization, "ben@example.org", "Ben")
+    before = snapshots.tables(but=KEPT)
     response = change(staff, organization, **fields)
     assert response.status_code == 200
-    assert sentence in browse.text(response)
-    assert look_at.tables(but=KEPT) == before
+    assert sentence in web_client.page_text(response)
+    assert snapshots.tables(but=KEPT) == before
 
 
 def test_two_new_contacts_with_one_address(staff):
-    organization = make.organization()
+    organization = factories.organization()
     new = {"contacts-TOTAL_FORMS": "2"}
     for number in range(2):
         new |= {f"contacts-{number}-name": "Alma", f"contacts-{number}-email": "Alma@example.org"}
         new |= {f"contacts-{number}-language": "en"}
     response = change(staff, organization, **new)
-    assert "This address stands here twice." in browse.text(response)
+    assert "This address stands here twice." in web_client.page_text(response)
     assert not Contact.objects.exists()
 
 
 def test_saved_untouched_nothing_changes(staff):
-    organization = with_logo(make.signed().organization)
+    organization = with_logo(factories.signed_pledge().organization)
     profiles.change(profiles.lock(organization.pk), description="two\nlines", website="https://example.org")
-    before = look_at.tables(but=(*KEPT, "admin.LogEntry"))
+    before = snapshots.tables(but=(*KEPT, "admin.LogEntry"))
     assert change(staff, organization).status_code == 302
-    assert look_at.tables(but=(*KEPT, "admin.LogEntry")) == before
+    assert snapshots.tables(but=(*KEPT, "admin.LogEntry")) == before
 
 
 def test_staff_correct_a_profile_and_its_approval_stays(staff):
-    organization = profiles.approve(make.organization(wants_listing=True), by="anna")
+    organization = profiles.approve(factories.organization(wants_listing=True), by="anna")
     assert change(staff, organization, name="Port Gate", sector="labor").status_code == 302
     organization.refresh_from_db()
     assert (organization.name, organization.sector, organization.approved_by) == ("Port Gate", "labor", "anna")
@@ -256,18 +254,18 @@ def test_staff_correct_a_profile_and_its_approval_stays(staff):
 
 
 def test_logo_is_taken_away(staff):
-    organization = with_logo(make.organization())
+    organization = with_logo(factories.organization())
     change(staff, organization, no_logo="on")
     assert not Logo.objects.exists()
-    assert look.changes(f"organization:{organization.pk}")[-1] == {"logo": ["…", ""]}
+    assert snapshots.changes(f"organization:{organization.pk}")[-1] == {"logo": ["…", ""]}
     assert 'name="no_logo"' not in staff.get(page_of(organization)).content.decode()
 
 
 def test_contacts_are_corrected_added_and_erased_in_one_go(staff):
-    organization = make.organization()
+    organization = factories.organization()
     for name in ("Alma", "Ben", "Chue"):
-        make.contact(organization, f"{name.lower()}@example.org", name)
-    opened = browse.fields(staff.get(page_of(organization)))
+        factories.contact(organization, f"{name.lower()}@example.org", name)
+    opened = web_client.form_fields(staff.get(page_of(organization)))
     assert [opened[f"contacts-{number}-name"] for number in range(3)] == ["Alma", "Ben", "Chue"]
     del opened["contacts-0-is_primary"]
     typed = {
@@ -291,57 +289,57 @@ def test_contacts_are_corrected_added_and_erased_in_one_go(staff):
 
 
 def test_corrected_address_gets_the_link(staff):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     change(staff, pledge.organization, **{"contacts-0-email": "right@example.org"})
-    assert look.letters()[-1] == "link 1 right@example.org"
+    assert snapshots.emails_to()[-1] == "link 1 right@example.org"
 
 
 # Two editors -----------------------------------------------------------------------------------------------------
 
 
 def test_two_people_on_one_profile_do_not_overwrite_each_other_unseen(staff):
-    organization = make.organization(description="Old", phone="1")
-    opened = browse.fields(staff.get(page_of(organization)))
+    organization = factories.organization(description="Old", phone="1")
+    opened = web_client.form_fields(staff.get(page_of(organization)))
     by_the_partner(organization, description="Theirs", website="https://example.org")
     response = staff.post(page_of(organization), opened | {"description": "Mine", "phone": "2"})
-    assert "Somebody changed this to “Theirs” while you had it open." in browse.text(response)
+    assert "Somebody changed this to “Theirs” while you had it open." in web_client.page_text(response)
     organization.refresh_from_db()
     assert (organization.description, organization.phone) == ("Theirs", "1")
-    staff.post(page_of(organization), browse.fields(response))
+    staff.post(page_of(organization), web_client.form_fields(response))
     organization.refresh_from_db()
     assert (organization.description, organization.phone, organization.website) == ("Mine", "2", "https://example.org")
 
 
 def test_two_people_on_one_contact_do_not_overwrite_each_other_unseen(staff):
-    organization = make.organization()
-    contact = make.contact(organization, phone="1")
-    opened = browse.fields(staff.get(page_of(organization)))
+    organization = factories.organization()
+    contact = factories.contact(organization, phone="1")
+    opened = web_client.form_fields(staff.get(page_of(organization)))
     contacts.correct(contact, phone="2", role="Owner")
     response = staff.post(page_of(organization), opened | {"contacts-0-phone": "3"})
-    assert "Somebody changed this to “2” while you had it open." in browse.text(response)
+    assert "Somebody changed this to “2” while you had it open." in web_client.page_text(response)
     contact.refresh_from_db()
     assert (contact.phone, contact.role) == ("2", "Owner")
-    assert staff.post(page_of(organization), browse.fields(response)).status_code == 302
+    assert staff.post(page_of(organization), web_client.form_fields(response)).status_code == 302
     contact.refresh_from_db()
     assert (contact.phone, contact.role) == ("3", "Owner")
 
 
 def test_contact_that_was_erased_meanwhile(staff):
-    organization = make.organization()
-    contact = make.contact(organization)
-    make.contact(organization, "ben@example.org", "Ben")
-    opened = browse.fields(staff.get(page_of(organization)))
+    organization = factories.organization()
+    contact = factories.contact(organization)
+    factories.contact(organization, "ben@example.org", "Ben")
+    opened = web_client.form_fields(staff.get(page_of(organization)))
     contacts.erase(contact)
-    before = look_at.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     response = staff.post(page_of(organization), opened | {"phone": "2"})
     assert response.status_code == 200
-    assert "A contact was erased while you had it open." in browse.text(response)
-    assert look_at.tables(but=KEPT) == before
+    assert "A contact was erased while you had it open." in web_client.page_text(response)
+    assert snapshots.tables(but=KEPT) == before
 
 
 def test_organization_that_was_erased_meanwhile(staff):
-    organization = make.organization()
-    opened = browse.fields(staff.get(page_of(organization)))
+    organization = factories.organization()
+    opened = web_client.form_fields(staff.get(page_of(organization)))
     contacts.erase_organization(organization)
     assert staff.post(page_of(organization), opened, follow=True).status_code == 200
     assert not Organization.objects.exists()
@@ -353,17 +351,17 @@ def test_organization_that_was_erased_meanwhile(staff):
 def asked(staff, *organizations: Organization) -> dict:
     """What the page that shows the profiles would send."""
     response = act(staff, "approve", *organizations)
-    sent = browse.fields(response)
+    sent = web_client.form_fields(response)
     assert sent["sure"] == "yes"
     return {name: value for name, value in sent.items() if name.startswith(("seen-", "sure"))}
 
 
 def test_approve_shows_first_what_it_approves(staff):
     organization = with_logo(
-        make.organization(description="We ship.", website="https://example.org", wants_listing=True)
+        factories.organization(description="We ship.", website="https://example.org", wants_listing=True)
     )
-    response = act(staff, "approve", organization, make.organization("Silent"))
-    words = browse.text(response)
+    response = act(staff, "approve", organization, factories.organization("Silent"))
+    words = web_client.page_text(response)
     assert "Approve these profiles?" in words
     assert "Port Gate Logistics – We ship. https://example.org" in words
     assert "It does not want to be shown." in words
@@ -372,7 +370,7 @@ def test_approve_shows_first_what_it_approves(staff):
 
 
 def test_approve_works_and_repeats_harmlessly(staff):
-    organization = make.organization(wants_listing=True)
+    organization = factories.organization(wants_listing=True)
     sent = asked(staff, organization)
     assert said(act(staff, "approve", organization, **sent)) == ["1 profile was approved."]
     organization.refresh_from_db()
@@ -383,13 +381,16 @@ def test_approve_works_and_repeats_harmlessly(staff):
         "staff",
         {"approved_at": [False, True]},
     )
-    before = look_at.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     assert said(act(staff, "approve", organization, **sent)) == [SAME]
-    assert look_at.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 def test_profile_that_changed_since_it_was_read_is_not_approved(staff):
-    organization, other = make.organization(wants_listing=True), make.organization("Other", wants_listing=True)
+    organization, other = (
+        factories.organization(wants_listing=True),
+        factories.organization("Other", wants_listing=True),
+    )
     sent = asked(staff, organization, other)
     by_the_partner(organization, description="Something else")
     unseen = "Port Gate Logistics: The profile was changed since you read it. Read it again before you approve it."
@@ -398,14 +399,14 @@ def test_profile_that_changed_since_it_was_read_is_not_approved(staff):
 
 
 def test_approval_without_having_read_is_refused(staff):
-    organization = make.organization(wants_listing=True)
+    organization = factories.organization(wants_listing=True)
     [sentence] = said(act(staff, "approve", organization, sure="yes"))
     assert "Read it again" in sentence
     assert Organization.objects.listed().count() == 0
 
 
 def test_question_takes_the_same_number_of_queries_for_1_and_10(staff, django_assert_num_queries):
-    some = [with_logo(make.organization(f"Partner {number}", wants_listing=True)) for number in range(10)]
+    some = [with_logo(factories.organization(f"Partner {number}", wants_listing=True)) for number in range(10)]
     act(staff, "approve", some[0])
     with CaptureQueriesContext(connection) as queries:
         act(staff, "approve", some[0])
@@ -414,18 +415,18 @@ def test_question_takes_the_same_number_of_queries_for_1_and_10(staff, django_as
 
 
 def test_withdraw_works_and_repeats_harmlessly(staff):
-    organization = profiles.approve(make.organization(wants_listing=True), by="anna")
+    organization = profiles.approve(factories.organization(wants_listing=True), by="anna")
     assert said(act(staff, "hide", organization)) == ["1 approval was withdrawn."]
     organization.refresh_from_db()
     assert (organization.approved_at, organization.approved_by) == (None, "")
-    assert look.changes(f"organization:{organization.pk}")[-1] == {"approved_at": [True, False]}
-    before = look_at.tables(but=KEPT)
+    assert snapshots.changes(f"organization:{organization.pk}")[-1] == {"approved_at": [True, False]}
+    before = snapshots.tables(but=KEPT)
     assert said(act(staff, "hide", organization)) == [SAME]
-    assert look_at.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 def test_buttons_on_the_page_lead_to_the_actions(staff):
-    organization = make.organization(wants_listing=True)
+    organization = factories.organization(wants_listing=True)
     page = staff.get(page_of(organization)).content.decode()
     ticked = f'<input type="hidden" name="_selected_action" value="{organization.pk}">'
     assert f'<form method="post" action="{LIST}">' in page
@@ -437,19 +438,19 @@ def test_buttons_on_the_page_lead_to_the_actions(staff):
 
 @pytest.mark.parametrize("action", ["approve", "hide", "organization_organizations_csv", "delete_selected"])
 def test_action_on_what_was_erased_meanwhile(staff, action):
-    gone = make.organization()
+    gone = factories.organization()
     contacts.erase_organization(gone)
-    before = look_at.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     assert said(act(staff, action, gone, sure="yes", post="yes")) == [GONE]
-    assert look_at.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 # Erase -----------------------------------------------------------------------------------------------------------
 
 
 def test_delete_erases_it_with_contacts_and_history(staff):
-    organization = make.organization()
-    make.contact(organization)
+    organization = factories.organization()
+    factories.contact(organization)
     address = f"{LIST}{organization.pk}/delete/"
     assert staff.get(address).status_code == 200
     assert staff.post(address, {"post": "yes"}).status_code == 302
@@ -458,30 +459,30 @@ def test_delete_erases_it_with_contacts_and_history(staff):
 
 
 def test_delete_of_what_has_a_likely_twin(staff):
-    organization, other = make.organization(), make.organization("Port Gate")
+    organization, other = factories.organization(), factories.organization("Port Gate")
     DuplicateCandidate.objects.create(
         organization_a=organization, organization_b=other, score=90, reasons=["similar_name"]
     )
     address = f"{LIST}{organization.pk}/delete/"
-    assert "permission" not in browse.text(staff.get(address))
+    assert "permission" not in web_client.page_text(staff.get(address))
     assert staff.post(address, {"post": "yes"}).status_code == 302
-    assert look.organizations() == ["Port Gate"]
+    assert snapshots.organizations() == ["Port Gate"]
     assert not DuplicateCandidate.objects.exists()
 
 
 def test_log_of_the_admin_forgets_the_name_of_what_was_erased(staff):
-    one, other = make.organization(), make.organization("Port Gate")
+    one, other = factories.organization(), factories.organization("Port Gate")
     for organization in (one, other):
         change(staff, organization, phone="1")
     staff.post(f"{LIST}{one.pk}/delete/", {"post": "yes"})
     assert set(LogEntry.objects.values_list("object_repr", flat=True)) == {f"organization {one.pk}", "Port Gate"}
     act(staff, "delete_selected", other, post="yes")
     assert LogEntry.objects.count() == 4
-    assert "Port" not in str(look_at.tables()["admin.LogEntry"])
+    assert "Port" not in str(snapshots.tables()["admin.LogEntry"])
 
 
 def test_delete_of_many(staff):
-    some = [make.organization(f"Partner {number}") for number in range(2)]
+    some = [factories.organization(f"Partner {number}") for number in range(2)]
     assert act(staff, "delete_selected", *some).status_code == 200
     assert Organization.objects.count() == 2
     act(staff, "delete_selected", *some, post="yes")
@@ -489,13 +490,13 @@ def test_delete_of_many(staff):
 
 
 def test_organization_with_a_pledge_is_not_deleted(staff):
-    organization = make.signed().organization
+    organization = factories.signed_pledge().organization
     address = f"{LIST}{organization.pk}/delete/"
-    assert "would require deleting the following protected related objects" in browse.text(staff.get(address))
-    before = look_at.tables(but=KEPT)
+    assert "would require deleting the following protected related objects" in web_client.page_text(staff.get(address))
+    before = snapshots.tables(but=KEPT)
     assert staff.post(address, {"post": "yes"}).status_code == 200
     act(staff, "delete_selected", organization, post="yes")
-    assert look_at.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 # Who may what ----------------------------------------------------------------------------------------------------
@@ -510,24 +511,24 @@ def viewer() -> Client:
 
 
 def test_who_may_only_look_changes_nothing():
-    organization = with_logo(make.signed().organization)
+    organization = with_logo(factories.signed_pledge().organization)
     by_the_partner(organization, wants_listing=True)
     client = viewer()
     assert client.get(LIST).status_code == 200
     page = client.get(page_of(organization)).content.decode()
     assert "Port Gate Logistics" in page
     assert 'name="action"' not in page
-    before = look_at.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     assert client.post(page_of(organization), {"name": "Mine"}).status_code == 403
     assert client.post(f"{LIST}{organization.pk}/delete/", {"post": "yes"}).status_code == 403
     for action in ("approve", "hide", "delete_selected"):
         act(client, action, organization, sure="yes", post="yes")
-    assert look_at.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 @pytest.mark.parametrize("address", [LIST, f"{LIST}add/", "/imagine/admin/partners/"])
 def test_closed_to_who_is_not_staff(address):
-    make.organization()
+    factories.organization()
     for user in (None, User.objects.create_user("guest")):
         client = Client()
         if user:
@@ -538,7 +539,7 @@ def test_closed_to_who_is_not_staff(address):
 
 @pytest.mark.parametrize("lookup", ["pledges__token", "pledges__token_redirects__token", "contacts__pledges__token"])
 def test_no_filter_finds_out_a_private_link(staff, lookup):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     for value in (pledge.token[0], "~"):
         response = staff.get(f"{LIST}?{lookup}__startswith={value}")
         assert response.status_code in {302, 400}

@@ -13,9 +13,7 @@ from partners.models import Pledge, Promise, PromiseType, Signature
 from partners.organizations import contacts, profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
-from tests import browse
-from tests import look as look_at
-from tests.partners import look, make
+from tests import factories, snapshots, web_client
 from tests.summit.test_admin_actions import GONE, KEPT, said
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +38,7 @@ def shown(staff, query: str = "", at: str = LIST) -> list[str]:
 
 def many(numbers, **promised) -> None:
     for number in numbers:
-        make.signed(f"Partner {number}", f"p{number}@example.org", [make.promised(**promised)])
+        factories.signed_pledge(f"Partner {number}", f"p{number}@example.org", [factories.promised(**promised)])
 
 
 # Lists -----------------------------------------------------------------------------------------------------------
@@ -49,11 +47,13 @@ def many(numbers, **promised) -> None:
 @pytest.fixture
 def several(db):
     """Four pledges: of a school, of a kind with clearance, a draft, and one of the year before."""
-    make.signed_before("Old", "o@example.org", [make.promised("tours")])
-    school = make.school()
-    make.signed("Bakery", "a@example.org", [make.promised("tours", schools=(school,))], sector="business")
-    make.signed("Church", "b@example.org", [make.promised("mentors")])
-    make.draft("Clinic", "c@example.org", [make.promised("tours", schools=(school,))])
+    factories.pledge_signed_last_year("Old", "o@example.org", [factories.promised("tours")])
+    school = factories.school()
+    factories.signed_pledge(
+        "Bakery", "a@example.org", [factories.promised("tours", schools=(school,))], sector="business"
+    )
+    factories.signed_pledge("Church", "b@example.org", [factories.promised("mentors")])
+    factories.draft_pledge("Clinic", "c@example.org", [factories.promised("tours", schools=(school,))])
     return school
 
 
@@ -82,10 +82,12 @@ def test_filters_show_their_own_alone(staff, several):
 
 
 def test_filters_for_kind_and_school_speak_of_one_promise(staff):
-    school = make.school()
-    both = [make.promised("tours", schools=(school,)), make.promised("service")]
-    make.signed("Bakery", "a@example.org", both)
-    make.signed("Church", "b@example.org", [make.promised("service", schools=(school,)), make.promised("tours")])
+    school = factories.school()
+    both = [factories.promised("tours", schools=(school,)), factories.promised("service")]
+    factories.signed_pledge("Bakery", "a@example.org", both)
+    factories.signed_pledge(
+        "Church", "b@example.org", [factories.promised("service", schools=(school,)), factories.promised("tours")]
+    )
     promise_types = dict(PromiseType.objects.values_list("code", "pk"))
     for query, names in {
         f"?promise_type={promise_types['tours']}&school={school.pk}": {"Bakery"},
@@ -100,16 +102,16 @@ def test_filters_for_kind_and_school_speak_of_one_promise(staff):
 
 
 def test_draft_of_a_closed_year_was_never_signed(staff, several):
-    make.closed()
+    factories.close_year()
     assert shown(staff, "?state=never") == ["Clinic"]
     assert shown(staff, "?state=draft") == []
-    assert "never signed" in browse.text(staff.get(f"{LIST}?q=clinic"))
+    assert "never signed" in web_client.page_text(staff.get(f"{LIST}?q=clinic"))
 
 
 def test_who_signed_is_found_too(staff, several):
     assert set(shown(staff, "?q=alma+reyes")) == {"Old", "Bakery", "Church", "Clinic"}
-    pledge = make.signed("Union", "u@example.org")
-    pledge_editing.sign(pledge.token, **make.page(pledge.token), name="Thanh Nguyễn")
+    pledge = factories.signed_pledge("Union", "u@example.org")
+    pledge_editing.sign(pledge.token, **factories.pledge_data(pledge.token), name="Thanh Nguyễn")
     assert shown(staff, "?q=nguyễn") == ["Union"]
 
 
@@ -118,7 +120,7 @@ def test_retired_kind_and_school_stay_in_the_filters_and_on_their_promises(staff
     checklist.retire(several)
     assert shown(staff, f"?promise_type={promise_type.pk}", PROMISES) == ["Church"]
     assert set(shown(staff, f"?school={several.pk}")) == {"Bakery", "Clinic"}
-    assert "Be mentors and role models" in browse.text(staff.get(PROMISES))
+    assert "Be mentors and role models" in web_client.page_text(staff.get(PROMISES))
 
 
 def test_school_is_chosen_from_a_menu_that_keeps_the_other_filters(staff, several):
@@ -131,11 +133,11 @@ def test_school_is_chosen_from_a_menu_that_keeps_the_other_filters(staff, severa
 
 
 def test_list_of_promises_tells_all_of_each_and_leads_to_its_pledge(staff):
-    school = make.school()
-    tours = make.promised("tours", 12, grades=("9-12",), months=(3, 10), schools=(school,))
-    pledge = make.signed(promises=[tours])
+    school = factories.school()
+    tours = factories.promised("tours", 12, grades=("9-12",), months=(3, 10), schools=(school,))
+    pledge = factories.signed_pledge(promises=[tours])
     response = staff.get(PROMISES)
-    words = browse.text(response)
+    words = web_client.page_text(response)
     told = "2027–28 signed Host tours and field trips 12 visits 9–12 Oct, Mar Cesar Chavez High"
     assert f"Port Gate Logistics {told}" in words
     assert f'<a href="{page_of(pledge)}">Port Gate Logistics</a>' in response.content.decode()
@@ -144,8 +146,8 @@ def test_list_of_promises_tells_all_of_each_and_leads_to_its_pledge(staff):
 @pytest.mark.parametrize("at", [LIST, PROMISES])
 @pytest.mark.parametrize("query", ["", "?q=partner", "?year=2027&state=signed&school=any", "?_facets=True"])
 def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at, query, django_assert_num_queries):
-    make.year()
-    make.school()
+    factories.pledge_year()
+    factories.school()
     many(range(3))
     staff.get(at + query)
     with CaptureQueriesContext(connection) as queries:
@@ -160,14 +162,19 @@ def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at, query, dj
 
 
 def test_page_shows_what_stands_and_every_signed_version(staff):
-    school = make.school()
-    pledge = make.signed(promises=[make.promised("tours", 12, grades=("9-12",), schools=(school,), note="Mornings")])
+    school = factories.school()
+    pledge = factories.signed_pledge(
+        promises=[factories.promised("tours", 12, grades=("9-12",), schools=(school,), note="Mornings")]
+    )
     pledge_editing.sign(
-        pledge.token, **make.page(pledge.token, make.promised("mentors", 1)), name="Ben Ochoa", role="Manager"
+        pledge.token,
+        **factories.pledge_data(pledge.token, factories.promised("mentors", 1)),
+        name="Ben Ochoa",
+        role="Manager",
     )
     PromiseType.objects.filter(code="tours").update(name="Another name")
     response = staff.get(page_of(pledge))
-    words, page = browse.text(response), response.content.decode()
+    words, page = web_client.page_text(response), response.content.decode()
     assert "By Ben Ochoa on" in words
     assert "Be mentors and role models 1 student – wherever it is needed most – –" in words
     second, first = words.index("Version 2, signed by Ben Ochoa"), words.index("Version 1, signed by Alma Reyes")
@@ -180,15 +187,15 @@ def test_page_shows_what_stands_and_every_signed_version(staff):
 
 
 def test_page_speaks_spanish(staff):
-    pledge = make.signed(promises=[make.promised("tours", 1, months=(10,))])
+    pledge = factories.signed_pledge(promises=[factories.promised("tours", 1, months=(10,))])
     staff.cookies["django_language"] = "es"
-    words = browse.text(staff.get(page_of(pledge)))
+    words = web_client.page_text(staff.get(page_of(pledge)))
     assert words.count("Recibir visitas y excursiones 1 visita") == 2  # as it stands, and as it was signed
     assert "oct" in words
 
 
 def test_staff_are_not_led_to_the_private_link(staff):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     pledge_links.replace_link(pledge)
     tokens = {pledge.token, Pledge.objects.get().token}
     message = Message.objects.about(f"pledge:{pledge.pk}:signed").get()
@@ -214,7 +221,7 @@ TOKENS = ["token", "token_redirects__token", "organization__pledges__token", "co
 
 @pytest.mark.parametrize("lookup", TOKENS)
 def test_no_filter_finds_out_a_private_link(staff, lookup):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     for at in (LIST, PROMISES):
         lookup_there = lookup if at == LIST else f"pledge__{lookup}"
         for value in (pledge.token[0], "~"):
@@ -222,7 +229,7 @@ def test_no_filter_finds_out_a_private_link(staff, lookup):
 
 
 def test_certificate_of_a_signed_version_is_for_staff_alone(staff):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     signature = Signature.objects.get()
     address = f"{LIST}certificate/{signature.pk}"
     for language in ("en", "es"):
@@ -237,14 +244,14 @@ def test_certificate_of_a_signed_version_is_for_staff_alone(staff):
     other = Client()
     other.force_login(User.objects.create_user("other", is_staff=True))
     assert other.get(f"{address}-en.pdf").status_code == 404
-    assert look.pledges() == [("Port Gate Logistics", 2027, "signed", 1)]
+    assert snapshots.pledges() == [("Port Gate Logistics", 2027, "signed", 1)]
     assert pledge.signatures.count() == 1
 
 
 def test_nothing_is_added_or_changed_here(staff):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     promise = Promise.objects.get()
-    before = look_at.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     for address in (
         f"{LIST}add/",
         page_of(pledge),
@@ -254,18 +261,18 @@ def test_nothing_is_added_or_changed_here(staff):
     ):
         assert staff.post(address, {"organization": "1", "quantity": "9", "post": "yes"}).status_code == 403, address
     staff.post(PROMISES, {"action": "delete_selected", "_selected_action": [promise.pk], "post": "yes"})
-    assert look_at.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 def test_page_takes_the_same_number_of_queries_for_1_and_8_promises(staff, django_assert_num_queries):
-    school = make.school()
-    pledge = make.signed(promises=[make.promised("tours", schools=(school,))])
+    school = factories.school()
+    pledge = factories.signed_pledge(promises=[factories.promised("tours", schools=(school,))])
     staff.get(page_of(pledge))
     with CaptureQueriesContext(connection) as queries:
         staff.get(page_of(pledge))
-    every = [make.promised(promise_type.code, schools=(school,)) for promise_type in PromiseType.objects.all()]
+    every = [factories.promised(promise_type.code, schools=(school,)) for promise_type in PromiseType.objects.all()]
     for _several in range(4):
-        pledge_editing.sign(pledge.token, **make.page(pledge.token, *every), name=f"Alma {_several}")
+        pledge_editing.sign(pledge.token, **factories.pledge_data(pledge.token, *every), name=f"Alma {_several}")
     with django_assert_num_queries(len(queries)):
         staff.get(page_of(pledge))
 
@@ -274,16 +281,16 @@ def test_page_takes_the_same_number_of_queries_for_1_and_8_promises(staff, djang
 
 
 def test_link_is_mailed_again_but_not_twice_at_once(staff):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     assert said(act(staff, "mail_links", pledge)) == ["1 link is on its way."]
-    assert look.letters()[-1] == "link 1 alma@example.org"
-    before = look_at.tables(but=KEPT)
+    assert snapshots.emails_to()[-1] == "link 1 alma@example.org"
+    before = snapshots.tables(but=KEPT)
     assert said(act(staff, "mail_links", pledge)) == [ON_ITS_WAY]
-    assert look_at.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 def test_link_that_nobody_would_get_is_refused_in_a_sentence(staff):
-    pledge, other = make.signed(), make.signed("Other", "other@example.org")
+    pledge, other = factories.signed_pledge(), factories.signed_pledge("Other", "other@example.org")
     contacts.erase(pledge.contact)
     assert said(act(staff, "mail_links", pledge, other)) == [
         "1 link is on its way.",
@@ -292,11 +299,11 @@ def test_link_that_nobody_would_get_is_refused_in_a_sentence(staff):
 
 
 def test_link_is_replaced_each_time(staff):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     seen = {pledge.token}
     for number in (1, 2):
         assert said(act(staff, "replace_links", pledge)) == ["1 link was replaced."]
-        assert look.letters()[-1] == f"new_link {number} alma@example.org"
+        assert snapshots.emails_to()[-1] == f"new_link {number} alma@example.org"
         seen.add(Pledge.objects.get().token)
         assert AuditEntry.objects.filter(about=f"pledge:{pledge.pk}", name="staff").count() == number
     assert len(seen) == 3
@@ -304,7 +311,7 @@ def test_link_is_replaced_each_time(staff):
 
 
 def test_buttons_on_the_page_lead_to_the_actions(staff):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     page = staff.get(page_of(pledge)).content.decode()
     ticked = f'<input type="hidden" name="_selected_action" value="{pledge.pk}">'
     for action in ("mail_links", "replace_links"):
@@ -313,45 +320,45 @@ def test_buttons_on_the_page_lead_to_the_actions(staff):
 
 @pytest.mark.parametrize("action", ["mail_links", "replace_links", "pledge_promises_csv", "delete_selected"])
 def test_action_on_what_was_erased_meanwhile(staff, action):
-    gone = make.signed()
+    gone = factories.signed_pledge()
     pledge_editing.delete(gone)
-    before = look_at.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     assert said(act(staff, action, gone, post="yes")) == [GONE]
-    assert look_at.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 # Erase -----------------------------------------------------------------------------------------------------------
 
 
 def test_delete_erases_promises_versions_mail_and_history(staff):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     about = f"pledge:{pledge.pk}"
     assert Message.objects.about(about).exists()
     address = f"{LIST}{pledge.pk}/delete/"
-    assert "Are you sure" in browse.text(staff.get(address))
+    assert "Are you sure" in web_client.page_text(staff.get(address))
     assert staff.post(address, {"post": "yes"}).status_code == 302
     for model in (Pledge, Promise, Signature):
         assert not model.objects.exists()
     assert not Message.objects.about(about).exists()
     assert not AuditEntry.objects.filter(about=about).exists()
-    assert look.organizations() == ["Port Gate Logistics"]
-    log = str(look_at.tables()["admin.LogEntry"])
+    assert snapshots.organizations() == ["Port Gate Logistics"]
+    log = str(snapshots.tables()["admin.LogEntry"])
     assert "Alma" not in log
     assert "Port Gate" not in log
 
 
 def test_delete_of_many(staff):
-    some = [make.signed(), make.draft("Other", "other@example.org")]
+    some = [factories.signed_pledge(), factories.draft_pledge("Other", "other@example.org")]
     act(staff, "delete_selected", *some, post="yes")
-    assert look.pledges() == []
-    assert len(look.organizations()) == 2
+    assert snapshots.pledges() == []
+    assert len(snapshots.organizations()) == 2
 
 
 # Who may what ----------------------------------------------------------------------------------------------------
 
 
 def test_who_may_only_look_acts_on_nothing():
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     user = User.objects.create_user("viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client = Client()
@@ -359,16 +366,16 @@ def test_who_may_only_look_acts_on_nothing():
     page = client.get(page_of(pledge)).content.decode()
     assert "Port Gate Logistics" in page
     assert 'name="action"' not in page
-    before = look_at.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     for action in ("mail_links", "replace_links", "delete_selected"):
         act(client, action, pledge, post="yes")
     assert client.post(f"{LIST}{pledge.pk}/delete/", {"post": "yes"}).status_code == 403
-    assert look_at.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 def test_approval_says_nothing_of_a_pledge(staff):
     """Whoever may see pledges and no organizations sees no more than before."""
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     profiles.approve(pledge.organization, by="anna")
     user = User.objects.create_user("clerk", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename="view_pledge"))

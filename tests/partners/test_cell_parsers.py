@@ -9,7 +9,7 @@ from partners import exports
 from partners.imports import columns
 from partners.imports.cell_parsers import Reader
 from partners.models import PledgeYear, PromiseType, Sector
-from tests.partners import make
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +17,7 @@ ROW = {"organization": "Port Gate Logistics", "promise_type": "tours", "quantity
 
 
 def said(**cells):
-    return Reader(make.year()).read(ROW | cells)
+    return Reader(factories.pledge_year()).read(ROW | cells)
 
 
 def value(name: str, cell: str):
@@ -208,7 +208,7 @@ def test_months_outside_of_the_school_year_and_no_months():
 
 
 def names(cell: str) -> list[str]:
-    reader = Reader(make.year())
+    reader = Reader(factories.pledge_year())
     answer = reader.read(ROW | {"schools": cell})
     assert answer.problems == []
     return [reader.checklist.schools[pk].name for pk in answer.values["schools"]]
@@ -216,10 +216,10 @@ def names(cell: str) -> list[str]:
 
 @pytest.fixture
 def chavez(db):
-    make.school("Edison High")
-    make.school("Adams Elementary", "elementary")
-    make.school("Taylor, Leadership Academy", "elementary")
-    return make.school("Cesar Chavez High")
+    factories.school("Edison High")
+    factories.school("Adams Elementary", "elementary")
+    factories.school("Taylor, Leadership Academy", "elementary")
+    return factories.school("Cesar Chavez High")
 
 
 def test_schools(chavez):
@@ -235,7 +235,7 @@ def test_schools(chavez):
 
 def test_unknown_school_or_one_of_two(chavez):
     assert problem(schools="Adams, Hogwarts") == "“Hogwarts” is no school that we know."
-    make.school("Adams High")
+    factories.school("Adams High")
     assert problem(schools="Adams") == "“Adams” may be more than one school."
 
 
@@ -319,13 +319,13 @@ def test_retired_kind_and_school_may_have_been_promised_last_year(chavez):
         "This is not on the checklist any more.",
         "Choose schools of this list.",
     ]
-    make.closed()
+    factories.close_year()
     reader = Reader(PledgeYear.objects.get())
     assert reader.read(ROW | {"schools": "Cesar Chavez High"}).problems == []
 
 
 def test_reading_takes_two_queries_however_many_rows(django_assert_num_queries):
-    year = make.year()
+    year = factories.pledge_year()
     with django_assert_num_queries(2):
         reader = Reader(year)
         for number in range(30):

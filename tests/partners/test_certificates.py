@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from partners import certificates
 from partners.models import Signature
 from partners.pledges import editing as pledge_editing
-from tests.partners import make, pdf
+from tests import factories
+from tests.partners import pdf
 
 KINDS = {
     "tours": ("Host tours and field trips", "Recibir visitas y excursiones", "visits", "visitas"),
@@ -142,10 +143,10 @@ def test_several_at_once():
 
 @pytest.mark.django_db
 def test_every_signed_version_keeps_its_own():
-    first = make.signed("Old Name", promises=(make.promised("tours", 6),)).signatures.get()
+    first = factories.signed_pledge("Old Name", promises=(factories.promised("tours", 6),)).signatures.get()
     before = words(first)
     pledge = first.pledge
-    page = make.page(pledge.token, make.promised("mentors", 1), name="New Name")
+    page = factories.pledge_data(pledge.token, factories.promised("mentors", 1), name="New Name")
     pledge_editing.sign(pledge.token, **page, name="Chue Vang", role="Owner")
     newest = pledge.signatures.latest("number")
     assert words(Signature.objects.get(pk=first.pk)) == before

@@ -9,7 +9,7 @@ from django.utils import timezone
 from imagine.core.models import AuditEntry
 from partners import checklist
 from partners.models import PledgeYear, PromiseType
-from tests.partners import look, make
+from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +23,7 @@ def kind(**fields) -> PromiseType:
 
 def test_new_kind_is_in_history():
     row = kind(order=5)
-    told = look.changes(f"promisetype:{row.pk}")
+    told = snapshots.changes(f"promisetype:{row.pk}")
     assert told[0]["name"] == ["", "Give books"]
     assert told[0]["order"] == ["", 5]
 
@@ -35,7 +35,7 @@ def test_change_writes_only_what_it_names():
         checklist.change(row, name="Give good books", unit="book")
     row.refresh_from_db()
     assert (row.name, row.order) == ("Give good books", 7)
-    assert look.changes(f"promisetype:{row.pk}")[1:] == [{"name": ["Give books", "Give good books"]}]
+    assert snapshots.changes(f"promisetype:{row.pk}")[1:] == [{"name": ["Give books", "Give good books"]}]
 
 
 def test_retired_and_brought_back():
@@ -43,22 +43,25 @@ def test_retired_and_brought_back():
     for _twice in range(2):
         assert checklist.retire(row).is_retired
     assert not checklist.bring_back(row).is_retired
-    assert look.changes(f"promisetype:{row.pk}")[1:] == [{"is_retired": [False, True]}, {"is_retired": [True, False]}]
+    assert snapshots.changes(f"promisetype:{row.pk}")[1:] == [
+        {"is_retired": [False, True]},
+        {"is_retired": [True, False]},
+    ]
 
 
 def test_year_that_was_to_open_later_opens_today_and_an_open_one_stays():
     today = timezone.localdate()
-    later, open_one = make.year(2028, opens_on=today + timedelta(days=30)), make.year(2027)
+    later, open_one = factories.pledge_year(2028, opens_on=today + timedelta(days=30)), factories.pledge_year(2027)
     for year in (later, later, open_one):
         checklist.open_year(year)
     assert list(PledgeYear.objects.order_by("pk").values_list("opens_on", flat=True)) == [
         today - timedelta(days=1),
         today,
     ]
-    assert look.changes("pledgeyear:2028") == [
+    assert snapshots.changes("pledgeyear:2028") == [
         {"opens_on": [(today + timedelta(days=30)).isoformat(), today.isoformat()]}
     ]
-    assert look.changes("pledgeyear:2027") == []
+    assert snapshots.changes("pledgeyear:2027") == []
 
 
 def test_unused_kind_is_erased_with_its_history():
@@ -69,7 +72,7 @@ def test_unused_kind_is_erased_with_its_history():
 
 
 def test_kind_that_is_promised_stays():
-    promise = make.draft().promises.get()
+    promise = factories.draft_pledge().promises.get()
     with pytest.raises(ProtectedError):
         checklist.delete(promise.promise_type)
     with pytest.raises(ProtectedError):

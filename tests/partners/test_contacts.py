@@ -9,7 +9,7 @@ from imagine.mail.models import Message
 from partners.models import Contact, Organization
 from partners.organizations import contacts, profiles
 from partners.pledges import links as pledge_links
-from tests.partners import look, make
+from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +27,7 @@ def sent(email: str) -> None:
 
 
 def test_first_contact_is_the_main_one_and_a_second_when_it_is_to_be():
-    here = make.organization()
+    here = factories.organization()
     contacts.add(here, name="Alma", email="alma@example.org")
     contacts.add(here, name="Ben", email="ben@example.org")
     assert people(here) == [("alma@example.org", True), ("ben@example.org", False)]
@@ -37,7 +37,7 @@ def test_first_contact_is_the_main_one_and_a_second_when_it_is_to_be():
 
 
 def test_same_address_is_not_added_twice():
-    here = make.organization()
+    here = factories.organization()
     for email in ("alma@example.org", "ALMA@example.org"):
         contacts.add(here, name="Alma", email=email)
     assert people(here) == [("alma@example.org", True)]
@@ -47,49 +47,53 @@ def test_same_address_is_not_added_twice():
 
 
 def test_main_contact_changes_hands():
-    here = make.organization()
-    alma, ben = make.contact(here), make.contact(here, "ben@example.org", "Ben")
+    here = factories.organization()
+    alma, ben = factories.contact(here), factories.contact(here, "ben@example.org", "Ben")
     for _twice in range(2):
         contacts.correct(ben, is_primary=True)
     assert people(here) == [("alma@example.org", False), ("ben@example.org", True)]
-    assert look.changes(f"contact:{alma.pk}")[-1] == {"is_primary": [True, False]}
+    assert snapshots.changes(f"contact:{alma.pk}")[-1] == {"is_primary": [True, False]}
 
 
 def test_corrected_address_gets_what_was_not_sent_and_the_link():
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     contact = pledge.contact
     Message.objects.filter(idempotency_key__contains=":link:").update(
         state=Message.State.SENT, sent_at="2027-01-01T00:00Z"
     )
     contacts.correct(contact, email="right@example.org")
-    assert look.letters() == ["link 1 alma@example.org", "signed 1 right@example.org", "link 1 right@example.org"]
-    assert look.changes(f"contact:{contact.pk}")[-1] == {"email": ["alma@example.org", "right@example.org"]}
+    assert snapshots.emails_to() == [
+        "link 1 alma@example.org",
+        "signed 1 right@example.org",
+        "link 1 right@example.org",
+    ]
+    assert snapshots.changes(f"contact:{contact.pk}")[-1] == {"email": ["alma@example.org", "right@example.org"]}
     contacts.correct(contact, email="right@example.org")
-    assert len(look.letters()) == 3
+    assert len(snapshots.emails_to()) == 3
 
 
 def test_link_was_just_mailed_to_the_wrong_address_and_is_mailed_to_the_right_one_all_the_same():
-    pledge = make.draft()
+    pledge = factories.draft_pledge()
     pledge_links.mail_link(pledge)
     sent("alma@example.org")
     contacts.correct(pledge.contact, email="right@example.org")
-    assert look.letters()[-1] == "link 2 right@example.org"
+    assert snapshots.emails_to()[-1] == "link 2 right@example.org"
 
 
 def test_corrected_address_of_who_answers_for_nothing_gets_no_link():
-    pledge = make.signed()
-    other = make.contact(pledge.organization, "ben@example.org", "Ben")
-    before = look.letters()
+    pledge = factories.signed_pledge()
+    other = factories.contact(pledge.organization, "ben@example.org", "Ben")
+    before = snapshots.emails_to()
     contacts.correct(other, email="benjamin@example.org")
-    assert look.letters() == before
+    assert snapshots.emails_to() == before
 
 
 # Erase -----------------------------------------------------------------------------------------------------------
 
 
 def test_erased_contact_leaves_no_mail_and_no_history_and_its_pledge_stays():
-    pledge = make.signed()
-    other = make.contact(pledge.organization, "ben@example.org", "Ben")
+    pledge = factories.signed_pledge()
+    other = factories.contact(pledge.organization, "ben@example.org", "Ben")
     contacts.correct(other, is_primary=True)
     contact = pledge.contact
     for _twice in range(2):
@@ -97,15 +101,15 @@ def test_erased_contact_leaves_no_mail_and_no_history_and_its_pledge_stays():
     assert people(pledge.organization) == [("ben@example.org", True)]
     pledge.refresh_from_db()
     assert (pledge.contact, pledge.signed_by) == (None, "Alma Reyes")
-    assert look.letters() == ["link 1 alma@example.org"]  # to the one who began, before there was a pledge
+    assert snapshots.emails_to() == ["link 1 alma@example.org"]  # to the one who began, before there was a pledge
     assert not AuditEntry.objects.filter(about=f"contact:{contact.pk}").exists()
-    assert look.changes(f"organization:{pledge.organization_id}")[-1] == {"contact": ["…", ""]}
+    assert snapshots.changes(f"organization:{pledge.organization_id}")[-1] == {"contact": ["…", ""]}
     assert pledge_links.mail_again(pledge)
-    assert look.letters()[-1] == "link 1 ben@example.org"
+    assert snapshots.emails_to()[-1] == "link 1 ben@example.org"
 
 
 def test_link_of_a_pledge_that_nobody_answers_for_is_not_mailed():
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     contacts.erase(pledge.contact)
     with pytest.raises(pledge_links.Nobody, match="main contact"):
         pledge_links.mail_again(pledge)
@@ -113,8 +117,8 @@ def test_link_of_a_pledge_that_nobody_answers_for_is_not_mailed():
 
 
 def test_erased_organization_leaves_nothing():
-    here = make.organization(description="Bread")
-    contact = make.contact(here)
+    here = factories.organization(description="Bread")
+    contact = factories.contact(here)
     contacts.erase_organization(here)
     assert not Organization.objects.exists()
     assert not Contact.objects.exists()
@@ -122,10 +126,10 @@ def test_erased_organization_leaves_nothing():
 
 
 def test_organization_with_a_pledge_is_not_erased():
-    pledge = make.draft()
+    pledge = factories.draft_pledge()
     with pytest.raises(ProtectedError):
         contacts.erase_organization(pledge.organization)
-    assert look.organizations() == ["Port Gate Logistics"]
+    assert snapshots.organizations() == ["Port Gate Logistics"]
     assert AuditEntry.objects.filter(about=f"organization:{pledge.organization_id}").exists()
 
 
@@ -134,7 +138,7 @@ def test_organization_with_a_pledge_is_not_erased():
 
 @pytest.mark.parametrize("changed", ["name", "description", "website"])
 def test_what_staff_did_not_read_is_not_approved(changed):
-    here = make.organization(wants_listing=True)
+    here = factories.organization(wants_listing=True)
     seen = profiles.face(here)
     with audit.acting_as(audit.GUEST):
         profiles.change(profiles.lock(here.pk), **{changed: "https://example.org"})
@@ -146,7 +150,7 @@ def test_what_staff_did_not_read_is_not_approved(changed):
 
 
 def test_another_logo_is_another_face():
-    here = make.organization(wants_listing=True)
+    here = factories.organization(wants_listing=True)
     seen = profiles.face(here)
     png = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (64).to_bytes(4, "big") * 2
     profiles.set_logo(profiles.lock(here.pk), png)
@@ -155,5 +159,5 @@ def test_another_logo_is_another_face():
 
 
 def test_approved_once_whatever_was_read_the_second_time():
-    here = profiles.approve(make.organization(wants_listing=True), by="anna")
+    here = profiles.approve(factories.organization(wants_listing=True), by="anna")
     assert profiles.approve(here, by="bert", seen="").approved_by == "anna"

@@ -5,7 +5,7 @@ import pytest
 from partners import checklist, coverage
 from partners.models import PledgeYear, PromiseType, School
 from partners.pledges import editing as pledge_editing
-from tests.partners import make
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -39,19 +39,21 @@ def sums(found: coverage.Coverage) -> dict[str, tuple]:
 
 @pytest.fixture
 def district():
-    year = make.year()
-    a, b, c = (make.school(name, level) for name, level in (("A", "high"), ("B", "elementary"), ("C", "high")))
-    gone = make.school("Gone")
-    made = [make.promised("tours", 6, schools=(a, b, gone)), make.promised("mentors", 2)]
-    make.signed("One", "one@example.org", made)
-    make.signed(
-        "Two", "two@example.org", [make.promised("tours", 4, schools=(a,)), make.promised("mentors", 1, schools=(a,))]
+    year = factories.pledge_year()
+    a, b, c = (factories.school(name, level) for name, level in (("A", "high"), ("B", "elementary"), ("C", "high")))
+    gone = factories.school("Gone")
+    made = [factories.promised("tours", 6, schools=(a, b, gone)), factories.promised("mentors", 2)]
+    factories.signed_pledge("One", "one@example.org", made)
+    factories.signed_pledge(
+        "Two",
+        "two@example.org",
+        [factories.promised("tours", 4, schools=(a,)), factories.promised("mentors", 1, schools=(a,))],
     )
-    make.draft("Draft", "draft@example.org", [make.promised("tours", 90, schools=(c,))])
-    before = [make.promised("tours", 3, schools=(b, c)), make.promised("service", 1)]
-    make.signed_before("Old", "old@example.org", before)
+    factories.draft_pledge("Draft", "draft@example.org", [factories.promised("tours", 90, schools=(c,))])
+    before = [factories.promised("tours", 3, schools=(b, c)), factories.promised("service", 1)]
+    factories.pledge_signed_last_year("Old", "old@example.org", before)
     checklist.retire(gone)
-    make.school("Retired and never promised", is_retired=True)
+    factories.school("Retired and never promised", is_retired=True)
     return year
 
 
@@ -91,17 +93,19 @@ def test_retired_kind_is_a_column_only_where_it_was_promised(district):
 
 
 def test_every_offered_kind_is_a_column_when_nothing_is_promised():
-    make.school()
-    found = coverage.of(make.year())
+    factories.school()
+    found = coverage.of(factories.pledge_year())
     assert len(found.promise_types) == 8
     assert counts(found) == {"Cesar Chavez High": ({}, 0, 0)}
 
 
 def test_promise_counts_as_it_was_signed_last():
-    make.year()
-    school = make.school()
-    pledge = make.signed(promises=[make.promised("tours", 6, schools=(school,))])
-    pledge_editing.sign(pledge.token, **make.page(pledge.token, make.promised("tours", 2)), name="Alma Reyes")
+    factories.pledge_year()
+    school = factories.school()
+    pledge = factories.signed_pledge(promises=[factories.promised("tours", 6, schools=(school,))])
+    pledge_editing.sign(
+        pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 2)), name="Alma Reyes"
+    )
     found = coverage.of(PledgeYear.objects.get())
     assert sums(found) == {"tours": (1, 2, 1, 0, 0)}
     assert School.objects.get() == found.places[0].school
@@ -111,9 +115,11 @@ def test_three_queries_for_any_number_of_pledges(district, django_assert_num_que
     with django_assert_num_queries(3):
         coverage.of(district)
     for number in range(10):
-        make.school(f"School {number}")
-        make.signed(
-            f"Partner {number}", f"p{number}@example.org", [make.promised(schools=tuple(School.objects.active()[:3]))]
+        factories.school(f"School {number}")
+        factories.signed_pledge(
+            f"Partner {number}",
+            f"p{number}@example.org",
+            [factories.promised(schools=tuple(School.objects.active()[:3]))],
         )
     with django_assert_num_queries(3):
         coverage.of(district)

@@ -13,9 +13,8 @@ from partners.models import Organization, PledgeYear, PromiseType, School
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import years as pledge_years
-from tests import browse, look
-from tests.partners import make
-from tests.partners.make import promised
+from tests import factories, snapshots, web_client
+from tests.factories import promised
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +28,7 @@ def html(client, query: str = "", **headers) -> str:
 
 
 def words(client, query: str = "", **headers) -> str:
-    return browse.text(client.get(f"{WALL}{query}", headers=headers))
+    return web_client.page_text(client.get(f"{WALL}{query}", headers=headers))
 
 
 def names(client, query: str = "") -> list[str]:
@@ -52,9 +51,11 @@ def figures(client, query: str = "") -> dict[str, str]:
 
 
 def test_partner_stands_under_its_sector_with_what_it_signed(client):
-    make.partner("Port Gate Logistics", promised("tours", 6, grades=("7-8", "9-12")), promised("mentors", 1))
-    make.partner("St. Brigid Parish", promised("mentors", 1200, grades=("TK-K", "1-3")), sector="faith")
-    make.partner("Slough House Bakery")
+    factories.listed_partner(
+        "Port Gate Logistics", promised("tours", 6, grades=("7-8", "9-12")), promised("mentors", 1)
+    )
+    factories.listed_partner("St. Brigid Parish", promised("mentors", 1200, grades=("TK-K", "1-3")), sector="faith")
+    factories.listed_partner("Slough House Bakery")
     page = words(client)
     assert (
         "Business and industry 2 partners "
@@ -65,14 +66,14 @@ def test_partner_stands_under_its_sector_with_what_it_signed(client):
 
 
 def test_who_did_not_sign_did_not_ask_or_was_not_approved_is_not_shown(client):
-    make.partner("Shown Growers")
-    draft = make.draft("Draft Growers", "draft@example.org").organization
+    factories.listed_partner("Shown Growers")
+    draft = factories.draft_pledge("Draft Growers", "draft@example.org").organization
     Organization.objects.filter(pk=draft.pk).update(wants_listing=True)
     profiles.approve(draft, by="staff")
-    profiles.approve(make.signed("Silent Growers", "silent@example.org").organization, by="staff")
-    waiting = make.signed("Waiting Growers", "waiting@example.org").organization
+    profiles.approve(factories.signed_pledge("Silent Growers", "silent@example.org").organization, by="staff")
+    waiting = factories.signed_pledge("Waiting Growers", "waiting@example.org").organization
     Organization.objects.filter(pk=waiting.pk).update(wants_listing=True)
-    hidden = make.partner("Hidden Growers")
+    hidden = factories.listed_partner("Hidden Growers")
     assert names(client) == ["Hidden Growers", "Shown Growers"]
     profiles.hide(hidden)
     assert names(client) == ["Shown Growers"]
@@ -82,7 +83,7 @@ def test_who_did_not_sign_did_not_ask_or_was_not_approved_is_not_shown(client):
 
 
 def test_nothing_private_is_told(client):
-    partner = make.partner(
+    partner = factories.listed_partner(
         "Port Gate Logistics", promised(note="Ask for Rosa at the gate"), phone="209 555 0100", address="1 Dock Street"
     )
     partner.contacts.update(role="Yard boss", phone="209 555 0199")
@@ -95,13 +96,13 @@ def test_nothing_private_is_told(client):
 
 
 def test_name_is_shown_as_it_is_written(client):
-    make.partner("<b>Đặng & Sons</b> “Phở”")
+    factories.listed_partner("<b>Đặng & Sons</b> “Phở”")
     assert "&lt;b&gt;Đặng &amp; Sons&lt;/b&gt; “Phở”" in html(client)
 
 
 def test_partner_of_no_sector_stands_last(client):
-    make.partner("A Club", sector="")
-    make.partner("Z Agency", sector="public")
+    factories.listed_partner("A Club", sector="")
+    factories.listed_partner("Z Agency", sector="public")
     assert names(client) == ["Z Agency", "A Club"]
     assert "Other 1 partner A Club" in words(client)
 
@@ -110,9 +111,9 @@ def test_partner_of_no_sector_stands_last(client):
 
 
 def three() -> None:
-    make.partner("Hmong Families Together", promised("teachers"), sector="families")
-    make.partner("Peña Landscaping", promised("tours"), promised("service"))
-    make.partner("Local 47", promised("tours"), sector="labor")
+    factories.listed_partner("Hmong Families Together", promised("teachers"), sector="families")
+    factories.listed_partner("Peña Landscaping", promised("tours"), promised("service"))
+    factories.listed_partner("Local 47", promised("tours"), sector="labor")
 
 
 @pytest.mark.parametrize(
@@ -165,13 +166,13 @@ def test_nothing_found_says_how_to_go_back(client):
 @pytest.mark.parametrize("query", ["?year=1999", "?year=2028", "?year=x", "?year=２０２７", "?sector=x", "?kind=x"])
 def test_what_is_not_there_is_not_found(client, query):
     three()
-    make.year(2028, opens_on=timezone.localdate() + timedelta(days=1))
+    factories.pledge_year(2028, opens_on=timezone.localdate() + timedelta(days=1))
     assert client.get(f"{WALL}{query}").status_code == 404
 
 
 def test_each_school_year_has_its_wall(client):
-    old, gone = make.partner("Old Growers"), make.partner("Gone Growers")
-    make.renewed(old, 2028, promised("service", 2))
+    old, gone = factories.listed_partner("Old Growers"), factories.listed_partner("Gone Growers")
+    factories.renewed_pledge(old, 2028, promised("service", 2))
     assert names(client) == ["Old Growers"]
     assert names(client, "?year=2027") == [gone.name, old.name]
     assert "2 projects" in html(client)
@@ -183,7 +184,7 @@ def test_each_school_year_has_its_wall(client):
 
 
 def test_a_kind_that_was_retired_stays_where_it_was_promised(client):
-    make.partner("Port Gate Logistics", promised("tours"))
+    factories.listed_partner("Port Gate Logistics", promised("tours"))
     PromiseType.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
     assert "Host tours and field trips" in cells(client)
     assert "Assist in service-learning projects" not in cells(client)
@@ -199,7 +200,7 @@ def five(monkeypatch):
     for module in ("partners.directory.queries", "partners.directory.presenters"):
         monkeypatch.setattr(f"{module}.MOST", 2)
     for letter in "ABCDE":
-        make.partner(f"{letter} Growers")
+        factories.listed_partner(f"{letter} Growers")
 
 
 def test_pages_are_turned_and_keep_what_was_asked(client, five):
@@ -243,19 +244,19 @@ def test_page_of_nothing_leads_to_the_first(client):
 
 
 def test_figures_count_what_is_shown(client):
-    schools = make.school("Cesar Chavez High"), make.school("Edison High")
-    retired = make.school("Old High")
-    make.school("Franklin High")
-    make.partner("Port Gate Logistics", promised("tours", schools=(*schools, retired)), promised("mentors"))
-    make.partner("Slough House Bakery", promised("tours", schools=schools[:1]))
-    make.signed("Silent Growers", "silent@example.org", (promised("service"),))
+    schools = factories.school("Cesar Chavez High"), factories.school("Edison High")
+    retired = factories.school("Old High")
+    factories.school("Franklin High")
+    factories.listed_partner("Port Gate Logistics", promised("tours", schools=(*schools, retired)), promised("mentors"))
+    factories.listed_partner("Slough House Bakery", promised("tours", schools=schools[:1]))
+    factories.signed_pledge("Silent Growers", "silent@example.org", (promised("service"),))
     School.objects.filter(pk=retired.pk).update(is_retired=True)
     assert figures(client) == {"partners shown": "2", "promises made": "3", "of 3 schools named": "2"}
 
 
 def test_coverage_has_a_number_or_an_open_cell_for_each_kind_and_grades(client):
-    make.partner("One", promised("tours", 4, grades=("TK-K", "4-6")), promised("mentors", 2))
-    make.partner("Two", promised("tours", 1, grades=("9-12",)))
+    factories.listed_partner("One", promised("tours", 4, grades=("TK-K", "4-6")), promised("mentors", 2))
+    factories.listed_partner("Two", promised("tours", 1, grades=("9-12",)))
     table = cells(client)
     assert list(table) == [promise_type.name for promise_type in PromiseType.objects.all()]
     assert table["Host tours and field trips"] == ["1", "none yet", "1"]
@@ -263,25 +264,27 @@ def test_coverage_has_a_number_or_an_open_cell_for_each_kind_and_grades(client):
     assert table["Collaborate with teachers"] == ["none yet"] * 3
     assert "Host tours and field trips 5 visits in all" in words(client)
     assert "Promise what is still open" in words(client)
-    make.closed()
+    factories.close_year()
     assert cells(client)["Host tours and field trips"] == ["1", "0", "1"]
     assert "Promise what is still open" not in words(client)
 
 
 def test_coverage_is_darker_the_more_partners_promise(client):
     for number in range(12):
-        make.partner(f"Growers {number}", promised("tours", grades=("7-8",)) if number < 4 else promised("tours"))
+        factories.listed_partner(
+            f"Growers {number}", promised("tours", grades=("7-8",)) if number < 4 else promised("tours")
+        )
     page = html(client)
     assert 'class="num l2">8</td><td class="num l3">12</td><td class="num l2">8</td>' in page
 
 
 def test_chart_counts_partners_by_sector_beside_the_year_before_and_a_table_says_the_same(client):
-    old = make.partner("Old Growers")
-    make.partner("Gone Parish", sector="faith")
+    old = factories.listed_partner("Old Growers")
+    factories.listed_partner("Gone Parish", sector="faith")
     assert "<desc" in html(client)
     assert "Business and industry: 1. Faith-based: 1. </desc>" in html(client)
-    make.renewed(old, 2028)
-    make.partner("New Growers")
+    factories.renewed_pledge(old, 2028)
+    factories.listed_partner("New Growers")
     page = html(client)
     assert "Business and industry: 2 (1 in 2027–28). Faith-based: 0 (1 in 2027–28). </desc>" in page
     assert '<svg viewBox="0 0 352 96" role="img" aria-labelledby="chart-title chart-words">' in page
@@ -293,7 +296,7 @@ def test_chart_counts_partners_by_sector_beside_the_year_before_and_a_table_says
 
 
 def test_no_year_yet(client):
-    make.year(2028, opens_on=timezone.localdate() + timedelta(days=1))
+    factories.pledge_year(2028, opens_on=timezone.localdate() + timedelta(days=1))
     page = html(client)
     assert "No school year is open for promises yet." in page
     assert 'href="/imagine/#promises"' in page
@@ -301,17 +304,17 @@ def test_no_year_yet(client):
 
 
 def test_nobody_yet_leads_to_a_pledge_while_the_year_is_open(client):
-    make.draft()
+    factories.draft_pledge()
     assert "Nobody is shown for 2027–28 yet" in html(client)
     assert 'class="btn btn-primary" href="/imagine/promise/"' in html(client)
     assert figures(client) == {}
-    make.closed()
+    factories.close_year()
     assert 'class="btn btn-primary" href="/imagine/promise/"' not in html(client)
 
 
 def test_new_year_with_nobody_yet_leaves_the_wall_to_the_last_one(client):
-    make.partner()
-    make.year(2028)
+    factories.listed_partner()
+    factories.pledge_year(2028)
     assert names(client) == ["Port Gate Logistics"]
     assert f'<a href="{WALL}?year=2028">2028–29</a>' in html(client)
     page = html(client, "?year=2028")
@@ -351,7 +354,7 @@ def test_other_language_opens_the_same_address(client):
 
 
 def test_wall_is_only_looked_at(client):
-    make.partner()
+    factories.listed_partner()
     assert client.post(WALL).status_code == 405
     assert client.head(WALL).status_code == 200
 
@@ -363,22 +366,24 @@ def test_wall_asks_as_much_for_three_partners_as_for_thirty(client, query):
             html(client, query)
         return len(captured)
 
-    schools = make.school(), make.school("Edison High")
+    schools = factories.school(), factories.school("Edison High")
     for number in range(3):
-        make.partner(f"Growers {number}", promised("tours", schools=schools), promised("mentors"))
+        factories.listed_partner(f"Growers {number}", promised("tours", schools=schools), promised("mentors"))
     few = asked()
     for number in range(3, 30):
-        make.partner(f"Growers {number}", promised("tours", schools=schools), promised("service"), sector="labor")
+        factories.listed_partner(
+            f"Growers {number}", promised("tours", schools=schools), promised("service"), sector="labor"
+        )
     assert asked() == few <= 13
 
 
 @pytest.mark.parametrize("method", ["get", "head", "options"])
 def test_looking_writes_no_row_in_any_table(client, method):
-    partner = make.partner()
-    before = look.tables()
+    partner = factories.listed_partner()
+    before = snapshots.tables()
     for path in (WALL, f"{WALL}?q=port", f"{WALL}?page=9", partner.get_absolute_url(), f"{WALL}nobody/"):
         assert getattr(client, method)(path).status_code < 500
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_site_leads_to_wall_and_pledge(client):
@@ -395,7 +400,7 @@ def test_site_leads_to_wall_and_pledge(client):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("eight_promise_types")
 def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
-    partner = make.partner("Port Gate Logistics", promised("tours", schools=(make.school(),)))
+    partner = factories.listed_partner("Port Gate Logistics", promised("tours", schools=(factories.school(),)))
     pledge, seen = partner.pledges.get(), []
 
     def look() -> str:
@@ -410,7 +415,7 @@ def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
     Organization.objects.update(name="Port Gate")
     assert look() != first
     assert names(client) == ["Port Gate"]
-    pledge_editing.sign(pledge.token, **make.page(pledge.token, promised("tours", 9)), name="Alma Reyes")
+    pledge_editing.sign(pledge.token, **factories.pledge_data(pledge.token, promised("tours", 9)), name="Alma Reyes")
     assert "9 visits" in look()
     PromiseType.objects.filter(code="tours").update(name="Show us around")
     assert "Show us around" in look()
@@ -418,7 +423,7 @@ def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
     assert "schools named" not in look()
     pledge_years.close_year(PledgeYear.objects.get())
     assert "none yet" not in look()
-    profiles.set_logo(partner, make.png())
+    profiles.set_logo(partner, factories.png())
     profiles.approve(partner, by="staff")
     look()
     profiles.hide(partner)
@@ -430,7 +435,7 @@ def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
 @pytest.mark.usefixtures("eight_promise_types")
 def test_stamp_changes_whichever_of_two_writers_commits_first(post_office):
     """Two transactions at once: each commit is noticed, also of the one that began first and ends last."""
-    make.partner()
+    factories.listed_partner()
     stamps = [directory_queries.stamp()]
     other = connection.copy()
     try:
@@ -444,7 +449,7 @@ def test_stamp_changes_whichever_of_two_writers_commits_first(post_office):
     finally:
         other.close()
     assert len(set(stamps)) == 3
-    make.year(2028)
+    factories.pledge_year(2028)
     assert (
         len(directory_queries.stamp()) == 3
     )  # one change, the day, and nobody who writes: those before were taken out
@@ -452,7 +457,7 @@ def test_stamp_changes_whichever_of_two_writers_commits_first(post_office):
 
 def test_who_writes_is_shown_what_is_and_nothing_of_it_is_kept(client):
     """In the transaction of a test everything is written by who looks."""
-    partner = make.partner()
+    partner = factories.listed_partner()
     assert names(client) == ["Port Gate Logistics"]
     Organization.objects.filter(pk=partner.pk).update(name="Port Gate")
     assert names(client) == ["Port Gate"]

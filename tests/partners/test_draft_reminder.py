@@ -12,14 +12,14 @@ from partners import tasks
 from partners.models import Contact, Pledge
 from partners.organizations import contacts, merging
 from partners.pledges import editing as pledge_editing
-from tests.partners import make
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
 
 def reminded(**fields) -> Message:
-    pledge = make.draft(**fields)
-    make.days_later(pledge, 6)
+    pledge = factories.draft_pledge(**fields)
+    factories.backdate_pledge(pledge, 6)
     tasks.remind_drafts()
     return Message.objects.get(idempotency_key=f"pledge:{pledge.pk}:reminder:1")
 
@@ -36,12 +36,12 @@ def test_it_says_what_is_missing_and_ends_by_one_click(settings):
         "The link belongs to your organization alone."
     )
     assert message.queue == Message.Queue.BULK
-    assert message.unsubscribe_url == preferences.unsubscribe_url(preferences.of(make.EMAIL), "reminders")
+    assert message.unsubscribe_url == preferences.unsubscribe_url(preferences.of(factories.EMAIL), "reminders")
     assert message.unsubscribe_url in message.body_text
 
 
 def test_it_says_until_when_the_year_is_open():
-    make.year(announced_deadline="2090-05-31")
+    factories.pledge_year(announced_deadline="2090-05-31")
     assert "School year 2027–28\nOpen until May 31, 2090\n" in reminded().body_text
 
 
@@ -68,7 +68,7 @@ def test_one_that_did_not_arrive_is_written_to_the_right_address_with_the_links_
     again = Message.objects.get(idempotency_key=message.idempotency_key)
     assert (again.recipient, again.state) == ("right@example.org", "queued")
     assert again.unsubscribe_url == preferences.unsubscribe_url(preferences.of("right@example.org"), "reminders")
-    assert preferences.of(make.EMAIL).token not in again.body_text + again.body_html
+    assert preferences.of(factories.EMAIL).token not in again.body_text + again.body_html
 
 
 @pytest.mark.parametrize("state", ["sent", "unknown"])
@@ -77,7 +77,7 @@ def test_one_that_arrived_or_may_have_stays_as_it_was(state):
     Message.objects.filter(pk=message.pk).update(state=state, sent_at=timezone.now() if state == "sent" else None)
     contacts.correct(Contact.objects.get(), email="right@example.org")
     tasks.remind_drafts()
-    assert Message.objects.get(idempotency_key=message.idempotency_key).recipient == make.EMAIL
+    assert Message.objects.get(idempotency_key=message.idempotency_key).recipient == factories.EMAIL
 
 
 # What waits and is not true any more -----------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def test_one_that_arrived_or_may_have_stays_as_it_was(state):
 @pytest.fixture
 def waits():
     """A draft whose reminder is not sent yet, and the one of another organization, which stays."""
-    make.draft("Zeta Freight", "z@example.org")
+    factories.draft_pledge("Zeta Freight", "z@example.org")
     reminded()
     Pledge.objects.update(changed_at=timezone.now() - timedelta(days=6))
     tasks.remind_drafts()
@@ -101,7 +101,7 @@ def queued() -> list[str]:
 
 
 def sign(pledge: Pledge) -> None:
-    pledge_editing.sign(pledge.token, **make.page(pledge.token, make.promised()), name="Alma Reyes")
+    pledge_editing.sign(pledge.token, **factories.pledge_data(pledge.token, factories.promised()), name="Alma Reyes")
 
 
 def test_who_signed_meanwhile_is_not_reminded(waits):
@@ -110,7 +110,7 @@ def test_who_signed_meanwhile_is_not_reminded(waits):
 
 
 def test_who_saved_meanwhile_is_reminded(waits):
-    pledge_editing.save(waits.token, **make.page(waits.token, make.promised(quantity=7)))
+    pledge_editing.save(waits.token, **factories.pledge_data(waits.token, factories.promised(quantity=7)))
     assert queued() == ["Port Gate Logistics", "Zeta Freight"]
 
 
@@ -122,7 +122,7 @@ def test_what_became_of_a_reminder_before_it_was_signed_stays(waits, state):
 
 
 def test_draft_that_becomes_one_with_a_signed_pledge_is_not_reminded_of(waits):
-    signed = make.signed("Port Gate Logistics Inc", "inc@example.org")
+    signed = factories.signed_pledge("Port Gate Logistics Inc", "inc@example.org")
     merging.merge(waits.organization, signed.organization)
     assert queued() == ["Zeta Freight"]
 
@@ -135,5 +135,5 @@ def test_two_drafts_that_become_one_are_not_reminded_of_when_it_is_signed(waits)
 
 
 def test_nobody_is_reminded_of_a_closed_year(waits):
-    make.closed()
+    factories.close_year()
     assert queued() == []

@@ -7,7 +7,7 @@ from django.db.models import Value
 from partners.models import DuplicateCandidate, Organization, normalize_name
 from partners.organizations import duplicates
 from partners.organizations.duplicates import Typed
-from tests.partners import make
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -36,26 +36,26 @@ def searched() -> list[tuple[str, str, list[str]]]:
 
 
 def test_name_in_another_spelling_is_the_same_name():
-    make.organization("The Port Gate Logistics, Inc.")
-    make.organization("Slough House Bakery")
+    factories.organization("The Port Gate Logistics, Inc.")
+    factories.organization("Slough House Bakery")
     assert found("port gate  LOGISTICS") == [("The Port Gate Logistics, Inc.", ["name"])]
 
 
 def test_name_in_a_script_without_triples_is_found_when_it_is_the_same():
-    make.organization("ក្រុមយុវជន")
+    factories.organization("ក្រុមយុវជន")
     assert found("ក្រុមយុវជន") == [("ក្រុមយុវជន", ["name"])]
 
 
 def test_similar_name_is_found_and_another_is_not():
-    make.organization("San Joaquin Delta College")
-    make.organization("Stockton Ports")
+    factories.organization("San Joaquin Delta College")
+    factories.organization("Stockton Ports")
     assert found("San Joaquim Delta Collage") == [("San Joaquin Delta College", ["similar_name"])]
     assert found("Tule & Sons Hardware") == []
 
 
 def test_address_of_a_contact_website_and_mail_domain_tell():
-    gate = make.organization("Port Gate Logistics", website="https://www.portgate.example/about")
-    make.contact(gate, "alma@mail.portgate.example")
+    gate = factories.organization("Port Gate Logistics", website="https://www.portgate.example/about")
+    factories.contact(gate, "alma@mail.portgate.example")
     assert found("PGL", "ALMA@mail.portgate.example") == [("Port Gate Logistics", ["email", "email_domain"])]
     assert found("PGL", "ben@mail.portgate.example") == [("Port Gate Logistics", ["email_domain"])]
     assert found("PGL", "ben@portgate.example") == [("Port Gate Logistics", ["email_domain"])]
@@ -64,24 +64,24 @@ def test_address_of_a_contact_website_and_mail_domain_tell():
 
 def test_what_anybody_or_many_share_tells_nothing():
     for number in range(6):
-        make.contact(make.organization(f"Campus {chr(65 + number) * 9}"), f"c{number}@college.example")
-    page = make.organization("Zeta Bakery", website="https://www.facebook.com/zeta")
-    make.contact(page, "zeta@gmail.com")
+        factories.contact(factories.organization(f"Campus {chr(65 + number) * 9}"), f"c{number}@college.example")
+    page = factories.organization("Zeta Bakery", website="https://www.facebook.com/zeta")
+    factories.contact(page, "zeta@gmail.com")
     assert found("Q", "q@gmail.com", website="https://facebook.com/q") == []
     assert found("Q", "q@college.example") == []
 
 
 def test_likelier_first_and_no_more_than_five():
     for letter in "ABCDE":
-        make.organization(f"Delta Growers {letter}")
-    make.organization("Delta Growers")
+        factories.organization(f"Delta Growers {letter}")
+    factories.organization("Delta Growers")
     some = found("Delta Growers")
     assert (len(some), some[0]) == (5, ("Delta Growers", ["name"]))
 
 
 def test_as_many_queries_for_one_as_for_thirty(django_assert_num_queries):
     for number in range(30):
-        make.contact(make.organization(f"Partner {number}"), f"a@host{number}.example")
+        factories.contact(factories.organization(f"Partner {number}"), f"a@host{number}.example")
     for many in (1, 30):
         some = [typed(f"Partner {number}", f"b@host{number}.example", key=number) for number in range(many)]
         with django_assert_num_queries(10):
@@ -92,10 +92,10 @@ def test_as_many_queries_for_one_as_for_thirty(django_assert_num_queries):
 
 
 def test_pairs_the_likeliest_first_each_once():
-    make.organization("Port Gate Logistics")
-    make.organization("Port Gate Logistic Services")
-    make.organization("Slough House Bakery")
-    make.organization("SLOUGH HOUSE BAKERY, LLC")
+    factories.organization("Port Gate Logistics")
+    factories.organization("Port Gate Logistic Services")
+    factories.organization("Slough House Bakery")
+    factories.organization("SLOUGH HOUSE BAKERY, LLC")
     pairs = searched()
     assert pairs == [
         ("Slough House Bakery", "SLOUGH HOUSE BAKERY, LLC", ["name"]),
@@ -104,36 +104,36 @@ def test_pairs_the_likeliest_first_each_once():
 
 
 def test_search_does_nothing_until_something_changed_and_takes_away_what_is_no_more():
-    one = make.organization("Port Gate Logistics")
-    other = make.organization("Port Gate Logistics Inc")
+    one = factories.organization("Port Gate Logistics")
+    other = factories.organization("Port Gate Logistics Inc")
     assert [duplicates.search(), duplicates.search(), duplicates.search(anew=True)] == [True, False, True]
     other.name = "Slough House Bakery"
     other.save()
     assert searched() == []
-    make.contact(one, "a@portgate.example")
-    make.contact(other, "b@portgate.example")
+    factories.contact(one, "a@portgate.example")
+    factories.contact(other, "b@portgate.example")
     assert searched() == [("Port Gate Logistics", "Slough House Bakery", ["email_domain"])]
 
 
 def test_two_that_staff_said_are_two_stay_so_whatever_is_found():
-    one, other = make.organization("Port Gate Logistics"), make.organization("Port Gate Logistics Inc")
+    one, other = factories.organization("Port Gate Logistics"), factories.organization("Port Gate Logistics Inc")
     duplicates.search()
     pair = duplicates.dismiss(other, one, by="anna")
     again = duplicates.dismiss(one, other, by="ben")
     assert (pair.pk, again.dismissed_by) == (again.pk, "anna")
-    make.contact(one, "a@portgate.example")
-    make.contact(other, "b@portgate.example")
+    factories.contact(one, "a@portgate.example")
+    factories.contact(other, "b@portgate.example")
     assert searched() == []
     assert DuplicateCandidate.objects.get().dismissed_at
 
 
 def test_pair_that_was_never_found_can_be_dismissed():
-    pair = duplicates.dismiss(make.organization("B"), make.organization("A"), by="anna")
+    pair = duplicates.dismiss(factories.organization("B"), factories.organization("A"), by="anna")
     assert (pair.organization_a.name, pair.organization_b.name, pair.score) == ("B", "A", 0)
 
 
 def test_database_keeps_each_pair_once_the_older_first():
-    one, other = make.organization("A"), make.organization("B")
+    one, other = factories.organization("A"), factories.organization("B")
     for pair in ((other, one), (one, one)):
         with pytest.raises(IntegrityError, match="duplicatecandidate_older_first"), transaction.atomic():
             DuplicateCandidate.objects.create(organization_a=pair[0], organization_b=pair[1], score=1, reasons=[])

@@ -10,7 +10,7 @@ from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
 from partners.models import PledgeRequest, Signature
 from partners.pledges import editing as pledge_editing
-from tests.partners import look, make
+from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
@@ -28,8 +28,8 @@ def html_words(message: Message) -> str:
 
 
 def test_link_to_begin():
-    make.year(announced_deadline=date(2027, 9, 30))
-    start = make.start()
+    factories.pledge_year(announced_deadline=date(2027, 9, 30))
+    start = factories.pledge_request()
     message = last()
     assert (message.idempotency_key, message.subject) == (
         f"start:{start.pk}:link:1",
@@ -44,7 +44,7 @@ def test_link_to_begin():
 
 
 def test_signed_lists_the_promises_and_carries_the_certificate(post_office):
-    pledge = make.signed(promises=(make.promised("tours", 1), make.promised("mentors", 1200)))
+    pledge = factories.signed_pledge(promises=(factories.promised("tours", 1), factories.promised("mentors", 1200)))
     message = last()
     assert message.subject == "Your promises for 2027–28 are signed"
     lines = ["Host tours and field trips: 1 visit", "Be mentors and role models: 1,200 students"]
@@ -61,15 +61,17 @@ def test_signed_lists_the_promises_and_carries_the_certificate(post_office):
 
 
 def test_signed_again_says_that_it_takes_the_place_of_the_first():
-    pledge = make.signed()
-    pledge_editing.sign(pledge.token, **make.page(pledge.token, make.promised("tours", 9)), name="Alma Reyes")
+    pledge = factories.signed_pledge()
+    pledge_editing.sign(
+        pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 9)), name="Alma Reyes"
+    )
     assert last().subject == "Your changed promises for 2027–28 are signed"
     assert "It takes the place of the one before." in last().body_text
     assert "- Host tours and field trips: 9 visits" in last().body_text
 
 
 def test_names_are_escaped_in_html_and_stay_on_one_line():
-    make.signed("Tule & Sons\n<b>Hardware</b>")
+    factories.signed_pledge("Tule & Sons\n<b>Hardware</b>")
     message = last()
     assert "Tule & Sons <b>Hardware</b>" in message.body_text.splitlines()
     assert "<b>Tule &amp; Sons &lt;b&gt;Hardware&lt;/b&gt;</b>" in message.body_html
@@ -77,7 +79,9 @@ def test_names_are_escaped_in_html_and_stay_on_one_line():
 
 def test_one_partners_words_are_not_in_the_next_ones_mail():
     for number in range(3):
-        make.signed(f"Partner {number}", f"p{number}@example.org", promises=(make.promised("tours", number + 1),))
+        factories.signed_pledge(
+            f"Partner {number}", f"p{number}@example.org", promises=(factories.promised("tours", number + 1),)
+        )
     for message in Message.objects.filter(idempotency_key__contains=":signed:"):
         number = int(message.recipient[1])
         assert f"Partner {number}" in message.body_text
@@ -86,28 +90,28 @@ def test_one_partners_words_are_not_in_the_next_ones_mail():
 
 
 def test_nobody_to_write_to_stops_nothing():
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     main = pledge.contact
-    other = make.contact(pledge.organization, "chue@example.org", "Chue Vang")
+    other = factories.contact(pledge.organization, "chue@example.org", "Chue Vang")
     main.delete()
     pledge.refresh_from_db()
     assert not pledge_emails.reminder(pledge)
     other.is_primary = True
     other.save()
     assert pledge_emails.reminder(pledge)
-    assert look.letters()[-1] == "reminder 1 chue@example.org"
+    assert snapshots.emails_to()[-1] == "reminder 1 chue@example.org"
 
 
 def test_letters_are_spanish(settings):
-    pledge = make.draft("Unión Local 47", language="es")
-    start = PledgeRequest.objects.create(organization="Otra", name="Alma", email=make.EMAIL, language="es")
+    pledge = factories.draft_pledge("Unión Local 47", language="es")
+    start = PledgeRequest.objects.create(organization="Otra", name="Alma", email=factories.EMAIL, language="es")
     pledge_emails.link(pledge, 1, start=start)
     pledge_emails.reminder(pledge)
     pledge_emails.new_link(pledge)
     pledge_emails.begun(pledge)
     before = list(Message.objects.order_by("created_at"))
     for quantity in (6, 7):
-        page = make.page(pledge.token, make.promised("tours", quantity))
+        page = factories.pledge_data(pledge.token, factories.promised("tours", quantity))
         pledge_editing.sign(pledge.token, **page, name="Alma Reyes")
     written = before + list(Message.objects.about(f"pledge:{pledge.pk}:signed").order_by("created_at"))
     folder = settings.BASE_DIR / "templates" / "mail" / "partners"

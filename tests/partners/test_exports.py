@@ -16,9 +16,8 @@ from partners import checklist
 from partners.models import Pledge, Promise, PromiseType
 from partners.organizations import contacts, profiles
 from partners.pledges import editing as pledge_editing
-from tests import browse, look
-from tests.partners import make
-from tests.sheets import listed, rows_of
+from tests import factories, snapshots, web_client
+from tests.spreadsheets import read_columns, read_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +30,7 @@ EVERY = [*FILES, f"{ORGANIZATIONS}.csv", f"{ORGANIZATIONS}.xlsx"]
 
 
 def partners(response) -> list[str]:
-    return [name for (name,) in listed(response, "Organization")]
+    return [name for (name,) in read_columns(response, "Organization")]
 
 
 def signed_at(pledge: Pledge, moment: datetime) -> None:
@@ -41,15 +40,15 @@ def signed_at(pledge: Pledge, moment: datetime) -> None:
 @pytest.fixture
 def district(db) -> list[list[str]]:
     """Two years and three partners, with what people write and a spreadsheet trips over; and their list as CSV."""
-    high, primary = make.school("Edison High"), make.school("Año Nuevo Elementary", "elementary")
-    first = make.signed_before("Núñez & Hijos", "inés@example.org", [make.promised("tours", 1)])
+    high, primary = factories.school("Edison High"), factories.school("Año Nuevo Elementary", "elementary")
+    first = factories.pledge_signed_last_year("Núñez & Hijos", "inés@example.org", [factories.promised("tours", 1)])
     signed_at(first, datetime(2027, 1, 1, 7, 59, tzinfo=UTC))  # still 2026 in Stockton
-    tours = make.promised("tours", 1200, grades=("9-12", "4-6"), months=(3, 10), schools=(high, primary))
-    mentors = make.promised("mentors", 1, note="First line\r\nsecond, “line”; @noon")
-    bread = make.signed("=Bread; “Rye”", "bread@example.org", [tours, mentors], sector="business")
+    tours = factories.promised("tours", 1200, grades=("9-12", "4-6"), months=(3, 10), schools=(high, primary))
+    mentors = factories.promised("mentors", 1, note="First line\r\nsecond, “line”; @noon")
+    bread = factories.signed_pledge("=Bread; “Rye”", "bread@example.org", [tours, mentors], sector="business")
     signed_at(bread, datetime(2027, 7, 1, 6, 30, tzinfo=UTC))
     contacts.correct(bread.contact, name="Sokha ចាន់", phone="+1 209 555 0100")
-    renewed = make.page(first.token, make.promised("mentors", 3, months=(5, 8)))
+    renewed = factories.pledge_data(first.token, factories.promised("mentors", 3, months=(5, 8)))
     pledge_editing.save(first.token, **renewed)
     by, anywhere, touring = "Alma Reyes", "wherever it is needed most", "Host tours and field trips"
     who = ["2027–28", "'=Bread; “Rye”", "Business and industry", "Sokha ចាន់", "bread@example.org", "'+1 209 555 0100"]
@@ -70,7 +69,7 @@ def district(db) -> list[list[str]]:
 
 @pytest.mark.parametrize("at", [PLEDGES, PROMISES])
 def test_pledge_list_as_csv_has_a_row_a_promise(staff, district, at):
-    header, *rows = rows_of(staff.get(f"{at}promises.csv"))
+    header, *rows = read_rows(staff.get(f"{at}promises.csv"))
     assert rows == district
     assert header == [
         *("School year", "Organization", "Sector", "Contact", "E-mail", "Phone", "Kind", "Quantity", "Unit", "Grades"),
@@ -80,7 +79,7 @@ def test_pledge_list_as_csv_has_a_row_a_promise(staff, district, at):
 
 @pytest.mark.parametrize("at", [PLEDGES, PROMISES])
 def test_pledge_list_as_xlsx_says_the_same_and_needs_no_apostrophe(staff, district, at):
-    header, *rows = rows_of(staff.get(f"{at}promises.xlsx"))
+    header, *rows = read_rows(staff.get(f"{at}promises.xlsx"))
     assert rows == [[cell.removeprefix("'") for cell in row] for row in district]
     assert len(header) == 16
 
@@ -96,7 +95,7 @@ def test_csv_bears_the_mark_by_which_excel_knows_its_accents(staff, district):
 def test_second_form_has_a_row_an_organization_and_a_column_a_kind(staff, district, at):
     checklist.retire(PromiseType.objects.get(code="tours"))
     checklist.retire(PromiseType.objects.get(code="advisory"))
-    header, *rows = rows_of(staff.get(f"{at}organizations.csv"))
+    header, *rows = read_rows(staff.get(f"{at}organizations.csv"))
     assert header == [
         *("School year", "Organization", "Sector", "Contact", "E-mail", "Phone", "Signed by", "Signed on"),
         "Contribute to curriculum development (hours)",
@@ -112,17 +111,17 @@ def test_second_form_has_a_row_an_organization_and_a_column_a_kind(staff, distri
         ["2027–28", "Núñez & Hijos", "", "", "", "", "", "3", "", "", ""],
         ["2026–27", "Núñez & Hijos", "Alma Reyes", "2026-12-31", "", "1", "", "", "", "", ""],
     ]
-    xlsx = rows_of(staff.get(f"{at}organizations.xlsx"))
+    xlsx = read_rows(staff.get(f"{at}organizations.xlsx"))
     assert xlsx == [[cell.removeprefix("'") for cell in row] for row in [header, *rows]]
 
 
 def test_pledge_that_nobody_answers_for_has_the_main_contact(staff):
-    pledge = make.signed()
-    contacts.correct(make.contact(pledge.organization, "ben@example.org", "Ben"), is_primary=True)
+    pledge = factories.signed_pledge()
+    contacts.correct(factories.contact(pledge.organization, "ben@example.org", "Ben"), is_primary=True)
     contacts.erase(pledge.contact)
-    assert listed(staff.get(f"{PROMISES}promises.csv"), "Contact", "E-mail") == [("Ben", "ben@example.org")]
+    assert read_columns(staff.get(f"{PROMISES}promises.csv"), "Contact", "E-mail") == [("Ben", "ben@example.org")]
     contacts.erase(pledge.organization.contacts.get())
-    assert listed(staff.get(f"{PROMISES}promises.csv"), "Contact", "E-mail") == [("", "")]
+    assert read_columns(staff.get(f"{PROMISES}promises.csv"), "Contact", "E-mail") == [("", "")]
 
 
 @pytest.mark.parametrize("address", [f"{PROMISES}promises.csv", f"{PROMISES}promises.xlsx"])
@@ -130,7 +129,7 @@ def test_list_speaks_the_language_of_who_asks_to_its_last_row(staff, district, a
     staff.cookies["django_language"] = "es"
     response = staff.get(address)
     Client().get("/imagine/privacy/")  # somebody else, in English, before the file is read
-    header, *rows = rows_of(response)
+    header, *rows = read_rows(response)
     assert header[0] == "Año escolar"
     assert [row[6] for row in rows] == [
         "Recibir visitas y excursiones",
@@ -143,12 +142,12 @@ def test_list_speaks_the_language_of_who_asks_to_its_last_row(staff, district, a
 
 def test_organizations_have_their_main_contact_and_this_years_pledge(staff, district):
     bread = Pledge.objects.get(signed_by="Alma Reyes", year=2027).organization
-    make.contact(bread, "second@example.org", "Second")
+    factories.contact(bread, "second@example.org", "Second")
     profiles.change(profiles.lock(bread.pk), description="We bake.", size="some", wants_listing=True)
-    make.organization("Zinc", website="https://www.example.org")
-    make.contact(Pledge.objects.get(year=2026).organization, "third@example.org", "Third")
+    factories.organization("Zinc", website="https://www.example.org")
+    factories.contact(Pledge.objects.get(year=2026).organization, "third@example.org", "Third")
     today = f"{timezone.localdate():%Y-%m-%d}"
-    header, *rows = rows_of(staff.get(f"{ORGANIZATIONS}.csv"))
+    header, *rows = read_rows(staff.get(f"{ORGANIZATIONS}.csv"))
     assert header == [
         *("Organization", "Sector", "What it does", "Website", "Phone", "Street and city", "Size", "Shown in public"),
         *("Contact", "Role", "E-mail", "Contact’s phone", "Language", "Known since", "Pledge for 2027–28"),
@@ -173,14 +172,16 @@ def test_organizations_have_their_main_contact_and_this_years_pledge(staff, dist
         ],
         ["Zinc", "", "", "https://www.example.org", "", "", "", "not shown", "", "", "", "", "", today, ""],
     ]
-    assert rows_of(staff.get(f"{ORGANIZATIONS}.xlsx"))[1:] == [[cell.removeprefix("'") for cell in row] for row in rows]
+    assert read_rows(staff.get(f"{ORGANIZATIONS}.xlsx"))[1:] == [
+        [cell.removeprefix("'") for cell in row] for row in rows
+    ]
 
 
 @pytest.mark.parametrize("address", EVERY)
 def test_file_is_named_by_the_day_and_kept_nowhere(staff, district, address):
     response = staff.get(address)
     assert isinstance(response, StreamingHttpResponse)
-    rows_of(response)
+    read_rows(response)
     name = {"promises": "promises", "organizations": "pledges"}[address.rpartition("/")[2].partition(".")[0]]
     name = "organizations" if address.startswith(ORGANIZATIONS) else name
     end = f"{name}-{timezone.localdate():%Y-%m-%d}.{address.rpartition('.')[2]}"
@@ -189,11 +190,13 @@ def test_file_is_named_by_the_day_and_kept_nowhere(staff, district, address):
 
 
 def test_coverage_as_csv(staff):
-    make.year()
-    school, other = make.school("Edison High"), make.school("Año Nuevo Elementary", "elementary")
-    make.signed(promises=[make.promised("tours", 6, schools=(school, other)), make.promised("mentors", 2)])
-    make.signed("Other", "other@example.org", [make.promised("tours", 1, schools=(school,))])
-    header, *rows = rows_of(staff.get("/imagine/admin/partners/promise/coverage.csv?year=2027"))
+    factories.pledge_year()
+    school, other = factories.school("Edison High"), factories.school("Año Nuevo Elementary", "elementary")
+    factories.signed_pledge(
+        promises=[factories.promised("tours", 6, schools=(school, other)), factories.promised("mentors", 2)]
+    )
+    factories.signed_pledge("Other", "other@example.org", [factories.promised("tours", 1, schools=(school,))])
+    header, *rows = read_rows(staff.get("/imagine/admin/partners/promise/coverage.csv?year=2027"))
     assert header[:4] == ["School", "Level", "Contribute to curriculum development", "Host tours and field trips"]
     assert header[-2:] == ["Promises", "Promises in 2026–27"]
     assert [[row[0], row[1], row[3], row[6], *row[-2:]] for row in rows] == [
@@ -211,11 +214,15 @@ def test_coverage_as_csv(staff):
 
 @pytest.fixture
 def several(db):
-    make.year()
-    high, primary = make.school("Edison High"), make.school("Fillmore", "elementary")
-    make.signed("Bakery", "a@example.org", [make.promised("tours", schools=(high,))], sector="business")
-    make.signed("Church", "b@example.org", [make.promised("mentors"), make.promised("service", schools=(primary,))])
-    make.draft("Clinic", "c@example.org", [make.promised("tours", schools=(high, primary))])
+    factories.pledge_year()
+    high, primary = factories.school("Edison High"), factories.school("Fillmore", "elementary")
+    factories.signed_pledge(
+        "Bakery", "a@example.org", [factories.promised("tours", schools=(high,))], sector="business"
+    )
+    factories.signed_pledge(
+        "Church", "b@example.org", [factories.promised("mentors"), factories.promised("service", schools=(primary,))]
+    )
+    factories.draft_pledge("Clinic", "c@example.org", [factories.promised("tours", schools=(high, primary))])
     return high
 
 
@@ -256,7 +263,7 @@ def test_list_of_promises_is_filtered_by_clearance_too(staff, several):
 
 def test_second_form_of_filtered_promises_has_only_them(staff, several):
     kind = PromiseType.objects.get(code="mentors")
-    [row] = listed(
+    [row] = read_columns(
         staff.get(f"{PROMISES}organizations.csv?promise_type={kind.pk}"),
         "Organization",
         "Be mentors and role models (students)",
@@ -266,7 +273,7 @@ def test_second_form_of_filtered_promises_has_only_them(staff, several):
 
 
 def test_never_signed_of_a_closed_year(staff, several):
-    make.closed()
+    factories.close_year()
     assert partners(staff.get(f"{PROMISES}promises.csv?state=never")) == ["Clinic"]
     assert staff.get(f"{PROMISES}promises.csv?state=draft").status_code == 302
 
@@ -290,9 +297,9 @@ def test_action_takes_the_ticked_organizations(staff, several):
 
 @pytest.mark.slow
 def test_list_goes_beyond_the_page_shown(staff):
-    make.year()
+    factories.pledge_year()
     for number in range(101):
-        make.draft(f"Partner {number:03}", f"p{number}@example.org")
+        factories.draft_pledge(f"Partner {number:03}", f"p{number}@example.org")
     names = [f"Partner {number:03}" for number in range(101)]
     assert partners(staff.get(f"{PROMISES}promises.csv")) == names
     assert partners(staff.get(f"{PLEDGES}organizations.xlsx")) == names
@@ -314,15 +321,15 @@ def test_file_of_nothing_says_so_on_the_same_list(staff, several, address, query
     response = staff.get(address + query)
     at = f"{address.rpartition('/')[0]}/"
     assert (response.status_code, response["Location"].partition("?")[0]) == (302, at)
-    assert NOTHING in browse.text(staff.get(response["Location"]))
+    assert NOTHING in web_client.page_text(staff.get(response["Location"]))
 
 
 def test_pledge_without_a_promise_is_no_row(staff):
-    pledge = make.draft()
-    pledge_editing.save(pledge.token, **(make.page(pledge.token) | {"promised": []}))
-    assert look.tables()["partners.Promise"] == []
+    pledge = factories.draft_pledge()
+    pledge_editing.save(pledge.token, **(factories.pledge_data(pledge.token) | {"promised": []}))
+    assert snapshots.tables()["partners.Promise"] == []
     assert staff.get(f"{PLEDGES}organizations.csv")["Location"] == f"{PLEDGES}?"
-    assert NOTHING in browse.text(staff.get(PLEDGES))
+    assert NOTHING in web_client.page_text(staff.get(PLEDGES))
 
 
 @pytest.mark.parametrize(
@@ -339,7 +346,7 @@ def test_lookup_of_no_filter_leads_back_to_the_list(staff, several):
 
 @pytest.mark.parametrize("address", [*EVERY, f"{PROMISES}coverage.csv"])
 def test_file_is_closed_to_who_may_not_see_its_list(address):
-    make.signed()
+    factories.signed_pledge()
     for user in (None, User.objects.create_user("guest"), User.objects.create_user("other", is_staff=True)):
         client = Client()
         if user:
@@ -353,7 +360,7 @@ def test_file_is_closed_to_who_may_not_see_its_list(address):
 
 
 def test_who_may_only_look_has_the_files_too():
-    make.signed()
+    factories.signed_pledge()
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename__in=["view_promise", "view_pledge"]))
     client = Client()
@@ -367,10 +374,10 @@ def test_who_may_only_look_has_the_files_too():
 
 @pytest.mark.parametrize("address", [*EVERY, f"{PROMISES}coverage.csv"])
 def test_file_is_fetched_only_and_changes_nothing(staff, address, district):
-    before = look.tables()
-    rows_of(staff.get(address))
+    before = snapshots.tables()
+    read_rows(staff.get(address))
     assert staff.post(address).status_code == 405
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 # How much it takes -----------------------------------------------------------------------------------------------
@@ -378,18 +385,20 @@ def test_file_is_fetched_only_and_changes_nothing(staff, address, district):
 
 @pytest.mark.parametrize("address", [*EVERY, f"{PROMISES}promises.csv?q=partner", f"{PROMISES}coverage.csv"])
 def test_file_takes_the_same_number_of_queries_for_3_and_30(staff, address, django_assert_num_queries):
-    make.year()
-    schools = (make.school("Edison High"), make.school("Fillmore"))
+    factories.pledge_year()
+    schools = (factories.school("Edison High"), factories.school("Fillmore"))
 
     def some(numbers) -> None:
         for number in numbers:
-            make.signed(f"Partner {number}", f"p{number}@example.org", [make.promised("tours", schools=schools)])
+            factories.signed_pledge(
+                f"Partner {number}", f"p{number}@example.org", [factories.promised("tours", schools=schools)]
+            )
 
     some(range(3))
-    rows_of(staff.get(address))
+    read_rows(staff.get(address))
     with CaptureQueriesContext(connection) as queries:
-        assert len(rows_of(staff.get(address))) > 3
+        assert len(read_rows(staff.get(address))) > 3
     some(range(3, 30))
     with django_assert_num_queries(len(queries)):
-        assert len(rows_of(staff.get(address))) >= 6
+        assert len(read_rows(staff.get(address))) >= 6
     assert len(queries) <= 10

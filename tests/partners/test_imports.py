@@ -27,8 +27,8 @@ from partners.models import (
 from partners.organizations import merging, profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
-from tests.partners import look, make
-from tests.partners.spreadsheet import HEADER, as_csv, as_xlsx, messy, row, table
+from tests import factories, snapshots
+from tests.partners.import_files import HEADER, as_csv, as_xlsx, messy, row, table
 
 pytestmark = pytest.mark.django_db
 
@@ -37,14 +37,14 @@ GATE = "Port Gate Logistics"
 
 @pytest.fixture
 def year(db):
-    return make.year()
+    return factories.pledge_year()
 
 
 def begin(*rows: dict, header: list[str] | None = None, content: bytes | None = None, **fields) -> Import:
     """A file that is read and checked, whatever its size."""
     content = as_csv(table(list(rows), header)) if content is None else content
     run = import_workflow.begin(
-        content, **({"file_name": "list.csv", "year": make.year(), "by": "anna", "language": "en"} | fields)
+        content, **({"file_name": "list.csv", "year": factories.pledge_year(), "by": "anna", "language": "en"} | fields)
     )
     return worked(run)
 
@@ -117,7 +117,7 @@ def test_xlsx(year):
     lines = table([row(quantity=6, signed_on=date(2026, 4, 2))])
     run = write(begin(content=as_xlsx([["Partners of last year"], [], *lines])))
     assert (run.format["kind"], run.format["sheet"]) == ("xlsx", "Partners")
-    assert look.amounts(Pledge.objects.get()) == {"tours": 6}
+    assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": 6}
 
 
 def test_columns_are_matched_by_name_and_shown(year):
@@ -202,17 +202,17 @@ def test_row_of_another_school_year(year):
 
 
 def test_same_name_is_taken_without_asking(year):
-    there = make.organization("The Port Gate Logistics, Inc.")
+    there = factories.organization("The Port Gate Logistics, Inc.")
     run = begin(row())
     [typed] = run.organizations.all()
     assert (typed.organization, typed.is_new, typed.needs_review) == (there, False, False)
     write(run)
-    assert look.organizations() == ["The Port Gate Logistics, Inc."]
+    assert snapshots.organizations() == ["The Port Gate Logistics, Inc."]
     assert Pledge.objects.get().organization == there
 
 
 def test_similar_name_is_asked_and_the_answer_counts(year):
-    there = make.organization("Port Gate Logistic Group")
+    there = factories.organization("Port Gate Logistic Group")
     run = begin(row())
     [typed] = validation.questions(run)
     assert (typed.existing_matches, typed.organization, typed.is_new) == (
@@ -222,30 +222,30 @@ def test_similar_name_is_asked_and_the_answer_counts(year):
     )
     import_workflow.answer(run, {typed.pk: Which(there.pk)})
     write(run)
-    assert look.organizations() == ["Port Gate Logistic Group"]
+    assert snapshots.organizations() == ["Port Gate Logistic Group"]
 
 
 def test_same_address_and_similar_name_is_proposed_to_be_taken(year):
-    there = make.organization("Port Gate Logistic Group")
-    make.contact(there, "Alma@portgate.example")
+    there = factories.organization("Port Gate Logistic Group")
+    factories.contact(there, "Alma@portgate.example")
     run = begin(row())
     [typed] = validation.questions(run)
     assert (typed.organization, typed.is_new) == (there, False)
     import_workflow.answer(run, {typed.pk: Which()})
     write(run)
-    assert look.organizations() == ["Port Gate Logistic Group", GATE]
+    assert snapshots.organizations() == ["Port Gate Logistic Group", GATE]
 
 
 def test_of_two_with_the_same_name_staff_are_asked(year):
-    first, second = make.organization(GATE), make.organization(f"{GATE}, Inc.")
-    make.contact(second, "alma@portgate.example")
+    first, second = factories.organization(GATE), factories.organization(f"{GATE}, Inc.")
+    factories.contact(second, "alma@portgate.example")
     [typed] = validation.questions(begin(row()))
     assert (typed.organization, [pk for pk, *_why in typed.existing_matches]) == (second, [second.pk, first.pk])
 
 
 def test_only_what_was_proposed_can_be_chosen(year):
-    make.organization("Port Gate Logistic Group")
-    other = make.organization("Zeta Freight")
+    factories.organization("Port Gate Logistic Group")
+    other = factories.organization("Zeta Freight")
     run = begin(row())
     [typed] = validation.questions(run)
     import_workflow.answer(run, {typed.pk: Which(other.pk), 999_999: Which()})
@@ -254,13 +254,13 @@ def test_only_what_was_proposed_can_be_chosen(year):
 
 
 def test_two_names_that_are_one_make_one_pledge(year):
-    there = make.organization("Port Gate Logistic Group")
+    there = factories.organization("Port Gate Logistic Group")
     run = begin(
         row(), row(organization="Port Gate Logistics Grp", kind="mentors"), row(organization="Port Gate Logistic")
     )
     import_workflow.answer(run, {typed.pk: Which(there.pk) for typed in run.organizations.all()})
     write(run)
-    assert look.amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 6}
+    assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 6}
     assert run.counts["left_names"] == ["Port Gate Logistic Group"]
 
 
@@ -315,7 +315,7 @@ def test_what_many_in_the_file_share_tells_nothing(year):
 
 def test_twins_that_are_there_already_are_no_question_of_the_file(year):
     for name in (GATE, "Port Gate Logistic"):
-        make.organization(name)
+        factories.organization(name)
     assert asked(begin(row(), row(organization="Port Gate Logistic"))) == []
 
 
@@ -329,10 +329,10 @@ def test_twins_in_the_file_that_are_one_make_one_organization(year):
     import_workflow.answer(run, {typed.pk: Which(line=typed.line - 1) for typed in validation.questions(run)})
     assert [each[2] for each in asked(run)] == [2, 3]
     run = write(run)
-    assert look.organizations() == [GATE, "Zeta Freight"]
+    assert snapshots.organizations() == [GATE, "Zeta Freight"]
     gate = Organization.objects.get(name=GATE)
     assert gate.sector == "business"  # the first that says one
-    assert look.amounts(gate.pledges.get()) == {"tours": 6, "mentors": 9}  # the first of a kind counts
+    assert snapshots.promised_amounts(gate.pledges.get()) == {"tours": 6, "mentors": 9}  # the first of a kind counts
     assert gate.contacts.count() == 3
     assert (run.steps_done, run.counts["organizations"], run.counts["left_names"]) == (4, 2, [GATE])
     undo(run)
@@ -340,14 +340,14 @@ def test_twins_in_the_file_that_are_one_make_one_organization(year):
 
 
 def test_twin_of_one_that_is_there_goes_with_it_also_in_another_step(year, monkeypatch):
-    there = make.organization(GATE)
+    there = factories.organization(GATE)
     monkeypatch.setattr(writing, "CHUNK", 1)
     rows = [apart(number, organization=f"{name} {name[::-1]}") for number, name in enumerate(["Delta", "Tule"])]
     run = begin(row(organization="Port Gate Logistc"), *rows, row(organization="Port Gate Logistic", kind="mentors"))
     first, last = validation.questions(run)
     import_workflow.answer(run, {first.pk: Which(there.pk), last.pk: Which(line=first.line)})
     write(run)
-    assert look.amounts(there.pledges.get()) == {"tours": 6, "mentors": 6}
+    assert snapshots.promised_amounts(there.pledges.get()) == {"tours": 6, "mentors": 6}
     assert Organization.objects.count() == 3
 
 
@@ -365,14 +365,14 @@ def test_twins_that_are_two_become_two(year):
     assert typed.duplicate_of_line == 2
     import_workflow.answer(run, {typed.pk: Which()})
     write(run)
-    assert sorted(look.organizations()) == ["Port Gate Logistic", GATE]
+    assert sorted(snapshots.organizations()) == ["Port Gate Logistic", GATE]
 
 
 # Written ---------------------------------------------------------------------------------------------------------
 
 
 def test_written_as_signed_by_whom_and_when_the_sheet_says(year):
-    make.school()
+    factories.school()
     run = write(
         begin(
             row(
@@ -392,7 +392,7 @@ def test_written_as_signed_by_whom_and_when_the_sheet_says(year):
         1,
     )
     assert (pledge.organization.name, pledge.organization.sector, pledge.state) == (GATE, "business", "signed")
-    assert look.promises(pledge) == [
+    assert snapshots.promises(pledge) == [
         ("tours", 6, ["9-12"], [10, 3], ["Cesar Chavez High"], ""),
         ("mentors", 12, [], [], [], "=cmd|' /C calc'!A0"),
     ]
@@ -412,7 +412,7 @@ def test_written_as_signed_by_whom_and_when_the_sheet_says(year):
 
 def test_written_version_is_like_one_that_was_signed_by_link(year):
     write(begin(row(contact="Alma Reyes", signed_by="Alma Reyes")))
-    other = make.signed("Zeta Freight", promises=(make.promised("tours", 6),))
+    other = factories.signed_pledge("Zeta Freight", promises=(factories.promised("tours", 6),))
     kept = [pledge.signatures.get().content for pledge in (Pledge.objects.get(organization__name=GATE), other)]
     assert kept[0] | {"organization": "", "sector": ""} == kept[1] | {"organization": "", "sector": ""}
 
@@ -431,7 +431,7 @@ def test_history_tells_who_imported_what(year):
         "signed_by": ["", "Alma Reyes"],
         "Host tours and field trips": ["", "6 visits; wherever it is needed most"],
     }
-    assert look.changes(f"organization:{pledge.organization_id}") == [{"name": ["", GATE]}]
+    assert snapshots.changes(f"organization:{pledge.organization_id}") == [{"name": ["", GATE]}]
 
 
 def test_bad_rows_are_left_out_only_when_staff_say_so(year):
@@ -440,7 +440,7 @@ def test_bad_rows_are_left_out_only_when_staff_say_so(year):
         import_workflow.confirm(run)
     assert everything() == ([], [], [], [], 0)
     write(run, leaves_bad=True)
-    assert look.organizations() == [GATE]
+    assert snapshots.organizations() == [GATE]
 
 
 def test_nothing_but_bad_rows_is_not_written(year):
@@ -466,7 +466,7 @@ def test_dropped_import_writes_nothing_and_keeps_no_row(year):
 
 
 def test_closed_year_can_be_imported_into_with_a_kind_that_was_retired_since(year):
-    make.closed()
+    factories.close_year()
     PromiseType.objects.filter(code="tours").update(is_retired=True)
     write(begin(row()))
     assert Pledge.objects.get().state == "closed"
@@ -474,8 +474,8 @@ def test_closed_year_can_be_imported_into_with_a_kind_that_was_retired_since(yea
 
 def test_partner_begins_next_year_from_what_was_imported(year):
     write(begin(row(quantity="6")))
-    make.closed()
-    make.year(2028)
+    factories.close_year()
+    factories.pledge_year(2028)
     sheet = page_state.find(Pledge.objects.get().token)
     assert (sheet.pledge, [one.quantity for one in sheet.promises]) == (None, [6])
 
@@ -502,18 +502,18 @@ def test_run_twice_changes_nothing(year):
 
 
 def test_run_twice_with_a_new_one_that_looks_like_another(year):
-    make.organization("Port Gate Logistic Group")
+    factories.organization("Port Gate Logistic Group")
     for _time in range(2):
         run = begin(row())
         import_workflow.answer(run, {typed.pk: None for typed in validation.questions(run)})
         write(run)
-    assert look.organizations() == ["Port Gate Logistic Group", GATE]
+    assert snapshots.organizations() == ["Port Gate Logistic Group", GATE]
 
 
 def test_pledge_that_a_partner_made_itself_stays_as_it_is(year):
-    pledge = make.signed(GATE, promises=(make.promised("tours", 2),))
+    pledge = factories.signed_pledge(GATE, promises=(factories.promised("tours", 2),))
     run = write(begin(row(quantity="6"), row(kind="mentors")))
-    assert (look.amounts(pledge), run.counts["left_names"]) == ({"tours": 2}, [GATE])
+    assert (snapshots.promised_amounts(pledge), run.counts["left_names"]) == ({"tours": 2}, [GATE])
     assert sorted(pledge.organization.contacts.values_list("email", "is_primary")) == [
         ("alma@example.org", True),
         ("alma@portgate.example", False),
@@ -522,19 +522,19 @@ def test_pledge_that_a_partner_made_itself_stays_as_it_is(year):
 
 def test_organization_that_was_made_since_the_check_is_taken(year):
     run = begin(row())
-    there = make.organization("PORT GATE LOGISTICS, Inc.")
+    there = factories.organization("PORT GATE LOGISTICS, Inc.")
     write(run)
-    assert (look.organizations(), Pledge.objects.get().organization) == (["PORT GATE LOGISTICS, Inc."], there)
+    assert (snapshots.organizations(), Pledge.objects.get().organization) == (["PORT GATE LOGISTICS, Inc."], there)
 
 
 def test_organization_that_vanished_or_was_merged_since_the_check(year):
-    gone, merged = make.organization(GATE), make.organization("Zeta Freight")
+    gone, merged = factories.organization(GATE), factories.organization("Zeta Freight")
     run = begin(row(), row(organization="Zeta Freight"))
-    kept = make.organization("Omega Movers")
+    kept = factories.organization("Omega Movers")
     merging.merge(kept, merged)
     gone.delete()
     write(run)
-    assert sorted(look.organizations()) == ["Omega Movers", GATE]
+    assert sorted(snapshots.organizations()) == ["Omega Movers", GATE]
     assert kept.pledges.count() == 1
 
 
@@ -560,8 +560,8 @@ def import_instead(content: bytes) -> None:
 
 
 def test_exported_list_is_imported_again_and_means_the_same(year):
-    make.school()
-    make.school("Edison High")
+    factories.school()
+    factories.school("Edison High")
     lines = [
         row(
             grades="9-12",
@@ -575,10 +575,10 @@ def test_exported_list_is_imported_again_and_means_the_same(year):
     ]
     lines[2]["Organization"] = "Núñez & Peña"
     write(begin(*lines))
-    before = (everything(), sorted(map(str, map(look.promises, Pledge.objects.all()))))
+    before = (everything(), sorted(map(str, map(snapshots.promises, Pledge.objects.all()))))
     for content in taken_away(exports.promise_file):
         import_instead(content)
-        assert (everything(), sorted(map(str, map(look.promises, Pledge.objects.all())))) == before
+        assert (everything(), sorted(map(str, map(snapshots.promises, Pledge.objects.all())))) == before
 
 
 # A column a kind -------------------------------------------------------------------------------------------------
@@ -600,7 +600,7 @@ def test_form_with_a_column_for_each_kind_is_read(year):
     ]
     assert run.format["ignored"] == ["Parking"]
     write(run)
-    assert [(pledge.signed_by, look.amounts(pledge)) for pledge in Pledge.objects.order_by("pk")] == [
+    assert [(pledge.signed_by, snapshots.promised_amounts(pledge)) for pledge in Pledge.objects.order_by("pk")] == [
         ("Alma", {"tours": 6, "mentors": 1200}),
         ("Ben", {"mentors": 9}),
     ]
@@ -638,7 +638,7 @@ def test_exported_list_with_a_row_an_organization_is_imported_again(year):
 
 
 def test_undone_as_if_it_had_never_been(year):
-    make.contact(make.organization("Zeta Freight"), "z@zeta.example")
+    factories.contact(factories.organization("Zeta Freight"), "z@zeta.example")
     before = (everything(), AuditEntry.objects.count())
     run = write(begin(row(), row(kind="mentors"), row(organization="Zeta Freight", e_mail="new@zeta.example")))
     assert Pledge.objects.count() == 2
@@ -655,7 +655,7 @@ def test_what_somebody_changed_since_stays_and_is_told(year):
     alpha, beta, gamma, _delta = (Organization.objects.get(name=name) for name in ("Alpha", "Beta", "Gamma", "Delta"))
     profiles.change(profiles.lock(alpha.pk), description="Moves freight.")
     token = beta.pledges.get().token
-    pledge_editing.sign(token, **make.page(token, make.promised("tours", 9)), name="Ben Ochoa")
+    pledge_editing.sign(token, **factories.pledge_data(token, factories.promised("tours", 9)), name="Ben Ochoa")
     profiles.change_contact(gamma.contacts.get(), role="Owner")
     run = undo(run)
     assert run.not_undone == [
@@ -666,8 +666,8 @@ def test_what_somebody_changed_since_stays_and_is_told(year):
         ["Beta", "it has: contacts, pledges"],
         ["Gamma", "it has: contacts"],
     ]
-    assert sorted(look.organizations()) == ["Alpha", "Beta", "Gamma"]
-    assert look.amounts(beta.pledges.get()) == {"tours": 9}
+    assert sorted(snapshots.organizations()) == ["Alpha", "Beta", "Gamma"]
+    assert snapshots.promised_amounts(beta.pledges.get()) == {"tours": 9}
     assert (run.counts["undone"], run.counts["stayed"]) == (6, 6)
 
 
@@ -678,7 +678,7 @@ def test_what_was_merged_since_stays(year):
     run = undo(run)
     assert run.not_undone[0] == [f"Pledge of {GATE}", "it was changed since"]
     assert run.not_undone[-1][0] == GATE
-    assert (look.organizations(), Pledge.objects.count()) == ([GATE], 1)
+    assert (snapshots.organizations(), Pledge.objects.count()) == ([GATE], 1)
 
 
 def test_what_is_gone_already_is_no_matter(year):
@@ -695,7 +695,7 @@ def test_only_the_last_import_can_be_undone_then_the_one_before(year):
         import_workflow.undo(first)
     undo(second)
     undo(first)
-    assert look.organizations() == []
+    assert snapshots.organizations() == []
     with pytest.raises(import_workflow.Refused, match="not as you saw it any more: undone"):
         import_workflow.undo(first)
 
@@ -785,7 +785,7 @@ def test_two_at_once_are_not_written(year):
 
 @pytest.fixture
 def schools(db):
-    return [make.school(name).name for name in ("Cesar Chavez High", "Edison High", "Stagg Senior High")]
+    return [factories.school(name).name for name in ("Cesar Chavez High", "Edison High", "Stagg Senior High")]
 
 
 @pytest.mark.slow

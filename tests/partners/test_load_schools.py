@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from partners import schools
 from partners.models import School
-from tests.partners import look, make
+from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
@@ -68,7 +68,7 @@ def test_file_adds_renames_by_code_retires_and_brings_back(load):
         "retire Slough House Elementary (39686760000003)",
     ]
     edison = School.objects.get(code="39686760000001")
-    assert look.changes(f"school:{edison.pk}")[1] == {
+    assert snapshots.changes(f"school:{edison.pk}")[1] == {
         "name": ["Edison High", "Thomas Edison High"],
         "is_charter": [False, True],
     }
@@ -76,9 +76,9 @@ def test_file_adds_renames_by_code_retires_and_brings_back(load):
 
 def test_retired_school_stays_on_what_was_promised(load):
     load(HEAD + EDISON)
-    pledge = make.signed(promises=(make.promised(schools=(School.objects.get(),)),))
+    pledge = factories.signed_pledge(promises=(factories.promised(schools=(School.objects.get(),)),))
     load(HEAD + CALAVERAS)
-    assert look.promises(pledge)[0][4] == ["Edison High"]
+    assert snapshots.promises(pledge)[0][4] == ["Edison High"]
 
 
 def test_dry_run_shows_and_changes_nothing(load):

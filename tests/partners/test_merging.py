@@ -22,7 +22,7 @@ from partners.organizations.merging import Plan, merge
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 from partners.pledges import page_state
-from tests.partners import look, make
+from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def both():
     """Port Gate Logistics, and the same once more."""
-    return make.organization(), make.organization("Port Gate Logistics Inc")
+    return factories.organization(), factories.organization("Port Gate Logistics Inc")
 
 
 def two_pledges(mine: tuple, theirs: tuple, sign: tuple[bool, bool] = (True, True)) -> list[Pledge]:
@@ -38,7 +38,11 @@ def two_pledges(mine: tuple, theirs: tuple, sign: tuple[bool, bool] = (True, Tru
     made = []
     for number, (promises, signs) in enumerate(zip((mine, theirs), sign, strict=True)):
         name = ("Port Gate Logistics", "Zeta Freight")[number]
-        made.append((make.signed if signs else make.draft)(name, f"{name[0].lower()}@example.org", promises))
+        made.append(
+            (factories.signed_pledge if signs else factories.draft_pledge)(
+                name, f"{name[0].lower()}@example.org", promises
+            )
+        )
     return made
 
 
@@ -59,7 +63,7 @@ def test_what_is_empty_is_filled_and_what_has_no_place_stays_in_history(both):
     kept = Organization.objects.get()
     assert (kept.pk, kept.name, kept.website) == (both[0].pk, "Port Gate Logistics", "https://portgate.example")
     assert (kept.description, kept.sector, kept.phone) == ("Moves freight.", "business", "209 555 0100")
-    last = look.changes(f"organization:{kept.pk}")[-1]
+    last = snapshots.changes(f"organization:{kept.pk}")[-1]
     assert last["merged"] == [
         "",
         "Port Gate Logistics Inc (port-gate-logistics-inc), with contacts: 0, pledges: 0. "
@@ -70,7 +74,7 @@ def test_what_is_empty_is_filled_and_what_has_no_place_stays_in_history(both):
 
 def test_history_of_the_other_goes_on_in_the_kept_ones(both):
     merge(*both)
-    names = [change["name"] for change in look.changes(f"organization:{both[0].pk}") if "name" in change]
+    names = [change["name"] for change in snapshots.changes(f"organization:{both[0].pk}") if "name" in change]
     assert names == [["", "Port Gate Logistics"], ["", "Port Gate Logistics Inc"]]
     assert not AuditEntry.objects.filter(about=f"organization:{both[1].pk}").exists()
 
@@ -78,17 +82,17 @@ def test_history_of_the_other_goes_on_in_the_kept_ones(both):
 def test_old_web_address_leads_to_the_kept_one_also_after_the_next_merge_and_is_not_given_again(both):
     kept, other = both
     merge(kept, other)
-    last = make.organization("Zeta Freight")
+    last = factories.organization("Zeta Freight")
     merge(last, kept)
     assert dict(SlugRedirect.objects.values_list("slug", "organization")) == {
         "port-gate-logistics-inc": last.pk,
         "port-gate-logistics": last.pk,
     }
-    assert make.organization("Port Gate Logistics").slug == "port-gate-logistics-2"
+    assert factories.organization("Port Gate Logistics").slug == "port-gate-logistics-2"
 
 
 def test_old_page_leads_to_the_kept_partners_page_while_that_is_shown(client):
-    pledge, other = make.signed(), make.organization("Zeta Freight")
+    pledge, other = factories.signed_pledge(), factories.organization("Zeta Freight")
     kept = profiles.change(pledge.organization, wants_listing=True)
     profiles.approve(kept, by="anna")
     merge(kept, other)
@@ -111,7 +115,7 @@ def test_old_page_leads_to_the_kept_partners_page_while_that_is_shown(client):
 )
 def test_shown_when_one_asked_for_it_and_the_profile_that_stays_or_the_whole_other_was_approved(mine, theirs, shown):
     """Each side: whether it asked to be shown, and whether staff approved it."""
-    kept, other = make.organization(), make.organization("Zeta Freight")
+    kept, other = factories.organization(), factories.organization("Zeta Freight")
     for row, (wants, approved) in ((kept, mine), (other, theirs)):
         profiles.change(row, wants_listing=wants)
         if approved:
@@ -125,11 +129,11 @@ def test_logo_is_taken_when_there_is_none_else_it_is_said(both):
     Logo.objects.create(organization=other, png=b"theirs", width=1, height=1)
     merge(kept, other)
     assert [(logo.pk, bytes(logo.png)) for logo in Logo.objects.all()] == [(kept.pk, b"theirs")]
-    third = make.organization("Zeta Freight")
+    third = factories.organization("Zeta Freight")
     Logo.objects.create(organization=third, png=b"third", width=1, height=1)
     merge(kept, third)
     assert bytes(Logo.objects.get().png) == b"theirs"
-    assert look.changes(f"organization:{kept.pk}")[-1]["merged"][1].endswith("Not taken over: logo.")
+    assert snapshots.changes(f"organization:{kept.pk}")[-1]["merged"][1].endswith("Not taken over: logo.")
 
 
 # Contacts --------------------------------------------------------------------------------------------------------
@@ -137,15 +141,15 @@ def test_logo_is_taken_when_there_is_none_else_it_is_said(both):
 
 def test_contacts_move_and_one_stays_the_main_one(both):
     kept, other = both
-    make.contact(kept, "alma@example.org")
-    make.contact(other, "ben@example.org", "Ben Ochoa")
+    factories.contact(kept, "alma@example.org")
+    factories.contact(other, "ben@example.org", "Ben Ochoa")
     merge(kept, other)
     assert list(kept.contacts.values_list("name", "is_primary")) == [("Alma Reyes", True), ("Ben Ochoa", False)]
 
 
 def test_main_contact_of_the_other_becomes_the_kept_ones_where_it_has_none(both):
     kept, other = both
-    make.contact(other, "ben@example.org", "Ben Ochoa")
+    factories.contact(other, "ben@example.org", "Ben Ochoa")
     merge(kept, other)
     assert list(kept.contacts.values_list("name", "is_primary")) == [("Ben Ochoa", True)]
 
@@ -154,55 +158,66 @@ def test_contact_that_stood_in_both_is_one():
     mine, theirs = two_pledges((), ())
     kept, other = organizations(mine, theirs)
     stays = kept.contacts.get()
-    goes = make.contact(other, "P@Example.org", "A. Reyes", role="Owner", phone="209 555 0100")
+    goes = factories.contact(other, "P@Example.org", "A. Reyes", role="Owner", phone="209 555 0100")
     Pledge.objects.filter(pk=theirs.pk).update(contact=goes)
     merge(kept, other)
     stays.refresh_from_db()
     assert (stays.name, stays.role, stays.phone) == ("Alma Reyes", "Owner", "209 555 0100")
     assert stays.email == "p@example.org"
     assert sorted(kept.contacts.values_list("email", flat=True)) == ["p@example.org", "z@example.org"]
-    assert look.changes(f"contact:{stays.pk}")[-1]["merged"] == ["", "A. Reyes, Owner, P@Example.org, 209 555 0100"]
+    assert snapshots.changes(f"contact:{stays.pk}")[-1]["merged"] == [
+        "",
+        "A. Reyes, Owner, P@Example.org, 209 555 0100",
+    ]
     assert not AuditEntry.objects.filter(about=f"contact:{goes.pk}").exists()
 
 
 def test_pledge_of_a_doubled_contact_stays_theirs(both):
     kept, other = both
-    stays, goes = make.contact(kept), make.contact(other)
-    year = make.year()
+    stays, goes = factories.contact(kept), factories.contact(other)
+    year = factories.pledge_year()
     pledge = Pledge.objects.create(organization=other, year=year, contact=goes)
     merge(kept, other)
     pledge.refresh_from_db()
     assert (pledge.organization, pledge.contact) == (kept, stays)
-    assert look.changes(f"pledge:{pledge.pk}") == [{"organization": ["Port Gate Logistics Inc", "Port Gate Logistics"]}]
+    assert snapshots.changes(f"pledge:{pledge.pk}") == [
+        {"organization": ["Port Gate Logistics Inc", "Port Gate Logistics"]}
+    ]
 
 
 # Pledges ---------------------------------------------------------------------------------------------------------
 
 
 def test_pledge_for_another_year_moves_as_it_is():
-    last = make.signed()
-    make.closed()
-    make.year(2028)
-    now = make.signed("Zeta Freight", "zeta@example.org")
+    last = factories.signed_pledge()
+    factories.close_year()
+    factories.pledge_year(2028)
+    now = factories.signed_pledge("Zeta Freight", "zeta@example.org")
     merge(*organizations(last, now))
-    assert look.pledges() == [("Port Gate Logistics", 2027, "closed", 1), ("Port Gate Logistics", 2028, "signed", 1)]
+    assert snapshots.pledges() == [
+        ("Port Gate Logistics", 2027, "closed", 1),
+        ("Port Gate Logistics", 2028, "signed", 1),
+    ]
 
 
 def test_of_two_signed_pledges_for_one_year_the_kept_ones_promises_stand_and_further_kinds_are_added():
     mine, theirs = two_pledges(
-        (make.promised("tours", 6),), (make.promised("tours", 2, note="port"), make.promised("mentors", 12))
+        (factories.promised("tours", 6),),
+        (factories.promised("tours", 2, note="port"), factories.promised("mentors", 12)),
     )
-    school = make.school()
+    school = factories.school()
     theirs.promises.get(promise_type__code="mentors").schools.add(school)
     merge(*organizations(mine, theirs))
     pledge = Pledge.objects.get()
     assert (pledge.pk, pledge.version) == (mine.pk, 2)
-    assert look.amounts(pledge) == {"tours": 6, "mentors": 12}
-    assert look.promises(pledge)[1][4] == ["Cesar Chavez High"]
+    assert snapshots.promised_amounts(pledge) == {"tours": 6, "mentors": 12}
+    assert snapshots.promises(pledge)[1][4] == ["Cesar Chavez High"]
 
 
 def test_every_signed_version_of_both_is_kept_and_what_stands_is_the_last():
-    mine, theirs = two_pledges((make.promised("tours", 6),), (make.promised("tours", 2), make.promised("mentors", 12)))
+    mine, theirs = two_pledges(
+        (factories.promised("tours", 6),), (factories.promised("tours", 2), factories.promised("mentors", 12))
+    )
     Pledge.objects.filter(pk=theirs.pk).update(signed_by="Ben Ochoa", signed_role="Manager")
     Signature.objects.filter(pledge=theirs).update(signed_by="Ben Ochoa")
     merge(*organizations(mine, theirs))
@@ -218,16 +233,18 @@ def test_every_signed_version_of_both_is_kept_and_what_stands_is_the_last():
     pledge = Pledge.objects.get()
     assert (pledge.signed_by, pledge.signed_role) == ("Alma Reyes, Ben Ochoa", "")
     token = pledge.token
-    again = pledge_editing.sign(token, **make.page(token, make.promised("tours", 7)), name="Alma Reyes")
+    again = pledge_editing.sign(
+        token, **factories.pledge_data(token, factories.promised("tours", 7)), name="Alma Reyes"
+    )
     assert again.signatures.count() == 4
-    assert look.letters()[-1] == "signed 4 p@example.org"
+    assert snapshots.emails_to()[-1] == "signed 4 p@example.org"
 
 
 def test_folded_pledge_is_in_the_history_of_the_one_that_stands():
-    mine, theirs = two_pledges((make.promised("tours", 6),), (make.promised("tours", 2, note="the port"),))
-    before = len(look.changes(f"pledge:{theirs.pk}"))
+    mine, theirs = two_pledges((factories.promised("tours", 6),), (factories.promised("tours", 2, note="the port"),))
+    before = len(snapshots.changes(f"pledge:{theirs.pk}"))
     merge(*organizations(mine, theirs))
-    told = look.changes(f"pledge:{mine.pk}")
+    told = snapshots.changes(f"pledge:{mine.pk}")
     assert len(told) == 2 * before + 1
     assert told[-1]["merged"][1] == (
         "Zeta Freight, signed by Alma Reyes. Host tours and field trips: 2 visits; wherever it is needed most; the port"
@@ -237,30 +254,37 @@ def test_folded_pledge_is_in_the_history_of_the_one_that_stands():
 
 def test_signed_pledge_of_the_other_stands_and_the_draft_of_the_kept_one_is_history():
     """Nobody signed what a draft says."""
-    mine, theirs = two_pledges((make.promised("mentors", 3),), (make.promised("tours", 2),), sign=(False, True))
+    mine, theirs = two_pledges(
+        (factories.promised("mentors", 3),), (factories.promised("tours", 2),), sign=(False, True)
+    )
     kept, other = organizations(mine, theirs)
     merge(kept, other)
     pledge = Pledge.objects.get()
     assert (pledge.pk, pledge.organization, pledge.state) == (theirs.pk, kept, "signed")
-    assert look.amounts(pledge) == {"tours": 2}
-    assert "not signed. Be mentors and role models: 3 students" in look.changes(f"pledge:{pledge.pk}")[-1]["merged"][1]
+    assert snapshots.promised_amounts(pledge) == {"tours": 2}
+    assert (
+        "not signed. Be mentors and role models: 3 students"
+        in snapshots.changes(f"pledge:{pledge.pk}")[-1]["merged"][1]
+    )
     assert pledge.signatures.count() == 1
 
 
 def test_two_drafts_become_one():
-    mine, theirs = two_pledges((make.promised("tours", 6),), (make.promised("mentors", 12),), sign=(False, False))
+    mine, theirs = two_pledges(
+        (factories.promised("tours", 6),), (factories.promised("mentors", 12),), sign=(False, False)
+    )
     merge(*organizations(mine, theirs))
     pledge = Pledge.objects.get()
-    assert (pledge.state, look.amounts(pledge)) == ("draft", {"tours": 6, "mentors": 12})
+    assert (pledge.state, snapshots.promised_amounts(pledge)) == ("draft", {"tours": 6, "mentors": 12})
     assert not Signature.objects.exists()
 
 
 def test_pledges_of_a_closed_year_become_one_that_is_closed():
-    mine, theirs = two_pledges((make.promised("tours", 6),), (make.promised("mentors", 12),))
-    make.closed()
+    mine, theirs = two_pledges((factories.promised("tours", 6),), (factories.promised("mentors", 12),))
+    factories.close_year()
     merge(*organizations(mine, theirs))
     pledge = Pledge.objects.get()
-    assert (pledge.state, look.amounts(pledge)) == ("closed", {"tours": 6, "mentors": 12})
+    assert (pledge.state, snapshots.promised_amounts(pledge)) == ("closed", {"tours": 6, "mentors": 12})
 
 
 @pytest.mark.parametrize("sign", [(True, True), (False, True)])
@@ -268,18 +292,18 @@ def test_both_links_open_the_kept_pledge_also_after_the_next_merge(sign):
     mine, theirs = two_pledges((), (), sign)
     kept, other = organizations(mine, theirs)
     merge(kept, other)
-    third = make.organization("Omega Movers")
+    third = factories.organization("Omega Movers")
     merge(third, kept)
     stands = Pledge.objects.get()
     for token in (mine.token, theirs.token):
         assert page_state.find(token).pledge == stands
-        pledge_editing.sign(token, **make.page(token, make.promised("tours", 3)), name="Alma Reyes")
+        pledge_editing.sign(token, **factories.pledge_data(token, factories.promised("tours", 3)), name="Alma Reyes")
     assert Pledge.objects.get().organization == third
 
 
 def test_page_that_was_open_during_the_merge_is_shown_what_changed():
-    mine, theirs = two_pledges((make.promised("tours", 6),), (make.promised("mentors", 12),))
-    page = make.page(theirs.token, make.promised("mentors", 13))
+    mine, theirs = two_pledges((factories.promised("tours", 6),), (factories.promised("mentors", 12),))
+    page = factories.pledge_data(theirs.token, factories.promised("mentors", 13))
     merge(*organizations(mine, theirs))
     with pytest.raises(pledge_editing.Changed):
         pledge_editing.sign(theirs.token, **page, name="Alma Reyes")
@@ -309,9 +333,9 @@ def test_messages_of_a_folded_pledge_are_the_kept_ones_and_nobody_is_written_to(
 
 def test_keys_of_messages_do_not_grow_with_each_merge():
     """A key has 120 characters, and each is still another one."""
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     for number in range(10):
-        other = make.signed(f"Zeta Freight {number}", f"z{number}@example.org")
+        other = factories.signed_pledge(f"Zeta Freight {number}", f"z{number}@example.org")
         sent = Message.objects.count()
         merge(other.organization, pledge.organization)
         pledge = Pledge.objects.get()
@@ -361,11 +385,11 @@ def changed_name(kept, other):
 
 
 def new_contact(kept, other):
-    make.contact(kept)
+    factories.contact(kept)
 
 
 def new_pledge(kept, other):
-    Pledge.objects.create(organization=other, year=make.year())
+    Pledge.objects.create(organization=other, year=factories.pledge_year())
 
 
 def new_logo(kept, other):
@@ -386,14 +410,16 @@ def test_promise_that_was_saved_since_it_was_shown_is_seen():
     mine, theirs = two_pledges((), ())
     pair = organizations(mine, theirs)
     shown = Plan(*pair).mark
-    pledge_editing.sign(theirs.token, **make.page(theirs.token, make.promised("tours", 9)), name="Alma Reyes")
+    pledge_editing.sign(
+        theirs.token, **factories.pledge_data(theirs.token, factories.promised("tours", 9)), name="Alma Reyes"
+    )
     with pytest.raises(merging.Changed):
         merge(*pair, shown=shown)
 
 
 def test_what_was_said_to_be_two_stays_so(both):
     kept, other = both
-    third = make.organization("Port Gate Logistic")
+    third = factories.organization("Port Gate Logistic")
     duplicates.dismiss(other, third, by="anna")
     duplicates.dismiss(kept, other, by="ben")
     duplicates.search()
@@ -405,7 +431,7 @@ def test_what_was_said_to_be_two_stays_so(both):
 
 def test_failure_in_the_middle_leaves_everything_as_it_was(both, monkeypatch):
     kept, other = both
-    make.contact(other)
+    factories.contact(other)
     monkeypatch.setattr(merging, "keep_dismissals", lambda *_both: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         merge(kept, other)
@@ -425,7 +451,9 @@ def test_what_may_be_there_only_once_is_told(both, monkeypatch):
 
 
 def test_plan_is_what_happens():
-    mine, theirs = two_pledges((make.promised("tours", 6),), (make.promised("tours", 2), make.promised("mentors", 12)))
+    mine, theirs = two_pledges(
+        (factories.promised("tours", 6),), (factories.promised("tours", 2), factories.promised("mentors", 12))
+    )
     kept, other = organizations(mine, theirs)
     other.approved_at, other.wants_listing = timezone.now(), True
     other.save()
@@ -435,12 +463,12 @@ def test_plan_is_what_happens():
     merge(kept, other, shown=plan.mark)
     kept.refresh_from_db()
     assert {name: getattr(kept, name) for name in plan.profile} == plan.profile
-    assert look.amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 12}
+    assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 12}
 
 
 def test_plan_takes_as_many_queries_for_one_contact_as_for_thirty(both, django_assert_num_queries):
     for many in (1, 30):
         for number in range(many):
-            make.contact(both[1], f"contact-{number}@example.org")
+            factories.contact(both[1], f"contact-{number}@example.org")
         with django_assert_num_queries(6):
             assert Plan(*both).mark

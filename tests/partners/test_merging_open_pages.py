@@ -22,10 +22,8 @@ from partners.pledges import signup as pledge_signup
 from partners.pledges import years as pledge_years
 from summit import seats
 from summit.models import Rsvp
-from tests import browse
-from tests import make as summit
-from tests.partners import look, make
-from tests.partners.page import address
+from tests import factories, snapshots, web_client
+from tests.partners.pledge_form import pledge_url
 from tests.partners.test_admin_organizations import LIST, act, page_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_promise_types")]
@@ -38,7 +36,7 @@ GONE = "It is not there any more: it was merged or erased meanwhile. Nothing was
 @pytest.fixture
 def kept() -> Organization:
     """Its own pledge would fold the other one's; without one that one moves."""
-    return make.organization("Port Gate, Inc.")
+    return factories.organization("Port Gate, Inc.")
 
 
 def elsewhere(do: Callable):
@@ -90,8 +88,8 @@ RULES = {
 
 @pytest.mark.parametrize("rule", RULES)
 def test_rule_that_waited_for_a_merge_acts_on_the_pledge_that_moved(kept, rule):
-    pledge = make.draft()
-    make.days_later(pledge, 30)
+    pledge = factories.draft_pledge()
+    factories.backdate_pledge(pledge, 30)
     token = pledge.token
     while_merging(kept, pledge.organization, lambda: RULES[rule](pledge))
     if rule == "delete":
@@ -101,29 +99,29 @@ def test_rule_that_waited_for_a_merge_acts_on_the_pledge_that_moved(kept, rule):
     assert pledge.organization == kept
     assert (pledge.token != token) == (rule == "replace it")
     sent = {"replace it": "new_link 1", "remind": "reminder 1"}.get(rule, "link 1")
-    assert sorted(look.letters()) == ["link 1 alma@example.org", f"{sent} alma@example.org"]
+    assert sorted(snapshots.emails_to()) == ["link 1 alma@example.org", f"{sent} alma@example.org"]
 
 
 @pytest.mark.parametrize("rule", ["mail it again", "replace it", "delete"])
 def test_rule_says_that_a_pledge_was_folded_into_another(rule):
-    kept, pledge = make.signed("Zeta Freight", "zeta@example.org"), make.signed()
+    kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     merging.merge(kept.organization, pledge.organization)
-    before = sorted(look.letters())
+    before = sorted(snapshots.emails_to())
     with pytest.raises(Pledge.DoesNotExist):
         RULES[rule](pledge)
-    assert (Pledge.objects.get(), sorted(look.letters())) == (kept, before)
+    assert (Pledge.objects.get(), sorted(snapshots.emails_to())) == (kept, before)
 
 
 def test_reminder_of_a_folded_draft_is_passed_over():
-    kept, draft = make.signed("Zeta Freight", "zeta@example.org"), make.draft()
-    make.days_later(draft, 30)
+    kept, draft = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.draft_pledge()
+    factories.backdate_pledge(draft, 30)
     merging.merge(kept.organization, draft.organization)
     assert pledge_years.remind(draft) is False
 
 
 def test_who_begins_while_their_pledge_is_folded_is_mailed_the_one_that_stays():
-    kept, pledge = make.signed("Zeta Freight", "zeta@example.org"), make.signed()
-    start = make.unsaved_start()
+    kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
+    start = factories.unsaved_pledge_request()
     pledge_signup.begin(start)
     with meanwhile(
         lambda: merging.merge(kept.organization, pledge.organization), before='FROM "partners_organization" INNER JOIN'
@@ -140,14 +138,14 @@ def correct(contact: Contact) -> None:
 
 @pytest.mark.parametrize("rule", [correct, contacts.erase])
 def test_rule_about_a_contact_that_waited_for_a_merge_acts_on_the_one_that_moved(kept, rule):
-    contact = make.contact(make.organization())
+    contact = factories.contact(factories.organization())
     while_merging(kept, contact.organization, lambda: rule(contact))
     left = [(each.organization, each.role) for each in Contact.objects.all()]
     assert left == ([(kept, "Owner")] if rule is correct else [])
 
 
 def test_contact_that_became_one_with_its_double_is_erased_no_more(kept):
-    contact, double = make.contact(make.organization()), make.contact(kept)
+    contact, double = factories.contact(factories.organization()), factories.contact(kept)
     merging.merge(kept, contact.organization)
     contacts.erase(contact)
     assert Contact.objects.get() == double
@@ -159,17 +157,17 @@ def test_contact_that_became_one_with_its_double_is_erased_no_more(kept):
 
 
 def test_link_that_is_opened_while_its_pledge_moves_shows_it(kept):
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     with meanwhile(lambda: merging.merge(kept, pledge.organization), before=PLEDGES_OF):
-        response = Client().get(address(pledge.token))
+        response = Client().get(pledge_url(pledge.token))
     assert (response.status_code, response.context["sheet"].pledge) == (200, pledge)
     assert response.context["sheet"].organization == kept
 
 
 def test_link_that_is_opened_while_its_pledge_is_folded_leads_to_the_one_that_stays():
-    kept, pledge = make.signed("Zeta Freight", "zeta@example.org"), make.signed()
+    kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     with meanwhile(lambda: merging.merge(kept.organization, pledge.organization), before=PLEDGES_OF):
-        response = Client().get(address(pledge.token))
+        response = Client().get(pledge_url(pledge.token))
     assert (response.status_code, response["Location"]) == (302, kept.get_absolute_url())
 
 
@@ -182,8 +180,8 @@ def speaks_spanish(email: str):
 
 def test_language_of_a_contact_that_becomes_one_with_its_double_is_the_ones_that_stays():
     """The one that goes comes first: it was found, and is gone when it is to be locked."""
-    goes = make.contact(make.organization())
-    stays = make.contact(make.organization("Port Gate, Inc."))
+    goes = factories.contact(factories.organization())
+    stays = factories.contact(factories.organization("Port Gate, Inc."))
     with meanwhile(lambda: merging.merge(stays.organization, goes.organization), before="FOR NO KEY UPDATE"):
         response = speaks_spanish(goes.email)
     assert response.status_code == 302
@@ -191,7 +189,7 @@ def test_language_of_a_contact_that_becomes_one_with_its_double_is_the_ones_that
 
 
 def test_language_of_an_rsvp_that_is_erased_meanwhile_is_nobodys():
-    rsvps = [summit.rsvp(summit.event(), email="alma@example.org") for _twice in range(2)]
+    rsvps = [factories.rsvp(factories.event(), email="alma@example.org") for _twice in range(2)]
     with meanwhile(lambda: seats.delete(rsvps[0]), before="FOR NO KEY UPDATE"):
         response = speaks_spanish("alma@example.org")
     assert response.status_code == 302
@@ -203,26 +201,26 @@ def test_language_of_an_rsvp_that_is_erased_meanwhile_is_nobodys():
 
 @pytest.mark.parametrize("action", ["mail_links", "replace_links"])
 def test_actions_on_a_folded_pledge_say_so(staff, action):
-    kept, pledge = make.signed("Zeta Freight", "zeta@example.org"), make.signed()
+    kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     with meanwhile(lambda: merging.merge(kept.organization, pledge.organization), before="FOR NO KEY UPDATE"):
         response = staff.post(PLEDGES, {"action": action, "_selected_action": [pledge.pk]}, follow=True)
-    assert "Not there any more: it was erased or merged meanwhile." in browse.text(response)
+    assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(response)
 
 
 def test_page_of_an_organization_that_is_merged_while_it_is_saved_says_so(staff, kept):
-    other = make.organization()
-    contact = make.contact(other)
-    sent = browse.fields(staff.get(page_of(other))) | {"description": "We ship.", "contacts-0-role": "Owner"}
+    other = factories.organization()
+    contact = factories.contact(other)
+    sent = web_client.form_fields(staff.get(page_of(other))) | {"description": "We ship.", "contacts-0-role": "Owner"}
     with meanwhile(lambda: merging.merge(kept, other), before="FOR NO KEY UPDATE"):
         response = staff.post(page_of(other), sent, follow=True)
-    assert GONE in browse.text(response)
+    assert GONE in web_client.page_text(response)
     contact.refresh_from_db()
     assert (contact.organization, contact.role, Organization.objects.get().description) == (kept, "", "")
 
 
 @pytest.mark.parametrize("owns", ["organization", "pledge"])
 def test_what_is_merged_while_it_is_deleted_stays_and_staff_are_told(staff, owns):
-    kept, pledge = make.signed("Zeta Freight", "zeta@example.org"), make.signed()
+    kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     if owns == "organization":
         pledge_editing.delete(pledge)
     listed = {"organization": LIST, "pledge": PLEDGES}[owns]
@@ -233,23 +231,23 @@ def test_what_is_merged_while_it_is_deleted_stays_and_staff_are_told(staff, owns
 
     with meanwhile(merge, before="FOR NO KEY UPDATE"):
         response = staff.post(f"{listed}{row.pk}/delete/", {"post": "yes"}, follow=True)
-    assert GONE in browse.text(response)
+    assert GONE in web_client.page_text(response)
     assert {contact.email for contact in kept.organization.contacts.all()} == {"zeta@example.org", "alma@example.org"}
     assert Pledge.objects.get() == kept
 
 
 def test_ticked_organizations_that_are_merged_while_they_are_deleted_are_counted(staff, kept):
-    other = make.organization()
-    make.contact(other)
+    other = factories.organization()
+    factories.contact(other)
     with meanwhile(lambda: merging.merge(kept, other), before="FOR NO KEY UPDATE"):
         response = act(staff, "delete_selected", other, post="yes")
-    assert "1 that you ticked is not in this list any more" in browse.text(response)
+    assert "1 that you ticked is not in this list any more" in web_client.page_text(response)
     assert Contact.objects.get().organization == kept
 
 
 def test_approval_of_what_was_merged_is_refused_plainly(staff, kept):
-    other = make.organization(wants_listing=True)
+    other = factories.organization(wants_listing=True)
     seen = {f"seen-{other.pk}": profiles.face(other)}
     with meanwhile(lambda: merging.merge(kept, other), before="FOR NO KEY UPDATE"):
         response = act(staff, "approve", other, sure="yes", **seen)
-    assert "Not there any more: it was erased or merged meanwhile." in browse.text(response)
+    assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(response)

@@ -8,20 +8,19 @@ from partners.models import Organization, Pledge
 from partners.organizations import merging
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
-from tests import crowd
-from tests.partners import look, make
+from tests import concurrency, factories, snapshots
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_promise_types")]
 
 
 def at_once(*calls: Callable) -> list[str]:
     """The name of the error of each, or ""."""
-    answers = crowd.at_once(list(calls), (merging.Refused, page_state.Refused))
+    answers = concurrency.run_at_once(list(calls), (merging.Refused, page_state.Refused))
     return [type(answer).__name__ if isinstance(answer, Exception) else "" for answer in answers]
 
 
 def test_one_merge_pressed_many_times_at_once_either_way_is_done_once():
-    one, other = make.signed(), make.signed("Zeta Freight", "zeta@example.org")
+    one, other = factories.signed_pledge(), factories.signed_pledge("Zeta Freight", "zeta@example.org")
     pair = one.organization, other.organization
     answers = at_once(*[lambda: merging.merge(*pair), lambda: merging.merge(*reversed(pair))] * 4)
     assert sorted(answers) == ["", *["Gone"] * 7]
@@ -31,7 +30,7 @@ def test_one_merge_pressed_many_times_at_once_either_way_is_done_once():
 def test_chain_of_merges_at_once_loses_nothing():
     """A into B, B into C, C into A: whichever comes first, the last one left has everything."""
     made = [
-        make.signed(name, f"{name[0].lower()}@example.org", (make.promised(code),))
+        factories.signed_pledge(name, f"{name[0].lower()}@example.org", (factories.promised(code),))
         for name, code in (("Port Gate", "tours"), ("Zeta Freight", "mentors"), ("Omega Movers", "service"))
     ]
     a, b, c = (pledge.organization for pledge in made)
@@ -40,19 +39,19 @@ def test_chain_of_merges_at_once_loses_nothing():
     for other in left[1:]:
         merging.merge(left[0], other)
     pledge = Pledge.objects.get()
-    assert set(look.amounts(pledge)) == {"tours", "mentors", "service"}
+    assert set(snapshots.promised_amounts(pledge)) == {"tours", "mentors", "service"}
     assert {page_state.find(each.token).pledge for each in made} == {pledge}
 
 
 @pytest.mark.parametrize("round_", range(4))
 def test_pledge_that_is_signed_during_its_merge_is_signed_or_told_and_stays(round_):
-    mine, theirs = make.signed(), make.signed("Zeta Freight", "zeta@example.org")
-    page = make.page(theirs.token, make.promised("mentors", 9))
+    mine, theirs = factories.signed_pledge(), factories.signed_pledge("Zeta Freight", "zeta@example.org")
+    page = factories.pledge_data(theirs.token, factories.promised("mentors", 9))
     answers = at_once(
         lambda: merging.merge(mine.organization, theirs.organization),
         lambda: pledge_editing.sign(theirs.token, **page, name="Zeta Owner"),
     )
     pledge = Pledge.objects.get()
     assert answers in (["", ""], ["", "Changed"])
-    assert ("mentors" in look.amounts(pledge)) == (answers == ["", ""])
+    assert ("mentors" in snapshots.promised_amounts(pledge)) == (answers == ["", ""])
     assert page_state.find(theirs.token).pledge == pledge

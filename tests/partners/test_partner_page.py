@@ -6,9 +6,8 @@ from django.test.utils import CaptureQueriesContext
 
 from partners.models import Organization, SlugRedirect
 from partners.organizations import profiles
-from tests import browse
-from tests.partners import make
-from tests.partners.make import promised
+from tests import factories, web_client
+from tests.factories import promised
 
 pytestmark = pytest.mark.django_db
 
@@ -23,13 +22,13 @@ def html(client, **headers) -> str:
 
 
 def test_page_tells_all_that_was_signed_the_newest_year_first(client):
-    schools = make.school("Edison High"), make.school("Cesar Chavez High")
+    schools = factories.school("Edison High"), factories.school("Cesar Chavez High")
     tours = promised("tours", 6, grades=("9-12",), months=(10, 11, 12, 3), schools=schools)
-    partner = make.partner(
+    partner = factories.listed_partner(
         "Port Gate Logistics", tours, description="We move freight.\n\nSince 1946.", website="https://port.example.org/"
     )
-    make.renewed(partner, 2028, promised("mentors", 1, months=(8,)), promised("service", 3))
-    page = browse.text(client.get(PAGE))
+    factories.renewed_pledge(partner, 2028, promised("mentors", 1, months=(8,)), promised("service", 3))
+    page = web_client.page_text(client.get(PAGE))
     assert (
         "Business and industry Port Gate Logistics We move freight. Since 1946. port.example.org "
         "Promised for 2028–29 "
@@ -44,24 +43,24 @@ def test_page_tells_all_that_was_signed_the_newest_year_first(client):
 
 
 def test_page_in_spanish(client):
-    make.partner("Port Gate Logistics", promised("tours", 6, grades=("9-12",), months=(1, 2)))
-    page = browse.text(client.get(PAGE, headers={"accept-language": "es"}))
+    factories.listed_partner("Port Gate Logistics", promised("tours", 6, grades=("9-12",), months=(1, 2)))
+    page = web_client.page_text(client.get(PAGE, headers={"accept-language": "es"}))
     assert "Prometido para 2027–28 Recibir visitas y excursiones 6 visitas, grados 9–12 Ene–feb · donde" in page
 
 
 def test_what_was_typed_is_text(client):
-    make.partner("Port Gate Logistics", description="<script>alert(1)</script> {{ token }}")
+    factories.listed_partner("Port Gate Logistics", description="<script>alert(1)</script> {{ token }}")
     assert "&lt;script&gt;alert(1)&lt;/script&gt; {{ token }}" in html(client)
 
 
 @pytest.mark.parametrize("slug", ["nobody", "draft-growers", "silent-growers", "hidden-growers"])
 def test_nobody_else_has_a_page_or_a_logo(client, slug):
-    draft = make.draft("Draft Growers", "draft@example.org").organization
-    silent = make.signed("Silent Growers", "silent@example.org").organization
-    hidden = make.partner("Hidden Growers")
+    draft = factories.draft_pledge("Draft Growers", "draft@example.org").organization
+    silent = factories.signed_pledge("Silent Growers", "silent@example.org").organization
+    hidden = factories.listed_partner("Hidden Growers")
     for organization in (draft, silent, hidden):
         Organization.objects.filter(pk=organization.pk).update(wants_listing=organization != silent)
-        profiles.set_logo(organization, make.png())
+        profiles.set_logo(organization, factories.png())
         profiles.approve(organization, by="staff")
     profiles.hide(hidden)
     assert client.get(f"/imagine/partners/{slug}/").status_code == 404
@@ -69,7 +68,7 @@ def test_nobody_else_has_a_page_or_a_logo(client, slug):
 
 
 def test_address_of_one_that_was_merged_leads_to_the_other(client):
-    partner = make.partner()
+    partner = factories.listed_partner()
     SlugRedirect.objects.create(slug="port-gate", organization=partner)
     assert client.get("/imagine/partners/port-gate/").headers["Location"] == PAGE
     profiles.hide(partner)
@@ -77,7 +76,7 @@ def test_address_of_one_that_was_merged_leads_to_the_other(client):
 
 
 def test_preview_says_what_is_promised(client):
-    make.partner("Port Gate Logistics", promised("tours", 6, grades=("9-12",)), promised("mentors", 1))
+    factories.listed_partner("Port Gate Logistics", promised("tours", 6, grades=("9-12",)), promised("mentors", 1))
     page = html(client)
     about = (
         "Promised to Stockton’s students for 2027–28: "
@@ -107,7 +106,7 @@ def test_preview_stays_short(client):
         "service",
         "internships",
     ]
-    make.partner(
+    factories.listed_partner(
         "Port Gate Logistics",
         *(promised(promise_type, 1000, grades=("TK-K", "4-6", "9-12")) for promise_type in promise_types),
     )
@@ -118,8 +117,8 @@ def test_preview_stays_short(client):
 
 @pytest.mark.parametrize(("width", "is_shared"), [(400, True), (199, False)])
 def test_preview_has_the_logo_when_it_is_large_enough(client, width, is_shared):
-    partner = make.partner()
-    profiles.set_logo(partner, make.png(width, 300))
+    partner = factories.listed_partner()
+    profiles.set_logo(partner, factories.png(width, 300))
     profiles.approve(partner, by="staff")
     page = html(client)
     assert (f'<meta property="og:image" content="{SITE}{PAGE}logo.png">' in page) is is_shared
@@ -130,12 +129,12 @@ def test_preview_has_the_logo_when_it_is_large_enough(client, width, is_shared):
 
 
 def test_logo_is_a_picture_that_may_be_kept_for_a_while(client):
-    partner = make.partner()
+    partner = factories.listed_partner()
     assert client.get(f"{PAGE}logo.png").status_code == 404
-    profiles.set_logo(partner, make.png())
+    profiles.set_logo(partner, factories.png())
     profiles.approve(partner, by="staff")
     response = client.get(f"{PAGE}logo.png")
-    assert response.content == make.png()
+    assert response.content == factories.png()
     assert response.headers["Content-Type"] == "image/png"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Cache-Control"] == "public, max-age=600"
@@ -145,7 +144,7 @@ def test_logo_is_a_picture_that_may_be_kept_for_a_while(client):
 
 
 def test_page_is_only_looked_at(client):
-    make.partner()
+    factories.listed_partner()
     assert client.post(PAGE).status_code == 405
     assert client.head(PAGE).status_code == 200
 
@@ -156,19 +155,21 @@ def test_page_asks_as_much_for_one_promise_as_for_many(client):
             html(client)
         return len(captured)
 
-    schools = tuple(make.school(f"School {number}") for number in range(9))
-    partner = make.partner("Port Gate Logistics", promised("tours", schools=schools[:1]))
+    schools = tuple(factories.school(f"School {number}") for number in range(9))
+    partner = factories.listed_partner("Port Gate Logistics", promised("tours", schools=schools[:1]))
     few = asked()
     promise_types = ["curriculum", "tours", "advisory", "teachers", "mentors", "presentations", "service"]
     for school_year in (2028, 2029, 2030):
-        make.renewed(partner, school_year, *(promised(promise_type, schools=schools) for promise_type in promise_types))
+        factories.renewed_pledge(
+            partner, school_year, *(promised(promise_type, schools=schools) for promise_type in promise_types)
+        )
     assert asked() == few <= 6
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("eight_promise_types")
 def test_page_is_kept_until_it_changes(client, post_office):
-    partner = make.partner()
+    partner = factories.listed_partner()
     html(client)
     with CaptureQueriesContext(connection) as captured:
         html(client)

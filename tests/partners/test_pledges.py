@@ -12,7 +12,7 @@ from partners.pledges import page_state
 from partners.pledges.editing import Changed, NothingPromised, Signed, Wrong
 from partners.pledges.page_state import Closed, Missing, Refused
 from partners.pledges.promises import Promised
-from tests.partners import look, make
+from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
@@ -27,14 +27,16 @@ def words_of(refused: pytest.ExceptionInfo) -> str:
 
 
 def test_first_save_makes_organization_contact_and_draft_and_the_link_stays():
-    token = make.start().token
-    school = make.school()
-    tours = make.promised("tours", 6, grades=("9-12",), months=(3, 10), schools=(school,), note="In the morning")
-    typed = make.page(token, tours, sector="business", website="https://www.example.org", wants_listing=True)
+    token = factories.pledge_request().token
+    school = factories.school()
+    tours = factories.promised("tours", 6, grades=("9-12",), months=(3, 10), schools=(school,), note="In the morning")
+    typed = factories.pledge_data(
+        token, tours, sector="business", website="https://www.example.org", wants_listing=True
+    )
     pledge = pledge_editing.save(token, **typed)
     organization = pledge.organization
-    assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
-    assert look.promises(pledge) == [("tours", 6, ["9-12"], [10, 3], ["Cesar Chavez High"], "In the morning")]
+    assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
+    assert snapshots.promises(pledge) == [("tours", 6, ["9-12"], [10, 3], ["Cesar Chavez High"], "In the morning")]
     assert (organization.sector, organization.website, organization.wants_listing) == (
         "business",
         "https://www.example.org",
@@ -50,17 +52,17 @@ def test_first_save_makes_organization_contact_and_draft_and_the_link_stays():
     )
     assert (pledge.token, pledge.contact, pledge.signed_at) == (token, contact, None)
     assert not PledgeRequest.objects.exists()
-    assert look.letters() == ["link 1 alma@example.org"]
+    assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 
 def test_first_save_returns_a_pledge_that_knows_it_is_written():
-    make.draft().full_clean()  # else its own link would be somebody else's
+    factories.draft_pledge().full_clean()  # else its own link would be somebody else's
 
 
 def test_opening_a_link_writes_nothing():
-    token = make.start().token
+    token = factories.pledge_request().token
     page_state.find(token)
-    assert (look.organizations(), look.pledges()) == ([], [])
+    assert (snapshots.organizations(), snapshots.pledges()) == ([], [])
     sheet = page_state.find(token)
     assert sheet.profile["name"] == "Port Gate Logistics"
     assert sheet.contact == {"name": "Alma Reyes", "role": "", "phone": "", "language": "en"}
@@ -68,31 +70,33 @@ def test_opening_a_link_writes_nothing():
 
 
 def test_first_save_sent_twice_is_written_once():
-    token = make.start().token
-    typed = make.page(token, make.promised())
+    token = factories.pledge_request().token
+    typed = factories.pledge_data(token, factories.promised())
     first, second = pledge_editing.save(token, **typed), pledge_editing.save(token, **typed)
     assert first == second
-    assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
+    assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
 
 
 def test_draft_is_saved_as_often_as_wanted_and_a_promise_that_stays_keeps_its_row():
-    pledge = make.draft(promises=(make.promised("tours", 6), make.promised("mentors", 4)))
+    pledge = factories.draft_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 4)))
     kept = pledge.promises.get(promise_type__code="tours").pk
-    changed = make.page(pledge.token, make.promised("tours", 8), make.promised("service", 1))
+    changed = factories.pledge_data(pledge.token, factories.promised("tours", 8), factories.promised("service", 1))
     pledge_editing.save(pledge.token, **changed)
-    assert look.amounts(pledge) == {"tours": 8, "service": 1}
+    assert snapshots.promised_amounts(pledge) == {"tours": 8, "service": 1}
     assert pledge.promises.get(promise_type__code="tours").pk == kept
-    assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
+    assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
 
 
 def test_schools_change_without_touching_other_promises():
-    one, other = make.school("Stagg High"), make.school("Edison High")
-    both = (make.promised("tours", 1, schools=(one,)), make.promised("mentors", 2, schools=(one, other)))
-    pledge = make.draft(promises=both)
+    one, other = factories.school("Stagg High"), factories.school("Edison High")
+    both = (factories.promised("tours", 1, schools=(one,)), factories.promised("mentors", 2, schools=(one, other)))
+    pledge = factories.draft_pledge(promises=both)
     places = School.promises.through.objects
     untouched = set(places.filter(promise__promise_type__code="mentors").values_list("pk", flat=True))
-    pledge_editing.save(pledge.token, **make.page(pledge.token, make.promised("tours", 1, schools=(other,)), both[1]))
-    assert [(row[0], row[4]) for row in look.promises(pledge)] == [
+    pledge_editing.save(
+        pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 1, schools=(other,)), both[1])
+    )
+    assert [(row[0], row[4]) for row in snapshots.promises(pledge)] == [
         ("tours", ["Edison High"]),
         ("mentors", ["Edison High", "Stagg High"]),
     ]
@@ -100,13 +104,13 @@ def test_schools_change_without_touching_other_promises():
 
 
 def test_draft_may_promise_nothing_yet():
-    token = make.start().token
-    typed = make.page(token) | {"promised": []}
-    assert look.amounts(pledge_editing.save(token, **typed)) == {}
+    token = factories.pledge_request().token
+    typed = factories.pledge_data(token) | {"promised": []}
+    assert snapshots.promised_amounts(pledge_editing.save(token, **typed)) == {}
 
 
 def test_unknown_link_opens_nothing():
-    make.start()
+    factories.pledge_request()
     for act in (
         page_state.find,
         lambda token: pledge_editing.save(token, version="", profile={}, contact={}, promised=[]),
@@ -116,41 +120,41 @@ def test_unknown_link_opens_nothing():
 
 
 def test_closed_year_takes_no_change():
-    pledge = make.signed()
-    typed = make.page(pledge.token, make.promised("tours", 99))
-    make.closed()
+    pledge = factories.signed_pledge()
+    typed = factories.pledge_data(pledge.token, factories.promised("tours", 99))
+    factories.close_year()
     for _twice in range(2):
         with pytest.raises(Closed) as refused:
             pledge_editing.sign(pledge.token, **typed, name="Alma Reyes")
     assert words_of(refused) == "This school year is closed, so nothing can be changed now."
-    assert look.amounts(pledge) == {"tours": 6}
+    assert snapshots.promised_amounts(pledge) == {"tours": 6}
     assert not page_state.find(pledge.token).is_open
 
 
 def test_closed_year_is_pledged_for_no_more():
-    token = make.start().token
-    typed = make.page(token, make.promised())
-    make.closed()
+    token = factories.pledge_request().token
+    typed = factories.pledge_data(token, factories.promised())
+    factories.close_year()
     with pytest.raises(Closed):
         pledge_editing.save(token, **typed)
-    assert look.organizations() == []
+    assert snapshots.organizations() == []
 
 
 def test_year_that_is_still_to_open_takes_nothing():
     tomorrow = timezone.localdate() + timezone.timedelta(days=1)
-    pledge = make.draft()
+    pledge = factories.draft_pledge()
     PledgeYear.objects.update(opens_on=tomorrow)
     with pytest.raises(Closed):
-        pledge_editing.save(pledge.token, **make.page(pledge.token, make.promised("tours", 7)))
+        pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 7)))
 
 
 # Sign ------------------------------------------------------------------------------------------------------------
 
 
 def test_signing_keeps_the_version_and_mails_it():
-    school = make.school("Edison High")
-    promises = (make.promised("tours", 1, grades=("9-12",), months=(9,), schools=(school,), note="Bring shoes"),)
-    pledge = make.signed(promises=(*promises, make.promised("mentors", 4)))
+    school = factories.school("Edison High")
+    promises = (factories.promised("tours", 1, grades=("9-12",), months=(9,), schools=(school,), note="Bring shoes"),)
+    pledge = factories.signed_pledge(promises=(*promises, factories.promised("mentors", 4)))
     assert (pledge.signed_by, pledge.signed_role, pledge.state) == ("Alma Reyes", "Owner", "signed")
     [signature] = Signature.objects.all()
     assert (signature.number, signature.signed_by, signature.signed_role) == (1, "Alma Reyes", "Owner")
@@ -171,21 +175,23 @@ def test_signing_keeps_the_version_and_mails_it():
         "needs_clearance": False,
     }
     assert (mentors["unit_es"], mentors["schools"], mentors["needs_clearance"]) == ("estudiantes", [], True)
-    assert look.letters() == ["link 1 alma@example.org", "signed 1 alma@example.org"]
+    assert snapshots.emails_to() == ["link 1 alma@example.org", "signed 1 alma@example.org"]
 
 
 def test_signing_sent_twice_signs_and_mails_once():
-    token = make.start().token
-    typed = make.page(token, make.promised())
+    token = factories.pledge_request().token
+    typed = factories.pledge_data(token, factories.promised())
     first, second = (pledge_editing.sign(token, **typed, name="Alma Reyes") for _twice in range(2))
     assert (first.pk, first.version) == (second.pk, second.version)
     assert Signature.objects.count() == 1
-    assert look.letters().count("signed 1 alma@example.org") == 1
+    assert snapshots.emails_to().count("signed 1 alma@example.org") == 1
 
 
 def test_signed_pledge_is_changed_by_signing_again_and_every_version_is_kept():
-    pledge = make.signed(promises=(make.promised("tours", 6), make.promised("service", 1)))
-    pledge_editing.sign(pledge.token, **make.page(pledge.token, make.promised("tours", 8)), name="Chue Vang")
+    pledge = factories.signed_pledge(promises=(factories.promised("tours", 6), factories.promised("service", 1)))
+    pledge_editing.sign(
+        pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)), name="Chue Vang"
+    )
     pledge.refresh_from_db()
     assert (pledge.signed_by, pledge.signed_role, pledge.version) == ("Chue Vang", "", 2)
     kept = [
@@ -193,31 +199,31 @@ def test_signed_pledge_is_changed_by_signing_again_and_every_version_is_kept():
         for s in Signature.objects.order_by("number")
     ]
     assert kept == [(1, "Alma Reyes", {"tours": 6, "service": 1}), (2, "Chue Vang", {"tours": 8})]
-    assert look.letters()[-1] == "signed 2 alma@example.org"
+    assert snapshots.emails_to()[-1] == "signed 2 alma@example.org"
 
 
 def test_signed_pledge_is_no_draft_again():
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     with pytest.raises(Signed):
-        pledge_editing.save(pledge.token, **make.page(pledge.token, make.promised("tours", 8)))
-    assert look.amounts(pledge) == {"tours": 6}
+        pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)))
+    assert snapshots.promised_amounts(pledge) == {"tours": 6}
 
 
 def test_another_signature_under_the_same_promises_is_kept_too():
-    pledge = make.signed()
-    pledge_editing.sign(pledge.token, **make.page(pledge.token), name="Chue Vang")
+    pledge = factories.signed_pledge()
+    pledge_editing.sign(pledge.token, **factories.pledge_data(pledge.token), name="Chue Vang")
     assert [s.signed_by for s in Signature.objects.order_by("number")] == ["Alma Reyes", "Chue Vang"]
 
 
 def test_nothing_is_not_signed():
-    token = make.start().token
+    token = factories.pledge_request().token
     with pytest.raises(NothingPromised):
-        pledge_editing.sign(token, **(make.page(token) | {"promised": []}), name="Alma Reyes")
-    assert look.pledges() == []
+        pledge_editing.sign(token, **(factories.pledge_data(token) | {"promised": []}), name="Alma Reyes")
+    assert snapshots.pledges() == []
 
 
 def test_what_was_signed_stays_when_its_words_change():
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     PromiseType.objects.update(name="Other words", unit_plural="other things")
     Organization.objects.update(name="Other name")
     content = pledge.signatures.get().content
@@ -228,8 +234,10 @@ def test_what_was_signed_stays_when_its_words_change():
 
 
 def test_pledge_is_written_to_in_the_language_it_was_signed_in():
-    token = make.start(language="es").token
-    pledge = pledge_editing.sign(token, **make.page(token, make.promised()), name="Alma Reyes", language="en")
+    token = factories.pledge_request(language="es").token
+    pledge = pledge_editing.sign(
+        token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes", language="en"
+    )
     assert pledge.language == "en"
     assert list(Message.objects.order_by("created_at").values_list("language", flat=True)) == ["es", "en"]
 
@@ -248,19 +256,19 @@ def test_pledge_is_written_to_in_the_language_it_was_signed_in():
     ],
 )
 def test_wrong_promise_is_refused_at_its_field(fields, problem):
-    token, wrong = make.start().token, make.promised("tours", **fields)
+    token, wrong = factories.pledge_request().token, factories.promised("tours", **fields)
     with pytest.raises(Wrong) as refused:
-        pledge_editing.save(token, **make.page(token, make.promised("mentors", 1), wrong))
+        pledge_editing.save(token, **factories.pledge_data(token, factories.promised("mentors", 1), wrong))
     assert refused.value.problems == [(wrong.promise_type, *problem)]
     assert words_of(refused) == problem[1]
-    assert look.organizations() == []
+    assert snapshots.organizations() == []
 
 
 def test_all_that_is_wrong_is_told_at_once():
-    token = make.start().token
-    wrong = [make.promised("tours", 0), make.promised("mentors", 0), make.promised("mentors", 1)]
+    token = factories.pledge_request().token
+    wrong = [factories.promised("tours", 0), factories.promised("mentors", 0), factories.promised("mentors", 1)]
     with pytest.raises(Wrong) as refused:
-        pledge_editing.save(token, **make.page(token, *wrong))
+        pledge_editing.save(token, **factories.pledge_data(token, *wrong))
     assert [(p.promise_type, p.field) for p in refused.value.problems] == [
         (wrong[0].promise_type, "quantity"),
         (wrong[1].promise_type, "quantity"),
@@ -269,11 +277,11 @@ def test_all_that_is_wrong_is_told_at_once():
 
 
 def test_school_of_another_level_than_the_grades_is_named():
-    token, high = make.start().token, make.school("Edison High")
-    primary = make.school("Rio Calaveras Elementary", "elementary")
-    wrong = make.promised("tours", 1, grades=("1-3", "4-6"), schools=(high, primary))
+    token, high = factories.pledge_request().token, factories.school("Edison High")
+    primary = factories.school("Rio Calaveras Elementary", "elementary")
+    wrong = factories.promised("tours", 1, grades=("1-3", "4-6"), schools=(high, primary))
     with pytest.raises(Wrong) as refused:
-        pledge_editing.save(token, **make.page(token, wrong))
+        pledge_editing.save(token, **factories.pledge_data(token, wrong))
     assert refused.value.problems == [
         (
             wrong.promise_type,
@@ -281,29 +289,29 @@ def test_school_of_another_level_than_the_grades_is_named():
             "Edison High does not teach these grades. Choose another school or other grades.",
         )
     ]
-    fine = make.promised("tours", 1, grades=("1-3", "9-12"), schools=(high, primary))
-    assert pledge_editing.save(token, **make.page(token, fine)).promises.count() == 1
+    fine = factories.promised("tours", 1, grades=("1-3", "9-12"), schools=(high, primary))
+    assert pledge_editing.save(token, **factories.pledge_data(token, fine)).promises.count() == 1
 
 
 def test_retired_kind_and_school_are_refused_anew_and_stay_where_they_were_promised():
-    school = make.school("Edison High")
-    pledge = make.draft(promises=(make.promised("tours", 6, schools=(school,)),))
+    school = factories.school("Edison High")
+    pledge = factories.draft_pledge(promises=(factories.promised("tours", 6, schools=(school,)),))
     PromiseType.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
     School.objects.update(is_retired=True)
-    stays = make.promised("tours", 7, schools=(school,))
-    pledge_editing.save(pledge.token, **make.page(pledge.token, stays))
-    assert look.promises(pledge)[0][1:5:3] == (7, ["Edison High"])
-    for wrong in (make.promised("service", 1), make.promised("mentors", 1, schools=(school,))):
+    stays = factories.promised("tours", 7, schools=(school,))
+    pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, stays))
+    assert snapshots.promises(pledge)[0][1:5:3] == (7, ["Edison High"])
+    for wrong in (factories.promised("service", 1), factories.promised("mentors", 1, schools=(school,))):
         with pytest.raises(Wrong):
-            pledge_editing.save(pledge.token, **make.page(pledge.token, stays, wrong))
+            pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, stays, wrong))
 
 
 def test_kind_and_school_that_never_were_are_refused():
-    token = make.start().token
-    tours = make.promised().promise_type
+    token = factories.pledge_request().token
+    tours = factories.promised().promise_type
     for wrong, field in ((Promised(999_999, 1), "promise_type"), (Promised(tours, 1, schools=(999_999,)), "schools")):
         with pytest.raises(Wrong) as refused:
-            pledge_editing.save(token, **make.page(token, wrong))
+            pledge_editing.save(token, **factories.pledge_data(token, wrong))
         assert [(p.promise_type, p.field) for p in refused.value.problems] == [(wrong.promise_type, field)]
 
 
@@ -311,12 +319,14 @@ def test_kind_and_school_that_never_were_are_refused():
 
 
 def test_second_editor_is_shown_what_changed_and_writes_only_having_seen_it():
-    school = make.school("Edison High")
-    pledge = make.signed(promises=(make.promised("tours", 6), make.promised("mentors", 4)))
-    page = make.page(pledge.token)
-    theirs = make.page(pledge.token, make.promised("tours", 8, schools=(school,)), phone="(209) 555-0100")
+    school = factories.school("Edison High")
+    pledge = factories.signed_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 4)))
+    page = factories.pledge_data(pledge.token)
+    theirs = factories.pledge_data(
+        pledge.token, factories.promised("tours", 8, schools=(school,)), phone="(209) 555-0100"
+    )
     pledge_editing.sign(pledge.token, **theirs, name="Chue Vang")
-    mine = page | {"promised": [make.promised("tours", 6), make.promised("service", 2, months=(9, 1))]}
+    mine = page | {"promised": [factories.promised("tours", 6), factories.promised("service", 2, months=(9, 1))]}
     for _twice in range(2):
         with pytest.raises(Changed) as refused:
             pledge_editing.sign(pledge.token, **mine, name="Alma Reyes")
@@ -329,15 +339,15 @@ def test_second_editor_is_shown_what_changed_and_writes_only_having_seen_it():
             "2 projects; Sep, Jan; wherever it is needed most",
         ),
     ]
-    assert look.amounts(pledge) == {"tours": 8}
+    assert snapshots.promised_amounts(pledge) == {"tours": 8}
     seen = refused.value.sheet.version
     pledge_editing.sign(pledge.token, **(mine | {"version": seen}), name="Alma Reyes")
-    assert look.amounts(pledge) == {"tours": 6, "service": 2}
+    assert snapshots.promised_amounts(pledge) == {"tours": 6, "service": 2}
 
 
 def test_staff_who_change_the_profile_are_noticed_too():
-    pledge = make.draft()
-    page = make.page(pledge.token, make.promised("tours", 7))
+    pledge = factories.draft_pledge()
+    page = factories.pledge_data(pledge.token, factories.promised("tours", 7))
     profiles.change(pledge.organization, sector="labor")
     with pytest.raises(Changed) as refused:
         pledge_editing.save(pledge.token, **page)
@@ -345,9 +355,9 @@ def test_staff_who_change_the_profile_are_noticed_too():
 
 
 def test_differences_are_told_in_the_readers_language():
-    pledge = make.draft()
-    page = make.page(pledge.token, make.promised("tours", 7), wants_listing=True)
-    pledge_editing.save(pledge.token, **make.page(pledge.token, make.promised("tours", 8)))
+    pledge = factories.draft_pledge()
+    page = factories.pledge_data(pledge.token, factories.promised("tours", 7), wants_listing=True)
+    pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)))
     with translation.override("es"), pytest.raises(Changed) as refused:
         pledge_editing.save(pledge.token, **page)
     assert refused.value.differences == [
@@ -361,66 +371,66 @@ def test_differences_are_told_in_the_readers_language():
 
 
 def test_two_who_save_the_same_do_not_disturb_each_other():
-    pledge = make.draft()
-    page = make.page(pledge.token, make.promised("tours", 8))
+    pledge = factories.draft_pledge()
+    page = factories.pledge_data(pledge.token, factories.promised("tours", 8))
     for _each in range(2):
         pledge_editing.save(pledge.token, **page)
-    assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
+    assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
 
 
 # Profile ---------------------------------------------------------------------------------------------------------
 
 
 def test_what_staff_approved_is_approved_anew_when_it_becomes_another():
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     profiles.approve(pledge.organization, by="anna")
     for fields, approved in (
         ({"phone": "(209) 555-0100"}, True),
         ({"wants_listing": True}, True),
         ({"description": "Ships"}, False),
     ):
-        pledge_editing.sign(pledge.token, **make.page(pledge.token, **fields), name="Alma Reyes")
+        pledge_editing.sign(pledge.token, **factories.pledge_data(pledge.token, **fields), name="Alma Reyes")
         assert (Organization.objects.get().approved_at is not None) is approved, fields
     assert list(Organization.objects.pending_approval()) == [pledge.organization]
 
 
 def test_staff_who_change_a_name_need_not_approve_it():
-    organization = profiles.approve(make.organization(), by="anna")
+    organization = profiles.approve(factories.organization(), by="anna")
     with audit.acting_as(audit.Actor("staff", "anna")):
         profiles.change(organization, name="Port Gate")
     assert Organization.objects.get().approved_by == "anna"
 
 
 def test_logo_is_kept_replaced_and_taken_away():
-    pledge = make.draft()
+    pledge = factories.draft_pledge()
     profiles.approve(pledge.organization, by="anna")
-    pledge_editing.save(pledge.token, **make.page(pledge.token), logo=PNG)
+    pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token), logo=PNG)
     organization = Organization.objects.get()
     assert (organization.logo.width, organization.logo.height, bytes(organization.logo.png)) == (640, 480, PNG)
     assert not organization.approved_at
     profiles.approve(organization, by="anna")
-    pledge_editing.save(pledge.token, **make.page(pledge.token, make.promised("tours", 7)), logo=PNG)
-    pledge_editing.save(pledge.token, **make.page(pledge.token, make.promised("tours", 8)))
+    pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 7)), logo=PNG)
+    pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)))
     assert Organization.objects.get().approved_at
-    pledge_editing.save(pledge.token, **make.page(pledge.token), logo=b"")
+    pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token), logo=b"")
     assert not hasattr(Organization.objects.get(), "logo")
 
 
 def test_contact_is_corrected_and_one_that_was_erased_is_not_made_anew():
-    pledge = make.draft()
-    page = make.page(pledge.token)
+    pledge = factories.draft_pledge()
+    page = factories.pledge_data(pledge.token)
     page["contact"] = {"name": "Alma R. Reyes", "role": "Owner", "phone": "(209) 555-0101"}
     pledge_editing.save(pledge.token, **page)
     contact = Contact.objects.get()
     assert (contact.name, contact.role, contact.phone) == ("Alma R. Reyes", "Owner", "(209) 555-0101")
     contact.delete()
-    pledge = pledge_editing.sign(pledge.token, **make.page(pledge.token), name="Alma Reyes")
+    pledge = pledge_editing.sign(pledge.token, **factories.pledge_data(pledge.token), name="Alma Reyes")
     assert (pledge.contact, Contact.objects.count()) == (None, 0)
-    assert look.letters() == ["link 1 alma@example.org"]
+    assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 
 def test_organizations_of_one_name_have_addresses_of_their_own():
-    slugs = [make.organization(name).slug for name in ("Local 47", "Local 47", "Local-47", "ក្រុម", "x" * 120)]
+    slugs = [factories.organization(name).slug for name in ("Local 47", "Local 47", "Local-47", "ក្រុម", "x" * 120)]
     assert slugs == ["local-47", "local-47-2", "local-47-3", "partner", "x" * 60]
 
 
@@ -430,7 +440,7 @@ def test_website_that_is_none_is_not_taken_for_a_taken_address():
 
 
 def test_approved_twice_and_hidden_twice():
-    organization = make.organization()
+    organization = factories.organization()
     for _twice in range(2):
         profiles.approve(organization, by="anna")
     first = Organization.objects.get().approved_at
@@ -440,21 +450,21 @@ def test_approved_twice_and_hidden_twice():
         profiles.hide(organization)
     assert Organization.objects.get().approved_at is None
     about = f"organization:{organization.pk}"
-    assert look.changes(about)[1:] == [{"approved_at": [False, True]}, {"approved_at": [True, False]}]
+    assert snapshots.changes(about)[1:] == [{"approved_at": [False, True]}, {"approved_at": [True, False]}]
 
 
 # History ---------------------------------------------------------------------------------------------------------
 
 
 def test_history_tells_who_changed_what_from_what_to_what():
-    school = make.school("Edison High")
+    school = factories.school("Edison High")
     with audit.acting_as(audit.GUEST):
-        pledge = make.draft(language="es")
-        typed = make.page(pledge.token, make.promised("tours", 8, schools=(school,)), sector="labor")
+        pledge = factories.draft_pledge(language="es")
+        typed = factories.pledge_data(pledge.token, factories.promised("tours", 8, schools=(school,)), sector="labor")
         with translation.override("es"):
             pledge_editing.sign(pledge.token, **typed, name="Alma Reyes", role="Owner")
     tours = "Host tours and field trips"
-    assert look.changes(f"pledge:{pledge.pk}") == [
+    assert snapshots.changes(f"pledge:{pledge.pk}") == [
         {tours: ["", "6 visits; wherever it is needed most"]},
         {
             "signed_by": ["", "Alma Reyes"],
@@ -462,11 +472,11 @@ def test_history_tells_who_changed_what_from_what_to_what():
             tours: ["6 visits; wherever it is needed most", "8 visits; Edison High"],
         },
     ]
-    assert look.changes(f"organization:{pledge.organization_id}") == [
+    assert snapshots.changes(f"organization:{pledge.organization_id}") == [
         {"name": ["", "Port Gate Logistics"]},
         {"sector": ["", "labor"]},
     ]
-    assert look.changes(f"contact:{pledge.contact_id}") == [
+    assert snapshots.changes(f"contact:{pledge.contact_id}") == [
         {"name": ["", "Alma Reyes"], "email": ["", "alma@example.org"]}
     ]
     table = audit.table(f"pledge:{pledge.pk}", pledge)
@@ -475,11 +485,11 @@ def test_history_tells_who_changed_what_from_what_to_what():
 
 
 def test_erased_pledge_leaves_nothing_of_itself():
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     pledge_editing.delete(pledge)
-    assert look.letters() == ["link 1 alma@example.org"]
-    assert (look.pledges(), Signature.objects.count(), look.changes(f"pledge:{pledge.pk}")) == ([], 0, [])
-    assert look.organizations() == ["Port Gate Logistics"]
+    assert snapshots.emails_to() == ["link 1 alma@example.org"]
+    assert (snapshots.pledges(), Signature.objects.count(), snapshots.changes(f"pledge:{pledge.pk}")) == ([], 0, [])
+    assert snapshots.organizations() == ["Port Gate Logistics"]
 
 
 def test_every_refusal_is_a_sentence():

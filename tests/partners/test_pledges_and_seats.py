@@ -7,38 +7,40 @@ from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
 from summit import seats
 from summit.models import Rsvp
-from tests import look as seen
-from tests import make as summit
-from tests.partners import look, make
+from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
 
 def test_cancelled_seat_never_touches_a_promise():
-    rsvp = summit.rsvp(summit.event(), "Alma Reyes", email=make.EMAIL, organization_name=make.NAME, size=2)
-    make.year()
-    click = make.unsaved_start(rsvp.organization, rsvp.email, source=f"rsvp:{rsvp.pk}")
+    rsvp = factories.rsvp(
+        factories.event(), "Alma Reyes", email=factories.EMAIL, organization_name=factories.ORGANIZATION, size=2
+    )
+    factories.pledge_year()
+    click = factories.unsaved_pledge_request(rsvp.organization, rsvp.email, source=f"rsvp:{rsvp.pk}")
     token = pledge_signup.open_for(click).token
-    pledge = pledge_editing.sign(token, **make.page(token, make.promised()), name="Alma Reyes")
-    kept = (look.pledges(), look.promises(pledge), look.organizations())
+    pledge = pledge_editing.sign(token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes")
+    kept = (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations())
     seats.cancel(rsvp)
-    assert (look.pledges(), look.promises(pledge), look.organizations()) == kept
+    assert (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations()) == kept
     seats.delete(rsvp)
-    assert (look.pledges(), look.promises(pledge), look.organizations()) == kept
+    assert (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations()) == kept
     assert page_state.find(token).pledge == pledge
 
 
 def test_pledge_needs_no_seat():
-    make.signed()
+    factories.signed_pledge()
     assert not Rsvp.objects.exists()
-    assert look.pledges() == [("Port Gate Logistics", 2027, "signed", 1)]
+    assert snapshots.pledges() == [("Port Gate Logistics", 2027, "signed", 1)]
 
 
 def test_pledge_that_is_signed_changed_or_erased_never_touches_a_seat():
-    event = summit.event()
-    summit.rsvp(event, "Alma Reyes", email=make.EMAIL, organization_name=make.NAME, size=2)
-    pledge = make.signed()
-    pledge_editing.sign(pledge.token, **make.page(pledge.token, make.promised("tours", 9)), name="Alma Reyes")
-    make.closed()
+    event = factories.event()
+    factories.rsvp(event, "Alma Reyes", email=factories.EMAIL, organization_name=factories.ORGANIZATION, size=2)
+    pledge = factories.signed_pledge()
+    pledge_editing.sign(
+        pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 9)), name="Alma Reyes"
+    )
+    factories.close_year()
     pledge_editing.delete(pledge)
-    assert seen.seats(event) == [("Alma Reyes", 2, 0)]
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]

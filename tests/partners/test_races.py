@@ -13,8 +13,7 @@ from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
 from partners.pledges import years as pledge_years
-from tests import crowd
-from tests.partners import look, make
+from tests import concurrency, factories, snapshots
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_promise_types")]
 
@@ -22,7 +21,7 @@ CROWD = 8
 
 
 def at_once(calls: list[Callable]) -> list:
-    return crowd.at_once(calls, (page_state.Refused, IntegrityError))
+    return concurrency.run_at_once(calls, (page_state.Refused, IntegrityError))
 
 
 def signing(token: str, page: dict, name: str = "Alma Reyes") -> Callable:
@@ -30,33 +29,36 @@ def signing(token: str, page: dict, name: str = "Alma Reyes") -> Callable:
 
 
 def test_first_page_signed_many_times_at_once_is_one_organization_one_pledge_one_mail():
-    token = make.start().token
-    page = make.page(token, make.promised())
+    token = factories.pledge_request().token
+    page = factories.pledge_data(token, factories.promised())
     answers = at_once([signing(token, page)] * CROWD)
-    assert crowd.kinds(answers) == ["Pledge"] * CROWD
-    assert (look.organizations(), look.pledges()) == (
+    assert concurrency.type_names(answers) == ["Pledge"] * CROWD
+    assert (snapshots.organizations(), snapshots.pledges()) == (
         ["Port Gate Logistics"],
         [("Port Gate Logistics", 2027, "signed", 1)],
     )
     assert Contact.objects.count() == 1
-    assert sorted(look.letters()) == ["link 1 alma@example.org", "signed 1 alma@example.org"]
+    assert sorted(snapshots.emails_to()) == ["link 1 alma@example.org", "signed 1 alma@example.org"]
 
 
 def test_of_many_different_versions_at_once_one_is_written_and_the_others_are_told():
-    pledge = make.signed()
-    pages = [make.page(pledge.token, make.promised("tours", 10 + number)) for number in range(CROWD)]
+    pledge = factories.signed_pledge()
+    pages = [factories.pledge_data(pledge.token, factories.promised("tours", 10 + number)) for number in range(CROWD)]
     answers = at_once([signing(pledge.token, page) for page in pages])
-    assert crowd.kinds(answers) == ["Changed"] * (CROWD - 1) + ["Pledge"]
+    assert concurrency.type_names(answers) == ["Changed"] * (CROWD - 1) + ["Pledge"]
     assert Signature.objects.count() == 2
-    assert look.amounts(pledge)["tours"] == Signature.objects.get(number=2).content["promises"][0]["quantity"]
+    assert (
+        snapshots.promised_amounts(pledge)["tours"]
+        == Signature.objects.get(number=2).content["promises"][0]["quantity"]
+    )
     for changed in (answer for answer in answers if isinstance(answer, pledge_editing.Changed)):
-        assert changed.sheet.promises == [make.promised("tours", look.amounts(pledge)["tours"])]
+        assert changed.sheet.promises == [factories.promised("tours", snapshots.promised_amounts(pledge)["tours"])]
 
 
 def test_control_without_the_lock_one_overwrites_the_other_unseen(monkeypatch):
     """Should this ever be refused, the test above shows nothing."""
-    pledge = make.signed()
-    pages = [make.page(pledge.token, make.promised("tours", 10 + number)) for number in range(2)]
+    pledge = factories.signed_pledge()
+    pages = [factories.pledge_data(pledge.token, factories.promised("tours", 10 + number)) for number in range(2)]
     looked = threading.Barrier(2)
     check_open = pledge_editing.check_open
 
@@ -67,24 +69,30 @@ def test_control_without_the_lock_one_overwrites_the_other_unseen(monkeypatch):
     monkeypatch.setattr(pledge_editing, "lock", page_state.find)
     monkeypatch.setattr(pledge_editing, "check_open", both_look_before_one_writes)
     answers = at_once([signing(pledge.token, page) for page in pages])
-    assert "Changed" not in crowd.kinds(answers)
+    assert "Changed" not in concurrency.type_names(answers)
 
 
 def test_two_links_of_one_address_at_once_make_one_organization():
     """Both were mailed before either was used."""
-    tokens = [make.start("Port Gate Logistics").token, make.start("Port Gate Logistics Inc").token]
-    pages = [make.page(token, make.promised("tours", number)) for number, token in enumerate(tokens, start=1)]
+    tokens = [
+        factories.pledge_request("Port Gate Logistics").token,
+        factories.pledge_request("Port Gate Logistics Inc").token,
+    ]
+    pages = [
+        factories.pledge_data(token, factories.promised("tours", number))
+        for number, token in enumerate(tokens, start=1)
+    ]
     answers = at_once([signing(token, page) for token, page in zip(tokens, pages, strict=True)])
-    assert crowd.kinds(answers) == ["Changed", "Pledge"]
+    assert concurrency.type_names(answers) == ["Changed", "Pledge"]
     assert (Organization.objects.count(), Contact.objects.count(), Pledge.objects.count()) == (1, 1, 1)
 
 
 def test_renewed_many_times_at_once_is_one_new_pledge():
-    pledge = make.signed()
-    make.year(2028)
-    page = make.page(pledge.token, make.promised("tours", 9))
-    assert crowd.kinds(at_once([signing(pledge.token, page)] * CROWD)) == ["Pledge"] * CROWD
-    assert [row[1:] for row in look.pledges()] == [(2027, "signed", 1), (2028, "signed", 1)]
+    pledge = factories.signed_pledge()
+    factories.pledge_year(2028)
+    page = factories.pledge_data(pledge.token, factories.promised("tours", 9))
+    assert concurrency.type_names(at_once([signing(pledge.token, page)] * CROWD)) == ["Pledge"] * CROWD
+    assert [row[1:] for row in snapshots.pledges()] == [(2027, "signed", 1), (2028, "signed", 1)]
 
 
 def test_organizations_of_one_name_made_at_once_have_addresses_of_their_own():
@@ -96,36 +104,36 @@ def test_organizations_of_one_name_made_at_once_have_addresses_of_their_own():
 
 def test_closing_the_year_and_signing_at_once_end_in_order():
     """Each page is written before the year is closed, or refused: nothing is signed in a closed year."""
-    year = make.year()
-    tokens = [make.start(f"Partner {number}", f"p{number}@example.org").token for number in range(CROWD)]
-    pages = [make.page(token, make.promised()) for token in tokens]
+    year = factories.pledge_year()
+    tokens = [factories.pledge_request(f"Partner {number}", f"p{number}@example.org").token for number in range(CROWD)]
+    pages = [factories.pledge_data(token, factories.promised()) for token in tokens]
     calls = [signing(token, page) for token, page in zip(tokens, pages, strict=True)]
     answers = at_once([*calls, lambda: pledge_years.close_year(year)])
     closed_at = PledgeYear.objects.get().closed_at
-    assert set(crowd.kinds(answers)) <= {"Closed", "Pledge", "PledgeYear"}
-    assert Pledge.objects.count() == crowd.kinds(answers).count("Pledge")
+    assert set(concurrency.type_names(answers)) <= {"Closed", "Pledge", "PledgeYear"}
+    assert Pledge.objects.count() == concurrency.type_names(answers).count("Pledge")
     assert not Pledge.objects.filter(signed_at__gt=closed_at).exists()
 
 
 def test_one_click_pressed_many_times_at_once_is_one_start_and_one_mail():
-    make.year()
-    answers = at_once([lambda: pledge_signup.open_for(make.unsaved_start(source="rsvp:17"))] * CROWD)
+    factories.pledge_year()
+    answers = at_once([lambda: pledge_signup.open_for(factories.unsaved_pledge_request(source="rsvp:17"))] * CROWD)
     assert len({start.token for start in answers}) == PledgeRequest.objects.count() == 1
-    assert look.letters() == ["link 1 alma@example.org"]
+    assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 
 def test_start_answered_by_many_workers_at_once_is_answered_once():
-    make.year()
-    start = make.unsaved_start()
+    factories.pledge_year()
+    start = factories.unsaved_pledge_request()
     pledge_signup.begin(start)
     at_once([lambda: pledge_signup.answer(start.pk)] * CROWD)
-    assert look.letters() == ["link 1 alma@example.org"]
+    assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 
 def test_draft_reminded_and_signed_at_once_is_signed_and_reminded_at_most_once():
-    pledge = make.draft()
-    page = make.page(pledge.token)
-    make.days_later(pledge, 6)
+    pledge = factories.draft_pledge()
+    page = factories.pledge_data(pledge.token)
+    factories.backdate_pledge(pledge, 6)
     at_once([*[lambda: pledge_years.remind(pledge)] * 4, signing(pledge.token, page)])
     assert Pledge.objects.get().state == "signed"
     assert Message.objects.filter(idempotency_key__contains=":reminder:").count() <= 1

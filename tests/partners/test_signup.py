@@ -14,13 +14,13 @@ from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
 from partners.pledges.page_state import Closed, Known, Missing
 from partners.pledges.signup import KEEP_STARTS
-from tests.partners import look, make
+from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
 
-def begin(organization: str = make.NAME, email: str = make.EMAIL, **fields) -> PledgeRequest:
-    start = make.unsaved_start(organization, email, **fields)
+def begin(organization: str = factories.ORGANIZATION, email: str = factories.EMAIL, **fields) -> PledgeRequest:
+    start = factories.unsaved_pledge_request(organization, email, **fields)
     pledge_signup.begin(start)
     return start
 
@@ -29,7 +29,7 @@ def answered(start: PledgeRequest) -> list[str]:
     """Answers it, twice, and returns the letters there are."""
     for _twice in range(2):
         pledge_signup.answer(start.pk)
-    return look.letters()
+    return snapshots.emails_to()
 
 
 def body() -> str:
@@ -47,21 +47,21 @@ def later(minutes: int) -> None:
 
 
 def test_begin_writes_nothing_but_what_was_typed_whether_the_address_is_known_or_not(django_assert_num_queries):
-    make.signed("Known", "known@example.org")
+    factories.signed_pledge("Known", "known@example.org")
     for email in ("known@example.org", "new@example.org"):
         with django_assert_num_queries(4):  # savepoint, school year, start, savepoint
             begin("Something", email)
-    assert look.letters() == ["link 1 known@example.org", "signed 1 known@example.org"]
+    assert snapshots.emails_to() == ["link 1 known@example.org", "signed 1 known@example.org"]
 
 
 def test_link_of_a_new_address_goes_there_once():
-    make.year()
+    factories.pledge_year()
     start = begin(language="es")
     assert answered(start) == ["link 1 alma@example.org"]
     message = Message.objects.get()
     assert message.language == "es"
     assert f"/imagine/promise/{start.token}/" in message.body_text
-    assert look.organizations() == []
+    assert snapshots.organizations() == []
 
 
 def test_begin_is_refused_while_no_year_is_open():
@@ -73,7 +73,7 @@ def test_begin_is_refused_while_no_year_is_open():
 
 
 def test_known_address_gets_the_link_of_its_pledge_and_the_second_pledge_is_the_first():
-    pledge = make.draft()
+    pledge = factories.draft_pledge()
     later(11)
     start = begin("PORT GATE Logistics, Inc.", "ALMA@example.org", name="Mallory")
     assert answered(start)[-1] == "link 1 alma@example.org"
@@ -81,27 +81,27 @@ def test_known_address_gets_the_link_of_its_pledge_and_the_second_pledge_is_the_
     assert "To promise for" not in body()
     sheet = page_state.find(start.token)  # that link was never mailed, yet it would open the first one
     assert (sheet.pledge, sheet.contact["name"]) == (pledge, "Alma Reyes")
-    assert look.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
+    assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
 
 
 def test_known_address_that_types_another_name_may_begin_for_that_too():
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     later(11)
     start = begin("Stockton Rowing Club")
     assert answered(start)[-1] == "link 1 alma@example.org"
     assert pledge.token in body()
     assert "To promise for Stockton Rowing Club instead, begin here:" in body()
     assert start.token in body()
-    other = pledge_editing.save(start.token, **make.page(start.token, make.promised("service", 1)))
-    assert look.organizations() == ["Port Gate Logistics", "Stockton Rowing Club"]
+    other = pledge_editing.save(start.token, **factories.pledge_data(start.token, factories.promised("service", 1)))
+    assert snapshots.organizations() == ["Port Gate Logistics", "Stockton Rowing Club"]
     assert (other.contact.email, other.token) == ("alma@example.org", start.token)
     assert Contact.objects.with_email("alma@example.org").count() == 2
 
 
 def test_contact_without_a_pledge_begins_for_its_own_organization():
-    make.year()
-    organization = make.organization(sector="business", website="https://www.example.org")
-    contact = make.contact(organization, name="Alma R. Reyes")
+    factories.pledge_year()
+    organization = factories.organization(sector="business", website="https://www.example.org")
+    contact = factories.contact(organization, name="Alma R. Reyes")
     start = begin("Port Gate Logistic")
     assert answered(start) == ["link 1 alma@example.org"]
     sheet = page_state.find(start.token)
@@ -110,14 +110,14 @@ def test_contact_without_a_pledge_begins_for_its_own_organization():
         "business",
         "Alma R. Reyes",
     )
-    pledge = pledge_editing.save(start.token, **make.page(start.token, make.promised()))
+    pledge = pledge_editing.save(start.token, **factories.pledge_data(start.token, factories.promised()))
     assert (pledge.organization, pledge.contact) == (organization, contact)
-    assert look.organizations() == ["Port Gate Logistics"]
+    assert snapshots.organizations() == ["Port Gate Logistics"]
 
 
 def test_colleague_who_is_a_contact_too_gets_the_link_at_the_stored_address():
-    pledge = make.signed(language="es")
-    make.contact(pledge.organization, "chue@example.org", "Chue Vang")
+    pledge = factories.signed_pledge(language="es")
+    factories.contact(pledge.organization, "chue@example.org", "Chue Vang")
     later(11)
     start = begin(email="CHUE@Example.org")
     assert answered(start)[-1] == "link 1 chue@example.org"
@@ -127,38 +127,38 @@ def test_colleague_who_is_a_contact_too_gets_the_link_at_the_stored_address():
 
 
 def test_link_of_a_contact_without_a_pledge_goes_to_the_stored_address():
-    make.year()
-    make.contact(make.organization())
+    factories.pledge_year()
+    factories.contact(factories.organization())
     assert answered(begin(email="ALMA@example.org")) == ["link 1 alma@example.org"]
 
 
 def test_strangers_address_never_gets_hold_of_a_known_organization():
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     start = begin(email="mallory@example.org")
     assert answered(start)[-1] == "link 1 mallory@example.org"
     assert pledge.token not in body()
-    other = pledge_editing.save(start.token, **make.page(start.token, make.promised("service", 1)))
+    other = pledge_editing.save(start.token, **factories.pledge_data(start.token, factories.promised("service", 1)))
     assert other.organization != pledge.organization
     assert other.organization.normalized_name == pledge.organization.normalized_name  # staff see the twins
-    assert look.amounts(pledge) == {"tours": 6}
+    assert snapshots.promised_amounts(pledge) == {"tours": 6}
 
 
 def test_one_address_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day():
-    make.year()
+    factories.pledge_year()
     assert answered(begin()) == ["link 1 alma@example.org"]
-    assert answered(begin(make.NAME.upper())) == ["link 1 alma@example.org"]
+    assert answered(begin(factories.ORGANIZATION.upper())) == ["link 1 alma@example.org"]
     assert answered(begin("Another")) == ["link 1 alma@example.org"] * 2
     for _time in range(12):
         later(11)
         answered(begin())
-    assert look.letters() == ["link 1 alma@example.org"] * 10
+    assert snapshots.emails_to() == ["link 1 alma@example.org"] * 10
     assert PledgeRequest.objects.count() == 10
     PledgeRequest.objects.update(answered_at=timezone.now() - timedelta(days=1, minutes=1))
     assert len(answered(begin())) == 11
 
 
 def test_pledges_link_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day_unless_staff_ask():
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     assert [pledge_links.mail_link(pledge) for _twice in range(2)] == [True, False]
     Message.objects.filter(idempotency_key__contains=":link:").update(state=Message.State.FAILED)
     assert pledge_links.mail_link(pledge)
@@ -171,7 +171,7 @@ def test_pledges_link_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day_
 
 
 def test_what_was_left_unanswered_is_answered_by_the_sweep(monkeypatch):
-    make.year()
+    factories.pledge_year()
     begin()
     rung = []
     monkeypatch.setattr(tasks.dispatch, "ring", lambda task, pk: rung.append((task, pk)))
@@ -179,13 +179,13 @@ def test_what_was_left_unanswered_is_answered_by_the_sweep(monkeypatch):
     [(task, pk)] = rung
     assert task == "partners.tasks.answer_start"
     tasks.answer_start(str(pk))
-    assert look.letters() == ["link 1 alma@example.org"]
+    assert snapshots.emails_to() == ["link 1 alma@example.org"]
     tasks.answer_starts()
     assert len(rung) == 1
 
 
 def test_old_starts_are_forgotten_with_their_links():
-    old, new = make.start("Old", "old@example.org"), make.start("New", "new@example.org")
+    old, new = factories.pledge_request("Old", "old@example.org"), factories.pledge_request("New", "new@example.org")
     PledgeRequest.objects.filter(pk=old.pk).update(created_at=timezone.now() - KEEP_STARTS)
     for _twice in range(2):
         tasks.tidy_starts()
@@ -197,57 +197,57 @@ def test_old_starts_are_forgotten_with_their_links():
 # From an RSVP ----------------------------------------------------------------------------------------------------
 
 
-def click(organization: str = make.NAME, email: str = make.EMAIL, source: str = "rsvp:17", **fields):
-    return pledge_signup.open_for(make.unsaved_start(organization, email, source=source, **fields))
+def click(organization: str = factories.ORGANIZATION, email: str = factories.EMAIL, source: str = "rsvp:17", **fields):
+    return pledge_signup.open_for(factories.unsaved_pledge_request(organization, email, source=source, **fields))
 
 
 def test_one_click_leads_to_a_page_that_knows_who_asks_and_mails_its_link():
-    make.year()
+    factories.pledge_year()
     start, again = click(sector="labor"), click()
     assert start == again
-    assert look.letters() == ["link 1 alma@example.org"]
+    assert snapshots.emails_to() == ["link 1 alma@example.org"]
     sheet = page_state.find(start.token)
     assert (sheet.profile["name"], sheet.profile["sector"], sheet.contact["name"]) == (
         "Port Gate Logistics",
         "labor",
         "Alma Reyes",
     )
-    pledge = pledge_editing.save(start.token, **make.page(start.token, make.promised()))
-    assert (pledge.token, look.pledges()) == (start.token, [("Port Gate Logistics", 2027, "draft", 1)])
+    pledge = pledge_editing.save(start.token, **factories.pledge_data(start.token, factories.promised()))
+    assert (pledge.token, snapshots.pledges()) == (start.token, [("Port Gate Logistics", 2027, "draft", 1)])
 
 
 def test_one_click_of_a_known_address_mails_the_link_and_opens_nothing():
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     later(11)
     for _twice in range(2):
         assert click(source="rsvp:18") is None
-    assert look.letters()[2:] == ["link 1 alma@example.org"]
+    assert snapshots.emails_to()[2:] == ["link 1 alma@example.org"]
     assert pledge.token in body()
 
 
 def test_one_click_of_a_contact_without_a_pledge_mails_the_link_and_opens_nothing():
-    make.year()
-    make.contact(make.organization())
+    factories.pledge_year()
+    factories.contact(factories.organization())
     assert click() is None
-    assert look.letters() == ["link 1 alma@example.org"]
+    assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 
 def test_page_that_was_opened_by_one_click_is_of_no_use_once_the_address_is_known():
     start = click_in_open_year()
-    typed = make.page(start.token, make.promised("service", 99))
-    pledge = make.signed()
+    typed = factories.pledge_data(start.token, factories.promised("service", 99))
+    pledge = factories.signed_pledge()
     later(11)
     for _twice in range(2):
         with pytest.raises(Known) as refused:
             pledge_editing.save(start.token, **typed)
     assert str(refused.value) == "This address is a partner’s already. We have sent its link there."
-    assert look.amounts(pledge) == {"tours": 6}
+    assert snapshots.promised_amounts(pledge) == {"tours": 6}
     assert pledge.token in body()
-    assert look.letters()[3:] == ["link 1 alma@example.org"]
+    assert snapshots.emails_to()[3:] == ["link 1 alma@example.org"]
 
 
 def click_in_open_year() -> PledgeRequest:
-    make.year()
+    factories.pledge_year()
     return click()
 
 
@@ -255,7 +255,7 @@ def test_address_that_staff_corrected_gets_a_link_of_its_own():
     first = click_in_open_year()
     second = click(email="alma.reyes@example.org")
     assert first.token != second.token
-    assert look.letters() == ["link 1 alma@example.org", "link 1 alma.reyes@example.org"]
+    assert snapshots.emails_to() == ["link 1 alma@example.org", "link 1 alma.reyes@example.org"]
     with pytest.raises(Missing):
         page_state.find(first.token)
 

@@ -14,8 +14,8 @@ from partners.organizations import merging
 from partners.pledges import links as pledge_links
 from partners.pledges import page_state
 from partners.pledges import staff as staff_pledges
-from tests.partners import look, make
-from tests.partners.page import send, signature, tick
+from tests import factories, snapshots
+from tests.partners.pledge_form import signature, submit, tick
 from tests.partners.test_admin_organizations import LIST, act, page_of, viewer
 from tests.summit.test_admin_actions import said
 
@@ -24,20 +24,20 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def port() -> Organization:
-    make.year()
-    organization = make.organization()
-    make.contact(organization, language="es")
+    factories.pledge_year()
+    organization = factories.organization()
+    factories.contact(organization, language="es")
     return organization
 
 
 def test_begun_for_the_main_contact_in_their_language(port):
-    make.contact(port, "ben@example.org", "Ben Ochoa")
+    factories.contact(port, "ben@example.org", "Ben Ochoa")
     begun = staff_pledges.begin_for(port)
     assert (begun.is_new, begun.is_mailed) == (True, False)
     pledge = Pledge.objects.get()
     assert (pledge.contact.email, pledge.language, pledge.year_id) == ("alma@example.org", "es", 2027)
-    assert (look.pledges(), look.promises(pledge)) == ([("Port Gate Logistics", 2027, "draft", 1)], [])
-    assert look.letters() == []
+    assert (snapshots.pledges(), snapshots.promises(pledge)) == ([("Port Gate Logistics", 2027, "draft", 1)], [])
+    assert snapshots.emails_to() == []
 
 
 def test_begun_twice_opens_the_first_and_mails_once(port):
@@ -45,10 +45,10 @@ def test_begun_twice_opens_the_first_and_mails_once(port):
     assert (first.is_new, first.is_mailed) == (True, True)
     second = staff_pledges.begin_for(port, mails_link=True)
     assert (second.pledge, second.is_new, second.is_mailed) == (first.pledge, False, False)
-    assert look.letters() == ["begun 1 alma@example.org"]
+    assert snapshots.emails_to() == ["begun 1 alma@example.org"]
     Message.objects.update(created_at="2026-01-01T00:00Z")
     assert staff_pledges.begin_for(port, mails_link=True).is_mailed
-    assert sorted(look.letters()) == ["begun 1 alma@example.org", "link 2 alma@example.org"]
+    assert sorted(snapshots.emails_to()) == ["begun 1 alma@example.org", "link 2 alma@example.org"]
 
 
 def test_mail_says_who_began_and_leads_to_the_page(port):
@@ -65,46 +65,46 @@ def test_mail_says_who_began_and_leads_to_the_page(port):
 
 def test_partner_goes_on_from_the_link(port):
     pledge = staff_pledges.begin_for(port).pledge
-    assert send(pledge.token, tick("tours", "9"), signature()).status_code == 302
-    assert (look.pledges(), look.amounts(Pledge.objects.get())) == (
+    assert submit(pledge.token, tick("tours", "9"), signature()).status_code == 302
+    assert (snapshots.pledges(), snapshots.promised_amounts(Pledge.objects.get())) == (
         [("Port Gate Logistics", 2027, "signed", 2)],
         {"tours": 9},
     )
 
 
 def test_signed_one_of_this_year_is_opened_as_it_is():
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     begun = staff_pledges.begin_for(pledge.organization)
     assert (begun.pledge, begun.is_new) == (pledge, False)
-    assert look.pledges() == [("Port Gate Logistics", 2027, "signed", 1)]
+    assert snapshots.pledges() == [("Port Gate Logistics", 2027, "signed", 1)]
 
 
 def test_last_years_promises_are_in_the_draft():
-    before = make.signed_before(promises=[make.promised("tours", 7, note="Ask us")])
+    before = factories.pledge_signed_last_year(promises=[factories.promised("tours", 7, note="Ask us")])
     begun = staff_pledges.begin_for(before.organization)
     assert begun.is_new
-    assert look.promises(begun.pledge) == look.promises(before)
+    assert snapshots.promises(begun.pledge) == snapshots.promises(before)
     assert page_state.find(before.token).pledge == begun.pledge
 
 
 def test_staff_are_in_its_history(port):
     with audit.acting_as(audit.Actor("staff", "anna")):
         pledge = staff_pledges.begin_for(port).pledge
-    assert look.changes(f"pledge:{pledge.pk}") == [{"language": ["en", "es"]}]
+    assert snapshots.changes(f"pledge:{pledge.pk}") == [{"language": ["en", "es"]}]
 
 
 def test_refused_plainly_without_a_contact_or_an_open_year(port):
     Contact.objects.all().delete()
     with pytest.raises(pledge_links.Nobody, match="It has no main contact who could answer"):
         staff_pledges.begin_for(port, mails_link=True)
-    make.contact(port)
-    make.closed()
+    factories.contact(port)
+    factories.close_year()
     with pytest.raises(page_state.Closed, match="No school year is open for promises now"):
         staff_pledges.begin_for(port)
     PledgeYear.objects.all().delete()
     with pytest.raises(page_state.Closed):
         staff_pledges.begin_for(port)
-    assert (Pledge.objects.count(), look.letters()) == (0, [])
+    assert (Pledge.objects.count(), snapshots.emails_to()) == (0, [])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -121,7 +121,7 @@ def test_begun_many_times_at_once_is_one_pledge_and_one_mail(port):
 
     with ThreadPoolExecutor(6) as crowd:
         assert sorted(crowd.map(begin, range(6))) == [False] * 5 + [True]
-    assert (Pledge.objects.count(), look.letters()) == (1, ["begun 1 alma@example.org"])
+    assert (Pledge.objects.count(), snapshots.emails_to()) == (1, ["begun 1 alma@example.org"])
 
 
 # In the admin ----------------------------------------------------------------------------------------------------
@@ -145,23 +145,23 @@ def test_pages_buttons_begin_and_lead_to_the_pledge(staff, port):
 
 
 def test_several_at_once_are_counted_and_refusals_named(staff, port):
-    alone = make.organization("Alone")
+    alone = factories.organization("Alone")
     response = act(staff, "begin_pledge", port, alone)
     assert said(response) == [
         "1 pledge was begun.",
         "Alone: It has no main contact who could answer. Add one first.",
     ]
     assert response.redirect_chain[-1][0] == LIST
-    assert look.letters() == []
+    assert snapshots.emails_to() == []
 
 
 def test_without_an_open_year_it_is_said(staff, port):
-    make.closed()
+    factories.close_year()
     assert said(act(staff, "begin_pledge", port)) == ["Port Gate Logistics: No school year is open for promises now."]
 
 
 def test_merged_meanwhile_is_said(port):
-    merging.merge(make.organization("Port Gate, Inc."), port)
+    merging.merge(factories.organization("Port Gate, Inc."), port)
     with pytest.raises(Organization.DoesNotExist):
         staff_pledges.begin_for(port)
 
@@ -170,4 +170,4 @@ def test_who_may_only_look_begins_nothing(port):
     client: Client = viewer()
     assert 'value="begin_pledge"' not in client.get(page_of(port)).content.decode()
     act(client, "begin_and_mail", port)
-    assert (Pledge.objects.count(), look.letters()) == (0, [])
+    assert (Pledge.objects.count(), snapshots.emails_to()) == (0, [])

@@ -5,10 +5,8 @@ from django.test import Client
 
 from imagine.core.uploads import MAX_BODY
 from partners.models import Pledge, PromiseType
-from tests import browse
-from tests import look as tables
-from tests.partners import look, make
-from tests.partners.page import address, opened, send, signature, tick
+from tests import factories, snapshots, web_client
+from tests.partners.pledge_form import pledge_url, signature, submit, tick, untouched
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +16,7 @@ HOW_MANY = "How many? Write a whole number from 1 to 100,000."
 
 @pytest.fixture
 def token() -> str:
-    return make.start().token
+    return factories.pledge_request().token
 
 
 def name_of(code: str = "tours") -> str:
@@ -27,12 +25,12 @@ def name_of(code: str = "tours") -> str:
 
 def refused(response, *said: str) -> dict:
     """The page again with each sentence at its field and in the summary, and nothing written; what it would send."""
-    page = browse.text(response)
+    page = web_client.page_text(response)
     assert response.status_code == 422, page
     for sentence in said:
         assert page.count(sentence) == 2, page
     assert Pledge.objects.count() == 0
-    return browse.fields(response)
+    return web_client.form_fields(response)
 
 
 QUANTITIES = ["0", "-1", "100001", "1.5", "lots", "", " ", "9" * 5000, "1e3", "0x9", "²", "1,00", "None", "6 hours"]
@@ -42,27 +40,27 @@ QUANTITIES = ["0", "-1", "100001", "1.5", "lots", "", " ", "9" * 5000, "1e3", "0
 @pytest.mark.parametrize("button", ["save", "sign"])
 def test_quantity_that_is_none(token, quantity, button):
     part = signature() if button == "sign" else {}
-    kept = refused(send(token, tick("tours", quantity, grades="4-6", note="Ask us"), part), HOW_MANY)
+    kept = refused(submit(token, tick("tours", quantity, grades="4-6", note="Ask us"), part), HOW_MANY)
     assert kept[f"{name_of()}-quantity"] == quantity.strip()
     assert (kept[f"{name_of()}-grades"], kept[f"{name_of()}-note"]) == ("4-6", "Ask us")
 
 
 @pytest.mark.parametrize(("typed", "stands"), [("1", 1), ("100,000", 100_000), (" 12 ", 12), ("007", 7)])
 def test_quantity_at_its_bounds(token, typed, stands):
-    assert send(token, tick("tours", typed)).status_code == 302
-    assert look.amounts(Pledge.objects.get()) == {"tours": stands}
+    assert submit(token, tick("tours", typed)).status_code == 302
+    assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": stands}
 
 
 def test_school_of_another_level_than_the_grades(token):
-    bush = make.school("George W. Bush Elementary", "elementary")
+    bush = factories.school("George W. Bush Elementary", "elementary")
     said = "George W. Bush Elementary does not teach these grades. Choose another school or other grades."
-    kept = refused(send(token, tick("tours", "6", grades="9-12", schools=(bush,))), said)
+    kept = refused(submit(token, tick("tours", "6", grades="9-12", schools=(bush,))), said)
     assert kept[f"{name_of()}-schools"] == str(bush.pk)
 
 
 def test_chosen_schools_without_one(token):
     somewhere = {f"{name_of()}-where": "somewhere"}
-    refused(send(token, tick("tours"), somewhere), "Tick the schools, or choose wherever it is needed most.")
+    refused(submit(token, tick("tours"), somewhere), "Tick the schools, or choose wherever it is needed most.")
 
 
 @pytest.mark.parametrize(
@@ -80,17 +78,17 @@ def test_chosen_schools_without_one(token):
     ],
 )
 def test_answers_that_only_a_changed_page_sends(token, field, value, said):
-    refused(send(token, tick("tours"), {f"{name_of()}-{field}": value, f"{name_of()}-where": "somewhere"}), said)
+    refused(submit(token, tick("tours"), {f"{name_of()}-{field}": value, f"{name_of()}-where": "somewhere"}), said)
 
 
 def test_retired_and_unknown_kinds(token):
-    sent = opened(token) | tick("mentors", "2", note="Ask us") | {"save": "1", "phone": "209 555 0100"}
+    sent = untouched(token) | tick("mentors", "2", note="Ask us") | {"save": "1", "phone": "209 555 0100"}
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
     for more in ({}, {"promise-987654321-ticked": "on", "promise-987654321-quantity": "1"}):
-        response = Client().post(address(token), sent | more)
+        response = Client().post(pledge_url(token), sent | more)
         assert response.status_code == 422
-        assert "This is not on the checklist any more." in browse.text(response)
-        assert browse.fields(response)["phone"] == "209 555 0100"
+        assert "This is not on the checklist any more." in web_client.page_text(response)
+        assert web_client.form_fields(response)["phone"] == "209 555 0100"
     assert Pledge.objects.count() == 0
 
 
@@ -111,7 +109,7 @@ WEBSITES = [
 
 @pytest.mark.parametrize("website", WEBSITES)
 def test_website_that_is_no_web_address(token, website):
-    kept = refused(send(token, tick("tours"), website=website), "A web address looks like https://www.example.org.")
+    kept = refused(submit(token, tick("tours"), website=website), "A web address looks like https://www.example.org.")
     assert kept["website"].split() == website.split()
 
 
@@ -124,7 +122,7 @@ def test_website_that_is_no_web_address(token, website):
     ],
 )
 def test_website_that_is_one(token, typed, stands):
-    assert send(token, website=typed).status_code == 302
+    assert submit(token, website=typed).status_code == 302
     assert Pledge.objects.get().organization.website == stands
 
 
@@ -149,32 +147,32 @@ def test_website_that_is_one(token, typed, stands):
     ],
 )
 def test_profile_contact_and_signature(token, field, value, said):
-    kept = refused(send(token, tick("tours", "6"), signature(), {field: value}), said)
+    kept = refused(submit(token, tick("tours", "6"), signature(), {field: value}), said)
     assert kept[f"{name_of()}-quantity"] == "6"
 
 
 def test_everything_wrong_is_said_at_once(token):
     wrong = tick("tours", "0") | tick("mentors", "x", note="y" * 501) | {"name": "", "website": "x"} | signature("")
-    response = send(token, wrong)
+    response = submit(token, wrong)
     kept = refused(response, "at most 500 characters", "Sign with your name.")
-    assert "6 answers need another look" in browse.text(response)
-    assert browse.text(response).count(HOW_MANY) == 4
+    assert "6 answers need another look" in web_client.page_text(response)
+    assert web_client.page_text(response).count(HOW_MANY) == 4
     assert kept["website"] == "x"
 
 
 def test_name_that_staff_wrote_may_look_like_a_web_address():
-    pledge = make.draft()
+    pledge = factories.draft_pledge()
     organization = pledge.organization
     organization.name = "Growers.org"
     organization.save()
-    assert send(pledge.token, tick("tours", "7")).status_code == 302
-    assert send(pledge.token, name="Other.org").status_code == 422
-    assert look.amounts(pledge) == {"tours": 7}
+    assert submit(pledge.token, tick("tours", "7")).status_code == 302
+    assert submit(pledge.token, name="Other.org").status_code == 422
+    assert snapshots.promised_amounts(pledge) == {"tours": 7}
 
 
 def test_version_that_is_none_is_a_page_out_of_date(token):
     for version in ("", "x" * 5000, "0-\x00"):
-        response = send(token, tick("tours", "6"), version=version)
+        response = submit(token, tick("tours", "6"), version=version)
         assert response.status_code == 409
         assert 'value="6"' in response.content.decode()
     assert Pledge.objects.count() == 0
@@ -184,23 +182,23 @@ def test_version_that_is_none_is_a_page_out_of_date(token):
     "shown", ["", "{", "[]", "null", '{"profile": 3, "promises": [1]}', '{"contact": {"name": {}}}']
 )
 def test_what_the_page_showed_is_believed_only_as_far_as_it_goes(shown):
-    pledge = make.draft()
-    response = send(pledge.token, tick("tours", "9"), version="0-x", shown=shown)
+    pledge = factories.draft_pledge()
+    response = submit(pledge.token, tick("tours", "9"), version="0-x", shown=shown)
     assert response.status_code == 409
-    assert "theirs 6 visits" in browse.text(response)
-    assert look.amounts(pledge) == {"tours": 6}
+    assert "theirs 6 visits" in web_client.page_text(response)
+    assert snapshots.promised_amounts(pledge) == {"tours": 6}
 
 
 def test_nothing_at_all(token):
-    before = tables.tables(but=BUT_LIMITS)
-    response = Client().post(address(token), {"sign": "1"})
+    before = snapshots.tables(but=BUT_LIMITS)
+    response = Client().post(pledge_url(token), {"sign": "1"})
     assert response.status_code == 422
-    assert "Write the name of your organization." in browse.text(response)
-    assert tables.tables(but=BUT_LIMITS) == before
+    assert "Write the name of your organization." in web_client.page_text(response)
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_body_that_is_no_form_or_too_large(token):
-    client, where = Client(raise_request_exception=False), address(token)
+    client, where = Client(raise_request_exception=False), pledge_url(token)
     assert client.post(where, "{}", content_type="application/json").status_code == 415
     assert client.post(where, b"nothing", content_type="multipart/form-data; boundary=").status_code == 400
     long = "x" * 600_000

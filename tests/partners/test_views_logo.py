@@ -12,9 +12,8 @@ from PIL import Image
 
 from partners.models import Logo, Pledge, PromiseType
 from partners.organizations import logos, profiles
-from tests import browse
-from tests.partners import make
-from tests.partners.page import address, opened, send, signature, tick
+from tests import factories, web_client
+from tests.partners.pledge_form import pledge_url, signature, submit, tick, untouched
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +49,7 @@ def noise(format: str) -> bytes:
 
 @pytest.fixture
 def token() -> str:
-    return make.start().token
+    return factories.pledge_request().token
 
 
 def stored() -> Image.Image:
@@ -79,7 +78,7 @@ def stored() -> Image.Image:
     ids=str,
 )
 def test_picture_comes_out_as_a_small_png(token, content, size, mode):
-    assert send(token, logo=file(content, "renamed.exe", "application/x-anything")).status_code == 302
+    assert submit(token, logo=file(content, "renamed.exe", "application/x-anything")).status_code == 302
     assert (stored().size, stored().mode) == (size, mode)
 
 
@@ -88,7 +87,7 @@ def test_picture_stands_upright_and_tells_nothing_else(token):
     told[0x0112], told[0x010E] = 6, "taken at home"  # turned by a quarter; a description
     content = picture(format="JPEG", exif=told, comment=b"taken at home", dpi=(300, 300))
     assert b"taken at home" in content
-    assert send(token, logo=file(content)).status_code == 302
+    assert submit(token, logo=file(content)).status_code == 302
     assert stored().size == (200, 600)
     assert stored().info == {}
     assert b"taken" not in bytes(Logo.objects.get().png)
@@ -120,12 +119,12 @@ WRONG = {
 @pytest.mark.parametrize("wrong", WRONG)
 def test_file_that_is_no_logo_gets_a_sentence_and_loses_nothing(token, wrong):
     content, said = WRONG[wrong]
-    response = send(token, tick("tours", "6", note="Ask us"), signature(), description="We ship.", logo=file(content))
-    page = browse.text(response)
+    response = submit(token, tick("tours", "6", note="Ask us"), signature(), description="We ship.", logo=file(content))
+    page = web_client.page_text(response)
     assert response.status_code == 422
     assert page.count(str(said)) == 2  # at the field, and in the summary
     assert 'href="#id_logo"' in response.content.decode()
-    kept, name = browse.fields(response), f"promise-{PromiseType.objects.get(code='tours').pk}"
+    kept, name = web_client.form_fields(response), f"promise-{PromiseType.objects.get(code='tours').pk}"
     assert (kept[f"{name}-quantity"], kept[f"{name}-note"], kept["description"], kept["sign-name"]) == (
         *("6", "Ask us", "We ship."),
         "Alma Reyes",
@@ -134,41 +133,41 @@ def test_file_that_is_no_logo_gets_a_sentence_and_loses_nothing(token, wrong):
 
 
 def test_good_picture_beside_a_mistake_is_asked_for_once_more(token):
-    response = send(token, name="", logo=file(picture()))
+    response = submit(token, name="", logo=file(picture()))
     assert response.status_code == 422
-    assert "Choose the picture once more, please" in browse.text(response)
+    assert "Choose the picture once more, please" in web_client.page_text(response)
     assert Logo.objects.count() == 0
 
 
 def test_logo_is_shown_replaced_kept_and_taken_away():
-    pledge = make.draft()
-    assert "Your logo now" not in browse.text(Client().get(address(pledge.token)))
-    assert send(pledge.token, logo=file(picture())).status_code == 302
-    page = Client().get(address(pledge.token))
-    assert address(pledge.token, "pledge_logo") in page.content.decode()
-    shown = Client().get(address(pledge.token, "pledge_logo"))
+    pledge = factories.draft_pledge()
+    assert "Your logo now" not in web_client.page_text(Client().get(pledge_url(pledge.token)))
+    assert submit(pledge.token, logo=file(picture())).status_code == 302
+    page = Client().get(pledge_url(pledge.token))
+    assert pledge_url(pledge.token, "pledge_logo") in page.content.decode()
+    shown = Client().get(pledge_url(pledge.token, "pledge_logo"))
     assert (shown["Content-Type"], shown.content) == ("image/png", bytes(Logo.objects.get().png))
-    send(pledge.token, tick("tours", "9"))
+    submit(pledge.token, tick("tours", "9"))
     assert stored().size == (600, 200)
-    send(pledge.token, logo=file(picture((20, 20))), no_logo="on")  # the new one wins
+    submit(pledge.token, logo=file(picture((20, 20))), no_logo="on")  # the new one wins
     assert stored().size == (20, 20)
-    send(pledge.token, no_logo="on")
+    submit(pledge.token, no_logo="on")
     assert Logo.objects.count() == 0
-    assert Client().get(address(pledge.token, "pledge_logo")).status_code == 404
+    assert Client().get(pledge_url(pledge.token, "pledge_logo")).status_code == 404
 
 
 def test_new_logo_of_a_shown_partner_waits_for_staff_again():
-    partner = make.partner()
-    send(Pledge.objects.get().token, signature(), logo=file(picture()))
+    partner = factories.listed_partner()
+    submit(Pledge.objects.get().token, signature(), logo=file(picture()))
     partner.refresh_from_db()
     assert (partner.wants_listing, partner.is_listed) == (True, False)
 
 
 def test_untouched_page_changes_no_logo():
-    pledge = make.draft()
-    profiles.set_logo(pledge.organization, make.png())
-    sent = encode_multipart(BOUNDARY, opened(pledge.token) | {"save": "1", "logo": file(b"-", "none")})
+    pledge = factories.draft_pledge()
+    profiles.set_logo(pledge.organization, factories.png())
+    sent = encode_multipart(BOUNDARY, untouched(pledge.token) | {"save": "1", "logo": file(b"-", "none")})
     unchosen = sent.replace(b'filename="none"', b'filename=""').replace(b"image/png", b"application/octet-stream")
-    response = Client().generic("POST", address(pledge.token), unchosen, content_type=MULTIPART_CONTENT)
+    response = Client().generic("POST", pledge_url(pledge.token), unchosen, content_type=MULTIPART_CONTENT)
     assert response.status_code == 302
-    assert bytes(Logo.objects.get().png) == make.png()
+    assert bytes(Logo.objects.get().png) == factories.png()

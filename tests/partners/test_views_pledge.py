@@ -10,10 +10,8 @@ from partners.models import Pledge, PledgeRequest, PromiseType, School
 from partners.organizations import profiles
 from partners.pledges import signup as pledge_signup
 from partners.pledges import years as pledge_years
-from tests import browse
-from tests import look as tables
-from tests.partners import look, make
-from tests.partners.page import address, opened, send, signature, tick
+from tests import factories, snapshots, web_client
+from tests.partners.pledge_form import pledge_url, signature, submit, tick, untouched
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +30,7 @@ PROFILE = {
 
 
 def text(token: str, name: str = "pledge") -> str:
-    return browse.text(Client().get(address(token, name)))
+    return web_client.page_text(Client().get(pledge_url(token, name)))
 
 
 def saved(response) -> Pledge:
@@ -44,7 +42,7 @@ def saved(response) -> Pledge:
 
 def signed(response) -> Pledge:
     pledge = Pledge.objects.order_by("-changed_at").first()
-    assert (response.status_code, response["Location"]) == (302, address(pledge.token, "pledge_thanks"))
+    assert (response.status_code, response["Location"]) == (302, pledge_url(pledge.token, "pledge_thanks"))
     return pledge
 
 
@@ -52,7 +50,7 @@ def signed(response) -> Pledge:
 
 
 def test_first_page_knows_who_begins_and_offers_the_eight_kinds():
-    token = make.start().token
+    token = factories.pledge_request().token
     page = text(token)
     assert "What will you promise for 2027–28?" in page
     assert "Signed by Nobody yet" in page
@@ -60,25 +58,31 @@ def test_first_page_knows_who_begins_and_offers_the_eight_kinds():
     for promise_type in PromiseType.objects.all():
         assert promise_type.name in page
         assert promise_type.unit_plural in page
-    sent = opened(token)
-    assert (sent["name"], sent["contact-name"], sent["contact-language"]) == (make.NAME, "Alma Reyes", "en")
+    sent = untouched(token)
+    assert (sent["name"], sent["contact-name"], sent["contact-language"]) == (
+        factories.ORGANIZATION,
+        "Alma Reyes",
+        "en",
+    )
     assert not [name for name in sent if name.endswith("-ticked")]
 
 
 def test_kinds_that_need_clearance_say_what_it_takes():
-    page = text(make.start().token)
+    page = text(factories.pledge_request().token)
     assert page.count("Needs volunteer clearance.") == 2
     assert page.count("the badge lasts one school year.") == 2
 
 
 def test_kind_that_needs_insurance_says_so():
     PromiseType.objects.filter(code="tours").update(needs_insurance=True, requirements="A paper of one year.")
-    assert "Certificate of insurance. A paper of one year." in text(make.start().token)
+    assert "Certificate of insurance. A paper of one year." in text(factories.pledge_request().token)
 
 
 def test_page_speaks_spanish():
-    make.school(level="elementary")
-    page = browse.text(Client().get(address(make.start().token), headers={"accept-language": "es"}))
+    factories.school(level="elementary")
+    page = web_client.page_text(
+        Client().get(pledge_url(factories.pledge_request().token), headers={"accept-language": "es"})
+    )
     assert "¿Qué prometerán para 2027–28?" in page
     assert "Recibir visitas y excursiones" in page
     assert "En qué meses" in page
@@ -88,14 +92,14 @@ def test_page_speaks_spanish():
 
 
 def test_draft_is_saved_with_profile_contact_and_promises():
-    chavez, bush = make.school(), make.school("George W. Bush Elementary", "elementary")
-    token = make.start().token
+    chavez, bush = factories.school(), factories.school("George W. Bush Elementary", "elementary")
+    token = factories.pledge_request().token
     ticks = tick(
         "tours", "1,200", grades=["4-6", "9-12"], months=["3", "10"], schools=(chavez, bush), note=" Ask\r\nus "
     )
-    pledge = saved(send(token, PROFILE, WHO, ticks, tick("advisory", "3")))
+    pledge = saved(submit(token, PROFILE, WHO, ticks, tick("advisory", "3")))
     assert (pledge.token, pledge.state, pledge.language) == (token, "draft", "es")
-    assert look.promises(pledge) == [
+    assert snapshots.promises(pledge) == [
         ("tours", 1200, ["4-6", "9-12"], [10, 3], ["Cesar Chavez High", "George W. Bush Elementary"], "Ask us"),
         ("advisory", 3, [], [], [], ""),
     ]
@@ -111,112 +115,112 @@ def test_draft_is_saved_with_profile_contact_and_promises():
         "language": "es",
         "email": "alma@example.org",
     }
-    assert look.letters() == ["link 1 alma@example.org"]
+    assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 
 def test_draft_comes_back_in_any_browser_as_it_was_left():
-    token = make.start().token
-    pledge = saved(send(token, PROFILE, WHO, tick("tours", "6", grades=["1-3", "4-6"], months=["10"], note="Ask")))
+    token = factories.pledge_request().token
+    pledge = saved(submit(token, PROFILE, WHO, tick("tours", "6", grades=["1-3", "4-6"], months=["10"], note="Ask")))
     version = pledge.version
-    again = opened(token)
+    again = untouched(token)
     name = f"promise-{PromiseType.objects.get(code='tours').pk}"
     assert again[f"{name}-ticked"] == "on"
     assert again[f"{name}-quantity"] == "6"
     assert again[f"{name}-grades"] == ["1-3", "4-6"]
     assert again[f"{name}-months"] == "10"
     assert again[f"{name}-note"] == "Ask"
-    saved(send(token))  # untouched, it changes nothing
+    saved(submit(token))  # untouched, it changes nothing
     assert Pledge.objects.get().version == version
     assert "This is a draft. It counts once it is signed." in text(token)
 
 
 def test_fields_of_an_unticked_kind_are_ignored():
-    token = make.start().token
+    token = factories.pledge_request().token
     unticked = {name: value for name, value in tick("mentors", "lots", grades=["x"]).items() if "ticked" not in name}
-    assert look.amounts(saved(send(token, tick("tours", "6"), unticked))) == {"tours": 6}
+    assert snapshots.promised_amounts(saved(submit(token, tick("tours", "6"), unticked))) == {"tours": 6}
 
 
 def test_kind_that_is_unticked_again_goes():
-    pledge = make.draft(promises=(make.promised("tours", 6), make.promised("mentors", 2)))
-    sent = opened(pledge.token)
+    pledge = factories.draft_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 2)))
+    sent = untouched(pledge.token)
     del sent[f"promise-{PromiseType.objects.get(code='tours').pk}-ticked"]
-    saved(Client().post(address(pledge.token), sent | {"save": "1"}))
-    assert look.amounts(pledge) == {"mentors": 2}
+    saved(Client().post(pledge_url(pledge.token), sent | {"save": "1"}))
+    assert snapshots.promised_amounts(pledge) == {"mentors": 2}
 
 
 def test_schools_count_only_when_they_are_chosen():
-    chavez = make.school()
-    token = make.start().token
+    chavez = factories.school()
+    token = factories.pledge_request().token
     ticks = tick("tours", "6", schools=(chavez,)) | {
         f"promise-{PromiseType.objects.get(code='tours').pk}-where": "anywhere"
     }
-    assert look.promises(saved(send(token, ticks))) == [("tours", 6, [], [], [], "")]
+    assert snapshots.promises(saved(submit(token, ticks))) == [("tours", 6, [], [], [], "")]
 
 
 def test_draft_may_promise_nothing_yet_and_says_that_it_is_saved(client):
-    token = make.start().token
-    pledge = saved(send(token, client=client))
-    assert look.promises(pledge) == []
-    page = browse.text(client.get(address(token)))
+    token = factories.pledge_request().token
+    pledge = saved(submit(token, client=client))
+    assert snapshots.promises(pledge) == []
+    page = web_client.page_text(client.get(pledge_url(token)))
     assert "Your draft is saved. It counts once you sign it." in page
 
 
 def test_draft_sent_twice_is_written_once():
-    token = make.start().token
-    sent = opened(token) | tick("tours", "6") | {"save": "1"}
+    token = factories.pledge_request().token
+    sent = untouched(token) | tick("tours", "6") | {"save": "1"}
     for _twice in range(2):
-        saved(Client().post(address(token), sent))
-    assert look.pledges() == [(make.NAME, 2027, "draft", 1)]
+        saved(Client().post(pledge_url(token), sent))
+    assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "draft", 1)]
 
 
 def test_second_pledge_for_the_same_organization_and_year_opens_the_first():
-    first = make.draft()
-    token = make.start().token  # begun once more, with the same name and address
-    response = Client().get(address(token))
+    first = factories.draft_pledge()
+    token = factories.pledge_request().token  # begun once more, with the same name and address
+    response = Client().get(pledge_url(token))
     assert (response.status_code, response["Location"]) == (302, first.get_absolute_url())
-    saved(send(first.token, tick("mentors", "2")))
-    assert look.pledges() == [(make.NAME, 2027, "draft", 2)]
+    saved(submit(first.token, tick("mentors", "2")))
+    assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "draft", 2)]
 
 
 # Sign ----------------------------------------------------------------------------------------------------------------
 
 
 def test_signing_keeps_the_version_mails_the_certificate_and_thanks():
-    token = make.start().token
-    pledge = signed(send(token, tick("tours", "6"), signature("Alma Reyes", role="Owner")))
+    token = factories.pledge_request().token
+    pledge = signed(submit(token, tick("tours", "6"), signature("Alma Reyes", role="Owner")))
     assert (pledge.state, pledge.signed_by, pledge.signed_role) == ("signed", "Alma Reyes", "Owner")
-    assert look.letters() == ["link 1 alma@example.org", "signed 1 alma@example.org"]
+    assert snapshots.emails_to() == ["link 1 alma@example.org", "signed 1 alma@example.org"]
     assert "Thank you for your promise" in text(token, "pledge_thanks")
 
 
 def test_signing_sent_twice_is_signed_once():
-    token = make.start().token
-    sent = opened(token) | tick("tours", "6") | signature()
+    token = factories.pledge_request().token
+    sent = untouched(token) | tick("tours", "6") | signature()
     for _twice in range(2):
-        signed(Client().post(address(token), sent))
-    assert look.pledges() == [(make.NAME, 2027, "signed", 1)]
-    assert look.letters() == ["link 1 alma@example.org", "signed 1 alma@example.org"]
+        signed(Client().post(pledge_url(token), sent))
+    assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "signed", 1)]
+    assert snapshots.emails_to() == ["link 1 alma@example.org", "signed 1 alma@example.org"]
 
 
 def test_change_after_signing_is_a_new_signature():
-    pledge = make.signed()
+    pledge = factories.signed_pledge()
     page = text(pledge.token)
     assert "Your promises for 2027–28" in page
     assert "Save the draft" not in page
-    sent = opened(pledge.token)
+    sent = untouched(pledge.token)
     assert (sent["sign-name"], "sign-may" in sent) == ("", False)  # it is asked for each time
-    signed(send(pledge.token, tick("tours", "8"), signature("Ben Ochoa")))
-    assert look.amounts(pledge) == {"tours": 8}
+    signed(submit(pledge.token, tick("tours", "8"), signature("Ben Ochoa")))
+    assert snapshots.promised_amounts(pledge) == {"tours": 8}
     assert list(pledge.signatures.values_list("number", "signed_by")) == [(1, "Alma Reyes"), (2, "Ben Ochoa")]
 
 
 def test_draft_button_of_an_old_page_does_not_unsign():
-    pledge = make.signed()
-    response = send(pledge.token, tick("tours", "8"))
+    pledge = factories.signed_pledge()
+    response = submit(pledge.token, tick("tours", "8"))
     assert response.status_code == 422
-    assert "This pledge is signed. To change it, sign it again." in browse.text(response)
+    assert "This pledge is signed. To change it, sign it again." in web_client.page_text(response)
     assert 'value="8"' in response.content.decode()
-    assert look.amounts(pledge) == {"tours": 6}
+    assert snapshots.promised_amounts(pledge) == {"tours": 6}
 
 
 @pytest.mark.parametrize(
@@ -224,163 +228,167 @@ def test_draft_button_of_an_old_page_does_not_unsign():
     [("sign-name", "Sign with your name."), ("sign-may", "Tick this to sign."), ("tours", "Tick at least one promise")],
 )
 def test_signing_wants_a_name_the_right_and_a_promise(missing, said):
-    token = make.start().token
+    token = factories.pledge_request().token
     parts = {name: value for name, value in (tick("tours", "6") | signature()).items() if name != missing}
     if missing == "tours":
         parts = signature()
-    before = tables.tables(but=BUT_LIMITS)
-    response = send(token, parts)
+    before = snapshots.tables(but=BUT_LIMITS)
+    response = submit(token, parts)
     assert response.status_code == 422
-    assert said in browse.text(response)
-    assert tables.tables(but=BUT_LIMITS) == before
+    assert said in web_client.page_text(response)
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_draft_asks_for_no_signature_and_keeps_what_was_typed_there():
-    token = make.start().token
-    response = send(token, {"sign-name": "Alma", "name": ""})
+    token = factories.pledge_request().token
+    response = submit(token, {"sign-name": "Alma", "name": ""})
     page = response.content.decode()
     assert response.status_code == 422
-    assert browse.fields(response)["sign-name"] == "Alma"
+    assert web_client.form_fields(response)["sign-name"] == "Alma"
     assert "Sign with your name." not in page
 
 
 def test_too_many_signatures_of_one_link_get_a_break():
-    pledge = make.signed()
-    send(pledge.token, tick("tours", "7"), signature())
+    pledge = factories.signed_pledge()
+    submit(pledge.token, tick("tours", "7"), signature())
     RateLimitCount.objects.filter(key__startswith="signatures:").update(count=20)
-    response = send(pledge.token, tick("tours", "8"), signature())
+    response = submit(pledge.token, tick("tours", "8"), signature())
     assert (response.status_code, response["Retry-After"]) == (429, "3600")
-    assert look.amounts(pledge) == {"tours": 7}
+    assert snapshots.promised_amounts(pledge) == {"tours": 7}
 
 
 # Closed, renewed, retired --------------------------------------------------------------------------------------------
 
 
 def test_closed_year_shows_what_was_signed_and_can_be_changed_no_more():
-    pledge = make.signed(promises=(make.promised("tours", 6, grades=("1-3",), months=(10, 11)),))
-    sent = opened(pledge.token) | tick("tours", "8") | signature()
-    make.closed()
-    before = tables.tables(but=BUT_LIMITS)
+    pledge = factories.signed_pledge(promises=(factories.promised("tours", 6, grades=("1-3",), months=(10, 11)),))
+    sent = untouched(pledge.token) | tick("tours", "8") | signature()
+    factories.close_year()
+    before = snapshots.tables(but=BUT_LIMITS)
     page = text(pledge.token)
     assert "Closed Your promises for 2027–28 This school year is closed" in page
     assert "Host tours and field trips 6 visits, grades 1–3 Oct–Nov · wherever it is needed most" in page
     assert "Open the certificate (PDF)" in page
-    assert "promise-" not in Client().get(address(pledge.token)).content.decode()
-    assert Client().get(address(pledge.token, "pledge_thanks"))["Location"] == pledge.get_absolute_url()
-    response = Client().post(address(pledge.token), sent)
+    assert "promise-" not in Client().get(pledge_url(pledge.token)).content.decode()
+    assert Client().get(pledge_url(pledge.token, "pledge_thanks"))["Location"] == pledge.get_absolute_url()
+    response = Client().post(pledge_url(pledge.token), sent)
     assert response.status_code == 409
-    assert "This school year is closed" in browse.text(response)
-    assert tables.tables(but=BUT_LIMITS) == before
+    assert "This school year is closed" in web_client.page_text(response)
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_closed_year_with_a_draft_or_nothing_at_all():
-    draft, start = make.draft(), make.start("Other", "other@example.org")
-    make.closed()
+    draft, start = factories.draft_pledge(), factories.pledge_request("Other", "other@example.org")
+    factories.close_year()
     assert "Your draft was not signed, so nothing is promised." in text(draft.token)
     assert "Nothing can be promised now No school year is open for promises now." in text(start.token)
     for token in (draft.token, start.token):
-        assert Client().post(address(token), {"save": "1", "name": "x"}).status_code == 409
+        assert Client().post(pledge_url(token), {"save": "1", "name": "x"}).status_code == 409
 
 
 def test_reopened_year_can_be_changed_again():
-    pledge = make.signed()
-    pledge_years.reopen_year(make.closed())
-    signed(send(pledge.token, tick("tours", "8"), signature()))
-    assert look.amounts(pledge) == {"tours": 8}
+    pledge = factories.signed_pledge()
+    pledge_years.reopen_year(factories.close_year())
+    signed(submit(pledge.token, tick("tours", "8"), signature()))
+    assert snapshots.promised_amounts(pledge) == {"tours": 8}
 
 
 def test_renewal_proposes_last_years_promises_and_writes_nothing_until_it_is_sent():
-    before = make.signed_before(promises=(make.promised("tours", 6), make.promised("mentors", 2)))
+    before = factories.pledge_signed_last_year(
+        promises=(factories.promised("tours", 6), factories.promised("mentors", 2))
+    )
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
-    rows = tables.tables()
+    rows = snapshots.tables()
     page = text(before.token)
     assert "These are your promises for 2026–27, as a proposal." in page
     assert "Not on the checklist any more: Be mentors and role models." in page
-    assert tables.tables() == rows
-    pledge = signed(send(before.token, tick("teachers", "12"), signature()))
-    assert (pledge.year_id, look.amounts(pledge)) == (2027, {"tours": 6, "teachers": 12})
-    assert look.amounts(before) == {"tours": 6, "mentors": 2}
-    response = Client().get(address(before.token))
+    assert snapshots.tables() == rows
+    pledge = signed(submit(before.token, tick("teachers", "12"), signature()))
+    assert (pledge.year_id, snapshots.promised_amounts(pledge)) == (2027, {"tours": 6, "teachers": 12})
+    assert snapshots.promised_amounts(before) == {"tours": 6, "mentors": 2}
+    response = Client().get(pledge_url(before.token))
     assert (response.status_code, response["Location"]) == (302, pledge.get_absolute_url())
 
 
 def test_retired_kind_stays_on_its_pledge_and_is_offered_to_nobody_else():
-    pledge = make.signed(promises=(make.promised("mentors", 2),))
+    pledge = factories.signed_pledge(promises=(factories.promised("mentors", 2),))
     PromiseType.objects.filter(code="mentors").update(is_retired=True)
     assert "No longer offered: yours stays" in text(pledge.token)
-    signed(send(pledge.token, tick("mentors", "3"), signature()))
-    assert look.amounts(pledge) == {"mentors": 3}
-    assert "Be mentors" not in text(make.start("Other", "other@example.org").token)
+    signed(submit(pledge.token, tick("mentors", "3"), signature()))
+    assert snapshots.promised_amounts(pledge) == {"mentors": 3}
+    assert "Be mentors" not in text(factories.pledge_request("Other", "other@example.org").token)
 
 
 def test_retired_school_stays_where_it_was_chosen():
-    chavez = make.school()
-    pledge = make.draft(promises=(make.promised("tours", 6, schools=(chavez,)),))
+    chavez = factories.school()
+    pledge = factories.draft_pledge(promises=(factories.promised("tours", 6, schools=(chavez,)),))
     School.objects.update(is_retired=True)
     assert text(pledge.token).count("Cesar Chavez High") == 1
-    saved(send(pledge.token, tick("teachers", "2")))
-    assert look.promises(pledge)[0] == ("tours", 6, [], [], ["Cesar Chavez High"], "")
+    saved(submit(pledge.token, tick("teachers", "2")))
+    assert snapshots.promises(pledge)[0] == ("tours", 6, [], [], ["Cesar Chavez High"], "")
 
 
 # Thanks --------------------------------------------------------------------------------------------------------------
 
 
 def test_thanks_says_what_was_promised_in_the_readers_language():
-    chavez = make.school()
-    promise = make.promised("mentors", 4, grades=("9-12",), months=(9, 10), schools=(chavez,), note="Ask for Alma")
-    token = make.signed(promises=(promise,)).token
+    chavez = factories.school()
+    promise = factories.promised("mentors", 4, grades=("9-12",), months=(9, 10), schools=(chavez,), note="Ask for Alma")
+    token = factories.signed_pledge(promises=(promise,)).token
     page = text(token, "pledge_thanks")
     assert "Be mentors and role models 4 students, grades 9–12 Sep–Oct · Cesar Chavez High Ask for Alma" in page
     assert "Your copy goes to alma@example.org" in page
     assert "We guide you through clearance." in page
-    answer = Client().get(address(token, "pledge_thanks"), headers={"accept-language": "es"})
-    assert "Ser mentores y ejemplos a seguir 4 estudiantes" in browse.text(answer)
+    answer = Client().get(pledge_url(token, "pledge_thanks"), headers={"accept-language": "es"})
+    assert "Ser mentores y ejemplos a seguir 4 estudiantes" in web_client.page_text(answer)
     for language in ("en", "es"):
-        assert f"{address(token, 'pledge_certificate')}?language={language}" in answer.content.decode()
+        assert f"{pledge_url(token, 'pledge_certificate')}?language={language}" in answer.content.decode()
 
 
 def test_thanks_offers_the_public_page_only_when_there_is_one():
-    partner = make.partner("Public Growers")
+    partner = factories.listed_partner("Public Growers")
     token = Pledge.objects.get().token
-    assert partner.get_absolute_url() in Client().get(address(token, "pledge_thanks")).content.decode()
+    assert partner.get_absolute_url() in Client().get(pledge_url(token, "pledge_thanks")).content.decode()
     profiles.hide(partner)
-    page = Client().get(address(token, "pledge_thanks"))
+    page = Client().get(pledge_url(token, "pledge_thanks"))
     assert partner.get_absolute_url() not in page.content.decode()
-    assert "We check the profile first" in browse.text(page)
-    assert "We check the profile" not in text(make.signed("Other", "other@example.org").token, "pledge_thanks")
+    assert "We check the profile first" in web_client.page_text(page)
+    assert "We check the profile" not in text(
+        factories.signed_pledge("Other", "other@example.org").token, "pledge_thanks"
+    )
 
 
 def test_thanks_of_a_draft_leads_to_its_page():
-    token = make.draft().token
-    response = Client().get(address(token, "pledge_thanks"))
-    assert (response.status_code, response["Location"]) == (302, address(token))
+    token = factories.draft_pledge().token
+    response = Client().get(pledge_url(token, "pledge_thanks"))
+    assert (response.status_code, response["Location"]) == (302, pledge_url(token))
 
 
 # Who, and how --------------------------------------------------------------------------------------------------------
 
 
 def test_unproven_start_of_an_address_that_became_known_is_led_by_mail():
-    make.year()
-    start = pledge_signup.open_for(make.unsaved_start(source="rsvp:17"))
-    sent = opened(start.token) | tick("tours", "6") | {"save": "1"}
-    make.contact(make.organization("Port Gate Logistic"), make.EMAIL)
-    response = Client().post(address(start.token), sent)
+    factories.pledge_year()
+    start = pledge_signup.open_for(factories.unsaved_pledge_request(source="rsvp:17"))
+    sent = untouched(start.token) | tick("tours", "6") | {"save": "1"}
+    factories.contact(factories.organization("Port Gate Logistic"), factories.EMAIL)
+    response = Client().post(pledge_url(start.token), sent)
     assert response.status_code == 409
-    assert "This address is a partner’s already. We have sent its link there." in browse.text(response)
-    assert look.pledges() == []
+    assert "This address is a partner’s already. We have sent its link there." in web_client.page_text(response)
+    assert snapshots.pledges() == []
     assert PledgeRequest.objects.filter(token=start.token).exists()
 
 
 def test_pledge_whose_contact_was_erased_is_still_saved():
-    pledge = make.draft()
+    pledge = factories.draft_pledge()
     pledge.contact.delete()
-    assert "contact-name" not in opened(pledge.token)
-    saved(send(pledge.token, tick("tours", "8")))
-    assert look.amounts(pledge) == {"tours": 8}
+    assert "contact-name" not in untouched(pledge.token)
+    saved(submit(pledge.token, tick("tours", "8")))
+    assert snapshots.promised_amounts(pledge) == {"tours": 8}
 
 
 def test_wrong_links_get_the_constant_page():
-    make.draft()
+    factories.draft_pledge()
     pages = set()
     for token in (new_token(), "x" * 31, "../" * 5, "%00" * 32):
         for tail in ("", "thanks/", "logo.png"):
@@ -394,89 +402,95 @@ def test_wrong_links_get_the_constant_page():
 
 @pytest.mark.parametrize("name", ["pledge", "pledge_thanks", "pledge_logo"])
 def test_pages_take_no_other_method(client, name):
-    token = make.signed().token
-    assert client.put(address(token, name)).status_code == 405
+    token = factories.signed_pledge().token
+    assert client.put(pledge_url(token, name)).status_code == 405
     if name != "pledge":
-        assert client.post(address(token, name)).status_code == 405
+        assert client.post(pledge_url(token, name)).status_code == 405
 
 
 def test_page_wants_the_token_of_its_form():
-    token = make.start().token
+    token = factories.pledge_request().token
     client = Client(enforce_csrf_checks=True)
-    sent = opened(token, client)
+    sent = untouched(token, client)
     without = {name: value for name, value in sent.items() if name != "csrfmiddlewaretoken"}
-    assert client.post(address(token), without | {"save": "1"}).status_code == 403
-    saved(client.post(address(token), sent | {"save": "1"}))
+    assert client.post(pledge_url(token), without | {"save": "1"}).status_code == 403
+    saved(client.post(pledge_url(token), sent | {"save": "1"}))
 
 
 def test_private_pages_are_neither_stored_nor_indexed_nor_told_to_other_sites():
-    pledge = make.signed()
-    profiles.set_logo(pledge.organization, make.png())
+    pledge = factories.signed_pledge()
+    profiles.set_logo(pledge.organization, factories.png())
     for name in ("pledge", "pledge_thanks", "pledge_logo"):
-        response = Client().get(address(pledge.token, name))
+        response = Client().get(pledge_url(pledge.token, name))
         assert response.status_code == 200
         assert response["Cache-Control"] == "private, no-store"
         assert response["X-Robots-Tag"] == "noindex, nofollow"
         assert response["Referrer-Policy"] == "same-origin"
-    assert Client().post(address(pledge.token), {"sign": "1"})["Cache-Control"] == "private, no-store"
+    assert Client().post(pledge_url(pledge.token), {"sign": "1"})["Cache-Control"] == "private, no-store"
 
 
 def test_reading_writes_no_row_in_any_table():
-    tokens = [make.signed().token, make.draft("B", "b@example.org").token, make.start("C", "c@example.org").token]
-    before = tables.tables()
+    tokens = [
+        factories.signed_pledge().token,
+        factories.draft_pledge("B", "b@example.org").token,
+        factories.pledge_request("C", "c@example.org").token,
+    ]
+    before = snapshots.tables()
     for token in tokens:
         for name in ("pledge", "pledge_thanks", "pledge_logo"):
             for method in ("get", "head", "options"):
-                assert getattr(Client(), method)(address(token, name)).status_code < 500
-    assert tables.tables() == before
+                assert getattr(Client(), method)(pledge_url(token, name)).status_code < 500
+    assert snapshots.tables() == before
 
 
 def test_page_shows_no_other_organization():
-    other = make.signed("Zoltan Quirke Ltd", "zoltan@example.org")
-    page = Client().get(address(make.draft().token)).content.decode()
+    other = factories.signed_pledge("Zoltan Quirke Ltd", "zoltan@example.org")
+    page = Client().get(pledge_url(factories.draft_pledge().token)).content.decode()
     for private in ("Zoltan", "zoltan", other.token):
         assert private not in page
 
 
 def test_page_takes_the_same_queries_for_one_promise_and_for_eight(django_assert_num_queries):
-    schools = tuple(make.school(f"School {number}") for number in range(20))
+    schools = tuple(factories.school(f"School {number}") for number in range(20))
     codes = PromiseType.objects.values_list("code", flat=True)
-    few = make.draft("Few", "few@example.org")
-    many = make.draft("Many", "many@example.org", tuple(make.promised(code, 9, schools=schools) for code in codes))
+    few = factories.draft_pledge("Few", "few@example.org")
+    many = factories.draft_pledge(
+        "Many", "many@example.org", tuple(factories.promised(code, 9, schools=schools) for code in codes)
+    )
     for token in (few.token, many.token):
         with django_assert_num_queries(7):
-            Client().get(address(token))
+            Client().get(pledge_url(token))
 
 
 def statements(sent: dict, token: str) -> int:
     """How many it takes to save a page. Several may go in one trip."""
     with CaptureQueriesContext(connection) as queries:
-        saved(Client().post(address(token), sent | {"save": "1"}))
+        saved(Client().post(pledge_url(token), sent | {"save": "1"}))
     trips = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
     return sum(len(trip.split("; EXECUTE ")) for trip in trips)
 
 
 def test_save_takes_the_same_statements_for_two_promises_and_for_eight():
-    schools = tuple(make.school(f"School {number}") for number in range(20))
+    schools = tuple(factories.school(f"School {number}") for number in range(20))
     codes = list(PromiseType.objects.values_list("code", flat=True))
     counts = []
     for number in (2, 8):
-        token = make.start(f"Growers {number}", f"n{number}@example.org").token
-        sent, again = opened(token), {}
+        token = factories.pledge_request(f"Growers {number}", f"n{number}@example.org").token
+        sent, again = untouched(token), {}
         for code in codes[:number]:
             sent |= tick(code, "3", schools=schools)
             again |= tick(code, "4", schools=schools[number:])
-        counts.append((statements(sent, token), statements(opened(token) | again, token)))
+        counts.append((statements(sent, token), statements(untouched(token) | again, token)))
     assert counts[0] == counts[1]
     assert counts[0] <= (16, 13)
 
 
 def test_errors_of_one_partner_show_on_no_other_page():
     """Forms share their fields until one is shown, which writes into them."""
-    token, other = make.draft().token, make.draft("Other", "other@example.org").token
+    token, other = factories.draft_pledge().token, factories.draft_pledge("Other", "other@example.org").token
     wrongs = [{"website": "port gate", "contact-name": ""}, signature(""), {"website": "port gate", "contact-name": ""}]
-    pages = [browse.text(send(other, wrong)) for wrong in wrongs]
+    pages = [web_client.page_text(submit(other, wrong)) for wrong in wrongs]
     assert pages[0] == pages[2] != pages[1]
-    before = Client().get(address(token)).content.decode()
-    assert "is-invalid" in send(other, *wrongs[:2]).content.decode()
-    assert "is-invalid" not in before + Client().get(address(token)).content.decode()
+    before = Client().get(pledge_url(token)).content.decode()
+    assert "is-invalid" in submit(other, *wrongs[:2]).content.decode()
+    assert "is-invalid" not in before + Client().get(pledge_url(token)).content.decode()

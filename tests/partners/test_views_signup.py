@@ -6,20 +6,18 @@ from django.urls import reverse
 
 from imagine.core.models import RateLimitCount
 from partners.models import PledgeRequest, PledgeYear
-from tests import browse
-from tests import look as tables
-from tests.partners import look, make
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
 BEGIN, SENT = "/imagine/promise/", "/imagine/promise/sent/"
-TYPED = {"organization": make.NAME, "name": "Alma Reyes", "email": make.EMAIL}
+TYPED = {"organization": factories.ORGANIZATION, "name": "Alma Reyes", "email": factories.EMAIL}
 BUT_LIMITS = ("core.RateLimitCount",)
 
 
 @pytest.fixture(autouse=True)
 def year():
-    return make.year()
+    return factories.pledge_year()
 
 
 def begin(client=None, **fields):
@@ -36,16 +34,16 @@ def test_names():
 
 def test_begin_page_says_for_which_year_and_opens_no_session(client):
     page = client.get(BEGIN)
-    assert "Say what you will do for Stockton’s students in 2027–28." in browse.text(page)
+    assert "Say what you will do for Stockton’s students in 2027–28." in web_client.page_text(page)
     assert set(client.cookies) == {"csrftoken"}
 
 
 def test_what_is_typed_is_noted_and_the_answer_says_where_to_look(client):
     response = begin(client, email="Alma@EXAMPLE.org")
     assert (response.status_code, response["Location"]) == (302, SENT)
-    assert starts() == [(make.NAME, "Alma Reyes", "Alma@example.org", "en")]
-    assert "is on the way" in browse.text(client.get(SENT))
-    assert look.organizations() == []
+    assert starts() == [(factories.ORGANIZATION, "Alma Reyes", "Alma@example.org", "en")]
+    assert "is on the way" in web_client.page_text(client.get(SENT))
+    assert snapshots.organizations() == []
 
 
 def test_begin_speaks_the_language_of_the_page(client):
@@ -54,7 +52,7 @@ def test_begin_speaks_the_language_of_the_page(client):
 
 
 def test_known_and_unknown_addresses_get_one_answer(django_assert_num_queries):
-    make.signed("Known Growers", "known@example.org")
+    factories.signed_pledge("Known Growers", "known@example.org")
     answers = []
     for email in ("known@example.org", "unknown@example.org"):
         with django_assert_num_queries(5):
@@ -66,7 +64,9 @@ def test_known_and_unknown_addresses_get_one_answer(django_assert_num_queries):
 def test_begin_sent_twice_is_harmless():
     begin()
     begin()
-    assert starts() == [(make.NAME, "Alma Reyes", make.EMAIL, "en")] * 2  # each is answered, the second by no mail
+    assert (
+        starts() == [(factories.ORGANIZATION, "Alma Reyes", factories.EMAIL, "en")] * 2
+    )  # each is answered, the second by no mail
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_begin_with_a_mistake_keeps_what_was_typed(field, typed, said):
     response = begin(**{field: typed})
     page = response.content.decode()
     assert response.status_code == 422
-    assert browse.text(response).count(said) == 2  # at the field, and in the summary
+    assert web_client.page_text(response).count(said) == 2  # at the field, and in the summary
     assert "One answer needs another look" in page
     assert f'href="#id_{field}"' in page
     for name, value in TYPED.items():
@@ -96,14 +96,14 @@ def test_begin_with_a_mistake_keeps_what_was_typed(field, typed, said):
 
 
 def test_begin_while_no_year_is_open_says_when_the_next_one_is(client):
-    make.closed()
+    factories.close_year()
     PledgeYear.objects.create(school_year=2028, opens_on="2099-04-03")
     page = client.get(BEGIN)
-    assert "Promises for 2028–29 open on April 3, 2099, on this page." in browse.text(page)
+    assert "Promises for 2028–29 open on April 3, 2099, on this page." in web_client.page_text(page)
     assert 'name="email"' not in page.content.decode()
     response = begin(client)
     assert (response.status_code, response["Location"]) == (302, BEGIN)
-    assert "No school year is open for promises now." in browse.text(client.get(BEGIN))
+    assert "No school year is open for promises now." in web_client.page_text(client.get(BEGIN))
     assert starts() == []
 
 
@@ -115,22 +115,22 @@ def test_begin_and_sent_take_no_other_method(client):
 def test_begin_wants_the_token_of_its_form():
     client = Client(enforce_csrf_checks=True)
     assert begin(client).status_code == 403
-    token = browse.fields(client.get(BEGIN))["csrfmiddlewaretoken"]
+    token = web_client.form_fields(client.get(BEGIN))["csrfmiddlewaretoken"]
     assert begin(client, csrfmiddlewaretoken=token).status_code == 302
 
 
 def test_begin_too_often_gets_a_break():
     begin()
     RateLimitCount.objects.filter(key__startswith="begin:").update(count=60)
-    before = tables.tables(but=BUT_LIMITS)
+    before = snapshots.tables(but=BUT_LIMITS)
     response = begin()
     assert (response.status_code, response["Retry-After"]) == (429, "600")
-    assert tables.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_reading_begin_and_sent_writes_nothing(client):
-    before = tables.tables()
+    before = snapshots.tables()
     for address in (BEGIN, SENT):
         for method in ("get", "head", "options"):
             assert getattr(client, method)(address).status_code < 500
-    assert tables.tables() == before
+    assert snapshots.tables() == before

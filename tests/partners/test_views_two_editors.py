@@ -5,16 +5,15 @@ from django.test import Client
 
 from partners.models import PromiseType
 from partners.organizations import profiles
-from tests import browse
-from tests.partners import look, make
-from tests.partners.page import address, opened, send, signature, tick
+from tests import factories, snapshots, web_client
+from tests.partners.pledge_form import pledge_url, signature, submit, tick, untouched
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def pledge():
-    return make.draft(promises=(make.promised("tours", 6), make.promised("mentors", 2)))
+    return factories.draft_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 2)))
 
 
 def name_of(code: str) -> str:
@@ -24,48 +23,48 @@ def name_of(code: str) -> str:
 def post(pledge, sent: dict, *parts: dict):
     for part in parts:
         sent = sent | part
-    return Client().post(address(pledge.token), sent if "sign" in sent else sent | {"save": "1"})
+    return Client().post(pledge_url(pledge.token), sent if "sign" in sent else sent | {"save": "1"})
 
 
 def met(response) -> tuple[str, dict]:
     """The words of the page that comes back, and what it would send."""
     assert response.status_code == 409
-    return browse.text(response), browse.fields(response)
+    return web_client.page_text(response), web_client.form_fields(response)
 
 
 def test_second_editor_is_shown_both_changes_and_by_whom(pledge):
-    second = opened(pledge.token)
-    send(pledge.token, tick("tours", "8"), signature("Ben Ochoa"))
+    second = untouched(pledge.token)
+    submit(pledge.token, tick("tours", "8"), signature("Ben Ochoa"))
     words, page = met(post(pledge, second, tick("tours", "9", note="Ask us")))
     assert "Somebody changed this while you had it open" in words
     assert "by Ben Ochoa." in words
     said = "theirs 8 visits; wherever it is needed most, yours 9 visits; wherever it is needed most; Ask us"
     assert f"Both of you changed this. It stands below as you typed it. Host tours and field trips : {said}" in words
     assert (page[f"{name_of('tours')}-quantity"], page[f"{name_of('tours')}-note"]) == ("9", "Ask us")
-    assert look.amounts(pledge) == {"tours": 8, "mentors": 2}
+    assert snapshots.promised_amounts(pledge) == {"tours": 8, "mentors": 2}
 
 
 def test_mistake_in_between_makes_no_page_of_an_earlier_state_a_newer_one(pledge):
-    second = opened(pledge.token)
-    send(pledge.token, tick("tours", "8"))
+    second = untouched(pledge.token)
+    submit(pledge.token, tick("tours", "8"))
     wrong = post(pledge, second, tick("tours", "lots"))
     assert wrong.status_code == 422
-    words, _page = met(post(pledge, browse.fields(wrong), tick("tours", "9")))
+    words, _page = met(post(pledge, web_client.form_fields(wrong), tick("tours", "9")))
     assert "theirs 8 visits; wherever it is needed most, yours 9 visits" in words
-    assert look.amounts(pledge) == {"tours": 8, "mentors": 2}
+    assert snapshots.promised_amounts(pledge) == {"tours": 8, "mentors": 2}
 
 
 def test_sent_once_more_what_was_typed_is_written(pledge):
-    second = opened(pledge.token)
-    send(pledge.token, tick("tours", "8"))
+    second = untouched(pledge.token)
+    submit(pledge.token, tick("tours", "8"))
     _words, page = met(post(pledge, second, tick("tours", "9")))
     assert post(pledge, page).status_code == 302
-    assert look.amounts(pledge) == {"tours": 9, "mentors": 2}
+    assert snapshots.promised_amounts(pledge) == {"tours": 9, "mentors": 2}
 
 
 def test_what_only_the_first_changed_stays_as_they_left_it(pledge):
-    second = opened(pledge.token)
-    first = opened(pledge.token) | tick("teachers", "12", grades=["1-3", "4-6"]) | tick("tours", "7")
+    second = untouched(pledge.token)
+    first = untouched(pledge.token) | tick("teachers", "12", grades=["1-3", "4-6"]) | tick("tours", "7")
     del first[f"{name_of('mentors')}-ticked"]
     post(pledge, first, {"website": "example.org", "wants_listing": "on", "contact-phone": "209 555 0100"})
     words, page = met(post(pledge, second, tick("advisory", "4"), {"description": "We ship."}))
@@ -80,14 +79,14 @@ def test_what_only_the_first_changed_stays_as_they_left_it(pledge):
     )
     assert page["description"] == "We ship."
     assert post(pledge, page).status_code == 302
-    assert look.amounts(pledge) == {"tours": 7, "advisory": 4, "teachers": 12}
+    assert snapshots.promised_amounts(pledge) == {"tours": 7, "advisory": 4, "teachers": 12}
     pledge.organization.refresh_from_db()
     assert (pledge.organization.description, pledge.organization.website) == ("We ship.", "https://example.org")
 
 
 def test_both_changed_the_profile(pledge):
-    second = opened(pledge.token)
-    send(pledge.token, name="Port Gate, Inc.", sector="labor")
+    second = untouched(pledge.token)
+    submit(pledge.token, name="Port Gate, Inc.", sector="labor")
     words, page = met(post(pledge, second, {"name": "Port Gate LLC", "sector": "nonprofit"}))
     assert "name : theirs Port Gate, Inc., yours Port Gate LLC" in words
     assert "sector : theirs Labor, yours Nonprofit" in words
@@ -95,8 +94,8 @@ def test_both_changed_the_profile(pledge):
 
 
 def test_what_was_taken_out_by_the_first_stays_out(pledge):
-    send(pledge.token, wants_listing="on")
-    second, first = opened(pledge.token), opened(pledge.token)
+    submit(pledge.token, wants_listing="on")
+    second, first = untouched(pledge.token), untouched(pledge.token)
     del first["wants_listing"]
     post(pledge, first)
     _words, page = met(post(pledge, second, tick("tours", "9")))
@@ -104,16 +103,16 @@ def test_what_was_taken_out_by_the_first_stays_out(pledge):
 
 
 def test_same_answers_from_both_are_no_quarrel(pledge):
-    second = opened(pledge.token)
-    send(pledge.token, tick("tours", "8"))
+    second = untouched(pledge.token)
+    submit(pledge.token, tick("tours", "8"))
     assert post(pledge, second, tick("tours", "8")).status_code == 302
-    assert look.amounts(pledge) == {"tours": 8, "mentors": 2}
+    assert snapshots.promised_amounts(pledge) == {"tours": 8, "mentors": 2}
 
 
 def test_staff_changed_it_meanwhile(pledge, staff):
-    second = opened(pledge.token)
+    second = untouched(pledge.token)
     edit = f"/imagine/admin/partners/organization/{pledge.organization_id}/change/"
-    form = browse.fields(staff.get(edit)) | {"phone": "209 555 0199", "_save": "Save"}
+    form = web_client.form_fields(staff.get(edit)) | {"phone": "209 555 0199", "_save": "Save"}
     assert staff.post(edit, form).status_code == 302
     words, page = met(post(pledge, second, tick("tours", "9")))
     assert "by our staff." in words
@@ -122,22 +121,22 @@ def test_staff_changed_it_meanwhile(pledge, staff):
 
 def test_lines_end_in_one_way_whoever_wrote_them(pledge, staff):
     edit = f"/imagine/admin/partners/organization/{pledge.organization_id}/change/"
-    form = browse.fields(staff.get(edit)) | {
+    form = web_client.form_fields(staff.get(edit)) | {
         "description": "We ship.\r\nWe grow.",
         "wants_listing": "on",
         "_save": "Save",
     }
     assert staff.post(edit, form).status_code == 302
     profiles.approve(pledge.organization, by="staff")
-    sent = opened(pledge.token) | tick("tours", "9")
+    sent = untouched(pledge.token) | tick("tours", "9")
     assert post(pledge, sent | {"description": sent["description"].replace("\n", "\r\n")}).status_code == 302
     pledge.organization.refresh_from_db()
     assert (pledge.organization.description, pledge.organization.is_listed) == ("We ship.\nWe grow.", True)
 
 
 def test_signature_of_a_page_out_of_date_is_asked_for_again(pledge):
-    second = opened(pledge.token)
-    send(pledge.token, tick("tours", "8"))
+    second = untouched(pledge.token)
+    submit(pledge.token, tick("tours", "8"))
     _words, page = met(post(pledge, second, tick("tours", "9"), signature("Alma Reyes")))
     assert (page["sign-name"], page["sign-may"]) == ("Alma Reyes", "on")
     assert pledge.signatures.count() == 0
@@ -146,17 +145,17 @@ def test_signature_of_a_page_out_of_date_is_asked_for_again(pledge):
 
 
 def test_first_two_saves_of_one_link_meet_too():
-    token = make.start().token
-    second = opened(token)
-    assert send(token, tick("tours", "6")).status_code == 302
-    response = Client().post(address(token), second | tick("mentors", "2") | {"save": "1"})
+    token = factories.pledge_request().token
+    second = untouched(token)
+    assert submit(token, tick("tours", "6")).status_code == 302
+    response = Client().post(pledge_url(token), second | tick("mentors", "2") | {"save": "1"})
     _words, page = met(response)
-    assert Client().post(address(token), page | {"save": "1"}).status_code == 302
-    assert look.pledges() == [(make.NAME, 2027, "draft", 2)]
+    assert Client().post(pledge_url(token), page | {"save": "1"}).status_code == 302
+    assert snapshots.pledges() == [(factories.ORGANIZATION, 2027, "draft", 2)]
 
 
 def test_logo_alone_is_no_quarrel(pledge):
-    second = opened(pledge.token)
-    profiles.set_logo(pledge.organization, make.png())
+    second = untouched(pledge.token)
+    profiles.set_logo(pledge.organization, factories.png())
     assert post(pledge, second, tick("tours", "9")).status_code == 302
     assert pledge.organization.logo.png

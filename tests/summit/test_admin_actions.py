@@ -9,7 +9,7 @@ from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from summit import seats
 from summit.models import Event, Rsvp
-from tests import browse, look, make
+from tests import factories, snapshots, web_client
 from tests.summit.test_seats_races import at_once
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ def said(response) -> list[str]:
 
 
 def seated(event: Event) -> Rsvp:
-    return make.rsvp(event, size=2)
+    return factories.rsvp(event, size=2)
 
 
 def cancelled(event: Event) -> Rsvp:
@@ -50,7 +50,7 @@ def in_vain(event: Event) -> Rsvp:
     """It waits, and no seat is free."""
     event.capacity = 0
     seats.save_event(event)
-    return make.rsvp(event, size=2)
+    return factories.rsvp(event, size=2)
 
 
 WHY = {"reason": "The superintendent asked"}
@@ -70,44 +70,44 @@ NAMES = [each[0] for each in EACH]
 
 @pytest.mark.parametrize(("action", "on", "more", "words", "stands", "letter", "again", "_over"), EACH, ids=NAMES)
 def test_action_works_and_repeats_harmlessly(staff, action, on, more, words, stands, letter, again, _over):
-    rsvp = on(make.event())
+    rsvp = on(factories.event())
     AuditEntry.objects.all().delete()
     assert said(act(staff, action, rsvp, **more)) == [words]
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == stands
-    assert look.letters(rsvp)[-1].split()[0] == letter
+    assert snapshots.emails(rsvp)[-1].split()[0] == letter
     by = AuditEntry.objects.filter(about=f"rsvp:{rsvp.pk}").values_list("kind", "name", "reason")
     assert list(by) == ([] if letter == "link" else [("staff", "staff", more.get("reason", ""))])
-    before = look.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     assert said(act(staff, action, rsvp, **more)) == [again]
-    assert look.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 @pytest.mark.parametrize(("action", "on", "more", "_words", "_stands", "_letter", "_again", "over"), EACH, ids=NAMES)
 def test_action_on_an_event_of_the_past_is_refused(staff, action, on, more, _words, _stands, _letter, _again, over):
-    event = make.event()
+    event = factories.event()
     rsvp = on(event)
-    make.over(event)
-    before = look.tables(but=KEPT)
+    factories.end_event(event)
+    before = snapshots.tables(but=KEPT)
     [sentence] = said(act(staff, action, rsvp, **more))
     assert sentence.startswith(f"RSVP {rsvp.code}: {over}")
-    assert look.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 @pytest.mark.parametrize("action", [*NAMES, "replace_links", "guests_csv", "guests_xlsx", "delete_selected"])
 def test_action_on_what_was_erased_meanwhile_says_so_and_does_nothing(staff, action):
-    gone = make.rsvp(make.event())
+    gone = factories.rsvp(factories.event())
     seats.delete(gone)
-    before = look.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     assert said(act(staff, action, gone, **WHY, post="yes")) == [GONE]
-    assert look.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 @pytest.mark.parametrize(("action", "on", "more", "words", "stands", "_letter", "_again", "_over"), EACH, ids=NAMES)
 def test_action_is_done_to_the_others_when_one_was_erased_meanwhile(
     staff, action, on, more, words, stands, _letter, _again, _over
 ):
-    gone, stays = make.rsvp(make.event()), on(make.event())
+    gone, stays = factories.rsvp(factories.event()), on(factories.event())
     seats.delete(gone)
     assert said(act(staff, action, gone, stays, **more)) == [GONE, words]
     stays.refresh_from_db()
@@ -119,19 +119,19 @@ def test_action_is_done_to_the_others_when_one_was_erased_meanwhile(
     [("cancel_rsvps", SAME), ("promote_rsvps", SAME), ("to_waiting_list", "This RSVP is cancelled.")],
 )
 def test_action_on_what_the_guest_cancelled_meanwhile(staff, action, said_then):
-    rsvp = cancelled(make.event())
-    before = look.tables(but=KEPT)
+    rsvp = cancelled(factories.event())
+    before = snapshots.tables(but=KEPT)
     [sentence] = said(act(staff, action, rsvp))
     assert sentence.removeprefix(f"RSVP {rsvp.code}: ") == said_then
-    assert look.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 def test_action_in_a_filtered_list_leaves_alone_what_the_filter_shows_no_more(staff):
     """Ticked as waiting, seated since: whatever was meant, it was meant for a party that waits."""
-    rsvp = seats.promote(waiting(make.event()))
-    before = look.tables(but=KEPT)
+    rsvp = seats.promote(waiting(factories.event()))
+    before = snapshots.tables(but=KEPT)
     assert said(act(staff, "cancel_rsvps", rsvp, to=f"{RSVPS}?status=waitlisted")) == [GONE]
-    assert look.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 @pytest.mark.parametrize("key", ["abc", "1.5", "", "\0", "-1", "9" * 30])
@@ -150,15 +150,15 @@ def test_action_without_a_ticked_row_says_so(staff):
 
 
 def test_actions_that_change_are_not_for_those_who_may_only_look():
-    rsvp = seated(make.event())
+    rsvp = seated(factories.event())
     user = User.objects.create_user("viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     viewer = Client()
     viewer.force_login(user)
-    before = look.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     for action in [*NAMES, "replace_links", "delete_selected"]:
         assert said(act(viewer, action, rsvp, **WHY)) == ["No action selected."]
-    assert look.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
     assert act(viewer, "guests_csv", rsvp)["Content-Type"].startswith("text/csv")
 
 
@@ -166,10 +166,10 @@ def test_actions_that_change_are_not_for_those_who_may_only_look():
 
 
 def test_promoting_says_for_whom_there_was_no_room(staff):
-    event = make.event(capacity=1)
-    make.rsvp(event, "Seated")
-    fits, large = make.rsvp(event, "Fits"), make.rsvp(event, "Large", size=3)
-    make.without_promotion(event)
+    event = factories.event(capacity=1)
+    factories.rsvp(event, "Seated")
+    fits, large = factories.rsvp(event, "Fits"), factories.rsvp(event, "Large", size=3)
+    factories.stop_promotion(event)
     event.refresh_from_db()
     event.capacity = 3
     seats.save_event(event)
@@ -177,68 +177,68 @@ def test_promoting_says_for_whom_there_was_no_room(staff):
         "1 RSVP was seated.",
         f"RSVP {large.code}: Only 1 seat is free, and this party waits for 3.",
     ]
-    assert look.seats(event) == [("Seated", 1, 0), ("Fits", 1, 0), ("Large", 0, 3)]
+    assert snapshots.seats(event) == [("Seated", 1, 0), ("Fits", 1, 0), ("Large", 0, 3)]
 
 
 @pytest.mark.parametrize("reason", ["", "   "])
 def test_override_without_a_reason_is_refused(staff, reason):
-    rsvp = in_vain(make.event())
-    before = look.tables(but=KEPT)
+    rsvp = in_vain(factories.event())
+    before = snapshots.tables(but=KEPT)
     assert said(act(staff, "seat_beyond", rsvp, reason=reason)) == [
         "Say why in the field beside the action: it is kept in the history."
     ]
-    assert look.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 def test_replacing_a_link_works_each_time_and_also_when_the_event_is_over(staff):
     """The names of the party can be read by the old one, however long ago the event was."""
-    event = make.event()
-    rsvp = make.rsvp(event)
+    event = factories.event()
+    rsvp = factories.rsvp(event)
     opened = {rsvp.token}
-    for end in (None, None, make.over):
+    for end in (None, None, factories.end_event):
         if end:
             end(event)
         assert said(act(staff, "replace_links", rsvp)) == ["1 link was replaced."]
         opened.add(Rsvp.objects.get().token)
     assert len(opened) == 4
-    assert [letter.split()[0] for letter in look.letters()] == ["confirmed", *["new_link"] * 3]
+    assert [letter.split()[0] for letter in snapshots.emails()] == ["confirmed", *["new_link"] * 3]
     assert Client().get(rsvp.get_absolute_url()).status_code == 404
 
 
 def test_many_cancelled_in_one_act_get_one_letter_each(staff):
     """The first one's seats would go to the second, which is cancelled too."""
-    event = make.event(capacity=1)
-    gone = [make.rsvp(event, "Seated"), make.rsvp(event, "Next"), make.rsvp(event, "Then")]
-    stays = make.rsvp(event, "Stays")
+    event = factories.event(capacity=1)
+    gone = [factories.rsvp(event, "Seated"), factories.rsvp(event, "Next"), factories.rsvp(event, "Then")]
+    stays = factories.rsvp(event, "Stays")
     assert said(act(staff, "cancel_rsvps", *gone)) == ["3 RSVPs were cancelled."]
-    assert [look.letters(rsvp)[1:] for rsvp in gone] == [["cancelled 2 CANCEL"], ["cancelled 2"], ["cancelled 2"]]
-    assert look.letters(stays) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert [snapshots.emails(rsvp)[1:] for rsvp in gone] == [["cancelled 2 CANCEL"], ["cancelled 2"], ["cancelled 2"]]
+    assert snapshots.emails(stays) == ["waiting 1", "moved_up 2 REQUEST"]
 
 
 def test_many_erased_in_one_act_write_to_none_of_them(staff):
-    event = make.event(capacity=1)
-    gone = [make.rsvp(event, "Seated"), make.rsvp(event, "Next")]
-    stays = make.rsvp(event, "Stays")
+    event = factories.event(capacity=1)
+    gone = [factories.rsvp(event, "Seated"), factories.rsvp(event, "Next")]
+    stays = factories.rsvp(event, "Stays")
     act(staff, "delete_selected", *gone, post="yes")
-    assert look.seats(event) == [("Stays", 1, 0)]
-    assert look.letters() == look.letters(stays) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.seats(event) == [("Stays", 1, 0)]
+    assert snapshots.emails() == snapshots.emails(stays) == ["waiting 1", "moved_up 2 REQUEST"]
 
 
 def test_put_on_the_waiting_list_its_seats_go_to_those_in_front(staff):
-    event = make.event(capacity=2)
-    rsvp, waits = make.rsvp(event, size=2), make.rsvp(event, "Waits")
+    event = factories.event(capacity=2)
+    rsvp, waits = factories.rsvp(event, size=2), factories.rsvp(event, "Waits")
     act(staff, "to_waiting_list", rsvp)
-    assert look.seats(event) == [("Alma Reyes", 0, 2), ("Waits", 1, 0)]
-    assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
-    page = browse.text(staff.get(f"{RSVPS}{rsvp.pk}/change/"))
+    assert snapshots.seats(event) == [("Alma Reyes", 0, 2), ("Waits", 1, 0)]
+    assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    page = web_client.page_text(staff.get(f"{RSVPS}{rsvp.pk}/change/"))
     assert "held seats: 2 → 0 waiting seats: 0 → 2" in page
 
 
 def test_many_refusals_are_one_sentence(staff):
     """They travel in a cookie: one sentence each would push each other out."""
-    event = make.event(capacity=40)
-    rsvps = [make.rsvp(event, f"Guest {number}") for number in range(30)]
-    make.over(event)
+    event = factories.event(capacity=40)
+    rsvps = [factories.rsvp(event, f"Guest {number}") for number in range(30)]
+    factories.end_event(event)
     names = ", ".join(str(rsvp) for rsvp in rsvps[:MAX_NAMES])
     assert said(act(staff, "cancel_rsvps", *rsvps)) == [
         f"{names} and {30 - MAX_NAMES} more: This event is over, so nothing can be changed now."
@@ -247,15 +247,15 @@ def test_many_refusals_are_one_sentence(staff):
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_export_of_nobody_is_a_sentence_and_no_file(staff, kind):
-    response = act(staff, f"guests_{kind}", cancelled(make.event()))
+    response = act(staff, f"guests_{kind}", cancelled(factories.event()))
     assert said(response) == [
         "There is no guest to list. Who cancelled is listed only when you filter by a cancelled state."
     ]
 
 
 def test_export_leaves_out_who_was_erased_meanwhile_and_says_so_on_the_next_page(staff):
-    event = make.event()
-    gone, stays = make.rsvp(event, "Gone"), make.rsvp(event, "Stays")
+    event = factories.event()
+    gone, stays = factories.rsvp(event, "Gone"), factories.rsvp(event, "Stays")
     seats.delete(gone)
     file = staff.post(RSVPS, {"action": "guests_csv", "_selected_action": [gone.pk, stays.pk]})
     rows = b"".join(file.streaming_content).decode("utf-8-sig").splitlines()
@@ -265,9 +265,9 @@ def test_export_leaves_out_who_was_erased_meanwhile_and_says_so_on_the_next_page
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_export_of_an_event_of_the_past_is_a_file(staff, kind):
-    event = make.event()
-    rsvp = make.rsvp(event)
-    make.over(event)
+    event = factories.event()
+    rsvp = factories.rsvp(event)
+    factories.end_event(event)
     file = act(staff, f"guests_{kind}", rsvp)
     assert len(b"".join(file.streaming_content)) > 100
     assert file["Content-Disposition"].endswith(f'.{kind}"')
@@ -276,68 +276,68 @@ def test_export_of_an_event_of_the_past_is_a_file(staff, kind):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_members_of_staff_promoting_the_last_seat_give_it_once():
-    event = make.event(capacity=1)
-    make.rsvp(event, "Seated")
-    waits = [make.rsvp(event, "First"), make.rsvp(event, "Second")]
-    make.without_promotion(event)
+    event = factories.event(capacity=1)
+    factories.rsvp(event, "Seated")
+    waits = [factories.rsvp(event, "First"), factories.rsvp(event, "Second")]
+    factories.stop_promotion(event)
     seats.cancel(event.rsvps.get(name="Seated"))
     staff = [Client(), Client()]
     for number, client in enumerate(staff):
         client.force_login(User.objects.create_superuser(f"staff {number}"))
     pages = at_once(  # each one's words: what a test client knows besides is mixed up between threads
         [
-            lambda c=client, r=rsvp: browse.text(act(c, "promote_rsvps", r))
+            lambda c=client, r=rsvp: web_client.page_text(act(c, "promote_rsvps", r))
             for client, rsvp in zip(staff, waits, strict=True)
         ]
     )
     lost = event.rsvps.get(waitlisted_seats=1)
     for sentence in ("1 RSVP was seated.", f"RSVP {lost.code}: No seat is free right now."):
         assert sum(sentence in page for page in pages) == 1
-    assert sorted(row[1:] for row in look.seats(event)) == [(0, 0), (0, 1), (1, 0)]
-    assert sum(letter.startswith("moved_up") for letter in look.letters()) == 1
+    assert sorted(row[1:] for row in snapshots.seats(event)) == [(0, 0), (0, 1), (1, 0)]
+    assert sum(letter.startswith("moved_up") for letter in snapshots.emails()) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_members_of_staff_putting_one_party_on_the_list_do_it_once():
-    event = make.event(capacity=2)
-    rsvp = make.rsvp(event, size=2)
-    make.rsvp(event, "Waits")
+    event = factories.event(capacity=2)
+    rsvp = factories.rsvp(event, size=2)
+    factories.rsvp(event, "Waits")
     answers = at_once([lambda: seats.together(seats.to_waiting_list, [rsvp])[0][1]] * 4)
     assert sorted(answers) == [False, False, False, True]
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "waiting 2 CANCEL"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "waiting 2 CANCEL"]
 
 
 # Events -----------------------------------------------------------------------------------------------------------
 
 
 def test_calling_off_works_once_and_says_so_again(staff):
-    event = make.event()
-    rsvp = make.rsvp(event)
+    event = factories.event()
+    rsvp = factories.rsvp(event)
     assert said(act(staff, "cancel_events", event, to=EVENTS, sure="yes")) == ["1 event was called off."]
-    before = look.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     assert said(act(staff, "cancel_events", event, to=EVENTS, sure="yes")) == [
         "1 event was called off before; nobody is written to again."
     ]
-    assert look.tables(but=KEPT) == before
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
+    assert snapshots.tables(but=KEPT) == before
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
 
 
 def test_calling_off_what_ended_while_the_question_was_open_is_refused(staff):
-    event, other = make.event(), make.event()
-    make.rsvp(event)
+    event, other = factories.event(), factories.event()
+    factories.rsvp(event)
     act(staff, "cancel_events", event, other, to=EVENTS)
-    make.over(event)
-    letters = look.letters()
+    factories.end_event(event)
+    letters = snapshots.emails()
     assert said(act(staff, "cancel_events", event, other, to=EVENTS, sure="yes")) == [
         "1 event was called off.",
         f"{Event.objects.get(pk=event.pk)}: This event is over, so it cannot be cancelled.",
     ]
-    assert look.letters() == letters
+    assert snapshots.emails() == letters
 
 
 @pytest.mark.parametrize("more", [{}, {"sure": "yes"}])
 def test_calling_off_what_was_erased_meanwhile_says_so(staff, more):
-    event = make.event()
+    event = factories.event()
     pk = event.pk
     event.delete()
     assert said(act(staff, "cancel_events", pk, to=EVENTS, **more)) == [GONE]
@@ -345,16 +345,16 @@ def test_calling_off_what_was_erased_meanwhile_says_so(staff, more):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_members_of_staff_calling_off_one_event_write_once():
-    event = make.event()
-    rsvp = make.rsvp(event)
+    event = factories.event()
+    rsvp = factories.rsvp(event)
     at_once([lambda: seats.cancel_event(event)] * 4)
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
 
 
 def test_erasing_an_event_with_rsvps_is_refused(staff):
-    event = make.event()
-    make.rsvp(event)
-    page = browse.text(act(staff, "delete_selected", event, to=EVENTS, post="yes"))
+    event = factories.event()
+    factories.rsvp(event)
+    page = web_client.page_text(act(staff, "delete_selected", event, to=EVENTS, post="yes"))
     assert "would require deleting the following protected related objects" in page
     assert Event.objects.count() == 1
 
@@ -363,11 +363,13 @@ def test_erasing_an_event_with_rsvps_is_refused(staff):
 
 
 def test_sending_again_works_repeats_and_meets_what_was_erased(staff):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     Message.objects.update(state="rejected", last_error="550 no")
     message = Message.objects.get()
     assert said(act(staff, "send_again", message, to=MESSAGES)) == ["1 message will be sent again."]
     assert said(act(staff, "send_again", message, to=MESSAGES)) == ["1 message is on its way already."]
     seats.delete(rsvp)
     assert said(act(staff, "send_again", message, to=MESSAGES)) == [GONE]
-    assert "doesn’t exist" in browse.text(staff.post(f"{MESSAGES}{message.pk}/change/", {"_again": "1"}, follow=True))
+    assert "doesn’t exist" in web_client.page_text(
+        staff.post(f"{MESSAGES}{message.pk}/change/", {"_again": "1"}, follow=True)
+    )

@@ -13,10 +13,8 @@ from imagine.mail import preferences
 from partners.models import Contact, Organization, PromiseType
 from summit.invitations import contact_import
 from summit.models import Audience, ContactListUpload, Event
-from tests import browse, look, make
-from tests.partners import make as partners_make
-from tests.staff import clerk
-from tests.summit import invited
+from tests import factories, snapshots, web_client
+from tests.web_client import staff_client
 
 pytestmark = pytest.mark.django_db
 
@@ -35,11 +33,11 @@ def list_of(audience: Audience) -> str:
 
 
 def change(staff: Client, audience: Audience, **typed):
-    return staff.post(page_of(audience), browse.fields(staff.get(page_of(audience))) | typed)
+    return staff.post(page_of(audience), web_client.form_fields(staff.get(page_of(audience))) | typed)
 
 
 def add(staff: Client, **typed):
-    return staff.post(f"{LIST}add/", browse.fields(staff.get(f"{LIST}add/")) | {"name": "Mentors"} | typed)
+    return staff.post(f"{LIST}add/", web_client.form_fields(staff.get(f"{LIST}add/")) | {"name": "Mentors"} | typed)
 
 
 def send(staff: Client, audience: Audience, content: str | bytes, name: str = "list.csv", **more):
@@ -62,7 +60,7 @@ def people(audience: Audience) -> list[str]:
 
 
 def test_audience_is_put_together(staff):
-    year, school, event = partners_make.year(), partners_make.school(), make.event()
+    year, school, event = factories.pledge_year(), factories.school(), factories.event()
     kind = PromiseType.objects.get(code="mentors")
     said = {
         "pledge_year": str(year.pk),
@@ -88,7 +86,7 @@ def test_audience_is_put_together(staff):
         event,
         ["came", "no_show"],
     )
-    again = browse.fields(staff.get(page_of(audience)))
+    again = web_client.form_fields(staff.get(page_of(audience)))
     assert {name: again[name] for name in ("sectors", "attendance", "contact_scope")} == {
         "sectors": ["labor", "faith"],
         "attendance": ["came", "no_show"],
@@ -112,52 +110,56 @@ def test_audience_is_put_together(staff):
     ],
 )
 def test_what_cannot_be_is_said_beside_its_field(staff, typed, said):
-    invited.audience(name="Taken")
+    factories.audience(name="Taken")
     page = add(staff, **typed)
     assert page.status_code == 200
-    assert said in browse.text(page)
+    assert said in web_client.page_text(page)
     assert Audience.objects.count() == 1
 
 
 def test_new_audience_leads_back_to_the_event(staff):
-    event = make.event()
+    event = factories.event()
     page = staff.get(f"{LIST}add/?event={event.pk}")
-    assert f"To be invited to {event}." in browse.text(page)
-    typed = browse.fields(page) | {"name": "Mentors"}
+    assert f"To be invited to {event}." in web_client.page_text(page)
+    typed = web_client.form_fields(page) | {"name": "Mentors"}
     answer = staff.post(f"{LIST}add/", typed | {"_invite": "1"})
     audience = Audience.objects.get()
     assert answer["Location"] == f"/imagine/admin/summit/event/{event.pk}/invite/{audience.pk}/"
-    again = browse.fields(staff.get(f"{page_of(audience)}?event={event.pk}"))
+    again = web_client.form_fields(staff.get(f"{page_of(audience)}?event={event.pk}"))
     answer = staff.post(page_of(audience), again | {"_list": "1"})
     assert answer["Location"] == f"{list_of(audience)}?event={event.pk}"
 
 
 @pytest.mark.parametrize("event", ["", "~", "-1", "999999", "9" * 40])
 def test_address_of_no_event_leads_to_the_list(staff, event):
-    typed = browse.fields(staff.get(f"{LIST}add/?event={event}")) | {"name": "Mentors", "event": event, "_invite": "1"}
+    typed = web_client.form_fields(staff.get(f"{LIST}add/?event={event}")) | {
+        "name": "Mentors",
+        "event": event,
+        "_invite": "1",
+    }
     assert staff.post(f"{LIST}add/", typed).status_code == 302
     assert Audience.objects.count() == 1
 
 
 def test_list_says_who_is_in_it_and_takes_as_many_queries_for_3_as_for_30(staff, django_assert_num_queries):
-    year, school = partners_make.year(), partners_make.school()
+    year, school = factories.pledge_year(), factories.school()
     for _number in range(3):
-        invited.audience(pledge_year=year, schools=[school], uploaded_contacts=[invited.person("Alma")])
-    assert "with a signed pledge for 2027–28" in browse.text(staff.get(LIST))
+        factories.audience(pledge_year=year, schools=[school], uploaded_contacts=[factories.person("Alma")])
+    assert "with a signed pledge for 2027–28" in web_client.page_text(staff.get(LIST))
     with CaptureQueriesContext(connection) as queries:
         staff.get(LIST)
     for _number in range(27):
-        invited.audience(pledge_year=year, schools=[school])
+        factories.audience(pledge_year=year, schools=[school])
     with django_assert_num_queries(len(queries)):
         staff.get(LIST)
 
 
 def test_list_is_taken_out_and_the_audience_deleted(staff):
-    audience = invited.audience(uploaded_contacts=[invited.person("Alma"), invited.person("Ben")])
-    assert "2 people." in browse.text(staff.get(page_of(audience)))
+    audience = factories.audience(uploaded_contacts=[factories.person("Alma"), factories.person("Ben")])
+    assert "2 people." in web_client.page_text(staff.get(page_of(audience)))
     assert change(staff, audience, no_list="on").status_code == 302
     assert (people(audience), Contact.objects.count()) == ([], 2)
-    assert "Take the list out" not in browse.text(staff.get(page_of(audience)))
+    assert "Take the list out" not in web_client.page_text(staff.get(page_of(audience)))
     assert staff.post(f"{LIST}{audience.pk}/delete/", {"post": "yes"}).status_code == 302
     assert not Audience.objects.exists()
 
@@ -166,60 +168,60 @@ def test_list_is_taken_out_and_the_audience_deleted(staff):
 
 
 def test_list_is_checked_first_and_then_put_in(staff):
-    audience = invited.audience()
+    audience = factories.audience()
     Contact.objects.create(name="Ben", email="Ben@example.org")
     page = send(staff, audience, GOOD)
-    text = browse.text(page)
+    text = web_client.page_text(page)
     assert "What was found in list.csv contacts already 1 new people 1" in text
     assert "Nobody is put in yet" in text
     assert (people(audience), Contact.objects.count()) == ([], 1)
     page = staff.post(list_of(audience), seen(audience) | {"put_in": "1"}, follow=True)
-    assert "2 people of the list are in now." in browse.text(page)
+    assert "2 people of the list are in now." in web_client.page_text(page)
     assert people(audience) == ["Ben@example.org", "alma@example.org"]
     assert Contact.objects.get(name="Alma Reyes").organization == Organization.objects.get()
     assert not ContactListUpload.objects.exists()
     page = staff.post(list_of(audience), seen(audience) | {"put_in": "1"}, follow=True)
-    assert "This list was put in or dropped before. Nothing was done." in browse.text(page)
+    assert "This list was put in or dropped before. Nothing was done." in web_client.page_text(page)
 
 
 @pytest.mark.parametrize("button", ["put_in", "drop"])
 def test_list_that_nobody_looked_through_is_neither_put_in_nor_dropped(staff, button):
     """Somebody else sent another one for the same audience meanwhile."""
-    audience = invited.audience()
-    shown = browse.fields(send(staff, audience, GOOD))
+    audience = factories.audience()
+    shown = web_client.form_fields(send(staff, audience, GOOD))
     send(staff, audience, "E-mail\nchue@example.org\n", name="other.csv")
-    page = browse.text(staff.post(list_of(audience), shown | {button: "1"}, follow=True))
+    page = web_client.page_text(staff.post(list_of(audience), shown | {button: "1"}, follow=True))
     assert "Somebody sent another list meanwhile. Nothing was done: look through this one first." in page
     assert "What was found in other.csv" in page
     assert (people(audience), Contact.objects.count(), ContactListUpload.objects.count()) == ([], 0, 1)
-    staff.post(list_of(audience), browse.fields(staff.get(list_of(audience))) | {button: "1"})
+    staff.post(list_of(audience), web_client.form_fields(staff.get(list_of(audience))) | {button: "1"})
     assert people(audience) == (["chue@example.org"] if button == "put_in" else [])
     assert not ContactListUpload.objects.exists()
 
 
 def test_bad_rows_are_named_and_left_out_only_when_staff_say_so(staff):
-    audience = invited.audience()
+    audience = factories.audience()
     preferences.choose(preferences.of("no@example.org"), invitations=False)
-    text = browse.text(send(staff, audience, MIXED))
+    text = web_client.page_text(send(staff, audience, MIXED))
     assert "new people 2 bad rows 1 stand there twice 1 want no invitations 1" in text
     assert "4 broken@ “broken@” is no e-mail address." in text
     assert "5 ALMA@example.org The same address as in line 2." in text
     assert "6 no@example.org wants no invitations, or refuses mail" in text
     page = staff.post(list_of(audience), seen(audience) | {"put_in": "1"}, follow=True)
-    assert "Tick that the bad rows are left out, or correct the file and send it again." in browse.text(page)
+    assert "Tick that the bad rows are left out, or correct the file and send it again." in web_client.page_text(page)
     assert not people(audience)
     staff.post(list_of(audience), seen(audience) | {"put_in": "1", "leave": "1"})
     assert people(audience) == ["alma@example.org", "ben@example.org"]
 
 
 def test_list_without_anybody_to_take_has_no_button(staff):
-    audience = invited.audience()
+    audience = factories.audience()
     preferences.refuse("no@example.org", "550 no")
     page = send(staff, audience, "E-mail\nno@example.org\n")
-    assert "There is nobody in this list who could be put in." in browse.text(page)
+    assert "There is nobody in this list who could be put in." in web_client.page_text(page)
     assert 'name="put_in"' not in page.content.decode()
     page = staff.post(list_of(audience), seen(audience) | {"put_in": "1"}, follow=True)
-    assert "There is nobody in this list who could be put in." in browse.text(page)
+    assert "There is nobody in this list who could be put in." in web_client.page_text(page)
 
 
 @pytest.mark.parametrize(
@@ -232,39 +234,39 @@ def test_list_without_anybody_to_take_has_no_button(staff):
     ],
 )
 def test_file_that_cannot_be_read_is_refused_beside_its_field(staff, content, said):
-    audience = invited.audience()
+    audience = factories.audience()
     page = send(staff, audience, content)
     assert page.status_code == 422
-    assert said in browse.text(page)
+    assert said in web_client.page_text(page)
     assert not ContactListUpload.objects.exists()
 
 
 def test_file_that_is_too_large_is_refused(staff):
-    audience = invited.audience()
+    audience = factories.audience()
     page = send(staff, audience, b"E-mail\n" + b"a" * (10 * 2**20))
     assert page.status_code == 422
-    assert "at most 10 can be read" in browse.text(page)
+    assert "at most 10 can be read" in web_client.page_text(page)
 
 
 def test_no_file_at_all(staff):
-    audience = invited.audience()
+    audience = factories.audience()
     assert staff.post(list_of(audience)).status_code == 422
 
 
 def test_second_list_takes_the_place_of_the_first_and_can_be_dropped(staff):
-    audience = invited.audience()
+    audience = factories.audience()
     send(staff, audience, GOOD, "first.csv")
-    text = browse.text(send(staff, audience, MIXED, "second.csv"))
+    text = web_client.page_text(send(staff, audience, MIXED, "second.csv"))
     assert ("first.csv" not in text, "second.csv" in text) == (True, True)
     for _twice in range(2):
         page = staff.post(list_of(audience), seen(audience) | {"drop": "1"}, follow=True)
-        assert "The list was dropped. Nobody was put in." in browse.text(page)
+        assert "The list was dropped. Nobody was put in." in web_client.page_text(page)
     assert not ContactListUpload.objects.exists()
     assert not people(audience)
 
 
 def test_put_in_leads_on_to_the_event(staff):
-    audience, event = invited.audience(), make.event()
+    audience, event = factories.audience(), factories.event()
     page = send(staff, audience, GOOD, event=event.pk)
     assert f'name="event" value="{event.pk}"' in page.content.decode()
     answer = staff.post(list_of(audience), seen(audience) | {"put_in": "1", "event": event.pk})
@@ -273,7 +275,7 @@ def test_put_in_leads_on_to_the_event(staff):
 
 def test_long_list_comes_page_by_page_in_as_many_queries(staff, django_assert_num_queries):
     def sent(number: int) -> Audience:
-        audience = invited.audience()
+        audience = factories.audience()
         rows = "".join(f"a{n}@example.org,A {n}\n" for n in range(number))
         contact_import.keep(audience, f"E-mail,Name\n{rows}".encode(), "list.csv")
         return audience
@@ -283,12 +285,12 @@ def test_long_list_comes_page_by_page_in_as_many_queries(staff, django_assert_nu
         staff.get(list_of(few))
     with django_assert_num_queries(len(queries)):
         page = staff.get(f"{list_of(many)}?page=120")
-    assert "Page 120 of 120" in browse.text(page)
-    assert "a2999@example.org" in browse.text(page)
+    assert "Page 120 of 120" in web_client.page_text(page)
+    assert "a2999@example.org" in web_client.page_text(page)
 
 
 def test_list_that_nobody_spoke_of_for_a_day_is_forgotten():
-    old, new = invited.audience(), invited.audience()
+    old, new = factories.audience(), factories.audience()
     for audience in (old, new):
         contact_import.keep(audience, GOOD.encode(), "list.csv")
     ContactListUpload.objects.filter(pk=old.pk).update(uploaded_at=timezone.now() - timedelta(hours=25))
@@ -301,28 +303,28 @@ def test_list_that_nobody_spoke_of_for_a_day_is_forgotten():
 
 @pytest.fixture
 def sent(db) -> Audience:
-    audience = invited.audience()
+    audience = factories.audience()
     contact_import.keep(audience, GOOD.encode(), "list.csv")
     return audience
 
 
 def test_who_may_only_look_puts_nobody_in(sent):
-    client = clerk("view_audience")
+    client = staff_client("view_audience")
     for address in (LIST, page_of(sent), list_of(sent)):
         page = client.get(address)
         assert page.status_code == 200
         assert 'name="put_in"' not in page.content.decode()
         assert 'type="file"' not in page.content.decode()
-    before = look.tables(but=UNCHANGED)
+    before = snapshots.tables(but=UNCHANGED)
     for button in ({"put_in": "1"}, {"drop": "1"}, {}):
         assert client.post(list_of(sent), button).status_code == 403
     assert client.post(page_of(sent), {"name": "Mine"}).status_code == 403
     assert client.post(f"{LIST}add/", {"name": "Mine"}).status_code == 403
-    assert look.tables(but=UNCHANGED) == before
+    assert snapshots.tables(but=UNCHANGED) == before
 
 
 def test_desk_sees_none_of_it(sent):
-    client = clerk("view_event", "view_rsvp", "change_rsvp", "view_invitation")
+    client = staff_client("view_event", "view_rsvp", "change_rsvp", "view_invitation")
     for address in (LIST, page_of(sent), list_of(sent)):
         assert client.get(address).status_code == 403
         assert Client().get(address).status_code == 302
@@ -330,19 +332,19 @@ def test_desk_sees_none_of_it(sent):
 
 
 def test_looking_changes_nothing(staff, sent):
-    before = look.tables(but=UNCHANGED)
+    before = snapshots.tables(but=UNCHANGED)
     for address in (page_of(sent), list_of(sent)):
         for method in (staff.get, staff.head):
             assert method(address, {"put_in": "1", "drop": "1"}).status_code == 200
     for method in (staff.put, staff.delete, staff.patch):
         assert method(list_of(sent)).status_code == 405
     assert staff.get(f"{LIST}999999/list/").status_code == 404
-    assert look.tables(but=UNCHANGED) == before
+    assert snapshots.tables(but=UNCHANGED) == before
 
 
 def test_audience_of_an_event_that_goes(staff):
     """The database keeps an event that an audience speaks of."""
-    event = make.event()
-    invited.audience(attended_event=event)
+    event = factories.event()
+    factories.audience(attended_event=event)
     staff.post(f"/imagine/admin/summit/event/{event.pk}/delete/", {"post": "yes"})
     assert Event.objects.filter(pk=event.pk).exists()

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from summit import seats
 from summit.models import Event
-from tests import browse, look, make
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -15,7 +15,7 @@ LIST = "/imagine/admin/summit/event/"
 
 def change(staff, event: Event, **changed):
     address = f"{LIST}{event.pk}/change/"
-    return staff.post(address, browse.fields(staff.get(address)) | changed, follow=True)
+    return staff.post(address, web_client.form_fields(staff.get(address)) | changed, follow=True)
 
 
 def act(staff, *events: Event, **more):
@@ -25,35 +25,35 @@ def act(staff, *events: Event, **more):
 
 
 def test_capacity_up_seats_who_waits(staff):
-    event = make.event(capacity=1)
-    make.rsvp(event, "Seated")
-    waits = make.rsvp(event, "Waits", size=2)
+    event = factories.event(capacity=1)
+    factories.rsvp(event, "Seated")
+    waits = factories.rsvp(event, "Waits", size=2)
     change(staff, event, capacity="3", max_party_size="3")
-    assert look.seats(event) == [("Seated", 1, 0), ("Waits", 2, 0)]
-    assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.seats(event) == [("Seated", 1, 0), ("Waits", 2, 0)]
+    assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
 
 
 def test_capacity_down_warns_and_throws_nobody_out(staff):
-    event = make.event(capacity=4)
-    make.rsvp(event, size=4)
-    page = browse.text(change(staff, event, capacity="1", max_party_size="1"))
+    event = factories.event(capacity=4)
+    factories.rsvp(event, size=4)
+    page = web_client.page_text(change(staff, event, capacity="1", max_party_size="1"))
     assert "The room is over by 3 seats. Nobody lost a seat; nobody is called up." in page
-    assert look.seats(event) == [("Alma Reyes", 4, 0)]
+    assert snapshots.seats(event) == [("Alma Reyes", 4, 0)]
 
 
 def test_new_place_is_told_to_every_party(staff):
-    event = make.event()
-    rsvp = make.rsvp(event)
+    event = factories.event()
+    rsvp = factories.rsvp(event)
     change(staff, event, venue="Weber Point Events Center", _sure="yes")
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "event_moved 2 REQUEST"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_moved 2 REQUEST"]
 
 
 def test_save_without_a_change_writes_to_nobody(staff):
-    event = make.event()
-    make.rsvp(event)
-    before = look.tables(but=("sessions.Session", "admin.LogEntry"))
+    event = factories.event()
+    factories.rsvp(event)
+    before = snapshots.tables(but=("sessions.Session", "admin.LogEntry"))
     change(staff, event)
-    assert look.tables(but=("sessions.Session", "admin.LogEntry")) == before
+    assert snapshots.tables(but=("sessions.Session", "admin.LogEntry")) == before
 
 
 @pytest.mark.parametrize(
@@ -93,24 +93,24 @@ def test_save_without_a_change_writes_to_nobody(staff):
 )
 @pytest.mark.parametrize("more", [{}, {"_sure": "yes"}])
 def test_event_that_cannot_be_is_refused_in_a_sentence_beside_its_field(staff, sent, field, said, more):
-    event = make.event()
-    make.event(slug="taken")
-    make.rsvp(event)
-    before = look.tables(but=("sessions.Session",))
+    event = factories.event()
+    factories.event(slug="taken")
+    factories.rsvp(event)
+    before = snapshots.tables(but=("sessions.Session",))
     form = change(staff, event, **sent, **more).context["adminform"].form
     assert {name: list(sentences) for name, sentences in form.errors.items()} == {field: [said]}
-    assert look.tables(but=("sessions.Session",)) == before
+    assert snapshots.tables(but=("sessions.Session",)) == before
 
 
 def test_numbers_that_did_not_fit_before_do_not_stop_another_change(staff):
-    event = make.event(capacity=2)
+    event = factories.event(capacity=2)
     change(staff, event, title="The Summit")
     assert Event.objects.values_list("title", "max_party_size").get() == ("The Summit", 6)
 
 
 def test_add_makes_an_event(staff):
-    event = make.event()
-    sent = browse.fields(staff.get(f"{LIST}{event.pk}/change/"))
+    event = factories.event()
+    sent = web_client.form_fields(staff.get(f"{LIST}{event.pk}/change/"))
     sent |= {"slug": "another", "title": "Another"}
     sent.pop("shown", None)
     assert staff.post(f"{LIST}add/", sent).status_code == 302
@@ -119,53 +119,53 @@ def test_add_makes_an_event(staff):
 
 
 def test_event_with_rsvps_is_not_deleted(staff):
-    event = make.event()
-    make.rsvp(event)
+    event = factories.event()
+    factories.rsvp(event)
     response = staff.post(f"{LIST}{event.pk}/delete/", {"post": "yes"})
     assert response.status_code in {200, 403}
     assert Event.objects.count() == 1
 
 
 def test_calling_off_asks_first_and_then_tells_every_party_once(staff):
-    event = make.event(capacity=1)
-    seated, waits = make.rsvp(event, "Seated"), make.rsvp(event, "Waits")
-    before = look.tables(but=("sessions.Session",))
+    event = factories.event(capacity=1)
+    seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
+    before = snapshots.tables(but=("sessions.Session",))
     response = act(staff, event)
-    assert "Call off the event?" in browse.text(response)
-    assert look.tables(but=("sessions.Session",)) == before
-    sent = browse.fields(response)
-    assert "1 event was called off." in browse.text(act(staff, event, sure=sent["sure"]))
+    assert "Call off the event?" in web_client.page_text(response)
+    assert snapshots.tables(but=("sessions.Session",)) == before
+    sent = web_client.form_fields(response)
+    assert "1 event was called off." in web_client.page_text(act(staff, event, sure=sent["sure"]))
     assert Event.objects.get().canceled_at is not None
-    assert look.letters(seated) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
-    assert look.letters(waits) == ["waiting 1", "event_cancelled 2"]
+    assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
+    assert snapshots.emails(waits) == ["waiting 1", "event_cancelled 2"]
 
 
 def test_calling_off_what_is_over_is_refused(staff):
-    event = make.event()
-    make.over(event)
-    assert "This event is over, so it cannot be cancelled." in browse.text(act(staff, event, sure="yes"))
+    event = factories.event()
+    factories.end_event(event)
+    assert "This event is over, so it cannot be cancelled." in web_client.page_text(act(staff, event, sure="yes"))
     assert Event.objects.get().canceled_at is None
 
 
 def test_list_shows_seats_with_the_same_number_of_queries_for_1_and_30(staff, django_assert_num_queries):
-    event = make.event(capacity=5, reserved_seats=1)
-    make.rsvp(event, size=3)
-    make.rsvp(event, "Waits", size=2)
+    event = factories.event(capacity=5, reserved_seats=1)
+    factories.rsvp(event, size=3)
+    factories.rsvp(event, "Waits", size=2)
     staff.get(LIST)
     with CaptureQueriesContext(connection) as queries:
         row = staff.get(LIST).context["cl"].result_list[0]
     assert (row.held, row.waiting) == (3, 2)
     for _number in range(29):
-        make.rsvp(make.event())
+        factories.rsvp(factories.event())
     with django_assert_num_queries(len(queries)):
         staff.get(LIST)
 
 
 def test_promotion_by_the_desk_after_it_stopped_is_by_hand(staff):
-    event = make.event(capacity=1)
-    seated = make.rsvp(event, "Seated")
-    make.rsvp(event, "Waits")
-    make.without_promotion(event)
+    event = factories.event(capacity=1)
+    seated = factories.rsvp(event, "Seated")
+    factories.rsvp(event, "Waits")
+    factories.stop_promotion(event)
     seats.cancel(seated)
     change(staff, event, capacity="6")
-    assert look.seats(event) == [("Seated", 0, 0), ("Waits", 0, 1)]
+    assert snapshots.seats(event) == [("Seated", 0, 0), ("Waits", 0, 1)]

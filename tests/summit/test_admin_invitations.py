@@ -10,11 +10,9 @@ from django.utils import timezone
 from imagine.mail.models import Message
 from summit.invitations import responses
 from summit.models import Event, Invitation, Rsvp
-from tests import browse, look, make
-from tests.partners import make as partners_make
-from tests.sheets import listed, rows_of
-from tests.staff import clerk
-from tests.summit import invited
+from tests import factories, snapshots, web_client
+from tests.spreadsheets import read_columns, read_rows
+from tests.web_client import staff_client
 
 pytestmark = pytest.mark.django_db
 
@@ -24,16 +22,16 @@ UNCHANGED = ("sessions.Session",)
 
 @pytest.fixture
 def kickoff(db) -> Event:
-    return make.event(kind="kickoff", title="Partner Kick-off", invitation_only=True)
+    return factories.event(kind="kickoff", title="Partner Kick-off", invitation_only=True)
 
 
 @pytest.fixture
 def answers(kickoff) -> Event:
     """One who accepted, one who declined, one who accepted and then declined, one who said nothing."""
-    gate = partners_make.organization("Port Gate Logistics", sector="business")
-    alma = invited.person("Alma Reyes", gate, language="es")
-    others = [invited.person(name) for name in ("Ben Ochoa", "Chue Vang", "Dee Núñez")]
-    invited.written(kickoff, alma, *others)
+    gate = factories.organization("Port Gate Logistics", sector="business")
+    alma = factories.person("Alma Reyes", gate, language="es")
+    others = [factories.person(name) for name in ("Ben Ochoa", "Chue Vang", "Dee Núñez")]
+    factories.write_mailing(kickoff, alma, *others)
     accept(kickoff, "Alma Reyes", 2)
     accept(kickoff, "Chue Vang", 1)
     responses.decline(of(kickoff, "Ben Ochoa"), "We count the stock in that week.")
@@ -75,7 +73,7 @@ def test_list_finds_and_filters(staff, answers, query, found):
 
 
 def test_list_says_what_was_answered(staff, answers):
-    text = browse.text(staff.get(LIST))
+    text = web_client.page_text(staff.get(LIST))
     assert "Alma Reyes Port Gate Logistics" in text
     assert "accepted 2 - queued" in text
     assert "declined - We count the stock in that week. queued" in text
@@ -84,7 +82,7 @@ def test_list_says_what_was_answered(staff, answers):
 def test_page_shows_answer_mail_and_history(staff, answers):
     asked = of(answers, "Ben Ochoa")
     page = staff.get(f"{LIST}{asked.pk}/change/")
-    text = browse.text(page)
+    text = web_client.page_text(page)
     for words in (
         "ben.ochoa@example.org",
         "We count the stock in that week.",
@@ -93,7 +91,7 @@ def test_page_shows_answer_mail_and_history(staff, answers):
     ):
         assert words in text
     assert asked.token not in page.content.decode()
-    assert "2 seats, confirmed" in browse.text(staff.get(f"{LIST}{of(answers, 'Alma Reyes').pk}/change/"))
+    assert "2 seats, confirmed" in web_client.page_text(staff.get(f"{LIST}{of(answers, 'Alma Reyes').pk}/change/"))
 
 
 @pytest.mark.parametrize(
@@ -107,17 +105,17 @@ def test_history_says_the_answer_in_words(staff, answers, language, said):
     accept(answers, "Chue Vang", 1)
     asked = of(answers, "Chue Vang")
     responses.replace_link(asked)
-    text = browse.text(staff.get(f"{LIST}{asked.pk}/change/", headers={"accept-language": language}))
+    text = web_client.page_text(staff.get(f"{LIST}{asked.pk}/change/", headers={"accept-language": language}))
     for words in said:
         assert words in text
 
 
 def test_lists_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_assert_num_queries):
-    invited.written(kickoff, *(invited.person(f"Person {n:03}") for n in range(3)))
+    factories.write_mailing(kickoff, *(factories.person(f"Person {n:03}") for n in range(3)))
     with CaptureQueriesContext(connection) as queries:
         staff.get(LIST)
         b"".join(staff.get(f"{LIST}list.csv"))
-    invited.written(kickoff, *(invited.person(f"Person {n:03}") for n in range(3, 30)))
+    factories.write_mailing(kickoff, *(factories.person(f"Person {n:03}") for n in range(3, 30)))
     accept(kickoff, "Person 020", 1)
     with django_assert_num_queries(len(queries)):
         staff.get(LIST)
@@ -128,7 +126,7 @@ def test_lists_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_asser
 
 
 def test_file_has_what_the_list_shows(staff, answers):
-    header, *rows = rows_of(staff.get(f"{LIST}list.csv?answer=declined"))
+    header, *rows = read_rows(staff.get(f"{LIST}list.csv?answer=declined"))
     assert header == [
         *("Event", "Date", "Contact", "E-mail", "Organization", "Sector", "Language", "Invited", "Answer"),
         *("Seats held", "Seats waited for", "Declined", "A word with it"),
@@ -137,35 +135,35 @@ def test_file_has_what_the_list_shows(staff, answers):
         ("Ben Ochoa", "declined", "", "We count the stock in that week."),
         ("Chue Vang", "declined", "0", ""),
     ]
-    assert listed(staff.get(f"{LIST}list.csv?q=nunez"), "Contact", "Answer") == [("Dee Núñez", "not answered")]
+    assert read_columns(staff.get(f"{LIST}list.csv?q=nunez"), "Contact", "Answer") == [("Dee Núñez", "not answered")]
 
 
 def test_files_of_both_kinds_say_the_same(staff, answers):
-    [alma] = rows_of(staff.get(f"{LIST}list.csv?answer=accepted"))[1:]
+    [alma] = read_rows(staff.get(f"{LIST}list.csv?answer=accepted"))[1:]
     assert alma[:7] == [
         *("Partner Kick-off", f"{timezone.localdate(answers.starts_at)}", "Alma Reyes", "alma.reyes@example.org"),
         *("Port Gate Logistics", "Business and industry", "Español"),
     ]
     assert alma[8:11] == ["accepted", "2", "0"]
-    sheet = rows_of(staff.get(f"{LIST}list.xlsx?answer=accepted"))[1]
+    sheet = read_rows(staff.get(f"{LIST}list.xlsx?answer=accepted"))[1]
     assert sheet[:7] + sheet[8:11] == alma[:7] + alma[8:11]
 
 
 def test_nothing_to_take_away_says_so(staff, kickoff):
     page = staff.get(f"{LIST}list.csv", follow=True)
-    assert "There is nothing to take away" in browse.text(page)
+    assert "There is nothing to take away" in web_client.page_text(page)
 
 
 def test_word_that_a_spreadsheet_would_run_is_harmless(staff, kickoff):
-    responses.decline(invited.to(kickoff, invited.person("Alma")), "=1+1")
-    assert rows_of(staff.get(f"{LIST}list.csv"))[1][12] == "'=1+1"
+    responses.decline(factories.invite(kickoff, factories.person("Alma")), "=1+1")
+    assert read_rows(staff.get(f"{LIST}list.csv"))[1][12] == "'=1+1"
 
 
 # Who may what ----------------------------------------------------------------------------------------------------
 
 
 def test_nobody_writes_an_invitation_here(staff, answers):
-    asked, before = of(answers, "Dee Núñez"), look.tables(but=UNCHANGED)
+    asked, before = of(answers, "Dee Núñez"), snapshots.tables(but=UNCHANGED)
     for address, sent in (
         (f"{LIST}add/", {"contact": "1"}),
         (f"{LIST}{asked.pk}/change/", {"decline_message": "Mine"}),
@@ -173,18 +171,18 @@ def test_nobody_writes_an_invitation_here(staff, answers):
     ):
         assert staff.post(address, sent).status_code == 403
     staff.post(LIST, {"action": "delete_selected", "_selected_action": [asked.pk], "post": "yes"})
-    assert look.tables(but=UNCHANGED) == before
+    assert snapshots.tables(but=UNCHANGED) == before
 
 
 def test_viewer_reads_and_takes_away(answers):
-    client = clerk("view_invitation")
+    client = staff_client("view_invitation")
     assert len(shown(client)) == 4
-    assert len(rows_of(client.get(f"{LIST}list.csv"))) == 5
+    assert len(read_rows(client.get(f"{LIST}list.csv"))) == 5
 
 
 @pytest.mark.parametrize("address", [LIST, f"{LIST}list.csv", f"{LIST}list.xlsx"])
 def test_desk_sees_none_of_it(answers, address):
-    assert clerk("view_event", "view_rsvp", "change_rsvp").get(address).status_code == 403
+    assert staff_client("view_event", "view_rsvp", "change_rsvp").get(address).status_code == 403
     assert Client().get(address).status_code == 302
 
 
@@ -219,9 +217,9 @@ def test_a_viewer_replaces_no_link(answers):
     viewer.user_permissions.set(Permission.objects.filter(codename="view_invitation"))
     client = Client()
     client.force_login(viewer)
-    before = look.tables(but=UNCHANGED)
+    before = snapshots.tables(but=UNCHANGED)
     replace(client, of(answers, "Dee Núñez"))
-    assert look.tables(but=UNCHANGED) == before
+    assert snapshots.tables(but=UNCHANGED) == before
 
 
 # Where other pages lead to, and what goes with a person ----------------------------------------------------------
@@ -241,7 +239,7 @@ def test_links_of_other_pages_lead_to_what_they_say(staff, answers):
 def test_invited_contact_is_erased_with_the_invitation(staff, answers):
     asked = of(answers, "Dee Núñez")
     address = f"/imagine/admin/partners/contact/{asked.contact_id}/delete/"
-    assert "Are you sure" in browse.text(staff.get(address))
+    assert "Are you sure" in web_client.page_text(staff.get(address))
     assert staff.post(address, {"post": "yes"}).status_code == 302
     assert not Invitation.objects.filter(pk=asked.pk).exists()
     assert not Message.objects.filter(recipient=asked.contact.email).exists()

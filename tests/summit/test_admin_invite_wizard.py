@@ -16,10 +16,8 @@ from partners.organizations import contacts
 from summit.admin.invite_wizard import ConfirmForm
 from summit.invitations import responses
 from summit.models import Audience, Event, Invitation
-from tests import browse, look, make
-from tests.partners import make as partners_make
-from tests.staff import clerk
-from tests.summit import invited
+from tests import factories, snapshots, web_client
+from tests.web_client import staff_client
 
 pytestmark = pytest.mark.django_db
 
@@ -30,12 +28,12 @@ LOOKS = ("view_event", "view_audience", "view_invitation")
 
 @pytest.fixture
 def kickoff(db) -> Event:
-    return make.event(kind="kickoff", title="Partner Kick-off", title_es="Encuentro inicial", invitation_only=True)
+    return factories.event(kind="kickoff", title="Partner Kick-off", title_es="Encuentro inicial", invitation_only=True)
 
 
 def people(number: int = 3) -> list[Contact]:
     names = ["Alma Reyes", "Ben Ochoa", "Chue Vang", *(f"Person {n:03}" for n in range(3, number))]
-    return [invited.person(name) for name in names[:number]]
+    return [factories.person(name) for name in names[:number]]
 
 
 def whom(event: Event) -> str:
@@ -48,7 +46,7 @@ def who(event: Event, audience: Audience) -> str:
 
 def typed(staff: Client, event: Event, audience: Audience, number: object) -> dict[str, str]:
     """Opens the page and types a number: what a press of the button would send."""
-    return browse.fields(staff.get(who(event, audience))) | {"number": str(number)}
+    return web_client.form_fields(staff.get(who(event, audience))) | {"number": str(number)}
 
 
 def confirm(staff: Client, event: Event, audience: Audience, number: object):
@@ -70,16 +68,16 @@ def asked(event: Event) -> list[str]:
 def test_event_leads_to_inviting_and_shows_its_invitations(staff, kickoff):
     page = staff.get(f"{EVENTS}{kickoff.pk}/change/")
     assert f'href="{whom(kickoff)}"' in page.content.decode()
-    assert "All invitations" not in browse.text(page)
-    invitation = invited.to(kickoff, people()[0])
+    assert "All invitations" not in web_client.page_text(page)
+    invitation = factories.invite(kickoff, people()[0])
     responses.decline(invitation, "Inventory that week")
-    text = browse.text(staff.get(f"{EVENTS}{kickoff.pk}/change/"))
+    text = web_client.page_text(staff.get(f"{EVENTS}{kickoff.pk}/change/"))
     assert "invitations 1 accepted 0 declined 1 not answered 0" in text
 
 
 def test_audiences_are_said_in_words(staff, kickoff):
-    year, school = partners_make.year(), partners_make.school()
-    first = invited.audience(
+    year, school = factories.pledge_year(), factories.school()
+    first = factories.audience(
         name="Freight",
         pledge_year=year,
         include_drafts=True,
@@ -87,11 +85,11 @@ def test_audiences_are_said_in_words(staff, kickoff):
         schools=[school],
         contact_scope="all",
     )
-    invited.audience(
+    factories.audience(
         name="Guests", attended_event=kickoff, attendance=["came", "waitlisted"], uploaded_contacts=people(2)
     )
-    invited.audience(name="Empty")
-    text = browse.text(staff.get(whom(kickoff)))
+    factories.audience(name="Empty")
+    text = web_client.page_text(staff.get(whom(kickoff)))
     assert (
         "Freight Partners with a pledge for 2027–28, signed or not; with a promise for Cesar Chavez High; of the "
         "sectors: Business and industry or Labor; every contact of each." in text
@@ -102,19 +100,21 @@ def test_audiences_are_said_in_words(staff, kickoff):
 
 
 def test_partners_of_the_year_are_one_press_away_and_made_once(staff, kickoff):
-    partners_make.signed()
-    assert "The main contact of everyone who signed a pledge for 2027–28." in browse.text(staff.get(whom(kickoff)))
+    factories.signed_pledge()
+    assert "The main contact of everyone who signed a pledge for 2027–28." in web_client.page_text(
+        staff.get(whom(kickoff))
+    )
     for _twice in range(2):
         page = staff.post(whom(kickoff), follow=True)
         assert shown(page) == ["Alma Reyes"]
     audience = Audience.objects.get()
     assert (audience.name, audience.pledge_year_id) == ("Partners of 2027–28", 2027)
-    assert "The main contact of everyone" not in browse.text(staff.get(whom(kickoff)))
+    assert "The main contact of everyone" not in web_client.page_text(staff.get(whom(kickoff)))
 
 
 def test_partners_of_the_year_take_another_name_when_theirs_is_taken(staff, kickoff):
-    partners_make.signed()
-    invited.audience(name="Partners of 2027–28")
+    factories.signed_pledge()
+    factories.audience(name="Partners of 2027–28")
     assert shown(staff.post(whom(kickoff), follow=True)) == ["Alma Reyes"]
     assert sorted(Audience.objects.values_list("name", flat=True)) == ["Partners of 2027–28", "Partners of 2027–28 (2)"]
 
@@ -129,11 +129,11 @@ def test_without_a_school_year_nothing_is_made(staff, kickoff):
 
 def test_page_shows_who_is_invited_who_is_left_out_and_why(staff, kickoff):
     everybody = people()
-    audience = invited.audience(uploaded_contacts=everybody)
+    audience = factories.audience(uploaded_contacts=everybody)
     preferences.choose(preferences.of("ben.ochoa@example.org"), invitations=False)
     preferences.refuse("chue.vang@example.org", "550 no such mailbox")
     page = staff.get(who(kickoff, audience))
-    assert "will be invited 1 left out 2 seats free 10" in browse.text(page)
+    assert "will be invited 1 left out 2 seats free 10" in web_client.page_text(page)
     assert shown(page) == ["Alma Reyes"]
     assert [(part["label"], part["number"]) for part in page.context["filters"]] == [
         ("will be invited", 1),
@@ -144,7 +144,7 @@ def test_page_shows_who_is_invited_who_is_left_out_and_why(staff, kickoff):
     assert shown(staff.get(who(kickoff, audience) + "?who=unwilling")) == ["Ben Ochoa"]
     assert shown(staff.get(who(kickoff, audience) + "?who=all")) == ["Alma Reyes", "Ben Ochoa", "Chue Vang"]
     assert shown(staff.get(who(kickoff, audience) + "?who=~")) == ["Alma Reyes"]
-    assert "Ben Ochoa – ben.ochoa@example.org wants no invitations" in browse.text(
+    assert "Ben Ochoa – ben.ochoa@example.org wants no invitations" in web_client.page_text(
         staff.get(who(kickoff, audience) + "?who=all&q=ochoa")
     )
 
@@ -152,21 +152,21 @@ def test_page_shows_who_is_invited_who_is_left_out_and_why(staff, kickoff):
 @pytest.mark.parametrize(("words", "found"), [("REYES", ["Alma Reyes"]), ("ben@", []), ("vang@example", ["Chue Vang"])])
 def test_people_are_searched(staff, kickoff, words, found):
     vang = contacts.add(None, name="Chue Vang", email="vang@example.org")
-    audience = invited.audience(uploaded_contacts=[*people(2), vang])
+    audience = factories.audience(uploaded_contacts=[*people(2), vang])
     assert shown(staff.get(who(kickoff, audience), {"q": words})) == found
 
 
 def test_mail_is_read_as_a_chosen_person_in_both_languages(staff, kickoff):
     alma, ben = people(2)
-    audience = invited.audience(uploaded_contacts=[alma, ben])
+    audience = factories.audience(uploaded_contacts=[alma, ben])
     page = staff.get(who(kickoff, audience))
     assert [letter.language for letter in page.context["letters"]] == ["en", "es"]
-    assert "as Alma Reyes reads it" in browse.text(page)
+    assert "as Alma Reyes reads it" in web_client.page_text(page)
     chosen = staff.get(who(kickoff, audience), {"as": f"c{ben.pk}"})
-    assert "as Ben Ochoa reads it" in browse.text(chosen)
+    assert "as Ben Ochoa reads it" in web_client.page_text(chosen)
     assert "Partner Kick-off" in chosen.context["letters"][0].text
     assert "Encuentro inicial" in chosen.context["letters"][1].text
-    assert "as Alma Reyes reads it" in browse.text(staff.get(who(kickoff, audience), {"as": "~"}))
+    assert "as Alma Reyes reads it" in web_client.page_text(staff.get(who(kickoff, audience), {"as": "~"}))
     assert not Message.objects.exists()
     assert not Invitation.objects.exists()
 
@@ -175,22 +175,22 @@ def test_thousands_come_page_by_page(staff, kickoff):
     Contact.objects.bulk_create(
         Contact(name=f"Person {number:04}", email=f"p{number}@example.org") for number in range(3000)
     )
-    audience = invited.audience(uploaded_contacts=Contact.objects.all())
+    audience = factories.audience(uploaded_contacts=Contact.objects.all())
     page = staff.get(who(kickoff, audience))
     assert len(shown(page)) == 25
-    assert "Page 1 of 120" in browse.text(page)
-    assert "3000 would be invited, and 10 seats are free. That is allowed" in browse.text(page)
+    assert "Page 1 of 120" in web_client.page_text(page)
+    assert "3000 would be invited, and 10 seats are free. That is allowed" in web_client.page_text(page)
     assert shown(staff.get(who(kickoff, audience), {"page": 120}))[-1] == "Person 2999"
     assert len(page.content) < 100_000
 
 
 def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_assert_num_queries):
     def audience(number: int) -> Audience:
-        return invited.audience(
+        return factories.audience(
             uploaded_contacts=people(number), schools=[school], pledge_year=year, attended_event=kickoff
         )
 
-    year, school = partners_make.year(), partners_make.school()
+    year, school = factories.pledge_year(), factories.school()
     few = audience(3)
     with CaptureQueriesContext(connection) as queries:
         staff.get(who(kickoff, few))
@@ -205,22 +205,22 @@ def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_asser
 
 
 def test_right_number_invites_and_leads_to_the_mailing(staff, kickoff, django_capture_on_commit_callbacks):
-    audience = invited.audience(uploaded_contacts=people(), name="Everyone")
+    audience = factories.audience(uploaded_contacts=people(), name="Everyone")
     page = confirm(staff, kickoff, audience, 3)
     mailing = Mailing.objects.get()
     assert page.redirect_chain == [(f"/imagine/admin/mail/mailing/{mailing.pk}/change/", 302)]
-    assert "3 people are being invited." in browse.text(page)
+    assert "3 people are being invited." in web_client.page_text(page)
     assert (mailing.recipient_count, mailing.started_by, mailing.about) == (3, "staff", f"event:{kickoff.pk}")
     assert asked(kickoff) == ["Alma Reyes", "Ben Ochoa", "Chue Vang"]
 
 
 def test_repeated_press_invites_nobody_twice(staff, kickoff):
-    audience = invited.audience(uploaded_contacts=people())
+    audience = factories.audience(uploaded_contacts=people())
     sent = typed(staff, kickoff, audience, 3)
     staff.post(who(kickoff, audience), sent)
     page = staff.post(who(kickoff, audience), sent)
     assert page.status_code == 422
-    assert "There is nobody in this audience who would be invited." in browse.text(page)
+    assert "There is nobody in this audience who would be invited." in web_client.page_text(page)
     assert (Mailing.objects.count(), len(asked(kickoff))) == (1, 3)
 
 
@@ -235,10 +235,10 @@ def test_repeated_press_invites_nobody_twice(staff, kickoff):
     ],
 )
 def test_wrong_number_invites_nobody(staff, kickoff, number, said):
-    audience = invited.audience(uploaded_contacts=people())
+    audience = factories.audience(uploaded_contacts=people())
     page = confirm(staff, kickoff, audience, number)
     assert page.status_code == 422
-    assert said in browse.text(page)
+    assert said in web_client.page_text(page)
     assert not Invitation.objects.exists()
 
 
@@ -249,7 +249,7 @@ def test_number_may_be_written_as_people_write_it(number):
 
 @pytest.mark.parametrize("shown", ["", "~", "-1", "9" * 30])
 def test_page_that_was_tampered_with_invites_nobody(staff, kickoff, shown):
-    audience = invited.audience(uploaded_contacts=people())
+    audience = factories.audience(uploaded_contacts=people())
     page = staff.post(who(kickoff, audience), typed(staff, kickoff, audience, 3) | {"shown": shown})
     assert page.status_code == 422
     assert not Invitation.objects.exists()
@@ -257,14 +257,14 @@ def test_page_that_was_tampered_with_invites_nobody(staff, kickoff, shown):
 
 def test_audience_that_changed_meanwhile_is_shown_again(staff, kickoff):
     alma, ben, chue = people()
-    audience = invited.audience(uploaded_contacts=[alma, ben])
+    audience = factories.audience(uploaded_contacts=[alma, ben])
     sent = typed(staff, kickoff, audience, 2)
     audience.uploaded_contacts.add(chue)
     page = staff.post(who(kickoff, audience), sent)
     assert page.status_code == 422
-    assert "Meanwhile it is 3 people who would be invited. Nobody was: look once more" in browse.text(page)
+    assert "Meanwhile it is 3 people who would be invited. Nobody was: look once more" in web_client.page_text(page)
     assert not Invitation.objects.exists()
-    assert browse.fields(page)["shown"] == "3"
+    assert web_client.form_fields(page)["shown"] == "3"
 
 
 def edited(audience: Audience, alma: Contact, chue: Contact) -> None:
@@ -284,15 +284,15 @@ def came_and_went(audience: Audience, alma: Contact, chue: Contact) -> None:
 @pytest.mark.parametrize("happens", [edited, corrected, came_and_went])
 def test_as_many_other_people_are_shown_before_they_are_invited(staff, kickoff, happens):
     alma, ben, chue = people()
-    audience = invited.audience(uploaded_contacts=[alma, ben])
+    audience = factories.audience(uploaded_contacts=[alma, ben])
     sent = typed(staff, kickoff, audience, 2)
     happens(audience, alma, chue)
     page = staff.post(who(kickoff, audience), sent)
     assert page.status_code == 422
     said = "Meanwhile it is other people who would be invited, as many as before. Nobody was: look once more"
-    assert said in browse.text(page)
+    assert said in web_client.page_text(page)
     assert not Invitation.objects.exists()
-    assert browse.fields(page)["number"] == ""
+    assert web_client.form_fields(page)["number"] == ""
     seen = shown(page)
     assert confirm(staff, kickoff, audience, 2).status_code == 200
     assert asked(kickoff) == seen
@@ -300,28 +300,28 @@ def test_as_many_other_people_are_shown_before_they_are_invited(staff, kickoff, 
 
 def test_as_many_other_people_are_told_in_spanish(staff, kickoff):
     alma, ben, _chue = people()
-    audience = invited.audience(uploaded_contacts=[alma])
+    audience = factories.audience(uploaded_contacts=[alma])
     sent = typed(staff, kickoff, audience, 1)
     audience.uploaded_contacts.set([ben])
     page = staff.post(who(kickoff, audience), sent, headers={"accept-language": "es"})
-    assert "Mientras tanto ya es otra persona la que recibiría la invitación." in browse.text(page)
+    assert "Mientras tanto ya es otra persona la que recibiría la invitación." in web_client.page_text(page)
     assert not Invitation.objects.exists()
 
 
 def test_who_is_shown_is_marked_the_same_whatever_their_addresses_are(staff, kickoff):
     """The database marks them on the page, the rule marks whom it is about to ask."""
-    past, emails = make.event(), ["ñu@example.org", "Zoe@Example.org", "a_b@example.org", "ab@example.org"]
+    past, emails = factories.event(), ["ñu@example.org", "Zoe@Example.org", "a_b@example.org", "ab@example.org"]
     for number, email in enumerate(emails):
         contacts.add(None, name=f"Person {number}", email=email)
-    make.rsvp(past, "Guest", email="Émile@example.org")
-    audience = invited.audience(uploaded_contacts=Contact.objects.all(), attended_event=past)
+    factories.rsvp(past, "Guest", email="Émile@example.org")
+    audience = factories.audience(uploaded_contacts=Contact.objects.all(), attended_event=past)
     assert confirm(staff, kickoff, audience, 5).status_code == 200
     assert len(asked(kickoff)) == 5
 
 
 @pytest.mark.parametrize("mark", [None, "", "~", "0" * 32, "0" * 500])
 def test_page_without_the_mark_of_who_was_shown_invites_nobody(staff, kickoff, mark):
-    audience = invited.audience(uploaded_contacts=people())
+    audience = factories.audience(uploaded_contacts=people())
     sent = typed(staff, kickoff, audience, 3) | {"mark": mark or ""}
     if mark is None:
         del sent["mark"]
@@ -330,7 +330,7 @@ def test_page_without_the_mark_of_who_was_shown_invites_nobody(staff, kickoff, m
 
 
 def off(event: Event) -> None:
-    make.called_off(event)
+    factories.cancel_event_unnoticed(event)
 
 
 def hidden(event: Event) -> None:
@@ -344,15 +344,15 @@ def early(event: Event) -> None:
 @pytest.mark.parametrize(
     ("happens", "said"),
     [
-        (make.over, "This event is over, so nobody can be invited."),
+        (factories.end_event, "This event is over, so nobody can be invited."),
         (off, "This event was cancelled, so nobody can be invited."),
         (hidden, "This event is not published yet. Publish it first"),
-        (make.closed, "RSVP for this event is closed"),
+        (factories.close_rsvp, "RSVP for this event is closed"),
         (early, "RSVP for this event is not open yet"),
     ],
 )
 def test_event_that_takes_no_answer_invites_nobody(staff, kickoff, happens, said):
-    audience = invited.audience(uploaded_contacts=people())
+    audience = factories.audience(uploaded_contacts=people())
     sent = typed(staff, kickoff, audience, 3)
     happens(kickoff)
     for page in (
@@ -360,15 +360,15 @@ def test_event_that_takes_no_answer_invites_nobody(staff, kickoff, happens, said
         staff.get(who(kickoff, audience)),
         staff.post(who(kickoff, audience), sent),
     ):
-        assert said in browse.text(page)
+        assert said in web_client.page_text(page)
         assert 'name="number"' not in page.content.decode()
     assert not Invitation.objects.exists()
 
 
 def test_audience_of_nobody_has_no_button(staff, kickoff):
-    audience = invited.audience()
+    audience = factories.audience()
     page = staff.get(who(kickoff, audience))
-    assert "There is nobody in this audience who would be invited." in browse.text(page)
+    assert "There is nobody in this audience who would be invited." in web_client.page_text(page)
     assert 'name="number"' not in page.content.decode()
     answer = staff.post(who(kickoff, audience), {"shown": "0", "number": "0"})
     assert answer.status_code == 422
@@ -379,21 +379,24 @@ def test_audience_of_nobody_has_no_button(staff, kickoff):
 
 
 def test_who_may_only_look_sees_and_invites_nobody(kickoff):
-    partners_make.signed()
-    audience, client = invited.audience(uploaded_contacts=people()), clerk(*LOOKS)
+    factories.signed_pledge()
+    audience, client = factories.audience(uploaded_contacts=people()), staff_client(*LOOKS)
     for address in (whom(kickoff), who(kickoff, audience)):
         page = client.get(address)
         assert page.status_code == 200
         assert 'method="post"' not in page.content.decode().replace("/logout/", "").split('id="content-main"')[1]
-    before = look.tables(but=UNCHANGED)
+    before = snapshots.tables(but=UNCHANGED)
     assert client.post(whom(kickoff)).status_code == 403
     assert client.post(who(kickoff, audience), {"shown": "3", "number": "3"}).status_code == 403
-    assert look.tables(but=UNCHANGED) == before
+    assert snapshots.tables(but=UNCHANGED) == before
 
 
 @pytest.mark.parametrize("missing", LOOKS)
 def test_desk_sees_none_of_it(kickoff, missing):
-    audience, client = invited.audience(uploaded_contacts=people()), clerk("change_rsvp", *(set(LOOKS) - {missing}))
+    audience, client = (
+        factories.audience(uploaded_contacts=people()),
+        staff_client("change_rsvp", *(set(LOOKS) - {missing})),
+    )
     for address in (whom(kickoff), who(kickoff, audience)):
         assert client.get(address).status_code == 403
         assert client.post(address, {"shown": "3", "number": "3"}).status_code == 403
@@ -405,7 +408,7 @@ def test_closed_to_who_is_not_staff(kickoff, client):
     browser = Client()
     if client == "guest":
         browser.force_login(User.objects.create_user("guest"))
-    audience = invited.audience(uploaded_contacts=people())
+    audience = factories.audience(uploaded_contacts=people())
     for address in (whom(kickoff), who(kickoff, audience)):
         assert browser.get(address).status_code == 302
         assert browser.post(address, {"shown": "3", "number": "3"}).status_code == 302
@@ -414,18 +417,18 @@ def test_closed_to_who_is_not_staff(kickoff, client):
 
 @pytest.mark.parametrize("method", ["put", "delete", "patch"])
 def test_other_methods_are_refused(staff, kickoff, method):
-    audience = invited.audience(uploaded_contacts=people())
+    audience = factories.audience(uploaded_contacts=people())
     for address in (whom(kickoff), who(kickoff, audience)):
         assert getattr(staff, method)(address).status_code == 405
 
 
 def test_looking_changes_nothing(staff, kickoff):
-    audience = invited.audience(uploaded_contacts=people())
-    before = look.tables(but=UNCHANGED)
+    audience = factories.audience(uploaded_contacts=people())
+    before = snapshots.tables(but=UNCHANGED)
     for address in (whom(kickoff), who(kickoff, audience)):
         for method in (staff.get, staff.head, staff.options):
             method(address)
-    assert look.tables(but=UNCHANGED) == before
+    assert snapshots.tables(but=UNCHANGED) == before
 
 
 @pytest.mark.parametrize("address", ["{event}9/invite/", "{event}/invite/999/"])

@@ -15,9 +15,8 @@ from summit import seats
 from summit.admin.mailings import time_left
 from summit.invitations import writing as invitations_writing
 from summit.models import Event, Invitation
-from tests import browse, look, make
-from tests.staff import clerk
-from tests.summit import invited
+from tests import factories, snapshots, web_client
+from tests.web_client import staff_client
 
 pytestmark = pytest.mark.django_db
 
@@ -28,12 +27,12 @@ State = Message.State
 
 @pytest.fixture
 def kickoff(db) -> Event:
-    return make.event(kind="kickoff", title="Partner Kick-off", invitation_only=True)
+    return factories.event(kind="kickoff", title="Partner Kick-off", invitation_only=True)
 
 
 def mailing(event: Event, number: int = 3) -> Mailing:
     """One whose mails wait to be sent."""
-    return invited.written(event, *(invited.person(f"Person {n:03}") for n in range(number)))
+    return factories.write_mailing(event, *(factories.person(f"Person {n:03}") for n in range(number)))
 
 
 def became(mailing: Mailing, state: State, number: int = 1, **fields) -> list[Message]:
@@ -50,7 +49,7 @@ def page_of(mailing: Mailing) -> str:
 
 def press(staff: Client, mailing: Mailing, **sent) -> str:
     """What the page says after one of its buttons."""
-    return browse.text(staff.post(page_of(mailing), sent, follow=True))
+    return web_client.page_text(staff.post(page_of(mailing), sent, follow=True))
 
 
 def states(mailing: Mailing) -> list[str]:
@@ -65,7 +64,7 @@ def test_page_says_how_far_it_is(staff, kickoff):
     became(sending, State.SENT, 2)
     became(sending, State.REJECTED, last_error="550 5.1.1 no such mailbox")
     page = staff.get(page_of(sending))
-    text = browse.text(page)
+    text = web_client.page_text(page)
     assert "Being sent 2 of 5 are sent" in text
     assert "sent 2 waiting to be sent 2 refused 1" in text
     assert "person.002@example.org refused 550 5.1.1 no such mailbox" in text
@@ -76,8 +75,8 @@ def test_page_says_how_far_it_is(staff, kickoff):
 
 
 def test_page_says_what_is_still_to_be_written(staff, kickoff):
-    writing = invited.started(kickoff, invited.person("Alma"), invited.person("Ben"))
-    text = browse.text(staff.get(page_of(writing)))
+    writing = factories.start_mailing(kickoff, factories.person("Alma"), factories.person("Ben"))
+    text = web_client.page_text(staff.get(page_of(writing)))
     assert "Being written 0 of 2 are sent" in text
     assert "still to be written 2" in text
 
@@ -86,7 +85,7 @@ def test_page_of_one_that_is_done_stops_looking(staff, kickoff):
     done = mailing(kickoff, 1)
     became(done, State.SENT)
     page = staff.get(page_of(done))
-    assert "Done 1 of 1 are sent" in browse.text(page)
+    assert "Done 1 of 1 are sent" in web_client.page_text(page)
     assert "progress.js" not in page.content.decode()
     assert 'name="pause"' not in page.content.decode()
 
@@ -109,13 +108,13 @@ def test_list_shows_each_with_its_state(staff, kickoff):
     sending = mailing(kickoff)
     became(sending, State.SENT)
     became(sending, State.UNKNOWN)
-    text = browse.text(staff.get(LIST))
+    text = web_client.page_text(staff.get(LIST))
     assert f"{sending.title} being sent 3 1 1 office" in text
 
 
 def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_assert_num_queries):
     def some(number: int) -> Mailing:
-        event = make.event(invitation_only=True, capacity=100)
+        event = factories.event(invitation_only=True, capacity=100)
         made = mailing(event, number)
         for state in (State.UNKNOWN, State.REJECTED, State.SENT):
             became(made, state, number // 3)
@@ -138,7 +137,7 @@ def test_it_is_paused_and_goes_on(staff, kickoff):
     sending = mailing(kickoff)
     for _twice in range(2):
         assert "It is paused. Nothing leaves until you go on." in press(staff, sending, pause="1")
-        assert "Paused 0 of 3 are sent" in browse.text(staff.get(page_of(sending)))
+        assert "Paused 0 of 3 are sent" in web_client.page_text(staff.get(page_of(sending)))
     assert not Message.objects.due("bulk").exists()
     for _twice in range(2):
         assert "It goes on." in press(staff, sending, go_on="1")
@@ -149,9 +148,9 @@ def test_stop_asks_first_and_takes_back_who_was_not_written_to(staff, kickoff):
     sending = mailing(kickoff)
     became(sending, State.SENT)
     question = staff.post(page_of(sending), {"stop": "1"})
-    assert "Stop this mailing?" in browse.text(question)
-    assert "1 person has the invitation" in browse.text(question)
-    assert "A stop cannot be undone." in browse.text(question)
+    assert "Stop this mailing?" in web_client.page_text(question)
+    assert "1 person has the invitation" in web_client.page_text(question)
+    assert "A stop cannot be undone." in web_client.page_text(question)
     assert Invitation.objects.count() == 3
     for _twice in range(2):
         assert "It is stopped. Who was not written to yet is invited no more." in press(
@@ -169,7 +168,7 @@ def test_stop_asks_first_and_takes_back_who_was_not_written_to(staff, kickoff):
 def test_stopped_ones_are_told_from_done_ones(staff, kickoff):
     sending = mailing(kickoff)
     invitations_writing.stop(sending)
-    assert "Stopped 0 of 3 are sent" in browse.text(staff.get(page_of(sending)))
+    assert "Stopped 0 of 3 are sent" in web_client.page_text(staff.get(page_of(sending)))
 
 
 # Word of a move --------------------------------------------------------------------------------------------------
@@ -181,20 +180,20 @@ def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
     kickoff.venue = "Stockton Civic Auditorium"
     seats.save_event(kickoff)
     word = Mailing.objects.get(template="invitation_moved")
-    page = browse.text(staff.get(page_of(word)))
+    page = web_client.page_text(staff.get(page_of(word)))
     assert "the event moved: 3 people who were invited and had not answered are told." in page
     assert "Each mail is written and sent by a worker." in page
     invitations_writing.write(word)
     page = staff.get(page_of(word))
-    assert "0 of 3 are sent" in browse.text(page)
+    assert "0 of 3 are sent" in web_client.page_text(page)
     assert "summit/invitation/" not in page.content.decode().split('id="progress"')[1]
-    assert "Who was not written to yet is not told." in browse.text(staff.post(page_of(word), {"stop": "1"}))
+    assert "Who was not written to yet is not told." in web_client.page_text(staff.post(page_of(word), {"stop": "1"}))
     assert "It is stopped. Who was not written to yet is not told." in press(staff, word, stop="1", sure="yes")
-    assert "Who has no mail was not told." in browse.text(staff.get(page_of(word)))
+    assert "Who has no mail was not told." in web_client.page_text(staff.get(page_of(word)))
     assert Invitation.objects.count() == 3
     seats.cancel_event(kickoff)
     off = Mailing.objects.get(template="invitation_called_off")
-    assert "the event was called off: 3 people who were invited and had not answered are told." in browse.text(
+    assert "the event was called off: 3 people who were invited and had not answered are told." in web_client.page_text(
         staff.get(page_of(off))
     )
 
@@ -205,7 +204,7 @@ def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
 def test_staff_say_what_became_of_unknown_ones(staff, kickoff):
     sending = mailing(kickoff)
     first, second = became(sending, State.UNKNOWN, 2)
-    assert "Outcome unknown" in browse.text(staff.get(page_of(sending)))
+    assert "Outcome unknown" in web_client.page_text(staff.get(page_of(sending)))
     assert "1 message counts as sent." in press(staff, sending, arrived="1", message=[first.pk])
     assert "1 message will be sent again." in press(staff, sending, again="1", message=[second.pk])
     assert states(sending) == ["sent", "queued", "queued"]
@@ -216,7 +215,7 @@ def test_staff_say_what_became_of_unknown_ones(staff, kickoff):
 def test_staff_say_it_of_all_at_once(staff, kickoff):
     sending = mailing(kickoff, 30)
     became(sending, State.UNKNOWN, 30)
-    assert "Page 1 of 2" in browse.text(staff.get(page_of(sending)))
+    assert "Page 1 of 2" in web_client.page_text(staff.get(page_of(sending)))
     assert "30 messages count as sent." in press(staff, sending, arrived="1", all="1")
     assert set(states(sending)) == {"sent"}
 
@@ -230,7 +229,7 @@ def test_nothing_ticked_decides_nothing(staff, kickoff, message):
 
 
 def test_message_of_another_mailing_is_not_decided_here(staff, kickoff):
-    here, there = mailing(kickoff), mailing(make.event(), 2)
+    here, there = mailing(kickoff), mailing(factories.event(), 2)
     [other] = became(there, State.UNKNOWN)
     press(staff, here, arrived="1", message=[other.pk])
     assert states(there) == ["unknown", "queued"]
@@ -273,19 +272,19 @@ BUTTONS = [
 def test_who_may_only_look_presses_nothing(kickoff):
     sending = mailing(kickoff)
     became(sending, State.UNKNOWN)
-    client = clerk("view_mailing")
+    client = staff_client("view_mailing")
     page = client.get(page_of(sending))
-    assert "Being sent" in browse.text(page)
+    assert "Being sent" in web_client.page_text(page)
     assert 'class="button"' not in page.content.decode()
-    before = look.tables(but=UNCHANGED)
+    before = snapshots.tables(but=UNCHANGED)
     for button in BUTTONS:
         assert client.post(page_of(sending), button).status_code == 403
-    assert look.tables(but=UNCHANGED) == before
+    assert snapshots.tables(but=UNCHANGED) == before
 
 
 def test_desk_sees_none_of_it(kickoff):
     sending = mailing(kickoff)
-    client = clerk("view_event", "view_rsvp", "change_rsvp", "view_message")
+    client = staff_client("view_event", "view_rsvp", "change_rsvp", "view_message")
     for address in (LIST, page_of(sending)):
         assert client.get(address).status_code == 403
     assert client.post(page_of(sending), {"pause": "1"}).status_code == 403
@@ -301,20 +300,20 @@ def test_closed_to_who_is_not_staff(kickoff):
 
 def test_looking_changes_nothing(staff, kickoff):
     sending = mailing(kickoff)
-    before = look.tables(but=UNCHANGED)
+    before = snapshots.tables(but=UNCHANGED)
     for button in BUTTONS:
         for method in (staff.get, staff.head):
             assert method(page_of(sending), button).status_code == 200
-    assert look.tables(but=UNCHANGED) == before
+    assert snapshots.tables(but=UNCHANGED) == before
     for method in (staff.put, staff.delete, staff.patch):
         assert method(page_of(sending)).status_code == 405
 
 
 def test_unknown_button_and_missing_mailing(staff, kickoff):
     sending = mailing(kickoff)
-    before = look.tables(but=UNCHANGED)
+    before = snapshots.tables(but=UNCHANGED)
     assert staff.post(page_of(sending), {"delete": "1"}).status_code == 302
-    assert look.tables(but=UNCHANGED) == before
+    assert snapshots.tables(but=UNCHANGED) == before
     assert staff.get(f"{LIST}999999/change/").status_code == 404
     assert staff.post(f"{LIST}{sending.pk}/delete/", {"post": "yes"}).status_code == 403
 
@@ -329,7 +328,7 @@ def test_djangos_own_form_changes_no_figure(staff, kickoff):
         "skipped_count": "0",
         "created_at_0": "2027-01-01",
     }
-    before = look.tables(but=UNCHANGED)
+    before = snapshots.tables(but=UNCHANGED)
     for answer in (staff.get(address), staff.post(address, fields | {"created_at_1": "10:00"})):
         assert answer.status_code == 404
-    assert look.tables(but=UNCHANGED) == before
+    assert snapshots.tables(but=UNCHANGED) == before

@@ -9,10 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from partners.models import Contact, Organization
 from summit import organization_matching
 from summit.models import Rsvp
-from tests import browse, make
-from tests.partners import make as partners_make
-from tests.staff import clerk
+from tests import factories, web_client
 from tests.summit.test_admin_actions import said
+from tests.web_client import staff_client
 
 pytestmark = pytest.mark.django_db
 
@@ -22,17 +21,17 @@ GATE = "Port Gate Logistics"
 
 @pytest.fixture
 def event(db):
-    return make.event(capacity=200)
+    return factories.event(capacity=200)
 
 
 @pytest.fixture
 def gate(db):
-    return partners_make.organization(GATE, sector="business")
+    return factories.organization(GATE, sector="business")
 
 
 @pytest.fixture
 def rsvp(event):
-    return make.rsvp(event, "Ben Ochoa", organization_name="Port Gate Logistcs", sector="labor")
+    return factories.rsvp(event, "Ben Ochoa", organization_name="Port Gate Logistcs", sector="labor")
 
 
 def page_of(rsvp: Rsvp) -> str:
@@ -55,26 +54,28 @@ def partner(rsvp: Rsvp) -> str | None:
 
 
 def test_list_proposes_and_one_button_accepts_for_all_with_the_name(staff, event, gate, rsvp):
-    same = make.rsvp(event, "Chue Vang", organization_name="port gate logistcs")
-    make.rsvp(event, "Dara Keo", organization_name="Zeta Freight")
-    page = browse.text(staff.get(LIST))
+    same = factories.rsvp(event, "Chue Vang", organization_name="port gate logistcs")
+    factories.rsvp(event, "Dara Keo", organization_name="Zeta Freight")
+    page = web_client.page_text(staff.get(LIST))
     assert "port gate logistcs 2 RSVPs: Chue Vang , chue.vang@example.org; Ben Ochoa , ben.ochoa@example.org" in page
     assert "It is Port Gate Logistics similar name; Business and industry" in page
     assert "Zeta Freight 1 RSVP: Dara Keo , dara.keo@example.org Choose one, or make a new one" in page
     answer = press(staff, same, choose=gate.pk, back="names")
     assert (answer.redirect_chain[-1][0], said(answer)) == (LIST, ["2 RSVPs are of Port Gate Logistics."])
     assert [partner(rsvp), partner(same)] == [GATE, GATE]
-    assert "port gate" not in browse.text(answer).replace(GATE, "")
+    assert "port gate" not in web_client.page_text(answer).replace(GATE, "")
     assert not Contact.objects.exists()
 
 
 def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff, event):
-    partners_make.organization("Partner 00")
-    make.rsvp(event, "Guest", organization_name="Partner 00")
+    factories.organization("Partner 00")
+    factories.rsvp(event, "Guest", organization_name="Partner 00")
     with CaptureQueriesContext(connection) as for_one:
         staff.get(LIST)
     for number in range(1, 30):
-        make.rsvp(event, f"Guest {number}", email=f"g@host{number}.example", organization_name=f"Partner {number:02}")
+        factories.rsvp(
+            event, f"Guest {number}", email=f"g@host{number}.example", organization_name=f"Partner {number:02}"
+        )
     with CaptureQueriesContext(connection) as for_thirty:
         first = staff.get(LIST)
     assert len(for_one) == len(for_thirty)
@@ -84,8 +85,8 @@ def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff, ev
 
 
 def test_empty_list_says_so(staff, event):
-    make.rsvp(event)
-    assert "Every organization that was typed is matched." in browse.text(staff.get(LIST))
+    factories.rsvp(event)
+    assert "Every organization that was typed is matched." in web_client.page_text(staff.get(LIST))
 
 
 # One RSVP --------------------------------------------------------------------------------------------------------
@@ -93,21 +94,21 @@ def test_empty_list_says_so(staff, event):
 
 def test_rsvps_own_page_proposes_and_leads_on(staff, gate, rsvp):
     page = staff.get(page_of_rsvp(rsvp))
-    assert "May be: Port Gate Logistics (similar name). Say which it is" in browse.text(page)
+    assert "May be: Port Gate Logistics (similar name). Say which it is" in web_client.page_text(page)
     assert f'href="{page_of(rsvp)}"' in page.content.decode()
     press(staff, rsvp, choose=gate.pk)
     page = staff.get(page_of_rsvp(rsvp))
     assert f'href="/imagine/admin/partners/organization/{gate.pk}/change/"' in page.content.decode()
-    assert "staff partner: – → Port Gate Logistics" in browse.text(page)
+    assert "staff partner: – → Port Gate Logistics" in web_client.page_text(page)
     organization_matching.say_none(Rsvp.objects.all())
-    assert "belongs to no partner. Say otherwise" in browse.text(staff.get(page_of_rsvp(rsvp)))
+    assert "belongs to no partner. Say otherwise" in web_client.page_text(staff.get(page_of_rsvp(rsvp)))
 
 
 def test_another_is_looked_for_and_chosen_with_the_guest_as_its_contact(staff, gate, rsvp):
-    partners_make.organization("Iglesia Luz del Valle")
-    page = browse.text(staff.get(f"{page_of(rsvp)}?q=IGLÉSIA"))
+    factories.organization("Iglesia Luz del Valle")
+    page = web_client.page_text(staff.get(f"{page_of(rsvp)}?q=IGLÉSIA"))
     assert "Found for “IGLÉSIA” It is Iglesia Luz del Valle" in page
-    assert "No organization has this in its name." in browse.text(staff.get(f"{page_of(rsvp)}?q=zeta"))
+    assert "No organization has this in its name." in web_client.page_text(staff.get(f"{page_of(rsvp)}?q=zeta"))
     church = Organization.objects.get(name="Iglesia Luz del Valle")
     press(staff, rsvp, choose=church.pk, contacts="1")
     assert partner(rsvp) == "Iglesia Luz del Valle"
@@ -115,7 +116,7 @@ def test_another_is_looked_for_and_chosen_with_the_guest_as_its_contact(staff, g
 
 
 def test_new_organization_is_made_of_what_was_typed(staff, rsvp):
-    sent = browse.fields(staff.get(page_of(rsvp)))
+    sent = web_client.form_fields(staff.get(page_of(rsvp)))
     assert (sent["name"], sent["sector"]) == ("Port Gate Logistcs", "labor")
     answer = press(staff, rsvp, new="1", name="Port Gate Logistics", sector="business")
     assert said(answer) == ["1 RSVP is of Port Gate Logistics."]
@@ -125,7 +126,7 @@ def test_new_organization_is_made_of_what_was_typed(staff, rsvp):
 
 def test_new_organization_with_a_name_that_is_there_asks_first(staff, gate, rsvp):
     answer = press(staff, rsvp, new="1", name="The PORT GATE Logistics, Inc.")
-    page = browse.text(answer)
+    page = web_client.page_text(answer)
     assert "There is an organization with this name already. Choose it, or change the name." in page
     assert "There are two with this name: make a second one" in page
     assert (Organization.objects.count(), partner(rsvp)) == (1, None)
@@ -149,10 +150,10 @@ def test_no_partner_and_back_among_those_to_match(staff, rsvp):
 
 
 def test_matched_one_is_said_otherwise_alone(staff, event, gate, rsvp):
-    same = make.rsvp(event, "Chue Vang", organization_name="Port Gate Logistcs")
+    same = factories.rsvp(event, "Chue Vang", organization_name="Port Gate Logistcs")
     press(staff, rsvp, choose=gate.pk)
-    other = partners_make.organization("Zeta Freight")
-    assert "for this RSVP alone" in browse.text(staff.get(page_of(rsvp)))
+    other = factories.organization("Zeta Freight")
+    assert "for this RSVP alone" in web_client.page_text(staff.get(page_of(rsvp)))
     press(staff, rsvp, choose=other.pk, was=str(gate.pk))
     assert [partner(rsvp), partner(same)] == ["Zeta Freight", GATE]
 
@@ -165,7 +166,7 @@ def test_organization_that_is_not_there_is_told(staff, rsvp, sent):
 
 @pytest.mark.parametrize("button", ["choose", "none", "new", "again"])
 def test_what_somebody_else_said_meanwhile_stands(staff, gate, rsvp, button):
-    other = partners_make.organization("Zeta Freight")
+    other = factories.organization("Zeta Freight")
     organization_matching.choose(Rsvp.objects.all(), other.pk)
     for was in ("", "none", str(gate.pk), "x"):
         value = gate.pk if button == "choose" else "1"
@@ -176,9 +177,9 @@ def test_what_somebody_else_said_meanwhile_stands(staff, gate, rsvp, button):
 
 
 def test_who_may_only_look_sees_the_list_and_says_nothing(gate, rsvp):
-    viewer = clerk("view_rsvp")
+    viewer = staff_client("view_rsvp")
     page = viewer.get(LIST)
-    assert "Port Gate Logistics (similar name)" in browse.text(page)
+    assert "Port Gate Logistics (similar name)" in web_client.page_text(page)
     assert "<button" not in page.content.decode().partition('id="content"')[2].partition('id="footer"')[0]
     assert viewer.get(page_of(rsvp)).status_code == 403
     assert viewer.post(page_of(rsvp), {"choose": gate.pk, "was": ""}).status_code == 403
@@ -186,8 +187,8 @@ def test_who_may_only_look_sees_the_list_and_says_nothing(gate, rsvp):
 
 
 def test_who_may_not_add_organizations_chooses(gate, rsvp):
-    editor = clerk("view_rsvp", "change_rsvp")
-    assert "Make this organization" not in browse.text(editor.get(page_of(rsvp)))
+    editor = staff_client("view_rsvp", "change_rsvp")
+    assert "Make this organization" not in web_client.page_text(editor.get(page_of(rsvp)))
     assert editor.post(page_of(rsvp), {"new": "1", "name": "Zeta", "was": ""}).status_code == 403
     assert editor.post(page_of(rsvp), {"choose": gate.pk, "was": ""}).status_code == 302
     assert (partner(rsvp), Organization.objects.count()) == (GATE, 1)
@@ -203,7 +204,7 @@ def test_strangers_are_kept_out_and_what_is_not_there_is_not_found(client, staff
 
 def user_with_nothing() -> Client:
     User.objects.filter(username="clerk").delete()
-    return clerk()
+    return staff_client()
 
 
 def test_list_of_rsvps_leads_there(staff):

@@ -11,7 +11,7 @@ from django.urls import reverse
 from imagine.mail.models import Message
 from summit import seats
 from summit.models import Event, Guest, Rsvp
-from tests import browse, look, make
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -21,12 +21,12 @@ LIST, ADD = "/imagine/admin/summit/rsvp/", "/imagine/admin/summit/rsvp/add/"
 def change(staff, rsvp: Rsvp, **changed):
     """Opens the RSVP, types over some fields and saves."""
     address = f"{LIST}{rsvp.pk}/change/"
-    return staff.post(address, browse.fields(staff.get(address)) | changed)
+    return staff.post(address, web_client.form_fields(staff.get(address)) | changed)
 
 
 def add(staff, to: Event, **changed):
     typed = {"event": str(to.pk), "name": "Alma Reyes", "email": "alma@example.org", "size": "1"}
-    return staff.post(ADD, browse.fields(staff.get(ADD)) | typed | changed)
+    return staff.post(ADD, web_client.form_fields(staff.get(ADD)) | typed | changed)
 
 
 def act(staff, action: str, *rsvps: Rsvp, **more):
@@ -37,16 +37,16 @@ def act(staff, action: str, *rsvps: Rsvp, **more):
 
 
 def test_add_for_a_caller_seats_the_party_and_writes_to_it(staff):
-    event = make.event(capacity=3)
+    event = factories.event(capacity=3)
     assert add(staff, event, size="2", language="es").status_code == 302
     rsvp = Rsvp.objects.get()
     assert (rsvp.held_seats, rsvp.source, rsvp.language) == (2, "staff", "es")
-    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "")]
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
+    assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "")]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"]
 
 
 def test_add_to_a_full_event_waits_or_is_seated_beyond_the_room(staff):
-    event = make.event(capacity=1)
+    event = factories.event(capacity=1)
     add(staff, event, size="2")
     add(staff, event, size="2", email="walk-in@example.org", beyond="on", reason="The superintendent asked")
     assert list(Rsvp.objects.order_by("pk").values_list("held_seats", "waitlisted_seats", "overbooked_seats")) == [
@@ -57,21 +57,21 @@ def test_add_to_a_full_event_waits_or_is_seated_beyond_the_room(staff):
 
 @pytest.mark.parametrize("reason", ["", "   "])
 def test_add_beyond_the_room_without_a_reason_is_refused_and_keeps_what_was_typed(staff, reason):
-    event = make.event(capacity=0)
+    event = factories.event(capacity=0)
     response = add(staff, event, size="2", beyond="on", reason=reason, note="Drives the speaker")
     assert dict(response.context["adminform"].form.errors) == {"reason": ["Say why: it is kept in the history."]}
-    assert browse.fields(response)["note"] == "Drives the speaker"
-    assert (Rsvp.objects.count(), look.letters()) == (0, [])
+    assert web_client.form_fields(response)["note"] == "Drives the speaker"
+    assert (Rsvp.objects.count(), snapshots.emails()) == (0, [])
 
 
 def test_add_for_an_event_whose_rsvp_is_closed_is_possible_and_for_one_that_is_over_is_not(staff):
-    event = make.event()
-    make.closed(event)
+    event = factories.event()
+    factories.close_rsvp(event)
     assert add(staff, event).status_code == 302
-    make.over(event)
+    factories.end_event(event)
     response = add(staff, event, email="late@example.org")
     assert response.status_code == 200
-    assert "This event does not take RSVPs now." in browse.text(response)
+    assert "This event does not take RSVPs now." in web_client.page_text(response)
     assert Rsvp.objects.count() == 1
 
 
@@ -89,33 +89,33 @@ def test_add_for_an_event_whose_rsvp_is_closed_is_possible_and_for_one_that_is_o
     ],
 )
 def test_add_with_a_mistake_says_so_and_keeps_nothing(staff, fields, said):
-    event = make.event()
-    make.rsvp(event)
-    before = look.tables(but=("sessions.Session",))
+    event = factories.event()
+    factories.rsvp(event)
+    before = snapshots.tables(but=("sessions.Session",))
     response = add(staff, event, **fields)
     assert response.status_code == 200
-    assert said in browse.text(response)
-    assert look.tables(but=("sessions.Session",)) == before
+    assert said in web_client.page_text(response)
+    assert snapshots.tables(but=("sessions.Session",)) == before
 
 
 # Change -----------------------------------------------------------------------------------------------------------
 
 
 def test_change_of_size_up_and_down_goes_through_the_rules(staff):
-    event = make.event(capacity=3)
-    rsvp = make.rsvp(event, size=2)
-    other = make.rsvp(event, "Waits", size=2)
+    event = factories.event(capacity=3)
+    rsvp = factories.rsvp(event, size=2)
+    other = factories.rsvp(event, "Waits", size=2)
     assert change(staff, rsvp, size="4").status_code == 302
-    assert look.seats(event) == [("Alma Reyes", 2, 2), ("Waits", 0, 2)]
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 2), ("Waits", 0, 2)]
     change(staff, rsvp, size="1")
-    assert look.seats(event) == [("Alma Reyes", 1, 0), ("Waits", 2, 0)]
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST", "changed 3 REQUEST"]
-    assert look.letters(other) == ["waiting 1", "moved_up 2 REQUEST"]
-    assert len(look.guests(rsvp)) == 1
+    assert snapshots.seats(event) == [("Alma Reyes", 1, 0), ("Waits", 2, 0)]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST", "changed 3 REQUEST"]
+    assert snapshots.emails(other) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert len(snapshots.guests(rsvp)) == 1
 
 
 def test_change_of_names_and_needs_touches_no_seat(staff):
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     guest = rsvp.guests.last()
     response = change(
         staff, rsvp, phone="209 555 0100", **{"guests-1-name": "Ben", "guests-1-dietary_needs": "no nuts"}
@@ -124,55 +124,55 @@ def test_change_of_names_and_needs_touches_no_seat(staff):
     guest.refresh_from_db()
     assert (guest.name, guest.dietary_needs) == ("Ben", "no nuts")
     assert Rsvp.objects.get().phone == "209 555 0100"
-    assert look.letters() == ["confirmed 1 REQUEST"]
+    assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
 
 def test_save_without_a_change_changes_nothing(staff):
-    rsvp = make.rsvp(make.event(capacity=1), size=2, note="two\nlines")
+    rsvp = factories.rsvp(factories.event(capacity=1), size=2, note="two\nlines")
     kept = ("sessions.Session", "admin.LogEntry")
-    before = look.tables(but=kept)
+    before = snapshots.tables(but=kept)
     assert change(staff, rsvp).status_code == 302
-    assert look.tables(but=kept) == before
+    assert snapshots.tables(but=kept) == before
 
 
 def test_contacts_name_is_corrected_on_the_rsvp_and_on_the_badge(staff):
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     change(staff, rsvp, name="Alma R.")
-    assert (Rsvp.objects.get().name, look.guests(rsvp)[0]) == ("Alma R.", (1, "Alma R."))
+    assert (Rsvp.objects.get().name, snapshots.guests(rsvp)[0]) == ("Alma R.", (1, "Alma R."))
     change(staff, rsvp, **{"guests-0-name": "Alma Ruiz"})
-    assert (Rsvp.objects.get().name, look.guests(rsvp)[0]) == ("Alma Ruiz", (1, "Alma Ruiz"))
+    assert (Rsvp.objects.get().name, snapshots.guests(rsvp)[0]) == ("Alma Ruiz", (1, "Alma Ruiz"))
 
 
 def test_corrected_address_gets_the_mail_that_is_not_sent_yet_and_the_link(staff):
-    rsvp = make.rsvp(make.event(), email="alma@example.com")
+    rsvp = factories.rsvp(factories.event(), email="alma@example.com")
     change(staff, rsvp, email="alma@example.org")
     assert Rsvp.objects.get().email == "alma@example.org"
     assert set(Message.objects.values_list("recipient", flat=True)) == {"alma@example.org"}
-    assert [letter.split()[0] for letter in look.letters()] == ["confirmed", "link"]
+    assert [letter.split()[0] for letter in snapshots.emails()] == ["confirmed", "link"]
 
 
 def test_address_of_another_party_is_refused(staff):
-    event = make.event()
-    make.rsvp(event, "Other")
-    rsvp = make.rsvp(event)
+    event = factories.event()
+    factories.rsvp(event, "Other")
+    rsvp = factories.rsvp(event)
     response = change(staff, rsvp, email="OTHER@example.org")
-    assert "This address has an RSVP for this event already." in browse.text(response)
+    assert "This address has an RSVP for this event already." in web_client.page_text(response)
     rsvp.refresh_from_db()
     assert rsvp.email == "alma.reyes@example.org"
 
 
 def test_change_of_an_event_that_is_over_is_refused_in_a_sentence(staff):
-    event = make.event()
-    rsvp = make.rsvp(event, size=2)
-    make.over(event)
+    event = factories.event()
+    rsvp = factories.rsvp(event, size=2)
+    factories.end_event(event)
     response = change(staff, rsvp, size="1")
     assert response.status_code == 200
-    assert "This event does not take RSVPs now." in browse.text(response)
-    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+    assert "This event does not take RSVPs now." in web_client.page_text(response)
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
 
 
 def test_cancelled_rsvp_can_still_be_annotated(staff):
-    rsvp = seats.cancel(make.rsvp(make.event()))
+    rsvp = seats.cancel(factories.rsvp(factories.event()))
     assert change(staff, rsvp, note="Called to say sorry.").status_code == 302
     assert (Rsvp.objects.get().note, Rsvp.objects.get().status) == ("Called to say sorry.", "canceled")
 
@@ -181,31 +181,31 @@ def test_cancelled_rsvp_can_still_be_annotated(staff):
 
 
 def test_delete_erases_the_party_its_mail_and_frees_its_seats(staff):
-    event = make.event(capacity=1)
-    rsvp, waits = make.rsvp(event), make.rsvp(event, "Waits")
+    event = factories.event(capacity=1)
+    rsvp, waits = factories.rsvp(event), factories.rsvp(event, "Waits")
     address = f"{LIST}{rsvp.pk}/delete/"
-    assert look.seats(event)[0][0] == "Alma Reyes"
+    assert snapshots.seats(event)[0][0] == "Alma Reyes"
     assert staff.get(address).status_code == 200
     assert staff.post(address, {"post": "yes"}).status_code == 302
-    assert look.seats(event) == [("Waits", 1, 0)]
-    assert look.letters() == look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.seats(event) == [("Waits", 1, 0)]
+    assert snapshots.emails() == snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
     assert list(Guest.objects.values_list("name", flat=True)) == ["Waits"]
 
 
 def test_delete_of_many_frees_the_seats_of_each(staff):
-    event = make.event(capacity=2)
-    gone = [make.rsvp(event, "One"), make.rsvp(event, "Two")]
-    make.rsvp(event, "Waits", size=2)
+    event = factories.event(capacity=2)
+    gone = [factories.rsvp(event, "One"), factories.rsvp(event, "Two")]
+    factories.rsvp(event, "Waits", size=2)
     assert act(staff, "delete_selected", *gone).status_code == 200
     assert Rsvp.objects.count() == 3
     act(staff, "delete_selected", *gone, post="yes")
-    assert look.seats(event) == [("Waits", 2, 0)]
+    assert snapshots.seats(event) == [("Waits", 2, 0)]
 
 
 def test_history_of_what_was_erased_keeps_no_name(staff):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     staff.post(f"{LIST}{rsvp.pk}/delete/", {"post": "yes"})
-    log = str(look.tables()["admin.LogEntry"])
+    log = str(snapshots.tables()["admin.LogEntry"])
     assert "Alma" not in log
     assert "example.org" not in log
 
@@ -215,23 +215,23 @@ def test_history_of_what_was_erased_keeps_no_name(staff):
 
 @pytest.mark.parametrize("query", ["", "?q=guest", "?status=waitlisted", "?status=skipped", "?status=late"])
 def test_list_takes_the_same_number_of_queries_for_1_and_30(staff, query, django_assert_num_queries):
-    event = make.event(capacity=20)
-    make.rsvp(event, "Guest first")
+    event = factories.event(capacity=20)
+    factories.rsvp(event, "Guest first")
     staff.get(LIST + query)
     with CaptureQueriesContext(connection) as queries:
         staff.get(LIST + query)
     for number in range(29):
-        make.rsvp(event, f"Guest {number}")
+        factories.rsvp(event, f"Guest {number}")
     with django_assert_num_queries(len(queries)):
         staff.get(LIST + query)
 
 
 def test_filters_show_their_states_alone(staff):
-    event = make.event(capacity=3)
-    make.rsvp(event, "Confirmed", size=2)
-    make.rsvp(event, "Partly", size=2, accepts_partial=True)
-    make.rsvp(event, "Waiting")
-    seats.cancel(make.rsvp(event, "Cancelled"))
+    event = factories.event(capacity=3)
+    factories.rsvp(event, "Confirmed", size=2)
+    factories.rsvp(event, "Partly", size=2, accepts_partial=True)
+    factories.rsvp(event, "Waiting")
+    seats.cancel(factories.rsvp(event, "Cancelled"))
     for name in ("Confirmed", "Partly", "Waiting", "Cancelled"):
         response = staff.get(f"{LIST}?status={name.lower()}")
         assert [rsvp.name for rsvp in response.context["cl"].result_list] == [name]
@@ -241,7 +241,7 @@ def test_filters_show_their_states_alone(staff):
     "address", ["/imagine/admin/", LIST, ADD, "/imagine/admin/summit/event/", "/imagine/admin/mail/message/"]
 )
 def test_admin_is_closed_to_who_is_not_staff(address):
-    make.rsvp(make.event())
+    factories.rsvp(factories.event())
     guest = Client()
     guest.force_login(User.objects.create_user("guest"))
     for client in (Client(), guest):
@@ -251,8 +251,8 @@ def test_admin_is_closed_to_who_is_not_staff(address):
 
 
 def test_who_may_only_look_changes_nothing():
-    event = make.event()
-    rsvp = make.rsvp(event, size=2)
+    event = factories.event()
+    rsvp = factories.rsvp(event, size=2)
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client = Client()
@@ -261,22 +261,22 @@ def test_who_may_only_look_changes_nothing():
     assert client.post(f"{LIST}{rsvp.pk}/change/", {"size": "1"}).status_code == 403
     assert client.post(f"{LIST}{rsvp.pk}/delete/", {"post": "yes"}).status_code == 403
     act(client, "cancel_rsvps", rsvp)
-    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
 
 
 def test_bring_back_action_brings_back_the_whole_party_once(staff):
-    event = make.event()
-    rsvp = seats.cancel(make.rsvp(event, size=2, guests=("Ben",)))
+    event = factories.event()
+    rsvp = seats.cancel(factories.rsvp(event, size=2, guests=("Ben",)))
     act(staff, "bring_back_rsvps", rsvp)
-    assert "1 RSVP is back." not in browse.text(act(staff, "bring_back_rsvps", rsvp))
-    assert look.seats(event) == [("Alma Reyes", 2, 0)]
-    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben")]
+    assert "1 RSVP is back." not in web_client.page_text(act(staff, "bring_back_rsvps", rsvp))
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
+    assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben")]
 
 
 def test_log_of_the_admin_tells_only_what_was_typed(staff):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     address = f"{LIST}{rsvp.pk}/change/"
-    opened = browse.fields(staff.get(address))
+    opened = web_client.form_fields(staff.get(address))
     change(staff, rsvp, email="right@example.org")
     staff.post(address, opened | {"phone": "1"})
     rsvp.refresh_from_db()
@@ -285,7 +285,7 @@ def test_log_of_the_admin_tells_only_what_was_typed(staff):
 
 
 def test_cancelled_rsvp_of_a_past_event_can_be_annotated(staff):
-    event = make.event()
-    rsvp = seats.cancel(make.rsvp(event))
-    make.over(event)
+    event = factories.event()
+    rsvp = seats.cancel(factories.rsvp(event))
+    factories.end_event(event)
     assert change(staff, rsvp, note="Called.").status_code == 302

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from summit import seats
 from summit.models import Event, Guest, Rsvp
-from tests import browse, look, make
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +20,7 @@ def page_of(thing: Rsvp | Event) -> str:
 
 def opened(staff, thing: Rsvp | Event) -> dict[str, str]:
     """The page as one of them has it open, to be sent later."""
-    return browse.fields(staff.get(page_of(thing)))
+    return web_client.form_fields(staff.get(page_of(thing)))
 
 
 def save(staff, thing: Rsvp | Event, sent: dict[str, str]):
@@ -50,7 +50,7 @@ def needs(rsvp: Rsvp) -> list[tuple[str, str]]:
 @pytest.fixture
 def party(db) -> Rsvp:
     """Three of ten seats: Alma, Ben, and one without a name."""
-    return make.rsvp(make.event(), size=3, guests=("Ben",), phone="1")
+    return factories.rsvp(factories.event(), size=3, guests=("Ben",), phone="1")
 
 
 # One field --------------------------------------------------------------------------------------------------------
@@ -59,14 +59,14 @@ def party(db) -> Rsvp:
 def test_what_both_changed_is_shown_and_counts_when_saved_once_more(staff, party):
     mine = opened(staff, party)
     save(staff, party, opened(staff, party) | {"phone": "2", "organization_name": "Delta Bakery"})
-    before = look.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     page = save(staff, party, mine | {"phone": "3", "note": "Mine"})
-    assert look.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
     said = "Somebody changed this to “2” while you had it open. Save once more to keep yours."
     assert complaints(page) == {"phone": [said]}
     assert notes(page) == [f"Somebody else saved while you had this open. {HERE}"]
-    assert said in browse.text(page)
-    again = browse.fields(page)
+    assert said in web_client.page_text(page)
+    again = web_client.form_fields(page)
     assert (again["phone"], again["note"], again["organization_name"]) == ("3", "Mine", "Delta Bakery")
     assert save(staff, party, again).status_code == 302
     party.refresh_from_db()
@@ -86,7 +86,7 @@ def test_page_that_comes_back_for_another_mistake_shows_what_the_other_changed(s
     save(staff, party, opened(staff, party) | {"phone": "2", "accepts_partial": "on", "sector": "labor"})
     response = save(staff, party, mine | {"note": "Mine", "name": ""})
     assert "errornote" in response.content.decode()
-    page = browse.fields(response)
+    page = web_client.form_fields(response)
     assert (page["phone"], page["accepts_partial"], page["sector"], page["note"]) == ("2", "on", "labor", "Mine")
     save(staff, party, page | {"name": "Alma R."})
     party.refresh_from_db()
@@ -97,7 +97,7 @@ def test_box_that_the_other_cleared_comes_back_empty(staff, party):
     seats.accept_partial(party, True)
     mine = opened(staff, party)
     seats.accept_partial(party, False)
-    page = browse.fields(save(staff, party, mine | {"name": ""}))
+    page = web_client.form_fields(save(staff, party, mine | {"name": ""}))
     assert "accepts_partial" not in page
     save(staff, party, page | {"name": "Alma R."})
     party.refresh_from_db()
@@ -123,7 +123,7 @@ def test_need_of_a_guest_that_both_wrote_is_shown_at_the_guest(staff, party):
     said = "Somebody changed this to “no nuts” while you had it open. Save once more to keep yours."
     assert complaints(page) == {"1-dietary_needs": [said]}
     assert needs(party)[1] == ("Ben", "no nuts")
-    again = browse.fields(page)
+    again = web_client.form_fields(page)
     assert (again["guests-1-dietary_needs"], again["phone"]) == ("vegan", "2")
     assert save(staff, party, again).status_code == 302
     party.refresh_from_db()
@@ -138,9 +138,9 @@ def test_guest_who_came_meanwhile_is_shown_and_everything_typed_is_kept(staff, p
     seats.change_party(party, size=4)
     dee = party.guests.last()
     seats.name_guests(party, {dee.pk: {"name": "Dee", "dietary_needs": "halal"}})
-    before = look.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     page = save(staff, party, mine | {"phone": "2", "guests-1-dietary_needs": "vegan", "guests-2-name": "Chi"})
-    assert look.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
     assert complaints(page) == {
         "__all__": [
             f"The party changed while you had it open. {HERE}",
@@ -150,7 +150,7 @@ def test_guest_who_came_meanwhile_is_shown_and_everything_typed_is_kept(staff, p
         ]
     }
     assert notes(page) == complaints(page)["__all__"]
-    again = browse.fields(page)
+    again = web_client.form_fields(page)
     assert (again["size"], again["phone"]) == ("4", "2")
     assert [again[f"guests-{row}-name"] for row in range(4)] == ["Alma Reyes", "Ben", "Chi", "Dee"]
     assert [again[f"guests-{row}-dietary_needs"] for row in range(4)] == ["", "vegan", "", "halal"]
@@ -173,7 +173,7 @@ def test_what_was_typed_for_a_guest_who_left_is_shown_so_that_it_can_be_used(sta
             "Save once more when it is right.",
         ]
     }
-    again = browse.fields(page)
+    again = web_client.form_fields(page)
     assert (again["size"], again["guests-1-name"], again["note"]) == ("2", "Chi", "Mine")
     assert "guests-2-name" not in again
     assert save(staff, party, again).status_code == 302
@@ -187,19 +187,19 @@ def test_size_that_both_changed_is_shown_and_mine_counts_when_saved_once_more(st
     assert complaints(page)["size"] == [
         "Somebody changed this to “2” while you had it open. Save once more to keep yours."
     ]
-    assert look.seats(party.event) == [("Alma Reyes", 2, 0)]
-    assert save(staff, party, browse.fields(page)).status_code == 302
-    assert look.seats(party.event) == [("Alma Reyes", 5, 0)]
+    assert snapshots.seats(party.event) == [("Alma Reyes", 2, 0)]
+    assert save(staff, party, web_client.form_fields(page)).status_code == 302
+    assert snapshots.seats(party.event) == [("Alma Reyes", 5, 0)]
 
 
 def test_party_that_was_called_up_meanwhile_is_shown_as_it_stands(staff):
-    event = make.event(capacity=1)
-    first, waits = make.rsvp(event, "First"), make.rsvp(event)
+    event = factories.event(capacity=1)
+    first, waits = factories.rsvp(event, "First"), factories.rsvp(event)
     mine = opened(staff, waits)
     seats.cancel(first)
     page = save(staff, waits, mine | {"note": "Mine"})
     assert "It holds 1 seat now and waits for 0." in complaints(page)["__all__"]
-    assert save(staff, waits, browse.fields(page)).status_code == 302
+    assert save(staff, waits, web_client.form_fields(page)).status_code == 302
     assert Rsvp.objects.get(pk=waits.pk).note == "Mine"
 
 
@@ -208,7 +208,7 @@ def test_party_that_was_cancelled_meanwhile_is_told_and_the_rest_is_kept(staff, 
     seats.cancel(party)
     page = save(staff, party, mine | {"size": "5", "note": "Mine", "guests-1-dietary_needs": "vegan"})
     assert "It is cancelled now." in complaints(page)["__all__"]
-    assert save(staff, party, browse.fields(page)).status_code == 302
+    assert save(staff, party, web_client.form_fields(page)).status_code == 302
     party.refresh_from_db()
     assert (party.status, party.note, needs(party)[1]) == ("canceled", "Mine", ("Ben", "vegan"))
 
@@ -219,7 +219,7 @@ def test_party_that_came_back_meanwhile_is_told_and_the_rest_is_kept(staff, part
     seats.come_back(party, size=2)
     page = save(staff, party, mine | {"note": "Mine"})
     assert "It holds 2 seats now and waits for 0." in complaints(page)["__all__"]
-    again = browse.fields(page)
+    again = web_client.form_fields(page)
     assert again["size"] == "2"
     assert save(staff, party, again).status_code == 302
     assert Rsvp.objects.get().note == "Mine"
@@ -233,7 +233,7 @@ def test_party_that_changes_again_is_told_again(staff, party):
         seats.change_party(party, size=size)
         page = save(staff, party, mine)
         assert f"It holds {size} seats now and waits for 0." in complaints(page)["__all__"]
-        mine = browse.fields(page)
+        mine = web_client.form_fields(page)
     assert save(staff, party, mine).status_code == 302
     assert (Rsvp.objects.get().note, Guest.objects.count()) == ("Mine", 2)
 
@@ -242,7 +242,7 @@ def test_erased_meanwhile_is_told(staff, party):
     mine = opened(staff, party)
     seats.delete(party)
     page = staff.post(page_of(party), mine, follow=True)
-    assert "doesn’t exist" in browse.text(page)
+    assert "doesn’t exist" in web_client.page_text(page)
 
 
 def test_erased_in_the_very_moment_of_saving_is_told_too(staff, party, monkeypatch):
@@ -254,7 +254,7 @@ def test_erased_in_the_very_moment_of_saving_is_told_too(staff, party, monkeypat
         return lock_party(rsvp)
 
     monkeypatch.setattr(seats, "lock_party", too_late)
-    assert "doesn’t exist" in browse.text(staff.post(page_of(party), mine, follow=True))
+    assert "doesn’t exist" in web_client.page_text(staff.post(page_of(party), mine, follow=True))
 
 
 @pytest.mark.parametrize(
@@ -274,13 +274,13 @@ def test_erased_in_the_very_moment_of_saving_is_told_too(staff, party, monkeypat
     ],
 )
 def test_page_that_was_not_ours_is_no_error_and_writes_over_nothing(staff, party, sent):
-    before = (look.seats(party.event), needs(party))
+    before = (snapshots.seats(party.event), needs(party))
     assert save(staff, party, opened(staff, party) | sent).status_code in {200, 302}
-    assert (look.seats(party.event), needs(party)) == before
+    assert (snapshots.seats(party.event), needs(party)) == before
 
 
 def test_guest_of_another_party_is_not_written_to(staff, party):
-    other = make.rsvp(make.event(), "Other")
+    other = factories.rsvp(factories.event(), "Other")
     stranger = other.guests.get()
     sent = opened(staff, party) | {"guests-1-id": str(stranger.pk), "guests-1-name": "Eve"}
     save(staff, party, sent)
@@ -288,8 +288,8 @@ def test_guest_of_another_party_is_not_written_to(staff, party):
 
 
 def test_page_costs_the_same_queries_for_2_and_6_guests(staff, django_assert_num_queries):
-    event = make.event(capacity=20)
-    small, large = make.rsvp(event, "Small", size=2), make.rsvp(event, "Large", size=6)
+    event = factories.event(capacity=20)
+    small, large = factories.rsvp(event, "Small", size=2), factories.rsvp(event, "Large", size=6)
     opened(staff, small)
     with CaptureQueriesContext(connection) as queries:
         opened(staff, small)
@@ -301,24 +301,24 @@ def test_page_costs_the_same_queries_for_2_and_6_guests(staff, django_assert_num
 
 
 def test_two_people_on_one_event(staff):
-    event = make.event(capacity=10)
+    event = factories.event(capacity=10)
     mine = opened(staff, event)
     save(staff, event, opened(staff, event) | {"capacity": "12", "venue": "Weber Point", "ends_at_1": "23:30:15"})
     page = save(staff, event, mine | {"capacity": "20"})
     said = "Somebody changed this to “12” while you had it open. Save once more to keep yours."
     assert complaints(page) == {"capacity": [said]}
     assert Event.objects.values_list("capacity", "venue").get() == (12, "Weber Point")
-    again = browse.fields(page)
+    again = web_client.form_fields(page)
     assert (again["venue"], again["ends_at_1"], again["capacity"]) == ("Weber Point", "23:30:15", "20")
     assert save(staff, event, again).status_code == 302
     assert Event.objects.values_list("capacity", "venue").get() == (20, "Weber Point")
 
 
 def test_both_moved_one_event(staff):
-    event = make.event()
+    event = factories.event()
     mine = opened(staff, event)
     save(staff, event, opened(staff, event) | {"ends_at_1": "23:30:00"})
     page = save(staff, event, mine | {"ends_at_1": "23:45:00"})
     (said,) = complaints(page)["ends_at"]
     assert "23:30” while you had it open." in said
-    assert save(staff, event, browse.fields(page)).status_code == 302
+    assert save(staff, event, web_client.form_fields(page)).status_code == 302

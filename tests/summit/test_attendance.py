@@ -9,16 +9,16 @@ from imagine.core import audit
 from imagine.core.models import AuditEntry
 from summit import attendance, seats
 from summit.models import Event, Guest, Rsvp
-from tests import browse, look, make
-from tests.summit import year
+from tests import factories, snapshots, web_client
+from tests.summit import reminder_fixtures
 
 pytestmark = pytest.mark.django_db
 
 
 def party(name: str = "Alma Reyes", event: Event | None = None, **fields) -> Rsvp:
     """A party of an event that is over."""
-    rsvp = make.rsvp(event or make.event(), name, **fields)
-    make.over(rsvp.event)
+    rsvp = factories.rsvp(event or factories.event(), name, **fields)
+    factories.end_event(rsvp.event)
     return Rsvp.objects.get(pk=rsvp.pk)
 
 
@@ -30,7 +30,7 @@ def who_came(rsvp: Rsvp) -> list[int]:
 
 
 def test_all_who_hold_a_seat_came_and_twice_changes_nothing():
-    event = make.event(capacity=2)
+    event = factories.event(capacity=2)
     rsvp = party(event=event, size=3, accepts_partial=True)
     assert attendance.came(rsvp)
     assert who_came(rsvp) == [1, 2]  # the third only waited
@@ -65,41 +65,41 @@ def test_it_is_in_the_history_by_name():
 
 def test_no_seat_changes_and_nobody_is_written_to():
     rsvp = party(size=2)
-    before = (look.seats(rsvp.event), look.letters())
+    before = (snapshots.seats(rsvp.event), snapshots.emails())
     attendance.came(rsvp)
-    assert (look.seats(rsvp.event), look.letters()) == before
+    assert (snapshots.seats(rsvp.event), snapshots.emails()) == before
 
 
 @pytest.mark.parametrize("rule", [attendance.came, attendance.did_not_come, lambda rsvp: attendance.note(rsvp, {})])
 def test_refused_before_the_day_and_for_what_did_not_take_place(rule):
-    early = make.rsvp(make.event())
+    early = factories.rsvp(factories.event())
     with pytest.raises(attendance.NotNow, match="from the day of the event on"):
         rule(early)
     called_off = party("Ben Ochoa")
-    make.called_off(called_off.event)
+    factories.cancel_event_unnoticed(called_off.event)
     with pytest.raises(attendance.NotNow, match="called off"):
         rule(called_off)
-    cancelled = make.rsvp(make.event(), "Chue Vang")
+    cancelled = factories.rsvp(factories.event(), "Chue Vang")
     seats.cancel(cancelled)
-    make.over(cancelled.event)
+    factories.end_event(cancelled.event)
     with pytest.raises(seats.Closed, match="This RSVP is cancelled"):
         rule(cancelled)
     assert not Guest.objects.filter(checked_in_at__isnull=False).exists()
 
 
 def test_party_without_a_seat_gets_seats_first():
-    event = make.event(capacity=1)
-    make.rsvp(event)
+    event = factories.event(capacity=1)
+    factories.rsvp(event)
     waiting = party("Ben Ochoa", event)
     with pytest.raises(attendance.NoSeat, match="holds no seat"):
         attendance.came(waiting)
 
 
 def test_noted_from_the_first_minute_of_its_day_in_stockton():
-    event = year.event()
-    assert not attendance.can_be_noted(event, year.moment(4, 7) - timedelta(seconds=1))
-    assert attendance.can_be_noted(event, year.moment(4, 7))
-    assert attendance.can_be_noted(event, year.moment(5, 1))
+    event = reminder_fixtures.event()
+    assert not attendance.can_be_noted(event, reminder_fixtures.moment(4, 7) - timedelta(seconds=1))
+    assert attendance.can_be_noted(event, reminder_fixtures.moment(4, 7))
+    assert attendance.can_be_noted(event, reminder_fixtures.moment(5, 1))
 
 
 # The admin -------------------------------------------------------------------------------------------------------
@@ -111,16 +111,16 @@ def act(staff, action: str, *rsvps: Rsvp):
 
 
 def test_many_are_noted_at_once_and_each_refusal_is_told(staff):
-    event = make.event(capacity=2)
-    one, two, waits = (make.rsvp(event, name) for name in ("Alma Reyes", "Ben Ochoa", "Chue Vang"))
-    make.over(event)
+    event = factories.event(capacity=2)
+    one, two, waits = (factories.rsvp(event, name) for name in ("Alma Reyes", "Ben Ochoa", "Chue Vang"))
+    factories.end_event(event)
     attendance.came(Rsvp.objects.get(pk=two.pk))
-    page = browse.text(act(staff, "note_came", one, two, waits))
+    page = web_client.page_text(act(staff, "note_came", one, two, waits))
     assert "1 party came." in page
     assert "1 was so already and stays as it is." in page
     assert f"{waits}: This party holds no seat. Give it seats first, then note that it came." in page
     assert [who_came(rsvp) for rsvp in (one, two, waits)] == [[1], [1], []]
-    assert "2 parties are noted as not come." in browse.text(act(staff, "note_absent", one, two))
+    assert "2 parties are noted as not come." in web_client.page_text(act(staff, "note_absent", one, two))
     assert [who_came(rsvp) for rsvp in (one, two)] == [[], []]
 
 
@@ -129,58 +129,58 @@ def page_of(rsvp: Rsvp) -> str:
 
 
 def test_before_the_day_there_is_nothing_to_tick(staff):
-    page = browse.fields(staff.get(page_of(make.rsvp(make.event(), size=2))))
+    page = web_client.form_fields(staff.get(page_of(factories.rsvp(factories.event(), size=2))))
     assert not [name for name in page if name.endswith("-came")]
 
 
 def test_single_guests_are_ticked_on_the_page_of_the_party(staff):
     rsvp = party(size=3)
-    fields = browse.fields(staff.get(page_of(rsvp)))
+    fields = web_client.form_fields(staff.get(page_of(rsvp)))
     assert staff.post(page_of(rsvp), fields | {"guests-0-came": "on", "guests-2-came": "on"}).status_code == 302
     assert who_came(rsvp) == [1, 3]
-    fields = browse.fields(staff.get(page_of(rsvp)))
+    fields = web_client.form_fields(staff.get(page_of(rsvp)))
     del fields["guests-2-came"]
     assert staff.post(page_of(rsvp), fields | {"guests-1-name": "Chue Vang"}).status_code == 302
     assert who_came(rsvp) == [1]
-    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Chue Vang"), (3, "")]
+    assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Chue Vang"), (3, "")]
 
 
 def test_page_saved_as_it_was_keeps_who_came_to_the_second(staff):
     rsvp = party(size=2)
     attendance.came(rsvp)
-    before = look.tables(but=("sessions.Session", "admin.LogEntry"))
-    assert staff.post(page_of(rsvp), browse.fields(staff.get(page_of(rsvp)))).status_code == 302
-    assert look.tables(but=("sessions.Session", "admin.LogEntry")) == before
+    before = snapshots.tables(but=("sessions.Session", "admin.LogEntry"))
+    assert staff.post(page_of(rsvp), web_client.form_fields(staff.get(page_of(rsvp)))).status_code == 302
+    assert snapshots.tables(but=("sessions.Session", "admin.LogEntry")) == before
 
 
 def test_what_another_ticked_meanwhile_stays(staff):
     rsvp = party(size=2)
-    mine = browse.fields(staff.get(page_of(rsvp)))
+    mine = web_client.form_fields(staff.get(page_of(rsvp)))
     attendance.came(rsvp)
     assert staff.post(page_of(rsvp), mine | {"guests-1-name": "Chue Vang"}).status_code == 302
     assert who_came(rsvp) == [1, 2]
 
 
 def test_guest_who_was_let_in_meanwhile_keeps_their_tick(staff):
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     Event.objects.filter(pk=rsvp.event_id).update(starts_at=timezone.now(), rsvp_closes_at=timezone.now())
-    mine = browse.fields(staff.get(page_of(rsvp)))
+    mine = web_client.form_fields(staff.get(page_of(rsvp)))
     seats.change_party(rsvp, size=3, by_staff=True)
     attendance.came(rsvp)
     response = staff.post(page_of(rsvp), mine)
     assert response.status_code == 200
-    again = browse.fields(response)
+    again = web_client.form_fields(response)
     assert again["guests-2-came"] == "on"
     staff.post(page_of(rsvp), again)
     assert who_came(rsvp) == [1, 2, 3]
 
 
 def test_list_finds_who_came_and_who_did_not(staff):
-    event = make.event()
-    came, absent = make.rsvp(event, "Came"), make.rsvp(event, "Absent")
-    make.rsvp(make.event(), "Comes next year")
-    seats.cancel(make.rsvp(event, "Cancelled"))
-    make.over(event)
+    event = factories.event()
+    came, absent = factories.rsvp(event, "Came"), factories.rsvp(event, "Absent")
+    factories.rsvp(factories.event(), "Comes next year")
+    seats.cancel(factories.rsvp(event, "Cancelled"))
+    factories.end_event(event)
     attendance.came(Rsvp.objects.get(pk=came.pk))
 
     def found(status: str) -> list[str]:

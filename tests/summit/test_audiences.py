@@ -9,9 +9,7 @@ from summit import seats
 from summit.invitations import audiences
 from summit.invitations.audiences import Reason
 from summit.models import Audience, Event, Guest, Invitation
-from tests import make
-from tests.partners import make as partners
-from tests.summit import invited
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +26,7 @@ def contact(name: str, of: Organization | None = None, **fields) -> Contact:
     fields = {"email": f"{name.lower().replace(' ', '.')}@example.org"} | fields
     if of is None:
         return Contact.objects.create(name=name, **fields)
-    return partners.contact(of, name=name, **fields)
+    return factories.contact(of, name=name, **fields)
 
 
 # Partners --------------------------------------------------------------------------------------------------------
@@ -37,11 +35,11 @@ def contact(name: str, of: Organization | None = None, **fields) -> Contact:
 @pytest.fixture
 def delta():
     """Four partners: two signed for 2027, one of them for a school; one draft; one signed for the year before."""
-    school = partners.school()
-    partners.signed_before("Yesterday Farms", "yes@example.org", (partners.promised("tours"),))
-    partners.signed("Port Gate", "port@example.org", (partners.promised("tours", schools=(school,)),))
-    partners.signed("Union Hall", "union@example.org", (partners.promised("mentors"),))
-    partners.draft("Slow Bank", "slow@example.org", (partners.promised("tours"),))
+    school = factories.school()
+    factories.pledge_signed_last_year("Yesterday Farms", "yes@example.org", (factories.promised("tours"),))
+    factories.signed_pledge("Port Gate", "port@example.org", (factories.promised("tours", schools=(school,)),))
+    factories.signed_pledge("Union Hall", "union@example.org", (factories.promised("mentors"),))
+    factories.draft_pledge("Slow Bank", "slow@example.org", (factories.promised("tours"),))
     Organization.objects.filter(name="Port Gate").update(sector="business")
     Organization.objects.filter(name="Union Hall").update(sector="labor")
     return school
@@ -52,59 +50,59 @@ def emails(audience: Audience, event: Event) -> list[str]:
 
 
 def test_who_pledged_for_a_school_year_signed(delta):
-    audience = invited.audience(pledge_year_id=2027)
-    assert emails(audience, make.event()) == ["port", "union"]
+    audience = factories.audience(pledge_year_id=2027)
+    assert emails(audience, factories.event()) == ["port", "union"]
 
 
 def test_drafts_are_in_it_when_staff_say_so(delta):
-    audience = invited.audience(pledge_year_id=2027, include_drafts=True)
-    assert emails(audience, make.event()) == ["port", "slow", "union"]
+    audience = factories.audience(pledge_year_id=2027, include_drafts=True)
+    assert emails(audience, factories.event()) == ["port", "slow", "union"]
 
 
 def test_one_of_several_kinds_is_enough_in_any_year(delta):
-    audience = invited.audience(kinds=PromiseType.objects.filter(code__in=["tours", "curriculum"]))
-    assert emails(audience, make.event()) == ["port", "yes"]
+    audience = factories.audience(kinds=PromiseType.objects.filter(code__in=["tours", "curriculum"]))
+    assert emails(audience, factories.event()) == ["port", "yes"]
 
 
 def test_all_that_is_said_must_fit(delta):
     tours = PromiseType.objects.filter(code="tours")
-    assert emails(invited.audience(pledge_year_id=2027, kinds=tours), make.event()) == ["port"]
-    assert emails(invited.audience(pledge_year_id=2027, kinds=tours, sectors=["labor"]), make.event()) == []
+    assert emails(factories.audience(pledge_year_id=2027, kinds=tours), factories.event()) == ["port"]
+    assert emails(factories.audience(pledge_year_id=2027, kinds=tours, sectors=["labor"]), factories.event()) == []
 
 
 def test_one_promise_has_both_the_kind_and_the_school(delta):
-    partners.renewed(
+    factories.renewed_pledge(
         Organization.objects.get(name="Port Gate"),
         2028,
-        partners.promised("tours"),
-        partners.promised("mentors", schools=(delta,)),
+        factories.promised("tours"),
+        factories.promised("mentors", schools=(delta,)),
     )
     tours = PromiseType.objects.filter(code="tours")
-    event = make.event()
-    assert emails(invited.audience(schools=[delta]), event) == ["port"]
-    assert emails(invited.audience(pledge_year_id=2028, kinds=tours, schools=[delta]), event) == []
+    event = factories.event()
+    assert emails(factories.audience(schools=[delta]), event) == ["port"]
+    assert emails(factories.audience(pledge_year_id=2028, kinds=tours, schools=[delta]), event) == []
 
 
 def test_sectors_alone_are_every_organization_of_them(delta):
-    contact("Ned New", partners.organization("New Union", sector="labor"))
-    assert emails(invited.audience(sectors=["labor"]), make.event()) == ["ned.new", "union"]
+    contact("Ned New", factories.organization("New Union", sector="labor"))
+    assert emails(factories.audience(sectors=["labor"]), factories.event()) == ["ned.new", "union"]
 
 
 def test_nothing_said_is_nobody(delta):
-    assert emails(invited.audience(), make.event()) == []
-    assert emails(invited.audience(include_drafts=True, contact_scope="all"), make.event()) == []
+    assert emails(factories.audience(), factories.event()) == []
+    assert emails(factories.audience(include_drafts=True, contact_scope="all"), factories.event()) == []
 
 
 def test_the_main_contact_of_each_or_every_one():
-    port = partners.organization(sector="business")
+    port = factories.organization(sector="business")
     contact("First", port)
     contact("Second", port)
-    orphan = partners.organization("Without Main", sector="business")
+    orphan = factories.organization("Without Main", sector="business")
     contact("Only", orphan)
     Contact.objects.filter(organization=orphan).update(is_primary=False)
-    event = make.event()
-    assert names(invited.audience(sectors=["business"]), event) == ["First", "Only"]
-    assert names(invited.audience(sectors=["business"], contact_scope="all"), event) == ["First", "Only", "Second"]
+    event = factories.event()
+    assert names(factories.audience(sectors=["business"]), event) == ["First", "Only"]
+    assert names(factories.audience(sectors=["business"], contact_scope="all"), event) == ["First", "Only", "Second"]
 
 
 # Guests ----------------------------------------------------------------------------------------------------------
@@ -113,11 +111,11 @@ def test_the_main_contact_of_each_or_every_one():
 @pytest.fixture
 def past():
     """A summit with one who came, one who did not, one who waited and one who cancelled."""
-    event = make.event(capacity=2)
-    came = make.rsvp(event, "Came", language="es", organization_name="Port Gate")
-    make.rsvp(event, "Absent")
-    make.rsvp(event, "Waited")
-    seats.cancel(make.rsvp(event, "Cancelled"))
+    event = factories.event(capacity=2)
+    came = factories.rsvp(event, "Came", language="es", organization_name="Port Gate")
+    factories.rsvp(event, "Absent")
+    factories.rsvp(event, "Waited")
+    seats.cancel(factories.rsvp(event, "Cancelled"))
     Guest.objects.filter(rsvp=came).update(checked_in_at=timezone.now())
     return event
 
@@ -133,53 +131,55 @@ def past():
     ],
 )
 def test_guests_who_came_did_not_come_or_waited(past, who, found):
-    assert names(invited.audience(attended_event=past, attendance=who), make.event()) == found
+    assert names(factories.audience(attended_event=past, attendance=who), factories.event()) == found
 
 
 def test_a_guest_who_is_no_contact_stands_as_in_the_rsvp(past):
-    [person] = audiences.people(invited.audience(attended_event=past, attendance=["came"]), make.event())
+    [person] = audiences.people(factories.audience(attended_event=past, attendance=["came"]), factories.event())
     rsvp = past.rsvps.get(name="Came")
     assert person == (None, rsvp.pk, "Came", "came@example.org", "Port Gate", "es", "")
 
 
 def test_a_guest_who_is_a_contact_stands_as_the_contact(past):
     contact("On Her Own", email="CAME@example.org")
-    main = contact("Known", partners.organization(), email="Came@example.org")
-    [person] = audiences.people(invited.audience(attended_event=past, attendance=["came"]), make.event())
-    assert person == (main.pk, None, "Known", "Came@example.org", partners.NAME, "en", "")
+    main = contact("Known", factories.organization(), email="Came@example.org")
+    [person] = audiences.people(factories.audience(attended_event=past, attendance=["came"]), factories.event())
+    assert person == (main.pk, None, "Known", "Came@example.org", factories.ORGANIZATION, "en", "")
 
 
 def test_a_guest_of_a_matched_organization_stands_as_its_contact(past):
-    contact("Elsewhere", partners.organization("Elsewhere"), email="came@example.org")
-    port = partners.organization()
+    contact("Elsewhere", factories.organization("Elsewhere"), email="came@example.org")
+    port = factories.organization()
     contact("Main", port)
     here = contact("Here", port, email="came@example.org")
     past.rsvps.filter(name="Came").update(organization=port)
-    [person] = audiences.people(invited.audience(attended_event=past, attendance=["came"]), make.event())
+    [person] = audiences.people(factories.audience(attended_event=past, attendance=["came"]), factories.event())
     assert person.contact_id == here.pk
 
 
 def test_parts_of_an_audience_are_put_together_each_person_once(past):
-    port = partners.organization(sector="business")
+    port = factories.organization(sector="business")
     known = contact("Known", port, email="came@example.org")
-    audience = invited.audience(sectors=["business"], attended_event=past, uploaded_contacts=[known, contact("Listed")])
-    assert names(audience, make.event()) == ["Absent", "Known", "Listed", "Waited"]
+    audience = factories.audience(
+        sectors=["business"], attended_event=past, uploaded_contacts=[known, contact("Listed")]
+    )
+    assert names(audience, factories.event()) == ["Absent", "Known", "Listed", "Waited"]
 
 
 # Left out --------------------------------------------------------------------------------------------------------
 
 
 def test_why_each_is_left_out():
-    event = make.event()
+    event = factories.event()
     listed = [contact(name) for name in ("Asked", "Invited", "Declined", "Accepted", "Coming", "Unwilling", "Refused")]
     asked = dict(zip((person.name for person in listed), listed, strict=True))
-    invited.invitation(event, asked["Invited"])
-    invited.invitation(event, asked["Declined"], declined_at=timezone.now())
-    invited.invitation(event, asked["Accepted"], rsvp=make.rsvp(event, "Accepted", email="other@example.org"))
-    make.rsvp(event, "Coming", email="COMING@example.org")
+    factories.invitation(event, asked["Invited"])
+    factories.invitation(event, asked["Declined"], declined_at=timezone.now())
+    factories.invitation(event, asked["Accepted"], rsvp=factories.rsvp(event, "Accepted", email="other@example.org"))
+    factories.rsvp(event, "Coming", email="COMING@example.org")
     preferences.choose(preferences.of("Unwilling@example.org"), invitations=False)
     preferences.refuse("Refused@example.org", "550 no such person")
-    audience = invited.audience(uploaded_contacts=listed)
+    audience = factories.audience(uploaded_contacts=listed)
     assert reasons(audience, event) == {
         "Accepted": Reason.COMING,
         "Asked": "",
@@ -195,33 +195,33 @@ def test_why_each_is_left_out():
 
 
 def test_what_was_answered_for_another_event_leaves_nobody_out():
-    before, event = make.event(), make.event()
+    before, event = factories.event(), factories.event()
     person = contact("Asked")
-    invited.invitation(before, person, declined_at=timezone.now())
-    make.rsvp(before, "Asked")
-    assert reasons(invited.audience(uploaded_contacts=[person]), event) == {"Asked": ""}
+    factories.invitation(before, person, declined_at=timezone.now())
+    factories.rsvp(before, "Asked")
+    assert reasons(factories.audience(uploaded_contacts=[person]), event) == {"Asked": ""}
 
 
 def test_who_cancelled_is_asked():
-    event = make.event()
-    seats.cancel(make.rsvp(event, "Asked"))
-    assert reasons(invited.audience(uploaded_contacts=[contact("Asked")]), event) == {"Asked": ""}
+    event = factories.event()
+    seats.cancel(factories.rsvp(event, "Asked"))
+    assert reasons(factories.audience(uploaded_contacts=[contact("Asked")]), event) == {"Asked": ""}
 
 
 def test_one_address_in_two_organizations_is_asked_once():
-    ports = [partners.organization(name, sector="business") for name in ("Port Gate", "Port Works")]
+    ports = [factories.organization(name, sector="business") for name in ("Port Gate", "Port Works")]
     contact("Boss", ports[0])
     contact("Alma", ports[0], email="alma@example.org")
     contact("Alma Main", ports[1], email="Alma@example.org")
-    audience = invited.audience(sectors=["business"], contact_scope="all")
-    assert reasons(audience, make.event()) == {"Alma": Reason.TWICE, "Alma Main": "", "Boss": ""}
+    audience = factories.audience(sectors=["business"], contact_scope="all")
+    assert reasons(audience, factories.event()) == {"Alma": Reason.TWICE, "Alma Main": "", "Boss": ""}
 
 
 def test_an_address_that_was_invited_as_another_contact_is_not_asked_again():
-    event = make.event()
-    first, second = contact("Alma"), contact("Alma Again", partners.organization(), email="ALMA@example.org")
-    invited.invitation(event, first)
-    assert reasons(invited.audience(uploaded_contacts=[second]), event) == {"Alma Again": Reason.INVITED}
+    event = factories.event()
+    first, second = contact("Alma"), contact("Alma Again", factories.organization(), email="ALMA@example.org")
+    factories.invitation(event, first)
+    assert reasons(factories.audience(uploaded_contacts=[second]), event) == {"Alma Again": Reason.INVITED}
 
 
 # Pages -----------------------------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ def test_an_address_that_was_invited_as_another_contact_is_not_asked_again():
 
 def test_pages_of_people_by_name():
     listed = [contact(name) for name in ("beta", "Alpha", "Gamma", "delta")]
-    people = audiences.people(invited.audience(uploaded_contacts=listed), make.event())
+    people = audiences.people(factories.audience(uploaded_contacts=listed), factories.event())
     assert (people.count(), len(people)) == (4, 4)
     assert [person.name for person in people[1:3]] == ["beta", "delta"]
     assert [person.name for person in people[3:50]] == ["Gamma"]
@@ -238,25 +238,25 @@ def test_pages_of_people_by_name():
 
 @pytest.mark.parametrize("words", ["garcía", "GARCIA jose", "port@", "100%", "st brigids"])
 def test_words_find_people_whatever_their_accents(words):
-    school = partners.organization("St. Brigid’s 100% Port")
+    school = factories.organization("St. Brigid’s 100% Port")
     listed = [contact("José García", school, email="port@example.org"), contact("Else")]
-    assert names(invited.audience(uploaded_contacts=listed), make.event(), words=words) == ["José García"]
+    assert names(factories.audience(uploaded_contacts=listed), factories.event(), words=words) == ["José García"]
 
 
 def test_words_that_look_like_a_pattern_are_words():
     listed = [contact("100% Alma"), contact("1000 Almas")]
-    audience = invited.audience(uploaded_contacts=listed)
-    assert names(audience, make.event(), words="100%") == ["100% Alma"]
-    assert names(audience, make.event(), words="_") == []
-    assert names(audience, make.event(), words="\x00alma\x00100") == ["100% Alma", "1000 Almas"]
-    assert names(audience, make.event(), words="'; DROP TABLE summit_audience; %s {found}") == []
+    audience = factories.audience(uploaded_contacts=listed)
+    assert names(audience, factories.event(), words="100%") == ["100% Alma"]
+    assert names(audience, factories.event(), words="_") == []
+    assert names(audience, factories.event(), words="\x00alma\x00100") == ["100% Alma", "1000 Almas"]
+    assert names(audience, factories.event(), words="'; DROP TABLE summit_audience; %s {found}") == []
 
 
 def test_who_is_left_out_for_one_reason():
-    event = make.event()
+    event = factories.event()
     listed = [contact("Asked"), contact("Coming")]
-    make.rsvp(event, "Coming")
-    audience = invited.audience(uploaded_contacts=listed)
+    factories.rsvp(event, "Coming")
+    audience = factories.audience(uploaded_contacts=listed)
     assert names(audience, event, reason="") == ["Asked"]
     assert names(audience, event, reason=Reason.COMING) == ["Coming"]
     assert names(audience, event, reason=Reason.TWICE) == []
@@ -265,8 +265,8 @@ def test_who_is_left_out_for_one_reason():
 
 @pytest.mark.parametrize("number", [1, 30])
 def test_any_number_of_people_costs_three_queries(number, django_assert_num_queries):
-    audience = invited.audience(uploaded_contacts=[contact(f"Person {n}") for n in range(number)])
-    event = make.event()
+    audience = factories.audience(uploaded_contacts=[contact(f"Person {n}") for n in range(number)])
+    event = factories.event()
     with django_assert_num_queries(3):
         assert len(audiences.people(audience, event)[:50]) == number
     with django_assert_num_queries(3):
@@ -274,20 +274,20 @@ def test_any_number_of_people_costs_three_queries(number, django_assert_num_quer
 
 
 def test_mark_is_of_those_alone_who_will_be_invited():
-    event, asked, other = make.event(), contact("Asked"), contact("Other")
-    audience = invited.audience(uploaded_contacts=[asked, contact("Coming")])
-    make.rsvp(event, "Coming")
+    event, asked, other = factories.event(), contact("Asked"), contact("Other")
+    audience = factories.audience(uploaded_contacts=[asked, contact("Coming")])
+    factories.rsvp(event, "Coming")
     mark = audiences.figures(audience, event).mark
     assert mark == audiences.mark(audiences.people(audience, event, reason=""))
     audience.uploaded_contacts.set([asked])
     assert audiences.figures(audience, event).mark == mark
     audience.uploaded_contacts.set([other])
     assert audiences.figures(audience, event).mark not in ("", mark)
-    assert audiences.figures(invited.audience(), event).mark == ""
+    assert audiences.figures(factories.audience(), event).mark == ""
 
 
 def test_nothing_is_written_by_looking(past):
-    audience = invited.audience(attended_event=past)
-    list(audiences.people(audience, make.event()))
+    audience = factories.audience(attended_event=past)
+    list(audiences.people(audience, factories.event()))
     assert not Contact.objects.exists()
     assert not Invitation.objects.exists()

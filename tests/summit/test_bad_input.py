@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from summit.models import Event, Rsvp
-from tests import browse, look, make
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +18,7 @@ KEPT = ("core.RateLimitCount",)  # tries are counted
 
 @pytest.fixture
 def event() -> Event:
-    return make.event()
+    return factories.event()
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def client() -> Client:
 
 
 def send(client: Client, to: Event, **fields):
-    return client.post(to.get_absolute_url(), browse.answers(**fields))
+    return client.post(to.get_absolute_url(), web_client.rsvp_form(**fields))
 
 
 def send_raw(client: Client, event: Event, body: bytes | str, content_type: str = URLENCODED):
@@ -38,9 +38,9 @@ def send_raw(client: Client, event: Event, body: bytes | str, content_type: str 
 def refused(response, said: str) -> None:
     """The form again, with the sentence beside the field and in the summary, and nothing stored."""
     assert response.status_code == 422
-    assert browse.text(response).count(said) == 2, browse.text(response)
-    assert look.tables(but=(*KEPT, "summit.Event"))["summit.Rsvp"] == []
-    assert look.letters() == []
+    assert web_client.page_text(response).count(said) == 2, web_client.page_text(response)
+    assert snapshots.tables(but=(*KEPT, "summit.Event"))["summit.Rsvp"] == []
+    assert snapshots.emails() == []
 
 
 # Fields -----------------------------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ LINE_FIELDS = ("name", "organization_name", "guest_2", "dietary_needs", "accessi
 def test_line_that_is_none(client, event, field, value, said):
     response = send(client, event, size="2", **{field: value})
     assert response.status_code == 422
-    assert said in browse.text(response)
+    assert said in web_client.page_text(response)
     assert Rsvp.objects.count() == 0
 
 
@@ -144,20 +144,20 @@ def test_names_of_this_town_are_kept_as_written(client, event):
 
 def test_nothing_at_all_names_each_answer_that_is_missing(client, event):
     response = send_raw(client, event, "")
-    page = browse.text(response)
+    page = web_client.page_text(response)
     assert response.status_code == 422
     assert "Three answers need another look" in page
     assert Rsvp.objects.count() == 0
 
 
 def test_repeated_fields_the_last_counts(client, event):
-    pairs = [*browse.answers().items(), ("name", "Last"), ("size", "2"), ("email", "last@example.org")]
+    pairs = [*web_client.rsvp_form().items(), ("name", "Last"), ("size", "2"), ("email", "last@example.org")]
     assert send_raw(client, event, urlencode(pairs)).status_code == 302
     assert list(Rsvp.objects.values_list("name", "email", "held_seats")) == [("Last", "last@example.org", 2)]
 
 
 def test_fields_that_were_not_asked_for_are_passed_over(client, event):
-    other = make.event(slug="other")
+    other = factories.event(slug="other")
     extra = {
         "status": "confirmed",
         "capacity": "9999",
@@ -183,14 +183,14 @@ def test_fields_that_were_not_asked_for_are_passed_over(client, event):
     assert (rsvp.event, rsvp.held_seats, rsvp.waitlisted_seats, rsvp.overbooked_seats) == (event, 1, 0, 0)
     assert (rsvp.source, rsvp.language, rsvp.canceled_at) == ("web", "en", None)
     assert rsvp.token != "x" * 32
-    assert look.guests(rsvp) == [(1, "Alma Reyes")]
+    assert snapshots.guests(rsvp) == [(1, "Alma Reyes")]
     assert Event.objects.get(pk=event.pk).capacity == 10
 
 
 def test_extra_fields_on_the_private_page_are_passed_over(client, event):
-    rsvp = make.rsvp(event, size=2)
+    rsvp = factories.rsvp(event, size=2)
     guest = rsvp.guests.last()
-    before = look.tables(but=KEPT)
+    before = snapshots.tables(but=KEPT)
     fields = {
         f"guest-{guest.pk}-rsvp": "999",
         f"guest-{guest.pk}-position": "-5",
@@ -201,7 +201,7 @@ def test_extra_fields_on_the_private_page_are_passed_over(client, event):
         "email": "eve@example.org",
     }
     client.post(reverse("change_party", args=[rsvp.token]), fields)
-    assert look.tables(but=KEPT) == before
+    assert snapshots.tables(but=KEPT) == before
 
 
 # Bytes ------------------------------------------------------------------------------------------------------------
@@ -236,15 +236,18 @@ def test_body_that_is_no_form_is_an_empty_one(client, event, body):
 )
 def test_body_that_we_do_not_read_gets_415(event, content_type):
     client = Client(enforce_csrf_checks=True)
-    response = send_raw(client, event, urlencode(browse.answers()), content_type)
+    response = send_raw(client, event, urlencode(web_client.rsvp_form()), content_type)
     assert response.status_code == 415
-    assert "We cannot read this form" in browse.text(response)
+    assert "We cannot read this form" in web_client.page_text(response)
     assert Rsvp.objects.count() == 0
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"'])
 def test_utf8_by_any_name_is_read(client, event, charset):
-    assert send_raw(client, event, urlencode(browse.answers()), f"{URLENCODED}; charset={charset}").status_code == 302
+    assert (
+        send_raw(client, event, urlencode(web_client.rsvp_form()), f"{URLENCODED}; charset={charset}").status_code
+        == 302
+    )
 
 
 @pytest.mark.parametrize(
@@ -262,15 +265,15 @@ def test_broken_multipart_is_never_a_500(event, body, boundary):
 
 def test_a_megabyte_in_a_field_gets_413(client, event):
     for address in (event.get_absolute_url(), "/imagine/rsvp/find/", "/imagine/language/", "/imagine/nothing/"):
-        response = client.post(address, browse.answers(note="x" * 1_000_000))
+        response = client.post(address, web_client.rsvp_form(note="x" * 1_000_000))
         assert response.status_code == 413
-        assert "That was too much at once" in browse.text(response)
+        assert "That was too much at once" in web_client.page_text(response)
     assert Rsvp.objects.count() == 0
 
 
 @pytest.mark.parametrize("length", ["²", "-1", "1.5", "9" * 5000, "x"])
 def test_length_that_is_no_number_gets_413(client, event, length):
-    response = client.post(event.get_absolute_url(), browse.answers(), CONTENT_LENGTH=length)
+    response = client.post(event.get_absolute_url(), web_client.rsvp_form(), CONTENT_LENGTH=length)
     assert response.status_code == 413
 
 
@@ -278,11 +281,11 @@ def test_too_many_fields_get_400(client, event):
     body = "&".join(f"f{number}=1" for number in range(2100))
     response = send_raw(client, event, body)
     assert response.status_code == 400
-    assert "This request did not arrive whole" in browse.text(response)
+    assert "This request did not arrive whole" in web_client.page_text(response)
 
 
 def test_file_in_place_of_an_answer_is_no_answer(client, event):
-    fields = browse.answers() | {"name": SimpleUploadedFile("a.txt", b"x")}
+    fields = web_client.rsvp_form() | {"name": SimpleUploadedFile("a.txt", b"x")}
     refused(client.post(event.get_absolute_url(), fields), "Write your name, so that we can greet you.")
 
 
@@ -313,7 +316,7 @@ def test_odd_headers_are_never_a_500(event, settings, headers):
 def test_another_host_gets_400(event, host):
     response = Client().get(event.get_absolute_url(), headers={"host": host})
     assert response.status_code == 400
-    assert "This request did not arrive whole" in browse.text(response)
+    assert "This request did not arrive whole" in web_client.page_text(response)
 
 
 @pytest.mark.parametrize(
@@ -325,11 +328,11 @@ def test_odd_addresses_are_not_found(client, path):
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete", "trace"])
 def test_other_methods_are_refused(client, event, method):
-    rsvp = make.rsvp(event)
-    before = look.tables()
+    rsvp = factories.rsvp(event)
+    before = snapshots.tables()
     for address in (event.get_absolute_url(), rsvp.get_absolute_url(), "/imagine/", "/imagine/rsvp/find/"):
         assert getattr(client, method)(address).status_code in {405, 415}
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 @pytest.mark.parametrize("address", ["/imagine/", "/imagine/admin/"])

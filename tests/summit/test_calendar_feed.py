@@ -9,7 +9,7 @@ from icalendar import Calendar
 
 from summit import school_year, seats
 from summit.models import Event
-from tests import browse, look, make
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -37,13 +37,13 @@ def change(event: Event, **fields) -> None:
 def was(days: int, **fields) -> Event:
     """An event that took place some days ago."""
     start = timezone.now() - days * DAY
-    return make.event(starts_at=start, rsvp_opens_at=start - 60 * DAY, **fields)
+    return factories.event(starts_at=start, rsvp_opens_at=start - 60 * DAY, **fields)
 
 
 def hidden() -> None:
     """What nobody is told of."""
-    make.event(title="Draft", is_published=False)
-    make.event(title="Secret", invitation_only=True)
+    factories.event(title="Draft", is_published=False)
+    factories.event(title="Secret", invitation_only=True)
     was(20, title="Secret past", invitation_only=True)
 
 
@@ -52,11 +52,11 @@ def hidden() -> None:
 
 def test_events_lists_the_coming_ones_by_date_and_those_of_the_school_year(client):
     hidden()
-    make.event(title="Winter gathering", starts_at=timezone.now() + 60 * DAY)
-    make.event(title="Kick-off")
+    factories.event(title="Winter gathering", starts_at=timezone.now() + 60 * DAY)
+    factories.event(title="Kick-off")
     was(30, title="Last month", school_year=school_year.current_school_year())
     was(800, title="Long ago", school_year=school_year.current_school_year() - 2)
-    page = browse.text(client.get(PAGE))
+    page = web_client.page_text(client.get(PAGE))
     order = [page.index(title) for title in ("Kick-off", "Winter gathering", "Last month")]
     assert order == sorted(order)
     for title in ("Draft", "Secret", "Long ago"):
@@ -65,12 +65,12 @@ def test_events_lists_the_coming_ones_by_date_and_those_of_the_school_year(clien
 
 def test_events_tells_how_each_stands(client):
     now = timezone.now()
-    make.event(title="Open", capacity=7)
-    make.rsvp(make.event(title="Full", capacity=1))
-    make.event(title="Soon", rsvp_opens_at=datetime(now.year + 1, 3, 5, 20, tzinfo=UTC), starts_at=now + 500 * DAY)
-    make.event(title="Closed", rsvp_closes_at=now - DAY)
-    make.called_off(make.event(title="Off"))
-    page = browse.text(client.get(PAGE))
+    factories.event(title="Open", capacity=7)
+    factories.rsvp(factories.event(title="Full", capacity=1))
+    factories.event(title="Soon", rsvp_opens_at=datetime(now.year + 1, 3, 5, 20, tzinfo=UTC), starts_at=now + 500 * DAY)
+    factories.event(title="Closed", rsvp_closes_at=now - DAY)
+    factories.cancel_event_unnoticed(factories.event(title="Off"))
+    page = web_client.page_text(client.get(PAGE))
     for said in (
         "7 seats left.",
         "Every seat is taken: there is a waiting list.",
@@ -82,7 +82,7 @@ def test_events_tells_how_each_stands(client):
 
 
 def test_events_without_any_says_how_to_hear_of_the_next(client):
-    assert "No event has a date yet." in browse.text(client.get(PAGE))
+    assert "No event has a date yet." in web_client.page_text(client.get(PAGE))
 
 
 def test_events_leads_to_the_feed_and_the_foot_of_each_page_to_it(client, settings):
@@ -95,7 +95,7 @@ def test_events_leads_to_the_feed_and_the_foot_of_each_page_to_it(client, settin
 
 def test_events_asks_as_much_for_one_as_for_thirty(client, django_assert_num_queries):
     for number in range(30):
-        make.event(title=f"Gathering {number}")
+        factories.event(title=f"Gathering {number}")
         was(number + 1, title=f"Past {number}", school_year=2090)
         if number in {0, 29}:
             with django_assert_num_queries(2):
@@ -112,7 +112,7 @@ def test_school_year_begins_in_july(monkeypatch, today, began):
 
 
 def test_feed_is_a_calendar_to_subscribe_to(client):
-    make.event()
+    factories.event()
     response = client.get(FEED)
     calendar = read(response)
     assert response["Content-Type"] == "text/calendar; charset=utf-8"
@@ -125,9 +125,9 @@ def test_feed_is_a_calendar_to_subscribe_to(client):
 
 def test_feed_has_the_public_events_and_nobody_in_them():
     hidden()
-    coming, past = make.event(title="Coming"), was(30, title="Past")
+    coming, past = factories.event(title="Coming"), was(30, title="Past")
     was(500, title="Long ago")
-    rsvp = make.rsvp(coming)
+    rsvp = factories.rsvp(coming)
     assert list(entries()) == ["Past", "Coming"]
     text = Client().get(FEED).content.decode().replace("\r\n ", "")
     for private in (rsvp.name, rsvp.email, rsvp.token, "ATTENDEE"):
@@ -141,7 +141,7 @@ def test_feed_has_the_public_events_and_nobody_in_them():
 
 
 def test_feed_and_the_events_own_file_are_one_entry_to_a_calendar(client):
-    event = make.event()
+    event = factories.event()
     [own] = read(client.get(event.get_absolute_url() + "calendar.ics")).events
     [fed] = entries().values()
     assert own["UID"] == fed["UID"]
@@ -149,7 +149,7 @@ def test_feed_and_the_events_own_file_are_one_entry_to_a_calendar(client):
 
 
 def test_feed_follows_an_event_through_change_and_cancellation():
-    event = make.event(title="Kick-off")
+    event = factories.event(title="Kick-off")
     first = entries()["Kick-off"]
     change(event, venue="Weber Point")
     moved = entries()["Kick-off"]
@@ -163,7 +163,7 @@ def test_feed_follows_an_event_through_change_and_cancellation():
 
 
 def test_feed_speaks_the_language_of_its_address():
-    make.event(title="Kick-off", title_es="Arranque")
+    factories.event(title="Kick-off", title_es="Arranque")
     assert list(entries(language="es")) == ["Arranque"]
     assert list(entries(language="xx")) == ["Kick-off"]
     spanish = Client().get(FEED, headers={"accept-language": "es"})
@@ -171,7 +171,7 @@ def test_feed_speaks_the_language_of_its_address():
 
 
 def test_feed_is_not_sent_again_until_an_event_changes(client):
-    event = make.event()
+    event = factories.event()
     first = client.get(FEED)
     again = client.get(FEED, headers={"if-none-match": first["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
@@ -183,7 +183,7 @@ def test_feed_is_not_sent_again_until_an_event_changes(client):
 
 @pytest.mark.parametrize("fields", [{"is_published": False}, {"invitation_only": True}, {"title": "Another"}])
 def test_program_that_knows_dates_alone_hears_of_every_change(client, fields):
-    event = make.event()
+    event = factories.event()
     Event.objects.update(created_at=timezone.now() - DAY)
     first = client.get(FEED)
     change(event, **fields)
@@ -196,7 +196,7 @@ def test_feed_without_any_event_is_an_empty_calendar(client):
 
 def test_feed_asks_as_much_for_one_as_for_thirty(client, django_assert_num_queries):
     for number in range(30):
-        change(make.event(), title=f"Gathering {number}")
+        change(factories.event(), title=f"Gathering {number}")
         if number in {0, 29}:
             with django_assert_num_queries(2):
                 client.get(FEED)
@@ -204,9 +204,9 @@ def test_feed_asks_as_much_for_one_as_for_thirty(client, django_assert_num_queri
 
 @pytest.mark.parametrize("path", [PAGE, FEED])
 def test_calendar_is_read_only(client, path):
-    make.event()
-    before = look.tables()
+    factories.event()
+    before = snapshots.tables()
     assert client.head(path).status_code == 200
     for method in ("post", "put", "delete"):
         assert getattr(client, method)(path).status_code == 405
-    assert look.tables() == before
+    assert snapshots.tables() == before

@@ -14,9 +14,8 @@ from summit import seats
 from summit.invitations import change_notices, responses, writing
 from summit.invitations import writing as invitations_writing
 from summit.models import Event
-from tests import look, make
-from tests.summit import invited
-from tests.summit.invited import person
+from tests import factories, snapshots
+from tests.factories import person
 
 pytestmark = pytest.mark.django_db
 
@@ -29,8 +28,8 @@ def sent(**fields) -> None:
 
 def asked(*names: str, **fields) -> Event:
     """An event to which these are invited, by mail that has left."""
-    event = make.event(**fields)
-    invited.written(event, *map(person, names))
+    event = factories.event(**fields)
+    factories.write_mailing(event, *map(person, names))
     sent()
     return event
 
@@ -108,10 +107,10 @@ def test_nobody_is_told_who_answered_wants_none_or_never_got_it():
     names = ("Open", "Coming", "Declined", "Elsewhere", "Unwilling", "Refused", "Cancelled", "Never", "Given Up")
     event = asked(*names)
     invitations_of = {each.contact.name: each for each in event.invitations.select_related("contact")}
-    responses.accept(invitations_of["Coming"], make.unsaved_rsvp(event, "Coming"), size=1)
+    responses.accept(invitations_of["Coming"], factories.unsaved_rsvp(event, "Coming"), size=1)
     responses.decline(invitations_of["Declined"])
-    make.rsvp(event, "Elsewhere")
-    rsvp = responses.accept(invitations_of["Cancelled"], make.unsaved_rsvp(event, "Cancelled"), size=1)
+    factories.rsvp(event, "Elsewhere")
+    rsvp = responses.accept(invitations_of["Cancelled"], factories.unsaved_rsvp(event, "Cancelled"), size=1)
     seats.cancel(rsvp)
     preferences.choose(preferences.of("unwilling@example.org"), invitations=False)
     preferences.refuse("refused@example.org", "550 no such person")
@@ -136,8 +135,8 @@ def test_whoever_may_have_the_invitation_is_told(state):
 
 
 def test_what_has_not_left_is_written_anew_and_not_told_as_well():
-    event = make.event()
-    invited.written(event, person("Sent"), person("Queued"))
+    event = factories.event()
+    factories.write_mailing(event, person("Sent"), person("Queued"))
     sent(recipient="sent@example.org")
     moved(event)
     write()
@@ -158,8 +157,8 @@ def test_who_unsubscribes_between_the_move_and_the_writing_is_left_out():
 
 
 def test_whose_link_was_replaced_is_told():
-    event = make.event()
-    invited.written(event, person("Alma"))
+    event = factories.event()
+    factories.write_mailing(event, person("Alma"))
     responses.replace_link(event.invitations.get())
     assert [message.idempotency_key.split(":")[2] for message in Message.objects.all()] == ["new_link"]
     sent()
@@ -282,8 +281,8 @@ def test_called_off_takes_the_entry_out_of_the_calendar():
 
 
 def test_called_off_in_the_middle_of_the_invitations():
-    event = make.event()
-    invited.written(event, person("Sent"), person("Queued"))
+    event = factories.event()
+    factories.write_mailing(event, person("Sent"), person("Queued"))
     sent(recipient="sent@example.org")
     seats.cancel_event(event)
     invitations_writing.stop_the_unanswerable()
@@ -309,7 +308,7 @@ def test_nothing_is_told_of_an_event_that_is_over():
     with pytest.MonkeyPatch.context() as small:
         small.setattr(writing, "BATCH", 1)
         writing.write_some(Mailing.objects.get(template="invitation_moved").pk)
-    make.over(event)
+    factories.end_event(event)
     write()
     assert told() == []
     assert Mailing.objects.get(template="invitation_moved").stopped_at
@@ -319,7 +318,7 @@ def test_what_waits_until_the_event_is_over_never_leaves():
     event = asked("Alma")
     moved(event)
     write()
-    make.over(event)
+    factories.end_event(event)
     invitations_writing.stop_the_unanswerable()
     assert told() == []
 
@@ -336,11 +335,11 @@ def test_who_answers_before_it_leaves_is_not_told(answer, is_written):
         write()
     invitation = event.invitations.get()
     if answer == "accept":
-        responses.accept(invitation, make.unsaved_rsvp(event, "Alma"), size=1)
+        responses.accept(invitation, factories.unsaved_rsvp(event, "Alma"), size=1)
     elif answer == "decline":
         responses.decline(invitation)
     else:
-        make.rsvp(event, "Alma")
+        factories.rsvp(event, "Alma")
         responses.tie_known()
     write()
     assert told() == []
@@ -352,8 +351,8 @@ def test_the_rsvp_that_answers_has_the_last_word_in_the_calendar():
         moved(event, venue=venue)
         write()
         sent()
-    rsvp = responses.accept(event.invitations.get(), make.unsaved_rsvp(event, "Alma"), size=1)
-    assert look.letters(rsvp) == ["confirmed 3 REQUEST"]
+    rsvp = responses.accept(event.invitations.get(), factories.unsaved_rsvp(event, "Alma"), size=1)
+    assert snapshots.emails(rsvp) == ["confirmed 3 REQUEST"]
     confirmed, last = (
         Message.objects.about(f"rsvp:{rsvp.pk}").get(),
         Message.objects.get(idempotency_key__endswith=":moved:2"),
@@ -423,8 +422,8 @@ def test_the_move_itself_takes_as_many_queries(number, django_assert_num_queries
 
 
 def test_words_in_both_languages():
-    event = make.event(starts_at=timezone.now().replace(microsecond=0) + timedelta(days=30))
-    invited.written(event, person("Alma"), person("Jun", language="es"))
+    event = factories.event(starts_at=timezone.now().replace(microsecond=0) + timedelta(days=30))
+    factories.write_mailing(event, person("Alma"), person("Jun", language="es"))
     sent()
     moved(event)
     write()
@@ -451,7 +450,7 @@ def test_words_in_both_languages():
 
 def test_closed_rsvp_asks_for_no_answer():
     event = asked("Alma")
-    make.closed(event)
+    factories.close_rsvp(event)
     moved(event)
     write()
     text = Message.objects.get(mailing__template="invitation_moved").body_text

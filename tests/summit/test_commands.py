@@ -7,9 +7,8 @@ from imagine.mail.models import Mailing, Message
 from partners.models import Contact, Organization
 from summit.invitations import starting, writing
 from summit.models import Audience, Event, Invitation
-from tests import look, make
-from tests.summit import invited
-from tests.summit.invited import person
+from tests import factories, snapshots
+from tests.factories import person
 
 pytestmark = pytest.mark.django_db
 
@@ -17,9 +16,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def audience() -> Audience:
     """Two people for an event that one of them has an RSVP for."""
-    event = make.event(slug="kick-off")
-    make.rsvp(event, "Jun")
-    return invited.audience(name="Everybody", uploaded_contacts=[person("Alma"), person("Jun")])
+    event = factories.event(slug="kick-off")
+    factories.rsvp(event, "Jun")
+    return factories.audience(name="Everybody", uploaded_contacts=[person("Alma"), person("Jun")])
 
 
 def invite(capsys, *arguments: str) -> list[str]:
@@ -28,21 +27,21 @@ def invite(capsys, *arguments: str) -> list[str]:
 
 
 def failed(*arguments: str) -> tuple[int, str]:
-    before = look.tables()
+    before = snapshots.tables()
     with pytest.raises(CommandError) as error:
         call_command("invite", *arguments)
-    assert look.tables() == before
+    assert snapshots.tables() == before
     return error.value.returncode, str(error.value)
 
 
 def test_without_yes_it_is_only_shown(audience, capsys):
-    before = look.tables()
+    before = snapshots.tables()
     assert invite(capsys, "kick-off", "--audience", "Everybody") == [
         f"{Event.objects.get()}: 1 person would be invited.",
         "Left out: 1 person, has an RSVP already.",
         "Nobody was invited; --yes does it.",
     ]
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_with_yes_they_are_invited(audience, capsys):
@@ -70,7 +69,7 @@ def test_what_cannot_be_is_told(audience):
         1,
         "There is no audience called “Nobody”. There are: Everybody.",
     )
-    make.closed(Event.objects.get())
+    factories.close_rsvp(Event.objects.get())
     said = "RSVP for this event is closed, so nobody could answer. Give it a later end first."
     assert failed("kick-off", "--audience", "Everybody") == (1, said)
     assert failed("kick-off", "--audience", "Everybody", "--yes") == (1, said)
@@ -86,7 +85,7 @@ def test_invented_contacts_are_an_audience(capsys):
     assert Organization.objects.count() == Contact.objects.filter(is_primary=True).count() == 3
     assert set(Contact.objects.values_list("language", flat=True)) == {"en", "es"}
     audience = Audience.objects.get(name="Invented contacts")
-    assert starting.start(make.event(), audience, count=10, by="test").count == 10
+    assert starting.start(factories.event(), audience, count=10, by="test").count == 10
 
 
 def test_a_second_run_makes_who_is_missing():
@@ -103,10 +102,10 @@ def test_a_second_run_makes_who_is_missing():
 
 def test_nobody_is_invented_among_real_people():
     person("Alma", email="alma@port-gate.test.org")
-    before = look.tables()
+    before = snapshots.tables()
     with pytest.raises(CommandError, match="There are addresses beyond"):
         call_command("make_contacts", "10")
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 @pytest.mark.parametrize("number", ["0", "ten", "-1", "100001"])

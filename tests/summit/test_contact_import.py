@@ -10,10 +10,8 @@ from imagine.mail import preferences
 from partners.models import Contact, Organization
 from summit.invitations import audiences, contact_import
 from summit.invitations.contact_import import Bad, Checked
-from tests import look, make
-from tests.partners import make as partners
-from tests.summit import invited
-from tests.summit.invited import person
+from tests import factories, snapshots
+from tests.factories import person
 
 pytestmark = pytest.mark.django_db
 
@@ -164,9 +162,9 @@ def test_more_rows_than_can_be_read_are_refused(monkeypatch):
 
 
 def test_to_read_writes_nothing():
-    before = look.tables()
+    before = snapshots.tables()
     read(("jun@example.org", "Jun", "Port Gate"))
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 @pytest.mark.parametrize("number", [1, 30])
@@ -180,7 +178,7 @@ def test_any_number_of_rows_is_read_by_two_queries(number, django_assert_num_que
 
 
 def test_people_are_put_in_and_made_contacts_as_needed():
-    known = partners.organization("The Port Gate, Inc.")
+    known = factories.organization("The Port Gate, Inc.")
     person("Boss", known)
     alma = person("Alma")
     checked = read(
@@ -190,7 +188,7 @@ def test_people_are_put_in_and_made_contacts_as_needed():
         ("kou@example.org", "Kou", "brand new"),
         ("tou@example.org", "Tou"),
     )
-    audience = invited.audience()
+    audience = factories.audience()
     assert contact_import.take(audience, checked) == 5
     assert people() == [
         ("alma@example.org", "Alma", None, "en"),
@@ -201,30 +199,36 @@ def test_people_are_put_in_and_made_contacts_as_needed():
         ("tou@example.org", "Tou", None, "en"),
     ]
     assert Organization.objects.get(name="Brand New").contacts.filter(is_primary=True).count() == 1
-    assert [one.name for one in audiences.people(audience, make.event())] == ["Alma", "Jun Park", "Kou", "Mai", "Tou"]
+    assert [one.name for one in audiences.people(audience, factories.event())] == [
+        "Alma",
+        "Jun Park",
+        "Kou",
+        "Mai",
+        "Tou",
+    ]
     assert alma in audience.uploaded_contacts.all()
 
 
 def test_taken_twice_changes_nothing():
-    content, audience = csv(("jun@example.org", "Jun", "Port"), ("mai@example.org",)), invited.audience()
+    content, audience = csv(("jun@example.org", "Jun", "Port"), ("mai@example.org",)), factories.audience()
     first = contact_import.read(content, "list")
     contact_import.take(audience, first)
-    before = look.tables()
+    before = snapshots.tables()
     contact_import.take(audience, first)
     contact_import.take(audience, contact_import.read(content, "list"))
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_who_has_no_name_is_called_as_the_organization_or_the_address():
-    contact_import.take(invited.audience(), read(("jun@example.org",), ("mai@example.org", "", "Port Gate")))
+    contact_import.take(factories.audience(), read(("jun@example.org",), ("mai@example.org", "", "Port Gate")))
     assert [name for _email, name, *_rest in people()] == ["jun", "Port Gate"]
 
 
 def test_of_several_contacts_of_one_address_that_of_the_organization_is_meant():
-    organizations = [partners.organization("Port Gate"), partners.organization("Union Hall")]
+    organizations = [factories.organization("Port Gate"), factories.organization("Union Hall")]
     first, second = [person("Alma", organization) for organization in organizations]
     for organization, meant in (("union hall", second), ("", first), ("Unknown", first)):
-        audience = invited.audience()
+        audience = factories.audience()
         contact_import.take(audience, read(("alma@example.org", "Alma", organization)))
         assert audience.uploaded_contacts.get() == meant
     assert Contact.objects.count() == 2
@@ -235,7 +239,7 @@ def test_who_was_erased_or_made_since_the_file_was_read_is_taken_all_the_same():
     checked = read(("alma@example.org", "Alma"), ("jun@example.org", "Jun"))
     erased.delete()
     made = person("Jun")
-    audience = invited.audience()
+    audience = factories.audience()
     assert contact_import.take(audience, checked) == 2
     assert made in audience.uploaded_contacts.all()
 
@@ -243,23 +247,23 @@ def test_who_was_erased_or_made_since_the_file_was_read_is_taken_all_the_same():
 def test_who_is_bad_doubled_or_unwilling_is_not_taken():
     preferences.choose(preferences.of("no@example.org"), invitations=False)
     checked = read(("broken",), ("jun@example.org",), ("jun@example.org",), ("no@example.org",))
-    assert contact_import.take(invited.audience(), checked) == 1
+    assert contact_import.take(factories.audience(), checked) == 1
     assert [email for email, *_rest in people()] == ["jun@example.org"]
 
 
 @pytest.mark.parametrize("number", [1, 30])
 def test_any_number_is_taken_by_as_many_queries(number, django_assert_num_queries):
     checked = read(*((f"person{n}@example.org", f"Person {n}", f"Works {n}") for n in range(number)))
-    audience = invited.audience()
+    audience = factories.audience()
     with django_assert_num_queries(23):
         contact_import.take(audience, checked)
     assert Organization.objects.count() == number
 
 
 def test_new_organizations_of_one_web_address_have_one_each():
-    partners.organization("Port Works")
+    factories.organization("Port Works")
     contact_import.take(
-        invited.audience(),
+        factories.audience(),
         read(
             ("jun@example.org", "Jun", "Port-Works 2"),
             ("mai@example.org", "Mai", "Port Works (2)"),

@@ -12,7 +12,7 @@ from imagine.mail.rendering import blank, shortened
 from summit import seats
 from summit.emails import rsvp as rsvp_emails
 from summit.models import Event, Guest, Rsvp
-from tests import make
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +32,7 @@ def district(settings):
 
 
 def new_event(**fields):
-    return make.event(starts_at=APRIL_4, **(OPEN | fields))
+    return factories.event(starts_at=APRIL_4, **(OPEN | fields))
 
 
 def letters_of(rsvp, kind=""):
@@ -71,7 +71,7 @@ class Page(HTMLParser):
 
 
 def test_confirmed_says_everything():
-    rsvp = make.rsvp(new_event(), size=3, guests=("Jun Reyes",), language="en")
+    rsvp = factories.rsvp(new_event(), size=3, guests=("Jun Reyes",), language="en")
     Guest.objects.filter(rsvp=rsvp, position=2).update(dietary_needs="vegetarian", accessibility_needs="ramp")
     rsvp_emails.confirmed(rsvp)
     message = newest(rsvp, "confirmed")
@@ -116,7 +116,7 @@ def test_confirmed_says_everything():
 
 
 def test_html_says_the_same_with_one_button():
-    rsvp = make.rsvp(new_event(), size=3, guests=("Jun Reyes",))
+    rsvp = factories.rsvp(new_event(), size=3, guests=("Jun Reyes",))
     message = newest(rsvp, "confirmed")
     page = Page(message.body_html)
     assert page.runs == [
@@ -158,14 +158,14 @@ def test_html_says_the_same_with_one_button():
     ],
 )
 def test_confirmed_names_the_meal(meal, sentence):
-    message = newest(make.rsvp(new_event(meal=meal)), "confirmed")
+    message = newest(factories.rsvp(new_event(meal=meal)), "confirmed")
     assert message.subject == "Your seat on April 4 is confirmed"
     assert f"\n{sentence}\n" in message.body_text
 
 
 def test_waiting_without_a_seat_has_no_calendar_part():
     event = new_event(capacity=2)
-    rsvp = make.rsvp(event, size=3)
+    rsvp = factories.rsvp(event, size=3)
     message = newest(rsvp, "waiting")
     assert message.subject == "You are waiting for 3 seats on April 4"
     assert message.body_text.startswith(
@@ -183,7 +183,7 @@ def test_waiting_without_a_seat_has_no_calendar_part():
 
 
 def test_waiting_with_some_seats_is_in_the_calendar():
-    message = newest(make.rsvp(new_event(capacity=1), size=3, accepts_partial=True), "waiting")
+    message = newest(factories.rsvp(new_event(capacity=1), size=3, accepts_partial=True), "waiting")
     assert message.subject == "You hold 1 seat on April 4 and wait for 2"
     assert message.body_text.startswith(
         "Confirmed in part\nYou hold 1 seat and wait for 2\n\nAlma Reyes, your seat is certain.\n"
@@ -195,7 +195,7 @@ def test_waiting_with_some_seats_is_in_the_calendar():
 
 def test_waiting_after_promotion_stopped_promises_nothing():
     soon = timezone.now() + timedelta(hours=6)
-    message = newest(make.rsvp(make.event(starts_at=soon, capacity=1), size=2), "waiting")
+    message = newest(factories.rsvp(factories.event(starts_at=soon, capacity=1), size=2), "waiting")
     assert (
         "\nThe waiting list does not move by itself any more. "
         "Free seats are for those who ask at the link or at the door.\n" in message.body_text
@@ -204,8 +204,8 @@ def test_waiting_after_promotion_stopped_promises_nothing():
 
 def test_moved_up_whole_and_in_part():
     event = new_event(capacity=2)
-    first = make.rsvp(event, "Bo Lee", size=2)
-    rsvp = make.rsvp(event, size=3, accepts_partial=True)
+    first = factories.rsvp(event, "Bo Lee", size=2)
+    rsvp = factories.rsvp(event, size=3, accepts_partial=True)
     seats.cancel(first)
     message = newest(rsvp, "moved_up")
     assert message.subject == "Seats came free. You hold 2 seats on April 4 and wait for 1"
@@ -222,7 +222,7 @@ def test_moved_up_whole_and_in_part():
 
 
 def test_changed_says_how_it_stands_now():
-    rsvp = make.rsvp(new_event(capacity=2), size=2)
+    rsvp = factories.rsvp(new_event(capacity=2), size=2)
     seats.change_party(rsvp, size=3)
     message = newest(rsvp, "changed")
     assert message.subject == "Your party changed. You hold 2 seats on April 4 and wait for 1"
@@ -233,7 +233,7 @@ def test_changed_says_how_it_stands_now():
 
 
 def test_put_on_the_waiting_list_says_so_and_leaves_the_calendar():
-    rsvp = seats.to_waiting_list(make.rsvp(new_event(), size=2))
+    rsvp = seats.to_waiting_list(factories.rsvp(new_event(), size=2))
     message = newest(rsvp, "waiting")
     assert message.subject == "You are waiting for 2 seats on April 4"
     assert message.body_text.startswith(
@@ -247,7 +247,7 @@ def test_put_on_the_waiting_list_says_so_and_leaves_the_calendar():
 
 
 def test_changed_twice_while_waiting_is_told_twice():
-    rsvp = make.rsvp(new_event(capacity=1), size=3)
+    rsvp = factories.rsvp(new_event(capacity=1), size=3)
     seats.change_party(rsvp, size=2)
     seats.change_party(rsvp, size=4)
     assert [message.subject for message in letters_of(rsvp, ":changed:")] == [
@@ -257,7 +257,7 @@ def test_changed_twice_while_waiting_is_told_twice():
 
 
 def test_cancelled_with_seats_leaves_the_calendar():
-    rsvp = seats.cancel(make.rsvp(new_event(), size=2))
+    rsvp = seats.cancel(factories.rsvp(new_event(), size=2))
     message = newest(rsvp, "cancelled")
     assert message.subject == "Your RSVP for April 4 is cancelled"
     assert message.body_text.startswith(
@@ -274,7 +274,7 @@ def test_cancelled_with_seats_leaves_the_calendar():
 
 def test_letters_of_two_that_cancel_are_rendered_once():
     event = new_event()
-    first, second = make.rsvp(event), make.rsvp(event, "Bo Lee")
+    first, second = factories.rsvp(event), factories.rsvp(event, "Bo Lee")
     seats.cancel(first)
     before = blank.cache_info().misses
     seats.cancel(second)
@@ -282,7 +282,7 @@ def test_letters_of_two_that_cancel_are_rendered_once():
 
 
 def test_cancelled_while_waiting_has_no_calendar_part():
-    rsvp = seats.cancel(make.rsvp(new_event(capacity=1), size=2))
+    rsvp = seats.cancel(factories.rsvp(new_event(capacity=1), size=2))
     message = newest(rsvp, "cancelled")
     assert "\n\nAlma Reyes, you are not on the waiting list any more.\n" in message.body_text
     assert (message.ics, message.ics_method) == ("", "")
@@ -291,7 +291,7 @@ def test_cancelled_while_waiting_has_no_calendar_part():
 
 def test_cancelled_when_rsvp_is_closed_invites_nobody_back():
     event = new_event()
-    rsvp = make.rsvp(event)
+    rsvp = factories.rsvp(event)
     Event.objects.update(rsvp_closes_at=timezone.now())
     message = newest(seats.cancel(rsvp), "cancelled")
     assert "change your mind" not in message.body_text
@@ -299,7 +299,7 @@ def test_cancelled_when_rsvp_is_closed_invites_nobody_back():
 
 
 def test_link_goes_to_the_stored_address():
-    rsvp = make.rsvp(new_event(), size=2)
+    rsvp = factories.rsvp(new_event(), size=2)
     before = Rsvp.objects.get(pk=rsvp.pk).ics_sequence
     rsvp_emails.link(rsvp, 1)
     [message] = letters_of(rsvp, ":link:")
@@ -338,7 +338,7 @@ def test_link_goes_to_the_stored_address():
 )
 def test_event_moved_says_old_and_new(fields, subject, headline, until_now):
     event = new_event()
-    rsvp = make.rsvp(event, size=2)
+    rsvp = factories.rsvp(event, size=2)
     for name, value in fields.items():
         setattr(event, name, value)
     seats.save_event(event)
@@ -357,7 +357,7 @@ def test_event_moved_says_old_and_new(fields, subject, headline, until_now):
 
 def test_event_cancelled_is_said_plainly():
     event = new_event(capacity=2)
-    seated, queued = make.rsvp(event, size=2), make.rsvp(event, "Bo Lee")
+    seated, queued = factories.rsvp(event, size=2), factories.rsvp(event, "Bo Lee")
     seats.cancel_event(event)
     message = newest(seated, "event_cancelled")
     assert message.subject == "Cancelled: Imagine Promise Summit, April 4"
@@ -379,7 +379,7 @@ def test_event_cancelled_is_said_plainly():
 
 
 def test_calendar_keeps_one_uid_and_its_sequence_grows():
-    rsvp = make.rsvp(new_event(), size=3)
+    rsvp = factories.rsvp(new_event(), size=3)
     seats.change_party(rsvp, size=2)
     seats.cancel(rsvp)
     seats.come_back(rsvp, size=4)
@@ -410,7 +410,7 @@ def test_calendar_keeps_one_uid_and_its_sequence_grows():
     ],
 )
 def test_names_appear_as_they_are(name, shown):
-    rsvp = make.rsvp(new_event(), name, email="alma@example.org")
+    rsvp = factories.rsvp(new_event(), name, email="alma@example.org")
     message = newest(rsvp, "confirmed")
     assert f"\n{shown}, we expect you for breakfast.\n" in message.body_text
     assert f"\n- {shown}\n" in message.body_text
@@ -422,7 +422,7 @@ def test_names_appear_as_they_are(name, shown):
 
 def test_subject_is_one_line_and_fits():
     event = new_event(title="Summit\r\nBcc: evil@example.org, " + "o" * 80)
-    rsvp = make.rsvp(event)
+    rsvp = factories.rsvp(event)
     seats.cancel_event(event)
     assert newest(rsvp, "event_cancelled").subject == (
         "Cancelled: Summit Bcc: evil@example.org, " + "o" * 80 + ", April 4"
@@ -433,7 +433,7 @@ def test_subject_is_one_line_and_fits():
 def test_many_letters_write_twice_each_and_read_nothing(django_assert_num_queries):
     event = new_event(capacity=60)
     for number in range(30):
-        make.rsvp(event, f"Guest {number}", size=2)
+        factories.rsvp(event, f"Guest {number}", size=2)
     before = Event.objects.get(pk=event.pk)
     event.venue = "Civic Auditorium"
     parties = list(seats.parties(event))
@@ -443,7 +443,7 @@ def test_many_letters_write_twice_each_and_read_nothing(django_assert_num_querie
 
 
 def test_letter_is_in_the_rsvps_language_whatever_the_readers():
-    message = newest(make.rsvp(new_event(title_es="Cumbre Imagine Promise"), language="es"), "confirmed")
+    message = newest(factories.rsvp(new_event(title_es="Cumbre Imagine Promise"), language="es"), "confirmed")
     assert message.language == "es"
     assert (
         "\nCumbre Imagine Promise\nJueves 4 de abril de 2030\n8:00\xa0a\xa010:30\xa0a.\xa0m.\n"
@@ -454,7 +454,7 @@ def test_letter_is_in_the_rsvps_language_whatever_the_readers():
 
 def test_spanish_letter_has_no_english_sentence():
     event = new_event(title_es="Cumbre Imagine Promise", capacity=2)
-    rsvp = make.rsvp(event, size=3, accepts_partial=True, language="es")
+    rsvp = factories.rsvp(event, size=3, accepts_partial=True, language="es")
     message = newest(rsvp, "waiting")
     assert "Tiene 2 lugares y espera 1" in message.body_text
     english = ("You ", "Your ", "When ", "The link", "not named", "At the door", "Reply", "School District")

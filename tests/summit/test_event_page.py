@@ -15,9 +15,8 @@ from summit import seats
 from summit.admin import event_page
 from summit.invitations import responses
 from summit.models import Event, Rsvp
-from tests import browse, look, make
-from tests.staff import clerk
-from tests.summit import invited
+from tests import factories, snapshots, web_client
+from tests.web_client import staff_client
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +32,7 @@ def page_of(event: Event) -> str:
 
 def answer(staff: Client, event: Event, **changed):
     """What saving the event's form with these changes answers."""
-    return staff.post(page_of(event), browse.fields(staff.get(page_of(event))) | changed)
+    return staff.post(page_of(event), web_client.form_fields(staff.get(page_of(event))) | changed)
 
 
 def names(response) -> list[str]:
@@ -43,13 +42,13 @@ def names(response) -> list[str]:
 @pytest.fixture
 def full(db) -> Event:
     """4 of 6 seats for the public, 3 held by one party; one waits for 4, passed over; one waits for 2."""
-    event = make.event(capacity=6, reserved_seats=2)
-    gone = make.rsvp(event, "Gone", size=3)
-    make.rsvp(event, "Stays", sector="labor")
-    make.rsvp(event, "Large", size=4, sector="labor")
-    make.rsvp(event, "Small", size=2, guests=("Ben Ochoa",), sector="faith")
+    event = factories.event(capacity=6, reserved_seats=2)
+    gone = factories.rsvp(event, "Gone", size=3)
+    factories.rsvp(event, "Stays", sector="labor")
+    factories.rsvp(event, "Large", size=4, sector="labor")
+    factories.rsvp(event, "Small", size=2, guests=("Ben Ochoa",), sector="faith")
     seats.cancel(gone)
-    make.rsvp(event, "Later", size=2)
+    factories.rsvp(event, "Later", size=2)
     return event
 
 
@@ -57,7 +56,7 @@ def full(db) -> Event:
 
 
 def test_page_answers_with_figures_and_words(staff, full):
-    page = browse.text(staff.get(page_of(full)))
+    page = web_client.page_text(staff.get(page_of(full)))
     for said in (
         "seats held 3 seats waited for 6 reserved seats 2 seats free 1 capacity 6",
         "Confirmed (2) Waiting list (2) Passed over (1) Cancelled (1) Cancelled late (0) Unnamed companions (4)",
@@ -73,7 +72,7 @@ def test_chart_is_drawn_with_the_numbers_of_its_table(staff, full):
     page = staff.get(page_of(full)).content.decode()
     assert page.count('<rect class="chart-seats"') == page.count('<rect class="chart-rsvps"') == 1
     assert 'role="img" aria-labelledby="chart-title chart-words"' in page
-    assert "RSVPs 4, seats 9." in browse.text(staff.get(page_of(full)))
+    assert "RSVPs 4, seats 9." in web_client.page_text(staff.get(page_of(full)))
     assert "style=" not in page.partition('<div class="office">')[2].partition("<form")[0]
 
 
@@ -91,7 +90,7 @@ def test_chart_is_drawn_with_the_numbers_of_its_table(staff, full):
     ],
 )
 def test_links_lead_to_the_filtered_list_of_this_event(staff, full, query, found):
-    make.rsvp(make.event(), "Elsewhere", size=2)
+    factories.rsvp(factories.event(), "Elsewhere", size=2)
     lists = staff.get(page_of(full)).context["answers"]["lists"] | {"active": event_page.rsvps(full, status="active")}
     response = staff.get(lists[query or "all"])
     assert (response.status_code, names(response)) == (200, found)
@@ -108,21 +107,21 @@ def test_failed_mail_is_shown_with_its_reason_and_link(staff, full):
     message = Message.objects.about(f"rsvp:{rsvp.pk}").get()
     Message.objects.filter(pk=message.pk).update(state=Message.State.REJECTED, last_error="550 no such mailbox")
     page = staff.get(page_of(full))
-    assert "stays@example.org Refused: 550 no such mailbox" in browse.text(page)
+    assert "stays@example.org Refused: 550 no such mailbox" in web_client.page_text(page)
     assert f"/imagine/admin/mail/message/{message.pk}/change/" in page.content.decode()
 
 
 def test_over_and_beyond_are_said_in_words(staff):
-    event = make.event(capacity=4)
-    make.rsvp(event, size=4)
-    seats.promote(make.rsvp(event, "Walks in"), beyond="Drives the speaker")
-    page = browse.text(staff.get(page_of(event)))
+    event = factories.event(capacity=4)
+    factories.rsvp(event, size=4)
+    seats.promote(factories.rsvp(event, "Walks in"), beyond="Drives the speaker")
+    page = web_client.page_text(staff.get(page_of(event)))
     assert "The room is over by 1 seat. Nobody lost a seat" in page
     assert "Staff gave 1 seat although none was free." in page
 
 
 def test_page_of_an_event_without_rsvps(staff):
-    page = browse.text(staff.get(page_of(make.event())))
+    page = web_client.page_text(staff.get(page_of(factories.event())))
     assert page.count("No RSVP yet.") == 2
     assert "Nobody waits." in page
 
@@ -137,14 +136,14 @@ def test_spanish_page_draws_whole_numbers(staff, full):
     staff.cookies["django_language"] = "es"
     page = staff.get(page_of(full))
     chart = page.content.decode().partition("<svg")[2].partition("</svg>")[0]
-    assert "Lugares" in browse.text(page) or "lugares" in browse.text(page)
+    assert "Lugares" in web_client.page_text(page) or "lugares" in web_client.page_text(page)
     assert not [part for part in chart.split('"')[1::2] if "," in part]
 
 
 def test_page_with_errors_begins_with_them(staff, full):
     response = answer(staff, full, capacity="-1")
     assert "answers" not in response.context
-    assert "Write 0 or more." in browse.text(response)
+    assert "Write 0 or more." in web_client.page_text(response)
 
 
 def test_page_costs_the_same_queries_for_3_and_30(staff, full, django_assert_num_queries):
@@ -152,21 +151,21 @@ def test_page_costs_the_same_queries_for_3_and_30(staff, full, django_assert_num
     with CaptureQueriesContext(connection) as queries:
         staff.get(page_of(full))
     for number in range(26):
-        make.rsvp(full, f"More {number}", size=2, sector="college")
+        factories.rsvp(full, f"More {number}", size=2, sector="college")
     with django_assert_num_queries(len(queries)):
         staff.get(page_of(full))
 
 
 def test_names_and_mail_are_for_those_who_may_see_their_lists(full):
-    viewer = clerk("view_event")
+    viewer = staff_client("view_event")
     page = viewer.get(page_of(full))
-    assert "seats held 3" in browse.text(page)
+    assert "seats held 3" in web_client.page_text(page)
     for word in ("Later", "Mail that failed", RSVPS):
         assert word not in page.content.decode()
 
 
 def test_page_is_not_for_those_without_permission(full):
-    assert clerk("view_rsvp").get(page_of(full)).status_code == 403
+    assert staff_client("view_rsvp").get(page_of(full)).status_code == 403
     assert Client().get(page_of(full)).status_code == 302
 
 
@@ -176,7 +175,7 @@ def test_page_is_not_for_those_without_permission(full):
 @pytest.fixture
 def last_year(db) -> Event:
     zone = ZoneInfo("America/Los_Angeles")
-    return make.event(
+    return factories.event(
         title="Summit 2030",
         title_es="Cumbre 2030",
         slug="summit-2030",
@@ -194,12 +193,12 @@ def last_year(db) -> Event:
 @pytest.mark.parametrize("where", ["page", "list"])
 def test_next_spring_is_shown_before_it_is_saved(staff, last_year, where):
     Rsvp.objects.create(event=last_year, name="Alma Reyes", email="alma@example.org", held_seats=1)
-    before = look.tables(but=UNCHANGED)
+    before = snapshots.tables(but=UNCHANGED)
     address = staff.get(page_of(last_year) if where == "page" else LIST).context["next_spring"]
     page = staff.get(address)
-    assert look.tables(but=UNCHANGED) == before
-    assert "Copied from Summit 2030 of April 4, 2030. Nothing is saved yet" in browse.text(page)
-    staff.post(address, browse.fields(page))
+    assert snapshots.tables(but=UNCHANGED) == before
+    assert "Copied from Summit 2030 of April 4, 2030. Nothing is saved yet" in web_client.page_text(page)
+    staff.post(address, web_client.form_fields(page))
     event = Event.objects.get(slug="summit-2031")
     assert (str(event), event.title_es, event.school_year) == ("Summit 2031, 2031-04-03", "Cumbre 2031", 2031)
     assert (event.is_published, event.capacity, event.reserved_seats, event.venue) == (False, 300, 20, last_year.venue)
@@ -216,7 +215,7 @@ def test_next_spring_is_shown_before_it_is_saved(staff, last_year, where):
 
 def test_next_spring_a_second_time_says_that_the_address_is_taken(staff, last_year):
     address = staff.get(page_of(last_year)).context["next_spring"]
-    sent = browse.fields(staff.get(address))
+    sent = web_client.form_fields(staff.get(address))
     assert staff.post(address, sent).status_code == 302
     form = staff.post(address, sent).context["adminform"].form
     assert dict(form.errors) == {"slug": ["Another event has this web address. Choose one that is still free."]}
@@ -224,7 +223,7 @@ def test_next_spring_a_second_time_says_that_the_address_is_taken(staff, last_ye
 
 
 def test_copy_of_a_summit_long_past_is_the_coming_springs(staff):
-    event = make.event(slug="summit-2019")
+    event = factories.event(slug="summit-2019")
     zone = ZoneInfo("America/Los_Angeles")
     start = datetime(2019, 4, 4, 8, tzinfo=zone)
     Event.objects.update(
@@ -235,7 +234,7 @@ def test_copy_of_a_summit_long_past_is_the_coming_springs(staff):
         school_year=2019,
     )
     initial = staff.get(staff.get(page_of(event)).context["next_spring"]).context["adminform"].form.initial
-    assert initial["starts_at"] > make.timezone.now()
+    assert initial["starts_at"] > timezone.now()
     assert initial["school_year"] == initial["starts_at"].year
     assert initial["starts_at"].strftime("%A %H") == "Thursday 08"
 
@@ -243,12 +242,12 @@ def test_copy_of_a_summit_long_past_is_the_coming_springs(staff):
 @pytest.mark.parametrize("copied", ["", "x", "0", "99999999999999999999", "١"])
 def test_copy_of_nothing_is_an_empty_form(staff, copied):
     page = staff.get(f"{LIST}add/", {"copied": copied})
-    assert (page.status_code, "Copied from" in browse.text(page)) == (200, False)
+    assert (page.status_code, "Copied from" in web_client.page_text(page)) == (200, False)
 
 
 def test_only_a_summit_is_copied_and_only_by_who_may_add_one(staff, last_year):
-    assert staff.get(page_of(make.event(kind="kickoff"))).context["next_spring"] == ""
-    viewer = clerk("view_event", "change_event")
+    assert staff.get(page_of(factories.event(kind="kickoff"))).context["next_spring"] == ""
+    viewer = staff_client("view_event", "change_event")
     for address in (page_of(last_year), LIST):
         page = viewer.get(address)
         assert (page.context["next_spring"], "next spring" in page.content.decode()) == ("", False)
@@ -259,10 +258,10 @@ def test_only_a_summit_is_copied_and_only_by_who_may_add_one(staff, last_year):
 
 
 def test_moving_asks_first_and_saves_nothing(staff, full):
-    before = look.tables(but=UNCHANGED)
+    before = snapshots.tables(but=UNCHANGED)
     response = answer(staff, full, venue=PLACE, capacity="7")
-    page = browse.text(response)
-    assert look.tables(but=UNCHANGED) == before
+    page = web_client.page_text(response)
+    assert snapshots.tables(but=UNCHANGED) == before
     assert "Saving moves the event and writes to 4 parties, with a calendar update." in page
     assert 'value="Save and write to 4 parties"' in response.content.decode()
     english, spanish = response.context["letters"]
@@ -275,93 +274,95 @@ def test_moving_asks_first_and_saves_nothing(staff, full):
 
 def test_yes_saves_all_that_was_typed_and_writes_once(staff, full):
     question = answer(staff, full, venue=PLACE, capacity="7")
-    yes = browse.fields(question) | {"_sure": "yes"}
+    yes = web_client.form_fields(question) | {"_sure": "yes"}
     for _twice in range(2):
         assert staff.post(page_of(full), yes).status_code == 302
     assert Event.objects.values_list("venue", "capacity").get() == (PLACE, 7)
-    moved = [letter for rsvp in full.rsvps.all() for letter in look.letters(rsvp) if letter.startswith("event_moved")]
+    moved = [
+        letter for rsvp in full.rsvps.all() for letter in snapshots.emails(rsvp) if letter.startswith("event_moved")
+    ]
     assert len(moved) == 4
 
 
 def test_back_brings_what_was_typed_and_saves_nothing(staff, full):
-    before = look.tables(but=UNCHANGED)
+    before = snapshots.tables(but=UNCHANGED)
     question = answer(staff, full, venue=PLACE, title="The Summit")
-    page = staff.post(page_of(full), browse.fields(question) | {"_back": "yes"})
-    assert look.tables(but=UNCHANGED) == before
+    page = staff.post(page_of(full), web_client.form_fields(question) | {"_back": "yes"})
+    assert snapshots.tables(but=UNCHANGED) == before
     assert ("errors" in page.context, list(page.context["errors"])) == (True, [])
     assert not page.content.decode().partition("<title>")[2].startswith("Error:")
     for word in ("Please correct the error", "errornote", "errorlist"):
         assert word not in page.content.decode()
-    typed = browse.fields(page)
+    typed = web_client.form_fields(page)
     assert (typed["venue"], typed["title"], "_back" in typed) == (PLACE, "The Summit", False)
-    assert "Nothing was saved and nobody was written to." in browse.text(page)
-    assert "writes to 4 parties" in browse.text(staff.post(page_of(full), typed))
+    assert "Nothing was saved and nobody was written to." in web_client.page_text(page)
+    assert "writes to 4 parties" in web_client.page_text(staff.post(page_of(full), typed))
 
 
 def test_back_with_a_mistake_in_what_was_typed_says_both(staff, full):
     question = answer(staff, full, venue=PLACE)
-    page = staff.post(page_of(full), browse.fields(question) | {"_back": "yes", "capacity": "-1"})
-    words = browse.text(page)
+    page = staff.post(page_of(full), web_client.form_fields(question) | {"_back": "yes", "capacity": "-1"})
+    words = web_client.page_text(page)
     for said in ("Write 0 or more.", "Nothing was saved and nobody was written to."):
         assert words.count(said) == 1
 
 
 def test_yes_to_a_page_that_others_overtook_saves_nothing(staff, full):
-    yes = browse.fields(answer(staff, full, venue=PLACE)) | {"_sure": "yes"}
+    yes = web_client.form_fields(answer(staff, full, venue=PLACE)) | {"_sure": "yes"}
     answer(staff, full, venue="Civic Auditorium", _sure="yes")
-    before = look.tables(but=UNCHANGED)
+    before = snapshots.tables(but=UNCHANGED)
     page = staff.post(page_of(full), yes)
-    assert "Somebody changed this to “Civic Auditorium” while you had it open." in browse.text(page)
-    assert look.tables(but=UNCHANGED) == before
+    assert "Somebody changed this to “Civic Auditorium” while you had it open." in web_client.page_text(page)
+    assert snapshots.tables(but=UNCHANGED) == before
 
 
 def test_move_by_another_is_kept_and_asks_nothing(staff, full):
-    opened = browse.fields(staff.get(page_of(full)))
+    opened = web_client.form_fields(staff.get(page_of(full)))
     answer(staff, full, venue=PLACE, _sure="yes")
     assert staff.post(page_of(full), opened | {"title": "The Summit"}).status_code == 302
     assert Event.objects.values_list("venue", "title").get() == (PLACE, "The Summit")
-    assert [letter for letter in look.letters(full.rsvps.get(name="Stays")) if "moved" in letter] == [
+    assert [letter for letter in snapshots.emails(full.rsvps.get(name="Stays")) if "moved" in letter] == [
         "event_moved 2 REQUEST"
     ]
 
 
 @pytest.mark.parametrize("which", ["no RSVPs", "cancelled RSVPs", "over", "called off", "not moved"])
 def test_where_nobody_is_written_to_nothing_is_asked(staff, which):
-    event = make.event()
+    event = factories.event()
     changed = {"title": "The Summit"} if which == "not moved" else {"venue": PLACE}
     if which != "no RSVPs":
-        rsvp = make.rsvp(event)
+        rsvp = factories.rsvp(event)
     if which == "cancelled RSVPs":
         seats.cancel(rsvp)
     if which == "over":
-        make.over(event)
+        factories.end_event(event)
     if which == "called off":
-        make.called_off(event)
-    letters = look.letters()
+        factories.cancel_event_unnoticed(event)
+    letters = snapshots.emails()
     assert answer(staff, event, **changed).status_code == 302
-    assert look.letters() == letters
+    assert snapshots.emails() == letters
 
 
 @pytest.mark.parametrize("with_parties", [True, False])
 def test_moving_says_how_many_invited_people_are_told_and_what_they_read(staff, with_parties):
-    event = make.event(title="The Summit")
+    event = factories.event(title="The Summit")
     if with_parties:
-        make.rsvp(event, "Stays")
-    invited.written(event, *map(invited.person, ("Alma", "Jun", "Declines")))
+        factories.rsvp(event, "Stays")
+    factories.write_mailing(event, *map(factories.person, ("Alma", "Jun", "Declines")))
     Message.objects.filter(queue="bulk").update(state="sent", sent_at=timezone.now())
     responses.decline(event.invitations.get(contact__name="Declines"))
-    invited.written(event, invited.person("Queued"))
-    before = look.tables(but=UNCHANGED)
+    factories.write_mailing(event, factories.person("Queued"))
+    before = snapshots.tables(but=UNCHANGED)
     response = answer(staff, event, venue=PLACE)
-    page = browse.text(response)
-    assert look.tables(but=UNCHANGED) == before
+    page = web_client.page_text(response)
+    assert snapshots.tables(but=UNCHANGED) == before
     assert "2 people who were invited and have not answered will be told, with a calendar update." in page
     assert ("writes to 1 party" in page) is with_parties
     assert f"Alma, time or place of an event to which we invited you has changed: {event.name}." in page
     assert f"The place: {PLACE}" in page
     assert ("writes to" in page) is with_parties
     assert event.invitations.get(contact__name="Alma").token not in response.content.decode()
-    yes = browse.fields(response) | {"_sure": "yes"}
+    yes = web_client.form_fields(response) | {"_sure": "yes"}
     for _twice in range(2):
         staff.post(page_of(event), yes)
     [mailing] = Mailing.objects.filter(template="invitation_moved")
@@ -370,8 +371,8 @@ def test_moving_says_how_many_invited_people_are_told_and_what_they_read(staff, 
 
 @pytest.mark.parametrize("which", ["queued", "declined"])
 def test_where_only_such_people_are_invited_nothing_is_asked(staff, which):
-    event = make.event()
-    asked = invited.to(event, invited.person("Alma"))
+    event = factories.event()
+    asked = factories.invite(event, factories.person("Alma"))
     if which == "declined":
         Message.objects.update(state="sent", sent_at=timezone.now())
         responses.decline(asked)
@@ -379,31 +380,31 @@ def test_where_only_such_people_are_invited_nothing_is_asked(staff, which):
 
 
 def test_moving_is_not_for_those_who_may_only_look(full):
-    viewer = clerk("view_event")
-    before = look.tables(but=UNCHANGED)
+    viewer = staff_client("view_event")
+    before = snapshots.tables(but=UNCHANGED)
     sent = {"venue": PLACE, "_save": "Save"}
     for more in ({}, {"_sure": "yes"}, {"_back": "yes"}):
         assert viewer.post(page_of(full), sent | more).status_code == 403
-    assert look.tables(but=UNCHANGED) == before
+    assert snapshots.tables(but=UNCHANGED) == before
 
 
 def test_event_that_is_gone_is_no_error(staff):
     response = staff.post(f"{LIST}999/change/", {"venue": PLACE}, follow=True)
-    assert "doesn’t exist" in browse.text(response)
+    assert "doesn’t exist" in web_client.page_text(response)
 
 
 # Calling off ------------------------------------------------------------------------------------------------------
 
 
 def test_calling_off_shows_the_mail_and_what_is_refused(staff, full):
-    over, off = make.event(), make.event()
-    make.over(over)
-    make.called_off(off)
+    over, off = factories.event(), factories.event()
+    factories.end_event(over)
+    factories.cancel_event_unnoticed(off)
     picked = [event.pk for event in (full, over, off)]
-    before = look.tables(but=UNCHANGED)
+    before = snapshots.tables(but=UNCHANGED)
     response = staff.post(LIST, {"action": "cancel_events", "_selected_action": picked})
-    page = browse.text(response)
-    assert look.tables(but=UNCHANGED) == before
+    page = web_client.page_text(response)
+    assert snapshots.tables(but=UNCHANGED) == before
     assert "4 parties will be told." in page
     assert "This event is over, so it cannot be cancelled." in page
     assert "This event was called off before; nobody is written to again." in page
@@ -415,10 +416,10 @@ def test_calling_off_shows_the_mail_and_what_is_refused(staff, full):
 
 
 def test_calling_off_says_how_many_invited_people_are_told_and_what_they_read(staff):
-    event = make.event()
-    invited.written(event, *map(invited.person, ("Alma", "Jun")))
+    event = factories.event()
+    factories.write_mailing(event, *map(factories.person, ("Alma", "Jun")))
     Message.objects.update(state="sent", sent_at=timezone.now())
-    page = browse.text(staff.post(LIST, {"action": "cancel_events", "_selected_action": [event.pk]}))
+    page = web_client.page_text(staff.post(LIST, {"action": "cancel_events", "_selected_action": [event.pk]}))
     assert "2 people who were invited and have not answered will be told, with a calendar update." in page
     assert "0 parties" not in page
     assert "Alma, we had to cancel Imagine Promise Summit, to which we invited you, and we are sorry." in page
@@ -426,10 +427,10 @@ def test_calling_off_says_how_many_invited_people_are_told_and_what_they_read(st
 
 @pytest.mark.parametrize("number", [1, 30])
 def test_questions_take_as_many_queries_for_any_number_of_invited(staff, number, django_assert_num_queries):
-    event = make.event()
-    invited.written(event, *(invited.person(f"Person {n}") for n in range(number)))
+    event = factories.event()
+    factories.write_mailing(event, *(factories.person(f"Person {n}") for n in range(number)))
     Message.objects.update(state="sent", sent_at=timezone.now())
-    typed = browse.fields(staff.get(page_of(event))) | {"venue": PLACE}
+    typed = web_client.form_fields(staff.get(page_of(event))) | {"venue": PLACE}
     with django_assert_num_queries(30):
         staff.post(page_of(event), typed)
     with django_assert_num_queries(14):
@@ -437,8 +438,8 @@ def test_questions_take_as_many_queries_for_any_number_of_invited(staff, number,
 
 
 def test_calling_off_only_what_cannot_be_offers_no_button(staff):
-    event = make.event()
-    make.over(event)
+    event = factories.event()
+    factories.end_event(event)
     page = staff.post(LIST, {"action": "cancel_events", "_selected_action": [event.pk]})
-    assert "This event is over, so it cannot be cancelled." in browse.text(page)
+    assert "This event is over, so it cannot be cancelled." in web_client.page_text(page)
     assert 'type="submit" value="Call off the event"' not in page.content.decode()

@@ -6,9 +6,9 @@ from django.utils import timezone
 from summit import attendance
 from summit.models import Event, Reminder, Rsvp
 from summit.reminders import sending as reminder_sending
-from tests import browse, make
-from tests.summit import year
-from tests.summit.year import moment, remind
+from tests import factories, web_client
+from tests.summit import reminder_fixtures
+from tests.summit.reminder_fixtures import moment, run_reminders
 
 pytestmark = pytest.mark.django_db
 
@@ -18,12 +18,12 @@ def states(event: Event, now) -> list[tuple[str, int]]:
 
 
 def text(staff, event: Event) -> str:
-    return browse.text(staff.get(f"/imagine/admin/summit/event/{event.pk}/change/"))
+    return web_client.page_text(staff.get(f"/imagine/admin/summit/event/{event.pk}/change/"))
 
 
 def test_plan_is_in_order_and_tells_what_became_of_each():
-    event = year.event()
-    year.rsvp(event)
+    event = reminder_fixtures.event()
+    reminder_fixtures.rsvp(event)
     assert [(each.label, each.due) for each in reminder_sending.plan(event)] == [
         ("invitation not answered", None),
         ("a week before", moment(3, 31, 9)),
@@ -33,15 +33,15 @@ def test_plan_is_in_order_and_tells_what_became_of_each():
     ]
     coming = ("coming", 0)
     assert states(event, moment(3, 1)) == [coming] * 5
-    remind(moment(3, 31, 9), moment(4, 4, 9), moment(4, 7, 7), moment(4, 8, 9))
+    run_reminders(moment(3, 31, 9), moment(4, 4, 9), moment(4, 7, 7), moment(4, 8, 9))
     assert states(event, moment(4, 9)) == [("never", 0), ("said", 1), ("nobody", 0), ("too late", 0), ("said", 1)]
     Reminder.objects.filter(kind="thanks").update(too_late=True)
     assert states(event, moment(4, 9))[-1] == ("partly", 1)
-    assert states(year.event(), moment(6, 1)) == [("never", 0)] * 5
+    assert states(reminder_fixtures.event(), moment(6, 1)) == [("never", 0)] * 5
 
 
 def test_page_says_what_is_due_when_and_what_was_said(staff):
-    event = year.event()
+    event = reminder_fixtures.event()
     page = text(staff, event)
     assert "A week before March 31, 9:00 a.m. Still to come" in page
     assert "Invitation not answered a week after each invitation Still to come" in page
@@ -58,15 +58,15 @@ def test_page_says_what_is_due_when_and_what_was_said(staff):
 
 
 def test_page_says_why_nothing_is_said(staff):
-    hidden, called_off = make.event(is_published=False), make.event()
-    make.called_off(called_off)
+    hidden, called_off = factories.event(is_published=False), factories.event()
+    factories.cancel_event_unnoticed(called_off)
     assert "Nothing is said before the event is published." in text(staff, hidden)
     assert "This event was called off: nothing more is said of it." in text(staff, called_off)
 
 
 def test_page_counts_who_came_from_its_day_on(staff):
-    event = make.event()
-    rsvp = make.rsvp(event, size=3)
+    event = factories.event()
+    rsvp = factories.rsvp(event, size=3)
     assert "guests who came" not in text(staff, event)
     Event.objects.filter(pk=event.pk).update(starts_at=timezone.now(), rsvp_closes_at=timezone.now())
     attendance.came(Rsvp.objects.get(pk=rsvp.pk))

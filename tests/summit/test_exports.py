@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from summit import exports, seats
 from summit.models import Event, Guest, Rsvp
-from tests import browse, look, make
-from tests.sheets import listed, rows_of
+from tests import factories, snapshots, web_client
+from tests.spreadsheets import read_columns, read_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +25,7 @@ NOBODY = "There is no guest to list. Who cancelled is listed only when you filte
 
 
 def names(response) -> list[str]:
-    return [name for (name,) in listed(response, "Guest")]
+    return [name for (name,) in read_columns(response, "Guest")]
 
 
 def act(staff, action: str, *rsvps: Rsvp, query: str = ""):
@@ -35,10 +35,10 @@ def act(staff, action: str, *rsvps: Rsvp, query: str = ""):
 @pytest.fixture
 def district(db) -> list[list[str]]:
     """Three parties of two events, with what guests write and a spreadsheet trips over; and their list in CSV."""
-    event = make.event(title="Cumbre & Summit", starts_at=EIGHT, capacity=3)
+    event = factories.event(title="Cumbre & Summit", starts_at=EIGHT, capacity=3)
     event.rsvp_opens_at = timezone.now().replace(year=2020)
     event.save()
-    alma = make.rsvp(
+    alma = factories.rsvp(
         event,
         "Alma Núñez",
         size=2,
@@ -54,13 +54,15 @@ def district(db) -> list[list[str]]:
     seats.name_guests(
         alma, {alma.guests.last().pk: {"dietary_needs": "no nuts", "accessibility_needs": "Khmer interpreter"}}
     )
-    huong = make.rsvp(event, "Nguyễn Thị Hương", size=3, accepts_partial=True, phone="+1 209", email="h@example.org")
+    huong = factories.rsvp(
+        event, "Nguyễn Thị Hương", size=3, accepts_partial=True, phone="+1 209", email="h@example.org"
+    )
     Rsvp.objects.filter(pk=huong.pk).update(
         created_at=datetime(2030, 3, 10, 10, 0, tzinfo=UTC), waitlisted_since=datetime(2030, 11, 3, 9, 30, tzinfo=UTC)
     )
-    other = make.event(title="Kick-off", starts_at=EIGHT.replace(month=9, hour=23))
+    other = factories.event(title="Kick-off", starts_at=EIGHT.replace(month=9, hour=23))
     Event.objects.filter(pk=other.pk).update(rsvp_opens_at=event.rsvp_opens_at)
-    make.rsvp(other, "Ben", email="ben@example.org", created_at=datetime(2030, 3, 10, 12, 0, tzinfo=UTC))
+    factories.rsvp(other, "Ben", email="ben@example.org", created_at=datetime(2030, 3, 10, 12, 0, tzinfo=UTC))
     first = ["Cumbre & Summit", "2030-04-04"]
     party = ["2", "Alma Núñez", "alma@example.org", "0412 555", "'=Delta; Bakery", "Business and industry"]
     note = "First line\nsecond, “line”"
@@ -84,7 +86,7 @@ def district(db) -> list[list[str]]:
 
 
 def test_list_as_csv_has_a_row_a_guest(staff, district):
-    header, *rows = rows_of(staff.get(CSV))
+    header, *rows = read_rows(staff.get(CSV))
     assert rows == district
     assert header == [
         *("Event", "Date", "Guest", "Number in the party", "Party of", "Contact", "E-mail", "Phone", "Organization"),
@@ -94,7 +96,7 @@ def test_list_as_csv_has_a_row_a_guest(staff, district):
 
 
 def test_list_as_xlsx_says_the_same_and_needs_no_apostrophe(staff, district):
-    assert rows_of(staff.get(XLSX))[1:] == [[cell.removeprefix("'") for cell in row] for row in district]
+    assert read_rows(staff.get(XLSX))[1:] == [[cell.removeprefix("'") for cell in row] for row in district]
 
 
 @pytest.mark.parametrize("address", [CSV, XLSX])
@@ -102,7 +104,7 @@ def test_list_speaks_the_language_of_who_asks_to_its_last_row(staff, district, a
     staff.cookies["django_language"] = "es"
     response = staff.get(address)
     Client().get("/imagine/privacy/")  # somebody else, in English, before the file is read
-    header, *rows = rows_of(response)
+    header, *rows = read_rows(response)
     assert header[:4] == ["Evento", "Fecha", "Persona", "Número en el grupo"]
     assert [row[0] for row in rows] == [*["Cumbre Imagine Promise"] * 6]
     assert [row[9] for row in rows[:3]] == ["Empresa o industria", "Empresa o industria", ""]
@@ -113,14 +115,14 @@ def test_list_comes_as_a_file_named_by_the_day(staff, district):
     for address in (CSV, XLSX):
         response = staff.get(address)
         assert isinstance(response, StreamingHttpResponse)
-        assert len(rows_of(response)) == 7
+        assert len(read_rows(response)) == 7
         name = f"guests-{timezone.localdate():%Y-%m-%d}.{address.rpartition('.')[2]}"
         assert response["Content-Disposition"] == f'attachment; filename="{name}"'
         assert "no-store" in response["Cache-Control"]
 
 
 def test_header_and_row_are_as_long():
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     assert [len(row) for row in exports.rows(Guest.objects.filter(rsvp=rsvp))] == [len(exports.HEADER)]
 
 
@@ -129,12 +131,12 @@ def test_header_and_row_are_as_long():
 
 @pytest.mark.parametrize("address", [CSV, XLSX])
 def test_list_has_the_guests_of_what_the_filters_and_the_search_show(staff, address):
-    event, other = make.event(capacity=3), make.event()
-    make.rsvp(event, "Confirmed", size=2, guests=("Findme",), sector="faith", organization_name="Delta")
-    make.rsvp(event, "Partly", size=2, accepts_partial=True, language="es")
-    make.rsvp(event, "Waiting")
-    make.rsvp(other, "Other")
-    seats.cancel(make.rsvp(other, "Gone", size=2, guests=("Gone too",)))
+    event, other = factories.event(capacity=3), factories.event()
+    factories.rsvp(event, "Confirmed", size=2, guests=("Findme",), sector="faith", organization_name="Delta")
+    factories.rsvp(event, "Partly", size=2, accepts_partial=True, language="es")
+    factories.rsvp(event, "Waiting")
+    factories.rsvp(other, "Other")
+    seats.cancel(factories.rsvp(other, "Gone", size=2, guests=("Gone too",)))
     assert names(staff.get(address)) == ["Confirmed", "Findme", "Partly", "", "Waiting", "Other"]
     for query, there in {
         "?status=confirmed": ["Confirmed", "Findme", "Other"],
@@ -152,32 +154,32 @@ def test_list_has_the_guests_of_what_the_filters_and_the_search_show(staff, addr
 
 
 def test_late_cancellations_are_listed_when_asked_for(staff):
-    event = make.event()
-    late = make.rsvp(event, "Late")
-    make.without_promotion(event)
+    event = factories.event()
+    late = factories.rsvp(event, "Late")
+    factories.stop_promotion(event)
     seats.cancel(late)
     columns = ("Guest", "Party of", "State", "Seat")
-    assert listed(staff.get(f"{CSV}?status=late"), *columns) == [("Late", "0", "cancelled", "")]
+    assert read_columns(staff.get(f"{CSV}?status=late"), *columns) == [("Late", "0", "cancelled", "")]
 
 
 def test_list_goes_beyond_the_page_shown(staff):
-    event = make.event(capacity=200)
-    Rsvp.objects.bulk_create(make.unsaved_rsvp(event, f"Guest {n}", held_seats=1) for n in range(120))
+    event = factories.event(capacity=200)
+    Rsvp.objects.bulk_create(factories.unsaved_rsvp(event, f"Guest {n}", held_seats=1) for n in range(120))
     Guest.objects.bulk_create(Guest(rsvp=rsvp, position=1, name=rsvp.name) for rsvp in Rsvp.objects.order_by("pk"))
     assert names(staff.get(CSV)) == [f"Guest {n}" for n in range(120)]
 
 
 @pytest.mark.parametrize("action", ["guests_csv", "guests_xlsx"])
 def test_action_lists_the_parties_that_were_ticked(staff, action):
-    event = make.event()
-    one, _two, three = (make.rsvp(event, name, size=2) for name in ("One", "Two", "Three"))
-    gone = seats.cancel(make.rsvp(event, "Gone"))
+    event = factories.event()
+    one, _two, three = (factories.rsvp(event, name, size=2) for name in ("One", "Two", "Three"))
+    gone = seats.cancel(factories.rsvp(event, "Gone"))
     assert names(act(staff, action, one, three, gone)) == ["One", "", "Three", ""]
     assert names(act(staff, action, gone, query="?status=canceled")) == ["Gone"]
 
 
 def test_buttons_of_the_list_keep_its_filters(staff):
-    make.rsvp(make.event(), "Ben")
+    factories.rsvp(factories.event(), "Ben")
     for query, kept in {"?q=ben&status=confirmed&p=1": "?q=ben&amp;status=confirmed", "": ""}.items():
         page = staff.get(LIST + query).content.decode()
         assert f'<a href="{CSV}{kept}">Guest list as CSV</a>' in page
@@ -190,23 +192,23 @@ def test_buttons_of_the_list_keep_its_filters(staff):
 @pytest.mark.parametrize("address", [CSV, XLSX])
 @pytest.mark.parametrize("query", ["?", "?q=nobody", "?status=waitlisted"])
 def test_list_of_nobody_says_so_on_the_same_list(staff, address, query):
-    seats.cancel(make.rsvp(make.event()))
+    seats.cancel(factories.rsvp(factories.event()))
     response = staff.get(address + query)
     assert (response.status_code, response["Location"]) == (302, LIST + query)
-    assert NOBODY in browse.text(staff.get(response["Location"]))
+    assert NOBODY in web_client.page_text(staff.get(response["Location"]))
 
 
 def test_action_on_who_cancelled_says_how_to_list_them(staff):
-    gone = seats.cancel(make.rsvp(make.event()))
+    gone = seats.cancel(factories.rsvp(factories.event()))
     response = act(staff, "guests_csv", gone, query="?q=alma")
     assert response["Location"] == f"{LIST}?q=alma"
-    assert NOBODY in browse.text(staff.get(response["Location"]))
+    assert NOBODY in web_client.page_text(staff.get(response["Location"]))
 
 
 @pytest.mark.parametrize("query", ["?event__id__exact=x", "?event__id__exact=99999999999999999999"])
 def test_list_under_a_filter_that_makes_no_sense_leads_back_or_says_that_nobody_is_there(staff, query):
-    make.rsvp(make.event())
-    make.event()
+    factories.rsvp(factories.event())
+    factories.event()
     response = staff.get(CSV + query)
     assert response.status_code == 302
     assert response["Location"].startswith(LIST)
@@ -214,7 +216,7 @@ def test_list_under_a_filter_that_makes_no_sense_leads_back_or_says_that_nobody_
 
 @pytest.mark.parametrize("address", [CSV, XLSX])
 def test_list_is_closed_to_who_may_not_see_rsvps(address):
-    make.rsvp(make.event())
+    factories.rsvp(factories.event())
     for user in (None, User.objects.create_user("guest"), User.objects.create_user("other", is_staff=True)):
         client = Client()
         if user:
@@ -228,21 +230,21 @@ def test_list_is_closed_to_who_may_not_see_rsvps(address):
 
 
 def test_who_may_only_look_has_the_list_too():
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename="view_rsvp"))
     client = Client()
     client.force_login(viewer)
-    assert "Guest list as CSV" in browse.text(client.get(LIST))
+    assert "Guest list as CSV" in web_client.page_text(client.get(LIST))
     assert names(client.get(CSV)) == names(act(client, "guests_xlsx", rsvp)) == ["Alma Reyes"]
 
 
 @pytest.mark.parametrize("address", [CSV, XLSX])
 def test_list_is_fetched_only_and_changes_nothing(staff, address, district):
-    before = look.tables()
-    assert len(rows_of(staff.get(address))) == 7
+    before = snapshots.tables()
+    assert len(read_rows(staff.get(address))) == 7
     assert staff.post(address).status_code == 405
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 # How much it takes -----------------------------------------------------------------------------------------------
@@ -250,13 +252,13 @@ def test_list_is_fetched_only_and_changes_nothing(staff, address, district):
 
 @pytest.mark.parametrize("address", [CSV, XLSX, f"{CSV}?q=guest", f"{CSV}?status=confirmed"])
 def test_list_takes_the_same_number_of_queries_for_3_and_30(staff, address, django_assert_num_queries):
-    event = make.event(capacity=100)
+    event = factories.event(capacity=100)
     for number in range(3):
-        make.rsvp(event, f"Guest {number}", size=3)
-    rows_of(staff.get(address))
+        factories.rsvp(event, f"Guest {number}", size=3)
+    read_rows(staff.get(address))
     with CaptureQueriesContext(connection) as queries:
-        assert len(rows_of(staff.get(address))) == 10
+        assert len(read_rows(staff.get(address))) == 10
     for number in range(27):
-        make.rsvp(make.event(), f"Guest 1{number}", size=3)
+        factories.rsvp(factories.event(), f"Guest 1{number}", size=3)
     with django_assert_num_queries(len(queries)):
-        assert len(rows_of(staff.get(address))) == 91
+        assert len(read_rows(staff.get(address))) == 91

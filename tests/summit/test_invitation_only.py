@@ -9,7 +9,7 @@ from imagine.mail.models import Message
 from summit import rsvp_links, seats
 from summit.models import Event, LinkRequest
 from summit.school_year import next_spring
-from tests import browse, look, make
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -18,13 +18,13 @@ NOW = timezone.now()
 
 
 def closed_event(**fields) -> Event:
-    return make.event(**{"invitation_only": True, "kind": "kickoff", "title": "Partner kick-off", **fields})
+    return factories.event(**{"invitation_only": True, "kind": "kickoff", "title": "Partner kick-off", **fields})
 
 
 def test_page_tells_what_and_when_and_whom_it_is_for(client):
     event = closed_event(capacity=7771)
     response = client.get(event.get_absolute_url())
-    page = browse.text(response)
+    page = web_client.page_text(response)
     assert "For invited partners." in page
     assert "Partner kick-off" in page
     assert "University of the Pacific" in page
@@ -44,45 +44,45 @@ def test_page_tells_what_and_when_and_whom_it_is_for(client):
     ids=["soon", "closed", "cancelled"],
 )
 def test_page_tells_the_truth_through_the_year(client, fields, said):
-    assert said in browse.text(client.get(closed_event(**fields).get_absolute_url()))
+    assert said in web_client.page_text(client.get(closed_event(**fields).get_absolute_url()))
 
 
 def test_page_that_was_kept_is_not_shown_when_answers_have_closed(client):
     event = closed_event()
-    assert "Answers are closed." not in browse.text(client.get(event.get_absolute_url()))
-    make.closed(event)
-    assert "Answers are closed." in browse.text(client.get(event.get_absolute_url()))
+    assert "Answers are closed." not in web_client.page_text(client.get(event.get_absolute_url()))
+    factories.close_rsvp(event)
+    assert "Answers are closed." in web_client.page_text(client.get(event.get_absolute_url()))
 
 
 def test_rsvp_by_the_public_address_is_refused_and_changes_nothing(client):
     event = closed_event()
-    make.rsvp(event, source="invited")
-    before = look.tables(but=BUT_LIMITS)
+    factories.rsvp(event, source="invited")
+    before = snapshots.tables(but=BUT_LIMITS)
     for email in ("new@example.org", "alma.reyes@example.org"):
-        response = client.post(event.get_absolute_url(), browse.answers(email=email))
+        response = client.post(event.get_absolute_url(), web_client.rsvp_form(email=email))
         assert response.status_code == 409
-        assert "How to answer" in browse.text(response)
-    assert look.tables(but=BUT_LIMITS) == before
+        assert "How to answer" in web_client.page_text(response)
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_front_page_never_shows_it(client):
     closed_event(kind="summit", title="A closed summit", starts_at=NOW + timedelta(days=3))
-    assert "closed summit" not in browse.text(client.get("/imagine/"))
-    make.event(title="The open summit")
-    assert "The open summit" in browse.text(client.get("/imagine/"))
+    assert "closed summit" not in web_client.page_text(client.get("/imagine/"))
+    factories.event(title="The open summit")
+    assert "The open summit" in web_client.page_text(client.get("/imagine/"))
 
 
 def test_past_event_does_not_lead_to_one_that_is_closed_to_the_public(client):
-    past, secret = make.event(), closed_event(kind="summit")
-    make.over(past)
+    past, secret = factories.event(), closed_event(kind="summit")
+    factories.end_event(past)
     assert secret.get_absolute_url() not in client.get(past.get_absolute_url()).content.decode()
 
 
 def test_party_works_by_its_link_and_lost_links_are_mailed(client):
     event = closed_event()
-    rsvp = make.rsvp(event, email="alma@example.org", source="invited")
+    rsvp = factories.rsvp(event, email="alma@example.org", source="invited")
     client.post(f"{rsvp.get_absolute_url()}party/", {"grow": "2"})
-    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
     client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
     rsvp_links.answer(LinkRequest.objects.get().pk)
     assert Message.objects.filter(idempotency_key__startswith=f"rsvp:{rsvp.pk}:link:").count() == 1
@@ -94,5 +94,5 @@ def test_copy_for_next_spring_stays_closed():
 
 def test_staff_seat_a_party_there():
     event = closed_event()
-    seats.reserve(make.unsaved_rsvp(event), size=2, by_staff=True)
-    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+    seats.reserve(factories.unsaved_rsvp(event), size=2, by_staff=True)
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]

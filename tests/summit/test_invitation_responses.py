@@ -12,10 +12,8 @@ from partners.organizations import contacts
 from summit import organization_matching, seats
 from summit.invitations import responses, writing
 from summit.models import Event, Guest, Invitation, Rsvp
-from tests import look, make
-from tests.partners import make as partners
-from tests.summit import invited
-from tests.summit.invited import person
+from tests import factories, snapshots
+from tests.factories import person
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +23,9 @@ Answer = Invitation.Answer
 @pytest.fixture
 def asked() -> Invitation:
     """Alma of Port Gate is asked to an event for invited partners only."""
-    return invited.to(make.event(invitation_only=True, capacity=4), person("Alma Reyes", partners.organization()))
+    return factories.invite(
+        factories.event(invitation_only=True, capacity=4), person("Alma Reyes", factories.organization())
+    )
 
 
 def accept(invitation: Invitation, name: str = "Alma Reyes", *, size: int = 1, guests=(), **fields) -> Rsvp:
@@ -41,14 +41,14 @@ def answer(invitation: Invitation) -> tuple[str, str, str]:
 
 
 def mail_after(number: int) -> list[str]:
-    return look.letters()[number:]
+    return snapshots.emails()[number:]
 
 
 def refused(call, *args, **how) -> str:
-    before = look.tables()
+    before = snapshots.tables()
     with pytest.raises(seats.Refused) as refusal:
         call(*args, **how)
-    assert look.tables() == before
+    assert snapshots.tables() == before
     return str(refusal.value)
 
 
@@ -63,23 +63,23 @@ def test_accepted_the_party_has_seats_like_any_other(asked):
         "invited",
     )
     assert (rsvp.held_seats, rsvp.phone) == (3, "209 555 0100")
-    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Jun"), (3, "")]
+    assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Jun"), (3, "")]
     assert answer(asked) == ("accepted", "", "Alma Reyes")
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"]
     [change] = AuditEntry.objects.filter(about=f"invitation:{asked.pk}")
     assert change.what == {"answer": ["open", "accepted"]}
 
 
 def test_accepted_ten_times_is_accepted_once(asked):
     first = accept(asked, size=2)
-    before = look.tables()
+    before = snapshots.tables()
     for size in range(1, 4):
         assert accept(asked, "Somebody Else", size=size) == first
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_a_full_event_has_a_waiting_list_for_the_invited_too(asked):
-    seats.reserve(make.unsaved_rsvp(asked.event, "First", source="invited"), size=4)
+    seats.reserve(factories.unsaved_rsvp(asked.event, "First", source="invited"), size=4)
     rsvp = accept(asked, size=2)
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (0, 2)
     assert answer(asked)[0] == Answer.ACCEPTED
@@ -91,36 +91,36 @@ def test_a_party_out_of_bounds_is_no_answer(asked, size):
 
 
 def test_after_the_window_nobody_accepts(asked):
-    make.closed(asked.event)
+    factories.close_rsvp(asked.event)
     assert refused(accept, asked) == "This event does not take RSVPs now."
 
 
 def test_what_was_accepted_stays_so_after_the_window(asked):
     rsvp = accept(asked)
-    make.closed(asked.event)
+    factories.close_rsvp(asked.event)
     assert accept(asked) == rsvp
 
 
 def test_an_rsvp_of_the_same_address_is_the_answer_as_it_stands(asked):
     Event.objects.update(invitation_only=False)
-    known = make.rsvp(asked.event, "Alma Reyes", email="ALMA.Reyes@example.org", size=3)
+    known = factories.rsvp(asked.event, "Alma Reyes", email="ALMA.Reyes@example.org", size=3)
     assert accept(asked, size=1) == known
     assert answer(asked) == ("accepted", "", "Alma Reyes")
-    assert look.seats(asked.event) == [("Alma Reyes", 3, 0)]
+    assert snapshots.seats(asked.event) == [("Alma Reyes", 3, 0)]
 
 
 def test_a_cancelled_rsvp_of_the_same_address_comes_back(asked):
     Event.objects.update(invitation_only=False)
-    known = make.rsvp(asked.event, "Alma Reyes", size=3)
+    known = factories.rsvp(asked.event, "Alma Reyes", size=3)
     seats.cancel(known)
     assert accept(asked, size=2) == known
-    assert look.seats(asked.event) == [("Alma Reyes", 2, 0)]
+    assert snapshots.seats(asked.event) == [("Alma Reyes", 2, 0)]
 
 
 def test_an_rsvp_that_answers_another_invitation_is_not_taken_from_it(asked):
     first = accept(asked)
-    other = person("Alma Again", partners.organization("Elsewhere"))
-    second = invited.to(asked.event, other)
+    other = person("Alma Again", factories.organization("Elsewhere"))
+    second = factories.invite(asked.event, other)
     contacts.correct(other, email="alma.reyes@example.org")
     with pytest.raises(seats.AlreadyThere) as known:
         accept(second)
@@ -134,7 +134,7 @@ def test_mail_goes_to_the_contacts_address_of_now(asked):
 
 
 def test_somebody_on_their_own_accepts(asked):
-    alone = invited.to(asked.event, person("Jun Park"))
+    alone = factories.invite(asked.event, person("Jun Park"))
     assert accept(alone, "Jun Park", organization_name="A Club").organization is None
 
 
@@ -147,11 +147,11 @@ def test_who_accepts_is_not_matched_with_another_organization(asked):
 
 def test_without_an_invitation_there_is_no_way_to_an_event_for_the_invited(asked):
     said = "This event is for invited partners. To answer, use the link in your invitation."
-    assert refused(seats.reserve, make.unsaved_rsvp(asked.event, "Stranger"), size=1) == said
+    assert refused(seats.reserve, factories.unsaved_rsvp(asked.event, "Stranger"), size=1) == said
 
 
 def test_staff_seat_anybody_at_an_event_for_the_invited(asked):
-    assert seats.reserve(make.unsaved_rsvp(asked.event, "Stranger"), size=1, by_staff=True).held_seats == 1
+    assert seats.reserve(factories.unsaved_rsvp(asked.event, "Stranger"), size=1, by_staff=True).held_seats == 1
 
 
 def test_an_invitation_that_was_taken_back_is_none(asked):
@@ -176,10 +176,10 @@ def test_declined_with_a_word(asked):
 
 def test_declined_ten_times_is_declined_once(asked):
     responses.decline(asked, "No.")
-    before = look.tables()
+    before = snapshots.tables()
     for word in ("No.", "", "No."):
         responses.decline(asked, word)
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_another_word_takes_the_first_ones_place(asked):
@@ -195,7 +195,7 @@ def test_a_word_is_as_long_as_it_may_be(asked):
     assert answer(asked)[1] == "x" * 500
 
 
-@pytest.mark.parametrize("change", [make.closed, make.called_off, make.over])
+@pytest.mark.parametrize("change", [factories.close_rsvp, factories.cancel_event_unnoticed, factories.end_event])
 def test_after_the_window_nobody_declines(asked, change):
     change(asked.event)
     assert refused(responses.decline, asked, "No.") == "This event does not take RSVPs now."
@@ -205,13 +205,13 @@ def test_after_the_window_nobody_declines(asked, change):
 
 
 def test_who_accepted_declines_and_gives_every_seat_back(asked):
-    waits = invited.to(asked.event, person("Waits"))
+    waits = factories.invite(asked.event, person("Waits"))
     rsvp = accept(asked, size=3)
     assert accept(waits, "Waits", size=3).waitlisted_seats == 3
     responses.decline(asked, "Sorry.")
     assert answer(asked) == ("declined", "Sorry.", "Alma Reyes")
-    assert look.seats(asked.event) == [("Alma Reyes", 0, 0), ("Waits", 3, 0)]
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL"]
+    assert snapshots.seats(asked.event) == [("Alma Reyes", 0, 0), ("Waits", 3, 0)]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL"]
 
 
 def test_who_declined_accepts_all_the_same(asked):
@@ -233,27 +233,27 @@ def test_there_and_back_it_is_the_same_rsvp_with_what_was_typed_last(asked):
         *("Alma R. Reyes", "209 555 0199", "Vegan."),
         True,
     )
-    assert look.guests(second) == [(1, "Alma R. Reyes"), (2, "Mai"), (3, "Tou")]
+    assert snapshots.guests(second) == [(1, "Alma R. Reyes"), (2, "Mai"), (3, "Tou")]
     assert "Mai" in Message.objects.about(f"rsvp:{first.pk}").order_by("created_at").last().body_text
-    assert look.letters(first) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL", "confirmed 3 REQUEST"]
+    assert snapshots.emails(first) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL", "confirmed 3 REQUEST"]
 
 
 def test_who_comes_back_after_the_window_stays_away(asked):
     accept(asked)
     responses.decline(asked)
-    make.closed(asked.event)
+    factories.close_rsvp(asked.event)
     assert refused(accept, asked) == "This event does not take RSVPs now."
 
 
 def test_seats_can_be_given_back_after_the_window_until_the_event_ends(asked):
     accept(asked)
-    make.closed(asked.event)
+    factories.close_rsvp(asked.event)
     responses.decline(asked)
     assert answer(asked)[0] == Answer.DECLINED
-    assert look.seats(asked.event) == [("Alma Reyes", 0, 0)]
+    assert snapshots.seats(asked.event) == [("Alma Reyes", 0, 0)]
 
 
-@pytest.mark.parametrize("change", [make.called_off, make.over])
+@pytest.mark.parametrize("change", [factories.cancel_event_unnoticed, factories.end_event])
 def test_when_the_event_is_over_or_off_nothing_is_given_back(asked, change):
     accept(asked)
     change(asked.event)
@@ -272,10 +272,10 @@ def test_seats_that_were_given_back_by_their_own_link_are_a_no(asked):
 
 def test_declining_cancels_an_rsvp_that_was_made_on_the_public_page(asked):
     Event.objects.update(invitation_only=False)
-    make.rsvp(asked.event, "Alma Reyes", size=3)
+    factories.rsvp(asked.event, "Alma Reyes", size=3)
     responses.decline(asked)
     assert answer(asked) == ("declined", "", "Alma Reyes")
-    assert look.seats(asked.event) == [("Alma Reyes", 0, 0)]
+    assert snapshots.seats(asked.event) == [("Alma Reyes", 0, 0)]
 
 
 def test_an_erased_rsvp_leaves_the_invitation_open(asked):
@@ -315,7 +315,7 @@ def test_mail_with_the_old_link_that_has_not_left_never_does(asked, claimed):
 
 
 def test_an_invitation_that_is_not_written_yet_is_written_with_the_new_link(asked):
-    mailing = invited.started(asked.event, person("Jun Park"))
+    mailing = factories.start_mailing(asked.event, person("Jun Park"))
     later = mailing.invitations.get()
     responses.replace_link(later)
     assert not Message.objects.about(f"invitation:{later.pk}").exists()
@@ -324,10 +324,10 @@ def test_an_invitation_that_is_not_written_yet_is_written_with_the_new_link(aske
     assert later.get_absolute_url() in Message.objects.about(f"invitation:{later.pk}").get().body_text
 
 
-@pytest.mark.parametrize("end", [make.over, seats.cancel_event])
+@pytest.mark.parametrize("end", [factories.end_event, seats.cancel_event])
 def test_a_new_link_is_not_mailed_to_who_wants_no_invitations_or_for_what_is_over(asked, end):
     sent()
-    other = invited.to(asked.event, person("Jun Park"))
+    other = factories.invite(asked.event, person("Jun Park"))
     sent()
     preferences.choose(preferences.of("jun.park@example.org"), invitations=False)
     responses.replace_link(other)
@@ -348,10 +348,10 @@ def test_what_was_answered_stays_with_a_new_link(asked):
 
 def test_an_rsvp_of_the_public_page_answers_the_invitation_of_its_address(asked):
     Event.objects.update(invitation_only=False)
-    open_one = invited.to(asked.event, person("Jun Park"))
-    make.rsvp(asked.event, "Alma Reyes", email="ALMA.REYES@example.org")
-    make.rsvp(make.event(), "Jun Park")
-    seats.cancel(make.rsvp(asked.event, "Jun Park"))
+    open_one = factories.invite(asked.event, person("Jun Park"))
+    factories.rsvp(asked.event, "Alma Reyes", email="ALMA.REYES@example.org")
+    factories.rsvp(factories.event(), "Jun Park")
+    seats.cancel(factories.rsvp(asked.event, "Jun Park"))
     responses.tie_known()
     assert answer(asked) == ("accepted", "", "Alma Reyes")
     assert answer(open_one)[0] == Answer.OPEN
@@ -360,17 +360,17 @@ def test_an_rsvp_of_the_public_page_answers_the_invitation_of_its_address(asked)
 def test_who_declined_and_made_an_rsvp_later_comes(asked):
     Event.objects.update(invitation_only=False)
     responses.decline(asked, "Sorry.")
-    make.rsvp(asked.event, "Alma Reyes")
+    factories.rsvp(asked.event, "Alma Reyes")
     responses.tie_known()
     assert answer(asked) == ("accepted", "", "Alma Reyes")
 
 
 def test_two_invitations_of_one_address_share_no_rsvp(asked):
     Event.objects.update(invitation_only=False)
-    other = person("Alma Again", partners.organization("Elsewhere"))
-    second = invited.to(asked.event, other)
+    other = person("Alma Again", factories.organization("Elsewhere"))
+    second = factories.invite(asked.event, other)
     contacts.correct(other, email="alma.reyes@example.org")
-    make.rsvp(asked.event, "Alma Reyes")
+    factories.rsvp(asked.event, "Alma Reyes")
     for _twice in range(2):
         responses.tie_known()
     assert sorted([answer(asked)[0], answer(second)[0]]) == ["accepted", "open"]
@@ -402,5 +402,5 @@ def test_the_entry_of_the_rsvp_takes_the_place_of_the_invitations(asked):
 
 
 def test_two_invitations_have_two_entries(asked):
-    invited.to(asked.event, person("Jun Park"))
+    factories.invite(asked.event, person("Jun Park"))
     assert len({str(entry(message.ics)[1]["UID"]) for message in Message.objects.all()}) == 2

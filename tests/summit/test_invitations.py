@@ -16,10 +16,8 @@ from summit.invitations import audiences, responses, starting, writing
 from summit.invitations import resend as invitation_resend
 from summit.invitations import writing as invitations_writing
 from summit.models import Audience, Event, Invitation
-from tests import look, make
-from tests.partners import make as partners
-from tests.summit import invited
-from tests.summit.invited import person, started, written
+from tests import factories, snapshots
+from tests.factories import person, start_mailing, write_mailing
 
 pytestmark = pytest.mark.django_db
 
@@ -30,10 +28,10 @@ def start(event: Event, audience: Audience, count: int, mark: str | None = None)
 
 def refused(event: Event, audience: Audience, count: int = 1, mark: str | None = None) -> str:
     """Says why nothing was started, and that nothing was."""
-    before = look.tables()
+    before = snapshots.tables()
     with pytest.raises(starting.Refused) as refusal:
         start(Event.objects.get(pk=event.pk), audience, count, mark)
-    assert look.tables() == before
+    assert snapshots.tables() == before
     return str(refusal.value)
 
 
@@ -41,8 +39,8 @@ def refused(event: Event, audience: Audience, count: int = 1, mark: str | None =
 
 
 def test_everybody_of_an_audience_is_invited(django_capture_on_commit_callbacks):
-    event, people = make.event(), [person("Alma"), person("Jun")]
-    audience = invited.audience(name="Both", uploaded_contacts=people)
+    event, people = factories.event(), [person("Alma"), person("Jun")]
+    audience = factories.audience(name="Both", uploaded_contacts=people)
     with django_capture_on_commit_callbacks() as rung:
         mailing = start(event, audience, 2)
     assert len(rung) == 1
@@ -61,15 +59,15 @@ def test_everybody_of_an_audience_is_invited(django_capture_on_commit_callbacks)
 
 
 def test_links_of_two_invitations_differ():
-    event, people = make.event(), [person("Alma"), person("Jun")]
-    start(event, invited.audience(uploaded_contacts=people), 2)
+    event, people = factories.event(), [person("Alma"), person("Jun")]
+    start(event, factories.audience(uploaded_contacts=people), 2)
     assert len({len(token) and token for token in event.invitations.values_list("token", flat=True)}) == 2
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_another_number_than_was_confirmed_invites_nobody(count):
-    audience = invited.audience(uploaded_contacts=[person("Alma"), person("Jun")])
-    said = refused(make.event(), audience, count)
+    audience = factories.audience(uploaded_contacts=[person("Alma"), person("Jun")])
+    said = refused(factories.event(), audience, count)
     assert said == "Meanwhile it is 2 people who would be invited. Nobody was: look once more, then confirm."
 
 
@@ -81,8 +79,8 @@ def test_another_number_than_was_confirmed_invites_nobody(count):
     ],
 )
 def test_as_many_others_than_were_confirmed_are_not_invited(number, said):
-    event = make.event()
-    audience = invited.audience(uploaded_contacts=[person(f"Shown {n}") for n in range(number)])
+    event = factories.event()
+    audience = factories.audience(uploaded_contacts=[person(f"Shown {n}") for n in range(number)])
     mark = audiences.figures(audience, event).mark
     audience.uploaded_contacts.set([person(f"Other {n}") for n in range(number)])
     assert refused(event, audience, number, mark) == f"{said} Nobody was: look once more, then confirm."
@@ -92,11 +90,11 @@ def test_as_many_others_than_were_confirmed_are_not_invited(number, said):
 @pytest.mark.parametrize("count", [0, 1])
 def test_an_audience_of_nobody_is_refused(count):
     said = "There is nobody in this audience who would be invited."
-    assert refused(make.event(), invited.audience(), count) == said
+    assert refused(factories.event(), factories.audience(), count) == said
 
 
 def test_started_twice_nobody_is_asked_twice():
-    event, audience = make.event(), invited.audience(uploaded_contacts=[person("Alma")])
+    event, audience = factories.event(), factories.audience(uploaded_contacts=[person("Alma")])
     start(event, audience, 1)
     assert refused(event, audience) == "There is nobody in this audience who would be invited."
 
@@ -104,9 +102,9 @@ def test_started_twice_nobody_is_asked_twice():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (make.called_off, "This event was cancelled, so nobody can be invited."),
-        (make.over, "This event is over, so nobody can be invited."),
-        (make.closed, "RSVP for this event is closed, so nobody could answer. Give it a later end first."),
+        (factories.cancel_event_unnoticed, "This event was cancelled, so nobody can be invited."),
+        (factories.end_event, "This event is over, so nobody can be invited."),
+        (factories.close_rsvp, "RSVP for this event is closed, so nobody could answer. Give it a later end first."),
         (
             lambda event: Event.objects.filter(pk=event.pk).update(rsvp_opens_at=timezone.now() + timedelta(1)),
             "RSVP for this event is not open yet, so nobody could answer. Give it an earlier begin first.",
@@ -118,23 +116,23 @@ def test_started_twice_nobody_is_asked_twice():
     ],
 )
 def test_nobody_is_invited_who_could_not_answer(change, said):
-    event = make.event()
+    event = factories.event()
     change(event)
-    assert refused(event, invited.audience(uploaded_contacts=[person("Alma")])) == said
+    assert refused(event, factories.audience(uploaded_contacts=[person("Alma")])) == said
 
 
 def test_more_people_than_seats_are_invited_all_the_same():
-    event = make.event(capacity=1)
-    assert start(event, invited.audience(uploaded_contacts=[person("Alma"), person("Jun")]), 2).count == 2
+    event = factories.event(capacity=1)
+    assert start(event, factories.audience(uploaded_contacts=[person("Alma"), person("Jun")]), 2).count == 2
 
 
 def test_guests_become_contacts_of_their_organization_or_on_their_own():
-    past = make.event()
-    port = partners.organization()
-    make.rsvp(past, "Alma", language="es")
-    make.rsvp(past, "Jun", email="Jun@Example.org")
+    past = factories.event()
+    port = factories.organization()
+    factories.rsvp(past, "Alma", language="es")
+    factories.rsvp(past, "Jun", email="Jun@Example.org")
     past.rsvps.filter(name="Jun").update(organization=port)
-    start(make.event(), invited.audience(attended_event=past), 2)
+    start(factories.event(), factories.audience(attended_event=past), 2)
     found = Contact.objects.order_by("name").values_list("name", "email", "language", "organization", "is_primary")
     assert list(found) == [
         ("Alma", "alma@example.org", "es", None, False),
@@ -149,20 +147,20 @@ def test_guests_become_contacts_of_their_organization_or_on_their_own():
 
 
 def test_a_guest_of_an_organization_with_a_main_contact_is_another_one():
-    past, port = make.event(), partners.organization()
-    partners.contact(port, "main@example.org")
-    make.rsvp(past, "Jun")
+    past, port = factories.event(), factories.organization()
+    factories.contact(port, "main@example.org")
+    factories.rsvp(past, "Jun")
     past.rsvps.update(organization=port)
-    start(make.event(), invited.audience(attended_event=past), 1)
+    start(factories.event(), factories.audience(attended_event=past), 1)
     assert sorted(port.contacts.values_list("name", "is_primary")) == [("Alma Reyes", True), ("Jun", False)]
 
 
 @pytest.mark.parametrize("number", [1, 30])
 def test_any_number_of_people_is_started_by_as_many_queries(number, django_assert_num_queries):
-    past = make.event(capacity=100)
+    past = factories.event(capacity=100)
     for n in range(number):
-        make.rsvp(past, f"Guest {n}")
-    audience, event = invited.audience(attended_event=past), make.event()
+        factories.rsvp(past, f"Guest {n}")
+    audience, event = factories.audience(attended_event=past), factories.event()
     mark = audiences.figures(audience, event).mark
     with django_assert_num_queries(21):
         start(event, audience, number, mark)
@@ -172,9 +170,9 @@ def test_any_number_of_people_is_started_by_as_many_queries(number, django_asser
 
 
 def test_each_invitation_is_written_as_one_of_many():
-    event = make.event()
-    contact = person("Alma Reyes", partners.organization(), language="es")
-    mailing = started(event, contact)
+    event = factories.event()
+    contact = person("Alma Reyes", factories.organization(), language="es")
+    mailing = start_mailing(event, contact)
     assert invitations_writing.write(mailing)
     [invitation], [message] = event.invitations.all(), Message.objects.all()
     assert invitation.emailed_at
@@ -194,18 +192,18 @@ def test_each_invitation_is_written_as_one_of_many():
 
 
 def test_written_twice_everybody_has_one_message():
-    event = make.event()
-    mailing = started(event, person("Alma"), person("Jun"))
+    event = factories.event()
+    mailing = start_mailing(event, person("Alma"), person("Jun"))
     invitations_writing.write(mailing)
-    before = look.tables()
+    before = snapshots.tables()
     invitations_writing.write(mailing)
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_what_was_interrupted_goes_on(monkeypatch):
     monkeypatch.setattr(writing, "BATCH", 2)
-    event = make.event()
-    mailing = started(event, *(person(f"Person {n}") for n in range(5)))
+    event = factories.event()
+    mailing = start_mailing(event, *(person(f"Person {n}") for n in range(5)))
     assert writing.write_some(mailing.pk)
     assert Message.objects.count() == 2
     mailing.refresh_from_db()
@@ -216,7 +214,7 @@ def test_what_was_interrupted_goes_on(monkeypatch):
 
 
 def test_a_batch_that_fails_is_written_whole_later(monkeypatch):
-    mailing = started(make.event(), person("Alma"), person("Jun"))
+    mailing = start_mailing(factories.event(), person("Alma"), person("Jun"))
     with monkeypatch.context() as broken:
         broken.setattr(writing.mail, "queue_many", lambda messages: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -229,17 +227,17 @@ def test_a_batch_that_fails_is_written_whole_later(monkeypatch):
 def test_a_writer_hands_on_when_its_time_is_up(monkeypatch):
     monkeypatch.setattr(writing, "BATCH", 1)
     monkeypatch.setattr(writing, "WRITE_SECONDS", -1)
-    mailing = started(make.event(), person("Alma"), person("Jun"), person("Mai"))
+    mailing = start_mailing(factories.event(), person("Alma"), person("Jun"), person("Mai"))
     assert not invitations_writing.write(mailing)
     assert Message.objects.count() == 1
 
 
 def test_who_wants_none_by_then_or_has_an_rsvp_is_left_out():
-    event = make.event()
-    mailing = started(event, *map(person, ("Asked", "Unwilling", "Refused", "Coming")))
+    event = factories.event()
+    mailing = start_mailing(event, *map(person, ("Asked", "Unwilling", "Refused", "Coming")))
     preferences.choose(preferences.of("unwilling@example.org"), invitations=False)
     preferences.refuse("refused@example.org", "550 no such person")
-    make.rsvp(event, "Coming")
+    factories.rsvp(event, "Coming")
     invitations_writing.write(mailing)
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Asked"]
     assert [message.recipient for message in mailing.messages.all()] == ["asked@example.org"]
@@ -247,10 +245,10 @@ def test_who_wants_none_by_then_or_has_an_rsvp_is_left_out():
     assert (mailing.recipient_count, mailing.skipped_count, bool(mailing.rendered_at)) == (4, 3, True)
 
 
-@pytest.mark.parametrize("change", [make.called_off, make.closed])
+@pytest.mark.parametrize("change", [factories.cancel_event_unnoticed, factories.close_rsvp])
 def test_nothing_is_written_that_cannot_be_answered_any_more(change):
-    event = make.event()
-    mailing = started(event, person("Alma"))
+    event = factories.event()
+    mailing = start_mailing(event, person("Alma"))
     change(event)
     assert invitations_writing.write(mailing)
     mailing.refresh_from_db()
@@ -260,7 +258,7 @@ def test_nothing_is_written_that_cannot_be_answered_any_more(change):
 
 
 def test_nothing_of_a_stopped_mailing_is_written():
-    mailing = started(make.event(), person("Alma"))
+    mailing = start_mailing(factories.event(), person("Alma"))
     invitations_writing.stop(mailing)
     invitations_writing.write(mailing)
     assert not Message.objects.exists()
@@ -268,7 +266,7 @@ def test_nothing_of_a_stopped_mailing_is_written():
 
 @pytest.mark.parametrize("number", [1, 30])
 def test_any_number_is_written_by_as_many_queries(number, django_assert_num_queries):
-    mailing = started(make.event(), *(person(f"Person {n}", language="en") for n in range(number)))
+    mailing = start_mailing(factories.event(), *(person(f"Person {n}", language="en") for n in range(number)))
     with django_assert_num_queries(15):
         invitations_writing.write(mailing)
     assert mailing.messages.count() == number
@@ -278,7 +276,7 @@ def test_any_number_is_written_by_as_many_queries(number, django_assert_num_quer
 
 
 def test_pause_and_go_on_twice_are_once():
-    mailing = written(make.event(), person("Alma"))
+    mailing = write_mailing(factories.event(), person("Alma"))
     for _twice in range(2):
         invitations_writing.pause(mailing)
         assert bulk_delivery.figures(Mailing.objects.get()).state == "paused"
@@ -289,8 +287,8 @@ def test_pause_and_go_on_twice_are_once():
 
 def test_stop_takes_back_who_was_never_written_to(monkeypatch):
     monkeypatch.setattr(writing, "BATCH", 3)
-    event = make.event()
-    mailing = started(event, *map(person, ("Arrived", "In Doubt", "Queued", "Unwritten")))
+    event = factories.event()
+    mailing = start_mailing(event, *map(person, ("Arrived", "In Doubt", "Queued", "Unwritten")))
     writing.write_some(mailing.pk)
     state_of("arrived@example.org", "sent", sent_at=timezone.now())
     state_of("in.doubt@example.org", "unknown")
@@ -309,23 +307,23 @@ def state_of(to: str, state: str, **fields) -> None:
 
 
 def test_a_stopped_mailing_leaves_its_people_to_be_asked_again():
-    event = make.event()
-    audience = invited.audience(uploaded_contacts=[person("Alma")])
+    event = factories.event()
+    audience = factories.audience(uploaded_contacts=[person("Alma")])
     invitations_writing.stop(start(event, audience, 1))
     assert start(event, audience, 1).invitations.count() == 1
 
 
 def test_stop_keeps_what_was_answered_already():
-    event = make.event()
-    mailing = written(event, person("Alma"), person("Jun"))
+    event = factories.event()
+    mailing = write_mailing(event, person("Alma"), person("Jun"))
     responses.decline(event.invitations.get(contact__name="Alma"))
     assert invitations_writing.stop(mailing) == 1
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
 
 
 def test_mail_that_asks_once_more_takes_no_invitation_back_with_it():
-    event = make.event()
-    mailing = written(event, person("Alma"))
+    event = factories.event()
+    mailing = write_mailing(event, person("Alma"))
     [invitation] = event.invitations.all()
     state_of("alma@example.org", "sent", sent_at=timezone.now())
     fields = {"recipient": "alma@example.org", "queue": "bulk", "mailing": mailing, "language": "en"}
@@ -336,18 +334,18 @@ def test_mail_that_asks_once_more_takes_no_invitation_back_with_it():
 
 
 def test_mailings_to_an_event_that_was_called_off_end_by_themselves():
-    called_off, closed, open_one = make.event(), make.event(), make.event()
-    mailings = {event: written(event, person(f"Person {event.pk}")) for event in (called_off, closed, open_one)}
-    make.called_off(called_off)
-    make.closed(closed)
+    called_off, closed, open_one = factories.event(), factories.event(), factories.event()
+    mailings = {event: write_mailing(event, person(f"Person {event.pk}")) for event in (called_off, closed, open_one)}
+    factories.cancel_event_unnoticed(called_off)
+    factories.close_rsvp(closed)
     invitations_writing.stop_the_unanswerable()
     assert [message.mailing for message in Message.objects.all()] == [mailings[open_one]]
     assert list(Invitation.objects.values_list("event", flat=True)) == [open_one.pk]
 
 
 def test_no_queries_for_each_mailing_that_is_over(django_assert_num_queries):
-    event = make.event()
-    written(event, person("Alma"))
+    event = factories.event()
+    write_mailing(event, person("Alma"))
     state_of("alma@example.org", "sent", sent_at=timezone.now())
     seats.cancel_event(event)
     with django_assert_num_queries(2):
@@ -359,8 +357,8 @@ def test_no_queries_for_each_mailing_that_is_over(django_assert_num_queries):
 
 
 def test_what_has_not_left_when_the_event_moves_says_where_it_is_now():
-    event = make.event()
-    mailing = written(event, *map(person, ("Sent", "Queued")))
+    event = factories.event()
+    mailing = write_mailing(event, *map(person, ("Sent", "Queued")))
     state_of("sent@example.org", "sent", sent_at=timezone.now())
     event.venue = "Stockton Civic Auditorium"
     seats.save_event(event)
@@ -374,33 +372,33 @@ def test_what_has_not_left_when_the_event_moves_says_where_it_is_now():
 
 
 def test_another_change_of_the_event_writes_nothing_anew():
-    event = make.event()
-    written(event, person("Alma"))
-    before = look.tables(but=("summit.Event", "core.AuditEntry"))
+    event = factories.event()
+    write_mailing(event, person("Alma"))
+    before = snapshots.tables(but=("summit.Event", "core.AuditEntry"))
     event.capacity = 200
     seats.save_event(event)
-    assert look.tables(but=("summit.Event", "core.AuditEntry")) == before
+    assert snapshots.tables(but=("summit.Event", "core.AuditEntry")) == before
 
 
 # The mail, before it is sent -------------------------------------------------------------------------------------
 
 
 def test_the_mail_is_shown_in_both_languages_as_one_person_reads_it():
-    event = make.event()
-    before = look.tables()
+    event = factories.event()
+    before = snapshots.tables()
     english, spanish = invitation_emails.preview(event, "Alma Reyes", "Port Gate")
     assert (english.language, spanish.language) == ("en", "es")
     assert "Alma Reyes, you are invited to Imagine Promise Summit" in english.text
     assert "(the link of this person alone)" in english.text
     assert "http" not in english.text
     assert "Cumbre Imagine Promise" in spanish.text
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_words_of_a_person_are_words_in_the_mail_whatever_stands_in_them():
-    event = make.event()
+    event = factories.event()
     hostile = person("Alma <b>{link}</b>\nBcc: all", email="alma@example.org")
-    written(event, hostile)
+    write_mailing(event, hostile)
     message = Message.objects.get()
     assert "Alma <b>{link}</b> Bcc: all" in message.body_text
     assert "<b>{link}</b>" not in message.body_html
@@ -408,8 +406,8 @@ def test_words_of_a_person_are_words_in_the_mail_whatever_stands_in_them():
 
 @pytest.mark.parametrize("claimed", [False, True])
 def test_nothing_leaves_once_the_event_was_called_off(claimed):
-    event, people = make.event(), [person(name) for name in ("Alma", "Jun", "Chue")]
-    mailing = written(event, *people)
+    event, people = factories.event(), [person(name) for name in ("Alma", "Jun", "Chue")]
+    mailing = write_mailing(event, *people)
     bulk_delivery.begin(first := bulk_delivery.claim()[0])
     if not claimed:
         bulk_delivery.give_back([first])
@@ -422,8 +420,8 @@ def test_nothing_leaves_once_the_event_was_called_off(claimed):
 
 
 def test_mailing_to_an_event_that_is_hidden_meanwhile_stops():
-    event = make.event()
-    mailing = written(event, person("Alma"))
+    event = factories.event()
+    mailing = write_mailing(event, person("Alma"))
     invitations_writing.stop_the_unanswerable()
     assert Message.objects.exists()
     Event.objects.update(is_published=False)
@@ -436,7 +434,7 @@ def test_mailing_to_an_event_that_is_hidden_meanwhile_stops():
 
 def in_doubt_and_sent_again(event: Event, *names: str) -> Mailing:
     """All were written; of the first nobody knew whether it arrived, and staff had it sent again."""
-    mailing = written(event, *map(person, names))
+    mailing = write_mailing(event, *map(person, names))
     first = Message.objects.get(recipient=f"{names[0].lower()}@example.org")
     Message.objects.filter(pk=first.pk).update(state="unknown", handed_over_at=timezone.now(), attempts=1)
     assert invitation_resend.send_again(first)
@@ -445,7 +443,7 @@ def in_doubt_and_sent_again(event: Event, *names: str) -> Mailing:
 
 @pytest.mark.parametrize("claimed", [False, True])
 def test_stop_keeps_what_may_have_arrived_before_it_was_sent_again(claimed):
-    event = make.event()
+    event = factories.event()
     mailing = in_doubt_and_sent_again(event, "Alma", "Jun")
     batch = bulk_delivery.claim() if claimed else []
     assert invitations_writing.stop(mailing) == 1
@@ -461,9 +459,9 @@ def test_stop_keeps_what_may_have_arrived_before_it_was_sent_again(claimed):
 
 
 def test_stop_of_itself_when_the_event_is_called_off_keeps_it_too():
-    event = make.event()
+    event = factories.event()
     in_doubt_and_sent_again(event, "Alma", "Jun")
-    make.closed(event)
+    factories.close_rsvp(event)
     invitations_writing.stop_the_unanswerable()
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
     assert Message.objects.get().state == "unknown"
@@ -471,7 +469,7 @@ def test_stop_of_itself_when_the_event_is_called_off_keeps_it_too():
 
 def test_event_that_moves_keeps_it_and_tells_it():
     """It is unknown again, so whoever may have it is told of the new place; what nobody can have is written anew."""
-    event = make.event()
+    event = factories.event()
     in_doubt_and_sent_again(event, "Alma", "Jun")
     event.venue = "Stockton Civic Auditorium"
     seats.save_event(event)
@@ -484,14 +482,14 @@ def test_event_that_moves_keeps_it_and_tells_it():
 
 
 def test_what_may_have_arrived_and_is_sent_again_is_flagged():
-    mailing = written(make.event(), person("Alma"))
+    mailing = write_mailing(factories.event(), person("Alma"))
     Message.objects.update(state="unknown", handed_over_at=timezone.now())
     assert invitation_resend.send_again(mailing.messages.get())
     assert Message.objects.get().possible_duplicate
 
 
 def test_what_failed_for_good_and_is_sent_again_is_not_flagged():
-    mailing = written(make.event(), person("Alma"))
+    mailing = write_mailing(factories.event(), person("Alma"))
     Message.objects.update(state="rejected")
     assert invitation_resend.send_again(mailing.messages.get())
     assert not Message.objects.get().possible_duplicate

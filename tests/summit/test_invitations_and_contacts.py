@@ -17,23 +17,21 @@ from summit.invitations import resend as invitation_resend
 from summit.invitations import responses, writing
 from summit.models import Event, Invitation, Rsvp
 from summit.reminders import sending as reminder_sending
-from tests import make
-from tests.partners import make as partners
-from tests.summit import invited
-from tests.summit.invited import person
+from tests import factories
+from tests.factories import person
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def two() -> tuple[Organization, Organization]:
-    return partners.organization("Port Gate"), partners.organization("Port Gate, Inc.")
+    return factories.organization("Port Gate"), factories.organization("Port Gate, Inc.")
 
 
 def both_invited(event: Event, two) -> tuple[Invitation, Invitation]:
     """Alma stands in both organizations, and was invited in each: her address was corrected in between."""
     other = person("Alma", two[1], email="old@example.org")
-    made = invited.to(event, person("Alma", two[0])), invited.to(event, other)
+    made = factories.invite(event, person("Alma", two[0])), factories.invite(event, other)
     contacts.correct(other, email="alma@example.org")
     writing.write(made[1].mailing)
     return made
@@ -41,21 +39,21 @@ def both_invited(event: Event, two) -> tuple[Invitation, Invitation]:
 
 def test_invitations_move_to_the_contact_that_stays(two):
     stays, goes = person("Alma", two[0]), person("Alma Reyes", two[1], email="ALMA@example.org")
-    invitation = invited.to(make.event(), goes)
+    invitation = factories.invite(factories.event(), goes)
     merging.merge(*two)
     assert list(Invitation.objects.values_list("pk", "contact")) == [(invitation.pk, stays.pk)]
     assert Message.objects.get().idempotency_key == f"invitation:{invitation.pk}:invited"
 
 
 def test_a_contact_of_one_organization_alone_keeps_the_invitation(two):
-    invitation = invited.to(make.event(), person("Jun", two[1]))
+    invitation = factories.invite(factories.event(), person("Jun", two[1]))
     merging.merge(*two)
     assert Invitation.objects.get(pk=invitation.pk).contact.organization == two[0]
 
 
 @pytest.mark.parametrize("answered", [0, 1])
 def test_of_two_invitations_the_one_with_an_answer_is_kept(two, answered):
-    both = both_invited(make.event(), two)
+    both = both_invited(factories.event(), two)
     responses.decline(both[answered], "No.")
     merging.merge(*two)
     assert list(Invitation.objects.values_list("pk", "decline_message", "contact")) == [
@@ -65,7 +63,7 @@ def test_of_two_invitations_the_one_with_an_answer_is_kept(two, answered):
 
 @pytest.mark.parametrize("accepted", [0, 1])
 def test_of_two_answers_the_yes_is_kept(two, accepted):
-    both = both_invited(make.event(), two)
+    both = both_invited(factories.event(), two)
     responses.decline(both[1 - accepted])
     responses.accept(both[accepted], Rsvp(name="Alma"), size=1)
     merging.merge(*two)
@@ -74,7 +72,7 @@ def test_of_two_answers_the_yes_is_kept(two, accepted):
 
 
 def test_without_an_answer_the_first_is_kept_and_the_other_is_not_mailed(two):
-    both = both_invited(make.event(), two)
+    both = both_invited(factories.event(), two)
     merging.merge(*two)
     assert Invitation.objects.get().pk == both[0].pk
     assert (
@@ -94,7 +92,7 @@ def mail_is(invitation: Invitation, state: str, **fields) -> None:
 @pytest.mark.parametrize("state", ["queued", "sending", "unknown", "rejected", "failed"])
 def test_without_an_answer_the_one_whose_mail_was_sent_is_kept(two, sent, state):
     """Its link is in somebody's hands; the other's opens nothing any more."""
-    both = both_invited(make.event(), two)
+    both = both_invited(factories.event(), two)
     mail_is(both[sent], "sent")
     mail_is(both[1 - sent], state)
     merging.merge(*two)
@@ -106,7 +104,7 @@ def test_without_an_answer_the_one_whose_mail_was_sent_is_kept(two, sent, state)
 @pytest.mark.parametrize("maybe", [{"state": "unknown"}, {"state": "sending", "handed_over_at": timezone.now()}])
 @pytest.mark.parametrize("state", ["queued", "sending", "rejected", "failed"])
 def test_without_an_answer_mail_that_may_have_arrived_counts_for_more_than_mail_that_did_not(two, maybe, state):
-    both = both_invited(make.event(), two)
+    both = both_invited(factories.event(), two)
     mail_is(both[1], **maybe)
     mail_is(both[0], state)
     merging.merge(*two)
@@ -115,7 +113,7 @@ def test_without_an_answer_mail_that_may_have_arrived_counts_for_more_than_mail_
 
 @pytest.mark.parametrize("failed", ["rejected", "failed"])
 def test_without_an_answer_mail_that_is_still_to_leave_counts_for_more_than_mail_that_failed(two, failed):
-    both = both_invited(make.event(), two)
+    both = both_invited(factories.event(), two)
     mail_is(both[0], failed)
     merging.merge(*two)
     assert Invitation.objects.get().pk == both[1].pk
@@ -123,7 +121,7 @@ def test_without_an_answer_mail_that_is_still_to_leave_counts_for_more_than_mail
 
 
 def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
-    both = both_invited(make.event(), two)
+    both = both_invited(factories.event(), two)
     mail_is(both[1], "sent")
     responses.decline(both[0])
     merging.merge(*two)
@@ -131,7 +129,7 @@ def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
 
 
 def test_a_new_link_that_was_sent_counts_as_mail_that_was_sent(two):
-    both = both_invited(make.event(), two)
+    both = both_invited(factories.event(), two)
     mail_is(both[1], "rejected")
     responses.replace_link(both[1])
     Message.objects.filter(idempotency_key=f"invitation:{both[1].pk}:new_link:1").update(
@@ -143,7 +141,7 @@ def test_a_new_link_that_was_sent_counts_as_mail_that_was_sent(two):
 
 def test_mail_of_the_other_one_that_a_worker_has_in_its_batch_does_not_leave(two):
     """Its link would open nothing."""
-    both = both_invited(make.event(), two)
+    both = both_invited(factories.event(), two)
     Message.objects.about(f"invitation:{both[0].pk}").update(state="sent", sent_at=timezone.now())
     batch = bulk_delivery.claim()
     merging.merge(*two)
@@ -151,7 +149,7 @@ def test_mail_of_the_other_one_that_a_worker_has_in_its_batch_does_not_leave(two
 
 
 def test_mail_of_the_other_one_that_was_sent_stays_known(two):
-    both = both_invited(make.event(), two)
+    both = both_invited(factories.event(), two)
     Message.objects.update(state="sent", sent_at=timezone.now())
     merging.merge(*two)
     assert Message.objects.about(f"invitation:{both[0].pk}").count() == 2
@@ -160,7 +158,7 @@ def test_mail_of_the_other_one_that_was_sent_stays_known(two):
 
 def test_both_on_one_list_is_once(two):
     both = [person("Alma", two[0]), person("Alma", two[1])]
-    audience, alone = invited.audience(uploaded_contacts=both), invited.audience(uploaded_contacts=both[1:])
+    audience, alone = factories.audience(uploaded_contacts=both), factories.audience(uploaded_contacts=both[1:])
     merging.merge(*two)
     assert list(audience.uploaded_contacts.all()) == list(alone.listed.all()) == [both[0]]
 
@@ -171,8 +169,8 @@ def test_both_on_one_list_is_once(two):
 @pytest.mark.parametrize("state", ["queued", "rejected", "failed"])
 @pytest.mark.parametrize("of_organization", [True, False])
 def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, of_organization):
-    contact = person("Alma", partners.organization() if of_organization else None, email="wrong@example.org")
-    invitation = invited.to(make.event(), contact)
+    contact = person("Alma", factories.organization() if of_organization else None, email="wrong@example.org")
+    invitation = factories.invite(factories.event(), contact)
     Message.objects.update(state=state)
     contacts.correct(contact, email="alma@example.org")
     assert not Message.objects.exists()
@@ -186,7 +184,7 @@ def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, o
 
 def test_what_a_worker_has_in_its_batch_and_has_not_begun_goes_to_the_right_address():
     contact = person("Alma", email="wrong@example.org")
-    invitation = invited.to(make.event(), contact)
+    invitation = factories.invite(factories.event(), contact)
     batch = bulk_delivery.claim()
     contacts.correct(contact, email="alma@example.org")
     assert not any(map(bulk_delivery.begin, batch))
@@ -196,7 +194,7 @@ def test_what_a_worker_has_in_its_batch_and_has_not_begun_goes_to_the_right_addr
 
 def test_what_was_sent_or_may_have_been_is_not_written_again():
     some = [person(name) for name in ("Sent", "Unknown", "Sending")]
-    mailing = invited.written(make.event(), *some)
+    mailing = factories.write_mailing(factories.event(), *some)
     Message.objects.filter(recipient="sent@example.org").update(state="sent", sent_at=timezone.now())
     Message.objects.filter(recipient="unknown@example.org").update(state="unknown")
     lease = {"claim_id": uuid.uuid4(), "claim_expires_at": timezone.now(), "handed_over_at": timezone.now()}
@@ -210,7 +208,7 @@ def test_what_was_sent_or_may_have_been_is_not_written_again():
 
 def test_what_waits_about_an_invitation_that_was_sent_does_not_go_to_the_wrong_address():
     contact = person("Alma", email="wrong@example.org")
-    invitation = invited.to(make.event(), contact)
+    invitation = factories.invite(factories.event(), contact)
     Message.objects.update(state="sent", sent_at=timezone.now() - timedelta(days=9))
     reminder_sending.ask_some(invitation.event, timezone.now())
     invitation_links.mail_link(invitation)
@@ -224,7 +222,7 @@ def test_what_waits_about_an_invitation_that_was_sent_does_not_go_to_the_wrong_a
 
 def test_a_stopped_mailing_is_not_written_again():
     contact = person("Alma")
-    mailing = invited.written(make.event(), contact)
+    mailing = factories.write_mailing(factories.event(), contact)
     Message.objects.update(state="rejected")
     writing.stop(mailing)
     contacts.correct(contact, email="new@example.org")
@@ -233,7 +231,7 @@ def test_a_stopped_mailing_is_not_written_again():
 
 def replaced(*, invited_mail: str = "sent", state: str = "rejected") -> Invitation:
     """Alma's address is wrong; her link was replaced, and its mail met this end."""
-    invitation = invited.to(make.event(), person("Alma", email="wrong@example.org"))
+    invitation = factories.invite(factories.event(), person("Alma", email="wrong@example.org"))
     mail_is(invitation, invited_mail)
     responses.replace_link(invitation)
     Message.objects.filter(idempotency_key__contains=":new_link:").update(state=state, attempts=3, last_error="550 no")
@@ -303,7 +301,7 @@ def test_a_replaced_link_that_was_sent_or_is_being_sent_is_not_written_again(sta
     assert list(Message.objects.order_by("idempotency_key").values_list("body_text", "state")) == before
 
 
-@pytest.mark.parametrize("end", [make.over, make.called_off, None])
+@pytest.mark.parametrize("end", [factories.end_event, factories.cancel_event_unnoticed, None])
 def test_a_replaced_link_of_use_to_nobody_is_not_written_again(end):
     invitation = replaced()
     if end:
@@ -315,7 +313,7 @@ def test_a_replaced_link_of_use_to_nobody_is_not_written_again(end):
 
 
 def test_an_invitation_that_staff_sent_again_to_a_wrong_address_is_written_to_the_right_one():
-    invitation = invited.to(make.event(), person("Alma", email="wrong@example.org"))
+    invitation = factories.invite(factories.event(), person("Alma", email="wrong@example.org"))
     mail_is(invitation, "sent")
     invitation_resend.send_again(Message.objects.get())
     Message.objects.filter(idempotency_key__contains=":again:").update(state="rejected")
@@ -329,9 +327,9 @@ def test_an_invitation_that_staff_sent_again_to_a_wrong_address_is_written_to_th
 
 @pytest.mark.parametrize("of_organization", [True, False])
 def test_who_is_erased_leaves_no_invitation_no_mail_and_no_history(of_organization):
-    contact = person("Alma", partners.organization() if of_organization else None)
-    other = invited.to(make.event(), person("Jun"))
-    responses.decline(invited.to(other.event, contact))
+    contact = person("Alma", factories.organization() if of_organization else None)
+    other = factories.invite(factories.event(), person("Jun"))
+    responses.decline(factories.invite(other.event, contact))
     Message.objects.create(
         idempotency_key="rsvp:99:week:2027-01-01", recipient="ALMA@example.org", queue="bulk", language="en"
     )
@@ -345,17 +343,17 @@ def test_who_is_erased_leaves_no_invitation_no_mail_and_no_history(of_organizati
 
 def test_a_guests_own_mail_and_its_link_to_choose_outlive_the_contact():
     contact = person("Alma Reyes")
-    event = make.event()
-    rsvp = responses.accept(invited.to(event, contact), Rsvp(name="Alma Reyes"), size=1)
+    event = factories.event()
+    rsvp = responses.accept(factories.invite(event, contact), Rsvp(name="Alma Reyes"), size=1)
     contacts.erase(contact)
     assert [message.idempotency_key for message in Message.objects.all()] == [f"rsvp:{rsvp.pk}:confirmed:1"]
     assert EmailPreference.objects.get().email == "alma.reyes@example.org"
 
 
 def test_an_organization_is_erased_with_the_invitations_of_its_people():
-    organization = partners.organization()
+    organization = factories.organization()
     for name in ("Alma", "Jun"):
-        invited.to(make.event(), person(name, organization))
+        factories.invite(factories.event(), person(name, organization))
     contacts.erase_organization(organization)
     assert not Contact.objects.exists()
     assert not Invitation.objects.exists()
@@ -364,8 +362,8 @@ def test_an_organization_is_erased_with_the_invitations_of_its_people():
 
 
 def test_an_address_that_is_somebody_elses_too_keeps_its_mail():
-    contact, event = person("Alma", partners.organization()), make.event()
-    kept = invited.to(event, person("Alma"))
+    contact, event = person("Alma", factories.organization()), factories.event()
+    kept = factories.invite(event, person("Alma"))
     Message.objects.create(
         idempotency_key="rsvp:99:week:2027-01-01", recipient="alma@example.org", queue="bulk", language="en"
     )
@@ -377,7 +375,7 @@ def test_an_address_that_is_somebody_elses_too_keeps_its_mail():
 
 def test_that_an_address_wants_no_mail_or_refuses_it_outlives_the_contact():
     for name in ("Unwilling", "Refused", "Eager"):
-        invited.to(make.event(), person(name))
+        factories.invite(factories.event(), person(name))
     preferences.choose(preferences.of("unwilling@example.org"), invitations=False)
     preferences.choose(preferences.of("eager@example.org"), news=True)
     preferences.refuse("refused@example.org", "550")

@@ -17,10 +17,8 @@ from summit.invitations import responses, starting, writing
 from summit.invitations import starting as invitations_starting
 from summit.invitations import writing as invitations_writing
 from summit.models import Event, Guest, Invitation, Rsvp
-from tests import crowd, look, make
-from tests.partners import make as partners
-from tests.summit import invited
-from tests.summit.invited import person
+from tests import concurrency, factories, snapshots
+from tests.factories import person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,7 +26,7 @@ MAY_HAPPEN = (invitations_starting.Refused, seats.Refused, Invitation.DoesNotExi
 
 
 def at_once(*calls: Callable) -> list:
-    return crowd.at_once(list(calls), MAY_HAPPEN)
+    return concurrency.run_at_once(list(calls), MAY_HAPPEN)
 
 
 def people(number: int) -> list[Contact]:
@@ -36,10 +34,10 @@ def people(number: int) -> list[Contact]:
 
 
 def test_two_who_start_the_same_audience_at_once_ask_everybody_once():
-    event, audience = make.event(), invited.audience(uploaded_contacts=people(20))
+    event, audience = factories.event(), factories.audience(uploaded_contacts=people(20))
     start = lambda: invitations_starting.start(event, audience, count=20, by="office")  # noqa: E731
     answers = at_once(*[start] * 4)
-    assert crowd.kinds(answers) == ["Mailing"] + ["Nobody"] * 3
+    assert concurrency.type_names(answers) == ["Mailing"] + ["Nobody"] * 3
     assert event.invitations.count() == 20
     assert Mailing.objects.count() == 1
 
@@ -47,7 +45,7 @@ def test_two_who_start_the_same_audience_at_once_ask_everybody_once():
 def test_control_without_the_lock_the_database_alone_keeps_two_from_asking_one_person_twice(monkeypatch):
     """What the lock is for: without it the second one breaks instead of being answered. Should this ever pass without
     an error, the test above shows nothing."""
-    event, audience = make.event(), invited.audience(uploaded_contacts=people(5))
+    event, audience = factories.event(), factories.audience(uploaded_contacts=people(5))
     counted, those_to_ask = threading.Barrier(2), starting.those_to_ask
 
     def both_count_before_one_writes(*args):
@@ -59,41 +57,41 @@ def test_control_without_the_lock_the_database_alone_keeps_two_from_asking_one_p
     monkeypatch.setattr(starting, "those_to_ask", both_count_before_one_writes)
     monkeypatch.setattr("tests.summit.test_invitations_races.MAY_HAPPEN", (*MAY_HAPPEN, IntegrityError))
     start = lambda: invitations_starting.start(event, audience, count=5, by="office")  # noqa: E731
-    assert crowd.kinds(at_once(start, start)) == ["IntegrityError", "Mailing"]
+    assert concurrency.type_names(at_once(start, start)) == ["IntegrityError", "Mailing"]
     assert event.invitations.count() == 5
 
 
 def test_two_audiences_that_share_people_ask_them_once():
-    event, everybody = make.event(), people(20)
-    some = invited.audience(uploaded_contacts=everybody[:15]), invited.audience(uploaded_contacts=everybody[5:])
+    event, everybody = factories.event(), people(20)
+    some = factories.audience(uploaded_contacts=everybody[:15]), factories.audience(uploaded_contacts=everybody[5:])
     answers = at_once(
         *(
             lambda audience=audience: invitations_starting.start(event, audience, count=15, by="office")
             for audience in some
         )
     )
-    assert crowd.kinds(answers) == ["Changed", "Mailing"]
+    assert concurrency.type_names(answers) == ["Changed", "Mailing"]
     assert [answer.number for answer in answers if isinstance(answer, invitations_starting.Changed)] == [5]
     assert event.invitations.count() == 15
 
 
 def test_guests_are_made_contacts_once_by_two_events_at_once():
-    past, audience = make.event(capacity=50), None
+    past, audience = factories.event(capacity=50), None
     for n in range(10):
-        make.rsvp(past, f"Guest {n}")
-    audience = invited.audience(attended_event=past)
-    events = [make.event(), make.event()]
+        factories.rsvp(past, f"Guest {n}")
+    audience = factories.audience(attended_event=past)
+    events = [factories.event(), factories.event()]
     answers = at_once(
         *(lambda event=event: invitations_starting.start(event, audience, count=10, by="office") for event in events)
     )
-    assert crowd.kinds(answers) == ["Mailing", "Mailing"]
+    assert concurrency.type_names(answers) == ["Mailing", "Mailing"]
     assert Contact.objects.count() == 10
     assert Invitation.objects.count() == 20
 
 
 def test_several_writers_write_each_invitation_once(monkeypatch):
     monkeypatch.setattr(writing, "BATCH", 3)
-    mailing = invited.started(make.event(), *people(20))
+    mailing = factories.start_mailing(factories.event(), *people(20))
     at_once(*[lambda: invitations_writing.write(mailing)] * 4)
     assert Message.objects.count() == 20
     mailing.refresh_from_db()
@@ -105,7 +103,7 @@ def test_what_is_stopped_while_it_is_written_leaves_nothing_half(monkeypatch):
     """However far the writer came: nothing is queued, and nobody counts as invited."""
     monkeypatch.setattr(writing, "BATCH", 2)
     for _round in range(5):
-        mailing = invited.started(make.event(), *people(20))
+        mailing = factories.start_mailing(factories.event(), *people(20))
         at_once(
             lambda mailing=mailing: invitations_writing.write(mailing),
             lambda mailing=mailing: invitations_writing.stop(mailing),
@@ -120,8 +118,8 @@ def test_what_is_stopped_while_it_is_written_leaves_nothing_half(monkeypatch):
 def test_an_event_that_moves_while_word_of_it_is_written_is_told_once_to_everybody(monkeypatch):
     """However the two meet: each has one mail that waits, and it says where the event is now."""
     monkeypatch.setattr(writing, "BATCH", 2)
-    event = make.event()
-    invited.written(event, *people(20))
+    event = factories.event()
+    factories.write_mailing(event, *people(20))
     Message.objects.update(state="sent", sent_at=timezone.now())
 
     def move(venue: str):
@@ -143,22 +141,22 @@ def test_an_event_that_moves_while_word_of_it_is_written_is_told_once_to_everybo
 
 
 def test_accepted_many_times_at_once_is_one_rsvp():
-    event = make.event(capacity=3)
-    invitation = invited.to(event, person("Alma Reyes"))
+    event = factories.event(capacity=3)
+    invitation = factories.invite(event, person("Alma Reyes"))
 
     def accept():
         return responses.accept(invitation, Rsvp(name="Alma Reyes"), size=2, guests=[Guest(name="Alma Reyes")])
 
     answers = at_once(*[accept] * 6)
     assert {answer.pk for answer in answers} == {Rsvp.objects.get().pk}
-    assert look.seats(event) == [("Alma Reyes", 2, 0)]
-    assert look.letters(Rsvp.objects.get()) == ["confirmed 1 REQUEST"]
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
+    assert snapshots.emails(Rsvp.objects.get()) == ["confirmed 1 REQUEST"]
 
 
 def test_accepted_and_declined_at_once_the_last_word_stands_with_its_seats():
-    event = make.event(capacity=3)
+    event = factories.event(capacity=3)
     for n in range(4):
-        invitation = invited.to(event, person(f"Person {n}"))
+        invitation = factories.invite(event, person(f"Person {n}"))
         at_once(
             lambda invitation=invitation, n=n: responses.accept(invitation, Rsvp(name=f"Person {n}"), size=2),
             lambda invitation=invitation: responses.decline(invitation, "No."),
@@ -169,21 +167,21 @@ def test_accepted_and_declined_at_once_the_last_word_stands_with_its_seats():
 
 
 def test_accepted_while_the_same_address_reserves_in_public_is_one_rsvp():
-    event = make.event()
-    invitation = invited.to(event, person("Alma Reyes"))
+    event = factories.event()
+    invitation = factories.invite(event, person("Alma Reyes"))
     answers = at_once(
         lambda: responses.accept(invitation, Rsvp(name="Alma Reyes"), size=2),
-        lambda: make.rsvp(event, "Alma Reyes", size=2),
+        lambda: factories.rsvp(event, "Alma Reyes", size=2),
     )
-    assert "Rsvp" in crowd.kinds(answers)
-    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+    assert "Rsvp" in concurrency.type_names(answers)
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
     assert Invitation.objects.get().rsvp == Rsvp.objects.get()
 
 
 def test_who_accepts_and_is_stopped_at_once_is_invited_or_not_but_never_half():
-    event = make.event(capacity=100)
+    event = factories.event(capacity=100)
     for n in range(4):
-        mailing = invited.written(event, person(f"Person {n}"))
+        mailing = factories.write_mailing(event, person(f"Person {n}"))
         invitation = mailing.invitations.get()
         at_once(
             lambda invitation=invitation, n=n: responses.accept(invitation, Rsvp(name=f"Person {n}"), size=2),
@@ -194,17 +192,17 @@ def test_who_accepts_and_is_stopped_at_once_is_invited_or_not_but_never_half():
 
 
 def test_organizations_are_merged_while_their_people_accept():
-    event = make.event(capacity=100)
+    event = factories.event(capacity=100)
     for n in range(3):
-        mine, theirs = partners.organization(f"Mine {n}"), partners.organization(f"Theirs {n}")
+        mine, theirs = factories.organization(f"Mine {n}"), factories.organization(f"Theirs {n}")
         some = [person(f"Person {n} {k}", theirs) for k in range(3)]
-        invited.written(event, *some)
+        factories.write_mailing(event, *some)
         asked = [Invitation.objects.get(contact=one) for one in some]
         answers = at_once(
             lambda mine=mine, theirs=theirs: merging.merge(mine, theirs),
             *(lambda one=one: responses.accept(one, Rsvp(name=one.contact.name), size=1) for one in asked),
         )
-        assert crowd.kinds(answers) == ["Organization", "Rsvp", "Rsvp", "Rsvp"]
+        assert concurrency.type_names(answers) == ["Organization", "Rsvp", "Rsvp", "Rsvp"]
         assert mine.contacts.count() == 3
         assert event.rsvps.filter(organization=mine).count() == 3
 
@@ -212,13 +210,13 @@ def test_organizations_are_merged_while_their_people_accept():
 def test_people_are_erased_while_they_are_invited():
     """Whoever is first: an invitation of somebody, or nobody's."""
     for n in range(4):
-        event, some = make.event(), [person(f"Person {n} {k}") for k in range(5)]
-        audience = invited.audience(uploaded_contacts=some)
+        event, some = factories.event(), [person(f"Person {n} {k}") for k in range(5)]
+        audience = factories.audience(uploaded_contacts=some)
         answers = at_once(
             lambda event=event, audience=audience: invitations_starting.start(event, audience, count=5, by="office"),
             *(lambda one=one: contacts.erase(one) for one in some[:2]),
         )
-        assert crowd.kinds(answers)[0] in {"Changed", "Mailing"}
+        assert concurrency.type_names(answers)[0] in {"Changed", "Mailing"}
         there = event.invitations.count()
         assert there in {0, 3}
         assert Contact.objects.filter(pk__in=[one.pk for one in some]).count() == 3
@@ -251,8 +249,8 @@ def somebody_waits() -> bool:
 
 
 def test_who_is_erased_in_the_middle_of_a_start_takes_the_invitation_along():
-    event, alma, jun = make.event(), person("Alma"), person("Jun")
-    audience = invited.audience(uploaded_contacts=[alma, jun])
+    event, alma, jun = factories.event(), person("Alma"), person("Jun")
+    audience = factories.audience(uploaded_contacts=[alma, jun])
     begun_during(
         lambda: invitations_starting.start(event, audience, count=2, by="office"), lambda: contacts.erase(alma)
     )
@@ -261,10 +259,10 @@ def test_who_is_erased_in_the_middle_of_a_start_takes_the_invitation_along():
 
 
 def test_who_becomes_one_in_the_middle_of_a_start_keeps_the_invitation():
-    event = make.event()
-    mine, theirs = partners.organization("Port Gate"), partners.organization("Port Gate, Inc.")
+    event = factories.event()
+    mine, theirs = factories.organization("Port Gate"), factories.organization("Port Gate, Inc.")
     stays, goes = person("Alma", mine), person("Alma", theirs)
-    audience = invited.audience(uploaded_contacts=[goes])
+    audience = factories.audience(uploaded_contacts=[goes])
     begun_during(
         lambda: invitations_starting.start(event, audience, count=1, by="office"), lambda: merging.merge(mine, theirs)
     )

@@ -16,9 +16,8 @@ from summit.invitations import links as invitation_links
 from summit.invitations import resend as invitation_resend
 from summit.models import Event, Invitation, Rsvp
 from summit.reminders import sending as reminder_sending
-from tests import browse, look, make
-from tests.summit import invited
-from tests.summit.invited import person
+from tests import factories, snapshots, web_client
+from tests.factories import person
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +29,7 @@ State = Message.State
 @pytest.fixture
 def asked() -> Invitation:
     """Written, and its mail was sent yesterday."""
-    invitation = invited.to(make.event(), person("Alma Reyes"))
+    invitation = factories.invite(factories.event(), person("Alma Reyes"))
     yesterday = timezone.now() - timedelta(days=1)
     Message.objects.update(state=State.SENT, sent_at=yesterday, created_at=yesterday)
     return invitation
@@ -55,10 +54,10 @@ def moves(event: Event) -> None:
 
 def refusal(message: Message) -> str:
     """Why it is not sent again, and that nothing was written."""
-    before = look.tables()
+    before = snapshots.tables()
     with pytest.raises(NotAgain) as refused:
         resend.send(message)
-    assert look.tables() == before
+    assert snapshots.tables() == before
     return str(refused.value)
 
 
@@ -157,21 +156,21 @@ def test_mail_that_was_anothers_before_a_merge_leads_to_the_invitation_that_stay
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.SENDING])
 def test_what_is_on_its_way_is_left_alone(state):
-    invited.to(make.event(), person("Alma"))
+    factories.invite(factories.event(), person("Alma"))
     if state == State.SENDING:
         Message.objects.update(state=state, claim_id="0" * 32, claim_expires_at=timezone.now())
-    before = look.tables()
+    before = snapshots.tables()
     assert resend.send(Message.objects.get()) is False
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 @pytest.mark.parametrize("state", [State.SENT, State.REJECTED, State.UNKNOWN])
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (make.called_off, "This event was cancelled, so nobody can be invited."),
-        (make.over, "This event is over, so nobody can be invited."),
-        (make.closed, "RSVP for this event is closed, so nobody could answer. Give it a later end first."),
+        (factories.cancel_event_unnoticed, "This event was cancelled, so nobody can be invited."),
+        (factories.end_event, "This event is over, so nobody can be invited."),
+        (factories.close_rsvp, "RSVP for this event is closed, so nobody could answer. Give it a later end first."),
     ],
 )
 def test_an_invitation_that_nobody_could_answer_is_not_sent_again(asked, change, said, state):
@@ -253,26 +252,26 @@ def test_staff_are_told_on_the_page_of_the_message(staff, asked, language, said)
     moves(asked.event)
     address = f"{MESSAGES}{mail_of(asked).pk}/change/"
     page = staff.post(address, {"_again": "1"}, follow=True, headers={"accept-language": language})
-    assert said in browse.text(page)
+    assert said in web_client.page_text(page)
     assert mail_of(asked).state == "unknown"
 
 
 def test_staff_are_told_that_it_was_taken_back(staff, asked):
     Invitation.objects.all().delete()
     page = staff.post(f"{MESSAGES}{Message.objects.get().pk}/change/", {"_again": "1"}, follow=True)
-    assert "Not there any more: it was erased or merged meanwhile." in browse.text(page)
+    assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(page)
 
 
 def test_button_on_the_page_of_the_message_sends_the_facts_of_today(staff, asked):
     moves(asked.event)
     page = staff.post(f"{MESSAGES}{mail_of(asked).pk}/change/", {"_again": "1"}, follow=True)
-    assert "1 message will be sent again." in browse.text(page)
+    assert "1 message will be sent again." in web_client.page_text(page)
     assert THERE in Message.objects.get(idempotency_key__contains=":again:").body_text
 
 
 def test_of_unknown_ones_on_the_page_of_a_mailing_those_are_sent_again_that_are_true(staff):
-    event = make.event()
-    mailing = invited.written(event, person("Alma"), person("Jun"), person("Mai"))
+    event = factories.event()
+    mailing = factories.write_mailing(event, person("Alma"), person("Jun"), person("Mai"))
     Message.objects.update(state=State.UNKNOWN)
     moved = event.invitations.get(contact__name="Alma")
     gone = event.invitations.get(contact__name="Mai")
@@ -280,11 +279,13 @@ def test_of_unknown_ones_on_the_page_of_a_mailing_those_are_sent_again_that_are_
     Message.objects.filter(idempotency_key__contains="new_link").delete()
     Invitation.objects.filter(pk=gone.pk).delete()
     page = f"/imagine/admin/mail/mailing/{mailing.pk}/change/"
-    text = browse.text(staff.post(page, {"again": "1", "all": "1"}, follow=True))
+    text = web_client.page_text(staff.post(page, {"again": "1", "all": "1"}, follow=True))
     assert "1 message will be sent again." in text
     assert "1 message is not sent again. The event or the link changed since" in text
     assert "1 message is not sent again. Not there any more" in text
     states = dict(mailing.messages.values_list("recipient", "state"))
     assert states == {"alma@example.org": "unknown", "jun@example.org": "queued", "mai@example.org": "unknown"}
     assert "3 messages" not in text
-    assert "2 messages count as sent." in browse.text(staff.post(page, {"arrived": "1", "all": "1"}, follow=True))
+    assert "2 messages count as sent." in web_client.page_text(
+        staff.post(page, {"arrived": "1", "all": "1"}, follow=True)
+    )

@@ -18,10 +18,9 @@ from summit.invitations import links as invitation_links
 from summit.invitations import writing
 from summit.models import Rsvp
 from summit.reminders import sending as reminder_sending
-from tests import look, make
-from tests.partners import make as partners_make
-from tests.summit import invited, year
-from tests.summit.year import moment
+from tests import factories, snapshots
+from tests.summit import reminder_fixtures
+from tests.summit.reminder_fixtures import moment
 
 pytestmark = pytest.mark.django_db
 
@@ -42,9 +41,9 @@ def mails() -> list[Message]:
 
 
 def of_parties() -> None:
-    event = make.event(capacity=3)
-    first = make.rsvp(event, "First", size=3)
-    make.rsvp(event, "Waits")
+    event = factories.event(capacity=3)
+    first = factories.rsvp(event, "First", size=3)
+    factories.rsvp(event, "Waits")
     seats.change_party(first, size=2)
     rsvp_links.mail_link(first)
     rsvp_links.replace(first)
@@ -52,19 +51,19 @@ def of_parties() -> None:
 
 
 def of_events() -> None:
-    moved = make.rsvp(make.event(slug="moved"))
-    rsvp_emails.event_moved(moved, make.event(slug="before"))
-    rsvp_emails.event_cancelled(make.rsvp(make.event(slug="off")))
-    party = year.rsvp(year.event(), size=2, came=1)
+    moved = factories.rsvp(factories.event(slug="moved"))
+    rsvp_emails.event_moved(moved, factories.event(slug="before"))
+    rsvp_emails.event_cancelled(factories.rsvp(factories.event(slug="off")))
+    party = reminder_fixtures.rsvp(reminder_fixtures.event(), size=2, came=1)
     for month, day in ((3, 31), (4, 4), (4, 6), (4, 8)):
         reminder_sending.remind(moment(month, day, 9))
-        year.send(moment(month, day, 9))
+        reminder_fixtures.send_queued(moment(month, day, 9))
     assert Rsvp.objects.filter(pk=party.pk).exists()
 
 
 def of_invitations() -> None:
-    event = make.event(slug="kick-off")
-    invited.to(event, invited.person("Asked Once"))
+    event = factories.event(slug="kick-off")
+    factories.invite(event, factories.person("Asked Once"))
     Message.objects.filter(idempotency_key__startswith="invitation:").update(state="sent", sent_at=timezone.now())
     reminder_sending.remind(timezone.now() + timedelta(days=8))
     invitation_links.mail_link(event.invitations.get())
@@ -72,8 +71,8 @@ def of_invitations() -> None:
     event.venue = "Stockton Civic Auditorium"
     seats.save_event(event)
     written_and_sent()
-    off = make.event(slug="called-off")
-    invited.to(off, invited.person("Asked Twice"))
+    off = factories.event(slug="called-off")
+    factories.invite(off, factories.person("Asked Twice"))
     written_and_sent()
     seats.cancel_event(off)
     written_and_sent()
@@ -86,13 +85,13 @@ def written_and_sent() -> None:
 
 
 def of_pledges() -> None:
-    partners_make.signed("Signed", "signed@example.org")
-    draft = partners_make.draft("Draft", "draft@example.org")
-    partners_make.days_later(draft, 6)
+    factories.signed_pledge("Signed", "signed@example.org")
+    draft = factories.draft_pledge("Draft", "draft@example.org")
+    factories.backdate_pledge(draft, 6)
     partners_tasks.remind_drafts()
     pledge_links.replace_link(draft)
-    begun = partners_make.organization("Begun")
-    partners_make.contact(begun, "begun@example.org")
+    begun = factories.organization("Begun")
+    factories.contact(begun, "begun@example.org")
     staff_pledges.begin_for(begun, mails_link=True)
 
 
@@ -109,7 +108,7 @@ def test_links_of_every_mail_change_nothing_when_they_are_opened(settings):
     messages = mails()
     said = {message.idempotency_key.split(":")[2] for message in messages}
     assert said == KINDS
-    before = look.tables(but=("core.RateLimitCount",))
+    before = snapshots.tables(but=("core.RateLimitCount",))
     opened = {link for message in messages for link in links_of(message)}
     assert len(opened) > len(KINDS)
     answers = {}
@@ -119,4 +118,4 @@ def test_links_of_every_mail_change_nothing_when_they_are_opened(settings):
     assert set(answers.values()) <= {200, 302, 404}
     replaced = [link for (link, _method), code in answers.items() if code == 404]
     assert len(replaced) <= 2 * 4, replaced  # links of letters that went out before staff replaced them
-    assert look.tables(but=("core.RateLimitCount",)) == before
+    assert snapshots.tables(but=("core.RateLimitCount",)) == before

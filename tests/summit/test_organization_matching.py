@@ -8,9 +8,7 @@ from partners.models import Contact, Organization, Pledge
 from partners.organizations import merging, profiles
 from summit import organization_matching, seats
 from summit.models import Rsvp
-from tests import make
-from tests.partners import look as partners_look
-from tests.partners import make as partners_make
+from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
@@ -19,14 +17,14 @@ GATE = "Port Gate Logistics"
 
 @pytest.fixture
 def event(db):
-    return make.event(capacity=100)
+    return factories.event(capacity=100)
 
 
 @pytest.fixture
 def gate(db):
     """An organization with a contact, Alma."""
-    organization = partners_make.organization(GATE)
-    partners_make.contact(organization, "alma@example.org")
+    organization = factories.organization(GATE)
+    factories.contact(organization, "alma@example.org")
     return organization
 
 
@@ -49,34 +47,34 @@ def proposals(rsvp: Rsvp) -> list[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize("typed", ["", "PORT GATE LOGISTICS, Inc.", "Port Gate Logistcs"])
 def test_address_of_a_contact_matches_by_itself_once(event, gate, typed):
-    rsvp = make.rsvp(event, email="ALMA@example.org", organization_name=typed)
+    rsvp = factories.rsvp(event, email="ALMA@example.org", organization_name=typed)
     assert [organization_matching.match_known(), organization_matching.match_known(), partners(rsvp)] == [1, 0, [GATE]]
     change = AuditEntry.objects.filter(about=f"rsvp:{rsvp.pk}").latest("pk")
     assert (change.kind, change.what) == ("program", {"organization": ["", GATE]})
 
 
 def test_another_name_than_the_contacts_is_proposed_not_matched(event, gate):
-    rsvp = make.rsvp(event, email="alma@example.org", organization_name="Iglesia Luz del Valle")
+    rsvp = factories.rsvp(event, email="alma@example.org", organization_name="Iglesia Luz del Valle")
     assert (organization_matching.match_known(), partners(rsvp)) == (0, [None])
     assert proposals(rsvp) == [(GATE, ["email", "email_domain"])]
 
 
 def test_contact_of_two_is_matched_by_the_name(event, gate):
-    church = partners_make.organization("Iglesia Luz del Valle")
-    partners_make.contact(church, "alma@example.org")
-    named = make.rsvp(event, email="alma@example.org", organization_name="Iglésia Luz del Valle")
+    church = factories.organization("Iglesia Luz del Valle")
+    factories.contact(church, "alma@example.org")
+    named = factories.rsvp(event, email="alma@example.org", organization_name="Iglésia Luz del Valle")
     assert (organization_matching.match_known(), partners(named)) == (1, ["Iglesia Luz del Valle"])
-    unnamed = make.rsvp(make.event(), email="alma@example.org")
+    unnamed = factories.rsvp(factories.event(), email="alma@example.org")
     assert (organization_matching.match_known(), partners(unnamed)) == (0, [None])
 
 
 def test_same_name_alone_is_only_proposed(event, gate):
-    rsvp = make.rsvp(event, "Ben Ochoa", organization_name=GATE)
+    rsvp = factories.rsvp(event, "Ben Ochoa", organization_name=GATE)
     assert (organization_matching.match_known(), proposals(rsvp)) == (0, [(GATE, ["name", "email_domain"])])
 
 
 def test_what_staff_said_is_not_matched_again(event, gate):
-    rsvp = make.rsvp(event, email="alma@example.org", organization_name=GATE)
+    rsvp = factories.rsvp(event, email="alma@example.org", organization_name=GATE)
     organization_matching.say_none(this(rsvp))
     assert (organization_matching.match_known(), partners(rsvp)) == (0, [None])
 
@@ -86,11 +84,11 @@ def test_what_staff_said_is_not_matched_again(event, gate):
 
 def test_proposals_by_name_similar_name_mail_and_website(event):
     for name in (GATE, "Port Gate Logistic Group"):
-        partners_make.organization(name)
-    mailed = partners_make.organization("PGL Terminal")
-    partners_make.contact(mailed, "ops@portgate.example")
-    partners_make.organization("Channel Services", website="https://www.portgate.example/")
-    rsvp = make.rsvp(event, email="ben@portgate.example", organization_name="port gate logistics")
+        factories.organization(name)
+    mailed = factories.organization("PGL Terminal")
+    factories.contact(mailed, "ops@portgate.example")
+    factories.organization("Channel Services", website="https://www.portgate.example/")
+    rsvp = factories.rsvp(event, email="ben@portgate.example", organization_name="port gate logistics")
     assert sorted(proposals(rsvp)) == [
         ("Channel Services", ["email_domain"]),
         ("PGL Terminal", ["email_domain"]),
@@ -100,17 +98,17 @@ def test_proposals_by_name_similar_name_mail_and_website(event):
 
 
 def test_chosen_for_all_that_typed_the_same_and_no_others(event, gate):
-    one = make.rsvp(event, "Ben Ochoa", organization_name="PGL")
-    same = make.rsvp(event, "Chue Vang", organization_name="P.G.L.")
-    spelled = make.rsvp(event, "Dara Keo", organization_name="pgl")
-    other = make.rsvp(event, "Edith Solis", organization_name="Zeta")
+    one = factories.rsvp(event, "Ben Ochoa", organization_name="PGL")
+    same = factories.rsvp(event, "Chue Vang", organization_name="P.G.L.")
+    spelled = factories.rsvp(event, "Dara Keo", organization_name="pgl")
+    other = factories.rsvp(event, "Edith Solis", organization_name="Zeta")
     assert organization_matching.choose(organization_matching.same_name(one), gate.pk) == 2
     assert partners(one, same, spelled, other) == [GATE, None, GATE, None]
     assert [contact.name for contact in Contact.objects.all()] == ["Alma Reyes"]
 
 
 def test_chosen_with_contacts(event, gate):
-    rsvp = make.rsvp(event, "Ben Ochoa", organization_name="PGL", phone="209 555 0100", language="es")
+    rsvp = factories.rsvp(event, "Ben Ochoa", organization_name="PGL", phone="209 555 0100", language="es")
     organization_matching.choose(this(rsvp), gate.pk, adds_contacts=True)
     contact = gate.contacts.get(name="Ben Ochoa")
     assert (contact.email, contact.phone, contact.language) == ("ben.ochoa@example.org", "209 555 0100", "es")
@@ -118,16 +116,16 @@ def test_chosen_with_contacts(event, gate):
 
 
 def test_chosen_again_or_otherwise(event, gate):
-    rsvp, other = make.rsvp(event, organization_name="PGL"), partners_make.organization("Zeta Freight")
+    rsvp, other = factories.rsvp(event, organization_name="PGL"), factories.organization("Zeta Freight")
     for organization in (gate, other, other):
         organization_matching.choose(this(rsvp), organization.pk)
     assert partners(rsvp) == ["Zeta Freight"]
-    told = [change["organization"] for change in partners_look.changes(f"rsvp:{rsvp.pk}") if "organization" in change]
+    told = [change["organization"] for change in snapshots.changes(f"rsvp:{rsvp.pk}") if "organization" in change]
     assert told == [["", GATE], [GATE, "Zeta Freight"]]
 
 
 def test_organization_that_vanished_is_told(event, gate):
-    rsvp = make.rsvp(event, organization_name="PGL")
+    rsvp = factories.rsvp(event, organization_name="PGL")
     pk = gate.pk
     Organization.objects.all().delete()
     with pytest.raises(organization_matching.Gone):
@@ -136,8 +134,8 @@ def test_organization_that_vanished_is_told(event, gate):
 
 
 def test_new_organization_with_its_people_as_contacts(event):
-    one = make.rsvp(event, "Ben Ochoa", organization_name="Zeta Freight", sector="business")
-    make.rsvp(event, "Chue Vang", organization_name="ZETA FREIGHT")
+    one = factories.rsvp(event, "Ben Ochoa", organization_name="Zeta Freight", sector="business")
+    factories.rsvp(event, "Chue Vang", organization_name="ZETA FREIGHT")
     made = organization_matching.make(organization_matching.same_name(one), name="Zeta Freight", sector="business")
     assert (made.name, made.sector, made.slug) == ("Zeta Freight", "business", "zeta-freight")
     assert list(made.contacts.values_list("name", "is_primary")) == [("Ben Ochoa", True), ("Chue Vang", False)]
@@ -145,26 +143,26 @@ def test_new_organization_with_its_people_as_contacts(event):
 
 
 def test_new_organization_is_not_doubled_unless_staff_are_sure(event, gate):
-    rsvp = make.rsvp(event, organization_name="PGL")
+    rsvp = factories.rsvp(event, organization_name="PGL")
     with pytest.raises(organization_matching.Doubled) as doubled:
         organization_matching.make(this(rsvp), name="The Port Gate Logistics, Inc.")
     assert doubled.value.organization == gate
-    assert (partners_look.organizations(), partners(rsvp)) == ([GATE], [None])
+    assert (snapshots.organizations(), partners(rsvp)) == ([GATE], [None])
     organization_matching.make(this(rsvp), name="The Port Gate Logistics, Inc.", is_sure=True)
-    assert partners_look.organizations() == [GATE, "The Port Gate Logistics, Inc."]
+    assert snapshots.organizations() == [GATE, "The Port Gate Logistics, Inc."]
 
 
 def test_new_organization_is_made_once_when_pressed_twice(event):
-    rsvp = make.rsvp(event, organization_name="Zeta Freight")
+    rsvp = factories.rsvp(event, organization_name="Zeta Freight")
     group = organization_matching.same_name(rsvp)
     organization_matching.make(group.all(), name="Zeta Freight")
     with pytest.raises(organization_matching.Settled):
         organization_matching.make(group.all(), name="Zeta Freight", is_sure=True)
-    assert partners_look.organizations() == ["Zeta Freight"]
+    assert snapshots.organizations() == ["Zeta Freight"]
 
 
 def test_none_and_asked_again(event):
-    rsvp = make.rsvp(event, organization_name="a parent")
+    rsvp = factories.rsvp(event, organization_name="a parent")
     organization_matching.say_none(this(rsvp))
     assert list(Rsvp.objects.to_match()) == []
     organization_matching.ask_again(this(rsvp))
@@ -175,11 +173,11 @@ def test_none_and_asked_again(event):
 
 
 def test_names_to_match_the_newest_first_each_once(event, gate):
-    make.rsvp(event, "Ben Ochoa", organization_name="PGL")
-    make.rsvp(event, "Chue Vang", organization_name="Zeta")
-    make.rsvp(event, "Dara Keo", organization_name="pgl, Inc.")
-    make.rsvp(event, "Edith Solis")
-    matched = make.rsvp(event, "Fa Xiong", organization_name="Omega")
+    factories.rsvp(event, "Ben Ochoa", organization_name="PGL")
+    factories.rsvp(event, "Chue Vang", organization_name="Zeta")
+    factories.rsvp(event, "Dara Keo", organization_name="pgl, Inc.")
+    factories.rsvp(event, "Edith Solis")
+    matched = factories.rsvp(event, "Fa Xiong", organization_name="Omega")
     organization_matching.choose(this(matched), gate.pk)
     groups = organization_matching.groups(organization_matching.names_to_match())
     found = [(group.name, group.number, [rsvp.name for rsvp in group.rsvps]) for group in groups]
@@ -188,8 +186,8 @@ def test_names_to_match_the_newest_first_each_once(event, gate):
 
 def test_page_of_names_takes_as_many_queries_for_one_as_for_thirty(event, gate, django_assert_num_queries):
     for number in range(30):
-        make.rsvp(event, f"Guest {number}", email=f"g@host{number}.example", organization_name=f"Partner {number}")
-    partners_make.organization("Partner 29")
+        factories.rsvp(event, f"Guest {number}", email=f"g@host{number}.example", organization_name=f"Partner {number}")
+    factories.organization("Partner 29")
     for many in (1, 30):
         names = list(organization_matching.names_to_match()[:many])
         with django_assert_num_queries(12):
@@ -200,20 +198,20 @@ def test_page_of_names_takes_as_many_queries_for_one_as_for_thirty(event, gate, 
 
 
 def test_rsvps_move_with_a_merge(event, gate):
-    other = partners_make.organization("PGL")
-    rsvps = [make.rsvp(event, name, organization_name="PGL") for name in ("Ben Ochoa", "Chue Vang")]
+    other = factories.organization("PGL")
+    rsvps = [factories.rsvp(event, name, organization_name="PGL") for name in ("Ben Ochoa", "Chue Vang")]
     for rsvp in rsvps:
         organization_matching.choose(this(rsvp), other.pk)
     assert merging.Plan(gate, other).rest == [("RSVPs", 2)]
     shown = merging.Plan(gate, other).mark
     merging.merge(gate, other, shown=shown)
     assert partners(*rsvps) == [GATE, GATE]
-    told = partners_look.changes(f"organization:{gate.pk}")[-1]["merged"][1]
+    told = snapshots.changes(f"organization:{gate.pk}")[-1]["merged"][1]
     assert told == "PGL (pgl), with contacts: 0, pledges: 0, RSVPs: 2."
 
 
 def test_merge_is_not_done_when_an_rsvp_was_matched_since_it_was_shown(event, gate):
-    other, rsvp = partners_make.organization("PGL"), make.rsvp(event, organization_name="PGL")
+    other, rsvp = factories.organization("PGL"), factories.rsvp(event, organization_name="PGL")
     shown = merging.Plan(gate, other).mark
     organization_matching.choose(this(rsvp), other.pk)
     with pytest.raises(merging.Changed):
@@ -222,27 +220,27 @@ def test_merge_is_not_done_when_an_rsvp_was_matched_since_it_was_shown(event, ga
 
 @pytest.mark.parametrize("act", [seats.cancel, seats.delete])
 def test_seat_that_is_given_up_never_touches_a_promise(event, act):
-    pledge = partners_make.signed(GATE, promises=(partners_make.promised("tours", 6),))
-    rsvp = make.rsvp(event, email="alma@example.org", organization_name=GATE)
+    pledge = factories.signed_pledge(GATE, promises=(factories.promised("tours", 6),))
+    rsvp = factories.rsvp(event, email="alma@example.org", organization_name=GATE)
     organization_matching.match_known()
     assert partners(rsvp) == [GATE]
-    before = (partners_look.pledges(), partners_look.promises(pledge), partners_look.letters()[-1])
+    before = (snapshots.pledges(), snapshots.promises(pledge), snapshots.emails_to()[-1])
     act(rsvp)
-    assert partners_look.pledges() == before[0]
-    assert partners_look.promises(pledge) == before[1]
+    assert snapshots.pledges() == before[0]
+    assert snapshots.promises(pledge) == before[1]
     assert Contact.objects.get().email == "alma@example.org"
 
 
 def test_organization_that_is_erased_leaves_its_rsvps_to_be_matched_again(event):
-    organization, rsvp = partners_make.organization("Zeta"), make.rsvp(event, organization_name="Zeta")
+    organization, rsvp = factories.organization("Zeta"), factories.rsvp(event, organization_name="Zeta")
     organization_matching.choose(this(rsvp), organization.pk)
     organization.delete()
     assert (list(Rsvp.objects.to_match()), seats.free_seats(event)) == ([rsvp], 99)
 
 
 def test_organization_with_a_pledge_stays_whatever_becomes_of_its_rsvps(event):
-    pledge = partners_make.signed(GATE)
-    rsvp = make.rsvp(event, email="alma@example.org")
+    pledge = factories.signed_pledge(GATE)
+    rsvp = factories.rsvp(event, email="alma@example.org")
     organization_matching.match_known()
     seats.delete(rsvp)
     with pytest.raises(ProtectedError):
@@ -251,7 +249,7 @@ def test_organization_with_a_pledge_stays_whatever_becomes_of_its_rsvps(event):
 
 
 def test_what_a_guest_typed_stays_as_it_is(event, gate):
-    rsvp = make.rsvp(event, email="alma@example.org", organization_name="port gate logistics inc")
+    rsvp = factories.rsvp(event, email="alma@example.org", organization_name="port gate logistics inc")
     organization_matching.match_known()
     profiles.change(gate, name="PGL Terminal")
     rsvp.refresh_from_db()

@@ -7,8 +7,7 @@ from django.urls import reverse
 from partners.models import PledgeRequest
 from partners.pledges import editing as pledge_editing
 from summit import seats
-from tests import browse, look, make
-from tests.partners import make as partners
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -20,68 +19,71 @@ def click(rsvp, client=None):
 
 
 def page(rsvp, client=None) -> str:
-    return browse.text((client or Client()).get(rsvp.get_absolute_url()))
+    return web_client.page_text((client or Client()).get(rsvp.get_absolute_url()))
 
 
 @pytest.fixture
 def rsvp():
-    partners.year()
-    return make.rsvp(make.event(), organization_name="Delta Growers", sector="labor")
+    factories.pledge_year()
+    return factories.rsvp(factories.event(), organization_name="Delta Growers", sector="labor")
 
 
 def test_click_opens_the_page_with_what_is_known(rsvp):
     response = click(rsvp)
     start = PledgeRequest.objects.get()
     assert (response.status_code, response["Location"]) == (302, start.get_absolute_url())
-    sent = browse.fields(Client().get(response["Location"]))
+    sent = web_client.form_fields(Client().get(response["Location"]))
     assert (sent["name"], sent["sector"], sent["contact-name"]) == ("Delta Growers", "labor", rsvp.name)
     assert (start.email, start.email_verified, start.source) == (rsvp.email, False, f"rsvp:{rsvp.pk}")
 
 
 def test_click_repeated_opens_the_same_page_and_mails_its_link_once(rsvp):
     assert click(rsvp)["Location"] == click(rsvp)["Location"]
-    assert [letter for letter in look.letters() if letter.startswith("link")] == ["link 1"]
+    assert [letter for letter in snapshots.emails() if letter.startswith("link")] == ["link 1"]
 
 
 def test_known_partner_is_led_by_mail_and_told_so(rsvp, client):
-    partners.contact(partners.organization("Delta Growers"), rsvp.email)
+    factories.contact(factories.organization("Delta Growers"), rsvp.email)
     response = click(rsvp, client)
     assert (response.status_code, response["Location"]) == (302, rsvp.get_absolute_url())
     shown = client.get(rsvp.get_absolute_url())
-    assert "This address is a partner’s already. Its link to the promises is on the way by mail." in browse.text(shown)
+    assert (
+        "This address is a partner’s already. Its link to the promises is on the way by mail."
+        in web_client.page_text(shown)
+    )
     for start in PledgeRequest.objects.all():
         assert start.token not in shown.content.decode()
 
 
 def test_click_after_the_year_closed_says_so(rsvp, client):
-    partners.closed()
-    before = look.tables(but=BUT_LIMITS)
+    factories.close_year()
+    before = snapshots.tables(but=BUT_LIMITS)
     assert click(rsvp, client)["Location"] == rsvp.get_absolute_url()
     assert "No school year is open for promises now." in page(rsvp, client)
-    assert look.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_rsvp_page_offers_it_while_a_year_is_open_whatever_became_of_the_seats(rsvp):
     offer = "Make your promise for 2027–28"
     assert offer in page(rsvp)
     assert offer in page(seats.cancel(rsvp))
-    make.over(rsvp.event)
+    factories.end_event(rsvp.event)
     assert offer in page(rsvp)
-    partners.closed()
+    factories.close_year()
     assert offer not in page(rsvp)
 
 
 def test_get_writes_nothing_and_leads_back(rsvp):
-    before = look.tables()
+    before = snapshots.tables()
     response = Client().get(reverse("promise_from_rsvp", args=[rsvp.token]))
     assert (response.status_code, response["Location"]) == (302, rsvp.get_absolute_url())
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_click_wants_a_token_and_a_link_that_is_there(rsvp):
     strict = Client(enforce_csrf_checks=True)
     assert click(rsvp, strict).status_code == 403
-    token = browse.fields(strict.get(rsvp.get_absolute_url()))["csrfmiddlewaretoken"]
+    token = web_client.form_fields(strict.get(rsvp.get_absolute_url()))["csrfmiddlewaretoken"]
     address = reverse("promise_from_rsvp", args=[rsvp.token])
     assert strict.post(address, {"csrfmiddlewaretoken": token}).status_code == 302
     assert Client().post(reverse("promise_from_rsvp", args=["x" * 32])).status_code == 404
@@ -90,8 +92,8 @@ def test_click_wants_a_token_and_a_link_that_is_there(rsvp):
 
 def test_cancelled_seat_and_promise_know_nothing_of_each_other(rsvp):
     token = click(rsvp)["Location"].rstrip("/").rpartition("/")[2]
-    pledge = pledge_editing.sign(token, **partners.page(token, partners.promised()), name="Alma Reyes")
+    pledge = pledge_editing.sign(token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes")
     seats.cancel(rsvp)
     pledge.refresh_from_db()
     assert pledge.state == "signed"
-    assert look.seats(rsvp.event) == [(rsvp.name, 0, 0)]
+    assert snapshots.seats(rsvp.event) == [(rsvp.name, 0, 0)]

@@ -12,9 +12,9 @@ from imagine.mail.models import Message
 from summit import seats, tasks
 from summit.models import Rsvp
 from summit.reminders import sending as reminder_sending
-from tests.partners import make as partners_make
-from tests.summit import year
-from tests.summit.year import moment, only, remind
+from tests import factories
+from tests.summit import reminder_fixtures
+from tests.summit.reminder_fixtures import moment, only_reminder, run_reminders
 
 pytestmark = pytest.mark.django_db
 
@@ -24,14 +24,14 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.slow
 def test_each_is_said_at_nine_on_its_day_and_once():
-    event = year.event()
-    year.rsvp(event, size=2)
+    event = reminder_fixtures.event()
+    reminder_fixtures.rsvp(event, size=2)
     seen, before = [], []
     hour = moment(3, 25)
     while hour < moment(4, 20):
-        now = remind(hour)
+        now = run_reminders(hour)
         if fresh := [each for each in now if each not in before]:
-            seen.append((f"{hour.astimezone(year.STOCKTON):%m-%d %H}", fresh))
+            seen.append((f"{hour.astimezone(reminder_fixtures.STOCKTON):%m-%d %H}", fresh))
         before, hour = now, hour + timedelta(hours=1)
     assert seen == [
         ("03-31 09", ["week alma.reyes@example.org"]),
@@ -40,7 +40,7 @@ def test_each_is_said_at_nine_on_its_day_and_once():
         ("04-08 09", ["thanks alma.reyes@example.org"]),
     ]
     assert Message.objects.filter(queue="bulk").count() == 4
-    assert [row[2:] for row in year.rows()] == [(1, False, True)] * 4
+    assert [row[2:] for row in reminder_fixtures.reminder_rows()] == [(1, False, True)] * 4
 
 
 @pytest.mark.parametrize(
@@ -53,22 +53,24 @@ def test_each_is_said_at_nine_on_its_day_and_once():
     ],
 )
 def test_nine_in_the_morning_is_nine_whatever_the_clocks_do(month, day, week_utc, day_utc):
-    event = year.event(month, day)
+    event = reminder_fixtures.event(month, day)
     dues = {kind: f"{span.due(event).astimezone(UTC):%Y-%m-%d %H:%M}" for kind, span in reminder_sending.SPANS.items()}
     assert dues["week"] == week_utc
     assert dues["day"] == day_utc
-    year.rsvp(event)
+    reminder_fixtures.rsvp(event)
     second = timedelta(seconds=1)
     due = reminder_sending.SPANS["week"].due(event)
-    assert remind(due - second) == []
-    assert remind(due, due + second, due + timedelta(hours=1)) == ["week alma.reyes@example.org"]
+    assert run_reminders(due - second) == []
+    assert run_reminders(due, due + second, due + timedelta(hours=1)) == ["week alma.reyes@example.org"]
 
 
 def test_hour_that_the_clocks_repeat_says_nothing_twice():
-    event = year.event(11, 6, 1, ends_at=moment(11, 6, 4))
-    year.rsvp(event)
+    event = reminder_fixtures.event(11, 6, 1, ends_at=moment(11, 6, 4))
+    reminder_fixtures.rsvp(event)
     start = moment(11, 5, 9)
-    assert remind(*[start + timedelta(minutes=30 * step) for step in range(40)]) == ["day alma.reyes@example.org"]
+    assert run_reminders(*[start + timedelta(minutes=30 * step) for step in range(40)]) == [
+        "day alma.reyes@example.org"
+    ]
 
 
 # To whom -------------------------------------------------------------------------------------------------------
@@ -77,14 +79,14 @@ EVERY_DAY = [moment(3, 31, 9), moment(4, 4, 9), moment(4, 6, 9), moment(4, 8, 9)
 
 
 def test_who_must_not_get_one_gets_none():
-    event = year.event(capacity=3)
-    held = year.rsvp(event, "Held", size=2)
-    year.rsvp(event, "Waits", size=2)  # one seat is left
-    seats.cancel(year.rsvp(event, "Cancelled"))
-    year.rsvp(event, "Unwilling")
+    event = reminder_fixtures.event(capacity=3)
+    held = reminder_fixtures.rsvp(event, "Held", size=2)
+    reminder_fixtures.rsvp(event, "Waits", size=2)  # one seat is left
+    seats.cancel(reminder_fixtures.rsvp(event, "Cancelled"))
+    reminder_fixtures.rsvp(event, "Unwilling")
     preferences.choose(preferences.of("UNWILLING@example.org"), reminders=False)
-    year.rsvp(year.event(5, 30), "Of another event")
-    assert remind(*EVERY_DAY) == [
+    reminder_fixtures.rsvp(reminder_fixtures.event(5, 30), "Of another event")
+    assert run_reminders(*EVERY_DAY) == [
         "day held@example.org",
         "names held@example.org",
         "thanks held@example.org",
@@ -94,27 +96,27 @@ def test_who_must_not_get_one_gets_none():
 
 
 def test_refused_address_gets_none():
-    year.rsvp(year.event())
+    reminder_fixtures.rsvp(reminder_fixtures.event())
     preferences.refuse("Alma.Reyes@example.org", "550 no such user")
-    assert remind(*EVERY_DAY) == []
-    assert [row[2:] for row in year.rows()] == [(0, False, True)] * 4
+    assert run_reminders(*EVERY_DAY) == []
+    assert [row[2:] for row in reminder_fixtures.reminder_rows()] == [(0, False, True)] * 4
 
 
 @pytest.mark.parametrize("change", [{"canceled_at": moment(3, 2)}, {"is_published": False}])
 def test_event_that_does_not_take_place_is_not_reminded_of(change):
-    event = year.event()
-    year.rsvp(event, size=2)
+    event = reminder_fixtures.event()
+    reminder_fixtures.rsvp(event, size=2)
     type(event).objects.filter(pk=event.pk).update(**change)
-    assert remind(*EVERY_DAY) == []
-    assert year.rows() == []
+    assert run_reminders(*EVERY_DAY) == []
+    assert reminder_fixtures.reminder_rows() == []
 
 
 def test_who_answers_after_it_was_due_was_told_all_of_it():
-    event = year.event()
-    year.rsvp(event, "In time", made=moment(3, 31, 8, 59))
-    year.rsvp(event, "Too late for it", made=moment(3, 31, 9))
-    assert remind(moment(3, 31, 10)) == ["week in.time@example.org"]
-    assert remind(moment(4, 6, 9)) == [
+    event = reminder_fixtures.event()
+    reminder_fixtures.rsvp(event, "In time", made=moment(3, 31, 8, 59))
+    reminder_fixtures.rsvp(event, "Too late for it", made=moment(3, 31, 9))
+    assert run_reminders(moment(3, 31, 10)) == ["week in.time@example.org"]
+    assert run_reminders(moment(4, 6, 9)) == [
         "day in.time@example.org",
         "week in.time@example.org",
         "day too.late.for.it@example.org",
@@ -122,8 +124,8 @@ def test_who_answers_after_it_was_due_was_told_all_of_it():
 
 
 def test_who_got_the_news_of_a_move_after_it_was_due_needs_no_reminder():
-    event = year.event()
-    told, untold = year.rsvp(event, "Told"), year.rsvp(event, "Untold")
+    event = reminder_fixtures.event()
+    told, untold = reminder_fixtures.rsvp(event, "Told"), reminder_fixtures.rsvp(event, "Untold")
     Message.objects.create(
         idempotency_key=f"rsvp:{told.pk}:event_moved:2",
         recipient=told.email,
@@ -134,56 +136,59 @@ def test_who_got_the_news_of_a_move_after_it_was_due_needs_no_reminder():
         created_at=moment(3, 31, 10),
     )
     assert untold.held_seats
-    assert remind(moment(3, 31, 11)) == ["week untold@example.org"]
+    assert run_reminders(moment(3, 31, 11)) == ["week untold@example.org"]
 
 
 def test_event_that_moves_to_another_day_is_reminded_of_for_that_day():
-    event = year.event()
-    year.rsvp(event)
-    assert remind(moment(3, 31, 9)) == ["week alma.reyes@example.org"]
+    event = reminder_fixtures.event()
+    reminder_fixtures.rsvp(event)
+    assert run_reminders(moment(3, 31, 9)) == ["week alma.reyes@example.org"]
     event.starts_at, event.ends_at = moment(4, 14, 8), moment(4, 14, 10)
     event.save()
-    assert remind(moment(4, 6, 9)) == ["week alma.reyes@example.org"]
-    assert remind(moment(4, 7, 9)) == ["week alma.reyes@example.org"] * 2
-    assert year.rows() == [("week", "04-07", 1, False, True), ("week", "04-14", 1, False, True)]
+    assert run_reminders(moment(4, 6, 9)) == ["week alma.reyes@example.org"]
+    assert run_reminders(moment(4, 7, 9)) == ["week alma.reyes@example.org"] * 2
+    assert reminder_fixtures.reminder_rows() == [("week", "04-07", 1, False, True), ("week", "04-14", 1, False, True)]
 
 
 def test_only_companions_without_a_name_are_asked_for():
-    event = year.event()
-    year.rsvp(event, "Alone")
-    year.rsvp(event, "All named", size=2, guests=("Chue Vang",))
-    some = year.rsvp(event, "One missing", size=3, guests=("Chue Vang",))
-    assert remind(moment(4, 4, 9)) == ["names one.missing@example.org"]
-    assert only("names").body_text.splitlines()[0] == "One missing, in your party names are still missing: 1 guest."
-    assert some.get_absolute_url() in only("names").body_text
+    event = reminder_fixtures.event()
+    reminder_fixtures.rsvp(event, "Alone")
+    reminder_fixtures.rsvp(event, "All named", size=2, guests=("Chue Vang",))
+    some = reminder_fixtures.rsvp(event, "One missing", size=3, guests=("Chue Vang",))
+    assert run_reminders(moment(4, 4, 9)) == ["names one.missing@example.org"]
+    assert (
+        only_reminder("names").body_text.splitlines()[0]
+        == "One missing, in your party names are still missing: 1 guest."
+    )
+    assert some.get_absolute_url() in only_reminder("names").body_text
 
 
 def test_thanks_go_to_who_came_when_somebody_noted_it():
-    event = year.event()
-    year.rsvp(event, "Came", size=2, came=1)
-    year.rsvp(event, "Stayed away")
-    assert remind(moment(4, 8, 9)) == ["thanks came@example.org"]
+    event = reminder_fixtures.event()
+    reminder_fixtures.rsvp(event, "Came", size=2, came=1)
+    reminder_fixtures.rsvp(event, "Stayed away")
+    assert run_reminders(moment(4, 8, 9)) == ["thanks came@example.org"]
 
 
 def test_thanks_go_to_all_who_held_seats_when_nobody_noted_who_came():
-    event = year.event(capacity=2)
-    year.rsvp(event, "Alma Reyes")
-    year.rsvp(event, "Chue Vang", size=2)  # waits
-    seats.cancel(year.rsvp(event, "Gone"))
-    assert remind(moment(4, 8, 9)) == ["thanks alma.reyes@example.org"]
+    event = reminder_fixtures.event(capacity=2)
+    reminder_fixtures.rsvp(event, "Alma Reyes")
+    reminder_fixtures.rsvp(event, "Chue Vang", size=2)  # waits
+    seats.cancel(reminder_fixtures.rsvp(event, "Gone"))
+    assert run_reminders(moment(4, 8, 9)) == ["thanks alma.reyes@example.org"]
 
 
 def test_thanks_lead_to_the_checklist_only_who_has_not_signed():
-    event = year.event()
-    partner = partners_make.signed().organization
-    draft = partners_make.draft("Drafted", "draft@example.org").organization
-    by_address = year.rsvp(event, "Signed by address", email="ALMA@example.org")
-    matched = year.rsvp(event, "Matched", email="matched@example.org")
-    drafted = year.rsvp(event, "Drafted", email="drafted@example.org")
+    event = reminder_fixtures.event()
+    partner = factories.signed_pledge().organization
+    draft = factories.draft_pledge("Drafted", "draft@example.org").organization
+    by_address = reminder_fixtures.rsvp(event, "Signed by address", email="ALMA@example.org")
+    matched = reminder_fixtures.rsvp(event, "Matched", email="matched@example.org")
+    drafted = reminder_fixtures.rsvp(event, "Drafted", email="drafted@example.org")
     Rsvp.objects.filter(pk=matched.pk).update(organization=partner)
     Rsvp.objects.filter(pk=drafted.pk).update(organization=draft)
-    guest = year.rsvp(event, "A guest", email="guest@example.org")
-    remind(moment(4, 8, 9))
+    guest = reminder_fixtures.rsvp(event, "A guest", email="guest@example.org")
+    run_reminders(moment(4, 8, 9))
     texts = {
         int(m.idempotency_key.split(":")[1]): m.body_text
         for m in Message.objects.filter(idempotency_key__contains=":thanks:")
@@ -200,20 +205,20 @@ def test_thanks_lead_to_the_checklist_only_who_has_not_signed():
 
 
 def test_thanks_ask_nobody_for_a_promise_when_no_year_is_open():
-    year.rsvp(year.event())
-    remind(moment(4, 8, 9))
-    assert "promise something" not in only("thanks").body_text
-    assert "/imagine/partners/" in only("thanks").body_text
-    assert "\n\n\n" not in only("thanks").body_text
+    reminder_fixtures.rsvp(reminder_fixtures.event())
+    run_reminders(moment(4, 8, 9))
+    assert "promise something" not in only_reminder("thanks").body_text
+    assert "/imagine/partners/" in only_reminder("thanks").body_text
+    assert "\n\n\n" not in only_reminder("thanks").body_text
 
 
 # What it says --------------------------------------------------------------------------------------------------
 
 
 def test_day_reminder_says_what_one_needs_and_how_to_give_the_seats_back(settings):
-    party = year.rsvp(year.event(), size=2)
-    remind(moment(4, 6, 9))
-    message = only("day")
+    party = reminder_fixtures.rsvp(reminder_fixtures.event(), size=2)
+    run_reminders(moment(4, 6, 9))
+    message = only_reminder("day")
     assert message.subject == "Imagine Promise Summit is tomorrow, April 7"
     assert message.queue == Message.Queue.BULK
     assert message.body_text.split("\n--\n")[0] == (
@@ -234,9 +239,9 @@ def test_day_reminder_says_what_one_needs_and_how_to_give_the_seats_back(setting
 
 
 def test_reminder_is_in_the_language_of_its_reader():
-    year.rsvp(year.event(), language="es")
-    remind(moment(3, 31, 9))
-    message = only("week")
+    reminder_fixtures.rsvp(reminder_fixtures.event(), language="es")
+    run_reminders(moment(3, 31, 9))
+    message = only_reminder("week")
     assert message.language == "es"
     assert 'lang="es"' in message.body_html
     assert message.subject == "Cumbre Imagine Promise: en 7 días, 7 de abril"
@@ -245,57 +250,57 @@ def test_reminder_is_in_the_language_of_its_reader():
 
 
 def test_name_that_looks_like_a_placeholder_or_like_html_stays_a_name():
-    year.rsvp(year.event(), "{link} <b>Bold</b>")
-    remind(moment(3, 31, 9))
-    assert only("week").body_text.startswith("{link} <b>Bold</b>, we expect you")
-    assert "&lt;b&gt;Bold&lt;/b&gt;" in only("week").body_html
+    reminder_fixtures.rsvp(reminder_fixtures.event(), "{link} <b>Bold</b>")
+    run_reminders(moment(3, 31, 9))
+    assert only_reminder("week").body_text.startswith("{link} <b>Bold</b>, we expect you")
+    assert "&lt;b&gt;Bold&lt;/b&gt;" in only_reminder("week").body_html
 
 
 # Once ----------------------------------------------------------------------------------------------------------
 
 
 def test_erased_party_takes_its_reminders_along():
-    party = year.rsvp(year.event())
-    remind(moment(3, 31, 9))
+    party = reminder_fixtures.rsvp(reminder_fixtures.event())
+    run_reminders(moment(3, 31, 9))
     seats.delete(party)
-    assert year.said() == []
+    assert reminder_fixtures.sent_reminders() == []
 
 
 def test_run_that_was_interrupted_goes_on(monkeypatch):
-    event = year.event()
+    event = reminder_fixtures.event()
     for number in range(7):
-        year.rsvp(event, f"Guest {number}")
+        reminder_fixtures.rsvp(event, f"Guest {number}")
     monkeypatch.setattr(reminder_sending, "BATCH", 3)
     monkeypatch.setattr(reminder_sending, "SECONDS", 0)
-    assert len(remind(moment(3, 31, 9))) == 0  # its time was up before it began
+    assert len(run_reminders(moment(3, 31, 9))) == 0  # its time was up before it began
     assert reminder_sending.say_some(event, "week", moment(3, 31, 9))
-    assert year.rows() == [("week", "04-07", 3, False, False)]
+    assert reminder_fixtures.reminder_rows() == [("week", "04-07", 3, False, False)]
     monkeypatch.setattr(reminder_sending, "SECONDS", 30)
-    assert len(remind(moment(3, 31, 9, 5))) == 7
-    assert year.rows() == [("week", "04-07", 7, False, True)]
+    assert len(run_reminders(moment(3, 31, 9, 5))) == 7
+    assert reminder_fixtures.reminder_rows() == [("week", "04-07", 7, False, True)]
 
 
 def test_queries_do_not_grow_with_the_parties():
     counted = []
     for day, number in ((7, 3), (8, 30)):
-        event = year.event(4, day)
+        event = reminder_fixtures.event(4, day)
         for guest in range(number):
-            year.rsvp(event, f"Guest {guest}", size=2)
+            reminder_fixtures.rsvp(event, f"Guest {guest}", size=2)
         with CaptureQueriesContext(connection) as queries:
             reminder_sending.remind(moment(4, day - 3, 9))
         counted.append(len(queries))
-        year.send(moment(4, day - 3, 9))
+        reminder_fixtures.send_queued(moment(4, day - 3, 9))
         type(event).objects.filter(pk=event.pk).update(is_published=False)
     assert counted[0] == counted[1]
 
 
 def test_task_runs():
     tasks.remind()
-    assert year.rows() == []
+    assert reminder_fixtures.reminder_rows() == []
 
 
 def test_what_fails_about_one_event_holds_up_no_other(caplog):
-    broken, whole, said = year.event(), year.event(slug="whole"), []
+    broken, whole, said = reminder_fixtures.event(), reminder_fixtures.event(slug="whole"), []
 
     def say_some() -> bool:
         said.append(None)

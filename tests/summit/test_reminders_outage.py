@@ -10,9 +10,9 @@ from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Message
 from summit import rsvp_links, seats
 from summit.reminders import sending as reminder_sending
-from tests.summit import year
+from tests.summit import reminder_fixtures
+from tests.summit.reminder_fixtures import moment, only_reminder, reminder_rows, run_reminders
 from tests.summit.test_seats_races import at_once
-from tests.summit.year import moment, only, remind, rows
 
 pytestmark = pytest.mark.django_db
 
@@ -21,17 +21,17 @@ pytestmark = pytest.mark.django_db
 
 
 def test_week_reminder_is_late_and_says_the_real_number_of_days():
-    year.rsvp(year.event())
-    assert remind(moment(4, 2, 17)) == ["week alma.reyes@example.org"]
-    assert only("week").subject == "Imagine Promise Summit is in 5 days, April 7"
-    assert only("week").body_text.startswith("Alma Reyes, we expect you in 5 days,")
+    reminder_fixtures.rsvp(reminder_fixtures.event())
+    assert run_reminders(moment(4, 2, 17)) == ["week alma.reyes@example.org"]
+    assert only_reminder("week").subject == "Imagine Promise Summit is in 5 days, April 7"
+    assert only_reminder("week").body_text.startswith("Alma Reyes, we expect you in 5 days,")
 
 
 def test_day_reminder_of_the_morning_itself_says_today():
-    year.rsvp(year.event())
-    assert remind(moment(4, 7, 5)) == ["day alma.reyes@example.org"]
-    assert only("day").subject == "Imagine Promise Summit is today, April 7"
-    assert ("week", "04-07", 0, True, True) in rows()
+    reminder_fixtures.rsvp(reminder_fixtures.event())
+    assert run_reminders(moment(4, 7, 5)) == ["day alma.reyes@example.org"]
+    assert only_reminder("day").subject == "Imagine Promise Summit is today, April 7"
+    assert ("week", "04-07", 0, True, True) in reminder_rows()
 
 
 @pytest.mark.parametrize(
@@ -44,74 +44,77 @@ def test_day_reminder_of_the_morning_itself_says_today():
     ],
 )
 def test_each_is_said_late_until_it_helps_nobody(kind, last, too_late):
-    parties = [year.rsvp(year.event(4, 7), size=2), year.rsvp(year.event(4, 7), "Chue Vang", size=2)]
+    parties = [
+        reminder_fixtures.rsvp(reminder_fixtures.event(4, 7), size=2),
+        reminder_fixtures.rsvp(reminder_fixtures.event(4, 7), "Chue Vang", size=2),
+    ]
     said = [
         reminder_sending.say_some(party.event, kind, now) for party, now in zip(parties, (last, too_late), strict=True)
     ]
     assert said == [True, False]
-    assert year.said() == [f"{kind} alma.reyes@example.org"]
-    assert rows() == [(kind, "04-07", 1, False, False), (kind, "04-07", 0, True, True)]
+    assert reminder_fixtures.sent_reminders() == [f"{kind} alma.reyes@example.org"]
+    assert reminder_rows() == [(kind, "04-07", 1, False, False), (kind, "04-07", 0, True, True)]
 
 
 def test_reminder_that_was_too_late_is_not_said_when_the_clock_is_set_back():
-    year.rsvp(year.event())
-    assert remind(moment(4, 5), moment(4, 3, 9)) == []
-    assert ("week", "04-07", 0, True, True) in rows()
+    reminder_fixtures.rsvp(reminder_fixtures.event())
+    assert run_reminders(moment(4, 5), moment(4, 3, 9)) == []
+    assert ("week", "04-07", 0, True, True) in reminder_rows()
 
 
 def test_nobody_is_too_late_for_an_event_without_guests():
-    year.event()
-    remind(moment(4, 5), moment(4, 7, 7), moment(4, 20))
-    assert {row[2:] for row in rows()} == {(0, False, True)}
+    reminder_fixtures.event()
+    run_reminders(moment(4, 5), moment(4, 7, 7), moment(4, 20))
+    assert {row[2:] for row in reminder_rows()} == {(0, False, True)}
 
 
 def test_event_of_long_ago_is_not_thanked_for():
-    year.rsvp(year.event())
-    assert remind(moment(5, 7)) == []
-    assert rows() == []
+    reminder_fixtures.rsvp(reminder_fixtures.event())
+    assert run_reminders(moment(5, 7)) == []
+    assert reminder_rows() == []
 
 
 # Mail did not flow -----------------------------------------------------------------------------------------------
 
 
 def test_reminder_that_waited_over_night_is_written_anew_for_its_day():
-    party = year.rsvp(year.event())
-    remind(moment(4, 6, 9), sent=False)
-    assert only("day").subject == "Imagine Promise Summit is tomorrow, April 7"
-    assert only("day").expires_at == moment(4, 7)
-    assert remind(moment(4, 7, 0, 5), sent=False) == ["day alma.reyes@example.org"]
-    assert only("day").subject == "Imagine Promise Summit is today, April 7"
-    assert only("day").expires_at == moment(4, 7, 6)
-    assert only("day").idempotency_key == f"rsvp:{party.pk}:day:2061-04-07"
-    assert remind(moment(4, 7, 6), sent=False) == []
-    assert ("day", "04-07", 0, True, True) in rows()
+    party = reminder_fixtures.rsvp(reminder_fixtures.event())
+    run_reminders(moment(4, 6, 9), sent=False)
+    assert only_reminder("day").subject == "Imagine Promise Summit is tomorrow, April 7"
+    assert only_reminder("day").expires_at == moment(4, 7)
+    assert run_reminders(moment(4, 7, 0, 5), sent=False) == ["day alma.reyes@example.org"]
+    assert only_reminder("day").subject == "Imagine Promise Summit is today, April 7"
+    assert only_reminder("day").expires_at == moment(4, 7, 6)
+    assert only_reminder("day").idempotency_key == f"rsvp:{party.pk}:day:2061-04-07"
+    assert run_reminders(moment(4, 7, 6), sent=False) == []
+    assert ("day", "04-07", 0, True, True) in reminder_rows()
 
 
 def test_thanks_that_waited_for_days_still_go():
-    year.rsvp(year.event())
+    reminder_fixtures.rsvp(reminder_fixtures.event())
     for hours in range(0, 6 * 24, 12):
-        remind(moment(4, 8, 9) + timedelta(hours=hours), sent=False)
-    assert year.said() == ["thanks alma.reyes@example.org"]
+        run_reminders(moment(4, 8, 9) + timedelta(hours=hours), sent=False)
+    assert reminder_fixtures.sent_reminders() == ["thanks alma.reyes@example.org"]
 
 
 def test_what_was_sent_stays_when_the_rest_is_taken_back():
-    event = year.event()
+    event = reminder_fixtures.event()
     for number in range(4):
-        year.rsvp(event, f"Guest {number}")
-    remind(moment(4, 6, 9), sent=False)
+        reminder_fixtures.rsvp(event, f"Guest {number}")
+    run_reminders(moment(4, 6, 9), sent=False)
     first, *_rest = Message.objects.filter(queue="bulk").order_by("idempotency_key")
     Message.objects.filter(pk=first.pk).update(state="sent", sent_at=moment(4, 6, 9))
-    remind(moment(4, 7, 7), sent=False)
-    assert year.said() == [f"day {first.recipient}"]
-    assert ("day", "04-07", 1, True, True) in rows()
+    run_reminders(moment(4, 7, 7), sent=False)
+    assert reminder_fixtures.sent_reminders() == [f"day {first.recipient}"]
+    assert ("day", "04-07", 1, True, True) in reminder_rows()
 
 
 @pytest.mark.parametrize("what", ["cancel", "waits", "moved", "called off"])
 def test_reminder_that_is_not_true_any_more_is_taken_back(what):
-    party = year.rsvp(year.event())
+    party = reminder_fixtures.rsvp(reminder_fixtures.event())
     event = party.event
-    remind(moment(4, 6, 9), sent=False)
-    assert year.said() == ["day alma.reyes@example.org"]
+    run_reminders(moment(4, 6, 9), sent=False)
+    assert reminder_fixtures.sent_reminders() == ["day alma.reyes@example.org"]
     if what == "cancel":
         seats.cancel(party)
     elif what == "waits":
@@ -121,17 +124,17 @@ def test_reminder_that_is_not_true_any_more_is_taken_back(what):
     else:
         event.starts_at, event.ends_at = moment(4, 28, 8), moment(4, 28, 10)
         seats.save_event(event)
-    assert remind(moment(4, 6, 9, 5), sent=False) == []
+    assert run_reminders(moment(4, 6, 9, 5), sent=False) == []
 
 
 @pytest.mark.parametrize("what", ["called off", "another hour", "another place"])
 @pytest.mark.parametrize("claimed", [False, True])
 def test_reminder_that_tells_of_the_event_as_it_was_does_not_leave_after_the_change(what, claimed):
     """Also not in the minutes until the next run, nor when a worker has it in its batch already."""
-    event = year.event()
-    party = year.rsvp(event)
-    other = year.rsvp(year.event(slug="another"), "Chue Vang")
-    remind(moment(4, 6, 9), sent=False)
+    event = reminder_fixtures.event()
+    party = reminder_fixtures.rsvp(event)
+    other = reminder_fixtures.rsvp(reminder_fixtures.event(slug="another"), "Chue Vang")
+    run_reminders(moment(4, 6, 9), sent=False)
     if claimed:
         bulk_delivery.claim()
     if what == "called off":
@@ -144,51 +147,51 @@ def test_reminder_that_tells_of_the_event_as_it_was_does_not_leave_after_the_cha
     letter = Message.objects.about(f"rsvp:{party.pk}").get(state="queued")
     assert letter.idempotency_key.split(":")[2] == ("event_cancelled" if what == "called off" else "event_moved")
     Message.objects.filter(pk=letter.pk).update(created_at=moment(4, 6, 9, 1))
-    assert year.said() == [f"day {other.email}"]
-    assert remind(moment(4, 6, 9, 5), sent=False) == [f"day {other.email}"]  # that letter says all of it
+    assert reminder_fixtures.sent_reminders() == [f"day {other.email}"]
+    assert run_reminders(moment(4, 6, 9, 5), sent=False) == [f"day {other.email}"]  # that letter says all of it
 
 
 @pytest.mark.parametrize("what", ["address", "link"])
 def test_reminder_that_waits_goes_with_the_partys_links_of_now(what):
-    party = year.rsvp(year.event())
-    remind(moment(4, 6, 9), sent=False)
-    before = only("day")
+    party = reminder_fixtures.rsvp(reminder_fixtures.event())
+    run_reminders(moment(4, 6, 9), sent=False)
+    before = only_reminder("day")
     if what == "address":
         rsvp_links.readdress(party, "right@example.org")
     else:
         party = rsvp_links.replace(party)
-    remind(moment(4, 6, 9, 5), sent=False)
-    after = only("day")
+    run_reminders(moment(4, 6, 9, 5), sent=False)
+    after = only_reminder("day")
     assert (after.idempotency_key, after.pk == before.pk) == (before.idempotency_key, False)
     address = "right@example.org" if what == "address" else party.email
     assert after.recipient == address
     assert after.unsubscribe_url == preferences.unsubscribe_url(preferences.of(address), "reminders")
     assert party.get_absolute_url() in after.body_text
-    assert ("day", "04-07", 1, False, True) in rows()
+    assert ("day", "04-07", 1, False, True) in reminder_rows()
 
 
 def test_names_that_are_missing_are_asked_for_once_more_when_the_event_moved_meanwhile():
-    event = year.event()
-    year.rsvp(event, size=2)
-    remind(moment(4, 4, 9), sent=False)
+    event = reminder_fixtures.event()
+    reminder_fixtures.rsvp(event, size=2)
+    run_reminders(moment(4, 4, 9), sent=False)
     event.venue = "Elsewhere"
     seats.save_event(event)
-    assert year.said() == []
-    assert remind(moment(4, 4, 9, 5), sent=False) == ["names alma.reyes@example.org"]
-    assert "Elsewhere" in only("names").body_text
-    assert ("names", "04-07", 1, False, True) in rows()
+    assert reminder_fixtures.sent_reminders() == []
+    assert run_reminders(moment(4, 4, 9, 5), sent=False) == ["names alma.reyes@example.org"]
+    assert "Elsewhere" in only_reminder("names").body_text
+    assert ("names", "04-07", 1, False, True) in reminder_rows()
 
 
 def test_message_that_helps_nobody_any_more_does_not_leave(django_capture_on_commit_callbacks):
-    party = year.rsvp(year.event())
-    remind(moment(4, 6, 9), sent=False)
+    party = reminder_fixtures.rsvp(reminder_fixtures.event())
+    run_reminders(moment(4, 6, 9), sent=False)
     assert Message.objects.due("bulk").count() == 1
     Message.objects.update(expires_at=moment(4, 6, 9).replace(year=2020))
     assert Message.objects.due("bulk").count() == 0
     Message.objects.filter(queue="bulk").update(state="failed")
-    assert delivery.send_again(only("day"))  # staff know better
+    assert delivery.send_again(only_reminder("day"))  # staff know better
     assert Message.objects.due("bulk").count() == 1
-    assert remind(moment(4, 6, 10), sent=False) == [f"day {party.email}"]
+    assert run_reminders(moment(4, 6, 10), sent=False) == [f"day {party.email}"]
 
 
 # At the same time ------------------------------------------------------------------------------------------------
@@ -196,24 +199,24 @@ def test_message_that_helps_nobody_any_more_does_not_leave(django_capture_on_com
 
 @pytest.mark.django_db(transaction=True)
 def test_four_runs_at_once_say_each_thing_once(monkeypatch):
-    event = year.event()
+    event = reminder_fixtures.event()
     for number in range(20):
-        year.rsvp(event, f"Guest {number}", size=2)
+        reminder_fixtures.rsvp(event, f"Guest {number}", size=2)
     monkeypatch.setattr(reminder_sending, "BATCH", 3)
     at_once(
         [lambda: reminder_sending.remind(moment(4, 4, 8))] * 2 + [lambda: reminder_sending.remind(moment(4, 4, 9))] * 2
     )
     reminder_sending.remind(moment(4, 4, 9, 5))
-    assert sorted(row[:3] for row in rows()) in (
+    assert sorted(row[:3] for row in reminder_rows()) in (
         [("names", "04-07", 20), ("week", "04-07", count)] for count in range(21)
     )
-    assert len(year.said()) == sum(row[2] for row in rows())
-    assert len(set(year.said())) == len(year.said())
+    assert len(reminder_fixtures.sent_reminders()) == sum(row[2] for row in reminder_rows())
+    assert len(set(reminder_fixtures.sent_reminders())) == len(reminder_fixtures.sent_reminders())
 
 
 @pytest.mark.django_db(transaction=True)
 def test_who_cancels_at_the_same_moment_is_reminded_before_or_not_at_all():
-    parties = [year.rsvp(year.event(4, 7), f"Guest {number}") for number in range(6)]
+    parties = [reminder_fixtures.rsvp(reminder_fixtures.event(4, 7), f"Guest {number}") for number in range(6)]
     at_once(
         [
             lambda: reminder_sending.remind(moment(4, 6, 9)),

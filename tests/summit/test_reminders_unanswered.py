@@ -9,9 +9,9 @@ from imagine.mail.models import Message
 from partners.models import Contact
 from summit.models import Event, Invitation
 from summit.reminders import sending as reminder_sending
-from tests.partners import make as partners_make
-from tests.summit import invited, year
-from tests.summit.year import moment, only, remind, rows
+from tests import factories
+from tests.summit import reminder_fixtures
+from tests.summit.reminder_fixtures import moment, only_reminder, reminder_rows, run_reminders
 
 pytestmark = pytest.mark.django_db
 
@@ -21,26 +21,28 @@ SENT_AT = moment(3, 10, 15)
 
 def asked(event: Event, *names: str, sent_at=SENT_AT, **fields) -> list[Invitation]:
     """Invitations that were sent on 10 March 2061 in the afternoon, to people on their own."""
-    people = [invited.person(name, **fields) for name in names]
-    invited.written(event, *people)
+    people = [factories.person(name, **fields) for name in names]
+    factories.write_mailing(event, *people)
     state = {"state": "sent", "sent_at": sent_at} if sent_at else {"state": "queued"}
     Message.objects.filter(queue="bulk", state="queued").update(**state)
     return list(event.invitations.order_by("pk"))
 
 
 def test_it_is_asked_about_once_on_the_seventh_morning():
-    event = year.event()
+    event = reminder_fixtures.event()
     asked(event, "Alma Reyes")
-    assert remind(moment(3, 16, 23), moment(3, 17, 8, 59)) == []
-    assert remind(moment(3, 17, 9)) == ["unanswered alma.reyes@example.org"]
-    assert remind(moment(3, 17, 9, 5), moment(3, 24, 9), moment(3, 30, 9)) == ["unanswered alma.reyes@example.org"]
-    assert ("unanswered", "04-07", 1, False, True) in rows()
+    assert run_reminders(moment(3, 16, 23), moment(3, 17, 8, 59)) == []
+    assert run_reminders(moment(3, 17, 9)) == ["unanswered alma.reyes@example.org"]
+    assert run_reminders(moment(3, 17, 9, 5), moment(3, 24, 9), moment(3, 30, 9)) == [
+        "unanswered alma.reyes@example.org"
+    ]
+    assert ("unanswered", "04-07", 1, False, True) in reminder_rows()
 
 
 def test_it_tells_how_long_one_can_answer_and_leads_to_the_invitation():
-    [invitation] = asked(year.event(), "Alma Reyes")
-    remind(moment(3, 17, 9))
-    message = only("unanswered")
+    [invitation] = asked(reminder_fixtures.event(), "Alma Reyes")
+    run_reminders(moment(3, 17, 9))
+    message = only_reminder("unanswered")
     assert message.subject == "Will you come? Imagine Promise Summit, April 7"
     assert "You can answer until 8:00\N{NO-BREAK SPACE}a.m. on Wednesday, April 6, 2061." in message.body_text
     assert invitation.get_absolute_url() in message.body_text
@@ -49,29 +51,29 @@ def test_it_tells_how_long_one_can_answer_and_leads_to_the_invitation():
 
 
 def test_it_is_in_the_contacts_language():
-    asked(year.event(), "Alma Reyes", language="es")
-    remind(moment(3, 17, 9))
-    assert only("unanswered").subject == "¿Vendrá usted? Cumbre Imagine Promise, 7 de abril"
+    asked(reminder_fixtures.event(), "Alma Reyes", language="es")
+    run_reminders(moment(3, 17, 9))
+    assert only_reminder("unanswered").subject == "¿Vendrá usted? Cumbre Imagine Promise, 7 de abril"
 
 
 def test_who_answered_or_cannot_or_wants_none_is_not_asked():
-    event = year.event()
+    event = reminder_fixtures.event()
     names = ["Accepted", "Declined", "Came by herself", "No reminders", "No invitations", "Refused", "Cancelled again"]
     invitations = {one.contact.name: one for one in asked(event, *names)}
     for name in ("Accepted", "Cancelled again"):
-        Invitation.objects.filter(pk=invitations[name].pk).update(rsvp=year.rsvp(event, name))
+        Invitation.objects.filter(pk=invitations[name].pk).update(rsvp=reminder_fixtures.rsvp(event, name))
     Invitation.objects.filter(pk=invitations["Declined"].pk).update(declined_at=moment(3, 11))
-    year.rsvp(event, "Came by herself", email="CAME.BY.HERSELF@example.org")
+    reminder_fixtures.rsvp(event, "Came by herself", email="CAME.BY.HERSELF@example.org")
     preferences.choose(preferences.of("no.reminders@example.org"), reminders=False)
     preferences.choose(preferences.of("no.invitations@example.org"), invitations=False)
     preferences.refuse("refused@example.org", "550")
     event.rsvps.filter(name="Cancelled again").update(held_seats=0, canceled_at=moment(3, 12))
-    assert remind(moment(3, 17, 9)) == []
+    assert run_reminders(moment(3, 17, 9)) == []
 
 
 def test_who_never_got_the_invitation_is_not_asked():
-    asked(year.event(), "Alma Reyes", sent_at=None)
-    assert remind(moment(3, 30, 9)) == []
+    asked(reminder_fixtures.event(), "Alma Reyes", sent_at=None)
+    assert run_reminders(moment(3, 30, 9)) == []
 
 
 @pytest.mark.parametrize(
@@ -84,47 +86,47 @@ def test_who_never_got_the_invitation_is_not_asked():
     ],
 )
 def test_nobody_is_asked_who_could_not_answer_for_another_day(change):
-    event = year.event()
+    event = reminder_fixtures.event()
     asked(event, "Alma Reyes")
     Event.objects.filter(pk=event.pk).update(**change)
-    assert remind(moment(3, 17, 9)) == []
+    assert run_reminders(moment(3, 17, 9)) == []
 
 
 def test_question_that_waited_is_taken_back_once_it_is_answered():
-    event = year.event()
+    event = reminder_fixtures.event()
     [invitation] = asked(event, "Alma Reyes")
-    assert remind(moment(3, 17, 9), sent=False) == ["unanswered alma.reyes@example.org"]
+    assert run_reminders(moment(3, 17, 9), sent=False) == ["unanswered alma.reyes@example.org"]
     Invitation.objects.filter(pk=invitation.pk).update(declined_at=moment(3, 17, 10))
-    assert remind(moment(3, 17, 11), sent=False) == []
-    assert ("unanswered", "04-07", 0, False, False) in rows()
+    assert run_reminders(moment(3, 17, 11), sent=False) == []
+    assert ("unanswered", "04-07", 0, False, False) in reminder_rows()
 
 
 def test_question_that_waited_is_taken_back_when_nobody_can_answer_any_more():
-    asked(year.event(), "Alma Reyes")
-    remind(moment(3, 17, 9), sent=False)
-    assert remind(moment(4, 6, 8), sent=False) == []
+    asked(reminder_fixtures.event(), "Alma Reyes")
+    run_reminders(moment(3, 17, 9), sent=False)
+    assert run_reminders(moment(4, 6, 8), sent=False) == []
 
 
 def test_organizations_contact_is_asked_with_its_name_in_staffs_words():
-    contact = partners_make.contact(partners_make.organization("Port Gate Logistics"))
-    event = year.event()
-    invited.written(event, Contact.objects.get(pk=contact.pk))
+    contact = factories.contact(factories.organization("Port Gate Logistics"))
+    event = reminder_fixtures.event()
+    factories.write_mailing(event, Contact.objects.get(pk=contact.pk))
     Message.objects.filter(queue="bulk").update(state="sent", sent_at=moment(3, 10))
     words = editable_templates.Words("And {organization}?", "We hope for {organization}.")
     editable_templates.change(editable_templates.KINDS["unanswered"], "en", words)
-    remind(moment(3, 17, 9))
-    assert only("unanswered").subject == "And Port Gate Logistics?"
+    run_reminders(moment(3, 17, 9))
+    assert only_reminder("unanswered").subject == "And Port Gate Logistics?"
 
 
 def test_queries_do_not_grow_with_the_invitations():
     counted = []
     for number in (3, 30):
-        event = year.event()
+        event = reminder_fixtures.event()
         asked(event, *[f"Guest {number} {guest}" for guest in range(number)])
         with CaptureQueriesContext(connection) as queries:
             reminder_sending.remind(moment(3, 17, 9))
         counted.append(len(queries))
-        assert len(year.said()) == number
+        assert len(reminder_fixtures.sent_reminders()) == number
         Message.objects.all().delete()
         Event.objects.filter(pk=event.pk).update(is_published=False)
     assert counted[0] == counted[1]

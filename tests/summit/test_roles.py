@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from summit import roles
-from tests import look, make
+from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
@@ -48,23 +48,23 @@ def test_role_opens_every_list_but_these(role, closed):
 
 
 def test_viewer_reads_an_rsvp_and_takes_the_guest_list_away_but_changes_nothing():
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     client = member("Viewer")
     page = reverse("admin:summit_rsvp_change", args=[rsvp.pk])
     shown = client.get(page)
     assert "Alma Reyes" in shown.content.decode()
     assert rsvp.token not in shown.content.decode()
-    before = look.tables(but=("auth.User", "sessions.Session"))
+    before = snapshots.tables(but=("auth.User", "sessions.Session"))
     assert client.post(page, {"name": "Somebody"}).status_code == 403
     assert client.post(reverse("admin:summit_event_change", args=[rsvp.event_id]), {"capacity": 1}).status_code == 403
     listed = reverse("admin:summit_rsvp_changelist")
     for action in ("cancel", "promote", "mail_again"):
         client.post(listed, {"action": action, "_selected_action": [rsvp.pk]})
-    assert look.tables(but=("auth.User", "sessions.Session")) == before
+    assert snapshots.tables(but=("auth.User", "sessions.Session")) == before
 
 
 def test_community_relations_change_an_event():
-    event = make.event()
+    event = factories.event()
     client = member("Community Relations")
     assert b"_save" in client.get(reverse("admin:summit_event_change", args=[event.pk])).content
 

@@ -7,13 +7,13 @@ from django.utils import timezone
 from imagine.mail.models import Message
 from summit import rsvp_links
 from summit.models import Rsvp
-from tests import make
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
 
 def test_replaced_link_opens_and_the_old_one_does_not(client):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     old = rsvp.get_absolute_url()
     rsvp = rsvp_links.replace(rsvp)
     assert client.get(old).status_code == 404
@@ -21,7 +21,7 @@ def test_replaced_link_opens_and_the_old_one_does_not(client):
 
 
 def test_replaced_link_is_mailed_at_once_although_another_went_out_just_now():
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     rsvp_links.mail_link(rsvp)
     rsvp = rsvp_links.replace(rsvp)
     message = Message.objects.about(f"rsvp:{rsvp.pk}:new_link").get()
@@ -30,14 +30,14 @@ def test_replaced_link_is_mailed_at_once_although_another_went_out_just_now():
 
 
 def test_replacing_forgets_the_browser_that_made_the_rsvp():
-    rsvp = make.rsvp(make.event(), browser_hash="abc")
+    rsvp = factories.rsvp(factories.event(), browser_hash="abc")
     rsvp_links.replace(rsvp)
     rsvp.refresh_from_db()
     assert rsvp.browser_hash == ""
 
 
 def test_link_is_mailed_once_in_ten_minutes_unless_the_last_one_was_refused():
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     assert [rsvp_links.mail_link(rsvp) for _twice in range(2)] == [True, False]
     mails = Message.objects.about(f"rsvp:{rsvp.pk}:link")
     mails.update(state="rejected")
@@ -48,7 +48,7 @@ def test_link_is_mailed_once_in_ten_minutes_unless_the_last_one_was_refused():
 
 
 def test_link_is_mailed_at_most_ten_times_a_day_unless_staff_ask():
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     for _again in range(rsvp_links.MOST_A_DAY + 3):
         rsvp_links.mail_link(rsvp)
         Message.objects.update(created_at=timezone.now() - rsvp_links.PAUSE)
@@ -57,7 +57,7 @@ def test_link_is_mailed_at_most_ten_times_a_day_unless_staff_ask():
 
 
 def test_corrected_address_gets_the_link_and_what_was_not_sent():
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     rsvp_links.mail_link(rsvp)
     Message.objects.filter(idempotency_key=f"rsvp:{rsvp.pk}:confirmed:1").update(state="rejected")
     rsvp_links.readdress(rsvp, "right@example.org")
@@ -66,14 +66,14 @@ def test_corrected_address_gets_the_link_and_what_was_not_sent():
 
 
 def test_no_member_of_staff_is_led_to_a_guests_link(client, django_user_model):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     client.force_login(django_user_model.objects.create_user("desk", is_staff=True))
     kind = ContentType.objects.get_for_model(Rsvp)
     assert client.get(f"/imagine/admin/r/{kind.pk}/{rsvp.pk}/").status_code == 404
 
 
 def test_no_filter_finds_a_link_out_letter_by_letter(client, django_user_model):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     client.force_login(django_user_model.objects.create_superuser("staff"))
     for address in (
         f"summit/rsvp/?token__startswith={rsvp.token[:3]}",

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from summit import seats
 from summit.models import CODES, Rsvp, door_number
-from tests import browse, make
+from tests import factories, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -16,11 +16,11 @@ MOST_QUERIES = 12
 
 @pytest.fixture
 def people(db) -> None:
-    event = make.event(capacity=30)
-    make.rsvp(event, "Íñigo Muñoz", email="inigo@example.org", size=2, guests=("Renée O’Brien",))
-    make.rsvp(event, "Ben Ochoa", email="Ben.Ochoa@Example.org", organization_name="Peña & Sons 100%")
-    make.rsvp(event, "Thạch Đỗ", email="thach@example.org", size=3, guests=("Søren Ångström", "Ñ"))
-    seats.cancel(make.rsvp(event, "Alma Reyes", email="alma_reyes@example.org"))
+    event = factories.event(capacity=30)
+    factories.rsvp(event, "Íñigo Muñoz", email="inigo@example.org", size=2, guests=("Renée O’Brien",))
+    factories.rsvp(event, "Ben Ochoa", email="Ben.Ochoa@Example.org", organization_name="Peña & Sons 100%")
+    factories.rsvp(event, "Thạch Đỗ", email="thach@example.org", size=3, guests=("Søren Ångström", "Ñ"))
+    seats.cancel(factories.rsvp(event, "Alma Reyes", email="alma_reyes@example.org"))
 
 
 def found(staff, words: str) -> list[str]:
@@ -75,7 +75,7 @@ def test_code_at_the_door_finds_its_party_alone(staff, people):
 
 
 def test_name_of_six_letters_that_is_no_code_is_found(staff, people):
-    make.rsvp(make.event(), "Ana Barker")
+    factories.rsvp(factories.event(), "Ana Barker")
     assert found(staff, "barker") == ["Ana Barker"]
 
 
@@ -88,7 +88,7 @@ def test_corrected_name_is_found_at_once(staff, people):
 def test_search_and_filter_together_and_the_page_says_where_it_looks(staff, people):
     response = staff.get(LIST, {"q": "reyes", "status": "canceled"})
     assert [rsvp.name for rsvp in response.context["cl"].result_list] == ["Alma Reyes"]
-    assert "with or without accents" in browse.text(response)
+    assert "with or without accents" in web_client.page_text(response)
 
 
 @pytest.mark.parametrize("query", [{}, {"q": "munoz"}, {"q": "alma reyes", "status": "canceled", "sector__exact": ""}])
@@ -97,8 +97,8 @@ def test_list_takes_few_queries_and_the_same_for_3_and_30(staff, people, query, 
     with CaptureQueriesContext(connection) as queries:
         staff.get(LIST, query)
     assert len(queries) <= MOST_QUERIES
-    event = make.event(capacity=40)
+    event = factories.event(capacity=40)
     for number in range(30):
-        make.rsvp(event, f"Muñoz {number}")
+        factories.rsvp(event, f"Muñoz {number}")
     with django_assert_num_queries(len(queries)):
         staff.get(LIST, query)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from summit import seats
 from summit.models import Event, Guest, Rsvp
-from tests import look, make
+from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
@@ -21,16 +21,16 @@ def hours(number: float) -> timedelta:
 
 
 def test_free_seats_are_capacity_less_reserved_less_held():
-    event = make.event(capacity=10, reserved_seats=3)
-    make.rsvp(event, "Alma", size=4)
-    make.rsvp(event, "Ben", size=6)
-    assert look.seats(event) == [("Alma", 4, 0), ("Ben", 0, 6)]
+    event = factories.event(capacity=10, reserved_seats=3)
+    factories.rsvp(event, "Alma", size=4)
+    factories.rsvp(event, "Ben", size=6)
+    assert snapshots.seats(event) == [("Alma", 4, 0), ("Ben", 0, 6)]
     assert seats.free_seats(event) == 3
 
 
 def test_free_seats_of_a_room_made_smaller_are_negative():
-    event = make.event(capacity=5)
-    make.rsvp(event, size=5)
+    event = factories.event(capacity=5)
+    factories.rsvp(event, size=5)
     event.capacity = 3
     assert seats.free_seats(event) == -2
 
@@ -55,72 +55,72 @@ def test_divide(size, free, fewer, held_and_waiting):
 
 
 def test_reserve_party_that_fits_holds_its_seats():
-    rsvp = make.rsvp(make.event(capacity=3), "Alma Reyes", size=3, guests=("Ben Okafor",))
+    rsvp = factories.rsvp(factories.event(capacity=3), "Alma Reyes", size=3, guests=("Ben Okafor",))
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since, rsvp.status) == (3, 0, None, "confirmed")
-    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben Okafor"), (3, "")]
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
+    assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben Okafor"), (3, "")]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"]
     assert (rsvp.ics_sequence, rsvp.overbooked_seats, rsvp.source) == (1, 0, "web")
 
 
 def test_reserve_party_that_does_not_fit_waits_whole():
-    event = make.event(capacity=2)
-    rsvp = make.rsvp(event, size=3)
+    event = factories.event(capacity=2)
+    rsvp = factories.rsvp(event, size=3)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.status) == (0, 3, "waitlisted")
     assert rsvp.waitlisted_since is not None
-    assert len(look.guests(rsvp)) == 3
-    assert look.letters(rsvp) == ["waiting 1"]
+    assert len(snapshots.guests(rsvp)) == 3
+    assert snapshots.emails(rsvp) == ["waiting 1"]
 
 
 def test_reserve_party_that_takes_fewer_holds_what_is_free_and_waits_for_the_rest():
-    rsvp = make.rsvp(make.event(capacity=2), size=3, accepts_partial=True)
+    rsvp = factories.rsvp(factories.event(capacity=2), size=3, accepts_partial=True)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.status) == (2, 1, "partially_confirmed")
-    assert look.letters(rsvp) == ["waiting 1 REQUEST"]
+    assert snapshots.emails(rsvp) == ["waiting 1 REQUEST"]
 
 
 def test_reserve_smaller_party_sits_down_past_a_larger_one_that_waits():
-    event = make.event(capacity=2)
-    make.rsvp(event, "Large", size=3)
-    make.rsvp(event, "Small", size=2)
-    assert look.seats(event) == [("Large", 0, 3), ("Small", 2, 0)]
+    event = factories.event(capacity=2)
+    factories.rsvp(event, "Large", size=3)
+    factories.rsvp(event, "Small", size=2)
+    assert snapshots.seats(event) == [("Large", 0, 3), ("Small", 2, 0)]
 
 
 def test_reserve_keeps_reserved_seats_out_of_reach():
-    event = make.event(capacity=4, reserved_seats=2)
-    make.rsvp(event, size=3)
-    assert look.seats(event) == [("Alma Reyes", 0, 3)]
+    event = factories.event(capacity=4, reserved_seats=2)
+    factories.rsvp(event, size=3)
+    assert snapshots.seats(event) == [("Alma Reyes", 0, 3)]
 
 
 @pytest.mark.parametrize("size", [0, -1, 7, 10**30])
 def test_reserve_party_out_of_bounds_is_refused(size):
-    event = make.event(max_party_size=6)
+    event = factories.event(max_party_size=6)
     with pytest.raises(seats.PartyOutOfBounds, match=r"^A party here is one to 6 people\.$"):
-        make.rsvp(event, size=size)
-    assert (Rsvp.objects.count(), Guest.objects.count(), look.letters()) == (0, 0, [])
+        factories.rsvp(event, size=size)
+    assert (Rsvp.objects.count(), Guest.objects.count(), snapshots.emails()) == (0, 0, [])
 
 
 def test_reserve_party_out_of_bounds_of_an_event_for_single_people():
     with pytest.raises(seats.PartyOutOfBounds, match=r"^A party here is one person\.$"):
-        make.rsvp(make.event(max_party_size=1), size=2)
+        factories.rsvp(factories.event(max_party_size=1), size=2)
 
 
 # Rule 8 -----------------------------------------------------------------------------------------------------------
 
 
 def test_reserve_repeated_in_any_case_names_the_one_that_is_there():
-    event = make.event()
-    first = make.rsvp(event, email="Alma@example.org")
+    event = factories.event()
+    first = factories.rsvp(event, email="Alma@example.org")
     with pytest.raises(seats.AlreadyThere, match="already") as refused:
-        make.rsvp(event, "Somebody Else", email="aLMA@example.org", size=4)
+        factories.rsvp(event, "Somebody Else", email="aLMA@example.org", size=4)
     assert refused.value.rsvp == first
-    assert look.seats(event) == [("Alma Reyes", 1, 0)]
-    assert look.letters() == ["confirmed 1 REQUEST"]
+    assert snapshots.seats(event) == [("Alma Reyes", 1, 0)]
+    assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
 
 def test_reserve_repeated_makes_no_statement_fail():
     """PostgreSQL writes one that fails into its log, with every name and address in it."""
-    event = make.event()
-    make.rsvp(event)
+    event = factories.event()
+    factories.rsvp(event)
     failed = []
 
     def watch(execute, sql, *arguments):
@@ -131,21 +131,21 @@ def test_reserve_repeated_makes_no_statement_fail():
             raise
 
     with connection.execute_wrapper(watch), pytest.raises(seats.AlreadyThere):
-        make.rsvp(event)
+        factories.rsvp(event)
     assert failed == []
 
 
 def test_reserve_same_address_for_another_event_is_an_rsvp_of_its_own():
-    make.rsvp(make.event())
-    make.rsvp(make.event())
+    factories.rsvp(factories.event())
+    factories.rsvp(factories.event())
     assert Rsvp.objects.filter(email="alma.reyes@example.org").count() == 2
 
 
 def test_database_refuses_a_second_rsvp_of_one_address():
-    event = make.event()
-    make.rsvp(event, email="alma@example.org")
+    event = factories.event()
+    factories.rsvp(event, email="alma@example.org")
     with pytest.raises(IntegrityError, match="rsvp_one_per_email_and_event"), transaction.atomic():
-        make.unsaved_rsvp(event, email="ALMA@example.org", held_seats=1).save()
+        factories.unsaved_rsvp(event, email="ALMA@example.org", held_seats=1).save()
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_database_refuses_a_second_rsvp_of_one_address():
     ],
 )
 def test_database_refuses_seats_that_contradict_themselves(fields, constraint):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         Rsvp.objects.filter(pk=rsvp.pk).update(**fields)
 
@@ -179,7 +179,7 @@ def test_database_refuses_seats_that_contradict_themselves(fields, constraint):
     ],
 )
 def test_database_refuses_an_event_that_cannot_be(fields, constraint):
-    event = make.event()
+    event = factories.event()
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         Event.objects.filter(pk=event.pk).update(**fields(event))
 
@@ -198,30 +198,30 @@ SHUT = {
 
 @pytest.mark.parametrize("fields", SHUT.values(), ids=SHUT)
 def test_reserve_for_an_event_that_takes_none_is_refused(fields):
-    event = make.event(**fields)
+    event = factories.event(**fields)
     with pytest.raises(seats.Closed, match=r"^This event does not take RSVPs now\.$"):
-        make.rsvp(event)
-    assert (Rsvp.objects.count(), look.letters()) == (0, [])
+        factories.rsvp(event)
+    assert (Rsvp.objects.count(), snapshots.emails()) == (0, [])
 
 
 @pytest.mark.parametrize("state", ["soon", "closed", "unpublished"])
 def test_reserve_by_staff_is_possible_until_the_event_ends(state):
-    event = make.event(**SHUT[state])
-    seats.reserve(make.unsaved_rsvp(event), size=2, by_staff=True)
-    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+    event = factories.event(**SHUT[state])
+    seats.reserve(factories.unsaved_rsvp(event), size=2, by_staff=True)
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
 
 
 @pytest.mark.parametrize("state", ["cancelled", "over"])
 def test_reserve_by_staff_for_what_will_not_be_is_refused(state):
-    event = make.event(**SHUT[state])
+    event = factories.event(**SHUT[state])
     with pytest.raises(seats.Closed):
-        seats.reserve(make.unsaved_rsvp(event), size=2, by_staff=True)
-    assert look.seats(event) == []
+        seats.reserve(factories.unsaved_rsvp(event), size=2, by_staff=True)
+    assert snapshots.seats(event) == []
 
 
 def test_reserve_for_an_event_that_is_gone_is_refused():
-    event = make.event()
-    rsvp = make.unsaved_rsvp(event)
+    event = factories.event()
+    rsvp = factories.unsaved_rsvp(event)
     event.delete()
     with pytest.raises(Event.DoesNotExist):
         seats.reserve(rsvp, size=1)
@@ -231,27 +231,27 @@ def test_reserve_for_an_event_that_is_gone_is_refused():
 
 
 def test_reserve_beyond_the_room_is_flagged_and_counted():
-    event = make.event(capacity=2)
-    make.rsvp(event, "Alma", size=1)
+    event = factories.event(capacity=2)
+    factories.rsvp(event, "Alma", size=1)
     walk_in = seats.reserve(
-        make.unsaved_rsvp(event, "Walk In"), size=3, by_staff=True, beyond="The superintendent asked"
+        factories.unsaved_rsvp(event, "Walk In"), size=3, by_staff=True, beyond="The superintendent asked"
     )
     assert (walk_in.held_seats, walk_in.waitlisted_seats, walk_in.overbooked_seats) == (3, 0, 2)
     assert seats.free_seats(event) == -2
-    assert look.letters(walk_in) == ["confirmed 1 REQUEST"]
+    assert snapshots.emails(walk_in) == ["confirmed 1 REQUEST"]
 
 
 def test_reserve_beyond_flags_nothing_while_there_is_room():
-    event = make.event(capacity=3)
+    event = factories.event(capacity=3)
     assert (
         seats.reserve(
-            make.unsaved_rsvp(event), size=3, by_staff=True, beyond="The superintendent asked"
+            factories.unsaved_rsvp(event), size=3, by_staff=True, beyond="The superintendent asked"
         ).overbooked_seats
         == 0
     )
 
 
 def test_reserve_in_the_last_hours_still_takes_free_seats():
-    event = make.event(starts_at=timezone.now() + hours(5), rsvp_closes_at=timezone.now() + hours(4))
+    event = factories.event(starts_at=timezone.now() + hours(5), rsvp_closes_at=timezone.now() + hours(4))
     assert not event.waitlist_is_open
-    assert make.rsvp(event, size=2).held_seats == 2
+    assert factories.rsvp(event, size=2).held_seats == 2

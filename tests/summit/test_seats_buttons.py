@@ -4,7 +4,7 @@ import pytest
 
 from summit import seats
 from summit.models import Event, Rsvp
-from tests import look, make
+from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
@@ -19,51 +19,51 @@ BUTTONS = {
 
 
 def test_grow_makes_the_party_as_large_once():
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     for _twice in range(2):
         rsvp = seats.grow(rsvp, size=3)
     assert rsvp.held_seats == 3
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
 
 
 def test_grow_from_an_old_page_takes_no_seat_away():
-    rsvp = make.rsvp(make.event(), size=5)
-    before = look.tables()
+    rsvp = factories.rsvp(factories.event(), size=5)
+    before = snapshots.tables()
     assert seats.grow(rsvp, size=3).held_seats == 5
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_grow_past_the_largest_party_is_refused():
-    rsvp = make.rsvp(make.event(max_party_size=2), size=2)
+    rsvp = factories.rsvp(factories.event(max_party_size=2), size=2)
     with pytest.raises(seats.PartyOutOfBounds):
         seats.grow(rsvp, size=3)
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"]
 
 
 # Keep what is held --------------------------------------------------------------------------------------------------
 
 
 def test_stop_waiting_keeps_what_is_held_once():
-    rsvp = make.rsvp(make.event(capacity=2), size=4, accepts_partial=True)
+    rsvp = factories.rsvp(factories.event(capacity=2), size=4, accepts_partial=True)
     for _twice in range(2):
         rsvp = seats.stop_waiting(rsvp)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since) == (2, 0, None)
-    assert look.letters(rsvp) == ["waiting 1 REQUEST", "changed 2 REQUEST"]
+    assert snapshots.emails(rsvp) == ["waiting 1 REQUEST", "changed 2 REQUEST"]
 
 
 def test_stop_waiting_from_an_old_page_keeps_seats_that_came_since():
-    event = make.event(capacity=3)
-    other = make.rsvp(event, "Other")
-    rsvp = make.rsvp(event, size=4, accepts_partial=True)
+    event = factories.event(capacity=3)
+    other = factories.rsvp(event, "Other")
+    rsvp = factories.rsvp(event, size=4, accepts_partial=True)
     seats.cancel(other)
     assert seats.stop_waiting(rsvp).held_seats == 3
 
 
 def test_stop_waiting_of_a_party_that_holds_nothing_changes_nothing():
-    rsvp = make.rsvp(make.event(capacity=0), size=2)
-    before = look.tables()
+    rsvp = factories.rsvp(factories.event(capacity=0), size=2)
+    before = snapshots.tables()
     assert seats.stop_waiting(rsvp).waitlisted_seats == 2
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 # Free seats after promotion has stopped -----------------------------------------------------------------------------
@@ -71,12 +71,12 @@ def test_stop_waiting_of_a_party_that_holds_nothing_changes_nothing():
 
 def late(capacity: int, *, free: int) -> tuple[Event, Rsvp]:
     """An event in its last hours with `free` seats that nobody is called up for, and a party that waits for three."""
-    event = make.event(capacity=capacity)
-    seated = make.rsvp(event, "Leaves", size=free) if free else None
+    event = factories.event(capacity=capacity)
+    seated = factories.rsvp(event, "Leaves", size=free) if free else None
     if capacity > free:
-        make.rsvp(event, "Stays", size=capacity - free)
-    waits = make.rsvp(event, "Waits", size=3)
-    make.without_promotion(event)
+        factories.rsvp(event, "Stays", size=capacity - free)
+    waits = factories.rsvp(event, "Waits", size=3)
+    factories.stop_promotion(event)
     if seated:
         seats.cancel(seated)
     return event, waits
@@ -88,7 +88,7 @@ def test_take_free_seats_gives_them_to_who_asks_once():
         waits = seats.take_free_seats(waits)
     assert (waits.held_seats, waits.waitlisted_seats) == (3, 0)
     assert seats.free_seats(event) == 1
-    assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
 
 
 def test_take_free_seats_takes_what_there_is_and_waits_for_the_rest():
@@ -99,35 +99,35 @@ def test_take_free_seats_takes_what_there_is_and_waits_for_the_rest():
 
 def test_take_free_seats_when_none_is_free_is_refused():
     _event, waits = late(2, free=0)
-    before = look.tables()
+    before = snapshots.tables()
     with pytest.raises(seats.NoRoom, match=r"^No seat is free right now\.$"):
         seats.take_free_seats(waits)
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_take_free_seats_while_the_list_is_served_jumps_no_queue():
-    event = make.event(capacity=2)
-    make.rsvp(event, "First", size=4)
-    second = make.rsvp(event, "Second", size=3)
+    event = factories.event(capacity=2)
+    factories.rsvp(event, "First", size=4)
+    second = factories.rsvp(event, "Second", size=3)
     with pytest.raises(seats.Closed, match="moves by itself"):
         seats.take_free_seats(second)
-    assert look.seats(event) == [("First", 0, 4), ("Second", 0, 3)]
+    assert snapshots.seats(event) == [("First", 0, 4), ("Second", 0, 3)]
 
 
 @pytest.mark.parametrize("press", BUTTONS.values(), ids=BUTTONS)
-@pytest.mark.parametrize("stop", [make.over, make.called_off])
+@pytest.mark.parametrize("stop", [factories.end_event, factories.cancel_event_unnoticed])
 def test_no_button_works_once_the_event_is_over_or_called_off(press, stop):
-    event = make.event(capacity=1)
-    rsvp = make.rsvp(event, size=2, accepts_partial=True)
+    event = factories.event(capacity=1)
+    rsvp = factories.rsvp(event, size=2, accepts_partial=True)
     stop(event)
     with pytest.raises(seats.Closed):
         press(rsvp)
-    assert look.seats(event) == [("Alma Reyes", 1, 1)]
+    assert snapshots.seats(event) == [("Alma Reyes", 1, 1)]
 
 
 @pytest.mark.parametrize("press", BUTTONS.values(), ids=BUTTONS)
 def test_no_button_works_for_an_rsvp_that_was_erased(press):
-    event = make.event()
+    event = factories.event()
     with pytest.raises(Rsvp.DoesNotExist):
         press(Rsvp(pk=999_999, event=event))
 
@@ -136,11 +136,11 @@ def test_no_button_works_for_an_rsvp_that_was_erased(press):
 
 
 def test_name_of_the_first_guest_is_the_contacts():
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     contact = rsvp.guests.first()
     seats.name_guests(rsvp, {contact.pk: {"name": "Alma Ruiz"}})
     rsvp.refresh_from_db()
-    assert (rsvp.name, look.guests(rsvp)[0]) == ("Alma Ruiz", (1, "Alma Ruiz"))
+    assert (rsvp.name, snapshots.guests(rsvp)[0]) == ("Alma Ruiz", (1, "Alma Ruiz"))
     seats.correct(rsvp, name="Alma R.")
     rsvp.refresh_from_db()
-    assert (rsvp.name, look.guests(rsvp)[0]) == ("Alma R.", (1, "Alma R."))
+    assert (rsvp.name, snapshots.guests(rsvp)[0]) == ("Alma R.", (1, "Alma R."))

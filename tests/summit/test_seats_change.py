@@ -4,7 +4,7 @@ import pytest
 
 from summit import seats
 from summit.models import Event, Guest, Rsvp
-from tests import look, make
+from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
@@ -13,29 +13,29 @@ pytestmark = pytest.mark.django_db
 
 
 def test_grow_takes_a_free_seat():
-    rsvp = seats.change_party(make.rsvp(make.event(), size=2, guests=("Ben",)), size=3)
+    rsvp = seats.change_party(factories.rsvp(factories.event(), size=2, guests=("Ben",)), size=3)
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (3, 0)
-    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "")]
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
+    assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "")]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
 
 
 def test_grow_keeps_what_is_held_and_waits_for_the_difference():
-    event = make.event(capacity=3)
-    rsvp = seats.change_party(make.rsvp(event, size=2), size=4)
+    event = factories.event(capacity=3)
+    rsvp = seats.change_party(factories.rsvp(event, size=2), size=4)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.status) == (2, 2, "partially_confirmed")
     assert rsvp.waitlisted_since is not None
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
     assert seats.free_seats(event) == 1
 
 
 def test_grow_with_fewer_being_fine_takes_what_there_is():
-    rsvp = seats.change_party(make.rsvp(make.event(capacity=3), size=2, accepts_partial=True), size=4)
+    rsvp = seats.change_party(factories.rsvp(factories.event(capacity=3), size=2, accepts_partial=True), size=4)
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (3, 1)
 
 
 def test_grow_while_waiting_keeps_the_place_in_line():
-    event = make.event(capacity=0)
-    first, _second = make.rsvp(event, "First"), make.rsvp(event, "Second")
+    event = factories.event(capacity=0)
+    first, _second = factories.rsvp(event, "First"), factories.rsvp(event, "Second")
     since = first.waitlisted_since
     first = seats.change_party(first, size=3)
     assert (first.waitlisted_seats, first.waitlisted_since) == (3, since)
@@ -43,87 +43,87 @@ def test_grow_while_waiting_keeps_the_place_in_line():
 
 
 def test_grow_does_not_split_a_party_that_waits_for_room_for_all():
-    event = make.event(capacity=2)
-    rsvp = seats.change_party(make.rsvp(event, size=3), size=4)
+    event = factories.event(capacity=2)
+    rsvp = seats.change_party(factories.rsvp(event, size=3), size=4)
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (0, 4)
 
 
 def test_shrink_gives_up_waiting_seats_first():
-    event = make.event(capacity=2)
-    rsvp = make.rsvp(event, size=4, accepts_partial=True)
+    event = factories.event(capacity=2)
+    rsvp = factories.rsvp(event, size=4, accepts_partial=True)
     rsvp = seats.change_party(rsvp, size=3)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since is None) == (2, 1, False)
     rsvp = seats.change_party(rsvp, size=2)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since) == (2, 0, None)
     rsvp = seats.change_party(rsvp, size=1)
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (1, 0)
-    assert look.letters(rsvp) == ["waiting 1 REQUEST", *[f"changed {number} REQUEST" for number in (2, 3, 4)]]
+    assert snapshots.emails(rsvp) == ["waiting 1 REQUEST", *[f"changed {number} REQUEST" for number in (2, 3, 4)]]
 
 
 def test_shrink_until_it_fits_seats_the_waiting_party():
-    event = make.event(capacity=2)
-    rsvp = seats.change_party(make.rsvp(event, size=3), size=2)
+    event = factories.event(capacity=2)
+    rsvp = seats.change_party(factories.rsvp(event, size=3), size=2)
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since) == (2, 0, None)
-    assert look.letters(rsvp)[-1] == "moved_up 3 REQUEST"
+    assert snapshots.emails(rsvp)[-1] == "moved_up 3 REQUEST"
 
 
 def test_shrink_lets_unnamed_guests_go_then_the_last():
-    rsvp = make.rsvp(make.event(), size=5, guests=("Ben", "", "Dee"))
+    rsvp = factories.rsvp(factories.event(), size=5, guests=("Ben", "", "Dee"))
     rsvp = seats.change_party(rsvp, size=3)
-    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "Dee")]
+    assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "Dee")]
     rsvp = seats.change_party(rsvp, size=2)
-    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben")]
+    assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben")]
 
 
 def test_shrink_gives_back_seats_beyond_the_room_first():
-    event = make.event(capacity=1)
-    rsvp = seats.reserve(make.unsaved_rsvp(event), size=4, by_staff=True, beyond="The superintendent asked")
+    event = factories.event(capacity=1)
+    rsvp = seats.reserve(factories.unsaved_rsvp(event), size=4, by_staff=True, beyond="The superintendent asked")
     assert rsvp.overbooked_seats == 3
     assert [seats.change_party(rsvp, size=size).overbooked_seats for size in (3, 2, 1)] == [2, 1, 0]
 
 
 def test_change_party_to_the_size_it_has_changes_nothing():
-    rsvp = make.rsvp(make.event(), size=2)
-    before = look.tables()
+    rsvp = factories.rsvp(factories.event(), size=2)
+    before = snapshots.tables()
     for _twice in range(2):
         seats.change_party(rsvp, size=2)
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 @pytest.mark.parametrize("size", [0, -1, 7, 10**30])
 def test_change_party_out_of_bounds_is_refused(size):
-    rsvp = make.rsvp(make.event(max_party_size=6), size=2)
-    before = look.tables()
+    rsvp = factories.rsvp(factories.event(max_party_size=6), size=2)
+    before = snapshots.tables()
     with pytest.raises(seats.PartyOutOfBounds):
         seats.change_party(rsvp, size=size)
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_shrink_is_possible_above_a_largest_party_that_was_lowered():
-    event = make.event(max_party_size=6)
-    rsvp = make.rsvp(event, size=6)
+    event = factories.event(max_party_size=6)
+    rsvp = factories.rsvp(event, size=6)
     Event.objects.update(max_party_size=2)
     assert seats.change_party(rsvp, size=5).held_seats == 5
 
 
 def test_grow_after_rsvp_closed_is_for_staff_alone():
-    event = make.event()
-    rsvp = make.rsvp(event, size=2)
-    make.closed(event)
+    event = factories.event()
+    rsvp = factories.rsvp(event, size=2)
+    factories.close_rsvp(event)
     with pytest.raises(seats.Closed):
         seats.change_party(rsvp, size=3)
     assert seats.change_party(rsvp, size=1).held_seats == 1
     assert seats.change_party(rsvp, size=3, by_staff=True).held_seats == 3
 
 
-@pytest.mark.parametrize("stop", [make.over, make.called_off])
+@pytest.mark.parametrize("stop", [factories.end_event, factories.cancel_event_unnoticed])
 def test_nothing_changes_once_the_event_is_over_or_called_off(stop):
-    event = make.event()
-    rsvp = make.rsvp(event, size=3)
+    event = factories.event()
+    rsvp = factories.rsvp(event, size=3)
     guest = rsvp.guests.last()
     stop(event)
-    before = look.tables()
+    before = snapshots.tables()
     for change in (
         lambda: seats.change_party(rsvp, size=2),
         lambda: seats.change_party(rsvp, size=4, by_staff=True),
@@ -134,7 +134,7 @@ def test_nothing_changes_once_the_event_is_over_or_called_off(stop):
     ):
         with pytest.raises(seats.Closed, match=r"over or was cancelled"):
             change()
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 @pytest.mark.parametrize(
@@ -150,48 +150,48 @@ def test_nothing_changes_once_the_event_is_over_or_called_off(stop):
     ],
 )
 def test_an_rsvp_that_was_erased_meanwhile_is_missing(change):
-    event = make.event(capacity=0)
-    rsvp, _other = make.rsvp(event, size=2), make.rsvp(event, "Other")
+    event = factories.event(capacity=0)
+    rsvp, _other = factories.rsvp(event, size=2), factories.rsvp(event, "Other")
     seats.delete(rsvp)
-    before = look.tables()
+    before = snapshots.tables()
     stale = Rsvp(pk=999_999, event=event)
     with pytest.raises(Rsvp.DoesNotExist):
         change(stale)
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 # One guest less, names and needs ----------------------------------------------------------------------------------
 
 
 def test_remove_guest_frees_that_guests_seat_once():
-    event = make.event(capacity=3)
-    rsvp = make.rsvp(event, size=3, guests=("Ben", "Cleo"))
-    other = make.rsvp(event, "Waits")
+    event = factories.event(capacity=3)
+    rsvp = factories.rsvp(event, size=3, guests=("Ben", "Cleo"))
+    other = factories.rsvp(event, "Waits")
     ben = rsvp.guests.get(name="Ben")
     for _twice in range(2):
         seats.remove_guest(rsvp, ben.pk)
-    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Cleo")]
-    assert look.seats(event) == [("Alma Reyes", 2, 0), ("Waits", 1, 0)]
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
-    assert look.letters(other) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Cleo")]
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 0), ("Waits", 1, 0)]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
+    assert snapshots.emails(other) == ["waiting 1", "moved_up 2 REQUEST"]
 
 
 def test_remove_guest_leaves_the_contact_and_strangers_alone():
-    event = make.event()
-    rsvp, other = make.rsvp(event, size=2), make.rsvp(event, "Other", size=2)
-    before = look.tables()
+    event = factories.event()
+    rsvp, other = factories.rsvp(event, size=2), factories.rsvp(event, "Other", size=2)
+    before = snapshots.tables()
     for pk in (rsvp.guests.first().pk, other.guests.last().pk, 0, 10**9):
         seats.remove_guest(rsvp, pk)
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_name_guests_writes_names_and_needs_of_this_party_alone():
-    event = make.event()
-    rsvp, other = make.rsvp(event, size=2), make.rsvp(event, "Other", size=2)
+    event = factories.event()
+    rsvp, other = factories.rsvp(event, size=2), factories.rsvp(event, "Other", size=2)
     mine, theirs = rsvp.guests.last(), other.guests.last()
     details = {"name": "Ben", "dietary_needs": "no nuts", "accessibility_needs": "wheelchair space"}
     for _twice in range(2):
         seats.name_guests(rsvp, {mine.pk: details, theirs.pk: details})
     assert Guest.objects.filter(pk=mine.pk).values("name", "dietary_needs", "accessibility_needs").get() == details
-    assert look.guests(other) == [(1, "Other"), (2, "")]
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
+    assert snapshots.guests(other) == [(1, "Other"), (2, "")]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"]

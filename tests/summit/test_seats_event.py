@@ -8,7 +8,7 @@ from django.utils import timezone
 from imagine.mail.models import Message
 from summit import seats
 from summit.models import Event
-from tests import look, make
+from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ def saved(event: Event, **fields) -> Event:
 
 
 def test_save_event_makes_a_new_one():
-    event = make.event()
+    event = factories.event()
     event.pk, event.slug = None, "another"
     event._state.adding = True
     assert seats.save_event(event).pk
@@ -31,28 +31,28 @@ def test_save_event_makes_a_new_one():
 
 @pytest.mark.parametrize("change", [{"capacity": 4}, {"reserved_seats": 1}])
 def test_save_event_gives_more_room_to_the_waiting_list_at_once(change):
-    event = make.event(capacity=3, reserved_seats=2)
-    make.rsvp(event, "Seated")
-    first = make.rsvp(event, "First")
-    make.rsvp(event, "Second")
+    event = factories.event(capacity=3, reserved_seats=2)
+    factories.rsvp(event, "Seated")
+    first = factories.rsvp(event, "First")
+    factories.rsvp(event, "Second")
     for _twice in range(2):
         saved(event, **change)
-    assert look.seats(event) == [("Seated", 1, 0), ("First", 1, 0), ("Second", 0, 1)]
-    assert look.letters(first) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.seats(event) == [("Seated", 1, 0), ("First", 1, 0), ("Second", 0, 1)]
+    assert snapshots.emails(first) == ["waiting 1", "moved_up 2 REQUEST"]
 
 
 def test_save_event_with_less_room_throws_nobody_out():
-    event = make.event(capacity=4)
-    make.rsvp(event, "Alma", size=4)
-    make.rsvp(event, "Waits")
+    event = factories.event(capacity=4)
+    factories.rsvp(event, "Alma", size=4)
+    factories.rsvp(event, "Waits")
     saved(event, capacity=2)
-    assert look.seats(event) == [("Alma", 4, 0), ("Waits", 0, 1)]
+    assert snapshots.seats(event) == [("Alma", 4, 0), ("Waits", 0, 1)]
     assert seats.free_seats(Event.objects.get()) == -2
     saved(event, capacity=4)
-    assert look.seats(event) == [("Alma", 4, 0), ("Waits", 0, 1)]
+    assert snapshots.seats(event) == [("Alma", 4, 0), ("Waits", 0, 1)]
     saved(event, capacity=5)
-    assert look.seats(event) == [("Alma", 4, 0), ("Waits", 1, 0)]
-    assert len(look.letters()) == 3
+    assert snapshots.seats(event) == [("Alma", 4, 0), ("Waits", 1, 0)]
+    assert len(snapshots.emails()) == 3
 
 
 @pytest.mark.parametrize(
@@ -66,47 +66,47 @@ def test_save_event_with_less_room_throws_nobody_out():
     ids=["start", "end", "venue", "address"],
 )
 def test_save_event_that_moved_tells_every_party_once(change):
-    event = make.event(capacity=1)
-    seated, waits = make.rsvp(event, "Seated"), make.rsvp(event, "Waits")
-    cancelled = seats.cancel(make.rsvp(event, "Cancelled"))
+    event = factories.event(capacity=1)
+    seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
+    cancelled = seats.cancel(factories.rsvp(event, "Cancelled"))
     moved = change(event)
     for _twice in range(2):
         saved(event, **moved)
-    assert look.letters(seated) == ["confirmed 1 REQUEST", "event_moved 2 REQUEST"]
-    assert look.letters(waits) == ["waiting 1", "event_moved 2"]
-    assert look.letters(cancelled) == ["waiting 1", "cancelled 2"]
+    assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_moved 2 REQUEST"]
+    assert snapshots.emails(waits) == ["waiting 1", "event_moved 2"]
+    assert snapshots.emails(cancelled) == ["waiting 1", "cancelled 2"]
 
 
 def test_save_event_that_moved_and_grew_tells_both_in_order():
-    event = make.event(capacity=1)
-    make.rsvp(event, "Seated")
-    waits = make.rsvp(event, "Waits")
+    event = factories.event(capacity=1)
+    factories.rsvp(event, "Seated")
+    waits = factories.rsvp(event, "Waits")
     saved(event, capacity=2, venue="Weber Point Events Center")
-    assert look.letters(waits) == ["waiting 1", "event_moved 2", "moved_up 3 REQUEST"]
+    assert snapshots.emails(waits) == ["waiting 1", "event_moved 2", "moved_up 3 REQUEST"]
     assert "Weber Point Events Center" in Message.objects.about(f"rsvp:{waits.pk}").first().body_text
 
 
 @pytest.mark.parametrize("change", [{"title": "Another name"}, {"meal": "lunch"}, {"max_party_size": 2}])
 def test_save_event_that_stayed_where_it_was_writes_to_nobody(change):
-    event = make.event()
-    make.rsvp(event)
+    event = factories.event()
+    factories.rsvp(event)
     saved(event, **change)
-    assert look.letters() == ["confirmed 1 REQUEST"]
+    assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
 
 def test_save_event_that_is_over_or_called_off_writes_to_nobody():
     start = timezone.now() - timedelta(hours=9)
     hours = {"starts_at": start, "ends_at": start + timedelta(hours=2), "rsvp_closes_at": start}
     for fields in ({"canceled_at": timezone.now()}, hours):
-        event = make.event()
-        rsvp = make.rsvp(event)
+        event = factories.event()
+        rsvp = factories.rsvp(event)
         Event.objects.filter(pk=event.pk).update(**fields)
         saved(event, venue="Weber Point Events Center")
-        assert look.letters(rsvp) == ["confirmed 1 REQUEST"], fields
+        assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"], fields
 
 
 def test_save_event_cannot_undo_that_it_was_called_off():
-    event = make.event()
+    event = factories.event()
     stale = Event.objects.get()
     seats.cancel_event(event)
     seats.save_event(stale)
@@ -114,37 +114,37 @@ def test_save_event_cannot_undo_that_it_was_called_off():
 
 
 def test_cancel_event_tells_every_party_once_and_keeps_the_record():
-    event = make.event(capacity=1)
-    seated, waits = make.rsvp(event, "Seated"), make.rsvp(event, "Waits")
-    cancelled = seats.cancel(make.rsvp(event, "Cancelled"))
+    event = factories.event(capacity=1)
+    seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
+    cancelled = seats.cancel(factories.rsvp(event, "Cancelled"))
     for _twice in range(2):
         seats.cancel_event(event)
-    assert look.seats(event) == [("Seated", 1, 0), ("Waits", 0, 1), ("Cancelled", 0, 0)]
-    assert look.letters(seated) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
-    assert look.letters(waits) == ["waiting 1", "event_cancelled 2"]
-    assert look.letters(cancelled) == ["waiting 1", "cancelled 2"]
+    assert snapshots.seats(event) == [("Seated", 1, 0), ("Waits", 0, 1), ("Cancelled", 0, 0)]
+    assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
+    assert snapshots.emails(waits) == ["waiting 1", "event_cancelled 2"]
+    assert snapshots.emails(cancelled) == ["waiting 1", "cancelled 2"]
 
 
 def test_cancel_event_that_was_hidden_meanwhile_tells_its_guests_all_the_same():
-    event = make.event()
-    make.rsvp(event)
+    event = factories.event()
+    factories.rsvp(event)
     Event.objects.update(is_published=False)
     assert seats.cancel_event(event).canceled_at is not None
-    assert look.letters() == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
+    assert snapshots.emails() == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
 
 
 def test_cancel_event_that_is_over_is_refused():
     start = timezone.now() - timedelta(hours=9)
-    event = make.event(starts_at=start)
+    event = factories.event(starts_at=start)
     with pytest.raises(seats.Closed, match="over"):
         seats.cancel_event(event)
     assert Event.objects.get().canceled_at is None
 
 
 def test_a_cancelled_guest_of_an_event_called_off_frees_no_seat():
-    event = make.event(capacity=1)
-    seated = make.rsvp(event, "Seated")
-    make.rsvp(event, "Waits")
+    event = factories.event(capacity=1)
+    seated = factories.rsvp(event, "Seated")
+    factories.rsvp(event, "Waits")
     seats.cancel_event(event)
     seats.cancel(seated)
-    assert look.seats(event) == [("Seated", 0, 0), ("Waits", 0, 1)]
+    assert snapshots.seats(event) == [("Seated", 0, 0), ("Waits", 0, 1)]

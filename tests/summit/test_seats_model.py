@@ -24,8 +24,8 @@ from imagine.mail.models import Message
 from summit import seats
 from summit.emails import rsvp as rsvp_emails
 from summit.models import Rsvp
-from tests import make
-from tests.summit.room import MAX_PARTY_SIZE, Party, Room
+from tests import factories
+from tests.summit.seat_model import MAX_PARTY_SIZE, Party, SeatModel
 
 SEQUENCES = int(os.environ.get("SEAT_SEQUENCES", "300"))
 PARTS = 4  # side by side under xdist, each with a seed of its own
@@ -110,8 +110,8 @@ class Seats(RuleBasedStateMachine):
 
     @initialize(capacity=rooms, reserved=reserves)
     def begin(self, capacity, reserved):
-        self.event = make.event(capacity=capacity, reserved_seats=reserved, max_party_size=MAX_PARTY_SIZE)
-        self.room, self.letters, self.numbers = Room(capacity, reserved), [], itertools.count()
+        self.event = factories.event(capacity=capacity, reserved_seats=reserved, max_party_size=MAX_PARTY_SIZE)
+        self.room, self.letters, self.numbers = SeatModel(capacity, reserved), [], itertools.count()
         told.clear()
         self.bearable = 0  # seats held above the room that no override explains
         self.put_back, self.before = None, self.standing()
@@ -140,7 +140,7 @@ class Seats(RuleBasedStateMachine):
     @rule(size=sizes, fewer=strategies.sampled_from([False, False, True]))
     def reserve(self, size, fewer):
         email = f"{next(self.numbers)}@example.org"
-        rsvp = make.rsvp(self.event, email=email, size=size, accepts_partial=fewer)
+        rsvp = factories.rsvp(self.event, email=email, size=size, accepts_partial=fewer)
         party = self.room.parties[rsvp.pk] = Party(fewer=fewer)
         self.room.ask(party, size)
         self.letters.append((rsvp.pk, "waiting" if party.waiting else "confirmed"))
@@ -243,7 +243,7 @@ class Seats(RuleBasedStateMachine):
     @while_few
     @rule(size=strategies.integers(min_value=1, max_value=2))
     def reserve_beyond_the_room(self, size):
-        rsvp = make.unsaved_rsvp(self.event, email=f"{next(self.numbers)}@example.org")
+        rsvp = factories.unsaved_rsvp(self.event, email=f"{next(self.numbers)}@example.org")
         seats.reserve(rsvp, size=size, by_staff=True, beyond="The superintendent asked")
         self.room.parties[rsvp.pk] = Party()
         self.room.seat(self.room.parties[rsvp.pk], size)

@@ -7,7 +7,7 @@ import pytest
 
 from summit import seats
 from summit.models import Event, Rsvp
-from tests import crowd, look, make
+from tests import concurrency, factories, snapshots
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -15,25 +15,25 @@ CROWD = 20
 
 
 def at_once(calls: list[Callable]) -> list:
-    return crowd.at_once(calls, (seats.Refused, Rsvp.DoesNotExist))
+    return concurrency.run_at_once(calls, (seats.Refused, Rsvp.DoesNotExist))
 
 
 def reserving(event: Event, name: str, **fields) -> Callable:
-    return lambda: make.rsvp(event, name, **fields)
+    return lambda: factories.rsvp(event, name, **fields)
 
 
 def test_last_seats_go_to_as_many_as_there_are_and_the_rest_waits():
-    event = make.event(capacity=7)
+    event = factories.event(capacity=7)
     at_once([reserving(event, f"Guest {number}") for number in range(CROWD)])
-    found = look.seats(event)
+    found = snapshots.seats(event)
     assert sorted(row[1:] for row in found) == [(0, 1)] * (CROWD - 7) + [(1, 0)] * 7
-    assert sorted(look.letters()) == ["confirmed 1 REQUEST"] * 7 + ["waiting 1"] * (CROWD - 7)
+    assert sorted(snapshots.emails()) == ["confirmed 1 REQUEST"] * 7 + ["waiting 1"] * (CROWD - 7)
     assert event.rsvps.waitlist().count() == CROWD - 7
 
 
 def test_control_without_the_lock_more_seats_are_given_than_there_are(monkeypatch):
     """What the lock is for. Should this ever pass without overselling, the test above shows nothing."""
-    event = make.event(capacity=7)
+    event = factories.event(capacity=7)
     counted = threading.Barrier(CROWD)
     lock_for_new = seats.lock_for_new
 
@@ -45,68 +45,68 @@ def test_control_without_the_lock_more_seats_are_given_than_there_are(monkeypatc
     monkeypatch.setattr(seats, "LOCK", seats.LOCK.removesuffix(" FOR NO KEY UPDATE"))
     monkeypatch.setattr(seats, "lock_for_new", all_count_before_one_writes)
     at_once([reserving(event, f"Guest {number}") for number in range(CROWD)])
-    assert sum(held for _name, held, _waiting in look.seats(event)) > 7
+    assert sum(held for _name, held, _waiting in snapshots.seats(event)) > 7
 
 
 def test_one_address_sent_many_times_at_once_gives_one_rsvp_and_one_mail():
-    event = make.event()
+    event = factories.event()
     answers = at_once([reserving(event, "Alma Reyes", size=3)] * CROWD)
-    assert crowd.kinds(answers) == ["AlreadyThere"] * (CROWD - 1) + ["Rsvp"]
-    assert look.seats(event) == [("Alma Reyes", 3, 0)]
-    assert look.letters() == ["confirmed 1 REQUEST"]
+    assert concurrency.type_names(answers) == ["AlreadyThere"] * (CROWD - 1) + ["Rsvp"]
+    assert snapshots.seats(event) == [("Alma Reyes", 3, 0)]
+    assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
 
 def test_seats_that_are_freed_while_others_ask_are_given_once():
-    event = make.event(capacity=6)
-    seated = [make.rsvp(event, f"Seated {number}", size=2) for number in range(3)]
+    event = factories.event(capacity=6)
+    seated = [factories.rsvp(event, f"Seated {number}", size=2) for number in range(3)]
     for number in range(4):
-        make.rsvp(event, f"Waits {number}")
+        factories.rsvp(event, f"Waits {number}")
     at_once(
         [
             *(lambda rsvp=rsvp: seats.cancel(rsvp) for rsvp in seated),
             *(reserving(event, f"New {number}") for number in range(6)),
         ]
     )
-    found = look.seats(event)
+    found = snapshots.seats(event)
     assert sum(held for _name, held, _waiting in found) == 6
     assert [row[1:] for row in found if row[0].startswith("Waits")] == [(1, 0)] * 4
-    assert sum(letter.startswith("moved_up") for letter in look.letters()) == sum(
-        letter.startswith("waiting") for letter in look.letters()
+    assert sum(letter.startswith("moved_up") for letter in snapshots.emails()) == sum(
+        letter.startswith("waiting") for letter in snapshots.emails()
     ) - sum(waiting for _name, _held, waiting in found)
 
 
 def test_one_party_cancelled_many_times_at_once_is_told_once():
-    event = make.event(capacity=2)
-    rsvp, waits = make.rsvp(event, size=2), make.rsvp(event, "Waits", size=2)
+    event = factories.event(capacity=2)
+    rsvp, waits = factories.rsvp(event, size=2), factories.rsvp(event, "Waits", size=2)
     at_once([lambda: seats.cancel(rsvp)] * 6)
-    assert look.seats(event) == [("Alma Reyes", 0, 0), ("Waits", 2, 0)]
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL"]
-    assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.seats(event) == [("Alma Reyes", 0, 0), ("Waits", 2, 0)]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL"]
+    assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
 
 
 def test_two_staff_promoting_for_the_last_seat_give_it_once():
-    event = make.event(capacity=1)
-    seated = make.rsvp(event, "Seated")
-    first, second = make.rsvp(event, "First"), make.rsvp(event, "Second")
-    make.without_promotion(event)
+    event = factories.event(capacity=1)
+    seated = factories.rsvp(event, "Seated")
+    first, second = factories.rsvp(event, "First"), factories.rsvp(event, "Second")
+    factories.stop_promotion(event)
     seats.cancel(seated)
     answers = at_once([lambda: seats.promote(first), lambda: seats.promote(second)])
-    assert crowd.kinds(answers) == ["NoRoom", "Rsvp"]
-    assert sorted(row[1:] for row in look.seats(event)) == [(0, 0), (0, 1), (1, 0)]
+    assert concurrency.type_names(answers) == ["NoRoom", "Rsvp"]
+    assert sorted(row[1:] for row in snapshots.seats(event)) == [(0, 0), (0, 1), (1, 0)]
 
 
 def test_two_staff_promoting_one_party_beyond_the_room_count_it_once():
-    event = make.event(capacity=0)
-    rsvp = make.rsvp(event, size=2)
+    event = factories.event(capacity=0)
+    rsvp = factories.rsvp(event, size=2)
     at_once([lambda: seats.promote(rsvp, beyond="The superintendent asked")] * 4)
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.overbooked_seats) == (2, 2)
-    assert look.letters(rsvp) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails(rsvp) == ["waiting 1", "moved_up 2 REQUEST"]
 
 
 def test_party_that_grows_while_staff_shrink_the_room_and_erase_it_ends_in_order():
-    event = make.event(capacity=4)
-    rsvp = make.rsvp(event, size=2)
+    event = factories.event(capacity=4)
+    rsvp = factories.rsvp(event, size=2)
 
     def smaller():
         changed = Event.objects.get(pk=event.pk)
@@ -114,15 +114,15 @@ def test_party_that_grows_while_staff_shrink_the_room_and_erase_it_ends_in_order
         return seats.save_event(changed)
 
     at_once([lambda: seats.change_party(rsvp, size=4), smaller, lambda: seats.delete(rsvp)] * 2)
-    assert look.seats(event) == []
-    assert look.letters() == []
+    assert snapshots.seats(event) == []
+    assert snapshots.emails() == []
     assert Event.objects.get().capacity == 3
 
 
 def test_double_click_on_bring_one_more_brings_one_more():
-    event = make.event()
-    rsvp = make.rsvp(event, size=2)
+    event = factories.event()
+    rsvp = factories.rsvp(event, size=2)
     at_once([lambda: seats.change_party(rsvp, size=3)] * 5)
-    assert look.seats(event) == [("Alma Reyes", 3, 0)]
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
-    assert len(look.guests(rsvp)) == 3
+    assert snapshots.seats(event) == [("Alma Reyes", 3, 0)]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
+    assert len(snapshots.guests(rsvp)) == 3

@@ -12,8 +12,7 @@ from django.utils import timezone
 from imagine.mail.models import Mailing, Message, SendRate
 from summit.invitations import writing
 from summit.models import Event
-from tests import browse, make
-from tests.summit import invited
+from tests import factories, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -28,14 +27,14 @@ def message(number: int, state: str, age: timedelta) -> None:
 
 
 def test_coming_events_stand_first_with_their_seats_and_links(staff):
-    event = make.event(title="Kick-off", capacity=3, reserved_seats=1)
-    make.rsvp(event, "Seated", size=2)
-    make.rsvp(event, "Waits", size=4)
-    past, off = make.event(title="Long ago"), make.event(title="Never", is_published=False)
-    make.over(past)
-    make.called_off(off)
+    event = factories.event(title="Kick-off", capacity=3, reserved_seats=1)
+    factories.rsvp(event, "Seated", size=2)
+    factories.rsvp(event, "Waits", size=4)
+    past, off = factories.event(title="Long ago"), factories.event(title="Never", is_published=False)
+    factories.end_event(past)
+    factories.cancel_event_unnoticed(off)
     response = staff.get(START)
-    page, words = response.content.decode(), browse.text(response)
+    page, words = response.content.decode(), web_client.page_text(response)
     assert "Coming events Kick-off" in words
     assert "seats held 2 seats free 0 seats waited for 4" in words
     assert "Never" in words
@@ -53,21 +52,21 @@ def test_coming_events_stand_first_with_their_seats_and_links(staff):
 
 
 def test_unpublished_event_and_a_room_that_is_over_are_said(staff):
-    event = make.event(capacity=2, is_published=True)
-    make.rsvp(event, size=2)
+    event = factories.event(capacity=2, is_published=True)
+    factories.rsvp(event, size=2)
     event.capacity, event.is_published = 1, False
     event.save()
-    words = browse.text(staff.get(START))
+    words = web_client.page_text(staff.get(START))
     assert "Not published. seats held 2 seats free 0 seats over 1 seats waited for 0" in words
 
 
 def test_organizations_to_match_are_counted_each_name_once(staff):
-    event = make.event()
-    assert "to match" not in browse.text(staff.get(START))
+    event = factories.event()
+    assert "to match" not in web_client.page_text(staff.get(START))
     for number, typed in enumerate(["Port Gate", "PORT GATE, Inc.", "Zeta Freight", ""]):
-        make.rsvp(event, f"Guest {number}", organization_name=typed)
+        factories.rsvp(event, f"Guest {number}", organization_name=typed)
     response = staff.get(START)
-    assert "2 organizations to match" in browse.text(response)
+    assert "2 organizations to match" in web_client.page_text(response)
     assert f'href="{START}summit/rsvp/match/"' in response.content.decode()
     assert len(staff.get(f"{START}summit/rsvp/match/").context["groups"]) == 2
 
@@ -80,13 +79,13 @@ def test_titled_in_our_own_words(staff):
 
 
 def test_no_event_is_coming(staff):
-    assert "No event is coming. Add an event" in browse.text(staff.get(START))
+    assert "No event is coming. Add an event" in web_client.page_text(staff.get(START))
 
 
 def test_mail_is_flowing(staff):
     message(1, Message.State.QUEUED, timedelta(seconds=5))
     message(2, Message.State.REJECTED, timedelta(hours=25))
-    words = browse.text(staff.get(START))
+    words = web_client.page_text(staff.get(START))
     assert "Mail is flowing: nothing waits. No message failed in the last day." in words
 
 
@@ -95,7 +94,7 @@ def test_mail_that_waits_and_mail_that_failed_are_said_with_links(staff):
     message(2, Message.State.REJECTED, timedelta(hours=1))
     message(3, Message.State.FAILED, timedelta(hours=23))
     response = staff.get(START)
-    words = browse.text(response)
+    words = web_client.page_text(response)
     assert "Mail is not flowing: the oldest unsent message has waited for 2\N{NO-BREAK SPACE}hours" in words.replace(
         "2 hours", "2\N{NO-BREAK SPACE}hours"
     )
@@ -110,19 +109,19 @@ def test_invitations_that_do_not_leave_are_said(staff):
     message(1, Message.State.QUEUED, timedelta(hours=2, minutes=1))
     Message.objects.update(queue="bulk", send_after=timezone.now() - timedelta(hours=2, minutes=1))
     SendRate.objects.update_or_create(pk=1, defaults={"next_at": timezone.now()})
-    assert "Mail is flowing: nothing waits." in browse.text(staff.get(START))
+    assert "Mail is flowing: nothing waits." in web_client.page_text(staff.get(START))
     SendRate.objects.update(next_at=timezone.now() - timedelta(hours=1, minutes=1))
-    words = browse.text(staff.get(START)).replace("\N{NO-BREAK SPACE}", " ")
+    words = web_client.page_text(staff.get(START)).replace("\N{NO-BREAK SPACE}", " ")
     assert "Invitations or reminders are due, and none has left for 1 hour, 1 minute." in words
     assert "Mail is flowing" not in words
 
 
 def test_each_sees_what_they_may(db):
-    make.rsvp(make.event(title="Kick-off"))
+    factories.rsvp(factories.event(title="Kick-off"))
     user = User.objects.create(username="clerk", is_staff=True)
     client = Client()
     client.force_login(user)
-    words = browse.text(client.get(START))
+    words = web_client.page_text(client.get(START))
     assert "Kick-off" not in words
     assert "Mail is" not in words
     user.user_permissions.set(Permission.objects.filter(codename="view_event"))
@@ -132,35 +131,35 @@ def test_each_sees_what_they_may(db):
 
 
 def test_same_queries_for_1_and_10_events(staff, django_assert_num_queries):
-    make.rsvp(make.event())
+    factories.rsvp(factories.event())
     staff.get(START)
     with CaptureQueriesContext(connection) as queries:
         staff.get(START)
     for number in range(9):
-        make.rsvp(make.event(), f"Guest {number}")
+        factories.rsvp(factories.event(), f"Guest {number}")
     with django_assert_num_queries(len(queries)):
         staff.get(START)
 
 
 def test_inviting_begins_here_for_who_may_invite_to_an_event_that_can_be_answered(staff):
-    event, closed = make.event(), make.event()
-    make.closed(closed)
+    event, closed = factories.event(), factories.event()
+    factories.close_rsvp(closed)
     page = staff.get(START).content.decode()
     assert f'href="{START}summit/event/{event.pk}/invite/"' in page
     assert f"event/{closed.pk}/invite/" not in page
 
 
 def test_mailings_under_way_are_listed_until_their_end(staff):
-    sending, stopped = mailing(make.event()), mailing(make.event())
+    sending, stopped = mailing(factories.event()), mailing(factories.event())
     writing.stop(stopped)
     page = staff.get(START)
-    assert f"Mailings under way {sending.title} , " in browse.text(page)
+    assert f"Mailings under way {sending.title} , " in web_client.page_text(page)
     assert f"imagine/mailing/{stopped.pk}/" not in page.content.decode()
     sending.messages.update(state=Message.State.SENT, sent_at=timezone.now())
-    assert "Mailings under way" not in browse.text(staff.get(START))
+    assert "Mailings under way" not in web_client.page_text(staff.get(START))
     Message.objects.filter(pk=sending.messages.first().pk).update(state=Message.State.UNKNOWN, sent_at=None)
-    assert "Mailings under way" in browse.text(staff.get(START))
+    assert "Mailings under way" in web_client.page_text(staff.get(START))
 
 
 def mailing(event: Event) -> Mailing:
-    return invited.written(event, invited.person("Alma"), invited.person("Ben"))
+    return factories.write_mailing(event, factories.person("Alma"), factories.person("Ben"))

@@ -8,7 +8,7 @@ from imagine.mail.models import Message
 from summit import charts, seats, stats
 from summit.models import Event, Guest, Rsvp
 from summit.stats import Needs, Stretch
-from tests import make
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 def party(event: Event, name: str, *needs: tuple[str, str]) -> Rsvp:
     """A party with one guest for each pair of food and access needs."""
     guests = [Guest(dietary_needs=diet, accessibility_needs=access) for diet, access in needs]
-    return seats.reserve(make.unsaved_rsvp(event, name), size=len(needs), guests=guests)
+    return seats.reserve(factories.unsaved_rsvp(event, name), size=len(needs), guests=guests)
 
 
 def made(rsvp: Rsvp, *when: int) -> None:
@@ -24,12 +24,12 @@ def made(rsvp: Rsvp, *when: int) -> None:
 
 
 def test_seats_of_a_full_event():
-    event = make.event(capacity=8, reserved_seats=2)
-    make.rsvp(event, "Seated", size=4)
-    make.rsvp(event, "Partly", size=3, accepts_partial=True)
-    make.rsvp(event, "Waits", size=2)
-    seats.cancel(make.rsvp(event, "Gone"))
-    make.rsvp(make.event(), "Elsewhere", size=5)
+    event = factories.event(capacity=8, reserved_seats=2)
+    factories.rsvp(event, "Seated", size=4)
+    factories.rsvp(event, "Partly", size=3, accepts_partial=True)
+    factories.rsvp(event, "Waits", size=2)
+    seats.cancel(factories.rsvp(event, "Gone"))
+    factories.rsvp(factories.event(), "Elsewhere", size=5)
     assert stats.seats(event) == {
         "capacity": 8,
         "reserved": 2,
@@ -48,7 +48,7 @@ def test_seats_of_a_full_event():
 
 
 def test_seats_of_an_event_without_rsvps():
-    event = make.event(capacity=8, reserved_seats=2)
+    event = factories.event(capacity=8, reserved_seats=2)
     assert {name: number for name, number in stats.seats(event).items() if number} == {
         "capacity": 8,
         "reserved": 2,
@@ -57,8 +57,8 @@ def test_seats_of_an_event_without_rsvps():
 
 
 def test_room_made_smaller_is_over_and_has_nothing_free():
-    event = make.event(capacity=5)
-    make.rsvp(event, size=5)
+    event = factories.event(capacity=5)
+    factories.rsvp(event, size=5)
     event.capacity = 3
     event.save()
     counted = stats.seats(event)
@@ -66,21 +66,21 @@ def test_room_made_smaller_is_over_and_has_nothing_free():
 
 
 def test_late_cancellation_and_seats_beyond_are_counted():
-    event = make.event(capacity=1)
-    seated = make.rsvp(event, "Seated")
-    make.without_promotion(event)
-    seats.promote(make.rsvp(event, "Walks in"), beyond="The speaker's driver")
+    event = factories.event(capacity=1)
+    seated = factories.rsvp(event, "Seated")
+    factories.stop_promotion(event)
+    seats.promote(factories.rsvp(event, "Walks in"), beyond="The speaker's driver")
     seats.cancel(seated)
     counted = stats.seats(event)
     assert (counted["canceled_late_parties"], counted["beyond"]) == (1, 1)
 
 
 def test_days_are_the_districts_and_none_is_left_out():
-    event = make.event(capacity=3)
-    made(make.rsvp(event, "Late on the 1st", size=2), 2027, 3, 2, 7, 59)  # 11:59 p.m. in Stockton
-    made(make.rsvp(event, "Early on the 2nd", size=1), 2027, 3, 2, 8, 0)
-    made(make.rsvp(event, "Waits", size=4), 2027, 3, 4, 20)
-    gone = make.rsvp(event, "Gone", size=1)
+    event = factories.event(capacity=3)
+    made(factories.rsvp(event, "Late on the 1st", size=2), 2027, 3, 2, 7, 59)  # 11:59 p.m. in Stockton
+    made(factories.rsvp(event, "Early on the 2nd", size=1), 2027, 3, 2, 8, 0)
+    made(factories.rsvp(event, "Waits", size=4), 2027, 3, 4, 20)
+    gone = factories.rsvp(event, "Gone", size=1)
     made(gone, 2027, 3, 9, 20)
     seats.cancel(gone)
     assert stats.by_day(event) == [
@@ -92,10 +92,10 @@ def test_days_are_the_districts_and_none_is_left_out():
 
 
 def test_more_than_three_months_go_by_weeks():
-    event = make.event()
-    made(make.rsvp(event, "First", size=1), 2027, 1, 1, 20)
-    made(make.rsvp(event, "Same week", size=2), 2027, 1, 7, 20)
-    made(make.rsvp(event, "Last", size=3), 2027, 4, 9, 20)
+    event = factories.event()
+    made(factories.rsvp(event, "First", size=1), 2027, 1, 1, 20)
+    made(factories.rsvp(event, "Same week", size=2), 2027, 1, 7, 20)
+    made(factories.rsvp(event, "Last", size=3), 2027, 4, 9, 20)
     weeks = stats.by_day(event)
     assert (len(weeks), weeks[0], weeks[-1]) == (
         15,
@@ -106,7 +106,7 @@ def test_more_than_three_months_go_by_weeks():
 
 
 def test_no_rsvp_makes_no_days_and_no_chart():
-    assert stats.by_day(make.event()) == []
+    assert stats.by_day(factories.event()) == []
     assert charts.draw([]) is None
 
 
@@ -126,10 +126,10 @@ def test_chart_stays_inside_its_drawing(number):
 
 
 def test_sectors_with_most_parties_first_and_the_unsaid_last():
-    event = make.event(capacity=4)
+    event = factories.event(capacity=4)
     for name, size, sector in [("A", 2, "labor"), ("B", 1, ""), ("C", 1, ""), ("D", 3, "labor"), ("E", 1, "college")]:
-        make.rsvp(event, name, size=size, sector=sector)
-    seats.cancel(make.rsvp(event, "Gone", sector="faith"))
+        factories.rsvp(event, name, size=size, sector=sector)
+    seats.cancel(factories.rsvp(event, "Gone", sector="faith"))
     assert [tuple(row.values()) for row in stats.by_sector(event)] == [
         ("labor", 2, 2, 3, "Labor"),
         ("college", 1, 0, 1, "College or university"),
@@ -138,7 +138,7 @@ def test_sectors_with_most_parties_first_and_the_unsaid_last():
 
 
 def test_needs_in_any_case_and_spacing_are_one():
-    event = make.event()
+    event = factories.event()
     party(event, "A", ("Vegetarian", ""), ("vegetarian", "Wheelchair space"), ("  Vegetarian ", ""), ("", ""))
     party(event, "B", ("Nut  allergy", ""), ("SIN  CERDO", ""), ("sin cerdo", ""), ("nut allergy", ""))
     food, access = stats.kitchen(event)
@@ -152,8 +152,8 @@ def test_needs_in_any_case_and_spacing_are_one():
 
 
 def test_kitchen_counts_who_holds_a_seat():
-    event = make.event(capacity=2)
-    partly = make.unsaved_rsvp(event, "Partly", accepts_partial=True)
+    event = factories.event(capacity=2)
+    partly = factories.unsaved_rsvp(event, "Partly", accepts_partial=True)
     guests = [Guest(dietary_needs="Vegan"), Guest(dietary_needs="Halal"), Guest(dietary_needs="No pork")]
     seats.reserve(partly, size=3, guests=guests)
     party(event, "Waits", ("Gluten free", ""))
@@ -164,12 +164,12 @@ def test_kitchen_counts_who_holds_a_seat():
 
 
 def test_waiting_list_says_who_was_passed_over_and_why():
-    event = make.event(capacity=4)
-    seated = make.rsvp(event, "Seated", size=2)
-    make.rsvp(event, "Stays", size=2)
-    large = make.rsvp(event, "Large", size=4)
-    make.rsvp(event, "Small", size=2)
-    make.rsvp(event, "Later", size=3)
+    event = factories.event(capacity=4)
+    seated = factories.rsvp(event, "Seated", size=2)
+    factories.rsvp(event, "Stays", size=2)
+    large = factories.rsvp(event, "Large", size=4)
+    factories.rsvp(event, "Small", size=2)
+    factories.rsvp(event, "Later", size=3)
     seats.cancel(seated)
     Rsvp.objects.filter(pk=large.pk).update(skipped_at=datetime(2027, 3, 4, 16, 12, tzinfo=UTC))
     assert [(waiting.rsvp.name, waiting.why) for waiting in stats.waitlist(event)] == [
@@ -183,17 +183,17 @@ def test_waiting_list_says_who_was_passed_over_and_why():
 
 
 def test_unnamed_companions_of_parties_that_stand():
-    event = make.event(capacity=4)
-    make.rsvp(event, "Named", size=2, guests=("Ben Ochoa",))
-    make.rsvp(event, "Waits", size=4, guests=("María Thạch",))
-    seats.cancel(make.rsvp(event, "Gone", size=3))
-    make.rsvp(make.event(), "Elsewhere", size=3)
+    event = factories.event(capacity=4)
+    factories.rsvp(event, "Named", size=2, guests=("Ben Ochoa",))
+    factories.rsvp(event, "Waits", size=4, guests=("María Thạch",))
+    seats.cancel(factories.rsvp(event, "Gone", size=3))
+    factories.rsvp(factories.event(), "Elsewhere", size=3)
     assert stats.unnamed(event) == 2
 
 
 def test_failed_mail_is_this_events_alone():
-    event, other = make.event(), make.event()
-    rsvp, ok, elsewhere = make.rsvp(event, "A"), make.rsvp(event, "B"), make.rsvp(other, "C")
+    event, other = factories.event(), factories.event()
+    rsvp, ok, elsewhere = factories.rsvp(event, "A"), factories.rsvp(event, "B"), factories.rsvp(other, "C")
     for failed, state in [(rsvp, Message.State.REJECTED), (elsewhere, Message.State.FAILED)]:
         Message.objects.about(f"rsvp:{failed.pk}").update(state=state)
     failed = Message.objects.about(f"rsvp:{rsvp.pk}").get()
@@ -204,9 +204,9 @@ def test_failed_mail_is_this_events_alone():
 
 
 def test_each_figure_is_one_query_for_3_and_for_30(django_assert_num_queries):
-    event = make.event(capacity=20)
+    event = factories.event(capacity=20)
     for number in range(3):
-        make.rsvp(event, f"Guest {number}", size=2)
+        factories.rsvp(event, f"Guest {number}", size=2)
     for more in (27, 0):
         for figure in (
             stats.seats,
@@ -221,4 +221,4 @@ def test_each_figure_is_one_query_for_3_and_for_30(django_assert_num_queries):
         with django_assert_num_queries(1):
             list(stats.failed_mail(event))
         for number in range(more):
-            make.rsvp(event, f"More {number}", size=2)
+            factories.rsvp(event, f"More {number}", size=2)

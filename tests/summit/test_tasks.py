@@ -8,10 +8,8 @@ from summit import tasks
 from summit.invitations import starting, writing
 from summit.invitations import writing as invitations_writing
 from summit.models import Invitation
-from tests import make
-from tests.partners import make as partners
-from tests.summit import invited
-from tests.summit.invited import person
+from tests import factories
+from tests.factories import person
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +23,7 @@ def rung(monkeypatch) -> list[tuple]:
 
 
 def test_started_mailing_is_rung_for_once_it_is_committed(rung, django_capture_on_commit_callbacks):
-    event, audience = make.event(), invited.audience(uploaded_contacts=[person("Alma")])
+    event, audience = factories.event(), factories.audience(uploaded_contacts=[person("Alma")])
     with django_capture_on_commit_callbacks(execute=True):
         mailing = starting.start(event, audience, count=1, by="office")
         assert rung == []
@@ -33,7 +31,7 @@ def test_started_mailing_is_rung_for_once_it_is_committed(rung, django_capture_o
 
 
 def test_written_invitations_ring_no_more(rung):
-    mailing = invited.started(make.event(), person("Alma"))
+    mailing = factories.start_mailing(factories.event(), person("Alma"))
     tasks.write_invitations(mailing.pk)
     tasks.write_invitations(mailing.pk)
     assert rung == []
@@ -43,32 +41,32 @@ def test_written_invitations_ring_no_more(rung):
 def test_a_writer_whose_time_is_up_rings_for_the_next(rung, monkeypatch):
     monkeypatch.setattr(writing, "BATCH", 1)
     monkeypatch.setattr(writing, "WRITE_SECONDS", -1)
-    mailing = invited.started(make.event(), person("Alma"), person("Jun"))
+    mailing = factories.start_mailing(factories.event(), person("Alma"), person("Jun"))
     tasks.write_invitations(mailing.pk)
     assert rung == [("summit.tasks.write_invitations", mailing.pk)]
 
 
 def test_what_was_interrupted_is_rung_for_again(rung):
-    begun = invited.started(make.event(), person("Alma"))
-    invited.written(make.event(), person("Jun"))
-    invitations_writing.stop(invited.started(make.event(), person("Mai")))
+    begun = factories.start_mailing(factories.event(), person("Alma"))
+    factories.write_mailing(factories.event(), person("Jun"))
+    invitations_writing.stop(factories.start_mailing(factories.event(), person("Mai")))
     tasks.go_on_writing()
     assert rung == [("summit.tasks.write_invitations", begun.pk)]
 
 
 def test_what_cannot_be_answered_any_more_is_stopped(rung):
-    event = make.event()
-    invited.written(event, person("Alma"))
-    make.called_off(event)
+    event = factories.event()
+    factories.write_mailing(event, person("Alma"))
+    factories.cancel_event_unnoticed(event)
     tasks.go_on_writing()
     assert Mailing.objects.get().stopped_at
     assert not Invitation.objects.exists()
 
 
 def test_an_rsvp_made_elsewhere_is_found():
-    event = make.event()
-    invitation = invited.to(event, person("Alma Reyes", partners.organization()))
-    rsvp = make.rsvp(event, "Alma Reyes")
+    event = factories.event()
+    invitation = factories.invite(event, person("Alma Reyes", factories.organization()))
+    rsvp = factories.rsvp(event, "Alma Reyes")
     tasks.tie_invitations()
     invitation.refresh_from_db()
     assert invitation.rsvp == rsvp

@@ -10,9 +10,7 @@ from imagine.mail import preferences
 from imagine.mail.models import EmailPreference
 from partners.models import Contact, Pledge
 from summit.models import Rsvp
-from tests import browse, look, make
-from tests.partners import look as partners_look
-from tests.partners import make as partners
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -40,10 +38,10 @@ def choose(client, address: EmailPreference, **fields):
 def test_mail_choices_shows_what_is_wanted(client):
     address = preferences.of(EMAIL)
     page = client.get(address.get_absolute_url())
-    assert browse.fields(page).keys() >= {"invitations", "reminders"}
-    assert "news" not in browse.fields(page)
-    assert "Your choice for alma@example.org." in browse.text(page)
-    assert "What comes in any case" in browse.text(page)
+    assert web_client.form_fields(page).keys() >= {"invitations", "reminders"}
+    assert "news" not in web_client.form_fields(page)
+    assert "Your choice for alma@example.org." in web_client.page_text(page)
+    assert "What comes in any case" in web_client.page_text(page)
 
 
 def test_mail_choices_are_saved_and_saved_again_harmlessly(client):
@@ -51,11 +49,11 @@ def test_mail_choices_are_saved_and_saved_again_harmlessly(client):
     for _twice in range(2):
         response = choose(client, address, news="on", reminders="on")
         assert response["Location"] == address.get_absolute_url()
-        before = look.tables(but=BUT_LIMITS)
+        before = snapshots.tables(but=BUT_LIMITS)
     assert wanted() == ["reminders", "news"]
-    assert "Saved. We keep to it from now on." in browse.text(client.get(address.get_absolute_url()))
+    assert "Saved. We keep to it from now on." in web_client.page_text(client.get(address.get_absolute_url()))
     choose(client, address, news="on", reminders="on")
-    assert look.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_nothing_of_this_counts_for_more_than_the_ticks(client):
@@ -63,7 +61,7 @@ def test_nothing_of_this_counts_for_more_than_the_ticks(client):
     for _twice in range(2):
         choose(client, address, invitations="on", reminders="on", nothing="1")
     assert wanted() == []
-    page = browse.text(client.get(address.get_absolute_url()))
+    page = web_client.page_text(client.get(address.get_absolute_url()))
     assert "no invitations, no reminders, no news" in page
     assert "Nothing of this any more" not in page
 
@@ -79,9 +77,9 @@ def test_mail_choices_of_one_address_leave_others_alone(client):
 
 def test_refused_address_is_told_so(client):
     address = preferences.of(EMAIL)
-    assert "refuses what we send" not in browse.text(client.get(address.get_absolute_url()))
+    assert "refuses what we send" not in web_client.page_text(client.get(address.get_absolute_url()))
     preferences.refuse(EMAIL, "550 5.1.1 no such user here")
-    page = browse.text(client.get(address.get_absolute_url()))
+    page = web_client.page_text(client.get(address.get_absolute_url()))
     assert "refuses what we send" in page
     assert "no such user" not in page
 
@@ -90,13 +88,16 @@ def test_refused_address_is_told_so(client):
 
 
 def test_language_is_written_wherever_the_address_is_known(client):
-    pledge = partners.signed(email=EMAIL)
-    second = partners.contact(partners.organization("Delta Growers"), "Alma@example.org")
+    pledge = factories.signed_pledge(email=EMAIL)
+    second = factories.contact(factories.organization("Delta Growers"), "Alma@example.org")
     on_their_own = Contact.objects.create(name="Alma", email=EMAIL)
-    stranger = partners.contact(partners.organization("Little Manila"), "ben@example.org")
-    coming, past = make.rsvp(make.event(), email="ALMA@example.org"), make.rsvp(make.event(), email=EMAIL)
-    make.over(past.event)
-    others = make.rsvp(coming.event, "Ben", email="ben@example.org")
+    stranger = factories.contact(factories.organization("Little Manila"), "ben@example.org")
+    coming, past = (
+        factories.rsvp(factories.event(), email="ALMA@example.org"),
+        factories.rsvp(factories.event(), email=EMAIL),
+    )
+    factories.end_event(past.event)
+    others = factories.rsvp(coming.event, "Ben", email="ben@example.org")
     for _twice in range(2):
         choose(client, preferences.of(EMAIL), invitations="on", reminders="on", language="es")
     spoken = dict(Contact.objects.values_list("pk", "language"))
@@ -105,12 +106,12 @@ def test_language_is_written_wherever_the_address_is_known(client):
     assert Pledge.objects.get().language == "es"
     languages = dict(Rsvp.objects.values_list("pk", "language"))
     assert languages == {coming.pk: "es", past.pk: "en", others.pk: "en"}
-    assert partners_look.changes(f"pledge:{pledge.pk}")[-1] == {"language": ["en", "es"]}
+    assert snapshots.changes(f"pledge:{pledge.pk}")[-1] == {"language": ["en", "es"]}
     assert wanted() == ["invitations", "reminders"]
 
 
 def test_pledge_without_a_contact_of_its_own_speaks_its_main_contacts_language(client):
-    pledge = partners.signed(email=EMAIL)
+    pledge = factories.signed_pledge(email=EMAIL)
     Pledge.objects.update(contact=None)
     choose(client, preferences.of(EMAIL), language="es")
     pledge.refresh_from_db()
@@ -119,25 +120,25 @@ def test_pledge_without_a_contact_of_its_own_speaks_its_main_contacts_language(c
 
 def test_language_is_asked_for_only_when_there_is_somebody_to_write_to(client):
     address = preferences.of(EMAIL)
-    assert "We write to you in" not in browse.text(client.get(address.get_absolute_url()))
-    make.rsvp(make.event(), email=EMAIL, language="es")
+    assert "We write to you in" not in web_client.page_text(client.get(address.get_absolute_url()))
+    factories.rsvp(factories.event(), email=EMAIL, language="es")
     page = client.get(address.get_absolute_url())
-    assert browse.fields(page)["language"] == "es"
-    partners.contact(partners.organization(), EMAIL, language="en")
-    assert browse.fields(client.get(address.get_absolute_url()))["language"] == "en"
+    assert web_client.form_fields(page)["language"] == "es"
+    factories.contact(factories.organization(), EMAIL, language="en")
+    assert web_client.form_fields(client.get(address.get_absolute_url()))["language"] == "en"
 
 
 @pytest.mark.parametrize("language", [{}, {"language": "fr"}, {"language": "en\x00"}])
 def test_language_that_nobody_speaks_here_saves_nothing_and_keeps_what_was_ticked(client, language):
-    partners.contact(partners.organization(), EMAIL)
+    factories.contact(factories.organization(), EMAIL)
     address = preferences.of(EMAIL)
-    before = look.tables(but=BUT_LIMITS)
+    before = snapshots.tables(but=BUT_LIMITS)
     response = choose(client, address, news="on", **language)
     assert response.status_code == 422
-    assert "Choose one of the languages." in browse.text(response)
-    assert "news" in browse.fields(response)
-    assert "invitations" not in browse.fields(response)
-    assert look.tables(but=BUT_LIMITS) == before
+    assert "Choose one of the languages." in web_client.page_text(response)
+    assert "news" in web_client.form_fields(response)
+    assert "invitations" not in web_client.form_fields(response)
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 # Unsubscribing ---------------------------------------------------------------------------------------------------
@@ -171,11 +172,11 @@ def test_one_click_is_answered_for_thousands_of_one_mail_provider():
 
 def test_button_ends_the_mail_and_the_page_after_it_takes_that_back(client):
     address = preferences.of(EMAIL)
-    assert "No more invitations?" in browse.text(client.get(ending(address)))
+    assert "No more invitations?" in web_client.page_text(client.get(ending(address)))
     for _twice in range(2):
         assert client.post(ending(address))["Location"] == ending(address)
     assert wanted() == ["reminders"]
-    assert "You get no more invitations" in browse.text(client.get(ending(address)))
+    assert "You get no more invitations" in web_client.page_text(client.get(ending(address)))
     for _twice in range(2):
         assert client.post(ending(address), {"again": "1"})["Location"] == ending(address)
     assert wanted() == ["invitations", "reminders"]
@@ -184,9 +185,9 @@ def test_button_ends_the_mail_and_the_page_after_it_takes_that_back(client):
 def test_unsubscribing_twice_writes_once():
     address = preferences.of(EMAIL)
     Client().post(ending(address), ONE_CLICK)
-    before = look.tables()
+    before = snapshots.tables()
     Client().post(ending(address), ONE_CLICK)
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 # For all ---------------------------------------------------------------------------------------------------------
@@ -194,19 +195,19 @@ def test_unsubscribing_twice_writes_once():
 
 @pytest.mark.parametrize("method", ["get", "head", "options"])
 def test_links_that_a_mail_scanner_opens_change_nothing(method):
-    partners.contact(partners.organization(), EMAIL)
+    factories.contact(factories.organization(), EMAIL)
     address = preferences.of(EMAIL)
-    before = look.tables()
+    before = snapshots.tables()
     for place in (address.get_absolute_url(), *(ending(address, mail) for mail in preferences.MAIL)):
         scanner = Client()
         response = getattr(scanner, method)(place, {"List-Unsubscribe": "One-Click", "nothing": "1"})
         assert response.status_code == (405 if method == "options" else 200)
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_wrong_links_are_not_found(client):
     address = preferences.of(EMAIL)
-    before = look.tables(but=BUT_LIMITS)
+    before = snapshots.tables(but=BUT_LIMITS)
     token = address.token
     for path in (
         f"{new_token()}/",
@@ -217,7 +218,7 @@ def test_wrong_links_are_not_found(client):
     ):
         for response in (client.get(f"/imagine/mail/{path}"), client.post(f"/imagine/mail/{path}", {"nothing": "1"})):
             assert response.status_code == 404
-    assert look.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
@@ -249,13 +250,13 @@ def test_pages_of_mail_are_neither_stored_nor_indexed(client):
 
 def test_mail_choices_ask_as_much_for_an_address_known_once_and_thirty_times(client, django_assert_num_queries):
     address = preferences.of(EMAIL)
-    partners.contact(partners.organization(), EMAIL)
-    make.rsvp(make.event(), email=EMAIL)
+    factories.contact(factories.organization(), EMAIL)
+    factories.rsvp(factories.event(), email=EMAIL)
     with django_assert_num_queries(2):  # the address, the newest contact
         client.get(address.get_absolute_url())
     for number in range(30):
-        partners.contact(partners.organization(f"Growers {number}"), EMAIL)
-        make.rsvp(make.event(), email=EMAIL)
+        factories.contact(factories.organization(f"Growers {number}"), EMAIL)
+        factories.rsvp(factories.event(), email=EMAIL)
     with django_assert_num_queries(2):
         client.get(address.get_absolute_url())
 

@@ -13,10 +13,7 @@ from partners.models import Contact
 from summit import seats
 from summit.invitations import responses
 from summit.models import Event, Guest, Invitation, Rsvp
-from tests import browse, look, make
-from tests.partners import look as partners_look
-from tests.partners import make as partners
-from tests.summit import invited
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -26,15 +23,15 @@ ANSWERS = ("accept", "decline")
 
 @pytest.fixture
 def kickoff() -> Event:
-    return make.event(kind="kickoff", title="Partner kick-off", invitation_only=True)
+    return factories.event(kind="kickoff", title="Partner kick-off", invitation_only=True)
 
 
 @pytest.fixture
 def asked(kickoff) -> Invitation:
     """Alma Reyes of Port Gate Logistics is asked to the kick-off."""
-    organization = partners.organization(sector="business")
-    contact = partners.contact(organization, phone="209 555 0100", language="es")
-    return invited.invitation(kickoff, contact, emailed_at=timezone.now())
+    organization = factories.organization(sector="business")
+    contact = factories.contact(organization, phone="209 555 0100", language="es")
+    return factories.invitation(kickoff, contact, emailed_at=timezone.now())
 
 
 def address(invitation: Invitation, way: str) -> str:
@@ -57,7 +54,7 @@ def decline(client, invitation: Invitation, word: str = ""):
 
 
 def page(client, invitation: Invitation) -> str:
-    return browse.text(client.get(invitation.get_absolute_url()))
+    return web_client.page_text(client.get(invitation.get_absolute_url()))
 
 
 def answer(invitation: Invitation) -> str:
@@ -69,7 +66,7 @@ def answer(invitation: Invitation) -> str:
 
 def test_page_tells_of_the_event_and_knows_whom_it_asks(client, asked):
     response = client.get(asked.get_absolute_url())
-    shown, fields = browse.text(response), browse.fields(response)
+    shown, fields = web_client.page_text(response), web_client.form_fields(response)
     assert "You are invited to breakfast" in shown
     assert "Alma Reyes, Imagine Promise Partners and Stockton’s schools sit down together" in shown
     for said in ("Partner kick-off", "University of the Pacific", "10 left of 10.", "I cannot come"):
@@ -87,19 +84,19 @@ def test_page_tells_of_the_event_and_knows_whom_it_asks(client, asked):
 
 
 def test_page_of_a_person_on_their_own(client, kickoff):
-    asked = invited.invitation(kickoff, Contact.objects.create(name="Ben", email="ben@example.org"))
-    fields = browse.fields(client.get(asked.get_absolute_url()))
+    asked = factories.invitation(kickoff, Contact.objects.create(name="Ben", email="ben@example.org"))
+    fields = web_client.form_fields(client.get(asked.get_absolute_url()))
     assert (fields["name"], fields["organization_name"]) == ("Ben", "")
     accept(client, asked, name="Ben")
-    assert look.seats(kickoff) == [("Ben", 1, 0)]
+    assert snapshots.seats(kickoff) == [("Ben", 1, 0)]
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (make.closed, "Closed Answers are closed"),
-        (make.called_off, "Cancelled This event will not take place"),
-        (make.over, "Thank you This event is over"),
+        (factories.close_rsvp, "Closed Answers are closed"),
+        (factories.cancel_event_unnoticed, "Cancelled This event will not take place"),
+        (factories.end_event, "Thank you This event is over"),
         (lambda event: Event.objects.update(rsvp_opens_at=timezone.now() + timedelta(days=2)), "You can answer from"),
         (lambda event: Event.objects.update(is_published=False), "This invitation takes no answer now"),
     ],
@@ -114,13 +111,13 @@ def test_page_tells_why_nothing_can_be_answered(client, asked, change, said):
 
 
 def test_page_of_a_full_event_offers_the_waiting_list(client, asked):
-    make.rsvp(asked.event, "Ben", size=6, source="invited")
-    make.rsvp(asked.event, "Cleo", size=4, source="invited")
+    factories.rsvp(asked.event, "Ben", size=6, source="invited")
+    factories.rsvp(asked.event, "Cleo", size=4, source="invited")
     shown = page(client, asked)
     assert "Join the waiting list" in shown
     assert "Every seat is taken right now." in shown
     accept(client, asked, size="2")
-    assert look.seats(asked.event)[-1] == ("Alma Reyes", 0, 2)
+    assert snapshots.seats(asked.event)[-1] == ("Alma Reyes", 0, 2)
     assert "Waiting list You are waiting for 2 seats" in page(client, asked)
 
 
@@ -133,8 +130,10 @@ def test_page_in_spanish(client, asked):
 
 def test_page_shows_nothing_of_others(client, asked):
     event = asked.event
-    other = invited.invitation(event, partners.contact(partners.organization("Quirke & Sons"), "zoltan@example.org"))
-    rsvp = make.rsvp(event, "Zoltan Quirke", size=2, guests=("Yara",), source="invited")
+    other = factories.invitation(
+        event, factories.contact(factories.organization("Quirke & Sons"), "zoltan@example.org")
+    )
+    rsvp = factories.rsvp(event, "Zoltan Quirke", size=2, guests=("Yara",), source="invited")
     for _state in range(2):
         shown = client.get(asked.get_absolute_url()).content.decode()
         for private in ("Zoltan", "Quirke", "Yara", other.token, rsvp.token, rsvp.email):
@@ -157,8 +156,8 @@ def test_accept_takes_seats_for_the_party_and_ten_times_is_once(client, asked):
         ("Ben Ochoa", ""),
         ("", ""),
     ]
-    assert look.seats(asked.event) == [("Alma Reyes", 3, 0)]
-    assert look.letters() == ["confirmed 1 REQUEST"]
+    assert snapshots.seats(asked.event) == [("Alma Reyes", 3, 0)]
+    assert snapshots.emails() == ["confirmed 1 REQUEST"]
     assert answer(asked) == "accepted"
 
 
@@ -189,31 +188,31 @@ def test_accept_takes_the_contacts_address_whatever_is_sent(client, asked):
     ],
 )
 def test_accept_with_a_mistake_changes_nothing_and_keeps_what_was_typed(client, asked, fields, said):
-    before = look.tables(but=BUT_LIMITS)
+    before = snapshots.tables(but=BUT_LIMITS)
     response = accept(
         client, asked, **{"organization_name": "Delta Growers", "guest_3": "", "accessibility_needs": "ramp"} | fields
     )
     assert response.status_code == 422
-    assert said in browse.text(response)
-    assert "One answer needs another look" in browse.text(response)
-    assert browse.text(response).startswith("Skip to the content")
+    assert said in web_client.page_text(response)
+    assert "One answer needs another look" in web_client.page_text(response)
+    assert web_client.page_text(response).startswith("Skip to the content")
     assert "<title>Error: You are invited to breakfast</title>" in response.content.decode().replace("\n", "")
-    typed = browse.fields(response)
+    typed = web_client.form_fields(response)
     assert (typed["organization_name"], typed["accessibility_needs"]) == ("Delta Growers", "ramp")
-    assert look.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-@pytest.mark.parametrize("change", [make.closed, make.called_off, make.over])
+@pytest.mark.parametrize("change", [factories.close_rsvp, factories.cancel_event_unnoticed, factories.end_event])
 def test_accept_is_refused_plainly_when_nothing_can_be_answered(client, asked, change):
     change(asked.event)
-    before = look.tables(but=BUT_LIMITS)
+    before = snapshots.tables(but=BUT_LIMITS)
     response = accept(client, asked)
     assert response.status_code == 409
-    assert "Save my seats" not in browse.text(response)
-    assert look.tables(but=BUT_LIMITS) == before
+    assert "Save my seats" not in web_client.page_text(response)
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-@pytest.mark.parametrize("change", [make.closed, make.called_off])
+@pytest.mark.parametrize("change", [factories.close_rsvp, factories.cancel_event_unnoticed])
 def test_accept_that_loses_the_race_against_staff_is_told_so(client, asked, monkeypatch, change):
     rule = responses.accept
 
@@ -236,30 +235,32 @@ def test_accept_beyond_what_staff_allow_by_now_is_told_so(client, asked, monkeyp
     monkeypatch.setattr("summit.views.invitation.invitations.accept", meanwhile)
     response = accept(client, asked, size="4", note="Hello")
     assert response.status_code == 422
-    assert "A party here is one to 2 people." in browse.text(response)
-    assert browse.fields(response)["note"] == "Hello"
+    assert "A party here is one to 2 people." in web_client.page_text(response)
+    assert web_client.form_fields(response)["note"] == "Hello"
 
 
 def test_rsvp_that_the_address_made_elsewhere_is_the_answer(client):
-    event = make.event()
-    asked = invited.invitation(event, partners.contact(partners.organization()))
-    make.rsvp(event, email="ALMA@example.org", size=2)
+    event = factories.event()
+    asked = factories.invitation(event, factories.contact(factories.organization()))
+    factories.rsvp(event, email="ALMA@example.org", size=2)
     assert "Confirmed You have 2 seats" in page(client, asked)
     accept(client, asked, size="4")
-    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
     for _twice in range(2):
         decline(client, asked)
-    assert look.seats(event) == [("Alma Reyes", 0, 0)]
+    assert snapshots.seats(event) == [("Alma Reyes", 0, 0)]
     assert answer(asked) == "declined"
 
 
 def test_address_whose_rsvp_answers_another_invitation_gets_its_link(asked, kickoff):
     accept(Client(), asked)
     rsvp = Rsvp.objects.get()
-    other = invited.invitation(kickoff, partners.contact(partners.organization("Elsewhere"), email=rsvp.email.upper()))
+    other = factories.invitation(
+        kickoff, factories.contact(factories.organization("Elsewhere"), email=rsvp.email.upper())
+    )
     response = accept(Client(), other, name="Alma Reyes", size="3")
     assert response.status_code == 409
-    assert look.seats(kickoff) == [("Alma Reyes", 1, 0)]
+    assert snapshots.seats(kickoff) == [("Alma Reyes", 1, 0)]
     assert Message.objects.filter(idempotency_key=f"rsvp:{rsvp.pk}:link:1", recipient=rsvp.email).count() == 1
 
 
@@ -275,8 +276,8 @@ def test_decline_with_a_word_is_thanked_for_and_ten_times_is_once(client, asked)
     assert "Declined You cannot come this time Thank you for telling us." in shown
     assert "“We are at harvest.”" in shown
     assert Rsvp.objects.count() == 0
-    assert look.letters() == []
-    assert partners_look.changes(f"invitation:{asked.pk}") == [
+    assert snapshots.emails() == []
+    assert snapshots.changes(f"invitation:{asked.pk}") == [
         {"answer": ["open", "declined"], "decline_message": ["…", "…"]},
     ]
 
@@ -289,12 +290,12 @@ def test_decline_without_a_word(client, asked):
 
 @pytest.mark.parametrize(("word", "said"), [("x" * 501, "501"), ("a\x00b", "Null characters are not allowed.")])
 def test_decline_with_a_word_that_cannot_be_kept_changes_nothing(client, asked, word, said):
-    before = look.tables(but=BUT_LIMITS)
+    before = snapshots.tables(but=BUT_LIMITS)
     response = decline(client, asked, word)
     assert response.status_code == 422
-    assert said in browse.text(response)
-    assert browse.fields(response)["decline_message"] == word
-    assert look.tables(but=BUT_LIMITS) == before
+    assert said in web_client.page_text(response)
+    assert web_client.form_fields(response)["decline_message"] == word
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_word_with_markup_is_words(client, asked):
@@ -304,12 +305,12 @@ def test_word_with_markup_is_words(client, asked):
     assert "&lt;script&gt;alert(1)" in shown
 
 
-@pytest.mark.parametrize("change", [make.closed, make.called_off, make.over])
+@pytest.mark.parametrize("change", [factories.close_rsvp, factories.cancel_event_unnoticed, factories.end_event])
 def test_decline_is_refused_plainly_when_nothing_can_be_answered(client, asked, change):
     change(asked.event)
-    before = look.tables(but=BUT_LIMITS)
+    before = snapshots.tables(but=BUT_LIMITS)
     decline(client, asked)
-    assert look.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(but=BUT_LIMITS) == before
     assert 'class="note told told-error"' in client.get(asked.get_absolute_url()).content.decode()
 
 
@@ -319,11 +320,11 @@ def test_decline_is_refused_plainly_when_nothing_can_be_answered(client, asked, 
 def test_yes_becomes_no_and_the_seats_go_to_who_waits(client, kickoff, asked):
     Event.objects.update(capacity=2)
     accept(client, asked, size="2")
-    waits = make.rsvp(kickoff, "Waits", source="invited")
+    waits = factories.rsvp(kickoff, "Waits", source="invited")
     for _twice in range(2):
         decline(client, asked, "Ill")
-    assert look.seats(kickoff) == [("Alma Reyes", 0, 0), ("Waits", 1, 0)]
-    assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.seats(kickoff) == [("Alma Reyes", 0, 0), ("Waits", 1, 0)]
+    assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
     assert "You cannot come this time" in page(client, asked)
 
 
@@ -332,7 +333,7 @@ def test_no_becomes_yes(client, asked):
     assert "Can you come after all? 10 seats are left." in page(client, asked)
     for _twice in range(2):
         accept(client, asked, size="2")
-    assert look.seats(asked.event) == [("Alma Reyes", 2, 0)]
+    assert snapshots.seats(asked.event) == [("Alma Reyes", 2, 0)]
     asked.refresh_from_db()
     assert (answer(asked), asked.decline_message) == ("accepted", "")
 
@@ -340,7 +341,7 @@ def test_no_becomes_yes(client, asked):
 def test_yes_no_yes_is_one_rsvp_and_what_was_known_of_it_stands_in_the_form(client, asked):
     accept(client, asked, size="3", guest_2="Ben Ochoa", dietary_needs="vegan", note="Bread")
     decline(client, asked)
-    fields = browse.fields(client.get(asked.get_absolute_url()))
+    fields = web_client.form_fields(client.get(asked.get_absolute_url()))
     assert (fields["size"], fields["guest_2"], fields["dietary_needs"], fields["note"]) == (
         "3",
         "Ben Ochoa",
@@ -348,8 +349,8 @@ def test_yes_no_yes_is_one_rsvp_and_what_was_known_of_it_stands_in_the_form(clie
         "Bread",
     )
     accept(client, asked, size="2", guest_2="Cleo")
-    assert look.seats(asked.event) == [("Alma Reyes", 2, 0)]
-    assert look.guests(Rsvp.objects.get()) == [(1, "Alma Reyes"), (2, "Cleo")]
+    assert snapshots.seats(asked.event) == [("Alma Reyes", 2, 0)]
+    assert snapshots.guests(Rsvp.objects.get()) == [(1, "Alma Reyes"), (2, "Cleo")]
 
 
 def test_rsvp_that_was_cancelled_by_its_own_link_can_be_answered_anew(client, asked):
@@ -357,30 +358,30 @@ def test_rsvp_that_was_cancelled_by_its_own_link_can_be_answered_anew(client, as
     seats.cancel(Rsvp.objects.get())
     assert "You cannot come this time" in page(client, asked)
     accept(client, asked)
-    assert look.seats(asked.event) == [("Alma Reyes", 1, 0)]
+    assert snapshots.seats(asked.event) == [("Alma Reyes", 1, 0)]
 
 
 def test_after_the_window_seats_can_still_be_given_back_and_no_new_ones_taken(client, asked):
     accept(client, asked, size="2")
-    make.closed(asked.event)
+    factories.close_rsvp(asked.event)
     assert "Cancel all 2 seats" in page(client, asked)
     decline(client, asked)
-    assert look.seats(asked.event) == [("Alma Reyes", 0, 0)]
+    assert snapshots.seats(asked.event) == [("Alma Reyes", 0, 0)]
     shown = page(client, asked)
     assert "Answers are closed now. If you can come after all, write to" in shown
     assert "Save my seats" not in shown
     assert accept(client, asked).status_code == 409
 
 
-@pytest.mark.parametrize("change", [make.called_off, make.over])
+@pytest.mark.parametrize("change", [factories.cancel_event_unnoticed, factories.end_event])
 def test_accepted_invitation_after_the_event_can_only_be_looked_at(client, asked, change):
     accept(client, asked, size="2")
     change(asked.event)
     shown = page(client, asked)
     assert "Cancel all 2 seats" not in shown
-    before = look.tables(but=BUT_LIMITS)
+    before = snapshots.tables(but=BUT_LIMITS)
     decline(client, asked)
-    assert look.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 # For all ---------------------------------------------------------------------------------------------------------
@@ -388,18 +389,18 @@ def test_accepted_invitation_after_the_event_can_only_be_looked_at(client, asked
 
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_links_that_a_mail_scanner_opens_change_nothing(method, asked):
-    accepted = invited.invitation(asked.event, partners.contact(partners.organization("Two"), "two@example.org"))
-    responses.accept(accepted, make.unsaved_rsvp(asked.event), size=2, guests=[Guest(name="Two")])
-    before = look.tables()
+    accepted = factories.invitation(asked.event, factories.contact(factories.organization("Two"), "two@example.org"))
+    responses.accept(accepted, factories.unsaved_rsvp(asked.event), size=2, guests=[Guest(name="Two")])
+    before = snapshots.tables()
     for invitation in (asked, accepted):
         for place in (invitation.get_absolute_url(), *(address(invitation, way) for way in ANSWERS)):
             response = getattr(Client(), method)(place, {"name": "Robot", "size": "1", "decline_message": "no"})
             assert response.status_code == (200 if place == invitation.get_absolute_url() else 302)
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_wrong_links_get_the_constant_page(asked):
-    taken_back = invited.invitation(asked.event, partners.contact(partners.organization("Two"), "two@example.org"))
+    taken_back = factories.invitation(asked.event, factories.contact(factories.organization("Two"), "two@example.org"))
     taken_back.delete()
     pages = set()
     for token in (new_token(), taken_back.token, asked.token[:-1], asked.token.swapcase(), asked.contact.email):
@@ -450,12 +451,12 @@ def test_one_link_causes_no_flood_of_mail(client, asked):
 
 def test_page_asks_as_much_for_one_invitation_as_for_thirty(client, asked, django_assert_num_queries):
     def add(number: int) -> None:
-        contact = partners.contact(partners.organization(f"Growers {number}"), f"guest{number}@example.org")
-        made = invited.invitation(asked.event, contact)
-        responses.accept(made, make.unsaved_rsvp(asked.event, f"Guest {number}"), size=2)
+        contact = factories.contact(factories.organization(f"Growers {number}"), f"guest{number}@example.org")
+        made = factories.invitation(asked.event, contact)
+        responses.accept(made, factories.unsaved_rsvp(asked.event, f"Guest {number}"), size=2)
 
-    other = invited.invitation(asked.event, partners.contact(partners.organization("Two"), "two@example.org"))
-    responses.accept(other, make.unsaved_rsvp(asked.event), size=2)
+    other = factories.invitation(asked.event, factories.contact(factories.organization("Two"), "two@example.org"))
+    responses.accept(other, factories.unsaved_rsvp(asked.event), size=2)
     for more in (range(1), range(1, 30)):
         for number in more:
             add(number)

@@ -15,9 +15,7 @@ from summit import seats
 from summit.invitations import responses
 from summit.models import Event, Invitation, Rsvp
 from summit.school_year import current_school_year
-from tests import browse, look, make
-from tests.partners import make as partners
-from tests.summit import invited
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +25,7 @@ BUT_LIMITS = ("core.RateLimitCount",)
 @pytest.fixture
 def pledge() -> Pledge:
     """Signed by Alma Reyes of Port Gate Logistics."""
-    return partners.signed()
+    return factories.signed_pledge()
 
 
 def address(pledge: Pledge) -> str:
@@ -35,24 +33,24 @@ def address(pledge: Pledge) -> str:
 
 
 def page(pledge: Pledge) -> str:
-    return browse.text(Client().get(address(pledge)))
+    return web_client.page_text(Client().get(address(pledge)))
 
 
 def kickoff(**fields) -> Event:
-    return make.event(**{"kind": "kickoff", "title": "Partner kick-off", "invitation_only": True, **fields})
+    return factories.event(**{"kind": "kickoff", "title": "Partner kick-off", "invitation_only": True, **fields})
 
 
 def ask(event: Event, contact: Contact) -> Invitation:
-    return invited.invitation(event, contact, emailed_at=timezone.now())
+    return factories.invitation(event, contact, emailed_at=timezone.now())
 
 
 def accept(invitation: Invitation, size: int = 2) -> Rsvp:
     contact = invitation.contact
-    return responses.accept(invitation, make.unsaved_rsvp(invitation.event, contact.name), size=size)
+    return responses.accept(invitation, factories.unsaved_rsvp(invitation.event, contact.name), size=size)
 
 
 def colleague(pledge: Pledge, name: str) -> Contact:
-    return partners.contact(pledge.organization, f"{name.lower().split()[0]}@example.org", name)
+    return factories.contact(pledge.organization, f"{name.lower().split()[0]}@example.org", name)
 
 
 def mail_me(client, pledge: Pledge, event: Event):
@@ -67,12 +65,12 @@ def test_year_shows_the_pledge_in_each_state(pledge):
     assert "Port Gate Logistics Your year as a partner" in shown
     assert "Signed Your promises for 2027–28 Signed by Alma Reyes on " in shown
     assert "Your certificate (PDF)" in shown
-    draft = partners.draft("Delta Growers", "delta@example.org")
+    draft = factories.draft_pledge("Delta Growers", "delta@example.org")
     assert "Draft Your promises for 2027–28 This is a draft." in page(draft)
-    partners.closed()
+    factories.close_year()
     assert "This school year is closed: what you signed stands as it is." in page(pledge)
     assert "Closed Nothing can be promised now" in page(draft)
-    partners.year(2028)
+    factories.pledge_year(2028)
     assert "Not promised yet Your promises for 2028–29" in page(pledge)
 
 
@@ -96,20 +94,20 @@ def test_year_tells_who_answered_what(pledge):
 
 
 def test_year_shows_public_events_to_come_and_where_to_save_seats(pledge):
-    make.event(title="Open gathering")
+    factories.event(title="Open gathering")
     shown = page(pledge)
     assert "Open gathering" in shown
     assert "Save your seats (Open gathering)" in shown
-    make.rsvp(Event.objects.get(), email="ALMA@example.org", size=2)
+    factories.rsvp(Event.objects.get(), email="ALMA@example.org", size=2)
     shown = page(pledge)
     assert "Alma Reyes Confirmed, 2 seats" in shown
     assert "Save your seats" not in shown
 
 
 def test_year_knows_an_invitation_answered_elsewhere(pledge):
-    event = make.event()
+    event = factories.event()
     ask(event, pledge.contact)
-    make.rsvp(event, email="alma@example.org", size=2)
+    factories.rsvp(event, email="alma@example.org", size=2)
     shown = page(pledge)
     assert "Alma Reyes Confirmed, 2 seats" in shown
     assert "not answered yet" not in shown
@@ -118,10 +116,10 @@ def test_year_knows_an_invitation_answered_elsewhere(pledge):
 def test_year_knows_what_was(pledge):
     now, this_year = timezone.now(), current_school_year()
     for title, school_year in (("Fall breakfast", this_year), ("Years ago", this_year - 3), ("Not theirs", this_year)):
-        event = make.event(title=title, school_year=school_year, rsvp_opens_at=now - timedelta(days=90))
+        event = factories.event(title=title, school_year=school_year, rsvp_opens_at=now - timedelta(days=90))
         if title != "Not theirs":
-            make.rsvp(event, email="alma@example.org", size=2)
-        make.over(event)
+            factories.rsvp(event, email="alma@example.org", size=2)
+        factories.end_event(event)
     shown = page(pledge)
     assert "Earlier this school year" in shown
     assert "Fall breakfast" in shown
@@ -132,14 +130,14 @@ def test_year_knows_what_was(pledge):
 
 def test_year_shows_nothing_of_others_and_no_link_but_its_own(pledge):
     event, secret = kickoff(), kickoff(title="A secret of others")
-    other = partners.signed("Quirke & Sons", "zoltan@example.org")
+    other = factories.signed_pledge("Quirke & Sons", "zoltan@example.org")
     stranger = ask(secret, other.contact)
     theirs = accept(ask(event, other.contact))
     own, ben = ask(event, pledge.contact), ask(event, colleague(pledge, "Ben Ochoa"))
     rsvps = [accept(own), accept(ben)]
-    unwritten = invited.invitation(secret, pledge.contact)
-    hidden = make.event(title="A hidden draft", is_published=False)
-    make.rsvp(kickoff(title="Of the past", invitation_only=False), "Zoltan", email="zoltan@example.org")
+    unwritten = factories.invitation(secret, pledge.contact)
+    hidden = factories.event(title="A hidden draft", is_published=False)
+    factories.rsvp(kickoff(title="Of the past", invitation_only=False), "Zoltan", email="zoltan@example.org")
     shown = Client().get(address(pledge)).content.decode()
     private = ["Zoltan", "Quirke", "A secret of others", hidden.title, "ben@example.org", theirs.token]
     private += [one.token for one in (stranger, own, ben, unwritten, *rsvps)] + [other.token]
@@ -160,14 +158,14 @@ def test_year_is_linked_from_the_pledge_and_its_thanks(client, pledge):
 
 
 def test_older_link_leads_to_the_year_of_the_newest(client):
-    before = partners.signed_before()
+    before = factories.pledge_signed_last_year()
     assert client.get(address(before)).status_code == 200
-    newest = partners.renewed(before.organization, 2027)
+    newest = factories.renewed_pledge(before.organization, 2027)
     assert client.get(address(before))["Location"] == address(newest)
 
 
 def test_link_of_a_pledge_that_was_not_saved_leads_to_where_it_is(client):
-    start = partners.start()
+    start = factories.pledge_request()
     assert client.get(reverse("partner_year", args=[start.token]))["Location"] == start.get_absolute_url()
 
 
@@ -193,9 +191,9 @@ def test_invitation_is_mailed_again_to_its_own_contact_once_in_ten_minutes(clien
     asked = ask(kickoff(), pledge.contact)
     contacts.correct(pledge.contact, language="es")
     assert mail_me(client, pledge, asked.event)["Location"] == address(pledge)
-    assert "Your link is on the way to alma@example.org." in browse.text(client.get(address(pledge)))
+    assert "Your link is on the way to alma@example.org." in web_client.page_text(client.get(address(pledge)))
     mail_me(client, pledge, asked.event)
-    assert "We mailed this link to alma@example.org not long ago." in browse.text(client.get(address(pledge)))
+    assert "We mailed this link to alma@example.org not long ago." in web_client.page_text(client.get(address(pledge)))
     [message] = Message.objects.filter(idempotency_key__startswith="invitation:")
     assert (message.idempotency_key, message.recipient, message.language) == (
         f"invitation:{asked.pk}:link:1",
@@ -212,21 +210,21 @@ def test_rsvp_is_mailed_in_place_of_the_invitation_that_it_answers(client, pledg
     rsvp = accept(ask(kickoff(), pledge.contact))
     for _twice in range(2):
         mail_me(client, pledge, rsvp.event)
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "link 1"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "link 1"]
     assert Message.objects.get(idempotency_key__startswith=f"rsvp:{rsvp.pk}:link:").recipient == "alma@example.org"
 
 
 def test_colleagues_links_are_not_mailed_and_no_event_without_a_link(client, pledge):
-    event, nobodys, past = kickoff(), make.event(), kickoff()
+    event, nobodys, past = kickoff(), factories.event(), kickoff()
     accept(ask(event, colleague(pledge, "Ben Ochoa")))
     ask(past, pledge.contact)
-    make.over(past)
-    before = look.tables(but=BUT_LIMITS)
+    factories.end_event(past)
+    before = snapshots.tables(but=BUT_LIMITS)
     for place in (event, nobodys, past):
         assert mail_me(client, pledge, place).status_code == 404
     assert client.post(reverse("mail_year_link", args=[pledge.token])).status_code == 404
     assert client.post(reverse("mail_year_link", args=[pledge.token]), {"event": "\x00"}).status_code == 404
-    assert look.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_pledge_that_nobody_answers_for_mails_nobody(client, pledge):
@@ -242,11 +240,11 @@ def test_pledge_that_nobody_answers_for_mails_nobody(client, pledge):
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_links_that_a_mail_scanner_opens_change_nothing(method, pledge):
     event = ask(kickoff(), pledge.contact).event
-    before = look.tables()
+    before = snapshots.tables()
     assert getattr(Client(), method)(address(pledge)).status_code == 200
     link = reverse("mail_year_link", args=[pledge.token])
     assert getattr(Client(), method)(link, {"event": event.slug})["Location"] == address(pledge)
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 def test_other_methods_are_refused(client, pledge):
@@ -260,8 +258,8 @@ def test_year_asks_as_much_for_one_event_and_colleague_as_for_thirty(pledge, dja
     for more in (range(1), range(1, 30)):
         for number in more:
             event = kickoff()
-            accept(ask(event, partners.contact(pledge.organization, f"c{number}@example.org", f"Guest {number}")))
-            make.rsvp(make.event(), f"Own {number}", email="alma@example.org")
+            accept(ask(event, factories.contact(pledge.organization, f"c{number}@example.org", f"Guest {number}")))
+            factories.rsvp(factories.event(), f"Own {number}", email="alma@example.org")
         with django_assert_num_queries(counts[0] if counts else 7) as asked:
             Client().get(address(pledge))
         counts.append(len(asked))

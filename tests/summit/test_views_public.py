@@ -10,7 +10,7 @@ from imagine.core.db.selects import with_columns
 from imagine.mail.models import Message
 from summit import rsvp_links, seats
 from summit.models import NEXT_OF, Event, LinkRequest
-from tests import browse, look, make
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -22,15 +22,15 @@ OVER = {"starts_at": NOW - 3 * HOUR, "ends_at": NOW - HOUR, "rsvp_opens_at": NOW
 def landing(client) -> str:
     response = client.get("/imagine/")
     assert response.status_code == 200
-    return browse.text(response)
+    return web_client.page_text(response)
 
 
 # Landing ----------------------------------------------------------------------------------------------------------
 
 
 def test_landing_open_shows_seats_left_and_the_form(client):
-    event = make.event(capacity=50, reserved_seats=10)
-    make.rsvp(event, size=3)
+    event = factories.event(capacity=50, reserved_seats=10)
+    factories.rsvp(event, size=3)
     page = landing(client)
     assert "37 left of 40. Space is limited." in page
     assert "3 of 40 seats are taken" in client.get("/imagine/").content.decode()
@@ -39,17 +39,17 @@ def test_landing_open_shows_seats_left_and_the_form(client):
 
 
 def test_landing_with_few_seats_left(client):
-    event = make.event(capacity=20)
+    event = factories.event(capacity=20)
     for number in range(3):
-        make.rsvp(event, f"Guest {number}", size=6)
+        factories.rsvp(event, f"Guest {number}", size=6)
     assert "2 left of 20." in landing(client)
     assert "seats-few" in client.get("/imagine/").content.decode()
 
 
 def test_landing_full_tells_how_many_wait_and_offers_the_list(client):
-    event = make.event(capacity=1)
-    make.rsvp(event)
-    make.rsvp(event, "Waits", size=3)
+    event = factories.event(capacity=1)
+    factories.rsvp(event)
+    factories.rsvp(event, "Waits", size=3)
     page = landing(client)
     assert "All taken 3 people are waiting for a seat." in page
     assert "Every seat is taken right now." in page
@@ -57,11 +57,11 @@ def test_landing_full_tells_how_many_wait_and_offers_the_list(client):
 
 
 def test_page_of_a_past_summit_leads_to_the_coming_one(client):
-    past, coming = make.event(**OVER), make.event()
+    past, coming = factories.event(**OVER), factories.event()
     page = client.get(past.get_absolute_url()).content.decode()
     assert "The next summit has a date already." in page
     assert f'href="{coming.get_absolute_url()}"' in page
-    make.called_off(coming)
+    factories.cancel_event_unnoticed(coming)
     assert coming.get_absolute_url() not in client.get(past.get_absolute_url()).content.decode()
 
 
@@ -78,7 +78,7 @@ def test_page_of_a_past_summit_leads_to_the_coming_one(client):
     ids=["soon", "closed", "past", "cancelled", "hidden", "other kind"],
 )
 def test_landing_without_rsvp_says_so_and_shows_no_form(client, fields, said):
-    make.event(**fields)
+    factories.event(**fields)
     page = landing(client)
     assert said in page
     assert "Save my seats" not in page
@@ -92,19 +92,19 @@ def test_landing_without_any_event(client):
 
 
 def test_landing_shows_the_next_summit_and_one_called_off_only_when_there_is_no_other(client):
-    make.event(**OVER, title="Past")
-    make.event(starts_at=NOW + 48 * HOUR, title="Called off", canceled_at=NOW)
+    factories.event(**OVER, title="Past")
+    factories.event(starts_at=NOW + 48 * HOUR, title="Called off", canceled_at=NOW)
     assert "Called off" in landing(client)
-    make.event(starts_at=NOW + 72 * HOUR, title="Next")
-    make.event(starts_at=NOW + 96 * HOUR, title="After next")
+    factories.event(starts_at=NOW + 72 * HOUR, title="Next")
+    factories.event(starts_at=NOW + 96 * HOUR, title="After next")
     assert "Next" in landing(client)
 
 
 def test_landing_counts_the_seats_of_its_own_event_alone():
     """However many summits there were: the statement reads RSVPs once."""
-    for event in (make.event(), make.event(), make.event(title="Past")):
-        make.rsvp(event)
-    make.over(event)
+    for event in (factories.event(), factories.event(), factories.event(title="Past")):
+        factories.rsvp(event)
+    factories.end_event(event)
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN ANALYZE {with_columns(NEXT_OF, Event)}", [NOW, "summit"])
         plan = [line for [line] in cursor.fetchall()]
@@ -113,18 +113,18 @@ def test_landing_counts_the_seats_of_its_own_event_alone():
 
 
 def test_event_that_is_hidden_or_missing_is_not_found(client):
-    hidden = make.event(is_published=False, title="A secret summit")
+    hidden = factories.event(is_published=False, title="A secret summit")
     for address in (hidden.get_absolute_url(), hidden.get_absolute_url() + "calendar.ics", "/imagine/events/none/"):
         response = client.get(address)
         assert response.status_code == 404
         assert "secret" not in response.content.decode()
-        assert client.post(address, browse.answers()).status_code in {404, 405}
-    assert look.letters() == []
+        assert client.post(address, web_client.rsvp_form()).status_code in {404, 405}
+    assert snapshots.emails() == []
 
 
 def test_event_calendar_is_a_file_with_nobody_in_it(client):
-    event = make.event()
-    make.rsvp(event)
+    event = factories.event()
+    factories.rsvp(event)
     response = client.get(event.get_absolute_url() + "calendar.ics")
     assert response["Content-Type"] == "text/calendar; charset=utf-8"
     assert response["Content-Disposition"] == f'attachment; filename="{event.slug}.ics"'
@@ -150,18 +150,20 @@ def answer_all() -> None:
 
 
 def test_find_answers_the_same_for_a_known_and_an_unknown_address(client, django_assert_num_queries):
-    make.rsvp(make.event(), email="alma@example.org")
+    factories.rsvp(factories.event(), email="alma@example.org")
     with django_assert_num_queries(4):  # the count of tries, the request, and a savepoint around it
         known = find(client, "alma@example.org")
     with django_assert_num_queries(4):
         unknown = find(client, "nobody@example.org")
     assert known["Location"] == unknown["Location"] == "/imagine/rsvp/found/"
     assert (known.status_code, known.content) == (unknown.status_code, unknown.content) == (302, b"")
-    assert "If this address has an RSVP, its link is on the way." in browse.text(client.get("/imagine/rsvp/found/"))
+    assert "If this address has an RSVP, its link is on the way." in web_client.page_text(
+        client.get("/imagine/rsvp/found/")
+    )
 
 
 def test_find_mails_the_link_to_the_stored_address_once(client):
-    rsvp = make.rsvp(make.event(), email="Alma@example.org")
+    rsvp = factories.rsvp(factories.event(), email="Alma@example.org")
     for typed in ("aLMA@example.org", "alma@EXAMPLE.ORG"):
         find(client, typed)
     answer_all()
@@ -172,21 +174,21 @@ def test_find_mails_the_link_to_the_stored_address_once(client):
 
 
 def test_find_of_an_unknown_address_mails_nobody(client):
-    make.rsvp(make.event())
+    factories.rsvp(factories.event())
     find(client, "nobody@example.org")
     answer_all()
-    assert look.letters() == ["confirmed 1 REQUEST"]
+    assert snapshots.emails() == ["confirmed 1 REQUEST"]
     assert LinkRequest.objects.count() == 0
 
 
 def test_find_mails_each_coming_event_and_none_that_is_past_hidden_or_called_off(client):
-    coming, another = make.event(), make.event()
+    coming, another = factories.event(), factories.event()
     for event in (coming, another):
-        make.rsvp(event)
-    seats.cancel(make.rsvp(make.event(), "Other", email="alma.reyes@example.org"))
+        factories.rsvp(event)
+    seats.cancel(factories.rsvp(factories.event(), "Other", email="alma.reyes@example.org"))
     for fields in ({"is_published": False}, {"canceled_at": timezone.now()}, OVER):
-        event = make.event()
-        make.rsvp(event)
+        event = factories.event()
+        factories.rsvp(event)
         type(event).objects.filter(pk=event.pk).update(**fields | {"rsvp_closes_at": fields.get("starts_at", NOW)})
     find(client, "alma.reyes@example.org")
     answer_all()
@@ -194,12 +196,12 @@ def test_find_mails_each_coming_event_and_none_that_is_past_hidden_or_called_off
 
 
 def test_find_answered_twice_at_once_mails_once(client):
-    make.rsvp(make.event())
+    factories.rsvp(factories.event())
     find(client, "alma.reyes@example.org")
     pk = LinkRequest.objects.get().pk
     rsvp_links.answer(pk)
     rsvp_links.answer(pk)
-    assert len([letter for letter in look.letters() if letter.startswith("link")]) == 1
+    assert len([letter for letter in snapshots.emails() if letter.startswith("link")]) == 1
 
 
 @pytest.mark.parametrize(
@@ -215,5 +217,5 @@ def test_find_answered_twice_at_once_mails_once(client):
 def test_find_with_half_an_address_says_what_is_missing(client, email, said):
     response = find(client, email)
     assert response.status_code == 422
-    assert said in browse.text(response)
+    assert said in web_client.page_text(response)
     assert LinkRequest.objects.count() == 0

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from imagine.mail.models import Message
 from summit.models import Event, Guest, Rsvp
-from tests import browse, look, make
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -18,8 +18,8 @@ HOUR = timedelta(hours=1)
 
 
 def test_rsvp_is_saved_with_its_party_and_leads_to_its_own_page():
-    event = make.event()
-    fields = browse.answers(
+    event = factories.event()
+    fields = web_client.rsvp_form(
         organization_name="Delta Bakery",
         sector="business",
         size="3",
@@ -30,7 +30,7 @@ def test_rsvp_is_saved_with_its_party_and_leads_to_its_own_page():
         phone="209 555 0100",
         note="We bring bread.\nA lot.",
     )
-    response = browse.browser(event).post(event.get_absolute_url(), fields)
+    response = web_client.visitor(event).post(event.get_absolute_url(), fields)
     rsvp = Rsvp.objects.get()
     assert (response.status_code, response["Location"]) == (302, f"/imagine/rsvp/{rsvp.token}/")
     names = ("name", "email", "organization_name", "sector", "phone", "note", "language", "source", "accepts_partial")
@@ -51,92 +51,96 @@ def test_rsvp_is_saved_with_its_party_and_leads_to_its_own_page():
         (3, "", "", ""),
     ]
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (3, 0)
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"]
     assert Message.objects.get().recipient == "alma@example.org"
 
 
 def test_rsvp_page_says_at_once_that_the_mail_may_take_a_while():
-    event = make.event()
-    response = browse.browser(event).post(event.get_absolute_url(), browse.answers(), follow=True)
-    page = browse.text(response)
+    event = factories.event()
+    response = web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(), follow=True)
+    page = web_client.page_text(response)
     assert "You have 1 seat" in page
     assert "A mail to alma@example.org is on its way. It may take a while; what this page says counts already." in page
 
 
 def test_rsvp_repeated_from_the_same_browser_is_one_rsvp_one_mail_and_the_same_page():
-    event = make.event()
-    browser = browse.browser(event)
-    answers = [browser.post(event.get_absolute_url(), browse.answers(name=name)) for name in ("Alma", "Alma", "Other")]
+    event = factories.event()
+    browser = web_client.visitor(event)
+    answers = [
+        browser.post(event.get_absolute_url(), web_client.rsvp_form(name=name)) for name in ("Alma", "Alma", "Other")
+    ]
     assert len({(answer.status_code, answer["Location"]) for answer in answers}) == 1
-    assert look.seats(event) == [("Alma", 1, 0)]
-    assert look.letters() == ["confirmed 1 REQUEST"]
+    assert snapshots.seats(event) == [("Alma", 1, 0)]
+    assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
 
 def test_rsvp_from_two_tabs_and_after_opening_other_pages_is_one():
-    event = make.event()
-    browser = browse.browser(event)
+    event = factories.event()
+    browser = web_client.visitor(event)
     browser.get("/imagine/")
-    first = browser.post(event.get_absolute_url(), browse.answers())
+    first = browser.post(event.get_absolute_url(), web_client.rsvp_form())
     browser.get(first["Location"])
     browser.get("/imagine/rsvp/find/")
-    second = browser.post(event.get_absolute_url(), browse.answers(email="ALMA@example.org"))
+    second = browser.post(event.get_absolute_url(), web_client.rsvp_form(email="ALMA@example.org"))
     assert first["Location"] == second["Location"]
-    assert look.letters() == ["confirmed 1 REQUEST"]
+    assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
 
 @pytest.mark.parametrize("other", ["another browser", "no cookie"])
 def test_rsvp_with_a_known_address_from_elsewhere_changes_nothing_and_mails_the_link_to_the_stored_one(other):
-    event = make.event()
-    browse.browser(event).post(event.get_absolute_url(), browse.answers(email="Alma@example.org"))
+    event = factories.event()
+    web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(email="Alma@example.org"))
     rsvp = Rsvp.objects.get()
-    before = look.tables(but=("mail.Message", "core.RateLimitCount"))
-    stranger = browse.browser(event) if other == "another browser" else Client()
+    before = snapshots.tables(but=("mail.Message", "core.RateLimitCount"))
+    stranger = web_client.visitor(event) if other == "another browser" else Client()
     for _twice in range(2):
         response = stranger.post(
-            event.get_absolute_url(), browse.answers(name="Eve", email="aLmA@Example.org", size="4")
+            event.get_absolute_url(), web_client.rsvp_form(name="Eve", email="aLmA@Example.org", size="4")
         )
         assert response.status_code == 409
-        assert "This address has an RSVP already" in browse.text(response)
+        assert "This address has an RSVP already" in web_client.page_text(response)
         assert rsvp.token not in response.content.decode()
-    assert look.tables(but=("mail.Message", "core.RateLimitCount")) == before
+    assert snapshots.tables(but=("mail.Message", "core.RateLimitCount")) == before
     link = Message.objects.exclude(idempotency_key__contains="confirmed").get()
     assert (link.recipient, rsvp.token in link.body_text) == ("Alma@example.org", True)
 
 
 def test_rsvp_of_one_browser_for_two_addresses_is_two():
-    event = make.event()
-    browser = browse.browser(event)
+    event = factories.event()
+    browser = web_client.visitor(event)
     for email in ("alma@example.org", "ben@example.org"):
-        browser.post(event.get_absolute_url(), browse.answers(email=email))
+        browser.post(event.get_absolute_url(), web_client.rsvp_form(email=email))
     assert Rsvp.objects.count() == 2
 
 
 def test_names_beyond_the_party_are_not_lost_unsaid():
-    event = make.event()
-    response = browse.browser(event).post(event.get_absolute_url(), browse.answers(size="1", guest_2="Ben"))
+    event = factories.event()
+    response = web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(size="1", guest_2="Ben"))
     assert response.status_code == 422
-    assert "You named 1 guest beside you. Choose how many you are, or take a name out." in browse.text(response)
+    assert "You named 1 guest beside you. Choose how many you are, or take a name out." in web_client.page_text(
+        response
+    )
     assert not Rsvp.objects.exists()
 
 
 def test_companion_may_be_named_in_any_field():
-    event = make.event()
-    browse.browser(event).post(event.get_absolute_url(), browse.answers(size="2", guest_5="Ben"))
-    assert look.guests(Rsvp.objects.get()) == [(1, "Alma Reyes"), (2, "Ben")]
+    event = factories.event()
+    web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(size="2", guest_5="Ben"))
+    assert snapshots.guests(Rsvp.objects.get()) == [(1, "Alma Reyes"), (2, "Ben")]
 
 
 def test_rsvp_when_full_waits():
-    event = make.event(capacity=1)
-    make.rsvp(event, "Seated")
-    response = browse.browser(event).post(event.get_absolute_url(), browse.answers(size="2"), follow=True)
-    assert "You are waiting for 2 seats" in browse.text(response)
-    assert look.seats(event) == [("Seated", 1, 0), ("Alma Reyes", 0, 2)]
+    event = factories.event(capacity=1)
+    factories.rsvp(event, "Seated")
+    response = web_client.visitor(event).post(event.get_absolute_url(), web_client.rsvp_form(size="2"), follow=True)
+    assert "You are waiting for 2 seats" in web_client.page_text(response)
+    assert snapshots.seats(event) == [("Seated", 1, 0), ("Alma Reyes", 0, 2)]
 
 
 def test_rsvp_in_spanish_is_answered_in_spanish():
-    event = make.event()
+    event = factories.event()
     client = Client(headers={"accept-language": "es-MX,es;q=0.9,en;q=0.5"})
-    client.post(event.get_absolute_url(), browse.answers())
+    client.post(event.get_absolute_url(), web_client.rsvp_form())
     assert Rsvp.objects.get().language == Message.objects.get().language == "es"
 
 
@@ -150,25 +154,25 @@ def test_rsvp_in_spanish_is_answered_in_spanish():
     ids=["closed", "soon", "cancelled"],
 )
 def test_rsvp_to_an_event_that_takes_none_is_told_so_and_nothing_is_kept(fields, said):
-    event = make.event()
-    browser = browse.browser(event)
+    event = factories.event()
+    browser = web_client.visitor(event)
     Event.objects.update(**fields)
-    before = look.tables(but=("core.RateLimitCount",))
-    response = browser.post(event.get_absolute_url(), browse.answers(name="", note="kept?"))
+    before = snapshots.tables(but=("core.RateLimitCount",))
+    response = browser.post(event.get_absolute_url(), web_client.rsvp_form(name="", note="kept?"))
     assert response.status_code == 409
-    assert said in browse.text(response)
-    assert look.tables(but=("core.RateLimitCount",)) == before
+    assert said in web_client.page_text(response)
+    assert snapshots.tables(but=("core.RateLimitCount",)) == before
 
 
 def test_rsvp_to_a_missing_event_is_not_found(client):
-    assert client.post("/imagine/events/none/", browse.answers()).status_code == 404
-    assert look.tables()["summit.Rsvp"] == []
+    assert client.post("/imagine/events/none/", web_client.rsvp_form()).status_code == 404
+    assert snapshots.tables()["summit.Rsvp"] == []
 
 
 def test_rsvp_with_a_mistake_keeps_what_was_typed_and_says_where():
-    event = make.event()
-    fields = browse.answers(email="alma", organization_name="Delta <Bakery>", size="9", guest_2="Ben")
-    response = browse.browser(event).post(event.get_absolute_url(), fields)
+    event = factories.event()
+    fields = web_client.rsvp_form(email="alma", organization_name="Delta <Bakery>", size="9", guest_2="Ben")
+    response = web_client.visitor(event).post(event.get_absolute_url(), fields)
     page = response.content.decode()
     assert response.status_code == 422
     assert "Two answers need another look" in page
@@ -180,10 +184,10 @@ def test_rsvp_with_a_mistake_keeps_what_was_typed_and_says_where():
 
 
 def test_rsvp_without_the_csrf_token_is_refused_in_our_words():
-    event = make.event()
-    response = Client(enforce_csrf_checks=True).post(event.get_absolute_url(), browse.answers())
+    event = factories.event()
+    response = Client(enforce_csrf_checks=True).post(event.get_absolute_url(), web_client.rsvp_form())
     assert response.status_code == 403
-    assert "Please send that once more" in browse.text(response)
+    assert "Please send that once more" in web_client.page_text(response)
     assert Rsvp.objects.count() == 0
 
 
@@ -192,18 +196,18 @@ def test_rsvp_without_the_csrf_token_is_refused_in_our_words():
 
 def crowd(event: Event, number: int) -> None:
     for one in range(number):
-        make.rsvp(event, f"Guest {one}", size=1 + one % 3)
+        factories.rsvp(event, f"Guest {one}", size=1 + one % 3)
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("number", [1, 60])
 @pytest.mark.parametrize("size", [1, 6])
 def test_rsvp_takes_at_most_ten_queries(number, size, django_assert_max_num_queries):
-    event = make.event(capacity=62)
+    event = factories.event(capacity=62)
     crowd(event, number)
-    browser = browse.browser(event)
+    browser = web_client.visitor(event)
     with CaptureQueriesContext(connection) as queries:
-        assert browser.post(event.get_absolute_url(), browse.answers(size=str(size))).status_code == 302
+        assert browser.post(event.get_absolute_url(), web_client.rsvp_form(size=str(size))).status_code == 302
     trips = [query["sql"] for query in queries if query["sql"] not in {"BEGIN", "COMMIT"}]
     asked = [statement for trip in trips for statement in trip.split("; EXECUTE ")]
     assert len(asked) <= 10, "\n".join(asked)
@@ -211,7 +215,7 @@ def test_rsvp_takes_at_most_ten_queries(number, size, django_assert_max_num_quer
 
 @pytest.mark.parametrize("number", [1, 60])
 def test_landing_takes_at_most_four_queries(number, client):
-    event = make.event(capacity=30)
+    event = factories.event(capacity=30)
     crowd(event, number)
     for address in ("/imagine/", event.get_absolute_url()):
         with CaptureQueriesContext(connection) as queries:
@@ -221,9 +225,9 @@ def test_landing_takes_at_most_four_queries(number, client):
 
 def test_errors_of_one_visitor_show_on_no_other_page():
     """Forms share their fields until one is shown, which writes into them."""
-    browser, event = browse.browser(make.event()), make.event()
+    browser, event = web_client.visitor(factories.event()), factories.event()
     wrongs = [{"email": "alma"}, {"name": ""}, {"email": "alma"}]
-    pages = [browser.post(event.get_absolute_url(), browse.answers(**wrong)) for wrong in wrongs]
+    pages = [browser.post(event.get_absolute_url(), web_client.rsvp_form(**wrong)) for wrong in wrongs]
     first, other, again = (page.content.decode().partition('id="div_id_name"')[2] for page in pages)
     assert first.partition("</form>")[0] == again.partition("</form>")[0] != ""
     assert "is-invalid" not in other.partition('id="div_id_email"')[2].partition("</form>")[0]

@@ -6,7 +6,7 @@ from django.urls import reverse
 from imagine.mail.models import Message
 from summit import seats
 from summit.models import Event
-from tests import browse, look, make
+from tests import factories, snapshots, web_client
 
 pytestmark = pytest.mark.django_db
 
@@ -22,35 +22,38 @@ def post(client, name: str, rsvp, **fields):
 
 
 def page(client, rsvp) -> str:
-    return browse.text(client.get(rsvp.get_absolute_url()))
+    return web_client.page_text(client.get(rsvp.get_absolute_url()))
 
 
 # Look -------------------------------------------------------------------------------------------------------------
 
 
 def test_rsvp_page_in_each_state(client):
-    event = make.event(capacity=3)
-    confirmed = make.rsvp(event, "Alma", size=2)
-    partly = make.rsvp(event, "Ben", size=3, accepts_partial=True)
-    waiting = make.rsvp(event, "Cleo", size=2)
-    cancelled = seats.cancel(make.rsvp(event, "Dee"))
+    event = factories.event(capacity=3)
+    confirmed = factories.rsvp(event, "Alma", size=2)
+    partly = factories.rsvp(event, "Ben", size=3, accepts_partial=True)
+    waiting = factories.rsvp(event, "Cleo", size=2)
+    cancelled = seats.cancel(factories.rsvp(event, "Dee"))
     assert "Confirmed You have 2 seats" in page(client, confirmed)
     assert "Waiting list You hold 1 seat and wait for 2" in page(client, partly)
     assert "Waiting list You are waiting for 2 seats" in page(client, waiting)
     assert "Cancelled Your RSVP is cancelled" in page(client, cancelled)
     assert "You can come back" in page(client, cancelled)
-    make.called_off(event)
+    factories.cancel_event_unnoticed(event)
     assert "Cancelled This event will not take place" in page(client, confirmed)
     Event.objects.update(canceled_at=None)
-    make.over(event)
+    factories.end_event(event)
     assert "Thank you This event is over" in page(client, confirmed)
     for rsvp in (confirmed, waiting, cancelled):
         assert "Save names" not in page(client, rsvp)
 
 
 def test_rsvp_page_shows_only_its_own_party(client):
-    event = make.event()
-    rsvp, other = make.rsvp(event, size=2, guests=("Ben",)), make.rsvp(event, "Zoltan Quirke", size=2, guests=("Yara",))
+    event = factories.event()
+    rsvp, other = (
+        factories.rsvp(event, size=2, guests=("Ben",)),
+        factories.rsvp(event, "Zoltan Quirke", size=2, guests=("Yara",)),
+    )
     shown = client.get(rsvp.get_absolute_url()).content.decode()
     assert 'value="Alma Reyes"' in shown
     assert 'value="Ben"' in shown
@@ -68,7 +71,7 @@ def test_rsvp_page_shows_only_its_own_party(client):
     ],
 )
 def test_rsvp_page_tells_what_became_of_the_newest_mail(client, state, said):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     Message.objects.update(state=state, sent_at=rsvp.created_at if state == "sent" else None)
     assert said in page(client, rsvp)
 
@@ -77,7 +80,7 @@ def test_rsvp_page_tells_what_became_of_the_newest_mail(client, state, said):
 
 
 def test_change_party_saves_names_and_needs_and_repeats_harmlessly(client):
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     contact, guest = rsvp.guests.all()
     fields = {
         f"guest-{contact.pk}-name": "Alma R.",
@@ -91,14 +94,14 @@ def test_change_party_saves_names_and_needs_and_repeats_harmlessly(client):
         ("Alma R.", "", ""),
         ("Ben", "no nuts", "interpreter"),
     ]
-    assert look.letters() == ["confirmed 1 REQUEST"]
+    assert snapshots.emails() == ["confirmed 1 REQUEST"]
     assert "Names and needs were saved." in page(client, rsvp)
 
 
 def test_change_party_with_a_mistake_saves_nothing_and_keeps_what_was_typed(client):
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     contact, guest = rsvp.guests.all()
-    before = look.tables(but=BUT_LIMITS)
+    before = snapshots.tables(but=BUT_LIMITS)
     fields = {
         f"guest-{contact.pk}-name": "",
         f"guest-{guest.pk}-name": "Ben",
@@ -110,12 +113,12 @@ def test_change_party_with_a_mistake_saves_nothing_and_keeps_what_was_typed(clie
     assert "Write your name, so that we can greet you." in shown
     assert 'value="Ben"' in shown
     assert "x" * 201 in shown
-    assert look.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_old_page_does_not_undo_what_staff_corrected(client):
-    rsvp = make.rsvp(make.event(), size=2, guests=("Bne",))
-    opened = browse.fields(client.get(rsvp.get_absolute_url()))
+    rsvp = factories.rsvp(factories.event(), size=2, guests=("Bne",))
+    opened = web_client.form_fields(client.get(rsvp.get_absolute_url()))
     contact, guest = rsvp.guests.all()
     right = {"name": "Ben", "dietary_needs": "no nuts", "accessibility_needs": ""}
     seats.name_guests(rsvp, {guest.pk: right}, by_staff=True)
@@ -128,83 +131,83 @@ def test_old_page_does_not_undo_what_staff_corrected(client):
 
 
 def test_bring_one_more_clicked_twice_brings_one_more_and_keeps_typed_names(client):
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     guest = rsvp.guests.last()
     for _twice in range(2):
         post(client, "change_party", rsvp, grow="3", **{f"guest-{guest.pk}-name": "Ben"})
-    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "")]
-    assert look.letters() == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
+    assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "")]
+    assert snapshots.emails() == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
 
 
 def test_remove_clicked_twice_removes_one(client):
-    rsvp = make.rsvp(make.event(), size=3, guests=("Ben", "Cleo"))
+    rsvp = factories.rsvp(factories.event(), size=3, guests=("Ben", "Cleo"))
     ben = rsvp.guests.get(name="Ben")
     for _twice in range(2):
         post(client, "change_party", rsvp, remove=str(ben.pk))
-    assert look.guests(rsvp) == [(1, "Alma Reyes"), (2, "Cleo")]
-    assert look.letters() == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
+    assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Cleo")]
+    assert snapshots.emails() == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
 
 
 def test_remove_of_another_partys_guest_changes_nothing(client):
-    event = make.event()
-    rsvp, other = make.rsvp(event, size=2), make.rsvp(event, "Other", size=2)
-    before = look.tables(but=BUT_LIMITS)
+    event = factories.event()
+    rsvp, other = factories.rsvp(event, size=2), factories.rsvp(event, "Other", size=2)
+    before = snapshots.tables(but=BUT_LIMITS)
     stranger = other.guests.last()
     post(client, "change_party", rsvp, remove=str(stranger.pk), **{f"guest-{stranger.pk}-name": "Eve"})
-    assert look.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_keep_what_is_held_and_fewer_are_fine(client):
-    event = make.event(capacity=2)
-    rsvp = make.rsvp(event, size=4)
+    event = factories.event(capacity=2)
+    rsvp = factories.rsvp(event, size=4)
     for _twice in range(2):
         post(client, "change_party", rsvp, fewer="1")
-    assert look.seats(event) == [("Alma Reyes", 2, 2)]
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 2)]
     for _twice in range(2):
         post(client, "change_party", rsvp, stop="1")
-    assert look.seats(event) == [("Alma Reyes", 2, 0)]
+    assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
     post(client, "change_party", rsvp, fewer="0")
     rsvp.refresh_from_db()
     assert rsvp.accepts_partial is False
 
 
 def test_bring_one_more_from_an_old_page_takes_nobody_away(client):
-    rsvp = make.rsvp(make.event(), size=3)
+    rsvp = factories.rsvp(factories.event(), size=3)
     seats.change_party(rsvp, size=5)
     post(client, "change_party", rsvp, grow="4")
-    assert look.seats(rsvp.event) == [("Alma Reyes", 5, 0)]
+    assert snapshots.seats(rsvp.event) == [("Alma Reyes", 5, 0)]
 
 
 def test_stop_waiting_from_an_old_page_keeps_what_came_meanwhile(client):
-    event = make.event(capacity=3)
-    other = make.rsvp(event, "Other", size=2)
-    rsvp = make.rsvp(event, size=3, accepts_partial=True)
+    event = factories.event(capacity=3)
+    other = factories.rsvp(event, "Other", size=2)
+    rsvp = factories.rsvp(event, size=3, accepts_partial=True)
     seats.cancel(other)
     post(client, "change_party", rsvp, stop="1")
-    assert look.seats(event) == [("Other", 0, 0), ("Alma Reyes", 3, 0)]
+    assert snapshots.seats(event) == [("Other", 0, 0), ("Alma Reyes", 3, 0)]
 
 
 def test_growing_beyond_the_largest_party_is_told_so(client):
-    rsvp = make.rsvp(make.event(), size=2)
-    before = look.tables(but=BUT_LIMITS)
+    rsvp = factories.rsvp(factories.event(), size=2)
+    before = snapshots.tables(but=BUT_LIMITS)
     post(client, "change_party", rsvp, grow="7")
     assert "A party here is one to 6 people." in page(client, rsvp)
-    assert look.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 @pytest.mark.parametrize("value", ["-1", "1.5", "three", "²", "٣", "", "9" * 5000, "1e3", "None", "\x00"])
 @pytest.mark.parametrize("button", ["grow", "remove"])
 def test_button_that_sends_no_number_gets_the_400_page_and_nothing_is_stored(client, button, value):
-    rsvp = make.rsvp(make.event(), size=2)
+    rsvp = factories.rsvp(factories.event(), size=2)
     contact = rsvp.guests.first()
-    before = look.tables(but=BUT_LIMITS)
+    before = snapshots.tables(but=BUT_LIMITS)
     response = post(client, "change_party", rsvp, **{button: value, f"guest-{contact.pk}-name": "Half"})
     assert response.status_code == 400
-    assert look.tables(but=BUT_LIMITS) == before
+    assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_renaming_the_contact_renames_the_rsvp(client):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     post(client, "change_party", rsvp, **{f"guest-{rsvp.guests.get().pk}-name": "Alma López"})
     rsvp.refresh_from_db()
     assert rsvp.name == "Alma López"
@@ -212,26 +215,26 @@ def test_renaming_the_contact_renames_the_rsvp(client):
 
 
 def test_free_seats_after_promotion_stopped_are_for_whoever_asks(client):
-    event = make.event(capacity=2)
+    event = factories.event(capacity=2)
     seated, first, second = (
-        make.rsvp(event, "Seated", size=2),
-        make.rsvp(event, "First", size=3),
-        make.rsvp(event, "Two"),
+        factories.rsvp(event, "Seated", size=2),
+        factories.rsvp(event, "First", size=3),
+        factories.rsvp(event, "Two"),
     )
-    make.without_promotion(event)
+    factories.stop_promotion(event)
     assert "The waiting list does not move by itself any more." in page(client, first)
     assert "Take the" not in page(client, first)
     seats.cancel(seated)
     assert "Take the 2 free seats" in page(client, first)
     for _twice in range(2):
         post(client, "change_party", first, take="1")
-    assert look.seats(event) == [("Seated", 0, 0), ("First", 2, 1), ("Two", 0, 1)]
+    assert snapshots.seats(event) == [("Seated", 0, 0), ("First", 2, 1), ("Two", 0, 1)]
     post(client, "change_party", second, take="1")
     assert "No seat is free right now." in page(client, second)
 
 
 def test_one_rsvp_causes_no_flood_of_mail(client):
-    rsvp = make.rsvp(make.event(), size=1)
+    rsvp = factories.rsvp(factories.event(), size=1)
     answers = {post(client, "change_party", rsvp, grow="2").status_code for _try in range(20)}
     assert answers == {302}
     assert post(client, "return_rsvp", rsvp, size="2").status_code == 429
@@ -239,7 +242,7 @@ def test_one_rsvp_causes_no_flood_of_mail(client):
 
 
 def test_link_of_an_rsvp_that_staff_erased_meanwhile_is_unknown(client, monkeypatch):
-    rsvp = make.rsvp(make.event(), size=1)
+    rsvp = factories.rsvp(factories.event(), size=1)
     monkeypatch.setattr("summit.views.rsvp.writes_too_often", lambda rsvp: seats.delete(rsvp))
     assert post(client, "change_party", rsvp, grow="2").status_code == 404
 
@@ -248,85 +251,88 @@ def test_link_of_an_rsvp_that_staff_erased_meanwhile_is_unknown(client, monkeypa
 
 
 def test_cancel_asks_first_and_cancels_once(client):
-    event = make.event(capacity=2)
-    rsvp, waits = make.rsvp(event, size=2), make.rsvp(event, "Waits")
+    event = factories.event(capacity=2)
+    rsvp, waits = factories.rsvp(event, size=2), factories.rsvp(event, "Waits")
     address = reverse("cancel_rsvp", args=[rsvp.token])
-    before = look.tables()
-    assert "Yes, cancel all 2 seats" in browse.text(client.get(address))
-    assert look.tables() == before
+    before = snapshots.tables()
+    assert "Yes, cancel all 2 seats" in web_client.page_text(client.get(address))
+    assert snapshots.tables() == before
     for _twice in range(2):
         post(client, "cancel_rsvp", rsvp)
-    assert look.seats(event) == [("Alma Reyes", 0, 0), ("Waits", 1, 0)]
-    assert look.letters(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL"]
-    assert look.letters(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.seats(event) == [("Alma Reyes", 0, 0), ("Waits", 1, 0)]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL"]
+    assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
     assert client.get(address)["Location"] == rsvp.get_absolute_url()
 
 
 def test_come_back_clicked_twice_comes_back_once(client):
-    event = make.event()
-    rsvp = seats.cancel(make.rsvp(event, size=2))
+    event = factories.event()
+    rsvp = seats.cancel(factories.rsvp(event, size=2))
     for _twice in range(2):
         post(client, "return_rsvp", rsvp, size="3")
-    assert look.seats(event) == [("Alma Reyes", 3, 0)]
-    assert look.letters(rsvp)[2:] == ["confirmed 3 REQUEST"]
+    assert snapshots.seats(event) == [("Alma Reyes", 3, 0)]
+    assert snapshots.emails(rsvp)[2:] == ["confirmed 3 REQUEST"]
 
 
 @pytest.mark.parametrize("size", ["x", None])
 def test_come_back_without_a_number_gets_the_400_page(client, size):
-    rsvp = seats.cancel(make.rsvp(make.event()))
+    rsvp = seats.cancel(factories.rsvp(factories.event()))
     assert post(client, "return_rsvp", rsvp, **({"size": size} if size else {})).status_code == 400
 
 
 @pytest.mark.parametrize("size", ["0", "7"])
 def test_come_back_with_no_size_that_can_be_is_told_so(client, size):
-    rsvp = seats.cancel(make.rsvp(make.event()))
+    rsvp = seats.cancel(factories.rsvp(factories.event()))
     post(client, "return_rsvp", rsvp, size=size)
     assert "A party here is one to 6 people." in page(client, rsvp)
     rsvp.refresh_from_db()
     assert rsvp.status == "canceled"
 
 
-@pytest.mark.parametrize("stop", [make.over, make.called_off])
+@pytest.mark.parametrize("stop", [factories.end_event, factories.cancel_event_unnoticed])
 @pytest.mark.parametrize("name", CHANGES)
 def test_nothing_changes_by_link_after_the_event(client, name, stop):
-    event = make.event()
-    rsvp = make.rsvp(event, size=2)
+    event = factories.event()
+    rsvp = factories.rsvp(event, size=2)
     if name == "return_rsvp":
         seats.cancel(rsvp)
     stop(event)
-    before = look.tables(but=BUT_LIMITS)
+    before = snapshots.tables(but=BUT_LIMITS)
     post(client, name, rsvp, size="1")
-    if (name, stop) == ("cancel_rsvp", make.called_off):  # harmless: nobody is called up, and a guest may always leave
-        assert look.seats(event) == [("Alma Reyes", 0, 0)]
+    if (name, stop) == (
+        "cancel_rsvp",
+        factories.cancel_event_unnoticed,
+    ):  # harmless: nobody is called up, and a guest may always leave
+        assert snapshots.seats(event) == [("Alma Reyes", 0, 0)]
     else:
-        assert look.tables(but=BUT_LIMITS) == before
+        assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_growing_after_rsvp_closed_is_refused_and_shrinking_is_not(client):
-    event = make.event()
-    rsvp = make.rsvp(event, size=2)
-    make.closed(event)
+    event = factories.event()
+    rsvp = factories.rsvp(event, size=2)
+    factories.close_rsvp(event)
     assert "Bring one more" not in page(client, rsvp)
     post(client, "change_party", rsvp, grow="3")
     assert "This event does not take RSVPs now." in page(client, rsvp)
     post(client, "change_party", rsvp, remove=str(rsvp.guests.last().pk))
-    assert look.seats(event) == [("Alma Reyes", 1, 0)]
+    assert snapshots.seats(event) == [("Alma Reyes", 1, 0)]
 
 
 @pytest.mark.parametrize("name", ["change_party", "return_rsvp"])
 def test_get_of_a_change_leads_to_the_rsvp_and_changes_nothing(client, name):
-    rsvp = make.rsvp(make.event())
-    before = look.tables()
+    rsvp = factories.rsvp(factories.event())
+    before = snapshots.tables()
     assert client.get(reverse(name, args=[rsvp.token]))["Location"] == rsvp.get_absolute_url()
     assert client.delete(reverse(name, args=[rsvp.token])).status_code == 405
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 # Calendar file ------------------------------------------------------------------------------------------------------
 
 
 def test_calendar_file_belongs_to_the_rsvp(client):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     response = client.get(reverse("rsvp_calendar", args=[rsvp.token]))
     words = response.content.decode().replace("\r\n ", "")
     assert response["Content-Type"] == "text/calendar; charset=utf-8"
@@ -336,5 +342,5 @@ def test_calendar_file_belongs_to_the_rsvp(client):
 
 
 def test_calendar_file_is_missing_while_no_seat_is_held(client):
-    waiting = make.rsvp(make.event(capacity=0))
+    waiting = factories.rsvp(factories.event(capacity=0))
     assert client.get(reverse("rsvp_calendar", args=[waiting.token])).status_code == 404

@@ -10,7 +10,7 @@ from imagine.core.models import RateLimitCount, new_token
 from imagine.mail.models import Message
 from summit import seats
 from summit.models import LinkRequest, Rsvp
-from tests import browse, look, make
+from tests import factories, snapshots, web_client
 
 LINKS = ("rsvp", "change_party", "cancel_rsvp", "return_rsvp", "rsvp_calendar")
 PUBLIC = ("landing", "find_rsvp", "found_rsvp", "privacy", "accessibility", "live", "ready")
@@ -31,21 +31,25 @@ def addresses(rsvp: Rsvp) -> list[str]:
 
 @pytest.mark.parametrize("method", ["get", "head", "options"])
 def test_reading_writes_no_row_in_any_table(client, method):
-    event = make.event(capacity=2)
-    parties = [make.rsvp(event, "Alma", size=2), make.rsvp(event, "Waits"), seats.cancel(make.rsvp(event, "Off"))]
-    before = look.tables()
+    event = factories.event(capacity=2)
+    parties = [
+        factories.rsvp(event, "Alma", size=2),
+        factories.rsvp(event, "Waits"),
+        seats.cancel(factories.rsvp(event, "Off")),
+    ]
+    before = snapshots.tables()
     for rsvp in parties:
         for address in addresses(rsvp):
             assert getattr(client, method)(address).status_code < 500
-    assert look.tables() == before
+    assert snapshots.tables() == before
 
 
 # A wrong link -------------------------------------------------------------------------------------------------------
 
 
 def test_wrong_old_and_cut_links_get_one_constant_page():
-    rsvp = make.rsvp(make.event())
-    erased = make.rsvp(rsvp.event, "Erased")
+    rsvp = factories.rsvp(factories.event())
+    erased = factories.rsvp(rsvp.event, "Erased")
     seats.delete(erased)
     token = rsvp.token
     other_case = token.swapcase()
@@ -62,11 +66,11 @@ def test_wrong_old_and_cut_links_get_one_constant_page():
             pages.add((response.content, response["Content-Type"]))
     [(page, _kind)] = pages
     assert b"There is nothing at this address" in page
-    assert look.seats(rsvp.event) == [("Alma Reyes", 1, 0)]
+    assert snapshots.seats(rsvp.event) == [("Alma Reyes", 1, 0)]
 
 
 def test_no_page_shows_a_link_that_it_was_not_opened_with(client):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     for address in addresses(rsvp):
         if rsvp.token not in address:
             assert rsvp.token not in client.get(address).content.decode()
@@ -82,11 +86,11 @@ def answers_of_every_kind(rsvp: Rsvp) -> dict:
     event = rsvp.event.get_absolute_url()
     return {
         **{f"GET {address}": plain.get(address) for address in addresses(rsvp)},
-        "303": plain.post(event, browse.answers(email="new@example.org")),
+        "303": plain.post(event, web_client.rsvp_form(email="new@example.org")),
         "400": plain.get("/imagine/", headers={"host": "evil.example.com"}),
-        "403": strict.post(event, browse.answers()),
-        "409": Client().post(event, browse.answers(email=rsvp.email)),
-        "413": plain.post(event, browse.answers(note="x" * 600_000)),
+        "403": strict.post(event, web_client.rsvp_form()),
+        "409": Client().post(event, web_client.rsvp_form(email=rsvp.email)),
+        "413": plain.post(event, web_client.rsvp_form(note="x" * 600_000)),
         "415": plain.post(event, "{}", content_type="application/json"),
         "422": plain.post(event, {}),
         "static": plain.get("/imagine/static/css/site.css"),
@@ -99,7 +103,7 @@ def answers_of_every_kind(rsvp: Rsvp) -> dict:
 
 
 def test_every_answer_forbids_inline_code_and_other_hosts():
-    for kind, response in answers_of_every_kind(make.rsvp(make.event())).items():
+    for kind, response in answers_of_every_kind(factories.rsvp(factories.event())).items():
         policy = response.get("Content-Security-Policy", "")
         assert "default-src 'none'" in policy, kind
         assert "unsafe-" not in policy, kind
@@ -123,7 +127,7 @@ def test_no_other_site_may_frame_a_page(client):
 
 
 def test_private_pages_are_neither_stored_nor_indexed(client):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     answers = [
         client.get(rsvp.get_absolute_url()),
         client.get(reverse("cancel_rsvp", args=[rsvp.token])),
@@ -142,7 +146,7 @@ def test_private_pages_are_neither_stored_nor_indexed(client):
 
 
 def test_language_comes_from_the_browser_until_it_is_chosen(client):
-    make.event()
+    factories.event()
     spanish = {"accept-language": "es-MX,es;q=0.9,en;q=0.1"}
     assert '<html lang="es"' in client.get("/imagine/", headers=spanish).content.decode()
     assert '<html lang="en"' in client.get("/imagine/", headers={"accept-language": "fr,km"}).content.decode()
@@ -164,7 +168,7 @@ def test_language_leads_to_no_other_site_and_ignores_what_it_does_not_know(clien
 
 
 def reserve(client, rsvp: Rsvp, email: str = "new@example.org"):
-    return client.post(rsvp.event.get_absolute_url(), browse.answers(email=email))
+    return client.post(rsvp.event.get_absolute_url(), web_client.rsvp_form(email=email))
 
 
 @pytest.mark.parametrize(
@@ -178,24 +182,24 @@ def reserve(client, rsvp: Rsvp, email: str = "new@example.org"):
     ids=["find", "rsvp", "known", "change"],
 )
 def test_too_many_tries_are_told_when_to_come_back(client, scope, most, send):
-    rsvp = make.rsvp(make.event())
+    rsvp = factories.rsvp(factories.event())
     assert send(client, rsvp).status_code != 429
     counted = RateLimitCount.objects.filter(key__startswith=f"{scope}:")
     assert counted.update(count=most) == 1
-    before = look.tables(but=("core.RateLimitCount",))
+    before = snapshots.tables(but=("core.RateLimitCount",))
     response = send(client, rsvp)
     assert response.status_code == 429
     assert int(response["Retry-After"]) >= 600
-    assert "A short break, please" in browse.text(response)
-    assert look.tables(but=("core.RateLimitCount",)) == before
+    assert "A short break, please" in web_client.page_text(response)
+    assert snapshots.tables(but=("core.RateLimitCount",)) == before
     other = Client(REMOTE_ADDR="192.0.2.9")
     assert send(other, rsvp).status_code != 429
 
 
 def test_limits_keep_no_address_of_a_visitor(client):
-    make.event()
+    factories.event()
     client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
-    assert "127.0.0.1" not in str(look.tables()["core.RateLimitCount"])
+    assert "127.0.0.1" not in str(snapshots.tables()["core.RateLimitCount"])
 
 
 def test_old_counts_are_forgotten(client):

@@ -8,7 +8,7 @@ from django.utils import timezone
 from imagine.mail.models import Message
 from summit.models import Event, Guest, Reminder, Rsvp
 from summit.reminders import sending as reminder_sending
-from tests import make
+from tests import factories
 
 STOCKTON = ZoneInfo("America/Los_Angeles")
 # The clocks of 2061 change on 13 March and 6 November.
@@ -23,12 +23,12 @@ def event(month: int = 4, day: int = 7, hour: int = 8, **fields) -> Event:
     starts_at = moment(month, day, hour)
     now = timezone.now()
     times = {"rsvp_opens_at": now - timedelta(days=1), "rsvp_closes_at": starts_at - timedelta(days=1)}
-    return make.event(**({"starts_at": starts_at, "capacity": 100} | times | fields))
+    return factories.event(**({"starts_at": starts_at, "capacity": 100} | times | fields))
 
 
 def rsvp(of: Event, name: str = "Alma Reyes", *, made: datetime | None = None, came: int = 0, **fields) -> Rsvp:
     """A party that answered in March 2061, or at another time; of which so many came."""
-    party = make.rsvp(of, name, **fields)
+    party = factories.rsvp(of, name, **fields)
     Rsvp.objects.filter(pk=party.pk).update(created_at=made or moment(3, 1))
     Guest.objects.filter(rsvp=party, position__lte=came).update(checked_in_at=moment(4, 7, 8))
     Message.objects.about(f"rsvp:{party.pk}").update(
@@ -38,7 +38,7 @@ def rsvp(of: Event, name: str = "Alma Reyes", *, made: datetime | None = None, c
     return party
 
 
-def said() -> list[str]:
+def sent_reminders() -> list[str]:
     """What reminders say to whom, without the number of the RSVP or invitation: week alma.reyes@example.org"""
     kinds = dict(Reminder.Kind.choices)
     found = Message.objects.filter(queue=Message.Queue.BULK).order_by("recipient", "idempotency_key")
@@ -49,27 +49,27 @@ def said() -> list[str]:
     ]
 
 
-def remind(*moments: datetime, sent: bool = True) -> list[str]:
+def run_reminders(*moments: datetime, sent: bool = True) -> list[str]:
     """Runs at each of these moments, and returns all that was said. Unless mail does not flow, it is sent at once."""
     for now in moments:
         reminder_sending.remind(now)
         if sent:
-            send(now)
-    return said()
+            send_queued(now)
+    return sent_reminders()
 
 
-def send(now: datetime) -> None:
+def send_queued(now: datetime) -> None:
     """Mail flows: what waits, and helps somebody yet, is sent."""
     waiting = Message.objects.filter(state=Message.State.QUEUED).exclude(expires_at__lte=now)
     waiting.update(state=Message.State.SENT, sent_at=now)
 
 
-def only(kind: str) -> Message:
+def only_reminder(kind: str) -> Message:
     """The one reminder of this kind."""
     return Message.objects.get(queue=Message.Queue.BULK, idempotency_key__contains=f":{kind}")
 
 
-def rows() -> list[tuple]:
+def reminder_rows() -> list[tuple]:
     """What is written down of reminders: kind, day, how many, whether it was too late, whether it is done."""
     found = Reminder.objects.order_by("event_date", "kind")
     return [

@@ -22,7 +22,7 @@ class Party:
 
 
 @dataclass
-class Room:
+class SeatModel:
     """The rules of docs/rules.md, without a database."""
 
     capacity: int

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connection
 
 
-def at_once(calls: list[Callable], may_happen: tuple[type[Exception], ...]) -> list:
+def run_at_once(calls: list[Callable], may_happen: tuple[type[Exception], ...]) -> list:
     """Calls all of them in threads of their own that start together; returns what each returned, or raised of what may
     happen."""
     start = threading.Barrier(len(calls))
@@ -26,6 +26,6 @@ def at_once(calls: list[Callable], may_happen: tuple[type[Exception], ...]) -> l
         return list(crowd.map(run, calls))
 
 
-def kinds(answers: list) -> list[str]:
-    """The kind of each answer of `at_once`, in order of the alphabet."""
+def type_names(answers: list) -> list[str]:
+    """The kind of each answer of `run_at_once`, in order of the alphabet."""
     return sorted(type(answer).__name__ for answer in answers)

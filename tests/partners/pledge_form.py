@@ -4,16 +4,16 @@ from django.test import Client
 from django.urls import reverse
 
 from partners.models import PromiseType, School
-from tests import browse
+from tests import web_client
 
 
-def address(token: str, name: str = "pledge") -> str:
+def pledge_url(token: str, name: str = "pledge") -> str:
     return reverse(name, args=[token])
 
 
-def opened(token: str, client: Client | None = None) -> dict:
+def untouched(token: str, client: Client | None = None) -> dict:
     """The page as it would be sent untouched."""
-    return browse.fields((client or Client()).get(address(token)))
+    return web_client.form_fields((client or Client()).get(pledge_url(token)))
 
 
 def tick(code: str = "tours", quantity: str = "6", *, schools: tuple[School, ...] = (), **fields) -> dict:
@@ -32,9 +32,9 @@ def signature(name: str = "Alma Reyes", **fields) -> dict:
     }
 
 
-def send(token: str, *parts: dict, client: Client | None = None, **fields):
+def submit(token: str, *parts: dict, client: Client | None = None, **fields):
     """Opens the page, fills in `parts` and `fields`, and sends it: as a draft, unless a part signs."""
     client, sent = client or Client(), {}
-    for part in (opened(token, client), *parts, fields):
+    for part in (untouched(token, client), *parts, fields):
         sent |= part
-    return client.post(address(token), sent if "sign" in sent else sent | {"save": "1"})
+    return client.post(pledge_url(token), sent if "sign" in sent else sent | {"save": "1"})

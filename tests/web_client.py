@@ -1,33 +1,34 @@
-"""What a guest's browser sends."""
+"""What a browser sends, and what it gets."""
 
 import re
 from html import unescape
 from html.parser import HTMLParser
 
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from summit.models import Event
 
 
-def browser(event: Event | None = None) -> Client:
+def visitor(event: Event | None = None) -> Client:
     """A browser that has the event's page open, and with it the cookie that marks it."""
     client = Client()
     client.get(event.get_absolute_url() if event else "/imagine/")
     return client
 
 
-def answers(**fields) -> dict:
+def rsvp_form(**fields) -> dict:
     """The form as a guest of one fills it in."""
     return {"name": "Alma Reyes", "email": "alma@example.org", "size": "1", "accepts_partial": "wait"} | fields
 
 
-def text(response) -> str:
+def page_text(response) -> str:
     """The words of a page, without its tags."""
     body = re.sub(r"<(script|style|head)\b.*?</\1>", "", response.content.decode(), flags=re.S)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
-class Fields(HTMLParser):
+class FormParser(HTMLParser):
     """Reads what a browser would send of the forms of a page, as they came."""
 
     def __init__(self, page: str):
@@ -67,6 +68,15 @@ class Fields(HTMLParser):
             self.sent[self.textarea] += data
 
 
-def fields(response) -> dict[str, str | list[str]]:
+def form_fields(response) -> dict[str, str | list[str]]:
     """The page's form as it would be sent untouched."""
-    return Fields(response.content.decode()).sent
+    return FormParser(response.content.decode()).sent
+
+
+def staff_client(*permissions: str) -> Client:
+    """The browser of a member of staff who may do these things."""
+    user = User.objects.create(username="clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client

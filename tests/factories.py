@@ -1,0 +1,249 @@
+"""Data for tests, made through the rules themselves. Say only what the test is about."""
+
+import struct
+import zlib
+from datetime import timedelta
+
+from django.utils import timezone
+
+from imagine.mail.models import Mailing
+from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, PromiseType, School
+from partners.organizations import contacts, profiles
+from partners.pledges import editing as pledge_editing
+from partners.pledges import page_state
+from partners.pledges import signup as pledge_signup
+from partners.pledges import years as pledge_years
+from partners.pledges.promises import Promised
+from summit import seats
+from summit.invitations import starting, writing
+from summit.models import Audience, Event, Guest, Invitation, Rsvp
+
+ORGANIZATION, EMAIL = "Port Gate Logistics", "alma@example.org"
+
+# Events and RSVPs
+
+
+def event(**fields) -> Event:
+    """A published summit in thirty days with 10 seats, open for RSVPs."""
+    starts_at = fields.pop("starts_at", timezone.now().replace(microsecond=0) + timedelta(days=30))
+    number = Event.objects.count() + 1
+    defaults = {
+        "title": "Imagine Promise Summit",
+        "title_es": "Cumbre Imagine Promise",
+        "slug": f"summit-{number}",
+        "school_year": 2027,
+        "starts_at": starts_at,
+        "ends_at": starts_at + timedelta(hours=2, minutes=30),
+        "venue": "University of the Pacific",
+        "address": "3601 Pacific Avenue, Stockton, California",
+        "capacity": 10,
+        "rsvp_opens_at": starts_at - timedelta(days=60),
+        "rsvp_closes_at": starts_at - timedelta(hours=1),
+        "is_published": True,
+    }
+    return Event.objects.create(**(defaults | fields))
+
+
+def unsaved_rsvp(event: Event, name: str = "Alma Reyes", **fields) -> Rsvp:
+    email = fields.pop("email", f"{name.lower().replace(' ', '.')}@example.org")
+    return Rsvp(event=event, name=name, email=email, **fields)
+
+
+def rsvp(event: Event, name: str = "Alma Reyes", *, size: int = 1, guests: tuple[str, ...] = (), **fields) -> Rsvp:
+    """An RSVP as the form makes it, the contact first, `guests` the names of companions."""
+    party = [Guest(name=name), *(Guest(name=companion) for companion in guests)]
+    return seats.reserve(unsaved_rsvp(event, name, **fields), size=size, guests=party[:size])
+
+
+def end_event(event: Event) -> None:
+    """The event ended an hour ago."""
+    start = timezone.now() - timedelta(hours=3)
+    Event.objects.filter(pk=event.pk).update(
+        starts_at=start, ends_at=start + timedelta(hours=2), rsvp_closes_at=start, rsvp_opens_at=start - timedelta(1)
+    )
+
+
+def cancel_event_unnoticed(event: Event) -> None:
+    """The event was cancelled, and nobody has been told."""
+    Event.objects.filter(pk=event.pk).update(canceled_at=timezone.now())
+
+
+def close_rsvp(event: Event) -> None:
+    """RSVP has closed."""
+    Event.objects.filter(pk=event.pk).update(rsvp_closes_at=timezone.now())
+
+
+def stop_promotion(event: Event) -> None:
+    """The event starts in five hours, RSVP is open for four, and nobody is called up any more."""
+    now = timezone.now()
+    Event.objects.filter(pk=event.pk).update(
+        starts_at=now + timedelta(hours=5), rsvp_closes_at=now + timedelta(hours=4)
+    )
+
+
+# Invitations
+
+
+def audience(*, uploaded_contacts=(), kinds=(), schools=(), **fields) -> Audience:
+    """An audience of what is said, named by itself."""
+    made = Audience.objects.create(**({"name": f"Audience {Audience.objects.count() + 1}"} | fields))
+    made.uploaded_contacts.set(uploaded_contacts)
+    made.kinds.set(kinds)
+    made.schools.set(schools)
+    return made
+
+
+def mailing(event: Event, count: int = 1) -> Mailing:
+    return Mailing.objects.create(about=f"event:{event.pk}", title=event.title, recipient_count=count)
+
+
+def invitation(event: Event, contact: Contact, **fields) -> Invitation:
+    """One that was made, and not written yet unless `fields` say so."""
+    fields = {"mailing": fields.pop("mailing", None) or mailing(event)} | fields
+    return Invitation.objects.create(event=event, contact=contact, **fields)
+
+
+def person(name: str, of: Organization | None = None, **fields) -> Contact:
+    """A contact of an organization, or on their own."""
+    fields = {"email": f"{name.lower().replace(' ', '.')}@example.org"} | fields
+    return contacts.add(of, name=name, **fields)
+
+
+def start_mailing(event: Event, *people: Contact) -> Mailing:
+    """A mailing to these people, whose messages are not written yet."""
+    return starting.start(event, audience(uploaded_contacts=people), count=len(people), by="office")
+
+
+def write_mailing(event: Event, *people: Contact) -> Mailing:
+    """A mailing to these people whose messages wait to be sent."""
+    begun = start_mailing(event, *people)
+    writing.write(begun)
+    begun.refresh_from_db()
+    return begun
+
+
+def invite(event: Event, contact: Contact) -> Invitation:
+    """An invitation to this contact, written."""
+    write_mailing(event, contact)
+    return event.invitations.get(contact=contact)
+
+
+# Partners and pledges
+
+
+def pledge_year(school_year: int = 2027, **fields) -> PledgeYear:
+    """A school year that is pledged for, opened yesterday."""
+    defaults = {"opens_on": timezone.localdate() - timedelta(days=1)}
+    return PledgeYear.objects.get_or_create(school_year=school_year, defaults=defaults | fields)[0]
+
+
+def school(name: str = "Cesar Chavez High", level: str = "high", **fields) -> School:
+    code = f"{39686760000000 + School.objects.count()}"
+    return School.objects.create(**({"code": code, "name": name, "level": level} | fields))
+
+
+def promised(code: str = "tours", quantity: int = 6, *, schools: tuple[School, ...] = (), **fields) -> Promised:
+    promise_type = PromiseType.objects.get(code=code)
+    return Promised(promise_type.pk, quantity, schools=tuple(school.pk for school in schools), **fields)
+
+
+def organization(name: str = ORGANIZATION, **fields) -> Organization:
+    return profiles.create(name=name, **fields)
+
+
+def contact(of: Organization, email: str = EMAIL, name: str = "Alma Reyes", **fields) -> Contact:
+    return profiles.add_contact(of, email=email, name=name, **fields)
+
+
+def unsaved_pledge_request(
+    organization: str = ORGANIZATION, email: str = EMAIL, name: str = "Alma Reyes", **fields
+) -> PledgeRequest:
+    return PledgeRequest(organization=organization, email=email, name=name, **fields)
+
+
+def pledge_request(organization: str = ORGANIZATION, email: str = EMAIL, **fields) -> PledgeRequest:
+    """Somebody began, and the link was mailed."""
+    pledge_year()
+    begun = unsaved_pledge_request(organization, email, **fields)
+    pledge_signup.begin(begun)
+    pledge_signup.answer(begun.pk)
+    return PledgeRequest.objects.get(pk=begun.pk)
+
+
+def pledge_data(token: str, *promises: Promised, **changed) -> dict:
+    """What a browser sends that opened the page of a link, ticked `promises` and changed fields of the profile; without
+    promises it leaves them as they are."""
+    sheet = page_state.find(token)
+    return {
+        "version": sheet.version,
+        "profile": sheet.profile | changed,
+        "contact": sheet.contact,
+        "promised": list(promises) or sheet.promises,
+    }
+
+
+def draft_pledge(
+    organization: str = ORGANIZATION, email: str = EMAIL, promises: tuple[Promised, ...] = (), **fields
+) -> Pledge:
+    """A pledge that was begun by mail and saved, unsigned."""
+    token = pledge_request(organization, email, **fields).token
+    return pledge_editing.save(token, **pledge_data(token, *(promises or [promised()])))
+
+
+def signed_pledge(
+    organization: str = ORGANIZATION, email: str = EMAIL, promises: tuple[Promised, ...] = (), **fields
+) -> Pledge:
+    """A pledge that was begun by mail and signed."""
+    token = pledge_request(organization, email, **fields).token
+    return pledge_editing.sign(
+        token, **pledge_data(token, *(promises or [promised()])), name="Alma Reyes", role="Owner"
+    )
+
+
+def pledge_signed_last_year(
+    organization: str = ORGANIZATION, email: str = EMAIL, promises: tuple[Promised, ...] = ()
+) -> Pledge:
+    """One for the year before, which is over."""
+    later, before = pledge_year(), pledge_year(2026)
+    PledgeYear.objects.filter(pk=later.pk).update(closed_at=timezone.now())
+    pledge = signed_pledge(organization, email, promises)
+    PledgeYear.objects.filter(pk=later.pk).update(closed_at=None)
+    close_year(before)
+    return pledge
+
+
+def close_year(year: PledgeYear | int = 2027) -> PledgeYear:
+    year = year if isinstance(year, PledgeYear) else PledgeYear.objects.get(pk=year)
+    return pledge_years.close_year(year)
+
+
+def backdate_pledge(pledge: Pledge, days: int) -> None:
+    """As if nobody had touched the pledge for so long."""
+    Pledge.objects.filter(pk=pledge.pk).update(changed_at=timezone.now() - timedelta(days=days))
+
+
+def listed_partner(organization: str = ORGANIZATION, *promises: Promised, **profile) -> Organization:
+    """Somebody whom everybody may see: signed, and approved by staff. Its address is its own."""
+    email = f"{organization.lower().replace(' ', '.')}@example.org"
+    token = pledge_request(organization, email).token
+    typed = pledge_data(token, *(promises or [promised()]), **({"wants_listing": True, "sector": "business"} | profile))
+    pledge = pledge_editing.sign(token, **typed, name="Alma Reyes", role="Owner")
+    return profiles.approve(pledge.organization, by="staff")
+
+
+def renewed_pledge(of: Organization, school_year: int, *promises: Promised) -> Pledge:
+    """The partner's pledge for a later school year, which is opened for it."""
+    pledge_year(school_year)
+    token = of.pledges.order_by("-year_id").first().token
+    return pledge_editing.sign(token, **pledge_data(token, *promises), name="Alma Reyes")
+
+
+def png(width: int = 400, height: int = 300) -> bytes:
+    """A grey picture of this size."""
+
+    def chunk(chunk_type: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + chunk_type + data + struct.pack(">I", zlib.crc32(chunk_type + data))
+
+    size = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress((b"\0" + b"\x80" * width) * height)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
