@@ -3,6 +3,7 @@
 #   make test               run every test                          make quick        run the fast ones
 #   make lint               check style, settings and migrations    make bench        measure speed beside bare Django
 #   make pictures           retake the documents' pictures          make migrations   rewrite 0001_initial from the models
+#   make quick-image        run the fast tests on the image's Python
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -13,7 +14,7 @@ THROWAWAY = SECRET_KEY=only-for-this-command-0123456789-abcdefghijklmnopqrstuvwx
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0 EMAIL_URL=smtp://127.0.0.1:1 \
 	MAIL_FROM=imagine@example.org MAIL_REPLY_TO=people@example.org MAIL_POSTAL_ADDRESS=Stockton
 
-.PHONY: demo demo-reset test quick lint bench pictures migrations
+.PHONY: demo demo-reset test quick quick-image lint bench pictures migrations
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/demo.stamp
@@ -29,6 +30,11 @@ test: $(VENV)/test.stamp
 
 quick: $(VENV)/test.stamp
 	@SEAT_SEQUENCES=10 $(PY) -m pytest -n logical -m "not browser and not faults and not slow"
+
+# `make test` runs on the oldest Python that will do, or whatever there is. (PYENV_VERSION is for a python3.x of pyenv's.)
+IMAGE_PYTHON = $(shell sed -n 's/^FROM python:\([0-9]*\.[0-9]*\).*/\1/p' Dockerfile)
+quick-image:
+	@PYENV_VERSION=$(IMAGE_PYTHON) $(MAKE) --no-print-directory quick VENV=.venv-image PYTHON=python$(IMAGE_PYTHON)
 
 lint: $(VENV)/test.stamp
 	@$(PY) -m ruff check
