@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from datetime import date, datetime, time
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.utils import timezone
 
@@ -140,16 +139,8 @@ def take_organizations(chunk: Chunk) -> None:
 
 def make_organizations(chunk: Chunk) -> None:
     new = [one for one in chunk.typed if one.pk not in chunk.organizations]
-    for again in (True, True, False):
-        made = {one.pk: Organization(**profile(one.name, chunk.rows_of(one))) for one in new}
-        profiles.give_addresses(list(made.values()))
-        try:
-            with transaction.atomic():
-                Organization.objects.bulk_create(made.values())
-            break
-        except IntegrityError as error:  # somebody took one of the web addresses a moment ago
-            if not (again and "slug" in str(error)):
-                raise
+    made = {one.pk: Organization(**profile(one.name, chunk.rows_of(one))) for one in new}
+    profiles.save_new(list(made.values()))
     for organization in made.values():
         before, after = {"name": ""}, {"name": organization.name}
         chunk.note(organization, fingerprints.of_organization(organization), before, after)

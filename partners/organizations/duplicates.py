@@ -207,8 +207,9 @@ def by_address(typed: Iterable[Typed]) -> Evidence:
     keys = keys_by((email.lower(), one.key) for one in typed for email in one.emails)
     if not keys:
         return
-    contacts = Contact.objects.order_by().annotate(folded_email=Lower("email")).filter(folded_email__in=list(keys))
-    for email, organization in contacts.values_list("folded_email", "organization"):
+    contacts = Contact.objects.filter(organization__isnull=False).order_by().annotate(lower_email=Lower("email"))
+    contacts = contacts.filter(lower_email__in=list(keys))
+    for email, organization in contacts.values_list("lower_email", "organization"):
         yield from ((key, organization, MatchReason.EMAIL, WEIGHTS[MatchReason.EMAIL]) for key in keys[email])
 
 
@@ -243,7 +244,8 @@ def places(wanted: Collection[str]) -> tuple[dict[str, set[int]], dict[str, set[
     """Which organizations have their website, and which have mail, at each of these places."""
     websites = Organization.objects.exclude(website="").values_list("website", "pk")
     at = Func(Lower("email"), Value("@"), Value(2), function="SPLIT_PART", output_field=TextField())
-    contacts = Contact.objects.order_by().annotate(domain=at).filter(domain__in=list(wanted))
+    contacts = Contact.objects.filter(organization__isnull=False).order_by()
+    contacts = contacts.annotate(domain=at).filter(domain__in=list(wanted))
     mails = contacts.values_list("email", "organization")
     return (
         keys_by((host(website), pk) for website, pk in websites.order_by()),
@@ -297,7 +299,8 @@ STATE = r"""
 def pairs() -> dict[tuple[int, int], Likely]:
     """The likely twins among all organizations, the older one first."""
     emails = defaultdict(list)
-    for organization, email in Contact.objects.order_by().values_list("organization", "email"):
+    contacts = Contact.objects.filter(organization__isnull=False).order_by()
+    for organization, email in contacts.values_list("organization", "email"):
         emails[organization].append(email)
     rows = Organization.objects.order_by("pk").values_list("pk", "normalized_name", "website")
     typed = [Typed(pk, name, emails[pk], website) for pk, name, website in rows]

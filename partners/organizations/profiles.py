@@ -12,19 +12,13 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.core.db import prepared
-from imagine.core.db.inserts import insert_one
-from partners.models import Contact, Logo, Organization, Pledge
+from partners.models import Contact, Logo, Organization, Pledge, SlugRedirect
 
 PROFILE = ["name", "sector", "description", "website", "phone", "address", "size", "wants_listing"]
 SHOWN = {"name", "description", "website"}  # what staff read before they approve
 CONTACT = ["name", "role", "phone", "language"]
 AT_ONCE = 1000  # new organizations in one statement
 ENDINGS = ["", *(f"-{number}" for number in range(2, 20))]  # of the address of a name that others have, too
-TAKEN = """
-    SELECT slug FROM partners_organization WHERE slug = ANY(%s)
-    UNION ALL SELECT slug FROM partners_slugredirect WHERE slug = ANY(%s)
-"""
 SLUG_LENGTH = Organization._meta.get_field("slug").max_length
 
 
@@ -34,10 +28,8 @@ class Unseen(Exception):
 
 def create(**fields) -> Organization:
     """Saves a new organization with a web address made of its name. `fields` are those of the profile."""
-    organization, is_written = Organization(**fields), False
-    while not is_written:
-        give_addresses([organization])
-        is_written = insert_one(organization, unless="slug")  # somebody else may have taken the address a moment ago
+    organization = Organization(**fields)
+    save_new([organization])
     audit.note(f"organization:{organization.pk}", {"name": ""}, {"name": organization.name})
     return organization
 
@@ -53,14 +45,15 @@ def create_many(names: Sequence[str]) -> list[Organization]:
 
 
 def save_new(organizations: list[Organization]) -> None:
-    for again in (True, True, False):
+    """Saves new organizations with slugs made of their names, again while somebody else takes one of them first."""
+    while True:
         give_addresses(organizations)
         try:
-            with transaction.atomic():  # somebody else may have taken one of the addresses a moment ago
+            with transaction.atomic():
                 Organization.objects.bulk_create(organizations)
             return
         except IntegrityError as error:
-            if not (again and "slug" in str(error)):
+            if "slug" not in str(error):
                 raise
 
 
@@ -68,7 +61,8 @@ def give_addresses(organizations: list[Organization]) -> None:
     """Gives each a web address made of its name that none has, nor had before it was merged into another. One query."""
     wanted = [slugs(each.name, ENDINGS) for each in organizations]
     of_all = list({slug for slugs_of_one in wanted for slug in slugs_of_one})
-    taken = {slug for (slug,) in prepared.run((TAKEN, [of_all, of_all]))}
+    used = Organization.objects.order_by().filter(slug__in=of_all).values_list("slug", flat=True)
+    taken = set(used.union(SlugRedirect.objects.filter(slug__in=of_all).values_list("slug", flat=True)))
     for each, slugs_of_one in zip(organizations, wanted, strict=True):
         free = (slug for slug in slugs_of_one if slug not in taken)
         each.slug = next(free, None) or slugs(each.name, [any_ending()])[0]
@@ -186,8 +180,7 @@ def add_contact(organization: Organization, *, email: str, is_new: bool = False,
     if not is_new and (known := organization.contacts.with_email(email).first()):
         return known
     is_primary = is_new or not organization.contacts.filter(is_primary=True).exists()
-    contact = Contact(organization=organization, email=email, is_primary=is_primary, **fields)
-    insert_one(contact)
+    contact = Contact.objects.create(organization=organization, email=email, is_primary=is_primary, **fields)
     audit.note(f"contact:{contact.pk}", {"name": "", "email": ""}, facts(contact, ["name", "email"]))
     return contact
 

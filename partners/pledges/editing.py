@@ -10,7 +10,6 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.core.db.inserts import insert_one, mark, statements
 from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
@@ -21,10 +20,6 @@ from partners.pledges.page_state import Known, Refused, Sheet, check_open, lock
 from partners.pledges.promises import Checklist, Problem, Promised
 from partners.pledges.signup import tell_known
 from partners.pledges.years import take_back_reminders
-
-CHANGED = ["contact_id", "language", "version", "changed_at", "signed_by", "signed_role", "signed_at"]
-CHANGE = f"UPDATE partners_pledge SET {', '.join(f'{name} = %s' for name in CHANGED)} WHERE id = %s"  # noqa: S608 (names of ours)
-USED = "DELETE FROM partners_pledgerequest WHERE id = %s"
 
 
 class Signed(Refused):
@@ -153,24 +148,15 @@ def write(sheet: Sheet, version: str, typed: Typed, signer: Signer | None = None
     pledge.version, pledge.changed_at = pledge.version + 1, timezone.now()
     if signer:
         pledge.signed_by, pledge.signed_role, pledge.signed_at = signer.name, signer.role, pledge.changed_at
-    promises.write(pledge, typed.promised, sheet.promises if sheet.pledge else [], after=writing(pledge, sheet))
+    pledge.save()
+    promises.write(pledge, typed.promised, sheet.promises if sheet.pledge else [])
+    if sheet.start:
+        sheet.start.delete()
     audit.note(f"pledge:{pledge.pk}", before, facts(pledge, typed.promised, known))
     if signer:
         take_back_reminders([pledge.pk])
         pledge_emails.signed(pledge, keep(pledge, typed.promised, known))
     return pledge
-
-
-def writing(pledge: Pledge, sheet: Sheet) -> list[tuple[str, list]]:
-    """What writes a pledge's own row, and takes away the start that it was made of. Gives a new one its key."""
-    if sheet.pledge:
-        return [(CHANGE, [*(getattr(pledge, name) for name in CHANGED), pledge.pk])]
-    if sheet.start is None:
-        insert_one(pledge)
-        return []
-    pledge.pk = sheet.start.next_key
-    mark(pledge)
-    return [*statements([pledge], ""), (USED, [sheet.start.pk])]
 
 
 def stands(sheet: Sheet, typed: Typed) -> bool:

@@ -9,38 +9,15 @@ from django.db.models import Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from imagine.core.db.selects import first, found, with_columns
 from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, TokenRedirect, normalize_name
 from partners.organizations import profiles
 from partners.organizations.profiles import CONTACT, PROFILE
 from partners.pledges import promises
 from partners.pledges.promises import Promised
 
-# What every save asks, as it stands.
-LOCKED = """
-    SELECT {}
-    FROM partners_organization JOIN partners_pledge ON organization_id = partners_organization.id
-    WHERE token = %s FOR NO KEY UPDATE OF partners_organization
-"""
-PLEDGES = """
-    SELECT {}, {}, {}
-    FROM partners_pledge JOIN partners_pledgeyear ON school_year = year_id
-    LEFT JOIN partners_contact ON partners_contact.id = contact_id
-    WHERE partners_pledge.organization_id = %s ORDER BY year_id
-"""
-LOCK_STARTS = """
-    SELECT FROM partners_pledgerequest
-    WHERE lower(email) = (SELECT lower(email) FROM partners_pledgerequest WHERE token = %s) ORDER BY id FOR UPDATE
-"""
-START = """
-    SELECT
-        {},
-        EXISTS (SELECT FROM partners_contact WHERE lower(email) = lower(partners_pledgerequest.email)),
-        nextval('partners_pledge_id_seq')
-    FROM partners_pledgerequest WHERE token = %s
-"""
-CURRENT_YEAR = """
-    SELECT {} FROM partners_pledgeyear WHERE opens_on <= %s AND closed_at IS NULL
+# Raw, because the ORM can't lock a row FOR SHARE.
+CURRENT_YEAR_FOR_SHARE = """
+    SELECT * FROM partners_pledgeyear WHERE opens_on <= %s AND closed_at IS NULL
     ORDER BY school_year DESC LIMIT 1 FOR SHARE
 """
 ALIKE = 0.45  # from here on a name is taken for that of an organization that the same address answers for
@@ -124,11 +101,7 @@ def moved(token: str) -> str:
 
 
 def pledges_of(organization: Organization) -> list[Pledge]:
-    asked = (with_columns(PLEDGES, Pledge, PledgeYear, Contact), [organization.pk])
-    pledges = found(Pledge, asked, related=("year", "contact"))
-    for pledge in pledges:
-        pledge.organization = organization
-    return pledges
+    return list(organization.pledges.select_related("year", "contact").order_by("year_id"))
 
 
 def sheet_of_start(start: PledgeRequest, year: PledgeYear | None, known: Contact | None) -> Sheet:
@@ -182,7 +155,8 @@ def known_contact(start: PledgeRequest) -> Contact | None:
 
 def lock(token: str) -> Sheet:
     """The sheet as it stands, its organization locked and its school year held open."""
-    organization = first(Organization, (with_columns(LOCKED, Organization), [token]))
+    locked = Organization.objects.select_for_update(no_key=True, of=("self",))
+    organization = locked.filter(pledges__token=token).first()
     if organization is None:
         return lock_start(token)
     pledges = pledges_of(organization)
@@ -193,12 +167,13 @@ def lock(token: str) -> Sheet:
 
 def lock_start(token: str) -> Sheet:
     """The same for a link that no pledge has yet. Whoever begins with one address waits for each other: then the second
-    finds what the first made. The start has the `next_key` for its pledge. Raises Known, and Missing."""
-    asked = (with_columns(START, PledgeRequest), [token])
-    start = first(PledgeRequest, (LOCK_STARTS, [token]), asked, also=("is_known", "next_key"))
+    finds what the first made. Raises Known, and Missing."""
+    email = PledgeRequest.objects.filter(token=token).values_list("email", flat=True).first() or ""
+    requests = PledgeRequest.objects.select_for_update().with_email(email).order_by("pk")
+    start = next((each for each in requests if each.token == token), None)
     if start is None:
         return lock(token if Pledge.objects.filter(token=token).exists() else moved(token))
-    known = known_contact(start) if start.is_known else None
+    known = known_contact(start)
     if known and not start.email_verified:
         raise Known(_("This address is a partner’s already. We have sent its link there."))
     if known:
@@ -212,7 +187,7 @@ def lock_start(token: str) -> Sheet:
 def hold_current_year() -> PledgeYear | None:
     """The current school year. Many may hold it at once, but none while it is being closed: closing waits for them, and
     they for it."""
-    return first(PledgeYear, (with_columns(CURRENT_YEAR, PledgeYear), [timezone.localdate()]))
+    return next(iter(PledgeYear.objects.raw(CURRENT_YEAR_FOR_SHARE, [timezone.localdate()])), None)
 
 
 def check_open(sheet: Sheet) -> None:

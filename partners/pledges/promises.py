@@ -1,48 +1,20 @@
 """Promises as plain values: what is typed, what stands, what is wrong with them, and how they are written down."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from django.db.models import Prefetch
 from django.utils import translation
 from django.utils.dates import MONTHS_3
 from django.utils.text import capfirst
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from imagine.core.db import prepared
-from imagine.core.db.inserts import statements
-from imagine.core.db.selects import found, with_columns
 from partners.models import MAX_QUANTITY, MONTHS, Grade, Pledge, Promise, PromiseType, School
 
-FIELDS = ["quantity", "grades", "months", "note"]
 GRADES = Grade.values
-
-# What every save asks and writes, as it stands.
-KINDS = with_columns('SELECT {} FROM partners_promisetype WHERE id = ANY(%s) ORDER BY "order", id', PromiseType)
-SCHOOLS = with_columns("SELECT {} FROM partners_school WHERE id = ANY(%s)", School)
-PROMISED = """
-    SELECT
-        promise_type_id, quantity, grades, months,
-        ARRAY (SELECT school_id FROM partners_promise_schools WHERE promise_id = promise.id),
-        note
-    FROM partners_promise promise JOIN partners_promisetype promise_type ON promise_type.id = promise_type_id
-    WHERE pledge_id = %s ORDER BY promise_type."order", promise_type_id
-"""
-UNLESS_THERE = f"""
-    ON CONFLICT (pledge_id, promise_type_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in FIELDS)}
-"""
-TAKE_BACK = """
-    DELETE FROM partners_promise_schools USING partners_promise promise
-    WHERE promise_id = promise.id AND pledge_id = %s AND promise_type_id = ANY(%s)
-"""
-SEND = """
-    INSERT INTO partners_promise_schools (promise_id, school_id)
-    SELECT promise.id, school
-    FROM unnest(%s::bigint[], %s::bigint[]) sent (promise_type, school)
-    JOIN partners_promise promise ON pledge_id = %s AND promise_type_id = promise_type
-"""
 
 
 def in_order(values: Iterable, order: list) -> tuple:
@@ -86,8 +58,8 @@ class Checklist(NamedTuple):
         promises = list(promises)
         ticked = {promised.promise_type for promised in promises}
         named = {school for promised in promises for school in promised.schools}
-        promise_types = found(PromiseType, (KINDS, [list(ticked)])) if ticked else []
-        schools = found(School, (SCHOOLS, [list(named)])) if named else []
+        promise_types = PromiseType.objects.filter(pk__in=ticked)
+        schools = School.objects.filter(pk__in=named)
         return cls(
             {promise_type.pk: promise_type for promise_type in promise_types}, {school.pk: school for school in schools}
         )
@@ -97,8 +69,18 @@ class Checklist(NamedTuple):
 
 
 def of(pledge: Pledge) -> list[Promised]:
-    """What a pledge promises, in the order of the checklist: one query."""
-    return [Promised(*row) for row in prepared.run((PROMISED, [pledge.pk]))]
+    """What a pledge promises, in the order of the checklist: two queries."""
+    return [
+        Promised(
+            promise.promise_type_id,
+            promise.quantity,
+            tuple(promise.grades),
+            tuple(promise.months),
+            tuple(school.pk for school in promise.schools.all()),
+            promise.note,
+        )
+        for promise in pledge.promises.prefetch_related(Prefetch("schools", School.objects.order_by().only("pk")))
+    ]
 
 
 def proposal(pledge: Pledge) -> list[Promised]:
@@ -172,40 +154,42 @@ def school_problems(promised: Promised, known: Checklist, before: Promised | Non
 # Write -----------------------------------------------------------------------------------------------------------
 
 
-def write(
-    pledge: Pledge, promises: list[Promised], before: list[Promised], *, after: Sequence[tuple[str, list]] = ()
-) -> None:
-    """Makes a locked pledge promise exactly this, `after` other calls of prepared.run. A promise that stays keeps its
-    row."""
+def write(pledge: Pledge, promises: list[Promised], before: list[Promised]) -> None:
+    """Makes a locked pledge promise exactly this. A promise that stays keeps its row."""
     now, then = ({one.promise_type: one for one in some} for some in (promises, before))
     if gone := then.keys() - now.keys():
         pledge.promises.filter(promise_type__in=gone).delete()
-    rows = [
-        Promise(
-            pledge=pledge, promise_type_id=one.promise_type, **{field: listed(getattr(one, field)) for field in FIELDS}
-        )
-        for one in promises
-        if then.get(one.promise_type) != one
-    ]
-    moved = [one for one in promises if one.schools != schools_of(then.get(one.promise_type))]
-    if calls := [*after, *statements(rows, UNLESS_THERE), *sending(pledge, moved, then)]:
-        prepared.run(*calls)
+    changed = [one for one in promises if then.get(one.promise_type) != one]
+    rows = Promise.objects.bulk_create(
+        (
+            Promise(
+                pledge=pledge,
+                promise_type_id=one.promise_type,
+                quantity=one.quantity,
+                grades=list(one.grades),
+                months=list(one.months),
+                note=one.note,
+            )
+            for one in changed
+        ),
+        update_conflicts=True,
+        unique_fields=["pledge", "promise_type"],
+        update_fields=["quantity", "grades", "months", "note"],
+    )
+    write_schools(list(zip(rows, changed, strict=True)), then)
 
 
-def sending(pledge: Pledge, moved: list[Promised], then: dict[int, Promised]) -> Iterator[tuple[str, list]]:
-    """What writes down the schools of promises that are for others than they were."""
-    if old := [one.promise_type for one in moved if schools_of(then.get(one.promise_type))]:
-        yield TAKE_BACK, [pledge.pk, old]
-    if places := [(one.promise_type, school) for one in moved for school in one.schools]:
-        yield SEND, [*map(list, zip(*places, strict=True)), pledge.pk]
+def write_schools(pairs: list[tuple[Promise, Promised]], then: dict[int, Promised]) -> None:
+    """The schools of promises that are for others than they were."""
+    through = Promise.schools.through
+    moved = [(row, one) for row, one in pairs if one.schools != schools_of(then.get(one.promise_type))]
+    if old := [row.pk for row, one in moved if schools_of(then.get(one.promise_type))]:
+        through.objects.filter(promise__in=old).delete()
+    through.objects.bulk_create(through(promise=row, school_id=school) for row, one in moved for school in one.schools)
 
 
 def schools_of(promised: Promised | None) -> tuple[int, ...]:
     return promised.schools if promised else ()
-
-
-def listed(value):
-    return list(value) if isinstance(value, tuple) else value
 
 
 # Say -------------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Value
 
 from partners.models import DuplicateCandidate, Organization, normalize_name
-from partners.organizations import duplicates
+from partners.organizations import contacts, duplicates
 from partners.organizations.duplicates import Typed
 from tests import factories
 
@@ -101,6 +101,15 @@ def test_pairs_the_likeliest_first_each_once():
         ("Slough House Bakery", "SLOUGH HOUSE BAKERY, LLC", ["name"]),
         ("Port Gate Logistics", "Port Gate Logistic Services", ["similar_name"]),
     ]
+
+
+def test_contacts_on_their_own_are_nobodys_duplicate():
+    gate = factories.organization("Port Gate Logistics", website="https://portgate.example")
+    factories.contact(gate, "alma@portgate.example")
+    for email in ("alma@portgate.example", "chue@portgate.example"):
+        contacts.add(None, email=email, name="Chue Vang")
+    assert searched() == []
+    assert [one.organization for one in duplicates.likely([typed("PGL", "alma@portgate.example")])[0]] == [gate.pk]
 
 
 def test_search_does_nothing_until_something_changed_and_takes_away_what_is_no_more():
