@@ -53,19 +53,20 @@ DATA_IMAGES = """() => [...document.querySelectorAll("*")]
   .map((element) => `data: image: ${element.outerHTML.slice(0, 120)}`)"""
 
 
-def page_problems(page: Page, language: str) -> list[str]:
+def page_problems(page: Page, language: str, *, axe: bool = True) -> list[str]:
     """Everything wrong with the page as it stands, one line each, with the width at which it is wrong."""
     width = page.viewport_size["width"]
     found = [
         *document_problems(page, language),
         *overflow_problems(page),
         *page.evaluate(SMALL_TARGETS, width == PHONE),
-        *axe_problems(page),
+        *(axe_problems(page) if axe else []),
     ]
     return [f"{language}, {width} px, {fault}" for fault in found]
 
 
 def document_problems(page: Page, language: str) -> list[str]:
+    page.wait_for_load_state()  # a click returns as soon as the next page begins to arrive
     spoken, headings = page.evaluate("() => [document.documentElement.lang, document.querySelectorAll('h1').length]")
     wrong = [f"lang is {spoken}"] if spoken != language else []
     return wrong + ([f"{headings} headings h1"] if headings != 1 else []) + page.evaluate(DATA_IMAGES)
@@ -73,8 +74,16 @@ def document_problems(page: Page, language: str) -> list[str]:
 
 def overflow_problems(page: Page) -> list[str]:
     """What does not fit the width of the page."""
+    return scroll_problems(page) + cut_off(page)
+
+
+def cut_off(page: Page) -> list[str]:
+    return page.evaluate(CLIPPED)
+
+
+def scroll_problems(page: Page) -> list[str]:
     over = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return ([f"scrolls sideways by {over} px"] if over > 0 else []) + page.evaluate(CLIPPED)
+    return [f"scrolls sideways by {over} px"] if over > 0 else []
 
 
 def axe_problems(page: Page | Frame) -> list[str]:

@@ -15,6 +15,11 @@ class PageMonitor:
         context.on("console", self.console)
         context.on("weberror", lambda error: self.problems.append(f"script: {error.error}"))
 
+    def take_problems(self) -> list[str]:
+        """What was seen since the last time."""
+        problems, self.problems, self.documents = self.problems, [], set()
+        return problems
+
     def request(self, request: Request, address: str) -> None:
         if request.is_navigation_request():
             self.documents.add(request.url)

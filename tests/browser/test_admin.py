@@ -1,33 +1,26 @@
 """The staff's pages, and a mail inside its frame."""
 
 import pytest
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
 from imagine.mail.models import Message
 from tests import factories
-from tests.browser.axe_checks import axe_problems, document_problems
+from tests.browser.axe_checks import axe_problems
+from tests.browser.staff import admin_page_problems, sign_in
 
 pytestmark = pytest.mark.browser
 
 PASSWORD = "a long password"
 
 
-@pytest.fixture
-def staff(site):
-    return get_user_model().objects.create_superuser("staff", password=PASSWORD)
-
-
-def sign_in(page: Page) -> None:
-    page.goto("/imagine/admin/")
-    page.fill("#id_username", "staff")
+def fill_in_sign_in_form(page: Page, staff: User) -> None:
+    staff.set_password(PASSWORD)
+    staff.save()
+    page.fill("#id_username", staff.username)
     page.fill("#id_password", PASSWORD)
     with page.expect_navigation():
         page.click("[type=submit]")
-
-
-def admin_page_problems(page: Page, language: str) -> list[str]:
-    return [f"{language}, {page.url}: {fault}" for fault in [*document_problems(page, language), *axe_problems(page)]]
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
@@ -40,7 +33,7 @@ def test_admin(visit, staff, language):
     page = visit(language)
     page.goto("/imagine/admin/")
     found = admin_page_problems(page, language)
-    sign_in(page)
+    fill_in_sign_in_form(page, staff)
     for path in (
         "",
         "summit/",
@@ -54,8 +47,8 @@ def test_admin(visit, staff, language):
         "summit/rsvp/add/",
         f"summit/rsvp/{rsvp.pk}/change/",
         f"summit/rsvp/{rsvp.pk}/delete/",
-        "imagine/message/",
-        f"imagine/message/{message.pk}/change/",
+        "mail/message/",
+        f"mail/message/{message.pk}/change/",
         "auth/user/",
         "password_change/",
     ):

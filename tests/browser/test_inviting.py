@@ -14,12 +14,9 @@ from partners.models import Contact
 from summit.models import Audience, Event, Invitation
 from tests import factories
 from tests.browser.axe_checks import DESKTOP
-from tests.browser.test_admin import sign_in, staff
-from tests.browser.test_office_day import TABLET, Clerk, page_of
+from tests.browser.staff import TABLET, Clerk, page_of, sign_in
 
 pytestmark = pytest.mark.browser
-
-__all__ = ["staff"]
 
 PEOPLE = 40
 SLOW, FAST = 4, 400  # mails a second: so that there is something to watch, and an end
@@ -49,7 +46,7 @@ def sent(mailing: Mailing) -> int:
 @pytest.mark.parametrize(("language", "width", "theme"), [("en", DESKTOP, "light"), ("es", TABLET, "dark")])
 def test_partners_are_invited_and_the_mailing_is_watched(visit, site, staff, kickoff, language, width, theme):
     factories.signed_pledge("Port Gate Logistics", f"gate.{language}@example.org")
-    clerk = Clerk(visit(language, width, color_scheme=theme), language)
+    clerk = Clerk(visit(language, width), language, theme)
     audience = puts_an_audience_together(clerk, kickoff)
     takes_people_from_a_list(clerk, audience)
     reads_who_they_are(clerk)

@@ -8,11 +8,9 @@ from partners.models import DuplicateScan, Import, Organization, Pledge
 from partners.organizations import duplicates
 from summit.models import Rsvp
 from tests import factories
-from tests.browser.test_admin import admin_page_problems, sign_in, staff
+from tests.browser.staff import admin_page_problems, sign_in
 from tests.factories import promised
 from tests.partners.import_files import as_csv, row, table
-
-__all__ = ["staff"]
 
 pytestmark = pytest.mark.browser
 
@@ -37,8 +35,7 @@ def opened(page: Page, address: str) -> None:
     assert (answer.status, answer.url.endswith(address)) == (200, True)
 
 
-@pytest.mark.parametrize("language", ["en", "es"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("language", "width"), [("en", 1280), ("es", 390)])
 def test_pages_are_right_in_both_languages(visit, staff, language, width):
     kept, other = twins_to_merge()
     event = factories.event(capacity=50)

@@ -5,66 +5,21 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from imagine.mail.models import Message
 from summit import seats
-from summit.models import Event, Rsvp
+from summit.models import Event
 from tests import factories, snapshots
-from tests.browser.axe_checks import DESKTOP, axe_problems, document_problems, overflow_problems
+from tests.browser.axe_checks import DESKTOP
 from tests.browser.keyboard import Pointer
-from tests.browser.test_admin import sign_in, staff
+from tests.browser.staff import TABLET, Clerk, page_of
 from tests.browser.test_story import Guest
 
 pytestmark = pytest.mark.browser
 
-__all__ = ["staff"]
-
-TABLET = 768
 START, EVENTS, RSVPS = "/imagine/admin/", "/imagine/admin/summit/event/", "/imagine/admin/summit/rsvp/"
 PLACE = "Weber Point Events Center"
-
-
-class Clerk:
-    """A member of staff at a browser. Every page that they come to is examined; `found` is all that is wrong."""
-
-    def __init__(self, page: Page, language: str):
-        self.page, self.language, self.found = page, language, []
-        sign_in(page)
-        self.looks()
-
-    def looks(self) -> None:
-        faults = [*document_problems(self.page, self.language), *overflow_problems(self.page), *axe_problems(self.page)]
-        width = self.page.viewport_size["width"]
-        self.found += [f"{self.language}, {width} px, {self.page.url}: {fault}" for fault in faults]
-
-    def opens(self, address: str) -> None:
-        assert self.page.goto(address).status == 200
-        self.looks()
-
-    def presses(self, selector: str) -> None:
-        """What leads to another page."""
-        with self.page.expect_navigation():
-            self.page.click(selector)
-        self.looks()
-
-    def writes(self, **fields: str | int) -> None:
-        for name, value in fields.items():
-            self.page.fill(f"[name='{name.replace('__', '-')}']", str(value))
-
-    def does(self, action: str) -> None:
-        """An action with every row of the list."""
-        self.page.check("#action-toggle")
-        self.page.select_option("[name=action]", action)
-        self.presses("[name=index]")
-
-    def reads(self, *texts: str) -> None:
-        for text in texts:
-            expect(self.page.locator("#main")).to_contain_text(text)
-
-
-def page_of(thing: Event | Rsvp) -> str:
-    return f"/imagine/admin/summit/{thing._meta.model_name}/{thing.pk}/change/"
 
 
 def ben_of(clerk: Clerk) -> str:
@@ -75,7 +30,7 @@ def ben_of(clerk: Clerk) -> str:
 @pytest.mark.parametrize(("language", "width", "theme"), [("en", DESKTOP, "light"), ("es", TABLET, "dark")])
 def test_a_day_in_the_office(visit, site, staff, language, width, theme):
     factories.event(title="Imagine Promise Summit", starts_at=timezone.now() - timedelta(days=230))
-    clerk = Clerk(visit(language, width, color_scheme=theme), language)
+    clerk = Clerk(visit(language, width), language, theme)
     event = sets_up_next_spring(clerk)
     maria = watches_it_fill(clerk, event, visit, site)
     helps_a_caller(clerk, event, maria)

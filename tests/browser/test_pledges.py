@@ -342,6 +342,6 @@ def test_file_that_is_too_large_loses_nothing(visit, tmp_path, size):
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_first_view(visit, language):
     district()
-    page = visit(language)
+    page = visit(language, cold=True)
     weights = weights_of(page, factories.draft_pledge(promises=every_kind()).get_absolute_url())
     assert sum(weights.values()) <= MOST, weights

@@ -11,13 +11,12 @@ from imagine.mail.models import TemplateOverride
 from summit import attendance
 from summit.models import Event, Reminder, Rsvp
 from tests import factories
-from tests.browser.test_admin import admin_page_problems, sign_in, staff
+from tests.browser.axe_checks import DESKTOP
+from tests.browser.staff import TABLET, admin_page_problems, sign_in
 
 pytestmark = pytest.mark.browser
 
-__all__ = ["staff"]
 LIST = "/imagine/admin/mail/templateoverride/"
-WIDTHS = [1280, 768]
 
 
 def gathered() -> Event:
@@ -40,8 +39,7 @@ def frame(page: Page, number: int):
     return page.frame_locator(f".mail-preview >> nth={number}")
 
 
-@pytest.mark.parametrize("language", ["en", "es"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("language", "width"), [("en", DESKTOP), ("es", TABLET)])
 def test_pages_of_words_and_reminders_are_sound(visit, staff, language, width):
     event = gathered()
     TemplateOverride.objects.create(kind="thanks", language="es", subject="Hola", text="Adiós, {nadie}.")
