@@ -55,7 +55,7 @@ def test_every_line_is_measured_by_one_row():
 def test_performance_page_explains_every_row():
     page = (PROJECT / "docs" / "performance.md").read_text()
     assert set(re.findall(r"^- `(\w+)`", page, re.M)) == set(rows.ROWS)
-    assert all(line.what in page for line in LINES.values())
+    assert [line.what for line in LINES.values() if line.what not in " ".join(page.split())] == []
 
 
 @pytest.mark.parametrize(
