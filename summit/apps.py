@@ -1,5 +1,3 @@
-from importlib import import_module
-
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -9,13 +7,9 @@ class SummitConfig(AppConfig):
     verbose_name = _("Events and RSVPs")
 
     def ready(self):
-        """What partners do to contacts, and staff to mail, has consequences here, and they know nothing of the
-        summit."""
-        names = ("imagine.mail.resend", "partners.organizations.contacts", "partners.organizations.merging")
-        mine = ("summit.invitations.contact_changes", "summit.invitations.resend")
-        # rules import models, which are there only now
-        again, contacts, merging, contact_changes, resend = map(import_module, (*names, *mine))
-        again.RULES["invitation"] = resend.send_again
-        contacts.FORGETS.append(contact_changes.forget)
-        contacts.READDRESSES.append(contact_changes.write_again)
-        merging.JOINS.append(contact_changes.join)
+        # Models can be imported only now.
+        from imagine.mail import resend
+        from summit import receivers  # noqa: F401 (importing it connects them)
+        from summit.invitations import resend as invitation_resend
+
+        resend.RULES["invitation"] = invitation_resend.send_again

@@ -1,7 +1,7 @@
 """What staff do to contacts and organizations (docs/rules.md): add, correct, erase. What partners do to their own is in
 profiles.py. The organization is locked first; of a person on their own, who has none, the person."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -15,11 +15,9 @@ from partners.models import Contact, Organization
 from partners.organizations import profiles
 from partners.pledges import links as pledge_links
 from partners.pledges import years as pledge_years
+from partners.signals import contact_deleted, contact_email_changed
 
 AT_ONCE = 2000  # rows in one statement
-# By other apps: each erases what it knows of a contact, or sends to its new address what did not reach the old one.
-FORGETS: list[Callable[[Contact], None]] = []
-READDRESSES: list[Callable[[Contact], None]] = []
 
 
 @transaction.atomic
@@ -96,8 +94,7 @@ def correct(contact: Contact, **fields) -> Contact:
 def readdress(contact: Contact, before: str) -> None:
     """What was not sent to a locked contact's old address goes to the new one: mail about the organization's pledges,
     and what other apps say."""
-    for readdresses in READDRESSES:
-        readdresses(contact)
+    contact_email_changed.send(Contact, contact=contact)
     if contact.organization is None:
         return
     mails = about(contact.organization).filter(recipient=before)
@@ -149,13 +146,12 @@ def erase_organization(organization: Organization) -> None:
 def forget(contact: Contact) -> None:
     """Erases a locked contact with what is written about it: its history, what other apps know, and mail to many to its
     address, unless that is somebody else's, too. That the address wants no mail, or refuses it, is remembered."""
-    for forgets in FORGETS:
-        forgets(contact)
+    contact_deleted.send(Contact, contact=contact)
     AuditEntry.objects.filter(about=f"contact:{contact.pk}").delete()
     contact.delete()
     if Contact.objects.with_email(contact.email).exists():
         return
-    mails = Message.objects.filter(to__iexact=contact.email)
+    mails = Message.objects.filter(recipient__iexact=contact.email)
     mails.filter(queue=Message.Queue.BULK).delete()
     if not mails.exists():  # a guest's mail still leads to what the guest chose
         preferences.forget(contact.email)

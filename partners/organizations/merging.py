@@ -6,7 +6,7 @@ is found through the models. Nothing is lost: what has no place beside what is t
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,10 +37,10 @@ from partners.pledges import editing as pledge_editing
 from partners.pledges import promises
 from partners.pledges import years as pledge_years
 from partners.pledges.promises import Checklist, Promised
+from partners.signals import contact_merged
 
 FILLED = ["sector", "description", "website", "phone", "address", "size"]  # the other's, where the kept one's is empty
 CONTACT = ["name", "role", "email", "phone", "language", "is_primary"]
-JOINS: list[Callable[[Contact, Contact], None]] = []  # by other apps: each settles what both have, before one goes
 BY_HAND = (Contact, Pledge, Logo, DuplicateCandidate, Promise, Signature)  # moved by a rule of their own
 
 
@@ -295,8 +295,7 @@ def join(stays: Contact, goes: Contact) -> None:
     for name in ("role", "phone"):
         setattr(stays, name, getattr(stays, name) or getattr(goes, name))
     stays.is_primary = stays.is_primary or goes.is_primary
-    for joins in JOINS:
-        joins(stays, goes)
+    contact_merged.send(Contact, contact=stays, duplicate=goes)
     move(goes, stays)
     rename(f"contact:{goes.pk}", f"contact:{stays.pk}")
     goes.delete()

@@ -1,5 +1,7 @@
-"""What becomes of invitations when contacts become one, get another address, or are erased. summit.apps has partners
-call these."""
+"""What becomes of invitations when a contact is merged into another, gets another address, or is deleted.
+
+Each rule locks the mailings first, as stopping a mailing does before it looks at its invitations.
+"""
 
 from imagine.core.models import AuditEntry
 from imagine.mail.models import Mailing, Message
@@ -16,9 +18,10 @@ UNSENT = [State.REJECTED, State.FAILED]
 MAYBE = [State.SENDING, State.UNKNOWN]
 
 
-def join(stays: Contact, goes: Contact) -> None:
+def merge_invitations(stays: Contact, goes: Contact) -> None:
     """Two contacts become one: of two invitations to one event the one with an answer is kept, else the one whose mail
     was sent, else the first. The other's link opens nothing any more, and is not mailed."""
+    lock_mailings(stays, goes)
     events = goes.invitations.filter(event__invitations__contact=stays).values_list("event", flat=True)
     for event in sorted(set(events)):
         both = Invitation.objects.filter(event=event, contact__in=[stays, goes]).select_for_update(of=("self",))
@@ -41,9 +44,10 @@ def reach(invitation: Invitation) -> int:
     return next((number for number, found in steps.items() if found.exists()), 0)
 
 
-def write_again(contact: Contact) -> None:
+def readdress_invitations(contact: Contact) -> None:
     """A contact's address was corrected: an invitation that did not reach the old one is written to the new one, and so
     is a new link. What else waits to be sent about one does not go to the old one either."""
+    lock_mailings(contact)
     for invitation in contact.invitations.select_related("event", "mailing"):
         mails = Message.objects.about(invitation_emails.about(invitation))
         mails.filter(queue=Message.Queue.TRANSACTIONAL).exclude(state=State.SENT).update(recipient=contact.email)
@@ -69,8 +73,15 @@ def ask_anew(invitation: Invitation) -> bool:
     return True
 
 
-def forget(contact: Contact) -> None:
+def delete_invitations(contact: Contact) -> None:
     """A contact is erased: its invitations go with it, and so does what was written and noted about them."""
+    lock_mailings(contact)
     for invitation in contact.invitations.all():
         Message.objects.about(invitation_emails.about(invitation)).delete()
         AuditEntry.objects.filter(about=invitation_emails.about(invitation)).delete()
+
+
+def lock_mailings(*contacts: Contact) -> None:
+    """Lock the mailings that these contacts' invitations belong to."""
+    mailings = Invitation.objects.filter(contact__in=contacts).values("mailing")
+    list(Mailing.objects.select_for_update(no_key=True).filter(pk__in=mailings).order_by("pk").values_list("pk"))

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from imagine.demo.servers import wait_until
 from imagine.mail.models import Mailing, Message
-from partners.models import Contact
+from partners.models import Contact, Organization
 from partners.organizations import contacts, merging
 from summit import seats
-from summit.invitations import responses, starting, writing
+from summit.invitations import contact_changes, responses, starting, writing
 from summit.invitations import starting as invitations_starting
 from summit.invitations import writing as invitations_writing
 from summit.models import Event, Guest, Invitation, Rsvp
@@ -267,3 +267,48 @@ def test_who_becomes_one_in_the_middle_of_a_start_keeps_the_invitation():
         lambda: invitations_starting.start(event, audience, count=1, by="office"), lambda: merging.merge(mine, theirs)
     )
     assert [invitation.contact for invitation in event.invitations.all()] == [stays]
+
+
+# In the middle of a stop -----------------------------------------------------------------------------------------
+
+
+def correct_contact(contact: Contact) -> None:
+    contacts.correct(contact, email="new@example.org")
+
+
+def merge_organizations(contact: Contact) -> None:
+    merging.merge(Organization.objects.exclude(pk=contact.organization_id).get(), contact.organization)
+
+
+def stopped_in_the_middle(change: Callable) -> Mailing:
+    """A mailing to one address at two organizations is stopped, and right after it took its first lock a rule about
+    one of the two contacts begins."""
+    event, here, there = factories.event(), factories.organization("Port Gate"), factories.organization("Gate, Inc.")
+    address = {"email": "alma@example.org"}
+    factories.write_mailing(event, person("Alma", here, **address))
+    asked = person("Alma", there, **address)
+    mailing = factories.mailing(event)
+    factories.invitation(event, asked, mailing=mailing)
+    writing.write(mailing)
+    with ThreadPoolExecutor(1) as other:
+        with transaction.atomic():
+            Mailing.objects.select_for_update().get(pk=mailing.pk)
+            meanwhile = other.submit(elsewhere, lambda: change(asked))
+            assert wait_until(somebody_waits, 10)
+            invitations_writing.stop(mailing)
+        meanwhile.result(30)
+    return mailing
+
+
+@pytest.mark.parametrize("change", [correct_contact, merge_organizations, contacts.erase])
+def test_contact_is_changed_in_the_middle_of_a_stop(change):
+    mailing = stopped_in_the_middle(change)
+    assert not mailing.invitations.exists()
+    assert not Message.objects.filter(mailing=mailing).exists()
+
+
+def test_control_without_the_locked_mailings_correcting_and_stopping_wait_for_each_other(monkeypatch):
+    """What locking the mailings first is for. Should this ever pass without an error, the test above shows nothing."""
+    monkeypatch.setattr(contact_changes, "lock_mailings", lambda *contacts: None)
+    with pytest.raises(OperationalError, match="deadlock"):
+        stopped_in_the_middle(correct_contact)
