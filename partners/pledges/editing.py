@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 
 from imagine.core import audit
 from imagine.core.db.inserts import insert_one, mark, statements
-from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
 from partners.models import Contact, Organization, Pledge, Signature
@@ -67,7 +66,7 @@ def answering_known(rule: Callable) -> Callable:
     @wraps(rule)
     def apply(token: str, **typed) -> Pledge:
         try:
-            with transaction.atomic(), audit.gathering():
+            with transaction.atomic(), audit.batch_log():
                 return rule(token, **typed)
         except Known:
             tell_known(token)
@@ -154,7 +153,7 @@ def write(sheet: Sheet, version: str, typed: Typed, signer: Signer | None = None
     if signer:
         pledge.signed_by, pledge.signed_role, pledge.signed_at = signer.name, signer.role, pledge.changed_at
     promises.write(pledge, typed.promised, sheet.promises if sheet.pledge else [], after=writing(pledge, sheet))
-    audit.note(f"pledge:{pledge.pk}", before, facts(pledge, typed.promised, known))
+    audit.log_change(pledge, before, facts(pledge, typed.promised, known))
     if signer:
         take_back_reminders([pledge.pk])
         pledge_emails.signed(pledge, keep(pledge, typed.promised, known))
@@ -283,5 +282,4 @@ def delete(pledge: Pledge) -> None:
     Pledge.DoesNotExist when it was merged into another or erased."""
     profiles.lock_owner(pledge)
     Message.objects.about(f"pledge:{pledge.pk}").delete()
-    AuditEntry.objects.filter(about=f"pledge:{pledge.pk}").delete()
     Pledge.objects.filter(pk=pledge.pk).delete()

@@ -1,7 +1,6 @@
 """What becomes of invitations when contacts become one, get another address, or are erased. summit.apps has partners
 call these."""
 
-from imagine.core.models import AuditEntry
 from imagine.mail.models import Mailing, Message
 from partners.models import Contact
 from partners.organizations import merging
@@ -24,7 +23,7 @@ def join(stays: Contact, goes: Contact) -> None:
         both = Invitation.objects.filter(event=event, contact__in=[stays, goes]).select_for_update(of=("self",))
         kept, dropped = sorted(both.select_related("rsvp"), key=weight, reverse=True)
         invitation_emails.take_back(dropped)
-        merging.rename(invitation_emails.about(dropped), invitation_emails.about(kept))
+        merging.rename(dropped, kept)
         dropped.delete()
 
 
@@ -73,4 +72,4 @@ def forget(contact: Contact) -> None:
     """A contact is erased: its invitations go with it, and so does what was written and noted about them."""
     for invitation in contact.invitations.all():
         Message.objects.about(invitation_emails.about(invitation)).delete()
-        AuditEntry.objects.filter(about=invitation_emails.about(invitation)).delete()
+        invitation.audit_entries.all().delete()

@@ -21,7 +21,7 @@ def staff() -> Client:
 
 def changes(rsvp) -> list[tuple]:
     """Kind, name, what and reason of each change, oldest first."""
-    rows = AuditEntry.objects.filter(about=f"rsvp:{rsvp.pk}").order_by("pk")
+    rows = AuditEntry.objects.about(rsvp).order_by("pk")
     return list(rows.values_list("kind", "name", "what", "reason"))
 
 
@@ -77,7 +77,7 @@ def test_history_of_an_event_tells_time_in_the_districts_zone(staff):
     event = make.event(capacity=10)
     address = f"/imagine/admin/summit/event/{event.pk}/change/"
     staff.post(address, browse.fields(staff.get(address)) | {"capacity": "12"})
-    assert AuditEntry.objects.get(about=f"event:{event.pk}").what == {"capacity": [10, 12]}
+    assert AuditEntry.objects.about(event).get().changes == {"capacity": [10, 12]}
     assert "anna capacity: 10 → 12" in browse.text(staff.get(address))
 
 

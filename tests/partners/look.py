@@ -1,5 +1,7 @@
 """What the database holds of partners, as plain values that a test can compare whole."""
 
+from django.db.models import Model
+
 from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.models import Organization, Pledge
@@ -34,6 +36,6 @@ def letters() -> list[str]:
     return [f"{' '.join(key.split(':')[2:])} {to}" for key, to in rows]
 
 
-def changes(about: str) -> list[dict]:
+def changes(obj: Model) -> list[dict]:
     """What each change of one thing was, oldest first."""
-    return [change.what for change in AuditEntry.objects.filter(about=about).order_by("at", "pk")]
+    return [entry.changes for entry in AuditEntry.objects.about(obj).order_by("created_at", "pk")]

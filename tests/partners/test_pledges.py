@@ -386,7 +386,7 @@ def test_what_staff_approved_is_approved_anew_when_it_becomes_another():
 
 def test_staff_who_change_a_name_need_not_approve_it():
     organization = profiles.approve(make.organization(), by="anna")
-    with audit.acting_as(audit.Actor("staff", "anna")):
+    with audit.as_actor(audit.Actor("staff", "anna")):
         profiles.change(organization, name="Port Gate")
     assert Organization.objects.get().approved_by == "anna"
 
@@ -439,8 +439,7 @@ def test_approved_twice_and_hidden_twice():
     for _twice in range(2):
         profiles.hide(organization)
     assert Organization.objects.get().approved_at is None
-    about = f"organization:{organization.pk}"
-    assert look.changes(about)[1:] == [{"approved_at": [False, True]}, {"approved_at": [True, False]}]
+    assert look.changes(organization)[1:] == [{"approved_at": [False, True]}, {"approved_at": [True, False]}]
 
 
 # History ---------------------------------------------------------------------------------------------------------
@@ -448,13 +447,13 @@ def test_approved_twice_and_hidden_twice():
 
 def test_history_tells_who_changed_what_from_what_to_what():
     school = make.school("Edison High")
-    with audit.acting_as(audit.GUEST):
+    with audit.as_actor(audit.GUEST):
         pledge = make.draft(language="es")
         typed = make.page(pledge.token, make.promised("tours", 8, schools=(school,)), sector="labor")
         with translation.override("es"):
             pledge_editing.sign(pledge.token, **typed, name="Alma Reyes", role="Owner")
     tours = "Host tours and field trips"
-    assert look.changes(f"pledge:{pledge.pk}") == [
+    assert look.changes(pledge) == [
         {tours: ["", "6 visits; wherever it is needed most"]},
         {
             "signed_by": ["", "Alma Reyes"],
@@ -462,13 +461,11 @@ def test_history_tells_who_changed_what_from_what_to_what():
             tours: ["6 visits; wherever it is needed most", "8 visits; Edison High"],
         },
     ]
-    assert look.changes(f"organization:{pledge.organization_id}") == [
+    assert look.changes(pledge.organization) == [
         {"name": ["", "Port Gate Logistics"]},
         {"sector": ["", "labor"]},
     ]
-    assert look.changes(f"contact:{pledge.contact_id}") == [
-        {"name": ["", "Alma Reyes"], "email": ["", "alma@example.org"]}
-    ]
+    assert look.changes(pledge.contact) == [{"name": ["", "Alma Reyes"], "email": ["", "alma@example.org"]}]
     table = audit.table(f"pledge:{pledge.pk}", pledge)
     assert "the guest, by link" in table
     assert "8 visits; Edison High" in table
@@ -478,7 +475,7 @@ def test_erased_pledge_leaves_nothing_of_itself():
     pledge = make.signed()
     pledge_editing.delete(pledge)
     assert look.letters() == ["link 1 alma@example.org"]
-    assert (look.pledges(), Signature.objects.count(), look.changes(f"pledge:{pledge.pk}")) == ([], 0, [])
+    assert (look.pledges(), Signature.objects.count(), look.changes(pledge)) == ([], 0, [])
     assert look.organizations() == ["Port Gate Logistics"]
 
 

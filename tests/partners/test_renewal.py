@@ -117,7 +117,7 @@ def test_replaced_link_opens_and_the_old_ones_open_nothing():
     assert page_state.find(replaced.token).pledge == second
     message = Message.objects.order_by("-created_at")[0]
     assert Pledge.objects.get(pk=second.pk).token in message.body_text
-    assert look.changes(f"pledge:{first.pk}")[-1] == {"link": ["", "replaced"]}
+    assert look.changes(first)[-1] == {"link": ["", "replaced"]}
     pledge_links.replace_link(first)
     assert look.letters()[-2:] == ["new_link 1 alma@example.org", "new_link 2 alma@example.org"]
 
@@ -139,7 +139,7 @@ def test_year_is_closed_and_reopened_once_each_and_nobody_is_written_to():
     renewed(pledge, make.promised("tours", 9))
     assert [row[2] for row in look.pledges()] == ["signed", "draft"]
     assert look.letters() == [*letters, "signed 2 alma@example.org"]
-    assert look.changes("pledgeyear:2027") == [{"closed_at": [False, True]}, {"closed_at": [True, False]}]
+    assert look.changes(PledgeYear(pk=2027)) == [{"closed_at": [False, True]}, {"closed_at": [True, False]}]
     assert look.amounts(draft) == {"tours": 6}
 
 

@@ -105,7 +105,7 @@ def test_language_is_written_wherever_the_address_is_known(client):
     assert Pledge.objects.get().language == "es"
     languages = dict(Rsvp.objects.values_list("pk", "language"))
     assert languages == {coming.pk: "es", past.pk: "en", others.pk: "en"}
-    assert partners_look.changes(f"pledge:{pledge.pk}")[-1] == {"language": ["en", "es"]}
+    assert partners_look.changes(pledge)[-1] == {"language": ["en", "es"]}
     assert wanted() == ["invitations", "reminders"]
 
 

@@ -276,7 +276,7 @@ def test_decline_with_a_word_is_thanked_for_and_ten_times_is_once(client, asked)
     assert "“We are at harvest.”" in shown
     assert Rsvp.objects.count() == 0
     assert look.letters() == []
-    assert partners_look.changes(f"invitation:{asked.pk}") == [
+    assert partners_look.changes(asked) == [
         {"answer": ["open", "declined"], "decline_message": ["…", "…"]},
     ]
 
