@@ -9,15 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from imagine.core import audit
-from imagine.core.models import AuditEntry
 from partners.models import PledgeYear, PromiseType, School
 
 Row = PromiseType | School | PledgeYear
-
-
-def about(row: Row) -> str:
-    """What history calls it."""
-    return f"{row._meta.model_name}:{row.pk}"
 
 
 def lock(row: Row) -> Row:
@@ -28,7 +22,7 @@ def lock(row: Row) -> Row:
 @transaction.atomic
 def add(row: Row) -> None:
     row.save(force_insert=True)
-    audit.note(about(row), {}, facts(row, [field.name for field in row._meta.fields]))
+    audit.log_change(row, {}, facts(row, [field.name for field in row._meta.fields]))
 
 
 @transaction.atomic
@@ -41,7 +35,7 @@ def change(row: Row, **fields) -> Row:
         setattr(row, name, fields[name])
     if changed:
         row.save(update_fields=changed)
-        audit.note(about(row), before, facts(row, list(fields)))
+        audit.log_change(row, before, facts(row, list(fields)))
     return row
 
 
@@ -62,7 +56,6 @@ def open_year(year: PledgeYear) -> PledgeYear:
 @transaction.atomic
 def delete(row: Row) -> None:
     """Erases a row and its history. The database refuses it for one that a pledge needs."""
-    AuditEntry.objects.filter(about=about(row)).delete()
     row.delete()
 
 

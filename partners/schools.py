@@ -143,4 +143,4 @@ def load(rows: list[Row], shown: list[Step]) -> None:
         for field, value in step.after.items():
             setattr(found, field, value)
         found.save()
-        audit.note(f"school:{found.pk}", step.before or {}, step.after)
+        audit.log_change(found, step.before or {}, step.after)

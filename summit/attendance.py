@@ -71,7 +71,7 @@ def write(rsvp: Rsvp, who: dict[int, bool]) -> bool:
     for guest in changed:
         guest.checked_in_at = now if who[guest.pk] else None
     Guest.objects.bulk_update(changed, ["checked_in_at"])
-    audit.note(f"rsvp:{rsvp.pk}", {"came": before}, {"came": names(guests)})
+    audit.log_change(rsvp, {"came": before}, {"came": names(guests)})
     return bool(changed)
 
 

@@ -141,7 +141,7 @@ def settle(
         before = facts(rsvp)
         rsvp.organization, rsvp.no_organization = organization, no_organization
         rsvp.save(update_fields=["organization", "no_organization"])
-        audit.note(f"rsvp:{rsvp.pk}", before, facts(rsvp))
+        audit.log_change(rsvp, before, facts(rsvp))
         if adds_contacts:
             person = {"name": rsvp.name, "phone": rsvp.phone, "language": rsvp.language}
             profiles.add_contact(organization, email=rsvp.email, **person)

@@ -67,7 +67,7 @@ def replace(rsvp: Rsvp) -> Rsvp:
     rsvp = seats.lock_party(rsvp)  # its letters are numbered: one writer at a time
     rsvp.token, rsvp.browser_hash = new_token(), ""
     rsvp.save(update_fields=["token", "browser_hash"])
-    audit.note(f"rsvp:{rsvp.pk}", {"link": ""}, {"link": "replaced"})
+    audit.log_change(rsvp, {"link": ""}, {"link": "replaced"})
     reminder_emails.take_back_of(rsvp)
     rsvp_emails.new_link(rsvp)
     return rsvp

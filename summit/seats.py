@@ -19,7 +19,6 @@ from django.utils.translation import ngettext
 from imagine.core import audit
 from imagine.core.db import prepared
 from imagine.core.db.selects import first, with_columns
-from imagine.core.models import AuditEntry
 from imagine.mail import delivery
 from imagine.mail.models import Message
 from summit.emails import invitation as invitation_emails
@@ -177,7 +176,7 @@ def follow(rule: Callable, rsvp: Rsvp, *args, **kwargs) -> tuple[dict, dict]:
     before = facts(rsvp)
     rule(rsvp, *args, **kwargs)
     after = facts(rsvp)
-    audit.note(f"rsvp:{rsvp.pk}", before, after, reason=kwargs.get("beyond", ""), hidden=("needs",))
+    audit.log_change(rsvp, before, after, reason=kwargs.get("beyond", ""), hidden=("needs",))
     return before, after
 
 
@@ -282,7 +281,7 @@ def reserve(rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = (), by_staff: bo
             "waitlisted_seats": rsvp.waitlisted_seats,
             "overbooked_seats": rsvp.overbooked_seats,
         }
-        audit.note(f"rsvp:{rsvp.pk}", dict.fromkeys(given, 0), given, reason=beyond)
+        audit.log_change(rsvp, dict.fromkeys(given, 0), given, reason=beyond)
     return rsvp
 
 
@@ -564,9 +563,9 @@ def call_up(event: Event, *, but: Collection[int] = ()) -> None:
         if seats:
             before = {"held_seats": rsvp.held_seats, "waitlisted_seats": rsvp.waitlisted_seats}
             move_up(rsvp, seats)
-            with audit.acting_as(audit.PROGRAM):
+            with audit.as_actor(audit.SYSTEM):
                 after = {"held_seats": rsvp.held_seats, "waitlisted_seats": rsvp.waitlisted_seats}
-                audit.note(f"rsvp:{rsvp.pk}", before, after)
+                audit.log_change(rsvp, before, after)
             Rsvp.objects.filter(pk__in=passed_over).update(skipped_at=timezone.now())
             free, passed_over = free - seats, []
         else:
@@ -598,7 +597,6 @@ def delete_together(rsvps: Iterable[Rsvp]) -> None:
             event = lock(event_pk)
             for rsvp in parties:
                 Message.objects.about(f"rsvp:{rsvp.pk}").delete()
-                AuditEntry.objects.filter(about=f"rsvp:{rsvp.pk}").delete()
                 event.rsvps.filter(pk=rsvp.pk).delete()
             call_up(event)
 
@@ -617,7 +615,7 @@ def save_event(event: Event) -> Event:
     before = lock(event.pk)
     event.canceled_at = before.canceled_at
     event.save()
-    audit.note(f"event:{event.pk}", event_facts(before), event_facts(event))
+    audit.log_change(event, event_facts(before), event_facts(event))
     if is_told(before, event):
         for rsvp in parties(event):
             rsvp_emails.event_moved(rsvp, before)
@@ -646,7 +644,7 @@ def cancel_event(event: Event) -> Event:
         raise Closed(_("This event is over, so it cannot be cancelled."))
     event.canceled_at = timezone.now()
     event.save(update_fields=["canceled_at"])
-    audit.note(f"event:{event.pk}", {"canceled": False}, {"canceled": True})
+    audit.log_change(event, {"canceled": False}, {"canceled": True})
     for rsvp in parties(event):
         rsvp_emails.event_cancelled(rsvp)
     invitation_emails.write_anew(event)

@@ -1,6 +1,7 @@
 """What the database holds, as plain values that a test can compare whole."""
 
 from django.apps import apps
+from django.db.models import Model
 
 from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
@@ -60,6 +61,6 @@ def emails_to() -> list[str]:
     return [f"{' '.join(key.split(':')[2:])} {to}" for key, to in rows]
 
 
-def changes(about: str) -> list[dict]:
+def changes(obj: Model) -> list[dict]:
     """What each change of one thing was, oldest first."""
-    return [change.what for change in AuditEntry.objects.filter(about=about).order_by("at", "pk")]
+    return [entry.changes for entry in AuditEntry.objects.about(obj).order_by("created_at", "pk")]

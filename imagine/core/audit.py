@@ -1,32 +1,32 @@
-"""Who changed what and when, from what to what: one row a change, written in the transaction of the change."""
+"""Who changed what and when: one entry per change, written in the transaction of the change."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.db.inserts import FEW, insert
 from imagine.core.models import AuditEntry
 
 
 class Actor(NamedTuple):
-    """Who acts: a guest by a private link, a member of staff by user name, or the program by itself."""
+    """Who acts: a guest by a personal link, a staff member by username, or the system by itself."""
 
     kind: str
     name: str = ""
 
 
-GUEST = Actor(AuditEntry.Kind.GUEST)
-PROGRAM = Actor(AuditEntry.Kind.PROGRAM)
+GUEST = Actor(AuditEntry.ActorKind.GUEST)
+SYSTEM = Actor(AuditEntry.ActorKind.SYSTEM)
 
-MOST = 100  # changes in a table
-LONGEST_REASON = AuditEntry._meta.get_field("reason").max_length
-# Facts that are no field.
-OTHER = {
+MAX_ENTRIES = 100  # in a history table
+MAX_LENGTH_REASON = AuditEntry._meta.get_field("reason").max_length
+# What is logged although it isn't a field.
+EXTRA_LABELS = {
     "answer": _("answer"),
     "came": _("came"),
     "canceled": _("cancelled"),
@@ -38,63 +38,60 @@ OTHER = {
     "merged": _("merged with it"),
     "needs": _("needs"),
 }
-# What is noted of such a fact is a word of ours.
-SAID = {
+EXTRA_VALUES = {
     "link": {"replaced": _("replaced")},
     "logo": {"new": _("new")},
 }
 
-actor: ContextVar[Actor] = ContextVar("actor", default=PROGRAM)
-gathered: ContextVar[list[AuditEntry] | None] = ContextVar("gathered", default=None)
+_actor: ContextVar[Actor] = ContextVar("actor", default=SYSTEM)
+_batch: ContextVar[list[AuditEntry] | None] = ContextVar("batch", default=None)
+
+
+def current_actor() -> Actor:
+    return _actor.get()
 
 
 @contextmanager
-def acting_as(who: Actor) -> Iterator[None]:
-    """Changes inside are written down as made by `who`."""
-    mark = actor.set(who)
+def as_actor(actor: Actor) -> Iterator[None]:
+    """Log changes made inside as made by `actor`."""
+    token = _actor.set(actor)
     try:
         yield
     finally:
-        actor.reset(mark)
+        _actor.reset(token)
 
 
 @contextmanager
-def gathering() -> Iterator[None]:
-    """What is noted inside is written at its end, in one statement. Belongs inside the transaction of the changes."""
-    rows: list[AuditEntry] = []
-    mark = gathered.set(rows)
+def batch_log() -> Iterator[None]:
+    """Write all entries logged inside with one statement at the end. Use it inside the transaction of the changes."""
+    entries: list[AuditEntry] = []
+    token = _batch.set(entries)
     try:
         yield
-        write(rows)
+        AuditEntry.objects.bulk_create(entries)
     finally:
-        gathered.reset(mark)
+        _batch.reset(token)
 
 
-def note(about: str, before: dict, after: dict, *, reason: str = "", hidden: tuple[str, ...] = ()) -> None:
-    """Writes down how `after` differs from `before`, both plain values by field; nothing when they are equal. `about`
-    says of what, such as "rsvp:17". Of a `hidden` field only that it changed is kept: what a person took back must not
-    live on here."""
-    note_all([(about, before, after)], reason=reason, hidden=hidden)
+def log_change(obj: Model, before: dict, after: dict, *, reason: str = "", hidden: tuple[str, ...] = ()) -> None:
+    """Log how `after` differs from `before`, both plain values by field; nothing if they are equal. Of a `hidden` field
+    only the fact that it changed is kept, because what a person took back must not live on here."""
+    log_changes([(obj, before, after)], reason=reason, hidden=hidden)
 
 
-def note_all(changes: Iterable[tuple[str, dict, dict]], *, reason: str = "", hidden: tuple[str, ...] = ()) -> None:
-    """The same of many things in one statement: of what, before and after."""
-    who, found = actor.get(), ((about, differences(*facts, hidden)) for about, *facts in changes)
-    rows = [
-        AuditEntry(about=about, kind=who.kind, name=who.name, what=what, reason=reason) for about, what in found if what
+def log_changes(changes: Iterable[tuple[Model, dict, dict]], *, reason: str = "", hidden: tuple[str, ...] = ()) -> None:
+    """Log changes of many objects with one statement: the object, before, after."""
+    kind, name = current_actor()
+    entries = [
+        AuditEntry(about=obj, actor_kind=kind, actor_name=name, changes=difference, reason=reason)
+        for obj, before, after in changes
+        if (difference := differences(before, after, hidden))
     ]
-    waiting = gathered.get()
-    if waiting is None:
-        write(rows)
+    batch = _batch.get()
+    if batch is None:
+        AuditEntry.objects.bulk_create(entries)
     else:
-        waiting += rows
-
-
-def write(rows: list[AuditEntry]) -> None:
-    if len(rows) <= FEW:
-        insert(*rows)
-    else:
-        AuditEntry.objects.bulk_create(rows)
+        batch += entries
 
 
 def differences(before: dict, after: dict, hidden: tuple[str, ...]) -> dict:
@@ -105,46 +102,52 @@ def differences(before: dict, after: dict, hidden: tuple[str, ...]) -> dict:
     }
 
 
-def table(
-    about: str, thing: Model, parts: dict[str, tuple[str, Model]] | None = None, *, words: dict | None = None
+# For display -------------------------------------------------------------------------------------------------------
+
+
+def history_table(
+    *objects: Model, name: Callable[[Model], str] = lambda obj: "", value_labels: dict | None = None
 ) -> str:
-    """The newest changes of one thing as a table for staff, and of its `parts`, each with its name, by what history
-    calls them. `words` are those of values, by a fact that is no field and then by the value."""
-    things, words = {about: ("", thing)} | (parts or {}), SAID | (words or {})
-    changes = AuditEntry.objects.filter(about__in=things).order_by("-at", "-pk")[:MOST]
-    rows = [(change, *told(change, *things[change.about], words)) for change in changes]
+    """The newest changes of some objects as a table for staff, each with the object's `name`. `value_labels` are the
+    labels of values that aren't a field's, by what they are logged as."""
+    by_key = {(ContentType.objects.get_for_model(obj).pk, obj.pk): obj for obj in objects}
+    labels = EXTRA_VALUES | (value_labels or {})
+    entries = AuditEntry.objects.about_any(objects).order_by("-created_at", "-pk")[:MAX_ENTRIES]
+    rows = []
+    for entry in entries:
+        obj = by_key[entry.content_type_id, entry.object_id]
+        rows.append((entry, name(obj), row_for_display(entry, obj, labels)))
     return render_to_string("admin/core/history.html", {"rows": rows})
 
 
-def told(change: AuditEntry, name: str, thing: Model, words: dict) -> tuple[str, list[tuple[str, str, str]]]:
-    return name, [in_words(field, *values, thing, words) for field, values in change.what.items()]
+def row_for_display(entry: AuditEntry, obj: Model, value_labels: dict) -> list[tuple[str, str, str]]:
+    return [change_for_display(field, *values, obj, value_labels) for field, values in entry.changes.items()]
 
 
-def in_words(field: str, before, after, thing: Model, words: dict) -> tuple[str, str, str]:
-    """A field's name, its old and its new value, as staff read them. One that the model has no more keeps its old
-    name."""
-    fields = {known.name: known for known in thing._meta.fields}
-    name = fields[field].verbose_name if field in fields else OTHER.get(field, field)
-    choices = dict(fields[field].flatchoices) if field in fields else words.get(field, {})
-    return str(name), value_in_words(before, choices), value_in_words(after, choices)
+def change_for_display(field: str, before, after, obj: Model, value_labels: dict) -> tuple[str, str, str]:
+    """A field's label, its old and its new value. A field that the model no longer has keeps its old name."""
+    fields = {known.name: known for known in obj._meta.fields}
+    label = fields[field].verbose_name if field in fields else EXTRA_LABELS.get(field, field)
+    choices = dict(fields[field].flatchoices) if field in fields else value_labels.get(field, {})
+    return str(label), display_value(before, choices), display_value(after, choices)
 
 
-def value_in_words(value, choices: dict) -> str:
+def display_value(value, choices: dict) -> str:
     if isinstance(value, bool):
         return str(_("yes") if value else _("no"))
     return str(choices.get(value, value)) if value not in ("", None) else "–"
 
 
 class ActorMiddleware:
-    """Tells history who acts in a request: the member of staff in the admin, a guest everywhere else."""
+    """Set who acts in a request: the staff member in the admin, a guest everywhere else."""
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
-        with acting_as(GUEST):
+        with as_actor(GUEST):
             return self.get_response(request)
 
     def process_view(self, request, view, args, kwargs):
         if "admin" in request.resolver_match.app_names:
-            actor.set(Actor(AuditEntry.Kind.STAFF, request.user.get_username()))
+            _actor.set(Actor(AuditEntry.ActorKind.STAFF, request.user.get_username()))

@@ -2,9 +2,13 @@
 
 import secrets
 
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from imagine.core.relations import AboutQuerySet
 
 
 def new_token() -> str:
@@ -13,25 +17,29 @@ def new_token() -> str:
 
 
 class AuditEntry(models.Model):
-    """One change of one thing: who, when, and each field from what to what. imagine.core.audit writes it."""
+    """One change of one object: who, when, and each field from what to what. imagine.core.audit writes it."""
 
-    class Kind(models.TextChoices):
+    class ActorKind(models.TextChoices):
         GUEST = "guest", _("the guest, by link")
         STAFF = "staff", _("staff")
-        PROGRAM = "program", _("by itself")
+        SYSTEM = "system", _("by itself")
 
-    about = models.CharField(max_length=40)
-    at = models.DateTimeField(default=timezone.now)
-    kind = models.CharField(max_length=8, choices=Kind)
-    name = models.CharField(max_length=150, blank=True)
-    what = models.JSONField()
+    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE)
+    object_id = models.PositiveBigIntegerField()
+    about = GenericForeignKey()
+    created_at = models.DateTimeField(default=timezone.now)
+    actor_kind = models.CharField(max_length=8, choices=ActorKind)
+    actor_name = models.CharField(max_length=150, blank=True)
+    changes = models.JSONField()
     reason = models.CharField(max_length=300, blank=True)
 
+    objects = AboutQuerySet.as_manager()
+
     class Meta:
-        indexes = [models.Index(fields=["about", "at"], name="audit_entry_of_one_object")]
+        indexes = [models.Index(fields=["content_type", "object_id", "created_at"], name="audit_entry_of_one_object")]
 
     def __str__(self):
-        return f"{self.about} {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.content_type.model} {self.object_id} {self.created_at:%Y-%m-%d %H:%M}"
 
 
 class RateLimitCount(models.Model):

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -151,7 +151,7 @@ class Current(NamedTuple):
 def current(code: str) -> Current:
     """What is said in a kind of mail now: one query for any number of letters."""
     kind = KINDS[code]
-    stored = {row.language: Words(row.subject, row.text) for row in TemplateOverride.objects.filter(kind=code)}
+    stored = {row.language: Words(row.subject, row.text) for row in TemplateOverride.objects.active().filter(kind=code)}
     fitting = {language: words for language, words in stored.items() if not any(faults(kind, words).values())}
     return Current(kind, {language: fitting.get(language) or kind.shipped(language) for language in LANGUAGES})
 
@@ -273,17 +273,21 @@ class Refused(Exception):
     """Words that cannot be sent. Its text is a sentence for who wrote them."""
 
 
-def lock() -> None:
-    """Whoever changes wordings waits here to the end of the other's transaction; who reads them does not. The whole
-    table is locked, as a wording that is still the shipped one has no row."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"LOCK TABLE {TemplateOverride._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
+def lock(kind: Kind) -> None:
+    """Make other editors of this template wait for the end of the transaction. A lock needs rows, so they are created
+    empty."""
+    rows = [TemplateOverride(kind=kind.code, language=language) for language in LANGUAGES]
+    TemplateOverride.objects.bulk_create(rows, ignore_conflicts=True)
+    list(TemplateOverride.objects.select_for_update().filter(kind=kind.code).order_by("pk"))
 
 
 def stored(kind: Kind, language: str) -> TemplateOverride:
-    """What staff stored, else an unsaved row with the shipped words."""
+    """Return what staff stored, or a row with the default text."""
     row = TemplateOverride.objects.filter(kind=kind.code, language=language).first()
-    return row or TemplateOverride(kind=kind.code, language=language, **kind.shipped(language)._asdict())
+    row = row or TemplateOverride(kind=kind.code, language=language)
+    if not row.text:
+        row.subject, row.text = kind.shipped(language)
+    return row
 
 
 @transaction.atomic
@@ -293,16 +297,13 @@ def change(kind: Kind, language: str, words: Words, *, by: str = "") -> bool:
     words = tidied(words)
     for sentence in [each for part in faults(kind, words).values() for each in part]:
         raise Refused(sentence)
-    lock()
+    lock(kind)
     row = stored(kind, language)
-    before = {"subject": row.subject, "text": row.text}
-    if words._asdict() == before:
+    before = Words(row.subject, row.text)
+    if words == before:
         return False
-    audit.note(about(kind, language), before, words._asdict())
-    if words == kind.shipped(language):
-        row.delete()
-        return True
-    row.subject, row.text = words
+    audit.log_change(row, before._asdict(), words._asdict())
+    row.subject, row.text = ("", "") if words == kind.shipped(language) else words
     row.changed_at, row.changed_by = timezone.now(), by
     row.save()
     return True
@@ -311,15 +312,10 @@ def change(kind: Kind, language: str, words: Words, *, by: str = "") -> bool:
 @transaction.atomic
 def take_back(kind: Kind) -> bool:
     """The shipped words again, in every language. Says whether there were others."""
-    lock()
-    rows = list(TemplateOverride.objects.filter(kind=kind.code))
+    lock(kind)
+    rows = list(TemplateOverride.objects.active().filter(kind=kind.code))
     for row in rows:
-        before = {"subject": row.subject, "text": row.text}
-        audit.note(about(kind, row.language), before, kind.shipped(row.language)._asdict())
-    TemplateOverride.objects.filter(kind=kind.code).delete()
+        before = Words(row.subject, row.text)
+        audit.log_change(row, before._asdict(), kind.shipped(row.language)._asdict())
+    TemplateOverride.objects.filter(kind=kind.code).update(subject="", text="")
     return bool(rows)
-
-
-def about(kind: Kind, language: str) -> str:
-    """What history calls one kind of mail in one language."""
-    return f"wording:{kind.code}:{language}"

@@ -6,7 +6,7 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from imagine.core import audit as history
+from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, report_outcomes
 from imagine.core.admin.concurrent_edit import ConcurrentEditForm
 from partners import checklist
@@ -32,7 +32,7 @@ class RowAdmin(ActionsAdmin):
 
     @admin.display(description=_("history"))
     def history(self, row: checklist.Row) -> str:
-        return history.table(checklist.about(row), row)
+        return audit.history_table(row)
 
     def save_model(self, request, obj, form, change):
         if change:

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core import audit as history
+from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin
 from imagine.core.admin.concurrent_edit import ConcurrentEditForm, conflict_messages
 from imagine.core.admin.lookups import GuardedAdmin
@@ -140,7 +140,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
 
     @admin.display(description=_("history"))
     def history(self, contact: Contact) -> str:
-        return history.table(f"contact:{contact.pk}", contact)
+        return audit.history_table(contact)
 
     def get_fieldsets(self, request, obj=None):
         person = ["name", "role", "email", "phone", "language"]

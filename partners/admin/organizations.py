@@ -15,7 +15,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from imagine.core import audit as history
+from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, report_outcomes
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.uploads import takes_files
@@ -168,8 +168,8 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     @admin.display(description=_("history"))
     def history(self, organization: Organization) -> str:
         """Of its contacts, too."""
-        people = {f"contact:{contact.pk}": (contact.name, contact) for contact in organization.contacts.all()}
-        return history.table(f"organization:{organization.pk}", organization, people)
+        contacts = organization.contacts.all()
+        return audit.history_table(organization, *contacts, name=lambda obj: "" if obj == organization else obj.name)
 
     def get_urls(self):
         logo = path("<int:pk>/logo.png", self.admin_site.admin_view(self.logo_png), name="partners_organization_logo")

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 from django.views.decorators.http import require_GET
 
-from imagine.core import audit as history
+from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
@@ -191,7 +191,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("history"))
     def history(self, pledge: Pledge) -> str:
-        return history.table(f"pledge:{pledge.pk}", pledge)
+        return audit.history_table(pledge)
 
     def get_urls(self):
         certificate = self.admin_site.admin_view(require_GET(self.certificate))

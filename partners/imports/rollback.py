@@ -3,14 +3,13 @@ reason. The rules that erase one thing do the same as these, which erase many.""
 
 from collections.abc import Callable, Iterable
 from functools import reduce
-from operator import or_
+from operator import attrgetter, or_
 
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, Q
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.imports import fingerprints
 from partners.models import (
@@ -75,8 +74,8 @@ def take_back_contacts(made: dict[int, str]) -> Stays:
     gone = there.keys() - stay.keys()
     forget("contact", gone)
     Contact.objects.filter(pk__in=gone).delete()
-    told = {f"organization:{there[pk].organization_id}" for pk in gone}
-    audit.note_all((about, {"contact": "…"}, {"contact": ""}) for about in sorted(told))
+    owners = {there[pk].organization for pk in gone}
+    audit.log_changes((owner, {"contact": "…"}, {"contact": ""}) for owner in sorted(owners, key=attrgetter("pk")))
     return stay
 
 
@@ -112,9 +111,8 @@ def what_hangs_on(there: dict[int, Model]) -> dict[int, set[str]]:
 
 
 def forget(kind: str, gone: Iterable[int]) -> None:
-    """History and messages of what is erased."""
+    """Messages about what is erased."""
     about = [f"{kind}:{pk}" for pk in gone]
-    AuditEntry.objects.filter(about__in=about).delete()
     if about:
         Message.objects.filter(reduce(or_, (Q(idempotency_key__startswith=f"{each}:") for each in about))).delete()
 

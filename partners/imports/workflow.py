@@ -170,7 +170,7 @@ def step(pk: int) -> bool:
     run = Import.objects.in_progress().select_for_update(skip_locked=True).select_related("year").filter(pk=pk).first()
     if run is None:
         return False
-    with audit.acting_as(audit.Actor(AuditEntry.Kind.STAFF, run.created_by)), translation.override(run.language):
+    with audit.as_actor(audit.Actor(AuditEntry.ActorKind.STAFF, run.created_by)), translation.override(run.language):
         STEPS[run.state](run)
     run.attempts, run.last_step_at = 0, timezone.now()
     run.save()

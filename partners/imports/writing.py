@@ -53,7 +53,7 @@ class Chunk:
         self.created.append(
             CreatedRecord(run=self.run, content_type=content_type, object_id=record.pk, fingerprint=fingerprint)
         )
-        self.changes.append((f"{record._meta.model_name}:{record.pk}", before, after))
+        self.changes.append((record, before, after))
 
     def rows_of(self, lead: ImportedOrganization) -> list[dict]:
         """Its rows, under whatever name."""
@@ -106,7 +106,7 @@ def write(run: Import, typed: list[ImportedOrganization]) -> None:
     chunk.organizations |= {pk: chunk.organizations[lead] for pk, lead in chunk.leads.items()}
     contacts = make_contacts(chunk)
     make_pledges(chunk, contacts)
-    audit.note_all(chunk.changes, reason=run.file_name[: audit.LONGEST_REASON])
+    audit.log_changes(chunk.changes, reason=run.file_name[: audit.MAX_LENGTH_REASON])
     CreatedRecord.objects.bulk_create(chunk.created)
     ImportedOrganization.objects.filter(pk__in=[one.pk for one in typed]).update(is_written=True)
     run.steps_done += len(typed)

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.contenttypes.fields import GenericRelation
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+
+from imagine.core.models import AuditEntry
 
 MONTHS = [8, 9, 10, 11, 12, 1, 2, 3, 4, 5]  # of a school year, in its order
 ILLUSTRATED_CODES = {
@@ -51,6 +54,7 @@ class School(models.Model):
     is_retired = models.BooleanField(
         _("retired"), default=False, help_text=_("Stays on old promises and is offered no more.")
     )
+    audit_entries = GenericRelation(AuditEntry)
 
     objects = SchoolQuerySet.as_manager()
 
@@ -132,6 +136,7 @@ class PromiseType(models.Model):
     is_retired = models.BooleanField(
         _("retired"), default=False, help_text=_("Stays on old pledges and is offered no more.")
     )
+    audit_entries = GenericRelation(AuditEntry)
 
     objects = PromiseTypeQuerySet.as_manager()
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.conf import settings
+from django.contrib.contenttypes.fields import GenericRelation
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, FilteredRelation, Func, Q, Value
@@ -10,6 +11,8 @@ from django.db.models.functions import Coalesce, Lower, NullIf, Trim
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from imagine.core.models import AuditEntry
 
 
 class Sector(models.TextChoices):
@@ -95,6 +98,7 @@ class Organization(models.Model):
         db_persist=True,
         verbose_name=_("folded name"),
     )
+    audit_entries = GenericRelation(AuditEntry)
 
     objects = OrganizationQuerySet.as_manager()
 
@@ -188,6 +192,7 @@ class Contact(models.Model):
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="en")
     is_primary = models.BooleanField(_("main contact"), default=False)
     created_at = models.DateTimeField(_("known since"), default=timezone.now, editable=False)
+    audit_entries = GenericRelation(AuditEntry)
 
     objects = ContactQuerySet.as_manager()
 

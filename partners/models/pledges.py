@@ -1,6 +1,7 @@
 """Pledges: an organization's promises for one school year, and every signed version of them."""
 
 from django.conf import settings
+from django.contrib.contenttypes.fields import GenericRelation
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -10,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.models import new_token
+from imagine.core.models import AuditEntry, new_token
 from partners.models.checklist import MONTHS, Grade, PromiseType, School
 from partners.models.organizations import Contact, Organization
 
@@ -47,6 +48,7 @@ class PledgeYear(models.Model):
         help_text=_("What partners read. It stays open until you close it."),
     )
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True, editable=False)
+    audit_entries = GenericRelation(AuditEntry)
 
     objects = PledgeYearQuerySet.as_manager()
 
@@ -121,6 +123,7 @@ class Pledge(models.Model):
     created_at = models.DateTimeField(_("begun"), default=timezone.now, editable=False)
     changed_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
     reminded_at = models.DateTimeField(_("reminded"), null=True, blank=True, editable=False)
+    audit_entries = GenericRelation(AuditEntry)
 
     objects = PledgeQuerySet.as_manager()
 

@@ -8,7 +8,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from imagine.core import audit
-from imagine.core.models import AuditEntry
 from imagine.mail import preferences
 from imagine.mail.models import Message
 from partners.models import Contact, Organization
@@ -41,7 +40,7 @@ def on_their_own(email: str, **fields) -> Contact:
             contact = Contact.objects.create(email=email, **fields)
     except IntegrityError:
         return people.get()
-    audit.note(f"contact:{contact.pk}", {"name": "", "email": ""}, profiles.facts(contact, ["name", "email"]))
+    audit.log_change(contact, {"name": "", "email": ""}, profiles.facts(contact, ["name", "email"]))
     return contact
 
 
@@ -65,7 +64,7 @@ def add_many(people: Iterable[Contact]) -> None:
     emails = [person.email for person in people]
     made = Contact.objects.filter(email__in=emails, created_at=now)
     names = ["name", "email"]
-    audit.note_all((f"contact:{person.pk}", dict.fromkeys(names, ""), profiles.facts(person, names)) for person in made)
+    audit.log_changes((person, dict.fromkeys(names, ""), profiles.facts(person, names)) for person in made)
 
 
 def lock(contact: Contact) -> Contact:
@@ -129,25 +128,22 @@ def erase(contact: Contact) -> None:
     forget(erased)
     if organization:
         about(organization).filter(recipient=contact.email).delete()
-        audit.note(f"organization:{organization.pk}", {"contact": "…"}, {"contact": ""})
+        audit.log_change(organization, {"contact": "…"}, {"contact": ""})
 
 
 @transaction.atomic
 def erase_organization(organization: Organization) -> None:
     """Erases an organization with its contacts and its history. The database refuses it for one that has a pledge."""
     organization = profiles.lock(organization.pk)
-    about_it = f"organization:{organization.pk}"
     for contact in organization.contacts.select_for_update().order_by("pk"):
         forget(contact)
     organization.delete()
-    AuditEntry.objects.filter(about=about_it).delete()
 
 
 def forget(contact: Contact) -> None:
     """Erases a locked contact with what is written about it: its history, what other apps know, and mail to many to its
     address, unless that is somebody else's, too. That the address wants no mail, or refuses it, is remembered."""
     contact_deleted.send(Contact, contact=contact)
-    AuditEntry.objects.filter(about=f"contact:{contact.pk}").delete()
     contact.delete()
     if Contact.objects.with_email(contact.email).exists():
         return

@@ -33,6 +33,6 @@ def speak_to(contact: Contact, language: str) -> None:
     if contact.is_primary:
         answered |= Q(organization=contact.organization_id, contact=None)
     for pledge in Pledge.objects.filter(answered).exclude(language=language):
-        audit.note(f"pledge:{pledge.pk}", {"language": pledge.language}, {"language": language})
+        audit.log_change(pledge, {"language": pledge.language}, {"language": language})
         pledge.language = language
         pledge.save(update_fields=["language"])

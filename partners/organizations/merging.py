@@ -18,7 +18,6 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.models import (
     Contact,
@@ -245,11 +244,11 @@ def merge(kept: Organization, other: Organization, *, shown: str = "") -> Organi
             hand_over(theirs, kept, other)
     move(other, kept)
     keep_dismissals(kept, other)
-    rename(f"organization:{other.pk}", f"organization:{kept.pk}")
+    rename(other, kept)
     other.delete()
     SlugRedirect.objects.create(slug=other.slug, organization=kept)
     after = profiles.facts(kept, [*PROFILE, "approved_at"])
-    audit.note(f"organization:{kept.pk}", before | {"merged": ""}, after | {"merged": told})
+    audit.log_change(kept, before | {"merged": ""}, after | {"merged": told})
     return kept
 
 
@@ -297,18 +296,18 @@ def join(stays: Contact, goes: Contact) -> None:
     stays.is_primary = stays.is_primary or goes.is_primary
     contact_merged.send(Contact, contact=stays, duplicate=goes)
     move(goes, stays)
-    rename(f"contact:{goes.pk}", f"contact:{stays.pk}")
+    rename(goes, stays)
     goes.delete()
     stays.save(update_fields=CONTACT)
     told = ", ".join(part for part in (goes.name, goes.role, goes.email, goes.phone) if part)
-    audit.note(f"contact:{stays.pk}", before | {"merged": ""}, profiles.facts(stays, CONTACT) | {"merged": told})
+    audit.log_change(stays, before | {"merged": ""}, profiles.facts(stays, CONTACT) | {"merged": told})
 
 
 def hand_over(pledge: Pledge, kept: Organization, other: Organization) -> None:
     """A pledge for a year that the kept one has none for."""
     pledge.organization = kept
     pledge.save(update_fields=["organization"])
-    audit.note(f"pledge:{pledge.pk}", {"organization": other.name}, {"organization": kept.name})
+    audit.log_change(pledge, {"organization": other.name}, {"organization": kept.name})
 
 
 def fold(kept: Organization, one: Fold) -> None:
@@ -320,7 +319,7 @@ def fold(kept: Organization, one: Fold) -> None:
         number += 1
         folded.signatures.filter(pk=signature.pk).update(pledge=leading, number=number)
     move(folded, leading)
-    rename(f"pledge:{folded.pk}", f"pledge:{leading.pk}")
+    rename(folded, leading)
     told = told_of(one, known)
     folded.delete()
     take(kept, one)
@@ -328,7 +327,7 @@ def fold(kept: Organization, one: Fold) -> None:
         pledge_years.take_back_reminders([leading.pk])
     TokenRedirect.objects.create(token=folded.token, pledge=leading)
     after = pledge_editing.facts(leading, [*one.there, *one.added], known)
-    audit.note(f"pledge:{leading.pk}", before | {"merged": ""}, after | {"merged": told})
+    audit.log_change(leading, before | {"merged": ""}, after | {"merged": told})
     if one.both_signed:
         pledge_editing.keep(leading, [*one.there, *one.added], known)
 
@@ -407,10 +406,11 @@ def keep_dismissals(kept: Organization, other: Organization) -> None:
         )
 
 
-def rename(old: str, new: str) -> None:
+def rename(goes: models.Model, stays: models.Model) -> None:
     """History and messages of one thing become another's. Keys of messages stay apart: each says of which thing it was
     at first, and no more, so that none grows with the next merge."""
-    AuditEntry.objects.filter(about=old).update(about=new)
+    goes.audit_entries.update(object_id=stays.pk)
+    old, new = (f"{each._meta.model_name}:{each.pk}" for each in (goes, stays))
     was, rest = f"{new}:was-{old.partition(':')[2]}", Substr("idempotency_key", len(old) + 1)
     moved_before = When(idempotency_key__startswith=f"{old}:was-", then=Concat(Value(new), rest))
     Message.objects.about(old).update(idempotency_key=Case(moved_before, default=Concat(Value(was), rest)))

@@ -12,6 +12,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
+from imagine.core.models import AuditEntry
 from partners.models import Contact, Logo, Organization, Pledge, SlugRedirect
 
 PROFILE = ["name", "sector", "description", "website", "phone", "address", "size", "wants_listing"]
@@ -30,7 +31,7 @@ def create(**fields) -> Organization:
     """Saves a new organization with a web address made of its name. `fields` are those of the profile."""
     organization = Organization(**fields)
     save_new([organization])
-    audit.note(f"organization:{organization.pk}", {"name": ""}, {"name": organization.name})
+    audit.log_change(organization, {"name": ""}, {"name": organization.name})
     return organization
 
 
@@ -40,7 +41,7 @@ def create_many(names: Sequence[str]) -> list[Organization]:
     made = [Organization(name=name) for name in names]
     for first in range(0, len(made), AT_ONCE):
         save_new(made[first : first + AT_ONCE])
-    audit.note_all((f"organization:{each.pk}", {"name": ""}, {"name": each.name}) for each in made)
+    audit.log_changes((each, {"name": ""}, {"name": each.name}) for each in made)
     return made
 
 
@@ -90,13 +91,13 @@ def change(organization: Organization, **fields) -> Organization:
         changed += unapprove(organization)
     if changed:
         organization.save(update_fields=changed)
-        audit.note(f"organization:{organization.pk}", before, facts(organization, [*PROFILE, "approved_at"]))
+        audit.log_change(organization, before, facts(organization, [*PROFILE, "approved_at"]))
     return organization
 
 
 def unapprove(organization: Organization) -> list[str]:
     """Takes the approval back, unless a member of staff acts. Does not save; returns the fields to save."""
-    if audit.actor.get().kind == audit.AuditEntry.Kind.STAFF or not organization.approved_at:
+    if audit.current_actor().kind == AuditEntry.ActorKind.STAFF or not organization.approved_at:
         return []
     organization.approved_at, organization.approved_by = None, ""
     return ["approved_at", "approved_by"]
@@ -119,7 +120,7 @@ def approve(organization: Organization, *, by: str, seen: str | None = None) -> 
             raise Unseen(_("The profile was changed since you read it. Read it again before you approve it."))
         organization.approved_at, organization.approved_by = timezone.now(), by
         organization.save(update_fields=["approved_at", "approved_by"])
-        audit.note(f"organization:{organization.pk}", {"approved_at": False}, {"approved_at": True})
+        audit.log_change(organization, {"approved_at": False}, {"approved_at": True})
     return organization
 
 
@@ -130,7 +131,7 @@ def hide(organization: Organization) -> Organization:
     if organization.approved_at:
         organization.approved_at, organization.approved_by = None, ""
         organization.save(update_fields=["approved_at", "approved_by"])
-        audit.note(f"organization:{organization.pk}", {"approved_at": True}, {"approved_at": False})
+        audit.log_change(organization, {"approved_at": True}, {"approved_at": False})
     return organization
 
 
@@ -170,8 +171,8 @@ def set_logo(organization: Organization, png: bytes | None) -> None:
         Logo.objects.filter(pk=organization.pk).delete()
     if fields := unapprove(organization):
         organization.save(update_fields=fields)
-        audit.note(f"organization:{organization.pk}", {"approved_at": True}, {"approved_at": False})
-    audit.note(f"organization:{organization.pk}", {"logo": "…"}, {"logo": "new" if png else ""})
+        audit.log_change(organization, {"approved_at": True}, {"approved_at": False})
+    audit.log_change(organization, {"logo": "…"}, {"logo": "new" if png else ""})
 
 
 def add_contact(organization: Organization, *, email: str, is_new: bool = False, **fields) -> Contact:
@@ -181,7 +182,7 @@ def add_contact(organization: Organization, *, email: str, is_new: bool = False,
         return known
     is_primary = is_new or not organization.contacts.filter(is_primary=True).exists()
     contact = Contact.objects.create(organization=organization, email=email, is_primary=is_primary, **fields)
-    audit.note(f"contact:{contact.pk}", {"name": "", "email": ""}, facts(contact, ["name", "email"]))
+    audit.log_change(contact, {"name": "", "email": ""}, facts(contact, ["name", "email"]))
     return contact
 
 
@@ -192,7 +193,7 @@ def change_contact(contact: Contact, **fields) -> Contact:
         for name in changed:
             setattr(contact, name, fields[name])
         contact.save(update_fields=changed)
-        audit.note(f"contact:{contact.pk}", before, facts(contact, list(fields)))
+        audit.log_change(contact, before, facts(contact, list(fields)))
     return contact
 
 

@@ -99,14 +99,12 @@ def meet_promises(found: Meanwhile, data: QueryDict, base, typed: list[Promised]
 
 def last_change(sheet: Sheet) -> tuple[str, datetime | None]:
     """Who changed last what the page shows, in the reader's words, and when."""
-    about = [f"pledge:{sheet.pledge.pk}"] if sheet.pledge else []
-    about += [f"organization:{sheet.organization.pk}"] if sheet.organization else []
-    about += [f"contact:{sheet.contact_row.pk}"] if sheet.contact_row else []
-    change = AuditEntry.objects.filter(about__in=about).order_by("-at", "-pk").first()
+    shown = [row for row in (sheet.pledge, sheet.organization, sheet.contact_row) if row]
+    change = AuditEntry.objects.about_any(shown).order_by("-created_at", "-pk").first()
     if change is None:
         return _("somebody"), None
-    if change.kind != AuditEntry.Kind.GUEST:
-        return _("our staff"), change.at
+    if change.actor_kind != AuditEntry.ActorKind.GUEST:
+        return _("our staff"), change.created_at
     if sheet.is_signed and sheet.pledge.signed_at == sheet.pledge.changed_at:
-        return sheet.pledge.signed_by, change.at
-    return _("somebody who has this link"), change.at
+        return sheet.pledge.signed_by, change.created_at
+    return _("somebody who has this link"), change.created_at

@@ -10,7 +10,6 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
 from partners.models import Contact, Organization, Pledge, Signature
@@ -62,7 +61,7 @@ def answering_known(rule: Callable) -> Callable:
     @wraps(rule)
     def apply(token: str, **typed) -> Pledge:
         try:
-            with transaction.atomic(), audit.gathering():
+            with transaction.atomic(), audit.batch_log():
                 return rule(token, **typed)
         except Known:
             tell_known(token)
@@ -152,7 +151,7 @@ def write(sheet: Sheet, version: str, typed: Typed, signer: Signer | None = None
     promises.write(pledge, typed.promised, sheet.promises if sheet.pledge else [])
     if sheet.start:
         sheet.start.delete()
-    audit.note(f"pledge:{pledge.pk}", before, facts(pledge, typed.promised, known))
+    audit.log_change(pledge, before, facts(pledge, typed.promised, known))
     if signer:
         take_back_reminders([pledge.pk])
         pledge_emails.signed(pledge, keep(pledge, typed.promised, known))
@@ -269,5 +268,4 @@ def delete(pledge: Pledge) -> None:
     Pledge.DoesNotExist when it was merged into another or erased."""
     profiles.lock_owner(pledge)
     Message.objects.about(f"pledge:{pledge.pk}").delete()
-    AuditEntry.objects.filter(about=f"pledge:{pledge.pk}").delete()
     Pledge.objects.filter(pk=pledge.pk).delete()

@@ -67,7 +67,7 @@ def replace_link(pledge: Pledge) -> Pledge:
     for each in pledges:
         each.token = new_token()
         each.save(update_fields=["token"])
-        audit.note(f"pledge:{each.pk}", {"link": ""}, {"link": "replaced"})
+        audit.log_change(each, {"link": ""}, {"link": "replaced"})
     TokenRedirect.objects.filter(pledge__in=pledges).delete()
     pledge_emails.new_link(pledges[-1])
     return next(each for each in pledges if each.pk == pledge.pk)

@@ -36,7 +36,7 @@ def reopen_year(year: PledgeYear) -> PledgeYear:
 def set_closed(year: PledgeYear, is_closed: bool) -> PledgeYear:
     year = PledgeYear.objects.select_for_update(no_key=True).get(pk=year.pk)
     if (year.closed_at is not None) != is_closed:
-        audit.note(f"pledgeyear:{year.pk}", {"closed_at": not is_closed}, {"closed_at": is_closed})
+        audit.log_change(year, {"closed_at": not is_closed}, {"closed_at": is_closed})
         year.closed_at = timezone.now() if is_closed else None
         year.save(update_fields=["closed_at"])
     return year

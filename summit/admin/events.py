@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy
 
-from imagine.core import audit as history
+from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.concurrent_edit import conflict_messages
 from summit import school_year, seats
@@ -108,7 +108,7 @@ class EventAdmin(ActionsAdmin):
 
     @admin.display(description=_("history"))
     def history(self, event: Event) -> str:
-        return history.table(f"event:{event.pk}", event)
+        return audit.history_table(event)
 
     # Its page --------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy
 
-from imagine.core import audit as history
+from imagine.core import audit
 from imagine.core.admin.actions import Outcome, report_outcomes
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
@@ -180,4 +180,4 @@ class InvitationAdmin(GuardedAdmin, ExportAdmin):
 
     @admin.display(description=_("history"))
     def history(self, invitation: Invitation) -> str:
-        return history.table(f"invitation:{invitation.pk}", invitation, words={"answer": dict(Answer.choices)})
+        return audit.history_table(invitation, value_labels={"answer": dict(Answer.choices)})

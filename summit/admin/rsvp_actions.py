@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from imagine.core.admin.actions import Outcome, report_outcomes
-from imagine.core.audit import LONGEST_REASON
+from imagine.core.audit import MAX_LENGTH_REASON
 from summit import attendance, rsvp_links, seats
 from summit.models import Rsvp
 
@@ -33,7 +33,7 @@ def promote_rsvps(page, request, rsvps):
 @admin.action(description=_("Seat them although no seat is free"), permissions=["change"])
 def seat_beyond(page, request, rsvps):
     done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
-    reason = request.POST.get("reason", "").strip()[:LONGEST_REASON]
+    reason = request.POST.get("reason", "").strip()[:MAX_LENGTH_REASON]
     if not reason:
         said = _("Say why in the field beside the action: it is kept in the history.")
         page.message_user(request, said, messages.ERROR)

@@ -4,7 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.admin.concurrent_edit import ConcurrentEditForm
-from imagine.core.audit import LONGEST_REASON
+from imagine.core.audit import MAX_LENGTH_REASON
 from imagine.core.forms import AddressField
 from summit import seats
 from summit.admin import guest_forms
@@ -20,7 +20,7 @@ class RsvpAdminForm(ConcurrentEditForm):
     beyond = forms.BooleanField(
         label=_("Seat them although no seat is free"), required=False, help_text=_("Flagged and counted.")
     )
-    reason = forms.CharField(label=_("Reason"), required=False, max_length=LONGEST_REASON)
+    reason = forms.CharField(label=_("Reason"), required=False, max_length=MAX_LENGTH_REASON)
 
     class Meta:
         model = Rsvp

@@ -13,11 +13,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from imagine.core import audit as history
+from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin
 from imagine.core.admin.concurrent_edit import conflict_messages
 from imagine.core.admin.lookups import GuardedAdmin
-from imagine.core.audit import LONGEST_REASON
+from imagine.core.audit import MAX_LENGTH_REASON
 from imagine.core.formatting import day, short_date
 from imagine.core.spreadsheets.writer import RESPONSES
 from imagine.mail.models import Message
@@ -92,7 +92,7 @@ class CameInline(GuestInline):
 
 
 class ActionForm(helpers.ActionForm):
-    reason = forms.CharField(label=_("Reason, for seats beyond the room"), required=False, max_length=LONGEST_REASON)
+    reason = forms.CharField(label=_("Reason, for seats beyond the room"), required=False, max_length=MAX_LENGTH_REASON)
 
 
 @admin.register(Rsvp)
@@ -176,7 +176,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
 
     @admin.display(description=_("history"))
     def history(self, rsvp: Rsvp) -> str:
-        return history.table(f"rsvp:{rsvp.pk}", rsvp)
+        return audit.history_table(rsvp)
 
     @admin.display(description=_("mail"))
     def mail(self, rsvp: Rsvp) -> str:

@@ -50,6 +50,6 @@ def is_shown(event: Event) -> bool:
 
 def changes_of(events: list[Event]) -> dict[int, tuple[int, datetime]]:
     """How often each event was changed, and when last, by its primary key."""
-    rows = AuditEntry.objects.filter(about__in=[f"event:{event.pk}" for event in events]).order_by()
-    known = {about: (times, at) for about, times, at in rows.values_list("about").annotate(Count("pk"), Max("at"))}
-    return {event.pk: known.get(f"event:{event.pk}", (0, event.created_at)) for event in events}
+    entries = AuditEntry.objects.about_any(events).order_by().values_list("object_id")
+    known = {pk: (times, last) for pk, times, last in entries.annotate(Count("pk"), Max("created_at"))}
+    return {event.pk: known.get(event.pk, (0, event.created_at)) for event in events}

@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from imagine.core.models import AuditEntry
 from imagine.mail import editable_templates, preferences
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import EmailPreference, Mailing, Message
@@ -49,7 +48,7 @@ def of_key(key: str) -> int | None:
 def sequence_of(event: Event) -> int:
     """The SEQUENCE of an invitation's entry: how often time or place of the event changed, or it was called off. The
     entry of the RSVP that answers it goes on from there."""
-    return AuditEntry.objects.filter(about=about(event), what__has_any_keys=MOVES).count()
+    return event.audit_entries.filter(changes__has_any_keys=MOVES).count()
 
 
 def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str, EmailPreference]) -> list[Message]:

@@ -77,7 +77,7 @@ def begin(event: Event) -> None:
             template=change_notice_emails.kind_of(event),
             title=title(event)[:TITLE],
             recipient_count=count,
-            started_by=audit.actor.get().name,
+            started_by=audit.current_actor().name,
         )
         transaction.on_commit(lambda: dispatch.ring("summit.tasks.write_invitations", mailing.pk), robust=True)
 

@@ -3,7 +3,6 @@
 Each rule locks the mailings first, as stopping a mailing does before it looks at its invitations.
 """
 
-from imagine.core.models import AuditEntry
 from imagine.mail.models import Mailing, Message
 from partners.models import Contact
 from partners.organizations import merging
@@ -27,7 +26,7 @@ def merge_invitations(stays: Contact, goes: Contact) -> None:
         both = Invitation.objects.filter(event=event, contact__in=[stays, goes]).select_for_update(of=("self",))
         kept, dropped = sorted(both.select_related("rsvp"), key=weight, reverse=True)
         invitation_emails.take_back(dropped)
-        merging.rename(invitation_emails.about(dropped), invitation_emails.about(kept))
+        merging.rename(dropped, kept)
         dropped.delete()
 
 
@@ -78,7 +77,7 @@ def delete_invitations(contact: Contact) -> None:
     lock_mailings(contact)
     for invitation in contact.invitations.all():
         Message.objects.about(invitation_emails.about(invitation)).delete()
-        AuditEntry.objects.filter(about=invitation_emails.about(invitation)).delete()
+        invitation.audit_entries.all().delete()
 
 
 def lock_mailings(*contacts: Contact) -> None:

@@ -5,7 +5,6 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from imagine.core.models import AuditEntry
 from imagine.mail import delivery, preferences
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Message
@@ -92,9 +91,9 @@ def check_wanted(invitation: Invitation) -> None:
 
 def check_true(message: Message, invitation: Invitation) -> None:
     """Whether time, place and link are still those of the message."""
-    moved = Q(about=invitation_emails.about(invitation.event), what__has_any_keys=invitation_emails.MOVES)
-    link = Q(about=invitation_emails.about(invitation), what__has_key="link")
-    if not AuditEntry.objects.filter(moved | link, at__gt=message.created_at).exists():
+    moved = invitation.event.audit_entries.filter(changes__has_any_keys=invitation_emails.MOVES)
+    link = invitation.audit_entries.filter(changes__has_key="link")
+    if not (moved | link).filter(created_at__gt=message.created_at).exists():
         return
     if message.state == State.UNKNOWN:
         raise NotAgain(

@@ -85,7 +85,7 @@ def replace_link(invitation: Invitation) -> None:
     invitation = lock(invitation)
     invitation.token = new_token()
     invitation.save(update_fields=["token"])
-    audit.note(invitation_emails.about(invitation), {"link": ""}, {"link": "replaced"})
+    audit.log_change(invitation, {"link": ""}, {"link": "replaced"})
     mails = Message.objects.about(invitation_emails.about(invitation))
     invitation_emails.take_back(invitation)  # they lead to the old one
     if invitation.emailed_at and may_mail_link(invitation):
@@ -153,4 +153,4 @@ def answer(invitation: Invitation) -> dict:
 def save_answer(invitation: Invitation, before: dict) -> None:
     invitation.save(update_fields=["rsvp", "declined_at", "decline_message"])
     change_notices.drop(invitation)
-    audit.note(invitation_emails.about(invitation), before, answer(invitation), hidden=("decline_message",))
+    audit.log_change(invitation, before, answer(invitation), hidden=("decline_message",))

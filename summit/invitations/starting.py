@@ -83,7 +83,7 @@ def start(event: Event, audience: Audience, *, count: int, by: str, mark: str | 
         started_by=by,
     )
     invite(event, mailing, [person.contact_id for person in asked])
-    audit.note(invitation_emails.about(event), {"invited": ""}, {"invited": f"{audience.name}: {count}"})
+    audit.log_change(event, {"invited": ""}, {"invited": f"{audience.name}: {count}"})
     transaction.on_commit(lambda: dispatch.ring("summit.tasks.write_invitations", mailing.pk), robust=True)
     return mailing
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.contrib.contenttypes.fields import GenericRelation
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q, Sum
@@ -12,6 +13,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.db.selects import first, with_columns
+from imagine.core.models import AuditEntry
 
 MAX_CAPACITY = 20_000
 MAX_PARTY_SIZE = 20
@@ -128,6 +130,7 @@ class Event(models.Model):
     )
     canceled_at = models.DateTimeField(_("cancelled"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, db_default=Now(), editable=False)
+    audit_entries = GenericRelation(AuditEntry)
 
     objects = EventQuerySet.as_manager()
 

@@ -3,6 +3,7 @@ audiences.py and reminders.py."""
 
 from datetime import UTC, datetime
 
+from django.contrib.contenttypes.fields import GenericRelation
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -10,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.models import new_token
+from imagine.core.models import AuditEntry, new_token
 from imagine.mail.models import Mailing
 from partners.models import Contact, PledgeYear, PromiseType, School, Sector
 from summit.models.events import Event
@@ -142,6 +143,7 @@ class Invitation(models.Model):
         related_name="invitation",
         editable=False,
     )
+    audit_entries = GenericRelation(AuditEntry)
 
     objects = InvitationQuerySet.as_manager()
 

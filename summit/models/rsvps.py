@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime
 
 from django.conf import settings
+from django.contrib.contenttypes.fields import GenericRelation
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q, Value
@@ -12,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.models import new_token
+from imagine.core.models import AuditEntry, new_token
 from imagine.core.text_normalization import joined, unaccented
 from partners.models import Organization, Sector, normalize_name
 from summit.models.events import Event
@@ -116,6 +117,7 @@ class Rsvp(models.Model):
         output_field=models.TextField(),
         db_persist=True,
     )
+    audit_entries = GenericRelation(AuditEntry)
 
     objects = RsvpQuerySet.as_manager()
 

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from imagine.core.db import prepared
 from imagine.core.db.inserts import insert, insert_one
 from imagine.core.models import AuditEntry
-from imagine.mail.models import Message
+from imagine.mail.models import Message, SendRate
 
 pytestmark = pytest.mark.django_db
 
@@ -69,10 +69,11 @@ def test_values_are_values_whatever_stands_in_them():
 
 def test_insert_writes_rows_of_several_tables_in_one_trip(django_assert_num_queries):
     one, other = message("one"), message("other")
-    change = AuditEntry(about="rsvp:1", kind=AuditEntry.Kind.GUEST, what={"name": ["Ana", "Alma"]})
+    rate = SendRate.objects.get()
+    change = AuditEntry(about=rate, actor_kind=AuditEntry.ActorKind.GUEST, changes={"name": ["Ana", "Alma"]})
     with django_assert_num_queries(1):
         insert(change, one, if_new=[other])
-    assert list(AuditEntry.objects.values_list("about", "what")) == [("rsvp:1", {"name": ["Ana", "Alma"]})]
+    assert list(AuditEntry.objects.values_list("object_id", "changes")) == [(rate.pk, {"name": ["Ana", "Alma"]})]
     assert set(Message.objects.values_list("idempotency_key", "recipient")) == {
         ("one", one.recipient),
         ("other", other.recipient),

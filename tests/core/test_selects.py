@@ -37,7 +37,7 @@ def test_columns_of_two_models():
     one, other = with_columns("{} | {}", RateLimitCount, AuditEntry).split(" | ")
     columns = ("id", "key", "since", "count")
     assert one == ", ".join(f'core_ratelimitcount."{column}"' for column in columns)
-    assert other.startswith('core_auditentry."id", core_auditentry."about"')
+    assert other.startswith('core_auditentry."id", core_auditentry."content_type_id"')
 
 
 def test_related_rows_are_those_of_their_models_or_none(django_assert_num_queries):

@@ -54,7 +54,7 @@ def test_list_has_every_kind_and_says_whose_words_it_has(staff):
 def test_own_words_are_saved_and_said_from_then_on(staff):
     response = typed(staff, en_subject="See you {soon}", en_text="Dear {name},\r\n\r\nbring a pen.")
     assert (response.status_code, response["Location"]) == (302, PAGE)
-    row = TemplateOverride.objects.get()
+    row = TemplateOverride.objects.active().get()
     assert (row.language, row.subject, row.text, row.changed_by) == (
         *("en", "See you {soon}"),
         *("Dear {name},\n\nbring a pen.", "office"),
@@ -98,7 +98,7 @@ def test_words_that_do_not_fit_come_back_with_their_sentence(staff, button, fiel
     assert "It is shown here once the words fit." in page
     assert 'value="Kept"' in page
     assert "<script>alert" not in page
-    assert not TemplateOverride.objects.exists()
+    assert not TemplateOverride.objects.active().exists()
 
 
 def test_preview_shows_what_was_typed_and_saves_nothing(staff):
@@ -111,7 +111,7 @@ def test_preview_shows_what_was_typed_and_saves_nothing(staff):
     page = response.content.decode()
     assert page.count("<iframe") == 2
     assert "See you {soon}" in page  # the field keeps what was typed
-    assert not TemplateOverride.objects.exists()
+    assert not TemplateOverride.objects.active().exists()
     assert not AuditEntry.objects.exists()
 
 
@@ -129,11 +129,11 @@ def test_frames_obey_the_policy_of_the_page(staff):
 def test_shipped_words_come_back_at_the_press_of_a_button(staff):
     assert "Back to the shipped words" not in staff.get(PAGE).content.decode()
     typed(staff, en_subject="Mine", es_subject="Mía")
-    assert TemplateOverride.objects.count() == 2
+    assert TemplateOverride.objects.active().count() == 2
     assert "Back to the shipped words" in staff.get(PAGE).content.decode()
     for _twice in range(2):
         assert typed(staff, "_shipped").status_code == 302
-    assert not TemplateOverride.objects.exists()
+    assert not TemplateOverride.objects.active().exists()
     assert AuditEntry.objects.count() == 4
 
 
@@ -159,16 +159,16 @@ def test_second_editor_of_the_shipped_words_is_shown_the_first_ones(staff):
     said = errors(response)["en_text"]
     assert said == ["Somebody changed this to “Theirs.” while you had it open. Save once more to keep yours."]
     assert "Nothing is saved yet, and what you typed is still here." in web_client.page_text(response)
-    assert TemplateOverride.objects.get().text == "Theirs."
+    assert TemplateOverride.objects.active().get().text == "Theirs."
     staff.post(PAGE, web_client.form_fields(response))
-    assert TemplateOverride.objects.get().text == "Mine."
+    assert TemplateOverride.objects.active().get().text == "Mine."
 
 
 def test_what_only_the_other_changed_is_kept(staff):
     mine = opened(staff)
     typed(staff, en_subject="Theirs", es_text="Suyo.")
     assert staff.post(PAGE, mine | {"en-text": "Mine."}).status_code == 302
-    english, spanish = TemplateOverride.objects.order_by("language")
+    english, spanish = TemplateOverride.objects.active().order_by("language")
     assert (english.subject, english.text) == ("Theirs", "Mine.")
     assert spanish.text == "Suyo."
 
@@ -180,14 +180,14 @@ def test_shipped_words_do_not_wipe_out_what_nobody_saw(staff):
     response = staff.post(PAGE, mine | {"_shipped": "1"})
     assert "Nothing is done yet: these are the words now." in web_client.page_text(response)
     assert "Theirs." in response.content.decode()
-    assert TemplateOverride.objects.get().text == "Theirs."
+    assert TemplateOverride.objects.active().get().text == "Theirs."
 
 
 def test_page_without_what_it_showed_writes_over_nothing_unseen(staff):
     typed(staff, en_text="Theirs.")
     response = staff.post(PAGE, {"en-subject": "a", "en-text": "b", "es-subject": "c", "es-text": "d"})
     assert response.status_code == 200
-    assert TemplateOverride.objects.get().text == "Theirs."
+    assert TemplateOverride.objects.active().get().text == "Theirs."
 
 
 # Who may ---------------------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def test_viewer_reads_and_changes_nothing(staff):
     assert 'name="_save"' not in page
     assert client.post(PAGE, sent).status_code == 403
     assert client.get(LIST).status_code == 200
-    assert not TemplateOverride.objects.exists()
+    assert not TemplateOverride.objects.active().exists()
 
 
 def test_others_see_nothing_of_it(staff):
@@ -216,7 +216,7 @@ def test_others_see_nothing_of_it(staff):
 @pytest.mark.parametrize("way", ["change", "delete"])
 def test_djangos_own_form_writes_no_words(staff, way):
     editable_templates.change(KINDS["thanks"], "es", Words("Gracias", "Gracias."), by="office")
-    row = TemplateOverride.objects.get()
+    row = TemplateOverride.objects.active().get()
     before = snapshots.tables()
     fields = {"kind": row.kind, "language": "es", "subject": "Gracias", "text": "<script>x</script>", "post": "yes"}
     for answer in (staff.get(f"{LIST}{row.pk}/{way}/"), staff.post(f"{LIST}{row.pk}/{way}/", fields)):

@@ -79,8 +79,9 @@ def test_everything_about_a_kind_is_changed_but_its_code(staff):
         "order": 5,
         "code": "tours",
     }
-    [told] = AuditEntry.objects.filter(about=f"promisetype:{promise_type.pk}")
-    assert (told.name, told.what["unit_es"], told.what["is_retired"]) == ("staff", ["visita", "día"], [False, True])
+    [told] = AuditEntry.objects.about(promise_type)
+    assert told.actor_name == "staff"
+    assert (told.changes["unit_es"], told.changes["is_retired"]) == (["visita", "día"], [False, True])
     assert "unit in Spanish, one: visita → día" in web_client.page_text(staff.get(f"{KINDS}{promise_type.pk}/change/"))
 
 
@@ -133,7 +134,7 @@ def test_retired_kind_stays_on_old_pledges_and_is_offered_no_more(staff):
     assert snapshots.tables(but=KEPT) == before
     assert said(act(staff, KINDS, "bring_back", promise_type)) == ["1 is offered again."]
     assert said(act(staff, KINDS, "bring_back", promise_type)) == [SAME]
-    assert [change.name for change in AuditEntry.objects.filter(about=f"promisetype:{promise_type.pk}")] == [
+    assert [change.actor_name for change in AuditEntry.objects.about(promise_type)] == [
         "staff",
         "staff",
     ]
@@ -163,7 +164,7 @@ def test_school_is_retired_and_brought_back_and_nothing_else(staff):
     assert said(act(staff, SCHOOLS, "bring_back", school))[-1] == "1 is offered again."
     assert said(act(staff, SCHOOLS, "retire", school)) == ["1 is retired now."]
     assert said(act(staff, SCHOOLS, "retire", school)) == [SAME]
-    assert snapshots.changes(f"school:{school.pk}") == [
+    assert snapshots.changes(school) == [
         {"is_retired": [False, True]},
         {"is_retired": [True, False]},
         {"is_retired": [False, True]},
@@ -205,7 +206,7 @@ def test_year_is_added_and_opens_on_its_day(staff):
     year = PledgeYear.objects.get()
     assert (year.pk, year.opens_on, year.announced_deadline, year.is_open) == (2028, today(30), today(60), False)
     assert "not open yet" in web_client.page_text(staff.get(YEARS))
-    assert snapshots.changes("pledgeyear:2028")[0]["opens_on"] == ["", today(30).isoformat()]
+    assert snapshots.changes(PledgeYear(pk=2028))[0]["opens_on"] == ["", today(30).isoformat()]
 
 
 @pytest.mark.parametrize(
@@ -261,12 +262,12 @@ def test_year_is_opened_closed_and_reopened_and_each_repeats_harmlessly(staff):
         before = snapshots.tables(but=KEPT)
         assert said(act(staff, YEARS, action, year)) == [SAME]
         assert snapshots.tables(but=KEPT) == before
-    assert snapshots.changes("pledgeyear:2028") == [
+    assert snapshots.changes(PledgeYear(pk=2028)) == [
         {"opens_on": [today(30).isoformat(), today().isoformat()]},
         {"closed_at": [False, True]},
         {"closed_at": [True, False]},
     ]
-    assert set(AuditEntry.objects.values_list("name", flat=True)) == {"staff"}
+    assert set(AuditEntry.objects.values_list("actor_name", flat=True)) == {"staff"}
 
 
 def test_buttons_on_a_years_page_lead_to_what_can_be_done(staff):

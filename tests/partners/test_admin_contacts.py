@@ -113,7 +113,7 @@ def test_person_on_their_own_is_corrected(staff):
     assert change(staff, person, name="Inés Núñez", email="nunez@example.org").status_code == 302
     person.refresh_from_db()
     assert (person.name, person.email, person.organization) == ("Inés Núñez", "nunez@example.org", None)
-    said = AuditEntry.objects.filter(about=f"contact:{person.pk}").latest("pk").what
+    said = AuditEntry.objects.about(person).latest("pk").changes
     assert said == {"name": ["Inés Peña", "Inés Núñez"], "email": ["ines@example.org", "nunez@example.org"]}
     assert "Inés Núñez" in web_client.page_text(staff.get(page_of(person)))
 
@@ -149,7 +149,7 @@ def test_what_somebody_else_changed_is_shown_first(staff):
 def test_contacts_are_erased_one_by_one_and_together(staff):
     person, mine = alone(), factories.contact(factories.organization())
     assert staff.post(f"{LIST}{person.pk}/delete/", {"post": "yes"}).status_code == 302
-    assert not AuditEntry.objects.filter(about=f"contact:{person.pk}").exists()
+    assert not AuditEntry.objects.about(person).exists()
     staff.post(LIST, {"action": "delete_selected", "_selected_action": [mine.pk], "post": "yes"})
     assert not Contact.objects.exists()
 

@@ -33,7 +33,7 @@ def test_logo_is_sent_replaced_and_taken_away(staff):
     assert size() == (20, 20)
     change(staff, organization, no_logo="on")
     assert Logo.objects.count() == 0
-    told = [changed["logo"] for changed in snapshots.changes(f"organization:{organization.pk}") if "logo" in changed]
+    told = [changed["logo"] for changed in snapshots.changes(organization) if "logo" in changed]
     assert told == [["…", "new"], ["…", "new"], ["…", ""]]
 
 
@@ -76,7 +76,7 @@ def test_logo_that_the_partner_changed_meanwhile_is_not_replaced_unseen(staff, t
     organization = factories.organization()
     profiles.set_logo(profiles.lock(organization.pk), factories.png(9, 9))
     sent = web_client.form_fields(staff.get(page_of(organization)))
-    with audit.acting_as(audit.GUEST):
+    with audit.as_actor(audit.GUEST):
         profiles.set_logo(profiles.lock(organization.pk), factories.png(30, 20))
 
     def send(sent: dict):

@@ -127,7 +127,7 @@ def test_pressing_merges_and_leads_to_the_one_that_is_left(staff, both):
     assert said(answer) == ["Port Gate Logistics Inc is now one with Port Gate Logistics."]
     assert Organization.objects.get() == both[0]
     assert "merged with it" in web_client.page_text(answer)
-    assert snapshots.changes(f"organization:{both[0].pk}")[-1]["merged"][1].startswith("Port Gate Logistics Inc (")
+    assert snapshots.changes(both[0])[-1]["merged"][1].startswith("Port Gate Logistics Inc (")
 
 
 def test_merged_by_whom(staff, both):

@@ -52,7 +52,7 @@ def test_main_contact_changes_hands():
     for _twice in range(2):
         contacts.correct(ben, is_primary=True)
     assert people(here) == [("alma@example.org", False), ("ben@example.org", True)]
-    assert snapshots.changes(f"contact:{alma.pk}")[-1] == {"is_primary": [True, False]}
+    assert snapshots.changes(alma)[-1] == {"is_primary": [True, False]}
 
 
 def test_corrected_address_gets_what_was_not_sent_and_the_link():
@@ -67,7 +67,7 @@ def test_corrected_address_gets_what_was_not_sent_and_the_link():
         "signed 1 right@example.org",
         "link 1 right@example.org",
     ]
-    assert snapshots.changes(f"contact:{contact.pk}")[-1] == {"email": ["alma@example.org", "right@example.org"]}
+    assert snapshots.changes(contact)[-1] == {"email": ["alma@example.org", "right@example.org"]}
     contacts.correct(contact, email="right@example.org")
     assert len(snapshots.emails_to()) == 3
 
@@ -102,8 +102,8 @@ def test_erased_contact_leaves_no_mail_and_no_history_and_its_pledge_stays():
     pledge.refresh_from_db()
     assert (pledge.contact, pledge.signed_by) == (None, "Alma Reyes")
     assert snapshots.emails_to() == ["link 1 alma@example.org"]  # to the one who began, before there was a pledge
-    assert not AuditEntry.objects.filter(about=f"contact:{contact.pk}").exists()
-    assert snapshots.changes(f"organization:{pledge.organization_id}")[-1] == {"contact": ["…", ""]}
+    assert not AuditEntry.objects.about(contact).exists()
+    assert snapshots.changes(pledge.organization)[-1] == {"contact": ["…", ""]}
     assert pledge_links.mail_again(pledge)
     assert snapshots.emails_to()[-1] == "link 1 ben@example.org"
 
@@ -122,7 +122,7 @@ def test_erased_organization_leaves_nothing():
     contacts.erase_organization(here)
     assert not Organization.objects.exists()
     assert not Contact.objects.exists()
-    assert not AuditEntry.objects.filter(about__in=[f"organization:{here.pk}", f"contact:{contact.pk}"]).exists()
+    assert not AuditEntry.objects.about_any([here, contact]).exists()
 
 
 def test_organization_with_a_pledge_is_not_erased():
@@ -130,7 +130,7 @@ def test_organization_with_a_pledge_is_not_erased():
     with pytest.raises(ProtectedError):
         contacts.erase_organization(pledge.organization)
     assert snapshots.organizations() == ["Port Gate Logistics"]
-    assert AuditEntry.objects.filter(about=f"organization:{pledge.organization_id}").exists()
+    assert AuditEntry.objects.about(pledge.organization).exists()
 
 
 # Approval --------------------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def test_organization_with_a_pledge_is_not_erased():
 def test_what_staff_did_not_read_is_not_approved(changed):
     here = factories.organization(wants_listing=True)
     seen = profiles.face(here)
-    with audit.acting_as(audit.GUEST):
+    with audit.as_actor(audit.GUEST):
         profiles.change(profiles.lock(here.pk), **{changed: "https://example.org"})
     with pytest.raises(profiles.Unseen, match="Read it again"):
         profiles.approve(here, by="anna", seen=seen)

@@ -425,13 +425,13 @@ def test_day_of_the_signature_is_the_years_opening_when_the_sheet_says_none(year
 def test_history_tells_who_imported_what(year):
     write(begin(row()))
     pledge = Pledge.objects.get()
-    change = AuditEntry.objects.get(about=f"pledge:{pledge.pk}")
-    assert (change.kind, change.name, change.reason) == ("staff", "anna", "list.csv")
-    assert change.what == {
+    change = AuditEntry.objects.about(pledge).get()
+    assert (change.actor_kind, change.actor_name, change.reason) == ("staff", "anna", "list.csv")
+    assert change.changes == {
         "signed_by": ["", "Alma Reyes"],
         "Host tours and field trips": ["", "6 visits; wherever it is needed most"],
     }
-    assert snapshots.changes(f"organization:{pledge.organization_id}") == [{"name": ["", GATE]}]
+    assert snapshots.changes(pledge.organization) == [{"name": ["", GATE]}]
 
 
 def test_bad_rows_are_left_out_only_when_staff_say_so(year):

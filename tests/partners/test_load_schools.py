@@ -68,7 +68,7 @@ def test_file_adds_renames_by_code_retires_and_brings_back(load):
         "retire Slough House Elementary (39686760000003)",
     ]
     edison = School.objects.get(code="39686760000001")
-    assert snapshots.changes(f"school:{edison.pk}")[1] == {
+    assert snapshots.changes(edison)[1] == {
         "name": ["Edison High", "Thomas Edison High"],
         "is_charter": [False, True],
     }

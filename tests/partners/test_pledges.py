@@ -396,7 +396,7 @@ def test_what_staff_approved_is_approved_anew_when_it_becomes_another():
 
 def test_staff_who_change_a_name_need_not_approve_it():
     organization = profiles.approve(factories.organization(), by="anna")
-    with audit.acting_as(audit.Actor("staff", "anna")):
+    with audit.as_actor(audit.Actor("staff", "anna")):
         profiles.change(organization, name="Port Gate")
     assert Organization.objects.get().approved_by == "anna"
 
@@ -449,8 +449,7 @@ def test_approved_twice_and_hidden_twice():
     for _twice in range(2):
         profiles.hide(organization)
     assert Organization.objects.get().approved_at is None
-    about = f"organization:{organization.pk}"
-    assert snapshots.changes(about)[1:] == [{"approved_at": [False, True]}, {"approved_at": [True, False]}]
+    assert snapshots.changes(organization)[1:] == [{"approved_at": [False, True]}, {"approved_at": [True, False]}]
 
 
 # History ---------------------------------------------------------------------------------------------------------
@@ -458,13 +457,13 @@ def test_approved_twice_and_hidden_twice():
 
 def test_history_tells_who_changed_what_from_what_to_what():
     school = factories.school("Edison High")
-    with audit.acting_as(audit.GUEST):
+    with audit.as_actor(audit.GUEST):
         pledge = factories.draft_pledge(language="es")
         typed = factories.pledge_data(pledge.token, factories.promised("tours", 8, schools=(school,)), sector="labor")
         with translation.override("es"):
             pledge_editing.sign(pledge.token, **typed, name="Alma Reyes", role="Owner")
     tours = "Host tours and field trips"
-    assert snapshots.changes(f"pledge:{pledge.pk}") == [
+    assert snapshots.changes(pledge) == [
         {tours: ["", "6 visits; wherever it is needed most"]},
         {
             "signed_by": ["", "Alma Reyes"],
@@ -472,14 +471,12 @@ def test_history_tells_who_changed_what_from_what_to_what():
             tours: ["6 visits; wherever it is needed most", "8 visits; Edison High"],
         },
     ]
-    assert snapshots.changes(f"organization:{pledge.organization_id}") == [
+    assert snapshots.changes(pledge.organization) == [
         {"name": ["", "Port Gate Logistics"]},
         {"sector": ["", "labor"]},
     ]
-    assert snapshots.changes(f"contact:{pledge.contact_id}") == [
-        {"name": ["", "Alma Reyes"], "email": ["", "alma@example.org"]}
-    ]
-    table = audit.table(f"pledge:{pledge.pk}", pledge)
+    assert snapshots.changes(pledge.contact) == [{"name": ["", "Alma Reyes"], "email": ["", "alma@example.org"]}]
+    table = audit.history_table(pledge)
     assert "the guest, by link" in table
     assert "8 visits; Edison High" in table
 
@@ -488,7 +485,7 @@ def test_erased_pledge_leaves_nothing_of_itself():
     pledge = factories.signed_pledge()
     pledge_editing.delete(pledge)
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
-    assert (snapshots.pledges(), Signature.objects.count(), snapshots.changes(f"pledge:{pledge.pk}")) == ([], 0, [])
+    assert (snapshots.pledges(), Signature.objects.count(), snapshots.changes(pledge)) == ([], 0, [])
     assert snapshots.organizations() == ["Port Gate Logistics"]
 
 

@@ -130,7 +130,7 @@ def test_replaced_link_opens_and_the_old_ones_open_nothing():
     assert page_state.find(replaced.token).pledge == second
     message = Message.objects.order_by("-created_at")[0]
     assert Pledge.objects.get(pk=second.pk).token in message.body_text
-    assert snapshots.changes(f"pledge:{first.pk}")[-1] == {"link": ["", "replaced"]}
+    assert snapshots.changes(first)[-1] == {"link": ["", "replaced"]}
     pledge_links.replace_link(first)
     assert snapshots.emails_to()[-2:] == ["new_link 1 alma@example.org", "new_link 2 alma@example.org"]
 
@@ -152,7 +152,7 @@ def test_year_is_closed_and_reopened_once_each_and_nobody_is_written_to():
     renewed(pledge, factories.promised("tours", 9))
     assert [row[2] for row in snapshots.pledges()] == ["signed", "draft"]
     assert snapshots.emails_to() == [*letters, "signed 2 alma@example.org"]
-    assert snapshots.changes("pledgeyear:2027") == [{"closed_at": [False, True]}, {"closed_at": [True, False]}]
+    assert snapshots.changes(PledgeYear(pk=2027)) == [{"closed_at": [False, True]}, {"closed_at": [True, False]}]
     assert snapshots.promised_amounts(draft) == {"tours": 6}
 
 

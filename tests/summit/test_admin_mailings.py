@@ -243,7 +243,7 @@ def test_pace_is_set_and_kept_in_history(staff, kickoff):
     for _twice in range(2):
         assert "At most 30 mails leave a second now." in press(staff, sending, set_pace="1", per_second="30")
     assert bulk_delivery.pace().per_second == 30
-    assert [change.what for change in AuditEntry.objects.filter(about="pace:1")] == [{"per_second": [60, 30]}]
+    assert [change.changes for change in AuditEntry.objects.about(bulk_delivery.pace())] == [{"per_second": [60, 30]}]
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "10001", "many", "", "9" * 40])

@@ -57,10 +57,10 @@ def test_single_guests_came_and_strangers_are_passed_over():
 
 def test_it_is_in_the_history_by_name():
     rsvp = party(size=2)
-    with audit.acting_as(audit.Actor(AuditEntry.Kind.STAFF, "office")):
+    with audit.as_actor(audit.Actor(AuditEntry.ActorKind.STAFF, "office")):
         attendance.came(rsvp)
-    change = AuditEntry.objects.get(about=f"rsvp:{rsvp.pk}")
-    assert (change.name, change.what) == ("office", {"came": ["", "Alma Reyes; 2"]})
+    change = AuditEntry.objects.about(rsvp).get()
+    assert (change.actor_name, change.changes) == ("office", {"came": ["", "Alma Reyes; 2"]})
 
 
 def test_no_seat_changes_and_nobody_is_written_to():

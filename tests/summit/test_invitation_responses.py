@@ -66,8 +66,8 @@ def test_accepted_the_party_has_seats_like_any_other(asked):
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Jun"), (3, "")]
     assert answer(asked) == ("accepted", "", "Alma Reyes")
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"]
-    [change] = AuditEntry.objects.filter(about=f"invitation:{asked.pk}")
-    assert change.what == {"answer": ["open", "accepted"]}
+    [change] = AuditEntry.objects.about(asked)
+    assert change.changes == {"answer": ["open", "accepted"]}
 
 
 def test_accepted_ten_times_is_accepted_once(asked):
@@ -170,8 +170,8 @@ def test_declined_with_a_word(asked):
     responses.decline(asked, "We are on the road that day.")
     assert answer(asked) == ("declined", "We are on the road that day.", "")
     assert not Rsvp.objects.exists()
-    [change] = AuditEntry.objects.filter(about=f"invitation:{asked.pk}")
-    assert change.what == {"answer": ["open", "declined"], "decline_message": ["…", "…"]}
+    [change] = AuditEntry.objects.about(asked)
+    assert change.changes == {"answer": ["open", "declined"], "decline_message": ["…", "…"]}
 
 
 def test_declined_ten_times_is_declined_once(asked):
@@ -218,7 +218,7 @@ def test_who_declined_accepts_all_the_same(asked):
     responses.decline(asked, "Sorry.")
     accept(asked)
     assert answer(asked) == ("accepted", "", "Alma Reyes")
-    assert [change.what["answer"][1] for change in AuditEntry.objects.filter(about=f"invitation:{asked.pk}")] == [
+    assert [change.changes["answer"][1] for change in AuditEntry.objects.about(asked)] == [
         "declined",
         "accepted",
     ]

@@ -54,7 +54,7 @@ def test_everybody_of_an_audience_is_invited(django_capture_on_commit_callbacks)
         ("Alma", mailing.pk, None),
         ("Jun", mailing.pk, None),
     ]
-    assert AuditEntry.objects.get(about=f"event:{event.pk}").what == {"invited": ["", "Both: 2"]}
+    assert AuditEntry.objects.about(event).get().changes == {"invited": ["", "Both: 2"]}
     assert not Message.objects.exists()
 
 
@@ -139,7 +139,7 @@ def test_guests_become_contacts_of_their_organization_or_on_their_own():
         ("Jun", "Jun@Example.org", "en", port.pk, True),
     ]
     made = Contact.objects.get(name="Jun")
-    assert AuditEntry.objects.get(about=f"contact:{made.pk}").what == {
+    assert AuditEntry.objects.about(made).get().changes == {
         "name": ["", "Jun"],
         "email": ["", "Jun@Example.org"],
     }

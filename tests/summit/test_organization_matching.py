@@ -49,8 +49,8 @@ def proposals(rsvp: Rsvp) -> list[tuple[str, list[str]]]:
 def test_address_of_a_contact_matches_by_itself_once(event, gate, typed):
     rsvp = factories.rsvp(event, email="ALMA@example.org", organization_name=typed)
     assert [organization_matching.match_known(), organization_matching.match_known(), partners(rsvp)] == [1, 0, [GATE]]
-    change = AuditEntry.objects.filter(about=f"rsvp:{rsvp.pk}").latest("pk")
-    assert (change.kind, change.what) == ("program", {"organization": ["", GATE]})
+    change = AuditEntry.objects.about(rsvp).latest("pk")
+    assert (change.actor_kind, change.changes) == ("system", {"organization": ["", GATE]})
 
 
 def test_another_name_than_the_contacts_is_proposed_not_matched(event, gate):
@@ -120,7 +120,7 @@ def test_chosen_again_or_otherwise(event, gate):
     for organization in (gate, other, other):
         organization_matching.choose(this(rsvp), organization.pk)
     assert partners(rsvp) == ["Zeta Freight"]
-    told = [change["organization"] for change in snapshots.changes(f"rsvp:{rsvp.pk}") if "organization" in change]
+    told = [change["organization"] for change in snapshots.changes(rsvp) if "organization" in change]
     assert told == [["", GATE], [GATE, "Zeta Freight"]]
 
 
@@ -206,7 +206,7 @@ def test_rsvps_move_with_a_merge(event, gate):
     shown = merging.Plan(gate, other).mark
     merging.merge(gate, other, shown=shown)
     assert partners(*rsvps) == [GATE, GATE]
-    told = snapshots.changes(f"organization:{gate.pk}")[-1]["merged"][1]
+    told = snapshots.changes(gate)[-1]["merged"][1]
     assert told == "PGL (pgl), with contacts: 0, pledges: 0, RSVPs: 2."
 
 

@@ -106,7 +106,7 @@ def test_language_is_written_wherever_the_address_is_known(client):
     assert Pledge.objects.get().language == "es"
     languages = dict(Rsvp.objects.values_list("pk", "language"))
     assert languages == {coming.pk: "es", past.pk: "en", others.pk: "en"}
-    assert snapshots.changes(f"pledge:{pledge.pk}")[-1] == {"language": ["en", "es"]}
+    assert snapshots.changes(pledge)[-1] == {"language": ["en", "es"]}
     assert wanted() == ["invitations", "reminders"]
 
 

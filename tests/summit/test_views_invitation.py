@@ -277,7 +277,7 @@ def test_decline_with_a_word_is_thanked_for_and_ten_times_is_once(client, asked)
     assert "“We are at harvest.”" in shown
     assert Rsvp.objects.count() == 0
     assert snapshots.emails() == []
-    assert snapshots.changes(f"invitation:{asked.pk}") == [
+    assert snapshots.changes(asked) == [
         {"answer": ["open", "declined"], "decline_message": ["…", "…"]},
     ]
 

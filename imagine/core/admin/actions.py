@@ -11,6 +11,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, ngettext_lazy
 
+from imagine.core.admin.deletion import DeletionAdmin
+
 MAX_NAMES = 5  # in one message; messages travel in a cookie of at most 2,000 characters
 SAME = ngettext_lazy(
     "%(number)d was so already and stays as it is.", "%(number)d were so already and stay as they are.", "number"
@@ -19,7 +21,7 @@ SAME = ngettext_lazy(
 Outcome = bool | Exception  # True: changed. False: nothing to do. An exception: why it was refused
 
 
-class ActionsAdmin(admin.ModelAdmin):
+class ActionsAdmin(DeletionAdmin):
     """An admin list that reports selected rows that were changed or deleted since the list was opened."""
 
     def response_action(self, request, queryset):

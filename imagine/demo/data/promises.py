@@ -57,7 +57,7 @@ class Promises:
         for number, (name, sector) in enumerate(partners):
             self.begin(name, sector, sign=number % 16 != 5)
         Message.objects.filter(idempotency_key__startswith="pledge:").delete()  # this program was not there then
-        AuditEntry.objects.filter(about__regex="^(pledge|organization|contact):").delete()
+        AuditEntry.objects.filter(content_type__app_label="partners").exclude(content_type__model="pledgeyear").delete()
         PledgeYear.objects.filter(pk=year.pk).update(
             opens_on=date(school_year, 3, 1),
             announced_deadline=date(school_year, 9, 30),

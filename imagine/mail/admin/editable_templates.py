@@ -125,7 +125,7 @@ class TemplateOverrideAdmin(admin.ModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         stored: dict[str, list[TemplateOverride]] = {}
-        for row in TemplateOverride.objects.order_by("kind", "language"):
+        for row in TemplateOverride.objects.active().order_by("kind", "language"):
             stored.setdefault(row.kind, []).append(row)
         rows = [self.row(kind, stored.get(code, [])) for code, kind in editable_templates.KINDS.items()]
         context = {**self.admin_site.each_context(request), "title": self.title, "opts": self.opts, "rows": rows}
@@ -151,7 +151,7 @@ class TemplateOverrideAdmin(admin.ModelAdmin):
         with transaction.atomic():
             if request.method != "POST":
                 return self.shown(request, kind, forms_of(kind, may_change=may_change))
-            editable_templates.lock()
+            editable_templates.lock(kind)
             return self.changed(request, kind, forms_of(kind, request.POST))
 
     def changed(self, request: HttpRequest, kind: Kind, both: list[TemplateOverrideForm]) -> HttpResponse:
@@ -178,7 +178,7 @@ class TemplateOverrideAdmin(admin.ModelAdmin):
         return redirect("admin:mail_templateoverride_page", kind.code)
 
     def shown(self, request: HttpRequest, kind: Kind, both: list[TemplateOverrideForm], notes=()) -> HttpResponse:
-        parts = {editable_templates.about(kind, code): (name, TemplateOverride()) for code, name in settings.LANGUAGES}
+        rows = list(TemplateOverride.objects.filter(kind=kind.code).order_by("language"))
         context = {
             **self.admin_site.each_context(request),
             "title": kind.title,
@@ -189,8 +189,8 @@ class TemplateOverrideAdmin(admin.ModelAdmin):
             "has_errors": not notes and any(form.errors for form in both),
             "placeholders": editable_templates.placeholders(kind).items(),
             "may_change": self.has_change_permission(request),
-            "has_own": any(form.instance.pk for form in both),
-            "history": audit.table(f"wording:{kind.code}", TemplateOverride(), parts),
+            "has_own": any(row.text for row in rows),
+            "history": audit.history_table(*rows, name=TemplateOverride.get_language_display),
         }
         return render(request, "admin/mail/templateoverride/page.html", context)
 

@@ -274,8 +274,8 @@ def pace() -> SendRate:
 def set_pace(per_second: int) -> None:
     """From the next turns on, at most so many leave a second."""
     before = pace().per_second
-    SendRate.objects.update_or_create(pk=1, defaults={"per_second": per_second})
-    audit.note("pace:1", {"per_second": before}, {"per_second": per_second})
+    rate, _created = SendRate.objects.update_or_create(pk=1, defaults={"per_second": per_second})
+    audit.log_change(rate, {"per_second": before}, {"per_second": per_second})
 
 
 # Pause, go on, stop --------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Mail to many: what belongs together, how fast it leaves, who wants which, and the words that staff may change."""
 
 from django.conf import settings
+from django.contrib.contenttypes.fields import GenericRelation
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -9,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.models import new_token
+from imagine.core.models import AuditEntry, new_token
 
 
 class MailingQuerySet(models.QuerySet):
@@ -59,6 +60,7 @@ class SendRate(models.Model):
         help_text=_("For invitations and reminders. Confirmations do not wait for it."),
     )
     next_at = models.DateTimeField(default=timezone.now, editable=False)
+    audit_entries = GenericRelation(AuditEntry)
 
     class Meta:
         verbose_name = _("pace of mail to many")
@@ -112,15 +114,24 @@ class EmailPreference(models.Model):
         return reverse("mail_choices", args=[self.token])
 
 
+class TemplateOverrideQuerySet(models.QuerySet):
+    def active(self):
+        return self.exclude(text="")
+
+
 class TemplateOverride(models.Model):
-    """What staff say in one kind of letter, in one language, in place of the shipped text (wordings.py)."""
+    """Staff's own text of an editable template in one language (editable_templates.py). It is empty, and keeps only its
+    history, when the default text is used again."""
 
     kind = models.CharField(_("letter"), max_length=40)
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES)
-    subject = models.CharField(_("subject"), max_length=150)
-    text = models.TextField(_("text"), max_length=4000)
+    subject = models.CharField(_("subject"), max_length=150, blank=True)
+    text = models.TextField(_("text"), max_length=4000, blank=True)
     changed_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
     changed_by = models.CharField(_("changed by"), max_length=150, blank=True, editable=False)
+    audit_entries = GenericRelation(AuditEntry)
+
+    objects = TemplateOverrideQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("words of a mail")

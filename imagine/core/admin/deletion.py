@@ -1,0 +1,39 @@
+"""What a deletion takes with it."""
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.utils.text import capfirst
+
+
+class DeletionAdmin(admin.ModelAdmin):
+    """An admin whose delete pages don't list what only follows a row, such as its history and its emails: there can be
+    hundreds, and nobody may delete them by themselves."""
+
+    def get_deleted_objects(self, objs, request):
+        listed, counts, missing, protected = super().get_deleted_objects(objs, request)
+        models = [model for model in apps.get_models() if follows_others(model)]
+        listed = without(listed, tuple(f"{capfirst(model._meta.verbose_name)}: " for model in models))
+        counts = {name: number for name, number in counts.items() if name not in plural_names(models)}
+        return listed, counts, missing - {model._meta.verbose_name for model in models}, protected
+
+
+def follows_others(model) -> bool:
+    return any(isinstance(field, GenericForeignKey) for field in model._meta.private_fields)
+
+
+def plural_names(models) -> set:
+    return {model._meta.verbose_name_plural for model in models}
+
+
+def without(listed: list, prefixes: tuple[str, ...]) -> list:
+    """A nested list of rows, as Django's admin makes it, without those of some models and what is nested below them."""
+    kept, follows = [], False
+    for entry in listed:
+        if not isinstance(entry, list):
+            follows = str(entry).startswith(prefixes)
+            if not follows:
+                kept.append(entry)
+        elif not follows and (rest := without(entry, prefixes)):
+            kept.append(rest)
+    return kept
