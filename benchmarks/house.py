@@ -159,7 +159,7 @@ class House:
 
     def keep_letter(self, where: str = "") -> None:
         """The floor sends what the product sends: one of its letters."""
-        [row] = self.sql(f"SELECT subject, text, html, calendar FROM mail_message {where} LIMIT 1")  # noqa: S608
+        [row] = self.sql(f"SELECT subject, body_text, body_html, ics FROM mail_message {where} LIMIT 1")  # noqa: S608
         letter = dict(zip(("subject", "text", "html", "calendar"), row, strict=True))
         (self.folder / "letter.json").write_text(json.dumps(letter))
 

@@ -30,8 +30,8 @@ SCHOOLS = """
     SELECT 39686760000000 + n, 'School ' || n, 'elementary', false, false FROM generate_series(1, 62) n
 """
 ORGANIZATIONS = """
-    INSERT INTO partners_organization (name, sector, about, website, phone, address, size, wants_listing, approved_at,
-        approved_by, slug, created_at)
+    INSERT INTO partners_organization (name, sector, description, website, phone, address, size, wants_listing,
+        approved_at, approved_by, slug, created_at)
     SELECT md5(n::text) || ' Growers ' || n,
         (ARRAY['business', 'college', 'labor', 'nonprofit', 'faith', 'families', 'public'])[1 + mod(n, 7)],
         'We grow asparagus and cherries in the delta and ship them to nine states.', 'https://growers.example.org',
