@@ -65,10 +65,12 @@ def test_own_words_are_saved_and_said_from_then_on(staff):
 
 
 def test_saving_what_is_there_changes_nothing(staff):
-    before = snapshots.tables(but=("sessions.Session",))
+    but = ("sessions.Session", "mail.TemplateOverride")
+    before = snapshots.tables(but=but)
     response = typed(staff)
     assert response.status_code == 302
-    assert snapshots.tables(but=("sessions.Session",)) == before
+    assert snapshots.tables(but=but) == before
+    assert not TemplateOverride.objects.active().exists()
 
 
 @pytest.mark.parametrize(
