@@ -28,6 +28,17 @@ def page_text(response) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
+def page_html(response) -> str:
+    """A page's HTML without spaces beside its tags: they only say how the templates are wrapped."""
+    return re.sub(r" ?(<[^>]*?) ?(/?>) ?", r"\1\2", " ".join(response.content.decode().split()))
+
+
+def page_title(page) -> str:
+    """A page's title as a browser shows it, of a response or of its HTML."""
+    html = page if isinstance(page, str) else page.content.decode()
+    return " ".join(unescape(html.partition("<title>")[2].partition("</title>")[0]).split())
+
+
 class FormParser(HTMLParser):
     """Reads what a browser would send of the forms of a page, as they came."""
 

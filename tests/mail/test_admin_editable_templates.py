@@ -96,7 +96,7 @@ def test_words_that_do_not_fit_come_back_with_their_sentence(staff, button, fiel
     assert response.status_code == 200
     assert errors(response) == {field: [sentence]}
     page = response.content.decode()
-    assert page.partition("<title>")[2].startswith("Error:")
+    assert web_client.page_title(page).startswith("Error:")
     assert "It is shown here once the words fit." in page
     assert 'value="Kept"' in page
     assert "<script>alert" not in page

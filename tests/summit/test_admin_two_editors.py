@@ -39,7 +39,7 @@ def notes(response) -> list[str]:
     """What stands above a form that came back; such a page asks nobody to correct anything."""
     page = response.content.decode()
     assert "errornote" not in page
-    assert not page.partition("<title>")[2].startswith("Error:")
+    assert not web_client.page_title(page).startswith("Error:")
     return response.context["notes"]
 
 

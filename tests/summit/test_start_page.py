@@ -74,7 +74,7 @@ def test_organizations_to_match_are_counted_each_name_once(staff):
 def test_titled_in_our_own_words(staff):
     page = staff.get(START).content.decode()
     assert "<h1>Where things stand</h1>" in page
-    assert "<title>Where things stand | Imagine Promise</title>" in page
+    assert web_client.page_title(page) == "Where things stand | Imagine Promise"
     assert "Site administration" not in page
 
 
