@@ -1,4 +1,4 @@
-"""The Celery application. Its configuration and its schedule stand in settings.py."""
+"""The Celery application. Its configuration and its schedule are in settings.py."""
 
 import os
 
@@ -8,14 +8,14 @@ from kombu.transport.redis import QoS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagine.settings")
 
-# A worker that loses its broker while it holds a task dies of putting that task back (kombu 5.7, AttributeError:
-# "'NoneType' object has no attribute 'hostname'"). Nothing has to be put back: what is due stands in the database.
+# A worker that loses its broker while it holds a task crashes when it puts the task back (kombu 5.7, AttributeError:
+# "'NoneType' object has no attribute 'hostname'"). Nothing has to be put back: the work is a row in the database.
 QoS.restore_at_shutdown = False
 
 
 class FrugalTask(Task):
-    """Keeps its process's connection to the database as a web request does: as long as CONN_MAX_AGE says, and after a
-    look at its health. Celery itself would open a new one for each task."""
+    """Keep the database connection between tasks, as web requests do, with CONN_MAX_AGE and its health check. Celery
+    itself would open a new one for each task."""
 
     def __call__(self, *args, **kwargs):
         if not self.request.called_directly:

@@ -1,6 +1,6 @@
-"""gunicorn's configuration (`-c python:imagine.gunicorn`): its own log in the project's format.
+"""gunicorn's configuration (`-c python:imagine.gunicorn`): log in the project's format.
 
-Of a request that failed it would quote the address, which may be a private link.
+gunicorn's own format quotes the URL of a failed request, which may be a personal link.
 """
 
 from imagine.settings import LOGGING
@@ -9,7 +9,7 @@ logconfig_dict = {
     **LOGGING,
     "loggers": {
         "gunicorn.error": {"handlers": [], "propagate": True},
-        # A dictionary turns this one on; its lines hold addresses and queries. imagine.core.middleware has ours.
+        # Any dictConfig turns this logger on, and its lines contain URLs. imagine.core.middleware logs requests.
         "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
     },
 }

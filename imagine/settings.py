@@ -1,6 +1,6 @@
-"""Every setting, read from the environment once. The README's table lists the variables.
+"""All settings. They are read from the environment once; the README's table lists the variables.
 
-A variable that is missing or wrong stops the start with one sentence that names it.
+A missing or wrong variable stops the start with one sentence that names it.
 """
 
 import os
@@ -20,7 +20,7 @@ def stop(sentence: str) -> None:
 
 
 def variable(name: str, meaning: str, default: str | None = None) -> str:
-    """The variable's value without surrounding space; ends the process when it is missing and has no default."""
+    """Return the variable's value, stripped. End the process if it is missing and has no default."""
     value = os.environ.get(name, "").strip() or default
     if value is None:
         stop(f"{name} is not set. It is {meaning}.")
@@ -28,10 +28,10 @@ def variable(name: str, meaning: str, default: str | None = None) -> str:
 
 
 def address(name: str, meaning: str) -> str:
-    """The value of a variable that urlsplit can take apart."""
+    """Return the value of a variable that has to be a URL."""
     value = variable(name, meaning)
     try:
-        urlsplit(value).port  # noqa: B018  it is read for the error it raises
+        urlsplit(value).port  # noqa: B018  reading it raises the error
     except ValueError:
         stop(f"{name} must be a well-formed address. It is {meaning}.")
     return value
@@ -44,7 +44,7 @@ def whole_number(name: str, meaning: str, default: str) -> int:
     return int(value)
 
 
-# What the environment says ----------------------------------------------------------------------------------
+# Environment -------------------------------------------------------------------------------------------------
 
 DEBUG = variable("DEBUG", "1 for development, 0 otherwise", "0")
 if DEBUG not in {"0", "1"}:
@@ -72,7 +72,7 @@ DATABASE_POOL_MODE = options.pop("pool_mode", "session")
 if DATABASE_POOL_MODE not in {"session", "transaction"}:
     stop("DATABASE_URL must end with ?pool_mode=transaction behind a pooler in that mode, else without a pool_mode.")
 database["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOL_MODE == "transaction"
-# No statement or transaction waits or idles without end: imagine.core.database.
+# No statement or transaction waits or idles forever: imagine.core.database.
 DATABASE_TIMEOUTS = {"lock_timeout": "10s", "statement_timeout": "20s", "idle_in_transaction_session_timeout": "30s"}
 DATABASES = {"default": database}
 
@@ -169,7 +169,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# A form of ours is a few kilobytes; refuse_unreadable answers 413 above this.
+# Our forms are a few kilobytes. The refuse_unreadable middleware answers 413 above this.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
@@ -183,7 +183,7 @@ USE_TZ = True
 
 STATIC_URL = "/imagine/static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
-WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # no address names an unhashed one, and compressing them takes half the time
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # no page links to an unhashed one, and compressing takes half the time
 STATICFILES_DIRS = [BASE_DIR / "static", ("bootstrap/css", str(Path(next(iter(bootstrap.__path__))) / "css"))]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -203,10 +203,10 @@ LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if site.scheme == "https" else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
-# Not "no-referrer": under that, browsers send "Origin: null" with a form, and the CSRF check refuses it.
+# Not "no-referrer": with that, browsers send "Origin: null" with a form, and the CSRF check rejects it.
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# Subdomains, preloading and the redirect to https belong to the district's proxy and its domain.
+# The district's proxy and domain decide about subdomains, preloading and the redirect to https.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -225,18 +225,18 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-# Celery: the alarm clock of the stored message -----------------------------------------------------------------
+# Celery ------------------------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# No time limit on the socket here: imagine.mail.dispatch.IMPATIENT says why, and has one for web requests.
+# No socket timeout here: imagine.mail.dispatch says why, and has one for web requests.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_keepalive": True, "visibility_timeout": 300}
-CELERY_DB_REUSE_MAX = 10**9  # never closed by Celery: imagine.celery.FrugalTask sees to that
+CELERY_DB_REUSE_MAX = 10**9  # imagine.celery.FrugalTask closes old connections, not Celery
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_DEFAULT_QUEUE = "transactional"
-# "bulk" has a worker of its own: whoever waits for a confirmation waits neither for mail to many nor for its writing.
+# "bulk" has a worker of its own, so a confirmation never waits for a mailing to be written or sent.
 CELERY_TASK_ROUTES = {
     "imagine.mail.tasks.deliver_bulk": {"queue": "bulk"},
     "imagine.mail.tasks.sweep": {"queue": "housekeeping"},
@@ -256,8 +256,8 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_TASK_TIME_LIMIT = 80  # shorter than imagine.mail.delivery.LEASE: when a claim runs out, nobody is still sending
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# Nothing is taken from the broker before somebody is free for it: a worker that holds a task it has not begun does not
-# outlive its connection (kombu 5.7 fails to put the task back into the broker that is gone).
+# Take a task from the broker only when a process is free for it. A worker that holds a task it hasn't started crashes
+# if the broker goes away (kombu 5.7 fails to put the task back).
 CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = TIME_ZONE
@@ -314,7 +314,7 @@ CELERY_BEAT_SCHEDULE = {
     "throw old counts away": {"task": "imagine.core.tasks.tidy", "schedule": 60 * 60},
 }
 
-# Logs: one JSON object a line, ids only ------------------------------------------------------------------------
+# Logs: one JSON object per line, ids only --------------------------------------------------------------------
 
 LOGGING = {
     "version": 1,
@@ -323,7 +323,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
-        # Each answer is one line of imagine.core.middleware.log_request; these would repeat it with the private path.
+        # imagine.core.middleware.log_request logs each response; these would log it again, with the personal link.
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "level": "ERROR", "propagate": False},
     },

@@ -1,4 +1,4 @@
-"""Every address stands under /imagine/, so that one proxy rule serves them all."""
+"""Every URL is under /imagine/, so that one proxy rule serves them all."""
 
 from django.contrib import admin
 from django.urls import include, path, register_converter
@@ -24,7 +24,7 @@ under_imagine = [
     path("accessibility/", core_views.accessibility, name="accessibility"),
     path("health/live/", core_views.live, name="live"),
     path("health/ready/", mail_views.ready, name="ready"),
-    # Django's "view on site" would lead any member of staff to a guest's private link.
+    # Django's "view on site" would take any staff member to a guest's personal link.
     path("admin/r/<path:where>", core_views.nowhere),
     path("admin/login/", limited("login", most=30, minutes=10)(admin.site.login)),
     path("admin/", admin.site.urls),

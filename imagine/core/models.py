@@ -1,4 +1,4 @@
-"""Small tables beside the mail: what was changed, how often something was tried; and the secret of a link."""
+"""The audit log, rate limit counts, and the secrets of personal links."""
 
 import secrets
 
@@ -12,7 +12,7 @@ from imagine.core.relations import AboutQuerySet
 
 
 def new_token() -> str:
-    """The secret of one private link: 192 random bits as 32 characters that need no quoting in an address."""
+    """Return the secret of a personal link: 192 random bits as 32 characters that need no quoting in a URL."""
     return secrets.token_urlsafe(24)
 
 
@@ -43,7 +43,7 @@ class AuditEntry(models.Model):
 
 
 class RateLimitCount(models.Model):
-    """How often something was tried in one window of time; imagine.core.rate_limit counts here."""
+    """How often something was tried in one window of time, counted by imagine.core.rate_limit."""
 
     key = models.CharField(max_length=80)
     since = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""How often one visitor may send a form. Counted in PostgreSQL: exact across processes, and no Redis to wait for."""
+"""Rate limits per visitor, counted in PostgreSQL: exact across processes, and no Redis to wait for."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -21,8 +21,8 @@ UPSERT = """
 
 
 def client_address(request: HttpRequest) -> str:
-    """The visitor's address. Of X-Forwarded-For only what the declared proxies wrote is believed: they append at the
-    right end, so the visitor stands TRUSTED_PROXIES places from there."""
+    """Return the visitor's IP address. Each trusted proxy appends one address to X-Forwarded-For, so the visitor is
+    TRUSTED_PROXIES from the right; anything further left could be forged."""
     if settings.TRUSTED_PROXIES:
         hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
         if len(hops) >= settings.TRUSTED_PROXIES:
@@ -31,8 +31,7 @@ def client_address(request: HttpRequest) -> str:
 
 
 def count(key: str, *, minutes: int, weight: int = 1) -> int:
-    """Counts one more try under a key, as `weight` of them, and returns how many there are in the current window of
-    `minutes`."""
+    """Count one more try under a key, weighted, and return the total for the current window of `minutes`."""
     seconds = minutes * 60
     since = datetime.fromtimestamp(timezone.now().timestamp() // seconds * seconds, UTC)
     [(tries,)] = prepared.run((UPSERT, [key, since, weight]))
@@ -40,14 +39,14 @@ def count(key: str, *, minutes: int, weight: int = 1) -> int:
 
 
 def is_over(request: HttpRequest, scope: str, *, most: int, minutes: int, weight: int = 1) -> bool:
-    """Counts one more try of this visitor and says whether there were more than `most`. A school is one address for
-    hundreds of people: set limits with a whole open evening in mind."""
+    """Count one more try of this visitor and return whether there were more than `most`. A school is one IP address for
+    hundreds of people, so set limits with a whole open house in mind."""
     visitor = salted_hmac("imagine.core.rate_limit", client_address(request)).hexdigest()[:32]
     return count(f"{scope}:{visitor}", minutes=minutes, weight=weight) > most
 
 
 def limited(scope: str, *, most: int, minutes: int) -> Callable:
-    """Decorates a view: more than `most` POSTs of one visitor in a window of `minutes` get the 429 page."""
+    """Decorate a view: after `most` POSTs in a window of `minutes`, a visitor gets the 429 page."""
 
     def decorate(view: Callable) -> Callable:
         @wraps(view)
@@ -62,12 +61,12 @@ def limited(scope: str, *, most: int, minutes: int) -> Callable:
 
 
 def too_many(request: HttpRequest, *, minutes: int) -> HttpResponse:
-    """The 429 page, which says to come back when the window of `minutes` is over."""
+    """Return the 429 page, which says to come back when the window of `minutes` is over."""
     response = render(request, "429.html", {"minutes": minutes}, status=429)
     response.headers["Retry-After"] = str(minutes * 60)
     return response
 
 
 def forget_old_tallies() -> None:
-    """Deletes the counts of windows that are over."""
+    """Delete the counts of windows that are over."""
     RateLimitCount.objects.filter(since__lt=timezone.now() - timedelta(days=1)).delete()
