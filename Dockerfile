@@ -1,4 +1,4 @@
-# One image for web, worker and beat; docker-compose.yml says which it is.
+# One image for web, workers and beat; docker-compose.yml sets the command.
 FROM python:3.13-slim
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 WEB_CONCURRENCY=2
@@ -8,7 +8,7 @@ COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 
 COPY . .
-# Neither step reaches a server or keeps anything of these values.
+# Neither step reaches a server or keeps any of these values.
 RUN SECRET_KEY=only-while-building SITE_URL=https://www.example.org EMAIL_URL=smtp://localhost \
     DATABASE_URL=postgresql://nobody@localhost/none REDIS_URL=redis://localhost \
     MAIL_FROM=imagine@example.org MAIL_REPLY_TO=people@example.org MAIL_POSTAL_ADDRESS=Stockton \
@@ -18,6 +18,6 @@ RUN SECRET_KEY=only-while-building SITE_URL=https://www.example.org EMAIL_URL=sm
 RUN useradd --system --no-create-home imagine
 USER imagine
 EXPOSE 8000
-# Sync workers, one for each core: the proxy in front takes slow readers off them.
+# Sync workers, one per core: the proxy in front deals with slow readers.
 CMD ["gunicorn", "-c", "python:imagine.gunicorn", "imagine.wsgi", "--bind", "0.0.0.0:8000", "--no-control-socket", \
      "--worker-tmp-dir", "/dev/shm"]

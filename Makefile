@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PY = $(VENV)/bin/python
 PIP = $(PY) -m pip install --disable-pip-version-check --no-input --retries 2 --timeout 15
-# For commands that look at the project and reach no server.
+# For commands that only look at the code and reach no server.
 THROWAWAY = SECRET_KEY=only-for-this-command-0123456789-abcdefghijklmnopqrstuvwxyz SITE_URL=https://www.example.org \
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0 EMAIL_URL=smtp://127.0.0.1:1 \
 	MAIL_FROM=imagine@example.org MAIL_REPLY_TO=people@example.org MAIL_POSTAL_ADDRESS=Stockton
@@ -23,7 +23,7 @@ demo: $(VENV)/demo.stamp
 demo-reset: $(VENV)/demo.stamp
 	@exec $(PY) -m imagine.demo --reset
 
-# First what runs side by side; then, alone on the machine, what watches real processes and real pages.
+# First what can run side by side; then, one at a time, the tests that watch real processes and real pages.
 test: $(VENV)/test.stamp
 	@$(PY) -m pytest -rs -n logical -m "not browser and not faults"
 	@CHROMIUM="$$($(PY) -m tests.browser.chromium)" && export CHROMIUM && $(PY) -m pytest -rs -m "browser or faults"
@@ -31,7 +31,7 @@ test: $(VENV)/test.stamp
 quick: $(VENV)/test.stamp
 	@SEAT_SEQUENCES=10 $(PY) -m pytest -n logical -m "not browser and not faults and not slow"
 
-# `make test` runs on the oldest Python that will do, or whatever there is. (PYENV_VERSION is for a python3.x of pyenv's.)
+# `make test` uses the Python there is; this one uses the image's. (PYENV_VERSION selects a pyenv Python.)
 IMAGE_PYTHON = $(shell sed -n 's/^FROM python:\([0-9]*\.[0-9]*\).*/\1/p' Dockerfile)
 quick-image:
 	@PYENV_VERSION=$(IMAGE_PYTHON) $(MAKE) --no-print-directory quick VENV=.venv-image PYTHON=python$(IMAGE_PYTHON)
@@ -42,7 +42,7 @@ lint: $(VENV)/test.stamp
 	@$(THROWAWAY) $(PY) manage.py check --deploy --fail-level WARNING
 	@$(THROWAWAY) $(PY) -W ignore manage.py makemigrations --check --dry-run
 
-# Alone on the machine, or the numbers mean little: docs/performance.md.
+# Run it alone on the machine, or the numbers mean little: docs/performance.md.
 bench: $(VENV)/demo.stamp
 	@$(PY) -m benchmarks
 
@@ -85,7 +85,7 @@ migrations: $(VENV)/test.stamp
 	done
 	@$(THROWAWAY) $(PY) -W ignore manage.py makemigrations --check --dry-run
 
-# Silent when all goes well; one sentence when not.
+# Print nothing if all goes well, and one sentence if not.
 define install
 if $(PIP) -r $(1) >$(VENV)/install.log 2>&1; then touch $@; \
 elif grep -qE "Retrying|from versions: none|ProxyError|Connection" $(VENV)/install.log; then \
