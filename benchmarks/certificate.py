@@ -16,17 +16,17 @@ def measure() -> tuple[float, float, float]:
 
     from partners import certificates
     from partners.models import PromiseType, Signature
-    from partners.pledges.promises import Checklist, Promised, in_full
+    from partners.pledges.promises import Checklist, PromiseData, signed_promise
 
-    promised = [Promised(promise_type.pk, 6) for promise_type in PromiseType.objects.active()]
+    promised = [PromiseData(promise_type.pk, 6) for promise_type in PromiseType.objects.active()]
     known, now = Checklist.of(promised), timezone.now()
-    promises = [in_full(one, known) for one in promised]
+    promises = [signed_promise(one, known) for one in promised]
     times = []
     for number in range(MANY):
         content = {"organization": f"Growers’ Union {number}", "school_year": 2026, "promises": promises}
         signature = Signature(number=1, signed_by="Alma Reyes", signed_at=now, content=content)
         began = time.perf_counter()
-        page = certificates.pdf(signature, ("en", "es")[number % 2])
+        page = certificates.certificate_pdf(signature, ("en", "es")[number % 2])
         times.append(1000 * (time.perf_counter() - began))
     return statistics.median(times[1:]), times[0], len(page) / 1000
 

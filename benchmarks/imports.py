@@ -62,9 +62,9 @@ def run(rows: int) -> int:
     prepare(organizations)
     content, year = spreadsheet(rows, organizations), PledgeYear.objects.get(pk=YEAR)
     grown, began = largest(), time.perf_counter()
-    sent = import_workflow.begin(content, file_name="list.csv", year=year, by="staff", language="en")
+    sent = import_workflow.start_import(content, file_name="list.csv", year=year, by="staff", language="en")
     finish(sent, Import.State.CHECKED)
-    import_workflow.confirm(Import.objects.get(pk=sent.pk))
+    import_workflow.confirm_import(Import.objects.get(pk=sent.pk))
     finish(sent, Import.State.DONE)
     written = Promise.objects.count() - before
     print(time.perf_counter() - began, largest() - grown, written)
@@ -75,7 +75,7 @@ def finish(sent, state: str) -> None:
     from partners.imports import workflow as import_workflow
 
     while True:
-        import_workflow.work(sent.pk)
+        import_workflow.run_steps(sent.pk)
         sent.refresh_from_db()
         if sent.state == state:
             return

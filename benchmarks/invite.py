@@ -18,7 +18,7 @@ if __name__ == "__main__":
 
     run, number = map(int, sys.argv[1:])
     domain = f"run{run}.example.org"
-    contacts.add_many(Contact(name=f"Guest {n}", email=f"guest{n}@{domain}") for n in range(number))
+    contacts.add_contacts(Contact(name=f"Guest {n}", email=f"guest{n}@{domain}") for n in range(number))
     audience = Audience.objects.create(name=f"Everybody of run {run}")
     audience.uploaded_contacts.set(Contact.objects.filter(email__endswith=f"@{domain}"))
     event = open_event(f"kickoff-{run}")

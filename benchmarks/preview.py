@@ -23,7 +23,7 @@ def measure(number: int) -> tuple[float, int]:
     from summit.models import Audience
 
     emails = [f"listed{n}@preview.example.org" for n in range(number)]
-    contacts.add_many(Contact(name=f"Guest {n}", email=email) for n, email in enumerate(emails))
+    contacts.add_contacts(Contact(name=f"Guest {n}", email=email) for n, email in enumerate(emails))
     for address in preferences.of_many(emails[::20]).values():
         preferences.choose(address, invitations=False)
     audience = Audience.objects.create(name="Everybody that there is")

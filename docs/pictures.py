@@ -113,10 +113,10 @@ def doubts() -> dict[str, str]:
     kept = pledge.organization
     contact = kept.contacts.first()
     with transaction.atomic():
-        other = profiles.create(name=f"{kept.name}, Inc.", phone="(209) 555-0142", sector=kept.sector)
-        profiles.add_contact(other, email=contact.email, name=contact.name, role="Treasurer")
-        profiles.set_logo(profiles.lock(kept.pk), logo())
-    duplicates.search(anew=True)
+        other = profiles.create_organization(name=f"{kept.name}, Inc.", phone="(209) 555-0142", sector=kept.sector)
+        profiles.get_or_add_contact(other, email=contact.email, name=contact.name, role="Treasurer")
+        profiles.set_logo(profiles.lock_organization(kept.pk), logo())
+    duplicates.scan_for_duplicates(anew=True)
     event = Event.objects.upcoming().first()
     names = [kept.name.replace("a", "e", 1), kept.name.upper(), "Delta Tule Weavers"]
     for number, name in enumerate(names):
@@ -124,7 +124,7 @@ def doubts() -> dict[str, str]:
         seats.reserve(Rsvp(event=event, organization_name=name, **guest), size=1, guests=[Guest(name=guest["name"])])
     year = PledgeYear.objects.earliest("school_year")
     sent = {"file_name": "partners last year.csv", "year": year, "by": "staff", "language": "en"}
-    run = import_workflow.begin(last_years_partners(kept.name, names[0]), **sent)
+    run = import_workflow.start_import(last_years_partners(kept.name, names[0]), **sent)
     return {
         "merge": f"{ADMIN}partners/duplicatecandidate/{kept.pk}/{other.pk}/",
         "match": f"{ADMIN}summit/rsvp/match/",
@@ -169,7 +169,7 @@ def certificate() -> None:
 
     signature = Signature.objects.filter(content__promises__2__isnull=False).earliest("pk")
     with translation.override("en"):
-        words = json.dumps(certificates.said(signature, "en"), ensure_ascii=False)
+        words = json.dumps(certificates.certificate_words(signature, "en"), ensure_ascii=False)
     page = certificates.compiler().compile(format="png", ppi=96, sys_inputs={"said": words})
     (HERE / "certificate").with_suffix(".png").write_bytes(page)
     print("docs/certificate.png")

@@ -20,33 +20,33 @@ from django.utils.timezone import get_default_timezone, localtime
 from django.utils.translation import gettext as _
 
 from partners.models import PledgeYear, Signature
-from partners.pledges.promises import localized
+from partners.pledges.promises import localized_field
 
 PAGE = Path(__file__).with_name("certificate") / "page.typ"
 FONTS = PAGE.with_name("fonts")
 DATES = {"en": "F j, Y", "es": r"j \d\e F \d\e Y"}
 JOINERS = {"\N{ZERO WIDTH NON-JOINER}", "\N{ZERO WIDTH JOINER}"}
 
-compiling = threading.Lock()  # typst's compiler is one thread's at a time
+compile_lock = threading.Lock()  # typst's compiler is one thread's at a time
 
 
-def pdf(signature: Signature, language: str) -> bytes:
+def certificate_pdf(signature: Signature, language: str) -> bytes:
     """The certificate of one signed version in "en" or "es". The same version gives the same bytes."""
     with translation.override(language):
-        return drawn(json.dumps(said(signature, language), ensure_ascii=False))
+        return rendered_pdf(json.dumps(certificate_words(signature, language), ensure_ascii=False))
 
 
 @lru_cache(maxsize=64)  # some 30 kB each
-def drawn(words: str) -> bytes:
+def rendered_pdf(words: str) -> bytes:
     """The page with these words; what is typed stays data, and is no code to typst."""
     try:
-        return compiled(words)
+        return compile_pdf(words)
     except typst.TypstError:  # a mark of one script on a letter of another, which no font has together
-        return compiled("".join(letter for letter in words if not category(letter).startswith("M")))
+        return compile_pdf("".join(letter for letter in words if not category(letter).startswith("M")))
 
 
-def compiled(words: str) -> bytes:
-    with compiling:
+def compile_pdf(words: str) -> bytes:
+    with compile_lock:
         return compiler().compile(format="pdf", sys_inputs={"said": words}, pdf_standards=["ua-1"])
 
 
@@ -59,7 +59,7 @@ def compiler() -> typst.Compiler:
 # What it says ----------------------------------------------------------------------------------------------------
 
 
-def said(signature: Signature, language: str) -> dict:
+def certificate_words(signature: Signature, language: str) -> dict:
     """The page's words in the current language, which is `language`."""
     content = signature.content
     organization = legible(content["organization"])
@@ -84,22 +84,22 @@ def said(signature: Signature, language: str) -> dict:
 
 def sentence(kept: list[dict], language: str) -> str:
     """All promises as one sentence, whose subject is the organization's name above it; "" of none."""
-    parts = [part(promise, language) for promise in kept]
-    return _("will %(promises)s.") % {"promises": listed(parts, language)} if parts else ""
+    parts = [promise_phrase(promise, language) for promise in kept]
+    return _("will %(promises)s.") % {"promises": join_phrases(parts, language)} if parts else ""
 
 
-def part(promise: dict, language: str) -> str:
+def promise_phrase(promise: dict, language: str) -> str:
     """One promise inside the sentence: host tours and field trips (6 visits)."""
-    name, unit = (legible(localized(promise, field, language)) for field in ("name", "unit"))
-    return f"{lowered(name.rstrip('.'))} ({promise['quantity']:,}\N{NO-BREAK SPACE}{unit})"
+    name, unit = (legible(localized_field(promise, field, language)) for field in ("name", "unit"))
+    return f"{lowercase_first(name.rstrip('.'))} ({promise['quantity']:,}\N{NO-BREAK SPACE}{unit})"
 
 
-def lowered(name: str) -> str:
+def lowercase_first(name: str) -> str:
     """A kind's name inside a sentence: host tours and field trips, but STEM nights."""
     return name[:1].lower() + name[1:] if name[1:2].islower() else name
 
 
-def listed(parts: list[str], language: str) -> str:
+def join_phrases(parts: list[str], language: str) -> str:
     """a · a and b · a, b and c; with semicolons where a part has a comma itself. In Spanish "y" is "e" before an i."""
     if len(parts) == 1:
         return parts[0]
@@ -116,18 +116,18 @@ def listed(parts: list[str], language: str) -> str:
 def legible(text: str) -> str:
     """A text in one line, without what no font has, such as emoji: PDF/UA refuses a page with boxes for letters."""
     composed = normalize("NFC", text)
-    known = (letter for letter in composed if letter in letters() or letter.isspace())
+    known = (letter for letter in composed if letter in available_letters() or letter.isspace())
     return " ".join("".join(known).split()) or "—"
 
 
 @cache
-def letters() -> frozenset[str]:
+def available_letters() -> frozenset[str]:
     """Every letter that one of the fonts has, and what joins or parts letters in some scripts."""
-    found = set().union(*(letters_of(font.read_bytes()) for font in FONTS.glob("*-Regular.ttf")))
+    found = set().union(*(letters_of_font(font.read_bytes()) for font in FONTS.glob("*-Regular.ttf")))
     return frozenset(letter for letter in found if not category(letter).startswith("C")) | JOINERS
 
 
-def letters_of(font: bytes) -> set[str]:
+def letters_of_font(font: bytes) -> set[str]:
     """What a font's character map names: OpenType's table "cmap", of which each of our fonts has format 12."""
     tables = struct.iter_unpack(">4sIII", font[12 : 12 + 16 * struct.unpack_from(">H", font, 4)[0]])
     cmap = next(offset for tag, _sum, offset, _length in tables if tag == b"cmap")

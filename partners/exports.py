@@ -21,9 +21,9 @@ from imagine.core.spreadsheets.writer import RESPONSES, Cell, csv_response
 from partners.coverage import Coverage
 from partners.models import Grade, Organization, PledgeYear, Promise, PromiseType, School, Sector, listing_status_of
 from partners.models.organizations import OrganizationQuerySet
-from partners.pledges.promises import month
+from partners.pledges.promises import month_name
 
-ROWS = 500  # fetched at once
+CHUNK_SIZE = 500  # fetched at once
 
 PARTNER = (_("school year"), _("organization"), _("sector"), _("contact"), _("e-mail"), _("phone"))
 SIGNED = (_("signed by"), _("signed on"))
@@ -45,11 +45,11 @@ OF_PLEDGE = (
 OF_PROMISE = ("promise_type", "quantity", "grades", "months", "note", "where")
 
 
-def named(what: str, file_format: str) -> str:
+def file_name(what: str, file_format: str) -> str:
     return f"{what}-{timezone.localdate():%Y-%m-%d}.{file_format}"
 
 
-def header(words: Iterable) -> list[str]:
+def column_headings(words: Iterable) -> list[str]:
     """A header in the reader's language."""
     return [capfirst(str(word)) for word in words]
 
@@ -59,7 +59,9 @@ def header(words: Iterable) -> list[str]:
 
 def promise_file(promises: QuerySet[Promise], file_format: str) -> StreamingHttpResponse:
     """A file with a row for each of these promises, `file_format` a key of RESPONSES; its name says the day."""
-    return RESPONSES[file_format](named("promises", file_format), header(BY_PROMISE), promise_rows(promises))
+    return RESPONSES[file_format](
+        file_name("promises", file_format), column_headings(BY_PROMISE), promise_rows(promises)
+    )
 
 
 def pledge_file(promises: QuerySet[Promise], file_format: str) -> StreamingHttpResponse:
@@ -67,10 +69,12 @@ def pledge_file(promises: QuerySet[Promise], file_format: str) -> StreamingHttpR
     promise_types = promise_types_of(promises)
     columns = [f"{offered.localized_name} ({offered.localized_units})" for offered in promise_types]
     rows = pledge_rows(promises, [offered.pk for offered in promise_types])
-    return RESPONSES[file_format](named("pledges", file_format), [*header(BY_ORGANIZATION), *columns], rows)
+    return RESPONSES[file_format](
+        file_name("pledges", file_format), [*column_headings(BY_ORGANIZATION), *columns], rows
+    )
 
 
-def listed(promises: QuerySet[Promise]) -> QuerySet[Promise]:
+def ordered_promises(promises: QuerySet[Promise]) -> QuerySet[Promise]:
     """Promises in the order of the lists, the newest school year first, with who answers for the pledge: else with the
     main contact."""
     is_primary = Q(pledge__organization__contacts__is_primary=True)
@@ -83,7 +87,7 @@ def listed(promises: QuerySet[Promise]) -> QuerySet[Promise]:
     return promises.alias(primary_contact=primary_contact).annotate(**contact).order_by(*order)
 
 
-class Words:
+class ExportLabels:
     """What the rows say, looked up once: kinds and schools by their keys, the rest in the reader's language."""
 
     def __init__(self):
@@ -98,7 +102,7 @@ class Words:
             for promise_type in PromiseType.objects.all()
         }
         schools = dict(School.objects.values_list("pk", "name"))
-        months = {number: month(number) for number in range(1, 13)}
+        months = {number: month_name(number) for number in range(1, 13)}
         grades = dict(Grade.choices)
         anywhere = gettext("wherever it is needed most")
         self.sectors = sector_labels()
@@ -125,11 +129,13 @@ def promise_rows(promises: QuerySet[Promise]) -> Iterator[tuple[Cell, ...]]:
     """One row a promise. In the language spoken when this is called, whatever is spoken when the last row is read.
     Three queries; the rows come through a cursor that PostgreSQL keeps, so memory stays flat."""
     places = Promise.schools.through.objects.filter(promise=OuterRef("pk")).order_by("school__name")
-    rows = listed(promises).annotate(where=ArraySubquery(places.values("school")))
-    return map(partial(promise_row, Words()), rows.values_list(*OF_PLEDGE, *OF_PROMISE).iterator(chunk_size=ROWS))
+    rows = ordered_promises(promises).annotate(where=ArraySubquery(places.values("school")))
+    return map(
+        partial(promise_row, ExportLabels()), rows.values_list(*OF_PLEDGE, *OF_PROMISE).iterator(chunk_size=CHUNK_SIZE)
+    )
 
 
-def promise_row(words: Words, promise: tuple) -> tuple[Cell, ...]:
+def promise_row(words: ExportLabels, promise: tuple) -> tuple[Cell, ...]:
     """What stands under BY_PROMISE for one promise, given as OF_PLEDGE and OF_PROMISE."""
     (
         _pledge, year, organization, sector, contact, email, phone, signed_by, signed_at,
@@ -164,7 +170,9 @@ def promise_types_of(promises: QuerySet[Promise]) -> list[PromiseType]:
 
 def pledge_rows(promises: QuerySet[Promise], promise_types: list[int]) -> Iterator[tuple[Cell, ...]]:
     """One row a pledge, with how much of each of `promise_types`, by primary key. One query, through a cursor."""
-    rows = listed(promises).values_list(*OF_PLEDGE, "promise_type", "quantity").iterator(chunk_size=ROWS)
+    rows = (
+        ordered_promises(promises).values_list(*OF_PLEDGE, "promise_type", "quantity").iterator(chunk_size=CHUNK_SIZE)
+    )
     return map(partial(pledge_row, sector_labels(), promise_types), groupby(rows, itemgetter(0)))
 
 
@@ -185,7 +193,7 @@ def coverage_file(found: Coverage) -> StreamingHttpResponse:
     words = [gettext("school"), gettext("level"), *(each.promise_type.localized_name for each in found.promise_types)]
     before = PledgeYear(school_year=found.year.pk - 1).school_years
     words += [gettext("promises"), gettext("promises in %(year)s") % {"year": before}]
-    return csv_response(f"coverage-{found.year.pk}.csv", header(words), coverage_rows(found))
+    return csv_response(f"coverage-{found.year.pk}.csv", column_headings(words), coverage_rows(found))
 
 
 def coverage_rows(found: Coverage) -> Iterator[tuple[Cell, ...]]:
@@ -249,7 +257,9 @@ def organization_file(
     """A file with a row for each of these organizations, its main contact, and its pledge of a school year."""
     pledge = gettext("Pledge for %(year)s") % {"year": year.school_years} if year else gettext("Pledge")
     rows = organization_rows(organizations, year)
-    return RESPONSES[file_format](named("organizations", file_format), [*header(ORGANIZATION), pledge], rows)
+    return RESPONSES[file_format](
+        file_name("organizations", file_format), [*column_headings(ORGANIZATION), pledge], rows
+    )
 
 
 def organization_rows(organizations: OrganizationQuerySet, year: PledgeYear | None) -> Iterator[tuple[Cell, ...]]:
@@ -262,7 +272,7 @@ def organization_rows(organizations: OrganizationQuerySet, year: PledgeYear | No
         "language": dict(settings.LANGUAGES) | {None: ""},
         "pledge": {True: gettext("signed"), False: gettext("draft"), None: ""},
     }
-    return map(partial(organization_row, labels), rows.values_list(*OF_ORGANIZATION).iterator(chunk_size=ROWS))
+    return map(partial(organization_row, labels), rows.values_list(*OF_ORGANIZATION).iterator(chunk_size=CHUNK_SIZE))
 
 
 def organization_row(labels: dict[str, dict], organization: tuple) -> tuple[Cell, ...]:

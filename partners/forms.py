@@ -58,7 +58,7 @@ class LogoField(forms.FileField):
 
     def clean(self, data, initial=None) -> bytes | None:
         upload = super().clean(data, initial)
-        return logos.png(upload) if upload else None
+        return logos.to_png(upload) if upload else None
 
 
 class ProfileForm(forms.Form):

@@ -11,24 +11,24 @@ from django.db import transaction
 from imagine.core import audit
 from partners.models import School
 
-SHIPPED = Path(__file__).with_name("data") / "schools.csv"
+DEFAULT_FILE = Path(__file__).with_name("data") / "schools.csv"
 COLUMNS = ["cds_code", "name", "level", "charter"]
-FACTS = ["name", "level", "is_charter", "is_retired"]
-LONGEST_NAME = School._meta.get_field("name").max_length
+FIELDS = ["name", "level", "is_charter", "is_retired"]
+MAX_LENGTH_NAME = School._meta.get_field("name").max_length
 
 
-class Broken(Exception):
+class SchoolFileInvalid(Exception):
     """The file is not what it should be: its text names the line and the reason. Nothing was changed."""
 
     def __init__(self, line: int, reason: str):
         super().__init__(f"Line {line}: {reason}")
 
 
-class Outdated(Exception):
+class SchoolsChanged(Exception):
     """Somebody changed the schools since the comparison was shown. Nothing was changed."""
 
 
-class Row(NamedTuple):
+class SchoolRow(NamedTuple):
     """One school of the file."""
 
     code: str
@@ -37,7 +37,7 @@ class Row(NamedTuple):
     is_charter: bool
 
 
-class Step(NamedTuple):
+class SchoolChange(NamedTuple):
     """What loading does to one school, and how the school is before and after: None before it is added."""
 
     code: str
@@ -47,7 +47,7 @@ class Step(NamedTuple):
     def __str__(self) -> str:
         if self.before is None:
             return f"add {self.after['name']} ({self.code}), {self.after['level']}"
-        changed = [field for field in FACTS if self.before[field] != self.after[field]]
+        changed = [field for field in FIELDS if self.before[field] != self.after[field]]
         if changed == ["is_retired"]:
             return f"{'retire' if self.after['is_retired'] else 'bring back'} {self.after['name']} ({self.code})"
         told = ", ".join(f"{field}: {self.before[field]} → {self.after[field]}" for field in changed)
@@ -57,19 +57,21 @@ class Step(NamedTuple):
 # Read ------------------------------------------------------------------------------------------------------------
 
 
-def read(content: bytes) -> list[Row]:
+def read_schools(content: bytes) -> list[SchoolRow]:
     """The schools of a CSV file with the columns cds_code, name, level and charter, in any order and among others.
     Raises Broken at the first thing that is wrong."""
     try:
         lines = csv.reader(io.StringIO(text(content), newline=""), strict=True)
         header = [name.strip() for name in next(lines, [])]
         if missing := [name for name in COLUMNS if header.count(name) != 1]:
-            raise Broken(1, f"there must be one column {missing[0]}; the file's are: {', '.join(header) or 'none'}.")
+            raise SchoolFileInvalid(
+                1, f"there must be one column {missing[0]}; the file's are: {', '.join(header) or 'none'}."
+            )
         rows = list(schools(lines, header))
     except csv.Error as error:
-        raise Broken(lines.line_num, f"this is no CSV: {error}.") from None
+        raise SchoolFileInvalid(lines.line_num, f"this is no CSV: {error}.") from None
     if not rows:
-        raise Broken(lines.line_num or 1, "there is no school in the file.")
+        raise SchoolFileInvalid(lines.line_num or 1, "there is no school in the file.")
     return rows
 
 
@@ -77,67 +79,67 @@ def text(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Broken(content[: error.start].count(b"\n") + 1, "the file is not UTF-8.") from None
+        raise SchoolFileInvalid(content[: error.start].count(b"\n") + 1, "the file is not UTF-8.") from None
 
 
-def schools(lines, header: list[str]) -> Iterator[Row]:
+def schools(lines, header: list[str]) -> Iterator[SchoolRow]:
     seen: dict[str, int] = {}
     for cells in lines:
         if not any(cell.strip() for cell in cells):
             continue
         line = lines.line_num
         if len(cells) != len(header):
-            raise Broken(line, f"it has {len(cells)} cells, the first line {len(header)}.")
+            raise SchoolFileInvalid(line, f"it has {len(cells)} cells, the first line {len(header)}.")
         row = school(line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)})
         if row.code in seen:
-            raise Broken(line, f"the code {row.code} stands in line {seen[row.code]} already.")
+            raise SchoolFileInvalid(line, f"the code {row.code} stands in line {seen[row.code]} already.")
         seen[row.code] = line
         yield row
 
 
-def school(line: int, cell: dict[str, str]) -> Row:
+def school(line: int, cell: dict[str, str]) -> SchoolRow:
     code, name, level, charter = (cell[name] for name in COLUMNS)
     if not (len(code) == 14 and code.isascii() and code.isdigit()):
-        raise Broken(line, f"the code must have exactly 14 digits, and is “{code}”.")
-    if not name or len(name) > LONGEST_NAME or "\0" in name:
-        raise Broken(line, f"the name must have 1 to {LONGEST_NAME} letters.")
+        raise SchoolFileInvalid(line, f"the code must have exactly 14 digits, and is “{code}”.")
+    if not name or len(name) > MAX_LENGTH_NAME or "\0" in name:
+        raise SchoolFileInvalid(line, f"the name must have 1 to {MAX_LENGTH_NAME} letters.")
     if level not in School.Level.values:
-        raise Broken(line, f"the level must be {' or '.join(School.Level.values)}, and is “{level}”.")
+        raise SchoolFileInvalid(line, f"the level must be {' or '.join(School.Level.values)}, and is “{level}”.")
     if charter not in {"yes", "no"}:
-        raise Broken(line, f"charter must be yes or no, and is “{charter}”.")
-    return Row(code, name, level, charter == "yes")
+        raise SchoolFileInvalid(line, f"charter must be yes or no, and is “{charter}”.")
+    return SchoolRow(code, name, level, charter == "yes")
 
 
 # Compare and load ------------------------------------------------------------------------------------------------
 
 
-def compare(rows: list[Row]) -> list[Step]:
+def compare_schools(rows: list[SchoolRow]) -> list[SchoolChange]:
     """What loading the rows would do, school by school: add, change by code, retire what is not among them, bring back
     what is again. Nothing is deleted. Writes nothing."""
-    return list(steps(rows, {known.code: known for known in School.objects.all()}))
+    return list(school_changes(rows, {known.code: known for known in School.objects.all()}))
 
 
-def steps(rows: list[Row], known: dict[str, School]) -> Iterator[Step]:
+def school_changes(rows: list[SchoolRow], known: dict[str, School]) -> Iterator[SchoolChange]:
     for row in rows:
         after = {"name": row.name, "level": row.level, "is_charter": row.is_charter, "is_retired": False}
-        before = facts(known[row.code]) if row.code in known else None
+        before = school_facts(known[row.code]) if row.code in known else None
         if before != after:
-            yield Step(row.code, before, after)
+            yield SchoolChange(row.code, before, after)
     for code in sorted(known.keys() - {row.code for row in rows}):
         if not known[code].is_retired:
-            yield Step(code, facts(known[code]), facts(known[code]) | {"is_retired": True})
+            yield SchoolChange(code, school_facts(known[code]), school_facts(known[code]) | {"is_retired": True})
 
 
-def facts(known: School) -> dict:
-    return {field: getattr(known, field) for field in FACTS}
+def school_facts(known: School) -> dict:
+    return {field: getattr(known, field) for field in FIELDS}
 
 
 @transaction.atomic
-def load(rows: list[Row], shown: list[Step]) -> None:
+def load_schools(rows: list[SchoolRow], shown: list[SchoolChange]) -> None:
     """Does what `shown`, a comparison of these rows, says. Loaded twice it changes nothing. Raises Outdated."""
     known = {school.code: school for school in School.objects.select_for_update()}
-    if list(steps(rows, known)) != shown:
-        raise Outdated
+    if list(school_changes(rows, known)) != shown:
+        raise SchoolsChanged
     for step in shown:
         found = known.get(step.code) or School(code=step.code)
         for field, value in step.after.items():

@@ -12,7 +12,7 @@ from partners.pledges import years as pledge_years
 
 @shared_task
 def answer_start(pk: int) -> None:
-    pledge_signup.answer(pk)
+    pledge_signup.answer_pledge_request(pk)
 
 
 @shared_task
@@ -30,24 +30,24 @@ def remind_drafts() -> None:
 
 @shared_task
 def tidy_starts() -> None:
-    pledge_signup.tidy_starts()
+    pledge_signup.delete_stale_requests()
 
 
 @shared_task
 def find_twins() -> None:
-    duplicates.search()
+    duplicates.scan_for_duplicates()
 
 
 @shared_task
 def work_on_import(pk: int) -> None:
-    import_workflow.work(int(pk))
+    import_workflow.run_steps(int(pk))
 
 
 @shared_task
 def resume_imports() -> None:
-    import_workflow.resume()
+    import_workflow.resume_imports()
 
 
 @shared_task
 def tidy_imports() -> None:
-    import_workflow.tidy()
+    import_workflow.discard_stale_imports()

@@ -12,7 +12,7 @@ from summit.models import Rsvp
 def spoken(email: str) -> str:
     """In which language the district writes to an address, "" when it knows nobody there."""
     rsvps = Rsvp.objects.for_coming_events().with_email(email).order_by("-pk")
-    return languages.spoken(email) or rsvps.values_list("language", flat=True).first() or ""
+    return languages.language_of_address(email) or rsvps.values_list("language", flat=True).first() or ""
 
 
 def save(address: EmailPreference, *, language: str = "", **wanted: bool) -> None:
@@ -23,7 +23,7 @@ def save(address: EmailPreference, *, language: str = "", **wanted: bool) -> Non
         preferences.choose(address, **wanted)
     if not language:
         return
-    languages.speak(address.email, language)
+    languages.set_language_of_address(address.email, language)
     for rsvp in Rsvp.objects.for_coming_events().with_email(address.email).exclude(language=language):
         with suppress(Rsvp.DoesNotExist):
             seats.correct(rsvp, language=language)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from imagine.core import audit
 from partners.models import MatchReason, Organization, normalize_name
 from partners.organizations import duplicates, profiles
-from partners.organizations.duplicates import Likely, Typed
+from partners.organizations.duplicates import Match, MatchQuery
 from summit.models import Rsvp, RsvpQuerySet
 
 ALIKE = 0.45  # from here on a name is taken for that of the organization that the address belongs to
@@ -112,7 +112,7 @@ def make(rsvps: RsvpQuerySet, *, name: str, sector: str = "", is_sure: bool = Fa
     known = Organization.objects.filter(normalized_name=normalize_name(Value(name))).order_by("pk").first()
     if known and not is_sure:
         raise Doubled(known)
-    organization = profiles.create(name=name, sector=sector)
+    organization = profiles.create_organization(name=name, sector=sector)
     settle(rsvps, organization, adds_contacts=True)
     return organization
 
@@ -144,7 +144,7 @@ def settle(
         audit.log_change(rsvp, before, facts(rsvp))
         if adds_contacts:
             person = {"name": rsvp.name, "phone": rsvp.phone, "language": rsvp.language}
-            profiles.add_contact(organization, email=rsvp.email, **person)
+            profiles.get_or_add_contact(organization, email=rsvp.email, **person)
     return len(rows)
 
 
@@ -224,8 +224,8 @@ def same_name(rsvp: Rsvp) -> RsvpQuerySet:
 
 
 def propose(some: list[Group]) -> list[Group]:
-    typed = [Typed(key, group.folded, [rsvp.email for rsvp in group.rsvps]) for key, group in enumerate(some)]
-    likely: dict[int, list[Likely]] = duplicates.likely(typed)
+    typed = [MatchQuery(key, group.folded, [rsvp.email for rsvp in group.rsvps]) for key, group in enumerate(some)]
+    likely: dict[int, list[Match]] = duplicates.find_matches(typed)
     pks = {one.organization for found in likely.values() for one in found}
     organizations = Organization.objects.in_bulk(pks)
     for key, found in likely.items():

@@ -13,7 +13,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from partners.models import Contact, Organization
-from partners.pledges.page_state import Sheet
+from partners.pledges.page_state import PageState
 from summit import rsvp_links
 from summit.invitations import links as invitation_links
 from summit.models import Event, Invitation, Rsvp
@@ -53,7 +53,7 @@ class PartnerYear:
     past: list[Event] = field(default_factory=list)
 
 
-def of(sheet: Sheet) -> PartnerYear:
+def of(sheet: PageState) -> PartnerYear:
     """What the page of a pledge's link shows: public events to come, and those that somebody of the organization is
     asked to or has an RSVP for, back to the beginning of the school year. Three queries, however many there are."""
     own = sheet.contact_row
@@ -109,7 +109,7 @@ def events_with(answers: dict[int, list[Answer]]) -> list[Event]:
     return list(shown.order_by("starts_at", "pk")[:MOST])
 
 
-def mail_own_link(sheet: Sheet, slug: str) -> bool:
+def mail_own_link(sheet: PageState, slug: str) -> bool:
     """Mails the contact of a pledge the own link to a coming event, of the RSVP or else of the invitation, and says
     whether it does: as links.mail_link says. Raises Nothing."""
     own = sheet.contact_row

@@ -13,7 +13,7 @@ from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
 from partners.pledges import years as pledge_years
-from partners.pledges.promises import Promised
+from partners.pledges.promises import PromiseData
 from summit import seats
 from summit.invitations import starting, writing
 from summit.models import Audience, Event, Guest, Invitation, Rsvp
@@ -106,7 +106,7 @@ def invitation(event: Event, contact: Contact, **fields) -> Invitation:
 def person(name: str, of: Organization | None = None, **fields) -> Contact:
     """A contact of an organization, or on their own."""
     fields = {"email": f"{name.lower().replace(' ', '.')}@example.org"} | fields
-    return contacts.add(of, name=name, **fields)
+    return contacts.add_contact(of, name=name, **fields)
 
 
 def start_mailing(event: Event, *people: Contact) -> Mailing:
@@ -142,17 +142,17 @@ def school(name: str = "Cesar Chavez High", level: str = "high", **fields) -> Sc
     return School.objects.create(**({"code": code, "name": name, "level": level} | fields))
 
 
-def promised(code: str = "tours", quantity: int = 6, *, schools: tuple[School, ...] = (), **fields) -> Promised:
+def promised(code: str = "tours", quantity: int = 6, *, schools: tuple[School, ...] = (), **fields) -> PromiseData:
     promise_type = PromiseType.objects.get(code=code)
-    return Promised(promise_type.pk, quantity, schools=tuple(school.pk for school in schools), **fields)
+    return PromiseData(promise_type.pk, quantity, schools=tuple(school.pk for school in schools), **fields)
 
 
 def organization(name: str = ORGANIZATION, **fields) -> Organization:
-    return profiles.create(name=name, **fields)
+    return profiles.create_organization(name=name, **fields)
 
 
 def contact(of: Organization, email: str = EMAIL, name: str = "Alma Reyes", **fields) -> Contact:
-    return profiles.add_contact(of, email=email, name=name, **fields)
+    return profiles.get_or_add_contact(of, email=email, name=name, **fields)
 
 
 def unsaved_pledge_request(
@@ -165,15 +165,15 @@ def pledge_request(organization: str = ORGANIZATION, email: str = EMAIL, **field
     """Somebody began, and the link was mailed."""
     pledge_year()
     begun = unsaved_pledge_request(organization, email, **fields)
-    pledge_signup.begin(begun)
-    pledge_signup.answer(begun.pk)
+    pledge_signup.request_pledge(begun)
+    pledge_signup.answer_pledge_request(begun.pk)
     return PledgeRequest.objects.get(pk=begun.pk)
 
 
-def pledge_data(token: str, *promises: Promised, **changed) -> dict:
+def pledge_data(token: str, *promises: PromiseData, **changed) -> dict:
     """What a browser sends that opened the page of a link, ticked `promises` and changed fields of the profile; without
     promises it leaves them as they are."""
-    sheet = page_state.find(token)
+    sheet = page_state.load_page_state(token)
     return {
         "version": sheet.version,
         "profile": sheet.profile | changed,
@@ -183,25 +183,25 @@ def pledge_data(token: str, *promises: Promised, **changed) -> dict:
 
 
 def draft_pledge(
-    organization: str = ORGANIZATION, email: str = EMAIL, promises: tuple[Promised, ...] = (), **fields
+    organization: str = ORGANIZATION, email: str = EMAIL, promises: tuple[PromiseData, ...] = (), **fields
 ) -> Pledge:
     """A pledge that was begun by mail and saved, unsigned."""
     token = pledge_request(organization, email, **fields).token
-    return pledge_editing.save(token, **pledge_data(token, *(promises or [promised()])))
+    return pledge_editing.save_draft(token, **pledge_data(token, *(promises or [promised()])))
 
 
 def signed_pledge(
-    organization: str = ORGANIZATION, email: str = EMAIL, promises: tuple[Promised, ...] = (), **fields
+    organization: str = ORGANIZATION, email: str = EMAIL, promises: tuple[PromiseData, ...] = (), **fields
 ) -> Pledge:
     """A pledge that was begun by mail and signed."""
     token = pledge_request(organization, email, **fields).token
-    return pledge_editing.sign(
+    return pledge_editing.sign_pledge(
         token, **pledge_data(token, *(promises or [promised()])), name="Alma Reyes", role="Owner"
     )
 
 
 def pledge_signed_last_year(
-    organization: str = ORGANIZATION, email: str = EMAIL, promises: tuple[Promised, ...] = ()
+    organization: str = ORGANIZATION, email: str = EMAIL, promises: tuple[PromiseData, ...] = ()
 ) -> Pledge:
     """One for the year before, which is over."""
     later, before = pledge_year(), pledge_year(2026)
@@ -222,20 +222,20 @@ def backdate_pledge(pledge: Pledge, days: int) -> None:
     Pledge.objects.filter(pk=pledge.pk).update(changed_at=timezone.now() - timedelta(days=days))
 
 
-def listed_partner(organization: str = ORGANIZATION, *promises: Promised, **profile) -> Organization:
+def listed_partner(organization: str = ORGANIZATION, *promises: PromiseData, **profile) -> Organization:
     """Somebody whom everybody may see: signed, and approved by staff. Its address is its own."""
     email = f"{organization.lower().replace(' ', '.')}@example.org"
     token = pledge_request(organization, email).token
     typed = pledge_data(token, *(promises or [promised()]), **({"wants_listing": True, "sector": "business"} | profile))
-    pledge = pledge_editing.sign(token, **typed, name="Alma Reyes", role="Owner")
-    return profiles.approve(pledge.organization, by="staff")
+    pledge = pledge_editing.sign_pledge(token, **typed, name="Alma Reyes", role="Owner")
+    return profiles.approve_listing(pledge.organization, by="staff")
 
 
-def renewed_pledge(of: Organization, school_year: int, *promises: Promised) -> Pledge:
+def renewed_pledge(of: Organization, school_year: int, *promises: PromiseData) -> Pledge:
     """The partner's pledge for a later school year, which is opened for it."""
     pledge_year(school_year)
     token = of.pledges.order_by("-year_id").first().token
-    return pledge_editing.sign(token, **pledge_data(token, *promises), name="Alma Reyes")
+    return pledge_editing.sign_pledge(token, **pledge_data(token, *promises), name="Alma Reyes")
 
 
 def png(width: int = 400, height: int = 300) -> bytes:

@@ -164,6 +164,8 @@ def test_models_and_rules_know_nothing_of_pages():
             taken = name.removeprefix(CODE[part].replace("/", ".")).lstrip(".").partition(".")[0]
             if (taken in LAYERS[1] and layer < 2) or (layer == 0 and taken not in LAYERS[0]):
                 wrong.append(f"{path} imports {name}")
+        if path.name == "apps.py":  # its ready() connects receivers, which import models
+            continue
         inner = [
             node for top in tree.body if not isinstance(top, ast.Import | ast.ImportFrom) for node in ast.walk(top)
         ]

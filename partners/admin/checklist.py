@@ -10,14 +10,14 @@ from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, report_outcomes
 from imagine.core.admin.concurrent_edit import ConcurrentEditForm
 from partners import checklist
-from partners.admin.components import became
+from partners.admin.components import outcome_of
 from partners.models import PledgeYear, PromiseType, School
 from partners.pledges import years as pledge_years
 
 
 class RowForm(ConcurrentEditForm):
     def locked_row(self) -> checklist.Row:
-        return checklist.lock(self.instance)
+        return checklist.lock_row(self.instance)
 
 
 class RowAdmin(ActionsAdmin):
@@ -36,16 +36,16 @@ class RowAdmin(ActionsAdmin):
 
     def save_model(self, request, obj, form, change):
         if change:
-            checklist.change(obj, **{name: form.cleaned_data[name] for name in form.changed_data})
+            checklist.change_row(obj, **{name: form.cleaned_data[name] for name in form.changed_data})
         else:
-            checklist.add(obj)
+            checklist.add_row(obj)
 
     def delete_model(self, request, obj):
-        checklist.delete(obj)
+        checklist.delete_row(obj)
 
     def delete_queryset(self, request, queryset):
         for row in queryset:
-            checklist.delete(row)
+            checklist.delete_row(row)
 
 
 # Kinds and schools -----------------------------------------------------------------------------------------------
@@ -54,13 +54,13 @@ class RowAdmin(ActionsAdmin):
 @admin.action(description=_("Retire: offer them no more"), permissions=["change"])
 def retire(page, request, rows):
     done = ngettext_lazy("%(number)d is retired now.", "%(number)d are retired now.", "number")
-    report_outcomes(page, request, [(row, became(checklist.retire, row, "is_retired")) for row in rows], done)
+    report_outcomes(page, request, [(row, outcome_of(checklist.retire, row, "is_retired")) for row in rows], done)
 
 
 @admin.action(description=_("Bring back: offer them again"), permissions=["change"])
 def bring_back(page, request, rows):
     done = ngettext_lazy("%(number)d is offered again.", "%(number)d are offered again.", "number")
-    report_outcomes(page, request, [(row, became(checklist.bring_back, row, "is_retired")) for row in rows], done)
+    report_outcomes(page, request, [(row, outcome_of(checklist.unretire, row, "is_retired")) for row in rows], done)
 
 
 @admin.register(PromiseType)
@@ -156,20 +156,22 @@ class SchoolAdmin(RowAdmin):
 @admin.action(description=_("Open now"), permissions=["change"])
 def open_years(page, request, years):
     done = ngettext_lazy("%(number)d school year is open now.", "%(number)d school years are open now.", "number")
-    report_outcomes(page, request, [(year, became(checklist.open_year, year, "opens_on")) for year in years], done)
+    report_outcomes(page, request, [(year, outcome_of(checklist.open_year, year, "opens_on")) for year in years], done)
 
 
 @admin.action(description=_("Close: nothing signed can be changed any more"), permissions=["change"])
 def close_years(page, request, years):
     done = ngettext_lazy("%(number)d school year is closed.", "%(number)d school years are closed.", "number")
-    report_outcomes(page, request, [(year, became(pledge_years.close_year, year, "closed_at")) for year in years], done)
+    report_outcomes(
+        page, request, [(year, outcome_of(pledge_years.close_year, year, "closed_at")) for year in years], done
+    )
 
 
 @admin.action(description=_("Open a closed one again"), permissions=["change"])
 def reopen_years(page, request, years):
     done = ngettext_lazy("%(number)d school year is open again.", "%(number)d school years are open again.", "number")
     report_outcomes(
-        page, request, [(year, became(pledge_years.reopen_year, year, "closed_at")) for year in years], done
+        page, request, [(year, outcome_of(pledge_years.reopen_year, year, "closed_at")) for year in years], done
     )
     newest = PledgeYear.objects.current()
     if newest and any(year.pk < newest.pk for year in years):

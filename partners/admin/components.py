@@ -16,30 +16,29 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from imagine.core.admin.actions import Outcome, missing_rows_message
+from imagine.core.errors import RuleViolation
 from imagine.mail.models import Message
 from partners.models import Grade, Pledge, Promise
-from partners.organizations import profiles
-from partners.pledges import page_state
-from partners.pledges.promises import kept_amount, localized, month
+from partners.pledges.promises import localized_field, month_name, signed_amount
 
-LATEST = 20  # messages on a page
-MAILED = ngettext_lazy("%(number)d link is on its way.", "%(number)d links are on their way.", "number")
-MAILED_LATELY = ngettext_lazy(
+MAX_EMAILS = 20  # messages on a page
+LINKS_SENT = ngettext_lazy("%(number)d link is on its way.", "%(number)d links are on their way.", "number")
+LINKS_SENT_RECENTLY = ngettext_lazy(
     "%(number)d link was mailed in the last ten minutes and is not mailed again.",
     "%(number)d links were mailed in the last ten minutes and are not mailed again.",
     "number",
 )
 
 
-def became(act: Callable[[Model], Model], row: Model, field: str) -> Outcome:
+def outcome_of(act: Callable[[Model], Model], row: Model, field: str) -> Outcome:
     """What became of a row that a rule acts on and returns: whether `field` is another now, or why it was refused."""
     try:
         return getattr(act(row), field) != getattr(row, field)
-    except (page_state.Refused, profiles.Unseen, ObjectDoesNotExist) as refused:
+    except (RuleViolation, ObjectDoesNotExist) as refused:
         return refused
 
 
-def gone(page: ModelAdmin, request: HttpRequest) -> HttpResponse:
+def redirect_if_gone(page: ModelAdmin, request: HttpRequest) -> HttpResponse:
     """The list, instead of what was merged or erased in the moment in which it was to be written."""
     said = _("It is not there any more: it was merged or erased meanwhile. Nothing was saved.")
     page.message_user(request, said, messages.WARNING)
@@ -58,52 +57,54 @@ def delete_each(page: ModelAdmin, request: HttpRequest, rows: Iterable[Model]) -
         page.message_user(request, missing_rows_message(missing), messages.WARNING)
 
 
-def forget(row: Model) -> None:
+def anonymize_log(row: Model) -> None:
     """Takes the name of what was erased out of Django's log, which keeps what each thing was called."""
     entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(row), object_id=str(row.pk))
     entries.update(object_repr=f"{row._meta.model_name} {row.pk}")
 
 
-def state(pledge: Pledge) -> str:
+def pledge_state(pledge: Pledge) -> str:
     """How a pledge stands, also when its year is over."""
     if pledge.signed_at:
         return _("signed")
     return _("never signed") if pledge.year.closed_at else _("draft")
 
 
-def promised(promise: Promise) -> dict[str, str]:
+def promise_row(promise: Promise) -> dict[str, str]:
     """A promise in words, as it stands now."""
     return {
         "promise_type": promise.promise_type.localized_name,
         "amount": promise.amount,
-        **in_words(promise.grades, promise.months, [school.name for school in promise.schools.all()]),
+        **places_and_times(promise.grades, promise.months, [school.name for school in promise.schools.all()]),
         "note": promise.note,
     }
 
 
-def as_signed(promise: dict) -> dict[str, str]:
+def signed_promise_row(promise: dict) -> dict[str, str]:
     """The same of one that a signed version keeps, in the words of that day."""
     return {
-        "promise_type": localized(promise, "name"),
-        "amount": kept_amount(promise),
-        **in_words(promise["grades"], promise["months"], promise["schools"]),
+        "promise_type": localized_field(promise, "name"),
+        "amount": signed_amount(promise),
+        **places_and_times(promise["grades"], promise["months"], promise["schools"]),
         "note": promise["note"],
     }
 
 
-def in_words(grades: list[str], months: list[int], schools: list[str]) -> dict[str, str]:
+def places_and_times(grades: list[str], months: list[int], schools: list[str]) -> dict[str, str]:
     bands = ((Grade(grade).label,) for grade in grades)
     return {
         "grades": format_html_join(", ", '<span class="office-whole">{}</span>', bands),
-        "months": ", ".join(month(number) for number in months),
+        "months": ", ".join(month_name(number) for number in months),
         "schools": ", ".join(schools) or str(_("wherever it is needed most")),
     }
 
 
-def mail(pledges: Iterable[Pledge]) -> str:
+def recent_emails(pledges: Iterable[Pledge]) -> str:
     """The latest messages about some pledges, and what became of each: one query."""
     about = Q(pk__in=[])
     for pledge in pledges:
         about |= Q(idempotency_key__startswith=f"pledge:{pledge.pk}:")
-    latest = list(Message.objects.filter(about).defer("body_text", "body_html", "ics")[: LATEST + 1])
-    return render_to_string("admin/partners/mail.html", {"mails": latest[:LATEST], "has_more": len(latest) > LATEST})
+    latest = list(Message.objects.filter(about).defer("body_text", "body_html", "ics")[: MAX_EMAILS + 1])
+    return render_to_string(
+        "admin/partners/mail.html", {"mails": latest[:MAX_EMAILS], "has_more": len(latest) > MAX_EMAILS}
+    )

@@ -24,14 +24,14 @@ from partners.admin.filters import ChoiceFilter
 from partners.models import Contact, normalize_name
 from partners.organizations import contacts
 
-MOST_WORDS = 10  # of a search
+MAX_SEARCH_WORDS = 10  # of a search
 KNOWN = _("This address is a contact already.")
 
 
-def found(term: str) -> QuerySet[Contact]:
+def search_contacts(term: str) -> QuerySet[Contact]:
     """The contacts that a search means: each word is in their name, their address or their organization's name."""
     contacts = Contact.objects.order_by().alias(normalized_person=normalize_name(F("name")))
-    for word in term.split()[:MOST_WORDS]:
+    for word in term.split()[:MAX_SEARCH_WORDS]:
         plain = normalize_name(Value(word))
         in_names = Q(normalized_person__contains=plain) | Q(organization__normalized_name__contains=plain)
         contacts = contacts.filter(in_names | Q(email__icontains=word))
@@ -46,7 +46,7 @@ class ContactAdminForm(ConcurrentEditForm):
         fields = ["name", "role", "email", "phone", "language", "is_primary"]
 
     def locked_row(self) -> Contact:
-        return contacts.lock(self.instance)
+        return contacts.lock_contact(self.instance)
 
     def clean(self):
         answers = super().clean()
@@ -101,7 +101,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         return super().get_queryset(request).annotate(**said)
 
     def get_search_results(self, request, queryset, search_term):
-        return queryset.filter(pk__in=found(search_term)) if search_term else queryset, False
+        return queryset.filter(pk__in=search_contacts(search_term)) if search_term else queryset, False
 
     # Its list and its page -------------------------------------------------------------------------------------
 
@@ -165,9 +165,9 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         names = form.changed_data if change else form.cleaned_data
         typed = {name: form.cleaned_data[name] for name in names if name in ContactAdminForm.Meta.fields}
         if change:
-            contacts.correct(obj, **typed)
+            contacts.correct_contact(obj, **typed)
         else:
-            obj.pk = contacts.add(None, **typed).pk
+            obj.pk = contacts.add_contact(None, **typed).pk
 
     def get_deleted_objects(self, objs, request):
         """What belongs to a contact goes with it, though nobody may delete that in its own list."""
@@ -175,8 +175,8 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         return listed, counts, set(), protected
 
     def delete_model(self, request, obj):
-        contacts.erase(obj)
-        components.forget(obj)
+        contacts.delete_contact(obj)
+        components.anonymize_log(obj)
 
     def delete_queryset(self, request, queryset):
         components.delete_each(self, request, queryset)

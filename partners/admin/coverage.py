@@ -11,47 +11,47 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from partners import coverage, exports
-from partners.admin.filters import NEEDED_MOST, latest
-from partners.coverage import Coverage, Kind, Place
+from partners.admin.filters import NEEDED_MOST, latest_year
+from partners.coverage import Coverage, PromiseTypeCoverage, SchoolCoverage
 from partners.models import PledgeYear
 
 SOME, MANY = 5, 12  # promises, from which on a cell's ground is one step darker
 
 
-def chosen(request: HttpRequest) -> tuple[list[PledgeYear], PledgeYear | None]:
+def chosen_year(request: HttpRequest) -> tuple[list[PledgeYear], PledgeYear | None]:
     """All school years, and the one that the address names, else the one that is pledged for now or was last."""
     if not request.user.has_perm("partners.view_promise"):
         raise PermissionDenied
     years = list(PledgeYear.objects.all())
     named = [year for year in years if str(year.pk) == request.GET.get("year")]
-    return years, named[0] if named else latest(years)
+    return years, named[0] if named else latest_year(years)
 
 
 @require_GET
-def page(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    years, year = chosen(request)
+def coverage_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    years, year = chosen_year(request)
     context = {
         **site.each_context(request),
         "title": _("Coverage"),
         "years": years,
         "year": year,
-        "coverage": shown(coverage.of(year)) if year else None,
+        "coverage": coverage_context(coverage.coverage_of(year)) if year else None,
     }
     return render(request, "admin/partners/coverage.html", context)
 
 
 @require_GET
-def file(request: HttpRequest) -> HttpResponse:
-    _years, year = chosen(request)
-    return exports.coverage_file(coverage.of(year)) if year else redirect("admin:partners_coverage")
+def coverage_csv(request: HttpRequest) -> HttpResponse:
+    _years, year = chosen_year(request)
+    return exports.coverage_file(coverage.coverage_of(year)) if year else redirect("admin:partners_coverage")
 
 
-def shown(found: Coverage) -> dict:
+def coverage_context(found: Coverage) -> dict:
     """The figures as the page shows them, each with the address of the list behind it."""
     promises = f"{reverse('admin:partners_promise_changelist')}?{urlencode({'state': 'signed', 'year': found.year.pk})}"
     return {
-        "promise_types": [column(promise_type, promises) for promise_type in found.promise_types],
-        "places": [row(place, found, promises) for place in found.places],
+        "promise_types": [promise_type_column(promise_type, promises) for promise_type in found.promise_types],
+        "places": [school_row(place, found, promises) for place in found.places],
         "anywhere": sum(promise_type.anywhere for promise_type in found.promise_types),
         "found": found,
         "promises": promises,
@@ -59,7 +59,7 @@ def shown(found: Coverage) -> dict:
     }
 
 
-def column(promise_type: Kind, promises: str) -> dict:
+def promise_type_column(promise_type: PromiseTypeCoverage, promises: str) -> dict:
     return {
         "promise_type": promise_type,
         "amount": promise_type.promise_type.amount(promise_type.quantity),
@@ -70,18 +70,19 @@ def column(promise_type: Kind, promises: str) -> dict:
     }
 
 
-def row(place: Place, found: Coverage, promises: str) -> dict:
+def school_row(place: SchoolCoverage, found: Coverage, promises: str) -> dict:
     at = f"{promises}&school={place.school.pk}"
     counts = zip(found.promise_types, place.counts, strict=True)
     return {
         "place": place,
         "address": at,
         "cells": [
-            (count, step(count), f"{at}&promise_type={promise_type.promise_type.pk}") for promise_type, count in counts
+            (count, cell_shade(count), f"{at}&promise_type={promise_type.promise_type.pk}")
+            for promise_type, count in counts
         ],
     }
 
 
-def step(count: int) -> str:
+def cell_shade(count: int) -> str:
     """How dark the ground of a cell is."""
     return "many" if count >= MANY else "some" if count >= SOME else "few" if count else "open"

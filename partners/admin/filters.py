@@ -17,11 +17,11 @@ NEEDED_MOST = "any"
 def this_year(request: HttpRequest) -> PledgeYear | None:
     """The school year that staff mean by it; looked up once for each request."""
     if not hasattr(request, "this_year"):
-        request.this_year = latest(PledgeYear.objects.opened())
+        request.this_year = latest_year(PledgeYear.objects.opened())
     return request.this_year
 
 
-def latest(years: Iterable[PledgeYear]) -> PledgeYear | None:
+def latest_year(years: Iterable[PledgeYear]) -> PledgeYear | None:
     """The school year that is pledged for now, else the latest that was."""
     begun = sorted((year for year in years if year.opens_on <= timezone.localdate()), key=lambda year: year.pk)
     return next((year for year in reversed(begun) if year.is_open), begun[-1] if begun else None)
@@ -87,7 +87,7 @@ class SectorFilter(ChoiceFilter):
 # Pledges and promises --------------------------------------------------------------------------------------------
 
 
-def of_pledge(queryset: QuerySet, **lookups) -> QuerySet:
+def filter_by_pledge(queryset: QuerySet, **lookups) -> QuerySet:
     """The pledges, or the promises of pledges, that lookups on the pledge find."""
     path = "" if queryset.model is Pledge else "pledge__"
     return queryset.filter(**{path + name: value for name, value in lookups.items()})
@@ -119,7 +119,7 @@ class YearFilter(ChoiceFilter):
         return [(year.pk, year.school_years) for year in PledgeYear.objects.all()]
 
     def narrow(self, queryset, value):
-        return of_pledge(queryset, year=value)
+        return filter_by_pledge(queryset, year=value)
 
 
 class StateFilter(ChoiceFilter):
@@ -130,8 +130,8 @@ class StateFilter(ChoiceFilter):
 
     def narrow(self, queryset, value):
         if value == "signed":
-            return of_pledge(queryset, signed_at__isnull=False)
-        return of_pledge(queryset, signed_at__isnull=True, year__closed_at__isnull=value == "draft")
+            return filter_by_pledge(queryset, signed_at__isnull=False)
+        return filter_by_pledge(queryset, signed_at__isnull=True, year__closed_at__isnull=value == "draft")
 
 
 class PromiseTypeFilter(PromiseFilter):

@@ -68,7 +68,7 @@ def upload(page: ImportAdmin, request: HttpRequest) -> HttpResponse:
     form = FileForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         file = form.cleaned_data["file"]
-        made = import_workflow.begin(
+        made = import_workflow.start_import(
             file.read(),
             file_name=file.name,
             year=form.cleaned_data["year"],
@@ -94,7 +94,7 @@ def run(page: ImportAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     if shown.state == State.CHECKED:
         context |= checked(shown, request)
     elif shown.is_in_progress:
-        context["has_stopped"] = shown.attempts >= import_workflow.MOST_ATTEMPTS
+        context["has_stopped"] = shown.attempts >= import_workflow.MAX_ATTEMPTS
     elif shown.state == State.DONE:
         context["is_last"] = Import.objects.last_written() == shown
     return render(request, "admin/partners/import/run.html", context)
@@ -115,8 +115,11 @@ def label(field: str) -> str:
 
 def column_names() -> dict[str, list[str]]:
     """What the columns are called: those that are needed, and the others that are read."""
-    others = [*(field for field in imports_columns.FIELDS if field not in imports_columns.NEEDED), "website"]
-    return {"needed": [label(field) for field in imports_columns.NEEDED], "others": [label(field) for field in others]}
+    others = [*(field for field in imports_columns.FIELDS if field not in imports_columns.REQUIRED_FIELDS), "website"]
+    return {
+        "needed": [label(field) for field in imports_columns.REQUIRED_FIELDS],
+        "others": [label(field) for field in others],
+    }
 
 
 # A checked one ---------------------------------------------------------------------------------------------------
@@ -124,10 +127,10 @@ def column_names() -> dict[str, list[str]]:
 
 def checked(run: Import, request: HttpRequest) -> dict:
     """What was found, page by page."""
-    asked = page_with_links(request, "q", Paginator(validation.questions(run), QUESTIONS))
+    asked = page_with_links(request, "q", Paginator(validation.organizations_to_review(run), QUESTIONS))
     typed = run.organizations
     return {
-        "bad": page_with_links(request, "bad", Paginator(validation.bad_rows(run), BAD_ROWS)),
+        "bad": page_with_links(request, "bad", Paginator(validation.rows_with_errors(run), BAD_ROWS)),
         "asked": asked,
         "questions": questions(run, asked),
         "good": run.row_count - run.error_count,
@@ -184,7 +187,7 @@ def act(page: ImportAdmin, request: HttpRequest, run: Import) -> HttpResponse:
     try:
         if done:
             messages.success(request, done(request, run))
-    except import_workflow.Refused as refused:
+    except import_workflow.ImportRefused as refused:
         messages.error(request, str(refused))
     query = f"?{request.GET.urlencode()}" if request.GET else ""
     return redirect(request.path + query)
@@ -193,24 +196,28 @@ def act(page: ImportAdmin, request: HttpRequest, run: Import) -> HttpResponse:
 def answer(request: HttpRequest, run: Import) -> str:
     found = ((re.fullmatch(r"which-(\d{1,18})", name, re.ASCII), which(value)) for name, value in request.POST.items())
     answers = {int(name[1]): said for name, said in found if name and said}
-    import_workflow.answer(run, answers)
+    import_workflow.answer_questions(run, answers)
     return ngettext("%(number)d answer was kept.", "%(number)d answers were kept.", len(answers)) % {
         "number": len(answers)
     }
 
 
-def which(value: str) -> import_workflow.Which | None:
+def which(value: str) -> import_workflow.OrganizationChoice | None:
     """What a button says: "new", an organization that is there, or the line of one that stands earlier."""
     if value == "new":
-        return import_workflow.Which()
+        return import_workflow.OrganizationChoice()
     said = re.fullmatch(r"(line-)?(\d{1,9})", value, re.ASCII)
     if not said:
         return None
-    return import_workflow.Which(line=int(said[2])) if said[1] else import_workflow.Which(organization=int(said[2]))
+    return (
+        import_workflow.OrganizationChoice(line=int(said[2]))
+        if said[1]
+        else import_workflow.OrganizationChoice(organization=int(said[2]))
+    )
 
 
 def confirm(request: HttpRequest, run: Import) -> str:
-    import_workflow.confirm(run, leaves_bad="leave" in request.POST)
+    import_workflow.confirm_import(run, leaves_bad="leave" in request.POST)
     run.refresh_from_db(fields=["state"])
     if run.state == State.DONE:
         return str(_("The import is written."))
@@ -218,18 +225,18 @@ def confirm(request: HttpRequest, run: Import) -> str:
 
 
 def drop(request: HttpRequest, run: Import) -> str:
-    import_workflow.drop(run)
+    import_workflow.discard_import(run)
     return str(_("The import was dropped. Nothing of it was written."))
 
 
 def undo(request: HttpRequest, run: Import) -> str:
     if "sure" not in request.POST:
-        raise import_workflow.Refused(_("Tick that you are sure to undo the import."))
-    import_workflow.undo(run)
+        raise import_workflow.ImportRefused(_("Tick that you are sure to undo the import."))
+    import_workflow.undo_import(run)
     run.refresh_from_db(fields=["state"])
     return str(_("The import was undone.") if run.state == State.UNDONE else _("The import is being undone."))
 
 
 def go_on(request: HttpRequest, run: Import) -> str:
-    import_workflow.go_on(run)
+    import_workflow.retry_import(run)
     return str(_("It is tried once more."))

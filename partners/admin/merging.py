@@ -21,14 +21,14 @@ from imagine.mail import dispatch
 from partners.admin import components
 from partners.models import Contact, DuplicateCandidate, DuplicateScan, MatchReason, Organization, Pledge
 from partners.organizations import duplicates, merging
-from partners.organizations.merging import Fold, Plan
-from partners.organizations.profiles import PROFILE
+from partners.organizations.merging import MergePlan, PledgeMerge
+from partners.organizations.profiles import PROFILE_FIELDS
 from partners.pledges import promises
-from partners.pledges.editing import shown
-from partners.pledges.promises import Checklist, Promised
+from partners.pledges.editing import value_in_words
+from partners.pledges.promises import Checklist, PromiseData
 
 NONE = "–"
-FEW = 1000  # organizations: so many are compared while staff wait
+SMALL_BATCH = 1000  # organizations: so many are compared while staff wait
 
 
 class SaidFilter(admin.SimpleListFilter):
@@ -122,7 +122,9 @@ class DuplicateCandidateAdmin(ActionsAdmin):
     def dismiss(self, request: HttpRequest, pair: DuplicateCandidate) -> bool:
         before = pair.dismissed_at
         return (
-            duplicates.dismiss(pair.organization_a, pair.organization_b, by=request.user.get_username()).dismissed_at
+            duplicates.dismiss_candidate(
+                pair.organization_a, pair.organization_b, by=request.user.get_username()
+            ).dismissed_at
             != before
         )
 
@@ -144,8 +146,8 @@ class DuplicateCandidateAdmin(ActionsAdmin):
         """Compares all organizations now instead of within ten minutes: a few here, many by a worker."""
         if not self.has_say_permission(request):
             raise PermissionDenied
-        if Organization.objects.count() <= FEW:
-            duplicates.search()
+        if Organization.objects.count() <= SMALL_BATCH:
+            duplicates.scan_for_duplicates()
             said = _("All organizations were compared.")
         else:
             dispatch.ring("partners.tasks.find_twins")
@@ -160,14 +162,14 @@ class DuplicateCandidateAdmin(ActionsAdmin):
             raise PermissionDenied
         both = {row.pk: row for row in Organization.objects.filter(pk__in=[kept, other])}
         if kept == other or len(both) < 2:
-            refused = merging.Itself() if kept == other else merging.Gone()
+            refused = merging.SameOrganization() if kept == other else merging.OrganizationGone()
             self.message_user(request, str(refused), messages.ERROR)
             return redirect("admin:partners_duplicatecandidate_changelist")
         if request.method == "POST":
             return self.act(request, both[kept], both[other])
-        return render(request, "admin/partners/merge.html", self.page(request, Plan(both[kept], both[other])))
+        return render(request, "admin/partners/merge.html", self.page(request, MergePlan(both[kept], both[other])))
 
-    def page(self, request: HttpRequest, plan: Plan) -> dict:
+    def page(self, request: HttpRequest, plan: MergePlan) -> dict:
         kept, other = plan.both
         return {
             **self.admin_site.each_context(request),
@@ -189,15 +191,15 @@ class DuplicateCandidateAdmin(ActionsAdmin):
         if "two" in request.POST:
             if not self.has_say_permission(request):
                 raise PermissionDenied
-            duplicates.dismiss(kept, other, by=request.user.get_username())
+            duplicates.dismiss_candidate(kept, other, by=request.user.get_username())
             said = _("%(one)s and %(other)s are two. They are not shown as twins again.")
             self.message_user(request, said % {"one": kept.name, "other": other.name}, messages.SUCCESS)
             return redirect("admin:partners_duplicatecandidate_changelist")
         if not may_merge(request):
             raise PermissionDenied
         try:
-            merging.merge(kept, other, shown=request.POST.get("shown") or "nothing")
-        except merging.Refused as refused:
+            merging.merge_organizations(kept, other, shown=request.POST.get("shown") or "nothing")
+        except merging.MergeRefused as refused:
             self.message_user(request, str(refused), messages.ERROR)
             return redirect("admin:partners_merge", kept.pk, other.pk)
         said = _("%(other)s is now one with %(kept)s.") % {"kept": kept.name, "other": other.name}
@@ -231,12 +233,12 @@ class Line(NamedTuple):
     after: str
 
 
-def fields(plan: Plan) -> Iterator[Line]:
+def fields(plan: MergePlan) -> Iterator[Line]:
     kept, other = plan.both
-    for name in PROFILE:
+    for name in PROFILE_FIELDS:
         label = capfirst(str(Organization._meta.get_field(name).verbose_name))
         values = getattr(kept, name), getattr(other, name), plan.profile.get(name, getattr(kept, name))
-        yield Line(label, *(shown(kept, name, value) for value in values))
+        yield Line(label, *(value_in_words(kept, name, value) for value in values))
     approved = [yes_or_no(row.approved_at) for row in plan.both]
     yield Line(gettext("Approved"), *approved, yes_or_no(plan.profile.get("approved_at", kept.approved_at)))
     yield Line(gettext("Logo"), *map(yes_or_no, plan.logos), logo_after(*plan.logos))
@@ -254,7 +256,7 @@ def yes_or_no(value) -> str:
     return gettext("yes") if value else gettext("no")
 
 
-def contact_lines(plan: Plan) -> Iterator[Line]:
+def contact_lines(plan: MergePlan) -> Iterator[Line]:
     mine, theirs = plan.contacts
     joined = {stays.pk: pk for pk, stays in plan.doubles.items()}
     others = {contact.pk: contact for contact in theirs}
@@ -275,7 +277,7 @@ def person(contact: Contact) -> str:
     return ", ".join(word for word in words if word)
 
 
-def year_lines(mine: Pledge | None, theirs: Pledge | None, plan: Plan) -> dict:
+def year_lines(mine: Pledge | None, theirs: Pledge | None, plan: MergePlan) -> dict:
     """The pledges of both for one school year, promise by promise."""
     standing = mine or theirs
     year = {"year": standing.school_years, "states": [stands(mine), stands(theirs)]}
@@ -289,11 +291,11 @@ def stands(pledge: Pledge | None) -> str:
     if pledge is None:
         return NONE
     if not pledge.signed_at:
-        return str(components.state(pledge))
+        return str(components.pledge_state(pledge))
     return gettext("signed by %(name)s") % {"name": pledge.signed_by}
 
 
-def after_fold(fold: Fold) -> str:
+def after_fold(fold: PledgeMerge) -> str:
     if fold.both_signed:
         return gettext("one pledge, with a new version; every signed version of both is kept; both links open it")
     if fold.leading.signed_at:
@@ -301,7 +303,7 @@ def after_fold(fold: Fold) -> str:
     return gettext("one draft; both links open it")
 
 
-def promise_lines(fold: Fold, mine: Pledge) -> Iterator[Line]:
+def promise_lines(fold: PledgeMerge, mine: Pledge) -> Iterator[Line]:
     known = Checklist.of([*fold.there, *fold.others])
     there, others, after = (
         by_promise_type(fold.there),
@@ -321,9 +323,9 @@ def promise_lines(fold: Fold, mine: Pledge) -> Iterator[Line]:
         )
 
 
-def by_promise_type(some: list[Promised]) -> dict[int, Promised]:
+def by_promise_type(some: list[PromiseData]) -> dict[int, PromiseData]:
     return {promised.promise_type: promised for promised in some}
 
 
-def words(promised: Promised | None, known: Checklist) -> str:
-    return promises.in_words(promised, known) if promised else NONE
+def words(promised: PromiseData | None, known: Checklist) -> str:
+    return promises.promise_in_words(promised, known) if promised else NONE

@@ -32,7 +32,7 @@ class OrganizationAdminForm(ConcurrentEditForm):
 
     class Meta:
         model = Organization
-        fields = profiles.PROFILE
+        fields = profiles.PROFILE_FIELDS
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -41,7 +41,7 @@ class OrganizationAdminForm(ConcurrentEditForm):
             del self.fields["no_logo"]
 
     def locked_row(self) -> Organization:
-        return profiles.lock(self.instance.pk)
+        return profiles.lock_organization(self.instance.pk)
 
     def compare(self, row: Organization) -> None:
         """A logo that was not seen is not replaced."""

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext_lazy
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, report_outcomes
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
+from imagine.core.errors import RuleViolation
 from imagine.core.uploads import takes_files
 from partners import exports
 from partners.admin import components, filters
@@ -25,11 +26,10 @@ from partners.admin.merging import merge_two
 from partners.admin.organization_form import ContactForm, ContactFormSet, OrganizationAdminForm
 from partners.models import Contact, Logo, Organization, normalize_name
 from partners.organizations import contacts, logos, profiles
-from partners.pledges import page_state
 from partners.pledges import staff as staff_pledges
-from partners.pledges.staff import Begun
+from partners.pledges.staff import StartedPledge
 
-MOST_WORDS = 10  # of a search
+MAX_SEARCH_WORDS = 10  # of a search
 
 
 class ContactInline(admin.StackedInline):  # a tabular one has no labels
@@ -42,21 +42,21 @@ class ContactInline(admin.StackedInline):  # a tabular one has no labels
         return 0 if obj else 1
 
 
-def found(term: str) -> Q:
+def search_organizations(term: str) -> Q:
     """Organizations that a search means: their name has the words, in this order or each somewhere, or a contact's name
     or e-mail address has."""
     if not any(map(str.isalnum, term)):
         return Q(name__contains=term)
     each = Q()
-    for word in term.split()[:MOST_WORDS]:
+    for word in term.split()[:MAX_SEARCH_WORDS]:
         here = Contact.objects.annotate(normalized_name=normalize_name(F("name"))).filter(
-            has(word) | Q(email__icontains=word)
+            name_contains(word) | Q(email__icontains=word)
         )
-        each &= has(word) | Q(pk__in=here.order_by().values("organization")) | Q(is_filler(word))
-    return has(term) | each
+        each &= name_contains(word) | Q(pk__in=here.order_by().values("organization")) | Q(is_filler(word))
+    return name_contains(term) | each
 
 
-def has(words: str) -> Q:
+def name_contains(words: str) -> Q:
     return Q(normalized_name__contains=normalize_name(Value(words)))
 
 
@@ -65,14 +65,14 @@ def is_filler(word: str) -> Exact:
     return Exact(normalize_name(Value(f"{word} name")), Value("name"))
 
 
-def take(request: HttpRequest, organizations: QuerySet[Organization], file_format: str) -> HttpResponse:
+def export_organizations(request: HttpRequest, organizations: QuerySet[Organization], file_format: str) -> HttpResponse:
     return exports.organization_file(organizations, filters.this_year(request), file_format)
 
 
-def begin_one(organization: Organization, *, mails_link: bool) -> Begun | Exception:
+def start_pledge_or_error(organization: Organization, *, mails_link: bool) -> StartedPledge | Exception:
     try:
-        return staff_pledges.begin_for(organization, mails_link=mails_link)
-    except (page_state.Refused, Organization.DoesNotExist) as refused:
+        return staff_pledges.start_pledge_for(organization, mails_link=mails_link)
+    except (RuleViolation, Organization.DoesNotExist) as refused:
         return refused
 
 
@@ -91,7 +91,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         "organizations",
         {"csv": _("Organizations as CSV"), "xlsx": _("Organizations as XLSX")},
         lambda organizations: organizations,
-        take,
+        export_organizations,
     )
     readonly_fields = ("standing", "picture", "pledges", "mail", "history")
 
@@ -102,7 +102,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         )
 
     def get_search_results(self, request, queryset, search_term):
-        return queryset.filter(found(search_term)) if search_term else queryset, False
+        return queryset.filter(search_organizations(search_term)) if search_term else queryset, False
 
     # Its list --------------------------------------------------------------------------------------------------
 
@@ -127,7 +127,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     # Its page --------------------------------------------------------------------------------------------------
 
     def get_fieldsets(self, request, obj=None):
-        profile = [name for name in profiles.PROFILE if name != "wants_listing"]
+        profile = [name for name in profiles.PROFILE_FIELDS if name != "wants_listing"]
         if obj is None:
             return [(None, {"fields": [*profile, "wants_listing", "new_logo"]})]
         logo = ["new_logo", "seen_logo"] if self.has_change_permission(request, obj) else []
@@ -158,12 +158,12 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     @admin.display(description=_("pledges"))
     def pledges(self, organization: Organization) -> str:
         counted = organization.pledges.select_related("year").annotate(kinds=Count("promises"))
-        rows = [{"pledge": pledge, "state": components.state(pledge)} for pledge in counted]
+        rows = [{"pledge": pledge, "state": components.pledge_state(pledge)} for pledge in counted]
         return render_to_string("admin/partners/organization/pledges.html", {"rows": rows})
 
     @admin.display(description=_("mail"))
     def mail(self, organization: Organization) -> str:
-        return components.mail(organization.pledges.order_by())
+        return components.recent_emails(organization.pledges.order_by())
 
     @admin.display(description=_("history"))
     def history(self, organization: Organization) -> str:
@@ -188,19 +188,19 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except (Organization.DoesNotExist, Contact.DoesNotExist):
-            return components.gone(self, request)
+            return components.redirect_if_gone(self, request)
 
     def delete_view(self, request, object_id, extra_context=None):
         try:
             return super().delete_view(request, object_id, extra_context)
         except Organization.DoesNotExist:
-            return components.gone(self, request)
+            return components.redirect_if_gone(self, request)
 
-    @takes_files(largest=logos.LARGEST_FILE)
+    @takes_files(largest=logos.MAX_FILE_SIZE)
     def add_view(self, request, form_url="", extra_context=None):
         return super().add_view(request, form_url, extra_context)
 
-    @takes_files(largest=logos.LARGEST_FILE)
+    @takes_files(largest=logos.MAX_FILE_SIZE)
     def change_view(self, request, object_id, form_url="", extra_context=None):
         begins = {"may_begin": self.has_begin_permission(request)}
         return super().change_view(request, object_id, form_url, begins | (extra_context or {}))
@@ -213,30 +213,30 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request, obj, form, change):
-        typed = {name: form.cleaned_data[name] for name in form.changed_data if name in profiles.PROFILE}
+        typed = {name: form.cleaned_data[name] for name in form.changed_data if name in profiles.PROFILE_FIELDS}
         if not change:
-            obj.pk = profiles.create(**typed).pk
-        organization = profiles.lock(obj.pk)
+            obj.pk = profiles.create_organization(**typed).pk
+        organization = profiles.lock_organization(obj.pk)
         if change:
-            profiles.change(organization, **typed)
+            profiles.change_organization(organization, **typed)
         profiles.set_logo(organization, form.png())
 
     def save_formset(self, request, form, formset, change):
         """Contacts are written by the rules, too. Django's log wants to know what changed."""
-        organization = profiles.lock(form.instance.pk)
+        organization = profiles.lock_organization(form.instance.pk)
         formset.new_objects, formset.changed_objects = [], []
         formset.deleted_objects = [each.instance for each in formset.deleted_forms if each.instance.pk]
         for contact in formset.deleted_objects:
-            contacts.erase(contact)
+            contacts.delete_contact(contact)
         typed = [each for each in formset.forms if each.has_changed() and each not in formset.deleted_forms]
         # Who is the main one no more goes first: there is never a second.
         for each in sorted(typed, key=lambda each: each.cleaned_data["is_primary"]):
             fields = {name: each.cleaned_data[name] for name in each.changed_data if name in ContactForm.Meta.fields}
             if each.instance.pk:
-                contacts.correct(each.instance, **fields)
+                contacts.correct_contact(each.instance, **fields)
                 formset.changed_objects.append((each.instance, each.changed_data))
             else:
-                formset.new_objects.append(contacts.add(organization, **fields))
+                formset.new_objects.append(contacts.add_contact(organization, **fields))
 
     def get_deleted_objects(self, objs, request):
         """Its contacts need that right; what else goes with it nobody may delete in a list of its own."""
@@ -244,8 +244,8 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         return listed, counts, missing & {Contact._meta.verbose_name, Organization._meta.verbose_name}, protected
 
     def delete_model(self, request, obj):
-        contacts.erase_organization(obj)
-        components.forget(obj)
+        contacts.delete_organization(obj)
+        components.anonymize_log(obj)
 
     def delete_queryset(self, request, queryset):
         components.delete_each(self, request, queryset)
@@ -267,20 +267,24 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
 
     def begin(self, request: HttpRequest, queryset: QuerySet, *, mails_link: bool = False) -> HttpResponse | None:
         """Leads to the pledge of the only one ticked."""
-        begun = [(each, begin_one(each, mails_link=mails_link)) for each in queryset]
+        begun = [(each, start_pledge_or_error(each, mails_link=mails_link)) for each in queryset]
         done = ngettext_lazy("%(number)d pledge was begun.", "%(number)d pledges were begun.", "number")
         same = ngettext_lazy("%(number)d was begun before.", "%(number)d were begun before.", "number")
         report_outcomes(
-            self, request, [(each, one.is_new if isinstance(one, Begun) else one) for each, one in begun], done, same
+            self,
+            request,
+            [(each, one.is_new if isinstance(one, StartedPledge) else one) for each, one in begun],
+            done,
+            same,
         )
-        there = [one for _each, one in begun if isinstance(one, Begun)]
+        there = [one for _each, one in begun if isinstance(one, StartedPledge)]
         if mails_link:
             report_outcomes(
                 self,
                 request,
                 [(one.pledge, one.is_mailed) for one in there],
-                components.MAILED,
-                components.MAILED_LATELY,
+                components.LINKS_SENT,
+                components.LINKS_SENT_RECENTLY,
             )
         if len(begun) == len(there) == 1:
             return redirect("admin:partners_pledge_change", there[0].pledge.pk)
@@ -297,7 +301,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
                 **self.admin_site.each_context(request),
                 "title": _("Approve these profiles?"),
                 "opts": self.opts,
-                "rows": [(organization, profiles.face(organization)) for organization in organizations],
+                "rows": [(organization, profiles.profile_fingerprint(organization)) for organization in organizations],
                 "action_checkbox_name": ACTION_CHECKBOX_NAME,
             }
             return render(request, "admin/partners/organization/approve.html", page)
@@ -305,10 +309,10 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
 
         def approve(organization: Organization) -> Organization:
             seen = request.POST.get(f"seen-{organization.pk}", "")
-            return profiles.approve(organization, by=request.user.get_username(), seen=seen)
+            return profiles.approve_listing(organization, by=request.user.get_username(), seen=seen)
 
         report_outcomes(
-            self, request, [(each, components.became(approve, each, "approved_at")) for each in organizations], done
+            self, request, [(each, components.outcome_of(approve, each, "approved_at")) for each in organizations], done
         )
         return None
 
@@ -316,5 +320,8 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     def hide(self, request, queryset):
         done = ngettext_lazy("%(number)d approval was withdrawn.", "%(number)d approvals were withdrawn.", "number")
         report_outcomes(
-            self, request, [(each, components.became(profiles.hide, each, "approved_at")) for each in queryset], done
+            self,
+            request,
+            [(each, components.outcome_of(profiles.withdraw_approval, each, "approved_at")) for each in queryset],
+            done,
         )

@@ -20,14 +20,14 @@ from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
+from imagine.core.errors import RuleViolation
 from partners import certificates, exports
 from partners.admin import components, coverage, filters
-from partners.admin.organizations import found
+from partners.admin.organizations import search_organizations
 from partners.emails import pledge as pledge_emails
 from partners.models import Organization, Pledge, Promise, Signature
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
-from partners.pledges import page_state
 
 ONE_A_PROMISE = {"csv": _("Pledge list as CSV"), "xlsx": _("Pledge list as XLSX")}
 ONE_AN_ORGANIZATION = {"csv": _("One row an organization, CSV"), "xlsx": _("One row an organization, XLSX")}
@@ -50,7 +50,7 @@ def files(promises) -> list:
 
 
 def named(term: str) -> QuerySet[Organization]:
-    return Organization.objects.filter(found(term)).order_by()
+    return Organization.objects.filter(search_organizations(term)).order_by()
 
 
 class ReadAdmin(ActionsAdmin, ExportAdmin):
@@ -73,8 +73,8 @@ class ReadAdmin(ActionsAdmin, ExportAdmin):
 
 @admin.action(description=_("Mail the private link again"), permissions=["change"])
 def mail_links(page, request, rows):
-    outcomes = [(pledge, outcome(pledge_links.mail_again, pledge)) for pledge in rows]
-    report_outcomes(page, request, outcomes, components.MAILED, components.MAILED_LATELY)
+    outcomes = [(pledge, outcome(pledge_links.resend_link, pledge)) for pledge in rows]
+    report_outcomes(page, request, outcomes, components.LINKS_SENT, components.LINKS_SENT_RECENTLY)
 
 
 @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])
@@ -86,7 +86,7 @@ def replace_links(page, request, rows):
 def outcome(act, pledge: Pledge) -> Outcome:
     try:
         return act(pledge) is not False
-    except (page_state.Refused, Pledge.DoesNotExist, Organization.DoesNotExist) as refused:
+    except (RuleViolation, Pledge.DoesNotExist, Organization.DoesNotExist) as refused:
         return refused
 
 
@@ -129,7 +129,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("state"))
     def state(self, pledge: Pledge) -> str:
-        return components.state(pledge)
+        return components.pledge_state(pledge)
 
     @admin.display(description=_("promises"))
     def promised(self, pledge: Pledge) -> int:
@@ -166,7 +166,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
     @admin.display(description=_("promises"))
     def promises(self, pledge: Pledge) -> str:
         promises = pledge.promises.select_related("promise_type").prefetch_related("schools")
-        rows = {"promises": [components.promised(promise) for promise in promises], "label": _("What is promised")}
+        rows = {"promises": [components.promise_row(promise) for promise in promises], "label": _("What is promised")}
         return render_to_string("admin/partners/pledge/promises.html", rows)
 
     @admin.display(description=_("versions"))
@@ -175,7 +175,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         versions = [
             {
                 "signature": signature,
-                "promises": [components.as_signed(promise) for promise in signature.content["promises"]],
+                "promises": [components.signed_promise_row(promise) for promise in signature.content["promises"]],
                 "certificates": [
                     (language, label, reverse("admin:partners_certificate", args=[signature.pk, language]))
                     for language, label in settings.LANGUAGES
@@ -187,7 +187,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("mail"))
     def mail(self, pledge: Pledge) -> str:
-        return components.mail([pledge])
+        return components.recent_emails([pledge])
 
     @admin.display(description=_("history"))
     def history(self, pledge: Pledge) -> str:
@@ -204,7 +204,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
             raise Http404
         signature = get_object_or_404(Signature, pk=pk)
         shown = f'inline; filename="certificate-{signature.content["school_year"]}-{language}.pdf"'
-        page = certificates.pdf(signature, language)
+        page = certificates.certificate_pdf(signature, language)
         return HttpResponse(page, content_type="application/pdf", headers={"Content-Disposition": shown})
 
     # Its end ---------------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         try:
             return super().delete_view(request, object_id, extra_context)
         except Pledge.DoesNotExist:
-            return components.gone(self, request)
+            return components.redirect_if_gone(self, request)
 
     def get_deleted_objects(self, objs, request):
         """Promises go with their pledge, though nobody may delete one in its list."""
@@ -221,8 +221,8 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         return listed, counts, missing - {Promise._meta.verbose_name}, protected
 
     def delete_model(self, request, obj):
-        pledge_editing.delete(obj)
-        components.forget(obj)
+        pledge_editing.delete_pledge(obj)
+        components.anonymize_log(obj)
 
     def delete_queryset(self, request, queryset):
         components.delete_each(self, request, queryset)
@@ -280,7 +280,7 @@ class PromiseAdmin(ReadAdmin):
 
     @admin.display(description=_("state"))
     def state(self, promise: Promise) -> str:
-        return components.state(promise.pledge)
+        return components.pledge_state(promise.pledge)
 
     @admin.display(description=_("kind"), ordering="promise_type__order")
     def promise_type_label(self, promise: Promise) -> str:
@@ -292,20 +292,23 @@ class PromiseAdmin(ReadAdmin):
 
     @admin.display(description=_("grades"))
     def for_grades(self, promise: Promise) -> str:
-        return components.promised(promise)["grades"]
+        return components.promise_row(promise)["grades"]
 
     @admin.display(description=_("months"))
     def in_months(self, promise: Promise) -> str:
-        return components.promised(promise)["months"]
+        return components.promise_row(promise)["months"]
 
     @admin.display(description=_("schools"))
     def at_schools(self, promise: Promise) -> str:
-        return components.promised(promise)["schools"]
+        return components.promise_row(promise)["schools"]
 
     # Its pages -------------------------------------------------------------------------------------------------
 
     def get_urls(self):
-        page, file = self.admin_site.admin_view(coverage.page), self.admin_site.admin_view(coverage.file)
+        page, file = (
+            self.admin_site.admin_view(coverage.coverage_page),
+            self.admin_site.admin_view(coverage.coverage_csv),
+        )
         pages = [
             path("coverage/", page, {"site": self.admin_site}, name="partners_coverage"),
             path("coverage.csv", file, name="partners_coverage_csv"),

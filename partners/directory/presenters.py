@@ -13,12 +13,12 @@ from django.utils.translation import ngettext
 from partners import formatting as partner_formatting
 from partners.directory import charts
 from partners.directory import queries as directory_queries
-from partners.directory.queries import BANDS, MOST, Asked, Totals
+from partners.directory.queries import GRADE_BANDS, PAGE_SIZE, DirectoryQuery, YearTotals
 from partners.models import Organization, Pledge, PledgeYear, Promise, PromiseType, Sector
 
 SOME, MANY = 5, 12  # from here on a cell of the coverage table is darker
-SMALLEST_SHARED = 200  # pixels; other sites pass over a smaller picture
-LONGEST_ABOUT = 300
+MIN_SHARED_SIDE = 200  # pixels; other sites pass over a smaller picture
+MAX_LENGTH_DESCRIPTION = 300
 
 
 @dataclass(frozen=True)
@@ -70,48 +70,53 @@ def sector_label(sector: str) -> str:
 # The wall -----------------------------------------------------------------------------------------------------------
 
 
-def last_page(stamp: tuple, asked: Asked) -> int:
-    return max(1, ceil(sum(directory_queries.by_sector(stamp, asked.but()).values()) / MOST))
+def last_page(stamp: tuple, asked: DirectoryQuery) -> int:
+    return max(1, ceil(sum(directory_queries.partners_by_sector(stamp, asked.but()).values()) / PAGE_SIZE))
 
 
-def wall_page(stamp: tuple, asked: Asked) -> dict:
+def directory_page(stamp: tuple, asked: DirectoryQuery) -> dict:
     """All that templates/partners/partners.html tells. Only the first page of a whole year has chart and table."""
     if asked.year is None:
         about = _("Who promised what to Stockton’s students.")
         return {"title": _("Imagine Promise Partners"), "about": about, "path": asked.address()}
-    totals, found = directory_queries.totals(stamp, asked.year), directory_queries.by_sector(stamp, asked.but())
+    totals, found = (
+        directory_queries.year_totals(stamp, asked.year),
+        directory_queries.partners_by_sector(stamp, asked.but()),
+    )
     words = {
-        "title": title(stamp, asked),
-        "about": about_year(asked.year, totals),
+        "title": page_title(stamp, asked),
+        "about": year_description(asked.year, totals),
         # A search is no page of its own to other sites.
         "path": (asked.but(words="") if asked.words else asked).address(),
         "here": asked.address(),
         "asked": asked,
-        "year": directory_queries.years(stamp)[asked.year],
+        "year": directory_queries.directory_years(stamp)[asked.year],
         "totals": totals,
         "figures": {name: f"{getattr(totals, name):,}" for name in ("partners", "promises", "named_schools")},
-        "narrowing": narrowing(stamp, asked),
+        "narrowing": active_filters(stamp, asked),
         "found": sum(found.values()),
         "found_said": f"{sum(found.values()):,}",
         "years": year_choices(stamp, asked),
         "sectors": sector_choices(asked, totals),
         "promise_types": promise_type_choices(asked, totals),
-        "groups": list(groups(directory_queries.page_of(asked), found, directory_queries.promise_types(stamp))),
-        "pages": turning(asked, last_page(stamp, asked)),
+        "groups": list(
+            partners_by_sector(directory_queries.pledges_on_page(asked), found, directory_queries.promise_types(stamp))
+        ),
+        "pages": page_links(asked, last_page(stamp, asked)),
         "all": Choice(_("Show all partners"), asked.but(sector="", promise_type="", words="").address()),
     }
     is_whole = not asked.is_narrowed and asked.page == 1
-    return words | overview(asked, totals) if is_whole and totals.partners else words
+    return words | year_overview(asked, totals) if is_whole and totals.partners else words
 
 
-def title(stamp: tuple, asked: Asked) -> str:
+def page_title(stamp: tuple, asked: DirectoryQuery) -> str:
     said = _("Imagine Promise Partners %(year)s") % {"year": school_years(asked.year)}
-    if told := narrowing(stamp, asked):
+    if told := active_filters(stamp, asked):
         said = f"{', '.join(told)}: {said}"
     return _("%(title)s, page %(page)s") % {"title": said, "page": asked.page} if asked.page > 1 else said
 
 
-def about_year(year: int, totals: Totals) -> str:
+def year_description(year: int, totals: YearTotals) -> str:
     said = ngettext(
         "%(partners)s partner made promises to Stockton’s students for %(year)s. See who promised what.",
         "%(partners)s partners made promises to Stockton’s students for %(year)s. See who promised what.",
@@ -120,7 +125,7 @@ def about_year(year: int, totals: Totals) -> str:
     return said % {"partners": f"{totals.partners:,}", "year": school_years(year)}
 
 
-def narrowing(stamp: tuple, asked: Asked) -> list[str]:
+def active_filters(stamp: tuple, asked: DirectoryQuery) -> list[str]:
     """What the wall is narrowed to, in words."""
     labels = {
         promise_type.code: promise_type.localized_name
@@ -130,7 +135,7 @@ def narrowing(stamp: tuple, asked: Asked) -> list[str]:
     return [said for said in (sector, labels.get(asked.promise_type), words) if said]
 
 
-def overview(asked: Asked, totals: Totals) -> dict:
+def year_overview(asked: DirectoryQuery, totals: YearTotals) -> dict:
     """Chart and coverage table of a whole year."""
     now, before = (
         {sector_label(sector): number for sector, number in counted.items()}
@@ -139,13 +144,13 @@ def overview(asked: Asked, totals: Totals) -> dict:
     return {
         "chart": charts.draw(now, before),
         "year_before": school_years(asked.year - 1),
-        "bands": list(BANDS),
+        "bands": list(GRADE_BANDS),
         "coverage": [coverage_row(asked, row) for row in totals.rows],
         "has_gaps": any(not number for row in totals.rows for number in row.bands),
     }
 
 
-def coverage_row(asked: Asked, row: directory_queries.Row) -> dict:
+def coverage_row(asked: DirectoryQuery, row: directory_queries.PromiseTypeTotals) -> dict:
     return {
         "promise_type": row.promise_type,
         "amount": row.promise_type.amount(row.quantity) if row.partners else "",
@@ -154,15 +159,15 @@ def coverage_row(asked: Asked, row: directory_queries.Row) -> dict:
     }
 
 
-def year_choices(stamp: tuple, asked: Asked) -> list[Choice]:
+def year_choices(stamp: tuple, asked: DirectoryQuery) -> list[Choice]:
     """Another year begins with all its partners."""
     return [
-        Choice(year.school_years, Asked(pk, asked.newest).address(), is_current=pk == asked.year)
-        for pk, year in directory_queries.years(stamp).items()
+        Choice(year.school_years, DirectoryQuery(pk, asked.newest).address(), is_current=pk == asked.year)
+        for pk, year in directory_queries.directory_years(stamp).items()
     ]
 
 
-def sector_choices(asked: Asked, totals: Totals) -> list[Choice]:
+def sector_choices(asked: DirectoryQuery, totals: YearTotals) -> list[Choice]:
     """All, and those that have a partner this year."""
     every = Choice(_("All sectors"), asked.but(sector="").address(), is_current=not asked.sector)
     return [every] + [
@@ -172,7 +177,7 @@ def sector_choices(asked: Asked, totals: Totals) -> list[Choice]:
     ]
 
 
-def promise_type_choices(asked: Asked, totals: Totals) -> list[Choice]:
+def promise_type_choices(asked: DirectoryQuery, totals: YearTotals) -> list[Choice]:
     return [
         Choice(
             row.promise_type.localized_name,
@@ -184,7 +189,7 @@ def promise_type_choices(asked: Asked, totals: Totals) -> list[Choice]:
     ]
 
 
-def turning(asked: Asked, last: int) -> dict | None:
+def page_links(asked: DirectoryQuery, last: int) -> dict | None:
     """Where the pages beside this one are; None when it is the only one."""
     if last == 1:
         return None
@@ -196,22 +201,24 @@ def turning(asked: Asked, last: int) -> dict | None:
     }
 
 
-def groups(pledges: Iterable[Pledge], found: dict[str, int], known: dict[int, PromiseType]) -> Iterator[dict]:
+def partners_by_sector(
+    pledges: Iterable[Pledge], found: dict[str, int], known: dict[int, PromiseType]
+) -> Iterator[dict]:
     """The partners of a page by sector; each sector with the number of its partners on all pages."""
     for sector, some in groupby(pledges, key=lambda pledge: pledge.organization.sector):
         cards = [
             Card(
                 pledge.organization.name,
                 pledge.organization.get_absolute_url(),
-                [line(promise, known[promise.promise_type_id]) for promise in pledge.promises.all()],
+                [promise_line(promise, known[promise.promise_type_id]) for promise in pledge.promises.all()],
             )
             for pledge in some
         ]
         yield {"label": sector_label(sector), "number": found[sector], "said": f"{found[sector]:,}", "cards": cards}
 
 
-def line(promise: Promise, promise_type: PromiseType) -> Line:
-    return Line(promise_type, promise_type.amount(promise.quantity), partner_formatting.grades(promise.grades))
+def promise_line(promise: Promise, promise_type: PromiseType) -> Line:
+    return Line(promise_type, promise_type.amount(promise.quantity), partner_formatting.grade_spans(promise.grades))
 
 
 # One partner --------------------------------------------------------------------------------------------------------
@@ -222,9 +229,9 @@ def partner_page(organization: Organization, known: dict[int, PromiseType]) -> d
     newest, *earlier = [
         {
             "label": pledge.school_years,
-            "lines": [whole_line(promise, known[promise.promise_type_id]) for promise in pledge.promises.all()],
+            "lines": [full_promise_line(promise, known[promise.promise_type_id]) for promise in pledge.promises.all()],
         }
-        for pledge in directory_queries.pledges_of(organization)
+        for pledge in directory_queries.signed_pledges_of(organization)
     ]
     about = _("Promised to Stockton’s students for %(year)s: %(promises)s.") % {
         "year": newest["label"],
@@ -232,9 +239,9 @@ def partner_page(organization: Organization, known: dict[int, PromiseType]) -> d
     }
     return {
         "title": _("%(name)s, Imagine Promise Partner") % {"name": organization.name},
-        "about": Truncator(about).chars(LONGEST_ABOUT),
+        "about": Truncator(about).chars(MAX_LENGTH_DESCRIPTION),
         "path": organization.get_absolute_url(),
-        "image": picture(organization),
+        "image": preview_image(organization),
         "organization": organization,
         "sector": sector_label(organization.sector) if organization.sector else "",
         "website": organization.website.partition("://")[2].rstrip("/"),
@@ -243,20 +250,20 @@ def partner_page(organization: Organization, known: dict[int, PromiseType]) -> d
     }
 
 
-def whole_line(promise: Promise, promise_type: PromiseType) -> Line:
+def full_promise_line(promise: Promise, promise_type: PromiseType) -> Line:
     schools = ", ".join(sorted(school.name for school in promise.schools.all()))
     amount, grades, months = (
         promise_type.amount(promise.quantity),
-        partner_formatting.grades(promise.grades),
-        partner_formatting.months(promise.months),
+        partner_formatting.grade_spans(promise.grades),
+        partner_formatting.month_spans(promise.months),
     )
     return Line(promise_type, amount, grades, months, schools or _("wherever it is needed most"))
 
 
-def picture(organization: Organization) -> dict | None:
+def preview_image(organization: Organization) -> dict | None:
     """The partner's logo for other sites, if it is large enough for them."""
     width, height = organization.logo_width, organization.logo_height
-    if not width or min(width, height) < SMALLEST_SHARED:
+    if not width or min(width, height) < MIN_SHARED_SIDE:
         return None
     path = reverse("partner_logo", args=[organization.slug])
     return {"path": path, "width": width, "height": height, "of": organization.name}

@@ -28,26 +28,26 @@ from partners.models import (
 from partners.models.organizations import OrganizationQuerySet
 from partners.models.pledges import PledgeQuerySet
 
-MOST = 48  # partners on one page
-LONGEST_SEARCH = 100
-ALIKE = 0.5  # of 1; from here on a mistyped name is taken for one
-BANDS = {"TK–6": [Grade.YOUNGEST, Grade.LOWER, Grade.MIDDLE], "7–8": [Grade.UPPER], "9–12": [Grade.HIGH]}
+PAGE_SIZE = 48  # partners on one page
+MAX_LENGTH_SEARCH = 100
+MIN_SIMILARITY = 0.5  # of 1; from here on a mistyped name is taken for one
+GRADE_BANDS = {"TK–6": [Grade.YOUNGEST, Grade.LOWER, Grade.MIDDLE], "7–8": [Grade.UPPER], "9–12": [Grade.HIGH]}
 SECTORS = Case(
     *(When(organization__sector=sector, then=Value(place)) for place, sector in enumerate(Sector.values)),
     default=Value(len(Sector.values)),
 )
 
-STAMP = """
+VERSION = """
     SELECT coalesce(array_agg(id ORDER BY id), '{}'), pg_current_xact_id_if_assigned() IS NOT NULL
     FROM partners_directoryversion
 """
 
 
-def stamp() -> tuple:
+def directory_version() -> tuple:
     """What the public pages depend on beside their address and language: as long as it is the same they are the same.
     Whoever is about to write sees what nobody else does, so their stamp is never met again."""
     with connection.cursor() as cursor:
-        cursor.execute(STAMP)
+        cursor.execute(VERSION)
         changes, is_writing = cursor.fetchone()
     return (*changes, localdate(), uuid4() if is_writing else None)
 
@@ -56,7 +56,7 @@ def stamp() -> tuple:
 
 
 @dataclass(frozen=True)
-class Asked:
+class DirectoryQuery:
     """One address of the wall: a school year, and which of its partners. The `newest` year is not said in addresses."""
 
     year: int | None = None
@@ -74,7 +74,7 @@ class Asked:
     def said_year(self) -> int | None:
         return None if self.year == self.newest else self.year
 
-    def but(self, **changes) -> "Asked":
+    def but(self, **changes) -> "DirectoryQuery":
         """Another one from its first page on, unless the change is of the page."""
         return replace(self, **({"page": 1} | changes))
 
@@ -91,17 +91,17 @@ class Asked:
 
 
 @lru_cache(maxsize=2)
-def years(stamp: tuple) -> dict[int, PledgeYear]:
+def directory_years(stamp: tuple) -> dict[int, PledgeYear]:
     """The school years that have something to show, and the newest that has begun; each tells whether it `has_some`.
     Newest first."""
-    something = shown().filter(year=OuterRef("pk"))
+    something = listed_pledges().filter(year=OuterRef("pk"))
     begun = list(PledgeYear.objects.opened().order_by("-pk").annotate(has_some=Exists(something)))
     return {year.pk: year for year in begun if year.has_some or year == begun[0]}
 
 
-def newest(stamp: tuple) -> int | None:
+def newest_year(stamp: tuple) -> int | None:
     """The year shown unasked: the latest with something to show, or else the latest that has begun."""
-    known = years(stamp)
+    known = directory_years(stamp)
     return next((pk for pk, year in known.items() if year.has_some), max(known, default=None))
 
 
@@ -114,22 +114,22 @@ def promise_types(stamp: tuple) -> dict[int, PromiseType]:
 # Which partners -----------------------------------------------------------------------------------------------------
 
 
-def shown() -> PledgeQuerySet:
+def listed_pledges() -> PledgeQuerySet:
     """The pledges that everybody may see."""
     return Pledge.objects.signed().filter(organization__in=Organization.objects.listed())
 
 
-def chosen(asked: Asked) -> PledgeQuerySet:
+def filtered_pledges(asked: DirectoryQuery) -> PledgeQuerySet:
     """The shown pledges of a year that was asked for, narrowed."""
-    pledges = shown().filter(year=asked.year)
+    pledges = listed_pledges().filter(year=asked.year)
     if asked.sector:
         pledges = pledges.filter(organization__sector=asked.sector)
     if asked.promise_type:
         pledges = pledges.filter(promises__promise_type__code=asked.promise_type)
-    return named(asked.words, pledges) if asked.words else pledges
+    return search_names(asked.words, pledges) if asked.words else pledges
 
 
-def named(words: str, pledges: PledgeQuerySet) -> PledgeQuerySet:
+def search_names(words: str, pledges: PledgeQuerySet) -> PledgeQuerySet:
     """Those of organizations whose name holds these words, whatever its case and accents; when there is none, those
     with a name much like it."""
     if not any(character.isalnum() for character in words):
@@ -138,30 +138,32 @@ def named(words: str, pledges: PledgeQuerySet) -> PledgeQuerySet:
     holding = pledges.filter(**{f"{name}__contains": like})
     if holding.exists():
         return holding
-    return pledges.alias(alike=TrigramWordSimilarity(like, name)).filter(alike__gte=ALIKE)
+    return pledges.alias(alike=TrigramWordSimilarity(like, name)).filter(alike__gte=MIN_SIMILARITY)
 
 
 @lru_cache(maxsize=256)
-def by_sector(stamp: tuple, asked: Asked) -> dict[str, int]:
+def partners_by_sector(stamp: tuple, asked: DirectoryQuery) -> dict[str, int]:
     """How many partners of each sector were asked for, whatever the page, in the order of the sectors."""
-    rows = chosen(asked).values_list("organization__sector").annotate(partners=Count("pk")).order_by(SECTORS)
+    rows = filtered_pledges(asked).values_list("organization__sector").annotate(partners=Count("pk")).order_by(SECTORS)
     return dict(rows)
 
 
-def page_of(asked: Asked) -> list[Pledge]:
+def pledges_on_page(asked: DirectoryQuery) -> list[Pledge]:
     """The partners of one page: by sector, then by name, each with its promises in the order of the checklist."""
-    ordered = chosen(asked).select_related("organization").order_by(SECTORS, "organization__normalized_name", "pk")
+    ordered = (
+        filtered_pledges(asked).select_related("organization").order_by(SECTORS, "organization__normalized_name", "pk")
+    )
     ordered = ordered.only("organization__name", "organization__slug", "organization__sector")
     promises = Promise.objects.defer("note").order_by("pledge_id", "promise_type__order", "promise_type_id")
-    first = (asked.page - 1) * MOST
-    return list(ordered.prefetch_related(Prefetch("promises", queryset=promises))[first : first + MOST])
+    first = (asked.page - 1) * PAGE_SIZE
+    return list(ordered.prefetch_related(Prefetch("promises", queryset=promises))[first : first + PAGE_SIZE])
 
 
 # Totals -------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Row:
+class PromiseTypeTotals:
     """One kind of promise in a year: how many partners promised it, how much in all, and how many for each of BANDS."""
 
     promise_type: PromiseType
@@ -171,10 +173,10 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Totals:
+class YearTotals:
     """A school year in figures. `before` counts the partners of the year before, in the same sectors."""
 
-    rows: list[Row]
+    rows: list[PromiseTypeTotals]
     sectors: dict[str, int]
     before: dict[str, int]
     schools: int
@@ -190,23 +192,23 @@ class Totals:
 
 
 @lru_cache(maxsize=8)
-def totals(stamp: tuple, year: int) -> Totals:
+def year_totals(stamp: tuple, year: int) -> YearTotals:
     """What the shown partners promised for a school year, in four queries."""
-    promises = Promise.objects.filter(pledge__in=shown().filter(year=year))
+    promises = Promise.objects.filter(pledge__in=listed_pledges().filter(year=year))
     named = Promise.schools.through.objects.filter(promise__in=promises, school=OuterRef("pk"))
-    return Totals(
-        rows=rows(promises, promise_types(stamp)),
-        sectors=by_sector(stamp, Asked(year)),
-        before=by_sector(stamp, Asked(year - 1)),
+    return YearTotals(
+        rows=promise_type_totals(promises, promise_types(stamp)),
+        sectors=partners_by_sector(stamp, DirectoryQuery(year)),
+        before=partners_by_sector(stamp, DirectoryQuery(year - 1)),
         **School.objects.active().aggregate(schools=Count("pk"), named_schools=Count("pk", filter=Exists(named))),
     )
 
 
-def rows(promises, known: dict[int, PromiseType]) -> list[Row]:
+def promise_type_totals(promises, known: dict[int, PromiseType]) -> list[PromiseTypeTotals]:
     """One for each kind of the checklist, and for those that were retired since and are promised here."""
     in_bands = {
         f"band_{place}": Count("pk", filter=Q(grades=[]) | Q(grades__overlap=grades))
-        for place, grades in enumerate(BANDS.values())
+        for place, grades in enumerate(GRADE_BANDS.values())
     }
     counted = (
         promises.order_by().values("promise_type").annotate(partners=Count("pk"), quantity=Sum("quantity"), **in_bands)
@@ -217,14 +219,15 @@ def rows(promises, known: dict[int, PromiseType]) -> list[Row]:
         pk: found.get(pk, nothing) for pk, promise_type in known.items() if pk in found or not promise_type.is_retired
     }
     return [
-        Row(known[pk], row["partners"], row["quantity"], [row[name] for name in in_bands]) for pk, row in told.items()
+        PromiseTypeTotals(known[pk], row["partners"], row["quantity"], [row[name] for name in in_bands])
+        for pk, row in told.items()
     ]
 
 
 # One partner --------------------------------------------------------------------------------------------------------
 
 
-def partners() -> OrganizationQuerySet:
+def listed_partners() -> OrganizationQuerySet:
     """Those that everybody may see: who signed nothing is none yet. Each with the size of its logo, if it has one."""
     signed = Exists(Pledge.objects.signed().filter(organization=OuterRef("pk")))
     size = {"logo_width": F("logo__width"), "logo_height": F("logo__height")}
@@ -232,7 +235,7 @@ def partners() -> OrganizationQuerySet:
     return found.only("name", "slug", "sector", "description", "website")
 
 
-def pledges_of(organization: Organization) -> list[Pledge]:
+def signed_pledges_of(organization: Organization) -> list[Pledge]:
     """All that a partner signed, the newest year first, with promises and the schools that they name."""
     promises = Promise.objects.defer("note").order_by("promise_type__order", "promise_type_id")
     promises = promises.prefetch_related(Prefetch("schools", queryset=School.objects.only("name")))

@@ -12,7 +12,7 @@ from imagine.mail.rendering import place, write
 from partners import certificates
 from partners.emails.templates import DRAFT, pledge_card, pledge_note, year_facts
 from partners.models import Contact, Pledge, PledgeRequest, PledgeYear, Signature
-from partners.pledges.promises import kept_amount, localized
+from partners.pledges.promises import localized_field, signed_amount
 
 FOLDER = "partners/"
 CERTIFICATE = "partners.emails.pledge.certificate"
@@ -91,7 +91,7 @@ def reminder(pledge: Pledge) -> bool:
 def certificate(signature_pk: str, language: str) -> bytes | None:
     """What is attached when the mail is sent: the certificate of a signed version, unless it was erased since."""
     signature = Signature.objects.filter(pk=signature_pk).first()
-    return certificates.pdf(signature, language) if signature else None
+    return certificates.certificate_pdf(signature, language) if signature else None
 
 
 # Writing and storing -------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def tell(
 
 def in_one_line(promise: dict) -> str:
     """A signed promise, as the signature keeps it, in the current language: Host tours and field trips: 6 visits."""
-    return f"{localized(promise, 'name')}: {kept_amount(promise)}"
+    return f"{localized_field(promise, 'name')}: {signed_amount(promise)}"
 
 
 def store(

@@ -17,7 +17,7 @@ from django.utils.dates import MONTHS as MONTH_NAMES
 from django.utils.dates import MONTHS_3, MONTHS_ALT
 from django.utils.translation import gettext as _
 
-from partners.imports.columns import plain
+from partners.imports.columns import plain_text
 from partners.models import (
     MAX_QUANTITY,
     MONTHS,
@@ -32,7 +32,7 @@ from partners.models import (
     Sector,
 )
 from partners.pledges import promises
-from partners.pledges.promises import Checklist, Promised
+from partners.pledges.promises import Checklist, PromiseData
 
 DAYS = ["%Y-%m-%d", "%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%Y/%m/%d"]
 ANY = {
@@ -92,7 +92,7 @@ def longest(model, name: str) -> int:
 
 
 @dataclass
-class Said:
+class ParsedRow:
     """What one row says: values by field, ready to be stored, or what is wrong with it."""
 
     values: dict = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Said:
         self.problems.append(sentence % words)
 
 
-class Reader:
+class RowReader:
     """Reads rows for one school year. What it has to know is read once: four queries."""
 
     def __init__(self, year: PledgeYear):
@@ -117,17 +117,17 @@ class Reader:
             promise_types, lambda promise_type: [promise_type.code, promise_type.name, promise_type.name_es]
         )
         self.units = {
-            promise_type.pk: {plain(word) for word in unit_words(promise_type)} for promise_type in promise_types
+            promise_type.pk: {plain_text(word) for word in unit_words(promise_type)} for promise_type in promise_types
         }
         self.schools = index(schools, school_words)
         self.sectors = sector_words()
         self.months = month_words()
         self.seen: dict[tuple[str, str], tuple] = {}
 
-    def read(self, row: dict[str, str]) -> Said:
+    def read(self, row: dict[str, str]) -> ParsedRow:
         """`row` has the cells of a line by field. All that is wrong is told at once."""
-        said, row = Said(), with_unit(row)
-        for name in READS:
+        said, row = ParsedRow(), with_unit(row)
+        for name in PARSERS:
             said.values[name], problems = self.cell(name, row.get(name, ""))
             said.problems += problems
         self.check_unit(row.get("unit", ""), said)
@@ -142,9 +142,9 @@ class Reader:
         """The value of a cell and what is wrong with it. Most cells of a column say what others said before."""
         key = (name, cell)
         if key not in self.seen:
-            said = Said()
-            value = READS[name](self, cell, said)
-            if name in UNLIKE:
+            said = ParsedRow()
+            value = PARSERS[name](self, cell, said)
+            if name in UNCACHED_FIELDS:
                 return value, said.problems
             self.seen[key] = value, said.problems
         return self.seen[key]
@@ -160,10 +160,10 @@ class Reader:
             if part in f" {spaced(name)}"
         }
 
-    def check_unit(self, cell: str, said: Said) -> None:
+    def check_unit(self, cell: str, said: ParsedRow) -> None:
         """A number of something else would be a wrong number."""
         promise_type = self.checklist.promise_types.get(said.values["promise_type"])
-        if promise_type and cell and plain(cell) not in self.units[promise_type.pk]:
+        if promise_type and cell and plain_text(cell) not in self.units[promise_type.pk]:
             said.wrong(
                 _("“%(kind)s” is counted in %(units)s, not in “%(cell)s”."),
                 kind=promise_type.localized_name,
@@ -171,14 +171,14 @@ class Reader:
                 cell=cell,
             )
 
-    def check_promise(self, said: Said) -> None:
+    def check_promise(self, said: ParsedRow) -> None:
         """What the page of a pledge would refuse. What was retired since may have been promised in an earlier year."""
         values = said.values
         if not values["promise_type"] or not values["quantity"]:
             return
-        promised = promised_of(values)
+        promised = promise_from_values(values)
         kept = [promised] if self.is_past else []
-        found = promises.problems([promised], self.checklist, kept=kept)
+        found = promises.find_problems([promised], self.checklist, kept=kept)
         said.problems += [problem.words for problem in found if problem.field != "note"]
 
 
@@ -190,15 +190,15 @@ def with_unit(row: dict[str, str]) -> dict[str, str]:
     return row | {"quantity": both[1], "unit": row.get("unit") or both[2]}
 
 
-def promised_of(values: dict) -> Promised:
+def promise_from_values(values: dict) -> PromiseData:
     """The promise of a row, as Reader.read gave it."""
     lists = {name: tuple(values[name]) for name in ("grades", "months", "schools")}
-    return Promised(values["promise_type"], values["quantity"], note=values["note"], **lists)
+    return PromiseData(values["promise_type"], values["quantity"], note=values["note"], **lists)
 
 
 def spaced(words: str) -> str:
     """Plain words, still apart."""
-    return " ".join(filter(None, map(plain, re.split(r"[\W_]+", words))))
+    return " ".join(filter(None, map(plain_text, re.split(r"[\W_]+", words))))
 
 
 def index(things: Iterable, words: Callable) -> dict[str, set[int]]:
@@ -207,7 +207,7 @@ def index(things: Iterable, words: Callable) -> dict[str, set[int]]:
     for thing in things:
         for word in words(thing):
             if word:
-                found[plain(word)].add(thing.pk)
+                found[plain_text(word)].add(thing.pk)
     return found
 
 
@@ -219,11 +219,11 @@ def school_words(school: School) -> list[str]:
 
 
 def sector_words() -> dict[str, str]:
-    found = {plain(value): value for value in Sector.values}
+    found = {plain_text(value): value for value in Sector.values}
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
-            found |= {plain(str(label)): value for value, label in Sector.choices}
-    return found | {plain(word): sector for sector, words in SECTORS.items() for word in words.split(",")}
+            found |= {plain_text(str(label)): value for value, label in Sector.choices}
+    return found | {plain_text(word): sector for sector, words in SECTORS.items() for word in words.split(",")}
 
 
 def unit_words(promise_type: PromiseType) -> list[str]:
@@ -243,7 +243,7 @@ def month_words() -> dict[str, int]:
         with translation.override(language):
             for number in range(1, 13):
                 for names in (MONTH_NAMES, MONTHS_3, MONTHS_ALT):
-                    found[plain(str(names[number]))] = number
+                    found[plain_text(str(names[number]))] = number
                 found[str(number)] = number
     return found | {"sept": 9, "set": 9}
 
@@ -254,7 +254,7 @@ def month_words() -> dict[str, int]:
 def text(name: str, most: int) -> Callable:
     """One line of text, no longer than its field."""
 
-    def reads(reader: Reader, cell: str, said: Said) -> str:
+    def reads(reader: RowReader, cell: str, said: ParsedRow) -> str:
         cell = " ".join(cell.split()) if name != "note" else cell
         if len(cell) > most:
             said.wrong(_("“%(cell)s…” is longer than %(most)d characters."), cell=cell[:30], most=most)
@@ -263,7 +263,7 @@ def text(name: str, most: int) -> Callable:
     return reads
 
 
-def organization(reader: Reader, cell: str, said: Said) -> str:
+def organization(reader: RowReader, cell: str, said: ParsedRow) -> str:
     cell = text("organization", longest(Organization, "name"))(reader, cell, said)
     if not any(letter.isalnum() for letter in cell):
         said.wrong(_("The organization is missing."))
@@ -272,7 +272,7 @@ def organization(reader: Reader, cell: str, said: Said) -> str:
     return cell
 
 
-def email(reader: Reader, cell: str, said: Said) -> str:
+def email(reader: RowReader, cell: str, said: ParsedRow) -> str:
     """An address, also as mail programs write it: Alma Reyes <alma@example.org>."""
     cell = cell.removeprefix("mailto:")
     address = parseaddr(cell)[1] if cell.endswith(">") else cell
@@ -291,7 +291,7 @@ def email(reader: Reader, cell: str, said: Said) -> str:
     return address
 
 
-def website(reader: Reader, cell: str, said: Said) -> str:
+def website(reader: RowReader, cell: str, said: ParsedRow) -> str:
     if not cell:
         return ""
     address = cell if re.match("https?://", cell, re.I) else f"https://{cell}"
@@ -305,18 +305,18 @@ def website(reader: Reader, cell: str, said: Said) -> str:
     return address
 
 
-def sector(reader: Reader, cell: str, said: Said) -> str:
-    found = reader.sectors.get(plain(cell), "") if cell else ""
+def sector(reader: RowReader, cell: str, said: ParsedRow) -> str:
+    found = reader.sectors.get(plain_text(cell), "") if cell else ""
     if cell and not found:
         known = ", ".join(str(label) for label in Sector.labels)
         said.wrong(_("“%(cell)s” is no sector. They are: %(known)s."), cell=cell[:60], known=known)
     return found
 
 
-def promise_type(reader: Reader, cell: str, said: Said) -> int | None:
+def promise_type(reader: RowReader, cell: str, said: ParsedRow) -> int | None:
     """A kind by its code, its name, or words of it that no other name has."""
     cell = cell.replace("&", " and ")
-    word = plain(cell)
+    word = plain_text(cell)
     if not word:
         said.wrong(_("The kind of promise is missing."))
         return None
@@ -327,7 +327,7 @@ def promise_type(reader: Reader, cell: str, said: Said) -> int | None:
     return None
 
 
-def quantity(reader: Reader, cell: str, said: Said) -> int:
+def quantity(reader: RowReader, cell: str, said: ParsedRow) -> int:
     """A whole number, also with thousands set apart; without a unit, which has its own column."""
     number = re.sub(r"(?<=\d),(?=\d{3}(\D|$))", "", cell)
     number = re.sub(r"\.0+$", "", number)
@@ -341,7 +341,7 @@ def quantity(reader: Reader, cell: str, said: Said) -> int:
     return 0
 
 
-def year(reader: Reader, cell: str, said: Said) -> str:
+def year(reader: RowReader, cell: str, said: ParsedRow) -> str:
     """Every row is of the school year that is imported, however it is written: 2026, 2026–27, 2026/2027."""
     begins = re.fullmatch(r"(\d{4})(\s*[-–/]\s*(\d{2}|\d{4}))?", cell)
     if cell and not (begins and int(begins[1]) == reader.year.pk):
@@ -351,9 +351,9 @@ def year(reader: Reader, cell: str, said: Said) -> str:
     return ""
 
 
-def grades(reader: Reader, cell: str, said: Said) -> list[str]:
+def grades(reader: RowReader, cell: str, said: ParsedRow) -> list[str]:
     """Bands of grades, or grades within them: TK–K, 4–6, 9th, K-8."""
-    if plain(cell) in ANY:
+    if plain_text(cell) in ANY:
         return []
     found, order = set(), {"tk": -1, "k": 0, **{str(number): number for number in range(1, 13)}}
     for part in re.split(r"[,;&/\n]|\band\b|\by\b", cell.lower()):
@@ -374,13 +374,13 @@ def grades(reader: Reader, cell: str, said: Said) -> list[str]:
 BANDS = {"TK-K": (-1, 0), "1-3": (1, 3), "4-6": (4, 6), "7-8": (7, 8), "9-12": (9, 12)}
 
 
-def months(reader: Reader, cell: str, said: Said) -> list[int]:
+def months(reader: RowReader, cell: str, said: ParsedRow) -> list[int]:
     """Months by name or number, and from one to another: Oct, Mar; August to December."""
-    if plain(cell) in ANY:
+    if plain_text(cell) in ANY:
         return []
     found = set()
     for part in re.split(r"[,;&/\n]|\band\b|\by\b", cell):
-        ends = [plain(end) for end in re.split(r"-|–|—|\bto\b", part) if plain(end)]
+        ends = [plain_text(end) for end in re.split(r"-|–|—|\bto\b", part) if plain_text(end)]
         numbers = [reader.months.get(end) for end in ends]
         if None in numbers or len(numbers) > 2:
             said.wrong(_("“%(cell)s” are no months."), cell=cell[:60])
@@ -394,16 +394,16 @@ def months(reader: Reader, cell: str, said: Said) -> list[int]:
     return [number for number in MONTHS if number in found]
 
 
-def schools(reader: Reader, cell: str, said: Said) -> list[int]:
+def schools(reader: RowReader, cell: str, said: ParsedRow) -> list[int]:
     """Schools by name or code. A name may hold a comma."""
-    if plain(cell) in ANY or plain(cell) in anywhere():
+    if plain_text(cell) in ANY or plain_text(cell) in anywhere():
         return []
     found = set()
     for part in re.split(r"[;\n|]", cell):
-        for name in [part] if plain(part) in reader.schools else part.split(","):
-            if not plain(name):
+        for name in [part] if plain_text(part) in reader.schools else part.split(","):
+            if not plain_text(name):
                 continue
-            pks = reader.schools.get(plain(name), set())
+            pks = reader.schools.get(plain_text(name), set())
             if len(pks) != 1:
                 which = (
                     _("“%(name)s” may be more than one school.") if pks else _("“%(name)s” is no school that we know.")
@@ -420,11 +420,11 @@ def anywhere() -> set[str]:
     found = set()
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
-            found.add(plain(_("wherever it is needed most")))
+            found.add(plain_text(_("wherever it is needed most")))
     return found
 
 
-def signed_on(reader: Reader, cell: str, said: Said) -> str:
+def signed_on(reader: RowReader, cell: str, said: ParsedRow) -> str:
     """A day in one of the common ways to write it; none is the day on which the school year was opened."""
     if not cell:
         return ""
@@ -440,7 +440,7 @@ def signed_on(reader: Reader, cell: str, said: Said) -> str:
     return ""
 
 
-READS = {
+PARSERS = {
     "year": year,
     "organization": organization,
     "sector": sector,
@@ -457,4 +457,4 @@ READS = {
     "signed_on": signed_on,
     "note": text("note", longest(Promise, "note")),
 }
-UNLIKE = {"organization", "email", "note", "phone", "website", "contact", "signed_by"}  # not worth remembering
+UNCACHED_FIELDS = {"organization", "email", "note", "phone", "website", "contact", "signed_by"}  # not worth remembering

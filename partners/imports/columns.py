@@ -17,8 +17,8 @@ FIELDS = [
     *("promise_type", "quantity", "unit", "grades", "schools", "months", "clearance"),
     *("signed_by", "signed_on", "note"),
 ]
-NEEDED = ["organization", "promise_type", "quantity"]
-MORE = {
+REQUIRED_FIELDS = ["organization", "promise_type", "quantity"]
+OTHER_HEADINGS = {
     "year": "year, schoolyear, academic year, ano escolar, ciclo escolar",
     "organization": """organization name, name of organization, partner, partner name, company,
         company name, business, business name, agency, employer, organizacion, nombre de la organizacion, participante,
@@ -44,36 +44,36 @@ MORE = {
 }
 
 
-def plain(words: str) -> str:
+def plain_text(words: str) -> str:
     """Words as two spellings of them agree: no case, accents, punctuation or space."""
     words = unicodedata.normalize("NFKD", words).casefold()
     return re.sub(r"[^\w#]|_", "", "".join(letter for letter in words if not unicodedata.combining(letter)))
 
 
 @cache
-def names() -> dict[str, str]:
+def fields_by_heading() -> dict[str, str]:
     """Which field a heading is of, by its plain words."""
     found = {}
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
             for field, words in zip(FIELDS, exports.BY_PROMISE, strict=True):
-                found.setdefault(plain(str(words)), field)
-    for field, words in MORE.items():
+                found.setdefault(plain_text(str(words)), field)
+    for field, words in OTHER_HEADINGS.items():
         for each in words.split(","):
-            found.setdefault(plain(each), field)
+            found.setdefault(plain_text(each), field)
     return found
 
 
 def field_of(heading: str) -> str | None:
-    return names().get(plain(heading).replace("organisation", "organization"))
+    return fields_by_heading().get(plain_text(heading).replace("organisation", "organization"))
 
 
-def known(cells: Iterable[str]) -> int:
+def count_known_headings(cells: Iterable[str]) -> int:
     """How many fields a row names that may be a header."""
     return len(set(map(field_of, cells)) - {None})
 
 
-def columns(header: list[str]) -> tuple[dict[int, str], list[str]]:
+def match_columns(header: list[str]) -> tuple[dict[int, str], list[str]]:
     """The field of each column that has one, and the headings that are passed over: unknown ones, and a second one for
     a field that is there."""
     found, ignored = {}, []
@@ -86,7 +86,7 @@ def columns(header: list[str]) -> tuple[dict[int, str], list[str]]:
     return found, ignored
 
 
-def missing(header: list[str]) -> list[str]:
+def missing_columns(header: list[str]) -> list[str]:
     """The fields without which nothing can be read, in English words."""
-    there = set(columns(header)[0].values())
-    return [field for field in NEEDED if field not in there]
+    there = set(match_columns(header)[0].values())
+    return [field for field in REQUIRED_FIELDS if field not in there]

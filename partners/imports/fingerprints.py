@@ -9,32 +9,32 @@ from django.db.models import Q, QuerySet, Value
 
 from partners.models import Contact, Organization, Pledge, Promise
 from partners.organizations import profiles
-from partners.pledges.promises import Promised
+from partners.pledges.promises import PromiseData
 
 
-def mark(*facts) -> str:
+def fingerprint(*facts) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-def of_organization(organization: Organization) -> str:
-    return mark(profiles.facts(organization, [*profiles.PROFILE, "approved_at"]))
+def organization_fingerprint(organization: Organization) -> str:
+    return fingerprint(profiles.field_values(organization, [*profiles.PROFILE_FIELDS, "approved_at"]))
 
 
-def of_contact(contact: Contact) -> str:
+def contact_fingerprint(contact: Contact) -> str:
     names = ["name", "role", "email", "phone", "language", "is_primary"]
-    return mark(contact.organization_id, profiles.facts(contact, names))
+    return fingerprint(contact.organization_id, profiles.field_values(contact, names))
 
 
-def of_pledge(pledge: Pledge, promised: list[Promised]) -> str:
+def pledge_fingerprint(pledge: Pledge, promised: list[PromiseData]) -> str:
     lines = sorted((vars(one) for one in promised), key=lambda one: one["promise_type"])
-    return mark(pledge.organization_id, pledge.year_id, pledge.version, pledge.signed_by, lines)
+    return fingerprint(pledge.organization_id, pledge.year_id, pledge.version, pledge.signed_by, lines)
 
 
-def of_pledges(pledges: QuerySet[Pledge]) -> dict[int, str]:
+def pledge_fingerprints(pledges: QuerySet[Pledge]) -> dict[int, str]:
     """By primary key how each stands: two queries."""
     schools = ArrayAgg("schools", filter=Q(schools__isnull=False), default=Value([]))
     rows = Promise.objects.filter(pledge__in=pledges).order_by().annotate(where=schools)
     promised = defaultdict(list)
     for pledge, *row in rows.values_list("pledge", "promise_type", "quantity", "grades", "months", "where", "note"):
-        promised[pledge].append(Promised(*row))
-    return {pledge.pk: of_pledge(pledge, promised[pledge.pk]) for pledge in pledges}
+        promised[pledge].append(PromiseData(*row))
+    return {pledge.pk: pledge_fingerprint(pledge, promised[pledge.pk]) for pledge in pledges}

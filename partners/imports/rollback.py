@@ -23,22 +23,22 @@ from partners.models import (
 )
 from partners.organizations import merging
 
-CHUNK = 200
-TOLD = 500  # things that stayed and are named
-SHADOWS = (DuplicateCandidate, SlugRedirect, ImportedOrganization)  # what only points at an organization
+BATCH_SIZE = 200
+MAX_REASONS = 500  # things that stayed and are named
+IGNORED_MODELS = (DuplicateCandidate, SlugRedirect, ImportedOrganization)  # what only points at an organization
 
-Stays = dict[int, list[str]]  # by primary key: how it is called, why it stays
+KeptRecords = dict[int, list[str]]  # by primary key: how it is called, why it stays
 
 
-def undo_some(run: Import) -> None:
+def undo_next(run: Import) -> None:
     """Takes back the next things of a locked import; after the last it is undone."""
-    for model, take_back in TAKE_BACK.items():
+    for model, take_back in UNDO_RULES.items():
         created = run.created_records.filter(content_type=ContentType.objects.get_for_model(model))
-        some = list(created.order_by("pk")[:CHUNK])
+        some = list(created.order_by("pk")[:BATCH_SIZE])
         if some:
             stay = take_back({each.object_id: each.fingerprint for each in some})
             created.filter(pk__in=[each.pk for each in some]).delete()
-            run.not_undone = [*run.not_undone, *(stay[pk] for pk in sorted(stay))][:TOLD]
+            run.not_undone = [*run.not_undone, *(stay[pk] for pk in sorted(stay))][:MAX_REASONS]
             for name, number in (("stayed", len(stay)), ("undone", len(some) - len(stay))):
                 run.counts[name] = run.counts.get(name, 0) + number
             run.steps_done += len(some)
@@ -46,52 +46,52 @@ def undo_some(run: Import) -> None:
     run.state = Import.State.UNDONE
 
 
-def locked(organizations: Iterable[int]) -> None:
+def lock_organizations(organizations: Iterable[int]) -> None:
     """Locks them, in the order in which everybody would."""
     rows = Organization.objects.select_for_update(no_key=True).filter(pk__in=set(organizations))
     list(rows.order_by("pk").values_list("pk"))
 
 
-def take_back_pledges(made: dict[int, str]) -> Stays:
+def undo_pledges(made: dict[int, str]) -> KeptRecords:
     pledges = Pledge.objects.filter(pk__in=made)
-    locked(pledges.order_by().values_list("organization", flat=True))
-    now, stay = fingerprints.of_pledges(pledges), {}
+    lock_organizations(pledges.order_by().values_list("organization", flat=True))
+    now, stay = fingerprints.pledge_fingerprints(pledges), {}
     for pledge in pledges.select_related("organization"):
         if now[pledge.pk] != made[pledge.pk]:
             stay[pledge.pk] = [_("Pledge of %(name)s") % {"name": pledge.organization.name}, _("it was changed since")]
-    forget("pledge", gone := now.keys() - stay.keys())
+    delete_traces("pledge", gone := now.keys() - stay.keys())
     pledges.filter(pk__in=gone).delete()
     return stay
 
 
-def take_back_contacts(made: dict[int, str]) -> Stays:
+def undo_contacts(made: dict[int, str]) -> KeptRecords:
     contacts = Contact.objects.filter(pk__in=made).select_related("organization")
-    locked(contacts.order_by().values_list("organization", flat=True))
+    lock_organizations(contacts.order_by().values_list("organization", flat=True))
     there = {contact.pk: contact for contact in contacts}
-    stay = why_they_stay(
-        there, made, fingerprints.of_contact, lambda one: _("Contact of %(name)s") % {"name": one.organization}
+    stay = reasons_to_keep(
+        there, made, fingerprints.contact_fingerprint, lambda one: _("Contact of %(name)s") % {"name": one.organization}
     )
     gone = there.keys() - stay.keys()
-    forget("contact", gone)
+    delete_traces("contact", gone)
     Contact.objects.filter(pk__in=gone).delete()
     owners = {there[pk].organization for pk in gone}
     audit.log_changes((owner, {"contact": "…"}, {"contact": ""}) for owner in sorted(owners, key=attrgetter("pk")))
     return stay
 
 
-def take_back_organizations(made: dict[int, str]) -> Stays:
+def undo_organizations(made: dict[int, str]) -> KeptRecords:
     rows = Organization.objects.select_for_update().filter(pk__in=made).order_by("pk")
     there = {row.pk: row for row in rows}
-    stay = why_they_stay(there, made, fingerprints.of_organization, str)
+    stay = reasons_to_keep(there, made, fingerprints.organization_fingerprint, str)
     for old in SlugRedirect.objects.filter(organization__in=there.keys() - stay.keys()).select_related("organization"):
         stay[old.organization_id] = [old.organization.name, _("another was merged into it")]
-    forget("organization", gone := there.keys() - stay.keys())
+    delete_traces("organization", gone := there.keys() - stay.keys())
     Organization.objects.filter(pk__in=gone).delete()
     return stay
 
 
-def why_they_stay(there: dict[int, Model], made: dict[int, str], mark: Callable, name: Callable) -> Stays:
-    hanging = what_hangs_on(there)
+def reasons_to_keep(there: dict[int, Model], made: dict[int, str], mark: Callable, name: Callable) -> KeptRecords:
+    hanging = dependents(there)
     stay = {}
     for pk, thing in there.items():
         if mark(thing) != made[pk]:
@@ -101,24 +101,24 @@ def why_they_stay(there: dict[int, Model], made: dict[int, str], mark: Callable,
     return stay
 
 
-def what_hangs_on(there: dict[int, Model]) -> dict[int, set[str]]:
+def dependents(there: dict[int, Model]) -> dict[int, set[str]]:
     """What belongs to each by now, whatever app it is of."""
     found: dict[int, set[str]] = {}
-    for model, field in merging.owned(next(iter(there.values()), Organization()), but=SHADOWS):
+    for model, field in merging.foreign_keys_to(next(iter(there.values()), Organization()), but=IGNORED_MODELS):
         for pk in model._base_manager.filter(**{f"{field}__in": there}).values_list(field, flat=True).distinct():
             found.setdefault(pk, set()).add(str(model._meta.verbose_name_plural))
     return found
 
 
-def forget(kind: str, gone: Iterable[int]) -> None:
+def delete_traces(kind: str, gone: Iterable[int]) -> None:
     """Messages about what is erased."""
     about = [f"{kind}:{pk}" for pk in gone]
     if about:
         Message.objects.filter(reduce(or_, (Q(idempotency_key__startswith=f"{each}:") for each in about))).delete()
 
 
-TAKE_BACK: dict[type[Model], Callable[[dict[int, str]], Stays]] = {  # what hangs on something else goes first
-    Pledge: take_back_pledges,
-    Contact: take_back_contacts,
-    Organization: take_back_organizations,
+UNDO_RULES: dict[type[Model], Callable[[dict[int, str]], KeptRecords]] = {  # what hangs on something else goes first
+    Pledge: undo_pledges,
+    Contact: undo_contacts,
+    Organization: undo_organizations,
 }

@@ -14,27 +14,27 @@ from imagine.core.spreadsheets import reader as spreadsheet_reader
 from imagine.core.spreadsheets.reader import Sheet, Unreadable
 from partners import exports
 from partners.imports import columns as imports_columns
-from partners.imports.cell_parsers import Reader
-from partners.imports.columns import plain
+from partners.imports.cell_parsers import RowReader
+from partners.imports.columns import plain_text
 from partners.models import Import, ImportedOrganization, ImportRow, MatchReason, normalize_name
 from partners.organizations import duplicates
-from partners.organizations.duplicates import Likely, Typed
+from partners.organizations.duplicates import Match, MatchQuery
 
-MOST_ROWS = 20_000
-BATCH = 1000
-NONE = {"", "0", "-", "–", "—"}  # of a kind, where each has a column
-ASK_FROM = 50  # score of 100 from which staff are asked whether it is one that is there
-ASK_TWIN_FROM, TAKE_TWIN_FROM = 65, 94  # the same of two in one file: one person may answer for several
-TAKE_FROM = 75  # and from which that is what is proposed, when more than the name speaks for it
+MAX_ROWS = 20_000
+BATCH_SIZE = 1000
+EMPTY_CELLS = {"", "0", "-", "–", "—"}  # of a kind, where each has a column
+REVIEW_SCORE = 50  # score of 100 from which staff are asked whether it is one that is there
+REVIEW_SCORE_IN_FILE, ACCEPT_SCORE_IN_FILE = 65, 94  # the same of two in one file: one person may answer for several
+ACCEPT_SCORE = 75  # and from which that is what is proposed, when more than the name speaks for it
 
 
-def check(run: Import) -> None:
+def check_file(run: Import) -> None:
     """Reads a locked import's file, and leaves it checked, or refused with the reason."""
     try:
         with transaction.atomic():
             read_rows(run)
-            mark_doubles(run)
-            name_organizations(run)
+            mark_duplicate_rows(run)
+            collect_organizations(run)
     except Unreadable as refused:
         run.state, run.rejection_reason = Import.State.REJECTED, str(refused)[:300]
     else:
@@ -47,10 +47,10 @@ def check(run: Import) -> None:
 
 
 def read_rows(run: Import) -> None:
-    sheet, reader = spreadsheet_reader.read(bytes(run.file), imports_columns.known), Reader(run.year)
+    sheet, reader = spreadsheet_reader.read(bytes(run.file), imports_columns.count_known_headings), RowReader(run.year)
     columns = columns_of(sheet, run, reader)
-    rows = read_all(run, sheet, columns, reader)
-    while batch := list(islice(rows, BATCH)):
+    rows = read_import_rows(run, sheet, columns, reader)
+    while batch := list(islice(rows, BATCH_SIZE)):
         ImportRow.objects.bulk_create(batch)
         run.row_count += len(batch)
     if not run.row_count:
@@ -71,18 +71,18 @@ class Columns(NamedTuple):
         if not self.promise_types:
             yield row
         for column, (promise_type, unit) in self.promise_types.items():
-            if column < len(cells) and cells[column] not in NONE:
+            if column < len(cells) and cells[column] not in EMPTY_CELLS:
                 yield row | {"promise_type": promise_type, "quantity": cells[column], "unit": unit}
 
 
-def columns_of(sheet: Sheet, run: Import, reader: Reader) -> Columns:
+def columns_of(sheet: Sheet, run: Import, reader: RowReader) -> Columns:
     """Which column holds what; noted in the import, for staff to see. Raises Unreadable when one is missing."""
-    columns, ignored = imports_columns.columns(sheet.header)
+    columns, ignored = imports_columns.match_columns(sheet.header)
     promise_types = (
         {} if {"promise_type", "quantity"} & set(columns.values()) else promise_type_columns(sheet.header, reader)
     )
     labels = dict(zip(imports_columns.FIELDS, map(str, exports.BY_PROMISE), strict=True)) | {"website": _("website")}
-    missing = imports_columns.missing(sheet.header)
+    missing = imports_columns.missing_columns(sheet.header)
     if missing and not (promise_types and missing == ["promise_type", "quantity"]):
         said = _("There is no column for: %(missing)s. The headings found are: %(found)s.")
         found = ", ".join(cell for cell in sheet.header if cell)[:150]
@@ -94,19 +94,19 @@ def columns_of(sheet: Sheet, run: Import, reader: Reader) -> Columns:
     return Columns(columns, promise_types)
 
 
-def promise_type_columns(header: list[str], reader: Reader) -> dict[int, tuple[str, str]]:
+def promise_type_columns(header: list[str], reader: RowReader) -> dict[int, tuple[str, str]]:
     """The columns whose heading is the name of a kind, each once, its unit perhaps behind it: "Host tours (visits)"."""
     found, seen = {}, set()
     for number, heading in enumerate(header):
         promise_type, unit = re.fullmatch(r"(.*?)\s*(?:\(([^()]*)\))?", heading, re.DOTALL).groups("")
-        named = reader.promise_types.get(plain(promise_type))
+        named = reader.promise_types.get(plain_text(promise_type))
         if named and not named & seen:
             found[number] = promise_type, unit
             seen |= named
     return found
 
 
-def read_all(run: Import, sheet: Sheet, columns: Columns, reader: Reader) -> Iterator[ImportRow]:
+def read_import_rows(run: Import, sheet: Sheet, columns: Columns, reader: RowReader) -> Iterator[ImportRow]:
     """The file's rows as they are kept; empty ones are none. Raises Unreadable when there are too many."""
     number = 0
     for line, cells in sheet.rows:
@@ -114,9 +114,9 @@ def read_all(run: Import, sheet: Sheet, columns: Columns, reader: Reader) -> Ite
             continue
         promises = list(columns.promises(cells))
         number += len(promises) or 1
-        if number > MOST_ROWS:
+        if number > MAX_ROWS:
             said = _("It has more than %(most)s rows. Split it into files of fewer rows.")
-            raise Unreadable(said % {"most": f"{MOST_ROWS:,}"})
+            raise Unreadable(said % {"most": f"{MAX_ROWS:,}"})
         if not promises:
             name = next((cells[column] for column, field in columns.fields.items() if field == "organization"), "")
             yield ImportRow(run=run, line=line, name=name, errors=[_("No promise stands in this line.")])
@@ -127,45 +127,47 @@ def read_all(run: Import, sheet: Sheet, columns: Columns, reader: Reader) -> Ite
             yield ImportRow(run=run, line=line, name=name, values=said.values, errors=errors)
 
 
-def good_rows(run: Import):
+def rows_without_errors(run: Import):
     return run.rows.filter(errors=[]).order_by("line")
 
 
-def mark_doubles(run: Import) -> None:
+def mark_duplicate_rows(run: Import) -> None:
     """A second row of one organization with the same kind is bad: nobody knows which of the two is meant."""
     seen, doubled = {}, []
     said = _("Doubled: line %(line)d has this kind of promise of this organization already.")
-    for pk, line, *promise in good_rows(run).values_list("pk", "line", "normalized_name", "values__promise_type"):
+    for pk, line, *promise in rows_without_errors(run).values_list(
+        "pk", "line", "normalized_name", "values__promise_type"
+    ):
         if before := seen.get(tuple(promise)):
             doubled.append(ImportRow(pk=pk, errors=[said % {"line": before}]))
         else:
             seen[tuple(promise)] = line
-    ImportRow.objects.bulk_update(doubled, ["errors"], batch_size=BATCH)
+    ImportRow.objects.bulk_update(doubled, ["errors"], batch_size=BATCH_SIZE)
 
 
 # Organizations ---------------------------------------------------------------------------------------------------
 
 
-def name_organizations(run: Import) -> None:
+def collect_organizations(run: Import) -> None:
     """The organizations of the good rows, each once, by their folded names, with which one each may be."""
     named: dict[str, ImportedOrganization] = {}
-    typed: dict[str, Typed] = {}
+    typed: dict[str, MatchQuery] = {}
     fields = ("name", "normalized_name", "line", "values__email", "values__website")
-    for name, normalized_name, line, email, website in good_rows(run).values_list(*fields):
+    for name, normalized_name, line, email, website in rows_without_errors(run).values_list(*fields):
         if normalized_name not in named:
             named[normalized_name] = ImportedOrganization(
                 run=run, name=name, normalized_name=normalized_name, line=line
             )
-            typed[normalized_name] = Typed(line, normalized_name, set(), website)
+            typed[normalized_name] = MatchQuery(line, normalized_name, set(), website)
         if email:
             typed[normalized_name].emails.add(email)
-    likely = duplicates.likely(list(typed.values()), alike_beside_same=False)
+    likely = duplicates.find_matches(list(typed.values()), alike_beside_same=False)
     for one in named.values():
-        decide(one, likely.get(one.line, []))
+        choose_existing(one, likely.get(one.line, []))
     by_line = {one.line: one for one in named.values() if one.is_new or one.needs_review}
-    for line, found in duplicates.among([one for one in typed.values() if one.key in by_line]).items():
-        decide_twin(by_line[line], found)
-    ImportedOrganization.objects.bulk_create(named.values(), batch_size=BATCH)
+    for line, found in duplicates.find_matches_among([one for one in typed.values() if one.key in by_line]).items():
+        choose_in_file(by_line[line], found)
+    ImportedOrganization.objects.bulk_create(named.values(), batch_size=BATCH_SIZE)
     with connection.cursor() as cursor:
         cursor.execute(JOIN, [run.pk])
 
@@ -176,35 +178,35 @@ JOIN = """
 """
 
 
-def decide(typed: ImportedOrganization, found: list[Likely]) -> None:
+def choose_existing(typed: ImportedOrganization, found: list[Match]) -> None:
     """One with the same name is taken. One that looks like it is a question to staff, with the likelier answer chosen
     for them beforehand: of a name that only looks alike, a new one. Two that are one are merged later; one that is two
     is not taken apart again."""
     same = [one for one in found if MatchReason.NAME in one.reasons]
     best = (same or found or [None])[0]
-    if best is None or (not same and best.score < ASK_FROM):
+    if best is None or (not same and best.score < REVIEW_SCORE):
         return
     typed.existing_matches = [list(one) for one in found]
     typed.needs_review = len(same) != 1
-    typed.is_new = not same and (best.score < TAKE_FROM or len(best.reasons) == 1)
+    typed.is_new = not same and (best.score < ACCEPT_SCORE or len(best.reasons) == 1)
     typed.organization_id = None if typed.is_new else best.organization
 
 
-def decide_twin(typed: ImportedOrganization, found: list[Likely]) -> None:
+def choose_in_file(typed: ImportedOrganization, found: list[Match]) -> None:
     """One that looks like another of the same file is a question, too. Beforehand it is chosen to be that one only
     where nearly all speaks for it: two can be merged later, and one is not taken apart again."""
-    found = [one for one in found if one.score >= ASK_TWIN_FROM]
+    found = [one for one in found if one.score >= REVIEW_SCORE_IN_FILE]
     if not found:
         return
     typed.matches_in_file, typed.needs_review = [list(one) for one in found], True
     best = found[0]
-    if typed.is_new and best.score >= TAKE_TWIN_FROM and len(best.reasons) > 1:
+    if typed.is_new and best.score >= ACCEPT_SCORE_IN_FILE and len(best.reasons) > 1:
         typed.is_new, typed.duplicate_of_line = False, best.organization
 
 
-def questions(run: Import):
+def organizations_to_review(run: Import):
     return run.organizations.filter(needs_review=True).order_by("line")
 
 
-def bad_rows(run: Import):
+def rows_with_errors(run: Import):
     return run.rows.filter(~Q(errors=[])).order_by("line")

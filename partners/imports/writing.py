@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from imagine.core import audit
 from partners.imports import fingerprints
-from partners.imports.cell_parsers import promised_of
+from partners.imports.cell_parsers import promise_from_values
 from partners.models import (
     Contact,
     CreatedRecord,
@@ -23,10 +23,10 @@ from partners.models import (
 )
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
-from partners.pledges.promises import Checklist, Promised
+from partners.pledges.promises import Checklist, PromiseData
 
-CHUNK = 100  # organizations in a step
-NAMED = 200  # organizations that are named in what was left out
+BATCH_SIZE = 100  # organizations in a step
+MAX_NAMES = 200  # organizations that are named in what was left out
 
 
 class Chunk:
@@ -36,12 +36,12 @@ class Chunk:
     def __init__(self, run: Import, typed: list[ImportedOrganization]):
         self.run = run
         self.typed = [one for one in typed if one.duplicate_of_line is None]
-        self.leads = leads(typed)
+        self.leads = primary_by_pk(typed)
         self.rows: dict[int, list[dict]] = defaultdict(list)
         rows = run.rows.filter(imported_organization__in=self.leads, errors=[]).order_by("line")
         for pk, values in rows.values_list("imported_organization", "values"):
             self.rows[pk].append(values)
-        promised = [promised_of(values) for rows in self.rows.values() for values in rows]
+        promised = [promise_from_values(values) for rows in self.rows.values() for values in rows]
         self.known = Checklist.of(promised)
         self.organizations: dict[int, Organization] = {}  # by the typed one's primary key
         self.changes: list[tuple] = []
@@ -60,30 +60,32 @@ class Chunk:
         return [row for pk, rows in self.rows.items() if self.leads[pk] == lead.pk for row in rows]
 
 
-def leads(typed: list[ImportedOrganization]) -> dict[int, int]:
+def primary_by_pk(typed: list[ImportedOrganization]) -> dict[int, int]:
     by_line: dict[int, int] = {}
     for one in sorted(typed, key=lambda one: one.line):
         by_line[one.line] = by_line.get(one.duplicate_of_line, one.pk)
     return {one.pk: by_line[one.line] for one in typed}
 
 
-def write_some(run: Import) -> None:
+def write_next(run: Import) -> None:
     """Writes the next organizations of a locked import; after the last it is done."""
     to_do = ImportedOrganization.objects.filter(run=run, is_written=False).order_by("pk")
-    typed = list(to_do[:CHUNK])
+    typed = list(to_do[:BATCH_SIZE])
     if typed:
         # Two names may be one organization: their promises make one pledge.
         same = to_do.filter(organization__in={one.organization_id for one in typed if one.organization_id})
         typed += same.exclude(pk__in=[one.pk for one in typed])
-        typed += twins_of(
+        typed += duplicates_in_file(
             typed, to_do.filter(duplicate_of_line__isnull=False).exclude(pk__in=[one.pk for one in typed])
         )
-        write(run, typed)
+        write_organizations(run, typed)
     if run.steps_done >= run.steps or not typed:
-        finish(run)
+        finish_import(run)
 
 
-def twins_of(typed: list[ImportedOrganization], others: Iterable[ImportedOrganization]) -> list[ImportedOrganization]:
+def duplicates_in_file(
+    typed: list[ImportedOrganization], others: Iterable[ImportedOrganization]
+) -> list[ImportedOrganization]:
     """Of others, those that are one of the typed ones under another name, themselves or through one more."""
     lines, found = {one.line for one in typed}, []
     for one in others:  # each names an earlier line
@@ -93,19 +95,19 @@ def twins_of(typed: list[ImportedOrganization], others: Iterable[ImportedOrganiz
     return found
 
 
-def finish(run: Import) -> None:
+def finish_import(run: Import) -> None:
     run.rows.all().delete()
     run.organizations.all().delete()
     run.state, run.done_at = Import.State.DONE, timezone.now()
 
 
-def write(run: Import, typed: list[ImportedOrganization]) -> None:
+def write_organizations(run: Import, typed: list[ImportedOrganization]) -> None:
     chunk = Chunk(run, typed)
-    take_organizations(chunk)
-    make_organizations(chunk)
+    match_organizations(chunk)
+    create_missing_organizations(chunk)
     chunk.organizations |= {pk: chunk.organizations[lead] for pk, lead in chunk.leads.items()}
-    contacts = make_contacts(chunk)
-    make_pledges(chunk, contacts)
+    contacts = create_contacts(chunk)
+    create_pledges(chunk, contacts)
     audit.log_changes(chunk.changes, reason=run.file_name[: audit.MAX_LENGTH_REASON])
     CreatedRecord.objects.bulk_create(chunk.created)
     ImportedOrganization.objects.filter(pk__in=[one.pk for one in typed]).update(is_written=True)
@@ -117,7 +119,7 @@ def write(run: Import, typed: list[ImportedOrganization]) -> None:
 # Organizations ---------------------------------------------------------------------------------------------------
 
 
-def take_organizations(chunk: Chunk) -> None:
+def match_organizations(chunk: Chunk) -> None:
     """Those that are there, locked. One that was made since the check by somebody else, with just this name, is taken
     too; one that vanished is made anew."""
     same = [one.normalized_name for one in chunk.typed if one.organization_id is None]
@@ -137,36 +139,36 @@ def take_organizations(chunk: Chunk) -> None:
     chunk.counts["taken"] = len(chunk.organizations)
 
 
-def make_organizations(chunk: Chunk) -> None:
+def create_missing_organizations(chunk: Chunk) -> None:
     new = [one for one in chunk.typed if one.pk not in chunk.organizations]
-    made = {one.pk: Organization(**profile(one.name, chunk.rows_of(one))) for one in new}
-    profiles.save_new(list(made.values()))
+    made = {one.pk: Organization(**profile_from_rows(one.name, chunk.rows_of(one))) for one in new}
+    profiles.insert_organizations(list(made.values()))
     for organization in made.values():
         before, after = {"name": ""}, {"name": organization.name}
-        chunk.note(organization, fingerprints.of_organization(organization), before, after)
+        chunk.note(organization, fingerprints.organization_fingerprint(organization), before, after)
     chunk.organizations |= made
     chunk.counts["organizations"] = len(made)
 
 
-def profile(name: str, rows: list[dict]) -> dict:
+def profile_from_rows(name: str, rows: list[dict]) -> dict:
     """A new organization as its rows tell of it: the first that says something counts. A telephone number without an
     address is its own, not a contact's."""
     return {
         "name": name,
-        "sector": first(rows, "sector"),
-        "website": first(rows, "website"),
-        "phone": first([row for row in rows if not row["email"]], "phone"),
+        "sector": first_value(rows, "sector"),
+        "website": first_value(rows, "website"),
+        "phone": first_value([row for row in rows if not row["email"]], "phone"),
     }
 
 
-def first(rows: list[dict], name: str) -> str:
+def first_value(rows: list[dict], name: str) -> str:
     return next((row[name] for row in rows if row[name]), "")
 
 
 # Contacts --------------------------------------------------------------------------------------------------------
 
 
-def make_contacts(chunk: Chunk) -> dict[tuple[int, str], Contact]:
+def create_contacts(chunk: Chunk) -> dict[tuple[int, str], Contact]:
     """Who the rows name with an address, made where they are no contact yet. By organization and folded address."""
     there = Contact.objects.filter(organization__in=chunk.organizations.values()).order_by("pk")
     contacts = {(one.organization_id, one.email.lower()): one for one in there}
@@ -178,18 +180,18 @@ def make_contacts(chunk: Chunk) -> dict[tuple[int, str], Contact]:
             key = (organization.pk, row["email"].lower())
             if row["email"] and key not in contacts and key not in new:
                 new[key] = Contact(
-                    organization=organization, is_primary=organization.pk not in with_main, **person(row)
+                    organization=organization, is_primary=organization.pk not in with_main, **contact_from_row(row)
                 )
                 with_main.add(organization.pk)
     Contact.objects.bulk_create(new.values())
     for contact in new.values():
         before, after = {"name": "", "email": ""}, {"name": contact.name, "email": contact.email}
-        chunk.note(contact, fingerprints.of_contact(contact), before, after)
+        chunk.note(contact, fingerprints.contact_fingerprint(contact), before, after)
     chunk.counts["contacts"] = len(new)
     return contacts | new
 
 
-def person(row: dict) -> dict:
+def contact_from_row(row: dict) -> dict:
     name = row["contact"] or row["signed_by"] or row["email"].partition("@")[0]
     return {"name": name, "email": row["email"], "phone": row["phone"]}
 
@@ -197,7 +199,7 @@ def person(row: dict) -> dict:
 # Pledges ---------------------------------------------------------------------------------------------------------
 
 
-def make_pledges(chunk: Chunk, contacts: dict[tuple[int, str], Contact]) -> None:
+def create_pledges(chunk: Chunk, contacts: dict[tuple[int, str], Contact]) -> None:
     """A signed pledge for each organization that has none for this school year. One that is there is its own, and
     stays as it is."""
     there = set(
@@ -209,41 +211,43 @@ def make_pledges(chunk: Chunk, contacts: dict[tuple[int, str], Contact]) -> None
     for pk, rows in chunk.rows.items():
         organization = chunk.organizations[pk]
         if organization.pk in there:
-            leave_out(chunk, organization)
+            skip_organization(chunk, organization)
         else:
-            rows_of[organization.pk] += without_doubles(chunk, organization, rows_of[organization.pk], rows)
+            rows_of[organization.pk] += without_repeated_types(chunk, organization, rows_of[organization.pk], rows)
     by_key = {one.pk: one for one in chunk.organizations.values()}
     new = [
-        (pledge_of(chunk, by_key[key], rows, contacts), [promised_of(row) for row in rows])
+        (pledge_from_rows(chunk, by_key[key], rows, contacts), [promise_from_values(row) for row in rows])
         for key, rows in rows_of.items()
     ]
     Pledge.objects.bulk_create(pledge for pledge, _promised in new)
-    make_promises(new)
+    create_promises(new)
     Signature.objects.bulk_create(
-        pledge_editing.signature_of(pledge, promised, chunk.known, number=1) for pledge, promised in new
+        pledge_editing.build_signature(pledge, promised, chunk.known, number=1) for pledge, promised in new
     )
     for pledge, promised in new:
-        after = pledge_editing.facts(pledge, promised, chunk.known)
-        chunk.note(pledge, fingerprints.of_pledge(pledge, promised), {"language": pledge.language}, after)
+        after = pledge_editing.pledge_facts(pledge, promised, chunk.known)
+        chunk.note(pledge, fingerprints.pledge_fingerprint(pledge, promised), {"language": pledge.language}, after)
     chunk.counts.update(pledges=len(new), promises=sum(len(promised) for _pledge, promised in new))
 
 
-def without_doubles(chunk: Chunk, organization: Organization, before: list[dict], rows: list[dict]) -> list[dict]:
+def without_repeated_types(
+    chunk: Chunk, organization: Organization, before: list[dict], rows: list[dict]
+) -> list[dict]:
     """Of two names that are one organization, the first one's promise of a kind counts."""
     promise_types = {row["promise_type"] for row in before}
     if any(row["promise_type"] in promise_types for row in rows):
-        leave_out(chunk, organization)
+        skip_organization(chunk, organization)
     return [row for row in rows if row["promise_type"] not in promise_types]
 
 
-def leave_out(chunk: Chunk, organization: Organization) -> None:
+def skip_organization(chunk: Chunk, organization: Organization) -> None:
     chunk.counts["left"] += 1
     named = chunk.run.counts.setdefault("left_names", [])
-    if len(named) < NAMED:
+    if len(named) < MAX_NAMES:
         named.append(organization.name)
 
 
-def pledge_of(chunk: Chunk, organization: Organization, rows: list[dict], contacts: dict) -> Pledge:
+def pledge_from_rows(chunk: Chunk, organization: Organization, rows: list[dict], contacts: dict) -> Pledge:
     """The pledge of these rows, signed by whom the latest of them says."""
     latest = max(rows, key=lambda row: row["signed_on"])
     signed_at = noon(latest["signed_on"]) or noon(chunk.run.year.opens_on.isoformat())
@@ -264,7 +268,7 @@ def noon(day: str) -> datetime | None:
     return timezone.make_aware(datetime.combine(date.fromisoformat(day), time(12))) if day else None
 
 
-def make_promises(pairs: list[tuple[Pledge, list[Promised]]]) -> None:
+def create_promises(pairs: list[tuple[Pledge, list[PromiseData]]]) -> None:
     rows, where = [], []
     for pledge, promised in pairs:
         for one in promised:

@@ -16,21 +16,21 @@ from partners.pledges import links as pledge_links
 from partners.pledges import years as pledge_years
 from partners.signals import contact_deleted, contact_email_changed
 
-AT_ONCE = 2000  # rows in one statement
+BATCH_SIZE = 2000  # rows in one statement
 
 
 @transaction.atomic
-def add(organization: Organization | None, *, email: str, is_primary: bool = False, **fields) -> Contact:
+def add_contact(organization: Organization | None, *, email: str, is_primary: bool = False, **fields) -> Contact:
     """The contact with this address, made if there is none. The first is the main one; one that is to be takes that
     from whoever was. Without an organization it is a person on their own."""
     if organization is None:
-        return on_their_own(email, **fields)
-    organization = profiles.lock(organization.pk)
-    contact = profiles.add_contact(organization, email=email, **fields)
-    return correct(contact, is_primary=True) if is_primary else contact
+        return get_or_add_independent_contact(email, **fields)
+    organization = profiles.lock_organization(organization.pk)
+    contact = profiles.get_or_add_contact(organization, email=email, **fields)
+    return correct_contact(contact, is_primary=True) if is_primary else contact
 
 
-def on_their_own(email: str, **fields) -> Contact:
+def get_or_add_independent_contact(email: str, **fields) -> Contact:
     """The person on their own with this address, made if there is none."""
     people = Contact.objects.filter(organization__isnull=True).with_email(email)
     if known := people.first():
@@ -40,12 +40,12 @@ def on_their_own(email: str, **fields) -> Contact:
             contact = Contact.objects.create(email=email, **fields)
     except IntegrityError:
         return people.get()
-    audit.log_change(contact, {"name": "", "email": ""}, profiles.facts(contact, ["name", "email"]))
+    audit.log_change(contact, {"name": "", "email": ""}, profiles.field_values(contact, ["name", "email"]))
     return contact
 
 
 @transaction.atomic
-def add_many(people: Iterable[Contact]) -> None:
+def add_contacts(people: Iterable[Contact]) -> None:
     """Saves unsaved contacts, each of the organization whose primary key it has, or on their own; an address that is
     there already stays as it is. The first of an organization without a main contact becomes it. A few statements for
     any number."""
@@ -60,37 +60,37 @@ def add_many(people: Iterable[Contact]) -> None:
         person.is_primary = person.organization_id is not None and person.organization_id not in led
         led.add(person.organization_id)
         person.created_at = now
-    Contact.objects.bulk_create(people, ignore_conflicts=True, batch_size=AT_ONCE)
+    Contact.objects.bulk_create(people, ignore_conflicts=True, batch_size=BATCH_SIZE)
     emails = [person.email for person in people]
     made = Contact.objects.filter(email__in=emails, created_at=now)
     names = ["name", "email"]
-    audit.log_changes((person, dict.fromkeys(names, ""), profiles.facts(person, names)) for person in made)
+    audit.log_changes((person, dict.fromkeys(names, ""), profiles.field_values(person, names)) for person in made)
 
 
-def lock(contact: Contact) -> Contact:
+def lock_contact(contact: Contact) -> Contact:
     """The contact as it stands, locked to the end of the transaction by its organization, whichever that is by now, or
     by itself. Raises Contact.DoesNotExist."""
     if contact.organization_id is None:
         return Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
-    return profiles.lock_owner(contact).contacts.get(pk=contact.pk)
+    return profiles.lock_owning_organization(contact).contacts.get(pk=contact.pk)
 
 
 @transaction.atomic
-def correct(contact: Contact, **fields) -> Contact:
+def correct_contact(contact: Contact, **fields) -> Contact:
     """Writes some fields. One who becomes the main contact takes that from whoever was. To a new address goes what was
     not sent yet, and the link of the pledge that this contact answers for."""
-    contact = lock(contact)
+    contact = lock_contact(contact)
     organization, before = contact.organization, contact.email
     if organization and fields.get("is_primary"):
         for other in organization.contacts.filter(is_primary=True).exclude(pk=contact.pk):
             profiles.change_contact(other, is_primary=False)
     contact = profiles.change_contact(contact, **fields)
     if contact.email != before:
-        readdress(contact, before)
+        readdress_emails(contact, before)
     return contact
 
 
-def readdress(contact: Contact, before: str) -> None:
+def readdress_emails(contact: Contact, before: str) -> None:
     """What was not sent to a locked contact's old address goes to the new one: mail about the organization's pledges,
     and what other apps say."""
     contact_email_changed.send(Contact, contact=contact)
@@ -98,10 +98,10 @@ def readdress(contact: Contact, before: str) -> None:
         return
     mails = about(contact.organization).filter(recipient=before)
     mails.filter(queue=Message.Queue.TRANSACTIONAL).exclude(state=Message.State.SENT).update(recipient=contact.email)
-    pledge_years.remind_anew(mails)
+    pledge_years.renew_reminders(mails)
     newest = contact.organization.pledges.order_by("-year_id").first()
     if newest and (newest.contact_id == contact.pk or (newest.contact_id is None and contact.is_primary)):
-        pledge_links.mail_link(newest, by_staff=True)
+        pledge_links.email_link(newest, by_staff=True)
 
 
 def about(organization: Organization):
@@ -113,11 +113,11 @@ def about(organization: Organization):
 
 
 @transaction.atomic
-def erase(contact: Contact) -> None:
+def delete_contact(contact: Contact) -> None:
     """Erases a contact, the mail to that address and the contact's history. Its pledges stay; whoever is the main
     contact answers for them. Nobody is written to, and twice changes nothing."""
     try:
-        organization = profiles.lock_owner(contact) if contact.organization_id else None
+        organization = profiles.lock_owning_organization(contact) if contact.organization_id else None
     except Contact.DoesNotExist:
         return
     # Nobody invites them from here on: what would be written after this has its contact no more.
@@ -125,22 +125,22 @@ def erase(contact: Contact) -> None:
     erased = locked.filter(pk=contact.pk, organization=organization).first()
     if erased is None:
         return
-    forget(erased)
+    delete_locked_contact(erased)
     if organization:
         about(organization).filter(recipient=contact.email).delete()
         audit.log_change(organization, {"contact": "…"}, {"contact": ""})
 
 
 @transaction.atomic
-def erase_organization(organization: Organization) -> None:
+def delete_organization(organization: Organization) -> None:
     """Erases an organization with its contacts and its history. The database refuses it for one that has a pledge."""
-    organization = profiles.lock(organization.pk)
+    organization = profiles.lock_organization(organization.pk)
     for contact in organization.contacts.select_for_update().order_by("pk"):
-        forget(contact)
+        delete_locked_contact(contact)
     organization.delete()
 
 
-def forget(contact: Contact) -> None:
+def delete_locked_contact(contact: Contact) -> None:
     """Erases a locked contact with what is written about it: its history, what other apps know, and mail to many to its
     address, unless that is somebody else's, too. That the address wants no mail, or refuses it, is remembered."""
     contact_deleted.send(Contact, contact=contact)

@@ -19,13 +19,13 @@ from django.utils import timezone
 
 from partners.models import Contact, DuplicateCandidate, DuplicateScan, MatchReason, Organization
 
-ALIKE = 0.5  # the least similarity of two names that counts: the part of their letter triples that they share
-ALIKE_PAIR = 0.6  # among all organizations: below that, thousands of names have dozens of others each
-BATCH = 500  # names in a statement
-MOST = 5  # proposals for a typed organization
-MOST_OF_ONE = 10  # pairs that one organization is in
+MIN_SIMILARITY = 0.5  # the least similarity of two names that counts: the part of their letter triples that they share
+MIN_PAIR_SIMILARITY = 0.6  # among all organizations: below that, thousands of names have dozens of others each
+BATCH_SIZE = 500  # names in a statement
+MAX_MATCHES = 5  # proposals for a typed organization
+MAX_PAIRS_PER_ORGANIZATION = 10  # pairs that one organization is in
 COMPARE_SECONDS = 5  # for the names of one file with each other
-MOST_SHARING = 5  # organizations: a website or a mail domain of more of them is none of their own
+MAX_SHARING = 5  # organizations: a website or a mail domain of more of them is none of their own
 WEIGHTS = {
     MatchReason.NAME: 0.95,
     MatchReason.SIMILAR_NAME: 0.85,
@@ -43,10 +43,10 @@ SHARED_HOSTS = """
     linktr.ee sites.google.com google.com maps.google.com forms.gle bit.ly nextdoor.com meetup.com eventbrite.com
     wixsite.com wordpress.com weebly.com square.site business.site gofundme.com
 """
-NOBODYS = frozenset([*FREEMAIL.split(), *SHARED_HOSTS.split()])  # where anybody may have a page or a mailbox
+SHARED_DOMAINS = frozenset([*FREEMAIL.split(), *SHARED_HOSTS.split()])  # where anybody may have a page or a mailbox
 
 
-class Typed(NamedTuple):
+class MatchQuery(NamedTuple):
     """An organization as somebody typed it, or as it stands. `key` tells it from the others."""
 
     key: int
@@ -55,7 +55,7 @@ class Typed(NamedTuple):
     website: str = ""
 
 
-class Likely(NamedTuple):
+class Match(NamedTuple):
     """An organization that may be the typed one, by primary key; `score` of 100."""
 
     organization: int
@@ -63,60 +63,62 @@ class Likely(NamedTuple):
     reasons: list[str]
 
 
-def host(website: str) -> str:
+def website_host(website: str) -> str:
     """Where a website is, without "www."; "" for none of its own."""
     try:
         name = (urlsplit(website).hostname or "").removeprefix("www.")
     except ValueError:
         name = ""
-    return "" if name in NOBODYS else name
+    return "" if name in SHARED_DOMAINS else name
 
 
-def domain(email: str) -> str:
+def email_domain(email: str) -> str:
     """Where a mailbox is; "" for where anybody may have one."""
     name = email.lower().rpartition("@")[2]
-    return "" if name in NOBODYS else name
+    return "" if name in SHARED_DOMAINS else name
 
 
 # Look ------------------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
-def likely(
-    typed: Sequence[Typed],
+def find_matches(
+    typed: Sequence[MatchQuery],
     *,
-    most: int = MOST,
-    alike: float = ALIKE,
+    most: int = MAX_MATCHES,
+    alike: float = MIN_SIMILARITY,
     but_itself: bool = False,
     alike_beside_same: bool = True,
-) -> dict[int, list[Likely]]:
+) -> dict[int, list[Match]]:
     """By key the organizations that each may be, the likeliest first; `but_itself` when the keys are organizations.
     `alike_beside_same` is whether similar names are looked for where there is the same one. As many queries for one
     name as for hundreds."""
-    evidence = chain(by_name(typed, alike, alike_beside_same), by_address(typed), by_place(typed))
-    return weighed((each for each in evidence if not (but_itself and each[0] == each[1])), most)
+    evidence = chain(
+        matches_by_name(typed, alike, alike_beside_same), matches_by_email(typed), matches_by_domain(typed)
+    )
+    return scored_matches((each for each in evidence if not (but_itself and each[0] == each[1])), most)
 
 
 @transaction.atomic
-def among(typed: Sequence[Typed]) -> dict[int, list[Likely]]:
+def find_matches_among(typed: Sequence[MatchQuery]) -> dict[int, list[Match]]:
     """By key those of smaller keys among the typed ones that each may be, the likeliest first; in `organization` stands
     their key. Names are compared for some seconds at most: what that leaves out is found once it is written."""
-    sites = keys_by((host(one.website), one.key) for one in typed)
-    mails = keys_by((domain(email), one.key) for one in typed for email in one.emails)
+    sites = keys_by((website_host(one.website), one.key) for one in typed)
+    mails = keys_by((email_domain(email), one.key) for one in typed for email in one.emails)
     same = keys_by((email.lower(), one.key) for one in typed for email in one.emails)
     pairs: dict[tuple[int, int], set[MatchReason]] = defaultdict(set)
     for shared, reason in ((same, MatchReason.EMAIL), (sites, MatchReason.WEBSITE), (mails, MatchReason.EMAIL_DOMAIN)):
         for there in shared.values():
-            if len(there) <= MOST_SHARING:
+            if len(there) <= MAX_SHARING:
                 for pair in combinations(sorted(there, reverse=True), 2):
                     pairs[pair].add(reason)
     for reasons in pairs.values():
         reasons -= {MatchReason.EMAIL_DOMAIN} if MatchReason.EMAIL in reasons else set()  # one mailbox says it once
     told = ((*pair, reason, WEIGHTS[reason]) for pair, reasons in pairs.items() for reason in reasons)
-    return weighed(chain(names_among(typed), told), MOST)
+    return scored_matches(chain(names_among(typed), told), MAX_MATCHES)
 
 
-def weighed(evidence: "Evidence", most: int) -> dict[int, list[Likely]]:
+def scored_matches(evidence: "Evidence", most: int) -> dict[int, list[Match]]:
     weights: dict[tuple[int, int], dict[str, float]] = defaultdict(dict)
     for key, organization, reason, weight in evidence:
         found = weights[key, organization]
@@ -127,14 +129,14 @@ def weighed(evidence: "Evidence", most: int) -> dict[int, list[Likely]]:
             reasons.pop(MatchReason.SIMILAR_NAME, None)
         in_order = [reason.value for reason in WEIGHTS if reason in reasons]
         score = round(100 * (1 - prod(1 - weight for weight in reasons.values())))
-        found[key].append(Likely(organization, score, in_order))
+        found[key].append(Match(organization, score, in_order))
     return {key: sorted(some, key=lambda one: (-one.score, one.organization))[:most] for key, some in found.items()}
 
 
 Evidence = Iterator[tuple[int, int, str, float]]  # key, organization, reason, how much it says of 1
 
 
-def by_name(typed: Sequence[Typed], alike: float, alike_beside_same: bool) -> Evidence:
+def matches_by_name(typed: Sequence[MatchQuery], alike: float, alike_beside_same: bool) -> Evidence:
     with connection.cursor() as cursor:
         cursor.execute(SAME, columns(typed))
         same = cursor.fetchall()
@@ -144,16 +146,16 @@ def by_name(typed: Sequence[Typed], alike: float, alike_beside_same: bool) -> Ev
         # The planner takes the comparison of two names for cheap and would make each with each, twenty times slower.
         cursor.execute(BY_INDEX.format("off"))
         cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(alike)])
-        if len(others) > BATCH:  # names that were written lately are looked through one by one until this is done
+        if len(others) > BATCH_SIZE:  # names that were written lately are looked through one by one until this is done
             cursor.execute("SELECT gin_clean_pending_list('organization_similar_names')")
-        for begin in range(0, len(others), BATCH):
-            cursor.execute(SIMILAR, columns(others[begin : begin + BATCH]))
+        for begin in range(0, len(others), BATCH_SIZE):
+            cursor.execute(SIMILAR, columns(others[begin : begin + BATCH_SIZE]))
             for key, organization, similarity in cursor.fetchall():
                 yield key, organization, MatchReason.SIMILAR_NAME, WEIGHTS[MatchReason.SIMILAR_NAME] * similarity
         cursor.execute(BY_INDEX.format("on"))
 
 
-def columns(typed: Sequence[Typed]) -> list[list]:
+def columns(typed: Sequence[MatchQuery]) -> list[list]:
     return [[one.key for one in typed], [one.folded for one in typed]]
 
 
@@ -171,17 +173,17 @@ SAME = """
 """
 
 
-def names_among(typed: Sequence[Typed]) -> Evidence:
+def names_among(typed: Sequence[MatchQuery]) -> Evidence:
     """Names that look alike, by an index of their own: each with each would take minutes."""
     stop_at = time.monotonic() + COMPARE_SECONDS
     with connection.cursor() as cursor:
         cursor.execute(NAMES, columns(typed))
         cursor.execute(BY_INDEX.format("off"))
-        cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(ALIKE_PAIR)])
-        for begin in range(0, len(typed), BATCH):
+        cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(MIN_PAIR_SIMILARITY)])
+        for begin in range(0, len(typed), BATCH_SIZE):
             if time.monotonic() > stop_at:
                 break
-            cursor.execute(AMONG, columns(typed[begin : begin + BATCH]))
+            cursor.execute(AMONG, columns(typed[begin : begin + BATCH_SIZE]))
             for key, before, similarity in cursor.fetchall():
                 yield key, before, MatchReason.SIMILAR_NAME, WEIGHTS[MatchReason.SIMILAR_NAME] * similarity
         cursor.execute(BY_INDEX.format("on"))
@@ -202,7 +204,7 @@ AMONG = """
 """
 
 
-def by_address(typed: Iterable[Typed]) -> Evidence:
+def matches_by_email(typed: Iterable[MatchQuery]) -> Evidence:
     """Whose contact has one of the typed mail addresses."""
     keys = keys_by((email.lower(), one.key) for one in typed for email in one.emails)
     if not keys:
@@ -213,17 +215,17 @@ def by_address(typed: Iterable[Typed]) -> Evidence:
         yield from ((key, organization, MatchReason.EMAIL, WEIGHTS[MatchReason.EMAIL]) for key in keys[email])
 
 
-def by_place(typed: Iterable[Typed]) -> Evidence:
+def matches_by_domain(typed: Iterable[MatchQuery]) -> Evidence:
     """Whose website or mail is where the typed one's is."""
-    sites = keys_by((host(one.website), one.key) for one in typed)
-    mails = keys_by((domain(email), one.key) for one in typed for email in one.emails)
+    sites = keys_by((website_host(one.website), one.key) for one in typed)
+    mails = keys_by((email_domain(email), one.key) for one in typed for email in one.emails)
     wanted = sites.keys() | mails.keys()
     if not wanted:
         return
-    at_site, at_mail = places(wanted)
+    at_site, at_mail = organizations_at_domains(wanted)
     for place in wanted:
         there = at_site[place] | at_mail[place]
-        if len(there) > MOST_SHARING:
+        if len(there) > MAX_SHARING:
             continue
         for organization in there:
             for key in sites[place] | mails[place]:
@@ -240,7 +242,7 @@ def keys_by(pairs: Iterable[tuple[str, int]]) -> dict[str, set[int]]:
     return found
 
 
-def places(wanted: Collection[str]) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
+def organizations_at_domains(wanted: Collection[str]) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
     """Which organizations have their website, and which have mail, at each of these places."""
     websites = Organization.objects.exclude(website="").values_list("website", "pk")
     at = Func(Lower("email"), Value("@"), Value(2), function="SPLIT_PART", output_field=TextField())
@@ -248,20 +250,20 @@ def places(wanted: Collection[str]) -> tuple[dict[str, set[int]], dict[str, set[
     contacts = contacts.annotate(domain=at).filter(domain__in=list(wanted))
     mails = contacts.values_list("email", "organization")
     return (
-        keys_by((host(website), pk) for website, pk in websites.order_by()),
-        keys_by((domain(email), pk) for email, pk in mails),
+        keys_by((website_host(website), pk) for website, pk in websites.order_by()),
+        keys_by((email_domain(email), pk) for email, pk in mails),
     )
 
 
 # Pairs -----------------------------------------------------------------------------------------------------------
 
 
-def search(*, anew: bool = False) -> bool:
+def scan_for_duplicates(*, anew: bool = False) -> bool:
     """Compares all organizations with each other and keeps the pairs that may be one. Says whether there was anything
     to do: nothing when none changed since the last time, unless `anew`."""
     for is_last in (False, False, True):
         try:
-            return search_once(anew=anew)
+            return scan_once(anew=anew)
         except IntegrityError:  # one that was found was merged or erased before the pairs were written
             if is_last:
                 raise
@@ -269,19 +271,19 @@ def search(*, anew: bool = False) -> bool:
 
 
 @transaction.atomic
-def search_once(*, anew: bool) -> bool:
-    mark = state()
+def scan_once(*, anew: bool) -> bool:
+    mark = scan_fingerprint()
     DuplicateScan.objects.get_or_create(pk=1, defaults={"fingerprint": ""})
     last = DuplicateScan.objects.select_for_update().get(pk=1)
     if last.fingerprint == mark and not anew:
         return False
-    keep(pairs())
+    store_candidates(find_duplicate_pairs())
     last.fingerprint, last.scanned_at = mark, timezone.now()
     last.save()
     return True
 
 
-def state() -> str:
+def scan_fingerprint() -> str:
     """A mark of all that is compared."""
     with connection.cursor() as cursor:
         cursor.execute(STATE)
@@ -296,19 +298,19 @@ STATE = r"""
 """
 
 
-def pairs() -> dict[tuple[int, int], Likely]:
+def find_duplicate_pairs() -> dict[tuple[int, int], Match]:
     """The likely twins among all organizations, the older one first."""
     emails = defaultdict(list)
     contacts = Contact.objects.filter(organization__isnull=False).order_by()
     for organization, email in contacts.values_list("organization", "email"):
         emails[organization].append(email)
     rows = Organization.objects.order_by("pk").values_list("pk", "normalized_name", "website")
-    typed = [Typed(pk, name, emails[pk], website) for pk, name, website in rows]
-    found = likely(typed, most=MOST_OF_ONE, alike=ALIKE_PAIR, but_itself=True)
+    typed = [MatchQuery(pk, name, emails[pk], website) for pk, name, website in rows]
+    found = find_matches(typed, most=MAX_PAIRS_PER_ORGANIZATION, alike=MIN_PAIR_SIMILARITY, but_itself=True)
     return {tuple(sorted((key, one.organization))): one for key, some in found.items() for one in some}
 
 
-def keep(found: dict[tuple[int, int], Likely]) -> None:
+def store_candidates(found: dict[tuple[int, int], Match]) -> None:
     """Writes the pairs down. What staff said of one stays."""
     known = {
         (pair.organization_a_id, pair.organization_b_id): pair
@@ -321,7 +323,7 @@ def keep(found: dict[tuple[int, int], Likely]) -> None:
         if key in found and (pair.score, pair.reasons) != found[key][1:]:
             pair.score, pair.reasons = found[key][1:]
             changed.append(pair)
-    DuplicateCandidate.objects.bulk_update(changed, ["score", "reasons"], batch_size=BATCH)
+    DuplicateCandidate.objects.bulk_update(changed, ["score", "reasons"], batch_size=BATCH_SIZE)
     DuplicateCandidate.objects.bulk_create(
         DuplicateCandidate(organization_a_id=one, organization_b_id=other, score=likely.score, reasons=likely.reasons)
         for (one, other), likely in found.items()
@@ -330,7 +332,7 @@ def keep(found: dict[tuple[int, int], Likely]) -> None:
 
 
 @transaction.atomic
-def dismiss(one: Organization, other: Organization, *, by: str) -> DuplicateCandidate:
+def dismiss_candidate(one: Organization, other: Organization, *, by: str) -> DuplicateCandidate:
     """Staff say that these are two, for good. Twice changes nothing. `by` is a user name."""
     first, second = sorted((one.pk, other.pk))
     pair, _made = DuplicateCandidate.objects.get_or_create(

@@ -10,25 +10,25 @@ from partners.models import Contact, Pledge
 from partners.organizations import contacts
 
 
-def spoken(email: str) -> str:
+def language_of_address(email: str) -> str:
     """The language of the newest contact with this address, "" when there is none."""
     found = Contact.objects.with_email(email).order_by("-pk").values_list("language", flat=True)
     return found.first() or ""
 
 
-def speak(email: str, language: str) -> None:
+def set_language_of_address(email: str, language: str) -> None:
     """Writes the language of every contact with this address, and of the pledges that they answer for. Each in a
     transaction of its own: two organizations are not locked at once. Who is merged or erased meanwhile is passed over:
     the double that stays has the address, too. Twice changes nothing."""
     for contact in Contact.objects.with_email(email).order_by("pk"):
         with suppress(Contact.DoesNotExist):
-            speak_to(contact, language)
+            set_language_of_contact(contact, language)
 
 
 @transaction.atomic
-def speak_to(contact: Contact, language: str) -> None:
+def set_language_of_contact(contact: Contact, language: str) -> None:
     """Raises Contact.DoesNotExist."""
-    contact = contacts.correct(contact, language=language)  # it locks the organization
+    contact = contacts.correct_contact(contact, language=language)  # it locks the organization
     answered = Q(contact=contact)
     if contact.is_primary:
         answered |= Q(organization=contact.organization_id, contact=None)

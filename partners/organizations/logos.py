@@ -8,9 +8,9 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 from PIL import Image, ImageOps
 
-LARGEST_FILE = 5 * 1024 * 1024  # a photo of a sign, as a phone takes it
-MOST_PIXELS = 16_000_000  # 64 MB once it is unpacked
-LONGEST_SIDE = 600
+MAX_FILE_SIZE = 5 * 1024 * 1024  # a photo of a sign, as a phone takes it
+MAX_PIXELS = 16_000_000  # 64 MB once it is unpacked
+MAX_SIDE = 600
 FORMATS = ["PNG", "JPEG", "GIF", "WEBP"]  # a drawing (SVG) may hold a script
 
 TOO_LARGE = _("This file is larger than 5 MB. Choose a smaller picture.")
@@ -21,14 +21,14 @@ MOVES = _("This picture moves. Choose one that stands still.")
 unpacking = threading.Lock()  # one at a time, for the memory
 
 
-def png(upload: UploadedFile) -> bytes:
+def to_png(upload: UploadedFile) -> bytes:
     """The picture as a PNG of at most 600 by 600 pixels, without metadata. Raises ValidationError with a sentence for
     whoever chose it."""
-    if upload.size > LARGEST_FILE:
+    if upload.size > MAX_FILE_SIZE:
         raise ValidationError(TOO_LARGE, code="large")
     try:
         with unpacking:
-            return written_anew(upload)
+            return reencode(upload)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ValidationError(TOO_MANY_PIXELS, code="pixels") from None
     except ValidationError:
@@ -37,15 +37,15 @@ def png(upload: UploadedFile) -> bytes:
         raise ValidationError(NO_PICTURE, code="invalid") from None
 
 
-def written_anew(upload: UploadedFile) -> bytes:
+def reencode(upload: UploadedFile) -> bytes:
     with Image.open(upload, formats=FORMATS) as picture:  # reads the header alone
-        if picture.width * picture.height > MOST_PIXELS:
+        if picture.width * picture.height > MAX_PIXELS:
             raise ValidationError(TOO_MANY_PIXELS, code="pixels")
         if getattr(picture, "is_animated", False):
             raise ValidationError(MOVES, code="moves")
-        picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG is unpacked no larger than it has to be
+        picture.draft("RGB", (MAX_SIDE, MAX_SIDE))  # a JPEG is unpacked no larger than it has to be
         upright = ImageOps.exif_transpose(picture).convert("RGBA")
-        upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+        upright.thumbnail((MAX_SIDE, MAX_SIDE))
     upright.info.clear()
     is_opaque = upright.getextrema()[3][0] == 255
     file = io.BytesIO()

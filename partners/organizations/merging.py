@@ -18,6 +18,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
+from imagine.core.errors import RuleViolation
 from imagine.mail.models import Message
 from partners.models import (
     Contact,
@@ -31,30 +32,37 @@ from partners.models import (
     TokenRedirect,
 )
 from partners.organizations import profiles
-from partners.organizations.profiles import PROFILE
+from partners.organizations.profiles import PROFILE_FIELDS
 from partners.pledges import editing as pledge_editing
 from partners.pledges import promises
 from partners.pledges import years as pledge_years
-from partners.pledges.promises import Checklist, Promised
+from partners.pledges.promises import Checklist, PromiseData
 from partners.signals import contact_merged
 
-FILLED = ["sector", "description", "website", "phone", "address", "size"]  # the other's, where the kept one's is empty
-CONTACT = ["name", "role", "email", "phone", "language", "is_primary"]
-BY_HAND = (Contact, Pledge, Logo, DuplicateCandidate, Promise, Signature)  # moved by a rule of their own
+FILLABLE_FIELDS = [
+    "sector",
+    "description",
+    "website",
+    "phone",
+    "address",
+    "size",
+]  # the other's, where the kept one's is empty
+CONTACT_FIELDS = ["name", "role", "email", "phone", "language", "is_primary"]
+HANDLED_MODELS = (Contact, Pledge, Logo, DuplicateCandidate, Promise, Signature)  # moved by a rule of their own
 
 
-class Refused(Exception):
+class MergeRefused(RuleViolation):
     """It is not done. Its text is a sentence for staff."""
 
 
-class Itself(Refused):
+class SameOrganization(MergeRefused):
     """There are no two."""
 
     def __init__(self):
         super().__init__(_("This is one organization. Choose another to merge it with."))
 
 
-class Gone(Refused):
+class OrganizationGone(MergeRefused):
     """One of the two is not there any more."""
 
     def __init__(self):
@@ -63,14 +71,14 @@ class Gone(Refused):
         )
 
 
-class Changed(Refused):
+class MergePlanOutdated(MergeRefused):
     """It would do something else than what was shown."""
 
     def __init__(self):
         super().__init__(_("One of the two was changed meanwhile. Nothing was done: look once more."))
 
 
-class Tangled(Refused):
+class MergeConflict(MergeRefused):
     """Both own something of which there may be only one."""
 
 
@@ -78,7 +86,7 @@ class Tangled(Refused):
 
 
 @dataclass(frozen=True)
-class Fold:
+class PledgeMerge:
     """Two pledges for one year become one. The signed one leads a draft, else the kept organization's; what the other
     promises of further kinds is added, unless nobody signed that and the leading one is signed. The rest of it, `left`,
     stays in history, and every signed version of both is kept."""
@@ -91,31 +99,31 @@ class Fold:
         return bool(self.leading.signed_at and self.folded.signed_at)
 
     @cached_property
-    def there(self) -> list[Promised]:
-        return promises.of(self.leading)
+    def there(self) -> list[PromiseData]:
+        return promises.promises_of_pledge(self.leading)
 
     @cached_property
-    def others(self) -> list[Promised]:
-        return promises.of(self.folded)
+    def others(self) -> list[PromiseData]:
+        return promises.promises_of_pledge(self.folded)
 
     @cached_property
-    def added(self) -> list[Promised]:
+    def added(self) -> list[PromiseData]:
         if bool(self.leading.signed_at) != bool(self.folded.signed_at):
             return []
         promise_types = {promised.promise_type for promised in self.there}
         return [promised for promised in self.others if promised.promise_type not in promise_types]
 
     @cached_property
-    def left(self) -> list[Promised]:
+    def left(self) -> list[PromiseData]:
         return [promised for promised in self.others if promised not in (*self.added, *self.there)]
 
     @classmethod
-    def of(cls, mine: Pledge, theirs: Pledge) -> "Fold":
+    def of(cls, mine: Pledge, theirs: Pledge) -> "PledgeMerge":
         return cls(theirs, mine) if theirs.signed_at and not mine.signed_at else cls(mine, theirs)
 
 
 @dataclass(frozen=True)
-class Plan:
+class MergePlan:
     """What a merge would do to these two as they stand. Reads when it is made; writes nothing."""
 
     kept: Organization
@@ -125,7 +133,7 @@ class Plan:
     def profile(self) -> dict:
         """The fields of the kept one that become something else."""
         mine, theirs = self.kept, self.other
-        filled = {name: getattr(theirs, name) for name in FILLED if not getattr(mine, name)}
+        filled = {name: getattr(theirs, name) for name in FILLABLE_FIELDS if not getattr(mine, name)}
         filled["wants_listing"] = mine.wants_listing or theirs.wants_listing
         filled["created_at"] = min(mine.created_at, theirs.created_at)
         if not mine.approved_at and theirs.is_listed:
@@ -135,7 +143,7 @@ class Plan:
     @cached_property
     def not_taken(self) -> list[str]:
         """The fields of the other that have no place beside the kept one's."""
-        both = [name for name in FILLED if getattr(self.kept, name) and getattr(self.other, name)]
+        both = [name for name in FILLABLE_FIELDS if getattr(self.kept, name) and getattr(self.other, name)]
         return [name for name in both if getattr(self.kept, name) != getattr(self.other, name)]
 
     @cached_property
@@ -165,14 +173,14 @@ class Plan:
         return [(mine.get(year), theirs.get(year)) for year in sorted({*mine, *theirs}, reverse=True)]
 
     @cached_property
-    def folds(self) -> list[Fold]:
-        return [Fold.of(mine, theirs) for mine, theirs in self.years if mine and theirs]
+    def folds(self) -> list[PledgeMerge]:
+        return [PledgeMerge.of(mine, theirs) for mine, theirs in self.years if mine and theirs]
 
     @cached_property
     def rest(self) -> list[tuple[str, int]]:
         """What else moves, as the other apps call it, and how much."""
         counts = {}
-        for model, field in owned(self.other, but=BY_HAND):
+        for model, field in foreign_keys_to(self.other, but=HANDLED_MODELS):
             if model._meta.app_label != "partners" and (
                 number := model._base_manager.filter(**{field: self.other}).count()
             ):
@@ -184,10 +192,13 @@ class Plan:
         """Another one as soon as the merge would do something else."""
         facts = [
             [
-                [each.pk, each.slug, str(each.approved_at), *profiles.facts(each, PROFILE).values()]
+                [each.pk, each.slug, str(each.approved_at), *profiles.field_values(each, PROFILE_FIELDS).values()]
                 for each in self.both
             ],
-            [[[each.pk, *profiles.facts(each, CONTACT).values()] for each in some] for some in self.contacts],
+            [
+                [[each.pk, *profiles.field_values(each, CONTACT_FIELDS).values()] for each in some]
+                for some in self.contacts
+            ],
             [[each and [each.pk, each.version, str(each.signed_at)] for each in year] for year in self.years],
             [[vars(promised) for promised in (*fold.there, *fold.others)] for fold in self.folds],
             [self.logos, [number for _name, number in self.rest]],
@@ -212,7 +223,9 @@ class Plan:
         return f"{self.other.name} ({self.other.slug}), with {held}.{lost}"
 
 
-def owned(row: models.Model, *, but: tuple[type[models.Model], ...] = ()) -> Iterator[tuple[type[models.Model], str]]:
+def foreign_keys_to(
+    row: models.Model, *, but: tuple[type[models.Model], ...] = ()
+) -> Iterator[tuple[type[models.Model], str]]:
     """Each foreign key in any app that points at rows like this one: its model and its name."""
     for relation in row._meta.get_fields(include_hidden=True):
         is_key = relation.auto_created and not relation.concrete and (relation.one_to_many or relation.one_to_one)
@@ -224,47 +237,47 @@ def owned(row: models.Model, *, but: tuple[type[models.Model], ...] = ()) -> Ite
 
 
 @transaction.atomic
-def merge(kept: Organization, other: Organization, *, shown: str = "") -> Organization:
+def merge_organizations(kept: Organization, other: Organization, *, shown: str = "") -> Organization:
     """Everything the other one owns becomes the kept one's; the other is gone, and its web address and its private
     links lead to the kept one. Nobody is written to. `shown` is the mark of the plan that staff saw.
 
     Raises Itself, Gone, Changed, Tangled.
     """
-    plan = Plan(*lock(kept.pk, other.pk))
+    plan = MergePlan(*lock_both(kept.pk, other.pk))
     if shown and shown != plan.mark:
-        raise Changed
+        raise MergePlanOutdated
     kept, other = plan.both
-    before, told = profiles.facts(kept, [*PROFILE, "approved_at"]), plan.told()
-    write_profile(plan)
-    join_contacts(plan)
-    for mine, theirs in Plan(kept, other).years:
+    before, told = profiles.field_values(kept, [*PROFILE_FIELDS, "approved_at"]), plan.told()
+    merge_profiles(plan)
+    merge_contacts(plan)
+    for mine, theirs in MergePlan(kept, other).years:
         if mine and theirs:
-            fold(kept, Fold.of(mine, theirs))
+            merge_pledges(kept, PledgeMerge.of(mine, theirs))
         elif theirs:
-            hand_over(theirs, kept, other)
-    move(other, kept)
+            move_pledge(theirs, kept, other)
+    move_references(other, kept)
     keep_dismissals(kept, other)
     rename(other, kept)
     other.delete()
     SlugRedirect.objects.create(slug=other.slug, organization=kept)
-    after = profiles.facts(kept, [*PROFILE, "approved_at"])
+    after = profiles.field_values(kept, [*PROFILE_FIELDS, "approved_at"])
     audit.log_change(kept, before | {"merged": ""}, after | {"merged": told})
     return kept
 
 
-def lock(kept: int, other: int) -> tuple[Organization, Organization]:
+def lock_both(kept: int, other: int) -> tuple[Organization, Organization]:
     """Both as they stand, in the order in which everybody would lock them. Also nothing new can be made theirs."""
     if kept == other:
-        raise Itself
+        raise SameOrganization
     rows = {row.pk: row for row in Organization.objects.select_for_update().filter(pk__in=[kept, other]).order_by("pk")}
     if len(rows) < 2:
-        raise Gone
+        raise OrganizationGone
     # In the order in which who invites them locks them.
     list(Contact.objects.select_for_update().filter(organization__in=rows).order_by("pk").values_list("pk"))
     return rows[kept], rows[other]
 
 
-def write_profile(plan: Plan) -> None:
+def merge_profiles(plan: MergePlan) -> None:
     kept, other = plan.both
     for name, value in plan.profile.items():
         setattr(kept, name, value)
@@ -274,7 +287,7 @@ def write_profile(plan: Plan) -> None:
         Logo.objects.filter(pk=other.pk).update(organization=kept)
 
 
-def join_contacts(plan: Plan) -> None:
+def merge_contacts(plan: MergePlan) -> None:
     kept, _other = plan.both
     mine, theirs = plan.contacts
     has_main = any(contact.is_primary for contact in mine)
@@ -283,56 +296,56 @@ def join_contacts(plan: Plan) -> None:
             Contact.objects.filter(pk=contact.pk).update(is_primary=False)
             contact.is_primary = False
         if contact.pk in plan.doubles:
-            join(plan.doubles[contact.pk], contact)
+            merge_contact(plan.doubles[contact.pk], contact)
         else:
             Contact.objects.filter(pk=contact.pk).update(organization=kept)
 
 
-def join(stays: Contact, goes: Contact) -> None:
+def merge_contact(stays: Contact, goes: Contact) -> None:
     """One person who stood in both."""
-    before = profiles.facts(stays, CONTACT)
+    before = profiles.field_values(stays, CONTACT_FIELDS)
     for name in ("role", "phone"):
         setattr(stays, name, getattr(stays, name) or getattr(goes, name))
     stays.is_primary = stays.is_primary or goes.is_primary
     contact_merged.send(Contact, contact=stays, duplicate=goes)
-    move(goes, stays)
+    move_references(goes, stays)
     rename(goes, stays)
     goes.delete()
-    stays.save(update_fields=CONTACT)
+    stays.save(update_fields=CONTACT_FIELDS)
     told = ", ".join(part for part in (goes.name, goes.role, goes.email, goes.phone) if part)
-    audit.log_change(stays, before | {"merged": ""}, profiles.facts(stays, CONTACT) | {"merged": told})
+    audit.log_change(stays, before | {"merged": ""}, profiles.field_values(stays, CONTACT_FIELDS) | {"merged": told})
 
 
-def hand_over(pledge: Pledge, kept: Organization, other: Organization) -> None:
+def move_pledge(pledge: Pledge, kept: Organization, other: Organization) -> None:
     """A pledge for a year that the kept one has none for."""
     pledge.organization = kept
     pledge.save(update_fields=["organization"])
     audit.log_change(pledge, {"organization": other.name}, {"organization": kept.name})
 
 
-def fold(kept: Organization, one: Fold) -> None:
+def merge_pledges(kept: Organization, one: PledgeMerge) -> None:
     leading, folded, known = one.leading, one.folded, Checklist.of([*one.there, *one.others])
-    before = pledge_editing.facts(leading, one.there, known)
-    promises.write(leading, [*one.there, *one.added], one.there)
+    before = pledge_editing.pledge_facts(leading, one.there, known)
+    promises.write_promises(leading, [*one.there, *one.added], one.there)
     number = leading.signatures.aggregate(last=Max("number"))["last"] or 0
     for signature in folded.signatures.order_by("number"):
         number += 1
         folded.signatures.filter(pk=signature.pk).update(pledge=leading, number=number)
-    move(folded, leading)
+    move_references(folded, leading)
     rename(folded, leading)
-    told = told_of(one, known)
+    told = describe_merged_pledge(one, known)
     folded.delete()
-    take(kept, one)
+    take_over_facts(kept, one)
     if leading.signed_at:
-        pledge_years.take_back_reminders([leading.pk])
+        pledge_years.cancel_reminders([leading.pk])
     TokenRedirect.objects.create(token=folded.token, pledge=leading)
-    after = pledge_editing.facts(leading, [*one.there, *one.added], known)
+    after = pledge_editing.pledge_facts(leading, [*one.there, *one.added], known)
     audit.log_change(leading, before | {"merged": ""}, after | {"merged": told})
     if one.both_signed:
-        pledge_editing.keep(leading, [*one.there, *one.added], known)
+        pledge_editing.add_signature(leading, [*one.there, *one.added], known)
 
 
-def take(kept: Organization, one: Fold) -> None:
+def take_over_facts(kept: Organization, one: PledgeMerge) -> None:
     """What the leading pledge takes from the other: who answers where nobody does, who signed beside who signed."""
     leading, folded = one.leading, one.folded
     leading.organization = kept
@@ -356,20 +369,23 @@ def sign_both(leading: Pledge, folded: Pledge) -> None:
     leading.signed_by, leading.signed_at = names, later.signed_at
 
 
-def told_of(one: Fold, known: Checklist) -> str:
+def describe_merged_pledge(one: PledgeMerge, known: Checklist) -> str:
     """The folded pledge as it was, in English."""
     folded = one.folded
     with translation.override("en"):
         lines = [
-            f"{known.promise_types[each.promise_type].name}: {promises.in_words(each, known)}" for each in one.others
+            f"{known.promise_types[each.promise_type].name}: {promises.promise_in_words(each, known)}"
+            for each in one.others
         ]
         state = f"signed by {folded.signed_by}" if folded.signed_at else "not signed"
     return f"{folded.organization.name}, {state}. {' | '.join(lines)}".strip()
 
 
-def move(goes: models.Model, stays: models.Model) -> None:
+def move_references(goes: models.Model, stays: models.Model) -> None:
     """Every row of any app that points at the one points at the other."""
-    for model, field in owned(goes, but=BY_HAND if not isinstance(goes, Contact) else (DuplicateCandidate,)):
+    for model, field in foreign_keys_to(
+        goes, but=HANDLED_MODELS if not isinstance(goes, Contact) else (DuplicateCandidate,)
+    ):
         if model._meta.auto_created:
             drop_doubles(model, field, goes, stays)
         try:
@@ -377,7 +393,7 @@ def move(goes: models.Model, stays: models.Model) -> None:
                 model._base_manager.filter(**{field: goes}).update(**{field: stays})
         except IntegrityError as error:
             said = _("Both have one of these, and there may be only one: %(what)s. Delete one of them first.")
-            raise Tangled(said % {"what": model._meta.verbose_name}) from error
+            raise MergeConflict(said % {"what": model._meta.verbose_name}) from error
 
 
 def drop_doubles(model: type[models.Model], field: str, goes: models.Model, stays: models.Model) -> None:

@@ -12,43 +12,44 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
+from imagine.core.errors import RuleViolation
 from imagine.core.models import AuditEntry
 from partners.models import Contact, Logo, Organization, Pledge, SlugRedirect
 
-PROFILE = ["name", "sector", "description", "website", "phone", "address", "size", "wants_listing"]
-SHOWN = {"name", "description", "website"}  # what staff read before they approve
-CONTACT = ["name", "role", "phone", "language"]
-AT_ONCE = 1000  # new organizations in one statement
-ENDINGS = ["", *(f"-{number}" for number in range(2, 20))]  # of the address of a name that others have, too
-SLUG_LENGTH = Organization._meta.get_field("slug").max_length
+PROFILE_FIELDS = ["name", "sector", "description", "website", "phone", "address", "size", "wants_listing"]
+REVIEWED_FIELDS = {"name", "description", "website"}  # what staff read before they approve
+CONTACT_FIELDS = ["name", "role", "phone", "language"]
+BATCH_SIZE = 1000  # new organizations in one statement
+SLUG_SUFFIXES = ["", *(f"-{number}" for number in range(2, 20))]  # of the address of a name that others have, too
+MAX_LENGTH_SLUG = Organization._meta.get_field("slug").max_length
 
 
-class Unseen(Exception):
+class ProfileChanged(RuleViolation):
     """What staff approve is not what they read: it was changed since. Its text is a sentence for them."""
 
 
-def create(**fields) -> Organization:
+def create_organization(**fields) -> Organization:
     """Saves a new organization with a web address made of its name. `fields` are those of the profile."""
     organization = Organization(**fields)
-    save_new([organization])
+    insert_organizations([organization])
     audit.log_change(organization, {"name": ""}, {"name": organization.name})
     return organization
 
 
 @transaction.atomic
-def create_many(names: Sequence[str]) -> list[Organization]:
+def create_organizations(names: Sequence[str]) -> list[Organization]:
     """Saves new organizations of these names as `create` does, a few statements for a thousand."""
     made = [Organization(name=name) for name in names]
-    for first in range(0, len(made), AT_ONCE):
-        save_new(made[first : first + AT_ONCE])
+    for first in range(0, len(made), BATCH_SIZE):
+        insert_organizations(made[first : first + BATCH_SIZE])
     audit.log_changes((each, {"name": ""}, {"name": each.name}) for each in made)
     return made
 
 
-def save_new(organizations: list[Organization]) -> None:
+def insert_organizations(organizations: list[Organization]) -> None:
     """Saves new organizations with slugs made of their names, again while somebody else takes one of them first."""
     while True:
-        give_addresses(organizations)
+        assign_slugs(organizations)
         try:
             with transaction.atomic():
                 Organization.objects.bulk_create(organizations)
@@ -58,44 +59,44 @@ def save_new(organizations: list[Organization]) -> None:
                 raise
 
 
-def give_addresses(organizations: list[Organization]) -> None:
+def assign_slugs(organizations: list[Organization]) -> None:
     """Gives each a web address made of its name that none has, nor had before it was merged into another. One query."""
-    wanted = [slugs(each.name, ENDINGS) for each in organizations]
+    wanted = [slug_candidates(each.name, SLUG_SUFFIXES) for each in organizations]
     of_all = list({slug for slugs_of_one in wanted for slug in slugs_of_one})
     used = Organization.objects.order_by().filter(slug__in=of_all).values_list("slug", flat=True)
     taken = set(used.union(SlugRedirect.objects.filter(slug__in=of_all).values_list("slug", flat=True)))
     for each, slugs_of_one in zip(organizations, wanted, strict=True):
         free = (slug for slug in slugs_of_one if slug not in taken)
-        each.slug = next(free, None) or slugs(each.name, [any_ending()])[0]
+        each.slug = next(free, None) or slug_candidates(each.name, [random_suffix()])[0]
         taken.add(each.slug)
 
 
-def any_ending() -> str:
+def random_suffix() -> str:
     return f"-{get_random_string(8).lower()}"
 
 
-def slugs(name: str, endings: list[str]) -> list[str]:
+def slug_candidates(name: str, endings: list[str]) -> list[str]:
     """A name as part of an address, with each ending; "partner" for one without a latin letter."""
     plain = slugify(name)
-    return [(plain[: SLUG_LENGTH - len(ending)].strip("-") or "partner") + ending for ending in endings]
+    return [(plain[: MAX_LENGTH_SLUG - len(ending)].strip("-") or "partner") + ending for ending in endings]
 
 
-def change(organization: Organization, **fields) -> Organization:
+def change_organization(organization: Organization, **fields) -> Organization:
     """Writes fields of a locked organization's profile. Staff approved what they read: when its name, what it does or
     its website becomes another by anybody else, they are asked again."""
-    before = facts(organization, [*PROFILE, "approved_at"])
+    before = field_values(organization, [*PROFILE_FIELDS, "approved_at"])
     changed = [name for name, value in fields.items() if getattr(organization, name) != value]
     for name in changed:
         setattr(organization, name, fields[name])
-    if SHOWN & set(changed):
-        changed += unapprove(organization)
+    if REVIEWED_FIELDS & set(changed):
+        changed += reset_approval(organization)
     if changed:
         organization.save(update_fields=changed)
-        audit.log_change(organization, before, facts(organization, [*PROFILE, "approved_at"]))
+        audit.log_change(organization, before, field_values(organization, [*PROFILE_FIELDS, "approved_at"]))
     return organization
 
 
-def unapprove(organization: Organization) -> list[str]:
+def reset_approval(organization: Organization) -> list[str]:
     """Takes the approval back, unless a member of staff acts. Does not save; returns the fields to save."""
     if audit.current_actor().kind == AuditEntry.ActorKind.STAFF or not organization.approved_at:
         return []
@@ -103,21 +104,21 @@ def unapprove(organization: Organization) -> list[str]:
     return ["approved_at", "approved_by"]
 
 
-def face(organization: Organization) -> str:
+def profile_fingerprint(organization: Organization) -> str:
     """What staff read before they approve, in one short word that is another as soon as any of it is."""
     logo = getattr(organization, "logo", None)
-    read = [getattr(organization, name) for name in sorted(SHOWN)] + [str(logo and logo.changed_at)]
+    read = [getattr(organization, name) for name in sorted(REVIEWED_FIELDS)] + [str(logo and logo.changed_at)]
     return hashlib.sha256(json.dumps(read).encode()).hexdigest()[:16]
 
 
 @transaction.atomic
-def approve(organization: Organization, *, by: str, seen: str | None = None) -> Organization:
+def approve_listing(organization: Organization, *, by: str, seen: str | None = None) -> Organization:
     """Staff let an organization be shown; it is when it wants to. Twice changes nothing. `by` is a user name, `seen`
     the face that was shown to them. Raises Unseen when it has another one now."""
-    organization = lock(organization.pk)
+    organization = lock_organization(organization.pk)
     if not organization.approved_at:
-        if seen is not None and seen != face(organization):
-            raise Unseen(_("The profile was changed since you read it. Read it again before you approve it."))
+        if seen is not None and seen != profile_fingerprint(organization):
+            raise ProfileChanged(_("The profile was changed since you read it. Read it again before you approve it."))
         organization.approved_at, organization.approved_by = timezone.now(), by
         organization.save(update_fields=["approved_at", "approved_by"])
         audit.log_change(organization, {"approved_at": False}, {"approved_at": True})
@@ -125,9 +126,9 @@ def approve(organization: Organization, *, by: str, seen: str | None = None) -> 
 
 
 @transaction.atomic
-def hide(organization: Organization) -> Organization:
+def withdraw_approval(organization: Organization) -> Organization:
     """Staff take their approval back. Twice changes nothing."""
-    organization = lock(organization.pk)
+    organization = lock_organization(organization.pk)
     if organization.approved_at:
         organization.approved_at, organization.approved_by = None, ""
         organization.save(update_fields=["approved_at", "approved_by"])
@@ -135,13 +136,13 @@ def hide(organization: Organization) -> Organization:
     return organization
 
 
-def lock(organization_pk: int) -> Organization:
+def lock_organization(organization_pk: int) -> Organization:
     """The organization as it stands, its row locked to the end of the transaction. All that it owns is written under
     this lock. Raises Organization.DoesNotExist when it was merged into another or erased."""
     return Organization.objects.select_for_update(no_key=True).get(pk=organization_pk)
 
 
-def lock_owner(owned: Contact | Pledge) -> Organization:
+def lock_owning_organization(owned: Contact | Pledge) -> Organization:
     """The organization that a contact or a pledge belongs to by now, locked: a merge may have won the race for it.
     Raises the DoesNotExist of what it is given when that is gone."""
     name = owned._meta.get_field("organization").related_query_name()
@@ -169,34 +170,34 @@ def set_logo(organization: Organization, png: bytes | None) -> None:
         Logo.objects.update_or_create(organization=organization, defaults=size)
     else:
         Logo.objects.filter(pk=organization.pk).delete()
-    if fields := unapprove(organization):
+    if fields := reset_approval(organization):
         organization.save(update_fields=fields)
         audit.log_change(organization, {"approved_at": True}, {"approved_at": False})
     audit.log_change(organization, {"logo": "…"}, {"logo": "new" if png else ""})
 
 
-def add_contact(organization: Organization, *, email: str, is_new: bool = False, **fields) -> Contact:
+def get_or_add_contact(organization: Organization, *, email: str, is_new: bool = False, **fields) -> Contact:
     """The contact with this address of a locked organization, made if there is none. The first is the main one, as in
     an organization that was made just now, `is_new`."""
     if not is_new and (known := organization.contacts.with_email(email).first()):
         return known
     is_primary = is_new or not organization.contacts.filter(is_primary=True).exists()
     contact = Contact.objects.create(organization=organization, email=email, is_primary=is_primary, **fields)
-    audit.log_change(contact, {"name": "", "email": ""}, facts(contact, ["name", "email"]))
+    audit.log_change(contact, {"name": "", "email": ""}, field_values(contact, ["name", "email"]))
     return contact
 
 
 def change_contact(contact: Contact, **fields) -> Contact:
     """Writes fields of a contact of a locked organization."""
-    before = facts(contact, list(fields))
+    before = field_values(contact, list(fields))
     if changed := [name for name, value in fields.items() if before[name] != value]:
         for name in changed:
             setattr(contact, name, fields[name])
         contact.save(update_fields=changed)
-        audit.log_change(contact, before, facts(contact, list(fields)))
+        audit.log_change(contact, before, field_values(contact, list(fields)))
     return contact
 
 
-def facts(thing: Organization | Contact, names: list[str]) -> dict:
+def field_values(thing: Organization | Contact, names: list[str]) -> dict:
     """What history tells, as plain values by the field's name: of the approval, whether it is there."""
     return {name: getattr(thing, name) is not None if name == "approved_at" else getattr(thing, name) for name in names}

@@ -17,50 +17,50 @@ from imagine.core.models import AuditEntry
 from partners.models import Contact, Organization
 from partners.pledges import promises
 from partners.pledges.editing import Difference
-from partners.pledges.editing import shown as in_words
-from partners.pledges.form_data import Answers, Line
-from partners.pledges.page_state import Sheet
-from partners.pledges.promises import Checklist, Promised
+from partners.pledges.editing import value_in_words as in_words
+from partners.pledges.form_data import PledgeAnswers, PromiseAnswer
+from partners.pledges.page_state import PageState
+from partners.pledges.promises import Checklist, PromiseData
 
 FORMS = {"profile": (Organization, ""), "contact": (Contact, "contact-")}
 
 
 @dataclass
-class Meanwhile:
+class EditConflict:
     """What somebody else did while the page was open, and the page with it."""
 
-    answers: Answers
+    answers: PledgeAnswers
     who: str
     at: datetime | None
     taken: list[Difference] = field(default_factory=list)  # as they left it
     both: list[Difference] = field(default_factory=list)  # as it was typed
 
 
-def state(sheet: Sheet) -> str:
+def page_snapshot(sheet: PageState) -> str:
     """All that the page shows of a sheet, for its hidden field."""
-    promise_types = {str(promised.promise_type): plain(promised) for promised in sheet.promises}
+    promise_types = {str(promised.promise_type): promise_values(promised) for promised in sheet.promises}
     return json.dumps({"profile": sheet.profile, "contact": sheet.contact, "promises": promise_types})
 
 
-def plain(promised: Promised) -> list:
+def promise_values(promised: PromiseData) -> list:
     return [promised.quantity, *map(list, (promised.grades, promised.months, promised.schools)), promised.note]
 
 
-def meet(answers: Answers, now: Sheet) -> Meanwhile:
+def merge_edits(answers: PledgeAnswers, now: PageState) -> EditConflict:
     """What was typed on a page that is out of date, joined with how the pledge stands now."""
     base, data = concurrent_edit.read(answers.shown), answers.data.copy()
-    found = Meanwhile(answers, *last_change(now))
+    found = EditConflict(answers, *last_change(now))
     for name, (model, prefix) in FORMS.items():
         typed = answers.typed()[name]
-        meet_fields(found, model, prefix, data, base.get(name), typed, getattr(now, name))
-    meet_promises(found, data, base.get("promises"), answers.promised, now.promises)
-    data["version"], data["shown"] = now.version, state(now)
-    found.answers = Answers(data, MultiValueDict())
+        merge_fields(found, model, prefix, data, base.get(name), typed, getattr(now, name))
+    merge_promises(found, data, base.get("promises"), answers.promised, now.promises)
+    data["version"], data["shown"] = now.version, page_snapshot(now)
+    found.answers = PledgeAnswers(data, MultiValueDict())
     found.answers.has_file = answers.has_file
     return found
 
 
-def meet_fields(found: Meanwhile, model, prefix: str, data: QueryDict, base, typed: dict, now: dict) -> None:
+def merge_fields(found: EditConflict, model, prefix: str, data: QueryDict, base, typed: dict, now: dict) -> None:
     base = base if isinstance(base, dict) else {}
     for name, value in typed.items():
         theirs = now[name]
@@ -78,26 +78,28 @@ def meet_fields(found: Meanwhile, model, prefix: str, data: QueryDict, base, typ
             data[prefix + name] = "on" if theirs is True else theirs
 
 
-def meet_promises(found: Meanwhile, data: QueryDict, base, typed: list[Promised], now: list[Promised]) -> None:
+def merge_promises(
+    found: EditConflict, data: QueryDict, base, typed: list[PromiseData], now: list[PromiseData]
+) -> None:
     base = base if isinstance(base, dict) else {}
     known = Checklist.of([*typed, *now])
     ours, theirs = ({one.promise_type: one for one in some} for some in (typed, now))
     for pk, promise_type in known.promise_types.items():
         mine, stands = ours.get(pk), theirs.get(pk)
-        values = [one and plain(one) for one in (mine, stands)]
+        values = [one and promise_values(one) for one in (mine, stands)]
         before = base.get(str(pk))
         if values[0] == values[1] or values[1] == before:
             continue
-        words = [promises.in_words(one, known) if one else _("not promised") for one in (stands, mine)]
+        words = [promises.promise_in_words(one, known) if one else _("not promised") for one in (stands, mine)]
         difference = Difference(promise_type.localized_name, *words)
         if values[0] != before:
             found.both.append(difference)
         else:
             found.taken.append(difference)
-            (Line.standing(stands) if stands else Line(pk)).put(data)
+            (PromiseAnswer.standing(stands) if stands else PromiseAnswer(pk)).put(data)
 
 
-def last_change(sheet: Sheet) -> tuple[str, datetime | None]:
+def last_change(sheet: PageState) -> tuple[str, datetime | None]:
     """Who changed last what the page shows, in the reader's words, and when."""
     shown = [row for row in (sheet.pledge, sheet.organization, sheet.contact_row) if row]
     change = AuditEntry.objects.about_any(shown).order_by("-created_at", "-pk").first()

@@ -8,20 +8,21 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 
+from imagine.core.errors import RuleViolation
 from imagine.core.forms import TextField
 from partners.forms import ContactForm, ProfileForm, SignForm
 from partners.models import Pledge, Promise
 from partners.pledges import editing as pledge_editing
-from partners.pledges import page_state, promises
-from partners.pledges.page_state import Sheet
-from partners.pledges.promises import Checklist, Problem, Promised
+from partners.pledges import promises
+from partners.pledges.page_state import PageState
+from partners.pledges.promises import Checklist, Problem, PromiseData
 
 TICKED = re.compile(r"promise-([0-9]{1,9})-ticked")
 WHOLE = re.compile(r"[0-9]{1,3}(,[0-9]{3})+|[0-9]{1,9}")
 NOTE = TextField(required=False, max_length=Promise._meta.get_field("note").max_length)
 
 
-class Line:
+class PromiseAnswer:
     """One kind of the checklist: whether it is ticked, what was typed below it, and what is wrong with that by
     field."""
 
@@ -33,7 +34,7 @@ class Line:
         self.errors: dict[str, str] = {}
 
     @classmethod
-    def typed(cls, promise_type: int, data: QueryDict) -> "Line":
+    def typed(cls, promise_type: int, data: QueryDict) -> "PromiseAnswer":
         line = cls(promise_type)
         line.is_ticked = f"{line.name}-ticked" in data
         line.is_somewhere = data.get(f"{line.name}-where") == "somewhere"
@@ -44,7 +45,7 @@ class Line:
         return line
 
     @classmethod
-    def standing(cls, promised: Promised) -> "Line":
+    def standing(cls, promised: PromiseData) -> "PromiseAnswer":
         line = cls(promised.promise_type)
         line.is_ticked, line.is_somewhere = True, bool(promised.schools)
         line.quantity, line.note, line.grades = str(promised.quantity), promised.note, set(promised.grades)
@@ -61,7 +62,7 @@ class Line:
         for name in ("grades", "months", "schools"):
             data.setlist(f"{self.name}-{name}", sorted(getattr(self, name)))
 
-    def promised(self) -> Promised:
+    def promised(self) -> PromiseData:
         """As the rules take it. What is no number becomes one that they refuse."""
         note = ""
         try:
@@ -70,21 +71,21 @@ class Line:
             self.errors["note"] = error.messages[0]
         if self.is_somewhere and not self.schools:
             self.errors["schools"] = _("Tick the schools, or choose wherever it is needed most.")
-        return Promised(
+        return PromiseData(
             self.promise_type,
             int(self.quantity.replace(",", "")) if WHOLE.fullmatch(self.quantity) else 0,
             tuple(self.grades),
-            tuple(whole(self.months)),
-            tuple(whole(self.schools)) if self.is_somewhere else (),
+            tuple(whole_numbers(self.months)),
+            tuple(whole_numbers(self.schools)) if self.is_somewhere else (),
             note,
         )
 
 
-def whole(texts: Iterable[str]) -> Iterator[int]:
+def whole_numbers(texts: Iterable[str]) -> Iterator[int]:
     return (int(text) if re.fullmatch("[0-9]{1,9}", text) else 0 for text in texts)
 
 
-class Answers:
+class PledgeAnswers:
     """The page as it was sent."""
 
     def __init__(self, data: QueryDict, files: MultiValueDict):
@@ -94,7 +95,7 @@ class Answers:
         self.contact = ContactForm(data, prefix="contact") if "contact-name" in data else None
         self.signer = SignForm(data, prefix="sign") if self.is_signing else unsent_signature(data)
         ticked = (int(found[1]) for name in data if (found := TICKED.fullmatch(name)))
-        self.lines = {promise_type: Line.typed(promise_type, data) for promise_type in ticked}
+        self.lines = {promise_type: PromiseAnswer.typed(promise_type, data) for promise_type in ticked}
         self.promised = [line.promised() for line in self.lines.values()]
         self.problems: list[str] = []  # that belong to no field
 
@@ -117,25 +118,25 @@ class Answers:
         typed = {"version": self.version, "logo": self.profile.png(), **self.typed()}
         typed["language"] = typed["contact"].get("language", "")
         if not self.is_signing:
-            return pledge_editing.save(token, **typed)
+            return pledge_editing.save_draft(token, **typed)
         signer = self.signer.cleaned_data
-        return pledge_editing.sign(token, **typed, name=signer["name"], role=signer["role"])
+        return pledge_editing.sign_pledge(token, **typed, name=signer["name"], role=signer["role"])
 
-    def is_valid_for(self, sheet: Sheet) -> bool:
+    def is_valid_for(self, sheet: PageState) -> bool:
         """Whether it may be saved after all: a name that the organization has already may look like a web address. If
         not, finds what the rules would say too, so that everything is said at once."""
         self.profile.allow_name(sheet.profile["name"])
         if self.is_valid():
             return True
         known = Checklist.of([*self.promised, *sheet.promises])
-        self.add_problems(promises.problems(self.promised, known, kept=sheet.promises if sheet.pledge else ()))
+        self.add_problems(promises.find_problems(self.promised, known, kept=sheet.promises if sheet.pledge else ()))
         if self.is_signing and not self.promised:
             self.problems.append(_("Tick at least one promise before you sign."))
         return False
 
-    def add(self, refused: page_state.Refused) -> None:
+    def add(self, refused: RuleViolation) -> None:
         """Keeps what a rule said, at its field if it has one."""
-        if isinstance(refused, pledge_editing.Wrong):
+        if isinstance(refused, pledge_editing.InvalidPromises):
             self.add_problems(refused.problems)
         else:
             self.problems.append(str(refused))
@@ -144,9 +145,9 @@ class Answers:
         for problem in problems:
             self.lines[problem.promise_type].errors.setdefault(problem.field, problem.words)
 
-    def line(self, promise_type: int) -> Line:
+    def line(self, promise_type: int) -> PromiseAnswer:
         """A kind as it was sent, unticked ones too."""
-        return self.lines.get(promise_type) or Line.typed(promise_type, self.data)
+        return self.lines.get(promise_type) or PromiseAnswer.typed(promise_type, self.data)
 
 
 def unsent_signature(data: QueryDict) -> SignForm:

@@ -10,29 +10,29 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
+from imagine.core.errors import RuleViolation
 from imagine.core.models import new_token
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
 from partners.models import Contact, Pledge, PledgeRequest, TokenRedirect
 from partners.organizations import profiles
-from partners.pledges.page_state import Refused
 
-MOST_A_DAY = 10  # link mails to one address, whoever asks from outside
-PAUSE = timedelta(minutes=10)  # between two of them
+MAX_LINKS_PER_DAY = 10  # link mails to one address, whoever asks from outside
+MIN_INTERVAL = timedelta(minutes=10)  # between two of them
 
 
-class Nobody(Refused):
+class NoContact(RuleViolation):
     """Nobody is there to write to."""
 
 
 @transaction.atomic
-def mail_link(
+def email_link(
     pledge: Pledge, *, to: Contact | None = None, by_staff: bool = False, start: PledgeRequest | None = None
 ) -> bool:
     """Mails a pledge's link to who answers for it, or to another contact of its organization, and says whether it does:
     to one address at most once in ten minutes, unless the last one failed, and ten times a day, unless staff ask.
     `start` is begun for another name by the same person. Raises Pledge.DoesNotExist when it was merged into another."""
-    organization = profiles.lock_owner(pledge)
+    organization = profiles.lock_owning_organization(pledge)
     pledge = organization.pledges.select_related("contact", "year").get(pk=pledge.pk)
     contact = to or pledge_emails.addressee(pledge)
     if contact is None:
@@ -40,29 +40,29 @@ def mail_link(
     keys = (Q(idempotency_key__startswith=f"pledge:{pledge.pk}:{kind}:") for kind in ("link", "begun"))
     mails = Message.objects.filter(reduce(or_, keys))
     today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
-    lately = mails.filter(recipient=contact.email, created_at__gt=timezone.now() - PAUSE).exclude(
+    lately = mails.filter(recipient=contact.email, created_at__gt=timezone.now() - MIN_INTERVAL).exclude(
         state__in=Message.UNDELIVERED
     )
-    if lately.exists() or (today >= MOST_A_DAY and not by_staff):
+    if lately.exists() or (today >= MAX_LINKS_PER_DAY and not by_staff):
         return False
     return pledge_emails.link(pledge, mails.count() + 1, to=to, start=start)
 
 
 @transaction.atomic
-def mail_again(pledge: Pledge) -> bool:
+def resend_link(pledge: Pledge) -> bool:
     """Staff mail a pledge's link again, as `mail_link` says. Raises Nobody when nobody answers for it, and
     Pledge.DoesNotExist."""
-    organization = profiles.lock_owner(pledge)
+    organization = profiles.lock_owning_organization(pledge)
     if pledge_emails.addressee(organization.pledges.select_related("contact").get(pk=pledge.pk)) is None:
-        raise Nobody(_("Nobody answers for this pledge. Give its organization a main contact first."))
-    return mail_link(pledge, by_staff=True)
+        raise NoContact(_("Nobody answers for this pledge. Give its organization a main contact first."))
+    return email_link(pledge, by_staff=True)
 
 
 @transaction.atomic
 def replace_link(pledge: Pledge) -> Pledge:
     """Gives every pledge of the organization a new link and mails the newest; the old ones open nothing any more.
     Raises Pledge.DoesNotExist."""
-    organization = profiles.lock_owner(pledge)
+    organization = profiles.lock_owning_organization(pledge)
     pledges = list(organization.pledges.select_related("contact", "year").order_by("year_id"))
     for each in pledges:
         each.token = new_token()

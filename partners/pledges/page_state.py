@@ -9,39 +9,36 @@ from django.db.models import Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from imagine.core.errors import RuleViolation
 from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, TokenRedirect, normalize_name
 from partners.organizations import profiles
-from partners.organizations.profiles import CONTACT, PROFILE
+from partners.organizations.profiles import CONTACT_FIELDS, PROFILE_FIELDS
 from partners.pledges import promises
-from partners.pledges.promises import Promised
+from partners.pledges.promises import PromiseData
 
 # Raw, because the ORM can't lock a row FOR SHARE.
 CURRENT_YEAR_FOR_SHARE = """
     SELECT * FROM partners_pledgeyear WHERE opens_on <= %s AND closed_at IS NULL
     ORDER BY school_year DESC LIMIT 1 FOR SHARE
 """
-ALIKE = 0.45  # from here on a name is taken for that of an organization that the same address answers for
+MIN_NAME_SIMILARITY = 0.45  # from here on a name is taken for that of an organization that the same address answers for
 
 
-class Refused(Exception):
-    """A rule says no. Its text is a sentence for the person who asked, in their language."""
-
-
-class Missing(Refused):
+class LinkNotFound(RuleViolation):
     """The link opens nothing: it never did, or staff replaced it."""
 
 
-class Closed(Refused):
+class PledgeClosed(RuleViolation):
     """No school year is open for it now."""
 
 
-class Known(Refused):
+class AddressAlreadyKnown(RuleViolation):
     """The address belongs to a contact already, and who asks did not show that this mailbox is theirs. The link was
     mailed there."""
 
 
 @dataclass(frozen=True)
-class Sheet:
+class PageState:
     """What a private link opens: the pledge of an organization for a school year, written or only proposed.
 
     `pledge` is None until it is saved for the first time; then `organization` may be None too, and `before` is the last
@@ -57,7 +54,7 @@ class Sheet:
     contact_row: Contact | None
     profile: dict
     contact: dict
-    promises: list[Promised]
+    promises: list[PromiseData]
 
     @property
     def is_open(self) -> bool:
@@ -76,48 +73,50 @@ class Sheet:
         return f"{number}-{hashlib.sha256(shown.encode()).hexdigest()[:16]}"
 
 
-def find(token: str) -> Sheet:
+def load_page_state(token: str) -> PageState:
     """What a link opens. An older pledge's link leads to the organization's newest one, and to a proposal for the
     school year that has been opened since. Writes nothing. Raises Missing."""
     year = PledgeYear.objects.current()
     pledge = Pledge.objects.select_related("organization").filter(token=token).first()
     if pledge:
-        pledges = pledges_of(pledge.organization)
+        pledges = pledges_of_organization(pledge.organization)
         if token not in {each.token for each in pledges}:  # in this moment staff merged two or replaced the link
-            return find(token)
-        return sheet_of(token, year, pledge.organization, pledges)
+            return load_page_state(token)
+        return page_state_for(token, year, pledge.organization, pledges)
     start = PledgeRequest.objects.filter(token=token).first()
     if start is None:
-        return find(moved(token))
-    return sheet_of_start(start, year, known_contact(start) if start.email_verified else None)
+        return load_page_state(redirected_token(token))
+    return page_state_for_request(start, year, find_known_contact(start) if start.email_verified else None)
 
 
-def moved(token: str) -> str:
+def redirected_token(token: str) -> str:
     """The link of the pledge into which staff merged the one with this link. Raises Missing."""
     now = TokenRedirect.objects.filter(token=token).values_list("pledge__token", flat=True).first()
     if now is None:
-        raise Missing(_("This link opens nothing any more."))
+        raise LinkNotFound(_("This link opens nothing any more."))
     return now
 
 
-def pledges_of(organization: Organization) -> list[Pledge]:
+def pledges_of_organization(organization: Organization) -> list[Pledge]:
     return list(organization.pledges.select_related("year", "contact").order_by("year_id"))
 
 
-def sheet_of_start(start: PledgeRequest, year: PledgeYear | None, known: Contact | None) -> Sheet:
+def page_state_for_request(start: PledgeRequest, year: PledgeYear | None, known: Contact | None) -> PageState:
     if known:
-        return sheet_of(start.token, year, known.organization, pledges_of(known.organization), start, known)
-    return sheet_of(start.token, year, None, [], start)
+        return page_state_for(
+            start.token, year, known.organization, pledges_of_organization(known.organization), start, known
+        )
+    return page_state_for(start.token, year, None, [], start)
 
 
-def sheet_of(
+def page_state_for(
     token: str,
     year: PledgeYear | None,
     organization: Organization | None,
     pledges: list[Pledge],
     start: PledgeRequest | None = None,
     contact: Contact | None = None,
-) -> Sheet:
+) -> PageState:
     """What a link opens while `year` is the current one. `pledges` are the organization's, the newest last."""
     newest = pledges[-1] if pledges else None
     is_there = newest is not None and (year is None or newest.year_id >= year.pk)
@@ -125,7 +124,7 @@ def sheet_of(
     if pledge and year and pledge.year_id == year.pk:
         pledge.year = year
     contact = contact or (newest and newest.contact)
-    return Sheet(
+    return PageState(
         token=token,
         year=pledge.year if pledge else year,
         organization=organization,
@@ -134,62 +133,66 @@ def sheet_of(
         start=start,
         contact_row=contact,
         profile=profile_of(organization, start),
-        contact={name: getattr(contact or start, name, "") for name in CONTACT},
-        promises=promises.of(pledge) if pledge else promises.proposal(before) if before else [],
+        contact={name: getattr(contact or start, name, "") for name in CONTACT_FIELDS},
+        promises=promises.promises_of_pledge(pledge)
+        if pledge
+        else promises.proposed_promises(before)
+        if before
+        else [],
     )
 
 
 def profile_of(organization: Organization | None, start: PledgeRequest | None) -> dict:
     known = organization or Organization(name=start.organization, sector=start.sector)
-    return profiles.facts(known, PROFILE)
+    return profiles.field_values(known, PROFILE_FIELDS)
 
 
-def known_contact(start: PledgeRequest) -> Contact | None:
+def find_known_contact(start: PledgeRequest) -> Contact | None:
     """The contact that begins: one with this address, of an organization with a name like the typed one."""
     if not Contact.objects.with_email(start.email).exists():  # as for nearly everybody who begins: names take longer
         return None
     alike = TrigramSimilarity("organization__normalized_name", normalize_name(Value(start.organization)))
-    contacts = Contact.objects.with_email(start.email).annotate(alike=alike).filter(alike__gte=ALIKE)
+    contacts = Contact.objects.with_email(start.email).annotate(alike=alike).filter(alike__gte=MIN_NAME_SIMILARITY)
     return contacts.select_related("organization").order_by("-alike", "pk").first()
 
 
-def lock(token: str) -> Sheet:
+def lock_page_state(token: str) -> PageState:
     """The sheet as it stands, its organization locked and its school year held open."""
     locked = Organization.objects.select_for_update(no_key=True, of=("self",))
     organization = locked.filter(pledges__token=token).first()
     if organization is None:
-        return lock_start(token)
-    pledges = pledges_of(organization)
+        return lock_pledge_request(token)
+    pledges = pledges_of_organization(organization)
     if token not in {pledge.token for pledge in pledges}:  # while it waited, staff merged two or replaced the link
-        return lock(token)
-    return sheet_of(token, hold_current_year(), organization, pledges)
+        return lock_page_state(token)
+    return page_state_for(token, lock_current_year_for_share(), organization, pledges)
 
 
-def lock_start(token: str) -> Sheet:
+def lock_pledge_request(token: str) -> PageState:
     """The same for a link that no pledge has yet. Whoever begins with one address waits for each other: then the second
     finds what the first made. Raises Known, and Missing."""
     email = PledgeRequest.objects.filter(token=token).values_list("email", flat=True).first() or ""
     requests = PledgeRequest.objects.select_for_update().with_email(email).order_by("pk")
     start = next((each for each in requests if each.token == token), None)
     if start is None:
-        return lock(token if Pledge.objects.filter(token=token).exists() else moved(token))
-    known = known_contact(start)
+        return lock_page_state(token if Pledge.objects.filter(token=token).exists() else redirected_token(token))
+    known = find_known_contact(start)
     if known and not start.email_verified:
-        raise Known(_("This address is a partner’s already. We have sent its link there."))
+        raise AddressAlreadyKnown(_("This address is a partner’s already. We have sent its link there."))
     if known:
         organization = Organization.objects.select_for_update(no_key=True).filter(pk=known.organization_id).first()
         if organization is None:  # staff merged it into its twin
-            return lock(token)
+            return lock_page_state(token)
         known.organization = organization
-    return sheet_of_start(start, hold_current_year(), known)
+    return page_state_for_request(start, lock_current_year_for_share(), known)
 
 
-def hold_current_year() -> PledgeYear | None:
+def lock_current_year_for_share() -> PledgeYear | None:
     """The current school year. Many may hold it at once, but none while it is being closed: closing waits for them, and
     they for it."""
     return next(iter(PledgeYear.objects.raw(CURRENT_YEAR_FOR_SHARE, [timezone.localdate()])), None)
 
 
-def check_open(sheet: Sheet) -> None:
+def check_year_open(sheet: PageState) -> None:
     if not sheet.is_open:
-        raise Closed(_("This school year is closed, so nothing can be changed now."))
+        raise PledgeClosed(_("This school year is closed, so nothing can be changed now."))

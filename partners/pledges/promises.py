@@ -22,7 +22,7 @@ def in_order(values: Iterable, order: list) -> tuple:
 
 
 @dataclass(frozen=True)
-class Promised:
+class PromiseData:
     """One ticked kind: primary keys of kind and schools, grades and months as stored. However they were ticked, two
     that say the same are equal."""
 
@@ -54,7 +54,7 @@ class Checklist(NamedTuple):
     schools: dict[int, School]
 
     @classmethod
-    def of(cls, promises: Iterable[Promised]) -> "Checklist":
+    def of(cls, promises: Iterable[PromiseData]) -> "Checklist":
         promises = list(promises)
         ticked = {promised.promise_type for promised in promises}
         named = {school for promised in promises for school in promised.schools}
@@ -68,10 +68,10 @@ class Checklist(NamedTuple):
 # Read ------------------------------------------------------------------------------------------------------------
 
 
-def of(pledge: Pledge) -> list[Promised]:
+def promises_of_pledge(pledge: Pledge) -> list[PromiseData]:
     """What a pledge promises, in the order of the checklist: two queries."""
     return [
-        Promised(
+        PromiseData(
             promise.promise_type_id,
             promise.quantity,
             tuple(promise.grades),
@@ -83,12 +83,14 @@ def of(pledge: Pledge) -> list[Promised]:
     ]
 
 
-def proposal(pledge: Pledge) -> list[Promised]:
+def proposed_promises(pledge: Pledge) -> list[PromiseData]:
     """What a pledge promised, as it may be promised again: without what was retired since."""
-    promises = of(pledge)
+    promises = promises_of_pledge(pledge)
     known = Checklist.of(promises)
     return [
-        Promised(one.promise_type, one.quantity, one.grades, one.months, tuple(offered(one.schools, known)), one.note)
+        PromiseData(
+            one.promise_type, one.quantity, one.grades, one.months, tuple(offered(one.schools, known)), one.note
+        )
         for one in promises
         if not known.promise_types[one.promise_type].is_retired
     ]
@@ -101,7 +103,7 @@ def offered(schools: Iterable[int], known: Checklist) -> list[int]:
 # Check -----------------------------------------------------------------------------------------------------------
 
 
-def problems(promises: list[Promised], known: Checklist, *, kept: Iterable[Promised] = ()) -> list[Problem]:
+def find_problems(promises: list[PromiseData], known: Checklist, *, kept: Iterable[PromiseData] = ()) -> list[Problem]:
     """All that is wrong with promises; nothing when they may be written. What stands in the pledge already, `kept`, may
     stay there though it was retired since."""
     kept = {promised.promise_type: promised for promised in kept}
@@ -115,7 +117,7 @@ def problems(promises: list[Promised], known: Checklist, *, kept: Iterable[Promi
     return found
 
 
-def promise_type_problems(promised: Promised, known: Checklist, before: Promised | None, seen: set[int]):
+def promise_type_problems(promised: PromiseData, known: Checklist, before: PromiseData | None, seen: set[int]):
     promise_type = known.promise_types.get(promised.promise_type)
     if promise_type is None or (promise_type.is_retired and not before):
         yield "promise_type", _("This is not on the checklist any more.")
@@ -123,7 +125,7 @@ def promise_type_problems(promised: Promised, known: Checklist, before: Promised
         yield "promise_type", _("This is ticked twice.")
 
 
-def field_problems(promised: Promised):
+def field_problems(promised: PromiseData):
     if not 1 <= promised.quantity <= MAX_QUANTITY:
         said = _("How many? Write a whole number from 1 to %(most)s.")
         yield "quantity", said % {"most": f"{MAX_QUANTITY:,}"}
@@ -135,7 +137,7 @@ def field_problems(promised: Promised):
         yield "note", _("Shorten the note, please.")
 
 
-def school_problems(promised: Promised, known: Checklist, before: Promised | None):
+def school_problems(promised: PromiseData, known: Checklist, before: PromiseData | None):
     kept = before.schools if before else ()
     schools = [known.schools.get(pk) for pk in promised.schools]
     if any(school is None or (school.is_retired and school.pk not in kept) for school in schools):
@@ -154,7 +156,7 @@ def school_problems(promised: Promised, known: Checklist, before: Promised | Non
 # Write -----------------------------------------------------------------------------------------------------------
 
 
-def write(pledge: Pledge, promises: list[Promised], before: list[Promised]) -> None:
+def write_promises(pledge: Pledge, promises: list[PromiseData], before: list[PromiseData]) -> None:
     """Makes a locked pledge promise exactly this. A promise that stays keeps its row."""
     now, then = ({one.promise_type: one for one in some} for some in (promises, before))
     if gone := then.keys() - now.keys():
@@ -179,7 +181,7 @@ def write(pledge: Pledge, promises: list[Promised], before: list[Promised]) -> N
     write_schools(list(zip(rows, changed, strict=True)), then)
 
 
-def write_schools(pairs: list[tuple[Promise, Promised]], then: dict[int, Promised]) -> None:
+def write_schools(pairs: list[tuple[Promise, PromiseData]], then: dict[int, PromiseData]) -> None:
     """The schools of promises that are for others than they were."""
     through = Promise.schools.through
     moved = [(row, one) for row, one in pairs if one.schools != schools_of(then.get(one.promise_type))]
@@ -188,44 +190,44 @@ def write_schools(pairs: list[tuple[Promise, Promised]], then: dict[int, Promise
     through.objects.bulk_create(through(promise=row, school_id=school) for row, one in moved for school in one.schools)
 
 
-def schools_of(promised: Promised | None) -> tuple[int, ...]:
+def schools_of(promised: PromiseData | None) -> tuple[int, ...]:
     return promised.schools if promised else ()
 
 
 # Say -------------------------------------------------------------------------------------------------------------
 
 
-def month(number: int) -> str:
+def month_name(number: int) -> str:
     """A month's short name as it stands alone in the reader's language: Oct, oct."""
-    return month_in(get_language(), number)
+    return month_name_in(get_language(), number)
 
 
 @lru_cache
-def month_in(language: str, number: int) -> str:
+def month_name_in(language: str, number: int) -> str:
     with translation.override(language):
         name = str(MONTHS_3[number])
     return name if language == "es" else capfirst(name)
 
 
-def where(promised: Promised, known: Checklist) -> str:
+def schools_in_words(promised: PromiseData, known: Checklist) -> str:
     """Its schools by name, or that none was chosen."""
     names = sorted(known.schools[pk].name for pk in promised.schools if pk in known.schools)
     return ", ".join(names) or _("wherever it is needed most")
 
 
-def in_words(promised: Promised, known: Checklist) -> str:
+def promise_in_words(promised: PromiseData, known: Checklist) -> str:
     """A promise in one line, without its kind: 6 visits; 1–3, 4–6; Oct, Mar; Cesar Chavez High; a note."""
     parts = [
         known.promise_types[promised.promise_type].amount(promised.quantity),
         ", ".join(Grade(grade).label for grade in promised.grades),
-        ", ".join(month(number) for number in promised.months),
-        where(promised, known),
+        ", ".join(month_name(number) for number in promised.months),
+        schools_in_words(promised, known),
         promised.note,
     ]
     return "; ".join(part for part in parts if part)
 
 
-def in_full(promised: Promised, known: Checklist) -> dict:
+def signed_promise(promised: PromiseData, known: Checklist) -> dict:
     """A promise as a signed version keeps it: every word in both languages, and no key to what may change."""
     promise_type = known.promise_types[promised.promise_type]
     words = {
@@ -248,11 +250,11 @@ def in_full(promised: Promised, known: Checklist) -> dict:
     }
 
 
-def localized(kept: dict, field: str, language: str | None = None) -> str:
+def localized_field(kept: dict, field: str, language: str | None = None) -> str:
     """The "name" or "unit" of a promise that a signed version keeps, in a language, else the reader's."""
     return kept[f"{field}_es" if (language or get_language()) == "es" else field]
 
 
-def kept_amount(kept: dict) -> str:
+def signed_amount(kept: dict) -> str:
     """How much a signed version promises: 6 visits."""
-    return f"{kept['quantity']:,} {localized(kept, 'unit')}"
+    return f"{kept['quantity']:,} {localized_field(kept, 'unit')}"

@@ -9,44 +9,44 @@ from django.utils.translation import gettext as _
 from imagine.mail import dispatch
 from partners.emails import pledge as pledge_emails
 from partners.models import Contact, Pledge, PledgeRequest, PledgeYear
-from partners.pledges.links import MOST_A_DAY, PAUSE, mail_link
-from partners.pledges.page_state import Closed, known_contact
+from partners.pledges.links import MAX_LINKS_PER_DAY, MIN_INTERVAL, email_link
+from partners.pledges.page_state import PledgeClosed, find_known_contact
 
-KEEP_STARTS = timedelta(days=60)  # what was begun and never saved
+REQUEST_LIFETIME = timedelta(days=60)  # what was begun and never saved
 
 
 @transaction.atomic
-def begin(start: PledgeRequest) -> None:
+def request_pledge(start: PledgeRequest) -> None:
     """Notes what somebody typed to begin a pledge; its link goes to that mailbox alone. The same work whether the
     address is known or not: it is answered later. Raises Closed when no school year is open."""
-    check_begins()
+    check_any_year_open()
     start.email_verified = True
     start.save(force_insert=True)
     transaction.on_commit(lambda: dispatch.ring("partners.tasks.answer_start", start.pk), robust=True)
 
 
-def check_begins() -> None:
+def check_any_year_open() -> None:
     if not PledgeYear.objects.current():
-        raise Closed(_("No school year is open for promises now."))
+        raise PledgeClosed(_("No school year is open for promises now."))
 
 
 @transaction.atomic
-def answer(start_pk: int) -> None:
+def answer_pledge_request(start_pk: int) -> None:
     """Answers one start: mails the link of the pledge that its address answers for, else its own. One that another
     worker has, or that was answered, is passed over."""
     unanswered = PledgeRequest.objects.select_for_update(skip_locked=True).filter(answered_at__isnull=True)
     if start := unanswered.filter(pk=start_pk).first():
-        reply(start)
+        reply_to_request(start)
 
 
-def reply(start: PledgeRequest) -> None:
+def reply_to_request(start: PledgeRequest) -> None:
     """Mails a locked start's holder the link that is right for them, to the address that is stored, not the one that
     was typed in another case. The pledge of a known contact's organization comes first, whatever name was typed; a
     person may belong to two, so the mail offers the other name too."""
-    if too_often(start):
+    if was_answered_recently(start):
         start.delete()
         return
-    known = known_contact(start)
+    known = find_known_contact(start)
     start.answered_at, start.email = timezone.now(), known.email if known else start.email
     start.save(update_fields=["answered_at", "email"])
     send_link(start, known)
@@ -61,28 +61,28 @@ def send_link(start: PledgeRequest, known: Contact | None) -> None:
         return
     to = next(contact for contact in contacts if contact.organization_id == pledge.organization_id)
     try:
-        mail_link(pledge, to=to, start=None if known else start)
+        email_link(pledge, to=to, start=None if known else start)
     except Pledge.DoesNotExist:  # in this moment staff merged it into another
-        send_link(start, known_contact(start))
+        send_link(start, find_known_contact(start))
 
 
-def too_often(start: PledgeRequest) -> bool:
+def was_answered_recently(start: PledgeRequest) -> bool:
     """Whether this address was written to because of this a moment ago, or too often today."""
     answered = PledgeRequest.objects.with_email(start.email).filter(answered_at__gt=timezone.now() - timedelta(days=1))
-    lately = answered.filter(email_verified=True, answered_at__gt=timezone.now() - PAUSE)
-    return answered.count() >= MOST_A_DAY or lately.filter(organization__iexact=start.organization).exists()
+    lately = answered.filter(email_verified=True, answered_at__gt=timezone.now() - MIN_INTERVAL)
+    return answered.count() >= MAX_LINKS_PER_DAY or lately.filter(organization__iexact=start.organization).exists()
 
 
 @transaction.atomic
-def open_for(start: PledgeRequest) -> PledgeRequest | None:
+def open_pledge_request(start: PledgeRequest) -> PledgeRequest | None:
     """One click from a page whose holder is known by other means, such as an RSVP: `start.source` says which, so that
     a second click opens the same. Returns the start to lead the browser to, whose link is mailed too. When the address
     is a contact's already that page proves nothing: the link is mailed there, and None returned. Raises Closed."""
-    check_begins()
+    check_any_year_open()
     if Contact.objects.with_email(start.email).exists():
         start.source = ""
         start.save(force_insert=True)
-        reply(start)
+        reply_to_request(start)
         return None
     start.email_verified = False
     PledgeRequest.objects.filter(source=start.source).exclude(email__iexact=start.email).delete()
@@ -96,15 +96,15 @@ def open_for(start: PledgeRequest) -> PledgeRequest | None:
 
 
 @transaction.atomic
-def tell_known(token: str) -> None:
+def email_known_address(token: str) -> None:
     """Mails the right link to the address of a start whose own link was shown to somebody."""
     shown = PledgeRequest.objects.filter(token=token).first()
     if shown is None:  # it was used, or forgotten, a moment ago
         return
     words = {name: getattr(shown, name) for name in ("organization", "name", "email", "language", "sector")}
-    reply(PledgeRequest.objects.create(**words))
+    reply_to_request(PledgeRequest.objects.create(**words))
 
 
-def tidy_starts() -> None:
+def delete_stale_requests() -> None:
     """Forgets what was begun and not saved for a long time."""
-    PledgeRequest.objects.filter(created_at__lt=timezone.now() - KEEP_STARTS).delete()
+    PledgeRequest.objects.filter(created_at__lt=timezone.now() - REQUEST_LIFETIME).delete()

@@ -8,12 +8,17 @@ from django.utils.translation import gettext as _
 from partners.emails import pledge as pledge_emails
 from partners.models import Organization, Pledge
 from partners.organizations import profiles
-from partners.pledges.editing import Typed, write
-from partners.pledges.links import Nobody, mail_again
-from partners.pledges.page_state import Closed, hold_current_year, pledges_of, sheet_of
+from partners.pledges.editing import PageData, write_pledge
+from partners.pledges.links import NoContact, resend_link
+from partners.pledges.page_state import (
+    PledgeClosed,
+    lock_current_year_for_share,
+    page_state_for,
+    pledges_of_organization,
+)
 
 
-class Begun(NamedTuple):
+class StartedPledge(NamedTuple):
     """The pledge, whether it was begun just now, and whether its link is on its way."""
 
     pledge: Pledge
@@ -22,21 +27,21 @@ class Begun(NamedTuple):
 
 
 @transaction.atomic
-def begin_for(organization: Organization, *, mails_link: bool = False) -> Begun:
+def start_pledge_for(organization: Organization, *, mails_link: bool = False) -> StartedPledge:
     """The organization's pledge for the school year that is open: the one that is there, else a draft with last year's
     promises, answered by the main contact. The link is mailed when staff want it.
 
     Raises Closed, Nobody when there is no main contact, and Organization.DoesNotExist.
     """
-    organization = profiles.lock(organization.pk)
-    year = hold_current_year()
+    organization = profiles.lock_organization(organization.pk)
+    year = lock_current_year_for_share()
     if year is None:
-        raise Closed(_("No school year is open for promises now."))
+        raise PledgeClosed(_("No school year is open for promises now."))
     contact = organization.contacts.filter(is_primary=True).first()
-    sheet = sheet_of("", year, organization, pledges_of(organization), contact=contact)
+    sheet = page_state_for("", year, organization, pledges_of_organization(organization), contact=contact)
     if sheet.pledge:
-        return Begun(sheet.pledge, False, mails_link and mail_again(sheet.pledge))
+        return StartedPledge(sheet.pledge, False, mails_link and resend_link(sheet.pledge))
     if contact is None:
-        raise Nobody(_("It has no main contact who could answer. Add one first."))
-    pledge = write(sheet, sheet.version, Typed({}, {}, sheet.promises, None, contact.language))
-    return Begun(pledge, True, mails_link and pledge_emails.begun(pledge))
+        raise NoContact(_("It has no main contact who could answer. Add one first."))
+    pledge = write_pledge(sheet, sheet.version, PageData({}, {}, sheet.promises, None, contact.language))
+    return StartedPledge(pledge, True, mails_link and pledge_emails.begun(pledge))

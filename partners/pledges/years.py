@@ -23,7 +23,7 @@ def close_year(year: PledgeYear) -> PledgeYear:
     """Staff close a school year: what is signed stands, and nothing of it can be changed. Nobody is written to, nor
     reminded of what can be signed no more. Twice changes nothing."""
     year = set_closed(year, True)
-    take_back_reminders(year.pledges.filter(signed_at__isnull=True).values_list("pk", flat=True))
+    cancel_reminders(year.pledges.filter(signed_at__isnull=True).values_list("pk", flat=True))
     return year
 
 
@@ -45,7 +45,7 @@ def set_closed(year: PledgeYear, is_closed: bool) -> PledgeYear:
 def remind_drafts() -> None:
     """Reminds whoever left a draft of the current school year unsigned for some days: once, if they want reminders."""
     for pledge in drafts_to_remind().order_by("changed_at")[:500]:
-        remind(pledge)
+        remind_draft(pledge)
 
 
 def drafts_to_remind() -> PledgeQuerySet:
@@ -54,10 +54,10 @@ def drafts_to_remind() -> PledgeQuerySet:
 
 
 @transaction.atomic
-def remind(pledge: Pledge) -> bool:
+def remind_draft(pledge: Pledge) -> bool:
     """The one reminder of one draft. Says whether it was due."""
     try:
-        profiles.lock_owner(pledge)
+        profiles.lock_owning_organization(pledge)
     except Pledge.DoesNotExist:  # staff merged it into another
         return False
     draft = drafts_to_remind().select_related("organization", "contact", "year").filter(pk=pledge.pk).first()
@@ -71,7 +71,7 @@ def remind(pledge: Pledge) -> bool:
     return True
 
 
-def remind_anew(mails: QuerySet[Message]) -> None:
+def renew_reminders(mails: QuerySet[Message]) -> None:
     """Of these mails, reminders that did not arrive are written again: the address is another one now, and what ends
     them belongs to the address."""
     reminders = mails.filter(queue=Message.Queue.BULK)
@@ -81,7 +81,7 @@ def remind_anew(mails: QuerySet[Message]) -> None:
     Pledge.objects.filter(pk__in=pledges).update(reminded_at=None)
 
 
-def take_back_reminders(pledges: Iterable[int]) -> None:
+def cancel_reminders(pledges: Iterable[int]) -> None:
     """A reminder that still waits to be sent never is: the draft was signed, or can be no more."""
     about = "|".join(map(str, pledges))
     waiting = Message.objects.filter(queue=Message.Queue.BULK, state=Message.State.QUEUED)

@@ -3,7 +3,7 @@
 from django import template
 from django.db.models import Count, Q
 
-from partners.admin.filters import latest
+from partners.admin.filters import latest_year
 from partners.models import DuplicateCandidate, Organization, Pledge, PledgeYear
 
 register = template.Library()
@@ -21,7 +21,7 @@ def promises_waiting(user) -> dict:
     if user.has_perm("partners.view_duplicatecandidate"):
         context["twins"] = DuplicateCandidate.objects.open().count()
     if user.has_perm("partners.view_pledge"):
-        year = latest(PledgeYear.objects.opened())
+        year = latest_year(PledgeYear.objects.opened())
         signed = Q(signed_at__isnull=False)
         counts = {"signed": Count("pk", filter=signed), "drafts": Count("pk", filter=~signed)}
         context |= {"sees_pledges": True, "year": year, **Pledge.objects.filter(year=year).aggregate(**counts)}

@@ -22,7 +22,7 @@ def certificate(request: HttpRequest, token: str) -> HttpResponse:
     language = request.GET.get("language")
     if language not in dict(settings.LANGUAGES):
         language = get_language()
-    response = HttpResponse(certificates.pdf(signature, language), content_type="application/pdf")
+    response = HttpResponse(certificates.certificate_pdf(signature, language), content_type="application/pdf")
     year = signature.pledge.school_years.replace("–", "-")
     response.headers["Content-Disposition"] = f'inline; filename="imagine-promise-{year}-{language}.pdf"'
     return response
@@ -32,8 +32,8 @@ def signed_last(token: str, year: str) -> Signature:
     """The newest signed version of the organization that a link belongs to, or of its pledge for one school year.
     Raises Http404."""
     try:
-        organization = page_state.find(token).organization
-    except page_state.Missing:
+        organization = page_state.load_page_state(token).organization
+    except page_state.LinkNotFound:
         raise Http404 from None
     signatures = Signature.objects.select_related("pledge").filter(pledge__organization=organization)
     if year:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from imagine.core import rate_limit
+from imagine.core.errors import RuleViolation
 from imagine.core.private_links import private
 from imagine.core.rate_limit import limited, too_many
 from imagine.core.uploads import takes_files
@@ -18,13 +19,13 @@ from partners.models import Logo
 from partners.organizations import logos
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
-from partners.pledges.edit_conflicts import meet
-from partners.pledges.form_data import Answers
-from partners.pledges.page_state import Sheet
-from partners.views.pledge_context import closed_page, pledge_page, thanks_page
+from partners.pledges.edit_conflicts import merge_edits
+from partners.pledges.form_data import PledgeAnswers
+from partners.pledges.page_state import PageState
+from partners.views.pledge_context import closed_page_context, pledge_page_context, thanks_page_context
 from partners.views.signup import page_or_post
 
-MOST_LETTERS = 20  # that one link may cause in an hour
+MAX_SIGNATURES_PER_HOUR = 20  # that one link may cause in an hour
 
 
 def by_link(view: Callable) -> Callable:
@@ -35,51 +36,55 @@ def by_link(view: Callable) -> Callable:
     def answer(request: HttpRequest, token: str) -> HttpResponse:
         try:
             return view(request, token)
-        except page_state.Missing:
+        except page_state.LinkNotFound:
             raise Http404 from None
 
     return answer
 
 
-@takes_files(largest=logos.LARGEST_FILE)
+@takes_files(largest=logos.MAX_FILE_SIZE)
 @page_or_post
 @limited("pledge", most=300, minutes=10)
 @by_link
 def pledge(request: HttpRequest, token: str) -> HttpResponse:
     """The pledge's own page: the profile, the checklist, the signature. A POST saves a draft or signs."""
     if request.method == "POST":
-        return write(request, token, Answers(request.POST, request.FILES))
-    sheet = page_state.find(token)
+        return write(request, token, PledgeAnswers(request.POST, request.FILES))
+    sheet = page_state.load_page_state(token)
     if sheet.pledge and sheet.pledge.token != token:
         return redirect(sheet.pledge)
     return show(request, sheet)
 
 
-def show(request: HttpRequest, sheet: Sheet, answers: Answers | None = None, status: int = 200, **more) -> HttpResponse:
+def show(
+    request: HttpRequest, sheet: PageState, answers: PledgeAnswers | None = None, status: int = 200, **more
+) -> HttpResponse:
     """The page to fill in; while no school year is open, what was signed."""
     if not sheet.is_open:
-        return render(request, "partners/closed.html", closed_page(sheet), status=status if status == 200 else 409)
-    return render(request, "partners/pledge.html", pledge_page(sheet, answers) | more, status=status)
+        return render(
+            request, "partners/closed.html", closed_page_context(sheet), status=status if status == 200 else 409
+        )
+    return render(request, "partners/pledge.html", pledge_page_context(sheet, answers) | more, status=status)
 
 
-def write(request: HttpRequest, token: str, answers: Answers) -> HttpResponse:
-    sheet = None if answers.is_valid() else page_state.find(token)
+def write(request: HttpRequest, token: str, answers: PledgeAnswers) -> HttpResponse:
+    sheet = None if answers.is_valid() else page_state.load_page_state(token)
     if sheet and not answers.is_valid_for(sheet):
         return show(request, sheet, answers, status=422)
-    if answers.is_signing and writes_too_often(token):
+    if answers.is_signing and signs_too_often(token):
         return too_many(request, minutes=60)
     try:
         pledge = answers.write(token)
-    except pledge_editing.Changed as changed:
-        return show_meanwhile(request, changed.sheet, answers)
-    except page_state.Known as known:
+    except pledge_editing.PledgeChanged as changed:
+        return show_conflict(request, changed.sheet, answers)
+    except page_state.AddressAlreadyKnown as known:
         return render(request, "partners/known.html", {"said": known}, status=409)
-    except page_state.Refused as refused:
-        sheet = page_state.find(token)
+    except RuleViolation as refused:
+        sheet = page_state.load_page_state(token)
         if (
-            isinstance(refused, pledge_editing.Signed) and answers.version != sheet.version
+            isinstance(refused, pledge_editing.PledgeAlreadySigned) and answers.version != sheet.version
         ):  # by somebody else, just now
-            return show_meanwhile(request, sheet, answers)
+            return show_conflict(request, sheet, answers)
         answers.add(refused)
         return show(request, sheet, answers, status=422)
     if answers.is_signing:
@@ -88,31 +93,31 @@ def write(request: HttpRequest, token: str, answers: Answers) -> HttpResponse:
     return redirect(pledge)
 
 
-def show_meanwhile(request: HttpRequest, sheet: Sheet, answers: Answers) -> HttpResponse:
+def show_conflict(request: HttpRequest, sheet: PageState, answers: PledgeAnswers) -> HttpResponse:
     """The page with what somebody else changed since it was opened."""
-    meanwhile = meet(answers, sheet)
+    meanwhile = merge_edits(answers, sheet)
     return show(request, sheet, meanwhile.answers, status=409, meanwhile=meanwhile)
 
 
-def writes_too_often(token: str) -> bool:
+def signs_too_often(token: str) -> bool:
     """Each signature is a mail, and the address may be a stranger's: no more than a person needs in an hour."""
     mark = salted_hmac("partners.signatures", token).hexdigest()[:32]  # the link itself is written nowhere else
-    return rate_limit.count(f"signatures:{mark}", minutes=60) > MOST_LETTERS
+    return rate_limit.count(f"signatures:{mark}", minutes=60) > MAX_SIGNATURES_PER_HOUR
 
 
 @require_safe
 @by_link
 def pledge_thanks(request: HttpRequest, token: str) -> HttpResponse:
     """What was signed, the certificate, and what happens next."""
-    sheet = page_state.find(token)
+    sheet = page_state.load_page_state(token)
     if not (sheet.is_signed and sheet.is_open):
         return redirect("pledge", token)
-    return render(request, "partners/thanks.html", thanks_page(sheet))
+    return render(request, "partners/thanks.html", thanks_page_context(sheet))
 
 
 @require_safe
 @by_link
 def pledge_logo(request: HttpRequest, token: str) -> HttpResponse:
     """The organization's logo as it stands, shown or not."""
-    logo = get_object_or_404(Logo, organization=page_state.find(token).organization)
+    logo = get_object_or_404(Logo, organization=page_state.load_page_state(token).organization)
     return HttpResponse(bytes(logo.png), "image/png")

@@ -15,12 +15,12 @@ from partners import formatting as partner_formatting
 from partners.forms import ContactForm, ProfileForm, SignForm
 from partners.models import MONTHS, Grade, Logo, PledgeYear, PromiseType, School
 from partners.pledges import edit_conflicts
-from partners.pledges.form_data import Answers, Line
-from partners.pledges.page_state import Sheet
-from partners.pledges.promises import kept_amount, localized, month
+from partners.pledges.form_data import PledgeAnswers, PromiseAnswer
+from partners.pledges.page_state import PageState
+from partners.pledges.promises import localized_field, month_name, signed_amount
 
 # The first control of each answer below a promise, as its id goes on after the promise's own.
-ENDINGS = {
+ANCHOR_SUFFIXES = {
     "promise_type": "",
     "quantity": "-quantity",
     "schools": "-anywhere",
@@ -32,7 +32,7 @@ ABOUT, ADDRESS = ("description", "website", "logo", "no_logo"), ("phone", "addre
 
 
 @dataclass(frozen=True)
-class Level:
+class SchoolLevel:
     """The schools of one level, to choose from."""
 
     label: str
@@ -43,7 +43,7 @@ class Level:
         return sum(is_chosen for _pk, _name, is_chosen in self.schools)
 
 
-class Mistake(NamedTuple):
+class PromiseError(NamedTuple):
     """What is wrong with an answer below a promise, and the id of where it stands."""
 
     said: str
@@ -51,11 +51,11 @@ class Mistake(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Card:
+class PromiseCard:
     """One kind of promise on the page."""
 
     promise_type: PromiseType
-    line: Line
+    line: PromiseAnswer
     known_schools: list[School]
 
     @property
@@ -63,9 +63,9 @@ class Card:
         return self.line.name
 
     @property
-    def mistakes(self) -> list[Mistake]:
-        ids = {place: f"{self.name}{ending}" for place, ending in ENDINGS.items()}
-        return [Mistake(said, ids[place]) for place, said in self.line.errors.items()]
+    def mistakes(self) -> list[PromiseError]:
+        ids = {place: f"{self.name}{ending}" for place, ending in ANCHOR_SUFFIXES.items()}
+        return [PromiseError(said, ids[place]) for place, said in self.line.errors.items()]
 
     @property
     def grades(self) -> list[tuple[str, str, bool]]:
@@ -73,10 +73,10 @@ class Card:
 
     @property
     def months(self) -> list[tuple[int, str, bool]]:
-        return [(number, month(number), str(number) in self.line.months) for number in MONTHS]
+        return [(number, month_name(number), str(number) in self.line.months) for number in MONTHS]
 
     @cached_property
-    def levels(self) -> list[Level]:
+    def levels(self) -> list[SchoolLevel]:
         """Each level that has a school. What is retired is offered to whoever chose it."""
         chosen = self.line.schools
         found: dict[str, list] = {level: [] for level in School.Level}
@@ -84,44 +84,46 @@ class Card:
             is_chosen = str(school.pk) in chosen
             if is_chosen or not school.is_retired:
                 found[school.level].append((school.pk, school.name, is_chosen))
-        return [Level(School.Level(level).label, schools) for level, schools in found.items() if schools]
+        return [SchoolLevel(School.Level(level).label, schools) for level, schools in found.items() if schools]
 
 
-def pledge_page(sheet: Sheet, answers: Answers | None = None) -> dict:
+def pledge_page_context(sheet: PageState, answers: PledgeAnswers | None = None) -> dict:
     """The page as it stands, or as somebody sent it: out of date as it may be, until they are shown what changed."""
     kept = {promised.promise_type: promised for promised in sheet.promises}
     promise_types = PromiseType.objects.filter(Q(is_retired=False) | Q(pk__in=kept))
     schools = list(School.objects.filter(Q(is_retired=False) | Q(pk__in=places(sheet))))
-    standing = {promise_type: Line.standing(promised) for promise_type, promised in kept.items()}
+    standing = {promise_type: PromiseAnswer.standing(promised) for promise_type, promised in kept.items()}
     cards = [
-        Card(
+        PromiseCard(
             promise_type,
-            answers.line(promise_type.pk) if answers else standing.get(promise_type.pk) or Line(promise_type.pk),
+            answers.line(promise_type.pk)
+            if answers
+            else standing.get(promise_type.pk) or PromiseAnswer(promise_type.pk),
             schools,
         )
         for promise_type in promise_types
     ]
     organization = sheet.organization
-    forms = forms_of(sheet, answers)
+    forms = page_forms(sheet, answers)
     page = {
         "sheet": sheet,
         "year": sheet.year,
         "pledge": sheet.pledge,
         "version": answers.version if answers else sheet.version,
-        "shown": answers.shown if answers else edit_conflicts.state(sheet),
-        "dropped": dropped(sheet),
+        "shown": answers.shown if answers else edit_conflicts.page_snapshot(sheet),
+        "dropped": retired_promises(sheet),
         "cards": cards,
         **forms,
         "email": getattr(sheet.contact_row or sheet.start, "email", ""),
         "has_logo": organization is not None and Logo.objects.filter(organization=organization).exists(),
-        "is_about_open": opens(forms["profile"], ABOUT),
-        "is_address_open": opens(forms["profile"], ADDRESS),
+        "is_about_open": is_expanded(forms["profile"], ABOUT),
+        "is_address_open": is_expanded(forms["profile"], ADDRESS),
         "choose_again": bool(answers and answers.has_file and not answers.profile.has_error("logo")),
     }
-    return page | mistakes(page, answers)
+    return page | page_errors(page, answers)
 
 
-def forms_of(sheet: Sheet, answers: Answers | None) -> dict[str, Form | None]:
+def page_forms(sheet: PageState, answers: PledgeAnswers | None) -> dict[str, Form | None]:
     forms = {
         "profile": answers.profile if answers else ProfileForm(initial=sheet.profile),
         "contact": contact_form(sheet, answers),
@@ -132,7 +134,7 @@ def forms_of(sheet: Sheet, answers: Answers | None) -> dict[str, Form | None]:
     return forms
 
 
-def mistakes(page: dict, answers: Answers | None) -> dict:
+def page_errors(page: dict, answers: PledgeAnswers | None) -> dict:
     """All that is wrong with what was sent, and how many things that are."""
     if answers is None:
         return {"errors": 0}
@@ -144,7 +146,7 @@ def mistakes(page: dict, answers: Answers | None) -> dict:
     return {"errors": count + len(problems), "forms": forms, "problems": problems}
 
 
-def dropped(sheet: Sheet) -> list[str]:
+def retired_promises(sheet: PageState) -> list[str]:
     """What last year's pledge had and is not proposed again, since it was retired."""
     if not sheet.before:
         return []
@@ -155,26 +157,26 @@ def dropped(sheet: Sheet) -> list[str]:
     ]
 
 
-def places(sheet: Sheet) -> set[int]:
+def places(sheet: PageState) -> set[int]:
     return {school for promised in sheet.promises for school in promised.schools}
 
 
-def opens(form: ProfileForm, names: tuple[str, ...]) -> bool:
+def is_expanded(form: ProfileForm, names: tuple[str, ...]) -> bool:
     """Whether what lies behind a line is to be seen: an answer or a mistake."""
     return any(form[name].value() or form[name].errors for name in names)
 
 
-def contact_form(sheet: Sheet, answers: Answers | None) -> ContactForm | None:
+def contact_form(sheet: PageState, answers: PledgeAnswers | None) -> ContactForm | None:
     """Nobody answers for a pledge whose contact staff erased."""
     if not (sheet.contact_row or sheet.start):
         return None
     return (answers and answers.contact) or ContactForm(prefix="contact", initial=sheet.contact)
 
 
-def thanks_page(sheet: Sheet) -> dict:
+def thanks_page_context(sheet: PageState) -> dict:
     """What was signed last, of a signed pledge."""
     signature = sheet.pledge.signatures.order_by("-number").first()
-    lines = [signed_line(promise) for promise in signature.content["promises"]]
+    lines = [signed_promise_line(promise) for promise in signature.content["promises"]]
     return {
         "sheet": sheet,
         "organization": sheet.organization,
@@ -187,9 +189,13 @@ def thanks_page(sheet: Sheet) -> dict:
     }
 
 
-def closed_page(sheet: Sheet) -> dict:
+def closed_page_context(sheet: PageState) -> dict:
     """What the link shows while it can save nothing."""
-    return thanks_page(sheet) if sheet.is_signed else {"sheet": sheet, "year": sheet.year, "next_year": next_year()}
+    return (
+        thanks_page_context(sheet)
+        if sheet.is_signed
+        else {"sheet": sheet, "year": sheet.year, "next_year": next_year()}
+    )
 
 
 def next_year() -> PledgeYear | None:
@@ -197,17 +203,17 @@ def next_year() -> PledgeYear | None:
     return PledgeYear.objects.filter(opens_on__gt=timezone.localdate()).order_by("opens_on").first()
 
 
-def signed_line(promise: dict) -> dict:
+def signed_promise_line(promise: dict) -> dict:
     """One promise of a signed version in the reader's words."""
     parts = [
-        partner_formatting.months(promise["months"]),
+        partner_formatting.month_spans(promise["months"]),
         ", ".join(promise["schools"]) or _("wherever it is needed most"),
     ]
     return {
         "illustration": PromiseType(code=promise["promise_type"]).illustration,
-        "name": localized(promise, "name"),
-        "amount": kept_amount(promise),
-        "grades": partner_formatting.grades(promise["grades"]),
+        "name": localized_field(promise, "name"),
+        "amount": signed_amount(promise),
+        "grades": partner_formatting.grade_spans(promise["grades"]),
         "where": capfirst(" · ".join(part for part in parts if part)),
         "note": promise["note"],
         "needs_clearance": promise["needs_clearance"],

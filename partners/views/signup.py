@@ -22,8 +22,8 @@ def pledge_begin(request: HttpRequest) -> HttpResponse:
     form = BeginForm(request.POST) if request.method == "POST" else BeginForm()
     if form.is_bound and form.is_valid():
         try:
-            pledge_signup.begin(form.start())
-        except page_state.Closed as closed:
+            pledge_signup.request_pledge(form.start())
+        except page_state.PledgeClosed as closed:
             messages.error(request, str(closed))
             return redirect("pledge_begin")
         return redirect("pledge_sent")

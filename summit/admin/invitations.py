@@ -18,7 +18,7 @@ from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.formatting import day, short_date
 from imagine.mail.models import Message
-from partners.admin.contacts import found
+from partners.admin.contacts import search_contacts
 from partners.admin.filters import ChoiceFilter
 from summit import exports
 from summit.invitations import responses
@@ -109,7 +109,7 @@ class InvitationAdmin(GuardedAdmin, ExportAdmin):
         return super().get_queryset(request).annotate(mail_state=Subquery(mail.values("state")))
 
     def get_search_results(self, request, queryset, search_term):
-        return queryset.filter(contact__in=found(search_term)) if search_term else queryset, False
+        return queryset.filter(contact__in=search_contacts(search_term)) if search_term else queryset, False
 
     # Its list --------------------------------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ from imagine.mail import preferences
 from imagine.mail.models import EmailPreference
 from partners.imports import cell_parsers
 from partners.imports import columns as imports_columns
-from partners.imports.cell_parsers import Said
-from partners.imports.columns import plain
+from partners.imports.cell_parsers import ParsedRow
+from partners.imports.columns import plain_text
 from partners.models import Contact, Organization, normalize_name
 from partners.organizations import contacts, profiles
 from summit.models import Audience, ContactListUpload
@@ -134,7 +134,7 @@ def read_rows(sheet: Sheet, bad: list[Bad]) -> Iterator[Row]:
         if number > MOST_ROWS:
             said = _("It has more than %(most)s rows. Split it into files of fewer rows.")
             raise Unreadable(said % {"most": f"{MOST_ROWS:,}"})
-        said = Said()
+        said = ParsedRow()
         typed = read_row({name: row[column] for column, name in columns.items() if column < len(row)}, said)
         if said.problems:
             bad.append(Bad(line, (typed["email"] or next(filter(None, row)))[:60], " ".join(said.problems)))
@@ -142,7 +142,7 @@ def read_rows(sheet: Sheet, bad: list[Bad]) -> Iterator[Row]:
             yield Row(line, **typed)
 
 
-def read_row(typed: dict[str, str], said: Said) -> dict[str, str]:
+def read_row(typed: dict[str, str], said: ParsedRow) -> dict[str, str]:
     name = typed.get("name") or " ".join(filter(None, (typed.get("first"), typed.get("last"))))
     return {
         "email": email(typed.get("email", ""), said),
@@ -152,21 +152,23 @@ def read_row(typed: dict[str, str], said: Said) -> dict[str, str]:
     }
 
 
-def email(cell: str, said: Said) -> str:
+def email(cell: str, said: ParsedRow) -> str:
     if not cell:
         said.wrong(_("The e-mail address is missing."))
     return cell_parsers.email(None, cell, said)
 
 
-def in_one_line(name: str, model: type, cell: str, said: Said) -> str:
+def in_one_line(name: str, model: type, cell: str, said: ParsedRow) -> str:
     if cell.startswith("="):
         said.wrong(_("“%(cell)s” looks like a formula, not like a name."), cell=cell[:60])
     return cell_parsers.text(name, cell_parsers.longest(model, name))(None, cell, said)
 
 
-def language(cell: str, said: Said) -> str:
+def language(cell: str, said: ParsedRow) -> str:
     """A language that we write in; none is for the contact to say."""
-    found = next((code for code, words in LANGUAGES.items() if plain(cell) in map(plain, words.split(","))), "")
+    found = next(
+        (code for code, words in LANGUAGES.items() if plain_text(cell) in map(plain_text, words.split(","))), ""
+    )
     if cell and not found:
         names = ", ".join(name for _code, name in settings.LANGUAGES)
         said.wrong(_("“%(cell)s” is no language that we write in. They are: %(names)s."), cell=cell[:30], names=names)
@@ -189,7 +191,7 @@ def columns_of(header: list[str]) -> dict[int, str]:
 
 def field_of(heading: str) -> str | None:
     for name, words in HEADINGS.items():
-        if plain(heading) in map(plain, words.split(",")):
+        if plain_text(heading) in map(plain_text, words.split(",")):
             return name
     return OF_PARTNERS.get(imports_columns.field_of(heading) or "")
 
@@ -207,7 +209,7 @@ def take(audience: Audience, checked: Checked) -> int:
     missing = [row for address, row in rows.items() if address not in known]
     if missing:
         organizations = organizations_by_name({row.organization for row in missing if row.organization})
-        contacts.add_many(new_contact(row, organizations) for row in missing)
+        contacts.add_contacts(new_contact(row, organizations) for row in missing)
         known = contacts_by_address(rows)
     names = normalized_names({row.organization for row in rows.values() if row.organization})
     audience.uploaded_contacts.add(
@@ -237,7 +239,7 @@ def organizations_by_name(names: set[str]) -> dict[str, int]:
     rows = Organization.objects.filter(normalized_name__in=set(plain_names.values())).order_by("-pk")
     known = dict(rows.values_list("normalized_name", "pk"))  # of several the oldest
     new = {plain_names[name]: name for name in sorted(names, reverse=True) if plain_names[name] not in known}
-    made = profiles.create_many(sorted(new.values()))
+    made = profiles.create_organizations(sorted(new.values()))
     known |= {plain_names[organization.name]: organization.pk for organization in made}
     return {name: known[plain_names[name]] for name in names}
 

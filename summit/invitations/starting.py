@@ -119,7 +119,7 @@ def make_contacts(guests: Iterable[Person]) -> int:
     partners = dict(
         Rsvp.objects.filter(pk__in=[guest.rsvp_id for guest in guests]).values_list("pk", "organization_id")
     )
-    contacts.add_many(
+    contacts.add_contacts(
         Contact(
             organization_id=partners.get(guest.rsvp_id), name=guest.name, email=guest.email, language=guest.language
         )

@@ -17,7 +17,7 @@ from summit.views.public import page_or_post
 @by_link
 def partner_year(request: HttpRequest, token: str) -> HttpResponse:
     """The pledge, the events with what was answered, the invitations."""
-    sheet = page_state.find(token)
+    sheet = page_state.load_page_state(token)
     if sheet.organization is None:  # nothing was saved yet
         return redirect("pledge", token)
     if sheet.pledge and sheet.pledge.token != token:
@@ -31,7 +31,7 @@ def partner_year(request: HttpRequest, token: str) -> HttpResponse:
 @by_link
 def mail_year_link(request: HttpRequest, token: str) -> HttpResponse:
     """Mails the own link to one event to whom the pledge belongs."""
-    sheet = page_state.find(token)
+    sheet = page_state.load_page_state(token)
     if request.method == "POST":
         try:
             is_sent = summit_partner_year.mail_own_link(sheet, request.POST.get("event", ""))

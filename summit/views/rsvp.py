@@ -197,10 +197,10 @@ def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         return redirect(rsvp)
     fields = {name: getattr(rsvp, name) for name in ("sector", "name", "email", "language")}
     try:
-        start = pledge_signup.open_for(
+        start = pledge_signup.open_pledge_request(
             PledgeRequest(**fields, organization=rsvp.organization_name, source=f"rsvp:{rsvp.pk}")
         )
-    except page_state.Closed as closed:
+    except page_state.PledgeClosed as closed:
         messages.error(request, str(closed))
         return redirect(rsvp)
     if start is None:

@@ -91,8 +91,8 @@ def asked(alma, language) -> Invitation:
         kind="kickoff", title="Partner kick-off", title_es="Encuentro inicial", invitation_only=True
     )
     organization = factories.organization("Delta Growers")
-    contact = contacts.add(organization, email=alma.address, name="Alma Reyes", language=language)
-    other = contacts.add(organization, email="ben@example.org", name="Ben Ochoa")
+    contact = contacts.add_contact(organization, email=alma.address, name="Alma Reyes", language=language)
+    other = contacts.add_contact(organization, email="ben@example.org", name="Ben Ochoa")
     starting.start(event, factories.audience(uploaded_contacts=[contact, other]), count=2, by="office")
     return Invitation.objects.get(contact=contact)
 

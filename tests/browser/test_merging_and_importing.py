@@ -26,7 +26,7 @@ def twins_to_merge() -> tuple[Organization, Organization]:
         f"{LONG}, Inc.", "ben@example.org", (promised("tours", 2), promised("mentors", 12))
     )
     factories.contact(theirs.organization, "alma@example.org", "A. Reyes", role="Directora de desarrollo")
-    duplicates.search()
+    duplicates.scan_for_duplicates()
     return mine.organization, theirs.organization
 
 

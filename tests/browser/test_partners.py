@@ -105,7 +105,7 @@ def wall_nothing_found() -> Place:
 
 
 def wall_second_page() -> Place:
-    many(2 * wall.MOST + 1)
+    many(2 * wall.PAGE_SIZE + 1)
     return Place(f"{WALL}?page=2", lambda: _("%(title)s, page %(page)s") % {"title": title(), "page": 2})
 
 

@@ -34,11 +34,13 @@ def district() -> Pledge:
     pledge = factories.signed_pledge(
         "Fundación Nuestra Señora de Guadalupe para la Educación", "maria@example.org", every
     )
-    pledge_editing.sign(
+    pledge_editing.sign_pledge(
         pledge.token, **factories.pledge_data(pledge.token, *every[:2]), name="Đặng Thị Hương", role="Presidenta"
     )
-    profiles.change(profiles.lock(pledge.organization_id), description="We teach. " * 40, wants_listing=True)
-    profiles.set_logo(profiles.lock(pledge.organization_id), PNG)
+    profiles.change_organization(
+        profiles.lock_organization(pledge.organization_id), description="We teach. " * 40, wants_listing=True
+    )
+    profiles.set_logo(profiles.lock_organization(pledge.organization_id), PNG)
     factories.contact(pledge.organization, "ben@example.org", "Ben Ochoa")
     one, other = factories.organization("Port Gate"), factories.organization("Port Gate, Inc.")
     DuplicateCandidate.objects.create(organization_a=one, organization_b=other, score=95, reasons=["name"])

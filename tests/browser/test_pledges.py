@@ -36,8 +36,8 @@ def all_kinds(site):
 
 def district() -> None:
     """All the schools of the district."""
-    rows = schools.read(schools.SHIPPED.read_bytes())
-    schools.load(rows, schools.compare(rows))
+    rows = schools.read_schools(schools.DEFAULT_FILE.read_bytes())
+    schools.load_schools(rows, schools.compare_schools(rows))
 
 
 def every_kind() -> tuple:
@@ -106,7 +106,7 @@ def draft_of_everything() -> Place:
     district()
     factories.pledge_year(announced_deadline="2027-09-30")
     pledge = factories.draft_pledge(LONG, promises=every_kind(), sector="nonprofit")
-    profiles.change(
+    profiles.change_organization(
         pledge.organization, description="We teach. " * 20, website="https://example.org", phone="209 555 0100"
     )
     profiles.set_logo(pledge.organization, factories.png(600, 300))
@@ -181,7 +181,7 @@ def changed_meanwhile() -> Place:
     def go(page: Page) -> None:
         page.goto(pledge.get_absolute_url())
         later = Pledge.objects.get()
-        pledge_editing.save(
+        pledge_editing.save_draft(
             pledge.token,
             **factories.pledge_data(
                 pledge.token, promised("tours", 40 + later.version), promised("teachers"), name=LONG
@@ -220,7 +220,7 @@ def closed_draft() -> Place:
 
 def known() -> Place:
     factories.pledge_year()
-    start = pledge_signup.open_for(factories.unsaved_pledge_request(source="rsvp:17"))
+    start = pledge_signup.open_pledge_request(factories.unsaved_pledge_request(source="rsvp:17"))
 
     def go(page: Page) -> None:
         page.goto(start.get_absolute_url())

@@ -11,7 +11,7 @@ from imagine.demo.data import promises
 from imagine.mail.models import Message
 from partners.models import Contact, Organization, Pledge, PledgeYear, Promise, School, Sector, Signature
 from partners.pledges import page_state
-from partners.pledges.promises import Checklist, of, problems
+from partners.pledges.promises import Checklist, find_problems, promises_of_pledge
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -49,10 +49,10 @@ def test_last_year_is_signed_and_closed_and_this_year_is_open_and_growing():
 def test_all_of_it_is_valid_by_the_rules():
     promises.fill(THIS_YEAR)
     for pledge in Pledge.objects.all():
-        promised = of(pledge)
+        promised = promises_of_pledge(pledge)
         assert promised
-        assert problems(promised, Checklist.of(promised)) == []
-        assert page_state.find(pledge.token).organization.pk == pledge.organization_id
+        assert find_problems(promised, Checklist.of(promised)) == []
+        assert page_state.load_page_state(pledge.token).organization.pk == pledge.organization_id
     for organization in Organization.objects.all():
         organization.full_clean()
     assert set(Organization.objects.values_list("sector", flat=True)) == set(Sector.values)

@@ -18,7 +18,7 @@ if __name__ == "__main__":
     from summit.models import Audience, Event
 
     number = int(sys.argv[1])
-    contacts.add_many(Contact(name=f"Guest {n}", email=f"invited{n:05}@example.org") for n in range(number))
+    contacts.add_contacts(Contact(name=f"Guest {n}", email=f"invited{n:05}@example.org") for n in range(number))
     audience = Audience.objects.create(name="Everybody")
     audience.uploaded_contacts.set(Contact.objects.all())
     print(starting.start(Event.objects.get(slug=SLUG), audience, count=number, by="office").pk)

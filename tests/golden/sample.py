@@ -160,7 +160,8 @@ def pledge_emails(box: Mailbox) -> None:
     ]
     box.collect("Link to begin a pledge")
     drafts = [
-        pledge_editing.save(start.token, **factories.pledge_data(start.token, factories.promised())) for start in starts
+        pledge_editing.save_draft(start.token, **factories.pledge_data(start.token, factories.promised()))
+        for start in starts
     ]
     for pledge in drafts:
         factories.backdate_pledge(pledge, 6)
@@ -169,12 +170,12 @@ def pledge_emails(box: Mailbox) -> None:
     for heading in ("Pledge signed", "Changed pledge signed"):
         for number, pledge in enumerate(drafts):
             promised = factories.promised(quantity=6 + number + len(heading))
-            pledge_editing.sign(
+            pledge_editing.sign_pledge(
                 pledge.token, **factories.pledge_data(pledge.token, promised), name="Alma Reyes", role="Owner"
             )
         box.collect(heading)
     for pledge in drafts:
-        pledge_links.mail_link(pledge)
+        pledge_links.email_link(pledge)
     box.collect("Lost link of a pledge")
     for pledge in drafts:
         pledge_links.replace_link(pledge)
@@ -182,7 +183,7 @@ def pledge_emails(box: Mailbox) -> None:
     for code in LANGUAGES:
         organization = factories.organization(f"{ORGANIZATIONS[code]} {code}")
         factories.contact(organization, email=f"{code}.begun@example.org", language=code)
-        staff_pledges.begin_for(organization, mails_link=True)
+        staff_pledges.start_pledge_for(organization, mails_link=True)
     box.collect("Pledge begun by staff")
 
 
@@ -194,16 +195,16 @@ def rows() -> dict[str, object]:
     pledge = factories.listed_partner(ORGANIZATIONS["en"]).pledges.get()
     twin = factories.organization(f"{ORGANIZATIONS['en']} Inc.")
     factories.school()
-    duplicates.search()
+    duplicates.scan_for_duplicates()
     event = reminder_fixtures.event()
     rsvp = factories.rsvp(event, NAMES["en"], size=2, organization_name="Port Gate Logistcs")
     seats.cancel(factories.rsvp(event, "Ben Ochoa"))
     audience = factories.audience(uploaded_contacts=[person := factories.person("Chue Vang")])
     invitation = factories.invite(event, person)
-    run = import_workflow.begin(
+    run = import_workflow.start_import(
         as_csv(table([row()])), file_name="Partners.csv", year=pledge.year, by="staff", language="en"
     )
-    import_workflow.work(run.pk)
+    import_workflow.run_steps(run.pk)
     return {
         "events": event,
         "rsvp": rsvp,

@@ -115,7 +115,7 @@ def test_two_people_on_one_kind_do_not_overwrite_each_other_unseen(staff):
     promise_type = tours()
     address = f"{KINDS}{promise_type.pk}/change/"
     opened = web_client.form_fields(staff.get(address))
-    checklist.change(promise_type, name="Theirs", example="Theirs too")
+    checklist.change_row(promise_type, name="Theirs", example="Theirs too")
     response = staff.post(address, opened | {"name": "Mine", "order": "7"})
     assert "Somebody changed this to “Theirs” while you had it open." in web_client.page_text(response)
     assert staff.post(address, web_client.form_fields(response)).status_code == 302
@@ -239,7 +239,7 @@ def test_two_people_on_one_year_do_not_overwrite_each_other_unseen(staff):
     year = factories.pledge_year()
     address = f"{YEARS}2027/change/"
     opened = web_client.form_fields(staff.get(address))
-    checklist.change(year, announced_deadline=today(10))
+    checklist.change_row(year, announced_deadline=today(10))
     factories.close_year(year)
     response = staff.post(address, opened | {"announced_deadline": today(20).isoformat()})
     assert f"Somebody changed this to “{today(10)}” while you had it open." in web_client.page_text(response)
@@ -288,10 +288,10 @@ def test_closed_year_takes_no_change_until_it_is_reopened(staff):
     year = PledgeYear.objects.get()
     typed = factories.pledge_data(pledge.token, factories.promised("tours", 7))
     act(staff, YEARS, "close_years", year)
-    with pytest.raises(page_state.Closed):
-        pledge_editing.sign(pledge.token, **typed, name="Alma Reyes")
+    with pytest.raises(page_state.PledgeClosed):
+        pledge_editing.sign_pledge(pledge.token, **typed, name="Alma Reyes")
     act(staff, YEARS, "reopen_years", year)
-    pledge_editing.sign(pledge.token, **typed, name="Alma Reyes")
+    pledge_editing.sign_pledge(pledge.token, **typed, name="Alma Reyes")
     assert snapshots.promised_amounts(pledge) == {"tours": 7}
 
 
@@ -383,7 +383,7 @@ def test_who_may_only_look_changes_nothing(at):
 def test_form_says_how_the_certificate_uses_a_kinds_name(staff):
     words, promised = web_client.page_text(staff.get(f"{KINDS}add/")), factories.promised("tours", 6)
     for language in ("en", "es"):
-        kept = promises.in_full(promised, promises.Checklist.of([promised]))
+        kept = promises.signed_promise(promised, promises.Checklist.of([promised]))
         with translation.override(language):
             said = certificates.sentence([kept], language).replace("\N{NO-BREAK SPACE}", " ")
         assert said.rstrip(".") in words

@@ -36,7 +36,7 @@ def shown(staff: Client, query: str = "") -> list[str]:
 
 
 def alone(email: str = "ines@example.org", name: str = "Inés Peña") -> Contact:
-    return contacts.add(None, email=email, name=name)
+    return contacts.add_contact(None, email=email, name=name)
 
 
 # Its list --------------------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def test_main_contact_changes_hands(staff):
 def test_what_somebody_else_changed_is_shown_first(staff):
     person = alone()
     typed = web_client.form_fields(staff.get(page_of(person))) | {"name": "Mine"}
-    contacts.correct(person, name="Theirs", phone="209 555 0101")
+    contacts.correct_contact(person, name="Theirs", phone="209 555 0101")
     page = staff.post(page_of(person), typed)
     assert "Theirs" in web_client.page_text(page)
     assert staff.post(page_of(person), web_client.form_fields(page)).status_code == 302
@@ -157,7 +157,7 @@ def test_contacts_are_erased_one_by_one_and_together(staff):
 def test_erased_twice_changes_nothing():
     person = alone()
     for _twice in range(2):
-        contacts.erase(person)
+        contacts.delete_contact(person)
     assert not Contact.objects.exists()
 
 

@@ -121,7 +121,7 @@ def waiting(response) -> str:
 
 def test_start_page_says_what_waits_and_leads_there(staff, district):
     factories.organization("Waiting", wants_listing=True)
-    profiles.approve(factories.organization("Shown", wants_listing=True), by="anna")
+    profiles.approve_listing(factories.organization("Shown", wants_listing=True), by="anna")
     response = staff.get(START)
     assert waiting(response).startswith("Partners and promises pledges signed for 2027–28 1 unsigned drafts 1")
     assert "1 profile to approve" in waiting(response)

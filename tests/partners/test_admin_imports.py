@@ -124,7 +124,7 @@ def test_a_hundred_thousand_rows_are_refused_plainly(staff):
     content = as_csv([["Organization", "Kind", "Quantity"], *[[f"P{n}", "tours", "1"] for n in range(100_000)]])
     send(staff, content)
     run = Import.objects.get()
-    import_workflow.work(run.pk)
+    import_workflow.run_steps(run.pk)
     assert "It has more than 20,000 rows. Split it into files of fewer rows." in web_client.page_text(
         staff.get(page_of(run))
     )
@@ -241,32 +241,32 @@ def test_lists_are_paged_and_take_as_many_queries_for_one_as_for_thirty(staff, m
 
 
 def test_large_one_shows_how_far_it_is(staff, monkeypatch):
-    monkeypatch.setattr(import_workflow, "SMALL", 0)
-    monkeypatch.setattr(import_workflow.writing, "CHUNK", 2)
+    monkeypatch.setattr(import_workflow, "SMALL_BATCH", 0)
+    monkeypatch.setattr(import_workflow.writing, "BATCH_SIZE", 2)
     run = sent(staff, *[row(organization=f"Partner {number}") for number in range(5)])
     answer = press(staff, run, "confirm")
     assert said(answer) == ["The import is being written. Nothing is lost when you leave this page."]
     assert "Being written 0 of 5" in web_client.page_text(answer)
-    import_workflow.step(run.pk)
+    import_workflow.run_step(run.pk)
     page = staff.get(page_of(run))
     assert "2 of 5 A worker is at it. You may leave this page. Look again" in web_client.page_text(page)
     assert '<progress id="bar" max="5" value="2">' in page.content.decode()
     assert "js/progress.js" in page.content.decode()
-    import_workflow.work(run.pk)
+    import_workflow.run_steps(run.pk)
     assert "js/progress.js" not in staff.get(page_of(run)).content.decode()
 
 
 def test_one_that_stopped_is_told_and_tried_again(staff, monkeypatch):
     run = sent(staff, row())
-    monkeypatch.setattr(import_workflow.writing, "make_pledges", lambda *_all: 1 / 0)
+    monkeypatch.setattr(import_workflow.writing, "create_pledges", lambda *_all: 1 / 0)
     press(staff, run, "confirm")
-    Import.objects.update(attempts=import_workflow.MOST_ATTEMPTS)
+    Import.objects.update(attempts=import_workflow.MAX_ATTEMPTS)
     assert "It stopped because of an error. What was done stays; nothing is done twice." in web_client.page_text(
         staff.get(page_of(run))
     )
     monkeypatch.undo()
     assert said(press(staff, run, "go_on")) == ["It is tried once more."]
-    import_workflow.work(run.pk)
+    import_workflow.run_steps(run.pk)
     assert (Import.objects.get().state, Pledge.objects.count()) == ("done", 1)
 
 
@@ -356,9 +356,9 @@ def test_messy_file_in_the_browser(staff):
     lines, bad = messy(300)
     send(staff, as_csv(lines, ";", "utf-8"))
     run = Import.objects.get()
-    import_workflow.work(run.pk)
+    import_workflow.run_steps(run.pk)
     page = web_client.page_text(staff.get(page_of(run)))
     assert f"good rows {len(lines) - 1 - len(bad)} bad rows {len(bad)}" in page
     press(staff, run, "confirm", leave="1")
-    import_workflow.work(run.pk)
+    import_workflow.run_steps(run.pk)
     assert Promise.objects.count() == len(lines) - 1 - len(bad)

@@ -46,7 +46,7 @@ def test_new_organization_may_have_one(staff):
 
 
 def test_logo_that_staff_send_keeps_the_approval(staff):
-    organization = profiles.approve(factories.organization(wants_listing=True), by="anna")
+    organization = profiles.approve_listing(factories.organization(wants_listing=True), by="anna")
     change(staff, organization, new_logo=file(picture()))
     organization.refresh_from_db()
     assert organization.is_listed
@@ -74,10 +74,10 @@ def test_good_picture_beside_a_mistake_is_asked_for_once_more(staff):
 @pytest.mark.parametrize("typed", [{"new_logo": True}, {"no_logo": "on"}])
 def test_logo_that_the_partner_changed_meanwhile_is_not_replaced_unseen(staff, typed):
     organization = factories.organization()
-    profiles.set_logo(profiles.lock(organization.pk), factories.png(9, 9))
+    profiles.set_logo(profiles.lock_organization(organization.pk), factories.png(9, 9))
     sent = web_client.form_fields(staff.get(page_of(organization)))
     with audit.as_actor(audit.GUEST):
-        profiles.set_logo(profiles.lock(organization.pk), factories.png(30, 20))
+        profiles.set_logo(profiles.lock_organization(organization.pk), factories.png(30, 20))
 
     def send(sent: dict):
         return staff.post(
@@ -103,4 +103,4 @@ def test_who_may_only_look_sends_none():
 def test_page_takes_no_more_than_a_logo():
     """What is larger is not held in memory."""
     for address in (f"{LIST}add/", f"{LIST}17/change/"):
-        assert resolve(address).func.largest_file == logos.LARGEST_FILE
+        assert resolve(address).func.largest_file == logos.MAX_FILE_SIZE

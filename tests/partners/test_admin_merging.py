@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from partners.admin import merging as pages
 from partners.models import DuplicateCandidate, Organization, Pledge
 from partners.organizations import duplicates, merging, profiles
-from partners.organizations.merging import Plan
+from partners.organizations.merging import MergePlan
 from partners.pledges import page_state
 from tests import factories, snapshots, web_client
 from tests.summit.test_admin_actions import said
@@ -74,7 +74,7 @@ def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff):
 
 
 def test_what_was_said_to_be_two_is_in_the_list_only_when_asked_for(staff, both):
-    duplicates.search()
+    duplicates.scan_for_duplicates()
     pair = DuplicateCandidate.objects.get()
     sent = {"action": "say_two", "_selected_action": [pair.pk]}
     assert said(staff.post(LIST, sent, follow=True)) == ["1 marked as two."]
@@ -92,7 +92,7 @@ def test_page_shows_both_sides_and_what_would_become_of_them(staff):
         "Zeta Freight", "zeta@example.org", (factories.promised("tours", 2), factories.promised("mentors", 12))
     )
     kept, other = mine.organization, theirs.organization
-    profiles.change(other, website="https://zeta.example")
+    profiles.change_organization(other, website="https://zeta.example")
     factories.contact(other, "alma@example.org", "A. Reyes")
     page = web_client.page_text(staff.get(page_of(kept, other)))
     for words in (
@@ -146,16 +146,16 @@ def test_the_other_may_be_kept_instead(staff, both):
 def test_pressed_twice_says_that_one_is_gone(staff, both):
     fields = web_client.form_fields(staff.get(page_of(*both))) | {"merge": "x"}
     answers = [staff.post(page_of(*both), fields, follow=True) for _time in range(2)]
-    assert said(answers[1]) == [str(merging.Gone())]
+    assert said(answers[1]) == [str(merging.OrganizationGone())]
     assert Organization.objects.count() == 1
 
 
 def test_changed_since_it_was_shown_is_refused_and_shown_anew(staff, both):
     kept, other = both
     fields = web_client.form_fields(staff.get(page_of(kept, other))) | {"merge": "x"}
-    profiles.change(other, description="Moves freight.")
+    profiles.change_organization(other, description="Moves freight.")
     answer = staff.post(page_of(kept, other), fields, follow=True)
-    assert said(answer) == [str(merging.Changed())]
+    assert said(answer) == [str(merging.MergePlanOutdated())]
     assert "Moves freight." in web_client.page_text(answer)
     assert Organization.objects.count() == 2
     fields = web_client.form_fields(answer) | {"merge": "x"}
@@ -165,7 +165,7 @@ def test_changed_since_it_was_shown_is_refused_and_shown_anew(staff, both):
 @pytest.mark.parametrize("shown", [None, "", "0" * 16])
 def test_post_that_saw_nothing_merges_nothing(staff, both, shown):
     fields = {"merge": "x"} | ({} if shown is None else {"shown": shown})
-    assert said(staff.post(page_of(*both), fields, follow=True)) == [str(merging.Changed())]
+    assert said(staff.post(page_of(*both), fields, follow=True)) == [str(merging.MergePlanOutdated())]
     assert Organization.objects.count() == 2
 
 
@@ -173,13 +173,13 @@ def test_post_that_saw_nothing_merges_nothing(staff, both, shown):
 def test_one_that_is_gone_or_the_same_leads_back_with_a_sentence(staff, both, method):
     kept, other = both
     open_page = getattr(staff, method)
-    assert said(open_page(page_of(kept, kept), follow=True)) == [str(merging.Itself())]
+    assert said(open_page(page_of(kept, kept), follow=True)) == [str(merging.SameOrganization())]
     other.delete()
-    assert said(open_page(f"{LIST}{kept.pk}/{kept.pk + 1}/", follow=True)) == [str(merging.Gone())]
+    assert said(open_page(f"{LIST}{kept.pk}/{kept.pk + 1}/", follow=True)) == [str(merging.OrganizationGone())]
 
 
 def test_these_are_two(staff, both):
-    duplicates.search()
+    duplicates.scan_for_duplicates()
     answer = press(staff, *both, button="two")
     assert said(answer) == [
         "Port Gate Logistics and Port Gate Logistics Inc are two. They are not shown as twins again."
@@ -193,7 +193,7 @@ def test_closed_pledges_are_merged_too(staff):
     factories.close_year()
     press(staff, mine.organization, theirs.organization)
     assert Pledge.objects.get().state == "closed"
-    assert page_state.find(theirs.token).pledge.pk == mine.pk
+    assert page_state.load_page_state(theirs.token).pledge.pk == mine.pk
 
 
 # From the list of organizations, and who may ---------------------------------------------------------------------
@@ -209,19 +209,19 @@ def test_two_that_are_ticked_in_the_list_of_organizations(staff, both):
 
 def test_who_may_only_look_looks(both):
     viewer = staff_client("view_organization", "view_duplicatecandidate")
-    duplicates.search()
+    duplicates.scan_for_duplicates()
     assert len(shown(viewer)) == 1
     page = viewer.get(page_of(*both))
     assert "A merge cannot be undone" not in web_client.page_text(page)
     for button in ("merge", "two"):
-        assert viewer.post(page_of(*both), {button: "x", "shown": Plan(*both).mark}).status_code == 403
+        assert viewer.post(page_of(*both), {button: "x", "shown": MergePlan(*both).mark}).status_code == 403
     assert viewer.post(f"{LIST}search/").status_code == 403
     assert (Organization.objects.count(), DuplicateCandidate.objects.open().count()) == (2, 1)
 
 
 def test_who_may_change_but_not_delete_may_say_that_they_are_two(both):
     editor = staff_client("view_organization", "view_duplicatecandidate", "change_organization")
-    assert editor.post(page_of(*both), {"merge": "x", "shown": Plan(*both).mark}).status_code == 403
+    assert editor.post(page_of(*both), {"merge": "x", "shown": MergePlan(*both).mark}).status_code == 403
     assert editor.post(page_of(*both), {"two": "x"}).status_code == 302
     assert Organization.objects.count() == 2
 
@@ -230,13 +230,13 @@ def test_others_are_kept_out(client, both):
     for stranger in (client, staff_client("view_organization")):
         assert stranger.get(LIST).status_code in (302, 403)
         assert stranger.get(page_of(*both)).status_code in (302, 403)
-        assert stranger.post(page_of(*both), {"merge": "x", "shown": Plan(*both).mark}).status_code in (302, 403)
+        assert stranger.post(page_of(*both), {"merge": "x", "shown": MergePlan(*both).mark}).status_code in (302, 403)
     assert Organization.objects.count() == 2
 
 
 def test_many_are_compared_by_a_worker(staff, both, monkeypatch):
     rung = []
-    monkeypatch.setattr(pages, "FEW", 1)
+    monkeypatch.setattr(pages, "SMALL_BATCH", 1)
     monkeypatch.setattr("imagine.mail.dispatch.ring", rung.append)
     answer = staff.post(f"{LIST}search/", follow=True)
     assert said(answer) == ["All organizations are being compared. Look again in a minute."]

@@ -43,11 +43,11 @@ def shown(staff, query: str = "") -> list[str]:
 def by_the_partner(organization: Organization, **fields) -> None:
     """The partner changes its own profile, from its link."""
     with audit.as_actor(audit.GUEST):
-        profiles.change(profiles.lock(organization.pk), **fields)
+        profiles.change_organization(profiles.lock_organization(organization.pk), **fields)
 
 
 def with_logo(organization: Organization) -> Organization:
-    profiles.set_logo(profiles.lock(organization.pk), PNG)
+    profiles.set_logo(profiles.lock_organization(organization.pk), PNG)
     return organization
 
 
@@ -86,9 +86,9 @@ def test_filters_show_their_own_alone(staff):
     factories.pledge_signed_last_year("Past", "past@example.org")
     signed = factories.signed_pledge("Signed", "signed@example.org", sector="labor").organization
     factories.draft_pledge("Draft", "draft@example.org")
-    profiles.approve(factories.organization("Shown", wants_listing=True), by="anna")
+    profiles.approve_listing(factories.organization("Shown", wants_listing=True), by="anna")
     factories.organization("Waiting", wants_listing=True, sector="faith")
-    profiles.approve(factories.organization("Hidden"), by="anna")
+    profiles.approve_listing(factories.organization("Hidden"), by="anna")
     assert signed.sector == "labor"
     for query, names in {
         "": ["Draft", "Hidden", "Past", "Shown", "Signed", "Waiting"],
@@ -142,10 +142,10 @@ def test_page_tells_of_logo_pledges_mail_and_history(staff):
     organization = with_logo(pledge.organization)
     factories.close_year()
     factories.pledge_year(2028)
-    renewed = pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token))
+    renewed = pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token))
     by_the_partner(organization, wants_listing=True)
-    profiles.approve(organization, by="anna")
-    contacts.correct(pledge.contact, role="Owner")
+    profiles.approve_listing(organization, by="anna")
+    contacts.correct_contact(pledge.contact, role="Owner")
     response = staff.get(page_of(organization))
     page, words = response.content.decode(), web_client.page_text(response)
     assert f'src="{LIST}{organization.pk}/logo.png"' in page
@@ -233,14 +233,16 @@ def test_two_new_contacts_with_one_address(staff):
 
 def test_saved_untouched_nothing_changes(staff):
     organization = with_logo(factories.signed_pledge().organization)
-    profiles.change(profiles.lock(organization.pk), description="two\nlines", website="https://example.org")
+    profiles.change_organization(
+        profiles.lock_organization(organization.pk), description="two\nlines", website="https://example.org"
+    )
     before = snapshots.tables(but=(*KEPT, "admin.LogEntry"))
     assert change(staff, organization).status_code == 302
     assert snapshots.tables(but=(*KEPT, "admin.LogEntry")) == before
 
 
 def test_staff_correct_a_profile_and_its_approval_stays(staff):
-    organization = profiles.approve(factories.organization(wants_listing=True), by="anna")
+    organization = profiles.approve_listing(factories.organization(wants_listing=True), by="anna")
     assert change(staff, organization, name="Port Gate", sector="labor").status_code == 302
     organization.refresh_from_db()
     assert (organization.name, organization.sector, organization.approved_by) == ("Port Gate", "labor", "anna")
@@ -314,7 +316,7 @@ def test_two_people_on_one_contact_do_not_overwrite_each_other_unseen(staff):
     organization = factories.organization()
     contact = factories.contact(organization, phone="1")
     opened = web_client.form_fields(staff.get(page_of(organization)))
-    contacts.correct(contact, phone="2", role="Owner")
+    contacts.correct_contact(contact, phone="2", role="Owner")
     response = staff.post(page_of(organization), opened | {"contacts-0-phone": "3"})
     assert "Somebody changed this to “2” while you had it open." in web_client.page_text(response)
     contact.refresh_from_db()
@@ -329,7 +331,7 @@ def test_contact_that_was_erased_meanwhile(staff):
     contact = factories.contact(organization)
     factories.contact(organization, "ben@example.org", "Ben")
     opened = web_client.form_fields(staff.get(page_of(organization)))
-    contacts.erase(contact)
+    contacts.delete_contact(contact)
     before = snapshots.tables(but=KEPT)
     response = staff.post(page_of(organization), opened | {"phone": "2"})
     assert response.status_code == 200
@@ -340,7 +342,7 @@ def test_contact_that_was_erased_meanwhile(staff):
 def test_organization_that_was_erased_meanwhile(staff):
     organization = factories.organization()
     opened = web_client.form_fields(staff.get(page_of(organization)))
-    contacts.erase_organization(organization)
+    contacts.delete_organization(organization)
     assert staff.post(page_of(organization), opened, follow=True).status_code == 200
     assert not Organization.objects.exists()
 
@@ -415,7 +417,7 @@ def test_question_takes_the_same_number_of_queries_for_1_and_10(staff, django_as
 
 
 def test_withdraw_works_and_repeats_harmlessly(staff):
-    organization = profiles.approve(factories.organization(wants_listing=True), by="anna")
+    organization = profiles.approve_listing(factories.organization(wants_listing=True), by="anna")
     assert said(act(staff, "hide", organization)) == ["1 approval was withdrawn."]
     organization.refresh_from_db()
     assert (organization.approved_at, organization.approved_by) == (None, "")
@@ -431,7 +433,7 @@ def test_buttons_on_the_page_lead_to_the_actions(staff):
     ticked = f'<input type="hidden" name="_selected_action" value="{organization.pk}">'
     assert f'<form method="post" action="{LIST}">' in page
     assert f'<input type="hidden" name="action" value="approve">{ticked}' in page
-    profiles.approve(organization, by="anna")
+    profiles.approve_listing(organization, by="anna")
     page = staff.get(page_of(organization)).content.decode()
     assert f'<input type="hidden" name="action" value="hide">{ticked}' in page
 
@@ -439,7 +441,7 @@ def test_buttons_on_the_page_lead_to_the_actions(staff):
 @pytest.mark.parametrize("action", ["approve", "hide", "organization_organizations_csv", "delete_selected"])
 def test_action_on_what_was_erased_meanwhile(staff, action):
     gone = factories.organization()
-    contacts.erase_organization(gone)
+    contacts.delete_organization(gone)
     before = snapshots.tables(but=KEPT)
     assert said(act(staff, action, gone, sure="yes", post="yes")) == [GONE]
     assert snapshots.tables(but=KEPT) == before

@@ -111,7 +111,7 @@ def test_draft_of_a_closed_year_was_never_signed(staff, several):
 def test_who_signed_is_found_too(staff, several):
     assert set(shown(staff, "?q=alma+reyes")) == {"Old", "Bakery", "Church", "Clinic"}
     pledge = factories.signed_pledge("Union", "u@example.org")
-    pledge_editing.sign(pledge.token, **factories.pledge_data(pledge.token), name="Thanh Nguyễn")
+    pledge_editing.sign_pledge(pledge.token, **factories.pledge_data(pledge.token), name="Thanh Nguyễn")
     assert shown(staff, "?q=nguyễn") == ["Union"]
 
 
@@ -166,7 +166,7 @@ def test_page_shows_what_stands_and_every_signed_version(staff):
     pledge = factories.signed_pledge(
         promises=[factories.promised("tours", 12, grades=("9-12",), schools=(school,), note="Mornings")]
     )
-    pledge_editing.sign(
+    pledge_editing.sign_pledge(
         pledge.token,
         **factories.pledge_data(pledge.token, factories.promised("mentors", 1)),
         name="Ben Ochoa",
@@ -272,7 +272,7 @@ def test_page_takes_the_same_number_of_queries_for_1_and_8_promises(staff, djang
         staff.get(page_of(pledge))
     every = [factories.promised(promise_type.code, schools=(school,)) for promise_type in PromiseType.objects.all()]
     for _several in range(4):
-        pledge_editing.sign(pledge.token, **factories.pledge_data(pledge.token, *every), name=f"Alma {_several}")
+        pledge_editing.sign_pledge(pledge.token, **factories.pledge_data(pledge.token, *every), name=f"Alma {_several}")
     with django_assert_num_queries(len(queries)):
         staff.get(page_of(pledge))
 
@@ -291,7 +291,7 @@ def test_link_is_mailed_again_but_not_twice_at_once(staff):
 
 def test_link_that_nobody_would_get_is_refused_in_a_sentence(staff):
     pledge, other = factories.signed_pledge(), factories.signed_pledge("Other", "other@example.org")
-    contacts.erase(pledge.contact)
+    contacts.delete_contact(pledge.contact)
     assert said(act(staff, "mail_links", pledge, other)) == [
         "1 link is on its way.",
         "Port Gate Logistics, 2027–28: Nobody answers for this pledge. Give its organization a main contact first.",
@@ -321,7 +321,7 @@ def test_buttons_on_the_page_lead_to_the_actions(staff):
 @pytest.mark.parametrize("action", ["mail_links", "replace_links", "pledge_promises_csv", "delete_selected"])
 def test_action_on_what_was_erased_meanwhile(staff, action):
     gone = factories.signed_pledge()
-    pledge_editing.delete(gone)
+    pledge_editing.delete_pledge(gone)
     before = snapshots.tables(but=KEPT)
     assert said(act(staff, action, gone, post="yes")) == [GONE]
     assert snapshots.tables(but=KEPT) == before
@@ -376,7 +376,7 @@ def test_who_may_only_look_acts_on_nothing():
 def test_approval_says_nothing_of_a_pledge(staff):
     """Whoever may see pledges and no organizations sees no more than before."""
     pledge = factories.signed_pledge()
-    profiles.approve(pledge.organization, by="anna")
+    profiles.approve_listing(pledge.organization, by="anna")
     user = User.objects.create_user("clerk", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename="view_pledge"))
     client = Client()

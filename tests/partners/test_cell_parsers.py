@@ -7,7 +7,7 @@ from django.utils import timezone, translation
 
 from partners import exports
 from partners.imports import columns
-from partners.imports.cell_parsers import Reader
+from partners.imports.cell_parsers import RowReader
 from partners.models import PledgeYear, PromiseType, Sector
 from tests import factories
 
@@ -17,7 +17,7 @@ ROW = {"organization": "Port Gate Logistics", "promise_type": "tours", "quantity
 
 
 def said(**cells):
-    return Reader(factories.pledge_year()).read(ROW | cells)
+    return RowReader(factories.pledge_year()).read(ROW | cells)
 
 
 def value(name: str, cell: str):
@@ -58,21 +58,21 @@ def code(cell: str) -> str:
     ],
 )
 def test_heading_is_known_whatever_case_space_accent_or_common_word(heading, field):
-    assert columns.columns([heading]) == ({0: field}, [])
+    assert columns.match_columns([heading]) == ({0: field}, [])
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_headings_of_our_own_file_are_known_in_both_languages(language):
     with translation.override(language):
-        header = exports.header(exports.BY_PROMISE)
-    assert list(columns.columns(header)[0].values()) == columns.FIELDS
-    assert columns.known(header) == len(columns.FIELDS)
+        header = exports.column_headings(exports.BY_PROMISE)
+    assert list(columns.match_columns(header)[0].values()) == columns.FIELDS
+    assert columns.count_known_headings(header) == len(columns.FIELDS)
 
 
 def test_unknown_headings_and_a_second_one_for_a_field_are_passed_over():
     header = ["Partner", "", "Company", "T-shirt size", "Amount"]
-    assert columns.columns(header) == ({0: "organization", 4: "quantity"}, ["Company", "T-shirt size"])
-    assert (columns.known(header), columns.missing(header)) == (2, ["promise_type"])
+    assert columns.match_columns(header) == ({0: "organization", 4: "quantity"}, ["Company", "T-shirt size"])
+    assert (columns.count_known_headings(header), columns.missing_columns(header)) == (2, ["promise_type"])
 
 
 # Kinds, quantities, sectors --------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def test_months_outside_of_the_school_year_and_no_months():
 
 
 def names(cell: str) -> list[str]:
-    reader = Reader(factories.pledge_year())
+    reader = RowReader(factories.pledge_year())
     answer = reader.read(ROW | {"schools": cell})
     assert answer.problems == []
     return [reader.checklist.schools[pk].name for pk in answer.values["schools"]]
@@ -320,13 +320,13 @@ def test_retired_kind_and_school_may_have_been_promised_last_year(chavez):
         "Choose schools of this list.",
     ]
     factories.close_year()
-    reader = Reader(PledgeYear.objects.get())
+    reader = RowReader(PledgeYear.objects.get())
     assert reader.read(ROW | {"schools": "Cesar Chavez High"}).problems == []
 
 
 def test_reading_takes_two_queries_however_many_rows(django_assert_num_queries):
     year = factories.pledge_year()
     with django_assert_num_queries(2):
-        reader = Reader(year)
+        reader = RowReader(year)
         for number in range(30):
             reader.read(ROW | {"quantity": str(number + 1)})

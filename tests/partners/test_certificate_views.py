@@ -45,7 +45,7 @@ def test_it_is_in_the_language_that_is_asked_for_else_in_the_readers():
 
 def test_it_is_of_what_was_signed_last():
     pledge = factories.signed_pledge()
-    pledge_editing.sign(
+    pledge_editing.sign_pledge(
         pledge.token,
         **factories.pledge_data(pledge.token, factories.promised("mentors", 1)),
         name="Alma Reyes",
@@ -117,7 +117,7 @@ def test_as_many_queries_for_many_versions_as_for_one(django_assert_num_queries,
         certificate(pledge.token)
     for hours in range(1, 6):
         page = factories.pledge_data(pledge.token, factories.promised("teachers", hours))
-        pledge_editing.sign(pledge.token, **page, name="Alma Reyes", role="Owner")
+        pledge_editing.sign_pledge(pledge.token, **page, name="Alma Reyes", role="Owner")
     assert Pledge.objects.get().signatures.count() == 6
     with django_assert_num_queries(len(once)):
         certificate(pledge.token)

@@ -40,7 +40,7 @@ def signature(organization: str = "Gurdwara Family Kitchen", *promises: dict, **
 
 
 def words(of: Signature, language: str = "en") -> list[str]:
-    return [words for _role, words in pdf.heard(certificates.pdf(of, language))]
+    return [words for _role, words in pdf.heard(certificates.certificate_pdf(of, language))]
 
 
 def name_on(page: bytes) -> str:
@@ -59,7 +59,7 @@ def sentence(*promises: dict, language: str = "en") -> str:
 
 def test_it_is_read_aloud_in_order():
     signed = signature("Gurdwara Family Kitchen", promise(), promise("mentors", 1200), signed_role="Director")
-    assert pdf.heard(certificates.pdf(signed, "en")) == [
+    assert pdf.heard(certificates.certificate_pdf(signed, "en")) == [
         ("P", "Imagine Promise"),
         ("P", "Community Relations Department, Stockton Unified School District"),
         ("P", "School year"),
@@ -99,7 +99,7 @@ def test_it_speaks_spanish():
     ],
 )
 def test_it_says_that_it_is_accessible_and_what_it_is(language, title):
-    document = pdf.opened(certificates.pdf(signature(), language))
+    document = pdf.opened(certificates.certificate_pdf(signature(), language))
     root = document.trailer["/Root"]
     assert (root["/Lang"], document.metadata.title) == (language, title)
     assert root["/MarkInfo"]["/Marked"].value
@@ -108,36 +108,36 @@ def test_it_says_that_it_is_accessible_and_what_it_is(language, title):
 
 
 def test_it_is_one_letter_page_across():
-    [page] = pdf.opened(certificates.pdf(signature(), "en")).pages
+    [page] = pdf.opened(certificates.certificate_pdf(signature(), "en")).pages
     assert (page.mediabox.width, page.mediabox.height) == (792, 612)
 
 
 def test_every_font_is_in_it():
-    [page] = pdf.opened(certificates.pdf(signature(), "en")).pages
+    [page] = pdf.opened(certificates.certificate_pdf(signature(), "en")).pages
     fonts = [font["/DescendantFonts"][0]["/FontDescriptor"] for font in page["/Resources"]["/Font"].values()]
     assert {font["/FontName"].partition("+")[2] for font in fonts} >= {"NotoSans-Regular", "NotoSans-Bold"}
     assert all("/FontFile2" in font for font in fonts)
 
 
 def test_it_is_the_same_at_any_time():
-    certificates.drawn.cache_clear()
-    first = certificates.pdf(signature(), "en")
-    certificates.drawn.cache_clear()
-    assert certificates.pdf(signature(), "en") == first
+    certificates.rendered_pdf.cache_clear()
+    first = certificates.certificate_pdf(signature(), "en")
+    certificates.rendered_pdf.cache_clear()
+    assert certificates.certificate_pdf(signature(), "en") == first
 
 
 def test_it_is_drawn_once():
-    certificates.drawn.cache_clear()
+    certificates.rendered_pdf.cache_clear()
     for language in ("en", "es", "en", "es"):
-        certificates.pdf(signature(), language)
-    assert (certificates.drawn.cache_info().misses, certificates.drawn.cache_info().hits) == (2, 2)
+        certificates.certificate_pdf(signature(), language)
+    assert (certificates.rendered_pdf.cache_info().misses, certificates.rendered_pdf.cache_info().hits) == (2, 2)
 
 
 def test_several_at_once():
-    certificates.drawn.cache_clear()
+    certificates.rendered_pdf.cache_clear()
     names = [f"Partner {number}" for number in range(12)]
     with ThreadPoolExecutor(4) as pool:
-        pages = list(pool.map(lambda name: certificates.pdf(signature(name), "en"), names))
+        pages = list(pool.map(lambda name: certificates.certificate_pdf(signature(name), "en"), names))
     assert [name_on(page) for page in pages] == names
 
 
@@ -147,7 +147,7 @@ def test_every_signed_version_keeps_its_own():
     before = words(first)
     pledge = first.pledge
     page = factories.pledge_data(pledge.token, factories.promised("mentors", 1), name="New Name")
-    pledge_editing.sign(pledge.token, **page, name="Chue Vang", role="Owner")
+    pledge_editing.sign_pledge(pledge.token, **page, name="Chue Vang", role="Owner")
     newest = pledge.signatures.latest("number")
     assert words(Signature.objects.get(pk=first.pk)) == before
     assert before[5:7] == ["Old Name", "will host tours and field trips (6\xa0visits)."]
@@ -212,7 +212,7 @@ def test_a_name_that_begins_with_an_abbreviation_keeps_its_capitals():
     ],
 )
 def test_names_of_every_family_are_drawn_and_read(name):
-    page = certificates.pdf(signature(name, signed_by=name[:100]), "en")
+    page = certificates.certificate_pdf(signature(name, signed_by=name[:100]), "en")
     assert name_on(page) == name
     assert pdf.heard(page)[8][1] == name
     pdf.said(pdf.opened(page).pages[0], pdf.opened(page))  # no box stands for a letter
@@ -230,7 +230,7 @@ def test_names_of_every_family_are_drawn_and_read(name):
 )
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_chinese_japanese_and_korean_names_are_drawn_whole(name, font, language):
-    page = certificates.pdf(signature(name, signed_by="王小明 김영희 佐藤さくら"), language)
+    page = certificates.certificate_pdf(signature(name, signed_by="王小明 김영희 佐藤さくら"), language)
     assert name_on(page) == name
     document = pdf.opened(page)
     assert (len(document.pages), pdf.heard(page)[8][1]) == (1, "王小明 김영희 佐藤さくら")
@@ -241,11 +241,11 @@ def test_chinese_japanese_and_korean_names_are_drawn_whole(name, font, language)
 
 
 def test_han_that_is_rarer_than_the_fonts_is_left_out_and_the_rest_stands():
-    assert name_on(certificates.pdf(signature("𠮷野家 Stockton"), "en")) == "野家 Stockton"
+    assert name_on(certificates.certificate_pdf(signature("𠮷野家 Stockton"), "en")) == "野家 Stockton"
 
 
 def test_letters_typed_apart_are_put_together():
-    assert name_on(certificates.pdf(signature("Nguye\u0302\u0303n"), "en")) == "Nguyễn"
+    assert name_on(certificates.certificate_pdf(signature("Nguye\u0302\u0303n"), "en")) == "Nguyễn"
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,9 @@ def test_letters_typed_apart_are_put_together():
     ],
 )
 def test_nothing_typed_is_read_as_markup(name):
-    page = certificates.pdf(signature(name, promise(name=name, unit=name), signed_by=name, signed_role=name), "en")
+    page = certificates.certificate_pdf(
+        signature(name, promise(name=name, unit=name), signed_by=name, signed_role=name), "en"
+    )
     read = [words for _role, words in pdf.heard(page)]
     assert (read[5], read[8], read[9]) == (name, name, name)
     assert name in pdf.opened(page).metadata.title
@@ -279,19 +281,19 @@ def test_nothing_typed_is_read_as_markup(name):
     ],
 )
 def test_what_no_font_has_is_left_out(typed, drawn):
-    assert name_on(certificates.pdf(signature(typed), "en")) == drawn
+    assert name_on(certificates.certificate_pdf(signature(typed), "en")) == drawn
 
 
 def test_marks_of_several_scripts_on_one_letter_do_not_spoil_the_page():
-    assert name_on(certificates.pdf(signature("\u1dc8\u06d64"), "en")) == "4"
+    assert name_on(certificates.certificate_pdf(signature("\u1dc8\u06d64"), "en")) == "4"
 
 
 @pytest.mark.slow
 def test_every_letter_that_is_known_can_be_drawn():
-    known = [letter for letter in sorted(certificates.letters()) if not category(letter).startswith("M")]
+    known = [letter for letter in sorted(certificates.available_letters()) if not category(letter).startswith("M")]
     parts = (known[at : at + 25] for at in range(0, len(known), 25))
-    words = certificates.said(signature(), "en") | {"promises": " ".join("".join(part) for part in parts)}
-    certificates.compiled(json.dumps(words, ensure_ascii=False))
+    words = certificates.certificate_words(signature(), "en") | {"promises": " ".join("".join(part) for part in parts)}
+    certificates.compile_pdf(json.dumps(words, ensure_ascii=False))
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
@@ -301,7 +303,9 @@ def test_every_letter_that_is_known_can_be_drawn():
 )
 def test_any_text_gives_one_page(typed, language):
     every = promise(name=typed, name_es=typed, unit=typed[:40], unit_es=typed[:40])
-    page = certificates.pdf(signature(typed, every, every, signed_by=typed[:100], signed_role=typed), language)
+    page = certificates.certificate_pdf(
+        signature(typed, every, every, signed_by=typed[:100], signed_role=typed), language
+    )
     assert len(pdf.opened(page).pages) == 1
 
 
@@ -324,7 +328,7 @@ CROWDED = "Hmong and Khmer Families’ Association of San Joaquin County and the
 )
 def test_it_is_one_page_and_no_word_stands_in_the_fields(name, promises, language):
     signed = signature(name, *promises, signed_by=name[:100], signed_role=name[:100])
-    page = certificates.pdf(signed, language)
+    page = certificates.certificate_pdf(signed, language)
     assert len(pdf.opened(page).pages) == 1
     across, up = zip(*pdf.places(page), strict=True)
     assert min(across) >= 72  # in the frame
@@ -335,5 +339,5 @@ def test_it_is_one_page_and_no_word_stands_in_the_fields(name, promises, languag
 
 def test_a_long_name_is_whole():
     for name in (CROWDED, "W" * 120, "Bounmy Vongphachanhxaysana " * 4):
-        read = name_on(certificates.pdf(signature(name), "en"))
+        read = name_on(certificates.certificate_pdf(signature(name), "en"))
         assert read.replace("\N{ZERO WIDTH SPACE}", "") == name.strip()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 def kind(**fields) -> PromiseType:
     words = {"code": "books", "name": "Give books", "unit": "book", "unit_plural": "books"}
     row = PromiseType(**(words | fields))
-    checklist.add(row)
+    checklist.add_row(row)
     return row
 
 
@@ -32,7 +32,7 @@ def test_change_writes_only_what_it_names():
     row = kind()
     PromiseType.objects.filter(pk=row.pk).update(order=7)
     for _twice in range(2):
-        checklist.change(row, name="Give good books", unit="book")
+        checklist.change_row(row, name="Give good books", unit="book")
     row.refresh_from_db()
     assert (row.name, row.order) == ("Give good books", 7)
     assert snapshots.changes(row)[1:] == [{"name": ["Give books", "Give good books"]}]
@@ -42,7 +42,7 @@ def test_retired_and_brought_back():
     row = kind()
     for _twice in range(2):
         assert checklist.retire(row).is_retired
-    assert not checklist.bring_back(row).is_retired
+    assert not checklist.unretire(row).is_retired
     assert snapshots.changes(row)[1:] == [{"is_retired": [False, True]}, {"is_retired": [True, False]}]
 
 
@@ -63,7 +63,7 @@ def test_year_that_was_to_open_later_opens_today_and_an_open_one_stays():
 
 def test_unused_kind_is_erased_with_its_history():
     row = kind()
-    checklist.delete(row)
+    checklist.delete_row(row)
     assert not PromiseType.objects.filter(code="books").exists()
     assert not AuditEntry.objects.filter(changes__has_key="unit_plural").exists()
 
@@ -71,7 +71,7 @@ def test_unused_kind_is_erased_with_its_history():
 def test_kind_that_is_promised_stays():
     promise = factories.draft_pledge().promises.get()
     with pytest.raises(ProtectedError):
-        checklist.delete(promise.promise_type)
+        checklist.delete_row(promise.promise_type)
     with pytest.raises(ProtectedError):
-        checklist.delete(PledgeYear.objects.get())
+        checklist.delete_row(PledgeYear.objects.get())
     assert PromiseType.objects.filter(pk=promise.promise_type_id).exists()

@@ -28,10 +28,10 @@ def sent(email: str) -> None:
 
 def test_first_contact_is_the_main_one_and_a_second_when_it_is_to_be():
     here = factories.organization()
-    contacts.add(here, name="Alma", email="alma@example.org")
-    contacts.add(here, name="Ben", email="ben@example.org")
+    contacts.add_contact(here, name="Alma", email="alma@example.org")
+    contacts.add_contact(here, name="Ben", email="ben@example.org")
     assert people(here) == [("alma@example.org", True), ("ben@example.org", False)]
-    contacts.add(here, name="Chue", email="chue@example.org", is_primary=True)
+    contacts.add_contact(here, name="Chue", email="chue@example.org", is_primary=True)
     assert people(here)[-1] == ("chue@example.org", True)
     assert here.contacts.filter(is_primary=True).count() == 1
 
@@ -39,7 +39,7 @@ def test_first_contact_is_the_main_one_and_a_second_when_it_is_to_be():
 def test_same_address_is_not_added_twice():
     here = factories.organization()
     for email in ("alma@example.org", "ALMA@example.org"):
-        contacts.add(here, name="Alma", email=email)
+        contacts.add_contact(here, name="Alma", email=email)
     assert people(here) == [("alma@example.org", True)]
 
 
@@ -50,7 +50,7 @@ def test_main_contact_changes_hands():
     here = factories.organization()
     alma, ben = factories.contact(here), factories.contact(here, "ben@example.org", "Ben")
     for _twice in range(2):
-        contacts.correct(ben, is_primary=True)
+        contacts.correct_contact(ben, is_primary=True)
     assert people(here) == [("alma@example.org", False), ("ben@example.org", True)]
     assert snapshots.changes(alma)[-1] == {"is_primary": [True, False]}
 
@@ -61,22 +61,22 @@ def test_corrected_address_gets_what_was_not_sent_and_the_link():
     Message.objects.filter(idempotency_key__contains=":link:").update(
         state=Message.State.SENT, sent_at="2027-01-01T00:00Z"
     )
-    contacts.correct(contact, email="right@example.org")
+    contacts.correct_contact(contact, email="right@example.org")
     assert snapshots.emails_to() == [
         "link 1 alma@example.org",
         "signed 1 right@example.org",
         "link 1 right@example.org",
     ]
     assert snapshots.changes(contact)[-1] == {"email": ["alma@example.org", "right@example.org"]}
-    contacts.correct(contact, email="right@example.org")
+    contacts.correct_contact(contact, email="right@example.org")
     assert len(snapshots.emails_to()) == 3
 
 
 def test_link_was_just_mailed_to_the_wrong_address_and_is_mailed_to_the_right_one_all_the_same():
     pledge = factories.draft_pledge()
-    pledge_links.mail_link(pledge)
+    pledge_links.email_link(pledge)
     sent("alma@example.org")
-    contacts.correct(pledge.contact, email="right@example.org")
+    contacts.correct_contact(pledge.contact, email="right@example.org")
     assert snapshots.emails_to()[-1] == "link 2 right@example.org"
 
 
@@ -84,7 +84,7 @@ def test_corrected_address_of_who_answers_for_nothing_gets_no_link():
     pledge = factories.signed_pledge()
     other = factories.contact(pledge.organization, "ben@example.org", "Ben")
     before = snapshots.emails_to()
-    contacts.correct(other, email="benjamin@example.org")
+    contacts.correct_contact(other, email="benjamin@example.org")
     assert snapshots.emails_to() == before
 
 
@@ -94,32 +94,32 @@ def test_corrected_address_of_who_answers_for_nothing_gets_no_link():
 def test_erased_contact_leaves_no_mail_and_no_history_and_its_pledge_stays():
     pledge = factories.signed_pledge()
     other = factories.contact(pledge.organization, "ben@example.org", "Ben")
-    contacts.correct(other, is_primary=True)
+    contacts.correct_contact(other, is_primary=True)
     contact = pledge.contact
     for _twice in range(2):
-        contacts.erase(contact)
+        contacts.delete_contact(contact)
     assert people(pledge.organization) == [("ben@example.org", True)]
     pledge.refresh_from_db()
     assert (pledge.contact, pledge.signed_by) == (None, "Alma Reyes")
     assert snapshots.emails_to() == ["link 1 alma@example.org"]  # to the one who began, before there was a pledge
     assert not AuditEntry.objects.about(contact).exists()
     assert snapshots.changes(pledge.organization)[-1] == {"contact": ["…", ""]}
-    assert pledge_links.mail_again(pledge)
+    assert pledge_links.resend_link(pledge)
     assert snapshots.emails_to()[-1] == "link 1 ben@example.org"
 
 
 def test_link_of_a_pledge_that_nobody_answers_for_is_not_mailed():
     pledge = factories.signed_pledge()
-    contacts.erase(pledge.contact)
-    with pytest.raises(pledge_links.Nobody, match="main contact"):
-        pledge_links.mail_again(pledge)
-    assert pledge_links.mail_link(pledge) is False
+    contacts.delete_contact(pledge.contact)
+    with pytest.raises(pledge_links.NoContact, match="main contact"):
+        pledge_links.resend_link(pledge)
+    assert pledge_links.email_link(pledge) is False
 
 
 def test_erased_organization_leaves_nothing():
     here = factories.organization(description="Bread")
     contact = factories.contact(here)
-    contacts.erase_organization(here)
+    contacts.delete_organization(here)
     assert not Organization.objects.exists()
     assert not Contact.objects.exists()
     assert not AuditEntry.objects.about_any([here, contact]).exists()
@@ -128,7 +128,7 @@ def test_erased_organization_leaves_nothing():
 def test_organization_with_a_pledge_is_not_erased():
     pledge = factories.draft_pledge()
     with pytest.raises(ProtectedError):
-        contacts.erase_organization(pledge.organization)
+        contacts.delete_organization(pledge.organization)
     assert snapshots.organizations() == ["Port Gate Logistics"]
     assert AuditEntry.objects.about(pledge.organization).exists()
 
@@ -139,25 +139,25 @@ def test_organization_with_a_pledge_is_not_erased():
 @pytest.mark.parametrize("changed", ["name", "description", "website"])
 def test_what_staff_did_not_read_is_not_approved(changed):
     here = factories.organization(wants_listing=True)
-    seen = profiles.face(here)
+    seen = profiles.profile_fingerprint(here)
     with audit.as_actor(audit.GUEST):
-        profiles.change(profiles.lock(here.pk), **{changed: "https://example.org"})
-    with pytest.raises(profiles.Unseen, match="Read it again"):
-        profiles.approve(here, by="anna", seen=seen)
+        profiles.change_organization(profiles.lock_organization(here.pk), **{changed: "https://example.org"})
+    with pytest.raises(profiles.ProfileChanged, match="Read it again"):
+        profiles.approve_listing(here, by="anna", seen=seen)
     here.refresh_from_db()
     assert here.approved_at is None
-    assert profiles.approve(here, by="anna", seen=profiles.face(here)).approved_by == "anna"
+    assert profiles.approve_listing(here, by="anna", seen=profiles.profile_fingerprint(here)).approved_by == "anna"
 
 
 def test_another_logo_is_another_face():
     here = factories.organization(wants_listing=True)
-    seen = profiles.face(here)
+    seen = profiles.profile_fingerprint(here)
     png = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (64).to_bytes(4, "big") * 2
-    profiles.set_logo(profiles.lock(here.pk), png)
-    with pytest.raises(profiles.Unseen):
-        profiles.approve(here, by="anna", seen=seen)
+    profiles.set_logo(profiles.lock_organization(here.pk), png)
+    with pytest.raises(profiles.ProfileChanged):
+        profiles.approve_listing(here, by="anna", seen=seen)
 
 
 def test_approved_once_whatever_was_read_the_second_time():
-    here = profiles.approve(factories.organization(wants_listing=True), by="anna")
-    assert profiles.approve(here, by="bert", seen="").approved_by == "anna"
+    here = profiles.approve_listing(factories.organization(wants_listing=True), by="anna")
+    assert profiles.approve_listing(here, by="bert", seen="").approved_by == "anna"

@@ -58,7 +58,7 @@ def district():
 
 
 def test_schools_with_the_least_come_first_and_drafts_do_not_count(district):
-    found = coverage.of(district)
+    found = coverage.coverage_of(district)
     assert counts(found) == {
         "C": ({}, 0, 1),
         "B": ({"tours": 1}, 1, 1),
@@ -69,7 +69,7 @@ def test_schools_with_the_least_come_first_and_drafts_do_not_count(district):
 
 
 def test_sums_of_a_kind_beside_those_of_the_year_before(district):
-    found = coverage.of(district)
+    found = coverage.coverage_of(district)
     assert sums(found) == {"tours": (2, 10, 0, 1, 3), "mentors": (2, 3, 1, 0, 0), "service": (0, 0, 0, 1, 1)}
     assert (found.promises, found.promises_before) == (4, 2)
     assert {
@@ -78,7 +78,7 @@ def test_sums_of_a_kind_beside_those_of_the_year_before(district):
 
 
 def test_year_before_is_looked_at_for_itself(district):
-    found = coverage.of(PledgeYear.objects.get(pk=2026))
+    found = coverage.coverage_of(PledgeYear.objects.get(pk=2026))
     assert sums(found) == {"tours": (1, 3, 0, 0, 0), "service": (1, 1, 1, 0, 0)}
     assert counts(found)["A"] == ({}, 0, 0)
 
@@ -86,7 +86,7 @@ def test_year_before_is_looked_at_for_itself(district):
 def test_retired_kind_is_a_column_only_where_it_was_promised(district):
     for code in ("tours", "advisory"):
         checklist.retire(PromiseType.objects.get(code=code))
-    codes = [promise_type.promise_type.code for promise_type in coverage.of(district).promise_types]
+    codes = [promise_type.promise_type.code for promise_type in coverage.coverage_of(district).promise_types]
     assert "tours" in codes
     assert "advisory" not in codes
     assert len(codes) == 7
@@ -94,7 +94,7 @@ def test_retired_kind_is_a_column_only_where_it_was_promised(district):
 
 def test_every_offered_kind_is_a_column_when_nothing_is_promised():
     factories.school()
-    found = coverage.of(factories.pledge_year())
+    found = coverage.coverage_of(factories.pledge_year())
     assert len(found.promise_types) == 8
     assert counts(found) == {"Cesar Chavez High": ({}, 0, 0)}
 
@@ -103,17 +103,17 @@ def test_promise_counts_as_it_was_signed_last():
     factories.pledge_year()
     school = factories.school()
     pledge = factories.signed_pledge(promises=[factories.promised("tours", 6, schools=(school,))])
-    pledge_editing.sign(
+    pledge_editing.sign_pledge(
         pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 2)), name="Alma Reyes"
     )
-    found = coverage.of(PledgeYear.objects.get())
+    found = coverage.coverage_of(PledgeYear.objects.get())
     assert sums(found) == {"tours": (1, 2, 1, 0, 0)}
     assert School.objects.get() == found.places[0].school
 
 
 def test_three_queries_for_any_number_of_pledges(district, django_assert_num_queries):
     with django_assert_num_queries(3):
-        coverage.of(district)
+        coverage.coverage_of(district)
     for number in range(10):
         factories.school(f"School {number}")
         factories.signed_pledge(
@@ -122,4 +122,4 @@ def test_three_queries_for_any_number_of_pledges(district, django_assert_num_que
             [factories.promised(schools=tuple(School.objects.active()[:3]))],
         )
     with django_assert_num_queries(3):
-        coverage.of(district)
+        coverage.coverage_of(district)

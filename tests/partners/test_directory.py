@@ -69,13 +69,13 @@ def test_who_did_not_sign_did_not_ask_or_was_not_approved_is_not_shown(client):
     factories.listed_partner("Shown Growers")
     draft = factories.draft_pledge("Draft Growers", "draft@example.org").organization
     Organization.objects.filter(pk=draft.pk).update(wants_listing=True)
-    profiles.approve(draft, by="staff")
-    profiles.approve(factories.signed_pledge("Silent Growers", "silent@example.org").organization, by="staff")
+    profiles.approve_listing(draft, by="staff")
+    profiles.approve_listing(factories.signed_pledge("Silent Growers", "silent@example.org").organization, by="staff")
     waiting = factories.signed_pledge("Waiting Growers", "waiting@example.org").organization
     Organization.objects.filter(pk=waiting.pk).update(wants_listing=True)
     hidden = factories.listed_partner("Hidden Growers")
     assert names(client) == ["Hidden Growers", "Shown Growers"]
-    profiles.hide(hidden)
+    profiles.withdraw_approval(hidden)
     assert names(client) == ["Shown Growers"]
     assert figures(client)["partner shown"] == "1"
     for organization in (draft, waiting, hidden):
@@ -198,7 +198,7 @@ def test_a_kind_that_was_retired_stays_where_it_was_promised(client):
 def five(monkeypatch):
     """Two partners on a page, and five of them."""
     for module in ("partners.directory.queries", "partners.directory.presenters"):
-        monkeypatch.setattr(f"{module}.MOST", 2)
+        monkeypatch.setattr(f"{module}.PAGE_SIZE", 2)
     for letter in "ABCDE":
         factories.listed_partner(f"{letter} Growers")
 
@@ -404,8 +404,8 @@ def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
     pledge, seen = partner.pledges.get(), []
 
     def look() -> str:
-        seen.append(directory_queries.stamp())
-        assert directory_queries.stamp() == seen[-1]
+        seen.append(directory_queries.directory_version())
+        assert directory_queries.directory_version() == seen[-1]
         return html(client)
 
     first = look()
@@ -415,7 +415,9 @@ def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
     Organization.objects.update(name="Port Gate")
     assert look() != first
     assert names(client) == ["Port Gate"]
-    pledge_editing.sign(pledge.token, **factories.pledge_data(pledge.token, promised("tours", 9)), name="Alma Reyes")
+    pledge_editing.sign_pledge(
+        pledge.token, **factories.pledge_data(pledge.token, promised("tours", 9)), name="Alma Reyes"
+    )
     assert "9 visits" in look()
     PromiseType.objects.filter(code="tours").update(name="Show us around")
     assert "Show us around" in look()
@@ -424,9 +426,9 @@ def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
     pledge_years.close_year(PledgeYear.objects.get())
     assert "none yet" not in look()
     profiles.set_logo(partner, factories.png())
-    profiles.approve(partner, by="staff")
+    profiles.approve_listing(partner, by="staff")
     look()
-    profiles.hide(partner)
+    profiles.withdraw_approval(partner)
     assert "Nobody is shown" in look()
     assert len(set(seen)) == len(seen)
 
@@ -436,22 +438,22 @@ def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
 def test_stamp_changes_whichever_of_two_writers_commits_first(post_office):
     """Two transactions at once: each commit is noticed, also of the one that began first and ends last."""
     factories.listed_partner()
-    stamps = [directory_queries.stamp()]
+    stamps = [directory_queries.directory_version()]
     other = connection.copy()
     try:
         with other.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.execute("UPDATE partners_organization SET name = 'First'")
             PromiseType.objects.filter(code="tours").update(name="Second")
-            stamps.append(directory_queries.stamp())
+            stamps.append(directory_queries.directory_version())
             cursor.execute("COMMIT")
-        stamps.append(directory_queries.stamp())
+        stamps.append(directory_queries.directory_version())
     finally:
         other.close()
     assert len(set(stamps)) == 3
     factories.pledge_year(2028)
     assert (
-        len(directory_queries.stamp()) == 3
+        len(directory_queries.directory_version()) == 3
     )  # one change, the day, and nobody who writes: those before were taken out
 
 
@@ -461,4 +463,4 @@ def test_who_writes_is_shown_what_is_and_nothing_of_it_is_kept(client):
     assert names(client) == ["Port Gate Logistics"]
     Organization.objects.filter(pk=partner.pk).update(name="Port Gate")
     assert names(client) == ["Port Gate"]
-    assert directory_queries.stamp() != directory_queries.stamp()
+    assert directory_queries.directory_version() != directory_queries.directory_version()

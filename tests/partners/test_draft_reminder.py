@@ -63,7 +63,7 @@ def test_organization_that_looks_like_html_stays_a_name():
 def test_one_that_did_not_arrive_is_written_to_the_right_address_with_the_links_of_that(state):
     message = reminded()
     Message.objects.filter(pk=message.pk).update(state=state)
-    contacts.correct(Contact.objects.get(), email="right@example.org")
+    contacts.correct_contact(Contact.objects.get(), email="right@example.org")
     tasks.remind_drafts()
     again = Message.objects.get(idempotency_key=message.idempotency_key)
     assert (again.recipient, again.state) == ("right@example.org", "queued")
@@ -75,7 +75,7 @@ def test_one_that_did_not_arrive_is_written_to_the_right_address_with_the_links_
 def test_one_that_arrived_or_may_have_stays_as_it_was(state):
     message = reminded()
     Message.objects.filter(pk=message.pk).update(state=state, sent_at=timezone.now() if state == "sent" else None)
-    contacts.correct(Contact.objects.get(), email="right@example.org")
+    contacts.correct_contact(Contact.objects.get(), email="right@example.org")
     tasks.remind_drafts()
     assert Message.objects.get(idempotency_key=message.idempotency_key).recipient == factories.EMAIL
 
@@ -101,7 +101,9 @@ def queued() -> list[str]:
 
 
 def sign(pledge: Pledge) -> None:
-    pledge_editing.sign(pledge.token, **factories.pledge_data(pledge.token, factories.promised()), name="Alma Reyes")
+    pledge_editing.sign_pledge(
+        pledge.token, **factories.pledge_data(pledge.token, factories.promised()), name="Alma Reyes"
+    )
 
 
 def test_who_signed_meanwhile_is_not_reminded(waits):
@@ -110,7 +112,7 @@ def test_who_signed_meanwhile_is_not_reminded(waits):
 
 
 def test_who_saved_meanwhile_is_reminded(waits):
-    pledge_editing.save(waits.token, **factories.pledge_data(waits.token, factories.promised(quantity=7)))
+    pledge_editing.save_draft(waits.token, **factories.pledge_data(waits.token, factories.promised(quantity=7)))
     assert queued() == ["Port Gate Logistics", "Zeta Freight"]
 
 
@@ -123,12 +125,12 @@ def test_what_became_of_a_reminder_before_it_was_signed_stays(waits, state):
 
 def test_draft_that_becomes_one_with_a_signed_pledge_is_not_reminded_of(waits):
     signed = factories.signed_pledge("Port Gate Logistics Inc", "inc@example.org")
-    merging.merge(waits.organization, signed.organization)
+    merging.merge_organizations(waits.organization, signed.organization)
     assert queued() == ["Zeta Freight"]
 
 
 def test_two_drafts_that_become_one_are_not_reminded_of_when_it_is_signed(waits):
-    merging.merge(waits.organization, Pledge.objects.exclude(pk=waits.pk).get().organization)
+    merging.merge_organizations(waits.organization, Pledge.objects.exclude(pk=waits.pk).get().organization)
     assert queued() == ["Port Gate Logistics", "Port Gate Logistics"]
     sign(Pledge.objects.get())
     assert queued() == []

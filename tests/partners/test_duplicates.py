@@ -6,27 +6,31 @@ from django.db.models import Value
 
 from partners.models import DuplicateCandidate, Organization, normalize_name
 from partners.organizations import contacts, duplicates
-from partners.organizations.duplicates import Typed
+from partners.organizations.duplicates import MatchQuery
 from tests import factories
 
 pytestmark = pytest.mark.django_db
 
 
-def typed(name: str, *emails: str, website: str = "", key: int = 0) -> Typed:
+def typed(name: str, *emails: str, website: str = "", key: int = 0) -> MatchQuery:
     """A name as an RSVP or a spreadsheet has it; some organization is there to fold it."""
     rows = Organization.objects.annotate(typed=normalize_name(Value(name)))
-    return Typed(key, rows.values_list("typed", flat=True).first(), emails, website)
+    return MatchQuery(key, rows.values_list("typed", flat=True).first(), emails, website)
 
 
 def found(*args, **fields) -> list[tuple[str, list[str]]]:
     """Names and reasons of what one typed organization may be, the likeliest first."""
-    some = duplicates.likely([typed(*args, **fields)])[0] if duplicates.likely([typed(*args, **fields)]) else []
+    some = (
+        duplicates.find_matches([typed(*args, **fields)])[0]
+        if duplicates.find_matches([typed(*args, **fields)])
+        else []
+    )
     names = dict(Organization.objects.values_list("pk", "name"))
     return [(names[one.organization], one.reasons) for one in some]
 
 
 def searched() -> list[tuple[str, str, list[str]]]:
-    duplicates.search()
+    duplicates.scan_for_duplicates()
     return [
         (pair.organization_a.name, pair.organization_b.name, pair.reasons) for pair in DuplicateCandidate.objects.open()
     ]
@@ -85,7 +89,7 @@ def test_as_many_queries_for_one_as_for_thirty(django_assert_num_queries):
     for many in (1, 30):
         some = [typed(f"Partner {number}", f"b@host{number}.example", key=number) for number in range(many)]
         with django_assert_num_queries(10):
-            assert len(duplicates.likely(some)) == many
+            assert len(duplicates.find_matches(some)) == many
 
 
 # Pairs -----------------------------------------------------------------------------------------------------------
@@ -107,15 +111,21 @@ def test_contacts_on_their_own_are_nobodys_duplicate():
     gate = factories.organization("Port Gate Logistics", website="https://portgate.example")
     factories.contact(gate, "alma@portgate.example")
     for email in ("alma@portgate.example", "chue@portgate.example"):
-        contacts.add(None, email=email, name="Chue Vang")
+        contacts.add_contact(None, email=email, name="Chue Vang")
     assert searched() == []
-    assert [one.organization for one in duplicates.likely([typed("PGL", "alma@portgate.example")])[0]] == [gate.pk]
+    assert [one.organization for one in duplicates.find_matches([typed("PGL", "alma@portgate.example")])[0]] == [
+        gate.pk
+    ]
 
 
 def test_search_does_nothing_until_something_changed_and_takes_away_what_is_no_more():
     one = factories.organization("Port Gate Logistics")
     other = factories.organization("Port Gate Logistics Inc")
-    assert [duplicates.search(), duplicates.search(), duplicates.search(anew=True)] == [True, False, True]
+    assert [
+        duplicates.scan_for_duplicates(),
+        duplicates.scan_for_duplicates(),
+        duplicates.scan_for_duplicates(anew=True),
+    ] == [True, False, True]
     other.name = "Slough House Bakery"
     other.save()
     assert searched() == []
@@ -126,9 +136,9 @@ def test_search_does_nothing_until_something_changed_and_takes_away_what_is_no_m
 
 def test_two_that_staff_said_are_two_stay_so_whatever_is_found():
     one, other = factories.organization("Port Gate Logistics"), factories.organization("Port Gate Logistics Inc")
-    duplicates.search()
-    pair = duplicates.dismiss(other, one, by="anna")
-    again = duplicates.dismiss(one, other, by="ben")
+    duplicates.scan_for_duplicates()
+    pair = duplicates.dismiss_candidate(other, one, by="anna")
+    again = duplicates.dismiss_candidate(one, other, by="ben")
     assert (pair.pk, again.dismissed_by) == (again.pk, "anna")
     factories.contact(one, "a@portgate.example")
     factories.contact(other, "b@portgate.example")
@@ -137,7 +147,7 @@ def test_two_that_staff_said_are_two_stay_so_whatever_is_found():
 
 
 def test_pair_that_was_never_found_can_be_dismissed():
-    pair = duplicates.dismiss(factories.organization("B"), factories.organization("A"), by="anna")
+    pair = duplicates.dismiss_candidate(factories.organization("B"), factories.organization("A"), by="anna")
     assert (pair.organization_a.name, pair.organization_b.name, pair.score) == ("B", "A", 0)
 
 

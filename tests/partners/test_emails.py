@@ -56,13 +56,13 @@ def test_signed_lists_the_promises_and_carries_the_certificate(post_office):
     [attached] = list(post_office.mails[-1].iter_attachments())
     assert (attached.get_filename(), attached.get_content_type()) == ("imagine-promise-2027-28.pdf", "application/pdf")
     assert attached.get_content().startswith(b"%PDF-")
-    pledge_editing.delete(pledge)
+    pledge_editing.delete_pledge(pledge)
     assert mime.attached(message) is None
 
 
 def test_signed_again_says_that_it_takes_the_place_of_the_first():
     pledge = factories.signed_pledge()
-    pledge_editing.sign(
+    pledge_editing.sign_pledge(
         pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 9)), name="Alma Reyes"
     )
     assert last().subject == "Your changed promises for 2027–28 are signed"
@@ -112,7 +112,7 @@ def test_letters_are_spanish(settings):
     before = list(Message.objects.order_by("created_at"))
     for quantity in (6, 7):
         page = factories.pledge_data(pledge.token, factories.promised("tours", quantity))
-        pledge_editing.sign(pledge.token, **page, name="Alma Reyes")
+        pledge_editing.sign_pledge(pledge.token, **page, name="Alma Reyes")
     written = before + list(Message.objects.about(f"pledge:{pledge.pk}:signed").order_by("created_at"))
     folder = settings.BASE_DIR / "templates" / "mail" / "partners"
     kinds = {path.stem for path in folder.glob("*.txt")} - {"layout", "layout.subject"}

@@ -47,9 +47,9 @@ def district(db) -> list[list[str]]:
     mentors = factories.promised("mentors", 1, note="First line\r\nsecond, “line”; @noon")
     bread = factories.signed_pledge("=Bread; “Rye”", "bread@example.org", [tours, mentors], sector="business")
     signed_at(bread, datetime(2027, 7, 1, 6, 30, tzinfo=UTC))
-    contacts.correct(bread.contact, name="Sokha ចាន់", phone="+1 209 555 0100")
+    contacts.correct_contact(bread.contact, name="Sokha ចាន់", phone="+1 209 555 0100")
     renewed = factories.pledge_data(first.token, factories.promised("mentors", 3, months=(5, 8)))
-    pledge_editing.save(first.token, **renewed)
+    pledge_editing.save_draft(first.token, **renewed)
     by, anywhere, touring = "Alma Reyes", "wherever it is needed most", "Host tours and field trips"
     who = ["2027–28", "'=Bread; “Rye”", "Business and industry", "Sokha ចាន់", "bread@example.org", "'+1 209 555 0100"]
     schools = "Año Nuevo Elementary, Edison High"
@@ -117,10 +117,10 @@ def test_second_form_has_a_row_an_organization_and_a_column_a_kind(staff, distri
 
 def test_pledge_that_nobody_answers_for_has_the_main_contact(staff):
     pledge = factories.signed_pledge()
-    contacts.correct(factories.contact(pledge.organization, "ben@example.org", "Ben"), is_primary=True)
-    contacts.erase(pledge.contact)
+    contacts.correct_contact(factories.contact(pledge.organization, "ben@example.org", "Ben"), is_primary=True)
+    contacts.delete_contact(pledge.contact)
     assert read_columns(staff.get(f"{PROMISES}promises.csv"), "Contact", "E-mail") == [("Ben", "ben@example.org")]
-    contacts.erase(pledge.organization.contacts.get())
+    contacts.delete_contact(pledge.organization.contacts.get())
     assert read_columns(staff.get(f"{PROMISES}promises.csv"), "Contact", "E-mail") == [("", "")]
 
 
@@ -143,7 +143,9 @@ def test_list_speaks_the_language_of_who_asks_to_its_last_row(staff, district, a
 def test_organizations_have_their_main_contact_and_this_years_pledge(staff, district):
     bread = Pledge.objects.get(signed_by="Alma Reyes", year=2027).organization
     factories.contact(bread, "second@example.org", "Second")
-    profiles.change(profiles.lock(bread.pk), description="We bake.", size="some", wants_listing=True)
+    profiles.change_organization(
+        profiles.lock_organization(bread.pk), description="We bake.", size="some", wants_listing=True
+    )
     factories.organization("Zinc", website="https://www.example.org")
     factories.contact(Pledge.objects.get(year=2026).organization, "third@example.org", "Third")
     today = f"{timezone.localdate():%Y-%m-%d}"
@@ -326,7 +328,7 @@ def test_file_of_nothing_says_so_on_the_same_list(staff, several, address, query
 
 def test_pledge_without_a_promise_is_no_row(staff):
     pledge = factories.draft_pledge()
-    pledge_editing.save(pledge.token, **(factories.pledge_data(pledge.token) | {"promised": []}))
+    pledge_editing.save_draft(pledge.token, **(factories.pledge_data(pledge.token) | {"promised": []}))
     assert snapshots.tables()["partners.Promise"] == []
     assert staff.get(f"{PLEDGES}organizations.csv")["Location"] == f"{PLEDGES}?"
     assert NOTHING in web_client.page_text(staff.get(PLEDGES))

@@ -18,9 +18,9 @@ from partners.models import MONTHS, Grade
     ],
 )
 def test_grades(chosen, said):
-    assert partner_formatting.grades(chosen) == said
+    assert partner_formatting.grade_spans(chosen) == said
     with translation.override("es"):
-        assert partner_formatting.grades(chosen) == said.replace("grades", "grados")
+        assert partner_formatting.grade_spans(chosen) == said.replace("grades", "grados")
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,6 @@ def test_grades(chosen, said):
     ],
 )
 def test_months(chosen, english, spanish):
-    assert partner_formatting.months(chosen) == english
+    assert partner_formatting.month_spans(chosen) == english
     with translation.override("es"):
-        assert partner_formatting.months(chosen) == spanish
+        assert partner_formatting.month_spans(chosen) == spanish

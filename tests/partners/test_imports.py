@@ -11,7 +11,7 @@ from imagine.mail.models import Message
 from partners import exports
 from partners.imports import validation, writing
 from partners.imports import workflow as import_workflow
-from partners.imports.workflow import Which
+from partners.imports.workflow import OrganizationChoice
 from partners.models import (
     Contact,
     CreatedRecord,
@@ -43,7 +43,7 @@ def year(db):
 def begin(*rows: dict, header: list[str] | None = None, content: bytes | None = None, **fields) -> Import:
     """A file that is read and checked, whatever its size."""
     content = as_csv(table(list(rows), header)) if content is None else content
-    run = import_workflow.begin(
+    run = import_workflow.start_import(
         content, **({"file_name": "list.csv", "year": factories.pledge_year(), "by": "anna", "language": "en"} | fields)
     )
     return worked(run)
@@ -53,23 +53,23 @@ def worked(run: Import) -> Import:
     """Workers have been at it until there was nothing left to do."""
     run.refresh_from_db()
     while run.is_in_progress:
-        import_workflow.work(run.pk)
+        import_workflow.run_steps(run.pk)
         run.refresh_from_db()
     return run
 
 
 def write(run: Import, **fields) -> Import:
-    import_workflow.confirm(run, **fields)
+    import_workflow.confirm_import(run, **fields)
     return worked(run)
 
 
 def undo(run: Import) -> Import:
-    import_workflow.undo(run)
+    import_workflow.undo_import(run)
     return worked(run)
 
 
 def problems(run: Import) -> dict[int, list[str]]:
-    return {bad.line: bad.errors for bad in validation.bad_rows(run)}
+    return {bad.line: bad.errors for bad in validation.rows_with_errors(run)}
 
 
 def everything() -> tuple:
@@ -187,7 +187,7 @@ def test_each_bad_row_is_named_with_its_line_and_all_its_reasons(year):
 
 
 def test_too_many_rows_are_refused_whole(year, monkeypatch):
-    monkeypatch.setattr(validation, "MOST_ROWS", 3)
+    monkeypatch.setattr(validation, "MAX_ROWS", 3)
     run = begin(*[row(organization=f"Partner {number}") for number in range(4)])
     assert run.rejection_reason == "It has more than 3 rows. Split it into files of fewer rows."
     assert (run.state, ImportRow.objects.count()) == ("rejected", 0)
@@ -214,13 +214,13 @@ def test_same_name_is_taken_without_asking(year):
 def test_similar_name_is_asked_and_the_answer_counts(year):
     there = factories.organization("Port Gate Logistic Group")
     run = begin(row())
-    [typed] = validation.questions(run)
+    [typed] = validation.organizations_to_review(run)
     assert (typed.existing_matches, typed.organization, typed.is_new) == (
         [[there.pk, 59, ["similar_name"]]],
         None,
         True,
     )
-    import_workflow.answer(run, {typed.pk: Which(there.pk)})
+    import_workflow.answer_questions(run, {typed.pk: OrganizationChoice(there.pk)})
     write(run)
     assert snapshots.organizations() == ["Port Gate Logistic Group"]
 
@@ -229,9 +229,9 @@ def test_same_address_and_similar_name_is_proposed_to_be_taken(year):
     there = factories.organization("Port Gate Logistic Group")
     factories.contact(there, "Alma@portgate.example")
     run = begin(row())
-    [typed] = validation.questions(run)
+    [typed] = validation.organizations_to_review(run)
     assert (typed.organization, typed.is_new) == (there, False)
-    import_workflow.answer(run, {typed.pk: Which()})
+    import_workflow.answer_questions(run, {typed.pk: OrganizationChoice()})
     write(run)
     assert snapshots.organizations() == ["Port Gate Logistic Group", GATE]
 
@@ -239,7 +239,7 @@ def test_same_address_and_similar_name_is_proposed_to_be_taken(year):
 def test_of_two_with_the_same_name_staff_are_asked(year):
     first, second = factories.organization(GATE), factories.organization(f"{GATE}, Inc.")
     factories.contact(second, "alma@portgate.example")
-    [typed] = validation.questions(begin(row()))
+    [typed] = validation.organizations_to_review(begin(row()))
     assert (typed.organization, [pk for pk, *_why in typed.existing_matches]) == (second, [second.pk, first.pk])
 
 
@@ -247,8 +247,8 @@ def test_only_what_was_proposed_can_be_chosen(year):
     factories.organization("Port Gate Logistic Group")
     other = factories.organization("Zeta Freight")
     run = begin(row())
-    [typed] = validation.questions(run)
-    import_workflow.answer(run, {typed.pk: Which(other.pk), 999_999: Which()})
+    [typed] = validation.organizations_to_review(run)
+    import_workflow.answer_questions(run, {typed.pk: OrganizationChoice(other.pk), 999_999: OrganizationChoice()})
     typed.refresh_from_db()
     assert typed.is_new
 
@@ -258,7 +258,7 @@ def test_two_names_that_are_one_make_one_pledge(year):
     run = begin(
         row(), row(organization="Port Gate Logistics Grp", kind="mentors"), row(organization="Port Gate Logistic")
     )
-    import_workflow.answer(run, {typed.pk: Which(there.pk) for typed in run.organizations.all()})
+    import_workflow.answer_questions(run, {typed.pk: OrganizationChoice(there.pk) for typed in run.organizations.all()})
     write(run)
     assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 6}
     assert run.counts["left_names"] == ["Port Gate Logistic Group"]
@@ -276,7 +276,7 @@ def asked(run: Import) -> list[tuple]:
     """Who is asked about, which lines it may be and why, and what is chosen for it."""
     return [
         (one.line, [(line, reasons) for line, _score, reasons in one.matches_in_file], one.duplicate_of_line)
-        for one in validation.questions(run)
+        for one in validation.organizations_to_review(run)
     ]
 
 
@@ -326,7 +326,9 @@ def test_twins_in_the_file_that_are_one_make_one_organization(year):
         apart(3, organization="Port Gate Logisti", kind="tours", quantity="7"),
         apart(4, organization="Zeta Freight"),
     )
-    import_workflow.answer(run, {typed.pk: Which(line=typed.line - 1) for typed in validation.questions(run)})
+    import_workflow.answer_questions(
+        run, {typed.pk: OrganizationChoice(line=typed.line - 1) for typed in validation.organizations_to_review(run)}
+    )
     assert [each[2] for each in asked(run)] == [2, 3]
     run = write(run)
     assert snapshots.organizations() == [GATE, "Zeta Freight"]
@@ -341,11 +343,13 @@ def test_twins_in_the_file_that_are_one_make_one_organization(year):
 
 def test_twin_of_one_that_is_there_goes_with_it_also_in_another_step(year, monkeypatch):
     there = factories.organization(GATE)
-    monkeypatch.setattr(writing, "CHUNK", 1)
+    monkeypatch.setattr(writing, "BATCH_SIZE", 1)
     rows = [apart(number, organization=f"{name} {name[::-1]}") for number, name in enumerate(["Delta", "Tule"])]
     run = begin(row(organization="Port Gate Logistc"), *rows, row(organization="Port Gate Logistic", kind="mentors"))
-    first, last = validation.questions(run)
-    import_workflow.answer(run, {first.pk: Which(there.pk), last.pk: Which(line=first.line)})
+    first, last = validation.organizations_to_review(run)
+    import_workflow.answer_questions(
+        run, {first.pk: OrganizationChoice(there.pk), last.pk: OrganizationChoice(line=first.line)}
+    )
     write(run)
     assert snapshots.promised_amounts(there.pledges.get()) == {"tours": 6, "mentors": 6}
     assert Organization.objects.count() == 3
@@ -353,17 +357,17 @@ def test_twin_of_one_that_is_there_goes_with_it_also_in_another_step(year, monke
 
 def test_only_a_line_that_was_proposed_can_be_chosen(year):
     run = begin(row(), apart(2, organization="Zeta Freight"), apart(3, organization="Port Gate Logistic"))
-    [typed] = validation.questions(run)
+    [typed] = validation.organizations_to_review(run)
     for line in (3, 4, 99):
-        import_workflow.answer(run, {typed.pk: Which(line=line)})
+        import_workflow.answer_questions(run, {typed.pk: OrganizationChoice(line=line)})
     assert asked(run)[0][2] is None
 
 
 def test_twins_that_are_two_become_two(year):
     run = begin(row(), row(organization="Port Gate Logistic"))
-    [typed] = validation.questions(run)
+    [typed] = validation.organizations_to_review(run)
     assert typed.duplicate_of_line == 2
-    import_workflow.answer(run, {typed.pk: Which()})
+    import_workflow.answer_questions(run, {typed.pk: OrganizationChoice()})
     write(run)
     assert sorted(snapshots.organizations()) == ["Port Gate Logistic", GATE]
 
@@ -436,8 +440,8 @@ def test_history_tells_who_imported_what(year):
 
 def test_bad_rows_are_left_out_only_when_staff_say_so(year):
     run = begin(row(), row(organization="Zeta", quantity="0"))
-    with pytest.raises(import_workflow.Refused, match="There are bad rows"):
-        import_workflow.confirm(run)
+    with pytest.raises(import_workflow.ImportRefused, match="There are bad rows"):
+        import_workflow.confirm_import(run)
     assert everything() == ([], [], [], [], 0)
     write(run, leaves_bad=True)
     assert snapshots.organizations() == [GATE]
@@ -445,8 +449,8 @@ def test_bad_rows_are_left_out_only_when_staff_say_so(year):
 
 def test_nothing_but_bad_rows_is_not_written(year):
     run = begin(row(quantity="0"))
-    with pytest.raises(import_workflow.Refused, match="no row that can be written"):
-        import_workflow.confirm(run, leaves_bad=True)
+    with pytest.raises(import_workflow.ImportRefused, match="no row that can be written"):
+        import_workflow.confirm_import(run, leaves_bad=True)
 
 
 def test_rows_are_kept_until_they_are_written_and_no_longer(year):
@@ -458,10 +462,10 @@ def test_rows_are_kept_until_they_are_written_and_no_longer(year):
 
 def test_dropped_import_writes_nothing_and_keeps_no_row(year):
     run = begin(row())
-    import_workflow.drop(run)
+    import_workflow.discard_import(run)
     assert (Import.objects.get().state, ImportRow.objects.count(), everything()[0]) == ("discarded", 0, [])
-    for act in (import_workflow.confirm, import_workflow.drop, import_workflow.undo):
-        with pytest.raises(import_workflow.Refused, match="not as you saw it any more: dropped"):
+    for act in (import_workflow.confirm_import, import_workflow.discard_import, import_workflow.undo_import):
+        with pytest.raises(import_workflow.ImportRefused, match="not as you saw it any more: dropped"):
             act(run)
 
 
@@ -476,7 +480,7 @@ def test_partner_begins_next_year_from_what_was_imported(year):
     write(begin(row(quantity="6")))
     factories.close_year()
     factories.pledge_year(2028)
-    sheet = page_state.find(Pledge.objects.get().token)
+    sheet = page_state.load_page_state(Pledge.objects.get().token)
     assert (sheet.pledge, [one.quantity for one in sheet.promises]) == (None, [6])
 
 
@@ -505,7 +509,7 @@ def test_run_twice_with_a_new_one_that_looks_like_another(year):
     factories.organization("Port Gate Logistic Group")
     for _time in range(2):
         run = begin(row())
-        import_workflow.answer(run, {typed.pk: None for typed in validation.questions(run)})
+        import_workflow.answer_questions(run, {typed.pk: None for typed in validation.organizations_to_review(run)})
         write(run)
     assert snapshots.organizations() == ["Port Gate Logistic Group", GATE]
 
@@ -531,7 +535,7 @@ def test_organization_that_vanished_or_was_merged_since_the_check(year):
     gone, merged = factories.organization(GATE), factories.organization("Zeta Freight")
     run = begin(row(), row(organization="Zeta Freight"))
     kept = factories.organization("Omega Movers")
-    merging.merge(kept, merged)
+    merging.merge_organizations(kept, merged)
     gone.delete()
     write(run)
     assert sorted(snapshots.organizations()) == ["Omega Movers", GATE]
@@ -653,9 +657,9 @@ def test_what_somebody_changed_since_stays_and_is_told(year):
         begin(*[row(organization=name, e_mail=f"a@{name[0]}.example") for name in ("Alpha", "Beta", "Gamma", "Delta")])
     )
     alpha, beta, gamma, _delta = (Organization.objects.get(name=name) for name in ("Alpha", "Beta", "Gamma", "Delta"))
-    profiles.change(profiles.lock(alpha.pk), description="Moves freight.")
+    profiles.change_organization(profiles.lock_organization(alpha.pk), description="Moves freight.")
     token = beta.pledges.get().token
-    pledge_editing.sign(token, **factories.pledge_data(token, factories.promised("tours", 9)), name="Ben Ochoa")
+    pledge_editing.sign_pledge(token, **factories.pledge_data(token, factories.promised("tours", 9)), name="Ben Ochoa")
     profiles.change_contact(gamma.contacts.get(), role="Owner")
     run = undo(run)
     assert run.not_undone == [
@@ -674,7 +678,7 @@ def test_what_somebody_changed_since_stays_and_is_told(year):
 def test_what_was_merged_since_stays(year):
     run = write(begin(row(), row(organization="Zeta Freight", kind="mentors")))
     kept, other = Organization.objects.order_by("pk")
-    merging.merge(kept, other)
+    merging.merge_organizations(kept, other)
     run = undo(run)
     assert run.not_undone[0] == [f"Pledge of {GATE}", "it was changed since"]
     assert run.not_undone[-1][0] == GATE
@@ -683,7 +687,7 @@ def test_what_was_merged_since_stays(year):
 
 def test_what_is_gone_already_is_no_matter(year):
     run = write(begin(row()))
-    pledge_editing.delete(Pledge.objects.get())
+    pledge_editing.delete_pledge(Pledge.objects.get())
     Organization.objects.all().delete()
     run = undo(run)
     assert (run.state, run.not_undone) == ("undone", [])
@@ -691,33 +695,33 @@ def test_what_is_gone_already_is_no_matter(year):
 
 def test_only_the_last_import_can_be_undone_then_the_one_before(year):
     first, second = (write(begin(row(organization=name))) for name in ("Alpha", "Beta"))
-    with pytest.raises(import_workflow.Refused, match="Only the last import can be undone"):
-        import_workflow.undo(first)
+    with pytest.raises(import_workflow.ImportRefused, match="Only the last import can be undone"):
+        import_workflow.undo_import(first)
     undo(second)
     undo(first)
     assert snapshots.organizations() == []
-    with pytest.raises(import_workflow.Refused, match="not as you saw it any more: undone"):
-        import_workflow.undo(first)
+    with pytest.raises(import_workflow.ImportRefused, match="not as you saw it any more: undone"):
+        import_workflow.undo_import(first)
 
 
 # In steps --------------------------------------------------------------------------------------------------------
 
 
 def test_work_that_stopped_goes_on_where_it_was(year, monkeypatch):
-    monkeypatch.setattr(writing, "CHUNK", 2)
-    monkeypatch.setattr(import_workflow, "SMALL", 0)
+    monkeypatch.setattr(writing, "BATCH_SIZE", 2)
+    monkeypatch.setattr(import_workflow, "SMALL_BATCH", 0)
     run = begin(*[row(organization=f"Partner {number}") for number in range(5)])
-    import_workflow.confirm(run)
-    assert [import_workflow.step(run.pk), Organization.objects.count()] == [True, 2]
-    monkeypatch.setattr(writing, "make_pledges", lambda *_all: 1 / 0)
-    for _try in range(import_workflow.MOST_ATTEMPTS + 2):
-        with pytest.raises(ZeroDivisionError) if _try < import_workflow.MOST_ATTEMPTS else NOTHING:
-            import_workflow.work(run.pk)
+    import_workflow.confirm_import(run)
+    assert [import_workflow.run_step(run.pk), Organization.objects.count()] == [True, 2]
+    monkeypatch.setattr(writing, "create_pledges", lambda *_all: 1 / 0)
+    for _try in range(import_workflow.MAX_ATTEMPTS + 2):
+        with pytest.raises(ZeroDivisionError) if _try < import_workflow.MAX_ATTEMPTS else NOTHING:
+            import_workflow.run_steps(run.pk)
     run.refresh_from_db()
-    assert (Organization.objects.count(), run.steps_done, run.attempts) == (2, 2, import_workflow.MOST_ATTEMPTS)
+    assert (Organization.objects.count(), run.steps_done, run.attempts) == (2, 2, import_workflow.MAX_ATTEMPTS)
     monkeypatch.undo()
-    import_workflow.go_on(run)
-    import_workflow.work(run.pk)
+    import_workflow.retry_import(run)
+    import_workflow.run_steps(run.pk)
     run.refresh_from_db()
     assert (run.state, run.steps_done, Organization.objects.count(), Pledge.objects.count()) == ("done", 5, 5, 5)
 
@@ -736,19 +740,19 @@ NOTHING = Nothing()
 def test_work_twice_does_no_harm(year):
     run = write(begin(row()))
     before = everything()
-    import_workflow.work(run.pk)
-    import_workflow.work(run.pk)
+    import_workflow.run_steps(run.pk)
+    import_workflow.run_steps(run.pk)
     assert everything() == before
 
 
 def test_file_that_kills_its_reader_is_given_up(year, monkeypatch):
     monkeypatch.setattr(validation, "read_rows", lambda _run: 1 / 0)
-    run = import_workflow.begin(b"x", file_name="x", year=year, by="anna", language="en")
+    run = import_workflow.start_import(b"x", file_name="x", year=year, by="anna", language="en")
     assert (run.state, run.attempts) == ("reading", 1)
     for _try in range(5):
-        import_workflow.take_up(run.pk)
-    Import.objects.update(last_step_at=timezone.now() - 2 * import_workflow.LEFT_ALONE)
-    import_workflow.resume()
+        import_workflow.claim_step(run.pk)
+    Import.objects.update(last_step_at=timezone.now() - 2 * import_workflow.ABANDONED_AFTER)
+    import_workflow.resume_imports()
     run.refresh_from_db()
     assert (run.state, run.rejection_reason, run.file) == ("rejected", "Reading it failed again and again.", None)
 
@@ -756,19 +760,19 @@ def test_file_that_kills_its_reader_is_given_up(year, monkeypatch):
 def test_large_one_is_left_to_a_worker(year, monkeypatch):
     rung = []
     monkeypatch.setattr("imagine.mail.dispatch.ring", lambda task, pk: rung.append((task, pk)))
-    monkeypatch.setattr(import_workflow, "SMALL_FILE", {"csv": 10})
+    monkeypatch.setattr(import_workflow, "SMALL_FILE_SIZES", {"csv": 10})
     monkeypatch.setattr("django.db.transaction.on_commit", lambda act, robust: act())
-    run = import_workflow.begin(as_csv(table([row()])), file_name="x", year=year, by="anna", language="en")
+    run = import_workflow.start_import(as_csv(table([row()])), file_name="x", year=year, by="anna", language="en")
     assert (run.state, rung) == ("reading", [("partners.tasks.work_on_import", run.pk)])
-    Import.objects.update(last_step_at=timezone.now() - 2 * import_workflow.LEFT_ALONE)
-    import_workflow.resume()
+    Import.objects.update(last_step_at=timezone.now() - 2 * import_workflow.ABANDONED_AFTER)
+    import_workflow.resume_imports()
     assert rung == [("partners.tasks.work_on_import", run.pk)] * 2
 
 
 def test_checked_and_forgotten_is_dropped_after_two_weeks(year):
     old, new = begin(row()), begin(row())
-    Import.objects.filter(pk=old.pk).update(created_at=timezone.now() - import_workflow.KEEP_CHECKED)
-    import_workflow.tidy()
+    Import.objects.filter(pk=old.pk).update(created_at=timezone.now() - import_workflow.CHECKED_LIFETIME)
+    import_workflow.discard_stale_imports()
     assert sorted(Import.objects.values_list("state", flat=True)) == ["checked", "discarded"]
     assert set(ImportRow.objects.values_list("run", flat=True)) == {new.pk}
 
@@ -776,8 +780,8 @@ def test_checked_and_forgotten_is_dropped_after_two_weeks(year):
 def test_two_at_once_are_not_written(year):
     one, other = begin(row()), begin(row())
     Import.objects.filter(pk=one.pk).update(state="writing")
-    with pytest.raises(import_workflow.Refused, match="Another import is at work"):
-        import_workflow.confirm(other)
+    with pytest.raises(import_workflow.ImportRefused, match="Another import is at work"):
+        import_workflow.confirm_import(other)
 
 
 # A real one ------------------------------------------------------------------------------------------------------

@@ -150,9 +150,9 @@ def test_file_that_is_not_there():
 
 
 def test_what_changed_since_it_was_shown_is_not_written_over(load):
-    rows = schools.read((HEAD + EDISON).encode())
-    shown = schools.compare(rows)
+    rows = schools.read_schools((HEAD + EDISON).encode())
+    shown = schools.compare_schools(rows)
     load(HEAD + CALAVERAS)
-    with pytest.raises(schools.Outdated):
-        schools.load(rows, shown)
+    with pytest.raises(schools.SchoolsChanged):
+        schools.load_schools(rows, shown)
     assert found() == [("Rio Calaveras Elementary", "elementary", False, False)]

@@ -18,7 +18,7 @@ from partners.models import (
     TokenRedirect,
 )
 from partners.organizations import duplicates, merging, profiles
-from partners.organizations.merging import Plan, merge
+from partners.organizations.merging import MergePlan, merge_organizations
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 from partners.pledges import page_state
@@ -55,11 +55,11 @@ def organizations(*made: Pledge) -> list[Organization]:
 
 def test_what_is_empty_is_filled_and_what_has_no_place_stays_in_history(both):
     kept, other = both
-    profiles.change(kept, website="https://portgate.example")
-    profiles.change(
+    profiles.change_organization(kept, website="https://portgate.example")
+    profiles.change_organization(
         other, website="https://pgl.example", description="Moves freight.", sector="business", phone="209 555 0100"
     )
-    merge(kept, other)
+    merge_organizations(kept, other)
     kept = Organization.objects.get()
     assert (kept.pk, kept.name, kept.website) == (both[0].pk, "Port Gate Logistics", "https://portgate.example")
     assert (kept.description, kept.sector, kept.phone) == ("Moves freight.", "business", "209 555 0100")
@@ -73,7 +73,7 @@ def test_what_is_empty_is_filled_and_what_has_no_place_stays_in_history(both):
 
 
 def test_history_of_the_other_goes_on_in_the_kept_ones(both):
-    merge(*both)
+    merge_organizations(*both)
     names = [change["name"] for change in snapshots.changes(both[0]) if "name" in change]
     assert names == [["", "Port Gate Logistics"], ["", "Port Gate Logistics Inc"]]
     assert not AuditEntry.objects.about(both[1]).exists()
@@ -81,9 +81,9 @@ def test_history_of_the_other_goes_on_in_the_kept_ones(both):
 
 def test_old_web_address_leads_to_the_kept_one_also_after_the_next_merge_and_is_not_given_again(both):
     kept, other = both
-    merge(kept, other)
+    merge_organizations(kept, other)
     last = factories.organization("Zeta Freight")
-    merge(last, kept)
+    merge_organizations(last, kept)
     assert dict(SlugRedirect.objects.values_list("slug", "organization")) == {
         "port-gate-logistics-inc": last.pk,
         "port-gate-logistics": last.pk,
@@ -93,12 +93,12 @@ def test_old_web_address_leads_to_the_kept_one_also_after_the_next_merge_and_is_
 
 def test_old_page_leads_to_the_kept_partners_page_while_that_is_shown(client):
     pledge, other = factories.signed_pledge(), factories.organization("Zeta Freight")
-    kept = profiles.change(pledge.organization, wants_listing=True)
-    profiles.approve(kept, by="anna")
-    merge(kept, other)
+    kept = profiles.change_organization(pledge.organization, wants_listing=True)
+    profiles.approve_listing(kept, by="anna")
+    merge_organizations(kept, other)
     answer = client.get("/imagine/partners/zeta-freight/")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/imagine/partners/port-gate-logistics/")
-    profiles.hide(kept)
+    profiles.withdraw_approval(kept)
     assert client.get("/imagine/partners/zeta-freight/").status_code == 404
     assert client.get("/imagine/partners/nobody/").status_code == 404
 
@@ -117,21 +117,21 @@ def test_shown_when_one_asked_for_it_and_the_profile_that_stays_or_the_whole_oth
     """Each side: whether it asked to be shown, and whether staff approved it."""
     kept, other = factories.organization(), factories.organization("Zeta Freight")
     for row, (wants, approved) in ((kept, mine), (other, theirs)):
-        profiles.change(row, wants_listing=wants)
+        profiles.change_organization(row, wants_listing=wants)
         if approved:
-            profiles.approve(row, by="anna")
-    merge(kept, other)
+            profiles.approve_listing(row, by="anna")
+    merge_organizations(kept, other)
     assert Organization.objects.get().is_listed == shown
 
 
 def test_logo_is_taken_when_there_is_none_else_it_is_said(both):
     kept, other = both
     Logo.objects.create(organization=other, png=b"theirs", width=1, height=1)
-    merge(kept, other)
+    merge_organizations(kept, other)
     assert [(logo.pk, bytes(logo.png)) for logo in Logo.objects.all()] == [(kept.pk, b"theirs")]
     third = factories.organization("Zeta Freight")
     Logo.objects.create(organization=third, png=b"third", width=1, height=1)
-    merge(kept, third)
+    merge_organizations(kept, third)
     assert bytes(Logo.objects.get().png) == b"theirs"
     assert snapshots.changes(kept)[-1]["merged"][1].endswith("Not taken over: logo.")
 
@@ -143,14 +143,14 @@ def test_contacts_move_and_one_stays_the_main_one(both):
     kept, other = both
     factories.contact(kept, "alma@example.org")
     factories.contact(other, "ben@example.org", "Ben Ochoa")
-    merge(kept, other)
+    merge_organizations(kept, other)
     assert list(kept.contacts.values_list("name", "is_primary")) == [("Alma Reyes", True), ("Ben Ochoa", False)]
 
 
 def test_main_contact_of_the_other_becomes_the_kept_ones_where_it_has_none(both):
     kept, other = both
     factories.contact(other, "ben@example.org", "Ben Ochoa")
-    merge(kept, other)
+    merge_organizations(kept, other)
     assert list(kept.contacts.values_list("name", "is_primary")) == [("Ben Ochoa", True)]
 
 
@@ -160,7 +160,7 @@ def test_contact_that_stood_in_both_is_one():
     stays = kept.contacts.get()
     goes = factories.contact(other, "P@Example.org", "A. Reyes", role="Owner", phone="209 555 0100")
     Pledge.objects.filter(pk=theirs.pk).update(contact=goes)
-    merge(kept, other)
+    merge_organizations(kept, other)
     stays.refresh_from_db()
     assert (stays.name, stays.role, stays.phone) == ("Alma Reyes", "Owner", "209 555 0100")
     assert stays.email == "p@example.org"
@@ -174,7 +174,7 @@ def test_pledge_of_a_doubled_contact_stays_theirs(both):
     stays, goes = factories.contact(kept), factories.contact(other)
     year = factories.pledge_year()
     pledge = Pledge.objects.create(organization=other, year=year, contact=goes)
-    merge(kept, other)
+    merge_organizations(kept, other)
     pledge.refresh_from_db()
     assert (pledge.organization, pledge.contact) == (kept, stays)
     assert snapshots.changes(pledge) == [{"organization": ["Port Gate Logistics Inc", "Port Gate Logistics"]}]
@@ -188,7 +188,7 @@ def test_pledge_for_another_year_moves_as_it_is():
     factories.close_year()
     factories.pledge_year(2028)
     now = factories.signed_pledge("Zeta Freight", "zeta@example.org")
-    merge(*organizations(last, now))
+    merge_organizations(*organizations(last, now))
     assert snapshots.pledges() == [
         ("Port Gate Logistics", 2027, "closed", 1),
         ("Port Gate Logistics", 2028, "signed", 1),
@@ -202,7 +202,7 @@ def test_of_two_signed_pledges_for_one_year_the_kept_ones_promises_stand_and_fur
     )
     school = factories.school()
     theirs.promises.get(promise_type__code="mentors").schools.add(school)
-    merge(*organizations(mine, theirs))
+    merge_organizations(*organizations(mine, theirs))
     pledge = Pledge.objects.get()
     assert (pledge.pk, pledge.version) == (mine.pk, 2)
     assert snapshots.promised_amounts(pledge) == {"tours": 6, "mentors": 12}
@@ -215,7 +215,7 @@ def test_every_signed_version_of_both_is_kept_and_what_stands_is_the_last():
     )
     Pledge.objects.filter(pk=theirs.pk).update(signed_by="Ben Ochoa", signed_role="Manager")
     Signature.objects.filter(pledge=theirs).update(signed_by="Ben Ochoa")
-    merge(*organizations(mine, theirs))
+    merge_organizations(*organizations(mine, theirs))
     versions = [
         (one.number, one.signed_by, {each["promise_type"]: each["quantity"] for each in one.content["promises"]})
         for one in Signature.objects.filter(pledge=mine)
@@ -228,7 +228,7 @@ def test_every_signed_version_of_both_is_kept_and_what_stands_is_the_last():
     pledge = Pledge.objects.get()
     assert (pledge.signed_by, pledge.signed_role) == ("Alma Reyes, Ben Ochoa", "")
     token = pledge.token
-    again = pledge_editing.sign(
+    again = pledge_editing.sign_pledge(
         token, **factories.pledge_data(token, factories.promised("tours", 7)), name="Alma Reyes"
     )
     assert again.signatures.count() == 4
@@ -238,7 +238,7 @@ def test_every_signed_version_of_both_is_kept_and_what_stands_is_the_last():
 def test_folded_pledge_is_in_the_history_of_the_one_that_stands():
     mine, theirs = two_pledges((factories.promised("tours", 6),), (factories.promised("tours", 2, note="the port"),))
     before = len(snapshots.changes(theirs))
-    merge(*organizations(mine, theirs))
+    merge_organizations(*organizations(mine, theirs))
     told = snapshots.changes(mine)
     assert len(told) == 2 * before + 1
     assert told[-1]["merged"][1] == (
@@ -253,7 +253,7 @@ def test_signed_pledge_of_the_other_stands_and_the_draft_of_the_kept_one_is_hist
         (factories.promised("mentors", 3),), (factories.promised("tours", 2),), sign=(False, True)
     )
     kept, other = organizations(mine, theirs)
-    merge(kept, other)
+    merge_organizations(kept, other)
     pledge = Pledge.objects.get()
     assert (pledge.pk, pledge.organization, pledge.state) == (theirs.pk, kept, "signed")
     assert snapshots.promised_amounts(pledge) == {"tours": 2}
@@ -265,7 +265,7 @@ def test_two_drafts_become_one():
     mine, theirs = two_pledges(
         (factories.promised("tours", 6),), (factories.promised("mentors", 12),), sign=(False, False)
     )
-    merge(*organizations(mine, theirs))
+    merge_organizations(*organizations(mine, theirs))
     pledge = Pledge.objects.get()
     assert (pledge.state, snapshots.promised_amounts(pledge)) == ("draft", {"tours": 6, "mentors": 12})
     assert not Signature.objects.exists()
@@ -274,7 +274,7 @@ def test_two_drafts_become_one():
 def test_pledges_of_a_closed_year_become_one_that_is_closed():
     mine, theirs = two_pledges((factories.promised("tours", 6),), (factories.promised("mentors", 12),))
     factories.close_year()
-    merge(*organizations(mine, theirs))
+    merge_organizations(*organizations(mine, theirs))
     pledge = Pledge.objects.get()
     assert (pledge.state, snapshots.promised_amounts(pledge)) == ("closed", {"tours": 6, "mentors": 12})
 
@@ -283,43 +283,45 @@ def test_pledges_of_a_closed_year_become_one_that_is_closed():
 def test_both_links_open_the_kept_pledge_also_after_the_next_merge(sign):
     mine, theirs = two_pledges((), (), sign)
     kept, other = organizations(mine, theirs)
-    merge(kept, other)
+    merge_organizations(kept, other)
     third = factories.organization("Omega Movers")
-    merge(third, kept)
+    merge_organizations(third, kept)
     stands = Pledge.objects.get()
     for token in (mine.token, theirs.token):
-        assert page_state.find(token).pledge == stands
-        pledge_editing.sign(token, **factories.pledge_data(token, factories.promised("tours", 3)), name="Alma Reyes")
+        assert page_state.load_page_state(token).pledge == stands
+        pledge_editing.sign_pledge(
+            token, **factories.pledge_data(token, factories.promised("tours", 3)), name="Alma Reyes"
+        )
     assert Pledge.objects.get().organization == third
 
 
 def test_page_that_was_open_during_the_merge_is_shown_what_changed():
     mine, theirs = two_pledges((factories.promised("tours", 6),), (factories.promised("mentors", 12),))
     page = factories.pledge_data(theirs.token, factories.promised("mentors", 13))
-    merge(*organizations(mine, theirs))
-    with pytest.raises(pledge_editing.Changed):
-        pledge_editing.sign(theirs.token, **page, name="Alma Reyes")
+    merge_organizations(*organizations(mine, theirs))
+    with pytest.raises(pledge_editing.PledgeChanged):
+        pledge_editing.sign_pledge(theirs.token, **page, name="Alma Reyes")
 
 
 def test_replaced_link_ends_the_old_one_too():
     mine, theirs = two_pledges((), ())
-    merge(*organizations(mine, theirs))
+    merge_organizations(*organizations(mine, theirs))
     pledge_links.replace_link(Pledge.objects.get())
     for token in (mine.token, theirs.token):
-        with pytest.raises(page_state.Missing):
-            page_state.find(token)
+        with pytest.raises(page_state.LinkNotFound):
+            page_state.load_page_state(token)
     assert not TokenRedirect.objects.exists()
 
 
 def test_messages_of_a_folded_pledge_are_the_kept_ones_and_nobody_is_written_to():
     mine, theirs = two_pledges((), ())
     before = Message.objects.count()
-    merge(*organizations(mine, theirs))
+    merge_organizations(*organizations(mine, theirs))
     assert Message.objects.count() == before
     assert not Message.objects.about(f"pledge:{theirs.pk}").exists()
     moved = Message.objects.about(f"pledge:{mine.pk}:was-{theirs.pk}")
     assert [message.idempotency_key.rpartition(f"was-{theirs.pk}:")[2] for message in moved] == ["signed:1"]
-    pledge_editing.delete(Pledge.objects.get())
+    pledge_editing.delete_pledge(Pledge.objects.get())
     assert not Message.objects.filter(idempotency_key__startswith="pledge:").exists()
 
 
@@ -329,7 +331,7 @@ def test_keys_of_messages_do_not_grow_with_each_merge():
     for number in range(10):
         other = factories.signed_pledge(f"Zeta Freight {number}", f"z{number}@example.org")
         sent = Message.objects.count()
-        merge(other.organization, pledge.organization)
+        merge_organizations(other.organization, pledge.organization)
         pledge = Pledge.objects.get()
     assert Message.objects.count() == sent
     folded = Message.objects.filter(idempotency_key__contains=":was-")
@@ -349,7 +351,7 @@ def test_mail_in_flight_keeps_its_message_id():
         return {message.pk: mime.write(message).message()["Message-ID"] for message in Message.objects.all()}
 
     before = ids()
-    merge(*organizations(mine, theirs))
+    merge_organizations(*organizations(mine, theirs))
     assert ids() == before
     assert len(set(before.values())) == len(before) > 1
 
@@ -358,22 +360,22 @@ def test_mail_in_flight_keeps_its_message_id():
 
 
 def test_nothing_is_merged_with_itself(both):
-    with pytest.raises(merging.Itself):
-        merge(both[0], both[0])
+    with pytest.raises(merging.SameOrganization):
+        merge_organizations(both[0], both[0])
     assert Organization.objects.count() == 2
 
 
 def test_one_that_vanished_is_told_and_twice_does_no_harm(both):
     kept, other = both
-    merge(kept, other)
+    merge_organizations(kept, other)
     for pair in ((kept, other), (other, kept)):
-        with pytest.raises(merging.Gone):
-            merge(*pair)
+        with pytest.raises(merging.OrganizationGone):
+            merge_organizations(*pair)
     assert Organization.objects.get() == kept
 
 
 def changed_name(kept, other):
-    profiles.change(other, name="Zeta Freight")
+    profiles.change_organization(other, name="Zeta Freight")
 
 
 def new_contact(kept, other):
@@ -390,33 +392,33 @@ def new_logo(kept, other):
 
 @pytest.mark.parametrize("change", [changed_name, new_contact, new_pledge, new_logo])
 def test_what_became_another_since_it_was_shown_is_not_merged(both, change):
-    shown = Plan(*both).mark
+    shown = MergePlan(*both).mark
     change(*both)
-    with pytest.raises(merging.Changed):
-        merge(*both, shown=shown)
+    with pytest.raises(merging.MergePlanOutdated):
+        merge_organizations(*both, shown=shown)
     assert Organization.objects.count() == 2
-    merge(*both, shown=Plan(*both).mark)
+    merge_organizations(*both, shown=MergePlan(*both).mark)
 
 
 def test_promise_that_was_saved_since_it_was_shown_is_seen():
     mine, theirs = two_pledges((), ())
     pair = organizations(mine, theirs)
-    shown = Plan(*pair).mark
-    pledge_editing.sign(
+    shown = MergePlan(*pair).mark
+    pledge_editing.sign_pledge(
         theirs.token, **factories.pledge_data(theirs.token, factories.promised("tours", 9)), name="Alma Reyes"
     )
-    with pytest.raises(merging.Changed):
-        merge(*pair, shown=shown)
+    with pytest.raises(merging.MergePlanOutdated):
+        merge_organizations(*pair, shown=shown)
 
 
 def test_what_was_said_to_be_two_stays_so(both):
     kept, other = both
     third = factories.organization("Port Gate Logistic")
-    duplicates.dismiss(other, third, by="anna")
-    duplicates.dismiss(kept, other, by="ben")
-    duplicates.search()
-    merge(kept, other)
-    duplicates.search()
+    duplicates.dismiss_candidate(other, third, by="anna")
+    duplicates.dismiss_candidate(kept, other, by="ben")
+    duplicates.scan_for_duplicates()
+    merge_organizations(kept, other)
+    duplicates.scan_for_duplicates()
     pair = DuplicateCandidate.objects.get()
     assert (pair.organization_a, pair.organization_b, pair.dismissed_by) == (kept, third, "anna")
 
@@ -426,7 +428,7 @@ def test_failure_in_the_middle_leaves_everything_as_it_was(both, monkeypatch):
     factories.contact(other)
     monkeypatch.setattr(merging, "keep_dismissals", lambda *_both: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        merge(kept, other)
+        merge_organizations(kept, other)
     assert Contact.objects.get().organization == other
 
 
@@ -438,8 +440,8 @@ def test_what_may_be_there_only_once_is_told(both, monkeypatch):
         raise IntegrityError("duplicate key value violates unique constraint")
 
     monkeypatch.setattr("django.db.models.query.QuerySet.update", update)
-    with pytest.raises(merging.Tangled, match="Both have one of these, and there may be only one"):
-        merging.move(both[1], both[0])
+    with pytest.raises(merging.MergeConflict, match="Both have one of these, and there may be only one"):
+        merging.move_references(both[1], both[0])
 
 
 def test_plan_is_what_happens():
@@ -449,10 +451,10 @@ def test_plan_is_what_happens():
     kept, other = organizations(mine, theirs)
     other.approved_at, other.wants_listing = timezone.now(), True
     other.save()
-    plan = Plan(kept, other)
+    plan = MergePlan(kept, other)
     [fold] = plan.folds
     assert [one.quantity for one in (*fold.there, *fold.added, *fold.left)] == [6, 12, 2]
-    merge(kept, other, shown=plan.mark)
+    merge_organizations(kept, other, shown=plan.mark)
     kept.refresh_from_db()
     assert {name: getattr(kept, name) for name in plan.profile} == plan.profile
     assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 12}
@@ -463,4 +465,4 @@ def test_plan_takes_as_many_queries_for_one_contact_as_for_thirty(both, django_a
         for number in range(many):
             factories.contact(both[1], f"contact-{number}@example.org")
         with django_assert_num_queries(6):
-            assert Plan(*both).mark
+            assert MergePlan(*both).mark

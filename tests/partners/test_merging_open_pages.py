@@ -8,16 +8,13 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
-from imagine.core.db import prepared
-from imagine.core.db.selects import with_columns
 from imagine.demo.servers import wait_until
 from imagine.mail import preferences
 from imagine.mail.models import Message
-from partners.models import Contact, Organization, Pledge, PledgeYear
+from partners.models import Contact, Organization, Pledge
 from partners.organizations import contacts, merging, profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
-from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
 from partners.pledges import years as pledge_years
 from summit import seats
@@ -28,7 +25,7 @@ from tests.partners.test_admin_organizations import LIST, act, page_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_promise_types")]
 
-PLEDGES_OF = prepared.statement(with_columns(page_state.PLEDGES, Pledge, PledgeYear, Contact)).name
+PLEDGES_OF = 'INNER JOIN "partners_pledgeyear"'  # of the query of an organization's pledges
 PLEDGES = "/imagine/admin/partners/pledge/"
 GONE = "It is not there any more: it was merged or erased meanwhile. Nothing was saved."
 
@@ -71,18 +68,18 @@ def while_merging(kept: Organization, other: Organization, rule: Callable):
     """What a rule returns that begins while a merge is not committed yet, and waits for it."""
     with ThreadPoolExecutor(1) as somebody:
         with transaction.atomic():
-            merging.merge(kept, other)
+            merging.merge_organizations(kept, other)
             answer = somebody.submit(elsewhere, rule)
             wait_until(waits_for_a_lock, 30)
         return answer.result(timeout=30)
 
 
 RULES = {
-    "mail the link": lambda pledge: pledge_links.mail_link(pledge, by_staff=True),
-    "mail it again": pledge_links.mail_again,
+    "mail the link": lambda pledge: pledge_links.email_link(pledge, by_staff=True),
+    "mail it again": pledge_links.resend_link,
     "replace it": pledge_links.replace_link,
-    "remind": pledge_years.remind,
-    "delete": pledge_editing.delete,
+    "remind": pledge_years.remind_draft,
+    "delete": pledge_editing.delete_pledge,
 }
 
 
@@ -105,7 +102,7 @@ def test_rule_that_waited_for_a_merge_acts_on_the_pledge_that_moved(kept, rule):
 @pytest.mark.parametrize("rule", ["mail it again", "replace it", "delete"])
 def test_rule_says_that_a_pledge_was_folded_into_another(rule):
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
-    merging.merge(kept.organization, pledge.organization)
+    merging.merge_organizations(kept.organization, pledge.organization)
     before = sorted(snapshots.emails_to())
     with pytest.raises(Pledge.DoesNotExist):
         RULES[rule](pledge)
@@ -115,28 +112,29 @@ def test_rule_says_that_a_pledge_was_folded_into_another(rule):
 def test_reminder_of_a_folded_draft_is_passed_over():
     kept, draft = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.draft_pledge()
     factories.backdate_pledge(draft, 30)
-    merging.merge(kept.organization, draft.organization)
-    assert pledge_years.remind(draft) is False
+    merging.merge_organizations(kept.organization, draft.organization)
+    assert pledge_years.remind_draft(draft) is False
 
 
 def test_who_begins_while_their_pledge_is_folded_is_mailed_the_one_that_stays():
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     start = factories.unsaved_pledge_request()
-    pledge_signup.begin(start)
+    pledge_signup.request_pledge(start)
     with meanwhile(
-        lambda: merging.merge(kept.organization, pledge.organization), before='FROM "partners_organization" INNER JOIN'
+        lambda: merging.merge_organizations(kept.organization, pledge.organization),
+        before='FROM "partners_organization" INNER JOIN',
     ):
-        pledge_signup.answer(start.pk)
+        pledge_signup.answer_pledge_request(start.pk)
     mail = Message.objects.about(f"pledge:{kept.pk}").latest("created_at")
     assert mail.recipient == "alma@example.org"
     assert kept.get_absolute_url() in mail.body_text
 
 
 def correct(contact: Contact) -> None:
-    contacts.correct(contact, role="Owner")
+    contacts.correct_contact(contact, role="Owner")
 
 
-@pytest.mark.parametrize("rule", [correct, contacts.erase])
+@pytest.mark.parametrize("rule", [correct, contacts.delete_contact])
 def test_rule_about_a_contact_that_waited_for_a_merge_acts_on_the_one_that_moved(kept, rule):
     contact = factories.contact(factories.organization())
     while_merging(kept, contact.organization, lambda: rule(contact))
@@ -146,8 +144,8 @@ def test_rule_about_a_contact_that_waited_for_a_merge_acts_on_the_one_that_moved
 
 def test_contact_that_became_one_with_its_double_is_erased_no_more(kept):
     contact, double = factories.contact(factories.organization()), factories.contact(kept)
-    merging.merge(kept, contact.organization)
-    contacts.erase(contact)
+    merging.merge_organizations(kept, contact.organization)
+    contacts.delete_contact(contact)
     assert Contact.objects.get() == double
     with pytest.raises(Contact.DoesNotExist):
         correct(contact)
@@ -158,7 +156,7 @@ def test_contact_that_became_one_with_its_double_is_erased_no_more(kept):
 
 def test_link_that_is_opened_while_its_pledge_moves_shows_it(kept):
     pledge = factories.signed_pledge()
-    with meanwhile(lambda: merging.merge(kept, pledge.organization), before=PLEDGES_OF):
+    with meanwhile(lambda: merging.merge_organizations(kept, pledge.organization), before=PLEDGES_OF):
         response = Client().get(pledge_url(pledge.token))
     assert (response.status_code, response.context["sheet"].pledge) == (200, pledge)
     assert response.context["sheet"].organization == kept
@@ -166,7 +164,7 @@ def test_link_that_is_opened_while_its_pledge_moves_shows_it(kept):
 
 def test_link_that_is_opened_while_its_pledge_is_folded_leads_to_the_one_that_stays():
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
-    with meanwhile(lambda: merging.merge(kept.organization, pledge.organization), before=PLEDGES_OF):
+    with meanwhile(lambda: merging.merge_organizations(kept.organization, pledge.organization), before=PLEDGES_OF):
         response = Client().get(pledge_url(pledge.token))
     assert (response.status_code, response["Location"]) == (302, kept.get_absolute_url())
 
@@ -182,7 +180,9 @@ def test_language_of_a_contact_that_becomes_one_with_its_double_is_the_ones_that
     """The one that goes comes first: it was found, and is gone when it is to be locked."""
     goes = factories.contact(factories.organization())
     stays = factories.contact(factories.organization("Port Gate, Inc."))
-    with meanwhile(lambda: merging.merge(stays.organization, goes.organization), before="FOR NO KEY UPDATE"):
+    with meanwhile(
+        lambda: merging.merge_organizations(stays.organization, goes.organization), before="FOR NO KEY UPDATE"
+    ):
         response = speaks_spanish(goes.email)
     assert response.status_code == 302
     assert list(Contact.objects.values_list("pk", "language")) == [(stays.pk, "es")]
@@ -202,7 +202,9 @@ def test_language_of_an_rsvp_that_is_erased_meanwhile_is_nobodys():
 @pytest.mark.parametrize("action", ["mail_links", "replace_links"])
 def test_actions_on_a_folded_pledge_say_so(staff, action):
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
-    with meanwhile(lambda: merging.merge(kept.organization, pledge.organization), before="FOR NO KEY UPDATE"):
+    with meanwhile(
+        lambda: merging.merge_organizations(kept.organization, pledge.organization), before="FOR NO KEY UPDATE"
+    ):
         response = staff.post(PLEDGES, {"action": action, "_selected_action": [pledge.pk]}, follow=True)
     assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(response)
 
@@ -211,7 +213,7 @@ def test_page_of_an_organization_that_is_merged_while_it_is_saved_says_so(staff,
     other = factories.organization()
     contact = factories.contact(other)
     sent = web_client.form_fields(staff.get(page_of(other))) | {"description": "We ship.", "contacts-0-role": "Owner"}
-    with meanwhile(lambda: merging.merge(kept, other), before="FOR NO KEY UPDATE"):
+    with meanwhile(lambda: merging.merge_organizations(kept, other), before="FOR NO KEY UPDATE"):
         response = staff.post(page_of(other), sent, follow=True)
     assert GONE in web_client.page_text(response)
     contact.refresh_from_db()
@@ -222,12 +224,12 @@ def test_page_of_an_organization_that_is_merged_while_it_is_saved_says_so(staff,
 def test_what_is_merged_while_it_is_deleted_stays_and_staff_are_told(staff, owns):
     kept, pledge = factories.signed_pledge("Zeta Freight", "zeta@example.org"), factories.signed_pledge()
     if owns == "organization":
-        pledge_editing.delete(pledge)
+        pledge_editing.delete_pledge(pledge)
     listed = {"organization": LIST, "pledge": PLEDGES}[owns]
     row = {"organization": pledge.organization, "pledge": pledge}[owns]
 
     def merge():
-        merging.merge(kept.organization, pledge.organization)
+        merging.merge_organizations(kept.organization, pledge.organization)
 
     with meanwhile(merge, before="FOR NO KEY UPDATE"):
         response = staff.post(f"{listed}{row.pk}/delete/", {"post": "yes"}, follow=True)
@@ -239,7 +241,7 @@ def test_what_is_merged_while_it_is_deleted_stays_and_staff_are_told(staff, owns
 def test_ticked_organizations_that_are_merged_while_they_are_deleted_are_counted(staff, kept):
     other = factories.organization()
     factories.contact(other)
-    with meanwhile(lambda: merging.merge(kept, other), before="FOR NO KEY UPDATE"):
+    with meanwhile(lambda: merging.merge_organizations(kept, other), before="FOR NO KEY UPDATE"):
         response = act(staff, "delete_selected", other, post="yes")
     assert "1 that you ticked is not in this list any more" in web_client.page_text(response)
     assert Contact.objects.get().organization == kept
@@ -247,7 +249,7 @@ def test_ticked_organizations_that_are_merged_while_they_are_deleted_are_counted
 
 def test_approval_of_what_was_merged_is_refused_plainly(staff, kept):
     other = factories.organization(wants_listing=True)
-    seen = {f"seen-{other.pk}": profiles.face(other)}
-    with meanwhile(lambda: merging.merge(kept, other), before="FOR NO KEY UPDATE"):
+    seen = {f"seen-{other.pk}": profiles.profile_fingerprint(other)}
+    with meanwhile(lambda: merging.merge_organizations(kept, other), before="FOR NO KEY UPDATE"):
         response = act(staff, "approve", other, sure="yes", **seen)
     assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(response)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from imagine.core.errors import RuleViolation
 from partners.models import Organization, Pledge
 from partners.organizations import merging
 from partners.pledges import editing as pledge_editing
@@ -15,15 +16,17 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 def at_once(*calls: Callable) -> list[str]:
     """The name of the error of each, or ""."""
-    answers = concurrency.run_at_once(list(calls), (merging.Refused, page_state.Refused))
+    answers = concurrency.run_at_once(list(calls), (merging.MergeRefused, RuleViolation))
     return [type(answer).__name__ if isinstance(answer, Exception) else "" for answer in answers]
 
 
 def test_one_merge_pressed_many_times_at_once_either_way_is_done_once():
     one, other = factories.signed_pledge(), factories.signed_pledge("Zeta Freight", "zeta@example.org")
     pair = one.organization, other.organization
-    answers = at_once(*[lambda: merging.merge(*pair), lambda: merging.merge(*reversed(pair))] * 4)
-    assert sorted(answers) == ["", *["Gone"] * 7]
+    answers = at_once(
+        *[lambda: merging.merge_organizations(*pair), lambda: merging.merge_organizations(*reversed(pair))] * 4
+    )
+    assert sorted(answers) == ["", *["OrganizationGone"] * 7]
     assert (Organization.objects.count(), Pledge.objects.count()) == (1, 1)
 
 
@@ -34,13 +37,18 @@ def test_chain_of_merges_at_once_loses_nothing():
         for name, code in (("Port Gate", "tours"), ("Zeta Freight", "mentors"), ("Omega Movers", "service"))
     ]
     a, b, c = (pledge.organization for pledge in made)
-    at_once(*[lambda one=one, other=other: merging.merge(one, other) for one, other in ((b, a), (c, b), (a, c))])
+    at_once(
+        *[
+            lambda one=one, other=other: merging.merge_organizations(one, other)
+            for one, other in ((b, a), (c, b), (a, c))
+        ]
+    )
     left = list(Organization.objects.order_by("pk"))
     for other in left[1:]:
-        merging.merge(left[0], other)
+        merging.merge_organizations(left[0], other)
     pledge = Pledge.objects.get()
     assert set(snapshots.promised_amounts(pledge)) == {"tours", "mentors", "service"}
-    assert {page_state.find(each.token).pledge for each in made} == {pledge}
+    assert {page_state.load_page_state(each.token).pledge for each in made} == {pledge}
 
 
 @pytest.mark.parametrize("round_", range(4))
@@ -48,10 +56,10 @@ def test_pledge_that_is_signed_during_its_merge_is_signed_or_told_and_stays(roun
     mine, theirs = factories.signed_pledge(), factories.signed_pledge("Zeta Freight", "zeta@example.org")
     page = factories.pledge_data(theirs.token, factories.promised("mentors", 9))
     answers = at_once(
-        lambda: merging.merge(mine.organization, theirs.organization),
-        lambda: pledge_editing.sign(theirs.token, **page, name="Zeta Owner"),
+        lambda: merging.merge_organizations(mine.organization, theirs.organization),
+        lambda: pledge_editing.sign_pledge(theirs.token, **page, name="Zeta Owner"),
     )
     pledge = Pledge.objects.get()
-    assert answers in (["", ""], ["", "Changed"])
+    assert answers in (["", ""], ["", "PledgeChanged"])
     assert ("mentors" in snapshots.promised_amounts(pledge)) == (answers == ["", ""])
-    assert page_state.find(theirs.token).pledge == pledge
+    assert page_state.load_page_state(theirs.token).pledge == pledge

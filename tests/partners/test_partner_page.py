@@ -61,8 +61,8 @@ def test_nobody_else_has_a_page_or_a_logo(client, slug):
     for organization in (draft, silent, hidden):
         Organization.objects.filter(pk=organization.pk).update(wants_listing=organization != silent)
         profiles.set_logo(organization, factories.png())
-        profiles.approve(organization, by="staff")
-    profiles.hide(hidden)
+        profiles.approve_listing(organization, by="staff")
+    profiles.withdraw_approval(hidden)
     assert client.get(f"/imagine/partners/{slug}/").status_code == 404
     assert client.get(f"/imagine/partners/{slug}/logo.png").status_code == 404
 
@@ -71,7 +71,7 @@ def test_address_of_one_that_was_merged_leads_to_the_other(client):
     partner = factories.listed_partner()
     SlugRedirect.objects.create(slug="port-gate", organization=partner)
     assert client.get("/imagine/partners/port-gate/").headers["Location"] == PAGE
-    profiles.hide(partner)
+    profiles.withdraw_approval(partner)
     assert client.get("/imagine/partners/port-gate/").status_code == 404
 
 
@@ -119,7 +119,7 @@ def test_preview_stays_short(client):
 def test_preview_has_the_logo_when_it_is_large_enough(client, width, is_shared):
     partner = factories.listed_partner()
     profiles.set_logo(partner, factories.png(width, 300))
-    profiles.approve(partner, by="staff")
+    profiles.approve_listing(partner, by="staff")
     page = html(client)
     assert (f'<meta property="og:image" content="{SITE}{PAGE}logo.png">' in page) is is_shared
     assert (f'<meta property="og:image:width" content="{width}">' in page) is is_shared
@@ -132,7 +132,7 @@ def test_logo_is_a_picture_that_may_be_kept_for_a_while(client):
     partner = factories.listed_partner()
     assert client.get(f"{PAGE}logo.png").status_code == 404
     profiles.set_logo(partner, factories.png())
-    profiles.approve(partner, by="staff")
+    profiles.approve_listing(partner, by="staff")
     response = client.get(f"{PAGE}logo.png")
     assert response.content == factories.png()
     assert response.headers["Content-Type"] == "image/png"
@@ -176,5 +176,5 @@ def test_page_is_kept_until_it_changes(client, post_office):
     assert len(captured) == 1
     Organization.objects.update(description="We move freight.")
     assert "We move freight." in html(client)
-    profiles.hide(partner)
+    profiles.withdraw_approval(partner)
     assert client.get(PAGE).status_code == 404

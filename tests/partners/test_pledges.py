@@ -4,14 +4,15 @@ import pytest
 from django.utils import timezone, translation
 
 from imagine.core import audit
+from imagine.core.errors import RuleViolation
 from imagine.mail.models import Message
 from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, PromiseType, School, Signature
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
-from partners.pledges.editing import Changed, NothingPromised, Signed, Wrong
-from partners.pledges.page_state import Closed, Missing, Refused
-from partners.pledges.promises import Promised
+from partners.pledges.editing import InvalidPromises, NothingPromised, PledgeAlreadySigned, PledgeChanged
+from partners.pledges.page_state import LinkNotFound, PledgeClosed
+from partners.pledges.promises import PromiseData
 from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +34,7 @@ def test_first_save_makes_organization_contact_and_draft_and_the_link_stays():
     typed = factories.pledge_data(
         token, tours, sector="business", website="https://www.example.org", wants_listing=True
     )
-    pledge = pledge_editing.save(token, **typed)
+    pledge = pledge_editing.save_draft(token, **typed)
     organization = pledge.organization
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
     assert snapshots.promises(pledge) == [("tours", 6, ["9-12"], [10, 3], ["Cesar Chavez High"], "In the morning")]
@@ -61,9 +62,9 @@ def test_first_save_returns_a_pledge_that_knows_it_is_written():
 
 def test_opening_a_link_writes_nothing():
     token = factories.pledge_request().token
-    page_state.find(token)
+    page_state.load_page_state(token)
     assert (snapshots.organizations(), snapshots.pledges()) == ([], [])
-    sheet = page_state.find(token)
+    sheet = page_state.load_page_state(token)
     assert sheet.profile["name"] == "Port Gate Logistics"
     assert sheet.contact == {"name": "Alma Reyes", "role": "", "phone": "", "language": "en"}
     assert (sheet.pledge, sheet.promises, sheet.year.pk, sheet.is_open) == (None, [], 2027, True)
@@ -72,7 +73,7 @@ def test_opening_a_link_writes_nothing():
 def test_first_save_sent_twice_is_written_once():
     token = factories.pledge_request().token
     typed = factories.pledge_data(token, factories.promised())
-    first, second = pledge_editing.save(token, **typed), pledge_editing.save(token, **typed)
+    first, second = pledge_editing.save_draft(token, **typed), pledge_editing.save_draft(token, **typed)
     assert first == second
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
 
@@ -81,7 +82,7 @@ def test_draft_is_saved_as_often_as_wanted_and_a_promise_that_stays_keeps_its_ro
     pledge = factories.draft_pledge(promises=(factories.promised("tours", 6), factories.promised("mentors", 4)))
     kept = pledge.promises.get(promise_type__code="tours").pk
     changed = factories.pledge_data(pledge.token, factories.promised("tours", 8), factories.promised("service", 1))
-    pledge_editing.save(pledge.token, **changed)
+    pledge_editing.save_draft(pledge.token, **changed)
     assert snapshots.promised_amounts(pledge) == {"tours": 8, "service": 1}
     assert pledge.promises.get(promise_type__code="tours").pk == kept
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
@@ -93,7 +94,7 @@ def test_schools_change_without_touching_other_promises():
     pledge = factories.draft_pledge(promises=both)
     places = School.promises.through.objects
     untouched = set(places.filter(promise__promise_type__code="mentors").values_list("pk", flat=True))
-    pledge_editing.save(
+    pledge_editing.save_draft(
         pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 1, schools=(other,)), both[1])
     )
     assert [(row[0], row[4]) for row in snapshots.promises(pledge)] == [
@@ -106,16 +107,16 @@ def test_schools_change_without_touching_other_promises():
 def test_draft_may_promise_nothing_yet():
     token = factories.pledge_request().token
     typed = factories.pledge_data(token) | {"promised": []}
-    assert snapshots.promised_amounts(pledge_editing.save(token, **typed)) == {}
+    assert snapshots.promised_amounts(pledge_editing.save_draft(token, **typed)) == {}
 
 
 def test_unknown_link_opens_nothing():
     factories.pledge_request()
     for act in (
-        page_state.find,
-        lambda token: pledge_editing.save(token, version="", profile={}, contact={}, promised=[]),
+        page_state.load_page_state,
+        lambda token: pledge_editing.save_draft(token, version="", profile={}, contact={}, promised=[]),
     ):
-        with pytest.raises(Missing):
+        with pytest.raises(LinkNotFound):
             act("A" * 32)
 
 
@@ -124,19 +125,19 @@ def test_closed_year_takes_no_change():
     typed = factories.pledge_data(pledge.token, factories.promised("tours", 99))
     factories.close_year()
     for _twice in range(2):
-        with pytest.raises(Closed) as refused:
-            pledge_editing.sign(pledge.token, **typed, name="Alma Reyes")
+        with pytest.raises(PledgeClosed) as refused:
+            pledge_editing.sign_pledge(pledge.token, **typed, name="Alma Reyes")
     assert words_of(refused) == "This school year is closed, so nothing can be changed now."
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
-    assert not page_state.find(pledge.token).is_open
+    assert not page_state.load_page_state(pledge.token).is_open
 
 
 def test_closed_year_is_pledged_for_no_more():
     token = factories.pledge_request().token
     typed = factories.pledge_data(token, factories.promised())
     factories.close_year()
-    with pytest.raises(Closed):
-        pledge_editing.save(token, **typed)
+    with pytest.raises(PledgeClosed):
+        pledge_editing.save_draft(token, **typed)
     assert snapshots.organizations() == []
 
 
@@ -144,8 +145,8 @@ def test_year_that_is_still_to_open_takes_nothing():
     tomorrow = timezone.localdate() + timezone.timedelta(days=1)
     pledge = factories.draft_pledge()
     PledgeYear.objects.update(opens_on=tomorrow)
-    with pytest.raises(Closed):
-        pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 7)))
+    with pytest.raises(PledgeClosed):
+        pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 7)))
 
 
 # Sign ------------------------------------------------------------------------------------------------------------
@@ -181,7 +182,7 @@ def test_signing_keeps_the_version_and_mails_it():
 def test_signing_sent_twice_signs_and_mails_once():
     token = factories.pledge_request().token
     typed = factories.pledge_data(token, factories.promised())
-    first, second = (pledge_editing.sign(token, **typed, name="Alma Reyes") for _twice in range(2))
+    first, second = (pledge_editing.sign_pledge(token, **typed, name="Alma Reyes") for _twice in range(2))
     assert (first.pk, first.version) == (second.pk, second.version)
     assert Signature.objects.count() == 1
     assert snapshots.emails_to().count("signed 1 alma@example.org") == 1
@@ -189,7 +190,7 @@ def test_signing_sent_twice_signs_and_mails_once():
 
 def test_signed_pledge_is_changed_by_signing_again_and_every_version_is_kept():
     pledge = factories.signed_pledge(promises=(factories.promised("tours", 6), factories.promised("service", 1)))
-    pledge_editing.sign(
+    pledge_editing.sign_pledge(
         pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)), name="Chue Vang"
     )
     pledge.refresh_from_db()
@@ -204,21 +205,21 @@ def test_signed_pledge_is_changed_by_signing_again_and_every_version_is_kept():
 
 def test_signed_pledge_is_no_draft_again():
     pledge = factories.signed_pledge()
-    with pytest.raises(Signed):
-        pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)))
+    with pytest.raises(PledgeAlreadySigned):
+        pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)))
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
 
 
 def test_another_signature_under_the_same_promises_is_kept_too():
     pledge = factories.signed_pledge()
-    pledge_editing.sign(pledge.token, **factories.pledge_data(pledge.token), name="Chue Vang")
+    pledge_editing.sign_pledge(pledge.token, **factories.pledge_data(pledge.token), name="Chue Vang")
     assert [s.signed_by for s in Signature.objects.order_by("number")] == ["Alma Reyes", "Chue Vang"]
 
 
 def test_nothing_is_not_signed():
     token = factories.pledge_request().token
     with pytest.raises(NothingPromised):
-        pledge_editing.sign(token, **(factories.pledge_data(token) | {"promised": []}), name="Alma Reyes")
+        pledge_editing.sign_pledge(token, **(factories.pledge_data(token) | {"promised": []}), name="Alma Reyes")
     assert snapshots.pledges() == []
 
 
@@ -235,7 +236,7 @@ def test_what_was_signed_stays_when_its_words_change():
 
 def test_pledge_is_written_to_in_the_language_it_was_signed_in():
     token = factories.pledge_request(language="es").token
-    pledge = pledge_editing.sign(
+    pledge = pledge_editing.sign_pledge(
         token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes", language="en"
     )
     assert pledge.language == "en"
@@ -257,8 +258,8 @@ def test_pledge_is_written_to_in_the_language_it_was_signed_in():
 )
 def test_wrong_promise_is_refused_at_its_field(fields, problem):
     token, wrong = factories.pledge_request().token, factories.promised("tours", **fields)
-    with pytest.raises(Wrong) as refused:
-        pledge_editing.save(token, **factories.pledge_data(token, factories.promised("mentors", 1), wrong))
+    with pytest.raises(InvalidPromises) as refused:
+        pledge_editing.save_draft(token, **factories.pledge_data(token, factories.promised("mentors", 1), wrong))
     assert refused.value.problems == [(wrong.promise_type, *problem)]
     assert words_of(refused) == problem[1]
     assert snapshots.organizations() == []
@@ -267,8 +268,8 @@ def test_wrong_promise_is_refused_at_its_field(fields, problem):
 def test_all_that_is_wrong_is_told_at_once():
     token = factories.pledge_request().token
     wrong = [factories.promised("tours", 0), factories.promised("mentors", 0), factories.promised("mentors", 1)]
-    with pytest.raises(Wrong) as refused:
-        pledge_editing.save(token, **factories.pledge_data(token, *wrong))
+    with pytest.raises(InvalidPromises) as refused:
+        pledge_editing.save_draft(token, **factories.pledge_data(token, *wrong))
     assert [(p.promise_type, p.field) for p in refused.value.problems] == [
         (wrong[0].promise_type, "quantity"),
         (wrong[1].promise_type, "quantity"),
@@ -280,8 +281,8 @@ def test_school_of_another_level_than_the_grades_is_named():
     token, high = factories.pledge_request().token, factories.school("Edison High")
     primary = factories.school("Rio Calaveras Elementary", "elementary")
     wrong = factories.promised("tours", 1, grades=("1-3", "4-6"), schools=(high, primary))
-    with pytest.raises(Wrong) as refused:
-        pledge_editing.save(token, **factories.pledge_data(token, wrong))
+    with pytest.raises(InvalidPromises) as refused:
+        pledge_editing.save_draft(token, **factories.pledge_data(token, wrong))
     assert refused.value.problems == [
         (
             wrong.promise_type,
@@ -290,7 +291,7 @@ def test_school_of_another_level_than_the_grades_is_named():
         )
     ]
     fine = factories.promised("tours", 1, grades=("1-3", "9-12"), schools=(high, primary))
-    assert pledge_editing.save(token, **factories.pledge_data(token, fine)).promises.count() == 1
+    assert pledge_editing.save_draft(token, **factories.pledge_data(token, fine)).promises.count() == 1
 
 
 def test_retired_kind_and_school_are_refused_anew_and_stay_where_they_were_promised():
@@ -299,19 +300,22 @@ def test_retired_kind_and_school_are_refused_anew_and_stay_where_they_were_promi
     PromiseType.objects.filter(code__in=["tours", "service"]).update(is_retired=True)
     School.objects.update(is_retired=True)
     stays = factories.promised("tours", 7, schools=(school,))
-    pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, stays))
+    pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, stays))
     assert snapshots.promises(pledge)[0][1:5:3] == (7, ["Edison High"])
     for wrong in (factories.promised("service", 1), factories.promised("mentors", 1, schools=(school,))):
-        with pytest.raises(Wrong):
-            pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, stays, wrong))
+        with pytest.raises(InvalidPromises):
+            pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, stays, wrong))
 
 
 def test_kind_and_school_that_never_were_are_refused():
     token = factories.pledge_request().token
     tours = factories.promised().promise_type
-    for wrong, field in ((Promised(999_999, 1), "promise_type"), (Promised(tours, 1, schools=(999_999,)), "schools")):
-        with pytest.raises(Wrong) as refused:
-            pledge_editing.save(token, **factories.pledge_data(token, wrong))
+    for wrong, field in (
+        (PromiseData(999_999, 1), "promise_type"),
+        (PromiseData(tours, 1, schools=(999_999,)), "schools"),
+    ):
+        with pytest.raises(InvalidPromises) as refused:
+            pledge_editing.save_draft(token, **factories.pledge_data(token, wrong))
         assert [(p.promise_type, p.field) for p in refused.value.problems] == [(wrong.promise_type, field)]
 
 
@@ -325,11 +329,11 @@ def test_second_editor_is_shown_what_changed_and_writes_only_having_seen_it():
     theirs = factories.pledge_data(
         pledge.token, factories.promised("tours", 8, schools=(school,)), phone="(209) 555-0100"
     )
-    pledge_editing.sign(pledge.token, **theirs, name="Chue Vang")
+    pledge_editing.sign_pledge(pledge.token, **theirs, name="Chue Vang")
     mine = page | {"promised": [factories.promised("tours", 6), factories.promised("service", 2, months=(9, 1))]}
     for _twice in range(2):
-        with pytest.raises(Changed) as refused:
-            pledge_editing.sign(pledge.token, **mine, name="Alma Reyes")
+        with pytest.raises(PledgeChanged) as refused:
+            pledge_editing.sign_pledge(pledge.token, **mine, name="Alma Reyes")
     assert refused.value.differences == [
         ("phone", "(209) 555-0100", "–"),
         ("Host tours and field trips", "8 visits; Edison High", "6 visits; wherever it is needed most"),
@@ -341,25 +345,25 @@ def test_second_editor_is_shown_what_changed_and_writes_only_having_seen_it():
     ]
     assert snapshots.promised_amounts(pledge) == {"tours": 8}
     seen = refused.value.sheet.version
-    pledge_editing.sign(pledge.token, **(mine | {"version": seen}), name="Alma Reyes")
+    pledge_editing.sign_pledge(pledge.token, **(mine | {"version": seen}), name="Alma Reyes")
     assert snapshots.promised_amounts(pledge) == {"tours": 6, "service": 2}
 
 
 def test_staff_who_change_the_profile_are_noticed_too():
     pledge = factories.draft_pledge()
     page = factories.pledge_data(pledge.token, factories.promised("tours", 7))
-    profiles.change(pledge.organization, sector="labor")
-    with pytest.raises(Changed) as refused:
-        pledge_editing.save(pledge.token, **page)
+    profiles.change_organization(pledge.organization, sector="labor")
+    with pytest.raises(PledgeChanged) as refused:
+        pledge_editing.save_draft(pledge.token, **page)
     assert ("sector", "Labor", "–") in refused.value.differences
 
 
 def test_differences_are_told_in_the_readers_language():
     pledge = factories.draft_pledge()
     page = factories.pledge_data(pledge.token, factories.promised("tours", 7), wants_listing=True)
-    pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)))
-    with translation.override("es"), pytest.raises(Changed) as refused:
-        pledge_editing.save(pledge.token, **page)
+    pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)))
+    with translation.override("es"), pytest.raises(PledgeChanged) as refused:
+        pledge_editing.save_draft(pledge.token, **page)
     assert refused.value.differences == [
         ("quiere aparecer", "no", "sí"),
         (
@@ -374,7 +378,7 @@ def test_two_who_save_the_same_do_not_disturb_each_other():
     pledge = factories.draft_pledge()
     page = factories.pledge_data(pledge.token, factories.promised("tours", 8))
     for _each in range(2):
-        pledge_editing.save(pledge.token, **page)
+        pledge_editing.save_draft(pledge.token, **page)
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 2)]
 
 
@@ -383,36 +387,38 @@ def test_two_who_save_the_same_do_not_disturb_each_other():
 
 def test_what_staff_approved_is_approved_anew_when_it_becomes_another():
     pledge = factories.signed_pledge()
-    profiles.approve(pledge.organization, by="anna")
+    profiles.approve_listing(pledge.organization, by="anna")
     for fields, approved in (
         ({"phone": "(209) 555-0100"}, True),
         ({"wants_listing": True}, True),
         ({"description": "Ships"}, False),
     ):
-        pledge_editing.sign(pledge.token, **factories.pledge_data(pledge.token, **fields), name="Alma Reyes")
+        pledge_editing.sign_pledge(pledge.token, **factories.pledge_data(pledge.token, **fields), name="Alma Reyes")
         assert (Organization.objects.get().approved_at is not None) is approved, fields
     assert list(Organization.objects.pending_approval()) == [pledge.organization]
 
 
 def test_staff_who_change_a_name_need_not_approve_it():
-    organization = profiles.approve(factories.organization(), by="anna")
+    organization = profiles.approve_listing(factories.organization(), by="anna")
     with audit.as_actor(audit.Actor("staff", "anna")):
-        profiles.change(organization, name="Port Gate")
+        profiles.change_organization(organization, name="Port Gate")
     assert Organization.objects.get().approved_by == "anna"
 
 
 def test_logo_is_kept_replaced_and_taken_away():
     pledge = factories.draft_pledge()
-    profiles.approve(pledge.organization, by="anna")
-    pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token), logo=PNG)
+    profiles.approve_listing(pledge.organization, by="anna")
+    pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token), logo=PNG)
     organization = Organization.objects.get()
     assert (organization.logo.width, organization.logo.height, bytes(organization.logo.png)) == (640, 480, PNG)
     assert not organization.approved_at
-    profiles.approve(organization, by="anna")
-    pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 7)), logo=PNG)
-    pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)))
+    profiles.approve_listing(organization, by="anna")
+    pledge_editing.save_draft(
+        pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 7)), logo=PNG
+    )
+    pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 8)))
     assert Organization.objects.get().approved_at
-    pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token), logo=b"")
+    pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token), logo=b"")
     assert not hasattr(Organization.objects.get(), "logo")
 
 
@@ -420,11 +426,11 @@ def test_contact_is_corrected_and_one_that_was_erased_is_not_made_anew():
     pledge = factories.draft_pledge()
     page = factories.pledge_data(pledge.token)
     page["contact"] = {"name": "Alma R. Reyes", "role": "Owner", "phone": "(209) 555-0101"}
-    pledge_editing.save(pledge.token, **page)
+    pledge_editing.save_draft(pledge.token, **page)
     contact = Contact.objects.get()
     assert (contact.name, contact.role, contact.phone) == ("Alma R. Reyes", "Owner", "(209) 555-0101")
     contact.delete()
-    pledge = pledge_editing.sign(pledge.token, **factories.pledge_data(pledge.token), name="Alma Reyes")
+    pledge = pledge_editing.sign_pledge(pledge.token, **factories.pledge_data(pledge.token), name="Alma Reyes")
     assert (pledge.contact, Contact.objects.count()) == (None, 0)
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
@@ -436,18 +442,18 @@ def test_organizations_of_one_name_have_addresses_of_their_own():
 
 def test_website_that_is_none_is_not_taken_for_a_taken_address():
     with pytest.raises(Exception, match="organization_website_is_a_web_address"):
-        profiles.create(name="Port Gate", website="javascript:alert(1)")
+        profiles.create_organization(name="Port Gate", website="javascript:alert(1)")
 
 
 def test_approved_twice_and_hidden_twice():
     organization = factories.organization()
     for _twice in range(2):
-        profiles.approve(organization, by="anna")
+        profiles.approve_listing(organization, by="anna")
     first = Organization.objects.get().approved_at
-    profiles.approve(organization, by="bert")
+    profiles.approve_listing(organization, by="bert")
     assert (Organization.objects.get().approved_at, Organization.objects.get().approved_by) == (first, "anna")
     for _twice in range(2):
-        profiles.hide(organization)
+        profiles.withdraw_approval(organization)
     assert Organization.objects.get().approved_at is None
     assert snapshots.changes(organization)[1:] == [{"approved_at": [False, True]}, {"approved_at": [True, False]}]
 
@@ -461,7 +467,7 @@ def test_history_tells_who_changed_what_from_what_to_what():
         pledge = factories.draft_pledge(language="es")
         typed = factories.pledge_data(pledge.token, factories.promised("tours", 8, schools=(school,)), sector="labor")
         with translation.override("es"):
-            pledge_editing.sign(pledge.token, **typed, name="Alma Reyes", role="Owner")
+            pledge_editing.sign_pledge(pledge.token, **typed, name="Alma Reyes", role="Owner")
     tours = "Host tours and field trips"
     assert snapshots.changes(pledge) == [
         {tours: ["", "6 visits; wherever it is needed most"]},
@@ -483,13 +489,13 @@ def test_history_tells_who_changed_what_from_what_to_what():
 
 def test_erased_pledge_leaves_nothing_of_itself():
     pledge = factories.signed_pledge()
-    pledge_editing.delete(pledge)
+    pledge_editing.delete_pledge(pledge)
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
     assert (snapshots.pledges(), Signature.objects.count(), snapshots.changes(pledge)) == ([], 0, [])
     assert snapshots.organizations() == ["Port Gate Logistics"]
 
 
 def test_every_refusal_is_a_sentence():
-    for refusal in (Missing, Closed, Signed, NothingPromised, Changed, Wrong):
-        assert issubclass(refusal, Refused)
+    for refusal in (LinkNotFound, PledgeClosed, PledgeAlreadySigned, NothingPromised, PledgeChanged, InvalidPromises):
+        assert issubclass(refusal, RuleViolation)
     assert Pledge.objects.count() == 0

@@ -18,14 +18,14 @@ def test_cancelled_seat_never_touches_a_promise():
     )
     factories.pledge_year()
     click = factories.unsaved_pledge_request(rsvp.organization, rsvp.email, source=f"rsvp:{rsvp.pk}")
-    token = pledge_signup.open_for(click).token
-    pledge = pledge_editing.sign(token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes")
+    token = pledge_signup.open_pledge_request(click).token
+    pledge = pledge_editing.sign_pledge(token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes")
     kept = (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations())
     seats.cancel(rsvp)
     assert (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations()) == kept
     seats.delete(rsvp)
     assert (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations()) == kept
-    assert page_state.find(token).pledge == pledge
+    assert page_state.load_page_state(token).pledge == pledge
 
 
 def test_pledge_needs_no_seat():
@@ -38,9 +38,9 @@ def test_pledge_that_is_signed_changed_or_erased_never_touches_a_seat():
     event = factories.event()
     factories.rsvp(event, "Alma Reyes", email=factories.EMAIL, organization_name=factories.ORGANIZATION, size=2)
     pledge = factories.signed_pledge()
-    pledge_editing.sign(
+    pledge_editing.sign_pledge(
         pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 9)), name="Alma Reyes"
     )
     factories.close_year()
-    pledge_editing.delete(pledge)
+    pledge_editing.delete_pledge(pledge)
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]

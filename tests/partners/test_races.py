@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.db import IntegrityError
 
+from imagine.core.errors import RuleViolation
 from imagine.mail.models import Message
 from partners.models import Contact, Organization, Pledge, PledgeRequest, PledgeYear, Signature
 from partners.organizations import profiles
@@ -21,11 +22,11 @@ CROWD = 8
 
 
 def at_once(calls: list[Callable]) -> list:
-    return concurrency.run_at_once(calls, (page_state.Refused, IntegrityError))
+    return concurrency.run_at_once(calls, (RuleViolation, IntegrityError))
 
 
 def signing(token: str, page: dict, name: str = "Alma Reyes") -> Callable:
-    return lambda: pledge_editing.sign(token, **page, name=name)
+    return lambda: pledge_editing.sign_pledge(token, **page, name=name)
 
 
 def test_first_page_signed_many_times_at_once_is_one_organization_one_pledge_one_mail():
@@ -45,13 +46,13 @@ def test_of_many_different_versions_at_once_one_is_written_and_the_others_are_to
     pledge = factories.signed_pledge()
     pages = [factories.pledge_data(pledge.token, factories.promised("tours", 10 + number)) for number in range(CROWD)]
     answers = at_once([signing(pledge.token, page) for page in pages])
-    assert concurrency.type_names(answers) == ["Changed"] * (CROWD - 1) + ["Pledge"]
+    assert concurrency.type_names(answers) == ["Pledge"] + ["PledgeChanged"] * (CROWD - 1)
     assert Signature.objects.count() == 2
     assert (
         snapshots.promised_amounts(pledge)["tours"]
         == Signature.objects.get(number=2).content["promises"][0]["quantity"]
     )
-    for changed in (answer for answer in answers if isinstance(answer, pledge_editing.Changed)):
+    for changed in (answer for answer in answers if isinstance(answer, pledge_editing.PledgeChanged)):
         assert changed.sheet.promises == [factories.promised("tours", snapshots.promised_amounts(pledge)["tours"])]
 
 
@@ -60,16 +61,16 @@ def test_control_without_the_lock_one_overwrites_the_other_unseen(monkeypatch):
     pledge = factories.signed_pledge()
     pages = [factories.pledge_data(pledge.token, factories.promised("tours", 10 + number)) for number in range(2)]
     looked = threading.Barrier(2)
-    check_open = pledge_editing.check_open
+    check_year_open = pledge_editing.check_year_open
 
     def both_look_before_one_writes(sheet):
-        check_open(sheet)
+        check_year_open(sheet)
         looked.wait(timeout=30)
 
-    monkeypatch.setattr(pledge_editing, "lock", page_state.find)
-    monkeypatch.setattr(pledge_editing, "check_open", both_look_before_one_writes)
+    monkeypatch.setattr(pledge_editing, "lock_page_state", page_state.load_page_state)
+    monkeypatch.setattr(pledge_editing, "check_year_open", both_look_before_one_writes)
     answers = at_once([signing(pledge.token, page) for page in pages])
-    assert "Changed" not in concurrency.type_names(answers)
+    assert "PledgeChanged" not in concurrency.type_names(answers)
 
 
 def test_two_links_of_one_address_at_once_make_one_organization():
@@ -83,7 +84,7 @@ def test_two_links_of_one_address_at_once_make_one_organization():
         for number, token in enumerate(tokens, start=1)
     ]
     answers = at_once([signing(token, page) for token, page in zip(tokens, pages, strict=True)])
-    assert concurrency.type_names(answers) == ["Changed", "Pledge"]
+    assert concurrency.type_names(answers) == ["Pledge", "PledgeChanged"]
     assert (Organization.objects.count(), Contact.objects.count(), Pledge.objects.count()) == (1, 1, 1)
 
 
@@ -96,7 +97,7 @@ def test_renewed_many_times_at_once_is_one_new_pledge():
 
 
 def test_organizations_of_one_name_made_at_once_have_addresses_of_their_own():
-    made = at_once([lambda: profiles.create(name="Local 47")] * CROWD)
+    made = at_once([lambda: profiles.create_organization(name="Local 47")] * CROWD)
     assert sorted(organization.slug for organization in made) == sorted(
         ["local-47", *(f"local-47-{number}" for number in range(2, CROWD + 1))]
     )
@@ -110,14 +111,16 @@ def test_closing_the_year_and_signing_at_once_end_in_order():
     calls = [signing(token, page) for token, page in zip(tokens, pages, strict=True)]
     answers = at_once([*calls, lambda: pledge_years.close_year(year)])
     closed_at = PledgeYear.objects.get().closed_at
-    assert set(concurrency.type_names(answers)) <= {"Closed", "Pledge", "PledgeYear"}
+    assert set(concurrency.type_names(answers)) <= {"PledgeClosed", "Pledge", "PledgeYear"}
     assert Pledge.objects.count() == concurrency.type_names(answers).count("Pledge")
     assert not Pledge.objects.filter(signed_at__gt=closed_at).exists()
 
 
 def test_one_click_pressed_many_times_at_once_is_one_start_and_one_mail():
     factories.pledge_year()
-    answers = at_once([lambda: pledge_signup.open_for(factories.unsaved_pledge_request(source="rsvp:17"))] * CROWD)
+    answers = at_once(
+        [lambda: pledge_signup.open_pledge_request(factories.unsaved_pledge_request(source="rsvp:17"))] * CROWD
+    )
     assert len({start.token for start in answers}) == PledgeRequest.objects.count() == 1
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
@@ -125,8 +128,8 @@ def test_one_click_pressed_many_times_at_once_is_one_start_and_one_mail():
 def test_start_answered_by_many_workers_at_once_is_answered_once():
     factories.pledge_year()
     start = factories.unsaved_pledge_request()
-    pledge_signup.begin(start)
-    at_once([lambda: pledge_signup.answer(start.pk)] * CROWD)
+    pledge_signup.request_pledge(start)
+    at_once([lambda: pledge_signup.answer_pledge_request(start.pk)] * CROWD)
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
 
 
@@ -134,6 +137,6 @@ def test_draft_reminded_and_signed_at_once_is_signed_and_reminded_at_most_once()
     pledge = factories.draft_pledge()
     page = factories.pledge_data(pledge.token)
     factories.backdate_pledge(pledge, 6)
-    at_once([*[lambda: pledge_years.remind(pledge)] * 4, signing(pledge.token, page)])
+    at_once([*[lambda: pledge_years.remind_draft(pledge)] * 4, signing(pledge.token, page)])
     assert Pledge.objects.get().state == "signed"
     assert Message.objects.filter(idempotency_key__contains=":reminder:").count() <= 1

@@ -14,15 +14,15 @@ from partners.pledges import links as pledge_links
 from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
 from partners.pledges import years as pledge_years
-from partners.pledges.editing import Changed
-from partners.pledges.page_state import Closed, Missing
+from partners.pledges.editing import PledgeChanged
+from partners.pledges.page_state import LinkNotFound, PledgeClosed
 from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
 
 
 def renewed(pledge: Pledge, *promises, **changed) -> Pledge:
-    return pledge_editing.sign(
+    return pledge_editing.sign_pledge(
         pledge.token, **factories.pledge_data(pledge.token, *promises, **changed), name="Alma Reyes"
     )
 
@@ -42,7 +42,7 @@ def test_old_link_proposes_last_years_promises_and_writes_nothing():
     factories.pledge_year(2028)
     PromiseType.objects.filter(code="service").update(is_retired=True)
     School.objects.filter(pk=gone.pk).update(is_retired=True)
-    sheet = page_state.find(pledge.token)
+    sheet = page_state.load_page_state(pledge.token)
     assert (sheet.pledge, sheet.before, sheet.year.pk, sheet.is_open) == (None, pledge, 2028, True)
     assert sheet.promises == [
         factories.promised("tours", 6, schools=(school,), months=(9,)),
@@ -57,7 +57,7 @@ def test_renewal_keeps_changes_and_drops_and_leaves_last_year_as_it_was():
     factories.close_year()
     factories.pledge_year(2028)
     page = factories.pledge_data(pledge.token, factories.promised("tours", 10), sector="labor")
-    new, again = (pledge_editing.sign(pledge.token, **page, name="Chue Vang") for _twice in range(2))
+    new, again = (pledge_editing.sign_pledge(pledge.token, **page, name="Chue Vang") for _twice in range(2))
     assert new == again
     assert snapshots.pledges() == [
         ("Port Gate Logistics", 2027, "closed", 1),
@@ -78,8 +78,8 @@ def test_every_older_link_leads_to_the_newest_pledge():
     factories.pledge_year(2029)
     third = renewed(first, factories.promised("tours", 9))
     for pledge in (first, second, third):
-        assert page_state.find(pledge.token).pledge == third
-    pledge_editing.sign(
+        assert page_state.load_page_state(pledge.token).pledge == third
+    pledge_editing.sign_pledge(
         first.token, **factories.pledge_data(first.token, factories.promised("tours", 10)), name="Alma Reyes"
     )
     assert [snapshots.promised_amounts(pledge)["tours"] for pledge in (first, second, third)] == [6, 8, 10]
@@ -90,8 +90,8 @@ def test_two_who_renew_at_different_times_meet():
     factories.pledge_year(2028)
     page = factories.pledge_data(pledge.token, factories.promised("tours", 9))
     renewed(pledge, factories.promised("tours", 7))
-    with pytest.raises(Changed):
-        pledge_editing.sign(pledge.token, **page, name="Chue Vang")
+    with pytest.raises(PledgeChanged):
+        pledge_editing.sign_pledge(pledge.token, **page, name="Chue Vang")
     assert snapshots.promised_amounts(Pledge.objects.get(year=2028)) == {"tours": 7}
 
 
@@ -99,7 +99,7 @@ def test_closed_year_without_a_newer_one_shows_what_was_signed():
     pledge = factories.signed_pledge()
     factories.close_year()
     PledgeYear.objects.create(school_year=2028, opens_on=timezone.localdate() + timedelta(days=1))
-    sheet = page_state.find(pledge.token)
+    sheet = page_state.load_page_state(pledge.token)
     assert (sheet.pledge, sheet.is_open, sheet.promises) == (pledge, False, [factories.promised("tours", 6)])
 
 
@@ -109,8 +109,8 @@ def test_begin_with_last_years_address_mails_the_link_that_renews():
     factories.pledge_year(2028)
     Message.objects.update(created_at=timezone.now() - timedelta(hours=1))
     start = factories.unsaved_pledge_request()
-    pledge_signup.begin(start)
-    pledge_signup.answer(start.pk)
+    pledge_signup.request_pledge(start)
+    pledge_signup.answer_pledge_request(start.pk)
     message = Message.objects.order_by("-created_at")[0]
     assert message.subject == "The link to your promises for 2028–29"
     assert pledge.token in message.body_text
@@ -125,9 +125,9 @@ def test_replaced_link_opens_and_the_old_ones_open_nothing():
     second = renewed(first)
     replaced = pledge_links.replace_link(first)
     for old in (first.token, second.token):
-        with pytest.raises(Missing):
-            page_state.find(old)
-    assert page_state.find(replaced.token).pledge == second
+        with pytest.raises(LinkNotFound):
+            page_state.load_page_state(old)
+    assert page_state.load_page_state(replaced.token).pledge == second
     message = Message.objects.order_by("-created_at")[0]
     assert Pledge.objects.get(pk=second.pk).token in message.body_text
     assert snapshots.changes(first)[-1] == {"link": ["", "replaced"]}
@@ -145,7 +145,7 @@ def test_year_is_closed_and_reopened_once_each_and_nobody_is_written_to():
     closed = [pledge_years.close_year(year).closed_at for _twice in range(2)]
     assert closed[0] == closed[1]
     assert [row[2] for row in snapshots.pledges()] == ["closed", "closed"]
-    with pytest.raises(Closed):
+    with pytest.raises(PledgeClosed):
         renewed(pledge, factories.promised("tours", 9))
     for _twice in range(2):
         pledge_years.reopen_year(year)
@@ -172,10 +172,10 @@ def test_unsigned_draft_is_reminded_once():
     for _twice in range(2):
         tasks.remind_drafts()
     assert reminders() == ["reminder 1 alma@example.org"]
-    pledge_editing.save(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 7)))
+    pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 7)))
     factories.backdate_pledge(pledge, 6)
     tasks.remind_drafts()
-    assert not pledge_years.remind(pledge)
+    assert not pledge_years.remind_draft(pledge)
     assert reminders() == ["reminder 1 alma@example.org"]
 
 

@@ -12,8 +12,8 @@ from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
-from partners.pledges.page_state import Closed, Known, Missing
-from partners.pledges.signup import KEEP_STARTS
+from partners.pledges.page_state import AddressAlreadyKnown, LinkNotFound, PledgeClosed
+from partners.pledges.signup import REQUEST_LIFETIME
 from tests import factories, snapshots
 
 pytestmark = pytest.mark.django_db
@@ -21,14 +21,14 @@ pytestmark = pytest.mark.django_db
 
 def begin(organization: str = factories.ORGANIZATION, email: str = factories.EMAIL, **fields) -> PledgeRequest:
     start = factories.unsaved_pledge_request(organization, email, **fields)
-    pledge_signup.begin(start)
+    pledge_signup.request_pledge(start)
     return start
 
 
 def answered(start: PledgeRequest) -> list[str]:
     """Answers it, twice, and returns the letters there are."""
     for _twice in range(2):
-        pledge_signup.answer(start.pk)
+        pledge_signup.answer_pledge_request(start.pk)
     return snapshots.emails_to()
 
 
@@ -66,7 +66,7 @@ def test_link_of_a_new_address_goes_there_once():
 
 def test_begin_is_refused_while_no_year_is_open():
     for _twice in range(2):
-        with pytest.raises(Closed) as refused:
+        with pytest.raises(PledgeClosed) as refused:
             begin()
     assert str(refused.value) == "No school year is open for promises now."
     assert not PledgeRequest.objects.exists()
@@ -79,7 +79,7 @@ def test_known_address_gets_the_link_of_its_pledge_and_the_second_pledge_is_the_
     assert answered(start)[-1] == "link 1 alma@example.org"
     assert pledge.token in body()
     assert "To promise for" not in body()
-    sheet = page_state.find(start.token)  # that link was never mailed, yet it would open the first one
+    sheet = page_state.load_page_state(start.token)  # that link was never mailed, yet it would open the first one
     assert (sheet.pledge, sheet.contact["name"]) == (pledge, "Alma Reyes")
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "draft", 1)]
 
@@ -92,7 +92,9 @@ def test_known_address_that_types_another_name_may_begin_for_that_too():
     assert pledge.token in body()
     assert "To promise for Stockton Rowing Club instead, begin here:" in body()
     assert start.token in body()
-    other = pledge_editing.save(start.token, **factories.pledge_data(start.token, factories.promised("service", 1)))
+    other = pledge_editing.save_draft(
+        start.token, **factories.pledge_data(start.token, factories.promised("service", 1))
+    )
     assert snapshots.organizations() == ["Port Gate Logistics", "Stockton Rowing Club"]
     assert (other.contact.email, other.token) == ("alma@example.org", start.token)
     assert Contact.objects.with_email("alma@example.org").count() == 2
@@ -104,13 +106,13 @@ def test_contact_without_a_pledge_begins_for_its_own_organization():
     contact = factories.contact(organization, name="Alma R. Reyes")
     start = begin("Port Gate Logistic")
     assert answered(start) == ["link 1 alma@example.org"]
-    sheet = page_state.find(start.token)
+    sheet = page_state.load_page_state(start.token)
     assert (sheet.profile["name"], sheet.profile["sector"], sheet.contact["name"]) == (
         "Port Gate Logistics",
         "business",
         "Alma R. Reyes",
     )
-    pledge = pledge_editing.save(start.token, **factories.pledge_data(start.token, factories.promised()))
+    pledge = pledge_editing.save_draft(start.token, **factories.pledge_data(start.token, factories.promised()))
     assert (pledge.organization, pledge.contact) == (organization, contact)
     assert snapshots.organizations() == ["Port Gate Logistics"]
 
@@ -137,7 +139,9 @@ def test_strangers_address_never_gets_hold_of_a_known_organization():
     start = begin(email="mallory@example.org")
     assert answered(start)[-1] == "link 1 mallory@example.org"
     assert pledge.token not in body()
-    other = pledge_editing.save(start.token, **factories.pledge_data(start.token, factories.promised("service", 1)))
+    other = pledge_editing.save_draft(
+        start.token, **factories.pledge_data(start.token, factories.promised("service", 1))
+    )
     assert other.organization != pledge.organization
     assert other.organization.normalized_name == pledge.organization.normalized_name  # staff see the twins
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
@@ -159,15 +163,15 @@ def test_one_address_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day()
 
 def test_pledges_link_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day_unless_staff_ask():
     pledge = factories.signed_pledge()
-    assert [pledge_links.mail_link(pledge) for _twice in range(2)] == [True, False]
+    assert [pledge_links.email_link(pledge) for _twice in range(2)] == [True, False]
     Message.objects.filter(idempotency_key__contains=":link:").update(state=Message.State.FAILED)
-    assert pledge_links.mail_link(pledge)
+    assert pledge_links.email_link(pledge)
     for _time in range(12):
         later(11)
-        pledge_links.mail_link(pledge)
+        pledge_links.email_link(pledge)
     assert Message.objects.about(f"pledge:{pledge.pk}:link").count() == 10
-    assert not pledge_links.mail_link(pledge)
-    assert pledge_links.mail_link(pledge, by_staff=True)
+    assert not pledge_links.email_link(pledge)
+    assert pledge_links.email_link(pledge, by_staff=True)
 
 
 def test_what_was_left_unanswered_is_answered_by_the_sweep(monkeypatch):
@@ -186,19 +190,21 @@ def test_what_was_left_unanswered_is_answered_by_the_sweep(monkeypatch):
 
 def test_old_starts_are_forgotten_with_their_links():
     old, new = factories.pledge_request("Old", "old@example.org"), factories.pledge_request("New", "new@example.org")
-    PledgeRequest.objects.filter(pk=old.pk).update(created_at=timezone.now() - KEEP_STARTS)
+    PledgeRequest.objects.filter(pk=old.pk).update(created_at=timezone.now() - REQUEST_LIFETIME)
     for _twice in range(2):
         tasks.tidy_starts()
     assert list(PledgeRequest.objects.all()) == [new]
-    with pytest.raises(Missing):
-        page_state.find(old.token)
+    with pytest.raises(LinkNotFound):
+        page_state.load_page_state(old.token)
 
 
 # From an RSVP ----------------------------------------------------------------------------------------------------
 
 
 def click(organization: str = factories.ORGANIZATION, email: str = factories.EMAIL, source: str = "rsvp:17", **fields):
-    return pledge_signup.open_for(factories.unsaved_pledge_request(organization, email, source=source, **fields))
+    return pledge_signup.open_pledge_request(
+        factories.unsaved_pledge_request(organization, email, source=source, **fields)
+    )
 
 
 def test_one_click_leads_to_a_page_that_knows_who_asks_and_mails_its_link():
@@ -206,13 +212,13 @@ def test_one_click_leads_to_a_page_that_knows_who_asks_and_mails_its_link():
     start, again = click(sector="labor"), click()
     assert start == again
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
-    sheet = page_state.find(start.token)
+    sheet = page_state.load_page_state(start.token)
     assert (sheet.profile["name"], sheet.profile["sector"], sheet.contact["name"]) == (
         "Port Gate Logistics",
         "labor",
         "Alma Reyes",
     )
-    pledge = pledge_editing.save(start.token, **factories.pledge_data(start.token, factories.promised()))
+    pledge = pledge_editing.save_draft(start.token, **factories.pledge_data(start.token, factories.promised()))
     assert (pledge.token, snapshots.pledges()) == (start.token, [("Port Gate Logistics", 2027, "draft", 1)])
 
 
@@ -238,8 +244,8 @@ def test_page_that_was_opened_by_one_click_is_of_no_use_once_the_address_is_know
     pledge = factories.signed_pledge()
     later(11)
     for _twice in range(2):
-        with pytest.raises(Known) as refused:
-            pledge_editing.save(start.token, **typed)
+        with pytest.raises(AddressAlreadyKnown) as refused:
+            pledge_editing.save_draft(start.token, **typed)
     assert str(refused.value) == "This address is a partner’s already. We have sent its link there."
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
     assert pledge.token in body()
@@ -256,10 +262,10 @@ def test_address_that_staff_corrected_gets_a_link_of_its_own():
     second = click(email="alma.reyes@example.org")
     assert first.token != second.token
     assert snapshots.emails_to() == ["link 1 alma@example.org", "link 1 alma.reyes@example.org"]
-    with pytest.raises(Missing):
-        page_state.find(first.token)
+    with pytest.raises(LinkNotFound):
+        page_state.load_page_state(first.token)
 
 
 def test_one_click_is_refused_while_no_year_is_open():
-    with pytest.raises(Closed):
+    with pytest.raises(PledgeClosed):
         click()

@@ -32,7 +32,7 @@ def port() -> Organization:
 
 def test_begun_for_the_main_contact_in_their_language(port):
     factories.contact(port, "ben@example.org", "Ben Ochoa")
-    begun = staff_pledges.begin_for(port)
+    begun = staff_pledges.start_pledge_for(port)
     assert (begun.is_new, begun.is_mailed) == (True, False)
     pledge = Pledge.objects.get()
     assert (pledge.contact.email, pledge.language, pledge.year_id) == ("alma@example.org", "es", 2027)
@@ -41,19 +41,19 @@ def test_begun_for_the_main_contact_in_their_language(port):
 
 
 def test_begun_twice_opens_the_first_and_mails_once(port):
-    first = staff_pledges.begin_for(port, mails_link=True)
+    first = staff_pledges.start_pledge_for(port, mails_link=True)
     assert (first.is_new, first.is_mailed) == (True, True)
-    second = staff_pledges.begin_for(port, mails_link=True)
+    second = staff_pledges.start_pledge_for(port, mails_link=True)
     assert (second.pledge, second.is_new, second.is_mailed) == (first.pledge, False, False)
     assert snapshots.emails_to() == ["begun 1 alma@example.org"]
     Message.objects.update(created_at="2026-01-01T00:00Z")
-    assert staff_pledges.begin_for(port, mails_link=True).is_mailed
+    assert staff_pledges.start_pledge_for(port, mails_link=True).is_mailed
     assert sorted(snapshots.emails_to()) == ["begun 1 alma@example.org", "link 2 alma@example.org"]
 
 
 def test_mail_says_who_began_and_leads_to_the_page(port):
     Contact.objects.update(language="en")
-    pledge = staff_pledges.begin_for(port, mails_link=True).pledge
+    pledge = staff_pledges.start_pledge_for(port, mails_link=True).pledge
     message = Message.objects.get()
     assert message.subject == "Your link to promise for 2027–28"
     text = " ".join(message.body_text.split())
@@ -64,7 +64,7 @@ def test_mail_says_who_began_and_leads_to_the_page(port):
 
 
 def test_partner_goes_on_from_the_link(port):
-    pledge = staff_pledges.begin_for(port).pledge
+    pledge = staff_pledges.start_pledge_for(port).pledge
     assert submit(pledge.token, tick("tours", "9"), signature()).status_code == 302
     assert (snapshots.pledges(), snapshots.promised_amounts(Pledge.objects.get())) == (
         [("Port Gate Logistics", 2027, "signed", 2)],
@@ -74,36 +74,36 @@ def test_partner_goes_on_from_the_link(port):
 
 def test_signed_one_of_this_year_is_opened_as_it_is():
     pledge = factories.signed_pledge()
-    begun = staff_pledges.begin_for(pledge.organization)
+    begun = staff_pledges.start_pledge_for(pledge.organization)
     assert (begun.pledge, begun.is_new) == (pledge, False)
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "signed", 1)]
 
 
 def test_last_years_promises_are_in_the_draft():
     before = factories.pledge_signed_last_year(promises=[factories.promised("tours", 7, note="Ask us")])
-    begun = staff_pledges.begin_for(before.organization)
+    begun = staff_pledges.start_pledge_for(before.organization)
     assert begun.is_new
     assert snapshots.promises(begun.pledge) == snapshots.promises(before)
-    assert page_state.find(before.token).pledge == begun.pledge
+    assert page_state.load_page_state(before.token).pledge == begun.pledge
 
 
 def test_staff_are_in_its_history(port):
     with audit.as_actor(audit.Actor("staff", "anna")):
-        pledge = staff_pledges.begin_for(port).pledge
+        pledge = staff_pledges.start_pledge_for(port).pledge
     assert snapshots.changes(pledge) == [{"language": ["en", "es"]}]
 
 
 def test_refused_plainly_without_a_contact_or_an_open_year(port):
     Contact.objects.all().delete()
-    with pytest.raises(pledge_links.Nobody, match="It has no main contact who could answer"):
-        staff_pledges.begin_for(port, mails_link=True)
+    with pytest.raises(pledge_links.NoContact, match="It has no main contact who could answer"):
+        staff_pledges.start_pledge_for(port, mails_link=True)
     factories.contact(port)
     factories.close_year()
-    with pytest.raises(page_state.Closed, match="No school year is open for promises now"):
-        staff_pledges.begin_for(port)
+    with pytest.raises(page_state.PledgeClosed, match="No school year is open for promises now"):
+        staff_pledges.start_pledge_for(port)
     PledgeYear.objects.all().delete()
-    with pytest.raises(page_state.Closed):
-        staff_pledges.begin_for(port)
+    with pytest.raises(page_state.PledgeClosed):
+        staff_pledges.start_pledge_for(port)
     assert (Pledge.objects.count(), snapshots.emails_to()) == (0, [])
 
 
@@ -115,7 +115,7 @@ def test_begun_many_times_at_once_is_one_pledge_and_one_mail(port):
     def begin(_number: int) -> bool:
         try:
             start.wait(timeout=30)
-            return staff_pledges.begin_for(port, mails_link=True).is_new
+            return staff_pledges.start_pledge_for(port, mails_link=True).is_new
         finally:
             connection.close()
 
@@ -161,9 +161,9 @@ def test_without_an_open_year_it_is_said(staff, port):
 
 
 def test_merged_meanwhile_is_said(port):
-    merging.merge(factories.organization("Port Gate, Inc."), port)
+    merging.merge_organizations(factories.organization("Port Gate, Inc."), port)
     with pytest.raises(Organization.DoesNotExist):
-        staff_pledges.begin_for(port)
+        staff_pledges.start_pledge_for(port)
 
 
 def test_who_may_only_look_begins_nothing(port):

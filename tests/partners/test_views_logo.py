@@ -111,7 +111,7 @@ WRONG = {
         picture(mode="L", format="GIF", save_all=True, append_images=[Image.new("L", (900, 300), 99)]),
         logos.MOVES,
     ),
-    "5 MB and a byte": (picture() + b"\0" * logos.LARGEST_FILE, logos.TOO_LARGE),
+    "5 MB and a byte": (picture() + b"\0" * logos.MAX_FILE_SIZE, logos.TOO_LARGE),
     "50 MB": (b"\0" * 50_000_000, logos.TOO_LARGE),
 }
 

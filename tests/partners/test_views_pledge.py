@@ -103,12 +103,12 @@ def test_draft_is_saved_with_profile_contact_and_promises():
         ("tours", 1200, ["4-6", "9-12"], [10, 3], ["Cesar Chavez High", "George W. Bush Elementary"], "Ask us"),
         ("advisory", 3, [], [], [], ""),
     ]
-    assert profiles.facts(pledge.organization, profiles.PROFILE) == PROFILE | {
+    assert profiles.field_values(pledge.organization, profiles.PROFILE_FIELDS) == PROFILE | {
         "description": "We ship asparagus.\nTo nine states.",
         "website": "https://www.example.org",
         "wants_listing": True,
     }
-    assert profiles.facts(pledge.contact, ["name", "role", "phone", "language", "email"]) == {
+    assert profiles.field_values(pledge.contact, ["name", "role", "phone", "language", "email"]) == {
         "name": "Alma Reyes",
         "role": "Owner",
         "phone": "209 555 0100",
@@ -349,7 +349,7 @@ def test_thanks_offers_the_public_page_only_when_there_is_one():
     partner = factories.listed_partner("Public Growers")
     token = Pledge.objects.get().token
     assert partner.get_absolute_url() in Client().get(pledge_url(token, "pledge_thanks")).content.decode()
-    profiles.hide(partner)
+    profiles.withdraw_approval(partner)
     page = Client().get(pledge_url(token, "pledge_thanks"))
     assert partner.get_absolute_url() not in page.content.decode()
     assert "We check the profile first" in web_client.page_text(page)
@@ -369,7 +369,7 @@ def test_thanks_of_a_draft_leads_to_its_page():
 
 def test_unproven_start_of_an_address_that_became_known_is_led_by_mail():
     factories.pledge_year()
-    start = pledge_signup.open_for(factories.unsaved_pledge_request(source="rsvp:17"))
+    start = pledge_signup.open_pledge_request(factories.unsaved_pledge_request(source="rsvp:17"))
     sent = untouched(start.token) | tick("tours", "6") | {"save": "1"}
     factories.contact(factories.organization("Port Gate Logistic"), factories.EMAIL)
     response = Client().post(pledge_url(start.token), sent)

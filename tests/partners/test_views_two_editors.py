@@ -127,7 +127,7 @@ def test_lines_end_in_one_way_whoever_wrote_them(pledge, staff):
         "_save": "Save",
     }
     assert staff.post(edit, form).status_code == 302
-    profiles.approve(pledge.organization, by="staff")
+    profiles.approve_listing(pledge.organization, by="staff")
     sent = untouched(pledge.token) | tick("tours", "9")
     assert post(pledge, sent | {"description": sent["description"].replace("\n", "\r\n")}).status_code == 302
     pledge.organization.refresh_from_db()

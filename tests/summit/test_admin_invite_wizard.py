@@ -151,7 +151,7 @@ def test_page_shows_who_is_invited_who_is_left_out_and_why(staff, kickoff):
 
 @pytest.mark.parametrize(("words", "found"), [("REYES", ["Alma Reyes"]), ("ben@", []), ("vang@example", ["Chue Vang"])])
 def test_people_are_searched(staff, kickoff, words, found):
-    vang = contacts.add(None, name="Chue Vang", email="vang@example.org")
+    vang = contacts.add_contact(None, name="Chue Vang", email="vang@example.org")
     audience = factories.audience(uploaded_contacts=[*people(2), vang])
     assert shown(staff.get(who(kickoff, audience), {"q": words})) == found
 
@@ -273,7 +273,7 @@ def edited(audience: Audience, alma: Contact, chue: Contact) -> None:
 
 
 def corrected(_audience: Audience, alma: Contact, _chue: Contact) -> None:
-    contacts.correct(alma, email="somebody.else@example.org")
+    contacts.correct_contact(alma, email="somebody.else@example.org")
 
 
 def came_and_went(audience: Audience, alma: Contact, chue: Contact) -> None:
@@ -312,7 +312,7 @@ def test_who_is_shown_is_marked_the_same_whatever_their_addresses_are(staff, kic
     """The database marks them on the page, the rule marks whom it is about to ask."""
     past, emails = factories.event(), ["ñu@example.org", "Zoe@Example.org", "a_b@example.org", "ab@example.org"]
     for number, email in enumerate(emails):
-        contacts.add(None, name=f"Person {number}", email=email)
+        contacts.add_contact(None, name=f"Person {number}", email=email)
     factories.rsvp(past, "Guest", email="Émile@example.org")
     audience = factories.audience(uploaded_contacts=Contact.objects.all(), attended_event=past)
     assert confirm(staff, kickoff, audience, 5).status_code == 200

@@ -365,7 +365,7 @@ def test_a_corrected_address_gets_what_has_not_left():
     event = asked("Alma", "Jun")
     moved(event)
     write()
-    contacts.correct(event.invitations.get(contact__name="Alma").contact, email="reyes@example.org")
+    contacts.correct_contact(event.invitations.get(contact__name="Alma").contact, email="reyes@example.org")
     assert told() == ["Jun moved 1 PUBLISH"]
     write()
     assert sorted(told()) == ["Alma moved 1 PUBLISH", "Jun moved 1 PUBLISH"]

@@ -121,7 +121,7 @@ def test_an_rsvp_that_answers_another_invitation_is_not_taken_from_it(asked):
     first = accept(asked)
     other = person("Alma Again", factories.organization("Elsewhere"))
     second = factories.invite(asked.event, other)
-    contacts.correct(other, email="alma.reyes@example.org")
+    contacts.correct_contact(other, email="alma.reyes@example.org")
     with pytest.raises(seats.AlreadyThere) as known:
         accept(second)
     assert known.value.rsvp == first
@@ -129,7 +129,7 @@ def test_an_rsvp_that_answers_another_invitation_is_not_taken_from_it(asked):
 
 
 def test_mail_goes_to_the_contacts_address_of_now(asked):
-    contacts.correct(asked.contact, email="new@example.org")
+    contacts.correct_contact(asked.contact, email="new@example.org")
     assert accept(asked).email == "new@example.org"
 
 
@@ -369,7 +369,7 @@ def test_two_invitations_of_one_address_share_no_rsvp(asked):
     Event.objects.update(invitation_only=False)
     other = person("Alma Again", factories.organization("Elsewhere"))
     second = factories.invite(asked.event, other)
-    contacts.correct(other, email="alma.reyes@example.org")
+    contacts.correct_contact(other, email="alma.reyes@example.org")
     factories.rsvp(asked.event, "Alma Reyes")
     for _twice in range(2):
         responses.tie_known()

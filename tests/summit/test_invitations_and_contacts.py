@@ -32,7 +32,7 @@ def both_invited(event: Event, two) -> tuple[Invitation, Invitation]:
     """Alma stands in both organizations, and was invited in each: her address was corrected in between."""
     other = person("Alma", two[1], email="old@example.org")
     made = factories.invite(event, person("Alma", two[0])), factories.invite(event, other)
-    contacts.correct(other, email="alma@example.org")
+    contacts.correct_contact(other, email="alma@example.org")
     writing.write(made[1].mailing)
     return made
 
@@ -40,14 +40,14 @@ def both_invited(event: Event, two) -> tuple[Invitation, Invitation]:
 def test_invitations_move_to_the_contact_that_stays(two):
     stays, goes = person("Alma", two[0]), person("Alma Reyes", two[1], email="ALMA@example.org")
     invitation = factories.invite(factories.event(), goes)
-    merging.merge(*two)
+    merging.merge_organizations(*two)
     assert list(Invitation.objects.values_list("pk", "contact")) == [(invitation.pk, stays.pk)]
     assert Message.objects.get().idempotency_key == f"invitation:{invitation.pk}:invited"
 
 
 def test_a_contact_of_one_organization_alone_keeps_the_invitation(two):
     invitation = factories.invite(factories.event(), person("Jun", two[1]))
-    merging.merge(*two)
+    merging.merge_organizations(*two)
     assert Invitation.objects.get(pk=invitation.pk).contact.organization == two[0]
 
 
@@ -55,7 +55,7 @@ def test_a_contact_of_one_organization_alone_keeps_the_invitation(two):
 def test_of_two_invitations_the_one_with_an_answer_is_kept(two, answered):
     both = both_invited(factories.event(), two)
     responses.decline(both[answered], "No.")
-    merging.merge(*two)
+    merging.merge_organizations(*two)
     assert list(Invitation.objects.values_list("pk", "decline_message", "contact")) == [
         (both[answered].pk, "No.", two[0].contacts.get().pk)
     ]
@@ -66,14 +66,14 @@ def test_of_two_answers_the_yes_is_kept(two, accepted):
     both = both_invited(factories.event(), two)
     responses.decline(both[1 - accepted])
     responses.accept(both[accepted], Rsvp(name="Alma"), size=1)
-    merging.merge(*two)
+    merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[accepted].pk
     assert Invitation.objects.get().answer == Invitation.Answer.ACCEPTED
 
 
 def test_without_an_answer_the_first_is_kept_and_the_other_is_not_mailed(two):
     both = both_invited(factories.event(), two)
-    merging.merge(*two)
+    merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[0].pk
     assert (
         Message.objects.filter(idempotency_key__startswith="invitation:").get().idempotency_key
@@ -95,7 +95,7 @@ def test_without_an_answer_the_one_whose_mail_was_sent_is_kept(two, sent, state)
     both = both_invited(factories.event(), two)
     mail_is(both[sent], "sent")
     mail_is(both[1 - sent], state)
-    merging.merge(*two)
+    merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[sent].pk
     stands = Message.objects.get(idempotency_key=f"invitation:{both[sent].pk}:invited")
     assert (stands.state, both[sent].get_absolute_url() in stands.body_text) == ("sent", True)
@@ -107,7 +107,7 @@ def test_without_an_answer_mail_that_may_have_arrived_counts_for_more_than_mail_
     both = both_invited(factories.event(), two)
     mail_is(both[1], **maybe)
     mail_is(both[0], state)
-    merging.merge(*two)
+    merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[1].pk
 
 
@@ -115,7 +115,7 @@ def test_without_an_answer_mail_that_may_have_arrived_counts_for_more_than_mail_
 def test_without_an_answer_mail_that_is_still_to_leave_counts_for_more_than_mail_that_failed(two, failed):
     both = both_invited(factories.event(), two)
     mail_is(both[0], failed)
-    merging.merge(*two)
+    merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[1].pk
     assert Message.objects.get(state="queued").idempotency_key == f"invitation:{both[1].pk}:invited"
 
@@ -124,7 +124,7 @@ def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
     both = both_invited(factories.event(), two)
     mail_is(both[1], "sent")
     responses.decline(both[0])
-    merging.merge(*two)
+    merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[0].pk
 
 
@@ -135,7 +135,7 @@ def test_a_new_link_that_was_sent_counts_as_mail_that_was_sent(two):
     Message.objects.filter(idempotency_key=f"invitation:{both[1].pk}:new_link:1").update(
         state="sent", sent_at=timezone.now()
     )
-    merging.merge(*two)
+    merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[1].pk
 
 
@@ -144,14 +144,14 @@ def test_mail_of_the_other_one_that_a_worker_has_in_its_batch_does_not_leave(two
     both = both_invited(factories.event(), two)
     Message.objects.about(f"invitation:{both[0].pk}").update(state="sent", sent_at=timezone.now())
     batch = bulk_delivery.claim()
-    merging.merge(*two)
+    merging.merge_organizations(*two)
     assert not any(map(bulk_delivery.begin, batch))
 
 
 def test_mail_of_the_other_one_that_was_sent_stays_known(two):
     both = both_invited(factories.event(), two)
     Message.objects.update(state="sent", sent_at=timezone.now())
-    merging.merge(*two)
+    merging.merge_organizations(*two)
     assert Message.objects.about(f"invitation:{both[0].pk}").count() == 2
     assert not Message.objects.about(f"invitation:{both[1].pk}").exists()
 
@@ -159,7 +159,7 @@ def test_mail_of_the_other_one_that_was_sent_stays_known(two):
 def test_both_on_one_list_is_once(two):
     both = [person("Alma", two[0]), person("Alma", two[1])]
     audience, alone = factories.audience(uploaded_contacts=both), factories.audience(uploaded_contacts=both[1:])
-    merging.merge(*two)
+    merging.merge_organizations(*two)
     assert list(audience.uploaded_contacts.all()) == list(alone.listed.all()) == [both[0]]
 
 
@@ -172,7 +172,7 @@ def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, o
     contact = person("Alma", factories.organization() if of_organization else None, email="wrong@example.org")
     invitation = factories.invite(factories.event(), contact)
     Message.objects.update(state=state)
-    contacts.correct(contact, email="alma@example.org")
+    contacts.correct_contact(contact, email="alma@example.org")
     assert not Message.objects.exists()
     assert writing.write(invitation.mailing)
     assert Message.objects.get().recipient == "alma@example.org"
@@ -186,7 +186,7 @@ def test_what_a_worker_has_in_its_batch_and_has_not_begun_goes_to_the_right_addr
     contact = person("Alma", email="wrong@example.org")
     invitation = factories.invite(factories.event(), contact)
     batch = bulk_delivery.claim()
-    contacts.correct(contact, email="alma@example.org")
+    contacts.correct_contact(contact, email="alma@example.org")
     assert not any(map(bulk_delivery.begin, batch))
     writing.write(invitation.mailing)
     assert [message.recipient for message in bulk_delivery.claim()] == ["alma@example.org"]
@@ -200,7 +200,7 @@ def test_what_was_sent_or_may_have_been_is_not_written_again():
     lease = {"claim_id": uuid.uuid4(), "claim_expires_at": timezone.now(), "handed_over_at": timezone.now()}
     Message.objects.filter(recipient="sending@example.org").update(state="sending", **lease)
     for contact in some:
-        contacts.correct(contact, email=f"new.{contact.email}")
+        contacts.correct_contact(contact, email=f"new.{contact.email}")
     assert Message.objects.count() == 3
     mailing.refresh_from_db()
     assert mailing.rendered_at
@@ -212,7 +212,7 @@ def test_what_waits_about_an_invitation_that_was_sent_does_not_go_to_the_wrong_a
     Message.objects.update(state="sent", sent_at=timezone.now() - timedelta(days=9))
     reminder_sending.ask_some(invitation.event, timezone.now())
     invitation_links.mail_link(invitation)
-    contacts.correct(contact, email="alma@example.org")
+    contacts.correct_contact(contact, email="alma@example.org")
     assert list(Message.objects.filter(state="queued").values_list("idempotency_key", "recipient")) == [
         (f"invitation:{invitation.pk}:link:1", "alma@example.org")
     ]
@@ -225,7 +225,7 @@ def test_a_stopped_mailing_is_not_written_again():
     mailing = factories.write_mailing(factories.event(), contact)
     Message.objects.update(state="rejected")
     writing.stop(mailing)
-    contacts.correct(contact, email="new@example.org")
+    contacts.correct_contact(contact, email="new@example.org")
     assert Message.objects.get().recipient == "alma@example.org"
 
 
@@ -240,7 +240,7 @@ def replaced(*, invited_mail: str = "sent", state: str = "rejected") -> Invitati
 
 
 def correct(invitation: Invitation, **fields) -> None:
-    contacts.correct(invitation.contact, **({"email": "alma@example.org"} | fields))
+    contacts.correct_contact(invitation.contact, **({"email": "alma@example.org"} | fields))
 
 
 @pytest.mark.parametrize("state", ["rejected", "failed", "queued"])
@@ -333,8 +333,8 @@ def test_who_is_erased_leaves_no_invitation_no_mail_and_no_history(of_organizati
     Message.objects.create(
         idempotency_key="rsvp:99:week:2027-01-01", recipient="ALMA@example.org", queue="bulk", language="en"
     )
-    contacts.erase(contact)
-    contacts.erase(contact)
+    contacts.delete_contact(contact)
+    contacts.delete_contact(contact)
     assert list(Invitation.objects.values_list("pk", flat=True)) == [other.pk]
     assert [message.idempotency_key for message in Message.objects.all()] == [f"invitation:{other.pk}:invited"]
     assert not AuditEntry.objects.filter(content_type__model="invitation").exists()
@@ -345,7 +345,7 @@ def test_a_guests_own_mail_and_its_link_to_choose_outlive_the_contact():
     contact = person("Alma Reyes")
     event = factories.event()
     rsvp = responses.accept(factories.invite(event, contact), Rsvp(name="Alma Reyes"), size=1)
-    contacts.erase(contact)
+    contacts.delete_contact(contact)
     assert [message.idempotency_key for message in Message.objects.all()] == [f"rsvp:{rsvp.pk}:confirmed:1"]
     assert EmailPreference.objects.get().email == "alma.reyes@example.org"
 
@@ -354,7 +354,7 @@ def test_an_organization_is_erased_with_the_invitations_of_its_people():
     organization = factories.organization()
     for name in ("Alma", "Jun"):
         factories.invite(factories.event(), person(name, organization))
-    contacts.erase_organization(organization)
+    contacts.delete_organization(organization)
     assert not Contact.objects.exists()
     assert not Invitation.objects.exists()
     assert not Message.objects.exists()
@@ -367,7 +367,7 @@ def test_an_address_that_is_somebody_elses_too_keeps_its_mail():
     Message.objects.create(
         idempotency_key="rsvp:99:week:2027-01-01", recipient="alma@example.org", queue="bulk", language="en"
     )
-    contacts.erase(contact)
+    contacts.delete_contact(contact)
     assert Invitation.objects.get() == kept
     assert Message.objects.count() == 2
     assert EmailPreference.objects.exists()
@@ -380,7 +380,7 @@ def test_that_an_address_wants_no_mail_or_refuses_it_outlives_the_contact():
     preferences.choose(preferences.of("eager@example.org"), news=True)
     preferences.refuse("refused@example.org", "550")
     for contact in Contact.objects.all():
-        contacts.erase(contact)
+        contacts.delete_contact(contact)
     assert sorted(EmailPreference.objects.values_list("email", flat=True)) == [
         "eager@example.org",
         "refused@example.org",

@@ -22,7 +22,7 @@ from tests.factories import person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MAY_HAPPEN = (invitations_starting.Refused, seats.Refused, Invitation.DoesNotExist, merging.Refused)
+MAY_HAPPEN = (invitations_starting.Refused, seats.Refused, Invitation.DoesNotExist, merging.MergeRefused)
 
 
 def at_once(*calls: Callable) -> list:
@@ -199,7 +199,7 @@ def test_organizations_are_merged_while_their_people_accept():
         factories.write_mailing(event, *some)
         asked = [Invitation.objects.get(contact=one) for one in some]
         answers = at_once(
-            lambda mine=mine, theirs=theirs: merging.merge(mine, theirs),
+            lambda mine=mine, theirs=theirs: merging.merge_organizations(mine, theirs),
             *(lambda one=one: responses.accept(one, Rsvp(name=one.contact.name), size=1) for one in asked),
         )
         assert concurrency.type_names(answers) == ["Organization", "Rsvp", "Rsvp", "Rsvp"]
@@ -214,7 +214,7 @@ def test_people_are_erased_while_they_are_invited():
         audience = factories.audience(uploaded_contacts=some)
         answers = at_once(
             lambda event=event, audience=audience: invitations_starting.start(event, audience, count=5, by="office"),
-            *(lambda one=one: contacts.erase(one) for one in some[:2]),
+            *(lambda one=one: contacts.delete_contact(one) for one in some[:2]),
         )
         assert concurrency.type_names(answers)[0] in {"Changed", "Mailing"}
         there = event.invitations.count()
@@ -252,7 +252,7 @@ def test_who_is_erased_in_the_middle_of_a_start_takes_the_invitation_along():
     event, alma, jun = factories.event(), person("Alma"), person("Jun")
     audience = factories.audience(uploaded_contacts=[alma, jun])
     begun_during(
-        lambda: invitations_starting.start(event, audience, count=2, by="office"), lambda: contacts.erase(alma)
+        lambda: invitations_starting.start(event, audience, count=2, by="office"), lambda: contacts.delete_contact(alma)
     )
     assert [invitation.contact for invitation in event.invitations.all()] == [jun]
     assert list(Contact.objects.all()) == [jun]
@@ -264,7 +264,8 @@ def test_who_becomes_one_in_the_middle_of_a_start_keeps_the_invitation():
     stays, goes = person("Alma", mine), person("Alma", theirs)
     audience = factories.audience(uploaded_contacts=[goes])
     begun_during(
-        lambda: invitations_starting.start(event, audience, count=1, by="office"), lambda: merging.merge(mine, theirs)
+        lambda: invitations_starting.start(event, audience, count=1, by="office"),
+        lambda: merging.merge_organizations(mine, theirs),
     )
     assert [invitation.contact for invitation in event.invitations.all()] == [stays]
 
@@ -273,11 +274,11 @@ def test_who_becomes_one_in_the_middle_of_a_start_keeps_the_invitation():
 
 
 def correct_contact(contact: Contact) -> None:
-    contacts.correct(contact, email="new@example.org")
+    contacts.correct_contact(contact, email="new@example.org")
 
 
 def merge_organizations(contact: Contact) -> None:
-    merging.merge(Organization.objects.exclude(pk=contact.organization_id).get(), contact.organization)
+    merging.merge_organizations(Organization.objects.exclude(pk=contact.organization_id).get(), contact.organization)
 
 
 def stopped_in_the_middle(change: Callable) -> Mailing:
@@ -300,7 +301,7 @@ def stopped_in_the_middle(change: Callable) -> Mailing:
     return mailing
 
 
-@pytest.mark.parametrize("change", [correct_contact, merge_organizations, contacts.erase])
+@pytest.mark.parametrize("change", [correct_contact, merge_organizations, contacts.delete_contact])
 def test_contact_is_changed_in_the_middle_of_a_stop(change):
     mailing = stopped_in_the_middle(change)
     assert not mailing.invitations.exists()

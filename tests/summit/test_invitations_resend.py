@@ -131,7 +131,7 @@ def test_an_invitation_that_failed_is_written_anew_in_its_place(asked, state):
 
 
 def test_it_goes_to_the_address_that_the_contact_has_by_now(asked):
-    contacts.correct(asked.contact, email="alma@example.org", language="es")
+    contacts.correct_contact(asked.contact, email="alma@example.org", language="es")
     resend.send(mail_of(asked))
     copy = Message.objects.get(idempotency_key__contains=":again:")
     assert (copy.recipient, copy.language) == ("alma@example.org", "es")

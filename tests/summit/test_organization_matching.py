@@ -202,9 +202,9 @@ def test_rsvps_move_with_a_merge(event, gate):
     rsvps = [factories.rsvp(event, name, organization_name="PGL") for name in ("Ben Ochoa", "Chue Vang")]
     for rsvp in rsvps:
         organization_matching.choose(this(rsvp), other.pk)
-    assert merging.Plan(gate, other).rest == [("RSVPs", 2)]
-    shown = merging.Plan(gate, other).mark
-    merging.merge(gate, other, shown=shown)
+    assert merging.MergePlan(gate, other).rest == [("RSVPs", 2)]
+    shown = merging.MergePlan(gate, other).mark
+    merging.merge_organizations(gate, other, shown=shown)
     assert partners(*rsvps) == [GATE, GATE]
     told = snapshots.changes(gate)[-1]["merged"][1]
     assert told == "PGL (pgl), with contacts: 0, pledges: 0, RSVPs: 2."
@@ -212,10 +212,10 @@ def test_rsvps_move_with_a_merge(event, gate):
 
 def test_merge_is_not_done_when_an_rsvp_was_matched_since_it_was_shown(event, gate):
     other, rsvp = factories.organization("PGL"), factories.rsvp(event, organization_name="PGL")
-    shown = merging.Plan(gate, other).mark
+    shown = merging.MergePlan(gate, other).mark
     organization_matching.choose(this(rsvp), other.pk)
-    with pytest.raises(merging.Changed):
-        merging.merge(gate, other, shown=shown)
+    with pytest.raises(merging.MergePlanOutdated):
+        merging.merge_organizations(gate, other, shown=shown)
 
 
 @pytest.mark.parametrize("act", [seats.cancel, seats.delete])
@@ -251,6 +251,6 @@ def test_organization_with_a_pledge_stays_whatever_becomes_of_its_rsvps(event):
 def test_what_a_guest_typed_stays_as_it_is(event, gate):
     rsvp = factories.rsvp(event, email="alma@example.org", organization_name="port gate logistics inc")
     organization_matching.match_known()
-    profiles.change(gate, name="PGL Terminal")
+    profiles.change_organization(gate, name="PGL Terminal")
     rsvp.refresh_from_db()
     assert (rsvp.organization_name, rsvp.organization) == ("port gate logistics inc", gate)

@@ -92,7 +92,7 @@ def test_click_wants_a_token_and_a_link_that_is_there(rsvp):
 
 def test_cancelled_seat_and_promise_know_nothing_of_each_other(rsvp):
     token = click(rsvp)["Location"].rstrip("/").rpartition("/")[2]
-    pledge = pledge_editing.sign(token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes")
+    pledge = pledge_editing.sign_pledge(token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes")
     seats.cancel(rsvp)
     pledge.refresh_from_db()
     assert pledge.state == "signed"

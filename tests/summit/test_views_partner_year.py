@@ -189,7 +189,7 @@ def test_pages_of_the_year_are_neither_stored_nor_indexed(client, pledge):
 
 def test_invitation_is_mailed_again_to_its_own_contact_once_in_ten_minutes(client, pledge):
     asked = ask(kickoff(), pledge.contact)
-    contacts.correct(pledge.contact, language="es")
+    contacts.correct_contact(pledge.contact, language="es")
     assert mail_me(client, pledge, asked.event)["Location"] == address(pledge)
     assert "Your link is on the way to alma@example.org." in web_client.page_text(client.get(address(pledge)))
     mail_me(client, pledge, asked.event)

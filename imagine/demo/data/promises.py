@@ -19,7 +19,7 @@ from partners.models import MONTHS, Contact, Grade, Organization, Pledge, Pledge
 from partners.organizations import profiles
 from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
-from partners.pledges.promises import Promised
+from partners.pledges.promises import PromiseData
 from summit.models import Rsvp
 
 ZONE = ZoneInfo(settings.TIME_ZONE)
@@ -29,8 +29,8 @@ RENEW, BEGIN = 22, 9  # how many of last year's partners have renewed by now, ho
 
 def fill(school_year: int) -> None:
     """Fill in schools and partners. `school_year` is the one that the coming summit recruits for."""
-    rows = schools.read(schools.SHIPPED.read_bytes())
-    schools.load(rows, schools.compare(rows))
+    rows = schools.read_schools(schools.DEFAULT_FILE.read_bytes())
+    schools.load_schools(rows, schools.compare_schools(rows))
     demo = Promises(People(SEED))
     demo.fill_last_year(school_year - 1)
     demo.fill_this_year(school_year)
@@ -87,7 +87,7 @@ class Promises:
         start = PledgeRequest.objects.create(
             organization=name, sector=sector, name=person, email=email, language=language, answered_at=timezone.now()
         )
-        [slug] = profiles.slugs(name, [""])
+        [slug] = profiles.slug_candidates(name, [""])
         profile = {
             "description": self.dice.choice(ABOUT[sector]),
             "website": f"https://{slug}.example.org" if self.dice.random() < 0.7 else "",
@@ -100,13 +100,13 @@ class Promises:
 
     def renew(self, pledge: Pledge) -> Pledge:
         """Last year's promises again, some larger, some dropped, now and then a new one."""
-        kept = [one for one in page_state.find(pledge.token).promises if self.dice.random() < 0.9]
+        kept = [one for one in page_state.load_page_state(pledge.token).promises if self.dice.random() < 0.9]
         changed = [self.changed(one) for one in kept] or self.checklist(pledge.organization.sector)
         return self.send(pledge.token, {}, changed, sign=self.dice.random() < 0.9)
 
-    def send(self, token: str, profile: dict, promised: list[Promised], *, sign: bool) -> Pledge:
+    def send(self, token: str, profile: dict, promised: list[PromiseData], *, sign: bool) -> Pledge:
         """Submit the pledge page behind a link."""
-        sheet = page_state.find(token)
+        sheet = page_state.load_page_state(token)
         role = sheet.contact["role"] or self.dice.choice(ROLES)
         page = {
             "version": sheet.version,
@@ -115,23 +115,23 @@ class Promises:
             "promised": promised,
         }
         if sign:
-            return pledge_editing.sign(token, **page, name=sheet.contact["name"], role=role)
-        return pledge_editing.save(token, **page)
+            return pledge_editing.sign_pledge(token, **page, name=sheet.contact["name"], role=role)
+        return pledge_editing.save_draft(token, **page)
 
-    def checklist(self, sector: str) -> list[Promised]:
+    def checklist(self, sector: str) -> list[PromiseData]:
         codes = LEANINGS[sector]
         several = min(len(codes), self.dice.choice([1, 2, 2, 3, 3, 4]))
         chosen = set(codes[:1] if self.dice.random() < 0.6 else []) | set(self.dice.sample(codes, several))
         return [self.promise(code) for code in AMOUNTS if code in chosen]
 
-    def promise(self, code: str) -> Promised:
+    def promise(self, code: str) -> PromiseData:
         dice = self.dice
         places = dice.sample(self.asked, dice.choice([1, 1, 2, 3])) if dice.random() < 0.6 else []
         taught = [grade for grade in Grade.values if not places or all(grade in place.grades for place in places)]
         if places and not taught:  # an elementary and a high school share no grade: keep the first
             places, taught = places[:1], places[0].grades
         start = dice.randrange(len(MONTHS) - 2)
-        return Promised(
+        return PromiseData(
             self.promise_types[code].pk,
             dice.randint(*AMOUNTS[code]),
             grades=tuple(dice.sample(taught, min(len(taught), dice.choice([1, 2, 2, 3])))),
@@ -140,9 +140,9 @@ class Promises:
             note=self.people.maybe(NOTES, 0.15),
         )
 
-    def changed(self, promised: Promised) -> Promised:
+    def changed(self, promised: PromiseData) -> PromiseData:
         quantity = max(1, promised.quantity + self.dice.choice([0, 0, 0, 1, 2, 4, -1]))
-        return Promised(
+        return PromiseData(
             promised.promise_type, quantity, promised.grades, promised.months, promised.schools, promised.note
         )
 
@@ -164,7 +164,7 @@ class Promises:
         """Approve most of the partners that asked to be listed, and add a second contact here and there."""
         for organization in Organization.objects.pending_approval().order_by("pk"):
             if self.dice.random() < 0.85 and organization.name not in dict(TWINS):
-                profiles.approve(organization, by="staff")
+                profiles.approve_listing(organization, by="staff")
             if self.dice.random() < 0.25:
                 name, email = self.people.contact()
-                profiles.add_contact(organization, email=email, name=name, role=self.dice.choice(ROLES))
+                profiles.get_or_add_contact(organization, email=email, name=name, role=self.dice.choice(ROLES))
