@@ -5,6 +5,8 @@ from datetime import timedelta
 import django
 from django.core.management import call_command
 
+from summit import event_changes
+
 SUMMIT = "summit"
 
 
@@ -20,11 +22,10 @@ def open_event(slug: str, kind: str = "kickoff"):
     """A coming event that takes RSVPs."""
     from django.utils import timezone  # needs the settings
 
-    from summit import seats
     from summit.models import Event
 
     starts_at = timezone.now() + timedelta(days=30)
-    return seats.save_event(
+    return event_changes.save_event(
         Event(
             kind=kind,
             title="Imagine Promise Summit",

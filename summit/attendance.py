@@ -7,15 +7,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
+from imagine.core.errors import RuleViolation
 from summit import seats
 from summit.models import Event, Guest, Rsvp
 
 
-class NotNow(seats.Refused):
+class NotNow(RuleViolation):
     """Nobody can have come to it yet, or ever."""
 
 
-class NoSeat(seats.Refused):
+class NoSeat(RuleViolation):
     """A party that holds no seat. Who is let in all the same gets seats first."""
 
 
@@ -29,7 +30,7 @@ def can_be_noted(event: Event, now: datetime | None = None) -> bool:
 @transaction.atomic
 def came(rsvp: Rsvp) -> bool:
     """All of the party who hold a seat came; who was noted before keeps the moment. Says whether that is new. Raises
-    NotNow, NoSeat, and seats.Closed for a cancelled party."""
+    NotNow, NoSeat, and seats.RsvpClosed for a cancelled party."""
     rsvp = lock(rsvp)
     if not rsvp.held_seats:
         raise NoSeat(_("This party holds no seat. Give it seats first, then note that it came."))
@@ -52,13 +53,13 @@ def note(rsvp: Rsvp, who: dict[int, bool]) -> bool:
 
 def lock(rsvp: Rsvp) -> Rsvp:
     """The party as it stands, locked, when it can be noted of it that it came."""
-    rsvp = seats.lock_party(rsvp)
+    rsvp = seats.lock_rsvp(rsvp)
     if rsvp.event.canceled_at:
         raise NotNow(_("This event was called off, so nobody came to it."))
     if not can_be_noted(rsvp.event):
         raise NotNow(_("Who came can be noted from the day of the event on."))
     if rsvp.canceled_at:
-        raise seats.Closed(_("This RSVP is cancelled."))
+        raise seats.RsvpClosed(_("This RSVP is cancelled."))
     return rsvp
 
 

@@ -26,4 +26,4 @@ def save(address: EmailPreference, *, language: str = "", **wanted: bool) -> Non
     languages.set_language_of_address(address.email, language)
     for rsvp in Rsvp.objects.for_coming_events().with_email(address.email).exclude(language=language):
         with suppress(Rsvp.DoesNotExist):
-            seats.correct(rsvp, language=language)
+            seats.correct_contact(rsvp, language=language)

@@ -128,7 +128,7 @@ def rows(guests: QuerySet[Guest]) -> Iterator[tuple[Cell, ...]]:
 
 def days() -> dict[int, tuple]:
     """Name and day of each event, in the reader's language."""
-    return {event.pk: (event.name, timezone.localdate(event.starts_at)) for event in Event.objects.all()}
+    return {event.pk: (event.localized_title, timezone.localdate(event.starts_at)) for event in Event.objects.all()}
 
 
 def sectors() -> dict[str | None, str]:

@@ -18,7 +18,6 @@ from summit import rsvp_links
 from summit.invitations import links as invitation_links
 from summit.models import Event, Invitation, Rsvp
 from summit.school_year import current_school_year
-from summit.views.public import state_of
 
 MOST = 60  # events of a list
 
@@ -45,12 +44,22 @@ class Answer:
         return self.rsvp is None and not self.is_declined
 
 
+@dataclass(frozen=True)
+class EventAnswers:
+    """An event and what people of one organization answered, the reader's own answer first."""
+
+    event: Event
+    answers: list[Answer] = field(default_factory=list)
+
+    @property
+    def own(self) -> Answer | None:
+        return next((answer for answer in self.answers if answer.is_own), None)
+
+
 @dataclass
 class PartnerYear:
-    """The events of a partner's year, each with `answers`, own first."""
-
-    coming: list[Event] = field(default_factory=list)
-    past: list[Event] = field(default_factory=list)
+    coming: list[EventAnswers] = field(default_factory=list)
+    past: list[EventAnswers] = field(default_factory=list)
 
 
 def of(sheet: PageState) -> PartnerYear:
@@ -68,10 +77,8 @@ def of(sheet: PageState) -> PartnerYear:
             answers[rsvp.event_id].append(Answer(rsvp.name, rsvp, is_declined=False, is_own=is_own(rsvp.email, own)))
     year, now = PartnerYear(), timezone.now()
     for event in events_with(answers):
-        event.state = state_of(event)
-        event.answers = sorted(answers[event.pk], key=lambda answer: (not answer.is_own, answer.name))
-        event.own = next((answer for answer in event.answers if answer.is_own), None)
-        (year.coming if event.ends_at > now else year.past).append(event)
+        own_first = sorted(answers[event.pk], key=lambda answer: (not answer.is_own, answer.name))
+        (year.coming if event.ends_at > now else year.past).append(EventAnswers(event, own_first))
     year.past.reverse()
     return year
 

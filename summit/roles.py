@@ -4,7 +4,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.db.models import Q
 
-APPS = ("imagine", "partners", "summit")
+APPS = ("core", "mail", "partners", "summit")
 # A message shows a guest's private link, and whoever has that acts for the guest.
 ACTS = Q(codename="view_message")
 

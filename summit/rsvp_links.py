@@ -24,7 +24,7 @@ PAUSE = timedelta(minutes=10)  # between two of them to one address
 def mail_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
     """Mails the link of one RSVP to its own address and says whether it does: at most once in ten minutes, unless the
     last one failed, and ten times a day, unless staff ask."""
-    rsvp = seats.lock_party(rsvp)
+    rsvp = seats.lock_rsvp(rsvp)
     mails = Message.objects.about(f"rsvp:{rsvp.pk}:link")
     if not may_go(mails, rsvp.email, by_staff=by_staff):
         return False
@@ -43,16 +43,16 @@ def may_go(mails: QuerySet[Message], email: str, *, by_staff: bool = False) -> b
 def mail_again(rsvp: Rsvp) -> bool:
     """Staff mail the link of one RSVP again, as `mail_link` says. Raises Closed when the event is over: then the link
     can do nothing any more."""
-    rsvp = seats.lock_party(rsvp)
+    rsvp = seats.lock_rsvp(rsvp)
     if rsvp.event.is_over:
-        raise seats.Closed(_("This event is over, so its links are not mailed again."))
+        raise seats.RsvpClosed(_("This event is over, so its links are not mailed again."))
     return mail_link(rsvp, by_staff=True)
 
 
 @transaction.atomic
 def readdress(rsvp: Rsvp, email: str) -> Rsvp:
     """Staff correct the e-mail address: what was not sent goes to the new one when it is sent, and so does the link."""
-    rsvp = seats.correct(rsvp, email=email)
+    rsvp = seats.correct_contact(rsvp, email=email)
     mails = Message.objects.about(f"rsvp:{rsvp.pk}").filter(queue=Message.Queue.TRANSACTIONAL)
     mails.exclude(state=Message.State.SENT).update(recipient=email)
     reminder_emails.take_back_of(rsvp)  # what ends them belongs to the address
@@ -64,7 +64,7 @@ def readdress(rsvp: Rsvp, email: str) -> Rsvp:
 @transaction.atomic
 def replace(rsvp: Rsvp) -> Rsvp:
     """Gives the RSVP a new link and mails it; from now on the old one opens nothing, in no browser."""
-    rsvp = seats.lock_party(rsvp)  # its letters are numbered: one writer at a time
+    rsvp = seats.lock_rsvp(rsvp)  # its letters are numbered: one writer at a time
     rsvp.token, rsvp.browser_hash = new_token(), ""
     rsvp.save(update_fields=["token", "browser_hash"])
     audit.log_change(rsvp, {"link": ""}, {"link": "replaced"})

@@ -29,7 +29,7 @@ def seats(event: Event) -> dict[str, int]:
     figures = event.rsvps.aggregate(
         held=Coalesce(Sum("held_seats"), 0),
         waiting=Coalesce(Sum("waitlisted_seats"), 0),
-        beyond=Coalesce(Sum("overbooked_seats"), 0),
+        overbooked=Coalesce(Sum("overbooked_seats"), 0),
         confirmed_parties=Count("pk", filter=Q(held_seats__gt=0, waitlisted_seats=0)),
         partially_confirmed_parties=Count("pk", filter=Q(held_seats__gt=0, waitlisted_seats__gt=0)),
         waitlisted_parties=Count("pk", filter=Q(held_seats=0, waitlisted_seats__gt=0)),

@@ -38,7 +38,6 @@ NOT_YET = {
     "imagine/mail/dispatch.py imports imagine.celery.app",
     "imagine/mail/models/mailings.py links to mail_choices",
     "imagine/mail/preferences.py links to unsubscribe",
-    "summit/partner_year.py imports summit.views.public.state_of",
 }
 SEATS = {"held_seats", "waitlisted_seats", "waitlisted_since", "overbooked_seats"}
 WRITERS = {"update", "create", "bulk_create", "get_or_create", "update_or_create", "Rsvp"}

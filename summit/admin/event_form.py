@@ -30,7 +30,7 @@ class EventAdminForm(ConcurrentEditForm):
         }
 
     def locked_row(self) -> Event:
-        return seats.lock(self.instance.pk)
+        return seats.lock_event(self.instance.pk)
 
     def clean(self):
         answers = super().clean()

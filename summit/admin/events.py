@@ -16,7 +16,8 @@ from django.utils.translation import ngettext, ngettext_lazy
 from imagine.core import audit
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.concurrent_edit import conflict_messages
-from summit import school_year, seats
+from imagine.core.errors import RuleViolation
+from summit import event_changes, school_year, seats
 from summit.admin import event_page, invite_wizard
 from summit.admin.event_form import NOTHING_SAVED, EventAdminForm
 from summit.emails import change_notice as change_notice_emails
@@ -60,8 +61,8 @@ def invited(event: Event) -> dict:
 
 def call_off(event: Event) -> Outcome:
     try:
-        return seats.cancel_event(event).canceled_at != event.canceled_at
-    except (seats.Refused, Event.DoesNotExist) as refused:
+        return event_changes.cancel_event(event).canceled_at != event.canceled_at
+    except (RuleViolation, Event.DoesNotExist) as refused:
         return refused
 
 
@@ -76,12 +77,15 @@ def first_party(event: Event) -> Rsvp | None:
 class EventAdmin(ActionsAdmin):
     form = EventAdminForm
     formfield_overrides = {models.DateTimeField: {"widget": DateAndTime}}
-    list_display = ("title", "starts_at", "for_year", "held", "free", "waiting", "is_published", "canceled_at")
+    list_display = (
+        *("title", "starts_at", "for_year", "held_seats", "available_seats", "waitlisted_seats"),
+        *("is_published", "canceled_at"),
+    )
     list_filter = ("kind", "school_year", "is_published")
     search_fields = ("title", "venue")
     date_hierarchy = "starts_at"
     prepopulated_fields = {"slug": ("title",)}
-    readonly_fields = ("held", "waiting", "free", "canceled_at", "history")
+    readonly_fields = ("held_seats", "waitlisted_seats", "available_seats", "canceled_at", "history")
     actions = ("cancel_events",)
     fieldsets = [
         (
@@ -96,7 +100,12 @@ class EventAdmin(ActionsAdmin):
         (_("When and where"), {"fields": (("starts_at", "ends_at"), "venue", "address", "meal")}),
         (
             _("Seats"),
-            {"fields": (("capacity", "reserved_seats", "max_party_size"), ("held", "free", "waiting"))},
+            {
+                "fields": (
+                    ("capacity", "reserved_seats", "max_party_size"),
+                    ("held_seats", "available_seats", "waitlisted_seats"),
+                )
+            },
         ),
         (_("When RSVP is open"), {"fields": (("rsvp_opens_at", "rsvp_closes_at"), "waitlist_closes_hours_before")}),
         (_("Text"), {"fields": ("description", "description_es")}),
@@ -141,7 +150,7 @@ class EventAdmin(ActionsAdmin):
         if not form.is_valid():
             return None
         before, party = Event.objects.get(pk=event.pk), first_party(event)
-        if not seats.is_told(before, event):
+        if not event_changes.notifies_guests(before, event):
             return None
         asked = invited(event)
         if not (party or asked["invited"]):
@@ -196,22 +205,22 @@ class EventAdmin(ActionsAdmin):
         return event.school_years
 
     @admin.display(description=_("seats held"))
-    def held(self, event: Event) -> int:
-        return getattr(event, "held", 0)
+    def held_seats(self, event: Event) -> int:
+        return getattr(event, "held_seats", 0)
 
     @admin.display(description=_("seats waited for"))
-    def waiting(self, event: Event) -> int:
-        return getattr(event, "waiting", 0)
+    def waitlisted_seats(self, event: Event) -> int:
+        return getattr(event, "waitlisted_seats", 0)
 
     @admin.display(description=_("seats free"))
-    def free(self, event: Event) -> int | str:
+    def available_seats(self, event: Event) -> int | str:
         if event.capacity is None:
             return "-"
-        return event.capacity - event.reserved_seats - getattr(event, "held", 0)
+        return event.capacity - event.reserved_seats - getattr(event, "held_seats", 0)
 
     def save_model(self, request, obj, form, change):
-        seats.save_event(obj)
-        over = -seats.free_seats(obj)
+        event_changes.save_event(obj)
+        over = -seats.available_seats(obj)
         if over > 0:
             said = ngettext(
                 "The room is over by %(number)d seat. Nobody lost a seat; nobody is called up.",

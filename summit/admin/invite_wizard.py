@@ -189,7 +189,7 @@ def found(request: HttpRequest, event: Event, audience: Audience) -> dict:
     people = audiences.people(audience, event, words=shown.words, reason=shown.reason)
     rows = page_with_links(request, "page", Paginator(people, PEOPLE))
     reader = reader_of(request, list(rows))
-    free = max(0, seats.free_seats(event))
+    free = max(0, seats.available_seats(event))
     return {
         "figures": figures,
         "left_out": figures.people - figures.invited,

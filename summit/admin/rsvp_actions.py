@@ -8,6 +8,7 @@ from django.utils.translation import ngettext_lazy
 
 from imagine.core.admin.actions import Outcome, report_outcomes
 from imagine.core.audit import MAX_LENGTH_REASON
+from imagine.core.errors import RuleViolation
 from summit import attendance, rsvp_links, seats
 from summit.models import Rsvp
 
@@ -15,23 +16,23 @@ from summit.models import Rsvp
 @admin.action(description=_("Cancel and free the seats"), permissions=["change"])
 def cancel_rsvps(page, request, rsvps):
     done = ngettext_lazy("%(number)d RSVP was cancelled.", "%(number)d RSVPs were cancelled.", "number")
-    report_outcomes(page, request, seats.together(seats.cancel, rsvps.order_by("pk")), done)
+    report_outcomes(page, request, seats.apply_to_many(seats.cancel, rsvps.order_by("pk")), done)
 
 
 @admin.action(description=_("Bring back who cancelled, at the end of the line"), permissions=["change"])
-def bring_back_rsvps(page, request, rsvps):
+def reinstate_rsvps(page, request, rsvps):
     done = ngettext_lazy("%(number)d RSVP is back.", "%(number)d RSVPs are back.", "number")
-    report_outcomes(page, request, seats.together(seats.bring_back, rsvps.order_by("pk")), done)
+    report_outcomes(page, request, seats.apply_to_many(seats.reinstate, rsvps.order_by("pk"), by_staff=True), done)
 
 
 @admin.action(description=_("Give the seats they wait for"), permissions=["change"])
 def promote_rsvps(page, request, rsvps):
     done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
-    report_outcomes(page, request, seats.together(seats.promote, rsvps.order_by("waitlisted_since", "pk")), done)
+    report_outcomes(page, request, seats.apply_to_many(seats.promote, rsvps.order_by("waitlisted_since", "pk")), done)
 
 
 @admin.action(description=_("Seat them although no seat is free"), permissions=["change"])
-def seat_beyond(page, request, rsvps):
+def promote_over_capacity(page, request, rsvps):
     done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
     reason = request.POST.get("reason", "").strip()[:MAX_LENGTH_REASON]
     if not reason:
@@ -39,13 +40,13 @@ def seat_beyond(page, request, rsvps):
         page.message_user(request, said, messages.ERROR)
         return
     rsvps = rsvps.order_by("waitlisted_since", "pk")
-    report_outcomes(page, request, seats.together(seats.promote, rsvps, beyond=reason), done)
+    report_outcomes(page, request, seats.apply_to_many(seats.promote, rsvps, override_reason=reason), done)
 
 
 @admin.action(description=_("Put on the waiting list, at the end of the line"), permissions=["change"])
-def to_waiting_list(page, request, rsvps):
+def move_to_waitlist(page, request, rsvps):
     done = ngettext_lazy("%(number)d RSVP waits now.", "%(number)d RSVPs wait now.", "number")
-    report_outcomes(page, request, seats.together(seats.to_waiting_list, rsvps.order_by("pk")), done)
+    report_outcomes(page, request, seats.apply_to_many(seats.move_to_waitlist, rsvps.order_by("pk")), done)
 
 
 @admin.action(description=_("Mail the private link again"), permissions=["change"])
@@ -80,21 +81,21 @@ def note_absent(page, request, rsvps):
 
 
 def one_by_one(act: Callable[[Rsvp], object], rsvps: Iterable[Rsvp]) -> Iterable[tuple[Rsvp, Outcome]]:
-    """What became of each party, as seats.together says it, of an act that frees no seat."""
+    """What became of each party, as seats.apply_to_many says it, of an act that frees no seat."""
     for rsvp in rsvps:
         try:
             outcome = act(rsvp) is not False
-        except (seats.Refused, Rsvp.DoesNotExist) as refused:
+        except (RuleViolation, Rsvp.DoesNotExist) as refused:
             outcome = refused
         yield rsvp, outcome
 
 
 ACTIONS = (
     cancel_rsvps,
-    bring_back_rsvps,
+    reinstate_rsvps,
     promote_rsvps,
-    seat_beyond,
-    to_waiting_list,
+    promote_over_capacity,
+    move_to_waitlist,
     note_came,
     note_absent,
     mail_links,

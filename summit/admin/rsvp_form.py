@@ -17,7 +17,7 @@ class RsvpAdminForm(ConcurrentEditForm):
 
     email = AddressField(label=_("E-mail"), max_length=254)
     size = forms.IntegerField(label=_("Seats"), min_value=1, max_value=MAX_PARTY_SIZE)
-    beyond = forms.BooleanField(
+    over_capacity = forms.BooleanField(
         label=_("Seat them although no seat is free"), required=False, help_text=_("Flagged and counted.")
     )
     reason = forms.CharField(label=_("Reason"), required=False, max_length=MAX_LENGTH_REASON)
@@ -40,12 +40,12 @@ class RsvpAdminForm(ConcurrentEditForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.fields["size"].initial = self.instance.party_size
-            del self.fields["beyond"], self.fields["reason"]
+            del self.fields["over_capacity"], self.fields["reason"]
         if self.instance.canceled_at:
             del self.fields["size"]
 
     def locked_row(self) -> Rsvp:
-        return seats.lock_party(self.instance)
+        return seats.lock_rsvp(self.instance)
 
     def value(self, row: Rsvp, name: str):
         return row.party_size if name == "size" else super().value(row, name)
@@ -64,16 +64,16 @@ class RsvpAdminForm(ConcurrentEditForm):
         answers = super().clean()
         event = self.instance.event if self.instance.pk else answers.get("event")
         size = answers.get("size")
-        if answers.get("beyond") and not answers.get("reason"):
+        if answers.get("over_capacity") and not answers.get("reason"):
             self.add_error("reason", _("Say why: it is kept in the history."))
         if event is None or self.errors:
             return answers
-        event = seats.lock(event.pk)
+        event = seats.lock_event(event.pk)
         try:
             if size and {"size", "accepts_partial"} & set(self.changed_data):
                 seats.check_open(event, by_staff=True)
                 seats.check_size(event, size, grows=size > self.instance.party_size)
-        except seats.Closed as refused:
+        except seats.RsvpClosed as refused:
             self.add_error(None, str(refused))
         except seats.PartyOutOfBounds as refused:
             self.add_error("size", str(refused))

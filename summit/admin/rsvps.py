@@ -139,7 +139,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         contact = ("event", "name", "email", "phone", "organization_name", "sector", "language", "shown")
         party = ("note",) if obj and obj.canceled_at else ("accepts_partial", "note")
         if obj is None:
-            party = ("size", ("beyond", "reason"), *party)
+            party = ("size", ("over_capacity", "reason"), *party)
         elif not obj.canceled_at:
             party = ("size", *party)
         state = [(_("State"), {"fields": self.state_fields})] if obj else []
@@ -190,8 +190,8 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     def save_model(self, request, obj, form, change):
         if not change:
             obj.source = Rsvp.Source.STAFF
-            beyond = form.cleaned_data["reason"] if form.cleaned_data["beyond"] else ""
-            seats.reserve(obj, size=form.cleaned_data["size"], by_staff=True, beyond=beyond)
+            override_reason = form.cleaned_data["reason"] if form.cleaned_data["over_capacity"] else ""
+            seats.reserve(obj, size=form.cleaned_data["size"], by_staff=True, override_reason=override_reason)
             if obj.waitlisted_seats:
                 said = _("%(name)s holds %(held)d and waits for %(waiting)d: the room is full.")
                 numbers = {"name": obj.name, "held": obj.held_seats, "waiting": obj.waitlisted_seats}
@@ -200,7 +200,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         # Only what was typed: saving the whole row would write back seats that others changed meanwhile.
         typed = {name: form.cleaned_data[name] for name in form.changed_data if name in CONTACT}
         if typed:
-            seats.correct(obj, **typed)
+            seats.correct_contact(obj, **typed)
         if "email" in form.changed_data:
             rsvp_links.readdress(obj, form.cleaned_data["email"])
 
@@ -221,7 +221,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         """What came back about guests, brought to the party as it is. Its event's lock is held from here on."""
         given = super().get_formset_kwargs(request, obj, inline, prefix)
         if "data" in given and obj.pk:
-            rsvp = seats.lock_party(obj)
+            rsvp = seats.lock_rsvp(obj)
             given["data"] = party.fitted(given["data"], list(rsvp.guests.order_by("position")))
         return given
 
@@ -229,7 +229,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         """The guests' names and needs are written by the rule, too. Django's log wants to know what changed."""
         typed = [guest for guest in formset.forms if guest.has_changed()]
         details = {guest.instance.pk: {name: guest.cleaned_data[name] for name in party.FIELDS} for guest in typed}
-        seats.name_guests(form.instance, details, by_staff=True)
+        seats.update_guests(form.instance, details, by_staff=True)
         came = {guest.instance.pk: guest.cleaned_data["came"] for guest in typed if "came" in guest.changed_data}
         if came:
             attendance.note(form.instance, came)
@@ -242,15 +242,15 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         if not change:
             return
         if "accepts_partial" in form.changed_data:
-            seats.accept_partial(form.instance, form.cleaned_data["accepts_partial"])
+            seats.set_accepts_partial(form.instance, form.cleaned_data["accepts_partial"])
         if "size" in form.changed_data:
-            seats.change_party(form.instance, size=form.cleaned_data["size"], by_staff=True)
+            seats.change_party_size(form.instance, size=form.cleaned_data["size"], by_staff=True)
 
     def delete_model(self, request, obj):
-        seats.delete(obj)
+        seats.delete_rsvp(obj)
 
     def delete_queryset(self, request, queryset):
-        seats.delete_together(queryset)
+        seats.delete_many(queryset)
 
     # The guest list as a file ----------------------------------------------------------------------------------
 

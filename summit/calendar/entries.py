@@ -39,7 +39,7 @@ def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
         facts = Facts(
             starts_at=event.starts_at,
             ends_at=event.ends_at,
-            name=event.name,
+            name=event.localized_title,
             location=f"{event.venue}, {event.address}",
             description=what_to_know(rsvp, code=place("code")),
             is_off=method == "CANCEL" or bool(rsvp.canceled_at or event.canceled_at),
@@ -68,7 +68,7 @@ def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method 
         facts = Facts(
             starts_at=event.starts_at,
             ends_at=event.ends_at,
-            name=event.name,
+            name=event.localized_title,
             location=f"{event.venue}, {event.address}",
             description=no_answer(event),
             is_off=bool(event.canceled_at),
@@ -163,9 +163,9 @@ def public_facts(event: Event) -> Facts:
     return Facts(
         starts_at=event.starts_at,
         ends_at=event.ends_at,
-        name=event.name,
+        name=event.localized_title,
         location=f"{event.venue}, {event.address}",
-        description=f"{event.about}\n\n{url}".strip(),
+        description=f"{event.localized_description}\n\n{url}".strip(),
         is_off=bool(event.canceled_at),
         reply_to=settings.MAIL_REPLY_TO,
     )

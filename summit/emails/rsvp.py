@@ -115,7 +115,7 @@ def preview(rsvp: Rsvp, kind: str, language: str, *, link: str = "", **words) ->
 class ToldEvent(NamedTuple):
     """What letters tell of an event, in the current language: plain values, by which two letters are compared."""
 
-    name: str
+    localized_title: str
     starts_at: datetime
     ends_at: datetime
     venue: str

@@ -23,7 +23,7 @@ Card = tuple[tuple[str, ...], ...]
 def event_facts(event: Event) -> dict[str, str]:
     """The placeholders that stand for what, when and where."""
     return {
-        "event": event.name,
+        "event": event.localized_title,
         "day": day(event.starts_at),
         "when": when(event),
         "where": f"{event.venue}, {event.address}",
@@ -32,14 +32,18 @@ def event_facts(event: Event) -> dict[str, str]:
 
 def event_card(event: Event, *, code: bool = False) -> Card:
     """What a mail is about, as its own lines; with `code`, what the party says at the door."""
-    groups = [(event.name,), (capfirst(long_date(event.starts_at)), hours(event)), (event.venue, event.address)]
+    groups = [
+        (event.localized_title,),
+        (capfirst(long_date(event.starts_at)), hours(event)),
+        (event.venue, event.address),
+    ]
     if code:
         groups.append((_("At the door, say %(code)s.") % {"code": place("code")},))
     return tuple(groups)
 
 
 def invitation_facts(event: Event) -> dict[str, str]:
-    return event_facts(event) | {"about": event.about, "until": answer_until(event)}
+    return event_facts(event) | {"about": event.localized_description, "until": answer_until(event)}
 
 
 def contact_words(contact: Contact) -> dict[str, str]:

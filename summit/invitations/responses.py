@@ -30,7 +30,7 @@ def accept(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Gu
     them. It is of the contact's address and organization, whatever was typed.
 
     An RSVP that the address has is the answer as it stands; a cancelled one comes back. An invitation that was accepted
-    already stays as it is. Raises seats.Closed, seats.PartyOutOfBounds, seats.AlreadyThere when the address's RSVP
+    already stays as it is. Raises seats.RsvpClosed, seats.PartyOutOfBounds, seats.DuplicateRsvp when the address's RSVP
     answers another invitation, and Invitation.DoesNotExist when it was taken back.
     """
     invitation = lock(invitation)
@@ -50,25 +50,25 @@ def seat(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Gues
         rsvp.source, rsvp.ics_uid = Rsvp.Source.INVITATION, calendar_entries.uid_of(invitation)
         rsvp.ics_sequence = invitation_emails.sequence_of(invitation.event)  # its letters go on from there
         return seats.reserve(rsvp, size=size, guests=guests)
-    seats.accept_partial(known, rsvp.accepts_partial)
-    known = seats.come_back(known, size=size, guests=guests)
+    seats.set_accepts_partial(known, rsvp.accepts_partial)
+    known = seats.reinstate(known, size=size, guests=guests)
     said = {
         name: getattr(rsvp, name) for name in ("phone", "organization_name", "sector", "note") if getattr(rsvp, name)
     }
-    return seats.correct(known, **said) if said else known
+    return seats.correct_contact(known, **said) if said else known
 
 
 @transaction.atomic
 def decline(invitation: Invitation, message: str = "") -> Invitation:
     """The contact does not come, with a word or without; an RSVP that stands is cancelled. Twice declines once; another
     word takes the first one's place. Until the RSVP window closes, and with an RSVP until the event ends, as every seat
-    can be given back (rule 5 of the seats). Raises seats.Closed and Invitation.DoesNotExist."""
+    can be given back (rule 5 of the seats). Raises seats.RsvpClosed and Invitation.DoesNotExist."""
     invitation, message = lock(invitation), message[:MAX_LENGTH_MESSAGE]
     before = answer(invitation)
     if invitation.answer == Answer.DECLINED and message in {"", invitation.decline_message}:
         return invitation
     if invitation.answer == Answer.ACCEPTED:
-        seats.check_not_over(invitation.event)
+        seats.check_editable(invitation.event)
         invitation.rsvp = seats.cancel(invitation.rsvp)
     else:
         seats.check_open(invitation.event)
@@ -126,7 +126,7 @@ def tie(invitation: Invitation) -> None:
 def lock(invitation: Invitation) -> Invitation:
     """The invitation as it stands, locked to the end of the transaction, with its event, contact and RSVP. One that the
     address made elsewhere is its RSVP, too."""
-    event = seats.lock(invitation.event_id)
+    event = seats.lock_event(invitation.event_id)
     # Who merges organizations has their lock, and waits for invitations.
     list(Organization.objects.filter(contacts__invitations=invitation).select_for_update(no_key=True, of=("self",)))
     locked = Invitation.objects.select_for_update(no_key=True, of=("self",))

@@ -73,7 +73,7 @@ def start(event: Event, audience: Audience, *, count: int, by: str, mark: str | 
 
     Raises NotNow, Nobody, and Changed when there are more or fewer, or others, by now. Twice asks nobody twice.
     """
-    event = seats.lock(event.pk)
+    event = seats.lock_event(event.pk)
     check(event)
     asked = those_to_ask(audience, event, count, mark)
     mailing = Mailing.objects.create(

@@ -1,6 +1,6 @@
 """What the summit stores: events, who comes, who is asked."""
 
-from summit.models.events import MAX_CAPACITY, MAX_PARTY_SIZE, NEXT_OF, Event
+from summit.models.events import MAX_CAPACITY, MAX_PARTY_SIZE, Event
 from summit.models.invitations import Audience, ContactListUpload, Invitation, Reminder, answer_of
 from summit.models.rsvps import (
     CODES,
@@ -17,7 +17,6 @@ __all__ = [
     "CODES",
     "MAX_CAPACITY",
     "MAX_PARTY_SIZE",
-    "NEXT_OF",
     "Audience",
     "ContactListUpload",
     "Event",

@@ -1,41 +1,22 @@
 """Events: dated gatherings with a place and a capacity."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.contenttypes.fields import GenericRelation
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q, Sum
+from django.db.models import Case, F, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.db.selects import first, with_columns
 from imagine.core.models import AuditEntry
 
 MAX_CAPACITY = 20_000
 MAX_PARTY_SIZE = 20
-
-AT = "SELECT {} FROM summit_event WHERE is_published AND slug = %s"
-NEXT_OF = """
-    SELECT {}, seats.held, seats.waiting
-    FROM (
-        SELECT * FROM summit_event, (VALUES (%s::timestamptz)) clock (now)
-        WHERE is_published AND NOT invitation_only AND kind = %s
-        ORDER BY
-            ends_at > now DESC,
-            CASE WHEN ends_at > now THEN canceled_at END NULLS FIRST,
-            CASE WHEN ends_at > now THEN starts_at END,
-            starts_at DESC,
-            id
-        LIMIT 1
-    ) summit_event, LATERAL (
-        SELECT coalesce(sum(held_seats), 0) AS held, coalesce(sum(waitlisted_seats), 0) AS waiting
-        FROM summit_rsvp WHERE event_id = summit_event.id
-    ) seats
-"""
+FEW_LEFT = 0.1  # of the public seats
 
 
 class EventQuerySet(models.QuerySet):
@@ -43,20 +24,22 @@ class EventQuerySet(models.QuerySet):
         return self.filter(is_published=True)
 
     def public(self):
-        """Those that everybody is told of."""
+        """Published events that are not for invited partners only."""
         return self.published().filter(invitation_only=False)
 
-    def at(self, slug: str):
-        """The published event at an address, None when there is none."""
-        return first(Event, (with_columns(AT, Event), [slug]))
+    def next_of(self, kind: str) -> "Event | None":
+        """The coming public event of a kind, with its seats, else the latest past one. A canceled event comes after
+        those that will take place."""
+        is_coming = Q(ends_at__gt=timezone.now())
+        order = [
+            Case(When(is_coming, canceled_at=None, then=0), When(is_coming, then=1), default=2),
+            Case(When(is_coming, then="starts_at")),
+            *("-starts_at", "pk"),
+        ]
+        next_pk = self.public().filter(kind=kind).order_by(*order).values("pk")[:1]
+        return self.with_seats().filter(pk=Subquery(next_pk)).first()
 
-    def next_of(self, kind: str):
-        """The coming public event of a kind with its seats, else the latest one that was; None when there is none. One
-        that was called off stands behind one that was not."""
-        return first(Event, (with_columns(NEXT_OF, Event), [timezone.now(), kind]), also=("held", "waiting"))
-
-    def coming_summit(self):
-        """The next summit that will take place, if there is one."""
+    def coming_summit(self) -> "Event | None":
         return self.upcoming().filter(kind=Event.Kind.SUMMIT, canceled_at__isnull=True).first()
 
     def upcoming(self):
@@ -66,10 +49,10 @@ class EventQuerySet(models.QuerySet):
         return self.filter(ends_at__lte=timezone.now()).order_by("-starts_at", "pk")
 
     def with_seats(self):
-        """Adds what one query can count: `held` and `waiting` seats."""
+        """Annotate held_seats and waitlisted_seats."""
         return self.annotate(
-            held=Coalesce(Sum("rsvps__held_seats"), 0),
-            waiting=Coalesce(Sum("rsvps__waitlisted_seats"), 0),
+            held_seats=Coalesce(Sum("rsvps__held_seats"), 0),
+            waitlisted_seats=Coalesce(Sum("rsvps__waitlisted_seats"), 0),
         )
 
 
@@ -86,6 +69,21 @@ class Event(models.Model):
         BREAKFAST = "breakfast", _("breakfast")
         LUNCH = "lunch", _("lunch")
         REFRESHMENTS = "refreshments", _("refreshments")
+
+    class State(models.TextChoices):
+        """What the event is, for someone who may want to come."""
+
+        SOON = "soon"
+        OPEN = "open"
+        FEW = "few"
+        FULL = "full"
+        CLOSED = "closed"
+        CANCELED = "canceled"
+        PAST = "past"
+
+    # Annotated by EventQuerySet.with_seats().
+    held_seats: int
+    waitlisted_seats: int
 
     kind = models.CharField(_("kind"), max_length=12, choices=Kind, default=Kind.SUMMIT)
     title = models.CharField(_("title"), max_length=120)
@@ -130,6 +128,7 @@ class Event(models.Model):
     )
     canceled_at = models.DateTimeField(_("cancelled"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, db_default=Now(), editable=False)
+
     audit_entries = GenericRelation(AuditEntry)
 
     objects = EventQuerySet.as_manager()
@@ -173,13 +172,11 @@ class Event(models.Model):
         return reverse("event", args=[self.slug])
 
     @property
-    def name(self) -> str:
-        """The title in the reader's language."""
+    def localized_title(self) -> str:
         return self.title_es if get_language() == "es" and self.title_es else self.title
 
     @property
-    def about(self) -> str:
-        """The description in the reader's language."""
+    def localized_description(self) -> str:
         return self.description_es if get_language() == "es" and self.description_es else self.description
 
     @property
@@ -188,12 +185,12 @@ class Event(models.Model):
         return f"{self.school_year}–{(self.school_year + 1) % 100:02}"
 
     @property
-    def waitlist_closes_at(self):
+    def waitlist_closes_at(self) -> datetime:
         return self.starts_at - timedelta(hours=self.waitlist_closes_hours_before)
 
     @property
     def waitlist_is_open(self) -> bool:
-        """Whether freed seats still go to the waiting list by themselves."""
+        """Whether freed seats still go to the waitlist automatically."""
         return not self.canceled_at and timezone.now() < self.waitlist_closes_at
 
     @property
@@ -202,7 +199,7 @@ class Event(models.Model):
 
     @property
     def accepts_rsvps(self) -> bool:
-        """Whether a new RSVP may be made now, for a seat or for the waiting list."""
+        """Whether someone can RSVP now, for a seat or for the waitlist."""
         is_open = self.rsvp_opens_at <= timezone.now() < self.rsvp_closes_at
         return self.is_published and not self.canceled_at and is_open
 
@@ -212,5 +209,31 @@ class Event(models.Model):
 
     @property
     def is_editable(self) -> bool:
-        """Whether a party may still be renamed or cancelled: until the event ends."""
+        """Whether parties can still change or cancel: until the event ends."""
         return not self.canceled_at and not self.is_over
+
+    # Of an event that was fetched with_seats().
+
+    @property
+    def public_seats(self) -> int:
+        return max(0, self.capacity - self.reserved_seats)
+
+    @property
+    def available_seats(self) -> int:
+        return max(0, self.public_seats - self.held_seats)
+
+    @property
+    def taken_seats(self) -> int:
+        return self.public_seats - self.available_seats
+
+    @property
+    def state(self) -> State:
+        if self.canceled_at:
+            return self.State.CANCELED
+        if self.is_over:
+            return self.State.PAST
+        if not self.accepts_rsvps:
+            return self.State.CLOSED if self.rsvp_is_closed else self.State.SOON
+        if not self.available_seats:
+            return self.State.FULL
+        return self.State.FEW if self.available_seats <= self.public_seats * FEW_LEFT else self.State.OPEN

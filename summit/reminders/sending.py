@@ -130,7 +130,7 @@ def say_some(event: Event, kind: str, now: datetime) -> bool:
 def locked(event: Event) -> Event | None:
     """The event as it stands under its lock, unless it is gone, called off or hidden since."""
     try:
-        event = seats.lock(event.pk)
+        event = seats.lock_event(event.pk)
     except Event.DoesNotExist:
         return None
     return event if event.is_published and not event.canceled_at else None

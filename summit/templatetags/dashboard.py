@@ -38,5 +38,5 @@ def mailings_under_way(user) -> dict:
 
 
 def coming(event: Event) -> dict:
-    free = event.capacity - event.reserved_seats - event.held
+    free = event.capacity - event.reserved_seats - event.held_seats
     return {"event": event, "free": max(free, 0), "over": max(-free, 0), "list": rsvps(event)}

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_safe
 
 from summit.calendar import feed as calendar_feed
 from summit.models import Event
+from summit.partner_year import EventAnswers
 from summit.school_year import current_school_year
-from summit.views.public import state_of
 
 MOST = 60  # events of a list; a busy year has ten
 
@@ -25,12 +25,10 @@ def events(request: HttpRequest) -> HttpResponse:
     known = Event.objects.public().with_seats()
     coming = list(known.upcoming()[:MOST])
     past = list(known.past().filter(school_year__gte=current_school_year())[:MOST])
-    for event in (*coming, *past):
-        event.state = state_of(event)
     address = f"{reverse('events_feed')}?language={translation.get_language()}"
     page = {
-        "coming": coming,
-        "past": past,
+        "coming": [EventAnswers(event) for event in coming],
+        "past": [EventAnswers(event) for event in past],
         "feed": settings.SITE_URL + address,
         "subscribe": f"webcal://{urlsplit(settings.SITE_URL).netloc}{address}",
     }

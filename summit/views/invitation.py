@@ -17,7 +17,7 @@ from summit import seats
 from summit.forms import DeclineForm, InvitationForm
 from summit.invitations import responses
 from summit.models import Event, Invitation, Rsvp
-from summit.views.public import known_address, page_or_post, state_of
+from summit.views.public import known_address, page_or_post
 from summit.views.rsvp import MOST_LETTERS, mail_state
 
 Answer = Invitation.Answer
@@ -64,7 +64,7 @@ def show(
     status: int = 200,
 ) -> HttpResponse:
     event, rsvp = invitation.event, invitation.rsvp
-    state = state_of(event)
+    state = event.state
     standing = standing_of(invitation, state)
     can_accept = event.accepts_rsvps and invitation.answer != Answer.ACCEPTED
     if can_accept:
@@ -124,12 +124,12 @@ def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpRespo
         return too_many(request, minutes=60)
     try:
         responses.accept(invitation, form.rsvp(), size=form.cleaned_data["size"], guests=form.guests())
-    except seats.AlreadyThere as known:  # it answers another invitation
+    except seats.DuplicateRsvp as known:  # it answers another invitation
         return known_address(request, known.rsvp)
     except seats.PartyOutOfBounds as refused:
         form.add_error("size", str(refused))
         return show(request, invitation, form=form, status=422)
-    except seats.Closed:
+    except seats.RsvpClosed:
         return show(request, find(invitation.token), status=409)
     return redirect(invitation)
 
@@ -147,7 +147,7 @@ def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResp
     writes_too_often(invitation)  # it counts, and is never refused
     try:
         responses.decline(invitation, form.cleaned_data["decline_message"])
-    except seats.Closed as closed:
+    except seats.RsvpClosed as closed:
         messages.error(request, str(closed))
     return redirect(invitation)
 

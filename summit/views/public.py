@@ -1,7 +1,7 @@
 """The public pages. Views fetch, bind, call a rule and answer; they write nothing."""
 
 from crispy_forms.utils import render_crispy_form
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import get_language
@@ -17,7 +17,6 @@ from summit.models import Event, Rsvp
 
 RSVPS = {"most": 300, "minutes": 10}  # of one visitor, who may be a school
 KNOWN_WEIGHT = 10  # an address that turns out to be known counts as ten: who mines for them soon gets no answer at all
-FEW_LEFT = 0.1  # of the public seats; below that the page says that few are left
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -42,7 +41,7 @@ def published(events, slug: str) -> Event:
 
 
 def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> HttpResponse:
-    state = public_state_of(event)
+    state = page_state(event)
     coming = Event.objects.public().coming_summit() if state in {"past", "canceled"} else None
     page = {
         "event": event,
@@ -55,35 +54,16 @@ def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> 
     return render_kept(request, "summit/landing.html", page, facts=facts, status=status)
 
 
-def public_state_of(event: Event | None) -> str:
-    """What the event's public page is about, in one word: while one for invited partners is to come, that."""
-    state = state_of(event)
-    return "invited" if event and event.invitation_only and state not in {"past", "canceled"} else state
-
-
-def state_of(event: Event | None) -> str:
-    """How an event stands for somebody who may come, in one word. Adds the public figures to the event, which was
-    fetched with_seats."""
+def page_state(event: Event | None) -> str:
+    """What the event's public page is about: "none", "invited" while only invited partners can come, or its state."""
     if event is None:
         return "none"
-    event.public_seats = max(0, event.capacity - event.reserved_seats)
-    event.free = max(0, event.public_seats - event.held)
-    event.taken = event.public_seats - event.free
-    if event.canceled_at:
-        return "canceled"
-    if event.is_over:
-        return "past"
-    if not event.accepts_rsvps:
-        return "closed" if event.rsvp_is_closed else "soon"
-    if not event.free:
-        return "full"
-    return "few" if event.free <= event.public_seats * FEW_LEFT else "open"
+    will_take_place = event.state not in {Event.State.PAST, Event.State.CANCELED}
+    return "invited" if event.invitation_only and will_take_place else event.state
 
 
 def reserve(request: HttpRequest, slug: str) -> HttpResponse:
-    event = Event.objects.at(slug)
-    if event is None:
-        raise Http404
+    event = published(Event.objects, slug)
     form = RsvpForm(event, request.POST)
     if event.invitation_only or not event.accepts_rsvps:
         return show_event(request, published(Event.objects.with_seats(), slug), status=409)
@@ -93,12 +73,12 @@ def reserve(request: HttpRequest, slug: str) -> HttpResponse:
     rsvp.browser_hash = browser_hash_of(request)
     try:
         rsvp = seats.reserve(rsvp, size=form.cleaned_data["size"], guests=form.guests())
-    except seats.AlreadyThere as known:
+    except seats.DuplicateRsvp as known:
         return known_address(request, known.rsvp)
     except seats.PartyOutOfBounds as refused:
         form.add_error("size", str(refused))
         return show_errors(request, slug, form)
-    except seats.Closed:
+    except seats.RsvpClosed:
         return show_event(request, published(Event.objects.with_seats(), slug), status=409)
     return redirect(rsvp)
 
@@ -106,7 +86,7 @@ def reserve(request: HttpRequest, slug: str) -> HttpResponse:
 def show_errors(request: HttpRequest, slug: str, form: RsvpForm) -> HttpResponse:
     """The form again, with what was typed, and still the waiting list's when every seat is taken."""
     event = published(Event.objects.with_seats(), slug)
-    page = {"event": event, "state": state_of(event), "form": form, "fields": render_crispy_form(form)}
+    page = {"event": event, "state": event.state, "form": form, "fields": render_crispy_form(form)}
     return render(request, "summit/rsvp_form.html", page, status=422)
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from imagine.core import rate_limit
+from imagine.core.errors import RuleViolation
 from imagine.core.private_links import private
 from imagine.core.rate_limit import limited, too_many
 from imagine.mail.models import Message
@@ -64,7 +65,7 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
         "can_change": can_change,
         "can_grow": can_change and event.accepts_rsvps and rsvp.party_size < event.max_party_size,
         "bigger": rsvp.party_size + 1,
-        "free_now": seats.seats_to_take(rsvp) if can_change else 0,
+        "free_now": seats.claimable_seats(rsvp) if can_change else 0,
         "mail_state": mail_state(rsvp),
         "return_sizes": list(sizes),
         "return_size": min(len(guests), event.max_party_size),
@@ -99,9 +100,9 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         return too_many(request, minutes=60)
     try:
         with transaction.atomic():
-            seats.name_guests(rsvp, {form.guest.pk: form.typed() for form in sent})
+            seats.update_guests(rsvp, {form.guest.pk: form.typed() for form in sent})
             said = BUTTONS[pressed](rsvp, request.POST[pressed]) if pressed else _("Names and needs were saved.")
-    except seats.Refused as refused:
+    except RuleViolation as refused:
         messages.error(request, str(refused))
     else:
         messages.success(request, said)
@@ -109,7 +110,7 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 
 
 def press_grow(rsvp: Rsvp, size: str) -> str:
-    seats.grow(rsvp, size=whole_number(size))
+    seats.grow_party(rsvp, size=whole_number(size))
     return _("Your party was changed.")
 
 
@@ -119,17 +120,17 @@ def press_remove(rsvp: Rsvp, guest: str) -> str:
 
 
 def press_stop(rsvp: Rsvp, _value: str) -> str:
-    seats.stop_waiting(rsvp)
+    seats.leave_waitlist(rsvp)
     return _("You keep your seats and wait no more.")
 
 
 def press_fewer(rsvp: Rsvp, fewer: str) -> str:
-    seats.accept_partial(rsvp, fewer == "1")
+    seats.set_accepts_partial(rsvp, fewer == "1")
     return _("Saved.")
 
 
 def press_take(rsvp: Rsvp, _value: str) -> str:
-    held = seats.take_free_seats(rsvp).held_seats
+    held = seats.take_available_seats(rsvp).held_seats
     return _("The free seats are yours.") if held > rsvp.held_seats else _("Saved.")
 
 
@@ -166,7 +167,7 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     writes_too_often(rsvp)  # it counts, and is never refused
     try:
         seats.cancel(rsvp)
-    except seats.Refused as refused:
+    except RuleViolation as refused:
         messages.error(request, str(refused))
     return redirect(rsvp)
 
@@ -182,8 +183,8 @@ def return_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     if writes_too_often(rsvp):
         return too_many(request, minutes=60)
     try:
-        seats.come_back(rsvp, size=size)
-    except seats.Refused as refused:
+        seats.reinstate(rsvp, size=size)
+    except RuleViolation as refused:
         messages.error(request, str(refused))
     return redirect(rsvp)
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from imagine.core.formatting import day, short_date
 from imagine.mail import preferences
-from summit import seats
+from summit import event_changes
 from summit.invitations import responses
 from summit.models import Event, Invitation
 from tests import factories
@@ -63,7 +63,7 @@ def invitation_closed() -> Place:
 
 
 def invitation_cancelled() -> Place:
-    return of(asked(seats.cancel_event(event())), lambda: _("This event will not take place"))
+    return of(asked(event_changes.cancel_event(event())), lambda: _("This event will not take place"))
 
 
 def invitation_past() -> Place:
@@ -142,7 +142,7 @@ def unsubscribed() -> Place:
 def events() -> Place:
     event(capacity=120)
     full_event(title="Winter gathering", title_es="Encuentro de invierno")
-    seats.cancel_event(event(title="Mentors meet mentors", starts_at=timezone.now() + timedelta(days=99)))
+    event_changes.cancel_event(event(title="Mentors meet mentors", starts_at=timezone.now() + timedelta(days=99)))
     event(starts_at=timezone.now() - timedelta(days=9), school_year=2090)
     return Place("/imagine/events/", lambda: _("Events of the year"))
 

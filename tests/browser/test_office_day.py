@@ -149,9 +149,9 @@ def moves_it(clerk: Clerk, event: Event, maria: Guest) -> None:
 
 def puts_a_party_on_the_list(clerk: Clerk, event: Event) -> None:
     clerk.opens(f"{RSVPS}?q=ochoa")
-    clerk.does("to_waiting_list")
+    clerk.does("move_to_waitlist")
     assert snapshots.seats(event)[1:] == [("Large", 0, 4), ("Ben Ochoa", 0, 1)]
-    clerk.does("seat_beyond")  # without a reason
+    clerk.does("promote_over_capacity")  # without a reason
     assert snapshots.seats(event)[2] == ("Ben Ochoa", 0, 1)
 
 

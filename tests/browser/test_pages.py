@@ -16,7 +16,7 @@ from imagine.core.formatting import short_date
 from imagine.core.models import RateLimitCount
 from imagine.demo.servers import free_port, wait_until
 from imagine.mail.models import Message
-from summit import seats
+from summit import event_changes, seats
 from summit.models import Event, Rsvp
 from tests import factories
 from tests.browser.axe_checks import DESKTOP, PHONE, page_problems
@@ -42,7 +42,7 @@ class Place:
 
 
 def landing(event: Event) -> Place:
-    return Place(LANDING, lambda: f"{event.name}, {short_date(event.starts_at)}")
+    return Place(LANDING, lambda: f"{event.localized_title}, {short_date(event.starts_at)}")
 
 
 def full_event(**fields) -> Event:
@@ -82,7 +82,7 @@ def landing_past() -> Place:
 
 
 def landing_cancelled() -> Place:
-    return landing(seats.cancel_event(factories.event()))
+    return landing(event_changes.cancel_event(factories.event()))
 
 
 def landing_none() -> Place:
@@ -93,7 +93,7 @@ def event_gathering() -> Place:
     """The longest line of hours: over midnight."""
     late = timezone.localtime().replace(hour=22, minute=30, second=0, microsecond=0) + timedelta(days=30)
     event = factories.event(kind="kickoff", title="Partner Kick-off", title_es="Reunión", meal="lunch", starts_at=late)
-    return Place(event.get_absolute_url(), lambda: f"{event.name}, {short_date(event.starts_at)}")
+    return Place(event.get_absolute_url(), lambda: f"{event.localized_title}, {short_date(event.starts_at)}")
 
 
 # The form with errors ------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ def wrong_form(event: Event, heading: Callable[[], str]) -> Place:
         page.fill("#id_guest_2", "María Thạch")
         page.click(SEND)
 
-    return Place(event.get_absolute_url(), lambda: f"{_('Error:')} {event.name}, {heading()}", go, 422)
+    return Place(event.get_absolute_url(), lambda: f"{_('Error:')} {event.localized_title}, {heading()}", go, 422)
 
 
 def form_errors() -> Place:
@@ -137,7 +137,7 @@ def wait(waiting: int) -> str:
 def rsvp_confirmed() -> Place:
     rsvp = factories.rsvp(factories.event(), size=3, guests=("María Thạch",))
     guest = rsvp.guests.get(position=2)
-    seats.name_guests(rsvp, {guest.pk: {"dietary_needs": "vegetarian", "accessibility_needs": "Spanish interpreter"}})
+    seats.update_guests(rsvp, {guest.pk: {"dietary_needs": "vegetarian", "accessibility_needs": "Spanish interpreter"}})
     return of(rsvp, lambda: have(3))
 
 
@@ -206,7 +206,7 @@ def rsvp_past() -> Place:
 
 def rsvp_event_cancelled() -> Place:
     rsvp = factories.rsvp(factories.event(), size=2)
-    seats.cancel_event(rsvp.event)
+    event_changes.cancel_event(rsvp.event)
     return of(rsvp, lambda: _("This event will not take place"))
 
 

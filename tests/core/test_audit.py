@@ -64,7 +64,7 @@ def test_staffs_change_carries_the_name_and_only_what_changed(staff):
 def test_override_keeps_its_reason_and_needs_one(staff):
     event = factories.event(capacity=0)
     rsvp = factories.rsvp(event)
-    action = {"action": "seat_beyond", "_selected_action": [rsvp.pk]}
+    action = {"action": "promote_over_capacity", "_selected_action": [rsvp.pk]}
     page = staff.post("/imagine/admin/summit/rsvp/", action, follow=True)
     assert "Say why in the field beside the action" in web_client.page_text(page)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 1)]
@@ -91,5 +91,5 @@ def test_replaced_link_is_told_without_the_link():
 
 def test_erased_rsvp_leaves_no_history():
     rsvp = seats.cancel(factories.rsvp(factories.event()))
-    seats.delete(rsvp)
+    seats.delete_rsvp(rsvp)
     assert not AuditEntry.objects.exists()

@@ -34,7 +34,7 @@ def test_kickoff_is_half_answered(event):
     assert asked["open"] >= 6
     assert event.invitations.declined().exclude(decline_message="").exists()
     assert 0 < event.rsvps.filter(source=Rsvp.Source.INVITATION).count() == asked["accepted"]
-    assert 0 < seats.free_seats(event) < event.capacity
+    assert 0 < seats.available_seats(event) < event.capacity
 
 
 def test_partners_of_the_year_were_invited_but_for_one_who_wants_no_invitations(event):

@@ -190,7 +190,7 @@ def test_language_of_a_contact_that_becomes_one_with_its_double_is_the_ones_that
 
 def test_language_of_an_rsvp_that_is_erased_meanwhile_is_nobodys():
     rsvps = [factories.rsvp(factories.event(), email="alma@example.org") for _twice in range(2)]
-    with meanwhile(lambda: seats.delete(rsvps[0]), before="FOR NO KEY UPDATE"):
+    with meanwhile(lambda: seats.delete_rsvp(rsvps[0]), before="FOR NO KEY UPDATE"):
         response = speaks_spanish("alma@example.org")
     assert response.status_code == 302
     assert list(Rsvp.objects.values_list("pk", "language")) == [(rsvps[1].pk, "es")]

@@ -23,7 +23,7 @@ def test_cancelled_seat_never_touches_a_promise():
     kept = (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations())
     seats.cancel(rsvp)
     assert (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations()) == kept
-    seats.delete(rsvp)
+    seats.delete_rsvp(rsvp)
     assert (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations()) == kept
     assert page_state.load_page_state(token).pledge == pledge
 

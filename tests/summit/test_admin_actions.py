@@ -7,7 +7,7 @@ from django.test import Client
 from imagine.core.admin.actions import MAX_NAMES
 from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
-from summit import seats
+from summit import event_changes, seats
 from summit.models import Event, Rsvp
 from tests import factories, snapshots, web_client
 from tests.summit.test_seats_races import at_once
@@ -43,13 +43,13 @@ def cancelled(event: Event) -> Rsvp:
 
 def waiting(event: Event) -> Rsvp:
     """It waits although seats are free, as after promotion stopped."""
-    return seats.to_waiting_list(seated(event))
+    return seats.move_to_waitlist(seated(event))
 
 
 def in_vain(event: Event) -> Rsvp:
     """It waits, and no seat is free."""
     event.capacity = 0
-    seats.save_event(event)
+    event_changes.save_event(event)
     return factories.rsvp(event, size=2)
 
 
@@ -58,11 +58,11 @@ ON_ITS_WAY = "1 link was mailed in the last ten minutes and is not mailed again.
 OVER = "This event is over or was cancelled, so nothing can be changed now."
 # Action, on what, with what; what it says, how the party stands then, its last letter; what it says again; when over.
 EACH = [
-    ("cancel_rsvps", seated, {}, "1 RSVP was cancelled.", (0, 0), "canceled", SAME, "This event is over, so nothing"),
-    ("bring_back_rsvps", cancelled, {}, "1 RSVP is back.", (2, 0), "confirmed", SAME, "This event does not take RSVPs"),
+    ("cancel_rsvps", seated, {}, "1 RSVP was cancelled.", (0, 0), "cancelled", SAME, "This event is over, so nothing"),
+    ("reinstate_rsvps", cancelled, {}, "1 RSVP is back.", (2, 0), "confirmed", SAME, "This event does not take RSVPs"),
     ("promote_rsvps", waiting, {}, "1 RSVP was seated.", (2, 0), "moved_up", SAME, OVER),
-    ("seat_beyond", in_vain, WHY, "1 RSVP was seated.", (2, 0), "moved_up", SAME, OVER),
-    ("to_waiting_list", seated, {}, "1 RSVP waits now.", (0, 2), "waitlisted", SAME, OVER),
+    ("promote_over_capacity", in_vain, WHY, "1 RSVP was seated.", (2, 0), "moved_up", SAME, OVER),
+    ("move_to_waitlist", seated, {}, "1 RSVP waits now.", (0, 2), "waiting", SAME, OVER),
     ("mail_links", seated, {}, "1 link is on its way.", (2, 0), "link", ON_ITS_WAY, "This event is over, so its links"),
 ]
 NAMES = [each[0] for each in EACH]
@@ -97,7 +97,7 @@ def test_action_on_an_event_of_the_past_is_refused(staff, action, on, more, _wor
 @pytest.mark.parametrize("action", [*NAMES, "replace_links", "guests_csv", "guests_xlsx", "delete_selected"])
 def test_action_on_what_was_erased_meanwhile_says_so_and_does_nothing(staff, action):
     gone = factories.rsvp(factories.event())
-    seats.delete(gone)
+    seats.delete_rsvp(gone)
     before = snapshots.tables(but=KEPT)
     assert said(act(staff, action, gone, **WHY, post="yes")) == [GONE]
     assert snapshots.tables(but=KEPT) == before
@@ -108,7 +108,7 @@ def test_action_is_done_to_the_others_when_one_was_erased_meanwhile(
     staff, action, on, more, words, stands, _letter, _again, _over
 ):
     gone, stays = factories.rsvp(factories.event()), on(factories.event())
-    seats.delete(gone)
+    seats.delete_rsvp(gone)
     assert said(act(staff, action, gone, stays, **more)) == [GONE, words]
     stays.refresh_from_db()
     assert (stays.held_seats, stays.waitlisted_seats) == stands
@@ -116,7 +116,7 @@ def test_action_is_done_to_the_others_when_one_was_erased_meanwhile(
 
 @pytest.mark.parametrize(
     ("action", "said_then"),
-    [("cancel_rsvps", SAME), ("promote_rsvps", SAME), ("to_waiting_list", "This RSVP is cancelled.")],
+    [("cancel_rsvps", SAME), ("promote_rsvps", SAME), ("move_to_waitlist", "This RSVP is cancelled.")],
 )
 def test_action_on_what_the_guest_cancelled_meanwhile(staff, action, said_then):
     rsvp = cancelled(factories.event())
@@ -172,7 +172,7 @@ def test_promoting_says_for_whom_there_was_no_room(staff):
     factories.stop_promotion(event)
     event.refresh_from_db()
     event.capacity = 3
-    seats.save_event(event)
+    event_changes.save_event(event)
     assert said(act(staff, "promote_rsvps", large, fits)) == [
         "1 RSVP was seated.",
         f"RSVP {large.code}: Only 1 seat is free, and this party waits for 3.",
@@ -184,7 +184,7 @@ def test_promoting_says_for_whom_there_was_no_room(staff):
 def test_override_without_a_reason_is_refused(staff, reason):
     rsvp = in_vain(factories.event())
     before = snapshots.tables(but=KEPT)
-    assert said(act(staff, "seat_beyond", rsvp, reason=reason)) == [
+    assert said(act(staff, "promote_over_capacity", rsvp, reason=reason)) == [
         "Say why in the field beside the action: it is kept in the history."
     ]
     assert snapshots.tables(but=KEPT) == before
@@ -227,7 +227,7 @@ def test_many_erased_in_one_act_write_to_none_of_them(staff):
 def test_put_on_the_waiting_list_its_seats_go_to_those_in_front(staff):
     event = factories.event(capacity=2)
     rsvp, waits = factories.rsvp(event, size=2), factories.rsvp(event, "Waits")
-    act(staff, "to_waiting_list", rsvp)
+    act(staff, "move_to_waitlist", rsvp)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 2), ("Waits", 1, 0)]
     assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
     page = web_client.page_text(staff.get(f"{RSVPS}{rsvp.pk}/change/"))
@@ -256,7 +256,7 @@ def test_export_of_nobody_is_a_sentence_and_no_file(staff, kind):
 def test_export_leaves_out_who_was_erased_meanwhile_and_says_so_on_the_next_page(staff):
     event = factories.event()
     gone, stays = factories.rsvp(event, "Gone"), factories.rsvp(event, "Stays")
-    seats.delete(gone)
+    seats.delete_rsvp(gone)
     file = staff.post(RSVPS, {"action": "guests_csv", "_selected_action": [gone.pk, stays.pk]})
     rows = b"".join(file.streaming_content).decode("utf-8-sig").splitlines()
     assert [row.split(",")[2] for row in rows if "Stays" in row or "Gone" in row] == ["Stays"]
@@ -302,7 +302,7 @@ def test_two_members_of_staff_putting_one_party_on_the_list_do_it_once():
     event = factories.event(capacity=2)
     rsvp = factories.rsvp(event, size=2)
     factories.rsvp(event, "Waits")
-    answers = at_once([lambda: seats.together(seats.to_waiting_list, [rsvp])[0][1]] * 4)
+    answers = at_once([lambda: seats.apply_to_many(seats.move_to_waitlist, [rsvp])[0][1]] * 4)
     assert sorted(answers) == [False, False, False, True]
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "waiting 2 CANCEL"]
 
@@ -347,7 +347,7 @@ def test_calling_off_what_was_erased_meanwhile_says_so(staff, more):
 def test_two_members_of_staff_calling_off_one_event_write_once():
     event = factories.event()
     rsvp = factories.rsvp(event)
-    at_once([lambda: seats.cancel_event(event)] * 4)
+    at_once([lambda: event_changes.cancel_event(event)] * 4)
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
 
 
@@ -368,7 +368,7 @@ def test_sending_again_works_repeats_and_meets_what_was_erased(staff):
     message = Message.objects.get()
     assert said(act(staff, "send_again", message, to=MESSAGES)) == ["1 message will be sent again."]
     assert said(act(staff, "send_again", message, to=MESSAGES)) == ["1 message is on its way already."]
-    seats.delete(rsvp)
+    seats.delete_rsvp(rsvp)
     assert said(act(staff, "send_again", message, to=MESSAGES)) == [GONE]
     assert "doesn’t exist" in web_client.page_text(
         staff.post(f"{MESSAGES}{message.pk}/change/", {"_again": "1"}, follow=True)

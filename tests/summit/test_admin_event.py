@@ -154,7 +154,7 @@ def test_list_shows_seats_with_the_same_number_of_queries_for_1_and_30(staff, dj
     staff.get(LIST)
     with CaptureQueriesContext(connection) as queries:
         row = staff.get(LIST).context["cl"].result_list[0]
-    assert (row.held, row.waiting) == (3, 2)
+    assert (row.held_seats, row.waitlisted_seats) == (3, 2)
     for _number in range(29):
         factories.rsvp(factories.event())
     with django_assert_num_queries(len(queries)):

@@ -48,7 +48,7 @@ def test_add_for_a_caller_seats_the_party_and_writes_to_it(staff):
 def test_add_to_a_full_event_waits_or_is_seated_beyond_the_room(staff):
     event = factories.event(capacity=1)
     add(staff, event, size="2")
-    add(staff, event, size="2", email="walk-in@example.org", beyond="on", reason="The superintendent asked")
+    add(staff, event, size="2", email="walk-in@example.org", over_capacity="on", reason="The superintendent asked")
     assert list(Rsvp.objects.order_by("pk").values_list("held_seats", "waitlisted_seats", "overbooked_seats")) == [
         (0, 2, 0),
         (2, 0, 1),
@@ -58,7 +58,7 @@ def test_add_to_a_full_event_waits_or_is_seated_beyond_the_room(staff):
 @pytest.mark.parametrize("reason", ["", "   "])
 def test_add_beyond_the_room_without_a_reason_is_refused_and_keeps_what_was_typed(staff, reason):
     event = factories.event(capacity=0)
-    response = add(staff, event, size="2", beyond="on", reason=reason, note="Drives the speaker")
+    response = add(staff, event, size="2", over_capacity="on", reason=reason, note="Drives the speaker")
     assert dict(response.context["adminform"].form.errors) == {"reason": ["Say why: it is kept in the history."]}
     assert web_client.form_fields(response)["note"] == "Drives the speaker"
     assert (Rsvp.objects.count(), snapshots.emails()) == (0, [])
@@ -232,8 +232,9 @@ def test_filters_show_their_states_alone(staff):
     factories.rsvp(event, "Partly", size=2, accepts_partial=True)
     factories.rsvp(event, "Waiting")
     seats.cancel(factories.rsvp(event, "Cancelled"))
-    for name in ("Confirmed", "Partly", "Waiting", "Cancelled"):
-        response = staff.get(f"{LIST}?status={name.lower()}")
+    statuses = {"Confirmed": "confirmed", "Partly": "partially_confirmed", "Waiting": "waitlisted"}
+    for name, status in (statuses | {"Cancelled": "canceled"}).items():
+        response = staff.get(f"{LIST}?status={status}")
         assert [rsvp.name for rsvp in response.context["cl"].result_list] == [name]
 
 
@@ -267,8 +268,8 @@ def test_who_may_only_look_changes_nothing():
 def test_bring_back_action_brings_back_the_whole_party_once(staff):
     event = factories.event()
     rsvp = seats.cancel(factories.rsvp(event, size=2, guests=("Ben",)))
-    act(staff, "bring_back_rsvps", rsvp)
-    assert "1 RSVP is back." not in web_client.page_text(act(staff, "bring_back_rsvps", rsvp))
+    act(staff, "reinstate_rsvps", rsvp)
+    assert "1 RSVP is back." not in web_client.page_text(act(staff, "reinstate_rsvps", rsvp))
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben")]
 

@@ -94,9 +94,9 @@ def test_page_that_comes_back_for_another_mistake_shows_what_the_other_changed(s
 
 
 def test_box_that_the_other_cleared_comes_back_empty(staff, party):
-    seats.accept_partial(party, True)
+    seats.set_accepts_partial(party, True)
     mine = opened(staff, party)
-    seats.accept_partial(party, False)
+    seats.set_accepts_partial(party, False)
     page = web_client.form_fields(save(staff, party, mine | {"name": ""}))
     assert "accepts_partial" not in page
     save(staff, party, page | {"name": "Alma R."})
@@ -110,7 +110,7 @@ def test_box_that_the_other_cleared_comes_back_empty(staff, party):
 def test_guest_whom_only_the_other_named_keeps_the_name(staff, party):
     mine = opened(staff, party)
     chi = party.guests.last()
-    seats.name_guests(party, {chi.pk: {"name": "Chi", "dietary_needs": "no nuts", "accessibility_needs": ""}})
+    seats.update_guests(party, {chi.pk: {"name": "Chi", "dietary_needs": "no nuts", "accessibility_needs": ""}})
     assert save(staff, party, mine | {"guests-1-dietary_needs": "vegan"}).status_code == 302
     assert needs(party) == [("Alma Reyes", ""), ("Ben", "vegan"), ("Chi", "no nuts")]
 
@@ -118,7 +118,7 @@ def test_guest_whom_only_the_other_named_keeps_the_name(staff, party):
 def test_need_of_a_guest_that_both_wrote_is_shown_at_the_guest(staff, party):
     mine = opened(staff, party)
     ben = party.guests.get(name="Ben")
-    seats.name_guests(party, {ben.pk: {"dietary_needs": "no nuts"}})
+    seats.update_guests(party, {ben.pk: {"dietary_needs": "no nuts"}})
     page = save(staff, party, mine | {"guests-1-dietary_needs": "vegan", "phone": "2"})
     said = "Somebody changed this to “no nuts” while you had it open. Save once more to keep yours."
     assert complaints(page) == {"1-dietary_needs": [said]}
@@ -135,9 +135,9 @@ def test_need_of_a_guest_that_both_wrote_is_shown_at_the_guest(staff, party):
 
 def test_guest_who_came_meanwhile_is_shown_and_everything_typed_is_kept(staff, party):
     mine = opened(staff, party)
-    seats.change_party(party, size=4)
+    seats.change_party_size(party, size=4)
     dee = party.guests.last()
-    seats.name_guests(party, {dee.pk: {"name": "Dee", "dietary_needs": "halal"}})
+    seats.update_guests(party, {dee.pk: {"name": "Dee", "dietary_needs": "halal"}})
     before = snapshots.tables(but=KEPT)
     page = save(staff, party, mine | {"phone": "2", "guests-1-dietary_needs": "vegan", "guests-2-name": "Chi"})
     assert snapshots.tables(but=KEPT) == before
@@ -182,7 +182,7 @@ def test_what_was_typed_for_a_guest_who_left_is_shown_so_that_it_can_be_used(sta
 
 def test_size_that_both_changed_is_shown_and_mine_counts_when_saved_once_more(staff, party):
     mine = opened(staff, party)
-    seats.change_party(party, size=2)
+    seats.change_party_size(party, size=2)
     page = save(staff, party, mine | {"size": "5"})
     assert complaints(page)["size"] == [
         "Somebody changed this to “2” while you had it open. Save once more to keep yours."
@@ -216,7 +216,7 @@ def test_party_that_was_cancelled_meanwhile_is_told_and_the_rest_is_kept(staff, 
 def test_party_that_came_back_meanwhile_is_told_and_the_rest_is_kept(staff, party):
     seats.cancel(party)
     mine = opened(staff, party)
-    seats.come_back(party, size=2)
+    seats.reinstate(party, size=2)
     page = save(staff, party, mine | {"note": "Mine"})
     assert "It holds 2 seats now and waits for 0." in complaints(page)["__all__"]
     again = web_client.form_fields(page)
@@ -230,7 +230,7 @@ def test_party_that_changes_again_is_told_again(staff, party):
     assert page.status_code == 302
     mine = opened(staff, party) | {"note": "Mine"}
     for size in (4, 2):
-        seats.change_party(party, size=size)
+        seats.change_party_size(party, size=size)
         page = save(staff, party, mine)
         assert f"It holds {size} seats now and waits for 0." in complaints(page)["__all__"]
         mine = web_client.form_fields(page)
@@ -240,20 +240,20 @@ def test_party_that_changes_again_is_told_again(staff, party):
 
 def test_erased_meanwhile_is_told(staff, party):
     mine = opened(staff, party)
-    seats.delete(party)
+    seats.delete_rsvp(party)
     page = staff.post(page_of(party), mine, follow=True)
     assert "doesn’t exist" in web_client.page_text(page)
 
 
 def test_erased_in_the_very_moment_of_saving_is_told_too(staff, party, monkeypatch):
     mine = opened(staff, party)
-    lock_party = seats.lock_party
+    lock_party = seats.lock_rsvp
 
     def too_late(rsvp):
         Rsvp.objects.filter(pk=rsvp.pk).delete()
         return lock_party(rsvp)
 
-    monkeypatch.setattr(seats, "lock_party", too_late)
+    monkeypatch.setattr(seats, "lock_rsvp", too_late)
     assert "doesn’t exist" in web_client.page_text(staff.post(page_of(party), mine, follow=True))
 
 

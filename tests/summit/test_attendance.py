@@ -82,7 +82,7 @@ def test_refused_before_the_day_and_for_what_did_not_take_place(rule):
     cancelled = factories.rsvp(factories.event(), "Chue Vang")
     seats.cancel(cancelled)
     factories.end_event(cancelled.event)
-    with pytest.raises(seats.Closed, match="This RSVP is cancelled"):
+    with pytest.raises(seats.RsvpClosed, match="This RSVP is cancelled"):
         rule(cancelled)
     assert not Guest.objects.filter(checked_in_at__isnull=False).exists()
 
@@ -165,7 +165,7 @@ def test_guest_who_was_let_in_meanwhile_keeps_their_tick(staff):
     rsvp = factories.rsvp(factories.event(), size=2)
     Event.objects.filter(pk=rsvp.event_id).update(starts_at=timezone.now(), rsvp_closes_at=timezone.now())
     mine = web_client.form_fields(staff.get(page_of(rsvp)))
-    seats.change_party(rsvp, size=3, by_staff=True)
+    seats.change_party_size(rsvp, size=3, by_staff=True)
     attendance.came(rsvp)
     response = staff.post(page_of(rsvp), mine)
     assert response.status_code == 200

@@ -10,7 +10,7 @@ from imagine.mail import preferences
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Mailing, Message
 from partners.organizations import contacts
-from summit import seats
+from summit import event_changes, seats
 from summit.invitations import change_notices, responses, writing
 from summit.invitations import writing as invitations_writing
 from summit.models import Event
@@ -39,7 +39,7 @@ def moved(event: Event, **fields) -> None:
     event = Event.objects.get(pk=event.pk)
     for name, value in (fields or {"venue": "Stockton Civic Auditorium"}).items():
         setattr(event, name, value)
-    seats.save_event(event)
+    event_changes.save_event(event)
 
 
 def write() -> None:
@@ -183,7 +183,7 @@ def test_a_link_that_is_replaced_before_it_leaves_says_where_it_is_now():
 
 def test_a_link_that_is_replaced_when_it_is_called_off_takes_no_word_of_that_back():
     event = asked("Alma")
-    seats.cancel_event(event)
+    event_changes.cancel_event(event)
     write()
     responses.replace_link(event.invitations.get())
     assert told() == ["Alma called_off 1 CANCEL"]
@@ -268,7 +268,7 @@ def test_a_word_that_was_stopped_by_staff_counts_as_not_said():
 def test_called_off_takes_the_entry_out_of_the_calendar():
     event = asked("Alma", "Jun")
     for _twice in range(2):
-        seats.cancel_event(event)
+        event_changes.cancel_event(event)
         write()
     assert told() == ["Alma called_off 1 CANCEL", "Jun called_off 1 CANCEL"]
     invitation, cancel = Message.objects.filter(recipient="alma@example.org").order_by("created_at")
@@ -284,7 +284,7 @@ def test_called_off_in_the_middle_of_the_invitations():
     event = factories.event()
     factories.write_mailing(event, person("Sent"), person("Queued"))
     sent(recipient="sent@example.org")
-    seats.cancel_event(event)
+    event_changes.cancel_event(event)
     invitations_writing.stop_the_unanswerable()
     write()
     assert told() == ["Sent called_off 1 CANCEL"]
@@ -297,7 +297,7 @@ def test_called_off_in_the_middle_of_telling_that_it_moved():
     moved(event)
     write()
     sent(recipient="heard@example.org")
-    seats.cancel_event(event)
+    event_changes.cancel_event(event)
     write()
     assert told() == ["Heard moved 1 PUBLISH", "Heard called_off 2 CANCEL", "Waiting called_off 2 CANCEL"]
 
@@ -415,7 +415,7 @@ def test_the_move_itself_takes_as_many_queries(number, django_assert_num_queries
     event = asked(*(f"Person {n}" for n in range(number)))
     event.venue = "Stockton Civic Auditorium"
     with django_assert_num_queries(14):
-        seats.save_event(event)
+        event_changes.save_event(event)
 
 
 # Words -----------------------------------------------------------------------------------------------------------
@@ -436,7 +436,7 @@ def test_words_in_both_languages():
     assert "The attached entry takes the place of the one in your calendar. It is no answer yet." in said["en"]
     assert "Jun: ha cambiado la fecha, la hora o la sede de un evento al que le invitamos" in said["es"]
     sent()
-    seats.cancel_event(event)
+    event_changes.cancel_event(event)
     write()
     said = {
         m.language: (m.subject, m.body_text) for m in Message.objects.filter(mailing__template="invitation_called_off")

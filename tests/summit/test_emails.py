@@ -9,7 +9,7 @@ from icalendar import Calendar
 
 from imagine.mail.models import Message
 from imagine.mail.rendering import blank, shortened
-from summit import seats
+from summit import event_changes, seats
 from summit.emails import rsvp as rsvp_emails
 from summit.models import Event, Guest, Rsvp
 from tests import factories
@@ -214,7 +214,7 @@ def test_moved_up_whole_and_in_part():
         "If you cannot come, please cancel with the link, so that someone else can.\n\n"
     ) in message.body_text
     event.capacity = 3
-    seats.save_event(event)
+    event_changes.save_event(event)
     message = newest(rsvp, "moved_up")
     assert message.subject == "Seats came free. You have 3 seats on April 4"
     assert "\n\nAlma Reyes, a seat came free and is yours now.\nYou do not wait any more.\n" in message.body_text
@@ -223,7 +223,7 @@ def test_moved_up_whole_and_in_part():
 
 def test_changed_says_how_it_stands_now():
     rsvp = factories.rsvp(new_event(capacity=2), size=2)
-    seats.change_party(rsvp, size=3)
+    seats.change_party_size(rsvp, size=3)
     message = newest(rsvp, "changed")
     assert message.subject == "Your party changed. You hold 2 seats on April 4 and wait for 1"
     assert message.body_text.startswith(
@@ -233,7 +233,7 @@ def test_changed_says_how_it_stands_now():
 
 
 def test_put_on_the_waiting_list_says_so_and_leaves_the_calendar():
-    rsvp = seats.to_waiting_list(factories.rsvp(new_event(), size=2))
+    rsvp = seats.move_to_waitlist(factories.rsvp(new_event(), size=2))
     message = newest(rsvp, "waiting")
     assert message.subject == "You are waiting for 2 seats on April 4"
     assert message.body_text.startswith(
@@ -248,8 +248,8 @@ def test_put_on_the_waiting_list_says_so_and_leaves_the_calendar():
 
 def test_changed_twice_while_waiting_is_told_twice():
     rsvp = factories.rsvp(new_event(capacity=1), size=3)
-    seats.change_party(rsvp, size=2)
-    seats.change_party(rsvp, size=4)
+    seats.change_party_size(rsvp, size=2)
+    seats.change_party_size(rsvp, size=4)
     assert [message.subject for message in letters_of(rsvp, ":changed:")] == [
         "Your party changed. You are waiting for 2 seats on April 4",
         "Your party changed. You are waiting for 4 seats on April 4",
@@ -341,7 +341,7 @@ def test_event_moved_says_old_and_new(fields, subject, headline, until_now):
     rsvp = factories.rsvp(event, size=2)
     for name, value in fields.items():
         setattr(event, name, value)
-    seats.save_event(event)
+    event_changes.save_event(event)
     message = newest(rsvp, "event_moved")
     assert message.subject == subject
     assert message.body_text.startswith(
@@ -358,7 +358,7 @@ def test_event_moved_says_old_and_new(fields, subject, headline, until_now):
 def test_event_cancelled_is_said_plainly():
     event = new_event(capacity=2)
     seated, queued = factories.rsvp(event, size=2), factories.rsvp(event, "Bo Lee")
-    seats.cancel_event(event)
+    event_changes.cancel_event(event)
     message = newest(seated, "event_cancelled")
     assert message.subject == "Cancelled: Imagine Promise Summit, April 4"
     assert message.body_text.startswith(
@@ -380,9 +380,9 @@ def test_event_cancelled_is_said_plainly():
 
 def test_calendar_keeps_one_uid_and_its_sequence_grows():
     rsvp = factories.rsvp(new_event(), size=3)
-    seats.change_party(rsvp, size=2)
+    seats.change_party_size(rsvp, size=2)
     seats.cancel(rsvp)
-    seats.come_back(rsvp, size=4)
+    seats.reinstate(rsvp, size=4)
     parts = [(message.ics_method, entry_of(message)) for message in letters_of(rsvp)]
     assert [method for method, _entry in parts] == ["REQUEST", "REQUEST", "CANCEL", "REQUEST"]
     assert {entry["UID"] for _method, entry in parts} == {str(rsvp.ics_uid)}
@@ -423,7 +423,7 @@ def test_names_appear_as_they_are(name, shown):
 def test_subject_is_one_line_and_fits():
     event = new_event(title="Summit\r\nBcc: evil@example.org, " + "o" * 80)
     rsvp = factories.rsvp(event)
-    seats.cancel_event(event)
+    event_changes.cancel_event(event)
     assert newest(rsvp, "event_cancelled").subject == (
         "Cancelled: Summit Bcc: evil@example.org, " + "o" * 80 + ", April 4"
     )

@@ -114,7 +114,7 @@ def test_failed_mail_is_shown_with_its_reason_and_link(staff, full):
 def test_over_and_beyond_are_said_in_words(staff):
     event = factories.event(capacity=4)
     factories.rsvp(event, size=4)
-    seats.promote(factories.rsvp(event, "Walks in"), beyond="Drives the speaker")
+    seats.promote(factories.rsvp(event, "Walks in"), override_reason="Drives the speaker")
     page = web_client.page_text(staff.get(page_of(event)))
     assert "The room is over by 1 seat. Nobody lost a seat" in page
     assert "Staff gave 1 seat although none was free." in page
@@ -358,7 +358,7 @@ def test_moving_says_how_many_invited_people_are_told_and_what_they_read(staff, 
     assert snapshots.tables(but=UNCHANGED) == before
     assert "2 people who were invited and have not answered will be told, with a calendar update." in page
     assert ("writes to 1 party" in page) is with_parties
-    assert f"Alma, time or place of an event to which we invited you has changed: {event.name}." in page
+    assert f"Alma, time or place of an event to which we invited you has changed: {event.localized_title}." in page
     assert f"The place: {PLACE}" in page
     assert ("writes to" in page) is with_parties
     assert event.invitations.get(contact__name="Alma").token not in response.content.decode()

@@ -51,7 +51,7 @@ def district(db) -> list[list[str]]:
         email="alma@example.org",
         created_at=datetime(2030, 3, 10, 9, 59, 59, 500, tzinfo=UTC),  # a minute before summer time
     )
-    seats.name_guests(
+    seats.update_guests(
         alma, {alma.guests.last().pk: {"dietary_needs": "no nuts", "accessibility_needs": "Khmer interpreter"}}
     )
     huong = factories.rsvp(

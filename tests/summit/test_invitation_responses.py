@@ -4,12 +4,13 @@ import pytest
 from django.utils import timezone
 from icalendar import Calendar
 
+from imagine.core.errors import RuleViolation
 from imagine.core.models import AuditEntry
 from imagine.mail import preferences
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Message
 from partners.organizations import contacts
-from summit import organization_matching, seats
+from summit import event_changes, organization_matching, seats
 from summit.invitations import responses, writing
 from summit.models import Event, Guest, Invitation, Rsvp
 from tests import factories, snapshots
@@ -46,7 +47,7 @@ def mail_after(number: int) -> list[str]:
 
 def refused(call, *args, **how) -> str:
     before = snapshots.tables()
-    with pytest.raises(seats.Refused) as refusal:
+    with pytest.raises(RuleViolation) as refusal:
         call(*args, **how)
     assert snapshots.tables() == before
     return str(refusal.value)
@@ -122,7 +123,7 @@ def test_an_rsvp_that_answers_another_invitation_is_not_taken_from_it(asked):
     other = person("Alma Again", factories.organization("Elsewhere"))
     second = factories.invite(asked.event, other)
     contacts.correct_contact(other, email="alma.reyes@example.org")
-    with pytest.raises(seats.AlreadyThere) as known:
+    with pytest.raises(seats.DuplicateRsvp) as known:
         accept(second)
     assert known.value.rsvp == first
     assert answer(second)[0] == Answer.OPEN
@@ -279,7 +280,7 @@ def test_declining_cancels_an_rsvp_that_was_made_on_the_public_page(asked):
 
 
 def test_an_erased_rsvp_leaves_the_invitation_open(asked):
-    seats.delete(accept(asked))
+    seats.delete_rsvp(accept(asked))
     assert answer(asked) == ("open", "", "")
 
 
@@ -324,7 +325,7 @@ def test_an_invitation_that_is_not_written_yet_is_written_with_the_new_link(aske
     assert later.get_absolute_url() in Message.objects.about(f"invitation:{later.pk}").get().body_text
 
 
-@pytest.mark.parametrize("end", [factories.end_event, seats.cancel_event])
+@pytest.mark.parametrize("end", [factories.end_event, event_changes.cancel_event])
 def test_a_new_link_is_not_mailed_to_who_wants_no_invitations_or_for_what_is_over(asked, end):
     sent()
     other = factories.invite(asked.event, person("Jun Park"))

@@ -8,11 +8,12 @@ import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from imagine.core.errors import RuleViolation
 from imagine.demo.servers import wait_until
 from imagine.mail.models import Mailing, Message
 from partners.models import Contact, Organization
 from partners.organizations import contacts, merging
-from summit import seats
+from summit import event_changes, seats
 from summit.invitations import contact_changes, responses, starting, writing
 from summit.invitations import starting as invitations_starting
 from summit.invitations import writing as invitations_writing
@@ -22,7 +23,7 @@ from tests.factories import person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MAY_HAPPEN = (invitations_starting.Refused, seats.Refused, Invitation.DoesNotExist, merging.MergeRefused)
+MAY_HAPPEN = (invitations_starting.Refused, RuleViolation, Invitation.DoesNotExist, merging.MergeRefused)
 
 
 def at_once(*calls: Callable) -> list:
@@ -53,7 +54,7 @@ def test_control_without_the_lock_the_database_alone_keeps_two_from_asking_one_p
         counted.wait(timeout=30)
         return asked
 
-    monkeypatch.setattr(seats, "lock", lambda pk: Event.objects.get(pk=pk))
+    monkeypatch.setattr(seats, "lock_event", lambda pk: Event.objects.get(pk=pk))
     monkeypatch.setattr(starting, "those_to_ask", both_count_before_one_writes)
     monkeypatch.setattr("tests.summit.test_invitations_races.MAY_HAPPEN", (*MAY_HAPPEN, IntegrityError))
     start = lambda: invitations_starting.start(event, audience, count=5, by="office")  # noqa: E731
@@ -125,7 +126,7 @@ def test_an_event_that_moves_while_word_of_it_is_written_is_told_once_to_everybo
     def move(venue: str):
         moved = Event.objects.get()
         moved.venue = venue
-        seats.save_event(moved)
+        event_changes.save_event(moved)
 
     def write():
         for mailing in Mailing.objects.going_on():

@@ -10,7 +10,7 @@ from imagine.mail import preferences, resend
 from imagine.mail.models import Mailing, Message
 from imagine.mail.resend import NotAgain
 from partners.organizations import contacts
-from summit import seats
+from summit import event_changes
 from summit.invitations import change_notices, responses, writing
 from summit.invitations import links as invitation_links
 from summit.invitations import resend as invitation_resend
@@ -47,7 +47,7 @@ def moves(event: Event) -> None:
     """Staff save it with another place; whoever is to be told is."""
     event = Event.objects.get(pk=event.pk)
     event.venue = THERE
-    seats.save_event(event)
+    event_changes.save_event(event)
     for mailing in Mailing.objects.going_on():
         writing.write(mailing)
 
@@ -106,7 +106,7 @@ def test_sent_again_once_more_it_has_one_ending(asked):
 def test_who_was_sent_the_facts_of_today_is_not_told_that_the_event_moved(asked):
     event = asked.event
     event.venue = THERE
-    seats.save_event(event)
+    event_changes.save_event(event)
     resend.send(mail_of(asked))
     assert not change_notices.to_tell(event).exists()
 
@@ -233,7 +233,7 @@ def test_other_mail_is_sent_again_while_it_is_true_and_else_the_invitation_is_to
     assert Message.objects.get(state=State.QUEUED).body_text == mail_of(asked, kind).body_text
     event = Event.objects.get()
     event.venue = "Weber Point Events Center"
-    seats.save_event(event)
+    event_changes.save_event(event)
     assert "Send the invitation itself again: it is written anew." in refusal(mail_of(asked, kind))
 
 

@@ -12,7 +12,7 @@ from imagine.mail.models import Mailing, Message
 from partners import tasks as partners_tasks
 from partners.pledges import links as pledge_links
 from partners.pledges import staff as staff_pledges
-from summit import rsvp_links, seats
+from summit import event_changes, rsvp_links, seats
 from summit.emails import rsvp as rsvp_emails
 from summit.invitations import links as invitation_links
 from summit.invitations import writing
@@ -44,7 +44,7 @@ def of_parties() -> None:
     event = factories.event(capacity=3)
     first = factories.rsvp(event, "First", size=3)
     factories.rsvp(event, "Waits")
-    seats.change_party(first, size=2)
+    seats.change_party_size(first, size=2)
     rsvp_links.mail_link(first)
     rsvp_links.replace(first)
     seats.cancel(first)
@@ -69,12 +69,12 @@ def of_invitations() -> None:
     invitation_links.mail_link(event.invitations.get())
     written_and_sent()
     event.venue = "Stockton Civic Auditorium"
-    seats.save_event(event)
+    event_changes.save_event(event)
     written_and_sent()
     off = factories.event(slug="called-off")
     factories.invite(off, factories.person("Asked Twice"))
     written_and_sent()
-    seats.cancel_event(off)
+    event_changes.cancel_event(off)
     written_and_sent()
 
 

@@ -218,7 +218,7 @@ def test_merge_is_not_done_when_an_rsvp_was_matched_since_it_was_shown(event, ga
         merging.merge_organizations(gate, other, shown=shown)
 
 
-@pytest.mark.parametrize("act", [seats.cancel, seats.delete])
+@pytest.mark.parametrize("act", [seats.cancel, seats.delete_rsvp])
 def test_seat_that_is_given_up_never_touches_a_promise(event, act):
     pledge = factories.signed_pledge(GATE, promises=(factories.promised("tours", 6),))
     rsvp = factories.rsvp(event, email="alma@example.org", organization_name=GATE)
@@ -235,14 +235,14 @@ def test_organization_that_is_erased_leaves_its_rsvps_to_be_matched_again(event)
     organization, rsvp = factories.organization("Zeta"), factories.rsvp(event, organization_name="Zeta")
     organization_matching.choose(this(rsvp), organization.pk)
     organization.delete()
-    assert (list(Rsvp.objects.to_match()), seats.free_seats(event)) == ([rsvp], 99)
+    assert (list(Rsvp.objects.to_match()), seats.available_seats(event)) == ([rsvp], 99)
 
 
 def test_organization_with_a_pledge_stays_whatever_becomes_of_its_rsvps(event):
     pledge = factories.signed_pledge(GATE)
     rsvp = factories.rsvp(event, email="alma@example.org")
     organization_matching.match_known()
-    seats.delete(rsvp)
+    seats.delete_rsvp(rsvp)
     with pytest.raises(ProtectedError):
         pledge.organization.delete()
     assert Pledge.objects.get() == pledge

@@ -262,7 +262,7 @@ def test_name_that_looks_like_a_placeholder_or_like_html_stays_a_name():
 def test_erased_party_takes_its_reminders_along():
     party = reminder_fixtures.rsvp(reminder_fixtures.event())
     run_reminders(moment(3, 31, 9))
-    seats.delete(party)
+    seats.delete_rsvp(party)
     assert reminder_fixtures.sent_reminders() == []
 
 

@@ -44,7 +44,9 @@ def test_link_is_mailed_once_in_ten_minutes_unless_the_last_one_was_refused():
     assert rsvp_links.mail_link(rsvp) is True
     mails.update(created_at=timezone.now() - rsvp_links.PAUSE)
     assert rsvp_links.mail_link(rsvp) is True
-    assert sorted(mails.values_list("key", flat=True)) == [f"rsvp:{rsvp.pk}:link:{number}" for number in (1, 2, 3)]
+    assert sorted(mails.values_list("idempotency_key", flat=True)) == [
+        f"rsvp:{rsvp.pk}:link:{number}" for number in (1, 2, 3)
+    ]
 
 
 def test_link_is_mailed_at_most_ten_times_a_day_unless_staff_ask():
@@ -77,6 +79,6 @@ def test_no_filter_finds_a_link_out_letter_by_letter(client, django_user_model):
     client.force_login(django_user_model.objects.create_superuser("staff"))
     for address in (
         f"summit/rsvp/?token__startswith={rsvp.token[:3]}",
-        f"imagine/message/?text__contains={rsvp.token}",
+        f"mail/message/?body_text__contains={rsvp.token}",
     ):
         assert client.get(f"/imagine/admin/{address}").status_code == 400

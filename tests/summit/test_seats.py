@@ -25,14 +25,14 @@ def test_free_seats_are_capacity_less_reserved_less_held():
     factories.rsvp(event, "Alma", size=4)
     factories.rsvp(event, "Ben", size=6)
     assert snapshots.seats(event) == [("Alma", 4, 0), ("Ben", 0, 6)]
-    assert seats.free_seats(event) == 3
+    assert seats.available_seats(event) == 3
 
 
 def test_free_seats_of_a_room_made_smaller_are_negative():
     event = factories.event(capacity=5)
     factories.rsvp(event, size=5)
     event.capacity = 3
-    assert seats.free_seats(event) == -2
+    assert seats.available_seats(event) == -2
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_free_seats_of_a_room_made_smaller_are_negative():
     ],
 )
 def test_divide(size, free, fewer, held_and_waiting):
-    assert seats.divide(size, free, accepts_partial=fewer) == held_and_waiting
+    assert seats.split_seats(size, free, accepts_partial=fewer) == held_and_waiting
 
 
 # Rule 2 -----------------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def test_reserve_party_out_of_bounds_of_an_event_for_single_people():
 def test_reserve_repeated_in_any_case_names_the_one_that_is_there():
     event = factories.event()
     first = factories.rsvp(event, email="Alma@example.org")
-    with pytest.raises(seats.AlreadyThere, match="already") as refused:
+    with pytest.raises(seats.DuplicateRsvp, match="already") as refused:
         factories.rsvp(event, "Somebody Else", email="aLMA@example.org", size=4)
     assert refused.value.rsvp == first
     assert snapshots.seats(event) == [("Alma Reyes", 1, 0)]
@@ -130,7 +130,7 @@ def test_reserve_repeated_makes_no_statement_fail():
             failed.append(sql)
             raise
 
-    with connection.execute_wrapper(watch), pytest.raises(seats.AlreadyThere):
+    with connection.execute_wrapper(watch), pytest.raises(seats.DuplicateRsvp):
         factories.rsvp(event)
     assert failed == []
 
@@ -199,7 +199,7 @@ SHUT = {
 @pytest.mark.parametrize("fields", SHUT.values(), ids=SHUT)
 def test_reserve_for_an_event_that_takes_none_is_refused(fields):
     event = factories.event(**fields)
-    with pytest.raises(seats.Closed, match=r"^This event does not take RSVPs now\.$"):
+    with pytest.raises(seats.RsvpClosed, match=r"^This event does not take RSVPs now\.$"):
         factories.rsvp(event)
     assert (Rsvp.objects.count(), snapshots.emails()) == (0, [])
 
@@ -214,7 +214,7 @@ def test_reserve_by_staff_is_possible_until_the_event_ends(state):
 @pytest.mark.parametrize("state", ["cancelled", "over"])
 def test_reserve_by_staff_for_what_will_not_be_is_refused(state):
     event = factories.event(**SHUT[state])
-    with pytest.raises(seats.Closed):
+    with pytest.raises(seats.RsvpClosed):
         seats.reserve(factories.unsaved_rsvp(event), size=2, by_staff=True)
     assert snapshots.seats(event) == []
 
@@ -234,10 +234,10 @@ def test_reserve_beyond_the_room_is_flagged_and_counted():
     event = factories.event(capacity=2)
     factories.rsvp(event, "Alma", size=1)
     walk_in = seats.reserve(
-        factories.unsaved_rsvp(event, "Walk In"), size=3, by_staff=True, beyond="The superintendent asked"
+        factories.unsaved_rsvp(event, "Walk In"), size=3, by_staff=True, override_reason="The superintendent asked"
     )
     assert (walk_in.held_seats, walk_in.waitlisted_seats, walk_in.overbooked_seats) == (3, 0, 2)
-    assert seats.free_seats(event) == -2
+    assert seats.available_seats(event) == -2
     assert snapshots.emails(walk_in) == ["confirmed 1 REQUEST"]
 
 
@@ -245,7 +245,7 @@ def test_reserve_beyond_flags_nothing_while_there_is_room():
     event = factories.event(capacity=3)
     assert (
         seats.reserve(
-            factories.unsaved_rsvp(event), size=3, by_staff=True, beyond="The superintendent asked"
+            factories.unsaved_rsvp(event), size=3, by_staff=True, override_reason="The superintendent asked"
         ).overbooked_seats
         == 0
     )

@@ -9,9 +9,9 @@ from tests import factories, snapshots
 pytestmark = pytest.mark.django_db
 
 BUTTONS = {
-    "grow": lambda rsvp: seats.grow(rsvp, size=3),
-    "stop_waiting": seats.stop_waiting,
-    "take_free_seats": seats.take_free_seats,
+    "grow": lambda rsvp: seats.grow_party(rsvp, size=3),
+    "stop_waiting": seats.leave_waitlist,
+    "take_free_seats": seats.take_available_seats,
 }
 
 
@@ -21,7 +21,7 @@ BUTTONS = {
 def test_grow_makes_the_party_as_large_once():
     rsvp = factories.rsvp(factories.event(), size=2)
     for _twice in range(2):
-        rsvp = seats.grow(rsvp, size=3)
+        rsvp = seats.grow_party(rsvp, size=3)
     assert rsvp.held_seats == 3
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
 
@@ -29,14 +29,14 @@ def test_grow_makes_the_party_as_large_once():
 def test_grow_from_an_old_page_takes_no_seat_away():
     rsvp = factories.rsvp(factories.event(), size=5)
     before = snapshots.tables()
-    assert seats.grow(rsvp, size=3).held_seats == 5
+    assert seats.grow_party(rsvp, size=3).held_seats == 5
     assert snapshots.tables() == before
 
 
 def test_grow_past_the_largest_party_is_refused():
     rsvp = factories.rsvp(factories.event(max_party_size=2), size=2)
     with pytest.raises(seats.PartyOutOfBounds):
-        seats.grow(rsvp, size=3)
+        seats.grow_party(rsvp, size=3)
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"]
 
 
@@ -46,7 +46,7 @@ def test_grow_past_the_largest_party_is_refused():
 def test_stop_waiting_keeps_what_is_held_once():
     rsvp = factories.rsvp(factories.event(capacity=2), size=4, accepts_partial=True)
     for _twice in range(2):
-        rsvp = seats.stop_waiting(rsvp)
+        rsvp = seats.leave_waitlist(rsvp)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since) == (2, 0, None)
     assert snapshots.emails(rsvp) == ["waiting 1 REQUEST", "changed 2 REQUEST"]
 
@@ -56,13 +56,13 @@ def test_stop_waiting_from_an_old_page_keeps_seats_that_came_since():
     other = factories.rsvp(event, "Other")
     rsvp = factories.rsvp(event, size=4, accepts_partial=True)
     seats.cancel(other)
-    assert seats.stop_waiting(rsvp).held_seats == 3
+    assert seats.leave_waitlist(rsvp).held_seats == 3
 
 
 def test_stop_waiting_of_a_party_that_holds_nothing_changes_nothing():
     rsvp = factories.rsvp(factories.event(capacity=0), size=2)
     before = snapshots.tables()
-    assert seats.stop_waiting(rsvp).waitlisted_seats == 2
+    assert seats.leave_waitlist(rsvp).waitlisted_seats == 2
     assert snapshots.tables() == before
 
 
@@ -85,23 +85,23 @@ def late(capacity: int, *, free: int) -> tuple[Event, Rsvp]:
 def test_take_free_seats_gives_them_to_who_asks_once():
     event, waits = late(5, free=4)
     for _twice in range(2):
-        waits = seats.take_free_seats(waits)
+        waits = seats.take_available_seats(waits)
     assert (waits.held_seats, waits.waitlisted_seats) == (3, 0)
-    assert seats.free_seats(event) == 1
+    assert seats.available_seats(event) == 1
     assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
 
 
 def test_take_free_seats_takes_what_there_is_and_waits_for_the_rest():
     event, waits = late(4, free=2)
-    waits = seats.take_free_seats(waits)
-    assert (waits.held_seats, waits.waitlisted_seats, seats.free_seats(event)) == (2, 1, 0)
+    waits = seats.take_available_seats(waits)
+    assert (waits.held_seats, waits.waitlisted_seats, seats.available_seats(event)) == (2, 1, 0)
 
 
 def test_take_free_seats_when_none_is_free_is_refused():
     _event, waits = late(2, free=0)
     before = snapshots.tables()
-    with pytest.raises(seats.NoRoom, match=r"^No seat is free right now\.$"):
-        seats.take_free_seats(waits)
+    with pytest.raises(seats.NotEnoughSeats, match=r"^No seat is free right now\.$"):
+        seats.take_available_seats(waits)
     assert snapshots.tables() == before
 
 
@@ -109,8 +109,8 @@ def test_take_free_seats_while_the_list_is_served_jumps_no_queue():
     event = factories.event(capacity=2)
     factories.rsvp(event, "First", size=4)
     second = factories.rsvp(event, "Second", size=3)
-    with pytest.raises(seats.Closed, match="moves by itself"):
-        seats.take_free_seats(second)
+    with pytest.raises(seats.RsvpClosed, match="moves by itself"):
+        seats.take_available_seats(second)
     assert snapshots.seats(event) == [("First", 0, 4), ("Second", 0, 3)]
 
 
@@ -120,7 +120,7 @@ def test_no_button_works_once_the_event_is_over_or_called_off(press, stop):
     event = factories.event(capacity=1)
     rsvp = factories.rsvp(event, size=2, accepts_partial=True)
     stop(event)
-    with pytest.raises(seats.Closed):
+    with pytest.raises(seats.RsvpClosed):
         press(rsvp)
     assert snapshots.seats(event) == [("Alma Reyes", 1, 1)]
 
@@ -138,9 +138,9 @@ def test_no_button_works_for_an_rsvp_that_was_erased(press):
 def test_name_of_the_first_guest_is_the_contacts():
     rsvp = factories.rsvp(factories.event(), size=2)
     contact = rsvp.guests.first()
-    seats.name_guests(rsvp, {contact.pk: {"name": "Alma Ruiz"}})
+    seats.update_guests(rsvp, {contact.pk: {"name": "Alma Ruiz"}})
     rsvp.refresh_from_db()
     assert (rsvp.name, snapshots.guests(rsvp)[0]) == ("Alma Ruiz", (1, "Alma Ruiz"))
-    seats.correct(rsvp, name="Alma R.")
+    seats.correct_contact(rsvp, name="Alma R.")
     rsvp.refresh_from_db()
     assert (rsvp.name, snapshots.guests(rsvp)[0]) == ("Alma R.", (1, "Alma R."))

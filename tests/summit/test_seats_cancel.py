@@ -54,7 +54,7 @@ def test_cancel_works_after_rsvp_closed_and_not_after_the_end():
     factories.close_rsvp(event)
     assert seats.cancel(first).status == "canceled"
     factories.end_event(event)
-    with pytest.raises(seats.Closed, match="over"):
+    with pytest.raises(seats.RsvpClosed, match="over"):
         seats.cancel(second)
     assert snapshots.seats(event) == [("First", 0, 0), ("Second", 1, 0)]
 
@@ -65,7 +65,7 @@ def test_come_back_is_the_same_rsvp_at_the_end_of_the_queue():
     first, _second = factories.rsvp(event, "First", size=2, guests=("Ben",)), factories.rsvp(event, "Second")
     seats.cancel(first)
     for _twice in range(2):
-        back = seats.come_back(first, size=3)
+        back = seats.reinstate(first, size=3)
     assert (back.pk, back.ics_uid, back.token) == (first.pk, first.ics_uid, first.token)
     assert (back.status, back.canceled_at, back.waitlisted_seats) == ("waitlisted", None, 3)
     assert [rsvp.name for rsvp in event.rsvps.waitlist()] == ["Second", "First"]
@@ -75,7 +75,7 @@ def test_come_back_is_the_same_rsvp_at_the_end_of_the_queue():
 
 def test_come_back_takes_free_seats_at_once_and_is_late_no_more():
     event = factories.event(starts_at=timezone.now() + timedelta(hours=11))
-    rsvp = seats.come_back(seats.cancel(factories.rsvp(event, size=2)), size=1)
+    rsvp = seats.reinstate(seats.cancel(factories.rsvp(event, size=2)), size=1)
     assert (rsvp.status, rsvp.held_seats, rsvp.canceled_late) == ("confirmed", 1, False)
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes")]
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL", "confirmed 3 REQUEST"]
@@ -87,21 +87,21 @@ def test_come_back_with_a_party_out_of_bounds_or_after_closing_is_refused():
     before = snapshots.tables()
     for size in (0, 7):
         with pytest.raises(seats.PartyOutOfBounds):
-            seats.come_back(rsvp, size=size)
+            seats.reinstate(rsvp, size=size)
     assert snapshots.tables() == before
     factories.close_rsvp(event)
-    with pytest.raises(seats.Closed):
-        seats.come_back(rsvp, size=1)
-    assert seats.come_back(rsvp, size=1, by_staff=True).status == "confirmed"
+    with pytest.raises(seats.RsvpClosed):
+        seats.reinstate(rsvp, size=1)
+    assert seats.reinstate(rsvp, size=1, by_staff=True).status == "confirmed"
 
 
 @pytest.mark.parametrize(
-    "change", [lambda rsvp: seats.change_party(rsvp, size=2), lambda rsvp: seats.remove_guest(rsvp, 1)]
+    "change", [lambda rsvp: seats.change_party_size(rsvp, size=2), lambda rsvp: seats.remove_guest(rsvp, 1)]
 )
 def test_cancelled_party_changes_only_by_coming_back(change):
     rsvp = seats.cancel(factories.rsvp(factories.event()))
     before = snapshots.tables()
-    with pytest.raises(seats.Closed, match=r"^This RSVP is cancelled\.$"):
+    with pytest.raises(seats.RsvpClosed, match=r"^This RSVP is cancelled\.$"):
         change(rsvp)
     assert snapshots.tables() == before
 
@@ -114,7 +114,7 @@ def test_delete_erases_guests_and_messages_and_seats_the_next():
     rsvp = factories.rsvp(event, size=2)
     other = factories.rsvp(event, "Waits")
     for _twice in range(2):
-        seats.delete(rsvp)
+        seats.delete_rsvp(rsvp)
     assert snapshots.seats(event) == [("Waits", 1, 0)]
     assert list(Guest.objects.values_list("name", flat=True)) == ["Waits"]
     assert snapshots.emails() == snapshots.emails(other) == ["waiting 1", "moved_up 2 REQUEST"]
@@ -125,5 +125,5 @@ def test_delete_spares_the_messages_of_an_rsvp_whose_number_begins_alike():
     event = factories.event()
     first = factories.rsvp(event, "First")
     Message.objects.update(idempotency_key=f"rsvp:{first.pk}7:confirmed:1")
-    seats.delete(first)
+    seats.delete_rsvp(first)
     assert Message.objects.count() == 1

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_grow_takes_a_free_seat():
-    rsvp = seats.change_party(factories.rsvp(factories.event(), size=2, guests=("Ben",)), size=3)
+    rsvp = seats.change_party_size(factories.rsvp(factories.event(), size=2, guests=("Ben",)), size=3)
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (3, 0)
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "")]
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
@@ -21,15 +21,15 @@ def test_grow_takes_a_free_seat():
 
 def test_grow_keeps_what_is_held_and_waits_for_the_difference():
     event = factories.event(capacity=3)
-    rsvp = seats.change_party(factories.rsvp(event, size=2), size=4)
+    rsvp = seats.change_party_size(factories.rsvp(event, size=2), size=4)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.status) == (2, 2, "partially_confirmed")
     assert rsvp.waitlisted_since is not None
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
-    assert seats.free_seats(event) == 1
+    assert seats.available_seats(event) == 1
 
 
 def test_grow_with_fewer_being_fine_takes_what_there_is():
-    rsvp = seats.change_party(factories.rsvp(factories.event(capacity=3), size=2, accepts_partial=True), size=4)
+    rsvp = seats.change_party_size(factories.rsvp(factories.event(capacity=3), size=2, accepts_partial=True), size=4)
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (3, 1)
 
 
@@ -37,32 +37,32 @@ def test_grow_while_waiting_keeps_the_place_in_line():
     event = factories.event(capacity=0)
     first, _second = factories.rsvp(event, "First"), factories.rsvp(event, "Second")
     since = first.waitlisted_since
-    first = seats.change_party(first, size=3)
+    first = seats.change_party_size(first, size=3)
     assert (first.waitlisted_seats, first.waitlisted_since) == (3, since)
     assert [rsvp.name for rsvp in event.rsvps.waitlist()] == ["First", "Second"]
 
 
 def test_grow_does_not_split_a_party_that_waits_for_room_for_all():
     event = factories.event(capacity=2)
-    rsvp = seats.change_party(factories.rsvp(event, size=3), size=4)
+    rsvp = seats.change_party_size(factories.rsvp(event, size=3), size=4)
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (0, 4)
 
 
 def test_shrink_gives_up_waiting_seats_first():
     event = factories.event(capacity=2)
     rsvp = factories.rsvp(event, size=4, accepts_partial=True)
-    rsvp = seats.change_party(rsvp, size=3)
+    rsvp = seats.change_party_size(rsvp, size=3)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since is None) == (2, 1, False)
-    rsvp = seats.change_party(rsvp, size=2)
+    rsvp = seats.change_party_size(rsvp, size=2)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since) == (2, 0, None)
-    rsvp = seats.change_party(rsvp, size=1)
+    rsvp = seats.change_party_size(rsvp, size=1)
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (1, 0)
     assert snapshots.emails(rsvp) == ["waiting 1 REQUEST", *[f"changed {number} REQUEST" for number in (2, 3, 4)]]
 
 
 def test_shrink_until_it_fits_seats_the_waiting_party():
     event = factories.event(capacity=2)
-    rsvp = seats.change_party(factories.rsvp(event, size=3), size=2)
+    rsvp = seats.change_party_size(factories.rsvp(event, size=3), size=2)
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since) == (2, 0, None)
     assert snapshots.emails(rsvp)[-1] == "moved_up 3 REQUEST"
@@ -70,24 +70,26 @@ def test_shrink_until_it_fits_seats_the_waiting_party():
 
 def test_shrink_lets_unnamed_guests_go_then_the_last():
     rsvp = factories.rsvp(factories.event(), size=5, guests=("Ben", "", "Dee"))
-    rsvp = seats.change_party(rsvp, size=3)
+    rsvp = seats.change_party_size(rsvp, size=3)
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "Dee")]
-    rsvp = seats.change_party(rsvp, size=2)
+    rsvp = seats.change_party_size(rsvp, size=2)
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben")]
 
 
 def test_shrink_gives_back_seats_beyond_the_room_first():
     event = factories.event(capacity=1)
-    rsvp = seats.reserve(factories.unsaved_rsvp(event), size=4, by_staff=True, beyond="The superintendent asked")
+    rsvp = seats.reserve(
+        factories.unsaved_rsvp(event), size=4, by_staff=True, override_reason="The superintendent asked"
+    )
     assert rsvp.overbooked_seats == 3
-    assert [seats.change_party(rsvp, size=size).overbooked_seats for size in (3, 2, 1)] == [2, 1, 0]
+    assert [seats.change_party_size(rsvp, size=size).overbooked_seats for size in (3, 2, 1)] == [2, 1, 0]
 
 
 def test_change_party_to_the_size_it_has_changes_nothing():
     rsvp = factories.rsvp(factories.event(), size=2)
     before = snapshots.tables()
     for _twice in range(2):
-        seats.change_party(rsvp, size=2)
+        seats.change_party_size(rsvp, size=2)
     assert snapshots.tables() == before
 
 
@@ -96,7 +98,7 @@ def test_change_party_out_of_bounds_is_refused(size):
     rsvp = factories.rsvp(factories.event(max_party_size=6), size=2)
     before = snapshots.tables()
     with pytest.raises(seats.PartyOutOfBounds):
-        seats.change_party(rsvp, size=size)
+        seats.change_party_size(rsvp, size=size)
     assert snapshots.tables() == before
 
 
@@ -104,17 +106,17 @@ def test_shrink_is_possible_above_a_largest_party_that_was_lowered():
     event = factories.event(max_party_size=6)
     rsvp = factories.rsvp(event, size=6)
     Event.objects.update(max_party_size=2)
-    assert seats.change_party(rsvp, size=5).held_seats == 5
+    assert seats.change_party_size(rsvp, size=5).held_seats == 5
 
 
 def test_grow_after_rsvp_closed_is_for_staff_alone():
     event = factories.event()
     rsvp = factories.rsvp(event, size=2)
     factories.close_rsvp(event)
-    with pytest.raises(seats.Closed):
-        seats.change_party(rsvp, size=3)
-    assert seats.change_party(rsvp, size=1).held_seats == 1
-    assert seats.change_party(rsvp, size=3, by_staff=True).held_seats == 3
+    with pytest.raises(seats.RsvpClosed):
+        seats.change_party_size(rsvp, size=3)
+    assert seats.change_party_size(rsvp, size=1).held_seats == 1
+    assert seats.change_party_size(rsvp, size=3, by_staff=True).held_seats == 3
 
 
 @pytest.mark.parametrize("stop", [factories.end_event, factories.cancel_event_unnoticed])
@@ -125,14 +127,14 @@ def test_nothing_changes_once_the_event_is_over_or_called_off(stop):
     stop(event)
     before = snapshots.tables()
     for change in (
-        lambda: seats.change_party(rsvp, size=2),
-        lambda: seats.change_party(rsvp, size=4, by_staff=True),
+        lambda: seats.change_party_size(rsvp, size=2),
+        lambda: seats.change_party_size(rsvp, size=4, by_staff=True),
         lambda: seats.remove_guest(rsvp, guest.pk),
-        lambda: seats.accept_partial(rsvp, True),
-        lambda: seats.name_guests(rsvp, {guest.pk: {"name": "Late"}}),
+        lambda: seats.set_accepts_partial(rsvp, True),
+        lambda: seats.update_guests(rsvp, {guest.pk: {"name": "Late"}}),
         lambda: seats.promote(rsvp),
     ):
-        with pytest.raises(seats.Closed, match=r"over or was cancelled"):
+        with pytest.raises(seats.RsvpClosed, match=r"over or was cancelled"):
             change()
     assert snapshots.tables() == before
 
@@ -140,19 +142,19 @@ def test_nothing_changes_once_the_event_is_over_or_called_off(stop):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda rsvp: seats.change_party(rsvp, size=2),
+        lambda rsvp: seats.change_party_size(rsvp, size=2),
         lambda rsvp: seats.remove_guest(rsvp, 1),
-        lambda rsvp: seats.accept_partial(rsvp, True),
-        lambda rsvp: seats.name_guests(rsvp, {}),
+        lambda rsvp: seats.set_accepts_partial(rsvp, True),
+        lambda rsvp: seats.update_guests(rsvp, {}),
         lambda rsvp: seats.cancel(rsvp),
-        lambda rsvp: seats.come_back(rsvp, size=1),
+        lambda rsvp: seats.reinstate(rsvp, size=1),
         lambda rsvp: seats.promote(rsvp),
     ],
 )
 def test_an_rsvp_that_was_erased_meanwhile_is_missing(change):
     event = factories.event(capacity=0)
     rsvp, _other = factories.rsvp(event, size=2), factories.rsvp(event, "Other")
-    seats.delete(rsvp)
+    seats.delete_rsvp(rsvp)
     before = snapshots.tables()
     stale = Rsvp(pk=999_999, event=event)
     with pytest.raises(Rsvp.DoesNotExist):
@@ -191,7 +193,7 @@ def test_name_guests_writes_names_and_needs_of_this_party_alone():
     mine, theirs = rsvp.guests.last(), other.guests.last()
     details = {"name": "Ben", "dietary_needs": "no nuts", "accessibility_needs": "wheelchair space"}
     for _twice in range(2):
-        seats.name_guests(rsvp, {mine.pk: details, theirs.pk: details})
+        seats.update_guests(rsvp, {mine.pk: details, theirs.pk: details})
     assert Guest.objects.filter(pk=mine.pk).values("name", "dietary_needs", "accessibility_needs").get() == details
     assert snapshots.guests(other) == [(1, "Other"), (2, "")]
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"]

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from imagine.mail.models import Message
-from summit import seats
+from summit import event_changes, seats
 from summit.emails import rsvp as rsvp_emails
 from summit.models import Rsvp
 from tests import factories
@@ -157,7 +157,7 @@ class Seats(RuleBasedStateMachine):
         self.resize(rsvp, party, party.size + 1)
 
     def resize(self, rsvp, party, size):
-        seats.change_party(rsvp, size=size)
+        seats.change_party_size(rsvp, size=size)
         if size == party.size:
             return
         if size > party.size:
@@ -178,7 +178,7 @@ class Seats(RuleBasedStateMachine):
     @rule(number=numbers, fewer=strategies.booleans())
     def accept_partial(self, number, fewer):
         rsvp, party = self.some(number, anyone)
-        seats.accept_partial(rsvp, fewer)
+        seats.set_accepts_partial(rsvp, fewer)
         party.fewer = fewer
 
     @when_there_is(anyone)
@@ -194,7 +194,7 @@ class Seats(RuleBasedStateMachine):
     @rule(number=numbers, size=sizes)
     def come_back(self, number, size):
         rsvp, party = self.some(number, cancelled)
-        seats.come_back(rsvp, size=size)
+        seats.reinstate(rsvp, size=size)
         self.room.ask(party, size)
         self.letters.append((rsvp.pk, "waiting" if party.waiting else "confirmed"))
 
@@ -203,7 +203,7 @@ class Seats(RuleBasedStateMachine):
     @rule(capacity=rooms, reserved=reserves)
     def save_event(self, capacity, reserved):
         self.event.capacity, self.event.reserved_seats = capacity, reserved
-        seats.save_event(self.event)
+        event_changes.save_event(self.event)
         before = max(self.room.public, 0)
         self.room.capacity, self.room.reserved = capacity, reserved
         self.bearable += max(0, before - max(self.room.public, 0))
@@ -212,7 +212,7 @@ class Seats(RuleBasedStateMachine):
     @rule(number=numbers)
     def promote_beyond_the_room(self, number):
         rsvp, party = self.some(number, waiting)
-        seats.promote(rsvp, beyond="The superintendent asked")
+        seats.promote(rsvp, override_reason="The superintendent asked")
         self.room.seat(party, party.waiting)
         party.waiting = 0
         self.letters.append((rsvp.pk, "moved_up"))
@@ -224,7 +224,7 @@ class Seats(RuleBasedStateMachine):
         rsvp, party = self.some(number, waiting)
         gets = self.room.would_get(party)
         if not gets:
-            with pytest.raises(seats.NoRoom):
+            with pytest.raises(seats.NotEnoughSeats):
                 seats.promote(rsvp)
             return
         seats.promote(rsvp)
@@ -233,9 +233,9 @@ class Seats(RuleBasedStateMachine):
 
     @when_there_is(seated)
     @rule(number=numbers)
-    def to_waiting_list(self, number):
+    def move_to_waitlist(self, number):
         rsvp, party = self.some(number, seated)
-        seats.to_waiting_list(rsvp)
+        seats.move_to_waitlist(rsvp)
         self.room.put_back(party)
         self.put_back = rsvp.pk
         self.letters.append((rsvp.pk, "waiting"))
@@ -244,7 +244,7 @@ class Seats(RuleBasedStateMachine):
     @rule(size=strategies.integers(min_value=1, max_value=2))
     def reserve_beyond_the_room(self, size):
         rsvp = factories.unsaved_rsvp(self.event, email=f"{next(self.numbers)}@example.org")
-        seats.reserve(rsvp, size=size, by_staff=True, beyond="The superintendent asked")
+        seats.reserve(rsvp, size=size, by_staff=True, override_reason="The superintendent asked")
         self.room.parties[rsvp.pk] = Party()
         self.room.seat(self.room.parties[rsvp.pk], size)
         self.letters.append((rsvp.pk, "confirmed"))
@@ -253,7 +253,7 @@ class Seats(RuleBasedStateMachine):
     @rule(number=numbers)
     def delete(self, number):
         rsvp, _party = self.some(number, anyone)
-        seats.delete(rsvp)
+        seats.delete_rsvp(rsvp)
         del self.room.parties[rsvp.pk]
 
     # What holds after each step

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from summit import seats
+from imagine.core.errors import RuleViolation
+from summit import event_changes, seats
 from summit.models import Event, Rsvp
 from tests import concurrency, factories, snapshots
 
@@ -15,7 +16,7 @@ CROWD = 20
 
 
 def at_once(calls: list[Callable]) -> list:
-    return concurrency.run_at_once(calls, (seats.Refused, Rsvp.DoesNotExist))
+    return concurrency.run_at_once(calls, (RuleViolation, Rsvp.DoesNotExist))
 
 
 def reserving(event: Event, name: str, **fields) -> Callable:
@@ -35,15 +36,15 @@ def test_control_without_the_lock_more_seats_are_given_than_there_are(monkeypatc
     """What the lock is for. Should this ever pass without overselling, the test above shows nothing."""
     event = factories.event(capacity=7)
     counted = threading.Barrier(CROWD)
-    lock_for_new = seats.lock_for_new
+    available_seats = seats.available_seats
 
-    def all_count_before_one_writes(rsvp: Rsvp) -> Event:
-        counting = lock_for_new(rsvp)
+    def all_count_before_one_writes(event: Event) -> int:
+        available = available_seats(event)
         counted.wait(timeout=30)
-        return counting
+        return available
 
-    monkeypatch.setattr(seats, "LOCK", seats.LOCK.removesuffix(" FOR NO KEY UPDATE"))
-    monkeypatch.setattr(seats, "lock_for_new", all_count_before_one_writes)
+    monkeypatch.setattr(seats, "lock_event", lambda pk: Event.objects.get(pk=pk))
+    monkeypatch.setattr(seats, "available_seats", all_count_before_one_writes)
     at_once([reserving(event, f"Guest {number}") for number in range(CROWD)])
     assert sum(held for _name, held, _waiting in snapshots.seats(event)) > 7
 
@@ -51,7 +52,7 @@ def test_control_without_the_lock_more_seats_are_given_than_there_are(monkeypatc
 def test_one_address_sent_many_times_at_once_gives_one_rsvp_and_one_mail():
     event = factories.event()
     answers = at_once([reserving(event, "Alma Reyes", size=3)] * CROWD)
-    assert concurrency.type_names(answers) == ["AlreadyThere"] * (CROWD - 1) + ["Rsvp"]
+    assert concurrency.type_names(answers) == ["DuplicateRsvp"] * (CROWD - 1) + ["Rsvp"]
     assert snapshots.seats(event) == [("Alma Reyes", 3, 0)]
     assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
@@ -91,14 +92,14 @@ def test_two_staff_promoting_for_the_last_seat_give_it_once():
     factories.stop_promotion(event)
     seats.cancel(seated)
     answers = at_once([lambda: seats.promote(first), lambda: seats.promote(second)])
-    assert concurrency.type_names(answers) == ["NoRoom", "Rsvp"]
+    assert concurrency.type_names(answers) == ["NotEnoughSeats", "Rsvp"]
     assert sorted(row[1:] for row in snapshots.seats(event)) == [(0, 0), (0, 1), (1, 0)]
 
 
 def test_two_staff_promoting_one_party_beyond_the_room_count_it_once():
     event = factories.event(capacity=0)
     rsvp = factories.rsvp(event, size=2)
-    at_once([lambda: seats.promote(rsvp, beyond="The superintendent asked")] * 4)
+    at_once([lambda: seats.promote(rsvp, override_reason="The superintendent asked")] * 4)
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.overbooked_seats) == (2, 2)
     assert snapshots.emails(rsvp) == ["waiting 1", "moved_up 2 REQUEST"]
@@ -111,9 +112,9 @@ def test_party_that_grows_while_staff_shrink_the_room_and_erase_it_ends_in_order
     def smaller():
         changed = Event.objects.get(pk=event.pk)
         changed.capacity = 3
-        return seats.save_event(changed)
+        return event_changes.save_event(changed)
 
-    at_once([lambda: seats.change_party(rsvp, size=4), smaller, lambda: seats.delete(rsvp)] * 2)
+    at_once([lambda: seats.change_party_size(rsvp, size=4), smaller, lambda: seats.delete_rsvp(rsvp)] * 2)
     assert snapshots.seats(event) == []
     assert snapshots.emails() == []
     assert Event.objects.get().capacity == 3
@@ -122,7 +123,7 @@ def test_party_that_grows_while_staff_shrink_the_room_and_erase_it_ends_in_order
 def test_double_click_on_bring_one_more_brings_one_more():
     event = factories.event()
     rsvp = factories.rsvp(event, size=2)
-    at_once([lambda: seats.change_party(rsvp, size=3)] * 5)
+    at_once([lambda: seats.change_party_size(rsvp, size=3)] * 5)
     assert snapshots.seats(event) == [("Alma Reyes", 3, 0)]
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
     assert len(snapshots.guests(rsvp)) == 3

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from summit import seats
+from summit import event_changes, seats
 from summit.models import Event, Rsvp
 from tests import factories, snapshots
 
@@ -76,10 +76,10 @@ def test_saying_that_fewer_is_fine_takes_free_seats_at_once():
     event = factories.event(capacity=2)
     rsvp = factories.rsvp(event, size=3)
     for _twice in range(2):
-        rsvp = seats.accept_partial(rsvp, True)
+        rsvp = seats.set_accepts_partial(rsvp, True)
     assert (rsvp.accepts_partial, rsvp.held_seats, rsvp.waitlisted_seats, rsvp.ics_sequence) == (True, 2, 1, 2)
     assert snapshots.emails(rsvp) == ["waiting 1", "moved_up 2 REQUEST"]
-    rsvp = seats.accept_partial(rsvp, False)
+    rsvp = seats.set_accepts_partial(rsvp, False)
     assert (rsvp.accepts_partial, rsvp.held_seats, rsvp.waitlisted_seats) == (False, 2, 1)
 
 
@@ -105,10 +105,10 @@ def test_nobody_moves_up_once_promotion_has_stopped():
     )
     factories.stop_promotion(event)
     seats.cancel(first)
-    seats.change_party(second, size=1)
-    seats.delete(second)
-    seats.accept_partial(third, True)
-    seats.save_event(Event.objects.get())
+    seats.change_party_size(second, size=1)
+    seats.delete_rsvp(second)
+    seats.set_accepts_partial(third, True)
+    event_changes.save_event(Event.objects.get())
     assert snapshots.seats(event) == [("A", 0, 0), ("Waits", 0, 2)]
     assert snapshots.emails(third) == ["waiting 1"]
 
@@ -153,7 +153,7 @@ def test_promote_by_hand_without_room_is_refused():
     event = factories.event(capacity=1)
     waits = factories.rsvp(event, "Waits", size=2)
     before = snapshots.tables()
-    with pytest.raises(seats.NoRoom, match=r"^Only 1 seat is free, and this party waits for 2\.$"):
+    with pytest.raises(seats.NotEnoughSeats, match=r"^Only 1 seat is free, and this party waits for 2\.$"):
         seats.promote(waits)
     assert snapshots.tables() == before
 
@@ -172,9 +172,9 @@ def test_promote_beyond_the_room_is_flagged_and_counted():
     factories.rsvp(event, "Seated", size=2)
     waits = factories.rsvp(event, "Waits", size=3)
     for _twice in range(2):
-        waits = seats.promote(waits, beyond="The superintendent asked")
+        waits = seats.promote(waits, override_reason="The superintendent asked")
     assert (waits.held_seats, waits.waitlisted_seats, waits.overbooked_seats) == (3, 0, 2)
-    assert seats.free_seats(event) == -2
+    assert seats.available_seats(event) == -2
 
 
 def test_promote_of_a_party_that_waits_for_nothing_changes_nothing():
@@ -182,7 +182,7 @@ def test_promote_of_a_party_that_waits_for_nothing_changes_nothing():
     seated, cancelled = factories.rsvp(event, "Seated"), seats.cancel(factories.rsvp(event, "Cancelled"))
     before = snapshots.tables()
     seats.promote(seated)
-    seats.promote(cancelled, beyond="The superintendent asked")
+    seats.promote(cancelled, override_reason="The superintendent asked")
     assert snapshots.tables() == before
 
 
@@ -207,7 +207,7 @@ def test_put_on_the_list_waits_at_its_end_and_frees_its_seats_for_those_in_front
     event = factories.event(capacity=3)
     rsvp = factories.rsvp(event, size=3, guests=("Ben", "Chi"))
     first, second = factories.rsvp(event, "First", size=2), factories.rsvp(event, "Second", size=2)
-    rsvp = seats.to_waiting_list(rsvp)
+    rsvp = seats.move_to_waitlist(rsvp)
     assert (rsvp.status, rsvp.held_seats, rsvp.waitlisted_seats) == ("waitlisted", 0, 3)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 3), ("First", 2, 0), ("Second", 0, 2)]
     assert line(event) == ["Second", "Alma Reyes"]
@@ -219,13 +219,13 @@ def test_put_on_the_list_waits_at_its_end_and_frees_its_seats_for_those_in_front
 
 def test_put_on_the_list_stays_there_in_the_same_act_though_nobody_else_waits():
     event = factories.event(capacity=3)
-    rsvp = seats.to_waiting_list(factories.rsvp(event, size=2))
-    assert (snapshots.seats(event), seats.free_seats(event)) == ([("Alma Reyes", 0, 2)], 3)
+    rsvp = seats.move_to_waitlist(factories.rsvp(event, size=2))
+    assert (snapshots.seats(event), seats.available_seats(event)) == ([("Alma Reyes", 0, 2)], 3)
     other = factories.rsvp(event, "Other", size=1)
-    seats.name_guests(other, {other.guests.get().pk: {"name": "O. Ther"}})
-    seats.correct(rsvp, phone="1")
+    seats.update_guests(other, {other.guests.get().pk: {"name": "O. Ther"}})
+    seats.correct_contact(rsvp, phone="1")
     event.title = "The Summit"
-    seats.save_event(event)
+    event_changes.save_event(event)
     assert snapshots.seats(event)[0] == ("Alma Reyes", 0, 2)
     seats.cancel(other)  # seats come free, and it is first in line
     assert snapshots.seats(event)[0] == ("Alma Reyes", 2, 0)
@@ -237,7 +237,7 @@ def test_put_on_the_list_does_not_come_back_before_those_who_fit_no_more():
     event = factories.event(capacity=3)
     rsvp = factories.rsvp(event, size=2)
     factories.rsvp(event, "Large", size=4)
-    seats.to_waiting_list(rsvp)
+    seats.move_to_waitlist(rsvp)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 2), ("Large", 0, 4)]
     assert passed_over(event) == []
 
@@ -247,7 +247,7 @@ def test_party_that_waits_for_some_waits_for_all_and_one_that_waits_for_all_keep
     rsvp = factories.rsvp(event, size=5, accepts_partial=True)
     factories.rsvp(event, "Second", size=4)
     for _twice in range(2):
-        seats.to_waiting_list(rsvp)
+        seats.move_to_waitlist(rsvp)
         assert snapshots.seats(event) == [("Alma Reyes", 0, 5), ("Second", 0, 4)]
         assert line(event) == ["Second", "Alma Reyes"]
     assert snapshots.emails(rsvp) == ["waiting 1 REQUEST", "waiting 2 CANCEL"]
@@ -256,19 +256,19 @@ def test_party_that_waits_for_some_waits_for_all_and_one_that_waits_for_all_keep
 def test_seat_beyond_the_room_is_beyond_it_no_more():
     event = factories.event(capacity=1)
     factories.rsvp(event, "Seated")
-    rsvp = seats.promote(factories.rsvp(event, size=2), beyond="Drives the speaker")
-    assert seats.to_waiting_list(rsvp).overbooked_seats == 0
+    rsvp = seats.promote(factories.rsvp(event, size=2), override_reason="Drives the speaker")
+    assert seats.move_to_waitlist(rsvp).overbooked_seats == 0
 
 
 def test_putting_on_the_list_is_refused_when_over_called_off_or_cancelled():
     event, other = factories.event(), factories.event()
     rsvp, gone = factories.rsvp(event), seats.cancel(factories.rsvp(other))
-    with pytest.raises(seats.Closed, match="This RSVP is cancelled"):
-        seats.to_waiting_list(gone)
+    with pytest.raises(seats.RsvpClosed, match="This RSVP is cancelled"):
+        seats.move_to_waitlist(gone)
     for end in (factories.end_event, factories.cancel_event_unnoticed):
         end(event)
-        with pytest.raises(seats.Closed, match="This event is over or was cancelled"):
-            seats.to_waiting_list(rsvp)
+        with pytest.raises(seats.RsvpClosed, match="This event is over or was cancelled"):
+            seats.move_to_waitlist(rsvp)
     assert snapshots.seats(event) == [("Alma Reyes", 1, 0)]
 
 
@@ -277,7 +277,7 @@ def test_after_promotion_stopped_nobody_is_called_up_for_the_seats():
     rsvp = factories.rsvp(event)
     factories.rsvp(event, "Waits")
     factories.stop_promotion(event)
-    seats.to_waiting_list(rsvp)
+    seats.move_to_waitlist(rsvp)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 1), ("Waits", 0, 1)]
 
 
@@ -289,7 +289,7 @@ def test_many_are_cancelled_before_anyone_is_called_up():
     event, other = factories.event(capacity=1), factories.event(capacity=1)
     gone = [factories.rsvp(event, "Seated"), factories.rsvp(event, "Also goes"), factories.rsvp(other, "Elsewhere")]
     factories.rsvp(event, "Stays")
-    outcomes = seats.together(seats.cancel, gone)
+    outcomes = seats.apply_to_many(seats.cancel, gone)
     assert [(rsvp.name, outcome) for rsvp, outcome in outcomes] == [
         ("Seated", True),
         ("Also goes", True),
@@ -297,7 +297,7 @@ def test_many_are_cancelled_before_anyone_is_called_up():
     ]
     assert snapshots.seats(event) == [("Seated", 0, 0), ("Also goes", 0, 0), ("Stays", 1, 0)]
     assert snapshots.emails(gone[1]) == ["waiting 1", "cancelled 2"]
-    assert {outcome for _rsvp, outcome in seats.together(seats.cancel, gone)} == {False}
+    assert {outcome for _rsvp, outcome in seats.apply_to_many(seats.cancel, gone)} == {False}
 
 
 def test_seats_of_many_go_to_a_party_that_needs_them_together():
@@ -305,7 +305,7 @@ def test_seats_of_many_go_to_a_party_that_needs_them_together():
     gone = [factories.rsvp(event, "One"), factories.rsvp(event, "Two")]
     factories.rsvp(event, "Large", size=2)
     factories.rsvp(event, "Small")
-    seats.together(seats.cancel, gone)
+    seats.apply_to_many(seats.cancel, gone)
     assert snapshots.seats(event)[2:] == [("Large", 2, 0), ("Small", 0, 1)]
 
 
@@ -313,7 +313,7 @@ def test_many_are_put_on_the_list_in_their_order_and_none_comes_back_for_the_oth
     event = factories.event(capacity=4)
     back = [factories.rsvp(event, "One", size=2), factories.rsvp(event, "Two", size=2)]
     factories.rsvp(event, "Waits", size=3)
-    seats.together(seats.to_waiting_list, back)
+    seats.apply_to_many(seats.move_to_waitlist, back)
     assert snapshots.seats(event) == [("One", 0, 2), ("Two", 0, 2), ("Waits", 3, 0)]
     assert line(event) == ["One", "Two"]
 
@@ -323,9 +323,9 @@ def test_of_many_the_refused_and_the_erased_stop_nobody():
     late, erased, fine = factories.rsvp(past, "Late"), factories.rsvp(event, "Erased"), factories.rsvp(event, "Fine")
     factories.end_event(past)
     Rsvp.objects.filter(pk=erased.pk).delete()
-    outcomes = seats.together(seats.cancel, [late, erased, fine])
+    outcomes = seats.apply_to_many(seats.cancel, [late, erased, fine])
     kinds = {rsvp.name: getattr(type(outcome), "__name__", "") for rsvp, outcome in outcomes}
-    assert kinds == {"Late": "Closed", "Erased": "DoesNotExist", "Fine": "bool"}
+    assert kinds == {"Late": "RsvpClosed", "Erased": "DoesNotExist", "Fine": "bool"}
     assert snapshots.seats(event) == [("Fine", 0, 0)]
 
 
@@ -333,6 +333,6 @@ def test_many_are_erased_before_anyone_is_called_up():
     event = factories.event(capacity=1)
     gone = [factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits first")]
     last = factories.rsvp(event, "Waits last")
-    seats.delete_together(gone)
+    seats.delete_many(gone)
     assert snapshots.seats(event) == [("Waits last", 1, 0)]
     assert snapshots.emails() == snapshots.emails(last) == ["waiting 1", "moved_up 2 REQUEST"]

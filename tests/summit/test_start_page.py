@@ -99,10 +99,10 @@ def test_mail_that_waits_and_mail_that_failed_are_said_with_links(staff):
         "2 hours", "2\N{NO-BREAK SPACE}hours"
     )
     assert "2 messages failed in the last day." in words
-    lists = {"state__exact=queued": 1, "state__in=refused,unknown,failed": 2}
+    lists = {"state__exact=queued": 1, "state__in=rejected,unknown,failed": 2}
     for query, number in lists.items():
-        assert f"imagine/message/?{query}" in response.content.decode()
-        assert len(staff.get(f"{START}imagine/message/?{query}").context["cl"].result_list) == number
+        assert f"mail/message/?{query}" in response.content.decode()
+        assert len(staff.get(f"{START}mail/message/?{query}").context["cl"].result_list) == number
 
 
 def test_invitations_that_do_not_leave_are_said(staff):

@@ -37,7 +37,7 @@ def test_seats_of_a_full_event():
         "waiting": 3,
         "free": 0,
         "over": 0,
-        "beyond": 0,
+        "overbooked": 0,
         "confirmed_parties": 1,
         "partially_confirmed_parties": 1,
         "waitlisted_parties": 1,
@@ -69,10 +69,10 @@ def test_late_cancellation_and_seats_beyond_are_counted():
     event = factories.event(capacity=1)
     seated = factories.rsvp(event, "Seated")
     factories.stop_promotion(event)
-    seats.promote(factories.rsvp(event, "Walks in"), beyond="The speaker's driver")
+    seats.promote(factories.rsvp(event, "Walks in"), override_reason="The speaker's driver")
     seats.cancel(seated)
     counted = stats.seats(event)
-    assert (counted["canceled_late_parties"], counted["beyond"]) == (1, 1)
+    assert (counted["canceled_late_parties"], counted["overbooked"]) == (1, 1)
 
 
 def test_days_are_the_districts_and_none_is_left_out():

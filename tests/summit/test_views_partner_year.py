@@ -260,6 +260,6 @@ def test_year_asks_as_much_for_one_event_and_colleague_as_for_thirty(pledge, dja
             event = kickoff()
             accept(ask(event, factories.contact(pledge.organization, f"c{number}@example.org", f"Guest {number}")))
             factories.rsvp(factories.event(), f"Own {number}", email="alma@example.org")
-        with django_assert_num_queries(counts[0] if counts else 7) as asked:
+        with django_assert_num_queries(counts[0] if counts else 8) as asked:
             Client().get(address(pledge))
         counts.append(len(asked))

@@ -121,7 +121,7 @@ def test_old_page_does_not_undo_what_staff_corrected(client):
     opened = web_client.form_fields(client.get(rsvp.get_absolute_url()))
     contact, guest = rsvp.guests.all()
     right = {"name": "Ben", "dietary_needs": "no nuts", "accessibility_needs": ""}
-    seats.name_guests(rsvp, {guest.pk: right}, by_staff=True)
+    seats.update_guests(rsvp, {guest.pk: right}, by_staff=True)
     post(client, "change_party", rsvp, **opened | {f"guest-{contact.pk}-dietary_needs": "vegan", "grow": "3"})
     assert list(rsvp.guests.values_list("name", "dietary_needs")) == [
         ("Alma Reyes", "vegan"),
@@ -173,7 +173,7 @@ def test_keep_what_is_held_and_fewer_are_fine(client):
 
 def test_bring_one_more_from_an_old_page_takes_nobody_away(client):
     rsvp = factories.rsvp(factories.event(), size=3)
-    seats.change_party(rsvp, size=5)
+    seats.change_party_size(rsvp, size=5)
     post(client, "change_party", rsvp, grow="4")
     assert snapshots.seats(rsvp.event) == [("Alma Reyes", 5, 0)]
 
@@ -243,7 +243,7 @@ def test_one_rsvp_causes_no_flood_of_mail(client):
 
 def test_link_of_an_rsvp_that_staff_erased_meanwhile_is_unknown(client, monkeypatch):
     rsvp = factories.rsvp(factories.event(), size=1)
-    monkeypatch.setattr("summit.views.rsvp.writes_too_often", lambda rsvp: seats.delete(rsvp))
+    monkeypatch.setattr("summit.views.rsvp.writes_too_often", lambda rsvp: seats.delete_rsvp(rsvp))
     assert post(client, "change_party", rsvp, grow="2").status_code == 404
 
 

@@ -12,7 +12,7 @@ from imagine.core.models import AuditEntry
 from imagine.demo.data import kickoff, promises
 from imagine.demo.data.names import ACCESS, DIETS, People
 from imagine.mail.models import Message
-from summit import seats
+from summit import event_changes, seats
 from summit.models import Event, Guest, Rsvp
 from summit.school_year import thursday_nearest_april_4
 
@@ -59,7 +59,7 @@ def summit(day: date, **fields) -> Event:
     def at(hour: int, minute: int = 0) -> datetime:
         return datetime.combine(day, time(hour, minute), ZONE)
 
-    return seats.save_event(
+    return event_changes.save_event(
         Event(
             title="Imagine Promise Summit",
             title_es="Cumbre Imagine Promise",
@@ -80,7 +80,7 @@ def summit(day: date, **fields) -> Event:
 def fill_coming_summit(people: People) -> None:
     day = coming_summit_day(timezone.localdate())
     event = summit(day, slug=f"summit-{day.year}", capacity=300, reserved_seats=20)
-    while (free := seats.free_seats(event) - FREE) > 0:
+    while (free := seats.available_seats(event) - FREE) > 0:
         invent_rsvp(people, event, size=min(free, people.dice.choice([1, 1, 2, 2, 2, 3, 3, 4, 5, 6])))
     backdate(people, event, timezone.now())
 
@@ -89,7 +89,7 @@ def fill_past_summit(people: People) -> None:
     """RSVP the guests of 2019 as if the event were still to come, then set its true date."""
     event = summit(coming_summit_day(timezone.localdate()), slug="summit-2019", capacity=320, reserved_seats=30)
     parties = []
-    while seats.free_seats(event) > 0:
+    while seats.available_seats(event) > 0:
         parties.append(invent_rsvp(people, event, size=people.dice.choice([1, 1, 2, 2, 3, 3, 4, 6])))
     for rsvp in people.dice.sample(parties, 6):
         seats.cancel(rsvp)

@@ -13,7 +13,7 @@ from imagine.demo.data.names import ACCESS, DIETS, People
 from imagine.mail import preferences
 from imagine.mail.models import Mailing, Message
 from partners.models import PledgeYear
-from summit import seats
+from summit import event_changes
 from summit.invitations import audiences, responses, starting, writing
 from summit.models import Event, Guest, Invitation, Rsvp
 
@@ -54,7 +54,7 @@ def make_event(school_year: int) -> Event:
     def at(hour: int, minute: int = 0) -> datetime:
         return datetime.combine(day, time(hour, minute), ZONE)
 
-    return seats.save_event(
+    return event_changes.save_event(
         Event(
             kind=Event.Kind.KICKOFF,
             title="Partner Kick-off",
