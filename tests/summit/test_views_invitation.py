@@ -220,7 +220,7 @@ def test_accept_that_loses_the_race_against_staff_is_told_so(client, asked, monk
         change(asked.event)
         return rule(*args, **kwargs)
 
-    monkeypatch.setattr("summit.views.invitation.invitations.accept", meanwhile)
+    monkeypatch.setattr("summit.views.invitation.responses.accept", meanwhile)
     assert accept(client, asked).status_code == 409
     assert Rsvp.objects.count() == 0
 
@@ -232,7 +232,7 @@ def test_accept_beyond_what_staff_allow_by_now_is_told_so(client, asked, monkeyp
         Event.objects.update(max_party_size=2)
         return rule(*args, **kwargs)
 
-    monkeypatch.setattr("summit.views.invitation.invitations.accept", meanwhile)
+    monkeypatch.setattr("summit.views.invitation.responses.accept", meanwhile)
     response = accept(client, asked, size="4", note="Hello")
     assert response.status_code == 422
     assert "A party here is one to 2 people." in web_client.page_text(response)
