@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 
 from django.conf import settings
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from imagine.core.db import prepared
 from imagine.core.models import RateLimitCount
 
 UPSERT = """
@@ -34,8 +34,9 @@ def count(key: str, *, minutes: int, weight: int = 1) -> int:
     """Count one more try under a key, weighted, and return the total for the current window of `minutes`."""
     seconds = minutes * 60
     since = datetime.fromtimestamp(timezone.now().timestamp() // seconds * seconds, UTC)
-    [(tries,)] = prepared.run((UPSERT, [key, since, weight]))
-    return tries
+    with connection.cursor() as cursor:
+        cursor.execute(UPSERT, [key, since, weight])
+        return cursor.fetchone()[0]
 
 
 def is_over(request: HttpRequest, scope: str, *, most: int, minutes: int, weight: int = 1) -> bool:

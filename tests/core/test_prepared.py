@@ -1,9 +1,7 @@
-"""Statements that a connection reads once, and new rows that are written in one trip."""
-
-import contextlib
+"""Statements and new rows that go to PostgreSQL in one trip."""
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from imagine.core.db import prepared
 from imagine.core.db.inserts import insert, insert_one
@@ -24,42 +22,6 @@ def test_run_returns_the_rows_of_the_last_statement():
     assert prepared.run((TWICE, [2])) == [(4,)]
     assert prepared.run(("SELECT 3", [])) == [(3,)]
     assert prepared.run(("DELETE FROM core_ratelimitcount WHERE key = %s", ["nobody"])) == []
-
-
-def test_statement_is_read_once_a_connection():
-    def read() -> int:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%AS twice'")
-            return cursor.fetchone()[0]
-
-    prepared.run((TWICE, [1]))
-    prepared.run((TWICE, [2]))
-    assert read() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_new_connection_knows_nothing_of_what_the_last_one_read():
-    prepared.run((TWICE, [1]))
-    connection.close()
-    assert prepared.run((TWICE, [4])) == [(8,)]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_connection_that_turns_out_to_be_dead_is_replaced_by_one_that_reads_anew():
-    """PostgreSQL was restarted since the last request: Django looks when it first needs the connection."""
-    prepared.run((TWICE, [1]))
-    with contextlib.closing(connection.copy()) as other, other.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
-    connection.health_check_enabled, connection.health_check_done = True, False
-    assert prepared.run((TWICE, [4])) == [(8,)]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_statement_stays_known_when_its_first_transaction_is_rolled_back():
-    with transaction.atomic():
-        prepared.run(("SELECT %s::int * 3", [1]))
-        transaction.set_rollback(True)
-    assert prepared.run(("SELECT %s::int * 3", [2])) == [(6,)]
 
 
 def test_values_are_values_whatever_stands_in_them():

@@ -25,7 +25,7 @@ PASSWORD = "only-for-the-tests"
 PUBLIC_PAGES = ("", f"events/{SLUG}/", "events/", "events/calendar.ics", "promise/", "partners/", "health/ready/")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.parametrize("stack", ["session"], indirect=True, scope="module"),
+    pytest.mark.parametrize("stack", ["session", "transaction"], indirect=True, scope="module"),
 ]
 
 if not BINARY:
