@@ -2,13 +2,12 @@
 came with is chosen, ended and taken up again."""
 
 import re
-import uuid
 
 import pytest
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from imagine.mail import preferences
 from partners.models import Contact
@@ -16,67 +15,29 @@ from partners.organizations import contacts
 from summit.invitations import starting
 from summit.models import Invitation
 from tests import factories, snapshots
-from tests.browser.axe_checks import DESKTOP, PHONE, page_problems
-from tests.browser.keyboard import Keyboard, Pointer
-from tests.browser.mailbox import Mailbox, links
+from tests.browser.axe_checks import page_problems
+from tests.browser.mailbox import links
+from tests.browser.visitor import WAYS, Visitor
 
 pytestmark = pytest.mark.browser
 
-WAYS = [
-    ("pointer", "en", DESKTOP),
-    ("pointer", "es", PHONE),
-    ("keyboard", "en", PHONE),
-    ("keyboard", "es", DESKTOP),
-    ("no script", "en", PHONE),
-    ("no script", "es", DESKTOP),
-]
 ACCEPT, DECLINE = "form[action$='/accept/']", "form[action$='/decline/']"
 UNSUBSCRIBE = re.compile("<(https?://[^>]+)>")
 
 
-class Guest:
-    """Alma Reyes, who is asked to the kick-off, with a browser of her own."""
-
-    def __init__(self, page: Page, way: str, language: str, mailbox: Mailbox):
-        self.page, self.language, self.mailbox = page, language, mailbox
-        self.hands = Keyboard() if way == "keyboard" else Pointer()
-        self.is_examined = way != "no script"
-        self.address = f"alma.{uuid.uuid4().hex[:8]}@example.org"
-        self.mails = 0
+class Guest(Visitor):
+    """Alma Reyes, who is asked to the kick-off."""
 
     def goes(self, link: str) -> None:
         self.page.goto(link)
 
-    def send(self, selector: str) -> None:
-        with self.page.expect_navigation():
-            self.hands.press(self.page.locator(selector))
-
-    def press(self, selector: str) -> None:
-        self.hands.press(self.page.locator(selector))
-
-    def write(self, selector: str, text: str) -> None:
-        self.hands.write(self.page.locator(selector), text)
-
-    def choose(self, selector: str) -> None:
-        self.hands.choose(self.page.locator(selector))
-
-    def tick(self, selector: str) -> None:
-        self.hands.tick(self.page.locator(selector))
-
     def sees(self, headline: str, *others: str, number: int = 1, **facts) -> None:
-        """A page with this headline, and without a fault."""
+        """A page with this headline, and without a fault; it is the same page for the keyboard and without scripts."""
         with translation.override(self.language):
             said = ngettext(headline, *others, number) if others else _(headline)
             expect(self.page.locator("h1")).to_have_text(re.compile(rf"^\s*{re.escape(said % facts)}\s*$"))
-        if self.is_examined:
+        if self.way == "pointer":
             assert page_problems(self.page, self.language) == []
-
-    def gets(self):
-        """The next mail, in her language."""
-        self.mails += 1
-        message = self.mailbox.newest(self.address, self.mails)
-        assert message["Content-Language"] == self.language
-        return message
 
 
 @pytest.fixture
@@ -99,7 +60,7 @@ def asked(alma, language) -> Invitation:
 
 @pytest.mark.parametrize(("way", "language", "width"), WAYS)
 def test_invitation_declined_accepted_and_declined_again(alma, asked):
-    message = alma.gets()
+    message = alma.next_mail()
     [link] = set(links(message, "invitation"))
     assert link.endswith(asked.get_absolute_url())
     says_no(alma, link)
@@ -114,7 +75,7 @@ def says_no(alma: Guest, link: str) -> None:
     if alma.language == "es":
         alma.send("button[name=language][value=es]")
     alma.sees("You are invited to breakfast")
-    alma.write("#id_word", "We are at harvest that week.")
+    alma.write("#id_decline_message", "We are at harvest that week.")
     alma.send(f"{DECLINE} button")
     alma.sees("You cannot come this time")
     expect(alma.page.locator(".status")).to_contain_text("We are at harvest that week.")
@@ -123,7 +84,7 @@ def says_no(alma: Guest, link: str) -> None:
 def says_yes(alma: Guest, asked: Invitation) -> None:
     alma.press(".status .actions a")
     expect(alma.page.locator("#id_name")).to_have_value("Alma Reyes")
-    expect(alma.page.locator("#id_organization")).to_have_value("Delta Growers")
+    expect(alma.page.locator("#id_organization_name")).to_have_value("Delta Growers")
     alma.press("details.more:has(#id_guest_2) summary")
     alma.write("#id_guest_2", "María Thạch")
     alma.send(f"{ACCEPT} > div > button")  # and is told that they are two then
@@ -134,7 +95,7 @@ def says_yes(alma: Guest, asked: Invitation) -> None:
     alma.sees("You have %(held)d seat", "You have %(held)d seats", number=2, held=2)
     expect(alma.page.locator("ol.party li")).to_have_text(["Alma Reyes", "María Thạch"])
     assert snapshots.seats(asked.event) == [("Alma Reyes", 2, 0)]
-    alma.gets()
+    alma.next_mail()
 
 
 def says_no_again(alma: Guest, link: str, asked: Invitation) -> None:
@@ -144,7 +105,7 @@ def says_no_again(alma: Guest, link: str, asked: Invitation) -> None:
     alma.send(f"{DECLINE} button")
     alma.sees("You cannot come this time")
     assert snapshots.seats(asked.event) == [("Alma Reyes", 0, 0)]
-    alma.gets()
+    alma.next_mail()
 
 
 def chooses_mail(alma: Guest, message) -> None:

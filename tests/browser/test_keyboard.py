@@ -50,7 +50,7 @@ def cancelled(page: Page) -> None:
     page.wait_for_selector(".is-cancelled")
 
 
-@pytest.mark.parametrize(("width", "height"), [(DESKTOP, 720), (PHONE, 640), (PHONE, 180)], ids=str)
+@pytest.mark.parametrize(("width", "height"), [(DESKTOP, 720), (PHONE, 180)], ids=str)
 @pytest.mark.parametrize("place", [landing, errors, party, cancelled], ids=lambda place: place.__name__)
 def test_every_stop(visit, place, width, height):
     page = visit("es", width)

@@ -12,7 +12,6 @@ from summit import seats
 from summit.models import Event
 from tests import factories, snapshots
 from tests.browser.axe_checks import DESKTOP
-from tests.browser.keyboard import Pointer
 from tests.browser.staff import TABLET, Clerk, page_of
 from tests.browser.test_story import Guest
 
@@ -59,7 +58,7 @@ def sets_up_next_spring(clerk: Clerk) -> Event:
 
 def watches_it_fill(clerk: Clerk, event: Event, visit, site) -> Guest:
     """A guest comes by the public page; others meet a full room."""
-    maria = Guest(visit(), Pointer(), "en", site.mailbox, "María Muñoz")
+    maria = Guest(visit(), "pointer", "en", site.mailbox, "María Muñoz")
     maria.address = f"maria.munoz.{clerk.language}@example.org"
     maria.reserves(3)
     maria.sees("three")

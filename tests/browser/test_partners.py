@@ -136,8 +136,7 @@ def test_page(place, visit):
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("language", ["en", "es"])
-@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+@pytest.mark.parametrize(("language", "width"), [("en", DESKTOP), ("es", PHONE)])
 def test_somebody_looks_for_a_partner_without_scripts(visit, language, width):
     factories.listed_partner("Peña Landscaping", promised("tours"))
     factories.listed_partner("Port Gate Logistics", promised("tours"), promised("mentors"))

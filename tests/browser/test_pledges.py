@@ -252,7 +252,7 @@ def test_page(place, visit):
 # With the keyboard, and over the wire --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("width", "height"), [(DESKTOP, 720), (PHONE, 640), (PHONE, 180)], ids=str)
+@pytest.mark.parametrize(("width", "height"), [(DESKTOP, 720), (PHONE, 180)], ids=str)
 @pytest.mark.parametrize("place", [begin, draft_of_everything, thanks_shown], ids=lambda place: place.__name__)
 def test_every_stop(visit, place, width, height):
     page = visit("es", width)

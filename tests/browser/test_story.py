@@ -1,17 +1,14 @@
 """The whole story, as two parties live it: from the landing page to the mail in the inbox, and back."""
 
-import uuid
-
 import pytest
 from django.utils import translation
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from imagine.core.formatting import day
 from summit.models import Event, Rsvp
 from tests import factories, snapshots
-from tests.browser.axe_checks import DESKTOP, PHONE
-from tests.browser.keyboard import Keyboard, Pointer
-from tests.browser.mailbox import Mailbox, links
+from tests.browser.mailbox import links
+from tests.browser.visitor import WAYS, Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -65,37 +62,17 @@ MAILS = {
 }
 
 
-class Guest:
-    """One person with a browser of their own, who writes and reads in one language."""
-
-    def __init__(self, page: Page, hands, language: str, mailbox: Mailbox, name: str):
-        self.page, self.hands, self.language, self.mailbox, self.name = page, hands, language, mailbox, name
-        self.address = f"{name.partition(' ')[0].lower()}.{uuid.uuid4().hex[:8]}@example.org"
-        self.mails = 0
-
-    def press(self, selector: str) -> None:
-        self.hands.press(self.page.locator(selector))
-
-    def send(self, selector: str) -> None:
-        """Presses what leads to another page, and waits for that."""
-        with self.page.expect_navigation():
-            self.press(selector)
-
-    def write(self, selector: str, text: str) -> None:
-        self.hands.write(self.page.locator(selector), text)
-
+class Guest(Visitor):
     def sees(self, headline: str) -> None:
         expect(self.page.locator("h1")).to_have_text(PAGES[self.language][headline])
 
     def gets(self, mail: str) -> str:
         """The next mail has come and says this; returns its private link."""
-        self.mails += 1
-        message = self.mailbox.newest(self.address, self.mails)
+        message = self.next_mail()
         with translation.override(self.language):
             assert message["Subject"].strip() == MAILS[self.language][mail].format(
                 day=day(Event.objects.get().starts_at)
             )
-        assert message["Content-Language"] == self.language
         (link,) = set(links(message))
         return link
 
@@ -110,29 +87,15 @@ class Guest:
         self.press(".poster a[href='#rsvp']")
         self.write("#id_name", self.name)
         self.write("#id_email", self.address)
-        self.hands.choose(self.page.locator(f"input[name=size][value='{size}']"))
+        self.choose(f"input[name=size][value='{size}']")
         self.send("#rsvp form > div > button")
 
 
-@pytest.mark.parametrize(
-    ("way", "language", "width"),
-    [
-        ("pointer", "en", PHONE),
-        ("pointer", "en", DESKTOP),
-        ("pointer", "es", PHONE),
-        ("pointer", "es", DESKTOP),
-        ("keyboard", "en", DESKTOP),
-        ("keyboard", "es", PHONE),
-        ("no script", "en", PHONE),
-        ("no script", "es", DESKTOP),
-    ],
-)
+@pytest.mark.parametrize(("way", "language", "width"), WAYS)
 def test_story(visit, site, way, language, width):
     event = factories.event(capacity=4)
-    hands = Keyboard() if way == "keyboard" else Pointer()
-
     alma, ben = (
-        Guest(visit("en", width, scripts=way != "no script"), hands, language, site.mailbox, name)
+        Guest(visit("en", width, scripts=way != "no script"), way, language, site.mailbox, name)
         for name in ("Alma Reyes", "Ben Ochoa")
     )
     reserves_and_names(alma)
@@ -195,7 +158,7 @@ def comes_back(alma: Guest) -> None:
     alma.sees("look")
     alma.page.goto(alma.gets("link"))
     alma.sees("cancelled")
-    alma.hands.choose(alma.page.locator("input[name=size][value='2']"))
+    alma.choose("input[name=size][value='2']")
     alma.send("main form .btn-primary")
     alma.sees("two")
     alma.gets("two")

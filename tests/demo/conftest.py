@@ -2,9 +2,11 @@
 
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 
 
 @pytest.fixture(scope="module")
@@ -14,3 +16,11 @@ def roomy():
     top.chmod(0o711)
     yield top / "a folder"
     shutil.rmtree(top, ignore_errors=True)
+
+
+@contextmanager
+def rolled_back(django_db_blocker):
+    """What is written here stays for a module's tests, which roll back what they write themselves."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -22,6 +21,7 @@ from imagine.demo.environment import PROJECT
 from imagine.demo.servers import free_port, wait_until
 
 pytestmark = pytest.mark.faults
+PATIENCE = 180  # seconds that no machine needs, however much else it does
 PARTS = ["web", "worker", "worker-bulk", "beat", "postgres", "valkey"]
 
 
@@ -47,21 +47,21 @@ class Demo:
     def text(self) -> str:
         return self.printed.read_text()
 
-    def wait_for(self, words: str, seconds: float = 90) -> "Demo":
-        found = wait_until(lambda: words in self.text or self.process.poll() is not None, seconds)
+    def wait_for(self, words: str) -> "Demo":
+        found = wait_until(lambda: words in self.text or self.process.poll() is not None, PATIENCE)
         assert found, self.text
         assert words in self.text
         return self
 
-    def ended(self, seconds: float = 40) -> str:
+    def ended(self) -> str:
         """What it printed, once it has ended."""
-        self.process.wait(seconds)
+        self.process.wait(PATIENCE)
         return self.text
 
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(40)
+            self.process.wait(PATIENCE)
 
     def pid(self, part: str) -> int | None:
         file = {
@@ -113,6 +113,11 @@ def start(project, running):
         demo.stop()
 
 
+def assert_nothing_runs(project: Path) -> None:
+    """Soon: a process whose parent has just ended takes a moment to end itself."""
+    assert wait_until(lambda: left_running(project) == [], PATIENCE), left_running(project)
+
+
 def left_running(project: Path) -> list[str]:
     """The command lines of processes that work in the project's folder."""
     left = []
@@ -159,8 +164,10 @@ def test_demo_runs_web_workers_and_beat_as_processes_of_their_own(running):
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_demo_brings_a_killed_child_back_within_ten_seconds(running, part):
-    assert wait_until(lambda: running.pid(part) and psutil.pid_exists(running.pid(part)), 10)
+def test_demo_brings_a_killed_child_back(running, part):
+    """Within ten seconds on a quiet machine, since it looks five times a second and pauses for eight at most; see
+    test_watch.py."""
+    assert wait_until(lambda: running.pid(part) and psutil.pid_exists(running.pid(part)), PATIENCE)
     killed = running.pid(part)
     os.kill(killed, signal.SIGKILL)
 
@@ -168,7 +175,7 @@ def test_demo_brings_a_killed_child_back_within_ten_seconds(running, part):
         pid = running.pid(part)
         return pid not in {None, killed} and psutil.pid_exists(pid) and running.works()
 
-    assert wait_until(back, 10)
+    assert wait_until(back, PATIENCE)
 
 
 def test_second_demo_in_the_same_folder_is_refused_in_one_sentence(running):
@@ -184,50 +191,46 @@ def test_second_demo_in_the_same_folder_is_refused_in_one_sentence(running):
     assert running.works()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_demo_stops_everything_on_a_signal(start, project, number):
-    demo = start().wait_for("Stop it with Ctrl-C")
-    assert (project / "var" / "run" / "environment.json").exists()
-    demo.process.send_signal(number)
+def assert_stopped(demo: Demo) -> None:
     assert demo.ended().endswith("Stopping ...\n")
-    assert not (project / "var" / "run" / "environment.json").exists()
     assert demo.process.returncode == 0
-    assert left_running(project) == []
+    assert not (demo.project / "var" / "run" / "environment.json").exists()
+    assert_nothing_runs(demo.project)
     assert not demo.works()
 
 
-def test_demo_stops_everything_while_the_broker_hangs(start, project):
+def test_demo_stops_everything_on_ctrl_c(running):
+    assert (running.project / "var" / "run" / "environment.json").exists()
+    running.process.send_signal(signal.SIGINT)
+    assert_stopped(running)
+
+
+def test_demo_stops_everything_while_the_broker_hangs(start):
     demo = start().wait_for("Stop it with Ctrl-C")
     os.kill(demo.pid("valkey"), signal.SIGSTOP)
     demo.process.terminate()
-    demo.ended()
-    assert left_running(project) == []
+    assert_stopped(demo)
 
 
-def test_demo_stops_while_it_is_still_preparing(start, project):
+def test_demo_stops_while_it_is_still_preparing_when_its_terminal_is_closed(start):
     demo = start().wait_for("Preparing")
-    demo.process.terminate()
-    demo.ended()
-    assert left_running(project) == []
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent was killed")
-def test_demo_killed_outright_leaves_nothing_for_long(start, project):
-    demo = start().wait_for("Stop it with Ctrl-C")
-    demo.process.kill()
-    demo.process.wait()
-    assert wait_until(lambda: left_running(project) == [], 20), left_running(project)
+    demo.process.send_signal(signal.SIGHUP)
+    assert_stopped(demo)
 
 
 def test_demo_killed_outright_starts_again_at_once_with_its_data_and_password(start, project):
     killed = start().wait_for("Stop it with Ctrl-C")
+    data = (project / "var" / "postgres" / "data" / "PG_VERSION").stat()
     killed.process.kill()
-    begun = time.monotonic()
     again = start(PORT=str(killed.port)).wait_for("Stop it with Ctrl-C")
-    assert time.monotonic() - begun < 20
     assert again.works()
+    assert (project / "var" / "postgres" / "data" / "PG_VERSION").stat().st_mtime_ns == data.st_mtime_ns
     staff = re.compile("password: .*")
     assert staff.search(again.text)[0] == staff.search(killed.text)[0]
+    if sys.platform == "linux":  # which alone tells children that their parent was killed
+        again.process.kill()
+        again.process.wait()
+        assert_nothing_runs(project)
 
 
 def test_taken_port_is_said_in_one_sentence_before_anything_starts(start, project):
@@ -240,7 +243,7 @@ def test_taken_port_is_said_in_one_sentence_before_anything_starts(start, projec
             f"Port {port} is taken by another program; choose another one, for example: make demo PORT={port + 1}\n"
         )
     assert demo.process.returncode == 1
-    assert left_running(project) == []
+    assert_nothing_runs(project)
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "80a", "-1"])
@@ -256,7 +259,7 @@ def test_wrong_variable_is_said_in_one_sentence_and_nothing_is_left_running(star
     demo = start(MAIL_FROM="nobody")
     assert "Imagine Promise cannot start: MAIL_FROM must hold one e-mail address." in demo.ended()
     assert demo.process.returncode == 1
-    assert left_running(project) == []
+    assert_nothing_runs(project)
 
 
 def test_reset_throws_mail_and_data_away_and_fills_again(start, project):
@@ -264,10 +267,10 @@ def test_reset_throws_mail_and_data_away_and_fills_again(start, project):
     (project / "var" / "mail" / "old.log").write_text("an old mail")
     made = (project / "var" / "postgres" / "data" / "PG_VERSION").stat().st_mtime_ns
     reset = start("--reset")
-    assert reset.ended(120).endswith("The demo's data is as on the first day. Start it with: make demo\n")
+    assert reset.ended().endswith("The demo's data is as on the first day. Start it with: make demo\n")
     assert not (project / "var" / "mail" / "old.log").exists()
     assert (project / "var" / "postgres" / "data" / "PG_VERSION").stat().st_mtime_ns > made
-    assert left_running(project) == []
+    assert_nothing_runs(project)
 
 
 def test_reset_leaves_a_database_of_yours_alone(start):

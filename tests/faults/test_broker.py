@@ -1,5 +1,6 @@
 """Valkey dies, freezes, stalls or forgets everything: RSVPs stand at once, and their mail follows by itself."""
 
+import statistics
 import time
 from collections.abc import Callable
 
@@ -11,7 +12,8 @@ from tests.stack import Response, Stack, address, wait_for
 pytestmark = pytest.mark.faults
 
 MAX_WAIT = 0.5  # seconds that a request may wait for the broker (docs/rules.md)
-MARGIN = 0.3  # seconds that a shared machine may add
+MARGIN = 2  # seconds that a shared machine may add to one request
+SOON = 30  # seconds, for what takes one on a quiet machine
 BACK = 60  # seconds; worker and beat try again after at most thirty, and beat sweeps every ten
 
 
@@ -28,7 +30,7 @@ def frozen(stack: Stack) -> Callable[[], None]:
 def usual_seconds(stack: Stack, names: list[str]) -> float:
     guest = stack.open_form()
     answers = [guest.rsvp(name) for name in names]
-    wait_for(lambda: stack.all_sent(len(names)), 20, "mail flows while all is well")
+    wait_for(lambda: stack.all_sent(len(names)), SOON, "mail flows while all is well")
     return sorted(answer.seconds for answer in answers)[len(names) // 2]
 
 
@@ -51,7 +53,8 @@ def test_broker_away_costs_a_request_little_and_loses_nothing(stack, outage):
     answers = rsvps_through_two_breaths(stack, during)
     assert all(answer.accepted_rsvp for answer in answers)
     slowest = max(answer.seconds for answer in answers)
-    assert slowest < usual + MAX_WAIT + MARGIN < 1.5
+    assert slowest < usual + MAX_WAIT + MARGIN
+    assert statistics.median(answer.seconds for answer in answers) < usual + MAX_WAIT, "not each of them waits"
     page = stack.ask("GET", answers[-1].location).page
     assert f"A mail to {address(during[-1])} is on its way. It may take a while" in page
     ready = stack.ask("GET", "/imagine/health/ready/")
@@ -63,7 +66,7 @@ def test_broker_away_costs_a_request_little_and_loses_nothing(stack, outage):
     come_back()
     mail = wait_for(lambda: stack.all_sent(19), BACK, "the mail follows by itself")
     assert stack.mail.recipients() == sorted(map(address, before + during))
-    queue = stack.wait_for_worker(10)
+    queue = stack.wait_for_worker(SOON)
     print(f"{usual=:.2f} {slowest=:.2f} {ready.seconds=:.2f} {mail=:.1f} {queue=:.1f}")
 
 
@@ -74,14 +77,14 @@ def test_worker_takes_work_after_the_broker_stalled_on_its_acknowledgements(stac
         guest.rsvp("one")
         guest.rsvp("two")
         with stack.broker() as broker:
-            wait_for(lambda: broker.hlen("unacked") == 2, 10, "the worker holds both tasks, not acknowledged yet")
+            wait_for(lambda: broker.hlen("unacked") == 2, SOON, "the worker holds both tasks, not acknowledged yet")
         stack.freeze()
-    wait_for(lambda: stack.all_sent(2), 20, "both mails are sent, and acknowledged into the frozen broker")
+    wait_for(lambda: stack.all_sent(2), SOON, "both mails are sent, and acknowledged into the frozen broker")
     time.sleep(1)  # the stall itself
     stack.thaw()
-    stack.wait_for_worker(20)
+    stack.wait_for_worker(SOON)
     guest.rsvp("three")
-    wait_for(lambda: stack.all_sent(3), 20, "mail flows")
+    wait_for(lambda: stack.all_sent(3), SOON, "mail flows")
     assert stack.mail.recipients() == [address(name) for name in ("one", "three", "two")]
 
 
@@ -93,7 +96,7 @@ def test_workers_outlive_a_broker_that_dies_while_they_hold_tasks(stack):
         for _time in range(2):
             stack.send_task("imagine.mail.tasks.beat_heart", "bulk", queue="bulk")
         with stack.broker() as broker:
-            wait_for(lambda: broker.hlen("unacked") >= 3, 10, "the workers hold tasks, not acknowledged yet")
+            wait_for(lambda: broker.hlen("unacked") >= 3, SOON, "the workers hold tasks, not acknowledged yet")
         stack.valkey.kill()
         stack.valkey.start()
         time.sleep(1)  # they notice

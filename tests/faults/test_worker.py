@@ -49,7 +49,7 @@ def test_worker_killed_before_the_250_sends_again_with_the_same_message_id(stack
     guest = stack.open_form()
     stack.mail.on_data = on_data
     guest.rsvp("struck")
-    wait_for(lambda: stack.mail.on_data != on_data, 10, "the worker is killed in mid-mail")
+    wait_for(lambda: stack.mail.on_data != on_data, FOLLOWS, "the worker is killed in mid-mail")
     assert outcome(stack) == [(address("struck"), "sending", 1, False)]
     guest.rsvp("other")
     guest.rsvp("third")
@@ -79,7 +79,7 @@ def test_worker_killed_between_the_250_and_the_commit_sends_the_documented_dupli
     guest.rsvp("struck")
     marking = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%UPDATE mail_message%%'"
     with contextlib.closing(lock):
-        wait_for(lambda: stack.sql(marking), 10, "the worker has heard 250 and wants to mark the message")
+        wait_for(lambda: stack.sql(marking), FOLLOWS, "the worker has heard 250 and wants to mark the message")
         stack.kill(stack.worker)
         # Its mark is on its way already; it shall be lost too.
         stack.sql(f"SELECT pg_terminate_backend(pid) FROM ({marking}) AS worker")
