@@ -65,7 +65,7 @@ class PartnerYear:
 def of(sheet: PageState) -> PartnerYear:
     """What the page of a pledge's link shows: public events to come, and those that somebody of the organization is
     asked to or has an RSVP for, back to the beginning of the school year. Three queries, however many there are."""
-    own = sheet.contact_row
+    own = sheet.answering_contact
     rsvps = {(rsvp.event_id, rsvp.email.lower()): rsvp for rsvp in rsvps_of(sheet.organization, own)}
     answers: dict[int, list[Answer]] = defaultdict(list)
     for invitation in invitations_of(sheet.organization):
@@ -119,7 +119,7 @@ def events_with(answers: dict[int, list[Answer]]) -> list[Event]:
 def mail_own_link(sheet: PageState, slug: str) -> bool:
     """Mails the contact of a pledge the own link to a coming event, of the RSVP or else of the invitation, and says
     whether it does: as links.mail_link says. Raises Nothing."""
-    own = sheet.contact_row
+    own = sheet.answering_contact
     coming = {"event__slug": slug, "event__is_published": True, "event__ends_at__gt": timezone.now()}
     if own is None or not slug_re.match(slug):
         raise Nothing

@@ -173,12 +173,12 @@ def pledge_request(organization: str = ORGANIZATION, email: str = EMAIL, **field
 def pledge_data(token: str, *promises: PromiseData, **changed) -> dict:
     """What a browser sends that opened the page of a link, ticked `promises` and changed fields of the profile; without
     promises it leaves them as they are."""
-    sheet = page_state.load_page_state(token)
+    state = page_state.load_page_state(token)
     return {
-        "version": sheet.version,
-        "profile": sheet.profile | changed,
-        "contact": sheet.contact,
-        "promised": list(promises) or sheet.promises,
+        "version": state.version,
+        "profile": state.profile | changed,
+        "contact": state.contact,
+        "promised": list(promises) or state.promises,
     }
 
 

@@ -238,7 +238,7 @@ def fields(plan: MergePlan) -> Iterator[Line]:
     for name in PROFILE_FIELDS:
         label = capfirst(str(Organization._meta.get_field(name).verbose_name))
         values = getattr(kept, name), getattr(other, name), plan.profile.get(name, getattr(kept, name))
-        yield Line(label, *(value_in_words(kept, name, value) for value in values))
+        yield Line(label, *(value_in_words(Organization, name, value) for value in values))
     approved = [yes_or_no(row.approved_at) for row in plan.both]
     yield Line(gettext("Approved"), *approved, yes_or_no(plan.profile.get("approved_at", kept.approved_at)))
     yield Line(gettext("Logo"), *map(yes_or_no, plan.logos), logo_after(*plan.logos))

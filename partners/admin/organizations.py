@@ -69,9 +69,9 @@ def export_organizations(request: HttpRequest, organizations: QuerySet[Organizat
     return exports.organization_file(organizations, filters.this_year(request), file_format)
 
 
-def start_pledge_or_error(organization: Organization, *, mails_link: bool) -> StartedPledge | Exception:
+def start_pledge_or_error(organization: Organization, *, emails_link: bool) -> StartedPledge | Exception:
     try:
-        return staff_pledges.start_pledge_for(organization, mails_link=mails_link)
+        return staff_pledges.start_pledge_for(organization, emails_link=emails_link)
     except (RuleViolation, Organization.DoesNotExist) as refused:
         return refused
 
@@ -263,11 +263,11 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         description=_("Begin their pledge for the open school year, and mail the link"), permissions=["begin"]
     )
     def begin_and_mail(self, request, queryset):
-        return self.begin(request, queryset, mails_link=True)
+        return self.begin(request, queryset, emails_link=True)
 
-    def begin(self, request: HttpRequest, queryset: QuerySet, *, mails_link: bool = False) -> HttpResponse | None:
+    def begin(self, request: HttpRequest, queryset: QuerySet, *, emails_link: bool = False) -> HttpResponse | None:
         """Leads to the pledge of the only one ticked."""
-        begun = [(each, start_pledge_or_error(each, mails_link=mails_link)) for each in queryset]
+        begun = [(each, start_pledge_or_error(each, emails_link=emails_link)) for each in queryset]
         done = ngettext_lazy("%(number)d pledge was begun.", "%(number)d pledges were begun.", "number")
         same = ngettext_lazy("%(number)d was begun before.", "%(number)d were begun before.", "number")
         report_outcomes(
@@ -278,11 +278,11 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
             same,
         )
         there = [one for _each, one in begun if isinstance(one, StartedPledge)]
-        if mails_link:
+        if emails_link:
             report_outcomes(
                 self,
                 request,
-                [(one.pledge, one.is_mailed) for one in there],
+                [(one.pledge, one.is_emailed) for one in there],
                 components.LINKS_SENT,
                 components.LINKS_SENT_RECENTLY,
             )

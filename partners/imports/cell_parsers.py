@@ -179,7 +179,7 @@ class RowReader:
         promised = promise_from_values(values)
         kept = [promised] if self.is_past else []
         found = promises.find_problems([promised], self.checklist, kept=kept)
-        said.problems += [problem.words for problem in found if problem.field != "note"]
+        said.problems += [problem.message for problem in found if problem.field != "note"]
 
 
 def with_unit(row: dict[str, str]) -> dict[str, str]:

@@ -122,14 +122,14 @@ class PledgeAnswers:
         signer = self.signer.cleaned_data
         return pledge_editing.sign_pledge(token, **typed, name=signer["name"], role=signer["role"])
 
-    def is_valid_for(self, sheet: PageState) -> bool:
+    def is_valid_for(self, state: PageState) -> bool:
         """Whether it may be saved after all: a name that the organization has already may look like a web address. If
         not, finds what the rules would say too, so that everything is said at once."""
-        self.profile.allow_name(sheet.profile["name"])
+        self.profile.allow_name(state.profile["name"])
         if self.is_valid():
             return True
-        known = Checklist.of([*self.promised, *sheet.promises])
-        self.add_problems(promises.find_problems(self.promised, known, kept=sheet.promises if sheet.pledge else ()))
+        known = Checklist.of([*self.promised, *state.promises])
+        self.add_problems(promises.find_problems(self.promised, known, kept=state.promises if state.pledge else ()))
         if self.is_signing and not self.promised:
             self.problems.append(_("Tick at least one promise before you sign."))
         return False
@@ -143,7 +143,7 @@ class PledgeAnswers:
 
     def add_problems(self, problems: list[Problem]) -> None:
         for problem in problems:
-            self.lines[problem.promise_type].errors.setdefault(problem.field, problem.words)
+            self.lines[problem.promise_type].errors.setdefault(problem.field, problem.message)
 
     def line(self, promise_type: int) -> PromiseAnswer:
         """A kind as it was sent, unticked ones too."""

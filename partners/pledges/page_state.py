@@ -1,4 +1,4 @@
-"""What a private link opens, and how its organization is locked before anything is written."""
+"""What the page behind a personal link shows, and the locks to take before saving it."""
 
 import hashlib
 import json
@@ -21,44 +21,42 @@ CURRENT_YEAR_FOR_SHARE = """
     SELECT * FROM partners_pledgeyear WHERE opens_on <= %s AND closed_at IS NULL
     ORDER BY school_year DESC LIMIT 1 FOR SHARE
 """
-MIN_NAME_SIMILARITY = 0.45  # from here on a name is taken for that of an organization that the same address answers for
+MIN_NAME_SIMILARITY = 0.45  # for a typed name to mean the organization of a contact with the same address
 
 
 class LinkNotFound(RuleViolation):
-    """The link opens nothing: it never did, or staff replaced it."""
+    """The link never existed, or staff replaced it."""
 
 
 class PledgeClosed(RuleViolation):
-    """No school year is open for it now."""
+    """No school year is open for this."""
 
 
 class AddressAlreadyKnown(RuleViolation):
-    """The address belongs to a contact already, and who asks did not show that this mailbox is theirs. The link was
-    mailed there."""
+    """The address belongs to a contact, and the visitor hasn't shown that it is theirs. The link was emailed there."""
 
 
 @dataclass(frozen=True)
 class PageState:
-    """What a private link opens: the pledge of an organization for a school year, written or only proposed.
+    """What a personal link opens: an organization's pledge for a school year, saved or only proposed.
 
-    `pledge` is None until it is saved for the first time; then `organization` may be None too, and `before` is the last
-    pledge, whose promises are proposed. `year` is None when none was ever opened.
+    `pledge` is None until the page is first saved. Then `organization` may be None, too, and `previous_pledge` is the
+    pledge whose promises are proposed. `year` is None if no year is open.
     """
 
     token: str
     year: PledgeYear | None
     organization: Organization | None
     pledge: Pledge | None
-    before: Pledge | None
-    start: PledgeRequest | None
-    contact_row: Contact | None
+    previous_pledge: Pledge | None
+    pledge_request: PledgeRequest | None
+    answering_contact: Contact | None
     profile: dict
     contact: dict
     promises: list[PromiseData]
 
     @property
     def is_open(self) -> bool:
-        """Whether it may be saved now."""
         return self.year is not None and self.year.is_open
 
     @property
@@ -66,47 +64,55 @@ class PageState:
         return self.pledge is not None and self.pledge.signed_at is not None
 
     @property
+    def saved_promises(self) -> list[PromiseData]:
+        """The promises of the pledge, without proposed ones."""
+        return self.promises if self.pledge else []
+
+    @property
     def version(self) -> str:
-        """What the page carries and sends back: another one as soon as anybody, staff too, changed what it shows."""
+        """A token for the form, different as soon as anyone, including staff, changes what the page shows."""
         number = self.pledge.version if self.pledge else 0
         shown = json.dumps([self.profile, self.contact, [vars(one) for one in self.promises]], sort_keys=True)
         return f"{number}-{hashlib.sha256(shown.encode()).hexdigest()[:16]}"
 
 
 def load_page_state(token: str) -> PageState:
-    """What a link opens. An older pledge's link leads to the organization's newest one, and to a proposal for the
-    school year that has been opened since. Writes nothing. Raises Missing."""
+    """Load what a link opens.
+
+    The link of an earlier pledge leads to the organization's newest one, and to a proposal once a newer school year is
+    open. Raise LinkNotFound.
+    """
     year = PledgeYear.objects.current()
     pledge = Pledge.objects.select_related("organization").filter(token=token).first()
     if pledge:
         pledges = pledges_of_organization(pledge.organization)
-        if token not in {each.token for each in pledges}:  # in this moment staff merged two or replaced the link
+        if token not in {each.token for each in pledges}:  # staff merged it or replaced the link in this moment
             return load_page_state(token)
         return page_state_for(token, year, pledge.organization, pledges)
-    start = PledgeRequest.objects.filter(token=token).first()
-    if start is None:
+    request = PledgeRequest.objects.filter(token=token).first()
+    if request is None:
         return load_page_state(redirected_token(token))
-    return page_state_for_request(start, year, find_known_contact(start) if start.email_verified else None)
+    return page_state_for_request(request, year, find_known_contact(request) if request.email_verified else None)
 
 
 def redirected_token(token: str) -> str:
-    """The link of the pledge into which staff merged the one with this link. Raises Missing."""
-    now = TokenRedirect.objects.filter(token=token).values_list("pledge__token", flat=True).first()
-    if now is None:
+    """The token of the pledge that the one with this token was merged into. Raise LinkNotFound."""
+    redirected = TokenRedirect.objects.filter(token=token).values_list("pledge__token", flat=True).first()
+    if redirected is None:
         raise LinkNotFound(_("This link opens nothing any more."))
-    return now
+    return redirected
 
 
 def pledges_of_organization(organization: Organization) -> list[Pledge]:
+    """Oldest first."""
     return list(organization.pledges.select_related("year", "contact").order_by("year_id"))
 
 
-def page_state_for_request(start: PledgeRequest, year: PledgeYear | None, known: Contact | None) -> PageState:
-    if known:
-        return page_state_for(
-            start.token, year, known.organization, pledges_of_organization(known.organization), start, known
-        )
-    return page_state_for(start.token, year, None, [], start)
+def page_state_for_request(request: PledgeRequest, year: PledgeYear | None, known: Contact | None) -> PageState:
+    if known and known.organization:
+        pledges = pledges_of_organization(known.organization)
+        return page_state_for(request.token, year, known.organization, pledges, request, known)
+    return page_state_for(request.token, year, None, [], request)
 
 
 def page_state_for(
@@ -114,85 +120,92 @@ def page_state_for(
     year: PledgeYear | None,
     organization: Organization | None,
     pledges: list[Pledge],
-    start: PledgeRequest | None = None,
+    request: PledgeRequest | None = None,
     contact: Contact | None = None,
 ) -> PageState:
-    """What a link opens while `year` is the current one. `pledges` are the organization's, the newest last."""
+    """Put together what a link opens, given the current `year` and the organization's pledges, oldest first."""
     newest = pledges[-1] if pledges else None
-    is_there = newest is not None and (year is None or newest.year_id >= year.pk)
-    pledge, before = (newest, None) if is_there else (None, newest)
+    is_current = newest is not None and (year is None or newest.year_id >= year.pk)
+    pledge, previous = (newest, None) if is_current else (None, newest)
     if pledge and year and pledge.year_id == year.pk:
         pledge.year = year
-    contact = contact or (newest and newest.contact)
+    if contact is None and newest is not None:
+        contact = newest.contact
     return PageState(
         token=token,
         year=pledge.year if pledge else year,
         organization=organization,
         pledge=pledge,
-        before=before,
-        start=start,
-        contact_row=contact,
-        profile=profile_of(organization, start),
-        contact={name: getattr(contact or start, name, "") for name in CONTACT_FIELDS},
-        promises=promises.promises_of_pledge(pledge)
-        if pledge
-        else promises.proposed_promises(before)
-        if before
-        else [],
+        previous_pledge=previous,
+        pledge_request=request,
+        answering_contact=contact,
+        profile=initial_profile(organization, request),
+        contact={name: getattr(contact or request, name, "") for name in CONTACT_FIELDS},
+        promises=initial_promises(pledge, previous),
     )
 
 
-def profile_of(organization: Organization | None, start: PledgeRequest | None) -> dict:
-    known = organization or Organization(name=start.organization, sector=start.sector)
-    return profiles.field_values(known, PROFILE_FIELDS)
+def initial_profile(organization: Organization | None, request: PledgeRequest | None) -> dict:
+    if organization is None and request is not None:
+        organization = Organization(name=request.organization, sector=request.sector)
+    return profiles.field_values(organization or Organization(), PROFILE_FIELDS)
 
 
-def find_known_contact(start: PledgeRequest) -> Contact | None:
-    """The contact that begins: one with this address, of an organization with a name like the typed one."""
-    if not Contact.objects.with_email(start.email).exists():  # as for nearly everybody who begins: names take longer
+def initial_promises(pledge: Pledge | None, previous: Pledge | None) -> list[PromiseData]:
+    if pledge:
+        return promises.promises_of_pledge(pledge)
+    return promises.proposed_promises(previous) if previous else []
+
+
+def find_known_contact(request: PledgeRequest) -> Contact | None:
+    """The contact with the request's address at an organization whose name is similar to the typed one."""
+    if not Contact.objects.with_email(request.email).exists():  # the usual case; comparing names takes longer
         return None
-    alike = TrigramSimilarity("organization__normalized_name", normalize_name(Value(start.organization)))
-    contacts = Contact.objects.with_email(start.email).annotate(alike=alike).filter(alike__gte=MIN_NAME_SIMILARITY)
-    return contacts.select_related("organization").order_by("-alike", "pk").first()
+    similarity = TrigramSimilarity("organization__normalized_name", normalize_name(Value(request.organization)))
+    contacts = Contact.objects.with_email(request.email).annotate(similarity=similarity)
+    contacts = contacts.filter(similarity__gte=MIN_NAME_SIMILARITY).select_related("organization")
+    return contacts.order_by("-similarity", "pk").first()
 
 
 def lock_page_state(token: str) -> PageState:
-    """The sheet as it stands, its organization locked and its school year held open."""
+    """Load what a link opens with its organization locked and its school year held open.
+
+    Raise LinkNotFound and AddressAlreadyKnown.
+    """
     locked = Organization.objects.select_for_update(no_key=True, of=("self",))
     organization = locked.filter(pledges__token=token).first()
     if organization is None:
         return lock_pledge_request(token)
     pledges = pledges_of_organization(organization)
-    if token not in {pledge.token for pledge in pledges}:  # while it waited, staff merged two or replaced the link
+    if token not in {pledge.token for pledge in pledges}:  # staff merged it or replaced the link while we waited
         return lock_page_state(token)
     return page_state_for(token, lock_current_year_for_share(), organization, pledges)
 
 
 def lock_pledge_request(token: str) -> PageState:
-    """The same for a link that no pledge has yet. Whoever begins with one address waits for each other: then the second
-    finds what the first made. Raises Known, and Missing."""
+    """Do the same for a link without a pledge. Requests from one address wait for each other, so that the second one
+    finds what the first one created."""
     email = PledgeRequest.objects.filter(token=token).values_list("email", flat=True).first() or ""
     requests = PledgeRequest.objects.select_for_update().with_email(email).order_by("pk")
-    start = next((each for each in requests if each.token == token), None)
-    if start is None:
+    request = next((each for each in requests if each.token == token), None)
+    if request is None:
         return lock_page_state(token if Pledge.objects.filter(token=token).exists() else redirected_token(token))
-    known = find_known_contact(start)
-    if known and not start.email_verified:
+    known = find_known_contact(request)
+    if known and not request.email_verified:
         raise AddressAlreadyKnown(_("This address is a partner’s already. We have sent its link there."))
     if known:
         organization = Organization.objects.select_for_update(no_key=True).filter(pk=known.organization_id).first()
-        if organization is None:  # staff merged it into its twin
+        if organization is None:  # staff merged it while we waited
             return lock_page_state(token)
         known.organization = organization
-    return page_state_for_request(start, lock_current_year_for_share(), known)
+    return page_state_for_request(request, lock_current_year_for_share(), known)
 
 
 def lock_current_year_for_share() -> PledgeYear | None:
-    """The current school year. Many may hold it at once, but none while it is being closed: closing waits for them, and
-    they for it."""
+    """Many can hold the current year open at once; closing it waits for them."""
     return next(iter(PledgeYear.objects.raw(CURRENT_YEAR_FOR_SHARE, [timezone.localdate()])), None)
 
 
-def check_year_open(sheet: PageState) -> None:
-    if not sheet.is_open:
+def check_year_open(state: PageState) -> None:
+    if not state.is_open:
         raise PledgeClosed(_("This school year is closed, so nothing can be changed now."))

@@ -1,7 +1,7 @@
-"""Promises as plain values: what is typed, what stands, what is wrong with them, and how they are written down."""
+"""Promises as plain values: load, check, write and describe them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from partners.models import MAX_QUANTITY, MONTHS, Grade, Pledge, Promise, PromiseType, School
 
 GRADES = Grade.values
+MAX_LENGTH_NOTE = Promise._meta.get_field("note").max_length or 0
 
 
 def in_order(values: Iterable, order: list) -> tuple:
@@ -23,8 +24,7 @@ def in_order(values: Iterable, order: list) -> tuple:
 
 @dataclass(frozen=True)
 class PromiseData:
-    """One ticked kind: primary keys of kind and schools, grades and months as stored. However they were ticked, two
-    that say the same are equal."""
+    """A promise as plain values; promise type and schools by primary key. Equal promises are equal in any order."""
 
     promise_type: int
     quantity: int
@@ -40,15 +40,15 @@ class PromiseData:
 
 
 class Problem(NamedTuple):
-    """What is wrong with one field of one kind, as a sentence for who ticked it."""
+    """What is wrong with a field of a promise, as a sentence for the person who filled it in."""
 
     promise_type: int
     field: str
-    words: str
+    message: str
 
 
 class Checklist(NamedTuple):
-    """The kinds and schools that some promises name."""
+    """The promise types and schools that some promises refer to, by primary key."""
 
     promise_types: dict[int, PromiseType]
     schools: dict[int, School]
@@ -56,20 +56,20 @@ class Checklist(NamedTuple):
     @classmethod
     def of(cls, promises: Iterable[PromiseData]) -> "Checklist":
         promises = list(promises)
-        ticked = {promised.promise_type for promised in promises}
-        named = {school for promised in promises for school in promised.schools}
-        promise_types = PromiseType.objects.filter(pk__in=ticked)
-        schools = School.objects.filter(pk__in=named)
-        return cls(
-            {promise_type.pk: promise_type for promise_type in promise_types}, {school.pk: school for school in schools}
-        )
+        promise_types = PromiseType.objects.filter(pk__in={one.promise_type for one in promises})
+        schools = School.objects.filter(pk__in={school for one in promises for school in one.schools})
+        return cls({each.pk: each for each in promise_types}, {each.pk: each for each in schools})
+
+
+def by_type(promises: Iterable[PromiseData]) -> dict[int, PromiseData]:
+    return {one.promise_type: one for one in promises}
 
 
 # Read ------------------------------------------------------------------------------------------------------------
 
 
 def promises_of_pledge(pledge: Pledge) -> list[PromiseData]:
-    """What a pledge promises, in the order of the checklist: two queries."""
+    """In the order of the checklist. Two queries."""
     return [
         PromiseData(
             promise.promise_type_id,
@@ -84,81 +84,83 @@ def promises_of_pledge(pledge: Pledge) -> list[PromiseData]:
 
 
 def proposed_promises(pledge: Pledge) -> list[PromiseData]:
-    """What a pledge promised, as it may be promised again: without what was retired since."""
+    """The promises of an earlier pledge, without retired promise types and schools."""
     promises = promises_of_pledge(pledge)
-    known = Checklist.of(promises)
+    checklist = Checklist.of(promises)
     return [
-        PromiseData(
-            one.promise_type, one.quantity, one.grades, one.months, tuple(offered(one.schools, known)), one.note
-        )
+        replace(one, schools=tuple(school for school in one.schools if not checklist.schools[school].is_retired))
         for one in promises
-        if not known.promise_types[one.promise_type].is_retired
+        if not checklist.promise_types[one.promise_type].is_retired
     ]
-
-
-def offered(schools: Iterable[int], known: Checklist) -> list[int]:
-    return [school for school in schools if not known.schools[school].is_retired]
 
 
 # Check -----------------------------------------------------------------------------------------------------------
 
 
-def find_problems(promises: list[PromiseData], known: Checklist, *, kept: Iterable[PromiseData] = ()) -> list[Problem]:
-    """All that is wrong with promises; nothing when they may be written. What stands in the pledge already, `kept`, may
-    stay there though it was retired since."""
-    kept = {promised.promise_type: promised for promised in kept}
-    found, seen = [], set()
-    for promised in promises:
-        before = kept.get(promised.promise_type)
-        wrong = [*promise_type_problems(promised, known, before, seen), *field_problems(promised)]
-        wrong += school_problems(promised, known, before)
-        found += [Problem(promised.promise_type, field, words) for field, words in wrong]
-        seen.add(promised.promise_type)
-    return found
+def find_problems(
+    promises: list[PromiseData], checklist: Checklist, *, kept: Iterable[PromiseData] = ()
+) -> list[Problem]:
+    """Check promises before they are written. Those in `kept` are saved already and may keep what is retired."""
+    before, seen = by_type(kept), set[int]()
+    problems = []
+    for one in promises:
+        found = [
+            *promise_type_problems(one, checklist, before.get(one.promise_type), seen),
+            *field_problems(one),
+            *school_problems(one, checklist, before.get(one.promise_type)),
+        ]
+        problems += [Problem(one.promise_type, field, message) for field, message in found]
+        seen.add(one.promise_type)
+    return problems
 
 
-def promise_type_problems(promised: PromiseData, known: Checklist, before: PromiseData | None, seen: set[int]):
-    promise_type = known.promise_types.get(promised.promise_type)
+Found = Iterator[tuple[str, str]]  # field, message
+
+
+def promise_type_problems(
+    promised: PromiseData, checklist: Checklist, before: PromiseData | None, seen: set[int]
+) -> Found:
+    promise_type = checklist.promise_types.get(promised.promise_type)
     if promise_type is None or (promise_type.is_retired and not before):
         yield "promise_type", _("This is not on the checklist any more.")
     elif promised.promise_type in seen:
         yield "promise_type", _("This is ticked twice.")
 
 
-def field_problems(promised: PromiseData):
+def field_problems(promised: PromiseData) -> Found:
     if not 1 <= promised.quantity <= MAX_QUANTITY:
-        said = _("How many? Write a whole number from 1 to %(most)s.")
-        yield "quantity", said % {"most": f"{MAX_QUANTITY:,}"}
+        message = _("How many? Write a whole number from 1 to %(most)s.")
+        yield "quantity", message % {"most": f"{MAX_QUANTITY:,}"}
     if not set(promised.grades) <= set(GRADES):
         yield "grades", _("Choose grades of this list.")
     if not set(promised.months) <= set(MONTHS):
         yield "months", _("Choose months of this list.")
-    if len(promised.note) > Promise._meta.get_field("note").max_length:
+    if len(promised.note) > MAX_LENGTH_NOTE:
         yield "note", _("Shorten the note, please.")
 
 
-def school_problems(promised: PromiseData, known: Checklist, before: PromiseData | None):
+def school_problems(promised: PromiseData, checklist: Checklist, before: PromiseData | None) -> Found:
     kept = before.schools if before else ()
-    schools = [known.schools.get(pk) for pk in promised.schools]
-    if any(school is None or (school.is_retired and school.pk not in kept) for school in schools):
+    schools = [checklist.schools[pk] for pk in promised.schools if pk in checklist.schools]
+    if len(schools) < len(promised.schools) or any(one.is_retired and one.pk not in kept for one in schools):
         yield "schools", _("Choose schools of this list.")
         return
-    others = [school.name for school in schools if promised.grades and not set(school.grades) & set(promised.grades)]
+    others = [one.name for one in schools if promised.grades and not set(one.grades) & set(promised.grades)]
     if others:
-        said = ngettext(
+        message = ngettext(
             "%(schools)s does not teach these grades. Choose another school or other grades.",
             "%(schools)s do not teach these grades. Choose other schools or other grades.",
             len(others),
         )
-        yield "schools", said % {"schools": ", ".join(others)}
+        yield "schools", message % {"schools": ", ".join(others)}
 
 
 # Write -----------------------------------------------------------------------------------------------------------
 
 
 def write_promises(pledge: Pledge, promises: list[PromiseData], before: list[PromiseData]) -> None:
-    """Makes a locked pledge promise exactly this. A promise that stays keeps its row."""
-    now, then = ({one.promise_type: one for one in some} for some in (promises, before))
+    """Make these the promises of a locked pledge. A promise that stays keeps its row."""
+    now, then = by_type(promises), by_type(before)
     if gone := then.keys() - now.keys():
         pledge.promises.filter(promise_type__in=gone).delete()
     changed = [one for one in promises if then.get(one.promise_type) != one]
@@ -182,7 +184,7 @@ def write_promises(pledge: Pledge, promises: list[PromiseData], before: list[Pro
 
 
 def write_schools(pairs: list[tuple[Promise, PromiseData]], then: dict[int, PromiseData]) -> None:
-    """The schools of promises that are for others than they were."""
+    """Write the schools of the promises whose schools changed."""
     through = Promise.schools.through
     moved = [(row, one) for row, one in pairs if one.schools != schools_of(then.get(one.promise_type))]
     if old := [row.pk for row, one in moved if schools_of(then.get(one.promise_type))]:
@@ -198,8 +200,8 @@ def schools_of(promised: PromiseData | None) -> tuple[int, ...]:
 
 
 def month_name(number: int) -> str:
-    """A month's short name as it stands alone in the reader's language: Oct, oct."""
-    return month_name_in(get_language(), number)
+    """A month's short name in the reader's language, such as "Oct" or "oct"."""
+    return month_name_in(get_language() or "en", number)
 
 
 @lru_cache
@@ -209,52 +211,47 @@ def month_name_in(language: str, number: int) -> str:
     return name if language == "es" else capfirst(name)
 
 
-def schools_in_words(promised: PromiseData, known: Checklist) -> str:
-    """Its schools by name, or that none was chosen."""
-    names = sorted(known.schools[pk].name for pk in promised.schools if pk in known.schools)
+def schools_in_words(promised: PromiseData, checklist: Checklist) -> str:
+    names = sorted(checklist.schools[pk].name for pk in promised.schools if pk in checklist.schools)
     return ", ".join(names) or _("wherever it is needed most")
 
 
-def promise_in_words(promised: PromiseData, known: Checklist) -> str:
-    """A promise in one line, without its kind: 6 visits; 1–3, 4–6; Oct, Mar; Cesar Chavez High; a note."""
+def promise_in_words(promised: PromiseData, checklist: Checklist) -> str:
+    """A promise in one line, such as "6 visits; 1–3, 4–6; Oct, Mar; Cesar Chavez High; a note"."""
     parts = [
-        known.promise_types[promised.promise_type].amount(promised.quantity),
+        checklist.promise_types[promised.promise_type].amount(promised.quantity),
         ", ".join(Grade(grade).label for grade in promised.grades),
         ", ".join(month_name(number) for number in promised.months),
-        schools_in_words(promised, known),
+        schools_in_words(promised, checklist),
         promised.note,
     ]
     return "; ".join(part for part in parts if part)
 
 
-def signed_promise(promised: PromiseData, known: Checklist) -> dict:
-    """A promise as a signed version keeps it: every word in both languages, and no key to what may change."""
-    promise_type = known.promise_types[promised.promise_type]
-    words = {
-        f"{name}{ending}": said
-        for ending, language in (("", "en"), ("_es", "es"))
-        for name, said in {
-            "name": promise_type.localized("name", language),
-            "unit": promise_type.localized("unit" if promised.quantity == 1 else "unit_plural", language),
-        }.items()
-    }
+def signed_promise(promised: PromiseData, checklist: Checklist) -> dict:
+    """A promise as a signed version keeps it: all words in both languages, no keys to what may change."""
+    promise_type = checklist.promise_types[promised.promise_type]
+    unit = "unit" if promised.quantity == 1 else "unit_plural"
     return {
         "promise_type": promise_type.code,
-        **words,
+        "name": promise_type.localized("name", "en"),
+        "unit": promise_type.localized(unit, "en"),
+        "name_es": promise_type.localized("name", "es"),
+        "unit_es": promise_type.localized(unit, "es"),
         "quantity": promised.quantity,
         "grades": list(promised.grades),
         "months": list(promised.months),
-        "schools": sorted(known.schools[pk].name for pk in promised.schools),
+        "schools": sorted(checklist.schools[pk].name for pk in promised.schools),
         "note": promised.note,
         "needs_clearance": promise_type.needs_clearance,
     }
 
 
 def localized_field(kept: dict, field: str, language: str | None = None) -> str:
-    """The "name" or "unit" of a promise that a signed version keeps, in a language, else the reader's."""
+    """The "name" or "unit" of a signed promise in `language` or the reader's."""
     return kept[f"{field}_es" if (language or get_language()) == "es" else field]
 
 
 def signed_amount(kept: dict) -> str:
-    """How much a signed version promises: 6 visits."""
+    """Quantity and unit of a signed promise, such as "6 visits"."""
     return f"{kept['quantity']:,} {localized_field(kept, 'unit')}"

@@ -1,4 +1,4 @@
-"""Staff begin a pledge for an organization, whose main contact goes on with it by its link."""
+"""Staff start a pledge for an organization; its primary contact continues through the link."""
 
 from typing import NamedTuple
 
@@ -19,29 +19,26 @@ from partners.pledges.page_state import (
 
 
 class StartedPledge(NamedTuple):
-    """The pledge, whether it was begun just now, and whether its link is on its way."""
-
     pledge: Pledge
     is_new: bool
-    is_mailed: bool = False
+    is_emailed: bool = False
 
 
 @transaction.atomic
-def start_pledge_for(organization: Organization, *, mails_link: bool = False) -> StartedPledge:
-    """The organization's pledge for the school year that is open: the one that is there, else a draft with last year's
-    promises, answered by the main contact. The link is mailed when staff want it.
+def start_pledge_for(organization: Organization, *, emails_link: bool = False) -> StartedPledge:
+    """Return the organization's pledge for the open school year, or start a draft with last year's promises.
 
-    Raises Closed, Nobody when there is no main contact, and Organization.DoesNotExist.
+    Raise PledgeClosed, NoContact if there is no primary contact, or Organization.DoesNotExist.
     """
     organization = profiles.lock_organization(organization.pk)
     year = lock_current_year_for_share()
     if year is None:
         raise PledgeClosed(_("No school year is open for promises now."))
     contact = organization.contacts.filter(is_primary=True).first()
-    sheet = page_state_for("", year, organization, pledges_of_organization(organization), contact=contact)
-    if sheet.pledge:
-        return StartedPledge(sheet.pledge, False, mails_link and resend_link(sheet.pledge))
+    state = page_state_for("", year, organization, pledges_of_organization(organization), contact=contact)
+    if state.pledge:
+        return StartedPledge(state.pledge, False, emails_link and resend_link(state.pledge))
     if contact is None:
         raise NoContact(_("It has no main contact who could answer. Add one first."))
-    pledge = write_pledge(sheet, sheet.version, PageData({}, {}, sheet.promises, None, contact.language))
-    return StartedPledge(pledge, True, mails_link and pledge_emails.begun(pledge))
+    pledge = write_pledge(state, state.version, PageData({}, {}, state.promises, None, contact.language))
+    return StartedPledge(pledge, True, emails_link and pledge_emails.begun(pledge))

@@ -50,53 +50,53 @@ def pledge(request: HttpRequest, token: str) -> HttpResponse:
     """The pledge's own page: the profile, the checklist, the signature. A POST saves a draft or signs."""
     if request.method == "POST":
         return write(request, token, PledgeAnswers(request.POST, request.FILES))
-    sheet = page_state.load_page_state(token)
-    if sheet.pledge and sheet.pledge.token != token:
-        return redirect(sheet.pledge)
-    return show(request, sheet)
+    state = page_state.load_page_state(token)
+    if state.pledge and state.pledge.token != token:
+        return redirect(state.pledge)
+    return show(request, state)
 
 
 def show(
-    request: HttpRequest, sheet: PageState, answers: PledgeAnswers | None = None, status: int = 200, **more
+    request: HttpRequest, state: PageState, answers: PledgeAnswers | None = None, status: int = 200, **more
 ) -> HttpResponse:
     """The page to fill in; while no school year is open, what was signed."""
-    if not sheet.is_open:
+    if not state.is_open:
         return render(
-            request, "partners/closed.html", closed_page_context(sheet), status=status if status == 200 else 409
+            request, "partners/closed.html", closed_page_context(state), status=status if status == 200 else 409
         )
-    return render(request, "partners/pledge.html", pledge_page_context(sheet, answers) | more, status=status)
+    return render(request, "partners/pledge.html", pledge_page_context(state, answers) | more, status=status)
 
 
 def write(request: HttpRequest, token: str, answers: PledgeAnswers) -> HttpResponse:
-    sheet = None if answers.is_valid() else page_state.load_page_state(token)
-    if sheet and not answers.is_valid_for(sheet):
-        return show(request, sheet, answers, status=422)
+    state = None if answers.is_valid() else page_state.load_page_state(token)
+    if state and not answers.is_valid_for(state):
+        return show(request, state, answers, status=422)
     if answers.is_signing and signs_too_often(token):
         return too_many(request, minutes=60)
     try:
         pledge = answers.write(token)
     except pledge_editing.PledgeChanged as changed:
-        return show_conflict(request, changed.sheet, answers)
+        return show_conflict(request, changed.state, answers)
     except page_state.AddressAlreadyKnown as known:
         return render(request, "partners/known.html", {"said": known}, status=409)
     except RuleViolation as refused:
-        sheet = page_state.load_page_state(token)
+        state = page_state.load_page_state(token)
         if (
-            isinstance(refused, pledge_editing.PledgeAlreadySigned) and answers.version != sheet.version
+            isinstance(refused, pledge_editing.PledgeAlreadySigned) and answers.version != state.version
         ):  # by somebody else, just now
-            return show_conflict(request, sheet, answers)
+            return show_conflict(request, state, answers)
         answers.add(refused)
-        return show(request, sheet, answers, status=422)
+        return show(request, state, answers, status=422)
     if answers.is_signing:
         return redirect("pledge_thanks", pledge.token)
     messages.success(request, _("Your draft is saved. It counts once you sign it."))
     return redirect(pledge)
 
 
-def show_conflict(request: HttpRequest, sheet: PageState, answers: PledgeAnswers) -> HttpResponse:
+def show_conflict(request: HttpRequest, state: PageState, answers: PledgeAnswers) -> HttpResponse:
     """The page with what somebody else changed since it was opened."""
-    meanwhile = merge_edits(answers, sheet)
-    return show(request, sheet, meanwhile.answers, status=409, meanwhile=meanwhile)
+    meanwhile = merge_edits(answers, state)
+    return show(request, state, meanwhile.answers, status=409, meanwhile=meanwhile)
 
 
 def signs_too_often(token: str) -> bool:
@@ -109,10 +109,10 @@ def signs_too_often(token: str) -> bool:
 @by_link
 def pledge_thanks(request: HttpRequest, token: str) -> HttpResponse:
     """What was signed, the certificate, and what happens next."""
-    sheet = page_state.load_page_state(token)
-    if not (sheet.is_signed and sheet.is_open):
+    state = page_state.load_page_state(token)
+    if not (state.is_signed and state.is_open):
         return redirect("pledge", token)
-    return render(request, "partners/thanks.html", thanks_page_context(sheet))
+    return render(request, "partners/thanks.html", thanks_page_context(state))
 
 
 @require_safe

@@ -87,11 +87,11 @@ class PromiseCard:
         return [SchoolLevel(School.Level(level).label, schools) for level, schools in found.items() if schools]
 
 
-def pledge_page_context(sheet: PageState, answers: PledgeAnswers | None = None) -> dict:
+def pledge_page_context(state: PageState, answers: PledgeAnswers | None = None) -> dict:
     """The page as it stands, or as somebody sent it: out of date as it may be, until they are shown what changed."""
-    kept = {promised.promise_type: promised for promised in sheet.promises}
+    kept = {promised.promise_type: promised for promised in state.promises}
     promise_types = PromiseType.objects.filter(Q(is_retired=False) | Q(pk__in=kept))
-    schools = list(School.objects.filter(Q(is_retired=False) | Q(pk__in=places(sheet))))
+    schools = list(School.objects.filter(Q(is_retired=False) | Q(pk__in=places(state))))
     standing = {promise_type: PromiseAnswer.standing(promised) for promise_type, promised in kept.items()}
     cards = [
         PromiseCard(
@@ -103,18 +103,18 @@ def pledge_page_context(sheet: PageState, answers: PledgeAnswers | None = None) 
         )
         for promise_type in promise_types
     ]
-    organization = sheet.organization
-    forms = page_forms(sheet, answers)
+    organization = state.organization
+    forms = page_forms(state, answers)
     page = {
-        "sheet": sheet,
-        "year": sheet.year,
-        "pledge": sheet.pledge,
-        "version": answers.version if answers else sheet.version,
-        "shown": answers.shown if answers else edit_conflicts.page_snapshot(sheet),
-        "dropped": retired_promises(sheet),
+        "state": state,
+        "year": state.year,
+        "pledge": state.pledge,
+        "version": answers.version if answers else state.version,
+        "shown": answers.shown if answers else edit_conflicts.page_snapshot(state),
+        "dropped": retired_promises(state),
         "cards": cards,
         **forms,
-        "email": getattr(sheet.contact_row or sheet.start, "email", ""),
+        "email": getattr(state.answering_contact or state.pledge_request, "email", ""),
         "has_logo": organization is not None and Logo.objects.filter(organization=organization).exists(),
         "is_about_open": is_expanded(forms["profile"], ABOUT),
         "is_address_open": is_expanded(forms["profile"], ADDRESS),
@@ -123,10 +123,10 @@ def pledge_page_context(sheet: PageState, answers: PledgeAnswers | None = None) 
     return page | page_errors(page, answers)
 
 
-def page_forms(sheet: PageState, answers: PledgeAnswers | None) -> dict[str, Form | None]:
+def page_forms(state: PageState, answers: PledgeAnswers | None) -> dict[str, Form | None]:
     forms = {
-        "profile": answers.profile if answers else ProfileForm(initial=sheet.profile),
-        "contact": contact_form(sheet, answers),
+        "profile": answers.profile if answers else ProfileForm(initial=state.profile),
+        "contact": contact_form(state, answers),
         "signer": answers.signer if answers else SignForm(prefix="sign"),
     }
     for form in filter(None, forms.values()):
@@ -146,19 +146,19 @@ def page_errors(page: dict, answers: PledgeAnswers | None) -> dict:
     return {"errors": count + len(problems), "forms": forms, "problems": problems}
 
 
-def retired_promises(sheet: PageState) -> list[str]:
+def retired_promises(state: PageState) -> list[str]:
     """What last year's pledge had and is not proposed again, since it was retired."""
-    if not sheet.before:
+    if not state.previous_pledge:
         return []
-    proposed = [promised.promise_type for promised in sheet.promises]
+    proposed = [promised.promise_type for promised in state.promises]
     return [
         promise_type.localized_name
-        for promise_type in PromiseType.objects.filter(promises__pledge=sheet.before).exclude(pk__in=proposed)
+        for promise_type in PromiseType.objects.filter(promises__pledge=state.previous_pledge).exclude(pk__in=proposed)
     ]
 
 
-def places(sheet: PageState) -> set[int]:
-    return {school for promised in sheet.promises for school in promised.schools}
+def places(state: PageState) -> set[int]:
+    return {school for promised in state.promises for school in promised.schools}
 
 
 def is_expanded(form: ProfileForm, names: tuple[str, ...]) -> bool:
@@ -166,35 +166,35 @@ def is_expanded(form: ProfileForm, names: tuple[str, ...]) -> bool:
     return any(form[name].value() or form[name].errors for name in names)
 
 
-def contact_form(sheet: PageState, answers: PledgeAnswers | None) -> ContactForm | None:
+def contact_form(state: PageState, answers: PledgeAnswers | None) -> ContactForm | None:
     """Nobody answers for a pledge whose contact staff erased."""
-    if not (sheet.contact_row or sheet.start):
+    if not (state.answering_contact or state.pledge_request):
         return None
-    return (answers and answers.contact) or ContactForm(prefix="contact", initial=sheet.contact)
+    return (answers and answers.contact) or ContactForm(prefix="contact", initial=state.contact)
 
 
-def thanks_page_context(sheet: PageState) -> dict:
+def thanks_page_context(state: PageState) -> dict:
     """What was signed last, of a signed pledge."""
-    signature = sheet.pledge.signatures.order_by("-number").first()
+    signature = state.pledge.signatures.order_by("-number").first()
     lines = [signed_promise_line(promise) for promise in signature.content["promises"]]
     return {
-        "sheet": sheet,
-        "organization": sheet.organization,
+        "state": state,
+        "organization": state.organization,
         "name": signature.content["organization"],
-        "year": sheet.year,
+        "year": state.year,
         "signature": signature,
-        "email": getattr(sheet.contact_row, "email", ""),
+        "email": getattr(state.answering_contact, "email", ""),
         "lines": lines,
         "needs_clearance": any(line["needs_clearance"] for line in lines),
     }
 
 
-def closed_page_context(sheet: PageState) -> dict:
+def closed_page_context(state: PageState) -> dict:
     """What the link shows while it can save nothing."""
     return (
-        thanks_page_context(sheet)
-        if sheet.is_signed
-        else {"sheet": sheet, "year": sheet.year, "next_year": next_year()}
+        thanks_page_context(state)
+        if state.is_signed
+        else {"state": state, "year": state.year, "next_year": next_year()}
     )
 
 

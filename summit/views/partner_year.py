@@ -41,5 +41,5 @@ def mail_year_link(request: HttpRequest, token: str) -> HttpResponse:
             said = _("Your link is on the way to %(email)s. It can take a few minutes.")
         else:
             said = _("We mailed this link to %(email)s not long ago. Look in the spam folder, too.")
-        messages.success(request, said % {"email": sheet.contact_row.email})
+        messages.success(request, said % {"email": sheet.answering_contact.email})
     return redirect("partner_year", token)

@@ -183,7 +183,7 @@ def pledge_emails(box: Mailbox) -> None:
     for code in LANGUAGES:
         organization = factories.organization(f"{ORGANIZATIONS[code]} {code}")
         factories.contact(organization, email=f"{code}.begun@example.org", language=code)
-        staff_pledges.start_pledge_for(organization, mails_link=True)
+        staff_pledges.start_pledge_for(organization, emails_link=True)
     box.collect("Pledge begun by staff")
 
 

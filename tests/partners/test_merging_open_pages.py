@@ -158,8 +158,8 @@ def test_link_that_is_opened_while_its_pledge_moves_shows_it(kept):
     pledge = factories.signed_pledge()
     with meanwhile(lambda: merging.merge_organizations(kept, pledge.organization), before=PLEDGES_OF):
         response = Client().get(pledge_url(pledge.token))
-    assert (response.status_code, response.context["sheet"].pledge) == (200, pledge)
-    assert response.context["sheet"].organization == kept
+    assert (response.status_code, response.context["state"].pledge) == (200, pledge)
+    assert response.context["state"].organization == kept
 
 
 def test_link_that_is_opened_while_its_pledge_is_folded_leads_to_the_one_that_stays():

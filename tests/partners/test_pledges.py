@@ -64,10 +64,10 @@ def test_opening_a_link_writes_nothing():
     token = factories.pledge_request().token
     page_state.load_page_state(token)
     assert (snapshots.organizations(), snapshots.pledges()) == ([], [])
-    sheet = page_state.load_page_state(token)
-    assert sheet.profile["name"] == "Port Gate Logistics"
-    assert sheet.contact == {"name": "Alma Reyes", "role": "", "phone": "", "language": "en"}
-    assert (sheet.pledge, sheet.promises, sheet.year.pk, sheet.is_open) == (None, [], 2027, True)
+    state = page_state.load_page_state(token)
+    assert state.profile["name"] == "Port Gate Logistics"
+    assert state.contact == {"name": "Alma Reyes", "role": "", "phone": "", "language": "en"}
+    assert (state.pledge, state.promises, state.year.pk, state.is_open) == (None, [], 2027, True)
 
 
 def test_first_save_sent_twice_is_written_once():
@@ -344,7 +344,7 @@ def test_second_editor_is_shown_what_changed_and_writes_only_having_seen_it():
         ),
     ]
     assert snapshots.promised_amounts(pledge) == {"tours": 8}
-    seen = refused.value.sheet.version
+    seen = refused.value.state.version
     pledge_editing.sign_pledge(pledge.token, **(mine | {"version": seen}), name="Alma Reyes")
     assert snapshots.promised_amounts(pledge) == {"tours": 6, "service": 2}
 

@@ -53,7 +53,7 @@ def test_of_many_different_versions_at_once_one_is_written_and_the_others_are_to
         == Signature.objects.get(number=2).content["promises"][0]["quantity"]
     )
     for changed in (answer for answer in answers if isinstance(answer, pledge_editing.PledgeChanged)):
-        assert changed.sheet.promises == [factories.promised("tours", snapshots.promised_amounts(pledge)["tours"])]
+        assert changed.state.promises == [factories.promised("tours", snapshots.promised_amounts(pledge)["tours"])]
 
 
 def test_control_without_the_lock_one_overwrites_the_other_unseen(monkeypatch):
@@ -63,8 +63,8 @@ def test_control_without_the_lock_one_overwrites_the_other_unseen(monkeypatch):
     looked = threading.Barrier(2)
     check_year_open = pledge_editing.check_year_open
 
-    def both_look_before_one_writes(sheet):
-        check_year_open(sheet)
+    def both_look_before_one_writes(state):
+        check_year_open(state)
         looked.wait(timeout=30)
 
     monkeypatch.setattr(pledge_editing, "lock_page_state", page_state.load_page_state)

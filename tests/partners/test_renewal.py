@@ -42,13 +42,13 @@ def test_old_link_proposes_last_years_promises_and_writes_nothing():
     factories.pledge_year(2028)
     PromiseType.objects.filter(code="service").update(is_retired=True)
     School.objects.filter(pk=gone.pk).update(is_retired=True)
-    sheet = page_state.load_page_state(pledge.token)
-    assert (sheet.pledge, sheet.before, sheet.year.pk, sheet.is_open) == (None, pledge, 2028, True)
-    assert sheet.promises == [
+    state = page_state.load_page_state(pledge.token)
+    assert (state.pledge, state.previous_pledge, state.year.pk, state.is_open) == (None, pledge, 2028, True)
+    assert state.promises == [
         factories.promised("tours", 6, schools=(school,), months=(9,)),
         factories.promised("mentors", 4),
     ]
-    assert sheet.profile["name"] == "Port Gate Logistics"
+    assert state.profile["name"] == "Port Gate Logistics"
     assert snapshots.pledges() == [("Port Gate Logistics", 2027, "closed", 1)]
 
 
@@ -99,8 +99,8 @@ def test_closed_year_without_a_newer_one_shows_what_was_signed():
     pledge = factories.signed_pledge()
     factories.close_year()
     PledgeYear.objects.create(school_year=2028, opens_on=timezone.localdate() + timedelta(days=1))
-    sheet = page_state.load_page_state(pledge.token)
-    assert (sheet.pledge, sheet.is_open, sheet.promises) == (pledge, False, [factories.promised("tours", 6)])
+    state = page_state.load_page_state(pledge.token)
+    assert (state.pledge, state.is_open, state.promises) == (pledge, False, [factories.promised("tours", 6)])
 
 
 def test_begin_with_last_years_address_mails_the_link_that_renews():

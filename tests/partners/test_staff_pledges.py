@@ -33,7 +33,7 @@ def port() -> Organization:
 def test_begun_for_the_main_contact_in_their_language(port):
     factories.contact(port, "ben@example.org", "Ben Ochoa")
     begun = staff_pledges.start_pledge_for(port)
-    assert (begun.is_new, begun.is_mailed) == (True, False)
+    assert (begun.is_new, begun.is_emailed) == (True, False)
     pledge = Pledge.objects.get()
     assert (pledge.contact.email, pledge.language, pledge.year_id) == ("alma@example.org", "es", 2027)
     assert (snapshots.pledges(), snapshots.promises(pledge)) == ([("Port Gate Logistics", 2027, "draft", 1)], [])
@@ -41,19 +41,19 @@ def test_begun_for_the_main_contact_in_their_language(port):
 
 
 def test_begun_twice_opens_the_first_and_mails_once(port):
-    first = staff_pledges.start_pledge_for(port, mails_link=True)
-    assert (first.is_new, first.is_mailed) == (True, True)
-    second = staff_pledges.start_pledge_for(port, mails_link=True)
-    assert (second.pledge, second.is_new, second.is_mailed) == (first.pledge, False, False)
+    first = staff_pledges.start_pledge_for(port, emails_link=True)
+    assert (first.is_new, first.is_emailed) == (True, True)
+    second = staff_pledges.start_pledge_for(port, emails_link=True)
+    assert (second.pledge, second.is_new, second.is_emailed) == (first.pledge, False, False)
     assert snapshots.emails_to() == ["begun 1 alma@example.org"]
     Message.objects.update(created_at="2026-01-01T00:00Z")
-    assert staff_pledges.start_pledge_for(port, mails_link=True).is_mailed
+    assert staff_pledges.start_pledge_for(port, emails_link=True).is_emailed
     assert sorted(snapshots.emails_to()) == ["begun 1 alma@example.org", "link 2 alma@example.org"]
 
 
 def test_mail_says_who_began_and_leads_to_the_page(port):
     Contact.objects.update(language="en")
-    pledge = staff_pledges.start_pledge_for(port, mails_link=True).pledge
+    pledge = staff_pledges.start_pledge_for(port, emails_link=True).pledge
     message = Message.objects.get()
     assert message.subject == "Your link to promise for 2027–28"
     text = " ".join(message.body_text.split())
@@ -96,7 +96,7 @@ def test_staff_are_in_its_history(port):
 def test_refused_plainly_without_a_contact_or_an_open_year(port):
     Contact.objects.all().delete()
     with pytest.raises(pledge_links.NoContact, match="It has no main contact who could answer"):
-        staff_pledges.start_pledge_for(port, mails_link=True)
+        staff_pledges.start_pledge_for(port, emails_link=True)
     factories.contact(port)
     factories.close_year()
     with pytest.raises(page_state.PledgeClosed, match="No school year is open for promises now"):
@@ -115,7 +115,7 @@ def test_begun_many_times_at_once_is_one_pledge_and_one_mail(port):
     def begin(_number: int) -> bool:
         try:
             start.wait(timeout=30)
-            return staff_pledges.start_pledge_for(port, mails_link=True).is_new
+            return staff_pledges.start_pledge_for(port, emails_link=True).is_new
         finally:
             connection.close()
 

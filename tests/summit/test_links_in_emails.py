@@ -92,7 +92,7 @@ def of_pledges() -> None:
     pledge_links.replace_link(draft)
     begun = factories.organization("Begun")
     factories.contact(begun, "begun@example.org")
-    staff_pledges.start_pledge_for(begun, mails_link=True)
+    staff_pledges.start_pledge_for(begun, emails_link=True)
 
 
 def links_of(message: Message) -> set[str]:

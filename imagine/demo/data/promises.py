@@ -106,16 +106,16 @@ class Promises:
 
     def send(self, token: str, profile: dict, promised: list[PromiseData], *, sign: bool) -> Pledge:
         """Submit the pledge page behind a link."""
-        sheet = page_state.load_page_state(token)
-        role = sheet.contact["role"] or self.dice.choice(ROLES)
+        state = page_state.load_page_state(token)
+        role = state.contact["role"] or self.dice.choice(ROLES)
         page = {
-            "version": sheet.version,
-            "profile": sheet.profile | profile,
-            "contact": sheet.contact | {"role": role},
+            "version": state.version,
+            "profile": state.profile | profile,
+            "contact": state.contact | {"role": role},
             "promised": promised,
         }
         if sign:
-            return pledge_editing.sign_pledge(token, **page, name=sheet.contact["name"], role=role)
+            return pledge_editing.sign_pledge(token, **page, name=state.contact["name"], role=role)
         return pledge_editing.save_draft(token, **page)
 
     def checklist(self, sector: str) -> list[PromiseData]:
