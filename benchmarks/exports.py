@@ -1,4 +1,4 @@
-"""`python -m benchmarks.exports csv|xlsx|floor EVENT`: one guest list as a stream that nobody keeps. Prints seconds,
+"""`python -m benchmarks.exports csv|xlsx|baseline EVENT`: one guest list as a stream that nobody keeps. Prints seconds,
 growth of the process in MB beyond its largest size before, and bytes.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 import psycopg2
 
 FEW = "few"  # an event to warm up with
-FLOOR = """
+BASELINE = """
     SELECT e.title, e.starts_at, g.name, g.position, g.dietary_needs, g.accessibility_needs, r.name, r.email,
         r.phone, r.organization_name, r.sector, r.held_seats, r.waitlisted_seats, r.waitlisted_since,
         r.canceled_at, r.created_at, r.language, r.note,
@@ -23,11 +23,11 @@ FLOOR = """
 """
 
 
-def floor(slug: str) -> int:
+def baseline(slug: str) -> int:
     """The same rows in the same order, as they are, through a cursor that PostgreSQL keeps."""
     with psycopg2.connect(os.environ["DATABASE_URL"]) as connection, open(os.devnull, "w") as nothing:
         cursor = connection.cursor("rows")
-        cursor.execute(FLOOR, [slug])
+        cursor.execute(BASELINE, [slug])
         writer = csv.writer(nothing)
         return sum(writer.writerow(row) for row in cursor)
 
@@ -60,7 +60,7 @@ def largest() -> float:
 
 if __name__ == "__main__":
     _module, kind, slug = sys.argv
-    export = floor if kind == "floor" else product(kind)
+    export = baseline if kind == "baseline" else product(kind)
     export(FEW)
     before, began = largest(), time.perf_counter()
     size = export(slug)

@@ -2,16 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from benchmarks.house import House
+from benchmarks.stack import Stack
 from benchmarks.table import Figure
 
 if TYPE_CHECKING:
-    from benchmarks.rows import Size
+    from benchmarks.scenarios import Size
 
 
-def preview(house: House, size: "Size") -> list[Figure]:
+def preview(stack: Stack, size: "Size") -> list[Figure]:
     """The page that shows whom an audience invites, whom it leaves out and why: all contacts, of whom some said no."""
     many = size.of(10_000)
-    house.product  # noqa: B018  its tables are needed
-    milliseconds, queries = map(float, house.run("product", "benchmarks.preview", str(many)).split())
+    stack.product  # noqa: B018  its tables are needed
+    milliseconds, queries = map(float, stack.run("product", "benchmarks.preview", str(many)).split())
     return [Figure("preview", [milliseconds], product=f"{milliseconds:.0f} ms, {queries:.0f} queries")]

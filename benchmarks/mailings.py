@@ -5,83 +5,83 @@ import contextlib
 from itertools import count
 from typing import TYPE_CHECKING
 
-from benchmarks.house import House
+from benchmarks.stack import Stack
 from benchmarks.table import Figure, compared
 
 if TYPE_CHECKING:
-    from benchmarks.rows import Size
+    from benchmarks.scenarios import Size
 
 PEOPLE = 10_000
-A_TASK = 100  # mails of one task of the floor
+A_TASK = 100  # mails of one task of the baseline
 A_CONNECTION = 50  # mails that one connection to the mail server carries at the least
 numbers = count(1)
 
 
-def invitations(house: House, size: "Size") -> list[Figure]:
-    """From the moment at which the office has confirmed, or at which the floor's tasks are handed in, until the mail
+def invitations(stack: Stack, size: "Size") -> list[Figure]:
+    """From the moment at which the office has confirmed, or at which the baseline's tasks are handed in, until the mail
     server has taken the last one. So the product's invitations are made and written in that time, too."""
-    house.product  # noqa: B018  its tables are needed
+    stack.product  # noqa: B018  its tables are needed
     many = size.of(PEOPLE)
-    floor, product, connections = [], [], []
+    baseline, product, connections = [], [], []
     for _pair in range(min(size.pairs, 3)):
-        with measured(house, "bulk"):
-            began = invite(house, many)
-            house.await_mails(many, 300)
-            product.append(rate(house, began))
-            connections.append(house.visits() * A_CONNECTION / many)
-            check_each_once(house, many)
-        keep_letter(house)
-        with measured(house, "floor"):
-            began = house.ring_floor([f"floor-{number}@example.org" for number in range(many)], A_TASK)
-            house.await_mails(many, 300)
-            floor.append(rate(house, began))
+        with measured(stack, "bulk"):
+            began = invite(stack, many)
+            stack.await_mails(many, 300)
+            product.append(rate(stack, began))
+            connections.append(stack.visits() * A_CONNECTION / many)
+            check_each_once(stack, many)
+        keep_letter(stack)
+        with measured(stack, "baseline"):
+            began = stack.ring_baseline([f"baseline-{number}@example.org" for number in range(many)], A_TASK)
+            stack.await_mails(many, 300)
+            baseline.append(rate(stack, began))
     return [
-        compared("invitations", floor, product, "{:,.0f}/min"),
+        compared("invitations", baseline, product, "{:,.0f}/min"),
         Figure("connections", [max(connections)], product=f"{max(connections) * many / A_CONNECTION:.0f} of them"),
     ]
 
 
 @contextlib.contextmanager
-def measured(house: House, whose: str):
-    house.clear()
-    house.sql("UPDATE mail_sendrate SET per_second = 10000")
-    with house.working(whose):
+def measured(stack: Stack, whose: str):
+    stack.clear()
+    stack.sql("UPDATE mail_sendrate SET per_second = 10000")
+    with stack.working(whose):
         yield
 
 
-def invite(house: House, many: int) -> float:
+def invite(stack: Stack, many: int) -> float:
     """So many people who were never invited are, to an event of their own. Returns when that was confirmed."""
-    return float(house.run("product", "benchmarks.invite", str(next(numbers)), str(many)))
+    return float(stack.run("product", "benchmarks.invite", str(next(numbers)), str(many)))
 
 
-def rate(house: House, began: float) -> float:
-    times = [at for at, _to in house.taken()]
+def rate(stack: Stack, began: float) -> float:
+    times = [at for at, _to in stack.taken()]
     return 60 * len(times) / (max(times) - began)
 
 
-def check_each_once(house: House, many: int) -> None:
-    addresses = [to for _at, to in house.taken()]
+def check_each_once(stack: Stack, many: int) -> None:
+    addresses = [to for _at, to in stack.taken()]
     if not len(addresses) == len(set(addresses)) == many:
         raise RuntimeError(f"{many} people were invited, and {len(addresses)} mails went to {len(set(addresses))}")
 
 
-def keep_letter(house: House) -> None:
-    """The floor sends what the product sends: one of its invitations."""
-    house.keep_letter("WHERE queue = 'bulk'")
+def keep_letter(stack: Stack) -> None:
+    """The baseline sends what the product sends: one of its invitations."""
+    stack.keep_letter("WHERE queue = 'bulk'")
 
 
-def meanwhile(house: House, size: "Size") -> list[Figure]:
+def meanwhile(stack: Stack, size: "Size") -> list[Figure]:
     """Ten RSVPs a second while invitations leave, as many as can. A mail's time is counted from when it was written."""
     many, own = size.of(PEOPLE), size.of(300)
-    house.product.sign_up(house.new_event(f"before-{next(numbers)}"), 8, at_once=8)
-    with measured(house, "bulk"), house.working("product"):
-        invite(house, many)
-        page = house.new_event(f"own-{next(numbers)}")
-        house.product.sign_up(page, own, at_once=16, per_second=10, follow=False)
-        house.await_mails(many + own, 300)
-        taken = {to: at for at, to in house.taken()}
+    stack.product.sign_up(stack.new_event(f"before-{next(numbers)}"), 8, at_once=8)
+    with measured(stack, "bulk"), stack.working("product"):
+        invite(stack, many)
+        page = stack.new_event(f"own-{next(numbers)}")
+        stack.product.sign_up(page, own, at_once=16, per_second=10, follow=False)
+        stack.await_mails(many + own, 300)
+        taken = {to: at for at, to in stack.taken()}
     written = dict(
-        house.sql(
+        stack.sql(
             "SELECT recipient, extract(epoch FROM created_at)::float FROM mail_message WHERE queue = 'transactional'"
         )
     )

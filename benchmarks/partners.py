@@ -3,22 +3,22 @@
 Of six organizations one is not shown, since it did not ask for it.
 """
 
-from benchmarks.house import House
+from benchmarks.stack import Stack
 
 YEAR = 2026  # the newest; the one before has pledges too
 
 
-def invent(house: House, shown: int) -> None:
+def invent(stack: Stack, shown: int) -> None:
     """So many organizations that everybody may see, and a fifth of that beside them. Once in a run."""
-    house.product  # noqa: B018  its tables are needed
-    if house.sql("SELECT 1 FROM partners_organization LIMIT 1"):
+    stack.product  # noqa: B018  its tables are needed
+    if stack.sql("SELECT 1 FROM partners_organization LIMIT 1"):
         return
-    house.sql(YEARS, [YEAR - 1, YEAR])
-    house.sql(SCHOOLS)
-    house.sql(ORGANIZATIONS, shown * 6 // 5)
+    stack.sql(YEARS, [YEAR - 1, YEAR])
+    stack.sql(SCHOOLS)
+    stack.sql(ORGANIZATIONS, shown * 6 // 5)
     for statement in (PLEDGES, PROMISES, PLACES):
-        house.sql(statement)
-    house.sql("ANALYZE")
+        stack.sql(statement)
+    stack.sql("ANALYZE")
 
 
 YEARS = """

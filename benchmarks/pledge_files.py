@@ -1,4 +1,4 @@
-"""`python -m benchmarks.pledge_files csv|xlsx|floor`: the pledge list as a stream that nobody keeps. Prints seconds,
+"""`python -m benchmarks.pledge_files csv|xlsx|baseline`: the pledge list as a stream that nobody keeps. Prints seconds,
 growth of the process in MB beyond its largest size before, and bytes.
 """
 
@@ -13,7 +13,7 @@ import psycopg2
 from benchmarks.exports import largest
 from benchmarks.pledges import FEW, MANY
 
-FLOOR = """
+BASELINE = """
     SELECT p.year_id, o.name, o.sector, c.name, c.email, c.phone, k.name, m.quantity, k.unit_plural, m.grades,
         (SELECT string_agg(s.name, ', ' ORDER BY s.name) FROM partners_promise_schools ms
             JOIN partners_school s ON s.id = ms.school_id WHERE ms.promise_id = m.id),
@@ -25,11 +25,11 @@ FLOOR = """
 """
 
 
-def floor(years: list[int]) -> int:
+def baseline(years: list[int]) -> int:
     """The same rows in the same order, as they are, through a cursor that PostgreSQL keeps."""
     with psycopg2.connect(os.environ["DATABASE_URL"]) as connection, open(os.devnull, "w") as nothing:
         cursor = connection.cursor("rows")
-        cursor.execute(FLOOR, [years])
+        cursor.execute(BASELINE, [years])
         writer = csv.writer(nothing)
         return sum(writer.writerow(row) for row in cursor)
 
@@ -52,7 +52,7 @@ def product(kind: str) -> Callable[[list[int]], int]:
 
 
 if __name__ == "__main__":
-    export = floor if sys.argv[1] == "floor" else product(sys.argv[1])
+    export = baseline if sys.argv[1] == "baseline" else product(sys.argv[1])
     export([FEW])
     before, began = largest(), time.perf_counter()
     size = export(MANY)

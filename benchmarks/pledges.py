@@ -7,40 +7,40 @@ Their pledges are for school years of long ago, beside those of the wall.
 from typing import TYPE_CHECKING
 
 from benchmarks import partners
-from benchmarks.house import House
+from benchmarks.stack import Stack
 from benchmarks.table import Figure, compared
 
 if TYPE_CHECKING:
-    from benchmarks.rows import Size
+    from benchmarks.scenarios import Size
 
 FEW, MANY = 2018, [2019, 2020, 2021]  # to warm up with; the pledge list
 COVERED = 2023  # with 2022, the year before
 KINDS = 8  # promised by each pledge
 
 
-def pledge_list(house: House, size: "Size") -> list[Figure]:
+def pledge_list(stack: Stack, size: "Size") -> list[Figure]:
     """The pledge list of 100,000 promises, half of them for two schools each."""
     promises = size.of(100_000)
-    invent(house, size, MANY, promises // KINDS)
-    times = {"floor": [], "csv": [], "xlsx": []}
+    invent(stack, size, MANY, promises // KINDS)
+    times = {"baseline": [], "csv": [], "xlsx": []}
     growth = []
     for _pair in range(min(size.pairs, 3)):
         for kind, found in times.items():
-            seconds, grown, _bytes = map(float, house.run("product", "benchmarks.pledge_files", kind).split())
+            seconds, grown, _bytes = map(float, stack.run("product", "benchmarks.pledge_files", kind).split())
             found.append(seconds)
             if kind == "csv":
                 growth.append(grown)
     return [
-        compared("pledges_csv", times["floor"], times["csv"], "{:.2f} s"),
+        compared("pledges_csv", times["baseline"], times["csv"], "{:.2f} s"),
         Figure("pledges_memory", [max(growth)], product=f"{max(growth):.1f} MB"),
         compared("pledges_xlsx", times["csv"], times["xlsx"], "{:.2f} s"),
     ]
 
 
-def coverage(house: House, size: "Size") -> list[Figure]:
+def coverage(stack: Stack, size: "Size") -> list[Figure]:
     """The page of coverage, from request to answer, ten times, with 5,000 pledges in the year and in the one before."""
-    invent(house, size, [COVERED - 1, COVERED], 2 * size.of(5000))
-    milliseconds, queries, kilobytes = map(float, house.run("product", "benchmarks.coverage").split())
+    invent(stack, size, [COVERED - 1, COVERED], 2 * size.of(5000))
+    milliseconds, queries, kilobytes = map(float, stack.run("product", "benchmarks.coverage").split())
     notes = [f"`coverage`: the page is {kilobytes:.0f} kB, made anew each time."]
     return [
         Figure("coverage", [milliseconds], product=f"{milliseconds:.0f} ms", notes=notes),
@@ -48,26 +48,26 @@ def coverage(house: House, size: "Size") -> list[Figure]:
     ]
 
 
-def certificate(house: House, _size: "Size") -> list[Figure]:
+def certificate(stack: Stack, _size: "Size") -> list[Figure]:
     """Certificates of eight promises, one after the other in one process; none of them was drawn before."""
-    house.product  # noqa: B018  its tables are needed, not its web server
-    milliseconds, first, kilobytes = map(float, house.run("product", "benchmarks.certificate").split())
+    stack.product  # noqa: B018  its tables are needed, not its web server
+    milliseconds, first, kilobytes = map(float, stack.run("product", "benchmarks.certificate").split())
     notes = [f"`certificate`: {kilobytes:.0f} kB; a process takes {first:.0f} ms for its first one."]
     return [Figure("certificate", [milliseconds], product=f"{milliseconds:.0f} ms", notes=notes)]
 
 
-def invent(house: House, size: "Size", years: list[int], pledges: int) -> None:
+def invent(stack: Stack, size: "Size", years: list[int], pledges: int) -> None:
     """So many pledges for some school years, each of every kind; and few to warm up with."""
-    partners.invent(house, size.of(5000))
-    house.sql(CONTACTS)
+    partners.invent(stack, size.of(5000))
+    stack.sql(CONTACTS)
     for some, number in (([FEW], 50), (years, pledges)):
-        if house.sql("SELECT 1 FROM partners_pledge WHERE year_id = ANY(%s) LIMIT 1", some):
+        if stack.sql("SELECT 1 FROM partners_pledge WHERE year_id = ANY(%s) LIMIT 1", some):
             continue
-        house.sql(YEARS, some)
-        house.sql(PLEDGES, some, number)
-        house.sql(PROMISES, some)
-        house.sql(PLACES, some)
-    house.sql("ANALYZE")
+        stack.sql(YEARS, some)
+        stack.sql(PLEDGES, some, number)
+        stack.sql(PROMISES, some)
+        stack.sql(PLACES, some)
+    stack.sql("ANALYZE")
 
 
 CONTACTS = """

@@ -5,30 +5,30 @@ from html import unescape
 from itertools import count, islice
 from urllib.parse import urlencode
 
-from benchmarks.house import House
 from benchmarks.load import Burst, get, post, send
+from benchmarks.stack import Stack
 from benchmarks.visitors import address
 
 numbers = count(1)
 
 
-def save(house: House, many: int) -> tuple[Burst, Burst]:
+def save(stack: Stack, many: int) -> tuple[Burst, Burst]:
     """So many pledges saved for the first time, and once more with other numbers, 8 at once: the bursts of their POSTs
     alone. The first makes an organization, its contact, a pledge and eight promises, two of them for two schools each.
     Beside the partners of the wall, and for their newest year."""
     visitors = list(islice(numbers, many))
-    links = [f"/imagine/promise/{token}/" for (token,) in house.sql(STARTS, visitors)]
-    bursts = [send_all(house, links, visitors, more) for more in (0, 1)]
-    [(promises, quantities)] = house.sql(SAVED, [link.split("/")[-2] for link in links])
+    links = [f"/imagine/promise/{token}/" for (token,) in stack.sql(STARTS, visitors)]
+    bursts = [send_all(stack, links, visitors, more) for more in (0, 1)]
+    [(promises, quantities)] = stack.sql(SAVED, [link.split("/")[-2] for link in links])
     if (promises, quantities) != (8 * many, sum(range(4, 12)) * many):
         raise RuntimeError(f"{promises} promises of {many} pledges, {quantities} in all")
     return tuple(bursts)
 
 
-def send_all(house: House, links: list[str], visitors: list[int], more: int) -> Burst:
-    pages = send(house.product.port, list(map(get, links, map(address, visitors))), at_once=8)
+def send_all(stack: Stack, links: list[str], visitors: list[int], more: int) -> Burst:
+    pages = send(stack.product.port, list(map(get, links, map(address, visitors))), at_once=8)
     posts = [filled(*each, more) for each in zip(links, visitors, pages.replies, strict=True)]
-    burst = send(house.product.port, posts, at_once=8)
+    burst = send(stack.product.port, posts, at_once=8)
     if strange := {reply.status for reply in burst.replies} - {302}:
         raise RuntimeError(f"saving a pledge answered {strange}")
     return burst
@@ -60,7 +60,7 @@ def filled(link: str, visitor: int, reply, more: int) -> bytes:
 
 PROFILE = {
     "sector": "business",
-    "about": "",
+    "description": "",
     "website": "",
     "phone": "",
     "address": "",

@@ -1,5 +1,8 @@
-"""`python -m benchmarks.sink`: a mail server that takes everything. It prints its port, then a line for each mail: the
-time of its 250 in seconds, and the recipient. A connection is a line, too, with CONNECTED in place of a recipient."""
+"""`python -m benchmarks.smtp_sink`: a mail server that accepts everything.
+
+It prints its port, then one line per email: the time of its 250 in seconds, and the recipient. A connection is a line
+too, with CONNECTED instead of a recipient.
+"""
 
 import socketserver
 import sys

@@ -1,4 +1,4 @@
-"""The floor of mail: a Celery task of one mail or many, the connection kept, nothing stored. The mail is one of the
+"""The baseline of mail: a Celery task of one mail or many, the connection kept, nothing stored. The mail is one of the
 product's."""
 
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 from celery import Celery
 from django.core.mail import EmailMultiAlternatives, get_connection
 
-app = Celery("floor")
+app = Celery("baseline")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 
 
@@ -29,7 +29,7 @@ def letter() -> dict[str, str]:
 def mail(*addresses: str) -> None:
     words = letter()
     for to in addresses:
-        email = EmailMultiAlternatives(words["subject"], words["text"], "floor@example.org", [to])
+        email = EmailMultiAlternatives(words["subject"], words["text"], "baseline@example.org", [to])
         email.attach_alternative(words["html"], "text/html")
         email.attach_alternative(words["calendar"], "text/calendar")
         connection().send_messages([email])

@@ -1,4 +1,4 @@
-"""The floors of the web rows. Nothing is checked that a form does not check by itself; nobody is written to."""
+"""The baselines of the web rows. Nothing is checked that a form does not check by itself; nobody is written to."""
 
 from django.db import transaction
 from django.db.models import Sum
@@ -6,7 +6,7 @@ from django.forms import modelform_factory
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from benchmarks.floor.models import Event, Reply
+from benchmarks.baseline.models import Event, Reply
 
 ReplyForm = modelform_factory(Reply, exclude=["event"])
 
@@ -37,8 +37,8 @@ def room(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def show(request: HttpRequest, slug: str) -> HttpResponse:
-    return render(request, "floor/event.html", {"event": get_object_or_404(Event, slug=slug)})
+    return render(request, "baseline/event.html", {"event": get_object_or_404(Event, slug=slug)})
 
 
 def reply(request: HttpRequest, pk: int) -> HttpResponse:
-    return render(request, "floor/reply.html", {"reply": Reply.objects.filter(pk=pk).first()})
+    return render(request, "baseline/reply.html", {"reply": Reply.objects.filter(pk=pk).first()})

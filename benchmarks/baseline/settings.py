@@ -6,15 +6,15 @@ import dj_database_url
 
 SECRET_KEY = os.environ["SECRET_KEY"]
 ALLOWED_HOSTS = ["127.0.0.1"]
-ROOT_URLCONF = "benchmarks.floor.urls"
-WSGI_APPLICATION = "benchmarks.floor.wsgi.application"
+ROOT_URLCONF = "benchmarks.baseline.urls"
+WSGI_APPLICATION = "benchmarks.baseline.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 STATIC_URL = "static/"
 DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=60, conn_health_checks=True)}
 
 INSTALLED_APPS = [
-    "benchmarks.floor",
+    "benchmarks.baseline",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -46,7 +46,7 @@ TEMPLATES = [
 ]
 
 EMAIL_HOST = "127.0.0.1"
-EMAIL_PORT = int(os.environ["FLOOR_MAIL_PORT"])
+EMAIL_PORT = int(os.environ["BASELINE_MAIL_PORT"])
 CELERY_BROKER_URL = os.environ["REDIS_URL"]
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_DEFAULT_QUEUE = "floor"
+CELERY_TASK_DEFAULT_QUEUE = "baseline"

@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from benchmarks.floor import views
+from benchmarks.baseline import views
 
 urlpatterns = [
     path("admin/", admin.site.urls),

@@ -1,5 +1,5 @@
 """Everything a run needs, each a real process on this machine, in a folder of its own: PostgreSQL as it comes and
-durable, Valkey, the web servers of the product and of the floor, their Celery workers when asked for, a mail server.
+durable, Valkey, the web servers of the product and of the baseline, their Celery workers when asked for, a mail server.
 """
 
 import contextlib
@@ -19,26 +19,26 @@ import psutil
 import psycopg2
 from celery import Celery
 
-from benchmarks.sink import CONNECTED
+from benchmarks.smtp_sink import CONNECTED
 from benchmarks.visitors import Site, rsvp_form
 from imagine.demo.environment import PROJECT
 from imagine.demo.servers import Postgres, Valkey, free_port
 from imagine.demo.supervisor import Program
 
 CORES = os.cpu_count() or 1
-SETTINGS = {"product": "benchmarks.settings", "floor": "benchmarks.floor.settings"}
+SETTINGS = {"product": "benchmarks.settings", "baseline": "benchmarks.baseline.settings"}
 WORKERS = {
     "product": ["-A", "imagine", "worker", "-Q", "transactional,housekeeping"],
     "bulk": ["-A", "imagine", "worker", "-Q", "bulk", "-n", "bulk@%h"],
-    "floor": ["-A", "benchmarks.floor.tasks", "worker", "-Q", "floor"],
+    "baseline": ["-A", "benchmarks.baseline.tasks", "worker", "-Q", "baseline"],
 }
 RUNS_AS = {"bulk": "product"}  # whose settings
-QUEUES = ("transactional", "housekeeping", "bulk", "floor")
+QUEUES = ("transactional", "housekeeping", "bulk", "baseline")
 # A web request or a mail of an earlier row is nothing to the next one.
 LEFT_OVER = "mail_message, mail_claim, core_ratelimitcount, mail_queueheartbeat, mail_mailing, summit_invitation"
 
 
-class House:
+class Stack:
     """Starts what is asked for when it is first asked for; `stop` ends all of it."""
 
     def __init__(self, folder: Path):
@@ -67,7 +67,7 @@ class House:
         server = self.start(Postgres(self.folder / "postgres", durable=True))
         with contextlib.closing(psycopg2.connect(server.url)) as connection:
             connection.autocommit = True
-            connection.cursor().execute("CREATE DATABASE floor")
+            connection.cursor().execute("CREATE DATABASE baseline")
         return server
 
     @cached_property
@@ -76,19 +76,22 @@ class House:
 
     @cached_property
     def mail_port(self) -> int:
-        self.start(self.program("sink", "benchmarks.sink"))
+        self.start(self.program("sink", "benchmarks.smtp_sink"))
         wait_for(lambda: self.sink_log.exists() and self.sink_log.read_text().endswith("\n"), "the mail server")
         return int(self.sink_log.read_text())
 
     def environment(self, whose: str, port: int = 0) -> dict[str, str]:
-        database = {"product": self.postgres.url, "floor": urlsplit(self.postgres.url)._replace(path="/floor").geturl()}
+        database = {
+            "product": self.postgres.url,
+            "baseline": urlsplit(self.postgres.url)._replace(path="/baseline").geturl(),
+        }
         return os.environ | {
             "BENCHMARK_FOLDER": str(self.folder),
             "DJANGO_SETTINGS_MODULE": SETTINGS[whose],
             "DATABASE_URL": database[whose],
             "REDIS_URL": self.valkey.url,
             "EMAIL_URL": f"smtp://127.0.0.1:{self.mail_port}",
-            "FLOOR_MAIL_PORT": str(self.mail_port),
+            "BASELINE_MAIL_PORT": str(self.mail_port),
             "SITE_URL": f"http://127.0.0.1:{port}",
             "SECRET_KEY": "only-for-the-benchmarks",
             "DEBUG": "0",
@@ -118,9 +121,9 @@ class House:
         return Site(port, rsvp_form, "/imagine/rsvp/")
 
     @cached_property
-    def floor(self) -> Site:
-        self.run("floor", "benchmarks.floor.prepare")
-        return Site(self.serve("floor", "benchmarks.floor.wsgi"), rsvp_form, "/replies/")
+    def baseline(self) -> Site:
+        self.run("baseline", "benchmarks.baseline.prepare")
+        return Site(self.serve("baseline", "benchmarks.baseline.wsgi"), rsvp_form, "/replies/")
 
     def serve(self, whose: str, *arguments: str) -> int:
         port = free_port()
@@ -149,16 +152,16 @@ class House:
             worker.stop()
             self.running.remove(worker)
 
-    def ring_floor(self, addresses: list[str], a_task: int = 1) -> float:
+    def ring_baseline(self, addresses: list[str], a_task: int = 1) -> float:
         """Hands in tasks of so many mails each; returns when."""
         began = time.time()
         with Celery(broker=self.valkey.url) as app:
             for first in range(0, len(addresses), a_task):
-                app.send_task("benchmarks.floor.tasks.mail", addresses[first : first + a_task], queue="floor")
+                app.send_task("benchmarks.baseline.tasks.mail", addresses[first : first + a_task], queue="baseline")
         return began
 
     def keep_letter(self, where: str = "") -> None:
-        """The floor sends what the product sends: one of its letters."""
+        """The baseline sends what the product sends: one of its letters."""
         [row] = self.sql(f"SELECT subject, body_text, body_html, ics FROM mail_message {where} LIMIT 1")  # noqa: S608
         letter = dict(zip(("subject", "text", "html", "calendar"), row, strict=True))
         (self.folder / "letter.json").write_text(json.dumps(letter))
@@ -220,8 +223,8 @@ class House:
         self.sql("ANALYZE summit_rsvp, summit_guest, summit_event")
         return f"/imagine/events/{slug}/"
 
-    def new_floor_event(self, slug: str, *, capacity: int = 20_000) -> None:
-        self.sql(COPY_FLOOR_EVENT, slug, capacity, database="floor")
+    def new_baseline_event(self, slug: str, *, capacity: int = 20_000) -> None:
+        self.sql(COPY_BASELINE_EVENT, slug, capacity, database="baseline")
 
 
 COPY_EVENT = """
@@ -247,9 +250,9 @@ INVENT_GUESTS = """
     FROM summit_rsvp rsvp JOIN summit_event event ON event.id = rsvp.event_id, generate_series(1, 2) position
     WHERE event.slug = %s
 """
-COPY_FLOOR_EVENT = """
-    INSERT INTO floor_event (slug, capacity, title, starts_at, venue)
-    SELECT %s, %s, title, starts_at, venue FROM floor_event WHERE slug = 'summit'
+COPY_BASELINE_EVENT = """
+    INSERT INTO baseline_event (slug, capacity, title, starts_at, venue)
+    SELECT %s, %s, title, starts_at, venue FROM baseline_event WHERE slug = 'summit'
 """
 
 
