@@ -5,8 +5,6 @@ from datetime import timedelta
 import django
 from django.core.management import call_command
 
-from summit import event_changes
-
 SUMMIT = "summit"
 
 
@@ -22,6 +20,7 @@ def open_event(slug: str, kind: str = "kickoff"):
     """A coming event that takes RSVPs."""
     from django.utils import timezone  # needs the settings
 
+    from summit import event_changes
     from summit.models import Event
 
     starts_at = timezone.now() + timedelta(days=30)
