@@ -38,11 +38,11 @@ def filled(link: str, visitor: int, reply, more: int) -> bytes:
     """What a browser with scripts sends of the page while no logo is chosen."""
     page = reply.page
     hidden = {
-        name: unescape(re.search(rf'name="{name}" value="([^"]*)"', page)[1])
+        name: unescape(re.search(rf'name="{name}"\s+value="([^"]*)"', page)[1])
         for name in ("csrfmiddlewaretoken", "version", "shown")
     }
     kinds = re.findall(r'name="promise-(\d+)-ticked"', page)
-    schools = re.findall(r'name="promise-\d+-schools" value="(\d+)"', page)[:2]
+    schools = re.findall(r'name="promise-\d+-schools"\s+value="(\d+)"', page)[:2]
     parts = [*hidden.items(), ("name", f"Delta Growers {visitor}"), *PROFILE.items()]
     for place, kind in enumerate(kinds):
         where = {"where": "somewhere", "schools": schools} if place in (1, 4) else {"where": "anywhere"}

@@ -30,7 +30,7 @@ class Site:
     def filled(self, path: str, visitor: int, reply) -> bytes:
         if reply.status != 200:
             raise RuntimeError(f"{path} answered {reply.status}")
-        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', reply.page)[1]
+        token = re.search(r'name="csrfmiddlewaretoken"\s+value="(\w+)"', reply.page)[1]
         cookie = reply.header("set-cookie").partition(";")[0]
         form = {"csrfmiddlewaretoken": token, **self.form(visitor, PARTIES[visitor % len(PARTIES)])}
         return post(path, address(visitor), cookie, urlencode(form))
