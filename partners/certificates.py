@@ -47,7 +47,10 @@ def rendered_pdf(words: str) -> bytes:
 
 def compile_pdf(words: str) -> bytes:
     with compile_lock:
-        return compiler().compile(format="pdf", sys_inputs={"said": words}, pdf_standards=["ua-1"])
+        pdf = compiler().compile(format="pdf", sys_inputs={"said": words}, pdf_standards=["ua-1"])
+    if not isinstance(pdf, bytes):  # the compiler's other formats give several
+        raise TypeError("typst made no PDF")
+    return pdf
 
 
 @cache  # made by the first certificate, after gunicorn and Celery have forked

@@ -1,9 +1,10 @@
-"""Every rule about what staff put up for pledging: kinds of promises, schools, school years.
+"""Rules about what can be pledged: promise types, schools and school years.
 
-Each row is changed under its lock, and each change is in its history. A year is closed and reopened in pledges.py.
+Each row is changed under its lock, and each change is logged. partners.pledges.years closes and reopens a year.
 """
 
 from datetime import date
+from typing import TypeVar
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,10 +13,11 @@ from imagine.core import audit
 from partners.models import PledgeYear, PromiseType, School
 
 Row = PromiseType | School | PledgeYear
+R = TypeVar("R", PromiseType, School, PledgeYear)
+Retirable = TypeVar("Retirable", PromiseType, School)
 
 
-def lock_row(row: Row) -> Row:
-    """The row as it stands, locked to the end of the transaction."""
+def lock_row(row: R) -> R:
     return type(row).objects.select_for_update(no_key=True).get(pk=row.pk)
 
 
@@ -26,8 +28,8 @@ def add_row(row: Row) -> None:
 
 
 @transaction.atomic
-def change_row(row: Row, **fields) -> Row:
-    """Writes some fields of a row, whatever else it holds now. Twice changes nothing."""
+def change_row(row: R, **fields) -> R:
+    """Write only the given fields."""
     row = lock_row(row)
     before = row_facts(row, list(fields))
     changed = [name for name, value in fields.items() if getattr(row, name) != value]
@@ -39,23 +41,23 @@ def change_row(row: Row, **fields) -> Row:
     return row
 
 
-def retire(row: PromiseType | School) -> PromiseType | School:
-    """From now on it is offered no more; what was promised of it, or for it, stays."""
+def retire(row: Retirable) -> Retirable:
+    """Stop offering it; promises that have it keep it."""
     return change_row(row, is_retired=True)
 
 
-def unretire(row: PromiseType | School) -> PromiseType | School:
+def unretire(row: Retirable) -> Retirable:
     return change_row(row, is_retired=False)
 
 
 def open_year(year: PledgeYear) -> PledgeYear:
-    """Staff open a school year now that was to open later. Twice changes nothing."""
+    """Open a school year today instead of later."""
     return change_row(year, opens_on=min(year.opens_on, timezone.localdate()))
 
 
 @transaction.atomic
 def delete_row(row: Row) -> None:
-    """Erases a row and its history. The database refuses it for one that a pledge needs."""
+    """Raise ProtectedError if a pledge needs the row."""
     row.delete()
 
 

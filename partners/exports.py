@@ -265,7 +265,7 @@ def organization_file(
 def organization_rows(organizations: OrganizationQuerySet, year: PledgeYear | None) -> Iterator[tuple[Cell, ...]]:
     """One row an organization, by name. One query, through a cursor."""
     rows = organizations.with_primary_contact().with_pledge_of(year).order_by("name", "pk")
-    labels = {
+    labels: dict[str, dict] = {
         "sector": sector_labels(),
         "size": {value: str(label) for value, label in Organization.Size.choices} | {"": ""},
         "shown": {value: str(label) for value, label in Organization.ListingStatus.choices},

@@ -1,24 +1,27 @@
-"""Grades and months as people say them: grades TK–6, Oct–Dec and Mar."""
+"""Grades and months in words, such as "grades TK–6" and "Oct–Dec"."""
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 from django.utils.translation import gettext as _
 
 from partners.models import MONTHS, Grade
 from partners.pledges.promises import month_name
 
+T = TypeVar("T")
+
 
 def grade_spans(chosen: Iterable[str]) -> str:
-    """Bands of grades, with neighbours as one: "grades TK–6, 9–12". "" when all or none are chosen: it is for any."""
+    """Grade bands in words, adjacent ones joined: "grades TK–6, 9–12". "" for all or none, which both mean any."""
     spans = consecutive_runs(chosen, Grade.values)
     if not spans or len(spans[0]) == len(Grade.values):
         return ""
-    said = ", ".join(f"{span[0].partition('-')[0]}–{span[-1].partition('-')[2]}" for span in spans)
-    return _("grades %(grades)s") % {"grades": said}
+    words = ", ".join(f"{span[0].partition('-')[0]}–{span[-1].partition('-')[2]}" for span in spans)
+    return _("grades %(grades)s") % {"grades": words}
 
 
 def month_spans(chosen: Iterable[int]) -> str:
-    """Months of a school year, with neighbours as one: "Aug, Oct–Dec". "" when all or none are chosen."""
+    """Months in words, adjacent ones joined: "Aug, Oct–Dec". "" for all or none, which both mean any."""
     spans = consecutive_runs(chosen, MONTHS)
     if not spans or len(spans[0]) == len(MONTHS):
         return ""
@@ -26,13 +29,13 @@ def month_spans(chosen: Iterable[int]) -> str:
     return ", ".join("–".join(names) for names in ends)
 
 
-def consecutive_runs(chosen: Iterable, order: list) -> list[list]:
-    """What was chosen of a list, in its order, neighbours together."""
-    chosen, found, before = set(chosen), [], False
+def consecutive_runs(chosen: Iterable[T], order: list[T]) -> list[list[T]]:
+    """Split the chosen values into runs of adjacent ones in `order`."""
+    wanted, runs, was_chosen = set(chosen), list[list[T]](), False
     for value in order:
-        if value in chosen:
-            if not before:
-                found.append([])
-            found[-1].append(value)
-        before = value in chosen
-    return found
+        if value in wanted:
+            if not was_chosen:
+                runs.append([])
+            runs[-1].append(value)
+        was_chosen = value in wanted
+    return runs

@@ -14,7 +14,7 @@ from partners.models import School
 DEFAULT_FILE = Path(__file__).with_name("data") / "schools.csv"
 COLUMNS = ["cds_code", "name", "level", "charter"]
 FIELDS = ["name", "level", "is_charter", "is_retired"]
-MAX_LENGTH_NAME = School._meta.get_field("name").max_length
+MAX_LENGTH_NAME = School._meta.get_field("name").max_length or 100
 
 
 class SchoolFileInvalid(Exception):

@@ -53,14 +53,20 @@ class Line:
 
 
 @dataclass(frozen=True)
+class PledgeOfYear:
+    label: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True)
 class Card:
     name: str
     address: str
     lines: list[Line]
 
 
-def school_years(year: int) -> str:
-    return PledgeYear(school_year=year).school_years
+def school_years(year: int | None) -> str:
+    return PledgeYear(school_year=year).school_years if year else ""
 
 
 def sector_label(sector: str) -> str:
@@ -143,7 +149,7 @@ def year_overview(asked: DirectoryQuery, totals: YearTotals) -> dict:
     )
     return {
         "chart": charts.draw(now, before),
-        "year_before": school_years(asked.year - 1),
+        "year_before": school_years(asked.year and asked.year - 1),
         "bands": list(GRADE_BANDS),
         "coverage": [coverage_row(asked, row) for row in totals.rows],
         "has_gaps": any(not number for row in totals.rows for number in row.bands),
@@ -227,15 +233,15 @@ def promise_line(promise: Promise, promise_type: PromiseType) -> Line:
 def partner_page(organization: Organization, known: dict[int, PromiseType]) -> dict:
     """All that templates/partners/partner.html tells."""
     newest, *earlier = [
-        {
-            "label": pledge.school_years,
-            "lines": [full_promise_line(promise, known[promise.promise_type_id]) for promise in pledge.promises.all()],
-        }
+        PledgeOfYear(
+            pledge.school_years,
+            [full_promise_line(promise, known[promise.promise_type_id]) for promise in pledge.promises.all()],
+        )
         for pledge in directory_queries.signed_pledges_of(organization)
     ]
     about = _("Promised to Stockton’s students for %(year)s: %(promises)s.") % {
-        "year": newest["label"],
-        "promises": "; ".join(f"{line.promise_type.localized_name}, {line.short}" for line in newest["lines"]),
+        "year": newest.label,
+        "promises": "; ".join(f"{line.promise_type.localized_name}, {line.short}" for line in newest.lines),
     }
     return {
         "title": _("%(name)s, Imagine Promise Partner") % {"name": organization.name},
@@ -262,8 +268,8 @@ def full_promise_line(promise: Promise, promise_type: PromiseType) -> Line:
 
 def preview_image(organization: Organization) -> dict | None:
     """The partner's logo for other sites, if it is large enough for them."""
-    width, height = organization.logo_width, organization.logo_height
-    if not width or min(width, height) < MIN_SHARED_SIDE:
+    logo = getattr(organization, "logo", None)
+    if logo is None or min(logo.width, logo.height) < MIN_SHARED_SIDE:
         return None
     path = reverse("partner_logo", args=[organization.slug])
-    return {"path": path, "width": width, "height": height, "of": organization.name}
+    return {"path": path, "width": logo.width, "height": logo.height, "of": organization.name}

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from django.contrib.postgres.search import TrigramWordSimilarity
 from django.db import connection
-from django.db.models import Case, Count, Exists, F, OuterRef, Prefetch, Q, Sum, Value, When
+from django.db.models import Case, Count, Exists, OuterRef, Prefetch, Q, Sum, Value, When
 from django.urls import reverse
 from django.utils.timezone import localdate
 
@@ -92,17 +92,21 @@ class DirectoryQuery:
 
 @lru_cache(maxsize=2)
 def directory_years(stamp: tuple) -> dict[int, PledgeYear]:
-    """The school years that have something to show, and the newest that has begun; each tells whether it `has_some`.
-    Newest first."""
-    something = listed_pledges().filter(year=OuterRef("pk"))
-    begun = list(PledgeYear.objects.opened().order_by("-pk").annotate(has_some=Exists(something)))
-    return {year.pk: year for year in begun if year.has_some or year == begun[0]}
+    """The school years with listed pledges and the newest opened one, newest first."""
+    with_pledges = years_with_pledges(stamp)
+    opened = list(PledgeYear.objects.opened().order_by("-pk"))
+    return {year.pk: year for year in opened if year.pk in with_pledges or year == opened[0]}
+
+
+@lru_cache(maxsize=2)
+def years_with_pledges(stamp: tuple) -> frozenset[int]:
+    return frozenset(listed_pledges().order_by().values_list("year_id", flat=True).distinct())
 
 
 def newest_year(stamp: tuple) -> int | None:
-    """The year shown unasked: the latest with something to show, or else the latest that has begun."""
-    known = directory_years(stamp)
-    return next((pk for pk, year in known.items() if year.has_some), max(known, default=None))
+    """The year shown by default: the latest with listed pledges, else the latest opened one."""
+    years, with_pledges = directory_years(stamp), years_with_pledges(stamp)
+    return next((pk for pk in years if pk in with_pledges), max(years, default=None))
 
 
 @lru_cache(maxsize=2)
@@ -138,7 +142,8 @@ def search_names(words: str, pledges: PledgeQuerySet) -> PledgeQuerySet:
     holding = pledges.filter(**{f"{name}__contains": like})
     if holding.exists():
         return holding
-    return pledges.alias(alike=TrigramWordSimilarity(like, name)).filter(alike__gte=MIN_SIMILARITY)
+    similarity = TrigramWordSimilarity(like, name)  # type: ignore[arg-type]  # any expression
+    return pledges.alias(alike=similarity).filter(alike__gte=MIN_SIMILARITY)
 
 
 @lru_cache(maxsize=256)
@@ -230,9 +235,9 @@ def promise_type_totals(promises, known: dict[int, PromiseType]) -> list[Promise
 def listed_partners() -> OrganizationQuerySet:
     """Those that everybody may see: who signed nothing is none yet. Each with the size of its logo, if it has one."""
     signed = Exists(Pledge.objects.signed().filter(organization=OuterRef("pk")))
-    size = {"logo_width": F("logo__width"), "logo_height": F("logo__height")}
-    found = Organization.objects.listed().filter(signed).annotate(**size)
-    return found.only("name", "slug", "sector", "description", "website")
+    logo = ("logo__width", "logo__height")
+    found = Organization.objects.listed().filter(signed).select_related("logo")
+    return found.only("name", "slug", "sector", "description", "website", *logo)
 
 
 def signed_pledges_of(organization: Organization) -> list[Pledge]:

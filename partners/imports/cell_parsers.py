@@ -381,8 +381,8 @@ def months(reader: RowReader, cell: str, said: ParsedRow) -> list[int]:
     found = set()
     for part in re.split(r"[,;&/\n]|\band\b|\by\b", cell):
         ends = [plain_text(end) for end in re.split(r"-|–|—|\bto\b", part) if plain_text(end)]
-        numbers = [reader.months.get(end) for end in ends]
-        if None in numbers or len(numbers) > 2:
+        numbers = [reader.months[end] for end in ends if end in reader.months]
+        if len(numbers) < len(ends) or len(numbers) > 2:
             said.wrong(_("“%(cell)s” are no months."), cell=cell[:60])
             return []
         if any(number not in MONTHS for number in numbers):

@@ -1,5 +1,4 @@
-"""The columns of a spreadsheet of partners and promises, known by their headings: those of our own files in every
-language, and what people write instead."""
+"""Recognize a spreadsheet's columns by their headings: those of our exports in every language, and common others."""
 
 import re
 import unicodedata
@@ -45,19 +44,19 @@ OTHER_HEADINGS = {
 
 
 def plain_text(words: str) -> str:
-    """Words as two spellings of them agree: no case, accents, punctuation or space."""
+    """Drop case, accents, punctuation and spaces, so that different spellings are equal."""
     words = unicodedata.normalize("NFKD", words).casefold()
     return re.sub(r"[^\w#]|_", "", "".join(letter for letter in words if not unicodedata.combining(letter)))
 
 
 @cache
 def fields_by_heading() -> dict[str, str]:
-    """Which field a heading is of, by its plain words."""
-    found = {}
+    """The field of each known heading, by its plain text."""
+    found: dict[str, str] = {}
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
-            for field, words in zip(FIELDS, exports.BY_PROMISE, strict=True):
-                found.setdefault(plain_text(str(words)), field)
+            for field, heading in zip(FIELDS, exports.BY_PROMISE, strict=True):
+                found.setdefault(plain_text(str(heading)), field)
     for field, words in OTHER_HEADINGS.items():
         for each in words.split(","):
             found.setdefault(plain_text(each), field)
@@ -69,14 +68,14 @@ def field_of(heading: str) -> str | None:
 
 
 def count_known_headings(cells: Iterable[str]) -> int:
-    """How many fields a row names that may be a header."""
+    """How many fields a row names, to find out whether it is the header."""
     return len(set(map(field_of, cells)) - {None})
 
 
 def match_columns(header: list[str]) -> tuple[dict[int, str], list[str]]:
-    """The field of each column that has one, and the headings that are passed over: unknown ones, and a second one for
-    a field that is there."""
-    found, ignored = {}, []
+    """Return the field of each column, and the headings that are ignored: unknown ones, and second ones for a field."""
+    found: dict[int, str] = {}
+    ignored = []
     for number, heading in enumerate(header):
         field = field_of(heading)
         if field and field not in found.values():
@@ -87,6 +86,6 @@ def match_columns(header: list[str]) -> tuple[dict[int, str], list[str]]:
 
 
 def missing_columns(header: list[str]) -> list[str]:
-    """The fields without which nothing can be read, in English words."""
+    """Required fields that no column has."""
     there = set(match_columns(header)[0].values())
     return [field for field in REQUIRED_FIELDS if field not in there]

@@ -1,4 +1,4 @@
-"""A short word for how a thing is, another one as soon as anybody changed it: what undoing an import looks at."""
+"""Fingerprints of created records. Undoing an import compares them to see what was changed since."""
 
 import hashlib
 import json
@@ -31,10 +31,11 @@ def pledge_fingerprint(pledge: Pledge, promised: list[PromiseData]) -> str:
 
 
 def pledge_fingerprints(pledges: QuerySet[Pledge]) -> dict[int, str]:
-    """By primary key how each stands: two queries."""
+    """By primary key. Two queries."""
     schools = ArrayAgg("schools", filter=Q(schools__isnull=False), default=Value([]))
     rows = Promise.objects.filter(pledge__in=pledges).order_by().annotate(where=schools)
-    promised = defaultdict(list)
-    for pledge, *row in rows.values_list("pledge", "promise_type", "quantity", "grades", "months", "where", "note"):
-        promised[pledge].append(PromiseData(*row))
+    promised: dict[int, list[PromiseData]] = defaultdict(list)
+    fields = ("pledge", "promise_type", "quantity", "grades", "months", "where", "note")
+    for pledge, promise_type, quantity, grades, months, where, note in rows.values_list(*fields):
+        promised[pledge].append(PromiseData(promise_type, quantity, grades, months, where, note))
     return {pledge.pk: pledge_fingerprint(pledge, promised[pledge.pk]) for pledge in pledges}

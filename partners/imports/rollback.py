@@ -1,7 +1,7 @@
 """What an import made is taken back, many things a step: only what nobody changed since. What stays is told, with the
 reason. The rules that erase one thing do the same as these, which erase many."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from operator import attrgetter, or_
 
@@ -74,7 +74,7 @@ def undo_contacts(made: dict[int, str]) -> KeptRecords:
     gone = there.keys() - stay.keys()
     delete_traces("contact", gone)
     Contact.objects.filter(pk__in=gone).delete()
-    owners = {there[pk].organization for pk in gone}
+    owners = {owner for pk in gone if (owner := there[pk].organization)}
     audit.log_changes((owner, {"contact": "…"}, {"contact": ""}) for owner in sorted(owners, key=attrgetter("pk")))
     return stay
 
@@ -90,7 +90,7 @@ def undo_organizations(made: dict[int, str]) -> KeptRecords:
     return stay
 
 
-def reasons_to_keep(there: dict[int, Model], made: dict[int, str], mark: Callable, name: Callable) -> KeptRecords:
+def reasons_to_keep(there: Mapping[int, Model], made: dict[int, str], mark: Callable, name: Callable) -> KeptRecords:
     hanging = dependents(there)
     stay = {}
     for pk, thing in there.items():
@@ -101,7 +101,7 @@ def reasons_to_keep(there: dict[int, Model], made: dict[int, str], mark: Callabl
     return stay
 
 
-def dependents(there: dict[int, Model]) -> dict[int, set[str]]:
+def dependents(there: Mapping[int, Model]) -> dict[int, set[str]]:
     """What belongs to each by now, whatever app it is of."""
     found: dict[int, set[str]] = {}
     for model, field in merging.foreign_keys_to(next(iter(there.values()), Organization()), but=IGNORED_MODELS):

@@ -2,12 +2,13 @@
 may be. Nothing but the import itself is written."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db import transaction
+from django.db.models import F, OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 
 from imagine.core.spreadsheets import reader as spreadsheet_reader
@@ -47,7 +48,10 @@ def check_file(run: Import) -> None:
 
 
 def read_rows(run: Import) -> None:
-    sheet, reader = spreadsheet_reader.read(bytes(run.file), imports_columns.count_known_headings), RowReader(run.year)
+    sheet, reader = (
+        spreadsheet_reader.read(bytes(run.file or b""), imports_columns.count_known_headings),
+        RowReader(run.year),
+    )
     columns = columns_of(sheet, run, reader)
     rows = read_import_rows(run, sheet, columns, reader)
     while batch := list(islice(rows, BATCH_SIZE)):
@@ -95,10 +99,12 @@ def columns_of(sheet: Sheet, run: Import, reader: RowReader) -> Columns:
 
 
 def promise_type_columns(header: list[str], reader: RowReader) -> dict[int, tuple[str, str]]:
-    """The columns whose heading is the name of a kind, each once, its unit perhaps behind it: "Host tours (visits)"."""
-    found, seen = {}, set()
+    """The columns headed by a promise type, perhaps with its unit, such as "Host tours (visits)"; each type once."""
+    found: dict[int, tuple[str, str]] = {}
+    seen: set[int] = set()
     for number, heading in enumerate(header):
-        promise_type, unit = re.fullmatch(r"(.*?)\s*(?:\(([^()]*)\))?", heading, re.DOTALL).groups("")
+        match = re.fullmatch(r"(.*?)\s*(?:\(([^()]*)\))?", heading, re.DOTALL)
+        promise_type, unit = match.groups("") if match else (heading, "")
         named = reader.promise_types.get(plain_text(promise_type))
         if named and not named & seen:
             found[number] = promise_type, unit
@@ -107,7 +113,7 @@ def promise_type_columns(header: list[str], reader: RowReader) -> dict[int, tupl
 
 
 def read_import_rows(run: Import, sheet: Sheet, columns: Columns, reader: RowReader) -> Iterator[ImportRow]:
-    """The file's rows as they are kept; empty ones are none. Raises Unreadable when there are too many."""
+    """Read the file's rows; empty ones are skipped. Raise Unreadable if there are too many."""
     number = 0
     for line, cells in sheet.rows:
         if not cells:
@@ -115,16 +121,16 @@ def read_import_rows(run: Import, sheet: Sheet, columns: Columns, reader: RowRea
         promises = list(columns.promises(cells))
         number += len(promises) or 1
         if number > MAX_ROWS:
-            said = _("It has more than %(most)s rows. Split it into files of fewer rows.")
-            raise Unreadable(said % {"most": f"{MAX_ROWS:,}"})
+            message = _("It has more than %(most)s rows. Split it into files of fewer rows.")
+            raise Unreadable(message % {"most": f"{MAX_ROWS:,}"})
         if not promises:
             name = next((cells[column] for column, field in columns.fields.items() if field == "organization"), "")
             yield ImportRow(run=run, line=line, name=name, errors=[_("No promise stands in this line.")])
         for row in promises:
-            said = reader.read(row)
-            name = said.values["organization"]
-            errors = [problem[:300] for problem in said.problems]
-            yield ImportRow(run=run, line=line, name=name, values=said.values, errors=errors)
+            parsed = reader.read(row)
+            name = parsed.values["organization"]
+            errors = [problem[:300] for problem in parsed.problems]
+            yield ImportRow(run=run, line=line, name=name, values=parsed.values, errors=errors)
 
 
 def rows_without_errors(run: Import):
@@ -132,14 +138,15 @@ def rows_without_errors(run: Import):
 
 
 def mark_duplicate_rows(run: Import) -> None:
-    """A second row of one organization with the same kind is bad: nobody knows which of the two is meant."""
-    seen, doubled = {}, []
-    said = _("Doubled: line %(line)d has this kind of promise of this organization already.")
+    """A second row with the same organization and promise type is an error: no one knows which one is meant."""
+    seen: dict[tuple, int] = {}
+    doubled = []
+    message = _("Doubled: line %(line)d has this kind of promise of this organization already.")
     for pk, line, *promise in rows_without_errors(run).values_list(
         "pk", "line", "normalized_name", "values__promise_type"
     ):
         if before := seen.get(tuple(promise)):
-            doubled.append(ImportRow(pk=pk, errors=[said % {"line": before}]))
+            doubled.append(ImportRow(pk=pk, errors=[message % {"line": before}]))
         else:
             seen[tuple(promise)] = line
     ImportRow.objects.bulk_update(doubled, ["errors"], batch_size=BATCH_SIZE)
@@ -149,8 +156,9 @@ def mark_duplicate_rows(run: Import) -> None:
 
 
 def collect_organizations(run: Import) -> None:
-    """The organizations of the good rows, each once, by their folded names, with which one each may be."""
+    """Collect the organizations of the rows without errors by their normalized names, with possible matches."""
     named: dict[str, ImportedOrganization] = {}
+    emails: dict[str, set[str]] = defaultdict(set)
     typed: dict[str, MatchQuery] = {}
     fields = ("name", "normalized_name", "line", "values__email", "values__website")
     for name, normalized_name, line, email, website in rows_without_errors(run).values_list(*fields):
@@ -158,9 +166,9 @@ def collect_organizations(run: Import) -> None:
             named[normalized_name] = ImportedOrganization(
                 run=run, name=name, normalized_name=normalized_name, line=line
             )
-            typed[normalized_name] = MatchQuery(line, normalized_name, set(), website)
+            typed[normalized_name] = MatchQuery(line, normalized_name, emails[normalized_name], website)
         if email:
-            typed[normalized_name].emails.add(email)
+            emails[normalized_name].add(email)
     likely = duplicates.find_matches(list(typed.values()), alike_beside_same=False)
     for one in named.values():
         choose_existing(one, likely.get(one.line, []))
@@ -168,22 +176,15 @@ def collect_organizations(run: Import) -> None:
     for line, found in duplicates.find_matches_among([one for one in typed.values() if one.key in by_line]).items():
         choose_in_file(by_line[line], found)
     ImportedOrganization.objects.bulk_create(named.values(), batch_size=BATCH_SIZE)
-    with connection.cursor() as cursor:
-        cursor.execute(JOIN, [run.pk])
-
-
-JOIN = """
-    UPDATE partners_importrow AS r SET imported_organization_id = o.id FROM partners_importedorganization o
-    WHERE r.run_id = %s AND r.errors = '{}' AND o.run_id = r.run_id AND o.normalized_name = r.normalized_name
-"""
+    same_name = run.organizations.filter(normalized_name=OuterRef("normalized_name"))
+    run.rows.filter(errors=[]).update(imported_organization=Subquery(same_name.values("pk")[:1]))
 
 
 def choose_existing(typed: ImportedOrganization, found: list[Match]) -> None:
-    """One with the same name is taken. One that looks like it is a question to staff, with the likelier answer chosen
-    for them beforehand: of a name that only looks alike, a new one. Two that are one are merged later; one that is two
-    is not taken apart again."""
+    """Take one with the same name. Ask staff about one that is similar, with the likelier answer preselected: a new one
+    if only the name is similar. Two that turn out to be one can be merged later; one can't be split."""
     same = [one for one in found if MatchReason.NAME in one.reasons]
-    best = (same or found or [None])[0]
+    best = next(iter(same or found), None)
     if best is None or (not same and best.score < REVIEW_SCORE):
         return
     typed.existing_matches = [list(one) for one in found]

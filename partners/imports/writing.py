@@ -63,7 +63,7 @@ class Chunk:
 def primary_by_pk(typed: list[ImportedOrganization]) -> dict[int, int]:
     by_line: dict[int, int] = {}
     for one in sorted(typed, key=lambda one: one.line):
-        by_line[one.line] = by_line.get(one.duplicate_of_line, one.pk)
+        by_line[one.line] = by_line.get(one.duplicate_of_line or 0, one.pk)
     return {one.pk: by_line[one.line] for one in typed}
 
 
@@ -171,9 +171,9 @@ def first_value(rows: list[dict], name: str) -> str:
 def create_contacts(chunk: Chunk) -> dict[tuple[int, str], Contact]:
     """Who the rows name with an address, made where they are no contact yet. By organization and folded address."""
     there = Contact.objects.filter(organization__in=chunk.organizations.values()).order_by("pk")
-    contacts = {(one.organization_id, one.email.lower()): one for one in there}
+    contacts = {(one.organization_id or 0, one.email.lower()): one for one in there}
     with_main = {one.organization_id for one in contacts.values() if one.is_primary}
-    new = {}
+    new: dict[tuple[int, str], Contact] = {}
     for pk, rows in chunk.rows.items():
         organization = chunk.organizations[pk]
         for row in rows:
@@ -250,7 +250,7 @@ def skip_organization(chunk: Chunk, organization: Organization) -> None:
 def pledge_from_rows(chunk: Chunk, organization: Organization, rows: list[dict], contacts: dict) -> Pledge:
     """The pledge of these rows, signed by whom the latest of them says."""
     latest = max(rows, key=lambda row: row["signed_on"])
-    signed_at = noon(latest["signed_on"]) or noon(chunk.run.year.opens_on.isoformat())
+    signed_at = noon(latest["signed_on"] or chunk.run.year.opens_on.isoformat())
     answers = next((contacts[organization.pk, row["email"].lower()] for row in rows if row["email"]), None)
     return Pledge(
         organization=organization,
@@ -263,9 +263,9 @@ def pledge_from_rows(chunk: Chunk, organization: Organization, rows: list[dict],
     )
 
 
-def noon(day: str) -> datetime | None:
-    """The middle of a day on the district's clocks, so that it is that day whoever reads it."""
-    return timezone.make_aware(datetime.combine(date.fromisoformat(day), time(12))) if day else None
+def noon(day: str) -> datetime:
+    """Noon on the district's clocks, so that it is the same day wherever it is read."""
+    return timezone.make_aware(datetime.combine(date.fromisoformat(day), time(12)))
 
 
 def create_promises(pairs: list[tuple[Pledge, list[PromiseData]]]) -> None:

@@ -74,7 +74,7 @@ class School(models.Model):
 
     @property
     def grades(self) -> list[Grade]:
-        return self.GRADES[self.level]
+        return self.GRADES[self.Level(self.level)]
 
 
 class PromiseTypeQuerySet(models.QuerySet):

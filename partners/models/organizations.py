@@ -38,7 +38,7 @@ def normalize_name(expression) -> models.Expression:
     The database stores this for every organization. Use `normalize_name(Value("St. Brigid’s"))` for typed text.
     """
     text = models.TextField()
-    plain = Func(expression, Value("ĐđØøŁł"), Value("DdOoLl"), function="TRANSLATE", output_field=text)
+    plain: Func = Func(expression, Value("ĐđØøŁł"), Value("DdOoLl"), function="TRANSLATE", output_field=text)
     plain = Func(plain, template="NORMALIZE(%(expressions)s, NFKD)", output_field=text)  # splits off the accents
     plain = _replace_all(Lower(plain), "[\u0300-\u036f'`\u2018\u2019]", "")
     plain = Trim(_replace_all(plain, r"[\s!-/:-@\[-_{-~\u00a1-\u00bf\u2010-\u2027]+", " "))

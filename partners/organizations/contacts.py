@@ -58,7 +58,8 @@ def add_contacts(people: Iterable[Contact]) -> None:
         if person.organization_id not in there:  # none, or one that was erased meanwhile
             person.organization = None
         person.is_primary = person.organization_id is not None and person.organization_id not in led
-        led.add(person.organization_id)
+        if person.organization_id:
+            led.add(person.organization_id)
         person.created_at = now
     Contact.objects.bulk_create(people, ignore_conflicts=True, batch_size=BATCH_SIZE)
     emails = [person.email for person in people]

@@ -1,7 +1,7 @@
-"""Who may be whom: the organizations that look like a typed one, and the pairs that may be one.
+"""Find organizations that may be the same: matches for a typed name, and possible duplicates among all of them.
 
-Names are compared normalized, as the database keeps them; a website and a mail address by where they are. What many
-share, such as a freemail address, tells nothing.
+Names are compared as the database normalizes them, websites and email addresses by their domain. A domain that many
+share, such as a freemail provider's, is no evidence.
 """
 
 import time
@@ -19,13 +19,13 @@ from django.utils import timezone
 
 from partners.models import Contact, DuplicateCandidate, DuplicateScan, MatchReason, Organization
 
-MIN_SIMILARITY = 0.5  # the least similarity of two names that counts: the part of their letter triples that they share
-MIN_PAIR_SIMILARITY = 0.6  # among all organizations: below that, thousands of names have dozens of others each
-BATCH_SIZE = 500  # names in a statement
-MAX_MATCHES = 5  # proposals for a typed organization
-MAX_PAIRS_PER_ORGANIZATION = 10  # pairs that one organization is in
-COMPARE_SECONDS = 5  # for the names of one file with each other
-MAX_SHARING = 5  # organizations: a website or a mail domain of more of them is none of their own
+MIN_SIMILARITY = 0.5  # of two names: the share of trigrams that they have in common
+MIN_PAIR_SIMILARITY = 0.6  # among all organizations; below it, each name has dozens of others
+BATCH_SIZE = 500  # names per statement
+MAX_MATCHES = 5  # for one query
+MAX_PAIRS_PER_ORGANIZATION = 10
+COMPARE_SECONDS = 5  # at most, for comparing the names of one file
+MAX_SHARING = 5  # organizations; a domain of more than these is no evidence
 WEIGHTS = {
     MatchReason.NAME: 0.95,
     MatchReason.SIMILAR_NAME: 0.85,
@@ -43,20 +43,20 @@ SHARED_HOSTS = """
     linktr.ee sites.google.com google.com maps.google.com forms.gle bit.ly nextdoor.com meetup.com eventbrite.com
     wixsite.com wordpress.com weebly.com square.site business.site gofundme.com
 """
-SHARED_DOMAINS = frozenset([*FREEMAIL.split(), *SHARED_HOSTS.split()])  # where anybody may have a page or a mailbox
+SHARED_DOMAINS = frozenset([*FREEMAIL.split(), *SHARED_HOSTS.split()])  # anyone can have a page or a mailbox there
 
 
 class MatchQuery(NamedTuple):
-    """An organization as somebody typed it, or as it stands. `key` tells it from the others."""
+    """An organization to find matches for; `key` identifies it in the result."""
 
     key: int
-    folded: str
+    normalized_name: str
     emails: Collection[str] = ()
     website: str = ""
 
 
 class Match(NamedTuple):
-    """An organization that may be the typed one, by primary key; `score` of 100."""
+    """An organization that may be the one in question, by primary key, with a score of up to 100."""
 
     organization: int
     score: int
@@ -64,7 +64,7 @@ class Match(NamedTuple):
 
 
 def website_host(website: str) -> str:
-    """Where a website is, without "www."; "" for none of its own."""
+    """The host without "www.", or "" if it is shared by many."""
     try:
         name = (urlsplit(website).hostname or "").removeprefix("www.")
     except ValueError:
@@ -73,7 +73,7 @@ def website_host(website: str) -> str:
 
 
 def email_domain(email: str) -> str:
-    """Where a mailbox is; "" for where anybody may have one."""
+    """The domain of an address, or "" if anyone can have an address there."""
     name = email.lower().rpartition("@")[2]
     return "" if name in SHARED_DOMAINS else name
 
@@ -90,9 +90,11 @@ def find_matches(
     but_itself: bool = False,
     alike_beside_same: bool = True,
 ) -> dict[int, list[Match]]:
-    """By key the organizations that each may be, the likeliest first; `but_itself` when the keys are organizations.
-    `alike_beside_same` is whether similar names are looked for where there is the same one. As many queries for one
-    name as for hundreds."""
+    """Return the matches of each query by its key, best first. The number of database queries doesn't depend on theirs.
+
+    Set `but_itself` if the keys are primary keys of organizations, so that none matches itself. Unless
+    `alike_beside_same`, similar names aren't searched where there is an equal one.
+    """
     evidence = chain(
         matches_by_name(typed, alike, alike_beside_same), matches_by_email(typed), matches_by_domain(typed)
     )
@@ -101,8 +103,10 @@ def find_matches(
 
 @transaction.atomic
 def find_matches_among(typed: Sequence[MatchQuery]) -> dict[int, list[Match]]:
-    """By key those of smaller keys among the typed ones that each may be, the likeliest first; in `organization` stands
-    their key. Names are compared for some seconds at most: what that leaves out is found once it is written."""
+    """Return the matches of each query among those with smaller keys, best first; `organization` holds the key.
+
+    Names are compared for COMPARE_SECONDS at most. What that misses is found by the scan once it is written.
+    """
     sites = keys_by((website_host(one.website), one.key) for one in typed)
     mails = keys_by((email_domain(email), one.key) for one in typed for email in one.emails)
     same = keys_by((email.lower(), one.key) for one in typed for email in one.emails)
@@ -113,9 +117,9 @@ def find_matches_among(typed: Sequence[MatchQuery]) -> dict[int, list[Match]]:
                 for pair in combinations(sorted(there, reverse=True), 2):
                     pairs[pair].add(reason)
     for reasons in pairs.values():
-        reasons -= {MatchReason.EMAIL_DOMAIN} if MatchReason.EMAIL in reasons else set()  # one mailbox says it once
-    told = ((*pair, reason, WEIGHTS[reason]) for pair, reasons in pairs.items() for reason in reasons)
-    return scored_matches(chain(names_among(typed), told), MAX_MATCHES)
+        reasons -= {MatchReason.EMAIL_DOMAIN} if MatchReason.EMAIL in reasons else set()
+    evidence = ((*pair, reason, WEIGHTS[reason]) for pair, reasons in pairs.items() for reason in reasons)
+    return scored_matches(chain(names_among(typed), evidence), MAX_MATCHES)
 
 
 def scored_matches(evidence: "Evidence", most: int) -> dict[int, list[Match]]:
@@ -123,17 +127,17 @@ def scored_matches(evidence: "Evidence", most: int) -> dict[int, list[Match]]:
     for key, organization, reason, weight in evidence:
         found = weights[key, organization]
         found[reason] = max(weight, found.get(reason, 0))
-    found = defaultdict(list)
+    matches: dict[int, list[Match]] = defaultdict(list)
     for (key, organization), reasons in weights.items():
         if MatchReason.NAME in reasons:
             reasons.pop(MatchReason.SIMILAR_NAME, None)
         in_order = [reason.value for reason in WEIGHTS if reason in reasons]
         score = round(100 * (1 - prod(1 - weight for weight in reasons.values())))
-        found[key].append(Match(organization, score, in_order))
-    return {key: sorted(some, key=lambda one: (-one.score, one.organization))[:most] for key, some in found.items()}
+        matches[key].append(Match(organization, score, in_order))
+    return {key: sorted(some, key=lambda one: (-one.score, one.organization))[:most] for key, some in matches.items()}
 
 
-Evidence = Iterator[tuple[int, int, str, float]]  # key, organization, reason, how much it says of 1
+Evidence = Iterator[tuple[int, int, str, float]]  # key, organization, reason, weight up to 1
 
 
 def matches_by_name(typed: Sequence[MatchQuery], alike: float, alike_beside_same: bool) -> Evidence:
@@ -143,10 +147,10 @@ def matches_by_name(typed: Sequence[MatchQuery], alike: float, alike_beside_same
         yield from ((*row, MatchReason.NAME, WEIGHTS[MatchReason.NAME]) for row in same)
         named = set() if alike_beside_same else {key for key, _organization in same}
         others = [one for one in typed if one.key not in named]
-        # The planner takes the comparison of two names for cheap and would make each with each, twenty times slower.
+        # The planner thinks comparing two names is cheap and would compare all with all, which is twenty times slower.
         cursor.execute(BY_INDEX.format("off"))
         cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(alike)])
-        if len(others) > BATCH_SIZE:  # names that were written lately are looked through one by one until this is done
+        if len(others) > BATCH_SIZE:  # or names written lately would be compared one by one
             cursor.execute("SELECT gin_clean_pending_list('organization_similar_names')")
         for begin in range(0, len(others), BATCH_SIZE):
             cursor.execute(SIMILAR, columns(others[begin : begin + BATCH_SIZE]))
@@ -156,16 +160,17 @@ def matches_by_name(typed: Sequence[MatchQuery], alike: float, alike_beside_same
 
 
 def columns(typed: Sequence[MatchQuery]) -> list[list]:
-    return [[one.key for one in typed], [one.folded for one in typed]]
+    return [[one.key for one in typed], [one.normalized_name for one in typed]]
 
 
 BY_INDEX = "SET LOCAL enable_seqscan = {0}; SET LOCAL enable_indexscan = {0}; SET LOCAL enable_material = {0}"
+# Raw, because the ORM can't join with the typed names, nor use the trigram operator in a join.
 SIMILAR = """
     SELECT typed.key, o.id, similarity(o.normalized_name, typed.folded)
     FROM unnest(%s::bigint[], %s::text[]) AS typed (key, folded)
     JOIN partners_organization o ON o.normalized_name %% typed.folded
 """
-# Of a name in a script that PostgreSQL makes no triples of, only this one tells.
+# For a name in a script that PostgreSQL makes no trigrams of, only this finds anything.
 SAME = """
     SELECT typed.key, o.id
     FROM unnest(%s::bigint[], %s::text[]) AS typed (key, folded)
@@ -174,7 +179,7 @@ SAME = """
 
 
 def names_among(typed: Sequence[MatchQuery]) -> Evidence:
-    """Names that look alike, by an index of their own: each with each would take minutes."""
+    """Find similar names with an index on a temporary table; comparing all with all would take minutes."""
     stop_at = time.monotonic() + COMPARE_SECONDS
     with connection.cursor() as cursor:
         cursor.execute(NAMES, columns(typed))
@@ -205,7 +210,7 @@ AMONG = """
 
 
 def matches_by_email(typed: Iterable[MatchQuery]) -> Evidence:
-    """Whose contact has one of the typed mail addresses."""
+    """Organizations with a contact who has one of the addresses."""
     keys = keys_by((email.lower(), one.key) for one in typed for email in one.emails)
     if not keys:
         return
@@ -216,7 +221,7 @@ def matches_by_email(typed: Iterable[MatchQuery]) -> Evidence:
 
 
 def matches_by_domain(typed: Iterable[MatchQuery]) -> Evidence:
-    """Whose website or mail is where the typed one's is."""
+    """Organizations with a website or mailbox at the same domain."""
     sites = keys_by((website_host(one.website), one.key) for one in typed)
     mails = keys_by((email_domain(email), one.key) for one in typed for email in one.emails)
     wanted = sites.keys() | mails.keys()
@@ -243,7 +248,7 @@ def keys_by(pairs: Iterable[tuple[str, int]]) -> dict[str, set[int]]:
 
 
 def organizations_at_domains(wanted: Collection[str]) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
-    """Which organizations have their website, and which have mail, at each of these places."""
+    """The organizations with a website and those with a mailbox at each of these domains."""
     websites = Organization.objects.exclude(website="").values_list("website", "pk")
     at = Func(Lower("email"), Value("@"), Value(2), function="SPLIT_PART", output_field=TextField())
     contacts = Contact.objects.filter(organization__isnull=False).order_by()
@@ -259,12 +264,12 @@ def organizations_at_domains(wanted: Collection[str]) -> tuple[dict[str, set[int
 
 
 def scan_for_duplicates(*, anew: bool = False) -> bool:
-    """Compares all organizations with each other and keeps the pairs that may be one. Says whether there was anything
-    to do: nothing when none changed since the last time, unless `anew`."""
+    """Compare all organizations and store the possible duplicates. Return False if nothing changed since the last scan,
+    unless `anew`."""
     for is_last in (False, False, True):
         try:
             return scan_once(anew=anew)
-        except IntegrityError:  # one that was found was merged or erased before the pairs were written
+        except IntegrityError:  # a match was merged or deleted in the meantime
             if is_last:
                 raise
     return False
@@ -284,7 +289,7 @@ def scan_once(*, anew: bool) -> bool:
 
 
 def scan_fingerprint() -> str:
-    """A mark of all that is compared."""
+    """A fingerprint of all that is compared. Raw, because the rows stay in the database."""
     with connection.cursor() as cursor:
         cursor.execute(STATE)
         return cursor.fetchone()[0]
@@ -299,7 +304,7 @@ STATE = r"""
 
 
 def find_duplicate_pairs() -> dict[tuple[int, int], Match]:
-    """The likely twins among all organizations, the older one first."""
+    """The possible duplicates among all organizations, the older one first."""
     emails = defaultdict(list)
     contacts = Contact.objects.filter(organization__isnull=False).order_by()
     for organization, email in contacts.values_list("organization", "email"):
@@ -307,11 +312,13 @@ def find_duplicate_pairs() -> dict[tuple[int, int], Match]:
     rows = Organization.objects.order_by("pk").values_list("pk", "normalized_name", "website")
     typed = [MatchQuery(pk, name, emails[pk], website) for pk, name, website in rows]
     found = find_matches(typed, most=MAX_PAIRS_PER_ORGANIZATION, alike=MIN_PAIR_SIMILARITY, but_itself=True)
-    return {tuple(sorted((key, one.organization))): one for key, some in found.items() for one in some}
+    return {
+        (min(key, one.organization), max(key, one.organization)): one for key, some in found.items() for one in some
+    }
 
 
 def store_candidates(found: dict[tuple[int, int], Match]) -> None:
-    """Writes the pairs down. What staff said of one stays."""
+    """Store the pairs; dismissed ones stay dismissed."""
     known = {
         (pair.organization_a_id, pair.organization_b_id): pair
         for pair in DuplicateCandidate.objects.select_for_update()
@@ -333,7 +340,7 @@ def store_candidates(found: dict[tuple[int, int], Match]) -> None:
 
 @transaction.atomic
 def dismiss_candidate(one: Organization, other: Organization, *, by: str) -> DuplicateCandidate:
-    """Staff say that these are two, for good. Twice changes nothing. `by` is a user name."""
+    """Record for good that these are two organizations. `by` is a username."""
     first, second = sorted((one.pk, other.pk))
     pair, _made = DuplicateCandidate.objects.get_or_create(
         organization_a_id=first, organization_b_id=second, defaults={"score": 0, "reasons": []}

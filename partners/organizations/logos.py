@@ -1,4 +1,4 @@
-"""An organization's logo as a form takes it: read with care, written anew, small and without anything else in it."""
+"""Re-encode an uploaded logo as a small PNG without metadata."""
 
 import io
 import threading
@@ -22,9 +22,8 @@ unpacking = threading.Lock()  # one at a time, for the memory
 
 
 def to_png(upload: UploadedFile) -> bytes:
-    """The picture as a PNG of at most 600 by 600 pixels, without metadata. Raises ValidationError with a sentence for
-    whoever chose it."""
-    if upload.size > MAX_FILE_SIZE:
+    """Return the picture as a PNG of at most 600 by 600 pixels. Raise ValidationError."""
+    if (upload.size or 0) > MAX_FILE_SIZE:
         raise ValidationError(TOO_LARGE, code="large")
     try:
         with unpacking:
@@ -33,7 +32,7 @@ def to_png(upload: UploadedFile) -> bytes:
         raise ValidationError(TOO_MANY_PIXELS, code="pixels") from None
     except ValidationError:
         raise
-    except Exception:  # Pillow raises whatever its many readers come upon in a file that is none or was cut off
+    except Exception:  # Pillow's readers raise all kinds of errors for a broken file
         raise ValidationError(NO_PICTURE, code="invalid") from None
 
 
@@ -47,7 +46,7 @@ def reencode(upload: UploadedFile) -> bytes:
         upright = ImageOps.exif_transpose(picture).convert("RGBA")
         upright.thumbnail((MAX_SIDE, MAX_SIDE))
     upright.info.clear()
-    is_opaque = upright.getextrema()[3][0] == 255
+    is_opaque = upright.getchannel("A").getextrema()[0] == 255
     file = io.BytesIO()
     (upright.convert("RGB") if is_opaque else upright).save(file, "PNG", optimize=True)
     return file.getvalue()

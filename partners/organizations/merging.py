@@ -48,6 +48,7 @@ FILLABLE_FIELDS = [
     "size",
 ]  # the other's, where the kept one's is empty
 CONTACT_FIELDS = ["name", "role", "email", "phone", "language", "is_primary"]
+MAX_LENGTH_NAME = Pledge._meta.get_field("signed_by").max_length or 0
 HANDLED_MODELS = (Contact, Pledge, Logo, DuplicateCandidate, Promise, Signature)  # moved by a rule of their own
 
 
@@ -154,7 +155,8 @@ class MergePlan:
 
     @cached_property
     def contacts(self) -> tuple[list[Contact], list[Contact]]:
-        return tuple(list(each.contacts.order_by("-is_primary", "name", "pk")) for each in (self.kept, self.other))
+        mine, theirs = (list(each.contacts.order_by("-is_primary", "name", "pk")) for each in (self.kept, self.other))
+        return mine, theirs
 
     @cached_property
     def doubles(self) -> dict[int, Contact]:
@@ -179,7 +181,7 @@ class MergePlan:
     @cached_property
     def rest(self) -> list[tuple[str, int]]:
         """What else moves, as the other apps call it, and how much."""
-        counts = {}
+        counts: dict[type[models.Model], int] = {}
         for model, field in foreign_keys_to(self.other, but=HANDLED_MODELS):
             if model._meta.app_label != "partners" and (
                 number := model._base_manager.filter(**{field: self.other}).count()
@@ -213,14 +215,15 @@ class MergePlan:
         """What history keeps of the other one, in English. Who its contacts were is in their own history."""
         with translation.override("en"):
             lost = [
-                f"{Organization._meta.get_field(name).verbose_name}: {getattr(self.other, name)}"
-                for name in self.not_taken
+                f"{field.verbose_name}: {getattr(self.other, field.name)}"
+                for field in Organization._meta.fields
+                if field.name in self.not_taken
             ]
             lost += ["logo"] if all(self.logos) else []
             held = [("contacts", len(self.contacts[1])), ("pledges", sum(bool(theirs) for _mine, theirs in self.years))]
-            held = ", ".join(f"{name}: {number}" for name, number in (*held, *self.rest))
-        lost = f" Not taken over: {'; '.join(lost)}." if lost else ""
-        return f"{self.other.name} ({self.other.slug}), with {held}.{lost}"
+            counts = ", ".join(f"{name}: {number}" for name, number in (*held, *self.rest))
+        discarded = f" Not taken over: {'; '.join(lost)}." if lost else ""
+        return f"{self.other.name} ({self.other.slug}), with {counts}.{discarded}"
 
 
 def foreign_keys_to(
@@ -228,8 +231,7 @@ def foreign_keys_to(
 ) -> Iterator[tuple[type[models.Model], str]]:
     """Each foreign key in any app that points at rows like this one: its model and its name."""
     for relation in row._meta.get_fields(include_hidden=True):
-        is_key = relation.auto_created and not relation.concrete and (relation.one_to_many or relation.one_to_one)
-        if is_key and relation.related_model not in but:
+        if isinstance(relation, models.ManyToOneRel) and relation.related_model not in but:
             yield relation.related_model, relation.field.name
 
 
@@ -360,9 +362,9 @@ def take_over_facts(kept: Organization, one: PledgeMerge) -> None:
 
 def sign_both(leading: Pledge, folded: Pledge) -> None:
     """Each of the two signed a part of it."""
-    later = max(leading, folded, key=lambda pledge: pledge.signed_at)
+    later = max(leading, folded, key=lambda pledge: pledge.signed_at or pledge.created_at)
     names = ", ".join(dict.fromkeys([leading.signed_by, folded.signed_by]))
-    if len(names) > Pledge._meta.get_field("signed_by").max_length:
+    if len(names) > MAX_LENGTH_NAME:
         names = later.signed_by
     if leading.signed_role != folded.signed_role:
         leading.signed_role = later.signed_role if names == later.signed_by else ""

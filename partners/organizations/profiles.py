@@ -21,7 +21,7 @@ REVIEWED_FIELDS = {"name", "description", "website"}  # what staff read before t
 CONTACT_FIELDS = ["name", "role", "phone", "language"]
 BATCH_SIZE = 1000  # new organizations in one statement
 SLUG_SUFFIXES = ["", *(f"-{number}" for number in range(2, 20))]  # of the address of a name that others have, too
-MAX_LENGTH_SLUG = Organization._meta.get_field("slug").max_length
+MAX_LENGTH_SLUG = Organization._meta.get_field("slug").max_length or 60
 
 
 class ProfileChanged(RuleViolation):

@@ -245,7 +245,7 @@ def differences(state: PageState, data: PageData, checklist: Checklist) -> list[
 
 
 def field_difference(model: type[Model], name: str, theirs: Any, yours: Any) -> Difference:
-    label = str(model._meta.get_field(name).verbose_name)  # type: ignore[union-attr] (a field of a form is no relation)
+    label = str(model._meta.get_field(name).verbose_name)  # type: ignore[union-attr]  # it is no relation
     return Difference(label, value_in_words(model, name, theirs), value_in_words(model, name, yours))
 
 
@@ -253,7 +253,7 @@ def value_in_words(model: type[Model], name: str, value: Any) -> str:
     """A field's value as a reader sees it."""
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    choices = dict(model._meta.get_field(name).flatchoices)  # type: ignore[union-attr] (as above)
+    choices = dict(model._meta.get_field(name).flatchoices)  # type: ignore[union-attr]  # as above
     return str(choices.get(value, value)) or "–"
 
 

@@ -1,4 +1,4 @@
-"""What the page of a pledge sends: read, and kept as it was typed, so that nothing of it is lost."""
+"""What the page of a pledge sends, kept as it was typed, so that nothing is lost when the page comes back."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -23,14 +23,15 @@ NOTE = TextField(required=False, max_length=Promise._meta.get_field("note").max_
 
 
 class PromiseAnswer:
-    """One kind of the checklist: whether it is ticked, what was typed below it, and what is wrong with that by
-    field."""
+    """One promise type on the page: whether it is ticked, what was typed below it, and errors by field."""
 
     def __init__(self, promise_type: int):
         self.promise_type, self.name = promise_type, f"promise-{promise_type}"
-        self.is_ticked, self.is_somewhere = False, False  # somewhere: at schools that they choose
+        self.is_ticked, self.is_somewhere = False, False  # somewhere: at chosen schools
         self.quantity = self.note = ""
-        self.grades, self.months, self.schools = set(), set(), set()
+        self.grades: set[str] = set()
+        self.months: set[str] = set()
+        self.schools: set[str] = set()
         self.errors: dict[str, str] = {}
 
     @classmethod
@@ -53,7 +54,7 @@ class PromiseAnswer:
         return line
 
     def put(self, data: QueryDict) -> None:
-        """Writes it into what was sent, in place of what was typed."""
+        """Write it into the form data."""
         for name, is_set in (("ticked", self.is_ticked), ("where", self.is_somewhere)):
             data.pop(f"{self.name}-{name}", None)
             if is_set:
@@ -63,7 +64,7 @@ class PromiseAnswer:
             data.setlist(f"{self.name}-{name}", sorted(getattr(self, name)))
 
     def promised(self) -> PromiseData:
-        """As the rules take it. What is no number becomes one that they refuse."""
+        """For the rules; what isn't a number becomes 0, which they reject."""
         note = ""
         try:
             note = " ".join(NOTE.clean(self.note).split())
@@ -100,13 +101,13 @@ class PledgeAnswers:
         self.problems: list[str] = []  # that belong to no field
 
     def is_valid(self) -> bool:
-        """Whether everything has the shape it should; the rules have the last word."""
+        """Whether everything is well-formed. The rules check the meaning."""
         sent = [self.profile, self.contact, self.signer]
         are_valid = [form.is_valid() for form in sent if form and form.is_bound]
         return all(are_valid) and not any(line.errors for line in self.lines.values())
 
     def typed(self) -> dict:
-        """Valid answers, as the rules take them."""
+        """Valid answers, for the rules."""
         return {
             "profile": self.profile.profile(),
             "contact": self.contact.cleaned_data if self.contact else {},
@@ -114,7 +115,7 @@ class PledgeAnswers:
         }
 
     def write(self, token: str) -> Pledge:
-        """Saves or signs, as the button said. Raises what the rules raise."""
+        """Save or sign, depending on the button."""
         typed = {"version": self.version, "logo": self.profile.png(), **self.typed()}
         typed["language"] = typed["contact"].get("language", "")
         if not self.is_signing:
@@ -123,8 +124,8 @@ class PledgeAnswers:
         return pledge_editing.sign_pledge(token, **typed, name=signer["name"], role=signer["role"])
 
     def is_valid_for(self, state: PageState) -> bool:
-        """Whether it may be saved after all: a name that the organization has already may look like a web address. If
-        not, finds what the rules would say too, so that everything is said at once."""
+        """Whether it can be saved after all, because the organization already has a name that looks like a web address.
+        If not, add what the rules would say, so that all errors show at once."""
         self.profile.allow_name(state.profile["name"])
         if self.is_valid():
             return True
@@ -135,7 +136,7 @@ class PledgeAnswers:
         return False
 
     def add(self, refused: RuleViolation) -> None:
-        """Keeps what a rule said, at its field if it has one."""
+        """Keep a rule's message, at its field if it has one."""
         if isinstance(refused, pledge_editing.InvalidPromises):
             self.add_problems(refused.problems)
         else:
@@ -146,10 +147,10 @@ class PledgeAnswers:
             self.lines[problem.promise_type].errors.setdefault(problem.field, problem.message)
 
     def line(self, promise_type: int) -> PromiseAnswer:
-        """A kind as it was sent, unticked ones too."""
+        """A promise type as it was sent, ticked or not."""
         return self.lines.get(promise_type) or PromiseAnswer.typed(promise_type, self.data)
 
 
 def unsent_signature(data: QueryDict) -> SignForm:
-    """What was typed to sign while another button was pressed."""
+    """The signature as typed, when another button was pressed."""
     return SignForm(prefix="sign", initial={name: data.get(f"sign-{name}", "") for name in ("name", "role", "may")})

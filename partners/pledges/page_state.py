@@ -161,7 +161,8 @@ def find_known_contact(request: PledgeRequest) -> Contact | None:
     """The contact with the request's address at an organization whose name is similar to the typed one."""
     if not Contact.objects.with_email(request.email).exists():  # the usual case; comparing names takes longer
         return None
-    similarity = TrigramSimilarity("organization__normalized_name", normalize_name(Value(request.organization)))
+    typed = normalize_name(Value(request.organization))
+    similarity = TrigramSimilarity("organization__normalized_name", typed)  # type: ignore[arg-type]  # any expression
     contacts = Contact.objects.with_email(request.email).annotate(similarity=similarity)
     contacts = contacts.filter(similarity__gte=MIN_NAME_SIMILARITY).select_related("organization")
     return contacts.order_by("-similarity", "pk").first()
@@ -193,7 +194,7 @@ def lock_pledge_request(token: str) -> PageState:
     known = find_known_contact(request)
     if known and not request.email_verified:
         raise AddressAlreadyKnown(_("This address is a partner’s already. We have sent its link there."))
-    if known:
+    if known and known.organization_id:
         organization = Organization.objects.select_for_update(no_key=True).filter(pk=known.organization_id).first()
         if organization is None:  # staff merged it while we waited
             return lock_page_state(token)
