@@ -249,6 +249,7 @@ CELERY_TASK_ROUTES = {
     "partners.tasks.work_on_import": {"queue": "housekeeping"},
     "summit.tasks.go_on_writing": {"queue": "housekeeping"},
     "summit.tasks.match_partners": {"queue": "housekeeping"},
+    "summit.tasks.notify_guests": {"queue": "bulk"},
     "summit.tasks.remind": {"queue": "bulk"},
     "summit.tasks.tidy_lists": {"queue": "housekeeping"},
     "summit.tasks.tie_invitations": {"queue": "housekeeping"},

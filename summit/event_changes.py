@@ -1,6 +1,13 @@
-"""What staff change about an event itself, and whom each change tells."""
+"""What staff change about an event itself, and whom each change tells.
 
-from collections.abc import Iterator
+A change only marks the event. The emails to its guests are written afterwards by a worker, batch by batch, so that
+nobody waits for a thousand of them under the event's lock. Each party is told once how the event differs from what it
+was last told: when the event changes again meanwhile, those who were told hear of the second change, the others of both
+in one.
+"""
+
+import time
+from copy import copy
 from datetime import datetime
 
 from django.db import transaction
@@ -8,17 +15,20 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
+from imagine.mail import delivery, dispatch
+from imagine.mail.models import Message
 from summit import seats
 from summit.emails import invitation as invitation_emails
 from summit.emails import reminder as reminder_emails
 from summit.emails import rsvp as rsvp_emails
 from summit.invitations import change_notices
-from summit.models import Event, Rsvp
+from summit.models import Event, EventVersion, Rsvp, RsvpQuerySet
 
 # Changing any of these can make room for waitlisted parties.
 PROMOTING_FIELDS = ["capacity", "reserved_seats", "starts_at", "waitlist_closes_hours_before"]
-# Everyone who comes or was invited is told of a change of these.
-NOTIFIED_FIELDS = ["starts_at", "ends_at", "venue", "address"]
+UNLOGGED_FIELDS = {"id", "canceled_at", "notices_pending_since"}
+BATCH_SIZE = 50  # emails written in one transaction, while the event is locked
+NOTIFY_SECONDS = 10  # then another worker goes on, so that nothing else waits for this one
 
 
 @transaction.atomic
@@ -30,12 +40,11 @@ def save_event(event: Event) -> Event:
         event.save()
         return event
     before = seats.lock_event(event.pk)
-    event.canceled_at = before.canceled_at
+    event.canceled_at, event.notices_pending_since = before.canceled_at, before.notices_pending_since
     event.save()
     audit.log_change(event, logged_facts(before), logged_facts(event))
     if notifies_guests(before, event):
-        for rsvp in active_rsvps(event):
-            rsvp_emails.event_moved(rsvp, before)
+        mark_notices_pending(before, event)
         invitation_emails.write_anew(event)
         reminder_emails.take_back(before)
         change_notices.begin(event)
@@ -46,7 +55,7 @@ def save_event(event: Event) -> Event:
 
 def notifies_guests(before: Event, event: Event) -> bool:
     """Whether every party is told when `before` becomes `event`: time or place of a coming event moved."""
-    moved = any(getattr(before, f) != getattr(event, f) for f in NOTIFIED_FIELDS)
+    moved = any(getattr(before, f) != getattr(event, f) for f in EventVersion.FIELDS)
     return moved and event.is_editable
 
 
@@ -59,11 +68,11 @@ def cancel_event(event: Event) -> Event:
         return event
     if event.is_over:
         raise seats.RsvpClosed(_("This event is over, so it cannot be cancelled."))
+    before = copy(event)
     event.canceled_at = timezone.now()
     event.save(update_fields=["canceled_at"])
     audit.log_change(event, {"canceled": False}, {"canceled": True})
-    for rsvp in active_rsvps(event):
-        rsvp_emails.event_cancelled(rsvp)
+    mark_notices_pending(before, event)
     invitation_emails.write_anew(event)
     reminder_emails.take_back(event)
     change_notices.begin(event)
@@ -72,7 +81,7 @@ def cancel_event(event: Event) -> Event:
 
 def logged_facts(event: Event) -> dict:
     """What history tells of an event, as plain values by the field's name."""
-    names = [field.name for field in Event._meta.fields if field.name not in {"id", "canceled_at"}]
+    names = [field.name for field in Event._meta.fields if field.name not in UNLOGGED_FIELDS]
     values = {name: getattr(event, name) for name in names}
     return {name: local_text(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
@@ -82,8 +91,63 @@ def local_text(moment: datetime) -> str:
     return f"{timezone.localtime(moment, timezone.get_default_timezone()):%Y-%m-%d %H:%M:%S}"
 
 
-def active_rsvps(event: Event) -> Iterator[Rsvp]:
-    """The RSVPs of an event that are not cancelled, with their guests, each knowing the event as it is in memory."""
-    for rsvp in event.rsvps.active().order_by("pk").prefetch_related("guests"):
-        rsvp.event = event
-        yield rsvp
+# Telling the guests ----------------------------------------------------------------------------------------------
+
+
+def mark_notices_pending(before: Event, event: Event) -> None:
+    """In the transaction of a change, under the event's lock: a number of queries that doesn't grow with the guests."""
+    known = {field: getattr(before, field) for field in EventVersion.FIELDS}
+    EventVersion.objects.get_or_create(event=event, version=before.schedule_version, defaults=known)
+    event.rsvps.filter(notified_version="").update(notified_version=before.schedule_version)
+    event.notices_pending_since = timezone.now()
+    event.save(update_fields=["notices_pending_since"])
+    transaction.on_commit(lambda: dispatch.ring("summit.tasks.notify_guests", event.pk), robust=True)
+
+
+def notify_guests(event_pk: int) -> bool:
+    """Write the pending emails for some NOTIFY_SECONDS; return whether all are written. Goes on where it was
+    interrupted; two at once take turns; twice writes nothing twice."""
+    stop_at = time.monotonic() + NOTIFY_SECONDS
+    while notify_some_guests(event_pk):
+        if time.monotonic() > stop_at:
+            return False
+    return True
+
+
+@transaction.atomic
+def notify_some_guests(event_pk: int) -> bool:
+    """Write one batch; return whether there may be more. What was written and who was told is one transaction."""
+    event = seats.lock_event(event_pk)
+    if event.notices_pending_since is None:
+        return False
+    rsvps = [] if event.is_over else list(unnotified(event).order_by("pk").prefetch_related("guests")[:BATCH_SIZE])
+    if rsvps:
+        delivery.queue_many(change_notices_to(event, rsvps))
+        Rsvp.objects.bulk_update(rsvps, ["ics_sequence", "notified_version"])
+    else:
+        event.notices_pending_since = None
+        event.save(update_fields=["notices_pending_since"])
+    return bool(rsvps)
+
+
+def unnotified(event: Event) -> RsvpQuerySet:
+    return event.rsvps.active().exclude(notified_version__in=["", event.schedule_version])
+
+
+def change_notices_to(event: Event, rsvps: list[Rsvp]) -> list[Message]:
+    versions = {version.version: version.applied_to(event) for version in event.versions.all()}
+    messages = []
+    for rsvp in rsvps:
+        before = versions.get(rsvp.notified_version, event)
+        if event.canceled_at:
+            rsvp.event = before  # as they know it, canceled
+            messages.append(rsvp_emails.event_cancelled(rsvp))
+        else:
+            rsvp.event = event
+            messages.append(rsvp_emails.event_moved(rsvp, before))
+        rsvp.notified_version = event.schedule_version
+    return messages
+
+
+def events_with_pending_notices() -> list[int]:
+    return list(Event.objects.filter(notices_pending_since__isnull=False).order_by("pk").values_list("pk", flat=True))

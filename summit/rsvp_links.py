@@ -87,6 +87,7 @@ def answer(request_pk: int) -> None:
     request = LinkRequest.objects.select_for_update(skip_locked=True).filter(pk=request_pk).first()
     if request is None:
         return
-    for rsvp in Rsvp.objects.for_coming_events().with_email(request.email).select_related("event"):
+    rsvps = Rsvp.objects.for_coming_events().with_email(request.email)
+    for rsvp in rsvps.order_by("event_id", "pk"):  # each event is locked until the end: always in one order
         mail_link(rsvp)
     request.delete()

@@ -401,8 +401,9 @@ def reinstate(rsvp: Rsvp, *, size: int | None = None, guests: Sequence[Guest] = 
     check_open(rsvp.event, by_staff=by_staff)
     check_size(rsvp.event, size)
     rsvp.canceled_at, rsvp.canceled_late = None, False
+    rsvp.notified_version = ""  # the email below tells all about the event
     add_seats(rsvp, size, available=available_seats(rsvp.event))
-    rsvp.save(update_fields=SEAT_FIELDS)
+    rsvp.save(update_fields=[*SEAT_FIELDS, "notified_version"])
     fit_guests(rsvp)
     overwrite_guests(rsvp, guests)
     (rsvp_emails.waiting if rsvp.waitlisted_seats else rsvp_emails.confirmed)(rsvp)

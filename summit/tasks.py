@@ -4,7 +4,7 @@ from celery import shared_task
 
 from imagine.mail import dispatch
 from imagine.mail.models import Mailing
-from summit import organization_matching, rsvp_links
+from summit import event_changes, organization_matching, rsvp_links
 from summit.invitations import contact_import, responses, writing
 from summit.models import LinkRequest
 from summit.reminders import sending as reminder_sending
@@ -40,8 +40,17 @@ def write_invitations(mailing_pk: int) -> None:
 
 
 @shared_task
+def notify_guests(event_pk: int) -> None:
+    """Hands on to another worker when there is more to write."""
+    if not event_changes.notify_guests(event_pk):
+        dispatch.ring("summit.tasks.notify_guests", event_pk)
+
+
+@shared_task
 def go_on_writing() -> None:
-    """Takes up what was interrupted, each mailing by a task of its own."""
+    """Takes up what was interrupted, each mailing and each event by a task of its own."""
+    for pk in event_changes.events_with_pending_notices():
+        dispatch.ring("summit.tasks.notify_guests", pk)
     writing.stop_the_unanswerable()
     for pk in Mailing.objects.going_on().order_by("pk").values_list("pk", flat=True):
         dispatch.ring("summit.tasks.write_invitations", pk)

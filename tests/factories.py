@@ -14,7 +14,7 @@ from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
 from partners.pledges import years as pledge_years
 from partners.pledges.promises import PromiseData
-from summit import seats
+from summit import event_changes, seats
 from summit.invitations import starting, writing
 from summit.models import Audience, Event, Guest, Invitation, Rsvp
 
@@ -53,6 +53,25 @@ def rsvp(event: Event, name: str = "Alma Reyes", *, size: int = 1, guests: tuple
     """An RSVP as the form makes it, the contact first, `guests` the names of companions."""
     party = [Guest(name=name), *(Guest(name=companion) for companion in guests)]
     return seats.reserve(unsaved_rsvp(event, name, **fields), size=size, guests=party[:size])
+
+
+def save_event(event: Event) -> Event:
+    """Staff change an event, and its guests are told."""
+    saved = event_changes.save_event(event)
+    notify_guests()
+    return saved
+
+
+def cancel_event(event: Event) -> Event:
+    canceled = event_changes.cancel_event(event)
+    notify_guests()
+    return canceled
+
+
+def notify_guests() -> None:
+    """The worker writes all that guests are to be told."""
+    for pk in event_changes.events_with_pending_notices():
+        event_changes.notify_guests(pk)
 
 
 def end_event(event: Event) -> None:

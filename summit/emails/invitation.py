@@ -18,7 +18,7 @@ from summit.emails.rsvp import LANGUAGES, Preview
 from summit.models import Event, Invitation
 
 KIND = email_templates.INVITATION.code
-MOVES = ["starts_at", "ends_at", "venue", "address", "cancelled"]  # in an event's history
+MOVES = ["starts_at", "ends_at", "venue", "address", "canceled"]  # in an event's history
 
 
 class Told(NamedTuple):

@@ -57,14 +57,17 @@ def cancelled(rsvp: Rsvp, *, had_seats: bool) -> None:
     tell(rsvp, "cancelled", method="CANCEL" if had_seats else "", had_seats=had_seats, shows_party=False)
 
 
-def event_moved(rsvp: Rsvp, before: Event) -> None:
-    """Time or place changed; `before` is the event as it was."""
-    tell(rsvp, "event_moved", **what_moved(before, rsvp.event))
+def event_moved(rsvp: Rsvp, before: Event) -> Message:
+    """Time or place changed; `before` is the event as the party knows it. Unsaved, as the RSVP's sequence is."""
+    rsvp.ics_sequence += 1
+    return numbered(rsvp, "event_moved", **what_moved(before, rsvp.event))
 
 
-def event_cancelled(rsvp: Rsvp) -> None:
-    """The event will not take place. The RSVP still holds the seats that it held."""
-    tell(rsvp, "event_cancelled", method="CANCEL" if rsvp.held_seats else "", link=landing(), shows_party=False)
+def event_cancelled(rsvp: Rsvp) -> Message:
+    """The event will not take place. The RSVP keeps its seats. Unsaved, as the RSVP's sequence is."""
+    rsvp.ics_sequence += 1
+    method = "CANCEL" if rsvp.held_seats else ""
+    return numbered(rsvp, "event_cancelled", method=method, link=landing(), shows_party=False)
 
 
 def link(rsvp: Rsvp, number: int) -> None:

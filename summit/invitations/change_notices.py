@@ -5,8 +5,6 @@ so an event that moves back tells only those who heard that it moved, and what w
 written by the same tasks as invitations.
 """
 
-import hashlib
-
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
@@ -28,12 +26,6 @@ TITLE = Mailing._meta.get_field("title").max_length
 ARRIVED = (State.SENT, State.SENDING, State.UNKNOWN)  # or may have
 
 
-def mark(event: Event) -> str:
-    """Marks what mail says now of the event's time and place, and whether it takes place."""
-    facts = (event.starts_at.timestamp(), event.ends_at.timestamp(), event.venue, event.address)
-    return hashlib.sha256(repr((*facts, event.canceled_at is not None)).encode()).hexdigest()[:16]
-
-
 # To whom ---------------------------------------------------------------------------------------------------------
 
 
@@ -46,7 +38,7 @@ def to_tell(event: Event, *states: State) -> QuerySet[Invitation]:
     comes = Rsvp.objects.active().filter(event=event).alias(folded=Lower("email"))
     return (
         event.invitations.unanswered()
-        .exclude(notified_version=mark(event))
+        .exclude(notified_version=event.schedule_version)
         .filter(Q(*mails, _connector=Q.OR), ~unwilling("contact__email", "invitations"))
         .filter(~Exists(comes.filter(folded=Lower(OuterRef("contact__email")))))
     )
@@ -56,7 +48,9 @@ def asked(event: Event) -> QuerySet[Invitation]:
     """Whom `begin` would have told if the event were saved as it is in memory: for the question before it. What waits
     to be sent is not counted: it is written anew, or never leaves."""
     waits = (written(change_notice_emails.key("{}", kind, sequence(event)), state=State.QUEUED) for kind in KINDS)
-    return to_tell(event, *ARRIVED).exclude(Q(*waits, _connector=Q.OR), previous_notified_version=mark(event))
+    return to_tell(event, *ARRIVED).exclude(
+        Q(*waits, _connector=Q.OR), previous_notified_version=event.schedule_version
+    )
 
 
 def sequence(event: Event) -> int:
@@ -124,7 +118,7 @@ def write_batch(mailing: Mailing, size: int) -> bool:
     )
     pks = [invitation.pk for invitation in some]
     Invitation.objects.filter(pk__in=pks).update(
-        previous_notified_version=F("notified_version"), notified_version=mark(event)
+        previous_notified_version=F("notified_version"), notified_version=event.schedule_version
     )
     if not to_write.exists():
         mailing.rendered_at = timezone.now()

@@ -10,7 +10,6 @@ from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Message
 from imagine.mail.resend import NotAgain
 from summit.emails import invitation as invitation_emails
-from summit.invitations import change_notices
 from summit.invitations.responses import lock, may_mail_link
 from summit.invitations.starting import NotNow, check
 from summit.models import Invitation
@@ -157,4 +156,4 @@ def write_over(message: Message, invitation: Invitation) -> None:
 
 def note_told(invitation: Invitation) -> None:
     """Its last mail says what is true."""
-    Invitation.objects.filter(pk=invitation.pk).update(notified_version=change_notices.mark(invitation.event))
+    Invitation.objects.filter(pk=invitation.pk).update(notified_version=invitation.event.schedule_version)

@@ -95,7 +95,7 @@ def replace_link(invitation: Invitation) -> None:
         )
         message.idempotency_key = f"{invitation_emails.about(invitation)}:new_link:{number}"
         delivery.queue_many([message])
-        invitation.notified_version = change_notices.mark(invitation.event)
+        invitation.notified_version = invitation.event.schedule_version
         invitation.save(update_fields=["notified_version"])
 
 

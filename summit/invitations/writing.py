@@ -67,7 +67,7 @@ def write_batch(mailing: Mailing, event: Event, invitations: list[Invitation]) -
         invitation.mailing, invitation.event = mailing, event
     delivery.queue_many(invitation_emails.written(event, asked, known))
     Invitation.objects.filter(pk__in=[invitation.pk for invitation in asked]).update(
-        emailed_at=timezone.now(), notified_version=change_notices.mark(event)
+        emailed_at=timezone.now(), notified_version=event.schedule_version
     )
     Invitation.objects.filter(pk__in=[invitation.pk for invitation in left_out]).delete()
     mailing.skipped_count += len(left_out)

@@ -92,6 +92,7 @@ class Migration(migrations.Migration):
                 ('invitation_only', models.BooleanField(db_default=False, default=False, help_text='Its page shows no form: whoever is invited answers by the link in the invitation.', verbose_name='for invited partners only')),
                 ('canceled_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='cancelled')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), default=django.utils.timezone.now, editable=False, verbose_name='made')),
+                ('notices_pending_since', models.DateTimeField(editable=False, null=True)),
             ],
             options={
                 'verbose_name': 'event',
@@ -131,6 +132,7 @@ class Migration(migrations.Migration):
                 ('browser_hash', models.CharField(blank=True, editable=False, max_length=64)),
                 ('ics_uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('ics_sequence', models.PositiveIntegerField(default=0, editable=False)),
+                ('notified_version', models.CharField(blank=True, db_default='', default='', editable=False, max_length=16)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='made')),
                 ('search_text', models.GeneratedField(db_persist=True, expression=models.Func(django.db.models.functions.text.Lower(models.Func(models.Func(models.Func(models.F('name'), models.F('email'), models.F('organization_name'), arg_joiner=" || ' ' || ", output_field=models.TextField(), template='(%(expressions)s)'), models.Value('ĐđØøŁł'), models.Value('DdOoLl'), function='TRANSLATE', output_field=models.TextField()), output_field=models.TextField(), template='NORMALIZE(%(expressions)s, NFKD)')), models.Value("[̀-ͯ'`‘’ʼ]"), models.Value(''), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField()), output_field=models.TextField())),
                 ('event', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rsvps', to='summit.event', verbose_name='event')),
@@ -180,6 +182,21 @@ class Migration(migrations.Migration):
                 'verbose_name': 'guest',
                 'verbose_name_plural': 'guests',
                 'ordering': ['rsvp', 'position'],
+            },
+        ),
+        migrations.CreateModel(
+            name='EventVersion',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('version', models.CharField(max_length=16)),
+                ('starts_at', models.DateTimeField()),
+                ('ends_at', models.DateTimeField()),
+                ('venue', models.CharField(max_length=120)),
+                ('address', models.CharField(max_length=200)),
+                ('event', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='summit.event')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('event', 'version'), name='event_version_once')],
             },
         ),
         migrations.CreateModel(

@@ -1,6 +1,6 @@
 """What the summit stores: events, who comes, who is asked."""
 
-from summit.models.events import MAX_CAPACITY, MAX_PARTY_SIZE, Event
+from summit.models.events import MAX_CAPACITY, MAX_PARTY_SIZE, Event, EventVersion
 from summit.models.invitations import Audience, ContactListUpload, Invitation, Reminder, answer_of
 from summit.models.rsvps import (
     CODES,
@@ -20,6 +20,7 @@ __all__ = [
     "Audience",
     "ContactListUpload",
     "Event",
+    "EventVersion",
     "Guest",
     "Invitation",
     "LinkRequest",

@@ -1,5 +1,7 @@
 """Events: dated gatherings with a place and a capacity."""
 
+import hashlib
+from copy import copy
 from datetime import datetime, timedelta
 
 from django.contrib.contenttypes.fields import GenericRelation
@@ -129,6 +131,7 @@ class Event(models.Model):
     canceled_at = models.DateTimeField(_("cancelled"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, db_default=Now(), editable=False)
 
+    notices_pending_since = models.DateTimeField(null=True, editable=False)  # a change that guests are still told of
     audit_entries = GenericRelation(AuditEntry)
 
     objects = EventQuerySet.as_manager()
@@ -194,6 +197,12 @@ class Event(models.Model):
         return not self.canceled_at and timezone.now() < self.waitlist_closes_at
 
     @property
+    def schedule_version(self) -> str:
+        """Stands for when and where the event takes place, and for whether it was canceled."""
+        facts = (self.starts_at.timestamp(), self.ends_at.timestamp(), self.venue, self.address)
+        return hashlib.sha256(repr((*facts, self.canceled_at is not None)).encode()).hexdigest()[:16]
+
+    @property
     def is_over(self) -> bool:
         return timezone.now() >= self.ends_at
 
@@ -237,3 +246,29 @@ class Event(models.Model):
         if not self.available_seats:
             return self.State.FULL
         return self.State.FEW if self.available_seats <= self.public_seats * FEW_LEFT else self.State.OPEN
+
+
+class EventVersion(models.Model):
+    """When and where an event was to take place before it was changed: what guests know until they are told."""
+
+    FIELDS = ("starts_at", "ends_at", "venue", "address")
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="versions")
+    version = models.CharField(max_length=16)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    venue = models.CharField(max_length=120)
+    address = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["event", "version"], name="event_version_once")]
+
+    def __str__(self):
+        return self.version
+
+    def applied_to(self, event: Event) -> Event:
+        """Return the event as it was in this version."""
+        earlier = copy(event)
+        for field in self.FIELDS:
+            setattr(earlier, field, getattr(self, field))
+        return earlier

@@ -111,6 +111,8 @@ class Rsvp(models.Model):
     browser_hash = models.CharField(max_length=64, blank=True, editable=False)
     ics_uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     ics_sequence = models.PositiveIntegerField(default=0, editable=False)
+    # The Event.schedule_version that the party knows; empty until the event changes.
+    notified_version = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
     search_text = models.GeneratedField(
         expression=unaccented(joined("name", "email", "organization_name")),

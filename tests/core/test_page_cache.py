@@ -9,7 +9,6 @@ from django.test import Client
 from django.utils import timezone
 
 from imagine.core import page_cache
-from summit import event_changes
 from summit.models import Event
 from tests import factories, web_client
 
@@ -46,7 +45,7 @@ def test_page_changes_with_every_seat_and_every_word_of_the_event(client):
     assert "3 of 50 seats are taken" in page(client)
     Event.objects.update(venue="Town Hall")
     assert "Town Hall" in page(client)
-    event_changes.cancel_event(event)
+    factories.cancel_event(event)
     assert "Town Hall" in page(client)
     assert len(page_cache.kept) == 4
 

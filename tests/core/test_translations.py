@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 from imagine.core import translations
 from imagine.mail import editable_templates
 from imagine.mail.models import Message
-from summit import event_changes, rsvp_links, seats
+from summit import rsvp_links, seats
 from summit.emails import rsvp as rsvp_emails
 from summit.models import Event, Rsvp
 from tests import factories
@@ -276,7 +276,7 @@ def late() -> Rsvp:
     event = factories.event(starts_at=NOW.replace(microsecond=0) + timedelta(hours=6), capacity=1)
     rsvp = factories.rsvp(event, size=3, accepts_partial=True, language="es")
     event.capacity = 3
-    event_changes.save_event(event)
+    factories.save_event(event)
     return rsvp
 
 
@@ -286,7 +286,7 @@ def cancelled() -> Rsvp:
 
 def event_cancelled() -> Rsvp:
     rsvp = confirmed()
-    event_changes.cancel_event(rsvp.event)
+    factories.cancel_event(rsvp.event)
     return rsvp
 
 
@@ -345,9 +345,9 @@ def test_letters_are_spanish(settings):
     rsvp_emails.link(rsvp, 1)
     rsvp = rsvp_links.replace(rsvp)
     event.venue = "Civic Auditorium"
-    event_changes.save_event(event)
+    factories.save_event(event)
     seats.cancel(rsvp)
-    event_changes.cancel_event(event)
+    factories.cancel_event(event)
     written = list(Message.objects.order_by("created_at"))
     kinds = {path.stem for path in (settings.BASE_DIR / "templates" / "mail").glob("*.txt")}
     not_of_rsvps = {"layout", "layout.subject", "worded", "worded_layout", "worded_layout.subject", "invitation_link"}

@@ -16,7 +16,7 @@ from partners.pledges import editing as pledge_editing
 from partners.pledges import links as pledge_links
 from partners.pledges import staff as staff_pledges
 from partners.pledges import years as pledge_years
-from summit import event_changes, rsvp_links, seats
+from summit import rsvp_links, seats
 from summit.invitations import links as invitation_links
 from summit.invitations import responses, writing
 from summit.reminders import sending as reminder_sending
@@ -107,10 +107,10 @@ def rsvp_emails(box: Mailbox) -> None:
         resend.send(message)
     box.collect("Email of an RSVP sent again by staff")
     event.venue = "Stockton Civic Auditorium"
-    event_changes.save_event(event)
+    factories.save_event(event)
     box.collect("Event moved to another place")
     event.starts_at, event.ends_at = moment(4, 7, 9), moment(4, 7, 12)
-    event_changes.save_event(event)
+    factories.save_event(event)
     box.collect("Event moved to another time")
     for heading, now in {
         "Reminder a week before": moment(3, 31, 9),
@@ -123,7 +123,7 @@ def rsvp_emails(box: Mailbox) -> None:
     for rsvp in mine:
         seats.cancel(rsvp)
     box.collect("RSVP canceled, and others moved up from the waiting list")
-    event_changes.cancel_event(event)
+    factories.cancel_event(event)
     box.collect("Event canceled")
 
 
@@ -145,10 +145,10 @@ def invitation_emails(box: Mailbox) -> None:
         responses.replace_link(invitation)
     sent(*box.collect("New link of an invitation"))
     event.venue = "Stockton Civic Auditorium"
-    event_changes.save_event(event)
+    factories.save_event(event)
     writing.write(Mailing.objects.latest("pk"))
     sent(*box.collect("Invited, and the event moved"))
-    event_changes.cancel_event(event)
+    factories.cancel_event(event)
     writing.write(Mailing.objects.latest("pk"))
     box.collect("Invited, and the event was canceled")
 

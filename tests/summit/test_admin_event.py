@@ -45,6 +45,7 @@ def test_new_place_is_told_to_every_party(staff):
     event = factories.event()
     rsvp = factories.rsvp(event)
     change(staff, event, venue="Weber Point Events Center", _sure="yes")
+    factories.notify_guests()
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_moved 2 REQUEST"]
 
 
@@ -136,6 +137,7 @@ def test_calling_off_asks_first_and_then_tells_every_party_once(staff):
     sent = web_client.form_fields(response)
     assert "1 event was called off." in web_client.page_text(act(staff, event, sure=sent["sure"]))
     assert Event.objects.get().canceled_at is not None
+    factories.notify_guests()
     assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
     assert snapshots.emails(waits) == ["waiting 1", "event_cancelled 2"]
 

@@ -11,7 +11,6 @@ from django.utils import timezone
 from imagine.core.models import AuditEntry
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Mailing, Message
-from summit import event_changes
 from summit.admin.mailings import time_left
 from summit.invitations import writing as invitations_writing
 from summit.models import Event, Invitation
@@ -178,7 +177,7 @@ def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
     mailing(kickoff)
     Message.objects.update(state=State.SENT, sent_at=timezone.now())
     kickoff.venue = "Stockton Civic Auditorium"
-    event_changes.save_event(kickoff)
+    factories.save_event(kickoff)
     word = Mailing.objects.get(template="invitation_moved")
     page = web_client.page_text(staff.get(page_of(word)))
     assert "the event moved: 3 people who were invited and had not answered are told." in page
@@ -191,7 +190,7 @@ def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
     assert "It is stopped. Who was not written to yet is not told." in press(staff, word, stop="1", sure="yes")
     assert "Who has no mail was not told." in web_client.page_text(staff.get(page_of(word)))
     assert Invitation.objects.count() == 3
-    event_changes.cancel_event(kickoff)
+    factories.cancel_event(kickoff)
     off = Mailing.objects.get(template="invitation_called_off")
     assert "the event was called off: 3 people who were invited and had not answered are told." in web_client.page_text(
         staff.get(page_of(off))

@@ -278,6 +278,7 @@ def test_yes_saves_all_that_was_typed_and_writes_once(staff, full):
     for _twice in range(2):
         assert staff.post(page_of(full), yes).status_code == 302
     assert Event.objects.values_list("venue", "capacity").get() == (PLACE, 7)
+    factories.notify_guests()
     moved = [
         letter for rsvp in full.rsvps.all() for letter in snapshots.emails(rsvp) if letter.startswith("event_moved")
     ]
@@ -321,6 +322,7 @@ def test_move_by_another_is_kept_and_asks_nothing(staff, full):
     answer(staff, full, venue=PLACE, _sure="yes")
     assert staff.post(page_of(full), opened | {"title": "The Summit"}).status_code == 302
     assert Event.objects.values_list("venue", "title").get() == (PLACE, "The Summit")
+    factories.notify_guests()
     assert [letter for letter in snapshots.emails(full.rsvps.get(name="Stays")) if "moved" in letter] == [
         "event_moved 2 REQUEST"
     ]

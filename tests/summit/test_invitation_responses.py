@@ -10,7 +10,7 @@ from imagine.mail import preferences
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Message
 from partners.organizations import contacts
-from summit import event_changes, organization_matching, seats
+from summit import organization_matching, seats
 from summit.invitations import responses, writing
 from summit.models import Event, Guest, Invitation, Rsvp
 from tests import factories, snapshots
@@ -325,7 +325,7 @@ def test_an_invitation_that_is_not_written_yet_is_written_with_the_new_link(aske
     assert later.get_absolute_url() in Message.objects.about(f"invitation:{later.pk}").get().body_text
 
 
-@pytest.mark.parametrize("end", [factories.end_event, event_changes.cancel_event])
+@pytest.mark.parametrize("end", [factories.end_event, factories.cancel_event])
 def test_a_new_link_is_not_mailed_to_who_wants_no_invitations_or_for_what_is_over(asked, end):
     sent()
     other = factories.invite(asked.event, person("Jun Park"))

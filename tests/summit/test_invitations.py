@@ -10,7 +10,6 @@ from imagine.mail import preferences
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Mailing, Message
 from partners.models import Contact
-from summit import event_changes
 from summit.emails import invitation as invitation_emails
 from summit.invitations import audiences, responses, starting, writing
 from summit.invitations import resend as invitation_resend
@@ -347,7 +346,7 @@ def test_no_queries_for_each_mailing_that_is_over(django_assert_num_queries):
     event = factories.event()
     write_mailing(event, person("Alma"))
     state_of("alma@example.org", "sent", sent_at=timezone.now())
-    event_changes.cancel_event(event)
+    factories.cancel_event(event)
     with django_assert_num_queries(2):
         invitations_writing.stop_the_unanswerable()
     assert not Mailing.objects.exclude(stopped_at=None).exists()
@@ -361,7 +360,7 @@ def test_what_has_not_left_when_the_event_moves_says_where_it_is_now():
     mailing = write_mailing(event, *map(person, ("Sent", "Queued")))
     state_of("sent@example.org", "sent", sent_at=timezone.now())
     event.venue = "Stockton Civic Auditorium"
-    event_changes.save_event(event)
+    factories.save_event(event)
     mailing.refresh_from_db()
     assert (mailing.rendered_at, bulk_delivery.figures(mailing).to_write) == (None, 1)
     assert invitations_writing.write(mailing)
@@ -376,7 +375,7 @@ def test_another_change_of_the_event_writes_nothing_anew():
     write_mailing(event, person("Alma"))
     before = snapshots.tables(but=("summit.Event", "core.AuditEntry"))
     event.capacity = 200
-    event_changes.save_event(event)
+    factories.save_event(event)
     assert snapshots.tables(but=("summit.Event", "core.AuditEntry")) == before
 
 
@@ -411,7 +410,7 @@ def test_nothing_leaves_once_the_event_was_called_off(claimed):
     bulk_delivery.begin(first := bulk_delivery.claim()[0])
     if not claimed:
         bulk_delivery.give_back([first])
-    event_changes.cancel_event(event)
+    factories.cancel_event(event)
     assert list(Message.objects.filter(queue="bulk").values_list("recipient", flat=True)) == [first.recipient]
     invitations_writing.write(mailing)
     mailing.refresh_from_db()
@@ -472,7 +471,7 @@ def test_event_that_moves_keeps_it_and_tells_it():
     event = factories.event()
     in_doubt_and_sent_again(event, "Alma", "Jun")
     event.venue = "Stockton Civic Auditorium"
-    event_changes.save_event(event)
+    factories.save_event(event)
     assert list(Message.objects.values_list("recipient", "state")) == [("alma@example.org", "unknown")]
     for mailing in Mailing.objects.going_on():
         invitations_writing.write(mailing)

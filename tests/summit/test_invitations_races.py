@@ -13,7 +13,7 @@ from imagine.demo.servers import wait_until
 from imagine.mail.models import Mailing, Message
 from partners.models import Contact, Organization
 from partners.organizations import contacts, merging
-from summit import event_changes, seats
+from summit import seats
 from summit.invitations import contact_changes, responses, starting, writing
 from summit.invitations import starting as invitations_starting
 from summit.invitations import writing as invitations_writing
@@ -126,7 +126,7 @@ def test_an_event_that_moves_while_word_of_it_is_written_is_told_once_to_everybo
     def move(venue: str):
         moved = Event.objects.get()
         moved.venue = venue
-        event_changes.save_event(moved)
+        factories.save_event(moved)
 
     def write():
         for mailing in Mailing.objects.going_on():

@@ -10,7 +10,6 @@ from imagine.mail import preferences, resend
 from imagine.mail.models import Mailing, Message
 from imagine.mail.resend import NotAgain
 from partners.organizations import contacts
-from summit import event_changes
 from summit.invitations import change_notices, responses, writing
 from summit.invitations import links as invitation_links
 from summit.invitations import resend as invitation_resend
@@ -47,7 +46,7 @@ def moves(event: Event) -> None:
     """Staff save it with another place; whoever is to be told is."""
     event = Event.objects.get(pk=event.pk)
     event.venue = THERE
-    event_changes.save_event(event)
+    factories.save_event(event)
     for mailing in Mailing.objects.going_on():
         writing.write(mailing)
 
@@ -106,7 +105,7 @@ def test_sent_again_once_more_it_has_one_ending(asked):
 def test_who_was_sent_the_facts_of_today_is_not_told_that_the_event_moved(asked):
     event = asked.event
     event.venue = THERE
-    event_changes.save_event(event)
+    factories.save_event(event)
     resend.send(mail_of(asked))
     assert not change_notices.to_tell(event).exists()
 
@@ -127,7 +126,7 @@ def test_an_invitation_that_failed_is_written_anew_in_its_place(asked, state):
     assert THERE in entry(message)["LOCATION"]
     assert resend.send(message) is False
     asked.refresh_from_db()
-    assert asked.notified_version == change_notices.mark(asked.event)
+    assert asked.notified_version == asked.event.schedule_version
 
 
 def test_it_goes_to_the_address_that_the_contact_has_by_now(asked):
@@ -233,7 +232,7 @@ def test_other_mail_is_sent_again_while_it_is_true_and_else_the_invitation_is_to
     assert Message.objects.get(state=State.QUEUED).body_text == mail_of(asked, kind).body_text
     event = Event.objects.get()
     event.venue = "Weber Point Events Center"
-    event_changes.save_event(event)
+    factories.save_event(event)
     assert "Send the invitation itself again: it is written anew." in refusal(mail_of(asked, kind))
 
 

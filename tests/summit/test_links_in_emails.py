@@ -12,8 +12,7 @@ from imagine.mail.models import Mailing, Message
 from partners import tasks as partners_tasks
 from partners.pledges import links as pledge_links
 from partners.pledges import staff as staff_pledges
-from summit import event_changes, rsvp_links, seats
-from summit.emails import rsvp as rsvp_emails
+from summit import rsvp_links, seats
 from summit.invitations import links as invitation_links
 from summit.invitations import writing
 from summit.models import Rsvp
@@ -52,8 +51,9 @@ def of_parties() -> None:
 
 def of_events() -> None:
     moved = factories.rsvp(factories.event(slug="moved"))
-    rsvp_emails.event_moved(moved, factories.event(slug="before"))
-    rsvp_emails.event_cancelled(factories.rsvp(factories.event(slug="off")))
+    moved.event.venue = "Stockton Civic Auditorium"
+    factories.save_event(moved.event)
+    factories.cancel_event(factories.rsvp(factories.event(slug="off")).event)
     party = reminder_fixtures.rsvp(reminder_fixtures.event(), size=2, came=1)
     for month, day in ((3, 31), (4, 4), (4, 6), (4, 8)):
         reminder_sending.remind(moment(month, day, 9))
@@ -69,12 +69,12 @@ def of_invitations() -> None:
     invitation_links.mail_link(event.invitations.get())
     written_and_sent()
     event.venue = "Stockton Civic Auditorium"
-    event_changes.save_event(event)
+    factories.save_event(event)
     written_and_sent()
     off = factories.event(slug="called-off")
     factories.invite(off, factories.person("Asked Twice"))
     written_and_sent()
-    event_changes.cancel_event(off)
+    factories.cancel_event(off)
     written_and_sent()
 
 

@@ -8,8 +8,9 @@ import pytest
 from imagine.mail import delivery, preferences
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Message
-from summit import event_changes, rsvp_links, seats
+from summit import rsvp_links, seats
 from summit.reminders import sending as reminder_sending
+from tests import factories
 from tests.summit import reminder_fixtures
 from tests.summit.reminder_fixtures import moment, only_reminder, reminder_rows, run_reminders
 from tests.summit.test_seats_races import at_once
@@ -120,10 +121,10 @@ def test_reminder_that_is_not_true_any_more_is_taken_back(what):
     elif what == "waits":
         seats.move_to_waitlist(party)
     elif what == "called off":
-        event_changes.cancel_event(event)
+        factories.cancel_event(event)
     else:
         event.starts_at, event.ends_at = moment(4, 28, 8), moment(4, 28, 10)
-        event_changes.save_event(event)
+        factories.save_event(event)
     assert run_reminders(moment(4, 6, 9, 5), sent=False) == []
 
 
@@ -138,12 +139,12 @@ def test_reminder_that_tells_of_the_event_as_it_was_does_not_leave_after_the_cha
     if claimed:
         bulk_delivery.claim()
     if what == "called off":
-        event_changes.cancel_event(event)
+        factories.cancel_event(event)
     else:
         changed = {"starts_at": moment(4, 7, 9)} if what == "another hour" else {"venue": "Elsewhere"}
         for name, value in changed.items():
             setattr(event, name, value)
-        event_changes.save_event(event)
+        factories.save_event(event)
     letter = Message.objects.about(f"rsvp:{party.pk}").get(state="queued")
     assert letter.idempotency_key.split(":")[2] == ("event_cancelled" if what == "called off" else "event_moved")
     Message.objects.filter(pk=letter.pk).update(created_at=moment(4, 6, 9, 1))
@@ -175,7 +176,7 @@ def test_names_that_are_missing_are_asked_for_once_more_when_the_event_moved_mea
     reminder_fixtures.rsvp(event, size=2)
     run_reminders(moment(4, 4, 9), sent=False)
     event.venue = "Elsewhere"
-    event_changes.save_event(event)
+    factories.save_event(event)
     assert reminder_fixtures.sent_reminders() == []
     assert run_reminders(moment(4, 4, 9, 5), sent=False) == ["names alma.reyes@example.org"]
     assert "Elsewhere" in only_reminder("names").body_text

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from imagine.core.errors import RuleViolation
-from summit import event_changes, seats
+from summit import seats
 from summit.models import Event, Rsvp
 from tests import concurrency, factories, snapshots
 
@@ -112,7 +112,7 @@ def test_party_that_grows_while_staff_shrink_the_room_and_erase_it_ends_in_order
     def smaller():
         changed = Event.objects.get(pk=event.pk)
         changed.capacity = 3
-        return event_changes.save_event(changed)
+        return factories.save_event(changed)
 
     at_once([lambda: seats.change_party_size(rsvp, size=4), smaller, lambda: seats.delete_rsvp(rsvp)] * 2)
     assert snapshots.seats(event) == []

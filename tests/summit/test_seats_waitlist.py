@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from summit import event_changes, seats
+from summit import seats
 from summit.models import Event, Rsvp
 from tests import factories, snapshots
 
@@ -108,7 +108,7 @@ def test_nobody_moves_up_once_promotion_has_stopped():
     seats.change_party_size(second, size=1)
     seats.delete_rsvp(second)
     seats.set_accepts_partial(third, True)
-    event_changes.save_event(Event.objects.get())
+    factories.save_event(Event.objects.get())
     assert snapshots.seats(event) == [("A", 0, 0), ("Waits", 0, 2)]
     assert snapshots.emails(third) == ["waiting 1"]
 
@@ -225,7 +225,7 @@ def test_put_on_the_list_stays_there_in_the_same_act_though_nobody_else_waits():
     seats.update_guests(other, {other.guests.get().pk: {"name": "O. Ther"}})
     seats.correct_contact(rsvp, phone="1")
     event.title = "The Summit"
-    event_changes.save_event(event)
+    factories.save_event(event)
     assert snapshots.seats(event)[0] == ("Alma Reyes", 0, 2)
     seats.cancel(other)  # seats come free, and it is first in line
     assert snapshots.seats(event)[0] == ("Alma Reyes", 2, 0)

@@ -1,0 +1,157 @@
+"""The emails to guests of an event that is rescheduled or canceled: the request marks it, a worker writes batches."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from imagine.mail.models import Message
+from summit import event_changes, seats
+from summit.emails import rsvp as rsvp_emails
+from summit.models import Event, Guest, Rsvp
+from tests import factories, snapshots
+
+pytestmark = pytest.mark.django_db
+
+FIRST, SECOND, THIRD = "University of the Pacific", "Stockton Civic Auditorium", "Weber Point Events Center"
+
+
+@pytest.fixture
+def event(monkeypatch) -> Event:
+    """Four parties, told two at a time."""
+    monkeypatch.setattr(event_changes, "BATCH_SIZE", 2)
+    event = factories.event()
+    for name in ("Alma", "Ben", "Chue", "Dee"):
+        factories.rsvp(event, name)
+    return event
+
+
+def move_to(event: Event, venue: str) -> None:
+    event = Event.objects.get(pk=event.pk)
+    event.venue = venue
+    event_changes.save_event(event)
+
+
+def notices() -> list[str]:
+    """Who was told what, in the order written: "Alma: University of the Pacific → Weber Point Events Center"."""
+    names = dict(Rsvp.objects.values_list("email", "name"))
+    told = []
+    for message in Message.objects.exclude(ics_method="", subject="").order_by("created_at"):
+        venues = [venue for venue in (FIRST, SECOND, THIRD) if venue in message.body_text]
+        kind = message.idempotency_key.split(":")[2]
+        if kind in {"event_moved", "event_cancelled"}:
+            told.append(f"{names[message.recipient]}: {kind} {' '.join(venues)}")
+    return told
+
+
+def test_the_request_writes_no_email_and_the_worker_all():
+    event = factories.event()
+    rsvp = factories.rsvp(event)
+    move_to(event, SECOND)
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"]
+    for _twice in range(2):
+        assert event_changes.notify_guests(event.pk)
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_moved 2 REQUEST"]
+    assert event_changes.events_with_pending_notices() == []
+
+
+@pytest.mark.parametrize("change", ["move", "cancel"])
+def test_the_request_takes_as_many_queries_for_1_party_as_for_1500(change, django_assert_num_queries):
+    counts = []
+    for parties in (1, 1500):
+        event = factories.event(capacity=2000)
+        rsvps = [
+            Rsvp(event=event, name="Guest", email=f"guest{number}@event{event.pk}.example", held_seats=1)
+            for number in range(parties)
+        ]
+        Guest.objects.bulk_create(Guest(rsvp=rsvp, position=1) for rsvp in Rsvp.objects.bulk_create(rsvps))
+        with CaptureQueriesContext(connection) as queries:
+            move_to(event, SECOND) if change == "move" else event_changes.cancel_event(event)
+        counts.append(len(queries))
+    assert counts[0] == counts[1] < 25
+
+
+def test_a_second_move_while_half_is_told_tells_each_what_it_does_not_know(event):
+    move_to(event, SECOND)
+    assert event_changes.notify_some_guests(event.pk)
+    move_to(event, THIRD)
+    factories.notify_guests()
+    both = [f"{SECOND} {THIRD}"] * 2
+    assert [line.split(": event_moved ")[0] for line in notices()] == ["Alma", "Ben", "Alma", "Ben", "Chue", "Dee"]
+    assert [line.split(": event_moved ")[1] for line in notices()] == [
+        *[f"{FIRST} {SECOND}"] * 2,
+        *both,
+        *[f"{FIRST} {THIRD}"] * 2,
+    ]
+
+
+def test_a_move_back_while_half_is_told_tells_only_those_who_heard_of_it(event):
+    move_to(event, SECOND)
+    assert event_changes.notify_some_guests(event.pk)
+    move_to(event, FIRST)
+    factories.notify_guests()
+    assert [line.partition(":")[0] for line in notices()] == ["Alma", "Ben", "Alma", "Ben"]
+    assert [seats.lock_event(event.pk).notices_pending_since, len(snapshots.emails())] == [None, 8]
+
+
+def test_canceling_while_half_is_told_of_a_move_tells_each_once_of_the_event_it_knows(event):
+    move_to(event, SECOND)
+    assert event_changes.notify_some_guests(event.pk)
+    event_changes.cancel_event(event)
+    factories.notify_guests()
+    assert notices()[2:] == [
+        f"Alma: event_cancelled {SECOND}",
+        f"Ben: event_cancelled {SECOND}",
+        f"Chue: event_cancelled {FIRST}",
+        f"Dee: event_cancelled {FIRST}",
+    ]
+
+
+def test_a_worker_that_dies_in_a_batch_leaves_all_of_it_to_the_next(event, monkeypatch):
+    move_to(event, SECOND)
+    assert event_changes.notify_some_guests(event.pk)
+    with monkeypatch.context() as broken:
+        broken.setattr(rsvp_emails, "event_moved", lambda rsvp, before: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            event_changes.notify_some_guests(event.pk)
+    assert [line.partition(":")[0] for line in notices()] == ["Alma", "Ben"]
+    factories.notify_guests()
+    assert [line.partition(":")[0] for line in notices()] == ["Alma", "Ben", "Chue", "Dee"]
+
+
+def test_a_worker_whose_time_is_up_leaves_the_rest_pending(event, monkeypatch):
+    monkeypatch.setattr(event_changes, "NOTIFY_SECONDS", -1)
+    move_to(event, SECOND)
+    assert event_changes.notify_guests(event.pk) is False
+    assert len(notices()) == 2
+    assert event_changes.events_with_pending_notices() == [event.pk]
+
+
+def test_who_came_canceled_or_came_back_meanwhile_is_told_nothing_that_is_known(event):
+    gone, back = (event.rsvps.get(name=name) for name in ("Alma", "Ben"))
+    seats.cancel(back)
+    move_to(event, SECOND)
+    seats.cancel(gone)
+    seats.reinstate(back)
+    factories.rsvp(event, "New")
+    factories.notify_guests()
+    assert [line.partition(":")[0] for line in notices()] == ["Chue", "Dee"]
+    move_to(event, THIRD)
+    factories.notify_guests()
+    assert notices()[2:] == [f"{name}: event_moved {SECOND} {THIRD}" for name in ("Ben", "Chue", "Dee", "New")]
+
+
+def test_nobody_is_told_any_more_once_the_event_is_over(event):
+    move_to(event, SECOND)
+    factories.end_event(event)
+    factories.notify_guests()
+    assert notices() == []
+    assert event_changes.events_with_pending_notices() == []
+
+
+def test_saving_a_page_that_was_open_meanwhile_forgets_no_pending_notice(event):
+    opened = Event.objects.get(pk=event.pk)
+    move_to(event, SECOND)
+    opened.venue, opened.title = SECOND, "The Summit"
+    event_changes.save_event(opened)
+    factories.notify_guests()
+    assert len(notices()) == 4
