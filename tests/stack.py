@@ -169,7 +169,7 @@ class Stack:
             broker.flushall()
 
     def set_send_rate(self, per_second: int) -> None:
-        self.sql("UPDATE mail_pace SET per_second = %s", per_second)
+        self.sql("UPDATE mail_sendrate SET per_second = %s", per_second)
 
     # Questions -------------------------------------------------------------------------------------------------
 
