@@ -1,4 +1,4 @@
-"""The words of the public pages: what their templates tell of the partners."""
+"""The contexts of the public directory's templates."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ MAX_LENGTH_DESCRIPTION = 300
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several things to choose, and where that leads."""
+    """A filter option and its URL."""
 
     label: str
     address: str = ""
@@ -33,7 +33,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Line:
-    """One promise in words."""
+    """A promise in words."""
 
     promise_type: PromiseType
     amount: str
@@ -76,50 +76,52 @@ def sector_label(sector: str) -> str:
 # The wall -----------------------------------------------------------------------------------------------------------
 
 
-def last_page(stamp: tuple, asked: DirectoryQuery) -> int:
-    return max(1, ceil(sum(directory_queries.partners_by_sector(stamp, asked.but()).values()) / PAGE_SIZE))
+def last_page(version: tuple, query: DirectoryQuery) -> int:
+    return max(1, ceil(sum(directory_queries.partners_by_sector(version, query.but()).values()) / PAGE_SIZE))
 
 
-def directory_page(stamp: tuple, asked: DirectoryQuery) -> dict:
-    """All that templates/partners/partners.html tells. Only the first page of a whole year has chart and table."""
-    if asked.year is None:
+def directory_page(version: tuple, query: DirectoryQuery) -> dict:
+    """The context of partners.html. Only the first page of a year without filters has the chart and the table."""
+    if query.year is None:
         about = _("Who promised what to Stockton’s students.")
-        return {"title": _("Imagine Promise Partners"), "about": about, "path": asked.address()}
+        return {"title": _("Imagine Promise Partners"), "about": about, "path": query.address()}
     totals, found = (
-        directory_queries.year_totals(stamp, asked.year),
-        directory_queries.partners_by_sector(stamp, asked.but()),
+        directory_queries.year_totals(version, query.year),
+        directory_queries.partners_by_sector(version, query.but()),
     )
     words = {
-        "title": page_title(stamp, asked),
-        "about": year_description(asked.year, totals),
+        "title": page_title(version, query),
+        "about": year_description(query.year, totals),
         # A search is no page of its own to other sites.
-        "path": (asked.but(words="") if asked.words else asked).address(),
-        "here": asked.address(),
-        "asked": asked,
-        "year": directory_queries.directory_years(stamp)[asked.year],
+        "path": (query.but(words="") if query.words else query).address(),
+        "here": query.address(),
+        "query": query,
+        "year": directory_queries.directory_years(version)[query.year],
         "totals": totals,
         "figures": {name: f"{getattr(totals, name):,}" for name in ("partners", "promises", "named_schools")},
-        "narrowing": active_filters(stamp, asked),
+        "narrowing": active_filters(version, query),
         "found": sum(found.values()),
         "found_said": f"{sum(found.values()):,}",
-        "years": year_choices(stamp, asked),
-        "sectors": sector_choices(asked, totals),
-        "promise_types": promise_type_choices(asked, totals),
+        "years": year_choices(version, query),
+        "sectors": sector_choices(query, totals),
+        "promise_types": promise_type_choices(query, totals),
         "groups": list(
-            partners_by_sector(directory_queries.pledges_on_page(asked), found, directory_queries.promise_types(stamp))
+            partners_by_sector(
+                directory_queries.pledges_on_page(query), found, directory_queries.promise_types(version)
+            )
         ),
-        "pages": page_links(asked, last_page(stamp, asked)),
-        "all": Choice(_("Show all partners"), asked.but(sector="", promise_type="", words="").address()),
+        "pages": page_links(query, last_page(version, query)),
+        "all": Choice(_("Show all partners"), query.but(sector="", promise_type="", words="").address()),
     }
-    is_whole = not asked.is_narrowed and asked.page == 1
-    return words | year_overview(asked, totals) if is_whole and totals.partners else words
+    is_whole = not query.is_narrowed and query.page == 1
+    return words | year_overview(query, totals) if is_whole and totals.partners else words
 
 
-def page_title(stamp: tuple, asked: DirectoryQuery) -> str:
-    said = _("Imagine Promise Partners %(year)s") % {"year": school_years(asked.year)}
-    if told := active_filters(stamp, asked):
+def page_title(version: tuple, query: DirectoryQuery) -> str:
+    said = _("Imagine Promise Partners %(year)s") % {"year": school_years(query.year)}
+    if told := active_filters(version, query):
         said = f"{', '.join(told)}: {said}"
-    return _("%(title)s, page %(page)s") % {"title": said, "page": asked.page} if asked.page > 1 else said
+    return _("%(title)s, page %(page)s") % {"title": said, "page": query.page} if query.page > 1 else said
 
 
 def year_description(year: int, totals: YearTotals) -> str:
@@ -131,86 +133,86 @@ def year_description(year: int, totals: YearTotals) -> str:
     return said % {"partners": f"{totals.partners:,}", "year": school_years(year)}
 
 
-def active_filters(stamp: tuple, asked: DirectoryQuery) -> list[str]:
-    """What the wall is narrowed to, in words."""
+def active_filters(version: tuple, query: DirectoryQuery) -> list[str]:
+    """The filters in words."""
     labels = {
         promise_type.code: promise_type.localized_name
-        for promise_type in directory_queries.promise_types(stamp).values()
+        for promise_type in directory_queries.promise_types(version).values()
     }
-    sector, words = asked.sector and sector_label(asked.sector), asked.words and f"“{asked.words}”"
-    return [said for said in (sector, labels.get(asked.promise_type), words) if said]
+    sector, words = query.sector and sector_label(query.sector), query.words and f"“{query.words}”"
+    return [said for said in (sector, labels.get(query.promise_type), words) if said]
 
 
-def year_overview(asked: DirectoryQuery, totals: YearTotals) -> dict:
-    """Chart and coverage table of a whole year."""
+def year_overview(query: DirectoryQuery, totals: YearTotals) -> dict:
+    """The chart and the coverage table of a year."""
     now, before = (
         {sector_label(sector): number for sector, number in counted.items()}
         for counted in (totals.sectors, totals.before)
     )
     return {
         "chart": charts.draw(now, before),
-        "year_before": school_years(asked.year and asked.year - 1),
+        "year_before": school_years(query.year and query.year - 1),
         "bands": list(GRADE_BANDS),
-        "coverage": [coverage_row(asked, row) for row in totals.rows],
+        "coverage": [coverage_row(query, row) for row in totals.rows],
         "has_gaps": any(not number for row in totals.rows for number in row.bands),
     }
 
 
-def coverage_row(asked: DirectoryQuery, row: directory_queries.PromiseTypeTotals) -> dict:
+def coverage_row(query: DirectoryQuery, row: directory_queries.PromiseTypeTotals) -> dict:
     return {
         "promise_type": row.promise_type,
         "amount": row.promise_type.amount(row.quantity) if row.partners else "",
-        "address": asked.but(promise_type=row.promise_type.code).address() if row.partners else "",
+        "address": query.but(promise_type=row.promise_type.code).address() if row.partners else "",
         "cells": [(f"{n:,}" if n else "", (n > 0) + (n >= SOME) + (n >= MANY)) for n in row.bands],
     }
 
 
-def year_choices(stamp: tuple, asked: DirectoryQuery) -> list[Choice]:
-    """Another year begins with all its partners."""
+def year_choices(version: tuple, query: DirectoryQuery) -> list[Choice]:
+    """Choosing another year drops the filters."""
     return [
-        Choice(year.school_years, DirectoryQuery(pk, asked.newest).address(), is_current=pk == asked.year)
-        for pk, year in directory_queries.directory_years(stamp).items()
+        Choice(year.school_years, DirectoryQuery(pk, query.newest).address(), is_current=pk == query.year)
+        for pk, year in directory_queries.directory_years(version).items()
     ]
 
 
-def sector_choices(asked: DirectoryQuery, totals: YearTotals) -> list[Choice]:
-    """All, and those that have a partner this year."""
-    every = Choice(_("All sectors"), asked.but(sector="").address(), is_current=not asked.sector)
+def sector_choices(query: DirectoryQuery, totals: YearTotals) -> list[Choice]:
+    """All sectors, and those with a partner in the year."""
+    every = Choice(_("All sectors"), query.but(sector="").address(), is_current=not query.sector)
     return [every] + [
-        Choice(sector_label(sector), asked.but(sector=sector).address(), is_current=sector == asked.sector)
+        Choice(sector_label(sector), query.but(sector=sector).address(), is_current=sector == query.sector)
         for sector in Sector.values
-        if totals.sectors.get(sector) or sector == asked.sector
+        if totals.sectors.get(sector) or sector == query.sector
     ]
 
 
-def promise_type_choices(asked: DirectoryQuery, totals: YearTotals) -> list[Choice]:
+def promise_type_choices(query: DirectoryQuery, totals: YearTotals) -> list[Choice]:
     return [
         Choice(
             row.promise_type.localized_name,
             value=row.promise_type.code,
-            is_current=row.promise_type.code == asked.promise_type,
+            is_current=row.promise_type.code == query.promise_type,
         )
         for row in totals.rows
-        if row.partners or row.promise_type.code == asked.promise_type
+        if row.partners or row.promise_type.code == query.promise_type
     ]
 
 
-def page_links(asked: DirectoryQuery, last: int) -> dict | None:
-    """Where the pages beside this one are; None when it is the only one."""
+def page_links(query: DirectoryQuery, last: int) -> dict | None:
+    """Links to the pages before and after, or None if there is only one page."""
     if last == 1:
         return None
     return {
-        "number": asked.page,
+        "number": query.page,
         "last": last,
-        "before": asked.but(page=asked.page - 1).address() if asked.page > 1 else "",
-        "after": asked.but(page=asked.page + 1).address() if asked.page < last else "",
+        "before": query.but(page=query.page - 1).address() if query.page > 1 else "",
+        "after": query.but(page=query.page + 1).address() if query.page < last else "",
     }
 
 
 def partners_by_sector(
     pledges: Iterable[Pledge], found: dict[str, int], known: dict[int, PromiseType]
 ) -> Iterator[dict]:
-    """The partners of a page by sector; each sector with the number of its partners on all pages."""
+    """The partners of a page by sector, with each sector's number of partners on all pages."""
     for sector, some in groupby(pledges, key=lambda pledge: pledge.organization.sector):
         cards = [
             Card(
@@ -231,7 +233,7 @@ def promise_line(promise: Promise, promise_type: PromiseType) -> Line:
 
 
 def partner_page(organization: Organization, known: dict[int, PromiseType]) -> dict:
-    """All that templates/partners/partner.html tells."""
+    """The context of partner.html."""
     newest, *earlier = [
         PledgeOfYear(
             pledge.school_years,
@@ -267,7 +269,7 @@ def full_promise_line(promise: Promise, promise_type: PromiseType) -> Line:
 
 
 def preview_image(organization: Organization) -> dict | None:
-    """The partner's logo for other sites, if it is large enough for them."""
+    """The partner's logo for link previews, if it is large enough."""
     logo = getattr(organization, "logo", None)
     if logo is None or min(logo.width, logo.height) < MIN_SHARED_SIDE:
         return None

@@ -1,6 +1,6 @@
-"""What everybody may see: partners who asked to be shown and whom staff approved, with what they signed.
+"""The data of the public directory: listed partners and the promises that they signed.
 
-Contacts, telephone numbers, addresses and notes are never read here.
+Contacts, phone numbers, addresses and notes are never loaded here.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ from partners.models.pledges import PledgeQuerySet
 
 PAGE_SIZE = 48  # partners on one page
 MAX_LENGTH_SEARCH = 100
-MIN_SIMILARITY = 0.5  # of 1; from here on a mistyped name is taken for one
+MIN_SIMILARITY = 0.5  # for a mistyped name
 GRADE_BANDS = {"TK–6": [Grade.YOUNGEST, Grade.LOWER, Grade.MIDDLE], "7–8": [Grade.UPPER], "9–12": [Grade.HIGH]}
 SECTORS = Case(
     *(When(organization__sector=sector, then=Value(place)) for place, sector in enumerate(Sector.values)),
@@ -44,20 +44,23 @@ VERSION = """
 
 
 def directory_version() -> tuple:
-    """What the public pages depend on beside their address and language: as long as it is the same they are the same.
-    Whoever is about to write sees what nobody else does, so their stamp is never met again."""
+    """What the public pages depend on besides their URL and language: they are the same as long as this is.
+
+    Raw, because the ORM doesn't know transaction numbers. A transaction that has written something sees what no one
+    else does, so its version is unique.
+    """
     with connection.cursor() as cursor:
         cursor.execute(VERSION)
         changes, is_writing = cursor.fetchone()
     return (*changes, localdate(), uuid4() if is_writing else None)
 
 
-# What is asked for --------------------------------------------------------------------------------------------------
+# URLs -------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class DirectoryQuery:
-    """One address of the wall: a school year, and which of its partners. The `newest` year is not said in addresses."""
+    """A URL of the directory: a school year and filters. The URL doesn't name the `newest` year."""
 
     year: int | None = None
     newest: int | None = None
@@ -71,47 +74,47 @@ class DirectoryQuery:
         return bool(self.sector or self.promise_type or self.words)
 
     @property
-    def said_year(self) -> int | None:
+    def year_parameter(self) -> int | None:
         return None if self.year == self.newest else self.year
 
     def but(self, **changes) -> "DirectoryQuery":
-        """Another one from its first page on, unless the change is of the page."""
+        """A copy with changes, on its first page unless that is what changes."""
         return replace(self, **({"page": 1} | changes))
 
     def address(self) -> str:
-        said = {
-            "year": self.said_year,
+        values = {
+            "year": self.year_parameter,
             "sector": self.sector,
             "kind": self.promise_type,
             "q": self.words,
             "page": self.page if self.page > 1 else "",
         }
-        query = urlencode({name: value for name, value in said.items() if value})
-        return f"{reverse('partners')}?{query}" if query else reverse("partners")
+        parameters = urlencode({name: value for name, value in values.items() if value})
+        return f"{reverse('partners')}?{parameters}" if parameters else reverse("partners")
 
 
 @lru_cache(maxsize=2)
-def directory_years(stamp: tuple) -> dict[int, PledgeYear]:
+def directory_years(version: tuple) -> dict[int, PledgeYear]:
     """The school years with listed pledges and the newest opened one, newest first."""
-    with_pledges = years_with_pledges(stamp)
+    with_pledges = years_with_pledges(version)
     opened = list(PledgeYear.objects.opened().order_by("-pk"))
     return {year.pk: year for year in opened if year.pk in with_pledges or year == opened[0]}
 
 
 @lru_cache(maxsize=2)
-def years_with_pledges(stamp: tuple) -> frozenset[int]:
+def years_with_pledges(version: tuple) -> frozenset[int]:
     return frozenset(listed_pledges().order_by().values_list("year_id", flat=True).distinct())
 
 
-def newest_year(stamp: tuple) -> int | None:
+def newest_year(version: tuple) -> int | None:
     """The year shown by default: the latest with listed pledges, else the latest opened one."""
-    years, with_pledges = directory_years(stamp), years_with_pledges(stamp)
+    years, with_pledges = directory_years(version), years_with_pledges(version)
     return next((pk for pk in years if pk in with_pledges), max(years, default=None))
 
 
 @lru_cache(maxsize=2)
-def promise_types(stamp: tuple) -> dict[int, PromiseType]:
-    """Every kind in the order of the checklist, those that were retired too, by its key."""
+def promise_types(version: tuple) -> dict[int, PromiseType]:
+    """All promise types, retired ones too, by primary key in the order of the checklist."""
     return {promise_type.pk: promise_type for promise_type in PromiseType.objects.all()}
 
 
@@ -119,23 +122,20 @@ def promise_types(stamp: tuple) -> dict[int, PromiseType]:
 
 
 def listed_pledges() -> PledgeQuerySet:
-    """The pledges that everybody may see."""
     return Pledge.objects.signed().filter(organization__in=Organization.objects.listed())
 
 
-def filtered_pledges(asked: DirectoryQuery) -> PledgeQuerySet:
-    """The shown pledges of a year that was asked for, narrowed."""
-    pledges = listed_pledges().filter(year=asked.year)
-    if asked.sector:
-        pledges = pledges.filter(organization__sector=asked.sector)
-    if asked.promise_type:
-        pledges = pledges.filter(promises__promise_type__code=asked.promise_type)
-    return search_names(asked.words, pledges) if asked.words else pledges
+def filtered_pledges(query: DirectoryQuery) -> PledgeQuerySet:
+    pledges = listed_pledges().filter(year=query.year)
+    if query.sector:
+        pledges = pledges.filter(organization__sector=query.sector)
+    if query.promise_type:
+        pledges = pledges.filter(promises__promise_type__code=query.promise_type)
+    return search_names(query.words, pledges) if query.words else pledges
 
 
 def search_names(words: str, pledges: PledgeQuerySet) -> PledgeQuerySet:
-    """Those of organizations whose name holds these words, whatever its case and accents; when there is none, those
-    with a name much like it."""
+    """Pledges of organizations whose name contains the words, or else of those with a similar name."""
     if not any(character.isalnum() for character in words):
         return pledges.none()
     name, like = "organization__normalized_name", normalize_name(Value(words))
@@ -147,20 +147,20 @@ def search_names(words: str, pledges: PledgeQuerySet) -> PledgeQuerySet:
 
 
 @lru_cache(maxsize=256)
-def partners_by_sector(stamp: tuple, asked: DirectoryQuery) -> dict[str, int]:
-    """How many partners of each sector were asked for, whatever the page, in the order of the sectors."""
-    rows = filtered_pledges(asked).values_list("organization__sector").annotate(partners=Count("pk")).order_by(SECTORS)
+def partners_by_sector(version: tuple, query: DirectoryQuery) -> dict[str, int]:
+    """The number of partners by sector on all pages, in the order of the sectors."""
+    rows = filtered_pledges(query).values_list("organization__sector").annotate(partners=Count("pk")).order_by(SECTORS)
     return dict(rows)
 
 
-def pledges_on_page(asked: DirectoryQuery) -> list[Pledge]:
-    """The partners of one page: by sector, then by name, each with its promises in the order of the checklist."""
+def pledges_on_page(query: DirectoryQuery) -> list[Pledge]:
+    """The pledges of one page by sector and name, with their promises in the order of the checklist."""
     ordered = (
-        filtered_pledges(asked).select_related("organization").order_by(SECTORS, "organization__normalized_name", "pk")
+        filtered_pledges(query).select_related("organization").order_by(SECTORS, "organization__normalized_name", "pk")
     )
     ordered = ordered.only("organization__name", "organization__slug", "organization__sector")
     promises = Promise.objects.defer("note").order_by("pledge_id", "promise_type__order", "promise_type_id")
-    first = (asked.page - 1) * PAGE_SIZE
+    first = (query.page - 1) * PAGE_SIZE
     return list(ordered.prefetch_related(Prefetch("promises", queryset=promises))[first : first + PAGE_SIZE])
 
 
@@ -169,7 +169,7 @@ def pledges_on_page(asked: DirectoryQuery) -> list[Pledge]:
 
 @dataclass(frozen=True)
 class PromiseTypeTotals:
-    """One kind of promise in a year: how many partners promised it, how much in all, and how many for each of BANDS."""
+    """One promise type in a year: the number of partners, the total quantity, and the number by grade band."""
 
     promise_type: PromiseType
     partners: int
@@ -179,7 +179,7 @@ class PromiseTypeTotals:
 
 @dataclass(frozen=True)
 class YearTotals:
-    """A school year in figures. `before` counts the partners of the year before, in the same sectors."""
+    """A school year in figures. `before` counts the partners of the year before by sector."""
 
     rows: list[PromiseTypeTotals]
     sectors: dict[str, int]
@@ -197,20 +197,20 @@ class YearTotals:
 
 
 @lru_cache(maxsize=8)
-def year_totals(stamp: tuple, year: int) -> YearTotals:
-    """What the shown partners promised for a school year, in four queries."""
+def year_totals(version: tuple, year: int) -> YearTotals:
+    """Four queries."""
     promises = Promise.objects.filter(pledge__in=listed_pledges().filter(year=year))
     named = Promise.schools.through.objects.filter(promise__in=promises, school=OuterRef("pk"))
     return YearTotals(
-        rows=promise_type_totals(promises, promise_types(stamp)),
-        sectors=partners_by_sector(stamp, DirectoryQuery(year)),
-        before=partners_by_sector(stamp, DirectoryQuery(year - 1)),
+        rows=promise_type_totals(promises, promise_types(version)),
+        sectors=partners_by_sector(version, DirectoryQuery(year)),
+        before=partners_by_sector(version, DirectoryQuery(year - 1)),
         **School.objects.active().aggregate(schools=Count("pk"), named_schools=Count("pk", filter=Exists(named))),
     )
 
 
 def promise_type_totals(promises, known: dict[int, PromiseType]) -> list[PromiseTypeTotals]:
-    """One for each kind of the checklist, and for those that were retired since and are promised here."""
+    """For each promise type on the checklist, and each retired one that is promised here."""
     in_bands = {
         f"band_{place}": Count("pk", filter=Q(grades=[]) | Q(grades__overlap=grades))
         for place, grades in enumerate(GRADE_BANDS.values())
@@ -233,7 +233,7 @@ def promise_type_totals(promises, known: dict[int, PromiseType]) -> list[Promise
 
 
 def listed_partners() -> OrganizationQuerySet:
-    """Those that everybody may see: who signed nothing is none yet. Each with the size of its logo, if it has one."""
+    """Listed organizations that have signed a pledge, with their logos' sizes."""
     signed = Exists(Pledge.objects.signed().filter(organization=OuterRef("pk")))
     logo = ("logo__width", "logo__height")
     found = Organization.objects.listed().filter(signed).select_related("logo")
@@ -241,7 +241,7 @@ def listed_partners() -> OrganizationQuerySet:
 
 
 def signed_pledges_of(organization: Organization) -> list[Pledge]:
-    """All that a partner signed, the newest year first, with promises and the schools that they name."""
+    """A partner's signed pledges, newest first, with their promises and schools."""
     promises = Promise.objects.defer("note").order_by("promise_type__order", "promise_type_id")
     promises = promises.prefetch_related(Prefetch("schools", queryset=School.objects.only("name")))
     signed = organization.pledges.signed().order_by("-year_id").only("year", "organization")

@@ -1,4 +1,4 @@
-"""The public wall: who promised what, and each partner's own page to share. Every address may be indexed."""
+"""The public directory of partners and each partner's own page. Search engines may index every URL."""
 
 import re
 from datetime import datetime
@@ -19,29 +19,28 @@ LOGO_MINUTES = 10  # that a browser or another site may keep a logo without aski
 
 @require_safe
 def partners(request: HttpRequest) -> HttpResponse:
-    """The wall, narrowed as its address says. A page number that is none leads to the address without it, one too high
-    to the last page."""
-    stamp = directory_queries.directory_version()
-    asked = asked_for(request, stamp)
-    last = directory_presenters.last_page(stamp, asked)
-    asked = asked.but(page=page_number(request, last))
-    if request.GET.get("page", "") != (str(asked.page) if asked.page > 1 else ""):
-        return redirect(asked.address())
+    """The directory with its filters. An invalid page number redirects to the first page, one too high to the last."""
+    version = directory_queries.directory_version()
+    query = query_from_request(request, version)
+    last = directory_presenters.last_page(version, query)
+    query = query.but(page=page_number(request, last))
+    if request.GET.get("page", "") != (str(query.page) if query.page > 1 else ""):
+        return redirect(query.address())
 
     def page() -> dict:
-        return directory_presenters.directory_page(stamp, asked)
+        return directory_presenters.directory_page(version, query)
 
-    if asked.words:  # as many as there are words
+    if query.words:  # not cached: there are as many as words
         return render(request, "partners/partners.html", page())
-    return render_kept(request, "partners/partners.html", page, facts=(stamp, asked))
+    return render_kept(request, "partners/partners.html", page, facts=(version, query))
 
 
-def asked_for(request: HttpRequest, stamp: tuple) -> DirectoryQuery:
-    """What the address asks for, on its first page. Raises Http404 for a year, sector or kind that is not there."""
+def query_from_request(request: HttpRequest, version: tuple) -> DirectoryQuery:
+    """Raise Http404 for an unknown year, sector or promise type."""
     year, sector, promise_type = (request.GET.get(name, "") for name in ("year", "sector", "kind"))
-    newest = directory_queries.newest_year(stamp)
-    years = {str(pk): pk for pk in directory_queries.directory_years(stamp)} | {"": newest}
-    promise_types = {"", *(row.code for row in directory_queries.promise_types(stamp).values())}
+    newest = directory_queries.newest_year(version)
+    years = {str(pk): pk for pk in directory_queries.directory_years(version)} | {"": newest}
+    promise_types = {"", *(row.code for row in directory_queries.promise_types(version).values())}
     if year not in years or sector not in {"", *Sector.values} or promise_type not in promise_types:
         raise Http404
     words = " ".join(request.GET.get("q", "").replace("\0", " ").split())[:MAX_LENGTH_SEARCH].strip()
@@ -55,16 +54,16 @@ def page_number(request: HttpRequest, last: int) -> int:
 
 @require_safe
 def partner(request: HttpRequest, slug: str) -> HttpResponse:
-    """One partner and all that it signed. The address of one that was merged into it leads there."""
-    stamp = directory_queries.directory_version()
+    """One partner and its signed promises. The slug of an organization that was merged into it redirects here."""
+    version = directory_queries.directory_version()
 
     def page() -> dict:
         return directory_presenters.partner_page(
-            directory_queries.listed_partners().get(slug=slug), directory_queries.promise_types(stamp)
+            directory_queries.listed_partners().get(slug=slug), directory_queries.promise_types(version)
         )
 
     try:
-        return render_kept(request, "partners/partner.html", page, facts=stamp)
+        return render_kept(request, "partners/partner.html", page, facts=version)
     except Organization.DoesNotExist:
         return redirect(get_object_or_404(directory_queries.listed_partners(), slug_redirects__slug=slug))
 
