@@ -44,16 +44,23 @@ def variables() -> set[str]:
     return {call.args[0].value for call in named if isinstance(call.args[0], ast.Constant)}
 
 
-@pytest.mark.parametrize("name", GOOD)
-@pytest.mark.parametrize("value", [None, "", "  "])
-def test_missing_variable_stops_the_start_and_is_named(monkeypatch, name, value):
-    with pytest.raises(SystemExit, match=rf"^Imagine Promise cannot start: {name} is not set\. It is .+\.$"):
+def refusal(monkeypatch, name: str, value: str | None) -> str:
+    """The sentence with which the start is stopped; "" when it is not."""
+    try:
         start(monkeypatch, **{name: value})
+    except SystemExit as stopped:
+        return str(stopped)
+    return ""
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
+def test_missing_variable_stops_the_start_and_is_named(monkeypatch):
+    said = {(name, value): refusal(monkeypatch, name, value) for name in GOOD for value in (None, "", "  ")}
+    sentence = r"Imagine Promise cannot start: {} is not set\. It is .+\."
+    assert [case for case in said if not re.fullmatch(sentence.format(case[0]), said[case])] == []
+
+
+def test_wrong_variable_stops_the_start_and_is_named(monkeypatch):
+    wrong = [
         ("SITE_URL", "www.example.org"),
         ("SITE_URL", "ftp://www.example.org"),
         ("SITE_URL", "https://www.example.org/imagine"),
@@ -82,11 +89,10 @@ def test_missing_variable_stops_the_start_and_is_named(monkeypatch, name, value)
         ("TRUSTED_PROXIES", "-1"),
         ("TRUSTED_PROXIES", "1.5"),
         ("TRUSTED_PROXIES", "²"),
-    ],
-)
-def test_wrong_variable_stops_the_start_and_is_named(monkeypatch, name, value):
-    with pytest.raises(SystemExit, match=rf"^Imagine Promise cannot start: {name} must .+\.$"):
-        start(monkeypatch, **{name: value})
+    ]
+    said = {case: refusal(monkeypatch, *case) for case in wrong}
+    sentence = r"Imagine Promise cannot start: {} must .+\."
+    assert [case for case in wrong if not re.fullmatch(sentence.format(case[0]), said[case])] == []
 
 
 def test_start_is_stopped_with_one_sentence_and_no_traceback():
