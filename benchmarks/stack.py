@@ -35,7 +35,7 @@ WORKERS = {
 RUNS_AS = {"bulk": "product"}  # whose settings
 QUEUES = ("transactional", "housekeeping", "bulk", "baseline")
 # A web request or a mail of an earlier row is nothing to the next one.
-LEFT_OVER = "mail_message, mail_claim, core_ratelimitcount, mail_queueheartbeat, mail_mailing, summit_invitation"
+LEFT_OVER = "mail_message, core_ratelimitcount, mail_queueheartbeat, mail_mailing, summit_invitation"
 
 
 class Stack:
@@ -200,7 +200,7 @@ class Stack:
         with Celery(broker=self.valkey.url) as app, app.connection_for_write() as broker:
             for queue in QUEUES:
                 broker.default_channel.queue_purge(queue)
-                broker.default_channel.client.delete(f"imagine.nudge.{queue}")  # the task that it stands for is gone
+                broker.default_channel.client.delete(f"imagine.wakeup.{queue}")  # the task that it stands for is gone
         self.sql(f"TRUNCATE {LEFT_OVER}")
         self.cleared_at = self.sink_log.stat().st_size
 

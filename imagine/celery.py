@@ -26,3 +26,4 @@ class FrugalTask(Task):
 app = Celery("imagine", task_cls=FrugalTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.set_default()  # celery.current_app, in every thread

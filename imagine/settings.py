@@ -86,7 +86,7 @@ if mail_url.scheme == "file" and mail_url.path and not mail_url.netloc:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = unquote(mail_url.path)
 elif mail_url.scheme in {"smtp", "smtps"} and mail_url.hostname:
-    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_BACKEND = "imagine.mail.backends.EmailBackend"
     EMAIL_HOST = mail_url.hostname
     EMAIL_USE_SSL = mail_url.scheme == "smtps"
     EMAIL_PORT = mail_url.port or (465 if EMAIL_USE_SSL else 25)
@@ -255,7 +255,8 @@ CELERY_TASK_ROUTES = {
     "summit.tasks.tie_invitations": {"queue": "housekeeping"},
     "summit.tasks.write_invitations": {"queue": "bulk"},
 }
-CELERY_TASK_TIME_LIMIT = 80  # shorter than imagine.mail.delivery.LEASE: when a claim runs out, nobody is still sending
+# Shorter than imagine.mail.delivery.CLAIM_DURATION: when a claim expires, nobody is still sending.
+CELERY_TASK_TIME_LIMIT = 80
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Take a task from the broker only when a process is free for it. A worker that holds a task it hasn't started crashes
 # if the broker goes away (kombu 5.7 fails to put the task back).
@@ -301,13 +302,13 @@ CELERY_BEAT_SCHEDULE = {
     "remind of unsigned drafts": {"task": "partners.tasks.remind_drafts", "schedule": 60 * 60},
     "forget what was begun long ago": {"task": "partners.tasks.tidy_starts", "schedule": 60 * 60},
     "show that the direct queue moves": {
-        "task": "imagine.mail.tasks.beat_heart",
+        "task": "imagine.mail.tasks.record_heartbeat",
         "schedule": 20,
         "args": ("transactional",),
         "options": {"queue": "transactional", "expires": 20},
     },
     "show that the bulk queue moves": {
-        "task": "imagine.mail.tasks.beat_heart",
+        "task": "imagine.mail.tasks.record_heartbeat",
         "schedule": 20,
         "args": ("bulk",),
         "options": {"queue": "bulk", "expires": 20},

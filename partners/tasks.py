@@ -20,7 +20,7 @@ def answer_starts() -> None:
     """Has what was left behind answered, each by a task of its own: one that fails holds nobody up."""
     unanswered = PledgeRequest.objects.filter(answered_at__isnull=True)
     for pk in unanswered.order_by("pk").values_list("pk", flat=True)[:500]:
-        dispatch.ring("partners.tasks.answer_start", pk)
+        dispatch.send_task("partners.tasks.answer_start", pk)
 
 
 @shared_task

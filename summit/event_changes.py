@@ -101,7 +101,7 @@ def mark_notices_pending(before: Event, event: Event) -> None:
     event.rsvps.filter(notified_version="").update(notified_version=before.schedule_version)
     event.notices_pending_since = timezone.now()
     event.save(update_fields=["notices_pending_since"])
-    transaction.on_commit(lambda: dispatch.ring("summit.tasks.notify_guests", event.pk), robust=True)
+    transaction.on_commit(lambda: dispatch.send_task("summit.tasks.notify_guests", event.pk), robust=True)
 
 
 def notify_guests(event_pk: int) -> bool:

@@ -77,7 +77,7 @@ def replace(rsvp: Rsvp) -> Rsvp:
 def ask(email: str) -> None:
     """Notes that someone asked for the links of an address. The same work whether it is known or not."""
     request = LinkRequest.objects.create(email=email)
-    transaction.on_commit(lambda: dispatch.ring("summit.tasks.answer_link_request", request.pk), robust=True)
+    transaction.on_commit(lambda: dispatch.send_task("summit.tasks.answer_link_request", request.pk), robust=True)
 
 
 @transaction.atomic

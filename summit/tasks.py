@@ -19,7 +19,7 @@ def answer_link_request(pk: int) -> None:
 def answer_link_requests() -> None:
     """Has what was left behind answered, each request by a task of its own: one that fails holds nobody up."""
     for pk in LinkRequest.objects.order_by("pk").values_list("pk", flat=True)[:500]:
-        dispatch.ring("summit.tasks.answer_link_request", pk)
+        dispatch.send_task("summit.tasks.answer_link_request", pk)
 
 
 @shared_task
@@ -36,24 +36,24 @@ def tie_invitations() -> None:
 def write_invitations(mailing_pk: int) -> None:
     """Hands on to another worker when there is more to write."""
     if not writing.write(Mailing.objects.get(pk=mailing_pk)):
-        dispatch.ring("summit.tasks.write_invitations", mailing_pk)
+        dispatch.send_task("summit.tasks.write_invitations", mailing_pk)
 
 
 @shared_task
 def notify_guests(event_pk: int) -> None:
     """Hands on to another worker when there is more to write."""
     if not event_changes.notify_guests(event_pk):
-        dispatch.ring("summit.tasks.notify_guests", event_pk)
+        dispatch.send_task("summit.tasks.notify_guests", event_pk)
 
 
 @shared_task
 def go_on_writing() -> None:
     """Takes up what was interrupted, each mailing and each event by a task of its own."""
     for pk in event_changes.events_with_pending_notices():
-        dispatch.ring("summit.tasks.notify_guests", pk)
+        dispatch.send_task("summit.tasks.notify_guests", pk)
     writing.stop_the_unanswerable()
     for pk in Mailing.objects.going_on().order_by("pk").values_list("pk", flat=True):
-        dispatch.ring("summit.tasks.write_invitations", pk)
+        dispatch.send_task("summit.tasks.write_invitations", pk)
 
 
 @shared_task

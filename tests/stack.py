@@ -217,7 +217,7 @@ class Stack:
         began = self.now()
 
         def heart_beats() -> bool:
-            self.send_task("imagine.mail.tasks.beat_heart", "ours", queue="transactional")
+            self.send_task("imagine.mail.tasks.record_heartbeat", "ours", queue="transactional")
             with contextlib.suppress(AssertionError):
                 return bool(wait_for(lambda: self.heartbeat("ours") > began, 1, "a heartbeat came through"))
             return False

@@ -1,8 +1,16 @@
-"""How long a statement or a transaction may take, for every connection."""
+"""How long a statement or a transaction may take, for every connection; and the clock that all hosts share."""
+
+from datetime import datetime
 
 from django.conf import settings
 from django.core.checks import Tags, Warning, register
-from django.db import connections
+from django.db import connection, connections
+
+
+def database_now() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")  # the ORM selects from tables only
+        return cursor.fetchone()[0]
 
 
 def set_timeouts(*, connection, **kwargs) -> None:

@@ -1,26 +1,88 @@
-"""How one message leaves: over a connection that stays open, and what the mail server's answer means."""
+"""How one email leaves: over an SMTP connection that stays open, and what the mail server's answer means."""
 
 import logging
 import re
 import smtplib
 import threading
 import time
-from functools import lru_cache
 
 from django.conf import settings
-from django.core.mail import get_connection
+from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends import smtp
 from django.core.mail.message import sanitize_address
 
-from imagine.mail.mime import Unattached, as_bytes, write
-from imagine.mail.models import Message
+from imagine.mail.mime import Unattached
 
 logger = logging.getLogger(__name__)
 
-IDLE_SECONDS = 10  # a connection that slept longer is not trusted any more
+IDLE_SECONDS = 10  # a connection that was idle for longer is not trusted any more
+
+
+class LostReply(Exception):
+    """The email was handed over whole and no reply came: nobody knows whether it was accepted."""
+
+
+class EmailBackend(smtp.EmailBackend):
+    """Django's SMTP backend, which tells an email that was not accepted from one whose reply was lost (LostReply), and
+    takes the next email on the same connection after a refusal."""
+
+    def is_alive(self) -> bool:
+        try:
+            return self.connection is not None and self.connection.noop()[0] == 250
+        except (smtplib.SMTPException, OSError):
+            return False
+
+    def _send(self, email: EmailMessage) -> bool:
+        """Take the steps of RFC 5321, 3.3, as smtplib's sendmail does, which doesn't tell at which step a connection
+        was lost."""
+        content = email.message().as_bytes(linesep="\r\n")
+        sender = sanitize_address(email.from_email, "utf-8")
+        [recipient] = [sanitize_address(address, "utf-8") for address in email.recipients()]
+        try:
+            self._transmit(sender, recipient, content)
+        except smtplib.SMTPException as error:
+            self._reset(error)
+            raise
+        except (LostReply, OSError):
+            self.close()
+            raise
+        return True
+
+    def _transmit(self, sender: str, recipient: str, content: bytes) -> None:
+        session = self.connection
+        session.ehlo_or_helo_if_needed()
+        code, text = session.mail(sender, [f"size={len(content)}"] if session.has_extn("size") else [])
+        if code != 250:
+            raise smtplib.SMTPSenderRefused(code, text, sender)
+        code, text = session.rcpt(recipient)
+        if code not in {250, 251}:
+            raise smtplib.SMTPRecipientsRefused({recipient: (code, text)})
+        try:
+            code, text = session.data(content)
+        except (smtplib.SMTPServerDisconnected, OSError) as error:
+            raise LostReply from error
+        if code != 250:
+            raise smtplib.SMTPDataError(code, text)
+
+    def _reset(self, error: smtplib.SMTPException) -> None:
+        """Get ready for the next email, or close the connection: after a 421 the other end closes it too."""
+        replies = server_replies(error)
+        try:
+            if replies and replies[0][0] != 421 and self.connection.rset()[0] == 250:
+                return
+        except (smtplib.SMTPException, OSError):
+            logger.info("The mail server was gone before the connection could be reset.")
+        self.close()
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except (smtplib.SMTPException, OSError):
+            logger.info("The mail server was gone before the connection was closed.")
 
 
 class Server(threading.local):
-    """This thread's connection to the mail server, kept open between messages."""
+    """This thread's connection to the mail server, kept open between emails."""
 
     def __init__(self):
         self.connection = None
@@ -31,104 +93,56 @@ class Server(threading.local):
         return self.connection is not None
 
     def open(self) -> None:
-        if self.connection and not self.lives():
+        """Open the connection, or check that it still works: of an email that is lost with its connection nobody knows
+        whether it was accepted."""
+        if self.connection and not self.is_alive():
             self.close()
         if self.connection is None:
-            self.connection = get_connection(timeout=settings.EMAIL_TIMEOUT)
-            self.connection.open()
+            connection = get_connection(timeout=settings.EMAIL_TIMEOUT)
+            connection.open()
+            self.connection = connection
 
-    def lives(self) -> bool:
-        """Asks before a mail is at stake: of one that is lost with its connection nobody knows whether it was taken."""
-        if time.monotonic() - self.used_at > IDLE_SECONDS:
-            return False
-        session = getattr(self.connection, "connection", None)  # mail that goes to files has none
-        try:
-            return session is None or session.noop()[0] == 250
-        except (smtplib.SMTPException, OSError):
-            return False
+    def is_alive(self) -> bool:
+        if not isinstance(self.connection, EmailBackend):  # files, in the demo
+            return True
+        return time.monotonic() - self.used_at <= IDLE_SECONDS and self.connection.is_alive()
 
-    def send(self, message: Message) -> None:
-        """Raises Unanswered when the mail may have been taken; after any other error it was not. Unattached, too."""
-        session = getattr(self.connection, "connection", None)
-        if session is None:
-            self.connection.send_messages([write(message)])
-        else:
-            self.converse(session, settings.MAIL_FROM, message.recipient, as_bytes(message))
+    def send(self, email: EmailMessage) -> None:
+        """Raise LostReply if the email may have been accepted; after any other error it was not."""
         self.used_at = time.monotonic()
-
-    def converse(self, session: smtplib.SMTP, sender: str, recipient: str, content: bytes) -> None:
-        """One mail in the steps of RFC 5321, 3.3, as smtplib's sendmail takes them: that one does not tell at which
-        step a connection was lost. After a refusal the same connection takes the next mail."""
-        sender, recipient = envelope(sender), envelope(recipient)
         try:
-            session.ehlo_or_helo_if_needed()
-            code, text = session.mail(sender, [f"size={len(content)}"] if session.has_extn("size") else [])
-            if code != 250:
-                raise smtplib.SMTPSenderRefused(code, text, sender)
-            code, text = session.rcpt(recipient)
-            if code not in {250, 251}:
-                raise smtplib.SMTPRecipientsRefused({recipient: (code, text)})
-            try:
-                code, text = session.data(content)
-            except (smtplib.SMTPServerDisconnected, OSError) as error:
-                raise Unanswered from error
-            if code != 250:
-                raise smtplib.SMTPDataError(code, text)
-        except smtplib.SMTPException as error:
-            self.begin_anew(session, error)
+            self.connection.send_messages([email])
+        except (LostReply, smtplib.SMTPException, OSError):
+            if not self.is_alive():
+                self.close()
             raise
-        except (Unanswered, OSError):
-            self.close()
-            raise
-
-    def begin_anew(self, session: smtplib.SMTP, error: smtplib.SMTPException) -> None:
-        """Makes the connection ready for the next mail, or closes it: after a 421 it is closed at the other end too."""
-        said = answers(error)
-        try:
-            if said and said[0][0] != 421 and session.rset()[0] == 250:
-                return
-        except (smtplib.SMTPException, OSError):
-            logger.info("The mail server was gone when it was asked to begin anew.")
-        self.close()
+        self.used_at = time.monotonic()
 
     def close(self) -> None:
         connection, self.connection = self.connection, None
         if connection:
-            try:
-                connection.close()
-            except (smtplib.SMTPException, OSError):
-                logger.info("The mail server was gone before it was told goodbye.")
-
-
-@lru_cache
-def envelope(address: str) -> str:
-    """An address as the mail server is told it: the sender's is always the same."""
-    return sanitize_address(address, "utf-8")
+            connection.close()
 
 
 server = Server()
 
 
-class Unanswered(Exception):
-    """The mail was handed over whole, and no answer came: nobody knows whether it was taken."""
+def is_permanent(error: smtplib.SMTPException) -> bool:
+    """Whether the server answered 5xx: the same email will never be accepted (RFC 5321, 4.2.1)."""
+    return any(500 <= code < 600 for code, _text in server_replies(error))
 
 
-def refused_for_good(error: smtplib.SMTPException) -> bool:
-    """Whether the server answered 5xx: the same mail will never be taken (RFC 5321, 4.2.1)."""
-    return any(500 <= code < 600 for code, _text in answers(error))
-
-
-def refused_mailbox(error: Exception) -> bool:
-    """Whether the server said of the address, for good, that it takes no mail. Not when the reason was a policy, a full
-    mailbox, the sender or the mail's size (RFC 3463): another mail may be taken."""
-    if not (isinstance(error, smtplib.SMTPRecipientsRefused) and refused_for_good(error)):
+def rejects_mailbox(error: Exception) -> bool:
+    """Whether the server said for good that the address takes no email. Not if the reason was a policy, a full mailbox,
+    the sender or the size (RFC 3463): another email may be accepted."""
+    if not (isinstance(error, smtplib.SMTPRecipientsRefused) and is_permanent(error)):
         return False
-    [(code, text)] = answers(error)
+    [(code, text)] = server_replies(error)
     words = text.decode(errors="replace") if isinstance(text, bytes) else text
     return code != 552 and not re.match(r"5\.(7\.|3\.|2\.[23]|1\.[78])", words)
 
 
-def answers(error: Exception) -> list[tuple[int, bytes | str]]:
+def server_replies(error: Exception) -> list[tuple[int, bytes | str]]:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return list(error.recipients.values())
     if isinstance(error, smtplib.SMTPResponseException):
@@ -136,15 +150,15 @@ def answers(error: Exception) -> list[tuple[int, bytes | str]]:
     return []
 
 
-def reason(error: Exception) -> str:
-    """What went wrong, for staff: the server's own words without any address, else the kind of error."""
+def failure_reason(error: Exception) -> str:
+    """Return what went wrong, for staff: the server's own words without any address, else the kind of error."""
     if isinstance(error, Unattached):
         return f"attachment: {error}"
-    if isinstance(error, Unanswered):
+    if isinstance(error, LostReply):
         return type(error.__cause__).__name__
-    said = answers(error)
-    if not said:
+    replies = server_replies(error)
+    if not replies:
         return type(error).__name__
-    code, text = said[0]
+    code, text = replies[0]
     text = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
     return re.sub(r"\S+@\S+", "…", f"{code} {text}")[:300]

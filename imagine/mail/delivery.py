@@ -1,9 +1,9 @@
-"""Mail: queue a message, deliver it, sweep up what was left behind.
+"""Deliver email that a person waits for: claim a message, transmit it, record the outcome, sweep up after a crash.
 
-A message is written in the transaction of what it tells. Celery is only its alarm clock: when the broker, the worker or
-the mail server is down, the message waits in the database and `sweep` sends it later. A thing is sent twice only when
-nobody knows whether it was: after a crash between the mail server's "250" and our commit, or when that answer was lost.
-Then all copies carry the same Message-ID, and staff see "maybe sent more than once".
+A message is stored in the transaction of what it reports. Celery is only its alarm clock: if the broker, the worker or
+the mail server is down, the message waits in the database and `sweep` sends it later. An email is sent twice only if
+nobody knows whether it was: after a crash between the mail server's "250" and our commit, or when that reply was lost.
+Then all copies have the same Message-ID, and staff see "maybe sent more than once".
 """
 
 import logging
@@ -11,48 +11,27 @@ import smtplib
 import time
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from django.db import DatabaseError, transaction
-from django.db.models import Model
+from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from imagine.core.db.inserts import FEW, insert
-from imagine.core.db.selects import first, with_columns
+from imagine.core.database import database_now
 from imagine.mail import preferences
-from imagine.mail.backends import Unanswered, reason, refused_for_good, refused_mailbox, server
-from imagine.mail.dispatch import Silence, nudge, take_up_nudge
-from imagine.mail.mime import Unattached
-from imagine.mail.models import Message, QueueHeartbeat, default_retry_until
+from imagine.mail.backends import LostReply, failure_reason, is_permanent, rejects_mailbox, server
+from imagine.mail.dispatch import Backoff, clear_wakeup, wake_workers
+from imagine.mail.mime import Unattached, build_email
+from imagine.mail.models import Message, default_retry_until
 
 logger = logging.getLogger(__name__)
-server_silent = Silence()
+server_backoff = Backoff()
 
-LEASE = timedelta(seconds=150)  # longer than the steps of one SMTP conversation, each at most EMAIL_TIMEOUT
-PAUSES = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200, 14400)]
+CLAIM_DURATION = timedelta(seconds=150)  # longer than the steps of one SMTP conversation, each at most EMAIL_TIMEOUT
+RETRY_PAUSES = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200, 14400)]
 UNREACHABLE_PAUSE = timedelta(seconds=15)  # the server's fault, not the message's: it need not wait for hours
 DELIVER_SECONDS = 5  # the heartbeat goes through the same queue
 SWEEP_SECONDS = 20
-
-# The first that MessageQuerySet.due has, by its own test; as they stand, for each mail asks them.
-CLAIM = """
-    UPDATE mail_message
-    SET state = 'sending', claim_id = %s, claim_expires_at = %s, attempts = attempts + 1
-    WHERE id = (
-        SELECT id FROM mail_message message
-        WHERE queue = 'transactional' AND state = 'queued' AND send_after <= %s AND (
-            SELECT ahead.id FROM mail_message ahead
-            WHERE ahead.queue = 'transactional' AND ahead.state IN ('queued', 'sending')
-            AND ahead.recipient = message.recipient AND ahead.created_at < message.created_at LIMIT 1
-        ) IS NULL
-        ORDER BY send_after LIMIT 1 FOR UPDATE SKIP LOCKED
-    )
-    RETURNING {}
-"""
-MARK_SENT = """
-    UPDATE mail_message SET state = 'sent', sent_at = %s, last_error = '', claim_id = NULL, claim_expires_at = NULL
-    WHERE id = %s AND claim_id = %s
-"""
 
 
 # Queue ---------------------------------------------------------------------------------------------------------
@@ -82,148 +61,128 @@ def queue(
     )
 
 
-def queue_many(messages: Sequence[Message], *, after: Sequence[Model] = ()) -> None:
-    """Stores messages as `queue` does, and before them the new rows that they come `after` as they tell of them: a few
-    in one trip to the database."""
-    if len(messages) <= FEW:
-        insert(*after, if_new=messages)
-    else:
-        insert(*after)
-        Message.objects.bulk_create(messages, ignore_conflicts=True)
+def queue_many(messages: Sequence[Message]) -> None:
+    """Store unsaved messages as `queue` does, with one statement."""
+    Message.objects.bulk_create(messages, ignore_conflicts=True)
     for name in {message.queue for message in messages}:
-        transaction.on_commit(lambda name=name: nudge(name), robust=True)
+        transaction.on_commit(lambda name=name: wake_workers(name), robust=True)
 
 
 # Deliver -------------------------------------------------------------------------------------------------------
 
 
 def deliver() -> None:
-    """Sends what is due, oldest first, for at most DELIVER_SECONDS. The first message found nudges another worker: it
-    helps, or goes on where this one ends."""
-    take_up_nudge()
-    send_due(DELIVER_SECONDS, alone=True)
+    """Send what is due, oldest first, for at most DELIVER_SECONDS. The first message found wakes another worker, which
+    helps or carries on when this one ends."""
+    clear_wakeup()
+    send_due(DELIVER_SECONDS, needs_help=True)
 
 
 def sweep() -> None:
-    """Takes up what a sender left behind that died, and sends what is due and nobody was nudged for."""
-    left = {"claim_id": None, "claim_expires_at": None, "possible_duplicate": True}
-    abandoned = Message.objects.abandoned().filter(queue=Message.Queue.TRANSACTIONAL)
-    abandoned.filter(retry_until__lt=timezone.now()).update(state=Message.State.FAILED, **left)
-    abandoned.update(state=Message.State.QUEUED, send_after=timezone.now(), **left)
+    """Queue again what a dead sender left behind, and send what is due."""
+    with transaction.atomic():
+        abandoned = Message.objects.abandoned().filter(queue=Message.Queue.TRANSACTIONAL).lock()
+        released = {"claim_id": None, "claim_expires_at": None, "possible_duplicate": True}
+        abandoned.filter(retry_until__lt=Now()).update(state=Message.State.FAILED, **released)
+        abandoned.filter(state=Message.State.SENDING).update(state=Message.State.QUEUED, send_after=Now(), **released)
     send_due(SWEEP_SECONDS)
 
 
-def send_due(seconds: float, *, alone: bool = False) -> None:
-    """Sends what is due for so many seconds. Who is alone nudges another worker for help, once there is work."""
-    stop_at, taken = time.monotonic() + seconds, None
-    while time.monotonic() < stop_at and not server_silent:
-        try:
-            message = claim(after=taken)
-        except DatabaseError:
-            if taken:
-                mark(taken, **sent())  # which was taken back with the claim
-            raise
-        if message is None:
-            return
-        if alone:
-            nudge()
-            alone = False
-        taken = send(message)
-    if taken:
-        mark(taken, **sent())
+def send_due(seconds: float, *, needs_help: bool = False) -> None:
+    """Send what is due for so many seconds. If this worker `needs_help`, the first message wakes another."""
+    stop_at = time.monotonic() + seconds
+    while time.monotonic() < stop_at and not server_backoff.is_active and (message := claim()):
+        if needs_help:
+            wake_workers()
+            needs_help = False
+        record_outcome(message, **send(message))
 
 
-def claim(after: Message | None = None) -> Message | None:
-    """Takes the first due message for this process, in a short transaction of its own, which also marks the one `after`
-    which it goes: the mail server has just taken that, and it may be in the way of this one."""
-    now, calls = timezone.now(), []
-    if after:
-        calls.append((MARK_SENT, [now, after.pk, after.claim_id]))
-    calls.append((with_columns(CLAIM, Message), [uuid.uuid4(), now + LEASE, now]))
-    message = first(Message, *calls, anew=True)
-    if after:
-        logger.info("mail", extra={"message_id": str(after.pk), "state": "sent"})
+@transaction.atomic
+def claim() -> Message | None:
+    """Claim the first due message for this process."""
+    due = Message.objects.due(Message.Queue.TRANSACTIONAL).order_by("send_after")
+    message = due.select_for_update(skip_locked=True, of=("self",)).first()
+    if message:
+        message.claim_id, message.attempts = uuid.uuid4(), message.attempts + 1
+        Message.objects.filter(pk=message.pk).update(
+            state=Message.State.SENDING,
+            claim_id=message.claim_id,
+            claim_expires_at=Now() + CLAIM_DURATION,
+            attempts=message.attempts,
+        )
     return message
 
 
-def send(message: Message) -> Message | None:
-    """Hands a claimed message to the mail server and marks what became of it. Returns one that was taken: that is still
-    to be marked."""
+def send(message: Message) -> dict:
+    """Transmit a claimed message. Return the fields that say what became of it."""
     try:
         server.open()
     except (smtplib.SMTPException, OSError) as error:
-        lose_server()
+        back_off()
         # The server's fault: the message loses none of its time, and none is given up however long it takes.
-        outcome = {
+        return {
             "state": Message.State.QUEUED,
-            "send_after": timezone.now() + UNREACHABLE_PAUSE,
+            "send_after": Now() + UNREACHABLE_PAUSE,
             "retry_until": default_retry_until(),
             "attempts": message.attempts - 1,
-            "last_error": reason(error),
+            "last_error": failure_reason(error),
         }
-    else:
-        outcome = hand_over(message)
-    if outcome["state"] == Message.State.SENT:
-        return message
-    mark(message, **outcome)
-    return None
+    return transmit(message)
 
 
-def lose_server() -> None:
-    """The mail server cannot be reached: nobody in this process tries again for a breath."""
-    server_silent.begin()
+def back_off() -> None:
+    """The mail server can't be reached: this process doesn't try again for a few seconds."""
+    server_backoff.start()
     server.close()
 
 
-def hand_over(message: Message) -> dict:
-    """Sends a message over the open connection. Returns the fields that say what became of it."""
+def transmit(message: Message) -> dict:
+    """Send a message over the open connection. Return the fields that say what became of it."""
     try:
-        server.send(message)
-    except Unanswered as error:
-        return unanswered(message, reason(error))
+        server.send(build_email(message))
+    except LostReply as error:
+        return handle_lost_reply(message, failure_reason(error))
     except Unattached as error:
-        return put_off(message, reason(error))
+        return schedule_retry(message, failure_reason(error))
     except ValueError as error:
-        return {"state": Message.State.REJECTED, "last_error": reason(error)}
+        return {"state": Message.State.REJECTED, "last_error": failure_reason(error)}
     except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
-        if not refused_for_good(error):
-            return put_off(message, reason(error))
-        if refused_mailbox(error):
-            preferences.refuse(message.recipient, reason(error))
-        return {"state": Message.State.REJECTED, "last_error": reason(error)}
+        if not is_permanent(error):
+            return schedule_retry(message, failure_reason(error))
+        if rejects_mailbox(error):
+            preferences.refuse(message.recipient, failure_reason(error))
+        return {"state": Message.State.REJECTED, "last_error": failure_reason(error)}
     except (smtplib.SMTPException, OSError) as error:
         if isinstance(error, smtplib.SMTPSenderRefused) and error.smtp_code != 421:
-            server_silent.begin()  # it would refuse the next mail of ours as well
-        return put_off(message, reason(error))
-    return sent()
+            server_backoff.start()  # it would refuse our next email as well
+        return schedule_retry(message, failure_reason(error))
+    return {"state": Message.State.SENT, "sent_at": Now(), "last_error": ""}
 
 
-def sent() -> dict:
-    return {"state": Message.State.SENT, "sent_at": timezone.now(), "last_error": ""}
-
-
-def unanswered(message: Message, why: str) -> dict:
-    """Gone without a word, the server may have taken the mail. A person who waits for it gets it again, so that each
-    try may be one copy more; of mail to many staff decide."""
+def handle_lost_reply(message: Message, reason: str) -> dict:
+    """The server may have accepted the email. A person who waits for it gets it again, so each try may be one copy
+    more; about bulk email staff decide."""
     if message.queue == Message.Queue.BULK:
-        return {"state": Message.State.UNKNOWN, "last_error": why}
-    return put_off(message, why) | {"possible_duplicate": True}
+        return {"state": Message.State.UNKNOWN, "last_error": reason}
+    return schedule_retry(message, reason) | {"possible_duplicate": True}
 
 
-def put_off(message: Message, why: str) -> dict:
-    """Lets a message wait for its next try, longer each time, until its time is up."""
-    pause = PAUSES[min(message.attempts, len(PAUSES)) - 1]
-    if timezone.now() + pause > message.retry_until:
-        return {"state": Message.State.FAILED, "last_error": why}
-    return {"state": Message.State.QUEUED, "send_after": timezone.now() + pause, "last_error": why}
+def schedule_retry(message: Message, reason: str) -> dict:
+    """Let a message wait for its next try, longer each time, until its time is up."""
+    send_after = database_now() + RETRY_PAUSES[min(message.attempts, len(RETRY_PAUSES)) - 1]
+    if send_after > message.retry_until:
+        return {"state": Message.State.FAILED, "last_error": reason}
+    return {"state": Message.State.QUEUED, "send_after": send_after, "last_error": reason}
 
 
-def mark(message: Message, **outcome) -> None:
-    """Writes the outcome, if the claim is still ours: a sender that slept past its lease has lost its say."""
-    marked = Message.objects.filter(pk=message.pk, claim_id=message.claim_id).update(
+def record_outcome(message: Message, **outcome) -> None:
+    """Write what became of a message if the claim is still ours: a sender that slept until its claim expired has lost
+    its say."""
+    recorded = Message.objects.filter(pk=message.pk, claim_id=message.claim_id).update(
         claim_id=None, claim_expires_at=None, **outcome
     )
-    logger.info("mail", extra={"message_id": str(message.pk), "state": str(outcome["state"]), "ours": bool(marked)})
+    logger.info("mail", extra={"message_id": str(message.pk), "state": str(outcome["state"]), "ours": bool(recorded)})
 
 
 @transaction.atomic
@@ -244,7 +203,7 @@ def send_again(message: Message) -> bool:
         return True
     message.possible_duplicate = (
         message.possible_duplicate or message.state == Message.State.UNKNOWN
-    )  # bulk.take_back keeps it then
+    )  # bulk.control.recall keeps it then
     message.state, message.attempts, message.last_error = Message.State.QUEUED, 0, ""
     message.send_after, message.expires_at, message.retry_until, message.handed_over_at = (
         now,
@@ -253,33 +212,5 @@ def send_again(message: Message) -> bool:
         None,
     )
     message.save()
-    transaction.on_commit(lambda: nudge(message.queue), robust=True)
+    transaction.on_commit(lambda: wake_workers(message.queue), robust=True)
     return True
-
-
-# Is mail flowing? ----------------------------------------------------------------------------------------------
-
-
-def beat_heart(queue: str) -> None:
-    """Notes that a task came through a queue."""
-    QueueHeartbeat.objects.update_or_create(queue=queue, defaults={"at": timezone.now()})
-
-
-def seconds_since_heartbeat(queue: str) -> float | None:
-    """Seconds since a task last came through a queue; None when none ever did."""
-    at = QueueHeartbeat.objects.filter(queue=queue).values_list("at", flat=True).first()
-    return (timezone.now() - at).total_seconds() if at else None
-
-
-def seconds_overdue() -> float:
-    """For how many seconds the oldest message that a person waits for has waited; 0 when nothing waits."""
-    direct = Message.objects.filter(queue=Message.Queue.TRANSACTIONAL)
-    waiting = direct.filter(state=Message.State.QUEUED, attempts=0)  # not one that its own mailbox refuses
-    oldest = waiting.order_by("created_at").values_list("created_at", flat=True).first()
-    return (timezone.now() - oldest).total_seconds() if oldest else 0.0
-
-
-def failed_since(moment: datetime) -> int:
-    """How many messages failed for good on a try that was due after `moment`. When they were written says less: one
-    that is given up was tried for a day."""
-    return Message.objects.undelivered().filter(send_after__gte=moment).count()

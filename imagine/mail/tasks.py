@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from imagine.mail import delivery
+from imagine.mail import delivery, health
 from imagine.mail.bulk import delivery as bulk_delivery
 
 
@@ -23,5 +23,5 @@ def sweep() -> None:
 
 
 @shared_task
-def beat_heart(queue: str) -> None:
-    delivery.beat_heart(queue)
+def record_heartbeat(queue: str) -> None:
+    health.record_heartbeat(queue)

@@ -7,8 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from imagine.mail import delivery, dispatch
-from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail import dispatch, health
 
 LATE_MAIL = 300  # seconds that a message may wait before outgoing mail counts as late
 QUIET_QUEUE = 120  # seconds without a heartbeat before the workers count as quiet
@@ -25,8 +24,8 @@ def ready(request: HttpRequest) -> HttpResponse:
     try:
         state = {
             "database": "ok",
-            "mail": mail_state("transactional", delivery.seconds_overdue),
-            "mail to many": mail_state("bulk", bulk_delivery.seconds_overdue),
+            "mail": mail_state("transactional", health.seconds_overdue),
+            "mail to many": mail_state("bulk", health.bulk_seconds_overdue),
         }
     except DatabaseError:
         connection.close()
@@ -36,7 +35,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 
 def mail_state(queue: str, seconds_overdue: Callable[[], float]) -> str:
-    heartbeat = delivery.seconds_since_heartbeat(queue)
+    heartbeat = health.seconds_since_heartbeat(queue)
     if heartbeat is None or heartbeat > QUIET_QUEUE:
         return "no worker"
     return "late" if seconds_overdue() > LATE_MAIL else "ok"
@@ -44,7 +43,7 @@ def mail_state(queue: str, seconds_overdue: Callable[[], float]) -> str:
 
 def broker_state() -> str:
     try:
-        with dispatch.bell.clone() as broker:
+        with dispatch.broker.clone() as broker:
             broker.ensure_connection(max_retries=0)
     except Exception:  # whatever the transport raises: it is down, and that is the answer
         return "down"

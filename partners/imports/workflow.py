@@ -139,7 +139,7 @@ def discard_rows(run: Import) -> None:
 def start_work(pk: int, *, at_once: bool) -> None:
     """Has a worker take it up, or does a small one's work here. One that fails is tried again by the next worker."""
     if not at_once:
-        transaction.on_commit(lambda: dispatch.ring("partners.tasks.work_on_import", pk), robust=True)
+        transaction.on_commit(lambda: dispatch.send_task("partners.tasks.work_on_import", pk), robust=True)
         return
     try:
         run_steps(pk)
@@ -152,7 +152,7 @@ def run_steps(pk: int) -> None:
     stop_at = time.monotonic() + TASK_SECONDS
     while claim_step(pk) and run_step(pk):
         if time.monotonic() > stop_at:
-            dispatch.ring("partners.tasks.work_on_import", pk)
+            dispatch.send_task("partners.tasks.work_on_import", pk)
             return
 
 
@@ -189,7 +189,7 @@ def resume_imports() -> None:
         last_step_at__lt=timezone.now() - ABANDONED_AFTER, attempts__lt=MAX_ATTEMPTS
     )
     for pk in left.order_by("pk").values_list("pk", flat=True):
-        dispatch.ring("partners.tasks.work_on_import", pk)
+        dispatch.send_task("partners.tasks.work_on_import", pk)
 
 
 def discard_stale_imports() -> None:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 
 from imagine.core.admin.actions import Outcome, in_words
 from imagine.core.admin.pagination import page_with_links
-from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.bulk import progress, rate_limit
 from imagine.mail.models import Mailing, Message, SendRate
 from imagine.mail.resend import NotAgain
 from summit.emails import change_notice as change_notice_emails
@@ -78,7 +78,7 @@ class MailingAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("state"))
     def state(self, mailing: Mailing) -> str:
-        return STATES[bulk_delivery.state_of(mailing, mailing.waiting)]
+        return STATES[progress.mailing_state(mailing, mailing.waiting)]
 
     @admin.display(description=_("people"), ordering="count")
     def people(self, mailing: Mailing) -> int:
@@ -110,7 +110,7 @@ def mailing_page(page: MailingAdmin, request: HttpRequest, pk: int) -> HttpRespo
     if not page.has_view_permission(request):
         raise PermissionDenied
     mailing = get_object_or_404(Mailing, pk=pk)
-    pace = PaceForm(instance=bulk_delivery.pace())
+    pace = PaceForm(instance=rate_limit.get_send_rate())
     if request.method == "POST":
         if not page.has_change_permission(request):
             raise PermissionDenied
@@ -120,7 +120,7 @@ def mailing_page(page: MailingAdmin, request: HttpRequest, pk: int) -> HttpRespo
         if "set_pace" not in request.POST:
             act(request, mailing)
             return redirect(here(request))
-        pace = PaceForm(request.POST, instance=bulk_delivery.pace())
+        pace = PaceForm(request.POST, instance=rate_limit.get_send_rate())
         if pace.is_valid():
             set_pace(request, pace.cleaned_data["per_second"])
             return redirect(here(request))
@@ -141,7 +141,7 @@ def here(request: HttpRequest) -> str:
 
 
 def around(page: MailingAdmin, request: HttpRequest, mailing: Mailing) -> dict:
-    figures = bulk_delivery.figures(mailing)
+    figures = progress.mailing_progress(mailing)
     return {
         **page.admin_site.each_context(request),
         "title": mailing.title,
@@ -249,6 +249,6 @@ def ids(typed: list[str]) -> list[UUID]:
 
 
 def set_pace(request: HttpRequest, per_second: int) -> None:
-    bulk_delivery.set_pace(per_second)
+    rate_limit.set_send_rate(per_second)
     said = ngettext("At most %(n)d mail leaves a second now.", "At most %(n)d mails leave a second now.", per_second)
     messages.success(request, said % {"n": per_second})

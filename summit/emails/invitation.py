@@ -10,7 +10,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from imagine.mail import editable_templates, preferences
-from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.bulk import control
 from imagine.mail.models import EmailPreference, Mailing, Message
 from summit.calendar import entries as calendar_entries
 from summit.emails import templates as email_templates
@@ -88,7 +88,7 @@ def write_anew(event: Event) -> None:
     it is now. Of one that was called off none is. In the transaction of the change."""
     mailings = Mailing.objects.filter(about=about(event), template=KIND, stopped_at=None).order_by("pk")
     for mailing in mailings.select_for_update(no_key=True):
-        unsent = [pk for key in bulk_delivery.take_back(mailing) if (pk := of_key(key))]
+        unsent = [pk for key in control.recall(mailing) if (pk := of_key(key))]
         if Invitation.objects.filter(pk__in=unsent).update(emailed_at=None):
             Mailing.objects.filter(pk=mailing.pk).update(rendered_at=None)
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from imagine.core import audit
 from imagine.mail import delivery, dispatch, preferences
-from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.bulk import control
 from imagine.mail.models import Mailing, Message
 from summit.emails import change_notice as change_notice_emails
 from summit.emails import invitation as invitation_emails
@@ -73,7 +73,7 @@ def begin(event: Event) -> None:
             recipient_count=count,
             started_by=audit.current_actor().name,
         )
-        transaction.on_commit(lambda: dispatch.ring("summit.tasks.write_invitations", mailing.pk), robust=True)
+        transaction.on_commit(lambda: dispatch.send_task("summit.tasks.write_invitations", mailing.pk), robust=True)
 
 
 def title(event: Event) -> str:
@@ -85,7 +85,7 @@ def take_back(event: Event) -> None:
     """Ends the mailings that are overtaken, and have not left whole."""
     overtaken = Mailing.objects.filter(about=invitation_emails.about(event), template__in=KINDS, stopped_at=None)
     for mailing in overtaken.order_by("pk").select_for_update(no_key=True):
-        keys = bulk_delivery.take_back(mailing)
+        keys = control.recall(mailing)
         unsay(keys)
         if keys or not mailing.rendered_at:
             mailing.stopped_at = timezone.now()
@@ -159,7 +159,7 @@ def waiting(invitation: Invitation) -> QuerySet[Message]:
 
 def stop(mailing: Mailing) -> None:
     """Ends a mailing for good. Twice changes nothing."""
-    unsay(bulk_delivery.stop(mailing))
+    unsay(control.stop(mailing))
 
 
 def stop_the_late() -> None:

@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imagine.mail import delivery, preferences
-from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.bulk import control
 from imagine.mail.models import Message
 from imagine.mail.resend import NotAgain
 from summit.emails import invitation as invitation_emails
@@ -47,7 +47,7 @@ def settle(message: Message, arrived: bool) -> bool:
     """As bulk.settle; what is not true any more is not sent again. Raises NotAgain, and Invitation.DoesNotExist."""
     if not arrived and message.idempotency_key.startswith("invitation:"):
         check_may_go(message, lock(Invitation.objects.get(pk=number_of(message))))
-    return bulk_delivery.settle(message, arrived)
+    return control.resolve_unknown(message, arrived)
 
 
 def number_of(message: Message) -> int:

@@ -84,7 +84,7 @@ def start(event: Event, audience: Audience, *, count: int, by: str, mark: str | 
     )
     invite(event, mailing, [person.contact_id for person in asked])
     audit.log_change(event, {"invited": ""}, {"invited": f"{audience.name}: {count}"})
-    transaction.on_commit(lambda: dispatch.ring("summit.tasks.write_invitations", mailing.pk), robust=True)
+    transaction.on_commit(lambda: dispatch.send_task("summit.tasks.write_invitations", mailing.pk), robust=True)
     return mailing
 
 

@@ -9,7 +9,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from imagine.mail import delivery, preferences
-from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.bulk import control
 from imagine.mail.models import Mailing, Message
 from summit.emails import invitation as invitation_emails
 from summit.invitations import change_notices
@@ -84,19 +84,19 @@ def with_rsvp(event: Event, emails: Iterable[str]):
 
 def pause(mailing: Mailing) -> None:
     """No more of its mail leaves, until it goes on. Twice changes nothing."""
-    bulk_delivery.pause(mailing)
+    control.pause(mailing)
 
 
 def go_on(mailing: Mailing) -> None:
     """A paused mailing goes on, a stopped one does not. Twice changes nothing."""
-    bulk_delivery.go_on(mailing)
+    control.resume(mailing)
 
 
 @transaction.atomic
 def stop(mailing: Mailing) -> int:
     """Ends a mailing for good. Whoever was not written to yet was never invited, and can be asked again another time.
     Says how many those are; twice takes nobody back twice."""
-    keys = bulk_delivery.stop(mailing)
+    keys = control.stop(mailing)
     change_notices.unsay(keys)
     unsent = [pk for key in keys if (pk := invitation_emails.of_key(key))]
     never_asked = mailing.invitations.filter(Q(pk__in=unsent) | Q(emailed_at__isnull=True))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from imagine.mail.dispatch import BREATH
+from imagine.mail.dispatch import BACKOFF_SECONDS
 from tests.stack import Response, Stack, address, wait_for
 
 pytestmark = pytest.mark.faults
@@ -40,7 +40,8 @@ def rsvps_through_two_breaths(stack: Stack, names: list[str]) -> list[Response]:
     for round_names in (names[0::2], names[1::2]):
         began = time.monotonic()
         answers += [guest.rsvp(name) for name in round_names]
-        wait_for(lambda began=began: time.monotonic() - began > BREATH, BREATH + 1, "the web processes knock again")
+        until = began + BACKOFF_SECONDS
+        wait_for(lambda until=until: time.monotonic() > until, BACKOFF_SECONDS + 1, "the web processes knock again")
     return answers
 
 
@@ -94,7 +95,7 @@ def test_workers_outlive_a_broker_that_dies_while_they_hold_tasks(stack):
     with stack.suspended_pool(), stack.suspended_pool(stack.bulk):
         guest.rsvp("one")
         for _time in range(2):
-            stack.send_task("imagine.mail.tasks.beat_heart", "bulk", queue="bulk")
+            stack.send_task("imagine.mail.tasks.record_heartbeat", "bulk", queue="bulk")
         with stack.broker() as broker:
             wait_for(lambda: broker.hlen("unacked") >= 3, SOON, "the workers hold tasks, not acknowledged yet")
         stack.valkey.kill()

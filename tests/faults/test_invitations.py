@@ -22,11 +22,8 @@ GUESTS_MAIL = 5  # seconds within which a guest's own confirmation arrives
 MARGIN = 10  # seconds that a shared machine may add to some
 UNRENDERED = "SELECT 1 FROM mail_mailing WHERE rendered_at IS NULL"
 UNFINISHED = "SELECT 1 FROM mail_message WHERE queue = 'bulk' AND state IN ('queued', 'sending')"
-# Minutes pass, as far as mail is concerned that somebody had in hand when PostgreSQL crashed.
-FORGOTTEN = """
-    UPDATE mail_message SET claim_expires_at = now() - interval '1 second'
-    WHERE state = 'sending' AND queue = 'bulk' AND claim_id NOT IN (SELECT claim_id FROM mail_claim)
-"""
+# Minutes pass, as far as email is concerned that somebody had in hand when PostgreSQL crashed.
+EXPIRE = "UPDATE mail_message SET claim_expires_at = now() WHERE state = 'sending' AND queue = 'bulk'"
 STATES = "SELECT state, count(*) FROM mail_message WHERE queue = 'bulk' GROUP BY state"
 
 
@@ -59,7 +56,7 @@ def unfinished(stack: Stack) -> int:
 def kill_bulk_worker(stack: Stack) -> None:
     """Both its senders at once, in the middle of whatever they do. The leases that they leave run out."""
     stack.kill(stack.bulk)
-    stack.sql("UPDATE mail_message SET claim_expires_at = now() WHERE state = 'sending' AND queue = 'bulk'")
+    stack.sql(EXPIRE)
     stack.bulk.start()
 
 
@@ -158,21 +155,22 @@ def test_thousands_of_invitations_reach_everyone_once_whatever_fails(stack):
 
 
 def test_crash_of_the_database_sends_nothing_twice(stack):
-    """What senders noted in its last moments may be lost. Each batch in hand is in doubt, and nothing else is."""
-    people, batch = 1500, 50
+    """The handover is on disk before an email is transmitted: each crash leaves one in doubt for each sender, and the
+    rest of the batches in hand is sent."""
+    people, crashes = 1500, 2
     stack.set_send_rate(FAST)
     invite(stack, people)
-    for _crash in range(2):
+    for _crash in range(crashes):
         await_more(stack, people // 4)
         stack.postgres.kill()
         stack.postgres.start()
-        stack.sql(FORGOTTEN)
+        stack.sql(EXPIRE)
     await_all(stack)
     states, times = dict(stack.sql(STATES)), arrived(stack)
     unknown = {to for (to,) in stack.sql("SELECT recipient FROM mail_message WHERE state = %s", "unknown")}
     print(f"{states=} of those in doubt arrived {len(unknown & set(times))}")
     assert max(times.values()) == 1, "none is sent twice"
-    assert set(states) == {"sent", "unknown"}
+    assert set(states) <= {"sent", "unknown"}
     assert sum(states.values()) == people, "none is forgotten"
     assert {f"invited{number:05}@example.org" for number in range(people)} - set(times) <= unknown, "none is lost"
-    assert 0 < len(unknown) <= 2 * SENDERS * batch
+    assert len(unknown) <= crashes * SENDERS

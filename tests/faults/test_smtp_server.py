@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagine.mail.delivery import PAUSES, UNREACHABLE_PAUSE
+from imagine.mail.delivery import RETRY_PAUSES, UNREACHABLE_PAUSE
 from imagine.settings import EMAIL_TIMEOUT
 from tests.smtp_server import ACCEPT, LATER, NEVER, Disconnect
 from tests.stack import address, wait_for
@@ -13,7 +13,7 @@ SWEPT = 10  # seconds between two sweeps
 MARGIN = 10  # seconds that a shared machine may add
 AT_ONCE = 8  # seconds; less than the next sweep may take
 SOON = 30
-AFTER_ONE_TRY = PAUSES[0].total_seconds() + SWEPT + MARGIN
+AFTER_ONE_TRY = RETRY_PAUSES[0].total_seconds() + SWEPT + MARGIN
 AFTER_NOT_REACHED = UNREACHABLE_PAUSE.total_seconds() + SWEPT + MARGIN
 PUT_BACK = "SELECT 1 FROM mail_message WHERE state = 'queued' AND last_error <> ''"
 

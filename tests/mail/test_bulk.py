@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from imagine.mail import backends, delivery, preferences
 from imagine.mail import tasks as mail_tasks
+from imagine.mail.bulk import control
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import EmailPreference, Message, SendRate
 from tests.mail.mailings import guest, letters, mailing, states
@@ -19,7 +20,8 @@ SENT = ("sent", 1, "", False)
 
 
 @pytest.fixture(autouse=True)
-def fast():
+def fast(monkeypatch):
+    monkeypatch.setattr(bulk_delivery, "DELIVER_SECONDS", 60)  # also on a busy machine
     SendRate.objects.update(per_second=10_000)
 
 
@@ -56,10 +58,10 @@ def test_mail_to_many_without_a_mailing_is_sent_too(post_office):
 
 
 def test_many_batches_leave_by_one_connection(post_office):
-    letters(mailing(), 2 * bulk_delivery.BATCH + 7)
+    letters(mailing(), 2 * bulk_delivery.BATCH_SIZE + 7)
     mail_tasks.deliver_bulk()
     assert set(states()) == {"sent"}
-    assert (len(post_office.mails), post_office.visits) == (2 * bulk_delivery.BATCH + 7, 1)
+    assert (len(post_office.mails), post_office.visits) == (2 * bulk_delivery.BATCH_SIZE + 7, 1)
 
 
 def test_mail_to_many_goes_to_files_as_well(settings, tmp_path):
@@ -75,7 +77,7 @@ def test_mail_to_many_goes_to_files_as_well(settings, tmp_path):
 
 
 def test_claim_takes_a_batch_of_fifty_or_what_leaves_in_a_second():
-    letters(mailing(), bulk_delivery.BATCH + 1)
+    letters(mailing(), bulk_delivery.BATCH_SIZE + 1)
     SendRate.objects.update(per_second=7)
     assert len(bulk_delivery.claim()) == 7
     SendRate.objects.update(per_second=1000)
@@ -238,9 +240,9 @@ def test_server_that_is_down_costs_no_message_a_try_and_all_follow(post_office):
     assert set(Message.objects.values_list("state", "attempts", "last_error")) == {
         ("queued", 0, "ConnectionRefusedError")
     }
-    assert delivery.server_silent
+    assert delivery.server_backoff.is_active
     post_office.open()
-    delivery.server_silent.until = 0.0
+    delivery.server_backoff.until = 0.0
     bulk_delivery.deliver()
     assert set(Message.objects.values_list("state", "attempts", "last_error")) == {("sent", 1, "")}
 
@@ -250,9 +252,9 @@ def test_server_that_refuses_our_sender_is_left_alone_for_a_breath(post_office, 
     letters(mailing(), 5)
     post_office.at_sender = said
     bulk_delivery.deliver()
-    assert delivery.server_silent
+    assert delivery.server_backoff.is_active
     assert sorted(Message.objects.values_list("state", "attempts")) == [("queued", 0)] * 4 + [("queued", 1)]
-    post_office.at_sender, delivery.server_silent.until = "", 0.0
+    post_office.at_sender, delivery.server_backoff.until = "", 0.0
     due_now()
     bulk_delivery.deliver()
     assert states() == ["sent"] * 5
@@ -309,7 +311,7 @@ def unknown(**fields) -> Message:
 
 def test_unknown_one_that_arrived_is_sent(post_office):
     message = unknown()
-    assert [bulk_delivery.settle(message, arrived=True) for _twice in range(2)] == [True, False]
+    assert [control.resolve_unknown(message, arrived=True) for _twice in range(2)] == [True, False]
     assert outcome(message) == ("sent", 1, "", False)
     assert message.sent_at == message.handed_over_at
     bulk_delivery.deliver()
@@ -318,10 +320,10 @@ def test_unknown_one_that_arrived_is_sent(post_office):
 
 def test_unknown_one_that_did_not_arrive_is_sent_again_once(post_office):
     message = unknown()
-    assert [bulk_delivery.settle(message, arrived=False) for _twice in range(2)] == [True, False]
+    assert [control.resolve_unknown(message, arrived=False) for _twice in range(2)] == [True, False]
     assert outcome(message) == ("queued", 0, "", True)
     bulk_delivery.deliver()
-    assert bulk_delivery.settle(message, arrived=False) is False
+    assert control.resolve_unknown(message, arrived=False) is False
     bulk_delivery.deliver()
     assert outcome(message) == ("sent", 1, "", True)
     assert len(post_office.mails) == 1
@@ -329,7 +331,7 @@ def test_unknown_one_that_did_not_arrive_is_sent_again_once(post_office):
 
 def test_nothing_of_a_stopped_mailing_is_sent_again(post_office):
     message = unknown(stopped_at=timezone.now())
-    assert bulk_delivery.settle(message, arrived=False) is False
+    assert control.resolve_unknown(message, arrived=False) is False
     assert delivery.send_again(message) is False
     assert outcome(message)[0] == "unknown"
-    assert bulk_delivery.settle(message, arrived=True) is True
+    assert control.resolve_unknown(message, arrived=True) is True

@@ -1,7 +1,8 @@
-"""How fast mail to many leaves: never faster than the office says, however many send."""
+"""How fast bulk email leaves: never faster than the office says, however many send."""
 
 import os
 import sys
+import time
 from collections import deque
 from datetime import timedelta
 from itertools import pairwise
@@ -13,46 +14,47 @@ from django.db import connection
 from django.utils import timezone
 
 from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.bulk import rate_limit
+from imagine.mail.bulk.rate_limit import TOLERANCE, Slot, Slots, reserve_slots
 from imagine.mail.models import SendRate
 from tests.mail.mailings import in_threads, letters, mailing, states
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def set_pace(per_second: int) -> None:
+def set_rate(per_second: int) -> None:
     SendRate.objects.update_or_create(pk=1, defaults={"per_second": per_second})
 
 
 def most_in_a_second(times: list[float]) -> int:
-    times = sorted(times)
     return max(sum(begin <= at < begin + 1 for at in times) for begin in times)
 
 
-def test_turns_of_all_senders_stand_apart_and_none_is_given_twice():
-    set_pace(40)
-    turns: list[bulk_delivery.Turn] = []
+def test_slots_of_all_senders_stand_apart_and_none_is_given_twice():
+    set_rate(40)
+    slots: list[Slot] = []
 
-    def take():
+    def reserve():
         for _time in range(3):
-            turns.extend(bulk_delivery.take_turns(100))
+            slots.extend(reserve_slots(100))
 
-    in_threads(3, take)
-    assert len(turns) == 3 * 3 * 10  # for a quarter of a second each
-    turns.sort()
-    # However busy the machine is: a turn's end is not later than LATE after the moment that the database gave.
-    assert all(later.begins - earlier.ends > 1 / 40 - bulk_delivery.LATE for earlier, later in pairwise(turns))
-    assert all(turn.ends - turn.begins <= bulk_delivery.LATE for turn in turns)
-    assert all(later.begins - earlier.ends > 1 for earlier, later in zip(turns, turns[40:], strict=False))
+    in_threads(3, reserve)
+    assert len(slots) == 3 * 3 * 10  # for a quarter of a second each
+    slots.sort()
+    # However busy the machine is: a slot's end is at most TOLERANCE after the moment that the database gave.
+    assert all(later.start - earlier.end > 1 / 40 - TOLERANCE for earlier, later in pairwise(slots))
+    assert all(slot.end - slot.start <= TOLERANCE for slot in slots)
+    assert all(later.start - earlier.end > 1 for earlier, later in zip(slots, slots[40:], strict=False))
 
 
 class Clock:
-    """In place of bulk's: each look at it takes `look` seconds, each sleep `late` seconds more than was asked for."""
+    """In place of the module's `time`: each sleep takes `late` seconds more than was asked for, half as long each
+    time."""
 
-    def __init__(self, *, look: float = 0.0, late: float = 0.0):
-        self.now, self.look, self.late = 1000.0, look, late
+    def __init__(self, *, late: float = 0.0):
+        self.now, self.late = 1000.0, late
 
     def monotonic(self) -> float:
-        self.now += self.look
         return self.now
 
     def sleep(self, seconds: float) -> None:
@@ -60,89 +62,80 @@ class Clock:
         self.late /= 2
 
 
-@pytest.mark.parametrize(("look", "long"), [(0.001, bulk_delivery.LATE - 0.001), (2, bulk_delivery.LATE / 2)])
-def test_turn_is_shorter_the_longer_the_database_takes_to_say_what_its_clock_shows(monkeypatch, look, long):
-    """It shows that some time between question and answer: a turn begins late and ends early for it."""
-    monkeypatch.setattr(bulk_delivery, "time", Clock(look=look))
-    [turn] = bulk_delivery.take_turns(1)
-    assert turn.ends - turn.begins == pytest.approx(long, abs=1e-5)
-
-
 @pytest.mark.parametrize("busy", ["database", "machine"])
-def test_mail_whose_turn_passed_before_it_leaves_waits_for_another(post_office, monkeypatch, busy):
-    """A database that takes long to note that it begins, or a machine that wakes its sleepers late."""
+def test_mail_whose_slot_passed_before_it_leaves_waits_for_another(post_office, monkeypatch, busy):
+    """A database that takes long to note the handover, or a machine that wakes its sleepers late."""
     clock, given, left = Clock(late=0.3 if busy == "machine" else 0), [], []
-    begin, hand_over = bulk_delivery.begin, bulk_delivery.hand_over
+    mark_handed_over, transmit = bulk_delivery.mark_handed_over, bulk_delivery.transmit
 
-    def take_turns(most):
-        first = 0.1 + max([clock.now, *(turn.begins for turn in given)])
-        turns = [bulk_delivery.Turn(first + at / 10, first + at / 10 + bulk_delivery.LATE) for at in range(most)]
-        given.extend(turns)
-        return deque(turns)
+    def reserve(limit):
+        first = 0.1 + max([clock.now, *(slot.start for slot in given)])
+        starts = [first + number / 10 for number in range(limit)]
+        slots = deque(Slot(start, start + TOLERANCE) for start in starts)
+        given.extend(slots)
+        return slots
 
-    def slow_begin(*given, **how):
+    def slow_mark(message):
         clock.now += 0.3 if busy == "database" and not left else 0
-        return begin(*given, **how)
+        return mark_handed_over(message)
 
-    monkeypatch.setattr(bulk_delivery, "time", clock)
-    monkeypatch.setattr(bulk_delivery, "take_turns", take_turns)
-    monkeypatch.setattr(bulk_delivery, "begin", slow_begin)
-    monkeypatch.setattr(bulk_delivery, "hand_over", lambda message: left.append(clock.now) or hand_over(message))
+    monkeypatch.setattr(rate_limit, "time", clock)
+    monkeypatch.setattr(rate_limit, "reserve_slots", reserve)
+    monkeypatch.setattr(bulk_delivery, "mark_handed_over", slow_mark)
+    monkeypatch.setattr(bulk_delivery, "transmit", lambda message: left.append(clock.now) or transmit(message))
     letters(mailing(), 3)
     bulk_delivery.deliver()
     assert states() == ["sent"] * 3
-    assert [sum(turn.begins <= at <= turn.ends for turn in given) for at in left] == [1] * 3
+    assert [sum(slot.start <= at <= slot.end for slot in given) for at in left] == [1] * 3
     assert clock.now > 1000.3
 
 
-def test_turn_that_was_missed_is_not_made_up_for(monkeypatch):
+def test_missed_slot_is_not_made_up_for(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(bulk_delivery, "time", clock)
-    set_pace(50)
-    turns = bulk_delivery.Turns()
-    clock.sleep(turns.next(10))
-    clock.sleep(0.3)  # ten turns passed by
+    monkeypatch.setattr(rate_limit, "time", clock)
+    set_rate(50)
+    slots = Slots()
+    slots.wait(10)
+    clock.sleep(0.3)  # the slots of a quarter of a second passed by
     left = []
     for number in range(5):
-        clock.sleep(turns.next(10 - number))
+        slots.wait(10 - number)
         left.append(clock.now)
     assert left[-1] - left[0] > 4 / 50
 
 
-def test_pace_without_its_row_is_the_usual_one():
+def test_rate_without_its_row_is_the_usual_one():
     SendRate.objects.all().delete()
-    assert len(bulk_delivery.take_turns(100)) == 15
+    assert len(reserve_slots(100)) == 15
     assert SendRate.objects.get().per_second == 60
 
 
-def test_pace_that_staff_change_counts_at_once(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(bulk_delivery, "time", clock)
-    set_pace(1)
-    bulk_delivery.take_turns(1)
-    set_pace(1000)
-    assert bulk_delivery.take_turns(100)[-1].begins - clock.now < 1.5
+def test_rate_that_staff_change_counts_at_once():
+    set_rate(1)
+    reserve_slots(1)
+    set_rate(1000)
+    assert reserve_slots(100)[-1].start - time.monotonic() < 1.5
 
 
-# What a sender does last before a mail leaves is to look at the clock, which all processes of a machine share.
+# What a sender does last before an email leaves is to look at the clock, which all processes of a machine share.
 PROGRAM = """
+import time
 import django; django.setup()
-from imagine import bulk
+from imagine.mail.bulk import delivery
 print("ready", flush=True); input()
-holds = bulk.Turns.holds
-def told(turns, at):
-    if may := holds(turns, at):
-        print(at)
-    return may
-bulk.Turns.holds, bulk.DELIVER_SECONDS = told, 30
-bulk.deliver()
+transmit = delivery.transmit
+def timed(message):
+    print(time.monotonic())
+    return transmit(message)
+delivery.transmit, delivery.DELIVER_SECONDS = timed, 30
+delivery.deliver()
 """
 
 
 @pytest.mark.slow
-def test_two_processes_together_keep_the_pace(post_office):
-    """Two workers send 60 mails at 20 a second. When the mail server has them is not asked: the network decides."""
-    set_pace(20)
+def test_two_processes_together_keep_the_rate(post_office):
+    """Two workers send 60 emails at 20 a second. When the mail server has them is not asked: the network decides."""
+    set_rate(20)
     letters(mailing(), 60)
     database = settings.DATABASES["default"]
     url = "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{name}".format(
@@ -172,5 +165,5 @@ def test_two_processes_together_keep_the_pace(post_office):
 
 def test_clock_of_the_database_that_was_set_back_holds_mail_up_for_a_minute_at_most():
     SendRate.objects.update_or_create(pk=1, defaults={"next_at": timezone.now() + timedelta(hours=1), "per_second": 60})
-    bulk_delivery.take_turns(1)
+    reserve_slots(1)
     assert SendRate.objects.get().next_at < timezone.now() + timedelta(seconds=62)

@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from imagine.mail import backends, delivery, mime
+from imagine.mail import backends, delivery, health, mime
 from imagine.mail import tasks as mail_tasks
 from imagine.mail.models import Message
 from tests.mail.post import new_message, outcome
@@ -142,14 +142,11 @@ def test_mail_without_a_calendar_has_two_alternatives(post_office):
 
 
 def test_message_id_belongs_to_the_message_whatever_its_key_becomes():
-    def message_id(message: Message) -> str:
-        return mime.write(message).message()["Message-ID"]
-
     one, other = new_message(), new_message("rsvp:17:changed:2")
-    before = message_id(one)
+    before = mime.message_id(one)
     Message.objects.filter(pk=one.pk).update(idempotency_key="rsvp:17:was-16:changed:1")
-    assert before == message_id(Message.objects.get(pk=one.pk)) != message_id(other)
-    assert message_id(one).endswith("@example.org>")
+    assert before == mime.message_id(Message.objects.get(pk=one.pk)) != mime.message_id(other)
+    assert mime.message_id(one).endswith("@example.org>")
 
 
 # Refused and put back -----------------------------------------------------------------------------------------------
@@ -179,7 +176,7 @@ def test_temporary_refusals_wait_longer_each_time_then_it_is_sent(post_office, w
     setattr(post_office, where, "451 4.3.0 later, please")
     message = new_message()
     pauses = []
-    for _try in range(len(delivery.PAUSES) + 1):
+    for _try in range(len(delivery.RETRY_PAUSES) + 1):
         before = timezone.now()
         due_now(message)
         delivery.deliver()
@@ -214,7 +211,7 @@ def test_server_that_is_down_costs_one_try_and_no_message_its_time(post_office):
     ]
     assert messages[0].send_after - timezone.now() < timedelta(minutes=1)
     post_office.open()
-    delivery.server_silent.until = 0.0
+    delivery.server_backoff.until = 0.0
     Message.objects.update(send_after=timezone.now())
     delivery.sweep()
     assert [outcome(message)[0] for message in messages] == ["sent"] * 3
@@ -239,7 +236,7 @@ def test_message_that_cannot_be_written_is_refused(post_office):
     ],
 )
 def test_reason_holds_no_address(error, words):
-    assert backends.reason(error) == words
+    assert backends.failure_reason(error) == words
 
 
 # Is mail flowing? -------------------------------------------------------------------------------------------------
@@ -250,4 +247,4 @@ def test_failures_of_the_last_day_are_those_last_tried_in_it():
     for number, (state, hours) in enumerate([("rejected", 1), ("unknown", 2), ("failed", 25), ("queued", 1)]):
         message = new_message(idempotency_key=f"test:{number}")
         Message.objects.filter(pk=message.pk).update(state=state, send_after=now - timedelta(hours=hours))
-    assert delivery.failed_since(now - timedelta(days=1)) == 2
+    assert health.failed_since(now - timedelta(days=1)) == 2

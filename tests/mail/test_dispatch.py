@@ -1,4 +1,4 @@
-"""Celery as the alarm clock: rung after the commit, and never a reason to fail or to wait."""
+"""Celery as the alarm clock: it goes off after the commit, and never a reason to fail or to wait."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from imagine.celery import app
 from imagine.mail import delivery, dispatch
+from imagine.mail.bulk import control
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Message
 from tests.mail.mailings import letters, mailing
@@ -20,18 +21,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def own_bell(monkeypatch):
-    """A bell on a database of the broker that no other test process writes to, with nothing in it."""
+def own_broker(monkeypatch):
+    """A connection to a database of the broker that no other test process writes to, with nothing in it."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     with app.connection_for_write(transport_options=dispatch.IMPATIENT).clone(virtual_host=str(1 + worker % 15)) as own:
         own.default_channel.client.flushdb()
-        monkeypatch.setattr(dispatch, "bell", own)
-        dispatch.broker_silent.until = 0.0
+        monkeypatch.setattr(dispatch, "broker", own)
+        dispatch.broker_backoff.until = 0.0
         yield own
-        dispatch.broker_silent.until = 0.0
+        dispatch.broker_backoff.until = 0.0
 
 
-def rung(own, queue: str = "transactional") -> list[tuple[str, list]]:
+def tasks_in(own, queue: str = "transactional") -> list[tuple[str, list]]:
     """Takes every task out of a queue."""
     found = []
     while message := own.default_channel.basic_get(queue, no_ack=True):
@@ -39,129 +40,129 @@ def rung(own, queue: str = "transactional") -> list[tuple[str, list]]:
     return found
 
 
-NUDGED = [("imagine.mail.tasks.deliver", [])]
+WOKEN = [("imagine.mail.tasks.deliver", [])]
 
 
-def test_worker_is_nudged_once_the_message_has_committed(own_bell):
+def test_worker_is_woken_once_the_message_has_committed(own_broker):
     with transaction.atomic():
         new_message()
-        assert rung(own_bell) == []
-    assert rung(own_bell) == NUDGED
+        assert tasks_in(own_broker) == []
+    assert tasks_in(own_broker) == WOKEN
 
 
-def test_worker_is_not_nudged_for_what_was_rolled_back(own_bell):
+def test_worker_is_not_woken_for_what_was_rolled_back(own_broker):
     with transaction.atomic():
         new_message()
         transaction.set_rollback(True)
-    assert rung(own_bell) == []
+    assert tasks_in(own_broker) == []
 
 
-def test_one_nudge_stands_for_many_messages_until_a_worker_takes_it_up(own_bell):
+def test_one_wakeup_stands_for_many_messages_until_a_worker_takes_it_up(own_broker):
     for number in range(3):
         new_message(f"a:{number}")
-    assert rung(own_bell) == NUDGED
+    assert tasks_in(own_broker) == WOKEN
     new_message("a:4")
-    assert rung(own_bell) == []  # the first has not begun to look: it will find this one too
-    dispatch.take_up_nudge()
+    assert tasks_in(own_broker) == []  # the first has not begun to look: it will find this one too
+    dispatch.clear_wakeup()
     new_message("a:5")
-    assert rung(own_bell) == NUDGED
+    assert tasks_in(own_broker) == WOKEN
 
 
-def test_nudge_that_was_lost_is_replaced_after_a_while(own_bell):
-    dispatch.nudge()
-    assert 0 < own_bell.default_channel.client.ttl(dispatch.NUDGE + "transactional") <= dispatch.NUDGE_SECONDS
+def test_wakeup_that_was_lost_is_replaced_after_a_while(own_broker):
+    dispatch.wake_workers()
+    assert 0 < own_broker.default_channel.client.ttl(dispatch.WAKEUP + "transactional") <= dispatch.WAKEUP_SECONDS
 
 
-def test_worker_that_finds_mail_nudges_another_before_it_sends(own_bell, post_office):
+def test_worker_that_finds_mail_wakes_another_before_it_sends(own_broker, post_office):
     for number in range(3):
         new_message(f"a:{number}")
-    rung(own_bell)
+    tasks_in(own_broker)
     delivery.deliver()
     assert len(post_office.mails) == 3
-    assert rung(own_bell) == NUDGED
+    assert tasks_in(own_broker) == WOKEN
     delivery.deliver()
-    assert rung(own_bell) == []  # nothing was due: nobody is called for nothing
+    assert tasks_in(own_broker) == []  # nothing was due: nobody is called for nothing
 
 
-def test_nudges_end_while_the_mail_server_is_down(own_bell, post_office):
+def test_wakeups_end_while_the_mail_server_is_down(own_broker, post_office):
     post_office.close()
     for number in range(3):
         new_message(f"a:{number}")
-    rung(own_bell)
+    tasks_in(own_broker)
     delivery.deliver()
-    assert rung(own_bell) == NUDGED
+    assert tasks_in(own_broker) == WOKEN
     delivery.deliver()
-    assert rung(own_bell) == []
+    assert tasks_in(own_broker) == []
     assert Message.objects.filter(state="queued").count() == 3
 
 
 TO_MANY = [("imagine.mail.tasks.deliver_bulk", [])]
 
 
-def test_mail_to_many_nudges_its_own_worker_once_for_all_of_it(own_bell):
+def test_mail_to_many_wakes_its_own_worker_once_for_all_of_it(own_broker):
     letters(mailing(), 3)
     letters(mailing(), 3)
-    assert (rung(own_bell, "bulk"), rung(own_bell)) == (TO_MANY, [])
+    assert (tasks_in(own_broker, "bulk"), tasks_in(own_broker)) == (TO_MANY, [])
 
 
-def test_worker_that_finds_mail_to_many_nudges_another_before_it_sends(own_bell, post_office):
+def test_worker_that_finds_mail_to_many_wakes_another_before_it_sends(own_broker, post_office):
     letters(mailing(), 3)
-    rung(own_bell, "bulk")
+    tasks_in(own_broker, "bulk")
     bulk_delivery.deliver()
     assert len(post_office.mails) == 3
-    assert rung(own_bell, "bulk") == TO_MANY
+    assert tasks_in(own_broker, "bulk") == TO_MANY
     bulk_delivery.deliver()
-    assert rung(own_bell, "bulk") == []
+    assert tasks_in(own_broker, "bulk") == []
 
 
-def test_worker_whose_time_is_up_nudges_for_what_it_gives_back(own_bell, post_office, monkeypatch):
+def test_worker_whose_time_is_up_wakes_for_what_it_gives_back(own_broker, post_office, monkeypatch):
     """Another may have looked while all was claimed here, and found nothing."""
     monkeypatch.setattr(bulk_delivery, "DELIVER_SECONDS", 0.1)
     letters(mailing(), 3)
 
     def look_elsewhere(sent):
-        rung(own_bell, "bulk")
-        dispatch.take_up_nudge("bulk")
+        tasks_in(own_broker, "bulk")
+        dispatch.clear_wakeup("bulk")
         time.sleep(0.2)
 
     post_office.on_mail = look_elsewhere
     bulk_delivery.deliver()
     assert Message.objects.filter(state="queued").count() == 2
-    assert rung(own_bell, "bulk") == TO_MANY
+    assert tasks_in(own_broker, "bulk") == TO_MANY
 
 
-def test_sweep_nudges_for_mail_to_many_that_is_due_and_for_no_other(own_bell):
+def test_sweep_wakes_for_mail_to_many_that_is_due_and_for_no_other(own_broker):
     one = mailing()
     letters(one, 1)
-    rung(own_bell, "bulk")
-    dispatch.take_up_nudge("bulk")
-    bulk_delivery.pause(one)
+    tasks_in(own_broker, "bulk")
+    dispatch.clear_wakeup("bulk")
+    control.pause(one)
     bulk_delivery.sweep()
-    assert rung(own_bell, "bulk") == []
-    bulk_delivery.go_on(one)
-    assert rung(own_bell, "bulk") == TO_MANY
-    dispatch.take_up_nudge("bulk")
+    assert tasks_in(own_broker, "bulk") == []
+    control.resume(one)
+    assert tasks_in(own_broker, "bulk") == TO_MANY
+    dispatch.clear_wakeup("bulk")
     bulk_delivery.sweep()
-    assert rung(own_bell, "bulk") == TO_MANY
+    assert tasks_in(own_broker, "bulk") == TO_MANY
 
 
 @pytest.mark.parametrize(("state", "again"), [("rejected", "bulk"), ("sent", "transactional")])
-def test_send_again_nudges_whoever_sends_it(own_bell, state, again):
+def test_send_again_wakes_whoever_sends_it(own_broker, state, again):
     [message] = letters(mailing(), 1)
     Message.objects.update(state=state, sent_at=timezone.now() if state == "sent" else None)
     for queue in ("bulk", "transactional"):
-        rung(own_bell, queue)
-        dispatch.take_up_nudge(queue)
+        tasks_in(own_broker, queue)
+        dispatch.clear_wakeup(queue)
     delivery.send_again(message)
-    assert {queue: len(rung(own_bell, queue)) for queue in ("bulk", "transactional")} == {
+    assert {queue: len(tasks_in(own_broker, queue)) for queue in ("bulk", "transactional")} == {
         "bulk": 0,
         "transactional": 0,
     } | {again: 1}
 
 
-def test_task_carries_an_id_and_nothing_of_a_person(own_bell):
-    dispatch.ring("summit.tasks.answer_link_request", 17)
-    assert rung(own_bell) == [("summit.tasks.answer_link_request", [17])]
+def test_task_carries_an_id_and_nothing_of_a_person(own_broker):
+    dispatch.send_task("summit.tasks.answer_link_request", 17)
+    assert tasks_in(own_broker) == [("summit.tasks.answer_link_request", [17])]
 
 
 @pytest.fixture(params=["down", "frozen"])
@@ -173,7 +174,7 @@ def dead_broker(request, monkeypatch):
             frozen.bind(("127.0.0.1", port))
             frozen.listen()
         with app.connection_for_write(f"redis://127.0.0.1:{port}/0", transport_options=dispatch.IMPATIENT) as dead:
-            monkeypatch.setattr(dispatch, "bell", dead)
+            monkeypatch.setattr(dispatch, "broker", dead)
             yield
 
 
@@ -187,7 +188,7 @@ def test_broker_that_does_not_answer_costs_half_a_second_once(dead_broker):
     """The best of three tries: on a busy machine the others measure the machine."""
     first, then = [], []
     for number in range(3):
-        dispatch.broker_silent.until = 0.0
+        dispatch.broker_backoff.until = 0.0
         first.append(seconds(f"first:{number}"))
         then.append(seconds(f"then:{number}"))
     assert Message.objects.filter(state="queued").count() == 6

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from imagine.mail import tasks as mail_tasks
-from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.bulk import rate_limit
 from imagine.mail.models import Message, QueueHeartbeat, SendRate
 from tests import factories, web_client
 from tests.mail.mailings import letters, mailing
@@ -46,7 +46,7 @@ def test_ready_tells_whether_a_worker_was_there_lately():
     assert ready() == well(**nobody)
     for queue in ("transactional", "bulk"):
         for _twice in range(2):
-            mail_tasks.beat_heart(queue)
+            mail_tasks.record_heartbeat(queue)
     assert ready() == well()
     QueueHeartbeat.objects.filter(queue="bulk").update(at=timezone.now() - timedelta(seconds=121))
     assert ready() == well(**{"mail to many": "no worker"})
@@ -57,7 +57,7 @@ def test_ready_tells_whether_a_worker_was_there_lately():
 @pytest.fixture
 def workers(db):
     for queue in ("transactional", "bulk"):
-        mail_tasks.beat_heart(queue)
+        mail_tasks.record_heartbeat(queue)
 
 
 def test_ready_tells_when_mail_is_late(workers):
@@ -81,7 +81,7 @@ def test_ready_tells_when_mail_to_many_is_due_and_none_leaves(workers):
     assert ready() == well()
     long_ago()
     assert ready() == well(**{"mail to many": "late"})
-    bulk_delivery.take_turns(1)  # one leaves: the others wait for their turn, and are not late
+    rate_limit.reserve_slots(1)  # one leaves: the others wait for their turn, and are not late
     assert ready() == well()
 
 

@@ -237,7 +237,7 @@ def test_others_are_kept_out(client, both):
 def test_many_are_compared_by_a_worker(staff, both, monkeypatch):
     rung = []
     monkeypatch.setattr(pages, "SMALL_BATCH", 1)
-    monkeypatch.setattr("imagine.mail.dispatch.ring", rung.append)
+    monkeypatch.setattr("imagine.mail.dispatch.send_task", rung.append)
     answer = staff.post(f"{LIST}search/", follow=True)
     assert said(answer) == ["All organizations are being compared. Look again in a minute."]
     assert (rung, shown(staff)) == (["partners.tasks.find_twins"], [])

@@ -759,7 +759,7 @@ def test_file_that_kills_its_reader_is_given_up(year, monkeypatch):
 
 def test_large_one_is_left_to_a_worker(year, monkeypatch):
     rung = []
-    monkeypatch.setattr("imagine.mail.dispatch.ring", lambda task, pk: rung.append((task, pk)))
+    monkeypatch.setattr("imagine.mail.dispatch.send_task", lambda task, pk: rung.append((task, pk)))
     monkeypatch.setattr(import_workflow, "SMALL_FILE_SIZES", {"csv": 10})
     monkeypatch.setattr("django.db.transaction.on_commit", lambda act, robust: act())
     run = import_workflow.start_import(as_csv(table([row()])), file_name="x", year=year, by="anna", language="en")

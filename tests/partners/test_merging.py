@@ -348,7 +348,7 @@ def test_mail_in_flight_keeps_its_message_id():
     mine, theirs = two_pledges((), ())
 
     def ids() -> dict:
-        return {message.pk: mime.write(message).message()["Message-ID"] for message in Message.objects.all()}
+        return {message.pk: mime.build_email(message).message()["Message-ID"] for message in Message.objects.all()}
 
     before = ids()
     merge_organizations(*organizations(mine, theirs))

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from imagine.core.models import AuditEntry
-from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.bulk import rate_limit
 from imagine.mail.models import Mailing, Message
 from summit.admin.mailings import time_left
 from summit.invitations import writing as invitations_writing
@@ -241,8 +241,10 @@ def test_pace_is_set_and_kept_in_history(staff, kickoff):
     sending = mailing(kickoff)
     for _twice in range(2):
         assert "At most 30 mails leave a second now." in press(staff, sending, set_pace="1", per_second="30")
-    assert bulk_delivery.pace().per_second == 30
-    assert [change.changes for change in AuditEntry.objects.about(bulk_delivery.pace())] == [{"per_second": [60, 30]}]
+    assert rate_limit.get_send_rate().per_second == 30
+    assert [change.changes for change in AuditEntry.objects.about(rate_limit.get_send_rate())] == [
+        {"per_second": [60, 30]}
+    ]
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "10001", "many", "", "9" * 40])
@@ -251,7 +253,7 @@ def test_pace_out_of_bounds_is_refused_beside_the_field(staff, kickoff, typed):
     page = staff.post(page_of(sending), {"set_pace": "1", "per_second": typed})
     assert page.status_code == 422
     assert "errorlist" in page.content.decode()
-    assert bulk_delivery.pace().per_second == 60
+    assert rate_limit.get_send_rate().per_second == 60
 
 
 # Who may what ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from django.utils import timezone
 from icalendar import Calendar
 
 from imagine.mail import preferences
-from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.bulk import progress
 from imagine.mail.models import Mailing, Message
 from partners.organizations import contacts
 from summit import event_changes, seats
@@ -77,7 +77,7 @@ def test_who_has_not_answered_is_told_once_of_the_new_place(django_capture_on_co
     mailing = Mailing.objects.get(template="invitation_moved")
     assert (mailing.about, mailing.title) == (f"event:{event.pk}", "Imagine Promise Summit: new time or place")
     assert (mailing.recipient_count, mailing.skipped_count, bool(mailing.rendered_at)) == (2, 0, True)
-    assert bulk_delivery.figures(mailing).state == "sending"
+    assert progress.mailing_progress(mailing).state == "sending"
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_moved_twice_what_has_not_left_never_does():
     moved(event, venue="Another Hall")
     write()
     assert told() == ["Alma moved 1 PUBLISH", "Alma moved 2 PUBLISH", "Jun moved 2 PUBLISH"]
-    states = [bulk_delivery.figures(mailing).state for mailing in Mailing.objects.order_by("pk")]
+    states = [progress.mailing_progress(mailing).state for mailing in Mailing.objects.order_by("pk")]
     assert states == ["done", "stopped", "sending"]
 
 
@@ -386,7 +386,7 @@ def test_interrupted_writing_goes_on(monkeypatch):
         with pytest.raises(ZeroDivisionError):
             invitations_writing.write(mailing)
     assert len(told()) == 2
-    assert bulk_delivery.figures(mailing).to_write == 3
+    assert progress.mailing_progress(mailing).to_write == 3
     assert invitations_writing.write(mailing)
     assert told() == [f"Person {n} moved 1 PUBLISH" for n in range(5)]
 

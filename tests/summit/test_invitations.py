@@ -8,6 +8,7 @@ from django.utils import timezone
 from imagine.core.models import AuditEntry
 from imagine.mail import preferences
 from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.bulk import progress
 from imagine.mail.models import Mailing, Message
 from partners.models import Contact
 from summit.emails import invitation as invitation_emails
@@ -187,7 +188,8 @@ def test_each_invitation_is_written_as_one_of_many():
     assert message.ics_method == "PUBLISH"
     mailing.refresh_from_db()
     assert (mailing.skipped_count, bool(mailing.rendered_at)) == (0, True)
-    assert bulk_delivery.figures(mailing)[:4] == (1, 0, 1, 0)
+    figures = progress.mailing_progress(mailing)
+    assert (figures.count, figures.to_write, figures.waiting, figures.put_off) == (1, 0, 1, 0)
 
 
 def test_written_twice_everybody_has_one_message():
@@ -206,7 +208,7 @@ def test_what_was_interrupted_goes_on(monkeypatch):
     assert writing.write_some(mailing.pk)
     assert Message.objects.count() == 2
     mailing.refresh_from_db()
-    assert (mailing.rendered_at, bulk_delivery.figures(mailing).to_write) == (None, 3)
+    assert (mailing.rendered_at, progress.mailing_progress(mailing).to_write) == (None, 3)
     assert invitations_writing.write(mailing)
     assert Message.objects.count() == 5
     assert not event.invitations.filter(emailed_at=None).exists()
@@ -278,10 +280,10 @@ def test_pause_and_go_on_twice_are_once():
     mailing = write_mailing(factories.event(), person("Alma"))
     for _twice in range(2):
         invitations_writing.pause(mailing)
-        assert bulk_delivery.figures(Mailing.objects.get()).state == "paused"
+        assert progress.mailing_progress(Mailing.objects.get()).state == "paused"
     for _twice in range(2):
         invitations_writing.go_on(mailing)
-        assert bulk_delivery.figures(Mailing.objects.get()).state == "sending"
+        assert progress.mailing_progress(Mailing.objects.get()).state == "sending"
 
 
 def test_stop_takes_back_who_was_never_written_to(monkeypatch):
@@ -298,7 +300,7 @@ def test_stop_takes_back_who_was_never_written_to(monkeypatch):
         "arrived@example.org",
         "in.doubt@example.org",
     ]
-    assert bulk_delivery.figures(Mailing.objects.get()).state == "stopped"
+    assert progress.mailing_progress(Mailing.objects.get()).state == "stopped"
 
 
 def state_of(to: str, state: str, **fields) -> None:
@@ -362,7 +364,7 @@ def test_what_has_not_left_when_the_event_moves_says_where_it_is_now():
     event.venue = "Stockton Civic Auditorium"
     factories.save_event(event)
     mailing.refresh_from_db()
-    assert (mailing.rendered_at, bulk_delivery.figures(mailing).to_write) == (None, 1)
+    assert (mailing.rendered_at, progress.mailing_progress(mailing).to_write) == (None, 1)
     assert invitations_writing.write(mailing)
     places = {message.recipient: "Civic Auditorium" in message.body_text for message in mailing.messages.all()}
     assert places == {"sent@example.org": False, "queued@example.org": True}
@@ -407,9 +409,9 @@ def test_words_of_a_person_are_words_in_the_mail_whatever_stands_in_them():
 def test_nothing_leaves_once_the_event_was_called_off(claimed):
     event, people = factories.event(), [person(name) for name in ("Alma", "Jun", "Chue")]
     mailing = write_mailing(event, *people)
-    bulk_delivery.begin(first := bulk_delivery.claim()[0])
+    bulk_delivery.mark_handed_over(first := bulk_delivery.claim()[0])
     if not claimed:
-        bulk_delivery.give_back([first])
+        bulk_delivery.release([first])
     factories.cancel_event(event)
     assert list(Message.objects.filter(queue="bulk").values_list("recipient", flat=True)) == [first.recipient]
     invitations_writing.write(mailing)
@@ -446,13 +448,13 @@ def test_stop_keeps_what_may_have_arrived_before_it_was_sent_again(claimed):
     mailing = in_doubt_and_sent_again(event, "Alma", "Jun")
     batch = bulk_delivery.claim() if claimed else []
     assert invitations_writing.stop(mailing) == 1
-    assert not any(map(bulk_delivery.begin, batch))
+    assert not any(map(bulk_delivery.mark_handed_over, batch))
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
     assert list(Message.objects.values_list("recipient", "state", "possible_duplicate")) == [
         ("alma@example.org", "unknown", True)
     ]
     if batch:
-        bulk_delivery.give_back(batch)
+        bulk_delivery.release(batch)
     assert Message.objects.get().state == "unknown"
     assert invitations_writing.stop(mailing) == 0
 

@@ -145,7 +145,7 @@ def test_mail_of_the_other_one_that_a_worker_has_in_its_batch_does_not_leave(two
     Message.objects.about(f"invitation:{both[0].pk}").update(state="sent", sent_at=timezone.now())
     batch = bulk_delivery.claim()
     merging.merge_organizations(*two)
-    assert not any(map(bulk_delivery.begin, batch))
+    assert not any(map(bulk_delivery.mark_handed_over, batch))
 
 
 def test_mail_of_the_other_one_that_was_sent_stays_known(two):
@@ -187,7 +187,7 @@ def test_what_a_worker_has_in_its_batch_and_has_not_begun_goes_to_the_right_addr
     invitation = factories.invite(factories.event(), contact)
     batch = bulk_delivery.claim()
     contacts.correct_contact(contact, email="alma@example.org")
-    assert not any(map(bulk_delivery.begin, batch))
+    assert not any(map(bulk_delivery.mark_handed_over, batch))
     writing.write(invitation.mailing)
     assert [message.recipient for message in bulk_delivery.claim()] == ["alma@example.org"]
 

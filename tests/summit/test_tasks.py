@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 def rung(monkeypatch) -> list[tuple]:
     """What was rung for, instead of the broker's own list."""
     calls = []
-    monkeypatch.setattr(tasks.dispatch, "ring", lambda task, *arguments: calls.append((task, *arguments)))
+    monkeypatch.setattr(tasks.dispatch, "send_task", lambda task, *arguments: calls.append((task, *arguments)))
     return calls
 
 

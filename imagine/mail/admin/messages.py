@@ -18,7 +18,7 @@ from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.logging import without_links
 from imagine.mail import resend
-from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail.bulk import control
 from imagine.mail.html_preview import framed
 from imagine.mail.models import Message
 
@@ -143,6 +143,6 @@ def once_more(message: Message) -> Outcome:
 
 def settled(message: Message) -> Outcome:
     try:
-        return bulk_delivery.settle(message, arrived=True)
+        return control.resolve_unknown(message, arrived=True)
     except Message.DoesNotExist as gone:
         return gone

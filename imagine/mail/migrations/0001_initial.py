@@ -1,10 +1,12 @@
 
+import datetime
 import django.core.validators
 import django.db.models.deletion
+import django.db.models.expressions
+import django.db.models.functions.datetime
 import django.db.models.functions.text
 import django.utils.timezone
 import imagine.core.models
-import imagine.mail.models.messages
 import uuid
 from django.db import migrations, models
 
@@ -17,13 +19,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='Claim',
-            fields=[
-                ('claim_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-            ],
-        ),
         migrations.CreateModel(
             name='QueueHeartbeat',
             fields=[
@@ -122,9 +117,9 @@ class Migration(migrations.Migration):
                 ('attachment_name', models.CharField(blank=True, max_length=120, verbose_name='attachment')),
                 ('state', models.CharField(choices=[('queued', 'queued'), ('sending', 'being sent'), ('sent', 'sent'), ('rejected', 'refused'), ('unknown', 'outcome unknown'), ('failed', 'given up')], default='queued', max_length=10, verbose_name='state')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('send_after', models.DateTimeField(default=django.utils.timezone.now, verbose_name='not before')),
+                ('send_after', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='not before')),
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='not after')),
-                ('retry_until', models.DateTimeField(default=imagine.mail.models.messages.default_retry_until, verbose_name='tried until')),
+                ('retry_until', models.DateTimeField(db_default=django.db.models.expressions.CombinedExpression(django.db.models.functions.datetime.Now(), '+', models.Value(datetime.timedelta(days=1))), verbose_name='tried until')),
                 ('claim_id', models.UUIDField(blank=True, null=True, verbose_name='lease')),
                 ('claim_expires_at', models.DateTimeField(blank=True, null=True, verbose_name='lease until')),
                 ('handed_over_at', models.DateTimeField(blank=True, null=True, verbose_name='last handed to the mail server')),

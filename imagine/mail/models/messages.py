@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -15,13 +16,13 @@ KEEP_TRYING = timedelta(days=1)
 
 
 def default_retry_until():
-    return timezone.now() + KEEP_TRYING
+    return Now() + KEEP_TRYING
 
 
 class MessageQuerySet(models.QuerySet):
     def moving(self):
         """Not of a mailing that is paused or stopped, and not of use to nobody any more, as a reminder of yesterday."""
-        in_time = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+        in_time = Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
         return self.filter(in_time, mailing__paused_at__isnull=True, mailing__stopped_at__isnull=True)
 
     def due(self, queue: str):
@@ -38,16 +39,22 @@ class MessageQuerySet(models.QuerySet):
             state__in=Message.PENDING, recipient=OuterRef("recipient"), created_at__lt=OuterRef("created_at")
         )
         first = self.alias(ahead=Subquery(ahead.order_by().values("pk")[:1])).filter(ahead__isnull=True)
-        return first.filter(queue=queue, state=Message.State.QUEUED, send_after__lte=timezone.now())
+        return first.filter(queue=queue, state=Message.State.QUEUED, send_after__lte=Now())
 
     def not_handed_over(self):
-        """Of mail to many: what is not with the mail server, so that it can still be taken back."""
+        """Bulk email that no mail server has seen, so that it can be taken back. Senders commit `handed_over_at` before
+        they transmit, so this is true after any crash."""
         claimed = Q(state=Message.State.SENDING, handed_over_at__isnull=True)
         return self.filter(claimed | Q(state=Message.State.QUEUED), queue=Message.Queue.BULK)
 
     def abandoned(self):
-        """Claimed by a sender that died: its lease ran out before it marked the outcome."""
-        return self.filter(state=Message.State.SENDING, claim_expires_at__lt=timezone.now())
+        """Claimed by a sender that died: the claim expired before the outcome was recorded."""
+        return self.filter(state=Message.State.SENDING, claim_expires_at__lt=Now())
+
+    def lock(self):
+        """Lock these messages in the order of their primary keys and return them as they are then."""
+        locked = self.select_for_update(of=("self",)).order_by("pk")
+        return Message.objects.filter(pk__in=[message.pk for message in locked.only("pk")])
 
     def undelivered(self):
         """Mail that will not arrive unless somebody does something."""
@@ -99,10 +106,10 @@ class Message(models.Model):
     attachment_name = models.CharField(_("attachment"), max_length=120, blank=True)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    send_after = models.DateTimeField(_("not before"), default=timezone.now)
+    send_after = models.DateTimeField(_("not before"), db_default=Now())
     # Of mail to many. Who wrote it takes it back when that moment is over.
     expires_at = models.DateTimeField(_("not after"), null=True, blank=True)
-    retry_until = models.DateTimeField(_("tried until"), default=default_retry_until)
+    retry_until = models.DateTimeField(_("tried until"), db_default=Now() + KEEP_TRYING)
     claim_id = models.UUIDField(_("lease"), null=True, blank=True)
     claim_expires_at = models.DateTimeField(_("lease until"), null=True, blank=True)
     handed_over_at = models.DateTimeField(
@@ -148,17 +155,6 @@ class Message(models.Model):
 
     def __str__(self):
         return self.idempotency_key
-
-
-class Claim(models.Model):
-    """A batch of mail to many in one sender's hands, by its lease. The table is unlogged: a crash of PostgreSQL, which
-    may lose what was noted of such a batch in its last moments, empties it."""
-
-    claim_id = models.UUIDField(primary_key=True)
-    at = models.DateTimeField(default=timezone.now)
-
-    def __str__(self):
-        return str(self.claim_id)
 
 
 class QueueHeartbeat(models.Model):

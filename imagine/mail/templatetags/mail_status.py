@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from django import template
 from django.utils import timezone
 
-from imagine.mail import delivery
-from imagine.mail.bulk import delivery as bulk_delivery
+from imagine.mail import health
 from imagine.mail.models import Message
 
 register = template.Library()
@@ -22,9 +21,9 @@ def mail_flow(user) -> dict:
     day_ago = timezone.now() - timedelta(days=1)
     return {
         "shown": True,
-        "waits_since": since(delivery.seconds_overdue()),
-        "many_wait_since": since(bulk_delivery.seconds_overdue()),
-        "failures": delivery.failed_since(day_ago),
+        "waits_since": since(health.seconds_overdue()),
+        "many_wait_since": since(health.bulk_seconds_overdue()),
+        "failures": health.failed_since(day_ago),
         "unsent": Message.State.QUEUED,
         "failed": ",".join(Message.UNDELIVERED),
     }

@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from imagine.mail import delivery
+from imagine.mail import health
 
 
 class Command(BaseCommand):
@@ -13,7 +13,7 @@ class Command(BaseCommand):
         parser.add_argument("--max-age", type=int, default=120, help="seconds")
 
     def handle(self, *args, queue, max_age, **options):
-        age = delivery.seconds_since_heartbeat(queue)
+        age = health.seconds_since_heartbeat(queue)
         if age is None:
             raise CommandError(f"No heartbeat has come through the queue {queue} yet.")
         if age > max_age:

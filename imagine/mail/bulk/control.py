@@ -1,0 +1,68 @@
+"""Pause, resume and stop a mailing; decide about messages whose delivery is unknown.
+
+The mailing is locked before its messages, and those in the order of their primary keys.
+"""
+
+from django.db import transaction
+from django.utils import timezone
+
+from imagine.mail import delivery
+from imagine.mail.bulk.delivery import BULK, RELEASED
+from imagine.mail.dispatch import wake_workers
+from imagine.mail.models import Mailing, Message
+
+
+@transaction.atomic
+def pause(mailing: Mailing) -> None:
+    """Hand over no more of it until it is resumed. Harmless twice."""
+    set_timestamp_once(mailing, paused_at=timezone.now())
+
+
+@transaction.atomic
+def resume(mailing: Mailing) -> None:
+    """Harmless twice; a stopped mailing stays stopped."""
+    set_timestamp_once(mailing, paused_at=None)
+    transaction.on_commit(lambda: wake_workers(BULK), robust=True)
+
+
+@transaction.atomic
+def stop(mailing: Mailing) -> list[str]:
+    """End a mailing for good. Delete what was not handed over and return the keys of that, so that what it reported can
+    be undone. Harmless twice."""
+    set_timestamp_once(mailing, stopped_at=timezone.now())
+    return recall(mailing)
+
+
+def recall(mailing: Mailing) -> list[str]:
+    """Delete what was not handed over of a locked mailing, and return the keys of that. What was unknown before staff
+    had it sent again may have arrived the first time: it stays, and is unknown once more."""
+    waiting = list(mailing.messages.not_handed_over().lock())
+    doubtful = [message.pk for message in waiting if message.possible_duplicate]
+    recalled = [message for message in waiting if not message.possible_duplicate]
+    Message.objects.filter(pk__in=doubtful).update(state=Message.State.UNKNOWN, **RELEASED)
+    Message.objects.filter(pk__in=[message.pk for message in recalled]).delete()
+    return [message.idempotency_key for message in recalled]
+
+
+def set_timestamp_once(mailing: Mailing, **timestamp) -> None:
+    """Write one timestamp of a mailing under its lock: the first one stays, and after a stop nothing changes."""
+    [(name, value)] = timestamp.items()
+    locked = Mailing.objects.select_for_update(no_key=True).get(pk=mailing.pk)
+    if not locked.stopped_at and (value is None or getattr(locked, name) is None):
+        setattr(locked, name, value)
+        locked.save(update_fields=[name])
+    mailing.paused_at, mailing.stopped_at = locked.paused_at, locked.stopped_at
+
+
+@transaction.atomic
+def resolve_unknown(message: Message, arrived: bool) -> bool:
+    """Staff know or decide what became of a message whose delivery is unknown: it arrived, or it is to be sent again.
+    Return whether there was something to decide: harmless twice, and nothing of a stopped mailing is sent again."""
+    locked = Message.objects.select_for_update(of=("self",)).select_related("mailing").get(pk=message.pk)
+    if locked.state != Message.State.UNKNOWN:
+        return False
+    if not arrived:
+        return delivery.send_again(locked)
+    locked.state, locked.sent_at, locked.last_error = Message.State.SENT, locked.handed_over_at or timezone.now(), ""
+    locked.save(update_fields=["state", "sent_at", "last_error"])
+    return True
