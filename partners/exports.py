@@ -1,5 +1,4 @@
-"""What staff take away: pledges as one row a promise, or as one row an organization with a column for each kind; and
-the list of organizations. Each is one header and one row function over one query."""
+"""Exports for staff: pledges with a row per promise or per organization, organizations, and coverage."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
@@ -50,7 +49,6 @@ def file_name(what: str, file_format: str) -> str:
 
 
 def column_headings(words: Iterable) -> list[str]:
-    """A header in the reader's language."""
     return [capfirst(str(word)) for word in words]
 
 
@@ -58,14 +56,14 @@ def column_headings(words: Iterable) -> list[str]:
 
 
 def promise_file(promises: QuerySet[Promise], file_format: str) -> StreamingHttpResponse:
-    """A file with a row for each of these promises, `file_format` a key of RESPONSES; its name says the day."""
+    """One row per promise; `file_format` is a key of RESPONSES."""
     return RESPONSES[file_format](
         file_name("promises", file_format), column_headings(BY_PROMISE), promise_rows(promises)
     )
 
 
 def pledge_file(promises: QuerySet[Promise], file_format: str) -> StreamingHttpResponse:
-    """A file with a row for each organization and school year that these promises are of, and a column a kind."""
+    """One row per organization and school year, one column per promise type."""
     promise_types = promise_types_of(promises)
     columns = [f"{offered.localized_name} ({offered.localized_units})" for offered in promise_types]
     rows = pledge_rows(promises, [offered.pk for offered in promise_types])
@@ -75,8 +73,7 @@ def pledge_file(promises: QuerySet[Promise], file_format: str) -> StreamingHttpR
 
 
 def ordered_promises(promises: QuerySet[Promise]) -> QuerySet[Promise]:
-    """Promises in the order of the lists, the newest school year first, with who answers for the pledge: else with the
-    main contact."""
+    """Newest school year first, with the contact who answers for the pledge, or else the primary contact."""
     is_primary = Q(pledge__organization__contacts__is_primary=True)
     primary_contact = FilteredRelation("pledge__organization__contacts", condition=is_primary)
     contact = {
@@ -88,7 +85,7 @@ def ordered_promises(promises: QuerySet[Promise]) -> QuerySet[Promise]:
 
 
 class ExportLabels:
-    """What the rows say, looked up once: kinds and schools by their keys, the rest in the reader's language."""
+    """Labels in the reader's language, looked up once."""
 
     def __init__(self):
         clearance = {True: gettext("needed"), False: ""}
@@ -121,13 +118,13 @@ def school_years(year: int) -> str:
 
 
 def day(moment: datetime | None) -> date | None:
-    """The day on the district's calendar."""
+    """The date in the district's time zone."""
     return moment and moment.astimezone(timezone.get_default_timezone()).date()
 
 
 def promise_rows(promises: QuerySet[Promise]) -> Iterator[tuple[Cell, ...]]:
-    """One row a promise. In the language spoken when this is called, whatever is spoken when the last row is read.
-    Three queries; the rows come through a cursor that PostgreSQL keeps, so memory stays flat."""
+    """In the language that is active now, even if the rows are read later. Three queries; a server-side cursor keeps
+    memory flat."""
     places = Promise.schools.through.objects.filter(promise=OuterRef("pk")).order_by("school__name")
     rows = ordered_promises(promises).annotate(where=ArraySubquery(places.values("school")))
     return map(
@@ -136,7 +133,7 @@ def promise_rows(promises: QuerySet[Promise]) -> Iterator[tuple[Cell, ...]]:
 
 
 def promise_row(words: ExportLabels, promise: tuple) -> tuple[Cell, ...]:
-    """What stands under BY_PROMISE for one promise, given as OF_PLEDGE and OF_PROMISE."""
+    """The cells under BY_PROMISE, given OF_PLEDGE and OF_PROMISE."""
     (
         _pledge, year, organization, sector, contact, email, phone, signed_by, signed_at,
         promise_type, quantity, grades, months, note, schools,
@@ -163,13 +160,13 @@ def promise_row(words: ExportLabels, promise: tuple) -> tuple[Cell, ...]:
 
 
 def promise_types_of(promises: QuerySet[Promise]) -> list[PromiseType]:
-    """The kinds that are offered, and the retired ones that these promises are of."""
+    """Offered promise types, and retired ones that these promises have."""
     there = Exists(promises.order_by().filter(promise_type=OuterRef("pk")))
     return list(PromiseType.objects.filter(Q(is_retired=False) | there))
 
 
 def pledge_rows(promises: QuerySet[Promise], promise_types: list[int]) -> Iterator[tuple[Cell, ...]]:
-    """One row a pledge, with how much of each of `promise_types`, by primary key. One query, through a cursor."""
+    """One row per pledge with the quantity of each promise type. One query with a server-side cursor."""
     rows = (
         ordered_promises(promises).values_list(*OF_PLEDGE, "promise_type", "quantity").iterator(chunk_size=CHUNK_SIZE)
     )
@@ -177,7 +174,7 @@ def pledge_rows(promises: QuerySet[Promise], promise_types: list[int]) -> Iterat
 
 
 def pledge_row(sectors: dict, promise_types: list[int], pledge: tuple[int, Iterator[tuple]]) -> tuple[Cell, ...]:
-    """What stands under BY_ORGANIZATION and the kinds for one pledge, given as its key and its promises."""
+    """The cells under BY_ORGANIZATION and the promise types, given a pledge's key and its promises."""
     promises = list(pledge[1])
     _pledge, year, organization, sector, *contact, signed_by, signed_at, _promise_type, _quantity = promises[0]
     quantities = {promise_type: quantity for *_of_pledge, promise_type, quantity in promises}
@@ -189,7 +186,7 @@ def pledge_row(sectors: dict, promise_types: list[int], pledge: tuple[int, Itera
 
 
 def coverage_file(found: Coverage) -> StreamingHttpResponse:
-    """A CSV file with a row a school and a column a kind, the schools with the least first, and the sums below."""
+    """One row per school, those with the fewest promises first, one column per promise type, and totals at the end."""
     words = [gettext("school"), gettext("level"), *(each.promise_type.localized_name for each in found.promise_types)]
     before = PledgeYear(school_year=found.year.pk - 1).school_years
     words += [gettext("promises"), gettext("promises in %(year)s") % {"year": before}]
@@ -254,7 +251,7 @@ OF_ORGANIZATION = (
 def organization_file(
     organizations: OrganizationQuerySet, year: PledgeYear | None, file_format: str
 ) -> StreamingHttpResponse:
-    """A file with a row for each of these organizations, its main contact, and its pledge of a school year."""
+    """One row per organization with its primary contact and its pledge for a school year."""
     pledge = gettext("Pledge for %(year)s") % {"year": year.school_years} if year else gettext("Pledge")
     rows = organization_rows(organizations, year)
     return RESPONSES[file_format](
@@ -263,7 +260,7 @@ def organization_file(
 
 
 def organization_rows(organizations: OrganizationQuerySet, year: PledgeYear | None) -> Iterator[tuple[Cell, ...]]:
-    """One row an organization, by name. One query, through a cursor."""
+    """By name. One query with a server-side cursor."""
     rows = organizations.with_primary_contact().with_pledge_of(year).order_by("name", "pk")
     labels: dict[str, dict] = {
         "sector": sector_labels(),
@@ -276,7 +273,7 @@ def organization_rows(organizations: OrganizationQuerySet, year: PledgeYear | No
 
 
 def organization_row(labels: dict[str, dict], organization: tuple) -> tuple[Cell, ...]:
-    """What stands under ORGANIZATION for one of them, given as OF_ORGANIZATION."""
+    """The cells under ORGANIZATION, given OF_ORGANIZATION."""
     (
         name, sector, description, website, phone, address, size, wants_listing, approved_at,
         contact, role, email, contact_phone, language, created_at, pledge, signed_at,

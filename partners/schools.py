@@ -1,4 +1,4 @@
-"""The state's list of the district's schools: read whole or not at all, compared with what is there, and loaded."""
+"""Read the state's list of schools, compare it with the database, and load it."""
 
 import csv
 import io
@@ -18,19 +18,17 @@ MAX_LENGTH_NAME = School._meta.get_field("name").max_length or 100
 
 
 class SchoolFileInvalid(Exception):
-    """The file is not what it should be: its text names the line and the reason. Nothing was changed."""
+    """The text names the line and the reason."""
 
     def __init__(self, line: int, reason: str):
         super().__init__(f"Line {line}: {reason}")
 
 
 class SchoolsChanged(Exception):
-    """Somebody changed the schools since the comparison was shown. Nothing was changed."""
+    """Someone changed the schools after the comparison was shown."""
 
 
 class SchoolRow(NamedTuple):
-    """One school of the file."""
-
     code: str
     name: str
     level: str
@@ -38,7 +36,7 @@ class SchoolRow(NamedTuple):
 
 
 class SchoolChange(NamedTuple):
-    """What loading does to one school, and how the school is before and after: None before it is added."""
+    """What loading does to one school: its values before, None if it is new, and after."""
 
     code: str
     before: dict | None
@@ -58,8 +56,7 @@ class SchoolChange(NamedTuple):
 
 
 def read_schools(content: bytes) -> list[SchoolRow]:
-    """The schools of a CSV file with the columns cds_code, name, level and charter, in any order and among others.
-    Raises Broken at the first thing that is wrong."""
+    """Read the schools of a CSV file. Raise SchoolFileInvalid at the first error."""
     try:
         lines = csv.reader(io.StringIO(text(content), newline=""), strict=True)
         header = [name.strip() for name in next(lines, [])]
@@ -114,8 +111,7 @@ def school(line: int, cell: dict[str, str]) -> SchoolRow:
 
 
 def compare_schools(rows: list[SchoolRow]) -> list[SchoolChange]:
-    """What loading the rows would do, school by school: add, change by code, retire what is not among them, bring back
-    what is again. Nothing is deleted. Writes nothing."""
+    """List what loading would do: add, change by code, retire what is missing, bring back what is there again."""
     return list(school_changes(rows, {known.code: known for known in School.objects.all()}))
 
 
@@ -136,7 +132,7 @@ def school_facts(known: School) -> dict:
 
 @transaction.atomic
 def load_schools(rows: list[SchoolRow], shown: list[SchoolChange]) -> None:
-    """Does what `shown`, a comparison of these rows, says. Loaded twice it changes nothing. Raises Outdated."""
+    """Apply `shown`, a comparison of these rows. Raise SchoolsChanged if it no longer applies."""
     known = {school.code: school for school in School.objects.select_for_update()}
     if list(school_changes(rows, known)) != shown:
         raise SchoolsChanged

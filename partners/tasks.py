@@ -1,4 +1,4 @@
-"""Celery's tasks of the partners."""
+"""Celery tasks."""
 
 from celery import shared_task
 
@@ -17,7 +17,7 @@ def answer_start(pk: int) -> None:
 
 @shared_task
 def answer_starts() -> None:
-    """Has what was left behind answered, each by a task of its own: one that fails holds nobody up."""
+    """Answer leftover requests, each in its own task, so that one that fails doesn't block the others."""
     unanswered = PledgeRequest.objects.filter(answered_at__isnull=True)
     for pk in unanswered.order_by("pk").values_list("pk", flat=True)[:500]:
         dispatch.send_task("partners.tasks.answer_start", pk)

@@ -1,7 +1,7 @@
-"""Every rule about importing last year's spreadsheet of partners and promises (docs/rules.md).
+"""Import a spreadsheet of partners and promises (docs/rules.md).
 
-A file is read and checked whole before anything is written; staff look at what was found and say which organizations
-are which; then it is written, some organizations at a time, each with all its promises or not at all. What was written
-can be undone. Whatever takes long is work for Celery, in steps of a transaction each: who dies in between has done some
-steps, and the next worker goes on.
+A file is read and checked as a whole before anything is written. Staff review what was found and say which
+organizations are which. Then the organizations are written a few at a time, each with all its promises or not at all.
+An import can be undone. Long work is done by Celery in steps of one transaction each: if a worker dies, the next one
+continues.
 """

@@ -1,5 +1,4 @@
-"""What the cells of a spreadsheet of partners and promises say, in the words that people use: read, or refused with a
-sentence that names the reason."""
+"""Parse the cells of a spreadsheet of partners and promises in the words that people use, or say what is wrong."""
 
 import re
 from collections import defaultdict
@@ -93,7 +92,7 @@ def longest(model, name: str) -> int:
 
 @dataclass
 class ParsedRow:
-    """What one row says: values by field, ready to be stored, or what is wrong with it."""
+    """A row's values by field, ready to be stored, or its problems."""
 
     values: dict = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -103,7 +102,7 @@ class ParsedRow:
 
 
 class RowReader:
-    """Reads rows for one school year. What it has to know is read once: four queries."""
+    """Parses rows for one school year. Four queries when it is created."""
 
     def __init__(self, year: PledgeYear):
         self.year = year
@@ -125,7 +124,7 @@ class RowReader:
         self.seen: dict[tuple[str, str], tuple] = {}
 
     def read(self, row: dict[str, str]) -> ParsedRow:
-        """`row` has the cells of a line by field. All that is wrong is told at once."""
+        """Parse a row of cells by field and collect all its problems."""
         said, row = ParsedRow(), with_unit(row)
         for name in PARSERS:
             said.values[name], problems = self.cell(name, row.get(name, ""))
@@ -139,7 +138,7 @@ class RowReader:
         return said
 
     def cell(self, name: str, cell: str) -> tuple:
-        """The value of a cell and what is wrong with it. Most cells of a column say what others said before."""
+        """Parse a cell. Results are cached, because columns repeat themselves."""
         key = (name, cell)
         if key not in self.seen:
             said = ParsedRow()
@@ -150,7 +149,7 @@ class RowReader:
         return self.seen[key]
 
     def promise_types_matching(self, cell: str) -> set[int]:
-        """The kinds in whose name words begin so."""
+        """Promise types with a word in their name that begins like this."""
         part = f" {spaced(cell)}"
         promise_types = self.checklist.promise_types.items()
         return {
@@ -161,7 +160,7 @@ class RowReader:
         }
 
     def check_unit(self, cell: str, said: ParsedRow) -> None:
-        """A number of something else would be a wrong number."""
+        """A quantity in another unit would be a wrong number."""
         promise_type = self.checklist.promise_types.get(said.values["promise_type"])
         if promise_type and cell and plain_text(cell) not in self.units[promise_type.pk]:
             said.wrong(
@@ -172,7 +171,7 @@ class RowReader:
             )
 
     def check_promise(self, said: ParsedRow) -> None:
-        """What the page of a pledge would refuse. What was retired since may have been promised in an earlier year."""
+        """Check what the pledge page checks. For a past year, retired promise types and schools are fine."""
         values = said.values
         if not values["promise_type"] or not values["quantity"]:
             return
@@ -183,7 +182,7 @@ class RowReader:
 
 
 def with_unit(row: dict[str, str]) -> dict[str, str]:
-    """A row whose quantity may have its unit beside it: 12 hours."""
+    """Split a quantity such as "12 hours" into quantity and unit."""
     both = re.fullmatch(r"([\d,.]+)\s+([^\W\d]\D*)", row.get("quantity", ""))
     if not both:
         return row
@@ -191,18 +190,18 @@ def with_unit(row: dict[str, str]) -> dict[str, str]:
 
 
 def promise_from_values(values: dict) -> PromiseData:
-    """The promise of a row, as Reader.read gave it."""
+    """The promise of a row that RowReader.read parsed."""
     lists = {name: tuple(values[name]) for name in ("grades", "months", "schools")}
     return PromiseData(values["promise_type"], values["quantity"], note=values["note"], **lists)
 
 
 def spaced(words: str) -> str:
-    """Plain words, still apart."""
+    """Plain words with spaces between them."""
     return " ".join(filter(None, map(plain_text, re.split(r"[\W_]+", words))))
 
 
 def index(things: Iterable, words: Callable) -> dict[str, set[int]]:
-    """The primary keys that each name may mean."""
+    """The primary keys that each name may stand for."""
     found = defaultdict(set)
     for thing in things:
         for word in words(thing):
@@ -212,7 +211,7 @@ def index(things: Iterable, words: Callable) -> dict[str, set[int]]:
 
 
 def school_words(school: School) -> list[str]:
-    """Its code, its name, and its name without what says of which level it is."""
+    """Its code, its name, and its name without the level."""
     name = school.name.lower()
     short = {name.removesuffix(f" {level}") for level in LEVELS}
     return [school.code, name, f"{name} school", *short, *(f"{each} school" for each in short)]
@@ -252,7 +251,7 @@ def month_words() -> dict[str, int]:
 
 
 def text(name: str, most: int) -> Callable:
-    """One line of text, no longer than its field."""
+    """Parse one line of text that fits its field."""
 
     def reads(reader: RowReader, cell: str, said: ParsedRow) -> str:
         cell = " ".join(cell.split()) if name != "note" else cell
@@ -273,7 +272,7 @@ def organization(reader: RowReader, cell: str, said: ParsedRow) -> str:
 
 
 def email(reader: RowReader, cell: str, said: ParsedRow) -> str:
-    """An address, also as mail programs write it: Alma Reyes <alma@example.org>."""
+    """Also accepts what email programs write: Alma Reyes <alma@example.org>."""
     cell = cell.removeprefix("mailto:")
     address = parseaddr(cell)[1] if cell.endswith(">") else cell
     if not cell:
@@ -314,7 +313,7 @@ def sector(reader: RowReader, cell: str, said: ParsedRow) -> str:
 
 
 def promise_type(reader: RowReader, cell: str, said: ParsedRow) -> int | None:
-    """A kind by its code, its name, or words of it that no other name has."""
+    """By code, name, or words that only one name contains."""
     cell = cell.replace("&", " and ")
     word = plain_text(cell)
     if not word:
@@ -328,7 +327,7 @@ def promise_type(reader: RowReader, cell: str, said: ParsedRow) -> int | None:
 
 
 def quantity(reader: RowReader, cell: str, said: ParsedRow) -> int:
-    """A whole number, also with thousands set apart; without a unit, which has its own column."""
+    """A whole number, with or without thousands separators."""
     number = re.sub(r"(?<=\d),(?=\d{3}(\D|$))", "", cell)
     number = re.sub(r"\.0+$", "", number)
     if not cell:
@@ -342,7 +341,7 @@ def quantity(reader: RowReader, cell: str, said: ParsedRow) -> int:
 
 
 def year(reader: RowReader, cell: str, said: ParsedRow) -> str:
-    """Every row is of the school year that is imported, however it is written: 2026, 2026–27, 2026/2027."""
+    """All rows have to be of the imported school year, written 2026, 2026–27 or 2026/2027."""
     begins = re.fullmatch(r"(\d{4})(\s*[-–/]\s*(\d{2}|\d{4}))?", cell)
     if cell and not (begins and int(begins[1]) == reader.year.pk):
         said.wrong(
@@ -352,7 +351,7 @@ def year(reader: RowReader, cell: str, said: ParsedRow) -> str:
 
 
 def grades(reader: RowReader, cell: str, said: ParsedRow) -> list[str]:
-    """Bands of grades, or grades within them: TK–K, 4–6, 9th, K-8."""
+    """Grade bands, or grades within them: TK–K, 4–6, 9th, K-8."""
     if plain_text(cell) in ANY:
         return []
     found, order = set(), {"tk": -1, "k": 0, **{str(number): number for number in range(1, 13)}}
@@ -375,7 +374,7 @@ BANDS = {"TK-K": (-1, 0), "1-3": (1, 3), "4-6": (4, 6), "7-8": (7, 8), "9-12": (
 
 
 def months(reader: RowReader, cell: str, said: ParsedRow) -> list[int]:
-    """Months by name or number, and from one to another: Oct, Mar; August to December."""
+    """By name or number, and ranges: Oct, Mar; August to December."""
     if plain_text(cell) in ANY:
         return []
     found = set()
@@ -395,7 +394,7 @@ def months(reader: RowReader, cell: str, said: ParsedRow) -> list[int]:
 
 
 def schools(reader: RowReader, cell: str, said: ParsedRow) -> list[int]:
-    """Schools by name or code. A name may hold a comma."""
+    """By name or code. A name may contain a comma."""
     if plain_text(cell) in ANY or plain_text(cell) in anywhere():
         return []
     found = set()
@@ -416,7 +415,7 @@ def schools(reader: RowReader, cell: str, said: ParsedRow) -> list[int]:
 
 @cache
 def anywhere() -> set[str]:
-    """How our own files say that no school was chosen."""
+    """How our exports say that no school was chosen."""
     found = set()
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
@@ -425,7 +424,7 @@ def anywhere() -> set[str]:
 
 
 def signed_on(reader: RowReader, cell: str, said: ParsedRow) -> str:
-    """A day in one of the common ways to write it; none is the day on which the school year was opened."""
+    """A date in a common format. Without one, the day when the school year opened counts."""
     if not cell:
         return ""
     for way in DAYS:

@@ -1,4 +1,4 @@
-"""An import from its file to its end: who may do what to it, and its work in steps."""
+"""The states of an import: what staff can do in each, and the work in steps."""
 
 import logging
 import time
@@ -31,12 +31,11 @@ STEPS = {State.READING: validation.check_file, State.WRITING: writing.write_next
 
 
 class ImportRefused(RuleViolation):
-    """It is not done. Its text is a sentence for staff."""
+    """The import isn't in the right state, or not the last one."""
 
 
 class OrganizationChoice(NamedTuple):
-    """Which organization a typed one is: one that is there, by its primary key; one that stands earlier in the file, by
-    its line; or, with neither, a new one."""
+    """Which organization an imported one is: an existing one, one on an earlier line, or, with neither, a new one."""
 
     organization: int | None = None
     line: int | None = None
@@ -46,7 +45,7 @@ class OrganizationChoice(NamedTuple):
 
 
 def start_import(content: bytes, *, file_name: str, year: PledgeYear, by: str, language: str) -> Import:
-    """Takes a file in and has it read and checked. `by` is a user name; what is wrong is told in `language`."""
+    """Store a file and start reading it. Errors are told in `language`; `by` is a username."""
     run = Import.objects.create(file=content, file_name=file_name[-200:], year=year, created_by=by, language=language)
     kind = "xlsx" if content.startswith(b"PK") else "csv"
     start_work(run.pk, at_once=len(content) <= SMALL_FILE_SIZES[kind])
@@ -55,8 +54,7 @@ def start_import(content: bytes, *, file_name: str, year: PledgeYear, by: str, l
 
 @transaction.atomic
 def answer_questions(run: Import, answers: dict[int, OrganizationChoice]) -> None:
-    """Staff say which organizations are which, by the primary key of a typed one. Only what was proposed can be
-    chosen."""
+    """Store the staff's choices by the imported organization's primary key. Only proposed ones count."""
     run = lock_import(run, State.CHECKED)
     for typed in ImportedOrganization.objects.filter(run=run, pk__in=answers):
         which = answers[typed.pk]
@@ -73,7 +71,7 @@ def answer_questions(run: Import, answers: dict[int, OrganizationChoice]) -> Non
 
 
 def confirm_import(run: Import, *, leaves_bad: bool = False) -> None:
-    """Staff have looked at a checked import: it is written. Bad rows are left out only when they say so."""
+    """Start writing a checked import. Rows with errors have to be skipped explicitly."""
     with transaction.atomic():
         # Two at once would each make the organizations that are new to both.
         list(Import.objects.select_for_update().filter(state__in=[State.CHECKED, State.WRITING, State.UNDOING]))
@@ -92,12 +90,12 @@ def confirm_import(run: Import, *, leaves_bad: bool = False) -> None:
 
 @transaction.atomic
 def discard_import(run: Import) -> None:
-    """A checked import that is not wanted after all: nothing of it was written. Its rows go."""
+    """Discard a checked import and its rows."""
     discard_rows(lock_import(run, State.CHECKED))
 
 
 def undo_import(run: Import) -> None:
-    """Takes back what the last import made, as far as nobody changed it since. Raises Refused for an earlier one."""
+    """Start undoing the last import. Raise ImportRefused for an earlier one."""
     with transaction.atomic():
         list(Import.objects.select_for_update().filter(state__in=[State.CHECKED, State.WRITING, State.UNDOING]))
         run = lock_import(run, State.DONE)
@@ -111,13 +109,13 @@ def undo_import(run: Import) -> None:
 
 
 def retry_import(run: Import) -> None:
-    """One that stopped because of an error tries once more."""
+    """Retry an import that stopped because of an error."""
     Import.objects.in_progress().filter(pk=run.pk).update(attempts=0)
     start_work(run.pk, at_once=False)
 
 
 def lock_import(run: Import, state: str) -> Import:
-    """The import as it stands, if it still is in the state that was shown."""
+    """Lock an import. Raise ImportRefused unless it is in `state`."""
     now = Import.objects.select_for_update().get(pk=run.pk)
     if now.state != state:
         said = _("This import is not as you saw it any more: %(state)s. Nothing was done.")
@@ -126,7 +124,6 @@ def lock_import(run: Import, state: str) -> Import:
 
 
 def discard_rows(run: Import) -> None:
-    """Takes away a locked import's rows and says that it was dropped."""
     ImportRow.objects.filter(run=run).delete()
     ImportedOrganization.objects.filter(run=run).delete()
     run.state = State.DISCARDED
@@ -137,7 +134,7 @@ def discard_rows(run: Import) -> None:
 
 
 def start_work(pk: int, *, at_once: bool) -> None:
-    """Has a worker take it up, or does a small one's work here. One that fails is tried again by the next worker."""
+    """Let a worker do it, or do a small one right here. If that fails, the next worker tries again."""
     if not at_once:
         transaction.on_commit(lambda: dispatch.send_task("partners.tasks.work_on_import", pk), robust=True)
         return
@@ -148,7 +145,7 @@ def start_work(pk: int, *, at_once: bool) -> None:
 
 
 def run_steps(pk: int) -> None:
-    """Works on an import until there is nothing to do or its time is up; then the next task goes on."""
+    """Run steps until there are none left or the time is up. Then the next task continues."""
     stop_at = time.monotonic() + TASK_SECONDS
     while claim_step(pk) and run_step(pk):
         if time.monotonic() > stop_at:
@@ -158,8 +155,7 @@ def run_steps(pk: int) -> None:
 
 @transaction.atomic
 def claim_step(pk: int) -> bool:
-    """Counts a try, in a transaction that stays when the try fails. Not while another worker is at it, and not for
-    ever: a file that kills its reader does so again."""
+    """Count an attempt in a transaction of its own, so that it counts even if the step kills its worker."""
     runs = Import.objects.in_progress().select_for_update(skip_locked=True).filter(pk=pk, attempts__lt=MAX_ATTEMPTS)
     if not runs.values_list("pk"):
         return False
@@ -169,7 +165,7 @@ def claim_step(pk: int) -> bool:
 
 @transaction.atomic
 def run_step(pk: int) -> bool:
-    """One step, whole or not at all. Says whether there is another one."""
+    """Run one step, all or nothing. Return whether there is another one."""
     run = Import.objects.in_progress().select_for_update(skip_locked=True).select_related("year").filter(pk=pk).first()
     if run is None:
         return False
@@ -181,7 +177,7 @@ def run_step(pk: int) -> bool:
 
 
 def resume_imports() -> None:
-    """Rings again for what a worker left alone, and gives up a file that cannot be read."""
+    """Wake workers for abandoned imports, and give up files that can't be read."""
     Import.objects.filter(
         state=State.READING, attempts__gte=MAX_ATTEMPTS, last_step_at__lt=timezone.now() - ABANDONED_AFTER
     ).update(state=State.REJECTED, rejection_reason=_("Reading it failed again and again."), file=None)
@@ -193,7 +189,7 @@ def resume_imports() -> None:
 
 
 def discard_stale_imports() -> None:
-    """Drops what was checked and never confirmed."""
+    """Discard imports that were checked and never confirmed."""
     for run in Import.objects.filter(state=State.CHECKED, created_at__lt=timezone.now() - CHECKED_LIFETIME):
         with transaction.atomic():
             if still := Import.objects.select_for_update().filter(pk=run.pk, state=State.CHECKED).first():

@@ -1,4 +1,4 @@
-"""What was checked is written: some organizations a step, each whole, with as few statements for many as for one."""
+"""Write a checked import, some organizations per step. A step takes as many queries for many as for one."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -30,8 +30,8 @@ MAX_NAMES = 200  # organizations that are named in what was left out
 
 
 class Chunk:
-    """Some typed organizations, their rows, and what is made of them. `typed` are those that stand for one each, and
-    `leads` says by primary key which of them each is: itself, unless it is an earlier one under another name."""
+    """The imported organizations of one step, their rows, and what is created from them. `typed` has each organization
+    once; `leads` maps each imported one to it."""
 
     def __init__(self, run: Import, typed: list[ImportedOrganization]):
         self.run = run
@@ -56,7 +56,7 @@ class Chunk:
         self.changes.append((record, before, after))
 
     def rows_of(self, lead: ImportedOrganization) -> list[dict]:
-        """Its rows, under whatever name."""
+        """Its rows under all of its names."""
         return [row for pk, rows in self.rows.items() if self.leads[pk] == lead.pk for row in rows]
 
 
@@ -68,7 +68,7 @@ def primary_by_pk(typed: list[ImportedOrganization]) -> dict[int, int]:
 
 
 def write_next(run: Import) -> None:
-    """Writes the next organizations of a locked import; after the last it is done."""
+    """Write the next organizations of a locked import. After the last one it is done."""
     to_do = ImportedOrganization.objects.filter(run=run, is_written=False).order_by("pk")
     typed = list(to_do[:BATCH_SIZE])
     if typed:
@@ -86,7 +86,7 @@ def write_next(run: Import) -> None:
 def duplicates_in_file(
     typed: list[ImportedOrganization], others: Iterable[ImportedOrganization]
 ) -> list[ImportedOrganization]:
-    """Of others, those that are one of the typed ones under another name, themselves or through one more."""
+    """Those of the others that are one of `typed` under another name, directly or through another one."""
     lines, found = {one.line for one in typed}, []
     for one in others:  # each names an earlier line
         if one.duplicate_of_line in lines:
@@ -120,8 +120,8 @@ def write_organizations(run: Import, typed: list[ImportedOrganization]) -> None:
 
 
 def match_organizations(chunk: Chunk) -> None:
-    """Those that are there, locked. One that was made since the check by somebody else, with just this name, is taken
-    too; one that vanished is made anew."""
+    """Lock existing organizations. Someone may have created one with exactly this name since the check; one that is
+    gone is created again."""
     same = [one.normalized_name for one in chunk.typed if one.organization_id is None]
     since = dict(
         Organization.objects.filter(normalized_name__in=same).order_by("-pk").values_list("normalized_name", "pk")
@@ -151,8 +151,7 @@ def create_missing_organizations(chunk: Chunk) -> None:
 
 
 def profile_from_rows(name: str, rows: list[dict]) -> dict:
-    """A new organization as its rows tell of it: the first that says something counts. A telephone number without an
-    address is its own, not a contact's."""
+    """The first row with a value counts. A phone number without an address is the organization's, not a contact's."""
     return {
         "name": name,
         "sector": first_value(rows, "sector"),
@@ -169,7 +168,7 @@ def first_value(rows: list[dict], name: str) -> str:
 
 
 def create_contacts(chunk: Chunk) -> dict[tuple[int, str], Contact]:
-    """Who the rows name with an address, made where they are no contact yet. By organization and folded address."""
+    """Create contacts for new addresses. Return all by organization and lowercase address."""
     there = Contact.objects.filter(organization__in=chunk.organizations.values()).order_by("pk")
     contacts = {(one.organization_id or 0, one.email.lower()): one for one in there}
     with_main = {one.organization_id for one in contacts.values() if one.is_primary}
@@ -200,8 +199,7 @@ def contact_from_row(row: dict) -> dict:
 
 
 def create_pledges(chunk: Chunk, contacts: dict[tuple[int, str], Contact]) -> None:
-    """A signed pledge for each organization that has none for this school year. One that is there is its own, and
-    stays as it is."""
+    """Create a signed pledge for each organization without one for this school year. Existing ones stay as they are."""
     there = set(
         Pledge.objects.filter(year=chunk.run.year, organization__in=chunk.organizations.values()).values_list(
             "organization", flat=True
@@ -233,7 +231,7 @@ def create_pledges(chunk: Chunk, contacts: dict[tuple[int, str], Contact]) -> No
 def without_repeated_types(
     chunk: Chunk, organization: Organization, before: list[dict], rows: list[dict]
 ) -> list[dict]:
-    """Of two names that are one organization, the first one's promise of a kind counts."""
+    """If two names are one organization, the first promise of a type counts."""
     promise_types = {row["promise_type"] for row in before}
     if any(row["promise_type"] in promise_types for row in rows):
         skip_organization(chunk, organization)
@@ -248,7 +246,7 @@ def skip_organization(chunk: Chunk, organization: Organization) -> None:
 
 
 def pledge_from_rows(chunk: Chunk, organization: Organization, rows: list[dict], contacts: dict) -> Pledge:
-    """The pledge of these rows, signed by whom the latest of them says."""
+    """A pledge signed by the person on the row with the latest date."""
     latest = max(rows, key=lambda row: row["signed_on"])
     signed_at = noon(latest["signed_on"] or chunk.run.year.opens_on.isoformat())
     answers = next((contacts[organization.pk, row["email"].lower()] for row in rows if row["email"]), None)

@@ -1,4 +1,4 @@
-"""In which language the district writes to an address of its contacts (docs/rules.md, Mail choices)."""
+"""The language of email to an address (docs/rules.md, Email preferences)."""
 
 from contextlib import suppress
 
@@ -11,15 +11,15 @@ from partners.organizations import contacts
 
 
 def language_of_address(email: str) -> str:
-    """The language of the newest contact with this address, "" when there is none."""
+    """The language of the newest contact with this address, or ""."""
     found = Contact.objects.with_email(email).order_by("-pk").values_list("language", flat=True)
     return found.first() or ""
 
 
 def set_language_of_address(email: str, language: str) -> None:
-    """Writes the language of every contact with this address, and of the pledges that they answer for. Each in a
-    transaction of its own: two organizations are not locked at once. Who is merged or erased meanwhile is passed over:
-    the double that stays has the address, too. Twice changes nothing."""
+    """Set the language of all contacts with this address, and of the pledges they answer for, each in its own
+    transaction, because no two organizations may be locked at once. A contact that is merged or deleted meanwhile is
+    skipped; the one that stays has the same address."""
     for contact in Contact.objects.with_email(email).order_by("pk"):
         with suppress(Contact.DoesNotExist):
             set_language_of_contact(contact, language)
@@ -27,7 +27,7 @@ def set_language_of_address(email: str, language: str) -> None:
 
 @transaction.atomic
 def set_language_of_contact(contact: Contact, language: str) -> None:
-    """Raises Contact.DoesNotExist."""
+    """Raise Contact.DoesNotExist."""
     contact = contacts.correct_contact(contact, language=language)  # it locks the organization
     answered = Q(contact=contact)
     if contact.is_primary:

@@ -1,4 +1,4 @@
-"""Every rule about organizations and their contacts: who is new, what changed, who may be shown."""
+"""Rules about an organization's profile, its approval, and its partner-edited contacts."""
 
 import hashlib
 import json
@@ -25,11 +25,11 @@ MAX_LENGTH_SLUG = Organization._meta.get_field("slug").max_length or 60
 
 
 class ProfileChanged(RuleViolation):
-    """What staff approve is not what they read: it was changed since. Its text is a sentence for them."""
+    """The profile changed after staff read it."""
 
 
 def create_organization(**fields) -> Organization:
-    """Saves a new organization with a web address made of its name. `fields` are those of the profile."""
+    """Create an organization from profile fields, with a slug made of its name."""
     organization = Organization(**fields)
     insert_organizations([organization])
     audit.log_change(organization, {"name": ""}, {"name": organization.name})
@@ -38,7 +38,7 @@ def create_organization(**fields) -> Organization:
 
 @transaction.atomic
 def create_organizations(names: Sequence[str]) -> list[Organization]:
-    """Saves new organizations of these names as `create` does, a few statements for a thousand."""
+    """Create organizations with these names, with a few queries for a thousand."""
     made = [Organization(name=name) for name in names]
     for first in range(0, len(made), BATCH_SIZE):
         insert_organizations(made[first : first + BATCH_SIZE])
@@ -47,7 +47,7 @@ def create_organizations(names: Sequence[str]) -> list[Organization]:
 
 
 def insert_organizations(organizations: list[Organization]) -> None:
-    """Saves new organizations with slugs made of their names, again while somebody else takes one of them first."""
+    """Insert new organizations; try other slugs for as long as someone else takes one first."""
     while True:
         assign_slugs(organizations)
         try:
@@ -60,7 +60,7 @@ def insert_organizations(organizations: list[Organization]) -> None:
 
 
 def assign_slugs(organizations: list[Organization]) -> None:
-    """Gives each a web address made of its name that none has, nor had before it was merged into another. One query."""
+    """Assign a slug made of each name that no organization has, or had before it was merged. One query."""
     wanted = [slug_candidates(each.name, SLUG_SUFFIXES) for each in organizations]
     of_all = list({slug for slugs_of_one in wanted for slug in slugs_of_one})
     used = Organization.objects.order_by().filter(slug__in=of_all).values_list("slug", flat=True)
@@ -76,14 +76,14 @@ def random_suffix() -> str:
 
 
 def slug_candidates(name: str, endings: list[str]) -> list[str]:
-    """A name as part of an address, with each ending; "partner" for one without a latin letter."""
+    """The slug of a name with each suffix, or "partner" if the name has no Latin letter."""
     plain = slugify(name)
     return [(plain[: MAX_LENGTH_SLUG - len(ending)].strip("-") or "partner") + ending for ending in endings]
 
 
 def change_organization(organization: Organization, **fields) -> Organization:
-    """Writes fields of a locked organization's profile. Staff approved what they read: when its name, what it does or
-    its website becomes another by anybody else, they are asked again."""
+    """Write profile fields of a locked organization. If anyone but staff changes what staff reviewed, its approval is
+    reset."""
     before = field_values(organization, [*PROFILE_FIELDS, "approved_at"])
     changed = [name for name, value in fields.items() if getattr(organization, name) != value]
     for name in changed:
@@ -97,7 +97,7 @@ def change_organization(organization: Organization, **fields) -> Organization:
 
 
 def reset_approval(organization: Organization) -> list[str]:
-    """Takes the approval back, unless a member of staff acts. Does not save; returns the fields to save."""
+    """Reset the approval unless staff act. Return the fields to save."""
     if audit.current_actor().kind == AuditEntry.ActorKind.STAFF or not organization.approved_at:
         return []
     organization.approved_at, organization.approved_by = None, ""
@@ -105,7 +105,7 @@ def reset_approval(organization: Organization) -> list[str]:
 
 
 def profile_fingerprint(organization: Organization) -> str:
-    """What staff read before they approve, in one short word that is another as soon as any of it is."""
+    """A short string that changes with anything staff read before they approve."""
     logo = getattr(organization, "logo", None)
     read = [getattr(organization, name) for name in sorted(REVIEWED_FIELDS)] + [str(logo and logo.changed_at)]
     return hashlib.sha256(json.dumps(read).encode()).hexdigest()[:16]
@@ -113,8 +113,7 @@ def profile_fingerprint(organization: Organization) -> str:
 
 @transaction.atomic
 def approve_listing(organization: Organization, *, by: str, seen: str | None = None) -> Organization:
-    """Staff let an organization be shown; it is when it wants to. Twice changes nothing. `by` is a user name, `seen`
-    the face that was shown to them. Raises Unseen when it has another one now."""
+    """Approve the listing. Raise ProfileChanged unless `seen` is the profile's fingerprint."""
     organization = lock_organization(organization.pk)
     if not organization.approved_at:
         if seen is not None and seen != profile_fingerprint(organization):
@@ -127,7 +126,6 @@ def approve_listing(organization: Organization, *, by: str, seen: str | None = N
 
 @transaction.atomic
 def withdraw_approval(organization: Organization) -> Organization:
-    """Staff take their approval back. Twice changes nothing."""
     organization = lock_organization(organization.pk)
     if organization.approved_at:
         organization.approved_at, organization.approved_by = None, ""
@@ -137,14 +135,14 @@ def withdraw_approval(organization: Organization) -> Organization:
 
 
 def lock_organization(organization_pk: int) -> Organization:
-    """The organization as it stands, its row locked to the end of the transaction. All that it owns is written under
-    this lock. Raises Organization.DoesNotExist when it was merged into another or erased."""
+    """Lock an organization; all that it owns is written under this lock. Raise Organization.DoesNotExist if it was
+    merged or deleted."""
     return Organization.objects.select_for_update(no_key=True).get(pk=organization_pk)
 
 
 def lock_owning_organization(owned: Contact | Pledge) -> Organization:
-    """The organization that a contact or a pledge belongs to by now, locked: a merge may have won the race for it.
-    Raises the DoesNotExist of what it is given when that is gone."""
+    """Lock the organization that a contact or pledge belongs to by now, since a merge may have moved it. Raise its
+    DoesNotExist if it is gone."""
     name = owned._meta.get_field("organization").related_query_name()
     owners = Organization.objects.select_for_update(no_key=True, of=("self",)).order_by().filter(**{name: owned.pk})
     while (owner := owners.first()) is None:
@@ -153,7 +151,7 @@ def lock_owning_organization(owned: Contact | Pledge) -> Organization:
 
 
 def is_new_logo(organization: Organization, png: bytes | None) -> bool:
-    """Whether `png` is another logo than the organization has; b"" is none, and None says nothing of it."""
+    """Whether `png` differs from the logo; b"" means none, and None means unchanged."""
     if png is None:
         return False
     before = Logo.objects.filter(pk=organization.pk).values_list("png", flat=True).first()
@@ -161,7 +159,7 @@ def is_new_logo(organization: Organization, png: bytes | None) -> bool:
 
 
 def set_logo(organization: Organization, png: bytes | None) -> None:
-    """Writes the logo of a locked organization, a PNG that the form wrote itself; b"" takes it away, None keeps it."""
+    """Write the PNG of a locked organization; b"" removes the logo, and None keeps it."""
     if not is_new_logo(organization, png):
         return
     if png:
@@ -177,8 +175,8 @@ def set_logo(organization: Organization, png: bytes | None) -> None:
 
 
 def get_or_add_contact(organization: Organization, *, email: str, is_new: bool = False, **fields) -> Contact:
-    """The contact with this address of a locked organization, made if there is none. The first is the main one, as in
-    an organization that was made just now, `is_new`."""
+    """Return the contact with this address at a locked organization, or add one. The first one becomes the primary
+    contact; `is_new` says that the organization has none."""
     if not is_new and (known := organization.contacts.with_email(email).first()):
         return known
     is_primary = is_new or not organization.contacts.filter(is_primary=True).exists()
@@ -188,7 +186,7 @@ def get_or_add_contact(organization: Organization, *, email: str, is_new: bool =
 
 
 def change_contact(contact: Contact, **fields) -> Contact:
-    """Writes fields of a contact of a locked organization."""
+    """Write fields of a contact whose organization is locked."""
     before = field_values(contact, list(fields))
     if changed := [name for name, value in fields.items() if before[name] != value]:
         for name in changed:
@@ -199,5 +197,5 @@ def change_contact(contact: Contact, **fields) -> Contact:
 
 
 def field_values(thing: Organization | Contact, names: list[str]) -> dict:
-    """What history tells, as plain values by the field's name: of the approval, whether it is there."""
+    """Plain values by field name for the change history; of the approval, only whether there is one."""
     return {name: getattr(thing, name) is not None if name == "approved_at" else getattr(thing, name) for name in names}

@@ -1,4 +1,4 @@
-"""How a pledge begins: what was typed waits, and its link goes to the mailbox that was typed."""
+"""How a pledge starts: the request is stored, and its link is emailed."""
 
 from datetime import timedelta
 
@@ -17,8 +17,8 @@ REQUEST_LIFETIME = timedelta(days=60)  # what was begun and never saved
 
 @transaction.atomic
 def request_pledge(start: PledgeRequest) -> None:
-    """Notes what somebody typed to begin a pledge; its link goes to that mailbox alone. The same work whether the
-    address is known or not: it is answered later. Raises Closed when no school year is open."""
+    """Store a request. It is answered by email later, so that this takes as long whether the address is known or not.
+    Raise PledgeClosed."""
     check_any_year_open()
     start.email_verified = True
     start.save(force_insert=True)
@@ -32,17 +32,16 @@ def check_any_year_open() -> None:
 
 @transaction.atomic
 def answer_pledge_request(start_pk: int) -> None:
-    """Answers one start: mails the link of the pledge that its address answers for, else its own. One that another
-    worker has, or that was answered, is passed over."""
+    """Answer a request unless it was answered or another worker is answering it."""
     unanswered = PledgeRequest.objects.select_for_update(skip_locked=True).filter(answered_at__isnull=True)
     if start := unanswered.filter(pk=start_pk).first():
         reply_to_request(start)
 
 
 def reply_to_request(start: PledgeRequest) -> None:
-    """Mails a locked start's holder the link that is right for them, to the address that is stored, not the one that
-    was typed in another case. The pledge of a known contact's organization comes first, whatever name was typed; a
-    person may belong to two, so the mail offers the other name too."""
+    """Email a locked request's link, or that of the existing pledge, to the stored address rather than the typed one.
+    The pledge of a known contact's organization comes first. As a person can belong to two organizations, the email
+    also offers to start one for the other name."""
     if was_answered_recently(start):
         start.delete()
         return
@@ -67,7 +66,7 @@ def send_link(start: PledgeRequest, known: Contact | None) -> None:
 
 
 def was_answered_recently(start: PledgeRequest) -> bool:
-    """Whether this address was written to because of this a moment ago, or too often today."""
+    """Whether this address got such an email a moment ago, or too many today."""
     answered = PledgeRequest.objects.with_email(start.email).filter(answered_at__gt=timezone.now() - timedelta(days=1))
     lately = answered.filter(email_verified=True, answered_at__gt=timezone.now() - MIN_INTERVAL)
     return answered.count() >= MAX_LINKS_PER_DAY or lately.filter(organization__iexact=start.organization).exists()
@@ -75,9 +74,12 @@ def was_answered_recently(start: PledgeRequest) -> bool:
 
 @transaction.atomic
 def open_pledge_request(start: PledgeRequest) -> PledgeRequest | None:
-    """One click from a page whose holder is known by other means, such as an RSVP: `start.source` says which, so that
-    a second click opens the same. Returns the start to lead the browser to, whose link is mailed too. When the address
-    is a contact's already that page proves nothing: the link is mailed there, and None returned. Raises Closed."""
+    """Open a pledge page from another page, such as an RSVP; the request's `source` makes a second click open the same
+    one.
+
+    Return the request to redirect to; its link is emailed, too. If the address is a contact's, only email the link and
+    return None, because the other page doesn't prove whose address it is. Raise PledgeClosed.
+    """
     check_any_year_open()
     if Contact.objects.with_email(start.email).exists():
         start.source = ""
@@ -97,7 +99,7 @@ def open_pledge_request(start: PledgeRequest) -> PledgeRequest | None:
 
 @transaction.atomic
 def email_known_address(token: str) -> None:
-    """Mails the right link to the address of a start whose own link was shown to somebody."""
+    """Email the right link to the address of a request whose link was shown to someone."""
     shown = PledgeRequest.objects.filter(token=token).first()
     if shown is None:  # it was used, or forgotten, a moment ago
         return
@@ -106,5 +108,4 @@ def email_known_address(token: str) -> None:
 
 
 def delete_stale_requests() -> None:
-    """Forgets what was begun and not saved for a long time."""
     PledgeRequest.objects.filter(created_at__lt=timezone.now() - REQUEST_LIFETIME).delete()

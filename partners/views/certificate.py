@@ -1,4 +1,4 @@
-"""The certificate behind a private link."""
+"""The certificate behind a personal link."""
 
 import re
 
@@ -16,8 +16,8 @@ from partners.pledges import page_state
 @require_safe
 @private
 def certificate(request: HttpRequest, token: str) -> HttpResponse:
-    """The certificate of what was signed last, in ?language or the reader's. ?year=2026 is that of an earlier school
-    year. Its file's name tells of nobody."""
+    """The certificate of the last signed version, in ?language or the reader's, of ?year or the newest. Its file name
+    identifies no one."""
     signature = signed_last(token, request.GET.get("year", ""))
     language = request.GET.get("language")
     if language not in dict(settings.LANGUAGES):
@@ -29,8 +29,7 @@ def certificate(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def signed_last(token: str, year: str) -> Signature:
-    """The newest signed version of the organization that a link belongs to, or of its pledge for one school year.
-    Raises Http404."""
+    """The newest signed version of the link's organization, or of its pledge for one school year. Raise Http404."""
     try:
         organization = page_state.load_page_state(token).organization
     except page_state.LinkNotFound:

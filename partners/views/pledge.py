@@ -1,4 +1,4 @@
-"""What the private link of a pledge can do: look, save, sign. Views fetch, call a rule and answer."""
+"""The pages behind a pledge's personal link."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -29,7 +29,7 @@ MAX_SIGNATURES_PER_HOUR = 20  # that one link may cause in an hour
 
 
 def by_link(view: Callable) -> Callable:
-    """Decorates a view that acts for the holder of a link: a wrong one gets the constant 404 page."""
+    """Decorate a view so that a wrong link gets the standard 404 page."""
 
     @private
     @wraps(view)
@@ -47,7 +47,7 @@ def by_link(view: Callable) -> Callable:
 @limited("pledge", most=300, minutes=10)
 @by_link
 def pledge(request: HttpRequest, token: str) -> HttpResponse:
-    """The pledge's own page: the profile, the checklist, the signature. A POST saves a draft or signs."""
+    """The pledge's page with profile, checklist and signature. A POST saves a draft or signs."""
     if request.method == "POST":
         return write(request, token, PledgeAnswers(request.POST, request.FILES))
     state = page_state.load_page_state(token)
@@ -59,7 +59,7 @@ def pledge(request: HttpRequest, token: str) -> HttpResponse:
 def show(
     request: HttpRequest, state: PageState, answers: PledgeAnswers | None = None, status: int = 200, **more
 ) -> HttpResponse:
-    """The page to fill in; while no school year is open, what was signed."""
+    """The page to fill in, or what was signed while no school year is open."""
     if not state.is_open:
         return render(
             request, "partners/closed.html", closed_page_context(state), status=status if status == 200 else 409
@@ -94,13 +94,13 @@ def write(request: HttpRequest, token: str, answers: PledgeAnswers) -> HttpRespo
 
 
 def show_conflict(request: HttpRequest, state: PageState, answers: PledgeAnswers) -> HttpResponse:
-    """The page with what somebody else changed since it was opened."""
+    """The page with what someone else changed since it was opened."""
     meanwhile = merge_edits(answers, state)
     return show(request, state, meanwhile.answers, status=409, meanwhile=meanwhile)
 
 
 def signs_too_often(token: str) -> bool:
-    """Each signature is a mail, and the address may be a stranger's: no more than a person needs in an hour."""
+    """Each signature sends an email, and the address may be a stranger's."""
     mark = salted_hmac("partners.signatures", token).hexdigest()[:32]  # the link itself is written nowhere else
     return rate_limit.count(f"signatures:{mark}", minutes=60) > MAX_SIGNATURES_PER_HOUR
 
@@ -108,7 +108,6 @@ def signs_too_often(token: str) -> bool:
 @require_safe
 @by_link
 def pledge_thanks(request: HttpRequest, token: str) -> HttpResponse:
-    """What was signed, the certificate, and what happens next."""
     state = page_state.load_page_state(token)
     if not (state.is_signed and state.is_open):
         return redirect("pledge", token)
@@ -118,6 +117,6 @@ def pledge_thanks(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 @by_link
 def pledge_logo(request: HttpRequest, token: str) -> HttpResponse:
-    """The organization's logo as it stands, shown or not."""
+    """The organization's logo, listed or not."""
     logo = get_object_or_404(Logo, organization=page_state.load_page_state(token).organization)
     return HttpResponse(bytes(logo.png), "image/png")

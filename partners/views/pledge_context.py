@@ -1,4 +1,4 @@
-"""What the pages behind a pledge's link show, as their templates take it."""
+"""The template contexts of the pages behind a pledge's link."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -33,8 +33,6 @@ ABOUT, ADDRESS = ("description", "website", "logo", "no_logo"), ("phone", "addre
 
 @dataclass(frozen=True)
 class SchoolLevel:
-    """The schools of one level, to choose from."""
-
     label: str
     schools: list[tuple[int, str, bool]]  # primary key, name, whether it is chosen
 
@@ -44,7 +42,7 @@ class SchoolLevel:
 
 
 class PromiseError(NamedTuple):
-    """What is wrong with an answer below a promise, and the id of where it stands."""
+    """An error in an answer below a promise, and the id of its field."""
 
     said: str
     anchor: str
@@ -52,7 +50,7 @@ class PromiseError(NamedTuple):
 
 @dataclass(frozen=True)
 class PromiseCard:
-    """One kind of promise on the page."""
+    """One promise type on the page."""
 
     promise_type: PromiseType
     line: PromiseAnswer
@@ -77,7 +75,7 @@ class PromiseCard:
 
     @cached_property
     def levels(self) -> list[SchoolLevel]:
-        """Each level that has a school. What is retired is offered to whoever chose it."""
+        """Each level with schools to choose from. Retired ones are offered if they are chosen."""
         chosen = self.line.schools
         found: dict[str, list] = {level: [] for level in School.Level}
         for school in self.known_schools:
@@ -88,7 +86,7 @@ class PromiseCard:
 
 
 def pledge_page_context(state: PageState, answers: PledgeAnswers | None = None) -> dict:
-    """The page as it stands, or as somebody sent it: out of date as it may be, until they are shown what changed."""
+    """The page with the saved values, or with what was sent."""
     kept = {promised.promise_type: promised for promised in state.promises}
     promise_types = PromiseType.objects.filter(Q(is_retired=False) | Q(pk__in=kept))
     schools = list(School.objects.filter(Q(is_retired=False) | Q(pk__in=places(state))))
@@ -135,7 +133,7 @@ def page_forms(state: PageState, answers: PledgeAnswers | None) -> dict[str, For
 
 
 def page_errors(page: dict, answers: PledgeAnswers | None) -> dict:
-    """All that is wrong with what was sent, and how many things that are."""
+    """All errors and their number."""
     if answers is None:
         return {"errors": 0}
     forms = [form for form in (page["profile"], page["contact"], page["signer"]) if form]
@@ -147,7 +145,7 @@ def page_errors(page: dict, answers: PledgeAnswers | None) -> dict:
 
 
 def retired_promises(state: PageState) -> list[str]:
-    """What last year's pledge had and is not proposed again, since it was retired."""
+    """Names of last year's promises that can't be proposed again."""
     if not state.previous_pledge:
         return []
     proposed = [promised.promise_type for promised in state.promises]
@@ -162,19 +160,18 @@ def places(state: PageState) -> set[int]:
 
 
 def is_expanded(form: ProfileForm, names: tuple[str, ...]) -> bool:
-    """Whether what lies behind a line is to be seen: an answer or a mistake."""
+    """Whether a details element has a value or an error and should be open."""
     return any(form[name].value() or form[name].errors for name in names)
 
 
 def contact_form(state: PageState, answers: PledgeAnswers | None) -> ContactForm | None:
-    """Nobody answers for a pledge whose contact staff erased."""
+    """There is none if staff deleted the contact."""
     if not (state.answering_contact or state.pledge_request):
         return None
     return (answers and answers.contact) or ContactForm(prefix="contact", initial=state.contact)
 
 
 def thanks_page_context(state: PageState) -> dict:
-    """What was signed last, of a signed pledge."""
     signature = state.pledge.signatures.order_by("-number").first()
     lines = [signed_promise_line(promise) for promise in signature.content["promises"]]
     return {
@@ -190,7 +187,7 @@ def thanks_page_context(state: PageState) -> dict:
 
 
 def closed_page_context(state: PageState) -> dict:
-    """What the link shows while it can save nothing."""
+    """What the link shows while nothing can be saved."""
     return (
         thanks_page_context(state)
         if state.is_signed
@@ -204,7 +201,6 @@ def next_year() -> PledgeYear | None:
 
 
 def signed_promise_line(promise: dict) -> dict:
-    """One promise of a signed version in the reader's words."""
     parts = [
         partner_formatting.month_spans(promise["months"]),
         ", ".join(promise["schools"]) or _("wherever it is needed most"),

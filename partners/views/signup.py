@@ -1,4 +1,4 @@
-"""How a pledge begins: the organization, a name and an address; its link goes to that address."""
+"""The page to start a pledge."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +18,7 @@ page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 @page_or_post
 @limited("begin", most=60, minutes=10)
 def pledge_begin(request: HttpRequest) -> HttpResponse:
-    """The answer is the same, and as fast, whether the address is known or not."""
+    """The response is the same, and as fast, whether the address is known or not."""
     form = BeginForm(request.POST) if request.method == "POST" else BeginForm()
     if form.is_bound and form.is_valid():
         try:
@@ -34,5 +34,4 @@ def pledge_begin(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def pledge_sent(request: HttpRequest) -> HttpResponse:
-    """What happens after pledge_begin, for everybody."""
     return render(request, "partners/sent.html")
