@@ -9,6 +9,7 @@ import time
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends import smtp
+from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.message import sanitize_address
 
 from imagine.mail.mime import Unattached
@@ -26,16 +27,22 @@ class EmailBackend(smtp.EmailBackend):
     """Django's SMTP backend, which tells an email that was not accepted from one whose reply was lost (LostReply), and
     takes the next email on the same connection after a refusal."""
 
+    @property
+    def _session(self) -> smtplib.SMTP:
+        if self.connection is None:
+            raise smtplib.SMTPServerDisconnected("not connected")
+        return self.connection
+
     def is_alive(self) -> bool:
         try:
-            return self.connection is not None and self.connection.noop()[0] == 250
+            return self._session.noop()[0] == 250
         except (smtplib.SMTPException, OSError):
             return False
 
     def _send(self, email: EmailMessage) -> bool:
         """Take the steps of RFC 5321, 3.3, as smtplib's sendmail does, which doesn't tell at which step a connection
         was lost."""
-        content = email.message().as_bytes(linesep="\r\n")
+        content = email.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]  # Django's parameter
         sender = sanitize_address(email.from_email, "utf-8")
         [recipient] = [sanitize_address(address, "utf-8") for address in email.recipients()]
         try:
@@ -49,7 +56,7 @@ class EmailBackend(smtp.EmailBackend):
         return True
 
     def _transmit(self, sender: str, recipient: str, content: bytes) -> None:
-        session = self.connection
+        session = self._session
         session.ehlo_or_helo_if_needed()
         code, text = session.mail(sender, [f"size={len(content)}"] if session.has_extn("size") else [])
         if code != 250:
@@ -68,7 +75,7 @@ class EmailBackend(smtp.EmailBackend):
         """Get ready for the next email, or close the connection: after a 421 the other end closes it too."""
         replies = server_replies(error)
         try:
-            if replies and replies[0][0] != 421 and self.connection.rset()[0] == 250:
+            if replies and replies[0][0] != 421 and self._session.rset()[0] == 250:
                 return
         except (smtplib.SMTPException, OSError):
             logger.info("The mail server was gone before the connection could be reset.")
@@ -85,7 +92,7 @@ class Server(threading.local):
     """This thread's connection to the mail server, kept open between emails."""
 
     def __init__(self):
-        self.connection = None
+        self.connection: BaseEmailBackend | None = None
         self.used_at = 0.0
 
     @property
@@ -109,6 +116,8 @@ class Server(threading.local):
 
     def send(self, email: EmailMessage) -> None:
         """Raise LostReply if the email may have been accepted; after any other error it was not."""
+        if self.connection is None:
+            raise smtplib.SMTPServerDisconnected("not connected")
         self.used_at = time.monotonic()
         try:
             self.connection.send_messages([email])

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from celery import current_app
 from kombu.exceptions import OperationalError
 from kombu.pools import producers
+from redis import Redis
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def wake_workers(queue: str = "transactional") -> None:
     """Tell a worker that email of a queue is due. One wakeup stands for many messages: while it is on its way and no
     worker has taken it up, another would say nothing new. Never raise if the broker is down."""
     with broker_available() as available:
-        if available and broker.default_channel.client.set(WAKEUP + queue, 1, nx=True, ex=WAKEUP_SECONDS):
+        if available and redis().set(WAKEUP + queue, 1, nx=True, ex=WAKEUP_SECONDS):
             publish(DELIVER[queue])
 
 
@@ -63,7 +64,12 @@ def clear_wakeup(queue: str = "transactional") -> None:
     missed."""
     with broker_available() as available:
         if available:
-            broker.default_channel.client.delete(WAKEUP + queue)
+            redis().delete(WAKEUP + queue)
+
+
+def redis() -> Redis:
+    """The client of the broker's connection."""
+    return broker.default_channel.client  # type: ignore[attr-defined]  # kombu's Redis channel has it
 
 
 @contextmanager

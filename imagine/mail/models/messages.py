@@ -53,8 +53,8 @@ class MessageQuerySet(models.QuerySet):
 
     def lock(self):
         """Lock these messages in the order of their primary keys and return them as they are then."""
-        locked = self.select_for_update(of=("self",)).order_by("pk")
-        return Message.objects.filter(pk__in=[message.pk for message in locked.only("pk")])
+        locked = self.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True)
+        return Message.objects.filter(pk__in=list(locked))
 
     def undelivered(self):
         """Mail that will not arrive unless somebody does something."""
