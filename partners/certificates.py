@@ -1,7 +1,7 @@
 """The certificate of a signed pledge: one page to hang on a wall, as an accessible PDF (PDF/UA-1, ISO 14289-1).
 
-It is drawn from what the signed version keeps, so that every version has its certificate whatever became of names and
-words since. certificate/page.typ is the page; its fonts lie beside it.
+It is made from what the signed version keeps, so each version has its certificate whatever has changed since. The page
+is certificate/page.typ, with its fonts beside it.
 """
 
 import json
@@ -31,14 +31,14 @@ compile_lock = threading.Lock()  # typst's compiler is one thread's at a time
 
 
 def certificate_pdf(signature: Signature, language: str) -> bytes:
-    """The certificate of one signed version in "en" or "es". The same version gives the same bytes."""
+    """The certificate in "en" or "es". The same version gives the same bytes."""
     with translation.override(language):
         return rendered_pdf(json.dumps(certificate_words(signature, language), ensure_ascii=False))
 
 
 @lru_cache(maxsize=64)  # some 30 kB each
 def rendered_pdf(words: str) -> bytes:
-    """The page with these words; what is typed stays data, and is no code to typst."""
+    """Typed text is passed as data, never as code."""
     try:
         return compile_pdf(words)
     except typst.TypstError:  # a mark of one script on a letter of another, which no font has together
@@ -63,7 +63,7 @@ def compiler() -> typst.Compiler:
 
 
 def certificate_words(signature: Signature, language: str) -> dict:
-    """The page's words in the current language, which is `language`."""
+    """The page's text in the active language, which is `language`."""
     content = signature.content
     organization = legible(content["organization"])
     year = PledgeYear(school_year=content["school_year"]).school_years
@@ -86,24 +86,24 @@ def certificate_words(signature: Signature, language: str) -> dict:
 
 
 def sentence(kept: list[dict], language: str) -> str:
-    """All promises as one sentence, whose subject is the organization's name above it; "" of none."""
+    """All promises as one sentence that continues the organization's name, or ""."""
     parts = [promise_phrase(promise, language) for promise in kept]
     return _("will %(promises)s.") % {"promises": join_phrases(parts, language)} if parts else ""
 
 
 def promise_phrase(promise: dict, language: str) -> str:
-    """One promise inside the sentence: host tours and field trips (6 visits)."""
+    """A promise within the sentence, such as "host tours and field trips (6 visits)"."""
     name, unit = (legible(localized_field(promise, field, language)) for field in ("name", "unit"))
     return f"{lowercase_first(name.rstrip('.'))} ({promise['quantity']:,}\N{NO-BREAK SPACE}{unit})"
 
 
 def lowercase_first(name: str) -> str:
-    """A kind's name inside a sentence: host tours and field trips, but STEM nights."""
+    """Keeps abbreviations, such as "STEM nights"."""
     return name[:1].lower() + name[1:] if name[1:2].islower() else name
 
 
 def join_phrases(parts: list[str], language: str) -> str:
-    """a · a and b · a, b and c; with semicolons where a part has a comma itself. In Spanish "y" is "e" before an i."""
+    """Join with commas, or semicolons if a phrase contains a comma. In Spanish "y" becomes "e" before an i."""
     if len(parts) == 1:
         return parts[0]
     comma = ";" if any(", " in each for each in parts[:-1]) else ","
@@ -117,7 +117,7 @@ def join_phrases(parts: list[str], language: str) -> str:
 
 
 def legible(text: str) -> str:
-    """A text in one line, without what no font has, such as emoji: PDF/UA refuses a page with boxes for letters."""
+    """One line without characters that no font has, such as emoji: PDF/UA rejects boxes in place of letters."""
     composed = normalize("NFC", text)
     known = (letter for letter in composed if letter in available_letters() or letter.isspace())
     return " ".join("".join(known).split()) or "—"
@@ -125,13 +125,13 @@ def legible(text: str) -> str:
 
 @cache
 def available_letters() -> frozenset[str]:
-    """Every letter that one of the fonts has, and what joins or parts letters in some scripts."""
+    """The characters in the fonts, and joiners that some scripts need."""
     found = set().union(*(letters_of_font(font.read_bytes()) for font in FONTS.glob("*-Regular.ttf")))
     return frozenset(letter for letter in found if not category(letter).startswith("C")) | JOINERS
 
 
 def letters_of_font(font: bytes) -> set[str]:
-    """What a font's character map names: OpenType's table "cmap", of which each of our fonts has format 12."""
+    """The characters in a font's OpenType "cmap" table, format 12."""
     tables = struct.iter_unpack(">4sIII", font[12 : 12 + 16 * struct.unpack_from(">H", font, 4)[0]])
     cmap = next(offset for tag, _sum, offset, _length in tables if tag == b"cmap")
     maps = struct.iter_unpack(">HHI", font[cmap + 4 : cmap + 4 + 8 * struct.unpack_from(">H", font, cmap + 2)[0]])

@@ -1,4 +1,4 @@
-"""What partners write. Forms check shape; what may be promised is for promises.py and pledges."""
+"""Forms for partners. They check the shape of the answers; partners.pledges checks their meaning."""
 
 from django import forms
 from django.conf import settings
@@ -14,7 +14,7 @@ WEB_ADDRESS = _("A web address looks like https://www.example.org.")
 
 
 class BeginForm(forms.Form):
-    """Who wants to promise something. The link goes to the address."""
+    """Starts a pledge; the link goes to the address."""
 
     organization = NameField(
         label=_("Organization"),
@@ -37,12 +37,12 @@ class BeginForm(forms.Form):
     )
 
     def start(self) -> PledgeRequest:
-        """What was typed, in the page's language, unsaved."""
+        """The unsaved request, in the page's language."""
         return PledgeRequest(language=get_language(), **self.cleaned_data)
 
 
 class WebAddressField(forms.URLField):
-    """A website. Nothing but http and https: it becomes a link on a public page."""
+    """Only http and https, because it becomes a link on a public page."""
 
     default_validators = [URLValidator(schemes=["http", "https"], message=WEB_ADDRESS)]
     default_error_messages = {"invalid": WEB_ADDRESS}
@@ -52,7 +52,7 @@ class WebAddressField(forms.URLField):
 
 
 class LogoField(forms.FileField):
-    """A picture, which comes out as the bytes of a small PNG."""
+    """Cleans an uploaded picture to the bytes of a small PNG."""
 
     default_error_messages = {"empty": logos.NO_PICTURE}
 
@@ -62,8 +62,6 @@ class LogoField(forms.FileField):
 
 
 class ProfileForm(forms.Form):
-    """Who the organization is."""
-
     name = NameField(
         label=_("Name of the organization"),
         max_length=120,
@@ -117,21 +115,21 @@ class ProfileForm(forms.Form):
     )
 
     def png(self) -> bytes | None:
-        """The logo as pledges.save takes it: a PNG, b"" to take it away, None to leave it."""
+        """For the rules: a PNG, b"" to remove the logo, None to keep it."""
         return self.cleaned_data["logo"] or (b"" if self.cleaned_data["no_logo"] else None)
 
     def profile(self) -> dict:
         return {name: value for name, value in self.cleaned_data.items() if name not in {"logo", "no_logo"}}
 
     def allow_name(self, name: str) -> None:
-        """A name that the organization has already may look like a web address."""
+        """Allow a name that looks like a link if it is the organization's current name."""
         if self.has_error("name", "link") and self["name"].value().strip() == name:
             del self.errors["name"]
             self.cleaned_data["name"] = name
 
 
 class ContactForm(forms.Form):
-    """Who answers for the promises. The address proved itself and stays."""
+    """The contact who answers for the pledge. The address is verified and can't be changed here."""
 
     name = LineField(
         label=_("Name"),
@@ -155,8 +153,6 @@ class ContactForm(forms.Form):
 
 
 class SignForm(forms.Form):
-    """The signature under the promises."""
-
     name = NameField(
         label=_("Your name"),
         max_length=100,

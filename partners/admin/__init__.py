@@ -1,4 +1,4 @@
-"""Partners and their promises in the admin. Every change goes through the rules; pledges are only read here."""
+"""Partners and their promises in the admin. Changes go through the rules; pledges are read-only here."""
 
 from partners.admin.checklist import PledgeYearAdmin, PromiseTypeAdmin, SchoolAdmin
 from partners.admin.contacts import ContactAdmin

@@ -1,4 +1,4 @@
-"""Kinds of promises, schools and school years in the admin."""
+"""Promise types, schools and school years in the admin."""
 
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
@@ -21,7 +21,7 @@ class RowForm(ConcurrentEditForm):
 
 
 class RowAdmin(ActionsAdmin):
-    """Rows that are written by the rules of checklist.py, each with its history."""
+    """Rows that partners.checklist writes, each with its change history."""
 
     form = RowForm
     readonly_fields = ("history",)
@@ -65,7 +65,7 @@ def bring_back(page, request, rows):
 
 @admin.register(PromiseType)
 class PromiseTypeAdmin(RowAdmin):
-    """One that a promise is of can be retired; to delete it is refused here and by the database."""
+    """A promised type can only be retired."""
 
     list_display = ("name", "order", "unit_plural", "clearance", "work_based_learning", "promised", "offered")
     list_filter = ("is_retired", "needs_clearance", "work_based_learning")
@@ -107,7 +107,7 @@ class PromiseTypeAdmin(RowAdmin):
         return {} if obj else self.prepopulated_fields
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
-        """Sentences are read whole."""
+        """Wide enough for sentences."""
         if getattr(db_field, "max_length", None) and db_field.max_length > 100:
             kwargs["widget"] = AdminTextInputWidget(attrs={"class": "vLargeTextField"})
             if db_field.get_internal_type() == "TextField":
@@ -129,7 +129,7 @@ class PromiseTypeAdmin(RowAdmin):
 
 @admin.register(School)
 class SchoolAdmin(RowAdmin):
-    """The state's list says what a school is, load_schools reads it; staff retire one and bring it back."""
+    """The command load_schools adds and changes schools; staff can retire them and bring them back."""
 
     list_display = ("name", "level", "is_charter", "code", "offered")
     list_filter = ("level", "is_charter", "is_retired")

@@ -1,4 +1,4 @@
-"""What several pages of the partners' admin do and show alike."""
+"""Shared by several pages of the partners' admin."""
 
 from collections.abc import Callable, Iterable
 
@@ -31,7 +31,7 @@ LINKS_SENT_RECENTLY = ngettext_lazy(
 
 
 def outcome_of(act: Callable[[Model], Model], row: Model, field: str) -> Outcome:
-    """What became of a row that a rule acts on and returns: whether `field` is another now, or why it was refused."""
+    """Whether a rule changed `field` of a row, or why it was refused."""
     try:
         return getattr(act(row), field) != getattr(row, field)
     except (RuleViolation, ObjectDoesNotExist) as refused:
@@ -39,14 +39,14 @@ def outcome_of(act: Callable[[Model], Model], row: Model, field: str) -> Outcome
 
 
 def redirect_if_gone(page: ModelAdmin, request: HttpRequest) -> HttpResponse:
-    """The list, instead of what was merged or erased in the moment in which it was to be written."""
+    """The list, in place of a record that was merged or deleted in the meantime."""
     said = _("It is not there any more: it was merged or erased meanwhile. Nothing was saved.")
     page.message_user(request, said, messages.WARNING)
     return redirect(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist")
 
 
 def delete_each(page: ModelAdmin, request: HttpRequest, rows: Iterable[Model]) -> None:
-    """Erases ticked rows by the page's rule, and says how many of them were gone."""
+    """Delete the selected rows by the page's rule, and say how many were gone."""
     missing = 0
     for row in rows:
         try:
@@ -58,20 +58,20 @@ def delete_each(page: ModelAdmin, request: HttpRequest, rows: Iterable[Model]) -
 
 
 def anonymize_log(row: Model) -> None:
-    """Takes the name of what was erased out of Django's log, which keeps what each thing was called."""
+    """Remove the name of a deleted record from Django's log."""
     entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(row), object_id=str(row.pk))
     entries.update(object_repr=f"{row._meta.model_name} {row.pk}")
 
 
 def pledge_state(pledge: Pledge) -> str:
-    """How a pledge stands, also when its year is over."""
+    """Also for a year that is over."""
     if pledge.signed_at:
         return _("signed")
     return _("never signed") if pledge.year.closed_at else _("draft")
 
 
 def promise_row(promise: Promise) -> dict[str, str]:
-    """A promise in words, as it stands now."""
+    """A promise in words."""
     return {
         "promise_type": promise.promise_type.localized_name,
         "amount": promise.amount,
@@ -81,7 +81,7 @@ def promise_row(promise: Promise) -> dict[str, str]:
 
 
 def signed_promise_row(promise: dict) -> dict[str, str]:
-    """The same of one that a signed version keeps, in the words of that day."""
+    """A promise of a signed version, in the words of that day."""
     return {
         "promise_type": localized_field(promise, "name"),
         "amount": signed_amount(promise),
@@ -100,7 +100,7 @@ def places_and_times(grades: list[str], months: list[int], schools: list[str]) -
 
 
 def recent_emails(pledges: Iterable[Pledge]) -> str:
-    """The latest messages about some pledges, and what became of each: one query."""
+    """The latest emails about some pledges and their states. One query."""
     about = Q(pk__in=[])
     for pledge in pledges:
         about |= Q(idempotency_key__startswith=f"pledge:{pledge.pk}:")

@@ -1,4 +1,4 @@
-"""Contacts in the admin: the people whom the district writes to, of organizations and on their own."""
+"""Contacts in the admin, of organizations and on their own."""
 
 from datetime import date
 
@@ -29,7 +29,7 @@ KNOWN = _("This address is a contact already.")
 
 
 def search_contacts(term: str) -> QuerySet[Contact]:
-    """The contacts that a search means: each word is in their name, their address or their organization's name."""
+    """Contacts with each word in their name, address or organization."""
     contacts = Contact.objects.order_by().alias(normalized_person=normalize_name(F("name")))
     for word in term.split()[:MAX_SEARCH_WORDS]:
         plain = normalize_name(Value(word))
@@ -56,7 +56,7 @@ class ContactAdminForm(ConcurrentEditForm):
         return answers
 
     def _get_validation_exclusions(self):
-        """Whoever becomes the main contact takes that from whoever was: the rule sees to it."""
+        """The rule takes the primary role away from whoever has it."""
         return super()._get_validation_exclusions() | {"is_primary"}
 
 
@@ -82,7 +82,7 @@ class WishFilter(ChoiceFilter):
 
 @admin.register(Contact)
 class ContactAdmin(GuardedAdmin, ActionsAdmin):
-    """One of an organization is added on its page; here one adds people on their own."""
+    """Contacts on their own are added here, those of an organization on its page."""
 
     form = ContactAdminForm
     list_display = ("name", "owner", "email", "language", "place", "mail", "since")
@@ -118,13 +118,13 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
 
     @admin.display(description=_("mail"))
     def mail(self, contact: Contact) -> str:
-        """Only what stands in the way of an invitation."""
+        """Only what prevents an invitation."""
         is_willing = contact.wanted is not False and contact.suppressed_at is None
         return "" if is_willing else self.mail_wish(contact)
 
     @admin.display(description=_("mail"))
     def mail_wish(self, contact: Contact) -> str:
-        """What this address wants, and where to change it."""
+        """The address's preferences, linked to their page."""
         if not contact.address_pk:
             return wish(None, None)
         address = reverse("admin:mail_emailpreference_change", args=[contact.address_pk])
@@ -170,7 +170,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
             obj.pk = contacts.add_contact(None, **typed).pk
 
     def get_deleted_objects(self, objs, request):
-        """What belongs to a contact goes with it, though nobody may delete that in its own list."""
+        """What belongs to a contact is deleted with it, even though no one may delete it in its own list."""
         listed, counts, _missing, protected = super().get_deleted_objects(objs, request)
         return listed, counts, set(), protected
 

@@ -1,4 +1,4 @@
-"""The page of what is promised where: kinds against schools for one school year."""
+"""The coverage page: promise types against schools for one school year."""
 
 from urllib.parse import urlencode
 
@@ -19,7 +19,7 @@ SOME, MANY = 5, 12  # promises, from which on a cell's ground is one step darker
 
 
 def chosen_year(request: HttpRequest) -> tuple[list[PledgeYear], PledgeYear | None]:
-    """All school years, and the one that the address names, else the one that is pledged for now or was last."""
+    """All school years, and the one in the URL or else the current or latest one."""
     if not request.user.has_perm("partners.view_promise"):
         raise PermissionDenied
     years = list(PledgeYear.objects.all())
@@ -47,7 +47,7 @@ def coverage_csv(request: HttpRequest) -> HttpResponse:
 
 
 def coverage_context(found: Coverage) -> dict:
-    """The figures as the page shows them, each with the address of the list behind it."""
+    """The figures, each with the URL of the list behind it."""
     promises = f"{reverse('admin:partners_promise_changelist')}?{urlencode({'state': 'signed', 'year': found.year.pk})}"
     return {
         "promise_types": [promise_type_column(promise_type, promises) for promise_type in found.promise_types],
@@ -84,5 +84,4 @@ def school_row(place: SchoolCoverage, found: Coverage, promises: str) -> dict:
 
 
 def cell_shade(count: int) -> str:
-    """How dark the ground of a cell is."""
     return "many" if count >= MANY else "some" if count >= SOME else "few" if count else "open"

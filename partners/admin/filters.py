@@ -1,5 +1,4 @@
-"""The filters of the lists of organizations, pledges and promises. What the address names and no choice is, is passed
-over."""
+"""Filters of the lists of organizations, pledges and promises. Unknown values are ignored."""
 
 from collections.abc import Iterable
 
@@ -15,14 +14,14 @@ NEEDED_MOST = "any"
 
 
 def this_year(request: HttpRequest) -> PledgeYear | None:
-    """The school year that staff mean by it; looked up once for each request."""
+    """The current or latest school year, loaded once per request."""
     if not hasattr(request, "this_year"):
         request.this_year = latest_year(PledgeYear.objects.opened())
     return request.this_year
 
 
 def latest_year(years: Iterable[PledgeYear]) -> PledgeYear | None:
-    """The school year that is pledged for now, else the latest that was."""
+    """The open school year, else the latest opened one."""
     begun = sorted((year for year in years if year.opens_on <= timezone.localdate()), key=lambda year: year.pk)
     return next((year for year in reversed(begun) if year.is_open), begun[-1] if begun else None)
 
@@ -72,7 +71,7 @@ class ThisYearsPledgeFilter(ChoiceFilter):
 
 
 class SectorFilter(ChoiceFilter):
-    """Of organizations, pledges and promises."""
+    """For organizations, pledges and promises."""
 
     title, parameter_name = _("sector"), "sector"
     paths = {Organization: "sector", Pledge: "organization__sector", Promise: "pledge__organization__sector"}
@@ -88,13 +87,13 @@ class SectorFilter(ChoiceFilter):
 
 
 def filter_by_pledge(queryset: QuerySet, **lookups) -> QuerySet:
-    """The pledges, or the promises of pledges, that lookups on the pledge find."""
+    """Filter pledges, or promises by their pledge."""
     path = "" if queryset.model is Pledge else "pledge__"
     return queryset.filter(**{path + name: value for name, value in lookups.items()})
 
 
 class PromiseFilter(ChoiceFilter):
-    """Promises that are wanted, or the pledges that have one: of several such filters one and the same promise."""
+    """Filters promises, or pledges that have one. Several such filters have to match the same promise."""
 
     def queryset(self, request, queryset):
         self.request = request
@@ -108,7 +107,7 @@ class PromiseFilter(ChoiceFilter):
         return queryset.filter(Exists(promises.order_by()))
 
     def wanted(self, value: str) -> Q:
-        """What a promise of one choice is."""
+        """The condition of one choice."""
         raise NotImplementedError
 
 
@@ -155,7 +154,7 @@ class ClearanceFilter(PromiseFilter):
 
 
 class SchoolFilter(PromiseFilter):
-    """Chosen from a menu: sixty links would be a long way down."""
+    """A select, because a list of sixty links is too long."""
 
     title, parameter_name = _("school"), "school"
     template = "admin/partners/choose.html"
@@ -165,7 +164,7 @@ class SchoolFilter(PromiseFilter):
         return [(NEEDED_MOST, _("wherever it is needed most")), *schools] if schools else []
 
     def choices(self, changelist):
-        """What the menu offers, and in `others` what else the address says, to be kept."""
+        """`others` are the other parameters, to be kept by the form."""
         others = {name: values for name, values in changelist.filter_params.items() if name != self.parameter_name}
         self.others = [(name, value) for name, values in others.items() for value in values]
         yield from super().choices(changelist)

@@ -1,4 +1,4 @@
-"""Imports in the admin: a file is sent, what was found in it is looked through, it is written, may be taken back."""
+"""Imports in the admin: upload a file, review it, write it, undo it."""
 
 import re
 from functools import partial
@@ -62,7 +62,7 @@ class ImportAdmin(admin.ModelAdmin):
 
 
 def upload(page: ImportAdmin, request: HttpRequest) -> HttpResponse:
-    """The page to send a file from. It is read at once when it is small."""
+    """A small file is read at once."""
     if not page.has_add_permission(request):
         raise PermissionDenied
     form = FileForm(request.POST or None, request.FILES or None)
@@ -82,7 +82,7 @@ def upload(page: ImportAdmin, request: HttpRequest) -> HttpResponse:
 
 
 def run(page: ImportAdmin, request: HttpRequest, pk: int) -> HttpResponse:
-    """One import as it stands, and what can be done with it."""
+    """An import and what can be done with it."""
     if not page.has_view_permission(request):
         raise PermissionDenied
     shown = get_object_or_404(Import.objects.select_related("year").defer("file"), pk=pk)
@@ -109,12 +109,12 @@ def columns(run: Import) -> list[list[str]]:
 
 
 def label(field: str) -> str:
-    """What a column is for, in the reader's words."""
+    """What a column is for."""
     return str(dict(zip(imports_columns.FIELDS, exports.BY_PROMISE, strict=True)).get(field, _("website")))
 
 
 def column_names() -> dict[str, list[str]]:
-    """What the columns are called: those that are needed, and the others that are read."""
+    """The required and the other columns."""
     others = [*(field for field in imports_columns.FIELDS if field not in imports_columns.REQUIRED_FIELDS), "website"]
     return {
         "needed": [label(field) for field in imports_columns.REQUIRED_FIELDS],
@@ -142,7 +142,7 @@ def checked(run: Import, request: HttpRequest) -> dict:
 
 
 def questions(run: Import, asked: Page) -> list[dict]:
-    """Each typed organization of a page with those that it may be: two queries more than for the page itself."""
+    """The imported organizations of a page with their possible matches. Two more queries."""
     rows = list(asked)
     there = Organization.objects.in_bulk({pk for typed in rows for pk, *_why in typed.existing_matches})
     lines = {line for typed in rows for line, *_why in typed.matches_in_file}
@@ -163,7 +163,7 @@ def choices(typed: ImportedOrganization, there: dict[int, Organization]) -> list
 
 
 def same(typed: ImportedOrganization, earlier: dict[int, str]) -> list[dict]:
-    """Those earlier in the file that it may be."""
+    """Matches earlier in the file."""
     return [
         {
             "name": earlier[line],
@@ -203,7 +203,7 @@ def answer(request: HttpRequest, run: Import) -> str:
 
 
 def which(value: str) -> import_workflow.OrganizationChoice | None:
-    """What a button says: "new", an organization that is there, or the line of one that stands earlier."""
+    """Parse a button's value: "new", an organization, or an earlier line."""
     if value == "new":
         return import_workflow.OrganizationChoice()
     said = re.fullmatch(r"(line-)?(\d{1,9})", value, re.ASCII)

@@ -1,4 +1,4 @@
-"""Likely twins in the admin, and the page that shows side by side what a merge would do before it is done."""
+"""Possible duplicates in the admin, and the page that shows what a merge would do."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -32,7 +32,7 @@ SMALL_BATCH = 1000  # organizations: so many are compared while staff wait
 
 
 class SaidFilter(admin.SimpleListFilter):
-    """Those that nobody said anything of, unless the others are asked for."""
+    """Shows those that staff haven't dismissed, unless the others are chosen."""
 
     title, parameter_name = _("what staff said"), "said"
 
@@ -143,7 +143,7 @@ class DuplicateCandidateAdmin(ActionsAdmin):
         ]
 
     def search(self, request: HttpRequest) -> HttpResponse:
-        """Compares all organizations now instead of within ten minutes: a few here, many by a worker."""
+        """Scan for duplicates now; a worker does it if there are many organizations."""
         if not self.has_say_permission(request):
             raise PermissionDenied
         if Organization.objects.count() <= SMALL_BATCH:
@@ -156,8 +156,7 @@ class DuplicateCandidateAdmin(ActionsAdmin):
         return redirect("admin:partners_duplicatecandidate_changelist")
 
     def merge(self, request: HttpRequest, kept: int, other: int) -> HttpResponse:
-        """Two organizations side by side and what a merge would make of them; the POST does it, or says that they are
-        two."""
+        """Show two organizations side by side. A POST merges them or dismisses the pair."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         both = {row.pk: row for row in Organization.objects.filter(pk__in=[kept, other])}
@@ -213,7 +212,7 @@ def may_merge(request: HttpRequest) -> bool:
 
 @admin.action(description=_("Merge two …"), permissions=["delete"])
 def merge_two(page: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet):
-    """An action of the list of organizations: leads to the page that shows what would be done."""
+    """An action that leads to the page that shows what would be done."""
     pks = sorted(queryset.order_by().values_list("pk", flat=True)[:3])
     if len(pks) == 2:
         return redirect("admin:partners_merge", *pks)
@@ -225,7 +224,7 @@ def merge_two(page: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet):
 
 
 class Line(NamedTuple):
-    """One line of the comparison: what it is about, how it stands in both, and what becomes of it."""
+    """A line of the comparison: label, both values, and the result."""
 
     name: str
     kept: str
@@ -278,7 +277,7 @@ def person(contact: Contact) -> str:
 
 
 def year_lines(mine: Pledge | None, theirs: Pledge | None, plan: MergePlan) -> dict:
-    """The pledges of both for one school year, promise by promise."""
+    """Both pledges for a school year, promise by promise."""
     standing = mine or theirs
     year = {"year": standing.school_years, "states": [stands(mine), stands(theirs)]}
     if not (mine and theirs):

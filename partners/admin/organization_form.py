@@ -1,4 +1,4 @@
-"""An organization and its contacts as staff write them. What the partner changed meanwhile is not written over."""
+"""Forms of an organization and its contacts that never overwrite what the partner changed in the meantime."""
 
 from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
@@ -44,7 +44,7 @@ class OrganizationAdminForm(ConcurrentEditForm):
         return profiles.lock_organization(self.instance.pk)
 
     def compare(self, row: Organization) -> None:
-        """A logo that was not seen is not replaced."""
+        """A logo that staff haven't seen isn't replaced."""
         now = logo_mark(row)
         if self.png() is not None and self.cleaned_data.get("seen_logo") != now:
             self.add_error("new_logo", forms.ValidationError(OTHER_LOGO, code=CHANGED))
@@ -53,12 +53,12 @@ class OrganizationAdminForm(ConcurrentEditForm):
             self.data["seen_logo"] = now
 
     def png(self) -> bytes | None:
-        """The logo as profiles.set_logo takes it: a PNG, b"" to take it away, None to leave it."""
+        """For profiles.set_logo: a PNG, b"" to remove the logo, None to keep it."""
         return self.cleaned_data.get("new_logo") or (b"" if self.cleaned_data.get("no_logo") else None)
 
 
 def logo_mark(organization: Organization) -> str:
-    """When its logo was changed last; "" of none."""
+    """When the logo was last changed, or ""."""
     logo = getattr(organization, "logo", None)
     return logo.changed_at.isoformat() if logo else ""
 
@@ -69,11 +69,11 @@ class ContactForm(ConcurrentEditForm):
         fields = ["name", "role", "email", "phone", "language", "is_primary"]
 
     def locked_row(self) -> Contact:
-        """As it stands; the organization's form, which is checked first, holds the lock on it."""
+        """The organization's form, which is checked first, holds the lock."""
         return Contact.objects.get(pk=self.instance.pk)
 
     def _get_validation_exclusions(self):
-        """Which one is the main contact is a question to all of them together."""
+        """The formset checks that there is only one primary contact."""
         return super()._get_validation_exclusions() | {"is_primary"}
 
 

@@ -1,4 +1,4 @@
-"""Organizations in the admin: profile, contacts, what they pledged, whether they are shown in public."""
+"""Organizations in the admin: profile, contacts, pledges and approval."""
 
 from datetime import date
 
@@ -38,13 +38,12 @@ class ContactInline(admin.StackedInline):  # a tabular one has no labels
     fields = (("name", "role"), ("email", "phone", "language"), "is_primary", "shown")
 
     def get_extra(self, request, obj=None, **kwargs):
-        """A new organization has one at once; more come by a script of Django's."""
+        """A new organization starts with one contact form."""
         return 0 if obj else 1
 
 
 def search_organizations(term: str) -> Q:
-    """Organizations that a search means: their name has the words, in this order or each somewhere, or a contact's name
-    or e-mail address has."""
+    """Organizations whose name, or a contact's name or address, contains the words."""
     if not any(map(str.isalnum, term)):
         return Q(name__contains=term)
     each = Q()
@@ -61,7 +60,7 @@ def name_contains(words: str) -> Q:
 
 
 def is_filler(word: str) -> Exact:
-    """Whether folding drops this word from a name, as it does "of"."""
+    """Whether normalizing drops this word from a name, as it does "of"."""
     return Exact(normalize_name(Value(f"{word} name")), Value("name"))
 
 
@@ -167,7 +166,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
 
     @admin.display(description=_("history"))
     def history(self, organization: Organization) -> str:
-        """Of its contacts, too."""
+        """Including its contacts."""
         contacts = organization.contacts.all()
         return audit.history_table(organization, *contacts, name=lambda obj: "" if obj == organization else obj.name)
 
@@ -176,7 +175,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         return [logo, *super().get_urls()]
 
     def logo_png(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """An organization's logo for staff, whether it is shown in public or not."""
+        """The logo for staff, listed or not."""
         if not self.has_view_permission(request):
             raise Http404
         return HttpResponse(bytes(get_object_or_404(Logo, pk=pk).png), content_type="image/png")
@@ -184,7 +183,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     # Its writing -----------------------------------------------------------------------------------------------
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        """A merge may win the race for it, or for a contact."""
+        """A merge may delete it, or a contact, in the meantime."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except (Organization.DoesNotExist, Contact.DoesNotExist):
@@ -206,7 +205,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         return super().change_view(request, object_id, form_url, begins | (extra_context or {}))
 
     def render_change_form(self, request, context, *args, **kwargs):
-        """A browser keeps no chosen file on a form that comes back."""
+        """A browser doesn't keep a chosen file when the form comes back."""
         if context.get("errors") and request.FILES.get("new_logo") and "new_logo" not in context["adminform"].errors:
             said = _("Choose the picture once more, please: a browser does not keep it.")
             self.message_user(request, said, messages.WARNING)
@@ -222,7 +221,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         profiles.set_logo(organization, form.png())
 
     def save_formset(self, request, form, formset, change):
-        """Contacts are written by the rules, too. Django's log wants to know what changed."""
+        """Save contacts through the rules. Django's log needs the three lists."""
         organization = profiles.lock_organization(form.instance.pk)
         formset.new_objects, formset.changed_objects = [], []
         formset.deleted_objects = [each.instance for each in formset.deleted_forms if each.instance.pk]
@@ -239,7 +238,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
                 formset.new_objects.append(contacts.add_contact(organization, **fields))
 
     def get_deleted_objects(self, objs, request):
-        """Its contacts need that right; what else goes with it nobody may delete in a list of its own."""
+        """Deleting needs permission for its contacts; the rest can't be deleted in lists of its own."""
         listed, counts, missing, protected = super().get_deleted_objects(objs, request)
         return listed, counts, missing & {Contact._meta.verbose_name, Organization._meta.verbose_name}, protected
 
@@ -266,7 +265,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         return self.begin(request, queryset, emails_link=True)
 
     def begin(self, request: HttpRequest, queryset: QuerySet, *, emails_link: bool = False) -> HttpResponse | None:
-        """Leads to the pledge of the only one ticked."""
+        """Go to the pledge if only one organization is selected."""
         begun = [(each, start_pledge_or_error(each, emails_link=emails_link)) for each in queryset]
         done = ngettext_lazy("%(number)d pledge was begun.", "%(number)d pledges were begun.", "number")
         same = ngettext_lazy("%(number)d was begun before.", "%(number)d were begun before.", "number")
@@ -294,7 +293,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
 
     @admin.action(description=_("Approve: let them be shown"), permissions=["change"])
     def approve(self, request, queryset):
-        """Shows first what would be approved. What became another meanwhile is not."""
+        """First show what would be approved. A profile that changed since isn't."""
         organizations = list(queryset.select_related("logo").defer("logo__png").order_by("name", "pk"))
         if request.POST.get("sure") != "yes":
             page = {

@@ -1,5 +1,5 @@
-"""Pledges and promises in the admin: read, filtered, taken away. They are changed by their own link alone, which staff
-can mail again or replace but are never led to."""
+"""Pledges and promises in the admin, read-only. Only a pledge's link can change it; staff can resend or replace the
+link but never see it."""
 
 from datetime import date
 
@@ -42,7 +42,7 @@ def write_pledges(request: HttpRequest, promises: QuerySet[Promise], file_format
 
 
 def files(promises) -> list:
-    """Both forms of the pledge list; `promises` says which promises the rows of a list stand for."""
+    """Both export formats; `promises` maps the rows of a list to promises."""
     return [
         *csv_and_xlsx("promises", ONE_A_PROMISE, promises, write_promises),
         *csv_and_xlsx("organizations", ONE_AN_ORGANIZATION, promises, write_pledges),
@@ -54,7 +54,7 @@ def named(term: str) -> QuerySet[Organization]:
 
 
 class ReadAdmin(ActionsAdmin, ExportAdmin):
-    """Rows that are only read. Without a row at hand, the right to change them is the right to act on the list."""
+    """Read-only rows. The permission to change them is needed for the list's actions."""
 
     view_on_site = False  # it would be the partner's private link
     show_full_result_count = False
@@ -171,7 +171,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("versions"))
     def versions(self, pledge: Pledge) -> str:
-        """Each as it was signed, the newest first, with its certificate in every language."""
+        """Signed versions, newest first, with their certificates."""
         versions = [
             {
                 "signature": signature,
@@ -199,7 +199,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
         return [path("certificate/<int:pk>-<str:language>.pdf", certificate, name=name), *super().get_urls()]
 
     def certificate(self, request: HttpRequest, pk: int, language: str) -> HttpResponse:
-        """The certificate of a signed version, for staff who print it."""
+        """A signed version's certificate, to print."""
         if not self.has_view_permission(request) or language not in dict(settings.LANGUAGES):
             raise Http404
         signature = get_object_or_404(Signature, pk=pk)
@@ -216,7 +216,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
             return components.redirect_if_gone(self, request)
 
     def get_deleted_objects(self, objs, request):
-        """Promises go with their pledge, though nobody may delete one in its list."""
+        """Promises are deleted with their pledge."""
         listed, counts, missing, protected = super().get_deleted_objects(objs, request)
         return listed, counts, missing - {Promise._meta.verbose_name}, protected
 
@@ -270,7 +270,7 @@ class PromiseAdmin(ReadAdmin):
 
     @admin.display(description=_("organization"), ordering="pledge__organization__name")
     def partner(self, promise: Promise) -> str:
-        """Leads to its pledge: a promise has no page of its own."""
+        """Links to its pledge."""
         address = reverse("admin:partners_pledge_change", args=[promise.pledge_id])
         return format_html('<a href="{}">{}</a>', address, promise.pledge.organization)
 

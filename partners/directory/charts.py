@@ -1,4 +1,4 @@
-"""Where the parts of the wall's chart stand, in units of its drawing; templates/partners/_chart.html draws it."""
+"""Coordinates of the directory's chart, which templates/partners/_chart.html draws."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ LABEL_Y, BAR_Y, THIN_Y = 14, 21, 33  # from the top of a row
 
 @dataclass(frozen=True)
 class Bar:
-    """One line: its number as a bar, and the year before as a thin one below it."""
+    """A sector's bar, with a thin one for the year before below it."""
 
     label: str
     now: str
@@ -32,7 +32,7 @@ class Chart:
 
 
 def draw(now: dict[str, int], before: dict[str, int]) -> Chart:
-    """The chart of numbers by label, most first, beside those of the year before."""
+    """Draw numbers by label, largest first, beside those of the year before."""
     labels = sorted({**now, **before}, key=lambda label: (-now.get(label, 0), -before.get(label, 0)))
     most = max([*now.values(), *before.values(), 1])
 

@@ -1,4 +1,4 @@
-"""What waits for the office, for the start page of staff."""
+"""What is waiting for staff, for the admin's start page."""
 
 from django import template
 from django.db.models import Count, Q
@@ -11,7 +11,7 @@ register = template.Library()
 
 @register.inclusion_tag("admin/partners/_waiting.html")
 def promises_waiting(user) -> dict:
-    """Profiles to approve, pledges of this year, likely twins: four queries, for whoever may see them."""
+    """Profiles to approve, pledges of the year and possible duplicates, as permissions allow. Four queries."""
     context = {"sees_promises": user.has_perm("partners.view_promise")}
     if user.has_perm("partners.view_organization"):
         context |= {
