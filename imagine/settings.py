@@ -6,6 +6,7 @@ A missing or wrong variable stops the start with one sentence that names it.
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
 import bootstrap
@@ -15,7 +16,7 @@ from csp.constants import NONE, SELF
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-def stop(sentence: str) -> None:
+def stop(sentence: str) -> NoReturn:
     sys.exit(f"Imagine Promise cannot start: {sentence}")
 
 
@@ -46,10 +47,10 @@ def whole_number(name: str, meaning: str, default: str) -> int:
 
 # Environment -------------------------------------------------------------------------------------------------
 
-DEBUG = variable("DEBUG", "1 for development, 0 otherwise", "0")
-if DEBUG not in {"0", "1"}:
+debug = variable("DEBUG", "1 for development, 0 otherwise", "0")
+if debug not in {"0", "1"}:
     stop("DEBUG must be 1 for development or 0.")
-DEBUG = DEBUG == "1"
+DEBUG = debug == "1"
 SECRET_KEY = variable("SECRET_KEY", "a long random string that signs cookies and stays secret")
 SITE_URL = address("SITE_URL", "the public address: scheme and host, without /imagine").rstrip("/")
 site = urlsplit(SITE_URL)

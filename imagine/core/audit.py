@@ -121,7 +121,9 @@ def history_table(
 
 
 def row_for_display(entry: AuditEntry, obj: Model, value_labels: dict) -> list[tuple[str, str, str]]:
-    return [change_for_display(field, *values, obj, value_labels) for field, values in entry.changes.items()]
+    return [
+        change_for_display(field, before, after, obj, value_labels) for field, (before, after) in entry.changes.items()
+    ]
 
 
 def change_for_display(field: str, before, after, obj: Model, value_labels: dict) -> tuple[str, str, str]:

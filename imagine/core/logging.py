@@ -37,7 +37,7 @@ class JsonFormatter(logging.Formatter):
     because a database's message quotes the row."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, str | list[str]] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,

@@ -28,7 +28,8 @@ def log_request(get_response: Answer) -> Answer:
         began = time.monotonic()
         try:
             response = get_response(request)
-            route = request.resolver_match.route if getattr(request, "resolver_match", None) else ""
+            match = getattr(request, "resolver_match", None)
+            route = match.route if match else ""
             facts = {"method": request.method, "route": route, "status": response.status_code}
             logger.info("request", extra=facts | {"ms": round((time.monotonic() - began) * 1000, 1)})
         finally:

@@ -49,7 +49,8 @@ def in_python(path: Path) -> Iterator[Words]:
         if not isinstance(node, ast.Call):
             continue
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        texts = [a.value for a in node.args[: CALLS.get(name, 0)] if isinstance(getattr(a, "value", None), str)]
+        constants = [arg.value for arg in node.args[: CALLS.get(name, 0)] if isinstance(arg, ast.Constant)]
+        texts = [value for value in constants if isinstance(value, str)]
         if texts and len(texts) == CALLS[name]:
             yield texts[0], texts[1] if len(texts) == 2 else ""
 

@@ -7,6 +7,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 
+LARGEST_FILE = "largest_file"  # the attribute that marks a view which takes files
 MAX_BODY = 64 * 1024 * 1024  # as in deploy/nginx.conf
 
 
@@ -18,7 +19,7 @@ def takes_files(*, largest: int) -> Callable:
     """
 
     def mark(view: Callable) -> Callable:
-        view.largest_file = largest
+        setattr(view, LARGEST_FILE, largest)
         return view
 
     return mark
@@ -30,7 +31,7 @@ def let_in(request: HttpRequest) -> bool:
     Call it before anything reads the body; the CSRF check does.
     """
     try:
-        largest = getattr(resolve(request.path_info).func, "largest_file", 0)
+        largest = getattr(resolve(request.path_info).func, LARGEST_FILE, 0)
     except Resolver404:
         return False
     if largest:
@@ -49,7 +50,8 @@ class Holder(FileUploadHandler):
 
     def new_file(self, *args, **kwargs) -> None:
         super().new_file(*args, **kwargs)
-        self.chunks, self.is_held = [], True
+        self.chunks: list[bytes] = []
+        self.is_held = True
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self.is_held = self.is_held and start + len(raw_data) <= self.largest
@@ -59,6 +61,6 @@ class Holder(FileUploadHandler):
             self.chunks.clear()
 
     def file_complete(self, file_size: int) -> UploadedFile:
-        file = SimpleUploadedFile(self.file_name, b"".join(self.chunks), self.content_type)
+        file = SimpleUploadedFile(self.file_name or "", b"".join(self.chunks), self.content_type or "")
         file.size = file_size
         return file

@@ -189,7 +189,7 @@ def cell_text(value) -> str:
 
 def header(rows: Iterator[Row], known: Callable) -> tuple[int, int, list[str]]:
     """Return the number of known headings, the line and the cells of the row with the most of them."""
-    best = (-1, 0, [])
+    best: tuple[int, int, list[str]] = (-1, 0, [])
     with suppress(Unreadable):  # raised again when the rows are read
         for line, cells in islice((row for row in rows if row[1]), HEADER_WITHIN):
             score = known(cells)
