@@ -97,6 +97,7 @@ def go_on(mailing: Mailing) -> None:
 def stop(mailing: Mailing) -> int:
     """Ends a mailing for good. Whoever was not written to yet was never invited, and can be asked again another time.
     Says how many those are; twice takes nobody back twice."""
+    change_notices.lock_invitations(mailing)
     recalled = control.stop(mailing)
     change_notices.unsay(recalled)
     unsent = [pk for kind, pk in recalled if kind == EmailKind.INVITATION]
