@@ -69,7 +69,7 @@ def test_page_answers_with_figures_and_words(staff, full):
 
 
 def test_chart_is_drawn_with_the_numbers_of_its_table(staff, full):
-    page = staff.get(page_of(full)).content.decode()
+    page = web_client.page_html(staff.get(page_of(full)))
     assert page.count('<rect class="chart-seats"') == page.count('<rect class="chart-rsvps"') == 1
     assert 'role="img" aria-labelledby="chart-title chart-words"' in page
     assert "RSVPs 4, seats 9." in web_client.page_text(staff.get(page_of(full)))
