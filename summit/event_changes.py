@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from imagine.core import audit
 from imagine.mail import delivery, dispatch
-from imagine.mail.models import Message
+from imagine.mail.models import Mailing, Message
 from summit import seats
 from summit.emails import invitation as invitation_emails
 from summit.emails import reminder as reminder_emails
@@ -45,6 +45,7 @@ def save_event(event: Event) -> Event:
     audit.log_change(event, logged_facts(before), logged_facts(event))
     if notifies_guests(before, event):
         mark_notices_pending(before, event)
+        lock_invitations(event)
         invitation_emails.write_anew(event)
         reminder_emails.take_back(before)
         change_notices.begin(event)
@@ -73,10 +74,18 @@ def cancel_event(event: Event) -> Event:
     event.save(update_fields=["canceled_at"])
     audit.log_change(event, {"canceled": False}, {"canceled": True})
     mark_notices_pending(before, event)
+    lock_invitations(event)
     invitation_emails.write_anew(event)
     reminder_emails.take_back(event)
     change_notices.begin(event)
     return event
+
+
+def lock_invitations(event: Event) -> None:
+    """Lock the event's mailings, then its invitations, before messages about them are changed."""
+    mailings = Mailing.objects.filter(about=invitation_emails.about(event)).order_by("pk")
+    list(mailings.select_for_update(no_key=True).values_list("pk"))
+    event.invitations.lock()
 
 
 def logged_facts(event: Event) -> dict:

@@ -131,6 +131,12 @@ def known(invitations: list[Invitation]) -> dict:
     return preferences.of_many(invitation.contact.email for invitation in invitations)
 
 
+def lock_invitations(mailing: Mailing) -> None:
+    """Lock a mailing, then the invitations to its event: whoever answers one locks it before its messages, too."""
+    Mailing.objects.select_for_update().get(pk=mailing.pk)
+    event_of(mailing).invitations.lock()
+
+
 def event_of(mailing: Mailing) -> Event:
     return Event.objects.get(pk=mailing.about.partition(":")[2])
 
@@ -157,8 +163,10 @@ def waiting(invitation: Invitation) -> QuerySet[Message]:
     return Message.objects.not_handed_over().about(about).filter(mailing__template__in=KINDS)
 
 
+@transaction.atomic
 def stop(mailing: Mailing) -> None:
     """Ends a mailing for good. Twice changes nothing."""
+    lock_invitations(mailing)
     unsay(control.stop(mailing))
 
 

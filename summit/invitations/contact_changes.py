@@ -1,6 +1,6 @@
 """What becomes of invitations when a contact is merged into another, gets another address, or is deleted.
 
-Each rule locks the mailings first, as stopping a mailing does before it looks at its invitations.
+Each rule locks mailings, then invitations, then messages, as stopping a mailing does.
 """
 
 from imagine.mail.models import Mailing, Message
@@ -20,7 +20,7 @@ MAYBE = [State.SENDING, State.UNKNOWN]
 def merge_invitations(stays: Contact, goes: Contact) -> None:
     """Two contacts become one: of two invitations to one event the one with an answer is kept, else the one whose mail
     was sent, else the first. The other's link opens nothing any more, and is not mailed."""
-    lock_mailings(stays, goes)
+    lock_invitations(stays, goes)
     events = goes.invitations.filter(event__invitations__contact=stays).values_list("event", flat=True)
     for event in sorted(set(events)):
         both = Invitation.objects.filter(event=event, contact__in=[stays, goes]).select_for_update(of=("self",))
@@ -46,7 +46,7 @@ def reach(invitation: Invitation) -> int:
 def readdress_invitations(contact: Contact) -> None:
     """A contact's address was corrected: an invitation that did not reach the old one is written to the new one, and so
     is a new link. What else waits to be sent about one does not go to the old one either."""
-    lock_mailings(contact)
+    lock_invitations(contact)
     for invitation in contact.invitations.select_related("event", "mailing"):
         mails = Message.objects.about(invitation_emails.about(invitation))
         mails.filter(queue=Message.Queue.TRANSACTIONAL).exclude(state=State.SENT).update(recipient=contact.email)
@@ -74,13 +74,14 @@ def ask_anew(invitation: Invitation) -> bool:
 
 def delete_invitations(contact: Contact) -> None:
     """A contact is erased: its invitations go with it, and so does what was written and noted about them."""
-    lock_mailings(contact)
+    lock_invitations(contact)
     for invitation in contact.invitations.all():
         Message.objects.about(invitation_emails.about(invitation)).delete()
         invitation.audit_entries.all().delete()
 
 
-def lock_mailings(*contacts: Contact) -> None:
-    """Lock the mailings that these contacts' invitations belong to."""
+def lock_invitations(*contacts: Contact) -> None:
+    """Lock the mailings that these contacts' invitations belong to, then the invitations."""
     mailings = Invitation.objects.filter(contact__in=contacts).values("mailing")
     list(Mailing.objects.select_for_update(no_key=True).filter(pk__in=mailings).order_by("pk").values_list("pk"))
+    Invitation.objects.filter(contact__in=contacts).lock()

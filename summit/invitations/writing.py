@@ -96,6 +96,7 @@ def go_on(mailing: Mailing) -> None:
 def stop(mailing: Mailing) -> int:
     """Ends a mailing for good. Whoever was not written to yet was never invited, and can be asked again another time.
     Says how many those are; twice takes nobody back twice."""
+    change_notices.lock_invitations(mailing)
     keys = control.stop(mailing)
     change_notices.unsay(keys)
     unsent = [pk for key in keys if (pk := invitation_emails.of_key(key))]

@@ -106,6 +106,10 @@ class InvitationQuerySet(models.QuerySet):
     def unanswered(self):
         return self.filter(OPEN)
 
+    def lock(self) -> None:
+        """Lock these invitations until the transaction ends: after their mailings, before their messages."""
+        list(self.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk"))
+
 
 class Invitation(models.Model):
     """One contact being asked to one event. Accepted while its RSVP stands, declined when the contact said so, by the
