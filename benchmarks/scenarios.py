@@ -120,7 +120,8 @@ ROOM_GUESTS = """
 """
 ROOM_LETTERS = """
     SELECT count(*) FROM summit_rsvp r JOIN summit_event e ON e.id = event_id
-    JOIN mail_message m ON starts_with(m.idempotency_key, 'rsvp:' || r.id || ':') WHERE e.slug = %s
+    JOIN django_content_type t ON (t.app_label, t.model) = ('summit', 'rsvp')
+    JOIN mail_message m ON m.content_type_id = t.id AND m.object_id = r.id WHERE e.slug = %s
 """
 
 

@@ -89,8 +89,8 @@ def what_happens() -> dict[str, str]:
     seats.cancel(event.rsvps.filter(held_seats=2).earliest("pk"))
     wait_until(mail_is_sent, PATIENCE)
     why = "550 5.1.1 no such mailbox"
-    Message.objects.about(f"rsvp:{one.pk}").update(state=Message.State.REJECTED, sent_at=None, last_error=why)
-    moved_up = Message.objects.get(idempotency_key__startswith=f"rsvp:{small.pk}:moved_up")
+    one.messages.update(state=Message.State.REJECTED, sent_at=None, last_error=why)
+    moved_up = small.messages.get(kind="rsvp_promoted")
     return {
         "event": f"{ADMIN}summit/event/{event.pk}/change/",
         "rsvps": f"{ADMIN}summit/rsvp/?event__id__exact={event.pk}",

@@ -8,8 +8,4 @@ class SummitConfig(AppConfig):
 
     def ready(self):
         # Models can be imported only now.
-        from imagine.mail import resend
         from summit import receivers  # noqa: F401 (importing it connects them)
-        from summit.invitations import resend as invitation_resend
-
-        resend.RULES["invitation"] = invitation_resend.send_again

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.mail import delivery, dispatch
+from imagine.mail import dispatch, queue
 from imagine.mail.models import Mailing, Message
 from summit import seats
 from summit.emails import invitation as invitation_emails
@@ -131,7 +131,7 @@ def notify_some_guests(event_pk: int) -> bool:
         return False
     rsvps = [] if event.is_over else list(unnotified(event).order_by("pk").prefetch_related("guests")[:BATCH_SIZE])
     if rsvps:
-        delivery.queue_many(change_notices_to(event, rsvps))
+        queue.enqueue_many(change_notices_to(event, rsvps))
         Rsvp.objects.bulk_update(rsvps, ["ics_sequence", "notified_version"])
     else:
         event.notices_pending_since = None

@@ -1,10 +1,13 @@
-"""What contacts' changes mean for their invitations."""
+"""What contacts' changes mean for their invitations, and how the summit's emails are resent."""
 
 from django.dispatch import receiver
 
+from imagine.mail.models import Message
+from imagine.mail.signals import resend_requested
 from partners.models import Contact
 from partners.signals import contact_deleted, contact_email_changed, contact_merged
 from summit.invitations import contact_changes
+from summit.invitations import resend as invitation_resend
 
 
 @receiver(contact_email_changed)
@@ -20,3 +23,10 @@ def delete_invitations(contact: Contact, **kwargs) -> None:
 @receiver(contact_merged)
 def merge_invitations(contact: Contact, duplicate: Contact, **kwargs) -> None:
     contact_changes.merge_invitations(contact, duplicate)
+
+
+@receiver(resend_requested)
+def resend_email(message: Message, **kwargs) -> bool | None:
+    if message.kind in invitation_resend.KINDS:
+        return invitation_resend.resend(message)
+    return None

@@ -14,6 +14,7 @@ from imagine.mail.models import Message
 from summit import seats
 from summit.emails import reminder as reminder_emails
 from summit.emails import rsvp as rsvp_emails
+from summit.emails.kinds import EmailKind
 from summit.models import LinkRequest, Rsvp
 
 MOST_A_DAY = 10  # link mails about one RSVP or invitation, whoever asks from outside
@@ -25,10 +26,10 @@ def mail_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
     """Mails the link of one RSVP to its own address and says whether it does: at most once in ten minutes, unless the
     last one failed, and ten times a day, unless staff ask."""
     rsvp = seats.lock_rsvp(rsvp)
-    mails = Message.objects.about(f"rsvp:{rsvp.pk}:link")
+    mails = rsvp.messages.filter(kind=EmailKind.RSVP_LINK)
     if not may_go(mails, rsvp.email, by_staff=by_staff):
         return False
-    rsvp_emails.link(rsvp, mails.count() + 1)
+    rsvp_emails.link(rsvp)
     return True
 
 
@@ -53,7 +54,7 @@ def mail_again(rsvp: Rsvp) -> bool:
 def readdress(rsvp: Rsvp, email: str) -> Rsvp:
     """Staff correct the e-mail address: what was not sent goes to the new one when it is sent, and so does the link."""
     rsvp = seats.correct_contact(rsvp, email=email)
-    mails = Message.objects.about(f"rsvp:{rsvp.pk}").filter(queue=Message.Queue.TRANSACTIONAL)
+    mails = rsvp.messages.filter(queue=Message.Queue.TRANSACTIONAL)
     mails.exclude(state=Message.State.SENT).update(recipient=email)
     reminder_emails.take_back_of(rsvp)  # what ends them belongs to the address
     if not rsvp.event.is_over:

@@ -20,8 +20,7 @@ from django.utils.translation import ngettext
 
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
-from imagine.mail import delivery
-from imagine.mail.models import Message
+from imagine.mail.queue import enqueue_many
 from summit.emails import rsvp as rsvp_emails
 from summit.models import Event, Guest, Rsvp
 
@@ -212,7 +211,7 @@ def reserve(
     rsvp.ics_sequence += 1  # of its first email; the entry of an invitation that it answers had one before
     rsvp.save(force_insert=True)
     party = Guest.objects.bulk_create(guests_for_seats(rsvp, list(guests)))
-    delivery.queue_many([rsvp_emails.first(rsvp, party)])
+    enqueue_many([rsvp_emails.first(rsvp, party)])
     if by_staff:
         given = {name: getattr(rsvp, name) for name in ("held_seats", "waitlisted_seats", "overbooked_seats")}
         audit.log_change(rsvp, dict.fromkeys(given, 0), given, reason=override_reason)
@@ -550,6 +549,5 @@ def delete_many(rsvps: Iterable[Rsvp]) -> None:
         with transaction.atomic():
             event = lock_event(event_pk)
             for rsvp in parties:
-                Message.objects.about(f"rsvp:{rsvp.pk}").delete()
                 event.rsvps.filter(pk=rsvp.pk).delete()
             promote_waitlist(event)

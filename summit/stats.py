@@ -4,13 +4,14 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db.models import CharField, Count, F, Func, Q, QuerySet, Sum, Value
-from django.db.models.functions import Cast, Coalesce, TruncDate
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from imagine.core.formatting import day
+from imagine.core.relations import about_rows
 from imagine.mail.models import Message
 from partners.models import Sector
 from summit import formatting
@@ -171,12 +172,6 @@ def asked(event: Event) -> dict[str, int]:
 
 
 def failed_mail(event: Event) -> QuerySet[Message]:
-    """Mail about this event's RSVPs that failed for good, newest first, without its text.
-
-    The few failed ones are found by their index; their keys, "rsvp:17:confirmed:1", name the RSVP. Compared as text,
-    since other mail has keys without a number.
-    """
-    of_event = event.rsvps.annotate(number=Cast("pk", CharField())).values("number")
-    number = Func(F("idempotency_key"), Value(":"), Value(2), function="split_part", output_field=CharField())
-    failed = Message.objects.undelivered().filter(idempotency_key__startswith="rsvp:").annotate(number=number)
-    return failed.filter(number__in=of_event).order_by("-send_after").defer("body_text", "body_html", "ics")
+    """Mail about this event's RSVPs that failed for good, newest first, without its text."""
+    failed = Message.objects.undelivered().filter(about_rows(Rsvp, event.rsvps.order_by().values("pk")))
+    return failed.order_by("-send_after").defer("body_text", "body_html", "ics")

@@ -1,7 +1,10 @@
 """What the database holds, as plain values that a test can compare whole."""
 
+import re
+from collections import Counter
+
 from django.apps import apps
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from imagine.core.models import AuditEntry
 from imagine.mail.models import Message
@@ -16,9 +19,23 @@ def seats(event: Event) -> list[tuple[str, int, int]]:
 
 def emails(rsvp: Rsvp | None = None) -> list[str]:
     """Each message in the order written, as "kind number METHOD": "confirmed 1 REQUEST"."""
-    messages = Message.objects.about(f"rsvp:{rsvp.pk}") if rsvp else Message.objects.all()
-    rows = messages.order_by("created_at").values_list("idempotency_key", "ics_method")
-    return [f"{' '.join(key.split(':')[2:])} {method}".strip() for key, method in rows]
+    messages = rsvp.messages.all() if rsvp else Message.objects.all()
+    return [f"{name} {message.ics_method}".strip() for name, message in numbered(messages)]
+
+
+def numbered(messages: QuerySet[Message]) -> list[tuple[str, Message]]:
+    """Each message in the order written, with its kind and number: "confirmed 1". Links, whose keys have the time at
+    which they were written, are numbered among those of their kind."""
+    seen: Counter = Counter()
+    found = []
+    for message in messages.order_by("created_at"):
+        seen[message.kind, message.object_id] += 1
+        name = re.sub("^(rsvp|pledge|invitation)_", "", message.kind.replace("request", "link"))
+        number = "".join(message.idempotency_key.split(":", 2)[2:])
+        if name == "link" or "T" in number:
+            number = seen[message.kind, message.object_id]
+        found.append((f"{name} {number}".strip(), message))
+    return found
 
 
 def guests(rsvp: Rsvp) -> list[tuple[int, str]]:
@@ -57,8 +74,7 @@ def organizations() -> list[str]:
 
 def emails_to() -> list[str]:
     """Each message in the order written: kind, number and address, "signed 1 alma@example.org"."""
-    rows = Message.objects.order_by("created_at").values_list("idempotency_key", "recipient")
-    return [f"{' '.join(key.split(':')[2:])} {to}" for key, to in rows]
+    return [f"{name} {message.recipient}" for name, message in numbered(Message.objects.all())]
 
 
 def changes(obj: Model) -> list[dict]:

@@ -194,8 +194,9 @@ class Stack:
         """Of each RSVP the address, how many seats its guests fill, and how many mails were written about it."""
         return self.sql("""
             SELECT email, (SELECT count(*) FROM summit_guest WHERE rsvp_id = r.id),
-                (SELECT count(*) FROM mail_message WHERE starts_with(idempotency_key, 'rsvp:' || r.id || ':'))
-            FROM summit_rsvp r ORDER BY email COLLATE "C"
+                (SELECT count(*) FROM mail_message m WHERE m.object_id = r.id AND m.content_type_id = t.id)
+            FROM summit_rsvp r JOIN django_content_type t ON (t.app_label, t.model) = ('summit', 'rsvp')
+            ORDER BY email COLLATE "C"
         """)
 
     def mail_states(self) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.message import sanitize_address
 
-from imagine.mail.mime import Unattached
+from imagine.mail.attachments import AttachmentFailed
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ def server_replies(error: Exception) -> list[tuple[int, bytes | str]]:
 
 def failure_reason(error: Exception) -> str:
     """Return what went wrong, for staff: the server's own words without any address, else the kind of error."""
-    if isinstance(error, Unattached):
+    if isinstance(error, AttachmentFailed):
         return f"attachment: {error}"
     if isinstance(error, LostReply):
         return type(error.__cause__).__name__

@@ -10,18 +10,17 @@ import logging
 import smtplib
 import time
 import uuid
-from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from imagine.core.database import database_now
 from imagine.mail import preferences
+from imagine.mail.attachments import AttachmentFailed
 from imagine.mail.backends import LostReply, failure_reason, is_permanent, rejects_mailbox, server
 from imagine.mail.dispatch import Backoff, clear_wakeup, wake_workers
-from imagine.mail.mime import Unattached, build_email
+from imagine.mail.mime import build_email
 from imagine.mail.models import Message, default_retry_until
 
 logger = logging.getLogger(__name__)
@@ -32,40 +31,6 @@ RETRY_PAUSES = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200
 UNREACHABLE_PAUSE = timedelta(seconds=15)  # the server's fault, not the message's: it need not wait for hours
 DELIVER_SECONDS = 5  # the heartbeat goes through the same queue
 SWEEP_SECONDS = 20
-
-
-# Queue ---------------------------------------------------------------------------------------------------------
-
-
-def queue(
-    *, idempotency_key: str, recipient: str, language: str, subject: str, body_text: str, body_html: str, **also
-) -> None:
-    """Stores one message in the caller's transaction and nudges Celery once that has committed.
-
-    A message whose key exists already is not written again. `also` are further fields of a message: its calendar part,
-    its attachment, the queue that it goes through, its mailing, where one unsubscribes. `attachment` names a function
-    and what it is called with, "partners.emails.pledge.certificate:17"; imagine.mail.mime.attached says what it gives.
-    """
-    queue_many(
-        [
-            Message(
-                idempotency_key=idempotency_key,
-                recipient=recipient,
-                language=language,
-                subject=subject,
-                body_text=body_text,
-                body_html=body_html,
-                **also,
-            )
-        ]
-    )
-
-
-def queue_many(messages: Sequence[Message]) -> None:
-    """Store unsaved messages as `queue` does, with one statement."""
-    Message.objects.bulk_create(messages, ignore_conflicts=True)
-    for name in {message.queue for message in messages}:
-        transaction.on_commit(lambda name=name: wake_workers(name), robust=True)
 
 
 # Deliver -------------------------------------------------------------------------------------------------------
@@ -143,7 +108,7 @@ def transmit(message: Message) -> dict:
         server.send(build_email(message))
     except LostReply as error:
         return handle_lost_reply(message, failure_reason(error))
-    except Unattached as error:
+    except AttachmentFailed as error:
         return schedule_retry(message, failure_reason(error))
     except ValueError as error:
         return {"state": Message.State.REJECTED, "last_error": failure_reason(error)}
@@ -183,34 +148,3 @@ def record_outcome(message: Message, **outcome) -> None:
         claim_id=None, claim_expires_at=None, **outcome
     )
     logger.info("mail", extra={"message_id": str(message.pk), "state": str(outcome["state"]), "ours": bool(recorded)})
-
-
-@transaction.atomic
-def send_again(message: Message) -> bool:
-    """Staff want it sent once more: a failed one is queued again, a sent one is copied (once a minute at most). Says
-    whether there is something to send; not for one that waits to be sent anyway, or whose mailing was stopped."""
-    message = Message.objects.select_for_update(of=("self",)).select_related("mailing").get(pk=message.pk)
-    now = timezone.now()
-    if message.state in Message.PENDING or (message.mailing and message.mailing.stopped_at):
-        return False
-    if message.state == Message.State.SENT:
-        fields = [
-            *("recipient", "language", "subject", "body_text", "body_html"),
-            *("ics", "ics_method", "attachment", "attachment_name", "unsubscribe_url"),
-        ]
-        original = message.idempotency_key.split(":again:")[0]
-        queue(idempotency_key=f"{original}:again:{now:%Y%m%d%H%M}", **{name: getattr(message, name) for name in fields})
-        return True
-    message.possible_duplicate = (
-        message.possible_duplicate or message.state == Message.State.UNKNOWN
-    )  # bulk.control.recall keeps it then
-    message.state, message.attempts, message.last_error = Message.State.QUEUED, 0, ""
-    message.send_after, message.expires_at, message.retry_until, message.handed_over_at = (
-        now,
-        None,
-        default_retry_until(),
-        None,
-    )
-    message.save()
-    transaction.on_commit(lambda: wake_workers(message.queue), robust=True)
-    return True

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Model
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -123,6 +124,7 @@ class Current(NamedTuple):
     def message(
         self,
         *,
+        about: Model,
         idempotency_key: str,
         recipient: str,
         address: EmailPreference,
@@ -137,14 +139,15 @@ class Current(NamedTuple):
         foot = footing(address, self.kind.mail)
         letter = self.letter(language, words=words | foot, **how)
         return Message(
+            **{"kind": self.kind.code, "about": about} | fields,
             idempotency_key=idempotency_key,
             recipient=recipient,
             language=language,
             queue=Message.Queue.BULK,
+            topic=self.kind.mail,
             unsubscribe_url=foot["unsubscribe"],
             ics=ics,
             **letter._asdict(),
-            **fields,
         )
 
 

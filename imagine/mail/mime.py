@@ -1,29 +1,22 @@
 """How a stored message looks as an email: plain text, HTML and calendar part as alternatives (RFC 2046, RFC 6047)."""
 
 import hashlib
-import logging
 import mimetypes
 from email.utils import parseaddr
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.utils.module_loading import import_string
 
+from imagine.mail import attachments
 from imagine.mail.models import Message
-
-logger = logging.getLogger(__name__)
 
 AUTOMATIC = {"Auto-Submitted": "auto-generated"}  # RFC 3834: an absence note does not answer it
 ONE_CLICK = "List-Unsubscribe=One-Click"
 
 
-class Unattached(Exception):
-    """The attachment could not be made now."""
-
-
 def build_email(message: Message) -> EmailMultiAlternatives:
     """Return the stored message as an email with its attachment. Email that people can unsubscribe from says where
-    their email program can do that (RFC 2369, RFC 8058). Raise Unattached."""
+    their email program can do that (RFC 2369, RFC 8058). Raise AttachmentFailed."""
     headers = {"Message-ID": message_id(message), "Content-Language": message.language, **AUTOMATIC}
     if message.unsubscribe_url:
         headers |= {"List-Unsubscribe": f"<{message.unsubscribe_url}>", "List-Unsubscribe-Post": ONE_CLICK}
@@ -38,7 +31,7 @@ def build_email(message: Message) -> EmailMultiAlternatives:
     email.attach_alternative(message.body_html, "text/html")
     if message.ics:
         email.attach_alternative(message.ics, f"text/calendar; method={message.ics_method}")
-    if message.attachment and (content := attached(message)):
+    if message.attachment_kind and (content := attachments.build(message)):
         email.attach(message.attachment_name, content, mimetypes.guess_type(message.attachment_name)[0])
     return email
 
@@ -47,14 +40,3 @@ def message_id(message: Message) -> str:
     """The same each time the message is sent, so that copies can be recognized."""
     sender_domain = parseaddr(settings.MAIL_FROM)[1].partition("@")[2]
     return f"<{hashlib.sha256(message.pk.bytes).hexdigest()[:32]}@{sender_domain}>"
-
-
-def attached(message: Message) -> bytes | None:
-    """What the message's function gives for its argument and the message's language; None when there is nothing to
-    attach any more."""
-    maker, _colon, of = message.attachment.partition(":")
-    try:
-        return import_string(maker)(of, message.language)
-    except Exception as error:  # whatever it was, the mail waits and staff see the reason
-        logger.exception("attachment", extra={"message_id": str(message.pk)})
-        raise Unattached(type(error).__name__) from error

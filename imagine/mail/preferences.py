@@ -46,14 +46,13 @@ def wants(email: str, mail: str) -> bool:
     return address.suppressed_at is None and getattr(address, f"wants_{mail}")
 
 
-def objection(address: EmailPreference | None, unsubscribe: str) -> str:
-    """Why mail that is ended at `unsubscribe` may not go to an address any more; empty when it may."""
-    mail = unsubscribe.rstrip("/").rpartition("/")[2]
+def objection(address: EmailPreference | None, topic: str) -> str:
+    """Why email of a topic may not go to an address any more; empty if it may."""
     if address is None:
         return ""
     if address.suppressed_at:
         return address.suppression_reason or "refused"
-    return "unsubscribed" if mail in MAIL and not getattr(address, f"wants_{mail}") else ""
+    return "unsubscribed" if topic and not getattr(address, f"wants_{topic}") else ""
 
 
 def unsubscribe_url(address: EmailPreference, mail: str) -> str:

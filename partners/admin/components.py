@@ -7,7 +7,7 @@ from django.contrib.admin import ModelAdmin
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import Model, Q
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -101,10 +101,7 @@ def places_and_times(grades: list[str], months: list[int], schools: list[str]) -
 
 def recent_emails(pledges: Iterable[Pledge]) -> str:
     """The latest emails about some pledges and their states. One query."""
-    about = Q(pk__in=[])
-    for pledge in pledges:
-        about |= Q(idempotency_key__startswith=f"pledge:{pledge.pk}:")
-    latest = list(Message.objects.filter(about).defer("body_text", "body_html", "ics")[: MAX_EMAILS + 1])
+    latest = list(Message.objects.about_any(pledges).defer("body_text", "body_html", "ics")[: MAX_EMAILS + 1])
     return render_to_string(
         "admin/partners/mail.html", {"mails": latest[:MAX_EMAILS], "has_more": len(latest) > MAX_EMAILS}
     )

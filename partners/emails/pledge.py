@@ -5,17 +5,19 @@ templates/mail/partners/.
 """
 
 from django.conf import settings
-from django.utils import translation
+from django.utils import timezone, translation
 
-from imagine.mail import delivery, editable_templates, preferences
+from imagine.mail import editable_templates, preferences
+from imagine.mail.queue import enqueue, enqueue_many, message_key
 from imagine.mail.rendering import place, write
 from partners import certificates
+from partners.emails.kinds import EmailKind as Kind
 from partners.emails.templates import DRAFT, pledge_card, pledge_note, year_facts
 from partners.models import Contact, Pledge, PledgeRequest, PledgeYear, Signature
 from partners.pledges.promises import localized_field, signed_amount
 
 FOLDER = "partners/"
-CERTIFICATE = "partners.emails.pledge.certificate"
+CERTIFICATE = "certificate"  # the kind of attachment
 
 
 def start(start: PledgeRequest) -> None:
@@ -23,8 +25,9 @@ def start(start: PledgeRequest) -> None:
     year = PledgeYear.objects.current()
     with translation.override(start.language):
         store(
-            "start",
-            idempotency_key=f"start:{start.pk}:link:1",
+            Kind.PLEDGE_REQUEST,
+            about=start,
+            idempotency_key=message_key(Kind.PLEDGE_REQUEST, start),
             recipient=start.email,
             link=start.get_absolute_url(),
             words={"organization": start.organization},
@@ -33,35 +36,33 @@ def start(start: PledgeRequest) -> None:
         )
 
 
-def link(pledge: Pledge, number: int, *, to: Contact | None = None, start: PledgeRequest | None = None) -> bool:
-    """A pledge's link, for the `number`-th time, to who answers for it or to another contact of its organization; with
-    `start`, also the link to begin for the other name that the same person typed. Says whether there is somebody to
-    write to."""
+def link(pledge: Pledge, *, to: Contact | None = None, start: PledgeRequest | None = None) -> bool:
+    """A pledge's link, to who answers for it or to another contact of its organization; with `start`, also the link to
+    begin for the other name that the same person typed. Says whether there is somebody to write to."""
     words = {"other": start.organization, "other_link": address(start.get_absolute_url())} if start else {}
     current = PledgeYear.objects.current()
     opens = current if current and current.pk > pledge.year_id else pledge.year
-    return tell(pledge, "link", number, to=to, words=words, year=opens)
+    return tell(pledge, Kind.PLEDGE_LINK, timezone.now().isoformat(), to=to, words=words, year=opens)
 
 
 def begun(pledge: Pledge) -> bool:
     """Staff began the pledge for its organization. Says whether there is somebody to write to."""
-    return tell(pledge, "begun", 1)
+    return tell(pledge, Kind.PLEDGE_BEGUN, 1)
 
 
 def new_link(pledge: Pledge) -> bool:
     """Staff replaced the link; the old one opens nothing any more."""
-    number = delivery.Message.objects.about(f"pledge:{pledge.pk}:new_link").count() + 1
-    return tell(pledge, "new_link", number)
+    return tell(pledge, Kind.PLEDGE_NEW_LINK, timezone.now().isoformat())
 
 
 def signed(pledge: Pledge, signature: Signature) -> bool:
     """The pledge was signed, for the first time or again. The certificate of this version comes with it."""
     return tell(
         pledge,
-        "signed",
+        Kind.PLEDGE_SIGNED,
         signature.number,
         promises=signature.content["promises"],
-        attachment=f"{CERTIFICATE}:{signature.pk}",
+        attachment=signature,
         attachment_name=f"imagine-promise-{pledge.school_years.replace('–', '-')}.pdf",
         is_first=signature.number == 1,
     )
@@ -75,7 +76,8 @@ def reminder(pledge: Pledge) -> bool:
         return False
     with translation.override(pledge.language):
         message = editable_templates.current(DRAFT.code).message(
-            idempotency_key=f"pledge:{pledge.pk}:reminder:1",
+            about=pledge,
+            idempotency_key=message_key(Kind.PLEDGE_DRAFT, pledge),
             recipient=contact.email,
             address=preferences.of(contact.email),
             language=pledge.language,
@@ -84,14 +86,13 @@ def reminder(pledge: Pledge) -> bool:
             card=pledge_card(place("organization"), year),
             notes=(pledge_note(),),
         )
-    delivery.queue_many([message])
+    enqueue_many([message])
     return True
 
 
-def certificate(signature_pk: str, language: str) -> bytes | None:
-    """What is attached when the mail is sent: the certificate of a signed version, unless it was erased since."""
-    signature = Signature.objects.filter(pk=signature_pk).first()
-    return certificates.certificate_pdf(signature, language) if signature else None
+def certificate(signature: Signature, language: str) -> bytes:
+    """What is attached when the mail is sent: the certificate of a signed version."""
+    return certificates.certificate_pdf(signature, language)
 
 
 # Writing and storing -------------------------------------------------------------------------------------------
@@ -109,7 +110,7 @@ def address(path: str) -> str:
 def tell(
     pledge: Pledge,
     kind: str,
-    number: int,
+    occasion: int | str,
     *,
     to: Contact | None = None,
     year: PledgeYear | None = None,
@@ -126,7 +127,8 @@ def tell(
         lines = {f"promise_{n}": in_one_line(promise) for n, promise in enumerate(promises or [], start=1)}
         store(
             kind,
-            idempotency_key=f"pledge:{pledge.pk}:{kind}:{number}",
+            about=pledge,
+            idempotency_key=message_key(kind, pledge, occasion),
             recipient=contact.email,
             link=pledge.get_absolute_url(),
             words={"organization": pledge.organization.name, **(words or {}), **lines},
@@ -147,24 +149,28 @@ def in_one_line(promise: dict) -> str:
 def store(
     kind: str,
     *,
+    about: Pledge | PledgeRequest,
     idempotency_key: str,
     recipient: str,
     link: str,
     words: dict,
-    attachment: str = "",
+    attachment: Signature | None = None,
     attachment_name: str = "",
     **facts,
 ) -> None:
     """Writes a letter in the current language and queues it under its key."""
     facts |= {"attachment": bool(attachment)}
     letter = write(FOLDER + kind, facts, words | {"link": address(link)}, layout=f"mail/{FOLDER}layout")
-    delivery.queue(
+    enqueue(
+        kind=kind,
+        about=about,
         idempotency_key=idempotency_key,
         recipient=recipient,
         language=translation.get_language(),
         subject=letter.subject,
         body_text=letter.body_text,
         body_html=letter.body_html,
-        attachment=attachment,
+        attachment_kind=CERTIFICATE if attachment else "",
+        attached=attachment,
         attachment_name=attachment_name,
     )

@@ -2,15 +2,13 @@
 reason. The rules that erase one thing do the same as these, which erase many."""
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import reduce
-from operator import attrgetter, or_
+from operator import attrgetter
 
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Model, Q
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.mail.models import Message
 from partners.imports import fingerprints
 from partners.models import (
     Contact,
@@ -59,7 +57,7 @@ def undo_pledges(made: dict[int, str]) -> KeptRecords:
     for pledge in pledges.select_related("organization"):
         if now[pledge.pk] != made[pledge.pk]:
             stay[pledge.pk] = [_("Pledge of %(name)s") % {"name": pledge.organization.name}, _("it was changed since")]
-    delete_traces("pledge", gone := now.keys() - stay.keys())
+    gone = now.keys() - stay.keys()
     pledges.filter(pk__in=gone).delete()
     return stay
 
@@ -72,7 +70,6 @@ def undo_contacts(made: dict[int, str]) -> KeptRecords:
         there, made, fingerprints.contact_fingerprint, lambda one: _("Contact of %(name)s") % {"name": one.organization}
     )
     gone = there.keys() - stay.keys()
-    delete_traces("contact", gone)
     Contact.objects.filter(pk__in=gone).delete()
     owners = {owner for pk in gone if (owner := there[pk].organization)}
     audit.log_changes((owner, {"contact": "…"}, {"contact": ""}) for owner in sorted(owners, key=attrgetter("pk")))
@@ -85,7 +82,7 @@ def undo_organizations(made: dict[int, str]) -> KeptRecords:
     stay = reasons_to_keep(there, made, fingerprints.organization_fingerprint, str)
     for old in SlugRedirect.objects.filter(organization__in=there.keys() - stay.keys()).select_related("organization"):
         stay[old.organization_id] = [old.organization.name, _("another was merged into it")]
-    delete_traces("organization", gone := there.keys() - stay.keys())
+    gone = there.keys() - stay.keys()
     Organization.objects.filter(pk__in=gone).delete()
     return stay
 
@@ -108,13 +105,6 @@ def dependents(there: Mapping[int, Model]) -> dict[int, set[str]]:
         for pk in model._base_manager.filter(**{f"{field}__in": there}).values_list(field, flat=True).distinct():
             found.setdefault(pk, set()).add(str(model._meta.verbose_name_plural))
     return found
-
-
-def delete_traces(kind: str, gone: Iterable[int]) -> None:
-    """Messages about what is erased."""
-    about = [f"{kind}:{pk}" for pk in gone]
-    if about:
-        Message.objects.filter(reduce(or_, (Q(idempotency_key__startswith=f"{each}:") for each in about))).delete()
 
 
 UNDO_RULES: dict[type[Model], Callable[[dict[int, str]], KeptRecords]] = {  # what hangs on something else goes first

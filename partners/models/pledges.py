@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.models import AuditEntry, new_token
+from imagine.mail.models import Message
 from partners.models.checklist import MONTHS, Grade, PromiseType, School
 from partners.models.organizations import Contact, Organization
 
@@ -124,6 +125,7 @@ class Pledge(models.Model):
     changed_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
     reminded_at = models.DateTimeField(_("reminded"), null=True, blank=True, editable=False)
     audit_entries = GenericRelation(AuditEntry)
+    messages = GenericRelation(Message)
 
     objects = PledgeQuerySet.as_manager()
 

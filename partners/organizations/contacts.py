@@ -4,13 +4,13 @@ profiles.py. The organization is locked first; of a person on their own, who has
 from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from imagine.core import audit
+from imagine.core.relations import about_rows
 from imagine.mail import preferences
 from imagine.mail.models import Message
-from partners.models import Contact, Organization
+from partners.models import Contact, Organization, Pledge
 from partners.organizations import profiles
 from partners.pledges import links as pledge_links
 from partners.pledges import years as pledge_years
@@ -107,10 +107,7 @@ def readdress_emails(contact: Contact, before: str) -> None:
 
 def about(organization: Organization):
     """The messages about an organization's pledges."""
-    keys = Q(pk__in=[])
-    for pledge in organization.pledges.values_list("pk", flat=True):
-        keys |= Q(idempotency_key__startswith=f"pledge:{pledge}:")
-    return Message.objects.filter(keys)
+    return Message.objects.filter(about_rows(Pledge, organization.pledges.order_by().values("pk")))
 
 
 @transaction.atomic

@@ -10,16 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from django.contrib.contenttypes.fields import GenericRelation
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, models, transaction
-from django.db.models import Case, Max, Value, When
-from django.db.models.functions import Concat, Substr
+from django.db.models import Max
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
-from imagine.mail.models import Message
 from partners.models import (
     Contact,
     DuplicateCandidate,
@@ -259,7 +258,7 @@ def merge_organizations(kept: Organization, other: Organization, *, shown: str =
             move_pledge(theirs, kept, other)
     move_references(other, kept)
     keep_dismissals(kept, other)
-    rename(other, kept)
+    reassign(other, kept)
     other.delete()
     SlugRedirect.objects.create(slug=other.slug, organization=kept)
     after = profiles.field_values(kept, [*PROFILE_FIELDS, "approved_at"])
@@ -311,7 +310,7 @@ def merge_contact(stays: Contact, goes: Contact) -> None:
     stays.is_primary = stays.is_primary or goes.is_primary
     contact_merged.send(Contact, contact=stays, duplicate=goes)
     move_references(goes, stays)
-    rename(goes, stays)
+    reassign(goes, stays)
     goes.delete()
     stays.save(update_fields=CONTACT_FIELDS)
     told = ", ".join(part for part in (goes.name, goes.role, goes.email, goes.phone) if part)
@@ -334,7 +333,7 @@ def merge_pledges(kept: Organization, one: PledgeMerge) -> None:
         number += 1
         folded.signatures.filter(pk=signature.pk).update(pledge=leading, number=number)
     move_references(folded, leading)
-    rename(folded, leading)
+    reassign(folded, leading)
     told = describe_merged_pledge(one, known)
     folded.delete()
     take_over_facts(kept, one)
@@ -424,11 +423,8 @@ def keep_dismissals(kept: Organization, other: Organization) -> None:
         )
 
 
-def rename(goes: models.Model, stays: models.Model) -> None:
-    """History and messages of one thing become another's. Keys of messages stay apart: each says of which thing it was
-    at first, and no more, so that none grows with the next merge."""
-    goes.audit_entries.update(object_id=stays.pk)
-    old, new = (f"{each._meta.model_name}:{each.pk}" for each in (goes, stays))
-    was, rest = f"{new}:was-{old.partition(':')[2]}", Substr("idempotency_key", len(old) + 1)
-    moved_before = When(idempotency_key__startswith=f"{old}:was-", then=Concat(Value(new), rest))
-    Message.objects.about(old).update(idempotency_key=Case(moved_before, default=Concat(Value(was), rest)))
+def reassign(goes: models.Model, stays: models.Model) -> None:
+    """History and messages of one thing become another's."""
+    for relation in goes._meta.private_fields:
+        if isinstance(relation, GenericRelation):
+            getattr(goes, relation.name).update(object_id=stays.pk)

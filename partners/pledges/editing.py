@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
-from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
 from partners.models import Contact, Organization, Pledge, Signature
 from partners.organizations import profiles
@@ -274,5 +273,4 @@ def delete_pledge(pledge: Pledge) -> None:
     Raise Pledge.DoesNotExist if it was merged into another or deleted.
     """
     profiles.lock_owning_organization(pledge)
-    Message.objects.about(f"pledge:{pledge.pk}").delete()
     Pledge.objects.filter(pk=pledge.pk).delete()

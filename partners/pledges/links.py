@@ -1,11 +1,8 @@
 """Private links of pledges that were lost or leaked: a link goes to the stored address alone."""
 
 from datetime import timedelta
-from functools import reduce
-from operator import or_
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -14,6 +11,7 @@ from imagine.core.errors import RuleViolation
 from imagine.core.models import new_token
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
+from partners.emails.kinds import EmailKind
 from partners.models import Contact, Pledge, PledgeRequest, TokenRedirect
 from partners.organizations import profiles
 
@@ -37,15 +35,14 @@ def email_link(
     contact = to or pledge_emails.addressee(pledge)
     if contact is None:
         return False
-    keys = (Q(idempotency_key__startswith=f"pledge:{pledge.pk}:{kind}:") for kind in ("link", "begun"))
-    mails = Message.objects.filter(reduce(or_, keys))
+    mails = pledge.messages.filter(kind__in=(EmailKind.PLEDGE_LINK, EmailKind.PLEDGE_BEGUN))
     today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
     lately = mails.filter(recipient=contact.email, created_at__gt=timezone.now() - MIN_INTERVAL).exclude(
         state__in=Message.UNDELIVERED
     )
     if lately.exists() or (today >= MAX_LINKS_PER_DAY and not by_staff):
         return False
-    return pledge_emails.link(pledge, mails.count() + 1, to=to, start=start)
+    return pledge_emails.link(pledge, to=to, start=start)
 
 
 @transaction.atomic

@@ -8,9 +8,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from imagine.core import audit
+from imagine.core.relations import about_rows
 from imagine.mail import preferences
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
+from partners.emails.kinds import EmailKind
 from partners.models import Pledge, PledgeYear
 from partners.models.pledges import PledgeQuerySet
 from partners.organizations import profiles
@@ -76,15 +78,12 @@ def renew_reminders(mails: QuerySet[Message]) -> None:
     them belongs to the address."""
     reminders = mails.filter(queue=Message.Queue.BULK)
     unsent = reminders.not_handed_over() | reminders.filter(state__in=[Message.State.REJECTED, Message.State.FAILED])
-    pledges = {int(key.split(":")[1]) for key in unsent.values_list("idempotency_key", flat=True)}
+    pledges = set(unsent.values_list("object_id", flat=True))
     unsent.delete()
     Pledge.objects.filter(pk__in=pledges).update(reminded_at=None)
 
 
 def cancel_reminders(pledges: Iterable[int]) -> None:
     """A reminder that still waits to be sent never is: the draft was signed, or can be no more."""
-    about = "|".join(map(str, pledges))
-    waiting = Message.objects.filter(queue=Message.Queue.BULK, state=Message.State.QUEUED)
-    waiting.filter(
-        idempotency_key__regex=f"^pledge:({about}):.*reminder:1$"
-    ).delete()  # also of one that was merged into it
+    reminders = Message.objects.filter(about_rows(Pledge, pledges), kind=EmailKind.PLEDGE_DRAFT)
+    reminders.filter(state=Message.State.QUEUED).delete()

@@ -40,7 +40,7 @@ def answers(event: Event, user: AbstractBaseUser) -> dict:
         "asked": stats.asked(event) if sees_asked else None,
         "asked_lists": {answer: invitations(event, answer=answer) for answer in Invitation.Answer},
         "all_asked": invitations(event),
-        "mailings": Mailing.objects.filter(about=f"event:{event.pk}")[:LATEST_MAILINGS] if sees_mailings else [],
+        "mailings": Mailing.objects.about(event)[:LATEST_MAILINGS] if sees_mailings else [],
         "sees_rsvps": sees_rsvps,
         "sees_mail": sees_mail,
         "lists": {"all": rsvps(event)} | {status: rsvps(event, status=status) for status in LISTS},

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib import admin
-from django.db.models import CharField, OuterRef, Subquery, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import Subquery
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -18,9 +17,11 @@ from imagine.core.admin.exports import ExportAdmin, csv_and_xlsx
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.formatting import day, short_date
 from imagine.mail.models import Message
+from imagine.mail.queue import key_expression
 from partners.admin.contacts import search_contacts
 from partners.admin.filters import ChoiceFilter
 from summit import exports
+from summit.emails.kinds import EmailKind
 from summit.invitations import responses
 from summit.models import Invitation, Rsvp
 
@@ -104,8 +105,7 @@ class InvitationAdmin(GuardedAdmin, ExportAdmin):
         report_outcomes(self, request, [(each, outcome(responses.replace_link, each)) for each in chosen], done)
 
     def get_queryset(self, request):
-        key = Concat(Value("invitation:"), Cast(OuterRef("pk"), CharField()), Value(":invited"))
-        mail = Message.objects.filter(idempotency_key=key).order_by()
+        mail = Message.objects.filter(idempotency_key=key_expression(EmailKind.INVITATION)).order_by()
         return super().get_queryset(request).annotate(mail_state=Subquery(mail.values("state")))
 
     def get_search_results(self, request, queryset, search_term):
@@ -175,7 +175,7 @@ class InvitationAdmin(GuardedAdmin, ExportAdmin):
 
     @admin.display(description=_("mail"))
     def letters(self, invitation: Invitation) -> str:
-        mails = Message.objects.about(f"invitation:{invitation.pk}").defer("body_text", "body_html", "ics")
+        mails = invitation.messages.defer("body_text", "body_html", "ics")
         return render_to_string("admin/partners/mail.html", {"mails": mails})
 
     @admin.display(description=_("history"))

@@ -19,12 +19,11 @@ from django.views.decorators.http import require_http_methods
 
 from imagine.core.admin.actions import Outcome, in_words
 from imagine.core.admin.pagination import page_with_links
-from imagine.mail.bulk import progress, rate_limit
+from imagine.mail.bulk import control, progress, rate_limit
 from imagine.mail.models import Mailing, Message, SendRate
-from imagine.mail.resend import NotAgain
-from summit.emails import change_notice as change_notice_emails
+from imagine.mail.queue import CannotResend
+from summit.emails.kinds import EmailKind
 from summit.invitations import change_notices, writing
-from summit.invitations import resend as invitation_resend
 from summit.models import Event
 
 ROWS = 25  # messages on a page
@@ -149,7 +148,7 @@ def around(page: MailingAdmin, request: HttpRequest, mailing: Mailing) -> dict:
         "mailing": mailing,
         "event": event_of(mailing),
         "invites": mailing.template not in change_notices.KINDS,
-        "is_off": mailing.template == change_notice_emails.CALLED_OFF,
+        "is_off": mailing.template == EmailKind.INVITATION_CALLED_OFF,
         "figures": figures,
         "state": STATES[figures.state],
         "time_left": time_left(figures.seconds_left),
@@ -159,8 +158,7 @@ def around(page: MailingAdmin, request: HttpRequest, mailing: Mailing) -> dict:
 
 def event_of(mailing: Mailing) -> Event | None:
     """The event that a mailing is about."""
-    kind, _colon, pk = mailing.about.partition(":")
-    return Event.objects.filter(pk=pk).first() if kind == "event" and pk.isdecimal() else None
+    return Event.objects.filter(pk=mailing.object_id).first()
 
 
 def time_left(seconds: int | None) -> str:
@@ -234,9 +232,9 @@ def settle(request: HttpRequest, mailing: Mailing) -> str:
 
 def outcome(message: Message, arrived: bool) -> Outcome:
     try:
-        return invitation_resend.settle(message, arrived)
-    except (NotAgain, ObjectDoesNotExist) as refused:
-        return NotAgain(in_words(refused))
+        return control.resolve_unknown(message, arrived)
+    except (CannotResend, ObjectDoesNotExist) as refused:
+        return CannotResend(in_words(refused))
 
 
 def ids(typed: list[str]) -> list[UUID]:

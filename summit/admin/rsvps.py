@@ -20,7 +20,6 @@ from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.audit import MAX_LENGTH_REASON
 from imagine.core.formatting import day, short_date
 from imagine.core.spreadsheets.writer import RESPONSES
-from imagine.mail.models import Message
 from summit import attendance, exports, rsvp_links, seats
 from summit.admin import guest_forms as party
 from summit.admin import matching, rsvp_actions
@@ -182,7 +181,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     def mail(self, rsvp: Rsvp) -> str:
         rows = (
             (reverse("admin:mail_message_change", args=[m.pk]), m.subject, m.get_state_display(), m.last_error)
-            for m in Message.objects.about(f"rsvp:{rsvp.pk}").defer("body_text", "body_html", "ics")
+            for m in rsvp.messages.defer("body_text", "body_html", "ics")
         )
         lines = format_html_join("", '<li><a href="{}">{}</a>: {} {}</li>', rows)
         return format_html("<ul>{}</ul>", lines) if lines else _("none yet")

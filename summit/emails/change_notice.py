@@ -9,27 +9,18 @@ from django.utils.translation import gettext as _
 
 from imagine.mail import editable_templates
 from imagine.mail.models import EmailPreference, Mailing, Message
+from imagine.mail.queue import message_key
 from summit.calendar import entries as calendar_entries
 from summit.emails import templates as email_templates
+from summit.emails.kinds import EmailKind
 from summit.emails.rsvp import LANGUAGES, Preview, landing
 from summit.models import Event, Invitation
 
-MOVED, CALLED_OFF = email_templates.INVITATION_MOVED.code, email_templates.INVITATION_CALLED_OFF.code
-NAMES = {MOVED: "moved", CALLED_OFF: "called_off"}  # in keys
+KINDS = (EmailKind.INVITATION_MOVED, EmailKind.INVITATION_CALLED_OFF)
 
 
 def kind_of(event: Event) -> str:
-    return CALLED_OFF if event.canceled_at else MOVED
-
-
-def key(invitation_pk: int | str, kind: str, sequence: int) -> str:
-    return f"invitation:{invitation_pk}:{NAMES[kind]}:{sequence}"
-
-
-def of_key(key: str) -> int | None:
-    """The invitation that a message's key tells of; None for any other mail."""
-    thing, number, kind, *_sequence = key.split(":")
-    return int(number) if thing == "invitation" and kind in NAMES.values() else None
+    return EmailKind.INVITATION_CALLED_OFF if event.canceled_at else EmailKind.INVITATION_MOVED
 
 
 def written(
@@ -47,7 +38,8 @@ def written(
     told = {language: tell(event, language) for language in LANGUAGES}
     return [
         said.message(
-            idempotency_key=key(invitation.pk, kind, sequence),
+            about=invitation,
+            idempotency_key=message_key(kind, invitation, sequence),
             recipient=invitation.contact.email,
             address=known[invitation.contact.email.lower()],
             language=invitation.contact.language,

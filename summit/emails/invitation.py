@@ -12,12 +12,13 @@ from django.utils.translation import gettext as _
 from imagine.mail import editable_templates, preferences
 from imagine.mail.bulk import control
 from imagine.mail.models import EmailPreference, Mailing, Message
+from imagine.mail.queue import message_key
 from summit.calendar import entries as calendar_entries
 from summit.emails import templates as email_templates
+from summit.emails.kinds import EmailKind as Kind
 from summit.emails.rsvp import LANGUAGES, Preview
 from summit.models import Event, Invitation
 
-KIND = email_templates.INVITATION.code
 MOVES = ["starts_at", "ends_at", "venue", "address", "canceled"]  # in an event's history
 
 
@@ -29,22 +30,6 @@ class Told(NamedTuple):
     notes: tuple[str, ...]
 
 
-def about(thing: Event | Invitation) -> str:
-    """What mailings, messages and history call it."""
-    return f"{thing._meta.model_name}:{thing.pk}"
-
-
-def key(invitation_pk: int) -> str:
-    return f"invitation:{invitation_pk}:invited"
-
-
-def of_key(key: str) -> int | None:
-    """The invitation that a message's key asks with; None for any other mail, also for one that asks once more."""
-    thing, _colon, rest = key.partition(":")
-    number, _colon, kind = rest.partition(":")
-    return int(number) if thing == "invitation" and kind == "invited" else None
-
-
 def sequence_of(event: Event) -> int:
     """The SEQUENCE of an invitation's entry: how often time or place of the event changed, or it was called off. The
     entry of the RSVP that answers it goes on from there."""
@@ -54,11 +39,12 @@ def sequence_of(event: Event) -> int:
 def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str, EmailPreference]) -> list[Message]:
     """The messages of some invitations to one event, unsaved; `known` are the addresses in lower case. Two queries
     for any number."""
-    said, sequence = editable_templates.current(KIND), sequence_of(event)
+    said, sequence = editable_templates.current(Kind.INVITATION), sequence_of(event)
     told = {language: tell(event, language) for language in LANGUAGES}
     return [
         said.message(
-            idempotency_key=key(invitation.pk),
+            about=invitation,
+            idempotency_key=message_key(Kind.INVITATION, invitation),
             recipient=invitation.contact.email,
             address=known[invitation.contact.email.lower()],
             language=invitation.contact.language,
@@ -86,16 +72,16 @@ def alone(invitation: Invitation) -> Message:
 def write_anew(event: Event) -> None:
     """The time or place of the event moved: invitations that have not left yet wait to be written again, and say it as
     it is now. Of one that was called off none is. In the transaction of the change."""
-    mailings = Mailing.objects.filter(about=about(event), template=KIND, stopped_at=None).order_by("pk")
+    mailings = Mailing.objects.about(event).filter(template=Kind.INVITATION, stopped_at=None).order_by("pk")
     for mailing in mailings.select_for_update(no_key=True):
-        unsent = [pk for key in control.recall(mailing) if (pk := of_key(key))]
+        unsent = [pk for kind, pk in control.recall(mailing) if kind == Kind.INVITATION]
         if Invitation.objects.filter(pk__in=unsent).update(emailed_at=None):
             Mailing.objects.filter(pk=mailing.pk).update(rendered_at=None)
 
 
 def with_link(invitation: Invitation) -> QuerySet[Message]:
     """What leads to its link. That the event is called off leads elsewhere."""
-    return Message.objects.about(about(invitation)).exclude(idempotency_key__contains=":called_off:")
+    return invitation.messages.exclude(kind=Kind.INVITATION_CALLED_OFF)
 
 
 def take_back(invitation: Invitation) -> None:
@@ -106,7 +92,7 @@ def take_back(invitation: Invitation) -> None:
 
 def preview(event: Event, name: str, organization: str = "") -> list[Preview]:
     """The invitation as somebody of this name will read it, in each language, without a link in it. Stores nothing."""
-    said, shown = editable_templates.current(KIND), []
+    said, shown = editable_templates.current(Kind.INVITATION), []
     for language in LANGUAGES:
         with translation.override(language):
             nowhere = dict.fromkeys(("unsubscribe", "choices"), _("(the link of this person alone)"))

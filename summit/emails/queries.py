@@ -1,8 +1,9 @@
 """Of rows of any table, as conditions of one statement: whose address wants no such mail, who was written to."""
 
-from django.db.models import CharField, Exists, OuterRef, Q, Value
-from django.db.models.functions import Cast, Concat, Lower
+from django.db.models import Exists, Model, OuterRef, Q
+from django.db.models.functions import Lower
 
+from imagine.core.relations import about_rows
 from imagine.mail import preferences
 from imagine.mail.models import EmailPreference, Message
 
@@ -15,8 +16,6 @@ def unwilling(email: str, *mails: str) -> Exists:
     return Exists(EmailPreference.objects.filter(refuses, email=Lower(OuterRef(email))))
 
 
-def written(key: str, **fields) -> Exists:
-    """Of rows: there is the message whose key has their primary key in place of {}."""
-    before, after = key.split("{}")
-    name = Concat(Value(before), Cast(OuterRef("pk"), CharField()), Value(after), output_field=CharField())
-    return Exists(Message.objects.filter(idempotency_key=name, **fields))
+def emailed(model: type[Model], *kinds: str, **fields) -> Exists:
+    """Of rows of a model: there is an email about it of one of these kinds."""
+    return Exists(Message.objects.filter(about_rows(model, OuterRef("pk")), kind__in=kinds, **fields))

@@ -3,15 +3,14 @@
 Each function returns unsaved messages, at the same number of queries for one and for many.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Greatest, Lower
 from django.urls import reverse
 from django.utils import translation
@@ -19,10 +18,11 @@ from django.utils.translation import gettext as _
 
 from imagine.mail import editable_templates, preferences
 from imagine.mail.models import Message
+from imagine.mail.queue import message_key
 from partners.models import Contact, Pledge, PledgeYear
 from summit.emails import templates as email_templates
+from summit.emails.kinds import EmailKind as Kind
 from summit.models import Event, Invitation, Reminder, Rsvp
-from summit.reminders.schedule import day_of
 
 KINDS = {
     Reminder.Kind.WEEK: email_templates.WEEK,
@@ -45,7 +45,8 @@ def of_parties(
         with translation.override(rsvp.language):
             written.append(
                 current.message(
-                    idempotency_key=f"rsvp:{rsvp.pk}:{kind}:{day}",
+                    about=rsvp,
+                    idempotency_key=message_key(KINDS[kind].code, rsvp, day),
                     recipient=rsvp.email,
                     address=rows[rsvp.email.lower()],
                     language=rsvp.language,
@@ -156,7 +157,8 @@ def of_invitations(event: Event, invitations: Sequence[Invitation], *, expires_a
         link = settings.SITE_URL + invitation.get_absolute_url()
         written.append(
             current.message(
-                idempotency_key=f"invitation:{invitation.pk}:{Reminder.Kind.UNANSWERED}",
+                about=invitation,
+                idempotency_key=message_key(Kind.INVITATION_UNANSWERED, invitation),
                 recipient=contact.email,
                 address=rows[contact.email.lower()],
                 language=contact.language,
@@ -174,32 +176,23 @@ def of_invitations(event: Event, invitations: Sequence[Invitation], *, expires_a
 def take_back(event: Event) -> None:
     """An event moves or is called off: reminders that tell of it as it was, and have not left, never do. Who is still
     to be told is found anew. In the transaction of the change."""
-    owners = {f"rsvp:{pk}" for pk in event.rsvps.order_by().values_list("pk", flat=True)}
-    owners |= {f"invitation:{pk}" for pk in event.invitations.order_by().values_list("pk", flat=True)}
-    waiting = Message.objects.not_handed_over().filter(expires_at__isnull=False).values_list("pk", "idempotency_key")
-    forget_all(event, [(pk, key) for pk, key in waiting if ":".join(key.split(":")[:2]) in owners])
+    forget(Message.objects.filter(reminder__event=event, expires_at__isnull=False))
 
 
 def take_back_of(rsvp: Rsvp) -> None:
     """A party has another address or another link: reminders that carry those of before, and have not left, never do.
     The party is still to be told. In the transaction of the change."""
-    waiting = Message.objects.about(f"rsvp:{rsvp.pk}").not_handed_over().filter(expires_at__isnull=False)
-    forget_all(rsvp.event, waiting.values_list("pk", "idempotency_key"))
+    forget(rsvp.messages.filter(reminder__isnull=False, expires_at__isnull=False))
 
 
-def forget_all(event: Event, messages: Iterable[tuple[UUID, str]]) -> None:
-    """Takes back reminders of an event, by primary key and key."""
-    found, unanswered = defaultdict(list), (Reminder.Kind.UNANSWERED, day_of(event.starts_at))
-    for pk, key in messages:
-        thing, _number, *kind_and_day = key.split(":")
-        found[tuple(kind_and_day) if thing == "rsvp" else unanswered].append(pk)
-    for reminder, pks in found.items():
-        forget(event.pk, *reminder, pks)
-
-
-@transaction.atomic
-def forget(event: int, kind: str, day: date | str, messages: list) -> None:
-    """Takes messages back that are still not sent, and opens their reminder again."""
-    taken, _kinds = Message.objects.not_handed_over().filter(pk__in=messages).delete()
-    reminder = Reminder.objects.filter(event=event, kind=kind, event_date=day)
-    reminder.update(recipient_count=Greatest(F("recipient_count") - taken, 0), completed_at=None)
+@transaction.atomic(savepoint=False)
+def forget(messages: QuerySet[Message]) -> None:
+    """Takes back those of some messages that have not left, and opens their reminders again."""
+    waiting = messages.not_handed_over().select_for_update(of=("self",)).order_by("pk")
+    found = dict(waiting.values_list("pk", "reminder"))
+    if not found:
+        return
+    Message.objects.filter(pk__in=found).delete()
+    for reminder, taken in sorted(Counter(found.values()).items()):
+        recipients = Greatest(F("recipient_count") - taken, 0)
+        Reminder.objects.filter(pk=reminder).update(recipient_count=recipients, completed_at=None)

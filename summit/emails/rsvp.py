@@ -16,10 +16,11 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from imagine.mail import delivery
+from imagine.mail import queue
 from imagine.mail.models import Message
 from imagine.mail.rendering import RenderedEmail, place, write
 from summit.calendar import entries as calendar_entries
+from summit.emails.kinds import EmailKind as Kind
 from summit.models import Event, Guest, Rsvp, status_of
 
 LANGUAGES = [code for code, _name in settings.LANGUAGES]
@@ -28,56 +29,56 @@ LANGUAGES = [code for code, _name in settings.LANGUAGES]
 def first(rsvp: Rsvp, guests: Sequence[Guest]) -> Message:
     """The first letter about an RSVP with sequence 1 and these guests: it is confirmed, or it is on the waiting list
     with all its seats or, when fewer were fine, with some. Unsaved, as the RSVP is."""
-    return numbered(rsvp, "waiting" if rsvp.waitlisted_seats else "confirmed", guests=guests)
+    return numbered(rsvp, Kind.RSVP_WAITLISTED if rsvp.waitlisted_seats else Kind.RSVP_CONFIRMED, guests=guests)
 
 
 def confirmed(rsvp: Rsvp) -> None:
     """The party holds every seat that it asked for."""
-    tell(rsvp, "confirmed")
+    tell(rsvp, Kind.RSVP_CONFIRMED)
 
 
 def waiting(rsvp: Rsvp, *, had_seats: bool = False) -> None:
     """The party is on the waiting list, with all its seats or, when fewer were fine, with some. `had_seats` tells that
     it held all of them until now and staff put it there: then it leaves the calendar."""
-    tell(rsvp, "waiting", method="CANCEL" if had_seats else None, had_seats=had_seats)
+    tell(rsvp, Kind.RSVP_WAITLISTED, method="CANCEL" if had_seats else None, had_seats=had_seats)
 
 
 def moved_up(rsvp: Rsvp, seats: int) -> None:
     """`seats` seats came free and are the party's now; it may still wait for more."""
-    tell(rsvp, "moved_up", seats=seats)
+    tell(rsvp, Kind.RSVP_PROMOTED, seats=seats)
 
 
 def changed(rsvp: Rsvp) -> None:
     """The size of the party changed, by whomever; says how it stands now."""
-    tell(rsvp, "changed")
+    tell(rsvp, Kind.RSVP_CHANGED)
 
 
 def cancelled(rsvp: Rsvp, *, had_seats: bool) -> None:
     """The RSVP is cancelled. `had_seats` tells whether it held seats until now; only then is it in a calendar."""
-    tell(rsvp, "cancelled", method="CANCEL" if had_seats else "", had_seats=had_seats, shows_party=False)
+    tell(rsvp, Kind.RSVP_CANCELED, method="CANCEL" if had_seats else "", had_seats=had_seats, shows_party=False)
 
 
 def event_moved(rsvp: Rsvp, before: Event) -> Message:
     """Time or place changed; `before` is the event as the party knows it. Unsaved, as the RSVP's sequence is."""
     rsvp.ics_sequence += 1
-    return numbered(rsvp, "event_moved", **what_moved(before, rsvp.event))
+    return numbered(rsvp, Kind.EVENT_RESCHEDULED, **what_moved(before, rsvp.event))
 
 
 def event_cancelled(rsvp: Rsvp) -> Message:
     """The event will not take place. The RSVP keeps its seats. Unsaved, as the RSVP's sequence is."""
     rsvp.ics_sequence += 1
     method = "CANCEL" if rsvp.held_seats else ""
-    return numbered(rsvp, "event_cancelled", method=method, link=landing(), shows_party=False)
+    return numbered(rsvp, Kind.EVENT_CANCELED, method=method, link=landing(), shows_party=False)
 
 
-def link(rsvp: Rsvp, number: int) -> None:
-    """The private link again, to the stored address, for the `number`-th time; summit.rsvp_links says how often."""
-    delivery.queue_many([message(rsvp, "link", idempotency_key=f"rsvp:{rsvp.pk}:link:{number}", shows_party=False)])
+def link(rsvp: Rsvp) -> None:
+    """The private link again, to the stored address; summit.rsvp_links says how often."""
+    queue.enqueue_many([message(rsvp, Kind.RSVP_LINK, occasion=timezone.now().isoformat(), shows_party=False)])
 
 
 def new_link(rsvp: Rsvp) -> None:
     """Staff replaced the private link; the old one opens nothing any more."""
-    tell(rsvp, "new_link", method="", shows_party=False)
+    tell(rsvp, Kind.RSVP_NEW_LINK, method="", shows_party=False)
 
 
 # Shown before they are written ---------------------------------------------------------------------------------
@@ -95,7 +96,8 @@ class Preview:
 def preview_event_moved(rsvp: Rsvp, before: Event) -> list[Preview]:
     """What `event_moved` would say, in each language. Stores nothing."""
     method = "REQUEST" if rsvp.held_seats else ""
-    return [preview(rsvp, "event_moved", code, method=method, **what_moved(before, rsvp.event)) for code in LANGUAGES]
+    changes = what_moved(before, rsvp.event)
+    return [preview(rsvp, Kind.EVENT_RESCHEDULED, code, method=method, **changes) for code in LANGUAGES]
 
 
 def preview_event_cancelled(rsvp: Rsvp) -> list[Preview]:
@@ -103,7 +105,7 @@ def preview_event_cancelled(rsvp: Rsvp) -> list[Preview]:
     rsvp.event = copy(rsvp.event)
     rsvp.event.canceled_at = timezone.now()
     words = {"link": landing(), "shows_party": False, "method": "CANCEL" if rsvp.held_seats else ""}
-    return [preview(rsvp, "event_cancelled", code, **words) for code in LANGUAGES]
+    return [preview(rsvp, Kind.EVENT_CANCELED, code, **words) for code in LANGUAGES]
 
 
 def preview(rsvp: Rsvp, kind: str, language: str, *, link: str = "", **words) -> Preview:
@@ -173,7 +175,7 @@ def tell(rsvp: Rsvp, kind: str, **how) -> None:
     """
     rsvp.ics_sequence += 1
     rsvp.save(update_fields=["ics_sequence"])
-    delivery.queue_many([numbered(rsvp, kind, **how)])
+    queue.enqueue_many([numbered(rsvp, kind, **how)])
 
 
 def numbered(rsvp: Rsvp, kind: str, *, method: str | None = None, **how) -> Message:
@@ -181,16 +183,19 @@ def numbered(rsvp: Rsvp, kind: str, *, method: str | None = None, **how) -> Mess
     waits."""
     if method is None:
         method = "REQUEST" if rsvp.held_seats else ""
-    return message(rsvp, kind, idempotency_key=f"rsvp:{rsvp.pk}:{kind}:{rsvp.ics_sequence}", method=method, **how)
+    return message(rsvp, kind, occasion=rsvp.ics_sequence, method=method, **how)
 
 
-def message(rsvp: Rsvp, kind: str, *, idempotency_key: str, method: str = "", link: str = "", **how) -> Message:
-    """A letter in the RSVP's language under its key, unsaved. It leads to `link`, or to the private one."""
+def message(rsvp: Rsvp, kind: str, *, occasion: int | str, method: str = "", link: str = "", **how) -> Message:
+    """A letter in the RSVP's language, unsaved. It leads to `link`, or to the private one. `occasion` tells two of one
+    kind apart."""
     with translation.override(rsvp.language):
         private = settings.SITE_URL + rsvp.get_absolute_url()
         letter = written(rsvp, kind, link=link or private, is_private=not link, method=method, **how)
         return Message(
-            idempotency_key=idempotency_key,
+            kind=kind,
+            about=rsvp,
+            idempotency_key=queue.message_key(kind, rsvp, occasion),
             recipient=rsvp.email,
             language=rsvp.language,
             ics=calendar_entries.for_rsvp(rsvp, method) if method else "",

@@ -5,23 +5,26 @@ so an event that moves back tells only those who heard that it moved, and what w
 written by the same tasks as invitations.
 """
 
+from collections.abc import Iterable
+
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
-from imagine.mail import delivery, dispatch, preferences
+from imagine.mail import dispatch, preferences, queue
 from imagine.mail.bulk import control
 from imagine.mail.models import Mailing, Message
 from summit.emails import change_notice as change_notice_emails
 from summit.emails import invitation as invitation_emails
-from summit.emails.queries import unwilling, written
+from summit.emails.kinds import EmailKind
+from summit.emails.queries import emailed, unwilling
 from summit.models import Event, Invitation, Rsvp
 
 State = Message.State
-KINDS = (change_notice_emails.MOVED, change_notice_emails.CALLED_OFF)
+KINDS = change_notice_emails.KINDS
 TITLE = Mailing._meta.get_field("title").max_length
 ARRIVED = (State.SENT, State.SENDING, State.UNKNOWN)  # or may have
 
@@ -34,12 +37,12 @@ def to_tell(event: Event, *states: State) -> QuerySet[Invitation]:
     wants no invitations or refuses mail. Their mail is in one of these states; if none is said it did not fail: after
     `take_back` what still says it as it was is in the mail server's hands, who may put it off."""
     states = states or (*ARRIVED, State.QUEUED)
-    mails = (written(f"invitation:{{}}:{kind}", state__in=states) for kind in ("invited", "new_link:1"))
+    asked = emailed(Invitation, EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK, state__in=states)
     comes = Rsvp.objects.active().filter(event=event).alias(folded=Lower("email"))
     return (
         event.invitations.unanswered()
         .exclude(notified_version=event.schedule_version)
-        .filter(Q(*mails, _connector=Q.OR), ~unwilling("contact__email", "invitations"))
+        .filter(asked, ~unwilling("contact__email", "invitations"))
         .filter(~Exists(comes.filter(folded=Lower(OuterRef("contact__email")))))
     )
 
@@ -47,10 +50,8 @@ def to_tell(event: Event, *states: State) -> QuerySet[Invitation]:
 def asked(event: Event) -> QuerySet[Invitation]:
     """Whom `begin` would have told if the event were saved as it is in memory: for the question before it. What waits
     to be sent is not counted: it is written anew, or never leaves."""
-    waits = (written(change_notice_emails.key("{}", kind, sequence(event)), state=State.QUEUED) for kind in KINDS)
-    return to_tell(event, *ARRIVED).exclude(
-        Q(*waits, _connector=Q.OR), previous_notified_version=event.schedule_version
-    )
+    waits = emailed(Invitation, *KINDS, state=State.QUEUED)
+    return to_tell(event, *ARRIVED).exclude(waits, previous_notified_version=event.schedule_version)
 
 
 def sequence(event: Event) -> int:
@@ -67,7 +68,7 @@ def begin(event: Event) -> None:
     count = to_tell(event).count()
     if count:
         mailing = Mailing.objects.create(
-            about=invitation_emails.about(event),
+            about=event,
             template=change_notice_emails.kind_of(event),
             title=title(event)[:TITLE],
             recipient_count=count,
@@ -83,18 +84,18 @@ def title(event: Event) -> str:
 
 def take_back(event: Event) -> None:
     """Ends the mailings that are overtaken, and have not left whole."""
-    overtaken = Mailing.objects.filter(about=invitation_emails.about(event), template__in=KINDS, stopped_at=None)
+    overtaken = Mailing.objects.about(event).filter(template__in=KINDS, stopped_at=None)
     for mailing in overtaken.order_by("pk").select_for_update(no_key=True):
-        keys = control.recall(mailing)
-        unsay(keys)
-        if keys or not mailing.rendered_at:
+        recalled = control.recall(mailing)
+        unsay(recalled)
+        if recalled or not mailing.rendered_at:
             mailing.stopped_at = timezone.now()
             mailing.save(update_fields=["stopped_at"])
 
 
-def unsay(keys: list[str]) -> None:
-    """What these messages say was never said, as they were deleted before they left."""
-    pks = [pk for key in keys if (pk := change_notice_emails.of_key(key))]
+def unsay(messages: Iterable[tuple[str, int]]) -> None:
+    """What these messages, by kind and invitation, say was never said, as they were deleted before they left."""
+    pks = [pk for kind, pk in messages if kind in KINDS]
     if pks:
         Invitation.objects.filter(pk__in=pks).update(notified_version=F("previous_notified_version"))
 
@@ -113,7 +114,7 @@ def write_batch(mailing: Mailing, size: int) -> bool:
     some = list(locked.select_related("contact__organization").order_by("pk")[:size])
     for invitation in some:
         invitation.event = event
-    delivery.queue_many(
+    queue.enqueue_many(
         change_notice_emails.written(event, some, known(some), mailing=mailing, sequence=sequence(event))
     )
     pks = [invitation.pk for invitation in some]
@@ -138,7 +139,7 @@ def lock_invitations(mailing: Mailing) -> None:
 
 
 def event_of(mailing: Mailing) -> Event:
-    return Event.objects.get(pk=mailing.about.partition(":")[2])
+    return Event.objects.get(pk=mailing.object_id)
 
 
 # What nobody needs to be told any more ---------------------------------------------------------------------------
@@ -152,15 +153,14 @@ def drop(invitation: Invitation) -> None:
 def write_again(invitation: Invitation) -> None:
     """Its contact's address was corrected: what has not left is written to the new one."""
     unsent = waiting(invitation).filter(mailing__stopped_at=None)
-    rows = list(unsent.values_list("idempotency_key", "mailing"))
+    rows = list(unsent.values_list("kind", "object_id", "mailing"))
     unsent.delete()
-    unsay([key for key, _mailing in rows])
-    Mailing.objects.filter(pk__in=[mailing for _key, mailing in rows]).update(rendered_at=None)
+    unsay([(kind, pk) for kind, pk, _mailing in rows])
+    Mailing.objects.filter(pk__in=[mailing for *_message, mailing in rows]).update(rendered_at=None)
 
 
 def waiting(invitation: Invitation) -> QuerySet[Message]:
-    about = invitation_emails.about(invitation)
-    return Message.objects.not_handed_over().about(about).filter(mailing__template__in=KINDS)
+    return invitation.messages.not_handed_over().filter(mailing__template__in=KINDS)
 
 
 @transaction.atomic

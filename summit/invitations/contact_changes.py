@@ -4,10 +4,12 @@ Each rule locks mailings, then invitations, then messages, as stopping a mailing
 """
 
 from imagine.mail.models import Mailing, Message
+from imagine.mail.queue import message_key
 from partners.models import Contact
 from partners.organizations import merging
 from summit.emails import invitation as invitation_emails
 from summit.emails import reminder as reminder_emails
+from summit.emails.kinds import EmailKind
 from summit.invitations import change_notices
 from summit.invitations import resend as invitation_resend
 from summit.models import Invitation
@@ -26,7 +28,9 @@ def merge_invitations(stays: Contact, goes: Contact) -> None:
         both = Invitation.objects.filter(event=event, contact__in=[stays, goes]).select_for_update(of=("self",))
         kept, dropped = sorted(both.select_related("rsvp"), key=weight, reverse=True)
         invitation_emails.take_back(dropped)
-        merging.rename(dropped, kept)
+        asked = (EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK)
+        dropped.messages.filter(kind__in=asked).update(kind=EmailKind.INVITATION_MERGED)
+        merging.reassign(dropped, kept)
         dropped.delete()
 
 
@@ -37,7 +41,7 @@ def weight(invitation: Invitation) -> tuple:
 
 def reach(invitation: Invitation) -> int:
     """How far mail with its link came: 3 was sent, 2 may have been, 1 waits, 0 failed or was never written."""
-    mails = invitation_emails.with_link(invitation).exclude(idempotency_key__contains=":was-")
+    mails = invitation_emails.with_link(invitation).exclude(kind=EmailKind.INVITATION_MERGED)
     maybe = mails.filter(state__in=MAYBE).exclude(pk__in=mails.not_handed_over().values("pk"))
     steps = {3: mails.filter(state=State.SENT), 2: maybe, 1: mails.filter(state__in=Message.PENDING)}
     return next((number for number, found in steps.items() if found.exists()), 0)
@@ -48,10 +52,9 @@ def readdress_invitations(contact: Contact) -> None:
     is a new link. What else waits to be sent about one does not go to the old one either."""
     lock_invitations(contact)
     for invitation in contact.invitations.select_related("event", "mailing"):
-        mails = Message.objects.about(invitation_emails.about(invitation))
+        mails = invitation.messages
         mails.filter(queue=Message.Queue.TRANSACTIONAL).exclude(state=State.SENT).update(recipient=contact.email)
-        asked_again = mails.not_handed_over().filter(expires_at__isnull=False)
-        reminder_emails.forget_all(invitation.event, asked_again.values_list("pk", "idempotency_key"))
+        reminder_emails.forget(mails.filter(reminder__isnull=False, expires_at__isnull=False))
         change_notices.write_again(invitation)
         if ask_anew(invitation):
             invitation_resend.forget(invitation)
@@ -64,7 +67,7 @@ def ask_anew(invitation: Invitation) -> bool:
     if invitation.mailing.stopped_at:
         return False
     if invitation.emailed_at:
-        mails = Message.objects.filter(idempotency_key=invitation_emails.key(invitation.pk))
+        mails = Message.objects.filter(idempotency_key=message_key(EmailKind.INVITATION, invitation))
         if not (mails.not_handed_over() | mails.filter(state__in=UNSENT)).delete()[0]:
             return False
         Invitation.objects.filter(pk=invitation.pk).update(emailed_at=None)
@@ -76,7 +79,7 @@ def delete_invitations(contact: Contact) -> None:
     """A contact is erased: its invitations go with it, and so does what was written and noted about them."""
     lock_invitations(contact)
     for invitation in contact.invitations.all():
-        Message.objects.about(invitation_emails.about(invitation)).delete()
+        invitation.messages.all().delete()
         invitation.audit_entries.all().delete()
 
 

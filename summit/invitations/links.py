@@ -2,12 +2,12 @@
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import translation
+from django.utils import timezone, translation
 
-from imagine.mail import delivery
-from imagine.mail.models import Message
+from imagine.mail.queue import enqueue, message_key
 from imagine.mail.rendering import write
 from summit import rsvp_links
+from summit.emails.kinds import EmailKind
 from summit.emails.rsvp import ToldEvent
 from summit.invitations import responses
 from summit.models import Invitation
@@ -18,20 +18,24 @@ def mail_link(invitation: Invitation) -> bool:
     """Mails the link of an invitation to its contact and says whether it does, as often as links.mail_link does for an
     RSVP. Raises Invitation.DoesNotExist."""
     invitation = responses.lock(invitation)
-    mails = Message.objects.about(f"invitation:{invitation.pk}:link")
+    mails = invitation.messages.filter(kind=EmailKind.INVITATION_LINK)
     if not rsvp_links.may_go(mails, invitation.contact.email):
         return False
-    store(invitation, mails.count() + 1)
+    store(invitation)
     return True
 
 
-def store(invitation: Invitation, number: int) -> None:
+def store(invitation: Invitation) -> None:
     contact = invitation.contact
     words = {"name": contact.name, "link": settings.SITE_URL + invitation.get_absolute_url()}
     with translation.override(contact.language):
-        letter = write("invitation_link", {"event": ToldEvent.of(invitation.event), "link_is_private": False}, words)
-    delivery.queue(
-        idempotency_key=f"invitation:{invitation.pk}:link:{number}",
+        letter = write(
+            EmailKind.INVITATION_LINK, {"event": ToldEvent.of(invitation.event), "link_is_private": False}, words
+        )
+    enqueue(
+        kind=EmailKind.INVITATION_LINK,
+        about=invitation,
+        idempotency_key=message_key(EmailKind.INVITATION_LINK, invitation, timezone.now().isoformat()),
         recipient=contact.email,
         language=contact.language,
         subject=letter.subject,

@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from imagine.core import audit
 from imagine.core.models import new_token
-from imagine.mail import delivery, preferences
-from imagine.mail.models import Message
+from imagine.mail import preferences
+from imagine.mail.queue import enqueue_many, message_key
 from partners.models import Organization
 from summit import seats
 from summit.calendar import entries as calendar_entries
 from summit.emails import invitation as invitation_emails
+from summit.emails.kinds import EmailKind
 from summit.invitations import change_notices
 from summit.models import Guest, Invitation, Rsvp
 
@@ -86,15 +87,12 @@ def replace_link(invitation: Invitation) -> None:
     invitation.token = new_token()
     invitation.save(update_fields=["token"])
     audit.log_change(invitation, {"link": ""}, {"link": "replaced"})
-    mails = Message.objects.about(invitation_emails.about(invitation))
     invitation_emails.take_back(invitation)  # they lead to the old one
     if invitation.emailed_at and may_mail_link(invitation):
-        number, message = (
-            mails.filter(idempotency_key__contains=":new_link:").count() + 1,
-            invitation_emails.alone(invitation),
-        )
-        message.idempotency_key = f"{invitation_emails.about(invitation)}:new_link:{number}"
-        delivery.queue_many([message])
+        message = invitation_emails.alone(invitation)
+        message.kind = EmailKind.INVITATION_NEW_LINK
+        message.idempotency_key = message_key(message.kind, invitation, timezone.now().isoformat())
+        enqueue_many([message])
         invitation.notified_version = invitation.event.schedule_version
         invitation.save(update_fields=["notified_version"])
 

@@ -12,7 +12,7 @@ from imagine.mail.models import Mailing
 from partners.models import Contact
 from partners.organizations import contacts
 from summit import seats
-from summit.emails import invitation as invitation_emails
+from summit.emails.kinds import EmailKind
 from summit.invitations import audiences
 from summit.invitations.audiences import Person
 from summit.models import Audience, Event, Invitation, Rsvp
@@ -77,7 +77,8 @@ def start(event: Event, audience: Audience, *, count: int, by: str, mark: str | 
     check(event)
     asked = those_to_ask(audience, event, count, mark)
     mailing = Mailing.objects.create(
-        about=invitation_emails.about(event),
+        about=event,
+        template=EmailKind.INVITATION,
         title=f"{event.title}: {audience.name}"[:TITLE],
         recipient_count=count,
         started_by=by,

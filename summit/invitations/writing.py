@@ -8,10 +8,11 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from imagine.mail import delivery, preferences
+from imagine.mail import preferences, queue
 from imagine.mail.bulk import control
 from imagine.mail.models import Mailing, Message
 from summit.emails import invitation as invitation_emails
+from summit.emails.kinds import EmailKind
 from summit.invitations import change_notices
 from summit.models import Event, Invitation
 
@@ -36,7 +37,7 @@ def write_some(mailing_pk: int) -> bool:
     mailing = going_on.filter(pk=mailing_pk).first()
     if mailing is None:
         return False
-    if mailing.template != invitation_emails.KIND:
+    if mailing.template != EmailKind.INVITATION:
         return change_notices.write_batch(mailing, BATCH)
     to_write = mailing.invitations.filter(emailed_at__isnull=True)
     locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
@@ -65,7 +66,7 @@ def write_batch(mailing: Mailing, event: Event, invitations: list[Invitation]) -
         is_wanted = address.wants_invitations and not address.suppressed_at and address.email not in coming
         (asked if is_wanted else left_out).append(invitation)
         invitation.mailing, invitation.event = mailing, event
-    delivery.queue_many(invitation_emails.written(event, asked, known))
+    queue.enqueue_many(invitation_emails.written(event, asked, known))
     Invitation.objects.filter(pk__in=[invitation.pk for invitation in asked]).update(
         emailed_at=timezone.now(), notified_version=event.schedule_version
     )
@@ -97,9 +98,9 @@ def stop(mailing: Mailing) -> int:
     """Ends a mailing for good. Whoever was not written to yet was never invited, and can be asked again another time.
     Says how many those are; twice takes nobody back twice."""
     change_notices.lock_invitations(mailing)
-    keys = control.stop(mailing)
-    change_notices.unsay(keys)
-    unsent = [pk for key in keys if (pk := invitation_emails.of_key(key))]
+    recalled = control.stop(mailing)
+    change_notices.unsay(recalled)
+    unsent = [pk for kind, pk in recalled if kind == EmailKind.INVITATION]
     never_asked = mailing.invitations.filter(Q(pk__in=unsent) | Q(emailed_at__isnull=True))
     # What was answered stays: a link can be read before its mail is marked as sent.
     locked = never_asked.filter(rsvp=None, declined_at=None).select_for_update(no_key=True).order_by("pk")

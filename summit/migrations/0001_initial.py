@@ -209,6 +209,7 @@ class Migration(migrations.Migration):
                 ('too_late', models.BooleanField(default=False, verbose_name='too late to help, so not sent')),
                 ('recipient_count', models.PositiveIntegerField(default=0, verbose_name='people written to')),
                 ('event', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reminders', to='summit.event', verbose_name='event')),
+                ('messages', models.ManyToManyField(editable=False, to='mail.message')),
             ],
             options={
                 'verbose_name': 'reminder',

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.models import AuditEntry, new_token
-from imagine.mail.models import Mailing
+from imagine.mail.models import Mailing, Message
 from partners.models import Contact, PledgeYear, PromiseType, School, Sector
 from summit.models.events import Event
 from summit.models.rsvps import Rsvp
@@ -148,6 +148,7 @@ class Invitation(models.Model):
         editable=False,
     )
     audit_entries = GenericRelation(AuditEntry)
+    messages = GenericRelation(Message)
 
     objects = InvitationQuerySet.as_manager()
 
@@ -188,7 +189,7 @@ def answer_of(stands: bool | None, declined_at: datetime | None) -> Invitation.A
 
 class Reminder(models.Model):
     """One thing that is said once before or after an event, such as "a week before", for the day on which it takes
-    place: whether it was said, or why not. The messages' keys keep it from being said twice to one person."""
+    place: whether it was said, or why not. Its messages keep it from being said twice to one person."""
 
     class Kind(models.TextChoices):
         WEEK = "week", _("a week before")
@@ -203,6 +204,7 @@ class Reminder(models.Model):
     completed_at = models.DateTimeField(_("done"), null=True, blank=True)
     too_late = models.BooleanField(_("too late to help, so not sent"), default=False)
     recipient_count = models.PositiveIntegerField(_("people written to"), default=0)
+    messages = models.ManyToManyField(Message, editable=False)
 
     class Meta:
         verbose_name = _("reminder")

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imagine.core.models import AuditEntry, new_token
 from imagine.core.text_normalization import joined, unaccented
+from imagine.mail.models import Message
 from partners.models import Organization, Sector, normalize_name
 from summit.models.events import Event
 
@@ -120,6 +121,7 @@ class Rsvp(models.Model):
         db_persist=True,
     )
     audit_entries = GenericRelation(AuditEntry)
+    messages = GenericRelation(Message)
 
     objects = RsvpQuerySet.as_manager()
 

@@ -8,7 +8,6 @@ because mail does not flow, is taken back and, while there is time, written anew
 
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,11 +19,12 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from imagine.mail import delivery
 from imagine.mail.models import Message
+from imagine.mail.queue import enqueue_many
 from summit import seats
 from summit.emails import reminder as reminder_emails
-from summit.emails.queries import unwilling, written
+from summit.emails.kinds import EmailKind
+from summit.emails.queries import emailed, unwilling
 from summit.models import Event, Guest, Invitation, Reminder, Rsvp
 from summit.reminders.schedule import SPANS, day_of, days_ago, worth_until
 
@@ -36,7 +36,11 @@ SECONDS = 30  # for one run; the next one goes on
 UNANSWERED_DAYS = 7  # after the invitation was sent
 LONGEST_AGO = timedelta(days=12)  # an event that ended earlier is thanked for no more
 LONGEST_AHEAD = timedelta(days=9)
-TOLD = ("confirmed", "moved_up", "event_moved")  # letters that say all that a reminder would
+TOLD = (
+    EmailKind.RSVP_CONFIRMED,
+    EmailKind.RSVP_PROMOTED,
+    EmailKind.EVENT_RESCHEDULED,
+)  # letters that say all that a reminder would
 
 
 # To whom -------------------------------------------------------------------------------------------------------
@@ -44,9 +48,10 @@ TOLD = ("confirmed", "moved_up", "event_moved")  # letters that say all that a r
 
 def parties(event: Event, kind: str) -> QuerySet[Rsvp]:
     """Who is to be written to and was not yet. Nobody who answered after it was due: they were told all of it."""
-    due, day = SPANS[kind].due(event), day_of(event.starts_at)
+    due = SPANS[kind].due(event)
     found = event.rsvps.active().filter(created_at__lt=due).filter(~unwilling("email", "reminders"))
-    found = found.filter(~written(f"rsvp:{{}}:{kind}:{day}"))
+    reminder = {"reminder__event": event, "reminder__kind": kind, "reminder__event_date": day_of(event.starts_at)}
+    found = found.exclude(emailed(Rsvp, reminder_emails.KINDS[kind].code, **reminder))
     if kind == Kind.THANKS:
         return found.filter(who_came(event))
     found = found.filter(held_seats__gt=0)
@@ -63,11 +68,7 @@ def who_came(event: Event) -> Q:
 
 def told_since(due: datetime) -> list[int]:
     """The RSVPs that got a letter with all that a reminder would say, since it was due."""
-    keys = Message.objects.filter(idempotency_key__startswith="rsvp:", created_at__gte=due).values_list(
-        "idempotency_key", flat=True
-    )
-    parts = [key.split(":") for key in keys]
-    return [int(part[1]) for part in parts if part[2] in TOLD]
+    return list(Message.objects.filter(kind__in=TOLD, created_at__gte=due).values_list("object_id", flat=True))
 
 
 # Say -----------------------------------------------------------------------------------------------------------
@@ -119,12 +120,17 @@ def say_some(event: Event, kind: str, now: datetime) -> bool:
         reminder.completed_at = now
     else:
         until = worth_until(kind, event, now)
-        delivery.queue_many(
-            reminder_emails.of_parties(event, kind, rsvps, day=reminder.event_date, now=now, expires_at=until)
+        add(
+            reminder, reminder_emails.of_parties(event, kind, rsvps, day=reminder.event_date, now=now, expires_at=until)
         )
-        reminder.recipient_count += len(rsvps)
     reminder.save()
     return reminder.completed_at is None
+
+
+def add(reminder: Reminder, messages: list[Message]) -> None:
+    enqueue_many(messages)
+    reminder.messages.add(*messages)
+    reminder.recipient_count += len(messages)
 
 
 def locked(event: Event) -> Event | None:
@@ -148,11 +154,15 @@ def asked_and_open(now: datetime) -> QuerySet[Event]:
 
 def unanswered(event: Event, now: datetime) -> QuerySet[Invitation]:
     """Invitations that left so many days ago and are not answered, to who was not asked again."""
-    sent = written("invitation:{}:invited", state=Message.State.SENT, sent_at__lt=days_ago(now, UNANSWERED_DAYS))
+    long_ago = {"state": Message.State.SENT, "sent_at__lt": days_ago(now, UNANSWERED_DAYS)}
+    sent = emailed(Invitation, EmailKind.INVITATION, **long_ago)
     comes = Rsvp.objects.active().filter(event=event).alias(folded=Lower("email"))
     return (
         event.invitations.filter(sent, declined_at__isnull=True, rsvp__isnull=True)
-        .filter(~written("invitation:{}:unanswered"), ~unwilling("contact__email", "invitations", "reminders"))
+        .filter(
+            ~emailed(Invitation, EmailKind.INVITATION_UNANSWERED),
+            ~unwilling("contact__email", "invitations", "reminders"),
+        )
         .filter(~Exists(comes.filter(folded=Lower(OuterRef("contact__email")))))
     )
 
@@ -166,11 +176,10 @@ def ask_some(event: Event, now: datetime) -> bool:
     invitations = list(unanswered(event, now).select_related("contact__organization").order_by("pk")[:BATCH])
     if not invitations:
         return False
-    delivery.queue_many(reminder_emails.of_invitations(event, invitations, expires_at=event.rsvp_closes_at))
     reminder, _made = Reminder.objects.get_or_create(
         event=event, kind=Kind.UNANSWERED, event_date=day_of(event.starts_at)
     )
-    reminder.recipient_count += len(invitations)
+    add(reminder, reminder_emails.of_invitations(event, invitations, expires_at=event.rsvp_closes_at))
     reminder.completed_at = now
     reminder.save()
     return True
@@ -183,42 +192,20 @@ def take_back(now: datetime) -> None:
     """Deletes reminders that were written and not sent, when they are not true any more: their time is over, they are
     answered, the party holds no seats now, the event was moved or called off. Who is still to be told is found anew."""
     waiting = Message.objects.not_handed_over().filter(expires_at__isnull=False)
-    rows = [
-        (pk, *key.split(":"), until) for pk, key, until in waiting.values_list("pk", "idempotency_key", "expires_at")
-    ]
-    for reminder, messages in (stale_of_parties(rows, now) | stale_of_invitations(rows, now)).items():
-        reminder_emails.forget(*reminder, messages)
+    for reminder in Reminder.objects.filter(messages__in=waiting).select_related("event").distinct():
+        messages = reminder.messages.filter(expires_at__isnull=False)
+        still_true = Q(object_id__in=readers(reminder).values("pk"), expires_at__gt=now)
+        reminder_emails.forget(messages.exclude(still_true))
 
 
-def stale_of_parties(rows: list[tuple], now: datetime) -> dict[tuple, list]:
-    """The messages to delete, by event, kind and day of their reminder."""
-    of_parties = [row for row in rows if row[1] == "rsvp" and row[3] in SPANS]
-    rsvps = Rsvp.objects.select_related("event").in_bulk([int(row[2]) for row in of_parties])
-    found = defaultdict(list)
-    for message, _rsvp, pk, kind, day, until in of_parties:
-        rsvp = rsvps.get(int(pk))
-        if rsvp and (until <= now or not is_true(rsvp, kind, day)):
-            found[rsvp.event_id, kind, day].append(message)
-    return found
-
-
-def is_true(rsvp: Rsvp, kind: str, day: str) -> bool:
-    event = rsvp.event
-    takes_place = event.is_published and not event.canceled_at and str(day_of(event.starts_at)) == day
-    return takes_place and not rsvp.canceled_at and (rsvp.held_seats > 0 or kind == Kind.THANKS)
-
-
-def stale_of_invitations(rows: list[tuple], now: datetime) -> dict[tuple, list]:
-    of_invitations = [row for row in rows if row[1] == "invitation" and row[3] == Kind.UNANSWERED]
-    open_ones = Invitation.objects.filter(declined_at__isnull=True, rsvp__isnull=True, event__canceled_at__isnull=True)
-    asked = Invitation.objects.select_related("event").in_bulk([int(row[2]) for row in of_invitations])
-    still_open = set(open_ones.filter(pk__in=asked).values_list("pk", flat=True))
-    found = defaultdict(list)
-    for message, _invitation, pk, kind, until in of_invitations:
-        invitation = asked.get(int(pk))
-        if invitation and (until <= now or invitation.pk not in still_open):
-            found[invitation.event_id, kind, str(day_of(invitation.event.starts_at))].append(message)
-    return found
+def readers(reminder: Reminder) -> QuerySet:
+    """To whom a reminder still says what is true: parties, or invitations."""
+    event = reminder.event
+    if reminder.kind == Kind.UNANSWERED:
+        return event.invitations.unanswered() if not event.canceled_at else event.invitations.none()
+    takes_place = event.is_published and not event.canceled_at and day_of(event.starts_at) == reminder.event_date
+    parties = event.rsvps.active() if takes_place else event.rsvps.none()
+    return parties if reminder.kind == Kind.THANKS else parties.filter(held_seats__gt=0)
 
 
 # What staff see ------------------------------------------------------------------------------------------------

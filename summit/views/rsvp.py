@@ -77,7 +77,7 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
 
 def mail_state(rsvp: Rsvp) -> str:
     """What became of the newest mail to this guest: "sent", "on_its_way", "rejected", or "" when there is none."""
-    mails = Message.objects.about(f"rsvp:{rsvp.pk}").filter(recipient=rsvp.email)
+    mails = rsvp.messages.filter(recipient=rsvp.email)
     state = mails.values_list("state", flat=True).first()
     if state is None:
         return ""

@@ -29,7 +29,7 @@ def test_admin(visit, staff, language):
     factories.event(title="Partner Kick-off", kind="kickoff")
     rsvp = factories.rsvp(event, size=3, guests=("María Thạch",))
     factories.rsvp(event, "Ben Ochoa", size=2)
-    message = Message.objects.about(f"rsvp:{rsvp.pk}").get()
+    message = rsvp.messages.get()
     page = visit(language)
     page.goto("/imagine/admin/")
     found = admin_page_problems(page, language)

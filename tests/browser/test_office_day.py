@@ -113,7 +113,7 @@ def meets_a_colleague(clerk: Clerk, event: Event) -> None:
 def sees_what_went_wrong(clerk: Clerk, event: Event) -> None:
     """Mail that failed, mail that waits, and who was passed over: on the start page and on the event's."""
     ben = event.rsvps.get(name="Ben Ochoa")
-    Message.objects.about(f"rsvp:{ben.pk}").filter(idempotency_key__contains="waiting").update(
+    ben.messages.filter(kind="rsvp_waitlisted").update(
         state=Message.State.REJECTED, sent_at=None, last_error="550 no such mailbox", send_after=timezone.now()
     )
     then, later = timezone.now() - timedelta(minutes=20), timezone.now() + timedelta(hours=1)
@@ -159,7 +159,7 @@ def calls_off_another(clerk: Clerk) -> None:
     clerk.opens(f"{EVENTS}?kind__exact=kickoff")
     clerk.does("cancel_events")
     clerk.presses("#content [type=submit]")
-    assert snapshots.emails(rsvp)[-1] == "event_cancelled 2 CANCEL"
+    assert snapshots.emails(rsvp)[-1] == "event_canceled 2 CANCEL"
 
 
 def takes_the_list_away(clerk: Clerk, event: Event) -> None:

@@ -89,8 +89,7 @@ def test_last_year_left_no_mail_and_nobody_real_is_written_to(district):
     )
     assert all(address.endswith("@example.org") for address in addresses)
     assert (
-        Message.objects.filter(idempotency_key__contains=":signed:").count()
-        == Pledge.objects.signed().filter(year=THIS_YEAR).count()
+        Message.objects.filter(kind="pledge_signed").count() == Pledge.objects.signed().filter(year=THIS_YEAR).count()
     )
     assert not AuditEntry.objects.about_any(Pledge.objects.filter(year=THIS_YEAR - 1)).exists()
 

@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 from django.db import connection
 
-from imagine.mail import backends, delivery
-from imagine.mail.models import Mailing, Message
+from imagine.mail import backends
+from imagine.mail.models import Mailing, Message, SendRate
+from imagine.mail.queue import enqueue_many
 
 
 def mailing(**fields) -> Mailing:
-    return Mailing.objects.create(**({"about": "event:17", "title": "Kick-off", "recipient_count": 3} | fields))
+    fields = {"template": "invitation", "title": "Kick-off", "recipient_count": 3} | fields
+    return Mailing.objects.create(about=SendRate(pk=17), **fields)
 
 
 def letters(of: Mailing | None = None, count: int = 3, **fields) -> list[Message]:
@@ -25,14 +27,15 @@ def letters(of: Mailing | None = None, count: int = 3, **fields) -> list[Message
     messages = [
         Message(
             **(
-                {"idempotency_key": f"invitation:{n}:invited", "recipient": guest(n), "queue": "bulk", "mailing": of}
+                {"kind": "news", "about": SendRate(pk=n + 1), "idempotency_key": f"news:{n + 1}"}
+                | {"recipient": guest(n), "queue": "bulk", "mailing": of, "topic": "invitations"}
                 | words
                 | fields
             )
         )
         for n in range(begin, begin + count)
     ]
-    delivery.queue_many(messages)
+    enqueue_many(messages)
     return messages
 
 

@@ -8,8 +8,9 @@ from email.message import EmailMessage
 
 from aiosmtpd.controller import Controller
 
-from imagine.mail import delivery as mail
-from imagine.mail.models import Message
+from imagine.mail import attachments
+from imagine.mail.models import Message, SendRate
+from imagine.mail.queue import enqueue
 
 
 class PostOffice:
@@ -66,24 +67,32 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-def new_message(idempotency_key: str = "rsvp:17:confirmed:1", **fields) -> Message:
-    """One message in the queue."""
+def new_message(idempotency_key: str = "rsvp_confirmed:17:1", **fields) -> Message:
+    """One message in the queue, about whatever has a row."""
     words = {
+        "kind": "rsvp_confirmed",
+        "about": SendRate(pk=17),
         "recipient": "alma@example.org",
         "language": "en",
         "subject": "Your seat on April 4 is confirmed",
         "body_text": "We expect you for breakfast.\n",
         "body_html": "<p>We expect you for breakfast.</p>",
     }
-    mail.queue(idempotency_key=idempotency_key, **(words | fields))
+    enqueue(idempotency_key=idempotency_key, **(words | fields))
     return Message.objects.get(idempotency_key=idempotency_key)
 
 
-def drawing(of: str, language: str) -> bytes | None:
-    """What makes the attachment "tests.mail.post.drawing:17"; "none" has none any more, "broken" fails."""
-    if of == "broken":
-        raise RuntimeError("alma@example.org has no paper")
-    return None if of == "none" else f"%PDF {of} {language}".encode()
+def drawing(rate: SendRate, language: str) -> bytes:
+    """The attachment of a message of the kind "drawing": what the one row of the sending rate says."""
+    return f"%PDF {rate.per_second} {language}".encode()
+
+
+def broken_drawing(rate: SendRate, language: str) -> bytes:
+    raise RuntimeError("alma@example.org has no paper")
+
+
+attachments.register("drawing", drawing)
+attachments.register("broken drawing", broken_drawing)
 
 
 def outcome(message: Message) -> tuple[str, int, str, bool]:

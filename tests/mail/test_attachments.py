@@ -8,16 +8,17 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
-from imagine.mail import delivery
-from imagine.mail.models import Message
+from imagine.mail import delivery, queue
+from imagine.mail.models import Message, SendRate
 from tests import web_client
 from tests.mail.post import new_message, outcome
 
 pytestmark = pytest.mark.django_db
 
 
-def message(of: str = "17", **fields) -> Message:
-    return new_message(attachment=f"tests.mail.post.drawing:{of}", attachment_name="certificate.pdf", **fields)
+def message(kind: str = "drawing", **fields) -> Message:
+    attached = SendRate.objects.get()
+    return new_message(attachment_kind=kind, attached=attached, attachment_name="certificate.pdf", **fields)
 
 
 def test_attachment_is_made_in_the_language_of_the_mail_and_stands_beside_its_words(post_office):
@@ -28,11 +29,12 @@ def test_attachment_is_made_in_the_language_of_the_mail_and_stands_beside_its_wo
     words, [attached] = sent.get_body(("plain",)), sent.iter_attachments()
     assert words.get_content().strip() == "We expect you for breakfast."
     assert (attached.get_content_type(), attached.get_filename()) == ("application/pdf", "certificate.pdf")
-    assert attached.get_content() == b"%PDF 17 es"
+    assert attached.get_content() == b"%PDF 60 es"
 
 
 def test_mail_whose_attachment_is_gone_goes_without(post_office):
-    message("none")
+    message()
+    Message.objects.update(attachment_object_id=2)
     delivery.deliver()
     [sent] = post_office.mails
     assert list(sent.iter_attachments()) == []
@@ -41,7 +43,7 @@ def test_mail_whose_attachment_is_gone_goes_without(post_office):
 
 def test_attachment_that_fails_keeps_the_mail_waiting_and_tells_staff_the_kind_of_failure(post_office):
     broken, fine = (
-        message("broken", idempotency_key="a:1"),
+        message("broken drawing", idempotency_key="a:1"),
         message(idempotency_key="a:2", recipient="other@example.org"),
     )
     delivery.sweep()
@@ -58,12 +60,12 @@ def test_sending_again_copies_the_attachment(post_office):
     delivery.deliver()
     Message.objects.update(created_at=timezone.now() - timedelta(minutes=5))
     first.refresh_from_db()
-    assert delivery.send_again(first)
+    assert queue.resend(first)
     delivery.sweep()
     assert [next(sent.iter_attachments()).get_filename() for sent in post_office.mails] == ["certificate.pdf"] * 2
 
 
-@pytest.mark.parametrize("fields", [{"attachment": "a.b:1"}, {"attachment_name": "a.pdf"}])
+@pytest.mark.parametrize("fields", [{"attachment_kind": "drawing"}, {"attachment_name": "a.pdf"}])
 def test_attachment_and_its_name_come_together(fields):
     with pytest.raises(IntegrityError, match="message_attachment_has_a_name"), transaction.atomic():
         new_message(**fields)

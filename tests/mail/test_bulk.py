@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from imagine.mail import backends, delivery, preferences
+from imagine.mail import backends, delivery, preferences, queue
 from imagine.mail import tasks as mail_tasks
 from imagine.mail.bulk import control
 from imagine.mail.bulk import delivery as bulk_delivery
@@ -135,7 +135,8 @@ def test_mail_that_one_may_not_want_says_where_it_is_ended_by_one_click(post_off
 def test_copy_that_staff_send_can_be_ended_as_well(post_office):
     [message] = letters(mailing(), 1, unsubscribe_url=HERE)
     bulk_delivery.deliver()
-    assert delivery.send_again(message)
+    message.refresh_from_db()
+    assert queue.resend(message)
     delivery.deliver()
     assert [sent["List-Unsubscribe"] for sent in post_office.mails] == [f"<{HERE}>"] * 2
 
@@ -306,6 +307,7 @@ def test_mail_that_a_person_waits_for_is_not_flagged_when_the_server_left_before
 def unknown(**fields) -> Message:
     [message] = letters(mailing(**fields), 1)
     Message.objects.update(state="unknown", attempts=1, handed_over_at=timezone.now(), last_error="TimeoutError")
+    message.refresh_from_db()
     return message
 
 
@@ -332,6 +334,8 @@ def test_unknown_one_that_did_not_arrive_is_sent_again_once(post_office):
 def test_nothing_of_a_stopped_mailing_is_sent_again(post_office):
     message = unknown(stopped_at=timezone.now())
     assert control.resolve_unknown(message, arrived=False) is False
-    assert delivery.send_again(message) is False
+    assert queue.requeue(message) is False
+    with pytest.raises(queue.CannotResend):
+        queue.resend(message)
     assert outcome(message)[0] == "unknown"
     assert control.resolve_unknown(message, arrived=True) is True

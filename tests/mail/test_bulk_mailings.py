@@ -69,7 +69,7 @@ def test_stopped_mailing_returns_what_it_deleted_and_stays_stopped(post_office):
     messages = letters(one, 3)
     letters(other, 1)
     Message.objects.filter(pk=messages[0].pk).update(attempts=2, send_after=timezone.now() + timedelta(hours=1))
-    assert sorted(control.stop(one)) == [message.idempotency_key for message in messages]
+    assert sorted(control.stop(one)) == [("news", message.object_id) for message in messages]
     first = one.stopped_at
     assert control.stop(one) == []
     control.resume(one)
@@ -97,7 +97,7 @@ def test_pause_in_the_middle_of_a_batch_stops_after_the_mail_that_is_under_way(p
 def test_stop_in_the_middle_of_a_batch_takes_back_all_but_the_mail_that_is_under_way(post_office):
     one = mailing()
     letters(one, 20)
-    taken_back: list[str] = []
+    taken_back: list[tuple[str, int]] = []
     post_office.on_mail = lambda sent: (
         len(post_office.mails) != 3 or beside(lambda: taken_back.extend(control.stop(one))) or True
     )
@@ -105,8 +105,8 @@ def test_stop_in_the_middle_of_a_batch_takes_back_all_but_the_mail_that_is_under
     assert len(taken_back) == 17
     assert states() == ["sent"] * 3
     assert len(post_office.mails) == 3
-    sent = set(Message.objects.values_list("idempotency_key", flat=True))
-    assert sent | set(taken_back) == {f"invitation:{number}:invited" for number in range(20)}
+    sent = set(Message.objects.values_list("kind", "object_id"))
+    assert sent | set(taken_back) == {("news", number) for number in range(1, 21)}
 
 
 def test_claim_of_a_moment_before_the_pause_does_not_begin():
@@ -159,15 +159,15 @@ def test_many_senders_send_each_once(post_office):
 def test_many_senders_and_a_stop_leave_each_either_sent_or_taken_back(post_office):
     one = mailing()
     letters(one, 300)
-    taken_back: list[str] = []
+    taken_back: list[tuple[str, int]] = []
     post_office.on_mail = lambda sent: (
         len(post_office.mails) != 60 or beside(lambda: taken_back.extend(control.stop(one))) or True
     )
     in_threads(3, bulk_delivery.deliver)
-    sent = list(Message.objects.values_list("idempotency_key", flat=True))
+    sent = list(Message.objects.values_list("kind", "object_id"))
     assert set(states()) == {"sent"}
     assert len(post_office.mails) == len(sent)
-    assert sorted(sent + taken_back) == sorted(f"invitation:{number}:invited" for number in range(300))
+    assert sorted(sent + taken_back) == [("news", number) for number in range(1, 301)]
 
 
 def test_one_unknown_message_is_settled_once_by_many():

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from imagine.celery import app
-from imagine.mail import delivery, dispatch
+from imagine.mail import delivery, dispatch, queue
 from imagine.mail.bulk import control
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Message
@@ -150,11 +150,12 @@ def test_sweep_wakes_for_mail_to_many_that_is_due_and_for_no_other(own_broker):
 def test_send_again_wakes_whoever_sends_it(own_broker, state, again):
     [message] = letters(mailing(), 1)
     Message.objects.update(state=state, sent_at=timezone.now() if state == "sent" else None)
-    for queue in ("bulk", "transactional"):
-        tasks_in(own_broker, queue)
-        dispatch.clear_wakeup(queue)
-    delivery.send_again(message)
-    assert {queue: len(tasks_in(own_broker, queue)) for queue in ("bulk", "transactional")} == {
+    message.refresh_from_db()
+    for name in ("bulk", "transactional"):
+        tasks_in(own_broker, name)
+        dispatch.clear_wakeup(name)
+    queue.resend(message)
+    assert {name: len(tasks_in(own_broker, name)) for name in ("bulk", "transactional")} == {
         "bulk": 0,
         "transactional": 0,
     } | {again: 1}

@@ -198,7 +198,8 @@ def test_one_query_for_any_number_of_letters():
 def test_message_to_many_ends_by_one_click():
     address, shown = preferences.of("alma@example.org"), KINDS[WEEK].example()
     message = editable_templates.current(WEEK).message(
-        idempotency_key="a:1:b",
+        about=address,
+        idempotency_key="reminder_week:1",
         recipient="Alma@example.org",
         address=address,
         language="en",

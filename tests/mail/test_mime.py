@@ -5,8 +5,11 @@ from email.message import EmailMessage
 
 import pytest
 
+import tests.mail.post  # noqa: F401 (registers attachments)
 from imagine.mail import mime
-from imagine.mail.models import Message
+from imagine.mail.models import Message, SendRate
+
+pytestmark = pytest.mark.django_db
 
 HTML = "<p>Te esperamos, <b>Ana</b>.</p>\n"
 CALENDAR = "BEGIN:VCALENDAR\r\nSUMMARY:Reunión\r\nEND:VCALENDAR\r\n"
@@ -31,7 +34,7 @@ WORDS = {
     "another script": {"recipient": "josé@example.org"},
     "another script's domain": {"recipient": "ana@espa\u00f1a.example.org"},
     "long address": {"recipient": "a" * 60 + "@" + "b" * 60 + ".example.org"},
-    "attachment": {"attachment": "tests.mail.post.drawing:17", "attachment_name": "certificate.pdf"},
+    "attachment": {"attachment_kind": "drawing", "attachment_name": "certificate.pdf"},
 }
 
 
@@ -42,6 +45,8 @@ def message(**fields) -> Message:
         "language": "en",
         "subject": "Confirmed",
     }
+    if "attachment_kind" in fields:
+        fields = fields | {"attached": SendRate.objects.get()}
     return Message(**{**words, "body_text": "We expect you.\n", "body_html": "<p>We expect you.</p>\n", **fields})
 
 
@@ -75,7 +80,7 @@ def test_email_says_what_is_stored(fields):
         if words:
             assert lines(parts.pop(kind).get_content()) == lines(words)
     parts.pop("text/plain", None)
-    assert list(parts) == (["application/pdf"] if stored.attachment else [])
+    assert list(parts) == (["application/pdf"] if stored.attachment_kind else [])
 
 
 def test_calendar_part_has_its_method():

@@ -9,7 +9,6 @@ from django.test.utils import CaptureQueriesContext
 
 from imagine.core import audit
 from imagine.core.models import AuditEntry
-from imagine.mail.models import Message
 from partners.models import Contact, DuplicateCandidate, Logo, Organization
 from partners.organizations import contacts, profiles
 from partners.pledges import editing as pledge_editing
@@ -152,7 +151,7 @@ def test_page_tells_of_logo_pledges_mail_and_history(staff):
     for each, state in ((pledge, "signed"), (renewed, "draft")):
         assert f'<a href="/imagine/admin/partners/pledge/{each.pk}/change/">{each.school_years}</a>: {state}' in page
     assert "1 promise" in words
-    message = Message.objects.about(f"pledge:{pledge.pk}:signed").get()
+    message = pledge.messages.filter(kind="pledge_signed").get()
     assert f'<a href="/imagine/admin/mail/message/{message.pk}/change/">{message.subject}</a>: queued' in page
     assert "wants to be shown: no → yes" in words
     assert "Alma Reyes role: – → Owner" in words

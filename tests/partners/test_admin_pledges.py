@@ -7,7 +7,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from imagine.core.models import AuditEntry
-from imagine.mail.models import Message
 from partners import checklist
 from partners.models import Pledge, Promise, PromiseType, Signature
 from partners.organizations import contacts, profiles
@@ -198,7 +197,7 @@ def test_staff_are_not_led_to_the_private_link(staff):
     pledge = factories.signed_pledge()
     pledge_links.replace_link(pledge)
     tokens = {pledge.token, Pledge.objects.get().token}
-    message = Message.objects.about(f"pledge:{pledge.pk}:signed").get()
+    message = pledge.messages.filter(kind="pledge_signed").get()
     for address in (
         LIST,
         PROMISES,
@@ -332,14 +331,13 @@ def test_action_on_what_was_erased_meanwhile(staff, action):
 
 def test_delete_erases_promises_versions_mail_and_history(staff):
     pledge = factories.signed_pledge()
-    about = f"pledge:{pledge.pk}"
-    assert Message.objects.about(about).exists()
+    assert pledge.messages.exists()
     address = f"{LIST}{pledge.pk}/delete/"
     assert "Are you sure" in web_client.page_text(staff.get(address))
     assert staff.post(address, {"post": "yes"}).status_code == 302
     for model in (Pledge, Promise, Signature):
         assert not model.objects.exists()
-    assert not Message.objects.about(about).exists()
+    assert not pledge.messages.exists()
     assert not AuditEntry.objects.about(pledge).exists()
     assert snapshots.organizations() == ["Port Gate Logistics"]
     log = str(snapshots.tables()["admin.LogEntry"])

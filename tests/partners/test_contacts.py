@@ -58,7 +58,7 @@ def test_main_contact_changes_hands():
 def test_corrected_address_gets_what_was_not_sent_and_the_link():
     pledge = factories.signed_pledge()
     contact = pledge.contact
-    Message.objects.filter(idempotency_key__contains=":link:").update(
+    Message.objects.filter(kind__in=("pledge_link", "pledge_request")).update(
         state=Message.State.SENT, sent_at="2027-01-01T00:00Z"
     )
     contacts.correct_contact(contact, email="right@example.org")

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from imagine.mail import delivery, mime
+from imagine.mail import attachments, delivery
 from imagine.mail.models import Message
 from partners.emails import pledge as pledge_emails
 from partners.models import PledgeRequest, Signature
@@ -31,8 +31,9 @@ def test_link_to_begin():
     factories.pledge_year(announced_deadline=date(2027, 9, 30))
     start = factories.pledge_request()
     message = last()
-    assert (message.idempotency_key, message.subject) == (
-        f"start:{start.pk}:link:1",
+    assert (message.kind, message.about, message.subject) == (
+        "pledge_request",
+        start,
         "Your link to promise for 2027–28",
     )
     assert one_line(message.body_text).startswith(
@@ -51,13 +52,14 @@ def test_signed_lists_the_promises_and_carries_the_certificate(post_office):
     assert [line[2:] for line in message.body_text.splitlines() if line.startswith("- ")] == lines
     assert all(line in html_words(message) for line in lines)
     assert "Your certificate is attached" in message.body_text
-    assert message.attachment == f"partners.emails.pledge.certificate:{Signature.objects.get().pk}"
+    assert (message.attachment_kind, message.attached) == ("certificate", Signature.objects.get())
     delivery.sweep()
     [attached] = list(post_office.mails[-1].iter_attachments())
     assert (attached.get_filename(), attached.get_content_type()) == ("imagine-promise-2027-28.pdf", "application/pdf")
     assert attached.get_content().startswith(b"%PDF-")
+    message = Message.objects.get(pk=message.pk)
     pledge_editing.delete_pledge(pledge)
-    assert mime.attached(message) is None
+    assert attachments.build(message) is None
 
 
 def test_signed_again_says_that_it_takes_the_place_of_the_first():
@@ -82,7 +84,7 @@ def test_one_partners_words_are_not_in_the_next_ones_mail():
         factories.signed_pledge(
             f"Partner {number}", f"p{number}@example.org", promises=(factories.promised("tours", number + 1),)
         )
-    for message in Message.objects.filter(idempotency_key__contains=":signed:"):
+    for message in Message.objects.filter(kind="pledge_signed"):
         number = int(message.recipient[1])
         assert f"Partner {number}" in message.body_text
         assert f": {number + 1} visit" in message.body_text
@@ -99,13 +101,13 @@ def test_nobody_to_write_to_stops_nothing():
     other.is_primary = True
     other.save()
     assert pledge_emails.reminder(pledge)
-    assert snapshots.emails_to()[-1] == "reminder 1 chue@example.org"
+    assert snapshots.emails_to()[-1] == "draft chue@example.org"
 
 
 def test_letters_are_spanish(settings):
     pledge = factories.draft_pledge("Unión Local 47", language="es")
     start = PledgeRequest.objects.create(organization="Otra", name="Alma", email=factories.EMAIL, language="es")
-    pledge_emails.link(pledge, 1, start=start)
+    pledge_emails.link(pledge, start=start)
     pledge_emails.reminder(pledge)
     pledge_emails.new_link(pledge)
     pledge_emails.begun(pledge)
@@ -113,11 +115,11 @@ def test_letters_are_spanish(settings):
     for quantity in (6, 7):
         page = factories.pledge_data(pledge.token, factories.promised("tours", quantity))
         pledge_editing.sign_pledge(pledge.token, **page, name="Alma Reyes")
-    written = before + list(Message.objects.about(f"pledge:{pledge.pk}:signed").order_by("created_at"))
+    written = before + list(pledge.messages.filter(kind="pledge_signed").order_by("created_at"))
     folder = settings.BASE_DIR / "templates" / "mail" / "partners"
     kinds = {path.stem for path in folder.glob("*.txt")} - {"layout", "layout.subject"}
-    found = {message.idempotency_key.split(":")[2] for message in written}
-    assert found - {"reminder"} | {"start"} == kinds  # a start's letter is its link; a reminder is in staff's words
+    found = {message.kind for message in written}
+    assert found - {"draft"} | {"pledge_request"} == kinds  # a reminder is in staff's words
     assert [message.subject for message in written] == [
         "Su enlace para prometer para 2027–28",
         "El enlace a sus promesas para 2027–28",

@@ -160,7 +160,7 @@ def test_year_is_closed_and_reopened_once_each_and_nobody_is_written_to():
 
 
 def reminders() -> list[str]:
-    return [letter for letter in snapshots.emails_to() if letter.startswith("reminder")]
+    return [letter for letter in snapshots.emails_to() if letter.startswith("draft")]
 
 
 def test_unsigned_draft_is_reminded_once():
@@ -171,12 +171,12 @@ def test_unsigned_draft_is_reminded_once():
     factories.backdate_pledge(pledge, 6)
     for _twice in range(2):
         tasks.remind_drafts()
-    assert reminders() == ["reminder 1 alma@example.org"]
+    assert reminders() == ["draft alma@example.org"]
     pledge_editing.save_draft(pledge.token, **factories.pledge_data(pledge.token, factories.promised("tours", 7)))
     factories.backdate_pledge(pledge, 6)
     tasks.remind_drafts()
     assert not pledge_years.remind_draft(pledge)
-    assert reminders() == ["reminder 1 alma@example.org"]
+    assert reminders() == ["draft alma@example.org"]
 
 
 def test_draft_whose_contact_was_erased_is_its_main_contacts_to_sign():
@@ -186,7 +186,7 @@ def test_draft_whose_contact_was_erased_is_its_main_contacts_to_sign():
     Contact.objects.filter(pk=main.pk).update(is_primary=True)
     factories.backdate_pledge(pledge, 6)
     tasks.remind_drafts()
-    assert reminders() == ["reminder 1 main@example.org"]
+    assert reminders() == ["draft main@example.org"]
 
 
 def test_who_signed_or_may_not_sign_or_wants_no_reminder_gets_none():

@@ -31,22 +31,15 @@ def rsvp(of: Event, name: str = "Alma Reyes", *, made: datetime | None = None, c
     party = factories.rsvp(of, name, **fields)
     Rsvp.objects.filter(pk=party.pk).update(created_at=made or moment(3, 1))
     Guest.objects.filter(rsvp=party, position__lte=came).update(checked_in_at=moment(4, 7, 8))
-    Message.objects.about(f"rsvp:{party.pk}").update(
-        created_at=made or moment(3, 1), state="sent", sent_at=moment(3, 1)
-    )
+    party.messages.update(created_at=made or moment(3, 1), state="sent", sent_at=moment(3, 1))
     party.refresh_from_db()
     return party
 
 
 def sent_reminders() -> list[str]:
     """What reminders say to whom, without the number of the RSVP or invitation: week alma.reyes@example.org"""
-    kinds = dict(Reminder.Kind.choices)
-    found = Message.objects.filter(queue=Message.Queue.BULK).order_by("recipient", "idempotency_key")
-    return [
-        f"{message.idempotency_key.split(':')[2]} {message.recipient}"
-        for message in found
-        if message.idempotency_key.split(":")[2] in kinds
-    ]
+    found = Message.objects.filter(queue=Message.Queue.BULK, reminder__isnull=False)
+    return [f"{kind} {to}" for to, kind in sorted(found.values_list("recipient", "reminder__kind"))]
 
 
 def run_reminders(*moments: datetime, sent: bool = True) -> list[str]:
@@ -66,7 +59,7 @@ def send_queued(now: datetime) -> None:
 
 def only_reminder(kind: str) -> Message:
     """The one reminder of this kind."""
-    return Message.objects.get(queue=Message.Queue.BULK, idempotency_key__contains=f":{kind}")
+    return Message.objects.get(queue=Message.Queue.BULK, reminder__kind=kind)
 
 
 def reminder_rows() -> list[tuple]:

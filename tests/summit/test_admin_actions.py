@@ -211,8 +211,8 @@ def test_many_cancelled_in_one_act_get_one_letter_each(staff):
     gone = [factories.rsvp(event, "Seated"), factories.rsvp(event, "Next"), factories.rsvp(event, "Then")]
     stays = factories.rsvp(event, "Stays")
     assert said(act(staff, "cancel_rsvps", *gone)) == ["3 RSVPs were cancelled."]
-    assert [snapshots.emails(rsvp)[1:] for rsvp in gone] == [["cancelled 2 CANCEL"], ["cancelled 2"], ["cancelled 2"]]
-    assert snapshots.emails(stays) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert [snapshots.emails(rsvp)[1:] for rsvp in gone] == [["canceled 2 CANCEL"], ["canceled 2"], ["canceled 2"]]
+    assert snapshots.emails(stays) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
 def test_many_erased_in_one_act_write_to_none_of_them(staff):
@@ -221,7 +221,7 @@ def test_many_erased_in_one_act_write_to_none_of_them(staff):
     stays = factories.rsvp(event, "Stays")
     act(staff, "delete_selected", *gone, post="yes")
     assert snapshots.seats(event) == [("Stays", 1, 0)]
-    assert snapshots.emails() == snapshots.emails(stays) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails() == snapshots.emails(stays) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
 def test_put_on_the_waiting_list_its_seats_go_to_those_in_front(staff):
@@ -229,7 +229,7 @@ def test_put_on_the_waiting_list_its_seats_go_to_those_in_front(staff):
     rsvp, waits = factories.rsvp(event, size=2), factories.rsvp(event, "Waits")
     act(staff, "move_to_waitlist", rsvp)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 2), ("Waits", 1, 0)]
-    assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
     page = web_client.page_text(staff.get(f"{RSVPS}{rsvp.pk}/change/"))
     assert "held seats: 2 → 0 waiting seats: 0 → 2" in page
 
@@ -304,7 +304,7 @@ def test_two_members_of_staff_putting_one_party_on_the_list_do_it_once():
     factories.rsvp(event, "Waits")
     answers = at_once([lambda: seats.apply_to_many(seats.move_to_waitlist, [rsvp])[0][1]] * 4)
     assert sorted(answers) == [False, False, False, True]
-    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "waiting 2 CANCEL"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "waitlisted 2 CANCEL"]
 
 
 # Events -----------------------------------------------------------------------------------------------------------
@@ -320,7 +320,7 @@ def test_calling_off_works_once_and_says_so_again(staff):
     ]
     assert snapshots.tables(but=KEPT) == before
     factories.notify_guests()
-    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_canceled 2 CANCEL"]
 
 
 def test_calling_off_what_ended_while_the_question_was_open_is_refused(staff):
@@ -349,7 +349,7 @@ def test_two_members_of_staff_calling_off_one_event_write_once():
     event = factories.event()
     rsvp = factories.rsvp(event)
     at_once([lambda: factories.cancel_event(event)] * 4)
-    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_canceled 2 CANCEL"]
 
 
 def test_erasing_an_event_with_rsvps_is_refused(staff):

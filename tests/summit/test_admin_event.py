@@ -30,7 +30,7 @@ def test_capacity_up_seats_who_waits(staff):
     waits = factories.rsvp(event, "Waits", size=2)
     change(staff, event, capacity="3", max_party_size="3")
     assert snapshots.seats(event) == [("Seated", 1, 0), ("Waits", 2, 0)]
-    assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
 def test_capacity_down_warns_and_throws_nobody_out(staff):
@@ -46,7 +46,7 @@ def test_new_place_is_told_to_every_party(staff):
     rsvp = factories.rsvp(event)
     change(staff, event, venue="Weber Point Events Center", _sure="yes")
     factories.notify_guests()
-    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_moved 2 REQUEST"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_rescheduled 2 REQUEST"]
 
 
 def test_save_without_a_change_writes_to_nobody(staff):
@@ -138,8 +138,8 @@ def test_calling_off_asks_first_and_then_tells_every_party_once(staff):
     assert "1 event was called off." in web_client.page_text(act(staff, event, sure=sent["sure"]))
     assert Event.objects.get().canceled_at is not None
     factories.notify_guests()
-    assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
-    assert snapshots.emails(waits) == ["waiting 1", "event_cancelled 2"]
+    assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_canceled 2 CANCEL"]
+    assert snapshots.emails(waits) == ["waitlisted 1", "event_canceled 2"]
 
 
 def test_calling_off_what_is_over_is_refused(staff):

@@ -210,7 +210,7 @@ def test_right_number_invites_and_leads_to_the_mailing(staff, kickoff, django_ca
     mailing = Mailing.objects.get()
     assert page.redirect_chain == [(f"/imagine/admin/mail/mailing/{mailing.pk}/change/", 302)]
     assert "3 people are being invited." in web_client.page_text(page)
-    assert (mailing.recipient_count, mailing.started_by, mailing.about) == (3, "staff", f"event:{kickoff.pk}")
+    assert (mailing.recipient_count, mailing.started_by, mailing.about) == (3, "staff", kickoff)
     assert asked(kickoff) == ["Alma Reyes", "Ben Ochoa", "Chue Vang"]
 
 

@@ -110,7 +110,7 @@ def test_change_of_size_up_and_down_goes_through_the_rules(staff):
     change(staff, rsvp, size="1")
     assert snapshots.seats(event) == [("Alma Reyes", 1, 0), ("Waits", 2, 0)]
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST", "changed 3 REQUEST"]
-    assert snapshots.emails(other) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails(other) == ["waitlisted 1", "promoted 2 REQUEST"]
     assert len(snapshots.guests(rsvp)) == 1
 
 
@@ -188,7 +188,7 @@ def test_delete_erases_the_party_its_mail_and_frees_its_seats(staff):
     assert staff.get(address).status_code == 200
     assert staff.post(address, {"post": "yes"}).status_code == 302
     assert snapshots.seats(event) == [("Waits", 1, 0)]
-    assert snapshots.emails() == snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails() == snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
     assert list(Guest.objects.values_list("name", flat=True)) == ["Waits"]
 
 

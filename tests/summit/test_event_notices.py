@@ -37,9 +37,8 @@ def notices() -> list[str]:
     told = []
     for message in Message.objects.exclude(ics_method="", subject="").order_by("created_at"):
         venues = [venue for venue in (FIRST, SECOND, THIRD) if venue in message.body_text]
-        kind = message.idempotency_key.split(":")[2]
-        if kind in {"event_moved", "event_cancelled"}:
-            told.append(f"{names[message.recipient]}: {kind} {' '.join(venues)}")
+        if message.kind in {"event_rescheduled", "event_canceled"}:
+            told.append(f"{names[message.recipient]}: {message.kind} {' '.join(venues)}")
     return told
 
 
@@ -50,7 +49,7 @@ def test_the_request_writes_no_email_and_the_worker_all():
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"]
     for _twice in range(2):
         assert event_changes.notify_guests(event.pk)
-    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_moved 2 REQUEST"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_rescheduled 2 REQUEST"]
     assert event_changes.events_with_pending_notices() == []
 
 
@@ -76,8 +75,15 @@ def test_a_second_move_while_half_is_told_tells_each_what_it_does_not_know(event
     move_to(event, THIRD)
     factories.notify_guests()
     both = [f"{SECOND} {THIRD}"] * 2
-    assert [line.split(": event_moved ")[0] for line in notices()] == ["Alma", "Ben", "Alma", "Ben", "Chue", "Dee"]
-    assert [line.split(": event_moved ")[1] for line in notices()] == [
+    assert [line.split(": event_rescheduled ")[0] for line in notices()] == [
+        "Alma",
+        "Ben",
+        "Alma",
+        "Ben",
+        "Chue",
+        "Dee",
+    ]
+    assert [line.split(": event_rescheduled ")[1] for line in notices()] == [
         *[f"{FIRST} {SECOND}"] * 2,
         *both,
         *[f"{FIRST} {THIRD}"] * 2,
@@ -99,10 +105,10 @@ def test_canceling_while_half_is_told_of_a_move_tells_each_once_of_the_event_it_
     event_changes.cancel_event(event)
     factories.notify_guests()
     assert notices()[2:] == [
-        f"Alma: event_cancelled {SECOND}",
-        f"Ben: event_cancelled {SECOND}",
-        f"Chue: event_cancelled {FIRST}",
-        f"Dee: event_cancelled {FIRST}",
+        f"Alma: event_canceled {SECOND}",
+        f"Ben: event_canceled {SECOND}",
+        f"Chue: event_canceled {FIRST}",
+        f"Dee: event_canceled {FIRST}",
     ]
 
 
@@ -137,7 +143,7 @@ def test_who_came_canceled_or_came_back_meanwhile_is_told_nothing_that_is_known(
     assert [line.partition(":")[0] for line in notices()] == ["Chue", "Dee"]
     move_to(event, THIRD)
     factories.notify_guests()
-    assert notices()[2:] == [f"{name}: event_moved {SECOND} {THIRD}" for name in ("Ben", "Chue", "Dee", "New")]
+    assert notices()[2:] == [f"{name}: event_rescheduled {SECOND} {THIRD}" for name in ("Ben", "Chue", "Dee", "New")]
 
 
 def test_nobody_is_told_any_more_once_the_event_is_over(event):

@@ -104,7 +104,7 @@ def test_sectors_lead_to_their_parties(staff, full):
 
 def test_failed_mail_is_shown_with_its_reason_and_link(staff, full):
     rsvp = full.rsvps.get(name="Stays")
-    message = Message.objects.about(f"rsvp:{rsvp.pk}").get()
+    message = rsvp.messages.get()
     Message.objects.filter(pk=message.pk).update(state=Message.State.REJECTED, last_error="550 no such mailbox")
     page = staff.get(page_of(full))
     assert "stays@example.org Refused: 550 no such mailbox" in web_client.page_text(page)
@@ -324,7 +324,7 @@ def test_move_by_another_is_kept_and_asks_nothing(staff, full):
     assert Event.objects.values_list("venue", "title").get() == (PLACE, "The Summit")
     factories.notify_guests()
     assert [letter for letter in snapshots.emails(full.rsvps.get(name="Stays")) if "moved" in letter] == [
-        "event_moved 2 REQUEST"
+        "event_rescheduled 2 REQUEST"
     ]
 
 

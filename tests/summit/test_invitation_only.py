@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from imagine.mail.models import Message
 from summit import rsvp_links, seats
 from summit.models import Event, LinkRequest
 from summit.school_year import next_spring
@@ -85,7 +84,7 @@ def test_party_works_by_its_link_and_lost_links_are_mailed(client):
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0)]
     client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
     rsvp_links.answer(LinkRequest.objects.get().pk)
-    assert Message.objects.filter(idempotency_key__startswith=f"rsvp:{rsvp.pk}:link:").count() == 1
+    assert rsvp.messages.filter(kind="rsvp_link").count() == 1
 
 
 def test_copy_for_next_spring_stays_closed():

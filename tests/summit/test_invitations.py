@@ -6,14 +6,13 @@ import pytest
 from django.utils import timezone
 
 from imagine.core.models import AuditEntry
-from imagine.mail import preferences
+from imagine.mail import preferences, queue
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.bulk import progress
 from imagine.mail.models import Mailing, Message
 from partners.models import Contact
 from summit.emails import invitation as invitation_emails
 from summit.invitations import audiences, responses, starting, writing
-from summit.invitations import resend as invitation_resend
 from summit.invitations import writing as invitations_writing
 from summit.models import Audience, Event, Invitation
 from tests import factories, snapshots
@@ -45,7 +44,7 @@ def test_everybody_of_an_audience_is_invited(django_capture_on_commit_callbacks)
         mailing = start(event, audience, 2)
     assert len(rung) == 1
     assert (mailing.about, mailing.title, mailing.recipient_count) == (
-        f"event:{event.pk}",
+        event,
         "Imagine Promise Summit: Both",
         2,
     )
@@ -84,7 +83,7 @@ def test_as_many_others_than_were_confirmed_are_not_invited(number, said):
     mark = audiences.figures(audience, event).mark
     audience.uploaded_contacts.set([person(f"Other {n}") for n in range(number)])
     assert refused(event, audience, number, mark) == f"{said} Nobody was: look once more, then confirm."
-    assert start(event, audience, number, audiences.figures(audience, event).mark).count == number
+    assert start(event, audience, number, audiences.figures(audience, event).mark).recipient_count == number
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -123,7 +122,7 @@ def test_nobody_is_invited_who_could_not_answer(change, said):
 
 def test_more_people_than_seats_are_invited_all_the_same():
     event = factories.event(capacity=1)
-    assert start(event, factories.audience(uploaded_contacts=[person("Alma"), person("Jun")]), 2).count == 2
+    assert start(event, factories.audience(uploaded_contacts=[person("Alma"), person("Jun")]), 2).recipient_count == 2
 
 
 def test_guests_become_contacts_of_their_organization_or_on_their_own():
@@ -177,7 +176,7 @@ def test_each_invitation_is_written_as_one_of_many():
     [invitation], [message] = event.invitations.all(), Message.objects.all()
     assert invitation.emailed_at
     assert (message.idempotency_key, message.queue, message.mailing) == (
-        f"invitation:{invitation.pk}:invited",
+        f"invitation:{invitation.pk}",
         "bulk",
         mailing,
     )
@@ -217,7 +216,7 @@ def test_what_was_interrupted_goes_on(monkeypatch):
 def test_a_batch_that_fails_is_written_whole_later(monkeypatch):
     mailing = start_mailing(factories.event(), person("Alma"), person("Jun"))
     with monkeypatch.context() as broken:
-        broken.setattr(writing.mail, "queue_many", lambda messages: 1 / 0)
+        broken.setattr(writing.queue, "enqueue_many", lambda messages: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             invitations_writing.write(mailing)
     assert not Invitation.objects.exclude(emailed_at=None).exists()
@@ -328,8 +327,8 @@ def test_mail_that_asks_once_more_takes_no_invitation_back_with_it():
     [invitation] = event.invitations.all()
     state_of("alma@example.org", "sent", sent_at=timezone.now())
     fields = {"recipient": "alma@example.org", "queue": "bulk", "mailing": mailing, "language": "en"}
-    for kind in ("unanswered", "invited:again:202701010900"):
-        Message.objects.create(idempotency_key=f"invitation:{invitation.pk}:{kind}", **fields)
+    for kind in ("unanswered", "invitation_merged"):
+        Message.objects.create(kind=kind, about=invitation, idempotency_key=f"{kind}:{invitation.pk}", **fields)
     assert invitations_writing.stop(mailing) == 0
     assert event.invitations.get() == invitation
 
@@ -438,7 +437,8 @@ def in_doubt_and_sent_again(event: Event, *names: str) -> Mailing:
     mailing = write_mailing(event, *map(person, names))
     first = Message.objects.get(recipient=f"{names[0].lower()}@example.org")
     Message.objects.filter(pk=first.pk).update(state="unknown", handed_over_at=timezone.now(), attempts=1)
-    assert invitation_resend.send_again(first)
+    first.refresh_from_db()
+    assert queue.resend(first)
     return mailing
 
 
@@ -477,20 +477,19 @@ def test_event_that_moves_keeps_it_and_tells_it():
     assert list(Message.objects.values_list("recipient", "state")) == [("alma@example.org", "unknown")]
     for mailing in Mailing.objects.going_on():
         invitations_writing.write(mailing)
-    keys = sorted(key.split(":", 2)[2] for key in Message.objects.values_list("idempotency_key", flat=True))
-    assert keys == ["invited", "invited", "moved:1"]
-    assert "Civic Auditorium" in Message.objects.get(idempotency_key__contains=":moved:").body_text
+    assert sorted(Message.objects.values_list("kind", flat=True)) == ["invitation", "invitation", "invitation_moved"]
+    assert "Civic Auditorium" in Message.objects.get(kind="invitation_moved").body_text
 
 
 def test_what_may_have_arrived_and_is_sent_again_is_flagged():
     mailing = write_mailing(factories.event(), person("Alma"))
     Message.objects.update(state="unknown", handed_over_at=timezone.now())
-    assert invitation_resend.send_again(mailing.messages.get())
+    assert queue.resend(mailing.messages.get())
     assert Message.objects.get().possible_duplicate
 
 
 def test_what_failed_for_good_and_is_sent_again_is_not_flagged():
     mailing = write_mailing(factories.event(), person("Alma"))
     Message.objects.update(state="rejected")
-    assert invitation_resend.send_again(mailing.messages.get())
+    assert queue.resend(mailing.messages.get())
     assert not Message.objects.get().possible_duplicate

@@ -7,13 +7,12 @@ import pytest
 from django.utils import timezone
 
 from imagine.core.models import AuditEntry
-from imagine.mail import preferences
+from imagine.mail import preferences, queue
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import EmailPreference, Mailing, Message
 from partners.models import Contact, Organization
 from partners.organizations import contacts, merging
 from summit.invitations import links as invitation_links
-from summit.invitations import resend as invitation_resend
 from summit.invitations import responses, writing
 from summit.models import Event, Invitation, Rsvp
 from summit.reminders import sending as reminder_sending
@@ -42,7 +41,7 @@ def test_invitations_move_to_the_contact_that_stays(two):
     invitation = factories.invite(factories.event(), goes)
     merging.merge_organizations(*two)
     assert list(Invitation.objects.values_list("pk", "contact")) == [(invitation.pk, stays.pk)]
-    assert Message.objects.get().idempotency_key == f"invitation:{invitation.pk}:invited"
+    assert Message.objects.get().idempotency_key == f"invitation:{invitation.pk}"
 
 
 def test_a_contact_of_one_organization_alone_keeps_the_invitation(two):
@@ -75,17 +74,14 @@ def test_without_an_answer_the_first_is_kept_and_the_other_is_not_mailed(two):
     both = both_invited(factories.event(), two)
     merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[0].pk
-    assert (
-        Message.objects.filter(idempotency_key__startswith="invitation:").get().idempotency_key
-        == f"invitation:{both[0].pk}:invited"
-    )
+    assert Message.objects.filter(content_type__model="invitation").get().idempotency_key == f"invitation:{both[0].pk}"
 
 
 def mail_is(invitation: Invitation, state: str, **fields) -> None:
     """What became of the mail of an invitation."""
     leased = {"claim_id": uuid.uuid4(), "claim_expires_at": timezone.now()} if state == "sending" else {}
     sent_at = timezone.now() if state == "sent" else None
-    Message.objects.about(f"invitation:{invitation.pk}").update(state=state, sent_at=sent_at, **leased, **fields)
+    invitation.messages.update(state=state, sent_at=sent_at, **leased, **fields)
 
 
 @pytest.mark.parametrize("sent", [0, 1])
@@ -97,7 +93,7 @@ def test_without_an_answer_the_one_whose_mail_was_sent_is_kept(two, sent, state)
     mail_is(both[1 - sent], state)
     merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[sent].pk
-    stands = Message.objects.get(idempotency_key=f"invitation:{both[sent].pk}:invited")
+    stands = Message.objects.get(idempotency_key=f"invitation:{both[sent].pk}")
     assert (stands.state, both[sent].get_absolute_url() in stands.body_text) == ("sent", True)
 
 
@@ -117,7 +113,7 @@ def test_without_an_answer_mail_that_is_still_to_leave_counts_for_more_than_mail
     mail_is(both[0], failed)
     merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[1].pk
-    assert Message.objects.get(state="queued").idempotency_key == f"invitation:{both[1].pk}:invited"
+    assert Message.objects.get(state="queued").idempotency_key == f"invitation:{both[1].pk}"
 
 
 def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
@@ -132,9 +128,7 @@ def test_a_new_link_that_was_sent_counts_as_mail_that_was_sent(two):
     both = both_invited(factories.event(), two)
     mail_is(both[1], "rejected")
     responses.replace_link(both[1])
-    Message.objects.filter(idempotency_key=f"invitation:{both[1].pk}:new_link:1").update(
-        state="sent", sent_at=timezone.now()
-    )
+    both[1].messages.filter(kind="invitation_new_link").update(state="sent", sent_at=timezone.now())
     merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[1].pk
 
@@ -142,7 +136,7 @@ def test_a_new_link_that_was_sent_counts_as_mail_that_was_sent(two):
 def test_mail_of_the_other_one_that_a_worker_has_in_its_batch_does_not_leave(two):
     """Its link would open nothing."""
     both = both_invited(factories.event(), two)
-    Message.objects.about(f"invitation:{both[0].pk}").update(state="sent", sent_at=timezone.now())
+    both[0].messages.update(state="sent", sent_at=timezone.now())
     batch = bulk_delivery.claim()
     merging.merge_organizations(*two)
     assert not any(map(bulk_delivery.mark_handed_over, batch))
@@ -152,8 +146,8 @@ def test_mail_of_the_other_one_that_was_sent_stays_known(two):
     both = both_invited(factories.event(), two)
     Message.objects.update(state="sent", sent_at=timezone.now())
     merging.merge_organizations(*two)
-    assert Message.objects.about(f"invitation:{both[0].pk}").count() == 2
-    assert not Message.objects.about(f"invitation:{both[1].pk}").exists()
+    assert both[0].messages.count() == 2
+    assert not both[1].messages.exists()
 
 
 def test_both_on_one_list_is_once(two):
@@ -213,8 +207,8 @@ def test_what_waits_about_an_invitation_that_was_sent_does_not_go_to_the_wrong_a
     reminder_sending.ask_some(invitation.event, timezone.now())
     invitation_links.mail_link(invitation)
     contacts.correct_contact(contact, email="alma@example.org")
-    assert list(Message.objects.filter(state="queued").values_list("idempotency_key", "recipient")) == [
-        (f"invitation:{invitation.pk}:link:1", "alma@example.org")
+    assert list(Message.objects.filter(state="queued").values_list("kind", "object_id", "recipient")) == [
+        ("invitation_link", invitation.pk, "alma@example.org")
     ]
     reminder_sending.ask_some(invitation.event, timezone.now())
     assert Message.objects.get(queue="bulk", state="queued").recipient == "alma@example.org"
@@ -234,7 +228,7 @@ def replaced(*, invited_mail: str = "sent", state: str = "rejected") -> Invitati
     invitation = factories.invite(factories.event(), person("Alma", email="wrong@example.org"))
     mail_is(invitation, invited_mail)
     responses.replace_link(invitation)
-    Message.objects.filter(idempotency_key__contains=":new_link:").update(state=state, attempts=3, last_error="550 no")
+    Message.objects.filter(kind="invitation_new_link").update(state=state, attempts=3, last_error="550 no")
     invitation.refresh_from_db()
     return invitation
 
@@ -248,7 +242,7 @@ def test_a_replaced_link_that_did_not_reach_a_wrong_address_is_written_to_the_ri
     invitation = replaced(state=state)
     Event.objects.update(venue="Stockton Civic Auditorium")
     correct(invitation, language="es")
-    message = Message.objects.get(idempotency_key=f"invitation:{invitation.pk}:new_link:1")
+    message = invitation.messages.get(kind="invitation_new_link")
     assert (message.recipient, message.language, message.state, message.queue) == (
         "alma@example.org",
         "es",
@@ -264,14 +258,10 @@ def test_a_replaced_link_that_did_not_reach_a_wrong_address_is_written_to_the_ri
 def test_the_newest_of_replaced_links_is_written_to_the_right_address():
     invitation = replaced()
     responses.replace_link(invitation)
-    Message.objects.filter(idempotency_key__contains=":new_link:").update(state="rejected")
+    Message.objects.filter(kind="invitation_new_link").update(state="rejected")
     correct(invitation)
-    states = dict(
-        Message.objects.filter(idempotency_key__contains=":new_link:").values_list("idempotency_key", "state")
-    )
-    assert states == {
-        f"invitation:{invitation.pk}:new_link:{n}": state for n, state in ((1, "rejected"), (2, "queued"))
-    }
+    links = invitation.messages.filter(kind="invitation_new_link").order_by("pk")
+    assert [message.state for message in sorted(links, key=lambda link: link.idempotency_key)] == ["rejected", "queued"]
 
 
 def test_an_invitation_that_is_written_again_brings_the_replaced_link_along():
@@ -281,7 +271,7 @@ def test_an_invitation_that_is_written_again_brings_the_replaced_link_along():
     assert not Message.objects.exists()
     writing.write(invitation.mailing)
     message = Message.objects.get()
-    assert (message.idempotency_key, message.recipient) == (f"invitation:{invitation.pk}:invited", "alma@example.org")
+    assert (message.idempotency_key, message.recipient) == (f"invitation:{invitation.pk}", "alma@example.org")
     assert invitation.get_absolute_url() in message.body_text
 
 
@@ -289,7 +279,7 @@ def test_a_replaced_link_is_written_again_though_its_mailing_was_stopped():
     invitation = replaced(invited_mail="rejected")
     writing.stop(invitation.mailing)
     correct(invitation)
-    assert Message.objects.get(state="queued").idempotency_key == f"invitation:{invitation.pk}:new_link:1"
+    assert Message.objects.get(state="queued").kind == "invitation_new_link"
 
 
 @pytest.mark.parametrize("state", ["sent", "sending"])
@@ -315,7 +305,7 @@ def test_a_replaced_link_of_use_to_nobody_is_not_written_again(end):
 def test_an_invitation_that_staff_sent_again_to_a_wrong_address_is_written_to_the_right_one():
     invitation = factories.invite(factories.event(), person("Alma", email="wrong@example.org"))
     mail_is(invitation, "sent")
-    invitation_resend.send_again(Message.objects.get())
+    queue.resend(Message.objects.get())
     Message.objects.filter(idempotency_key__contains=":again:").update(state="rejected")
     correct(invitation)
     message = Message.objects.get(idempotency_key__contains=":again:")
@@ -336,7 +326,7 @@ def test_who_is_erased_leaves_no_invitation_no_mail_and_no_history(of_organizati
     contacts.delete_contact(contact)
     contacts.delete_contact(contact)
     assert list(Invitation.objects.values_list("pk", flat=True)) == [other.pk]
-    assert [message.idempotency_key for message in Message.objects.all()] == [f"invitation:{other.pk}:invited"]
+    assert [message.idempotency_key for message in Message.objects.all()] == [f"invitation:{other.pk}"]
     assert not AuditEntry.objects.filter(content_type__model="invitation").exists()
     assert [address.email for address in EmailPreference.objects.all()] == ["jun@example.org"]
 
@@ -346,7 +336,7 @@ def test_a_guests_own_mail_and_its_link_to_choose_outlive_the_contact():
     event = factories.event()
     rsvp = responses.accept(factories.invite(event, contact), Rsvp(name="Alma Reyes"), size=1)
     contacts.delete_contact(contact)
-    assert [message.idempotency_key for message in Message.objects.all()] == [f"rsvp:{rsvp.pk}:confirmed:1"]
+    assert [(message.kind, message.about) for message in Message.objects.all()] == [("rsvp_confirmed", rsvp)]
     assert EmailPreference.objects.get().email == "alma.reyes@example.org"
 
 

@@ -6,13 +6,13 @@ import pytest
 from django.utils import timezone
 from icalendar import Calendar
 
-from imagine.mail import preferences, resend
+from imagine.mail import preferences, queue
+from imagine.mail.bulk import control
 from imagine.mail.models import Mailing, Message
-from imagine.mail.resend import NotAgain
+from imagine.mail.queue import CannotResend
 from partners.organizations import contacts
 from summit.invitations import change_notices, responses, writing
 from summit.invitations import links as invitation_links
-from summit.invitations import resend as invitation_resend
 from summit.models import Event, Invitation, Rsvp
 from summit.reminders import sending as reminder_sending
 from tests import factories, snapshots, web_client
@@ -34,8 +34,8 @@ def asked() -> Invitation:
     return invitation
 
 
-def mail_of(invitation: Invitation, kind: str = "invited") -> Message:
-    return Message.objects.select_related("mailing").get(idempotency_key=f"invitation:{invitation.pk}:{kind}")
+def mail_of(invitation: Invitation, kind: str = "invitation") -> Message:
+    return invitation.messages.select_related("mailing").exclude(idempotency_key__contains="again").get(kind=kind)
 
 
 def is_now(message: Message, state: State) -> None:
@@ -54,8 +54,8 @@ def moves(event: Event) -> None:
 def refusal(message: Message) -> str:
     """Why it is not sent again, and that nothing was written."""
     before = snapshots.tables()
-    with pytest.raises(NotAgain) as refused:
-        resend.send(message)
+    with pytest.raises(CannotResend) as refused:
+        queue.resend(message)
     assert snapshots.tables() == before
     return str(refused.value)
 
@@ -72,9 +72,9 @@ def test_an_invitation_that_was_sent_is_written_anew_with_the_facts_of_today(ask
     moves(asked.event)
     old = mail_of(asked)
     for _twice in range(2):  # in one minute once
-        assert resend.send(old)
+        assert queue.resend(old)
     [copy] = Message.objects.filter(idempotency_key__contains=":again:")
-    assert copy.idempotency_key.startswith(f"invitation:{asked.pk}:invited:again:")
+    assert (copy.kind, copy.about) == ("invitation", asked)
     assert (copy.recipient, copy.state, copy.queue, copy.mailing) == (
         "alma.reyes@example.org",
         "queued",
@@ -91,11 +91,11 @@ def test_an_invitation_that_was_sent_is_written_anew_with_the_facts_of_today(ask
 
 
 def test_sent_again_once_more_it_has_one_ending(asked):
-    resend.send(mail_of(asked))
+    queue.resend(mail_of(asked))
     copy = Message.objects.get(idempotency_key__contains=":again:")
     is_now(copy, State.SENT)
-    Message.objects.filter(pk=copy.pk).update(idempotency_key=f"invitation:{asked.pk}:invited:again:202701010900")
-    assert resend.send(Message.objects.get(pk=copy.pk))
+    Message.objects.filter(pk=copy.pk).update(idempotency_key=f"invitation:{asked.pk}:again:202701010900")
+    assert queue.resend(Message.objects.get(pk=copy.pk))
     assert [
         key.count(":again:")
         for key in Message.objects.order_by("idempotency_key").values_list("idempotency_key", flat=True)
@@ -106,7 +106,7 @@ def test_who_was_sent_the_facts_of_today_is_not_told_that_the_event_moved(asked)
     event = asked.event
     event.venue = THERE
     factories.save_event(event)
-    resend.send(mail_of(asked))
+    queue.resend(mail_of(asked))
     assert not change_notices.to_tell(event).exists()
 
 
@@ -114,42 +114,42 @@ def test_who_was_sent_the_facts_of_today_is_not_told_that_the_event_moved(asked)
 def test_an_invitation_that_failed_is_written_anew_in_its_place(asked, state):
     is_now(mail_of(asked), state)
     moves(asked.event)
-    assert resend.send(mail_of(asked))
+    assert queue.resend(mail_of(asked))
     [message] = Message.objects.all()
     assert (message.idempotency_key, message.state, message.queue) == (
-        f"invitation:{asked.pk}:invited",
+        f"invitation:{asked.pk}",
         "queued",
         "bulk",
     )
     assert message.mailing == asked.mailing
     assert THERE in message.body_text
     assert THERE in entry(message)["LOCATION"]
-    assert resend.send(message) is False
+    assert queue.resend(message) is False
     asked.refresh_from_db()
     assert asked.notified_version == asked.event.schedule_version
 
 
 def test_it_goes_to_the_address_that_the_contact_has_by_now(asked):
     contacts.correct_contact(asked.contact, email="alma@example.org", language="es")
-    resend.send(mail_of(asked))
+    queue.resend(mail_of(asked))
     copy = Message.objects.get(idempotency_key__contains=":again:")
     assert (copy.recipient, copy.language) == ("alma@example.org", "es")
     assert "Cumbre Imagine Promise" in copy.subject
 
 
-@pytest.mark.parametrize("kind", ["invited", "new_link:1"])
+@pytest.mark.parametrize("kind", ["invitation", "invitation_new_link"])
 def test_it_leads_to_the_link_that_opens_it(asked, kind):
     responses.replace_link(asked)
     Message.objects.filter(state=State.QUEUED).update(state=State.SENT, sent_at=timezone.now())
     responses.replace_link(asked)
-    resend.send(mail_of(asked, kind))
+    queue.resend(asked.messages.get(kind=kind, state=State.SENT))
     asked.refresh_from_db()
-    assert asked.get_absolute_url() in Message.objects.get(idempotency_key__contains=f"{kind}:again:").body_text
+    assert asked.get_absolute_url() in Message.objects.get(kind=kind, idempotency_key__contains="again").body_text
 
 
 def test_mail_that_was_anothers_before_a_merge_leads_to_the_invitation_that_stays(asked):
-    Message.objects.update(idempotency_key=f"invitation:{asked.pk}:was-9:invited", body_text="http://127.0.0.1/old")
-    resend.send(Message.objects.get())
+    Message.objects.update(kind="invitation_merged", body_text="http://127.0.0.1/old")
+    queue.resend(Message.objects.get())
     assert asked.get_absolute_url() in Message.objects.get(state=State.QUEUED).body_text
 
 
@@ -159,7 +159,7 @@ def test_what_is_on_its_way_is_left_alone(state):
     if state == State.SENDING:
         Message.objects.update(state=state, claim_id="0" * 32, claim_expires_at=timezone.now())
     before = snapshots.tables()
-    assert resend.send(Message.objects.get()) is False
+    assert queue.resend(Message.objects.get()) is False
     assert snapshots.tables() == before
 
 
@@ -185,7 +185,7 @@ def test_who_accepted_is_not_asked_again(asked):
 
 def test_who_declined_may_be_asked_again(asked):
     responses.decline(asked)
-    assert resend.send(mail_of(asked))
+    assert queue.resend(mail_of(asked))
 
 
 @pytest.mark.parametrize("how", [{"invitations": False}, None])
@@ -197,10 +197,13 @@ def test_whose_address_wants_none_or_refuses_is_not_asked_again(asked, how):
     assert refusal(mail_of(asked)).startswith("Their address wants no invitations, or refuses mail.")
 
 
+GONE = 999_999  # no invitation's
+
+
 def test_an_invitation_that_was_taken_back_is_not_sent_again(asked):
-    Invitation.objects.all().delete()
+    Message.objects.update(object_id=GONE)
     with pytest.raises(Invitation.DoesNotExist):
-        resend.send(Message.objects.get())
+        queue.resend(Message.objects.get())
 
 
 # What may have arrived, and what has words of its own ------------------------------------------------------------
@@ -209,7 +212,7 @@ def test_an_invitation_that_was_taken_back_is_not_sent_again(asked):
 def test_what_may_have_arrived_is_sent_again_as_it_is_while_it_is_true(asked):
     is_now(mail_of(asked), State.UNKNOWN)
     text = mail_of(asked).body_text
-    assert resend.send(mail_of(asked))
+    assert queue.resend(mail_of(asked))
     assert (mail_of(asked).state, mail_of(asked).body_text) == ("queued", text)
 
 
@@ -218,17 +221,17 @@ def test_what_may_have_arrived_and_is_true_no_more_is_said_to_have_arrived_first
     is_now(mail_of(asked), State.UNKNOWN)
     change(asked)
     assert "Say that it arrived: then an invitation that you send again is written anew." in refusal(mail_of(asked))
-    assert invitation_resend.settle(mail_of(asked), arrived=True)
-    assert resend.send(mail_of(asked))
+    assert control.resolve_unknown(mail_of(asked), arrived=True)
+    assert queue.resend(mail_of(asked))
 
 
-@pytest.mark.parametrize("kind", ["moved:1", "unanswered", "link:1"])
+@pytest.mark.parametrize("kind", ["invitation_moved", "unanswered", "invitation_link"])
 def test_other_mail_is_sent_again_while_it_is_true_and_else_the_invitation_is_to_be(asked, kind):
     moves(asked.event)
     reminder_sending.ask_some(asked.event, timezone.now() + timedelta(days=9))
     invitation_links.mail_link(asked)
     Message.objects.filter(state=State.QUEUED).update(state=State.SENT, sent_at=timezone.now())
-    assert resend.send(mail_of(asked, kind))
+    assert queue.resend(mail_of(asked, kind))
     assert Message.objects.get(state=State.QUEUED).body_text == mail_of(asked, kind).body_text
     event = Event.objects.get()
     event.venue = "Weber Point Events Center"
@@ -256,7 +259,7 @@ def test_staff_are_told_on_the_page_of_the_message(staff, asked, language, said)
 
 
 def test_staff_are_told_that_it_was_taken_back(staff, asked):
-    Invitation.objects.all().delete()
+    Message.objects.update(object_id=GONE)
     page = staff.post(f"{MESSAGES}{Message.objects.get().pk}/change/", {"_again": "1"}, follow=True)
     assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(page)
 
@@ -275,8 +278,8 @@ def test_of_unknown_ones_on_the_page_of_a_mailing_those_are_sent_again_that_are_
     moved = event.invitations.get(contact__name="Alma")
     gone = event.invitations.get(contact__name="Mai")
     responses.replace_link(moved)
-    Message.objects.filter(idempotency_key__contains="new_link").delete()
-    Invitation.objects.filter(pk=gone.pk).delete()
+    Message.objects.filter(kind="invitation_new_link").delete()
+    gone.messages.update(object_id=GONE)
     page = f"/imagine/admin/mail/mailing/{mailing.pk}/change/"
     text = web_client.page_text(staff.post(page, {"again": "1", "all": "1"}, follow=True))
     assert "1 message will be sent again." in text

@@ -69,13 +69,13 @@ def test_reserve_party_that_does_not_fit_waits_whole():
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.status) == (0, 3, "waitlisted")
     assert rsvp.waitlisted_since is not None
     assert len(snapshots.guests(rsvp)) == 3
-    assert snapshots.emails(rsvp) == ["waiting 1"]
+    assert snapshots.emails(rsvp) == ["waitlisted 1"]
 
 
 def test_reserve_party_that_takes_fewer_holds_what_is_free_and_waits_for_the_rest():
     rsvp = factories.rsvp(factories.event(capacity=2), size=3, accepts_partial=True)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.status) == (2, 1, "partially_confirmed")
-    assert snapshots.emails(rsvp) == ["waiting 1 REQUEST"]
+    assert snapshots.emails(rsvp) == ["waitlisted 1 REQUEST"]
 
 
 def test_reserve_smaller_party_sits_down_past_a_larger_one_that_waits():

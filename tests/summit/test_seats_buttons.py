@@ -48,7 +48,7 @@ def test_stop_waiting_keeps_what_is_held_once():
     for _twice in range(2):
         rsvp = seats.leave_waitlist(rsvp)
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since) == (2, 0, None)
-    assert snapshots.emails(rsvp) == ["waiting 1 REQUEST", "changed 2 REQUEST"]
+    assert snapshots.emails(rsvp) == ["waitlisted 1 REQUEST", "changed 2 REQUEST"]
 
 
 def test_stop_waiting_from_an_old_page_keeps_seats_that_came_since():
@@ -88,7 +88,7 @@ def test_take_free_seats_gives_them_to_who_asks_once():
         waits = seats.take_available_seats(waits)
     assert (waits.held_seats, waits.waitlisted_seats) == (3, 0)
     assert seats.available_seats(event) == 1
-    assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
 def test_take_free_seats_takes_what_there_is_and_waits_for_the_rest():

@@ -57,7 +57,7 @@ def test_shrink_gives_up_waiting_seats_first():
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since) == (2, 0, None)
     rsvp = seats.change_party_size(rsvp, size=1)
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == (1, 0)
-    assert snapshots.emails(rsvp) == ["waiting 1 REQUEST", *[f"changed {number} REQUEST" for number in (2, 3, 4)]]
+    assert snapshots.emails(rsvp) == ["waitlisted 1 REQUEST", *[f"changed {number} REQUEST" for number in (2, 3, 4)]]
 
 
 def test_shrink_until_it_fits_seats_the_waiting_party():
@@ -65,7 +65,7 @@ def test_shrink_until_it_fits_seats_the_waiting_party():
     rsvp = seats.change_party_size(factories.rsvp(event, size=3), size=2)
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.waitlisted_seats, rsvp.waitlisted_since) == (2, 0, None)
-    assert snapshots.emails(rsvp)[-1] == "moved_up 3 REQUEST"
+    assert snapshots.emails(rsvp)[-1] == "promoted 3 REQUEST"
 
 
 def test_shrink_lets_unnamed_guests_go_then_the_last():
@@ -175,7 +175,7 @@ def test_remove_guest_frees_that_guests_seat_once():
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Cleo")]
     assert snapshots.seats(event) == [("Alma Reyes", 2, 0), ("Waits", 1, 0)]
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "changed 2 REQUEST"]
-    assert snapshots.emails(other) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails(other) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
 def test_remove_guest_leaves_the_contact_and_strangers_alone():

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from imagine.mail.models import Message
 from summit import seats
 from summit.models import Event
 from tests import factories, snapshots
@@ -38,7 +37,7 @@ def test_save_event_gives_more_room_to_the_waiting_list_at_once(change):
     for _twice in range(2):
         saved(event, **change)
     assert snapshots.seats(event) == [("Seated", 1, 0), ("First", 1, 0), ("Second", 0, 1)]
-    assert snapshots.emails(first) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails(first) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
 def test_save_event_with_less_room_throws_nobody_out():
@@ -72,9 +71,9 @@ def test_save_event_that_moved_tells_every_party_once(change):
     moved = change(event)
     for _twice in range(2):
         saved(event, **moved)
-    assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_moved 2 REQUEST"]
-    assert snapshots.emails(waits) == ["waiting 1", "event_moved 2"]
-    assert snapshots.emails(cancelled) == ["waiting 1", "cancelled 2"]
+    assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_rescheduled 2 REQUEST"]
+    assert snapshots.emails(waits) == ["waitlisted 1", "event_rescheduled 2"]
+    assert snapshots.emails(cancelled) == ["waitlisted 1", "canceled 2"]
 
 
 def test_save_event_that_moved_and_grew_tells_both():
@@ -82,8 +81,8 @@ def test_save_event_that_moved_and_grew_tells_both():
     factories.rsvp(event, "Seated")
     waits = factories.rsvp(event, "Waits")
     saved(event, capacity=2, venue="Weber Point Events Center")
-    assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST", "event_moved 3 REQUEST"]
-    assert "Weber Point Events Center" in Message.objects.about(f"rsvp:{waits.pk}").first().body_text
+    assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST", "event_rescheduled 3 REQUEST"]
+    assert "Weber Point Events Center" in waits.messages.first().body_text
 
 
 @pytest.mark.parametrize("change", [{"title": "Another name"}, {"meal": "lunch"}, {"max_party_size": 2}])
@@ -120,9 +119,9 @@ def test_cancel_event_tells_every_party_once_and_keeps_the_record():
     for _twice in range(2):
         factories.cancel_event(event)
     assert snapshots.seats(event) == [("Seated", 1, 0), ("Waits", 0, 1), ("Cancelled", 0, 0)]
-    assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
-    assert snapshots.emails(waits) == ["waiting 1", "event_cancelled 2"]
-    assert snapshots.emails(cancelled) == ["waiting 1", "cancelled 2"]
+    assert snapshots.emails(seated) == ["confirmed 1 REQUEST", "event_canceled 2 CANCEL"]
+    assert snapshots.emails(waits) == ["waitlisted 1", "event_canceled 2"]
+    assert snapshots.emails(cancelled) == ["waitlisted 1", "canceled 2"]
 
 
 def test_cancel_event_that_was_hidden_meanwhile_tells_its_guests_all_the_same():
@@ -130,7 +129,7 @@ def test_cancel_event_that_was_hidden_meanwhile_tells_its_guests_all_the_same():
     factories.rsvp(event)
     Event.objects.update(is_published=False)
     assert factories.cancel_event(event).canceled_at is not None
-    assert snapshots.emails() == ["confirmed 1 REQUEST", "event_cancelled 2 CANCEL"]
+    assert snapshots.emails() == ["confirmed 1 REQUEST", "event_canceled 2 CANCEL"]
 
 
 def test_cancel_event_that_is_over_is_refused():

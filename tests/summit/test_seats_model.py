@@ -91,9 +91,9 @@ def while_few(step):
     return precondition(lambda self: len(self.room.parties) < 5)(step)
 
 
-def note(rsvp: Rsvp, kind: str, *, idempotency_key: str, **_words) -> Message:
-    told.append((rsvp.pk, kind))
-    return Message(idempotency_key=idempotency_key, recipient=rsvp.email)
+def note(rsvp: Rsvp, kind: str, *, occasion: int, **_words) -> Message:
+    told.append((rsvp.pk, kind.removeprefix("rsvp_")))
+    return Message(idempotency_key=f"{kind}:{rsvp.pk}:{occasion}", recipient=rsvp.email)
 
 
 class Seats(RuleBasedStateMachine):
@@ -215,7 +215,7 @@ class Seats(RuleBasedStateMachine):
         seats.promote(rsvp, override_reason="The superintendent asked")
         self.room.seat(party, party.waiting)
         party.waiting = 0
-        self.letters.append((rsvp.pk, "moved_up"))
+        self.letters.append((rsvp.pk, "promoted"))
 
     @when_there_is(waiting)
     @rule(number=numbers)
@@ -229,7 +229,7 @@ class Seats(RuleBasedStateMachine):
             return
         seats.promote(rsvp)
         party.held, party.waiting = party.held + gets, party.waiting - gets
-        self.letters.append((rsvp.pk, "moved_up"))
+        self.letters.append((rsvp.pk, "promoted"))
 
     @when_there_is(seated)
     @rule(number=numbers)
@@ -261,7 +261,7 @@ class Seats(RuleBasedStateMachine):
     @invariant()
     def everything_is_as_the_model_says(self):
         if self.stirred():
-            self.letters += [(key, "moved_up") for key in self.room.settle(but=self.put_back)]
+            self.letters += [(key, "promoted") for key in self.room.settle(but=self.put_back)]
         self.put_back, self.before = None, self.standing()
         assert told == self.letters
         told.clear()

@@ -28,7 +28,7 @@ def test_last_seats_go_to_as_many_as_there_are_and_the_rest_waits():
     at_once([reserving(event, f"Guest {number}") for number in range(CROWD)])
     found = snapshots.seats(event)
     assert sorted(row[1:] for row in found) == [(0, 1)] * (CROWD - 7) + [(1, 0)] * 7
-    assert sorted(snapshots.emails()) == ["confirmed 1 REQUEST"] * 7 + ["waiting 1"] * (CROWD - 7)
+    assert sorted(snapshots.emails()) == ["confirmed 1 REQUEST"] * 7 + ["waitlisted 1"] * (CROWD - 7)
     assert event.rsvps.waitlist().count() == CROWD - 7
 
 
@@ -81,8 +81,8 @@ def test_one_party_cancelled_many_times_at_once_is_told_once():
     rsvp, waits = factories.rsvp(event, size=2), factories.rsvp(event, "Waits", size=2)
     at_once([lambda: seats.cancel(rsvp)] * 6)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 0), ("Waits", 2, 0)]
-    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL"]
-    assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "canceled 2 CANCEL"]
+    assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
 def test_two_staff_promoting_for_the_last_seat_give_it_once():
@@ -102,7 +102,7 @@ def test_two_staff_promoting_one_party_beyond_the_room_count_it_once():
     at_once([lambda: seats.promote(rsvp, override_reason="The superintendent asked")] * 4)
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.overbooked_seats) == (2, 2)
-    assert snapshots.emails(rsvp) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails(rsvp) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
 def test_party_that_grows_while_staff_shrink_the_room_and_erase_it_ends_in_order():

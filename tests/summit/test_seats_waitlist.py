@@ -30,8 +30,8 @@ def test_oldest_wait_is_served_first():
         factories.rsvp(event, name)
     seats.cancel(seated)
     assert snapshots.seats(event) == [("Seated", 0, 0), ("First", 1, 0), ("Second", 1, 0), ("Third", 0, 1)]
-    assert snapshots.emails(event.rsvps.get(name="Second")) == ["waiting 1", "moved_up 2 REQUEST"]
-    assert snapshots.emails(event.rsvps.get(name="Third")) == ["waiting 1"]
+    assert snapshots.emails(event.rsvps.get(name="Second")) == ["waitlisted 1", "promoted 2 REQUEST"]
+    assert snapshots.emails(event.rsvps.get(name="Third")) == ["waitlisted 1"]
 
 
 def test_party_that_does_not_fit_keeps_its_place_and_the_next_is_served():
@@ -69,7 +69,7 @@ def test_party_that_takes_fewer_is_seated_in_part_and_stays_first():
     assert snapshots.seats(event)[2:] == [("Large", 1, 1), ("Small", 0, 1)]
     seats.cancel(second)
     assert snapshots.seats(event)[2:] == [("Large", 2, 0), ("Small", 0, 1)]
-    assert snapshots.emails(large) == ["waiting 1", "moved_up 2 REQUEST", "moved_up 3 REQUEST"]
+    assert snapshots.emails(large) == ["waitlisted 1", "promoted 2 REQUEST", "promoted 3 REQUEST"]
 
 
 def test_saying_that_fewer_is_fine_takes_free_seats_at_once():
@@ -78,7 +78,7 @@ def test_saying_that_fewer_is_fine_takes_free_seats_at_once():
     for _twice in range(2):
         rsvp = seats.set_accepts_partial(rsvp, True)
     assert (rsvp.accepts_partial, rsvp.held_seats, rsvp.waitlisted_seats, rsvp.ics_sequence) == (True, 2, 1, 2)
-    assert snapshots.emails(rsvp) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails(rsvp) == ["waitlisted 1", "promoted 2 REQUEST"]
     rsvp = seats.set_accepts_partial(rsvp, False)
     assert (rsvp.accepts_partial, rsvp.held_seats, rsvp.waitlisted_seats) == (False, 2, 1)
 
@@ -110,7 +110,7 @@ def test_nobody_moves_up_once_promotion_has_stopped():
     seats.set_accepts_partial(third, True)
     factories.save_event(Event.objects.get())
     assert snapshots.seats(event) == [("A", 0, 0), ("Waits", 0, 2)]
-    assert snapshots.emails(third) == ["waiting 1"]
+    assert snapshots.emails(third) == ["waitlisted 1"]
 
 
 def test_promotion_stops_when_the_event_says():
@@ -133,7 +133,7 @@ def test_promote_by_hand_works_after_promotion_has_stopped_and_once():
     for _twice in range(2):
         waits = seats.promote(waits)
     assert (waits.held_seats, waits.waitlisted_seats, waits.overbooked_seats) == (1, 0, 0)
-    assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
 def test_promote_by_hand_may_pass_over_whoever_waits_longer():
@@ -212,9 +212,9 @@ def test_put_on_the_list_waits_at_its_end_and_frees_its_seats_for_those_in_front
     assert snapshots.seats(event) == [("Alma Reyes", 0, 3), ("First", 2, 0), ("Second", 0, 2)]
     assert line(event) == ["Second", "Alma Reyes"]
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "Chi")]
-    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "waiting 2 CANCEL"]
-    assert snapshots.emails(first) == ["waiting 1", "moved_up 2 REQUEST"]
-    assert snapshots.emails(second) == ["waiting 1"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "waitlisted 2 CANCEL"]
+    assert snapshots.emails(first) == ["waitlisted 1", "promoted 2 REQUEST"]
+    assert snapshots.emails(second) == ["waitlisted 1"]
 
 
 def test_put_on_the_list_stays_there_in_the_same_act_though_nobody_else_waits():
@@ -229,7 +229,7 @@ def test_put_on_the_list_stays_there_in_the_same_act_though_nobody_else_waits():
     assert snapshots.seats(event)[0] == ("Alma Reyes", 0, 2)
     seats.cancel(other)  # seats come free, and it is first in line
     assert snapshots.seats(event)[0] == ("Alma Reyes", 2, 0)
-    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "waiting 2 CANCEL", "moved_up 3 REQUEST"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "waitlisted 2 CANCEL", "promoted 3 REQUEST"]
 
 
 def test_put_on_the_list_does_not_come_back_before_those_who_fit_no_more():
@@ -250,7 +250,7 @@ def test_party_that_waits_for_some_waits_for_all_and_one_that_waits_for_all_keep
         seats.move_to_waitlist(rsvp)
         assert snapshots.seats(event) == [("Alma Reyes", 0, 5), ("Second", 0, 4)]
         assert line(event) == ["Second", "Alma Reyes"]
-    assert snapshots.emails(rsvp) == ["waiting 1 REQUEST", "waiting 2 CANCEL"]
+    assert snapshots.emails(rsvp) == ["waitlisted 1 REQUEST", "waitlisted 2 CANCEL"]
 
 
 def test_seat_beyond_the_room_is_beyond_it_no_more():
@@ -296,7 +296,7 @@ def test_many_are_cancelled_before_anyone_is_called_up():
         ("Elsewhere", True),
     ]
     assert snapshots.seats(event) == [("Seated", 0, 0), ("Also goes", 0, 0), ("Stays", 1, 0)]
-    assert snapshots.emails(gone[1]) == ["waiting 1", "cancelled 2"]
+    assert snapshots.emails(gone[1]) == ["waitlisted 1", "canceled 2"]
     assert {outcome for _rsvp, outcome in seats.apply_to_many(seats.cancel, gone)} == {False}
 
 
@@ -335,4 +335,4 @@ def test_many_are_erased_before_anyone_is_called_up():
     last = factories.rsvp(event, "Waits last")
     seats.delete_many(gone)
     assert snapshots.seats(event) == [("Waits last", 1, 0)]
-    assert snapshots.emails() == snapshots.emails(last) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails() == snapshots.emails(last) == ["waitlisted 1", "promoted 2 REQUEST"]

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from imagine.mail.models import Message
+from partners.models import Pledge
 from summit import charts, seats, stats
 from summit.models import Event, Guest, Rsvp
 from summit.stats import Needs, Stretch
@@ -195,11 +196,13 @@ def test_failed_mail_is_this_events_alone():
     event, other = factories.event(), factories.event()
     rsvp, ok, elsewhere = factories.rsvp(event, "A"), factories.rsvp(event, "B"), factories.rsvp(other, "C")
     for failed, state in [(rsvp, Message.State.REJECTED), (elsewhere, Message.State.FAILED)]:
-        Message.objects.about(f"rsvp:{failed.pk}").update(state=state)
-    failed = Message.objects.about(f"rsvp:{rsvp.pk}").get()
-    for key in (f"invitation:{rsvp.pk}:first", "rsvp:words:odd", f"rsvp:{rsvp.pk}{rsvp.pk}:confirmed:1"):
-        Message.objects.create(idempotency_key=key, recipient="a@example.org", state=Message.State.UNKNOWN)
-    assert Message.objects.about(f"rsvp:{ok.pk}").get().state == Message.State.QUEUED
+        failed.messages.update(state=state)
+    failed = rsvp.messages.get()
+    unknown = {"recipient": "a@example.org", "state": Message.State.UNKNOWN}
+    Message.objects.create(idempotency_key="about nothing", **unknown)
+    Message.objects.create(idempotency_key="of another kind", about=Pledge(pk=rsvp.pk), **unknown)
+    Message.objects.create(idempotency_key="of another party", about=Rsvp(pk=rsvp.pk * 100), **unknown)
+    assert ok.messages.get().state == Message.State.QUEUED
     assert list(stats.failed_mail(event)) == [failed]
 
 

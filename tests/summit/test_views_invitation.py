@@ -261,7 +261,7 @@ def test_address_whose_rsvp_answers_another_invitation_gets_its_link(asked, kick
     response = accept(Client(), other, name="Alma Reyes", size="3")
     assert response.status_code == 409
     assert snapshots.seats(kickoff) == [("Alma Reyes", 1, 0)]
-    assert Message.objects.filter(idempotency_key=f"rsvp:{rsvp.pk}:link:1", recipient=rsvp.email).count() == 1
+    assert Message.objects.filter(kind="rsvp_link", object_id=rsvp.pk, recipient=rsvp.email).count() == 1
 
 
 # Decline ----------------------------------------------------------------------------------------------------------
@@ -324,7 +324,7 @@ def test_yes_becomes_no_and_the_seats_go_to_who_waits(client, kickoff, asked):
     for _twice in range(2):
         decline(client, asked, "Ill")
     assert snapshots.seats(kickoff) == [("Alma Reyes", 0, 0), ("Waits", 1, 0)]
-    assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
     assert "You cannot come this time" in page(client, asked)
 
 

@@ -174,7 +174,7 @@ def test_wrong_links_are_not_found(client, pledge):
     for token in (new_token(), pledge.token[:-1], pledge.token.swapcase()):
         assert client.get(f"/imagine/promise/{token}/year/").status_code == 404
         assert client.post(f"/imagine/promise/{token}/year/link/", {"event": event.slug}).status_code == 404
-    assert Message.objects.about("invitation:1:link").count() == 0
+    assert Message.objects.filter(kind="invitation_link").count() == 0
 
 
 def test_pages_of_the_year_are_neither_stored_nor_indexed(client, pledge):
@@ -194,9 +194,10 @@ def test_invitation_is_mailed_again_to_its_own_contact_once_in_ten_minutes(clien
     assert "Your link is on the way to alma@example.org." in web_client.page_text(client.get(address(pledge)))
     mail_me(client, pledge, asked.event)
     assert "We mailed this link to alma@example.org not long ago." in web_client.page_text(client.get(address(pledge)))
-    [message] = Message.objects.filter(idempotency_key__startswith="invitation:")
-    assert (message.idempotency_key, message.recipient, message.language) == (
-        f"invitation:{asked.pk}:link:1",
+    [message] = Message.objects.filter(content_type__model="invitation")
+    assert (message.kind, message.about, message.recipient, message.language) == (
+        "invitation_link",
+        asked,
         "alma@example.org",
         "es",
     )
@@ -211,7 +212,7 @@ def test_rsvp_is_mailed_in_place_of_the_invitation_that_it_answers(client, pledg
     for _twice in range(2):
         mail_me(client, pledge, rsvp.event)
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "link 1"]
-    assert Message.objects.get(idempotency_key__startswith=f"rsvp:{rsvp.pk}:link:").recipient == "alma@example.org"
+    assert rsvp.messages.get(kind="rsvp_link").recipient == "alma@example.org"
 
 
 def test_colleagues_links_are_not_mailed_and_no_event_without_a_link(client, pledge):

@@ -260,8 +260,8 @@ def test_cancel_asks_first_and_cancels_once(client):
     for _twice in range(2):
         post(client, "cancel_rsvp", rsvp)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 0), ("Waits", 1, 0)]
-    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "cancelled 2 CANCEL"]
-    assert snapshots.emails(waits) == ["waiting 1", "moved_up 2 REQUEST"]
+    assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "canceled 2 CANCEL"]
+    assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
     assert client.get(address)["Location"] == rsvp.get_absolute_url()
 
 

@@ -56,7 +56,7 @@ class Promises:
         partners = self.dice.sample(ORGANIZATIONS, len(ORGANIZATIONS) - BEGIN)
         for number, (name, sector) in enumerate(partners):
             self.begin(name, sector, sign=number % 16 != 5)
-        Message.objects.filter(idempotency_key__startswith="pledge:").delete()  # this program was not there then
+        Message.objects.filter(content_type__app_label="partners").delete()  # this program was not there then
         AuditEntry.objects.filter(content_type__app_label="partners").exclude(content_type__model="pledgeyear").delete()
         PledgeYear.objects.filter(pk=year.pk).update(
             opens_on=date(school_year, 3, 1),

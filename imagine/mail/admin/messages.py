@@ -17,7 +17,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from imagine.core.admin.actions import ActionsAdmin, Outcome, report_outcomes
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.logging import without_links
-from imagine.mail import resend
+from imagine.mail import queue
 from imagine.mail.bulk import control
 from imagine.mail.html_preview import framed
 from imagine.mail.models import Message
@@ -136,8 +136,8 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
 
 def once_more(message: Message) -> Outcome:
     try:
-        return resend.send(message)
-    except (resend.NotAgain, ObjectDoesNotExist) as refused:
+        return queue.resend(message)
+    except (queue.CannotResend, ObjectDoesNotExist) as refused:
         return refused
 
 

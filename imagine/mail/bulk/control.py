@@ -4,9 +4,10 @@ The mailing is locked before its messages, and those in the order of their prima
 """
 
 from django.db import transaction
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from imagine.mail import delivery
+from imagine.mail import queue
 from imagine.mail.bulk.delivery import BULK, RELEASED
 from imagine.mail.dispatch import wake_workers
 from imagine.mail.models import Mailing, Message
@@ -26,22 +27,22 @@ def resume(mailing: Mailing) -> None:
 
 
 @transaction.atomic
-def stop(mailing: Mailing) -> list[str]:
-    """End a mailing for good. Delete what was not handed over and return the keys of that, so that what it reported can
-    be undone. Harmless twice."""
+def stop(mailing: Mailing) -> list[tuple[str, int]]:
+    """End a mailing for good. Delete what was not handed over and return it as `recall` does, so that what it reported
+    can be undone. Harmless twice."""
     set_timestamp_once(mailing, stopped_at=timezone.now())
     return recall(mailing)
 
 
-def recall(mailing: Mailing) -> list[str]:
-    """Delete what was not handed over of a locked mailing, and return the keys of that. What was unknown before staff
-    had it sent again may have arrived the first time: it stays, and is unknown once more."""
+def recall(mailing: Mailing) -> list[tuple[str, int]]:
+    """Delete what was not handed over of a locked mailing; return the kind and the object's primary key of each. What
+    was unknown before staff resent it may have arrived the first time: it stays, and is unknown once more."""
     waiting = list(mailing.messages.not_handed_over().lock())
     doubtful = [message.pk for message in waiting if message.possible_duplicate]
     recalled = [message for message in waiting if not message.possible_duplicate]
     Message.objects.filter(pk__in=doubtful).update(state=Message.State.UNKNOWN, **RELEASED)
     Message.objects.filter(pk__in=[message.pk for message in recalled]).delete()
-    return [message.idempotency_key for message in recalled]
+    return [(message.kind, message.object_id) for message in recalled]
 
 
 def set_timestamp_once(mailing: Mailing, **timestamp) -> None:
@@ -54,15 +55,14 @@ def set_timestamp_once(mailing: Mailing, **timestamp) -> None:
     mailing.paused_at, mailing.stopped_at = locked.paused_at, locked.stopped_at
 
 
-@transaction.atomic
 def resolve_unknown(message: Message, arrived: bool) -> bool:
     """Staff know or decide what became of a message whose delivery is unknown: it arrived, or it is to be sent again.
-    Return whether there was something to decide: harmless twice, and nothing of a stopped mailing is sent again."""
-    locked = Message.objects.select_for_update(of=("self",)).select_related("mailing").get(pk=message.pk)
-    if locked.state != Message.State.UNKNOWN:
+    Return whether there was something to decide: harmless twice, and nothing of a stopped mailing is sent again. Raise
+    CannotResend."""
+    if arrived:
+        unknown = Message.objects.filter(pk=message.pk, state=Message.State.UNKNOWN)
+        sent_at = Coalesce("handed_over_at", Now())
+        return bool(unknown.update(state=Message.State.SENT, sent_at=sent_at, last_error=""))
+    if message.state != Message.State.UNKNOWN or (message.mailing and message.mailing.stopped_at):
         return False
-    if not arrived:
-        return delivery.send_again(locked)
-    locked.state, locked.sent_at, locked.last_error = Message.State.SENT, locked.handed_over_at or timezone.now(), ""
-    locked.save(update_fields=["state", "sent_at", "last_error"])
-    return True
+    return queue.resend(message)

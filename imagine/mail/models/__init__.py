@@ -1,7 +1,9 @@
-"""Stored mail: messages, mailings, what each address wants, and the words that staff may change."""
+"""Stored email: messages, mailings, preferences by address, and editable templates."""
 
-from imagine.mail.models.mailings import EmailPreference, Mailing, SendRate, TemplateOverride
+from imagine.mail.models.mailings import Mailing, SendRate
 from imagine.mail.models.messages import KEEP_TRYING, Message, QueueHeartbeat, default_retry_until
+from imagine.mail.models.preferences import EmailPreference
+from imagine.mail.models.templates import TemplateOverride
 
 __all__ = [
     "KEEP_TRYING",

@@ -4,12 +4,15 @@ import uuid
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import models
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
+from django.db import models, transaction
 from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from imagine.core.relations import AboutQuerySet
 from imagine.mail.models.mailings import Mailing
 
 KEEP_TRYING = timedelta(days=1)
@@ -19,7 +22,7 @@ def default_retry_until():
     return Now() + KEEP_TRYING
 
 
-class MessageQuerySet(models.QuerySet):
+class MessageQuerySet(AboutQuerySet):
     def moving(self):
         """Not of a mailing that is paused or stopped, and not of use to nobody any more, as a reminder of yesterday."""
         in_time = Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
@@ -56,21 +59,23 @@ class MessageQuerySet(models.QuerySet):
         locked = self.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True)
         return Message.objects.filter(pk__in=list(locked))
 
+    def delete(self):
+        """Lock the rows first: a condition such as `not_handed_over` must still hold when they are deleted."""
+        with transaction.atomic(savepoint=False):
+            pks = list(self.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+            return super(MessageQuerySet, Message.objects.filter(pk__in=pks)).delete()
+
     def undelivered(self):
         """Mail that will not arrive unless somebody does something."""
         return self.filter(state__in=Message.UNDELIVERED)
 
-    def about(self, subject: str):
-        """The messages about one thing, such as "rsvp:17"; keys begin with it."""
-        return self.filter(idempotency_key__startswith=f"{subject}:")
-
 
 class Message(models.Model):
-    """One e-mail to one address, from queued to sent or failed.
+    """One email to one address, from queued to sent or failed.
 
-    The key says what it is ("rsvp:17:confirmed:1") and exists once, so that the same thing is never said twice. Of an
-    attachment the message keeps how it is made, "partners.emails.pledge.certificate:17", made when it is sent:
-    nobody who presses a button waits for a drawing, and no picture lies in the database a second time.
+    `kind` is a code of the app that sends it, and `about` the object it is about. The idempotency key exists once, so
+    that the same thing is never said twice; nothing reads it. An attachment is built when the message is sent, by the
+    builder of its kind (attachments.py).
     """
 
     class State(models.TextChoices):
@@ -88,8 +93,19 @@ class Message(models.Model):
         TRANSACTIONAL = "transactional", _("a person waits for it")
         BULK = "bulk", _("one of many")
 
+    class Topic(models.TextChoices):
+        """What people can unsubscribe from. A direct answer has none."""
+
+        INVITATIONS = "invitations"
+        REMINDERS = "reminders"
+        NEWS = "news"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     idempotency_key = models.CharField(_("key"), max_length=120, unique=True)
+    kind = models.CharField(max_length=40)
+    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, null=True, related_name="+")
+    object_id = models.PositiveBigIntegerField(null=True)
+    about = GenericForeignKey()
     queue = models.CharField(_("queue"), max_length=16, choices=Queue, default=Queue.TRANSACTIONAL)
     mailing = models.ForeignKey(
         Mailing, verbose_name=_("mailing"), on_delete=models.PROTECT, null=True, blank=True, related_name="messages"
@@ -101,8 +117,12 @@ class Message(models.Model):
     body_html = models.TextField(_("HTML"))
     ics = models.TextField(_("calendar part"), blank=True)
     ics_method = models.CharField(_("calendar method"), max_length=10, blank=True)
+    topic = models.CharField(max_length=12, choices=Topic, blank=True)
     unsubscribe_url = models.CharField(_("where one unsubscribes"), max_length=200, blank=True)
-    attachment = models.CharField(_("attachment is made by"), max_length=120, blank=True)
+    attachment_kind = models.CharField(max_length=40, blank=True)
+    attachment_content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, null=True, related_name="+")
+    attachment_object_id = models.PositiveBigIntegerField(null=True)
+    attached = GenericForeignKey("attachment_content_type", "attachment_object_id")
     attachment_name = models.CharField(_("attachment"), max_length=120, blank=True)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
@@ -137,7 +157,7 @@ class Message(models.Model):
                 name="message_sent_at_only_when_sent",
             ),
             models.CheckConstraint(
-                condition=Q(attachment="", attachment_name="") | ~Q(attachment="") & ~Q(attachment_name=""),
+                condition=Q(attachment_kind="", attachment_name="") | ~Q(attachment_kind="") & ~Q(attachment_name=""),
                 name="message_attachment_has_a_name",
             ),
         ]
@@ -145,6 +165,7 @@ class Message(models.Model):
             models.Index(fields=["queue", "send_after"], condition=Q(state="queued"), name="message_due_in_queue"),
             models.Index(fields=["claim_expires_at"], condition=Q(state="sending"), name="message_claimed"),
             models.Index(fields=["-created_at"], name="message_newest"),
+            models.Index(fields=["content_type", "object_id"], name="message_about"),
             models.Index(fields=["recipient"], condition=Q(state__in=["queued", "sending"]), name="message_pending"),
             models.Index(
                 fields=["send_after"],

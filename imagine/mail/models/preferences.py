@@ -1,0 +1,50 @@
+"""Which email an address wants, and whether email to it is suppressed."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from imagine.core.models import new_token
+
+
+class EmailPreferenceQuerySet(models.QuerySet):
+    def with_email(self, email: str):
+        return self.filter(email=email.lower())
+
+
+class EmailPreference(models.Model):
+    """A mail address that was written to beyond a direct answer: which mail it wants, whether it refuses mail for good.
+    An address without a row wants what the defaults say. `token` is its link to change that."""
+
+    email = models.EmailField(_("e-mail"), unique=True, help_text=_("In lower case."))
+    token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
+    wants_invitations = models.BooleanField(_("wants invitations"), default=True)
+    wants_reminders = models.BooleanField(_("wants reminders"), default=True)
+    wants_news = models.BooleanField(_("wants news"), default=False)
+    suppressed_at = models.DateTimeField(_("refuses mail since"), null=True, blank=True, editable=False)
+    suppression_reason = models.CharField(_("what its mail server said"), max_length=300, blank=True, editable=False)
+    changed_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
+
+    objects = EmailPreferenceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("address")
+        verbose_name_plural = _("addresses")
+        ordering = ["email"]
+        constraints = [
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="email_preference_in_lower_case"),
+            models.CheckConstraint(
+                condition=Q(suppression_reason="") | Q(suppressed_at__isnull=False),
+                name="email_preference_suppression_reason",
+            ),
+        ]
+
+    def __str__(self):
+        """Without the address: Django's admin keeps it in its log and in a cookie."""
+        return str(_("address %(number)s")) % {"number": self.pk}
+
+    def get_absolute_url(self):
+        return reverse("mail_choices", args=[self.token])

@@ -1,0 +1,40 @@
+"""Staff's own text of editable email templates."""
+
+from django.conf import settings
+from django.contrib.contenttypes.fields import GenericRelation
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from imagine.core.models import AuditEntry
+
+
+class TemplateOverrideQuerySet(models.QuerySet):
+    def active(self):
+        return self.exclude(text="")
+
+
+class TemplateOverride(models.Model):
+    """Staff's own text of an editable template in one language (editable_templates.py). It is empty, and keeps only its
+    history, when the default text is used again."""
+
+    kind = models.CharField(_("letter"), max_length=40)
+    language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES)
+    subject = models.CharField(_("subject"), max_length=150, blank=True)
+    text = models.TextField(_("text"), max_length=4000, blank=True)
+    changed_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
+    changed_by = models.CharField(_("changed by"), max_length=150, blank=True, editable=False)
+    audit_entries = GenericRelation(AuditEntry)
+
+    objects = TemplateOverrideQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("words of a mail")
+        verbose_name_plural = _("words of mail")
+        ordering = ["kind", "language"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "language"], name="template_override_one_per_kind_and_language"),
+        ]
+
+    def __str__(self):
+        return f"{self.kind} ({self.language})"

@@ -1,0 +1,124 @@
+"""Store email, in the transaction of what it reports; workers send it after the commit."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import CharField, Model, OuterRef, Value
+from django.db.models.functions import Cast, Concat, Now
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from imagine.mail.dispatch import wake_workers
+from imagine.mail.models import Message, default_retry_until
+from imagine.mail.signals import resend_requested
+
+CONTENT = [
+    *("kind", "recipient", "language", "subject", "body_text", "body_html", "ics", "ics_method"),
+    *("topic", "unsubscribe_url"),
+    *("attachment_kind", "attachment_content_type", "attachment_object_id", "attachment_name"),
+]
+
+
+class CannotResend(Exception):
+    """Why an email isn't sent again: a sentence for staff."""
+
+
+def message_key(kind: str, about: Model, *occasion) -> str:
+    """The idempotency key of an email: its kind, the object it is about, and what tells two of one kind apart, such as
+    a number or a day. It is only ever compared whole."""
+    return ":".join(map(str, (kind, about.pk, *occasion)))
+
+
+def key_expression(kind: str) -> Concat:
+    """The same key in a subquery, about the outer query's row."""
+    return Concat(Value(f"{kind}:"), Cast(OuterRef("pk"), CharField()), output_field=CharField())
+
+
+def enqueue(
+    *,
+    kind: str,
+    about: Model,
+    idempotency_key: str,
+    recipient: str,
+    language: str,
+    subject: str,
+    body_text: str,
+    body_html: str,
+    **fields,
+) -> None:
+    """Store one email, unless its key exists already, and wake a worker after the commit."""
+    message = Message(
+        kind=kind,
+        about=about,
+        idempotency_key=idempotency_key,
+        recipient=recipient,
+        language=language,
+        subject=subject,
+        body_text=body_text,
+        body_html=body_html,
+        **fields,
+    )
+    enqueue_many([message])
+
+
+def enqueue_many(messages: Sequence[Message]) -> None:
+    """Store unsaved messages as `enqueue` does, with one statement."""
+    Message.objects.bulk_create(messages, ignore_conflicts=True)
+    for name in {message.queue for message in messages}:
+        transaction.on_commit(lambda name=name: wake_workers(name), robust=True)
+
+
+# Send again --------------------------------------------------------------------------------------------------------
+
+
+def resend(message: Message) -> bool:
+    """Send an email once more because staff want it, as the app that knows its kind sees fit. Return whether there is
+    something to send. Raise CannotResend, and DoesNotExist if the message or what it is about is gone."""
+    if message.mailing and message.mailing.stopped_at:
+        raise CannotResend(_("Its mailing was stopped: nothing of it is sent any more."))
+    for _receiver, answer in resend_requested.send(sender=Message, message=message):
+        if answer is not None:
+            return answer
+    return requeue(message)
+
+
+@transaction.atomic
+def requeue(message: Message, fresh: Message | None = None) -> bool:
+    """Queue a failed message again, or a copy of a sent one, at most one per minute. `fresh` is the unsaved email as it
+    should read today; without it, the stored one is sent as it is. Return False if it is on its way already or changed
+    since it was loaded, or if its mailing was stopped."""
+    loaded = message
+    message = Message.objects.select_for_update(of=("self",)).select_related("mailing").get(pk=loaded.pk)
+    if message.state in Message.PENDING or message.state != loaded.state:
+        return False
+    if message.mailing and message.mailing.stopped_at:
+        return False
+    if message.state == Message.State.SENT:
+        enqueue_copy(message, fresh or message)
+        return True
+    if fresh:
+        overwrite(message, fresh)
+    # What may have arrived the first time is unknown once more if the mailing is stopped (bulk/control.py).
+    message.possible_duplicate = message.possible_duplicate or message.state == Message.State.UNKNOWN
+    message.state, message.attempts, message.last_error = Message.State.QUEUED, 0, ""
+    message.send_after, message.expires_at = Now(), None
+    message.retry_until, message.handed_over_at = default_retry_until(), None
+    message.save()
+    transaction.on_commit(lambda: wake_workers(message.queue), robust=True)
+    return True
+
+
+def overwrite(message: Message, fresh: Message) -> None:
+    """Give a locked message, which no mail server took, the content of an unsaved one."""
+    for name in CONTENT:
+        setattr(message, name, getattr(fresh, name))
+    message.created_at = timezone.now()
+    message.save(update_fields=[*CONTENT, "created_at"])
+
+
+def enqueue_copy(message: Message, content: Message) -> None:
+    """Store one more email beside one that was sent. A person waits for it, so it belongs to no mailing."""
+    key = ":".join(map(str, (message.kind, message.object_id or message.pk, "again", f"{timezone.now():%Y%m%d%H%M}")))
+    fields = {name: getattr(content, name) for name in CONTENT}
+    about = {"content_type": message.content_type, "object_id": message.object_id}
+    enqueue_many([Message(idempotency_key=key, **about, **fields)])

@@ -1,0 +1,14 @@
+"""The kinds of email that are about pledges."""
+
+from django.db.models import TextChoices
+
+from partners.emails import templates
+
+
+class EmailKind(TextChoices):
+    PLEDGE_REQUEST = "pledge_request"
+    PLEDGE_BEGUN = "pledge_begun"
+    PLEDGE_LINK = "pledge_link"
+    PLEDGE_NEW_LINK = "pledge_new_link"
+    PLEDGE_SIGNED = "pledge_signed"
+    PLEDGE_DRAFT = templates.DRAFT.code

@@ -1,0 +1,28 @@
+"""The kinds of email the summit sends."""
+
+from django.db.models import TextChoices
+
+from summit.emails import templates
+
+
+class EmailKind(TextChoices):
+    RSVP_CONFIRMED = "rsvp_confirmed"
+    RSVP_WAITLISTED = "rsvp_waitlisted"
+    RSVP_PROMOTED = "rsvp_promoted"
+    RSVP_CHANGED = "rsvp_changed"
+    RSVP_CANCELED = "rsvp_canceled"
+    RSVP_LINK = "rsvp_link"
+    RSVP_NEW_LINK = "rsvp_new_link"
+    EVENT_RESCHEDULED = "event_rescheduled"
+    EVENT_CANCELED = "event_canceled"
+    INVITATION = templates.INVITATION.code
+    INVITATION_LINK = "invitation_link"
+    INVITATION_NEW_LINK = "invitation_new_link"
+    INVITATION_MERGED = "invitation_merged"  # asked by an invitation that was merged into another; its link is dead
+    INVITATION_UNANSWERED = templates.UNANSWERED.code
+    INVITATION_MOVED = templates.INVITATION_MOVED.code
+    INVITATION_CALLED_OFF = templates.INVITATION_CALLED_OFF.code
+    REMINDER_WEEK = templates.WEEK.code
+    REMINDER_DAY = templates.DAY.code
+    REMINDER_NAMES = templates.NAMES.code
+    THANKS = templates.THANKS.code
