@@ -57,8 +57,8 @@ def test_signed_lists_the_promises_and_carries_the_certificate(post_office):
     [attached] = list(post_office.mails[-1].iter_attachments())
     assert (attached.get_filename(), attached.get_content_type()) == ("imagine-promise-2027-28.pdf", "application/pdf")
     assert attached.get_content().startswith(b"%PDF-")
-    pledge_editing.delete_pledge(pledge)
     message = Message.objects.get(pk=message.pk)
+    pledge_editing.delete_pledge(pledge)
     assert attachments.build(message) is None
 
 

@@ -354,7 +354,7 @@ def test_the_rsvp_that_answers_has_the_last_word_in_the_calendar():
     assert snapshots.emails(rsvp) == ["confirmed 3 REQUEST"]
     confirmed, last = (
         rsvp.messages.get(),
-        Message.objects.latest("created_at"),
+        Message.objects.filter(kind="invitation_moved").latest("created_at"),
     )
     assert entry(confirmed)["UID"] == entry(last)["UID"]
     assert entry(confirmed)["SEQUENCE"] > entry(last)["SEQUENCE"]
