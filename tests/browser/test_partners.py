@@ -156,7 +156,7 @@ def test_somebody_looks_for_a_partner_without_scripts(visit, language, width):
         page.get_by_role("link", name="Peña Landscaping").click()
         expect(page.locator("h1")).to_have_text("Peña Landscaping")
         page.get_by_role("link", name=_("See all partners")).click()
-        page.get_by_role("link", name=PromiseType.objects.get(code="mentors").label).click()
+        page.get_by_role("link", name=PromiseType.objects.get(code="mentors").localized_name).click()
         expect(page.locator(".partner h3")).to_have_text(["Port Gate Logistics", "Local 47"])
         page.locator(".lang button").click()
         expect(page.locator(".partner h3")).to_have_text(["Port Gate Logistics", "Local 47"])
