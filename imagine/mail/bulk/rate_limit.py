@@ -65,7 +65,9 @@ class Slots:
 
     def wait(self, limit: int) -> None:
         """Sleep until the next slot, for the first of at most `limit` messages."""
-        if not self.reserved or time.monotonic() > self.reserved[0].end:
+        while self.reserved and time.monotonic() > self.reserved[0].end:
+            self.reserved.popleft()
+        if not self.reserved:
             self.reserved = reserve_slots(limit)
         self.current = self.reserved.popleft()
         time.sleep(max(0.0, self.current.start - time.monotonic()))
