@@ -146,7 +146,7 @@ def test_page_tells_of_logo_pledges_mail_and_history(staff):
     profiles.approve_listing(organization, by="anna")
     contacts.correct_contact(pledge.contact, role="Owner")
     response = staff.get(page_of(organization))
-    page, words = response.content.decode(), web_client.page_text(response)
+    page, words = web_client.page_html(response), web_client.page_text(response)
     assert f'src="{LIST}{organization.pk}/logo.png"' in page
     for each, state in ((pledge, "signed"), (renewed, "draft")):
         assert f'<a href="/imagine/admin/partners/pledge/{each.pk}/change/">{each.school_years}</a>: {state}' in page
