@@ -30,12 +30,12 @@ TEMPLATES = {
     "summit": ["summit", "admin/summit", "mail/summit"],
 }
 # Inside an app: the first may be imported by all that follow, never the other way round.
-LAYERS = [{"models"}, {"views", "admin", "urls", "tasks", "templatetags", "management"}]
+LAYERS = [{"models", "relations"}, {"views", "admin", "urls", "tasks", "templatetags", "management"}]
 URL_NAME = re.compile(r"""(?:\breverse\(|\bredirect\(|\{% url )\s*["']([\w:]+)["']""")
 TEMPLATE_TAG = re.compile(r"""\{% (?:include|extends) "([\w/.]+)\"""")
 # Wrong today, to be mended; the list only shrinks.
 NOT_YET = {
-    "imagine/mail/models/mailings.py links to mail_choices",
+    "imagine/mail/models/preferences.py links to mail_choices",
     "imagine/mail/preferences.py links to unsubscribe",
 }
 SEATS = {"held_seats", "waitlisted_seats", "waitlisted_since", "overbooked_seats"}
