@@ -1,7 +1,7 @@
 """What staff take away: the guest list and the list of invitations. Each is one header and one row function over one
 query."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from django.conf import settings
@@ -90,7 +90,7 @@ ASKED_COLUMNS = (
     "decline_message",
 )
 
-Labels = dict[str, dict]
+Labels = Mapping[str, Mapping]
 
 # Guests ----------------------------------------------------------------------------------------------------------
 

@@ -81,7 +81,7 @@ def standing(rsvp: Rsvp) -> str:
         Rsvp.Status.PARTIALLY_CONFIRMED: _("Confirmed in part"),
         Rsvp.Status.WAITLISTED: _("Waiting list"),
         Rsvp.Status.CANCELED: _("Cancelled"),
-    }[rsvp.status]
+    }[Rsvp.Status(rsvp.status)]
 
 
 def seats(rsvp: Rsvp) -> str:

@@ -72,7 +72,7 @@ def match_known() -> int:
     with connection.cursor() as cursor:
         cursor.execute(KNOWN, [ALIKE, MOST_AT_ONCE])
         rows = cursor.fetchall()
-    found = defaultdict(dict)
+    found: dict[int, dict[int, bool]] = defaultdict(dict)
     for rsvp, organization, is_same_name in rows:
         found[rsvp][organization] = is_same_name
     return sum(match_one(rsvp, organizations) for rsvp, organizations in found.items())
@@ -142,7 +142,7 @@ def settle(
         rsvp.organization, rsvp.no_organization = organization, no_organization
         rsvp.save(update_fields=["organization", "no_organization"])
         audit.log_change(rsvp, before, facts(rsvp))
-        if adds_contacts:
+        if organization and adds_contacts:
             person = {"name": rsvp.name, "phone": rsvp.phone, "language": rsvp.language}
             profiles.get_or_add_contact(organization, email=rsvp.email, **person)
     return len(rows)
@@ -166,7 +166,7 @@ class Proposal:
 
     @property
     def why(self) -> list[str]:
-        return [MatchReason(reason).label for reason in self.reasons]
+        return [str(MatchReason(reason).label) for reason in self.reasons]
 
 
 @dataclass

@@ -501,7 +501,8 @@ def promote_waitlist(event: Event, *, exclude: Collection[int] = ()) -> None:
     doesn't accept fewer keeps its place, and the next one that fits is promoted."""
     if not event.waitlist_is_open:
         return
-    available, skipped = available_seats(event), []
+    skipped: list[int] = []
+    available = available_seats(event)
     if available <= 0:
         return
     for rsvp in event.rsvps.waitlist().exclude(pk__in=exclude):

@@ -120,7 +120,9 @@ def kitchen(event: Event) -> tuple[Needs, Needs]:
 
 
 def counted(said) -> Needs:
-    totals, spellings, silent = Counter(), {}, 0
+    totals: Counter[str] = Counter()
+    spellings: dict[str, Counter[str]] = {}
+    silent = 0
     for words, number in said:
         words = " ".join(words.split())
         if words:

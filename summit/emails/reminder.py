@@ -34,7 +34,7 @@ KINDS = {
 
 
 def of_parties(
-    event: Event, kind: str, rsvps: Sequence[Rsvp], *, day: date, now: datetime, expires_at: datetime
+    event: Event, kind: Reminder.Kind, rsvps: Sequence[Rsvp], *, day: date, now: datetime, expires_at: datetime
 ) -> list[Message]:
     """One reminder of an event on `day` to many parties, each with its `guests` read, as it is true at `now`."""
     current = editable_templates.current(KINDS[kind].code)

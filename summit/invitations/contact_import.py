@@ -91,7 +91,8 @@ def read(file: bytes, name: str) -> Checked:
     """What a CSV or XLSX file says, checked; `name` is the file's. Writes nothing. Raises Unreadable with a sentence
     when it is no table of people: then nothing of it is taken."""
     sheet = spreadsheet_reader.read(file, lambda row: len(set(map(field_of, row)) - {None}))
-    checked, rows = Checked(name), {}
+    checked = Checked(name)
+    rows: dict[str, Row] = {}
     for row in read_rows(sheet, checked.bad):
         if before := rows.get(row.address):
             said = _("The same address as in line %(line)d.") % {"line": before.line}
@@ -117,7 +118,7 @@ def contacts_by_address(wanted: Iterable[str]) -> dict[str, list[tuple[int, str]
     that an audience would take first comes first."""
     found = Contact.objects.alias(address=Lower("email")).filter(address__in=list(wanted))
     rows = found.order_by("-is_primary", "pk").values_list("email", "pk", "organization__normalized_name")
-    known = {}
+    known: dict[str, list[tuple[int, str]]] = {}
     for email, pk, organization in rows:
         known.setdefault(email.lower(), []).append((pk, organization or ""))
     return known
@@ -134,10 +135,10 @@ def read_rows(sheet: Sheet, bad: list[Bad]) -> Iterator[Row]:
         if number > MOST_ROWS:
             said = _("It has more than %(most)s rows. Split it into files of fewer rows.")
             raise Unreadable(said % {"most": f"{MOST_ROWS:,}"})
-        said = ParsedRow()
-        typed = read_row({name: row[column] for column, name in columns.items() if column < len(row)}, said)
-        if said.problems:
-            bad.append(Bad(line, (typed["email"] or next(filter(None, row)))[:60], " ".join(said.problems)))
+        parsed = ParsedRow()
+        typed = read_row({name: row[column] for column, name in columns.items() if column < len(row)}, parsed)
+        if parsed.problems:
+            bad.append(Bad(line, (typed["email"] or next(filter(None, row)))[:60], " ".join(parsed.problems)))
         else:
             yield Row(line, **typed)
 
@@ -177,7 +178,7 @@ def language(cell: str, said: ParsedRow) -> str:
 
 def columns_of(header: list[str]) -> dict[int, str]:
     """The field of each column that has one; of two for one field the first counts."""
-    columns = {}
+    columns: dict[int, str] = {}
     for number, heading in enumerate(header):
         name = field_of(heading)
         if name and name not in columns.values():

@@ -83,7 +83,7 @@ def start(event: Event, audience: Audience, *, count: int, by: str, mark: str | 
         recipient_count=count,
         started_by=by,
     )
-    invite(event, mailing, [person.contact_id for person in asked])
+    invite(event, mailing, [person.contact_id for person in asked if person.contact_id])
     audit.log_change(event, {"invited": ""}, {"invited": f"{audience.name}: {count}"})
     transaction.on_commit(lambda: dispatch.send_task("summit.tasks.write_invitations", mailing.pk), robust=True)
     return mailing
@@ -103,7 +103,7 @@ def those_to_ask(audience: Audience, event: Event, count: int, mark: str | None)
         raise Nobody(_("There is nobody in this audience who would be invited."))
     if are_confirmed(asked, count, mark) and make_contacts(person for person in asked if not person.contact_id):
         asked = list(audiences.people(audience, event, reason=""))
-    there = keep({person.contact_id for person in asked})
+    there = keep({person.contact_id for person in asked if person.contact_id})
     if there != len(asked) or not are_confirmed(asked, count, mark):
         raise Changed(there, as_many=there == count)
     return asked

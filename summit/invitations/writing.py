@@ -60,7 +60,8 @@ def write_batch(mailing: Mailing, event: Event, invitations: list[Invitation]) -
     emails = {invitation.contact.email.lower() for invitation in invitations}
     known = preferences.of_many(emails)
     coming = set(with_rsvp(event, emails))
-    asked, left_out = [], []
+    asked: list[Invitation] = []
+    left_out: list[Invitation] = []
     for invitation in invitations:
         address = known[invitation.contact.email.lower()]
         is_wanted = address.wants_invitations and not address.suppressed_at and address.email not in coming

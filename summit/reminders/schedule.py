@@ -45,7 +45,7 @@ SPANS = {
 }
 
 
-def worth_until(kind: str, event: Event, now: datetime) -> datetime:
+def worth_until(kind: Reminder.Kind, event: Event, now: datetime) -> datetime:
     """Until when a letter that is written now may be sent: one that says "tomorrow" ends with its day."""
     until = SPANS[kind].until(event)
     says_how_soon = kind in {Kind.WEEK, Kind.DAY}

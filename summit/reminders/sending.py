@@ -46,7 +46,7 @@ TOLD = (
 # To whom -------------------------------------------------------------------------------------------------------
 
 
-def parties(event: Event, kind: str) -> QuerySet[Rsvp]:
+def parties(event: Event, kind: Reminder.Kind) -> QuerySet[Rsvp]:
     """Who is to be written to and was not yet. Nobody who answered after it was due: they were told all of it."""
     due = SPANS[kind].due(event)
     found = event.rsvps.active().filter(created_at__lt=due).filter(~unwilling("email", "reminders"))
@@ -106,7 +106,7 @@ def due_now(now: datetime) -> Iterator[tuple[Event, str]]:
 
 
 @transaction.atomic
-def say_some(event: Event, kind: str, now: datetime) -> bool:
+def say_some(event: Event, kind: Reminder.Kind, now: datetime) -> bool:
     """Writes the next letters of one reminder, under the event's lock. Says whether there may be more."""
     event = locked(event)
     if event is None or now < SPANS[kind].due(event):

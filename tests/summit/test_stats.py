@@ -216,7 +216,7 @@ def test_each_figure_is_one_query_for_3_and_for_30(django_assert_num_queries):
             stats.by_day,
             stats.by_sector,
             stats.kitchen,
-            stats.waiting_list,
+            stats.waitlist,
             stats.unnamed,
         ):
             with django_assert_num_queries(1):
