@@ -336,7 +336,7 @@ def test_messages_stay_with_the_pledge_that_is_kept_after_many_merges():
     assert signed.count() == 11
     assert set(signed.values_list("recipient", flat=True)) == {
         "alma@example.org",
-        *(f"z{n}@example.org" for n in range(9)),
+        *(f"z{n}@example.org" for n in range(10)),
     }
 
 

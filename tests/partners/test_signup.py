@@ -178,7 +178,7 @@ def test_what_was_left_unanswered_is_answered_by_the_sweep(monkeypatch):
     factories.pledge_year()
     begin()
     rung = []
-    monkeypatch.setattr(tasks.dispatch, "ring", lambda task, pk: rung.append((task, pk)))
+    monkeypatch.setattr(tasks.dispatch, "send_task", lambda task, pk: rung.append((task, pk)))
     tasks.answer_starts()
     [(task, pk)] = rung
     assert task == "partners.tasks.answer_start"
