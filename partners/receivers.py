@@ -1,6 +1,20 @@
 """What the mail app asks of partners when it sends their emails."""
 
+from django.dispatch import receiver
+
 from imagine.mail import attachments
+from imagine.mail.signals import language_asked, language_chosen
 from partners.emails import pledge as pledge_emails
+from partners.organizations import languages
 
 attachments.register(pledge_emails.CERTIFICATE, pledge_emails.certificate)
+
+
+@receiver(language_asked)
+def tell_language(email: str, **kwargs) -> str:
+    return languages.language_of_address(email)
+
+
+@receiver(language_chosen)
+def set_language(email: str, language: str, **kwargs) -> None:
+    languages.set_language_of_address(email, language)

@@ -7,7 +7,6 @@ from crispy_forms.helper import FormHelper
 from crispy_forms.layout import Field, Layout
 from crispy_forms.utils import render_crispy_form
 from django import forms
-from django.conf import settings
 from django.utils import translation
 from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
@@ -15,8 +14,6 @@ from django.utils.translation import get_language, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.forms import AddressField, LineField, More, NameField, Shared, TextField, plain_helper, unshare
-from imagine.mail.models import EmailPreference
-from imagine.mail.preferences import MAIL
 from partners.models import Sector
 from summit.models import MAX_PARTY_SIZE, Event, Guest, Invitation, Rsvp
 
@@ -271,44 +268,3 @@ class FindForm(forms.Form):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.helper = plain_helper()
-
-
-class MailChoicesForm(forms.Form):
-    """What mail an address wants, and in which language. Of an address that belongs to nobody we know, the language is
-    not asked for: there is nothing to write it to."""
-
-    invitations = forms.BooleanField(
-        label=_("Invitations"), required=False, help_text=_("To the kick-off and the gatherings of the school year.")
-    )
-    reminders = forms.BooleanField(
-        label=_("Reminders"),
-        required=False,
-        help_text=_("Before an event that you come to, names still missing, and a thank-you afterwards."),
-    )
-    news = forms.BooleanField(
-        label=_("News"), required=False, help_text=_("A few times a year: what has come of the promises.")
-    )
-    language = forms.ChoiceField(
-        label=_("We write to you in"),
-        choices=settings.LANGUAGES,
-        widget=forms.RadioSelect,
-        error_messages=dict.fromkeys(("required", "invalid_choice"), _("Choose one of the languages.")),
-    )
-
-    def __init__(self, address: EmailPreference, spoken: str, *args, **kwargs):
-        wanted = {name: getattr(address, f"wants_{name}") for name in MAIL}
-        super().__init__(*args, initial=wanted | {"language": spoken}, auto_id="id_%s", **kwargs)
-        if not spoken:
-            del self.fields["language"]
-
-    @property
-    def ends_all(self) -> bool:
-        return "nothing" in self.data
-
-    @property
-    def ticks(self) -> list[forms.BoundField]:
-        return [self[name] for name in MAIL]
-
-    def chosen(self) -> dict:
-        """As mail_choices.save takes it. The button "Nothing of this" counts for more than the ticks."""
-        return self.cleaned_data | (dict.fromkeys(MAIL, False) if self.ends_all else {})

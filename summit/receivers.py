@@ -3,9 +3,10 @@
 from django.dispatch import receiver
 
 from imagine.mail.models import Message
-from imagine.mail.signals import resend_requested
+from imagine.mail.signals import language_asked, language_chosen, resend_requested
 from partners.models import Contact
 from partners.signals import contact_deleted, contact_email_changed, contact_merged
+from summit import rsvp_language
 from summit.invitations import contact_changes
 from summit.invitations import resend as invitation_resend
 
@@ -30,3 +31,13 @@ def resend_email(message: Message, **kwargs) -> bool | None:
     if message.kind in invitation_resend.KINDS:
         return invitation_resend.resend(message)
     return None
+
+
+@receiver(language_asked)
+def tell_language(email: str, **kwargs) -> str:
+    return rsvp_language.language_of_address(email)
+
+
+@receiver(language_chosen)
+def set_language(email: str, language: str, **kwargs) -> None:
+    rsvp_language.set_language_of_address(email, language)

@@ -3,7 +3,6 @@
 from django.urls import path
 
 from summit.views import calendar as calendar_views
-from summit.views import email_preferences as email_preferences_views
 from summit.views import invitation as invitation_views
 from summit.views import partner_year as partner_year_views
 from summit.views import public as public_views
@@ -28,6 +27,4 @@ urlpatterns = [
     path("invitation/<token:token>/decline/", invitation_views.decline_invitation, name="decline_invitation"),
     path("promise/<token:token>/year/", partner_year_views.partner_year, name="partner_year"),
     path("promise/<token:token>/year/link/", partner_year_views.mail_year_link, name="mail_year_link"),
-    path("mail/<token:token>/", email_preferences_views.mail_choices, name="mail_choices"),
-    path("mail/<token:token>/<slug:mail>/", email_preferences_views.unsubscribe, name="unsubscribe"),
 ]

@@ -33,11 +33,6 @@ TEMPLATES = {
 LAYERS = [{"models", "relations"}, {"views", "admin", "urls", "tasks", "templatetags", "management"}]
 URL_NAME = re.compile(r"""(?:\breverse\(|\bredirect\(|\{% url )\s*["']([\w:]+)["']""")
 TEMPLATE_TAG = re.compile(r"""\{% (?:include|extends) "([\w/.]+)\"""")
-# Wrong today, to be mended; the list only shrinks.
-NOT_YET = {
-    "imagine/mail/models/preferences.py links to mail_choices",
-    "imagine/mail/preferences.py links to unsubscribe",
-}
 SEATS = {"held_seats", "waitlisted_seats", "waitlisted_since", "overbooked_seats"}
 WRITERS = {"update", "create", "bulk_create", "get_or_create", "update_or_create", "Rsvp"}
 
@@ -120,7 +115,7 @@ def test_imports_follow_the_directions():
         for name in imported(tree)
         if not may_know(part, part_of_module(name))
     ]
-    assert sorted(set(wrong) - NOT_YET) == []
+    assert wrong == []
 
 
 def test_strings_follow_the_directions():
@@ -140,7 +135,7 @@ def test_strings_follow_the_directions():
         part = part_of_template(name)
         wrong += [f"{name} links to {u}" for u in URL_NAME.findall(text) if not may_know(part, part_of_url(u, names))]
         wrong += [f"{name} includes {t}" for t in TEMPLATE_TAG.findall(text) if not may_render(part, t)]
-    assert sorted(set(wrong) - NOT_YET) == []
+    assert wrong == []
 
 
 def may_render(part: str, name: str) -> bool:
@@ -170,7 +165,7 @@ def test_models_and_rules_know_nothing_of_pages():
         wrong += [
             f"{path}:{node.lineno}: an import inside" for node in inner if isinstance(node, ast.Import | ast.ImportFrom)
         ]
-    assert sorted(set(wrong) - NOT_YET) == []
+    assert wrong == []
 
 
 def written_seats(tree: ast.AST) -> set[str]:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from imagine.mail.models import EmailPreference
+from imagine.mail.signals import language_asked, language_chosen
 
 MAIL = ("invitations", "reminders", "news")  # what can be chosen
 WANTED = {name: EmailPreference._meta.get_field(f"wants_{name}").default for name in MAIL}
@@ -64,6 +65,21 @@ def choose(address: EmailPreference, **wanted: bool) -> None:
     """Writes what an address wants: invitations, reminders, news."""
     fields = {f"wants_{name}": value for name, value in wanted.items()}
     EmailPreference.objects.filter(pk=address.pk).update(changed_at=timezone.now(), **fields)
+
+
+def language_of(email: str) -> str:
+    """The language in which the district writes to an address, "" when no app knows anyone there."""
+    answers = (language for _receiver, language in language_asked.send(EmailPreference, email=email))
+    return next((language for language in answers if language), "")
+
+
+def save_choices(address: EmailPreference, *, language: str = "", **wanted: bool) -> None:
+    """Save which of invitations, reminders and news an address wants and, when it is given, the language of whoever it
+    belongs to in each app. Calling it twice changes nothing."""
+    if any(getattr(address, f"wants_{name}") != wants for name, wants in wanted.items()):
+        choose(address, **wanted)
+    if language:
+        language_chosen.send(EmailPreference, email=address.email, language=language)
 
 
 def refuse(email: str, reason: str) -> None:

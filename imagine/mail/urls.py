@@ -1,0 +1,11 @@
+"""Addresses of email preferences, and of the health check that reports on email."""
+
+from django.urls import path
+
+from imagine.mail import views
+
+urlpatterns = [
+    path("mail/<token:token>/", views.email_preferences, name="mail_choices"),
+    path("mail/<token:token>/<slug:mail>/", views.unsubscribe, name="unsubscribe"),
+    path("health/ready/", views.ready, name="ready"),
+]
