@@ -77,7 +77,9 @@ def test_worker_killed_between_the_250_and_the_commit_sends_the_documented_dupli
 
     stack.mail.on_data = on_data
     guest.rsvp("struck")
-    marking = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%UPDATE mail_message%%'"
+    marking = """
+        SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%UPDATE "mail_message"%%'
+    """
     with contextlib.closing(lock):
         wait_for(lambda: stack.sql(marking), FOLLOWS, "the worker has heard 250 and wants to mark the message")
         stack.kill(stack.worker)
