@@ -58,11 +58,11 @@ ON_ITS_WAY = "1 link was mailed in the last ten minutes and is not mailed again.
 OVER = "This event is over or was cancelled, so nothing can be changed now."
 # Action, on what, with what; what it says, how the party stands then, its last letter; what it says again; when over.
 EACH = [
-    ("cancel_rsvps", seated, {}, "1 RSVP was cancelled.", (0, 0), "cancelled", SAME, "This event is over, so nothing"),
+    ("cancel_rsvps", seated, {}, "1 RSVP was cancelled.", (0, 0), "canceled", SAME, "This event is over, so nothing"),
     ("reinstate_rsvps", cancelled, {}, "1 RSVP is back.", (2, 0), "confirmed", SAME, "This event does not take RSVPs"),
-    ("promote_rsvps", waiting, {}, "1 RSVP was seated.", (2, 0), "moved_up", SAME, OVER),
-    ("promote_over_capacity", in_vain, WHY, "1 RSVP was seated.", (2, 0), "moved_up", SAME, OVER),
-    ("move_to_waitlist", seated, {}, "1 RSVP waits now.", (0, 2), "waiting", SAME, OVER),
+    ("promote_rsvps", waiting, {}, "1 RSVP was seated.", (2, 0), "promoted", SAME, OVER),
+    ("promote_over_capacity", in_vain, WHY, "1 RSVP was seated.", (2, 0), "promoted", SAME, OVER),
+    ("move_to_waitlist", seated, {}, "1 RSVP waits now.", (0, 2), "waitlisted", SAME, OVER),
     ("mail_links", seated, {}, "1 link is on its way.", (2, 0), "link", ON_ITS_WAY, "This event is over, so its links"),
 ]
 NAMES = [each[0] for each in EACH]
@@ -294,7 +294,7 @@ def test_two_members_of_staff_promoting_the_last_seat_give_it_once():
     for sentence in ("1 RSVP was seated.", f"RSVP {lost.code}: No seat is free right now."):
         assert sum(sentence in page for page in pages) == 1
     assert sorted(row[1:] for row in snapshots.seats(event)) == [(0, 0), (0, 1), (1, 0)]
-    assert sum(letter.startswith("moved_up") for letter in snapshots.emails()) == 1
+    assert sum(letter.startswith("promoted") for letter in snapshots.emails()) == 1
 
 
 @pytest.mark.django_db(transaction=True)
