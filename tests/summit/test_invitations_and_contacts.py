@@ -154,7 +154,7 @@ def test_both_on_one_list_is_once(two):
     both = [person("Alma", two[0]), person("Alma", two[1])]
     audience, alone = factories.audience(uploaded_contacts=both), factories.audience(uploaded_contacts=both[1:])
     merging.merge_organizations(*two)
-    assert list(audience.uploaded_contacts.all()) == list(alone.listed.all()) == [both[0]]
+    assert list(audience.uploaded_contacts.all()) == list(alone.uploaded_contacts.all()) == [both[0]]
 
 
 # Corrected -------------------------------------------------------------------------------------------------------
