@@ -113,7 +113,7 @@ def audience(*, uploaded_contacts=(), kinds=(), schools=(), **fields) -> Audienc
 
 
 def mailing(event: Event, count: int = 1) -> Mailing:
-    return Mailing.objects.create(about=f"event:{event.pk}", title=event.title, recipient_count=count)
+    return Mailing.objects.create(about=event, title=event.title, recipient_count=count)
 
 
 def invitation(event: Event, contact: Contact, **fields) -> Invitation:

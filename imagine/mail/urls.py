@@ -1,4 +1,4 @@
-"""Addresses of email preferences, and of the health check that reports on email."""
+"""Addresses of email preferences."""
 
 from django.urls import path
 
@@ -7,5 +7,4 @@ from imagine.mail import views
 urlpatterns = [
     path("mail/<token:token>/", views.email_preferences, name="mail_choices"),
     path("mail/<token:token>/<slug:mail>/", views.unsubscribe, name="unsubscribe"),
-    path("health/ready/", views.ready, name="ready"),
 ]

@@ -95,7 +95,7 @@ def test_rule_that_waited_for_a_merge_acts_on_the_pledge_that_moved(kept, rule):
     assert pledge.organization == kept
     assert (pledge.token != token) == (rule == "replace it")
     sent = {"replace it": "new_link 1", "remind": "draft"}.get(rule, "link 1")
-    assert sorted(snapshots.emails_to()) == ["link 1 alma@example.org", f"{sent} alma@example.org"]
+    assert sorted(snapshots.emails_to()) == sorted(["link 1 alma@example.org", f"{sent} alma@example.org"])
 
 
 @pytest.mark.parametrize("rule", ["mail it again", "replace it", "delete"])

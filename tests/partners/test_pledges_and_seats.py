@@ -17,7 +17,7 @@ def test_cancelled_seat_never_touches_a_promise():
         factories.event(), "Alma Reyes", email=factories.EMAIL, organization_name=factories.ORGANIZATION, size=2
     )
     factories.pledge_year()
-    click = factories.unsaved_pledge_request(rsvp.organization, rsvp.email, source=f"rsvp:{rsvp.pk}")
+    click = factories.unsaved_pledge_request(rsvp.organization_name, rsvp.email, source=f"rsvp:{rsvp.pk}")
     token = pledge_signup.open_pledge_request(click).token
     pledge = pledge_editing.sign_pledge(token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes")
     kept = (snapshots.pledges(), snapshots.promises(pledge), snapshots.organizations())

@@ -85,7 +85,7 @@ def test_invented_contacts_are_an_audience(capsys):
     assert Organization.objects.count() == Contact.objects.filter(is_primary=True).count() == 3
     assert set(Contact.objects.values_list("language", flat=True)) == {"en", "es"}
     audience = Audience.objects.get(name="Invented contacts")
-    assert starting.start(factories.event(), audience, count=10, by="test").count == 10
+    assert starting.start(factories.event(), audience, count=10, by="test").recipient_count == 10
 
 
 def test_a_second_run_makes_who_is_missing():

@@ -438,7 +438,7 @@ def test_questions_take_as_many_queries_for_any_number_of_invited(staff, number,
     typed = web_client.form_fields(staff.get(page_of(event))) | {"venue": PLACE}
     with django_assert_num_queries(28):
         staff.post(page_of(event), typed)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(12):
         staff.post(LIST, {"action": "cancel_events", "_selected_action": [event.pk]})
 
 

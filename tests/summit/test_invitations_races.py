@@ -311,6 +311,6 @@ def test_contact_is_changed_in_the_middle_of_a_stop(change):
 
 def test_control_without_the_locked_mailings_correcting_and_stopping_wait_for_each_other(monkeypatch):
     """What locking the mailings first is for. Should this ever pass without an error, the test above shows nothing."""
-    monkeypatch.setattr(contact_changes, "lock_mailings", lambda *contacts: None)
+    monkeypatch.setattr(contact_changes, "lock_invitations", lambda *contacts: None)
     with pytest.raises(OperationalError, match="deadlock"):
         stopped_in_the_middle(correct_contact)

@@ -143,7 +143,7 @@ class Seats(RuleBasedStateMachine):
         rsvp = factories.rsvp(self.event, email=email, size=size, accepts_partial=fewer)
         party = self.room.parties[rsvp.pk] = Party(fewer=fewer)
         self.room.ask(party, size)
-        self.letters.append((rsvp.pk, "waiting" if party.waiting else "confirmed"))
+        self.letters.append((rsvp.pk, "waitlisted" if party.waiting else "confirmed"))
 
     @when_there_is(active)
     @rule(number=numbers, size=sizes)
@@ -188,7 +188,7 @@ class Seats(RuleBasedStateMachine):
         seats.cancel(rsvp)
         if party.size:
             self.room.leave(party, party.size)
-            self.letters.append((rsvp.pk, "cancelled"))
+            self.letters.append((rsvp.pk, "canceled"))
 
     @when_there_is(cancelled)
     @rule(number=numbers, size=sizes)
@@ -196,7 +196,7 @@ class Seats(RuleBasedStateMachine):
         rsvp, party = self.some(number, cancelled)
         seats.reinstate(rsvp, size=size)
         self.room.ask(party, size)
-        self.letters.append((rsvp.pk, "waiting" if party.waiting else "confirmed"))
+        self.letters.append((rsvp.pk, "waitlisted" if party.waiting else "confirmed"))
 
     # What staff do
 
@@ -238,7 +238,7 @@ class Seats(RuleBasedStateMachine):
         seats.move_to_waitlist(rsvp)
         self.room.put_back(party)
         self.put_back = rsvp.pk
-        self.letters.append((rsvp.pk, "waiting"))
+        self.letters.append((rsvp.pk, "waitlisted"))
 
     @while_few
     @rule(size=strategies.integers(min_value=1, max_value=2))
