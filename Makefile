@@ -4,17 +4,19 @@
 #   make lint               check style, settings and migrations    make bench        measure speed beside bare Django
 #   make pictures           retake the documents' pictures          make migrations   rewrite 0001_initial from the models
 #   make quick-image        run the fast tests on the image's Python
+#   make format             lay out code, templates and style sheets as make lint wants them
 
 PYTHON ?= python3
 VENV ?= .venv
 PY = $(VENV)/bin/python
+CSS_FORMAT = $(VENV)/bin/css-beautify --indent-size=2 --end-with-newline --space-around-combinator
 PIP = $(PY) -m pip install --disable-pip-version-check --no-input --retries 2 --timeout 15
 # For commands that only look at the code and reach no server.
 THROWAWAY = SECRET_KEY=only-for-this-command-0123456789-abcdefghijklmnopqrstuvwxyz SITE_URL=https://www.example.org \
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0 EMAIL_URL=smtp://127.0.0.1:1 \
 	MAIL_FROM=imagine@example.org MAIL_REPLY_TO=people@example.org MAIL_POSTAL_ADDRESS=Stockton
 
-.PHONY: demo demo-reset test quick quick-image lint bench pictures migrations
+.PHONY: demo demo-reset test quick quick-image lint format bench pictures migrations
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/demo.stamp
@@ -39,8 +41,21 @@ quick-image:
 lint: $(VENV)/test.stamp
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
+	@$(VENV)/bin/djangofmt --check --quiet templates
+	@$(VENV)/bin/djangofmt check --quiet templates
+	@for sheet in static/css/*.css; do $(CSS_FORMAT) $$sheet | diff $$sheet - >/dev/null || \
+		{ echo "$$sheet is not laid out: make format" >&2; exit 1; }; done
+	@! LC_ALL=C.UTF-8 grep -rnE '.{121,}' templates static/css
 	@$(THROWAWAY) $(PY) manage.py check --deploy --fail-level WARNING
 	@$(THROWAWAY) $(PY) -W ignore manage.py makemigrations --check --dry-run
+
+# Text templates of email are laid out by hand: each of their line ends is sent.
+format: $(VENV)/test.stamp
+	@$(PY) -m ruff check --fix-only --quiet
+	@$(PY) -m ruff format --quiet
+	@$(VENV)/bin/djangofmt check --fix --quiet templates
+	@$(VENV)/bin/djangofmt --quiet templates
+	@for sheet in static/css/*.css; do $(CSS_FORMAT) --replace $$sheet >/dev/null; done
 
 # Run it alone on the machine, or the numbers mean little: docs/performance.md.
 bench: $(VENV)/demo.stamp

@@ -249,6 +249,11 @@ class GuestForm(forms.ModelForm):
             field.show_hidden_initial = True  # what the page showed: what staff corrected meanwhile is not written over
             field.widget.attrs["autocomplete"] = "name" if self.is_contact and name == "name" else "off"
 
+    @property
+    def shows_needs(self) -> bool:
+        """Whether the needs stand open on the page: one of them holds an answer or an error."""
+        return any(self[name].value() or self[name].errors for name in ("dietary_needs", "accessibility_needs"))
+
     def typed(self) -> dict[str, str]:
         """What the guest changed of what the page showed, by field."""
         return {name: self.cleaned_data[name] for name in self.changed_data}

@@ -138,7 +138,7 @@ def test_own_words_are_said_in_their_language_alone():
     )
     assert letter().subject == "See you in 7 days"
     assert letter().body_text.startswith("Dear Alma Reyes,\n\nCome!\n- with a pen\n\n")
-    assert '<p style="margin:0 0 14px;">Come!<br>- with a pen</p>' in letter().body_html
+    assert '<p style="margin: 0 0 14px">Come!<br>- with a pen</p>' in letter().body_html
     assert letter("es").subject.startswith("Arranque de Imagine Promise: ")
     row = TemplateOverride.objects.active().get()
     assert (row.kind, row.language, row.changed_by) == (WEEK, "en", "office")
@@ -175,7 +175,7 @@ def test_paragraph_of_which_nothing_is_left_is_left_out():
     words = dict.fromkeys(("link", "unsubscribe", "choices", "name"), "-")
     shown = editable_templates.current("thanks").letter("en", words=words, facts=facts)
     assert "kept.\n\nSee who promised what:" in shown.body_text
-    assert '<p style="margin:0 0 14px;"></p>' not in shown.body_html
+    assert '<p style="margin: 0 0 14px"></p>' not in shown.body_html
 
 
 def test_words_that_do_not_fit_any_more_are_passed_over():
