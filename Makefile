@@ -1,7 +1,7 @@
 # Commands for people. `make demo` needs Python 3.11 or newer and a package index, nothing else.
 #   make demo [PORT=8001]   run the whole product on this machine   make demo-reset   start over with fresh demo data
 #   make test               run every test                          make quick        run the fast ones
-#   make lint               check style, settings and migrations    make bench        measure speed beside bare Django
+#   make lint               check style, types, layout, settings    make bench        measure speed beside bare Django
 #   make pictures           retake the documents' pictures          make migrations   rewrite 0001_initial from the models
 #   make quick-image        run the fast tests on the image's Python
 #   make format             lay out code, templates and style sheets as make lint wants them
@@ -48,6 +48,7 @@ lint: $(VENV)/test.stamp
 	@! LC_ALL=C.UTF-8 grep -rnE '.{121,}' templates static/css
 	@$(THROWAWAY) $(PY) manage.py check --deploy --fail-level WARNING
 	@$(THROWAWAY) $(PY) -W ignore manage.py makemigrations --check --dry-run
+	@$(THROWAWAY) $(PY) -m mypy --no-error-summary
 
 # Text templates of email are laid out by hand: each of their line ends is sent.
 format: $(VENV)/test.stamp

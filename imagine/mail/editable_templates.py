@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Model
 from django.utils import timezone, translation
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
@@ -59,13 +60,13 @@ class Kind:
     """
 
     code: str
-    title: str
+    title: str | Promise
     mail: str
-    placeholders: Mapping[str, str]
-    subject: str
-    paragraphs: tuple[str, ...]
-    button: str
-    why: str
+    placeholders: Mapping[str, str | Promise]
+    subject: str | Promise
+    paragraphs: tuple[str | Promise, ...]
+    button: str | Promise
+    why: str | Promise
     example: Callable[[], Example]
 
     def shipped(self, language: str) -> Words:
