@@ -3,9 +3,11 @@
 from django.dispatch import receiver
 
 from imagine.mail import attachments
-from imagine.mail.signals import language_asked, language_chosen
+from imagine.mail.models import Message
+from imagine.mail.signals import language_asked, language_chosen, resend_requested
 from partners.emails import pledge as pledge_emails
 from partners.organizations import languages
+from partners.pledges import resend as pledge_resend
 
 attachments.register(pledge_emails.CERTIFICATE, pledge_emails.certificate)
 
@@ -18,3 +20,10 @@ def tell_language(email: str, **kwargs) -> str:
 @receiver(language_chosen)
 def set_language(email: str, language: str, **kwargs) -> None:
     languages.set_language_of_address(email, language)
+
+
+@receiver(resend_requested)
+def resend_email(message: Message, **kwargs) -> bool | None:
+    if message.kind in pledge_resend.KINDS:
+        return pledge_resend.resend(message)
+    return None

@@ -6,7 +6,7 @@ from imagine.mail.models import Message
 from imagine.mail.signals import language_asked, language_chosen, resend_requested
 from partners.models import Contact
 from partners.signals import contact_deleted, contact_email_changed, contact_merged
-from summit import rsvp_language
+from summit import rsvp_language, rsvp_resend
 from summit.invitations import contact_changes
 from summit.invitations import resend as invitation_resend
 
@@ -30,6 +30,8 @@ def merge_invitations(contact: Contact, duplicate: Contact, **kwargs) -> None:
 def resend_email(message: Message, **kwargs) -> bool | None:
     if message.kind in invitation_resend.KINDS:
         return invitation_resend.resend(message)
+    if message.kind in rsvp_resend.KINDS:
+        return rsvp_resend.resend(message)
     return None
 
 

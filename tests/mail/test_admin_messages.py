@@ -105,6 +105,7 @@ def test_messages_are_neither_added_changed_nor_deleted(staff):
 
 def test_send_again_queues_what_failed_and_leaves_what_is_on_its_way(staff):
     failed, waiting = new_message("a:1"), new_message("a:2")
+    Message.objects.update(kind="notice")  # a kind that no app has a rule of its own for
     Message.objects.filter(pk=failed.pk).update(state="rejected", last_error="550 no", attempts=1)
     sent = {"action": "send_again", "_selected_action": [failed.pk, waiting.pk]}
     page = web_client.page_text(staff.post(LIST, sent, follow=True))

@@ -1,0 +1,55 @@
+"""Emails about a pledge that staff resend: sent as they are while they are true, or refused with what to do instead."""
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from imagine.mail.models import Message
+from imagine.mail.queue import CannotResend, requeue
+from partners.emails import pledge as pledge_emails
+from partners.emails.kinds import EmailKind
+from partners.models import Pledge, Signature
+from partners.organizations import profiles
+
+KINDS = (
+    *(EmailKind.PLEDGE_BEGUN, EmailKind.PLEDGE_LINK, EmailKind.PLEDGE_NEW_LINK),
+    *(EmailKind.PLEDGE_SIGNED, EmailKind.PLEDGE_DRAFT),
+)
+
+
+@transaction.atomic
+def resend(message: Message) -> bool:
+    """Lock the organization. Raise CannotResend, and Pledge.DoesNotExist or Message.DoesNotExist if one is gone."""
+    pledge = Pledge.objects.get(pk=message.object_id)
+    profiles.lock_owning_organization(pledge)
+    check_true(message, pledge)
+    return requeue(message)
+
+
+def check_true(message: Message, pledge: Pledge) -> None:
+    """Raise CannotResend if what the email says, its link or its address changed since."""
+    link = pledge.audit_entries.filter(changes__has_key="link", created_at__gt=message.created_at)
+    if link.exists() or not is_contact(message, pledge):
+        raise CannotResend(
+            _(
+                "The link or the contact's address changed since, so this email isn't true anymore. Email the link "
+                "again from the pledge's page instead."
+            )
+        )
+    if message.kind == EmailKind.PLEDGE_SIGNED:
+        check_last_version(message, pledge)
+    if message.kind == EmailKind.PLEDGE_DRAFT and pledge.signed_at:
+        raise CannotResend(_("This pledge was signed since, so there is no draft to remind anyone of."))
+
+
+def is_contact(message: Message, pledge: Pledge) -> bool:
+    """Whether the email went to whoever answers for the pledge, or to another contact of its organization."""
+    contact = pledge_emails.addressee(pledge)
+    if contact and contact.email.lower() == message.recipient.lower():
+        return True
+    return pledge.organization.contacts.filter(email__iexact=message.recipient).exists()
+
+
+def check_last_version(message: Message, pledge: Pledge) -> None:
+    last = Signature.objects.filter(pledge=pledge).order_by("-number").first()
+    if last is None or message.attachment_object_id != last.pk:
+        raise CannotResend(_("This pledge was signed again since. Resend the email about the last version instead."))
