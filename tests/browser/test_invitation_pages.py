@@ -101,7 +101,7 @@ def invitation_errors() -> Place:
 
 def invitation_only() -> Place:
     closed = event(invitation_only=True)
-    return Place(closed.get_absolute_url(), lambda: f"{closed.name}, {short_date(closed.starts_at)}")
+    return Place(closed.get_absolute_url(), lambda: f"{closed.localized_title}, {short_date(closed.starts_at)}")
 
 
 # Mail ------------------------------------------------------------------------------------------------------------
