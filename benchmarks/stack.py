@@ -35,7 +35,9 @@ WORKERS = {
 RUNS_AS = {"bulk": "product"}  # whose settings
 QUEUES = ("transactional", "housekeeping", "bulk", "baseline")
 # A web request or a mail of an earlier row is nothing to the next one.
-LEFT_OVER = "mail_message, core_ratelimitcount, mail_queueheartbeat, mail_mailing, summit_invitation"
+LEFT_OVER = (
+    "summit_reminder_messages, mail_message, core_ratelimitcount, mail_queueheartbeat, mail_mailing, summit_invitation"
+)
 
 
 class Stack:

@@ -55,7 +55,7 @@ def test_partners_of_the_year_were_invited_but_for_one_who_wants_no_invitations(
     left_out = audiences.figures(audience, event).left_out
     assert left_out[audiences.Reason.UNWILLING] == 1
     assert mailing.recipient_count == event.invitations.count()
-    assert (mailing.about, mailing.started_by) == (f"event:{event.pk}", "staff")
+    assert (mailing.about, mailing.started_by) == (event, "staff")
 
 
 def test_one_address_refused_and_everybody_else_gets_their_mail(event):
