@@ -17,10 +17,19 @@ STOPS = """() => [...document.querySelectorAll("a[href], button, input:not([type
   .map((where) => where.replaceAll(/\\s+/g, " ").slice(0, 60))"""
 
 
+IS_NEW = """() => {
+  const isNew = !window.stops.has(document.activeElement);
+  window.stops.add(document.activeElement);
+  return isNew;
+}"""
+
+
 def walk(page: Page) -> list[str]:
-    """Every stop from here to the end of the page."""
+    """Every stop from here to the end of the page. Behind the last one the focus leaves the page, or is back at the
+    first."""
     stops = []
-    while where := step(page):
+    page.evaluate("window.stops = new Set()")
+    while (where := step(page)) and page.evaluate(IS_NEW):
         stops.append(where)
         assert len(stops) < MAX_STOPS, f"no way out: {stops[-5:]}"
     return stops
