@@ -49,6 +49,8 @@ def rsvps_through_two_breaths(stack: Stack, names: list[str]) -> list[Response]:
 def test_broker_away_costs_a_request_little_and_loses_nothing(stack, outage):
     before, during = [f"before{n}" for n in range(7)], [f"during{n}" for n in range(12)]
     usual = usual_seconds(stack, before)
+    with stack.broker() as broker:
+        wait_for(lambda: not broker.hlen("unacked"), SOON, "no worker is still at work on a task that sends email")
     come_back = outage(stack)
 
     answers = rsvps_through_two_breaths(stack, during)
