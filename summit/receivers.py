@@ -9,6 +9,7 @@ from partners.signals import contact_deleted, contact_email_changed, contact_mer
 from summit import rsvp_language, rsvp_resend
 from summit.invitations import contact_changes
 from summit.invitations import resend as invitation_resend
+from summit.models import Rsvp
 
 
 @receiver(contact_email_changed)
@@ -30,7 +31,7 @@ def merge_invitations(contact: Contact, duplicate: Contact, **kwargs) -> None:
 def resend_email(message: Message, **kwargs) -> bool | None:
     if message.kind in invitation_resend.KINDS:
         return invitation_resend.resend(message)
-    if message.kind in rsvp_resend.KINDS:
+    if message.kind in rsvp_resend.KINDS and isinstance(message.about, Rsvp):
         return rsvp_resend.resend(message)
     return None
 
