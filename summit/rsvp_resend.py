@@ -51,7 +51,7 @@ def fresh_email(message: Message, rsvp: Rsvp) -> Message:
         raise CannotResend(_("This RSVP was canceled since, so there are no seats to confirm."))
     if not rsvp.event.is_editable:
         raise CannotResend(_("The event is over or was canceled, so there are no seats to confirm."))
-    return rsvp_emails.first(rsvp, rsvp.guests.order_by("position"))
+    return rsvp_emails.first(rsvp, list(rsvp.guests.order_by("position")))
 
 
 def check_unchanged(message: Message, rsvp: Rsvp) -> None:
