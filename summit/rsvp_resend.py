@@ -29,7 +29,7 @@ KINDS = (*STATUS_KINDS, *LINK_KINDS, EmailKind.RSVP_CANCELED, *DATED_KINDS)
 @transaction.atomic
 def resend(message: Message) -> bool:
     """Raise CannotResend, and Rsvp.DoesNotExist or Message.DoesNotExist if one is gone."""
-    rsvp = seats.lock_rsvp(Rsvp.objects.get(pk=message.object_id))
+    rsvp = seats.lock_rsvp(Rsvp.objects.get(pk=message.object_id or 0))
     if message.kind in DATED_KINDS:
         check_unchanged(message, rsvp)
         return requeue(message)

@@ -19,7 +19,7 @@ KINDS = (
 @transaction.atomic
 def resend(message: Message) -> bool:
     """Lock the organization. Raise CannotResend, and Pledge.DoesNotExist or Message.DoesNotExist if one is gone."""
-    pledge = Pledge.objects.get(pk=message.object_id)
+    pledge = Pledge.objects.get(pk=message.object_id or 0)
     profiles.lock_owning_organization(pledge)
     check_true(message, pledge)
     return requeue(message)
