@@ -69,7 +69,7 @@ def clear_wakeup(queue: str = "transactional") -> None:
 
 def redis() -> Redis:
     """The client of the broker's connection."""
-    return broker.default_channel.client  # type: ignore[attr-defined]  # kombu's Redis channel has it
+    return broker.default_channel.client
 
 
 @contextmanager
