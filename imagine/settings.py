@@ -241,19 +241,19 @@ CELERY_TASK_DEFAULT_QUEUE = "transactional"
 CELERY_TASK_ROUTES = {
     "imagine.mail.tasks.deliver_bulk": {"queue": "bulk"},
     "imagine.mail.tasks.sweep": {"queue": "housekeeping"},
-    "imagine.core.tasks.tidy": {"queue": "housekeeping"},
-    "partners.tasks.find_twins": {"queue": "housekeeping"},
+    "imagine.core.tasks.delete_old_counts": {"queue": "housekeeping"},
+    "partners.tasks.scan_for_duplicates": {"queue": "housekeeping"},
     "partners.tasks.remind_drafts": {"queue": "housekeeping"},
     "partners.tasks.resume_imports": {"queue": "housekeeping"},
-    "partners.tasks.tidy_imports": {"queue": "housekeeping"},
-    "partners.tasks.tidy_starts": {"queue": "housekeeping"},
-    "partners.tasks.work_on_import": {"queue": "housekeeping"},
-    "summit.tasks.go_on_writing": {"queue": "housekeeping"},
-    "summit.tasks.match_partners": {"queue": "housekeeping"},
+    "partners.tasks.discard_stale_imports": {"queue": "housekeeping"},
+    "partners.tasks.delete_stale_pledge_requests": {"queue": "housekeeping"},
+    "partners.tasks.run_import": {"queue": "housekeeping"},
+    "summit.tasks.resume_writing": {"queue": "housekeeping"},
+    "summit.tasks.match_organizations": {"queue": "housekeeping"},
     "summit.tasks.notify_guests": {"queue": "bulk"},
-    "summit.tasks.remind": {"queue": "bulk"},
-    "summit.tasks.tidy_lists": {"queue": "housekeeping"},
-    "summit.tasks.tie_invitations": {"queue": "housekeeping"},
+    "summit.tasks.send_reminders": {"queue": "bulk"},
+    "summit.tasks.discard_stale_uploads": {"queue": "housekeeping"},
+    "summit.tasks.link_rsvps_to_invitations": {"queue": "housekeeping"},
     "summit.tasks.write_invitations": {"queue": "bulk"},
 }
 # Shorter than imagine.mail.delivery.CLAIM_DURATION: when a claim expires, nobody is still sending.
@@ -265,56 +265,60 @@ CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE = {
-    "send what was left behind": {"task": "imagine.mail.tasks.sweep", "schedule": 10, "options": {"expires": 10}},
-    "answer who lost a link": {"task": "summit.tasks.answer_link_requests", "schedule": 30, "options": {"expires": 30}},
-    "answer who begins a pledge": {"task": "partners.tasks.answer_starts", "schedule": 30, "options": {"expires": 30}},
-    "see which organizations may be one": {
-        "task": "partners.tasks.find_twins",
-        "schedule": 10 * 60,
-        "options": {"expires": 10 * 60},
-    },
-    "see which invitations are answered by an RSVP": {
-        "task": "summit.tasks.tie_invitations",
-        "schedule": 2 * 60,
-        "options": {"expires": 2 * 60},
-    },
-    "go on with invitations that were interrupted": {
-        "task": "summit.tasks.go_on_writing",
+    "send queued emails": {"task": "imagine.mail.tasks.sweep", "schedule": 10, "options": {"expires": 10}},
+    "answer link requests": {"task": "summit.tasks.answer_link_requests", "schedule": 30, "options": {"expires": 30}},
+    "answer pledge requests": {
+        "task": "partners.tasks.answer_pledge_requests",
         "schedule": 30,
         "options": {"expires": 30},
     },
-    "see which RSVPs are a partner’s": {
-        "task": "summit.tasks.match_partners",
+    "scan for duplicate organizations": {
+        "task": "partners.tasks.scan_for_duplicates",
+        "schedule": 10 * 60,
+        "options": {"expires": 10 * 60},
+    },
+    "link RSVPs to invitations": {
+        "task": "summit.tasks.link_rsvps_to_invitations",
         "schedule": 2 * 60,
         "options": {"expires": 2 * 60},
     },
-    "go on with what a worker left": {
+    "resume writing invitations and notices": {
+        "task": "summit.tasks.resume_writing",
+        "schedule": 30,
+        "options": {"expires": 30},
+    },
+    "match RSVPs with organizations": {
+        "task": "summit.tasks.match_organizations",
+        "schedule": 2 * 60,
+        "options": {"expires": 2 * 60},
+    },
+    "resume imports": {
         "task": "partners.tasks.resume_imports",
         "schedule": 60,
         "options": {"expires": 60},
     },
-    "forget imports that nobody confirmed": {"task": "partners.tasks.tidy_imports", "schedule": 60 * 60},
-    "say what is due before and after events": {
-        "task": "summit.tasks.remind",
+    "discard stale imports": {"task": "partners.tasks.discard_stale_imports", "schedule": 60 * 60},
+    "send reminders": {
+        "task": "summit.tasks.send_reminders",
         "schedule": 5 * 60,
         "options": {"expires": 5 * 60},
     },
-    "forget lists that nobody put in": {"task": "summit.tasks.tidy_lists", "schedule": 60 * 60},
-    "remind of unsigned drafts": {"task": "partners.tasks.remind_drafts", "schedule": 60 * 60},
-    "forget what was begun long ago": {"task": "partners.tasks.tidy_starts", "schedule": 60 * 60},
-    "show that the direct queue moves": {
+    "discard stale contact list uploads": {"task": "summit.tasks.discard_stale_uploads", "schedule": 60 * 60},
+    "remind about unsigned pledges": {"task": "partners.tasks.remind_drafts", "schedule": 60 * 60},
+    "delete stale pledge requests": {"task": "partners.tasks.delete_stale_pledge_requests", "schedule": 60 * 60},
+    "record transactional heartbeat": {
         "task": "imagine.mail.tasks.record_heartbeat",
         "schedule": 20,
         "args": ("transactional",),
         "options": {"queue": "transactional", "expires": 20},
     },
-    "show that the bulk queue moves": {
+    "record bulk heartbeat": {
         "task": "imagine.mail.tasks.record_heartbeat",
         "schedule": 20,
         "args": ("bulk",),
         "options": {"queue": "bulk", "expires": 20},
     },
-    "throw old counts away": {"task": "imagine.core.tasks.tidy", "schedule": 60 * 60},
+    "delete old rate limit counts": {"task": "imagine.core.tasks.delete_old_counts", "schedule": 60 * 60},
 }
 
 # Logs: one JSON object per line, ids only --------------------------------------------------------------------

@@ -11,16 +11,16 @@ from partners.pledges import years as pledge_years
 
 
 @shared_task
-def answer_start(pk: int) -> None:
+def answer_pledge_request(pk: int) -> None:
     pledge_signup.answer_pledge_request(pk)
 
 
 @shared_task
-def answer_starts() -> None:
+def answer_pledge_requests() -> None:
     """Answer leftover requests, each in its own task, so that one that fails doesn't block the others."""
     unanswered = PledgeRequest.objects.filter(answered_at__isnull=True)
     for pk in unanswered.order_by("pk").values_list("pk", flat=True)[:500]:
-        dispatch.send_task("partners.tasks.answer_start", pk)
+        dispatch.send_task("partners.tasks.answer_pledge_request", pk)
 
 
 @shared_task
@@ -29,17 +29,17 @@ def remind_drafts() -> None:
 
 
 @shared_task
-def tidy_starts() -> None:
+def delete_stale_pledge_requests() -> None:
     pledge_signup.delete_stale_requests()
 
 
 @shared_task
-def find_twins() -> None:
+def scan_for_duplicates() -> None:
     duplicates.scan_for_duplicates()
 
 
 @shared_task
-def work_on_import(pk: int) -> None:
+def run_import(pk: int) -> None:
     import_workflow.run_steps(int(pk))
 
 
@@ -49,5 +49,5 @@ def resume_imports() -> None:
 
 
 @shared_task
-def tidy_imports() -> None:
+def discard_stale_imports() -> None:
     import_workflow.discard_stale_imports()

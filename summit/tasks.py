@@ -23,12 +23,12 @@ def answer_link_requests() -> None:
 
 
 @shared_task
-def match_partners() -> None:
+def match_organizations() -> None:
     organization_matching.match_known()
 
 
 @shared_task
-def tie_invitations() -> None:
+def link_rsvps_to_invitations() -> None:
     responses.tie_known()
 
 
@@ -47,7 +47,7 @@ def notify_guests(event_pk: int) -> None:
 
 
 @shared_task
-def go_on_writing() -> None:
+def resume_writing() -> None:
     """Takes up what was interrupted, each mailing and each event by a task of its own."""
     for pk in event_changes.events_with_pending_notices():
         dispatch.send_task("summit.tasks.notify_guests", pk)
@@ -57,10 +57,10 @@ def go_on_writing() -> None:
 
 
 @shared_task
-def remind() -> None:
+def send_reminders() -> None:
     reminder_sending.remind()
 
 
 @shared_task
-def tidy_lists() -> None:
+def discard_stale_uploads() -> None:
     contact_import.tidy()

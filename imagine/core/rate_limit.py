@@ -68,6 +68,6 @@ def too_many(request: HttpRequest, *, minutes: int) -> HttpResponse:
     return response
 
 
-def forget_old_tallies() -> None:
+def delete_old_counts() -> None:
     """Delete the counts of windows that are over."""
     RateLimitCount.objects.filter(since__lt=timezone.now() - timedelta(days=1)).delete()

@@ -4,5 +4,5 @@ from imagine.core import rate_limit
 
 
 @shared_task
-def tidy() -> None:
-    rate_limit.forget_old_tallies()
+def delete_old_counts() -> None:
+    rate_limit.delete_old_counts()

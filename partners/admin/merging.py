@@ -150,7 +150,7 @@ class DuplicateCandidateAdmin(ActionsAdmin):
             duplicates.scan_for_duplicates()
             said = _("All organizations were compared.")
         else:
-            dispatch.send_task("partners.tasks.find_twins")
+            dispatch.send_task("partners.tasks.scan_for_duplicates")
             said = _("All organizations are being compared. Look again in a minute.")
         self.message_user(request, said, messages.SUCCESS)
         return redirect("admin:partners_duplicatecandidate_changelist")

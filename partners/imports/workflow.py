@@ -136,7 +136,7 @@ def discard_rows(run: Import) -> None:
 def start_work(pk: int, *, at_once: bool) -> None:
     """Let a worker do it, or do a small one right here. If that fails, the next worker tries again."""
     if not at_once:
-        transaction.on_commit(lambda: dispatch.send_task("partners.tasks.work_on_import", pk), robust=True)
+        transaction.on_commit(lambda: dispatch.send_task("partners.tasks.run_import", pk), robust=True)
         return
     try:
         run_steps(pk)
@@ -149,7 +149,7 @@ def run_steps(pk: int) -> None:
     stop_at = time.monotonic() + TASK_SECONDS
     while claim_step(pk) and run_step(pk):
         if time.monotonic() > stop_at:
-            dispatch.send_task("partners.tasks.work_on_import", pk)
+            dispatch.send_task("partners.tasks.run_import", pk)
             return
 
 
@@ -185,7 +185,7 @@ def resume_imports() -> None:
         last_step_at__lt=timezone.now() - ABANDONED_AFTER, attempts__lt=MAX_ATTEMPTS
     )
     for pk in left.order_by("pk").values_list("pk", flat=True):
-        dispatch.send_task("partners.tasks.work_on_import", pk)
+        dispatch.send_task("partners.tasks.run_import", pk)
 
 
 def discard_stale_imports() -> None:

@@ -22,7 +22,7 @@ def request_pledge(start: PledgeRequest) -> None:
     check_any_year_open()
     start.email_verified = True
     start.save(force_insert=True)
-    transaction.on_commit(lambda: dispatch.send_task("partners.tasks.answer_start", start.pk), robust=True)
+    transaction.on_commit(lambda: dispatch.send_task("partners.tasks.answer_pledge_request", start.pk), robust=True)
 
 
 def check_any_year_open() -> None:

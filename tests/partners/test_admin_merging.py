@@ -240,7 +240,7 @@ def test_many_are_compared_by_a_worker(staff, both, monkeypatch):
     monkeypatch.setattr("imagine.mail.dispatch.send_task", rung.append)
     answer = staff.post(f"{LIST}search/", follow=True)
     assert said(answer) == ["All organizations are being compared. Look again in a minute."]
-    assert (rung, shown(staff)) == (["partners.tasks.find_twins"], [])
+    assert (rung, shown(staff)) == (["partners.tasks.scan_for_duplicates"], [])
 
 
 def test_search_is_a_post(staff):

@@ -179,12 +179,12 @@ def test_what_was_left_unanswered_is_answered_by_the_sweep(monkeypatch):
     begin()
     rung = []
     monkeypatch.setattr(tasks.dispatch, "send_task", lambda task, pk: rung.append((task, pk)))
-    tasks.answer_starts()
+    tasks.answer_pledge_requests()
     [(task, pk)] = rung
-    assert task == "partners.tasks.answer_start"
-    tasks.answer_start(str(pk))
+    assert task == "partners.tasks.answer_pledge_request"
+    tasks.answer_pledge_request(str(pk))
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
-    tasks.answer_starts()
+    tasks.answer_pledge_requests()
     assert len(rung) == 1
 
 
@@ -192,7 +192,7 @@ def test_old_starts_are_forgotten_with_their_links():
     old, new = factories.pledge_request("Old", "old@example.org"), factories.pledge_request("New", "new@example.org")
     PledgeRequest.objects.filter(pk=old.pk).update(created_at=timezone.now() - REQUEST_LIFETIME)
     for _twice in range(2):
-        tasks.tidy_starts()
+        tasks.delete_stale_pledge_requests()
     assert list(PledgeRequest.objects.all()) == [new]
     with pytest.raises(LinkNotFound):
         page_state.load_page_state(old.token)

@@ -294,7 +294,7 @@ def test_queries_do_not_grow_with_the_parties():
 
 
 def test_task_runs():
-    tasks.remind()
+    tasks.send_reminders()
     assert reminder_fixtures.reminder_rows() == []
 
 

@@ -50,7 +50,7 @@ def test_what_was_interrupted_is_rung_for_again(rung):
     begun = factories.start_mailing(factories.event(), person("Alma"))
     factories.write_mailing(factories.event(), person("Jun"))
     invitations_writing.stop(factories.start_mailing(factories.event(), person("Mai")))
-    tasks.go_on_writing()
+    tasks.resume_writing()
     assert rung == [("summit.tasks.write_invitations", begun.pk)]
 
 
@@ -58,7 +58,7 @@ def test_what_cannot_be_answered_any_more_is_stopped(rung):
     event = factories.event()
     factories.write_mailing(event, person("Alma"))
     factories.cancel_event_unnoticed(event)
-    tasks.go_on_writing()
+    tasks.resume_writing()
     assert Mailing.objects.get().stopped_at
     assert not Invitation.objects.exists()
 
@@ -67,7 +67,7 @@ def test_an_rsvp_made_elsewhere_is_found():
     event = factories.event()
     invitation = factories.invite(event, person("Alma Reyes", factories.organization()))
     rsvp = factories.rsvp(event, "Alma Reyes")
-    tasks.tie_invitations()
+    tasks.link_rsvps_to_invitations()
     invitation.refresh_from_db()
     assert invitation.rsvp == rsvp
 
@@ -75,8 +75,8 @@ def test_an_rsvp_made_elsewhere_is_found():
 def test_no_guest_waits_for_them_and_beat_rings_for_two():
     routes = app.conf.task_routes
     assert routes["summit.tasks.write_invitations"]["queue"] == "bulk"
-    assert {routes[f"summit.tasks.{name}"]["queue"] for name in ("go_on_writing", "tie_invitations")} == {
+    assert {routes[f"summit.tasks.{name}"]["queue"] for name in ("resume_writing", "link_rsvps_to_invitations")} == {
         "housekeeping"
     }
     periodic = {entry["task"] for entry in app.conf.beat_schedule.values()}
-    assert periodic >= {"summit.tasks.go_on_writing", "summit.tasks.tie_invitations"}
+    assert periodic >= {"summit.tasks.resume_writing", "summit.tasks.link_rsvps_to_invitations"}

@@ -204,10 +204,10 @@ def test_limits_keep_no_address_of_a_visitor(client):
 
 def test_old_counts_are_forgotten(client):
     client.post("/imagine/rsvp/find/", {"email": "alma@example.org"})
-    rate_limit.forget_old_tallies()
+    rate_limit.delete_old_counts()
     assert RateLimitCount.objects.count() == 1
     RateLimitCount.objects.update(since="2019-04-04T15:00:00Z")
-    rate_limit.forget_old_tallies()
+    rate_limit.delete_old_counts()
     assert RateLimitCount.objects.count() == 0
     assert LinkRequest.objects.count() == 1
 
