@@ -9,7 +9,7 @@ from datetime import date, datetime
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from imagine.core.formatting import day, formatted, local
+from imagine.core.formatting import day, formatted, half_of_day, local
 from summit.models import Event, Rsvp
 
 
@@ -17,8 +17,6 @@ from summit.models import Event, Rsvp
 class Wording:
     """One language's patterns."""
 
-    am: str
-    pm: str
     within_half_day: str
     across_noon: str
     across_days: str
@@ -27,15 +25,11 @@ class Wording:
 # A table, not the catalogue: a pattern is no sentence. No-break spaces: a time never breaks.
 WORDINGS = {
     "en": Wording(
-        am="a.m.",
-        pm="p.m.",
         within_half_day="{start}–{end}\N{NO-BREAK SPACE}{half}",
         across_noon="{start}\N{NO-BREAK SPACE}{start_half}–{end}\N{NO-BREAK SPACE}{half}",
         across_days="{start}\N{NO-BREAK SPACE}{start_half} to {end}\N{NO-BREAK SPACE}{half} on {day}",
     ),
     "es": Wording(
-        am="a.\N{NO-BREAK SPACE}m.",
-        pm="p.\N{NO-BREAK SPACE}m.",
         within_half_day="{start}\N{NO-BREAK SPACE}a\N{NO-BREAK SPACE}{end}\N{NO-BREAK SPACE}{half}",
         across_noon="{start}\N{NO-BREAK SPACE}{start_half} a\N{NO-BREAK SPACE}{end}\N{NO-BREAK SPACE}{half}",
         across_days="{start}\N{NO-BREAK SPACE}{start_half} a {end}\N{NO-BREAK SPACE}{half} del {day}",
@@ -46,11 +40,6 @@ WORDINGS = {
 def weekday(moment: datetime | date | None) -> str:
     """Thursday · jueves"""
     return formatted(moment, "l")
-
-
-def clock(moment: datetime | None) -> str:
-    """8:00 a.m. · 8:00 a. m."""
-    return f"{formatted(moment, 'g:i')}\N{NO-BREAK SPACE}{half_of_day(moment)}" if moment else ""
 
 
 def hours(event: Event) -> str:
@@ -124,7 +113,3 @@ def seats_on_day(rsvp: Rsvp) -> str:
 
 def wording() -> Wording:
     return WORDINGS.get(get_language() or "", WORDINGS["en"])
-
-
-def half_of_day(moment: datetime) -> str:
-    return wording().am if local(moment).hour < 12 else wording().pm

@@ -1,4 +1,4 @@
-"""What contacts' changes mean for their invitations, and how the summit's emails are resent."""
+"""What the apps below ask of the summit: about its invitations when contacts change, and about its emails."""
 
 from django.dispatch import receiver
 
@@ -7,9 +7,11 @@ from imagine.mail.signals import language_asked, language_chosen, resend_request
 from partners.models import Contact
 from partners.signals import contact_deleted, contact_email_changed, contact_merged
 from summit import rsvp_language, rsvp_resend
-from summit.invitations import contact_changes
+from summit.invitations import contact_changes, mailing_kinds
 from summit.invitations import resend as invitation_resend
 from summit.models import Rsvp
+
+mailing_kinds.register_mailing_kinds()
 
 
 @receiver(contact_email_changed)

@@ -10,11 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from imagine.core.formatting import day
+from imagine.core.formatting import clock, day
 from imagine.core.relations import about_rows
 from imagine.mail.models import Message
 from partners.models import Sector
-from summit import formatting
 from summit.models import Event, Guest, Rsvp
 from summit.models.invitations import ACCEPTED, OPEN
 
@@ -157,7 +156,7 @@ def why_passed_over(rsvp: Rsvp) -> str:
         rsvp.waitlisted_seats,
     )
     moment = rsvp.skipped_at
-    return said % {"seats": rsvp.waitlisted_seats, "day": day(moment), "time": formatting.clock(moment)}
+    return said % {"seats": rsvp.waitlisted_seats, "day": day(moment), "time": clock(moment)}
 
 
 def unnamed(event: Event) -> int:

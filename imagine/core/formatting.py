@@ -1,4 +1,4 @@
-"""Dates the way people here write them, in the district's time zone and the reader's language."""
+"""Dates and times the way people here write them, in the district's time zone and the reader's language."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,17 +10,25 @@ from django.utils.translation import get_language
 
 @dataclass(frozen=True)
 class Dates:
-    """One language's date formats, in Django's syntax."""
+    """One language's date formats, in Django's syntax, and its words for the halves of a day."""
 
     long_date: str
     short_date: str
     day: str
+    am: str
+    pm: str
 
 
 # Not translatable strings: a slip in one of these would break every date.
 DATES = {
-    "en": Dates(long_date="l, F j, Y", short_date="F j, Y", day="F j"),
-    "es": Dates(long_date=r"l j \d\e F \d\e Y", short_date=r"j \d\e F \d\e Y", day=r"j \d\e F"),
+    "en": Dates(long_date="l, F j, Y", short_date="F j, Y", day="F j", am="a.m.", pm="p.m."),
+    "es": Dates(
+        long_date=r"l j \d\e F \d\e Y",
+        short_date=r"j \d\e F \d\e Y",
+        day=r"j \d\e F",
+        am="a.\N{NO-BREAK SPACE}m.",
+        pm="p.\N{NO-BREAK SPACE}m.",
+    ),
 }
 
 
@@ -47,6 +55,15 @@ def month(moment: datetime | date | None) -> str:
 def day_number(moment: datetime | date | None) -> str:
     """4"""
     return formatted(moment, "j")
+
+
+def clock(moment: datetime | None) -> str:
+    """8:00 a.m. · 8:00 a. m."""
+    return f"{formatted(moment, 'g:i')}\N{NO-BREAK SPACE}{half_of_day(moment)}" if moment else ""
+
+
+def half_of_day(moment: datetime) -> str:
+    return dates().am if local(moment).hour < 12 else dates().pm
 
 
 def dates() -> Dates:

@@ -4,7 +4,6 @@ guest's own does."""
 from summit.admin.audiences import AudienceAdmin
 from summit.admin.events import EventAdmin
 from summit.admin.invitations import InvitationAdmin
-from summit.admin.mailings import MailingAdmin
 from summit.admin.rsvps import RsvpAdmin
 
-__all__ = ["AudienceAdmin", "EventAdmin", "InvitationAdmin", "MailingAdmin", "RsvpAdmin"]
+__all__ = ["AudienceAdmin", "EventAdmin", "InvitationAdmin", "RsvpAdmin"]

@@ -7,11 +7,11 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from imagine.core.formatting import day, local, long_date
+from imagine.core.formatting import clock, day, local, long_date
 from imagine.mail.editable_templates import Example, Kind, register
 from imagine.mail.rendering import place
 from partners.models import Contact, PledgeYear
-from summit.formatting import clock, hours
+from summit.formatting import hours
 from summit.models import Event
 
 Card = tuple[tuple[str, ...], ...]

@@ -81,17 +81,7 @@ def with_rsvp(event: Event, emails: Iterable[str]):
     return standing.filter(address__in=emails).values_list("address", flat=True)
 
 
-# Pause, go on, stop --------------------------------------------------------------------------------------------------
-
-
-def pause(mailing: Mailing) -> None:
-    """No more of its mail leaves, until it goes on. Twice changes nothing."""
-    control.pause(mailing)
-
-
-def go_on(mailing: Mailing) -> None:
-    """A paused mailing goes on, a stopped one does not. Twice changes nothing."""
-    control.resume(mailing)
+# Stop -----------------------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic

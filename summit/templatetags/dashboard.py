@@ -3,7 +3,7 @@
 from django import template
 
 from summit import organization_matching
-from summit.admin import invite_wizard, mailings
+from summit.admin import invite_wizard
 from summit.admin.event_page import rsvps
 from summit.models import Event
 
@@ -29,12 +29,6 @@ def coming_events(user) -> dict:
         "invites": invite_wizard.may_invite(user),
         "to_match": organization_matching.names_to_match().count() if sees_rsvps else 0,
     }
-
-
-@register.inclusion_tag("admin/summit/mailing/_under_way.html")
-def mailings_under_way(user) -> dict:
-    """The mailings that are not at their end, in one query, for whoever may see mailings."""
-    return {"mailings": mailings.under_way()[:MOST] if user.has_perm("mail.view_mailing") else []}
 
 
 def coming(event: Event) -> dict:

@@ -2,7 +2,7 @@
 
 from django import template
 
-from imagine.core.formatting import day, long_date, short_date
+from imagine.core.formatting import clock, day, long_date, short_date
 from summit import formatting
 
 register = template.Library()
@@ -11,7 +11,7 @@ for text_filter in (
     short_date,
     day,
     formatting.weekday,
-    formatting.clock,
+    clock,
     formatting.hours,
     formatting.standing,
     formatting.seats,

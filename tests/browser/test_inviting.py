@@ -116,8 +116,8 @@ def watches_pauses_and_goes_on(clerk: Clerk, mailing: Mailing) -> None:
     page.wait_for_timeout(1500)
     assert sent(mailing) == before < PEOPLE + 1
     clerk.writes(per_second=FAST)
-    clerk.presses("[name=set_pace]")
-    clerk.presses("[name=go_on]")
+    clerk.presses("[name=set_rate]")
+    clerk.presses("[name=resume]")
     expect(state).to_have_attribute("data-state", "done-0", timeout=LONG)
     assert sent(mailing) == PEOPLE + 1
     clerk.looks()

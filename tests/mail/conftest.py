@@ -2,6 +2,9 @@ import pytest
 
 from imagine.mail import backends, delivery
 from tests.mail.post import PostOffice
+from tests.summit.conftest import staff
+
+__all__ = ["post_office", "staff"]
 
 
 @pytest.fixture

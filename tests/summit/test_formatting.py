@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 import pytest
 from django.utils import timezone, translation
 
-from imagine.core.formatting import day, long_date, short_date
+from imagine.core.formatting import clock, day, long_date, short_date
 from summit import formatting
 from summit.models import Event, Rsvp
 
@@ -19,7 +19,7 @@ AFTER_MIDNIGHT_IN_LONDON = datetime(2019, 4, 5, 1, 30, tzinfo=UTC)  # still Apri
     ],
 )
 def test_dates_in_both_languages(language, words):
-    filters = [long_date, short_date, day, formatting.weekday, formatting.clock]
+    filters = [long_date, short_date, day, formatting.weekday, clock]
     with translation.override(language):
         assert [words_of(EIGHT) for words_of in filters] == words
 
@@ -50,12 +50,12 @@ def test_hours_in_both_languages(start, end, english, spanish):
 def test_dates_stay_in_the_districts_zone():
     with timezone.override("Asia/Tokyo"):
         assert long_date(AFTER_MIDNIGHT_IN_LONDON) == "Thursday, April 4, 2019"
-        assert formatting.clock(AFTER_MIDNIGHT_IN_LONDON) == "6:30\xa0p.m."
+        assert clock(AFTER_MIDNIGHT_IN_LONDON) == "6:30\xa0p.m."
 
 
 def test_dates_of_a_date_and_of_nothing():
     assert short_date(date(2026, 12, 1)) == "December 1, 2026"
-    assert [words_of(None) for words_of in (long_date, day, formatting.weekday, formatting.clock)] == [""] * 4
+    assert [words_of(None) for words_of in (long_date, day, formatting.weekday, clock)] == [""] * 4
 
 
 def test_dates_without_a_language_are_english():

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from imagine.core.models import AuditEntry
 from imagine.mail import preferences, queue
+from imagine.mail.bulk import control, progress
 from imagine.mail.bulk import delivery as bulk_delivery
-from imagine.mail.bulk import progress
 from imagine.mail.models import Mailing, Message
 from partners.models import Contact
 from summit.emails import invitation as invitation_emails
@@ -278,10 +278,10 @@ def test_any_number_is_written_by_as_many_queries(number, django_assert_num_quer
 def test_pause_and_go_on_twice_are_once():
     mailing = write_mailing(factories.event(), person("Alma"))
     for _twice in range(2):
-        invitations_writing.pause(mailing)
+        control.pause(mailing)
         assert progress.mailing_progress(Mailing.objects.get()).state == "paused"
     for _twice in range(2):
-        invitations_writing.go_on(mailing)
+        control.resume(mailing)
         assert progress.mailing_progress(Mailing.objects.get()).state == "sending"
 
 

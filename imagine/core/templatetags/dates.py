@@ -7,6 +7,7 @@ for date_filter in (
     formatting.long_date,
     formatting.short_date,
     formatting.day,
+    formatting.clock,
     formatting.month,
     formatting.day_number,
 ):

@@ -3,13 +3,23 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
 from imagine.mail.bulk.rate_limit import get_send_rate
 from imagine.mail.models import Mailing, Message
 
 RECENT_SECONDS = 30  # over which the real speed is measured
+
+
+def mailings_in_progress() -> QuerySet[Mailing]:
+    """Return the mailings that still have emails to write or send, or emails whose delivery is unknown."""
+    messages = Message.objects.filter(mailing__isnull=False).order_by()
+    queued, unknown = (
+        messages.filter(state=state).values("mailing") for state in (Message.State.QUEUED, Message.State.UNKNOWN)
+    )
+    unfinished = Q(rendered_at__isnull=True) | Q(pk__in=queued)
+    return Mailing.objects.filter(Q(stopped_at__isnull=True) & unfinished | Q(pk__in=unknown))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Whether mail is flowing, in one line for the start page of staff."""
+"""Mailings in progress, and whether email is going out, for the admin's start page."""
 
 from datetime import datetime, timedelta
 
@@ -6,16 +6,23 @@ from django import template
 from django.utils import timezone
 
 from imagine.mail import health
+from imagine.mail.bulk import progress
 from imagine.mail.models import Message
 
 register = template.Library()
 
-PATIENCE = 60  # seconds after which an unsent message is worth a word; a healthy one leaves at once
+MAX_MAILINGS = 10
+LATE_AFTER = 60  # seconds; email normally goes out at once
+
+
+@register.inclusion_tag("admin/mail/mailing/_in_progress.html")
+def mailings_in_progress(user) -> dict:
+    return {"mailings": progress.mailings_in_progress()[:MAX_MAILINGS] if user.has_perm("mail.view_mailing") else []}
 
 
 @register.inclusion_tag("admin/mail/message/_flow.html")
 def mail_flow(user) -> dict:
-    """The oldest unsent message and the failures of the last day, for whoever may see messages."""
+    """Return since when email has been waiting, and the number of failures in the last day."""
     if not user.has_perm("mail.view_message"):
         return {}
     day_ago = timezone.now() - timedelta(days=1)
@@ -30,4 +37,4 @@ def mail_flow(user) -> dict:
 
 
 def since(overdue: float) -> datetime | None:
-    return timezone.now() - timedelta(seconds=overdue) if overdue > PATIENCE else None
+    return timezone.now() - timedelta(seconds=overdue) if overdue > LATE_AFTER else None

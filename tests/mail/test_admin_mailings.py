@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from imagine.core.models import AuditEntry
+from imagine.mail.admin.mailings import time_left
 from imagine.mail.bulk import rate_limit
 from imagine.mail.models import Mailing, Message
-from summit.admin.mailings import time_left
 from summit.invitations import writing as invitations_writing
 from summit.models import Event, Invitation
 from tests import factories, snapshots, web_client
@@ -139,7 +139,7 @@ def test_it_is_paused_and_goes_on(staff, kickoff):
         assert "Paused 0 of 3 are sent" in web_client.page_text(staff.get(page_of(sending)))
     assert not Message.objects.due("bulk").exists()
     for _twice in range(2):
-        assert "It goes on." in press(staff, sending, go_on="1")
+        assert "It goes on." in press(staff, sending, resume="1")
     assert Message.objects.due("bulk").count() == 3
 
 
@@ -153,13 +153,13 @@ def test_stop_asks_first_and_takes_back_who_was_not_written_to(staff, kickoff):
     assert Invitation.objects.count() == 3
     for _twice in range(2):
         assert "It is stopped. Who was not written to yet is invited no more." in press(
-            staff, sending, stop="1", sure="yes"
+            staff, sending, stop="1", confirmed="yes"
         )
     assert [each.contact.name for each in Invitation.objects.all()] == ["Person 000"]
     assert states(sending) == ["sent"]
     page = staff.get(page_of(sending)).content.decode()
-    assert 'name="go_on"' not in page
-    press(staff, sending, go_on="1")
+    assert 'name="resume"' not in page
+    press(staff, sending, resume="1")
     sending.refresh_from_db()
     assert sending.stopped_at
 
@@ -187,7 +187,7 @@ def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
     assert "0 of 3 are sent" in web_client.page_text(page)
     assert "summit/invitation/" not in page.content.decode().split('id="progress"')[1]
     assert "Who was not written to yet is not told." in web_client.page_text(staff.post(page_of(word), {"stop": "1"}))
-    assert "It is stopped. Who was not written to yet is not told." in press(staff, word, stop="1", sure="yes")
+    assert "It is stopped. Who was not written to yet is not told." in press(staff, word, stop="1", confirmed="yes")
     assert "Who has no mail was not told." in web_client.page_text(staff.get(page_of(word)))
     assert Invitation.objects.count() == 3
     factories.cancel_event(kickoff)
@@ -205,9 +205,9 @@ def test_staff_say_what_became_of_unknown_ones(staff, kickoff):
     first, second = became(sending, State.UNKNOWN, 2)
     assert "Outcome unknown" in web_client.page_text(staff.get(page_of(sending)))
     assert "1 message counts as sent." in press(staff, sending, arrived="1", message=[first.pk])
-    assert "1 message will be sent again." in press(staff, sending, again="1", message=[second.pk])
+    assert "1 message will be sent again." in press(staff, sending, resend="1", message=[second.pk])
     assert states(sending) == ["sent", "queued", "queued"]
-    assert "0 messages will be sent again." in press(staff, sending, again="1", message=[first.pk, second.pk])
+    assert "0 messages will be sent again." in press(staff, sending, resend="1", message=[first.pk, second.pk])
     assert states(sending) == ["sent", "queued", "queued"]
 
 
@@ -240,7 +240,7 @@ def test_message_of_another_mailing_is_not_decided_here(staff, kickoff):
 def test_pace_is_set_and_kept_in_history(staff, kickoff):
     sending = mailing(kickoff)
     for _twice in range(2):
-        assert "At most 30 mails leave a second now." in press(staff, sending, set_pace="1", per_second="30")
+        assert "At most 30 mails leave a second now." in press(staff, sending, set_rate="1", per_second="30")
     assert rate_limit.get_send_rate().per_second == 30
     assert [change.changes for change in AuditEntry.objects.about(rate_limit.get_send_rate())] == [
         {"per_second": [60, 30]}
@@ -250,7 +250,7 @@ def test_pace_is_set_and_kept_in_history(staff, kickoff):
 @pytest.mark.parametrize("typed", ["0", "-1", "10001", "many", "", "9" * 40])
 def test_pace_out_of_bounds_is_refused_beside_the_field(staff, kickoff, typed):
     sending = mailing(kickoff)
-    page = staff.post(page_of(sending), {"set_pace": "1", "per_second": typed})
+    page = staff.post(page_of(sending), {"set_rate": "1", "per_second": typed})
     assert page.status_code == 422
     assert "errorlist" in page.content.decode()
     assert rate_limit.get_send_rate().per_second == 60
@@ -261,12 +261,12 @@ def test_pace_out_of_bounds_is_refused_beside_the_field(staff, kickoff, typed):
 
 BUTTONS = [
     {"pause": "1"},
-    {"go_on": "1"},
+    {"resume": "1"},
     {"stop": "1"},
-    {"stop": "1", "sure": "yes"},
+    {"stop": "1", "confirmed": "yes"},
     {"arrived": "1", "all": "1"},
-    {"again": "1", "all": "1"},
-    {"set_pace": "1", "per_second": "1"},
+    {"resend": "1", "all": "1"},
+    {"set_rate": "1", "per_second": "1"},
 ]
 
 
@@ -295,7 +295,7 @@ def test_closed_to_who_is_not_staff(kickoff):
     sending = mailing(kickoff)
     for address in (LIST, page_of(sending)):
         assert Client().get(address).status_code == 302
-        assert Client().post(address, {"stop": "1", "sure": "yes"}).status_code == 302
+        assert Client().post(address, {"stop": "1", "confirmed": "yes"}).status_code == 302
     assert Invitation.objects.count() == 3
 
 

@@ -1,0 +1,38 @@
+"""What is special about mailings of invitations and of change notices."""
+
+from django.utils.translation import gettext_lazy as _
+
+from imagine.mail.bulk.kinds import MailingKind, register_mailing_kind
+from imagine.mail.models import Mailing
+from summit.emails.kinds import EmailKind
+from summit.invitations import change_notices, writing
+
+
+def invitations_context(mailing: Mailing) -> dict[str, int]:
+    return {"accepted": mailing.invitations.accepted().count()}
+
+
+def change_notice_context(mailing: Mailing) -> dict[str, bool]:
+    return {"event_is_canceled": mailing.template == EmailKind.INVITATION_CALLED_OFF}
+
+
+INVITATIONS = MailingKind(
+    page_template="admin/summit/mailing/invitations.html",
+    page_context=invitations_context,
+    stop_template="admin/summit/mailing/stop_invitations.html",
+    stop=writing.stop,
+    stopped_message=_("It is stopped. Who was not written to yet is invited no more."),
+)
+CHANGE_NOTICE = MailingKind(
+    page_template="admin/summit/mailing/change_notice.html",
+    page_context=change_notice_context,
+    stop_template="admin/summit/mailing/stop_change_notice.html",
+    stop=writing.stop,
+    stopped_message=_("It is stopped. Who was not written to yet is not told."),
+)
+
+
+def register_mailing_kinds() -> None:
+    register_mailing_kind(EmailKind.INVITATION, INVITATIONS)
+    for template in change_notices.KINDS:
+        register_mailing_kind(template, CHANGE_NOTICE)
