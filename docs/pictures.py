@@ -95,7 +95,7 @@ def what_happens() -> dict[str, str]:
         "event": f"{ADMIN}summit/event/{event.pk}/change/",
         "rsvps": f"{ADMIN}summit/rsvp/?event__id__exact={event.pk}",
         "rsvp": f"{ADMIN}summit/rsvp/{large.pk}/change/",
-        "message": f"{ADMIN}imagine/message/{moved_up.pk}/change/",
+        "message": f"{ADMIN}mail/message/{moved_up.pk}/change/",
     }
 
 
@@ -217,9 +217,9 @@ def inviting(browser: Browser, address: str, pages: dict[str, str]) -> None:
     page = signed_in(browser, address)
     page.goto(pages["invite"])
     keep(page, "guide-invite", height=900)
-    number = page.locator(".office-figures dd").first.inner_text()
+    number = page.locator(".admin-stats dd").first.inner_text()
     page.fill("[name=number]", number)
-    page.click(".office-confirm button")
+    page.click(".admin-confirm button")
     mailing = Mailing.objects.latest("pk")
     wait_until(lambda: mailing.messages.filter(state=Message.State.SENT).count() > int(number) / 2, PATIENCE)
     some = list(

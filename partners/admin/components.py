@@ -93,7 +93,7 @@ def signed_promise_row(promise: dict) -> dict[str, str]:
 def places_and_times(grades: list[str], months: list[int], schools: list[str]) -> dict[str, str]:
     bands = ((Grade(grade).label,) for grade in grades)
     return {
-        "grades": format_html_join(", ", '<span class="office-whole">{}</span>', bands),
+        "grades": format_html_join(", ", '<span class="admin-nowrap">{}</span>', bands),
         "months": ", ".join(month_name(number) for number in months),
         "schools": ", ".join(schools) or str(_("wherever it is needed most")),
     }

@@ -147,7 +147,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         if not hasattr(organization, "logo"):
             return _("no logo")
         return format_html(
-            '<img class="office-logo" src="{}" alt="{}" width="{}" height="{}">',
+            '<img class="admin-logo" src="{}" alt="{}" width="{}" height="{}">',
             f"{reverse('admin:partners_organization_logo', args=[organization.pk])}",
             _("Logo of %(name)s") % {"name": organization.name},
             organization.logo.width,

@@ -1,6 +1,6 @@
 "use strict";
 // Where the browser does not heed autofocus, the error summary still takes the focus.
-document.querySelector(".errors")?.focus();
+document.querySelector(".error-summary")?.focus();
 
 // A second press within five seconds would only repeat the first; the server takes a repeat as the same answer anyway.
 document.addEventListener("submit", (event) => {

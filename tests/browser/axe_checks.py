@@ -27,7 +27,7 @@ SMALL_TARGETS = """(touch) => {
     && [...element.parentElement.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
   const controls = "a[href], button, input:not([type=hidden]), select, textarea, summary";
   return [...document.querySelectorAll(controls)]
-    .filter((element) => element.checkVisibility() && !element.closest("[aria-hidden=true], .skip"))
+    .filter((element) => element.checkVisibility() && !element.closest("[aria-hidden=true], .skip-link"))
     .filter((element) => !inSentence(element))
     .map((element) => [element, ...box(element).map(Math.round)])
     .filter(([element, width, height]) => {

@@ -8,7 +8,7 @@ MAX_STOPS = 600
 STOP = """() => {
   const element = document.activeElement;
   if (element === document.body) return {where: "", faults: []};
-  const face = element.matches(".chip input, .promise > input") ? element.nextElementSibling : element;
+  const face = element.matches(".chip input, .promise-card > input") ? element.nextElementSibling : element;
   const style = getComputedStyle(face);
   const box = face.getBoundingClientRect();
   const seen = {left: Math.max(box.left, 0), right: Math.min(box.right, innerWidth),

@@ -88,7 +88,7 @@ def test_message_in_its_frame(visit, staff):
     page = visit()
     sign_in(page)
     page.goto(f"/imagine/admin/mail/message/{message.pk}/change/")
-    frame = page.locator("iframe.mail-preview").element_handle().content_frame()
+    frame = page.locator("iframe.email-preview").element_handle().content_frame()
     heading = frame.locator("h1")
     assert heading.inner_text() == "You have 3 seats"
     assert heading.evaluate("element => getComputedStyle(element).fontFamily").startswith("Rockwell")

@@ -39,7 +39,7 @@ def test_printed(visit, rsvp):
     expect(page.get_by_text(rsvp.event.venue).first).to_be_visible()
     names = page.locator("ol.party input:not([type=hidden])[name$=name]")
     assert [name.input_value() for name in names.all() if name.is_visible()] == ["Alma Reyes", "María Thạch", "", ""]
-    for useless in page.locator("main button:not([aria-hidden]), main .btn, .lang, .top nav").all():
+    for useless in page.locator("main button:not([aria-hidden]), main .btn, .language-switch, .site-header nav").all():
         expect(useless).to_be_hidden()
     assert page.pdf(format="Letter").startswith(b"%PDF")
 

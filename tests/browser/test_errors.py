@@ -25,7 +25,7 @@ def send(page: Page) -> None:
 
 
 def summary_links(page: Page) -> list[str]:
-    return page.locator(".errors a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    return page.locator(".error-summary a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["", "no script"])
@@ -42,10 +42,10 @@ def test_summary(visit, language, title, words, scripts):
     fill(page, email="alma@example")
     send(page)
     assert page.title() == title
-    expect(page.locator(".errors")).to_be_focused()
-    expect(page.locator(".errors h2")).to_have_text(words)
+    expect(page.locator(".error-summary")).to_be_focused()
+    expect(page.locator(".error-summary h2")).to_have_text(words)
     assert summary_links(page) == ["#id_name", "#id_email"]
-    for link in page.locator(".errors a").all():
+    for link in page.locator(".error-summary a").all():
         link.click()
         assert page.evaluate(FOCUSED) == link.get_attribute("href")[1:]
         field = page.locator(":focus")
@@ -62,7 +62,7 @@ def test_every_answer_is_kept(visit):
     page.select_option("#id_sector", "business")
     page.check("input[name=size][value='3']", force=True)
     page.check("input[name=accepts_partial][value=fewer]")
-    for more in page.locator("details.more summary").all():
+    for more in page.locator("details.disclosure summary").all():
         more.click()
     behind = {
         "guest_2": "María Thạch",
@@ -79,7 +79,7 @@ def test_every_answer_is_kept(visit):
         expect(page.locator(f"#id_{field}")).to_have_value(answer)
     for chosen in ("size][value='3'", "accepts_partial][value='fewer'"):
         expect(page.locator(f"input[name={chosen}]")).to_be_checked()
-    expect(page.locator("details.more[open]")).to_have_count(3)
+    expect(page.locator("details.disclosure[open]")).to_have_count(3)
 
 
 def test_answers_out_of_bounds(visit):
@@ -91,7 +91,7 @@ def test_answers_out_of_bounds(visit):
     page.locator("#id_phone").evaluate("field => { field.value = '2'.repeat(31); }")
     send(page)
     assert summary_links(page) == ["#id_size_0", "#id_phone"]
-    for link in page.locator(".errors a").all():
+    for link in page.locator(".error-summary a").all():
         link.click()
         assert page.evaluate(FOCUSED) == link.get_attribute("href")[1:]
     assert page.input_value("#id_phone") == "2" * 31
@@ -107,9 +107,9 @@ def test_party_errors(visit):
     with page.expect_navigation():
         page.click("ol.party ~ .actions .btn-primary")
     assert page.title() == "Error: You have 2 seats"
-    expect(page.locator(".errors")).to_be_focused()
-    expect(page.locator(".errors h2")).to_have_text("One answer needs another look")
-    page.locator(".errors a").click()
+    expect(page.locator(".error-summary")).to_be_focused()
+    expect(page.locator(".error-summary h2")).to_have_text("One answer needs another look")
+    page.locator(".error-summary a").click()
     assert page.evaluate("document.activeElement.name") == f"guest-{rsvp.guests.get(position=1).pk}-name"
     expect(second).to_have_value("María Thạch")
     assert list(rsvp.guests.values_list("name", flat=True)) == ["Alma Reyes", ""]

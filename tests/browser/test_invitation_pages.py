@@ -120,7 +120,7 @@ def mail_choices_saved() -> Place:
     def go(page: Page) -> None:
         page.goto(address.get_absolute_url())
         page.click("main form .btn-primary")
-        page.wait_for_selector(".told")
+        page.wait_for_selector(".message")
 
     return Place(address.get_absolute_url(), lambda: _("Which mail do you want?"), go)
 

@@ -80,25 +80,25 @@ def takes_people_from_a_list(clerk: Clerk, audience: Audience) -> None:
 
 
 def reads_who_they_are(clerk: Clerk) -> None:
-    figures = clerk.page.locator(".office-figures dd")
+    figures = clerk.page.locator(".admin-stats dd")
     assert figures.all_inner_texts()[:2] == [f"{PEOPLE + 1}", "0"]
-    expect(clerk.page.locator(".office-letter")).to_have_count(2)
+    expect(clerk.page.locator(".admin-card")).to_have_count(2)
     clerk.presses("a[href*='page=2']")
     clerk.writes(q="persona 12")
     clerk.presses("[role=search] button")
-    expect(clerk.page.locator(".office-people tbody tr")).to_have_count(1)
-    clerk.presses(".office-people tbody a")
+    expect(clerk.page.locator(".admin-invitees tbody tr")).to_have_count(1)
+    clerk.presses(".admin-invitees tbody a")
     clerk.reads("Persona 12,")
 
 
 def confirms(clerk: Clerk, event: Event) -> Mailing:
     """A wrong number first."""
     clerk.writes(number=PEOPLE)
-    clerk.presses(".office-confirm button")
-    expect(clerk.page.locator(".office-confirm .errorlist")).to_have_count(1)
+    clerk.presses(".admin-confirm button")
+    expect(clerk.page.locator(".admin-confirm .errorlist")).to_have_count(1)
     assert not Invitation.objects.exists()
     clerk.writes(number=PEOPLE + 1)
-    clerk.presses(".office-confirm button")
+    clerk.presses(".admin-confirm button")
     assert event.invitations.count() == PEOPLE + 1
     return Mailing.objects.get()
 
@@ -137,7 +137,7 @@ def invites_nobody_twice(clerk: Clerk, event: Event, audience: Audience) -> None
     clerk.opens(f"/imagine/admin/summit/event/{event.pk}/invite/{audience.pk}/")
     expect(clerk.page.locator("[name=number]")).to_have_count(0)
     clerk.presses("a[href*='who=invited']")
-    expect(clerk.page.locator(".office-people tbody tr")).to_have_count(25)
+    expect(clerk.page.locator(".admin-invitees tbody tr")).to_have_count(25)
     clerk.opens(page_of(event))
     clerk.opens("/imagine/admin/summit/invitation/")
     clerk.opens("/imagine/admin/mail/mailing/")
@@ -148,7 +148,7 @@ def moves_the_event(clerk: Clerk, event: Event, site) -> None:
     clerk.opens(page_of(event))
     clerk.writes(venue="Stockton Civic Auditorium")
     clerk.presses("[name=_save]")
-    expect(clerk.page.locator(".office-letter")).to_have_count(2)
+    expect(clerk.page.locator(".admin-card")).to_have_count(2)
     clerk.reads(f"{PEOPLE + 1} ", "Stockton Civic Auditorium")
     clerk.presses("[name=_sure]")
     word = Mailing.objects.get(template="invitation_moved")
@@ -171,14 +171,14 @@ def test_mailing_is_stopped_without_scripts(visit, staff, kickoff):
     sign_in(page)
     page.goto(page_of(kickoff))
     page.click(f"a[href$='/event/{kickoff.pk}/invite/']")
-    page.click(".office-event form button")
+    page.click(".admin-card form button")
     page.fill("[name=number]", "3")
-    page.click(".office-confirm button")
+    page.click(".admin-confirm button")
     expect(page.locator("#progress")).to_contain_text("of 3 are sent")
     page.goto(f"/imagine/admin/summit/event/{kickoff.pk}/invite/{others.pk}/")
     page.fill("[name=number]", "30")
-    page.click(".office-confirm button")
-    page.click("#progress .office-links a >> nth=0")  # look again
+    page.click(".admin-confirm button")
+    page.click("#progress .admin-links a >> nth=0")  # look again
     page.click("[name=stop]")
     assert Mailing.objects.filter(stopped_at__isnull=True).count() == 2
     page.click(".submit-row [name=stop]")

@@ -44,7 +44,7 @@ def errors(page: Page) -> None:
     factories.event(capacity=300)
     page.goto("/imagine/")
     page.click("#rsvp form > div > button")
-    page.wait_for_selector(".errors")
+    page.wait_for_selector(".error-summary")
 
 
 def party(page: Page) -> None:
@@ -56,7 +56,7 @@ def cancelled(page: Page) -> None:
     party(page)
     page.click(".danger-zone a")
     page.click("main form button")
-    page.wait_for_selector(".is-cancelled")
+    page.wait_for_selector(".is-canceled")
 
 
 @pytest.mark.parametrize(("width", "height"), [(DESKTOP, 720), (PHONE, 180)], ids=str)

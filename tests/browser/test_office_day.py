@@ -65,10 +65,10 @@ def watches_it_fill(clerk: Clerk, event: Event, visit, site) -> Guest:
     factories.rsvp(event, "Large", size=4)
     factories.rsvp(event, "Ben Ochoa", email=ben_of(clerk), size=2, guests=("Ana Ibáñez",))
     clerk.opens(START)
-    clerk.presses(f".office-event a[href='{page_of(event)}']")
-    assert clerk.page.locator(".office-figures").first.locator("dd").all_inner_texts() == ["3", "6", "0", "1", "4"]
-    clerk.page.click(".office summary")
-    expect(clerk.page.locator(".office details table tfoot td")).to_have_text(["3", "9"])
+    clerk.presses(f".admin-event a[href='{page_of(event)}']")
+    assert clerk.page.locator(".admin-stats").first.locator("dd").all_inner_texts() == ["3", "6", "0", "1", "4"]
+    clerk.page.click(".admin-page summary")
+    expect(clerk.page.locator(".admin-page details table tfoot td")).to_have_text(["3", "9"])
     clerk.looks()
     return maria
 
@@ -121,10 +121,10 @@ def sees_what_went_wrong(clerk: Clerk, event: Event) -> None:
         idempotency_key="test:1", recipient="late@example.org", subject="Late", created_at=then, send_after=later
     )
     clerk.opens(START)
-    assert clerk.page.locator(".office-trouble a").count() == 2
+    assert clerk.page.locator(".admin-alert a").count() == 2
     clerk.opens(page_of(event))
     clerk.reads("550 no such mailbox", "Large")
-    clerk.page.click(".office summary")
+    clerk.page.click(".admin-page summary")
     clerk.looks()
     clerk.presses("section[aria-labelledby=failed] th a")
     clerk.opens("/imagine/admin/mail/message/?state__exact=queued")
@@ -165,7 +165,7 @@ def calls_off_another(clerk: Clerk) -> None:
 def takes_the_list_away(clerk: Clerk, event: Event) -> None:
     """Read back by another program than wrote it, guest by guest."""
     clerk.opens(page_of(event))
-    clerk.presses(".office-links a >> nth=0")
+    clerk.presses(".admin-links a >> nth=0")
     with clerk.page.expect_download() as download:
         clerk.page.click("a[href*='guests.csv']")
     with open(download.value.path(), encoding="utf-8-sig", newline="") as file:

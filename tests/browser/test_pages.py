@@ -103,7 +103,7 @@ def wrong_form(event: Event, heading: Callable[[], str]) -> Place:
     def go(page: Page) -> None:
         page.goto(LANDING)
         page.fill("#id_email", "alma@example")
-        page.locator("details.more summary").first.click()
+        page.locator("details.disclosure summary").first.click()
         page.fill("#id_guest_2", "María Thạch")
         page.click(SEND)
 
@@ -230,7 +230,7 @@ def rsvp_told() -> Place:
     def go(page: Page) -> None:
         page.goto(rsvp.get_absolute_url())
         page.click("ol.party ~ .actions .btn-primary")
-        page.wait_for_selector(".told")
+        page.wait_for_selector(".message")
 
     return Place(rsvp.get_absolute_url(), lambda: have(2), go)
 

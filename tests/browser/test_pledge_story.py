@@ -89,9 +89,9 @@ def saves_a_draft(alma: Partner, link: str, chavez) -> None:
     alma.sees("What will you promise for %(year)s?", year="2027–28")
     expect(alma.page.locator("#id_name")).to_have_value(factories.ORGANIZATION)
     tours = alma.promises("tours", "6")
-    expect(alma.page.locator(f"{tours} ~ .promise-more .schools")).to_be_hidden()
+    expect(alma.page.locator(f"{tours} ~ .promise-details .school-choice")).to_be_hidden()
     alma.choose(f"{tours}-somewhere")
-    schools = f"{tours} ~ .promise-more .schools"
+    schools = f"{tours} ~ .promise-details .school-choice"
     alma.press(f"{schools} details:last-child summary")
     alma.tick(f"{schools} input[value='{chavez.pk}']")
     alma.tick(f"{tours}-grades-4")
@@ -158,7 +158,7 @@ def test_pledge_from_an_rsvp(partner, language):
     partner.page.goto(rsvp.get_absolute_url())
     if language == "es":
         partner.send("button[name=language][value=es]")
-    partner.send(".apart button")
+    partner.send(".divided-section button")
     partner.sees("What will you promise for %(year)s?", year="2027–28")
     expect(partner.page.locator("#id_name")).to_have_value("Delta Growers")
     _message, link = partner.gets("Your link to promise for %(year)s", year="2027–28")
@@ -168,7 +168,7 @@ def test_pledge_from_an_rsvp(partner, language):
     partner.sees("Thank you for your promise")
     partner.gets("Your promises for %(year)s are signed", year="2027–28")
     partner.page.goto(rsvp.get_absolute_url())
-    partner.send(".apart button")  # now the address is a partner's: it is led there by mail alone
+    partner.send(".divided-section button")  # now the address is a partner's: it is led there by mail alone
     expect(partner.page.locator("[role=status] .told-success")).to_be_visible()
     assert partner.page.url.endswith(rsvp.get_absolute_url())
     partner.gets("The link to your promises for %(year)s", year="2027–28")

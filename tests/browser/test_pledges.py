@@ -121,7 +121,7 @@ def schools_open() -> Place:
         page.goto(pledge.get_absolute_url())
         name = f"#promise-{PromiseType.objects.get(code='tours').pk}"
         page.check(f"{name}-somewhere")
-        for summary in page.locator(f"{name} ~ .promise-more .schools summary").all():
+        for summary in page.locator(f"{name} ~ .promise-details .school-choice summary").all():
             summary.click()
 
     return of(pledge, asks, go=go)
@@ -133,7 +133,7 @@ def saved() -> Place:
     def go(page: Page) -> None:
         page.goto(pledge.get_absolute_url())
         page.click(SAVE)
-        page.wait_for_selector(".told")
+        page.wait_for_selector(".message")
 
     return of(pledge, asks, go=go)
 
@@ -266,9 +266,9 @@ def test_errors_lead_to_their_fields(visit):
     page = visit()
     place = errors()
     place.go(page)
-    page.wait_for_selector(".errors")
-    expect(page.locator(".errors")).to_be_focused()
-    for link in page.locator(".errors a").all():
+    page.wait_for_selector(".error-summary")
+    expect(page.locator(".error-summary")).to_be_focused()
+    for link in page.locator(".error-summary a").all():
         link.click()
         focused = page.evaluate("document.activeElement.id")
         assert focused == link.get_attribute("href")[1:]
@@ -276,7 +276,7 @@ def test_errors_lead_to_their_fields(visit):
 
 
 COVERED = """async () => {
-  const [bar, ...links] = [".sticky", ".errors a"].flatMap((each) => [...document.querySelectorAll(each)]);
+  const [bar, ...links] = [".sticky-bar", ".error-summary a"].flatMap((each) => [...document.querySelectorAll(each)]);
   const covered = new Set();
   for (let y = 0; y < document.documentElement.scrollHeight; y += 10) {
     scrollTo({top: y, behavior: "instant"});
@@ -290,7 +290,7 @@ COVERED = """async () => {
 def test_bar_covers_no_link_of_the_error_summary(visit):
     page = visit("es", PHONE)
     errors().go(page)
-    page.wait_for_selector(".errors")
+    page.wait_for_selector(".error-summary")
     assert page.evaluate(COVERED) == []
 
 
@@ -335,7 +335,7 @@ def test_file_that_is_too_large_loses_nothing(visit, tmp_path, size):
     page.locator("details:has(#id_logo) summary").click()
     page.set_input_files("#id_logo", file)
     sends(page)
-    expect(page.locator(".errors")).to_contain_text("This file is larger than 5 MB.")
+    expect(page.locator(".error-summary")).to_contain_text("This file is larger than 5 MB.")
     expect(page.locator(f"#promise-{PromiseType.objects.get(code='tours').pk}-quantity")).to_have_value("41")
 
 

@@ -84,7 +84,7 @@ class Guest(Visitor):
 
     def reserves(self, size: int) -> None:
         self.arrives()
-        self.press(".poster a[href='#rsvp']")
+        self.press(".hero a[href='#rsvp']")
         self.write("#id_name", self.name)
         self.write("#id_email", self.address)
         self.choose(f"input[name=size][value='{size}']")
@@ -151,7 +151,7 @@ def cancels(alma: Guest) -> None:
 
 
 def comes_back(alma: Guest) -> None:
-    alma.send(".foot a[href$='/find/']")
+    alma.send(".site-footer a[href$='/find/']")
     alma.sees("lost")
     alma.write("#id_email", alma.address.upper())
     alma.send("main form button")

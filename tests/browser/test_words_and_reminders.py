@@ -36,7 +36,7 @@ def gathered() -> Event:
 
 
 def frame(page: Page, number: int):
-    return page.frame_locator(f".mail-preview >> nth={number}")
+    return page.frame_locator(f".email-preview >> nth={number}")
 
 
 @pytest.mark.parametrize(("language", "width"), [("en", DESKTOP), ("es", TABLET)])

@@ -124,7 +124,9 @@ def test_retired_kind_and_school_stay_in_the_filters_and_on_their_promises(staff
 
 def test_school_is_chosen_from_a_menu_that_keeps_the_other_filters(staff, several):
     page = web_client.page_html(staff.get(f"{PROMISES}?year=2027&q=bakery&o=1&school={several.pk}"))
-    menu = page[page.index('class="office-choose"') : page.index("</form>", page.index('class="office-choose"'))]
+    menu = page[
+        page.index('class="admin-select-filter"') : page.index("</form>", page.index('class="admin-select-filter"'))
+    ]
     for name, value in {"year": "2027", "q": "bakery", "o": "1"}.items():
         assert f'<input type="hidden" name="{name}" value="{value}">' in menu
     assert f'<option value="{several.pk}" selected>Cesar Chavez High</option>' in menu

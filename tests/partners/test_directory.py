@@ -275,7 +275,7 @@ def test_coverage_is_darker_the_more_partners_promise(client):
             f"Growers {number}", promised("tours", grades=("7-8",)) if number < 4 else promised("tours")
         )
     page = html(client)
-    assert 'class="num l2">8</td><td class="num l3">12</td><td class="num l2">8</td>' in page
+    assert 'class="num level-2">8</td><td class="num level-3">12</td><td class="num level-2">8</td>' in page
 
 
 def test_chart_counts_partners_by_sector_beside_the_year_before_and_a_table_says_the_same(client):

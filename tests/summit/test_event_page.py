@@ -73,7 +73,7 @@ def test_chart_is_drawn_with_the_numbers_of_its_table(staff, full):
     assert page.count('<rect class="chart-seats"') == page.count('<rect class="chart-rsvps"') == 1
     assert 'role="img" aria-labelledby="chart-title chart-words"' in page
     assert "RSVPs 4, seats 9." in web_client.page_text(staff.get(page_of(full)))
-    assert "style=" not in page.partition('<div class="office">')[2].partition("<form")[0]
+    assert "style=" not in page.partition('<div class="admin-page">')[2].partition("<form")[0]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_page_of_an_event_without_rsvps(staff):
 def test_new_event_shows_no_answers(staff):
     response = staff.get(f"{LIST}add/")
     assert "answers" not in response.context
-    assert "office" not in response.content.decode()
+    assert "admin-page" not in response.content.decode()
 
 
 def test_spanish_page_draws_whole_numbers(staff, full):

@@ -311,7 +311,7 @@ def test_decline_is_refused_plainly_when_nothing_can_be_answered(client, asked, 
     before = snapshots.tables(but=BUT_LIMITS)
     decline(client, asked)
     assert snapshots.tables(but=BUT_LIMITS) == before
-    assert 'class="note told told-error"' in client.get(asked.get_absolute_url()).content.decode()
+    assert 'class="note message message-error"' in client.get(asked.get_absolute_url()).content.decode()
 
 
 # Change of mind ---------------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
     @admin.display(description=_("as the recipient sees it"))
     def as_received(self, message: Message) -> str:
         address = reverse("admin:mail_message_preview", args=[message.pk])
-        frame = '<iframe class="mail-preview" src="{}" title="{}"></iframe><p class="help">{}</p>'
+        frame = '<iframe class="email-preview" src="{}" title="{}"></iframe><p class="help">{}</p>'
         said = _("Its links lead nowhere here: they are the guest’s alone.")
         return format_html(frame, address, message.subject, said)
 
