@@ -133,7 +133,7 @@ def school_facts(known: School) -> dict:
 @transaction.atomic
 def load_schools(rows: list[SchoolRow], shown: list[SchoolChange]) -> None:
     """Apply `shown`, a comparison of these rows. Raise SchoolsChanged if it no longer applies."""
-    known = {school.code: school for school in School.objects.select_for_update()}
+    known = {school.code: school for school in School.objects.select_for_update(no_key=True).order_by("pk")}
     if list(school_changes(rows, known)) != shown:
         raise SchoolsChanged
     for step in shown:

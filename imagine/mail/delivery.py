@@ -46,7 +46,7 @@ def deliver() -> None:
 def sweep() -> None:
     """Queue again what a dead sender left behind, and send what is due."""
     with transaction.atomic():
-        abandoned = Message.objects.abandoned().filter(queue=Message.Queue.TRANSACTIONAL).lock()
+        abandoned = Message.objects.abandoned().filter(queue=Message.Queue.TRANSACTIONAL).lock(skip_locked=True)
         released = {"claim_id": None, "claim_expires_at": None, "possible_duplicate": True}
         abandoned.filter(retry_until__lt=Now()).update(state=Message.State.FAILED, **released)
         abandoned.filter(state=Message.State.SENDING).update(state=Message.State.QUEUED, send_after=Now(), **released)

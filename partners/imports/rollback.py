@@ -1,7 +1,7 @@
 """What an import made is taken back, many things a step: only what nobody changed since. What stays is told, with the
 reason. The rules that erase one thing do the same as these, which erase many."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 
 from django.contrib.contenttypes.models import ContentType
@@ -19,7 +19,7 @@ from partners.models import (
     Pledge,
     SlugRedirect,
 )
-from partners.organizations import merging
+from partners.organizations import merging, profiles
 
 BATCH_SIZE = 200
 MAX_REASONS = 500  # things that stayed and are named
@@ -44,15 +44,9 @@ def undo_next(run: Import) -> None:
     run.state = Import.State.UNDONE
 
 
-def lock_organizations(organizations: Iterable[int]) -> None:
-    """Locks them, in the order in which everybody would."""
-    rows = Organization.objects.select_for_update(no_key=True).filter(pk__in=set(organizations))
-    list(rows.order_by("pk").values_list("pk"))
-
-
 def undo_pledges(made: dict[int, str]) -> KeptRecords:
     pledges = Pledge.objects.filter(pk__in=made)
-    lock_organizations(pledges.order_by().values_list("organization", flat=True))
+    profiles.lock_organizations(pledges.order_by().values("organization"))
     now, stay = fingerprints.pledge_fingerprints(pledges), {}
     for pledge in pledges.select_related("organization"):
         if now[pledge.pk] != made[pledge.pk]:
@@ -63,9 +57,11 @@ def undo_pledges(made: dict[int, str]) -> KeptRecords:
 
 
 def undo_contacts(made: dict[int, str]) -> KeptRecords:
-    contacts = Contact.objects.filter(pk__in=made).select_related("organization")
-    lock_organizations(contacts.order_by().values_list("organization", flat=True))
-    there = {contact.pk: contact for contact in contacts}
+    contacts = Contact.objects.filter(pk__in=made)
+    profiles.lock_organizations(contacts.order_by().values("organization"))
+    # Also against being invited from here on.
+    locked = contacts.select_for_update(of=("self",)).select_related("organization").order_by("pk")
+    there = {contact.pk: contact for contact in locked}
     stay = reasons_to_keep(
         there, made, fingerprints.contact_fingerprint, lambda one: _("Contact of %(name)s") % {"name": one.organization}
     )
@@ -77,8 +73,7 @@ def undo_contacts(made: dict[int, str]) -> KeptRecords:
 
 
 def undo_organizations(made: dict[int, str]) -> KeptRecords:
-    rows = Organization.objects.select_for_update().filter(pk__in=made).order_by("pk")
-    there = {row.pk: row for row in rows}
+    there = profiles.lock_organizations(made, to_delete=True)
     stay = reasons_to_keep(there, made, fingerprints.organization_fingerprint, str)
     for old in SlugRedirect.objects.filter(organization__in=there.keys() - stay.keys()).select_related("organization"):
         stay[old.organization_id] = [old.organization.name, _("another was merged into it")]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -16,6 +16,7 @@ from imagine.core.models import AuditEntry
 from imagine.mail import dispatch
 from partners.imports import rollback, validation, writing
 from partners.models import Import, ImportedOrganization, ImportRow, PledgeYear
+from partners.organizations import profiles
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ def start_import(content: bytes, *, file_name: str, year: PledgeYear, by: str, l
 def answer_questions(run: Import, answers: dict[int, OrganizationChoice]) -> None:
     """Store the staff's choices by the imported organization's primary key. Only proposed ones count."""
     run = lock_import(run, State.CHECKED)
+    answered = []
     for typed in ImportedOrganization.objects.filter(run=run, pk__in=answers):
         which = answers[typed.pk]
         proposed = {OrganizationChoice()} | {
@@ -67,15 +69,15 @@ def answer_questions(run: Import, answers: dict[int, OrganizationChoice]) -> Non
                 which.line,
                 which == OrganizationChoice(),
             )
-            typed.save(update_fields=["organization", "duplicate_of_line", "is_new"])
+            answered.append(typed)
+    profiles.lock_organizations({typed.organization_id for typed in answered if typed.organization_id})
+    ImportedOrganization.objects.bulk_update(answered, ["organization", "duplicate_of_line", "is_new"])
 
 
 def confirm_import(run: Import, *, leaves_bad: bool = False) -> None:
     """Start writing a checked import. Rows with errors have to be skipped explicitly."""
     with transaction.atomic():
-        # Two at once would each make the organizations that are new to both.
-        list(Import.objects.select_for_update().filter(state__in=[State.CHECKED, State.WRITING, State.UNDOING]))
-        run = lock_import(run, State.CHECKED)
+        run = lock_import_and_rivals(run, State.CHECKED)
         if Import.objects.filter(state__in=[State.WRITING, State.UNDOING]).exists():
             raise ImportRefused(_("Another import is at work. Wait until it is done."))
         steps = run.organizations.count()
@@ -97,8 +99,7 @@ def discard_import(run: Import) -> None:
 def undo_import(run: Import) -> None:
     """Start undoing the last import. Raise ImportRefused for an earlier one."""
     with transaction.atomic():
-        list(Import.objects.select_for_update().filter(state__in=[State.CHECKED, State.WRITING, State.UNDOING]))
-        run = lock_import(run, State.DONE)
+        run = lock_import_and_rivals(run, State.DONE)
         if Import.objects.last_written() != run:
             raise ImportRefused(_("Only the last import can be undone."))
         if Import.objects.filter(state=State.WRITING).exists():
@@ -112,6 +113,14 @@ def retry_import(run: Import) -> None:
     """Retry an import that stopped because of an error."""
     Import.objects.in_progress().filter(pk=run.pk).update(attempts=0)
     start_work(run.pk, at_once=False)
+
+
+def lock_import_and_rivals(run: Import, state: str) -> Import:
+    """Lock an import and those that could be at work beside it: two at once would each make the organizations that are
+    new to both. Raise ImportRefused unless it is in `state`."""
+    rivals = Q(state__in=[State.CHECKED, State.WRITING, State.UNDOING])
+    list(Import.objects.select_for_update().filter(rivals | Q(pk=run.pk)).order_by("pk").values_list("pk"))
+    return lock_import(run, state)
 
 
 def lock_import(run: Import, state: str) -> Import:

@@ -131,8 +131,7 @@ def match_organizations(chunk: Chunk) -> None:
         if one.organization_id is None and since.get(one.normalized_name) not in {None, *proposed}:
             one.organization_id = since[one.normalized_name]
     wanted = {one.organization_id for one in chunk.typed if one.organization_id}
-    rows = Organization.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
-    there = {row.pk: row for row in rows}
+    there = profiles.lock_organizations(wanted)
     for one in chunk.typed:
         if one.organization_id in there:
             chunk.organizations[one.pk] = there[one.organization_id]

@@ -1,7 +1,9 @@
 """What staff do to contacts and organizations (docs/rules.md): add, correct, erase. What partners do to their own is in
 profiles.py. The organization is locked first; of a person on their own, who has none, the person."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -14,7 +16,7 @@ from partners.models import Contact, Organization, Pledge
 from partners.organizations import profiles
 from partners.pledges import links as pledge_links
 from partners.pledges import years as pledge_years
-from partners.signals import contact_deleted, contact_email_changed
+from partners.signals import contact_deleted, contact_email_changed, contacts_locked, organizations_leaving
 
 BATCH_SIZE = 2000  # rows in one statement
 
@@ -49,10 +51,10 @@ def add_contacts(people: Iterable[Contact]) -> None:
     """Saves unsaved contacts, each of the organization whose primary key it has, or on their own; an address that is
     there already stays as it is. The first of an organization without a main contact becomes it. A few statements for
     any number."""
-    people, now = list(people), timezone.now()
-    pks = {person.organization_id for person in people if person.organization_id}
-    locked = Organization.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk")
-    there = {organization.pk for organization in locked}
+    # In one order, since each waits for whoever is adding the same address.
+    people = sorted(people, key=lambda person: (person.organization_id or 0, person.email.lower()))
+    now = timezone.now()
+    there = profiles.lock_organizations({person.organization_id for person in people if person.organization_id})
     led = set(Contact.objects.filter(organization__in=there, is_primary=True).values_list("organization_id", flat=True))
     for person in people:
         if person.organization_id not in there:  # none, or one that was erased meanwhile
@@ -94,6 +96,7 @@ def correct_contact(contact: Contact, **fields) -> Contact:
 def readdress_emails(contact: Contact, before: str) -> None:
     """What was not sent to a locked contact's old address goes to the new one: mail about the organization's pledges,
     and what other apps say."""
+    contacts_locked.send(Contact, contacts=[contact])
     contact_email_changed.send(Contact, contact=contact)
     if contact.organization is None:
         return
@@ -123,7 +126,7 @@ def delete_contact(contact: Contact) -> None:
     erased = locked.filter(pk=contact.pk, organization=organization).first()
     if erased is None:
         return
-    delete_locked_contact(erased)
+    delete_locked_contacts([erased])
     if organization:
         about(organization).filter(recipient=contact.email).delete()
         audit.log_change(organization, {"contact": "…"}, {"contact": ""})
@@ -131,21 +134,25 @@ def delete_contact(contact: Contact) -> None:
 
 @transaction.atomic
 def delete_organization(organization: Organization) -> None:
-    """Erases an organization with its contacts and its history. The database refuses it for one that has a pledge."""
-    organization = profiles.lock_organization(organization.pk)
-    for contact in organization.contacts.select_for_update().order_by("pk"):
-        delete_locked_contact(contact)
+    """Erases an organization with its contacts and its history. The database refuses it for one that has a pledge.
+    Raises Organization.DoesNotExist."""
+    organizations_leaving.send(Organization, organizations=[organization.pk])
+    organization = Organization.objects.select_for_update().get(pk=organization.pk)
+    delete_locked_contacts(list(organization.contacts.select_for_update().order_by("pk")))
     organization.delete()
 
 
-def delete_locked_contact(contact: Contact) -> None:
-    """Erases a locked contact with what is written about it: its history, what other apps know, and mail to many to its
-    address, unless that is somebody else's, too. That the address wants no mail, or refuses it, is remembered."""
-    contact_deleted.send(Contact, contact=contact)
-    contact.delete()
-    if Contact.objects.with_email(contact.email).exists():
-        return
-    mails = Message.objects.filter(recipient__iexact=contact.email)
-    mails.filter(queue=Message.Queue.BULK).delete()
-    if not mails.exists():  # a guest's mail still leads to what the guest chose
-        preferences.forget(contact.email)
+def delete_locked_contacts(contacts: Sequence[Contact]) -> None:
+    """Erases locked contacts with what is written about them: their history, what other apps know, and mail to many to
+    their addresses, unless those are somebody else's, too. That an address wants no mail, or refuses it, is
+    remembered."""
+    contacts_locked.send(Contact, contacts=contacts)
+    for contact in contacts:
+        contact_deleted.send(Contact, contact=contact)
+        contact.delete()
+    emails = [each.email for each in contacts if not Contact.objects.with_email(each.email).exists()]
+    mails = {email: Message.objects.filter(recipient__iexact=email) for email in sorted(emails)}
+    reduce(or_, mails.values(), Message.objects.none()).filter(queue=Message.Queue.BULK).delete()
+    for email, mails_to_it in mails.items():
+        if not mails_to_it.exists():  # a guest's mail still leads to what the guest chose
+            preferences.forget(email)

@@ -12,12 +12,13 @@ from math import prod
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Func, TextField, Value
 from django.db.models.functions import Lower
 from django.utils import timezone
 
 from partners.models import Contact, DuplicateCandidate, DuplicateScan, MatchReason, Organization
+from partners.organizations import profiles
 
 MIN_SIMILARITY = 0.5  # of two names: the share of trigrams that they have in common
 MIN_PAIR_SIMILARITY = 0.6  # among all organizations; below it, each name has dozens of others
@@ -263,20 +264,10 @@ def organizations_at_domains(wanted: Collection[str]) -> tuple[dict[str, set[int
 # Pairs -----------------------------------------------------------------------------------------------------------
 
 
+@transaction.atomic
 def scan_for_duplicates(*, anew: bool = False) -> bool:
     """Compare all organizations and store the possible duplicates. Return False if nothing changed since the last scan,
     unless `anew`."""
-    for is_last in (False, False, True):
-        try:
-            return scan_once(anew=anew)
-        except IntegrityError:  # a match was merged or deleted in the meantime
-            if is_last:
-                raise
-    return False
-
-
-@transaction.atomic
-def scan_once(*, anew: bool) -> bool:
     mark = scan_fingerprint()
     DuplicateScan.objects.get_or_create(pk=1, defaults={"fingerprint": ""})
     last = DuplicateScan.objects.select_for_update().get(pk=1)
@@ -318,10 +309,13 @@ def find_duplicate_pairs() -> dict[tuple[int, int], Match]:
 
 
 def store_candidates(found: dict[tuple[int, int], Match]) -> None:
-    """Store the pairs; dismissed ones stay dismissed."""
+    """Store the pairs; dismissed ones stay dismissed. The organizations of new pairs are locked first, as merging locks
+    them; a pair whose organization was merged or deleted meanwhile isn't stored."""
+    pairs = DuplicateCandidate.objects.values_list("organization_a_id", "organization_b_id")
+    there = profiles.lock_organizations({pk for pair in found.keys() - set(pairs) for pk in pair})
     known = {
         (pair.organization_a_id, pair.organization_b_id): pair
-        for pair in DuplicateCandidate.objects.select_for_update()
+        for pair in DuplicateCandidate.objects.select_for_update().order_by("pk")
     }
     gone = [pair.pk for key, pair in known.items() if key not in found and not pair.dismissed_at]
     DuplicateCandidate.objects.filter(pk__in=gone).delete()
@@ -334,7 +328,7 @@ def store_candidates(found: dict[tuple[int, int], Match]) -> None:
     DuplicateCandidate.objects.bulk_create(
         DuplicateCandidate(organization_a_id=one, organization_b_id=other, score=likely.score, reasons=likely.reasons)
         for (one, other), likely in found.items()
-        if (one, other) not in known
+        if (one, other) not in known and one in there and other in there
     )
 
 
@@ -342,6 +336,7 @@ def store_candidates(found: dict[tuple[int, int], Match]) -> None:
 def dismiss_candidate(one: Organization, other: Organization, *, by: str) -> DuplicateCandidate:
     """Record for good that these are two organizations. `by` is a username."""
     first, second = sorted((one.pk, other.pk))
+    profiles.lock_organizations([first, second])
     pair, _made = DuplicateCandidate.objects.get_or_create(
         organization_a_id=first, organization_b_id=second, defaults={"score": 0, "reasons": []}
     )

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
+from imagine.mail.models import Message
 from partners.models import (
     Contact,
     DuplicateCandidate,
@@ -36,7 +37,7 @@ from partners.pledges import editing as pledge_editing
 from partners.pledges import promises
 from partners.pledges import years as pledge_years
 from partners.pledges.promises import Checklist, PromiseData
-from partners.signals import contact_merged
+from partners.signals import contact_merged, contacts_locked, organizations_leaving
 
 FILLABLE_FIELDS = [
     "sector",
@@ -244,6 +245,7 @@ def merge_organizations(kept: Organization, other: Organization, *, shown: str =
 
     Raises Itself, Gone, Changed, Tangled.
     """
+    organizations_leaving.send(Organization, organizations=[kept.pk, other.pk])
     plan = MergePlan(*lock_both(kept.pk, other.pk))
     if shown and shown != plan.mark:
         raise MergePlanOutdated
@@ -267,14 +269,15 @@ def merge_organizations(kept: Organization, other: Organization, *, shown: str =
 
 
 def lock_both(kept: int, other: int) -> tuple[Organization, Organization]:
-    """Both as they stand, in the order in which everybody would lock them. Also nothing new can be made theirs."""
+    """Both as they stand, locked with their contacts and what other apps know of those. Nothing new can be made
+    theirs."""
     if kept == other:
         raise SameOrganization
-    rows = {row.pk: row for row in Organization.objects.select_for_update().filter(pk__in=[kept, other]).order_by("pk")}
+    rows = profiles.lock_organizations([kept, other], to_delete=True)
     if len(rows) < 2:
         raise OrganizationGone
-    # In the order in which who invites them locks them.
-    list(Contact.objects.select_for_update().filter(organization__in=rows).order_by("pk").values_list("pk"))
+    contacts = list(Contact.objects.select_for_update().filter(organization__in=rows).order_by("pk"))
+    contacts_locked.send(Contact, contacts=contacts)
     return rows[kept], rows[other]
 
 
@@ -326,6 +329,7 @@ def move_pledge(pledge: Pledge, kept: Organization, other: Organization) -> None
 
 def merge_pledges(kept: Organization, one: PledgeMerge) -> None:
     leading, folded, known = one.leading, one.folded, Checklist.of([*one.there, *one.others])
+    Message.objects.about_any([leading, folded]).lock()
     before = pledge_editing.pledge_facts(leading, one.there, known)
     promises.write_promises(leading, [*one.there, *one.added], one.there)
     number = leading.signatures.aggregate(last=Max("number"))["last"] or 0

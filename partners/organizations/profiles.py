@@ -3,9 +3,11 @@
 import hashlib
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.text import slugify
@@ -47,12 +49,13 @@ def create_organizations(names: Sequence[str]) -> list[Organization]:
 
 
 def insert_organizations(organizations: list[Organization]) -> None:
-    """Insert new organizations; try other slugs for as long as someone else takes one first."""
+    """Insert new organizations; try other slugs for as long as someone else takes one first. In the order of their
+    slugs, since each waits for whoever is inserting the same one."""
     while True:
         assign_slugs(organizations)
         try:
             with transaction.atomic():
-                Organization.objects.bulk_create(organizations)
+                Organization.objects.bulk_create(sorted(organizations, key=attrgetter("slug")))
             return
         except IntegrityError as error:
             if "slug" not in str(error):
@@ -138,6 +141,12 @@ def lock_organization(organization_pk: int) -> Organization:
     """Lock an organization; all that it owns is written under this lock. Raise Organization.DoesNotExist if it was
     merged or deleted."""
     return Organization.objects.select_for_update(no_key=True).get(pk=organization_pk)
+
+
+def lock_organizations(organizations: Iterable[int] | QuerySet, *, to_delete: bool = False) -> dict[int, Organization]:
+    """Lock organizations in the order of their primary keys. Those that are gone are missing."""
+    rows = Organization.objects.select_for_update(no_key=not to_delete).filter(pk__in=organizations)
+    return {row.pk: row for row in rows.order_by("pk")}
 
 
 def lock_owning_organization(owned: Contact | Pledge) -> Organization:

@@ -107,5 +107,9 @@ def email_known_address(token: str) -> None:
     reply_to_request(PledgeRequest.objects.create(**words))
 
 
+@transaction.atomic
 def delete_stale_requests() -> None:
-    PledgeRequest.objects.filter(created_at__lt=timezone.now() - REQUEST_LIFETIME).delete()
+    """One whose page is being saved right now stays."""
+    stale = PledgeRequest.objects.filter(created_at__lt=timezone.now() - REQUEST_LIFETIME)
+    unused = list(stale.select_for_update(skip_locked=True).values_list("pk", flat=True))
+    PledgeRequest.objects.filter(pk__in=unused).delete()

@@ -46,7 +46,7 @@ def deliver() -> None:
 def sweep() -> None:
     """Release what a dead sender left behind, and wake a worker if something is due."""
     with transaction.atomic():
-        abandoned = Message.objects.abandoned().filter(queue=BULK).lock()
+        abandoned = Message.objects.abandoned().filter(queue=BULK).lock(skip_locked=True)
         abandoned.filter(handed_over_at__isnull=False).update(state=Message.State.UNKNOWN, **RELEASED)
         abandoned.filter(state=Message.State.SENDING).update(state=Message.State.QUEUED, **RELEASED)
     if Message.objects.due(BULK).exists():
@@ -115,9 +115,10 @@ def mark_handed_over(message: Message) -> bool:
     return bool(marked)
 
 
-@transaction.atomic
 def release(batch: list[Message], **fields: str) -> None:
-    """Queue again what was claimed and not handed over."""
+    """Queue again what was claimed and not handed over. One by one: a sender holds no message while it waits for
+    another, so that it can't stand in the way of a rule that has locked several."""
     pks = [message.pk for message in batch]
-    ours = Message.objects.filter(pk__in=pks, claim_id=batch[0].claim_id, handed_over_at=None)
-    ours.lock().update(state=Message.State.QUEUED, **RELEASED, **fields)
+    ours = Message.objects.filter(claim_id=batch[0].claim_id, handed_over_at=None)
+    for pk in ours.filter(pk__in=pks).values_list("pk", flat=True):
+        ours.filter(pk=pk).update(state=Message.State.QUEUED, **RELEASED, **fields)

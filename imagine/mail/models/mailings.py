@@ -17,6 +17,10 @@ class MailingQuerySet(AboutQuerySet):
         """Those whose messages are not all written yet."""
         return self.filter(rendered_at__isnull=True, stopped_at__isnull=True)
 
+    def lock(self) -> None:
+        """Lock these mailings until the transaction ends: before their invitations and messages."""
+        list(self.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+
 
 class Mailing(models.Model):
     """Messages that belong together, such as the invitations to one event: watched, paused, gone on with, stopped.

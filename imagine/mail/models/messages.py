@@ -54,10 +54,10 @@ class MessageQuerySet(AboutQuerySet):
         """Claimed by a sender that died: the claim expired before the outcome was recorded."""
         return self.filter(state=Message.State.SENDING, claim_expires_at__lt=Now())
 
-    def lock(self):
+    def lock(self, *, skip_locked: bool = False):
         """Lock these messages in the order of their primary keys and return them as they are then."""
-        locked = self.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True)
-        return Message.objects.filter(pk__in=list(locked))
+        locked = self.select_for_update(of=("self",), skip_locked=skip_locked).order_by("pk")
+        return Message.objects.filter(pk__in=list(locked.values_list("pk", flat=True)))
 
     def delete(self):
         """Lock the rows first: a condition such as `not_handed_over` must still hold when they are deleted."""
