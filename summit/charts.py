@@ -1,4 +1,4 @@
-"""Where the parts of a chart stand, in units of its drawing; templates/admin/summit/event/_chart.html draws it."""
+"""Where the parts of a chart stand, in units of its drawing; templates/admin/summit/event/_rsvp_chart.html draws it."""
 
 from dataclasses import dataclass
 

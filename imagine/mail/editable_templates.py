@@ -120,7 +120,7 @@ class Current(NamedTuple):
                 "notes": notes,
                 "mail": self.kind.mail,
             }
-            return rendering.write("worded", told, words, layout="mail/worded_layout")
+            return rendering.write("editable", told, words, layout="mail/editable_layout")
 
     def message(
         self,

@@ -103,5 +103,5 @@ def recent_emails(pledges: Iterable[Pledge]) -> str:
     """The latest emails about some pledges and their states. One query."""
     latest = list(Message.objects.about_any(pledges).defer("body_text", "body_html", "ics")[: MAX_EMAILS + 1])
     return render_to_string(
-        "admin/partners/mail.html", {"mails": latest[:MAX_EMAILS], "has_more": len(latest) > MAX_EMAILS}
+        "admin/partners/recent_emails.html", {"mails": latest[:MAX_EMAILS], "has_more": len(latest) > MAX_EMAILS}
     )

@@ -157,7 +157,7 @@ class SchoolFilter(PromiseFilter):
     """A select, because a list of sixty links is too long."""
 
     title, parameter_name = _("school"), "school"
-    template = "admin/partners/choose.html"
+    template = "admin/partners/select_filter.html"
 
     def lookups(self, request, model_admin):
         schools = [(pk, name) for pk, name in School.objects.values_list("pk", "name")]

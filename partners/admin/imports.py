@@ -97,7 +97,7 @@ def run(page: ImportAdmin, request: HttpRequest, pk: int) -> HttpResponse:
         context["has_stopped"] = shown.attempts >= import_workflow.MAX_ATTEMPTS
     elif shown.state == State.DONE:
         context["is_last"] = Import.objects.last_written() == shown
-    return render(request, "admin/partners/import/run.html", context)
+    return render(request, "admin/partners/import/page.html", context)
 
 
 def around(page: ImportAdmin, request: HttpRequest, title: str) -> dict:

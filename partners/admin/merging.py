@@ -61,7 +61,7 @@ class DuplicateCandidateAdmin(ActionsAdmin):
     show_full_result_count = False
     ordering = ("-score", "pk")
     actions = ("say_two",)
-    change_list_template = "admin/partners/twins.html"
+    change_list_template = "admin/partners/duplicates.html"
 
     def has_add_permission(self, request):
         return False

@@ -140,7 +140,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
 
     @admin.display(description=_("state"))
     def standing(self, organization: Organization) -> str:
-        return render_to_string("admin/partners/organization/standing.html", {"organization": organization})
+        return render_to_string("admin/partners/organization/listing_status.html", {"organization": organization})
 
     @admin.display(description=_("logo"))
     def picture(self, organization: Organization) -> str:

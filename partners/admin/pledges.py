@@ -161,7 +161,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("signed"))
     def signed(self, pledge: Pledge) -> str:
-        return render_to_string("admin/partners/pledge/signed.html", {"by": pledge})
+        return render_to_string("admin/partners/pledge/signature.html", {"by": pledge})
 
     @admin.display(description=_("promises"))
     def promises(self, pledge: Pledge) -> str:

@@ -1,4 +1,4 @@
-"""Coordinates of the directory's chart, which templates/partners/_chart.html draws."""
+"""Coordinates of the directory's chart, which templates/partners/_sector_chart.html draws."""
 
 from dataclasses import dataclass
 

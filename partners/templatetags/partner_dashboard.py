@@ -9,7 +9,7 @@ from partners.models import DuplicateCandidate, Organization, Pledge, PledgeYear
 register = template.Library()
 
 
-@register.inclusion_tag("admin/partners/_waiting.html")
+@register.inclusion_tag("admin/partners/_dashboard.html")
 def promises_waiting(user) -> dict:
     """Profiles to approve, pledges of the year and possible duplicates, as permissions allow. Four queries."""
     context = {"sees_promises": user.has_perm("partners.view_promise")}

@@ -78,7 +78,7 @@ def write(request: HttpRequest, token: str, answers: PledgeAnswers) -> HttpRespo
     except pledge_editing.PledgeChanged as changed:
         return show_conflict(request, changed.state, answers)
     except page_state.AddressAlreadyKnown as known:
-        return render(request, "partners/known.html", {"said": known}, status=409)
+        return render(request, "partners/address_known.html", {"said": known}, status=409)
     except RuleViolation as refused:
         state = page_state.load_page_state(token)
         if (

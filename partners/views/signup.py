@@ -34,4 +34,4 @@ def pledge_begin(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def pledge_sent(request: HttpRequest) -> HttpResponse:
-    return render(request, "partners/sent.html")
+    return render(request, "partners/link_sent.html")

@@ -59,7 +59,7 @@ class AudienceAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("list"))
     def from_list(self, audience: Audience) -> str:
-        return render_to_string("admin/summit/audience/list.html", {"audience": audience})
+        return render_to_string("admin/summit/audience/uploaded_contacts.html", {"audience": audience})
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         """Without Django's way to add a school year or a school from here."""

@@ -72,7 +72,7 @@ def list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResp
     }
     if sent := ContactListUpload.objects.filter(pk=audience.pk).first():
         context |= {"sent": sent} | found(request, contact_import.read(bytes(sent.file), sent.file_name))
-    return render(request, "admin/summit/audience/list_page.html", context, status=422 if form.errors else 200)
+    return render(request, "admin/summit/audience/upload.html", context, status=422 if form.errors else 200)
 
 
 def found(request: HttpRequest, checked: Checked) -> dict:

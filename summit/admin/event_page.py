@@ -15,8 +15,8 @@ LISTS = ["confirmed", "partially_confirmed", "waitlisted", "skipped", "canceled"
 
 
 def answers(event: Event, user: AbstractBaseUser) -> dict:
-    """The context of templates/admin/summit/event/_answers.html. Names and mail are for those who may see them in their
-    own lists too."""
+    """The context of templates/admin/summit/event/_overview.html. Names and mail are for those who may see them in
+    their own lists too."""
     days = stats.by_day(event)
     food, access = stats.kitchen(event)
     sees_rsvps, sees_mail = user.has_perm("summit.view_rsvp"), user.has_perm("mail.view_message")

@@ -165,7 +165,7 @@ class EventAdmin(ActionsAdmin):
             **asked,
             "typed": [(name, value) for name, values in request.POST.lists() for value in values],
         }
-        return render(request, "admin/summit/event/move.html", page)
+        return render(request, "admin/summit/event/reschedule.html", page)
 
     def get_urls(self):
         return [*invite_wizard.urls(self), *super().get_urls()]

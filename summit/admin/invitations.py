@@ -176,7 +176,7 @@ class InvitationAdmin(GuardedAdmin, ExportAdmin):
     @admin.display(description=_("mail"))
     def letters(self, invitation: Invitation) -> str:
         mails = invitation.messages.defer("body_text", "body_html", "ics")
-        return render_to_string("admin/partners/mail.html", {"mails": mails})
+        return render_to_string("admin/partners/recent_emails.html", {"mails": mails})
 
     @admin.display(description=_("history"))
     def history(self, invitation: Invitation) -> str:

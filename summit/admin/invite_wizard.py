@@ -99,7 +99,7 @@ def choose(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpRespons
         "may_change": request.user.has_perm("summit.change_audience"),
         "compose": f"{reverse('admin:summit_audience_add')}?event={event.pk}",
     }
-    return render(request, "admin/summit/invite/choose.html", context)
+    return render(request, "admin/summit/invite/choose_audience.html", context)
 
 
 # 2. Who they are, and 3. the number ------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def look(page: admin.ModelAdmin, request: HttpRequest, pk: int, audience: int) -
             return answer
     return render(
         request,
-        "admin/summit/invite/look.html",
+        "admin/summit/invite/review.html",
         around(page, request, event, str(_("Invite %(name)s")) % {"name": chosen.name})
         | found(request, event, chosen)
         | {"form": form, "audience": chosen, "in_words": list(in_words(chosen))},

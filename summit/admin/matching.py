@@ -160,4 +160,4 @@ def standing(rsvp: Rsvp) -> str:
     """What an RSVP's page says of its organization."""
     is_open = not (rsvp.organization_id or rsvp.no_organization) and rsvp.organization_name
     proposals = organization_matching.group_of(rsvp).proposals if is_open else []
-    return render_to_string("admin/summit/rsvp/standing.html", {"rsvp": rsvp, "proposals": proposals})
+    return render_to_string("admin/summit/rsvp/organization_match.html", {"rsvp": rsvp, "proposals": proposals})

@@ -12,7 +12,7 @@ register = template.Library()
 MOST = 10
 
 
-@register.inclusion_tag("admin/summit/event/_coming.html")
+@register.inclusion_tag("admin/summit/event/_upcoming_events.html")
 def coming_events(user) -> dict:
     """The next events with their seats, and how many typed organizations wait to be matched: three queries at most, for
     whoever may see them."""

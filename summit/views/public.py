@@ -99,7 +99,7 @@ def known_address(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     if rate_limit.is_over(request, "rsvp", **RSVPS, weight=KNOWN_WEIGHT):
         return too_many(request, minutes=RSVPS["minutes"])
     rsvp_links.mail_link(rsvp)
-    return render(request, "summit/known.html", {"event": rsvp.event}, status=409)
+    return render(request, "summit/rsvp_exists.html", {"event": rsvp.event}, status=409)
 
 
 def browser_hash_of(request: HttpRequest) -> str:
@@ -128,10 +128,10 @@ def find_rsvp(request: HttpRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         rsvp_links.ask(form.cleaned_data["email"])
         return redirect("found_rsvp")
-    return render(request, "summit/find.html", {"form": form}, status=422 if form.errors else 200)
+    return render(request, "summit/find_rsvp.html", {"form": form}, status=422 if form.errors else 200)
 
 
 @require_safe
 def found_rsvp(request: HttpRequest) -> HttpResponse:
     """What happens after find_rsvp, for everybody."""
-    return render(request, "summit/found.html")
+    return render(request, "summit/link_sent.html")

@@ -20,7 +20,7 @@ def mailings_in_progress(user) -> dict:
     return {"mailings": progress.mailings_in_progress()[:MAX_MAILINGS] if user.has_perm("mail.view_mailing") else []}
 
 
-@register.inclusion_tag("admin/mail/message/_flow.html")
+@register.inclusion_tag("admin/mail/message/_delivery_health.html")
 def mail_flow(user) -> dict:
     """Return since when email has been waiting, and the number of failures in the last day."""
     if not user.has_perm("mail.view_message"):
