@@ -116,7 +116,7 @@ def rows(guests: QuerySet[Guest]) -> Iterator[tuple[Cell, ...]]:
     called, whatever is spoken when the last row is read. Two queries; the rows come through a cursor that PostgreSQL
     keeps, so memory stays flat."""
     events = days()
-    labels = {
+    labels: Labels = {
         "sector": sectors(),
         "state": {value: str(label) for value, label in Rsvp.Status.choices},
         "language": dict(settings.LANGUAGES),
@@ -175,7 +175,7 @@ def invitation_file(invitations: QuerySet[Invitation], kind: str) -> StreamingHt
 def asked_rows(invitations: QuerySet[Invitation]) -> Iterator[tuple[Cell, ...]]:
     """One row an invitation, event after event, as `rows` has them of guests."""
     events = days()
-    labels = {
+    labels: Labels = {
         "sector": sectors(),
         "language": dict(settings.LANGUAGES),
         "answer": {value: str(label) for value, label in Invitation.Answer.choices},

@@ -62,13 +62,12 @@ class PartnerYear:
     past: list[EventAnswers] = field(default_factory=list)
 
 
-def of(sheet: PageState) -> PartnerYear:
-    """What the page of a pledge's link shows: public events to come, and those that somebody of the organization is
+def of(organization: Organization, own: Contact | None) -> PartnerYear:
+    """What a pledge's link shows its contact: public events to come, and those that somebody of the organization is
     asked to or has an RSVP for, back to the beginning of the school year. Three queries, however many there are."""
-    own = sheet.answering_contact
-    rsvps = {(rsvp.event_id, rsvp.email.lower()): rsvp for rsvp in rsvps_of(sheet.organization, own)}
+    rsvps = {(rsvp.event_id, rsvp.email.lower()): rsvp for rsvp in rsvps_of(organization, own)}
     answers: dict[int, list[Answer]] = defaultdict(list)
-    for invitation in invitations_of(sheet.organization):
+    for invitation in invitations_of(organization):
         elsewhere = rsvps.pop((invitation.event_id, invitation.contact.email.lower()), None)
         answers[invitation.event_id].append(answer_to(invitation, elsewhere, own))
     answered = {answer.rsvp.pk for found in answers.values() for answer in found if answer.rsvp}

@@ -43,9 +43,9 @@ def fresh_email(message: Message, rsvp: Rsvp) -> Message:
     if message.kind == EmailKind.RSVP_CANCELED:
         if not rsvp.canceled_at:
             raise CannotResend(_("The guest has RSVP'd again since, so this email isn't true anymore."))
-        held_seats = bool(message.ics_method)
+        had_seats = bool(message.ics_method)
         return rsvp_emails.numbered(
-            rsvp, message.kind, method=message.ics_method, had_seats=held_seats, shows_party=False
+            rsvp, message.kind, method="CANCEL" if had_seats else "", had_seats=had_seats, shows_party=False
         )
     if rsvp.canceled_at:
         raise CannotResend(_("This RSVP was canceled since, so there are no seats to confirm."))

@@ -56,6 +56,7 @@ class JsonFormatter(logging.Formatter):
         if isinstance(record.args, dict) and "exc" in record.args:  # Celery's messages quote the exception
             return f"{record.args.get('name')} failed"
         words = record.getMessage()
-        if hasattr(record, "request") and record.args:  # Django's messages end with the path
+        # Django's messages about requests end with the path.
+        if hasattr(record, "request") and record.args and isinstance(record.args, tuple):
             words = str(record.args[0])
         return without_private(words)

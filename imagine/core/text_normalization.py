@@ -15,7 +15,7 @@ def joined(*fields: str) -> Expression:
     return Func(*map(F, fields), template="(%(expressions)s)", arg_joiner=" || ' ' || ", output_field=TextField())
 
 
-def unaccented(words: Expression) -> Expression:
+def unaccented(words: Expression | F) -> Expression:
     """Normalize an expression: `unaccented(F("name"))` for a column, `unaccented(Value("García"))` for typed text."""
     text = TextField()
     plain = Func(words, Value(BARRED), Value("DdOoLl"), function="TRANSLATE", output_field=text)

@@ -138,7 +138,7 @@ class Current(NamedTuple):
         takes, or a further field of the message."""
         fields = {name: how.pop(name) for name in list(how) if name not in {"facts", "card", "button", "notes"}}
         foot = footing(address, self.kind.mail)
-        letter = self.letter(language, words=words | foot, **how)
+        letter = self.letter(language, words={**words, **foot}, **how)
         return Message(
             **{"kind": self.kind.code, "about": about} | fields,
             idempotency_key=idempotency_key,
@@ -265,7 +265,7 @@ def unknown(name: str, known: Iterable[str]) -> str:
     return _("This mail knows no {%(name)s}. It knows: %(these)s.") % {"name": name, "these": these}
 
 
-def placeholders(kind: Kind) -> dict[str, str]:
+def placeholders(kind: Kind) -> dict[str, str | Promise]:
     """What may stand in a mail of this kind, each with what it is."""
     return {**kind.placeholders, LINK: _("the address that the button leads to, once more; not in the subject")}
 

@@ -44,6 +44,9 @@ class EmailPreferencesForm(forms.Form):
     def ticks(self) -> list[forms.BoundField]:
         return [self[name] for name in MAIL]
 
-    def chosen(self) -> dict:
-        """What preferences.save_choices takes. The button "Nothing of this" counts for more than the ticks."""
-        return self.cleaned_data | (dict.fromkeys(MAIL, False) if self.ends_all else {})
+    def chosen_topics(self) -> dict[str, bool]:
+        """Return whether each topic is wanted. The button "Nothing of this" overrides the checkboxes."""
+        return {name: self.cleaned_data[name] and not self.ends_all for name in MAIL}
+
+    def chosen_language(self) -> str:
+        return self.cleaned_data.get("language", "")

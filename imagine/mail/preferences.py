@@ -3,7 +3,7 @@
 A person's own confirmations do not ask here: they always come.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.conf import settings
 from django.db.models import Q
@@ -14,7 +14,7 @@ from imagine.mail.models import EmailPreference
 from imagine.mail.signals import language_asked, language_chosen
 
 MAIL = ("invitations", "reminders", "news")  # what can be chosen
-WANTED = {name: EmailPreference._meta.get_field(f"wants_{name}").default for name in MAIL}
+WANTED = {name: EmailPreference().wants(name) for name in MAIL}
 
 
 def of(email: str) -> EmailPreference:
@@ -44,7 +44,7 @@ def wants(email: str, mail: str) -> bool:
     address = EmailPreference.objects.with_email(email).first()
     if address is None:
         return WANTED[mail]
-    return address.suppressed_at is None and getattr(address, f"wants_{mail}")
+    return address.suppressed_at is None and address.wants(mail)
 
 
 def objection(address: EmailPreference | None, topic: str) -> str:
@@ -53,7 +53,7 @@ def objection(address: EmailPreference | None, topic: str) -> str:
         return ""
     if address.suppressed_at:
         return address.suppression_reason or "refused"
-    return "unsubscribed" if topic and not getattr(address, f"wants_{topic}") else ""
+    return "unsubscribed" if topic and not address.wants(topic) else ""
 
 
 def unsubscribe_url(address: EmailPreference, mail: str) -> str:
@@ -73,11 +73,11 @@ def language_of(email: str) -> str:
     return next((language for language in answers if language), "")
 
 
-def save_choices(address: EmailPreference, *, language: str = "", **wanted: bool) -> None:
-    """Save which of invitations, reminders and news an address wants and, when it is given, the language of whoever it
-    belongs to in each app. Calling it twice changes nothing."""
-    if any(getattr(address, f"wants_{name}") != wants for name, wants in wanted.items()):
-        choose(address, **wanted)
+def save_choices(address: EmailPreference, topics: Mapping[str, bool], *, language: str = "") -> None:
+    """Save which topics an address wants and, if a language is given, have each app save it for whoever has the
+    address."""
+    if any(address.wants(topic) != wanted for topic, wanted in topics.items()):
+        choose(address, **topics)
     if language:
         language_chosen.send(EmailPreference, email=address.email, language=language)
 

@@ -65,7 +65,11 @@ def enqueue_many(messages: Sequence[Message]) -> None:
     """Store unsaved messages as `enqueue` does, with one statement."""
     Message.objects.bulk_create(messages, ignore_conflicts=True)
     for name in {message.queue for message in messages}:
-        transaction.on_commit(lambda name=name: wake_workers(name), robust=True)
+        wake_workers_on_commit(name)
+
+
+def wake_workers_on_commit(queue: str) -> None:
+    transaction.on_commit(lambda: wake_workers(queue), robust=True)
 
 
 # Send again --------------------------------------------------------------------------------------------------------
@@ -78,7 +82,7 @@ def resend(message: Message) -> bool:
         raise CannotResend(_("Its mailing was stopped: nothing of it is sent any more."))
     for _receiver, answer in resend_requested.send(sender=Message, message=message):
         if answer is not None:
-            return answer
+            return bool(answer)
     return requeue(message)
 
 
@@ -104,7 +108,7 @@ def requeue(message: Message, fresh: Message | None = None) -> bool:
     message.send_after, message.expires_at = Now(), None
     message.retry_until, message.handed_over_at = default_retry_until(), None
     message.save()
-    transaction.on_commit(lambda: wake_workers(message.queue), robust=True)
+    wake_workers_on_commit(message.queue)
     return True
 
 

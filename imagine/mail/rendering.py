@@ -10,14 +10,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django.conf import settings
-from django.template import Context
-from django.template.loader import get_template
+from django.template import Context, Engine
 from django.utils.html import escape
 from django.utils.translation import get_language
 
-from imagine.mail.models import Message
+from imagine.mail.models import MAX_LENGTH_SUBJECT
 
-SUBJECT_LENGTH = Message._meta.get_field("subject").max_length
 MOST_KEPT = 300  # letters of some 10 kB
 PLACE = re.compile("\ue000(\\w+)\ue001")  # characters that no template has
 
@@ -58,7 +56,7 @@ def blank(
     """A letter with places for one person's words, its subject among them. It is kept under all that it says."""
     context = dict(facts) | {name: place(name) for name in (*words, "subject")}
     context |= {"language": language, "postal_address": postal_address}
-    template = get_template(f"mail/{kind}.txt").template
+    template = Engine.get_default().get_template(f"mail/{kind}.txt")
     subject, text, html = (
         template.render(Context(context | {"layout": layout + end}, autoescape=end == ".html"))
         for end in (".subject.txt", ".txt", ".html")
@@ -75,7 +73,7 @@ def one_line(words: str) -> str:
 
 
 def shortened(subject: str) -> str:
-    return subject if len(subject) <= SUBJECT_LENGTH else subject[: SUBJECT_LENGTH - 1] + "…"
+    return subject if len(subject) <= MAX_LENGTH_SUBJECT else subject[: MAX_LENGTH_SUBJECT - 1] + "…"
 
 
 def without_gaps(text: str) -> str:

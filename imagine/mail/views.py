@@ -63,7 +63,7 @@ def email_preferences(request: HttpRequest, token: str) -> HttpResponse:
     form = EmailPreferencesForm(address, spoken, request.POST)
     if not form.is_valid():
         return show(request, address, form, status=422)
-    preferences.save_choices(address, **form.chosen())
+    preferences.save_choices(address, form.chosen_topics(), language=form.chosen_language())
     if form.ends_all:
         messages.success(request, _("Saved: no invitations, no reminders, no news."))
     else:
@@ -88,7 +88,7 @@ def unsubscribe(request: HttpRequest, token: str, mail: str) -> HttpResponse:
     address = get_object_or_404(EmailPreference, token=token)
     if request.method == "POST":
         wants = "again" in request.POST and ONE_CLICK not in request.POST
-        preferences.save_choices(address, **{mail: wants})
+        preferences.save_choices(address, {mail: wants})
         if ONE_CLICK in request.POST:  # no redirect: mail programs follow none
             return HttpResponse(_("Unsubscribed."), "text/plain; charset=utf-8")
         return redirect("unsubscribe", token, mail)

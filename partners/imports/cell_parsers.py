@@ -272,6 +272,10 @@ def organization(reader: RowReader, cell: str, said: ParsedRow) -> str:
 
 
 def email(reader: RowReader, cell: str, said: ParsedRow) -> str:
+    return email_address(cell, said)
+
+
+def email_address(cell: str, said: ParsedRow) -> str:
     """Also accepts what email programs write: Alma Reyes <alma@example.org>."""
     cell = cell.removeprefix("mailto:")
     address = parseaddr(cell)[1] if cell.endswith(">") else cell

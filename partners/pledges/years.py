@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from imagine.core import audit
 from imagine.core.relations import about_rows
 from imagine.mail import preferences
-from imagine.mail.models import Message
+from imagine.mail.models import Message, MessageQuerySet
 from partners.emails import pledge as pledge_emails
 from partners.emails.kinds import EmailKind
 from partners.models import Pledge, PledgeYear
@@ -73,7 +72,7 @@ def remind_draft(pledge: Pledge) -> bool:
     return True
 
 
-def renew_reminders(mails: QuerySet[Message]) -> None:
+def renew_reminders(mails: MessageQuerySet) -> None:
     """Of these mails, reminders that did not arrive are written again: the address is another one now, and what ends
     them belongs to the address."""
     reminders = mails.filter(queue=Message.Queue.BULK)

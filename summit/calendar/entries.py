@@ -16,7 +16,7 @@ from django.conf import settings
 from django.utils import timezone, translation
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
-from icalendar import Calendar, Timezone, vCalAddress
+from icalendar import STATUS, TRANSP, Calendar, Timezone, vCalAddress
 from icalendar import Event as Entry
 from icalendar.parser import Contentline, Contentlines
 
@@ -201,8 +201,8 @@ def new_entry(
         description=facts.description,
         organizer=vCalAddress.new(parseaddr(facts.reply_to)[1], cn=_("Community Relations")),
         url=url,
-        status="CANCELLED" if facts.is_off else "TENTATIVE" if facts.is_tentative else "CONFIRMED",
-        transparency="TRANSPARENT" if facts.is_off or facts.is_tentative else "OPAQUE",
+        status=STATUS.CANCELLED if facts.is_off else STATUS.TENTATIVE if facts.is_tentative else STATUS.CONFIRMED,
+        transparency=TRANSP.TRANSPARENT if facts.is_off or facts.is_tentative else TRANSP.OPAQUE,
     )
 
 

@@ -34,7 +34,8 @@ def written(
     """The messages to some who were invited to one event, unsaved; `known` are the addresses in lower case, `sequence`
     that of the calendar entry. One query for any number."""
     kind = kind_of(event)
-    said, method = editable_templates.current(kind), "CANCEL" if event.canceled_at else "PUBLISH"
+    said = editable_templates.current(kind)
+    method: calendar_entries.Method = "CANCEL" if event.canceled_at else "PUBLISH"
     told = {language: tell(event, language) for language in LANGUAGES}
     return [
         said.message(
@@ -77,9 +78,10 @@ def link(invitation: Invitation) -> str:
 def tell(event: Event, language: str) -> dict:
     """What is the same for all readers of one language."""
     with translation.override(language):
-        told = {"facts": email_templates.event_facts(event), "card": email_templates.event_card(event)}
+        facts = email_templates.event_facts(event)
+        told = {"facts": facts, "card": email_templates.event_card(event)}
         if event.canceled_at:
             return told | {"notes": (_("The attached entry takes the event out of your calendar."),)}
-        told["facts"]["answer"] = email_templates.how_to_answer(event)
+        facts["answer"] = email_templates.how_to_answer(event)
         calendar = _("The attached entry takes the place of the one in your calendar. It is no answer yet.")
         return told | {"notes": (email_templates.invitation_note(), calendar)}

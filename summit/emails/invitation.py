@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from imagine.mail import editable_templates, preferences
 from imagine.mail.bulk import control
-from imagine.mail.models import EmailPreference, Mailing, Message
+from imagine.mail.models import EmailPreference, Mailing, Message, MessageQuerySet
 from imagine.mail.queue import message_key
 from summit.calendar import entries as calendar_entries
 from summit.emails import templates as email_templates
@@ -79,7 +78,7 @@ def write_anew(event: Event) -> None:
             Mailing.objects.filter(pk=mailing.pk).update(rendered_at=None)
 
 
-def with_link(invitation: Invitation) -> QuerySet[Message]:
+def with_link(invitation: Invitation) -> MessageQuerySet:
     """What leads to its link. That the event is called off leads elsewhere."""
     return invitation.messages.exclude(kind=Kind.INVITATION_CALLED_OFF)
 

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.db.models.functions import Greatest, Lower
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from imagine.mail import editable_templates, preferences
-from imagine.mail.models import Message
+from imagine.mail.models import Message, MessageQuerySet
 from imagine.mail.queue import message_key
 from partners.models import Contact, Pledge, PledgeYear
 from summit.emails import templates as email_templates
@@ -186,7 +186,7 @@ def take_back_of(rsvp: Rsvp) -> None:
 
 
 @transaction.atomic(savepoint=False)
-def forget(messages: QuerySet[Message]) -> None:
+def forget(messages: MessageQuerySet) -> None:
     """Takes back those of some messages that have not left, and opens their reminders again."""
     waiting = messages.not_handed_over().select_for_update(of=("self",)).order_by("pk")
     found = dict(waiting.values_list("pk", "reminder"))

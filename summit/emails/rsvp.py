@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from django.conf import settings
 from django.urls import reverse
@@ -20,6 +20,7 @@ from imagine.mail import queue
 from imagine.mail.models import Message
 from imagine.mail.rendering import RenderedEmail, place, write
 from summit.calendar import entries as calendar_entries
+from summit.calendar.entries import Method
 from summit.emails.kinds import EmailKind as Kind
 from summit.models import Event, Guest, Rsvp, status_of
 
@@ -67,8 +68,9 @@ def event_moved(rsvp: Rsvp, before: Event) -> Message:
 def event_cancelled(rsvp: Rsvp) -> Message:
     """The event will not take place. The RSVP keeps its seats. Unsaved, as the RSVP's sequence is."""
     rsvp.ics_sequence += 1
-    method = "CANCEL" if rsvp.held_seats else ""
-    return numbered(rsvp, Kind.EVENT_CANCELED, method=method, link=landing(), shows_party=False)
+    return numbered(
+        rsvp, Kind.EVENT_CANCELED, method="CANCEL" if rsvp.held_seats else "", link=landing(), shows_party=False
+    )
 
 
 def link(rsvp: Rsvp) -> None:
@@ -104,8 +106,8 @@ def preview_event_cancelled(rsvp: Rsvp) -> list[Preview]:
     """What `event_cancelled` would say of an event that is called off now, in each language. Stores nothing."""
     rsvp.event = copy(rsvp.event)
     rsvp.event.canceled_at = timezone.now()
-    words = {"link": landing(), "shows_party": False, "method": "CANCEL" if rsvp.held_seats else ""}
-    return [preview(rsvp, Kind.EVENT_CANCELED, code, **words) for code in LANGUAGES]
+    link, method = landing(), "CANCEL" if rsvp.held_seats else ""
+    return [preview(rsvp, Kind.EVENT_CANCELED, code, link=link, shows_party=False, method=method) for code in LANGUAGES]
 
 
 def preview(rsvp: Rsvp, kind: str, language: str, *, link: str = "", **words) -> Preview:
@@ -178,7 +180,7 @@ def tell(rsvp: Rsvp, kind: str, **how) -> None:
     queue.enqueue_many([numbered(rsvp, kind, **how)])
 
 
-def numbered(rsvp: Rsvp, kind: str, *, method: str | None = None, **how) -> Message:
+def numbered(rsvp: Rsvp, kind: str, *, method: Method | Literal[""] | None = None, **how) -> Message:
     """Its calendar part, unless `method` says otherwise, is a REQUEST when the party holds seats, and none when it only
     waits."""
     if method is None:
@@ -186,7 +188,9 @@ def numbered(rsvp: Rsvp, kind: str, *, method: str | None = None, **how) -> Mess
     return message(rsvp, kind, occasion=rsvp.ics_sequence, method=method, **how)
 
 
-def message(rsvp: Rsvp, kind: str, *, occasion: int | str, method: str = "", link: str = "", **how) -> Message:
+def message(
+    rsvp: Rsvp, kind: str, *, occasion: int | str, method: Method | Literal[""] = "", link: str = "", **how
+) -> Message:
     """A letter in the RSVP's language, unsaved. It leads to `link`, or to the private one. `occasion` tells two of one
     kind apart."""
     with translation.override(rsvp.language):

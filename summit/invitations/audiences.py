@@ -270,6 +270,6 @@ def make_of_partners(year: PledgeYear) -> Audience:
     named = str(_("Partners of %(year)s")) % {"year": year.school_years}
     for name in (named, *(f"{named} ({number})" for number in range(2, 100))):
         if known := of_partners(year):
-            break
-        known, _is_new = Audience.objects.get_or_create(name=name, defaults={"pledge_year": year})
-    return known
+            return known
+        audience, _is_new = Audience.objects.get_or_create(name=name, defaults={"pledge_year": year})
+    return audience

@@ -93,9 +93,9 @@ def take_back(event: Event) -> None:
             mailing.save(update_fields=["stopped_at"])
 
 
-def unsay(messages: Iterable[tuple[str, int]]) -> None:
+def unsay(messages: Iterable[tuple[str, int | None]]) -> None:
     """What these messages, by kind and invitation, say was never said, as they were deleted before they left."""
-    pks = [pk for kind, pk in messages if kind in KINDS]
+    pks = [pk for kind, pk in messages if pk and kind in KINDS]
     if pks:
         Invitation.objects.filter(pk__in=pks).update(notified_version=F("previous_notified_version"))
 

@@ -27,10 +27,10 @@ from partners.imports.columns import plain_text
 from partners.models import Contact, Organization, normalize_name
 from partners.organizations import contacts, profiles
 from summit.models import Audience, ContactListUpload
+from summit.models.invitations import MAX_LENGTH_FILE_NAME
 
 MOST_ROWS = 20_000
 KEPT = timedelta(days=1)  # a list that nobody says anything of
-FILE_NAME = ContactListUpload._meta.get_field("file_name").max_length
 HEADINGS = {
     "first": "first name, first, given name, nombre de pila",
     "last": "last name, last, surname, family name, apellido, apellidos",
@@ -156,7 +156,7 @@ def read_row(typed: dict[str, str], said: ParsedRow) -> dict[str, str]:
 def email(cell: str, said: ParsedRow) -> str:
     if not cell:
         said.wrong(_("The e-mail address is missing."))
-    return cell_parsers.email(None, cell, said)
+    return cell_parsers.email_address(cell, said)
 
 
 def in_one_line(name: str, model: type, cell: str, said: ParsedRow) -> str:
@@ -261,7 +261,7 @@ def normalized_names(names: set[str]) -> dict[str, str]:
 def keep(audience: Audience, file: bytes, name: str) -> None:
     """Keeps a list that was sent for an audience until staff put its people in, or drop it. A second one takes the
     first one's place."""
-    sent = {"file": file, "file_name": name[-FILE_NAME:], "uploaded_at": timezone.now()}
+    sent = {"file": file, "file_name": name[-MAX_LENGTH_FILE_NAME:], "uploaded_at": timezone.now()}
     ContactListUpload.objects.update_or_create(audience=audience, defaults=sent)
 
 

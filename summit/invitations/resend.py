@@ -31,7 +31,7 @@ def resend(message: Message) -> bool:
     # Looked at again by requeue: whoever stops its mailing locks the message first, and then the invitation.
     if Message.objects.filter(pk=message.pk, state__in=Message.PENDING).exists():
         return False
-    invitation = lock(Invitation.objects.get(pk=message.object_id))
+    invitation = lock(Invitation.objects.get(messages__pk=message.pk))
     check_may_go(message, invitation)
     if stays_as_it_is(message):
         return requeue(message)

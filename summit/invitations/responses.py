@@ -36,11 +36,12 @@ def accept(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Gu
     """
     invitation = lock(invitation)
     before = answer(invitation)
-    if invitation.answer != Answer.ACCEPTED:
-        invitation.rsvp = seat(invitation, rsvp, size=size, guests=guests)
+    accepted = invitation.rsvp
+    if accepted is None or invitation.answer != Answer.ACCEPTED:
+        accepted = invitation.rsvp = seat(invitation, rsvp, size=size, guests=guests)
     invitation.declined_at, invitation.decline_message = None, ""
     save_answer(invitation, before)
-    return invitation.rsvp
+    return accepted
 
 
 def seat(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Guest]) -> Rsvp:
@@ -68,7 +69,7 @@ def decline(invitation: Invitation, message: str = "") -> Invitation:
     before = answer(invitation)
     if invitation.answer == Answer.DECLINED and message in {"", invitation.decline_message}:
         return invitation
-    if invitation.answer == Answer.ACCEPTED:
+    if invitation.rsvp and invitation.answer == Answer.ACCEPTED:
         seats.check_editable(invitation.event)
         invitation.rsvp = seats.cancel(invitation.rsvp)
     else:

@@ -122,7 +122,10 @@ def make_contacts(guests: Iterable[Person]) -> int:
     )
     contacts.add_contacts(
         Contact(
-            organization_id=partners.get(guest.rsvp_id), name=guest.name, email=guest.email, language=guest.language
+            organization_id=partners.get(guest.rsvp_id) if guest.rsvp_id else None,
+            name=guest.name,
+            email=guest.email,
+            language=guest.language,
         )
         for guest in guests
     )

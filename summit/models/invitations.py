@@ -17,6 +17,8 @@ from partners.models import Contact, PledgeYear, PromiseType, School, Sector
 from summit.models.events import Event
 from summit.models.rsvps import Rsvp
 
+MAX_LENGTH_FILE_NAME = 200
+
 
 class Audience(models.Model):
     """Who is to be asked, in words that can be combined: partners, guests of an event and a list, put together.
@@ -75,7 +77,7 @@ class ContactListUpload(models.Model):
         Audience, verbose_name=_("audience"), on_delete=models.CASCADE, related_name="upload", primary_key=True
     )
     file = models.BinaryField(_("file"))
-    file_name = models.CharField(_("file"), max_length=200)
+    file_name = models.CharField(_("file"), max_length=MAX_LENGTH_FILE_NAME)
     uploaded_at = models.DateTimeField(_("sent"), default=timezone.now)
 
     class Meta:

@@ -68,7 +68,8 @@ def who_came(event: Event) -> Q:
 
 def told_since(due: datetime) -> list[int]:
     """The RSVPs that got a letter with all that a reminder would say, since it was due."""
-    return list(Message.objects.filter(kind__in=TOLD, created_at__gte=due).values_list("object_id", flat=True))
+    told = Message.objects.filter(kind__in=TOLD, created_at__gte=due, object_id__isnull=False)
+    return [pk for pk in told.values_list("object_id", flat=True) if pk is not None]
 
 
 # Say -----------------------------------------------------------------------------------------------------------
@@ -93,12 +94,12 @@ def say(event: Event, some: Callable[[], bool], stop_at: float) -> None:
         logger.exception("What is said by itself about event %s was not said.", event.pk)
 
 
-def due_now(now: datetime) -> Iterator[tuple[Event, str]]:
+def due_now(now: datetime) -> Iterator[tuple[Event, Reminder.Kind]]:
     """What is due of which event and not done."""
     near = Event.objects.published().filter(canceled_at__isnull=True)
     events = list(near.filter(starts_at__lt=now + LONGEST_AHEAD, ends_at__gt=now - LONGEST_AGO).order_by("starts_at"))
-    done = Reminder.objects.filter(event__in=events, completed_at__isnull=False)
-    done = set(done.values_list("event_id", "kind", "event_date"))
+    completed = Reminder.objects.filter(event__in=events, completed_at__isnull=False)
+    done = set(completed.values_list("event_id", "kind", "event_date"))
     for event in events:
         for kind, span in SPANS.items():
             if span.due(event) <= now and (event.pk, kind, day_of(event.starts_at)) not in done:
@@ -106,9 +107,9 @@ def due_now(now: datetime) -> Iterator[tuple[Event, str]]:
 
 
 @transaction.atomic
-def say_some(event: Event, kind: Reminder.Kind, now: datetime) -> bool:
+def say_some(loaded: Event, kind: Reminder.Kind, now: datetime) -> bool:
     """Writes the next letters of one reminder, under the event's lock. Says whether there may be more."""
-    event = locked(event)
+    event = locked(loaded)
     if event is None or now < SPANS[kind].due(event):
         return False
     reminder, _made = Reminder.objects.get_or_create(event=event, kind=kind, event_date=day_of(event.starts_at))
@@ -168,9 +169,9 @@ def unanswered(event: Event, now: datetime) -> QuerySet[Invitation]:
 
 
 @transaction.atomic
-def ask_some(event: Event, now: datetime) -> bool:
+def ask_some(loaded: Event, now: datetime) -> bool:
     """Asks the next ones who did not answer, once each. Says whether there may be more."""
-    event = locked(event)
+    event = locked(loaded)
     if event is None or not (event.rsvp_opens_at <= now <= event.rsvp_closes_at - timedelta(days=1)):
         return False
     invitations = list(unanswered(event, now).select_related("contact__organization").order_by("pk")[:BATCH])
@@ -233,7 +234,7 @@ def plan(event: Event, now: datetime | None = None) -> list[Planned]:
 
 def planned(kind: Kind, due: datetime | None, row: Reminder | None, event: Event, now: datetime) -> Planned:
     count, said_at = (row.recipient_count, row.completed_at) if row else (0, None)
-    if said_at and row.too_late:
+    if row and said_at and row.too_late:
         state = "partly" if count else "too late"
     elif said_at:
         state = "said" if count else "nobody"

@@ -22,7 +22,11 @@ def partner_year(request: HttpRequest, token: str) -> HttpResponse:
         return redirect("pledge", token)
     if sheet.pledge and sheet.pledge.token != token:
         return redirect("partner_year", sheet.pledge.token)
-    page = {"sheet": sheet, "pledge": sheet.pledge, "year": summit_partner_year.of(sheet)}
+    page = {
+        "sheet": sheet,
+        "pledge": sheet.pledge,
+        "year": summit_partner_year.of(sheet.organization, sheet.answering_contact),
+    }
     return render(request, "summit/partner_year.html", page)
 
 

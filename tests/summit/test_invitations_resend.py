@@ -281,7 +281,7 @@ def test_of_unknown_ones_on_the_page_of_a_mailing_those_are_sent_again_that_are_
     Message.objects.filter(kind="invitation_new_link").delete()
     gone.messages.update(object_id=GONE)
     page = f"/imagine/admin/mail/mailing/{mailing.pk}/change/"
-    text = web_client.page_text(staff.post(page, {"again": "1", "all": "1"}, follow=True))
+    text = web_client.page_text(staff.post(page, {"resend": "1", "all": "1"}, follow=True))
     assert "1 message will be sent again." in text
     assert "1 message is not sent again. The event or the link changed since" in text
     assert "1 message is not sent again. Not there any more" in text

@@ -16,6 +16,7 @@ from imagine.core.relations import AboutQuerySet
 from imagine.mail.models.mailings import Mailing
 
 KEEP_TRYING = timedelta(days=1)
+MAX_LENGTH_SUBJECT = 200
 
 
 def default_retry_until():
@@ -112,7 +113,7 @@ class Message(models.Model):
     )
     recipient = models.EmailField(_("to"))
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES)
-    subject = models.CharField(_("subject"), max_length=200)
+    subject = models.CharField(_("subject"), max_length=MAX_LENGTH_SUBJECT)
     body_text = models.TextField(_("text"))
     body_html = models.TextField(_("HTML"))
     ics = models.TextField(_("calendar part"), blank=True)

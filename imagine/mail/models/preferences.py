@@ -48,3 +48,6 @@ class EmailPreference(models.Model):
 
     def get_absolute_url(self):
         return reverse("mail_choices", args=[self.token])
+
+    def wants(self, topic: str) -> bool:
+        return getattr(self, f"wants_{topic}")
