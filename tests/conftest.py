@@ -1,10 +1,14 @@
 """What every test stands on. Servers and environment come from tests/servers.py, which is loaded before this."""
 
+import gc
+
 import pytest
 from django.conf import settings
+from django.test import TransactionTestCase
 from django.utils import translation
 
 from imagine.core import translations
+from tests.database import CleanDatabase
 
 
 def pytest_configure(config):
@@ -17,6 +21,22 @@ def pytest_configure(config):
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
+
+
+def pytest_collection_finish(session):
+    """Modules and tests stay to the end, so the garbage collector need not look at them again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """After a test with transactions of its own, the database is as the migrations left it."""
+    with django_db_blocker.unblock():
+        database = CleanDatabase()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: database.restore())
+        yield
 
 
 @pytest.fixture(autouse=True)

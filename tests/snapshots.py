@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 from django.apps import apps
+from django.db import connection
 from django.db.models import Model, QuerySet
 
 from imagine.core.models import AuditEntry
@@ -43,10 +44,17 @@ def guests(rsvp: Rsvp) -> list[tuple[int, str]]:
     return list(rsvp.guests.order_by("position").values_list("position", "name"))
 
 
-def tables(*, but: tuple[str, ...] = ()) -> dict[str, list[tuple]]:
-    """Every row of every table, by the model's label."""
-    models = [model for model in apps.get_models() if model._meta.label not in but]
-    return {model._meta.label: list(model.objects.order_by("pk").values_list()) for model in models}
+def tables(*, but: tuple[str, ...] = ()) -> dict[str, list[str]]:
+    """Every row of every table as text, by the model's label. One query, because hundreds of tests ask twice."""
+    models = {model._meta.label: model._meta.db_table for model in apps.get_models() if model._meta.label not in but}
+    rows = {label: [] for label in models}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            " UNION ALL ".join(f"SELECT '{label}', t::text FROM {table} t" for label, table in models.items())
+        )
+        for label, row in sorted(cursor.fetchall()):
+            rows[label].append(row)
+    return rows
 
 
 def promises(pledge: Pledge) -> list[tuple]:

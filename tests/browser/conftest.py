@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.chromium import find_chromium
 from tests.browser.site import Site
 from tests.browser.tabs import TabPool
+from tests.database import CleanDatabase
 
 QUIET = ["--disable-quic", "--disable-component-update", "--disable-background-networking", "--disable-sync"]
 SHOWN = 1500  # characters of each log, when a test fails
@@ -46,32 +47,13 @@ def browser(chromium, request):
 
 
 @pytest.fixture(scope="package")
-def database(django_db_modify_db_settings, django_db_blocker) -> Iterator["Database"]:
+def database(django_db_modify_db_settings, django_db_blocker) -> Iterator[CleanDatabase]:
     """A database that the test and the site's processes share, so nothing may be rolled back: it is emptied instead."""
     with django_db_blocker.unblock():
         name = connection.settings_dict["NAME"]
         connection.creation.create_test_db(verbosity=0, autoclobber=True)
-        yield Database()
+        yield CleanDatabase()
         connection.creation.destroy_test_db(name, verbosity=0)
-
-
-class Database:
-    """Knows which tables the migrations leave empty."""
-
-    def __init__(self):
-        with connection.cursor() as cursor:
-            tables = connection.introspection.table_names(cursor)
-            self.tables = [table for table in tables if not self.has_rows(cursor, table)]
-
-    def has_rows(self, cursor, table: str) -> bool:
-        cursor.execute(f"SELECT FROM {table} LIMIT 1")
-        return cursor.fetchone() is not None
-
-    def empty(self) -> None:
-        """Deletes the rows: to truncate so many tables takes forty times as long."""
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"LOCK TABLE {', '.join(self.tables)}")
-            cursor.execute("; ".join(f"DELETE FROM {table}" for table in self.tables))
 
 
 @pytest.fixture(scope="package")
@@ -90,7 +72,7 @@ def running_site(browser, database):
 def site(running_site, database, request):
     """The site with nothing in its database. What its processes said is shown when a test fails."""
     request.node.logs = {log: log.stat().st_size for log in running_site.folder.glob("*.log")}
-    database.empty()
+    database.restore()
     return running_site
 
 

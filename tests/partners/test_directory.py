@@ -398,7 +398,6 @@ def test_site_leads_to_wall_and_pledge(client):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("eight_promise_types")
 def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
     partner = factories.listed_partner("Port Gate Logistics", promised("tours", schools=(factories.school(),)))
     pledge, seen = partner.pledges.get(), []
@@ -434,7 +433,6 @@ def test_page_is_kept_until_anything_it_shows_changes(client, post_office):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("eight_promise_types")
 def test_stamp_changes_whichever_of_two_writers_commits_first(post_office):
     """Two transactions at once: each commit is noticed, also of the one that began first and ends last."""
     factories.listed_partner()

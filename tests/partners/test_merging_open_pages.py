@@ -22,7 +22,7 @@ from tests import factories, snapshots, web_client
 from tests.partners.pledge_form import pledge_url
 from tests.partners.test_admin_organizations import LIST, act, page_of
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_promise_types")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PLEDGES_OF = 'INNER JOIN "partners_pledgeyear"'  # of the query of an organization's pledges
 PLEDGES = "/imagine/admin/partners/pledge/"

@@ -11,7 +11,7 @@ from partners.pledges import editing as pledge_editing
 from partners.pledges import page_state
 from tests import concurrency, factories, snapshots
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_promise_types")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def at_once(*calls: Callable) -> list[str]:

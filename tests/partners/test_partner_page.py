@@ -167,7 +167,6 @@ def test_page_asks_as_much_for_one_promise_as_for_many(client):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("eight_promise_types")
 def test_page_is_kept_until_it_changes(client, post_office):
     partner = factories.listed_partner()
     html(client)

@@ -16,7 +16,7 @@ from partners.pledges import signup as pledge_signup
 from partners.pledges import years as pledge_years
 from tests import concurrency, factories, snapshots
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_promise_types")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 CROWD = 8
 

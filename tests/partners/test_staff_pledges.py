@@ -108,7 +108,6 @@ def test_refused_plainly_without_a_contact_or_an_open_year(port):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("eight_promise_types")
 def test_begun_many_times_at_once_is_one_pledge_and_one_mail(port):
     start = threading.Barrier(6)
 
