@@ -23,5 +23,5 @@ if __name__ == "__main__":
     audience.uploaded_contacts.set(Contact.objects.filter(email__endswith=f"@{domain}"))
     event = open_event(f"kickoff-{run}")
     began = time.time()
-    starting.start(event, audience, count=number, by="office")
+    starting.start_invitations(event, audience, count=number, by="office")
     print(began)

@@ -12,15 +12,15 @@ from summit import seats
 from summit.models import Event, Guest, Rsvp
 
 
-class NotNow(RuleViolation):
+class CheckInNotOpen(RuleViolation):
     """Nobody can have come to it yet, or ever."""
 
 
-class NoSeat(RuleViolation):
+class NoSeatHeld(RuleViolation):
     """A party that holds no seat. Who is let in all the same gets seats first."""
 
 
-def can_be_noted(event: Event, now: datetime | None = None) -> bool:
+def can_check_in(event: Event, now: datetime | None = None) -> bool:
     """From the morning of its day in the district: doors open before an event starts."""
     zone = timezone.get_default_timezone()
     today = timezone.localdate(now or timezone.now(), zone)
@@ -28,54 +28,54 @@ def can_be_noted(event: Event, now: datetime | None = None) -> bool:
 
 
 @transaction.atomic
-def came(rsvp: Rsvp) -> bool:
+def check_in_party(rsvp: Rsvp) -> bool:
     """All of the party who hold a seat came; who was noted before keeps the moment. Says whether that is new. Raises
     NotNow, NoSeat, and seats.RsvpClosed for a cancelled party."""
-    rsvp = lock(rsvp)
+    rsvp = lock_for_check_in(rsvp)
     if not rsvp.held_seats:
-        raise NoSeat(_("This party holds no seat. Give it seats first, then note that it came."))
-    return write(rsvp, {guest.pk: True for guest in rsvp.guests.filter(position__lte=rsvp.held_seats)})
+        raise NoSeatHeld(_("This party holds no seat. Give it seats first, then note that it came."))
+    return save_check_ins(rsvp, {guest.pk: True for guest in rsvp.guests.filter(position__lte=rsvp.held_seats)})
 
 
 @transaction.atomic
-def did_not_come(rsvp: Rsvp) -> bool:
-    """Nobody of the party came, whatever was noted before. Says whether that is new. Raises as `came` does."""
-    rsvp = lock(rsvp)
-    return write(rsvp, {guest.pk: False for guest in rsvp.guests.all()})
+def mark_no_show(rsvp: Rsvp) -> bool:
+    """Mark that nobody of the party came. Return whether anything changed. Raise the errors of `check_in_party`."""
+    rsvp = lock_for_check_in(rsvp)
+    return save_check_ins(rsvp, {guest.pk: False for guest in rsvp.guests.all()})
 
 
 @transaction.atomic
-def note(rsvp: Rsvp, who: dict[int, bool]) -> bool:
+def set_checked_in(rsvp: Rsvp, who: dict[int, bool]) -> bool:
     """Some guests came and others did not, by the guest's primary key; who has left the party is passed over. Says
-    whether anything is new. Raises as `came` does."""
-    return write(lock(rsvp), who)
+    whether anything is new. Raises as `check_in_party` does."""
+    return save_check_ins(lock_for_check_in(rsvp), who)
 
 
-def lock(rsvp: Rsvp) -> Rsvp:
+def lock_for_check_in(rsvp: Rsvp) -> Rsvp:
     """The party as it stands, locked, when it can be noted of it that it came."""
     rsvp = seats.lock_rsvp(rsvp)
     if rsvp.event.canceled_at:
-        raise NotNow(_("This event was called off, so nobody came to it."))
-    if not can_be_noted(rsvp.event):
-        raise NotNow(_("Who came can be noted from the day of the event on."))
+        raise CheckInNotOpen(_("This event was called off, so nobody came to it."))
+    if not can_check_in(rsvp.event):
+        raise CheckInNotOpen(_("Who came can be noted from the day of the event on."))
     if rsvp.canceled_at:
         raise seats.RsvpClosed(_("This RSVP is cancelled."))
     return rsvp
 
 
-def write(rsvp: Rsvp, who: dict[int, bool]) -> bool:
+def save_check_ins(rsvp: Rsvp, who: dict[int, bool]) -> bool:
     guests = list(rsvp.guests.order_by("position"))
-    before, now = names(guests), timezone.now()
+    before, now = checked_in_names(guests), timezone.now()
     changed = [
         guest for guest in guests if who.get(guest.pk, guest.checked_in_at is not None) != bool(guest.checked_in_at)
     ]
     for guest in changed:
         guest.checked_in_at = now if who[guest.pk] else None
     Guest.objects.bulk_update(changed, ["checked_in_at"])
-    audit.log_change(rsvp, {"came": before}, {"came": names(guests)})
+    audit.log_change(rsvp, {"came": before}, {"came": checked_in_names(guests)})
     return bool(changed)
 
 
-def names(guests: list[Guest]) -> str:
+def checked_in_names(guests: list[Guest]) -> str:
     """Who of them came, for the history."""
     return "; ".join(guest.name or f"{guest.position}" for guest in guests if guest.checked_in_at)

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from summit.stats import Stretch
+from summit.stats import Period
 
 WIDTH, HEIGHT = 720, 190
-LEFT, TOP, FLOOR = 36, 12, 160
-WIDEST = 40
-NARROWEST = 240  # where the two days below still stand side by side
+LEFT, TOP, BASELINE = 36, 12, 160
+MAX_BAR_WIDTH = 40
+MIN_LABELED_WIDTH = 240  # where the two days below still stand side by side
 
 
 @dataclass(frozen=True)
-class Bar:
+class RsvpChartBar:
     """One stretch: its seats behind, its RSVPs in front; there are never more RSVPs than seats."""
 
     x: int
@@ -23,11 +23,11 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Chart:
-    bars: list[Bar]
-    first: Stretch
-    last: Stretch
-    most: Stretch
+class RsvpChart:
+    bars: list[RsvpChartBar]
+    first: Period
+    last: Period
+    most: Period
     rsvps: int
     seats: int
     by_week: bool
@@ -36,30 +36,32 @@ class Chart:
     height: int = HEIGHT
     left: int = LEFT
     top: int = TOP
-    floor: int = FLOOR
+    floor: int = BASELINE
     label_x: int = LEFT - 6
-    label_y: int = FLOOR + 20
+    label_y: int = BASELINE + 20
     top_label_y: int = TOP + 10
 
 
-def draw(stretches: list[Stretch]) -> Chart | None:
+def rsvp_chart(stretches: list[Period]) -> RsvpChart | None:
     """The chart of RSVPs by day; None when nothing came yet."""
     if not stretches:
         return None
     most = max(stretches, key=lambda stretch: stretch.seats)
-    step = max(1, min(WIDEST, (WIDTH - LEFT) // len(stretches)))
-    return Chart(
-        bars=[bar(stretch, LEFT + place * step, step, most.seats) for place, stretch in enumerate(stretches)],
+    step = max(1, min(MAX_BAR_WIDTH, (WIDTH - LEFT) // len(stretches)))
+    return RsvpChart(
+        bars=[
+            rsvp_chart_bar(stretch, LEFT + place * step, step, most.seats) for place, stretch in enumerate(stretches)
+        ],
         first=stretches[0],
         last=stretches[-1],
         most=most,
         rsvps=sum(stretch.rsvps for stretch in stretches),
         seats=sum(stretch.seats for stretch in stretches),
         by_week=len(stretches) > 1 and (stretches[1].day - stretches[0].day).days > 1,
-        last_x=min(WIDTH, max(LEFT + len(stretches) * step, NARROWEST)),
+        last_x=min(WIDTH, max(LEFT + len(stretches) * step, MIN_LABELED_WIDTH)),
     )
 
 
-def bar(stretch: Stretch, x: int, step: int, most: int) -> Bar:
-    seats, rsvps = (round(number * (FLOOR - TOP) / most) for number in (stretch.seats, stretch.rsvps))
-    return Bar(x, max(1, step - step // 4), FLOOR - seats, seats, FLOOR - rsvps, rsvps)
+def rsvp_chart_bar(stretch: Period, x: int, step: int, most: int) -> RsvpChartBar:
+    seats, rsvps = (round(number * (BASELINE - TOP) / most) for number in (stretch.seats, stretch.rsvps))
+    return RsvpChartBar(x, max(1, step - step // 4), BASELINE - seats, seats, BASELINE - rsvps, rsvps)

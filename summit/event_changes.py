@@ -42,13 +42,13 @@ def save_event(event: Event) -> Event:
     before = seats.lock_event(event.pk)
     event.canceled_at, event.notices_pending_since = before.canceled_at, before.notices_pending_since
     event.save()
-    audit.log_change(event, logged_facts(before), logged_facts(event))
+    audit.log_change(event, event_for_history(before), event_for_history(event))
     if notifies_guests(before, event):
         mark_notices_pending(before, event)
-        lock_invitations(event)
-        invitation_emails.write_anew(event)
-        reminder_emails.take_back(before)
-        change_notices.begin(event)
+        lock_invitations_of_event(event)
+        invitation_emails.rewrite_unsent_invitations(event)
+        reminder_emails.recall_event_reminders(before)
+        change_notices.start_notices(event)
     if any(getattr(before, name) != getattr(event, name) for name in PROMOTING_FIELDS):
         seats.promote_waitlist(event)
     return event
@@ -74,21 +74,21 @@ def cancel_event(event: Event) -> Event:
     event.save(update_fields=["canceled_at"])
     audit.log_change(event, {"canceled": False}, {"canceled": True})
     mark_notices_pending(before, event)
-    lock_invitations(event)
-    invitation_emails.write_anew(event)
-    reminder_emails.take_back(event)
-    change_notices.begin(event)
+    lock_invitations_of_event(event)
+    invitation_emails.rewrite_unsent_invitations(event)
+    reminder_emails.recall_event_reminders(event)
+    change_notices.start_notices(event)
     return event
 
 
-def lock_invitations(event: Event) -> None:
+def lock_invitations_of_event(event: Event) -> None:
     """Lock the event's mailings, then its invitations, before messages about them are changed."""
     mailings = Mailing.objects.about(event).order_by("pk")
     list(mailings.select_for_update(no_key=True).values_list("pk"))
     event.invitations.lock()
 
 
-def logged_facts(event: Event) -> dict:
+def event_for_history(event: Event) -> dict:
     """What history tells of an event, as plain values by the field's name."""
     names = [field.name for field in Event._meta.fields if field.name not in UNLOGGED_FIELDS]
     values = {name: getattr(event, name) for name in names}
@@ -129,7 +129,9 @@ def notify_some_guests(event_pk: int) -> bool:
     event = seats.lock_event(event_pk)
     if event.notices_pending_since is None:
         return False
-    rsvps = [] if event.is_over else list(unnotified(event).order_by("pk").prefetch_related("guests")[:BATCH_SIZE])
+    rsvps = (
+        [] if event.is_over else list(unnotified_rsvps(event).order_by("pk").prefetch_related("guests")[:BATCH_SIZE])
+    )
     if rsvps:
         queue.enqueue_many(change_notices_to(event, rsvps))
         Rsvp.objects.bulk_update(rsvps, ["ics_sequence", "notified_version"])
@@ -139,7 +141,7 @@ def notify_some_guests(event_pk: int) -> bool:
     return bool(rsvps)
 
 
-def unnotified(event: Event) -> RsvpQuerySet:
+def unnotified_rsvps(event: Event) -> RsvpQuerySet:
     return event.rsvps.active().exclude(notified_version__in=["", event.schedule_version])
 
 
@@ -150,10 +152,10 @@ def change_notices_to(event: Event, rsvps: list[Rsvp]) -> list[Message]:
         before = versions.get(rsvp.notified_version, event)
         if event.canceled_at:
             rsvp.event = before  # as they know it, canceled
-            messages.append(rsvp_emails.event_cancelled(rsvp))
+            messages.append(rsvp_emails.event_canceled_message(rsvp))
         else:
             rsvp.event = event
-            messages.append(rsvp_emails.event_moved(rsvp, before))
+            messages.append(rsvp_emails.event_rescheduled_message(rsvp, before))
         rsvp.notified_version = event.schedule_version
     return messages
 

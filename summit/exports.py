@@ -16,9 +16,9 @@ from imagine.core.spreadsheets.writer import RESPONSES, Cell
 from partners.models import Sector
 from summit.models import Event, Guest, Invitation, Rsvp, RsvpQuerySet, answer_of, door_code, status_of
 
-ROWS = 500  # fetched at once
+FETCH_SIZE = 500  # fetched at once
 
-HEADER = (
+GUEST_HEADER = (
     _("event"),
     _("date"),
     _("guest"),
@@ -39,7 +39,7 @@ HEADER = (
     _("note"),
     _("code at the door"),
 )
-COLUMNS = (
+GUEST_COLUMNS = (
     "rsvp__event",
     "name",
     "position",
@@ -61,7 +61,7 @@ COLUMNS = (
 )
 
 
-ASKED_HEADER = (
+INVITATION_HEADER = (
     _("event"),
     _("date"),
     _("contact"),
@@ -76,7 +76,7 @@ ASKED_HEADER = (
     _("declined"),
     _("a word with it"),
 )
-ASKED_COLUMNS = (
+INVITATION_COLUMNS = (
     "event",
     "contact__name",
     "contact__email",
@@ -103,39 +103,39 @@ def guests_of(rsvps: RsvpQuerySet, *, include_canceled: bool = False) -> QuerySe
 
 def guest_file(guests: QuerySet[Guest], kind: str) -> StreamingHttpResponse:
     """A file of these guests, `kind` a key of RESPONSES; its name says the day."""
-    return RESPONSES[kind](f"guests-{timezone.localdate():%Y-%m-%d}.{kind}", header(), rows(guests))
+    return RESPONSES[kind](f"guests-{timezone.localdate():%Y-%m-%d}.{kind}", guest_header(), guest_rows(guests))
 
 
-def header() -> list[str]:
+def guest_header() -> list[str]:
     """The header in the reader's language."""
-    return [capfirst(str(words)) for words in HEADER]
+    return [capfirst(str(words)) for words in GUEST_HEADER]
 
 
-def rows(guests: QuerySet[Guest]) -> Iterator[tuple[Cell, ...]]:
+def guest_rows(guests: QuerySet[Guest]) -> Iterator[tuple[Cell, ...]]:
     """One row a guest, party after party as they were made, the contact first. In the language spoken when this is
     called, whatever is spoken when the last row is read. Two queries; the rows come through a cursor that PostgreSQL
     keeps, so memory stays flat."""
-    events = days()
+    events = event_names_and_dates()
     labels: Labels = {
-        "sector": sectors(),
+        "sector": sector_labels(),
         "state": {value: str(label) for value, label in Rsvp.Status.choices},
         "language": dict(settings.LANGUAGES),
         "seat": {True: gettext("held"), False: gettext("waiting")},
     }
     guests = guests.filter(rsvp__event__in=events).order_by("rsvp__event_id", "rsvp_id", "position")
-    return map(partial(row, events, labels), guests.values_list(*COLUMNS).iterator(chunk_size=ROWS))
+    return map(partial(guest_row, events, labels), guests.values_list(*GUEST_COLUMNS).iterator(chunk_size=FETCH_SIZE))
 
 
-def days() -> dict[int, tuple]:
+def event_names_and_dates() -> dict[int, tuple]:
     """Name and day of each event, in the reader's language."""
     return {event.pk: (event.localized_title, timezone.localdate(event.starts_at)) for event in Event.objects.all()}
 
 
-def sectors() -> dict[str | None, str]:
+def sector_labels() -> dict[str | None, str]:
     return {value: str(label) for value, label in Sector.choices} | {"": "", None: ""}
 
 
-def row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[Cell, ...]:
+def guest_row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[Cell, ...]:
     """What stands under HEADER for one guest, given as COLUMNS. The first guests of a party have the seats it holds."""
     (
         event, name, position, dietary_needs, accessibility_needs, contact, email, phone, organization, sector,
@@ -169,22 +169,25 @@ def row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[Cell, .
 def invitation_file(invitations: QuerySet[Invitation], kind: str) -> StreamingHttpResponse:
     """A file of these invitations, `kind` a key of RESPONSES; its name says the day."""
     name = f"invitations-{timezone.localdate():%Y-%m-%d}.{kind}"
-    return RESPONSES[kind](name, [capfirst(str(words)) for words in ASKED_HEADER], asked_rows(invitations))
+    return RESPONSES[kind](name, [capfirst(str(words)) for words in INVITATION_HEADER], invitation_rows(invitations))
 
 
-def asked_rows(invitations: QuerySet[Invitation]) -> Iterator[tuple[Cell, ...]]:
-    """One row an invitation, event after event, as `rows` has them of guests."""
-    events = days()
+def invitation_rows(invitations: QuerySet[Invitation]) -> Iterator[tuple[Cell, ...]]:
+    """One row an invitation, event after event, as `guest_rows` has them of guests."""
+    events = event_names_and_dates()
     labels: Labels = {
-        "sector": sectors(),
+        "sector": sector_labels(),
         "language": dict(settings.LANGUAGES),
         "answer": {value: str(label) for value, label in Invitation.Answer.choices},
     }
     invitations = invitations.filter(event__in=events).order_by("event_id", "pk")
-    return map(partial(asked_row, events, labels), invitations.values_list(*ASKED_COLUMNS).iterator(chunk_size=ROWS))
+    return map(
+        partial(invitation_row, events, labels),
+        invitations.values_list(*INVITATION_COLUMNS).iterator(chunk_size=FETCH_SIZE),
+    )
 
 
-def asked_row(events: dict[int, tuple], labels: Labels, invitation: tuple) -> tuple[Cell, ...]:
+def invitation_row(events: dict[int, tuple], labels: Labels, invitation: tuple) -> tuple[Cell, ...]:
     """What stands under ASKED_HEADER for one invitation, given as ASKED_COLUMNS. Without seats, a party cancelled."""
     event, name, email, organization, sector, language, made, held, waiting, declined_at, word = invitation
     answer = answer_of(None if held is None else bool(held or waiting), declined_at)

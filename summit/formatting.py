@@ -14,7 +14,7 @@ from summit.models import Event, Rsvp
 
 
 @dataclass(frozen=True)
-class Wording:
+class TimeFormats:
     """One language's patterns."""
 
     within_half_day: str
@@ -23,13 +23,13 @@ class Wording:
 
 
 # A table, not the catalogue: a pattern is no sentence. No-break spaces: a time never breaks.
-WORDINGS = {
-    "en": Wording(
+TIME_FORMATS = {
+    "en": TimeFormats(
         within_half_day="{start}–{end}\N{NO-BREAK SPACE}{half}",
         across_noon="{start}\N{NO-BREAK SPACE}{start_half}–{end}\N{NO-BREAK SPACE}{half}",
         across_days="{start}\N{NO-BREAK SPACE}{start_half} to {end}\N{NO-BREAK SPACE}{half} on {day}",
     ),
-    "es": Wording(
+    "es": TimeFormats(
         within_half_day="{start}\N{NO-BREAK SPACE}a\N{NO-BREAK SPACE}{end}\N{NO-BREAK SPACE}{half}",
         across_noon="{start}\N{NO-BREAK SPACE}{start_half} a\N{NO-BREAK SPACE}{end}\N{NO-BREAK SPACE}{half}",
         across_days="{start}\N{NO-BREAK SPACE}{start_half} a {end}\N{NO-BREAK SPACE}{half} del {day}",
@@ -49,11 +49,11 @@ def hours(event: Event) -> str:
     """
     start, end = local(event.starts_at), local(event.ends_at)
     if start.date() != end.date():
-        pattern = wording().across_days
+        pattern = time_formats().across_days
     elif half_of_day(start) != half_of_day(end):
-        pattern = wording().across_noon
+        pattern = time_formats().across_noon
     else:
-        pattern = wording().within_half_day
+        pattern = time_formats().within_half_day
     return pattern.format(
         start=formatted(start, "g:i"),
         start_half=half_of_day(start),
@@ -63,7 +63,7 @@ def hours(event: Event) -> str:
     )
 
 
-def standing(rsvp: Rsvp) -> str:
+def status_label(rsvp: Rsvp) -> str:
     """The state in a word or two: Confirmed"""
     return {
         Rsvp.Status.CONFIRMED: _("Confirmed"),
@@ -73,7 +73,7 @@ def standing(rsvp: Rsvp) -> str:
     }[Rsvp.Status(rsvp.status)]
 
 
-def seats(rsvp: Rsvp) -> str:
+def seats_sentence(rsvp: Rsvp) -> str:
     """The state as a fact: You hold 1 seat and wait for 2"""
     held, waiting = rsvp.held_seats, rsvp.waitlisted_seats
     if rsvp.canceled_at:
@@ -89,7 +89,7 @@ def seats(rsvp: Rsvp) -> str:
     return fact % {"held": held, "waiting": waiting}
 
 
-def seats_on_day(rsvp: Rsvp) -> str:
+def seats_sentence_with_day(rsvp: Rsvp) -> str:
     """The same with its day, for a subject: You hold 1 seat on April 4 and wait for 2"""
     held, waiting = rsvp.held_seats, rsvp.waitlisted_seats
     if rsvp.canceled_at:
@@ -111,5 +111,5 @@ def seats_on_day(rsvp: Rsvp) -> str:
     return fact % {"held": held, "waiting": waiting, "day": day(rsvp.event.starts_at)}
 
 
-def wording() -> Wording:
-    return WORDINGS.get(get_language() or "", WORDINGS["en"])
+def time_formats() -> TimeFormats:
+    return TIME_FORMATS.get(get_language() or "", TIME_FORMATS["en"])

@@ -19,16 +19,16 @@ from partners.organizations import duplicates, profiles
 from partners.organizations.duplicates import Match, MatchQuery
 from summit.models import Rsvp, RsvpQuerySet
 
-ALIKE = 0.45  # from here on a name is taken for that of the organization that the address belongs to
-MOST_AT_ONCE = 500
-MOST_EMAILS = 20  # of one typed name that are compared
+MIN_SIMILARITY = 0.45  # from here on a name is taken for that of the organization that the address belongs to
+BATCH_SIZE = 500
+MAX_EMAILS_COMPARED = 20  # of one typed name that are compared
 
 
-class Refused(Exception):
+class CannotMatch(Exception):
     """It is not done. Its text is a sentence for staff."""
 
 
-class Gone(Refused):
+class OrganizationGone(CannotMatch):
     """The organization is not there any more."""
 
     def __init__(self):
@@ -37,14 +37,14 @@ class Gone(Refused):
         )
 
 
-class Settled(Refused):
+class AlreadyMatched(CannotMatch):
     """Somebody else said which it is meanwhile."""
 
     def __init__(self):
         super().__init__(_("Somebody else said meanwhile which organization it is. Nothing was done."))
 
 
-class Doubled(Refused):
+class NameTaken(CannotMatch):
     """There is one with this name already; `organization` is it."""
 
     def __init__(self, organization: Organization):
@@ -54,7 +54,7 @@ class Doubled(Refused):
 
 # By itself -------------------------------------------------------------------------------------------------------
 
-KNOWN = """
+MATCHES_BY_EMAIL = """
     SELECT r.id, o.id, r.organization_name <> '' AND o.normalized_name = r.normalized_organization_name
     FROM summit_rsvp r
     JOIN partners_contact c ON lower(c.email) = lower(r.email)
@@ -66,27 +66,29 @@ KNOWN = """
 """
 
 
-def match_known() -> int:
+def match_by_email() -> int:
     """Matches each RSVP whose address belongs to a contact of one organization, unless another name was typed: that is
     proposed to staff. Says how many."""
     with connection.cursor() as cursor:
-        cursor.execute(KNOWN, [ALIKE, MOST_AT_ONCE])
+        cursor.execute(MATCHES_BY_EMAIL, [MIN_SIMILARITY, BATCH_SIZE])
         rows = cursor.fetchall()
     found: dict[int, dict[int, bool]] = defaultdict(dict)
     for rsvp, organization, is_same_name in rows:
         found[rsvp][organization] = is_same_name
-    return sum(match_one(rsvp, organizations) for rsvp, organizations in found.items())
+    return sum(match_rsvp(rsvp, organizations) for rsvp, organizations in found.items())
 
 
-def match_one(rsvp: int, organizations: dict[int, bool]) -> bool:
+def match_rsvp(rsvp: int, organizations: dict[int, bool]) -> bool:
     """`organizations` are those that the address belongs to, and whether it is just their name that was typed."""
     if len(organizations) > 1:
         organizations = {pk: True for pk, is_same_name in organizations.items() if is_same_name}
     if len(organizations) != 1:
         return False
     try:
-        return bool(choose(Rsvp.objects.filter(pk=rsvp, organization=None, no_organization=False), *organizations))
-    except Gone:
+        return bool(
+            assign_organization(Rsvp.objects.filter(pk=rsvp, organization=None, no_organization=False), *organizations)
+        )
+    except OrganizationGone:
         return False
 
 
@@ -94,42 +96,42 @@ def match_one(rsvp: int, organizations: dict[int, bool]) -> bool:
 
 
 @transaction.atomic
-def choose(rsvps: RsvpQuerySet, organization: int, *, adds_contacts: bool = False) -> int:
+def assign_organization(rsvps: RsvpQuerySet, organization: int, *, adds_contacts: bool = False) -> int:
     """These RSVPs belong to this organization, a primary key; with `adds_contacts` their people become its contacts.
     Says how many there were. Raises Gone."""
     locked = Organization.objects.select_for_update(no_key=True).filter(pk=organization).first()
     if locked is None:
-        raise Gone
-    return settle(rsvps, locked, adds_contacts=adds_contacts)
+        raise OrganizationGone
+    return save_match(rsvps, locked, adds_contacts=adds_contacts)
 
 
 @transaction.atomic
-def make(rsvps: RsvpQuerySet, *, name: str, sector: str = "", is_sure: bool = False) -> Organization:
+def create_organization_for(rsvps: RsvpQuerySet, *, name: str, sector: str = "", is_sure: bool = False) -> Organization:
     """A new organization for these RSVPs, whose people become its contacts. Raises Settled when they belong somewhere
     by now, and Doubled when there is one with the same name, unless staff are sure."""
     if not list(rsvps.select_for_update(no_key=True).order_by("pk").values_list("pk")):
-        raise Settled
+        raise AlreadyMatched
     known = Organization.objects.filter(normalized_name=normalize_name(Value(name))).order_by("pk").first()
     if known and not is_sure:
-        raise Doubled(known)
+        raise NameTaken(known)
     organization = profiles.create_organization(name=name, sector=sector)
-    settle(rsvps, organization, adds_contacts=True)
+    save_match(rsvps, organization, adds_contacts=True)
     return organization
 
 
 @transaction.atomic
-def say_none(rsvps: RsvpQuerySet) -> int:
+def assign_no_organization(rsvps: RsvpQuerySet) -> int:
     """These RSVPs belong to no partner: a parent, a neighbor, a joke. Says how many there were."""
-    return settle(rsvps, None, no_organization=True)
+    return save_match(rsvps, None, no_organization=True)
 
 
 @transaction.atomic
-def ask_again(rsvps: RsvpQuerySet) -> int:
+def reopen_match(rsvps: RsvpQuerySet) -> int:
     """What was said of them was wrong: they stand among those to match again. Says how many there were."""
-    return settle(rsvps, None)
+    return save_match(rsvps, None)
 
 
-def settle(
+def save_match(
     rsvps: RsvpQuerySet,
     organization: Organization | None,
     *,
@@ -138,17 +140,17 @@ def settle(
 ) -> int:
     rows = rsvps.select_related("organization").select_for_update(of=("self",), no_key=True).order_by("pk")
     for rsvp in rows:
-        before = facts(rsvp)
+        before = match_for_history(rsvp)
         rsvp.organization, rsvp.no_organization = organization, no_organization
         rsvp.save(update_fields=["organization", "no_organization"])
-        audit.log_change(rsvp, before, facts(rsvp))
+        audit.log_change(rsvp, before, match_for_history(rsvp))
         if organization and adds_contacts:
             person = {"name": rsvp.name, "phone": rsvp.phone, "language": rsvp.language}
             profiles.get_or_add_contact(organization, email=rsvp.email, **person)
     return len(rows)
 
 
-def facts(rsvp: Rsvp) -> dict:
+def match_for_history(rsvp: Rsvp) -> dict:
     return {
         "organization": rsvp.organization.name if rsvp.organization else "",
         "no_organization": rsvp.no_organization,
@@ -197,33 +199,33 @@ def names_to_match():
     )
 
 
-def groups(names: Collection[dict]) -> list[Group]:
+def groups_with_proposals(names: Collection[dict]) -> list[Group]:
     """A page of them with proposals. The same number of queries for one and for thirty."""
     found = {
         row["normalized_organization_name"]: Group(row["normalized_organization_name"], row["number"]) for row in names
     }
     newest = Window(RowNumber(), partition_by="normalized_organization_name", order_by=["-created_at", "-pk"])
     rsvps = Rsvp.objects.to_match().filter(normalized_organization_name__in=found).annotate(place=newest)
-    for rsvp in rsvps.filter(place__lte=MOST_EMAILS).select_related("event").order_by("place"):
+    for rsvp in rsvps.filter(place__lte=MAX_EMAILS_COMPARED).select_related("event").order_by("place"):
         found[rsvp.normalized_organization_name].rsvps.append(rsvp)
-    return propose([group for group in found.values() if group.rsvps])
+    return add_proposals([group for group in found.values() if group.rsvps])
 
 
-def group_of(rsvp: Rsvp) -> Group:
+def group_with_proposals(rsvp: Rsvp) -> Group:
     """One RSVP with its proposals; those in which the same was typed stand with it while nobody said which it is."""
-    others = same_name(rsvp)
+    others = rsvps_with_same_name(rsvp)
     group = Group(rsvp.normalized_organization_name, others.count(), [rsvp])
-    return propose([group])[0]
+    return add_proposals([group])[0]
 
 
-def same_name(rsvp: Rsvp) -> RsvpQuerySet:
+def rsvps_with_same_name(rsvp: Rsvp) -> RsvpQuerySet:
     """The RSVPs that a decision about this one is for: itself, and while it is open all others with the same name."""
     if rsvp.organization_id or rsvp.no_organization or not rsvp.organization_name:
         return Rsvp.objects.filter(pk=rsvp.pk)
     return Rsvp.objects.to_match().filter(normalized_organization_name=rsvp.normalized_organization_name)
 
 
-def propose(some: list[Group]) -> list[Group]:
+def add_proposals(some: list[Group]) -> list[Group]:
     typed = [MatchQuery(key, group.folded, [rsvp.email for rsvp in group.rsvps]) for key, group in enumerate(some)]
     likely: dict[int, list[Match]] = duplicates.find_matches(typed)
     pks = {one.organization for found in likely.values() for one in found}

@@ -19,15 +19,15 @@ from summit.invitations import links as invitation_links
 from summit.models import Event, Invitation, Rsvp
 from summit.school_year import current_school_year
 
-MOST = 60  # events of a list
+MAX_EVENTS = 60  # events of a list
 
 
-class Nothing(Exception):
+class NoLink(Exception):
     """There is no link of this person's to this event."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class PersonAnswer:
     """What one person of the organization answered to one event."""
 
     name: str
@@ -49,10 +49,10 @@ class EventAnswers:
     """An event and what people of one organization answered, the reader's own answer first."""
 
     event: Event
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[PersonAnswer] = field(default_factory=list)
 
     @property
-    def own(self) -> Answer | None:
+    def own(self) -> PersonAnswer | None:
         return next((answer for answer in self.answers if answer.is_own), None)
 
 
@@ -62,18 +62,20 @@ class PartnerYear:
     past: list[EventAnswers] = field(default_factory=list)
 
 
-def of(organization: Organization, own: Contact | None) -> PartnerYear:
+def load_partner_year(organization: Organization, own: Contact | None) -> PartnerYear:
     """What a pledge's link shows its contact: public events to come, and those that somebody of the organization is
     asked to or has an RSVP for, back to the beginning of the school year. Three queries, however many there are."""
     rsvps = {(rsvp.event_id, rsvp.email.lower()): rsvp for rsvp in rsvps_of(organization, own)}
-    answers: dict[int, list[Answer]] = defaultdict(list)
+    answers: dict[int, list[PersonAnswer]] = defaultdict(list)
     for invitation in invitations_of(organization):
         elsewhere = rsvps.pop((invitation.event_id, invitation.contact.email.lower()), None)
         answers[invitation.event_id].append(answer_to(invitation, elsewhere, own))
     answered = {answer.rsvp.pk for found in answers.values() for answer in found if answer.rsvp}
     for rsvp in rsvps.values():
         if rsvp.pk not in answered:
-            answers[rsvp.event_id].append(Answer(rsvp.name, rsvp, is_declined=False, is_own=is_own(rsvp.email, own)))
+            answers[rsvp.event_id].append(
+                PersonAnswer(rsvp.name, rsvp, is_declined=False, is_own=is_own(rsvp.email, own))
+            )
     year, now = PartnerYear(), timezone.now()
     for event in events_with(answers):
         own_first = sorted(answers[event.pk], key=lambda answer: (not answer.is_own, answer.name))
@@ -86,12 +88,12 @@ def is_own(email: str, own: Contact | None) -> bool:
     return own is not None and email.lower() == own.email.lower()
 
 
-def answer_to(invitation: Invitation, elsewhere: Rsvp | None, own: Contact | None) -> Answer:
+def answer_to(invitation: Invitation, elsewhere: Rsvp | None, own: Contact | None) -> PersonAnswer:
     """An invitation's answer, which may be an RSVP that the same address made elsewhere."""
     rsvp = invitation.rsvp or elsewhere
     is_declined = bool(invitation.declined_at) and not (rsvp and not rsvp.canceled_at)
     contact = invitation.contact
-    return Answer(contact.name, None if is_declined else rsvp, is_declined, is_own=is_own(contact.email, own))
+    return PersonAnswer(contact.name, None if is_declined else rsvp, is_declined, is_own=is_own(contact.email, own))
 
 
 def invitations_of(organization: Organization) -> QuerySet[Invitation]:
@@ -108,11 +110,11 @@ def rsvps_of(organization: Organization, own: Contact | None) -> QuerySet[Rsvp]:
     return Rsvp.objects.alias(folded_email=Lower("email")).filter(theirs).order_by("pk")
 
 
-def events_with(answers: dict[int, list[Answer]]) -> list[Event]:
+def events_with(answers: dict[int, list[PersonAnswer]]) -> list[Event]:
     this_year = Q(pk__in=list(answers), school_year__gte=current_school_year())
     to_come = Q(ends_at__gt=timezone.now()) & (Q(invitation_only=False) | Q(pk__in=list(answers)))
     shown = Event.objects.published().with_seats().filter(this_year | to_come)
-    return list(shown.order_by("starts_at", "pk")[:MOST])
+    return list(shown.order_by("starts_at", "pk")[:MAX_EVENTS])
 
 
 def mail_own_link(sheet: PageState, slug: str) -> bool:
@@ -121,11 +123,11 @@ def mail_own_link(sheet: PageState, slug: str) -> bool:
     own = sheet.answering_contact
     coming = {"event__slug": slug, "event__is_published": True, "event__ends_at__gt": timezone.now()}
     if own is None or not slug_re.match(slug):
-        raise Nothing
+        raise NoLink
     rsvp = Rsvp.objects.active().with_email(own.email).filter(**coming).select_related("event").first()
     if rsvp:
-        return rsvp_links.mail_link(rsvp)
+        return rsvp_links.mail_rsvp_link(rsvp)
     invitation = own.invitations.filter(**coming, emailed_at__isnull=False).first()
     if invitation is None:
-        raise Nothing
-    return invitation_links.mail_link(invitation)
+        raise NoLink
+    return invitation_links.mail_invitation_link(invitation)

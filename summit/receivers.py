@@ -15,34 +15,34 @@ mailing_kinds.register_mailing_kinds()
 
 
 @receiver(contact_email_changed)
-def readdress_invitations(contact: Contact, **kwargs) -> None:
+def on_contact_email_changed(contact: Contact, **kwargs) -> None:
     contact_changes.readdress_invitations(contact)
 
 
 @receiver(contact_deleted)
-def delete_invitations(contact: Contact, **kwargs) -> None:
+def on_contact_deleted(contact: Contact, **kwargs) -> None:
     contact_changes.delete_invitations(contact)
 
 
 @receiver(contact_merged)
-def merge_invitations(contact: Contact, duplicate: Contact, **kwargs) -> None:
+def on_contact_merged(contact: Contact, duplicate: Contact, **kwargs) -> None:
     contact_changes.merge_invitations(contact, duplicate)
 
 
 @receiver(resend_requested)
-def resend_email(message: Message, **kwargs) -> bool | None:
+def on_resend_requested(message: Message, **kwargs) -> bool | None:
     if message.kind in invitation_resend.KINDS:
-        return invitation_resend.resend(message)
+        return invitation_resend.resend_invitation_email(message)
     if message.kind in rsvp_resend.KINDS and isinstance(message.about, Rsvp):
-        return rsvp_resend.resend(message)
+        return rsvp_resend.resend_rsvp_email(message)
     return None
 
 
 @receiver(language_asked)
-def tell_language(email: str, **kwargs) -> str:
-    return rsvp_language.language_of_address(email)
+def on_language_asked(email: str, **kwargs) -> str:
+    return rsvp_language.language_of_rsvps(email)
 
 
 @receiver(language_chosen)
-def set_language(email: str, language: str, **kwargs) -> None:
-    rsvp_language.set_language_of_address(email, language)
+def on_language_chosen(email: str, language: str, **kwargs) -> None:
+    rsvp_language.set_language_of_rsvps(email, language)

@@ -6,16 +6,16 @@ from django.db.models import Q
 
 APPS = ("core", "mail", "partners", "summit")
 # A message shows a guest's private link, and whoever has that acts for the guest.
-ACTS = Q(codename="view_message")
+PERMISSIONS_TO_ACT = Q(codename="view_message")
 
 ROLES = {
     "Community Relations": Q(),
-    "Viewer": Q(codename__startswith="view_") & ~ACTS,
+    "Viewer": Q(codename__startswith="view_") & ~PERMISSIONS_TO_ACT,
 }
 
 
 @transaction.atomic
-def make() -> dict[str, int]:
+def create_roles() -> dict[str, int]:
     """Makes the groups that are missing and gives each what it lacks; nothing is taken away, so that what a superuser
     added stays. Returns how many permissions were given, by role. Permissions are there once `migrate` has run."""
     ours = Permission.objects.filter(content_type__app_label__in=APPS)

@@ -17,72 +17,73 @@ from summit.emails import rsvp as rsvp_emails
 from summit.emails.kinds import EmailKind
 from summit.models import LinkRequest, Rsvp
 
-MOST_A_DAY = 10  # link mails about one RSVP or invitation, whoever asks from outside
-PAUSE = timedelta(minutes=10)  # between two of them to one address
+MAX_PER_DAY = 10  # link mails about one RSVP or invitation, whoever asks from outside
+MIN_INTERVAL = timedelta(minutes=10)  # between two of them to one address
 
 
 @transaction.atomic
-def mail_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
+def mail_rsvp_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
     """Mails the link of one RSVP to its own address and says whether it does: at most once in ten minutes, unless the
     last one failed, and ten times a day, unless staff ask."""
     rsvp = seats.lock_rsvp(rsvp)
     mails = rsvp.messages.filter(kind=EmailKind.RSVP_LINK)
-    if not may_go(mails, rsvp.email, by_staff=by_staff):
+    if not may_mail_link(mails, rsvp.email, by_staff=by_staff):
         return False
-    rsvp_emails.link(rsvp)
+    rsvp_emails.queue_link(rsvp)
     return True
 
 
-def may_go(mails: QuerySet[Message], email: str, *, by_staff: bool = False) -> bool:
+def may_mail_link(mails: QuerySet[Message], email: str, *, by_staff: bool = False) -> bool:
     """Whether one more mail with a link may go to an address, when `mails` are those before."""
     today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
-    lately = mails.filter(recipient=email, created_at__gt=timezone.now() - PAUSE).exclude(state__in=Message.UNDELIVERED)
-    return not lately.exists() and (by_staff or today < MOST_A_DAY)
+    lately = mails.filter(recipient=email, created_at__gt=timezone.now() - MIN_INTERVAL).exclude(
+        state__in=Message.UNDELIVERED
+    )
+    return not lately.exists() and (by_staff or today < MAX_PER_DAY)
 
 
 @transaction.atomic
-def mail_again(rsvp: Rsvp) -> bool:
-    """Staff mail the link of one RSVP again, as `mail_link` says. Raises Closed when the event is over: then the link
-    can do nothing any more."""
+def mail_link_by_staff(rsvp: Rsvp) -> bool:
+    """Mail the link of an RSVP again for staff. Raise seats.RsvpClosed if the event is over."""
     rsvp = seats.lock_rsvp(rsvp)
     if rsvp.event.is_over:
         raise seats.RsvpClosed(_("This event is over, so its links are not mailed again."))
-    return mail_link(rsvp, by_staff=True)
+    return mail_rsvp_link(rsvp, by_staff=True)
 
 
 @transaction.atomic
-def readdress(rsvp: Rsvp, email: str) -> Rsvp:
+def change_email(rsvp: Rsvp, email: str) -> Rsvp:
     """Staff correct the e-mail address: what was not sent goes to the new one when it is sent, and so does the link."""
     rsvp = seats.correct_contact(rsvp, email=email)
     mails = rsvp.messages.filter(queue=Message.Queue.TRANSACTIONAL)
     mails.exclude(state=Message.State.SENT).update(recipient=email)
-    reminder_emails.take_back_of(rsvp)  # what ends them belongs to the address
+    reminder_emails.recall_party_reminders(rsvp)  # what ends them belongs to the address
     if not rsvp.event.is_over:
-        mail_link(rsvp, by_staff=True)
+        mail_rsvp_link(rsvp, by_staff=True)
     return rsvp
 
 
 @transaction.atomic
-def replace(rsvp: Rsvp) -> Rsvp:
+def replace_rsvp_link(rsvp: Rsvp) -> Rsvp:
     """Gives the RSVP a new link and mails it; from now on the old one opens nothing, in no browser."""
     rsvp = seats.lock_rsvp(rsvp)  # its letters are numbered: one writer at a time
     rsvp.token, rsvp.browser_hash = new_token(), ""
     rsvp.save(update_fields=["token", "browser_hash"])
     audit.log_change(rsvp, {"link": ""}, {"link": "replaced"})
-    reminder_emails.take_back_of(rsvp)
-    rsvp_emails.new_link(rsvp)
+    reminder_emails.recall_party_reminders(rsvp)
+    rsvp_emails.queue_new_link(rsvp)
     return rsvp
 
 
 @transaction.atomic
-def ask(email: str) -> None:
+def request_links(email: str) -> None:
     """Notes that someone asked for the links of an address. The same work whether it is known or not."""
     request = LinkRequest.objects.create(email=email)
     transaction.on_commit(lambda: dispatch.send_task("summit.tasks.answer_link_request", request.pk), robust=True)
 
 
 @transaction.atomic
-def answer(request_pk: int) -> None:
+def answer_link_request(request_pk: int) -> None:
     """Answers one request: mails the link of each RSVP that the address has for a coming event, then forgets the
     request. A request that another worker has, or that was answered, is passed over."""
     request = LinkRequest.objects.select_for_update(skip_locked=True).filter(pk=request_pk).first()
@@ -90,5 +91,5 @@ def answer(request_pk: int) -> None:
         return
     rsvps = Rsvp.objects.for_coming_events().with_email(request.email)
     for rsvp in rsvps.order_by("event_id", "pk"):  # each event is locked until the end: always in one order
-        mail_link(rsvp)
+        mail_rsvp_link(rsvp)
     request.delete()

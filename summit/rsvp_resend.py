@@ -27,7 +27,7 @@ KINDS = (*STATUS_KINDS, *LINK_KINDS, EmailKind.RSVP_CANCELED, *DATED_KINDS)
 
 
 @transaction.atomic
-def resend(message: Message) -> bool:
+def resend_rsvp_email(message: Message) -> bool:
     """Raise CannotResend, and Rsvp.DoesNotExist or Message.DoesNotExist if one is gone."""
     rsvp = seats.lock_rsvp(Rsvp.objects.get(pk=message.object_id or 0))
     if message.kind in DATED_KINDS:
@@ -39,24 +39,24 @@ def resend(message: Message) -> bool:
 def fresh_email(message: Message, rsvp: Rsvp) -> Message:
     """The email as it should read today, unsaved, to the address of today."""
     if message.kind in LINK_KINDS:
-        return rsvp_emails.message(rsvp, message.kind, occasion=timezone.now().isoformat(), shows_party=False)
+        return rsvp_emails.rsvp_message(rsvp, message.kind, occasion=timezone.now().isoformat(), shows_party=False)
     if message.kind == EmailKind.RSVP_CANCELED:
         if not rsvp.canceled_at:
             raise CannotResend(_("The guest has RSVP'd again since, so this email isn't true anymore."))
         had_seats = bool(message.ics_method)
-        return rsvp_emails.numbered(
+        return rsvp_emails.next_message(
             rsvp, message.kind, method="CANCEL" if had_seats else "", had_seats=had_seats, shows_party=False
         )
     if rsvp.canceled_at:
         raise CannotResend(_("This RSVP was canceled since, so there are no seats to confirm."))
     if not rsvp.event.is_editable:
         raise CannotResend(_("The event is over or was canceled, so there are no seats to confirm."))
-    return rsvp_emails.first(rsvp, list(rsvp.guests.order_by("position")))
+    return rsvp_emails.status_message(rsvp, list(rsvp.guests.order_by("position")))
 
 
 def check_unchanged(message: Message, rsvp: Rsvp) -> None:
     """Raise CannotResend if the event, the personal link or the address changed since the email was written."""
-    moved = rsvp.event.audit_entries.filter(changes__has_any_keys=invitation_emails.MOVES)
+    moved = rsvp.event.audit_entries.filter(changes__has_any_keys=invitation_emails.SCHEDULE_CHANGES)
     link = rsvp.audit_entries.filter(changes__has_key="link")
     changed = (moved | link).filter(created_at__gt=message.created_at).exists()
     if changed or message.recipient.lower() != rsvp.email.lower():

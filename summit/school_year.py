@@ -6,11 +6,11 @@ from django.utils.timezone import get_default_timezone, localdate, localtime
 
 from summit.models import Event
 
-COPIED = [
+COPIED_FIELDS = [
     *("kind", "title", "title_es", "venue", "address", "meal", "description", "description_es"),
     *("capacity", "reserved_seats", "max_party_size", "waitlist_closes_hours_before", "invitation_only"),
 ]
-SHIFTED = ["starts_at", "ends_at", "rsvp_opens_at", "rsvp_closes_at"]
+SHIFTED_FIELDS = ["starts_at", "ends_at", "rsvp_opens_at", "rsvp_closes_at"]
 
 
 def current_school_year() -> int:
@@ -34,8 +34,8 @@ def next_spring(event: Event) -> dict:
     while thursday_nearest_april_4(year) <= today:
         year += 1
     days = thursday_nearest_april_4(year) - held_on
-    fields = {name: getattr(event, name) for name in COPIED}
-    fields |= {name: moved(getattr(event, name), days) for name in SHIFTED}
+    fields = {name: getattr(event, name) for name in COPIED_FIELDS}
+    fields |= {name: shift_days(getattr(event, name), days) for name in SHIFTED_FIELDS}
     for name in ("title", "title_es"):
         fields[name] = fields[name].replace(str(held_on.year), str(year))
     return fields | {
@@ -45,7 +45,7 @@ def next_spring(event: Event) -> dict:
     }
 
 
-def moved(moment: datetime, days: timedelta) -> datetime:
+def shift_days(moment: datetime, days: timedelta) -> datetime:
     """The same hour of the district's clock some days later, in summer time or not."""
     there = localtime(moment, get_default_timezone())
     return (there.replace(tzinfo=None) + days).replace(tzinfo=there.tzinfo)

@@ -211,7 +211,7 @@ def reserve(
     rsvp.ics_sequence += 1  # of its first email; the entry of an invitation that it answers had one before
     rsvp.save(force_insert=True)
     party = Guest.objects.bulk_create(guests_for_seats(rsvp, list(guests)))
-    enqueue_many([rsvp_emails.first(rsvp, party)])
+    enqueue_many([rsvp_emails.status_message(rsvp, party)])
     if by_staff:
         given = {name: getattr(rsvp, name) for name in ("held_seats", "waitlisted_seats", "overbooked_seats")}
         audit.log_change(rsvp, dict.fromkeys(given, 0), given, reason=override_reason)
@@ -311,7 +311,7 @@ def resize_party(rsvp: Rsvp, more: int, *, leaving_pk: int | None = None) -> Non
         release_seats(rsvp, -more)
     rsvp.save(update_fields=SEAT_FIELDS)
     fit_guests(rsvp, leaving_pk)
-    rsvp_emails.changed(rsvp)
+    rsvp_emails.queue_changed(rsvp)
 
 
 def fit_guests(rsvp: Rsvp, leaving_pk: int | None = None) -> None:
@@ -386,7 +386,7 @@ def cancel(rsvp: Rsvp) -> None:
     rsvp.canceled_at = timezone.now()
     rsvp.canceled_late = had_seats and not rsvp.event.canceled_at and not rsvp.event.waitlist_is_open
     rsvp.save(update_fields=SEAT_FIELDS)
-    rsvp_emails.cancelled(rsvp, had_seats=had_seats)
+    rsvp_emails.queue_canceled(rsvp, had_seats=had_seats)
 
 
 @seat_rule
@@ -405,7 +405,7 @@ def reinstate(rsvp: Rsvp, *, size: int | None = None, guests: Sequence[Guest] = 
     rsvp.save(update_fields=[*SEAT_FIELDS, "notified_version"])
     fit_guests(rsvp)
     overwrite_guests(rsvp, guests)
-    (rsvp_emails.waiting if rsvp.waitlisted_seats else rsvp_emails.confirmed)(rsvp)
+    (rsvp_emails.queue_waitlisted if rsvp.waitlisted_seats else rsvp_emails.queue_confirmed)(rsvp)
 
 
 def overwrite_guests(rsvp: Rsvp, guests: Sequence[Guest]) -> None:
@@ -433,7 +433,7 @@ def move_to_waitlist(rsvp: Rsvp) -> None:
     rsvp.waitlisted_seats, rsvp.held_seats, rsvp.overbooked_seats = rsvp.party_size, 0, 0
     rsvp.waitlisted_since, rsvp.skipped_at = timezone.now(), None
     rsvp.save(update_fields=SEAT_FIELDS)
-    rsvp_emails.waiting(rsvp, had_seats=True)
+    rsvp_emails.queue_waitlisted(rsvp, had_seats=True)
 
 
 @seat_rule
@@ -533,7 +533,7 @@ def promote_party(rsvp: Rsvp, seats: int) -> None:
     if not rsvp.waitlisted_seats:
         rsvp.waitlisted_since = rsvp.skipped_at = None
     rsvp.save(update_fields=SEAT_FIELDS)
-    rsvp_emails.moved_up(rsvp, seats)
+    rsvp_emails.queue_promoted(rsvp, seats)
 
 
 # Deleting --------------------------------------------------------------------------------------------------------

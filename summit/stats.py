@@ -17,11 +17,11 @@ from partners.models import Sector
 from summit.models import Event, Guest, Rsvp
 from summit.models.invitations import ACCEPTED, OPEN
 
-MOST_DAYS = 92  # a chart of more than three months goes by weeks
-FIRST_IN_LINE = 10  # of the waiting list; the rest is one click away
+MAX_DAYS = 92  # a chart of more than three months goes by weeks
+MAX_WAITLIST_ROWS = 10  # of the waiting list; the rest is one click away
 
 
-def seats(event: Event) -> dict[str, int]:
+def seat_counts(event: Event) -> dict[str, int]:
     """Seats held, waited for, reserved, free and over, and the parties behind them, by name.
 
     `free` is never negative: what is missing then is `over`, by how many the room is too small for who holds a seat.
@@ -47,7 +47,7 @@ def seats(event: Event) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Period:
     """A day, or the week that begins with it, and what came in it."""
 
     day: date
@@ -55,7 +55,7 @@ class Stretch:
     seats: int
 
 
-def by_day(event: Event) -> list[Stretch]:
+def rsvps_by_day(event: Event) -> list[Period]:
     """The RSVPs that stand, by the day they were made in the district's zone, with the seats they hold or wait for now:
     every day from the first to the last, or every week of more than MOST_DAYS."""
     rows = (
@@ -69,22 +69,22 @@ def by_day(event: Event) -> list[Stretch]:
     if not made:
         return []
     first, last = min(made), max(made)
-    step = 1 if (last - first).days < MOST_DAYS else 7
+    step = 1 if (last - first).days < MAX_DAYS else 7
     stretches = []
     for begins in range(0, (last - first).days + 1, step):
         days = [made.get(first + timedelta(days=begins + more), (0, 0)) for more in range(step)]
-        stretches.append(Stretch(first + timedelta(days=begins), sum(r for r, _s in days), sum(s for _r, s in days)))
+        stretches.append(Period(first + timedelta(days=begins), sum(r for r, _s in days), sum(s for _r, s in days)))
     return stretches
 
 
-def came(event: Event) -> dict[str, int]:
+def attendance_counts(event: Event) -> dict[str, int]:
     """How many guests came, of how many parties."""
     return Guest.objects.filter(rsvp__event=event, checked_in_at__isnull=False).aggregate(
         guests=Count("pk"), parties=Count("rsvp", distinct=True)
     )
 
 
-def by_sector(event: Event) -> list[dict]:
+def rsvps_by_sector(event: Event) -> list[dict]:
     """Parties that stand, with held and waiting seats, by sector; the sector with most parties first. One that nobody
     chose is left out; who named none stands last, with an empty `sector`."""
     rows = (
@@ -106,7 +106,7 @@ class Needs:
     silent: int
 
 
-def kitchen(event: Event) -> tuple[Needs, Needs]:
+def needs_of_guests(event: Event) -> tuple[Needs, Needs]:
     """Food needs and access needs of the guests who hold a seat: of a party that waits for some, the first ones. The
     same words in any case and spacing count as one, in the spelling that most wrote."""
     seated = Guest.objects.filter(rsvp__event=event, position__lte=F("rsvp__held_seats"))
@@ -115,10 +115,12 @@ def kitchen(event: Event) -> tuple[Needs, Needs]:
         .annotate(guests=Count("pk"))
         .order_by("dietary_needs", "accessibility_needs")
     )
-    return counted((dietary, n) for dietary, _access, n in rows), counted((access, n) for _dietary, access, n in rows)
+    return count_needs((dietary, n) for dietary, _access, n in rows), count_needs(
+        (access, n) for _dietary, access, n in rows
+    )
 
 
-def counted(said) -> Needs:
+def count_needs(said) -> Needs:
     totals: Counter[str] = Counter()
     spellings: dict[str, Counter[str]] = {}
     silent = 0
@@ -134,20 +136,20 @@ def counted(said) -> Needs:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitlistRow:
     """A party of the waiting list, and in words why others were seated before it; empty when none were."""
 
     rsvp: Rsvp
     why: str
 
 
-def waitlist(event: Event) -> list[Waiting]:
+def first_on_waitlist(event: Event) -> list[WaitlistRow]:
     """The first of the waiting list in its order. Whoever was passed over stands among them, as only those who wait
     longer than a seated party can be."""
-    return [Waiting(rsvp, why_passed_over(rsvp)) for rsvp in event.rsvps.waitlist()[:FIRST_IN_LINE]]
+    return [WaitlistRow(rsvp, skip_reason(rsvp)) for rsvp in event.rsvps.waitlist()[:MAX_WAITLIST_ROWS]]
 
 
-def why_passed_over(rsvp: Rsvp) -> str:
+def skip_reason(rsvp: Rsvp) -> str:
     if not rsvp.skipped_at:
         return ""
     said = ngettext(
@@ -159,12 +161,12 @@ def why_passed_over(rsvp: Rsvp) -> str:
     return said % {"seats": rsvp.waitlisted_seats, "day": day(moment), "time": clock(moment)}
 
 
-def unnamed(event: Event) -> int:
+def unnamed_guest_count(event: Event) -> int:
     """Companions of parties that stand whose name is still open."""
     return Guest.objects.filter(rsvp__event=event, rsvp__canceled_at__isnull=True, position__gt=1, name="").count()
 
 
-def asked(event: Event) -> dict[str, int]:
+def invitation_counts(event: Event) -> dict[str, int]:
     """Invitations by their answer, and all of them: one query."""
     counts = event.invitations.aggregate(
         invited=Count("pk"), accepted=Count("pk", filter=ACCEPTED), open=Count("pk", filter=OPEN)
@@ -172,7 +174,7 @@ def asked(event: Event) -> dict[str, int]:
     return counts | {"declined": counts["invited"] - counts["accepted"] - counts["open"]}
 
 
-def failed_mail(event: Event) -> QuerySet[Message]:
+def failed_messages(event: Event) -> QuerySet[Message]:
     """Mail about this event's RSVPs that failed for good, newest first, without its text."""
     failed = Message.objects.undelivered().filter(about_rows(Rsvp, event.rsvps.order_by().values("pk")))
     return failed.order_by("-send_after").defer("body_text", "body_html", "ics")

@@ -12,7 +12,7 @@ from summit.reminders import sending as reminder_sending
 
 @shared_task
 def answer_link_request(pk: int) -> None:
-    rsvp_links.answer(pk)
+    rsvp_links.answer_link_request(pk)
 
 
 @shared_task
@@ -24,18 +24,18 @@ def answer_link_requests() -> None:
 
 @shared_task
 def match_organizations() -> None:
-    organization_matching.match_known()
+    organization_matching.match_by_email()
 
 
 @shared_task
 def link_rsvps_to_invitations() -> None:
-    responses.tie_known()
+    responses.link_existing_rsvps()
 
 
 @shared_task
 def write_invitations(mailing_pk: int) -> None:
     """Hands on to another worker when there is more to write."""
-    if not writing.write(Mailing.objects.get(pk=mailing_pk)):
+    if not writing.write_mailing(Mailing.objects.get(pk=mailing_pk)):
         dispatch.send_task("summit.tasks.write_invitations", mailing_pk)
 
 
@@ -51,16 +51,16 @@ def resume_writing() -> None:
     """Takes up what was interrupted, each mailing and each event by a task of its own."""
     for pk in event_changes.events_with_pending_notices():
         dispatch.send_task("summit.tasks.notify_guests", pk)
-    writing.stop_the_unanswerable()
+    writing.stop_closed_mailings()
     for pk in Mailing.objects.going_on().order_by("pk").values_list("pk", flat=True):
         dispatch.send_task("summit.tasks.write_invitations", pk)
 
 
 @shared_task
 def send_reminders() -> None:
-    reminder_sending.remind()
+    reminder_sending.send_due_reminders()
 
 
 @shared_task
 def discard_stale_uploads() -> None:
-    contact_import.tidy()
+    contact_import.discard_stale_uploads()

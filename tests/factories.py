@@ -130,13 +130,13 @@ def person(name: str, of: Organization | None = None, **fields) -> Contact:
 
 def start_mailing(event: Event, *people: Contact) -> Mailing:
     """A mailing to these people, whose messages are not written yet."""
-    return starting.start(event, audience(uploaded_contacts=people), count=len(people), by="office")
+    return starting.start_invitations(event, audience(uploaded_contacts=people), count=len(people), by="office")
 
 
 def write_mailing(event: Event, *people: Contact) -> Mailing:
     """A mailing to these people whose messages wait to be sent."""
     begun = start_mailing(event, *people)
-    writing.write(begun)
+    writing.write_mailing(begun)
     begun.refresh_from_db()
     return begun
 

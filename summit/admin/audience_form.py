@@ -14,10 +14,10 @@ from partners.models import Sector
 from summit.models import Audience, Event
 
 ContactScope = Audience.ContactScope
-DID = {came: came.label for came in Audience.Attendance} | {
+ATTENDANCE_LABELS = {came: came.label for came in Audience.Attendance} | {
     Audience.Attendance.CAME: _("came to it")
 }  # of several people
-ANY_YEAR, NOBODY = _("any, or none"), _("of no event")
+ANY_YEAR, NO_EVENT = _("any, or none"), _("of no event")
 
 
 class AudienceForm(forms.ModelForm):
@@ -48,7 +48,7 @@ class AudienceForm(forms.ModelForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        empty = {"pledge_year": ANY_YEAR, "attended_event": NOBODY}
+        empty = {"pledge_year": ANY_YEAR, "attended_event": NO_EVENT}
         named = {"pledge_year": attrgetter("school_years"), "kinds": attrgetter("localized_name")}
         for name in empty.keys() & self.fields.keys():  # who may only look has none of them
             self.fields[name].empty_label = empty[name]
@@ -67,17 +67,17 @@ class AudienceForm(forms.ModelForm):
 # In words --------------------------------------------------------------------------------------------------------
 
 
-def in_words(audience: Audience) -> Iterator[str]:
+def describe_audience(audience: Audience) -> Iterator[str]:
     """What an audience says, one sentence for partners, for guests and for its list. Reads what was prefetched."""
-    if partners := of_partners(audience):
+    if partners := describe_partners(audience):
         yield partners
     if audience.attended_event:
-        yield of_guests(audience)
+        yield describe_guests(audience)
     if number := audience.on_list:
         yield ngettext("%(n)d person from a list", "%(n)d people from a list", number) % {"n": number}
 
 
-def of_partners(audience: Audience) -> str:
+def describe_partners(audience: Audience) -> str:
     kinds = [kind.localized_name for kind in audience.kinds.all()]
     schools = [school.name for school in audience.schools.all()]
     sectors = [str(Sector(sector).label) for sector in audience.sectors]
@@ -87,11 +87,11 @@ def of_partners(audience: Audience) -> str:
         words = include_drafts if audience.include_drafts else gettext("with a signed pledge for %(year)s")
         said.append(words % {"year": audience.pledge_year.school_years})
     if kinds:
-        said.append(gettext("with a promise of: %(kinds)s") % {"kinds": listed(kinds)})
+        said.append(gettext("with a promise of: %(kinds)s") % {"kinds": join_with_or(kinds)})
     if schools:
-        said.append(gettext("with a promise for %(schools)s") % {"schools": listed(schools)})
+        said.append(gettext("with a promise for %(schools)s") % {"schools": join_with_or(schools)})
     if sectors:
-        said.append(gettext("of the sectors: %(sectors)s") % {"sectors": listed(sectors)})
+        said.append(gettext("of the sectors: %(sectors)s") % {"sectors": join_with_or(sectors)})
     if not said:
         return ""
     all_of_them = gettext("partners %(said)s; every contact of each")
@@ -103,19 +103,19 @@ def of_partners(audience: Audience) -> str:
     return words % {"said": "; ".join(said)}
 
 
-def listed(names: list[str]) -> str:
+def join_with_or(names: list[str]) -> str:
     return get_text_list(names, gettext("or"))
 
 
-def of_guests(audience: Audience) -> str:
-    who = [str(DID[came]) for came in audience.attendance]
+def describe_guests(audience: Audience) -> str:
+    who = [str(ATTENDANCE_LABELS[came]) for came in audience.attendance]
     if not who:
         return gettext("guests of %(event)s") % {"event": audience.attended_event}
-    return gettext("guests of %(event)s who %(did)s") % {"event": audience.attended_event, "did": listed(who)}
+    return gettext("guests of %(event)s who %(did)s") % {"event": audience.attended_event, "did": join_with_or(who)}
 
 
-def known() -> QuerySet[Audience]:
-    """All audiences with what `in_words` reads, in a number of queries that does not grow with them."""
+def audiences_with_details() -> QuerySet[Audience]:
+    """All audiences with what `describe_audience` reads, in a number of queries that does not grow with them."""
     audiences = Audience.objects.select_related("pledge_year", "attended_event").prefetch_related("kinds", "schools")
     return audiences.annotate(on_list=Count("uploaded_contacts", distinct=True))
 
@@ -123,7 +123,7 @@ def known() -> QuerySet[Audience]:
 # The event that it is put together for ---------------------------------------------------------------------------
 
 
-def invited_to(request: HttpRequest) -> Event | None:
+def event_from_request(request: HttpRequest) -> Event | None:
     """The event for which an audience is put together, as the page's address or its form says."""
     number = request.POST.get("event") or request.GET.get("event", "")
     if not (number.isascii() and number.isdecimal() and len(number) < 10):
@@ -131,5 +131,5 @@ def invited_to(request: HttpRequest) -> Event | None:
     return Event.objects.filter(pk=number).first()
 
 
-def with_event(address: str, event: Event | None) -> str:
+def url_with_event(address: str, event: Event | None) -> str:
     return f"{address}?event={event.pk}" if event else address

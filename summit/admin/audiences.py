@@ -12,7 +12,13 @@ from django.utils.translation import gettext_lazy as _
 
 from imagine.core.formatting import short_date
 from summit.admin import contact_import
-from summit.admin.audience_form import AudienceForm, in_words, invited_to, known, with_event
+from summit.admin.audience_form import (
+    AudienceForm,
+    audiences_with_details,
+    describe_audience,
+    event_from_request,
+    url_with_event,
+)
 from summit.models import Audience
 
 
@@ -38,10 +44,10 @@ class AudienceAdmin(admin.ModelAdmin):
     ]
 
     def get_queryset(self, request):
-        return known()
+        return audiences_with_details()
 
     def get_urls(self):
-        return [*contact_import.urls(self), *super().get_urls()]
+        return [*contact_import.contact_import_urls(self), *super().get_urls()]
 
     def get_fieldsets(self, request, obj=None):
         if obj is None:
@@ -51,7 +57,7 @@ class AudienceAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("who is in it"))
     def described(self, audience: Audience) -> str:
-        return sentences(audience) or _("nobody yet")
+        return description_html(audience) or _("nobody yet")
 
     @admin.display(description=_("made"), ordering="created_at")
     def made(self, audience: Audience) -> str:
@@ -69,7 +75,7 @@ class AudienceAdmin(admin.ModelAdmin):
         return field
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
-        context["event"] = invited_to(request)
+        context["event"] = event_from_request(request)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def save_related(self, request, form, formsets, change):
@@ -86,13 +92,13 @@ class AudienceAdmin(admin.ModelAdmin):
         return self.onward(request, obj) or super().response_change(request, obj)
 
     def onward(self, request, audience: Audience) -> HttpResponse | None:
-        event = invited_to(request)
+        event = event_from_request(request)
         if "_list" in request.POST:
-            return redirect(with_event(reverse("admin:summit_audience_list", args=[audience.pk]), event))
+            return redirect(url_with_event(reverse("admin:summit_audience_list", args=[audience.pk]), event))
         if event and "_invite" in request.POST:
             return redirect("admin:summit_event_invite_audience", event.pk, audience.pk)
         return None
 
 
-def sentences(audience: Audience) -> str:
-    return format_html_join("", "<p>{}</p>", ((capfirst(words),) for words in in_words(audience)))
+def description_html(audience: Audience) -> str:
+    return format_html_join("", "<p>{}</p>", ((capfirst(words),) for words in describe_audience(audience)))

@@ -15,15 +15,15 @@ from imagine.core.admin.pagination import page_with_links
 from imagine.core.forms import SpreadsheetField
 from imagine.core.spreadsheets.reader import MAX_BYTES, Unreadable
 from imagine.core.uploads import takes_files
-from summit.admin.audience_form import invited_to, known, with_event
+from summit.admin.audience_form import audiences_with_details, event_from_request, url_with_event
 from summit.invitations import contact_import
-from summit.invitations.contact_import import Checked
+from summit.invitations.contact_import import CheckedList
 from summit.models import Audience, ContactListUpload, Event
 
-ROWS = 25  # on a page
+ROWS_PER_PAGE = 25  # on a page
 
 
-class ListForm(forms.Form):
+class ContactListForm(forms.Form):
     file = SpreadsheetField()
 
     def clean(self):
@@ -32,35 +32,39 @@ class ListForm(forms.Form):
         if file := answers.get("file"):
             answers["content"] = file.read()
             try:
-                contact_import.read(answers["content"], file.name)
+                contact_import.check_contact_list(answers["content"], file.name)
             except Unreadable as refused:
                 self.add_error("file", str(refused))
         return answers
 
 
-def urls(page: admin.ModelAdmin) -> list:
+def contact_import_urls(page: admin.ModelAdmin) -> list:
     @takes_files(largest=MAX_BYTES)
     def one(request, pk):
-        return list_page(page, request, pk)
+        return contact_list_page(page, request, pk)
 
     view = page.admin_site.admin_view(require_http_methods(["GET", "HEAD", "POST"])(one))
     return [path("<int:pk>/list/", view, name="summit_audience_list")]
 
 
-def list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
+def contact_list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     """The page to send a list from, and, once it was sent, what was found in it."""
     if not page.has_view_permission(request):
         raise PermissionDenied
-    audience, event, form = get_object_or_404(known(), pk=pk), invited_to(request), ListForm()
+    audience, event, form = (
+        get_object_or_404(audiences_with_details(), pk=pk),
+        event_from_request(request),
+        ContactListForm(),
+    )
     if request.method == "POST":
         if not page.has_change_permission(request):
             raise PermissionDenied
         if "put_in" in request.POST or "drop" in request.POST:
-            return answer(request, audience, event)
-        form = ListForm(request.POST, request.FILES)
+            return import_or_discard(request, audience, event)
+        form = ContactListForm(request.POST, request.FILES)
         if form.is_valid():
-            contact_import.keep(audience, form.cleaned_data["content"], form.cleaned_data["file"].name)
-            return redirect(with_event(request.path, event))
+            contact_import.store_upload(audience, form.cleaned_data["content"], form.cleaned_data["file"].name)
+            return redirect(url_with_event(request.path, event))
     context = {
         **page.admin_site.each_context(request),
         "title": _("People from a list for %(name)s") % {"name": audience.name},
@@ -71,36 +75,38 @@ def list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResp
         "may_change": page.has_change_permission(request),
     }
     if sent := ContactListUpload.objects.filter(pk=audience.pk).first():
-        context |= {"sent": sent} | found(request, contact_import.read(bytes(sent.file), sent.file_name))
+        context |= {"sent": sent} | preview_context(
+            request, contact_import.check_contact_list(bytes(sent.file), sent.file_name)
+        )
     return render(request, "admin/summit/audience/upload.html", context, status=422 if form.errors else 200)
 
 
-def found(request: HttpRequest, checked: Checked) -> dict:
+def preview_context(request: HttpRequest, checked: CheckedList) -> dict:
     """What a list says, its rows page by page."""
     return {
         "checked": checked,
-        "taken": page_with_links(request, "page", Paginator(checked.taken, ROWS)),
-        "bad": page_with_links(request, "bad", Paginator(checked.bad, ROWS)),
-        "left": page_with_links(request, "left", Paginator(left_out(checked), ROWS)),
+        "taken": page_with_links(request, "page", Paginator(checked.taken, ROWS_PER_PAGE)),
+        "bad": page_with_links(request, "bad", Paginator(checked.bad, ROWS_PER_PAGE)),
+        "left": page_with_links(request, "left", Paginator(skipped_rows(checked), ROWS_PER_PAGE)),
     }
 
 
-def left_out(checked: Checked) -> list[tuple[int, str, str]]:
+def skipped_rows(checked: CheckedList) -> list[tuple[int, str, str]]:
     """Rows that are right and not taken: line, address and why."""
     unwilling = _("wants no invitations, or refuses mail")
     return sorted([*checked.doubled, *((row.line, row.email, unwilling) for row in checked.unwilling)])
 
 
-def answer(request: HttpRequest, audience: Audience, event: Event | None) -> HttpResponse:
+def import_or_discard(request: HttpRequest, audience: Audience, event: Event | None) -> HttpResponse:
     """Puts the people of the list that was sent in the audience, or drops it."""
-    here, seen = redirect(with_event(request.path, event)), request.POST.get("seen", "")
+    here, seen = redirect(url_with_event(request.path, event)), request.POST.get("seen", "")
     try:
         if "drop" in request.POST:
-            contact_import.drop(audience, seen=seen)
+            contact_import.discard_upload(audience, seen=seen)
             messages.success(request, _("The list was dropped. Nobody was put in."))
             return here
-        number = contact_import.put_in(audience, seen=seen, leaves_bad="leave" in request.POST)
-    except contact_import.Refused as refused:
+        number = contact_import.import_upload(audience, seen=seen, leaves_bad="leave" in request.POST)
+    except contact_import.ContactImportRefused as refused:
         messages.error(request, str(refused))
         return here
     said = ngettext("%(n)d person of the list is in now.", "%(n)d people of the list are in now.", number)

@@ -8,11 +8,11 @@ from imagine.core.admin.concurrent_edit import ConcurrentEditForm
 from summit import seats
 from summit.models import Event
 
-BACK = "back"
+GO_BACK = "back"
 NOTHING_SAVED = _("Nothing was saved and nobody was written to. Change what you like, then save.")
-AT_LEAST = _("Write %(limit_value)d or more.")
-A_ROOM = _("No room in Stockton holds that many: write %(limit_value)d or less.")
-A_PARTY = _("No party here is that large: write %(limit_value)d or less.")
+TOO_SMALL = _("Write %(limit_value)d or more.")
+ROOM_TOO_LARGE = _("No room in Stockton holds that many: write %(limit_value)d or less.")
+PARTY_TOO_LARGE = _("No party here is that large: write %(limit_value)d or less.")
 
 
 class EventAdminForm(ConcurrentEditForm):
@@ -24,9 +24,9 @@ class EventAdminForm(ConcurrentEditForm):
                 "unique": _("Another event has this web address. Choose one that is still free."),
                 "invalid": _("A web address has letters, digits and hyphens, and no spaces."),
             },
-            "capacity": {"min_value": AT_LEAST, "max_value": A_ROOM},
-            "reserved_seats": {"min_value": AT_LEAST, "max_value": A_ROOM},
-            "max_party_size": {"min_value": AT_LEAST, "max_value": A_PARTY},
+            "capacity": {"min_value": TOO_SMALL, "max_value": ROOM_TOO_LARGE},
+            "reserved_seats": {"min_value": TOO_SMALL, "max_value": ROOM_TOO_LARGE},
+            "max_party_size": {"min_value": TOO_SMALL, "max_value": PARTY_TOO_LARGE},
         }
 
     def locked_row(self) -> Event:
@@ -35,7 +35,7 @@ class EventAdminForm(ConcurrentEditForm):
     def clean(self):
         answers = super().clean()
         if "_back" in self.data:
-            self.add_error(None, ValidationError(NOTHING_SAVED, code=BACK))
+            self.add_error(None, ValidationError(NOTHING_SAVED, code=GO_BACK))
         self.check_times(answers)
         self.check_numbers(answers)
         return answers
@@ -43,7 +43,7 @@ class EventAdminForm(ConcurrentEditForm):
     @property
     def comes_back(self) -> bool:
         """Whether the form is shown again only because somebody pressed "Back": nothing in it is wrong."""
-        return [error.code for errors in self.errors.as_data().values() for error in errors] == [BACK]
+        return [error.code for errors in self.errors.as_data().values() for error in errors] == [GO_BACK]
 
     def check_times(self, answers: dict) -> None:
         starts, ends = answers.get("starts_at"), answers.get("ends_at")

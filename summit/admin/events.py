@@ -35,38 +35,38 @@ class DateAndTime(AdminSplitDateTime):
             widget.attrs["aria-label"] = label
 
 
-def cancelling(event: Event) -> dict:
+def cancellation_preview(event: Event) -> dict:
     """What the question says of one event: how many parties are told and what they read, or why it is refused."""
     if event.is_over:
         return {"event": event, "refused": _("This event is over, so it cannot be cancelled.")}
     if event.canceled_at:
         return {"event": event, "refused": _("This event was called off before; nobody is written to again.")}
-    party = first_party(event)
-    shown = rsvp_emails.preview_event_cancelled(party) if party else []
+    party = first_active_rsvp(event)
+    shown = rsvp_emails.preview_event_canceled(party) if party else []
     off = copy(event)
     off.canceled_at = timezone.now()
-    return {"event": event, "parties": event.rsvps.active().count(), "letters": shown, **invited(off)}
+    return {"event": event, "parties": event.rsvps.active().count(), "letters": shown, **invited_preview(off)}
 
 
-def invited(event: Event) -> dict:
+def invited_preview(event: Event) -> dict:
     """What the question says of those who are invited and have not answered, and are told of the event as it is in
     memory: how many, and what the first one reads."""
-    asked = change_notices.asked(event)
+    asked = change_notices.invitations_notified_if_saved(event)
     first = asked.select_related("contact__organization").order_by("pk").first()
     if first is None:
         return {"invited": 0}
     first.event = event
-    return {"invited": asked.count(), "invited_letters": change_notice_emails.preview(first)}
+    return {"invited": asked.count(), "invited_letters": change_notice_emails.preview_change_notice(first)}
 
 
-def call_off(event: Event) -> Outcome:
+def cancellation_outcome(event: Event) -> Outcome:
     try:
         return event_changes.cancel_event(event).canceled_at != event.canceled_at
     except (RuleViolation, Event.DoesNotExist) as refused:
         return refused
 
 
-def first_party(event: Event) -> Rsvp | None:
+def first_active_rsvp(event: Event) -> Rsvp | None:
     """The party whose letter is shown before it is written, knowing the event as it is in memory."""
     if party := event.rsvps.active().order_by("pk").first():
         party.event = event
@@ -126,7 +126,7 @@ class EventAdmin(ActionsAdmin):
         if notes := [NOTHING_SAVED] if form.is_bound and form.comes_back else conflict_messages([form]):
             context |= {"errors": [], "notes": notes}
         elif obj and obj.pk and not context["errors"]:  # else the sentences about what was typed come first
-            context["answers"] = event_page.answers(obj, request.user)
+            context["answers"] = event_page.event_overview(obj, request.user)
         if obj and obj.pk:
             context["invite"] = self.invite(request, obj)
             context["next_spring"] = self.next_spring(request, Event.objects.get(pk=obj.pk))  # not what was typed
@@ -149,10 +149,10 @@ class EventAdmin(ActionsAdmin):
         form = self.get_form(request, event, change=True)(request.POST, instance=event)
         if not form.is_valid():
             return None
-        before, party = Event.objects.get(pk=event.pk), first_party(event)
+        before, party = Event.objects.get(pk=event.pk), first_active_rsvp(event)
         if not event_changes.notifies_guests(before, event):
             return None
-        asked = invited(event)
+        asked = invited_preview(event)
         if not (party or asked["invited"]):
             return None
         page = {
@@ -161,18 +161,22 @@ class EventAdmin(ActionsAdmin):
             "opts": self.opts,
             "event": before,
             "parties": event.rsvps.active().count(),
-            "letters": rsvp_emails.preview_event_moved(party, before) if party else [],
+            "letters": rsvp_emails.preview_event_rescheduled(party, before) if party else [],
             **asked,
             "typed": [(name, value) for name, values in request.POST.lists() for value in values],
         }
         return render(request, "admin/summit/event/reschedule.html", page)
 
     def get_urls(self):
-        return [*invite_wizard.urls(self), *super().get_urls()]
+        return [*invite_wizard.invite_urls(self), *super().get_urls()]
 
     def invite(self, request, event: Event) -> str:
         """The address at which inviting begins, for whoever may look at it."""
-        return reverse("admin:summit_event_invite", args=[event.pk]) if invite_wizard.may_look(request.user) else ""
+        return (
+            reverse("admin:summit_event_invite", args=[event.pk])
+            if invite_wizard.may_view_recipients(request.user)
+            else ""
+        )
 
     # Next spring's ---------------------------------------------------------------------------------------------
 
@@ -233,7 +237,7 @@ class EventAdmin(ActionsAdmin):
     def cancel_events(self, request, queryset):
         """Asks once, with the number of parties and invited people that will be written to and what they read."""
         if request.POST.get("sure") != "yes":
-            events = [cancelling(event) for event in queryset]
+            events = [cancellation_preview(event) for event in queryset]
             page = {
                 **self.admin_site.each_context(request),
                 "title": _("Call off the event?"),
@@ -249,5 +253,5 @@ class EventAdmin(ActionsAdmin):
             "%(number)d events were called off before; nobody is written to again.",
             "number",
         )
-        report_outcomes(self, request, [(event, call_off(event)) for event in queryset], done, same)
+        report_outcomes(self, request, [(event, cancellation_outcome(event)) for event in queryset], done, same)
         return None

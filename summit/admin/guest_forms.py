@@ -16,7 +16,7 @@ PREFIX = "guests"
 FIELDS = ("name", "dietary_needs", "accessibility_needs")
 
 
-class GuestForm(ConcurrentEditForm):
+class GuestAdminForm(ConcurrentEditForm):
     """One guest. The event's lock, which the page took first, keeps the party as it is."""
 
     class Meta:
@@ -27,7 +27,7 @@ class GuestForm(ConcurrentEditForm):
         return Guest.objects.get(pk=self.instance.pk)
 
 
-class CameForm(GuestForm):
+class CheckInForm(GuestAdminForm):
     """One guest, from the day of the event on: also whether they came."""
 
     came = forms.BooleanField(required=False)
@@ -44,7 +44,7 @@ class CameForm(GuestForm):
         return super().state(row) | {"came": as_text(self.value(row, "came"))}
 
 
-def typed(data: QueryDict) -> dict[str, dict[str, str]]:
+def submitted_rows(data: QueryDict) -> dict[str, dict[str, str]]:
     """The rows of guests that came back, by the guest's primary key as it was sent."""
     number = data.get(f"{PREFIX}-TOTAL_FORMS", "")
     if not (number.isascii() and number.isdigit() and len(number) < 4):
@@ -56,10 +56,10 @@ def typed(data: QueryDict) -> dict[str, dict[str, str]]:
     return {row["id"]: row for row in rows}
 
 
-def fitted(data: QueryDict, guests: list[Guest]) -> QueryDict:
+def fit_to_party(data: QueryDict, guests: list[Guest]) -> QueryDict:
     """What came back, with one row for each guest of the party as it is now, in their order. Rows of guests who are
-    gone fall out; `changes` tells what was typed in them."""
-    rows = typed(data)
+    gone fall out; `party_changes` tells what was typed in them."""
+    rows = submitted_rows(data)
     if not rows or list(rows) == [str(guest.pk) for guest in guests]:
         return data
     data = data.copy()
@@ -68,28 +68,28 @@ def fitted(data: QueryDict, guests: list[Guest]) -> QueryDict:
             del data[key]
     data[f"{PREFIX}-TOTAL_FORMS"] = data[f"{PREFIX}-INITIAL_FORMS"] = str(len(guests))
     for place, guest in enumerate(guests):
-        row = rows.get(str(guest.pk)) or as_shown(guest)
+        row = rows.get(str(guest.pk)) or unchanged_row(guest)
         data.update({f"{PREFIX}-{place}-{name}": value for name, value in row.items()})
         data[f"{PREFIX}-{place}-rsvp"] = str(guest.rsvp_id)
     return data
 
 
-def as_shown(guest: Guest) -> dict[str, str]:
+def unchanged_row(guest: Guest) -> dict[str, str]:
     """A guest's row as an untouched page would send it."""
     fields, came = {name: getattr(guest, name) for name in FIELDS}, guest.checked_in_at is not None
     shown = json.dumps(fields | {"came": as_text(came)})
     return {"id": str(guest.pk), **fields, "came": "on" if came else "", "shown": shown}
 
 
-def changes(data: QueryDict, rsvp: Rsvp) -> list[str]:
+def party_changes(data: QueryDict, rsvp: Rsvp) -> list[str]:
     """What others did to a party since the page that sent `data` was opened, a sentence each."""
-    rows, guests = typed(data), list(rsvp.guests.order_by("position"))
+    rows, guests = submitted_rows(data), list(rsvp.guests.order_by("position"))
     now = {str(guest.pk) for guest in guests}
     said = [_("The party changed while you had it open. Nothing is saved yet, and what you typed is still here.")]
-    said.append(standing(rsvp))
+    said.append(seats_message(rsvp))
     for key, row in rows.items():
         if key and key not in now:
-            said += gone(row)
+            said += removed_guest_messages(row)
     for guest in guests:
         if rows and str(guest.pk) not in rows:
             name = guest.name or _("Guest %(position)d, not named yet") % {"position": guest.position}
@@ -97,7 +97,7 @@ def changes(data: QueryDict, rsvp: Rsvp) -> list[str]:
     return [*said, _("Save once more when it is right.")]
 
 
-def standing(rsvp: Rsvp) -> str:
+def seats_message(rsvp: Rsvp) -> str:
     if rsvp.canceled_at:
         return _("It is cancelled now.")
     said = ngettext(
@@ -108,7 +108,7 @@ def standing(rsvp: Rsvp) -> str:
     return said % {"held": rsvp.held_seats, "waiting": rsvp.waitlisted_seats}
 
 
-def gone(row: dict[str, str]) -> list[str]:
+def removed_guest_messages(row: dict[str, str]) -> list[str]:
     """Who left the party, and what had been typed for them."""
     shown = read(row["shown"])
     name = shown.get("name") or row["name"] or _("a guest without a name")

@@ -51,14 +51,14 @@ class MailFilter(ChoiceFilter):
         return queryset.filter(mail_state__isnull=True) if value == "none" else queryset.filter(mail_state=value)
 
 
-def outcome(act: Callable[[Invitation], object], invitation: Invitation) -> Outcome:
+def invitation_outcome(act: Callable[[Invitation], object], invitation: Invitation) -> Outcome:
     try:
         return act(invitation) is not False
     except Invitation.DoesNotExist as gone:
         return gone
 
 
-def take(request: HttpRequest, invitations, kind: str) -> HttpResponse:
+def export_invitations(request: HttpRequest, invitations, kind: str) -> HttpResponse:
     return exports.invitation_file(invitations, kind)
 
 
@@ -79,7 +79,7 @@ class InvitationAdmin(GuardedAdmin, ExportAdmin):
         "list",
         {"csv": _("Invitations as CSV"), "xlsx": _("Invitations as XLSX")},
         lambda invitations: invitations,
-        take,
+        export_invitations,
     )
     fieldsets = [
         (None, {"fields": ["to", "email", "to_event", "answered", "decline_message", "declined_at", "party"]}),
@@ -102,7 +102,12 @@ class InvitationAdmin(GuardedAdmin, ExportAdmin):
     @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["link"])
     def replace_links(self, request, chosen):
         done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
-        report_outcomes(self, request, [(each, outcome(responses.replace_link, each)) for each in chosen], done)
+        report_outcomes(
+            self,
+            request,
+            [(each, invitation_outcome(responses.replace_invitation_link, each)) for each in chosen],
+            done,
+        )
 
     def get_queryset(self, request):
         mail = Message.objects.filter(idempotency_key=key_expression(EmailKind.INVITATION)).order_by()

@@ -20,25 +20,25 @@ from imagine.core.admin.pagination import page_with_links
 from imagine.core.forms import LineField
 from partners.models import PledgeYear
 from summit import seats
-from summit.admin.audience_form import in_words, known
+from summit.admin.audience_form import audiences_with_details, describe_audience
 from summit.emails import invitation as invitation_emails
 from summit.invitations import audiences, starting
-from summit.invitations.audiences import Figures, Person, Reason
+from summit.invitations.audiences import AudienceCounts, Person, Reason
 from summit.models import Audience, Event
 
-LOOKS = ("summit.view_event", "summit.view_audience", "summit.view_invitation")
-PEOPLE = 25  # on a page
-LONGEST_SEARCH = 200
+VIEW_PERMISSIONS = ("summit.view_event", "summit.view_audience", "summit.view_invitation")
+PEOPLE_PER_PAGE = 25  # on a page
+MAX_LENGTH_SEARCH = 200
 
 
-def urls(page: admin.ModelAdmin) -> list:
+def invite_urls(page: admin.ModelAdmin) -> list:
     view = page.admin_site.admin_view
 
     def choose_one(request, pk):
-        return choose(page, request, pk)
+        return choose_audience(page, request, pk)
 
     def look_at_one(request, pk, audience):
-        return look(page, request, pk, audience)
+        return review_recipients(page, request, pk, audience)
 
     both = require_http_methods(["GET", "HEAD", "POST"])
     return [
@@ -47,31 +47,31 @@ def urls(page: admin.ModelAdmin) -> list:
     ]
 
 
-def may_look(user: AbstractBaseUser) -> bool:
+def may_view_recipients(user: AbstractBaseUser) -> bool:
     """Who is in an audience is for those who may see audiences and invitations."""
-    return user.has_perms(LOOKS)
+    return user.has_perms(VIEW_PERMISSIONS)
 
 
 def may_invite(user: AbstractBaseUser) -> bool:
-    return user.has_perms([*LOOKS, "summit.add_invitation"])
+    return user.has_perms([*VIEW_PERMISSIONS, "summit.add_invitation"])
 
 
-def refusal(event: Event) -> str:
+def not_invitable_reason(event: Event) -> str:
     """Why nobody can be invited to the event now; "" when people can."""
     try:
-        starting.check(event)
-    except starting.Refused as refused:
+        starting.check_invitable(event)
+    except starting.CannotInvite as refused:
         return str(refused)
     return ""
 
 
-def around(page: admin.ModelAdmin, request: HttpRequest, event: Event, title: str) -> dict:
+def page_context(page: admin.ModelAdmin, request: HttpRequest, event: Event, title: str) -> dict:
     return {
         **page.admin_site.each_context(request),
         "title": title,
         "opts": page.opts,
         "event": event,
-        "refused": refusal(event),
+        "refused": not_invitable_reason(event),
         "may_invite": may_invite(request.user),
     }
 
@@ -79,9 +79,9 @@ def around(page: admin.ModelAdmin, request: HttpRequest, event: Event, title: st
 # 1. Whom ---------------------------------------------------------------------------------------------------------
 
 
-def choose(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
+def choose_audience(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     """The audiences that there are. A POST makes the one that is meant most often: the partners of a school year."""
-    if not may_look(request.user):
+    if not may_view_recipients(request.user):
         raise PermissionDenied
     event = get_object_or_404(Event, pk=pk)
     year = PledgeYear.objects.filter(pk=event.school_year).first()
@@ -90,11 +90,13 @@ def choose(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpRespons
             raise PermissionDenied
         if year is None:
             return redirect(request.path)
-        return redirect("admin:summit_event_invite_audience", event.pk, audiences.make_of_partners(year).pk)
-    context = around(page, request, event, _("Whom to invite?"))
+        return redirect(
+            "admin:summit_event_invite_audience", event.pk, audiences.get_or_create_partners_audience(year).pk
+        )
+    context = page_context(page, request, event, _("Whom to invite?"))
     context |= {
-        "audiences": [(audience, list(in_words(audience))) for audience in known()],
-        "year": year if year and not audiences.of_partners(year) else None,
+        "audiences": [(audience, list(describe_audience(audience))) for audience in audiences_with_details()],
+        "year": year if year and not audiences.partners_audience(year) else None,
         "may_compose": request.user.has_perm("summit.add_audience"),
         "may_change": request.user.has_perm("summit.change_audience"),
         "compose": f"{reverse('admin:summit_audience_add')}?event={event.pk}",
@@ -128,53 +130,53 @@ class ConfirmForm(forms.Form):
         return answers
 
 
-class Shown(NamedTuple):
+class RecipientFilter(NamedTuple):
     """Which part of an audience a page shows: those left out for a reason, or "" invited, or None for all."""
 
     words: str
     reason: str | None
 
     @classmethod
-    def of(cls, request: HttpRequest) -> "Shown":
+    def of(cls, request: HttpRequest) -> "RecipientFilter":
         reason = request.GET.get("who", "")
         known = {"all": None} | {str(each): str(each) for each in Reason}
-        return cls(request.GET.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH], known.get(reason, ""))
+        return cls(request.GET.get("q", "").replace("\0", "").strip()[:MAX_LENGTH_SEARCH], known.get(reason, ""))
 
 
-def look(page: admin.ModelAdmin, request: HttpRequest, pk: int, audience: int) -> HttpResponse:
+def review_recipients(page: admin.ModelAdmin, request: HttpRequest, pk: int, audience: int) -> HttpResponse:
     """How many people an audience is, who, who is left out and why, and the mail; the POST invites them."""
-    if not may_look(request.user):
+    if not may_view_recipients(request.user):
         raise PermissionDenied
     event = get_object_or_404(Event, pk=pk)
-    chosen = get_object_or_404(known(), pk=audience)
+    chosen = get_object_or_404(audiences_with_details(), pk=audience)
     form = ConfirmForm()
     if request.method == "POST":
         if not may_invite(request.user):
             raise PermissionDenied
         form = ConfirmForm(request.POST)
-        if form.is_valid() and (answer := invite(request, event, chosen, form)):
+        if form.is_valid() and (answer := start_mailing(request, event, chosen, form)):
             return answer
     return render(
         request,
         "admin/summit/invite/review.html",
-        around(page, request, event, str(_("Invite %(name)s")) % {"name": chosen.name})
-        | found(request, event, chosen)
-        | {"form": form, "audience": chosen, "in_words": list(in_words(chosen))},
+        page_context(page, request, event, str(_("Invite %(name)s")) % {"name": chosen.name})
+        | recipients_context(request, event, chosen)
+        | {"form": form, "audience": chosen, "in_words": list(describe_audience(chosen))},
         status=422 if form.errors else 200,
     )
 
 
-def invite(request: HttpRequest, event: Event, audience: Audience, form: ConfirmForm) -> HttpResponse | None:
+def start_mailing(request: HttpRequest, event: Event, audience: Audience, form: ConfirmForm) -> HttpResponse | None:
     """The page of the mailing that was started, or None with the reason on the form."""
     try:
-        mailing = starting.start(
+        mailing = starting.start_invitations(
             event,
             audience,
             count=form.cleaned_data["shown"],
             mark=form.cleaned_data["mark"],
             by=request.user.get_username(),
         )
-    except starting.Refused as refused:
+    except starting.CannotInvite as refused:
         form.add_error(None, str(refused))
         form.data = {}  # who is shown now is confirmed by typing the number once more
         return None
@@ -183,28 +185,28 @@ def invite(request: HttpRequest, event: Event, audience: Audience, form: Confirm
     return redirect("admin:mail_mailing_change", mailing.pk)
 
 
-def found(request: HttpRequest, event: Event, audience: Audience) -> dict:
+def recipients_context(request: HttpRequest, event: Event, audience: Audience) -> dict:
     """What the page says of an audience."""
-    figures, shown = audiences.figures(audience, event), Shown.of(request)
-    people = audiences.people(audience, event, words=shown.words, reason=shown.reason)
-    rows = page_with_links(request, "page", Paginator(people, PEOPLE))
-    reader = reader_of(request, list(rows))
+    figures, shown = audiences.count_people(audience, event), RecipientFilter.of(request)
+    people = audiences.audience_people(audience, event, words=shown.words, reason=shown.reason)
+    rows = page_with_links(request, "page", Paginator(people, PEOPLE_PER_PAGE))
+    reader = preview_reader(request, list(rows))
     free = max(0, seats.available_seats(event))
     return {
         "figures": figures,
         "left_out": figures.people - figures.invited,
         "free": free,
         "too_many": figures.invited > free,
-        "filters": filters(figures, shown),
+        "filters": recipient_filters(figures, shown),
         "shown": shown,
         "people": rows,
-        "rows": [(person, as_whom(request, person)) for person in rows],
+        "rows": [(person, preview_url(request, person)) for person in rows],
         "reader": reader,
-        "letters": invitation_emails.preview(event, reader.name, reader.organization) if reader else [],
+        "letters": invitation_emails.preview_invitation(event, reader.name, reader.organization) if reader else [],
     }
 
 
-def filters(figures: Figures, shown: Shown) -> list[dict]:
+def recipient_filters(figures: AudienceCounts, shown: RecipientFilter) -> list[dict]:
     """The parts of an audience, each with its number and address."""
     parts = [("", _("will be invited"), figures.invited, "")]
     parts += [(str(reason), reason.label, number, str(reason)) for reason, number in figures.left_out.items()]
@@ -220,19 +222,19 @@ def filters(figures: Figures, shown: Shown) -> list[dict]:
     ]
 
 
-def mark(person: Person) -> str:
+def person_key(person: Person) -> str:
     """What tells a person from the others in an address, which holds no name."""
     return f"c{person.contact_id}" if person.contact_id else f"r{person.rsvp_id}"
 
 
-def as_whom(request: HttpRequest, person: Person) -> str:
+def preview_url(request: HttpRequest, person: Person) -> str:
     """Where the mail is read as this person."""
     query = request.GET.copy()
-    query["as"] = mark(person)
+    query["as"] = person_key(person)
     return f"?{query.urlencode()}#mail"
 
 
-def reader_of(request: HttpRequest, people: list[Person]) -> Person | None:
+def preview_reader(request: HttpRequest, people: list[Person]) -> Person | None:
     """As whom the mail is read: who was chosen on this page, else its first."""
-    chosen = [person for person in people if mark(person) == request.GET.get("as")]
+    chosen = [person for person in people if person_key(person) == request.GET.get("as")]
     return next(iter(chosen or people), None)

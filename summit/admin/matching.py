@@ -19,21 +19,21 @@ from partners.models import Organization, Sector, normalize_name
 from summit import organization_matching
 from summit.models import Rsvp, RsvpQuerySet
 
-A_PAGE = 25  # names
-MOST_FOUND = 20  # organizations of a search
+NAMES_PER_PAGE = 25  # names
+MAX_SEARCH_RESULTS = 20  # organizations of a search
 
 
-class NewOrganization(forms.Form):
+class NewOrganizationForm(forms.Form):
     """The few fields of one that is made for an RSVP."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120, widget=forms.TextInput({"class": "vTextField"}))
     sector = forms.ChoiceField(label=gettext_lazy("Sector"), choices=[("", "–"), *Sector.choices], required=False)
 
 
-def urls(page: admin.ModelAdmin) -> list:
+def matching_urls(page: admin.ModelAdmin) -> list:
     """Hung on the admin of RSVPs."""
-    to_match = require_safe(partial(names, page))
-    one = require_http_methods(["GET", "HEAD", "POST"])(partial(match, page))
+    to_match = require_safe(partial(names_page, page))
+    one = require_http_methods(["GET", "HEAD", "POST"])(partial(rsvp_page, page))
     view = page.admin_site.admin_view
     return [
         path("match/", view(to_match), name="summit_to_match"),
@@ -41,63 +41,69 @@ def urls(page: admin.ModelAdmin) -> list:
     ]
 
 
-def names(page: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:
+def names_page(page: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:
     """Every typed name that nobody has said of which organization it is, with what it may be."""
     if not page.has_view_permission(request):
         raise PermissionDenied
-    shown = Paginator(organization_matching.names_to_match(), A_PAGE).get_page(request.GET.get("p"))
+    shown = Paginator(organization_matching.names_to_match(), NAMES_PER_PAGE).get_page(request.GET.get("p"))
     context = {
         **page.admin_site.each_context(request),
         "title": _("Organizations to match"),
         "opts": page.opts,
         "page": shown,
-        "groups": organization_matching.groups(list(shown)),
+        "groups": organization_matching.groups_with_proposals(list(shown)),
         "may_match": page.has_change_permission(request),
     }
     return render(request, "admin/summit/rsvp/to_match.html", context)
 
 
-def match(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
+def rsvp_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     """One RSVP, and with it the others that typed the same name."""
     if not page.has_change_permission(request):
         raise PermissionDenied
     rsvp = get_object_or_404(Rsvp.objects.select_related("organization", "event"), pk=pk)
     if request.method == "POST":
-        return act(page, request, rsvp)
-    return show(page, request, rsvp, NewOrganization(initial={"name": rsvp.organization_name, "sector": rsvp.sector}))
+        return save_decision(page, request, rsvp)
+    return render_rsvp_page(
+        page, request, rsvp, NewOrganizationForm(initial={"name": rsvp.organization_name, "sector": rsvp.sector})
+    )
 
 
-def show(page, request, rsvp: Rsvp, form: NewOrganization, doubled: Organization | None = None) -> HttpResponse:
+def render_rsvp_page(
+    page, request, rsvp: Rsvp, form: NewOrganizationForm, doubled: Organization | None = None
+) -> HttpResponse:
     words = request.GET.get("q", "").replace("\0", "").strip()[:120]
     context = {
         **page.admin_site.each_context(request),
         "title": _("Which organization is it?"),
         "opts": page.opts,
         "rsvp": rsvp,
-        "group": organization_matching.group_of(rsvp),
-        "was": state(rsvp),
+        "group": organization_matching.group_with_proposals(rsvp),
+        "was": match_state(rsvp),
         "form": form,
         "doubled": doubled,
         "q": words,
-        "found": search(words) if words else None,
+        "found": search_organizations(words) if words else None,
         "may_add": request.user.has_perm("partners.add_organization"),
     }
     return render(request, "admin/summit/rsvp/match.html", context)
 
 
-def search(words: str) -> list[Organization]:
-    return list(Organization.objects.filter(normalized_name__contains=normalize_name(Value(words)))[:MOST_FOUND])
+def search_organizations(words: str) -> list[Organization]:
+    return list(
+        Organization.objects.filter(normalized_name__contains=normalize_name(Value(words)))[:MAX_SEARCH_RESULTS]
+    )
 
 
-def state(rsvp: Rsvp) -> str:
+def match_state(rsvp: Rsvp) -> str:
     """What was said of an RSVP, in one word that a form carries."""
     return "none" if rsvp.no_organization else str(rsvp.organization_id or "")
 
 
-def asked_about(rsvp: Rsvp, was: str) -> RsvpQuerySet:
+def rsvps_to_decide(rsvp: Rsvp, was: str) -> RsvpQuerySet:
     """The RSVPs that an answer is for, if still nobody said anything else of them than the page showed."""
     if not was:
-        return organization_matching.same_name(rsvp).filter(organization=None, no_organization=False)
+        return organization_matching.rsvps_with_same_name(rsvp).filter(organization=None, no_organization=False)
     this = Rsvp.objects.filter(pk=rsvp.pk)
     return (
         this.filter(no_organization=True)
@@ -106,42 +112,46 @@ def asked_about(rsvp: Rsvp, was: str) -> RsvpQuerySet:
     )
 
 
-def act(page, request, rsvp: Rsvp) -> HttpResponse:
-    rsvps, typed = asked_about(rsvp, request.POST.get("was", "")), request.POST
+def save_decision(page, request, rsvp: Rsvp) -> HttpResponse:
+    rsvps, typed = rsvps_to_decide(rsvp, request.POST.get("was", "")), request.POST
     try:
         if "new" in typed:
-            return make(page, request, rsvp, rsvps)
+            return create_organization(page, request, rsvp, rsvps)
         if "choose" in typed:
-            number = organization_matching.choose(rsvps, whole(typed["choose"]), adds_contacts="contacts" in typed)
+            number = organization_matching.assign_organization(
+                rsvps, parse_pk(typed["choose"]), adds_contacts="contacts" in typed
+            )
         else:
-            number = (organization_matching.say_none if "none" in typed else organization_matching.ask_again)(rsvps)
+            number = (
+                organization_matching.assign_no_organization if "none" in typed else organization_matching.reopen_match
+            )(rsvps)
         if not number:
-            raise organization_matching.Settled
-    except organization_matching.Refused as refused:
+            raise organization_matching.AlreadyMatched
+    except organization_matching.CannotMatch as refused:
         page.message_user(request, str(refused), messages.ERROR)
         return redirect("admin:summit_match", rsvp.pk)
-    return done(page, request, rsvp, number)
+    return report_and_redirect(page, request, rsvp, number)
 
 
-def whole(number: str) -> int:
+def parse_pk(number: str) -> int:
     return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
 
 
-def make(page, request, rsvp: Rsvp, rsvps: RsvpQuerySet) -> HttpResponse:
+def create_organization(page, request, rsvp: Rsvp, rsvps: RsvpQuerySet) -> HttpResponse:
     if not request.user.has_perm("partners.add_organization"):
         raise PermissionDenied
-    form = NewOrganization(request.POST)
+    form = NewOrganizationForm(request.POST)
     if not form.is_valid():
-        return show(page, request, rsvp, form)
+        return render_rsvp_page(page, request, rsvp, form)
     try:
-        made = organization_matching.make(rsvps, is_sure="sure" in request.POST, **form.cleaned_data)
-    except organization_matching.Doubled as refused:
+        made = organization_matching.create_organization_for(rsvps, is_sure="sure" in request.POST, **form.cleaned_data)
+    except organization_matching.NameTaken as refused:
         form.add_error("name", str(refused))
-        return show(page, request, rsvp, form, refused.organization)
-    return done(page, request, rsvp, made.rsvps.count())
+        return render_rsvp_page(page, request, rsvp, form, refused.organization)
+    return report_and_redirect(page, request, rsvp, made.rsvps.count())
 
 
-def done(page, request, rsvp: Rsvp, number: int) -> HttpResponse:
+def report_and_redirect(page, request, rsvp: Rsvp, number: int) -> HttpResponse:
     """Says what was said, and leads back to where it was asked."""
     rsvp.refresh_from_db(fields=["organization", "no_organization"])
     if rsvp.organization:
@@ -156,8 +166,8 @@ def done(page, request, rsvp: Rsvp, number: int) -> HttpResponse:
     return redirect("admin:summit_rsvp_change", rsvp.pk)
 
 
-def standing(rsvp: Rsvp) -> str:
+def organization_status(rsvp: Rsvp) -> str:
     """What an RSVP's page says of its organization."""
     is_open = not (rsvp.organization_id or rsvp.no_organization) and rsvp.organization_name
-    proposals = organization_matching.group_of(rsvp).proposals if is_open else []
+    proposals = organization_matching.group_with_proposals(rsvp).proposals if is_open else []
     return render_to_string("admin/summit/rsvp/organization_match.html", {"rsvp": rsvp, "proposals": proposals})

@@ -50,37 +50,37 @@ def move_to_waitlist(page, request, rsvps):
 
 
 @admin.action(description=_("Mail the private link again"), permissions=["change"])
-def mail_links(page, request, rsvps):
+def resend_links(page, request, rsvps):
     done = ngettext_lazy("%(number)d link is on its way.", "%(number)d links are on their way.", "number")
     same = ngettext_lazy(
         "%(number)d link was mailed in the last ten minutes and is not mailed again.",
         "%(number)d links were mailed in the last ten minutes and are not mailed again.",
         "number",
     )
-    report_outcomes(page, request, one_by_one(rsvp_links.mail_again, rsvps), done, same)
+    report_outcomes(page, request, apply_one_by_one(rsvp_links.mail_link_by_staff, rsvps), done, same)
 
 
 @admin.action(description=_("Replace a private link that others saw, and mail the new one"), permissions=["change"])
 def replace_links(page, request, rsvps):
     done = ngettext_lazy("%(number)d link was replaced.", "%(number)d links were replaced.", "number")
-    report_outcomes(page, request, one_by_one(rsvp_links.replace, rsvps), done)
+    report_outcomes(page, request, apply_one_by_one(rsvp_links.replace_rsvp_link, rsvps), done)
 
 
 @admin.action(description=_("They came: all who hold a seat"), permissions=["change"])
-def note_came(page, request, rsvps):
+def check_in_parties(page, request, rsvps):
     done = ngettext_lazy("%(number)d party came.", "%(number)d parties came.", "number")
-    report_outcomes(page, request, one_by_one(attendance.came, rsvps), done)
+    report_outcomes(page, request, apply_one_by_one(attendance.check_in_party, rsvps), done)
 
 
 @admin.action(description=_("They did not come"), permissions=["change"])
-def note_absent(page, request, rsvps):
+def mark_no_shows(page, request, rsvps):
     done = ngettext_lazy(
         "%(number)d party is noted as not come.", "%(number)d parties are noted as not come.", "number"
     )
-    report_outcomes(page, request, one_by_one(attendance.did_not_come, rsvps), done)
+    report_outcomes(page, request, apply_one_by_one(attendance.mark_no_show, rsvps), done)
 
 
-def one_by_one(act: Callable[[Rsvp], object], rsvps: Iterable[Rsvp]) -> Iterable[tuple[Rsvp, Outcome]]:
+def apply_one_by_one(act: Callable[[Rsvp], object], rsvps: Iterable[Rsvp]) -> Iterable[tuple[Rsvp, Outcome]]:
     """What became of each party, as seats.apply_to_many says it, of an act that frees no seat."""
     for rsvp in rsvps:
         try:
@@ -96,8 +96,8 @@ ACTIONS = (
     promote_rsvps,
     promote_over_capacity,
     move_to_waitlist,
-    note_came,
-    note_absent,
-    mail_links,
+    check_in_parties,
+    mark_no_shows,
+    resend_links,
     replace_links,
 )

@@ -58,7 +58,9 @@ class RsvpAdminForm(ConcurrentEditForm):
         return super().state(row) | size | {"party": standing}
 
     def conflict_error(self, name: str, row: Rsvp):
-        return (None, *guest_forms.changes(self.data, row)) if name == "party" else super().conflict_error(name, row)
+        return (
+            (None, *guest_forms.party_changes(self.data, row)) if name == "party" else super().conflict_error(name, row)
+        )
 
     def clean(self):
         answers = super().clean()

@@ -24,9 +24,9 @@ from summit import attendance, exports, rsvp_links, seats
 from summit.admin import guest_forms as party
 from summit.admin import matching, rsvp_actions
 from summit.admin.rsvp_form import RsvpAdminForm
-from summit.models import CODES, Guest, Rsvp, door_number
+from summit.models import CODE_COUNT, Guest, Rsvp, door_number
 
-CONTACT = ("name", "phone", "organization_name", "sector", "language", "note")
+CONTACT_FIELDS = ("name", "phone", "organization_name", "sector", "language", "note")
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -68,7 +68,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 class GuestInline(admin.StackedInline):  # a tabular one has no labels
     model = Guest
-    form = party.GuestForm
+    form = party.GuestAdminForm
     fields = (("name", "dietary_needs", "accessibility_needs"), "shown")
     extra = 0
     can_delete = False
@@ -83,10 +83,10 @@ class GuestInline(admin.StackedInline):  # a tabular one has no labels
         return guest.checked_in_at is not None
 
 
-class CameInline(GuestInline):
+class CheckInInline(GuestInline):
     """From the day of the event on."""
 
-    form = party.CameForm
+    form = party.CheckInForm
     fields = (("came", "name", "dietary_needs", "accessibility_needs"), "shown")
 
 
@@ -130,7 +130,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         number = door_number(search_term)
         if number is not None:
             uids = queryset.order_by().values_list("pk", "ics_uid").iterator()
-            if found := [pk for pk, uid in uids if uid.int % CODES == number]:
+            if found := [pk for pk, uid in uids if uid.int % CODE_COUNT == number]:
                 return queryset.filter(pk__in=found), False
         return queryset.found(search_term), False
 
@@ -150,7 +150,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     def get_inlines(self, request, obj):
         if obj is None:
             return []
-        return [CameInline if not obj.canceled_at and attendance.can_be_noted(obj.event) else GuestInline]
+        return [CheckInInline if not obj.canceled_at and attendance.can_check_in(obj.event) else GuestInline]
 
     @admin.display(description=_("event"), ordering="event__starts_at")
     def day(self, rsvp: Rsvp) -> str:
@@ -171,7 +171,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
 
     @admin.display(description=_("partner"))
     def standing(self, rsvp: Rsvp) -> str:
-        return matching.standing(rsvp)
+        return matching.organization_status(rsvp)
 
     @admin.display(description=_("history"))
     def history(self, rsvp: Rsvp) -> str:
@@ -197,11 +197,11 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
                 self.message_user(request, said % numbers, messages.WARNING)
             return
         # Only what was typed: saving the whole row would write back seats that others changed meanwhile.
-        typed = {name: form.cleaned_data[name] for name in form.changed_data if name in CONTACT}
+        typed = {name: form.cleaned_data[name] for name in form.changed_data if name in CONTACT_FIELDS}
         if typed:
             seats.correct_contact(obj, **typed)
         if "email" in form.changed_data:
-            rsvp_links.readdress(obj, form.cleaned_data["email"])
+            rsvp_links.change_email(obj, form.cleaned_data["email"])
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         """One that is erased in the very moment of saving is told of as one that was erased before."""
@@ -221,7 +221,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         given = super().get_formset_kwargs(request, obj, inline, prefix)
         if "data" in given and obj.pk:
             rsvp = seats.lock_rsvp(obj)
-            given["data"] = party.fitted(given["data"], list(rsvp.guests.order_by("position")))
+            given["data"] = party.fit_to_party(given["data"], list(rsvp.guests.order_by("position")))
         return given
 
     def save_formset(self, request, form, formset, change):
@@ -231,7 +231,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         seats.update_guests(form.instance, details, by_staff=True)
         came = {guest.instance.pk: guest.cleaned_data["came"] for guest in typed if "came" in guest.changed_data}
         if came:
-            attendance.note(form.instance, came)
+            attendance.set_checked_in(form.instance, came)
         formset.new_objects, formset.deleted_objects = [], []
         formset.changed_objects = [(guest.instance, guest.changed_data) for guest in typed]
 
@@ -256,7 +256,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     def get_urls(self):
         view = self.admin_site.admin_view(require_GET(self.guest_list))
         files = [path(f"guests.{kind}", view, {"kind": kind}, name=f"guests_{kind}") for kind in RESPONSES]
-        return [*files, *matching.urls(self), *super().get_urls()]
+        return [*files, *matching.matching_urls(self), *super().get_urls()]
 
     def guest_list(self, request, kind):
         """The guests of every RSVP that the list shows under these filters and this search, on all its pages."""

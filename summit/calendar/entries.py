@@ -21,10 +21,10 @@ from icalendar import Event as Entry
 from icalendar.parser import Contentline, Contentlines
 
 from imagine.mail.rendering import PLACE, filled, one_line, place
-from summit.formatting import seats
+from summit.formatting import seats_sentence
 from summit.models import Event, Invitation, Rsvp
 
-LINE = 75  # octets
+MAX_LINE_OCTETS = 75  # octets
 Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
 
 
@@ -36,26 +36,26 @@ def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
     """
     with translation.override(rsvp.language):
         event = rsvp.event
-        facts = Facts(
+        facts = EntryFacts(
             starts_at=event.starts_at,
             ends_at=event.ends_at,
             name=event.localized_title,
             location=f"{event.venue}, {event.address}",
-            description=what_to_know(rsvp, code=place("code")),
+            description=rsvp_description(rsvp, code=place("code")),
             is_off=method == "CANCEL" or bool(rsvp.canceled_at or event.canceled_at),
             reply_to=settings.MAIL_REPLY_TO,
         )
-        lines = lines_with_places(facts, method, rsvp.language)
+        lines = lines_with_placeholders(facts, method, rsvp.language)
     words = {
         "uid": str(rsvp.ics_uid),
         "sequence": str(rsvp.ics_sequence),
         "stamp": f"{timezone.now():%Y%m%dT%H%M%SZ}",
         "url": settings.SITE_URL + rsvp.get_absolute_url(),
         "code": rsvp.code,
-        "name": quotable(rsvp.name),
+        "name": quotable_name(rsvp.name),
         "email": rsvp.email,
     }
-    return with_words(lines, words)
+    return fill_placeholders(lines, words)
 
 
 def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method = "PUBLISH") -> str:
@@ -65,29 +65,29 @@ def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method 
     wants in it who is asked no more."""
     event, contact = invitation.event, invitation.contact
     with translation.override(contact.language):
-        facts = Facts(
+        facts = EntryFacts(
             starts_at=event.starts_at,
             ends_at=event.ends_at,
             name=event.localized_title,
             location=f"{event.venue}, {event.address}",
-            description=no_answer(event),
+            description=invitation_description(event),
             is_off=bool(event.canceled_at),
             reply_to=settings.MAIL_REPLY_TO,
             is_tentative=True,
         )
-        lines = lines_with_places(facts, method, contact.language)
+        lines = lines_with_placeholders(facts, method, contact.language)
     words = {
         "uid": str(uid_of(invitation)),
         "sequence": str(sequence),
         "stamp": f"{timezone.now():%Y%m%dT%H%M%SZ}",
         "url": settings.SITE_URL + invitation.get_absolute_url(),
-        "name": quotable(contact.name),
+        "name": quotable_name(contact.name),
         "email": contact.email,
     }
-    return with_words(lines, words)
+    return fill_placeholders(lines, words)
 
 
-def no_answer(event: Event) -> str:
+def invitation_description(event: Event) -> str:
     """What the entry says to who has not answered."""
     if event.canceled_at:
         return _("The event will not take place")
@@ -101,13 +101,13 @@ def uid_of(invitation: Invitation) -> UUID:
     return UUID(bytes=digest[:16], version=4)
 
 
-def quotable(name: str) -> str:
+def quotable_name(name: str) -> str:
     """A name as it stands between quotation marks. RFC 5545 has neither those nor control characters inside, and few
     calendars read RFC 6868's way around that; but for those that do, a caret that is a caret is written twice."""
     return re.sub(r"[\x00-\x1f\x7f]", "", one_line(name)).replace('"', "'").replace("^", "^^")
 
 
-class Facts(NamedTuple):
+class EntryFacts(NamedTuple):
     """What the entries of many parties have in common."""
 
     starts_at: datetime
@@ -121,46 +121,49 @@ class Facts(NamedTuple):
 
 
 @lru_cache(maxsize=300)
-def lines_with_places(facts: Facts, method: Method, _language: str) -> list[str]:
+def lines_with_placeholders(facts: EntryFacts, method: Method, _language: str) -> list[str]:
     """A calendar's lines, with places where one party's words stand; those without a place are folded, and end as lines
     do. To build it takes as long as three statements of the database, and those of many parties differ in these words
     alone."""
     entry = new_entry(facts, uid=place("uid"), sequence=0, url=place("url"))
     if method != "PUBLISH":
-        entry.add("attendee", attendee("NEEDS-ACTION" if facts.is_tentative else "ACCEPTED"))
-    text = written(entry, method)
+        entry.add("attendee", attendee_property("NEEDS-ACTION" if facts.is_tentative else "ACCEPTED"))
+    text = calendar_text(entry, method)
     text = re.sub("^SEQUENCE:.*$", f"SEQUENCE:{place('sequence')}", text, flags=re.MULTILINE)
     text = re.sub("^DTSTAMP:.*$", f"DTSTAMP:{place('stamp')}", text, flags=re.MULTILINE)
     lines = [str(line).replace(place("name") + ",", place("name")) for line in Contentlines.from_ical(text) if line]
-    return [line if PLACE.search(line) else folded(line) for line in lines]
+    return [line if PLACE.search(line) else fold_line(line) for line in lines]
 
 
-def with_words(lines: list[str], words: dict[str, str]) -> str:
-    return "".join(line if line.endswith("\r\n") else folded(filled(line, words)) for line in lines)
+def fill_placeholders(lines: list[str], words: dict[str, str]) -> str:
+    return "".join(line if line.endswith("\r\n") else fold_line(filled(line, words)) for line in lines)
 
 
-def folded(line: str) -> str:
+def fold_line(line: str) -> str:
     """A line as RFC 5545 3.1 wants it: at most LINE octets, then goes on in the next, after a space."""
     if not line.isascii() or "\\" in line or "^" in line:  # the library keeps together what belongs together
         return Contentline(line).to_ical().decode() + "\r\n"
-    first, rest = line[:LINE], line[LINE:]
-    return "\r\n ".join([first, *(rest[at : at + LINE - 1] for at in range(0, len(rest), LINE - 1))]) + "\r\n"
+    first, rest = line[:MAX_LINE_OCTETS], line[MAX_LINE_OCTETS:]
+    return (
+        "\r\n ".join([first, *(rest[at : at + MAX_LINE_OCTETS - 1] for at in range(0, len(rest), MAX_LINE_OCTETS - 1))])
+        + "\r\n"
+    )
 
 
 def for_event(event: Event) -> str:
     """The public entry of an event, in the reader's language: nothing in it belongs to one person."""
     facts = public_facts(event)
     url = settings.SITE_URL + event.get_absolute_url()
-    return written(new_entry(facts, uid=public_uid(event), sequence=None, url=url), "PUBLISH")
+    return calendar_text(new_entry(facts, uid=public_uid(event), sequence=None, url=url), "PUBLISH")
 
 
 def public_uid(event: Event) -> str:
     return f"event-{event.pk}@{urlsplit(settings.SITE_URL).hostname}"
 
 
-def public_facts(event: Event) -> Facts:
+def public_facts(event: Event) -> EntryFacts:
     url = settings.SITE_URL + event.get_absolute_url()
-    return Facts(
+    return EntryFacts(
         starts_at=event.starts_at,
         ends_at=event.ends_at,
         name=event.localized_title,
@@ -180,7 +183,7 @@ def for_feed(event: Event, *, sequence: int, changed_at: datetime) -> Entry:
 
 
 def new_entry(
-    facts: Facts,
+    facts: EntryFacts,
     *,
     uid: str,
     sequence: int | None,
@@ -206,18 +209,18 @@ def new_entry(
     )
 
 
-def what_to_know(rsvp: Rsvp, *, code: str) -> str:
+def rsvp_description(rsvp: Rsvp, *, code: str) -> str:
     """The seats and the code at the door. Not the private link: descriptions are copied into shared calendars."""
     if rsvp.event.canceled_at:
         return _("The event will not take place")
     if not rsvp.held_seats:
-        return seats(rsvp)
+        return seats_sentence(rsvp)
     code = _("At the door, say %(code)s.") % {"code": code}
     change = _("To change your party or cancel, use the link in our mail.")
-    return f"{seats(rsvp)}. {code}\n{change}"
+    return f"{seats_sentence(rsvp)}. {code}\n{change}"
 
 
-def attendee(answer: str) -> vCalAddress:
+def attendee_property(answer: str) -> vCalAddress:
     """The contact, who has accepted already, or did not answer: nobody is asked for an answer."""
     name = place("name") + ","  # the comma lets icalendar put quotation marks around it, as a name may need
     return vCalAddress.new(place("email"), cn=name, partstat=answer, role="REQ-PARTICIPANT", rsvp=False)
@@ -232,7 +235,7 @@ def new_calendar(method: Method) -> Calendar:
     return calendar
 
 
-def written(entry: Entry, method: Method) -> str:
+def calendar_text(entry: Entry, method: Method) -> str:
     calendar = new_calendar(method)
     calendar.add_component(zone_of_year(entry.start.year))
     calendar.add_component(entry)

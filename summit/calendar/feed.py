@@ -13,8 +13,10 @@ from imagine.core.models import AuditEntry
 from summit.calendar import entries as calendar_entries
 from summit.models import Event
 
-KEPT = timedelta(days=400)  # an event stays in the calendar for so long after it: as long as a paper one hangs
-REFRESH = timedelta(hours=6)
+KEEP_PAST_EVENTS = timedelta(
+    days=400
+)  # an event stays in the calendar for so long after it: as long as a paper one hangs
+REFRESH_INTERVAL = timedelta(hours=6)
 
 
 class Feed(NamedTuple):
@@ -25,15 +27,15 @@ class Feed(NamedTuple):
     changed_at: datetime | None
 
 
-def feed() -> Feed:
+def build_feed() -> Feed:
     """In the current language. An event's SEQUENCE is how often its history says that it was changed: it only grows."""
     events = list(Event.objects.order_by("starts_at", "pk"))
-    changes = changes_of(events)
+    changes = change_counts(events)
     calendar = calendar_entries.new_calendar("PUBLISH")
     calendar.add("name", _("Imagine Promise events"))
     calendar.add("x-wr-calname", _("Imagine Promise events"))  # what Outlook and Google read in place of NAME
-    calendar.add("refresh-interval", vDuration(REFRESH), parameters={"value": "DURATION"})
-    calendar.add("x-published-ttl", vDuration(REFRESH))
+    calendar.add("refresh-interval", vDuration(REFRESH_INTERVAL), parameters={"value": "DURATION"})
+    calendar.add("x-published-ttl", vDuration(REFRESH_INTERVAL))
     for event in events:
         if is_shown(event):
             sequence, changed_at = changes[event.pk]
@@ -45,10 +47,10 @@ def feed() -> Feed:
 
 
 def is_shown(event: Event) -> bool:
-    return event.is_published and not event.invitation_only and event.ends_at > timezone.now() - KEPT
+    return event.is_published and not event.invitation_only and event.ends_at > timezone.now() - KEEP_PAST_EVENTS
 
 
-def changes_of(events: list[Event]) -> dict[int, tuple[int, datetime]]:
+def change_counts(events: list[Event]) -> dict[int, tuple[int, datetime]]:
     """How often each event was changed, and when last, by its primary key."""
     entries = AuditEntry.objects.about_any(events).order_by().values_list("object_id")
     known = {pk: (times, last) for pk, times, last in entries.annotate(Count("pk"), Max("created_at"))}

@@ -13,7 +13,7 @@ from imagine.mail.queue import message_key
 from summit.calendar import entries as calendar_entries
 from summit.emails import templates as email_templates
 from summit.emails.kinds import EmailKind
-from summit.emails.rsvp import LANGUAGES, Preview, landing
+from summit.emails.rsvp import LANGUAGES, Preview, landing_url
 from summit.models import Event, Invitation
 
 KINDS = (EmailKind.INVITATION_MOVED, EmailKind.INVITATION_CALLED_OFF)
@@ -23,7 +23,7 @@ def kind_of(event: Event) -> str:
     return EmailKind.INVITATION_CALLED_OFF if event.canceled_at else EmailKind.INVITATION_MOVED
 
 
-def written(
+def change_notice_messages(
     event: Event,
     invitations: Sequence[Invitation],
     known: Mapping[str, EmailPreference],
@@ -36,7 +36,7 @@ def written(
     kind = kind_of(event)
     said = editable_templates.current(kind)
     method: calendar_entries.Method = "CANCEL" if event.canceled_at else "PUBLISH"
-    told = {language: tell(event, language) for language in LANGUAGES}
+    told = {language: change_notice_content(event, language) for language in LANGUAGES}
     return [
         said.message(
             about=invitation,
@@ -44,7 +44,7 @@ def written(
             recipient=invitation.contact.email,
             address=known[invitation.contact.email.lower()],
             language=invitation.contact.language,
-            words=email_templates.contact_words(invitation.contact) | {"link": link(invitation)},
+            words=email_templates.contact_words(invitation.contact) | {"link": notice_link(invitation)},
             ics=calendar_entries.for_invitation(invitation, sequence=sequence, method=method),
             ics_method=method,
             mailing=mailing,
@@ -54,7 +54,7 @@ def written(
     ]
 
 
-def preview(invitation: Invitation) -> list[Preview]:
+def preview_change_notice(invitation: Invitation) -> list[Preview]:
     """What somebody will read, in each language, of the event as it is in memory; without a link in it. Stores
     nothing."""
     event, shown = invitation.event, []
@@ -63,19 +63,21 @@ def preview(invitation: Invitation) -> list[Preview]:
         with translation.override(language):
             nowhere = dict.fromkeys(("link", "unsubscribe", "choices"), _("(the link of this person alone)"))
             if event.canceled_at:
-                nowhere["link"] = landing()
+                nowhere["link"] = landing_url()
         letter = said.letter(
-            language, words=email_templates.contact_words(invitation.contact) | nowhere, **tell(event, language)
+            language,
+            words=email_templates.contact_words(invitation.contact) | nowhere,
+            **change_notice_content(event, language),
         )
         shown.append(Preview(language, letter.subject, letter.body_text))
     return shown
 
 
-def link(invitation: Invitation) -> str:
-    return landing() if invitation.event.canceled_at else settings.SITE_URL + invitation.get_absolute_url()
+def notice_link(invitation: Invitation) -> str:
+    return landing_url() if invitation.event.canceled_at else settings.SITE_URL + invitation.get_absolute_url()
 
 
-def tell(event: Event, language: str) -> dict:
+def change_notice_content(event: Event, language: str) -> dict:
     """What is the same for all readers of one language."""
     with translation.override(language):
         facts = email_templates.event_facts(event)

@@ -18,10 +18,10 @@ from summit.emails.kinds import EmailKind as Kind
 from summit.emails.rsvp import LANGUAGES, Preview
 from summit.models import Event, Invitation
 
-MOVES = ["starts_at", "ends_at", "venue", "address", "canceled"]  # in an event's history
+SCHEDULE_CHANGES = ["starts_at", "ends_at", "venue", "address", "canceled"]  # in an event's history
 
 
-class Told(NamedTuple):
+class InvitationContent(NamedTuple):
     """What one event's invitations have in common, in one language."""
 
     facts: dict[str, str]
@@ -32,14 +32,16 @@ class Told(NamedTuple):
 def sequence_of(event: Event) -> int:
     """The SEQUENCE of an invitation's entry: how often time or place of the event changed, or it was called off. The
     entry of the RSVP that answers it goes on from there."""
-    return event.audit_entries.filter(changes__has_any_keys=MOVES).count()
+    return event.audit_entries.filter(changes__has_any_keys=SCHEDULE_CHANGES).count()
 
 
-def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str, EmailPreference]) -> list[Message]:
+def invitation_messages(
+    event: Event, invitations: Sequence[Invitation], known: Mapping[str, EmailPreference]
+) -> list[Message]:
     """The messages of some invitations to one event, unsaved; `known` are the addresses in lower case. Two queries
     for any number."""
     said, sequence = editable_templates.current(Kind.INVITATION), sequence_of(event)
-    told = {language: tell(event, language) for language in LANGUAGES}
+    told = {language: invitation_content(event, language) for language in LANGUAGES}
     return [
         said.message(
             about=invitation,
@@ -47,7 +49,7 @@ def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str,
             recipient=invitation.contact.email,
             address=known[invitation.contact.email.lower()],
             language=invitation.contact.language,
-            words=words_of(
+            words=invitation_words(
                 invitation.contact.name,
                 str(invitation.contact.organization or ""),
                 settings.SITE_URL + invitation.get_absolute_url(),
@@ -61,14 +63,14 @@ def written(event: Event, invitations: Sequence[Invitation], known: Mapping[str,
     ]
 
 
-def alone(invitation: Invitation) -> Message:
+def single_invitation_message(invitation: Invitation) -> Message:
     """The message of one invitation, of no mailing, for which a person waits: unsaved, and its key is to be given."""
-    [message] = written(invitation.event, [invitation], preferences.of_many([invitation.contact.email]))
+    [message] = invitation_messages(invitation.event, [invitation], preferences.of_many([invitation.contact.email]))
     message.queue, message.mailing = Message.Queue.TRANSACTIONAL, None
     return message
 
 
-def write_anew(event: Event) -> None:
+def rewrite_unsent_invitations(event: Event) -> None:
     """The time or place of the event moved: invitations that have not left yet wait to be written again, and say it as
     it is now. Of one that was called off none is. In the transaction of the change."""
     mailings = Mailing.objects.about(event).filter(template=Kind.INVITATION, stopped_at=None).order_by("pk")
@@ -78,38 +80,38 @@ def write_anew(event: Event) -> None:
             Mailing.objects.filter(pk=mailing.pk).update(rendered_at=None)
 
 
-def with_link(invitation: Invitation) -> MessageQuerySet:
+def messages_with_link(invitation: Invitation) -> MessageQuerySet:
     """What leads to its link. That the event is called off leads elsewhere."""
     return invitation.messages.exclude(kind=Kind.INVITATION_CALLED_OFF)
 
 
-def take_back(invitation: Invitation) -> None:
+def delete_unsent_links(invitation: Invitation) -> None:
     """What leads to its link and has not left never does."""
-    mails = with_link(invitation)
+    mails = messages_with_link(invitation)
     (mails.not_handed_over() | mails.filter(state=Message.State.QUEUED)).delete()
 
 
-def preview(event: Event, name: str, organization: str = "") -> list[Preview]:
+def preview_invitation(event: Event, name: str, organization: str = "") -> list[Preview]:
     """The invitation as somebody of this name will read it, in each language, without a link in it. Stores nothing."""
     said, shown = editable_templates.current(Kind.INVITATION), []
     for language in LANGUAGES:
         with translation.override(language):
             nowhere = dict.fromkeys(("unsubscribe", "choices"), _("(the link of this person alone)"))
-            mine = words_of(name, organization, nowhere["choices"])
-        letter = said.letter(language, words=mine | nowhere, **tell(event, language)._asdict())
+            mine = invitation_words(name, organization, nowhere["choices"])
+        letter = said.letter(language, words=mine | nowhere, **invitation_content(event, language)._asdict())
         shown.append(Preview(language, letter.subject, letter.body_text))
     return shown
 
 
-def tell(event: Event, language: str) -> Told:
+def invitation_content(event: Event, language: str) -> InvitationContent:
     with translation.override(language):
         calendar = _("The attached entry is for your calendar. It is no answer yet: that is what the button is for.")
-        return Told(
+        return InvitationContent(
             email_templates.invitation_facts(event),
             email_templates.event_card(event),
             (email_templates.invitation_note(), calendar),
         )
 
 
-def words_of(name: str, organization: str, link: str) -> dict[str, str]:
+def invitation_words(name: str, organization: str, link: str) -> dict[str, str]:
     return {"name": name, "organization": organization, "link": link}

@@ -8,7 +8,7 @@ from imagine.mail import preferences
 from imagine.mail.models import EmailPreference, Message
 
 
-def unwilling(email: str, *mails: str) -> Exists:
+def opted_out(email: str, *mails: str) -> Exists:
     """Of rows with a mail address: it does not want one of these mails, or refuses all."""
     refuses = Q()
     for name in mails:
@@ -16,6 +16,6 @@ def unwilling(email: str, *mails: str) -> Exists:
     return Exists(EmailPreference.objects.filter(refuses, email=Lower(OuterRef(email))))
 
 
-def emailed(model: type[Model], *kinds: str, **fields) -> Exists:
+def has_email(model: type[Model], *kinds: str, **fields) -> Exists:
     """Of rows of a model: there is an email about it of one of these kinds."""
     return Exists(Message.objects.filter(about_rows(model, OuterRef("pk")), kind__in=kinds, **fields))

@@ -33,13 +33,13 @@ KINDS = {
 }
 
 
-def of_parties(
+def party_reminders(
     event: Event, kind: Reminder.Kind, rsvps: Sequence[Rsvp], *, day: date, now: datetime, expires_at: datetime
 ) -> list[Message]:
     """One reminder of an event on `day` to many parties, each with its `guests` read, as it is true at `now`."""
     current = editable_templates.current(KINDS[kind].code)
     rows = preferences.of_many([rsvp.email for rsvp in rsvps])
-    tell = (thanked if kind == Reminder.Kind.THANKS else expected)(event, rsvps, now)
+    tell = (thanks_content if kind == Reminder.Kind.THANKS else reminder_content)(event, rsvps, now)
     written = []
     for rsvp in rsvps:
         with translation.override(rsvp.language):
@@ -66,7 +66,7 @@ def in_each_language(tell: Callable[[], dict]) -> dict[str, dict]:
     return said
 
 
-def expected(event: Event, _rsvps: Sequence[Rsvp], now: datetime) -> Callable[[Rsvp], dict]:
+def reminder_content(event: Event, _rsvps: Sequence[Rsvp], now: datetime) -> Callable[[Rsvp], dict]:
     """How to tell a party, in its language, that it is expected."""
     facts = in_each_language(
         lambda: email_templates.event_facts(event) | {"soon": email_templates.how_soon(event, now)}
@@ -90,7 +90,7 @@ def expected(event: Event, _rsvps: Sequence[Rsvp], now: datetime) -> Callable[[R
     return tell
 
 
-def thanked(event: Event, rsvps: Sequence[Rsvp], _now: datetime) -> Callable[[Rsvp], dict]:
+def thanks_content(event: Event, rsvps: Sequence[Rsvp], _now: datetime) -> Callable[[Rsvp], dict]:
     """How to thank a party, in its language; who has signed nothing for the school year is asked for it."""
     year = PledgeYear.objects.current()
     signed = Signed.of(year, rsvps)
@@ -100,12 +100,12 @@ def thanked(event: Event, rsvps: Sequence[Rsvp], _now: datetime) -> Callable[[Rs
     def tell(rsvp: Rsvp) -> dict:
         path, button, promise = "partners", "", ""
         if year and signed.has(rsvp):
-            promise = email_templates.thanked_for_promise(year.school_years)
+            promise = email_templates.thank_for_promise(year.school_years)
         elif year:
             path, button, promise = (
                 "pledge_begin",
                 _("Make a promise"),
-                email_templates.asked_to_promise(year.school_years),
+                email_templates.ask_to_promise(year.school_years),
             )
         return same[rsvp.language] | {
             "words": {"name": rsvp.name, "link": settings.SITE_URL + reverse(path)},
@@ -140,7 +140,7 @@ class Signed(NamedTuple):
         return rsvp.organization_id in self.organizations or rsvp.email.lower() in self.emails
 
 
-def of_invitations(event: Event, invitations: Sequence[Invitation], *, expires_at: datetime) -> list[Message]:
+def unanswered_reminders(event: Event, invitations: Sequence[Invitation], *, expires_at: datetime) -> list[Message]:
     """The question to those who did not answer, each invitation with its contact and organization read."""
     current = editable_templates.current(email_templates.UNANSWERED.code)
     rows = preferences.of_many([invitation.contact.email for invitation in invitations])
@@ -173,20 +173,20 @@ def of_invitations(event: Event, invitations: Sequence[Invitation], *, expires_a
 # Taken back ----------------------------------------------------------------------------------------------------------
 
 
-def take_back(event: Event) -> None:
+def recall_event_reminders(event: Event) -> None:
     """An event moves or is called off: reminders that tell of it as it was, and have not left, never do. Who is still
     to be told is found anew. In the transaction of the change."""
-    forget(Message.objects.filter(reminder__event=event, expires_at__isnull=False))
+    delete_unsent_reminders(Message.objects.filter(reminder__event=event, expires_at__isnull=False))
 
 
-def take_back_of(rsvp: Rsvp) -> None:
+def recall_party_reminders(rsvp: Rsvp) -> None:
     """A party has another address or another link: reminders that carry those of before, and have not left, never do.
     The party is still to be told. In the transaction of the change."""
-    forget(rsvp.messages.filter(reminder__isnull=False, expires_at__isnull=False))
+    delete_unsent_reminders(rsvp.messages.filter(reminder__isnull=False, expires_at__isnull=False))
 
 
 @transaction.atomic(savepoint=False)
-def forget(messages: MessageQuerySet) -> None:
+def delete_unsent_reminders(messages: MessageQuerySet) -> None:
     """Takes back those of some messages that have not left, and opens their reminders again."""
     waiting = messages.not_handed_over().select_for_update(of=("self",)).order_by("pk")
     found = dict(waiting.values_list("pk", "reminder"))

@@ -27,60 +27,60 @@ from summit.models import Event, Guest, Rsvp, status_of
 LANGUAGES = [code for code, _name in settings.LANGUAGES]
 
 
-def first(rsvp: Rsvp, guests: Sequence[Guest]) -> Message:
+def status_message(rsvp: Rsvp, guests: Sequence[Guest]) -> Message:
     """The first letter about an RSVP with sequence 1 and these guests: it is confirmed, or it is on the waiting list
     with all its seats or, when fewer were fine, with some. Unsaved, as the RSVP is."""
-    return numbered(rsvp, Kind.RSVP_WAITLISTED if rsvp.waitlisted_seats else Kind.RSVP_CONFIRMED, guests=guests)
+    return next_message(rsvp, Kind.RSVP_WAITLISTED if rsvp.waitlisted_seats else Kind.RSVP_CONFIRMED, guests=guests)
 
 
-def confirmed(rsvp: Rsvp) -> None:
+def queue_confirmed(rsvp: Rsvp) -> None:
     """The party holds every seat that it asked for."""
-    tell(rsvp, Kind.RSVP_CONFIRMED)
+    queue_next(rsvp, Kind.RSVP_CONFIRMED)
 
 
-def waiting(rsvp: Rsvp, *, had_seats: bool = False) -> None:
+def queue_waitlisted(rsvp: Rsvp, *, had_seats: bool = False) -> None:
     """The party is on the waiting list, with all its seats or, when fewer were fine, with some. `had_seats` tells that
     it held all of them until now and staff put it there: then it leaves the calendar."""
-    tell(rsvp, Kind.RSVP_WAITLISTED, method="CANCEL" if had_seats else None, had_seats=had_seats)
+    queue_next(rsvp, Kind.RSVP_WAITLISTED, method="CANCEL" if had_seats else None, had_seats=had_seats)
 
 
-def moved_up(rsvp: Rsvp, seats: int) -> None:
+def queue_promoted(rsvp: Rsvp, seats: int) -> None:
     """`seats` seats came free and are the party's now; it may still wait for more."""
-    tell(rsvp, Kind.RSVP_PROMOTED, seats=seats)
+    queue_next(rsvp, Kind.RSVP_PROMOTED, seats=seats)
 
 
-def changed(rsvp: Rsvp) -> None:
+def queue_changed(rsvp: Rsvp) -> None:
     """The size of the party changed, by whomever; says how it stands now."""
-    tell(rsvp, Kind.RSVP_CHANGED)
+    queue_next(rsvp, Kind.RSVP_CHANGED)
 
 
-def cancelled(rsvp: Rsvp, *, had_seats: bool) -> None:
+def queue_canceled(rsvp: Rsvp, *, had_seats: bool) -> None:
     """The RSVP is cancelled. `had_seats` tells whether it held seats until now; only then is it in a calendar."""
-    tell(rsvp, Kind.RSVP_CANCELED, method="CANCEL" if had_seats else "", had_seats=had_seats, shows_party=False)
+    queue_next(rsvp, Kind.RSVP_CANCELED, method="CANCEL" if had_seats else "", had_seats=had_seats, shows_party=False)
 
 
-def event_moved(rsvp: Rsvp, before: Event) -> Message:
+def event_rescheduled_message(rsvp: Rsvp, before: Event) -> Message:
     """Time or place changed; `before` is the event as the party knows it. Unsaved, as the RSVP's sequence is."""
     rsvp.ics_sequence += 1
-    return numbered(rsvp, Kind.EVENT_RESCHEDULED, **what_moved(before, rsvp.event))
+    return next_message(rsvp, Kind.EVENT_RESCHEDULED, **schedule_changes(before, rsvp.event))
 
 
-def event_cancelled(rsvp: Rsvp) -> Message:
+def event_canceled_message(rsvp: Rsvp) -> Message:
     """The event will not take place. The RSVP keeps its seats. Unsaved, as the RSVP's sequence is."""
     rsvp.ics_sequence += 1
-    return numbered(
-        rsvp, Kind.EVENT_CANCELED, method="CANCEL" if rsvp.held_seats else "", link=landing(), shows_party=False
+    return next_message(
+        rsvp, Kind.EVENT_CANCELED, method="CANCEL" if rsvp.held_seats else "", link=landing_url(), shows_party=False
     )
 
 
-def link(rsvp: Rsvp) -> None:
+def queue_link(rsvp: Rsvp) -> None:
     """The private link again, to the stored address; summit.rsvp_links says how often."""
-    queue.enqueue_many([message(rsvp, Kind.RSVP_LINK, occasion=timezone.now().isoformat(), shows_party=False)])
+    queue.enqueue_many([rsvp_message(rsvp, Kind.RSVP_LINK, occasion=timezone.now().isoformat(), shows_party=False)])
 
 
-def new_link(rsvp: Rsvp) -> None:
+def queue_new_link(rsvp: Rsvp) -> None:
     """Staff replaced the private link; the old one opens nothing any more."""
-    tell(rsvp, Kind.RSVP_NEW_LINK, method="", shows_party=False)
+    queue_next(rsvp, Kind.RSVP_NEW_LINK, method="", shows_party=False)
 
 
 # Shown before they are written ---------------------------------------------------------------------------------
@@ -95,31 +95,36 @@ class Preview:
     text: str
 
 
-def preview_event_moved(rsvp: Rsvp, before: Event) -> list[Preview]:
-    """What `event_moved` would say, in each language. Stores nothing."""
+def preview_event_rescheduled(rsvp: Rsvp, before: Event) -> list[Preview]:
+    """What `event_rescheduled_message` would say, in each language. Stores nothing."""
     method = "REQUEST" if rsvp.held_seats else ""
-    changes = what_moved(before, rsvp.event)
-    return [preview(rsvp, Kind.EVENT_RESCHEDULED, code, method=method, **changes) for code in LANGUAGES]
+    changes = schedule_changes(before, rsvp.event)
+    return [preview_rsvp_email(rsvp, Kind.EVENT_RESCHEDULED, code, method=method, **changes) for code in LANGUAGES]
 
 
-def preview_event_cancelled(rsvp: Rsvp) -> list[Preview]:
-    """What `event_cancelled` would say of an event that is called off now, in each language. Stores nothing."""
+def preview_event_canceled(rsvp: Rsvp) -> list[Preview]:
+    """What `event_canceled_message` would say of an event that is called off now, in each language. Stores nothing."""
     rsvp.event = copy(rsvp.event)
     rsvp.event.canceled_at = timezone.now()
-    link, method = landing(), "CANCEL" if rsvp.held_seats else ""
-    return [preview(rsvp, Kind.EVENT_CANCELED, code, link=link, shows_party=False, method=method) for code in LANGUAGES]
+    link, method = landing_url(), "CANCEL" if rsvp.held_seats else ""
+    return [
+        preview_rsvp_email(rsvp, Kind.EVENT_CANCELED, code, link=link, shows_party=False, method=method)
+        for code in LANGUAGES
+    ]
 
 
-def preview(rsvp: Rsvp, kind: str, language: str, *, link: str = "", **words) -> Preview:
+def preview_rsvp_email(rsvp: Rsvp, kind: str, language: str, *, link: str = "", **words) -> Preview:
     with translation.override(language):
-        letter = written(rsvp, kind, link=link or _("(the link of this party alone)"), is_private=not link, **words)
+        letter = render_rsvp_email(
+            rsvp, kind, link=link or _("(the link of this party alone)"), is_private=not link, **words
+        )
         return Preview(language, letter.subject, letter.body_text)
 
 
 # Writing and storing -------------------------------------------------------------------------------------------
 
 
-class ToldEvent(NamedTuple):
+class EventFacts(NamedTuple):
     """What letters tell of an event, in the current language: plain values, by which two letters are compared."""
 
     localized_title: str
@@ -134,14 +139,14 @@ class ToldEvent(NamedTuple):
     waitlist_closes_at: datetime
 
     @classmethod
-    def of(cls, event: Event) -> "ToldEvent":
+    def of(cls, event: Event) -> "EventFacts":
         return cls(*(getattr(event, fact) for fact in cls._fields))
 
 
-class ToldRsvp(NamedTuple):
+class RsvpFacts(NamedTuple):
     """What letters tell of a party, whoever is in it."""
 
-    event: ToldEvent
+    event: EventFacts
     held_seats: int
     waitlisted_seats: int
     canceled_at: bool  # whether, not when: no two parties cancel at one moment
@@ -151,51 +156,51 @@ class ToldRsvp(NamedTuple):
         return status_of(self.held_seats, self.waitlisted_seats, self.canceled_at)
 
 
-class Line(NamedTuple):
+class GuestLine(NamedTuple):
     """One guest of the party: name and needs."""
 
     words: str
     is_named: bool
 
 
-def what_moved(before: Event, event: Event) -> dict:
+def schedule_changes(before: Event, event: Event) -> dict:
     return {
-        "before": ToldEvent.of(before),
+        "before": EventFacts.of(before),
         "new_time": (before.starts_at, before.ends_at) != (event.starts_at, event.ends_at),
         "new_place": (before.venue, before.address) != (event.venue, event.address),
     }
 
 
-def landing() -> str:
+def landing_url() -> str:
     return settings.SITE_URL + reverse("landing")
 
 
-def tell(rsvp: Rsvp, kind: str, **how) -> None:
-    """Stores the next letter about an RSVP, as `message` says.
+def queue_next(rsvp: Rsvp, kind: str, **how) -> None:
+    """Stores the next letter about an RSVP, as `rsvp_message` says.
 
     The sequence grows with every letter: calendars want it to, and it keeps two letters of one kind apart.
     """
     rsvp.ics_sequence += 1
     rsvp.save(update_fields=["ics_sequence"])
-    queue.enqueue_many([numbered(rsvp, kind, **how)])
+    queue.enqueue_many([next_message(rsvp, kind, **how)])
 
 
-def numbered(rsvp: Rsvp, kind: str, *, method: Method | Literal[""] | None = None, **how) -> Message:
+def next_message(rsvp: Rsvp, kind: str, *, method: Method | Literal[""] | None = None, **how) -> Message:
     """Its calendar part, unless `method` says otherwise, is a REQUEST when the party holds seats, and none when it only
     waits."""
     if method is None:
         method = "REQUEST" if rsvp.held_seats else ""
-    return message(rsvp, kind, occasion=rsvp.ics_sequence, method=method, **how)
+    return rsvp_message(rsvp, kind, occasion=rsvp.ics_sequence, method=method, **how)
 
 
-def message(
+def rsvp_message(
     rsvp: Rsvp, kind: str, *, occasion: int | str, method: Method | Literal[""] = "", link: str = "", **how
 ) -> Message:
-    """A letter in the RSVP's language, unsaved. It leads to `link`, or to the private one. `occasion` tells two of one
-    kind apart."""
+    """Return an unsaved email in the RSVP's language. `link` replaces the personal link, and `occasion` tells two
+    emails of one kind apart."""
     with translation.override(rsvp.language):
         private = settings.SITE_URL + rsvp.get_absolute_url()
-        letter = written(rsvp, kind, link=link or private, is_private=not link, method=method, **how)
+        letter = render_rsvp_email(rsvp, kind, link=link or private, is_private=not link, method=method, **how)
         return Message(
             kind=kind,
             about=rsvp,
@@ -208,7 +213,7 @@ def message(
         )
 
 
-def written(
+def render_rsvp_email(
     rsvp: Rsvp,
     kind: str,
     *,
@@ -221,20 +226,20 @@ def written(
 ) -> RenderedEmail:
     """A letter in the current language. `guests` are the party, read when they are not given."""
     party = (rsvp.guests.all() if guests is None else guests) if shows_party else []
-    event = ToldEvent.of(rsvp.event)
+    event = EventFacts.of(rsvp.event)
     words = {"name": rsvp.name, "link": link, "code": rsvp.code}
-    words |= {f"guest_{guest.position}": in_one_line(guest) for guest in party}
+    words |= {f"guest_{guest.position}": guest_summary(guest) for guest in party}
     facts |= {
-        "rsvp": ToldRsvp(event, rsvp.held_seats, rsvp.waitlisted_seats, bool(rsvp.canceled_at)),
+        "rsvp": RsvpFacts(event, rsvp.held_seats, rsvp.waitlisted_seats, bool(rsvp.canceled_at)),
         "event": event,
         "link_is_private": is_private,
-        "party": tuple(Line(place(f"guest_{guest.position}"), bool(guest.name)) for guest in party),
+        "party": tuple(GuestLine(place(f"guest_{guest.position}"), bool(guest.name)) for guest in party),
         "unnamed": sum(not guest.name for guest in party),
         "method": method,
     }
     return write(kind, facts, words)
 
 
-def in_one_line(guest: Guest) -> str:
+def guest_summary(guest: Guest) -> str:
     name = guest.name or _("Guest %(position)d, not named yet") % {"position": guest.position}
     return ", ".join([name, *(need for need in (guest.dietary_needs, guest.accessibility_needs) if need)])

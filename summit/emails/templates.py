@@ -25,7 +25,7 @@ def event_facts(event: Event) -> dict[str, str]:
     return {
         "event": event.localized_title,
         "day": day(event.starts_at),
-        "when": when(event),
+        "when": event_times(event),
         "where": f"{event.venue}, {event.address}",
     }
 
@@ -59,7 +59,7 @@ def party_note() -> str:
     return _("The link belongs to you alone. Whoever has it can change your party, so please do not forward it.")
 
 
-def when(event: Event) -> str:
+def event_times(event: Event) -> str:
     return f"{long_date(event.starts_at)}, {hours(event)}"
 
 
@@ -95,13 +95,13 @@ def guests_in_words(number: int) -> str:
     return ngettext("%(number)d guest", "%(number)d guests", number) % {"number": number}
 
 
-def asked_to_promise(year: str) -> str:
+def ask_to_promise(year: str) -> str:
     """What {promise} says to who has signed nothing for this school year."""
     said = _("Will you promise something for the school year %(year)s? The checklist takes two minutes, no account.")
     return said % {"year": year}
 
 
-def thanked_for_promise(year: str) -> str:
+def thank_for_promise(year: str) -> str:
     """What {promise} says to who has."""
     said = _(
         "Thank you, too, for your promises for the school year %(year)s: they are signed, and schools count on them."
@@ -150,7 +150,7 @@ def example_of_party(before: timedelta, **facts: str) -> Example:
 
 def example_of_thanks() -> Example:
     year = PledgeYear(school_year=timezone.localdate().year).school_years
-    return example_of_event(promise=asked_to_promise(year))._replace(button=_("Make a promise"))
+    return example_of_event(promise=ask_to_promise(year))._replace(button=_("Make a promise"))
 
 
 # The kinds -----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from imagine.core.text_normalization import unaccented_sql
 from imagine.mail.preferences import WANTED
 from partners.models import PledgeYear
 from summit.models import Audience, Event
-from summit.models.rsvps import MOST_WORDS
+from summit.models.rsvps import MAX_SEARCH_WORDS
 
 
 class Reason(TextChoices):
@@ -47,9 +47,9 @@ class Person(NamedTuple):
         return str(Reason(self.reason).label) if self.reason else ""
 
 
-class Figures(NamedTuple):
-    """How many will be invited, and how many are left out for each reason that there is. `mark` tells those who will be
-    from any others; "" for nobody."""
+class AudienceCounts(NamedTuple):
+    """How many people will be invited, and how many are skipped for each reason. `mark` changes when other people will
+    be invited; it is "" for nobody."""
 
     invited: int
     left_out: dict[Reason, int]
@@ -62,7 +62,7 @@ class Figures(NamedTuple):
 
 # Partners fit all that is said of them, and one promise has both a kind and a school of those that are named. Who is a
 # partner's main contact, else its first, is asked; or all are.
-OF_PARTNERS = """
+PARTNER_CONTACTS = """
     SELECT {which} c.id
     FROM partners_organization o
     JOIN partners_contact c ON c.organization_id = o.id
@@ -84,7 +84,7 @@ OF_PARTNERS = """
         ))
     {order}
 """
-NO_PARTNERS = "SELECT NULL::bigint AS id WHERE false"
+NO_CONTACTS = "SELECT NULL::bigint AS id WHERE false"
 CONTACT_SCOPE = {
     Audience.ContactScope.PRIMARY: {"which": "DISTINCT ON (o.id)", "order": "ORDER BY o.id, c.is_primary DESC, c.id"},
     Audience.ContactScope.ALL: {"which": "", "order": ""},
@@ -155,27 +155,27 @@ PEOPLE = """
 ROWS = "SELECT contact_id, rsvp_id, name, email, organization, language, reason FROM told WHERE {found}"
 ORDER = " ORDER BY lower(name), address, contact_id OFFSET %(offset)s LIMIT %(limit)s"
 SIZE = "SELECT count(*) FROM told WHERE {found}"
-# The mark is what `mark` makes of the same people: their addresses as they stand, in the order of their characters.
-FIGURES = """
+# The mark must be what fingerprint_people() returns for the same people.
+COUNTS = """
     SELECT reason, count(*), md5(string_agg(email, E'\\n' ORDER BY email COLLATE "C") FILTER (WHERE reason = ''))
     FROM told GROUP BY reason
 """
-WORDS = unaccented_sql("concat_ws(' ', name, email, organization)")
-WORD = unaccented_sql("%({name})s")
+SEARCHED_TEXT = unaccented_sql("concat_ws(' ', name, email, organization)")
+SEARCHED_WORD = unaccented_sql("%({name})s")
 
 
-class People:
+class AudiencePeople:
     """The people of an audience for one event, by name: counted, cut in pages, or gone through, each by one statement
     after two that read what the audience says."""
 
     def __init__(self, audience: Audience, event: Event, words: str, reason: str | None):
-        self.facts = what_is_said(audience, event)
+        self.facts = query_parameters(audience, event)
         found = []
         if reason is not None:
             found.append("reason = %(reason)s")
             self.facts["reason"] = str(reason)
-        for number, word in enumerate(words.replace("\0", " ").split()[:MOST_WORDS]):
-            found.append(f"strpos({WORDS}, {WORD.format(name=f'word_{number}')}) > 0")
+        for number, word in enumerate(words.replace("\0", " ").split()[:MAX_SEARCH_WORDS]):
+            found.append(f"strpos({SEARCHED_TEXT}, {SEARCHED_WORD.format(name=f'word_{number}')}) > 0")
             self.facts[f"word_{number}"] = word
         self.found = " AND ".join(found) or "true"
 
@@ -194,29 +194,29 @@ class People:
         return [Person(*row) for row in self.ask(ROWS + ORDER, offset=first, limit=limit)]
 
     def ask(self, sql: str, **also) -> list[tuple]:
-        return run(sql.format(found=self.found), self.facts | also)
+        return run_query(sql.format(found=self.found), self.facts | also)
 
 
-def people(audience: Audience, event: Event, *, words: str = "", reason: str | None = None) -> People:
+def audience_people(audience: Audience, event: Event, *, words: str = "", reason: str | None = None) -> AudiencePeople:
     """Who is in a saved audience, with why each is not asked to the event. With `words`, those in whose name, address
     or organization each is found; with a `reason` those left out for it, with "" those who will be invited."""
-    return People(audience, event, words, reason)
+    return AudiencePeople(audience, event, words, reason)
 
 
-def figures(audience: Audience, event: Event) -> Figures:
+def count_people(audience: Audience, event: Event) -> AudienceCounts:
     """How many are asked, marked, and how many are left out for each reason."""
-    rows = {reason: (count, mark) for reason, count, mark in run(FIGURES, what_is_said(audience, event))}
+    rows = {reason: (count, mark) for reason, count, mark in run_query(COUNTS, query_parameters(audience, event))}
     invited, mark = rows.get("", (0, ""))
-    return Figures(invited, {reason: rows[reason][0] for reason in Reason if reason in rows}, mark)
+    return AudienceCounts(invited, {reason: rows[reason][0] for reason in Reason if reason in rows}, mark)
 
 
-def mark(people: Iterable[Person]) -> str:
+def fingerprint_people(people: Iterable[Person]) -> str:
     """Another one as soon as they are other people. The figures have the same, of those who will be invited."""
     emails = "\n".join(sorted(person.email for person in people))
     return hashlib.md5(emails.encode(), usedforsecurity=False).hexdigest()
 
 
-def what_is_said(audience: Audience, event: Event) -> dict:
+def query_parameters(audience: Audience, event: Event) -> dict:
     """The words of an audience as values for the statement."""
     kinds = list(audience.kinds.order_by().values_list("pk", flat=True))
     schools = list(audience.schools.order_by().values_list("pk", flat=True))
@@ -240,9 +240,9 @@ def what_is_said(audience: Audience, event: Event) -> dict:
     }
 
 
-def run(sql: str, facts: dict) -> list[tuple]:
+def run_query(sql: str, facts: dict) -> list[tuple]:
     asks_partners = any(facts[name] for name in ("of_pledges", "of_kinds", "of_schools", "of_sectors"))
-    of_partners = OF_PARTNERS.format(**CONTACT_SCOPE[facts["contact_scope"]]) if asks_partners else NO_PARTNERS
+    of_partners = PARTNER_CONTACTS.format(**CONTACT_SCOPE[facts["contact_scope"]]) if asks_partners else NO_CONTACTS
     with connection.cursor() as cursor:
         cursor.execute(PEOPLE.format(of_partners=of_partners, guests=GUESTS) + sql, facts)
         return cursor.fetchall()
@@ -251,7 +251,7 @@ def run(sql: str, facts: dict) -> list[tuple]:
 # The usual one ---------------------------------------------------------------------------------------------------
 
 
-def of_partners(year: PledgeYear) -> Audience | None:
+def partners_audience(year: PledgeYear) -> Audience | None:
     """The audience that says no more than this: who signed a pledge for a school year, the main contact of each."""
     plain = Audience.objects.filter(
         pledge_year=year,
@@ -265,11 +265,11 @@ def of_partners(year: PledgeYear) -> Audience | None:
     return plain.filter(contact_scope=Audience.ContactScope.PRIMARY).order_by("pk").first()
 
 
-def make_of_partners(year: PledgeYear) -> Audience:
+def get_or_create_partners_audience(year: PledgeYear) -> Audience:
     """That audience, made if there is none. Its name is another when staff gave that name to something else."""
     named = str(_("Partners of %(year)s")) % {"year": year.school_years}
     for name in (named, *(f"{named} ({number})" for number in range(2, 100))):
-        if known := of_partners(year):
+        if known := partners_audience(year):
             return known
         audience, _is_new = Audience.objects.get_or_create(name=name, defaults={"pledge_year": year})
     return audience

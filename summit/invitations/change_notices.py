@@ -20,80 +20,82 @@ from imagine.mail.models import Mailing, Message
 from summit.emails import change_notice as change_notice_emails
 from summit.emails import invitation as invitation_emails
 from summit.emails.kinds import EmailKind
-from summit.emails.queries import emailed, unwilling
+from summit.emails.queries import has_email, opted_out
 from summit.models import Event, Invitation, Rsvp
 
 State = Message.State
 KINDS = change_notice_emails.KINDS
-TITLE = Mailing._meta.get_field("title").max_length
-ARRIVED = (State.SENT, State.SENDING, State.UNKNOWN)  # or may have
+MAX_LENGTH_TITLE = Mailing._meta.get_field("title").max_length
+MAY_HAVE_ARRIVED = (State.SENT, State.SENDING, State.UNKNOWN)  # or may have
 
 
 # To whom ---------------------------------------------------------------------------------------------------------
 
 
-def to_tell(event: Event, *states: State) -> QuerySet[Invitation]:
+def invitations_to_notify(event: Event, *states: State) -> QuerySet[Invitation]:
     """Invitations whose last mail says something else of the event than is true, and that are not answered. Nobody who
     wants no invitations or refuses mail. Their mail is in one of these states; if none is said it did not fail: after
-    `take_back` what still says it as it was is in the mail server's hands, who may put it off."""
-    states = states or (*ARRIVED, State.QUEUED)
-    asked = emailed(Invitation, EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK, state__in=states)
+    `recall_notices` what still says it as it was is in the mail server's hands, who may put it off."""
+    states = states or (*MAY_HAVE_ARRIVED, State.QUEUED)
+    asked = has_email(Invitation, EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK, state__in=states)
     comes = Rsvp.objects.active().filter(event=event).alias(folded=Lower("email"))
     return (
         event.invitations.unanswered()
         .exclude(notified_version=event.schedule_version)
-        .filter(asked, ~unwilling("contact__email", "invitations"))
+        .filter(asked, ~opted_out("contact__email", "invitations"))
         .filter(~Exists(comes.filter(folded=Lower(OuterRef("contact__email")))))
     )
 
 
-def asked(event: Event) -> QuerySet[Invitation]:
-    """Whom `begin` would have told if the event were saved as it is in memory: for the question before it. What waits
-    to be sent is not counted: it is written anew, or never leaves."""
-    waits = emailed(Invitation, *KINDS, state=State.QUEUED)
-    return to_tell(event, *ARRIVED).exclude(waits, previous_notified_version=event.schedule_version)
+def invitations_notified_if_saved(event: Event) -> QuerySet[Invitation]:
+    """Return the invitations that `start_notices` would notify if the event were saved as it is in memory. Queued
+    emails don't count: they will be rewritten or deleted."""
+    waits = has_email(Invitation, *KINDS, state=State.QUEUED)
+    return invitations_to_notify(event, *MAY_HAVE_ARRIVED).exclude(
+        waits, previous_notified_version=event.schedule_version
+    )
 
 
-def sequence(event: Event) -> int:
+def ics_sequence(event: Event) -> int:
     return invitation_emails.sequence_of(event)
 
 
 # Begin -----------------------------------------------------------------------------------------------------------
 
 
-def begin(event: Event) -> None:
+def start_notices(event: Event) -> None:
     """The locked event moved or was called off, in this transaction: what tells of it as it was and has not left never
     does, and a mailing begins to those who are to be told."""
-    take_back(event)
-    count = to_tell(event).count()
+    recall_notices(event)
+    count = invitations_to_notify(event).count()
     if count:
         mailing = Mailing.objects.create(
             about=event,
             template=change_notice_emails.kind_of(event),
-            title=title(event)[:TITLE],
+            title=mailing_title(event)[:MAX_LENGTH_TITLE],
             recipient_count=count,
             started_by=audit.current_actor().name,
         )
         transaction.on_commit(lambda: dispatch.send_task("summit.tasks.write_invitations", mailing.pk), robust=True)
 
 
-def title(event: Event) -> str:
+def mailing_title(event: Event) -> str:
     said = _("%(event)s: called off") if event.canceled_at else _("%(event)s: new time or place")
     return said % {"event": event.title}
 
 
-def take_back(event: Event) -> None:
+def recall_notices(event: Event) -> None:
     """Ends the mailings that are overtaken, and have not left whole."""
     overtaken = Mailing.objects.about(event).filter(template__in=KINDS, stopped_at=None)
     for mailing in overtaken.order_by("pk").select_for_update(no_key=True):
         recalled = control.recall(mailing)
-        unsay(recalled)
+        restore_notified_versions(recalled)
         if recalled or not mailing.rendered_at:
             mailing.stopped_at = timezone.now()
             mailing.save(update_fields=["stopped_at"])
 
 
-def unsay(messages: Iterable[tuple[str, int | None]]) -> None:
+def restore_notified_versions(messages: Iterable[tuple[str, int | None]]) -> None:
     """What these messages, by kind and invitation, say was never said, as they were deleted before they left."""
     pks = [pk for kind, pk in messages if pk and kind in KINDS]
     if pks:
@@ -103,19 +105,21 @@ def unsay(messages: Iterable[tuple[str, int | None]]) -> None:
 # Write -----------------------------------------------------------------------------------------------------------
 
 
-def write_batch(mailing: Mailing, size: int) -> bool:
+def write_notice_batch(mailing: Mailing, size: int) -> bool:
     """Writes the next messages of a locked mailing. Says whether there may be more."""
-    event = event_of(mailing)
+    event = event_of_mailing(mailing)
     if event.is_over:
-        stop(mailing)
+        stop_notices(mailing)
         return False
-    to_write = to_tell(event)
+    to_write = invitations_to_notify(event)
     locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
     some = list(locked.select_related("contact__organization").order_by("pk")[:size])
     for invitation in some:
         invitation.event = event
     queue.enqueue_many(
-        change_notice_emails.written(event, some, known(some), mailing=mailing, sequence=sequence(event))
+        change_notice_emails.change_notice_messages(
+            event, some, preferences_of_contacts(some), mailing=mailing, sequence=ics_sequence(event)
+        )
     )
     pks = [invitation.pk for invitation in some]
     Invitation.objects.filter(pk__in=pks).update(
@@ -128,52 +132,52 @@ def write_batch(mailing: Mailing, size: int) -> bool:
     return bool(some) and not mailing.rendered_at
 
 
-def known(invitations: list[Invitation]) -> dict:
+def preferences_of_contacts(invitations: list[Invitation]) -> dict:
     return preferences.of_many(invitation.contact.email for invitation in invitations)
 
 
-def lock_invitations(mailing: Mailing) -> None:
+def lock_invitations_of_mailing(mailing: Mailing) -> None:
     """Lock a mailing, then the invitations to its event: whoever answers one locks it before its messages, too."""
     Mailing.objects.select_for_update().get(pk=mailing.pk)
-    event_of(mailing).invitations.lock()
+    event_of_mailing(mailing).invitations.lock()
 
 
-def event_of(mailing: Mailing) -> Event:
+def event_of_mailing(mailing: Mailing) -> Event:
     return Event.objects.get(pk=mailing.object_id)
 
 
 # What nobody needs to be told any more ---------------------------------------------------------------------------
 
 
-def drop(invitation: Invitation) -> None:
+def delete_unsent_notices(invitation: Invitation) -> None:
     """It was answered, by a page or with an RSVP that says it all: what was to be told does not leave."""
-    waiting(invitation).delete()
+    unsent_notices(invitation).delete()
 
 
-def write_again(invitation: Invitation) -> None:
+def rewrite_unsent_notices(invitation: Invitation) -> None:
     """Its contact's address was corrected: what has not left is written to the new one."""
-    unsent = waiting(invitation).filter(mailing__stopped_at=None)
+    unsent = unsent_notices(invitation).filter(mailing__stopped_at=None)
     rows = list(unsent.values_list("kind", "object_id", "mailing"))
     unsent.delete()
-    unsay([(kind, pk) for kind, pk, _mailing in rows])
+    restore_notified_versions([(kind, pk) for kind, pk, _mailing in rows])
     Mailing.objects.filter(pk__in=[mailing for *_message, mailing in rows]).update(rendered_at=None)
 
 
-def waiting(invitation: Invitation) -> QuerySet[Message]:
+def unsent_notices(invitation: Invitation) -> QuerySet[Message]:
     return invitation.messages.not_handed_over().filter(mailing__template__in=KINDS)
 
 
 @transaction.atomic
-def stop(mailing: Mailing) -> None:
+def stop_notices(mailing: Mailing) -> None:
     """Ends a mailing for good. Twice changes nothing."""
-    lock_invitations(mailing)
-    unsay(control.stop(mailing))
+    lock_invitations_of_mailing(mailing)
+    restore_notified_versions(control.stop(mailing))
 
 
-def stop_the_late() -> None:
+def stop_notices_of_past_events() -> None:
     """Ends the mailings of events that are over."""
     unsent = Message.objects.filter(mailing=OuterRef("pk"), state=State.QUEUED)
     under_way = Mailing.objects.filter(Exists(unsent), template__in=KINDS, stopped_at=None)
     for mailing in under_way:
-        if event_of(mailing).is_over:
-            stop(mailing)
+        if event_of_mailing(mailing).is_over:
+            stop_notices(mailing)

@@ -15,34 +15,34 @@ from summit.invitations import resend as invitation_resend
 from summit.models import Invitation
 
 Answer, State = Invitation.Answer, Message.State
-UNSENT = [State.REJECTED, State.FAILED]
-MAYBE = [State.SENDING, State.UNKNOWN]
+UNDELIVERED = [State.REJECTED, State.FAILED]
+UNCERTAIN = [State.SENDING, State.UNKNOWN]
 
 
 def merge_invitations(stays: Contact, goes: Contact) -> None:
     """Two contacts become one: of two invitations to one event the one with an answer is kept, else the one whose mail
     was sent, else the first. The other's link opens nothing any more, and is not mailed."""
-    lock_invitations(stays, goes)
+    lock_invitations_of_contacts(stays, goes)
     events = goes.invitations.filter(event__invitations__contact=stays).values_list("event", flat=True)
     for event in sorted(set(events)):
         both = Invitation.objects.filter(event=event, contact__in=[stays, goes]).select_for_update(of=("self",))
-        kept, dropped = sorted(both.select_related("rsvp"), key=weight, reverse=True)
-        invitation_emails.take_back(dropped)
+        kept, dropped = sorted(both.select_related("rsvp"), key=merge_priority, reverse=True)
+        invitation_emails.delete_unsent_links(dropped)
         asked = (EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK)
         dropped.messages.filter(kind__in=asked).update(kind=EmailKind.INVITATION_MERGED)
         merging.reassign(dropped, kept)
         dropped.delete()
 
 
-def weight(invitation: Invitation) -> tuple:
+def merge_priority(invitation: Invitation) -> tuple:
     order = [Answer.OPEN, Answer.DECLINED, Answer.ACCEPTED]
-    return order.index(invitation.answer), reach(invitation), bool(invitation.emailed_at), -invitation.pk
+    return order.index(invitation.answer), delivery_progress(invitation), bool(invitation.emailed_at), -invitation.pk
 
 
-def reach(invitation: Invitation) -> int:
+def delivery_progress(invitation: Invitation) -> int:
     """How far mail with its link came: 3 was sent, 2 may have been, 1 waits, 0 failed or was never written."""
-    mails = invitation_emails.with_link(invitation).exclude(kind=EmailKind.INVITATION_MERGED)
-    maybe = mails.filter(state__in=MAYBE).exclude(pk__in=mails.not_handed_over().values("pk"))
+    mails = invitation_emails.messages_with_link(invitation).exclude(kind=EmailKind.INVITATION_MERGED)
+    maybe = mails.filter(state__in=UNCERTAIN).exclude(pk__in=mails.not_handed_over().values("pk"))
     steps = {3: mails.filter(state=State.SENT), 2: maybe, 1: mails.filter(state__in=Message.PENDING)}
     return next((number for number, found in steps.items() if found.exists()), 0)
 
@@ -50,25 +50,25 @@ def reach(invitation: Invitation) -> int:
 def readdress_invitations(contact: Contact) -> None:
     """A contact's address was corrected: an invitation that did not reach the old one is written to the new one, and so
     is a new link. What else waits to be sent about one does not go to the old one either."""
-    lock_invitations(contact)
+    lock_invitations_of_contacts(contact)
     for invitation in contact.invitations.select_related("event", "mailing"):
         mails = invitation.messages
         mails.filter(queue=Message.Queue.TRANSACTIONAL).exclude(state=State.SENT).update(recipient=contact.email)
-        reminder_emails.forget(mails.filter(reminder__isnull=False, expires_at__isnull=False))
-        change_notices.write_again(invitation)
-        if ask_anew(invitation):
-            invitation_resend.forget(invitation)
+        reminder_emails.delete_unsent_reminders(mails.filter(reminder__isnull=False, expires_at__isnull=False))
+        change_notices.rewrite_unsent_notices(invitation)
+        if reset_undelivered(invitation):
+            invitation_resend.delete_unsent_own_messages(invitation)
         else:
-            invitation_resend.readdress(invitation)
+            invitation_resend.resend_to_new_address(invitation)
 
 
-def ask_anew(invitation: Invitation) -> bool:
+def reset_undelivered(invitation: Invitation) -> bool:
     """What did not leave, or was not taken, waits to be written with its mailing. Says whether it does."""
     if invitation.mailing.stopped_at:
         return False
     if invitation.emailed_at:
         mails = Message.objects.filter(idempotency_key=message_key(EmailKind.INVITATION, invitation))
-        if not (mails.not_handed_over() | mails.filter(state__in=UNSENT)).delete()[0]:
+        if not (mails.not_handed_over() | mails.filter(state__in=UNDELIVERED)).delete()[0]:
             return False
         Invitation.objects.filter(pk=invitation.pk).update(emailed_at=None)
         Mailing.objects.filter(pk=invitation.mailing_id).update(rendered_at=None)
@@ -77,13 +77,13 @@ def ask_anew(invitation: Invitation) -> bool:
 
 def delete_invitations(contact: Contact) -> None:
     """A contact is erased: its invitations go with it, and so does what was written and noted about them."""
-    lock_invitations(contact)
+    lock_invitations_of_contacts(contact)
     for invitation in contact.invitations.all():
         invitation.messages.all().delete()
         invitation.audit_entries.all().delete()
 
 
-def lock_invitations(*contacts: Contact) -> None:
+def lock_invitations_of_contacts(*contacts: Contact) -> None:
     """Lock the mailings that these contacts' invitations belong to, then the invitations."""
     mailings = Invitation.objects.filter(contact__in=contacts).values("mailing")
     list(Mailing.objects.select_for_update(no_key=True).filter(pk__in=mailings).order_by("pk").values_list("pk"))

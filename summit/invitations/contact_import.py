@@ -29,22 +29,26 @@ from partners.organizations import contacts, profiles
 from summit.models import Audience, ContactListUpload
 from summit.models.invitations import MAX_LENGTH_FILE_NAME
 
-MOST_ROWS = 20_000
-KEPT = timedelta(days=1)  # a list that nobody says anything of
+MAX_ROWS = 20_000
+KEEP_UPLOADS = timedelta(days=1)  # a list that nobody says anything of
 HEADINGS = {
     "first": "first name, first, given name, nombre de pila",
     "last": "last name, last, surname, family name, apellido, apellidos",
     "language": "language, preferred language, lang, idioma, idioma preferido, lengua",
 }
-OF_PARTNERS = {"email": "email", "contact": "name", "organization": "organization"}  # headings that imports know, too
+PARTNER_IMPORT_FIELDS = {
+    "email": "email",
+    "contact": "name",
+    "organization": "organization",
+}  # headings that imports know, too
 LANGUAGES = {"en": "en, eng, english, ingles", "es": "es, spa, spanish, espanol, castellano"}
 
 
-class Refused(Exception):
+class ContactImportRefused(Exception):
     """Nobody is put in. Its text is a sentence for staff."""
 
 
-class Row(NamedTuple):
+class ContactRow(NamedTuple):
     """One person of a file, as it is read, with the line."""
 
     line: int
@@ -58,7 +62,7 @@ class Row(NamedTuple):
         return self.email.lower()
 
 
-class Bad(NamedTuple):
+class SkippedRow(NamedTuple):
     """A row that cannot be taken: its line, what stands there, and why not, a sentence."""
 
     line: int
@@ -67,19 +71,19 @@ class Bad(NamedTuple):
 
 
 @dataclass
-class Checked:
+class CheckedList:
     """What a file holds: people who are contacts, people who are none yet, and rows that are left out: wrong ones,
     those whose address stood above, and those who want no invitations or whose address refuses mail."""
 
     name: str
-    known: list[Row] = field(default_factory=list)
-    new: list[Row] = field(default_factory=list)
-    bad: list[Bad] = field(default_factory=list)
-    doubled: list[Bad] = field(default_factory=list)
-    unwilling: list[Row] = field(default_factory=list)
+    known: list[ContactRow] = field(default_factory=list)
+    new: list[ContactRow] = field(default_factory=list)
+    bad: list[SkippedRow] = field(default_factory=list)
+    doubled: list[SkippedRow] = field(default_factory=list)
+    unwilling: list[ContactRow] = field(default_factory=list)
 
     @property
-    def taken(self) -> list[Row]:
+    def taken(self) -> list[ContactRow]:
         """Who would be put in, in the order of the file."""
         return sorted([*self.known, *self.new])
 
@@ -87,23 +91,23 @@ class Checked:
 # Read ------------------------------------------------------------------------------------------------------------
 
 
-def read(file: bytes, name: str) -> Checked:
+def check_contact_list(file: bytes, name: str) -> CheckedList:
     """What a CSV or XLSX file says, checked; `name` is the file's. Writes nothing. Raises Unreadable with a sentence
     when it is no table of people: then nothing of it is taken."""
-    sheet = spreadsheet_reader.read(file, lambda row: len(set(map(field_of, row)) - {None}))
-    checked = Checked(name)
-    rows: dict[str, Row] = {}
-    for row in read_rows(sheet, checked.bad):
+    sheet = spreadsheet_reader.read(file, lambda row: len(set(map(contact_field, row)) - {None}))
+    checked = CheckedList(name)
+    rows: dict[str, ContactRow] = {}
+    for row in contact_rows(sheet, checked.bad):
         if before := rows.get(row.address):
             said = _("The same address as in line %(line)d.") % {"line": before.line}
-            checked.doubled.append(Bad(row.line, row.email, said))
+            checked.doubled.append(SkippedRow(row.line, row.email, said))
         else:
             rows[row.address] = row
-    sort_out(checked, rows)
+    classify_rows(checked, rows)
     return checked
 
 
-def sort_out(checked: Checked, rows: dict[str, Row]) -> None:
+def classify_rows(checked: CheckedList, rows: dict[str, ContactRow]) -> None:
     """Two queries for any number of rows."""
     unwanted = EmailPreference.objects.filter(preferences.unwilling("invitations"), email__in=rows)
     unwilling = set(unwanted.values_list("email", flat=True))
@@ -124,48 +128,48 @@ def contacts_by_address(wanted: Iterable[str]) -> dict[str, list[tuple[int, str]
     return known
 
 
-def read_rows(sheet: Sheet, bad: list[Bad]) -> Iterator[Row]:
+def contact_rows(sheet: Sheet, bad: list[SkippedRow]) -> Iterator[ContactRow]:
     """The rows that can be read; the others are put among the bad ones."""
-    columns = columns_of(sheet.header)
+    columns = contact_columns(sheet.header)
     number = 0
     for line, row in sheet.rows:
         if not row:
             continue
         number += 1
-        if number > MOST_ROWS:
+        if number > MAX_ROWS:
             said = _("It has more than %(most)s rows. Split it into files of fewer rows.")
-            raise Unreadable(said % {"most": f"{MOST_ROWS:,}"})
+            raise Unreadable(said % {"most": f"{MAX_ROWS:,}"})
         parsed = ParsedRow()
-        typed = read_row({name: row[column] for column, name in columns.items() if column < len(row)}, parsed)
+        typed = parse_contact({name: row[column] for column, name in columns.items() if column < len(row)}, parsed)
         if parsed.problems:
-            bad.append(Bad(line, (typed["email"] or next(filter(None, row)))[:60], " ".join(parsed.problems)))
+            bad.append(SkippedRow(line, (typed["email"] or next(filter(None, row)))[:60], " ".join(parsed.problems)))
         else:
-            yield Row(line, **typed)
+            yield ContactRow(line, **typed)
 
 
-def read_row(typed: dict[str, str], said: ParsedRow) -> dict[str, str]:
+def parse_contact(typed: dict[str, str], said: ParsedRow) -> dict[str, str]:
     name = typed.get("name") or " ".join(filter(None, (typed.get("first"), typed.get("last"))))
     return {
-        "email": email(typed.get("email", ""), said),
-        "name": in_one_line("name", Contact, name, said),
-        "organization": in_one_line("name", Organization, typed.get("organization", ""), said),
-        "language": language(typed.get("language", ""), said),
+        "email": parse_email(typed.get("email", ""), said),
+        "name": parse_name("name", Contact, name, said),
+        "organization": parse_name("name", Organization, typed.get("organization", ""), said),
+        "language": parse_language(typed.get("language", ""), said),
     }
 
 
-def email(cell: str, said: ParsedRow) -> str:
+def parse_email(cell: str, said: ParsedRow) -> str:
     if not cell:
         said.wrong(_("The e-mail address is missing."))
     return cell_parsers.email_address(cell, said)
 
 
-def in_one_line(name: str, model: type, cell: str, said: ParsedRow) -> str:
+def parse_name(name: str, model: type, cell: str, said: ParsedRow) -> str:
     if cell.startswith("="):
         said.wrong(_("“%(cell)s” looks like a formula, not like a name."), cell=cell[:60])
     return cell_parsers.text(name, cell_parsers.longest(model, name))(None, cell, said)
 
 
-def language(cell: str, said: ParsedRow) -> str:
+def parse_language(cell: str, said: ParsedRow) -> str:
     """A language that we write in; none is for the contact to say."""
     found = next(
         (code for code, words in LANGUAGES.items() if plain_text(cell) in map(plain_text, words.split(","))), ""
@@ -176,11 +180,11 @@ def language(cell: str, said: ParsedRow) -> str:
     return found
 
 
-def columns_of(header: list[str]) -> dict[int, str]:
+def contact_columns(header: list[str]) -> dict[int, str]:
     """The field of each column that has one; of two for one field the first counts."""
     columns: dict[int, str] = {}
     for number, heading in enumerate(header):
-        name = field_of(heading)
+        name = contact_field(heading)
         if name and name not in columns.values():
             columns[number] = name
     if "email" not in columns.values():
@@ -190,18 +194,18 @@ def columns_of(header: list[str]) -> dict[int, str]:
     return columns
 
 
-def field_of(heading: str) -> str | None:
+def contact_field(heading: str) -> str | None:
     for name, words in HEADINGS.items():
         if plain_text(heading) in map(plain_text, words.split(",")):
             return name
-    return OF_PARTNERS.get(imports_columns.field_of(heading) or "")
+    return PARTNER_IMPORT_FIELDS.get(imports_columns.field_of(heading) or "")
 
 
 # Take ------------------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
-def take(audience: Audience, checked: Checked) -> int:
+def add_to_audience(audience: Audience, checked: CheckedList) -> int:
     """Puts the people of a checked file in an audience, and says how many are in it by lists now. Who is no contact
     becomes one: of the organization with the same normalized name, which is made if there is none; without one on their
     own. Twice changes nothing."""
@@ -214,17 +218,17 @@ def take(audience: Audience, checked: Checked) -> int:
         known = contacts_by_address(rows)
     names = normalized_names({row.organization for row in rows.values() if row.organization})
     audience.uploaded_contacts.add(
-        *(which(known[address], names.get(row.organization, "")) for address, row in rows.items())
+        *(contact_in_organization(known[address], names.get(row.organization, "")) for address, row in rows.items())
     )
     return audience.uploaded_contacts.count()
 
 
-def which(some: list[tuple[int, str]], organization: str) -> int:
+def contact_in_organization(some: list[tuple[int, str]], organization: str) -> int:
     """The contact of one address that is meant: that of the organization in the file, else the first."""
     return next((pk for pk, name in some if organization and name == organization), some[0][0])
 
 
-def new_contact(row: Row, organizations: dict[str, int]) -> Contact:
+def new_contact(row: ContactRow, organizations: dict[str, int]) -> Contact:
     """Whoever has no name in the file is called as the organization, or as the address before its @."""
     return Contact(
         organization_id=organizations.get(row.organization),
@@ -258,7 +262,7 @@ def normalized_names(names: set[str]) -> dict[str, str]:
 # A list that staff look through first ----------------------------------------------------------------------------
 
 
-def keep(audience: Audience, file: bytes, name: str) -> None:
+def store_upload(audience: Audience, file: bytes, name: str) -> None:
     """Keeps a list that was sent for an audience until staff put its people in, or drop it. A second one takes the
     first one's place."""
     sent = {"file": file, "file_name": name[-MAX_LENGTH_FILE_NAME:], "uploaded_at": timezone.now()}
@@ -266,38 +270,40 @@ def keep(audience: Audience, file: bytes, name: str) -> None:
 
 
 @transaction.atomic
-def put_in(audience: Audience, *, seen: str, leaves_bad: bool) -> int:
+def import_upload(audience: Audience, *, seen: str, leaves_bad: bool) -> int:
     """Puts the people of the list that is kept for an audience in it, and forgets the list. Says how many they are.
     `seen` is the mark of the list that staff looked through. Raises Refused, also when it is another one now, or there
     are bad rows and nobody said that they are left out."""
-    sent = locked(audience, seen)
+    sent = lock_upload(audience, seen)
     if sent is None:
-        raise Refused(_("This list was put in or dropped before. Nothing was done."))
-    checked = read(bytes(sent.file), sent.file_name)
+        raise ContactImportRefused(_("This list was put in or dropped before. Nothing was done."))
+    checked = check_contact_list(bytes(sent.file), sent.file_name)
     if checked.bad and not leaves_bad:
-        raise Refused(_("Tick that the bad rows are left out, or correct the file and send it again."))
+        raise ContactImportRefused(_("Tick that the bad rows are left out, or correct the file and send it again."))
     if not checked.taken:
-        raise Refused(_("There is nobody in this list who could be put in."))
-    take(audience, checked)
+        raise ContactImportRefused(_("There is nobody in this list who could be put in."))
+    add_to_audience(audience, checked)
     sent.delete()
     return len(checked.taken)
 
 
 @transaction.atomic
-def drop(audience: Audience, *, seen: str) -> None:
+def discard_upload(audience: Audience, *, seen: str) -> None:
     """Forgets the list that is kept for an audience. Twice changes nothing. Raises Refused when it is another one than
     the one that was `seen`."""
-    if sent := locked(audience, seen):
+    if sent := lock_upload(audience, seen):
         sent.delete()
 
 
-def locked(audience: Audience, seen: str) -> ContactListUpload | None:
+def lock_upload(audience: Audience, seen: str) -> ContactListUpload | None:
     sent = ContactListUpload.objects.select_for_update().filter(pk=audience.pk).first()
     if sent and seen != sent.mark:
-        raise Refused(_("Somebody sent another list meanwhile. Nothing was done: look through this one first."))
+        raise ContactImportRefused(
+            _("Somebody sent another list meanwhile. Nothing was done: look through this one first.")
+        )
     return sent
 
 
-def tidy() -> None:
+def discard_stale_uploads() -> None:
     """Forgets lists of which nobody said anything for a day."""
-    ContactListUpload.objects.filter(uploaded_at__lt=timezone.now() - KEPT).delete()
+    ContactListUpload.objects.filter(uploaded_at__lt=timezone.now() - KEEP_UPLOADS).delete()

@@ -8,29 +8,29 @@ from imagine.mail.queue import enqueue, message_key
 from imagine.mail.rendering import write
 from summit import rsvp_links
 from summit.emails.kinds import EmailKind
-from summit.emails.rsvp import ToldEvent
+from summit.emails.rsvp import EventFacts
 from summit.invitations import responses
 from summit.models import Invitation
 
 
 @transaction.atomic
-def mail_link(invitation: Invitation) -> bool:
+def mail_invitation_link(invitation: Invitation) -> bool:
     """Mails the link of an invitation to its contact and says whether it does, as often as links.mail_link does for an
     RSVP. Raises Invitation.DoesNotExist."""
-    invitation = responses.lock(invitation)
+    invitation = responses.lock_invitation(invitation)
     mails = invitation.messages.filter(kind=EmailKind.INVITATION_LINK)
-    if not rsvp_links.may_go(mails, invitation.contact.email):
+    if not rsvp_links.may_mail_link(mails, invitation.contact.email):
         return False
-    store(invitation)
+    queue_invitation_link(invitation)
     return True
 
 
-def store(invitation: Invitation) -> None:
+def queue_invitation_link(invitation: Invitation) -> None:
     contact = invitation.contact
     words = {"name": contact.name, "link": settings.SITE_URL + invitation.get_absolute_url()}
     with translation.override(contact.language):
         letter = write(
-            EmailKind.INVITATION_LINK, {"event": ToldEvent.of(invitation.event), "link_is_private": False}, words
+            EmailKind.INVITATION_LINK, {"event": EventFacts.of(invitation.event), "link_is_private": False}, words
         )
     enqueue(
         kind=EmailKind.INVITATION_LINK,

@@ -20,14 +20,14 @@ INVITATIONS = MailingKind(
     page_template="admin/summit/mailing/invitations.html",
     page_context=invitations_context,
     stop_template="admin/summit/mailing/stop_invitations.html",
-    stop=writing.stop,
+    stop=writing.stop_mailing,
     stopped_message=_("It is stopped. Who was not written to yet is invited no more."),
 )
 CHANGE_NOTICE = MailingKind(
     page_template="admin/summit/mailing/change_notice.html",
     page_context=change_notice_context,
     stop_template="admin/summit/mailing/stop_change_notice.html",
-    stop=writing.stop,
+    stop=writing.stop_mailing,
     stopped_message=_("It is stopped. Who was not written to yet is not told."),
 )
 

@@ -9,46 +9,46 @@ from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend, overwrite, requeue
 from summit.emails import invitation as invitation_emails
 from summit.emails.kinds import EmailKind
-from summit.invitations.responses import lock, may_mail_link
-from summit.invitations.starting import NotNow, check
+from summit.invitations.responses import link_is_useful, lock_invitation
+from summit.invitations.starting import EventNotInvitable, check_invitable
 from summit.models import Invitation
 
 State = Message.State
-ASKS = (EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK, EmailKind.INVITATION_MERGED)  # word for word
+INVITATION_KINDS = (EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK, EmailKind.INVITATION_MERGED)  # word for word
 KINDS = (
-    *ASKS,
+    *INVITATION_KINDS,
     *(EmailKind.INVITATION_LINK, EmailKind.INVITATION_UNANSWERED),
     *(EmailKind.INVITATION_MOVED, EmailKind.INVITATION_CALLED_OFF),
 )
-WAITS = [State.QUEUED, State.REJECTED, State.FAILED]  # no mail server took it
+NOT_ACCEPTED = [State.QUEUED, State.REJECTED, State.FAILED]  # no mail server took it
 
 
 @transaction.atomic
-def resend(message: Message) -> bool:
+def resend_invitation_email(message: Message) -> bool:
     """Send an email about an invitation once more, with what is true by now: an invitation is written anew, with
     today's time, place and link, to the contact's address of today. What is none, or may have arrived, is sent as it is
     while that is still true. Raise CannotResend, Message.DoesNotExist, or Invitation.DoesNotExist."""
     # Looked at again by requeue: whoever stops its mailing locks the message first, and then the invitation.
     if Message.objects.filter(pk=message.pk, state__in=Message.PENDING).exists():
         return False
-    invitation = lock(Invitation.objects.get(messages__pk=message.pk))
-    check_may_go(message, invitation)
-    if stays_as_it_is(message):
+    invitation = lock_invitation(Invitation.objects.get(messages__pk=message.pk))
+    check_can_resend(message, invitation)
+    if keeps_its_text(message):
         return requeue(message)
-    if is_queued := requeue(message, fresh(message, invitation)):
-        note_told(invitation)
+    if is_queued := requeue(message, rewritten_message(message, invitation)):
+        mark_notified(invitation)
     return is_queued
 
 
-def stays_as_it_is(message: Message) -> bool:
+def keeps_its_text(message: Message) -> bool:
     """What has words of its own, and what a mailbox may have already: another text under its Message-ID would not be
     shown."""
-    return message.kind not in ASKS or message.state == State.UNKNOWN
+    return message.kind not in INVITATION_KINDS or message.state == State.UNKNOWN
 
 
-def fresh(message: Message, invitation: Invitation) -> Message:
+def rewritten_message(message: Message, invitation: Invitation) -> Message:
     """The invitation as it reads today, unsaved."""
-    written = invitation_emails.alone(invitation)
+    written = invitation_emails.single_invitation_message(invitation)
     if message.kind == EmailKind.INVITATION_NEW_LINK:
         written.kind = message.kind
     return written
@@ -57,17 +57,17 @@ def fresh(message: Message, invitation: Invitation) -> Message:
 # What keeps it from being sent -----------------------------------------------------------------------------------
 
 
-def check_may_go(message: Message, invitation: Invitation) -> None:
-    if message.kind in ASKS:
+def check_can_resend(message: Message, invitation: Invitation) -> None:
+    if message.kind in INVITATION_KINDS:
         check_wanted(invitation)
-    if stays_as_it_is(message):
-        check_true(message, invitation)
+    if keeps_its_text(message):
+        check_still_true(message, invitation)
 
 
 def check_wanted(invitation: Invitation) -> None:
     try:
-        check(invitation.event)
-    except NotNow as refused:
+        check_invitable(invitation.event)
+    except EventNotInvitable as refused:
         raise CannotResend(str(refused)) from refused
     if invitation.answer == Invitation.Answer.ACCEPTED:
         raise CannotResend(_("They have accepted. Mail the private link of their RSVP again instead."))
@@ -77,9 +77,9 @@ def check_wanted(invitation: Invitation) -> None:
         )
 
 
-def check_true(message: Message, invitation: Invitation) -> None:
+def check_still_true(message: Message, invitation: Invitation) -> None:
     """Whether time, place and link are still those of the message."""
-    moved = invitation.event.audit_entries.filter(changes__has_any_keys=invitation_emails.MOVES)
+    moved = invitation.event.audit_entries.filter(changes__has_any_keys=invitation_emails.SCHEDULE_CHANGES)
     link = invitation.audit_entries.filter(changes__has_key="link")
     if not (moved | link).filter(created_at__gt=message.created_at).exists():
         return
@@ -101,27 +101,27 @@ def check_true(message: Message, invitation: Invitation) -> None:
 # To another address ----------------------------------------------------------------------------------------------
 
 
-def readdress(invitation: Invitation) -> None:
+def resend_to_new_address(invitation: Invitation) -> None:
     """The contact's address was corrected: the last mail of its own with the link, when it did not reach the old
     address, is written anew and sent to the new one, as replace_link would."""
-    message = own_mails(invitation).select_for_update(of=("self",)).order_by("-created_at").first()
-    if message and message.state in WAITS and may_mail_link(invitation):
-        overwrite(message, fresh(message, invitation))
+    message = own_messages(invitation).select_for_update(of=("self",)).order_by("-created_at").first()
+    if message and message.state in NOT_ACCEPTED and link_is_useful(invitation):
+        overwrite(message, rewritten_message(message, invitation))
         requeue(message)
-        note_told(invitation)
+        mark_notified(invitation)
 
 
-def forget(invitation: Invitation) -> None:
+def delete_unsent_own_messages(invitation: Invitation) -> None:
     """It is written with its mailing, with the link of today: other mail with the link is not sent."""
-    own_mails(invitation).filter(state__in=WAITS).delete()
+    own_messages(invitation).filter(state__in=NOT_ACCEPTED).delete()
 
 
-def own_mails(invitation: Invitation) -> QuerySet[Message]:
+def own_messages(invitation: Invitation) -> QuerySet[Message]:
     """Mail with the invitation that a person waits for: with a new link, or sent again by staff."""
     kinds = (EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK)
     return invitation.messages.filter(kind__in=kinds, queue=Message.Queue.TRANSACTIONAL)
 
 
-def note_told(invitation: Invitation) -> None:
+def mark_notified(invitation: Invitation) -> None:
     """Its last mail says what is true."""
     Invitation.objects.filter(pk=invitation.pk).update(notified_version=invitation.event.schedule_version)

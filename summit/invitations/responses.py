@@ -21,12 +21,12 @@ from summit.invitations import change_notices
 from summit.models import Guest, Invitation, Rsvp
 
 Answer = Invitation.Answer
-MOST_TIED = 500  # in one go
+BATCH_SIZE = 500  # in one go
 MAX_LENGTH_MESSAGE = Invitation._meta.get_field("decline_message").max_length
 
 
 @transaction.atomic
-def accept(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = ()) -> Rsvp:
+def accept_invitation(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = ()) -> Rsvp:
     """A party of `size` seats comes: `rsvp` is unsaved and says what the form asked, `guests` as seats.reserve takes
     them. It is of the contact's address and organization, whatever was typed.
 
@@ -34,18 +34,18 @@ def accept(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Gu
     already stays as it is. Raises seats.RsvpClosed, seats.PartyOutOfBounds, seats.DuplicateRsvp when the address's RSVP
     answers another invitation, and Invitation.DoesNotExist when it was taken back.
     """
-    invitation = lock(invitation)
-    before = answer(invitation)
+    invitation = lock_invitation(invitation)
+    before = answer_for_history(invitation)
     accepted = invitation.rsvp
     if accepted is None or invitation.answer != Answer.ACCEPTED:
-        accepted = invitation.rsvp = seat(invitation, rsvp, size=size, guests=guests)
+        accepted = invitation.rsvp = reserve_for_invitation(invitation, rsvp, size=size, guests=guests)
     invitation.declined_at, invitation.decline_message = None, ""
     save_answer(invitation, before)
     return accepted
 
 
-def seat(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Guest]) -> Rsvp:
-    known = invitation.rsvp or of_address(invitation)
+def reserve_for_invitation(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Guest]) -> Rsvp:
+    known = invitation.rsvp or rsvp_of_contact(invitation)
     if known is None:
         contact = invitation.contact
         rsvp.event, rsvp.email, rsvp.organization = invitation.event, contact.email, contact.organization
@@ -61,12 +61,12 @@ def seat(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Gues
 
 
 @transaction.atomic
-def decline(invitation: Invitation, message: str = "") -> Invitation:
+def decline_invitation(invitation: Invitation, message: str = "") -> Invitation:
     """The contact does not come, with a word or without; an RSVP that stands is cancelled. Twice declines once; another
     word takes the first one's place. Until the RSVP window closes, and with an RSVP until the event ends, as every seat
     can be given back (rule 5 of the seats). Raises seats.RsvpClosed and Invitation.DoesNotExist."""
-    invitation, message = lock(invitation), message[:MAX_LENGTH_MESSAGE]
-    before = answer(invitation)
+    invitation, message = lock_invitation(invitation), message[:MAX_LENGTH_MESSAGE]
+    before = answer_for_history(invitation)
     if invitation.answer == Answer.DECLINED and message in {"", invitation.decline_message}:
         return invitation
     if invitation.rsvp and invitation.answer == Answer.ACCEPTED:
@@ -80,17 +80,17 @@ def decline(invitation: Invitation, message: str = "") -> Invitation:
 
 
 @transaction.atomic
-def replace_link(invitation: Invitation) -> None:
+def replace_invitation_link(invitation: Invitation) -> None:
     """Gives an invitation a new link, as others saw the old one, which opens nothing from now on. The new one is mailed
     at once, unless the invitation waits to be written with it, the event is over or called off, or the address wants no
     invitations. Raises Invitation.DoesNotExist."""
-    invitation = lock(invitation)
+    invitation = lock_invitation(invitation)
     invitation.token = new_token()
     invitation.save(update_fields=["token"])
     audit.log_change(invitation, {"link": ""}, {"link": "replaced"})
-    invitation_emails.take_back(invitation)  # they lead to the old one
-    if invitation.emailed_at and may_mail_link(invitation):
-        message = invitation_emails.alone(invitation)
+    invitation_emails.delete_unsent_links(invitation)  # they lead to the old one
+    if invitation.emailed_at and link_is_useful(invitation):
+        message = invitation_emails.single_invitation_message(invitation)
         message.kind = EmailKind.INVITATION_NEW_LINK
         message.idempotency_key = message_key(message.kind, invitation, timezone.now().isoformat())
         enqueue_many([message])
@@ -98,31 +98,31 @@ def replace_link(invitation: Invitation) -> None:
         invitation.save(update_fields=["notified_version"])
 
 
-def may_mail_link(invitation: Invitation) -> bool:
+def link_is_useful(invitation: Invitation) -> bool:
     """Whether mail with the link helps: the event is neither over nor called off, and the address wants it."""
     return invitation.event.is_editable and preferences.wants(invitation.contact.email, "invitations")
 
 
-def tie_known() -> None:
+def link_existing_rsvps() -> None:
     """Whoever was asked and made an RSVP elsewhere, with the same address, has answered by it."""
     standing = Rsvp.objects.active().filter(event=OuterRef("event"), invitation=None).order_by()
     same = standing.alias(address=Lower("email")).filter(address=Lower(OuterRef("contact__email")))
     coming = Invitation.objects.filter(rsvp=None, event__ends_at__gt=timezone.now())
-    for invitation in coming.filter(Exists(same)).order_by("pk")[:MOST_TIED]:
-        tie(invitation)
+    for invitation in coming.filter(Exists(same)).order_by("pk")[:BATCH_SIZE]:
+        link_existing_rsvp(invitation)
 
 
 @transaction.atomic
-def tie(invitation: Invitation) -> None:
-    before = answer(invitation)
+def link_existing_rsvp(invitation: Invitation) -> None:
+    before = answer_for_history(invitation)
     with suppress(Invitation.DoesNotExist):
-        invitation = lock(invitation)
+        invitation = lock_invitation(invitation)
         if invitation.answer == Answer.ACCEPTED:
             invitation.declined_at, invitation.decline_message = None, ""
             save_answer(invitation, before)
 
 
-def lock(invitation: Invitation) -> Invitation:
+def lock_invitation(invitation: Invitation) -> Invitation:
     """The invitation as it stands, locked to the end of the transaction, with its event, contact and RSVP. One that the
     address made elsewhere is its RSVP, too."""
     event = seats.lock_event(invitation.event_id)
@@ -131,7 +131,7 @@ def lock(invitation: Invitation) -> Invitation:
     locked = Invitation.objects.select_for_update(no_key=True, of=("self",))
     invitation = locked.select_related("contact__organization", "rsvp", "mailing").get(pk=invitation.pk)
     invitation.event = event
-    known = of_address(invitation) if not invitation.rsvp else None
+    known = rsvp_of_contact(invitation) if not invitation.rsvp else None
     if known and not known.canceled_at:
         invitation.rsvp = known
     if invitation.rsvp:
@@ -139,17 +139,17 @@ def lock(invitation: Invitation) -> Invitation:
     return invitation
 
 
-def of_address(invitation: Invitation) -> Rsvp | None:
+def rsvp_of_contact(invitation: Invitation) -> Rsvp | None:
     """The RSVP of the contact's address for the event, unless it answers another invitation."""
     return invitation.event.rsvps.with_email(invitation.contact.email).filter(invitation=None).first()
 
 
-def answer(invitation: Invitation) -> dict:
+def answer_for_history(invitation: Invitation) -> dict:
     """What history tells of an answer."""
     return {"answer": str(invitation.answer), "decline_message": invitation.decline_message}
 
 
 def save_answer(invitation: Invitation, before: dict) -> None:
     invitation.save(update_fields=["rsvp", "declined_at", "decline_message"])
-    change_notices.drop(invitation)
-    audit.log_change(invitation, before, answer(invitation), hidden=("decline_message",))
+    change_notices.delete_unsent_notices(invitation)
+    audit.log_change(invitation, before, answer_for_history(invitation), hidden=("decline_message",))

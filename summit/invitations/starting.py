@@ -17,22 +17,22 @@ from summit.invitations import audiences
 from summit.invitations.audiences import Person
 from summit.models import Audience, Event, Invitation, Rsvp
 
-TITLE = Mailing._meta.get_field("title").max_length
+MAX_LENGTH_TITLE = Mailing._meta.get_field("title").max_length
 
 
-class Refused(Exception):
+class CannotInvite(Exception):
     """Nobody is invited. Its text is a sentence for staff."""
 
 
-class NotNow(Refused):
+class EventNotInvitable(CannotInvite):
     """Nobody can be invited to the event as it stands."""
 
 
-class Nobody(Refused):
+class NoRecipients(CannotInvite):
     """There is nobody in the audience who would be invited."""
 
 
-class Changed(Refused):
+class RecipientsChanged(CannotInvite):
     """It is not the people any more who were confirmed; `number` is how many there are now."""
 
     def __init__(self, number: int, *, as_many: bool):
@@ -51,22 +51,26 @@ class Changed(Refused):
         self.number = number
 
 
-def check(event: Event) -> None:
+def check_invitable(event: Event) -> None:
     """Whether people can be invited now: only while they can answer. Raises NotNow with the reason."""
     if event.canceled_at:
-        raise NotNow(_("This event was cancelled, so nobody can be invited."))
+        raise EventNotInvitable(_("This event was cancelled, so nobody can be invited."))
     if event.is_over:
-        raise NotNow(_("This event is over, so nobody can be invited."))
+        raise EventNotInvitable(_("This event is over, so nobody can be invited."))
     if not event.is_published:
-        raise NotNow(_("This event is not published yet. Publish it first, so that the invitation’s page can be read."))
+        raise EventNotInvitable(
+            _("This event is not published yet. Publish it first, so that the invitation’s page can be read.")
+        )
     if event.rsvp_is_closed:
-        raise NotNow(_("RSVP for this event is closed, so nobody could answer. Give it a later end first."))
+        raise EventNotInvitable(_("RSVP for this event is closed, so nobody could answer. Give it a later end first."))
     if not event.accepts_rsvps:
-        raise NotNow(_("RSVP for this event is not open yet, so nobody could answer. Give it an earlier begin first."))
+        raise EventNotInvitable(
+            _("RSVP for this event is not open yet, so nobody could answer. Give it an earlier begin first.")
+        )
 
 
 @transaction.atomic
-def start(event: Event, audience: Audience, *, count: int, by: str, mark: str | None = None) -> Mailing:
+def start_invitations(event: Event, audience: Audience, *, count: int, by: str, mark: str | None = None) -> Mailing:
     """Invites those of an audience who are to be asked to an event: all invitations are made, in this transaction, and
     are written soon after. `count` is how many staff confirmed, `by` who, `mark` that of the figures which they were
     shown. Guests who are no contacts become some.
@@ -74,44 +78,44 @@ def start(event: Event, audience: Audience, *, count: int, by: str, mark: str | 
     Raises NotNow, Nobody, and Changed when there are more or fewer, or others, by now. Twice asks nobody twice.
     """
     event = seats.lock_event(event.pk)
-    check(event)
-    asked = those_to_ask(audience, event, count, mark)
+    check_invitable(event)
+    asked = confirmed_recipients(audience, event, count, mark)
     mailing = Mailing.objects.create(
         about=event,
         template=EmailKind.INVITATION,
-        title=f"{event.title}: {audience.name}"[:TITLE],
+        title=f"{event.title}: {audience.name}"[:MAX_LENGTH_TITLE],
         recipient_count=count,
         started_by=by,
     )
-    invite(event, mailing, [person.contact_id for person in asked if person.contact_id])
+    create_invitations(event, mailing, [person.contact_id for person in asked if person.contact_id])
     audit.log_change(event, {"invited": ""}, {"invited": f"{audience.name}: {count}"})
     transaction.on_commit(lambda: dispatch.send_task("summit.tasks.write_invitations", mailing.pk), robust=True)
     return mailing
 
 
-def invite(event: Event, mailing: Mailing, contacts: list[int]) -> None:
+def create_invitations(event: Event, mailing: Mailing, contacts: list[int]) -> None:
     """One invitation for each contact, each with a link of its own."""
     Invitation.objects.bulk_create(
         [Invitation(event=event, mailing=mailing, contact_id=contact) for contact in contacts], batch_size=2000
     )
 
 
-def those_to_ask(audience: Audience, event: Event, count: int, mark: str | None) -> list[Person]:
+def confirmed_recipients(audience: Audience, event: Event, count: int, mark: str | None) -> list[Person]:
     """Those who were confirmed, all of them contacts, who cannot go before the transaction ends."""
-    asked = list(audiences.people(audience, event, reason=""))
+    asked = list(audiences.audience_people(audience, event, reason=""))
     if not asked:
-        raise Nobody(_("There is nobody in this audience who would be invited."))
+        raise NoRecipients(_("There is nobody in this audience who would be invited."))
     if are_confirmed(asked, count, mark) and make_contacts(person for person in asked if not person.contact_id):
-        asked = list(audiences.people(audience, event, reason=""))
-    there = keep({person.contact_id for person in asked if person.contact_id})
+        asked = list(audiences.audience_people(audience, event, reason=""))
+    there = lock_contacts({person.contact_id for person in asked if person.contact_id})
     if there != len(asked) or not are_confirmed(asked, count, mark):
-        raise Changed(there, as_many=there == count)
+        raise RecipientsChanged(there, as_many=there == count)
     return asked
 
 
 def are_confirmed(asked: list[Person], count: int, mark: str | None) -> bool:
     """Whether they are as many as were confirmed and, when those were marked, the same ones."""
-    return len(asked) == count and (mark is None or mark == audiences.mark(asked))
+    return len(asked) == count and (mark is None or mark == audiences.fingerprint_people(asked))
 
 
 def make_contacts(guests: Iterable[Person]) -> int:
@@ -132,7 +136,7 @@ def make_contacts(guests: Iterable[Person]) -> int:
     return len(guests)
 
 
-def keep(pks: set[int]) -> int:
+def lock_contacts(pks: set[int]) -> int:
     """Locks contacts against being merged or erased, and says how many of them are there: always in one order, as who
     merges does, too."""
     with connection.cursor() as cursor:

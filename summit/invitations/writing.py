@@ -16,50 +16,50 @@ from summit.emails.kinds import EmailKind
 from summit.invitations import change_notices
 from summit.models import Event, Invitation
 
-BATCH = 200  # invitations that are written in one transaction
+BATCH_SIZE = 200  # invitations that are written in one transaction
 WRITE_SECONDS = 10  # then another worker goes on, so that nothing else waits for this one
 
 
-def write(mailing: Mailing) -> bool:
+def write_mailing(mailing: Mailing) -> bool:
     """Writes the messages of a mailing's invitations, batch by batch, for some WRITE_SECONDS; says whether all are
     written. Goes on where it was interrupted; two at once take turns; twice writes nothing twice."""
     stop_at = time.monotonic() + WRITE_SECONDS
-    while write_some(mailing.pk):
+    while write_next_batch(mailing.pk):
         if time.monotonic() > stop_at:
             return False
     return True
 
 
 @transaction.atomic
-def write_some(mailing_pk: int) -> bool:
+def write_next_batch(mailing_pk: int) -> bool:
     """Writes a batch in one transaction, under the mailing's lock. Says whether there may be more."""
     going_on = Mailing.objects.going_on().select_for_update(no_key=True)
     mailing = going_on.filter(pk=mailing_pk).first()
     if mailing is None:
         return False
     if mailing.template != EmailKind.INVITATION:
-        return change_notices.write_batch(mailing, BATCH)
+        return change_notices.write_notice_batch(mailing, BATCH_SIZE)
     to_write = mailing.invitations.filter(emailed_at__isnull=True)
     locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
-    some = list(locked.select_related("contact__organization").order_by("pk")[:BATCH])
+    some = list(locked.select_related("contact__organization").order_by("pk")[:BATCH_SIZE])
     if some:
         event = Event.objects.get(pk=some[0].event_id)
         if not event.accepts_rsvps:
-            stop(mailing)  # it was called off or closed meanwhile: nobody could answer
+            stop_mailing(mailing)  # it was called off or closed meanwhile: nobody could answer
             return False
-        write_batch(mailing, event, some)
+        write_invitations(mailing, event, some)
     if not to_write.exists():
         mailing.rendered_at = timezone.now()
     mailing.save(update_fields=["rendered_at", "skipped_count"])
     return bool(some) and not mailing.rendered_at
 
 
-def write_batch(mailing: Mailing, event: Event, invitations: list[Invitation]) -> None:
+def write_invitations(mailing: Mailing, event: Event, invitations: list[Invitation]) -> None:
     """Locked invitations of a locked mailing to an event. Who does not want it any more, or has an RSVP by now, is left
     out."""
     emails = {invitation.contact.email.lower() for invitation in invitations}
     known = preferences.of_many(emails)
-    coming = set(with_rsvp(event, emails))
+    coming = set(emails_with_rsvp(event, emails))
     asked: list[Invitation] = []
     left_out: list[Invitation] = []
     for invitation in invitations:
@@ -67,7 +67,7 @@ def write_batch(mailing: Mailing, event: Event, invitations: list[Invitation]) -
         is_wanted = address.wants_invitations and not address.suppressed_at and address.email not in coming
         (asked if is_wanted else left_out).append(invitation)
         invitation.mailing, invitation.event = mailing, event
-    queue.enqueue_many(invitation_emails.written(event, asked, known))
+    queue.enqueue_many(invitation_emails.invitation_messages(event, asked, known))
     Invitation.objects.filter(pk__in=[invitation.pk for invitation in asked]).update(
         emailed_at=timezone.now(), notified_version=event.schedule_version
     )
@@ -75,7 +75,7 @@ def write_batch(mailing: Mailing, event: Event, invitations: list[Invitation]) -
     mailing.skipped_count += len(left_out)
 
 
-def with_rsvp(event: Event, emails: Iterable[str]):
+def emails_with_rsvp(event: Event, emails: Iterable[str]):
     """Those of these addresses, in lower case, that have an RSVP for the event."""
     standing = event.rsvps.active().order_by().annotate(address=Lower("email"))
     return standing.filter(address__in=emails).values_list("address", flat=True)
@@ -85,12 +85,12 @@ def with_rsvp(event: Event, emails: Iterable[str]):
 
 
 @transaction.atomic
-def stop(mailing: Mailing) -> int:
+def stop_mailing(mailing: Mailing) -> int:
     """Ends a mailing for good. Whoever was not written to yet was never invited, and can be asked again another time.
     Says how many those are; twice takes nobody back twice."""
-    change_notices.lock_invitations(mailing)
+    change_notices.lock_invitations_of_mailing(mailing)
     recalled = control.stop(mailing)
-    change_notices.unsay(recalled)
+    change_notices.restore_notified_versions(recalled)
     unsent = [pk for kind, pk in recalled if kind == EmailKind.INVITATION]
     never_asked = mailing.invitations.filter(Q(pk__in=unsent) | Q(emailed_at__isnull=True))
     # What was answered stays: a link can be read before its mail is marked as sent.
@@ -99,7 +99,7 @@ def stop(mailing: Mailing) -> int:
     return taken_back
 
 
-def stop_the_unanswerable() -> None:
+def stop_closed_mailings() -> None:
     """Ends the mailings to events that were called off, closed or hidden since: no mail asks what nobody can answer.
     What tells that an event moved ends when it is over."""
     closed = Q(event__canceled_at__isnull=False) | Q(event__rsvp_closes_at__lte=timezone.now())
@@ -107,5 +107,5 @@ def stop_the_unanswerable() -> None:
     invitations = Invitation.objects.filter(closed, mailing=OuterRef("pk"))
     unsent = Message.objects.filter(mailing=OuterRef("pk"), state=Message.State.QUEUED)
     for mailing in Mailing.objects.filter(Exists(invitations), Exists(unsent), stopped_at=None):
-        stop(mailing)
-    change_notices.stop_the_late()
+        stop_mailing(mailing)
+    change_notices.stop_notices_of_past_events()

@@ -3,7 +3,7 @@
 from summit.models.events import MAX_CAPACITY, MAX_PARTY_SIZE, Event, EventVersion
 from summit.models.invitations import Audience, ContactListUpload, Invitation, Reminder, answer_of
 from summit.models.rsvps import (
-    CODES,
+    CODE_COUNT,
     Guest,
     LinkRequest,
     Rsvp,
@@ -14,7 +14,7 @@ from summit.models.rsvps import (
 )
 
 __all__ = [
-    "CODES",
+    "CODE_COUNT",
     "MAX_CAPACITY",
     "MAX_PARTY_SIZE",
     "Audience",

@@ -18,7 +18,7 @@ from imagine.core.models import AuditEntry
 
 MAX_CAPACITY = 20_000
 MAX_PARTY_SIZE = 20
-FEW_LEFT = 0.1  # of the public seats
+FEW_LEFT_SHARE = 0.1  # of the public seats
 
 
 class EventQuerySet(models.QuerySet):
@@ -245,7 +245,7 @@ class Event(models.Model):
             return self.State.CLOSED if self.rsvp_is_closed else self.State.SOON
         if not self.available_seats:
             return self.State.FULL
-        return self.State.FEW if self.available_seats <= self.public_seats * FEW_LEFT else self.State.OPEN
+        return self.State.FEW if self.available_seats <= self.public_seats * FEW_LEFT_SHARE else self.State.OPEN
 
 
 class EventVersion(models.Model):

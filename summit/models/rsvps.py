@@ -19,9 +19,9 @@ from imagine.mail.models import Message
 from partners.models import Organization, Sector, normalize_name
 from summit.models.events import Event
 
-MOST_WORDS = 10  # of a search; more would only be slow
+MAX_SEARCH_WORDS = 10  # of a search; more would only be slow
 CODE_LETTERS, CODE_LENGTH = "ABCDEFGHJKMNPQRTUVWXY346789", 6
-CODES = len(CODE_LETTERS) ** CODE_LENGTH
+CODE_COUNT = len(CODE_LETTERS) ** CODE_LENGTH
 
 
 class RsvpQuerySet(models.QuerySet):
@@ -43,7 +43,7 @@ class RsvpQuerySet(models.QuerySet):
         """Those in which each word is found: in the contact's name, address or organization, or in one guest's name,
         whatever their accents and case. Served by the two indexes of what is folded."""
         found = self
-        for word in words.split()[:MOST_WORDS]:
+        for word in words.split()[:MAX_SEARCH_WORDS]:
             here = {"search_text__contains": unaccented(Value(word))}
             contacts, guests = Rsvp.objects.filter(**here), Guest.objects.filter(**here)
             found = found.filter(pk__in=contacts.order_by().values("pk").union(guests.order_by().values("rsvp")))

@@ -12,47 +12,49 @@ Kind = Reminder.Kind
 HOUR = 9  # in the morning, when a reminder is due
 
 
-class Span(NamedTuple):
+class DuePeriod(NamedTuple):
     """From when a reminder is due, and from when it helps nobody any more."""
 
     due: Callable[[Event], datetime]
     until: Callable[[Event], datetime]
 
 
-def day_of(moment: datetime) -> date:
+def district_date(moment: datetime) -> date:
     """Its day in the district."""
     return timezone.localdate(moment, timezone.get_default_timezone())
 
 
-def at(day: date, hour: int = HOUR) -> datetime:
+def district_time(day: date, hour: int = HOUR) -> datetime:
     """An hour of a day in the district, whatever its clocks did meanwhile."""
     return datetime(day.year, day.month, day.day, hour, tzinfo=timezone.get_default_timezone())
 
 
 def around_start(days: int, hour: int = HOUR) -> Callable[[Event], datetime]:
-    return lambda event: at(day_of(event.starts_at) + timedelta(days), hour)
+    return lambda event: district_time(district_date(event.starts_at) + timedelta(days), hour)
 
 
 def around_end(days: int, hour: int = HOUR) -> Callable[[Event], datetime]:
-    return lambda event: at(day_of(event.ends_at) + timedelta(days), hour)
+    return lambda event: district_time(district_date(event.ends_at) + timedelta(days), hour)
 
 
-SPANS = {
-    Kind.WEEK: Span(around_start(-7), around_start(-3)),
-    Kind.NAMES: Span(around_start(-3), around_start(-1)),
-    Kind.DAY: Span(around_start(-1), lambda event: event.starts_at - timedelta(hours=2)),
-    Kind.THANKS: Span(around_end(1), around_end(8, hour=0)),
+DUE_PERIODS = {
+    Kind.WEEK: DuePeriod(around_start(-7), around_start(-3)),
+    Kind.NAMES: DuePeriod(around_start(-3), around_start(-1)),
+    Kind.DAY: DuePeriod(around_start(-1), lambda event: event.starts_at - timedelta(hours=2)),
+    Kind.THANKS: DuePeriod(around_end(1), around_end(8, hour=0)),
 }
 
 
-def worth_until(kind: Reminder.Kind, event: Event, now: datetime) -> datetime:
+def useful_until(kind: Reminder.Kind, event: Event, now: datetime) -> datetime:
     """Until when a letter that is written now may be sent: one that says "tomorrow" ends with its day."""
-    until = SPANS[kind].until(event)
+    until = DUE_PERIODS[kind].until(event)
     says_how_soon = kind in {Kind.WEEK, Kind.DAY}
-    return min(until, at(day_of(now) + timedelta(days=1), hour=0)) if says_how_soon else until
+    return min(until, district_time(district_date(now) + timedelta(days=1), hour=0)) if says_how_soon else until
 
 
-def days_ago(now: datetime, days: int) -> datetime:
+def start_of_day_before(now: datetime, days: int) -> datetime:
     """What was sent before this is, in the morning of this or an earlier day, so many days old."""
-    last_morning = day_of(now) if now >= at(day_of(now)) else day_of(now) - timedelta(days=1)
-    return at(last_morning - timedelta(days=days - 1), hour=0)
+    last_morning = (
+        district_date(now) if now >= district_time(district_date(now)) else district_date(now) - timedelta(days=1)
+    )
+    return district_time(last_morning - timedelta(days=days - 1), hour=0)

@@ -4,12 +4,12 @@ from django import template
 
 from summit import organization_matching
 from summit.admin import invite_wizard
-from summit.admin.event_page import rsvps
+from summit.admin.event_page import rsvp_list_url
 from summit.models import Event
 
 register = template.Library()
 
-MOST = 10
+MAX_ROWS = 10
 
 
 @register.inclusion_tag("admin/summit/event/_upcoming_events.html")
@@ -18,11 +18,11 @@ def coming_events(user) -> dict:
     whoever may see them."""
     if not user.has_perm("summit.view_event"):
         return {}
-    events = Event.objects.upcoming().with_seats()[:MOST]
+    events = Event.objects.upcoming().with_seats()[:MAX_ROWS]
     sees_rsvps = user.has_perm("summit.view_rsvp")
     return {
         "shown": True,
-        "events": [coming(event) for event in events],
+        "events": [event_row(event) for event in events],
         "adds_event": user.has_perm("summit.add_event"),
         "adds_rsvp": user.has_perm("summit.add_rsvp"),
         "sees_rsvps": sees_rsvps,
@@ -31,6 +31,6 @@ def coming_events(user) -> dict:
     }
 
 
-def coming(event: Event) -> dict:
+def event_row(event: Event) -> dict:
     free = event.capacity - event.reserved_seats - event.held_seats
-    return {"event": event, "free": max(free, 0), "over": max(-free, 0), "list": rsvps(event)}
+    return {"event": event, "free": max(free, 0), "over": max(-free, 0), "list": rsvp_list_url(event)}

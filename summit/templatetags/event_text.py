@@ -13,8 +13,8 @@ for text_filter in (
     formatting.weekday,
     clock,
     formatting.hours,
-    formatting.standing,
-    formatting.seats,
-    formatting.seats_on_day,
+    formatting.status_label,
+    formatting.seats_sentence,
+    formatting.seats_sentence_with_day,
 ):
     register.filter(text_filter)

@@ -16,15 +16,15 @@ from summit.models import Event
 from summit.partner_year import EventAnswers
 from summit.school_year import current_school_year
 
-MOST = 60  # events of a list; a busy year has ten
+MAX_EVENTS = 60  # events of a list; a busy year has ten
 
 
 @require_safe
 def events(request: HttpRequest) -> HttpResponse:
     """The coming events, and those that were since the school year began."""
     known = Event.objects.public().with_seats()
-    coming = list(known.upcoming()[:MOST])
-    past = list(known.past().filter(school_year__gte=current_school_year())[:MOST])
+    coming = list(known.upcoming()[:MAX_EVENTS])
+    past = list(known.past().filter(school_year__gte=current_school_year())[:MAX_EVENTS])
     address = f"{reverse('events_feed')}?language={translation.get_language()}"
     page = {
         "coming": [EventAnswers(event) for event in coming],
@@ -42,7 +42,7 @@ def events_feed(request: HttpRequest) -> HttpResponse:
     if language not in dict(settings.LANGUAGES):
         language = translation.get_language()
     with translation.override(language):
-        feed = calendar_feed.feed()
+        feed = calendar_feed.build_feed()
     etag, changed = f'"{feed.mark}"', feed.changed_at and int(feed.changed_at.timestamp())
     response = HttpResponse(feed.text, "text/calendar; charset=utf-8")
     response = get_conditional_response(request, etag=etag, last_modified=changed, response=response)

@@ -17,45 +17,45 @@ from summit import seats
 from summit.forms import DeclineForm, InvitationForm
 from summit.invitations import responses
 from summit.models import Event, Invitation, Rsvp
-from summit.views.public import known_address, page_or_post
-from summit.views.rsvp import MOST_LETTERS, mail_state
+from summit.views.public import page_or_post, respond_to_duplicate
+from summit.views.rsvp import MAX_EMAILS_PER_HOUR, email_status
 
 Answer = Invitation.Answer
 
 
-def by_link(view: Callable) -> Callable:
+def invitation_by_link(view: Callable) -> Callable:
     """Decorates a view that acts for one invitation: fetches it by its token, or answers the constant 404 page."""
 
     @private
     @wraps(view)
     def answer(request: HttpRequest, token: str) -> HttpResponse:
         try:
-            return view(request, find(token))
+            return view(request, get_invitation(token))
         except Invitation.DoesNotExist:  # it never was, or staff took it back just now
             raise Http404 from None
 
     return answer
 
 
-def find(token: str) -> Invitation:
+def get_invitation(token: str) -> Invitation:
     """The invitation with its event, the contact and the RSVP that answers it: also one that the address made
     elsewhere, as the rules see it too. Raises Invitation.DoesNotExist."""
     invitation = Invitation.objects.select_related("contact__organization", "rsvp").get(token=token)
     invitation.event = Event.objects.with_seats().get(pk=invitation.event_id)
-    invitation.rsvp = invitation.rsvp or responses.of_address(invitation)
+    invitation.rsvp = invitation.rsvp or responses.rsvp_of_contact(invitation)
     if invitation.rsvp:
         invitation.rsvp.event = invitation.event
     return invitation
 
 
 @require_safe
-@by_link
+@invitation_by_link
 def invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     """The event, what was answered, and what can be answered now."""
-    return show(request, invitation)
+    return render_invitation(request, invitation)
 
 
-def show(
+def render_invitation(
     request: HttpRequest,
     invitation: Invitation,
     *,
@@ -65,7 +65,7 @@ def show(
 ) -> HttpResponse:
     event, rsvp = invitation.event, invitation.rsvp
     state = event.state
-    standing = standing_of(invitation, state)
+    standing = page_status(invitation, state)
     can_accept = event.accepts_rsvps and invitation.answer != Answer.ACCEPTED
     if can_accept:
         form = form or InvitationForm(invitation, rsvp)
@@ -79,11 +79,11 @@ def show(
         "wrong": next((one for one in (form, decline) if one and one.errors), None),
     }
     if standing == "accepted":
-        page |= party_of(rsvp)
+        page |= party_context(rsvp)
     return render(request, "summit/invitation.html", page, status=status)
 
 
-def standing_of(invitation: Invitation, state: str) -> str:
+def page_status(invitation: Invitation, state: str) -> str:
     """What the page is about, in one word: an answer that was given, "open" to be answered, or why it is not."""
     answer, event = invitation.answer, invitation.event
     if answer == Answer.ACCEPTED:
@@ -97,61 +97,61 @@ def standing_of(invitation: Invitation, state: str) -> str:
     return state if event.is_published else "hidden"
 
 
-def party_of(rsvp: Rsvp) -> dict:
+def party_context(rsvp: Rsvp) -> dict:
     guests = list(rsvp.guests.all())
     return {
         "rsvp": rsvp,
         "guests": guests,
         "unnamed": sum(not guest.name for guest in guests),
         "can_change": rsvp.event.is_editable,
-        "mail_state": mail_state(rsvp),
+        "mail_state": email_status(rsvp),
     }
 
 
 @page_or_post
 @limited("change", most=300, minutes=10)
-@by_link
+@invitation_by_link
 def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     """Seats for the party, or a place on the waiting list; a party that had cancelled comes back."""
     if request.method != "POST" or invitation.answer == Answer.ACCEPTED:
         return redirect(invitation)
     form = InvitationForm(invitation, invitation.rsvp, request.POST)
     if not invitation.event.accepts_rsvps:
-        return show(request, invitation, status=409)
+        return render_invitation(request, invitation, status=409)
     if not form.is_valid():
-        return show(request, invitation, form=form, status=422)
-    if writes_too_often(invitation):
+        return render_invitation(request, invitation, form=form, status=422)
+    if causes_too_many_emails(invitation):
         return too_many(request, minutes=60)
     try:
-        responses.accept(invitation, form.rsvp(), size=form.cleaned_data["size"], guests=form.guests())
+        responses.accept_invitation(invitation, form.rsvp(), size=form.cleaned_data["size"], guests=form.guests())
     except seats.DuplicateRsvp as known:  # it answers another invitation
-        return known_address(request, known.rsvp)
+        return respond_to_duplicate(request, known.rsvp)
     except seats.PartyOutOfBounds as refused:
         form.add_error("size", str(refused))
-        return show(request, invitation, form=form, status=422)
+        return render_invitation(request, invitation, form=form, status=422)
     except seats.RsvpClosed:
-        return show(request, find(invitation.token), status=409)
+        return render_invitation(request, get_invitation(invitation.token), status=409)
     return redirect(invitation)
 
 
 @page_or_post
 @limited("change", most=300, minutes=10)
-@by_link
+@invitation_by_link
 def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     """No, with a word or without; seats that were taken are given back."""
     if request.method != "POST":
         return redirect(invitation)
     form = DeclineForm(request.POST)
     if not form.is_valid():
-        return show(request, invitation, decline=form, status=422)
-    writes_too_often(invitation)  # it counts, and is never refused
+        return render_invitation(request, invitation, decline=form, status=422)
+    causes_too_many_emails(invitation)  # it counts, and is never refused
     try:
-        responses.decline(invitation, form.cleaned_data["decline_message"])
+        responses.decline_invitation(invitation, form.cleaned_data["decline_message"])
     except seats.RsvpClosed as closed:
         messages.error(request, str(closed))
     return redirect(invitation)
 
 
-def writes_too_often(invitation: Invitation) -> bool:
+def causes_too_many_emails(invitation: Invitation) -> bool:
     """Each yes and each no after it is a mail: no more than a person needs in an hour."""
-    return rate_limit.count(f"answers:{invitation.pk}", minutes=60) > MOST_LETTERS
+    return rate_limit.count(f"answers:{invitation.pk}", minutes=60) > MAX_EMAILS_PER_HOUR

@@ -25,7 +25,7 @@ def partner_year(request: HttpRequest, token: str) -> HttpResponse:
     page = {
         "sheet": sheet,
         "pledge": sheet.pledge,
-        "year": summit_partner_year.of(sheet.organization, sheet.answering_contact),
+        "year": summit_partner_year.load_partner_year(sheet.organization, sheet.answering_contact),
     }
     return render(request, "summit/partner_year.html", page)
 
@@ -39,7 +39,7 @@ def mail_year_link(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         try:
             is_sent = summit_partner_year.mail_own_link(sheet, request.POST.get("event", ""))
-        except summit_partner_year.Nothing:
+        except summit_partner_year.NoLink:
             raise Http404 from None
         if is_sent:
             said = _("Your link is on the way to %(email)s. It can take a few minutes.")

@@ -15,8 +15,10 @@ from summit.calendar import entries as calendar_entries
 from summit.forms import FindForm, RsvpForm, empty_fields
 from summit.models import Event, Rsvp
 
-RSVPS = {"most": 300, "minutes": 10}  # of one visitor, who may be a school
-KNOWN_WEIGHT = 10  # an address that turns out to be known counts as ten: who mines for them soon gets no answer at all
+RSVP_LIMIT = {"most": 300, "minutes": 10}  # of one visitor, who may be a school
+DUPLICATE_WEIGHT = (
+    10  # an address that turns out to be known counts as ten: who mines for them soon gets no answer at all
+)
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -28,15 +30,15 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 
 @page_or_post
-@limited("rsvp", **RSVPS)
+@limited("rsvp", **RSVP_LIMIT)
 def event(request: HttpRequest, slug: str) -> HttpResponse:
     """One event's page; a POST is an RSVP."""
     if request.method == "POST":
-        return reserve(request, slug)
-    return show_event(request, published(Event.objects.with_seats(), slug))
+        return submit_rsvp(request, slug)
+    return show_event(request, get_published_event(Event.objects.with_seats(), slug))
 
 
-def published(events, slug: str) -> Event:
+def get_published_event(events, slug: str) -> Event:
     return get_object_or_404(events.published(), slug=slug)
 
 
@@ -62,11 +64,11 @@ def page_state(event: Event | None) -> str:
     return "invited" if event.invitation_only and will_take_place else event.state
 
 
-def reserve(request: HttpRequest, slug: str) -> HttpResponse:
-    event = published(Event.objects, slug)
+def submit_rsvp(request: HttpRequest, slug: str) -> HttpResponse:
+    event = get_published_event(Event.objects, slug)
     form = RsvpForm(event, request.POST)
     if event.invitation_only or not event.accepts_rsvps:
-        return show_event(request, published(Event.objects.with_seats(), slug), status=409)
+        return show_event(request, get_published_event(Event.objects.with_seats(), slug), status=409)
     if not form.is_valid():
         return show_errors(request, slug, form)
     rsvp = form.rsvp()
@@ -74,31 +76,31 @@ def reserve(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         rsvp = seats.reserve(rsvp, size=form.cleaned_data["size"], guests=form.guests())
     except seats.DuplicateRsvp as known:
-        return known_address(request, known.rsvp)
+        return respond_to_duplicate(request, known.rsvp)
     except seats.PartyOutOfBounds as refused:
         form.add_error("size", str(refused))
         return show_errors(request, slug, form)
     except seats.RsvpClosed:
-        return show_event(request, published(Event.objects.with_seats(), slug), status=409)
+        return show_event(request, get_published_event(Event.objects.with_seats(), slug), status=409)
     return redirect(rsvp)
 
 
 def show_errors(request: HttpRequest, slug: str, form: RsvpForm) -> HttpResponse:
     """The form again, with what was typed, and still the waiting list's when every seat is taken."""
-    event = published(Event.objects.with_seats(), slug)
+    event = get_published_event(Event.objects.with_seats(), slug)
     page = {"event": event, "state": event.state, "form": form, "fields": render_crispy_form(form)}
     return render(request, "summit/rsvp_form.html", page, status=422)
 
 
-def known_address(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+def respond_to_duplicate(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """The browser that made the RSVP is led to its page: a double click, a reload, a second tab. Any other gets the
     truth and no more; the link goes to the stored address."""
     browser_hash = browser_hash_of(request)
     if browser_hash and constant_time_compare(rsvp.browser_hash, browser_hash):
         return redirect(rsvp)
-    if rate_limit.is_over(request, "rsvp", **RSVPS, weight=KNOWN_WEIGHT):
-        return too_many(request, minutes=RSVPS["minutes"])
-    rsvp_links.mail_link(rsvp)
+    if rate_limit.is_over(request, "rsvp", **RSVP_LIMIT, weight=DUPLICATE_WEIGHT):
+        return too_many(request, minutes=RSVP_LIMIT["minutes"])
+    rsvp_links.mail_rsvp_link(rsvp)
     return render(request, "summit/rsvp_exists.html", {"event": rsvp.event}, status=409)
 
 
@@ -111,7 +113,7 @@ def browser_hash_of(request: HttpRequest) -> str:
 @require_safe
 def event_calendar(request: HttpRequest, slug: str) -> HttpResponse:
     """The event as a calendar file."""
-    event = published(Event.objects, slug)
+    event = get_published_event(Event.objects, slug)
     return calendar_file(calendar_entries.for_event(event), event.slug)
 
 
@@ -126,7 +128,7 @@ def find_rsvp(request: HttpRequest) -> HttpResponse:
     """Lost your link? The answer is the same, and as fast, whether the address is known or not."""
     form = FindForm(request.POST) if request.method == "POST" else FindForm()
     if form.is_bound and form.is_valid():
-        rsvp_links.ask(form.cleaned_data["email"])
+        rsvp_links.request_links(form.cleaned_data["email"])
         return redirect("found_rsvp")
     return render(request, "summit/find_rsvp.html", {"form": form}, status=422 if form.errors else 200)
 

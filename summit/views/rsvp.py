@@ -26,10 +26,10 @@ from summit.forms import GuestForm
 from summit.models import Rsvp
 from summit.views.public import calendar_file, page_or_post
 
-MOST_LETTERS = 20  # that one RSVP may cause in an hour
+MAX_EMAILS_PER_HOUR = 20  # that one RSVP may cause in an hour
 
 
-def by_link(view: Callable) -> Callable:
+def rsvp_by_link(view: Callable) -> Callable:
     """Decorates a view that acts for one RSVP: fetches it by its token, or answers the constant 404 page."""
 
     @private
@@ -47,7 +47,7 @@ def by_link(view: Callable) -> Callable:
 
 
 @require_safe
-@by_link
+@rsvp_by_link
 def rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """The RSVP's own page: its state, its party, what can be done."""
     return show_rsvp(request, rsvp, [GuestForm(guest) for guest in rsvp.guests.all()])
@@ -66,7 +66,7 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
         "can_grow": can_change and event.accepts_rsvps and rsvp.party_size < event.max_party_size,
         "bigger": rsvp.party_size + 1,
         "free_now": seats.claimable_seats(rsvp) if can_change else 0,
-        "mail_state": mail_state(rsvp),
+        "mail_state": email_status(rsvp),
         "return_sizes": list(sizes),
         "return_size": min(len(guests), event.max_party_size),
         "errors": sum(len(form.errors) for form in guests),
@@ -75,7 +75,7 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
     return render(request, "summit/rsvp.html", page, status=status)
 
 
-def mail_state(rsvp: Rsvp) -> str:
+def email_status(rsvp: Rsvp) -> str:
     """What became of the newest mail to this guest: "sent", "on_its_way", "rejected", or "" when there is none."""
     mails = rsvp.messages.filter(recipient=rsvp.email)
     state = mails.values_list("state", flat=True).first()
@@ -86,7 +86,7 @@ def mail_state(rsvp: Rsvp) -> str:
 
 @page_or_post
 @limited("change", most=300, minutes=10)
-@by_link
+@rsvp_by_link
 def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Saves names and needs; its other buttons also change how many seats are held or waited for."""
     if request.method != "POST":
@@ -96,7 +96,7 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     if not all(form.is_valid() for form in sent):
         return show_rsvp(request, rsvp, guests, status=422)
     pressed = next((name for name in BUTTONS if name in request.POST), None)
-    if pressed and writes_too_often(rsvp):
+    if pressed and causes_too_many_emails(rsvp):
         return too_many(request, minutes=60)
     try:
         with transaction.atomic():
@@ -110,12 +110,12 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 
 
 def press_grow(rsvp: Rsvp, size: str) -> str:
-    seats.grow_party(rsvp, size=whole_number(size))
+    seats.grow_party(rsvp, size=parse_number(size))
     return _("Your party was changed.")
 
 
 def press_remove(rsvp: Rsvp, guest: str) -> str:
-    seats.remove_guest(rsvp, whole_number(guest))
+    seats.remove_guest(rsvp, parse_number(guest))
     return _("The guest was removed.")
 
 
@@ -143,28 +143,28 @@ BUTTONS = {
 }
 
 
-def whole_number(text: str) -> int:
+def parse_number(text: str) -> int:
     """The number that a button or a chip sent. Ours send nothing else; anything else gets the 400 page."""
     if not re.fullmatch("[0-9]{1,9}", text):
         raise BadRequest
     return int(text)
 
 
-def writes_too_often(rsvp: Rsvp) -> bool:
+def causes_too_many_emails(rsvp: Rsvp) -> bool:
     """Each change of seats is a mail, and the address may be a stranger's: no more than a person needs in an hour."""
-    return rate_limit.count(f"letters:{rsvp.pk}", minutes=60) > MOST_LETTERS
+    return rate_limit.count(f"letters:{rsvp.pk}", minutes=60) > MAX_EMAILS_PER_HOUR
 
 
 @page_or_post
 @limited("change", most=300, minutes=10)
-@by_link
+@rsvp_by_link
 def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Asks once, then gives back every seat."""
     if request.method != "POST":
         if rsvp.canceled_at or not rsvp.event.is_editable:
             return redirect(rsvp)
         return render(request, "summit/cancel.html", {"rsvp": rsvp, "event": rsvp.event})
-    writes_too_often(rsvp)  # it counts, and is never refused
+    causes_too_many_emails(rsvp)  # it counts, and is never refused
     try:
         seats.cancel(rsvp)
     except RuleViolation as refused:
@@ -174,13 +174,13 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 
 @page_or_post
 @limited("change", most=300, minutes=10)
-@by_link
+@rsvp_by_link
 def return_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """A cancelled party comes back, at the end of the queue."""
     if request.method != "POST":
         return redirect(rsvp)
-    size = whole_number(request.POST.get("size", ""))
-    if writes_too_often(rsvp):
+    size = parse_number(request.POST.get("size", ""))
+    if causes_too_many_emails(rsvp):
         return too_many(request, minutes=60)
     try:
         seats.reinstate(rsvp, size=size)
@@ -191,7 +191,7 @@ def return_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 
 @page_or_post
 @limited("change", most=300, minutes=10)
-@by_link
+@rsvp_by_link
 def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """One click to the page of promises, already known. A partner's address is led there by mail alone."""
     if request.method != "POST":
@@ -212,7 +212,7 @@ def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 
 
 @require_safe
-@by_link
+@rsvp_by_link
 def rsvp_calendar(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """The event as a calendar file, with the private link in it; nothing to give while no seat is held."""
     if not rsvp.held_seats:

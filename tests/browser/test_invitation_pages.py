@@ -34,7 +34,7 @@ def asked(at: Event | None = None, **fields) -> Invitation:
 
 def accepted(invitation: Invitation, size: int = 3) -> Invitation:
     rsvp = factories.unsaved_rsvp(invitation.event, accepts_partial=False)
-    invitation.rsvp = responses.accept(invitation, rsvp, size=size, guests=[])
+    invitation.rsvp = responses.accept_invitation(invitation, rsvp, size=size, guests=[])
     return invitation
 
 
@@ -83,7 +83,7 @@ def invitation_waiting() -> Place:
 
 
 def invitation_declined() -> Place:
-    declined = responses.decline(asked(), "Estamos en cosecha. " * 20)
+    declined = responses.decline_invitation(asked(), "Estamos en cosecha. " * 20)
     return of(declined, lambda: _("You cannot come this time"))
 
 

@@ -54,7 +54,7 @@ def asked(alma, language) -> Invitation:
     organization = factories.organization("Delta Growers")
     contact = contacts.add_contact(organization, email=alma.address, name="Alma Reyes", language=language)
     other = contacts.add_contact(organization, email="ben@example.org", name="Ben Ochoa")
-    starting.start(event, factories.audience(uploaded_contacts=[contact, other]), count=2, by="office")
+    starting.start_invitations(event, factories.audience(uploaded_contacts=[contact, other]), count=2, by="office")
     return Invitation.objects.get(contact=contact)
 
 

@@ -25,7 +25,7 @@ def gathered() -> Event:
     parties = [factories.rsvp(event, name, size=2) for name in ("Alma Reyes", "Ben Ochoa")]
     now = timezone.now()
     Event.objects.filter(pk=event.pk).update(starts_at=now, rsvp_closes_at=now)
-    attendance.came(Rsvp.objects.get(pk=parties[0].pk))
+    attendance.check_in_party(Rsvp.objects.get(pk=parties[0].pk))
     day = timezone.localdate(now)
     Reminder.objects.create(
         event=event, kind="week", event_date=day, recipient_count=2, completed_at=now - timedelta(days=7)

@@ -83,7 +83,7 @@ def test_history_of_an_event_tells_time_in_the_districts_zone(staff):
 
 def test_replaced_link_is_told_without_the_link():
     rsvp = factories.rsvp(factories.event())
-    replaced = rsvp_links.replace(rsvp)
+    replaced = rsvp_links.replace_rsvp_link(rsvp)
     assert changes(rsvp) == [("system", "", {"link": ["", "replaced"]}, "")]
     assert rsvp.token not in str(changes(rsvp))
     assert replaced.token not in str(changes(rsvp))

@@ -34,7 +34,7 @@ def event(seconds) -> Event:
 
 
 def test_kickoff_is_half_answered(event):
-    asked = stats.asked(event)
+    asked = stats.invitation_counts(event)
     assert (event.kind, event.invitation_only, event.is_published) == ("kickoff", True, True)
     assert (event.starts_at.year, event.starts_at.month) == (THIS_YEAR, 9)
     assert asked["invited"] > 20
@@ -52,7 +52,7 @@ def test_partners_of_the_year_were_invited_but_for_one_who_wants_no_invitations(
     assert set(event.invitations.values_list("contact__organization", flat=True)) <= set(
         Pledge.objects.signed().filter(year=THIS_YEAR).values_list("organization", flat=True)
     )
-    left_out = audiences.figures(audience, event).left_out
+    left_out = audiences.count_people(audience, event).left_out
     assert left_out[audiences.Reason.UNWILLING] == 1
     assert mailing.recipient_count == event.invitations.count()
     assert (mailing.about, mailing.started_by) == (event, "staff")

@@ -21,4 +21,4 @@ if __name__ == "__main__":
     contacts.add_contacts(Contact(name=f"Guest {n}", email=f"invited{n:05}@example.org") for n in range(number))
     audience = Audience.objects.create(name="Everybody")
     audience.uploaded_contacts.set(Contact.objects.all())
-    print(starting.start(Event.objects.get(slug=SLUG), audience, count=number, by="office").pk)
+    print(starting.start_invitations(Event.objects.get(slug=SLUG), audience, count=number, by="office").pk)

@@ -95,10 +95,10 @@ def rsvp_emails(box: Mailbox) -> None:
         seats.change_party_size(rsvp, size=2)
     box.collect("Party made smaller, and another moved up from the waiting list")
     for rsvp in mine:
-        rsvp_links.mail_link(rsvp)
+        rsvp_links.mail_rsvp_link(rsvp)
     box.collect("Lost link of an RSVP")
     for rsvp in mine:
-        rsvp_links.replace(rsvp)
+        rsvp_links.replace_rsvp_link(rsvp)
     box.collect("New link of an RSVP")
     sent(*confirmed)
     for message in Message.objects.filter(pk__in=[message.pk for message in confirmed]):
@@ -116,7 +116,7 @@ def rsvp_emails(box: Mailbox) -> None:
         "Reminder on the day before": moment(4, 6, 9),
         "Thanks after the event": moment(4, 8, 9),
     }.items():
-        reminder_sending.remind(now)
+        reminder_sending.send_due_reminders(now)
         box.collect(heading)
     for rsvp in mine:
         seats.cancel(rsvp)
@@ -131,23 +131,23 @@ def invitation_emails(box: Mailbox) -> None:
     factories.write_mailing(event, *people)
     asked = box.collect("Invitation")
     sent(*asked)
-    reminder_sending.remind(moment(3, 17, 9))
+    reminder_sending.send_due_reminders(moment(3, 17, 9))
     box.collect("Invitation not answered after a week")
     for invitation in event.invitations.order_by("pk"):
-        invitation_links.mail_link(invitation)
+        invitation_links.mail_invitation_link(invitation)
     box.collect("Lost link of an invitation")
     for message in Message.objects.filter(pk__in=[message.pk for message in asked]):
         queue.resend(message)
     box.collect("Invitation sent again by staff")
     for invitation in event.invitations.order_by("pk"):
-        responses.replace_link(invitation)
+        responses.replace_invitation_link(invitation)
     sent(*box.collect("New link of an invitation"))
     event.venue = "Stockton Civic Auditorium"
     factories.save_event(event)
-    writing.write(Mailing.objects.latest("pk"))
+    writing.write_mailing(Mailing.objects.latest("pk"))
     sent(*box.collect("Invited, and the event moved"))
     factories.cancel_event(event)
-    writing.write(Mailing.objects.latest("pk"))
+    writing.write_mailing(Mailing.objects.latest("pk"))
     box.collect("Invited, and the event was canceled")
 
 
@@ -240,7 +240,7 @@ def states() -> dict[str, str]:
         seats.cancel(gone)
         asked = factories.invite(event, factories.person("Jun Reyes", email=f"jun{event.pk}@example.org"))
         declined = factories.invite(event, factories.person("Eva Lee", email=f"eva{event.pk}@example.org"))
-        responses.decline(declined)
+        responses.decline_invitation(declined)
         if change:
             change(event)
         things = {

@@ -166,7 +166,7 @@ def test_stop_asks_first_and_takes_back_who_was_not_written_to(staff, kickoff):
 
 def test_stopped_ones_are_told_from_done_ones(staff, kickoff):
     sending = mailing(kickoff)
-    invitations_writing.stop(sending)
+    invitations_writing.stop_mailing(sending)
     assert "Stopped 0 of 3 are sent" in web_client.page_text(staff.get(page_of(sending)))
 
 
@@ -182,7 +182,7 @@ def test_page_of_word_of_a_move_says_what_it_is(staff, kickoff):
     page = web_client.page_text(staff.get(page_of(word)))
     assert "the event moved: 3 people who were invited and had not answered are told." in page
     assert "Each mail is written and sent by a worker." in page
-    invitations_writing.write(word)
+    invitations_writing.write_mailing(word)
     page = staff.get(page_of(word))
     assert "0 of 3 are sent" in web_client.page_text(page)
     assert "summit/invitation/" not in page.content.decode().split('id="progress"')[1]

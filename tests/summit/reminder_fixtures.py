@@ -45,7 +45,7 @@ def sent_reminders() -> list[str]:
 def run_reminders(*moments: datetime, sent: bool = True) -> list[str]:
     """Runs at each of these moments, and returns all that was said. Unless mail does not flow, it is sent at once."""
     for now in moments:
-        reminder_sending.remind(now)
+        reminder_sending.send_due_reminders(now)
         if sent:
             send_queued(now)
     return sent_reminders()

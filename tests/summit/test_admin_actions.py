@@ -63,7 +63,16 @@ EACH = [
     ("promote_rsvps", waiting, {}, "1 RSVP was seated.", (2, 0), "promoted", SAME, OVER),
     ("promote_over_capacity", in_vain, WHY, "1 RSVP was seated.", (2, 0), "promoted", SAME, OVER),
     ("move_to_waitlist", seated, {}, "1 RSVP waits now.", (0, 2), "waitlisted", SAME, OVER),
-    ("mail_links", seated, {}, "1 link is on its way.", (2, 0), "link", ON_ITS_WAY, "This event is over, so its links"),
+    (
+        "resend_links",
+        seated,
+        {},
+        "1 link is on its way.",
+        (2, 0),
+        "link",
+        ON_ITS_WAY,
+        "This event is over, so its links",
+    ),
 ]
 NAMES = [each[0] for each in EACH]
 

@@ -277,7 +277,7 @@ def test_long_list_comes_page_by_page_in_as_many_queries(staff, django_assert_nu
     def sent(number: int) -> Audience:
         audience = factories.audience()
         rows = "".join(f"a{n}@example.org,A {n}\n" for n in range(number))
-        contact_import.keep(audience, f"E-mail,Name\n{rows}".encode(), "list.csv")
+        contact_import.store_upload(audience, f"E-mail,Name\n{rows}".encode(), "list.csv")
         return audience
 
     few, many = sent(3), sent(3000)
@@ -292,9 +292,9 @@ def test_long_list_comes_page_by_page_in_as_many_queries(staff, django_assert_nu
 def test_list_that_nobody_spoke_of_for_a_day_is_forgotten():
     old, new = factories.audience(), factories.audience()
     for audience in (old, new):
-        contact_import.keep(audience, GOOD.encode(), "list.csv")
+        contact_import.store_upload(audience, GOOD.encode(), "list.csv")
     ContactListUpload.objects.filter(pk=old.pk).update(uploaded_at=timezone.now() - timedelta(hours=25))
-    contact_import.tidy()
+    contact_import.discard_stale_uploads()
     assert ContactListUpload.objects.get().audience == new
 
 
@@ -304,7 +304,7 @@ def test_list_that_nobody_spoke_of_for_a_day_is_forgotten():
 @pytest.fixture
 def sent(db) -> Audience:
     audience = factories.audience()
-    contact_import.keep(audience, GOOD.encode(), "list.csv")
+    contact_import.store_upload(audience, GOOD.encode(), "list.csv")
     return audience
 
 

@@ -34,8 +34,8 @@ def answers(kickoff) -> Event:
     factories.write_mailing(kickoff, alma, *others)
     accept(kickoff, "Alma Reyes", 2)
     accept(kickoff, "Chue Vang", 1)
-    responses.decline(of(kickoff, "Ben Ochoa"), "We count the stock in that week.")
-    responses.decline(of(kickoff, "Chue Vang"))
+    responses.decline_invitation(of(kickoff, "Ben Ochoa"), "We count the stock in that week.")
+    responses.decline_invitation(of(kickoff, "Chue Vang"))
     return kickoff
 
 
@@ -44,7 +44,7 @@ def of(event: Event, name: str) -> Invitation:
 
 
 def accept(event: Event, name: str, size: int) -> None:
-    responses.accept(of(event, name), Rsvp(name=name), size=size)
+    responses.accept_invitation(of(event, name), Rsvp(name=name), size=size)
 
 
 def shown(staff: Client, query: str = "") -> list[str]:
@@ -104,7 +104,7 @@ def test_page_shows_answer_mail_and_history(staff, answers):
 def test_history_says_the_answer_in_words(staff, answers, language, said):
     accept(answers, "Chue Vang", 1)
     asked = of(answers, "Chue Vang")
-    responses.replace_link(asked)
+    responses.replace_invitation_link(asked)
     text = web_client.page_text(staff.get(f"{LIST}{asked.pk}/change/", headers={"accept-language": language}))
     for words in said:
         assert words in text
@@ -155,7 +155,7 @@ def test_nothing_to_take_away_says_so(staff, kickoff):
 
 
 def test_word_that_a_spreadsheet_would_run_is_harmless(staff, kickoff):
-    responses.decline(factories.invite(kickoff, factories.person("Alma")), "=1+1")
+    responses.decline_invitation(factories.invite(kickoff, factories.person("Alma")), "=1+1")
     assert read_rows(staff.get(f"{LIST}list.csv"))[1][12] == "'=1+1"
 
 

@@ -70,7 +70,7 @@ def test_event_leads_to_inviting_and_shows_its_invitations(staff, kickoff):
     assert f'href="{whom(kickoff)}"' in page.content.decode()
     assert "All invitations" not in web_client.page_text(page)
     invitation = factories.invite(kickoff, people()[0])
-    responses.decline(invitation, "Inventory that week")
+    responses.decline_invitation(invitation, "Inventory that week")
     text = web_client.page_text(staff.get(f"{EVENTS}{kickoff.pk}/change/"))
     assert "invitations 1 accepted 0 declined 1 not answered 0" in text
 

@@ -100,7 +100,7 @@ def test_rsvps_own_page_proposes_and_leads_on(staff, gate, rsvp):
     page = staff.get(page_of_rsvp(rsvp))
     assert f'href="/imagine/admin/partners/organization/{gate.pk}/change/"' in page.content.decode()
     assert "staff partner: – → Port Gate Logistics" in web_client.page_text(page)
-    organization_matching.say_none(Rsvp.objects.all())
+    organization_matching.assign_no_organization(Rsvp.objects.all())
     assert "belongs to no partner. Say otherwise" in web_client.page_text(staff.get(page_of_rsvp(rsvp)))
 
 
@@ -160,18 +160,18 @@ def test_matched_one_is_said_otherwise_alone(staff, event, gate, rsvp):
 
 @pytest.mark.parametrize("sent", [{"choose": "0"}, {"choose": "x"}, {"choose": "9" * 30}, {"choose": "²"}])
 def test_organization_that_is_not_there_is_told(staff, rsvp, sent):
-    assert said(press(staff, rsvp, **sent)) == [str(organization_matching.Gone())]
+    assert said(press(staff, rsvp, **sent)) == [str(organization_matching.OrganizationGone())]
     assert partner(rsvp) is None
 
 
 @pytest.mark.parametrize("button", ["choose", "none", "new", "again"])
 def test_what_somebody_else_said_meanwhile_stands(staff, gate, rsvp, button):
     other = factories.organization("Zeta Freight")
-    organization_matching.choose(Rsvp.objects.all(), other.pk)
+    organization_matching.assign_organization(Rsvp.objects.all(), other.pk)
     for was in ("", "none", str(gate.pk), "x"):
         value = gate.pk if button == "choose" else "1"
         assert said(press(staff, rsvp, was=was, name="New", **{button: value})) == [
-            str(organization_matching.Settled())
+            str(organization_matching.AlreadyMatched())
         ]
     assert (partner(rsvp), Organization.objects.count()) == ("Zeta Freight", 2)
 

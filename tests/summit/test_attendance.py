@@ -32,33 +32,33 @@ def who_came(rsvp: Rsvp) -> list[int]:
 def test_all_who_hold_a_seat_came_and_twice_changes_nothing():
     event = factories.event(capacity=2)
     rsvp = party(event=event, size=3, accepts_partial=True)
-    assert attendance.came(rsvp)
+    assert attendance.check_in_party(rsvp)
     assert who_came(rsvp) == [1, 2]  # the third only waited
     moments = list(rsvp.guests.values_list("checked_in_at", flat=True))
-    assert not attendance.came(rsvp)
+    assert not attendance.check_in_party(rsvp)
     assert list(rsvp.guests.values_list("checked_in_at", flat=True)) == moments
 
 
 def test_did_not_come_takes_it_back():
     rsvp = party(size=2)
-    assert not attendance.did_not_come(rsvp)
-    attendance.came(rsvp)
-    assert attendance.did_not_come(rsvp)
+    assert not attendance.mark_no_show(rsvp)
+    attendance.check_in_party(rsvp)
+    assert attendance.mark_no_show(rsvp)
     assert who_came(rsvp) == []
 
 
 def test_single_guests_came_and_strangers_are_passed_over():
     rsvp, other = party(size=3), party("Ben Ochoa")
     guests = list(rsvp.guests.order_by("position"))
-    assert attendance.note(rsvp, {guests[1].pk: True, guests[0].pk: False, other.guests.get().pk: True})
+    assert attendance.set_checked_in(rsvp, {guests[1].pk: True, guests[0].pk: False, other.guests.get().pk: True})
     assert (who_came(rsvp), who_came(other)) == ([2], [])
-    assert not attendance.note(rsvp, {guests[1].pk: True})
+    assert not attendance.set_checked_in(rsvp, {guests[1].pk: True})
 
 
 def test_it_is_in_the_history_by_name():
     rsvp = party(size=2)
     with audit.as_actor(audit.Actor(AuditEntry.ActorKind.STAFF, "office")):
-        attendance.came(rsvp)
+        attendance.check_in_party(rsvp)
     change = AuditEntry.objects.about(rsvp).get()
     assert (change.actor_name, change.changes) == ("office", {"came": ["", "Alma Reyes; 2"]})
 
@@ -66,18 +66,20 @@ def test_it_is_in_the_history_by_name():
 def test_no_seat_changes_and_nobody_is_written_to():
     rsvp = party(size=2)
     before = (snapshots.seats(rsvp.event), snapshots.emails())
-    attendance.came(rsvp)
+    attendance.check_in_party(rsvp)
     assert (snapshots.seats(rsvp.event), snapshots.emails()) == before
 
 
-@pytest.mark.parametrize("rule", [attendance.came, attendance.did_not_come, lambda rsvp: attendance.note(rsvp, {})])
+@pytest.mark.parametrize(
+    "rule", [attendance.check_in_party, attendance.mark_no_show, lambda rsvp: attendance.set_checked_in(rsvp, {})]
+)
 def test_refused_before_the_day_and_for_what_did_not_take_place(rule):
     early = factories.rsvp(factories.event())
-    with pytest.raises(attendance.NotNow, match="from the day of the event on"):
+    with pytest.raises(attendance.CheckInNotOpen, match="from the day of the event on"):
         rule(early)
     called_off = party("Ben Ochoa")
     factories.cancel_event_unnoticed(called_off.event)
-    with pytest.raises(attendance.NotNow, match="called off"):
+    with pytest.raises(attendance.CheckInNotOpen, match="called off"):
         rule(called_off)
     cancelled = factories.rsvp(factories.event(), "Chue Vang")
     seats.cancel(cancelled)
@@ -91,15 +93,15 @@ def test_party_without_a_seat_gets_seats_first():
     event = factories.event(capacity=1)
     factories.rsvp(event)
     waiting = party("Ben Ochoa", event)
-    with pytest.raises(attendance.NoSeat, match="holds no seat"):
-        attendance.came(waiting)
+    with pytest.raises(attendance.NoSeatHeld, match="holds no seat"):
+        attendance.check_in_party(waiting)
 
 
 def test_noted_from_the_first_minute_of_its_day_in_stockton():
     event = reminder_fixtures.event()
-    assert not attendance.can_be_noted(event, reminder_fixtures.moment(4, 7) - timedelta(seconds=1))
-    assert attendance.can_be_noted(event, reminder_fixtures.moment(4, 7))
-    assert attendance.can_be_noted(event, reminder_fixtures.moment(5, 1))
+    assert not attendance.can_check_in(event, reminder_fixtures.moment(4, 7) - timedelta(seconds=1))
+    assert attendance.can_check_in(event, reminder_fixtures.moment(4, 7))
+    assert attendance.can_check_in(event, reminder_fixtures.moment(5, 1))
 
 
 # The admin -------------------------------------------------------------------------------------------------------
@@ -114,13 +116,13 @@ def test_many_are_noted_at_once_and_each_refusal_is_told(staff):
     event = factories.event(capacity=2)
     one, two, waits = (factories.rsvp(event, name) for name in ("Alma Reyes", "Ben Ochoa", "Chue Vang"))
     factories.end_event(event)
-    attendance.came(Rsvp.objects.get(pk=two.pk))
-    page = web_client.page_text(act(staff, "note_came", one, two, waits))
+    attendance.check_in_party(Rsvp.objects.get(pk=two.pk))
+    page = web_client.page_text(act(staff, "check_in_parties", one, two, waits))
     assert "1 party came." in page
     assert "1 was so already and stays as it is." in page
     assert f"{waits}: This party holds no seat. Give it seats first, then note that it came." in page
     assert [who_came(rsvp) for rsvp in (one, two, waits)] == [[1], [1], []]
-    assert "2 parties are noted as not come." in web_client.page_text(act(staff, "note_absent", one, two))
+    assert "2 parties are noted as not come." in web_client.page_text(act(staff, "mark_no_shows", one, two))
     assert [who_came(rsvp) for rsvp in (one, two)] == [[], []]
 
 
@@ -147,7 +149,7 @@ def test_single_guests_are_ticked_on_the_page_of_the_party(staff):
 
 def test_page_saved_as_it_was_keeps_who_came_to_the_second(staff):
     rsvp = party(size=2)
-    attendance.came(rsvp)
+    attendance.check_in_party(rsvp)
     before = snapshots.tables(but=("sessions.Session", "admin.LogEntry"))
     assert staff.post(page_of(rsvp), web_client.form_fields(staff.get(page_of(rsvp)))).status_code == 302
     assert snapshots.tables(but=("sessions.Session", "admin.LogEntry")) == before
@@ -156,7 +158,7 @@ def test_page_saved_as_it_was_keeps_who_came_to_the_second(staff):
 def test_what_another_ticked_meanwhile_stays(staff):
     rsvp = party(size=2)
     mine = web_client.form_fields(staff.get(page_of(rsvp)))
-    attendance.came(rsvp)
+    attendance.check_in_party(rsvp)
     assert staff.post(page_of(rsvp), mine | {"guests-1-name": "Chue Vang"}).status_code == 302
     assert who_came(rsvp) == [1, 2]
 
@@ -166,7 +168,7 @@ def test_guest_who_was_let_in_meanwhile_keeps_their_tick(staff):
     Event.objects.filter(pk=rsvp.event_id).update(starts_at=timezone.now(), rsvp_closes_at=timezone.now())
     mine = web_client.form_fields(staff.get(page_of(rsvp)))
     seats.change_party_size(rsvp, size=3, by_staff=True)
-    attendance.came(rsvp)
+    attendance.check_in_party(rsvp)
     response = staff.post(page_of(rsvp), mine)
     assert response.status_code == 200
     again = web_client.form_fields(response)
@@ -181,7 +183,7 @@ def test_list_finds_who_came_and_who_did_not(staff):
     factories.rsvp(factories.event(), "Comes next year")
     seats.cancel(factories.rsvp(event, "Cancelled"))
     factories.end_event(event)
-    attendance.came(Rsvp.objects.get(pk=came.pk))
+    attendance.check_in_party(Rsvp.objects.get(pk=came.pk))
 
     def found(status: str) -> list[str]:
         return [rsvp.name for rsvp in staff.get(f"/imagine/admin/summit/rsvp/?status={status}").context["cl"].queryset]

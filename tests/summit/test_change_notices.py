@@ -44,7 +44,7 @@ def moved(event: Event, **fields) -> None:
 
 def write() -> None:
     for mailing in Mailing.objects.going_on().order_by("pk"):
-        invitations_writing.write(mailing)
+        invitations_writing.write_mailing(mailing)
 
 
 def told(**fields) -> list[str]:
@@ -106,10 +106,10 @@ def test_nobody_is_told_who_answered_wants_none_or_never_got_it():
     names = ("Open", "Coming", "Declined", "Elsewhere", "Unwilling", "Refused", "Cancelled", "Never", "Given Up")
     event = asked(*names)
     invitations_of = {each.contact.name: each for each in event.invitations.select_related("contact")}
-    responses.accept(invitations_of["Coming"], factories.unsaved_rsvp(event, "Coming"), size=1)
-    responses.decline(invitations_of["Declined"])
+    responses.accept_invitation(invitations_of["Coming"], factories.unsaved_rsvp(event, "Coming"), size=1)
+    responses.decline_invitation(invitations_of["Declined"])
     factories.rsvp(event, "Elsewhere")
-    rsvp = responses.accept(invitations_of["Cancelled"], factories.unsaved_rsvp(event, "Cancelled"), size=1)
+    rsvp = responses.accept_invitation(invitations_of["Cancelled"], factories.unsaved_rsvp(event, "Cancelled"), size=1)
     seats.cancel(rsvp)
     preferences.choose(preferences.of("unwilling@example.org"), invitations=False)
     preferences.refuse("refused@example.org", "550 no such person")
@@ -158,7 +158,7 @@ def test_who_unsubscribes_between_the_move_and_the_writing_is_left_out():
 def test_whose_link_was_replaced_is_told():
     event = factories.event()
     factories.write_mailing(event, person("Alma"))
-    responses.replace_link(event.invitations.get())
+    responses.replace_invitation_link(event.invitations.get())
     assert [message.kind for message in Message.objects.all()] == ["invitation_new_link"]
     sent()
     moved(event)
@@ -170,7 +170,7 @@ def test_a_link_that_is_replaced_before_it_leaves_says_where_it_is_now():
     event = asked("Alma")
     moved(event)
     write()
-    responses.replace_link(event.invitations.get())
+    responses.replace_invitation_link(event.invitations.get())
     assert told() == []
     new = Message.objects.get(kind="invitation_new_link")
     assert ("Civic Auditorium" in new.body_text, entry(new)["SEQUENCE"]) == (True, 1)
@@ -184,7 +184,7 @@ def test_a_link_that_is_replaced_when_it_is_called_off_takes_no_word_of_that_bac
     event = asked("Alma")
     factories.cancel_event(event)
     write()
-    responses.replace_link(event.invitations.get())
+    responses.replace_invitation_link(event.invitations.get())
     assert told() == ["Alma called_off 1 CANCEL"]
 
 
@@ -228,12 +228,12 @@ def test_moved_back_tells_only_who_heard_of_the_move():
     event = asked("Heard", "Waiting", "Unwritten")
     moved(event, venue="One Hall")
     with pytest.MonkeyPatch.context() as small:
-        small.setattr(writing, "BATCH", 2)
-        writing.write_some(Mailing.objects.get(template="invitation_moved").pk)
+        small.setattr(writing, "BATCH_SIZE", 2)
+        writing.write_next_batch(Mailing.objects.get(template="invitation_moved").pk)
     sent(recipient="heard@example.org")
     back = Event.objects.get()
     back.venue = event.venue
-    assert [each.contact.name for each in change_notices.asked(back)] == ["Heard"]
+    assert [each.contact.name for each in change_notices.invitations_notified_if_saved(back)] == ["Heard"]
     moved(event, venue=event.venue)
     write()
     assert told() == ["Heard moved 1 PUBLISH", "Heard moved 2 PUBLISH"]
@@ -254,7 +254,7 @@ def test_a_word_that_was_stopped_by_staff_counts_as_not_said():
     event = asked("Alma")
     moved(event, venue="One Hall")
     write()
-    invitations_writing.stop(Mailing.objects.get(template="invitation_moved"))
+    invitations_writing.stop_mailing(Mailing.objects.get(template="invitation_moved"))
     assert told() == []
     moved(event, venue=event.venue)
     assert Mailing.objects.going_on().count() == 0
@@ -284,7 +284,7 @@ def test_called_off_in_the_middle_of_the_invitations():
     factories.write_mailing(event, person("Sent"), person("Queued"))
     sent(recipient="sent@example.org")
     factories.cancel_event(event)
-    invitations_writing.stop_the_unanswerable()
+    invitations_writing.stop_closed_mailings()
     write()
     assert told() == ["Sent called_off 1 CANCEL"]
     assert not Message.objects.filter(recipient="queued@example.org").exists()
@@ -305,8 +305,8 @@ def test_nothing_is_told_of_an_event_that_is_over():
     event = asked("Alma", "Jun")
     moved(event)
     with pytest.MonkeyPatch.context() as small:
-        small.setattr(writing, "BATCH", 1)
-        writing.write_some(Mailing.objects.get(template="invitation_moved").pk)
+        small.setattr(writing, "BATCH_SIZE", 1)
+        writing.write_next_batch(Mailing.objects.get(template="invitation_moved").pk)
     factories.end_event(event)
     write()
     assert told() == []
@@ -318,7 +318,7 @@ def test_what_waits_until_the_event_is_over_never_leaves():
     moved(event)
     write()
     factories.end_event(event)
-    invitations_writing.stop_the_unanswerable()
+    invitations_writing.stop_closed_mailings()
     assert told() == []
 
 
@@ -334,12 +334,12 @@ def test_who_answers_before_it_leaves_is_not_told(answer, is_written):
         write()
     invitation = event.invitations.get()
     if answer == "accept":
-        responses.accept(invitation, factories.unsaved_rsvp(event, "Alma"), size=1)
+        responses.accept_invitation(invitation, factories.unsaved_rsvp(event, "Alma"), size=1)
     elif answer == "decline":
-        responses.decline(invitation)
+        responses.decline_invitation(invitation)
     else:
         factories.rsvp(event, "Alma")
-        responses.tie_known()
+        responses.link_existing_rsvps()
     write()
     assert told() == []
 
@@ -350,7 +350,7 @@ def test_the_rsvp_that_answers_has_the_last_word_in_the_calendar():
         moved(event, venue=venue)
         write()
         sent()
-    rsvp = responses.accept(event.invitations.get(), factories.unsaved_rsvp(event, "Alma"), size=1)
+    rsvp = responses.accept_invitation(event.invitations.get(), factories.unsaved_rsvp(event, "Alma"), size=1)
     assert snapshots.emails(rsvp) == ["confirmed 3 REQUEST"]
     confirmed, last = (
         rsvp.messages.get(),
@@ -375,18 +375,18 @@ def test_a_corrected_address_gets_what_has_not_left():
 
 
 def test_interrupted_writing_goes_on(monkeypatch):
-    monkeypatch.setattr(writing, "BATCH", 2)
+    monkeypatch.setattr(writing, "BATCH_SIZE", 2)
     event = asked(*(f"Person {n}" for n in range(5)))
     moved(event)
     mailing = Mailing.objects.get(template="invitation_moved")
-    assert writing.write_some(mailing.pk)
+    assert writing.write_next_batch(mailing.pk)
     with monkeypatch.context() as broken:
         broken.setattr(change_notices.queue, "enqueue_many", lambda messages: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            invitations_writing.write(mailing)
+            invitations_writing.write_mailing(mailing)
     assert len(told()) == 2
     assert progress.mailing_progress(mailing).to_write == 3
-    assert invitations_writing.write(mailing)
+    assert invitations_writing.write_mailing(mailing)
     assert told() == [f"Person {n} moved 1 PUBLISH" for n in range(5)]
 
 
@@ -405,7 +405,7 @@ def test_any_number_is_told_by_as_many_queries(number, django_assert_num_queries
     moved(event)
     mailing = Mailing.objects.get(template="invitation_moved")
     with django_assert_num_queries(13):
-        invitations_writing.write(mailing)
+        invitations_writing.write_mailing(mailing)
     assert mailing.messages.count() == number
 
 

@@ -51,7 +51,7 @@ def test_with_yes_they_are_invited(audience, capsys):
     assert said[-1] == f"Begun: mailing {mailing.pk} to 1 person. Its page in the admin shows how far it is."
     assert (mailing.recipient_count, mailing.started_by) == (1, "manage.py invite")
     assert Invitation.objects.get().contact.name == "Alma"
-    assert writing.write(mailing)
+    assert writing.write_mailing(mailing)
     assert Message.objects.filter(mailing=mailing).count() == 1
 
 
@@ -85,7 +85,7 @@ def test_invented_contacts_are_an_audience(capsys):
     assert Organization.objects.count() == Contact.objects.filter(is_primary=True).count() == 3
     assert set(Contact.objects.values_list("language", flat=True)) == {"en", "es"}
     audience = Audience.objects.get(name="Invented contacts")
-    assert starting.start(factories.event(), audience, count=10, by="test").recipient_count == 10
+    assert starting.start_invitations(factories.event(), audience, count=10, by="test").recipient_count == 10
 
 
 def test_a_second_run_makes_who_is_missing():

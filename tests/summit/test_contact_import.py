@@ -9,7 +9,7 @@ from imagine.core.spreadsheets.reader import Unreadable
 from imagine.mail import preferences
 from partners.models import Contact, Organization
 from summit.invitations import audiences, contact_import
-from summit.invitations.contact_import import Bad, Checked
+from summit.invitations.contact_import import CheckedList, SkippedRow
 from tests import factories, snapshots
 from tests.factories import person
 
@@ -30,16 +30,16 @@ def xlsx(*rows, header=HEADER) -> bytes:
     return file.getvalue()
 
 
-def read(*rows, header=HEADER) -> Checked:
+def read(*rows, header=HEADER) -> CheckedList:
     """What a file says, after both kinds of file said the same."""
-    checked = contact_import.read(csv(*rows, header=header), "list")
-    assert contact_import.read(xlsx(*rows, header=header), "list") == checked
+    checked = contact_import.check_contact_list(csv(*rows, header=header), "list")
+    assert contact_import.check_contact_list(xlsx(*rows, header=header), "list") == checked
     return checked
 
 
 def refusal(content: bytes) -> str:
     with pytest.raises(Unreadable) as refused:
-        contact_import.read(content, "list")
+        contact_import.check_contact_list(content, "list")
     return str(refused.value)
 
 
@@ -85,13 +85,15 @@ def test_first_and_last_names_are_put_together():
 
 
 def test_addresses_are_read_as_mail_programs_write_them():
-    checked = contact_import.read(b'email\n"Jun Park <jun@example.org>"\nmailto:mai@example.org\n', "list")
+    checked = contact_import.check_contact_list(
+        b'email\n"Jun Park <jun@example.org>"\nmailto:mai@example.org\n', "list"
+    )
     assert [row.email for row in checked.new] == ["jun@example.org", "mai@example.org"]
 
 
 def test_titles_above_and_empty_lines_between_are_passed_over():
     content = b"Our list of 2027,,\n\nName,E-mail\n,\nJun,jun@example.org\n\n"
-    assert contact_import.read(content, "list").new == [(5, "jun@example.org", "Jun", "", "")]
+    assert contact_import.check_contact_list(content, "list").new == [(5, "jun@example.org", "Jun", "", "")]
 
 
 def test_broken_addresses_are_told():
@@ -101,9 +103,9 @@ def test_broken_addresses_are_told():
 
 
 def test_every_reason_of_a_row_is_told_with_its_line():
-    bad = contact_import.read(csv(("mai@example.org",), ("nobody", "=1+1", "", "Klingon")), "list").bad
+    bad = contact_import.check_contact_list(csv(("mai@example.org",), ("nobody", "=1+1", "", "Klingon")), "list").bad
     assert bad == [
-        Bad(
+        SkippedRow(
             3,
             "nobody",
             "“nobody” is no e-mail address. “=1+1” looks like a formula, not like a name. "
@@ -125,7 +127,7 @@ def test_doubled_addresses_are_taken_once_in_any_case():
     checked = read(("jun@example.org", "Jun"), ("JUN@example.org", "Jun Again"), ("jun@example.org",))
     assert [row.name for row in checked.new] == ["Jun"]
     said = "The same address as in line 2."
-    assert checked.doubled == [Bad(3, "JUN@example.org", said), Bad(4, "jun@example.org", said)]
+    assert checked.doubled == [SkippedRow(3, "JUN@example.org", said), SkippedRow(4, "jun@example.org", said)]
 
 
 def test_who_unsubscribed_or_refuses_mail_is_not_taken():
@@ -156,7 +158,7 @@ def test_what_is_no_list_of_people_is_refused_whole(content, said):
 
 
 def test_more_rows_than_can_be_read_are_refused(monkeypatch):
-    monkeypatch.setattr(contact_import, "MOST_ROWS", 2)
+    monkeypatch.setattr(contact_import, "MAX_ROWS", 2)
     rows = [(f"person{n}@example.org",) for n in range(3)]
     assert refusal(csv(*rows)) == "It has more than 2 rows. Split it into files of fewer rows."
 
@@ -171,7 +173,7 @@ def test_to_read_writes_nothing():
 def test_any_number_of_rows_is_read_by_two_queries(number, django_assert_num_queries):
     content = csv(*((f"person{n}@example.org",) for n in range(number)))
     with django_assert_num_queries(2):
-        contact_import.read(content, "list")
+        contact_import.check_contact_list(content, "list")
 
 
 # Take ------------------------------------------------------------------------------------------------------------
@@ -189,7 +191,7 @@ def test_people_are_put_in_and_made_contacts_as_needed():
         ("tou@example.org", "Tou"),
     )
     audience = factories.audience()
-    assert contact_import.take(audience, checked) == 5
+    assert contact_import.add_to_audience(audience, checked) == 5
     assert people() == [
         ("alma@example.org", "Alma", None, "en"),
         ("boss@example.org", "Boss", "The Port Gate, Inc.", "en"),
@@ -199,7 +201,7 @@ def test_people_are_put_in_and_made_contacts_as_needed():
         ("tou@example.org", "Tou", None, "en"),
     ]
     assert Organization.objects.get(name="Brand New").contacts.filter(is_primary=True).count() == 1
-    assert [one.name for one in audiences.people(audience, factories.event())] == [
+    assert [one.name for one in audiences.audience_people(audience, factories.event())] == [
         "Alma",
         "Jun Park",
         "Kou",
@@ -211,16 +213,18 @@ def test_people_are_put_in_and_made_contacts_as_needed():
 
 def test_taken_twice_changes_nothing():
     content, audience = csv(("jun@example.org", "Jun", "Port"), ("mai@example.org",)), factories.audience()
-    first = contact_import.read(content, "list")
-    contact_import.take(audience, first)
+    first = contact_import.check_contact_list(content, "list")
+    contact_import.add_to_audience(audience, first)
     before = snapshots.tables()
-    contact_import.take(audience, first)
-    contact_import.take(audience, contact_import.read(content, "list"))
+    contact_import.add_to_audience(audience, first)
+    contact_import.add_to_audience(audience, contact_import.check_contact_list(content, "list"))
     assert snapshots.tables() == before
 
 
 def test_who_has_no_name_is_called_as_the_organization_or_the_address():
-    contact_import.take(factories.audience(), read(("jun@example.org",), ("mai@example.org", "", "Port Gate")))
+    contact_import.add_to_audience(
+        factories.audience(), read(("jun@example.org",), ("mai@example.org", "", "Port Gate"))
+    )
     assert [name for _email, name, *_rest in people()] == ["jun", "Port Gate"]
 
 
@@ -229,7 +233,7 @@ def test_of_several_contacts_of_one_address_that_of_the_organization_is_meant():
     first, second = [person("Alma", organization) for organization in organizations]
     for organization, meant in (("union hall", second), ("", first), ("Unknown", first)):
         audience = factories.audience()
-        contact_import.take(audience, read(("alma@example.org", "Alma", organization)))
+        contact_import.add_to_audience(audience, read(("alma@example.org", "Alma", organization)))
         assert audience.uploaded_contacts.get() == meant
     assert Contact.objects.count() == 2
 
@@ -240,14 +244,14 @@ def test_who_was_erased_or_made_since_the_file_was_read_is_taken_all_the_same():
     erased.delete()
     made = person("Jun")
     audience = factories.audience()
-    assert contact_import.take(audience, checked) == 2
+    assert contact_import.add_to_audience(audience, checked) == 2
     assert made in audience.uploaded_contacts.all()
 
 
 def test_who_is_bad_doubled_or_unwilling_is_not_taken():
     preferences.choose(preferences.of("no@example.org"), invitations=False)
     checked = read(("broken",), ("jun@example.org",), ("jun@example.org",), ("no@example.org",))
-    assert contact_import.take(factories.audience(), checked) == 1
+    assert contact_import.add_to_audience(factories.audience(), checked) == 1
     assert [email for email, *_rest in people()] == ["jun@example.org"]
 
 
@@ -256,13 +260,13 @@ def test_any_number_is_taken_by_as_many_queries(number, django_assert_num_querie
     checked = read(*((f"person{n}@example.org", f"Person {n}", f"Works {n}") for n in range(number)))
     audience = factories.audience()
     with django_assert_num_queries(23):
-        contact_import.take(audience, checked)
+        contact_import.add_to_audience(audience, checked)
     assert Organization.objects.count() == number
 
 
 def test_new_organizations_of_one_web_address_have_one_each():
     factories.organization("Port Works")
-    contact_import.take(
+    contact_import.add_to_audience(
         factories.audience(),
         read(
             ("jun@example.org", "Jun", "Port-Works 2"),

@@ -73,7 +73,7 @@ class Page(HTMLParser):
 def test_confirmed_says_everything():
     rsvp = factories.rsvp(new_event(), size=3, guests=("Jun Reyes",), language="en")
     Guest.objects.filter(rsvp=rsvp, position=2).update(dietary_needs="vegetarian", accessibility_needs="ramp")
-    rsvp_emails.confirmed(rsvp)
+    rsvp_emails.queue_confirmed(rsvp)
     message = newest(rsvp, "rsvp_confirmed")
     assert (message.recipient, message.language) == ("alma.reyes@example.org", "en")
     assert message.subject == "Your 3 seats on April 4 are confirmed"
@@ -301,7 +301,7 @@ def test_cancelled_when_rsvp_is_closed_invites_nobody_back():
 def test_link_goes_to_the_stored_address():
     rsvp = factories.rsvp(new_event(), size=2)
     before = Rsvp.objects.get(pk=rsvp.pk).ics_sequence
-    rsvp_emails.link(rsvp)
+    rsvp_emails.queue_link(rsvp)
     [message] = letters_of(rsvp, "rsvp_link")
     assert message.recipient == "alma.reyes@example.org"
     assert message.subject == "The link to your RSVP for April 4"
@@ -440,7 +440,7 @@ def test_messages_of_many_parties_read_nothing(django_assert_num_queries):
     with django_assert_num_queries(0):
         for rsvp in parties:
             rsvp.event = event
-            rsvp_emails.event_moved(rsvp, before)
+            rsvp_emails.event_rescheduled_message(rsvp, before)
 
 
 def test_letter_is_in_the_rsvps_language_whatever_the_readers():

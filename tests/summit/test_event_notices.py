@@ -116,7 +116,7 @@ def test_a_worker_that_dies_in_a_batch_leaves_all_of_it_to_the_next(event, monke
     move_to(event, SECOND)
     assert event_changes.notify_some_guests(event.pk)
     with monkeypatch.context() as broken:
-        broken.setattr(rsvp_emails, "event_moved", lambda rsvp, before: 1 / 0)
+        broken.setattr(rsvp_emails, "event_rescheduled_message", lambda rsvp, before: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             event_changes.notify_some_guests(event.pk)
     assert [line.partition(":")[0] for line in notices()] == ["Alma", "Ben"]

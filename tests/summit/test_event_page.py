@@ -91,7 +91,9 @@ def test_chart_is_drawn_with_the_numbers_of_its_table(staff, full):
 )
 def test_links_lead_to_the_filtered_list_of_this_event(staff, full, query, found):
     factories.rsvp(factories.event(), "Elsewhere", size=2)
-    lists = staff.get(page_of(full)).context["answers"]["lists"] | {"active": event_page.rsvps(full, status="active")}
+    lists = staff.get(page_of(full)).context["answers"]["lists"] | {
+        "active": event_page.rsvp_list_url(full, status="active")
+    }
     response = staff.get(lists[query or "all"])
     assert (response.status_code, names(response)) == (200, found)
 
@@ -355,7 +357,7 @@ def test_moving_says_how_many_invited_people_are_told_and_what_they_read(staff, 
         factories.rsvp(event, "Stays")
     factories.write_mailing(event, *map(factories.person, ("Alma", "Jun", "Declines")))
     Message.objects.filter(queue="bulk").update(state="sent", sent_at=timezone.now())
-    responses.decline(event.invitations.get(contact__name="Declines"))
+    responses.decline_invitation(event.invitations.get(contact__name="Declines"))
     factories.write_mailing(event, factories.person("Queued"))
     before = snapshots.tables(but=UNCHANGED)
     response = answer(staff, event, venue=PLACE)
@@ -380,7 +382,7 @@ def test_where_only_such_people_are_invited_nothing_is_asked(staff, which):
     asked = factories.invite(event, factories.person("Alma"))
     if which == "declined":
         Message.objects.update(state="sent", sent_at=timezone.now())
-        responses.decline(asked)
+        responses.decline_invitation(asked)
     assert answer(staff, event, venue=PLACE).status_code == 302
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 def states(event: Event, now) -> list[tuple[str, int]]:
-    return [(each.state, each.count) for each in reminder_sending.plan(event, now)]
+    return [(each.state, each.count) for each in reminder_sending.reminder_plan(event, now)]
 
 
 def text(staff, event: Event) -> str:
@@ -24,7 +24,7 @@ def text(staff, event: Event) -> str:
 def test_plan_is_in_order_and_tells_what_became_of_each():
     event = reminder_fixtures.event()
     reminder_fixtures.rsvp(event)
-    assert [(each.label, each.due) for each in reminder_sending.plan(event)] == [
+    assert [(each.label, each.due) for each in reminder_sending.reminder_plan(event)] == [
         ("invitation not answered", None),
         ("a week before", moment(3, 31, 9)),
         ("names still missing", moment(4, 4, 9)),
@@ -69,7 +69,7 @@ def test_page_counts_who_came_from_its_day_on(staff):
     rsvp = factories.rsvp(event, size=3)
     assert "guests who came" not in text(staff, event)
     Event.objects.filter(pk=event.pk).update(starts_at=timezone.now(), rsvp_closes_at=timezone.now())
-    attendance.came(Rsvp.objects.get(pk=rsvp.pk))
+    attendance.check_in_party(Rsvp.objects.get(pk=rsvp.pk))
     page = text(staff, event)
     assert "guests who came 3" in page
     assert "Came (1)" in page

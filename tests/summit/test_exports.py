@@ -123,7 +123,7 @@ def test_list_comes_as_a_file_named_by_the_day(staff, district):
 
 def test_header_and_row_are_as_long():
     rsvp = factories.rsvp(factories.event())
-    assert [len(row) for row in exports.rows(Guest.objects.filter(rsvp=rsvp))] == [len(exports.HEADER)]
+    assert [len(row) for row in exports.guest_rows(Guest.objects.filter(rsvp=rsvp))] == [len(exports.GUEST_HEADER)]
 
 
 # Who is on it ----------------------------------------------------------------------------------------------------

@@ -76,7 +76,11 @@ def test_dates_without_a_language_are_english():
 )
 def test_what_a_party_has(held, waiting, standing, seats, on_day):
     rsvp = Rsvp(event=Event(starts_at=EIGHT), held_seats=held, waitlisted_seats=waiting)
-    assert (formatting.standing(rsvp), formatting.seats(rsvp), formatting.seats_on_day(rsvp)) == (
+    assert (
+        formatting.status_label(rsvp),
+        formatting.seats_sentence(rsvp),
+        formatting.seats_sentence_with_day(rsvp),
+    ) == (
         standing,
         seats,
         on_day,
@@ -85,6 +89,6 @@ def test_what_a_party_has(held, waiting, standing, seats, on_day):
 
 def test_what_a_cancelled_party_has():
     rsvp = Rsvp(event=Event(starts_at=EIGHT), canceled_at=EIGHT)
-    assert formatting.standing(rsvp) == "Cancelled"
-    assert formatting.seats(rsvp) == "Your RSVP is cancelled"
-    assert formatting.seats_on_day(rsvp) == "Your RSVP for April 4 is cancelled"
+    assert formatting.status_label(rsvp) == "Cancelled"
+    assert formatting.seats_sentence(rsvp) == "Your RSVP is cancelled"
+    assert formatting.seats_sentence_with_day(rsvp) == "Your RSVP for April 4 is cancelled"

@@ -32,7 +32,7 @@ def asked() -> Invitation:
 def accept(invitation: Invitation, name: str = "Alma Reyes", *, size: int = 1, guests=(), **fields) -> Rsvp:
     party = [Guest(name=name), *(Guest(name=guest) for guest in guests)]
     typed = Rsvp(name=name, email="typed@example.org", **fields)
-    return responses.accept(invitation, typed, size=size, guests=party)
+    return responses.accept_invitation(invitation, typed, size=size, guests=party)
 
 
 def answer(invitation: Invitation) -> tuple[str, str, str]:
@@ -141,7 +141,7 @@ def test_somebody_on_their_own_accepts(asked):
 
 def test_who_accepts_is_not_matched_with_another_organization(asked):
     rsvp = accept(asked, organization_name="Somewhere Else")
-    organization_matching.match_known()
+    organization_matching.match_by_email()
     rsvp.refresh_from_db()
     assert rsvp.organization == asked.contact.organization
 
@@ -160,7 +160,7 @@ def test_an_invitation_that_was_taken_back_is_none(asked):
     with pytest.raises(Invitation.DoesNotExist):
         accept(asked)
     with pytest.raises(Invitation.DoesNotExist):
-        responses.decline(asked)
+        responses.decline_invitation(asked)
     assert not Rsvp.objects.exists()
 
 
@@ -168,7 +168,7 @@ def test_an_invitation_that_was_taken_back_is_none(asked):
 
 
 def test_declined_with_a_word(asked):
-    responses.decline(asked, "We are on the road that day.")
+    responses.decline_invitation(asked, "We are on the road that day.")
     assert answer(asked) == ("declined", "We are on the road that day.", "")
     assert not Rsvp.objects.exists()
     [change] = AuditEntry.objects.about(asked)
@@ -176,30 +176,30 @@ def test_declined_with_a_word(asked):
 
 
 def test_declined_ten_times_is_declined_once(asked):
-    responses.decline(asked, "No.")
+    responses.decline_invitation(asked, "No.")
     before = snapshots.tables()
     for word in ("No.", "", "No."):
-        responses.decline(asked, word)
+        responses.decline_invitation(asked, word)
     assert snapshots.tables() == before
 
 
 def test_another_word_takes_the_first_ones_place(asked):
-    responses.decline(asked, "No.")
+    responses.decline_invitation(asked, "No.")
     declined_at = Invitation.objects.get().declined_at
-    responses.decline(asked, "Next year.")
+    responses.decline_invitation(asked, "Next year.")
     assert answer(asked)[1] == "Next year."
     assert Invitation.objects.get().declined_at == declined_at
 
 
 def test_a_word_is_as_long_as_it_may_be(asked):
-    responses.decline(asked, "x" * 2000)
+    responses.decline_invitation(asked, "x" * 2000)
     assert answer(asked)[1] == "x" * 500
 
 
 @pytest.mark.parametrize("change", [factories.close_rsvp, factories.cancel_event_unnoticed, factories.end_event])
 def test_after_the_window_nobody_declines(asked, change):
     change(asked.event)
-    assert refused(responses.decline, asked, "No.") == "This event does not take RSVPs now."
+    assert refused(responses.decline_invitation, asked, "No.") == "This event does not take RSVPs now."
 
 
 # Change of mind --------------------------------------------------------------------------------------------------
@@ -209,14 +209,14 @@ def test_who_accepted_declines_and_gives_every_seat_back(asked):
     waits = factories.invite(asked.event, person("Waits"))
     rsvp = accept(asked, size=3)
     assert accept(waits, "Waits", size=3).waitlisted_seats == 3
-    responses.decline(asked, "Sorry.")
+    responses.decline_invitation(asked, "Sorry.")
     assert answer(asked) == ("declined", "Sorry.", "Alma Reyes")
     assert snapshots.seats(asked.event) == [("Alma Reyes", 0, 0), ("Waits", 3, 0)]
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "canceled 2 CANCEL"]
 
 
 def test_who_declined_accepts_all_the_same(asked):
-    responses.decline(asked, "Sorry.")
+    responses.decline_invitation(asked, "Sorry.")
     accept(asked)
     assert answer(asked) == ("accepted", "", "Alma Reyes")
     assert [change.changes["answer"][1] for change in AuditEntry.objects.about(asked)] == [
@@ -227,7 +227,7 @@ def test_who_declined_accepts_all_the_same(asked):
 
 def test_there_and_back_it_is_the_same_rsvp_with_what_was_typed_last(asked):
     first = accept(asked, size=2, guests=("Jun",), phone="209 555 0100", note="Vegan.")
-    responses.decline(asked)
+    responses.decline_invitation(asked)
     second = accept(asked, "Alma R. Reyes", size=3, guests=("Mai", "Tou"), phone="209 555 0199", accepts_partial=True)
     assert second == first
     assert (second.name, second.phone, second.note, second.accepts_partial) == (
@@ -241,7 +241,7 @@ def test_there_and_back_it_is_the_same_rsvp_with_what_was_typed_last(asked):
 
 def test_who_comes_back_after_the_window_stays_away(asked):
     accept(asked)
-    responses.decline(asked)
+    responses.decline_invitation(asked)
     factories.close_rsvp(asked.event)
     assert refused(accept, asked) == "This event does not take RSVPs now."
 
@@ -249,7 +249,7 @@ def test_who_comes_back_after_the_window_stays_away(asked):
 def test_seats_can_be_given_back_after_the_window_until_the_event_ends(asked):
     accept(asked)
     factories.close_rsvp(asked.event)
-    responses.decline(asked)
+    responses.decline_invitation(asked)
     assert answer(asked)[0] == Answer.DECLINED
     assert snapshots.seats(asked.event) == [("Alma Reyes", 0, 0)]
 
@@ -259,7 +259,7 @@ def test_when_the_event_is_over_or_off_nothing_is_given_back(asked, change):
     accept(asked)
     change(asked.event)
     said = "This event is over or was cancelled, so nothing can be changed now."
-    assert refused(responses.decline, asked) == said
+    assert refused(responses.decline_invitation, asked) == said
 
 
 def test_seats_that_were_given_back_by_their_own_link_are_a_no(asked):
@@ -274,7 +274,7 @@ def test_seats_that_were_given_back_by_their_own_link_are_a_no(asked):
 def test_declining_cancels_an_rsvp_that_was_made_on_the_public_page(asked):
     Event.objects.update(invitation_only=False)
     factories.rsvp(asked.event, "Alma Reyes", size=3)
-    responses.decline(asked)
+    responses.decline_invitation(asked)
     assert answer(asked) == ("declined", "", "Alma Reyes")
     assert snapshots.seats(asked.event) == [("Alma Reyes", 0, 0)]
 
@@ -294,7 +294,7 @@ def sent() -> None:
 def test_a_replaced_link_is_mailed_at_once_and_the_old_one_is_none(asked):
     sent()
     old = asked.token
-    responses.replace_link(asked)
+    responses.replace_invitation_link(asked)
     asked.refresh_from_db()
     assert asked.token != old
     message = Message.objects.get(state="queued")
@@ -303,7 +303,7 @@ def test_a_replaced_link_is_mailed_at_once_and_the_old_one_is_none(asked):
     assert old not in message.body_text + message.body_html + message.ics
     assert message.unsubscribe_url
     sent()
-    responses.replace_link(asked)
+    responses.replace_invitation_link(asked)
     assert Message.objects.get(state="queued").kind == "invitation_new_link"
 
 
@@ -311,16 +311,16 @@ def test_a_replaced_link_is_mailed_at_once_and_the_old_one_is_none(asked):
 def test_mail_with_the_old_link_that_has_not_left_never_does(asked, claimed):
     if claimed:
         bulk_delivery.claim()
-    responses.replace_link(asked)
+    responses.replace_invitation_link(asked)
     assert [message.kind for message in Message.objects.all()] == ["invitation_new_link"]
 
 
 def test_an_invitation_that_is_not_written_yet_is_written_with_the_new_link(asked):
     mailing = factories.start_mailing(asked.event, person("Jun Park"))
     later = mailing.invitations.get()
-    responses.replace_link(later)
+    responses.replace_invitation_link(later)
     assert not later.messages.exists()
-    writing.write(mailing)
+    writing.write_mailing(mailing)
     later.refresh_from_db()
     assert later.get_absolute_url() in later.messages.get().body_text
 
@@ -331,15 +331,15 @@ def test_a_new_link_is_not_mailed_to_who_wants_no_invitations_or_for_what_is_ove
     other = factories.invite(asked.event, person("Jun Park"))
     sent()
     preferences.choose(preferences.of("jun.park@example.org"), invitations=False)
-    responses.replace_link(other)
+    responses.replace_invitation_link(other)
     end(asked.event)
-    responses.replace_link(asked)
+    responses.replace_invitation_link(asked)
     assert not Message.objects.filter(state="queued").exists()
 
 
 def test_what_was_answered_stays_with_a_new_link(asked):
     rsvp = accept(asked)
-    responses.replace_link(asked)
+    responses.replace_invitation_link(asked)
     assert answer(asked) == ("accepted", "", "Alma Reyes")
     assert rsvp.messages.count() == 1
 
@@ -353,16 +353,16 @@ def test_an_rsvp_of_the_public_page_answers_the_invitation_of_its_address(asked)
     factories.rsvp(asked.event, "Alma Reyes", email="ALMA.REYES@example.org")
     factories.rsvp(factories.event(), "Jun Park")
     seats.cancel(factories.rsvp(asked.event, "Jun Park"))
-    responses.tie_known()
+    responses.link_existing_rsvps()
     assert answer(asked) == ("accepted", "", "Alma Reyes")
     assert answer(open_one)[0] == Answer.OPEN
 
 
 def test_who_declined_and_made_an_rsvp_later_comes(asked):
     Event.objects.update(invitation_only=False)
-    responses.decline(asked, "Sorry.")
+    responses.decline_invitation(asked, "Sorry.")
     factories.rsvp(asked.event, "Alma Reyes")
-    responses.tie_known()
+    responses.link_existing_rsvps()
     assert answer(asked) == ("accepted", "", "Alma Reyes")
 
 
@@ -373,7 +373,7 @@ def test_two_invitations_of_one_address_share_no_rsvp(asked):
     contacts.correct_contact(other, email="alma.reyes@example.org")
     factories.rsvp(asked.event, "Alma Reyes")
     for _twice in range(2):
-        responses.tie_known()
+        responses.link_existing_rsvps()
     assert sorted([answer(asked)[0], answer(second)[0]]) == ["accepted", "open"]
 
 

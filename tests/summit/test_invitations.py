@@ -22,13 +22,13 @@ pytestmark = pytest.mark.django_db
 
 
 def start(event: Event, audience: Audience, count: int, mark: str | None = None) -> Mailing:
-    return starting.start(event, audience, count=count, by="office", mark=mark)
+    return starting.start_invitations(event, audience, count=count, by="office", mark=mark)
 
 
 def refused(event: Event, audience: Audience, count: int = 1, mark: str | None = None) -> str:
     """Says why nothing was started, and that nothing was."""
     before = snapshots.tables()
-    with pytest.raises(starting.Refused) as refusal:
+    with pytest.raises(starting.CannotInvite) as refusal:
         start(Event.objects.get(pk=event.pk), audience, count, mark)
     assert snapshots.tables() == before
     return str(refusal.value)
@@ -80,10 +80,10 @@ def test_another_number_than_was_confirmed_invites_nobody(count):
 def test_as_many_others_than_were_confirmed_are_not_invited(number, said):
     event = factories.event()
     audience = factories.audience(uploaded_contacts=[person(f"Shown {n}") for n in range(number)])
-    mark = audiences.figures(audience, event).mark
+    mark = audiences.count_people(audience, event).mark
     audience.uploaded_contacts.set([person(f"Other {n}") for n in range(number)])
     assert refused(event, audience, number, mark) == f"{said} Nobody was: look once more, then confirm."
-    assert start(event, audience, number, audiences.figures(audience, event).mark).recipient_count == number
+    assert start(event, audience, number, audiences.count_people(audience, event).mark).recipient_count == number
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -160,7 +160,7 @@ def test_any_number_of_people_is_started_by_as_many_queries(number, django_asser
     for n in range(number):
         factories.rsvp(past, f"Guest {n}")
     audience, event = factories.audience(attended_event=past), factories.event()
-    mark = audiences.figures(audience, event).mark
+    mark = audiences.count_people(audience, event).mark
     with django_assert_num_queries(21):
         start(event, audience, number, mark)
 
@@ -172,7 +172,7 @@ def test_each_invitation_is_written_as_one_of_many():
     event = factories.event()
     contact = person("Alma Reyes", factories.organization(), language="es")
     mailing = start_mailing(event, contact)
-    assert invitations_writing.write(mailing)
+    assert invitations_writing.write_mailing(mailing)
     [invitation], [message] = event.invitations.all(), Message.objects.all()
     assert invitation.emailed_at
     assert (message.idempotency_key, message.queue, message.mailing) == (
@@ -194,21 +194,21 @@ def test_each_invitation_is_written_as_one_of_many():
 def test_written_twice_everybody_has_one_message():
     event = factories.event()
     mailing = start_mailing(event, person("Alma"), person("Jun"))
-    invitations_writing.write(mailing)
+    invitations_writing.write_mailing(mailing)
     before = snapshots.tables()
-    invitations_writing.write(mailing)
+    invitations_writing.write_mailing(mailing)
     assert snapshots.tables() == before
 
 
 def test_what_was_interrupted_goes_on(monkeypatch):
-    monkeypatch.setattr(writing, "BATCH", 2)
+    monkeypatch.setattr(writing, "BATCH_SIZE", 2)
     event = factories.event()
     mailing = start_mailing(event, *(person(f"Person {n}") for n in range(5)))
-    assert writing.write_some(mailing.pk)
+    assert writing.write_next_batch(mailing.pk)
     assert Message.objects.count() == 2
     mailing.refresh_from_db()
     assert (mailing.rendered_at, progress.mailing_progress(mailing).to_write) == (None, 3)
-    assert invitations_writing.write(mailing)
+    assert invitations_writing.write_mailing(mailing)
     assert Message.objects.count() == 5
     assert not event.invitations.filter(emailed_at=None).exists()
 
@@ -218,17 +218,17 @@ def test_a_batch_that_fails_is_written_whole_later(monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(writing.queue, "enqueue_many", lambda messages: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            invitations_writing.write(mailing)
+            invitations_writing.write_mailing(mailing)
     assert not Invitation.objects.exclude(emailed_at=None).exists()
-    invitations_writing.write(mailing)
+    invitations_writing.write_mailing(mailing)
     assert Message.objects.count() == 2
 
 
 def test_a_writer_hands_on_when_its_time_is_up(monkeypatch):
-    monkeypatch.setattr(writing, "BATCH", 1)
+    monkeypatch.setattr(writing, "BATCH_SIZE", 1)
     monkeypatch.setattr(writing, "WRITE_SECONDS", -1)
     mailing = start_mailing(factories.event(), person("Alma"), person("Jun"), person("Mai"))
-    assert not invitations_writing.write(mailing)
+    assert not invitations_writing.write_mailing(mailing)
     assert Message.objects.count() == 1
 
 
@@ -238,7 +238,7 @@ def test_who_wants_none_by_then_or_has_an_rsvp_is_left_out():
     preferences.choose(preferences.of("unwilling@example.org"), invitations=False)
     preferences.refuse("refused@example.org", "550 no such person")
     factories.rsvp(event, "Coming")
-    invitations_writing.write(mailing)
+    invitations_writing.write_mailing(mailing)
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Asked"]
     assert [message.recipient for message in mailing.messages.all()] == ["asked@example.org"]
     mailing.refresh_from_db()
@@ -250,7 +250,7 @@ def test_nothing_is_written_that_cannot_be_answered_any_more(change):
     event = factories.event()
     mailing = start_mailing(event, person("Alma"))
     change(event)
-    assert invitations_writing.write(mailing)
+    assert invitations_writing.write_mailing(mailing)
     mailing.refresh_from_db()
     assert mailing.stopped_at
     assert not Invitation.objects.exists()
@@ -259,8 +259,8 @@ def test_nothing_is_written_that_cannot_be_answered_any_more(change):
 
 def test_nothing_of_a_stopped_mailing_is_written():
     mailing = start_mailing(factories.event(), person("Alma"))
-    invitations_writing.stop(mailing)
-    invitations_writing.write(mailing)
+    invitations_writing.stop_mailing(mailing)
+    invitations_writing.write_mailing(mailing)
     assert not Message.objects.exists()
 
 
@@ -268,7 +268,7 @@ def test_nothing_of_a_stopped_mailing_is_written():
 def test_any_number_is_written_by_as_many_queries(number, django_assert_num_queries):
     mailing = start_mailing(factories.event(), *(person(f"Person {n}", language="en") for n in range(number)))
     with django_assert_num_queries(15):
-        invitations_writing.write(mailing)
+        invitations_writing.write_mailing(mailing)
     assert mailing.messages.count() == number
 
 
@@ -286,14 +286,14 @@ def test_pause_and_go_on_twice_are_once():
 
 
 def test_stop_takes_back_who_was_never_written_to(monkeypatch):
-    monkeypatch.setattr(writing, "BATCH", 3)
+    monkeypatch.setattr(writing, "BATCH_SIZE", 3)
     event = factories.event()
     mailing = start_mailing(event, *map(person, ("Arrived", "In Doubt", "Queued", "Unwritten")))
-    writing.write_some(mailing.pk)
+    writing.write_next_batch(mailing.pk)
     state_of("arrived@example.org", "sent", sent_at=timezone.now())
     state_of("in.doubt@example.org", "unknown")
-    assert invitations_writing.stop(mailing) == 2
-    assert invitations_writing.stop(mailing) == 0
+    assert invitations_writing.stop_mailing(mailing) == 2
+    assert invitations_writing.stop_mailing(mailing) == 0
     assert sorted(event.invitations.values_list("contact__name", flat=True)) == ["Arrived", "In Doubt"]
     assert sorted(Message.objects.values_list("recipient", flat=True)) == [
         "arrived@example.org",
@@ -309,15 +309,15 @@ def state_of(to: str, state: str, **fields) -> None:
 def test_a_stopped_mailing_leaves_its_people_to_be_asked_again():
     event = factories.event()
     audience = factories.audience(uploaded_contacts=[person("Alma")])
-    invitations_writing.stop(start(event, audience, 1))
+    invitations_writing.stop_mailing(start(event, audience, 1))
     assert start(event, audience, 1).invitations.count() == 1
 
 
 def test_stop_keeps_what_was_answered_already():
     event = factories.event()
     mailing = write_mailing(event, person("Alma"), person("Jun"))
-    responses.decline(event.invitations.get(contact__name="Alma"))
-    assert invitations_writing.stop(mailing) == 1
+    responses.decline_invitation(event.invitations.get(contact__name="Alma"))
+    assert invitations_writing.stop_mailing(mailing) == 1
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
 
 
@@ -329,7 +329,7 @@ def test_mail_that_asks_once_more_takes_no_invitation_back_with_it():
     fields = {"recipient": "alma@example.org", "queue": "bulk", "mailing": mailing, "language": "en"}
     for kind in ("unanswered", "invitation_merged"):
         Message.objects.create(kind=kind, about=invitation, idempotency_key=f"{kind}:{invitation.pk}", **fields)
-    assert invitations_writing.stop(mailing) == 0
+    assert invitations_writing.stop_mailing(mailing) == 0
     assert event.invitations.get() == invitation
 
 
@@ -338,7 +338,7 @@ def test_mailings_to_an_event_that_was_called_off_end_by_themselves():
     mailings = {event: write_mailing(event, person(f"Person {event.pk}")) for event in (called_off, closed, open_one)}
     factories.cancel_event_unnoticed(called_off)
     factories.close_rsvp(closed)
-    invitations_writing.stop_the_unanswerable()
+    invitations_writing.stop_closed_mailings()
     assert [message.mailing for message in Message.objects.all()] == [mailings[open_one]]
     assert list(Invitation.objects.values_list("event", flat=True)) == [open_one.pk]
 
@@ -349,7 +349,7 @@ def test_no_queries_for_each_mailing_that_is_over(django_assert_num_queries):
     state_of("alma@example.org", "sent", sent_at=timezone.now())
     factories.cancel_event(event)
     with django_assert_num_queries(2):
-        invitations_writing.stop_the_unanswerable()
+        invitations_writing.stop_closed_mailings()
     assert not Mailing.objects.exclude(stopped_at=None).exists()
 
 
@@ -364,7 +364,7 @@ def test_what_has_not_left_when_the_event_moves_says_where_it_is_now():
     factories.save_event(event)
     mailing.refresh_from_db()
     assert (mailing.rendered_at, progress.mailing_progress(mailing).to_write) == (None, 1)
-    assert invitations_writing.write(mailing)
+    assert invitations_writing.write_mailing(mailing)
     places = {message.recipient: "Civic Auditorium" in message.body_text for message in mailing.messages.all()}
     assert places == {"sent@example.org": False, "queued@example.org": True}
     mailing.refresh_from_db()
@@ -386,7 +386,7 @@ def test_another_change_of_the_event_writes_nothing_anew():
 def test_the_mail_is_shown_in_both_languages_as_one_person_reads_it():
     event = factories.event()
     before = snapshots.tables()
-    english, spanish = invitation_emails.preview(event, "Alma Reyes", "Port Gate")
+    english, spanish = invitation_emails.preview_invitation(event, "Alma Reyes", "Port Gate")
     assert (english.language, spanish.language) == ("en", "es")
     assert "Alma Reyes, you are invited to Imagine Promise Summit" in english.text
     assert "(the link of this person alone)" in english.text
@@ -413,7 +413,7 @@ def test_nothing_leaves_once_the_event_was_called_off(claimed):
         bulk_delivery.release([first])
     factories.cancel_event(event)
     assert list(Message.objects.filter(queue="bulk").values_list("recipient", flat=True)) == [first.recipient]
-    invitations_writing.write(mailing)
+    invitations_writing.write_mailing(mailing)
     mailing.refresh_from_db()
     assert mailing.stopped_at
     assert [invitation.contact.email for invitation in event.invitations.all()] == [first.recipient]
@@ -422,10 +422,10 @@ def test_nothing_leaves_once_the_event_was_called_off(claimed):
 def test_mailing_to_an_event_that_is_hidden_meanwhile_stops():
     event = factories.event()
     mailing = write_mailing(event, person("Alma"))
-    invitations_writing.stop_the_unanswerable()
+    invitations_writing.stop_closed_mailings()
     assert Message.objects.exists()
     Event.objects.update(is_published=False)
-    invitations_writing.stop_the_unanswerable()
+    invitations_writing.stop_closed_mailings()
     mailing.refresh_from_db()
     assert mailing.stopped_at
     assert not Message.objects.exists()
@@ -447,7 +447,7 @@ def test_stop_keeps_what_may_have_arrived_before_it_was_sent_again(claimed):
     event = factories.event()
     mailing = in_doubt_and_sent_again(event, "Alma", "Jun")
     batch = bulk_delivery.claim() if claimed else []
-    assert invitations_writing.stop(mailing) == 1
+    assert invitations_writing.stop_mailing(mailing) == 1
     assert not any(map(bulk_delivery.mark_handed_over, batch))
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
     assert list(Message.objects.values_list("recipient", "state", "possible_duplicate")) == [
@@ -456,14 +456,14 @@ def test_stop_keeps_what_may_have_arrived_before_it_was_sent_again(claimed):
     if batch:
         bulk_delivery.release(batch)
     assert Message.objects.get().state == "unknown"
-    assert invitations_writing.stop(mailing) == 0
+    assert invitations_writing.stop_mailing(mailing) == 0
 
 
 def test_stop_of_itself_when_the_event_is_called_off_keeps_it_too():
     event = factories.event()
     in_doubt_and_sent_again(event, "Alma", "Jun")
     factories.close_rsvp(event)
-    invitations_writing.stop_the_unanswerable()
+    invitations_writing.stop_closed_mailings()
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Alma"]
     assert Message.objects.get().state == "unknown"
 
@@ -476,7 +476,7 @@ def test_event_that_moves_keeps_it_and_tells_it():
     factories.save_event(event)
     assert list(Message.objects.values_list("recipient", "state")) == [("alma@example.org", "unknown")]
     for mailing in Mailing.objects.going_on():
-        invitations_writing.write(mailing)
+        invitations_writing.write_mailing(mailing)
     assert sorted(Message.objects.values_list("kind", flat=True)) == ["invitation", "invitation", "invitation_moved"]
     assert "Civic Auditorium" in Message.objects.get(kind="invitation_moved").body_text
 

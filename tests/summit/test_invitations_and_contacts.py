@@ -32,7 +32,7 @@ def both_invited(event: Event, two) -> tuple[Invitation, Invitation]:
     other = person("Alma", two[1], email="old@example.org")
     made = factories.invite(event, person("Alma", two[0])), factories.invite(event, other)
     contacts.correct_contact(other, email="alma@example.org")
-    writing.write(made[1].mailing)
+    writing.write_mailing(made[1].mailing)
     return made
 
 
@@ -53,7 +53,7 @@ def test_a_contact_of_one_organization_alone_keeps_the_invitation(two):
 @pytest.mark.parametrize("answered", [0, 1])
 def test_of_two_invitations_the_one_with_an_answer_is_kept(two, answered):
     both = both_invited(factories.event(), two)
-    responses.decline(both[answered], "No.")
+    responses.decline_invitation(both[answered], "No.")
     merging.merge_organizations(*two)
     assert list(Invitation.objects.values_list("pk", "decline_message", "contact")) == [
         (both[answered].pk, "No.", two[0].contacts.get().pk)
@@ -63,8 +63,8 @@ def test_of_two_invitations_the_one_with_an_answer_is_kept(two, answered):
 @pytest.mark.parametrize("accepted", [0, 1])
 def test_of_two_answers_the_yes_is_kept(two, accepted):
     both = both_invited(factories.event(), two)
-    responses.decline(both[1 - accepted])
-    responses.accept(both[accepted], Rsvp(name="Alma"), size=1)
+    responses.decline_invitation(both[1 - accepted])
+    responses.accept_invitation(both[accepted], Rsvp(name="Alma"), size=1)
     merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[accepted].pk
     assert Invitation.objects.get().answer == Invitation.Answer.ACCEPTED
@@ -119,7 +119,7 @@ def test_without_an_answer_mail_that_is_still_to_leave_counts_for_more_than_mail
 def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
     both = both_invited(factories.event(), two)
     mail_is(both[1], "sent")
-    responses.decline(both[0])
+    responses.decline_invitation(both[0])
     merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[0].pk
 
@@ -127,7 +127,7 @@ def test_an_answer_counts_for_more_than_mail_that_was_sent(two):
 def test_a_new_link_that_was_sent_counts_as_mail_that_was_sent(two):
     both = both_invited(factories.event(), two)
     mail_is(both[1], "rejected")
-    responses.replace_link(both[1])
+    responses.replace_invitation_link(both[1])
     both[1].messages.filter(kind="invitation_new_link").update(state="sent", sent_at=timezone.now())
     merging.merge_organizations(*two)
     assert Invitation.objects.get().pk == both[1].pk
@@ -168,7 +168,7 @@ def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, o
     Message.objects.update(state=state)
     contacts.correct_contact(contact, email="alma@example.org")
     assert not Message.objects.exists()
-    assert writing.write(invitation.mailing)
+    assert writing.write_mailing(invitation.mailing)
     assert Message.objects.get().recipient == "alma@example.org"
     assert Message.objects.get().unsubscribe_url == preferences.unsubscribe_url(
         preferences.of("alma@example.org"), "invitations"
@@ -182,7 +182,7 @@ def test_what_a_worker_has_in_its_batch_and_has_not_begun_goes_to_the_right_addr
     batch = bulk_delivery.claim()
     contacts.correct_contact(contact, email="alma@example.org")
     assert not any(map(bulk_delivery.mark_handed_over, batch))
-    writing.write(invitation.mailing)
+    writing.write_mailing(invitation.mailing)
     assert [message.recipient for message in bulk_delivery.claim()] == ["alma@example.org"]
 
 
@@ -204,13 +204,13 @@ def test_what_waits_about_an_invitation_that_was_sent_does_not_go_to_the_wrong_a
     contact = person("Alma", email="wrong@example.org")
     invitation = factories.invite(factories.event(), contact)
     Message.objects.update(state="sent", sent_at=timezone.now() - timedelta(days=9))
-    reminder_sending.ask_some(invitation.event, timezone.now())
-    invitation_links.mail_link(invitation)
+    reminder_sending.write_unanswered_batch(invitation.event, timezone.now())
+    invitation_links.mail_invitation_link(invitation)
     contacts.correct_contact(contact, email="alma@example.org")
     assert list(Message.objects.filter(state="queued").values_list("kind", "object_id", "recipient")) == [
         ("invitation_link", invitation.pk, "alma@example.org")
     ]
-    reminder_sending.ask_some(invitation.event, timezone.now())
+    reminder_sending.write_unanswered_batch(invitation.event, timezone.now())
     assert Message.objects.get(queue="bulk", state="queued").recipient == "alma@example.org"
 
 
@@ -218,7 +218,7 @@ def test_a_stopped_mailing_is_not_written_again():
     contact = person("Alma")
     mailing = factories.write_mailing(factories.event(), contact)
     Message.objects.update(state="rejected")
-    writing.stop(mailing)
+    writing.stop_mailing(mailing)
     contacts.correct_contact(contact, email="new@example.org")
     assert Message.objects.get().recipient == "alma@example.org"
 
@@ -227,7 +227,7 @@ def replaced(*, invited_mail: str = "sent", state: str = "rejected") -> Invitati
     """Alma's address is wrong; her link was replaced, and its mail met this end."""
     invitation = factories.invite(factories.event(), person("Alma", email="wrong@example.org"))
     mail_is(invitation, invited_mail)
-    responses.replace_link(invitation)
+    responses.replace_invitation_link(invitation)
     Message.objects.filter(kind="invitation_new_link").update(state=state, attempts=3, last_error="550 no")
     invitation.refresh_from_db()
     return invitation
@@ -257,7 +257,7 @@ def test_a_replaced_link_that_did_not_reach_a_wrong_address_is_written_to_the_ri
 
 def test_the_newest_of_replaced_links_is_written_to_the_right_address():
     invitation = replaced()
-    responses.replace_link(invitation)
+    responses.replace_invitation_link(invitation)
     Message.objects.filter(kind="invitation_new_link").update(state="rejected")
     correct(invitation)
     links = invitation.messages.filter(kind="invitation_new_link").order_by("pk")
@@ -269,7 +269,7 @@ def test_an_invitation_that_is_written_again_brings_the_replaced_link_along():
     invitation = replaced(invited_mail="rejected")
     correct(invitation)
     assert not Message.objects.exists()
-    writing.write(invitation.mailing)
+    writing.write_mailing(invitation.mailing)
     message = Message.objects.get()
     assert (message.idempotency_key, message.recipient) == (f"invitation:{invitation.pk}", "alma@example.org")
     assert invitation.get_absolute_url() in message.body_text
@@ -277,7 +277,7 @@ def test_an_invitation_that_is_written_again_brings_the_replaced_link_along():
 
 def test_a_replaced_link_is_written_again_though_its_mailing_was_stopped():
     invitation = replaced(invited_mail="rejected")
-    writing.stop(invitation.mailing)
+    writing.stop_mailing(invitation.mailing)
     correct(invitation)
     assert Message.objects.get(state="queued").kind == "invitation_new_link"
 
@@ -319,7 +319,7 @@ def test_an_invitation_that_staff_sent_again_to_a_wrong_address_is_written_to_th
 def test_who_is_erased_leaves_no_invitation_no_mail_and_no_history(of_organization):
     contact = person("Alma", factories.organization() if of_organization else None)
     other = factories.invite(factories.event(), person("Jun"))
-    responses.decline(factories.invite(other.event, contact))
+    responses.decline_invitation(factories.invite(other.event, contact))
     Message.objects.create(
         idempotency_key="rsvp:99:week:2027-01-01", recipient="ALMA@example.org", queue="bulk", language="en"
     )
@@ -334,7 +334,7 @@ def test_who_is_erased_leaves_no_invitation_no_mail_and_no_history(of_organizati
 def test_a_guests_own_mail_and_its_link_to_choose_outlive_the_contact():
     contact = person("Alma Reyes")
     event = factories.event()
-    rsvp = responses.accept(factories.invite(event, contact), Rsvp(name="Alma Reyes"), size=1)
+    rsvp = responses.accept_invitation(factories.invite(event, contact), Rsvp(name="Alma Reyes"), size=1)
     contacts.delete_contact(contact)
     assert [(message.kind, message.about) for message in Message.objects.all()] == [("rsvp_confirmed", rsvp)]
     assert EmailPreference.objects.get().email == "alma.reyes@example.org"

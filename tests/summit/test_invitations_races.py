@@ -23,7 +23,7 @@ from tests.factories import person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MAY_HAPPEN = (invitations_starting.Refused, RuleViolation, Invitation.DoesNotExist, merging.MergeRefused)
+MAY_HAPPEN = (invitations_starting.CannotInvite, RuleViolation, Invitation.DoesNotExist, merging.MergeRefused)
 
 
 def at_once(*calls: Callable) -> list:
@@ -36,7 +36,7 @@ def people(number: int) -> list[Contact]:
 
 def test_two_who_start_the_same_audience_at_once_ask_everybody_once():
     event, audience = factories.event(), factories.audience(uploaded_contacts=people(20))
-    start = lambda: invitations_starting.start(event, audience, count=20, by="office")  # noqa: E731
+    start = lambda: invitations_starting.start_invitations(event, audience, count=20, by="office")  # noqa: E731
     answers = at_once(*[start] * 4)
     assert concurrency.type_names(answers) == ["Mailing"] + ["Nobody"] * 3
     assert event.invitations.count() == 20
@@ -47,7 +47,7 @@ def test_control_without_the_lock_the_database_alone_keeps_two_from_asking_one_p
     """What the lock is for: without it the second one breaks instead of being answered. Should this ever pass without
     an error, the test above shows nothing."""
     event, audience = factories.event(), factories.audience(uploaded_contacts=people(5))
-    counted, those_to_ask = threading.Barrier(2), starting.those_to_ask
+    counted, those_to_ask = threading.Barrier(2), starting.confirmed_recipients
 
     def both_count_before_one_writes(*args):
         asked = those_to_ask(*args)
@@ -55,9 +55,9 @@ def test_control_without_the_lock_the_database_alone_keeps_two_from_asking_one_p
         return asked
 
     monkeypatch.setattr(seats, "lock_event", lambda pk: Event.objects.get(pk=pk))
-    monkeypatch.setattr(starting, "those_to_ask", both_count_before_one_writes)
+    monkeypatch.setattr(starting, "confirmed_recipients", both_count_before_one_writes)
     monkeypatch.setattr("tests.summit.test_invitations_races.MAY_HAPPEN", (*MAY_HAPPEN, IntegrityError))
-    start = lambda: invitations_starting.start(event, audience, count=5, by="office")  # noqa: E731
+    start = lambda: invitations_starting.start_invitations(event, audience, count=5, by="office")  # noqa: E731
     assert concurrency.type_names(at_once(start, start)) == ["IntegrityError", "Mailing"]
     assert event.invitations.count() == 5
 
@@ -67,12 +67,12 @@ def test_two_audiences_that_share_people_ask_them_once():
     some = factories.audience(uploaded_contacts=everybody[:15]), factories.audience(uploaded_contacts=everybody[5:])
     answers = at_once(
         *(
-            lambda audience=audience: invitations_starting.start(event, audience, count=15, by="office")
+            lambda audience=audience: invitations_starting.start_invitations(event, audience, count=15, by="office")
             for audience in some
         )
     )
     assert concurrency.type_names(answers) == ["Changed", "Mailing"]
-    assert [answer.number for answer in answers if isinstance(answer, invitations_starting.Changed)] == [5]
+    assert [answer.number for answer in answers if isinstance(answer, invitations_starting.RecipientsChanged)] == [5]
     assert event.invitations.count() == 15
 
 
@@ -83,7 +83,10 @@ def test_guests_are_made_contacts_once_by_two_events_at_once():
     audience = factories.audience(attended_event=past)
     events = [factories.event(), factories.event()]
     answers = at_once(
-        *(lambda event=event: invitations_starting.start(event, audience, count=10, by="office") for event in events)
+        *(
+            lambda event=event: invitations_starting.start_invitations(event, audience, count=10, by="office")
+            for event in events
+        )
     )
     assert concurrency.type_names(answers) == ["Mailing", "Mailing"]
     assert Contact.objects.count() == 10
@@ -91,9 +94,9 @@ def test_guests_are_made_contacts_once_by_two_events_at_once():
 
 
 def test_several_writers_write_each_invitation_once(monkeypatch):
-    monkeypatch.setattr(writing, "BATCH", 3)
+    monkeypatch.setattr(writing, "BATCH_SIZE", 3)
     mailing = factories.start_mailing(factories.event(), *people(20))
-    at_once(*[lambda: invitations_writing.write(mailing)] * 4)
+    at_once(*[lambda: invitations_writing.write_mailing(mailing)] * 4)
     assert Message.objects.count() == 20
     mailing.refresh_from_db()
     assert mailing.rendered_at
@@ -102,12 +105,12 @@ def test_several_writers_write_each_invitation_once(monkeypatch):
 
 def test_what_is_stopped_while_it_is_written_leaves_nothing_half(monkeypatch):
     """However far the writer came: nothing is queued, and nobody counts as invited."""
-    monkeypatch.setattr(writing, "BATCH", 2)
+    monkeypatch.setattr(writing, "BATCH_SIZE", 2)
     for _round in range(5):
         mailing = factories.start_mailing(factories.event(), *people(20))
         at_once(
-            lambda mailing=mailing: invitations_writing.write(mailing),
-            lambda mailing=mailing: invitations_writing.stop(mailing),
+            lambda mailing=mailing: invitations_writing.write_mailing(mailing),
+            lambda mailing=mailing: invitations_writing.stop_mailing(mailing),
         )
         assert not Message.objects.filter(mailing=mailing).exists()
         assert not mailing.invitations.exists()
@@ -118,7 +121,7 @@ def test_what_is_stopped_while_it_is_written_leaves_nothing_half(monkeypatch):
 @pytest.mark.slow
 def test_an_event_that_moves_while_word_of_it_is_written_is_told_once_to_everybody(monkeypatch):
     """However the two meet: each has one mail that waits, and it says where the event is now."""
-    monkeypatch.setattr(writing, "BATCH", 2)
+    monkeypatch.setattr(writing, "BATCH_SIZE", 2)
     event = factories.event()
     factories.write_mailing(event, *people(20))
     Message.objects.update(state="sent", sent_at=timezone.now())
@@ -130,7 +133,7 @@ def test_an_event_that_moves_while_word_of_it_is_written_is_told_once_to_everybo
 
     def write():
         for mailing in Mailing.objects.going_on():
-            invitations_writing.write(mailing)
+            invitations_writing.write_mailing(mailing)
 
     for number in range(5):
         move(f"Hall {number}")
@@ -146,7 +149,9 @@ def test_accepted_many_times_at_once_is_one_rsvp():
     invitation = factories.invite(event, person("Alma Reyes"))
 
     def accept():
-        return responses.accept(invitation, Rsvp(name="Alma Reyes"), size=2, guests=[Guest(name="Alma Reyes")])
+        return responses.accept_invitation(
+            invitation, Rsvp(name="Alma Reyes"), size=2, guests=[Guest(name="Alma Reyes")]
+        )
 
     answers = at_once(*[accept] * 6)
     assert {answer.pk for answer in answers} == {Rsvp.objects.get().pk}
@@ -159,8 +164,10 @@ def test_accepted_and_declined_at_once_the_last_word_stands_with_its_seats():
     for n in range(4):
         invitation = factories.invite(event, person(f"Person {n}"))
         at_once(
-            lambda invitation=invitation, n=n: responses.accept(invitation, Rsvp(name=f"Person {n}"), size=2),
-            lambda invitation=invitation: responses.decline(invitation, "No."),
+            lambda invitation=invitation, n=n: responses.accept_invitation(
+                invitation, Rsvp(name=f"Person {n}"), size=2
+            ),
+            lambda invitation=invitation: responses.decline_invitation(invitation, "No."),
         )
         stored = Invitation.objects.select_related("rsvp").get(pk=invitation.pk)
         seats_now = stored.rsvp.party_size if stored.rsvp else 0
@@ -171,7 +178,7 @@ def test_accepted_while_the_same_address_reserves_in_public_is_one_rsvp():
     event = factories.event()
     invitation = factories.invite(event, person("Alma Reyes"))
     answers = at_once(
-        lambda: responses.accept(invitation, Rsvp(name="Alma Reyes"), size=2),
+        lambda: responses.accept_invitation(invitation, Rsvp(name="Alma Reyes"), size=2),
         lambda: factories.rsvp(event, "Alma Reyes", size=2),
     )
     assert "Rsvp" in concurrency.type_names(answers)
@@ -185,8 +192,10 @@ def test_who_accepts_and_is_stopped_at_once_is_invited_or_not_but_never_half():
         mailing = factories.write_mailing(event, person(f"Person {n}"))
         invitation = mailing.invitations.get()
         at_once(
-            lambda invitation=invitation, n=n: responses.accept(invitation, Rsvp(name=f"Person {n}"), size=2),
-            lambda mailing=mailing: invitations_writing.stop(mailing),
+            lambda invitation=invitation, n=n: responses.accept_invitation(
+                invitation, Rsvp(name=f"Person {n}"), size=2
+            ),
+            lambda mailing=mailing: invitations_writing.stop_mailing(mailing),
         )
         there = Invitation.objects.filter(pk=invitation.pk).first()
         assert event.rsvps.filter(name=f"Person {n}").exists() == bool(there)
@@ -201,7 +210,7 @@ def test_organizations_are_merged_while_their_people_accept():
         asked = [Invitation.objects.get(contact=one) for one in some]
         answers = at_once(
             lambda mine=mine, theirs=theirs: merging.merge_organizations(mine, theirs),
-            *(lambda one=one: responses.accept(one, Rsvp(name=one.contact.name), size=1) for one in asked),
+            *(lambda one=one: responses.accept_invitation(one, Rsvp(name=one.contact.name), size=1) for one in asked),
         )
         assert concurrency.type_names(answers) == ["Organization", "Rsvp", "Rsvp", "Rsvp"]
         assert mine.contacts.count() == 3
@@ -214,7 +223,9 @@ def test_people_are_erased_while_they_are_invited():
         event, some = factories.event(), [person(f"Person {n} {k}") for k in range(5)]
         audience = factories.audience(uploaded_contacts=some)
         answers = at_once(
-            lambda event=event, audience=audience: invitations_starting.start(event, audience, count=5, by="office"),
+            lambda event=event, audience=audience: invitations_starting.start_invitations(
+                event, audience, count=5, by="office"
+            ),
             *(lambda one=one: contacts.delete_contact(one) for one in some[:2]),
         )
         assert concurrency.type_names(answers)[0] in {"Changed", "Mailing"}
@@ -253,7 +264,8 @@ def test_who_is_erased_in_the_middle_of_a_start_takes_the_invitation_along():
     event, alma, jun = factories.event(), person("Alma"), person("Jun")
     audience = factories.audience(uploaded_contacts=[alma, jun])
     begun_during(
-        lambda: invitations_starting.start(event, audience, count=2, by="office"), lambda: contacts.delete_contact(alma)
+        lambda: invitations_starting.start_invitations(event, audience, count=2, by="office"),
+        lambda: contacts.delete_contact(alma),
     )
     assert [invitation.contact for invitation in event.invitations.all()] == [jun]
     assert list(Contact.objects.all()) == [jun]
@@ -265,7 +277,7 @@ def test_who_becomes_one_in_the_middle_of_a_start_keeps_the_invitation():
     stays, goes = person("Alma", mine), person("Alma", theirs)
     audience = factories.audience(uploaded_contacts=[goes])
     begun_during(
-        lambda: invitations_starting.start(event, audience, count=1, by="office"),
+        lambda: invitations_starting.start_invitations(event, audience, count=1, by="office"),
         lambda: merging.merge_organizations(mine, theirs),
     )
     assert [invitation.contact for invitation in event.invitations.all()] == [stays]
@@ -291,13 +303,13 @@ def stopped_in_the_middle(change: Callable) -> Mailing:
     asked = person("Alma", there, **address)
     mailing = factories.mailing(event)
     factories.invitation(event, asked, mailing=mailing)
-    writing.write(mailing)
+    writing.write_mailing(mailing)
     with ThreadPoolExecutor(1) as other:
         with transaction.atomic():
             Mailing.objects.select_for_update().get(pk=mailing.pk)
             meanwhile = other.submit(elsewhere, lambda: change(asked))
             assert wait_until(somebody_waits, 10)
-            invitations_writing.stop(mailing)
+            invitations_writing.stop_mailing(mailing)
         meanwhile.result(30)
     return mailing
 
@@ -311,6 +323,6 @@ def test_contact_is_changed_in_the_middle_of_a_stop(change):
 
 def test_control_without_the_locked_mailings_correcting_and_stopping_wait_for_each_other(monkeypatch):
     """What locking the mailings first is for. Should this ever pass without an error, the test above shows nothing."""
-    monkeypatch.setattr(contact_changes, "lock_invitations", lambda *contacts: None)
+    monkeypatch.setattr(contact_changes, "lock_invitations_of_contacts", lambda *contacts: None)
     with pytest.raises(OperationalError, match="deadlock"):
         stopped_in_the_middle(correct_contact)

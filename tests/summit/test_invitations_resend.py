@@ -48,7 +48,7 @@ def moves(event: Event) -> None:
     event.venue = THERE
     factories.save_event(event)
     for mailing in Mailing.objects.going_on():
-        writing.write(mailing)
+        writing.write_mailing(mailing)
 
 
 def refusal(message: Message) -> str:
@@ -107,7 +107,7 @@ def test_who_was_sent_the_facts_of_today_is_not_told_that_the_event_moved(asked)
     event.venue = THERE
     factories.save_event(event)
     queue.resend(mail_of(asked))
-    assert not change_notices.to_tell(event).exists()
+    assert not change_notices.invitations_to_notify(event).exists()
 
 
 @pytest.mark.parametrize("state", [State.REJECTED, State.FAILED])
@@ -139,9 +139,9 @@ def test_it_goes_to_the_address_that_the_contact_has_by_now(asked):
 
 @pytest.mark.parametrize("kind", ["invitation", "invitation_new_link"])
 def test_it_leads_to_the_link_that_opens_it(asked, kind):
-    responses.replace_link(asked)
+    responses.replace_invitation_link(asked)
     Message.objects.filter(state=State.QUEUED).update(state=State.SENT, sent_at=timezone.now())
-    responses.replace_link(asked)
+    responses.replace_invitation_link(asked)
     queue.resend(asked.messages.get(kind=kind, state=State.SENT))
     asked.refresh_from_db()
     assert asked.get_absolute_url() in Message.objects.get(kind=kind, idempotency_key__contains="again").body_text
@@ -179,12 +179,12 @@ def test_an_invitation_that_nobody_could_answer_is_not_sent_again(asked, change,
 
 
 def test_who_accepted_is_not_asked_again(asked):
-    responses.accept(asked, Rsvp(name="Alma Reyes"), size=1)
+    responses.accept_invitation(asked, Rsvp(name="Alma Reyes"), size=1)
     assert refusal(mail_of(asked)).startswith("They have accepted. Mail the private link of their RSVP again")
 
 
 def test_who_declined_may_be_asked_again(asked):
-    responses.decline(asked)
+    responses.decline_invitation(asked)
     assert queue.resend(mail_of(asked))
 
 
@@ -216,7 +216,7 @@ def test_what_may_have_arrived_is_sent_again_as_it_is_while_it_is_true(asked):
     assert (mail_of(asked).state, mail_of(asked).body_text) == ("queued", text)
 
 
-@pytest.mark.parametrize("change", [lambda asked: moves(asked.event), responses.replace_link])
+@pytest.mark.parametrize("change", [lambda asked: moves(asked.event), responses.replace_invitation_link])
 def test_what_may_have_arrived_and_is_true_no_more_is_said_to_have_arrived_first(asked, change):
     is_now(mail_of(asked), State.UNKNOWN)
     change(asked)
@@ -228,8 +228,8 @@ def test_what_may_have_arrived_and_is_true_no_more_is_said_to_have_arrived_first
 @pytest.mark.parametrize("kind", ["invitation_moved", "unanswered", "invitation_link"])
 def test_other_mail_is_sent_again_while_it_is_true_and_else_the_invitation_is_to_be(asked, kind):
     moves(asked.event)
-    reminder_sending.ask_some(asked.event, timezone.now() + timedelta(days=9))
-    invitation_links.mail_link(asked)
+    reminder_sending.write_unanswered_batch(asked.event, timezone.now() + timedelta(days=9))
+    invitation_links.mail_invitation_link(asked)
     Message.objects.filter(state=State.QUEUED).update(state=State.SENT, sent_at=timezone.now())
     assert queue.resend(mail_of(asked, kind))
     assert Message.objects.get(state=State.QUEUED).body_text == mail_of(asked, kind).body_text
@@ -277,7 +277,7 @@ def test_of_unknown_ones_on_the_page_of_a_mailing_those_are_sent_again_that_are_
     Message.objects.update(state=State.UNKNOWN)
     moved = event.invitations.get(contact__name="Alma")
     gone = event.invitations.get(contact__name="Mai")
-    responses.replace_link(moved)
+    responses.replace_invitation_link(moved)
     Message.objects.filter(kind="invitation_new_link").delete()
     gone.messages.update(object_id=GONE)
     page = f"/imagine/admin/mail/mailing/{mailing.pk}/change/"

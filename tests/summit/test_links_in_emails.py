@@ -43,8 +43,8 @@ def of_parties() -> None:
     first = factories.rsvp(event, "First", size=3)
     factories.rsvp(event, "Waits")
     seats.change_party_size(first, size=2)
-    rsvp_links.mail_link(first)
-    rsvp_links.replace(first)
+    rsvp_links.mail_rsvp_link(first)
+    rsvp_links.replace_rsvp_link(first)
     seats.cancel(first)
 
 
@@ -55,7 +55,7 @@ def of_events() -> None:
     factories.cancel_event(factories.rsvp(factories.event(slug="off")).event)
     party = reminder_fixtures.rsvp(reminder_fixtures.event(), size=2, came=1)
     for month, day in ((3, 31), (4, 4), (4, 6), (4, 8)):
-        reminder_sending.remind(moment(month, day, 9))
+        reminder_sending.send_due_reminders(moment(month, day, 9))
         reminder_fixtures.send_queued(moment(month, day, 9))
     assert Rsvp.objects.filter(pk=party.pk).exists()
 
@@ -64,8 +64,8 @@ def of_invitations() -> None:
     event = factories.event(slug="kick-off")
     factories.invite(event, factories.person("Asked Once"))
     Message.objects.filter(content_type__model="invitation").update(state="sent", sent_at=timezone.now())
-    reminder_sending.remind(timezone.now() + timedelta(days=8))
-    invitation_links.mail_link(event.invitations.get())
+    reminder_sending.send_due_reminders(timezone.now() + timedelta(days=8))
+    invitation_links.mail_invitation_link(event.invitations.get())
     written_and_sent()
     event.venue = "Stockton Civic Auditorium"
     factories.save_event(event)
@@ -77,12 +77,12 @@ def of_invitations() -> None:
     written_and_sent()
     factories.invite(factories.event(slug="replaced"), factories.person("Asked Again"))
     written_and_sent()
-    responses.replace_link(Invitation.objects.latest("pk"))
+    responses.replace_invitation_link(Invitation.objects.latest("pk"))
 
 
 def written_and_sent() -> None:
     for mailing in Mailing.objects.going_on():
-        writing.write(mailing)
+        writing.write_mailing(mailing)
     Message.objects.filter(content_type__model="invitation").update(state="sent", sent_at=timezone.now())
 
 

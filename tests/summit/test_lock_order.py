@@ -57,7 +57,7 @@ def test_two_lost_links_that_share_two_events():
         factories.rsvp(event, name)
     Message.objects.all().delete()
     asked = [LinkRequest.objects.create(email=f"{name}@example.org") for name in ("alma", "ben")]
-    run_crosswise(*(lambda pk=each.pk: rsvp_links.answer(pk) for each in asked), Event.objects.all())
+    run_crosswise(*(lambda pk=each.pk: rsvp_links.answer_link_request(pk) for each in asked), Event.objects.all())
     assert Message.objects.filter(kind=EmailKind.RSVP_LINK).count() == 4
 
 
@@ -70,7 +70,7 @@ def invitation() -> Invitation:
 def test_correcting_an_address_and_stopping_the_mailing(invitation):
     run_crosswise(
         lambda: contacts.correct_contact(invitation.contact, email="new@example.org"),
-        lambda: writing.stop(invitation.mailing),
+        lambda: writing.stop_mailing(invitation.mailing),
         Mailing.objects.all(),
         Invitation.objects.all(),
     )
@@ -85,14 +85,14 @@ def notice(invitation) -> Mailing:
     event.venue = "Stockton Civic Auditorium"
     event_changes.save_event(event)
     notice = Mailing.objects.get(template="invitation_moved")
-    writing.write(notice)
+    writing.write_mailing(notice)
     return notice
 
 
 def test_declining_and_stopping_a_notice(invitation, notice):
     run_crosswise(
-        lambda: responses.decline(invitation),
-        lambda: writing.stop(notice),
+        lambda: responses.decline_invitation(invitation),
+        lambda: writing.stop_mailing(notice),
         Invitation.objects.all(),
     )
     assert Invitation.objects.get().answer == Invitation.Answer.DECLINED
@@ -101,7 +101,7 @@ def test_declining_and_stopping_a_notice(invitation, notice):
 def test_deleting_a_contact_and_declining(invitation, notice):
     def decline():
         with suppress(Invitation.DoesNotExist):
-            responses.decline(invitation)
+            responses.decline_invitation(invitation)
 
     run_crosswise(
         lambda: contacts.delete_contact(invitation.contact),

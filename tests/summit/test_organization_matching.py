@@ -39,7 +39,7 @@ def this(rsvp: Rsvp):
 
 
 def proposals(rsvp: Rsvp) -> list[tuple[str, list[str]]]:
-    return [(one.organization.name, one.reasons) for one in organization_matching.group_of(rsvp).proposals]
+    return [(one.organization.name, one.reasons) for one in organization_matching.group_with_proposals(rsvp).proposals]
 
 
 # By itself -------------------------------------------------------------------------------------------------------
@@ -48,14 +48,18 @@ def proposals(rsvp: Rsvp) -> list[tuple[str, list[str]]]:
 @pytest.mark.parametrize("typed", ["", "PORT GATE LOGISTICS, Inc.", "Port Gate Logistcs"])
 def test_address_of_a_contact_matches_by_itself_once(event, gate, typed):
     rsvp = factories.rsvp(event, email="ALMA@example.org", organization_name=typed)
-    assert [organization_matching.match_known(), organization_matching.match_known(), partners(rsvp)] == [1, 0, [GATE]]
+    assert [organization_matching.match_by_email(), organization_matching.match_by_email(), partners(rsvp)] == [
+        1,
+        0,
+        [GATE],
+    ]
     change = AuditEntry.objects.about(rsvp).latest("pk")
     assert (change.actor_kind, change.changes) == ("system", {"organization": ["", GATE]})
 
 
 def test_another_name_than_the_contacts_is_proposed_not_matched(event, gate):
     rsvp = factories.rsvp(event, email="alma@example.org", organization_name="Iglesia Luz del Valle")
-    assert (organization_matching.match_known(), partners(rsvp)) == (0, [None])
+    assert (organization_matching.match_by_email(), partners(rsvp)) == (0, [None])
     assert proposals(rsvp) == [(GATE, ["email", "email_domain"])]
 
 
@@ -63,20 +67,20 @@ def test_contact_of_two_is_matched_by_the_name(event, gate):
     church = factories.organization("Iglesia Luz del Valle")
     factories.contact(church, "alma@example.org")
     named = factories.rsvp(event, email="alma@example.org", organization_name="Iglésia Luz del Valle")
-    assert (organization_matching.match_known(), partners(named)) == (1, ["Iglesia Luz del Valle"])
+    assert (organization_matching.match_by_email(), partners(named)) == (1, ["Iglesia Luz del Valle"])
     unnamed = factories.rsvp(factories.event(), email="alma@example.org")
-    assert (organization_matching.match_known(), partners(unnamed)) == (0, [None])
+    assert (organization_matching.match_by_email(), partners(unnamed)) == (0, [None])
 
 
 def test_same_name_alone_is_only_proposed(event, gate):
     rsvp = factories.rsvp(event, "Ben Ochoa", organization_name=GATE)
-    assert (organization_matching.match_known(), proposals(rsvp)) == (0, [(GATE, ["name", "email_domain"])])
+    assert (organization_matching.match_by_email(), proposals(rsvp)) == (0, [(GATE, ["name", "email_domain"])])
 
 
 def test_what_staff_said_is_not_matched_again(event, gate):
     rsvp = factories.rsvp(event, email="alma@example.org", organization_name=GATE)
-    organization_matching.say_none(this(rsvp))
-    assert (organization_matching.match_known(), partners(rsvp)) == (0, [None])
+    organization_matching.assign_no_organization(this(rsvp))
+    assert (organization_matching.match_by_email(), partners(rsvp)) == (0, [None])
 
 
 # By staff --------------------------------------------------------------------------------------------------------
@@ -102,14 +106,14 @@ def test_chosen_for_all_that_typed_the_same_and_no_others(event, gate):
     same = factories.rsvp(event, "Chue Vang", organization_name="P.G.L.")
     spelled = factories.rsvp(event, "Dara Keo", organization_name="pgl")
     other = factories.rsvp(event, "Edith Solis", organization_name="Zeta")
-    assert organization_matching.choose(organization_matching.same_name(one), gate.pk) == 2
+    assert organization_matching.assign_organization(organization_matching.rsvps_with_same_name(one), gate.pk) == 2
     assert partners(one, same, spelled, other) == [GATE, None, GATE, None]
     assert [contact.name for contact in Contact.objects.all()] == ["Alma Reyes"]
 
 
 def test_chosen_with_contacts(event, gate):
     rsvp = factories.rsvp(event, "Ben Ochoa", organization_name="PGL", phone="209 555 0100", language="es")
-    organization_matching.choose(this(rsvp), gate.pk, adds_contacts=True)
+    organization_matching.assign_organization(this(rsvp), gate.pk, adds_contacts=True)
     contact = gate.contacts.get(name="Ben Ochoa")
     assert (contact.email, contact.phone, contact.language) == ("ben.ochoa@example.org", "209 555 0100", "es")
     assert not contact.is_primary
@@ -118,7 +122,7 @@ def test_chosen_with_contacts(event, gate):
 def test_chosen_again_or_otherwise(event, gate):
     rsvp, other = factories.rsvp(event, organization_name="PGL"), factories.organization("Zeta Freight")
     for organization in (gate, other, other):
-        organization_matching.choose(this(rsvp), organization.pk)
+        organization_matching.assign_organization(this(rsvp), organization.pk)
     assert partners(rsvp) == ["Zeta Freight"]
     told = [change["organization"] for change in snapshots.changes(rsvp) if "organization" in change]
     assert told == [["", GATE], [GATE, "Zeta Freight"]]
@@ -128,15 +132,17 @@ def test_organization_that_vanished_is_told(event, gate):
     rsvp = factories.rsvp(event, organization_name="PGL")
     pk = gate.pk
     Organization.objects.all().delete()
-    with pytest.raises(organization_matching.Gone):
-        organization_matching.choose(this(rsvp), pk)
+    with pytest.raises(organization_matching.OrganizationGone):
+        organization_matching.assign_organization(this(rsvp), pk)
     assert partners(rsvp) == [None]
 
 
 def test_new_organization_with_its_people_as_contacts(event):
     one = factories.rsvp(event, "Ben Ochoa", organization_name="Zeta Freight", sector="business")
     factories.rsvp(event, "Chue Vang", organization_name="ZETA FREIGHT")
-    made = organization_matching.make(organization_matching.same_name(one), name="Zeta Freight", sector="business")
+    made = organization_matching.create_organization_for(
+        organization_matching.rsvps_with_same_name(one), name="Zeta Freight", sector="business"
+    )
     assert (made.name, made.sector, made.slug) == ("Zeta Freight", "business", "zeta-freight")
     assert list(made.contacts.values_list("name", "is_primary")) == [("Ben Ochoa", True), ("Chue Vang", False)]
     assert made.rsvps.count() == 2
@@ -144,28 +150,28 @@ def test_new_organization_with_its_people_as_contacts(event):
 
 def test_new_organization_is_not_doubled_unless_staff_are_sure(event, gate):
     rsvp = factories.rsvp(event, organization_name="PGL")
-    with pytest.raises(organization_matching.Doubled) as doubled:
-        organization_matching.make(this(rsvp), name="The Port Gate Logistics, Inc.")
+    with pytest.raises(organization_matching.NameTaken) as doubled:
+        organization_matching.create_organization_for(this(rsvp), name="The Port Gate Logistics, Inc.")
     assert doubled.value.organization == gate
     assert (snapshots.organizations(), partners(rsvp)) == ([GATE], [None])
-    organization_matching.make(this(rsvp), name="The Port Gate Logistics, Inc.", is_sure=True)
+    organization_matching.create_organization_for(this(rsvp), name="The Port Gate Logistics, Inc.", is_sure=True)
     assert snapshots.organizations() == [GATE, "The Port Gate Logistics, Inc."]
 
 
 def test_new_organization_is_made_once_when_pressed_twice(event):
     rsvp = factories.rsvp(event, organization_name="Zeta Freight")
-    group = organization_matching.same_name(rsvp)
-    organization_matching.make(group.all(), name="Zeta Freight")
-    with pytest.raises(organization_matching.Settled):
-        organization_matching.make(group.all(), name="Zeta Freight", is_sure=True)
+    group = organization_matching.rsvps_with_same_name(rsvp)
+    organization_matching.create_organization_for(group.all(), name="Zeta Freight")
+    with pytest.raises(organization_matching.AlreadyMatched):
+        organization_matching.create_organization_for(group.all(), name="Zeta Freight", is_sure=True)
     assert snapshots.organizations() == ["Zeta Freight"]
 
 
 def test_none_and_asked_again(event):
     rsvp = factories.rsvp(event, organization_name="a parent")
-    organization_matching.say_none(this(rsvp))
+    organization_matching.assign_no_organization(this(rsvp))
     assert list(Rsvp.objects.to_match()) == []
-    organization_matching.ask_again(this(rsvp))
+    organization_matching.reopen_match(this(rsvp))
     assert list(Rsvp.objects.to_match()) == [rsvp]
 
 
@@ -178,8 +184,8 @@ def test_names_to_match_the_newest_first_each_once(event, gate):
     factories.rsvp(event, "Dara Keo", organization_name="pgl, Inc.")
     factories.rsvp(event, "Edith Solis")
     matched = factories.rsvp(event, "Fa Xiong", organization_name="Omega")
-    organization_matching.choose(this(matched), gate.pk)
-    groups = organization_matching.groups(organization_matching.names_to_match())
+    organization_matching.assign_organization(this(matched), gate.pk)
+    groups = organization_matching.groups_with_proposals(organization_matching.names_to_match())
     found = [(group.name, group.number, [rsvp.name for rsvp in group.rsvps]) for group in groups]
     assert found == [("pgl, Inc.", 2, ["Dara Keo", "Ben Ochoa"]), ("Zeta", 1, ["Chue Vang"])]
 
@@ -191,7 +197,7 @@ def test_page_of_names_takes_as_many_queries_for_one_as_for_thirty(event, gate, 
     for many in (1, 30):
         names = list(organization_matching.names_to_match()[:many])
         with django_assert_num_queries(12):
-            assert len(organization_matching.groups(names)) == many
+            assert len(organization_matching.groups_with_proposals(names)) == many
 
 
 # Merges, and what never touches a promise ------------------------------------------------------------------------
@@ -201,7 +207,7 @@ def test_rsvps_move_with_a_merge(event, gate):
     other = factories.organization("PGL")
     rsvps = [factories.rsvp(event, name, organization_name="PGL") for name in ("Ben Ochoa", "Chue Vang")]
     for rsvp in rsvps:
-        organization_matching.choose(this(rsvp), other.pk)
+        organization_matching.assign_organization(this(rsvp), other.pk)
     assert merging.MergePlan(gate, other).rest == [("RSVPs", 2)]
     shown = merging.MergePlan(gate, other).mark
     merging.merge_organizations(gate, other, shown=shown)
@@ -213,7 +219,7 @@ def test_rsvps_move_with_a_merge(event, gate):
 def test_merge_is_not_done_when_an_rsvp_was_matched_since_it_was_shown(event, gate):
     other, rsvp = factories.organization("PGL"), factories.rsvp(event, organization_name="PGL")
     shown = merging.MergePlan(gate, other).mark
-    organization_matching.choose(this(rsvp), other.pk)
+    organization_matching.assign_organization(this(rsvp), other.pk)
     with pytest.raises(merging.MergePlanOutdated):
         merging.merge_organizations(gate, other, shown=shown)
 
@@ -222,7 +228,7 @@ def test_merge_is_not_done_when_an_rsvp_was_matched_since_it_was_shown(event, ga
 def test_seat_that_is_given_up_never_touches_a_promise(event, act):
     pledge = factories.signed_pledge(GATE, promises=(factories.promised("tours", 6),))
     rsvp = factories.rsvp(event, email="alma@example.org", organization_name=GATE)
-    organization_matching.match_known()
+    organization_matching.match_by_email()
     assert partners(rsvp) == [GATE]
     before = (snapshots.pledges(), snapshots.promises(pledge), snapshots.emails_to()[-1])
     act(rsvp)
@@ -233,7 +239,7 @@ def test_seat_that_is_given_up_never_touches_a_promise(event, act):
 
 def test_organization_that_is_erased_leaves_its_rsvps_to_be_matched_again(event):
     organization, rsvp = factories.organization("Zeta"), factories.rsvp(event, organization_name="Zeta")
-    organization_matching.choose(this(rsvp), organization.pk)
+    organization_matching.assign_organization(this(rsvp), organization.pk)
     organization.delete()
     assert (list(Rsvp.objects.to_match()), seats.available_seats(event)) == ([rsvp], 99)
 
@@ -241,7 +247,7 @@ def test_organization_that_is_erased_leaves_its_rsvps_to_be_matched_again(event)
 def test_organization_with_a_pledge_stays_whatever_becomes_of_its_rsvps(event):
     pledge = factories.signed_pledge(GATE)
     rsvp = factories.rsvp(event, email="alma@example.org")
-    organization_matching.match_known()
+    organization_matching.match_by_email()
     seats.delete_rsvp(rsvp)
     with pytest.raises(ProtectedError):
         pledge.organization.delete()
@@ -250,7 +256,7 @@ def test_organization_with_a_pledge_stays_whatever_becomes_of_its_rsvps(event):
 
 def test_what_a_guest_typed_stays_as_it_is(event, gate):
     rsvp = factories.rsvp(event, email="alma@example.org", organization_name="port gate logistics inc")
-    organization_matching.match_known()
+    organization_matching.match_by_email()
     profiles.change_organization(gate, name="PGL Terminal")
     rsvp.refresh_from_db()
     assert (rsvp.organization_name, rsvp.organization) == ("port gate logistics inc", gate)

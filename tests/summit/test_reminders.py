@@ -54,12 +54,14 @@ def test_each_is_said_at_nine_on_its_day_and_once():
 )
 def test_nine_in_the_morning_is_nine_whatever_the_clocks_do(month, day, week_utc, day_utc):
     event = reminder_fixtures.event(month, day)
-    dues = {kind: f"{span.due(event).astimezone(UTC):%Y-%m-%d %H:%M}" for kind, span in reminder_sending.SPANS.items()}
+    dues = {
+        kind: f"{span.due(event).astimezone(UTC):%Y-%m-%d %H:%M}" for kind, span in reminder_sending.DUE_PERIODS.items()
+    }
     assert dues["week"] == week_utc
     assert dues["day"] == day_utc
     reminder_fixtures.rsvp(event)
     second = timedelta(seconds=1)
-    due = reminder_sending.SPANS["week"].due(event)
+    due = reminder_sending.DUE_PERIODS["week"].due(event)
     assert run_reminders(due - second) == []
     assert run_reminders(due, due + second, due + timedelta(hours=1)) == ["week alma.reyes@example.org"]
 
@@ -269,12 +271,12 @@ def test_run_that_was_interrupted_goes_on(monkeypatch):
     event = reminder_fixtures.event()
     for number in range(7):
         reminder_fixtures.rsvp(event, f"Guest {number}")
-    monkeypatch.setattr(reminder_sending, "BATCH", 3)
-    monkeypatch.setattr(reminder_sending, "SECONDS", 0)
+    monkeypatch.setattr(reminder_sending, "BATCH_SIZE", 3)
+    monkeypatch.setattr(reminder_sending, "RUN_SECONDS", 0)
     assert len(run_reminders(moment(3, 31, 9))) == 0  # its time was up before it began
-    assert reminder_sending.say_some(event, "week", moment(3, 31, 9))
+    assert reminder_sending.write_reminder_batch(event, "week", moment(3, 31, 9))
     assert reminder_fixtures.reminder_rows() == [("week", "04-07", 3, False, False)]
-    monkeypatch.setattr(reminder_sending, "SECONDS", 30)
+    monkeypatch.setattr(reminder_sending, "RUN_SECONDS", 30)
     assert len(run_reminders(moment(3, 31, 9, 5))) == 7
     assert reminder_fixtures.reminder_rows() == [("week", "04-07", 7, False, True)]
 
@@ -286,7 +288,7 @@ def test_queries_do_not_grow_with_the_parties():
         for guest in range(number):
             reminder_fixtures.rsvp(event, f"Guest {guest}", size=2)
         with CaptureQueriesContext(connection) as queries:
-            reminder_sending.remind(moment(4, day - 3, 9))
+            reminder_sending.send_due_reminders(moment(4, day - 3, 9))
         counted.append(len(queries))
         reminder_fixtures.send_queued(moment(4, day - 3, 9))
         type(event).objects.filter(pk=event.pk).update(is_published=False)
@@ -305,7 +307,7 @@ def test_what_fails_about_one_event_holds_up_no_other(caplog):
         said.append(None)
         return len(said) < 2
 
-    reminder_sending.say(broken, lambda: 1 / 0, stop_at=time.monotonic() + 60)
-    reminder_sending.say(whole, say_some, stop_at=time.monotonic() + 60)
+    reminder_sending.run_batches(broken, lambda: 1 / 0, stop_at=time.monotonic() + 60)
+    reminder_sending.run_batches(whole, say_some, stop_at=time.monotonic() + 60)
     assert len(said) == 2
     assert f"about event {broken.pk} was not said" in caplog.text

@@ -50,7 +50,8 @@ def test_each_is_said_late_until_it_helps_nobody(kind, last, too_late):
         reminder_fixtures.rsvp(reminder_fixtures.event(4, 7), "Chue Vang", size=2),
     ]
     said = [
-        reminder_sending.say_some(party.event, kind, now) for party, now in zip(parties, (last, too_late), strict=True)
+        reminder_sending.write_reminder_batch(party.event, kind, now)
+        for party, now in zip(parties, (last, too_late), strict=True)
     ]
     assert said == [True, False]
     assert reminder_fixtures.sent_reminders() == [f"{kind} alma.reyes@example.org"]
@@ -158,9 +159,9 @@ def test_reminder_that_waits_goes_with_the_partys_links_of_now(what):
     run_reminders(moment(4, 6, 9), sent=False)
     before = only_reminder("day")
     if what == "address":
-        rsvp_links.readdress(party, "right@example.org")
+        rsvp_links.change_email(party, "right@example.org")
     else:
-        party = rsvp_links.replace(party)
+        party = rsvp_links.replace_rsvp_link(party)
     run_reminders(moment(4, 6, 9, 5), sent=False)
     after = only_reminder("day")
     assert (after.idempotency_key, after.pk == before.pk) == (before.idempotency_key, False)
@@ -203,11 +204,12 @@ def test_four_runs_at_once_say_each_thing_once(monkeypatch):
     event = reminder_fixtures.event()
     for number in range(20):
         reminder_fixtures.rsvp(event, f"Guest {number}", size=2)
-    monkeypatch.setattr(reminder_sending, "BATCH", 3)
+    monkeypatch.setattr(reminder_sending, "BATCH_SIZE", 3)
     at_once(
-        [lambda: reminder_sending.remind(moment(4, 4, 8))] * 2 + [lambda: reminder_sending.remind(moment(4, 4, 9))] * 2
+        [lambda: reminder_sending.send_due_reminders(moment(4, 4, 8))] * 2
+        + [lambda: reminder_sending.send_due_reminders(moment(4, 4, 9))] * 2
     )
-    reminder_sending.remind(moment(4, 4, 9, 5))
+    reminder_sending.send_due_reminders(moment(4, 4, 9, 5))
     assert sorted(row[:3] for row in reminder_rows()) in (
         [("names", "04-07", 20), ("week", "04-07", count)] for count in range(21)
     )
@@ -220,7 +222,7 @@ def test_who_cancels_at_the_same_moment_is_reminded_before_or_not_at_all():
     parties = [reminder_fixtures.rsvp(reminder_fixtures.event(4, 7), f"Guest {number}") for number in range(6)]
     at_once(
         [
-            lambda: reminder_sending.remind(moment(4, 6, 9)),
+            lambda: reminder_sending.send_due_reminders(moment(4, 6, 9)),
             *[lambda party=party: seats.cancel(party) for party in parties],
         ]
     )

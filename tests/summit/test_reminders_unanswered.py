@@ -124,7 +124,7 @@ def test_queries_do_not_grow_with_the_invitations():
         event = reminder_fixtures.event()
         asked(event, *[f"Guest {number} {guest}" for guest in range(number)])
         with CaptureQueriesContext(connection) as queries:
-            reminder_sending.remind(moment(3, 17, 9))
+            reminder_sending.send_due_reminders(moment(3, 17, 9))
         counted.append(len(queries))
         assert len(reminder_fixtures.sent_reminders()) == number
         Message.objects.all().delete()

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def member(role: str) -> Client:
-    roles.make()
+    roles.create_roles()
     user = User.objects.create_user(role, is_staff=True)
     user.groups.add(Group.objects.get(name=role))
     client = Client()

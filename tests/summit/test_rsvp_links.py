@@ -15,15 +15,15 @@ pytestmark = pytest.mark.django_db
 def test_replaced_link_opens_and_the_old_one_does_not(client):
     rsvp = factories.rsvp(factories.event())
     old = rsvp.get_absolute_url()
-    rsvp = rsvp_links.replace(rsvp)
+    rsvp = rsvp_links.replace_rsvp_link(rsvp)
     assert client.get(old).status_code == 404
     assert client.get(rsvp.get_absolute_url()).status_code == 200
 
 
 def test_replaced_link_is_mailed_at_once_although_another_went_out_just_now():
     rsvp = factories.rsvp(factories.event())
-    rsvp_links.mail_link(rsvp)
-    rsvp = rsvp_links.replace(rsvp)
+    rsvp_links.mail_rsvp_link(rsvp)
+    rsvp = rsvp_links.replace_rsvp_link(rsvp)
     message = rsvp.messages.filter(kind="rsvp_new_link").get()
     assert message.recipient == "alma.reyes@example.org"
     assert rsvp.get_absolute_url() in message.body_text
@@ -31,36 +31,36 @@ def test_replaced_link_is_mailed_at_once_although_another_went_out_just_now():
 
 def test_replacing_forgets_the_browser_that_made_the_rsvp():
     rsvp = factories.rsvp(factories.event(), browser_hash="abc")
-    rsvp_links.replace(rsvp)
+    rsvp_links.replace_rsvp_link(rsvp)
     rsvp.refresh_from_db()
     assert rsvp.browser_hash == ""
 
 
 def test_link_is_mailed_once_in_ten_minutes_unless_the_last_one_was_refused():
     rsvp = factories.rsvp(factories.event())
-    assert [rsvp_links.mail_link(rsvp) for _twice in range(2)] == [True, False]
+    assert [rsvp_links.mail_rsvp_link(rsvp) for _twice in range(2)] == [True, False]
     mails = rsvp.messages.filter(kind="rsvp_link")
     mails.update(state="rejected")
-    assert rsvp_links.mail_link(rsvp) is True
-    mails.update(created_at=timezone.now() - rsvp_links.PAUSE)
-    assert rsvp_links.mail_link(rsvp) is True
+    assert rsvp_links.mail_rsvp_link(rsvp) is True
+    mails.update(created_at=timezone.now() - rsvp_links.MIN_INTERVAL)
+    assert rsvp_links.mail_rsvp_link(rsvp) is True
     assert mails.count() == 3
 
 
 def test_link_is_mailed_at_most_ten_times_a_day_unless_staff_ask():
     rsvp = factories.rsvp(factories.event())
-    for _again in range(rsvp_links.MOST_A_DAY + 3):
-        rsvp_links.mail_link(rsvp)
-        Message.objects.update(created_at=timezone.now() - rsvp_links.PAUSE)
-    assert rsvp.messages.filter(kind="rsvp_link").count() == rsvp_links.MOST_A_DAY
-    assert rsvp_links.mail_link(rsvp, by_staff=True) is True
+    for _again in range(rsvp_links.MAX_PER_DAY + 3):
+        rsvp_links.mail_rsvp_link(rsvp)
+        Message.objects.update(created_at=timezone.now() - rsvp_links.MIN_INTERVAL)
+    assert rsvp.messages.filter(kind="rsvp_link").count() == rsvp_links.MAX_PER_DAY
+    assert rsvp_links.mail_rsvp_link(rsvp, by_staff=True) is True
 
 
 def test_corrected_address_gets_the_link_and_what_was_not_sent():
     rsvp = factories.rsvp(factories.event())
-    rsvp_links.mail_link(rsvp)
+    rsvp_links.mail_rsvp_link(rsvp)
     Message.objects.filter(kind="rsvp_confirmed", object_id=rsvp.pk).update(state="rejected")
-    rsvp_links.readdress(rsvp, "right@example.org")
+    rsvp_links.change_email(rsvp, "right@example.org")
     assert set(Message.objects.values_list("recipient", flat=True)) == {"right@example.org"}
     assert rsvp.messages.filter(kind="rsvp_link").count() == 1  # the one on its way goes there, too
 

@@ -47,7 +47,7 @@ def refusal(message: Message) -> str:
 
 def test_confirmation_has_todays_party_place_and_link(rsvp):
     seats.grow_party(rsvp, size=3)
-    rsvp_links.replace(rsvp)
+    rsvp_links.replace_rsvp_link(rsvp)
     Event.objects.update(venue="Stockton Civic Auditorium")
     email = resent(rsvp.messages.get(kind="rsvp_confirmed"))
     rsvp.refresh_from_db()
@@ -72,9 +72,9 @@ def test_failed_email_is_written_anew_in_its_place(rsvp):
 
 
 def test_link_email_has_the_link_of_today(rsvp):
-    rsvp_links.mail_link(rsvp, by_staff=True)
+    rsvp_links.mail_rsvp_link(rsvp, by_staff=True)
     sent_yesterday(rsvp)
-    rsvp_links.replace(rsvp)
+    rsvp_links.replace_rsvp_link(rsvp)
     email = resent(rsvp.messages.get(kind="rsvp_link"))
     rsvp.refresh_from_db()
     assert rsvp.get_absolute_url() in email.body_text

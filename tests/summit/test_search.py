@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from summit import seats
-from summit.models import CODES, Rsvp, door_number
+from summit.models import CODE_COUNT, Rsvp, door_number
 from tests import factories, web_client
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +71,7 @@ def test_code_at_the_door_finds_its_party_alone(staff, people):
     rsvp = Rsvp.objects.get(name="Ben Ochoa")
     for spelling in (rsvp.code, rsvp.code.lower(), rsvp.code.replace("-", ""), f" {rsvp.code} "):
         assert found(staff, spelling) == ["Ben Ochoa"]
-    assert door_number(rsvp.code) == rsvp.ics_uid.int % CODES
+    assert door_number(rsvp.code) == rsvp.ics_uid.int % CODE_COUNT
 
 
 def test_name_of_six_letters_that_is_no_code_is_found(staff, people):

@@ -287,7 +287,7 @@ class Seats(RuleBasedStateMachine):
 @pytest.mark.parametrize("part", range(PARTS))
 def test_seats_are_as_a_simple_model_says(part, monkeypatch):
     # Of the letters only their rendering is left out, which tests/summit/test_emails.py shows: it is most of the time.
-    monkeypatch.setattr(rsvp_emails, "message", note)
+    monkeypatch.setattr(rsvp_emails, "rsvp_message", note)
     run_state_machine_as_test(
         seed(part)(type("Seats", (Seats,), {})),
         settings=settings(

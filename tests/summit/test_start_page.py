@@ -151,7 +151,7 @@ def test_inviting_begins_here_for_who_may_invite_to_an_event_that_can_be_answere
 
 def test_mailings_under_way_are_listed_until_their_end(staff):
     sending, stopped = mailing(factories.event()), mailing(factories.event())
-    writing.stop(stopped)
+    writing.stop_mailing(stopped)
     page = staff.get(START)
     assert f"Mailings under way {sending.title} , " in web_client.page_text(page)
     assert f"imagine/mailing/{stopped.pk}/" not in page.content.decode()

@@ -8,7 +8,7 @@ from imagine.mail.models import Message
 from partners.models import Pledge
 from summit import charts, seats, stats
 from summit.models import Event, Guest, Rsvp
-from summit.stats import Needs, Stretch
+from summit.stats import Needs, Period
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ def test_seats_of_a_full_event():
     factories.rsvp(event, "Waits", size=2)
     seats.cancel(factories.rsvp(event, "Gone"))
     factories.rsvp(factories.event(), "Elsewhere", size=5)
-    assert stats.seats(event) == {
+    assert stats.seat_counts(event) == {
         "capacity": 8,
         "reserved": 2,
         "held": 6,
@@ -50,7 +50,7 @@ def test_seats_of_a_full_event():
 
 def test_seats_of_an_event_without_rsvps():
     event = factories.event(capacity=8, reserved_seats=2)
-    assert {name: number for name, number in stats.seats(event).items() if number} == {
+    assert {name: number for name, number in stats.seat_counts(event).items() if number} == {
         "capacity": 8,
         "reserved": 2,
         "free": 6,
@@ -62,7 +62,7 @@ def test_room_made_smaller_is_over_and_has_nothing_free():
     factories.rsvp(event, size=5)
     event.capacity = 3
     event.save()
-    counted = stats.seats(event)
+    counted = stats.seat_counts(event)
     assert (counted["free"], counted["over"]) == (0, 2)
 
 
@@ -72,7 +72,7 @@ def test_late_cancellation_and_seats_beyond_are_counted():
     factories.stop_promotion(event)
     seats.promote(factories.rsvp(event, "Walks in"), override_reason="The speaker's driver")
     seats.cancel(seated)
-    counted = stats.seats(event)
+    counted = stats.seat_counts(event)
     assert (counted["canceled_late_parties"], counted["overbooked"]) == (1, 1)
 
 
@@ -84,11 +84,11 @@ def test_days_are_the_districts_and_none_is_left_out():
     gone = factories.rsvp(event, "Gone", size=1)
     made(gone, 2027, 3, 9, 20)
     seats.cancel(gone)
-    assert stats.by_day(event) == [
-        Stretch(date(2027, 3, 1), 1, 2),
-        Stretch(date(2027, 3, 2), 1, 1),
-        Stretch(date(2027, 3, 3), 0, 0),
-        Stretch(date(2027, 3, 4), 1, 4),
+    assert stats.rsvps_by_day(event) == [
+        Period(date(2027, 3, 1), 1, 2),
+        Period(date(2027, 3, 2), 1, 1),
+        Period(date(2027, 3, 3), 0, 0),
+        Period(date(2027, 3, 4), 1, 4),
     ]
 
 
@@ -97,23 +97,23 @@ def test_more_than_three_months_go_by_weeks():
     made(factories.rsvp(event, "First", size=1), 2027, 1, 1, 20)
     made(factories.rsvp(event, "Same week", size=2), 2027, 1, 7, 20)
     made(factories.rsvp(event, "Last", size=3), 2027, 4, 9, 20)
-    weeks = stats.by_day(event)
+    weeks = stats.rsvps_by_day(event)
     assert (len(weeks), weeks[0], weeks[-1]) == (
         15,
-        Stretch(date(2027, 1, 1), 2, 3),
-        Stretch(date(2027, 4, 9), 1, 3),
+        Period(date(2027, 1, 1), 2, 3),
+        Period(date(2027, 4, 9), 1, 3),
     )
-    assert charts.draw(weeks).by_week
+    assert charts.rsvp_chart(weeks).by_week
 
 
 def test_no_rsvp_makes_no_days_and_no_chart():
-    assert stats.by_day(factories.event()) == []
-    assert charts.draw([]) is None
+    assert stats.rsvps_by_day(factories.event()) == []
+    assert charts.rsvp_chart([]) is None
 
 
 def test_chart_stands_on_its_floor_and_the_most_seats_reach_its_top():
-    chart = charts.draw(
-        [Stretch(date(2027, 3, 1), 1, 2), Stretch(date(2027, 3, 2), 0, 0), Stretch(date(2027, 3, 3), 2, 4)]
+    chart = charts.rsvp_chart(
+        [Period(date(2027, 3, 1), 1, 2), Period(date(2027, 3, 2), 0, 0), Period(date(2027, 3, 3), 2, 4)]
     )
     assert [(bar.seats_height, bar.rsvps_height) for bar in chart.bars] == [(74, 37), (0, 0), (148, 74)]
     assert all(bar.seats_y + bar.seats_height == chart.floor == bar.rsvps_y + bar.rsvps_height for bar in chart.bars)
@@ -122,7 +122,7 @@ def test_chart_stands_on_its_floor_and_the_most_seats_reach_its_top():
 
 @pytest.mark.parametrize("number", [1, 2, 17, 92, 400])
 def test_chart_stays_inside_its_drawing(number):
-    chart = charts.draw([Stretch(date(2027, 1, 1) + timedelta(days=i), 1, 1) for i in range(number)])
+    chart = charts.rsvp_chart([Period(date(2027, 1, 1) + timedelta(days=i), 1, 1) for i in range(number)])
     assert all(chart.left <= bar.x and bar.x + bar.width <= chart.width and bar.width > 0 for bar in chart.bars)
 
 
@@ -131,7 +131,7 @@ def test_sectors_with_most_parties_first_and_the_unsaid_last():
     for name, size, sector in [("A", 2, "labor"), ("B", 1, ""), ("C", 1, ""), ("D", 3, "labor"), ("E", 1, "college")]:
         factories.rsvp(event, name, size=size, sector=sector)
     seats.cancel(factories.rsvp(event, "Gone", sector="faith"))
-    assert [tuple(row.values()) for row in stats.by_sector(event)] == [
+    assert [tuple(row.values()) for row in stats.rsvps_by_sector(event)] == [
         ("labor", 2, 2, 3, "Labor"),
         ("college", 1, 0, 1, "College or university"),
         ("", 2, 2, 0, "Not said"),
@@ -142,7 +142,7 @@ def test_needs_in_any_case_and_spacing_are_one():
     event = factories.event()
     party(event, "A", ("Vegetarian", ""), ("vegetarian", "Wheelchair space"), ("  Vegetarian ", ""), ("", ""))
     party(event, "B", ("Nut  allergy", ""), ("SIN  CERDO", ""), ("sin cerdo", ""), ("nut allergy", ""))
-    food, access = stats.kitchen(event)
+    food, access = stats.needs_of_guests(event)
     assert [(words.casefold(), number) for words, number in food.counted] == [
         ("vegetarian", 3),
         ("nut allergy", 2),
@@ -159,7 +159,7 @@ def test_kitchen_counts_who_holds_a_seat():
     seats.reserve(partly, size=3, guests=guests)
     party(event, "Waits", ("Gluten free", ""))
     seats.cancel(party(event, "Gone", ("Kosher", "")))
-    food, access = stats.kitchen(event)
+    food, access = stats.needs_of_guests(event)
     assert food == Needs([("Halal", 1), ("Vegan", 1)], 0)
     assert access == Needs([], 2)
 
@@ -173,7 +173,7 @@ def test_waiting_list_says_who_was_passed_over_and_why():
     factories.rsvp(event, "Later", size=3)
     seats.cancel(seated)
     Rsvp.objects.filter(pk=large.pk).update(skipped_at=datetime(2027, 3, 4, 16, 12, tzinfo=UTC))
-    assert [(waiting.rsvp.name, waiting.why) for waiting in stats.waitlist(event)] == [
+    assert [(waiting.rsvp.name, waiting.why) for waiting in stats.first_on_waitlist(event)] == [
         (
             "Large",
             "Needs 4 seats together. On March 4, 8:12\N{NO-BREAK SPACE}a.m., fewer were free, and a later party was"
@@ -189,7 +189,7 @@ def test_unnamed_companions_of_parties_that_stand():
     factories.rsvp(event, "Waits", size=4, guests=("María Thạch",))
     seats.cancel(factories.rsvp(event, "Gone", size=3))
     factories.rsvp(factories.event(), "Elsewhere", size=3)
-    assert stats.unnamed(event) == 2
+    assert stats.unnamed_guest_count(event) == 2
 
 
 def test_failed_mail_is_this_events_alone():
@@ -203,7 +203,7 @@ def test_failed_mail_is_this_events_alone():
     Message.objects.create(idempotency_key="of another kind", about=Pledge(pk=rsvp.pk), **unknown)
     Message.objects.create(idempotency_key="of another party", about=Rsvp(pk=rsvp.pk * 100), **unknown)
     assert ok.messages.get().state == Message.State.QUEUED
-    assert list(stats.failed_mail(event)) == [failed]
+    assert list(stats.failed_messages(event)) == [failed]
 
 
 def test_each_figure_is_one_query_for_3_and_for_30(django_assert_num_queries):
@@ -212,16 +212,16 @@ def test_each_figure_is_one_query_for_3_and_for_30(django_assert_num_queries):
         factories.rsvp(event, f"Guest {number}", size=2)
     for more in (27, 0):
         for figure in (
-            stats.seats,
-            stats.by_day,
-            stats.by_sector,
-            stats.kitchen,
-            stats.waitlist,
-            stats.unnamed,
+            stats.seat_counts,
+            stats.rsvps_by_day,
+            stats.rsvps_by_sector,
+            stats.needs_of_guests,
+            stats.first_on_waitlist,
+            stats.unnamed_guest_count,
         ):
             with django_assert_num_queries(1):
                 figure(event)
         with django_assert_num_queries(1):
-            list(stats.failed_mail(event))
+            list(stats.failed_messages(event))
         for number in range(more):
             factories.rsvp(event, f"More {number}", size=2)

@@ -25,7 +25,7 @@ def rung(monkeypatch) -> list[tuple]:
 def test_started_mailing_is_rung_for_once_it_is_committed(rung, django_capture_on_commit_callbacks):
     event, audience = factories.event(), factories.audience(uploaded_contacts=[person("Alma")])
     with django_capture_on_commit_callbacks(execute=True):
-        mailing = starting.start(event, audience, count=1, by="office")
+        mailing = starting.start_invitations(event, audience, count=1, by="office")
         assert rung == []
     assert rung == [("summit.tasks.write_invitations", mailing.pk)]
 
@@ -39,7 +39,7 @@ def test_written_invitations_ring_no_more(rung):
 
 
 def test_a_writer_whose_time_is_up_rings_for_the_next(rung, monkeypatch):
-    monkeypatch.setattr(writing, "BATCH", 1)
+    monkeypatch.setattr(writing, "BATCH_SIZE", 1)
     monkeypatch.setattr(writing, "WRITE_SECONDS", -1)
     mailing = factories.start_mailing(factories.event(), person("Alma"), person("Jun"))
     tasks.write_invitations(mailing.pk)
@@ -49,7 +49,7 @@ def test_a_writer_whose_time_is_up_rings_for_the_next(rung, monkeypatch):
 def test_what_was_interrupted_is_rung_for_again(rung):
     begun = factories.start_mailing(factories.event(), person("Alma"))
     factories.write_mailing(factories.event(), person("Jun"))
-    invitations_writing.stop(factories.start_mailing(factories.event(), person("Mai")))
+    invitations_writing.stop_mailing(factories.start_mailing(factories.event(), person("Mai")))
     tasks.resume_writing()
     assert rung == [("summit.tasks.write_invitations", begun.pk)]
 

@@ -214,25 +214,25 @@ def test_accept_is_refused_plainly_when_nothing_can_be_answered(client, asked, c
 
 @pytest.mark.parametrize("change", [factories.close_rsvp, factories.cancel_event_unnoticed])
 def test_accept_that_loses_the_race_against_staff_is_told_so(client, asked, monkeypatch, change):
-    rule = responses.accept
+    rule = responses.accept_invitation
 
     def meanwhile(*args, **kwargs):
         change(asked.event)
         return rule(*args, **kwargs)
 
-    monkeypatch.setattr("summit.views.invitation.responses.accept", meanwhile)
+    monkeypatch.setattr("summit.views.invitation.responses.accept_invitation", meanwhile)
     assert accept(client, asked).status_code == 409
     assert Rsvp.objects.count() == 0
 
 
 def test_accept_beyond_what_staff_allow_by_now_is_told_so(client, asked, monkeypatch):
-    rule = responses.accept
+    rule = responses.accept_invitation
 
     def meanwhile(*args, **kwargs):
         Event.objects.update(max_party_size=2)
         return rule(*args, **kwargs)
 
-    monkeypatch.setattr("summit.views.invitation.responses.accept", meanwhile)
+    monkeypatch.setattr("summit.views.invitation.responses.accept_invitation", meanwhile)
     response = accept(client, asked, size="4", note="Hello")
     assert response.status_code == 422
     assert "A party here is one to 2 people." in web_client.page_text(response)
@@ -390,7 +390,7 @@ def test_accepted_invitation_after_the_event_can_only_be_looked_at(client, asked
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_links_that_a_mail_scanner_opens_change_nothing(method, asked):
     accepted = factories.invitation(asked.event, factories.contact(factories.organization("Two"), "two@example.org"))
-    responses.accept(accepted, factories.unsaved_rsvp(asked.event), size=2, guests=[Guest(name="Two")])
+    responses.accept_invitation(accepted, factories.unsaved_rsvp(asked.event), size=2, guests=[Guest(name="Two")])
     before = snapshots.tables()
     for invitation in (asked, accepted):
         for place in (invitation.get_absolute_url(), *(address(invitation, way) for way in ANSWERS)):
@@ -414,7 +414,7 @@ def test_wrong_links_get_the_constant_page(asked):
 
 
 def test_invitation_that_staff_took_back_meanwhile_is_unknown(client, asked, monkeypatch):
-    monkeypatch.setattr("summit.views.invitation.writes_too_often", lambda invitation: asked.delete() is None)
+    monkeypatch.setattr("summit.views.invitation.causes_too_many_emails", lambda invitation: asked.delete() is None)
     for way in ANSWERS:
         assert post(client, way, asked, name="Alma", size="1").status_code == 404
 
@@ -453,10 +453,10 @@ def test_page_asks_as_much_for_one_invitation_as_for_thirty(client, asked, djang
     def add(number: int) -> None:
         contact = factories.contact(factories.organization(f"Growers {number}"), f"guest{number}@example.org")
         made = factories.invitation(asked.event, contact)
-        responses.accept(made, factories.unsaved_rsvp(asked.event, f"Guest {number}"), size=2)
+        responses.accept_invitation(made, factories.unsaved_rsvp(asked.event, f"Guest {number}"), size=2)
 
     other = factories.invitation(asked.event, factories.contact(factories.organization("Two"), "two@example.org"))
-    responses.accept(other, factories.unsaved_rsvp(asked.event), size=2)
+    responses.accept_invitation(other, factories.unsaved_rsvp(asked.event), size=2)
     for more in (range(1), range(1, 30)):
         for number in more:
             add(number)

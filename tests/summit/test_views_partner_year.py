@@ -46,7 +46,7 @@ def ask(event: Event, contact: Contact) -> Invitation:
 
 def accept(invitation: Invitation, size: int = 2) -> Rsvp:
     contact = invitation.contact
-    return responses.accept(invitation, factories.unsaved_rsvp(invitation.event, contact.name), size=size)
+    return responses.accept_invitation(invitation, factories.unsaved_rsvp(invitation.event, contact.name), size=size)
 
 
 def colleague(pledge: Pledge, name: str) -> Contact:
@@ -79,7 +79,7 @@ def test_year_tells_who_answered_what(pledge):
     own, ben, cleo, dee = pledge.contact, *(colleague(pledge, name) for name in ("Ben Ochoa", "Cleo", "Dee"))
     ask(event, own)
     accept(ask(event, ben), size=3)
-    responses.decline(ask(event, cleo), "A private word")
+    responses.decline_invitation(ask(event, cleo), "A private word")
     seats.cancel(accept(ask(event, dee)))
     shown = page(pledge)
     for said in (

@@ -148,7 +148,7 @@ def find(client, email: str):
 
 def answer_all() -> None:
     for pk in LinkRequest.objects.values_list("pk", flat=True):
-        rsvp_links.answer(pk)
+        rsvp_links.answer_link_request(pk)
 
 
 def test_find_answers_the_same_for_a_known_and_an_unknown_address(client, django_assert_num_queries):
@@ -201,8 +201,8 @@ def test_find_answered_twice_at_once_mails_once(client):
     factories.rsvp(factories.event())
     find(client, "alma.reyes@example.org")
     pk = LinkRequest.objects.get().pk
-    rsvp_links.answer(pk)
-    rsvp_links.answer(pk)
+    rsvp_links.answer_link_request(pk)
+    rsvp_links.answer_link_request(pk)
     assert len([letter for letter in snapshots.emails() if letter.startswith("link")]) == 1
 
 

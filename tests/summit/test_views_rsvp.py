@@ -243,7 +243,7 @@ def test_one_rsvp_causes_no_flood_of_mail(client):
 
 def test_link_of_an_rsvp_that_staff_erased_meanwhile_is_unknown(client, monkeypatch):
     rsvp = factories.rsvp(factories.event(), size=1)
-    monkeypatch.setattr("summit.views.rsvp.writes_too_often", lambda rsvp: seats.delete_rsvp(rsvp))
+    monkeypatch.setattr("summit.views.rsvp.causes_too_many_emails", lambda rsvp: seats.delete_rsvp(rsvp))
     assert post(client, "change_party", rsvp, grow="2").status_code == 404
 
 

@@ -35,12 +35,12 @@ cumplen las promesas. Usted sale con un nombre, una escuela y una primera fecha.
 def fill(school_year: int) -> None:
     """Invite the partners of the school year that the coming summit recruits for. Their pledges exist already."""
     people, event = People(SEED), make_event(school_year)
-    audience = audiences.make_of_partners(PledgeYear.objects.get(pk=school_year))
-    first = next(iter(audiences.people(audience, event, reason="")))
+    audience = audiences.get_or_create_partners_audience(PledgeYear.objects.get(pk=school_year))
+    first = next(iter(audiences.audience_people(audience, event, reason="")))
     preferences.choose(preferences.of(first.email), invitations=False)  # so that someone is excluded
-    asked = audiences.figures(audience, event).invited
-    mailing = starting.start(event, audience, count=asked, by="staff")
-    writing.write(mailing)
+    asked = audiences.count_people(audience, event).invited
+    mailing = starting.start_invitations(event, audience, count=asked, by="staff")
+    writing.write_mailing(mailing)
     answer(people, event)
     refuse(event)
     backdate(people, mailing)
@@ -84,7 +84,7 @@ def answer(people: People, event: Event) -> None:
         if chance < ACCEPT:
             accept(people, invitation)
         elif chance < ACCEPT + DECLINE:
-            responses.decline(invitation, people.dice.choice(WORDS[invitation.contact.language]))
+            responses.decline_invitation(invitation, people.dice.choice(WORDS[invitation.contact.language]))
 
 
 def accept(people: People, invitation: Invitation) -> None:
@@ -100,7 +100,7 @@ def accept(people: People, invitation: Invitation) -> None:
         organization_name=organization.name if organization else "",
         sector=organization.sector if organization else "",
     )
-    responses.accept(invitation, rsvp, size=size, guests=guests)
+    responses.accept_invitation(invitation, rsvp, size=size, guests=guests)
 
 
 def refuse(event: Event) -> None:

@@ -21,36 +21,36 @@ class Command(BaseCommand):
             raise CommandError(f"There is no event with the web address {slug}.")
         asked = Audience.objects.filter(name=audience).first()
         if asked is None:
-            raise CommandError(f"There is no audience called “{audience}”.{known()}")
+            raise CommandError(f"There is no audience called “{audience}”.{available_audiences()}")
         try:
-            starting.check(event)
-            figures = audiences.figures(asked, event)
+            starting.check_invitable(event)
+            figures = audiences.count_people(asked, event)
             self.show(event, figures)
             if yes:
                 self.invite(event, asked, figures)
             else:
                 self.stdout.write("Nobody was invited; --yes does it.")
-        except starting.Nobody as nobody:
+        except starting.NoRecipients as nobody:
             raise CommandError(str(nobody), returncode=3) from None
-        except starting.Refused as refused:
+        except starting.CannotInvite as refused:
             raise CommandError(str(refused)) from None
 
-    def show(self, event: Event, figures: audiences.Figures) -> None:
-        self.stdout.write(f"{event}: {number(figures.invited)} would be invited.")
+    def show(self, event: Event, figures: audiences.AudienceCounts) -> None:
+        self.stdout.write(f"{event}: {count_of_people(figures.invited)} would be invited.")
         for reason, left_out in figures.left_out.items():
-            self.stdout.write(f"Left out: {number(left_out)}, {reason.label}.")
+            self.stdout.write(f"Left out: {count_of_people(left_out)}, {reason.label}.")
 
-    def invite(self, event: Event, audience: Audience, shown: audiences.Figures) -> None:
+    def invite(self, event: Event, audience: Audience, shown: audiences.AudienceCounts) -> None:
         by = "manage.py invite"
-        mailing = starting.start(event, audience, count=shown.invited, mark=shown.mark, by=by)
-        people = number(mailing.recipient_count)
+        mailing = starting.start_invitations(event, audience, count=shown.invited, mark=shown.mark, by=by)
+        people = count_of_people(mailing.recipient_count)
         self.stdout.write(f"Begun: mailing {mailing.pk} to {people}. Its page in the admin shows how far it is.")
 
 
-def number(people: int) -> str:
+def count_of_people(people: int) -> str:
     return "1 person" if people == 1 else f"{people} people"
 
 
-def known() -> str:
+def available_audiences() -> str:
     names = ", ".join(Audience.objects.order_by("name").values_list("name", flat=True)[:20])
     return f" There are: {names}." if names else " There is none yet; the office makes them in the admin."
