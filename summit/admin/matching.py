@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from imagine.core.admin.pagination import page_with_links
 from partners.models import Organization, Sector, normalize_name
 from summit import organization_matching
 from summit.models import Rsvp, RsvpQuerySet
@@ -45,7 +46,7 @@ def names_page(page: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:
     """Every typed name that nobody has said of which organization it is, with what it may be."""
     if not page.has_view_permission(request):
         raise PermissionDenied
-    shown = Paginator(organization_matching.names_to_match(), NAMES_PER_PAGE).get_page(request.GET.get("p"))
+    shown = page_with_links(request, "p", Paginator(organization_matching.names_to_match(), NAMES_PER_PAGE))
     context = {
         **page.admin_site.each_context(request),
         "title": _("Organizations to match"),

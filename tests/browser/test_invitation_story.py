@@ -117,7 +117,7 @@ def chooses_mail(alma: Guest, message) -> None:
     alma.choose(f"input[name=language][value={other}]")
     alma.send("main form .btn-primary")
     alma.sees("Which mail do you want?")
-    expect(alma.page.locator("[role=status] .told-success")).to_be_visible()
+    expect(alma.page.locator("[role=status] .message-success")).to_be_visible()
     assert preferences.of(alma.address).wants_news
     assert Contact.objects.get(email=alma.address).language == other
 

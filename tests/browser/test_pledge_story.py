@@ -98,7 +98,7 @@ def saves_a_draft(alma: Partner, link: str, chavez) -> None:
     alma.tick(f"{tours}-months-2")
     alma.promises("mentors", "2")
     alma.send(SAVE)
-    expect(alma.page.locator("[role=status] .told-success")).to_be_visible()
+    expect(alma.page.locator("[role=status] .message-success")).to_be_visible()
     pledge = Pledge.objects.get()
     assert snapshots.promises(pledge) == [
         ("tours", 6, ["9-12"], [10], ["Cesar Chavez High"], ""),
@@ -169,6 +169,6 @@ def test_pledge_from_an_rsvp(partner, language):
     partner.gets("Your promises for %(year)s are signed", year="2027–28")
     partner.page.goto(rsvp.get_absolute_url())
     partner.send(".divided-section button")  # now the address is a partner's: it is led there by mail alone
-    expect(partner.page.locator("[role=status] .told-success")).to_be_visible()
+    expect(partner.page.locator("[role=status] .message-success")).to_be_visible()
     assert partner.page.url.endswith(rsvp.get_absolute_url())
     partner.gets("The link to your promises for %(year)s", year="2027–28")

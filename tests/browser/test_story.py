@@ -126,7 +126,7 @@ def reserves_and_names(alma: Guest) -> None:
     alma.press("ol.party > li:nth-child(2) summary")
     alma.write(f"{second}[name$=dietary_needs]", "vegetarian")
     alma.send(SAVE_NAMES)
-    expect(alma.page.locator("[role=status] .told-success")).to_be_visible()
+    expect(alma.page.locator("[role=status] .message-success")).to_be_visible()
     expect(alma.page.locator(f"{second}[name$=dietary_needs]")).to_have_value("vegetarian")
     party = Rsvp.objects.get(email=alma.address).guests.values_list("name", "dietary_needs")
     assert list(party) == [("Alma Reyes", ""), ("María Thạch", "vegetarian"), ("", "")]
