@@ -25,10 +25,14 @@ demo: $(VENV)/demo.stamp
 demo-reset: $(VENV)/demo.stamp
 	@exec $(PY) -m imagine.demo --reset
 
-# First what can run side by side; then, one at a time, the tests that watch real processes and real pages.
+# First what can run side by side. Then the tests that watch real pages, one at a time, and beside them those that watch
+# real processes, which mostly wait; what these say follows at the end.
 test: $(VENV)/test.stamp
 	@$(PY) -m pytest -rs -n logical -m "not browser and not faults"
-	@CHROMIUM="$$($(PY) -m tests.browser.chromium)" && export CHROMIUM && $(PY) -m pytest -rs -m "browser or faults"
+	@CHROMIUM="$$($(PY) -m tests.browser.chromium)" && export CHROMIUM && mkdir -p var || exit 1; \
+	$(PY) -m pytest -rs -m faults -p no:cacheprovider >var/faults.log 2>&1 & faults=$$!; \
+	$(PY) -m pytest -rs -m browser; browser=$$?; \
+	wait $$faults; faults=$$?; cat var/faults.log; exit $$((browser | faults))
 
 quick: $(VENV)/test.stamp
 	@SEAT_SEQUENCES=10 $(PY) -m pytest -n logical -m "not browser and not faults and not slow"

@@ -1,11 +1,14 @@
 """What a browser sends, and what it gets."""
 
 import re
+from collections.abc import Callable, Iterable
 from html import unescape
 from html.parser import HTMLParser
 
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from summit.models import Event
 
@@ -37,6 +40,17 @@ def page_title(page) -> str:
     """A page's title as a browser shows it, of a response or of its HTML."""
     html = page if isinstance(page, str) else page.content.decode()
     return " ".join(unescape(html.partition("<title>")[2].partition("</title>")[0]).split())
+
+
+def query_counts(ask: Callable[[str], object], addresses: Iterable[str]) -> dict[str, int]:
+    """How many queries each address takes the second time it is asked for, when caches are warm."""
+    counts = {}
+    for address in addresses:
+        ask(address)
+        with CaptureQueriesContext(connection) as queries:
+            ask(address)
+        counts[address] = len(queries)
+    return counts
 
 
 class FormParser(HTMLParser):

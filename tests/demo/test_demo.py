@@ -25,6 +25,11 @@ PATIENCE = 180  # seconds that no machine needs, however much else it does
 PARTS = ["web", "worker", "worker-bulk", "beat", "postgres", "valkey"]
 
 
+def listen_to_hangup() -> None:
+    """Tests that were started by nohup ignore SIGHUP, and so would the demo."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Demo:
     """`python -m imagine.demo` in a project folder, started by the test and watched from outside."""
 
@@ -41,6 +46,7 @@ class Demo:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                preexec_fn=listen_to_hangup,
             )
 
     @property
