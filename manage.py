@@ -6,10 +6,10 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from imagine.demo.environment import of_running_demo
+from imagine.demo.environment import running_environment
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imagine.settings")
     if not os.environ.get("DATABASE_URL"):
-        os.environ |= of_running_demo()
+        os.environ |= running_environment()
     execute_from_command_line(sys.argv)

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from imagine.core.formatting import day, formatted, half_of_day, local
+from imagine.core.formatting import day, format_in_district, half_of_day, to_district_time
 from summit.models import Event, Rsvp
 
 
@@ -39,7 +39,7 @@ TIME_FORMATS = {
 
 def weekday(moment: datetime | date | None) -> str:
     """Thursday · jueves"""
-    return formatted(moment, "l")
+    return format_in_district(moment, "l")
 
 
 def hours(event: Event) -> str:
@@ -47,7 +47,7 @@ def hours(event: Event) -> str:
 
     It follows the first day's date, so only a later day is named.
     """
-    start, end = local(event.starts_at), local(event.ends_at)
+    start, end = to_district_time(event.starts_at), to_district_time(event.ends_at)
     if start.date() != end.date():
         pattern = time_formats().across_days
     elif half_of_day(start) != half_of_day(end):
@@ -55,9 +55,9 @@ def hours(event: Event) -> str:
     else:
         pattern = time_formats().within_half_day
     return pattern.format(
-        start=formatted(start, "g:i"),
+        start=format_in_district(start, "g:i"),
         start_half=half_of_day(start),
-        end=formatted(end, "g:i"),
+        end=format_in_district(end, "g:i"),
         half=half_of_day(end),
         day=day(end),
     )

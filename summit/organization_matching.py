@@ -28,7 +28,7 @@ class CannotMatch(Exception):
     """It is not done. Its text is a sentence for staff."""
 
 
-class OrganizationGone(CannotMatch):
+class OrganizationMissing(CannotMatch):
     """The organization is not there any more."""
 
     def __init__(self):
@@ -88,7 +88,7 @@ def match_rsvp(rsvp: int, organizations: dict[int, bool]) -> bool:
         return bool(
             assign_organization(Rsvp.objects.filter(pk=rsvp, organization=None, no_organization=False), *organizations)
         )
-    except OrganizationGone:
+    except OrganizationMissing:
         return False
 
 
@@ -101,7 +101,7 @@ def assign_organization(rsvps: RsvpQuerySet, organization: int, *, adds_contacts
     Says how many there were. Raises Gone."""
     locked = Organization.objects.select_for_update(no_key=True).filter(pk=organization).first()
     if locked is None:
-        raise OrganizationGone
+        raise OrganizationMissing
     return save_match(rsvps, locked, adds_contacts=adds_contacts)
 
 

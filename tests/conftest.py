@@ -15,7 +15,7 @@ def pytest_configure(config):
     """Static files straight from their folders: no collectstatic before a test. And the Spanish catalogue compiled,
     once, before xdist starts its workers."""
     if not hasattr(config, "workerinput"):
-        translations.compile_if_newer()
+        translations.compile_catalog()
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

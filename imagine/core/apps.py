@@ -19,11 +19,11 @@ class CoreConfig(AppConfig):
     verbose_name = _("History")
 
     def ready(self):
-        pre_migrate.connect(refuse_old_layout, sender=self)
+        pre_migrate.connect(reject_old_layout, sender=self)
         connection_created.connect(set_timeouts)
 
 
-def refuse_old_layout(*, using: str, **kwargs) -> None:
+def reject_old_layout(*, using: str, **kwargs) -> None:
     """Stop `migrate` with one sentence where tables of the unreleased versions stand (their app was "imagine")."""
     recorder = MigrationRecorder(connections[using])
     if recorder.has_table() and recorder.migration_qs.filter(app="imagine").exists():

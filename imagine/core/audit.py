@@ -85,7 +85,7 @@ def log_changes(changes: Iterable[tuple[Model, dict, dict]], *, reason: str = ""
     entries = [
         AuditEntry(about=obj, actor_kind=kind, actor_name=name, changes=difference, reason=reason)
         for obj, before, after in changes
-        if (difference := differences(before, after, hidden))
+        if (difference := changed_values(before, after, hidden))
     ]
     batch = _batch.get()
     if batch is None:
@@ -94,7 +94,7 @@ def log_changes(changes: Iterable[tuple[Model, dict, dict]], *, reason: str = ""
         batch += entries
 
 
-def differences(before: dict, after: dict, hidden: tuple[str, ...]) -> dict:
+def changed_values(before: dict, after: dict, hidden: tuple[str, ...]) -> dict:
     return {
         field: ["…", "…"] if field in hidden else [before.get(field, ""), after.get(field, "")]
         for field in {**before, **after}

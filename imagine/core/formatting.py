@@ -34,47 +34,47 @@ DATES = {
 
 def long_date(moment: datetime | date | None) -> str:
     """Thursday, April 4, 2019 · jueves 4 de abril de 2019"""
-    return formatted(moment, dates().long_date)
+    return format_in_district(moment, dates().long_date)
 
 
 def short_date(moment: datetime | date | None) -> str:
     """April 4, 2019 · 4 de abril de 2019"""
-    return formatted(moment, dates().short_date)
+    return format_in_district(moment, dates().short_date)
 
 
 def day(moment: datetime | date | None) -> str:
     """April 4 · 4 de abril"""
-    return formatted(moment, dates().day)
+    return format_in_district(moment, dates().day)
 
 
 def month(moment: datetime | date | None) -> str:
     """April · abril"""
-    return formatted(moment, "F")
+    return format_in_district(moment, "F")
 
 
 def day_number(moment: datetime | date | None) -> str:
     """4"""
-    return formatted(moment, "j")
+    return format_in_district(moment, "j")
 
 
 def clock(moment: datetime | None) -> str:
     """8:00 a.m. · 8:00 a. m."""
-    return f"{formatted(moment, 'g:i')}\N{NO-BREAK SPACE}{half_of_day(moment)}" if moment else ""
+    return f"{format_in_district(moment, 'g:i')}\N{NO-BREAK SPACE}{half_of_day(moment)}" if moment else ""
 
 
 def half_of_day(moment: datetime) -> str:
-    return dates().am if local(moment).hour < 12 else dates().pm
+    return dates().am if to_district_time(moment).hour < 12 else dates().pm
 
 
 def dates() -> Dates:
     return DATES.get(get_language() or "", DATES["en"])
 
 
-def local(moment: datetime) -> datetime:
+def to_district_time(moment: datetime) -> datetime:
     return localtime(moment, get_default_timezone())
 
 
-def formatted(moment: datetime | date | None, pattern: str) -> str:
+def format_in_district(moment: datetime | date | None, pattern: str) -> str:
     if moment is None:
         return ""
-    return format_date(local(moment) if isinstance(moment, datetime) else moment, pattern)
+    return format_date(to_district_time(moment) if isinstance(moment, datetime) else moment, pattern)

@@ -12,15 +12,15 @@ from django.shortcuts import render
 from django.utils import translation
 
 from imagine.core.logging import request_id
-from imagine.core.uploads import MAX_BODY, let_in
+from imagine.core.uploads import MAX_BODY, accepts_files
 
 logger = logging.getLogger("imagine.core.request")
 
-Answer = Callable[[HttpRequest], HttpResponse]
-FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+GetResponse = Callable[[HttpRequest], HttpResponse]
+FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
 
-def log_request(get_response: Answer) -> Answer:
+def log_request(get_response: GetResponse) -> GetResponse:
     """Give each request an id and log one line with the route's pattern instead of the path."""
 
     def answer(request: HttpRequest) -> HttpResponse:
@@ -39,7 +39,7 @@ def log_request(get_response: Answer) -> Answer:
     return answer
 
 
-def refuse_unreadable(get_response: Answer) -> Answer:
+def refuse_unreadable(get_response: GetResponse) -> GetResponse:
     """Answer 413 to a body that is too large for its page, 415 to one that isn't a UTF-8 form, and 400 to a cookie with
     a NUL.
 
@@ -47,7 +47,7 @@ def refuse_unreadable(get_response: Answer) -> Answer:
     """
 
     def answer(request: HttpRequest) -> HttpResponse:
-        status = refusal(request)
+        status = rejection_status(request)
         if not status:
             return get_response(request)
         with translation.override(translation.get_language_from_request(request)):
@@ -56,17 +56,17 @@ def refuse_unreadable(get_response: Answer) -> Answer:
     return answer
 
 
-def refusal(request: HttpRequest) -> int | None:
+def rejection_status(request: HttpRequest) -> int | None:
     if any("\0" in value for value in request.COOKIES.values()):
         return 400  # PostgreSQL can't store NUL, and sessions are looked up by cookie
     if request.method not in {"POST", "PUT", "PATCH"}:
         return None
     length = request.META.get("CONTENT_LENGTH") or "0"
     is_multipart = request.content_type == "multipart/form-data"
-    largest = MAX_BODY if is_multipart and let_in(request) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    largest = MAX_BODY if is_multipart and accepts_files(request) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if not re.fullmatch("[0-9]{1,9}", length) or int(length) > largest:
         return 413
     charset = (request.content_params or {}).get("charset", "utf-8").strip("\"'").lower()
-    if int(length) and (request.content_type not in FORMS or charset != "utf-8"):
+    if int(length) and (request.content_type not in FORM_TYPES or charset != "utf-8"):
         return 415
     return None

@@ -18,10 +18,10 @@ from django.utils.translation import get_language
 MAX_PAGES = 200  # of about 30 kB each
 PLACE = "\ue000token\ue001"  # characters that no page contains
 
-kept: dict[Hashable, str] = {}
+cached_pages: dict[Hashable, str] = {}
 
 
-def render_kept(
+def render_cached(
     request: HttpRequest, template: str, context: dict | Callable[[], dict], *, facts: Hashable, status: int = 200
 ) -> HttpResponse:
     """Like `render`, but reuse the page rendered before for the same path, language and `facts`.
@@ -33,15 +33,15 @@ def render_kept(
     if len(get_messages(request)):
         return render(request, template, context() if callable(context) else context, status=status)
     key = (template, request.path, get_language(), settings.SITE_URL, settings.MAIL_REPLY_TO, facts)
-    page = kept.get(key)  # look only once: another thread may clear the cache at any moment
+    page = cached_pages.get(key)  # look only once: another thread may clear the cache at any moment
     if page is None:
-        if len(kept) >= MAX_PAGES:
-            kept.clear()
+        if len(cached_pages) >= MAX_PAGES:
+            cached_pages.clear()
         words = context() if callable(context) else context
-        page = kept[key] = render_to_string(template, {**words, "csrf_token": PLACE}, request)
+        page = cached_pages[key] = render_to_string(template, {**words, "csrf_token": PLACE}, request)
     return HttpResponse(page.replace(PLACE, get_token(request)), status=status)
 
 
-def facts_of(thing: Model | None) -> Hashable:
+def values_of(thing: Model | None) -> Hashable:
     """Return every loaded or annotated value of a row, by name."""
     return thing and tuple((name, value) for name, value in vars(thing).items() if name != "_state")

@@ -4,7 +4,7 @@ from functools import wraps
 from django.http import HttpRequest, HttpResponse
 
 
-def private(view: Callable) -> Callable:
+def private_response(view: Callable) -> Callable:
     """Decorate a view behind a personal link: no cache stores its response, and no search engine indexes it."""
 
     @wraps(view)

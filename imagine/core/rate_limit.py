@@ -30,7 +30,7 @@ def client_address(request: HttpRequest) -> str:
     return request.META.get("REMOTE_ADDR", "")
 
 
-def count(key: str, *, minutes: int, weight: int = 1) -> int:
+def count_try(key: str, *, minutes: int, weight: int = 1) -> int:
     """Count one more try under a key, weighted, and return the total for the current window of `minutes`."""
     seconds = minutes * 60
     since = datetime.fromtimestamp(timezone.now().timestamp() // seconds * seconds, UTC)
@@ -43,17 +43,17 @@ def is_over(request: HttpRequest, scope: str, *, most: int, minutes: int, weight
     """Count one more try of this visitor and return whether there were more than `most`. A school is one IP address for
     hundreds of people, so set limits with a whole open house in mind."""
     visitor = salted_hmac("imagine.core.rate_limit", client_address(request)).hexdigest()[:32]
-    return count(f"{scope}:{visitor}", minutes=minutes, weight=weight) > most
+    return count_try(f"{scope}:{visitor}", minutes=minutes, weight=weight) > most
 
 
-def limited(scope: str, *, most: int, minutes: int) -> Callable:
+def limit_posts(scope: str, *, most: int, minutes: int) -> Callable:
     """Decorate a view: after `most` POSTs in a window of `minutes`, a visitor gets the 429 page."""
 
     def decorate(view: Callable) -> Callable:
         @wraps(view)
         def answer(request: HttpRequest, *args, **kwargs) -> HttpResponse:
             if request.method == "POST" and is_over(request, scope, most=most, minutes=minutes):
-                return too_many(request, minutes=minutes)
+                return too_many_requests(request, minutes=minutes)
             return view(request, *args, **kwargs)
 
         return answer
@@ -61,7 +61,7 @@ def limited(scope: str, *, most: int, minutes: int) -> Callable:
     return decorate
 
 
-def too_many(request: HttpRequest, *, minutes: int) -> HttpResponse:
+def too_many_requests(request: HttpRequest, *, minutes: int) -> HttpResponse:
     """Return the 429 page, which says to come back when the window of `minutes` is over."""
     response = render(request, "429.html", {"minutes": minutes}, status=429)
     response.headers["Retry-After"] = str(minutes * 60)

@@ -10,7 +10,7 @@ BARRED = "ĐđØøŁł"  # Unicode decomposition doesn't remove their bar
 MARKS = "[\u0300-\u036f'`\u2018\u2019\u02bc]"
 
 
-def joined(*fields: str) -> Expression:
+def join_columns(*fields: str) -> Expression:
     """Join the text of several columns with spaces."""
     return Func(*map(F, fields), template="(%(expressions)s)", arg_joiner=" || ' ' || ", output_field=TextField())
 

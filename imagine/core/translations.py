@@ -17,25 +17,25 @@ from django.templatetags.i18n import BlockTranslateNode, TranslateNode
 CALLS = {"_": 1, "gettext": 1, "gettext_lazy": 1, "ngettext": 2, "ngettext_lazy": 2}
 PACKAGES = ("imagine", "partners", "summit")
 
-Words = tuple[str, str]  # singular and plural ("" if there is no plural form)
+MessageForms = tuple[str, str]  # singular and plural ("" if there is no plural form)
 
 
 def po_path() -> Path:
     return settings.LOCALE_PATHS[0] / "es" / "LC_MESSAGES" / "django.po"
 
 
-def sources() -> Iterator[Path]:
+def source_files() -> Iterator[Path]:
     for package in PACKAGES:
         yield from sorted((settings.BASE_DIR / package).rglob("*.py"))
     templates = settings.BASE_DIR / "templates"
     yield from sorted(path for path in templates.rglob("*") if path.suffix in {".html", ".txt"})
 
 
-def said() -> dict[Words, list[str]]:
+def collect_messages() -> dict[MessageForms, list[str]]:
     """Return every string that goes through gettext, with the files it is in."""
-    found: dict[Words, list[str]] = {}
-    for path in sources():
-        words = in_python(path) if path.suffix == ".py" else in_template(path)
+    found: dict[MessageForms, list[str]] = {}
+    for path in source_files():
+        words = messages_in_python(path) if path.suffix == ".py" else messages_in_template(path)
         name = path.relative_to(settings.BASE_DIR).as_posix()
         for one in words:
             files = found.setdefault(one, [])
@@ -44,7 +44,7 @@ def said() -> dict[Words, list[str]]:
     return found
 
 
-def in_python(path: Path) -> Iterator[Words]:
+def messages_in_python(path: Path) -> Iterator[MessageForms]:
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.Call):
             continue
@@ -55,7 +55,7 @@ def in_python(path: Path) -> Iterator[Words]:
             yield texts[0], texts[1] if len(texts) == 2 else ""
 
 
-def in_template(path: Path) -> Iterator[Words]:
+def messages_in_template(path: Path) -> Iterator[MessageForms]:
     source = path.read_text()
     template = Template(source, engine=Engine.get_default())
     for node in template.nodelist.get_nodes_by_type(Node):
@@ -64,18 +64,18 @@ def in_template(path: Path) -> Iterator[Words]:
         elif isinstance(node, BlockTranslateNode):
             singular = node.render_token_list(node.singular)[0]
             plural = node.render_token_list(node.plural)[0] if node.plural else ""
-            yield (singular, plural) if not node.trimmed else (trimmed(singular), trimmed(plural))
+            yield (singular, plural) if not node.trimmed else (trim_lines(singular), trim_lines(plural))
     for _quote, literal in re.findall(r"""\b_\((["'])(.+?)\1\)""", source):
         yield literal, ""
 
 
-def trimmed(text: str) -> str:
+def trim_lines(text: str) -> str:
     return re.sub(r"\s*\n\s*", " ", text.strip())
 
 
-def update() -> polib.POFile:
+def update_catalog() -> polib.POFile:
     """Rewrite the .po with the strings of the code, in the order of the files, keeping the translations."""
-    old = {(entry.msgid, entry.msgid_plural): entry for entry in read()}
+    old = {(entry.msgid, entry.msgid_plural): entry for entry in load_catalog()}
     catalogue = polib.POFile(wrapwidth=110)
     catalogue.metadata = {
         "Language": "es",
@@ -84,7 +84,7 @@ def update() -> polib.POFile:
         "Content-Transfer-Encoding": "8bit",
         "Plural-Forms": "nplurals=2; plural=(n != 1);",
     }
-    for (one, several), files in said().items():
+    for (one, several), files in collect_messages().items():
         before = old.get((one, several))
         entry = polib.POEntry(msgid=one, msgid_plural=several, occurrences=[(file, "") for file in files])
         if several:
@@ -99,32 +99,32 @@ def update() -> polib.POFile:
     return catalogue
 
 
-def read() -> polib.POFile:
+def load_catalog() -> polib.POFile:
     return polib.pofile(str(po_path())) if po_path().exists() else polib.POFile()
 
 
-def compile_if_newer() -> None:
+def compile_catalog() -> None:
     """Write the .mo that Django reads, unless it is as new as the .po."""
     po, mo = po_path(), po_path().with_suffix(".mo")
     if po.exists() and (not mo.exists() or mo.stat().st_mtime < po.stat().st_mtime):
-        read().save_as_mofile(str(mo))
+        load_catalog().save_as_mofile(str(mo))
 
 
-def gaps() -> list[str]:
+def find_gaps() -> list[str]:
     """List what is wrong with the .po: missing, unused and untranslated strings, lost placeholders."""
-    entries = {(entry.msgid, entry.msgid_plural): entry for entry in read()}
-    now = set(said())
+    entries = {(entry.msgid, entry.msgid_plural): entry for entry in load_catalog()}
+    now = set(collect_messages())
     lines = [f"missing: {one!r}" for one, several in now - set(entries)]
     lines += [f"no longer said: {one!r}" for one, several in set(entries) - now]
     for entry in entries.values():
         if not entry.translated() or entry.fuzzy:
             lines.append(f"untranslated: {entry.msgid!r}")
-        if any(loses_placeholder(entry, words) for words in translations(entry)):
+        if any(loses_placeholder(entry, words) for words in translated_texts(entry)):
             lines.append(f"placeholder: {entry.msgid!r}")
     return sorted(lines)
 
 
-def translations(entry: polib.POEntry) -> list[str]:
+def translated_texts(entry: polib.POEntry) -> list[str]:
     return [words for words in [entry.msgstr, *entry.msgstr_plural.values()] if words]
 
 

@@ -7,11 +7,11 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 
-LARGEST_FILE = "largest_file"  # the attribute that marks a view which takes files
+MAX_FILE_SIZE_ATTRIBUTE = "largest_file"  # the attribute that marks a view which takes files
 MAX_BODY = 64 * 1024 * 1024  # as in deploy/nginx.conf
 
 
-def takes_files(*, largest: int) -> Callable:
+def takes_files(*, max_size: int) -> Callable:
     """Decorate a view whose form takes a file of at most `largest` bytes.
 
     Of a larger file only the size arrives, so the form can say so and keep what was typed. Only a body over MAX_BODY is
@@ -19,27 +19,27 @@ def takes_files(*, largest: int) -> Callable:
     """
 
     def mark(view: Callable) -> Callable:
-        setattr(view, LARGEST_FILE, largest)
+        setattr(view, MAX_FILE_SIZE_ATTRIBUTE, max_size)
         return view
 
     return mark
 
 
-def let_in(request: HttpRequest) -> bool:
+def accepts_files(request: HttpRequest) -> bool:
     """Return whether the requested view takes files, and prepare the request to read them.
 
     Call it before anything reads the body; the CSRF check does.
     """
     try:
-        largest = getattr(resolve(request.path_info).func, LARGEST_FILE, 0)
+        largest = getattr(resolve(request.path_info).func, MAX_FILE_SIZE_ATTRIBUTE, 0)
     except Resolver404:
         return False
     if largest:
-        request.upload_handlers = [Holder(request, largest)]
+        request.upload_handlers = [MemoryUploadHandler(request, largest)]
     return bool(largest)
 
 
-class Holder(FileUploadHandler):
+class MemoryUploadHandler(FileUploadHandler):
     """Keep each file in memory up to its limit, drop larger ones, and write nothing to disk."""
 
     chunk_size = 64 * 1024

@@ -21,7 +21,7 @@ def accessibility(request: HttpRequest) -> HttpResponse:
     return render(request, "accessibility.html")
 
 
-def nowhere(request: HttpRequest, **_where: str) -> HttpResponse:
+def disabled_page(request: HttpRequest, **_where: str) -> HttpResponse:
     """Answer 404 at a URL that Django's admin adds and that must not work."""
     raise Http404
 
@@ -31,7 +31,7 @@ def nowhere(request: HttpRequest, **_where: str) -> HttpResponse:
 
 @require_safe
 @never_cache
-def live(request: HttpRequest) -> HttpResponse:
+def liveness(request: HttpRequest) -> HttpResponse:
     """Answer 200 while the process is alive."""
     return JsonResponse({"alive": True})
 

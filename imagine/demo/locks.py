@@ -6,10 +6,10 @@ import socket
 import sys
 from pathlib import Path
 
-from imagine.demo.environment import given
+from imagine.demo.environment import variable_value
 
 
-def only_one(file: Path):
+def lock_folder(file: Path):
     """Return the open lock file. It holds the lock until it is closed or the process ends."""
     lock = file.open("a+")
     try:
@@ -27,13 +27,13 @@ def only_one(file: Path):
 
 
 def wanted_port() -> int:
-    port = given("PORT") or "8000"
+    port = variable_value("PORT") or "8000"
     if not port.isdecimal() or not 1 <= int(port) <= 65535:
         sys.exit("PORT must be a whole number from 1 to 65535.")
     return int(port)
 
 
-def listen(port: int) -> socket.socket:
+def open_listener(port: int) -> socket.socket:
     """Return a socket that listens on this port of 127.0.0.1."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -39,7 +39,7 @@ def spawn(arguments: list, log: Path, death_signal: int = signal.SIGTERM, **opti
         )
 
 
-def finish(process: subprocess.Popen, patience: float) -> None:
+def wait_or_kill(process: subprocess.Popen, patience: float) -> None:
     """Wait for a process that was asked to stop; after `patience` seconds, kill it and what is left of its group."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(patience)
@@ -48,13 +48,13 @@ def finish(process: subprocess.Popen, patience: float) -> None:
     process.wait()
 
 
-def note(process: subprocess.Popen, file: Path) -> None:
+def store_pid(process: subprocess.Popen, file: Path) -> None:
     """Store pid and start time, so that a later run can tell the process from another one with the same pid."""
     with contextlib.suppress(psutil.NoSuchProcess):
         file.write_text(f"{process.pid} {psutil.Process(process.pid).create_time()}\n")
 
 
-def gone(process: psutil.Process, patience: float) -> bool:
+def wait_for_end(process: psutil.Process, patience: float) -> bool:
     """Return whether a process that isn't our child ends in time. A zombie (in a container) counts as ended."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
@@ -67,7 +67,7 @@ def gone(process: psutil.Process, patience: float) -> bool:
 
 
 def end_leftover(file: Path) -> None:
-    """Kill the process that `note` stored, with its children, if an earlier run left it running."""
+    """Kill the process that `store_pid` stored, with its children, if an earlier run left it running."""
     with contextlib.suppress(FileNotFoundError, ValueError, psutil.Error):
         pid, created = file.read_text().split()
         process = psutil.Process(int(pid))
@@ -77,5 +77,5 @@ def end_leftover(file: Path) -> None:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     member.kill()
             for member in family:
-                gone(member, 5)
+                wait_for_end(member, 5)
     file.unlink(missing_ok=True)

@@ -18,11 +18,11 @@ from urllib.parse import quote
 
 import psutil
 
-from imagine.demo.binaries import ServerError, postgres_binaries, valkey_binary, within_reach
-from imagine.demo.processes import end_leftover, finish, gone, note, spawn
+from imagine.demo.binaries import ServerError, postgres_binaries, reachable_folder, valkey_binary
+from imagine.demo.processes import end_leftover, spawn, store_pid, wait_for_end, wait_or_kill
 
-NO_VALUES_IN_THE_LOG = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
-FAST_BUT_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+PRIVATE_LOG_SETTINGS = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
+FAST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 MAX_LENGTH_SOCKET_PATH = 100
 
 
@@ -36,13 +36,13 @@ class Postgres:
 
     def __init__(self, folder: Path, *, durable: bool = True, log: Path | None = None):
         self.user = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
-        self.folder = within_reach(folder, self.user)
+        self.folder = reachable_folder(folder, self.user)
         self.data = self.folder / "data"
         self.log = log or self.folder / "log"
-        self.settings = {} if durable else FAST_BUT_FORGETFUL
+        self.settings = {} if durable else FAST_SETTINGS
         self.process = None
-        self.port = free_port(remembered(self.folder / "port"))
-        self.password = remembered(self.folder / "password") or secrets.token_urlsafe(16)
+        self.port = free_port(read_stored(self.folder / "port"))
+        self.password = read_stored(self.folder / "password") or secrets.token_urlsafe(16)
 
     @property
     def url(self) -> str:
@@ -66,7 +66,7 @@ class Postgres:
             self.create()
         end_stale_postmaster(self.data)
         settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": ""}
-        settings |= {**NO_VALUES_IN_THE_LOG, **self.settings}
+        settings |= {**PRIVATE_LOG_SETTINGS, **self.settings}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
@@ -82,7 +82,7 @@ class Postgres:
         """End every session and shut down cleanly."""
         if self.process:
             self.process.send_signal(signal.SIGINT)
-            finish(self.process, 10)
+            wait_or_kill(self.process, 10)
 
     def kill(self) -> None:
         """Ends it as a power cut would."""
@@ -159,7 +159,7 @@ class Valkey:
         self.socket.unlink(missing_ok=True)
         arguments = ["--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700", "--save", ""]
         self.process = spawn([valkey_binary(), *arguments], self.log, cwd=self.folder)
-        note(self.process, self.folder / "pid")
+        store_pid(self.process, self.folder / "pid")
         if not wait_until(self.accepts_or_dead, 10) or not self.alive:
             self.kill()
             raise ServerError(f"Valkey did not start; {self.log} says why.")
@@ -167,7 +167,7 @@ class Valkey:
     def stop(self) -> None:
         if self.process:
             self.process.terminate()
-            finish(self.process, 5)
+            wait_or_kill(self.process, 5)
         (self.folder / "pid").unlink(missing_ok=True)
         if self.borrowed:
             shutil.rmtree(self.socket.parent, ignore_errors=True)
@@ -185,7 +185,7 @@ class Valkey:
         return not self.alive
 
 
-def remembered(file: Path) -> str:
+def read_stored(file: Path) -> str:
     return file.read_text().strip() if file.exists() else ""
 
 
@@ -206,9 +206,9 @@ def end_stale_postmaster(data: Path) -> None:
         process = psutil.Process(int(file.read_text().splitlines()[0]))
         if str(data) in process.cmdline():
             process.send_signal(signal.SIGINT)
-            if not gone(process, 10):
+            if not wait_for_end(process, 10):
                 process.kill()
-                gone(process, 5)
+                wait_for_end(process, 5)
     file.unlink(missing_ok=True)
 
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from imagine.demo.environment import PROJECT
-from imagine.demo.processes import finish, note, spawn
+from imagine.demo.processes import spawn, store_pid, wait_or_kill
 from imagine.demo.servers import ServerError
 
 MAX_PAUSE = 8  # seconds; a child is back within ten
@@ -34,10 +34,10 @@ class Program:
 
     def start(self) -> None:
         if self.process:
-            finish(self.process, 0)  # what a killed process left of its group
+            wait_or_kill(self.process, 0)  # what a killed process left of its group
         self.until = None
         self.process = spawn(self.arguments, self.log, cwd=PROJECT, **self.options)
-        note(self.process, self.pid_file)
+        store_pid(self.process, self.pid_file)
 
     def ask_to_stop(self) -> None:
         if self.alive:
@@ -48,7 +48,7 @@ class Program:
         """Ask it to stop, and kill it after `patience` seconds: a worker without its broker doesn't listen."""
         if self.process:
             self.ask_to_stop()
-            finish(self.process, max(0.0, self.until - time.monotonic()))
+            wait_or_kill(self.process, max(0.0, self.until - time.monotonic()))
             self.pid_file.unlink(missing_ok=True)
 
 
@@ -69,7 +69,7 @@ class Watch:
             self.due = now + self.pause
             self.pause = min(max(1, 2 * self.pause), MAX_PAUSE)
         elif now >= self.due:
-            say(f"{self.child.name} had stopped and is started again.")
+            print_line(f"{self.child.name} had stopped and is started again.")
             self.due = None
             self.started = now
             with contextlib.suppress(ServerError, OSError):
@@ -130,7 +130,7 @@ class Supervisor:
                 child.stop()
 
 
-def say(sentence: str) -> None:
+def print_line(sentence: str) -> None:
     """Print a line; go on working even if the terminal is gone."""
     with contextlib.suppress(OSError):
         print(sentence, flush=True)

@@ -12,8 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from imagine.core.private_links import private
-from imagine.core.rate_limit import limited
+from imagine.core.private_links import private_response
+from imagine.core.rate_limit import limit_posts
 from imagine.mail import dispatch, health, preferences
 from imagine.mail.forms import EmailPreferencesForm
 from imagine.mail.models import EmailPreference
@@ -52,8 +52,8 @@ ENDINGS = {
 
 
 @page_or_post
-@limited("change", most=300, minutes=10)
-@private
+@limit_posts("change", most=300, minutes=10)
+@private_response
 def email_preferences(request: HttpRequest, token: str) -> HttpResponse:
     """What an address wants, and the language that we write in."""
     address = get_object_or_404(EmailPreference, token=token)
@@ -79,7 +79,7 @@ def show(request: HttpRequest, address: EmailPreference, form: EmailPreferencesF
 
 @csrf_exempt  # a mail program has no cookie of ours; the token is the secret
 @page_or_post
-@private
+@private_response
 def unsubscribe(request: HttpRequest, token: str, mail: str) -> HttpResponse:
     """Ends one kind of mail: a mail program by one POST (RFC 8058), a person by the button of this page, who can take
     it back there. Never limited: one mail provider posts for thousands of people."""

@@ -51,7 +51,7 @@ class ImportAdmin(admin.ModelAdmin):
         return super().get_queryset(request).defer("file")
 
     def get_urls(self):
-        send = takes_files(largest=MAX_BYTES)(require_http_methods(["GET", "HEAD", "POST"])(partial(upload, self)))
+        send = takes_files(max_size=MAX_BYTES)(require_http_methods(["GET", "HEAD", "POST"])(partial(upload, self)))
         one = require_http_methods(["GET", "HEAD", "POST"])(partial(run, self))
         view = self.admin_site.admin_view
         return [

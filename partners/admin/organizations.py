@@ -195,11 +195,11 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         except Organization.DoesNotExist:
             return components.redirect_if_gone(self, request)
 
-    @takes_files(largest=logos.MAX_FILE_SIZE)
+    @takes_files(max_size=logos.MAX_FILE_SIZE)
     def add_view(self, request, form_url="", extra_context=None):
         return super().add_view(request, form_url, extra_context)
 
-    @takes_files(largest=logos.MAX_FILE_SIZE)
+    @takes_files(max_size=logos.MAX_FILE_SIZE)
     def change_view(self, request, object_id, form_url="", extra_context=None):
         begins = {"may_begin": self.has_begin_permission(request)}
         return super().change_view(request, object_id, form_url, begins | (extra_context or {}))

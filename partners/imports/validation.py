@@ -49,7 +49,7 @@ def check_file(run: Import) -> None:
 
 def read_rows(run: Import) -> None:
     sheet, reader = (
-        spreadsheet_reader.read(bytes(run.file or b""), imports_columns.count_known_headings),
+        spreadsheet_reader.read_sheet(bytes(run.file or b""), imports_columns.count_known_headings),
         RowReader(run.year),
     )
     columns = columns_of(sheet, run, reader)

@@ -47,7 +47,7 @@ def promise_values(promised: PromiseData) -> list:
 
 def merge_edits(answers: PledgeAnswers, now: PageState) -> EditConflict:
     """Merge the answers of an outdated page with the current state."""
-    base, data = concurrent_edit.read(answers.shown), answers.data.copy()
+    base, data = concurrent_edit.parse_shown(answers.shown), answers.data.copy()
     conflict = EditConflict(answers, *last_change(now))
     for name, (model, prefix) in FORMS.items():
         typed = answers.typed()[name]

@@ -7,14 +7,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
-from imagine.core.private_links import private
+from imagine.core.private_links import private_response
 from partners import certificates
 from partners.models import Signature
 from partners.pledges import page_state
 
 
 @require_safe
-@private
+@private_response
 def certificate(request: HttpRequest, token: str) -> HttpResponse:
     """The certificate of the last signed version, in ?language or the reader's, of ?year or the newest. Its file name
     identifies no one."""

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import condition, require_safe
 
-from imagine.core.page_cache import render_kept
+from imagine.core.page_cache import render_cached
 from partners.directory import presenters as directory_presenters
 from partners.directory import queries as directory_queries
 from partners.directory.queries import MAX_LENGTH_SEARCH, DirectoryQuery
@@ -32,7 +32,7 @@ def partners(request: HttpRequest) -> HttpResponse:
 
     if query.words:  # not cached: there are as many as words
         return render(request, "partners/partners.html", page())
-    return render_kept(request, "partners/partners.html", page, facts=(version, query))
+    return render_cached(request, "partners/partners.html", page, facts=(version, query))
 
 
 def query_from_request(request: HttpRequest, version: tuple) -> DirectoryQuery:
@@ -63,7 +63,7 @@ def partner(request: HttpRequest, slug: str) -> HttpResponse:
         )
 
     try:
-        return render_kept(request, "partners/partner.html", page, facts=version)
+        return render_cached(request, "partners/partner.html", page, facts=version)
     except Organization.DoesNotExist:
         return redirect(get_object_or_404(directory_queries.listed_partners(), slug_redirects__slug=slug))
 

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_safe
 
 from imagine.core import rate_limit
 from imagine.core.errors import RuleViolation
-from imagine.core.private_links import private
-from imagine.core.rate_limit import limited, too_many
+from imagine.core.private_links import private_response
+from imagine.core.rate_limit import limit_posts, too_many_requests
 from imagine.core.uploads import takes_files
 from partners.models import Logo
 from partners.organizations import logos
@@ -31,7 +31,7 @@ MAX_SIGNATURES_PER_HOUR = 20  # that one link may cause in an hour
 def by_link(view: Callable) -> Callable:
     """Decorate a view so that a wrong link gets the standard 404 page."""
 
-    @private
+    @private_response
     @wraps(view)
     def answer(request: HttpRequest, token: str) -> HttpResponse:
         try:
@@ -42,9 +42,9 @@ def by_link(view: Callable) -> Callable:
     return answer
 
 
-@takes_files(largest=logos.MAX_FILE_SIZE)
+@takes_files(max_size=logos.MAX_FILE_SIZE)
 @page_or_post
-@limited("pledge", most=300, minutes=10)
+@limit_posts("pledge", most=300, minutes=10)
 @by_link
 def pledge(request: HttpRequest, token: str) -> HttpResponse:
     """The pledge's page with profile, checklist and signature. A POST saves a draft or signs."""
@@ -72,7 +72,7 @@ def write(request: HttpRequest, token: str, answers: PledgeAnswers) -> HttpRespo
     if state and not answers.is_valid_for(state):
         return show(request, state, answers, status=422)
     if answers.is_signing and signs_too_often(token):
-        return too_many(request, minutes=60)
+        return too_many_requests(request, minutes=60)
     try:
         pledge = answers.write(token)
     except pledge_editing.PledgeChanged as changed:
@@ -102,7 +102,7 @@ def show_conflict(request: HttpRequest, state: PageState, answers: PledgeAnswers
 def signs_too_often(token: str) -> bool:
     """Each signature sends an email, and the address may be a stranger's."""
     mark = salted_hmac("partners.signatures", token).hexdigest()[:32]  # the link itself is written nowhere else
-    return rate_limit.count(f"signatures:{mark}", minutes=60) > MAX_SIGNATURES_PER_HOUR
+    return rate_limit.count_try(f"signatures:{mark}", minutes=60) > MAX_SIGNATURES_PER_HOUR
 
 
 @require_safe

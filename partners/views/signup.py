@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from imagine.core.rate_limit import limited
+from imagine.core.rate_limit import limit_posts
 from partners.forms import BeginForm
 from partners.models import PledgeYear
 from partners.pledges import page_state
@@ -16,7 +16,7 @@ page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @page_or_post
-@limited("begin", most=60, minutes=10)
+@limit_posts("begin", most=60, minutes=10)
 def pledge_begin(request: HttpRequest) -> HttpResponse:
     """The response is the same, and as fast, whether the address is known or not."""
     form = BeginForm(request.POST) if request.method == "POST" else BeginForm()

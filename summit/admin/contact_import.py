@@ -39,7 +39,7 @@ class ContactListForm(forms.Form):
 
 
 def contact_import_urls(page: admin.ModelAdmin) -> list:
-    @takes_files(largest=MAX_BYTES)
+    @takes_files(max_size=MAX_BYTES)
     def one(request, pk):
         return contact_list_page(page, request, pk)
 

@@ -9,7 +9,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from imagine.core.admin.concurrent_edit import ConcurrentEditForm, as_text, read
+from imagine.core.admin.concurrent_edit import ConcurrentEditForm, as_text, parse_shown
 from summit.models import Guest, Rsvp
 
 PREFIX = "guests"
@@ -110,7 +110,7 @@ def seats_message(rsvp: Rsvp) -> str:
 
 def removed_guest_messages(row: dict[str, str]) -> list[str]:
     """Who left the party, and what had been typed for them."""
-    shown = read(row["shown"])
+    shown = parse_shown(row["shown"])
     name = shown.get("name") or row["name"] or _("a guest without a name")
     said = [_("Not in the party any more: %(name)s.") % {"name": name}]
     mine = [row[field] for field in FIELDS if row[field] and row[field] != shown.get(field, "")]

@@ -84,13 +84,13 @@ def render_rsvp_page(
         "form": form,
         "doubled": doubled,
         "q": words,
-        "found": search_organizations(words) if words else None,
+        "found": find_organizations(words) if words else None,
         "may_add": request.user.has_perm("partners.add_organization"),
     }
     return render(request, "admin/summit/rsvp/match.html", context)
 
 
-def search_organizations(words: str) -> list[Organization]:
+def find_organizations(words: str) -> list[Organization]:
     return list(
         Organization.objects.filter(normalized_name__contains=normalize_name(Value(words)))[:MAX_SEARCH_RESULTS]
     )

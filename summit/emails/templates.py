@@ -7,7 +7,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from imagine.core.formatting import clock, day, local, long_date
+from imagine.core.formatting import clock, day, long_date, to_district_time
 from imagine.mail.editable_templates import Example, Kind, register
 from imagine.mail.rendering import place
 from partners.models import Contact, PledgeYear
@@ -79,7 +79,7 @@ def how_to_answer(event: Event) -> str:
 
 def how_soon(event: Event, now: datetime) -> str:
     """today · tomorrow · in 7 days, by the days of the district's calendar"""
-    days = (local(event.starts_at).date() - local(now).date()).days
+    days = (to_district_time(event.starts_at).date() - to_district_time(now).date()).days
     if days <= 0:
         return _("today")
     if days == 1:
@@ -114,7 +114,7 @@ def thank_for_promise(year: str) -> str:
 
 def example_event() -> Event:
     """An invented one, in two weeks; nothing of it is stored."""
-    starts_at = local(timezone.now() + timedelta(days=14)).replace(hour=8, minute=0, second=0, microsecond=0)
+    starts_at = to_district_time(timezone.now() + timedelta(days=14)).replace(hour=8, minute=0, second=0, microsecond=0)
     return Event(
         title="Imagine Promise Kick-off",
         title_es="Arranque de Imagine Promise",

@@ -94,7 +94,7 @@ class CheckedList:
 def check_contact_list(file: bytes, name: str) -> CheckedList:
     """What a CSV or XLSX file says, checked; `name` is the file's. Writes nothing. Raises Unreadable with a sentence
     when it is no table of people: then nothing of it is taken."""
-    sheet = spreadsheet_reader.read(file, lambda row: len(set(map(contact_field, row)) - {None}))
+    sheet = spreadsheet_reader.read_sheet(file, lambda row: len(set(map(contact_field, row)) - {None}))
     checked = CheckedList(name)
     rows: dict[str, ContactRow] = {}
     for row in contact_rows(sheet, checked.bad):

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.models import AuditEntry, new_token
-from imagine.core.text_normalization import joined, unaccented
+from imagine.core.text_normalization import join_columns, unaccented
 from imagine.mail.models import Message
 from partners.models import Organization, Sector, normalize_name
 from summit.models.events import Event
@@ -116,7 +116,7 @@ class Rsvp(models.Model):
     notified_version = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
     search_text = models.GeneratedField(
-        expression=unaccented(joined("name", "email", "organization_name")),
+        expression=unaccented(join_columns("name", "email", "organization_name")),
         output_field=models.TextField(),
         db_persist=True,
     )

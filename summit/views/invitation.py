@@ -11,8 +11,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from imagine.core import rate_limit
-from imagine.core.private_links import private
-from imagine.core.rate_limit import limited, too_many
+from imagine.core.private_links import private_response
+from imagine.core.rate_limit import limit_posts, too_many_requests
 from summit import seats
 from summit.forms import DeclineForm, InvitationForm
 from summit.invitations import responses
@@ -26,7 +26,7 @@ Answer = Invitation.Answer
 def invitation_by_link(view: Callable) -> Callable:
     """Decorates a view that acts for one invitation: fetches it by its token, or answers the constant 404 page."""
 
-    @private
+    @private_response
     @wraps(view)
     def answer(request: HttpRequest, token: str) -> HttpResponse:
         try:
@@ -109,7 +109,7 @@ def party_context(rsvp: Rsvp) -> dict:
 
 
 @page_or_post
-@limited("change", most=300, minutes=10)
+@limit_posts("change", most=300, minutes=10)
 @invitation_by_link
 def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     """Seats for the party, or a place on the waiting list; a party that had cancelled comes back."""
@@ -121,7 +121,7 @@ def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpRespo
     if not form.is_valid():
         return render_invitation(request, invitation, form=form, status=422)
     if causes_too_many_emails(invitation):
-        return too_many(request, minutes=60)
+        return too_many_requests(request, minutes=60)
     try:
         responses.accept_invitation(invitation, form.rsvp(), size=form.cleaned_data["size"], guests=form.guests())
     except seats.DuplicateRsvp as known:  # it answers another invitation
@@ -135,7 +135,7 @@ def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpRespo
 
 
 @page_or_post
-@limited("change", most=300, minutes=10)
+@limit_posts("change", most=300, minutes=10)
 @invitation_by_link
 def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     """No, with a word or without; seats that were taken are given back."""
@@ -154,4 +154,4 @@ def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResp
 
 def causes_too_many_emails(invitation: Invitation) -> bool:
     """Each yes and each no after it is a mail: no more than a person needs in an hour."""
-    return rate_limit.count(f"answers:{invitation.pk}", minutes=60) > MAX_EMAILS_PER_HOUR
+    return rate_limit.count_try(f"answers:{invitation.pk}", minutes=60) > MAX_EMAILS_PER_HOUR

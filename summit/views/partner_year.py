@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from imagine.core.rate_limit import limited
+from imagine.core.rate_limit import limit_posts
 from partners.pledges import page_state
 from partners.views.pledge import by_link
 from summit import partner_year as summit_partner_year
@@ -31,7 +31,7 @@ def partner_year(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @page_or_post
-@limited("change", most=300, minutes=10)
+@limit_posts("change", most=300, minutes=10)
 @by_link
 def mail_year_link(request: HttpRequest, token: str) -> HttpResponse:
     """Mails the own link to one event to whom the pledge belongs."""

@@ -8,8 +8,8 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_http_methods, require_safe
 
 from imagine.core import rate_limit
-from imagine.core.page_cache import facts_of, render_kept
-from imagine.core.rate_limit import limited, too_many
+from imagine.core.page_cache import render_cached, values_of
+from imagine.core.rate_limit import limit_posts, too_many_requests
 from summit import rsvp_links, seats
 from summit.calendar import entries as calendar_entries
 from summit.forms import FindForm, RsvpForm, empty_fields
@@ -30,7 +30,7 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 
 @page_or_post
-@limited("rsvp", **RSVP_LIMIT)
+@limit_posts("rsvp", **RSVP_LIMIT)
 def event(request: HttpRequest, slug: str) -> HttpResponse:
     """One event's page; a POST is an RSVP."""
     if request.method == "POST":
@@ -52,8 +52,8 @@ def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> 
         "coming": coming,
     }
     by_clock = event and (event.is_over, event.waitlist_is_open, event.accepts_rsvps, event.rsvp_is_closed)
-    facts = (state, facts_of(event), facts_of(coming), by_clock)
-    return render_kept(request, "summit/landing.html", page, facts=facts, status=status)
+    facts = (state, values_of(event), values_of(coming), by_clock)
+    return render_cached(request, "summit/landing.html", page, facts=facts, status=status)
 
 
 def page_state(event: Event | None) -> str:
@@ -99,7 +99,7 @@ def respond_to_duplicate(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     if browser_hash and constant_time_compare(rsvp.browser_hash, browser_hash):
         return redirect(rsvp)
     if rate_limit.is_over(request, "rsvp", **RSVP_LIMIT, weight=DUPLICATE_WEIGHT):
-        return too_many(request, minutes=RSVP_LIMIT["minutes"])
+        return too_many_requests(request, minutes=RSVP_LIMIT["minutes"])
     rsvp_links.mail_rsvp_link(rsvp)
     return render(request, "summit/rsvp_exists.html", {"event": rsvp.event}, status=409)
 
@@ -123,7 +123,7 @@ def calendar_file(text: str, name: str) -> HttpResponse:
 
 
 @page_or_post
-@limited("find", most=60, minutes=10)
+@limit_posts("find", most=60, minutes=10)
 def find_rsvp(request: HttpRequest) -> HttpResponse:
     """Lost your link? The answer is the same, and as fast, whether the address is known or not."""
     form = FindForm(request.POST) if request.method == "POST" else FindForm()

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_safe
 
 from imagine.core import rate_limit
 from imagine.core.errors import RuleViolation
-from imagine.core.private_links import private
-from imagine.core.rate_limit import limited, too_many
+from imagine.core.private_links import private_response
+from imagine.core.rate_limit import limit_posts, too_many_requests
 from imagine.mail.models import Message
 from partners.models import PledgeRequest, PledgeYear
 from partners.pledges import page_state
@@ -32,7 +32,7 @@ MAX_EMAILS_PER_HOUR = 20  # that one RSVP may cause in an hour
 def rsvp_by_link(view: Callable) -> Callable:
     """Decorates a view that acts for one RSVP: fetches it by its token, or answers the constant 404 page."""
 
-    @private
+    @private_response
     @wraps(view)
     def answer(request: HttpRequest, token: str) -> HttpResponse:
         rsvp = Rsvp.objects.select_related("event").filter(token=token).first()
@@ -85,7 +85,7 @@ def email_status(rsvp: Rsvp) -> str:
 
 
 @page_or_post
-@limited("change", most=300, minutes=10)
+@limit_posts("change", most=300, minutes=10)
 @rsvp_by_link
 def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Saves names and needs; its other buttons also change how many seats are held or waited for."""
@@ -97,7 +97,7 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         return show_rsvp(request, rsvp, guests, status=422)
     pressed = next((name for name in BUTTONS if name in request.POST), None)
     if pressed and causes_too_many_emails(rsvp):
-        return too_many(request, minutes=60)
+        return too_many_requests(request, minutes=60)
     try:
         with transaction.atomic():
             seats.update_guests(rsvp, {form.guest.pk: form.typed() for form in sent})
@@ -152,11 +152,11 @@ def parse_number(text: str) -> int:
 
 def causes_too_many_emails(rsvp: Rsvp) -> bool:
     """Each change of seats is a mail, and the address may be a stranger's: no more than a person needs in an hour."""
-    return rate_limit.count(f"letters:{rsvp.pk}", minutes=60) > MAX_EMAILS_PER_HOUR
+    return rate_limit.count_try(f"letters:{rsvp.pk}", minutes=60) > MAX_EMAILS_PER_HOUR
 
 
 @page_or_post
-@limited("change", most=300, minutes=10)
+@limit_posts("change", most=300, minutes=10)
 @rsvp_by_link
 def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Asks once, then gives back every seat."""
@@ -173,7 +173,7 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 
 
 @page_or_post
-@limited("change", most=300, minutes=10)
+@limit_posts("change", most=300, minutes=10)
 @rsvp_by_link
 def return_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """A cancelled party comes back, at the end of the queue."""
@@ -181,7 +181,7 @@ def return_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         return redirect(rsvp)
     size = parse_number(request.POST.get("size", ""))
     if causes_too_many_emails(rsvp):
-        return too_many(request, minutes=60)
+        return too_many_requests(request, minutes=60)
     try:
         seats.reinstate(rsvp, size=size)
     except RuleViolation as refused:
@@ -190,7 +190,7 @@ def return_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 
 
 @page_or_post
-@limited("change", most=300, minutes=10)
+@limit_posts("change", most=300, minutes=10)
 @rsvp_by_link
 def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """One click to the page of promises, already known. A partner's address is led there by mail alone."""

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch):
-    monkeypatch.setattr(page_cache, "kept", {})
+    monkeypatch.setattr(page_cache, "cached_pages", {})
 
 
 def page(client, **headers) -> str:
@@ -31,9 +31,9 @@ def token(html: str) -> str:
 def test_page_is_written_once_for_two_visitors_and_each_has_a_token_of_their_own(client):
     factories.event()
     first, second = page(client), page(client)
-    assert len(page_cache.kept) == 1
+    assert len(page_cache.cached_pages) == 1
     assert token(first) != token(second)
-    assert token(first) not in str(page_cache.kept)
+    assert token(first) not in str(page_cache.cached_pages)
     assert first.replace(token(first), "") == second.replace(token(second), "")
     assert page_cache.PLACE not in first
 
@@ -47,7 +47,7 @@ def test_page_changes_with_every_seat_and_every_word_of_the_event(client):
     assert "Town Hall" in page(client)
     factories.cancel_event(event)
     assert "Town Hall" in page(client)
-    assert len(page_cache.kept) == 4
+    assert len(page_cache.cached_pages) == 4
 
 
 def test_page_changes_with_the_time_of_day(client, monkeypatch):
@@ -71,7 +71,7 @@ def test_visitor_to_whom_something_is_said_gets_a_page_of_their_own(client, rf):
     storage._store([Message(20, "Told to you alone")], response)
     client.cookies.update(response.cookies)
     assert "Told to you alone" in page(client)
-    assert "Told to you alone" not in str(page_cache.kept)
+    assert "Told to you alone" not in str(page_cache.cached_pages)
     assert "Told to you alone" not in page(client)
 
 
@@ -83,7 +83,7 @@ def test_page_that_another_thread_throws_away_meanwhile_is_shown(client, monkeyp
         def __contains__(self, key):
             return True
 
-    monkeypatch.setattr(page_cache, "kept", Thrown())
+    monkeypatch.setattr(page_cache, "cached_pages", Thrown())
     factories.event()
     assert "Save my seats" in page(client)
 
@@ -103,7 +103,7 @@ def test_page_that_refuses_is_the_page_of_its_address_with_its_own_status(client
     refused = client.post(event.get_absolute_url(), web_client.rsvp_form())
     shown, head = client.get(event.get_absolute_url()), client.head(event.get_absolute_url())
     assert [answer.status_code for answer in (refused, shown, head)] == [409, 200, 200]
-    assert len(page_cache.kept) == 1
+    assert len(page_cache.cached_pages) == 1
     assert "RSVP is closed" in shown.content.decode()
 
 
@@ -113,4 +113,4 @@ def test_pages_kept_are_bounded(client, monkeypatch):
     for size in range(1, 5):
         factories.rsvp(event, f"Guest {size}", size=size)
         page(client)
-        assert len(page_cache.kept) <= 2
+        assert len(page_cache.cached_pages) <= 2

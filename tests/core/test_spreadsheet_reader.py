@@ -21,7 +21,7 @@ def known(cells: list[str]) -> int:
 
 
 def read(content: bytes | str):
-    return sheets.read(content.encode() if isinstance(content, str) else content, known)
+    return sheets.read_sheet(content.encode() if isinstance(content, str) else content, known)
 
 
 def rows(content: bytes | str) -> list[list[str]]:

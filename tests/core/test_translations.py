@@ -27,26 +27,26 @@ NOW = timezone.now()
 
 
 def test_catalogue_has_no_gaps():
-    assert translations.gaps() == []
+    assert translations.find_gaps() == []
 
 
 def test_one_english_string_has_one_translation():
     """A compiled catalogue is looked up by the first string alone: another plural would replace this one's."""
-    said = [one for one, _several in translations.said()]
+    said = [one for one, _several in translations.collect_messages()]
     assert sorted(one for one in set(said) if said.count(one) > 1) == []
 
 
 def test_markup_and_addresses_survive():
     pattern = r"<[^>]+>|mailto:\S+?\"|&\w+;"
-    for entry in translations.read():
-        for words in translations.translations(entry):
+    for entry in translations.load_catalog():
+        for words in translations.translated_texts(entry):
             assert sorted(re.findall(pattern, words)) == sorted(re.findall(pattern, entry.msgid))
 
 
 def test_spanish_is_set_as_spanish():
     """Opening marks, typographic quotes, and no exclamation: nobody shouts here."""
-    for entry in translations.read():
-        for words in translations.translations(entry):
+    for entry in translations.load_catalog():
+        for words in translations.translated_texts(entry):
             spoken = re.sub(r"<[^>]+>", "", words)
             assert spoken.count("¿") == spoken.count("?"), words
             assert not set(spoken) & set("!¡\"'"), words
@@ -74,7 +74,7 @@ def test_python_is_read(elsewhere):
         "later = ngettext_lazy('%(n)d guest', '%(n)d guests', size)\n"
         "nothing = gettext(label), other('No words')\n"
     )
-    assert translations.said() == {
+    assert translations.collect_messages() == {
         ("A seat", ""): ["summit/words.py"],
         ("Two seats", ""): ["summit/words.py"],
         ("Lazy", ""): ["summit/words.py"],
@@ -92,7 +92,7 @@ def test_templates_are_read(elsewhere):
         "{% include 'other.html' with label=_('In a literal') %}{% translate a.words %}\n"
     )
     (elsewhere / "templates" / "letter.txt").write_text("{% load i18n %}{% translate 'A title' %}")
-    assert translations.said() == {
+    assert translations.collect_messages() == {
         ("A title", ""): ["templates/letter.txt", "templates/page.html"],
         ("Deep inside", ""): ["templates/page.html"],
         ("Dear %(name)s", ""): ["templates/page.html"],
@@ -104,9 +104,9 @@ def test_templates_are_read(elsewhere):
 def test_update_keeps_translations_and_drops_what_is_gone(elsewhere):
     source = elsewhere / "summit" / "words.py"
     source.write_text("_('Old')\n_('Seat')\nngettext('%(n)d guest', '%(n)d guests', 1)\n")
-    fill(translations.update(), Old="Viejo", Seat="Lugar")
+    fill(translations.update_catalog(), Old="Viejo", Seat="Lugar")
     source.write_text("_('Seat')\n_('New')\nngettext('%(n)d guest', '%(n)d guests', 1)\n")
-    entries = [(entry.msgid, entry.msgstr, entry.msgstr_plural, entry.flags) for entry in translations.update()]
+    entries = [(entry.msgid, entry.msgstr, entry.msgstr_plural, entry.flags) for entry in translations.update_catalog()]
     assert entries == [
         ("Seat", "Lugar", {}, []),
         ("New", "", {}, []),
@@ -117,9 +117,9 @@ def test_update_keeps_translations_and_drops_what_is_gone(elsewhere):
 def test_gaps_name_each_kind(elsewhere):
     source = elsewhere / "summit" / "words.py"
     source.write_text("_('Gone')\n_('Empty')\n_('Dear %(name)s')\n_('Hello')\n")
-    fill(translations.update(), **{"Gone": "Ido", "Dear %(name)s": "Hola, %(nombre)s", "Hello": "Hola"})
+    fill(translations.update_catalog(), **{"Gone": "Ido", "Dear %(name)s": "Hola, %(nombre)s", "Hello": "Hola"})
     source.write_text("_('Empty')\n_('Dear %(name)s')\n_('Hello')\n_('New')\n")
-    assert translations.gaps() == [
+    assert translations.find_gaps() == [
         "missing: 'New'",
         "no longer said: 'Gone'",
         "placeholder: 'Dear %(name)s'",
@@ -144,12 +144,12 @@ def test_lost_placeholder_is_found(english, spanish, loses):
 
 def test_compiled_only_when_newer(elsewhere):
     (elsewhere / "summit" / "words.py").write_text("_('Seat')\n")
-    fill(translations.update(), Seat="Lugar")
+    fill(translations.update_catalog(), Seat="Lugar")
     compiled = translations.po_path().with_suffix(".mo")
-    translations.compile_if_newer()
+    translations.compile_catalog()
     assert [(entry.msgid, entry.msgstr) for entry in polib.mofile(str(compiled))] == [("Seat", "Lugar")]
     written = compiled.stat().st_mtime_ns
-    translations.compile_if_newer()
+    translations.compile_catalog()
     assert compiled.stat().st_mtime_ns == written
 
 
@@ -189,8 +189,8 @@ def english_in(html: str) -> list[str]:
 def english_pieces() -> set[str]:
     """What stands between placeholders and tags in each English string."""
     pieces = set()
-    for entry in translations.read():
-        same = " ".join(translations.translations(entry))
+    for entry in translations.load_catalog():
+        same = " ".join(translations.translated_texts(entry))
         for words in filter(None, [entry.msgid, entry.msgid_plural]):
             parts = (part.strip(" ,.:") for part in re.split(r"%\(\w+\)[sd]|<[^>]+>", words))
             pieces |= {part for part in parts if len(part) > SHORT and part not in same}

@@ -7,13 +7,13 @@ from django.test import Client
 from django.urls import path
 
 from imagine.core import uploads
-from imagine.core.rate_limit import limited
+from imagine.core.rate_limit import limit_posts
 from imagine.urls import handler404, handler500, urlpatterns  # noqa: F401  the handlers are looked up here
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 
-@uploads.takes_files(largest=1_000_000)
+@uploads.takes_files(max_size=1_000_000)
 def taken(request):
     files = request.FILES.getlist("file")
     told = [f"{file.name} {file.size} {len(file.read())} {type(file).__name__}" for file in files]
@@ -66,4 +66,4 @@ def test_form_without_files_is_as_small_there_as_everywhere():
 
 
 def test_decorators_around_it_keep_the_mark():
-    assert limited("x", most=1, minutes=1)(taken).largest_file == 1_000_000
+    assert limit_posts("x", most=1, minutes=1)(taken).largest_file == 1_000_000

@@ -22,9 +22,9 @@ THIS_YEAR = 2027
 def seconds(django_db_setup, django_db_blocker) -> float:
     """The kick-off is filled once. How many seconds of this process it took."""
     with rolled_back(django_db_blocker):
-        promises.fill(THIS_YEAR)
+        promises.fill_promises(THIS_YEAR)
         began = time.process_time()
-        kickoff.fill(THIS_YEAR)
+        kickoff.fill_kickoff(THIS_YEAR)
         yield time.process_time() - began
 
 
@@ -84,5 +84,5 @@ def test_it_is_the_same_each_time_and_quick(event, seconds):
         rows.all().delete()
     for model in (Event, Message, Mailing, Audience, EmailPreference):
         model.objects.all().delete()
-    kickoff.fill(THIS_YEAR)
+    kickoff.fill_kickoff(THIS_YEAR)
     assert list(Rsvp.objects.order_by("pk").values_list("name", "held_seats")) == first

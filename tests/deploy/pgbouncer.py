@@ -5,7 +5,7 @@ import shutil
 import socket
 from pathlib import Path
 
-from imagine.demo.processes import finish, spawn
+from imagine.demo.processes import spawn, wait_or_kill
 from imagine.demo.servers import Postgres, free_port, wait_until
 
 BINARY = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -59,4 +59,4 @@ server_round_robin = 1
     def stop(self) -> None:
         if self.process:
             self.process.terminate()
-            finish(self.process, 5)
+            wait_or_kill(self.process, 5)

@@ -160,7 +160,7 @@ def test_matched_one_is_said_otherwise_alone(staff, event, gate, rsvp):
 
 @pytest.mark.parametrize("sent", [{"choose": "0"}, {"choose": "x"}, {"choose": "9" * 30}, {"choose": "²"}])
 def test_organization_that_is_not_there_is_told(staff, rsvp, sent):
-    assert said(press(staff, rsvp, **sent)) == [str(organization_matching.OrganizationGone())]
+    assert said(press(staff, rsvp, **sent)) == [str(organization_matching.OrganizationMissing())]
     assert partner(rsvp) is None
 
 

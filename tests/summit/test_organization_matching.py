@@ -132,7 +132,7 @@ def test_organization_that_vanished_is_told(event, gate):
     rsvp = factories.rsvp(event, organization_name="PGL")
     pk = gate.pk
     Organization.objects.all().delete()
-    with pytest.raises(organization_matching.OrganizationGone):
+    with pytest.raises(organization_matching.OrganizationMissing):
         organization_matching.assign_organization(this(rsvp), pk)
     assert partners(rsvp) == [None]
 

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext, ngettext_lazy
 from imagine.core.admin.deletion import DeletionAdmin
 
 MAX_NAMES = 5  # in one message; messages travel in a cookie of at most 2,000 characters
-SAME = ngettext_lazy(
+UNCHANGED = ngettext_lazy(
     "%(number)d was so already and stays as it is.", "%(number)d were so already and stay as they are.", "number"
 )
 
@@ -26,7 +26,7 @@ class ActionsAdmin(DeletionAdmin):
 
     def response_action(self, request, queryset):
         ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        possible = [key for key in ticked if can_be(self.opts.pk, key)]
+        possible = [key for key in ticked if is_valid_key(self.opts.pk, key)]
         if ticked and request.POST.get("select_across", "0") == "0":
             gone = len(set(ticked)) - queryset.filter(pk__in=possible).count()
             if gone:
@@ -38,7 +38,7 @@ class ActionsAdmin(DeletionAdmin):
         return super().response_action(request, queryset)
 
 
-def can_be(key: Field, value: str) -> bool:
+def is_valid_key(key: Field, value: str) -> bool:
     try:
         key.to_python(value)
     except ValidationError:
@@ -56,7 +56,11 @@ def missing_rows_message(number: int) -> str:
 
 
 def report_outcomes(
-    page: admin.ModelAdmin, request: HttpRequest, outcomes: Iterable[tuple[Model, Outcome]], done: Promise, same=SAME
+    page: admin.ModelAdmin,
+    request: HttpRequest,
+    outcomes: Iterable[tuple[Model, Outcome]],
+    done: Promise,
+    same=UNCHANGED,
 ):
     """Report how many rows an action changed, how many needed no change, and which were refused and why.
 
@@ -66,15 +70,15 @@ def report_outcomes(
     refused: dict[str, list[str]] = {}
     for thing, outcome in outcomes:
         if isinstance(outcome, Exception):
-            refused.setdefault(in_words(outcome), []).append(str(thing))
+            refused.setdefault(outcome_text(outcome), []).append(str(thing))
     for sentence, level, kind in ((done, messages.SUCCESS, True), (same, messages.INFO, False)):
         if number := sum(outcome is kind for _thing, outcome in outcomes):
             page.message_user(request, sentence % {"number": number}, level)
     for why, names in refused.items():
-        page.message_user(request, f"{in_short(names)}: {why}", messages.ERROR)
+        page.message_user(request, f"{shorten_names(names)}: {why}", messages.ERROR)
 
 
-def in_words(refusal: Exception) -> str:
+def outcome_text(refusal: Exception) -> str:
     return (
         _("Not there any more: it was erased or merged meanwhile.")
         if isinstance(refusal, ObjectDoesNotExist)
@@ -82,7 +86,7 @@ def in_words(refusal: Exception) -> str:
     )
 
 
-def in_short(names: list[str]) -> str:
+def shorten_names(names: list[str]) -> str:
     if len(names) <= MAX_NAMES:
         return ", ".join(names)
     return _("%(names)s and %(more)d more") % {"names": ", ".join(names[:MAX_NAMES]), "more": len(names) - MAX_NAMES}

@@ -11,7 +11,9 @@ from django.utils.timezone import get_default_timezone, localtime
 from django.utils.translation import gettext_lazy as _
 
 CHANGED = "changed"  # the code of each conflict error
-SOMEBODY = _("Somebody else saved while you had this open. Nothing is saved yet, and what you typed is still here.")
+CHANGED_BY_OTHER = _(
+    "Somebody else saved while you had this open. Nothing is saved yet, and what you typed is still here."
+)
 
 
 def conflict_messages(open_forms: Iterable[forms.BaseForm]) -> list[str]:
@@ -21,7 +23,7 @@ def conflict_messages(open_forms: Iterable[forms.BaseForm]) -> list[str]:
     errors = [error for form in came_back for each in form.errors.as_data().values() for error in each]
     if not errors or any(error.code != CHANGED for error in errors):
         return []
-    return [sentence for form in came_back for sentence in form.non_field_errors()] or [str(SOMEBODY)]
+    return [sentence for form in came_back for sentence in form.non_field_errors()] or [str(CHANGED_BY_OTHER)]
 
 
 def as_text(value) -> str:
@@ -31,7 +33,7 @@ def as_text(value) -> str:
     return str(getattr(value, "pk", value))
 
 
-def read(shown: str | None) -> dict:
+def parse_shown(shown: str | None) -> dict:
     """Return what a form showed, from its hidden field, or {} if the field doesn't hold what we sent."""
     try:
         shown = json.loads(shown or "{}")
@@ -74,7 +76,7 @@ class ConcurrentEditForm(forms.ModelForm):
         return answers
 
     def compare(self, row: Model) -> None:
-        shown, now, theirs = read(self.cleaned_data.get("shown")), self.state(row), {}
+        shown, now, theirs = parse_shown(self.cleaned_data.get("shown")), self.state(row), {}
         for name, value in now.items():
             typed = as_text(self.cleaned_data[name]) if name in self.cleaned_data else None
             if typed == value:

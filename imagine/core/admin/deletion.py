@@ -13,7 +13,7 @@ class DeletionAdmin(admin.ModelAdmin):
     def get_deleted_objects(self, objs, request):
         listed, counts, missing, protected = super().get_deleted_objects(objs, request)
         models = [model for model in apps.get_models() if follows_others(model)]
-        listed = without(listed, tuple(f"{capfirst(model._meta.verbose_name)}: " for model in models))
+        listed = without_models(listed, tuple(f"{capfirst(model._meta.verbose_name)}: " for model in models))
         counts = {name: number for name, number in counts.items() if name not in plural_names(models)}
         return listed, counts, missing - {model._meta.verbose_name for model in models}, protected
 
@@ -26,7 +26,7 @@ def plural_names(models) -> set:
     return {model._meta.verbose_name_plural for model in models}
 
 
-def without(listed: list, prefixes: tuple[str, ...]) -> list:
+def without_models(listed: list, prefixes: tuple[str, ...]) -> list:
     """A nested list of rows, as Django's admin makes it, without those of some models and what is nested below them."""
     kept, follows = [], False
     for entry in listed:
@@ -34,6 +34,6 @@ def without(listed: list, prefixes: tuple[str, ...]) -> list:
             follows = str(entry).startswith(prefixes)
             if not follows:
                 kept.append(entry)
-        elif not follows and (rest := without(entry, prefixes)):
+        elif not follows and (rest := without_models(entry, prefixes)):
             kept.append(rest)
     return kept

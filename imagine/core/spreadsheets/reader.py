@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
-from imagine.core.spreadsheets.writer import FORMULA, readable
+from imagine.core.spreadsheets.writer import FORMULA, without_control_characters
 
 MAX_BYTES = 10 * 2**20
 MAX_UNPACKED = 200 * 2**20  # of an XLSX, by its table of contents; no more than that is ever unpacked
@@ -49,7 +49,7 @@ class Sheet:
     how: dict[str, str] = field(default_factory=dict)  # encoding and delimiter, or the name of the sheet
 
 
-def read(content: bytes, known: Callable[[list[str]], int]) -> Sheet:
+def read_sheet(content: bytes, known: Callable[[list[str]], int]) -> Sheet:
     """Return the table in a file. `known` counts the known headings in a row's cells. Raise Unreadable, also while the
     rows are read."""
     if not content.strip():
@@ -67,15 +67,15 @@ def read(content: bytes, known: Callable[[list[str]], int]) -> Sheet:
 
 
 def read_csv(content: bytes, known: Callable) -> Sheet:
-    text, encoding = decoded(content)
-    text, named = without_note(text)
-    found = [(tried, *header(csv_rows(text, tried), known)) for tried in ([named] if named else DELIMITERS)]
+    text, encoding = decode_csv(content)
+    text, named = split_delimiter_note(text)
+    found = [(tried, *find_header(csv_rows(text, tried), known)) for tried in ([named] if named else DELIMITERS)]
     delimiter, _score, line, cells = max(found, key=lambda one: (one[1], len(one[3])))
     rows = (row for row in csv_rows(text, delimiter) if row[0] > line)
     return Sheet("csv", cells, rows, {"encoding": encoding, "delimiter": DELIMITERS.get(delimiter, delimiter)})
 
 
-def decoded(content: bytes) -> tuple[str, str]:
+def decode_csv(content: bytes) -> tuple[str, str]:
     """Return the text of a CSV and its encoding: the one its byte order mark says, UTF-8, or Windows-1252."""
     marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
     marked = next((encoding for mark, encoding in marks.items() if content.startswith(mark)), None)
@@ -99,7 +99,7 @@ def looks_like_text(text: str) -> bool:
     return controls <= 2 + len(start) // 50 and not re.match(r"\s*(<|%PDF|\{)", start)
 
 
-def without_note(text: str) -> tuple[str, str]:
+def split_delimiter_note(text: str) -> tuple[str, str]:
     """Take off a first line that tells Excel the delimiter, such as sep=;"""
     note = re.match(r"sep=(.)\r?\n", text)
     if not note:
@@ -114,7 +114,7 @@ def csv_rows(text: str, delimiter: str) -> Iterator[Row]:
     line = 1
     try:
         for cells in reader:
-            yield line, cleaned(cells[:MAX_COLUMNS])
+            yield line, clean_cells(cells[:MAX_COLUMNS])
             line = reader.line_num + 1
     except csv.Error:
         said = _("Line %(line)d cannot be read: its quotation marks do not match.")
@@ -131,7 +131,7 @@ def read_xlsx(content: bytes, known: Callable) -> Sheet:
         with warnings.catch_warnings(action="ignore"):  # about features that we don't read
             book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
             sheets = [sheet for sheet in book.worksheets[:MAX_SHEETS] if sheet.sheet_state == "visible"]
-            found = [(sheet, *header(xlsx_rows(sheet), known)) for sheet in sheets]
+            found = [(sheet, *find_header(xlsx_rows(sheet), known)) for sheet in sheets]
     except Unreadable:
         raise
     except Exception as error:  # openpyxl raises all kinds of errors on a damaged file
@@ -139,7 +139,7 @@ def read_xlsx(content: bytes, known: Callable) -> Sheet:
     if not found:
         raise Unreadable(_("This XLSX file has no sheet that can be seen."))
     sheet, _score, line, cells = max(found, key=lambda one: one[1])
-    return Sheet("xlsx", cells, below(sheet, line, damaged), {"sheet": sheet.title})
+    return Sheet("xlsx", cells, rows_below(sheet, line, damaged), {"sheet": sheet.title})
 
 
 def check_package(content: bytes) -> None:
@@ -157,7 +157,7 @@ def check_package(content: bytes) -> None:
         raise Unreadable(_("This XLSX file unpacks to more than can be read. Save the sheet as CSV."))
 
 
-def below(sheet: ReadOnlyWorksheet, line: int, damaged: str) -> Iterator[Row]:
+def rows_below(sheet: ReadOnlyWorksheet, line: int, damaged: str) -> Iterator[Row]:
     try:
         with warnings.catch_warnings(action="ignore"):
             yield from (row for row in xlsx_rows(sheet) if row[0] > line)
@@ -170,7 +170,7 @@ def below(sheet: ReadOnlyWorksheet, line: int, damaged: str) -> Iterator[Row]:
 def xlsx_rows(sheet: ReadOnlyWorksheet) -> Iterator[Row]:
     sheet.reset_dimensions()  # don't trust what the file says about them
     rows = sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS)
-    return ((line, cleaned(map(cell_text, cells))) for line, cells in enumerate(rows, start=1))
+    return ((line, clean_cells(map(cell_text, cells))) for line, cells in enumerate(rows, start=1))
 
 
 def cell_text(value) -> str:
@@ -187,7 +187,7 @@ def cell_text(value) -> str:
 # Both ------------------------------------------------------------------------------------------------------------
 
 
-def header(rows: Iterator[Row], known: Callable) -> tuple[int, int, list[str]]:
+def find_header(rows: Iterator[Row], known: Callable) -> tuple[int, int, list[str]]:
     """Return the number of known headings, the line and the cells of the row with the most of them."""
     best: tuple[int, int, list[str]] = (-1, 0, [])
     with suppress(Unreadable):  # raised again when the rows are read
@@ -198,15 +198,15 @@ def header(rows: Iterator[Row], known: Callable) -> tuple[int, int, list[str]]:
     return best
 
 
-def cleaned(cells: Iterable[str]) -> list[str]:
+def clean_cells(cells: Iterable[str]) -> list[str]:
     """Return the text of a row's cells, without empty ones at the end."""
-    cells = [clean(cell) for cell in cells]
+    cells = [clean_cell(cell) for cell in cells]
     while cells and not cells[-1]:
         cells.pop()
     return cells
 
 
-def clean(cell: str) -> str:
+def clean_cell(cell: str) -> str:
     """Return the text of a cell: composed letters, no control characters, no space around it, and without the
     apostrophe that writer.py puts before a formula."""
     if not cell:
@@ -215,7 +215,7 @@ def clean(cell: str) -> str:
     if not cell.isascii():
         cell = unicodedata.normalize("NFC", cell)
     if not cell.isprintable():
-        cell = readable(cell)
+        cell = without_control_characters(cell)
     if cell[:1] == "'" and FORMULA.match(cell[1:]):
         cell = cell[1:]
     return cell.strip(" \n\t\u00a0\u200b\ufeff")

@@ -27,7 +27,7 @@ BYTES = 64 * 1024  # in a block of a file
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 EPOCH = datetime(1899, 12, 30)  # day 0 of a spreadsheet
 DAY = 24 * 60 * 60  # seconds
-WIDEST = 48  # characters
+MAX_COLUMN_WIDTH = 48  # characters
 
 # Without the wrapper that also accepts "A1" notation, this takes a tenth of the time. write() would look for formulas,
 # links and numbers in text.
@@ -41,18 +41,18 @@ SUSPECT = frozenset(STARTS + " ")
 UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")  # not allowed in XML
 
 
-def readable(text: str) -> str:
+def without_control_characters(text: str) -> str:
     """Remove control characters. Lines end with LF, as inside a spreadsheet's cell."""
     return UNREADABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def harmless(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Make text readable and put an apostrophe before what a spreadsheet would read as a formula."""
-    text = readable(text)
+    text = without_control_characters(text)
     return f"'{text}" if FORMULA.match(text) else text
 
 
-def here(moment: datetime) -> datetime:
+def to_cell_time(moment: datetime) -> datetime:
     """Return an aware time in the district's time zone, to the second."""
     return moment.astimezone(timezone.get_default_timezone()).replace(tzinfo=None, microsecond=0)
 
@@ -82,9 +82,9 @@ def csv_blocks(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterato
 def csv_row(row: Sequence[Cell]) -> list:
     """Make a row safe. Printable text that doesn't start like a formula, the common case, needs no function call."""
     return [
-        (cell if cell.isprintable() and cell[:1] not in SUSPECT else harmless(cell))
+        (cell if cell.isprintable() and cell[:1] not in SUSPECT else escape_formula(cell))
         if cell.__class__ is str
-        else (here(cell) if cell.__class__ is datetime else cell)
+        else (to_cell_time(cell) if cell.__class__ is datetime else cell)
         for cell in row
     ]
 
@@ -123,16 +123,16 @@ def write_sheet(book: Workbook, header: Sequence[str], rows: Iterator[Sequence[C
     first = list(islice(rows, ROWS))
     for column, words in enumerate(header):
         sheet.write_string(0, column, words, bold)
-        sheet.set_column(column, column, width([header, *first], column))
+        sheet.set_column(column, column, column_width([header, *first], column))
     sheet.freeze_panes(1, 0)
     number = 0
     for number, row in enumerate(chain(first, rows), 1):
         for column, cell in enumerate(row):
             if cell.__class__ is str:
                 if cell:
-                    write_string(sheet, number, column, plain(cell))
+                    write_string(sheet, number, column, escape_markup(cell))
             elif cell.__class__ is datetime:
-                write_number(sheet, number, column, (here(cell) - EPOCH).total_seconds() / DAY, minute)
+                write_number(sheet, number, column, (to_cell_time(cell) - EPOCH).total_seconds() / DAY, minute)
             elif cell.__class__ is date:
                 write_number(sheet, number, column, cell.toordinal() - EPOCH.toordinal(), day)
             elif cell is not None:
@@ -140,16 +140,16 @@ def write_sheet(book: Workbook, header: Sequence[str], rows: Iterator[Sequence[C
     sheet.autofilter(0, 0, number, len(header) - 1)
 
 
-def plain(text: str) -> str:
+def escape_markup(text: str) -> str:
     """Make text readable. XlsxWriter treats text between <r> and </r> as markup and doesn't escape it."""
-    text = text if text.isprintable() else readable(text)
+    text = text if text.isprintable() else without_control_characters(text)
     return f"'{text}" if text.startswith("<r>") else text
 
 
-def width(rows: Sequence[Sequence[Cell]], column: int) -> int:
+def column_width(rows: Sequence[Sequence[Cell]], column: int) -> int:
     """Return a width that fits the longest cell, within reason."""
     longest = max(len(str(row[column] or "")) for row in rows)
-    return min(longest + 3, WIDEST)
+    return min(longest + 3, MAX_COLUMN_WIDTH)
 
 
 RESPONSES = {"csv": csv_response, "xlsx": xlsx_response}

@@ -18,7 +18,7 @@ from summit.school_year import thursday_nearest_april_4
 
 ZONE = ZoneInfo(settings.TIME_ZONE)
 SEED = 2019
-FREE = 3  # a party of three fits, and the next one is waitlisted
+FREE_SEATS = 3  # a party of three fits, and the next one is waitlisted
 PLACE = {"venue": "University of the Pacific", "address": "DeRosa University Center, Stockton, California"}
 ABOUT = """Leaders of Stockton’s businesses, nonprofits, congregations, unions and colleges, and parents, sit at one \
 table with the people who run its schools. Over breakfast you hear what students ask for, and choose what you can \
@@ -34,7 +34,7 @@ las escuelas."""
 
 
 @transaction.atomic
-def fill() -> bool:
+def fill_database() -> bool:
     """Fill an empty database and return True. Leave one that has an event alone and return False."""
     if Event.objects.exists():
         return False
@@ -42,8 +42,8 @@ def fill() -> bool:
     fill_past_summit(people)
     fill_coming_summit(people)
     school_year = coming_summit_day(timezone.localdate()).year
-    promises.fill(school_year)
-    kickoff.fill(school_year)
+    promises.fill_promises(school_year)
+    kickoff.fill_kickoff(school_year)
     return True
 
 
@@ -53,7 +53,7 @@ def coming_summit_day(today: date) -> date:
     return day if day - today >= timedelta(days=14) else thursday_nearest_april_4(today.year + 1)
 
 
-def summit(day: date, **fields) -> Event:
+def create_summit(day: date, **fields) -> Event:
     """Create a summit on `day` from 8:00 to 10:30 a.m."""
 
     def at(hour: int, minute: int = 0) -> datetime:
@@ -79,18 +79,18 @@ def summit(day: date, **fields) -> Event:
 
 def fill_coming_summit(people: People) -> None:
     day = coming_summit_day(timezone.localdate())
-    event = summit(day, slug=f"summit-{day.year}", capacity=300, reserved_seats=20)
-    while (free := seats.available_seats(event) - FREE) > 0:
-        invent_rsvp(people, event, size=min(free, people.dice.choice([1, 1, 2, 2, 2, 3, 3, 4, 5, 6])))
-    backdate(people, event, timezone.now())
+    event = create_summit(day, slug=f"summit-{day.year}", capacity=300, reserved_seats=20)
+    while (free := seats.available_seats(event) - FREE_SEATS) > 0:
+        create_rsvp(people, event, size=min(free, people.dice.choice([1, 1, 2, 2, 2, 3, 3, 4, 5, 6])))
+    backdate_rsvps(people, event, timezone.now())
 
 
 def fill_past_summit(people: People) -> None:
     """RSVP the guests of 2019 as if the event were still to come, then set its true date."""
-    event = summit(coming_summit_day(timezone.localdate()), slug="summit-2019", capacity=320, reserved_seats=30)
+    event = create_summit(coming_summit_day(timezone.localdate()), slug="summit-2019", capacity=320, reserved_seats=30)
     parties = []
     while seats.available_seats(event) > 0:
-        parties.append(invent_rsvp(people, event, size=people.dice.choice([1, 1, 2, 2, 3, 3, 4, 6])))
+        parties.append(create_rsvp(people, event, size=people.dice.choice([1, 1, 2, 2, 3, 3, 4, 6])))
     for rsvp in people.dice.sample(parties, 6):
         seats.cancel(rsvp)
     for witness in (Message, AuditEntry):  # this product didn't exist in 2019
@@ -104,11 +104,11 @@ def fill_past_summit(people: People) -> None:
         rsvp_opens_at=start - timedelta(days=60),
         rsvp_closes_at=start - timedelta(hours=15),
     )
-    backdate(people, event, start)
+    backdate_rsvps(people, event, start)
     Rsvp.objects.filter(event=event, canceled_at__isnull=False).update(canceled_at=start - timedelta(days=2))
 
 
-def invent_rsvp(people: People, event: Event, *, size: int) -> Rsvp:
+def create_rsvp(people: People, event: Event, *, size: int) -> Rsvp:
     dice = people.dice
     name, email = people.contact()
     organization, sector = people.partner()
@@ -133,7 +133,7 @@ def invent_rsvp(people: People, event: Event, *, size: int) -> Rsvp:
     return seats.reserve(rsvp, size=size, guests=guests)
 
 
-def backdate(people: People, event: Event, until: datetime) -> None:
+def backdate_rsvps(people: People, event: Event, until: datetime) -> None:
     """Spread the RSVPs over the weeks before, in the order they were made."""
     rsvps = list(event.rsvps.order_by("pk"))
     ages = sorted((people.dice.uniform(1, 28 * 24) for _rsvp in rsvps), reverse=True)

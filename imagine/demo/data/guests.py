@@ -10,9 +10,9 @@ from partners.models import Contact, Organization
 from summit.models import Audience, Rsvp
 
 SEED = 2020
-OF_ONE = 4  # contacts of one organization
-NOBODYS = r"[@.]example(\.(com|net|org))?$"  # RFC 2606: email to these reaches nobody
-AT_ONCE = 2000  # rows in one statement
+CONTACTS_PER_ORGANIZATION = 4  # contacts of one organization
+EXAMPLE_DOMAIN = r"[@.]example(\.(com|net|org))?$"  # RFC 2606: email to these reaches nobody
+BATCH_SIZE = 2000  # rows in one statement
 AUDIENCE = "Invented contacts"
 
 
@@ -21,49 +21,49 @@ class RealPeople(Exception):
 
 
 @transaction.atomic
-def make(number: int) -> int:
+def create_contacts(number: int) -> int:
     """Create contacts up to this number, four to an organization, and an audience of them.
 
     Contacts of an earlier run stay. Return how many were missing. Raise RealPeople.
     """
-    if any(model.objects.exclude(email__iregex=NOBODYS).exists() for model in (Contact, Rsvp)):
+    if any(model.objects.exclude(email__iregex=EXAMPLE_DOMAIN).exists() for model in (Contact, Rsvp)):
         raise RealPeople
-    missing = set(range(number)) - there()
-    make_missing(number, missing)
+    missing = set(range(number)) - existing_numbers()
+    create_missing(number, missing)
     audience, _made = Audience.objects.get_or_create(name=AUDIENCE)
-    audience.uploaded_contacts.set(Contact.objects.filter(email__in=map(email, range(number))).order_by("pk"))
+    audience.uploaded_contacts.set(Contact.objects.filter(email__in=map(contact_email, range(number))).order_by("pk"))
     return len(missing)
 
 
-def email(number: int) -> str:
+def contact_email(number: int) -> str:
     return f"contact-{number:06}@example.org"
 
 
-def there() -> set[int]:
+def existing_numbers() -> set[int]:
     emails = Contact.objects.filter(email__startswith="contact-").values_list("email", flat=True)
     return {int(address[8:14]) for address in emails if address[8:14].isdecimal()}
 
 
-def make_missing(number: int, missing: set[int]) -> None:
+def create_missing(number: int, missing: set[int]) -> None:
     people, now = People(SEED), timezone.now()
-    slugs = [f"made-{group:06}" for group in sorted({each // OF_ONE for each in missing})]
+    slugs = [f"made-{group:06}" for group in sorted({each // CONTACTS_PER_ORGANIZATION for each in missing})]
     Organization.objects.bulk_create(
         (Organization(name=f"Delta Works {slug[5:]}", slug=slug, sector="business") for slug in slugs),
         ignore_conflicts=True,
-        batch_size=AT_ONCE,
+        batch_size=BATCH_SIZE,
     )
     organizations = dict(Organization.objects.filter(slug__in=slugs).values_list("slug", "pk"))
     contacts = (
         Contact(
-            organization_id=organizations[f"made-{each // OF_ONE:06}"],
+            organization_id=organizations[f"made-{each // CONTACTS_PER_ORGANIZATION:06}"],
             name=name,
-            email=email(each),
+            email=contact_email(each),
             language="es" if each % 3 == 0 else "en",
-            is_primary=each % OF_ONE == 0,
+            is_primary=each % CONTACTS_PER_ORGANIZATION == 0,
             created_at=now,
         )
         for each, name in enumerate(people.name() for _each in range(number))
         if each in missing
     )
-    while some := list(islice(contacts, AT_ONCE)):
+    while some := list(islice(contacts, BATCH_SIZE)):
         Contact.objects.bulk_create(some)

@@ -21,8 +21,8 @@ ZONE = ZoneInfo(settings.TIME_ZONE)
 SEED = 2021
 DAYS = 5  # since they were invited; the reminder goes out after seven
 ACCEPT, DECLINE = 0.4, 0.15
-REFUSAL = "550 5.1.1 The e-mail account that you tried to reach does not exist."
-WORDS = {
+REJECTION = "550 5.1.1 The e-mail account that you tried to reach does not exist."
+DECLINE_MESSAGES = {
     "en": ["We count our stock in that week.", "I am away then. Please invite us to the next one.", "", ""],
     "es": ["Esa semana hacemos inventario.", "Estaré de viaje. Nos vemos en el próximo.", ""],
 }
@@ -32,21 +32,21 @@ ABOUT_ES = """Cada participante del nuevo año escolar conoce a quienes dirigen 
 cumplen las promesas. Usted sale con un nombre, una escuela y una primera fecha."""
 
 
-def fill(school_year: int) -> None:
+def fill_kickoff(school_year: int) -> None:
     """Invite the partners of the school year that the coming summit recruits for. Their pledges exist already."""
-    people, event = People(SEED), make_event(school_year)
+    people, event = People(SEED), create_kickoff(school_year)
     audience = audiences.get_or_create_partners_audience(PledgeYear.objects.get(pk=school_year))
     first = next(iter(audiences.audience_people(audience, event, reason="")))
     preferences.choose(preferences.of(first.email), invitations=False)  # so that someone is excluded
     asked = audiences.count_people(audience, event).invited
     mailing = starting.start_invitations(event, audience, count=asked, by="staff")
     writing.write_mailing(mailing)
-    answer(people, event)
-    refuse(event)
-    backdate(people, mailing)
+    answer_invitations(people, event)
+    reject_one_address(event)
+    backdate_invitations(people, mailing)
 
 
-def make_event(school_year: int) -> Event:
+def create_kickoff(school_year: int) -> Event:
     """Create the kickoff, on the morning of the second Thursday in September."""
     first = date(school_year, 9, 1)
     day = first + timedelta(days=(3 - first.weekday()) % 7 + 7)
@@ -78,16 +78,16 @@ def make_event(school_year: int) -> Event:
     )
 
 
-def answer(people: People, event: Event) -> None:
+def answer_invitations(people: People, event: Event) -> None:
     for invitation in event.invitations.select_related("contact__organization").order_by("pk"):
         chance = people.dice.random()
         if chance < ACCEPT:
-            accept(people, invitation)
+            accept_one(people, invitation)
         elif chance < ACCEPT + DECLINE:
-            responses.decline_invitation(invitation, people.dice.choice(WORDS[invitation.contact.language]))
+            responses.decline_invitation(invitation, people.dice.choice(DECLINE_MESSAGES[invitation.contact.language]))
 
 
-def accept(people: People, invitation: Invitation) -> None:
+def accept_one(people: People, invitation: Invitation) -> None:
     contact, size = invitation.contact, people.dice.choice([1, 1, 2, 2, 3])
     organization = contact.organization
     guests = [
@@ -103,15 +103,15 @@ def accept(people: People, invitation: Invitation) -> None:
     responses.accept_invitation(invitation, rsvp, size=size, guests=guests)
 
 
-def refuse(event: Event) -> None:
+def reject_one_address(event: Event) -> None:
     """Let the mail server of the last person who hasn't answered reject the address."""
     contact = event.invitations.unanswered().latest("pk").contact
-    preferences.refuse(contact.email, REFUSAL)
+    preferences.refuse(contact.email, REJECTION)
     refused = Message.objects.filter(recipient=contact.email, queue=Message.Queue.BULK)
-    refused.update(state=Message.State.REJECTED, attempts=1, last_error=REFUSAL)
+    refused.update(state=Message.State.REJECTED, attempts=1, last_error=REJECTION)
 
 
-def backdate(people: People, mailing: Mailing) -> None:
+def backdate_invitations(people: People, mailing: Mailing) -> None:
     """Move the invitations to some days ago at 10 a.m., and the answers to the time since."""
     start = datetime.combine(timezone.localdate() - timedelta(days=DAYS), time(10), ZONE).astimezone(UTC)
     seconds = (timezone.now() - start).total_seconds() - 3600

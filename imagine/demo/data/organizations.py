@@ -18,7 +18,7 @@ ORGANIZATIONS = [
 ]
 
 # The same organization again, as a second person there typed it.
-TWINS = [
+DUPLICATES = [
     ("Port Gate Logistics, Inc.", "business"),
     ("Saint Brigid’s Parish", "faith"),
     ("Tule and Sons Hardware", "business"),

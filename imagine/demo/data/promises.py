@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from imagine.core.models import AuditEntry
 from imagine.demo.data.names import People
-from imagine.demo.data.organizations import ABOUT, AMOUNTS, LEANINGS, NOTES, ORGANIZATIONS, ROLES, STREETS, TWINS
+from imagine.demo.data.organizations import ABOUT, AMOUNTS, DUPLICATES, LEANINGS, NOTES, ORGANIZATIONS, ROLES, STREETS
 from imagine.mail.models import Message
 from partners import schools
 from partners.models import MONTHS, Contact, Grade, Organization, Pledge, PledgeRequest, PledgeYear, PromiseType, School
@@ -27,7 +27,7 @@ SEED = 2020
 RENEW, BEGIN = 22, 9  # how many of last year's partners have renewed by now, how many are new
 
 
-def fill(school_year: int) -> None:
+def fill_promises(school_year: int) -> None:
     """Fill in schools and partners. `school_year` is the one that the coming summit recruits for."""
     rows = schools.read_schools(schools.DEFAULT_FILE.read_bytes())
     schools.load_schools(rows, schools.compare_schools(rows))
@@ -75,7 +75,7 @@ class Promises:
             self.renew(pledge)
         known = set(Organization.objects.values_list("name", flat=True))
         newcomers = [one for one in ORGANIZATIONS if one[0] not in known]
-        for number, (name, sector) in enumerate([*newcomers, *TWINS]):
+        for number, (name, sector) in enumerate([*newcomers, *DUPLICATES]):
             self.begin(name, sector, sign=number % 3 != 2)
         self.backdate(year.pledges.all(), today - timedelta(days=40), today)
 
@@ -163,7 +163,7 @@ class Promises:
     def approve(self) -> None:
         """Approve most of the partners that asked to be listed, and add a second contact here and there."""
         for organization in Organization.objects.pending_approval().order_by("pk"):
-            if self.dice.random() < 0.85 and organization.name not in dict(TWINS):
+            if self.dice.random() < 0.85 and organization.name not in dict(DUPLICATES):
                 profiles.approve_listing(organization, by="staff")
             if self.dice.random() < 0.25:
                 name, email = self.people.contact()

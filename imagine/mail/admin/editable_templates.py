@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from imagine.core import audit
-from imagine.core.admin.concurrent_edit import ConcurrentEditForm, conflict_messages, read
+from imagine.core.admin.concurrent_edit import ConcurrentEditForm, conflict_messages, parse_shown
 from imagine.mail import editable_templates
 from imagine.mail.editable_templates import Kind, Words
 from imagine.mail.html_preview import framed
@@ -70,7 +70,7 @@ class TemplateOverrideForm(ConcurrentEditForm):
     @property
     def is_behind(self) -> bool:
         """Somebody else saved since this form was shown."""
-        return read(self.data.get(self.add_prefix("shown"))) != self.state(self.locked_row())
+        return parse_shown(self.data.get(self.add_prefix("shown"))) != self.state(self.locked_row())
 
 
 class Side(NamedTuple):

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from imagine.core.admin.actions import Outcome, in_words
+from imagine.core.admin.actions import Outcome, outcome_text
 from imagine.core.admin.pagination import page_with_links
 from imagine.mail.bulk import control, progress, rate_limit
 from imagine.mail.bulk.kinds import get_mailing_kind
@@ -234,7 +234,7 @@ def resolve_outcome(message: Message, arrived: bool) -> Outcome:
     try:
         return control.resolve_unknown(message, arrived)
     except (CannotResend, ObjectDoesNotExist) as error:
-        return CannotResend(in_words(error))
+        return CannotResend(outcome_text(error))
 
 
 def valid_uuids(values: Iterable[str]) -> list[UUID]:

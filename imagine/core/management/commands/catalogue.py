@@ -13,9 +13,9 @@ class Command(BaseCommand):
 
     def handle(self, *args, check, **options):
         if check:
-            if gaps := translations.gaps():
+            if gaps := translations.find_gaps():
                 raise CommandError("\n".join(gaps))
             return
         if not options["compile"]:
-            translations.update()
-        translations.compile_if_newer()
+            translations.update_catalog()
+        translations.compile_catalog()

@@ -7,5 +7,5 @@ class Command(BaseCommand):
     help = "Fills an empty database with invented events and guests; leaves any other as it is."
 
     def handle(self, *args, **options):
-        filled = sample_events.fill()
+        filled = sample_events.fill_database()
         self.stdout.write("The sample data is in." if filled else "There are events already; nothing was changed.")

@@ -9,7 +9,7 @@ from imagine.demo.data import guests
 MAX_CONTACTS = 100_000
 
 
-def some(text: str) -> int:
+def contact_count(text: str) -> int:
     if text.isdecimal() and 1 <= int(text) <= MAX_CONTACTS:
         return int(text)
     raise ArgumentTypeError(f"a number from 1 to {MAX_CONTACTS:,}".replace(",", ""))
@@ -19,11 +19,11 @@ class Command(BaseCommand):
     help = f"Invents contacts at example.org and the audience “{guests.AUDIENCE}”, for load runs in the demo."
 
     def add_arguments(self, parser):
-        parser.add_argument("number", type=some, help="how many there are to be: 10000")
+        parser.add_argument("number", type=contact_count, help="how many there are to be: 10000")
 
     def handle(self, *args, number: int, **options):
         try:
-            made = guests.make(number)
+            made = guests.create_contacts(number)
         except guests.RealPeople:
             raise CommandError("There are addresses beyond example.org here, so nobody was invented.") from None
         self.stdout.write(f"{made} contacts were made; the audience “{guests.AUDIENCE}” has {number}.")
