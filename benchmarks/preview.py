@@ -24,8 +24,8 @@ def measure(number: int) -> tuple[float, int]:
 
     emails = [f"listed{n}@preview.example.org" for n in range(number)]
     contacts.add_contacts(Contact(name=f"Guest {n}", email=email) for n, email in enumerate(emails))
-    for address in preferences.of_many(emails[::20]).values():
-        preferences.choose(address, invitations=False)
+    for address in preferences.get_preferences(emails[::20]).values():
+        preferences.set_topics(address, invitations=False)
     audience = Audience.objects.create(name="Everybody that there is")
     audience.uploaded_contacts.set(Contact.objects.filter(email__endswith="@preview.example.org"))
     with connection.cursor() as cursor:

@@ -10,7 +10,7 @@ from partners.models import Pledge
 from partners.organizations import languages
 from partners.pledges import resend as pledge_resend
 
-attachments.register(pledge_emails.CERTIFICATE, pledge_emails.certificate)
+attachments.register_builder(pledge_emails.CERTIFICATE, pledge_emails.certificate)
 
 
 @receiver(language_asked)

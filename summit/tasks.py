@@ -52,7 +52,7 @@ def resume_writing() -> None:
     for pk in event_changes.events_with_pending_notices():
         dispatch.send_task("summit.tasks.notify_guests", pk)
     writing.stop_closed_mailings()
-    for pk in Mailing.objects.going_on().order_by("pk").values_list("pk", flat=True):
+    for pk in Mailing.objects.unrendered().order_by("pk").values_list("pk", flat=True):
         dispatch.send_task("summit.tasks.write_invitations", pk)
 
 

@@ -130,7 +130,7 @@ def public_pages(rows: dict[str, object]) -> dict[str, str]:
     pages = {}
     for path, _name in public():
         row = rows.get(path.split("/")[2] if path != "/" else "")
-        values = {name: getattr(row, name) for name in ("token", "slug") if hasattr(row, name)} | {"mail": "reminders"}
+        values = {name: getattr(row, name) for name in ("token", "slug") if hasattr(row, name)} | {"topic": "reminders"}
         pages[path] = PLACE.sub(lambda place, values=values: str(values[place[1]]), path)
     return pages
 

@@ -1,5 +1,7 @@
-"""Attachments are built when the email is sent, so that nobody who presses a button waits for one and no file is stored
-twice. Each app registers a builder for its kinds when it is ready."""
+"""Build attachments when their email is sent, so that no request waits for them and no file is stored twice.
+
+Each app registers builders for its kinds of attachments when it is ready.
+"""
 
 import logging
 from collections.abc import Callable
@@ -14,20 +16,20 @@ _builders: dict[str, Builder] = {}
 
 
 class AttachmentFailed(Exception):
-    """The attachment could not be built now."""
+    """The attachment couldn't be built this time."""
 
 
-def register(kind: str, builder: Builder) -> None:
-    """`builder` takes the attached object and the email's language."""
+def register_builder(kind: str, builder: Builder) -> None:
+    """Register a function of the attached object and the email's language that returns the content."""
     _builders[kind] = builder
 
 
-def build(message: Message) -> bytes | None:
-    """Return the content; None if what was attached has been deleted. Raise AttachmentFailed."""
+def build_attachment(message: Message) -> bytes | None:
+    """Return the content, or None if the attached object has been deleted. Raise AttachmentFailed."""
     if message.attached is None:
         return None
     try:
         return _builders[message.attachment_kind](message.attached, message.language)
-    except Exception as error:  # whatever it was, the email waits and staff see the reason
+    except Exception as error:  # the email is retried, and staff see the reason
         logger.exception("attachment", extra={"message_id": str(message.pk)})
         raise AttachmentFailed(type(error).__name__) from error

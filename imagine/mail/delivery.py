@@ -116,7 +116,7 @@ def transmit(message: Message) -> dict:
         if not is_permanent(error):
             return schedule_retry(message, failure_reason(error))
         if rejects_mailbox(error):
-            preferences.refuse(message.recipient, failure_reason(error))
+            preferences.suppress(message.recipient, failure_reason(error))
         return {"state": Message.State.REJECTED, "last_error": failure_reason(error)}
     except (smtplib.SMTPException, OSError) as error:
         if isinstance(error, smtplib.SMTPSenderRefused) and error.smtp_code != 421:

@@ -1,16 +1,14 @@
-"""What the holder of an address chooses about email to it."""
-
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from imagine.mail.models import EmailPreference
-from imagine.mail.preferences import MAIL
+from imagine.mail.preferences import TOPICS
 
 
 class EmailPreferencesForm(forms.Form):
-    """What mail an address wants, and in which language. Of an address that belongs to nobody we know, the language is
-    not asked for: there is nothing to write it to."""
+    """The topics and the language that the holder of an address chooses. `language` is the current one; if it is empty,
+    no app knows the address and the form doesn't ask for it."""
 
     invitations = forms.BooleanField(
         label=_("Invitations"), required=False, help_text=_("To the kick-off and the gatherings of the school year.")
@@ -30,23 +28,22 @@ class EmailPreferencesForm(forms.Form):
         error_messages=dict.fromkeys(("required", "invalid_choice"), _("Choose one of the languages.")),
     )
 
-    def __init__(self, address: EmailPreference, spoken: str, *args, **kwargs):
-        wanted = {name: getattr(address, f"wants_{name}") for name in MAIL}
-        super().__init__(*args, initial=wanted | {"language": spoken}, auto_id="id_%s", **kwargs)
-        if not spoken:
+    def __init__(self, preference: EmailPreference, language: str, *args, **kwargs):
+        initial = {topic: preference.wants(topic) for topic in TOPICS} | {"language": language}
+        super().__init__(*args, initial=initial, auto_id="id_%s", **kwargs)
+        if not language:
             del self.fields["language"]
 
     @property
-    def ends_all(self) -> bool:
-        return "nothing" in self.data
+    def unsubscribes_from_all(self) -> bool:
+        return "unsubscribe_all" in self.data
 
     @property
-    def ticks(self) -> list[forms.BoundField]:
-        return [self[name] for name in MAIL]
+    def topic_fields(self) -> list[forms.BoundField]:
+        return [self[topic] for topic in TOPICS]
 
     def chosen_topics(self) -> dict[str, bool]:
-        """Return whether each topic is wanted. The button "Nothing of this" overrides the checkboxes."""
-        return {name: self.cleaned_data[name] and not self.ends_all for name in MAIL}
+        return {topic: self.cleaned_data[topic] and not self.unsubscribes_from_all for topic in TOPICS}
 
     def chosen_language(self) -> str:
         return self.cleaned_data.get("language", "")

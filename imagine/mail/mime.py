@@ -31,7 +31,7 @@ def build_email(message: Message) -> EmailMultiAlternatives:
     email.attach_alternative(message.body_html, "text/html")
     if message.ics:
         email.attach_alternative(message.ics, f"text/calendar; method={message.ics_method}")
-    if message.attachment_kind and (content := attachments.build(message)):
+    if message.attachment_kind and (content := attachments.build_attachment(message)):
         email.attach(message.attachment_name, content, mimetypes.guess_type(message.attachment_name)[0])
     return email
 

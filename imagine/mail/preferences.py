@@ -1,6 +1,6 @@
-"""Mail addresses: which mail each wants, and those that refuse mail for good (docs/rules.md).
+"""Which email each address wants, and which addresses have bounced for good (docs/rules.md).
 
-A person's own confirmations do not ask here: they always come.
+Answers to what a person just did, such as confirmations, are always sent.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,80 +10,77 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from imagine.mail.models import EmailPreference
+from imagine.mail.models import EmailPreference, Message
 from imagine.mail.signals import language_asked, language_chosen
 
-MAIL = ("invitations", "reminders", "news")  # what can be chosen
-WANTED = {name: EmailPreference().wants(name) for name in MAIL}
+TOPICS = tuple(Message.Topic.values)
+DEFAULT_TOPICS = {topic: EmailPreference().wants(topic) for topic in TOPICS}
 
 
-def of(email: str) -> EmailPreference:
-    """The address's row, made if there is none."""
-    address, _made = EmailPreference.objects.get_or_create(email=email.lower())
-    return address
+def get_preference(email: str) -> EmailPreference:
+    """Return an address's row. Create it if it is missing."""
+    preference, _created = EmailPreference.objects.get_or_create(email=email.lower())
+    return preference
 
 
-def of_many(emails: Iterable[str]) -> dict[str, EmailPreference]:
-    """The rows of many addresses by the address in lower case, made if there are none: two queries for any number."""
+def get_preferences(emails: Iterable[str]) -> dict[str, EmailPreference]:
+    """Return the rows of many addresses by lower-case address, in three queries. Create those that are missing."""
     emails = {email.lower() for email in emails}
-    known = {address.email: address for address in EmailPreference.objects.filter(email__in=emails)}
-    missing = sorted(emails - known.keys())
+    found = {preference.email: preference for preference in EmailPreference.objects.filter(email__in=emails)}
+    missing = sorted(emails - found.keys())
     if missing:
         EmailPreference.objects.bulk_create([EmailPreference(email=email) for email in missing], ignore_conflicts=True)
-        known |= {address.email: address for address in EmailPreference.objects.filter(email__in=missing)}
-    return known
+        found |= {preference.email: preference for preference in EmailPreference.objects.filter(email__in=missing)}
+    return found
 
 
-def unwilling(mail: str) -> Q:
-    """Of addresses: those that do not want this mail ("reminders"), or refuse all."""
-    return Q(suppressed_at__isnull=False) | Q(**{f"wants_{mail}": False})
+def must_not_email(topic: str) -> Q:
+    """Match the EmailPreference rows that opted out of a topic or are suppressed."""
+    return Q(suppressed_at__isnull=False) | Q(**{f"wants_{topic}": False})
 
 
-def wants(email: str, mail: str) -> bool:
-    """Whether this mail may go to an address: it did not say no, and its server did not refuse it for good."""
-    address = EmailPreference.objects.with_email(email).first()
-    if address is None:
-        return WANTED[mail]
-    return address.suppressed_at is None and address.wants(mail)
+def may_email(email: str, topic: str) -> bool:
+    preference = EmailPreference.objects.with_email(email).first()
+    if preference is None:
+        return DEFAULT_TOPICS[topic]
+    return preference.suppressed_at is None and preference.wants(topic)
 
 
-def objection(address: EmailPreference | None, topic: str) -> str:
-    """Why email of a topic may not go to an address any more; empty if it may."""
-    if address is None:
+def rejection_reason(preference: EmailPreference | None, topic: str) -> str:
+    """Return why email of a topic may not be sent any more; an empty string if it may."""
+    if preference is None:
         return ""
-    if address.suppressed_at:
-        return address.suppression_reason or "refused"
-    return "unsubscribed" if topic and not address.wants(topic) else ""
+    if preference.suppressed_at:
+        return preference.suppression_reason or "refused"
+    return "unsubscribed" if topic and not preference.wants(topic) else ""
 
 
-def unsubscribe_url(address: EmailPreference, mail: str) -> str:
-    """Where one click, or a mail program by itself, ends this mail (RFC 8058)."""
-    return settings.SITE_URL + reverse("unsubscribe", args=[address.token, mail])
+def unsubscribe_url(preference: EmailPreference, topic: str) -> str:
+    """The one-click address for people and their email programs (RFC 8058)."""
+    return settings.SITE_URL + reverse("unsubscribe", args=[preference.token, topic])
 
 
-def choose(address: EmailPreference, **wanted: bool) -> None:
-    """Writes what an address wants: invitations, reminders, news."""
-    fields = {f"wants_{name}": value for name, value in wanted.items()}
-    EmailPreference.objects.filter(pk=address.pk).update(changed_at=timezone.now(), **fields)
+def set_topics(preference: EmailPreference, **topics: bool) -> None:
+    fields = {f"wants_{topic}": wanted for topic, wanted in topics.items()}
+    EmailPreference.objects.filter(pk=preference.pk).update(changed_at=timezone.now(), **fields)
 
 
 def language_of(email: str) -> str:
-    """The language in which the district writes to an address, "" when no app knows anyone there."""
+    """Return the language that people at an address are written to in; an empty string if no app knows the address."""
     answers = (language for _receiver, language in language_asked.send(EmailPreference, email=email))
     return next((language for language in answers if language), "")
 
 
-def save_choices(address: EmailPreference, topics: Mapping[str, bool], *, language: str = "") -> None:
-    """Save which topics an address wants and, if a language is given, have each app save it for whoever has the
-    address."""
-    if any(address.wants(topic) != wanted for topic, wanted in topics.items()):
-        choose(address, **topics)
+def save_choices(preference: EmailPreference, topics: Mapping[str, bool], *, language: str = "") -> None:
+    """Save which topics an address wants. If a language is given, the other apps save it with their own rows."""
+    if any(preference.wants(topic) != wanted for topic, wanted in topics.items()):
+        set_topics(preference, **topics)
     if language:
-        language_chosen.send(EmailPreference, email=address.email, language=language)
+        language_chosen.send(EmailPreference, email=preference.email, language=language)
 
 
-def refuse(email: str, reason: str) -> None:
-    """Its mail server refuses this address for good: mail to many passes it by from now on."""
+def suppress(email: str, reason: str) -> None:
+    """Send no mailings to an address any more, because its mail server rejected it for good."""
     now = timezone.now()
     EmailPreference.objects.get_or_create(email=email.lower())
     EmailPreference.objects.with_email(email).filter(suppressed_at__isnull=True).update(
@@ -91,15 +88,15 @@ def refuse(email: str, reason: str) -> None:
     )
 
 
-def forget(email: str) -> None:
-    """Nobody has this address any more. What it chose and that it refuses mail stays: it must not be written to when
-    it turns up again."""
-    chosen = unwilling("invitations") | unwilling("reminders") | Q(wants_news=True)
-    EmailPreference.objects.with_email(email).exclude(chosen).delete()
-
-
-def forgive(address: EmailPreference) -> None:
-    """Staff say that the address takes mail again."""
-    EmailPreference.objects.filter(pk=address.pk).update(
+def unsuppress(preference: EmailPreference) -> None:
+    """Send mailings to an address again, because staff know that it works."""
+    EmailPreference.objects.filter(pk=preference.pk).update(
         suppressed_at=None, suppression_reason="", changed_at=timezone.now()
     )
+
+
+def discard_preference(email: str) -> None:
+    """Delete the row of an address that nobody uses any more. Keep it if the address bounced or its topics were
+    changed, so that this still holds when somebody enters the address again."""
+    changed = must_not_email("invitations") | must_not_email("reminders") | Q(wants_news=True)
+    EmailPreference.objects.with_email(email).exclude(changed).delete()

@@ -20,7 +20,7 @@ CONTENT = [
 
 
 class CannotResend(Exception):
-    """Why an email isn't sent again: a sentence for staff."""
+    """The email can't be resent. The message tells staff why."""
 
 
 def message_key(kind: str, about: Model, *occasion) -> str:

@@ -1,14 +1,15 @@
-"""What apps whose emails are stored here can answer."""
+"""Questions and news for the apps whose emails are stored here."""
 
 from django.dispatch import Signal
 
-# Staff want an email resent: `message`. Who knows its kind answers with whether something will be sent, as
-# queue.requeue does, or raises queue.CannotResend. All others answer with None.
+# Staff want an email resent. Arguments: `message`. A receiver that knows its kind returns whether an email will be
+# sent, as queue.requeue does, or raises queue.CannotResend. Other receivers return None.
 resend_requested = Signal()
 
-# In which language do we write to the address `email`? Who knows someone there answers with the language; of several
-# answers the first that isn't empty counts, in the order of INSTALLED_APPS.
+# Which language does somebody read? Arguments: `email`. A receiver that knows the address returns the language, others
+# return an empty string. The first language wins, in the order of INSTALLED_APPS.
 language_asked = Signal()
 
-# The holder of the address `email` chose a `language`. Receivers write it to what they know, each under its own lock.
+# Somebody chose a language. Arguments: `email`, `language`. Receivers save it with their own rows, under their own
+# locks.
 language_chosen = Signal()

@@ -1,4 +1,4 @@
-"""Email preferences behind their personal link, and whether the product can serve, for monitors."""
+"""Email preferences and unsubscribing by personal link, and the readiness check for monitors."""
 
 from collections.abc import Callable
 
@@ -17,36 +17,35 @@ from imagine.core.rate_limit import limit_posts
 from imagine.mail import dispatch, health, preferences
 from imagine.mail.forms import EmailPreferencesForm
 from imagine.mail.models import EmailPreference
-from imagine.mail.preferences import MAIL
+from imagine.mail.preferences import TOPICS
 
-LATE_MAIL = 300  # seconds that a message may wait before outgoing mail counts as late
-QUIET_QUEUE = 120  # seconds without a heartbeat before the workers count as quiet
-ONE_CLICK = "List-Unsubscribe"  # what a mail program sends by itself (RFC 8058)
+MAX_DELAY = 300  # seconds
+MAX_HEARTBEAT_AGE = 120  # seconds
+ONE_CLICK = "List-Unsubscribe"  # posted by email programs (RFC 8058)
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
-# What the page about one kind of mail says.
-ENDINGS = {
+UNSUBSCRIBE_TEXTS = {
     "invitations": {
         "question": gettext_lazy("No more invitations?"),
-        "what": gettext_lazy("We invite partners to the kick-off and to the gatherings of the school year."),
-        "end": gettext_lazy("End the invitations"),
-        "ended": gettext_lazy("You get no more invitations"),
-        "again": gettext_lazy("Send me invitations again"),
+        "description": gettext_lazy("We invite partners to the kick-off and to the gatherings of the school year."),
+        "unsubscribe": gettext_lazy("End the invitations"),
+        "unsubscribed": gettext_lazy("You get no more invitations"),
+        "resubscribe": gettext_lazy("Send me invitations again"),
     },
     "reminders": {
         "question": gettext_lazy("No more reminders?"),
-        "what": gettext_lazy("We remind you before an event that you come to, and of what is still open."),
-        "end": gettext_lazy("End the reminders"),
-        "ended": gettext_lazy("You get no more reminders"),
-        "again": gettext_lazy("Send me reminders again"),
+        "description": gettext_lazy("We remind you before an event that you come to, and of what is still open."),
+        "unsubscribe": gettext_lazy("End the reminders"),
+        "unsubscribed": gettext_lazy("You get no more reminders"),
+        "resubscribe": gettext_lazy("Send me reminders again"),
     },
     "news": {
         "question": gettext_lazy("No more news?"),
-        "what": gettext_lazy("A few times a year we tell what has come of the promises."),
-        "end": gettext_lazy("End the news"),
-        "ended": gettext_lazy("You get no more news"),
-        "again": gettext_lazy("Send me news again"),
+        "description": gettext_lazy("A few times a year we tell what has come of the promises."),
+        "unsubscribe": gettext_lazy("End the news"),
+        "unsubscribed": gettext_lazy("You get no more news"),
+        "resubscribe": gettext_lazy("Send me news again"),
     },
 }
 
@@ -55,54 +54,60 @@ ENDINGS = {
 @limit_posts("change", most=300, minutes=10)
 @private_response
 def email_preferences(request: HttpRequest, token: str) -> HttpResponse:
-    """What an address wants, and the language that we write in."""
-    address = get_object_or_404(EmailPreference, token=token)
-    spoken = preferences.language_of(address.email)
+    preference = get_object_or_404(EmailPreference, token=token)
+    language = preferences.language_of(preference.email)
     if request.method != "POST":
-        return show(request, address, EmailPreferencesForm(address, spoken))
-    form = EmailPreferencesForm(address, spoken, request.POST)
+        return render_preferences(request, preference, EmailPreferencesForm(preference, language))
+    form = EmailPreferencesForm(preference, language, request.POST)
     if not form.is_valid():
-        return show(request, address, form, status=422)
-    preferences.save_choices(address, form.chosen_topics(), language=form.chosen_language())
-    if form.ends_all:
+        return render_preferences(request, preference, form, status=422)
+    preferences.save_choices(preference, form.chosen_topics(), language=form.chosen_language())
+    if form.unsubscribes_from_all:
         messages.success(request, _("Saved: no invitations, no reminders, no news."))
     else:
         messages.success(request, _("Saved. We keep to it from now on."))
-    return redirect(address)
+    return redirect(preference)
 
 
-def show(request: HttpRequest, address: EmailPreference, form: EmailPreferencesForm, status: int = 200) -> HttpResponse:
-    wants_any = any(getattr(address, f"wants_{name}") for name in MAIL)
-    page = {"address": address, "form": form, "wants_any": wants_any}
-    return render(request, "mail/email_preferences.html", page, status=status)
+def render_preferences(
+    request: HttpRequest, preference: EmailPreference, form: EmailPreferencesForm, status: int = 200
+) -> HttpResponse:
+    wants_any = any(preference.wants(topic) for topic in TOPICS)
+    context = {"preference": preference, "form": form, "wants_any": wants_any}
+    return render(request, "mail/email_preferences.html", context, status=status)
 
 
-@csrf_exempt  # a mail program has no cookie of ours; the token is the secret
+@csrf_exempt  # email programs have no cookie of ours; the token is the secret
 @page_or_post
 @private_response
-def unsubscribe(request: HttpRequest, token: str, mail: str) -> HttpResponse:
-    """Ends one kind of mail: a mail program by one POST (RFC 8058), a person by the button of this page, who can take
-    it back there. Never limited: one mail provider posts for thousands of people."""
-    if mail not in MAIL:
+def unsubscribe(request: HttpRequest, token: str, topic: str) -> HttpResponse:
+    """Unsubscribe from a topic: with one POST by an email program (RFC 8058), or with the button on this page. Never
+    rate-limited, because an email provider posts for thousands of people from one address."""
+    if topic not in TOPICS:
         raise Http404
-    address = get_object_or_404(EmailPreference, token=token)
+    preference = get_object_or_404(EmailPreference, token=token)
     if request.method == "POST":
-        wants = "again" in request.POST and ONE_CLICK not in request.POST
-        preferences.save_choices(address, {mail: wants})
-        if ONE_CLICK in request.POST:  # no redirect: mail programs follow none
+        is_one_click = ONE_CLICK in request.POST
+        preferences.save_choices(preference, {topic: "resubscribe" in request.POST and not is_one_click})
+        if is_one_click:  # email programs follow no redirect
             return HttpResponse(_("Unsubscribed."), "text/plain; charset=utf-8")
-        return redirect("unsubscribe", token, mail)
-    page = {"address": address, "mail": mail, "wants": getattr(address, f"wants_{mail}"), "words": ENDINGS[mail]}
-    return render(request, "mail/unsubscribe.html", page)
+        return redirect("unsubscribe", token, topic)
+    context = {
+        "preference": preference,
+        "topic": topic,
+        "is_subscribed": preference.wants(topic),
+        "text": UNSUBSCRIBE_TEXTS[topic],
+    }
+    return render(request, "mail/unsubscribe.html", context)
 
 
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> HttpResponse:
-    """200 when this process can serve; 503 when PostgreSQL does not answer.
+    """Answer 200 if this process can serve requests, 503 if PostgreSQL doesn't respond.
 
-    The broker and outgoing mail are told but do not fail it: without them RSVPs still stand and mail follows by itself,
-    so taking the web server away would only make it worse. A monitor reads "broker", "mail" and "mail to many".
+    The state of the broker and of outgoing email doesn't change the status: RSVPs work without them, and email is sent
+    later. Monitors read "broker", "mail" and "mail to many".
     """
     try:
         state = {
@@ -119,15 +124,15 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 def mail_state(queue: str, seconds_overdue: Callable[[], float]) -> str:
     heartbeat = health.seconds_since_heartbeat(queue)
-    if heartbeat is None or heartbeat > QUIET_QUEUE:
+    if heartbeat is None or heartbeat > MAX_HEARTBEAT_AGE:
         return "no worker"
-    return "late" if seconds_overdue() > LATE_MAIL else "ok"
+    return "late" if seconds_overdue() > MAX_DELAY else "ok"
 
 
 def broker_state() -> str:
     try:
         with dispatch.broker.clone() as broker:
             broker.ensure_connection(max_retries=0)
-    except Exception:  # whatever the transport raises: it is down, and that is the answer
+    except Exception:  # whatever the transport raises
         return "down"
     return "ok"

@@ -17,7 +17,7 @@ from imagine.core.admin.actions import ActionsAdmin
 from imagine.core.admin.concurrent_edit import ConcurrentEditForm, conflict_messages
 from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.forms import AddressField
-from imagine.mail.admin.preferences import wish
+from imagine.mail.admin.preferences import invitation_status
 from imagine.mail.models import EmailPreference
 from partners.admin import components
 from partners.admin.filters import ChoiceFilter
@@ -92,7 +92,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
     search_fields = ("name",)  # `get_search_results` says where it looks
     search_help_text = _("Looks for names, with or without accents, e-mail addresses and organizations.")
     show_full_result_count = False
-    readonly_fields = ("owner", "mail_wish", "asked", "history")
+    readonly_fields = ("owner", "mail_status", "asked", "history")
 
     def get_queryset(self, request):
         address = EmailPreference.objects.filter(email=Lower(OuterRef("email")))
@@ -120,15 +120,15 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
     def mail(self, contact: Contact) -> str:
         """Only what prevents an invitation."""
         is_willing = contact.wanted is not False and contact.suppressed_at is None
-        return "" if is_willing else self.mail_wish(contact)
+        return "" if is_willing else self.mail_status(contact)
 
     @admin.display(description=_("mail"))
-    def mail_wish(self, contact: Contact) -> str:
+    def mail_status(self, contact: Contact) -> str:
         """The address's preferences, linked to their page."""
         if not contact.address_pk:
-            return wish(None, None)
+            return invitation_status(None, None)
         address = reverse("admin:mail_emailpreference_change", args=[contact.address_pk])
-        return format_html('<a href="{}">{}</a>', address, wish(contact.wanted, contact.suppressed_at))
+        return format_html('<a href="{}">{}</a>', address, invitation_status(contact.wanted, contact.suppressed_at))
 
     @admin.display(description=_("known since"), ordering="created_at")
     def since(self, contact: Contact) -> date:
@@ -150,7 +150,7 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         main = ["is_primary"] if obj.organization_id else []  # who is on their own is nobody's main contact
         return [
             (None, {"fields": ["owner", *person, *main, "shown"]}),
-            (_("Mail"), {"fields": ["mail_wish", "asked"]}),
+            (_("Mail"), {"fields": ["mail_status", "asked"]}),
             (_("History"), {"fields": ["history"]}),
         ]
 

@@ -79,7 +79,7 @@ def reminder(pledge: Pledge) -> bool:
             about=pledge,
             idempotency_key=message_key(Kind.PLEDGE_DRAFT, pledge),
             recipient=contact.email,
-            address=preferences.of(contact.email),
+            address=preferences.get_preference(contact.email),
             language=pledge.language,
             words={"organization": organization, "link": address(pledge.get_absolute_url())},
             facts=year_facts(year),

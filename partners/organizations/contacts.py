@@ -155,4 +155,4 @@ def delete_locked_contacts(contacts: Sequence[Contact]) -> None:
     reduce(or_, mails.values(), Message.objects.none()).filter(queue=Message.Queue.BULK).delete()
     for email, mails_to_it in mails.items():
         if not mails_to_it.exists():  # a guest's mail still leads to what the guest chose
-            preferences.forget(email)
+            preferences.discard_preference(email)

@@ -67,7 +67,7 @@ def remind_draft(pledge: Pledge) -> bool:
     draft.reminded_at = timezone.now()  # also when nobody wants it: it is not looked at again
     draft.save(update_fields=["reminded_at"])
     reader = pledge_emails.addressee(draft)
-    if reader and preferences.wants(reader.email, "reminders"):
+    if reader and preferences.may_email(reader.email, "reminders"):
         pledge_emails.reminder(draft)
     return True
 

@@ -65,7 +65,9 @@ def invitation_messages(
 
 def single_invitation_message(invitation: Invitation) -> Message:
     """The message of one invitation, of no mailing, for which a person waits: unsaved, and its key is to be given."""
-    [message] = invitation_messages(invitation.event, [invitation], preferences.of_many([invitation.contact.email]))
+    [message] = invitation_messages(
+        invitation.event, [invitation], preferences.get_preferences([invitation.contact.email])
+    )
     message.queue, message.mailing = Message.Queue.TRANSACTIONAL, None
     return message
 

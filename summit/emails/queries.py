@@ -12,7 +12,7 @@ def opted_out(email: str, *mails: str) -> Exists:
     """Of rows with a mail address: it does not want one of these mails, or refuses all."""
     refuses = Q()
     for name in mails:
-        refuses |= preferences.unwilling(name)
+        refuses |= preferences.must_not_email(name)
     return Exists(EmailPreference.objects.filter(refuses, email=Lower(OuterRef(email))))
 
 

@@ -38,7 +38,7 @@ def party_reminders(
 ) -> list[Message]:
     """One reminder of an event on `day` to many parties, each with its `guests` read, as it is true at `now`."""
     current = editable_templates.current(KINDS[kind].code)
-    rows = preferences.of_many([rsvp.email for rsvp in rsvps])
+    rows = preferences.get_preferences([rsvp.email for rsvp in rsvps])
     tell = (thanks_content if kind == Reminder.Kind.THANKS else reminder_content)(event, rsvps, now)
     written = []
     for rsvp in rsvps:
@@ -143,7 +143,7 @@ class Signed(NamedTuple):
 def unanswered_reminders(event: Event, invitations: Sequence[Invitation], *, expires_at: datetime) -> list[Message]:
     """The question to those who did not answer, each invitation with its contact and organization read."""
     current = editable_templates.current(email_templates.UNANSWERED.code)
-    rows = preferences.of_many([invitation.contact.email for invitation in invitations])
+    rows = preferences.get_preferences([invitation.contact.email for invitation in invitations])
     same = in_each_language(
         lambda: {
             "facts": email_templates.invitation_facts(event),

@@ -13,7 +13,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.text_normalization import unaccented_sql
-from imagine.mail.preferences import WANTED
+from imagine.mail.preferences import DEFAULT_TOPICS
 from partners.models import PledgeYear
 from summit.models import Audience, Event
 from summit.models.rsvps import MAX_SEARCH_WORDS
@@ -236,7 +236,7 @@ def query_parameters(audience: Audience, event: Event) -> dict:
         "attended_event": audience.attended_event_id,
         "who": audience.attendance,
         "everybody": not audience.attendance,
-        "wanted": WANTED["invitations"],
+        "wanted": DEFAULT_TOPICS["invitations"],
     }
 
 

@@ -133,7 +133,7 @@ def write_notice_batch(mailing: Mailing, size: int) -> bool:
 
 
 def preferences_of_contacts(invitations: list[Invitation]) -> dict:
-    return preferences.of_many(invitation.contact.email for invitation in invitations)
+    return preferences.get_preferences(invitation.contact.email for invitation in invitations)
 
 
 def lock_invitations_of_mailing(mailing: Mailing) -> None:

@@ -109,7 +109,7 @@ def check_contact_list(file: bytes, name: str) -> CheckedList:
 
 def classify_rows(checked: CheckedList, rows: dict[str, ContactRow]) -> None:
     """Two queries for any number of rows."""
-    unwanted = EmailPreference.objects.filter(preferences.unwilling("invitations"), email__in=rows)
+    unwanted = EmailPreference.objects.filter(preferences.must_not_email("invitations"), email__in=rows)
     unwilling = set(unwanted.values_list("email", flat=True))
     known = contacts_by_address(rows)
     for address, row in rows.items():

@@ -71,7 +71,7 @@ def check_wanted(invitation: Invitation) -> None:
         raise CannotResend(str(refused)) from refused
     if invitation.answer == Invitation.Answer.ACCEPTED:
         raise CannotResend(_("They have accepted. Mail the private link of their RSVP again instead."))
-    if not preferences.wants(invitation.contact.email, "invitations"):
+    if not preferences.may_email(invitation.contact.email, "invitations"):
         raise CannotResend(
             _("Their address wants no invitations, or refuses mail. Its page under “Addresses” says which.")
         )

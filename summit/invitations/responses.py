@@ -100,7 +100,7 @@ def replace_invitation_link(invitation: Invitation) -> None:
 
 def link_is_useful(invitation: Invitation) -> bool:
     """Whether mail with the link helps: the event is neither over nor called off, and the address wants it."""
-    return invitation.event.is_editable and preferences.wants(invitation.contact.email, "invitations")
+    return invitation.event.is_editable and preferences.may_email(invitation.contact.email, "invitations")
 
 
 def link_existing_rsvps() -> None:

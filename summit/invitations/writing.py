@@ -33,8 +33,8 @@ def write_mailing(mailing: Mailing) -> bool:
 @transaction.atomic
 def write_next_batch(mailing_pk: int) -> bool:
     """Writes a batch in one transaction, under the mailing's lock. Says whether there may be more."""
-    going_on = Mailing.objects.going_on().select_for_update(no_key=True)
-    mailing = going_on.filter(pk=mailing_pk).first()
+    unrendered = Mailing.objects.unrendered().select_for_update(no_key=True)
+    mailing = unrendered.filter(pk=mailing_pk).first()
     if mailing is None:
         return False
     if mailing.template != EmailKind.INVITATION:
@@ -58,7 +58,7 @@ def write_invitations(mailing: Mailing, event: Event, invitations: list[Invitati
     """Locked invitations of a locked mailing to an event. Who does not want it any more, or has an RSVP by now, is left
     out."""
     emails = {invitation.contact.email.lower() for invitation in invitations}
-    known = preferences.of_many(emails)
+    known = preferences.get_preferences(emails)
     coming = set(emails_with_rsvp(event, emails))
     asked: list[Invitation] = []
     left_out: list[Invitation] = []

@@ -107,15 +107,15 @@ def invitation_only() -> Place:
 # Mail ------------------------------------------------------------------------------------------------------------
 
 
-def mail_choices() -> Place:
+def email_preferences() -> Place:
     factories.contact(factories.organization(), "a.very.long.name.of.somebody@example.org")
-    address = preferences.of("a.very.long.name.of.somebody@example.org")
-    preferences.refuse(address.email, "550 5.1.1")
+    address = preferences.get_preference("a.very.long.name.of.somebody@example.org")
+    preferences.suppress(address.email, "550 5.1.1")
     return Place(address.get_absolute_url(), lambda: _("Which mail do you want?"))
 
 
 def mail_choices_saved() -> Place:
-    address = preferences.of("alma@example.org")
+    address = preferences.get_preference("alma@example.org")
 
     def go(page: Page) -> None:
         page.goto(address.get_absolute_url())
@@ -126,13 +126,13 @@ def mail_choices_saved() -> Place:
 
 
 def unsubscribe() -> Place:
-    address = preferences.of("alma@example.org")
+    address = preferences.get_preference("alma@example.org")
     return Place(f"{address.get_absolute_url()}reminders/", lambda: _("No more reminders?"))
 
 
 def unsubscribed() -> Place:
-    address = preferences.of("alma@example.org")
-    preferences.choose(address, news=False)
+    address = preferences.get_preference("alma@example.org")
+    preferences.set_topics(address, news=False)
     return Place(f"{address.get_absolute_url()}news/", lambda: _("You get no more news"))
 
 
@@ -178,7 +178,7 @@ PLACES = [
         invitation_errors,
         invitation_only,
     ),
-    *(mail_choices, mail_choices_saved, unsubscribe, unsubscribed),
+    *(email_preferences, mail_choices_saved, unsubscribe, unsubscribed),
     *(events, events_none, partner_year, partner_year_draft),
 ]
 

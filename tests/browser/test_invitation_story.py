@@ -118,7 +118,7 @@ def chooses_mail(alma: Guest, message) -> None:
     alma.send("main form .btn-primary")
     alma.sees("Which mail do you want?")
     expect(alma.page.locator("[role=status] .message-success")).to_be_visible()
-    assert preferences.of(alma.address).wants_news
+    assert preferences.get_preference(alma.address).wants_news
     assert Contact.objects.get(email=alma.address).language == other
 
 
@@ -129,15 +129,15 @@ def unsubscribes(alma: Guest, message) -> None:
     alma.sees("No more invitations?")
     alma.send("main form button")
     alma.sees("You get no more invitations")
-    assert not preferences.of(alma.address).wants_invitations
+    assert not preferences.get_preference(alma.address).wants_invitations
     alma.send("main form button")
     alma.sees("No more invitations?")
-    assert preferences.of(alma.address).wants_invitations
+    assert preferences.get_preference(alma.address).wants_invitations
 
 
 def test_one_click_of_a_mail_program(visit, site):
     """It has no cookie, follows no redirect and reads no page: the mail's own headers are enough (RFC 8058)."""
-    address = preferences.of("alma@example.org")
+    address = preferences.get_preference("alma@example.org")
     program = visit().request
     link = site.address + address.get_absolute_url() + "invitations/"
     answer = program.post(link, form={"List-Unsubscribe": "One-Click"}, max_redirects=0)

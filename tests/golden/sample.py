@@ -209,7 +209,7 @@ def rows() -> dict[str, object]:
         "invitation": invitation,
         "promise": pledge,
         "partners": pledge.organization,
-        "mail": preferences.of(rsvp.email),
+        "mail": preferences.get_preference(rsvp.email),
         "audience": audience,
         "kept": pledge.organization,
         "other": twin,

@@ -91,8 +91,8 @@ def broken_drawing(rate: SendRate, language: str) -> bytes:
     raise RuntimeError("alma@example.org has no paper")
 
 
-attachments.register("drawing", drawing)
-attachments.register("broken drawing", broken_drawing)
+attachments.register_builder("drawing", drawing)
+attachments.register_builder("broken drawing", broken_drawing)
 
 
 def outcome(message: Message) -> tuple[str, int, str, bool]:

@@ -13,7 +13,7 @@ from tests import snapshots, web_client
 pytestmark = pytest.mark.django_db
 
 LIST = "/imagine/admin/mail/emailpreference/"
-WISHES = ("wants_invitations", "wants_reminders", "wants_news")
+TOPIC_FIELDS = ("wants_invitations", "wants_reminders", "wants_news")
 KEPT = ("sessions.Session",)
 
 
@@ -33,67 +33,67 @@ def viewer() -> Client:
     return client
 
 
-def page_of(address: EmailPreference) -> str:
-    return f"{LIST}{address.pk}/change/"
+def page_of(preference: EmailPreference) -> str:
+    return f"{LIST}{preference.pk}/change/"
 
 
-def refused(email: str = "alma@example.org") -> EmailPreference:
-    preferences.refuse(email, "550 5.1.1 no such mailbox")
+def suppressed(email: str = "alma@example.org") -> EmailPreference:
+    preferences.suppress(email, "550 5.1.1 no such mailbox")
     return EmailPreference.objects.get(email=email)
 
 
 def shown(client: Client, query: str = "") -> list[str]:
-    return [address.email for address in client.get(LIST + query).context["cl"].result_list]
+    return [preference.email for preference in client.get(LIST + query).context["cl"].result_list]
 
 
-def wishes(email: str) -> tuple:
-    return EmailPreference.objects.values_list(*WISHES).get(email=email)
+def topics(email: str) -> tuple:
+    return EmailPreference.objects.values_list(*TOPIC_FIELDS).get(email=email)
 
 
 def test_list_finds_and_filters(staff):
-    preferences.choose(preferences.of("ben@example.org"), invitations=False)
-    refused()
+    preferences.set_topics(preferences.get_preference("ben@example.org"), invitations=False)
+    suppressed()
     assert shown(staff) == ["alma@example.org", "ben@example.org"]
-    assert shown(staff, "?refused=yes") == ["alma@example.org"]
-    assert shown(staff, "?refused=no") == ["ben@example.org"]
+    assert shown(staff, "?suppressed=yes") == ["alma@example.org"]
+    assert shown(staff, "?suppressed=no") == ["ben@example.org"]
     assert shown(staff, "?wants_invitations__exact=0") == ["ben@example.org"]
     assert shown(staff, "?q=BEN@") == ["ben@example.org"]
     assert "550 5.1.1 no such mailbox" in web_client.page_text(staff.get(LIST))
 
 
 def test_who_phones_wants_no_invitations_any_more(staff):
-    typed = web_client.form_fields(staff.get(f"{LIST}add/")) | {"email": "Alma@Example.org"}
-    del typed["wants_invitations"]
-    assert staff.post(f"{LIST}add/", typed).status_code == 302
-    assert wishes("alma@example.org") == (False, True, False)
-    again = staff.post(f"{LIST}add/", typed)
+    posted = web_client.form_fields(staff.get(f"{LIST}add/")) | {"email": "Alma@Example.org"}
+    del posted["wants_invitations"]
+    assert staff.post(f"{LIST}add/", posted).status_code == 302
+    assert topics("alma@example.org") == (False, True, False)
+    again = staff.post(f"{LIST}add/", posted)
     assert "already exists" in web_client.page_text(again)
     assert EmailPreference.objects.count() == 1
 
 
 def test_wishes_are_changed_and_the_address_stays(staff):
-    address = preferences.of("alma@example.org")
-    typed = web_client.form_fields(staff.get(page_of(address))) | {"wants_news": "on", "email": "other@example.org"}
+    preference = preferences.get_preference("alma@example.org")
+    posted = web_client.form_fields(staff.get(page_of(preference))) | {"wants_news": "on", "email": "other@example.org"}
     for _twice in range(2):
-        assert staff.post(page_of(address), typed).status_code == 302
-    assert wishes("alma@example.org") == (True, True, True)
+        assert staff.post(page_of(preference), posted).status_code == 302
+    assert topics("alma@example.org") == (True, True, True)
 
 
 def test_what_the_person_chose_meanwhile_is_not_written_over(staff):
-    address = preferences.of("alma@example.org")
-    typed = web_client.form_fields(staff.get(page_of(address))) | {"wants_news": "on"}
-    preferences.choose(address, invitations=False)
-    staff.post(page_of(address), typed)
-    assert wishes("alma@example.org") == (False, True, True)
+    preference = preferences.get_preference("alma@example.org")
+    posted = web_client.form_fields(staff.get(page_of(preference))) | {"wants_news": "on"}
+    preferences.set_topics(preference, invitations=False)
+    staff.post(page_of(preference), posted)
+    assert topics("alma@example.org") == (False, True, True)
 
 
-def test_refusal_is_forgiven_on_its_page_and_in_the_list(staff):
-    one, other = refused(), refused("ben@example.org")
+def test_suppression_is_undone_on_its_page_and_in_the_list(staff):
+    one, other = suppressed(), suppressed("ben@example.org")
     assert "It takes mail again" in web_client.page_text(staff.get(page_of(one)))
-    said = staff.post(page_of(one), {"_forgive": "1"}, follow=True)
+    said = staff.post(page_of(one), {"_unsuppress": "1"}, follow=True)
     assert "1 address takes mail again." in web_client.page_text(said)
     assert "It takes mail again" not in web_client.page_text(said)
-    sent = {"action": "forgive", "_selected_action": [one.pk, other.pk]}
+    sent = {"action": "unsuppress", "_selected_action": [one.pk, other.pk]}
     page = web_client.page_text(staff.post(LIST, sent, follow=True))
     assert "1 address takes mail again." in page
     assert "1 was so already and stays as it is." in page
@@ -102,35 +102,35 @@ def test_refusal_is_forgiven_on_its_page_and_in_the_list(staff):
 
 
 def test_nobody_deletes_a_no(staff):
-    address = preferences.of("alma@example.org")
-    assert staff.post(f"{LIST}{address.pk}/delete/", {"post": "yes"}).status_code == 403
+    preference = preferences.get_preference("alma@example.org")
+    assert staff.post(f"{LIST}{preference.pk}/delete/", {"post": "yes"}).status_code == 403
     assert EmailPreference.objects.exists()
 
 
 def test_who_may_only_look_changes_nothing(viewer):
-    address = refused()
-    page = viewer.get(page_of(address)).content.decode()
-    assert "_forgive" not in page
+    preference = suppressed()
+    page = viewer.get(page_of(preference)).content.decode()
+    assert "_unsuppress" not in page
     before = snapshots.tables(but=KEPT)
-    for sent in ({"_forgive": "1"}, {"wants_news": "on"}):
-        assert viewer.post(page_of(address), sent).status_code == 403
+    for sent in ({"_unsuppress": "1"}, {"wants_news": "on"}):
+        assert viewer.post(page_of(preference), sent).status_code == 403
     assert viewer.post(f"{LIST}add/", {"email": "x@example.org"}).status_code == 403
-    viewer.post(LIST, {"action": "forgive", "_selected_action": [address.pk]})
+    viewer.post(LIST, {"action": "unsuppress", "_selected_action": [preference.pk]})
     assert snapshots.tables(but=KEPT) == before
 
 
 def test_no_page_shows_or_finds_out_the_private_link(staff):
-    address = refused()
-    for page in (LIST, page_of(address)):
-        assert address.token not in staff.get(page).content.decode()
-    for value in (address.token[0], "~"):
+    preference = suppressed()
+    for page in (LIST, page_of(preference)):
+        assert preference.token not in staff.get(page).content.decode()
+    for value in (preference.token[0], "~"):
         assert staff.get(f"{LIST}?token__startswith={value}").status_code in {302, 400}
 
 
 def test_list_takes_as_many_queries_for_3_as_for_30(staff, django_assert_num_queries):
-    preferences.of_many(f"a{number}@example.org" for number in range(3))
+    preferences.get_preferences(f"a{number}@example.org" for number in range(3))
     with CaptureQueriesContext(connection) as queries:
         staff.get(LIST)
-    preferences.of_many(f"a{number}@example.org" for number in range(30))
+    preferences.get_preferences(f"a{number}@example.org" for number in range(30))
     with django_assert_num_queries(len(queries)):
         staff.get(LIST)

@@ -142,12 +142,12 @@ def test_copy_that_staff_send_can_be_ended_as_well(post_office):
 
 
 def test_who_unsubscribed_or_refused_since_it_was_written_is_not_written_to(post_office):
-    quiet, dead, glad = (preferences.of(guest(number)) for number in range(3))
+    quiet, dead, glad = (preferences.get_preference(guest(number)) for number in range(3))
     for address in (quiet, dead, glad):
         letters(mailing(), 1, unsubscribe_url=preferences.unsubscribe_url(address, "invitations"))
-    preferences.choose(quiet, invitations=False)
-    preferences.choose(glad, reminders=False)
-    preferences.refuse(dead.email.upper(), "550 5.1.1 nobody")
+    preferences.set_topics(quiet, invitations=False)
+    preferences.set_topics(glad, reminders=False)
+    preferences.suppress(dead.email.upper(), "550 5.1.1 nobody")
     bulk_delivery.deliver()
     assert [sent["To"] for sent in post_office.mails] == [glad.email]
     told = Message.objects.order_by("recipient").values_list("state", "last_error", "attempts")

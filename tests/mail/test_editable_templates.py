@@ -196,7 +196,7 @@ def test_one_query_for_any_number_of_letters():
 
 
 def test_message_to_many_ends_by_one_click():
-    address, shown = preferences.of("alma@example.org"), KINDS[WEEK].example()
+    address, shown = preferences.get_preference("alma@example.org"), KINDS[WEEK].example()
     message = editable_templates.current(WEEK).message(
         about=address,
         idempotency_key="reminder_week:1",

@@ -61,15 +61,15 @@ def alone(email: str = "ines@example.org", name: str = "Inés Peña") -> Contact
 def test_list_finds_and_filters(staff, query, found):
     factories.contact(factories.organization())
     alone()
-    preferences.choose(preferences.of("alma@example.org"), invitations=False)
-    preferences.refuse("ines@example.org", "550 no such mailbox")
+    preferences.set_topics(preferences.get_preference("alma@example.org"), invitations=False)
+    preferences.suppress("ines@example.org", "550 no such mailbox")
     assert shown(staff, query) == found
 
 
 def test_list_says_whose_contact_it_is_and_what_mail_it_wants(staff):
     factories.contact(factories.organization(), "ALMA@example.org")
     alone()
-    preferences.choose(preferences.of("alma@example.org"), invitations=False)
+    preferences.set_topics(preferences.get_preference("alma@example.org"), invitations=False)
     page = web_client.page_text(staff.get(LIST))
     assert "Port Gate Logistics ALMA@example.org English" in page
     assert "Inés Peña on their own ines@example.org" in page

@@ -36,7 +36,9 @@ def test_it_says_what_is_missing_and_ends_by_one_click(settings):
         "The link belongs to your organization alone."
     )
     assert message.queue == Message.Queue.BULK
-    assert message.unsubscribe_url == preferences.unsubscribe_url(preferences.of(factories.EMAIL), "reminders")
+    assert message.unsubscribe_url == preferences.unsubscribe_url(
+        preferences.get_preference(factories.EMAIL), "reminders"
+    )
     assert message.unsubscribe_url in message.body_text
 
 
@@ -67,8 +69,10 @@ def test_one_that_did_not_arrive_is_written_to_the_right_address_with_the_links_
     tasks.remind_drafts()
     again = Message.objects.get(idempotency_key=message.idempotency_key)
     assert (again.recipient, again.state) == ("right@example.org", "queued")
-    assert again.unsubscribe_url == preferences.unsubscribe_url(preferences.of("right@example.org"), "reminders")
-    assert preferences.of(factories.EMAIL).token not in again.body_text + again.body_html
+    assert again.unsubscribe_url == preferences.unsubscribe_url(
+        preferences.get_preference("right@example.org"), "reminders"
+    )
+    assert preferences.get_preference(factories.EMAIL).token not in again.body_text + again.body_html
 
 
 @pytest.mark.parametrize("state", ["sent", "unknown"])

@@ -59,7 +59,7 @@ def test_signed_lists_the_promises_and_carries_the_certificate(post_office):
     assert attached.get_content().startswith(b"%PDF-")
     message = Message.objects.get(pk=message.pk)
     pledge_editing.delete_pledge(pledge)
-    assert attachments.build(message) is None
+    assert attachments.build_attachment(message) is None
 
 
 def test_signed_again_says_that_it_takes_the_place_of_the_first():

@@ -172,7 +172,7 @@ def test_link_that_is_opened_while_its_pledge_is_folded_leads_to_the_one_that_st
 
 
 def speaks_spanish(email: str):
-    return Client().post(preferences.of(email).get_absolute_url(), {"invitations": "on", "language": "es"})
+    return Client().post(preferences.get_preference(email).get_absolute_url(), {"invitations": "on", "language": "es"})
 
 
 def test_language_of_a_contact_that_becomes_one_with_its_double_is_the_ones_that_stays():

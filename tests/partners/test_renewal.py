@@ -194,7 +194,7 @@ def test_who_signed_or_may_not_sign_or_wants_no_reminder_gets_none():
     unwilling = factories.draft_pledge("Unwilling", "unwilling@example.org")
     erased = factories.draft_pledge("Erased", "erased@example.org")
     last_years = factories.draft_pledge("Last year", "last@example.org")
-    preferences.choose(preferences.of("unwilling@example.org"), reminders=False)
+    preferences.set_topics(preferences.get_preference("unwilling@example.org"), reminders=False)
     Contact.objects.filter(email="erased@example.org").delete()
     old = PledgeYear.objects.create(school_year=2026, opens_on=timezone.localdate() - timedelta(days=300))
     Pledge.objects.filter(pk=last_years.pk).update(year=old)

@@ -201,7 +201,7 @@ def test_list_that_nobody_looked_through_is_neither_put_in_nor_dropped(staff, bu
 
 def test_bad_rows_are_named_and_left_out_only_when_staff_say_so(staff):
     audience = factories.audience()
-    preferences.choose(preferences.of("no@example.org"), invitations=False)
+    preferences.set_topics(preferences.get_preference("no@example.org"), invitations=False)
     text = web_client.page_text(send(staff, audience, MIXED))
     assert "new people 2 bad rows 1 stand there twice 1 want no invitations 1" in text
     assert "4 broken@ “broken@” is no e-mail address." in text
@@ -216,7 +216,7 @@ def test_bad_rows_are_named_and_left_out_only_when_staff_say_so(staff):
 
 def test_list_without_anybody_to_take_has_no_button(staff):
     audience = factories.audience()
-    preferences.refuse("no@example.org", "550 no")
+    preferences.suppress("no@example.org", "550 no")
     page = send(staff, audience, "E-mail\nno@example.org\n")
     assert "There is nobody in this list who could be put in." in web_client.page_text(page)
     assert 'name="put_in"' not in page.content.decode()

@@ -130,8 +130,8 @@ def test_without_a_school_year_nothing_is_made(staff, kickoff):
 def test_page_shows_who_is_invited_who_is_left_out_and_why(staff, kickoff):
     everybody = people()
     audience = factories.audience(uploaded_contacts=everybody)
-    preferences.choose(preferences.of("ben.ochoa@example.org"), invitations=False)
-    preferences.refuse("chue.vang@example.org", "550 no such mailbox")
+    preferences.set_topics(preferences.get_preference("ben.ochoa@example.org"), invitations=False)
+    preferences.suppress("chue.vang@example.org", "550 no such mailbox")
     page = staff.get(who(kickoff, audience))
     assert "will be invited 1 left out 2 seats free 10" in web_client.page_text(page)
     assert shown(page) == ["Alma Reyes"]
@@ -278,7 +278,7 @@ def corrected(_audience: Audience, alma: Contact, _chue: Contact) -> None:
 
 def came_and_went(audience: Audience, alma: Contact, chue: Contact) -> None:
     audience.uploaded_contacts.add(chue)
-    preferences.choose(preferences.of(alma.email), invitations=False)
+    preferences.set_topics(preferences.get_preference(alma.email), invitations=False)
 
 
 @pytest.mark.parametrize("happens", [edited, corrected, came_and_went])

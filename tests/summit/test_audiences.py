@@ -183,8 +183,8 @@ def test_why_each_is_left_out():
     factories.invitation(event, asked["Declined"], declined_at=timezone.now())
     factories.invitation(event, asked["Accepted"], rsvp=factories.rsvp(event, "Accepted", email="other@example.org"))
     factories.rsvp(event, "Coming", email="COMING@example.org")
-    preferences.choose(preferences.of("Unwilling@example.org"), invitations=False)
-    preferences.refuse("Refused@example.org", "550 no such person")
+    preferences.set_topics(preferences.get_preference("Unwilling@example.org"), invitations=False)
+    preferences.suppress("Refused@example.org", "550 no such person")
     audience = factories.audience(uploaded_contacts=listed)
     assert reasons(audience, event) == {
         "Accepted": Reason.COMING,

@@ -43,7 +43,7 @@ def moved(event: Event, **fields) -> None:
 
 
 def write() -> None:
-    for mailing in Mailing.objects.going_on().order_by("pk"):
+    for mailing in Mailing.objects.unrendered().order_by("pk"):
         invitations_writing.write_mailing(mailing)
 
 
@@ -111,8 +111,8 @@ def test_nobody_is_told_who_answered_wants_none_or_never_got_it():
     factories.rsvp(event, "Elsewhere")
     rsvp = responses.accept_invitation(invitations_of["Cancelled"], factories.unsaved_rsvp(event, "Cancelled"), size=1)
     seats.cancel(rsvp)
-    preferences.choose(preferences.of("unwilling@example.org"), invitations=False)
-    preferences.refuse("refused@example.org", "550 no such person")
+    preferences.set_topics(preferences.get_preference("unwilling@example.org"), invitations=False)
+    preferences.suppress("refused@example.org", "550 no such person")
     Message.objects.filter(recipient="never@example.org").update(state="rejected", sent_at=None)
     Message.objects.filter(recipient="given.up@example.org").update(state="failed", sent_at=None)
     moved(event)
@@ -148,7 +148,7 @@ def test_what_has_not_left_is_written_anew_and_not_told_as_well():
 def test_who_unsubscribes_between_the_move_and_the_writing_is_left_out():
     event = asked("Alma", "Jun")
     moved(event)
-    preferences.choose(preferences.of("jun@example.org"), invitations=False)
+    preferences.set_topics(preferences.get_preference("jun@example.org"), invitations=False)
     write()
     assert told() == ["Alma moved 1 PUBLISH"]
     mailing = Mailing.objects.get(template="invitation_moved")
@@ -257,7 +257,7 @@ def test_a_word_that_was_stopped_by_staff_counts_as_not_said():
     invitations_writing.stop_mailing(Mailing.objects.get(template="invitation_moved"))
     assert told() == []
     moved(event, venue=event.venue)
-    assert Mailing.objects.going_on().count() == 0
+    assert Mailing.objects.unrendered().count() == 0
     assert event.invitations.count() == 1
 
 
@@ -396,7 +396,9 @@ def test_it_is_one_of_many_with_one_click_unsubscribing():
     write()
     message = Message.objects.get(mailing__template="invitation_moved")
     assert message.queue == "bulk"
-    assert message.unsubscribe_url == preferences.unsubscribe_url(preferences.of("alma@example.org"), "invitations")
+    assert message.unsubscribe_url == preferences.unsubscribe_url(
+        preferences.get_preference("alma@example.org"), "invitations"
+    )
 
 
 @pytest.mark.parametrize("number", [1, 30])

@@ -132,9 +132,9 @@ def test_doubled_addresses_are_taken_once_in_any_case():
 
 def test_who_unsubscribed_or_refuses_mail_is_not_taken():
     person("Alma")
-    preferences.choose(preferences.of("alma@example.org"), invitations=False)
-    preferences.refuse("jun@example.org", "550")
-    preferences.choose(preferences.of("mai@example.org"), reminders=False)
+    preferences.set_topics(preferences.get_preference("alma@example.org"), invitations=False)
+    preferences.suppress("jun@example.org", "550")
+    preferences.set_topics(preferences.get_preference("mai@example.org"), reminders=False)
     checked = read(("Alma@example.org",), ("jun@example.org",), ("mai@example.org",))
     assert [row.email for row in checked.unwilling] == ["Alma@example.org", "jun@example.org"]
     assert [row.email for row in checked.taken] == ["mai@example.org"]
@@ -249,7 +249,7 @@ def test_who_was_erased_or_made_since_the_file_was_read_is_taken_all_the_same():
 
 
 def test_who_is_bad_doubled_or_unwilling_is_not_taken():
-    preferences.choose(preferences.of("no@example.org"), invitations=False)
+    preferences.set_topics(preferences.get_preference("no@example.org"), invitations=False)
     checked = read(("broken",), ("jun@example.org",), ("jun@example.org",), ("no@example.org",))
     assert contact_import.add_to_audience(factories.audience(), checked) == 1
     assert [email for email, *_rest in people()] == ["jun@example.org"]

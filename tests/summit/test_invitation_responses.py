@@ -330,7 +330,7 @@ def test_a_new_link_is_not_mailed_to_who_wants_no_invitations_or_for_what_is_ove
     sent()
     other = factories.invite(asked.event, person("Jun Park"))
     sent()
-    preferences.choose(preferences.of("jun.park@example.org"), invitations=False)
+    preferences.set_topics(preferences.get_preference("jun.park@example.org"), invitations=False)
     responses.replace_invitation_link(other)
     end(asked.event)
     responses.replace_invitation_link(asked)

@@ -181,7 +181,9 @@ def test_each_invitation_is_written_as_one_of_many():
         mailing,
     )
     assert (message.recipient, message.language) == ("alma.reyes@example.org", "es")
-    assert message.unsubscribe_url == preferences.unsubscribe_url(preferences.of(contact.email), "invitations")
+    assert message.unsubscribe_url == preferences.unsubscribe_url(
+        preferences.get_preference(contact.email), "invitations"
+    )
     assert f"http://127.0.0.1:8000/imagine/invitation/{invitation.token}/" in message.body_text
     assert "Cumbre Imagine Promise" in message.subject
     assert message.ics_method == "PUBLISH"
@@ -235,8 +237,8 @@ def test_a_writer_hands_on_when_its_time_is_up(monkeypatch):
 def test_who_wants_none_by_then_or_has_an_rsvp_is_left_out():
     event = factories.event()
     mailing = start_mailing(event, *map(person, ("Asked", "Unwilling", "Refused", "Coming")))
-    preferences.choose(preferences.of("unwilling@example.org"), invitations=False)
-    preferences.refuse("refused@example.org", "550 no such person")
+    preferences.set_topics(preferences.get_preference("unwilling@example.org"), invitations=False)
+    preferences.suppress("refused@example.org", "550 no such person")
     factories.rsvp(event, "Coming")
     invitations_writing.write_mailing(mailing)
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Asked"]
@@ -475,7 +477,7 @@ def test_event_that_moves_keeps_it_and_tells_it():
     event.venue = "Stockton Civic Auditorium"
     factories.save_event(event)
     assert list(Message.objects.values_list("recipient", "state")) == [("alma@example.org", "unknown")]
-    for mailing in Mailing.objects.going_on():
+    for mailing in Mailing.objects.unrendered():
         invitations_writing.write_mailing(mailing)
     assert sorted(Message.objects.values_list("kind", flat=True)) == ["invitation", "invitation", "invitation_moved"]
     assert "Civic Auditorium" in Message.objects.get(kind="invitation_moved").body_text

@@ -171,7 +171,7 @@ def test_what_did_not_reach_a_wrong_address_is_written_to_the_right_one(state, o
     assert writing.write_mailing(invitation.mailing)
     assert Message.objects.get().recipient == "alma@example.org"
     assert Message.objects.get().unsubscribe_url == preferences.unsubscribe_url(
-        preferences.of("alma@example.org"), "invitations"
+        preferences.get_preference("alma@example.org"), "invitations"
     )
     assert Mailing.objects.get().rendered_at
 
@@ -251,7 +251,9 @@ def test_a_replaced_link_that_did_not_reach_a_wrong_address_is_written_to_the_ri
     )
     assert invitation.get_absolute_url() in message.body_text
     assert "Stockton Civic Auditorium" in message.body_text
-    assert message.unsubscribe_url == preferences.unsubscribe_url(preferences.of("alma@example.org"), "invitations")
+    assert message.unsubscribe_url == preferences.unsubscribe_url(
+        preferences.get_preference("alma@example.org"), "invitations"
+    )
     assert Message.objects.count() == 2
 
 
@@ -297,7 +299,7 @@ def test_a_replaced_link_of_use_to_nobody_is_not_written_again(end):
     if end:
         end(invitation.event)
     else:
-        preferences.choose(preferences.of("alma@example.org"), invitations=False)
+        preferences.set_topics(preferences.get_preference("alma@example.org"), invitations=False)
     correct(invitation)
     assert not Message.objects.filter(state="queued").exists()
 
@@ -366,9 +368,9 @@ def test_an_address_that_is_somebody_elses_too_keeps_its_mail():
 def test_that_an_address_wants_no_mail_or_refuses_it_outlives_the_contact():
     for name in ("Unwilling", "Refused", "Eager"):
         factories.invite(factories.event(), person(name))
-    preferences.choose(preferences.of("unwilling@example.org"), invitations=False)
-    preferences.choose(preferences.of("eager@example.org"), news=True)
-    preferences.refuse("refused@example.org", "550")
+    preferences.set_topics(preferences.get_preference("unwilling@example.org"), invitations=False)
+    preferences.set_topics(preferences.get_preference("eager@example.org"), news=True)
+    preferences.suppress("refused@example.org", "550")
     for contact in Contact.objects.all():
         contacts.delete_contact(contact)
     assert sorted(EmailPreference.objects.values_list("email", flat=True)) == [

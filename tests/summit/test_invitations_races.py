@@ -132,7 +132,7 @@ def test_an_event_that_moves_while_word_of_it_is_written_is_told_once_to_everybo
         factories.save_event(moved)
 
     def write():
-        for mailing in Mailing.objects.going_on():
+        for mailing in Mailing.objects.unrendered():
             invitations_writing.write_mailing(mailing)
 
     for number in range(5):

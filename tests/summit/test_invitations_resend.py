@@ -47,7 +47,7 @@ def moves(event: Event) -> None:
     event = Event.objects.get(pk=event.pk)
     event.venue = THERE
     factories.save_event(event)
-    for mailing in Mailing.objects.going_on():
+    for mailing in Mailing.objects.unrendered():
         writing.write_mailing(mailing)
 
 
@@ -191,9 +191,9 @@ def test_who_declined_may_be_asked_again(asked):
 @pytest.mark.parametrize("how", [{"invitations": False}, None])
 def test_whose_address_wants_none_or_refuses_is_not_asked_again(asked, how):
     if how:
-        preferences.choose(preferences.of("alma.reyes@example.org"), **how)
+        preferences.set_topics(preferences.get_preference("alma.reyes@example.org"), **how)
     else:
-        preferences.refuse("alma.reyes@example.org", "550 no such person")
+        preferences.suppress("alma.reyes@example.org", "550 no such person")
     assert refusal(mail_of(asked)).startswith("Their address wants no invitations, or refuses mail.")
 
 

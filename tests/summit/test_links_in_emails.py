@@ -81,7 +81,7 @@ def of_invitations() -> None:
 
 
 def written_and_sent() -> None:
-    for mailing in Mailing.objects.going_on():
+    for mailing in Mailing.objects.unrendered():
         writing.write_mailing(mailing)
     Message.objects.filter(content_type__model="invitation").update(state="sent", sent_at=timezone.now())
 

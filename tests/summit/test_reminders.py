@@ -86,7 +86,7 @@ def test_who_must_not_get_one_gets_none():
     reminder_fixtures.rsvp(event, "Waits", size=2)  # one seat is left
     seats.cancel(reminder_fixtures.rsvp(event, "Cancelled"))
     reminder_fixtures.rsvp(event, "Unwilling")
-    preferences.choose(preferences.of("UNWILLING@example.org"), reminders=False)
+    preferences.set_topics(preferences.get_preference("UNWILLING@example.org"), reminders=False)
     reminder_fixtures.rsvp(reminder_fixtures.event(5, 30), "Of another event")
     assert run_reminders(*EVERY_DAY) == [
         "day held@example.org",
@@ -99,7 +99,7 @@ def test_who_must_not_get_one_gets_none():
 
 def test_refused_address_gets_none():
     reminder_fixtures.rsvp(reminder_fixtures.event())
-    preferences.refuse("Alma.Reyes@example.org", "550 no such user")
+    preferences.suppress("Alma.Reyes@example.org", "550 no such user")
     assert run_reminders(*EVERY_DAY) == []
     assert [row[2:] for row in reminder_fixtures.reminder_rows()] == [(0, False, True)] * 4
 
@@ -232,7 +232,7 @@ def test_day_reminder_says_what_one_needs_and_how_to_give_the_seats_back(setting
         f"See your seats, or cancel:\n{settings.SITE_URL}{party.get_absolute_url()}\n\n"
         "The link belongs to you alone. Whoever has it can change your party, so please do not forward it.\n"
     )
-    address = preferences.of(party.email)
+    address = preferences.get_preference(party.email)
     assert message.unsubscribe_url == preferences.unsubscribe_url(address, "reminders")
     assert message.unsubscribe_url in message.body_text
     assert message.unsubscribe_url in message.body_html

@@ -167,7 +167,7 @@ def test_reminder_that_waits_goes_with_the_partys_links_of_now(what):
     assert (after.idempotency_key, after.pk == before.pk) == (before.idempotency_key, False)
     address = "right@example.org" if what == "address" else party.email
     assert after.recipient == address
-    assert after.unsubscribe_url == preferences.unsubscribe_url(preferences.of(address), "reminders")
+    assert after.unsubscribe_url == preferences.unsubscribe_url(preferences.get_preference(address), "reminders")
     assert party.get_absolute_url() in after.body_text
     assert ("day", "04-07", 1, False, True) in reminder_rows()
 

@@ -46,7 +46,9 @@ def test_it_tells_how_long_one_can_answer_and_leads_to_the_invitation():
     assert message.subject == "Will you come? Imagine Promise Summit, April 7"
     assert "You can answer until 8:00\N{NO-BREAK SPACE}a.m. on Wednesday, April 6, 2061." in message.body_text
     assert invitation.get_absolute_url() in message.body_text
-    assert message.unsubscribe_url == preferences.unsubscribe_url(preferences.of("alma.reyes@example.org"), "reminders")
+    assert message.unsubscribe_url == preferences.unsubscribe_url(
+        preferences.get_preference("alma.reyes@example.org"), "reminders"
+    )
     assert message.expires_at == invitation.event.rsvp_closes_at
 
 
@@ -64,9 +66,9 @@ def test_who_answered_or_cannot_or_wants_none_is_not_asked():
         Invitation.objects.filter(pk=invitations[name].pk).update(rsvp=reminder_fixtures.rsvp(event, name))
     Invitation.objects.filter(pk=invitations["Declined"].pk).update(declined_at=moment(3, 11))
     reminder_fixtures.rsvp(event, "Came by herself", email="CAME.BY.HERSELF@example.org")
-    preferences.choose(preferences.of("no.reminders@example.org"), reminders=False)
-    preferences.choose(preferences.of("no.invitations@example.org"), invitations=False)
-    preferences.refuse("refused@example.org", "550")
+    preferences.set_topics(preferences.get_preference("no.reminders@example.org"), reminders=False)
+    preferences.set_topics(preferences.get_preference("no.invitations@example.org"), invitations=False)
+    preferences.suppress("refused@example.org", "550")
     event.rsvps.filter(name="Cancelled again").update(held_seats=0, canceled_at=moment(3, 12))
     assert run_reminders(moment(3, 17, 9)) == []
 

@@ -37,7 +37,7 @@ def fill_kickoff(school_year: int) -> None:
     people, event = People(SEED), create_kickoff(school_year)
     audience = audiences.get_or_create_partners_audience(PledgeYear.objects.get(pk=school_year))
     first = next(iter(audiences.audience_people(audience, event, reason="")))
-    preferences.choose(preferences.of(first.email), invitations=False)  # so that someone is excluded
+    preferences.set_topics(preferences.get_preference(first.email), invitations=False)  # so that someone is excluded
     asked = audiences.count_people(audience, event).invited
     mailing = starting.start_invitations(event, audience, count=asked, by="staff")
     writing.write_mailing(mailing)
@@ -106,7 +106,7 @@ def accept_one(people: People, invitation: Invitation) -> None:
 def reject_one_address(event: Event) -> None:
     """Let the mail server of the last person who hasn't answered reject the address."""
     contact = event.invitations.unanswered().latest("pk").contact
-    preferences.refuse(contact.email, REJECTION)
+    preferences.suppress(contact.email, REJECTION)
     refused = Message.objects.filter(recipient=contact.email, queue=Message.Queue.BULK)
     refused.update(state=Message.State.REJECTED, attempts=1, last_error=REJECTION)
 

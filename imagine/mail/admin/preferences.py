@@ -1,4 +1,4 @@
-"""Mail addresses as staff see them: what each wants, which of them refuse mail for good."""
+"""Email preferences in the admin: which topics an address wants, and whether it bounced for good."""
 
 from datetime import date, datetime
 
@@ -15,13 +15,14 @@ from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.forms import AddressField
 from imagine.mail import preferences
 from imagine.mail.models import EmailPreference
-from imagine.mail.preferences import MAIL, WANTED
+from imagine.mail.preferences import TOPICS
 
-FIELDS = [f"wants_{name}" for name in MAIL]
+TOPIC_FIELDS = [f"wants_{topic}" for topic in TOPICS]
+DELIVERY_FIELDS = ["suppressed_at", "suppression_reason", "changed_at"]
 
 
-def wish(wants_invitations: bool | None, suppressed_at: datetime | None) -> str:
-    """How an address stands to mail to many, in a word or two. None is what an address without a row says."""
+def invitation_status(wants_invitations: bool | None, suppressed_at: datetime | None) -> str:
+    """Return whether an address gets invitations, in a few words. It has no row if `wants_invitations` is None."""
     if suppressed_at:
         return _("refuses mail")
     return _("wants no invitations") if wants_invitations is False else _("wants invitations")
@@ -32,7 +33,7 @@ class EmailPreferenceForm(ConcurrentEditForm):
 
     class Meta:
         model = EmailPreference
-        fields = ["email", *FIELDS]
+        fields = ["email", *TOPIC_FIELDS]
 
     def locked_row(self) -> EmailPreference:
         return EmailPreference.objects.select_for_update(no_key=True).get(pk=self.instance.pk)
@@ -41,8 +42,8 @@ class EmailPreferenceForm(ConcurrentEditForm):
         return self.cleaned_data["email"].lower()
 
 
-class RefusedFilter(admin.SimpleListFilter):
-    title, parameter_name = _("mail"), "refused"
+class SuppressedFilter(admin.SimpleListFilter):
+    title, parameter_name = _("mail"), "suppressed"
 
     def lookups(self, request, model_admin):
         return [("yes", _("refuses mail")), ("no", _("takes mail"))]
@@ -54,50 +55,48 @@ class RefusedFilter(admin.SimpleListFilter):
 
 
 @admin.action(description=_("These take mail again"), permissions=["change"])
-def forgive(page, request, rows):
-    """A refusal is forgotten: mail to many goes there once more."""
+def unsuppress(page, request, queryset):
     done = ngettext_lazy("%(number)d address takes mail again.", "%(number)d addresses take mail again.", "number")
-    report_outcomes(page, request, [(address, pardoned(address)) for address in rows], done)
+    report_outcomes(page, request, [(preference, unsuppress_one(preference)) for preference in queryset], done)
 
 
-def pardoned(address: EmailPreference) -> bool:
-    if address.suppressed_at is None:
+def unsuppress_one(preference: EmailPreference) -> bool:
+    if preference.suppressed_at is None:
         return False
-    preferences.forgive(address)
+    preferences.unsuppress(preference)
     return True
 
 
 @admin.register(EmailPreference)
 class EmailPreferenceAdmin(GuardedAdmin, ActionsAdmin):
     form = EmailPreferenceForm
-    view_on_site = False  # it is the person's private link
-    list_display = ("email", *FIELDS, "refused_on", "suppression_reason")
-    list_filter = (RefusedFilter, *FIELDS)
+    view_on_site = False  # the URL is a personal link
+    list_display = ("email", *TOPIC_FIELDS, "suppressed_on", "suppression_reason")
+    list_filter = (SuppressedFilter, *TOPIC_FIELDS)
     search_fields = ("email",)
     show_full_result_count = False
-    actions = (forgive,)
+    actions = (unsuppress,)
 
     def has_delete_permission(self, request, obj=None):
-        """A no must not be forgotten: the next list would write to that address again."""
+        """Nothing is deleted, so that a later list can't email somebody who unsubscribed."""
         return False
 
     def get_fieldsets(self, request, obj=None):
-        wishes = {"fields": FIELDS, "description": _("A person’s own confirmations always come.")}
+        topics = {"fields": TOPIC_FIELDS, "description": _("A person’s own confirmations always come.")}
         if obj is None:
-            return [(None, {"fields": ["email"]}), (_("What it wants"), wishes)]
+            return [(None, {"fields": ["email"]}), (_("What it wants"), topics)]
         return [
             (None, {"fields": ["email", "shown"]}),
-            (_("What it wants"), wishes),
-            (_("Delivery"), {"fields": ["suppressed_at", "suppression_reason", "changed_at"]}),
+            (_("What it wants"), topics),
+            (_("Delivery"), {"fields": DELIVERY_FIELDS}),
         ]
 
     def get_readonly_fields(self, request, obj=None):
-        """Another address is another row."""
-        return ("email", "suppressed_at", "suppression_reason", "changed_at") if obj else ()
+        return ("email", *DELIVERY_FIELDS) if obj else ()
 
     @admin.display(description=_("refuses mail since"), ordering="suppressed_at")
-    def refused_on(self, address: EmailPreference) -> date | None:
-        return address.suppressed_at and localdate(address.suppressed_at)
+    def suppressed_on(self, preference: EmailPreference) -> date | None:
+        return preference.suppressed_at and localdate(preference.suppressed_at)
 
     def render_change_form(self, request, context, *args, **kwargs):
         if notes := conflict_messages([context["adminform"].form]):
@@ -105,14 +104,13 @@ class EmailPreferenceAdmin(GuardedAdmin, ActionsAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        """A button on its page does what the list's action does."""
-        forgives = request.method == "POST" and "_forgive" in request.POST and self.has_change_permission(request)
-        if forgives and (address := self.get_object(request, object_id)):
-            forgive(self, request, [address])
+        is_action = request.method == "POST" and "_unsuppress" in request.POST
+        if is_action and self.has_change_permission(request) and (preference := self.get_object(request, object_id)):
+            unsuppress(self, request, [preference])
             return redirect(request.path)
         return super().change_view(request, object_id, form_url, extra_context)
 
     def save_model(self, request, obj, form, change):
-        address = obj if change else preferences.of(form.cleaned_data["email"])
-        obj.pk = address.pk
-        preferences.choose(address, **{name: form.cleaned_data[f"wants_{name}"] for name in WANTED})
+        preference = obj if change else preferences.get_preference(form.cleaned_data["email"])
+        obj.pk = preference.pk
+        preferences.set_topics(preference, **{topic: form.cleaned_data[f"wants_{topic}"] for topic in TOPICS})

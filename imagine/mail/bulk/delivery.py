@@ -97,7 +97,7 @@ def filter_recipients(batch: list[Message]) -> list[Message]:
     known = {address.email: address for address in EmailPreference.objects.filter(email__in=emails)}
     wanted = []
     for message in batch:
-        if reason := preferences.objection(known.get(message.recipient.lower()), message.topic):
+        if reason := preferences.rejection_reason(known.get(message.recipient.lower()), message.topic):
             record_outcome(message, state=Message.State.REJECTED, last_error=reason)
         else:
             wanted.append(message)

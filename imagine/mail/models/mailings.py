@@ -13,8 +13,8 @@ from imagine.core.relations import AboutQuerySet
 
 
 class MailingQuerySet(AboutQuerySet):
-    def going_on(self):
-        """Those whose messages are not all written yet."""
+    def unrendered(self):
+        """Return the mailings that still have messages to render."""
         return self.filter(rendered_at__isnull=True, stopped_at__isnull=True)
 
     def lock(self) -> None:
@@ -23,11 +23,10 @@ class MailingQuerySet(AboutQuerySet):
 
 
 class Mailing(models.Model):
-    """Messages that belong together, such as the invitations to one event: watched, paused, gone on with, stopped.
+    """Messages that staff send, watch, pause, resume and stop together, such as the invitations to an event.
 
-    `kind` is the code of what is said (wordings.py). `count` is how many people staff confirmed; `left_out` how many of
-    them were not written to after all, as they unsubscribed in between. The rest is counted from the messages
-    (bulk.py).
+    `template` is the code of an editable template. `recipient_count` is the number of recipients that staff confirmed,
+    `skipped_count` how many of them got no message, for example because they have unsubscribed since.
     """
 
     content_type = models.ForeignKey(ContentType, on_delete=models.PROTECT)
@@ -56,7 +55,8 @@ class Mailing(models.Model):
 
 
 class SendRate(models.Model):
-    """How fast mail to many leaves: one row. `next_at` is when the next one may; senders move it on under lock."""
+    """The one row with the sending rate of all mailings. `next_at` is when the next message may be sent; senders lock
+    the row and move it forward."""
 
     per_second = models.PositiveIntegerField(
         _("mails a second, at most"),

@@ -1,4 +1,4 @@
-"""The stored message, which is the truth of all mail."""
+"""Stored emails, and the heartbeats of the queues that send them."""
 
 import uuid
 from datetime import timedelta
@@ -24,21 +24,23 @@ def default_retry_until():
 
 
 class MessageQuerySet(AboutQuerySet):
-    def moving(self):
-        """Not of a mailing that is paused or stopped, and not of use to nobody any more, as a reminder of yesterday."""
-        in_time = Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
-        return self.filter(in_time, mailing__paused_at__isnull=True, mailing__stopped_at__isnull=True)
+    def sendable(self):
+        """Exclude messages that have expired, or whose mailing is paused or stopped."""
+        unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
+        return self.filter(unexpired, mailing__paused_at__isnull=True, mailing__stopped_at__isnull=True)
 
     def due(self, queue: str):
-        """Of a queue, to be sent now. One that an older one to the same address is still ahead of waits for it: the
-        last mail that a person reads must be the last word. What is held back holds up nothing else.
+        """Return the messages of a queue that can be sent now, at most one per recipient.
 
-        Looked up for each row, by its index. As a join, NOT EXISTS would be planned by statistics that know of nothing
-        queued, from before ten thousand were, and take minutes.
+        A message waits for older ones to the same recipient, so that the newest email is also the last one they get.
+        It doesn't wait for messages that aren't sendable, such as those of a paused mailing.
+
+        A correlated subquery, because PostgreSQL plans NOT EXISTS as a join by statistics that may be from before ten
+        thousand messages were queued, and then takes minutes.
         """
         waiting = Message.objects.filter(queue=queue)
         if queue == Message.Queue.BULK:
-            waiting, self = waiting.moving(), self.moving()
+            waiting, self = waiting.sendable(), self.sendable()
         ahead = waiting.filter(
             state__in=Message.PENDING, recipient=OuterRef("recipient"), created_at__lt=OuterRef("created_at")
         )
@@ -46,13 +48,13 @@ class MessageQuerySet(AboutQuerySet):
         return first.filter(queue=queue, state=Message.State.QUEUED, send_after__lte=Now())
 
     def not_handed_over(self):
-        """Bulk email that no mail server has seen, so that it can be taken back. Senders commit `handed_over_at` before
-        they transmit, so this is true after any crash."""
+        """Return bulk email that no mail server has seen, so it can be recalled. Senders commit `handed_over_at` before
+        they transmit, so this holds after any crash."""
         claimed = Q(state=Message.State.SENDING, handed_over_at__isnull=True)
         return self.filter(claimed | Q(state=Message.State.QUEUED), queue=Message.Queue.BULK)
 
     def abandoned(self):
-        """Claimed by a sender that died: the claim expired before the outcome was recorded."""
+        """Return messages whose claim expired before the sender recorded the outcome."""
         return self.filter(state=Message.State.SENDING, claim_expires_at__lt=Now())
 
     def lock(self, *, skip_locked: bool = False):
@@ -67,16 +69,16 @@ class MessageQuerySet(AboutQuerySet):
             return super(MessageQuerySet, Message.objects.filter(pk__in=pks)).delete()
 
     def undelivered(self):
-        """Mail that will not arrive unless somebody does something."""
+        """Return messages that won't arrive unless staff do something."""
         return self.filter(state__in=Message.UNDELIVERED)
 
 
 class Message(models.Model):
-    """One email to one address, from queued to sent or failed.
+    """One email to one address.
 
-    `kind` is a code of the app that sends it, and `about` the object it is about. The idempotency key exists once, so
-    that the same thing is never said twice; nothing reads it. An attachment is built when the message is sent, by the
-    builder of its kind (attachments.py).
+    `kind` is a code of the app that queued it, `about` the object it is about. The unique `idempotency_key` keeps the
+    same email from being queued twice; it is never parsed. `attachments.py` builds the attachment when the message is
+    sent.
     """
 
     class State(models.TextChoices):
@@ -128,14 +130,12 @@ class Message(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     send_after = models.DateTimeField(_("not before"), db_default=Now())
-    # Of mail to many. Who wrote it takes it back when that moment is over.
+    # For bulk email. The app that queued it deletes it after this.
     expires_at = models.DateTimeField(_("not after"), null=True, blank=True)
     retry_until = models.DateTimeField(_("tried until"), db_default=Now() + KEEP_TRYING)
     claim_id = models.UUIDField(_("lease"), null=True, blank=True)
     claim_expires_at = models.DateTimeField(_("lease until"), null=True, blank=True)
-    handed_over_at = models.DateTimeField(
-        _("last handed to the mail server"), null=True, blank=True
-    )  # one of many: bulk.py
+    handed_over_at = models.DateTimeField(_("last handed to the mail server"), null=True, blank=True)  # bulk email only
     created_at = models.DateTimeField(_("written"), default=timezone.now)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     possible_duplicate = models.BooleanField(_("maybe sent more than once"), default=False)
@@ -180,7 +180,7 @@ class Message(models.Model):
 
 
 class QueueHeartbeat(models.Model):
-    """When a task last came through a queue: a worker that is connected and takes nothing is found out here."""
+    """When a worker last ran a task of a queue. This detects workers that are connected but take no tasks."""
 
     queue = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField()

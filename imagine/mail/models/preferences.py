@@ -16,8 +16,10 @@ class EmailPreferenceQuerySet(models.QuerySet):
 
 
 class EmailPreference(models.Model):
-    """A mail address that was written to beyond a direct answer: which mail it wants, whether it refuses mail for good.
-    An address without a row wants what the defaults say. `token` is its link to change that."""
+    """The topics that an address wants, and since when mailings to it are suppressed because it bounced for good.
+
+    The defaults apply to addresses without a row. `token` is the secret in the link to the preferences page.
+    """
 
     email = models.EmailField(_("e-mail"), unique=True, help_text=_("In lower case."))
     token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
@@ -43,11 +45,11 @@ class EmailPreference(models.Model):
         ]
 
     def __str__(self):
-        """Without the address: Django's admin keeps it in its log and in a cookie."""
+        """Leave out the address, because Django's admin stores this in its log and in a cookie."""
         return str(_("address %(number)s")) % {"number": self.pk}
 
     def get_absolute_url(self):
-        return reverse("mail_choices", args=[self.token])
+        return reverse("email_preferences", args=[self.token])
 
     def wants(self, topic: str) -> bool:
         return getattr(self, f"wants_{topic}")

@@ -19,25 +19,25 @@ ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 BUT_LIMITS = ("core.RateLimitCount",)
 
 
-def ending(address: EmailPreference, mail: str = "invitations") -> str:
-    return reverse("unsubscribe", args=[address.token, mail])
+def unsubscribe_path(preference: EmailPreference, topic: str = "invitations") -> str:
+    return reverse("unsubscribe", args=[preference.token, topic])
 
 
-def wanted(email: str = EMAIL) -> list[str]:
-    address = preferences.of(email)
-    return [mail for mail in preferences.MAIL if getattr(address, f"wants_{mail}")]
+def wanted_topics(email: str = EMAIL) -> list[str]:
+    preference = preferences.get_preference(email)
+    return [topic for topic in preferences.TOPICS if preference.wants(topic)]
 
 
-def choose(client, address: EmailPreference, **fields):
-    return client.post(address.get_absolute_url(), fields)
+def choose(client, preference: EmailPreference, **fields):
+    return client.post(preference.get_absolute_url(), fields)
 
 
 # The form -------------------------------------------------------------------------------------------------------
 
 
 def test_mail_choices_shows_what_is_wanted(client):
-    address = preferences.of(EMAIL)
-    page = client.get(address.get_absolute_url())
+    preference = preferences.get_preference(EMAIL)
+    page = client.get(preference.get_absolute_url())
     assert web_client.form_fields(page).keys() >= {"invitations", "reminders"}
     assert "news" not in web_client.form_fields(page)
     assert "Your choice for alma@example.org." in web_client.page_text(page)
@@ -45,41 +45,41 @@ def test_mail_choices_shows_what_is_wanted(client):
 
 
 def test_mail_choices_are_saved_and_saved_again_harmlessly(client):
-    address = preferences.of(EMAIL)
+    preference = preferences.get_preference(EMAIL)
     for _twice in range(2):
-        response = choose(client, address, news="on", reminders="on")
-        assert response["Location"] == address.get_absolute_url()
+        response = choose(client, preference, news="on", reminders="on")
+        assert response["Location"] == preference.get_absolute_url()
         before = snapshots.tables(but=BUT_LIMITS)
-    assert wanted() == ["reminders", "news"]
-    assert "Saved. We keep to it from now on." in web_client.page_text(client.get(address.get_absolute_url()))
-    choose(client, address, news="on", reminders="on")
+    assert wanted_topics() == ["reminders", "news"]
+    assert "Saved. We keep to it from now on." in web_client.page_text(client.get(preference.get_absolute_url()))
+    choose(client, preference, news="on", reminders="on")
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_nothing_of_this_counts_for_more_than_the_ticks(client):
-    address = preferences.of(EMAIL)
+    preference = preferences.get_preference(EMAIL)
     for _twice in range(2):
-        choose(client, address, invitations="on", reminders="on", nothing="1")
-    assert wanted() == []
-    page = web_client.page_text(client.get(address.get_absolute_url()))
+        choose(client, preference, invitations="on", reminders="on", unsubscribe_all="1")
+    assert wanted_topics() == []
+    page = web_client.page_text(client.get(preference.get_absolute_url()))
     assert "no invitations, no reminders, no news" in page
     assert "Nothing of this any more" not in page
 
 
 def test_mail_choices_of_one_address_leave_others_alone(client):
-    address, other = preferences.of(EMAIL), preferences.of("ben@example.org")
-    choose(client, address, nothing="1")
-    assert wanted(other.email) == ["invitations", "reminders"]
-    page = client.get(address.get_absolute_url()).content.decode()
+    preference, other = preferences.get_preference(EMAIL), preferences.get_preference("ben@example.org")
+    choose(client, preference, unsubscribe_all="1")
+    assert wanted_topics(other.email) == ["invitations", "reminders"]
+    page = client.get(preference.get_absolute_url()).content.decode()
     assert other.email not in page
     assert other.token not in page
 
 
 def test_refused_address_is_told_so(client):
-    address = preferences.of(EMAIL)
-    assert "refuses what we send" not in web_client.page_text(client.get(address.get_absolute_url()))
-    preferences.refuse(EMAIL, "550 5.1.1 no such user here")
-    page = web_client.page_text(client.get(address.get_absolute_url()))
+    preference = preferences.get_preference(EMAIL)
+    assert "refuses what we send" not in web_client.page_text(client.get(preference.get_absolute_url()))
+    preferences.suppress(EMAIL, "550 5.1.1 no such user here")
+    page = web_client.page_text(client.get(preference.get_absolute_url()))
     assert "refuses what we send" in page
     assert "no such user" not in page
 
@@ -99,7 +99,7 @@ def test_language_is_written_wherever_the_address_is_known(client):
     factories.end_event(past.event)
     others = factories.rsvp(coming.event, "Ben", email="ben@example.org")
     for _twice in range(2):
-        choose(client, preferences.of(EMAIL), invitations="on", reminders="on", language="es")
+        choose(client, preferences.get_preference(EMAIL), invitations="on", reminders="on", language="es")
     spoken = dict(Contact.objects.values_list("pk", "language"))
     assert {spoken[pk] for pk in (pledge.contact_id, second.pk, on_their_own.pk)} == {"es"}
     assert spoken[stranger.pk] == "en"
@@ -107,33 +107,33 @@ def test_language_is_written_wherever_the_address_is_known(client):
     languages = dict(Rsvp.objects.values_list("pk", "language"))
     assert languages == {coming.pk: "es", past.pk: "en", others.pk: "en"}
     assert snapshots.changes(pledge)[-1] == {"language": ["en", "es"]}
-    assert wanted() == ["invitations", "reminders"]
+    assert wanted_topics() == ["invitations", "reminders"]
 
 
 def test_pledge_without_a_contact_of_its_own_speaks_its_main_contacts_language(client):
     pledge = factories.signed_pledge(email=EMAIL)
     Pledge.objects.update(contact=None)
-    choose(client, preferences.of(EMAIL), language="es")
+    choose(client, preferences.get_preference(EMAIL), language="es")
     pledge.refresh_from_db()
     assert pledge.language == "es"
 
 
 def test_language_is_asked_for_only_when_there_is_somebody_to_write_to(client):
-    address = preferences.of(EMAIL)
-    assert "We write to you in" not in web_client.page_text(client.get(address.get_absolute_url()))
+    preference = preferences.get_preference(EMAIL)
+    assert "We write to you in" not in web_client.page_text(client.get(preference.get_absolute_url()))
     factories.rsvp(factories.event(), email=EMAIL, language="es")
-    page = client.get(address.get_absolute_url())
+    page = client.get(preference.get_absolute_url())
     assert web_client.form_fields(page)["language"] == "es"
     factories.contact(factories.organization(), EMAIL, language="en")
-    assert web_client.form_fields(client.get(address.get_absolute_url()))["language"] == "en"
+    assert web_client.form_fields(client.get(preference.get_absolute_url()))["language"] == "en"
 
 
 @pytest.mark.parametrize("language", [{}, {"language": "fr"}, {"language": "en\x00"}])
 def test_language_that_nobody_speaks_here_saves_nothing_and_keeps_what_was_ticked(client, language):
     factories.contact(factories.organization(), EMAIL)
-    address = preferences.of(EMAIL)
+    preference = preferences.get_preference(EMAIL)
     before = snapshots.tables(but=BUT_LIMITS)
-    response = choose(client, address, news="on", **language)
+    response = choose(client, preference, news="on", **language)
     assert response.status_code == 422
     assert "Choose one of the languages." in web_client.page_text(response)
     assert "news" in web_client.form_fields(response)
@@ -144,49 +144,50 @@ def test_language_that_nobody_speaks_here_saves_nothing_and_keeps_what_was_ticke
 # Unsubscribing ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mail", preferences.MAIL)
+@pytest.mark.parametrize("mail", preferences.TOPICS)
 def test_one_click_of_a_mail_program_ends_that_mail_alone(mail):
-    address = preferences.of(EMAIL)
-    preferences.choose(address, invitations=True, reminders=True, news=True)
+    preference = preferences.get_preference(EMAIL)
+    preferences.set_topics(preference, invitations=True, reminders=True, news=True)
     program = Client(enforce_csrf_checks=True)
     for _twice in range(2):
-        response = program.post(ending(address, mail), ONE_CLICK)
+        response = program.post(unsubscribe_path(preference, mail), ONE_CLICK)
         assert (response.status_code, response["Content-Type"]) == (200, "text/plain; charset=utf-8")
-    assert wanted() == [other for other in preferences.MAIL if other != mail]
+    assert wanted_topics() == [other for other in preferences.TOPICS if other != mail]
 
 
 def test_one_click_may_come_as_a_plain_form_and_cannot_subscribe():
-    address = preferences.of(EMAIL)
+    preference = preferences.get_preference(EMAIL)
     program = Client(enforce_csrf_checks=True)
     form = "application/x-www-form-urlencoded"
-    answer = program.post(ending(address), "List-Unsubscribe=One-Click&again=1", content_type=form)
+    answer = program.post(unsubscribe_path(preference), "List-Unsubscribe=One-Click&again=1", content_type=form)
     assert answer.status_code == 200
-    assert wanted() == ["reminders"]
+    assert wanted_topics() == ["reminders"]
 
 
 def test_one_click_is_answered_for_thousands_of_one_mail_provider():
-    address = preferences.of(EMAIL)
+    preference = preferences.get_preference(EMAIL)
     program = Client()
-    assert {program.post(ending(address), ONE_CLICK).status_code for _click in range(400)} == {200}
+    assert {program.post(unsubscribe_path(preference), ONE_CLICK).status_code for _click in range(400)} == {200}
 
 
 def test_button_ends_the_mail_and_the_page_after_it_takes_that_back(client):
-    address = preferences.of(EMAIL)
-    assert "No more invitations?" in web_client.page_text(client.get(ending(address)))
+    preference = preferences.get_preference(EMAIL)
+    assert "No more invitations?" in web_client.page_text(client.get(unsubscribe_path(preference)))
     for _twice in range(2):
-        assert client.post(ending(address))["Location"] == ending(address)
-    assert wanted() == ["reminders"]
-    assert "You get no more invitations" in web_client.page_text(client.get(ending(address)))
+        assert client.post(unsubscribe_path(preference))["Location"] == unsubscribe_path(preference)
+    assert wanted_topics() == ["reminders"]
+    assert "You get no more invitations" in web_client.page_text(client.get(unsubscribe_path(preference)))
     for _twice in range(2):
-        assert client.post(ending(address), {"again": "1"})["Location"] == ending(address)
-    assert wanted() == ["invitations", "reminders"]
+        response = client.post(unsubscribe_path(preference), {"resubscribe": "1"})
+        assert response["Location"] == unsubscribe_path(preference)
+    assert wanted_topics() == ["invitations", "reminders"]
 
 
 def test_unsubscribing_twice_writes_once():
-    address = preferences.of(EMAIL)
-    Client().post(ending(address), ONE_CLICK)
+    preference = preferences.get_preference(EMAIL)
+    Client().post(unsubscribe_path(preference), ONE_CLICK)
     before = snapshots.tables()
-    Client().post(ending(address), ONE_CLICK)
+    Client().post(unsubscribe_path(preference), ONE_CLICK)
     assert snapshots.tables() == before
 
 
@@ -196,19 +197,19 @@ def test_unsubscribing_twice_writes_once():
 @pytest.mark.parametrize("method", ["get", "head", "options"])
 def test_links_that_a_mail_scanner_opens_change_nothing(method):
     factories.contact(factories.organization(), EMAIL)
-    address = preferences.of(EMAIL)
+    preference = preferences.get_preference(EMAIL)
     before = snapshots.tables()
-    for place in (address.get_absolute_url(), *(ending(address, mail) for mail in preferences.MAIL)):
+    for place in (preference.get_absolute_url(), *(unsubscribe_path(preference, mail) for mail in preferences.TOPICS)):
         scanner = Client()
-        response = getattr(scanner, method)(place, {"List-Unsubscribe": "One-Click", "nothing": "1"})
+        response = getattr(scanner, method)(place, {"List-Unsubscribe": "One-Click", "unsubscribe_all": "1"})
         assert response.status_code == (405 if method == "options" else 200)
     assert snapshots.tables() == before
 
 
 def test_wrong_links_are_not_found(client):
-    address = preferences.of(EMAIL)
+    preference = preferences.get_preference(EMAIL)
     before = snapshots.tables(but=BUT_LIMITS)
-    token = address.token
+    token = preference.token
     for path in (
         f"{new_token()}/",
         f"{new_token()}/invitations/",
@@ -216,32 +217,35 @@ def test_wrong_links_are_not_found(client):
         f"{token}/email/",
         f"{token[:-1]}/",
     ):
-        for response in (client.get(f"/imagine/mail/{path}"), client.post(f"/imagine/mail/{path}", {"nothing": "1"})):
+        for response in (
+            client.get(f"/imagine/mail/{path}"),
+            client.post(f"/imagine/mail/{path}", {"unsubscribe_all": "1"}),
+        ):
             assert response.status_code == 404
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_other_methods_are_refused(client, method):
-    address = preferences.of(EMAIL)
-    for place in (address.get_absolute_url(), ending(address)):
+    preference = preferences.get_preference(EMAIL)
+    for place in (preference.get_absolute_url(), unsubscribe_path(preference)):
         assert getattr(client, method)(place).status_code == 405
 
 
 def test_mail_choices_want_a_token_of_our_form(client):
-    address = preferences.of(EMAIL)
+    preference = preferences.get_preference(EMAIL)
     strict = Client(enforce_csrf_checks=True)
-    assert strict.post(address.get_absolute_url(), {"nothing": "1"}).status_code == 403
-    assert wanted() == ["invitations", "reminders"]
+    assert strict.post(preference.get_absolute_url(), {"unsubscribe_all": "1"}).status_code == 403
+    assert wanted_topics() == ["invitations", "reminders"]
 
 
 def test_pages_of_mail_are_neither_stored_nor_indexed(client):
-    address = preferences.of(EMAIL)
+    preference = preferences.get_preference(EMAIL)
     answers = [
-        client.get(address.get_absolute_url()),
-        client.post(address.get_absolute_url(), {}),
-        client.get(ending(address)),
-        client.post(ending(address), ONE_CLICK),
+        client.get(preference.get_absolute_url()),
+        client.post(preference.get_absolute_url(), {}),
+        client.get(unsubscribe_path(preference)),
+        client.post(unsubscribe_path(preference), ONE_CLICK),
     ]
     for response in answers:
         assert response["Cache-Control"] == "private, no-store"
@@ -249,21 +253,21 @@ def test_pages_of_mail_are_neither_stored_nor_indexed(client):
 
 
 def test_mail_choices_ask_as_much_for_an_address_known_once_and_thirty_times(client, django_assert_num_queries):
-    address = preferences.of(EMAIL)
+    preference = preferences.get_preference(EMAIL)
     factories.contact(factories.organization(), EMAIL)
     factories.rsvp(factories.event(), email=EMAIL)
-    with django_assert_num_queries(3):  # the address, the newest contact
-        client.get(address.get_absolute_url())
+    with django_assert_num_queries(3):  # the preference, the newest contact
+        client.get(preference.get_absolute_url())
     for number in range(30):
         factories.contact(factories.organization(f"Growers {number}"), EMAIL)
         factories.rsvp(factories.event(), email=EMAIL)
     with django_assert_num_queries(3):
-        client.get(address.get_absolute_url())
+        client.get(preference.get_absolute_url())
 
 
 def test_address_keeps_when_it_chose():
-    address = preferences.of(EMAIL)
+    preference = preferences.get_preference(EMAIL)
     EmailPreference.objects.update(changed_at="2020-01-01T00:00:00Z")
-    Client().post(ending(address), ONE_CLICK)
-    address.refresh_from_db()
-    assert (timezone.now() - address.changed_at).total_seconds() < 60
+    Client().post(unsubscribe_path(preference), ONE_CLICK)
+    preference.refresh_from_db()
+    assert (timezone.now() - preference.changed_at).total_seconds() < 60
