@@ -25,9 +25,9 @@ def rendered(monkeypatch):
 
     def get_template(name):
         asked.append(name)
-        return SimpleNamespace(template=engine.get_template(name))
+        return engine.get_template(name)
 
-    monkeypatch.setattr(rendering, "get_template", get_template)
+    monkeypatch.setattr(rendering.Engine, "get_default", lambda: SimpleNamespace(get_template=get_template))
     rendering.blank.cache_clear()
     yield asked
     rendering.blank.cache_clear()
