@@ -10,10 +10,10 @@ from imagine.mail import rendering
 from imagine.mail.rendering import MOST_KEPT, write
 
 TEMPLATES = {
-    "mail/hello.txt": "{% extends layout %}{% block news %}{{ name }} has {{ seats }}.{% endblock %}",
-    "mail/layout.subject.txt": "To {% block news %}{% endblock %}",
-    "mail/layout.txt": "{% block news %}{% endblock %}\n\n\n\n  --\n{{ language }}",
-    "mail/layout.html": "<title>{{ subject }}</title><p>{% block news %}{% endblock %}</p>",
+    "mail/hello.txt": "{% extends layout %}{% block body %}{{ name }} has {{ seats }}.{% endblock %}",
+    "mail/layout.subject.txt": "To {% block body %}{% endblock %}",
+    "mail/layout.txt": "{% block body %}{% endblock %}\n\n\n\n  --\n{{ language }}",
+    "mail/layout.html": "<title>{{ subject }}</title><p>{% block body %}{% endblock %}</p>",
 }
 
 
