@@ -73,34 +73,34 @@ def test_saving_what_is_there_changes_nothing(staff):
     assert not TemplateOverride.objects.active().exists()
 
 
-@pytest.mark.parametrize(
-    ("field", "words", "sentence"),
-    [
-        ("en_text", "Dear {nmae}", "This mail knows no {nmae}. Did you mean {name}?"),
-        ("es_text", "Hola {name", "A brace stands alone. A placeholder has one before and one behind: {event}."),
-        (
-            "en_text",
-            "<script>alert(1)</script>",
-            "A mail’s words are plain, without HTML or script: take out “<script>”.",
-        ),
-        ("en_text", "", "Write what the mail says. To have the shipped words again, press the button for them."),
-        ("es_subject", "", "Write a subject: a mail without one is not opened."),
-        ("en_subject", "Hello\r\nBcc: all@example.org", "A subject is one line."),
-        ("en_subject", "x" * 151, "Ensure this value has at most 150 characters (it has 151)."),
-        ("en_text", "x" * 4001, "Ensure this value has at most 4000 characters (it has 4001)."),
-    ],
-)
-@pytest.mark.parametrize("button", ["_save", "_preview"])
-def test_words_that_do_not_fit_come_back_with_their_sentence(staff, button, field, words, sentence):
-    response = typed(staff, button, **{field: words, "es_subject" if field != "es_subject" else "en_subject": "Kept"})
-    assert response.status_code == 200
-    assert errors(response) == {field: [sentence]}
-    page = response.content.decode()
-    assert web_client.page_title(page).startswith("Error:")
-    assert "It is shown here once the words fit." in page
-    assert 'value="Kept"' in page
-    assert "<script>alert" not in page
-    assert not TemplateOverride.objects.active().exists()
+def test_words_that_do_not_fit_come_back_with_their_sentence(subtests, staff):
+    for button in ["_save", "_preview"]:
+        for field, words, sentence in [
+            ("en_text", "Dear {nmae}", "This mail knows no {nmae}. Did you mean {name}?"),
+            ("es_text", "Hola {name", "A brace stands alone. A placeholder has one before and one behind: {event}."),
+            (
+                "en_text",
+                "<script>alert(1)</script>",
+                "A mail’s words are plain, without HTML or script: take out “<script>”.",
+            ),
+            ("en_text", "", "Write what the mail says. To have the shipped words again, press the button for them."),
+            ("es_subject", "", "Write a subject: a mail without one is not opened."),
+            ("en_subject", "Hello\r\nBcc: all@example.org", "A subject is one line."),
+            ("en_subject", "x" * 151, "Ensure this value has at most 150 characters (it has 151)."),
+            ("en_text", "x" * 4001, "Ensure this value has at most 4000 characters (it has 4001)."),
+        ]:
+            with subtests.test(button=button, field=field, words=words, sentence=sentence):
+                response = typed(
+                    staff, button, **{field: words, "es_subject" if field != "es_subject" else "en_subject": "Kept"}
+                )
+                assert response.status_code == 200
+                assert errors(response) == {field: [sentence]}
+                page = response.content.decode()
+                assert web_client.page_title(page).startswith("Error:")
+                assert "It is shown here once the words fit." in page
+                assert 'value="Kept"' in page
+                assert "<script>alert" not in page
+                assert not TemplateOverride.objects.active().exists()
 
 
 def test_preview_shows_what_was_typed_and_saves_nothing(staff):

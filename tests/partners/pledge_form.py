@@ -34,7 +34,13 @@ def signature(name: str = "Alma Reyes", **fields) -> dict:
 
 def submit(token: str, *parts: dict, client: Client | None = None, **fields):
     """Opens the page, fills in `parts` and `fields`, and sends it: as a draft, unless a part signs."""
-    client, sent = client or Client(), {}
-    for part in (untouched(token, client), *parts, fields):
+    client = client or Client()
+    return send(token, untouched(token, client), *parts, fields, client=client)
+
+
+def send(token: str, *parts: dict, client: Client | None = None):
+    """Sends a page that was opened before with `parts` filled in, as `submit` does."""
+    sent = {}
+    for part in parts:
         sent |= part
-    return client.post(pledge_url(token), sent if "sign" in sent else sent | {"save": "1"})
+    return (client or Client()).post(pledge_url(token), sent if "sign" in sent else sent | {"save": "1"})

@@ -52,17 +52,19 @@ def test_logo_that_staff_send_keeps_the_approval(staff):
     assert organization.is_listed
 
 
-@pytest.mark.parametrize("wrong", WRONG)
-def test_file_that_is_no_logo_gets_a_sentence_at_its_field_and_loses_nothing(staff, wrong):
-    content, said = WRONG[wrong]
+def test_file_that_is_no_logo_gets_a_sentence_at_its_field_and_loses_nothing(subtests, staff):
     organization = factories.organization()
-    response = change(staff, organization, description="We ship.", new_logo=file(content))
-    assert response.status_code == 200
-    assert response.context["adminform"].errors == {"new_logo": [str(said)]}
-    assert str(said) in web_client.page_text(response)
-    assert web_client.form_fields(response)["description"] == "We ship."
-    assert Logo.objects.count() == 0
-    assert Organization.objects.get().description == ""
+    opened = web_client.form_fields(staff.get(page_of(organization)))
+    for wrong, (content, said) in WRONG.items():
+        with subtests.test(wrong):
+            typed = {"description": "We ship.", "new_logo": file(content)}
+            response = staff.post(page_of(organization), opened | typed)
+            assert response.status_code == 200
+            assert response.context["adminform"].errors == {"new_logo": [str(said)]}
+            assert str(said) in web_client.page_text(response)
+            assert web_client.form_fields(response)["description"] == "We ship."
+            assert Logo.objects.count() == 0
+            assert Organization.objects.get().description == ""
 
 
 def test_good_picture_beside_a_mistake_is_asked_for_once_more(staff):

@@ -53,9 +53,12 @@ def with_logo(organization: Organization) -> Organization:
 # Its list --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
+def test_search_finds_names_without_their_accents_and_contacts(subtests, staff):
+    factories.contact(factories.organization("Peña & Núñez, Inc."), "ines@example.org", "Inés")
+    union = factories.organization("Delta Union")
+    factories.contact(union, "maria@delta.example.org", "María Thạch")
+    factories.contact(union, "ben@delta.example.org", "Ben")
+    for query, found in [
         ("nunez", ["Peña & Núñez, Inc."]),
         ("NÚÑEZ pena", ["Peña & Núñez, Inc."]),
         ("peña and nunez", ["Peña & Núñez, Inc."]),
@@ -70,15 +73,10 @@ def with_logo(organization: Organization) -> Organization:
         ("_", []),
         ("", ["Delta Union", "Peña & Núñez, Inc."]),
         ("delta " * 300, ["Delta Union"]),
-    ],
-)
-def test_search_finds_names_without_their_accents_and_contacts(staff, query, found):
-    factories.contact(factories.organization("Peña & Núñez, Inc."), "ines@example.org", "Inés")
-    union = factories.organization("Delta Union")
-    factories.contact(union, "maria@delta.example.org", "María Thạch")
-    factories.contact(union, "ben@delta.example.org", "Ben")
-    response = staff.get(LIST, {"q": query})
-    assert [organization.name for organization in response.context["cl"].result_list] == found
+    ]:
+        with subtests.test(query=query, found=found):
+            response = staff.get(LIST, {"q": query})
+            assert [organization.name for organization in response.context["cl"].result_list] == found
 
 
 def test_filters_show_their_own_alone(staff):
@@ -201,26 +199,24 @@ def test_new_organization_gets_its_address_and_its_contacts(staff):
     assert snapshots.changes(organization) == [{"name": ["", "Slough House Bakery"]}]
 
 
-@pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [
+def test_mistake_is_said_and_nothing_is_kept(subtests, staff):
+    organization = factories.organization()
+    factories.contact(organization)
+    factories.contact(organization, "ben@example.org", "Ben")
+    before = snapshots.tables(but=KEPT)
+    for fields, sentence in [
         ({"name": ""}, "This field is required."),
         ({"website": "ftp://example.org"}, "A web address begins with https:// or http://."),
         ({"website": "no address"}, "Enter a valid URL."),
         ({"contacts-0-email": "alma"}, "Enter a valid email address."),
         ({"contacts-1-email": "ALMA@example.org"}, "This address"),
         ({"contacts-1-is_primary": "on"}, "Only one contact is the main one."),
-    ],
-)
-def test_mistake_is_said_and_nothing_is_kept(staff, fields, sentence):
-    organization = factories.organization()
-    factories.contact(organization)
-    factories.contact(organization, "ben@example.org", "Ben")
-    before = snapshots.tables(but=KEPT)
-    response = change(staff, organization, **fields)
-    assert response.status_code == 200
-    assert sentence in web_client.page_text(response)
-    assert snapshots.tables(but=KEPT) == before
+    ]:
+        with subtests.test(fields=fields, sentence=sentence):
+            response = change(staff, organization, **fields)
+            assert response.status_code == 200
+            assert sentence in web_client.page_text(response)
+            assert snapshots.tables(but=KEPT) == before
 
 
 def test_two_new_contacts_with_one_address(staff):

@@ -177,16 +177,17 @@ def test_organizations_have_their_main_contact_and_this_years_pledge(staff, dist
     ]
 
 
-@pytest.mark.parametrize("address", EVERY)
-def test_file_is_named_by_the_day_and_kept_nowhere(staff, district, address):
-    response = staff.get(address)
-    assert isinstance(response, StreamingHttpResponse)
-    read_rows(response)
-    name = {"promises": "promises", "organizations": "pledges"}[address.rpartition("/")[2].partition(".")[0]]
-    name = "organizations" if address.startswith(ORGANIZATIONS) else name
-    end = f"{name}-{timezone.localdate():%Y-%m-%d}.{address.rpartition('.')[2]}"
-    assert response["Content-Disposition"] == f'attachment; filename="{end}"'
-    assert "no-store" in response["Cache-Control"]
+def test_file_is_named_by_the_day_and_kept_nowhere(subtests, staff, district):
+    for address in EVERY:
+        with subtests.test(address=address):
+            response = staff.get(address)
+            assert isinstance(response, StreamingHttpResponse)
+            read_rows(response)
+            name = {"promises": "promises", "organizations": "pledges"}[address.rpartition("/")[2].partition(".")[0]]
+            name = "organizations" if address.startswith(ORGANIZATIONS) else name
+            end = f"{name}-{timezone.localdate():%Y-%m-%d}.{address.rpartition('.')[2]}"
+            assert response["Content-Disposition"] == f'attachment; filename="{end}"'
+            assert "no-store" in response["Cache-Control"]
 
 
 def test_coverage_as_csv(staff):
@@ -315,13 +316,14 @@ def test_buttons_of_the_list_keep_its_filters(staff, several):
 # What is refused -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("address", EVERY)
-@pytest.mark.parametrize("query", ["?q=nobody", "?q=%22%3B"])
-def test_file_of_nothing_says_so_on_the_same_list(staff, several, address, query):
-    response = staff.get(address + query)
-    at = f"{address.rpartition('/')[0]}/"
-    assert (response.status_code, response["Location"].partition("?")[0]) == (302, at)
-    assert NOTHING in web_client.page_text(staff.get(response["Location"]))
+def test_file_of_nothing_says_so_on_the_same_list(subtests, staff, several):
+    for query in ["?q=nobody", "?q=%22%3B"]:
+        for address in EVERY:
+            with subtests.test(query=query, address=address):
+                response = staff.get(address + query)
+                at = f"{address.rpartition('/')[0]}/"
+                assert (response.status_code, response["Location"].partition("?")[0]) == (302, at)
+                assert NOTHING in web_client.page_text(staff.get(response["Location"]))
 
 
 def test_pledge_without_a_promise_is_no_row(staff):
@@ -332,11 +334,10 @@ def test_pledge_without_a_promise_is_no_row(staff):
     assert NOTHING in web_client.page_text(staff.get(PLEDGES))
 
 
-@pytest.mark.parametrize(
-    "query", ["?year=x", "?promise_type=99999999999999999999", "?school=%00", "?e=1&state=nonsense"]
-)
-def test_filter_that_makes_no_sense_is_passed_over(staff, several, query):
-    assert len(partners(staff.get(f"{PROMISES}promises.csv{query}"))) == 4
+def test_filter_that_makes_no_sense_is_passed_over(subtests, staff, several):
+    for query in ["?year=x", "?promise_type=99999999999999999999", "?school=%00", "?e=1&state=nonsense"]:
+        with subtests.test(query=query):
+            assert len(partners(staff.get(f"{PROMISES}promises.csv{query}"))) == 4
 
 
 def test_lookup_of_no_filter_leads_back_to_the_list(staff, several):
@@ -372,12 +373,13 @@ def test_who_may_only_look_has_the_files_too():
     assert client.get(f"{ORGANIZATIONS}.csv").status_code == 403
 
 
-@pytest.mark.parametrize("address", [*EVERY, f"{PROMISES}coverage.csv"])
-def test_file_is_fetched_only_and_changes_nothing(staff, address, district):
+def test_file_is_fetched_only_and_changes_nothing(subtests, staff, district):
     before = snapshots.tables()
-    read_rows(staff.get(address))
-    assert staff.post(address).status_code == 405
-    assert snapshots.tables() == before
+    for address in [*EVERY, f"{PROMISES}coverage.csv"]:
+        with subtests.test(address=address):
+            read_rows(staff.get(address))
+            assert staff.post(address).status_code == 405
+            assert snapshots.tables() == before
 
 
 # How much it takes -----------------------------------------------------------------------------------------------

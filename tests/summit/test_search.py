@@ -25,9 +25,8 @@ def found(staff, words: str) -> list[str]:
     return [rsvp.name for rsvp in staff.get(LIST, {"q": words}).context["cl"].result_list][::-1]
 
 
-@pytest.mark.parametrize(
-    ("words", "names"),
-    [
+def test_words_find(subtests, staff, people):
+    for words, names in [
         ("munoz", ["Íñigo Muñoz"]),
         ("MUÑOZ", ["Íñigo Muñoz"]),
         ("mun\u0303oz", ["Íñigo Muñoz"]),  # the letter and its tilde, as a Mac may write them
@@ -54,15 +53,15 @@ def found(staff, words: str) -> list[str]:
         ("nobody", []),
         ("  ", ["Íñigo Muñoz", "Ben Ochoa", "Thạch Đỗ", "Alma Reyes"]),
         (" ".join(["example"] * 300), ["Íñigo Muñoz", "Ben Ochoa", "Thạch Đỗ", "Alma Reyes"]),
-    ],
-)
-def test_words_find(staff, people, words, names):
-    assert found(staff, words) == names
+    ]:
+        with subtests.test(words=words, names=names):
+            assert found(staff, words) == names
 
 
-@pytest.mark.parametrize("words", ["\0", "a\0b", "'", "\u0301", "🎉", "x" * 3000])
-def test_words_that_nobody_has_are_no_error(staff, people, words):
-    assert staff.get(LIST, {"q": words}).status_code == 200
+def test_words_that_nobody_has_are_no_error(subtests, staff, people):
+    for words in ["\0", "a\0b", "'", "\u0301", "🎉", "x" * 3000]:
+        with subtests.test(words=words):
+            assert staff.get(LIST, {"q": words}).status_code == 200
 
 
 def test_code_at_the_door_finds_its_party_alone(staff, people):

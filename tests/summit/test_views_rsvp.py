@@ -195,15 +195,16 @@ def test_growing_beyond_the_largest_party_is_told_so(client):
     assert snapshots.tables(but=BUT_LIMITS) == before
 
 
-@pytest.mark.parametrize("value", ["-1", "1.5", "three", "²", "٣", "", "9" * 5000, "1e3", "None", "\x00"])
-@pytest.mark.parametrize("button", ["grow", "remove"])
-def test_button_that_sends_no_number_gets_the_400_page_and_nothing_is_stored(client, button, value):
+def test_button_that_sends_no_number_gets_the_400_page_and_nothing_is_stored(subtests, client):
     rsvp = factories.rsvp(factories.event(), size=2)
     contact = rsvp.guests.first()
     before = snapshots.tables(but=BUT_LIMITS)
-    response = post(client, "change_party", rsvp, **{button: value, f"guest-{contact.pk}-name": "Half"})
-    assert response.status_code == 400
-    assert snapshots.tables(but=BUT_LIMITS) == before
+    for button in ["grow", "remove"]:
+        for value in ["-1", "1.5", "three", "²", "٣", "", "9" * 5000, "1e3", "None", "\x00"]:
+            with subtests.test(button=button, value=value):
+                response = post(client, "change_party", rsvp, **{button: value, f"guest-{contact.pk}-name": "Half"})
+                assert response.status_code == 400
+                assert snapshots.tables(but=BUT_LIMITS) == before
 
 
 def test_renaming_the_contact_renames_the_rsvp(client):
