@@ -45,10 +45,10 @@ def mark_no_show(rsvp: Rsvp) -> bool:
 
 
 @transaction.atomic
-def set_checked_in(rsvp: Rsvp, who: dict[int, bool]) -> bool:
+def set_checked_in(rsvp: Rsvp, checked_in: dict[int, bool]) -> bool:
     """Some guests came and others did not, by the guest's primary key; who has left the party is passed over. Says
     whether anything is new. Raises as `check_in_party` does."""
-    return save_check_ins(lock_for_check_in(rsvp), who)
+    return save_check_ins(lock_for_check_in(rsvp), checked_in)
 
 
 def lock_for_check_in(rsvp: Rsvp) -> Rsvp:
@@ -63,14 +63,16 @@ def lock_for_check_in(rsvp: Rsvp) -> Rsvp:
     return rsvp
 
 
-def save_check_ins(rsvp: Rsvp, who: dict[int, bool]) -> bool:
+def save_check_ins(rsvp: Rsvp, checked_in: dict[int, bool]) -> bool:
     guests = list(rsvp.guests.order_by("position"))
     before, now = checked_in_names(guests), timezone.now()
     changed = [
-        guest for guest in guests if who.get(guest.pk, guest.checked_in_at is not None) != bool(guest.checked_in_at)
+        guest
+        for guest in guests
+        if checked_in.get(guest.pk, guest.checked_in_at is not None) != bool(guest.checked_in_at)
     ]
     for guest in changed:
-        guest.checked_in_at = now if who[guest.pk] else None
+        guest.checked_in_at = now if checked_in[guest.pk] else None
     Guest.objects.bulk_update(changed, ["checked_in_at"])
     audit.log_change(rsvp, {"came": before}, {"came": checked_in_names(guests)})
     return bool(changed)

@@ -105,8 +105,8 @@ def local_text(moment: datetime) -> str:
 
 def mark_notices_pending(before: Event, event: Event) -> None:
     """In the transaction of a change, under the event's lock: a number of queries that doesn't grow with the guests."""
-    known = {field: getattr(before, field) for field in EventVersion.FIELDS}
-    EventVersion.objects.get_or_create(event=event, version=before.schedule_version, defaults=known)
+    values = {field: getattr(before, field) for field in EventVersion.FIELDS}
+    EventVersion.objects.get_or_create(event=event, version=before.schedule_version, defaults=values)
     event.rsvps.filter(notified_version="").update(notified_version=before.schedule_version)
     event.notices_pending_since = timezone.now()
     event.save(update_fields=["notices_pending_since"])

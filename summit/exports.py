@@ -139,7 +139,7 @@ def guest_row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[C
     """What stands under HEADER for one guest, given as COLUMNS. The first guests of a party have the seats it holds."""
     (
         event, name, position, dietary_needs, accessibility_needs, contact, email, phone, organization, sector,
-        held, waiting, since, canceled_at, made, language, note, uid,
+        held, waiting, since, canceled_at, created_at, language, note, uid,
     ) = guest  # fmt: skip
     return (
         *events[event],
@@ -156,7 +156,7 @@ def guest_row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[C
         labels["state"][status_of(held, waiting, canceled_at)],
         "" if canceled_at else labels["seat"][position <= held],
         since,
-        made,
+        created_at,
         labels["language"][language],
         note,
         door_code(uid),
@@ -189,7 +189,9 @@ def invitation_rows(invitations: QuerySet[Invitation]) -> Iterator[tuple[Cell, .
 
 def invitation_row(events: dict[int, tuple], labels: Labels, invitation: tuple) -> tuple[Cell, ...]:
     """What stands under ASKED_HEADER for one invitation, given as ASKED_COLUMNS. Without seats, a party cancelled."""
-    event, name, email, organization, sector, language, made, held, waiting, declined_at, word = invitation
+    event, name, email, organization, sector, language, created_at, held, waiting, declined_at, decline_message = (
+        invitation
+    )
     answer = answer_of(None if held is None else bool(held or waiting), declined_at)
     return (
         *events[event],
@@ -198,10 +200,10 @@ def invitation_row(events: dict[int, tuple], labels: Labels, invitation: tuple) 
         organization or "",
         labels["sector"][sector],
         labels["language"][language],
-        made,
+        created_at,
         labels["answer"][answer],
         held,
         waiting,
         declined_at,
-        word,
+        decline_message,
     )

@@ -136,16 +136,16 @@ class RsvpForm(forms.Form):
         return helper
 
     def clean(self):
-        answers = super().clean()
+        cleaned_data = super().clean()
         named = len(self.companions())
-        if answers.get("size") and named >= answers["size"]:
-            said = ngettext_lazy(
+        if cleaned_data.get("size") and named >= cleaned_data["size"]:
+            message = ngettext_lazy(
                 "You named %(number)d guest beside you. Choose how many you are, or take a name out.",
                 "You named %(number)d guests beside you. Choose how many you are, or take a name out.",
                 named,
             )
-            self.add_error("size", said % {"number": named})
-        return answers
+            self.add_error("size", message % {"number": named})
+        return cleaned_data
 
     def companions(self) -> list[str]:
         """The names of those who come along, in whichever fields they were written."""
@@ -154,16 +154,16 @@ class RsvpForm(forms.Form):
     def rsvp(self) -> Rsvp:
         """The RSVP as it was asked for, in the page's language, unsaved."""
         fields = ("name", "email", "phone", "organization_name", "sector", "accepts_partial", "note")
-        answers = {field: self.cleaned_data[field] for field in fields if field in self.fields}
-        return Rsvp(event=self.event, language=get_language(), **answers)
+        values = {field: self.cleaned_data[field] for field in fields if field in self.fields}
+        return Rsvp(event=self.event, language=get_language(), **values)
 
     def guests(self) -> list[Guest]:
         """The party as far as it is named, the contact first, unsaved."""
-        answers = self.cleaned_data
+        cleaned_data = self.cleaned_data
         contact = Guest(
-            name=answers["name"],
-            dietary_needs=answers["dietary_needs"],
-            accessibility_needs=answers["accessibility_needs"],
+            name=cleaned_data["name"],
+            dietary_needs=cleaned_data["dietary_needs"],
+            accessibility_needs=cleaned_data["accessibility_needs"],
         )
         return [contact, *(Guest(name=name) for name in self.companions())]
 
@@ -173,26 +173,26 @@ class InvitationForm(RsvpForm):
 
     email = None
 
-    def __init__(self, invitation: Invitation, known: Rsvp | None, *args, **kwargs):
+    def __init__(self, invitation: Invitation, canceled_rsvp: Rsvp | None, *args, **kwargs):
         """`known` is an RSVP that was cancelled and would come back."""
         self.event, self.contact = invitation.event, invitation.contact
-        super().__init__(self.event, *args, initial=self.known_of(known), **kwargs)
+        super().__init__(self.event, *args, initial=self.known_of(canceled_rsvp), **kwargs)
 
     def known_of(self, rsvp: Rsvp | None) -> dict:
         if rsvp is None:
             of = self.contact.organization
-            known = {"name": self.contact.name, "phone": self.contact.phone}
-            return known | ({"organization_name": of.name, "sector": of.sector} if of else {})
+            initial = {"name": self.contact.name, "phone": self.contact.phone}
+            return initial | ({"organization_name": of.name, "sector": of.sector} if of else {})
         fields = ("name", "phone", "organization_name", "sector", "note")
-        known, guests = {field: getattr(rsvp, field) for field in fields}, list(rsvp.guests.all())
-        known |= {f"guest_{guest.position}": guest.name for guest in guests if guest.position > 1}
+        initial, guests = {field: getattr(rsvp, field) for field in fields}, list(rsvp.guests.all())
+        initial |= {f"guest_{guest.position}": guest.name for guest in guests if guest.position > 1}
         contact = (
             {"dietary_needs": guests[0].dietary_needs, "accessibility_needs": guests[0].accessibility_needs}
             if guests
             else {}
         )
         size = min(max(len(guests), 1), self.event.max_party_size)
-        return known | contact | {"size": size, "accepts_partial": "fewer" if rsvp.accepts_partial else "wait"}
+        return initial | contact | {"size": size, "accepts_partial": "fewer" if rsvp.accepts_partial else "wait"}
 
     def rsvp(self) -> Rsvp:
         """As it was asked for, in the language in which the district writes to the contact, unsaved."""

@@ -111,9 +111,9 @@ def create_organization_for(rsvps: RsvpQuerySet, *, name: str, sector: str = "",
     by now, and Doubled when there is one with the same name, unless staff are sure."""
     if not list(rsvps.select_for_update(no_key=True).order_by("pk").values_list("pk")):
         raise AlreadyMatched
-    known = Organization.objects.filter(normalized_name=normalize_name(Value(name))).order_by("pk").first()
-    if known and not is_sure:
-        raise NameTaken(known)
+    existing = Organization.objects.filter(normalized_name=normalize_name(Value(name))).order_by("pk").first()
+    if existing and not is_sure:
+        raise NameTaken(existing)
     organization = profiles.create_organization(name=name, sector=sector)
     save_match(rsvps, organization, adds_contacts=True)
     return organization
@@ -225,15 +225,15 @@ def rsvps_with_same_name(rsvp: Rsvp) -> RsvpQuerySet:
     return Rsvp.objects.to_match().filter(normalized_organization_name=rsvp.normalized_organization_name)
 
 
-def add_proposals(some: list[Group]) -> list[Group]:
-    typed = [MatchQuery(key, group.folded, [rsvp.email for rsvp in group.rsvps]) for key, group in enumerate(some)]
-    likely: dict[int, list[Match]] = duplicates.find_matches(typed)
-    pks = {one.organization for found in likely.values() for one in found}
+def add_proposals(groups: list[Group]) -> list[Group]:
+    queries = [MatchQuery(key, group.folded, [rsvp.email for rsvp in group.rsvps]) for key, group in enumerate(groups)]
+    matches_by_key: dict[int, list[Match]] = duplicates.find_matches(queries)
+    pks = {one.organization for found in matches_by_key.values() for one in found}
     organizations = Organization.objects.in_bulk(pks)
-    for key, found in likely.items():
-        some[key].proposals = [
+    for key, matches in matches_by_key.items():
+        groups[key].proposals = [
             Proposal(organizations[one.organization], one.score, one.reasons)
-            for one in found
+            for one in matches
             if one.organization in organizations
         ]
-    return some
+    return groups

@@ -117,10 +117,10 @@ def events_with(answers: dict[int, list[PersonAnswer]]) -> list[Event]:
     return list(shown.order_by("starts_at", "pk")[:MAX_EVENTS])
 
 
-def mail_own_link(sheet: PageState, slug: str) -> bool:
+def mail_own_link(state: PageState, slug: str) -> bool:
     """Mails the contact of a pledge the own link to a coming event, of the RSVP or else of the invitation, and says
     whether it does: as links.mail_link says. Raises Nothing."""
-    own = sheet.answering_contact
+    own = state.answering_contact
     coming = {"event__slug": slug, "event__is_published": True, "event__ends_at__gt": timezone.now()}
     if own is None or not slug_re.match(slug):
         raise NoLink

@@ -26,20 +26,20 @@ def mail_rsvp_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
     """Mails the link of one RSVP to its own address and says whether it does: at most once in ten minutes, unless the
     last one failed, and ten times a day, unless staff ask."""
     rsvp = seats.lock_rsvp(rsvp)
-    mails = rsvp.messages.filter(kind=EmailKind.RSVP_LINK)
-    if not may_mail_link(mails, rsvp.email, by_staff=by_staff):
+    messages = rsvp.messages.filter(kind=EmailKind.RSVP_LINK)
+    if not may_mail_link(messages, rsvp.email, by_staff=by_staff):
         return False
     rsvp_emails.queue_link(rsvp)
     return True
 
 
-def may_mail_link(mails: QuerySet[Message], email: str, *, by_staff: bool = False) -> bool:
+def may_mail_link(messages: QuerySet[Message], email: str, *, by_staff: bool = False) -> bool:
     """Whether one more mail with a link may go to an address, when `mails` are those before."""
-    today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
-    lately = mails.filter(recipient=email, created_at__gt=timezone.now() - MIN_INTERVAL).exclude(
+    today = messages.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
+    recent = messages.filter(recipient=email, created_at__gt=timezone.now() - MIN_INTERVAL).exclude(
         state__in=Message.UNDELIVERED
     )
-    return not lately.exists() and (by_staff or today < MAX_PER_DAY)
+    return not recent.exists() and (by_staff or today < MAX_PER_DAY)
 
 
 @transaction.atomic
@@ -55,8 +55,8 @@ def mail_link_by_staff(rsvp: Rsvp) -> bool:
 def change_email(rsvp: Rsvp, email: str) -> Rsvp:
     """Staff correct the e-mail address: what was not sent goes to the new one when it is sent, and so does the link."""
     rsvp = seats.correct_contact(rsvp, email=email)
-    mails = rsvp.messages.filter(queue=Message.Queue.TRANSACTIONAL)
-    mails.exclude(state=Message.State.SENT).update(recipient=email)
+    messages = rsvp.messages.filter(queue=Message.Queue.TRANSACTIONAL)
+    messages.exclude(state=Message.State.SENT).update(recipient=email)
     reminder_emails.recall_party_reminders(rsvp)  # what ends them belongs to the address
     if not rsvp.event.is_over:
         mail_rsvp_link(rsvp, by_staff=True)

@@ -47,5 +47,5 @@ def next_spring(event: Event) -> dict:
 
 def shift_days(moment: datetime, days: timedelta) -> datetime:
     """The same hour of the district's clock some days later, in summer time or not."""
-    there = localtime(moment, get_default_timezone())
-    return (there.replace(tzinfo=None) + days).replace(tzinfo=there.tzinfo)
+    local = localtime(moment, get_default_timezone())
+    return (local.replace(tzinfo=None) + days).replace(tzinfo=local.tzinfo)

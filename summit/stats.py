@@ -26,7 +26,7 @@ def seat_counts(event: Event) -> dict[str, int]:
 
     `free` is never negative: what is missing then is `over`, by how many the room is too small for who holds a seat.
     """
-    figures = event.rsvps.aggregate(
+    counts = event.rsvps.aggregate(
         held=Coalesce(Sum("held_seats"), 0),
         waiting=Coalesce(Sum("waitlisted_seats"), 0),
         overbooked=Coalesce(Sum("overbooked_seats"), 0),
@@ -37,8 +37,8 @@ def seat_counts(event: Event) -> dict[str, int]:
         canceled_late_parties=Count("pk", filter=Q(canceled_late=True)),
         skipped_parties=Count("pk", filter=Q(skipped_at__isnull=False)),
     )
-    left = event.capacity - event.reserved_seats - figures["held"]
-    return figures | {
+    left = event.capacity - event.reserved_seats - counts["held"]
+    return counts | {
         "capacity": event.capacity,
         "reserved": event.reserved_seats,
         "free": max(left, 0),
@@ -120,11 +120,11 @@ def needs_of_guests(event: Event) -> tuple[Needs, Needs]:
     )
 
 
-def count_needs(said) -> Needs:
+def count_needs(answers) -> Needs:
     totals: Counter[str] = Counter()
     spellings: dict[str, Counter[str]] = {}
     silent = 0
-    for words, number in said:
+    for words, number in answers:
         words = " ".join(words.split())
         if words:
             totals[words.casefold()] += number
@@ -152,13 +152,13 @@ def first_on_waitlist(event: Event) -> list[WaitlistRow]:
 def skip_reason(rsvp: Rsvp) -> str:
     if not rsvp.skipped_at:
         return ""
-    said = ngettext(
+    message = ngettext(
         "Needs %(seats)d seat. On %(day)s, %(time)s, none was free for it, and a later party was seated.",
         "Needs %(seats)d seats together. On %(day)s, %(time)s, fewer were free, and a later party was seated.",
         rsvp.waitlisted_seats,
     )
     moment = rsvp.skipped_at
-    return said % {"seats": rsvp.waitlisted_seats, "day": day(moment), "time": clock(moment)}
+    return message % {"seats": rsvp.waitlisted_seats, "day": day(moment), "time": clock(moment)}
 
 
 def unnamed_guest_count(event: Event) -> int:

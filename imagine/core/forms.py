@@ -101,8 +101,8 @@ class SpreadsheetField(forms.FileField):
     def clean(self, data, initial=None):
         file = super().clean(data, initial)
         if file and file.size > MAX_BYTES:
-            said = _("This file has %(size)d MB, and at most %(most)d can be read. Split it, or save it as CSV.")
-            raise ValidationError(said % {"size": file.size // MEGABYTE, "most": MAX_BYTES // MEGABYTE})
+            message = _("This file has %(size)d MB, and at most %(most)d can be read. Split it, or save it as CSV.")
+            raise ValidationError(message % {"size": file.size // MEGABYTE, "most": MAX_BYTES // MEGABYTE})
         return file
 
 

@@ -19,17 +19,17 @@ PRIVATE = [
 ]
 
 
-def without_links(words: str) -> str:
+def without_links(text: str) -> str:
     """Replace the secret of each personal link."""
-    pattern, instead = PRIVATE[1]
-    return pattern.sub(instead, words)
+    pattern, replacement = PRIVATE[1]
+    return pattern.sub(replacement, text)
 
 
-def without_private(words: str) -> str:
+def without_private(text: str) -> str:
     """Replace whatever looks like an address, a personal link or a secret."""
-    for pattern, instead in PRIVATE:
-        words = pattern.sub(instead, words)
-    return words
+    for pattern, replacement in PRIVATE:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 class JsonFormatter(logging.Formatter):

@@ -37,8 +37,8 @@ def render_cached(
     if page is None:
         if len(cached_pages) >= MAX_PAGES:
             cached_pages.clear()
-        words = context() if callable(context) else context
-        page = cached_pages[key] = render_to_string(template, {**words, "csrf_token": PLACE}, request)
+        values = context() if callable(context) else context
+        page = cached_pages[key] = render_to_string(template, {**values, "csrf_token": PLACE}, request)
     return HttpResponse(page.replace(PLACE, get_token(request)), status=status)
 
 

@@ -15,15 +15,15 @@ def join_columns(*fields: str) -> Expression:
     return Func(*map(F, fields), template="(%(expressions)s)", arg_joiner=" || ' ' || ", output_field=TextField())
 
 
-def unaccented(words: Expression | F) -> Expression:
+def unaccented(expression: Expression | F) -> Expression:
     """Normalize an expression: `unaccented(F("name"))` for a column, `unaccented(Value("García"))` for typed text."""
     text = TextField()
-    plain = Func(words, Value(BARRED), Value("DdOoLl"), function="TRANSLATE", output_field=text)
+    plain = Func(expression, Value(BARRED), Value("DdOoLl"), function="TRANSLATE", output_field=text)
     plain = Func(plain, template="NORMALIZE(%(expressions)s, NFKD)", output_field=text)  # split letters and accents
     return Func(Lower(plain), Value(MARKS), Value(""), Value("g"), function="REGEXP_REPLACE", output_field=text)
 
 
-def unaccented_sql(words: str) -> str:
+def unaccented_sql(sql: str) -> str:
     """Do the same as `unaccented` for an expression in raw SQL."""
     marks = MARKS.replace("'", "''")
-    return f"regexp_replace(lower(normalize(translate({words}, '{BARRED}', 'DdOoLl'), NFKD)), '{marks}', '', 'g')"
+    return f"regexp_replace(lower(normalize(translate({sql}, '{BARRED}', 'DdOoLl'), NFKD)), '{marks}', '', 'g')"

@@ -35,10 +35,10 @@ def collect_messages() -> dict[MessageForms, list[str]]:
     """Return every string that goes through gettext, with the files it is in."""
     found: dict[MessageForms, list[str]] = {}
     for path in source_files():
-        words = messages_in_python(path) if path.suffix == ".py" else messages_in_template(path)
+        messages = messages_in_python(path) if path.suffix == ".py" else messages_in_template(path)
         name = path.relative_to(settings.BASE_DIR).as_posix()
-        for one in words:
-            files = found.setdefault(one, [])
+        for message in messages:
+            files = found.setdefault(message, [])
             if name not in files:
                 files.append(name)
     return found
@@ -128,9 +128,9 @@ def translated_texts(entry: polib.POEntry) -> list[str]:
     return [words for words in [entry.msgstr, *entry.msgstr_plural.values()] if words]
 
 
-def loses_placeholder(entry: polib.POEntry, words: str) -> bool:
+def loses_placeholder(entry: polib.POEntry, translation: str) -> bool:
     """Return whether a translation loses or adds a placeholder. Plurals may drop the number ("a seat")."""
     pattern = r"%\(\w+\)[sd]|%[sd]"
     wanted = set(re.findall(pattern, entry.msgid + entry.msgid_plural))
-    kept = set(re.findall(pattern, words))
+    kept = set(re.findall(pattern, translation))
     return bool(kept - wanted) or (not entry.msgid_plural and kept != wanted)

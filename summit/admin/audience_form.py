@@ -56,12 +56,12 @@ class AudienceForm(forms.ModelForm):
             self.fields[name].label_from_instance = named[name]
 
     def clean(self):
-        answers = super().clean()
-        if answers.get("attendance") and not answers.get("attended_event"):
+        cleaned_data = super().clean()
+        if cleaned_data.get("attendance") and not cleaned_data.get("attended_event"):
             self.add_error("attended_event", _("Say of which event."))
-        if answers.get("include_drafts") and not answers.get("pledge_year"):
+        if cleaned_data.get("include_drafts") and not cleaned_data.get("pledge_year"):
             self.add_error("pledge_year", _("Say for which school year."))
-        return answers
+        return cleaned_data
 
 
 # In words --------------------------------------------------------------------------------------------------------
@@ -81,26 +81,26 @@ def describe_partners(audience: Audience) -> str:
     kinds = [kind.localized_name for kind in audience.kinds.all()]
     schools = [school.name for school in audience.schools.all()]
     sectors = [str(Sector(sector).label) for sector in audience.sectors]
-    said = []
+    conditions = []
     if audience.pledge_year:
         include_drafts = gettext("with a pledge for %(year)s, signed or not")
-        words = include_drafts if audience.include_drafts else gettext("with a signed pledge for %(year)s")
-        said.append(words % {"year": audience.pledge_year.school_years})
+        template = include_drafts if audience.include_drafts else gettext("with a signed pledge for %(year)s")
+        conditions.append(template % {"year": audience.pledge_year.school_years})
     if kinds:
-        said.append(gettext("with a promise of: %(kinds)s") % {"kinds": join_with_or(kinds)})
+        conditions.append(gettext("with a promise of: %(kinds)s") % {"kinds": join_with_or(kinds)})
     if schools:
-        said.append(gettext("with a promise for %(schools)s") % {"schools": join_with_or(schools)})
+        conditions.append(gettext("with a promise for %(schools)s") % {"schools": join_with_or(schools)})
     if sectors:
-        said.append(gettext("of the sectors: %(sectors)s") % {"sectors": join_with_or(sectors)})
-    if not said:
+        conditions.append(gettext("of the sectors: %(sectors)s") % {"sectors": join_with_or(sectors)})
+    if not conditions:
         return ""
     all_of_them = gettext("partners %(said)s; every contact of each")
-    words = (
+    template = (
         all_of_them
         if audience.contact_scope == ContactScope.ALL
         else gettext("partners %(said)s; the main contact of each")
     )
-    return words % {"said": "; ".join(said)}
+    return template % {"said": "; ".join(conditions)}
 
 
 def join_with_or(names: list[str]) -> str:
@@ -108,10 +108,13 @@ def join_with_or(names: list[str]) -> str:
 
 
 def describe_guests(audience: Audience) -> str:
-    who = [str(ATTENDANCE_LABELS[came]) for came in audience.attendance]
-    if not who:
+    attendances = [str(ATTENDANCE_LABELS[came]) for came in audience.attendance]
+    if not attendances:
         return gettext("guests of %(event)s") % {"event": audience.attended_event}
-    return gettext("guests of %(event)s who %(did)s") % {"event": audience.attended_event, "did": join_with_or(who)}
+    return gettext("guests of %(event)s who %(did)s") % {
+        "event": audience.attended_event,
+        "did": join_with_or(attendances),
+    }
 
 
 def audiences_with_details() -> QuerySet[Audience]:

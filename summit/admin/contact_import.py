@@ -28,14 +28,14 @@ class ContactListForm(forms.Form):
 
     def clean(self):
         """What cannot be read is said beside the field, and not kept."""
-        answers = super().clean()
-        if file := answers.get("file"):
-            answers["content"] = file.read()
+        cleaned_data = super().clean()
+        if file := cleaned_data.get("file"):
+            cleaned_data["content"] = file.read()
             try:
-                contact_import.check_contact_list(answers["content"], file.name)
-            except Unreadable as refused:
-                self.add_error("file", str(refused))
-        return answers
+                contact_import.check_contact_list(cleaned_data["content"], file.name)
+            except Unreadable as error:
+                self.add_error("file", str(error))
+        return cleaned_data
 
 
 def contact_import_urls(page: admin.ModelAdmin) -> list:
@@ -85,8 +85,8 @@ def preview_context(request: HttpRequest, checked: CheckedList) -> dict:
     """What a list says, its rows page by page."""
     return {
         "checked": checked,
-        "taken": page_with_links(request, "page", Paginator(checked.taken, ROWS_PER_PAGE)),
-        "bad": page_with_links(request, "bad", Paginator(checked.bad, ROWS_PER_PAGE)),
+        "taken": page_with_links(request, "page", Paginator(checked.accepted, ROWS_PER_PAGE)),
+        "bad": page_with_links(request, "bad", Paginator(checked.rejected, ROWS_PER_PAGE)),
         "left": page_with_links(request, "left", Paginator(skipped_rows(checked), ROWS_PER_PAGE)),
     }
 
@@ -94,23 +94,23 @@ def preview_context(request: HttpRequest, checked: CheckedList) -> dict:
 def skipped_rows(checked: CheckedList) -> list[tuple[int, str, str]]:
     """Rows that are right and not taken: line, address and why."""
     unwilling = _("wants no invitations, or refuses mail")
-    return sorted([*checked.doubled, *((row.line, row.email, unwilling) for row in checked.unwilling)])
+    return sorted([*checked.repeated, *((row.line, row.email, unwilling) for row in checked.opted_out)])
 
 
 def import_or_discard(request: HttpRequest, audience: Audience, event: Event | None) -> HttpResponse:
     """Puts the people of the list that was sent in the audience, or drops it."""
-    here, seen = redirect(url_with_event(request.path, event)), request.POST.get("seen", "")
+    back, seen = redirect(url_with_event(request.path, event)), request.POST.get("seen", "")
     try:
         if "drop" in request.POST:
             contact_import.discard_upload(audience, seen=seen)
             messages.success(request, _("The list was dropped. Nobody was put in."))
-            return here
-        number = contact_import.import_upload(audience, seen=seen, leaves_bad="leave" in request.POST)
-    except contact_import.ContactImportRefused as refused:
-        messages.error(request, str(refused))
-        return here
-    said = ngettext("%(n)d person of the list is in now.", "%(n)d people of the list are in now.", number)
-    messages.success(request, said % {"n": number})
+            return back
+        number = contact_import.import_upload(audience, seen=seen, skip_rejected="leave" in request.POST)
+    except contact_import.ContactImportRefused as error:
+        messages.error(request, str(error))
+        return back
+    message = ngettext("%(n)d person of the list is in now.", "%(n)d people of the list are in now.", number)
+    messages.success(request, message % {"n": number})
     if event:
         return redirect("admin:summit_event_invite_audience", event.pk, audience.pk)
     return redirect(reverse("admin:summit_audience_change", args=[audience.pk]))

@@ -33,21 +33,21 @@ class EventAdminForm(ConcurrentEditForm):
         return seats.lock_event(self.instance.pk)
 
     def clean(self):
-        answers = super().clean()
+        cleaned_data = super().clean()
         if "_back" in self.data:
             self.add_error(None, ValidationError(NOTHING_SAVED, code=GO_BACK))
-        self.check_times(answers)
-        self.check_numbers(answers)
-        return answers
+        self.check_times(cleaned_data)
+        self.check_numbers(cleaned_data)
+        return cleaned_data
 
     @property
     def comes_back(self) -> bool:
         """Whether the form is shown again only because somebody pressed "Back": nothing in it is wrong."""
         return [error.code for errors in self.errors.as_data().values() for error in errors] == [GO_BACK]
 
-    def check_times(self, answers: dict) -> None:
-        starts, ends = answers.get("starts_at"), answers.get("ends_at")
-        opens, closes = answers.get("rsvp_opens_at"), answers.get("rsvp_closes_at")
+    def check_times(self, cleaned_data: dict) -> None:
+        starts, ends = cleaned_data.get("starts_at"), cleaned_data.get("ends_at")
+        opens, closes = cleaned_data.get("rsvp_opens_at"), cleaned_data.get("rsvp_closes_at")
         if starts and ends and ends <= starts:
             self.add_error("ends_at", _("An event ends after it starts."))
             ends = None
@@ -65,11 +65,16 @@ class EventAdminForm(ConcurrentEditForm):
         stored = Event.objects.get(pk=self.instance.pk)
         return stored.is_editable and stored.rsvps.active().exists()
 
-    def check_numbers(self, answers: dict) -> None:
+    def check_numbers(self, cleaned_data: dict) -> None:
         """Asked when one of the numbers is new: an event that was saved so before keeps its other changes."""
-        capacity, largest = answers.get("capacity"), answers.get("max_party_size")
-        if capacity and largest and largest > capacity and {"capacity", "max_party_size"} & set(self.changed_data):
+        capacity, max_party_size = cleaned_data.get("capacity"), cleaned_data.get("max_party_size")
+        if (
+            capacity
+            and max_party_size
+            and max_party_size > capacity
+            and {"capacity", "max_party_size"} & set(self.changed_data)
+        ):
             self.add_error("max_party_size", _("The largest party does not fit the room: the capacity is smaller."))
-        reserved = answers.get("reserved_seats")
+        reserved = cleaned_data.get("reserved_seats")
         if capacity is not None and reserved and reserved > capacity and "reserved_seats" in self.changed_data:
             self.add_error("reserved_seats", _("More seats are reserved than the room has."))

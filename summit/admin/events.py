@@ -42,28 +42,28 @@ def cancellation_preview(event: Event) -> dict:
     if event.canceled_at:
         return {"event": event, "refused": _("This event was called off before; nobody is written to again.")}
     party = first_active_rsvp(event)
-    shown = rsvp_emails.preview_event_canceled(party) if party else []
-    off = copy(event)
-    off.canceled_at = timezone.now()
-    return {"event": event, "parties": event.rsvps.active().count(), "letters": shown, **invited_preview(off)}
+    previews = rsvp_emails.preview_event_canceled(party) if party else []
+    canceled = copy(event)
+    canceled.canceled_at = timezone.now()
+    return {"event": event, "parties": event.rsvps.active().count(), "previews": previews, **invited_preview(canceled)}
 
 
 def invited_preview(event: Event) -> dict:
     """What the question says of those who are invited and have not answered, and are told of the event as it is in
     memory: how many, and what the first one reads."""
-    asked = change_notices.invitations_notified_if_saved(event)
-    first = asked.select_related("contact__organization").order_by("pk").first()
+    invitations = change_notices.invitations_notified_if_saved(event)
+    first = invitations.select_related("contact__organization").order_by("pk").first()
     if first is None:
         return {"invited": 0}
     first.event = event
-    return {"invited": asked.count(), "invited_letters": change_notice_emails.preview_change_notice(first)}
+    return {"invited": invitations.count(), "notices": change_notice_emails.preview_change_notice(first)}
 
 
 def cancellation_outcome(event: Event) -> Outcome:
     try:
         return event_changes.cancel_event(event).canceled_at != event.canceled_at
-    except (RuleViolation, Event.DoesNotExist) as refused:
-        return refused
+    except (RuleViolation, Event.DoesNotExist) as error:
+        return error
 
 
 def first_active_rsvp(event: Event) -> Rsvp | None:
@@ -126,7 +126,7 @@ class EventAdmin(ActionsAdmin):
         if notes := [NOTHING_SAVED] if form.is_bound and form.comes_back else conflict_messages([form]):
             context |= {"errors": [], "notes": notes}
         elif obj and obj.pk and not context["errors"]:  # else the sentences about what was typed come first
-            context["answers"] = event_page.event_overview(obj, request.user)
+            context["overview"] = event_page.event_overview(obj, request.user)
         if obj and obj.pk:
             context["invite"] = self.invite(request, obj)
             context["next_spring"] = self.next_spring(request, Event.objects.get(pk=obj.pk))  # not what was typed
@@ -152,8 +152,8 @@ class EventAdmin(ActionsAdmin):
         before, party = Event.objects.get(pk=event.pk), first_active_rsvp(event)
         if not event_changes.notifies_guests(before, event):
             return None
-        asked = invited_preview(event)
-        if not (party or asked["invited"]):
+        invited = invited_preview(event)
+        if not (party or invited["invited"]):
             return None
         page = {
             **self.admin_site.each_context(request),
@@ -161,9 +161,9 @@ class EventAdmin(ActionsAdmin):
             "opts": self.opts,
             "event": before,
             "parties": event.rsvps.active().count(),
-            "letters": rsvp_emails.preview_event_rescheduled(party, before) if party else [],
-            **asked,
-            "typed": [(name, value) for name, values in request.POST.lists() for value in values],
+            "previews": rsvp_emails.preview_event_rescheduled(party, before) if party else [],
+            **invited,
+            "submitted": [(name, value) for name, values in request.POST.lists() for value in values],
         }
         return render(request, "admin/summit/event/reschedule.html", page)
 
@@ -226,12 +226,12 @@ class EventAdmin(ActionsAdmin):
         event_changes.save_event(obj)
         over = -seats.available_seats(obj)
         if over > 0:
-            said = ngettext(
+            message = ngettext(
                 "The room is over by %(number)d seat. Nobody lost a seat; nobody is called up.",
                 "The room is over by %(number)d seats. Nobody lost a seat; nobody is called up.",
                 over,
             )
-            self.message_user(request, said % {"number": over}, messages.WARNING)
+            self.message_user(request, message % {"number": over}, messages.WARNING)
 
     @admin.action(description=_("Call off the event and tell every guest"), permissions=["change"])
     def cancel_events(self, request, queryset):

@@ -84,34 +84,34 @@ def unchanged_row(guest: Guest) -> dict[str, str]:
 def party_changes(data: QueryDict, rsvp: Rsvp) -> list[str]:
     """What others did to a party since the page that sent `data` was opened, a sentence each."""
     rows, guests = submitted_rows(data), list(rsvp.guests.order_by("position"))
-    now = {str(guest.pk) for guest in guests}
-    said = [_("The party changed while you had it open. Nothing is saved yet, and what you typed is still here.")]
-    said.append(seats_message(rsvp))
+    current_pks = {str(guest.pk) for guest in guests}
+    messages = [_("The party changed while you had it open. Nothing is saved yet, and what you typed is still here.")]
+    messages.append(seats_message(rsvp))
     for key, row in rows.items():
-        if key and key not in now:
-            said += removed_guest_messages(row)
+        if key and key not in current_pks:
+            messages += removed_guest_messages(row)
     for guest in guests:
         if rows and str(guest.pk) not in rows:
             name = guest.name or _("Guest %(position)d, not named yet") % {"position": guest.position}
-            said.append(_("New in the party: %(name)s.") % {"name": name})
-    return [*said, _("Save once more when it is right.")]
+            messages.append(_("New in the party: %(name)s.") % {"name": name})
+    return [*messages, _("Save once more when it is right.")]
 
 
 def seats_message(rsvp: Rsvp) -> str:
     if rsvp.canceled_at:
         return _("It is cancelled now.")
-    said = ngettext(
+    message = ngettext(
         "It holds %(held)d seat now and waits for %(waiting)d.",
         "It holds %(held)d seats now and waits for %(waiting)d.",
         rsvp.held_seats,
     )
-    return said % {"held": rsvp.held_seats, "waiting": rsvp.waitlisted_seats}
+    return message % {"held": rsvp.held_seats, "waiting": rsvp.waitlisted_seats}
 
 
 def removed_guest_messages(row: dict[str, str]) -> list[str]:
     """Who left the party, and what had been typed for them."""
     shown = parse_shown(row["shown"])
     name = shown.get("name") or row["name"] or _("a guest without a name")
-    said = [_("Not in the party any more: %(name)s.") % {"name": name}]
-    mine = [row[field] for field in FIELDS if row[field] and row[field] != shown.get(field, "")]
-    return said + ([_("For them you had typed: %(words)s.") % {"words": "; ".join(mine)}] if mine else [])
+    messages = [_("Not in the party any more: %(name)s.") % {"name": name}]
+    typed = [row[field] for field in FIELDS if row[field] and row[field] != shown.get(field, "")]
+    return messages + ([_("For them you had typed: %(words)s.") % {"words": "; ".join(typed)}] if typed else [])

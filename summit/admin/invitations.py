@@ -51,11 +51,11 @@ class MailFilter(ChoiceFilter):
         return queryset.filter(mail_state__isnull=True) if value == "none" else queryset.filter(mail_state=value)
 
 
-def invitation_outcome(act: Callable[[Invitation], object], invitation: Invitation) -> Outcome:
+def invitation_outcome(action: Callable[[Invitation], object], invitation: Invitation) -> Outcome:
     try:
-        return act(invitation) is not False
-    except Invitation.DoesNotExist as gone:
-        return gone
+        return action(invitation) is not False
+    except Invitation.DoesNotExist as error:
+        return error
 
 
 def export_invitations(request: HttpRequest, invitations, kind: str) -> HttpResponse:
@@ -170,8 +170,8 @@ class InvitationAdmin(GuardedAdmin, ExportAdmin):
         address = reverse("admin:summit_rsvp_change", args=[invitation.rsvp_id])
         number = ngettext("%(number)d seat", "%(number)d seats", invitation.rsvp.party_size)
         state = Rsvp.Status(invitation.rsvp.status).label
-        words = state if invitation.rsvp.canceled_at else f"{number % {'number': invitation.rsvp.party_size}}, {state}"
-        return format_html('<a href="{}">{}</a>', address, words)
+        label = state if invitation.rsvp.canceled_at else f"{number % {'number': invitation.rsvp.party_size}}, {state}"
+        return format_html('<a href="{}">{}</a>', address, label)
 
     @admin.display(description=_("mailing"))
     def mailed_with(self, invitation: Invitation) -> str:

@@ -60,8 +60,8 @@ def not_invitable_reason(event: Event) -> str:
     """Why nobody can be invited to the event now; "" when people can."""
     try:
         starting.check_invitable(event)
-    except starting.CannotInvite as refused:
-        return str(refused)
+    except starting.CannotInvite as error:
+        return str(error)
     return ""
 
 
@@ -120,14 +120,16 @@ class ConfirmForm(forms.Form):
     mark = forms.CharField(widget=forms.HiddenInput, max_length=32, required=False)  # without it nobody was shown
 
     def clean(self):
-        answers = super().clean()
-        typed, shown = answers.get("number", ""), answers.get("shown")
+        cleaned_data = super().clean()
+        typed, shown = cleaned_data.get("number", ""), cleaned_data.get("shown")
         for mark in (",", ".", " ", "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"):
             typed = typed.replace(mark, "")
-        if "number" in answers and shown is not None and typed != str(shown):
-            said = _("You typed %(typed)s, and %(shown)d would be invited. Nobody was: look once more, then type it.")
-            self.add_error("number", said % {"typed": answers["number"], "shown": shown})
-        return answers
+        if "number" in cleaned_data and shown is not None and typed != str(shown):
+            message = _(
+                "You typed %(typed)s, and %(shown)d would be invited. Nobody was: look once more, then type it."
+            )
+            self.add_error("number", message % {"typed": cleaned_data["number"], "shown": shown})
+        return cleaned_data
 
 
 class RecipientFilter(NamedTuple):
@@ -139,8 +141,8 @@ class RecipientFilter(NamedTuple):
     @classmethod
     def of(cls, request: HttpRequest) -> "RecipientFilter":
         reason = request.GET.get("who", "")
-        known = {"all": None} | {str(each): str(each) for each in Reason}
-        return cls(request.GET.get("q", "").replace("\0", "").strip()[:MAX_LENGTH_SEARCH], known.get(reason, ""))
+        reasons = {"all": None} | {str(each): str(each) for each in Reason}
+        return cls(request.GET.get("q", "").replace("\0", "").strip()[:MAX_LENGTH_SEARCH], reasons.get(reason, ""))
 
 
 def review_recipients(page: admin.ModelAdmin, request: HttpRequest, pk: int, audience: int) -> HttpResponse:
@@ -176,49 +178,50 @@ def start_mailing(request: HttpRequest, event: Event, audience: Audience, form: 
             mark=form.cleaned_data["mark"],
             by=request.user.get_username(),
         )
-    except starting.CannotInvite as refused:
-        form.add_error(None, str(refused))
+    except starting.CannotInvite as error:
+        form.add_error(None, str(error))
         form.data = {}  # who is shown now is confirmed by typing the number once more
         return None
-    said = ngettext("%(n)d person is being invited.", "%(n)d people are being invited.", mailing.recipient_count)
-    messages.success(request, said % {"n": mailing.recipient_count})
+    message = ngettext("%(n)d person is being invited.", "%(n)d people are being invited.", mailing.recipient_count)
+    messages.success(request, message % {"n": mailing.recipient_count})
     return redirect("admin:mail_mailing_change", mailing.pk)
 
 
 def recipients_context(request: HttpRequest, event: Event, audience: Audience) -> dict:
     """What the page says of an audience."""
-    figures, shown = audiences.count_people(audience, event), RecipientFilter.of(request)
-    people = audiences.audience_people(audience, event, words=shown.words, reason=shown.reason)
+    counts, selected = audiences.count_people(audience, event), RecipientFilter.of(request)
+    people = audiences.audience_people(audience, event, words=selected.words, reason=selected.reason)
     rows = page_with_links(request, "page", Paginator(people, PEOPLE_PER_PAGE))
     reader = preview_reader(request, list(rows))
     free = max(0, seats.available_seats(event))
     return {
-        "figures": figures,
-        "left_out": figures.people - figures.invited,
+        "counts": counts,
+        "skipped_count": counts.people - counts.invited,
         "free": free,
-        "too_many": figures.invited > free,
-        "filters": recipient_filters(figures, shown),
-        "shown": shown,
+        "too_many": counts.invited > free,
+        "filters": recipient_filters(counts, selected),
+        "shown": selected,
         "people": rows,
         "rows": [(person, preview_url(request, person)) for person in rows],
         "reader": reader,
-        "letters": invitation_emails.preview_invitation(event, reader.name, reader.organization) if reader else [],
+        "previews": invitation_emails.preview_invitation(event, reader.name, reader.organization) if reader else [],
     }
 
 
-def recipient_filters(figures: AudienceCounts, shown: RecipientFilter) -> list[dict]:
+def recipient_filters(counts: AudienceCounts, selected: RecipientFilter) -> list[dict]:
     """The parts of an audience, each with its number and address."""
-    parts = [("", _("will be invited"), figures.invited, "")]
-    parts += [(str(reason), reason.label, number, str(reason)) for reason, number in figures.left_out.items()]
-    parts += [(None, _("all"), figures.people, "all")]
+    parts = [("", _("will be invited"), counts.invited, "")]
+    parts += [(str(reason), reason.label, number, str(reason)) for reason, number in counts.left_out.items()]
+    parts += [(None, _("all"), counts.people, "all")]
     return [
         {
             "label": label,
             "number": number,
-            "address": "?" + urlencode({name: value for name, value in (("who", who), ("q", shown.words)) if value}),
-            "is_shown": part == shown.reason,
+            "address": "?"
+            + urlencode({name: value for name, value in (("who", value), ("q", selected.words)) if value}),
+            "is_shown": part == selected.reason,
         }
-        for part, label, number, who in parts
+        for part, label, number, value in parts
     ]
 
 

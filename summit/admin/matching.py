@@ -33,12 +33,12 @@ class NewOrganizationForm(forms.Form):
 
 def matching_urls(page: admin.ModelAdmin) -> list:
     """Hung on the admin of RSVPs."""
-    to_match = require_safe(partial(names_page, page))
-    one = require_http_methods(["GET", "HEAD", "POST"])(partial(rsvp_page, page))
+    names_view = require_safe(partial(names_page, page))
+    rsvp_view = require_http_methods(["GET", "HEAD", "POST"])(partial(rsvp_page, page))
     view = page.admin_site.admin_view
     return [
-        path("match/", view(to_match), name="summit_to_match"),
-        path("<int:pk>/match/", view(one), name="summit_match"),
+        path("match/", view(names_view), name="summit_to_match"),
+        path("<int:pk>/match/", view(rsvp_view), name="summit_match"),
     ]
 
 
@@ -73,7 +73,7 @@ def rsvp_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResp
 def render_rsvp_page(
     page, request, rsvp: Rsvp, form: NewOrganizationForm, doubled: Organization | None = None
 ) -> HttpResponse:
-    words = request.GET.get("q", "").replace("\0", "").strip()[:120]
+    query = request.GET.get("q", "").replace("\0", "").strip()[:120]
     context = {
         **page.admin_site.each_context(request),
         "title": _("Which organization is it?"),
@@ -83,16 +83,16 @@ def render_rsvp_page(
         "was": match_state(rsvp),
         "form": form,
         "doubled": doubled,
-        "q": words,
-        "found": find_organizations(words) if words else None,
+        "q": query,
+        "found": find_organizations(query) if query else None,
         "may_add": request.user.has_perm("partners.add_organization"),
     }
     return render(request, "admin/summit/rsvp/match.html", context)
 
 
-def find_organizations(words: str) -> list[Organization]:
+def find_organizations(query: str) -> list[Organization]:
     return list(
-        Organization.objects.filter(normalized_name__contains=normalize_name(Value(words)))[:MAX_SEARCH_RESULTS]
+        Organization.objects.filter(normalized_name__contains=normalize_name(Value(query)))[:MAX_SEARCH_RESULTS]
     )
 
 
@@ -114,22 +114,22 @@ def rsvps_to_decide(rsvp: Rsvp, was: str) -> RsvpQuerySet:
 
 
 def save_decision(page, request, rsvp: Rsvp) -> HttpResponse:
-    rsvps, typed = rsvps_to_decide(rsvp, request.POST.get("was", "")), request.POST
+    rsvps, data = rsvps_to_decide(rsvp, request.POST.get("was", "")), request.POST
     try:
-        if "new" in typed:
+        if "new" in data:
             return create_organization(page, request, rsvp, rsvps)
-        if "choose" in typed:
+        if "choose" in data:
             number = organization_matching.assign_organization(
-                rsvps, parse_pk(typed["choose"]), adds_contacts="contacts" in typed
+                rsvps, parse_pk(data["choose"]), adds_contacts="contacts" in data
             )
         else:
             number = (
-                organization_matching.assign_no_organization if "none" in typed else organization_matching.reopen_match
+                organization_matching.assign_no_organization if "none" in data else organization_matching.reopen_match
             )(rsvps)
         if not number:
             raise organization_matching.AlreadyMatched
-    except organization_matching.CannotMatch as refused:
-        page.message_user(request, str(refused), messages.ERROR)
+    except organization_matching.CannotMatch as error:
+        page.message_user(request, str(error), messages.ERROR)
         return redirect("admin:summit_match", rsvp.pk)
     return report_and_redirect(page, request, rsvp, number)
 
@@ -145,23 +145,27 @@ def create_organization(page, request, rsvp: Rsvp, rsvps: RsvpQuerySet) -> HttpR
     if not form.is_valid():
         return render_rsvp_page(page, request, rsvp, form)
     try:
-        made = organization_matching.create_organization_for(rsvps, is_sure="sure" in request.POST, **form.cleaned_data)
-    except organization_matching.NameTaken as refused:
-        form.add_error("name", str(refused))
-        return render_rsvp_page(page, request, rsvp, form, refused.organization)
-    return report_and_redirect(page, request, rsvp, made.rsvps.count())
+        organization = organization_matching.create_organization_for(
+            rsvps, is_sure="sure" in request.POST, **form.cleaned_data
+        )
+    except organization_matching.NameTaken as error:
+        form.add_error("name", str(error))
+        return render_rsvp_page(page, request, rsvp, form, error.organization)
+    return report_and_redirect(page, request, rsvp, organization.rsvps.count())
 
 
 def report_and_redirect(page, request, rsvp: Rsvp, number: int) -> HttpResponse:
     """Says what was said, and leads back to where it was asked."""
     rsvp.refresh_from_db(fields=["organization", "no_organization"])
     if rsvp.organization:
-        said = ngettext("%(number)d RSVP is of %(name)s.", "%(number)d RSVPs are of %(name)s.", number)
+        message = ngettext("%(number)d RSVP is of %(name)s.", "%(number)d RSVPs are of %(name)s.", number)
     elif rsvp.no_organization:
-        said = ngettext("%(number)d RSVP belongs to no partner.", "%(number)d RSVPs belong to no partner.", number)
+        message = ngettext("%(number)d RSVP belongs to no partner.", "%(number)d RSVPs belong to no partner.", number)
     else:
-        said = ngettext("%(number)d RSVP is to be matched again.", "%(number)d RSVPs are to be matched again.", number)
-    page.message_user(request, said % {"number": number, "name": rsvp.organization}, messages.SUCCESS)
+        message = ngettext(
+            "%(number)d RSVP is to be matched again.", "%(number)d RSVPs are to be matched again.", number
+        )
+    page.message_user(request, message % {"number": number, "name": rsvp.organization}, messages.SUCCESS)
     if request.POST.get("back") == "names":
         return redirect("admin:summit_to_match")
     return redirect("admin:summit_rsvp_change", rsvp.pk)

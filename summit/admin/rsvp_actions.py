@@ -36,8 +36,8 @@ def promote_over_capacity(page, request, rsvps):
     done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
     reason = request.POST.get("reason", "").strip()[:MAX_LENGTH_REASON]
     if not reason:
-        said = _("Say why in the field beside the action: it is kept in the history.")
-        page.message_user(request, said, messages.ERROR)
+        message = _("Say why in the field beside the action: it is kept in the history.")
+        page.message_user(request, message, messages.ERROR)
         return
     rsvps = rsvps.order_by("waitlisted_since", "pk")
     report_outcomes(page, request, seats.apply_to_many(seats.promote, rsvps, override_reason=reason), done)
@@ -80,13 +80,13 @@ def mark_no_shows(page, request, rsvps):
     report_outcomes(page, request, apply_one_by_one(attendance.mark_no_show, rsvps), done)
 
 
-def apply_one_by_one(act: Callable[[Rsvp], object], rsvps: Iterable[Rsvp]) -> Iterable[tuple[Rsvp, Outcome]]:
+def apply_one_by_one(action: Callable[[Rsvp], object], rsvps: Iterable[Rsvp]) -> Iterable[tuple[Rsvp, Outcome]]:
     """What became of each party, as seats.apply_to_many says it, of an act that frees no seat."""
     for rsvp in rsvps:
         try:
-            outcome = act(rsvp) is not False
-        except (RuleViolation, Rsvp.DoesNotExist) as refused:
-            outcome = refused
+            outcome = action(rsvp) is not False
+        except (RuleViolation, Rsvp.DoesNotExist) as error:
+            outcome = error
         yield rsvp, outcome
 
 

@@ -54,8 +54,8 @@ class RsvpAdminForm(ConcurrentEditForm):
         """Also of whom the party consists; what is known of each guest is in that guest's own form."""
         guests = list(row.guests.order_by("pk").values_list("pk", flat=True))
         size = {"size": str(row.party_size)} if "size" in self.fields else {}
-        standing = f"{row.held_seats} {row.waitlisted_seats} {row.canceled_at is not None} {guests}"
-        return super().state(row) | size | {"party": standing}
+        party = f"{row.held_seats} {row.waitlisted_seats} {row.canceled_at is not None} {guests}"
+        return super().state(row) | size | {"party": party}
 
     def conflict_error(self, name: str, row: Rsvp):
         return (
@@ -63,22 +63,22 @@ class RsvpAdminForm(ConcurrentEditForm):
         )
 
     def clean(self):
-        answers = super().clean()
-        event = self.instance.event if self.instance.pk else answers.get("event")
-        size = answers.get("size")
-        if answers.get("over_capacity") and not answers.get("reason"):
+        cleaned_data = super().clean()
+        event = self.instance.event if self.instance.pk else cleaned_data.get("event")
+        size = cleaned_data.get("size")
+        if cleaned_data.get("over_capacity") and not cleaned_data.get("reason"):
             self.add_error("reason", _("Say why: it is kept in the history."))
         if event is None or self.errors:
-            return answers
+            return cleaned_data
         event = seats.lock_event(event.pk)
         try:
             if size and {"size", "accepts_partial"} & set(self.changed_data):
                 seats.check_open(event, by_staff=True)
                 seats.check_size(event, size, grows=size > self.instance.party_size)
-        except seats.RsvpClosed as refused:
-            self.add_error(None, str(refused))
-        except seats.PartyOutOfBounds as refused:
-            self.add_error("size", str(refused))
-        if event.rsvps.with_email(answers["email"]).exclude(pk=self.instance.pk).exists():
+        except seats.RsvpClosed as error:
+            self.add_error(None, str(error))
+        except seats.PartyOutOfBounds as error:
+            self.add_error("size", str(error))
+        if event.rsvps.with_email(cleaned_data["email"]).exclude(pk=self.instance.pk).exists():
             self.add_error("email", _("This address has an RSVP for this event already."))
-        return answers
+        return cleaned_data

@@ -192,14 +192,14 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
             override_reason = form.cleaned_data["reason"] if form.cleaned_data["over_capacity"] else ""
             seats.reserve(obj, size=form.cleaned_data["size"], by_staff=True, override_reason=override_reason)
             if obj.waitlisted_seats:
-                said = _("%(name)s holds %(held)d and waits for %(waiting)d: the room is full.")
+                message = _("%(name)s holds %(held)d and waits for %(waiting)d: the room is full.")
                 numbers = {"name": obj.name, "held": obj.held_seats, "waiting": obj.waitlisted_seats}
-                self.message_user(request, said % numbers, messages.WARNING)
+                self.message_user(request, message % numbers, messages.WARNING)
             return
         # Only what was typed: saving the whole row would write back seats that others changed meanwhile.
-        typed = {name: form.cleaned_data[name] for name in form.changed_data if name in CONTACT_FIELDS}
-        if typed:
-            seats.correct_contact(obj, **typed)
+        changed = {name: form.cleaned_data[name] for name in form.changed_data if name in CONTACT_FIELDS}
+        if changed:
+            seats.correct_contact(obj, **changed)
         if "email" in form.changed_data:
             rsvp_links.change_email(obj, form.cleaned_data["email"])
 
@@ -218,22 +218,22 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
 
     def get_formset_kwargs(self, request, obj, inline, prefix):
         """What came back about guests, brought to the party as it is. Its event's lock is held from here on."""
-        given = super().get_formset_kwargs(request, obj, inline, prefix)
-        if "data" in given and obj.pk:
+        kwargs = super().get_formset_kwargs(request, obj, inline, prefix)
+        if "data" in kwargs and obj.pk:
             rsvp = seats.lock_rsvp(obj)
-            given["data"] = party.fit_to_party(given["data"], list(rsvp.guests.order_by("position")))
-        return given
+            kwargs["data"] = party.fit_to_party(kwargs["data"], list(rsvp.guests.order_by("position")))
+        return kwargs
 
     def save_formset(self, request, form, formset, change):
         """The guests' names and needs are written by the rule, too. Django's log wants to know what changed."""
-        typed = [guest for guest in formset.forms if guest.has_changed()]
-        details = {guest.instance.pk: {name: guest.cleaned_data[name] for name in party.FIELDS} for guest in typed}
+        changed = [guest for guest in formset.forms if guest.has_changed()]
+        details = {guest.instance.pk: {name: guest.cleaned_data[name] for name in party.FIELDS} for guest in changed}
         seats.update_guests(form.instance, details, by_staff=True)
-        came = {guest.instance.pk: guest.cleaned_data["came"] for guest in typed if "came" in guest.changed_data}
+        came = {guest.instance.pk: guest.cleaned_data["came"] for guest in changed if "came" in guest.changed_data}
         if came:
             attendance.set_checked_in(form.instance, came)
         formset.new_objects, formset.deleted_objects = [], []
-        formset.changed_objects = [(guest.instance, guest.changed_data) for guest in typed]
+        formset.changed_objects = [(guest.instance, guest.changed_data) for guest in changed]
 
     def save_related(self, request, form, formsets, change):
         """Names first, then the size of the party, which may take guests away."""
@@ -282,6 +282,6 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         guests = exports.guests_of(rsvps, include_canceled=include_canceled)
         if guests.exists():
             return exports.guest_file(guests, kind)
-        nobody = _("There is no guest to list. Who cancelled is listed only when you filter by a cancelled state.")
-        self.message_user(request, nobody, messages.WARNING)
+        message = _("There is no guest to list. Who cancelled is listed only when you filter by a cancelled state.")
+        self.message_user(request, message, messages.WARNING)
         return redirect(f"{reverse('admin:summit_rsvp_changelist')}?{request.GET.urlencode()}")

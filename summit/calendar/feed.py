@@ -53,5 +53,5 @@ def is_shown(event: Event) -> bool:
 def change_counts(events: list[Event]) -> dict[int, tuple[int, datetime]]:
     """How often each event was changed, and when last, by its primary key."""
     entries = AuditEntry.objects.about_any(events).order_by().values_list("object_id")
-    known = {pk: (times, last) for pk, times, last in entries.annotate(Count("pk"), Max("created_at"))}
-    return {event.pk: known.get(event.pk, (0, event.created_at)) for event in events}
+    counts = {pk: (times, last) for pk, times, last in entries.annotate(Count("pk"), Max("created_at"))}
+    return {event.pk: counts.get(event.pk, (0, event.created_at)) for event in events}

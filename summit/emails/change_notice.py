@@ -26,7 +26,7 @@ def kind_of(event: Event) -> str:
 def change_notice_messages(
     event: Event,
     invitations: Sequence[Invitation],
-    known: Mapping[str, EmailPreference],
+    preferences: Mapping[str, EmailPreference],
     *,
     mailing: Mailing,
     sequence: int,
@@ -34,21 +34,21 @@ def change_notice_messages(
     """The messages to some who were invited to one event, unsaved; `known` are the addresses in lower case, `sequence`
     that of the calendar entry. One query for any number."""
     kind = kind_of(event)
-    said = editable_templates.current(kind)
+    template = editable_templates.current(kind)
     method: calendar_entries.Method = "CANCEL" if event.canceled_at else "PUBLISH"
-    told = {language: change_notice_content(event, language) for language in LANGUAGES}
+    content = {language: change_notice_content(event, language) for language in LANGUAGES}
     return [
-        said.message(
+        template.message(
             about=invitation,
             idempotency_key=message_key(kind, invitation, sequence),
             recipient=invitation.contact.email,
-            address=known[invitation.contact.email.lower()],
+            address=preferences[invitation.contact.email.lower()],
             language=invitation.contact.language,
             words=email_templates.contact_words(invitation.contact) | {"link": notice_link(invitation)},
             ics=calendar_entries.for_invitation(invitation, sequence=sequence, method=method),
             ics_method=method,
             mailing=mailing,
-            **told[invitation.contact.language],
+            **content[invitation.contact.language],
         )
         for invitation in invitations
     ]
@@ -57,20 +57,20 @@ def change_notice_messages(
 def preview_change_notice(invitation: Invitation) -> list[Preview]:
     """What somebody will read, in each language, of the event as it is in memory; without a link in it. Stores
     nothing."""
-    event, shown = invitation.event, []
-    said = editable_templates.current(kind_of(event))
+    event, previews = invitation.event, []
+    template = editable_templates.current(kind_of(event))
     for language in LANGUAGES:
         with translation.override(language):
-            nowhere = dict.fromkeys(("link", "unsubscribe", "choices"), _("(the link of this person alone)"))
+            link_texts = dict.fromkeys(("link", "unsubscribe", "choices"), _("(the link of this person alone)"))
             if event.canceled_at:
-                nowhere["link"] = landing_url()
-        letter = said.letter(
+                link_texts["link"] = landing_url()
+        email = template.letter(
             language,
-            words=email_templates.contact_words(invitation.contact) | nowhere,
+            words=email_templates.contact_words(invitation.contact) | link_texts,
             **change_notice_content(event, language),
         )
-        shown.append(Preview(language, letter.subject, letter.body_text))
-    return shown
+        previews.append(Preview(language, email.subject, email.body_text))
+    return previews
 
 
 def notice_link(invitation: Invitation) -> str:
@@ -81,9 +81,9 @@ def change_notice_content(event: Event, language: str) -> dict:
     """What is the same for all readers of one language."""
     with translation.override(language):
         facts = email_templates.event_facts(event)
-        told = {"facts": facts, "card": email_templates.event_card(event)}
+        content = {"facts": facts, "card": email_templates.event_card(event)}
         if event.canceled_at:
-            return told | {"notes": (_("The attached entry takes the event out of your calendar."),)}
+            return content | {"notes": (_("The attached entry takes the event out of your calendar."),)}
         facts["answer"] = email_templates.how_to_answer(event)
         calendar = _("The attached entry takes the place of the one in your calendar. It is no answer yet.")
-        return told | {"notes": (email_templates.invitation_note(), calendar)}
+        return content | {"notes": (email_templates.invitation_note(), calendar)}

@@ -36,18 +36,18 @@ def sequence_of(event: Event) -> int:
 
 
 def invitation_messages(
-    event: Event, invitations: Sequence[Invitation], known: Mapping[str, EmailPreference]
+    event: Event, invitations: Sequence[Invitation], known_preferences: Mapping[str, EmailPreference]
 ) -> list[Message]:
     """The messages of some invitations to one event, unsaved; `known` are the addresses in lower case. Two queries
     for any number."""
-    said, sequence = editable_templates.current(Kind.INVITATION), sequence_of(event)
-    told = {language: invitation_content(event, language) for language in LANGUAGES}
+    template, sequence = editable_templates.current(Kind.INVITATION), sequence_of(event)
+    content = {language: invitation_content(event, language) for language in LANGUAGES}
     return [
-        said.message(
+        template.message(
             about=invitation,
             idempotency_key=message_key(Kind.INVITATION, invitation),
             recipient=invitation.contact.email,
-            address=known[invitation.contact.email.lower()],
+            address=known_preferences[invitation.contact.email.lower()],
             language=invitation.contact.language,
             words=invitation_words(
                 invitation.contact.name,
@@ -57,7 +57,7 @@ def invitation_messages(
             ics=calendar_entries.for_invitation(invitation, sequence=sequence),
             ics_method="PUBLISH",
             mailing=invitation.mailing,
-            **told[invitation.contact.language]._asdict(),
+            **content[invitation.contact.language]._asdict(),
         )
         for invitation in invitations
     ]
@@ -95,14 +95,14 @@ def delete_unsent_links(invitation: Invitation) -> None:
 
 def preview_invitation(event: Event, name: str, organization: str = "") -> list[Preview]:
     """The invitation as somebody of this name will read it, in each language, without a link in it. Stores nothing."""
-    said, shown = editable_templates.current(Kind.INVITATION), []
+    template, previews = editable_templates.current(Kind.INVITATION), []
     for language in LANGUAGES:
         with translation.override(language):
-            nowhere = dict.fromkeys(("unsubscribe", "choices"), _("(the link of this person alone)"))
-            mine = invitation_words(name, organization, nowhere["choices"])
-        letter = said.letter(language, words=mine | nowhere, **invitation_content(event, language)._asdict())
-        shown.append(Preview(language, letter.subject, letter.body_text))
-    return shown
+            link_texts = dict.fromkeys(("unsubscribe", "choices"), _("(the link of this person alone)"))
+            words = invitation_words(name, organization, link_texts["choices"])
+        email = template.letter(language, words=words | link_texts, **invitation_content(event, language)._asdict())
+        previews.append(Preview(language, email.subject, email.body_text))
+    return previews
 
 
 def invitation_content(event: Event, language: str) -> InvitationContent:

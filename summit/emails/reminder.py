@@ -37,33 +37,33 @@ def party_reminders(
     event: Event, kind: Reminder.Kind, rsvps: Sequence[Rsvp], *, day: date, now: datetime, expires_at: datetime
 ) -> list[Message]:
     """One reminder of an event on `day` to many parties, each with its `guests` read, as it is true at `now`."""
-    current = editable_templates.current(KINDS[kind].code)
+    template = editable_templates.current(KINDS[kind].code)
     rows = preferences.get_preferences([rsvp.email for rsvp in rsvps])
-    tell = (thanks_content if kind == Reminder.Kind.THANKS else reminder_content)(event, rsvps, now)
-    written = []
+    content_for = (thanks_content if kind == Reminder.Kind.THANKS else reminder_content)(event, rsvps, now)
+    messages = []
     for rsvp in rsvps:
         with translation.override(rsvp.language):
-            written.append(
-                current.message(
+            messages.append(
+                template.message(
                     about=rsvp,
                     idempotency_key=message_key(KINDS[kind].code, rsvp, day),
                     recipient=rsvp.email,
                     address=rows[rsvp.email.lower()],
                     language=rsvp.language,
                     expires_at=expires_at,
-                    **tell(rsvp),
+                    **content_for(rsvp),
                 )
             )
-    return written
+    return messages
 
 
-def in_each_language(tell: Callable[[], dict]) -> dict[str, dict]:
+def in_each_language(build: Callable[[], dict]) -> dict[str, dict]:
     """What is the same for all readers of one language, written once."""
-    said = {}
+    content = {}
     for language in editable_templates.LANGUAGES:
         with translation.override(language):
-            said[language] = tell()
-    return said
+            content[language] = build()
+    return content
 
 
 def reminder_content(event: Event, _rsvps: Sequence[Rsvp], now: datetime) -> Callable[[Rsvp], dict]:
@@ -142,7 +142,7 @@ class Signed(NamedTuple):
 
 def unanswered_reminders(event: Event, invitations: Sequence[Invitation], *, expires_at: datetime) -> list[Message]:
     """The question to those who did not answer, each invitation with its contact and organization read."""
-    current = editable_templates.current(email_templates.UNANSWERED.code)
+    template = editable_templates.current(email_templates.UNANSWERED.code)
     rows = preferences.get_preferences([invitation.contact.email for invitation in invitations])
     same = in_each_language(
         lambda: {
@@ -151,12 +151,12 @@ def unanswered_reminders(event: Event, invitations: Sequence[Invitation], *, exp
             "notes": (email_templates.invitation_note(),),
         }
     )
-    written = []
+    messages = []
     for invitation in invitations:
         contact = invitation.contact
         link = settings.SITE_URL + invitation.get_absolute_url()
-        written.append(
-            current.message(
+        messages.append(
+            template.message(
                 about=invitation,
                 idempotency_key=message_key(Kind.INVITATION_UNANSWERED, invitation),
                 recipient=contact.email,
@@ -167,7 +167,7 @@ def unanswered_reminders(event: Event, invitations: Sequence[Invitation], *, exp
                 **same[contact.language],
             )
         )
-    return written
+    return messages
 
 
 # Taken back ----------------------------------------------------------------------------------------------------------
@@ -188,11 +188,11 @@ def recall_party_reminders(rsvp: Rsvp) -> None:
 @transaction.atomic(savepoint=False)
 def delete_unsent_reminders(messages: MessageQuerySet) -> None:
     """Takes back those of some messages that have not left, and opens their reminders again."""
-    waiting = messages.not_handed_over().select_for_update(of=("self",)).order_by("pk")
-    found = dict(waiting.values_list("pk", "reminder"))
-    if not found:
+    unsent = messages.not_handed_over().select_for_update(of=("self",)).order_by("pk")
+    reminder_by_message = dict(unsent.values_list("pk", "reminder"))
+    if not reminder_by_message:
         return
-    Message.objects.filter(pk__in=found).delete()
-    for reminder, taken in sorted(Counter(found.values()).items()):
+    Message.objects.filter(pk__in=reminder_by_message).delete()
+    for reminder, taken in sorted(Counter(reminder_by_message.values()).items()):
         recipients = Greatest(F("recipient_count") - taken, 0)
         Reminder.objects.filter(pk=reminder).update(recipient_count=recipients, completed_at=None)

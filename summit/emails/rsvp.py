@@ -115,10 +115,10 @@ def preview_event_canceled(rsvp: Rsvp) -> list[Preview]:
 
 def preview_rsvp_email(rsvp: Rsvp, kind: str, language: str, *, link: str = "", **words) -> Preview:
     with translation.override(language):
-        letter = render_rsvp_email(
+        email = render_rsvp_email(
             rsvp, kind, link=link or _("(the link of this party alone)"), is_private=not link, **words
         )
-        return Preview(language, letter.subject, letter.body_text)
+        return Preview(language, email.subject, email.body_text)
 
 
 # Writing and storing -------------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def rsvp_message(
     emails of one kind apart."""
     with translation.override(rsvp.language):
         private = settings.SITE_URL + rsvp.get_absolute_url()
-        letter = render_rsvp_email(rsvp, kind, link=link or private, is_private=not link, method=method, **how)
+        email = render_rsvp_email(rsvp, kind, link=link or private, is_private=not link, method=method, **how)
         return Message(
             kind=kind,
             about=rsvp,
@@ -209,7 +209,7 @@ def rsvp_message(
             language=rsvp.language,
             ics=calendar_entries.for_rsvp(rsvp, method) if method else "",
             ics_method=method,
-            **letter._asdict(),
+            **email._asdict(),
         )
 
 

@@ -65,16 +65,16 @@ def event_times(event: Event) -> str:
 
 def answer_until(event: Event) -> str:
     """9:00 a.m. on Wednesday, April 3, 2019"""
-    said = _("%(time)s on %(date)s")
-    return said % {"time": clock(event.rsvp_closes_at), "date": long_date(event.rsvp_closes_at)}
+    message = _("%(time)s on %(date)s")
+    return message % {"time": clock(event.rsvp_closes_at), "date": long_date(event.rsvp_closes_at)}
 
 
 def how_to_answer(event: Event) -> str:
     """What {answer} says to who was invited to an event that moved."""
     if event.rsvp_is_closed:
         return _("RSVP for it is closed by now. If you would like to come, reply to this mail.")
-    said = _("Your invitation stands: please say yes or no with the button, until %(until)s.")
-    return said % {"until": answer_until(event)}
+    message = _("Your invitation stands: please say yes or no with the button, until %(until)s.")
+    return message % {"until": answer_until(event)}
 
 
 def how_soon(event: Event, now: datetime) -> str:
@@ -97,16 +97,16 @@ def guests_in_words(number: int) -> str:
 
 def ask_to_promise(year: str) -> str:
     """What {promise} says to who has signed nothing for this school year."""
-    said = _("Will you promise something for the school year %(year)s? The checklist takes two minutes, no account.")
-    return said % {"year": year}
+    message = _("Will you promise something for the school year %(year)s? The checklist takes two minutes, no account.")
+    return message % {"year": year}
 
 
 def thank_for_promise(year: str) -> str:
     """What {promise} says to who has."""
-    said = _(
+    message = _(
         "Thank you, too, for your promises for the school year %(year)s: they are signed, and schools count on them."
     )
-    return said % {"year": year}
+    return message % {"year": year}
 
 
 # The example of the page on which staff look at a mail -----------------------------------------------------------

@@ -170,14 +170,14 @@ class AudiencePeople:
 
     def __init__(self, audience: Audience, event: Event, words: str, reason: str | None):
         self.facts = query_parameters(audience, event)
-        found = []
+        conditions = []
         if reason is not None:
-            found.append("reason = %(reason)s")
+            conditions.append("reason = %(reason)s")
             self.facts["reason"] = str(reason)
         for number, word in enumerate(words.replace("\0", " ").split()[:MAX_SEARCH_WORDS]):
-            found.append(f"strpos({SEARCHED_TEXT}, {SEARCHED_WORD.format(name=f'word_{number}')}) > 0")
+            conditions.append(f"strpos({SEARCHED_TEXT}, {SEARCHED_WORD.format(name=f'word_{number}')}) > 0")
             self.facts[f"word_{number}"] = word
-        self.found = " AND ".join(found) or "true"
+        self.found = " AND ".join(conditions) or "true"
 
     def count(self) -> int:
         [[number]] = self.ask(SIZE)
@@ -240,11 +240,13 @@ def query_parameters(audience: Audience, event: Event) -> dict:
     }
 
 
-def run_query(sql: str, facts: dict) -> list[tuple]:
-    asks_partners = any(facts[name] for name in ("of_pledges", "of_kinds", "of_schools", "of_sectors"))
-    of_partners = PARTNER_CONTACTS.format(**CONTACT_SCOPE[facts["contact_scope"]]) if asks_partners else NO_CONTACTS
+def run_query(sql: str, parameters: dict) -> list[tuple]:
+    asks_partners = any(parameters[name] for name in ("of_pledges", "of_kinds", "of_schools", "of_sectors"))
+    of_partners = (
+        PARTNER_CONTACTS.format(**CONTACT_SCOPE[parameters["contact_scope"]]) if asks_partners else NO_CONTACTS
+    )
     with connection.cursor() as cursor:
-        cursor.execute(PEOPLE.format(of_partners=of_partners, guests=GUESTS) + sql, facts)
+        cursor.execute(PEOPLE.format(of_partners=of_partners, guests=GUESTS) + sql, parameters)
         return cursor.fetchall()
 
 
@@ -267,8 +269,8 @@ def partners_audience(year: PledgeYear) -> Audience | None:
 
 def get_or_create_partners_audience(year: PledgeYear) -> Audience:
     """That audience, made if there is none. Its name is another when staff gave that name to something else."""
-    named = str(_("Partners of %(year)s")) % {"year": year.school_years}
-    for name in (named, *(f"{named} ({number})" for number in range(2, 100))):
+    base_name = str(_("Partners of %(year)s")) % {"year": year.school_years}
+    for name in (base_name, *(f"{base_name} ({number})" for number in range(2, 100))):
         if known := partners_audience(year):
             return known
         audience, _is_new = Audience.objects.get_or_create(name=name, defaults={"pledge_year": year})

@@ -37,22 +37,22 @@ def invitations_to_notify(event: Event, *states: State) -> QuerySet[Invitation]:
     wants no invitations or refuses mail. Their mail is in one of these states; if none is said it did not fail: after
     `recall_notices` what still says it as it was is in the mail server's hands, who may put it off."""
     states = states or (*MAY_HAVE_ARRIVED, State.QUEUED)
-    asked = has_email(Invitation, EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK, state__in=states)
-    comes = Rsvp.objects.active().filter(event=event).alias(folded=Lower("email"))
+    invited = has_email(Invitation, EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK, state__in=states)
+    coming = Rsvp.objects.active().filter(event=event).alias(folded=Lower("email"))
     return (
         event.invitations.unanswered()
         .exclude(notified_version=event.schedule_version)
-        .filter(asked, ~opted_out("contact__email", "invitations"))
-        .filter(~Exists(comes.filter(folded=Lower(OuterRef("contact__email")))))
+        .filter(invited, ~opted_out("contact__email", "invitations"))
+        .filter(~Exists(coming.filter(folded=Lower(OuterRef("contact__email")))))
     )
 
 
 def invitations_notified_if_saved(event: Event) -> QuerySet[Invitation]:
     """Return the invitations that `start_notices` would notify if the event were saved as it is in memory. Queued
     emails don't count: they will be rewritten or deleted."""
-    waits = has_email(Invitation, *KINDS, state=State.QUEUED)
+    queued = has_email(Invitation, *KINDS, state=State.QUEUED)
     return invitations_to_notify(event, *MAY_HAVE_ARRIVED).exclude(
-        waits, previous_notified_version=event.schedule_version
+        queued, previous_notified_version=event.schedule_version
     )
 
 
@@ -80,8 +80,8 @@ def start_notices(event: Event) -> None:
 
 
 def mailing_title(event: Event) -> str:
-    said = _("%(event)s: called off") if event.canceled_at else _("%(event)s: new time or place")
-    return said % {"event": event.title}
+    title = _("%(event)s: called off") if event.canceled_at else _("%(event)s: new time or place")
+    return title % {"event": event.title}
 
 
 def recall_notices(event: Event) -> None:
@@ -113,15 +113,15 @@ def write_notice_batch(mailing: Mailing, size: int) -> bool:
         return False
     to_write = invitations_to_notify(event)
     locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
-    some = list(locked.select_related("contact__organization").order_by("pk")[:size])
-    for invitation in some:
+    invitations = list(locked.select_related("contact__organization").order_by("pk")[:size])
+    for invitation in invitations:
         invitation.event = event
     queue.enqueue_many(
         change_notice_emails.change_notice_messages(
-            event, some, preferences_of_contacts(some), mailing=mailing, sequence=ics_sequence(event)
+            event, invitations, preferences_of_contacts(invitations), mailing=mailing, sequence=ics_sequence(event)
         )
     )
-    pks = [invitation.pk for invitation in some]
+    pks = [invitation.pk for invitation in invitations]
     Invitation.objects.filter(pk__in=pks).update(
         previous_notified_version=F("notified_version"), notified_version=event.schedule_version
     )
@@ -129,7 +129,7 @@ def write_notice_batch(mailing: Mailing, size: int) -> bool:
         mailing.rendered_at = timezone.now()
         mailing.skipped_count = max(0, mailing.recipient_count - mailing.messages.count())
         mailing.save(update_fields=["rendered_at", "skipped_count"])
-    return bool(some) and not mailing.rendered_at
+    return bool(invitations) and not mailing.rendered_at
 
 
 def preferences_of_contacts(invitations: list[Invitation]) -> dict:

@@ -19,17 +19,17 @@ UNDELIVERED = [State.REJECTED, State.FAILED]
 UNCERTAIN = [State.SENDING, State.UNKNOWN]
 
 
-def merge_invitations(stays: Contact, goes: Contact) -> None:
+def merge_invitations(contact: Contact, duplicate: Contact) -> None:
     """Two contacts become one: of two invitations to one event the one with an answer is kept, else the one whose mail
     was sent, else the first. The other's link opens nothing any more, and is not mailed."""
-    lock_invitations_of_contacts(stays, goes)
-    events = goes.invitations.filter(event__invitations__contact=stays).values_list("event", flat=True)
+    lock_invitations_of_contacts(contact, duplicate)
+    events = duplicate.invitations.filter(event__invitations__contact=contact).values_list("event", flat=True)
     for event in sorted(set(events)):
-        both = Invitation.objects.filter(event=event, contact__in=[stays, goes]).select_for_update(of=("self",))
+        both = Invitation.objects.filter(event=event, contact__in=[contact, duplicate]).select_for_update(of=("self",))
         kept, dropped = sorted(both.select_related("rsvp"), key=merge_priority, reverse=True)
         invitation_emails.delete_unsent_links(dropped)
-        asked = (EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK)
-        dropped.messages.filter(kind__in=asked).update(kind=EmailKind.INVITATION_MERGED)
+        kinds = (EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK)
+        dropped.messages.filter(kind__in=kinds).update(kind=EmailKind.INVITATION_MERGED)
         merging.reassign(dropped, kept)
         dropped.delete()
 
@@ -41,9 +41,9 @@ def merge_priority(invitation: Invitation) -> tuple:
 
 def delivery_progress(invitation: Invitation) -> int:
     """How far mail with its link came: 3 was sent, 2 may have been, 1 waits, 0 failed or was never written."""
-    mails = invitation_emails.messages_with_link(invitation).exclude(kind=EmailKind.INVITATION_MERGED)
-    maybe = mails.filter(state__in=UNCERTAIN).exclude(pk__in=mails.not_handed_over().values("pk"))
-    steps = {3: mails.filter(state=State.SENT), 2: maybe, 1: mails.filter(state__in=Message.PENDING)}
+    messages = invitation_emails.messages_with_link(invitation).exclude(kind=EmailKind.INVITATION_MERGED)
+    uncertain = messages.filter(state__in=UNCERTAIN).exclude(pk__in=messages.not_handed_over().values("pk"))
+    steps = {3: messages.filter(state=State.SENT), 2: uncertain, 1: messages.filter(state__in=Message.PENDING)}
     return next((number for number, found in steps.items() if found.exists()), 0)
 
 
@@ -52,9 +52,9 @@ def readdress_invitations(contact: Contact) -> None:
     is a new link. What else waits to be sent about one does not go to the old one either."""
     lock_invitations_of_contacts(contact)
     for invitation in contact.invitations.select_related("event", "mailing"):
-        mails = invitation.messages
-        mails.filter(queue=Message.Queue.TRANSACTIONAL).exclude(state=State.SENT).update(recipient=contact.email)
-        reminder_emails.delete_unsent_reminders(mails.filter(reminder__isnull=False, expires_at__isnull=False))
+        messages = invitation.messages
+        messages.filter(queue=Message.Queue.TRANSACTIONAL).exclude(state=State.SENT).update(recipient=contact.email)
+        reminder_emails.delete_unsent_reminders(messages.filter(reminder__isnull=False, expires_at__isnull=False))
         change_notices.rewrite_unsent_notices(invitation)
         if reset_undelivered(invitation):
             invitation_resend.delete_unsent_own_messages(invitation)
@@ -67,8 +67,8 @@ def reset_undelivered(invitation: Invitation) -> bool:
     if invitation.mailing.stopped_at:
         return False
     if invitation.emailed_at:
-        mails = Message.objects.filter(idempotency_key=message_key(EmailKind.INVITATION, invitation))
-        if not (mails.not_handed_over() | mails.filter(state__in=UNDELIVERED)).delete()[0]:
+        messages = Message.objects.filter(idempotency_key=message_key(EmailKind.INVITATION, invitation))
+        if not (messages.not_handed_over() | messages.filter(state__in=UNDELIVERED)).delete()[0]:
             return False
         Invitation.objects.filter(pk=invitation.pk).update(emailed_at=None)
         Mailing.objects.filter(pk=invitation.mailing_id).update(rendered_at=None)

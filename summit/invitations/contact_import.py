@@ -76,16 +76,16 @@ class CheckedList:
     those whose address stood above, and those who want no invitations or whose address refuses mail."""
 
     name: str
-    known: list[ContactRow] = field(default_factory=list)
+    existing: list[ContactRow] = field(default_factory=list)
     new: list[ContactRow] = field(default_factory=list)
-    bad: list[SkippedRow] = field(default_factory=list)
-    doubled: list[SkippedRow] = field(default_factory=list)
-    unwilling: list[ContactRow] = field(default_factory=list)
+    rejected: list[SkippedRow] = field(default_factory=list)
+    repeated: list[SkippedRow] = field(default_factory=list)
+    opted_out: list[ContactRow] = field(default_factory=list)
 
     @property
-    def taken(self) -> list[ContactRow]:
+    def accepted(self) -> list[ContactRow]:
         """Who would be put in, in the order of the file."""
-        return sorted([*self.known, *self.new])
+        return sorted([*self.existing, *self.new])
 
 
 # Read ------------------------------------------------------------------------------------------------------------
@@ -97,10 +97,10 @@ def check_contact_list(file: bytes, name: str) -> CheckedList:
     sheet = spreadsheet_reader.read_sheet(file, lambda row: len(set(map(contact_field, row)) - {None}))
     checked = CheckedList(name)
     rows: dict[str, ContactRow] = {}
-    for row in contact_rows(sheet, checked.bad):
+    for row in contact_rows(sheet, checked.rejected):
         if before := rows.get(row.address):
-            said = _("The same address as in line %(line)d.") % {"line": before.line}
-            checked.doubled.append(SkippedRow(row.line, row.email, said))
+            message = _("The same address as in line %(line)d.") % {"line": before.line}
+            checked.repeated.append(SkippedRow(row.line, row.email, message))
         else:
             rows[row.address] = row
     classify_rows(checked, rows)
@@ -109,26 +109,26 @@ def check_contact_list(file: bytes, name: str) -> CheckedList:
 
 def classify_rows(checked: CheckedList, rows: dict[str, ContactRow]) -> None:
     """Two queries for any number of rows."""
-    unwanted = EmailPreference.objects.filter(preferences.must_not_email("invitations"), email__in=rows)
-    unwilling = set(unwanted.values_list("email", flat=True))
-    known = contacts_by_address(rows)
+    preferences_found = EmailPreference.objects.filter(preferences.must_not_email("invitations"), email__in=rows)
+    opted_out = set(preferences_found.values_list("email", flat=True))
+    existing = contacts_by_address(rows)
     for address, row in rows.items():
-        kind = checked.unwilling if address in unwilling else checked.known if address in known else checked.new
-        kind.append(row)
+        group = checked.opted_out if address in opted_out else checked.existing if address in existing else checked.new
+        group.append(row)
 
 
-def contacts_by_address(wanted: Iterable[str]) -> dict[str, list[tuple[int, str]]]:
+def contacts_by_address(addresses: Iterable[str]) -> dict[str, list[tuple[int, str]]]:
     """The contacts of these addresses, in lower case: primary keys and folded names of their organizations. The one
     that an audience would take first comes first."""
-    found = Contact.objects.alias(address=Lower("email")).filter(address__in=list(wanted))
+    found = Contact.objects.alias(address=Lower("email")).filter(address__in=list(addresses))
     rows = found.order_by("-is_primary", "pk").values_list("email", "pk", "organization__normalized_name")
-    known: dict[str, list[tuple[int, str]]] = {}
+    by_address: dict[str, list[tuple[int, str]]] = {}
     for email, pk, organization in rows:
-        known.setdefault(email.lower(), []).append((pk, organization or ""))
-    return known
+        by_address.setdefault(email.lower(), []).append((pk, organization or ""))
+    return by_address
 
 
-def contact_rows(sheet: Sheet, bad: list[SkippedRow]) -> Iterator[ContactRow]:
+def contact_rows(sheet: Sheet, rejected: list[SkippedRow]) -> Iterator[ContactRow]:
     """The rows that can be read; the others are put among the bad ones."""
     columns = contact_columns(sheet.header)
     number = 0
@@ -137,47 +137,49 @@ def contact_rows(sheet: Sheet, bad: list[SkippedRow]) -> Iterator[ContactRow]:
             continue
         number += 1
         if number > MAX_ROWS:
-            said = _("It has more than %(most)s rows. Split it into files of fewer rows.")
-            raise Unreadable(said % {"most": f"{MAX_ROWS:,}"})
+            message = _("It has more than %(most)s rows. Split it into files of fewer rows.")
+            raise Unreadable(message % {"most": f"{MAX_ROWS:,}"})
         parsed = ParsedRow()
-        typed = parse_contact({name: row[column] for column, name in columns.items() if column < len(row)}, parsed)
+        values = parse_contact({name: row[column] for column, name in columns.items() if column < len(row)}, parsed)
         if parsed.problems:
-            bad.append(SkippedRow(line, (typed["email"] or next(filter(None, row)))[:60], " ".join(parsed.problems)))
+            rejected.append(
+                SkippedRow(line, (values["email"] or next(filter(None, row)))[:60], " ".join(parsed.problems))
+            )
         else:
-            yield ContactRow(line, **typed)
+            yield ContactRow(line, **values)
 
 
-def parse_contact(typed: dict[str, str], said: ParsedRow) -> dict[str, str]:
-    name = typed.get("name") or " ".join(filter(None, (typed.get("first"), typed.get("last"))))
+def parse_contact(cells: dict[str, str], parsed: ParsedRow) -> dict[str, str]:
+    name = cells.get("name") or " ".join(filter(None, (cells.get("first"), cells.get("last"))))
     return {
-        "email": parse_email(typed.get("email", ""), said),
-        "name": parse_name("name", Contact, name, said),
-        "organization": parse_name("name", Organization, typed.get("organization", ""), said),
-        "language": parse_language(typed.get("language", ""), said),
+        "email": parse_email(cells.get("email", ""), parsed),
+        "name": parse_name("name", Contact, name, parsed),
+        "organization": parse_name("name", Organization, cells.get("organization", ""), parsed),
+        "language": parse_language(cells.get("language", ""), parsed),
     }
 
 
-def parse_email(cell: str, said: ParsedRow) -> str:
+def parse_email(cell: str, parsed: ParsedRow) -> str:
     if not cell:
-        said.wrong(_("The e-mail address is missing."))
-    return cell_parsers.email_address(cell, said)
+        parsed.wrong(_("The e-mail address is missing."))
+    return cell_parsers.email_address(cell, parsed)
 
 
-def parse_name(name: str, model: type, cell: str, said: ParsedRow) -> str:
+def parse_name(name: str, model: type, cell: str, parsed: ParsedRow) -> str:
     if cell.startswith("="):
-        said.wrong(_("“%(cell)s” looks like a formula, not like a name."), cell=cell[:60])
-    return cell_parsers.text(name, cell_parsers.longest(model, name))(None, cell, said)
+        parsed.wrong(_("“%(cell)s” looks like a formula, not like a name."), cell=cell[:60])
+    return cell_parsers.text(name, cell_parsers.longest(model, name))(None, cell, parsed)
 
 
-def parse_language(cell: str, said: ParsedRow) -> str:
+def parse_language(cell: str, parsed: ParsedRow) -> str:
     """A language that we write in; none is for the contact to say."""
-    found = next(
-        (code for code, words in LANGUAGES.items() if plain_text(cell) in map(plain_text, words.split(","))), ""
+    language = next(
+        (code for code, spellings in LANGUAGES.items() if plain_text(cell) in map(plain_text, spellings.split(","))), ""
     )
-    if cell and not found:
+    if cell and not language:
         names = ", ".join(name for _code, name in settings.LANGUAGES)
-        said.wrong(_("“%(cell)s” is no language that we write in. They are: %(names)s."), cell=cell[:30], names=names)
-    return found
+        parsed.wrong(_("“%(cell)s” is no language that we write in. They are: %(names)s."), cell=cell[:30], names=names)
+    return language
 
 
 def contact_columns(header: list[str]) -> dict[int, str]:
@@ -188,9 +190,9 @@ def contact_columns(header: list[str]) -> dict[int, str]:
         if name and name not in columns.values():
             columns[number] = name
     if "email" not in columns.values():
-        said = _("There is no column for: %(missing)s. The headings found are: %(found)s.")
+        message = _("There is no column for: %(missing)s. The headings found are: %(found)s.")
         found = ", ".join(filter(None, header))[:150]
-        raise Unreadable(said % {"missing": _("e-mail"), "found": found})
+        raise Unreadable(message % {"missing": _("e-mail"), "found": found})
     return columns
 
 
@@ -209,23 +211,26 @@ def add_to_audience(audience: Audience, checked: CheckedList) -> int:
     """Puts the people of a checked file in an audience, and says how many are in it by lists now. Who is no contact
     becomes one: of the organization with the same normalized name, which is made if there is none; without one on their
     own. Twice changes nothing."""
-    rows = {row.address: row for row in checked.taken}
-    known = contacts_by_address(rows)
-    missing = [row for address, row in rows.items() if address not in known]
+    rows = {row.address: row for row in checked.accepted}
+    contacts_found = contacts_by_address(rows)
+    missing = [row for address, row in rows.items() if address not in contacts_found]
     if missing:
         organizations = organizations_by_name({row.organization for row in missing if row.organization})
         contacts.add_contacts(new_contact(row, organizations) for row in missing)
-        known = contacts_by_address(rows)
+        contacts_found = contacts_by_address(rows)
     names = normalized_names({row.organization for row in rows.values() if row.organization})
     audience.uploaded_contacts.add(
-        *(contact_in_organization(known[address], names.get(row.organization, "")) for address, row in rows.items())
+        *(
+            contact_in_organization(contacts_found[address], names.get(row.organization, ""))
+            for address, row in rows.items()
+        )
     )
     return audience.uploaded_contacts.count()
 
 
-def contact_in_organization(some: list[tuple[int, str]], organization: str) -> int:
+def contact_in_organization(candidates: list[tuple[int, str]], organization: str) -> int:
     """The contact of one address that is meant: that of the organization in the file, else the first."""
-    return next((pk for pk, name in some if organization and name == organization), some[0][0])
+    return next((pk for pk, name in candidates if organization and name == organization), candidates[0][0])
 
 
 def new_contact(row: ContactRow, organizations: dict[str, int]) -> Contact:
@@ -244,8 +249,8 @@ def organizations_by_name(names: set[str]) -> dict[str, int]:
     rows = Organization.objects.filter(normalized_name__in=set(plain_names.values())).order_by("-pk")
     known = dict(rows.values_list("normalized_name", "pk"))  # of several the oldest
     new = {plain_names[name]: name for name in sorted(names, reverse=True) if plain_names[name] not in known}
-    made = profiles.create_organizations(sorted(new.values()))
-    known |= {plain_names[organization.name]: organization.pk for organization in made}
+    created = profiles.create_organizations(sorted(new.values()))
+    known |= {plain_names[organization.name]: organization.pk for organization in created}
     return {name: known[plain_names[name]] for name in names}
 
 
@@ -265,43 +270,43 @@ def normalized_names(names: set[str]) -> dict[str, str]:
 def store_upload(audience: Audience, file: bytes, name: str) -> None:
     """Keeps a list that was sent for an audience until staff put its people in, or drop it. A second one takes the
     first one's place."""
-    sent = {"file": file, "file_name": name[-MAX_LENGTH_FILE_NAME:], "uploaded_at": timezone.now()}
-    ContactListUpload.objects.update_or_create(audience=audience, defaults=sent)
+    values = {"file": file, "file_name": name[-MAX_LENGTH_FILE_NAME:], "uploaded_at": timezone.now()}
+    ContactListUpload.objects.update_or_create(audience=audience, defaults=values)
 
 
 @transaction.atomic
-def import_upload(audience: Audience, *, seen: str, leaves_bad: bool) -> int:
+def import_upload(audience: Audience, *, seen: str, skip_rejected: bool) -> int:
     """Puts the people of the list that is kept for an audience in it, and forgets the list. Says how many they are.
     `seen` is the mark of the list that staff looked through. Raises Refused, also when it is another one now, or there
     are bad rows and nobody said that they are left out."""
-    sent = lock_upload(audience, seen)
-    if sent is None:
+    upload = lock_upload(audience, seen)
+    if upload is None:
         raise ContactImportRefused(_("This list was put in or dropped before. Nothing was done."))
-    checked = check_contact_list(bytes(sent.file), sent.file_name)
-    if checked.bad and not leaves_bad:
+    checked = check_contact_list(bytes(upload.file), upload.file_name)
+    if checked.rejected and not skip_rejected:
         raise ContactImportRefused(_("Tick that the bad rows are left out, or correct the file and send it again."))
-    if not checked.taken:
+    if not checked.accepted:
         raise ContactImportRefused(_("There is nobody in this list who could be put in."))
     add_to_audience(audience, checked)
-    sent.delete()
-    return len(checked.taken)
+    upload.delete()
+    return len(checked.accepted)
 
 
 @transaction.atomic
 def discard_upload(audience: Audience, *, seen: str) -> None:
     """Forgets the list that is kept for an audience. Twice changes nothing. Raises Refused when it is another one than
     the one that was `seen`."""
-    if sent := lock_upload(audience, seen):
-        sent.delete()
+    if upload := lock_upload(audience, seen):
+        upload.delete()
 
 
 def lock_upload(audience: Audience, seen: str) -> ContactListUpload | None:
-    sent = ContactListUpload.objects.select_for_update().filter(pk=audience.pk).first()
-    if sent and seen != sent.mark:
+    upload = ContactListUpload.objects.select_for_update().filter(pk=audience.pk).first()
+    if upload and seen != upload.mark:
         raise ContactImportRefused(
             _("Somebody sent another list meanwhile. Nothing was done: look through this one first.")
         )
-    return sent
+    return upload
 
 
 def discard_stale_uploads() -> None:

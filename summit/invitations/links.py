@@ -18,8 +18,8 @@ def mail_invitation_link(invitation: Invitation) -> bool:
     """Mails the link of an invitation to its contact and says whether it does, as often as links.mail_link does for an
     RSVP. Raises Invitation.DoesNotExist."""
     invitation = responses.lock_invitation(invitation)
-    mails = invitation.messages.filter(kind=EmailKind.INVITATION_LINK)
-    if not rsvp_links.may_mail_link(mails, invitation.contact.email):
+    messages = invitation.messages.filter(kind=EmailKind.INVITATION_LINK)
+    if not rsvp_links.may_mail_link(messages, invitation.contact.email):
         return False
     queue_invitation_link(invitation)
     return True
@@ -29,7 +29,7 @@ def queue_invitation_link(invitation: Invitation) -> None:
     contact = invitation.contact
     words = {"name": contact.name, "link": settings.SITE_URL + invitation.get_absolute_url()}
     with translation.override(contact.language):
-        letter = write(
+        email = write(
             EmailKind.INVITATION_LINK, {"event": EventFacts.of(invitation.event), "link_is_private": False}, words
         )
     enqueue(
@@ -38,7 +38,7 @@ def queue_invitation_link(invitation: Invitation) -> None:
         idempotency_key=message_key(EmailKind.INVITATION_LINK, invitation, timezone.now().isoformat()),
         recipient=contact.email,
         language=contact.language,
-        subject=letter.subject,
-        body_text=letter.body_text,
-        body_html=letter.body_html,
+        subject=email.subject,
+        body_text=email.body_text,
+        body_html=email.body_html,
     )

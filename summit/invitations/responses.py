@@ -45,19 +45,19 @@ def accept_invitation(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: 
 
 
 def reserve_for_invitation(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Guest]) -> Rsvp:
-    known = invitation.rsvp or rsvp_of_contact(invitation)
-    if known is None:
+    existing = invitation.rsvp or rsvp_of_contact(invitation)
+    if existing is None:
         contact = invitation.contact
         rsvp.event, rsvp.email, rsvp.organization = invitation.event, contact.email, contact.organization
         rsvp.source, rsvp.ics_uid = Rsvp.Source.INVITATION, calendar_entries.uid_of(invitation)
         rsvp.ics_sequence = invitation_emails.sequence_of(invitation.event)  # its letters go on from there
         return seats.reserve(rsvp, size=size, guests=guests)
-    seats.set_accepts_partial(known, rsvp.accepts_partial)
-    known = seats.reinstate(known, size=size, guests=guests)
-    said = {
+    seats.set_accepts_partial(existing, rsvp.accepts_partial)
+    existing = seats.reinstate(existing, size=size, guests=guests)
+    changes = {
         name: getattr(rsvp, name) for name in ("phone", "organization_name", "sector", "note") if getattr(rsvp, name)
     }
-    return seats.correct_contact(known, **said) if said else known
+    return seats.correct_contact(existing, **changes) if changes else existing
 
 
 @transaction.atomic
@@ -105,8 +105,8 @@ def link_is_useful(invitation: Invitation) -> bool:
 
 def link_existing_rsvps() -> None:
     """Whoever was asked and made an RSVP elsewhere, with the same address, has answered by it."""
-    standing = Rsvp.objects.active().filter(event=OuterRef("event"), invitation=None).order_by()
-    same = standing.alias(address=Lower("email")).filter(address=Lower(OuterRef("contact__email")))
+    active = Rsvp.objects.active().filter(event=OuterRef("event"), invitation=None).order_by()
+    same = active.alias(address=Lower("email")).filter(address=Lower(OuterRef("contact__email")))
     coming = Invitation.objects.filter(rsvp=None, event__ends_at__gt=timezone.now())
     for invitation in coming.filter(Exists(same)).order_by("pk")[:BATCH_SIZE]:
         link_existing_rsvp(invitation)
@@ -131,9 +131,9 @@ def lock_invitation(invitation: Invitation) -> Invitation:
     locked = Invitation.objects.select_for_update(no_key=True, of=("self",))
     invitation = locked.select_related("contact__organization", "rsvp", "mailing").get(pk=invitation.pk)
     invitation.event = event
-    known = rsvp_of_contact(invitation) if not invitation.rsvp else None
-    if known and not known.canceled_at:
-        invitation.rsvp = known
+    existing = rsvp_of_contact(invitation) if not invitation.rsvp else None
+    if existing and not existing.canceled_at:
+        invitation.rsvp = existing
     if invitation.rsvp:
         invitation.rsvp.event = event
     return invitation

@@ -79,7 +79,7 @@ def start_invitations(event: Event, audience: Audience, *, count: int, by: str, 
     """
     event = seats.lock_event(event.pk)
     check_invitable(event)
-    asked = confirmed_recipients(audience, event, count, mark)
+    people = confirmed_recipients(audience, event, count, mark)
     mailing = Mailing.objects.create(
         about=event,
         template=EmailKind.INVITATION,
@@ -87,7 +87,7 @@ def start_invitations(event: Event, audience: Audience, *, count: int, by: str, 
         recipient_count=count,
         started_by=by,
     )
-    create_invitations(event, mailing, [person.contact_id for person in asked if person.contact_id])
+    create_invitations(event, mailing, [person.contact_id for person in people if person.contact_id])
     audit.log_change(event, {"invited": ""}, {"invited": f"{audience.name}: {count}"})
     transaction.on_commit(lambda: dispatch.send_task("summit.tasks.write_invitations", mailing.pk), robust=True)
     return mailing
@@ -102,20 +102,20 @@ def create_invitations(event: Event, mailing: Mailing, contacts: list[int]) -> N
 
 def confirmed_recipients(audience: Audience, event: Event, count: int, mark: str | None) -> list[Person]:
     """Those who were confirmed, all of them contacts, who cannot go before the transaction ends."""
-    asked = list(audiences.audience_people(audience, event, reason=""))
-    if not asked:
+    people = list(audiences.audience_people(audience, event, reason=""))
+    if not people:
         raise NoRecipients(_("There is nobody in this audience who would be invited."))
-    if are_confirmed(asked, count, mark) and make_contacts(person for person in asked if not person.contact_id):
-        asked = list(audiences.audience_people(audience, event, reason=""))
-    there = lock_contacts({person.contact_id for person in asked if person.contact_id})
-    if there != len(asked) or not are_confirmed(asked, count, mark):
-        raise RecipientsChanged(there, as_many=there == count)
-    return asked
+    if are_confirmed(people, count, mark) and make_contacts(person for person in people if not person.contact_id):
+        people = list(audiences.audience_people(audience, event, reason=""))
+    locked = lock_contacts({person.contact_id for person in people if person.contact_id})
+    if locked != len(people) or not are_confirmed(people, count, mark):
+        raise RecipientsChanged(locked, as_many=locked == count)
+    return people
 
 
-def are_confirmed(asked: list[Person], count: int, mark: str | None) -> bool:
+def are_confirmed(people: list[Person], count: int, mark: str | None) -> bool:
     """Whether they are as many as were confirmed and, when those were marked, the same ones."""
-    return len(asked) == count and (mark is None or mark == audiences.fingerprint_people(asked))
+    return len(people) == count and (mark is None or mark == audiences.fingerprint_people(people))
 
 
 def make_contacts(guests: Iterable[Person]) -> int:

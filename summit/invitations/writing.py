@@ -41,44 +41,44 @@ def write_next_batch(mailing_pk: int) -> bool:
         return change_notices.write_notice_batch(mailing, BATCH_SIZE)
     to_write = mailing.invitations.filter(emailed_at__isnull=True)
     locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
-    some = list(locked.select_related("contact__organization").order_by("pk")[:BATCH_SIZE])
-    if some:
-        event = Event.objects.get(pk=some[0].event_id)
+    invitations = list(locked.select_related("contact__organization").order_by("pk")[:BATCH_SIZE])
+    if invitations:
+        event = Event.objects.get(pk=invitations[0].event_id)
         if not event.accepts_rsvps:
             stop_mailing(mailing)  # it was called off or closed meanwhile: nobody could answer
             return False
-        write_invitations(mailing, event, some)
+        write_invitations(mailing, event, invitations)
     if not to_write.exists():
         mailing.rendered_at = timezone.now()
     mailing.save(update_fields=["rendered_at", "skipped_count"])
-    return bool(some) and not mailing.rendered_at
+    return bool(invitations) and not mailing.rendered_at
 
 
 def write_invitations(mailing: Mailing, event: Event, invitations: list[Invitation]) -> None:
     """Locked invitations of a locked mailing to an event. Who does not want it any more, or has an RSVP by now, is left
     out."""
     emails = {invitation.contact.email.lower() for invitation in invitations}
-    known = preferences.get_preferences(emails)
+    preferences_by_email = preferences.get_preferences(emails)
     coming = set(emails_with_rsvp(event, emails))
-    asked: list[Invitation] = []
-    left_out: list[Invitation] = []
+    wanted: list[Invitation] = []
+    skipped: list[Invitation] = []
     for invitation in invitations:
-        address = known[invitation.contact.email.lower()]
+        address = preferences_by_email[invitation.contact.email.lower()]
         is_wanted = address.wants_invitations and not address.suppressed_at and address.email not in coming
-        (asked if is_wanted else left_out).append(invitation)
+        (wanted if is_wanted else skipped).append(invitation)
         invitation.mailing, invitation.event = mailing, event
-    queue.enqueue_many(invitation_emails.invitation_messages(event, asked, known))
-    Invitation.objects.filter(pk__in=[invitation.pk for invitation in asked]).update(
+    queue.enqueue_many(invitation_emails.invitation_messages(event, wanted, preferences_by_email))
+    Invitation.objects.filter(pk__in=[invitation.pk for invitation in wanted]).update(
         emailed_at=timezone.now(), notified_version=event.schedule_version
     )
-    Invitation.objects.filter(pk__in=[invitation.pk for invitation in left_out]).delete()
-    mailing.skipped_count += len(left_out)
+    Invitation.objects.filter(pk__in=[invitation.pk for invitation in skipped]).delete()
+    mailing.skipped_count += len(skipped)
 
 
 def emails_with_rsvp(event: Event, emails: Iterable[str]):
     """Those of these addresses, in lower case, that have an RSVP for the event."""
-    standing = event.rsvps.active().order_by().annotate(address=Lower("email"))
-    return standing.filter(address__in=emails).values_list("address", flat=True)
+    active = event.rsvps.active().order_by().annotate(address=Lower("email"))
+    return active.filter(address__in=emails).values_list("address", flat=True)
 
 
 # Stop -----------------------------------------------------------------------------------------------------------------

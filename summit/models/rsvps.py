@@ -195,11 +195,11 @@ def status_of(held_seats: int, waitlisted_seats: int, canceled_at: datetime | bo
 
 def door_code(uid: uuid.UUID) -> str:
     """What the contact says at the door: six letters and digits without look-alikes, from the RSVP's UID."""
-    number, letters = uid.int, ""
+    number, code = uid.int, ""
     for _i in range(CODE_LENGTH):
         number, digit = divmod(number, len(CODE_LETTERS))
-        letters += CODE_LETTERS[digit]
-    return f"{letters[:3]}-{letters[3:]}"
+        code += CODE_LETTERS[digit]
+    return f"{code[:3]}-{code[3:]}"
 
 
 def door_number(code: str) -> int | None:

@@ -49,19 +49,19 @@ FULLY_INFORMING_KINDS = (
 def rsvps_to_remind(event: Event, kind: Reminder.Kind) -> QuerySet[Rsvp]:
     """Who is to be written to and was not yet. Nobody who answered after it was due: they were told all of it."""
     due = DUE_PERIODS[kind].due(event)
-    found = event.rsvps.active().filter(created_at__lt=due).filter(~opted_out("email", "reminders"))
+    rsvps = event.rsvps.active().filter(created_at__lt=due).filter(~opted_out("email", "reminders"))
     reminder = {
         "reminder__event": event,
         "reminder__kind": kind,
         "reminder__event_date": district_date(event.starts_at),
     }
-    found = found.exclude(has_email(Rsvp, reminder_emails.KINDS[kind].code, **reminder))
+    rsvps = rsvps.exclude(has_email(Rsvp, reminder_emails.KINDS[kind].code, **reminder))
     if kind == Kind.THANKS:
-        return found.filter(attended(event))
-    found = found.filter(held_seats__gt=0)
+        return rsvps.filter(attended(event))
+    rsvps = rsvps.filter(held_seats__gt=0)
     if kind == Kind.NAMES:
-        return found.filter(Exists(Guest.objects.filter(rsvp=OuterRef("pk"), position__gt=1, name="")))
-    return found.exclude(pk__in=informed_since(due))
+        return rsvps.filter(Exists(Guest.objects.filter(rsvp=OuterRef("pk"), position__gt=1, name="")))
+    return rsvps.exclude(pk__in=informed_since(due))
 
 
 def attended(event: Event) -> Q:
@@ -89,10 +89,10 @@ def send_due_reminders(now: datetime | None = None) -> None:
         run_batches(event, partial(write_unanswered_batch, event, now), stop_at)
 
 
-def run_batches(event: Event, some: Callable[[], bool], stop_at: float) -> None:
+def run_batches(event: Event, write_batch: Callable[[], bool], stop_at: float) -> None:
     """Says one thing about an event, batch by batch. What goes wrong with it holds up no other event's."""
     try:
-        while time.monotonic() < stop_at and some():
+        while time.monotonic() < stop_at and write_batch():
             pass
     except Exception:
         logger.exception("What is said by itself about event %s was not said.", event.pk)
@@ -100,8 +100,8 @@ def run_batches(event: Event, some: Callable[[], bool], stop_at: float) -> None:
 
 def due_reminders(now: datetime) -> Iterator[tuple[Event, Reminder.Kind]]:
     """What is due of which event and not done."""
-    near = Event.objects.published().filter(canceled_at__isnull=True)
-    events = list(near.filter(starts_at__lt=now + MAX_AHEAD, ends_at__gt=now - MAX_AGE).order_by("starts_at"))
+    candidates = Event.objects.published().filter(canceled_at__isnull=True)
+    events = list(candidates.filter(starts_at__lt=now + MAX_AHEAD, ends_at__gt=now - MAX_AGE).order_by("starts_at"))
     completed = Reminder.objects.filter(event__in=events, completed_at__isnull=False)
     done = set(completed.values_list("event_id", "kind", "event_date"))
     for event in events:
@@ -154,22 +154,24 @@ def lock_active_event(event: Event) -> Event | None:
 def events_with_open_invitations(now: datetime) -> QuerySet[Event]:
     """Events that take an answer for another day at least."""
     coming = Event.objects.published().filter(canceled_at__isnull=True, rsvp_opens_at__lte=now)
-    asked = Exists(Invitation.objects.filter(event=OuterRef("pk"), declined_at__isnull=True, rsvp__isnull=True))
-    return coming.filter(asked, rsvp_closes_at__gte=now + timedelta(days=1)).order_by("pk")
+    has_open_invitation = Exists(
+        Invitation.objects.filter(event=OuterRef("pk"), declined_at__isnull=True, rsvp__isnull=True)
+    )
+    return coming.filter(has_open_invitation, rsvp_closes_at__gte=now + timedelta(days=1)).order_by("pk")
 
 
 def invitations_to_remind(event: Event, now: datetime) -> QuerySet[Invitation]:
     """Invitations that left so many days ago and are not answered, to who was not asked again."""
-    long_ago = {"state": Message.State.SENT, "sent_at__lt": start_of_day_before(now, UNANSWERED_DAYS)}
-    sent = has_email(Invitation, EmailKind.INVITATION, **long_ago)
-    comes = Rsvp.objects.active().filter(event=event).alias(folded=Lower("email"))
+    long_enough_ago = {"state": Message.State.SENT, "sent_at__lt": start_of_day_before(now, UNANSWERED_DAYS)}
+    sent = has_email(Invitation, EmailKind.INVITATION, **long_enough_ago)
+    coming = Rsvp.objects.active().filter(event=event).alias(folded=Lower("email"))
     return (
         event.invitations.filter(sent, declined_at__isnull=True, rsvp__isnull=True)
         .filter(
             ~has_email(Invitation, EmailKind.INVITATION_UNANSWERED),
             ~opted_out("contact__email", "invitations", "reminders"),
         )
-        .filter(~Exists(comes.filter(folded=Lower(OuterRef("contact__email")))))
+        .filter(~Exists(coming.filter(folded=Lower(OuterRef("contact__email")))))
     )
 
 
@@ -224,11 +226,11 @@ class PlannedReminder:
     """One reminder of an event: what it is, its mail's kind, when it is due, and what became of it."""
 
     label: str
-    wording: str
+    template: str
     due: datetime | None
-    said_at: datetime | None
+    sent_at: datetime | None
     count: int
-    state: str  # "coming", "said", "partly", "nobody", "too late", "never"
+    state: str  # "coming", "sent", "partly", "nobody", "too late" or "never"
 
 
 def reminder_plan(event: Event, now: datetime | None = None) -> list[PlannedReminder]:
@@ -242,12 +244,12 @@ def reminder_plan(event: Event, now: datetime | None = None) -> list[PlannedRemi
 def planned_reminder(
     kind: Kind, due: datetime | None, row: Reminder | None, event: Event, now: datetime
 ) -> PlannedReminder:
-    count, said_at = (row.recipient_count, row.completed_at) if row else (0, None)
-    if row and said_at and row.too_late:
+    count, sent_at = (row.recipient_count, row.completed_at) if row else (0, None)
+    if row and sent_at and row.too_late:
         state = "partly" if count else "too late"
-    elif said_at:
-        state = "said" if count else "nobody"
+    elif sent_at:
+        state = "sent" if count else "nobody"
     else:
         ends = DUE_PERIODS[kind].until(event) if kind in DUE_PERIODS else event.rsvp_closes_at
         state = "coming" if now < ends else "never"
-    return PlannedReminder(str(kind.label), reminder_emails.KINDS[kind].code, due, said_at, count, state)
+    return PlannedReminder(str(kind.label), reminder_emails.KINDS[kind].code, due, sent_at, count, state)

@@ -22,9 +22,9 @@ MAX_EVENTS = 60  # events of a list; a busy year has ten
 @require_safe
 def events(request: HttpRequest) -> HttpResponse:
     """The coming events, and those that were since the school year began."""
-    known = Event.objects.public().with_seats()
-    coming = list(known.upcoming()[:MAX_EVENTS])
-    past = list(known.past().filter(school_year__gte=current_school_year())[:MAX_EVENTS])
+    events_with_seats = Event.objects.public().with_seats()
+    coming = list(events_with_seats.upcoming()[:MAX_EVENTS])
+    past = list(events_with_seats.past().filter(school_year__gte=current_school_year())[:MAX_EVENTS])
     address = f"{reverse('events_feed')}?language={translation.get_language()}"
     page = {
         "coming": [EventAnswers(event) for event in coming],

@@ -65,7 +65,7 @@ def render_invitation(
 ) -> HttpResponse:
     event, rsvp = invitation.event, invitation.rsvp
     state = event.state
-    standing = page_status(invitation, state)
+    status_on_page = page_status(invitation, state)
     can_accept = event.accepts_rsvps and invitation.answer != Answer.ACCEPTED
     if can_accept:
         form = form or InvitationForm(invitation, rsvp)
@@ -73,12 +73,12 @@ def render_invitation(
         "invitation": invitation,
         "event": event,
         "state": state,
-        "standing": standing,
+        "standing": status_on_page,
         "fields": render_crispy_form(form) if can_accept else None,
         "decline": decline or DeclineForm(),
         "wrong": next((one for one in (form, decline) if one and one.errors), None),
     }
-    if standing == "accepted":
+    if status_on_page == "accepted":
         page |= party_context(rsvp)
     return render(request, "summit/invitation.html", page, status=status)
 
@@ -124,10 +124,10 @@ def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpRespo
         return too_many_requests(request, minutes=60)
     try:
         responses.accept_invitation(invitation, form.rsvp(), size=form.cleaned_data["size"], guests=form.guests())
-    except seats.DuplicateRsvp as known:  # it answers another invitation
-        return respond_to_duplicate(request, known.rsvp)
-    except seats.PartyOutOfBounds as refused:
-        form.add_error("size", str(refused))
+    except seats.DuplicateRsvp as duplicate:  # it answers another invitation
+        return respond_to_duplicate(request, duplicate.rsvp)
+    except seats.PartyOutOfBounds as error:
+        form.add_error("size", str(error))
         return render_invitation(request, invitation, form=form, status=422)
     except seats.RsvpClosed:
         return render_invitation(request, get_invitation(invitation.token), status=409)
@@ -147,8 +147,8 @@ def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResp
     causes_too_many_emails(invitation)  # it counts, and is never refused
     try:
         responses.decline_invitation(invitation, form.cleaned_data["decline_message"])
-    except seats.RsvpClosed as closed:
-        messages.error(request, str(closed))
+    except seats.RsvpClosed as error:
+        messages.error(request, str(error))
     return redirect(invitation)
 
 

@@ -17,15 +17,15 @@ from summit.views.public import page_or_post
 @by_link
 def partner_year(request: HttpRequest, token: str) -> HttpResponse:
     """The pledge, the events with what was answered, the invitations."""
-    sheet = page_state.load_page_state(token)
-    if sheet.organization is None:  # nothing was saved yet
+    state = page_state.load_page_state(token)
+    if state.organization is None:  # nothing was saved yet
         return redirect("pledge", token)
-    if sheet.pledge and sheet.pledge.token != token:
-        return redirect("partner_year", sheet.pledge.token)
+    if state.pledge and state.pledge.token != token:
+        return redirect("partner_year", state.pledge.token)
     page = {
-        "sheet": sheet,
-        "pledge": sheet.pledge,
-        "year": summit_partner_year.load_partner_year(sheet.organization, sheet.answering_contact),
+        "sheet": state,
+        "pledge": state.pledge,
+        "year": summit_partner_year.load_partner_year(state.organization, state.answering_contact),
     }
     return render(request, "summit/partner_year.html", page)
 
@@ -35,15 +35,15 @@ def partner_year(request: HttpRequest, token: str) -> HttpResponse:
 @by_link
 def mail_year_link(request: HttpRequest, token: str) -> HttpResponse:
     """Mails the own link to one event to whom the pledge belongs."""
-    sheet = page_state.load_page_state(token)
+    state = page_state.load_page_state(token)
     if request.method == "POST":
         try:
-            is_sent = summit_partner_year.mail_own_link(sheet, request.POST.get("event", ""))
+            is_sent = summit_partner_year.mail_own_link(state, request.POST.get("event", ""))
         except summit_partner_year.NoLink:
             raise Http404 from None
         if is_sent:
-            said = _("Your link is on the way to %(email)s. It can take a few minutes.")
+            message = _("Your link is on the way to %(email)s. It can take a few minutes.")
         else:
-            said = _("We mailed this link to %(email)s not long ago. Look in the spam folder, too.")
-        messages.success(request, said % {"email": sheet.answering_contact.email})
+            message = _("We mailed this link to %(email)s not long ago. Look in the spam folder, too.")
+        messages.success(request, message % {"email": state.answering_contact.email})
     return redirect("partner_year", token)

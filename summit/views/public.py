@@ -75,10 +75,10 @@ def submit_rsvp(request: HttpRequest, slug: str) -> HttpResponse:
     rsvp.browser_hash = browser_hash_of(request)
     try:
         rsvp = seats.reserve(rsvp, size=form.cleaned_data["size"], guests=form.guests())
-    except seats.DuplicateRsvp as known:
-        return respond_to_duplicate(request, known.rsvp)
-    except seats.PartyOutOfBounds as refused:
-        form.add_error("size", str(refused))
+    except seats.DuplicateRsvp as duplicate:
+        return respond_to_duplicate(request, duplicate.rsvp)
+    except seats.PartyOutOfBounds as error:
+        form.add_error("size", str(error))
         return show_errors(request, slug, form)
     except seats.RsvpClosed:
         return show_event(request, get_published_event(Event.objects.with_seats(), slug), status=409)

@@ -92,20 +92,20 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     if request.method != "POST":
         return redirect(rsvp)  # a phone that dropped the tab asks for it again
     guests = [GuestForm(guest, request.POST) for guest in rsvp.guests.all()]
-    sent = [form for form in guests if form.is_bound]
-    if not all(form.is_valid() for form in sent):
+    submitted = [form for form in guests if form.is_bound]
+    if not all(form.is_valid() for form in submitted):
         return show_rsvp(request, rsvp, guests, status=422)
     pressed = next((name for name in BUTTONS if name in request.POST), None)
     if pressed and causes_too_many_emails(rsvp):
         return too_many_requests(request, minutes=60)
     try:
         with transaction.atomic():
-            seats.update_guests(rsvp, {form.guest.pk: form.typed() for form in sent})
-            said = BUTTONS[pressed](rsvp, request.POST[pressed]) if pressed else _("Names and needs were saved.")
-    except RuleViolation as refused:
-        messages.error(request, str(refused))
+            seats.update_guests(rsvp, {form.guest.pk: form.typed() for form in submitted})
+            message = BUTTONS[pressed](rsvp, request.POST[pressed]) if pressed else _("Names and needs were saved.")
+    except RuleViolation as error:
+        messages.error(request, str(error))
     else:
-        messages.success(request, said)
+        messages.success(request, message)
     return redirect(rsvp)
 
 
@@ -167,8 +167,8 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     causes_too_many_emails(rsvp)  # it counts, and is never refused
     try:
         seats.cancel(rsvp)
-    except RuleViolation as refused:
-        messages.error(request, str(refused))
+    except RuleViolation as error:
+        messages.error(request, str(error))
     return redirect(rsvp)
 
 
@@ -184,8 +184,8 @@ def return_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         return too_many_requests(request, minutes=60)
     try:
         seats.reinstate(rsvp, size=size)
-    except RuleViolation as refused:
-        messages.error(request, str(refused))
+    except RuleViolation as error:
+        messages.error(request, str(error))
     return redirect(rsvp)
 
 
@@ -198,17 +198,17 @@ def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         return redirect(rsvp)
     fields = {name: getattr(rsvp, name) for name in ("sector", "name", "email", "language")}
     try:
-        start = pledge_signup.open_pledge_request(
+        pledge_request = pledge_signup.open_pledge_request(
             PledgeRequest(**fields, organization=rsvp.organization_name, source=f"rsvp:{rsvp.pk}")
         )
-    except page_state.PledgeClosed as closed:
-        messages.error(request, str(closed))
+    except page_state.PledgeClosed as error:
+        messages.error(request, str(error))
         return redirect(rsvp)
-    if start is None:
+    if pledge_request is None:
         messages.success(
             request, _("This address is a partner’s already. Its link to the promises is on the way by mail.")
         )
-    return redirect(start or rsvp)
+    return redirect(pledge_request or rsvp)
 
 
 @require_safe

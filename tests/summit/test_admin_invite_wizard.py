@@ -160,12 +160,12 @@ def test_mail_is_read_as_a_chosen_person_in_both_languages(staff, kickoff):
     alma, ben = people(2)
     audience = factories.audience(uploaded_contacts=[alma, ben])
     page = staff.get(who(kickoff, audience))
-    assert [letter.language for letter in page.context["letters"]] == ["en", "es"]
+    assert [letter.language for letter in page.context["previews"]] == ["en", "es"]
     assert "as Alma Reyes reads it" in web_client.page_text(page)
     chosen = staff.get(who(kickoff, audience), {"as": f"c{ben.pk}"})
     assert "as Ben Ochoa reads it" in web_client.page_text(chosen)
-    assert "Partner Kick-off" in chosen.context["letters"][0].text
-    assert "Encuentro inicial" in chosen.context["letters"][1].text
+    assert "Partner Kick-off" in chosen.context["previews"][0].text
+    assert "Encuentro inicial" in chosen.context["previews"][1].text
     assert "as Alma Reyes reads it" in web_client.page_text(staff.get(who(kickoff, audience), {"as": "~"}))
     assert not Message.objects.exists()
     assert not Invitation.objects.exists()

@@ -44,7 +44,7 @@ def refusal(content: bytes) -> str:
 
 
 def why(*row: str) -> str:
-    [bad] = read(row).bad
+    [bad] = read(row).rejected
     assert bad.line == 2
     return bad.why
 
@@ -59,10 +59,10 @@ def people() -> list[tuple]:
 def test_who_is_known_and_who_is_new():
     person("Alma", email="Alma@example.org")
     checked = read(("ALMA@example.org",), ("jun@example.org", "Jun Park", "Port Gate", "es"))
-    assert checked.known == [(2, "ALMA@example.org", "", "", "")]
+    assert checked.existing == [(2, "ALMA@example.org", "", "", "")]
     assert checked.new == [(3, "jun@example.org", "Jun Park", "Port Gate", "es")]
-    assert (checked.bad, checked.doubled, checked.unwilling) == ([], [], [])
-    assert [row.line for row in checked.taken] == [2, 3]
+    assert (checked.rejected, checked.repeated, checked.opted_out) == ([], [], [])
+    assert [row.line for row in checked.accepted] == [2, 3]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,9 @@ def test_broken_addresses_are_told():
 
 
 def test_every_reason_of_a_row_is_told_with_its_line():
-    bad = contact_import.check_contact_list(csv(("mai@example.org",), ("nobody", "=1+1", "", "Klingon")), "list").bad
+    bad = contact_import.check_contact_list(
+        csv(("mai@example.org",), ("nobody", "=1+1", "", "Klingon")), "list"
+    ).rejected
     assert bad == [
         SkippedRow(
             3,
@@ -120,14 +122,14 @@ def test_what_is_too_long_is_told():
 
 
 def test_a_row_without_an_address_is_named_by_what_it_has():
-    assert read(("", "Jun Park")).bad[0].what == "Jun Park"
+    assert read(("", "Jun Park")).rejected[0].what == "Jun Park"
 
 
 def test_doubled_addresses_are_taken_once_in_any_case():
     checked = read(("jun@example.org", "Jun"), ("JUN@example.org", "Jun Again"), ("jun@example.org",))
     assert [row.name for row in checked.new] == ["Jun"]
     said = "The same address as in line 2."
-    assert checked.doubled == [SkippedRow(3, "JUN@example.org", said), SkippedRow(4, "jun@example.org", said)]
+    assert checked.repeated == [SkippedRow(3, "JUN@example.org", said), SkippedRow(4, "jun@example.org", said)]
 
 
 def test_who_unsubscribed_or_refuses_mail_is_not_taken():
@@ -136,8 +138,8 @@ def test_who_unsubscribed_or_refuses_mail_is_not_taken():
     preferences.suppress("jun@example.org", "550")
     preferences.set_topics(preferences.get_preference("mai@example.org"), reminders=False)
     checked = read(("Alma@example.org",), ("jun@example.org",), ("mai@example.org",))
-    assert [row.email for row in checked.unwilling] == ["Alma@example.org", "jun@example.org"]
-    assert [row.email for row in checked.taken] == ["mai@example.org"]
+    assert [row.email for row in checked.opted_out] == ["Alma@example.org", "jun@example.org"]
+    assert [row.email for row in checked.accepted] == ["mai@example.org"]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_chart_is_drawn_with_the_numbers_of_its_table(staff, full):
 
 def test_links_lead_to_the_filtered_list_of_this_event(subtests, staff, full):
     factories.rsvp(factories.event(), "Elsewhere", size=2)
-    lists = staff.get(page_of(full)).context["answers"]["lists"] | {
+    lists = staff.get(page_of(full)).context["overview"]["lists"] | {
         "active": event_page.rsvp_list_url(full, status="active")
     }
     for query, found in [
@@ -97,7 +97,7 @@ def test_links_lead_to_the_filtered_list_of_this_event(subtests, staff, full):
 
 
 def test_sectors_lead_to_their_parties(staff, full):
-    sectors = staff.get(page_of(full)).context["answers"]["sectors"]
+    sectors = staff.get(page_of(full)).context["overview"]["sectors"]
     found = {row["label"]: names(staff.get(row["list"])) for row in sectors}
     assert found == {"Labor": ["Large", "Stays"], "Faith-based": ["Small"], "Not said": ["Later"]}
 
@@ -128,7 +128,7 @@ def test_page_of_an_event_without_rsvps(staff):
 
 def test_new_event_shows_no_answers(staff):
     response = staff.get(f"{LIST}add/")
-    assert "answers" not in response.context
+    assert "overview" not in response.context
     assert "admin-page" not in response.content.decode()
 
 
@@ -142,7 +142,7 @@ def test_spanish_page_draws_whole_numbers(staff, full):
 
 def test_page_with_errors_begins_with_them(staff, full):
     response = answer(staff, full, capacity="-1")
-    assert "answers" not in response.context
+    assert "overview" not in response.context
     assert "Write 0 or more." in web_client.page_text(response)
 
 
@@ -264,7 +264,7 @@ def test_moving_asks_first_and_saves_nothing(staff, full):
     assert snapshots.tables(but=UNCHANGED) == before
     assert "Saving moves the event and writes to 4 parties, with a calendar update." in page
     assert 'value="Save and write to 4 parties"' in response.content.decode()
-    english, spanish = response.context["letters"]
+    english, spanish = response.context["previews"]
     assert english.subject == f"New place: Imagine Promise Summit, {day(full.starts_at)}"
     assert f"Until now: {full.venue}" in english.text
     assert PLACE in english.text
@@ -413,7 +413,7 @@ def test_calling_off_shows_the_mail_and_what_is_refused(staff, full):
     assert "4 parties will be told." in page
     assert "This event is over, so it cannot be cancelled." in page
     assert "This event was called off before; nobody is written to again." in page
-    shown = next(each for each in response.context["events"] if "letters" in each)["letters"]
+    shown = next(each for each in response.context["events"] if "previews" in each)["previews"]
     assert [letter.language for letter in shown] == ["en", "es"]
     assert shown[0].subject.startswith("Cancelled: ")
     first = Rsvp.objects.get(name="Stays")

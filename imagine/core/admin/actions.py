@@ -47,12 +47,12 @@ def is_valid_key(key: Field, value: str) -> bool:
 
 
 def missing_rows_message(number: int) -> str:
-    said = ngettext(
+    message = ngettext(
         "%(number)d that you ticked is not in this list any more: it was changed or erased meanwhile.",
         "%(number)d that you ticked are not in this list any more: they were changed or erased meanwhile.",
         number,
     )
-    return said % {"number": number}
+    return message % {"number": number}
 
 
 def report_outcomes(

@@ -70,10 +70,10 @@ class ConcurrentEditForm(forms.ModelForm):
         return {name: as_text(self.value(row, name)) for name in self.fields if hasattr(row, name)}
 
     def clean(self):
-        answers = super().clean()
+        cleaned_data = super().clean()
         if self.instance.pk:
             self.compare(self.locked_row())
-        return answers
+        return cleaned_data
 
     def compare(self, row: Model) -> None:
         shown, now, theirs = parse_shown(self.cleaned_data.get("shown")), self.state(row), {}
@@ -87,8 +87,8 @@ class ConcurrentEditForm(forms.ModelForm):
                 self.cleaned_data[name] = theirs[name] = self.value(row, name)
                 self.errors.pop(name, None)
             else:
-                field, *said = self.conflict_error(name, row)
-                self.add_error(field, [ValidationError(sentence, code=CHANGED) for sentence in said])
+                field, *messages = self.conflict_error(name, row)
+                self.add_error(field, [ValidationError(sentence, code=CHANGED) for sentence in messages])
         self.changed_data = [name for name in self.changed_data if name not in theirs and name != "shown"]
         if self.errors:
             self.data = self.data.copy()
@@ -117,8 +117,8 @@ class ConcurrentEditForm(forms.ModelForm):
 
     def conflict_error(self, name: str, row: Model) -> tuple[str | None, *tuple[str, ...]]:
         """Return the field and the error messages for a field that both people changed."""
-        said = _("Somebody changed this to “%(value)s” while you had it open. Save once more to keep yours.")
-        return name, said % {"value": self.in_words(row, name)}
+        message = _("Somebody changed this to “%(value)s” while you had it open. Save once more to keep yours.")
+        return name, message % {"value": self.in_words(row, name)}
 
     def in_words(self, row: Model, name: str) -> str:
         """Return a row's value the way the form shows it."""

@@ -49,7 +49,7 @@ class Sheet:
     how: dict[str, str] = field(default_factory=dict)  # encoding and delimiter, or the name of the sheet
 
 
-def read_sheet(content: bytes, known: Callable[[list[str]], int]) -> Sheet:
+def read_sheet(content: bytes, count_known: Callable[[list[str]], int]) -> Sheet:
     """Return the table in a file. `known` counts the known headings in a row's cells. Raise Unreadable, also while the
     rows are read."""
     if not content.strip():
@@ -57,19 +57,19 @@ def read_sheet(content: bytes, known: Callable[[list[str]], int]) -> Sheet:
     if len(content) > MAX_BYTES:
         raise Unreadable(_("The file is larger than %(most)d MB.") % {"most": MAX_BYTES // 2**20})
     if content.startswith(b"PK\x03\x04"):
-        return read_xlsx(content, known)
+        return read_xlsx(content, count_known)
     if content.startswith(b"\xd0\xcf\x11\xe0"):
         raise Unreadable(_("This is an old or a locked Excel file. Save it as XLSX without a password, or as CSV."))
-    return read_csv(content, known)
+    return read_csv(content, count_known)
 
 
 # CSV -------------------------------------------------------------------------------------------------------------
 
 
-def read_csv(content: bytes, known: Callable) -> Sheet:
+def read_csv(content: bytes, count_known: Callable) -> Sheet:
     text, encoding = decode_csv(content)
     text, named = split_delimiter_note(text)
-    found = [(tried, *find_header(csv_rows(text, tried), known)) for tried in ([named] if named else DELIMITERS)]
+    found = [(tried, *find_header(csv_rows(text, tried), count_known)) for tried in ([named] if named else DELIMITERS)]
     delimiter, _score, line, cells = max(found, key=lambda one: (one[1], len(one[3])))
     rows = (row for row in csv_rows(text, delimiter) if row[0] > line)
     return Sheet("csv", cells, rows, {"encoding": encoding, "delimiter": DELIMITERS.get(delimiter, delimiter)})
@@ -117,21 +117,21 @@ def csv_rows(text: str, delimiter: str) -> Iterator[Row]:
             yield line, clean_cells(cells[:MAX_COLUMNS])
             line = reader.line_num + 1
     except csv.Error:
-        said = _("Line %(line)d cannot be read: its quotation marks do not match.")
-        raise Unreadable(said % {"line": line}) from None
+        message = _("Line %(line)d cannot be read: its quotation marks do not match.")
+        raise Unreadable(message % {"line": line}) from None
 
 
 # XLSX ------------------------------------------------------------------------------------------------------------
 
 
-def read_xlsx(content: bytes, known: Callable) -> Sheet:
+def read_xlsx(content: bytes, count_known: Callable) -> Sheet:
     check_package(content)
     damaged = _("This XLSX file is damaged, or another kind of file under its name.")
     try:
         with warnings.catch_warnings(action="ignore"):  # about features that we don't read
             book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
             sheets = [sheet for sheet in book.worksheets[:MAX_SHEETS] if sheet.sheet_state == "visible"]
-            found = [(sheet, *find_header(xlsx_rows(sheet), known)) for sheet in sheets]
+            found = [(sheet, *find_header(xlsx_rows(sheet), count_known)) for sheet in sheets]
     except Unreadable:
         raise
     except Exception as error:  # openpyxl raises all kinds of errors on a damaged file
@@ -187,12 +187,12 @@ def cell_text(value) -> str:
 # Both ------------------------------------------------------------------------------------------------------------
 
 
-def find_header(rows: Iterator[Row], known: Callable) -> tuple[int, int, list[str]]:
+def find_header(rows: Iterator[Row], count_known: Callable) -> tuple[int, int, list[str]]:
     """Return the number of known headings, the line and the cells of the row with the most of them."""
     best: tuple[int, int, list[str]] = (-1, 0, [])
     with suppress(Unreadable):  # raised again when the rows are read
         for line, cells in islice((row for row in rows if row[1]), HEADER_WITHIN):
-            score = known(cells)
+            score = count_known(cells)
             if score > best[0]:
                 best = (score, line, cells)
     return best

@@ -121,8 +121,8 @@ def write_sheet(book: Workbook, header: Sequence[str], rows: Iterator[Sequence[C
     day = book.add_format({"num_format": "yyyy-mm-dd"})
     minute = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
     first = list(islice(rows, ROWS))
-    for column, words in enumerate(header):
-        sheet.write_string(0, column, words, bold)
+    for column, heading in enumerate(header):
+        sheet.write_string(0, column, heading, bold)
         sheet.set_column(column, column, column_width([header, *first], column))
     sheet.freeze_panes(1, 0)
     number = 0

@@ -73,8 +73,8 @@ class Promises:
         last_year = list(Pledge.objects.signed().filter(year=school_year - 1).order_by("pk"))
         for pledge in self.dice.sample(last_year, RENEW):
             self.renew(pledge)
-        known = set(Organization.objects.values_list("name", flat=True))
-        newcomers = [one for one in ORGANIZATIONS if one[0] not in known]
+        existing = set(Organization.objects.values_list("name", flat=True))
+        newcomers = [one for one in ORGANIZATIONS if one[0] not in existing]
         for number, (name, sector) in enumerate([*newcomers, *DUPLICATES]):
             self.begin(name, sector, sign=number % 3 != 2)
         self.backdate(year.pledges.all(), today - timedelta(days=40), today)

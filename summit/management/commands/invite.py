@@ -19,26 +19,26 @@ class Command(BaseCommand):
         event = Event.objects.filter(slug=slug).first()
         if event is None:
             raise CommandError(f"There is no event with the web address {slug}.")
-        asked = Audience.objects.filter(name=audience).first()
-        if asked is None:
+        chosen = Audience.objects.filter(name=audience).first()
+        if chosen is None:
             raise CommandError(f"There is no audience called “{audience}”.{available_audiences()}")
         try:
             starting.check_invitable(event)
-            figures = audiences.count_people(asked, event)
-            self.show(event, figures)
+            counts = audiences.count_people(chosen, event)
+            self.show(event, counts)
             if yes:
-                self.invite(event, asked, figures)
+                self.invite(event, chosen, counts)
             else:
                 self.stdout.write("Nobody was invited; --yes does it.")
-        except starting.NoRecipients as nobody:
-            raise CommandError(str(nobody), returncode=3) from None
-        except starting.CannotInvite as refused:
-            raise CommandError(str(refused)) from None
+        except starting.NoRecipients as error:
+            raise CommandError(str(error), returncode=3) from None
+        except starting.CannotInvite as error:
+            raise CommandError(str(error)) from None
 
-    def show(self, event: Event, figures: audiences.AudienceCounts) -> None:
-        self.stdout.write(f"{event}: {count_of_people(figures.invited)} would be invited.")
-        for reason, left_out in figures.left_out.items():
-            self.stdout.write(f"Left out: {count_of_people(left_out)}, {reason.label}.")
+    def show(self, event: Event, counts: audiences.AudienceCounts) -> None:
+        self.stdout.write(f"{event}: {count_of_people(counts.invited)} would be invited.")
+        for reason, skipped in counts.left_out.items():
+            self.stdout.write(f"Left out: {count_of_people(skipped)}, {reason.label}.")
 
     def invite(self, event: Event, audience: Audience, shown: audiences.AudienceCounts) -> None:
         by = "manage.py invite"
