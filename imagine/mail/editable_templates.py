@@ -1,9 +1,9 @@
-"""Wordings: mail whose words staff may change, by its kind (docs/rules.md).
+"""Email templates whose text staff can edit (docs/rules.md).
 
-An app registers each kind with the words that are shipped and the placeholders that they may hold. Staff write their
-own subject and text in its place, in each language; what surrounds them (what it is about, the button, the foot) stays
-ours. Words that do not fit are refused when they are saved. Stored ones that do not fit any more, because a placeholder
-is gone since, are passed over: then the shipped words are sent.
+An app registers each template with its default text and the placeholders it may use. Staff can replace subject and text
+in each language; what surrounds them (what the email is about, the button, the footer) they can't change. Text with
+errors is rejected when it is saved. A saved text that has an error by now, because a placeholder was removed since, is
+ignored and the default text is used.
 """
 
 import re
@@ -24,27 +24,27 @@ from django.utils.translation import gettext as _
 from imagine.core import audit
 from imagine.mail import preferences, rendering
 from imagine.mail.models import EmailPreference, Message, TemplateOverride
-from imagine.mail.rendering import RenderedEmail, place
+from imagine.mail.rendering import RenderedEmail, marker
 
 LANGUAGES = [code for code, _name in settings.LANGUAGES]
-LINK = "link"  # where the button leads; the one placeholder that every mail has, and no subject
+LINK = "link"  # the button's address: a placeholder of every template, but not in the subject
 PLACEHOLDER = re.compile(r"\{([^{}\n]*)\}")
 MARKUP = re.compile(r"<\s*[/!?a-zA-Z][^>\n]{0,40}>?")
-MOST_KEPT = 100  # mails with the facts of one event or year in them
-BEYOND_WORDS = {"Cc", "Co", "Cs"}  # control characters, and the private ones that letters.place uses
+MAX_CACHED = 100  # texts with the facts of one event or year
+FORBIDDEN_CATEGORIES = {"Cc", "Co", "Cs"}  # control characters, and private ones such as rendering.py's markers
 
 
-class Words(NamedTuple):
-    """What is said: a subject, and paragraphs with empty lines between them."""
+class TemplateText(NamedTuple):
+    """A subject, and paragraphs separated by blank lines."""
 
     subject: str
     text: str
 
 
-class Example(NamedTuple):
-    """Invented values for the page where staff look at a mail: as `Current.letter` takes them."""
+class TemplateExample(NamedTuple):
+    """Arguments of `LoadedTemplate.render` for a preview."""
 
-    words: Mapping[str, str]
+    personal: Mapping[str, str]
     facts: Mapping[str, str]
     card: tuple[tuple[str, ...], ...] = ()
     button: str = ""
@@ -52,212 +52,218 @@ class Example(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A mail whose words staff may change. What readers see is given lazily translated.
+class EditableTemplate:
+    """A template whose text staff can edit. The texts are lazy translations.
 
-    `placeholders` say what each stands for; {link} is always among them. `mail` is what its reader may choose not to
-    get: invitations, reminders or news. `why` says why one gets it. `example` is called in the language it is to be in.
+    `placeholders` maps each name to its description; {link} is added to them. `topic` is the topic to unsubscribe from.
+    `reason` tells why the recipient gets the email. `example` is called with the language of the preview active.
     """
 
     code: str
     title: str | Promise
-    mail: str
+    topic: str
     placeholders: Mapping[str, str | Promise]
     subject: str | Promise
     paragraphs: tuple[str | Promise, ...]
     button: str | Promise
-    why: str | Promise
-    example: Callable[[], Example]
+    reason: str | Promise
+    example: Callable[[], TemplateExample]
 
-    def shipped(self, language: str) -> Words:
+    def default_text(self, language: str) -> TemplateText:
         with translation.override(language):
-            return Words(str(self.subject), "\n\n".join(str(paragraph) for paragraph in self.paragraphs))
+            return TemplateText(str(self.subject), "\n\n".join(str(paragraph) for paragraph in self.paragraphs))
 
 
-KINDS: dict[str, Kind] = {}
+TEMPLATES: dict[str, EditableTemplate] = {}
 
 
-def register(kind: Kind) -> Kind:
-    """Makes a kind known, once, when its app's module is read."""
-    if kind.code in KINDS:
-        raise ValueError(f"There are two mails called {kind.code}.")
-    KINDS[kind.code] = kind
-    return kind
+def register_template(template: EditableTemplate) -> EditableTemplate:
+    if template.code in TEMPLATES:
+        raise ValueError(f"The template {template.code} is already registered.")
+    TEMPLATES[template.code] = template
+    return template
 
 
-# Say -----------------------------------------------------------------------------------------------------------
+# Rendering -----------------------------------------------------------------------------------------------------
 
 
-class Current(NamedTuple):
-    """What is said in one kind of mail now, in each language."""
+class LoadedTemplate(NamedTuple):
+    """A template and its current text in each language."""
 
-    kind: Kind
-    said: Mapping[str, Words]
+    template: EditableTemplate
+    texts: Mapping[str, TemplateText]
 
-    def letter(
+    def render(
         self,
         language: str,
         *,
-        words: Mapping[str, str],
+        personal: Mapping[str, str],
         facts: Mapping[str, str],
         card: tuple[tuple[str, ...], ...] = (),
         button: str = "",
         notes: tuple[str, ...] = (),
     ) -> RenderedEmail:
-        """The mail in a language. `words` belong to one person (letters.write), `facts` to all who are told the same:
-        together the values of the placeholders, and in `words` also link, unsubscribe and choices, the addresses that
-        the mail leads to. `card` are groups of lines about what it is about, the first line of each in bold; `notes`
-        stand below the button. A paragraph of which nothing is left is left out."""
-        known = frozenset((name, str(fact)) for name, fact in facts.items())
-        subject, paragraphs = with_facts(self.said[language], frozenset(words), known)
+        """Render the email in a language.
+
+        `personal` values belong to one recipient (rendering.py), `facts` are the same for many. Together they are the
+        values of the placeholders. `personal` also has link, unsubscribe_url and preferences_url. `card` describes what
+        the email is about in groups of lines, the first of each in bold. `notes` stand below the button. Paragraphs
+        that are empty once the placeholders are filled are left out.
+        """
+        values = frozenset((name, str(fact)) for name, fact in facts.items())
+        subject, paragraphs = fill_facts(self.texts[language], frozenset(personal), values)
         with translation.override(language):
-            told = {
+            context = {
                 "headline": subject,
                 "paragraphs": paragraphs,
                 "card": card,
-                "button": button or str(self.kind.button),
-                "why": str(self.kind.why),
+                "button": button or str(self.template.button),
+                "reason": str(self.template.reason),
                 "notes": notes,
-                "mail": self.kind.mail,
+                "topic": self.template.topic,
             }
-            return rendering.write("editable", told, words, layout="mail/editable_layout")
+            return rendering.render_email("editable", context, personal, layout="mail/editable_layout")
 
-    def message(
+    def build_message(
         self,
         *,
         about: Model,
         idempotency_key: str,
         recipient: str,
-        address: EmailPreference,
+        preference: EmailPreference,
         language: str,
-        words: Mapping[str, str],
-        ics: str = "",
-        **how,
+        personal: Mapping[str, str],
+        facts: Mapping[str, str],
+        card: tuple[tuple[str, ...], ...] = (),
+        button: str = "",
+        notes: tuple[str, ...] = (),
+        **fields,
     ) -> Message:
-        """The mail to one of many, unsaved: with one-click unsubscribe and the link to choose. `how` is what `letter`
-        takes, or a further field of the message."""
-        fields = {name: how.pop(name) for name in list(how) if name not in {"facts", "card", "button", "notes"}}
-        foot = footing(address, self.kind.mail)
-        letter = self.letter(language, words={**words, **foot}, **how)
+        """Return an unsaved bulk message with links to unsubscribe. `fields` are further fields of the message."""
+        urls = footer_urls(preference, self.template.topic)
+        rendered = self.render(
+            language, personal={**personal, **urls}, facts=facts, card=card, button=button, notes=notes
+        )
         return Message(
-            **{"kind": self.kind.code, "about": about} | fields,
+            **{"kind": self.template.code} | fields,
+            about=about,
             idempotency_key=idempotency_key,
             recipient=recipient,
             language=language,
             queue=Message.Queue.BULK,
-            topic=self.kind.mail,
-            unsubscribe_url=foot["unsubscribe"],
-            ics=ics,
-            **letter._asdict(),
+            topic=self.template.topic,
+            unsubscribe_url=urls["unsubscribe_url"],
+            **rendered._asdict(),
         )
 
 
-def current(code: str) -> Current:
-    """What is said in a kind of mail now: one query for any number of letters."""
-    kind = KINDS[code]
-    stored = {row.language: Words(row.subject, row.text) for row in TemplateOverride.objects.active().filter(kind=code)}
-    fitting = {language: words for language, words in stored.items() if not any(faults(kind, words).values())}
-    return Current(kind, {language: fitting.get(language) or kind.shipped(language) for language in LANGUAGES})
+def load_template(code: str) -> LoadedTemplate:
+    """Load a template with its current text in each language, in one query."""
+    template = TEMPLATES[code]
+    overrides = {
+        row.language: TemplateText(row.subject, row.text)
+        for row in TemplateOverride.objects.active().filter(template=code)
+    }
+    valid = {language: text for language, text in overrides.items() if not any(find_errors(template, text).values())}
+    texts = {language: valid.get(language) or template.default_text(language) for language in LANGUAGES}
+    return LoadedTemplate(template, texts)
 
 
-def footing(address: EmailPreference, mail: str) -> dict[str, str]:
-    """Where the foot of a mail leads: no more of this, and all that can be chosen."""
+def footer_urls(preference: EmailPreference, topic: str) -> dict[str, str]:
     return {
-        "unsubscribe": preferences.unsubscribe_url(address, mail),
-        "choices": settings.SITE_URL + address.get_absolute_url(),
+        "unsubscribe_url": preferences.unsubscribe_url(preference, topic),
+        "preferences_url": settings.SITE_URL + preference.get_absolute_url(),
     }
 
 
-def example(kind: Kind, language: str, words: Words) -> RenderedEmail:
-    """A mail of this kind with these words, as an invented reader gets it. Its links lead nowhere."""
+def render_example(template: EditableTemplate, language: str, text: TemplateText) -> RenderedEmail:
+    """Render the template with this text for an invented recipient. Words stand in place of its links."""
     with translation.override(language):
-        shown, nowhere = kind.example(), _("(the link of each reader alone)")
-    links = dict.fromkeys((LINK, "unsubscribe", "choices"), nowhere)
-    how = shown._asdict() | {"words": {**links, **shown.words}}
-    return Current(kind, {language: words}).letter(language, **how)
+        example, no_link = template.example(), _("(the link of each reader alone)")
+    links = dict.fromkeys((LINK, "unsubscribe_url", "preferences_url"), no_link)
+    arguments = example._asdict() | {"personal": {**links, **example.personal}}
+    return LoadedTemplate(template, {language: text}).render(language, **arguments)
 
 
-@lru_cache(maxsize=MOST_KEPT)
-def with_facts(said: Words, names: frozenset[str], facts: frozenset[tuple[str, str]]) -> tuple[str, tuple[str, ...]]:
-    """Subject and paragraphs of a mail to many, with places where the words of these `names` stand, of one person."""
-    values = {name: place(name) for name in names} | {name: clean(fact) for name, fact in facts}
-    subject, text = (filled(part, values) for part in said)
-    return subject, paragraphs(text)
+@lru_cache(maxsize=MAX_CACHED)
+def fill_facts(
+    text: TemplateText, personal: frozenset[str], facts: frozenset[tuple[str, str]]
+) -> tuple[str, tuple[str, ...]]:
+    """Return subject and paragraphs with the facts filled in, and markers for the personal values of these names."""
+    values = {name: marker(name) for name in personal} | {name: remove_forbidden(fact) for name, fact in facts}
+    subject, body = (fill_placeholders(part, values) for part in text)
+    return subject, split_paragraphs(body)
 
 
-def filled(part: str, values: Mapping[str, str]) -> str:
-    """Words with the values of their placeholders. One that ends with a period, as "8:00 a.m.", ends a sentence too."""
-    said = PLACEHOLDER.sub(lambda found: values[found[1]] + "\0", part)
-    return said.replace(".\0.", ".").replace("\0", "")
+def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
+    """Replace placeholders with their values. If one ends with a period, like "8:00 a.m.", drop a period after it."""
+    filled = PLACEHOLDER.sub(lambda match: values[match[1]] + "\0", text)
+    return filled.replace(".\0.", ".").replace("\0", "")
 
 
-def paragraphs(text: str) -> tuple[str, ...]:
+def split_paragraphs(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in re.split(r"\n\s*\n", text) if part.strip())
 
 
-def clean(fact: str) -> str:
-    """A fact without the characters that mark a place."""
-    return "".join(letter for letter in fact if letter == "\n" or unicodedata.category(letter) not in BEYOND_WORDS)
+def remove_forbidden(fact: str) -> str:
+    return "".join(char for char in fact if char == "\n" or unicodedata.category(char) not in FORBIDDEN_CATEGORIES)
 
 
-# What staff may write ------------------------------------------------------------------------------------------
+# Validation ----------------------------------------------------------------------------------------------------
 
 
-def tidied(words: Words) -> Words:
-    """Words as they are kept: one spelling of a line's end, no space around."""
-    lines = words.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    text = re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in lines))
-    return Words(words.subject.strip(), text.strip())
+def normalize_text(text: TemplateText) -> TemplateText:
+    """Return the text as it is stored: with \\n at line ends, no surrounding whitespace, single blank lines."""
+    lines = text.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    body = re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in lines))
+    return TemplateText(text.subject.strip(), body.strip())
 
 
-def faults(kind: Kind, words: Words) -> dict[str, list[str]]:
-    """Why these words cannot be sent, by the field, each a sentence for who wrote them; empty lists when they fit."""
-    subject = in_part(kind, words.subject, but=LINK)
-    if not words.subject.strip():
+def find_errors(template: EditableTemplate, text: TemplateText) -> dict[str, list[str]]:
+    """Return the error messages for each field, empty lists if there are none."""
+    subject = part_errors(template, text.subject, without=LINK)
+    if not text.subject.strip():
         subject.append(_("Write a subject: a mail without one is not opened."))
-    if "\n" in words.subject or "\r" in words.subject:
+    if "\n" in text.subject or "\r" in text.subject:
         subject.append(_("A subject is one line."))
-    text = in_part(kind, words.text)
-    if not words.text.strip():
-        text.append(_("Write what the mail says. To have the shipped words again, press the button for them."))
-    return {"subject": subject, "text": text}
+    body = part_errors(template, text.text)
+    if not text.text.strip():
+        body.append(_("Write what the mail says. To have the shipped words again, press the button for them."))
+    return {"subject": subject, "text": body}
 
 
-def in_part(kind: Kind, part: str, *, but: str | None = None) -> list[str]:
-    return [*markup(part), *strangers(part), *braces(kind, part, but)]
+def part_errors(template: EditableTemplate, part: str, *, without: str | None = None) -> list[str]:
+    return [*markup_errors(part), *character_errors(part), *placeholder_errors(template, part, without)]
 
 
-def markup(part: str) -> list[str]:
+def markup_errors(part: str) -> list[str]:
     found = MARKUP.search(part)
-    said = _("A mail’s words are plain, without HTML or script: take out “%(found)s”.")
-    return [said % {"found": found[0]}] if found else []
+    message = _("A mail’s words are plain, without HTML or script: take out “%(found)s”.")
+    return [message % {"found": found[0]}] if found else []
 
 
-def strangers(part: str) -> list[str]:
-    odd = any(unicodedata.category(letter) in BEYOND_WORDS and letter not in "\r\n" for letter in part)
-    return (
-        [_("There is a character in it that no mail shows. Type the words anew instead of pasting them.")]
-        if odd
-        else []
-    )
+def character_errors(part: str) -> list[str]:
+    if any(unicodedata.category(char) in FORBIDDEN_CATEGORIES and char not in "\r\n" for char in part):
+        return [_("There is a character in it that no mail shows. Type the words anew instead of pasting them.")]
+    return []
 
 
-def braces(kind: Kind, part: str, but: str | None) -> list[str]:
-    said = []
+def placeholder_errors(template: EditableTemplate, part: str, without: str | None) -> list[str]:
+    errors = []
     if {"{", "}"} & set(PLACEHOLDER.sub("", part)):
-        said.append(
+        errors.append(
             _("A brace stands alone. A placeholder has one before and one behind: {%(name)s}.") % {"name": "event"}
         )
-    known = [name for name in placeholders(kind) if name != but]
+    known = [name for name in describe_placeholders(template) if name != without]
     for name in dict.fromkeys(PLACEHOLDER.findall(part)):
-        if name == but:
-            said.append(_("A subject carries no link."))
+        if name == without:
+            errors.append(_("A subject carries no link."))
         elif name not in known:
-            said.append(unknown(name, known))
-    return said
+            errors.append(unknown_placeholder_error(name, known))
+    return errors
 
 
-def unknown(name: str, known: Iterable[str]) -> str:
+def unknown_placeholder_error(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name.strip().lower(), known, n=1)
     if near:
         return _("This mail knows no {%(name)s}. Did you mean {%(near)s}?") % {"name": name, "near": near[0]}
@@ -265,61 +271,63 @@ def unknown(name: str, known: Iterable[str]) -> str:
     return _("This mail knows no {%(name)s}. It knows: %(these)s.") % {"name": name, "these": these}
 
 
-def placeholders(kind: Kind) -> dict[str, str | Promise]:
-    """What may stand in a mail of this kind, each with what it is."""
-    return {**kind.placeholders, LINK: _("the address that the button leads to, once more; not in the subject")}
+def describe_placeholders(template: EditableTemplate) -> dict[str, str | Promise]:
+    """Return the description of each placeholder."""
+    return {**template.placeholders, LINK: _("the address that the button leads to, once more; not in the subject")}
 
 
-# Change --------------------------------------------------------------------------------------------------------
+# Editing -------------------------------------------------------------------------------------------------------
 
 
-class Refused(Exception):
-    """Words that cannot be sent. Its text is a sentence for who wrote them."""
+class InvalidTemplate(Exception):
+    """The text can't be saved. The message tells staff why."""
 
 
-def lock(kind: Kind) -> None:
+def lock_overrides(template: EditableTemplate) -> None:
     """Make other editors of this template wait for the end of the transaction. A lock needs rows, so they are created
     empty."""
-    rows = [TemplateOverride(kind=kind.code, language=language) for language in LANGUAGES]
+    rows = [TemplateOverride(template=template.code, language=language) for language in LANGUAGES]
     TemplateOverride.objects.bulk_create(rows, ignore_conflicts=True)
-    list(TemplateOverride.objects.select_for_update().filter(kind=kind.code).order_by("pk"))
+    list(TemplateOverride.objects.select_for_update().filter(template=template.code).order_by("pk"))
 
 
-def stored(kind: Kind, language: str) -> TemplateOverride:
-    """Return what staff stored, or a row with the default text."""
-    row = TemplateOverride.objects.filter(kind=kind.code, language=language).first()
-    row = row or TemplateOverride(kind=kind.code, language=language)
+def get_override(template: EditableTemplate, language: str) -> TemplateOverride:
+    """Return the stored row or an unsaved one, with the default text if staff saved none."""
+    row = TemplateOverride.objects.filter(template=template.code, language=language).first()
+    row = row or TemplateOverride(template=template.code, language=language)
     if not row.text:
-        row.subject, row.text = kind.shipped(language)
+        row.subject, row.text = template.default_text(language)
     return row
 
 
 @transaction.atomic
-def change(kind: Kind, language: str, words: Words, *, by: str = "") -> bool:
-    """Staff say it in their own words from now on. The shipped words are not stored, so that they are bettered with the
-    next version. Raises Refused. Says whether it was otherwise before."""
-    words = tidied(words)
-    for sentence in [each for part in faults(kind, words).values() for each in part]:
-        raise Refused(sentence)
-    lock(kind)
-    row = stored(kind, language)
-    before = Words(row.subject, row.text)
-    if words == before:
+def save_text(template: EditableTemplate, language: str, text: TemplateText, *, changed_by: str = "") -> bool:
+    """Save staff's text and return whether it changed. Raise InvalidTemplate.
+
+    The default text is stored as an empty row, so that improvements in a new version apply.
+    """
+    text = normalize_text(text)
+    for message in [each for messages in find_errors(template, text).values() for each in messages]:
+        raise InvalidTemplate(message)
+    lock_overrides(template)
+    row = get_override(template, language)
+    before = TemplateText(row.subject, row.text)
+    if text == before:
         return False
-    audit.log_change(row, before._asdict(), words._asdict())
-    row.subject, row.text = ("", "") if words == kind.shipped(language) else words
-    row.changed_at, row.changed_by = timezone.now(), by
+    audit.log_change(row, before._asdict(), text._asdict())
+    row.subject, row.text = ("", "") if text == template.default_text(language) else text
+    row.changed_at, row.changed_by = timezone.now(), changed_by
     row.save()
     return True
 
 
 @transaction.atomic
-def take_back(kind: Kind) -> bool:
-    """The shipped words again, in every language. Says whether there were others."""
-    lock(kind)
-    rows = list(TemplateOverride.objects.active().filter(kind=kind.code))
+def restore_default_text(template: EditableTemplate) -> bool:
+    """Go back to the default text in every language. Return whether staff had saved one."""
+    lock_overrides(template)
+    rows = list(TemplateOverride.objects.active().filter(template=template.code))
     for row in rows:
-        before = Words(row.subject, row.text)
-        audit.log_change(row, before._asdict(), kind.shipped(row.language)._asdict())
-    TemplateOverride.objects.filter(kind=kind.code).update(subject="", text="")
+        before = TemplateText(row.subject, row.text)
+        audit.log_change(row, before._asdict(), template.default_text(row.language)._asdict())
+    TemplateOverride.objects.filter(template=template.code).update(subject="", text="")
     return bool(rows)

@@ -1,24 +1,24 @@
-"""A mail's HTML in a frame of the admin: as its reader sees it, under the content security policy, its links dead."""
+"""An email's HTML as a document for a frame in the admin."""
 
 import re
 from html import escape
 
 
-def framed(html: str, nonce: str) -> str:
-    """A mail as a page for a frame. Its links lead nowhere: staff must not act as the guest."""
-    return without_inline_styles(re.sub(r'href="[^"]*"', 'role="link" aria-disabled="true"', html), nonce)
+def preview_document(html: str, nonce: str) -> str:
+    """Return an email's HTML without working links, because staff must not act as its recipient."""
+    return move_styles(re.sub(r'href="[^"]*"', 'role="link" aria-disabled="true"', html), nonce)
 
 
-def without_inline_styles(html: str, nonce: str) -> str:
-    """A mail's HTML with each `style="…"` moved into one style sheet that carries a nonce.
+def move_styles(html: str, nonce: str) -> str:
+    """Move each style attribute into one style sheet with a nonce.
 
-    Mail needs inline styles; the content security policy of these pages forbids them.
+    Emails need inline styles, which the admin's content security policy forbids.
     """
-    rules: dict[str, str] = {}
+    classes: dict[str, str] = {}
 
-    def name(match: re.Match) -> str:
-        return f'class="{rules.setdefault(match[1], f"m{len(rules)}")}"'
+    def replace(match: re.Match) -> str:
+        return f'class="{classes.setdefault(match[1], f"m{len(classes)}")}"'
 
-    body = re.sub(r'style="([^"]*)"', name, html)
-    sheet = "\n".join(f".{rule} {{ {style} }}" for style, rule in rules.items())
-    return body.replace("</head>", f'<style nonce="{escape(nonce)}">{sheet}</style></head>', 1)
+    body = re.sub(r'style="([^"]*)"', replace, html)
+    rules = "\n".join(f".{name} {{ {style} }}" for style, name in classes.items())
+    return body.replace("</head>", f'<style nonce="{escape(nonce)}">{rules}</style></head>', 1)

@@ -1,7 +1,7 @@
-"""Letters: the words of a mail stand once in a template; three layouts make subject, plain text and HTML of them.
+"""Render emails from templates/mail/: subject, plain text and HTML of the same text, each with its own layout.
 
-To render a template takes milliseconds, and most letters of one kind differ in names, links and codes alone. So a
-letter is rendered once with places where those stand, and kept; then each person's words are filled in.
+Rendering takes milliseconds, and most emails of a kind differ only in names, links and codes. So each is rendered once
+with markers in their place and cached, and the markers are replaced for each recipient.
 """
 
 import re
@@ -16,8 +16,8 @@ from django.utils.translation import get_language
 
 from imagine.mail.models import MAX_LENGTH_SUBJECT
 
-MOST_KEPT = 300  # letters of some 10 kB
-PLACE = re.compile("\ue000(\\w+)\ue001")  # characters that no template has
+MAX_CACHED = 300  # of about 10 kB each
+MARKER = re.compile("\ue000(\\w+)\ue001")  # private characters that no template contains
 
 
 class RenderedEmail(NamedTuple):
@@ -26,57 +26,57 @@ class RenderedEmail(NamedTuple):
     body_html: str
 
 
-def place(name: str) -> str:
-    """What stands in a letter where the words called `name` come."""
+def marker(name: str) -> str:
+    """Return what stands for the personal value `name` in a cached email."""
     return f"\ue000{name}\ue001"
 
 
-def write(
-    kind: str, facts: Mapping[str, Hashable], words: Mapping[str, str], *, layout: str = "mail/layout"
+def render_email(
+    template: str, facts: Mapping[str, Hashable], personal: Mapping[str, str], *, layout: str = "mail/layout"
 ) -> RenderedEmail:
-    """The letter of templates/mail/<kind>.txt in the current language.
+    """Render templates/mail/<template>.txt in the current language.
 
-    `facts` are given to the template and compared with those of letters that were rendered before: plain values only.
-    `words` belong to one person: the template sees a place under each name, and cannot ask what stands there. They are
-    filled in as they are, in HTML escaped, on one line: no name begins a header, or a line that reads like ours.
+    `facts` are the template's context and part of the cache's key. `personal` values belong to one recipient: the
+    template sees only markers under their names. They are inserted on one line, so that no name can begin a header or
+    a paragraph of its own, and escaped in HTML.
     """
-    letter = blank(
-        kind, layout, get_language(), settings.MAIL_POSTAL_ADDRESS, frozenset(facts.items()), frozenset(words)
+    cached = render_with_markers(
+        template, layout, get_language(), settings.MAIL_POSTAL_ADDRESS, frozenset(facts.items()), frozenset(personal)
     )
-    words = {name: one_line(said) for name, said in words.items()}
-    subject = shortened(one_line(filled(letter.subject, words)))
-    escaped = {name: escape(said) for name, said in {**words, "subject": subject}.items()}
-    return RenderedEmail(subject, filled(letter.body_text, words), filled(letter.body_html, escaped))
+    values = {name: to_one_line(value) for name, value in personal.items()}
+    subject = truncate_subject(to_one_line(replace_markers(cached.subject, values)))
+    escaped = {name: escape(value) for name, value in {**values, "subject": subject}.items()}
+    return RenderedEmail(subject, replace_markers(cached.body_text, values), replace_markers(cached.body_html, escaped))
 
 
-@lru_cache(maxsize=MOST_KEPT)
-def blank(
-    kind: str, layout: str, language: str, postal_address: str, facts: frozenset[tuple], words: frozenset[str]
+@lru_cache(maxsize=MAX_CACHED)
+def render_with_markers(
+    template: str, layout: str, language: str, postal_address: str, facts: frozenset[tuple], names: frozenset[str]
 ) -> RenderedEmail:
-    """A letter with places for one person's words, its subject among them. It is kept under all that it says."""
-    context = dict(facts) | {name: place(name) for name in (*words, "subject")}
+    """Render an email with markers for the personal values of these names, and for the subject in its HTML."""
+    context = dict(facts) | {name: marker(name) for name in (*names, "subject")}
     context |= {"language": language, "postal_address": postal_address}
-    template = Engine.get_default().get_template(f"mail/{kind}.txt")
+    source = Engine.get_default().get_template(f"mail/{template}.txt")
     subject, text, html = (
-        template.render(Context(context | {"layout": layout + end}, autoescape=end == ".html"))
-        for end in (".subject.txt", ".txt", ".html")
+        source.render(Context(context | {"layout": layout + suffix}, autoescape=suffix == ".html"))
+        for suffix in (".subject.txt", ".txt", ".html")
     )
-    return RenderedEmail(subject, without_gaps(text), html)
+    return RenderedEmail(subject, collapse_blank_lines(text), html)
 
 
-def filled(text: str, words: Mapping[str, str]) -> str:
-    return PLACE.sub(lambda found: words[found[1]], text)
+def replace_markers(text: str, values: Mapping[str, str]) -> str:
+    return MARKER.sub(lambda match: values[match[1]], text)
 
 
-def one_line(words: str) -> str:
-    return " ".join(words.split())
+def to_one_line(value: str) -> str:
+    return " ".join(value.split())
 
 
-def shortened(subject: str) -> str:
+def truncate_subject(subject: str) -> str:
     return subject if len(subject) <= MAX_LENGTH_SUBJECT else subject[: MAX_LENGTH_SUBJECT - 1] + "…"
 
 
-def without_gaps(text: str) -> str:
-    """At most one empty line between paragraphs: a template's tags leave more."""
+def collapse_blank_lines(text: str) -> str:
+    """Strip each line and keep one blank line between paragraphs; template tags leave more."""
     lines = "\n".join(line.strip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"

@@ -9,7 +9,7 @@ from django.utils import timezone, translation
 
 from imagine.mail import editable_templates, preferences
 from imagine.mail.queue import enqueue, enqueue_many, message_key
-from imagine.mail.rendering import place, write
+from imagine.mail.rendering import marker, render_email
 from partners import certificates
 from partners.emails.kinds import EmailKind as Kind
 from partners.emails.templates import DRAFT, pledge_card, pledge_note, year_facts
@@ -75,15 +75,15 @@ def reminder(pledge: Pledge) -> bool:
     if contact is None:
         return False
     with translation.override(pledge.language):
-        message = editable_templates.current(DRAFT.code).message(
+        message = editable_templates.load_template(DRAFT.code).build_message(
             about=pledge,
             idempotency_key=message_key(Kind.PLEDGE_DRAFT, pledge),
             recipient=contact.email,
-            address=preferences.get_preference(contact.email),
+            preference=preferences.get_preference(contact.email),
             language=pledge.language,
-            words={"organization": organization, "link": address(pledge.get_absolute_url())},
+            personal={"organization": organization, "link": address(pledge.get_absolute_url())},
             facts=year_facts(year),
-            card=pledge_card(place("organization"), year),
+            card=pledge_card(marker("organization"), year),
             notes=(pledge_note(),),
         )
     enqueue_many([message])
@@ -132,10 +132,10 @@ def tell(
             recipient=contact.email,
             link=pledge.get_absolute_url(),
             words={"organization": pledge.organization.name, **(words or {}), **lines},
-            promises=tuple(place(name) for name in lines),
+            promises=tuple(marker(name) for name in lines),
             year=year.school_years,
             announced_deadline=year.announced_deadline,
-            other=place("other") if words else "",
+            other=marker("other") if words else "",
             **how,
         )
     return True
@@ -160,7 +160,7 @@ def store(
 ) -> None:
     """Writes a letter in the current language and queues it under its key."""
     facts |= {"attachment": bool(attachment)}
-    letter = write(FOLDER + kind, facts, words | {"link": address(link)}, layout=f"mail/{FOLDER}layout")
+    letter = render_email(FOLDER + kind, facts, words | {"link": address(link)}, layout=f"mail/{FOLDER}layout")
     enqueue(
         kind=kind,
         about=about,

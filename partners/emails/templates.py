@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from imagine.core.formatting import short_date
-from imagine.mail.editable_templates import Example, Kind, register
+from imagine.mail.editable_templates import EditableTemplate, TemplateExample, register_template
 from partners.models import PledgeYear
 
 Card = tuple[tuple[str, ...], ...]
@@ -32,20 +32,20 @@ def pledge_note() -> str:
     )
 
 
-def example_of_draft() -> Example:
+def example_of_draft() -> TemplateExample:
     today = timezone.localdate()
     year = PledgeYear(school_year=today.year, announced_deadline=today + timedelta(days=30))
     organization = "Delta Orchards"
-    return Example(
+    return TemplateExample(
         {"organization": organization}, year_facts(year), pledge_card(organization, year), notes=(pledge_note(),)
     )
 
 
-DRAFT = register(
-    Kind(
+DRAFT = register_template(
+    EditableTemplate(
         code="draft",
         title=gettext_lazy("Promises not signed yet"),
-        mail="reminders",
+        topic="reminders",
         placeholders={
             "organization": gettext_lazy("the reader’s organization"),
             "year": gettext_lazy("the school year, as 2027–28"),
@@ -57,7 +57,7 @@ DRAFT = register(
             gettext_lazy("If you decided otherwise, do nothing: we do not remind you again."),
         ),
         button=gettext_lazy("Finish and sign"),
-        why=gettext_lazy("You get this mail, once, because promises were begun with this address."),
+        reason=gettext_lazy("You get this mail, once, because promises were begun with this address."),
         example=example_of_draft,
     )
 )

@@ -20,7 +20,7 @@ from icalendar import STATUS, TRANSP, Calendar, Timezone, vCalAddress
 from icalendar import Event as Entry
 from icalendar.parser import Contentline, Contentlines
 
-from imagine.mail.rendering import PLACE, filled, one_line, place
+from imagine.mail.rendering import MARKER, marker, replace_markers, to_one_line
 from summit.formatting import seats_sentence
 from summit.models import Event, Invitation, Rsvp
 
@@ -41,7 +41,7 @@ def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
             ends_at=event.ends_at,
             name=event.localized_title,
             location=f"{event.venue}, {event.address}",
-            description=rsvp_description(rsvp, code=place("code")),
+            description=rsvp_description(rsvp, code=marker("code")),
             is_off=method == "CANCEL" or bool(rsvp.canceled_at or event.canceled_at),
             reply_to=settings.MAIL_REPLY_TO,
         )
@@ -104,7 +104,7 @@ def uid_of(invitation: Invitation) -> UUID:
 def quotable_name(name: str) -> str:
     """A name as it stands between quotation marks. RFC 5545 has neither those nor control characters inside, and few
     calendars read RFC 6868's way around that; but for those that do, a caret that is a caret is written twice."""
-    return re.sub(r"[\x00-\x1f\x7f]", "", one_line(name)).replace('"', "'").replace("^", "^^")
+    return re.sub(r"[\x00-\x1f\x7f]", "", to_one_line(name)).replace('"', "'").replace("^", "^^")
 
 
 class EntryFacts(NamedTuple):
@@ -125,18 +125,18 @@ def lines_with_placeholders(facts: EntryFacts, method: Method, _language: str) -
     """A calendar's lines, with places where one party's words stand; those without a place are folded, and end as lines
     do. To build it takes as long as three statements of the database, and those of many parties differ in these words
     alone."""
-    entry = new_entry(facts, uid=place("uid"), sequence=0, url=place("url"))
+    entry = new_entry(facts, uid=marker("uid"), sequence=0, url=marker("url"))
     if method != "PUBLISH":
         entry.add("attendee", attendee_property("NEEDS-ACTION" if facts.is_tentative else "ACCEPTED"))
     text = calendar_text(entry, method)
-    text = re.sub("^SEQUENCE:.*$", f"SEQUENCE:{place('sequence')}", text, flags=re.MULTILINE)
-    text = re.sub("^DTSTAMP:.*$", f"DTSTAMP:{place('stamp')}", text, flags=re.MULTILINE)
-    lines = [str(line).replace(place("name") + ",", place("name")) for line in Contentlines.from_ical(text) if line]
-    return [line if PLACE.search(line) else fold_line(line) for line in lines]
+    text = re.sub("^SEQUENCE:.*$", f"SEQUENCE:{marker('sequence')}", text, flags=re.MULTILINE)
+    text = re.sub("^DTSTAMP:.*$", f"DTSTAMP:{marker('stamp')}", text, flags=re.MULTILINE)
+    lines = [str(line).replace(marker("name") + ",", marker("name")) for line in Contentlines.from_ical(text) if line]
+    return [line if MARKER.search(line) else fold_line(line) for line in lines]
 
 
 def fill_placeholders(lines: list[str], words: dict[str, str]) -> str:
-    return "".join(line if line.endswith("\r\n") else fold_line(filled(line, words)) for line in lines)
+    return "".join(line if line.endswith("\r\n") else fold_line(replace_markers(line, words)) for line in lines)
 
 
 def fold_line(line: str) -> str:
@@ -222,8 +222,8 @@ def rsvp_description(rsvp: Rsvp, *, code: str) -> str:
 
 def attendee_property(answer: str) -> vCalAddress:
     """The contact, who has accepted already, or did not answer: nobody is asked for an answer."""
-    name = place("name") + ","  # the comma lets icalendar put quotation marks around it, as a name may need
-    return vCalAddress.new(place("email"), cn=name, partstat=answer, role="REQ-PARTICIPANT", rsvp=False)
+    name = marker("name") + ","  # the comma lets icalendar put quotation marks around it, as a name may need
+    return vCalAddress.new(marker("email"), cn=name, partstat=answer, role="REQ-PARTICIPANT", rsvp=False)
 
 
 def new_calendar(method: Method) -> Calendar:

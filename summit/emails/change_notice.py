@@ -34,17 +34,17 @@ def change_notice_messages(
     """The messages to some who were invited to one event, unsaved; `known` are the addresses in lower case, `sequence`
     that of the calendar entry. One query for any number."""
     kind = kind_of(event)
-    template = editable_templates.current(kind)
+    template = editable_templates.load_template(kind)
     method: calendar_entries.Method = "CANCEL" if event.canceled_at else "PUBLISH"
     content = {language: change_notice_content(event, language) for language in LANGUAGES}
     return [
-        template.message(
+        template.build_message(
             about=invitation,
             idempotency_key=message_key(kind, invitation, sequence),
             recipient=invitation.contact.email,
-            address=preferences[invitation.contact.email.lower()],
+            preference=preferences[invitation.contact.email.lower()],
             language=invitation.contact.language,
-            words=email_templates.contact_words(invitation.contact) | {"link": notice_link(invitation)},
+            personal=email_templates.contact_words(invitation.contact) | {"link": notice_link(invitation)},
             ics=calendar_entries.for_invitation(invitation, sequence=sequence, method=method),
             ics_method=method,
             mailing=mailing,
@@ -58,15 +58,17 @@ def preview_change_notice(invitation: Invitation) -> list[Preview]:
     """What somebody will read, in each language, of the event as it is in memory; without a link in it. Stores
     nothing."""
     event, previews = invitation.event, []
-    template = editable_templates.current(kind_of(event))
+    template = editable_templates.load_template(kind_of(event))
     for language in LANGUAGES:
         with translation.override(language):
-            link_texts = dict.fromkeys(("link", "unsubscribe", "choices"), _("(the link of this person alone)"))
+            link_texts = dict.fromkeys(
+                ("link", "unsubscribe_url", "preferences_url"), _("(the link of this person alone)")
+            )
             if event.canceled_at:
                 link_texts["link"] = landing_url()
-        email = template.letter(
+        email = template.render(
             language,
-            words=email_templates.contact_words(invitation.contact) | link_texts,
+            personal=email_templates.contact_words(invitation.contact) | link_texts,
             **change_notice_content(event, language),
         )
         previews.append(Preview(language, email.subject, email.body_text))

@@ -40,16 +40,16 @@ def invitation_messages(
 ) -> list[Message]:
     """The messages of some invitations to one event, unsaved; `known` are the addresses in lower case. Two queries
     for any number."""
-    template, sequence = editable_templates.current(Kind.INVITATION), sequence_of(event)
+    template, sequence = editable_templates.load_template(Kind.INVITATION), sequence_of(event)
     content = {language: invitation_content(event, language) for language in LANGUAGES}
     return [
-        template.message(
+        template.build_message(
             about=invitation,
             idempotency_key=message_key(Kind.INVITATION, invitation),
             recipient=invitation.contact.email,
-            address=known_preferences[invitation.contact.email.lower()],
+            preference=known_preferences[invitation.contact.email.lower()],
             language=invitation.contact.language,
-            words=invitation_words(
+            personal=invitation_words(
                 invitation.contact.name,
                 str(invitation.contact.organization or ""),
                 settings.SITE_URL + invitation.get_absolute_url(),
@@ -95,12 +95,14 @@ def delete_unsent_links(invitation: Invitation) -> None:
 
 def preview_invitation(event: Event, name: str, organization: str = "") -> list[Preview]:
     """The invitation as somebody of this name will read it, in each language, without a link in it. Stores nothing."""
-    template, previews = editable_templates.current(Kind.INVITATION), []
+    template, previews = editable_templates.load_template(Kind.INVITATION), []
     for language in LANGUAGES:
         with translation.override(language):
-            link_texts = dict.fromkeys(("unsubscribe", "choices"), _("(the link of this person alone)"))
-            words = invitation_words(name, organization, link_texts["choices"])
-        email = template.letter(language, words=words | link_texts, **invitation_content(event, language)._asdict())
+            link_texts = dict.fromkeys(("unsubscribe_url", "preferences_url"), _("(the link of this person alone)"))
+            personal = invitation_words(name, organization, link_texts["preferences_url"])
+        email = template.render(
+            language, personal=personal | link_texts, **invitation_content(event, language)._asdict()
+        )
         previews.append(Preview(language, email.subject, email.body_text))
     return previews
 

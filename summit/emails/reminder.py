@@ -37,18 +37,18 @@ def party_reminders(
     event: Event, kind: Reminder.Kind, rsvps: Sequence[Rsvp], *, day: date, now: datetime, expires_at: datetime
 ) -> list[Message]:
     """One reminder of an event on `day` to many parties, each with its `guests` read, as it is true at `now`."""
-    template = editable_templates.current(KINDS[kind].code)
+    template = editable_templates.load_template(KINDS[kind].code)
     rows = preferences.get_preferences([rsvp.email for rsvp in rsvps])
     content_for = (thanks_content if kind == Reminder.Kind.THANKS else reminder_content)(event, rsvps, now)
     messages = []
     for rsvp in rsvps:
         with translation.override(rsvp.language):
             messages.append(
-                template.message(
+                template.build_message(
                     about=rsvp,
                     idempotency_key=message_key(KINDS[kind].code, rsvp, day),
                     recipient=rsvp.email,
-                    address=rows[rsvp.email.lower()],
+                    preference=rows[rsvp.email.lower()],
                     language=rsvp.language,
                     expires_at=expires_at,
                     **content_for(rsvp),
@@ -83,7 +83,7 @@ def reminder_content(event: Event, _rsvps: Sequence[Rsvp], now: datetime) -> Cal
         }
         private = settings.SITE_URL + rsvp.get_absolute_url()
         return same[rsvp.language] | {
-            "words": {"name": rsvp.name, "code": rsvp.code, "link": private},
+            "personal": {"name": rsvp.name, "code": rsvp.code, "link": private},
             "facts": facts[rsvp.language] | mine,
         }
 
@@ -108,7 +108,7 @@ def thanks_content(event: Event, rsvps: Sequence[Rsvp], _now: datetime) -> Calla
                 email_templates.ask_to_promise(year.school_years),
             )
         return same[rsvp.language] | {
-            "words": {"name": rsvp.name, "link": settings.SITE_URL + reverse(path)},
+            "personal": {"name": rsvp.name, "link": settings.SITE_URL + reverse(path)},
             "facts": facts[rsvp.language] | {"promise": promise},
             "button": button,
         }
@@ -142,7 +142,7 @@ class Signed(NamedTuple):
 
 def unanswered_reminders(event: Event, invitations: Sequence[Invitation], *, expires_at: datetime) -> list[Message]:
     """The question to those who did not answer, each invitation with its contact and organization read."""
-    template = editable_templates.current(email_templates.UNANSWERED.code)
+    template = editable_templates.load_template(email_templates.UNANSWERED.code)
     rows = preferences.get_preferences([invitation.contact.email for invitation in invitations])
     same = in_each_language(
         lambda: {
@@ -156,13 +156,13 @@ def unanswered_reminders(event: Event, invitations: Sequence[Invitation], *, exp
         contact = invitation.contact
         link = settings.SITE_URL + invitation.get_absolute_url()
         messages.append(
-            template.message(
+            template.build_message(
                 about=invitation,
                 idempotency_key=message_key(Kind.INVITATION_UNANSWERED, invitation),
                 recipient=contact.email,
-                address=rows[contact.email.lower()],
+                preference=rows[contact.email.lower()],
                 language=contact.language,
-                words=email_templates.contact_words(contact) | {"link": link},
+                personal=email_templates.contact_words(contact) | {"link": link},
                 expires_at=expires_at,
                 **same[contact.language],
             )

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from imagine.mail import queue
 from imagine.mail.models import Message
-from imagine.mail.rendering import RenderedEmail, place, write
+from imagine.mail.rendering import RenderedEmail, marker, render_email
 from summit.calendar import entries as calendar_entries
 from summit.calendar.entries import Method
 from summit.emails.kinds import EmailKind as Kind
@@ -233,11 +233,11 @@ def render_rsvp_email(
         "rsvp": RsvpFacts(event, rsvp.held_seats, rsvp.waitlisted_seats, bool(rsvp.canceled_at)),
         "event": event,
         "link_is_private": is_private,
-        "party": tuple(GuestLine(place(f"guest_{guest.position}"), bool(guest.name)) for guest in party),
+        "party": tuple(GuestLine(marker(f"guest_{guest.position}"), bool(guest.name)) for guest in party),
         "unnamed": sum(not guest.name for guest in party),
         "method": method,
     }
-    return write(kind, facts, words)
+    return render_email(kind, facts, words)
 
 
 def guest_summary(guest: Guest) -> str:

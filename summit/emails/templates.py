@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from imagine.core.formatting import clock, day, long_date, to_district_time
-from imagine.mail.editable_templates import Example, Kind, register
-from imagine.mail.rendering import place
+from imagine.mail.editable_templates import EditableTemplate, TemplateExample, register_template
+from imagine.mail.rendering import marker
 from partners.models import Contact, PledgeYear
 from summit.formatting import hours
 from summit.models import Event
@@ -38,7 +38,7 @@ def event_card(event: Event, *, code: bool = False) -> Card:
         (event.venue, event.address),
     ]
     if code:
-        groups.append((_("At the door, say %(code)s.") % {"code": place("code")},))
+        groups.append((_("At the door, say %(code)s.") % {"code": marker("code")},))
     return tuple(groups)
 
 
@@ -128,27 +128,27 @@ def example_event() -> Event:
     )
 
 
-def example_of_event(**facts: str) -> Example:
+def example_of_event(**facts: str) -> TemplateExample:
     event = example_event()
     words = {"name": "Alma Reyes", "organization": "Delta Orchards", "code": "K7M-4QX"}
-    return Example(words, event_facts(event) | facts, event_card(event))
+    return TemplateExample(words, event_facts(event) | facts, event_card(event))
 
 
-def example_of_invitation() -> Example:
+def example_of_invitation() -> TemplateExample:
     return example_of_event(**invitation_facts(example_event()))._replace(notes=(invitation_note(),))
 
 
-def example_of_move() -> Example:
+def example_of_move() -> TemplateExample:
     return example_of_event(answer=how_to_answer(example_event()))._replace(notes=(invitation_note(),))
 
 
-def example_of_party(before: timedelta, **facts: str) -> Example:
+def example_of_party(before: timedelta, **facts: str) -> TemplateExample:
     event = example_event()
     facts |= {"soon": how_soon(event, event.starts_at - before), "seats": seats_in_words(2)}
     return example_of_event(**facts)._replace(card=event_card(event, code=True), notes=(party_note(),))
 
 
-def example_of_thanks() -> Example:
+def example_of_thanks() -> TemplateExample:
     year = PledgeYear(school_year=timezone.localdate().year).school_years
     return example_of_event(promise=ask_to_promise(year))._replace(button=_("Make a promise"))
 
@@ -166,11 +166,11 @@ OF_CONTACT = {**NAME, "organization": gettext_lazy("the reader’s organization;
 
 NOT_ANSWERED = gettext_lazy("You get this mail because an invitation to this address is not answered yet.")
 
-INVITATION = register(
-    Kind(
+INVITATION = register_template(
+    EditableTemplate(
         code="invitation",
         title=gettext_lazy("Invitation"),
-        mail="invitations",
+        topic="invitations",
         placeholders={
             **OF_CONTACT,
             **OF_EVENT,
@@ -187,18 +187,18 @@ INVITATION = register(
             ),
         ),
         button=gettext_lazy("Answer the invitation"),
-        why=gettext_lazy(
+        reason=gettext_lazy(
             "You get this mail because Community Relations invites partners and guests of the Imagine Promise."
         ),
         example=example_of_invitation,
     )
 )
 
-UNANSWERED = register(
-    Kind(
+UNANSWERED = register_template(
+    EditableTemplate(
         code="unanswered",
         title=gettext_lazy("Invitation not answered"),
-        mail="reminders",
+        topic="reminders",
         placeholders=INVITATION.placeholders,
         subject=gettext_lazy("Will you come? {event}, {day}"),
         paragraphs=(
@@ -206,16 +206,16 @@ UNANSWERED = register(
             gettext_lazy("Yes or no, the button is enough. You can answer until {until}. We do not ask again."),
         ),
         button=gettext_lazy("Answer the invitation"),
-        why=gettext_lazy("You get this mail, once, because an invitation to this address is not answered yet."),
+        reason=gettext_lazy("You get this mail, once, because an invitation to this address is not answered yet."),
         example=example_of_invitation,
     )
 )
 
-INVITATION_MOVED = register(
-    Kind(
+INVITATION_MOVED = register_template(
+    EditableTemplate(
         code="invitation_moved",
         title=gettext_lazy("Invited, and the event moved"),
-        mail="invitations",
+        topic="invitations",
         placeholders={
             **OF_CONTACT,
             **OF_EVENT,
@@ -228,16 +228,16 @@ INVITATION_MOVED = register(
             "{answer}",
         ),
         button=gettext_lazy("See the invitation"),
-        why=NOT_ANSWERED,
+        reason=NOT_ANSWERED,
         example=example_of_move,
     )
 )
 
-INVITATION_CALLED_OFF = register(
-    Kind(
+INVITATION_CALLED_OFF = register_template(
+    EditableTemplate(
         code="invitation_called_off",
         title=gettext_lazy("Invited, and the event is called off"),
-        mail="invitations",
+        topic="invitations",
         placeholders={**OF_CONTACT, **OF_EVENT},
         subject=gettext_lazy("Cancelled: {event}, {day}"),
         paragraphs=(
@@ -245,7 +245,7 @@ INVITATION_CALLED_OFF = register(
             gettext_lazy("It does not take place on {when}. You need do nothing."),
         ),
         button=gettext_lazy("See what comes next"),
-        why=NOT_ANSWERED,
+        reason=NOT_ANSWERED,
         example=example_of_event,
     )
 )
@@ -259,11 +259,11 @@ OF_PARTY = {
 }
 HAS_SEATS = gettext_lazy("You get this mail because seats are saved with this address.")
 
-WEEK = register(
-    Kind(
+WEEK = register_template(
+    EditableTemplate(
         code="reminder_week",
         title=gettext_lazy("A week before an event"),
-        mail="reminders",
+        topic="reminders",
         placeholders=OF_PARTY,
         subject=gettext_lazy("{event} is {soon}, {day}"),
         paragraphs=(
@@ -274,16 +274,16 @@ WEEK = register(
             ),
         ),
         button=gettext_lazy("Name guests, change or cancel"),
-        why=HAS_SEATS,
+        reason=HAS_SEATS,
         example=lambda: example_of_party(timedelta(days=7)),
     )
 )
 
-DAY = register(
-    Kind(
+DAY = register_template(
+    EditableTemplate(
         code="reminder_day",
         title=gettext_lazy("A day before an event"),
-        mail="reminders",
+        topic="reminders",
         placeholders=OF_PARTY,
         subject=gettext_lazy("{event} is {soon}, {day}"),
         paragraphs=(
@@ -293,16 +293,16 @@ DAY = register(
             ),
         ),
         button=gettext_lazy("See your seats, or cancel"),
-        why=HAS_SEATS,
+        reason=HAS_SEATS,
         example=lambda: example_of_party(timedelta(days=1)),
     )
 )
 
-NAMES = register(
-    Kind(
+NAMES = register_template(
+    EditableTemplate(
         code="names_missing",
         title=gettext_lazy("Names of companions still missing"),
-        mail="reminders",
+        topic="reminders",
         placeholders={**OF_PARTY, "unnamed": gettext_lazy("how many have no name yet, as “2 guests”")},
         subject=gettext_lazy("Who comes with you on {day}?"),
         paragraphs=(
@@ -313,16 +313,16 @@ NAMES = register(
             ),
         ),
         button=gettext_lazy("Name your guests"),
-        why=HAS_SEATS,
+        reason=HAS_SEATS,
         example=lambda: example_of_party(timedelta(days=3), unnamed=guests_in_words(2)),
     )
 )
 
-THANKS = register(
-    Kind(
+THANKS = register_template(
+    EditableTemplate(
         code="thanks",
         title=gettext_lazy("Thank you, after an event"),
-        mail="reminders",
+        topic="reminders",
         placeholders={
             **NAME,
             **OF_EVENT,
@@ -336,7 +336,7 @@ THANKS = register(
             "{promise}",
         ),
         button=gettext_lazy("See who promised what"),
-        why=gettext_lazy("You get this mail because you were a guest of this event, or had seats for it."),
+        reason=gettext_lazy("You get this mail because you were a guest of this event, or had seats for it."),
         example=example_of_thanks,
     )
 )

@@ -5,7 +5,7 @@ from django.db import transaction
 from django.utils import timezone, translation
 
 from imagine.mail.queue import enqueue, message_key
-from imagine.mail.rendering import write
+from imagine.mail.rendering import render_email
 from summit import rsvp_links
 from summit.emails.kinds import EmailKind
 from summit.emails.rsvp import EventFacts
@@ -29,7 +29,7 @@ def queue_invitation_link(invitation: Invitation) -> None:
     contact = invitation.contact
     words = {"name": contact.name, "link": settings.SITE_URL + invitation.get_absolute_url()}
     with translation.override(contact.language):
-        email = write(
+        email = render_email(
             EmailKind.INVITATION_LINK, {"event": EventFacts.of(invitation.event), "link_is_private": False}, words
         )
     enqueue(

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from imagine.mail.editable_templates import KINDS
+from imagine.mail.editable_templates import TEMPLATES
 from imagine.mail.models import TemplateOverride
 from summit import attendance
 from summit.models import Event, Reminder, Rsvp
@@ -48,7 +48,7 @@ def test_pages_of_words_and_reminders_are_sound(visit, staff, language, width):
     found = []
     for path in (
         LIST,
-        *[f"{LIST}{code}/" for code in KINDS],
+        *[f"{LIST}{code}/" for code in TEMPLATES],
         f"/imagine/admin/summit/event/{event.pk}/change/",
         f"/imagine/admin/summit/rsvp/{event.rsvps.first().pk}/change/",
         "/imagine/admin/summit/rsvp/?status=came",

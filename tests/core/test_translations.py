@@ -357,10 +357,10 @@ def test_letters_are_spanish(settings):
         assert english_in(f"{message.subject}\n{message.body_text}\n{message.body_html}\n{entry}") == []
 
 
-@pytest.mark.parametrize("code", editable_templates.KINDS)
+@pytest.mark.parametrize("code", editable_templates.TEMPLATES)
 def test_mail_whose_words_staff_may_change_is_spanish(code):
-    kind = editable_templates.KINDS[code]
-    assert english_in("\n".join(editable_templates.example(kind, "es", kind.shipped("es")))) == []
+    kind = editable_templates.TEMPLATES[code]
+    assert english_in("\n".join(editable_templates.render_example(kind, "es", kind.default_text("es")))) == []
 
 
 @pytest.mark.parametrize("status", [400, 403, "403_csrf", 404, 413, 415, 429, 500, 503])

@@ -8,7 +8,7 @@ from django.test import Client
 
 from imagine.core.models import AuditEntry
 from imagine.mail import editable_templates
-from imagine.mail.editable_templates import KINDS, Words
+from imagine.mail.editable_templates import TEMPLATES, TemplateText
 from imagine.mail.models import TemplateOverride
 from tests import snapshots, web_client
 from tests.web_client import staff_client
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = "/imagine/admin/mail/templateoverride/"
 PAGE = f"{LIST}reminder_week/"
-SHIPPED = KINDS["reminder_week"]
+SHIPPED = TEMPLATES["reminder_week"]
 
 
 @pytest.fixture
@@ -38,16 +38,16 @@ def typed(client: Client, button: str = "_save", **changed: str):
 
 
 def errors(response) -> dict[str, list[str]]:
-    forms = [side.form for side in response.context["sides"]]
+    forms = [side.form for side in response.context["columns"]]
     return {f"{form.language}_{name}": list(said) for form in forms for name, said in form.errors.items()}
 
 
 def test_list_has_every_kind_and_says_whose_words_it_has(staff):
-    editable_templates.change(KINDS["thanks"], "es", Words("Gracias", "Gracias."), by="office")
+    editable_templates.save_text(TEMPLATES["thanks"], "es", TemplateText("Gracias", "Gracias."), changed_by="office")
     page = web_client.page_text(staff.get(LIST))
-    for kind in KINDS.values():
+    for kind in TEMPLATES.values():
         assert str(kind.title) in page
-    assert page.count("as shipped") == len(KINDS) - 1
+    assert page.count("as shipped") == len(TEMPLATES) - 1
     assert "Español: your own, by office, " in page
 
 
@@ -106,10 +106,10 @@ def test_words_that_do_not_fit_come_back_with_their_sentence(subtests, staff):
 def test_preview_shows_what_was_typed_and_saves_nothing(staff):
     response = typed(staff, "_preview", en_subject="See you {soon}", en_text="Dear {name}, look at {link}.")
     assert response.status_code == 200
-    english, spanish = response.context["sides"]
-    assert english.mail.subject == "See you in 7 days"
-    assert "Dear Alma Reyes, look at (the link of each reader alone)." in english.mail.body_text
-    assert spanish.mail.subject.startswith("Arranque de Imagine Promise: en 7 días")
+    english, spanish = response.context["columns"]
+    assert english.email.subject == "See you in 7 days"
+    assert "Dear Alma Reyes, look at (the link of each reader alone)." in english.email.body_text
+    assert spanish.email.subject.startswith("Arranque de Imagine Promise: en 7 días")
     page = response.content.decode()
     assert page.count("<iframe") == 2
     assert "See you {soon}" in page  # the field keeps what was typed
@@ -134,19 +134,19 @@ def test_shipped_words_come_back_at_the_press_of_a_button(staff):
     assert TemplateOverride.objects.active().count() == 2
     assert "Back to the shipped words" in staff.get(PAGE).content.decode()
     for _twice in range(2):
-        assert typed(staff, "_shipped").status_code == 302
+        assert typed(staff, "_restore").status_code == 302
     assert not TemplateOverride.objects.active().exists()
     assert AuditEntry.objects.count() == 4
 
 
 def test_stored_words_that_do_not_fit_any_more_are_told_of(staff):
-    TemplateOverride.objects.create(kind="reminder_week", language="en", subject="Hello", text="Dear {somebody},")
+    TemplateOverride.objects.create(template="reminder_week", language="en", subject="Hello", text="Dear {somebody},")
     assert "Your own do not fit any more; the shipped words are sent." in web_client.page_text(staff.get(LIST))
     response = staff.get(PAGE)
-    english, _spanish = response.context["sides"]
+    english, _spanish = response.context["columns"]
     assert english.notes[0] == "These words do not fit any more, so the shipped words are sent until you save others."
     assert english.notes[1].startswith("This mail knows no {somebody}.")
-    assert english.mail.subject.startswith("Imagine Promise Kick-off is in 7 days")
+    assert english.email.subject.startswith("Imagine Promise Kick-off is in 7 days")
     assert "Dear {somebody}," in response.content.decode()
 
 
@@ -179,7 +179,7 @@ def test_shipped_words_do_not_wipe_out_what_nobody_saw(staff):
     typed(staff, en_text="First.")
     mine = opened(staff)
     typed(staff, en_text="Theirs.")
-    response = staff.post(PAGE, mine | {"_shipped": "1"})
+    response = staff.post(PAGE, mine | {"_restore": "1"})
     assert "Nothing is done yet: these are the words now." in web_client.page_text(response)
     assert "Theirs." in response.content.decode()
     assert TemplateOverride.objects.active().get().text == "Theirs."
@@ -217,10 +217,16 @@ def test_others_see_nothing_of_it(staff):
 
 @pytest.mark.parametrize("way", ["change", "delete"])
 def test_djangos_own_form_writes_no_words(staff, way):
-    editable_templates.change(KINDS["thanks"], "es", Words("Gracias", "Gracias."), by="office")
+    editable_templates.save_text(TEMPLATES["thanks"], "es", TemplateText("Gracias", "Gracias."), changed_by="office")
     row = TemplateOverride.objects.active().get()
     before = snapshots.tables()
-    fields = {"kind": row.kind, "language": "es", "subject": "Gracias", "text": "<script>x</script>", "post": "yes"}
+    fields = {
+        "template": row.template,
+        "language": "es",
+        "subject": "Gracias",
+        "text": "<script>x</script>",
+        "post": "yes",
+    }
     for answer in (staff.get(f"{LIST}{row.pk}/{way}/"), staff.post(f"{LIST}{row.pk}/{way}/", fields)):
         assert answer.status_code in {403, 404}
     assert snapshots.tables() == before

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from imagine.mail.html_preview import without_inline_styles
+from imagine.mail.html_preview import move_styles
 from imagine.mail.models import Message
 from tests import factories, web_client
 from tests.mail.mailings import letters, mailing, states
@@ -56,7 +56,7 @@ def test_preview_has_another_nonce_each_time(staff):
 
 def test_styles_move_into_one_sheet():
     html = '<head></head><p style="color:red">a</p><p style="color:red">b</p><p style="margin:0">c</p>'
-    assert without_inline_styles(html, "x") == (
+    assert move_styles(html, "x") == (
         '<head><style nonce="x">.m0 { color:red }\n.m1 { margin:0 }</style></head>'
         '<p class="m0">a</p><p class="m0">b</p><p class="m1">c</p>'
     )

@@ -1,4 +1,4 @@
-"""Words of mail that staff may change: what fits, what is refused, and what is sent in its place."""
+"""TemplateText of mail that staff may change: what fits, what is refused, and what is sent in its place."""
 
 import re
 
@@ -10,8 +10,9 @@ from django.utils import translation
 from imagine.core import audit
 from imagine.core.models import AuditEntry
 from imagine.mail import editable_templates, preferences
-from imagine.mail.editable_templates import KINDS, Words
+from imagine.mail.editable_templates import TEMPLATES, TemplateText
 from imagine.mail.models import Message, TemplateOverride
+from imagine.mail.rendering import RenderedEmail
 
 pytestmark = pytest.mark.django_db
 
@@ -19,41 +20,41 @@ WEEK = "reminder_week"
 ALL = "{name}, {event}, {day}, {when}, {where}, {soon}, {seats}, {code}, {link}"
 
 
-def letter(language: str = "en", **changed) -> editable_templates.RenderedEmail:
+def rendered(language: str = "en", **changed) -> RenderedEmail:
     with translation.override(language):
-        shown = KINDS[WEEK].example()
+        shown = TEMPLATES[WEEK].example()
     words = {
         "link": "https://example.org/mine",
-        "unsubscribe": "https://example.org/no",
-        "choices": "https://example.org/c",
+        "unsubscribe_url": "https://example.org/no",
+        "preferences_url": "https://example.org/c",
     }
-    week = editable_templates.current(WEEK)
-    return week.letter(language, words={**shown.words, **words} | changed, facts=shown.facts, card=shown.card)
+    week = editable_templates.load_template(WEEK)
+    return week.render(language, personal={**shown.personal, **words} | changed, facts=shown.facts, card=shown.card)
 
 
 def said(text: str, subject: str = "Hello") -> dict[str, list[str]]:
-    return editable_templates.faults(KINDS[WEEK], Words(subject, text))
+    return editable_templates.find_errors(TEMPLATES[WEEK], TemplateText(subject, text))
 
 
 # What is shipped -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("language", editable_templates.LANGUAGES)
-@pytest.mark.parametrize("code", KINDS)
+@pytest.mark.parametrize("code", TEMPLATES)
 def test_shipped_words_fit_and_every_placeholder_is_given(code, language):
-    kind = KINDS[code]
-    shipped = kind.shipped(language)
-    assert editable_templates.faults(kind, shipped) == {"subject": [], "text": []}
-    everything = "\n\n".join(f"[{{{name}}}]" for name in editable_templates.placeholders(kind))
-    for words in (shipped, Words("Everything", everything)):
-        shown = editable_templates.example(kind, language, words)
+    kind = TEMPLATES[code]
+    shipped = kind.default_text(language)
+    assert editable_templates.find_errors(kind, shipped) == {"subject": [], "text": []}
+    everything = "\n\n".join(f"[{{{name}}}]" for name in editable_templates.describe_placeholders(kind))
+    for words in (shipped, TemplateText("Everything", everything)):
+        shown = editable_templates.render_example(kind, language, words)
         assert not {"{", "}", "\ue000"} & set(shown.subject + shown.body_text)
         assert "\ue000" not in shown.body_html
-    assert "[" not in editable_templates.example(kind, language, shipped).body_text
+    assert "[" not in editable_templates.render_example(kind, language, shipped).body_text
 
 
 def test_the_kinds_are_those_of_the_year():
-    assert set(KINDS) == {
+    assert set(TEMPLATES) == {
         *("invitation", "invitation_moved", "invitation_called_off", "unanswered"),
         *("reminder_week", "reminder_day", "names_missing", "thanks", "draft"),
     }
@@ -61,11 +62,11 @@ def test_the_kinds_are_those_of_the_year():
 
 def test_kind_is_registered_once():
     with pytest.raises(ValueError, match="reminder_week"):
-        editable_templates.register(KINDS[WEEK])
+        editable_templates.register_template(TEMPLATES[WEEK])
 
 
 def test_shipped_words_are_said_in_the_other_language():
-    english, spanish = (KINDS[WEEK].shipped(language) for language in ("en", "es"))
+    english, spanish = (TEMPLATES[WEEK].default_text(language) for language in ("en", "es"))
     assert english.subject == "{event} is {soon}, {day}"
     assert spanish.subject == "{event}: {soon}, {day}"
 
@@ -103,8 +104,8 @@ def test_shipped_words_are_said_in_the_other_language():
 )
 def test_bad_words_get_their_sentence_and_are_not_saved(text, sentence):
     assert said(text) == {"subject": [], "text": [sentence]}
-    with pytest.raises(editable_templates.Refused, match=re.escape(sentence)):
-        editable_templates.change(KINDS[WEEK], "en", Words("Hello", text))
+    with pytest.raises(editable_templates.InvalidTemplate, match=re.escape(sentence)):
+        editable_templates.save_text(TEMPLATES[WEEK], "en", TemplateText("Hello", text))
     assert not TemplateOverride.objects.exists()
     assert not AuditEntry.objects.exists()
 
@@ -125,102 +126,109 @@ def test_bad_subjects_get_their_sentence(subject, sentence):
 @pytest.mark.parametrize("text", ["5 < 6 and 7 > 6", "I <3 Stockton", "a & b", "ñandú, “quotes” – dashes …"])
 def test_plain_words_with_odd_signs_fit(text):
     assert said(text) == {"subject": [], "text": []}
-    editable_templates.change(KINDS[WEEK], "en", Words("Hello", text))
-    assert letter().body_text.startswith(text)
+    editable_templates.save_text(TEMPLATES[WEEK], "en", TemplateText("Hello", text))
+    assert rendered().body_text.startswith(text)
 
 
 # What is said ----------------------------------------------------------------------------------------------------
 
 
 def test_own_words_are_said_in_their_language_alone():
-    assert editable_templates.change(
-        KINDS[WEEK], "en", Words("See you {soon}", "Dear {name},\n\nCome!\n- with a pen"), by="office"
+    assert editable_templates.save_text(
+        TEMPLATES[WEEK],
+        "en",
+        TemplateText("See you {soon}", "Dear {name},\n\nCome!\n- with a pen"),
+        changed_by="office",
     )
-    assert letter().subject == "See you in 7 days"
-    assert letter().body_text.startswith("Dear Alma Reyes,\n\nCome!\n- with a pen\n\n")
-    assert '<p style="margin: 0 0 14px">Come!<br>- with a pen</p>' in letter().body_html
-    assert letter("es").subject.startswith("Arranque de Imagine Promise: ")
+    assert rendered().subject == "See you in 7 days"
+    assert rendered().body_text.startswith("Dear Alma Reyes,\n\nCome!\n- with a pen\n\n")
+    assert '<p style="margin: 0 0 14px">Come!<br>- with a pen</p>' in rendered().body_html
+    assert rendered("es").subject.startswith("Arranque de Imagine Promise: ")
     row = TemplateOverride.objects.active().get()
-    assert (row.kind, row.language, row.changed_by) == (WEEK, "en", "office")
+    assert (row.template, row.language, row.changed_by) == (WEEK, "en", "office")
 
 
 def test_link_is_a_link_in_html_and_an_address_in_text():
-    editable_templates.change(KINDS[WEEK], "en", Words("Hello", "Look at {link} & more."))
-    assert "Look at https://example.org/mine & more." in letter().body_text
+    editable_templates.save_text(TEMPLATES[WEEK], "en", TemplateText("Hello", "Look at {link} & more."))
+    assert "Look at https://example.org/mine & more." in rendered().body_text
     assert (
         'Look at <a href="https://example.org/mine" style="color:#17636f;">https://example.org/mine</a> &amp; more.'
-        in letter().body_html
+        in rendered().body_html
     )
 
 
 def test_values_are_words_and_nothing_else():
-    editable_templates.change(KINDS[WEEK], "en", Words("{name}", "Dear {name}. {event}"))
-    shown = letter(name='{link} <b>x</b>\nBcc: "all"')
+    editable_templates.save_text(TEMPLATES[WEEK], "en", TemplateText("{name}", "Dear {name}. {event}"))
+    shown = rendered(name='{link} <b>x</b>\nBcc: "all"')
     assert shown.subject == '{link} <b>x</b> Bcc: "all"'
     assert "<b>x" not in shown.body_html
-    facts = KINDS[WEEK].example().facts | {"event": "{name} \ue000link\ue001 <i>"}
-    words = dict.fromkeys(("link", "unsubscribe", "choices", "name", "code"), "-")
-    shown = editable_templates.current(WEEK).letter("en", words=words, facts=facts)
+    facts = TEMPLATES[WEEK].example().facts | {"event": "{name} \ue000link\ue001 <i>"}
+    words = dict.fromkeys(("link", "unsubscribe_url", "preferences_url", "name", "code"), "-")
+    shown = editable_templates.load_template(WEEK).render("en", personal=words, facts=facts)
     assert "Dear -. {name} link <i>" in shown.body_text
     assert "{name} link &lt;i&gt;" in shown.body_html
 
 
 def test_sentence_ends_with_one_period_after_a_value_that_ends_with_one():
-    editable_templates.change(KINDS[WEEK], "en", Words("Hello", "It is on {when}. And {event}. And so on."))
-    assert "a.m. And Imagine Promise Kick-off. And so on" in letter().body_text
+    editable_templates.save_text(
+        TEMPLATES[WEEK], "en", TemplateText("Hello", "It is on {when}. And {event}. And so on.")
+    )
+    assert "a.m. And Imagine Promise Kick-off. And so on" in rendered().body_text
 
 
 def test_paragraph_of_which_nothing_is_left_is_left_out():
-    facts = KINDS["thanks"].example().facts | {"promise": ""}
-    words = dict.fromkeys(("link", "unsubscribe", "choices", "name"), "-")
-    shown = editable_templates.current("thanks").letter("en", words=words, facts=facts)
+    facts = TEMPLATES["thanks"].example().facts | {"promise": ""}
+    words = dict.fromkeys(("link", "unsubscribe_url", "preferences_url", "name"), "-")
+    shown = editable_templates.load_template("thanks").render("en", personal=words, facts=facts)
     assert "kept.\n\nSee who promised what:" in shown.body_text
     assert '<p style="margin: 0 0 14px"></p>' not in shown.body_html
 
 
 def test_words_that_do_not_fit_any_more_are_passed_over():
-    TemplateOverride.objects.create(kind=WEEK, language="en", subject="Hello", text="From {a_placeholder_of_before}")
-    TemplateOverride.objects.create(kind=WEEK, language="es", subject="Hola", text="Le esperamos {soon}.")
-    assert letter().subject == "Imagine Promise Kick-off is in 7 days, " + letter().subject.split(", ")[1]
-    assert letter("es").subject == "Hola"
+    TemplateOverride.objects.create(
+        template=WEEK, language="en", subject="Hello", text="From {a_placeholder_of_before}"
+    )
+    TemplateOverride.objects.create(template=WEEK, language="es", subject="Hola", text="Le esperamos {soon}.")
+    assert rendered().subject == "Imagine Promise Kick-off is in 7 days, " + rendered().subject.split(", ")[1]
+    assert rendered("es").subject == "Hola"
 
 
 def test_one_query_for_any_number_of_letters():
     with CaptureQueriesContext(connection) as queries:
-        now = editable_templates.current(WEEK)
+        template = editable_templates.load_template(WEEK)
         for language in ("en", "es") * 10:
-            shown = KINDS[WEEK].example()
-            words = {**shown.words, **dict.fromkeys(("link", "unsubscribe", "choices"), "-")}
-            now.letter(language, words=words, facts=shown.facts)
+            shown = TEMPLATES[WEEK].example()
+            words = {**shown.personal, **dict.fromkeys(("link", "unsubscribe_url", "preferences_url"), "-")}
+            template.render(language, personal=words, facts=shown.facts)
     assert len(queries) == 1
 
 
 def test_message_to_many_ends_by_one_click():
-    address, shown = preferences.get_preference("alma@example.org"), KINDS[WEEK].example()
-    message = editable_templates.current(WEEK).message(
-        about=address,
+    preference, shown = preferences.get_preference("alma@example.org"), TEMPLATES[WEEK].example()
+    message = editable_templates.load_template(WEEK).build_message(
+        about=preference,
         idempotency_key="reminder_week:1",
         recipient="Alma@example.org",
-        address=address,
+        preference=preference,
         language="en",
         facts=shown.facts,
-        words={**shown.words, "link": "https://example.org"},
+        personal={**shown.personal, "link": "https://example.org"},
     )
     assert (message.queue, message.recipient) == (Message.Queue.BULK, "Alma@example.org")
-    assert message.unsubscribe_url == preferences.unsubscribe_url(address, "reminders")
+    assert message.unsubscribe_url == preferences.unsubscribe_url(preference, "reminders")
     assert f"No more reminders: {message.unsubscribe_url}\n" in message.body_text
     assert f'<a href="{message.unsubscribe_url}"' in message.body_html
-    assert address.get_absolute_url() in message.body_text
+    assert preference.get_absolute_url() in message.body_text
 
 
 # Changed ---------------------------------------------------------------------------------------------------------
 
 
 def test_change_twice_is_one_change_and_is_in_the_history():
-    words = Words("Hello", "Dear {name},\r\n\r\n\r\n\r\nbye  ")
+    words = TemplateText("Hello", "Dear {name},\r\n\r\n\r\n\r\nbye  ")
     with audit.as_actor(audit.Actor(AuditEntry.ActorKind.STAFF, "office")):
-        assert editable_templates.change(KINDS[WEEK], "en", words)
-        assert not editable_templates.change(KINDS[WEEK], "en", words)
+        assert editable_templates.save_text(TEMPLATES[WEEK], "en", words)
+        assert not editable_templates.save_text(TEMPLATES[WEEK], "en", words)
     assert TemplateOverride.objects.active().get().text == "Dear {name},\n\nbye"
     change = AuditEntry.objects.get()
     assert (change.about, change.actor_name) == (TemplateOverride.objects.get(language="en"), "office")
@@ -228,19 +236,19 @@ def test_change_twice_is_one_change_and_is_in_the_history():
 
 
 def test_shipped_words_are_not_stored():
-    kind = KINDS[WEEK]
-    assert not editable_templates.change(kind, "en", kind.shipped("en"))
-    editable_templates.change(kind, "en", Words("Hello", "Hello"))
-    assert editable_templates.change(kind, "en", kind.shipped("en"))
+    kind = TEMPLATES[WEEK]
+    assert not editable_templates.save_text(kind, "en", kind.default_text("en"))
+    editable_templates.save_text(kind, "en", TemplateText("Hello", "Hello"))
+    assert editable_templates.save_text(kind, "en", kind.default_text("en"))
     assert not TemplateOverride.objects.active().exists()
 
 
 def test_back_to_the_shipped_words_takes_both_languages_back_once():
-    kind = KINDS[WEEK]
+    kind = TEMPLATES[WEEK]
     for language in editable_templates.LANGUAGES:
-        editable_templates.change(kind, language, Words("Hello", "Hello"))
-    editable_templates.change(KINDS["thanks"], "en", Words("Thanks", "Thanks"))
-    assert editable_templates.take_back(kind)
-    assert not editable_templates.take_back(kind)
-    assert [row.kind for row in TemplateOverride.objects.active()] == ["thanks"]
-    assert AuditEntry.objects.about_any(TemplateOverride.objects.filter(kind=WEEK)).count() == 4
+        editable_templates.save_text(kind, language, TemplateText("Hello", "Hello"))
+    editable_templates.save_text(TEMPLATES["thanks"], "en", TemplateText("Thanks", "Thanks"))
+    assert editable_templates.restore_default_text(kind)
+    assert not editable_templates.restore_default_text(kind)
+    assert [row.template for row in TemplateOverride.objects.active()] == ["thanks"]
+    assert AuditEntry.objects.about_any(TemplateOverride.objects.filter(template=WEEK)).count() == 4

@@ -1,13 +1,11 @@
 """Letters are rendered once and kept: nobody's words stay in one, and no change of facts goes unseen."""
 
-from types import SimpleNamespace
-
 import pytest
 from django.template import Engine
 from django.utils import translation
 
 from imagine.mail import rendering
-from imagine.mail.rendering import MOST_KEPT, write
+from imagine.mail.rendering import MAX_CACHED, render_email
 
 TEMPLATES = {
     "mail/hello.txt": "{% extends layout %}{% block body %}{{ name }} has {{ seats }}.{% endblock %}",
@@ -19,22 +17,23 @@ TEMPLATES = {
 
 @pytest.fixture(autouse=True)
 def rendered(monkeypatch):
-    """Each template that was asked for, in order; nothing is kept before a test."""
-    engine = Engine(loaders=[("django.template.loaders.locmem.Loader", TEMPLATES)])
-    asked = []
+    """The templates that were rendered, in order. The cache is empty before each test."""
+    names = []
 
-    def get_template(name):
-        asked.append(name)
-        return engine.get_template(name)
+    class RecordingEngine(Engine):
+        def get_template(self, template_name):
+            names.append(template_name)
+            return super().get_template(template_name)
 
-    monkeypatch.setattr(rendering.Engine, "get_default", lambda: SimpleNamespace(get_template=get_template))
-    rendering.blank.cache_clear()
-    yield asked
-    rendering.blank.cache_clear()
+    engine = RecordingEngine(loaders=[("django.template.loaders.locmem.Loader", TEMPLATES)])
+    monkeypatch.setattr(Engine, "get_default", lambda: engine)
+    rendering.render_with_markers.cache_clear()
+    yield names
+    rendering.render_with_markers.cache_clear()
 
 
 def hello(name="Alma", **facts):
-    return write("hello", {"seats": 3, **facts}, {"name": name})
+    return render_email("hello", {"seats": 3, **facts}, {"name": name})
 
 
 def test_letter_in_three_layouts():
@@ -70,7 +69,7 @@ def test_words_are_escaped_in_html_alone_and_kept_on_one_line():
 
 
 def test_words_that_look_like_a_place_are_words():
-    strange = rendering.place("name") + rendering.place("secret")
+    strange = rendering.marker("name") + rendering.marker("secret")
     assert hello(strange).subject == f"To {strange} has 3."
 
 
@@ -84,6 +83,6 @@ def test_fact_that_could_change_unseen_is_refused():
 
 
 def test_letters_kept_are_bounded():
-    for seats in range(MOST_KEPT + 5):
+    for seats in range(MAX_CACHED + 5):
         hello(seats=seats)
-    assert rendering.blank.cache_info().currsize == MOST_KEPT
+    assert rendering.render_with_markers.cache_info().currsize == MAX_CACHED

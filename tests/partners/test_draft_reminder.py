@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from imagine.mail import editable_templates, preferences
-from imagine.mail.editable_templates import KINDS, Words
+from imagine.mail.editable_templates import TEMPLATES, TemplateText
 from imagine.mail.models import Message
 from partners import tasks
 from partners.models import Contact, Pledge
@@ -48,7 +48,9 @@ def test_it_says_until_when_the_year_is_open():
 
 
 def test_it_is_in_staffs_words():
-    editable_templates.change(KINDS["draft"], "es", Words("Falta firmar, {organization}", "Firme aquí: {link}"))
+    editable_templates.save_text(
+        TEMPLATES["draft"], "es", TemplateText("Falta firmar, {organization}", "Firme aquí: {link}")
+    )
     message = reminded(language="es")
     assert message.subject == "Falta firmar, Port Gate Logistics"
     assert "Firme aquí: http" in message.body_text

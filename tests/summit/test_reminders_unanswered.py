@@ -114,8 +114,8 @@ def test_organizations_contact_is_asked_with_its_name_in_staffs_words():
     event = reminder_fixtures.event()
     factories.write_mailing(event, Contact.objects.get(pk=contact.pk))
     Message.objects.filter(queue="bulk").update(state="sent", sent_at=moment(3, 10))
-    words = editable_templates.Words("And {organization}?", "We hope for {organization}.")
-    editable_templates.change(editable_templates.KINDS["unanswered"], "en", words)
+    words = editable_templates.TemplateText("And {organization}?", "We hope for {organization}.")
+    editable_templates.save_text(editable_templates.TEMPLATES["unanswered"], "en", words)
     run_reminders(moment(3, 17, 9))
     assert only_reminder("unanswered").subject == "And Port Gate Logistics?"
 

@@ -1,7 +1,7 @@
-"""The words of mail as staff change them: one page for each kind of mail, with both languages and a preview."""
+"""Editable email templates in the admin: one page for each, with both languages and a preview."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from csp.constants import NONCE
@@ -21,91 +21,100 @@ from django.utils.translation import gettext_lazy
 from imagine.core import audit
 from imagine.core.admin.concurrent_edit import ConcurrentEditForm, conflict_messages, parse_shown
 from imagine.mail import editable_templates
-from imagine.mail.editable_templates import Kind, Words
-from imagine.mail.html_preview import framed
+from imagine.mail.editable_templates import EditableTemplate, TemplateText
+from imagine.mail.html_preview import preview_document
 from imagine.mail.models import TemplateOverride
+from imagine.mail.rendering import RenderedEmail
 
 
 class TemplateOverrideForm(ConcurrentEditForm):
-    """What one kind of mail says in one language. A row is there only once staff said it in their own words; before
-    that the form shows the shipped ones, and two editors meet all the same."""
+    """A template's text in one language. It starts with the default text if staff saved none, and concurrent edits are
+    found even then."""
 
     class Meta:
         model = TemplateOverride
         fields = ("subject", "text")
         widgets = {"subject": forms.TextInput(attrs={"size": 70}), "text": forms.Textarea(attrs={"rows": 14})}
 
-    def __init__(self, kind: Kind, language: str, data: Mapping | None = None, *, may_change: bool = True):
-        self.kind, self.language = kind, language
-        super().__init__(data, prefix=language, instance=editable_templates.stored(kind, language))
+    def __init__(
+        self, template: EditableTemplate, language: str, data: Mapping | None = None, *, can_change: bool = True
+    ):
+        self.template, self.language = template, language
+        super().__init__(data, prefix=language, instance=editable_templates.get_override(template, language))
         self.initial["shown"] = json.dumps(self.state(self.instance))
         for name in ("subject", "text"):
-            self.fields[name].strip = False  # the rule tidies, and a line's end in a subject must be seen
-            self.fields[name].required = False  # the rule says it in its own words
-            self.fields[name].disabled = not may_change
+            self.fields[name].strip = False  # find_errors must see a line break in a subject
+            self.fields[name].required = False  # find_errors has its own message
+            self.fields[name].disabled = not can_change
 
     def locked_row(self) -> TemplateOverride:
-        return editable_templates.stored(self.kind, self.language)  # the page holds the lock of all wordings
+        return editable_templates.get_override(self.template, self.language)  # the view holds the lock
 
     def clean_subject(self) -> str:
-        return editable_templates.tidied(Words(self.cleaned_data["subject"], "")).subject
+        return editable_templates.normalize_text(TemplateText(self.cleaned_data["subject"], "")).subject
 
     def clean_text(self) -> str:
-        return editable_templates.tidied(Words("", self.cleaned_data["text"])).text
+        return editable_templates.normalize_text(TemplateText("", self.cleaned_data["text"])).text
 
     def clean(self):
-        answers = forms.ModelForm.clean(self)
+        cleaned_data = forms.ModelForm.clean(self)
         self.compare(self.locked_row())
-        for name, sentences in editable_templates.faults(self.kind, self.words).items():
+        for name, errors in editable_templates.find_errors(self.template, self.entered_text).items():
             if name not in self.errors:
-                for sentence in sentences:
-                    self.add_error(name, sentence)
-        return answers
+                for error in errors:
+                    self.add_error(name, error)
+        return cleaned_data
 
     @property
-    def words(self) -> Words:
-        """What was typed."""
-        return Words(self.cleaned_data.get("subject", ""), self.cleaned_data.get("text", ""))
+    def entered_text(self) -> TemplateText:
+        return TemplateText(self.cleaned_data.get("subject", ""), self.cleaned_data.get("text", ""))
 
     @property
-    def is_behind(self) -> bool:
-        """Somebody else saved since this form was shown."""
+    def is_outdated(self) -> bool:
+        """Whether somebody else has saved since the form was shown."""
         return parse_shown(self.data.get(self.add_prefix("shown"))) != self.state(self.locked_row())
 
 
-class Side(NamedTuple):
-    """One language of the page: its form, what is said of it, and the mail with its words; no mail when they do not
-    fit."""
+class TemplateColumn(NamedTuple):
+    """One language of the page. `email` and `document` are the preview, None and empty if the text has errors."""
 
-    name: str
+    language_name: str
     form: TemplateOverrideForm
     notes: list[str]
-    mail: editable_templates.RenderedEmail | None
-    page: str
+    email: RenderedEmail | None
+    document: str
 
 
-def side(form: TemplateOverrideForm, nonce: str) -> Side:
-    kind, language, notes = form.kind, form.language, []
-    words = form.words if form.is_bound else Words(form.instance.subject, form.instance.text)
-    sentences = [each for part in editable_templates.faults(kind, words).values() for each in part]
-    if sentences and not form.is_bound:
-        notes = [_("These words do not fit any more, so the shipped words are sent until you save others."), *sentences]
-        words, sentences = kind.shipped(language), []
-    mail = None if sentences else editable_templates.example(kind, language, words)
-    return Side(dict(settings.LANGUAGES)[language], form, notes, mail, framed(mail.body_html, nonce) if mail else "")
+def template_column(form: TemplateOverrideForm, nonce: str) -> TemplateColumn:
+    template, language, notes = form.template, form.language, []
+    text = form.entered_text if form.is_bound else TemplateText(form.instance.subject, form.instance.text)
+    errors = [error for errors in editable_templates.find_errors(template, text).values() for error in errors]
+    if errors and not form.is_bound:
+        notes = [_("These words do not fit any more, so the shipped words are sent until you save others."), *errors]
+        text, errors = template.default_text(language), []
+    email = None if errors else editable_templates.render_example(template, language, text)
+    document = preview_document(email.body_html, nonce) if email else ""
+    return TemplateColumn(dict(settings.LANGUAGES)[language], form, notes, email, document)
 
 
-class Row(NamedTuple):
-    """One kind of mail in the list."""
+class TemplateRow(NamedTuple):
+    """A template in the list, with the texts that staff saved."""
 
-    kind: Kind
-    own: list[TemplateOverride]
-    unfit: bool
+    template: EditableTemplate
+    overrides: list[TemplateOverride]
+    has_errors: bool
+
+
+def template_row(template: EditableTemplate, overrides: list[TemplateOverride]) -> TemplateRow:
+    errors = [editable_templates.find_errors(template, TemplateText(row.subject, row.text)) for row in overrides]
+    return TemplateRow(template, overrides, any(any(each.values()) for each in errors))
 
 
 @admin.register(TemplateOverride)
 class TemplateOverrideAdmin(admin.ModelAdmin):
-    """Django's own pages are replaced: there is a kind of mail before there is a row."""
+    """List the registered templates, whether or not they have rows, and edit both languages on one page."""
+
+    title = gettext_lazy("Words of mail")
 
     def has_add_permission(self, request):
         return False
@@ -114,88 +123,94 @@ class TemplateOverrideAdmin(admin.ModelAdmin):
         return False
 
     def get_urls(self):
-        page = self.admin_site.admin_view(self.page)
-        return [path("<slug:code>/", page, name="mail_templateoverride_page"), *super().get_urls()]
+        view = self.admin_site.admin_view(self.template_view)
+        return [path("<slug:code>/", view, name="mail_templateoverride_page"), *super().get_urls()]
 
     def change_view(self, *_args, **_kwargs):
-        """Django's form asks no rule, and writes no history."""
+        """Hide Django's own form, which would save without validation and history."""
         raise Http404
 
     def changelist_view(self, request, extra_context=None):
         if not self.has_view_permission(request):
             raise PermissionDenied
-        stored: dict[str, list[TemplateOverride]] = {}
-        for row in TemplateOverride.objects.active().order_by("kind", "language"):
-            stored.setdefault(row.kind, []).append(row)
-        rows = [self.row(kind, stored.get(code, [])) for code, kind in editable_templates.KINDS.items()]
+        overrides: dict[str, list[TemplateOverride]] = {}
+        for row in TemplateOverride.objects.active().order_by("template", "language"):
+            overrides.setdefault(row.template, []).append(row)
+        rows = [template_row(each, overrides.get(code, [])) for code, each in editable_templates.TEMPLATES.items()]
         context = {**self.admin_site.each_context(request), "title": self.title, "opts": self.opts, "rows": rows}
         return render(request, "admin/mail/templateoverride/list.html", context)
 
-    title = gettext_lazy("Words of mail")
-
-    def row(self, kind: Kind, own: list[TemplateOverride]) -> Row:
-        return Row(
-            kind, own, any(any(editable_templates.faults(kind, Words(row.subject, row.text)).values()) for row in own)
-        )
-
-    @method_decorator(csp_update({"style-src": [NONCE]}))  # for the mails in their frames
-    def page(self, request: HttpRequest, code: str) -> HttpResponse:
-        kind = editable_templates.KINDS.get(code)
+    @method_decorator(csp_update({"style-src": [NONCE]}))  # for the previews
+    def template_view(self, request: HttpRequest, code: str) -> HttpResponse:
+        template = editable_templates.TEMPLATES.get(code)
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if kind is None:
+        if template is None:
             raise Http404
-        may_change = self.has_change_permission(request)
-        if request.method == "POST" and not may_change:
+        can_change = self.has_change_permission(request)
+        if request.method == "POST" and not can_change:
             raise PermissionDenied
         with transaction.atomic():
             if request.method != "POST":
-                return self.shown(request, kind, forms_of(kind, may_change=may_change))
-            editable_templates.lock(kind)
-            return self.changed(request, kind, forms_of(kind, request.POST))
+                return self.render_template_page(request, template, template_forms(template, can_change=can_change))
+            editable_templates.lock_overrides(template)
+            return self.handle_post(request, template, template_forms(template, request.POST))
 
-    def changed(self, request: HttpRequest, kind: Kind, both: list[TemplateOverrideForm]) -> HttpResponse:
-        """What was pressed is done, or the page comes back and says why not."""
-        if "_shipped" in request.POST:
-            if any(form.is_behind for form in both):
-                return self.shown(
-                    request,
-                    kind,
-                    forms_of(kind),
-                    notes=[
-                        _("Somebody else saved while you had this open. Nothing is done yet: these are the words now.")
-                    ],
-                )
-            editable_templates.take_back(kind)
-            self.message_user(request, _("The shipped words are said again. What was said before is in the history."))
-        elif False in [form.is_valid() for form in both] or "_preview" in request.POST:
-            return self.shown(request, kind, both, notes=conflict_messages(both))
+    def handle_post(
+        self, request: HttpRequest, template: EditableTemplate, language_forms: list[TemplateOverrideForm]
+    ) -> HttpResponse:
+        if "_restore" in request.POST:
+            return self.restore_default_text(request, template, language_forms)
+        if False in [form.is_valid() for form in language_forms] or "_preview" in request.POST:
+            return self.render_template_page(request, template, language_forms, notes=conflict_messages(language_forms))
+        username = request.user.get_username()
+        changes = [
+            editable_templates.save_text(template, form.language, form.entered_text, changed_by=username)
+            for form in language_forms
+        ]
+        if any(changes):
+            self.message_user(request, _("Saved. It is said so from the next mail on."), messages.SUCCESS)
         else:
-            by = request.user.get_username()
-            changed = [editable_templates.change(kind, form.language, form.words, by=by) for form in both]
-            said = _("Saved. It is said so from the next mail on.") if any(changed) else _("Nothing was different.")
-            self.message_user(request, said, messages.SUCCESS if any(changed) else messages.INFO)
-        return redirect("admin:mail_templateoverride_page", kind.code)
+            self.message_user(request, _("Nothing was different."), messages.INFO)
+        return redirect("admin:mail_templateoverride_page", template.code)
 
-    def shown(self, request: HttpRequest, kind: Kind, both: list[TemplateOverrideForm], notes=()) -> HttpResponse:
-        rows = list(TemplateOverride.objects.filter(kind=kind.code).order_by("language"))
+    def restore_default_text(
+        self, request: HttpRequest, template: EditableTemplate, language_forms: list[TemplateOverrideForm]
+    ) -> HttpResponse:
+        if any(form.is_outdated for form in language_forms):
+            note = _("Somebody else saved while you had this open. Nothing is done yet: these are the words now.")
+            return self.render_template_page(request, template, template_forms(template), notes=[note])
+        editable_templates.restore_default_text(template)
+        self.message_user(request, _("The shipped words are said again. What was said before is in the history."))
+        return redirect("admin:mail_templateoverride_page", template.code)
+
+    def render_template_page(
+        self,
+        request: HttpRequest,
+        template: EditableTemplate,
+        language_forms: list[TemplateOverrideForm],
+        notes: Sequence[str] = (),
+    ) -> HttpResponse:
+        rows = list(TemplateOverride.objects.filter(template=template.code).order_by("language"))
         context = {
             **self.admin_site.each_context(request),
-            "title": kind.title,
+            "title": template.title,
             "opts": self.opts,
-            "kind": kind,
             "notes": notes,
-            "sides": [side(form, str(request.csp_nonce)) for form in both],
-            "has_errors": not notes and any(form.errors for form in both),
-            "placeholders": editable_templates.placeholders(kind).items(),
-            "may_change": self.has_change_permission(request),
-            "has_own": any(row.text for row in rows),
+            "columns": [template_column(form, str(request.csp_nonce)) for form in language_forms],
+            "has_errors": not notes and any(form.errors for form in language_forms),
+            "placeholders": editable_templates.describe_placeholders(template).items(),
+            "can_change": self.has_change_permission(request),
+            "has_overrides": any(row.text for row in rows),
             "history": audit.history_table(*rows, name=TemplateOverride.get_language_display),
         }
         return render(request, "admin/mail/templateoverride/page.html", context)
 
 
-def forms_of(kind: Kind, data: Mapping | None = None, *, may_change: bool = True) -> list[TemplateOverrideForm]:
+def template_forms(
+    template: EditableTemplate, data: Mapping | None = None, *, can_change: bool = True
+) -> list[TemplateOverrideForm]:
     return [
-        TemplateOverrideForm(kind, language, data, may_change=may_change) for language in editable_templates.LANGUAGES
+        TemplateOverrideForm(template, language, data, can_change=can_change)
+        for language in editable_templates.LANGUAGES
     ]

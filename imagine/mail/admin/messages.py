@@ -19,7 +19,7 @@ from imagine.core.admin.lookups import GuardedAdmin
 from imagine.core.logging import without_links
 from imagine.mail import queue
 from imagine.mail.bulk import control
-from imagine.mail.html_preview import framed
+from imagine.mail.html_preview import preview_document
 from imagine.mail.models import Message
 
 
@@ -110,7 +110,7 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
         if not self.has_view_permission(request):
             raise Http404
         message = get_object_or_404(Message, pk=pk)
-        return HttpResponse(framed(message.body_html, str(request.csp_nonce)))
+        return HttpResponse(preview_document(message.body_html, str(request.csp_nonce)))
 
     @admin.action(description=_("Send again"), permissions=["change"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:

@@ -128,7 +128,7 @@ class Migration(migrations.Migration):
             name='TemplateOverride',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=40, verbose_name='letter')),
+                ('template', models.CharField(max_length=40, verbose_name='letter')),
                 ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], max_length=5, verbose_name='language')),
                 ('subject', models.CharField(blank=True, max_length=150, verbose_name='subject')),
                 ('text', models.TextField(blank=True, max_length=4000, verbose_name='text')),
@@ -138,8 +138,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'words of a mail',
                 'verbose_name_plural': 'words of mail',
-                'ordering': ['kind', 'language'],
-                'constraints': [models.UniqueConstraint(fields=('kind', 'language'), name='template_override_one_per_kind_and_language')],
+                'ordering': ['template', 'language'],
+                'constraints': [models.UniqueConstraint(fields=('template', 'language'), name='template_override_one_per_template_and_language')],
             },
         ),
         migrations.AddIndex(

@@ -1,4 +1,4 @@
-"""Staff's own text of editable email templates."""
+"""Texts that staff saved for editable email templates."""
 
 from django.conf import settings
 from django.contrib.contenttypes.fields import GenericRelation
@@ -15,10 +15,10 @@ class TemplateOverrideQuerySet(models.QuerySet):
 
 
 class TemplateOverride(models.Model):
-    """Staff's own text of an editable template in one language (editable_templates.py). It is empty, and keeps only its
-    history, when the default text is used again."""
+    """Staff's text for an editable template in one language. It is empty if the default text is used; the row stays for
+    its history."""
 
-    kind = models.CharField(_("letter"), max_length=40)
+    template = models.CharField(_("letter"), max_length=40)
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES)
     subject = models.CharField(_("subject"), max_length=150, blank=True)
     text = models.TextField(_("text"), max_length=4000, blank=True)
@@ -31,10 +31,12 @@ class TemplateOverride(models.Model):
     class Meta:
         verbose_name = _("words of a mail")
         verbose_name_plural = _("words of mail")
-        ordering = ["kind", "language"]
+        ordering = ["template", "language"]
         constraints = [
-            models.UniqueConstraint(fields=["kind", "language"], name="template_override_one_per_kind_and_language"),
+            models.UniqueConstraint(
+                fields=["template", "language"], name="template_override_one_per_template_and_language"
+            ),
         ]
 
     def __str__(self):
-        return f"{self.kind} ({self.language})"
+        return f"{self.template} ({self.language})"

@@ -1,10 +1,10 @@
-"""A paragraph of a mail whose words staff wrote, as HTML."""
+"""Paragraphs of editable templates as HTML."""
 
 from django import template
 from django.template.defaultfilters import linebreaksbr
 from django.utils.safestring import SafeString, mark_safe
 
-from imagine.mail.rendering import place
+from imagine.mail.rendering import marker
 
 register = template.Library()
 
@@ -13,6 +13,6 @@ LINK = '<a href="{0}" style="color:#17636f;">{0}</a>'
 
 @register.filter
 def with_link(paragraph: str) -> SafeString:
-    """Escaped, its lines kept, and where {link} stands a link."""
+    """Escape a paragraph, keep its line breaks and turn {link} into a link."""
     html = linebreaksbr(paragraph)
-    return mark_safe(html.replace(place("link"), LINK.format(place("link"))))  # noqa: S308  linebreaksbr escapes
+    return mark_safe(html.replace(marker("link"), LINK.format(marker("link"))))  # noqa: S308  linebreaksbr escapes
