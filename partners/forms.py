@@ -1,11 +1,14 @@
 """Forms for partners. They check the shape of the answers; partners.pledges checks their meaning."""
 
+from crispy_forms.helper import FormHelper
 from django import forms
 from django.conf import settings
 from django.core.validators import URLValidator
+from django.utils.functional import cached_property
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from imagine.core.form_layout import Checkbox, Chips, Collapsible, Include, form_helper
 from imagine.core.forms import AddressField, LineField, NameField, Shared, TextField
 from partners.models import Contact, Organization, PledgeRequest, Sector
 from partners.organizations import logos
@@ -35,6 +38,8 @@ class BeginForm(forms.Form):
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
         error_messages={"required": _("Write your e-mail address: your link goes there.")},
     )
+
+    helper = form_helper("organization", "name", "email")
 
     def start(self) -> PledgeRequest:
         """The unsaved request, in the page's language."""
@@ -114,6 +119,24 @@ class ProfileForm(forms.Form):
         help_text=_("We check it before it appears."),
     )
 
+    has_logo = False  # whether there is one to show and to take away
+
+    @cached_property
+    def helper(self) -> FormHelper:
+        logo = [Include("partners/_current_logo.html", Checkbox("no_logo"))] if self.has_logo else []
+        return form_helper(
+            "name",
+            "sector",
+            Checkbox("wants_listing"),
+            Collapsible(
+                _("What you do, website and logo"),
+                *("description", "website", *logo, "logo"),
+                Include("partners/_choose_logo_again.html"),
+                is_open=self.has_logo,
+            ),
+            Collapsible(_("Phone, address and size"), "phone", "address", "size"),
+        )
+
     def png(self) -> bytes | None:
         """For the rules: a PNG, b"" to remove the logo, None to keep it."""
         return self.cleaned_data["logo"] or (b"" if self.cleaned_data["no_logo"] else None)
@@ -151,6 +174,8 @@ class ContactForm(forms.Form):
     )
     language = forms.ChoiceField(label=_("We write to you in"), choices=settings.LANGUAGES, widget=forms.RadioSelect)
 
+    helper = form_helper("name", Chips("language"), Collapsible(_("Role and phone"), "role", "phone"))
+
 
 class SignForm(forms.Form):
     name = NameField(
@@ -169,6 +194,8 @@ class SignForm(forms.Form):
         label=_("I may promise this for the organization"),
         error_messages={"required": _("Tick this to sign. If you may not, save the draft and ask who may.")},
     )
+
+    helper = form_helper("name", "role", Checkbox("may"))
 
 
 for _form in (ProfileForm, ContactForm, SignForm):

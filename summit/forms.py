@@ -4,7 +4,6 @@ from copy import deepcopy
 from functools import lru_cache
 
 from crispy_forms.helper import FormHelper
-from crispy_forms.layout import Field, Layout
 from crispy_forms.utils import render_crispy_form
 from django import forms
 from django.utils import translation
@@ -13,7 +12,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.forms import AddressField, LineField, More, NameField, Shared, TextField, plain_helper, unshare
+from imagine.core.form_layout import Chips, Collapsible, Field, Include, Radios, form_helper
+from imagine.core.forms import AddressField, LineField, NameField, Shared, TextField, unshare
 from partners.models import Sector
 from summit.models import MAX_PARTY_SIZE, Event, Guest, Invitation, Rsvp
 
@@ -121,19 +121,17 @@ class RsvpForm(forms.Form):
     def helper(self) -> FormHelper:
         """How the form is laid out; crispy asks for it when it is shown, and then writes into the fields."""
         unshare(self)
-        helper = plain_helper()
         companions = [name for name in self.fields if name.startswith("guest_")]
-        helper.layout = Layout(
+        return form_helper(
             *(name for name in ("name", "email") if name in self.fields),
             "organization_name",
             "sector",
-            Field("size", template="fields/chips.html"),
-            Field("accepts_partial", template="fields/radios.html"),
-            *([More(_("Who comes with you?"), *companions, hint=LATER)] if companions else []),
-            More(_("Food, access or language needs"), "dietary_needs", "accessibility_needs"),
-            More(_("Phone, or a note for us"), "phone", "note"),
+            Chips("size"),
+            Radios("accepts_partial"),
+            *([Collapsible(_("Who comes with you?"), *companions, hint=LATER)] if companions else []),
+            Collapsible(_("Food, access or language needs"), "dietary_needs", "accessibility_needs"),
+            Collapsible(_("Phone, or a note for us"), "phone", "note"),
         )
-        return helper
 
     def clean(self):
         cleaned_data = super().clean()
@@ -212,6 +210,8 @@ class DeclineForm(forms.Form):
         help_text=_("Staff of Community Relations read it."),
     )
 
+    helper = form_helper("decline_message")
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, auto_id="id_%s", **kwargs)
 
@@ -249,10 +249,18 @@ class GuestForm(forms.ModelForm):
             field.show_hidden_initial = True  # what the page showed: what staff corrected meanwhile is not written over
             field.widget.attrs["autocomplete"] = "name" if self.is_contact and name == "name" else "off"
 
-    @property
-    def shows_needs(self) -> bool:
-        """Whether the needs stand open on the page: one of them holds an answer or an error."""
-        return any(self[name].value() or self[name].errors for name in ("dietary_needs", "accessibility_needs"))
+    @cached_property
+    def helper(self) -> FormHelper:
+        note = _("(you)") if self.is_contact else "" if self.guest.name else _("(not named yet)")
+        return form_helper(
+            Field("name", label_note=note),
+            *([] if self.is_contact else [Include("summit/_remove_guest.html")]),
+            Collapsible(
+                _("Food, access or language needs"),
+                *("dietary_needs", "accessibility_needs"),
+                template="summit/_guest_needs.html",
+            ),
+        )
 
     def typed(self) -> dict[str, str]:
         """What the guest changed of what the page showed, by field."""
@@ -270,6 +278,4 @@ class FindForm(forms.Form):
         error_messages={"required": _("Write the e-mail address that you gave.")},
     )
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.helper = plain_helper()
+    helper = form_helper("email")

@@ -1,15 +1,12 @@
-"""Form fields for what people type, and layout that all forms share."""
+"""Form fields for what people type."""
 
 import re
 import unicodedata
 from copy import deepcopy
 
-from crispy_forms.helper import FormHelper
-from crispy_forms.layout import LayoutObject
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.template.loader import render_to_string
 from django.utils.encoding import punycode
 from django.utils.translation import gettext_lazy as _
 
@@ -118,29 +115,3 @@ def unshare(form: forms.Form) -> None:
     """Give a form that will be shown its own fields, because crispy writes to them."""
     form.fields = deepcopy(dict(form.fields))
     form._bound_fields_cache.clear()
-
-
-def plain_helper() -> FormHelper:
-    """Return a helper that renders only the fields. The template has the form tag, the token and the error summary."""
-    helper = FormHelper()
-    helper.form_tag = False
-    helper.disable_csrf = True
-    return helper
-
-
-class More(LayoutObject):
-    """Less common questions, collapsed behind one line. They start open if one has a value or an error."""
-
-    template = "fields/more.html"
-
-    def __init__(self, summary, *fields, hint=""):
-        self.summary, self.fields, self.hint = summary, list(fields), hint
-
-    def render(self, form, context, template_pack="bootstrap5", **kwargs):
-        more = {
-            "summary": self.summary,
-            "hint": self.hint,
-            "fields": self.get_rendered_fields(form, context, template_pack, **kwargs),
-            "is_open": any(form[name].errors or form[name].value() for name in self.fields),
-        }
-        return render_to_string(self.template, more)

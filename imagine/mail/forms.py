@@ -1,7 +1,11 @@
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import Fieldset
 from django import forms
 from django.conf import settings
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from imagine.core.form_layout import Checkbox, Chips, form_helper
 from imagine.mail.models import EmailPreference
 from imagine.mail.preferences import TOPICS
 
@@ -38,9 +42,10 @@ class EmailPreferencesForm(forms.Form):
     def unsubscribes_from_all(self) -> bool:
         return "unsubscribe_all" in self.data
 
-    @property
-    def topic_fields(self) -> list[forms.BoundField]:
-        return [self[topic] for topic in TOPICS]
+    @cached_property
+    def helper(self) -> FormHelper:
+        topics = Fieldset(_("You may send me"), *map(Checkbox, TOPICS))
+        return form_helper(topics, *(Chips(name) for name in self.fields if name == "language"))
 
     def chosen_topics(self) -> dict[str, bool]:
         return {topic: self.cleaned_data[topic] and not self.unsubscribes_from_all for topic in TOPICS}

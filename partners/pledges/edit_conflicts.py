@@ -17,8 +17,9 @@ from imagine.core.models import AuditEntry
 from partners.models import Contact, Organization
 from partners.pledges import promises
 from partners.pledges.editing import Difference, field_difference
-from partners.pledges.form_data import PledgeAnswers, PromiseAnswer
+from partners.pledges.form_data import PledgeAnswers
 from partners.pledges.page_state import PageState
+from partners.pledges.promise_form import overwrite_answers
 from partners.pledges.promises import Checklist, PromiseData, by_type
 
 FORMS = {"profile": (Organization, ""), "contact": (Contact, "contact-")}
@@ -94,7 +95,7 @@ def merge_promises(
             conflict.conflicting.append(difference)
         else:
             conflict.taken_over.append(difference)
-            (PromiseAnswer.standing(stands) if stands else PromiseAnswer(pk)).put(data)
+            overwrite_answers(data, pk, stands)
 
 
 def last_change(state: PageState) -> tuple[str, datetime | None]:

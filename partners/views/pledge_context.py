@@ -1,88 +1,20 @@
 """The template contexts of the pages behind a pledge's link."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
-
 from django.db.models import Q
 from django.forms import Form
 from django.utils import timezone
-from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from imagine.core.forms import unshare
 from partners import formatting as partner_formatting
 from partners.forms import ContactForm, ProfileForm, SignForm
-from partners.models import MONTHS, Grade, Logo, PledgeYear, PromiseType, School
+from partners.models import Logo, PledgeYear, PromiseType, School
 from partners.pledges import edit_conflicts
-from partners.pledges.form_data import PledgeAnswers, PromiseAnswer
+from partners.pledges.form_data import PledgeAnswers
 from partners.pledges.page_state import PageState
-from partners.pledges.promises import localized_field, month_name, signed_amount
-
-# The first control of each answer below a promise, as its id goes on after the promise's own.
-ANCHOR_SUFFIXES = {
-    "promise_type": "",
-    "quantity": "-quantity",
-    "schools": "-anywhere",
-    "grades": "-grades-0",
-    "months": "-months-0",
-    "note": "-note",
-}
-ABOUT, ADDRESS = ("description", "website", "logo", "no_logo"), ("phone", "address", "size")
-
-
-@dataclass(frozen=True)
-class SchoolLevel:
-    label: str
-    schools: list[tuple[int, str, bool]]  # primary key, name, whether it is chosen
-
-    @property
-    def chosen(self) -> int:
-        return sum(is_chosen for _pk, _name, is_chosen in self.schools)
-
-
-class PromiseError(NamedTuple):
-    """An error in an answer below a promise, and the id of its field."""
-
-    said: str
-    anchor: str
-
-
-@dataclass(frozen=True)
-class PromiseCard:
-    """One promise type on the page."""
-
-    promise_type: PromiseType
-    line: PromiseAnswer
-    known_schools: list[School]
-
-    @property
-    def name(self) -> str:
-        return self.line.name
-
-    @property
-    def mistakes(self) -> list[PromiseError]:
-        ids = {place: f"{self.name}{ending}" for place, ending in ANCHOR_SUFFIXES.items()}
-        return [PromiseError(said, ids[place]) for place, said in self.line.errors.items()]
-
-    @property
-    def grades(self) -> list[tuple[str, str, bool]]:
-        return [(grade.value, grade.label, grade.value in self.line.grades) for grade in Grade]
-
-    @property
-    def months(self) -> list[tuple[int, str, bool]]:
-        return [(number, month_name(number), str(number) in self.line.months) for number in MONTHS]
-
-    @cached_property
-    def levels(self) -> list[SchoolLevel]:
-        """Each level with schools to choose from. Retired ones are offered if they are chosen."""
-        chosen = self.line.schools
-        found: dict[str, list] = {level: [] for level in School.Level}
-        for school in self.known_schools:
-            is_chosen = str(school.pk) in chosen
-            if is_chosen or not school.is_retired:
-                found[school.level].append((school.pk, school.name, is_chosen))
-        return [SchoolLevel(School.Level(level).label, schools) for level, schools in found.items() if schools]
+from partners.pledges.promise_form import PromiseForm
+from partners.pledges.promises import localized_field, signed_amount
 
 
 def pledge_page_context(state: PageState, answers: PledgeAnswers | None = None) -> dict:
@@ -90,19 +22,12 @@ def pledge_page_context(state: PageState, answers: PledgeAnswers | None = None) 
     kept = {promised.promise_type: promised for promised in state.promises}
     promise_types = PromiseType.objects.filter(Q(is_retired=False) | Q(pk__in=kept))
     schools = list(School.objects.filter(Q(is_retired=False) | Q(pk__in=places(state))))
-    standing = {promise_type: PromiseAnswer.standing(promised) for promise_type, promised in kept.items()}
-    cards = [
-        PromiseCard(
-            promise_type,
-            answers.line(promise_type.pk)
-            if answers
-            else standing.get(promise_type.pk) or PromiseAnswer(promise_type.pk),
-            schools,
-        )
-        for promise_type in promise_types
-    ]
-    organization = state.organization
-    forms = page_forms(state, answers)
+    cards = []
+    for promise_type in promise_types:
+        pk = promise_type.pk
+        card = answers.promise_form(pk) if answers else PromiseForm(pk, promised=kept.get(pk))
+        card.offer(promise_type, schools)
+        cards.append(card)
     page = {
         "state": state,
         "year": state.year,
@@ -111,24 +36,24 @@ def pledge_page_context(state: PageState, answers: PledgeAnswers | None = None) 
         "shown": answers.shown if answers else edit_conflicts.page_snapshot(state),
         "dropped": retired_promises(state),
         "cards": cards,
-        **forms,
+        **page_forms(state, answers),
         "email": getattr(state.answering_contact or state.pledge_request, "email", ""),
-        "has_logo": organization is not None and Logo.objects.filter(organization=organization).exists(),
-        "is_about_open": is_expanded(forms["profile"], ABOUT),
-        "is_address_open": is_expanded(forms["profile"], ADDRESS),
         "choose_again": bool(answers and answers.has_file and not answers.profile.has_error("logo")),
     }
     return page | page_errors(page, answers)
 
 
 def page_forms(state: PageState, answers: PledgeAnswers | None) -> dict[str, Form | None]:
+    profile = answers.profile if answers else ProfileForm(initial=state.profile)
     forms = {
-        "profile": answers.profile if answers else ProfileForm(initial=state.profile),
+        "profile": profile,
         "contact": contact_form(state, answers),
         "signer": answers.signer if answers else SignForm(prefix="sign"),
     }
     for form in filter(None, forms.values()):
         unshare(form)
+    organization = state.organization
+    profile.has_logo = organization is not None and Logo.objects.filter(organization=organization).exists()
     return forms
 
 
@@ -137,10 +62,10 @@ def page_errors(page: dict, answers: PledgeAnswers | None) -> dict:
     if answers is None:
         return {"errors": 0}
     forms = [form for form in (page["profile"], page["contact"], page["signer"]) if form]
-    offered = {card.promise_type.pk for card in page["cards"]}
-    gone = [line for promise_type, line in answers.lines.items() if promise_type not in offered]
-    problems = answers.problems + [said for line in gone for said in line.errors.values()]
-    count = sum(len(form.errors) for form in forms) + sum(len(card.mistakes) for card in page["cards"])
+    offered = {card.promise_type_id for card in page["cards"]}
+    gone = [form for promise_type, form in answers.promise_forms.items() if promise_type not in offered]
+    problems = answers.problems + [said for form in gone for errors in form.errors.values() for said in errors]
+    count = sum(len(form.errors) for form in [*forms, *page["cards"]])
     return {"errors": count + len(problems), "forms": forms, "problems": problems}
 
 
@@ -157,11 +82,6 @@ def retired_promises(state: PageState) -> list[str]:
 
 def places(state: PageState) -> set[int]:
     return {school for promised in state.promises for school in promised.schools}
-
-
-def is_expanded(form: ProfileForm, names: tuple[str, ...]) -> bool:
-    """Whether a details element has a value or an error and should be open."""
-    return any(form[name].value() or form[name].errors for name in names)
 
 
 def contact_form(state: PageState, answers: PledgeAnswers | None) -> ContactForm | None:

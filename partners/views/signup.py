@@ -28,7 +28,7 @@ def pledge_begin(request: HttpRequest) -> HttpResponse:
             return redirect("pledge_begin")
         return redirect("pledge_sent")
     year = PledgeYear.objects.current()
-    page = {"form": form, "forms": [form], "year": year, "next_year": None if year else next_year()}
+    page = {"form": form, "year": year, "next_year": None if year else next_year()}
     return render(request, "partners/begin.html", page, status=422 if form.errors else 200)
 
 

@@ -90,12 +90,12 @@ def saves_a_draft(alma: Partner, link: str, chavez) -> None:
     expect(alma.page.locator("#id_name")).to_have_value(factories.ORGANIZATION)
     tours = alma.promises("tours", "6")
     expect(alma.page.locator(f"{tours} ~ .promise-details .school-choice")).to_be_hidden()
-    alma.choose(f"{tours}-somewhere")
+    alma.choose(f"{tours}-where_1")
     schools = f"{tours} ~ .promise-details .school-choice"
     alma.press(f"{schools} details:last-child summary")
     alma.tick(f"{schools} input[value='{chavez.pk}']")
-    alma.tick(f"{tours}-grades-4")
-    alma.tick(f"{tours}-months-2")
+    alma.tick(f"{tours}-grades_4")
+    alma.tick(f"{tours}-months_2")
     alma.promises("mentors", "2")
     alma.send(SAVE)
     expect(alma.page.locator("[role=status] .message-success")).to_be_visible()
@@ -111,7 +111,7 @@ def finds_it_in_another_browser(page: Page, link: str) -> None:
     page.goto(link)
     tours = kind("tours")
     expect(page.locator(f"{tours}-quantity")).to_have_value("6")
-    for ticked in (tours, f"{tours}-somewhere", f"{tours}-grades-4", f"{tours}-months-2", kind("mentors")):
+    for ticked in (tours, f"{tours}-where_1", f"{tours}-grades_4", f"{tours}-months_2", kind("mentors")):
         expect(page.locator(ticked)).to_be_checked()
     expect(page.locator(kind("teachers"))).not_to_be_checked()
 

@@ -120,7 +120,7 @@ def schools_open() -> Place:
     def go(page: Page) -> None:
         page.goto(pledge.get_absolute_url())
         name = f"#promise-{PromiseType.objects.get(code='tours').pk}"
-        page.check(f"{name}-somewhere")
+        page.check(f"{name}-where_1")
         for summary in page.locator(f"{name} ~ .promise-details .school-choice summary").all():
             summary.click()
 
@@ -164,7 +164,7 @@ def errors() -> Place:
             name = f"#promise-{PromiseType.objects.get(code=code).pk}"
             page.check(name)
             page.fill(f"{name}-quantity", "lots")
-            page.check(f"{name}-somewhere")
+            page.check(f"{name}-where_1")
         page.fill("#id_name", "")
         page.locator("details:has(#id_website) summary").click()
         page.fill("#id_website", "javascript:alert(1)")

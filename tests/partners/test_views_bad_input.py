@@ -48,6 +48,14 @@ def test_quantity_that_is_none(subtests, token):
                 assert (kept[f"{name_of()}-grades"], kept[f"{name_of()}-note"]) == ("4-6", "Ask us")
 
 
+def test_unit_and_example_are_shown_beside_an_error(token):
+    tours = PromiseType.objects.get(code="tours")
+    page = web_client.page_html(submit(token, tick("tours", "lots")))
+    assert f'aria-describedby="{name_of()}-quantity_helptext {name_of()}-quantity_error"' in page
+    assert f'id="{name_of()}-quantity_helptext">visits<' in page
+    assert f'id="{name_of()}-note_helptext">{tours.example}<' in page
+
+
 @pytest.mark.parametrize(("typed", "stands"), [("1", 1), ("100,000", 100_000), (" 12 ", 12), ("007", 7)])
 def test_quantity_at_its_bounds(token, typed, stands):
     assert submit(token, tick("tours", typed)).status_code == 302
