@@ -1,17 +1,20 @@
-// While a worker is at something, its progress is brought up to date; without this, by the link that is there.
+// Refreshes the progress of a mailing or an import while a worker is busy. Without scripts there is a link for it.
 const section = document.getElementById("progress");
-const fetched = async () => {
-  const answer = await fetch(location.href);
-  if (!answer.ok) throw new Error(answer.status);
-  return new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("progress");
+
+const fetchSection = async () => {
+  const response = await fetch(location.href);
+  if (!response.ok) throw new Error(response.status);
+  return new DOMParser().parseFromString(await response.text(), "text/html").getElementById("progress");
 };
-const look = async () => {
+
+const refresh = async () => {
   try {
-    const now = await fetched();
-    if (!now || now.dataset.state !== section.dataset.state) return location.reload();
-    // Not under the hands of somebody who has the focus in it.
-    if (!section.contains(document.activeElement)) section.replaceChildren(...now.childNodes);
-  } catch { /* the server is away: the next look may find it again */ }
-  return setTimeout(look, 2000);
+    const latest = await fetchSection();
+    if (!latest || latest.dataset.state !== section.dataset.state) return location.reload();
+    // Replacing the content would take the focus away from a link in it.
+    if (!section.contains(document.activeElement)) section.replaceChildren(...latest.childNodes);
+  } catch { /* the server cannot be reached: try again */ }
+  return setTimeout(refresh, 2000);
 };
-setTimeout(look, 2000);
+
+setTimeout(refresh, 2000);
