@@ -1,4 +1,4 @@
-"""Who came (docs/rules.md): staff note it for each guest, from the day of the event on. No seat depends on it."""
+"""Check-in (docs/rules.md): staff check in guests from the day of the event on. No seat depends on it."""
 
 from datetime import datetime
 
@@ -13,15 +13,15 @@ from summit.models import Event, Guest, Rsvp
 
 
 class CheckInNotOpen(RuleViolation):
-    """Nobody can have come to it yet, or ever."""
+    """Nobody can be checked in: the event's day hasn't come, or the event was canceled."""
 
 
 class NoSeatHeld(RuleViolation):
-    """A party that holds no seat. Who is let in all the same gets seats first."""
+    """The party holds no seat. Staff give it seats before checking it in."""
 
 
 def can_check_in(event: Event, now: datetime | None = None) -> bool:
-    """From the morning of its day in the district: doors open before an event starts."""
+    """Return whether the event's day has begun in the district; doors open before an event starts."""
     zone = timezone.get_default_timezone()
     today = timezone.localdate(now or timezone.now(), zone)
     return not event.canceled_at and today >= timezone.localdate(event.starts_at, zone)
@@ -29,8 +29,8 @@ def can_check_in(event: Event, now: datetime | None = None) -> bool:
 
 @transaction.atomic
 def check_in_party(rsvp: Rsvp) -> bool:
-    """All of the party who hold a seat came; who was noted before keeps the moment. Says whether that is new. Raises
-    NotNow, NoSeat, and seats.RsvpClosed for a cancelled party."""
+    """Check in every guest of the party who holds a seat; guests already checked in keep their time. Return whether
+    anything changed. Raise CheckInNotOpen, NoSeatHeld, or seats.RsvpClosed if the party canceled."""
     rsvp = lock_for_check_in(rsvp)
     if not rsvp.held_seats:
         raise NoSeatHeld(_("This party holds no seat. Give it seats first, then note that it came."))
@@ -39,20 +39,21 @@ def check_in_party(rsvp: Rsvp) -> bool:
 
 @transaction.atomic
 def mark_no_show(rsvp: Rsvp) -> bool:
-    """Mark that nobody of the party came. Return whether anything changed. Raise the errors of `check_in_party`."""
+    """Mark that nobody of the party came. Return whether anything changed. Raise the same errors as
+    `check_in_party`."""
     rsvp = lock_for_check_in(rsvp)
     return save_check_ins(rsvp, {guest.pk: False for guest in rsvp.guests.all()})
 
 
 @transaction.atomic
 def set_checked_in(rsvp: Rsvp, checked_in: dict[int, bool]) -> bool:
-    """Some guests came and others did not, by the guest's primary key; who has left the party is passed over. Says
-    whether anything is new. Raises as `check_in_party` does."""
+    """Check guests in or out, by primary key; guests who left the party are skipped. Return whether anything changed.
+    Raise the same errors as `check_in_party`."""
     return save_check_ins(lock_for_check_in(rsvp), checked_in)
 
 
 def lock_for_check_in(rsvp: Rsvp) -> Rsvp:
-    """The party as it stands, locked, when it can be noted of it that it came."""
+    """Return the locked party if its guests can be checked in."""
     rsvp = seats.lock_rsvp(rsvp)
     if rsvp.event.canceled_at:
         raise CheckInNotOpen(_("This event was called off, so nobody came to it."))
@@ -79,5 +80,5 @@ def save_check_ins(rsvp: Rsvp, checked_in: dict[int, bool]) -> bool:
 
 
 def checked_in_names(guests: list[Guest]) -> str:
-    """Who of them came, for the history."""
+    """Return the names of the guests who are checked in, for the history."""
     return "; ".join(guest.name or f"{guest.position}" for guest in guests if guest.checked_in_at)

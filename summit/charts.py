@@ -1,4 +1,4 @@
-"""Where the parts of a chart stand, in units of its drawing; templates/admin/summit/event/_rsvp_chart.html draws it."""
+"""The layout of the chart of RSVPs, in units of its drawing. templates/admin/summit/event/_rsvp_chart.html draws it."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ MIN_LABELED_WIDTH = 240  # where the two days below still stand side by side
 
 @dataclass(frozen=True)
 class RsvpChartBar:
-    """One stretch: its seats behind, its RSVPs in front; there are never more RSVPs than seats."""
+    """One period: its seats behind, its RSVPs in front. There are never more RSVPs than seats."""
 
     x: int
     width: int
@@ -43,7 +43,7 @@ class RsvpChart:
 
 
 def rsvp_chart(stretches: list[Period]) -> RsvpChart | None:
-    """The chart of RSVPs by day; None when nothing came yet."""
+    """Return the chart of RSVPs by day, or None if there are none yet."""
     if not stretches:
         return None
     most = max(stretches, key=lambda stretch: stretch.seats)

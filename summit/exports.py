@@ -1,5 +1,4 @@
-"""What staff take away: the guest list and the list of invitations. Each is one header and one row function over one
-query."""
+"""The guest list and the list of invitations as files: for each, a header and a row function over one query."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -96,25 +95,26 @@ Labels = Mapping[str, Mapping]
 
 
 def guests_of(rsvps: RsvpQuerySet, *, include_canceled: bool = False) -> QuerySet[Guest]:
-    """The guests of some RSVPs. Who cancelled will not come, and is in only when asked for: a list for the door or the
+    """Return the guests of some RSVPs. Canceled ones are included only on request, because a list for the door or the
     kitchen must not count them."""
     return Guest.objects.filter(rsvp__in=rsvps if include_canceled else rsvps.active())
 
 
 def guest_file(guests: QuerySet[Guest], kind: str) -> StreamingHttpResponse:
-    """A file of these guests, `kind` a key of RESPONSES; its name says the day."""
+    """Return a file of these guests with today's date in its name. `kind` is a key of RESPONSES."""
     return RESPONSES[kind](f"guests-{timezone.localdate():%Y-%m-%d}.{kind}", guest_header(), guest_rows(guests))
 
 
 def guest_header() -> list[str]:
-    """The header in the reader's language."""
     return [capfirst(str(words)) for words in GUEST_HEADER]
 
 
 def guest_rows(guests: QuerySet[Guest]) -> Iterator[tuple[Cell, ...]]:
-    """One row a guest, party after party as they were made, the contact first. In the language spoken when this is
-    called, whatever is spoken when the last row is read. Two queries; the rows come through a cursor that PostgreSQL
-    keeps, so memory stays flat."""
+    """Return one row per guest, party after party in the order they were made, the contact first.
+
+    The language is that of the call, even if the last row is read later. Two queries; rows come through a server-side
+    cursor, so memory use stays flat.
+    """
     events = event_names_and_dates()
     labels: Labels = {
         "sector": sector_labels(),
@@ -127,7 +127,7 @@ def guest_rows(guests: QuerySet[Guest]) -> Iterator[tuple[Cell, ...]]:
 
 
 def event_names_and_dates() -> dict[int, tuple]:
-    """Name and day of each event, in the reader's language."""
+    """Return the title and date of each event, in the current language."""
     return {event.pk: (event.localized_title, timezone.localdate(event.starts_at)) for event in Event.objects.all()}
 
 
@@ -136,7 +136,8 @@ def sector_labels() -> dict[str | None, str]:
 
 
 def guest_row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[Cell, ...]:
-    """What stands under HEADER for one guest, given as COLUMNS. The first guests of a party have the seats it holds."""
+    """Return the row under GUEST_HEADER for one guest, given as GUEST_COLUMNS. A party's first guests have the seats it
+    holds."""
     (
         event, name, position, dietary_needs, accessibility_needs, contact, email, phone, organization, sector,
         held, waiting, since, canceled_at, created_at, language, note, uid,
@@ -167,13 +168,13 @@ def guest_row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[C
 
 
 def invitation_file(invitations: QuerySet[Invitation], kind: str) -> StreamingHttpResponse:
-    """A file of these invitations, `kind` a key of RESPONSES; its name says the day."""
+    """Return a file of these invitations with today's date in its name. `kind` is a key of RESPONSES."""
     name = f"invitations-{timezone.localdate():%Y-%m-%d}.{kind}"
     return RESPONSES[kind](name, [capfirst(str(words)) for words in INVITATION_HEADER], invitation_rows(invitations))
 
 
 def invitation_rows(invitations: QuerySet[Invitation]) -> Iterator[tuple[Cell, ...]]:
-    """One row an invitation, event after event, as `guest_rows` has them of guests."""
+    """Return one row per invitation, event after event, like `guest_rows`."""
     events = event_names_and_dates()
     labels: Labels = {
         "sector": sector_labels(),
@@ -188,7 +189,8 @@ def invitation_rows(invitations: QuerySet[Invitation]) -> Iterator[tuple[Cell, .
 
 
 def invitation_row(events: dict[int, tuple], labels: Labels, invitation: tuple) -> tuple[Cell, ...]:
-    """What stands under ASKED_HEADER for one invitation, given as ASKED_COLUMNS. Without seats, a party cancelled."""
+    """Return the row under INVITATION_HEADER for one invitation, given as INVITATION_COLUMNS. An RSVP without seats is
+    canceled."""
     event, name, email, organization, sector, language, created_at, held, waiting, declined_at, decline_message = (
         invitation
     )

@@ -1,7 +1,4 @@
-"""How things are said: dates and times as people here write them, in the district's zone; what a party has.
-
-All of it is in the reader's language.
-"""
+"""Event hours the way people here write them, and what seats a party has, in the current language."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -45,7 +42,7 @@ def weekday(moment: datetime | date | None) -> str:
 def hours(event: Event) -> str:
     """8:00–10:30 a.m. · 11:00 a.m.–1:30 p.m. · over midnight, 9:00 a.m. to 4:00 p.m. on April 5
 
-    It follows the first day's date, so only a later day is named.
+    The first day's date stands before it, so only a later day is named.
     """
     start, end = to_district_time(event.starts_at), to_district_time(event.ends_at)
     if start.date() != end.date():
@@ -64,7 +61,7 @@ def hours(event: Event) -> str:
 
 
 def status_label(rsvp: Rsvp) -> str:
-    """The state in a word or two: Confirmed"""
+    """Return the status in a word or two: Confirmed"""
     return {
         Rsvp.Status.CONFIRMED: _("Confirmed"),
         Rsvp.Status.PARTIALLY_CONFIRMED: _("Confirmed in part"),
@@ -74,7 +71,7 @@ def status_label(rsvp: Rsvp) -> str:
 
 
 def seats_sentence(rsvp: Rsvp) -> str:
-    """The state as a fact: You hold 1 seat and wait for 2"""
+    """Return the status as a sentence: You hold 1 seat and wait for 2"""
     held, waiting = rsvp.held_seats, rsvp.waitlisted_seats
     if rsvp.canceled_at:
         return _("Your RSVP is cancelled")
@@ -90,7 +87,7 @@ def seats_sentence(rsvp: Rsvp) -> str:
 
 
 def seats_sentence_with_day(rsvp: Rsvp) -> str:
-    """The same with its day, for a subject: You hold 1 seat on April 4 and wait for 2"""
+    """Return the same with the day, for a subject: You hold 1 seat on April 4 and wait for 2"""
     held, waiting = rsvp.held_seats, rsvp.waitlisted_seats
     if rsvp.canceled_at:
         fact = _("Your RSVP for %(day)s is cancelled")

@@ -1,7 +1,7 @@
-"""Which organization the one typed in an RSVP is (docs/rules.md): matched by itself where the address tells it, else
-proposed to staff, who say. Never a second organization unasked. Reads and writes no seat, no pledge and no promise.
+"""Match the organization name typed in an RSVP with an organization (docs/rules.md): automatically if the address
+belongs to one, else by staff, who get proposals. No seat, pledge or promise is read or written.
 
-A matched organization is locked first, then the RSVPs are written: a merge goes the same way.
+The organization is locked before the RSVPs, as in a merge.
 """
 
 from collections import defaultdict
@@ -25,11 +25,11 @@ MAX_EMAILS_COMPARED = 20  # of one typed name that are compared
 
 
 class CannotMatch(Exception):
-    """It is not done. Its text is a sentence for staff."""
+    """Nothing was changed. The text is a sentence for staff."""
 
 
 class OrganizationMissing(CannotMatch):
-    """The organization is not there any more."""
+    """The organization no longer exists."""
 
     def __init__(self):
         super().__init__(
@@ -38,14 +38,14 @@ class OrganizationMissing(CannotMatch):
 
 
 class AlreadyMatched(CannotMatch):
-    """Somebody else said which it is meanwhile."""
+    """Someone else has matched the RSVPs since."""
 
     def __init__(self):
         super().__init__(_("Somebody else said meanwhile which organization it is. Nothing was done."))
 
 
 class NameTaken(CannotMatch):
-    """There is one with this name already; `organization` is it."""
+    """There is already an organization with this name: `organization`."""
 
     def __init__(self, organization: Organization):
         super().__init__(_("There is an organization with this name already. Choose it, or change the name."))
@@ -67,8 +67,8 @@ MATCHES_BY_EMAIL = """
 
 
 def match_by_email() -> int:
-    """Matches each RSVP whose address belongs to a contact of one organization, unless another name was typed: that is
-    proposed to staff. Says how many."""
+    """Match each RSVP whose address belongs to a contact of one organization, unless another name was typed; staff get
+    that as a proposal. Return how many were matched."""
     with connection.cursor() as cursor:
         cursor.execute(MATCHES_BY_EMAIL, [MIN_SIMILARITY, BATCH_SIZE])
         rows = cursor.fetchall()
@@ -79,7 +79,7 @@ def match_by_email() -> int:
 
 
 def match_rsvp(rsvp: int, organizations: dict[int, bool]) -> bool:
-    """`organizations` are those that the address belongs to, and whether it is just their name that was typed."""
+    """`organizations` has the organizations of the address, and whether exactly their name was typed."""
     if len(organizations) > 1:
         organizations = {pk: True for pk, is_same_name in organizations.items() if is_same_name}
     if len(organizations) != 1:
@@ -97,8 +97,8 @@ def match_rsvp(rsvp: int, organizations: dict[int, bool]) -> bool:
 
 @transaction.atomic
 def assign_organization(rsvps: RsvpQuerySet, organization: int, *, adds_contacts: bool = False) -> int:
-    """These RSVPs belong to this organization, a primary key; with `adds_contacts` their people become its contacts.
-    Says how many there were. Raises Gone."""
+    """Match these RSVPs with the organization of this primary key and, with `adds_contacts`, add their people to its
+    contacts. Return the number of RSVPs. Raise OrganizationMissing."""
     locked = Organization.objects.select_for_update(no_key=True).filter(pk=organization).first()
     if locked is None:
         raise OrganizationMissing
@@ -107,8 +107,8 @@ def assign_organization(rsvps: RsvpQuerySet, organization: int, *, adds_contacts
 
 @transaction.atomic
 def create_organization_for(rsvps: RsvpQuerySet, *, name: str, sector: str = "", is_sure: bool = False) -> Organization:
-    """A new organization for these RSVPs, whose people become its contacts. Raises Settled when they belong somewhere
-    by now, and Doubled when there is one with the same name, unless staff are sure."""
+    """Create an organization for these RSVPs and add their people to its contacts. Raise AlreadyMatched if they have
+    been matched, and NameTaken if there is one with the same name, unless `is_sure`."""
     if not list(rsvps.select_for_update(no_key=True).order_by("pk").values_list("pk")):
         raise AlreadyMatched
     existing = Organization.objects.filter(normalized_name=normalize_name(Value(name))).order_by("pk").first()
@@ -121,13 +121,13 @@ def create_organization_for(rsvps: RsvpQuerySet, *, name: str, sector: str = "",
 
 @transaction.atomic
 def assign_no_organization(rsvps: RsvpQuerySet) -> int:
-    """These RSVPs belong to no partner: a parent, a neighbor, a joke. Says how many there were."""
+    """Mark that these RSVPs belong to no partner: a parent, a neighbor, a joke. Return how many."""
     return save_match(rsvps, None, no_organization=True)
 
 
 @transaction.atomic
 def reopen_match(rsvps: RsvpQuerySet) -> int:
-    """What was said of them was wrong: they stand among those to match again. Says how many there were."""
+    """Undo the match of these RSVPs. Return how many."""
     return save_match(rsvps, None)
 
 
@@ -173,7 +173,7 @@ class Proposal:
 
 @dataclass
 class Group:
-    """The RSVPs in which the same name was typed, and which organization it may be."""
+    """The RSVPs with the same typed name, and the organizations it may be."""
 
     folded: str
     number: int
@@ -186,13 +186,13 @@ class Group:
 
     @property
     def name(self) -> str:
-        """As the newest of them typed it."""
+        """The name as typed in the newest RSVP."""
         return self.newest.organization_name
 
 
 def names_to_match():
-    """Each typed name that nobody has said of which organization it is, with how many RSVPs it has, the newest first:
-    rows of `normalized_organization_name`, `number` and `latest`."""
+    """Return each unmatched name with its number of RSVPs, newest first: rows of `normalized_organization_name`,
+    `number` and `latest`."""
     names = Rsvp.objects.to_match().order_by().values("normalized_organization_name")
     return names.annotate(number=Count("pk"), latest=Max("created_at")).order_by(
         "-latest", "normalized_organization_name"
@@ -200,7 +200,7 @@ def names_to_match():
 
 
 def groups_with_proposals(names: Collection[dict]) -> list[Group]:
-    """A page of them with proposals. The same number of queries for one and for thirty."""
+    """Return a page of groups with proposals, in a constant number of queries."""
     found = {
         row["normalized_organization_name"]: Group(row["normalized_organization_name"], row["number"]) for row in names
     }
@@ -212,14 +212,15 @@ def groups_with_proposals(names: Collection[dict]) -> list[Group]:
 
 
 def group_with_proposals(rsvp: Rsvp) -> Group:
-    """One RSVP with its proposals; those in which the same was typed stand with it while nobody said which it is."""
+    """Return the group of one RSVP with proposals, including unmatched RSVPs with the same name."""
     others = rsvps_with_same_name(rsvp)
     group = Group(rsvp.normalized_organization_name, others.count(), [rsvp])
     return add_proposals([group])[0]
 
 
 def rsvps_with_same_name(rsvp: Rsvp) -> RsvpQuerySet:
-    """The RSVPs that a decision about this one is for: itself, and while it is open all others with the same name."""
+    """Return the RSVPs that a decision about this one applies to: itself and, while it is unmatched, all others with
+    the same name."""
     if rsvp.organization_id or rsvp.no_organization or not rsvp.organization_name:
         return Rsvp.objects.filter(pk=rsvp.pk)
     return Rsvp.objects.to_match().filter(normalized_organization_name=rsvp.normalized_organization_name)

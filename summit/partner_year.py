@@ -1,7 +1,7 @@
-"""A partner's year at a glance: what its people answered to which event (docs/rules.md, Links).
+"""A partner's events at a glance: who was invited and what they answered (docs/rules.md, Links).
 
-Whoever holds the link of a pledge reads here who of the organization comes, by name and no more. The links of their
-RSVPs and invitations are not theirs to have: one's own goes out by mail.
+Whoever has the link of a pledge sees the names of people in the organization who are coming, and no more. Their
+personal links are only emailed to them.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ MAX_EVENTS = 60  # events of a list
 
 
 class NoLink(Exception):
-    """There is no link of this person's to this event."""
+    """This person has no link for this event."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class PersonAnswer:
 
 @dataclass(frozen=True)
 class EventAnswers:
-    """An event and what people of one organization answered, the reader's own answer first."""
+    """An event with the answers of one organization, the reader's own answer first."""
 
     event: Event
     answers: list[PersonAnswer] = field(default_factory=list)
@@ -63,8 +63,8 @@ class PartnerYear:
 
 
 def load_partner_year(organization: Organization, own: Contact | None) -> PartnerYear:
-    """What a pledge's link shows its contact: public events to come, and those that somebody of the organization is
-    asked to or has an RSVP for, back to the beginning of the school year. Three queries, however many there are."""
+    """Return what the page of a pledge's link shows: upcoming public events, and those of this school year that someone
+    of the organization was invited to or has an RSVP for. Three queries, however many there are."""
     rsvps = {(rsvp.event_id, rsvp.email.lower()): rsvp for rsvp in rsvps_of(organization, own)}
     answers: dict[int, list[PersonAnswer]] = defaultdict(list)
     for invitation in invitations_of(organization):
@@ -89,7 +89,7 @@ def is_own(email: str, own: Contact | None) -> bool:
 
 
 def answer_to(invitation: Invitation, elsewhere: Rsvp | None, own: Contact | None) -> PersonAnswer:
-    """An invitation's answer, which may be an RSVP that the same address made elsewhere."""
+    """Return the answer to an invitation, which may be an RSVP that the same address made elsewhere."""
     rsvp = invitation.rsvp or elsewhere
     is_declined = bool(invitation.declined_at) and not (rsvp and not rsvp.canceled_at)
     contact = invitation.contact
@@ -97,13 +97,13 @@ def answer_to(invitation: Invitation, elsewhere: Rsvp | None, own: Contact | Non
 
 
 def invitations_of(organization: Organization) -> QuerySet[Invitation]:
-    """Those that were written: one that is not may still be taken back."""
+    """Return the invitations that were emailed; others may still be withdrawn."""
     written = Invitation.objects.filter(contact__organization=organization, emailed_at__isnull=False)
     return written.select_related("contact", "rsvp").order_by("pk")
 
 
 def rsvps_of(organization: Organization, own: Contact | None) -> QuerySet[Rsvp]:
-    """Those of the organization, and those of the own address that nobody has said whose they are."""
+    """Return the organization's RSVPs, and unmatched ones of the reader's own address."""
     theirs = Q(organization=organization)
     if own:
         theirs |= Q(organization=None, folded_email=own.email.lower())
@@ -118,8 +118,8 @@ def events_with(answers: dict[int, list[PersonAnswer]]) -> list[Event]:
 
 
 def mail_own_link(state: PageState, slug: str) -> bool:
-    """Mails the contact of a pledge the own link to a coming event, of the RSVP or else of the invitation, and says
-    whether it does: as links.mail_link says. Raises Nothing."""
+    """Email the contact of a pledge their own link for an upcoming event, of the RSVP or else of the invitation. Return
+    whether it was queued. Raise NoLink."""
     own = state.answering_contact
     coming = {"event__slug": slug, "event__is_published": True, "event__ends_at__gt": timezone.now()}
     if own is None or not slug_re.match(slug):

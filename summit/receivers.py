@@ -1,4 +1,4 @@
-"""What the apps below ask of the summit: about its invitations when contacts change, and about its emails."""
+"""Receivers of signals from partners and mail: contacts that change, emails to resend, languages of addresses."""
 
 from django.dispatch import receiver
 

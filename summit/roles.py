@@ -1,4 +1,4 @@
-"""The roles of staff: Django groups, and what each may do. User accounts and groups themselves belong to superusers."""
+"""The roles of staff: Django groups and their permissions. User accounts and groups themselves belong to superusers."""
 
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
@@ -16,8 +16,8 @@ ROLES = {
 
 @transaction.atomic
 def create_roles() -> dict[str, int]:
-    """Makes the groups that are missing and gives each what it lacks; nothing is taken away, so that what a superuser
-    added stays. Returns how many permissions were given, by role. Permissions are there once `migrate` has run."""
+    """Create missing groups and add missing permissions. Nothing is removed, so additions by a superuser stay. Return
+    the number of permissions added by role. Run `migrate` first: it creates the permissions."""
     ours = Permission.objects.filter(content_type__app_label__in=APPS)
     given = {}
     for name, may in ROLES.items():

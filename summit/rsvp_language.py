@@ -7,13 +7,13 @@ from summit.models import Rsvp
 
 
 def language_of_rsvps(email: str) -> str:
-    """The language of the newest RSVP for a coming event with this address, or ""."""
+    """Return the language of the newest RSVP for an upcoming event with this address, or ""."""
     rsvps = Rsvp.objects.for_coming_events().with_email(email).order_by("-pk")
     return rsvps.values_list("language", flat=True).first() or ""
 
 
 def set_language_of_rsvps(email: str, language: str) -> None:
-    """Set the language of all RSVPs for coming events, each under its event's lock. Deleted ones are skipped."""
+    """Set the language of all RSVPs for upcoming events, each under its event's lock. Deleted ones are skipped."""
     for rsvp in Rsvp.objects.for_coming_events().with_email(email).exclude(language=language):
         with suppress(Rsvp.DoesNotExist):
             seats.correct_contact(rsvp, language=language)

@@ -1,4 +1,4 @@
-"""Private links that were lost or leaked (docs/rules.md): a link goes to the stored address alone."""
+"""Personal links that were lost or leaked (docs/rules.md): a link is only emailed to the stored address."""
 
 from datetime import timedelta
 
@@ -23,8 +23,8 @@ MIN_INTERVAL = timedelta(minutes=10)  # between two of them to one address
 
 @transaction.atomic
 def mail_rsvp_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
-    """Mails the link of one RSVP to its own address and says whether it does: at most once in ten minutes, unless the
-    last one failed, and ten times a day, unless staff ask."""
+    """Email the link of an RSVP to its address, at most once in ten minutes unless the last email failed, and ten times
+    a day unless staff ask. Return whether it was queued."""
     rsvp = seats.lock_rsvp(rsvp)
     messages = rsvp.messages.filter(kind=EmailKind.RSVP_LINK)
     if not may_mail_link(messages, rsvp.email, by_staff=by_staff):
@@ -34,7 +34,7 @@ def mail_rsvp_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
 
 
 def may_mail_link(messages: QuerySet[Message], email: str, *, by_staff: bool = False) -> bool:
-    """Whether one more mail with a link may go to an address, when `mails` are those before."""
+    """Return whether another email with a link may go to an address, given the earlier ones."""
     today = messages.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
     recent = messages.filter(recipient=email, created_at__gt=timezone.now() - MIN_INTERVAL).exclude(
         state__in=Message.UNDELIVERED
@@ -44,7 +44,7 @@ def may_mail_link(messages: QuerySet[Message], email: str, *, by_staff: bool = F
 
 @transaction.atomic
 def mail_link_by_staff(rsvp: Rsvp) -> bool:
-    """Mail the link of an RSVP again for staff. Raise seats.RsvpClosed if the event is over."""
+    """Email the link of an RSVP for staff. Raise seats.RsvpClosed if the event is over."""
     rsvp = seats.lock_rsvp(rsvp)
     if rsvp.event.is_over:
         raise seats.RsvpClosed(_("This event is over, so its links are not mailed again."))
@@ -53,7 +53,7 @@ def mail_link_by_staff(rsvp: Rsvp) -> bool:
 
 @transaction.atomic
 def change_email(rsvp: Rsvp, email: str) -> Rsvp:
-    """Staff correct the e-mail address: what was not sent goes to the new one when it is sent, and so does the link."""
+    """Correct the address for staff: unsent emails go to the new one, and so does the link."""
     rsvp = seats.correct_contact(rsvp, email=email)
     messages = rsvp.messages.filter(queue=Message.Queue.TRANSACTIONAL)
     messages.exclude(state=Message.State.SENT).update(recipient=email)
@@ -65,7 +65,7 @@ def change_email(rsvp: Rsvp, email: str) -> Rsvp:
 
 @transaction.atomic
 def replace_rsvp_link(rsvp: Rsvp) -> Rsvp:
-    """Gives the RSVP a new link and mails it; from now on the old one opens nothing, in no browser."""
+    """Give the RSVP a new link and email it. The old one stops working in every browser."""
     rsvp = seats.lock_rsvp(rsvp)  # its letters are numbered: one writer at a time
     rsvp.token, rsvp.browser_hash = new_token(), ""
     rsvp.save(update_fields=["token", "browser_hash"])
@@ -77,15 +77,15 @@ def replace_rsvp_link(rsvp: Rsvp) -> Rsvp:
 
 @transaction.atomic
 def request_links(email: str) -> None:
-    """Notes that someone asked for the links of an address. The same work whether it is known or not."""
+    """Store a request for the links of an address. Takes the same time whether the address is known or not."""
     request = LinkRequest.objects.create(email=email)
     transaction.on_commit(lambda: dispatch.send_task("summit.tasks.answer_link_request", request.pk), robust=True)
 
 
 @transaction.atomic
 def answer_link_request(request_pk: int) -> None:
-    """Answers one request: mails the link of each RSVP that the address has for a coming event, then forgets the
-    request. A request that another worker has, or that was answered, is passed over."""
+    """Email the link of each RSVP that the address has for an upcoming event, then delete the request. Skip a request
+    that another worker has or that was answered."""
     request = LinkRequest.objects.select_for_update(skip_locked=True).filter(pk=request_pk).first()
     if request is None:
         return

@@ -1,4 +1,4 @@
-"""The district's year: when a summit is, and how next spring's comes out of this one's."""
+"""The district's year: when a summit takes place, and how to copy it to next spring."""
 
 from datetime import date, datetime, timedelta
 
@@ -14,21 +14,21 @@ SHIFTED_FIELDS = ["starts_at", "ends_at", "rsvp_opens_at", "rsvp_closes_at"]
 
 
 def current_school_year() -> int:
-    """The year in which the school year of today began: on July 1, as the state counts (Education Code 37200)."""
+    """Return the year in which the current school year began: on July 1, as the state counts (Education Code 37200)."""
     today = localdate()
     return today.year if today.month >= 7 else today.year - 1
 
 
 def thursday_nearest_april_4(year: int) -> date:
-    """The day of a spring's summit: the first in this form was on Thursday, 4 April 2019."""
+    """Return the day of a spring's summit. The first one like this was on Thursday, April 4, 2019."""
     fourth = date(year, 4, 4)
     days = (3 - fourth.weekday()) % 7  # to the Thursday on or after it; Monday is 0
     return fourth + timedelta(days=days if days <= 3 else days - 7)
 
 
 def next_spring(event: Event) -> dict:
-    """The fields of the summit a year after `event`, or of the coming spring if that is past: not published, every time
-    moved by the same days and at the same hour of the clock, the year in its title and address the new one."""
+    """Return the fields of a copy of `event` a year later, or in the coming spring if that is past: unpublished, all
+    times shifted by the same days at the same hour, the year in title and slug replaced."""
     held_on, today = localdate(event.starts_at), localdate()
     year = held_on.year + 1
     while thursday_nearest_april_4(year) <= today:
@@ -46,6 +46,6 @@ def next_spring(event: Event) -> dict:
 
 
 def shift_days(moment: datetime, days: timedelta) -> datetime:
-    """The same hour of the district's clock some days later, in summer time or not."""
+    """Return the same hour of the district's clock some days later, in daylight saving time or not."""
     local = localtime(moment, get_default_timezone())
     return (local.replace(tzinfo=None) + days).replace(tzinfo=local.tzinfo)

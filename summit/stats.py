@@ -1,4 +1,4 @@
-"""What the office asks of an event, counted: each answer is one query, whatever the number of RSVPs."""
+"""Numbers about an event for staff. Each takes one query, whatever the number of RSVPs."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -22,10 +22,8 @@ MAX_WAITLIST_ROWS = 10  # of the waiting list; the rest is one click away
 
 
 def seat_counts(event: Event) -> dict[str, int]:
-    """Seats held, waited for, reserved, free and over, and the parties behind them, by name.
-
-    `free` is never negative: what is missing then is `over`, by how many the room is too small for who holds a seat.
-    """
+    """Return the numbers of seats and parties, by name. `free` is never negative; `over` is the number of held seats
+    over capacity."""
     counts = event.rsvps.aggregate(
         held=Coalesce(Sum("held_seats"), 0),
         waiting=Coalesce(Sum("waitlisted_seats"), 0),
@@ -48,7 +46,7 @@ def seat_counts(event: Event) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Period:
-    """A day, or the week that begins with it, and what came in it."""
+    """A day or a week, and the RSVPs made in it."""
 
     day: date
     rsvps: int
@@ -56,8 +54,8 @@ class Period:
 
 
 def rsvps_by_day(event: Event) -> list[Period]:
-    """The RSVPs that stand, by the day they were made in the district's zone, with the seats they hold or wait for now:
-    every day from the first to the last, or every week of more than MOST_DAYS."""
+    """Return the active RSVPs by the day they were made in the district, with the seats they hold or wait for now:
+    every day from the first to the last or, if there are more than MAX_DAYS, every week."""
     rows = (
         event.rsvps.active()
         .annotate(day=TruncDate("created_at", tzinfo=timezone.get_default_timezone()))
@@ -78,15 +76,15 @@ def rsvps_by_day(event: Event) -> list[Period]:
 
 
 def attendance_counts(event: Event) -> dict[str, int]:
-    """How many guests came, of how many parties."""
+    """Return how many guests came, and of how many parties."""
     return Guest.objects.filter(rsvp__event=event, checked_in_at__isnull=False).aggregate(
         guests=Count("pk"), parties=Count("rsvp", distinct=True)
     )
 
 
 def rsvps_by_sector(event: Event) -> list[dict]:
-    """Parties that stand, with held and waiting seats, by sector; the sector with most parties first. One that nobody
-    chose is left out; who named none stands last, with an empty `sector`."""
+    """Return parties, held and waitlisted seats by sector, the largest first. Sectors without parties are left out;
+    parties without a sector are last, with "" as `sector`."""
     rows = (
         event.rsvps.active()
         .values("sector")
@@ -100,15 +98,15 @@ def rsvps_by_sector(event: Event) -> list[dict]:
 
 @dataclass(frozen=True)
 class Needs:
-    """How many guests have each need, most first, and how many said nothing."""
+    """How many guests have each need, most common first, and how many said nothing."""
 
     counted: list[tuple[str, int]]
     silent: int
 
 
 def needs_of_guests(event: Event) -> tuple[Needs, Needs]:
-    """Food needs and access needs of the guests who hold a seat: of a party that waits for some, the first ones. The
-    same words in any case and spacing count as one, in the spelling that most wrote."""
+    """Return dietary and accessibility needs of the guests who hold a seat: of a partly confirmed party, the first
+    ones. The same words in any case and spacing count as one, in the most common spelling."""
     seated = Guest.objects.filter(rsvp__event=event, position__lte=F("rsvp__held_seats"))
     rows = list(
         seated.values_list("dietary_needs", "accessibility_needs")
@@ -137,15 +135,15 @@ def count_needs(answers) -> Needs:
 
 @dataclass(frozen=True)
 class WaitlistRow:
-    """A party of the waiting list, and in words why others were seated before it; empty when none were."""
+    """A waitlisted party, and in words why others got seats before it, or ""."""
 
     rsvp: Rsvp
     why: str
 
 
 def first_on_waitlist(event: Event) -> list[WaitlistRow]:
-    """The first of the waiting list in its order. Whoever was passed over stands among them, as only those who wait
-    longer than a seated party can be."""
+    """Return the first parties of the waitlist. Skipped parties are among them, because only parties that have waited
+    longer than a promoted one can be skipped."""
     return [WaitlistRow(rsvp, skip_reason(rsvp)) for rsvp in event.rsvps.waitlist()[:MAX_WAITLIST_ROWS]]
 
 
@@ -162,12 +160,12 @@ def skip_reason(rsvp: Rsvp) -> str:
 
 
 def unnamed_guest_count(event: Event) -> int:
-    """Companions of parties that stand whose name is still open."""
+    """Return how many guests of active parties have no name yet."""
     return Guest.objects.filter(rsvp__event=event, rsvp__canceled_at__isnull=True, position__gt=1, name="").count()
 
 
 def invitation_counts(event: Event) -> dict[str, int]:
-    """Invitations by their answer, and all of them: one query."""
+    """Return the number of invitations by answer, and of all, in one query."""
     counts = event.invitations.aggregate(
         invited=Count("pk"), accepted=Count("pk", filter=ACCEPTED), open=Count("pk", filter=OPEN)
     )
@@ -175,6 +173,6 @@ def invitation_counts(event: Event) -> dict[str, int]:
 
 
 def failed_messages(event: Event) -> QuerySet[Message]:
-    """Mail about this event's RSVPs that failed for good, newest first, without its text."""
+    """Return emails about this event's RSVPs that failed for good, newest first, without their text."""
     failed = Message.objects.undelivered().filter(about_rows(Rsvp, event.rsvps.order_by().values("pk")))
     return failed.order_by("-send_after").defer("body_text", "body_html", "ics")

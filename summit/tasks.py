@@ -1,4 +1,4 @@
-"""Celery's tasks of the summit."""
+"""Celery tasks."""
 
 from celery import shared_task
 
@@ -17,7 +17,7 @@ def answer_link_request(pk: int) -> None:
 
 @shared_task
 def answer_link_requests() -> None:
-    """Has what was left behind answered, each request by a task of its own: one that fails holds nobody up."""
+    """Answer leftover requests, each in its own task, so that one that fails doesn't block the others."""
     for pk in LinkRequest.objects.order_by("pk").values_list("pk", flat=True)[:500]:
         dispatch.send_task("summit.tasks.answer_link_request", pk)
 
@@ -34,21 +34,21 @@ def link_rsvps_to_invitations() -> None:
 
 @shared_task
 def write_invitations(mailing_pk: int) -> None:
-    """Hands on to another worker when there is more to write."""
+    """Continue in another task if there is more to write."""
     if not writing.write_mailing(Mailing.objects.get(pk=mailing_pk)):
         dispatch.send_task("summit.tasks.write_invitations", mailing_pk)
 
 
 @shared_task
 def notify_guests(event_pk: int) -> None:
-    """Hands on to another worker when there is more to write."""
+    """Continue in another task if there is more to write."""
     if not event_changes.notify_guests(event_pk):
         dispatch.send_task("summit.tasks.notify_guests", event_pk)
 
 
 @shared_task
 def resume_writing() -> None:
-    """Takes up what was interrupted, each mailing and each event by a task of its own."""
+    """Resume what was interrupted, each mailing and each event in its own task."""
     for pk in event_changes.events_with_pending_notices():
         dispatch.send_task("summit.tasks.notify_guests", pk)
     writing.stop_closed_mailings()

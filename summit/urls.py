@@ -1,5 +1,3 @@
-"""The public pages and the private links of the summit."""
-
 from django.urls import path
 
 from summit.views import calendar as calendar_views

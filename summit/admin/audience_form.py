@@ -1,4 +1,4 @@
-"""An audience as staff put it together, and what it says in words."""
+"""The form of an audience, and an audience described in sentences."""
 
 from collections.abc import Iterator
 from operator import attrgetter
@@ -68,7 +68,7 @@ class AudienceForm(forms.ModelForm):
 
 
 def describe_audience(audience: Audience) -> Iterator[str]:
-    """What an audience says, one sentence for partners, for guests and for its list. Reads what was prefetched."""
+    """Yield a sentence each about an audience's partners, guests and uploaded list, from prefetched rows."""
     if partners := describe_partners(audience):
         yield partners
     if audience.attended_event:
@@ -118,7 +118,7 @@ def describe_guests(audience: Audience) -> str:
 
 
 def audiences_with_details() -> QuerySet[Audience]:
-    """All audiences with what `describe_audience` reads, in a number of queries that does not grow with them."""
+    """Return all audiences with everything `describe_audience` needs, in a constant number of queries."""
     audiences = Audience.objects.select_related("pledge_year", "attended_event").prefetch_related("kinds", "schools")
     return audiences.annotate(on_list=Count("uploaded_contacts", distinct=True))
 
@@ -127,7 +127,7 @@ def audiences_with_details() -> QuerySet[Audience]:
 
 
 def event_from_request(request: HttpRequest) -> Event | None:
-    """The event for which an audience is put together, as the page's address or its form says."""
+    """Return the event that an audience is created for, from the page's query string or form."""
     number = request.POST.get("event") or request.GET.get("event", "")
     if not (number.isascii() and number.isdecimal() and len(number) < 10):
         return None

@@ -1,4 +1,4 @@
-"""Audiences in the admin: who is to be asked, put together in words; people from a list among them."""
+"""Audiences in the admin."""
 
 from django.contrib import admin
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
@@ -68,7 +68,7 @@ class AudienceAdmin(admin.ModelAdmin):
         return render_to_string("admin/summit/audience/uploaded_contacts.html", {"audience": audience})
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
-        """Without Django's way to add a school year or a school from here."""
+        """Drop the buttons that add a school year or a school from here."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if isinstance(getattr(field, "widget", None), RelatedFieldWidgetWrapper):
             field.widget = field.widget.widget

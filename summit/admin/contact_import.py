@@ -1,4 +1,4 @@
-"""A spreadsheet of people for an audience: sent, looked through, put in or dropped."""
+"""Upload a spreadsheet of people for an audience, review it, then import or discard it."""
 
 from django import forms
 from django.contrib import admin, messages
@@ -27,7 +27,7 @@ class ContactListForm(forms.Form):
     file = SpreadsheetField()
 
     def clean(self):
-        """What cannot be read is said beside the field, and not kept."""
+        """Reject an unreadable file before it is stored."""
         cleaned_data = super().clean()
         if file := cleaned_data.get("file"):
             cleaned_data["content"] = file.read()
@@ -48,7 +48,7 @@ def contact_import_urls(page: admin.ModelAdmin) -> list:
 
 
 def contact_list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
-    """The page to send a list from, and, once it was sent, what was found in it."""
+    """Show the upload form and, after an upload, what was found in the file."""
     if not page.has_view_permission(request):
         raise PermissionDenied
     audience, event, form = (
@@ -82,7 +82,7 @@ def contact_list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> 
 
 
 def preview_context(request: HttpRequest, checked: CheckedList) -> dict:
-    """What a list says, its rows page by page."""
+    """Return the rows of an uploaded list, page by page."""
     return {
         "checked": checked,
         "taken": page_with_links(request, "page", Paginator(checked.accepted, ROWS_PER_PAGE)),
@@ -92,13 +92,13 @@ def preview_context(request: HttpRequest, checked: CheckedList) -> dict:
 
 
 def skipped_rows(checked: CheckedList) -> list[tuple[int, str, str]]:
-    """Rows that are right and not taken: line, address and why."""
+    """Return valid rows that won't be imported: line, address and reason."""
     unwilling = _("wants no invitations, or refuses mail")
     return sorted([*checked.repeated, *((row.line, row.email, unwilling) for row in checked.opted_out)])
 
 
 def import_or_discard(request: HttpRequest, audience: Audience, event: Event | None) -> HttpResponse:
-    """Puts the people of the list that was sent in the audience, or drops it."""
+    """Import the people of the uploaded list into the audience, or discard the list."""
     back, seen = redirect(url_with_event(request.path, event)), request.POST.get("seen", "")
     try:
         if "drop" in request.POST:

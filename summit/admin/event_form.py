@@ -1,4 +1,4 @@
-"""An event as staff write it: what cannot be gets a sentence beside its field."""
+"""The form of an event, with checks across fields."""
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -42,7 +42,7 @@ class EventAdminForm(ConcurrentEditForm):
 
     @property
     def comes_back(self) -> bool:
-        """Whether the form is shown again only because somebody pressed "Back": nothing in it is wrong."""
+        """Whether the form is shown again only because someone pressed "Back" and nothing is wrong with it."""
         return [error.code for errors in self.errors.as_data().values() for error in errors] == [GO_BACK]
 
     def check_times(self, cleaned_data: dict) -> None:
@@ -59,14 +59,14 @@ class EventAdminForm(ConcurrentEditForm):
             self.add_error("rsvp_closes_at", _("RSVP closes before the event is over."))
 
     def leaves_guests_behind(self, ends) -> bool:
-        """Whether a coming event with RSVPs would be past at once: then nobody would be told."""
+        """Return whether an upcoming event with RSVPs would be over at once, so that nobody would be notified."""
         if not self.instance.pk or ends > timezone.now():
             return False
         stored = Event.objects.get(pk=self.instance.pk)
         return stored.is_editable and stored.rsvps.active().exists()
 
     def check_numbers(self, cleaned_data: dict) -> None:
-        """Asked when one of the numbers is new: an event that was saved so before keeps its other changes."""
+        """Check only numbers that changed, so that an event saved before a check existed can still be edited."""
         capacity, max_party_size = cleaned_data.get("capacity"), cleaned_data.get("max_party_size")
         if (
             capacity

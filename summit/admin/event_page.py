@@ -1,4 +1,4 @@
-"""What the office sees at the top of an event's page."""
+"""The overview at the top of an event's page."""
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import QueryDict
@@ -25,8 +25,8 @@ STATUS_FILTERS = [
 
 
 def event_overview(event: Event, user: AbstractBaseUser) -> dict:
-    """The context of templates/admin/summit/event/_overview.html. Names and mail are for those who may see them in
-    their own lists too."""
+    """Return the context of templates/admin/summit/event/_overview.html. Names and emails are only for users who may
+    see them in their own lists."""
     days = stats.rsvps_by_day(event)
     food, access = stats.needs_of_guests(event)
     sees_rsvps, sees_mail = user.has_perm("summit.view_rsvp"), user.has_perm("mail.view_message")
@@ -61,12 +61,12 @@ def event_overview(event: Event, user: AbstractBaseUser) -> dict:
 
 
 def rsvp_list_url(event: Event, **filters: str) -> str:
-    """The address of the list of this event's RSVPs."""
+    """Return the URL of the list of this event's RSVPs."""
     return changelist_url("admin:summit_rsvp_changelist", event, **filters)
 
 
 def invitation_list_url(event: Event, **filters: str) -> str:
-    """The same of its invitations."""
+    """Return the URL of the list of this event's invitations."""
     return changelist_url("admin:summit_invitation_changelist", event, **filters)
 
 

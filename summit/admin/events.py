@@ -27,7 +27,7 @@ from summit.models import Event, Rsvp
 
 
 class DateAndTime(AdminSplitDateTime):
-    """Django's two inputs, each with a name of its own for those who do not see which is which."""
+    """Django's date and time inputs, each with its own label for screen readers."""
 
     def __init__(self, attrs=None):
         super().__init__(attrs)
@@ -36,7 +36,8 @@ class DateAndTime(AdminSplitDateTime):
 
 
 def cancellation_preview(event: Event) -> dict:
-    """What the question says of one event: how many parties are told and what they read, or why it is refused."""
+    """Return what the confirmation page shows of one event: how many parties will be notified and the email they get,
+    or why it can't be canceled."""
     if event.is_over:
         return {"event": event, "refused": _("This event is over, so it cannot be cancelled.")}
     if event.canceled_at:
@@ -49,8 +50,8 @@ def cancellation_preview(event: Event) -> dict:
 
 
 def invited_preview(event: Event) -> dict:
-    """What the question says of those who are invited and have not answered, and are told of the event as it is in
-    memory: how many, and what the first one reads."""
+    """Return how many people with an unanswered invitation would be notified of the event as it is in memory, and the
+    email that the first one gets."""
     invitations = change_notices.invitations_notified_if_saved(event)
     first = invitations.select_related("contact__organization").order_by("pk").first()
     if first is None:
@@ -67,7 +68,7 @@ def cancellation_outcome(event: Event) -> Outcome:
 
 
 def first_active_rsvp(event: Event) -> Rsvp | None:
-    """The party whose letter is shown before it is written, knowing the event as it is in memory."""
+    """Return the party whose email is previewed, with the event as it is in memory."""
     if party := event.rsvps.active().order_by("pk").first():
         party.event = event
     return party
@@ -134,7 +135,7 @@ class EventAdmin(ActionsAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        """Asks first when saving would write to people; until the answer nothing is saved."""
+        """Ask for confirmation if saving would email people. Nothing is saved before the answer."""
         if request.method == "POST" and not {"_sure", "_back"} & set(request.POST):
             with transaction.atomic():  # the form reads the row under its lock
                 if question := self.question(request, object_id):
@@ -142,7 +143,7 @@ class EventAdmin(ActionsAdmin):
         return super().change_view(request, object_id, form_url, extra_context)
 
     def question(self, request, object_id):
-        """The page that asks whether parties and invited people may be told, or None when there is nothing to ask."""
+        """Return the confirmation page, or None if nobody would be notified."""
         event = self.get_object(request, unquote(object_id))
         if event is None or not self.has_change_permission(request, event):
             return None
@@ -171,7 +172,7 @@ class EventAdmin(ActionsAdmin):
         return [*invite_wizard.invite_urls(self), *super().get_urls()]
 
     def invite(self, request, event: Event) -> str:
-        """The address at which inviting begins, for whoever may look at it."""
+        """Return the URL of the invite page, or "" if the user may not open it."""
         return (
             reverse("admin:summit_event_invite", args=[event.pk])
             if invite_wizard.may_view_recipients(request.user)
@@ -181,13 +182,13 @@ class EventAdmin(ActionsAdmin):
     # Next spring's ---------------------------------------------------------------------------------------------
 
     def next_spring(self, request, event: Event | None) -> str:
-        """The address of the form that copies a summit, for whoever may add one."""
+        """Return the URL of the form that copies a summit, or "" if the user may not add one."""
         if not event or event.kind != Event.Kind.SUMMIT or not self.has_add_permission(request):
             return ""
         return f"{reverse('admin:summit_event_add')}?copied={event.pk}"
 
     def copied(self, request) -> Event | None:
-        """The event that the address of the form names."""
+        """Return the event that the form's URL asks to copy."""
         number = request.GET.get("copied", "")
         if not (number.isascii() and number.isdigit() and len(number) < 10 and self.has_view_permission(request)):
             return None
@@ -235,7 +236,7 @@ class EventAdmin(ActionsAdmin):
 
     @admin.action(description=_("Call off the event and tell every guest"), permissions=["change"])
     def cancel_events(self, request, queryset):
-        """Asks once, with the number of parties and invited people that will be written to and what they read."""
+        """Ask once, with the number of parties and invited people who will be notified and the email they get."""
         if request.POST.get("sure") != "yes":
             events = [cancellation_preview(event) for event in queryset]
             page = {

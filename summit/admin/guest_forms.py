@@ -1,5 +1,5 @@
-"""The guests on an RSVP's page. Others may let guests in or out while it is open: what staff typed is brought to the
-party as it is now, and what changed is said."""
+"""The guests on an RSVP's page. Others may add or remove guests while it is open: what staff typed is matched to the
+party as it is now, and messages say what changed."""
 
 import json
 
@@ -17,7 +17,7 @@ FIELDS = ("name", "dietary_needs", "accessibility_needs")
 
 
 class GuestAdminForm(ConcurrentEditForm):
-    """One guest. The event's lock, which the page took first, keeps the party as it is."""
+    """One guest. The event's lock, taken by the page, keeps the party as it is."""
 
     class Meta:
         model = Guest
@@ -28,7 +28,7 @@ class GuestAdminForm(ConcurrentEditForm):
 
 
 class CheckInForm(GuestAdminForm):
-    """One guest, from the day of the event on: also whether they came."""
+    """One guest from the day of the event on, with a checkbox for check-in."""
 
     came = forms.BooleanField(required=False)
 
@@ -45,7 +45,7 @@ class CheckInForm(GuestAdminForm):
 
 
 def submitted_rows(data: QueryDict) -> dict[str, dict[str, str]]:
-    """The rows of guests that came back, by the guest's primary key as it was sent."""
+    """Return the submitted guest rows by the guest's primary key, as text."""
     number = data.get(f"{PREFIX}-TOTAL_FORMS", "")
     if not (number.isascii() and number.isdigit() and len(number) < 4):
         return {}
@@ -57,8 +57,8 @@ def submitted_rows(data: QueryDict) -> dict[str, dict[str, str]]:
 
 
 def fit_to_party(data: QueryDict, guests: list[Guest]) -> QueryDict:
-    """What came back, with one row for each guest of the party as it is now, in their order. Rows of guests who are
-    gone fall out; `party_changes` tells what was typed in them."""
+    """Return the submitted data with one row for each guest of the party as it is now, in their order. Rows of removed
+    guests are dropped; `party_changes` reports what was typed in them."""
     rows = submitted_rows(data)
     if not rows or list(rows) == [str(guest.pk) for guest in guests]:
         return data
@@ -75,14 +75,14 @@ def fit_to_party(data: QueryDict, guests: list[Guest]) -> QueryDict:
 
 
 def unchanged_row(guest: Guest) -> dict[str, str]:
-    """A guest's row as an untouched page would send it."""
+    """Return a guest's row as an untouched page would submit it."""
     fields, came = {name: getattr(guest, name) for name in FIELDS}, guest.checked_in_at is not None
     shown = json.dumps(fields | {"came": as_text(came)})
     return {"id": str(guest.pk), **fields, "came": "on" if came else "", "shown": shown}
 
 
 def party_changes(data: QueryDict, rsvp: Rsvp) -> list[str]:
-    """What others did to a party since the page that sent `data` was opened, a sentence each."""
+    """Return sentences about what others did to a party since the page that sent `data` was opened."""
     rows, guests = submitted_rows(data), list(rsvp.guests.order_by("position"))
     current_pks = {str(guest.pk) for guest in guests}
     messages = [_("The party changed while you had it open. Nothing is saved yet, and what you typed is still here.")]
@@ -109,7 +109,7 @@ def seats_message(rsvp: Rsvp) -> str:
 
 
 def removed_guest_messages(row: dict[str, str]) -> list[str]:
-    """Who left the party, and what had been typed for them."""
+    """Return sentences about a removed guest and what was typed for them."""
     shown = parse_shown(row["shown"])
     name = shown.get("name") or row["name"] or _("a guest without a name")
     messages = [_("Not in the party any more: %(name)s.") % {"name": name}]

@@ -1,4 +1,4 @@
-"""Invitations in the admin: who was asked to which event, what each answered, and the list as a file."""
+"""Invitations in the admin: who was invited to which event, what they answered, and exports."""
 
 from collections.abc import Callable
 
@@ -64,7 +64,7 @@ def export_invitations(request: HttpRequest, invitations, kind: str) -> HttpResp
 
 @admin.register(Invitation)
 class InvitationAdmin(GuardedAdmin, ExportAdmin):
-    """Only read here: people answer by their own links, and a mailing is stopped on its page."""
+    """Read-only: people answer by their personal links, and a mailing is stopped on its own page."""
 
     view_on_site = False  # it is the person's private link
     list_display = ("name", "organization", "day", "answered", "seats", "decline_message", "mail", "asked_on")

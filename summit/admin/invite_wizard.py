@@ -1,5 +1,5 @@
-"""Inviting to an event, in three steps: an audience is chosen, looked through with the mail that it gets, and the
-number of people is typed to confirm."""
+"""Invite people to an event in three steps: choose an audience, review its recipients and the email, and type their
+number to confirm."""
 
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -22,8 +22,8 @@ from partners.models import PledgeYear
 from summit import seats
 from summit.admin.audience_form import audiences_with_details, describe_audience
 from summit.emails import invitation as invitation_emails
-from summit.invitations import audiences, starting
-from summit.invitations.audiences import AudienceCounts, Person, Reason
+from summit.invitations import audience_query, audiences, starting
+from summit.invitations.audience_query import AudienceCounts, Person, Reason
 from summit.models import Audience, Event
 
 VIEW_PERMISSIONS = ("summit.view_event", "summit.view_audience", "summit.view_invitation")
@@ -48,7 +48,7 @@ def invite_urls(page: admin.ModelAdmin) -> list:
 
 
 def may_view_recipients(user: AbstractBaseUser) -> bool:
-    """Who is in an audience is for those who may see audiences and invitations."""
+    """Return whether a user may see who is in an audience, which takes permission for audiences and invitations."""
     return user.has_perms(VIEW_PERMISSIONS)
 
 
@@ -57,7 +57,7 @@ def may_invite(user: AbstractBaseUser) -> bool:
 
 
 def not_invitable_reason(event: Event) -> str:
-    """Why nobody can be invited to the event now; "" when people can."""
+    """Return why nobody can be invited to the event now, or ""."""
     try:
         starting.check_invitable(event)
     except starting.CannotInvite as error:
@@ -80,7 +80,7 @@ def page_context(page: admin.ModelAdmin, request: HttpRequest, event: Event, tit
 
 
 def choose_audience(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
-    """The audiences that there are. A POST makes the one that is meant most often: the partners of a school year."""
+    """List the audiences. A POST creates the most common one: the partners of a school year."""
     if not may_view_recipients(request.user):
         raise PermissionDenied
     event = get_object_or_404(Event, pk=pk)
@@ -108,7 +108,7 @@ def choose_audience(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> Ht
 
 
 class ConfirmForm(forms.Form):
-    """The number is typed by a person who read it; what they read comes along."""
+    """The number of recipients, typed to confirm, and what the page showed."""
 
     number = LineField(
         label=_("Type the number of people to confirm"),
@@ -133,7 +133,7 @@ class ConfirmForm(forms.Form):
 
 
 class RecipientFilter(NamedTuple):
-    """Which part of an audience a page shows: those left out for a reason, or "" invited, or None for all."""
+    """Which recipients a page shows: those skipped for a reason, those to be invited (""), or everyone (None)."""
 
     words: str
     reason: str | None
@@ -146,7 +146,8 @@ class RecipientFilter(NamedTuple):
 
 
 def review_recipients(page: admin.ModelAdmin, request: HttpRequest, pk: int, audience: int) -> HttpResponse:
-    """How many people an audience is, who, who is left out and why, and the mail; the POST invites them."""
+    """Show how many people an audience has, who they are, who is skipped and why, and the email. A POST invites
+    them."""
     if not may_view_recipients(request.user):
         raise PermissionDenied
     event = get_object_or_404(Event, pk=pk)
@@ -169,7 +170,7 @@ def review_recipients(page: admin.ModelAdmin, request: HttpRequest, pk: int, aud
 
 
 def start_mailing(request: HttpRequest, event: Event, audience: Audience, form: ConfirmForm) -> HttpResponse | None:
-    """The page of the mailing that was started, or None with the reason on the form."""
+    """Redirect to the page of the new mailing, or add the error to the form and return None."""
     try:
         mailing = starting.start_invitations(
             event,
@@ -188,9 +189,8 @@ def start_mailing(request: HttpRequest, event: Event, audience: Audience, form: 
 
 
 def recipients_context(request: HttpRequest, event: Event, audience: Audience) -> dict:
-    """What the page says of an audience."""
-    counts, selected = audiences.count_people(audience, event), RecipientFilter.of(request)
-    people = audiences.audience_people(audience, event, words=selected.words, reason=selected.reason)
+    counts, selected = audience_query.count_people(audience, event), RecipientFilter.of(request)
+    people = audience_query.audience_people(audience, event, words=selected.words, reason=selected.reason)
     rows = page_with_links(request, "page", Paginator(people, PEOPLE_PER_PAGE))
     reader = preview_reader(request, list(rows))
     free = max(0, seats.available_seats(event))
@@ -209,7 +209,7 @@ def recipients_context(request: HttpRequest, event: Event, audience: Audience) -
 
 
 def recipient_filters(counts: AudienceCounts, selected: RecipientFilter) -> list[dict]:
-    """The parts of an audience, each with its number and address."""
+    """Return a filter for each group of recipients, with its number and URL."""
     parts = [("", _("will be invited"), counts.invited, "")]
     parts += [(str(reason), reason.label, number, str(reason)) for reason, number in counts.left_out.items()]
     parts += [(None, _("all"), counts.people, "all")]
@@ -226,18 +226,18 @@ def recipient_filters(counts: AudienceCounts, selected: RecipientFilter) -> list
 
 
 def person_key(person: Person) -> str:
-    """What tells a person from the others in an address, which holds no name."""
+    """Return a key for a person that can be in a URL, because it contains no name."""
     return f"c{person.contact_id}" if person.contact_id else f"r{person.rsvp_id}"
 
 
 def preview_url(request: HttpRequest, person: Person) -> str:
-    """Where the mail is read as this person."""
+    """Return the URL that shows the email as this person would get it."""
     query = request.GET.copy()
     query["as"] = person_key(person)
     return f"?{query.urlencode()}#mail"
 
 
 def preview_reader(request: HttpRequest, people: list[Person]) -> Person | None:
-    """As whom the mail is read: who was chosen on this page, else its first."""
+    """Return the person to preview the email for: the one chosen on this page, or its first."""
     chosen = [person for person in people if person_key(person) == request.GET.get("as")]
     return next(iter(chosen or people), None)

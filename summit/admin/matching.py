@@ -1,4 +1,4 @@
-"""Which organization the one typed in an RSVP is: staff accept what is proposed, choose another or make a new one."""
+"""Match the organization names typed in RSVPs: staff accept a proposal, choose an organization or create one."""
 
 from functools import partial
 
@@ -25,14 +25,12 @@ MAX_SEARCH_RESULTS = 20  # organizations of a search
 
 
 class NewOrganizationForm(forms.Form):
-    """The few fields of one that is made for an RSVP."""
-
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120, widget=forms.TextInput({"class": "vTextField"}))
     sector = forms.ChoiceField(label=gettext_lazy("Sector"), choices=[("", "–"), *Sector.choices], required=False)
 
 
 def matching_urls(page: admin.ModelAdmin) -> list:
-    """Hung on the admin of RSVPs."""
+    """Return the URLs to add to the admin of RSVPs."""
     names_view = require_safe(partial(names_page, page))
     rsvp_view = require_http_methods(["GET", "HEAD", "POST"])(partial(rsvp_page, page))
     view = page.admin_site.admin_view
@@ -43,7 +41,7 @@ def matching_urls(page: admin.ModelAdmin) -> list:
 
 
 def names_page(page: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:
-    """Every typed name that nobody has said of which organization it is, with what it may be."""
+    """List every name that isn't matched yet, with proposals."""
     if not page.has_view_permission(request):
         raise PermissionDenied
     shown = page_with_links(request, "p", Paginator(organization_matching.names_to_match(), NAMES_PER_PAGE))
@@ -59,7 +57,7 @@ def names_page(page: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:
 
 
 def rsvp_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
-    """One RSVP, and with it the others that typed the same name."""
+    """Match one RSVP and, with it, the others with the same name."""
     if not page.has_change_permission(request):
         raise PermissionDenied
     rsvp = get_object_or_404(Rsvp.objects.select_related("organization", "event"), pk=pk)
@@ -97,12 +95,12 @@ def find_organizations(query: str) -> list[Organization]:
 
 
 def match_state(rsvp: Rsvp) -> str:
-    """What was said of an RSVP, in one word that a form carries."""
+    """Return how an RSVP is matched, as one word for a form."""
     return "none" if rsvp.no_organization else str(rsvp.organization_id or "")
 
 
 def rsvps_to_decide(rsvp: Rsvp, was: str) -> RsvpQuerySet:
-    """The RSVPs that an answer is for, if still nobody said anything else of them than the page showed."""
+    """Return the RSVPs that a decision is for, unless someone has matched them since the page was shown."""
     if not was:
         return organization_matching.rsvps_with_same_name(rsvp).filter(organization=None, no_organization=False)
     this = Rsvp.objects.filter(pk=rsvp.pk)
@@ -155,7 +153,7 @@ def create_organization(page, request, rsvp: Rsvp, rsvps: RsvpQuerySet) -> HttpR
 
 
 def report_and_redirect(page, request, rsvp: Rsvp, number: int) -> HttpResponse:
-    """Says what was said, and leads back to where it was asked."""
+    """Report what was decided and go back to the page it was decided on."""
     rsvp.refresh_from_db(fields=["organization", "no_organization"])
     if rsvp.organization:
         message = ngettext("%(number)d RSVP is of %(name)s.", "%(number)d RSVPs are of %(name)s.", number)
@@ -172,7 +170,7 @@ def report_and_redirect(page, request, rsvp: Rsvp, number: int) -> HttpResponse:
 
 
 def organization_status(rsvp: Rsvp) -> str:
-    """What an RSVP's page says of its organization."""
+    """Render what an RSVP's page says about its organization."""
     is_open = not (rsvp.organization_id or rsvp.no_organization) and rsvp.organization_name
     proposals = organization_matching.group_with_proposals(rsvp).proposals if is_open else []
     return render_to_string("admin/summit/rsvp/organization_match.html", {"rsvp": rsvp, "proposals": proposals})

@@ -1,4 +1,4 @@
-"""What staff do to many RSVPs at once. Every act goes through the rules and says what became of each."""
+"""Admin actions on RSVPs. Each goes through the rules and reports the outcome per RSVP."""
 
 from collections.abc import Callable, Iterable
 
@@ -81,7 +81,7 @@ def mark_no_shows(page, request, rsvps):
 
 
 def apply_one_by_one(action: Callable[[Rsvp], object], rsvps: Iterable[Rsvp]) -> Iterable[tuple[Rsvp, Outcome]]:
-    """What became of each party, as seats.apply_to_many says it, of an act that frees no seat."""
+    """Like seats.apply_to_many, for actions that free no seats."""
     for rsvp in rsvps:
         try:
             outcome = action(rsvp) is not False

@@ -1,4 +1,4 @@
-"""An RSVP as staff write it: the rules are asked before it is saved."""
+"""The form of an RSVP in the admin, checked by the rules before it is saved."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -12,8 +12,8 @@ from summit.models import MAX_PARTY_SIZE, Rsvp
 
 
 class RsvpAdminForm(ConcurrentEditForm):
-    """An RSVP as staff write it. The rules are asked while the event is locked (the admin's page is one transaction),
-    so that what passes here is not refused when it is saved."""
+    """Check the rules while the event is locked (the admin's page is one transaction), so that nothing that passes here
+    is rejected when it is saved."""
 
     email = AddressField(label=_("E-mail"), max_length=254)
     size = forms.IntegerField(label=_("Seats"), min_value=1, max_value=MAX_PARTY_SIZE)
@@ -51,7 +51,7 @@ class RsvpAdminForm(ConcurrentEditForm):
         return row.party_size if name == "size" else super().value(row, name)
 
     def state(self, row: Rsvp) -> dict[str, str]:
-        """Also of whom the party consists; what is known of each guest is in that guest's own form."""
+        """Include who is in the party; each guest's own form has the guest's details."""
         guests = list(row.guests.order_by("pk").values_list("pk", flat=True))
         size = {"size": str(row.party_size)} if "size" in self.fields else {}
         party = f"{row.held_seats} {row.waitlisted_seats} {row.canceled_at is not None} {guests}"

@@ -1,4 +1,4 @@
-"""RSVPs in the admin: looked at, added for a caller, changed through the rules."""
+"""RSVPs in the admin: view them, add one for a caller, change them through the rules."""
 
 from django import forms
 from django.contrib import admin, messages
@@ -79,12 +79,12 @@ class GuestInline(admin.StackedInline):  # a tabular one has no labels
 
     @admin.display(description=_("came"), boolean=True)
     def came(self, guest: Guest) -> bool:
-        """For those who only look."""
+        """Shown to users who may only view."""
         return guest.checked_in_at is not None
 
 
 class CheckInInline(GuestInline):
-    """From the day of the event on."""
+    """Shown from the day of the event on."""
 
     form = party.CheckInForm
     fields = (("came", "name", "dietary_needs", "accessibility_needs"), "shown")
@@ -126,7 +126,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     readonly_fields = state_fields
 
     def get_search_results(self, request, queryset, search_term):
-        """Also finds the code that guests say at the door, with or without its dash."""
+        """Also find the code that guests say at the door, with or without its dash."""
         number = door_number(search_term)
         if number is not None:
             uids = queryset.order_by().values_list("pk", "ics_uid").iterator()
@@ -154,7 +154,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
 
     @admin.display(description=_("event"), ordering="event__starts_at")
     def day(self, rsvp: Rsvp) -> str:
-        """Its day tells one event from the others in less room than its title."""
+        """The date tells events apart in less space than their titles."""
         return short_date(rsvp.event.starts_at)
 
     @admin.display(description=_("made"), ordering="created_at")
@@ -204,7 +204,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
             rsvp_links.change_email(obj, form.cleaned_data["email"])
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        """One that is erased in the very moment of saving is told of as one that was erased before."""
+        """Treat an RSVP that is deleted while it is being saved like one that was deleted before."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except Rsvp.DoesNotExist:
@@ -217,7 +217,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_formset_kwargs(self, request, obj, inline, prefix):
-        """What came back about guests, brought to the party as it is. Its event's lock is held from here on."""
+        """Match the submitted guests to the party as it is now. The event's lock is held from here on."""
         kwargs = super().get_formset_kwargs(request, obj, inline, prefix)
         if "data" in kwargs and obj.pk:
             rsvp = seats.lock_rsvp(obj)
@@ -225,7 +225,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         return kwargs
 
     def save_formset(self, request, form, formset, change):
-        """The guests' names and needs are written by the rule, too. Django's log wants to know what changed."""
+        """Save names and needs through the rule, and tell Django's log what changed."""
         changed = [guest for guest in formset.forms if guest.has_changed()]
         details = {guest.instance.pk: {name: guest.cleaned_data[name] for name in party.FIELDS} for guest in changed}
         seats.update_guests(form.instance, details, by_staff=True)
@@ -236,7 +236,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         formset.changed_objects = [(guest.instance, guest.changed_data) for guest in changed]
 
     def save_related(self, request, form, formsets, change):
-        """Names first, then the size of the party, which may take guests away."""
+        """Save the names before the size of the party, which may remove guests."""
         super().save_related(request, form, formsets, change)
         if not change:
             return
@@ -259,7 +259,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         return [*files, *matching.matching_urls(self), *super().get_urls()]
 
     def guest_list(self, request, kind):
-        """The guests of every RSVP that the list shows under these filters and this search, on all its pages."""
+        """Export the guests of every RSVP that matches the list's filters and search, on all its pages."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
@@ -277,7 +277,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         return self.guest_file(request, queryset, "xlsx")
 
     def guest_file(self, request, rsvps, kind):
-        """The file, or the list again with a sentence when nobody would be in it."""
+        """Return the file, or go back to the list with a message if it would be empty."""
         include_canceled = request.GET.get(StatusFilter.parameter_name) in StatusFilter.canceled_values
         guests = exports.guests_of(rsvps, include_canceled=include_canceled)
         if guests.exists():

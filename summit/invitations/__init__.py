@@ -1,6 +1,6 @@
-"""Every rule about invitations (docs/rules.md): who starts them, how they are written and taken back, how they are
-answered. Seats are given by seats.py alone, mail is sent by imagine.mail.
+"""The rules about invitations (docs/rules.md): who is invited, how invitations are written, stopped and answered.
 
-Who starts locks the event, so that two who start at once never ask one person twice. Who writes or stops locks the
-mailing. Who answers locks the event, the contact's organization, the invitation, in this order.
+Only seats.py gives seats, and only imagine.mail sends email. Starting a mailing locks the event, so that two mailings
+never invite one person twice. Writing or stopping it locks the mailing. Answering locks the event, the contact's
+organization and the invitation, in this order.
 """

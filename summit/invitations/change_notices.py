@@ -1,8 +1,8 @@
-"""Word to whoever was invited and has not answered, when the event moves or is called off (docs/rules.md).
+"""Notify people with an unanswered invitation when the event is rescheduled or canceled (docs/rules.md).
 
-Their calendar holds an entry that is wrong from then on. Who is to be told is found by what the last mail to each says:
-so an event that moves back tells only those who heard that it moved, and what was interrupted goes on. The mailing is
-written by the same tasks as invitations.
+The entry in their calendar is wrong from then on. Whom to notify follows from what the last email to each person says:
+an event that is moved back notifies only those who heard that it moved, and interrupted work is resumed. The same tasks
+write these notices and invitations.
 """
 
 from collections.abc import Iterable
@@ -33,9 +33,9 @@ MAY_HAVE_ARRIVED = (State.SENT, State.SENDING, State.UNKNOWN)  # or may have
 
 
 def invitations_to_notify(event: Event, *states: State) -> QuerySet[Invitation]:
-    """Invitations whose last mail says something else of the event than is true, and that are not answered. Nobody who
-    wants no invitations or refuses mail. Their mail is in one of these states; if none is said it did not fail: after
-    `recall_notices` what still says it as it was is in the mail server's hands, who may put it off."""
+    """Return unanswered invitations whose last email says something about the event that is no longer true, without
+    people who opted out. Their email is in one of these states; by default, in any but failed. After `recall_notices`,
+    an outdated email that remains is with the mail server, which may still deliver it."""
     states = states or (*MAY_HAVE_ARRIVED, State.QUEUED)
     invited = has_email(Invitation, EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK, state__in=states)
     coming = Rsvp.objects.active().filter(event=event).alias(folded=Lower("email"))
@@ -64,8 +64,8 @@ def ics_sequence(event: Event) -> int:
 
 
 def start_notices(event: Event) -> None:
-    """The locked event moved or was called off, in this transaction: what tells of it as it was and has not left never
-    does, and a mailing begins to those who are to be told."""
+    """Notify people of a change to the locked event, in the transaction of the change. Outdated emails that haven't
+    been sent are deleted."""
     recall_notices(event)
     count = invitations_to_notify(event).count()
     if count:
@@ -85,7 +85,7 @@ def mailing_title(event: Event) -> str:
 
 
 def recall_notices(event: Event) -> None:
-    """Ends the mailings that are overtaken, and have not left whole."""
+    """Stop outdated mailings and delete what they haven't sent."""
     overtaken = Mailing.objects.about(event).filter(template__in=KINDS, stopped_at=None)
     for mailing in overtaken.order_by("pk").select_for_update(no_key=True):
         recalled = control.recall(mailing)
@@ -96,7 +96,8 @@ def recall_notices(event: Event) -> None:
 
 
 def restore_notified_versions(messages: Iterable[tuple[str, int | None]]) -> None:
-    """What these messages, by kind and invitation, say was never said, as they were deleted before they left."""
+    """Undo that these messages, by kind and invitation, were written, because they were deleted before they were
+    sent."""
     pks = [pk for kind, pk in messages if pk and kind in KINDS]
     if pks:
         Invitation.objects.filter(pk__in=pks).update(notified_version=F("previous_notified_version"))
@@ -106,7 +107,7 @@ def restore_notified_versions(messages: Iterable[tuple[str, int | None]]) -> Non
 
 
 def write_notice_batch(mailing: Mailing, size: int) -> bool:
-    """Writes the next messages of a locked mailing. Says whether there may be more."""
+    """Write the next messages of a locked mailing. Return whether there may be more."""
     event = event_of_mailing(mailing)
     if event.is_over:
         stop_notices(mailing)
@@ -137,7 +138,7 @@ def preferences_of_contacts(invitations: list[Invitation]) -> dict:
 
 
 def lock_invitations_of_mailing(mailing: Mailing) -> None:
-    """Lock a mailing, then the invitations to its event: whoever answers one locks it before its messages, too."""
+    """Lock a mailing, then the invitations to its event. Answering an invitation locks it before its messages, too."""
     Mailing.objects.select_for_update().get(pk=mailing.pk)
     event_of_mailing(mailing).invitations.lock()
 
@@ -150,12 +151,12 @@ def event_of_mailing(mailing: Mailing) -> Event:
 
 
 def delete_unsent_notices(invitation: Invitation) -> None:
-    """It was answered, by a page or with an RSVP that says it all: what was to be told does not leave."""
+    """The invitation was answered: delete the notices about it that haven't been sent."""
     unsent_notices(invitation).delete()
 
 
 def rewrite_unsent_notices(invitation: Invitation) -> None:
-    """Its contact's address was corrected: what has not left is written to the new one."""
+    """The contact's address changed: write the notices that haven't been sent to the new address."""
     unsent = unsent_notices(invitation).filter(mailing__stopped_at=None)
     rows = list(unsent.values_list("kind", "object_id", "mailing"))
     unsent.delete()
@@ -169,13 +170,12 @@ def unsent_notices(invitation: Invitation) -> QuerySet[Message]:
 
 @transaction.atomic
 def stop_notices(mailing: Mailing) -> None:
-    """Ends a mailing for good. Twice changes nothing."""
+    """Stop a mailing for good. Safe to repeat."""
     lock_invitations_of_mailing(mailing)
     restore_notified_versions(control.stop(mailing))
 
 
 def stop_notices_of_past_events() -> None:
-    """Ends the mailings of events that are over."""
     unsent = Message.objects.filter(mailing=OuterRef("pk"), state=State.QUEUED)
     under_way = Mailing.objects.filter(Exists(unsent), template__in=KINDS, stopped_at=None)
     for mailing in under_way:

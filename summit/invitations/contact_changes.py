@@ -1,4 +1,4 @@
-"""What becomes of invitations when a contact is merged into another, gets another address, or is deleted.
+"""What happens to invitations when a contact is merged, gets another address or is deleted.
 
 Each rule locks mailings, then invitations, then messages, as stopping a mailing does.
 """
@@ -20,8 +20,8 @@ UNCERTAIN = [State.SENDING, State.UNKNOWN]
 
 
 def merge_invitations(contact: Contact, duplicate: Contact) -> None:
-    """Two contacts become one: of two invitations to one event the one with an answer is kept, else the one whose mail
-    was sent, else the first. The other's link opens nothing any more, and is not mailed."""
+    """Merge the invitations of two contacts. Of two to the same event, keep the one that was answered, else the one
+    whose email was sent, else the first. The other one's link stops working and is no longer emailed."""
     lock_invitations_of_contacts(contact, duplicate)
     events = duplicate.invitations.filter(event__invitations__contact=contact).values_list("event", flat=True)
     for event in sorted(set(events)):
@@ -40,7 +40,8 @@ def merge_priority(invitation: Invitation) -> tuple:
 
 
 def delivery_progress(invitation: Invitation) -> int:
-    """How far mail with its link came: 3 was sent, 2 may have been, 1 waits, 0 failed or was never written."""
+    """Return how far an email with the invitation's link has come: 3 if it was sent, 2 if it may have been, 1 if it is
+    queued, 0 if it failed or was never written."""
     messages = invitation_emails.messages_with_link(invitation).exclude(kind=EmailKind.INVITATION_MERGED)
     uncertain = messages.filter(state__in=UNCERTAIN).exclude(pk__in=messages.not_handed_over().values("pk"))
     steps = {3: messages.filter(state=State.SENT), 2: uncertain, 1: messages.filter(state__in=Message.PENDING)}
@@ -48,8 +49,8 @@ def delivery_progress(invitation: Invitation) -> int:
 
 
 def readdress_invitations(contact: Contact) -> None:
-    """A contact's address was corrected: an invitation that did not reach the old one is written to the new one, and so
-    is a new link. What else waits to be sent about one does not go to the old one either."""
+    """The contact's address was corrected: send invitations and new links that didn't reach the old address to the new
+    one. Nothing more is sent to the old one."""
     lock_invitations_of_contacts(contact)
     for invitation in contact.invitations.select_related("event", "mailing"):
         messages = invitation.messages
@@ -63,7 +64,7 @@ def readdress_invitations(contact: Contact) -> None:
 
 
 def reset_undelivered(invitation: Invitation) -> bool:
-    """What did not leave, or was not taken, waits to be written with its mailing. Says whether it does."""
+    """Let an undelivered invitation be written again with its mailing. Return whether it will be."""
     if invitation.mailing.stopped_at:
         return False
     if invitation.emailed_at:
@@ -76,7 +77,7 @@ def reset_undelivered(invitation: Invitation) -> bool:
 
 
 def delete_invitations(contact: Contact) -> None:
-    """A contact is erased: its invitations go with it, and so does what was written and noted about them."""
+    """The contact is deleted and its invitations with it: delete the messages and history about them."""
     lock_invitations_of_contacts(contact)
     for invitation in contact.invitations.all():
         invitation.messages.all().delete()
@@ -84,7 +85,7 @@ def delete_invitations(contact: Contact) -> None:
 
 
 def lock_invitations_of_contacts(*contacts: Contact) -> None:
-    """Lock the mailings that these contacts' invitations belong to, then the invitations."""
+    """Lock the mailings of these contacts' invitations, then the invitations."""
     mailings = Invitation.objects.filter(contact__in=contacts).values("mailing")
     list(Mailing.objects.select_for_update(no_key=True).filter(pk__in=mailings).order_by("pk").values_list("pk"))
     Invitation.objects.filter(contact__in=contacts).lock()

@@ -1,7 +1,7 @@
-"""A spreadsheet of people for an audience, checked whole before anybody is put in (docs/rules.md).
+"""Import a spreadsheet of people into an audience, checked as a whole first (docs/rules.md).
 
-Its columns are known by their headings: e-mail, and as there may be name, organization, language. Whoever is a contact
-already is known by the address alone; the others become contacts of their organization, or on their own.
+Columns are recognized by their headings: email and, optionally, name, organization and language. Existing contacts are
+recognized by address alone. Other people become contacts of their organization, or without one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -45,11 +45,11 @@ LANGUAGES = {"en": "en, eng, english, ingles", "es": "es, spa, spanish, espanol,
 
 
 class ContactImportRefused(Exception):
-    """Nobody is put in. Its text is a sentence for staff."""
+    """Nobody was imported. The text is a sentence for staff."""
 
 
 class ContactRow(NamedTuple):
-    """One person of a file, as it is read, with the line."""
+    """One person in a file."""
 
     line: int
     email: str
@@ -63,7 +63,7 @@ class ContactRow(NamedTuple):
 
 
 class SkippedRow(NamedTuple):
-    """A row that cannot be taken: its line, what stands there, and why not, a sentence."""
+    """A row that won't be imported: its line, its content, and the reason in a sentence."""
 
     line: int
     what: str
@@ -72,8 +72,8 @@ class SkippedRow(NamedTuple):
 
 @dataclass
 class CheckedList:
-    """What a file holds: people who are contacts, people who are none yet, and rows that are left out: wrong ones,
-    those whose address stood above, and those who want no invitations or whose address refuses mail."""
+    """The rows of a file: existing contacts, new people, rejected rows, repeated addresses, and people who don't want
+    invitations or whose address bounces."""
 
     name: str
     existing: list[ContactRow] = field(default_factory=list)
@@ -84,7 +84,7 @@ class CheckedList:
 
     @property
     def accepted(self) -> list[ContactRow]:
-        """Who would be put in, in the order of the file."""
+        """The people who will be imported, in the order of the file."""
         return sorted([*self.existing, *self.new])
 
 
@@ -92,8 +92,8 @@ class CheckedList:
 
 
 def check_contact_list(file: bytes, name: str) -> CheckedList:
-    """What a CSV or XLSX file says, checked; `name` is the file's. Writes nothing. Raises Unreadable with a sentence
-    when it is no table of people: then nothing of it is taken."""
+    """Read and check a CSV or XLSX file called `name`. Write nothing. Raise Unreadable if it isn't a table of
+    people."""
     sheet = spreadsheet_reader.read_sheet(file, lambda row: len(set(map(contact_field, row)) - {None}))
     checked = CheckedList(name)
     rows: dict[str, ContactRow] = {}
@@ -108,7 +108,7 @@ def check_contact_list(file: bytes, name: str) -> CheckedList:
 
 
 def classify_rows(checked: CheckedList, rows: dict[str, ContactRow]) -> None:
-    """Two queries for any number of rows."""
+    """Takes two queries for any number of rows."""
     preferences_found = EmailPreference.objects.filter(preferences.must_not_email("invitations"), email__in=rows)
     opted_out = set(preferences_found.values_list("email", flat=True))
     existing = contacts_by_address(rows)
@@ -118,8 +118,8 @@ def classify_rows(checked: CheckedList, rows: dict[str, ContactRow]) -> None:
 
 
 def contacts_by_address(addresses: Iterable[str]) -> dict[str, list[tuple[int, str]]]:
-    """The contacts of these addresses, in lower case: primary keys and folded names of their organizations. The one
-    that an audience would take first comes first."""
+    """Return the contacts with these lowercase addresses: primary keys and normalized names of their organizations, in
+    the order in which an audience would choose them."""
     found = Contact.objects.alias(address=Lower("email")).filter(address__in=list(addresses))
     rows = found.order_by("-is_primary", "pk").values_list("email", "pk", "organization__normalized_name")
     by_address: dict[str, list[tuple[int, str]]] = {}
@@ -129,7 +129,7 @@ def contacts_by_address(addresses: Iterable[str]) -> dict[str, list[tuple[int, s
 
 
 def contact_rows(sheet: Sheet, rejected: list[SkippedRow]) -> Iterator[ContactRow]:
-    """The rows that can be read; the others are put among the bad ones."""
+    """Yield the readable rows; add the others to `rejected`."""
     columns = contact_columns(sheet.header)
     number = 0
     for line, row in sheet.rows:
@@ -172,7 +172,7 @@ def parse_name(name: str, model: type, cell: str, parsed: ParsedRow) -> str:
 
 
 def parse_language(cell: str, parsed: ParsedRow) -> str:
-    """A language that we write in; none is for the contact to say."""
+    """Return the code of a language we write in, or ""."""
     language = next(
         (code for code, spellings in LANGUAGES.items() if plain_text(cell) in map(plain_text, spellings.split(","))), ""
     )
@@ -183,7 +183,7 @@ def parse_language(cell: str, parsed: ParsedRow) -> str:
 
 
 def contact_columns(header: list[str]) -> dict[int, str]:
-    """The field of each column that has one; of two for one field the first counts."""
+    """Return the field of each known column. If two columns have the same field, the first one counts."""
     columns: dict[int, str] = {}
     for number, heading in enumerate(header):
         name = contact_field(heading)
@@ -208,9 +208,11 @@ def contact_field(heading: str) -> str | None:
 
 @transaction.atomic
 def add_to_audience(audience: Audience, checked: CheckedList) -> int:
-    """Puts the people of a checked file in an audience, and says how many are in it by lists now. Who is no contact
-    becomes one: of the organization with the same normalized name, which is made if there is none; without one on their
-    own. Twice changes nothing."""
+    """Add the people of a checked file to an audience. Return how many uploaded contacts it has now.
+
+    People who aren't contacts become contacts of the organization with the same normalized name, which is created if
+    needed. Safe to repeat.
+    """
     rows = {row.address: row for row in checked.accepted}
     contacts_found = contacts_by_address(rows)
     missing = [row for address, row in rows.items() if address not in contacts_found]
@@ -229,12 +231,12 @@ def add_to_audience(audience: Audience, checked: CheckedList) -> int:
 
 
 def contact_in_organization(candidates: list[tuple[int, str]], organization: str) -> int:
-    """The contact of one address that is meant: that of the organization in the file, else the first."""
+    """Return the contact of an address in the organization named in the file, or the first contact."""
     return next((pk for pk, name in candidates if organization and name == organization), candidates[0][0])
 
 
 def new_contact(row: ContactRow, organizations: dict[str, int]) -> Contact:
-    """Whoever has no name in the file is called as the organization, or as the address before its @."""
+    """Someone without a name in the file is named after the organization, or after the address before its @."""
     return Contact(
         organization_id=organizations.get(row.organization),
         name=row.name or row.organization[: cell_parsers.longest(Contact, "name")] or row.email.partition("@")[0],
@@ -244,7 +246,7 @@ def new_contact(row: ContactRow, organizations: dict[str, int]) -> Contact:
 
 
 def organizations_by_name(names: set[str]) -> dict[str, int]:
-    """The primary key of the organization of each typed name, made if there is none."""
+    """Return the primary key of the organization with each name, creating missing organizations."""
     plain_names = normalized_names(names)
     rows = Organization.objects.filter(normalized_name__in=set(plain_names.values())).order_by("-pk")
     known = dict(rows.values_list("normalized_name", "pk"))  # of several the oldest
@@ -255,7 +257,7 @@ def organizations_by_name(names: set[str]) -> dict[str, int]:
 
 
 def normalized_names(names: set[str]) -> dict[str, str]:
-    """Each name as the database folds it, by the name: one statement."""
+    """Return each name as the database normalizes it, by name, in one statement."""
     compiler = Organization.objects.all().query.get_compiler(connection=connection)
     sql, parameters = compiler.compile(normalize_name(RawSQL("name", ())))
     select = f"SELECT name, {sql} FROM unnest(%s::text[]) AS name"  # noqa: S608, the models' own expression
@@ -268,17 +270,18 @@ def normalized_names(names: set[str]) -> dict[str, str]:
 
 
 def store_upload(audience: Audience, file: bytes, name: str) -> None:
-    """Keeps a list that was sent for an audience until staff put its people in, or drop it. A second one takes the
-    first one's place."""
+    """Store an uploaded list until staff import or discard it. A second upload replaces the first."""
     values = {"file": file, "file_name": name[-MAX_LENGTH_FILE_NAME:], "uploaded_at": timezone.now()}
     ContactListUpload.objects.update_or_create(audience=audience, defaults=values)
 
 
 @transaction.atomic
 def import_upload(audience: Audience, *, seen: str, skip_rejected: bool) -> int:
-    """Puts the people of the list that is kept for an audience in it, and forgets the list. Says how many they are.
-    `seen` is the mark of the list that staff looked through. Raises Refused, also when it is another one now, or there
-    are bad rows and nobody said that they are left out."""
+    """Import the stored list into its audience and delete it. Return the number of people.
+
+    `seen` is the mark of the list that staff reviewed. Raise ContactImportRefused if the list has changed since, or has
+    rejected rows and staff didn't choose to skip them.
+    """
     upload = lock_upload(audience, seen)
     if upload is None:
         raise ContactImportRefused(_("This list was put in or dropped before. Nothing was done."))
@@ -294,8 +297,8 @@ def import_upload(audience: Audience, *, seen: str, skip_rejected: bool) -> int:
 
 @transaction.atomic
 def discard_upload(audience: Audience, *, seen: str) -> None:
-    """Forgets the list that is kept for an audience. Twice changes nothing. Raises Refused when it is another one than
-    the one that was `seen`."""
+    """Delete the stored list of an audience. Safe to repeat. Raise ContactImportRefused if it isn't the list with the
+    mark `seen`."""
     if upload := lock_upload(audience, seen):
         upload.delete()
 
@@ -310,5 +313,5 @@ def lock_upload(audience: Audience, seen: str) -> ContactListUpload | None:
 
 
 def discard_stale_uploads() -> None:
-    """Forgets lists of which nobody said anything for a day."""
+    """Delete lists that staff did nothing with for a day."""
     ContactListUpload.objects.filter(uploaded_at__lt=timezone.now() - KEEP_UPLOADS).delete()

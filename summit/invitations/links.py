@@ -1,4 +1,4 @@
-"""The link of an invitation once more, to the contact's stored address alone (docs/rules.md)."""
+"""Email an invitation's link again, only to the contact's stored address (docs/rules.md)."""
 
 from django.conf import settings
 from django.db import transaction
@@ -15,8 +15,8 @@ from summit.models import Invitation
 
 @transaction.atomic
 def mail_invitation_link(invitation: Invitation) -> bool:
-    """Mails the link of an invitation to its contact and says whether it does, as often as links.mail_link does for an
-    RSVP. Raises Invitation.DoesNotExist."""
+    """Email the link of an invitation to its contact, as often as rsvp_links.mail_rsvp_link allows. Return whether it
+    was queued. Raise Invitation.DoesNotExist."""
     invitation = responses.lock_invitation(invitation)
     messages = invitation.messages.filter(kind=EmailKind.INVITATION_LINK)
     if not rsvp_links.may_mail_link(messages, invitation.contact.email):

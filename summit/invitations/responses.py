@@ -1,4 +1,4 @@
-"""Yes or no, there and back, until the RSVP window closes; and the link by which it is said."""
+"""Accept or decline an invitation, as often as people change their minds, and replace its link."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,12 +27,12 @@ MAX_LENGTH_MESSAGE = Invitation._meta.get_field("decline_message").max_length
 
 @transaction.atomic
 def accept_invitation(invitation: Invitation, rsvp: Rsvp, *, size: int, guests: Sequence[Guest] = ()) -> Rsvp:
-    """A party of `size` seats comes: `rsvp` is unsaved and says what the form asked, `guests` as seats.reserve takes
-    them. It is of the contact's address and organization, whatever was typed.
+    """Accept an invitation with a party of `size`. `rsvp` is unsaved and has what the form asked; `guests` are those of
+    seats.reserve. Its address and organization are the contact's, whatever was typed.
 
-    An RSVP that the address has is the answer as it stands; a cancelled one comes back. An invitation that was accepted
-    already stays as it is. Raises seats.RsvpClosed, seats.PartyOutOfBounds, seats.DuplicateRsvp when the address's RSVP
-    answers another invitation, and Invitation.DoesNotExist when it was taken back.
+    If the address already has an RSVP, that RSVP is the answer; a canceled one is reinstated. An invitation that was
+    already accepted stays as it is. Raise seats.RsvpClosed, seats.PartyOutOfBounds, seats.DuplicateRsvp if the
+    address's RSVP answers another invitation, and Invitation.DoesNotExist if the invitation was withdrawn.
     """
     invitation = lock_invitation(invitation)
     before = answer_for_history(invitation)
@@ -62,9 +62,12 @@ def reserve_for_invitation(invitation: Invitation, rsvp: Rsvp, *, size: int, gue
 
 @transaction.atomic
 def decline_invitation(invitation: Invitation, message: str = "") -> Invitation:
-    """The contact does not come, with a word or without; an RSVP that stands is cancelled. Twice declines once; another
-    word takes the first one's place. Until the RSVP window closes, and with an RSVP until the event ends, as every seat
-    can be given back (rule 5 of the seats). Raises seats.RsvpClosed and Invitation.DoesNotExist."""
+    """Decline an invitation, with a message or without, and cancel its RSVP. Safe to repeat; another message replaces
+    the first.
+
+    Possible until RSVP closes or, with an RSVP, until the event ends, because seats can always be given back (rule 5 of
+    the seats). Raise seats.RsvpClosed and Invitation.DoesNotExist.
+    """
     invitation, message = lock_invitation(invitation), message[:MAX_LENGTH_MESSAGE]
     before = answer_for_history(invitation)
     if invitation.answer == Answer.DECLINED and message in {"", invitation.decline_message}:
@@ -81,9 +84,9 @@ def decline_invitation(invitation: Invitation, message: str = "") -> Invitation:
 
 @transaction.atomic
 def replace_invitation_link(invitation: Invitation) -> None:
-    """Gives an invitation a new link, as others saw the old one, which opens nothing from now on. The new one is mailed
-    at once, unless the invitation waits to be written with it, the event is over or called off, or the address wants no
-    invitations. Raises Invitation.DoesNotExist."""
+    """Give an invitation a new link, because others saw the old one, which stops working. Email the new one now, unless
+    the invitation will be written with it anyway, the event is over or canceled, or the address has opted out. Raise
+    Invitation.DoesNotExist."""
     invitation = lock_invitation(invitation)
     invitation.token = new_token()
     invitation.save(update_fields=["token"])
@@ -99,12 +102,14 @@ def replace_invitation_link(invitation: Invitation) -> None:
 
 
 def link_is_useful(invitation: Invitation) -> bool:
-    """Whether mail with the link helps: the event is neither over nor called off, and the address wants it."""
+    """Return whether an email with the link helps: the event is neither over nor canceled, and the address hasn't opted
+    out."""
     return invitation.event.is_editable and preferences.may_email(invitation.contact.email, "invitations")
 
 
 def link_existing_rsvps() -> None:
-    """Whoever was asked and made an RSVP elsewhere, with the same address, has answered by it."""
+    """Link invitations to RSVPs that were made with the same address on the public page or by phone: they are
+    answers."""
     active = Rsvp.objects.active().filter(event=OuterRef("event"), invitation=None).order_by()
     same = active.alias(address=Lower("email")).filter(address=Lower(OuterRef("contact__email")))
     coming = Invitation.objects.filter(rsvp=None, event__ends_at__gt=timezone.now())
@@ -123,8 +128,8 @@ def link_existing_rsvp(invitation: Invitation) -> None:
 
 
 def lock_invitation(invitation: Invitation) -> Invitation:
-    """The invitation as it stands, locked to the end of the transaction, with its event, contact and RSVP. One that the
-    address made elsewhere is its RSVP, too."""
+    """Return the locked invitation with its event, contact and RSVP, which may be one that the address made
+    elsewhere."""
     event = seats.lock_event(invitation.event_id)
     # Who merges organizations has their lock, and waits for invitations.
     list(Organization.objects.filter(contacts__invitations=invitation).select_for_update(no_key=True, of=("self",)))
@@ -140,12 +145,11 @@ def lock_invitation(invitation: Invitation) -> Invitation:
 
 
 def rsvp_of_contact(invitation: Invitation) -> Rsvp | None:
-    """The RSVP of the contact's address for the event, unless it answers another invitation."""
+    """Return the RSVP of the contact's address for the event, unless it answers another invitation."""
     return invitation.event.rsvps.with_email(invitation.contact.email).filter(invitation=None).first()
 
 
 def answer_for_history(invitation: Invitation) -> dict:
-    """What history tells of an answer."""
     return {"answer": str(invitation.answer), "decline_message": invitation.decline_message}
 
 

@@ -1,4 +1,4 @@
-"""Who is invited: an audience, once, when as many are asked as were confirmed."""
+"""Invite an audience once, if as many people will be invited as staff confirmed."""
 
 from collections.abc import Iterable
 
@@ -13,27 +13,27 @@ from partners.models import Contact
 from partners.organizations import contacts
 from summit import seats
 from summit.emails.kinds import EmailKind
-from summit.invitations import audiences
-from summit.invitations.audiences import Person
+from summit.invitations import audience_query
+from summit.invitations.audience_query import Person
 from summit.models import Audience, Event, Invitation, Rsvp
 
 MAX_LENGTH_TITLE = Mailing._meta.get_field("title").max_length
 
 
 class CannotInvite(Exception):
-    """Nobody is invited. Its text is a sentence for staff."""
+    """Nobody is invited. The text is a sentence for staff."""
 
 
 class EventNotInvitable(CannotInvite):
-    """Nobody can be invited to the event as it stands."""
+    """Nobody can be invited to the event as it is."""
 
 
 class NoRecipients(CannotInvite):
-    """There is nobody in the audience who would be invited."""
+    """Nobody in the audience would be invited."""
 
 
 class RecipientsChanged(CannotInvite):
-    """It is not the people any more who were confirmed; `number` is how many there are now."""
+    """Other people would be invited than staff confirmed; `number` is how many now."""
 
     def __init__(self, number: int, *, as_many: bool):
         other_number = ngettext(
@@ -52,7 +52,7 @@ class RecipientsChanged(CannotInvite):
 
 
 def check_invitable(event: Event) -> None:
-    """Whether people can be invited now: only while they can answer. Raises NotNow with the reason."""
+    """Raise EventNotInvitable unless people could answer an invitation now."""
     if event.canceled_at:
         raise EventNotInvitable(_("This event was cancelled, so nobody can be invited."))
     if event.is_over:
@@ -71,11 +71,11 @@ def check_invitable(event: Event) -> None:
 
 @transaction.atomic
 def start_invitations(event: Event, audience: Audience, *, count: int, by: str, mark: str | None = None) -> Mailing:
-    """Invites those of an audience who are to be asked to an event: all invitations are made, in this transaction, and
-    are written soon after. `count` is how many staff confirmed, `by` who, `mark` that of the figures which they were
-    shown. Guests who are no contacts become some.
+    """Create invitations to an event for everyone in an audience who isn't skipped. Their emails are written soon
+    after.
 
-    Raises NotNow, Nobody, and Changed when there are more or fewer, or others, by now. Twice asks nobody twice.
+    `count` is the number staff confirmed, `by` who confirmed it, `mark` the mark of the people they were shown. Guests
+    become contacts. Raise EventNotInvitable, NoRecipients, or RecipientsChanged. Repeating it invites nobody twice.
     """
     event = seats.lock_event(event.pk)
     check_invitable(event)
@@ -94,19 +94,18 @@ def start_invitations(event: Event, audience: Audience, *, count: int, by: str, 
 
 
 def create_invitations(event: Event, mailing: Mailing, contacts: list[int]) -> None:
-    """One invitation for each contact, each with a link of its own."""
     Invitation.objects.bulk_create(
         [Invitation(event=event, mailing=mailing, contact_id=contact) for contact in contacts], batch_size=2000
     )
 
 
 def confirmed_recipients(audience: Audience, event: Event, count: int, mark: str | None) -> list[Person]:
-    """Those who were confirmed, all of them contacts, who cannot go before the transaction ends."""
-    people = list(audiences.audience_people(audience, event, reason=""))
+    """Return the confirmed people as contacts, locked so that they can't be deleted before the transaction ends."""
+    people = list(audience_query.audience_people(audience, event, reason=""))
     if not people:
         raise NoRecipients(_("There is nobody in this audience who would be invited."))
     if are_confirmed(people, count, mark) and make_contacts(person for person in people if not person.contact_id):
-        people = list(audiences.audience_people(audience, event, reason=""))
+        people = list(audience_query.audience_people(audience, event, reason=""))
     locked = lock_contacts({person.contact_id for person in people if person.contact_id})
     if locked != len(people) or not are_confirmed(people, count, mark):
         raise RecipientsChanged(locked, as_many=locked == count)
@@ -114,12 +113,12 @@ def confirmed_recipients(audience: Audience, event: Event, count: int, mark: str
 
 
 def are_confirmed(people: list[Person], count: int, mark: str | None) -> bool:
-    """Whether they are as many as were confirmed and, when those were marked, the same ones."""
-    return len(people) == count and (mark is None or mark == audiences.fingerprint_people(people))
+    """Return whether there are as many people as confirmed and, given a mark, the same people."""
+    return len(people) == count and (mark is None or mark == audience_query.fingerprint_people(people))
 
 
 def make_contacts(guests: Iterable[Person]) -> int:
-    """Guests become contacts of the organization that their RSVP was matched with, or on their own. Says how many."""
+    """Turn guests into contacts of the organization their RSVP was matched with, or without one. Return how many."""
     guests = list(guests)
     partners = dict(
         Rsvp.objects.filter(pk__in=[guest.rsvp_id for guest in guests]).values_list("pk", "organization_id")
@@ -137,8 +136,7 @@ def make_contacts(guests: Iterable[Person]) -> int:
 
 
 def lock_contacts(pks: set[int]) -> int:
-    """Locks contacts against being merged or erased, and says how many of them are there: always in one order, as who
-    merges does, too."""
+    """Lock contacts against being merged or deleted. Return how many still exist. Merging locks in the same order."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM partners_contact WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE", [list(pks)])
         return cursor.rowcount

@@ -1,4 +1,4 @@
-"""Invitations are written batch by batch, and taken back when their mailing is stopped."""
+"""Write the emails of a mailing batch by batch, and withdraw invitations when it is stopped."""
 
 import time
 from collections.abc import Iterable
@@ -21,8 +21,10 @@ WRITE_SECONDS = 10  # then another worker goes on, so that nothing else waits fo
 
 
 def write_mailing(mailing: Mailing) -> bool:
-    """Writes the messages of a mailing's invitations, batch by batch, for some WRITE_SECONDS; says whether all are
-    written. Goes on where it was interrupted; two at once take turns; twice writes nothing twice."""
+    """Write a mailing's messages for up to WRITE_SECONDS. Return whether all are written.
+
+    Continue where an earlier call was interrupted. Two calls at once take turns, and nothing is written twice.
+    """
     stop_at = time.monotonic() + WRITE_SECONDS
     while write_next_batch(mailing.pk):
         if time.monotonic() > stop_at:
@@ -32,7 +34,7 @@ def write_mailing(mailing: Mailing) -> bool:
 
 @transaction.atomic
 def write_next_batch(mailing_pk: int) -> bool:
-    """Writes a batch in one transaction, under the mailing's lock. Says whether there may be more."""
+    """Write one batch under the mailing's lock. Return whether there may be more."""
     unrendered = Mailing.objects.unrendered().select_for_update(no_key=True)
     mailing = unrendered.filter(pk=mailing_pk).first()
     if mailing is None:
@@ -55,8 +57,8 @@ def write_next_batch(mailing_pk: int) -> bool:
 
 
 def write_invitations(mailing: Mailing, event: Event, invitations: list[Invitation]) -> None:
-    """Locked invitations of a locked mailing to an event. Who does not want it any more, or has an RSVP by now, is left
-    out."""
+    """Write locked invitations of a locked mailing. Skip and delete those of people who have opted out or RSVP'd
+    since."""
     emails = {invitation.contact.email.lower() for invitation in invitations}
     preferences_by_email = preferences.get_preferences(emails)
     coming = set(emails_with_rsvp(event, emails))
@@ -76,7 +78,7 @@ def write_invitations(mailing: Mailing, event: Event, invitations: list[Invitati
 
 
 def emails_with_rsvp(event: Event, emails: Iterable[str]):
-    """Those of these addresses, in lower case, that have an RSVP for the event."""
+    """Return those of these lowercase addresses that have an RSVP for the event."""
     active = event.rsvps.active().order_by().annotate(address=Lower("email"))
     return active.filter(address__in=emails).values_list("address", flat=True)
 
@@ -86,8 +88,8 @@ def emails_with_rsvp(event: Event, emails: Iterable[str]):
 
 @transaction.atomic
 def stop_mailing(mailing: Mailing) -> int:
-    """Ends a mailing for good. Whoever was not written to yet was never invited, and can be asked again another time.
-    Says how many those are; twice takes nobody back twice."""
+    """Stop a mailing for good. People not emailed yet were never invited and can be invited later. Return their number.
+    Safe to repeat."""
     change_notices.lock_invitations_of_mailing(mailing)
     recalled = control.stop(mailing)
     change_notices.restore_notified_versions(recalled)
@@ -100,8 +102,8 @@ def stop_mailing(mailing: Mailing) -> int:
 
 
 def stop_closed_mailings() -> None:
-    """Ends the mailings to events that were called off, closed or hidden since: no mail asks what nobody can answer.
-    What tells that an event moved ends when it is over."""
+    """Stop mailings to events that were canceled, closed or hidden since, because nobody could answer. Change notices
+    stop when the event is over."""
     closed = Q(event__canceled_at__isnull=False) | Q(event__rsvp_closes_at__lte=timezone.now())
     closed |= Q(event__is_published=False)
     invitations = Invitation.objects.filter(closed, mailing=OuterRef("pk"))

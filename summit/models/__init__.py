@@ -1,4 +1,4 @@
-"""What the summit stores: events, who comes, who is asked."""
+"""Events, RSVPs and invitations."""
 
 from summit.models.events import MAX_CAPACITY, MAX_PARTY_SIZE, Event, EventVersion
 from summit.models.invitations import Audience, ContactListUpload, Invitation, Reminder, answer_of

@@ -1,5 +1,4 @@
-"""Who is asked to an event, by which audience, and what is said before and after it. The rules are in invitations/,
-audiences.py and reminders.py."""
+"""Audiences, invitations and reminders. The rules are in summit/invitations/ and summit/reminders/."""
 
 from datetime import UTC, datetime
 
@@ -21,10 +20,11 @@ MAX_LENGTH_FILE_NAME = 200
 
 
 class Audience(models.Model):
-    """Who is to be asked, in words that can be combined: partners, guests of an event and a list, put together.
+    """Whom to invite: partners, guests of an event and uploaded contacts, combined.
 
-    Partners must fit all that is said of them (year, kinds, schools, sectors), and of several kinds, schools or sectors
-    one is enough. When nothing is said of partners, none are in it. audiences.py tells who is left out for one event.
+    Partners must match everything that is set (year, promise types, schools, sectors); one of several promise types,
+    schools or sectors is enough. If nothing is set, no partners are included. audience_query.py finds who is skipped
+    for an event.
     """
 
     class ContactScope(models.TextChoices):
@@ -71,7 +71,7 @@ class Audience(models.Model):
 
 
 class ContactListUpload(models.Model):
-    """A spreadsheet of people that staff sent for an audience, kept until they say whether its people are put in."""
+    """An uploaded spreadsheet of people for an audience, stored until staff import or discard it."""
 
     audience = models.OneToOneField(
         Audience, verbose_name=_("audience"), on_delete=models.CASCADE, related_name="upload", primary_key=True
@@ -89,7 +89,7 @@ class ContactListUpload(models.Model):
 
     @property
     def mark(self) -> str:
-        """Another one for each list that is sent."""
+        """Different for each upload."""
         return self.uploaded_at.astimezone(UTC).isoformat()
 
 
@@ -102,7 +102,7 @@ class InvitationQuerySet(models.QuerySet):
         return self.filter(ACCEPTED)
 
     def declined(self):
-        """Those who said no, or said yes and gave their seats back."""
+        """Those who said no, or said yes and canceled."""
         return self.exclude(ACCEPTED).exclude(OPEN)
 
     def unanswered(self):
@@ -114,11 +114,11 @@ class InvitationQuerySet(models.QuerySet):
 
 
 class Invitation(models.Model):
-    """One contact being asked to one event. Accepted while its RSVP stands, declined when the contact said so, by the
-    invitation or by giving back the seats.
+    """An invitation of one contact to one event. It is accepted while its RSVP stands, and declined if the contact said
+    no or canceled the RSVP.
 
-    `notified_version` stands for the time and place in the last email to the contact (change_notices.py),
-    `previous_notified_version` for those in the one before it.
+    `notified_version` is the Event.schedule_version in the last email to the contact, `previous_notified_version` the
+    one in the email before it.
     """
 
     class Answer(models.TextChoices):
@@ -178,20 +178,20 @@ class Invitation(models.Model):
 
     @property
     def answer(self) -> Answer:
-        """What was said; needs `rsvp` to be loaded."""
+        """Needs `rsvp` to be loaded."""
         return answer_of(not self.rsvp.canceled_at if self.rsvp else None, self.declined_at)
 
 
 def answer_of(stands: bool | None, declined_at: datetime | None) -> Invitation.Answer:
-    """What was said, by whether its RSVP stands, None when there is none, and by when it was declined."""
+    """Return the answer, given whether the RSVP stands (None if there is none) and when the invitation was declined."""
     if stands:
         return Invitation.Answer.ACCEPTED
     return Invitation.Answer.DECLINED if declined_at or stands is False else Invitation.Answer.OPEN
 
 
 class Reminder(models.Model):
-    """One thing that is said once before or after an event, such as "a week before", for the day on which it takes
-    place: whether it was said, or why not. Its messages keep it from being said twice to one person."""
+    """One kind of reminder of an event, for the date it takes place on: whether it was sent, or why not. Its messages
+    keep it from being sent twice to one person."""
 
     class Kind(models.TextChoices):
         WEEK = "week", _("a week before")

@@ -1,4 +1,4 @@
-"""Who comes to an event: parties and their guests. The rules about seats are in seats.py."""
+"""RSVPs: parties and their guests. The rules about seats are in seats.py."""
 
 import uuid
 from datetime import datetime
@@ -32,16 +32,16 @@ class RsvpQuerySet(models.QuerySet):
         return self.filter(event__is_published=True, event__canceled_at__isnull=True, event__ends_at__gt=timezone.now())
 
     def with_email(self, email: str):
-        """The RSVPs of one address, whatever its case; served by the unique index."""
+        """The RSVPs of an address, ignoring case. Uses the unique index."""
         return self.alias(folded_email=Lower("email")).filter(folded_email=email.lower())
 
     def to_match(self):
-        """Those whose organization nobody has said which it is."""
+        """RSVPs whose organization isn't matched yet."""
         return self.filter(organization__isnull=True, no_organization=False).exclude(organization_name="")
 
     def found(self, words: str):
-        """Those in which each word is found: in the contact's name, address or organization, or in one guest's name,
-        whatever their accents and case. Served by the two indexes of what is folded."""
+        """RSVPs in which each word is found: in the contact's name, address or organization, or in a guest's name,
+        ignoring accents and case. Uses the trigram indexes."""
         found = self
         for word in words.split()[:MAX_SEARCH_WORDS]:
             here = {"search_text__contains": unaccented(Value(word))}
@@ -50,12 +50,12 @@ class RsvpQuerySet(models.QuerySet):
         return found
 
     def waitlist(self):
-        """The RSVPs with waiting seats, oldest wait first."""
+        """Waitlisted RSVPs, longest wait first."""
         return self.filter(waitlisted_seats__gt=0).order_by("waitlisted_since", "pk")
 
 
 class Rsvp(models.Model):
-    """One party's reply to one event. Seats are written by seats.py alone."""
+    """One party's answer to one event. Only seats.py writes seats."""
 
     class Status(models.TextChoices):
         CONFIRMED = "confirmed", _("confirmed")
@@ -173,7 +173,7 @@ class Rsvp(models.Model):
 
     @property
     def party_size(self) -> int:
-        """Seats held and waited for; 0 once cancelled."""
+        """Held and waitlisted seats; 0 once canceled."""
         return self.held_seats + self.waitlisted_seats
 
     @property
@@ -194,7 +194,8 @@ def status_of(held_seats: int, waitlisted_seats: int, canceled_at: datetime | bo
 
 
 def door_code(uid: uuid.UUID) -> str:
-    """What the contact says at the door: six letters and digits without look-alikes, from the RSVP's UID."""
+    """Return the code that guests say at the door: six letters and digits without look-alikes, made from the RSVP's
+    UID."""
     number, code = uid.int, ""
     for _i in range(CODE_LENGTH):
         number, digit = divmod(number, len(CODE_LETTERS))
@@ -203,8 +204,8 @@ def door_code(uid: uuid.UUID) -> str:
 
 
 def door_number(code: str) -> int | None:
-    """What a UID leaves, divided by CODES, when this is its code, in any case and with or without dash; None when it is
-    no code at all."""
+    """Return the remainder of the UID divided by CODE_COUNT that has this code, in any case and with or without its
+    dash; None if it isn't a code."""
     letters = code.strip().upper().replace("-", "")
     if len(letters) != CODE_LENGTH or not set(letters) <= set(CODE_LETTERS):
         return None
@@ -212,10 +213,9 @@ def door_number(code: str) -> int | None:
 
 
 class Guest(models.Model):
-    """One person of a party. The first is the contact; companions are named now or later.
+    """One person of a party. The first is the contact; the others are named now or later.
 
-    An RSVP that is not cancelled has as many guests as seats held and waited for; a cancelled one keeps them, so that
-    it can come back.
+    An RSVP has as many guests as held and waitlisted seats. A canceled one keeps them, so that it can be reinstated.
     """
 
     rsvp = models.ForeignKey(Rsvp, verbose_name=_("RSVP"), on_delete=models.CASCADE, related_name="guests")
@@ -245,8 +245,8 @@ class Guest(models.Model):
 
 
 class LinkRequest(models.Model):
-    """Someone asked for the link of an address. Written and answered later, so that asking takes the same time whether
-    the address is known or not."""
+    """A request for the links of an address. It is answered later, so that asking takes the same time whether the
+    address is known or not."""
 
     email = models.EmailField()
     created_at = models.DateTimeField(default=timezone.now)

@@ -1,4 +1,4 @@
-"""When reminders are due, and until when they help: read from an event and the district's calendar each time."""
+"""When reminders are due, and how long they are useful, computed from an event and the district's calendar."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -13,19 +13,18 @@ HOUR = 9  # in the morning, when a reminder is due
 
 
 class DuePeriod(NamedTuple):
-    """From when a reminder is due, and from when it helps nobody any more."""
+    """From when a reminder is due, and from when it is useless."""
 
     due: Callable[[Event], datetime]
     until: Callable[[Event], datetime]
 
 
 def district_date(moment: datetime) -> date:
-    """Its day in the district."""
     return timezone.localdate(moment, timezone.get_default_timezone())
 
 
 def district_time(day: date, hour: int = HOUR) -> datetime:
-    """An hour of a day in the district, whatever its clocks did meanwhile."""
+    """Return an hour of a day in the district, in daylight saving time or not."""
     return datetime(day.year, day.month, day.day, hour, tzinfo=timezone.get_default_timezone())
 
 
@@ -46,14 +45,15 @@ DUE_PERIODS = {
 
 
 def useful_until(kind: Reminder.Kind, event: Event, now: datetime) -> datetime:
-    """Until when a letter that is written now may be sent: one that says "tomorrow" ends with its day."""
+    """Return until when a reminder written now may be sent. One that says "tomorrow" ends with its day."""
     until = DUE_PERIODS[kind].until(event)
     says_how_soon = kind in {Kind.WEEK, Kind.DAY}
     return min(until, district_time(district_date(now) + timedelta(days=1), hour=0)) if says_how_soon else until
 
 
 def start_of_day_before(now: datetime, days: int) -> datetime:
-    """What was sent before this is, in the morning of this or an earlier day, so many days old."""
+    """Return the moment before which something must have been sent to be this many days old, counted at HOUR of the
+    morning."""
     last_morning = (
         district_date(now) if now >= district_time(district_date(now)) else district_date(now) - timedelta(days=1)
     )

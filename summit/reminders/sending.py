@@ -1,9 +1,9 @@
-"""What says itself before and after an event, each thing once (docs/rules.md).
+"""Reminders before and after an event, each sent once (docs/rules.md).
 
-When something is due stands in reminder_times.py; it is never counted down. After an outage it is said late, with words
-that are true then, or not at all when it is too late to help. A run locks the event, so that two at once do not write
-twice and nobody cancels in between; the message's key keeps it at once for good. What waits in the database too long,
-because mail does not flow, is taken back and, while there is time, written anew.
+schedule.py computes from the event when each is due. After an outage a reminder is sent late, with words that are true
+then, or not at all if it is too late to help. A run locks the event, so that two runs don't write twice and nobody
+cancels in between; the message's key makes it unique for good. Reminders that stay queued too long, because email isn't
+going out, are deleted and, while there is time, written again.
 """
 
 import logging
@@ -47,7 +47,8 @@ FULLY_INFORMING_KINDS = (
 
 
 def rsvps_to_remind(event: Event, kind: Reminder.Kind) -> QuerySet[Rsvp]:
-    """Who is to be written to and was not yet. Nobody who answered after it was due: they were told all of it."""
+    """Return the parties still to be sent a reminder, without those who RSVP'd after it was due: their confirmation
+    said everything."""
     due = DUE_PERIODS[kind].due(event)
     rsvps = event.rsvps.active().filter(created_at__lt=due).filter(~opted_out("email", "reminders"))
     reminder = {
@@ -65,13 +66,13 @@ def rsvps_to_remind(event: Event, kind: Reminder.Kind) -> QuerySet[Rsvp]:
 
 
 def attended(event: Event) -> Q:
-    """Of an event's RSVPs: somebody of the party came. When nobody noted who came, whoever held seats."""
+    """Match an event's parties of which someone was checked in or, if nobody checked in anyone, that held seats."""
     arrived = Guest.objects.filter(rsvp__event=event, checked_in_at__isnull=False)
     return Q(pk__in=arrived.values("rsvp")) if arrived.exists() else Q(held_seats__gt=0)
 
 
 def informed_since(due: datetime) -> list[int]:
-    """The RSVPs that got a letter with all that a reminder would say, since it was due."""
+    """Return the RSVPs that got an email with everything a reminder would say since it was due."""
     told = Message.objects.filter(kind__in=FULLY_INFORMING_KINDS, created_at__gte=due, object_id__isnull=False)
     return [pk for pk in told.values_list("object_id", flat=True) if pk is not None]
 
@@ -80,7 +81,7 @@ def informed_since(due: datetime) -> list[int]:
 
 
 def send_due_reminders(now: datetime | None = None) -> None:
-    """Says all that is due at `now`, for at most SECONDS. Twice, or two at once, says nothing twice."""
+    """Write everything due at `now`, for up to RUN_SECONDS. Nothing is written twice, even by two runs at once."""
     now, stop_at = now or timezone.now(), time.monotonic() + RUN_SECONDS
     delete_outdated_reminders(now)
     for event, kind in due_reminders(now):
@@ -90,7 +91,7 @@ def send_due_reminders(now: datetime | None = None) -> None:
 
 
 def run_batches(event: Event, write_batch: Callable[[], bool], stop_at: float) -> None:
-    """Says one thing about an event, batch by batch. What goes wrong with it holds up no other event's."""
+    """Write batch by batch. An error with one event doesn't hold up the others."""
     try:
         while time.monotonic() < stop_at and write_batch():
             pass
@@ -99,7 +100,7 @@ def run_batches(event: Event, write_batch: Callable[[], bool], stop_at: float) -
 
 
 def due_reminders(now: datetime) -> Iterator[tuple[Event, Reminder.Kind]]:
-    """What is due of which event and not done."""
+    """Yield the reminders that are due and not completed."""
     candidates = Event.objects.published().filter(canceled_at__isnull=True)
     events = list(candidates.filter(starts_at__lt=now + MAX_AHEAD, ends_at__gt=now - MAX_AGE).order_by("starts_at"))
     completed = Reminder.objects.filter(event__in=events, completed_at__isnull=False)
@@ -112,7 +113,7 @@ def due_reminders(now: datetime) -> Iterator[tuple[Event, Reminder.Kind]]:
 
 @transaction.atomic
 def write_reminder_batch(loaded: Event, kind: Reminder.Kind, now: datetime) -> bool:
-    """Writes the next letters of one reminder, under the event's lock. Says whether there may be more."""
+    """Write the next emails of one reminder under the event's lock. Return whether there may be more."""
     event = lock_active_event(loaded)
     if event is None or now < DUE_PERIODS[kind].due(event):
         return False
@@ -140,7 +141,7 @@ def queue_reminders(reminder: Reminder, messages: list[Message]) -> None:
 
 
 def lock_active_event(event: Event) -> Event | None:
-    """The event as it stands under its lock, unless it is gone, called off or hidden since."""
+    """Return the locked event, or None if it was deleted, canceled or hidden since."""
     try:
         event = seats.lock_event(event.pk)
     except Event.DoesNotExist:
@@ -152,7 +153,7 @@ def lock_active_event(event: Event) -> Event | None:
 
 
 def events_with_open_invitations(now: datetime) -> QuerySet[Event]:
-    """Events that take an answer for another day at least."""
+    """Return events that can be answered for at least another day."""
     coming = Event.objects.published().filter(canceled_at__isnull=True, rsvp_opens_at__lte=now)
     has_open_invitation = Exists(
         Invitation.objects.filter(event=OuterRef("pk"), declined_at__isnull=True, rsvp__isnull=True)
@@ -161,7 +162,7 @@ def events_with_open_invitations(now: datetime) -> QuerySet[Event]:
 
 
 def invitations_to_remind(event: Event, now: datetime) -> QuerySet[Invitation]:
-    """Invitations that left so many days ago and are not answered, to who was not asked again."""
+    """Return invitations sent long enough ago that weren't answered, to people who weren't reminded yet."""
     long_enough_ago = {"state": Message.State.SENT, "sent_at__lt": start_of_day_before(now, UNANSWERED_DAYS)}
     sent = has_email(Invitation, EmailKind.INVITATION, **long_enough_ago)
     coming = Rsvp.objects.active().filter(event=event).alias(folded=Lower("email"))
@@ -177,7 +178,7 @@ def invitations_to_remind(event: Event, now: datetime) -> QuerySet[Invitation]:
 
 @transaction.atomic
 def write_unanswered_batch(loaded: Event, now: datetime) -> bool:
-    """Asks the next ones who did not answer, once each. Says whether there may be more."""
+    """Remind the next people who didn't answer, once each. Return whether there may be more."""
     event = lock_active_event(loaded)
     if event is None or not (event.rsvp_opens_at <= now <= event.rsvp_closes_at - timedelta(days=1)):
         return False
@@ -199,8 +200,8 @@ def write_unanswered_batch(loaded: Event, now: datetime) -> bool:
 
 
 def delete_outdated_reminders(now: datetime) -> None:
-    """Deletes reminders that were written and not sent, when they are not true any more: their time is over, they are
-    answered, the party holds no seats now, the event was moved or called off. Who is still to be told is found anew."""
+    """Delete queued reminders that aren't true anymore: their time is over, the invitation was answered, the party
+    holds no seats, or the event was rescheduled or canceled. People still to be reminded are found again."""
     waiting = Message.objects.not_handed_over().filter(expires_at__isnull=False)
     for reminder in Reminder.objects.filter(messages__in=waiting).select_related("event").distinct():
         messages = reminder.messages.filter(expires_at__isnull=False)
@@ -209,7 +210,7 @@ def delete_outdated_reminders(now: datetime) -> None:
 
 
 def current_recipients(reminder: Reminder) -> QuerySet:
-    """To whom a reminder still says what is true: parties, or invitations."""
+    """Return the parties or invitations for which a reminder is still true."""
     event = reminder.event
     if reminder.kind == Kind.UNANSWERED:
         return event.invitations.unanswered() if not event.canceled_at else event.invitations.none()
@@ -223,7 +224,7 @@ def current_recipients(reminder: Reminder) -> QuerySet:
 
 @dataclass(frozen=True)
 class PlannedReminder:
-    """One reminder of an event: what it is, its mail's kind, when it is due, and what became of it."""
+    """One reminder of an event for staff: its template, when it is due, and what became of it."""
 
     label: str
     template: str
@@ -234,7 +235,7 @@ class PlannedReminder:
 
 
 def reminder_plan(event: Event, now: datetime | None = None) -> list[PlannedReminder]:
-    """What is said by itself around an event, in its order: one query."""
+    """Return the reminders of an event in order, in one query."""
     now = now or timezone.now()
     rows = {row.kind: row for row in event.reminders.filter(event_date=district_date(event.starts_at))}
     dues = sorted(((kind, span.due(event)) for kind, span in DUE_PERIODS.items()), key=itemgetter(1))

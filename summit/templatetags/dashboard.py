@@ -1,4 +1,4 @@
-"""The coming events, for the start page of staff."""
+"""Upcoming events, for the admin's start page."""
 
 from django import template
 
@@ -14,8 +14,7 @@ MAX_ROWS = 10
 
 @register.inclusion_tag("admin/summit/event/_upcoming_events.html")
 def coming_events(user) -> dict:
-    """The next events with their seats, and how many typed organizations wait to be matched: three queries at most, for
-    whoever may see them."""
+    """Return the next events with their seats and the number of unmatched organizations, in at most three queries."""
     if not user.has_perm("summit.view_event"):
         return {}
     events = Event.objects.upcoming().with_seats()[:MAX_ROWS]

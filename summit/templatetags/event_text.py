@@ -1,4 +1,4 @@
-"""Dates, times and what a party has, in templates."""
+"""Template filters for dates, hours and a party's seats."""
 
 from django import template
 

@@ -1,4 +1,4 @@
-"""The public calendar: a page, and a feed that calendar programs subscribe to."""
+"""The public calendar: a page, and a feed for calendar programs."""
 
 from urllib.parse import urlsplit
 
@@ -21,7 +21,7 @@ MAX_EVENTS = 60  # events of a list; a busy year has ten
 
 @require_safe
 def events(request: HttpRequest) -> HttpResponse:
-    """The coming events, and those that were since the school year began."""
+    """List the upcoming events and those since the school year began."""
     events_with_seats = Event.objects.public().with_seats()
     coming = list(events_with_seats.upcoming()[:MAX_EVENTS])
     past = list(events_with_seats.past().filter(school_year__gte=current_school_year())[:MAX_EVENTS])
@@ -37,7 +37,7 @@ def events(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def events_feed(request: HttpRequest) -> HttpResponse:
-    """The calendar in ?language or the reader's. A program that has it as it stands gets a 304."""
+    """Return the calendar in ?language or the reader's language, or 304 if the program has the current one."""
     language = request.GET.get("language")
     if language not in dict(settings.LANGUAGES):
         language = translation.get_language()

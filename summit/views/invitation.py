@@ -1,5 +1,4 @@
-"""What the link of an invitation can do: look, accept, decline, and change one's mind. Views fetch, call a rule and
-answer."""
+"""The pages behind an invitation's link: view, accept, decline."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -24,7 +23,7 @@ Answer = Invitation.Answer
 
 
 def invitation_by_link(view: Callable) -> Callable:
-    """Decorates a view that acts for one invitation: fetches it by its token, or answers the constant 404 page."""
+    """Decorate a view that acts for one invitation: fetch it by its token, or answer 404."""
 
     @private_response
     @wraps(view)
@@ -38,8 +37,8 @@ def invitation_by_link(view: Callable) -> Callable:
 
 
 def get_invitation(token: str) -> Invitation:
-    """The invitation with its event, the contact and the RSVP that answers it: also one that the address made
-    elsewhere, as the rules see it too. Raises Invitation.DoesNotExist."""
+    """Return the invitation with its event, contact and RSVP, which may be one that the address made elsewhere, as in
+    the rules. Raise Invitation.DoesNotExist."""
     invitation = Invitation.objects.select_related("contact__organization", "rsvp").get(token=token)
     invitation.event = Event.objects.with_seats().get(pk=invitation.event_id)
     invitation.rsvp = invitation.rsvp or responses.rsvp_of_contact(invitation)
@@ -51,7 +50,7 @@ def get_invitation(token: str) -> Invitation:
 @require_safe
 @invitation_by_link
 def invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
-    """The event, what was answered, and what can be answered now."""
+    """Show the event, the answer, and what can be answered now."""
     return render_invitation(request, invitation)
 
 
@@ -84,7 +83,7 @@ def render_invitation(
 
 
 def page_status(invitation: Invitation, state: str) -> str:
-    """What the page is about, in one word: an answer that was given, "open" to be answered, or why it is not."""
+    """Return what the page is about in one word: the answer, "open" if one can be given, or why not."""
     answer, event = invitation.answer, invitation.event
     if answer == Answer.ACCEPTED:
         return "accepted"
@@ -112,7 +111,7 @@ def party_context(rsvp: Rsvp) -> dict:
 @limit_posts("change", most=300, minutes=10)
 @invitation_by_link
 def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
-    """Seats for the party, or a place on the waiting list; a party that had cancelled comes back."""
+    """Reserve seats or a place on the waitlist; a party that had canceled is reinstated."""
     if request.method != "POST" or invitation.answer == Answer.ACCEPTED:
         return redirect(invitation)
     form = InvitationForm(invitation, invitation.rsvp, request.POST)
@@ -138,7 +137,7 @@ def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpRespo
 @limit_posts("change", most=300, minutes=10)
 @invitation_by_link
 def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
-    """No, with a word or without; seats that were taken are given back."""
+    """Decline, with a message or without; seats are given back."""
     if request.method != "POST":
         return redirect(invitation)
     form = DeclineForm(request.POST)
@@ -153,5 +152,5 @@ def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResp
 
 
 def causes_too_many_emails(invitation: Invitation) -> bool:
-    """Each yes and each no after it is a mail: no more than a person needs in an hour."""
+    """Each answer after the first causes an email: allow no more than a person needs in an hour."""
     return rate_limit.count_try(f"answers:{invitation.pk}", minutes=60) > MAX_EMAILS_PER_HOUR

@@ -1,4 +1,4 @@
-"""A partner's year on one page, behind the link of its pledge."""
+"""A partner's events on one page, behind the link of its pledge."""
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,7 +16,7 @@ from summit.views.public import page_or_post
 @require_safe
 @by_link
 def partner_year(request: HttpRequest, token: str) -> HttpResponse:
-    """The pledge, the events with what was answered, the invitations."""
+    """Show the pledge, the events with their answers, and the invitations."""
     state = page_state.load_page_state(token)
     if state.organization is None:  # nothing was saved yet
         return redirect("pledge", token)
@@ -34,7 +34,7 @@ def partner_year(request: HttpRequest, token: str) -> HttpResponse:
 @limit_posts("change", most=300, minutes=10)
 @by_link
 def mail_year_link(request: HttpRequest, token: str) -> HttpResponse:
-    """Mails the own link to one event to whom the pledge belongs."""
+    """Email the pledge's contact their own link for one event."""
     state = page_state.load_page_state(token)
     if request.method == "POST":
         try:

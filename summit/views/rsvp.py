@@ -1,4 +1,4 @@
-"""What a private link can do: look, change the party, cancel, come back, promise. Views fetch, call a rule, answer."""
+"""The pages behind an RSVP's link: view, change the party, cancel, reinstate, promise."""
 
 import re
 from collections.abc import Callable
@@ -30,7 +30,7 @@ MAX_EMAILS_PER_HOUR = 20  # that one RSVP may cause in an hour
 
 
 def rsvp_by_link(view: Callable) -> Callable:
-    """Decorates a view that acts for one RSVP: fetches it by its token, or answers the constant 404 page."""
+    """Decorate a view that acts for one RSVP: fetch it by its token, or answer 404."""
 
     @private_response
     @wraps(view)
@@ -49,7 +49,7 @@ def rsvp_by_link(view: Callable) -> Callable:
 @require_safe
 @rsvp_by_link
 def rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
-    """The RSVP's own page: its state, its party, what can be done."""
+    """Show the RSVP, its party, and what can be done."""
     return show_rsvp(request, rsvp, [GuestForm(guest) for guest in rsvp.guests.all()])
 
 
@@ -76,7 +76,8 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
 
 
 def email_status(rsvp: Rsvp) -> str:
-    """What became of the newest mail to this guest: "sent", "on_its_way", "rejected", or "" when there is none."""
+    """Return what became of the newest email to this guest: "sent", "on_its_way", "rejected", or "" if there is
+    none."""
     mails = rsvp.messages.filter(recipient=rsvp.email)
     state = mails.values_list("state", flat=True).first()
     if state is None:
@@ -88,7 +89,7 @@ def email_status(rsvp: Rsvp) -> str:
 @limit_posts("change", most=300, minutes=10)
 @rsvp_by_link
 def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
-    """Saves names and needs; its other buttons also change how many seats are held or waited for."""
+    """Save names and needs. The other buttons also change how many seats are held or waited for."""
     if request.method != "POST":
         return redirect(rsvp)  # a phone that dropped the tab asks for it again
     guests = [GuestForm(guest, request.POST) for guest in rsvp.guests.all()]
@@ -144,14 +145,15 @@ BUTTONS = {
 
 
 def parse_number(text: str) -> int:
-    """The number that a button or a chip sent. Ours send nothing else; anything else gets the 400 page."""
+    """Return the number that a button sent. Ours send nothing else; anything else gets the 400 page."""
     if not re.fullmatch("[0-9]{1,9}", text):
         raise BadRequest
     return int(text)
 
 
 def causes_too_many_emails(rsvp: Rsvp) -> bool:
-    """Each change of seats is a mail, and the address may be a stranger's: no more than a person needs in an hour."""
+    """Each change of seats causes an email, and the address may be a stranger's: allow no more than a person needs in
+    an hour."""
     return rate_limit.count_try(f"letters:{rsvp.pk}", minutes=60) > MAX_EMAILS_PER_HOUR
 
 
@@ -159,7 +161,7 @@ def causes_too_many_emails(rsvp: Rsvp) -> bool:
 @limit_posts("change", most=300, minutes=10)
 @rsvp_by_link
 def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
-    """Asks once, then gives back every seat."""
+    """Ask for confirmation, then give back every seat."""
     if request.method != "POST":
         if rsvp.canceled_at or not rsvp.event.is_editable:
             return redirect(rsvp)
@@ -176,7 +178,7 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 @limit_posts("change", most=300, minutes=10)
 @rsvp_by_link
 def return_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
-    """A cancelled party comes back, at the end of the queue."""
+    """Reinstate a canceled party at the end of the waitlist."""
     if request.method != "POST":
         return redirect(rsvp)
     size = parse_number(request.POST.get("size", ""))
@@ -193,7 +195,7 @@ def return_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 @limit_posts("change", most=300, minutes=10)
 @rsvp_by_link
 def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
-    """One click to the page of promises, already known. A partner's address is led there by mail alone."""
+    """Open the pledge page with the guest's details filled in. A partner's link is only emailed."""
     if request.method != "POST":
         return redirect(rsvp)
     fields = {name: getattr(rsvp, name) for name in ("sector", "name", "email", "language")}
@@ -214,7 +216,7 @@ def promise_from_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 @require_safe
 @rsvp_by_link
 def rsvp_calendar(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
-    """The event as a calendar file, with the private link in it; nothing to give while no seat is held."""
+    """Return the event as a calendar file with the personal link. There is none while no seat is held."""
     if not rsvp.held_seats:
         raise Http404
     return calendar_file(calendar_entries.for_rsvp(rsvp, "PUBLISH"), rsvp.event.slug)

@@ -9,7 +9,7 @@ from imagine.demo.data import kickoff, promises
 from imagine.mail.models import EmailPreference, Mailing, Message
 from partners.models import Pledge
 from summit import seats, stats
-from summit.invitations import audiences
+from summit.invitations import audience_query
 from summit.models import Audience, Event, Rsvp
 from tests.demo.conftest import rolled_back
 
@@ -52,8 +52,8 @@ def test_partners_of_the_year_were_invited_but_for_one_who_wants_no_invitations(
     assert set(event.invitations.values_list("contact__organization", flat=True)) <= set(
         Pledge.objects.signed().filter(year=THIS_YEAR).values_list("organization", flat=True)
     )
-    left_out = audiences.count_people(audience, event).left_out
-    assert left_out[audiences.Reason.UNWILLING] == 1
+    left_out = audience_query.count_people(audience, event).left_out
+    assert left_out[audience_query.Reason.UNWILLING] == 1
     assert mailing.recipient_count == event.invitations.count()
     assert (mailing.about, mailing.started_by) == (event, "staff")
 

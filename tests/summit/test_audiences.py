@@ -6,8 +6,8 @@ from django.utils import timezone
 from imagine.mail import preferences
 from partners.models import Contact, Organization, PromiseType
 from summit import seats
-from summit.invitations import audiences
-from summit.invitations.audiences import Reason
+from summit.invitations import audience_query
+from summit.invitations.audience_query import Reason
 from summit.models import Audience, Event, Guest, Invitation
 from tests import factories
 
@@ -15,11 +15,11 @@ pytestmark = pytest.mark.django_db
 
 
 def names(audience: Audience, event: Event, **how) -> list[str]:
-    return [person.name for person in audiences.audience_people(audience, event, **how)]
+    return [person.name for person in audience_query.audience_people(audience, event, **how)]
 
 
 def reasons(audience: Audience, event: Event) -> dict[str, str]:
-    return {person.name: person.reason for person in audiences.audience_people(audience, event)}
+    return {person.name: person.reason for person in audience_query.audience_people(audience, event)}
 
 
 def contact(name: str, of: Organization | None = None, **fields) -> Contact:
@@ -46,7 +46,7 @@ def delta():
 
 
 def emails(audience: Audience, event: Event) -> list[str]:
-    return sorted(person.email.partition("@")[0] for person in audiences.audience_people(audience, event))
+    return sorted(person.email.partition("@")[0] for person in audience_query.audience_people(audience, event))
 
 
 def test_who_pledged_for_a_school_year_signed(delta):
@@ -135,7 +135,7 @@ def test_guests_who_came_did_not_come_or_waited(past, who, found):
 
 
 def test_a_guest_who_is_no_contact_stands_as_in_the_rsvp(past):
-    [person] = audiences.audience_people(
+    [person] = audience_query.audience_people(
         factories.audience(attended_event=past, attendance=["came"]), factories.event()
     )
     rsvp = past.rsvps.get(name="Came")
@@ -145,7 +145,7 @@ def test_a_guest_who_is_no_contact_stands_as_in_the_rsvp(past):
 def test_a_guest_who_is_a_contact_stands_as_the_contact(past):
     contact("On Her Own", email="CAME@example.org")
     main = contact("Known", factories.organization(), email="Came@example.org")
-    [person] = audiences.audience_people(
+    [person] = audience_query.audience_people(
         factories.audience(attended_event=past, attendance=["came"]), factories.event()
     )
     assert person == (main.pk, None, "Known", "Came@example.org", factories.ORGANIZATION, "en", "")
@@ -157,7 +157,7 @@ def test_a_guest_of_a_matched_organization_stands_as_its_contact(past):
     contact("Main", port)
     here = contact("Here", port, email="came@example.org")
     past.rsvps.filter(name="Came").update(organization=port)
-    [person] = audiences.audience_people(
+    [person] = audience_query.audience_people(
         factories.audience(attended_event=past, attendance=["came"]), factories.event()
     )
     assert person.contact_id == here.pk
@@ -195,7 +195,7 @@ def test_why_each_is_left_out():
         "Refused": Reason.REFUSED,
         "Unwilling": Reason.UNWILLING,
     }
-    found = audiences.count_people(audience, event)
+    found = audience_query.count_people(audience, event)
     assert found[:2] == (1, {Reason.COMING: 2, **dict.fromkeys(list(Reason)[1:-1], 1)})
     assert found.people == 7
 
@@ -235,7 +235,7 @@ def test_an_address_that_was_invited_as_another_contact_is_not_asked_again():
 
 def test_pages_of_people_by_name():
     listed = [contact(name) for name in ("beta", "Alpha", "Gamma", "delta")]
-    people = audiences.audience_people(factories.audience(uploaded_contacts=listed), factories.event())
+    people = audience_query.audience_people(factories.audience(uploaded_contacts=listed), factories.event())
     assert (people.count(), len(people)) == (4, 4)
     assert [person.name for person in people[1:3]] == ["beta", "delta"]
     assert [person.name for person in people[3:50]] == ["Gamma"]
@@ -266,7 +266,7 @@ def test_who_is_left_out_for_one_reason():
     assert names(audience, event, reason="") == ["Asked"]
     assert names(audience, event, reason=Reason.COMING) == ["Coming"]
     assert names(audience, event, reason=Reason.TWICE) == []
-    assert [person.why for person in audiences.audience_people(audience, event)] == ["", "has an RSVP already"]
+    assert [person.why for person in audience_query.audience_people(audience, event)] == ["", "has an RSVP already"]
 
 
 @pytest.mark.parametrize("number", [1, 30])
@@ -274,26 +274,26 @@ def test_any_number_of_people_costs_three_queries(number, django_assert_num_quer
     audience = factories.audience(uploaded_contacts=[contact(f"Person {n}") for n in range(number)])
     event = factories.event()
     with django_assert_num_queries(3):
-        assert len(audiences.audience_people(audience, event)[:50]) == number
+        assert len(audience_query.audience_people(audience, event)[:50]) == number
     with django_assert_num_queries(3):
-        assert audiences.count_people(audience, event)[:2] == (number, {})
+        assert audience_query.count_people(audience, event)[:2] == (number, {})
 
 
 def test_mark_is_of_those_alone_who_will_be_invited():
     event, asked, other = factories.event(), contact("Asked"), contact("Other")
     audience = factories.audience(uploaded_contacts=[asked, contact("Coming")])
     factories.rsvp(event, "Coming")
-    mark = audiences.count_people(audience, event).mark
-    assert mark == audiences.fingerprint_people(audiences.audience_people(audience, event, reason=""))
+    mark = audience_query.count_people(audience, event).mark
+    assert mark == audience_query.fingerprint_people(audience_query.audience_people(audience, event, reason=""))
     audience.uploaded_contacts.set([asked])
-    assert audiences.count_people(audience, event).mark == mark
+    assert audience_query.count_people(audience, event).mark == mark
     audience.uploaded_contacts.set([other])
-    assert audiences.count_people(audience, event).mark not in ("", mark)
-    assert audiences.count_people(factories.audience(), event).mark == ""
+    assert audience_query.count_people(audience, event).mark not in ("", mark)
+    assert audience_query.count_people(factories.audience(), event).mark == ""
 
 
 def test_nothing_is_written_by_looking(past):
     audience = factories.audience(attended_event=past)
-    list(audiences.audience_people(audience, factories.event()))
+    list(audience_query.audience_people(audience, factories.event()))
     assert not Contact.objects.exists()
     assert not Invitation.objects.exists()

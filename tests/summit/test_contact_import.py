@@ -8,7 +8,7 @@ from openpyxl import Workbook
 from imagine.core.spreadsheets.reader import Unreadable
 from imagine.mail import preferences
 from partners.models import Contact, Organization
-from summit.invitations import audiences, contact_import
+from summit.invitations import audience_query, contact_import
 from summit.invitations.contact_import import CheckedList, SkippedRow
 from tests import factories, snapshots
 from tests.factories import person
@@ -203,7 +203,7 @@ def test_people_are_put_in_and_made_contacts_as_needed():
         ("tou@example.org", "Tou", None, "en"),
     ]
     assert Organization.objects.get(name="Brand New").contacts.filter(is_primary=True).count() == 1
-    assert [one.name for one in audiences.audience_people(audience, factories.event())] == [
+    assert [one.name for one in audience_query.audience_people(audience, factories.event())] == [
         "Alma",
         "Jun Park",
         "Kou",

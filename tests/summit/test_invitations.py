@@ -12,7 +12,7 @@ from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Mailing, Message
 from partners.models import Contact
 from summit.emails import invitation as invitation_emails
-from summit.invitations import audiences, responses, starting, writing
+from summit.invitations import audience_query, responses, starting, writing
 from summit.invitations import writing as invitations_writing
 from summit.models import Audience, Event, Invitation
 from tests import factories, snapshots
@@ -80,10 +80,10 @@ def test_another_number_than_was_confirmed_invites_nobody(count):
 def test_as_many_others_than_were_confirmed_are_not_invited(number, said):
     event = factories.event()
     audience = factories.audience(uploaded_contacts=[person(f"Shown {n}") for n in range(number)])
-    mark = audiences.count_people(audience, event).mark
+    mark = audience_query.count_people(audience, event).mark
     audience.uploaded_contacts.set([person(f"Other {n}") for n in range(number)])
     assert refused(event, audience, number, mark) == f"{said} Nobody was: look once more, then confirm."
-    assert start(event, audience, number, audiences.count_people(audience, event).mark).recipient_count == number
+    assert start(event, audience, number, audience_query.count_people(audience, event).mark).recipient_count == number
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -160,7 +160,7 @@ def test_any_number_of_people_is_started_by_as_many_queries(number, django_asser
     for n in range(number):
         factories.rsvp(past, f"Guest {n}")
     audience, event = factories.audience(attended_event=past), factories.event()
-    mark = audiences.count_people(audience, event).mark
+    mark = audience_query.count_people(audience, event).mark
     with django_assert_num_queries(21):
         start(event, audience, number, mark)
 

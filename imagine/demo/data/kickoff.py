@@ -14,7 +14,7 @@ from imagine.mail import preferences
 from imagine.mail.models import Mailing, Message
 from partners.models import PledgeYear
 from summit import event_changes
-from summit.invitations import audiences, responses, starting, writing
+from summit.invitations import audience_query, audiences, responses, starting, writing
 from summit.models import Event, Guest, Invitation, Rsvp
 
 ZONE = ZoneInfo(settings.TIME_ZONE)
@@ -36,9 +36,9 @@ def fill_kickoff(school_year: int) -> None:
     """Invite the partners of the school year that the coming summit recruits for. Their pledges exist already."""
     people, event = People(SEED), create_kickoff(school_year)
     audience = audiences.get_or_create_partners_audience(PledgeYear.objects.get(pk=school_year))
-    first = next(iter(audiences.audience_people(audience, event, reason="")))
+    first = next(iter(audience_query.audience_people(audience, event, reason="")))
     preferences.set_topics(preferences.get_preference(first.email), invitations=False)  # so that someone is excluded
-    asked = audiences.count_people(audience, event).invited
+    asked = audience_query.count_people(audience, event).invited
     mailing = starting.start_invitations(event, audience, count=asked, by="staff")
     writing.write_mailing(mailing)
     answer_invitations(people, event)

@@ -1,8 +1,8 @@
-"""Invites an audience to an event from the command line, for operators and load runs: shows who, and does it."""
+"""Invite an audience to an event from the command line, for operators and load runs."""
 
 from django.core.management.base import BaseCommand, CommandError
 
-from summit.invitations import audiences, starting
+from summit.invitations import audience_query, starting
 from summit.models import Audience, Event
 
 
@@ -15,7 +15,8 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="invite them; without it nothing is sent")
 
     def handle(self, *args, slug: str, audience: str, yes: bool, **options):
-        """Fails with 1 when people cannot be invited, with 3 when there is nobody. Waits for no mail to be sent."""
+        """Exit with 1 if people can't be invited and with 3 if there is nobody to invite. Don't wait for emails to be
+        sent."""
         event = Event.objects.filter(slug=slug).first()
         if event is None:
             raise CommandError(f"There is no event with the web address {slug}.")
@@ -24,7 +25,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no audience called “{audience}”.{available_audiences()}")
         try:
             starting.check_invitable(event)
-            counts = audiences.count_people(chosen, event)
+            counts = audience_query.count_people(chosen, event)
             self.show(event, counts)
             if yes:
                 self.invite(event, chosen, counts)
@@ -35,12 +36,12 @@ class Command(BaseCommand):
         except starting.CannotInvite as error:
             raise CommandError(str(error)) from None
 
-    def show(self, event: Event, counts: audiences.AudienceCounts) -> None:
+    def show(self, event: Event, counts: audience_query.AudienceCounts) -> None:
         self.stdout.write(f"{event}: {count_of_people(counts.invited)} would be invited.")
         for reason, skipped in counts.left_out.items():
             self.stdout.write(f"Left out: {count_of_people(skipped)}, {reason.label}.")
 
-    def invite(self, event: Event, audience: Audience, shown: audiences.AudienceCounts) -> None:
+    def invite(self, event: Event, audience: Audience, shown: audience_query.AudienceCounts) -> None:
         by = "manage.py invite"
         mailing = starting.start_invitations(event, audience, count=shown.invited, mark=shown.mark, by=by)
         people = count_of_people(mailing.recipient_count)

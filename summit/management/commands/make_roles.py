@@ -1,5 +1,3 @@
-"""`manage.py make_roles`: the groups of staff, Community Relations and Viewer, with what each may do."""
-
 from django.core.management.base import BaseCommand
 
 from summit import roles
