@@ -29,7 +29,7 @@ def pledge_begin(request: HttpRequest) -> HttpResponse:
         return redirect("pledge_sent")
     year = PledgeYear.objects.current()
     page = {"form": form, "year": year, "next_year": None if year else next_year()}
-    return render(request, "partners/begin.html", page, status=422 if form.errors else 200)
+    return render(request, "partners/signup.html", page, status=422 if form.errors else 200)
 
 
 @require_safe

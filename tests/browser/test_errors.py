@@ -62,7 +62,7 @@ def test_every_answer_is_kept(visit):
     page.select_option("#id_sector", "business")
     page.check("input[name=size][value='3']", force=True)
     page.check("input[name=accepts_partial][value=fewer]")
-    for more in page.locator("details.disclosure summary").all():
+    for more in page.locator("details.collapsible summary").all():
         more.click()
     behind = {
         "guest_2": "María Thạch",
@@ -79,7 +79,7 @@ def test_every_answer_is_kept(visit):
         expect(page.locator(f"#id_{field}")).to_have_value(answer)
     for chosen in ("size][value='3'", "accepts_partial][value='fewer'"):
         expect(page.locator(f"input[name={chosen}]")).to_be_checked()
-    expect(page.locator("details.disclosure[open]")).to_have_count(3)
+    expect(page.locator("details.collapsible[open]")).to_have_count(3)
 
 
 def test_answers_out_of_bounds(visit):

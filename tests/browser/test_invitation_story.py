@@ -85,7 +85,7 @@ def says_yes(alma: Guest, asked: Invitation) -> None:
     alma.press(".status .actions a")
     expect(alma.page.locator("#id_name")).to_have_value("Alma Reyes")
     expect(alma.page.locator("#id_organization_name")).to_have_value("Delta Growers")
-    alma.press("details.disclosure:has(#id_guest_2) summary")
+    alma.press("details.collapsible:has(#id_guest_2) summary")
     alma.write("#id_guest_2", "María Thạch")
     alma.send(f"{ACCEPT} > div > button")  # and is told that they are two then
     expect(alma.page.locator(".error-summary a")).to_have_count(1)

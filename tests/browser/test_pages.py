@@ -103,7 +103,7 @@ def wrong_form(event: Event, heading: Callable[[], str]) -> Place:
     def go(page: Page) -> None:
         page.goto(LANDING)
         page.fill("#id_email", "alma@example")
-        page.locator("details.disclosure summary").first.click()
+        page.locator("details.collapsible summary").first.click()
         page.fill("#id_guest_2", "María Thạch")
         page.click(SEND)
 
