@@ -6,7 +6,6 @@ from imagine.mail import attachments
 from imagine.mail.models import Message
 from imagine.mail.signals import language_asked, language_chosen, resend_requested
 from partners.emails import pledge as pledge_emails
-from partners.models import Pledge
 from partners.organizations import languages
 from partners.pledges import resend as pledge_resend
 
@@ -25,6 +24,6 @@ def set_language(email: str, language: str, **kwargs) -> None:
 
 @receiver(resend_requested)
 def resend_email(message: Message, **kwargs) -> bool | None:
-    if message.kind in pledge_resend.KINDS and isinstance(message.about, Pledge):
-        return pledge_resend.resend(message)
+    if message.object_id and message.kind in pledge_resend.KINDS:
+        return pledge_resend.resend_pledge_email(message)
     return None

@@ -83,8 +83,7 @@ def cancel_event(event: Event) -> Event:
 
 def lock_invitations_of_event(event: Event) -> None:
     """Lock the event's mailings, then its invitations, before messages about them are changed."""
-    mailings = Mailing.objects.about(event).order_by("pk")
-    list(mailings.select_for_update(no_key=True).values_list("pk"))
+    Mailing.objects.about(event).lock()
     event.invitations.lock()
 
 

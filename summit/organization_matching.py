@@ -1,7 +1,7 @@
 """Match the organization name typed in an RSVP with an organization (docs/rules.md): automatically if the address
 belongs to one, else by staff, who get proposals. No seat, pledge or promise is read or written.
 
-The organization is locked before the RSVPs, as in a merge.
+The events are locked before the organization, and that before the RSVPs, as in a merge.
 """
 
 from collections import defaultdict
@@ -17,6 +17,7 @@ from imagine.core import audit
 from partners.models import MatchReason, Organization, normalize_name
 from partners.organizations import duplicates, profiles
 from partners.organizations.duplicates import Match, MatchQuery
+from summit import seats
 from summit.models import Rsvp, RsvpQuerySet
 
 MIN_SIMILARITY = 0.45  # from here on a name is taken for that of the organization that the address belongs to
@@ -99,6 +100,7 @@ def match_rsvp(rsvp: int, organizations: dict[int, bool]) -> bool:
 def assign_organization(rsvps: RsvpQuerySet, organization: int, *, adds_contacts: bool = False) -> int:
     """Match these RSVPs with the organization of this primary key and, with `adds_contacts`, add their people to its
     contacts. Return the number of RSVPs. Raise OrganizationMissing."""
+    rsvps = lock_events(rsvps)
     locked = Organization.objects.select_for_update(no_key=True).filter(pk=organization).first()
     if locked is None:
         raise OrganizationMissing
@@ -109,6 +111,7 @@ def assign_organization(rsvps: RsvpQuerySet, organization: int, *, adds_contacts
 def create_organization_for(rsvps: RsvpQuerySet, *, name: str, sector: str = "", is_sure: bool = False) -> Organization:
     """Create an organization for these RSVPs and add their people to its contacts. Raise AlreadyMatched if they have
     been matched, and NameTaken if there is one with the same name, unless `is_sure`."""
+    rsvps = lock_events(rsvps)
     if not list(rsvps.select_for_update(no_key=True).order_by("pk").values_list("pk")):
         raise AlreadyMatched
     existing = Organization.objects.filter(normalized_name=normalize_name(Value(name))).order_by("pk").first()
@@ -122,13 +125,18 @@ def create_organization_for(rsvps: RsvpQuerySet, *, name: str, sector: str = "",
 @transaction.atomic
 def assign_no_organization(rsvps: RsvpQuerySet) -> int:
     """Mark that these RSVPs belong to no partner: a parent, a neighbor, a joke. Return how many."""
-    return save_match(rsvps, None, no_organization=True)
+    return save_match(lock_events(rsvps), None, no_organization=True)
 
 
 @transaction.atomic
 def reopen_match(rsvps: RsvpQuerySet) -> int:
     """Undo the match of these RSVPs. Return how many."""
-    return save_match(rsvps, None)
+    return save_match(lock_events(rsvps), None)
+
+
+def lock_events(rsvps: RsvpQuerySet) -> RsvpQuerySet:
+    """Lock the events of these RSVPs. Return the RSVPs that are for one of them."""
+    return rsvps.filter(event__in=seats.lock_events(rsvps.order_by().values("event")))
 
 
 def save_match(

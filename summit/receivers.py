@@ -5,13 +5,30 @@ from django.dispatch import receiver
 from imagine.mail.models import Message
 from imagine.mail.signals import language_asked, language_chosen, resend_requested
 from partners.models import Contact
-from partners.signals import contact_deleted, contact_email_changed, contact_merged
-from summit import rsvp_language, rsvp_resend
+from partners.signals import (
+    contact_deleted,
+    contact_email_changed,
+    contact_merged,
+    contacts_locked,
+    organizations_leaving,
+)
+from summit import rsvp_language, rsvp_resend, seats
 from summit.invitations import contact_changes, mailing_kinds
 from summit.invitations import resend as invitation_resend
 from summit.models import Rsvp
 
 mailing_kinds.register_mailing_kinds()
+
+
+@receiver(organizations_leaving)
+def on_organizations_leaving(organizations: list[int], **kwargs) -> None:
+    """Their RSVPs are written next: under the events' locks, as all RSVPs are."""
+    seats.lock_events(Rsvp.objects.filter(organization__in=organizations).order_by().values("event"))
+
+
+@receiver(contacts_locked)
+def on_contacts_locked(contacts: list[Contact], **kwargs) -> None:
+    contact_changes.lock_invitations_of_contacts(contacts)
 
 
 @receiver(contact_email_changed)
@@ -31,9 +48,9 @@ def on_contact_merged(contact: Contact, duplicate: Contact, **kwargs) -> None:
 
 @receiver(resend_requested)
 def on_resend_requested(message: Message, **kwargs) -> bool | None:
-    if message.kind in invitation_resend.KINDS:
+    if message.object_id and message.kind in invitation_resend.KINDS:
         return invitation_resend.resend_invitation_email(message)
-    if message.kind in rsvp_resend.KINDS and isinstance(message.about, Rsvp):
+    if message.object_id and message.kind in rsvp_resend.KINDS:
         return rsvp_resend.resend_rsvp_email(message)
     return None
 

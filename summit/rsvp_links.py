@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
@@ -35,8 +35,8 @@ def mail_rsvp_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
 
 def may_mail_link(messages: QuerySet[Message], email: str, *, by_staff: bool = False) -> bool:
     """Return whether another email with a link may go to an address, given the earlier ones."""
-    today = messages.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
-    recent = messages.filter(recipient=email, created_at__gt=timezone.now() - MIN_INTERVAL).exclude(
+    today = messages.filter(created_at__gt=Now() - timedelta(days=1)).count()
+    recent = messages.filter(recipient=email, created_at__gt=Now() - MIN_INTERVAL).exclude(
         state__in=Message.UNDELIVERED
     )
     return not recent.exists() and (by_staff or today < MAX_PER_DAY)

@@ -4,6 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from imagine.core import audit
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend, requeue
 from summit import seats
@@ -29,7 +30,7 @@ KINDS = (*STATUS_KINDS, *LINK_KINDS, EmailKind.RSVP_CANCELED, *DATED_KINDS)
 @transaction.atomic
 def resend_rsvp_email(message: Message) -> bool:
     """Raise CannotResend, and Rsvp.DoesNotExist or Message.DoesNotExist if one is gone."""
-    rsvp = seats.lock_rsvp(Rsvp.objects.get(pk=message.object_id or 0))
+    rsvp = seats.lock_rsvp(Rsvp.objects.get(messages__pk=message.pk))
     if message.kind in DATED_KINDS:
         check_unchanged(message, rsvp)
         return requeue(message)
@@ -56,9 +57,8 @@ def fresh_email(message: Message, rsvp: Rsvp) -> Message:
 
 def check_unchanged(message: Message, rsvp: Rsvp) -> None:
     """Raise CannotResend if the event, the personal link or the address changed since the email was written."""
-    moved = rsvp.event.audit_entries.filter(changes__has_any_keys=invitation_emails.SCHEDULE_CHANGES)
-    link = rsvp.audit_entries.filter(changes__has_key="link")
-    changed = (moved | link).filter(created_at__gt=message.created_at).exists()
+    moved = audit.has_changed_since(message.created_at, rsvp.event, *invitation_emails.SCHEDULE_CHANGES)
+    changed = moved or audit.has_changed_since(message.created_at, rsvp, "link")
     if changed or message.recipient.lower() != rsvp.email.lower():
         raise CannotResend(
             _(

@@ -13,16 +13,18 @@ from operator import attrgetter
 from typing import Concatenate, ParamSpec
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from imagine.core import audit
+from imagine.core.database import database_now
 from imagine.core.errors import RuleViolation
+from imagine.mail.models import Message
 from imagine.mail.queue import enqueue_many
 from summit.emails import rsvp as rsvp_emails
-from summit.models import Event, Guest, Rsvp
+from summit.models import Event, Guest, Invitation, Rsvp
 
 P = ParamSpec("P")
 
@@ -83,6 +85,12 @@ def claimable_seats(rsvp: Rsvp) -> int:
 
 def lock_event(event_pk: int) -> Event:
     return Event.objects.select_for_update(no_key=True).get(pk=event_pk)
+
+
+def lock_events(events: QuerySet | Iterable[int]) -> list[int]:
+    """Lock events in the order of their primary keys, and return those: for whoever writes RSVPs of several."""
+    locked = Event.objects.select_for_update(no_key=True).filter(pk__in=events).order_by("pk")
+    return list(locked.values_list("pk", flat=True))
 
 
 def lock_rsvp(rsvp: Rsvp) -> Rsvp:
@@ -232,7 +240,7 @@ def add_seats(rsvp: Rsvp, more: int, *, available: int, over_capacity: bool = Fa
     if not waitlisted:
         rsvp.waitlisted_since = rsvp.skipped_at = None
     elif rsvp.waitlisted_since is None:
-        rsvp.waitlisted_since = timezone.now()
+        rsvp.waitlisted_since = database_now()
 
 
 def release_seats(rsvp: Rsvp, number: int) -> None:
@@ -431,7 +439,7 @@ def move_to_waitlist(rsvp: Rsvp) -> None:
     if not rsvp.held_seats:
         return
     rsvp.waitlisted_seats, rsvp.held_seats, rsvp.overbooked_seats = rsvp.party_size, 0, 0
-    rsvp.waitlisted_since, rsvp.skipped_at = timezone.now(), None
+    rsvp.waitlisted_since, rsvp.skipped_at = database_now(), None
     rsvp.save(update_fields=SEAT_FIELDS)
     rsvp_emails.queue_waitlisted(rsvp, had_seats=True)
 
@@ -549,6 +557,9 @@ def delete_many(rsvps: Iterable[Rsvp]) -> None:
     for event_pk, parties in groupby(sorted(rsvps, key=attrgetter("event_id")), attrgetter("event_id")):
         with transaction.atomic():
             event = lock_event(event_pk)
-            for rsvp in parties:
+            leaving = list(parties)
+            Invitation.objects.filter(rsvp__in=leaving).lock()
+            Message.objects.about_any(leaving).lock()
+            for rsvp in leaving:
                 event.rsvps.filter(pk=rsvp.pk).delete()
             promote_waitlist(event)

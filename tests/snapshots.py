@@ -29,7 +29,7 @@ def numbered(messages: QuerySet[Message]) -> list[tuple[str, Message]]:
     which they were written, are numbered among those of their kind."""
     seen: Counter = Counter()
     found = []
-    for message in messages.order_by("created_at"):
+    for message in messages.order_by("created_at", "object_id"):  # those of one statement have one time
         seen[message.kind, message.object_id] += 1
         name = re.sub("^(rsvp|pledge|invitation)_", "", message.kind.replace("request", "link"))
         number = "".join(message.idempotency_key.split(":", 2)[2:])

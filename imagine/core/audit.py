@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import NamedTuple
 
 from django.contrib.contenttypes.models import ContentType
@@ -100,6 +101,12 @@ def changed_values(before: dict, after: dict, hidden: tuple[str, ...]) -> dict:
         for field in {**before, **after}
         if before.get(field, "") != after.get(field, "")
     }
+
+
+def has_changed_since(moment: datetime, obj: Model, *fields: str) -> bool:
+    """Whether one of these fields of an object was changed after `moment`, a time by the database's clock."""
+    entries = AuditEntry.objects.about(obj).filter(changes__has_any_keys=fields)
+    return entries.filter(created_at__gt=moment).exists()
 
 
 # For display -------------------------------------------------------------------------------------------------------

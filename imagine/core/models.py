@@ -5,7 +5,7 @@ import secrets
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.relations import AboutQuerySet
@@ -27,7 +27,7 @@ class AuditEntry(models.Model):
     content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE)
     object_id = models.PositiveBigIntegerField()
     about = GenericForeignKey()
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(db_default=Now())
     actor_kind = models.CharField(max_length=8, choices=ActorKind)
     actor_name = models.CharField(max_length=150, blank=True)
     changes = models.JSONField()

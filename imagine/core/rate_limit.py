@@ -1,20 +1,22 @@
 """Rate limits per visitor, counted in PostgreSQL: exact across processes, and no Redis to wait for."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import wraps
 
 from django.conf import settings
 from django.db import connection
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from imagine.core.models import RateLimitCount
 
+# Raw, because the ORM can't add to a row that may be new and return the sum in one statement.
 UPSERT = """
-    INSERT INTO core_ratelimitcount (key, since, count) VALUES (%s, %s, %s)
+    INSERT INTO core_ratelimitcount (key, since, count)
+    VALUES (%s, date_bin(make_interval(mins => %s), now(), timestamptz 'epoch'), %s)
     ON CONFLICT (key, since) DO UPDATE SET count = core_ratelimitcount.count + excluded.count
     RETURNING count
 """
@@ -32,10 +34,8 @@ def client_address(request: HttpRequest) -> str:
 
 def count_try(key: str, *, minutes: int, weight: int = 1) -> int:
     """Count one more try under a key, weighted, and return the total for the current window of `minutes`."""
-    seconds = minutes * 60
-    since = datetime.fromtimestamp(timezone.now().timestamp() // seconds * seconds, UTC)
     with connection.cursor() as cursor:
-        cursor.execute(UPSERT, [key, since, weight])
+        cursor.execute(UPSERT, [key, minutes, weight])
         return cursor.fetchone()[0]
 
 
@@ -70,4 +70,4 @@ def too_many_requests(request: HttpRequest, *, minutes: int) -> HttpResponse:
 
 def delete_old_counts() -> None:
     """Delete the counts of windows that are over."""
-    RateLimitCount.objects.filter(since__lt=timezone.now() - timedelta(days=1)).delete()
+    RateLimitCount.objects.filter(since__lt=Now() - timedelta(days=1)).delete()

@@ -1,6 +1,6 @@
 """Is email flowing? Heartbeats of the queues, and what is overdue. All by the database's clock."""
 
-from datetime import datetime
+from datetime import timedelta
 
 from django.db.models import F
 from django.db.models.functions import Now
@@ -36,7 +36,7 @@ def bulk_seconds_overdue() -> float:
     return max(0.0, (database_now() - max(oldest, get_send_rate().next_at)).total_seconds()) if oldest else 0.0
 
 
-def failed_since(moment: datetime) -> int:
-    """How many messages failed for good on a try that was due after `moment`. When they were written says less: one
+def failed_within(period: timedelta) -> int:
+    """How many messages failed for good on a try that was due in this period. When they were written says less: one
     that failed in the end was tried for a day."""
-    return Message.objects.undelivered().filter(send_after__gte=moment).count()
+    return Message.objects.undelivered().filter(send_after__gte=Now() - period).count()

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.db.models import CharField, Model, OuterRef, Value
 from django.db.models.functions import Cast, Concat, Now
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from imagine.core.database import database_now
 from imagine.mail.dispatch import wake_workers
 from imagine.mail.models import Message, default_retry_until
 from imagine.mail.signals import resend_requested
@@ -116,13 +116,13 @@ def overwrite(message: Message, fresh: Message) -> None:
     """Give a locked message, which no mail server took, the content of an unsaved one."""
     for name in CONTENT:
         setattr(message, name, getattr(fresh, name))
-    message.created_at = timezone.now()
+    message.created_at = Now()
     message.save(update_fields=[*CONTENT, "created_at"])
 
 
 def enqueue_copy(message: Message, content: Message) -> None:
     """Store one more email beside one that was sent. A person waits for it, so it belongs to no mailing."""
-    key = ":".join(map(str, (message.kind, message.object_id or message.pk, "again", f"{timezone.now():%Y%m%d%H%M}")))
+    key = ":".join(map(str, (message.kind, message.object_id or message.pk, "again", f"{database_now():%Y%m%d%H%M}")))
     fields = {name: getattr(content, name) for name in CONTENT}
     about = {"content_type": message.content_type, "object_id": message.object_id}
     enqueue_many([Message(idempotency_key=key, **about, **fields)])

@@ -223,6 +223,7 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     def save_formset(self, request, form, formset, change):
         """Save contacts through the rules. Django's log needs the three lists."""
         organization = profiles.lock_organization(form.instance.pk)
+        contacts.lock_contacts(organization)
         formset.new_objects, formset.changed_objects = [], []
         formset.deleted_objects = [each.instance for each in formset.deleted_forms if each.instance.pk]
         for contact in formset.deleted_objects:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.utils import timezone, translation
+from django.db.models.functions import Now
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
@@ -168,7 +169,7 @@ def claim_step(pk: int) -> bool:
     runs = Import.objects.in_progress().select_for_update(skip_locked=True).filter(pk=pk, attempts__lt=MAX_ATTEMPTS)
     if not runs.values_list("pk"):
         return False
-    Import.objects.filter(pk=pk).update(attempts=F("attempts") + 1, last_step_at=timezone.now())
+    Import.objects.filter(pk=pk).update(attempts=F("attempts") + 1, last_step_at=Now())
     return True
 
 
@@ -180,7 +181,7 @@ def run_step(pk: int) -> bool:
         return False
     with audit.as_actor(audit.Actor(AuditEntry.ActorKind.STAFF, run.created_by)), translation.override(run.language):
         STEPS[run.state](run)
-    run.attempts, run.last_step_at = 0, timezone.now()
+    run.attempts, run.last_step_at = 0, Now()
     run.save()
     return run.is_in_progress
 
@@ -188,18 +189,16 @@ def run_step(pk: int) -> bool:
 def resume_imports() -> None:
     """Wake workers for abandoned imports, and give up files that can't be read."""
     Import.objects.filter(
-        state=State.READING, attempts__gte=MAX_ATTEMPTS, last_step_at__lt=timezone.now() - ABANDONED_AFTER
+        state=State.READING, attempts__gte=MAX_ATTEMPTS, last_step_at__lt=Now() - ABANDONED_AFTER
     ).update(state=State.REJECTED, rejection_reason=_("Reading it failed again and again."), file=None)
-    left = Import.objects.in_progress().filter(
-        last_step_at__lt=timezone.now() - ABANDONED_AFTER, attempts__lt=MAX_ATTEMPTS
-    )
+    left = Import.objects.in_progress().filter(last_step_at__lt=Now() - ABANDONED_AFTER, attempts__lt=MAX_ATTEMPTS)
     for pk in left.order_by("pk").values_list("pk", flat=True):
         dispatch.send_task("partners.tasks.run_import", pk)
 
 
 def discard_stale_imports() -> None:
     """Discard imports that were checked and never confirmed."""
-    for run in Import.objects.filter(state=State.CHECKED, created_at__lt=timezone.now() - CHECKED_LIFETIME):
+    for run in Import.objects.filter(state=State.CHECKED, created_at__lt=Now() - CHECKED_LIFETIME):
         with transaction.atomic():
             if still := Import.objects.select_for_update().filter(pk=run.pk, state=State.CHECKED).first():
                 discard_rows(still)

@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from imagine.core import audit
@@ -98,7 +99,7 @@ def duplicates_in_file(
 def finish_import(run: Import) -> None:
     run.rows.all().delete()
     run.organizations.all().delete()
-    run.state, run.done_at = Import.State.DONE, timezone.now()
+    run.state, run.done_at = Import.State.DONE, Now()
 
 
 def write_organizations(run: Import, typed: list[ImportedOrganization]) -> None:

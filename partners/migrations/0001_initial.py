@@ -4,6 +4,7 @@ import django.contrib.postgres.indexes
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.comparison
+import django.db.models.functions.datetime
 import django.db.models.functions.text
 import django.utils.timezone
 import imagine.core.models
@@ -78,8 +79,8 @@ class Migration(migrations.Migration):
                 ('file_name', models.CharField(max_length=200, verbose_name='file')),
                 ('created_by', models.CharField(max_length=150, verbose_name='by')),
                 ('language', models.CharField(choices=[('en', 'English'), ('es', 'Español')], default='en', max_length=5)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='begun')),
-                ('last_step_at', models.DateTimeField(default=django.utils.timezone.now, help_text='When a worker last did something for it.')),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='begun')),
+                ('last_step_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='When a worker last did something for it.')),
                 ('done_at', models.DateTimeField(null=True, verbose_name='written on')),
                 ('state', models.CharField(choices=[('reading', 'being read'), ('rejected', 'cannot be read'), ('checked', 'checked, nothing written'), ('writing', 'being written'), ('done', 'imported'), ('undoing', 'being undone'), ('undone', 'undone'), ('discarded', 'dropped')], default='reading', max_length=9, verbose_name='state')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often a worker has tried the current step.')),
@@ -156,7 +157,7 @@ class Migration(migrations.Migration):
                 ('email_verified', models.BooleanField(default=True)),
                 ('source', models.CharField(blank=True, max_length=40)),
                 ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),
         migrations.CreateModel(

@@ -6,7 +6,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from partners.models.organizations import Organization
@@ -43,8 +43,8 @@ class Import(models.Model):
     file_name = models.CharField(_("file"), max_length=200)
     created_by = models.CharField(_("by"), max_length=150)
     language = models.CharField(max_length=5, choices=settings.LANGUAGES, default="en")
-    created_at = models.DateTimeField(_("begun"), default=timezone.now)
-    last_step_at = models.DateTimeField(default=timezone.now, help_text="When a worker last did something for it.")
+    created_at = models.DateTimeField(_("begun"), db_default=Now())
+    last_step_at = models.DateTimeField(db_default=Now(), help_text="When a worker last did something for it.")
     done_at = models.DateTimeField(_("written on"), null=True)
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.READING)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker has tried the current step.")

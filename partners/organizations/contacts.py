@@ -1,7 +1,7 @@
 """What staff do to contacts and organizations (docs/rules.md): add, correct, erase. What partners do to their own is in
 profiles.py. The organization is locked first; of a person on their own, who has none, the person."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import reduce
 from operator import or_
 
@@ -78,6 +78,19 @@ def lock_contact(contact: Contact) -> Contact:
     return profiles.lock_owning_organization(contact).contacts.get(pk=contact.pk)
 
 
+def lock_contacts(organization: Organization) -> list[Contact]:
+    """Lock all contacts of a locked organization, and what other apps know of them, before several are changed."""
+    contacts = list(organization.contacts.select_for_update().order_by("pk"))
+    contacts_locked.send(Contact, contacts=contacts)
+    return contacts
+
+
+def keep_contacts(pks: Collection[int]) -> int:
+    """Lock contacts against being merged or deleted. Return how many of them are there."""
+    kept = Contact.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk")
+    return len(kept.values_list("pk"))
+
+
 @transaction.atomic
 def correct_contact(contact: Contact, **fields) -> Contact:
     """Writes some fields. One who becomes the main contact takes that from whoever was. To a new address goes what was
@@ -85,6 +98,7 @@ def correct_contact(contact: Contact, **fields) -> Contact:
     contact = lock_contact(contact)
     organization, before = contact.organization, contact.email
     if organization and fields.get("is_primary"):
+        lock_contacts(organization)
         for other in organization.contacts.filter(is_primary=True).exclude(pk=contact.pk):
             profiles.change_contact(other, is_primary=False)
     contact = profiles.change_contact(contact, **fields)
@@ -126,6 +140,7 @@ def delete_contact(contact: Contact) -> None:
     erased = locked.filter(pk=contact.pk, organization=organization).first()
     if erased is None:
         return
+    contacts_locked.send(Contact, contacts=[erased])
     delete_locked_contacts([erased])
     if organization:
         about(organization).filter(recipient=contact.email).delete()
@@ -138,7 +153,7 @@ def delete_organization(organization: Organization) -> None:
     Raises Organization.DoesNotExist."""
     organizations_leaving.send(Organization, organizations=[organization.pk])
     organization = Organization.objects.select_for_update().get(pk=organization.pk)
-    delete_locked_contacts(list(organization.contacts.select_for_update().order_by("pk")))
+    delete_locked_contacts(lock_contacts(organization))
     organization.delete()
 
 
@@ -146,7 +161,6 @@ def delete_locked_contacts(contacts: Sequence[Contact]) -> None:
     """Erases locked contacts with what is written about them: their history, what other apps know, and mail to many to
     their addresses, unless those are somebody else's, too. That an address wants no mail, or refuses it, is
     remembered."""
-    contacts_locked.send(Contact, contacts=contacts)
     for contact in contacts:
         contact_deleted.send(Contact, contact=contact)
         contact.delete()

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Max, Model
+from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
+from imagine.core.database import database_now
 from imagine.core.errors import RuleViolation
 from partners.emails import pledge as pledge_emails
 from partners.models import Contact, Organization, Pledge, Signature
@@ -143,9 +145,10 @@ def write_pledge(state: PageState, version: str, data: PageData, signer: Signer 
     pledge = state.pledge or Pledge(organization=organization, year=state.year, version=0, **initial_values(state))
     before = pledge_facts(pledge, state.saved_promises, checklist)
     pledge.organization, pledge.contact, pledge.language = organization, contact, data.language or pledge.language
-    pledge.version, pledge.changed_at = pledge.version + 1, timezone.now()
+    pledge.version, pledge.changed_at = pledge.version + 1, Now()
     if signer:
-        pledge.signed_by, pledge.signed_role, pledge.signed_at = signer.name, signer.role, pledge.changed_at
+        pledge.signed_by, pledge.signed_role = signer.name, signer.role
+        pledge.signed_at = pledge.changed_at = database_now()
     pledge.save()
     promises.write_promises(pledge, data.promised, state.saved_promises)
     if state.pledge_request:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
@@ -36,8 +36,8 @@ def email_link(
     if contact is None:
         return False
     mails = pledge.messages.filter(kind__in=(EmailKind.PLEDGE_LINK, EmailKind.PLEDGE_BEGUN))
-    today = mails.filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
-    lately = mails.filter(recipient=contact.email, created_at__gt=timezone.now() - MIN_INTERVAL).exclude(
+    today = mails.filter(created_at__gt=Now() - timedelta(days=1)).count()
+    lately = mails.filter(recipient=contact.email, created_at__gt=Now() - MIN_INTERVAL).exclude(
         state__in=Message.UNDELIVERED
     )
     if lately.exists() or (today >= MAX_LINKS_PER_DAY and not by_staff):

@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from imagine.core import audit
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend, requeue
 from partners.emails import pledge as pledge_emails
@@ -17,9 +18,9 @@ KINDS = (
 
 
 @transaction.atomic
-def resend(message: Message) -> bool:
+def resend_pledge_email(message: Message) -> bool:
     """Lock the organization. Raise CannotResend, and Pledge.DoesNotExist or Message.DoesNotExist if one is gone."""
-    pledge = Pledge.objects.get(pk=message.object_id or 0)
+    pledge = Pledge.objects.get(messages__pk=message.pk)
     profiles.lock_owning_organization(pledge)
     check_true(message, pledge)
     return requeue(message)
@@ -27,8 +28,7 @@ def resend(message: Message) -> bool:
 
 def check_true(message: Message, pledge: Pledge) -> None:
     """Raise CannotResend if what the email says, its link or its address changed since."""
-    link = pledge.audit_entries.filter(changes__has_key="link", created_at__gt=message.created_at)
-    if link.exists() or not is_contact(message, pledge):
+    if audit.has_changed_since(message.created_at, pledge, "link") or not is_contact(message, pledge):
         raise CannotResend(
             _(
                 "The link or the contact's address changed since, so this email isn't true anymore. Email the link "

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from imagine.mail import dispatch
@@ -46,7 +46,7 @@ def reply_to_request(start: PledgeRequest) -> None:
         start.delete()
         return
     known = find_known_contact(start)
-    start.answered_at, start.email = timezone.now(), known.email if known else start.email
+    start.answered_at, start.email = Now(), known.email if known else start.email
     start.save(update_fields=["answered_at", "email"])
     send_link(start, known)
 
@@ -67,8 +67,8 @@ def send_link(start: PledgeRequest, known: Contact | None) -> None:
 
 def was_answered_recently(start: PledgeRequest) -> bool:
     """Whether this address got such an email a moment ago, or too many today."""
-    answered = PledgeRequest.objects.with_email(start.email).filter(answered_at__gt=timezone.now() - timedelta(days=1))
-    lately = answered.filter(email_verified=True, answered_at__gt=timezone.now() - MIN_INTERVAL)
+    answered = PledgeRequest.objects.with_email(start.email).filter(answered_at__gt=Now() - timedelta(days=1))
+    lately = answered.filter(email_verified=True, answered_at__gt=Now() - MIN_INTERVAL)
     return answered.count() >= MAX_LINKS_PER_DAY or lately.filter(organization__iexact=start.organization).exists()
 
 
@@ -91,7 +91,7 @@ def open_pledge_request(start: PledgeRequest) -> PledgeRequest | None:
     PledgeRequest.objects.bulk_create([start], ignore_conflicts=True)  # unless a first click made it
     start = PledgeRequest.objects.select_for_update().get(source=start.source)
     if not start.answered_at:
-        start.answered_at = timezone.now()
+        start.answered_at = Now()
         start.save(update_fields=["answered_at"])
         pledge_emails.start(start)
     return start
@@ -110,6 +110,6 @@ def email_known_address(token: str) -> None:
 @transaction.atomic
 def delete_stale_requests() -> None:
     """One whose page is being saved right now stays."""
-    stale = PledgeRequest.objects.filter(created_at__lt=timezone.now() - REQUEST_LIFETIME)
+    stale = PledgeRequest.objects.filter(created_at__lt=Now() - REQUEST_LIFETIME)
     unused = list(stale.select_for_update(skip_locked=True).values_list("pk", flat=True))
     PledgeRequest.objects.filter(pk__in=unused).delete()

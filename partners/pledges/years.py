@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from imagine.core import audit
@@ -51,7 +52,7 @@ def remind_drafts() -> None:
 
 def drafts_to_remind() -> PledgeQuerySet:
     drafts = Pledge.objects.drafts().filter(year=PledgeYear.objects.current(), reminded_at__isnull=True)
-    return drafts.filter(changed_at__lt=timezone.now() - REMIND_AFTER)
+    return drafts.filter(changed_at__lt=Now() - REMIND_AFTER)
 
 
 @transaction.atomic

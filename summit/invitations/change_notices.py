@@ -139,7 +139,7 @@ def preferences_of_contacts(invitations: list[Invitation]) -> dict:
 
 def lock_invitations_of_mailing(mailing: Mailing) -> None:
     """Lock a mailing, then the invitations to its event. Answering an invitation locks it before its messages, too."""
-    Mailing.objects.select_for_update().get(pk=mailing.pk)
+    Mailing.objects.filter(pk=mailing.pk).lock()
     event_of_mailing(mailing).invitations.lock()
 
 

@@ -1,9 +1,13 @@
 """What happens to invitations when a contact is merged, gets another address or is deleted.
 
-Each rule locks mailings, then invitations, then messages, as stopping a mailing does.
+Before any of it, `lock_invitations_of_contacts` locks all that is known about all contacts of the transaction.
 """
 
+from collections.abc import Sequence
+
+from imagine.core.relations import about_rows
 from imagine.mail.models import Mailing, Message
+from imagine.mail.models.messages import MessageQuerySet
 from imagine.mail.queue import message_key
 from partners.models import Contact
 from partners.organizations import merging
@@ -12,7 +16,7 @@ from summit.emails import reminder as reminder_emails
 from summit.emails.kinds import EmailKind
 from summit.invitations import change_notices
 from summit.invitations import resend as invitation_resend
-from summit.models import Invitation
+from summit.models import Event, Invitation
 
 Answer, State = Invitation.Answer, Message.State
 UNDELIVERED = [State.REJECTED, State.FAILED]
@@ -22,10 +26,9 @@ UNCERTAIN = [State.SENDING, State.UNKNOWN]
 def merge_invitations(contact: Contact, duplicate: Contact) -> None:
     """Merge the invitations of two contacts. Of two to the same event, keep the one that was answered, else the one
     whose email was sent, else the first. The other one's link stops working and is no longer emailed."""
-    lock_invitations_of_contacts(contact, duplicate)
     events = duplicate.invitations.filter(event__invitations__contact=contact).values_list("event", flat=True)
     for event in sorted(set(events)):
-        both = Invitation.objects.filter(event=event, contact__in=[contact, duplicate]).select_for_update(of=("self",))
+        both = Invitation.objects.filter(event=event, contact__in=[contact, duplicate])
         kept, dropped = sorted(both.select_related("rsvp"), key=merge_priority, reverse=True)
         invitation_emails.delete_unsent_links(dropped)
         kinds = (EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK)
@@ -51,11 +54,10 @@ def delivery_progress(invitation: Invitation) -> int:
 def readdress_invitations(contact: Contact) -> None:
     """The contact's address was corrected: send invitations and new links that didn't reach the old address to the new
     one. Nothing more is sent to the old one."""
-    lock_invitations_of_contacts(contact)
+    messages = messages_about([contact])
+    messages.filter(queue=Message.Queue.TRANSACTIONAL).exclude(state=State.SENT).update(recipient=contact.email)
+    reminder_emails.delete_unsent_reminders(messages.filter(reminder__isnull=False, expires_at__isnull=False))
     for invitation in contact.invitations.select_related("event", "mailing"):
-        messages = invitation.messages
-        messages.filter(queue=Message.Queue.TRANSACTIONAL).exclude(state=State.SENT).update(recipient=contact.email)
-        reminder_emails.delete_unsent_reminders(messages.filter(reminder__isnull=False, expires_at__isnull=False))
         change_notices.rewrite_unsent_notices(invitation)
         if reset_undelivered(invitation):
             invitation_resend.delete_unsent_own_messages(invitation)
@@ -78,14 +80,20 @@ def reset_undelivered(invitation: Invitation) -> bool:
 
 def delete_invitations(contact: Contact) -> None:
     """The contact is deleted and its invitations with it: delete the messages and history about them."""
-    lock_invitations_of_contacts(contact)
     for invitation in contact.invitations.all():
         invitation.messages.all().delete()
         invitation.audit_entries.all().delete()
 
 
-def lock_invitations_of_contacts(*contacts: Contact) -> None:
-    """Lock the mailings of these contacts' invitations, then the invitations."""
-    mailings = Invitation.objects.filter(contact__in=contacts).values("mailing")
-    list(Mailing.objects.select_for_update(no_key=True).filter(pk__in=mailings).order_by("pk").values_list("pk"))
-    Invitation.objects.filter(contact__in=contacts).lock()
+def lock_invitations_of_contacts(contacts: Sequence[Contact]) -> None:
+    """Lock the mailings about the events that these contacts are invited to, then the invitations, then the messages
+    about them. Stopping a mailing locks in the same order."""
+    invitations = Invitation.objects.filter(contact__in=contacts)
+    Mailing.objects.filter(about_rows(Event, invitations.order_by().values("event"))).lock()
+    invitations.lock()
+    messages_about(contacts).lock()
+
+
+def messages_about(contacts: Sequence[Contact]) -> MessageQuerySet:
+    invitations = Invitation.objects.filter(contact__in=contacts)
+    return Message.objects.filter(about_rows(Invitation, invitations.order_by().values("pk")))

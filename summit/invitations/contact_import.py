@@ -12,8 +12,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Lower
-from django.utils import timezone
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext as _
 
 from imagine.core.spreadsheets import reader as spreadsheet_reader
@@ -221,12 +220,12 @@ def add_to_audience(audience: Audience, checked: CheckedList) -> int:
         contacts.add_contacts(new_contact(row, organizations) for row in missing)
         contacts_found = contacts_by_address(rows)
     names = normalized_names({row.organization for row in rows.values() if row.organization})
-    audience.uploaded_contacts.add(
-        *(
-            contact_in_organization(contacts_found[address], names.get(row.organization, ""))
-            for address, row in rows.items()
-        )
-    )
+    people = {
+        contact_in_organization(contacts_found[address], names.get(row.organization, ""))
+        for address, row in rows.items()
+    }
+    contacts.keep_contacts(people)
+    audience.uploaded_contacts.add(*people)
     return audience.uploaded_contacts.count()
 
 
@@ -250,6 +249,7 @@ def organizations_by_name(names: set[str]) -> dict[str, int]:
     plain_names = normalized_names(names)
     rows = Organization.objects.filter(normalized_name__in=set(plain_names.values())).order_by("-pk")
     known = dict(rows.values_list("normalized_name", "pk"))  # of several the oldest
+    profiles.lock_organizations(known.values())  # before new ones are made, as imports do
     new = {plain_names[name]: name for name in sorted(names, reverse=True) if plain_names[name] not in known}
     created = profiles.create_organizations(sorted(new.values()))
     known |= {plain_names[organization.name]: organization.pk for organization in created}
@@ -271,7 +271,7 @@ def normalized_names(names: set[str]) -> dict[str, str]:
 
 def store_upload(audience: Audience, file: bytes, name: str) -> None:
     """Store an uploaded list until staff import or discard it. A second upload replaces the first."""
-    values = {"file": file, "file_name": name[-MAX_LENGTH_FILE_NAME:], "uploaded_at": timezone.now()}
+    values = {"file": file, "file_name": name[-MAX_LENGTH_FILE_NAME:], "uploaded_at": Now()}
     ContactListUpload.objects.update_or_create(audience=audience, defaults=values)
 
 
@@ -314,4 +314,4 @@ def lock_upload(audience: Audience, seen: str) -> ContactListUpload | None:
 
 def discard_stale_uploads() -> None:
     """Delete lists that staff did nothing with for a day."""
-    ContactListUpload.objects.filter(uploaded_at__lt=timezone.now() - KEEP_UPLOADS).delete()
+    ContactListUpload.objects.filter(uploaded_at__lt=Now() - KEEP_UPLOADS).delete()

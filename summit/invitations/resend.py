@@ -4,6 +4,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from imagine.core import audit
 from imagine.mail import preferences
 from imagine.mail.models import Message
 from imagine.mail.queue import CannotResend, overwrite, requeue
@@ -28,10 +29,9 @@ def resend_invitation_email(message: Message) -> bool:
     """Send an email about an invitation once more, with what is true by now: an invitation is written anew, with
     today's time, place and link, to the contact's address of today. What is none, or may have arrived, is sent as it is
     while that is still true. Raise CannotResend, Message.DoesNotExist, or Invitation.DoesNotExist."""
-    # Looked at again by requeue: whoever stops its mailing locks the message first, and then the invitation.
-    if Message.objects.filter(pk=message.pk, state__in=Message.PENDING).exists():
-        return False
     invitation = lock_invitation(Invitation.objects.get(messages__pk=message.pk))
+    if Message.objects.filter(pk=message.pk, state__in=Message.PENDING).exists():
+        return False  # rather than why it can't be sent
     check_can_resend(message, invitation)
     if keeps_its_text(message):
         return requeue(message)
@@ -79,9 +79,8 @@ def check_wanted(invitation: Invitation) -> None:
 
 def check_still_true(message: Message, invitation: Invitation) -> None:
     """Whether time, place and link are still those of the message."""
-    moved = invitation.event.audit_entries.filter(changes__has_any_keys=invitation_emails.SCHEDULE_CHANGES)
-    link = invitation.audit_entries.filter(changes__has_key="link")
-    if not (moved | link).filter(created_at__gt=message.created_at).exists():
+    moved = audit.has_changed_since(message.created_at, invitation.event, *invitation_emails.SCHEDULE_CHANGES)
+    if not moved and not audit.has_changed_since(message.created_at, invitation, "link"):
         return
     if message.state == State.UNKNOWN:
         raise CannotResend(

@@ -132,7 +132,8 @@ def lock_invitation(invitation: Invitation) -> Invitation:
     elsewhere."""
     event = seats.lock_event(invitation.event_id)
     # Who merges organizations has their lock, and waits for invitations.
-    list(Organization.objects.filter(contacts__invitations=invitation).select_for_update(no_key=True, of=("self",)))
+    of_contact = Organization.objects.filter(contacts__invitations=invitation).order_by("pk")
+    list(of_contact.select_for_update(no_key=True, of=("self",)))
     locked = Invitation.objects.select_for_update(no_key=True, of=("self",))
     invitation = locked.select_related("contact__organization", "rsvp", "mailing").get(pk=invitation.pk)
     invitation.event = event

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -106,7 +106,7 @@ def confirmed_recipients(audience: Audience, event: Event, count: int, mark: str
         raise NoRecipients(_("There is nobody in this audience who would be invited."))
     if are_confirmed(people, count, mark) and make_contacts(person for person in people if not person.contact_id):
         people = list(audience_query.audience_people(audience, event, reason=""))
-    locked = lock_contacts({person.contact_id for person in people if person.contact_id})
+    locked = contacts.keep_contacts({person.contact_id for person in people if person.contact_id})
     if locked != len(people) or not are_confirmed(people, count, mark):
         raise RecipientsChanged(locked, as_many=locked == count)
     return people
@@ -133,10 +133,3 @@ def make_contacts(guests: Iterable[Person]) -> int:
         for guest in guests
     )
     return len(guests)
-
-
-def lock_contacts(pks: set[int]) -> int:
-    """Lock contacts against being merged or deleted. Return how many still exist. Merging locks in the same order."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM partners_contact WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE", [list(pks)])
-        return cursor.rowcount

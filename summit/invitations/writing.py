@@ -42,13 +42,13 @@ def write_next_batch(mailing_pk: int) -> bool:
     if mailing.template != EmailKind.INVITATION:
         return change_notices.write_notice_batch(mailing, BATCH_SIZE)
     to_write = mailing.invitations.filter(emailed_at__isnull=True)
+    event = change_notices.event_of_mailing(mailing)
+    if not event.accepts_rsvps and to_write.exists():
+        stop_mailing(mailing)  # it was called off or closed meanwhile: nobody could answer
+        return False
     locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
     invitations = list(locked.select_related("contact__organization").order_by("pk")[:BATCH_SIZE])
     if invitations:
-        event = Event.objects.get(pk=invitations[0].event_id)
-        if not event.accepts_rsvps:
-            stop_mailing(mailing)  # it was called off or closed meanwhile: nobody could answer
-            return False
         write_invitations(mailing, event, invitations)
     if not to_write.exists():
         mailing.rendered_at = timezone.now()

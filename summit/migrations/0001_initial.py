@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('email', models.EmailField(max_length=254)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),
         migrations.CreateModel(
@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
                 ('audience', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='upload', serialize=False, to='summit.audience', verbose_name='audience')),
                 ('file', models.BinaryField(verbose_name='file')),
                 ('file_name', models.CharField(max_length=200, verbose_name='file')),
-                ('uploaded_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='sent')),
+                ('uploaded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='sent')),
             ],
             options={
                 'verbose_name': 'list that was sent',
@@ -133,7 +133,7 @@ class Migration(migrations.Migration):
                 ('ics_uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('ics_sequence', models.PositiveIntegerField(default=0, editable=False)),
                 ('notified_version', models.CharField(blank=True, db_default='', default='', editable=False, max_length=16)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='made')),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='made')),
                 ('search_text', models.GeneratedField(db_persist=True, expression=models.Func(django.db.models.functions.text.Lower(models.Func(models.Func(models.Func(models.F('name'), models.F('email'), models.F('organization_name'), arg_joiner=" || ' ' || ", output_field=models.TextField(), template='(%(expressions)s)'), models.Value('ĐđØøŁł'), models.Value('DdOoLl'), function='TRANSLATE', output_field=models.TextField()), output_field=models.TextField(), template='NORMALIZE(%(expressions)s, NFKD)')), models.Value("[̀-ͯ'`‘’ʼ]"), models.Value(''), models.Value('g'), function='REGEXP_REPLACE', output_field=models.TextField()), output_field=models.TextField())),
                 ('event', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rsvps', to='summit.event', verbose_name='event')),
                 ('organization', models.ForeignKey(editable=False, help_text='Which organization it is; matching.py says so.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='rsvps', to='partners.organization', verbose_name='partner')),

@@ -6,6 +6,7 @@ from django.contrib.contenttypes.fields import GenericRelation
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -78,7 +79,7 @@ class ContactListUpload(models.Model):
     )
     file = models.BinaryField(_("file"))
     file_name = models.CharField(_("file"), max_length=MAX_LENGTH_FILE_NAME)
-    uploaded_at = models.DateTimeField(_("sent"), default=timezone.now)
+    uploaded_at = models.DateTimeField(_("sent"), db_default=Now())
 
     class Meta:
         verbose_name = _("list that was sent")

@@ -8,7 +8,7 @@ from django.contrib.contenttypes.fields import GenericRelation
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q, Value
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -114,7 +114,7 @@ class Rsvp(models.Model):
     ics_sequence = models.PositiveIntegerField(default=0, editable=False)
     # The Event.schedule_version that the party knows; empty until the event changes.
     notified_version = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
-    created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("made"), db_default=Now(), editable=False)
     search_text = models.GeneratedField(
         expression=unaccented(join_columns("name", "email", "organization_name")),
         output_field=models.TextField(),
@@ -249,7 +249,7 @@ class LinkRequest(models.Model):
     address is known or not."""
 
     email = models.EmailField()
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(db_default=Now())
 
     def __str__(self):
         return str(self.pk)

@@ -19,6 +19,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from imagine.core.database import database_now
 from imagine.mail.models import Message
 from imagine.mail.queue import enqueue_many
 from summit import seats
@@ -82,7 +83,7 @@ def informed_since(due: datetime) -> list[int]:
 
 def send_due_reminders(now: datetime | None = None) -> None:
     """Write everything due at `now`, for up to RUN_SECONDS. Nothing is written twice, even by two runs at once."""
-    now, stop_at = now or timezone.now(), time.monotonic() + RUN_SECONDS
+    now, stop_at = now or database_now(), time.monotonic() + RUN_SECONDS
     delete_outdated_reminders(now)
     for event, kind in due_reminders(now):
         run_batches(event, partial(write_reminder_batch, event, kind, now), stop_at)

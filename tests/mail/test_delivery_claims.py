@@ -132,7 +132,7 @@ def test_many_workers_send_a_message_once(post_office):
 
 @pytest.mark.parametrize("state", ["rejected", "failed", "unknown"])
 def test_send_again_of_a_failed_one_queues_it_as_new(post_office, state):
-    message = new_message()
+    message = new_message(kind="of no app")
     Message.objects.update(state=state, attempts=9, last_error="550 no", retry_until=timezone.now())
     message.refresh_from_db()
     assert [queue.resend(message) for _twice in range(2)] == [True, False]
@@ -143,7 +143,7 @@ def test_send_again_of_a_failed_one_queues_it_as_new(post_office, state):
 
 
 def test_send_again_of_a_sent_one_sends_one_copy(post_office):
-    message = new_message()
+    message = new_message(kind="of no app")
     delivery.sweep()
     message.refresh_from_db()
     for _twice in range(2):
@@ -158,7 +158,7 @@ def test_send_again_of_a_sent_one_sends_one_copy(post_office):
 
 
 def test_send_again_of_one_on_its_way_changes_nothing():
-    message = new_message()
+    message = new_message(kind="of no app")
     queue.resend(message)
     delivery.claim()
     queue.resend(message)

@@ -1,25 +1,356 @@
-"""Rules that take two locks take them in one order: event, organization, mailing, invitation, message; several of a
-kind by primary key. Each pair here deadlocks when one of the two goes the other way."""
+"""Rules that lock rows of several tables take them in one order (docs/rules.md, Locks): two that don't can deadlock.
 
+Three kinds of test: each rule alone, whose statements are read; each pair of rules that lock two tables in common, with
+threads; and some pairs that were wrong once, with commits. Each kind has a control that must fail.
+"""
+
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
+from itertools import combinations
+from types import SimpleNamespace
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
+from imagine.core.errors import RuleViolation
+from imagine.mail import delivery, queue
+from imagine.mail.bulk import control
+from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Mailing, Message
-from partners.organizations import contacts
-from summit import event_changes, rsvp_links
+from partners.imports import fingerprints, rollback, workflow
+from partners.models import Import
+from partners.organizations import contacts, duplicates, merging, profiles
+from partners.pledges import editing, links, signup, staff, years
+from summit import event_changes, organization_matching, rsvp_links, seats
 from summit.emails.kinds import EmailKind
-from summit.invitations import responses, writing
-from summit.models import Event, Invitation, LinkRequest
+from summit.invitations import contact_import, responses, starting, writing
+from summit.models import Event, Invitation, LinkRequest, Reminder, Rsvp
+from summit.reminders import sending
 from tests import factories
 from tests.concurrency import run_at_once
+from tests.partners.import_files import as_csv, row, table
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("eight_promise_types")]
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+BLOCKED = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
+
+# The one order. What isn't named is written only under a lock that is, such as a guest under the event's.
+ORDER = [
+    *("partners_import", "summit_linkrequest", "partners_pledgerequest", "summit_contactlistupload"),
+    *("partners_duplicatescan", "summit_event", "partners_organization", "partners_pledgeyear", "partners_contact"),
+    *("mail_mailing", "summit_invitation", "mail_message", "summit_reminder", "partners_duplicatecandidate"),
+]
+
+
+# A world in which each rule has something to do ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def world() -> SimpleNamespace:
+    """Two events and two organizations that share people, with a bit of everything."""
+    made = SimpleNamespace(event=factories.event(slug="one", capacity=2), other_event=factories.event(slug="two"))
+    make_partners(made)
+    make_guests(made)
+    make_invitations(made)
+    make_files(made)
+    made.link_request = LinkRequest.objects.create(email="asha@example.org")
+    made.audience = factories.audience(uploaded_contacts=[made.leaving, factories.person("New")])
+    failed = {"state": Message.State.FAILED, "claim_id": None, "claim_expires_at": None}
+    for name, about in (("rsvp_email", made.rsvps[0]), ("pledge_email", made.pledge), ("asked", made.invitation)):
+        message = about.messages.order_by("created_at").first()
+        Message.objects.filter(pk=message.pk).update(**failed)
+        setattr(made, name, Message.objects.get(pk=message.pk))
+    return made
+
+
+def make_partners(made: SimpleNamespace) -> None:
+    made.pledge = factories.signed_pledge()
+    made.draft = factories.draft_pledge("Port Gate, Incorporated", "jun@example.org")
+    made.kept, made.other = made.pledge.organization, made.draft.organization
+    made.third = factories.organization("Zeta Freight")
+    made.contact, made.duplicate = made.kept.contacts.get(), factories.contact(made.other)
+    made.leaving = factories.contact(made.third, "zeta@example.org")
+    factories.backdate_pledge(made.draft, 30)
+    years.remind_draft(made.draft)
+    made.page = factories.pledge_data(made.draft.token, factories.promised("mentors", 2))
+    made.pledge_request = factories.unsaved_pledge_request("Port Gate Logistics", "alma@example.org")
+    signup.request_pledge(made.pledge_request)
+    duplicates.scan_for_duplicates()
+
+
+def make_guests(made: SimpleNamespace) -> None:
+    both = made.event, made.other_event
+    made.rsvps = [factories.rsvp(event, name, size=2) for event in both for name in ("Asha", "Ben")]
+    Rsvp.objects.update(organization=made.other)
+    made.typed = factories.rsvp(made.event, "Cara", organization_name="Harbor Bakery")
+
+
+def make_invitations(made: SimpleNamespace) -> None:
+    """Some are sent and overtaken by a notice, one waits to be sent, one to be written."""
+    made.mailing = factories.write_mailing(made.other_event, made.contact, made.leaving, factories.person("Lone"))
+    made.invitation = made.other_event.invitations.get(contact=made.contact)
+    Message.objects.filter(mailing=made.mailing).exclude(object_id=made.invitation.pk).update(
+        state="sent", sent_at=timezone.now()
+    )
+    event = Event.objects.get(pk=made.other_event.pk)
+    event.venue = "Stockton Civic Auditorium"
+    made.moved = event_changes.save_event(event)
+    made.notice = Mailing.objects.get(template=EmailKind.INVITATION_MOVED)
+    writing.write_mailing(made.notice)
+    writing.write_mailing(made.mailing)
+    sending.write_reminder_batch(made.moved, Reminder.Kind.WEEK, made.moved.starts_at - timedelta(days=6))
+    made.begun = factories.start_mailing(made.event, made.duplicate, factories.person("Late"))
+
+
+def make_files(made: SimpleNamespace) -> None:
+    year = made.pledge.year
+    content = as_csv(table([row(), row(organization="Omega Movers", contact="Omar", e_mail="omar@example.org")]))
+    made.run = workflow.start_import(content, file_name="a.csv", year=year, by="anna", language="en")
+    made.checked = workflow.start_import(content, file_name="b.csv", year=year, by="anna", language="en")
+    Import.objects.filter(pk=made.run.pk).update(state=Import.State.WRITING, steps=made.run.organizations.count())
+    made.list_audience = factories.audience()
+    people = "Email,Name,Organization\nalma@example.org,Alma,Port Gate Logistics\nomar@example.org,Omar,Omega Movers\n"
+    contact_import.store_upload(made.list_audience, people.encode(), "people.csv")
+    made.list_mark = made.list_audience.upload.mark
+
+
+def save_event(made: SimpleNamespace) -> None:
+    made.moved.venue, made.moved.capacity = "Another hall", 50
+    event_changes.save_event(made.moved)
+
+
+def notify_guests(made: SimpleNamespace) -> None:
+    event_changes.notify_some_guests(made.moved.pk)
+
+
+def rsvps_to_match(made: SimpleNamespace) -> QuerySet[Rsvp]:
+    return Rsvp.objects.filter(pk__in=[made.typed.pk, *(each.pk for each in made.rsvps)])
+
+
+def undo(made: SimpleNamespace) -> None:
+    rollback.undo_pledges({made.draft.pk: ""})
+    rollback.undo_contacts({made.contact.pk: "", made.leaving.pk: fingerprints.contact_fingerprint(made.leaving)})
+
+
+RULES: dict[str, Callable[[SimpleNamespace], object]] = {
+    "cancel an RSVP": lambda made: seats.cancel(made.rsvps[0]),
+    "delete RSVPs": lambda made: seats.delete_many([*made.rsvps, made.typed]),
+    "move an event": save_event,
+    "cancel an event": lambda made: event_changes.cancel_event(made.moved),
+    "notify guests": notify_guests,
+    "answer a lost link": lambda made: rsvp_links.answer_link_request(made.link_request.pk),
+    "replace an RSVP's link": lambda made: rsvp_links.replace_rsvp_link(made.rsvps[2]),
+    "correct an RSVP's address": lambda made: rsvp_links.change_email(made.rsvps[2], "new@example.org"),
+    "match RSVPs": lambda made: organization_matching.assign_organization(
+        rsvps_to_match(made), made.kept.pk, adds_contacts=True
+    ),
+    "match RSVPs with a new organization": lambda made: organization_matching.create_organization_for(
+        rsvps_to_match(made), name="Bakery"
+    ),
+    "match RSVPs with none": lambda made: organization_matching.assign_no_organization(rsvps_to_match(made)),
+    "accept": lambda made: responses.accept_invitation(made.invitation, Rsvp(name="Alma"), size=1),
+    "decline": lambda made: responses.decline_invitation(made.invitation),
+    "replace an invitation's link": lambda made: responses.replace_invitation_link(made.invitation),
+    "invite": lambda made: starting.start_invitations(made.event, made.audience, count=2, by="office"),
+    "write invitations": lambda made: writing.write_next_batch(made.begun.pk),
+    "pause a mailing": lambda made: control.pause(made.mailing),
+    "stop a mailing": lambda made: writing.stop_mailing(made.mailing),
+    "stop a notice": lambda made: writing.stop_mailing(made.notice),
+    "resend an invitation": lambda made: queue.resend(made.asked),
+    "resend an RSVP's email": lambda made: queue.resend(made.rsvp_email),
+    "resend a pledge's email": lambda made: queue.resend(made.pledge_email),
+    "take reminders back": lambda made: sending.delete_outdated_reminders(timezone.now() + timedelta(days=90)),
+    "write reminders": lambda made: sending.write_reminder_batch(made.event, Reminder.Kind.WEEK, made.event.starts_at),
+    "correct a contact's address": lambda made: contacts.correct_contact(made.contact, email="new@example.org"),
+    "make a contact the primary one": lambda made: contacts.correct_contact(made.duplicate, is_primary=True),
+    "delete a contact": lambda made: contacts.delete_contact(made.contact),
+    "delete an organization": lambda made: contacts.delete_organization(made.third),
+    "merge": lambda made: merging.merge_organizations(made.kept, made.other),
+    "merge the other way": lambda made: merging.merge_organizations(made.other, made.kept),
+    "find duplicates": lambda made: duplicates.scan_for_duplicates(anew=True),
+    "dismiss a duplicate": lambda made: duplicates.dismiss_candidate(made.other, made.kept, by="anna"),
+    "save a draft": lambda made: editing.save_draft(made.draft.token, **made.page),
+    "sign": lambda made: editing.sign_pledge(made.draft.token, **made.page, name="Jun", role="Owner"),
+    "email a pledge's link": lambda made: links.email_link(made.pledge, by_staff=True),
+    "replace a pledge's link": lambda made: links.replace_link(made.draft),
+    "start a pledge for a partner": lambda made: staff.start_pledge_for(made.third, emails_link=True),
+    "delete a pledge": lambda made: editing.delete_pledge(made.draft),
+    "answer a pledge request": lambda made: signup.answer_pledge_request(made.pledge_request.pk),
+    "remind of a draft": lambda made: years.remind_draft(made.draft),
+    "close a year": lambda made: years.close_year(made.pledge.year),
+    "write an import": lambda made: workflow.run_step(made.run.pk),
+    "answer an import's questions": lambda made: workflow.answer_questions(
+        made.checked, {typed.pk: workflow.OrganizationChoice() for typed in made.checked.organizations.all()}
+    ),
+    "discard an import": lambda made: workflow.discard_import(made.checked),
+    "undo an import": undo,
+    "take an uploaded list": lambda made: contact_import.import_upload(
+        made.list_audience, seen=made.list_mark, skip_rejected=True
+    ),
+    "approve a listing": lambda made: profiles.approve_listing(made.kept, by="anna"),
+    "claim": lambda made: delivery.claim(),
+    "claim a batch": lambda made: bulk_delivery.claim(),
+    "decide about an unknown": lambda made: control.resolve_unknown(made.asked, True),
+}
+
+
+# Each rule alone ----------------------------------------------------------------------------------------------------
+
+LOCKS = re.compile(r'FOR (?:NO KEY |KEY )?(?:UPDATE|SHARE)(?: OF "(\w+)")?|^UPDATE "(\w+)"|^DELETE FROM "(\w+)"')
+
+
+def locked_table(sql: str) -> str | None:
+    """The table of which a statement locks rows."""
+    if not (found := LOCKS.search(sql.strip())):
+        return None
+    if named := next(filter(None, found.groups()), None):
+        return named
+    return re.search(r'FROM "?(\w+)"?', sql)[1]
+
+
+def is_in_order(sql: str) -> bool:
+    """Whether a locking SELECT locks one row, or several by primary key, or waits for none."""
+    ends = r'(ORDER BY (\d+|"\w+"\."(id|school_year|pk)") ASC|LIMIT (1|21)|"id" = \S+( LIMIT \d+)?)'
+    return bool(re.search(ends + r"\s+FOR ", sql)) or "SKIP LOCKED" in sql
+
+
+def locking_statements(rule: Callable, made: SimpleNamespace) -> list[tuple[str, str]]:
+    """Table and text of each statement of a rule that locks rows. Nothing of what it does stays."""
+    found = []
+
+    def note(execute, sql, params, many, context):
+        if table_name := locked_table(sql):
+            found.append((table_name, sql))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        undone(rule, made)
+    return found
+
+
+def undone(rule: Callable, made: SimpleNamespace) -> None:
+    """Do it with what a commit would check, and take it back."""
+    with transaction.atomic():
+        rule(made)
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        transaction.set_rollback(True)
+
+
+def first_locks(statements: list[tuple[str, str]]) -> list[str]:
+    """The tables in the order in which they are locked first, those that the order names."""
+    return [table_name for table_name in dict.fromkeys(name for name, _sql in statements) if table_name in ORDER]
+
+
+def test_each_rule_locks_tables_in_the_one_order_and_rows_by_primary_key(world):
+    wrong = {}
+    for name, rule in RULES.items():
+        statements = locking_statements(rule, world)
+        tables = first_locks(statements)
+        assert tables, f"{name}: does nothing here"
+        unordered = [sql for _table, sql in statements if sql.startswith("SELECT") and not is_in_order(sql)]
+        if unordered or tables != sorted(tables, key=ORDER.index):
+            wrong[name] = tables, unordered
+    assert wrong == {}
+
+
+# Each pair ----------------------------------------------------------------------------------------------------------
+
+
+class Pairs:
+    """Two threads with connections of their own, in which pairs of rules run again and again."""
+
+    def __init__(self, made: SimpleNamespace):
+        self.made, self.one, self.other = made, ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+
+    def run(self, first: Callable, second: Callable, shared: set[str]) -> None:
+        """The second rule begins when the first one has locked rows of the first table that both lock; the first one
+        goes on when the second is done, or waits for it. An OperationalError is a deadlock."""
+        paused, goes_on = Future(), Future()
+        one = self.one.submit(self.paused_once, first, shared, paused, goes_on)
+        paused.result(10)
+        pid: Future[int] = Future()
+        other = self.other.submit(self.telling_pid, second, pid)
+        while not other.done() and not is_blocked(pid.result(10)):
+            time.sleep(0.002)
+        goes_on.set_result(None)
+        for each in (one, other):
+            each.result(30)
+
+    def paused_once(self, rule: Callable, shared: set[str], paused: Future, goes_on: Future) -> None:
+        def pause(execute, sql, params, many, context):
+            result = execute(sql, params, many, context)
+            if locked_table(sql) in shared and not paused.done():
+                paused.set_result(None)
+                goes_on.result(30)
+            return result
+
+        with connection.execute_wrapper(pause), suppress(RuleViolation):
+            undone(rule, self.made)
+        if not paused.done():
+            paused.set_result(None)
+
+    def telling_pid(self, rule: Callable, pid: Future) -> None:
+        connection.ensure_connection()
+        pid.set_result(connection.connection.info.backend_pid)
+        with suppress(RuleViolation):
+            undone(rule, self.made)
+
+    def close(self) -> None:
+        for thread in (self.one, self.other):
+            thread.submit(lambda: connection.close()).result(10)
+            thread.shutdown()
+
+
+def is_blocked(pid: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(BLOCKED, [pid])
+        return cursor.fetchone()[0]
+
+
+@pytest.fixture
+def pairs(world) -> Iterator[Pairs]:
+    both = Pairs(world)
+    yield both
+    both.close()
+
+
+def test_every_pair_of_rules_that_locks_two_tables_in_common_ends(world, pairs):
+    tables = {name: set(first_locks(locking_statements(rule, world))) for name, rule in RULES.items()}
+    deadlocks, number = [], 0
+    for one, other in combinations(RULES, 2):
+        shared = tables[one] & tables[other]
+        if len(shared) > 1:
+            number += 1
+            try:
+                pairs.run(RULES[one], RULES[other], shared)
+            except OperationalError as error:
+                deadlocks.append((one, other, str(error).splitlines()[0]))
+    assert deadlocks == []
+    assert number > 100
+
+
+def backwards(made: SimpleNamespace) -> None:
+    """An invitation first, then its mailing."""
+    Invitation.objects.filter(pk=made.invitation.pk).lock()
+    Mailing.objects.filter(pk=made.mailing.pk).lock()
+
+
+def test_control_rule_that_goes_the_other_way_deadlocks(world, pairs):
+    """Should this ever pass without an error, the two tests above show nothing."""
+    tables = first_locks(locking_statements(backwards, world))
+    assert tables != sorted(tables, key=ORDER.index)
+    with pytest.raises(OperationalError, match="deadlock"):
+        pairs.run(RULES["stop a mailing"], backwards, set(tables))
+
+
+# Some that were wrong once, with commits ----------------------------------------------------------------------------
 
 
 def run_crosswise(first: Callable, second: Callable, *held: QuerySet) -> None:

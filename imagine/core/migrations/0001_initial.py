@@ -1,6 +1,6 @@
 
 import django.db.models.deletion
-import django.utils.timezone
+import django.db.models.functions.datetime
 from django.db import migrations, models
 
 
@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('object_id', models.PositiveBigIntegerField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('actor_kind', models.CharField(choices=[('guest', 'the guest, by link'), ('staff', 'staff'), ('system', 'by itself')], max_length=8)),
                 ('actor_name', models.CharField(blank=True, max_length=150)),
                 ('changes', models.JSONField()),

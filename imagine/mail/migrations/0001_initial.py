@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
                 ('claim_id', models.UUIDField(blank=True, null=True, verbose_name='lease')),
                 ('claim_expires_at', models.DateTimeField(blank=True, null=True, verbose_name='lease until')),
                 ('handed_over_at', models.DateTimeField(blank=True, null=True, verbose_name='last handed to the mail server')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='written')),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='written')),
                 ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent')),
                 ('possible_duplicate', models.BooleanField(default=False, verbose_name='maybe sent more than once')),
                 ('last_error', models.CharField(blank=True, max_length=300, verbose_name='reason')),
@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('per_second', models.PositiveIntegerField(default=60, help_text='For invitations and reminders. Confirmations do not wait for it.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10000)], verbose_name='mails a second, at most')),
-                ('next_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('next_at', models.DateTimeField(default=datetime.datetime(2000, 1, 1, 0, 0, tzinfo=datetime.UTC), editable=False)),
             ],
             options={
                 'verbose_name': 'pace of mail to many',

@@ -1,5 +1,7 @@
 """Mailings, and how fast their emails are sent."""
 
+from datetime import UTC, datetime
+
 from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -10,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from imagine.core.models import AuditEntry
 from imagine.core.relations import AboutQuerySet
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class MailingQuerySet(AboutQuerySet):
@@ -64,7 +68,7 @@ class SendRate(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(10_000)],
         help_text=_("For invitations and reminders. Confirmations do not wait for it."),
     )
-    next_at = models.DateTimeField(default=timezone.now, editable=False)
+    next_at = models.DateTimeField(default=LONG_AGO, editable=False)
     audit_entries = GenericRelation(AuditEntry)
 
     class Meta:

@@ -9,7 +9,6 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.relations import AboutQuerySet
@@ -136,7 +135,7 @@ class Message(models.Model):
     claim_id = models.UUIDField(_("lease"), null=True, blank=True)
     claim_expires_at = models.DateTimeField(_("lease until"), null=True, blank=True)
     handed_over_at = models.DateTimeField(_("last handed to the mail server"), null=True, blank=True)  # bulk email only
-    created_at = models.DateTimeField(_("written"), default=timezone.now)
+    created_at = models.DateTimeField(_("written"), db_default=Now())
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     possible_duplicate = models.BooleanField(_("maybe sent more than once"), default=False)
     last_error = models.CharField(_("reason"), max_length=300, blank=True)

@@ -25,12 +25,11 @@ def mail_flow(user) -> dict:
     """Return since when email has been waiting, and the number of failures in the last day."""
     if not user.has_perm("mail.view_message"):
         return {}
-    day_ago = timezone.now() - timedelta(days=1)
     return {
         "shown": True,
         "waits_since": since(health.seconds_overdue()),
         "many_wait_since": since(health.bulk_seconds_overdue()),
-        "failures": health.failed_since(day_ago),
+        "failures": health.failed_within(timedelta(days=1)),
         "unsent": Message.State.QUEUED,
         "failed": ",".join(Message.UNDELIVERED),
     }
