@@ -24,8 +24,8 @@ from partners.imports import validation
 from partners.imports import workflow as import_workflow
 from partners.models import Import, ImportedOrganization, MatchReason, Organization, PledgeYear
 
-BAD_ROWS = 50  # on a page
-QUESTIONS = 25
+ERRORS_PER_PAGE = 50
+QUESTIONS_PER_PAGE = 25
 State = Import.State
 
 
@@ -51,192 +51,205 @@ class ImportAdmin(admin.ModelAdmin):
         return super().get_queryset(request).defer("file")
 
     def get_urls(self):
-        send = takes_files(max_size=MAX_BYTES)(require_http_methods(["GET", "HEAD", "POST"])(partial(upload, self)))
-        one = require_http_methods(["GET", "HEAD", "POST"])(partial(run, self))
-        view = self.admin_site.admin_view
+        page_or_post = require_http_methods(["GET", "HEAD", "POST"])
+        upload = takes_files(max_size=MAX_BYTES)(page_or_post(partial(upload_page, self)))
+        change = page_or_post(partial(import_page, self))
         return [
-            path("add/", view(send), name="partners_import_add"),
-            path("<int:pk>/change/", view(one), name="partners_import_change"),
+            path("add/", self.admin_site.admin_view(upload), name="partners_import_add"),
+            path("<int:pk>/change/", self.admin_site.admin_view(change), name="partners_import_change"),
             *super().get_urls(),
         ]
 
 
-def upload(page: ImportAdmin, request: HttpRequest) -> HttpResponse:
-    """A small file is read at once."""
+def upload_page(page: ImportAdmin, request: HttpRequest) -> HttpResponse:
     if not page.has_add_permission(request):
         raise PermissionDenied
     form = FileForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         file = form.cleaned_data["file"]
-        made = import_workflow.start_import(
+        run = import_workflow.start_import(
             file.read(),
             file_name=file.name,
             year=form.cleaned_data["year"],
             by=request.user.get_username(),
             language=get_language(),
         )
-        return redirect("admin:partners_import_change", made.pk)
-    context = around(page, request, _("Import a spreadsheet"))
-    context |= {"form": form, "years": PledgeYear.objects.exists()} | column_names()
+        return redirect("admin:partners_import_change", run.pk)
+    context = base_context(page, request, _("Import a spreadsheet"))
+    context |= {"form": form, "has_years": PledgeYear.objects.exists()} | column_names()
     return render(request, "admin/partners/import/upload.html", context, status=422 if form.errors else 200)
 
 
-def run(page: ImportAdmin, request: HttpRequest, pk: int) -> HttpResponse:
-    """An import and what can be done with it."""
+def import_page(page: ImportAdmin, request: HttpRequest, pk: int) -> HttpResponse:
+    """Show an import, with the actions that its state allows."""
     if not page.has_view_permission(request):
         raise PermissionDenied
-    shown = get_object_or_404(Import.objects.select_related("year").defer("file"), pk=pk)
+    run = get_object_or_404(Import.objects.select_related("year").defer("file"), pk=pk)
     if request.method == "POST":
-        return act(page, request, shown)
-    may_act = page.has_add_permission(request)
-    context = around(page, request, _("Import of %(file)s") % {"file": shown.file_name})
-    context |= {"run": shown, "may_act": may_act, "columns": [(head, label(field)) for head, field in columns(shown)]}
-    if shown.state == State.CHECKED:
-        context |= checked(shown, request)
-    elif shown.is_in_progress:
-        context["has_stopped"] = shown.attempts >= import_workflow.MAX_ATTEMPTS
-    elif shown.state == State.DONE:
-        context["is_last"] = Import.objects.last_written() == shown
+        return handle_post(page, request, run)
+    can_change = page.has_add_permission(request)
+    context = base_context(page, request, _("Import of %(file)s") % {"file": run.file_name})
+    context |= {
+        "run": run,
+        "can_change": can_change,
+        "columns": [(heading, column_label(field)) for heading, field in import_columns(run)],
+    }
+    if run.state == State.CHECKED:
+        context |= check_context(run, request)
+    elif run.is_in_progress:
+        context["has_stopped"] = run.attempts >= import_workflow.MAX_ATTEMPTS
+    elif run.state == State.DONE:
+        context["is_last"] = Import.objects.last_written() == run
     return render(request, "admin/partners/import/page.html", context)
 
 
-def around(page: ImportAdmin, request: HttpRequest, title: str) -> dict:
+def base_context(page: ImportAdmin, request: HttpRequest, title: str) -> dict:
     return {**page.admin_site.each_context(request), "title": title, "opts": page.opts}
 
 
-def columns(run: Import) -> list[list[str]]:
+def import_columns(run: Import) -> list[list[str]]:
     return run.format.get("columns", [])
 
 
-def label(field: str) -> str:
-    """What a column is for."""
+def column_label(field: str) -> str:
     return str(dict(zip(imports_columns.FIELDS, exports.BY_PROMISE, strict=True)).get(field, _("website")))
 
 
 def column_names() -> dict[str, list[str]]:
-    """The required and the other columns."""
     others = [*(field for field in imports_columns.FIELDS if field not in imports_columns.REQUIRED_FIELDS), "website"]
     return {
-        "needed": [label(field) for field in imports_columns.REQUIRED_FIELDS],
-        "others": [label(field) for field in others],
+        "required": [column_label(field) for field in imports_columns.REQUIRED_FIELDS],
+        "others": [column_label(field) for field in others],
     }
 
 
-# A checked one ---------------------------------------------------------------------------------------------------
+# A checked import ------------------------------------------------------------------------------------------------
 
 
-def checked(run: Import, request: HttpRequest) -> dict:
-    """What was found, page by page."""
-    asked = page_with_links(request, "q", Paginator(validation.organizations_to_review(run), QUESTIONS))
-    typed = run.organizations
+def check_context(run: Import, request: HttpRequest) -> dict:
+    """Return the counts of a checked import, and a page each of its rows with errors and its questions."""
+    to_review = Paginator(validation.organizations_to_review(run), QUESTIONS_PER_PAGE)
+    review_page = page_with_links(request, "q", to_review)
+    errors = Paginator(validation.rows_with_errors(run), ERRORS_PER_PAGE)
+    organizations = run.organizations
     return {
-        "bad": page_with_links(request, "bad", Paginator(validation.rows_with_errors(run), BAD_ROWS)),
-        "asked": asked,
-        "questions": questions(run, asked),
-        "good": run.row_count - run.error_count,
-        "new": typed.filter(is_new=True).count(),
-        "there": typed.filter(is_new=False, duplicate_of_line=None).count(),
-        "twice": typed.filter(duplicate_of_line__isnull=False).count(),
-        "pledged": typed.filter(is_new=False, organization__pledges__year=run.year).count(),
+        "error_page": page_with_links(request, "errors", errors),
+        "review_page": review_page,
+        "questions": questions(run, review_page),
+        "valid_count": run.row_count - run.error_count,
+        "new_count": organizations.filter(is_new=True).count(),
+        "existing_count": organizations.filter(is_new=False, duplicate_of_line=None).count(),
+        "duplicate_count": organizations.filter(duplicate_of_line__isnull=False).count(),
+        "pledged_count": organizations.filter(is_new=False, organization__pledges__year=run.year).count(),
     }
 
 
-def questions(run: Import, asked: Page) -> list[dict]:
-    """The imported organizations of a page with their possible matches. Two more queries."""
-    rows = list(asked)
-    there = Organization.objects.in_bulk({pk for typed in rows for pk, *_why in typed.existing_matches})
-    lines = {line for typed in rows for line, *_why in typed.matches_in_file}
-    earlier = dict(run.organizations.filter(line__in=lines).values_list("line", "name"))
-    return [{"typed": typed, "choices": choices(typed, there), "twins": same(typed, earlier)} for typed in rows]
-
-
-def choices(typed: ImportedOrganization, there: dict[int, Organization]) -> list[dict]:
+def questions(run: Import, review_page: Page) -> list[dict]:
+    """Return the imported organizations of a page with their possible matches, in two more queries."""
+    rows = list(review_page)
+    existing = Organization.objects.in_bulk({pk for row in rows for pk, *_why in row.existing_matches})
+    lines = {line for row in rows for line, *_why in row.matches_in_file}
+    names = dict(run.organizations.filter(line__in=lines).values_list("line", "name"))
     return [
         {
-            "organization": there[pk],
-            "why": [MatchReason(reason).label for reason in reasons],
-            "is_chosen": pk == typed.organization_id,
+            "imported": row,
+            "existing_choices": existing_choices(row, existing),
+            "file_choices": file_choices(row, names),
         }
-        for pk, _score, reasons in typed.existing_matches
-        if pk in there
+        for row in rows
     ]
 
 
-def same(typed: ImportedOrganization, earlier: dict[int, str]) -> list[dict]:
-    """Matches earlier in the file."""
+def existing_choices(imported: ImportedOrganization, existing: dict[int, Organization]) -> list[dict]:
     return [
         {
-            "name": earlier[line],
+            "organization": existing[pk],
+            "reasons": [MatchReason(reason).label for reason in reasons],
+            "is_chosen": pk == imported.organization_id,
+        }
+        for pk, _score, reasons in imported.existing_matches
+        if pk in existing
+    ]
+
+
+def file_choices(imported: ImportedOrganization, names: dict[int, str]) -> list[dict]:
+    return [
+        {
+            "name": names[line],
             "line": line,
-            "why": [MatchReason(reason).label for reason in reasons],
-            "is_chosen": line == typed.duplicate_of_line,
+            "reasons": [MatchReason(reason).label for reason in reasons],
+            "is_chosen": line == imported.duplicate_of_line,
         }
-        for line, _score, reasons in typed.matches_in_file
-        if line in earlier
+        for line, _score, reasons in imported.matches_in_file
+        if line in names
     ]
 
 
-# What is done ----------------------------------------------------------------------------------------------------
+# Actions ---------------------------------------------------------------------------------------------------------
 
 
-def act(page: ImportAdmin, request: HttpRequest, run: Import) -> HttpResponse:
+def handle_post(page: ImportAdmin, request: HttpRequest, run: Import) -> HttpResponse:
     if not page.has_add_permission(request):
         raise PermissionDenied
-    known = {"answer": answer, "confirm": confirm, "drop": drop, "undo": undo, "go_on": go_on}
-    done = next((act for name, act in known.items() if name in request.POST), None)
+    action = next((action for name, action in ACTIONS.items() if name in request.POST), None)
     try:
-        if done:
-            messages.success(request, done(request, run))
-    except import_workflow.ImportRefused as refused:
-        messages.error(request, str(refused))
-    query = f"?{request.GET.urlencode()}" if request.GET else ""
-    return redirect(request.path + query)
+        if action:
+            messages.success(request, action(request, run))
+    except import_workflow.ImportRefused as error:
+        messages.error(request, str(error))
+    return redirect(request.get_full_path())
 
 
 def answer(request: HttpRequest, run: Import) -> str:
-    found = ((re.fullmatch(r"which-(\d{1,18})", name, re.ASCII), which(value)) for name, value in request.POST.items())
-    answers = {int(name[1]): said for name, said in found if name and said}
+    answers = {}
+    for name, value in request.POST.items():
+        field = re.fullmatch(r"organization-(\d{1,18})", name, re.ASCII)
+        choice = parse_choice(value)
+        if field and choice:
+            answers[int(field[1])] = choice
     import_workflow.answer_questions(run, answers)
     return ngettext("%(number)d answer was kept.", "%(number)d answers were kept.", len(answers)) % {
         "number": len(answers)
     }
 
 
-def which(value: str) -> import_workflow.OrganizationChoice | None:
-    """Parse a button's value: "new", an organization, or an earlier line."""
+def parse_choice(value: str) -> import_workflow.OrganizationChoice | None:
+    """Parse a radio button's value: "new", an organization's primary key, or "line-" and the number of a line."""
     if value == "new":
         return import_workflow.OrganizationChoice()
-    said = re.fullmatch(r"(line-)?(\d{1,9})", value, re.ASCII)
-    if not said:
+    match = re.fullmatch(r"(line-)?(\d{1,9})", value, re.ASCII)
+    if not match:
         return None
-    return (
-        import_workflow.OrganizationChoice(line=int(said[2]))
-        if said[1]
-        else import_workflow.OrganizationChoice(organization=int(said[2]))
-    )
+    is_line, number = match[1], int(match[2])
+    if is_line:
+        return import_workflow.OrganizationChoice(line=number)
+    return import_workflow.OrganizationChoice(organization=number)
 
 
 def confirm(request: HttpRequest, run: Import) -> str:
-    import_workflow.confirm_import(run, leaves_bad="leave" in request.POST)
+    import_workflow.confirm_import(run, skip_errors="skip_errors" in request.POST)
     run.refresh_from_db(fields=["state"])
     if run.state == State.DONE:
         return str(_("The import is written."))
     return str(_("The import is being written. Nothing is lost when you leave this page."))
 
 
-def drop(request: HttpRequest, run: Import) -> str:
+def discard(request: HttpRequest, run: Import) -> str:
     import_workflow.discard_import(run)
     return str(_("The import was dropped. Nothing of it was written."))
 
 
 def undo(request: HttpRequest, run: Import) -> str:
-    if "sure" not in request.POST:
+    if "confirmed" not in request.POST:
         raise import_workflow.ImportRefused(_("Tick that you are sure to undo the import."))
     import_workflow.undo_import(run)
     run.refresh_from_db(fields=["state"])
     return str(_("The import was undone.") if run.state == State.UNDONE else _("The import is being undone."))
 
 
-def go_on(request: HttpRequest, run: Import) -> str:
+def retry(request: HttpRequest, run: Import) -> str:
     import_workflow.retry_import(run)
     return str(_("It is tried once more."))
+
+
+ACTIONS = {"answer": answer, "confirm": confirm, "discard": discard, "undo": undo, "retry": retry}

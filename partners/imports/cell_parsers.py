@@ -1,4 +1,4 @@
-"""Parse the cells of a spreadsheet of partners and promises in the words that people use, or say what is wrong."""
+"""Parse the cells of a spreadsheet of partners and promises, in the many ways that people write them."""
 
 import re
 from collections import defaultdict
@@ -33,32 +33,24 @@ from partners.models import (
 from partners.pledges import promises
 from partners.pledges.promises import Checklist, PromiseData
 
-DAYS = ["%Y-%m-%d", "%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%Y/%m/%d"]
-ANY = {
-    "",
-    "any",
-    "all",
-    "anywhere",
-    "anyschool",
-    "allschools",
-    "allgrades",
-    "anygrade",
-    "allyear",
-    "anymonth",
-    "allmonths",
+DATE_FORMATS = [
+    "%Y-%m-%d",
+    "%m/%d/%Y",
+    "%m/%d/%y",
+    "%m-%d-%Y",
+    "%B %d, %Y",
+    "%b %d, %Y",
+    "%d %B %Y",
+    "%d %b %Y",
+    "%Y/%m/%d",
+]
+# For any school, grade or month, as plain_text() leaves it.
+ANY_WORDS = {
+    *("", "any", "all", "na", "none", "anywhere", "wherever", "wherevermostneeded", "wherevertheneedisgreatest"),
+    *("anyschool", "allschools", "anygrade", "allgrades", "anymonth", "allmonths", "allyear"),
+    *("todas", "todos", "cualquiera", "todoelano"),
 }
-ANY |= {
-    "wherever",
-    "wherevermostneeded",
-    "wherevertheneedisgreatest",
-    "todas",
-    "todos",
-    "cualquiera",
-    "todoelano",
-    "na",
-    "none",
-}
-SECTORS = {
+SECTOR_WORDS = {
     "business": "business, businesses, industry, business industry, company, corporate, for profit, negocio, empresa",
     "college": "college, university, post secondary, postsecondary, higher education, higher ed, colegio, universidad",
     "labor": "labor, labour, union, labor union, trade union, unions, sindicato",
@@ -67,26 +59,18 @@ SECTORS = {
     "families": "parents, families, parent group, parents families, pta, padres, familias",
     "public": "public, government, agency, government agency, public agency, city, county, gobierno, agencia publica",
 }
-SHORT = {
+UNIT_ABBREVIATIONS = {
     "hour": ["hr", "hrs", "h"],
     "student": ["stud", "pupil", "pupils"],
     "place": ["slot", "slots", "position", "positions"],
 }
-LEVELS = [
-    "elementary",
-    "high",
-    "high school",
-    "elementary school",
-    "school",
-    "charter",
-    "middle",
-    "academy",
-    "k8",
-    "senior high",
+SCHOOL_LEVELS = [
+    *("elementary", "elementary school", "middle", "k8", "high", "high school", "senior high"),
+    *("school", "charter", "academy"),
 ]
 
 
-def longest(model, name: str) -> int:
+def max_length(model, name: str) -> int:
     return model._meta.get_field(name).max_length
 
 
@@ -97,12 +81,12 @@ class ParsedRow:
     values: dict = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
-    def wrong(self, sentence: str, **words) -> None:
-        self.problems.append(sentence % words)
+    def add_problem(self, message: str, **values) -> None:
+        self.problems.append(message % values)
 
 
-class RowReader:
-    """Parses rows for one school year. Four queries when it is created."""
+class RowParser:
+    """A parser of rows for one school year. Creating it takes four queries."""
 
     def __init__(self, year: PledgeYear):
         self.year = year
@@ -112,76 +96,76 @@ class RowReader:
         self.checklist = Checklist(
             {promise_type.pk: promise_type for promise_type in promise_types}, {school.pk: school for school in schools}
         )
-        self.promise_types = index(
+        self.promise_types = index_by_word(
             promise_types, lambda promise_type: [promise_type.code, promise_type.name, promise_type.name_es]
         )
         self.units = {
             promise_type.pk: {plain_text(word) for word in unit_words(promise_type)} for promise_type in promise_types
         }
-        self.schools = index(schools, school_words)
+        self.schools = index_by_word(schools, school_words)
         self.sectors = sector_words()
         self.months = month_words()
-        self.seen: dict[tuple[str, str], tuple] = {}
+        self.cache: dict[tuple[str, str], tuple] = {}
 
-    def read(self, row: dict[str, str]) -> ParsedRow:
+    def parse(self, row: dict[str, str]) -> ParsedRow:
         """Parse a row of cells by field and collect all its problems."""
-        said, row = ParsedRow(), with_unit(row)
+        parsed, row = ParsedRow(), split_unit(row)
         for name in PARSERS:
-            said.values[name], problems = self.cell(name, row.get(name, ""))
-            said.problems += problems
-        self.check_unit(row.get("unit", ""), said)
-        self.check_promise(said)
-        if not said.values["signed_by"]:
-            said.values["signed_by"] = said.values["contact"]
-        if not said.values["signed_by"]:
-            said.wrong(_("Nobody signed: fill in who signed, or the contact."))
-        return said
+            parsed.values[name], problems = self.parse_cell(name, row.get(name, ""))
+            parsed.problems += problems
+        self.check_unit(row.get("unit", ""), parsed)
+        self.check_promise(parsed)
+        if not parsed.values["signed_by"]:
+            parsed.values["signed_by"] = parsed.values["contact"]
+        if not parsed.values["signed_by"]:
+            parsed.add_problem(_("Nobody signed: fill in who signed, or the contact."))
+        return parsed
 
-    def cell(self, name: str, cell: str) -> tuple:
+    def parse_cell(self, name: str, cell: str) -> tuple:
         """Parse a cell. Results are cached, because columns repeat themselves."""
         key = (name, cell)
-        if key not in self.seen:
-            said = ParsedRow()
-            value = PARSERS[name](self, cell, said)
+        if key not in self.cache:
+            parsed = ParsedRow()
+            value = PARSERS[name](self, cell, parsed)
             if name in UNCACHED_FIELDS:
-                return value, said.problems
-            self.seen[key] = value, said.problems
-        return self.seen[key]
+                return value, parsed.problems
+            self.cache[key] = value, parsed.problems
+        return self.cache[key]
 
     def promise_types_matching(self, cell: str) -> set[int]:
-        """Promise types with a word in their name that begins like this."""
-        part = f" {spaced(cell)}"
+        """Return the promise types with these words in their name, the last one possibly cut off."""
+        part = f" {words_with_spaces(cell)}"
         promise_types = self.checklist.promise_types.items()
         return {
             pk
             for pk, promise_type in promise_types
             for name in (promise_type.name, promise_type.name_es)
-            if part in f" {spaced(name)}"
+            if part in f" {words_with_spaces(name)}"
         }
 
-    def check_unit(self, cell: str, said: ParsedRow) -> None:
-        """A quantity in another unit would be a wrong number."""
-        promise_type = self.checklist.promise_types.get(said.values["promise_type"])
+    def check_unit(self, cell: str, parsed: ParsedRow) -> None:
+        """Reject a quantity in another unit, such as hours instead of visits."""
+        promise_type = self.checklist.promise_types.get(parsed.values["promise_type"])
         if promise_type and cell and plain_text(cell) not in self.units[promise_type.pk]:
-            said.wrong(
+            parsed.add_problem(
                 _("“%(kind)s” is counted in %(units)s, not in “%(cell)s”."),
                 kind=promise_type.localized_name,
                 units=promise_type.localized_units,
                 cell=cell,
             )
 
-    def check_promise(self, said: ParsedRow) -> None:
-        """Check what the pledge page checks. For a past year, retired promise types and schools are fine."""
-        values = said.values
+    def check_promise(self, parsed: ParsedRow) -> None:
+        """Check what the pledge page checks. For a past year, accept retired promise types and schools."""
+        values = parsed.values
         if not values["promise_type"] or not values["quantity"]:
             return
-        promised = promise_from_values(values)
-        kept = [promised] if self.is_past else []
-        found = promises.find_problems([promised], self.checklist, kept=kept)
-        said.problems += [problem.message for problem in found if problem.field != "note"]
+        promise = promise_from_values(values)
+        kept = [promise] if self.is_past else []
+        found = promises.find_problems([promise], self.checklist, kept=kept)
+        parsed.problems += [problem.message for problem in found if problem.field != "note"]
 
 
-def with_unit(row: dict[str, str]) -> dict[str, str]:
+def split_unit(row: dict[str, str]) -> dict[str, str]:
     """Split a quantity such as "12 hours" into quantity and unit."""
     both = re.fullmatch(r"([\d,.]+)\s+([^\W\d]\D*)", row.get("quantity", ""))
     if not both:
@@ -190,30 +174,30 @@ def with_unit(row: dict[str, str]) -> dict[str, str]:
 
 
 def promise_from_values(values: dict) -> PromiseData:
-    """The promise of a row that RowReader.read parsed."""
+    """Return the promise of a parsed row."""
     lists = {name: tuple(values[name]) for name in ("grades", "months", "schools")}
     return PromiseData(values["promise_type"], values["quantity"], note=values["note"], **lists)
 
 
-def spaced(words: str) -> str:
-    """Plain words with spaces between them."""
+def words_with_spaces(words: str) -> str:
+    """Return the text in plain words with spaces between them."""
     return " ".join(filter(None, map(plain_text, re.split(r"[\W_]+", words))))
 
 
-def index(things: Iterable, words: Callable) -> dict[str, set[int]]:
-    """The primary keys that each name may stand for."""
+def index_by_word(objects: Iterable, words: Callable) -> dict[str, set[int]]:
+    """Return the primary keys of the objects that each of their words may stand for."""
     found = defaultdict(set)
-    for thing in things:
-        for word in words(thing):
+    for obj in objects:
+        for word in words(obj):
             if word:
-                found[plain_text(word)].add(thing.pk)
+                found[plain_text(word)].add(obj.pk)
     return found
 
 
 def school_words(school: School) -> list[str]:
-    """Its code, its name, and its name without the level."""
+    """Return a school's code, and its name with and without the level."""
     name = school.name.lower()
-    short = {name.removesuffix(f" {level}") for level in LEVELS}
+    short = {name.removesuffix(f" {level}") for level in SCHOOL_LEVELS}
     return [school.code, name, f"{name} school", *short, *(f"{each} school" for each in short)]
 
 
@@ -222,7 +206,7 @@ def sector_words() -> dict[str, str]:
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
             found |= {plain_text(str(label)): value for value, label in Sector.choices}
-    return found | {plain_text(word): sector for sector, words in SECTORS.items() for word in words.split(",")}
+    return found | {plain_text(word): sector for sector, words in SECTOR_WORDS.items() for word in words.split(",")}
 
 
 def unit_words(promise_type: PromiseType) -> list[str]:
@@ -232,7 +216,7 @@ def unit_words(promise_type: PromiseType) -> list[str]:
         promise_type.unit_plural,
         promise_type.unit_es,
         promise_type.unit_plural_es,
-        *SHORT.get(promise_type.unit, []),
+        *UNIT_ABBREVIATIONS.get(promise_type.unit, []),
     ]
 
 
@@ -250,33 +234,33 @@ def month_words() -> dict[str, int]:
 # Cell by cell ----------------------------------------------------------------------------------------------------
 
 
-def text(name: str, most: int) -> Callable:
-    """Parse one line of text that fits its field."""
+def text_parser(name: str, limit: int) -> Callable:
+    """Return a parser of text on one line, or several lines for a note, with a maximum length."""
 
-    def reads(reader: RowReader, cell: str, said: ParsedRow) -> str:
+    def parse_text(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
         cell = " ".join(cell.split()) if name != "note" else cell
-        if len(cell) > most:
-            said.wrong(_("“%(cell)s…” is longer than %(most)d characters."), cell=cell[:30], most=most)
-        return cell[:most]
+        if len(cell) > limit:
+            parsed.add_problem(_("“%(cell)s…” is longer than %(most)d characters."), cell=cell[:30], most=limit)
+        return cell[:limit]
 
-    return reads
+    return parse_text
 
 
-def organization(reader: RowReader, cell: str, said: ParsedRow) -> str:
-    cell = text("organization", longest(Organization, "name"))(reader, cell, said)
+def parse_organization(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
+    cell = text_parser("organization", max_length(Organization, "name"))(parser, cell, parsed)
     if not any(letter.isalnum() for letter in cell):
-        said.wrong(_("The organization is missing."))
+        parsed.add_problem(_("The organization is missing."))
     elif cell.startswith("="):
-        said.wrong(_("“%(cell)s” looks like a formula, not like the name of an organization."), cell=cell)
+        parsed.add_problem(_("“%(cell)s” looks like a formula, not like the name of an organization."), cell=cell)
     return cell
 
 
-def email(reader: RowReader, cell: str, said: ParsedRow) -> str:
-    return email_address(cell, said)
+def parse_email(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
+    return parse_email_address(cell, parsed)
 
 
-def email_address(cell: str, said: ParsedRow) -> str:
-    """Also accepts what email programs write: Alma Reyes <alma@example.org>."""
+def parse_email_address(cell: str, parsed: ParsedRow) -> str:
+    """Parse an address, with or without a name as in Alma Reyes <alma@example.org>."""
     cell = cell.removeprefix("mailto:")
     address = parseaddr(cell)[1] if cell.endswith(">") else cell
     if not cell:
@@ -284,17 +268,17 @@ def email_address(cell: str, said: ParsedRow) -> str:
     try:
         validate_email(address)
     except ValidationError:
-        said.wrong(_("“%(cell)s” is no e-mail address."), cell=cell[:60])
+        parsed.add_problem(_("“%(cell)s” is no e-mail address."), cell=cell[:60])
         return ""
-    if len(address) > longest(Contact, "email"):
-        said.wrong(
-            _("“%(cell)s…” is longer than %(most)d characters."), cell=address[:30], most=longest(Contact, "email")
+    if len(address) > max_length(Contact, "email"):
+        parsed.add_problem(
+            _("“%(cell)s…” is longer than %(most)d characters."), cell=address[:30], most=max_length(Contact, "email")
         )
         return ""
     return address
 
 
-def website(reader: RowReader, cell: str, said: ParsedRow) -> str:
+def parse_website(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
     if not cell:
         return ""
     address = cell if re.match("https?://", cell, re.I) else f"https://{cell}"
@@ -302,61 +286,61 @@ def website(reader: RowReader, cell: str, said: ParsedRow) -> str:
         URLValidator(schemes=["http", "https"])(address)
     except ValidationError:
         address = ""
-    if not address or len(address) > longest(Organization, "website"):
-        said.wrong(_("“%(cell)s” is no web address."), cell=cell[:60])
+    if not address or len(address) > max_length(Organization, "website"):
+        parsed.add_problem(_("“%(cell)s” is no web address."), cell=cell[:60])
         return ""
     return address
 
 
-def sector(reader: RowReader, cell: str, said: ParsedRow) -> str:
-    found = reader.sectors.get(plain_text(cell), "") if cell else ""
+def parse_sector(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
+    found = parser.sectors.get(plain_text(cell), "") if cell else ""
     if cell and not found:
         known = ", ".join(str(label) for label in Sector.labels)
-        said.wrong(_("“%(cell)s” is no sector. They are: %(known)s."), cell=cell[:60], known=known)
+        parsed.add_problem(_("“%(cell)s” is no sector. They are: %(known)s."), cell=cell[:60], known=known)
     return found
 
 
-def promise_type(reader: RowReader, cell: str, said: ParsedRow) -> int | None:
-    """By code, name, or words that only one name contains."""
+def parse_promise_type(parser: RowParser, cell: str, parsed: ParsedRow) -> int | None:
+    """Parse a promise type: its code, its name, or words that occur in no other name."""
     cell = cell.replace("&", " and ")
     word = plain_text(cell)
     if not word:
-        said.wrong(_("The kind of promise is missing."))
+        parsed.add_problem(_("The kind of promise is missing."))
         return None
-    found = reader.promise_types.get(word) or (reader.promise_types_matching(cell) if len(word) >= 6 else set())
+    found = parser.promise_types.get(word) or (parser.promise_types_matching(cell) if len(word) >= 6 else set())
     if len(found) == 1:
         return next(iter(found))
-    said.wrong(_("“%(cell)s” is no kind of promise that we know."), cell=cell[:60])
+    parsed.add_problem(_("“%(cell)s” is no kind of promise that we know."), cell=cell[:60])
     return None
 
 
-def quantity(reader: RowReader, cell: str, said: ParsedRow) -> int:
-    """A whole number, with or without thousands separators."""
+def parse_quantity(parser: RowParser, cell: str, parsed: ParsedRow) -> int:
+    """Parse a whole number, with or without thousands separators."""
     number = re.sub(r"(?<=\d),(?=\d{3}(\D|$))", "", cell)
     number = re.sub(r"\.0+$", "", number)
     if not cell:
-        said.wrong(_("The quantity is missing."))
+        parsed.add_problem(_("The quantity is missing."))
     elif not (number.isascii() and number.isdigit()) or not 1 <= int(number[:9]) <= MAX_QUANTITY:
         most = f"{MAX_QUANTITY:,}"
-        said.wrong(_("“%(cell)s” is no whole number from 1 to %(most)s."), cell=cell[:30], most=most)
+        parsed.add_problem(_("“%(cell)s” is no whole number from 1 to %(most)s."), cell=cell[:30], most=most)
     else:
         return int(number)
     return 0
 
 
-def year(reader: RowReader, cell: str, said: ParsedRow) -> str:
-    """All rows have to be of the imported school year, written 2026, 2026–27 or 2026/2027."""
+def parse_year(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
+    """Check that a school year, written 2026, 2026–27 or 2026/2027, is the imported one."""
     begins = re.fullmatch(r"(\d{4})(\s*[-–/]\s*(\d{2}|\d{4}))?", cell)
-    if cell and not (begins and int(begins[1]) == reader.year.pk):
-        said.wrong(
-            _("The row is of the school year %(cell)s, not of %(year)s."), cell=cell[:30], year=reader.year.school_years
+    if cell and not (begins and int(begins[1]) == parser.year.pk):
+        parsed.add_problem(
+            _("The row is of the school year %(cell)s, not of %(year)s."), cell=cell[:30], year=parser.year.school_years
         )
     return ""
 
 
-def grades(reader: RowReader, cell: str, said: ParsedRow) -> list[str]:
-    """Grade bands, or grades within them: TK–K, 4–6, 9th, K-8."""
-    if plain_text(cell) in ANY:
+def parse_grades(parser: RowParser, cell: str, parsed: ParsedRow) -> list[str]:
+    """Parse grade bands, or grades within them: TK–K, 4–6, 9th, K-8."""
+    if plain_text(cell) in ANY_WORDS:
         return []
     found, order = set(), {"tk": -1, "k": 0, **{str(number): number for number in range(1, 13)}}
     for part in re.split(r"[,;&/\n]|\band\b|\by\b", cell.lower()):
@@ -364,7 +348,7 @@ def grades(reader: RowReader, cell: str, said: ParsedRow) -> list[str]:
         ends = [re.sub(r"(st|nd|rd|th|°|º)$", "", end) for end in ends]
         ends = [end for end in ends if end]
         if any(end not in order for end in ends) or len(ends) > 2:
-            said.wrong(_("“%(cell)s” are no grades from TK to 12."), cell=cell[:60])
+            parsed.add_problem(_("“%(cell)s” are no grades from TK to 12."), cell=cell[:60])
             return []
         if ends:
             first, last = order[ends[0]], order[ends[-1]]
@@ -377,19 +361,19 @@ def grades(reader: RowReader, cell: str, said: ParsedRow) -> list[str]:
 BANDS = {"TK-K": (-1, 0), "1-3": (1, 3), "4-6": (4, 6), "7-8": (7, 8), "9-12": (9, 12)}
 
 
-def months(reader: RowReader, cell: str, said: ParsedRow) -> list[int]:
-    """By name or number, and ranges: Oct, Mar; August to December."""
-    if plain_text(cell) in ANY:
+def parse_months(parser: RowParser, cell: str, parsed: ParsedRow) -> list[int]:
+    """Parse month names, numbers and ranges: Oct, Mar; August to December."""
+    if plain_text(cell) in ANY_WORDS:
         return []
     found = set()
     for part in re.split(r"[,;&/\n]|\band\b|\by\b", cell):
         ends = [plain_text(end) for end in re.split(r"-|–|—|\bto\b", part) if plain_text(end)]
-        numbers = [reader.months[end] for end in ends if end in reader.months]
+        numbers = [parser.months[end] for end in ends if end in parser.months]
         if len(numbers) < len(ends) or len(numbers) > 2:
-            said.wrong(_("“%(cell)s” are no months."), cell=cell[:60])
+            parsed.add_problem(_("“%(cell)s” are no months."), cell=cell[:60])
             return []
         if any(number not in MONTHS for number in numbers):
-            said.wrong(_("“%(cell)s”: a promise is for months from August to May."), cell=cell[:60])
+            parsed.add_problem(_("“%(cell)s”: a promise is for months from August to May."), cell=cell[:60])
             return []
         if numbers:
             begin, end = sorted(MONTHS.index(number) for number in (numbers[0], numbers[-1]))
@@ -397,29 +381,29 @@ def months(reader: RowReader, cell: str, said: ParsedRow) -> list[int]:
     return [number for number in MONTHS if number in found]
 
 
-def schools(reader: RowReader, cell: str, said: ParsedRow) -> list[int]:
-    """By name or code. A name may contain a comma."""
-    if plain_text(cell) in ANY or plain_text(cell) in anywhere():
+def parse_schools(parser: RowParser, cell: str, parsed: ParsedRow) -> list[int]:
+    """Parse names or codes. A name may contain a comma."""
+    if plain_text(cell) in ANY_WORDS or plain_text(cell) in any_school_words():
         return []
     found = set()
     for part in re.split(r"[;\n|]", cell):
-        for name in [part] if plain_text(part) in reader.schools else part.split(","):
+        for name in [part] if plain_text(part) in parser.schools else part.split(","):
             if not plain_text(name):
                 continue
-            pks = reader.schools.get(plain_text(name), set())
+            pks = parser.schools.get(plain_text(name), set())
             if len(pks) != 1:
-                which = (
+                message = (
                     _("“%(name)s” may be more than one school.") if pks else _("“%(name)s” is no school that we know.")
                 )
-                said.wrong(which, name=name.strip()[:60])
+                parsed.add_problem(message, name=name.strip()[:60])
                 return []
             found |= pks
     return sorted(found)
 
 
 @cache
-def anywhere() -> set[str]:
-    """How our exports say that no school was chosen."""
+def any_school_words() -> set[str]:
+    """Return the words in our exports for a promise without a school."""
     found = set()
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
@@ -427,37 +411,39 @@ def anywhere() -> set[str]:
     return found
 
 
-def signed_on(reader: RowReader, cell: str, said: ParsedRow) -> str:
-    """A date in a common format. Without one, the day when the school year opened counts."""
+def parse_signed_on(parser: RowParser, cell: str, parsed: ParsedRow) -> str:
+    """Parse a date in a common format. If it is missing, the first day of the school year is used."""
     if not cell:
         return ""
-    for way in DAYS:
+    for date_format in DATE_FORMATS:
         try:
-            found = datetime.strptime(cell.split("T")[0].replace(" 00:00:00", ""), way).date()
+            found = datetime.strptime(cell.split("T")[0].replace(" 00:00:00", ""), date_format).date()
         except ValueError:
             continue
         if date(2018, 1, 1) <= found <= timezone.localdate():
             return found.isoformat()
         break
-    said.wrong(_("“%(cell)s” is no day from 2018 until today. Write it as 2027-04-01 or 4/1/2027."), cell=cell[:30])
+    parsed.add_problem(
+        _("“%(cell)s” is no day from 2018 until today. Write it as 2027-04-01 or 4/1/2027."), cell=cell[:30]
+    )
     return ""
 
 
 PARSERS = {
-    "year": year,
-    "organization": organization,
-    "sector": sector,
-    "website": website,
-    "contact": text("contact", longest(Contact, "name")),
-    "email": email,
-    "phone": text("phone", longest(Contact, "phone")),
-    "promise_type": promise_type,
-    "quantity": quantity,
-    "grades": grades,
-    "schools": schools,
-    "months": months,
-    "signed_by": text("signed_by", longest(Pledge, "signed_by")),
-    "signed_on": signed_on,
-    "note": text("note", longest(Promise, "note")),
+    "year": parse_year,
+    "organization": parse_organization,
+    "sector": parse_sector,
+    "website": parse_website,
+    "contact": text_parser("contact", max_length(Contact, "name")),
+    "email": parse_email,
+    "phone": text_parser("phone", max_length(Contact, "phone")),
+    "promise_type": parse_promise_type,
+    "quantity": parse_quantity,
+    "grades": parse_grades,
+    "schools": parse_schools,
+    "months": parse_months,
+    "signed_by": text_parser("signed_by", max_length(Pledge, "signed_by")),
+    "signed_on": parse_signed_on,
+    "note": text_parser("note", max_length(Promise, "note")),
 }
-UNCACHED_FIELDS = {"organization", "email", "note", "phone", "website", "contact", "signed_by"}  # not worth remembering
+UNCACHED_FIELDS = {"organization", "email", "note", "phone", "website", "contact", "signed_by"}  # rarely repeated

@@ -12,8 +12,8 @@ from partners.organizations import profiles
 from partners.pledges.promises import PromiseData
 
 
-def fingerprint(*facts) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:32]
+def fingerprint(*values) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
 def organization_fingerprint(organization: Organization) -> str:
@@ -26,12 +26,12 @@ def contact_fingerprint(contact: Contact) -> str:
 
 
 def pledge_fingerprint(pledge: Pledge, promised: list[PromiseData]) -> str:
-    lines = sorted((vars(one) for one in promised), key=lambda one: one["promise_type"])
+    lines = sorted((vars(promise) for promise in promised), key=lambda line: line["promise_type"])
     return fingerprint(pledge.organization_id, pledge.year_id, pledge.version, pledge.signed_by, lines)
 
 
 def pledge_fingerprints(pledges: QuerySet[Pledge]) -> dict[int, str]:
-    """By primary key. Two queries."""
+    """Return fingerprints by primary key, in two queries."""
     schools = ArrayAgg("schools", filter=Q(schools__isnull=False), default=Value([]))
     rows = Promise.objects.filter(pledge__in=pledges).order_by().annotate(where=schools)
     promised: dict[int, list[PromiseData]] = defaultdict(list)

@@ -1,5 +1,7 @@
-"""What an import made is taken back, many things a step: only what nobody changed since. What stays is told, with the
-reason. The rules that erase one thing do the same as these, which erase many."""
+"""Undo an import in steps: delete the records it created that nobody has changed since, and say why others kept.
+
+These functions delete many records at once, with the same effects as the rules that delete a single one.
+"""
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
@@ -22,87 +24,92 @@ from partners.models import (
 from partners.organizations import merging, profiles
 
 BATCH_SIZE = 200
-MAX_REASONS = 500  # things that stayed and are named
-IGNORED_MODELS = (DuplicateCandidate, SlugRedirect, ImportedOrganization)  # what only points at an organization
+MAX_REASONS = 500
+IGNORED_MODELS = (DuplicateCandidate, SlugRedirect, ImportedOrganization)  # deleted with their organization
 
-KeptRecords = dict[int, list[str]]  # by primary key: how it is called, why it stays
+KeptRecords = dict[int, list[str]]  # name and reason by primary key
 
 
 def undo_next(run: Import) -> None:
-    """Takes back the next things of a locked import; after the last it is undone."""
-    for model, take_back in UNDO_RULES.items():
-        created = run.created_records.filter(content_type=ContentType.objects.get_for_model(model))
-        some = list(created.order_by("pk")[:BATCH_SIZE])
-        if some:
-            stay = take_back({each.object_id: each.fingerprint for each in some})
-            created.filter(pk__in=[each.pk for each in some]).delete()
-            run.not_undone = [*run.not_undone, *(stay[pk] for pk in sorted(stay))][:MAX_REASONS]
-            for name, number in (("stayed", len(stay)), ("undone", len(some) - len(stay))):
+    """Undo the next batch of a locked import. After the last one its state is UNDONE."""
+    for model, undo in UNDO_RULES.items():
+        records = run.created_records.filter(content_type=ContentType.objects.get_for_model(model))
+        batch = list(records.order_by("pk")[:BATCH_SIZE])
+        if batch:
+            kept = undo({record.object_id: record.fingerprint for record in batch})
+            records.filter(pk__in=[record.pk for record in batch]).delete()
+            run.not_undone = [*run.not_undone, *(kept[pk] for pk in sorted(kept))][:MAX_REASONS]
+            for name, number in (("stayed", len(kept)), ("undone", len(batch) - len(kept))):
                 run.counts[name] = run.counts.get(name, 0) + number
-            run.steps_done += len(some)
+            run.steps_done += len(batch)
             return
     run.state = Import.State.UNDONE
 
 
-def undo_pledges(made: dict[int, str]) -> KeptRecords:
-    pledges = Pledge.objects.filter(pk__in=made)
+def undo_pledges(created: dict[int, str]) -> KeptRecords:
+    pledges = Pledge.objects.filter(pk__in=created)
     profiles.lock_organizations(pledges.order_by().values("organization"))
-    now, stay = fingerprints.pledge_fingerprints(pledges), {}
+    current, kept = fingerprints.pledge_fingerprints(pledges), {}
     for pledge in pledges.select_related("organization"):
-        if now[pledge.pk] != made[pledge.pk]:
-            stay[pledge.pk] = [_("Pledge of %(name)s") % {"name": pledge.organization.name}, _("it was changed since")]
-    gone = now.keys() - stay.keys()
-    pledges.filter(pk__in=gone).delete()
-    return stay
+        if current[pledge.pk] != created[pledge.pk]:
+            kept[pledge.pk] = [_("Pledge of %(name)s") % {"name": pledge.organization.name}, _("it was changed since")]
+    deleted = current.keys() - kept.keys()
+    pledges.filter(pk__in=deleted).delete()
+    return kept
 
 
-def undo_contacts(made: dict[int, str]) -> KeptRecords:
-    contacts = Contact.objects.filter(pk__in=made)
+def undo_contacts(created: dict[int, str]) -> KeptRecords:
+    contacts = Contact.objects.filter(pk__in=created)
     profiles.lock_organizations(contacts.order_by().values("organization"))
-    # Also against being invited from here on.
+    # Locked against new invitations, too.
     locked = contacts.select_for_update(of=("self",)).select_related("organization").order_by("pk")
-    there = {contact.pk: contact for contact in locked}
-    stay = reasons_to_keep(
-        there, made, fingerprints.contact_fingerprint, lambda one: _("Contact of %(name)s") % {"name": one.organization}
-    )
-    gone = there.keys() - stay.keys()
-    Contact.objects.filter(pk__in=gone).delete()
-    owners = {owner for pk in gone if (owner := there[pk].organization)}
+    existing = {contact.pk: contact for contact in locked}
+    kept = reasons_to_keep(existing, created, fingerprints.contact_fingerprint, contact_label)
+    deleted = existing.keys() - kept.keys()
+    Contact.objects.filter(pk__in=deleted).delete()
+    owners = {owner for pk in deleted if (owner := existing[pk].organization)}
     audit.log_changes((owner, {"contact": "…"}, {"contact": ""}) for owner in sorted(owners, key=attrgetter("pk")))
-    return stay
+    return kept
 
 
-def undo_organizations(made: dict[int, str]) -> KeptRecords:
-    there = profiles.lock_organizations(made, to_delete=True)
-    stay = reasons_to_keep(there, made, fingerprints.organization_fingerprint, str)
-    for old in SlugRedirect.objects.filter(organization__in=there.keys() - stay.keys()).select_related("organization"):
-        stay[old.organization_id] = [old.organization.name, _("another was merged into it")]
-    gone = there.keys() - stay.keys()
-    Organization.objects.filter(pk__in=gone).delete()
-    return stay
+def contact_label(contact: Contact) -> str:
+    return _("Contact of %(name)s") % {"name": contact.organization}
 
 
-def reasons_to_keep(there: Mapping[int, Model], made: dict[int, str], mark: Callable, name: Callable) -> KeptRecords:
-    hanging = dependents(there)
-    stay = {}
-    for pk, thing in there.items():
-        if mark(thing) != made[pk]:
-            stay[pk] = [name(thing), _("it was changed since")]
-        elif pk in hanging:
-            stay[pk] = [name(thing), _("it has: %(what)s") % {"what": ", ".join(sorted(hanging[pk]))}]
-    return stay
+def undo_organizations(created: dict[int, str]) -> KeptRecords:
+    existing = profiles.lock_organizations(created, to_delete=True)
+    kept = reasons_to_keep(existing, created, fingerprints.organization_fingerprint, str)
+    redirects = SlugRedirect.objects.filter(organization__in=existing.keys() - kept.keys())
+    for redirect in redirects.select_related("organization"):
+        kept[redirect.organization_id] = [redirect.organization.name, _("another was merged into it")]
+    deleted = existing.keys() - kept.keys()
+    Organization.objects.filter(pk__in=deleted).delete()
+    return kept
 
 
-def dependents(there: Mapping[int, Model]) -> dict[int, set[str]]:
-    """What belongs to each by now, whatever app it is of."""
+def reasons_to_keep(
+    existing: Mapping[int, Model], created: dict[int, str], fingerprint: Callable, label: Callable
+) -> KeptRecords:
+    dependent = names_of_dependents(existing)
+    kept = {}
+    for pk, record in existing.items():
+        if fingerprint(record) != created[pk]:
+            kept[pk] = [label(record), _("it was changed since")]
+        elif pk in dependent:
+            kept[pk] = [label(record), _("it has: %(what)s") % {"what": ", ".join(sorted(dependent[pk]))}]
+    return kept
+
+
+def names_of_dependents(existing: Mapping[int, Model]) -> dict[int, set[str]]:
+    """Return the kinds of objects of any app that refer to each organization or contact."""
     found: dict[int, set[str]] = {}
-    for model, field in merging.foreign_keys_to(next(iter(there.values()), Organization()), but=IGNORED_MODELS):
-        for pk in model._base_manager.filter(**{f"{field}__in": there}).values_list(field, flat=True).distinct():
+    for model, field in merging.foreign_keys_to(next(iter(existing.values()), Organization()), but=IGNORED_MODELS):
+        for pk in model._base_manager.filter(**{f"{field}__in": existing}).values_list(field, flat=True).distinct():
             found.setdefault(pk, set()).add(str(model._meta.verbose_name_plural))
     return found
 
 
-UNDO_RULES: dict[type[Model], Callable[[dict[int, str]], KeptRecords]] = {  # what hangs on something else goes first
+UNDO_RULES: dict[type[Model], Callable[[dict[int, str]], KeptRecords]] = {  # dependent records first
     Pledge: undo_pledges,
     Contact: undo_contacts,
     Organization: undo_organizations,

@@ -1,4 +1,4 @@
-"""The states of an import: what staff can do in each, and the work in steps."""
+"""The states of an import, what staff can do in each of them, and the work in steps."""
 
 import logging
 import time
@@ -21,11 +21,11 @@ from partners.organizations import profiles
 
 logger = logging.getLogger(__name__)
 
-SMALL_FILE_SIZES = {"csv": 100_000, "xlsx": 20_000}  # bytes: such a one is read at once, while staff wait
-SMALL_BATCH = 200  # organizations: so many are written or undone at once
-TASK_SECONDS = 10  # that a task works before it hands on to the next one, so that mail is not held up
-ABANDONED_AFTER = timedelta(seconds=60)  # after that a worker is taken for dead
-MAX_ATTEMPTS = 4  # of one step
+SMALL_FILE_SIZES = {"csv": 100_000, "xlsx": 20_000}  # bytes; smaller files are read in the request
+SMALL_BATCH = 200  # organizations; fewer are written or undone in the request
+TASK_SECONDS = 10  # after which a task lets another one continue, so that emails don't wait for it
+ABANDONED_AFTER = timedelta(seconds=60)
+MAX_ATTEMPTS = 4  # per step
 CHECKED_LIFETIME = timedelta(days=14)
 
 State = Import.State
@@ -37,17 +37,17 @@ class ImportRefused(RuleViolation):
 
 
 class OrganizationChoice(NamedTuple):
-    """Which organization an imported one is: an existing one, one on an earlier line, or, with neither, a new one."""
+    """The organization that staff chose for an imported one: an existing one, one on an earlier line, or a new one."""
 
     organization: int | None = None
     line: int | None = None
 
 
-# What staff do ---------------------------------------------------------------------------------------------------
+# Actions of staff ------------------------------------------------------------------------------------------------
 
 
 def start_import(content: bytes, *, file_name: str, year: PledgeYear, by: str, language: str) -> Import:
-    """Store a file and start reading it. Errors are told in `language`; `by` is a username."""
+    """Store a file and start reading it. Error messages are in `language`; `by` is a username."""
     run = Import.objects.create(file=content, file_name=file_name[-200:], year=year, created_by=by, language=language)
     kind = "xlsx" if content.startswith(b"PK") else "csv"
     start_work(run.pk, at_once=len(content) <= SMALL_FILE_SIZES[kind])
@@ -59,24 +59,24 @@ def answer_questions(run: Import, answers: dict[int, OrganizationChoice]) -> Non
     """Store the staff's choices by the imported organization's primary key. Only proposed ones count."""
     run = lock_import(run, State.CHECKED)
     answered = []
-    for typed in ImportedOrganization.objects.filter(run=run, pk__in=answers):
-        which = answers[typed.pk]
-        proposed = {OrganizationChoice()} | {
-            OrganizationChoice(organization=pk) for pk, *_why in typed.existing_matches
-        }
-        if which in proposed | {OrganizationChoice(line=line) for line, *_why in typed.matches_in_file}:
-            typed.organization_id, typed.duplicate_of_line, typed.is_new = (
-                which.organization,
-                which.line,
-                which == OrganizationChoice(),
-            )
-            answered.append(typed)
-    profiles.lock_organizations({typed.organization_id for typed in answered if typed.organization_id})
+    for imported in ImportedOrganization.objects.filter(run=run, pk__in=answers):
+        choice = answers[imported.pk]
+        if choice in proposed_choices(imported):
+            imported.organization_id, imported.duplicate_of_line = choice
+            imported.is_new = choice == OrganizationChoice()
+            answered.append(imported)
+    profiles.lock_organizations({each.organization_id for each in answered if each.organization_id})
     ImportedOrganization.objects.bulk_update(answered, ["organization", "duplicate_of_line", "is_new"])
 
 
-def confirm_import(run: Import, *, leaves_bad: bool = False) -> None:
-    """Start writing a checked import. Rows with errors have to be skipped explicitly."""
+def proposed_choices(imported: ImportedOrganization) -> set[OrganizationChoice]:
+    existing = {OrganizationChoice(organization=pk) for pk, *_why in imported.existing_matches}
+    in_file = {OrganizationChoice(line=line) for line, *_why in imported.matches_in_file}
+    return {OrganizationChoice(), *existing, *in_file}
+
+
+def confirm_import(run: Import, *, skip_errors: bool = False) -> None:
+    """Start writing a checked import. Raise ImportRefused if it has rows with errors, unless they are to be skipped."""
     with transaction.atomic():
         run = lock_import_and_rivals(run, State.CHECKED)
         if Import.objects.filter(state__in=[State.WRITING, State.UNDOING]).exists():
@@ -84,7 +84,7 @@ def confirm_import(run: Import, *, leaves_bad: bool = False) -> None:
         steps = run.organizations.count()
         if not steps:
             raise ImportRefused(_("There is no row that can be written."))
-        if run.error_count and not leaves_bad:
+        if run.error_count and not skip_errors:
             raise ImportRefused(_("There are bad rows. Correct the file, or say that they are left out."))
         run.state, run.steps, run.steps_done = State.WRITING, steps, 0
         run.save(update_fields=["state", "steps", "steps_done"])
@@ -117,7 +117,7 @@ def retry_import(run: Import) -> None:
 
 
 def lock_import_and_rivals(run: Import, state: str) -> Import:
-    """Lock an import and those that could be at work beside it: two at once would each make the organizations that are
+    """Lock an import and those that could run beside it, because two at once would both create an organization that is
     new to both. Raise ImportRefused unless it is in `state`."""
     rivals = Q(state__in=[State.CHECKED, State.WRITING, State.UNDOING])
     list(Import.objects.select_for_update().filter(rivals | Q(pk=run.pk)).order_by("pk").values_list("pk"))
@@ -126,11 +126,11 @@ def lock_import_and_rivals(run: Import, state: str) -> Import:
 
 def lock_import(run: Import, state: str) -> Import:
     """Lock an import. Raise ImportRefused unless it is in `state`."""
-    now = Import.objects.select_for_update().get(pk=run.pk)
-    if now.state != state:
-        said = _("This import is not as you saw it any more: %(state)s. Nothing was done.")
-        raise ImportRefused(said % {"state": now.get_state_display()})
-    return now
+    run = Import.objects.select_for_update().get(pk=run.pk)
+    if run.state != state:
+        message = _("This import is not as you saw it any more: %(state)s. Nothing was done.")
+        raise ImportRefused(message % {"state": run.get_state_display()})
+    return run
 
 
 def discard_rows(run: Import) -> None:
@@ -140,22 +140,22 @@ def discard_rows(run: Import) -> None:
     run.save(update_fields=["state"])
 
 
-# Its work --------------------------------------------------------------------------------------------------------
+# Work in steps ---------------------------------------------------------------------------------------------------
 
 
 def start_work(pk: int, *, at_once: bool) -> None:
-    """Let a worker do it, or do a small one right here. If that fails, the next worker tries again."""
+    """Run a small import here, a large one in a task. If it fails here, a worker tries again."""
     if not at_once:
         transaction.on_commit(lambda: dispatch.send_task("partners.tasks.run_import", pk), robust=True)
         return
     try:
         run_steps(pk)
-    except Exception:  # whatever it is: staff see that it stopped, and a worker tries it again
+    except Exception:  # staff see that it stopped, and a worker tries again
         logger.exception("import")
 
 
 def run_steps(pk: int) -> None:
-    """Run steps until there are none left or the time is up. Then the next task continues."""
+    """Run steps until there are none left, or until TASK_SECONDS are over and another task continues."""
     stop_at = time.monotonic() + TASK_SECONDS
     while claim_step(pk) and run_step(pk):
         if time.monotonic() > stop_at:
@@ -191,8 +191,8 @@ def resume_imports() -> None:
     Import.objects.filter(
         state=State.READING, attempts__gte=MAX_ATTEMPTS, last_step_at__lt=Now() - ABANDONED_AFTER
     ).update(state=State.REJECTED, rejection_reason=_("Reading it failed again and again."), file=None)
-    left = Import.objects.in_progress().filter(last_step_at__lt=Now() - ABANDONED_AFTER, attempts__lt=MAX_ATTEMPTS)
-    for pk in left.order_by("pk").values_list("pk", flat=True):
+    abandoned = Import.objects.in_progress().filter(last_step_at__lt=Now() - ABANDONED_AFTER, attempts__lt=MAX_ATTEMPTS)
+    for pk in abandoned.order_by("pk").values_list("pk", flat=True):
         dispatch.send_task("partners.tasks.run_import", pk)
 
 

@@ -160,14 +160,14 @@ def parse_contact(cells: dict[str, str], parsed: ParsedRow) -> dict[str, str]:
 
 def parse_email(cell: str, parsed: ParsedRow) -> str:
     if not cell:
-        parsed.wrong(_("The e-mail address is missing."))
-    return cell_parsers.email_address(cell, parsed)
+        parsed.add_problem(_("The e-mail address is missing."))
+    return cell_parsers.parse_email_address(cell, parsed)
 
 
 def parse_name(name: str, model: type, cell: str, parsed: ParsedRow) -> str:
     if cell.startswith("="):
-        parsed.wrong(_("“%(cell)s” looks like a formula, not like a name."), cell=cell[:60])
-    return cell_parsers.text(name, cell_parsers.longest(model, name))(None, cell, parsed)
+        parsed.add_problem(_("“%(cell)s” looks like a formula, not like a name."), cell=cell[:60])
+    return cell_parsers.text_parser(name, cell_parsers.max_length(model, name))(None, cell, parsed)
 
 
 def parse_language(cell: str, parsed: ParsedRow) -> str:
@@ -177,7 +177,9 @@ def parse_language(cell: str, parsed: ParsedRow) -> str:
     )
     if cell and not language:
         names = ", ".join(name for _code, name in settings.LANGUAGES)
-        parsed.wrong(_("“%(cell)s” is no language that we write in. They are: %(names)s."), cell=cell[:30], names=names)
+        parsed.add_problem(
+            _("“%(cell)s” is no language that we write in. They are: %(names)s."), cell=cell[:30], names=names
+        )
     return language
 
 
@@ -238,7 +240,7 @@ def new_contact(row: ContactRow, organizations: dict[str, int]) -> Contact:
     """Someone without a name in the file is named after the organization, or after the address before its @."""
     return Contact(
         organization_id=organizations.get(row.organization),
-        name=row.name or row.organization[: cell_parsers.longest(Contact, "name")] or row.email.partition("@")[0],
+        name=row.name or row.organization[: cell_parsers.max_length(Contact, "name")] or row.email.partition("@")[0],
         email=row.email,
         language=row.language or settings.LANGUAGE_CODE,
     )

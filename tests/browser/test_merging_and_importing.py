@@ -108,12 +108,12 @@ def test_spreadsheet_is_imported_and_undone(visit, staff, language, scripts):
     looked_at()
     page.check("[type=radio][value=new]")
     page.click("[name=answer]")
-    page.check("[name=leave]")
+    page.check("[name=skip_errors]")
     page.click("[name=confirm]")
     looked_at()
     assert Import.objects.get().state == "done"
     assert Organization.objects.count() == 3
-    page.check("[name=sure]")
+    page.check("[name=confirmed]")
     page.click("[name=undo]")
     looked_at()
     assert Organization.objects.get().name == "Port Gate Logistic Group"

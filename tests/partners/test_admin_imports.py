@@ -141,7 +141,7 @@ def test_bad_rows_are_named_and_left_out_when_that_is_said(staff):
     refused = ["There are bad rows. Correct the file, or say that they are left out."]
     assert said(press(staff, run, "confirm")) == refused
     assert Organization.objects.count() == 0
-    press(staff, run, "confirm", leave="1")
+    press(staff, run, "confirm", skip_errors="1")
     assert snapshots.organizations() == [GATE]
 
 
@@ -155,15 +155,15 @@ def test_only_bad_rows_cannot_be_written(staff):
 def test_questions_are_answered(staff):
     there = factories.organization("Port Gate Logistic Group")
     run = sent(staff, row())
-    [typed] = run.organizations.all()
+    [imported] = run.organizations.all()
     page = web_client.page_text(staff.get(page_of(run)))
     assert "that you are asked about 1" in page
     assert "Port Gate Logistics line 2 It is Port Gate Logistic Group similar name A new one" in page
-    assert web_client.form_fields(staff.get(page_of(run)))[f"which-{typed.pk}"] == "new"
-    answer = press(staff, run, "answer", query="?bad=1", **{f"which-{typed.pk}": there.pk})
+    assert web_client.form_fields(staff.get(page_of(run)))[f"organization-{imported.pk}"] == "new"
+    answer = press(staff, run, "answer", query="?errors=1", **{f"organization-{imported.pk}": there.pk})
     assert said(answer) == ["1 answer was kept."]
-    assert answer.redirect_chain[-1][0] == f"{page_of(run)}?bad=1"
-    assert web_client.form_fields(answer)[f"which-{typed.pk}"] == str(there.pk)
+    assert answer.redirect_chain[-1][0] == f"{page_of(run)}?errors=1"
+    assert web_client.form_fields(answer)[f"organization-{imported.pk}"] == str(there.pk)
     press(staff, run, "confirm")
     assert snapshots.organizations() == ["Port Gate Logistic Group"]
 
@@ -171,12 +171,12 @@ def test_questions_are_answered(staff):
 def test_twin_in_the_file_is_shown_and_answered(staff):
     factories.pledge_year()
     run = sent(staff, row(), row(organization="Port Gate Logistic", e_mail="ben@portgate.example", kind="mentors"))
-    [typed] = run.organizations.filter(needs_review=True)
+    [imported] = run.organizations.filter(needs_review=True)
     shown = "Port Gate Logistic line 3 It is Port Gate Logistics of line 2 similar name, same mail domain A new one"
     assert shown in web_client.page_text(staff.get(page_of(run)))
-    assert web_client.form_fields(staff.get(page_of(run)))[f"which-{typed.pk}"] == "new"
-    answer = press(staff, run, "answer", **{f"which-{typed.pk}": "line-2"})
-    assert web_client.form_fields(answer)[f"which-{typed.pk}"] == "line-2"
+    assert web_client.form_fields(staff.get(page_of(run)))[f"organization-{imported.pk}"] == "new"
+    answer = press(staff, run, "answer", **{f"organization-{imported.pk}": "line-2"})
+    assert web_client.form_fields(answer)[f"organization-{imported.pk}"] == "line-2"
     assert (
         "new organizations 1 that are there 0 that stand there twice 1 that you are asked about 1"
         in web_client.page_text(answer)
@@ -189,10 +189,12 @@ def test_twin_in_the_file_is_shown_and_answered(staff):
 def test_nonsense_is_no_answer(staff, value):
     factories.organization("Port Gate Logistic Group")
     run = sent(staff, row())
-    typed = run.organizations.get()
-    press(staff, run, "answer", **{f"which-{typed.pk}": value, "which-x": "new", "which-²": "new"})
-    typed.refresh_from_db()
-    assert typed.is_new
+    imported = run.organizations.get()
+    press(
+        staff, run, "answer", **{f"organization-{imported.pk}": value, "organization-x": "new", "organization-²": "new"}
+    )
+    imported.refresh_from_db()
+    assert imported.is_new
 
 
 def test_those_that_have_a_pledge_are_counted(staff):
@@ -208,7 +210,7 @@ def test_those_that_have_a_pledge_are_counted(staff):
 
 def test_dropped(staff):
     run = sent(staff, row())
-    answer = press(staff, run, "drop")
+    answer = press(staff, run, "discard")
     assert said(answer) == ["The import was dropped. Nothing of it was written."]
     assert "Dropped Nothing of it was written." in web_client.page_text(answer)
     refused = ["This import is not as you saw it any more: dropped. Nothing was done."]
@@ -217,7 +219,7 @@ def test_dropped(staff):
 
 
 def test_lists_are_paged_and_take_as_many_queries_for_one_as_for_thirty(staff, monkeypatch):
-    monkeypatch.setattr(admin_imports, "BAD_ROWS", 30)
+    monkeypatch.setattr(admin_imports, "ERRORS_PER_PAGE", 30)
     counts = []
     for many in (2, 31):
         for number in range(many):
@@ -229,12 +231,12 @@ def test_lists_are_paged_and_take_as_many_queries_for_one_as_for_thirty(staff, m
             page = staff.get(page_of(run))
         counts.append(len(queries))
     assert counts[0] == counts[1]
-    assert (len(page.context["questions"]), len(page.context["bad"])) == (25, 30)
+    assert (len(page.context["questions"]), len(page.context["error_page"])) == (25, 30)
     assert 'href="?q=2"' in page.content.decode()
-    page = staff.get(f"{page_of(run)}?q=2&bad=2")
-    assert (len(page.context["questions"]), len(page.context["bad"])) == (6, 1)
-    assert 'href="?q=1&amp;bad=2"' in page.content.decode()
-    assert staff.get(f"{page_of(run)}?q=x&bad=999").context["bad"].number == 2
+    page = staff.get(f"{page_of(run)}?q=2&errors=2")
+    assert (len(page.context["questions"]), len(page.context["error_page"])) == (6, 1)
+    assert 'href="?q=1&amp;errors=2"' in page.content.decode()
+    assert staff.get(f"{page_of(run)}?q=x&errors=999").context["error_page"].number == 2
 
 
 # At work, done, undone -------------------------------------------------------------------------------------------
@@ -265,7 +267,7 @@ def test_one_that_stopped_is_told_and_tried_again(staff, monkeypatch):
         staff.get(page_of(run))
     )
     monkeypatch.undo()
-    assert said(press(staff, run, "go_on")) == ["It is tried once more."]
+    assert said(press(staff, run, "retry")) == ["It is tried once more."]
     import_workflow.run_steps(run.pk)
     assert (Import.objects.get().state, Pledge.objects.count()) == ("done", 1)
 
@@ -277,7 +279,7 @@ def test_undone_and_what_stays_is_told(staff):
     zeta.description = "Moves freight."
     zeta.save()
     assert said(press(staff, run, "undo")) == ["Tick that you are sure to undo the import."]
-    answer = press(staff, run, "undo", sure="1")
+    answer = press(staff, run, "undo", confirmed="1")
     assert said(answer) == ["The import was undone."]
     assert "5 things that it made were taken back. 1 stays: Zeta Freight: it was changed since" in web_client.page_text(
         answer
@@ -292,7 +294,7 @@ def test_only_the_last_import_offers_to_be_undone(staff):
     press(staff, second, "confirm")
     assert "Undo this import" not in web_client.page_text(staff.get(page_of(first)))
     assert "Undo this import" in web_client.page_text(staff.get(page_of(second)))
-    assert said(press(staff, first, "undo", sure="1")) == ["Only the last import can be undone."]
+    assert said(press(staff, first, "undo", confirmed="1")) == ["Only the last import can be undone."]
 
 
 def test_sent_twice_writes_once(staff):
@@ -359,6 +361,6 @@ def test_messy_file_in_the_browser(staff):
     import_workflow.run_steps(run.pk)
     page = web_client.page_text(staff.get(page_of(run)))
     assert f"good rows {len(lines) - 1 - len(bad)} bad rows {len(bad)}" in page
-    press(staff, run, "confirm", leave="1")
+    press(staff, run, "confirm", skip_errors="1")
     import_workflow.run_steps(run.pk)
     assert Promise.objects.count() == len(lines) - 1 - len(bad)

@@ -7,7 +7,7 @@ from django.utils import timezone, translation
 
 from partners import exports
 from partners.imports import columns
-from partners.imports.cell_parsers import RowReader
+from partners.imports.cell_parsers import RowParser
 from partners.models import PledgeYear, PromiseType, Sector
 from tests import factories
 
@@ -17,7 +17,7 @@ ROW = {"organization": "Port Gate Logistics", "promise_type": "tours", "quantity
 
 
 def said(**cells):
-    return RowReader(factories.pledge_year()).read(ROW | cells)
+    return RowParser(factories.pledge_year()).parse(ROW | cells)
 
 
 def value(name: str, cell: str):
@@ -208,10 +208,10 @@ def test_months_outside_of_the_school_year_and_no_months():
 
 
 def names(cell: str) -> list[str]:
-    reader = RowReader(factories.pledge_year())
-    answer = reader.read(ROW | {"schools": cell})
+    parser = RowParser(factories.pledge_year())
+    answer = parser.parse(ROW | {"schools": cell})
     assert answer.problems == []
-    return [reader.checklist.schools[pk].name for pk in answer.values["schools"]]
+    return [parser.checklist.schools[pk].name for pk in answer.values["schools"]]
 
 
 @pytest.fixture
@@ -320,13 +320,13 @@ def test_retired_kind_and_school_may_have_been_promised_last_year(chavez):
         "Choose schools of this list.",
     ]
     factories.close_year()
-    reader = RowReader(PledgeYear.objects.get())
-    assert reader.read(ROW | {"schools": "Cesar Chavez High"}).problems == []
+    parser = RowParser(PledgeYear.objects.get())
+    assert parser.parse(ROW | {"schools": "Cesar Chavez High"}).problems == []
 
 
 def test_reading_takes_two_queries_however_many_rows(django_assert_num_queries):
     year = factories.pledge_year()
     with django_assert_num_queries(2):
-        reader = RowReader(year)
+        parser = RowParser(year)
         for number in range(30):
-            reader.read(ROW | {"quantity": str(number + 1)})
+            parser.parse(ROW | {"quantity": str(number + 1)})

@@ -443,20 +443,20 @@ def test_bad_rows_are_left_out_only_when_staff_say_so(year):
     with pytest.raises(import_workflow.ImportRefused, match="There are bad rows"):
         import_workflow.confirm_import(run)
     assert everything() == ([], [], [], [], 0)
-    write(run, leaves_bad=True)
+    write(run, skip_errors=True)
     assert snapshots.organizations() == [GATE]
 
 
 def test_nothing_but_bad_rows_is_not_written(year):
     run = begin(row(quantity="0"))
     with pytest.raises(import_workflow.ImportRefused, match="no row that can be written"):
-        import_workflow.confirm_import(run, leaves_bad=True)
+        import_workflow.confirm_import(run, skip_errors=True)
 
 
 def test_rows_are_kept_until_they_are_written_and_no_longer(year):
     run = begin(row(), row(organization="Zeta", quantity="0"))
     assert (ImportRow.objects.count(), ImportedOrganization.objects.count()) == (2, 1)
-    write(run, leaves_bad=True)
+    write(run, skip_errors=True)
     assert (ImportRow.objects.count(), ImportedOrganization.objects.count()) == (0, 0)
 
 
@@ -802,12 +802,12 @@ def test_messy_file_of_1500_organizations(year, schools, delimiter, encoding):
     run = begin(content=content)
     assert (run.state, run.row_count) == ("checked", len(lines) - 1)
     assert set(problems(run)) == set(bad)
-    run = write(run, leaves_bad=True)
+    run = write(run, skip_errors=True)
     there = (Organization.objects.count(), Promise.objects.count())
     assert there == (run.counts["organizations"], len(lines) - 1 - len(bad))
     assert 1450 < there[0] <= 1500
     assert Signature.objects.count() == Pledge.objects.count() == there[0]
-    again = write(begin(content=content), leaves_bad=True)
+    again = write(begin(content=content), skip_errors=True)
     assert (Organization.objects.count(), Promise.objects.count()) == there
     assert again.counts["left"] == there[0]
     undo(again)
