@@ -34,7 +34,7 @@ def test_plan_is_in_order_and_tells_what_became_of_each():
     coming = ("coming", 0)
     assert states(event, moment(3, 1)) == [coming] * 5
     run_reminders(moment(3, 31, 9), moment(4, 4, 9), moment(4, 7, 7), moment(4, 8, 9))
-    assert states(event, moment(4, 9)) == [("never", 0), ("said", 1), ("nobody", 0), ("too late", 0), ("said", 1)]
+    assert states(event, moment(4, 9)) == [("never", 0), ("sent", 1), ("nobody", 0), ("too late", 0), ("sent", 1)]
     Reminder.objects.filter(kind="thanks").update(too_late=True)
     assert states(event, moment(4, 9))[-1] == ("partly", 1)
     assert states(reminder_fixtures.event(), moment(6, 1)) == [("never", 0)] * 5
