@@ -7,5 +7,5 @@ class SummitConfig(AppConfig):
     verbose_name = _("Events and RSVPs")
 
     def ready(self):
-        # Models can be imported only now.
+        # Models can't be imported earlier.
         from summit import receivers  # noqa: F401 (importing it connects them)

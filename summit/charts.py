@@ -7,7 +7,7 @@ from summit.stats import Period
 WIDTH, HEIGHT = 720, 190
 LEFT, TOP, BASELINE = 36, 12, 160
 MAX_BAR_WIDTH = 40
-MIN_LABELED_WIDTH = 240  # where the two days below still stand side by side
+MIN_LABELED_WIDTH = 240  # so that the labels of the first and the last day don't overlap
 
 
 @dataclass(frozen=True)

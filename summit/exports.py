@@ -15,7 +15,7 @@ from imagine.core.spreadsheets.writer import RESPONSES, Cell
 from partners.models import Sector
 from summit.models import Event, Guest, Invitation, Rsvp, RsvpQuerySet, answer_of, door_code, status_of
 
-FETCH_SIZE = 500  # fetched at once
+FETCH_SIZE = 500  # rows
 
 GUEST_HEADER = (
     _("event"),

@@ -19,7 +19,7 @@ class TimeFormats:
     across_days: str
 
 
-# A table, not the catalogue: a pattern is no sentence. No-break spaces: a time never breaks.
+# Not translatable strings: a slip in one of these would break every time. No-break spaces keep a time on one line.
 TIME_FORMATS = {
     "en": TimeFormats(
         within_half_day="{start}–{end}\N{NO-BREAK SPACE}{half}",

@@ -14,18 +14,19 @@ from django.db.models.functions import RowNumber
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
+from imagine.core.errors import RuleViolation
 from partners.models import MatchReason, Organization, normalize_name
 from partners.organizations import duplicates, profiles
 from partners.organizations.duplicates import Match, MatchQuery
 from summit import seats
 from summit.models import Rsvp, RsvpQuerySet
 
-MIN_SIMILARITY = 0.45  # from here on a name is taken for that of the organization that the address belongs to
+MIN_SIMILARITY = 0.45  # of a typed name to the name of the address's organization
 BATCH_SIZE = 500
-MAX_EMAILS_COMPARED = 20  # of one typed name that are compared
+MAX_EMAILS_COMPARED = 20  # for one typed name
 
 
-class CannotMatch(Exception):
+class CannotMatch(RuleViolation):
     """Nothing was changed. The text is a sentence for staff."""
 
 
@@ -53,7 +54,7 @@ class NameTaken(CannotMatch):
         self.organization = organization
 
 
-# By itself -------------------------------------------------------------------------------------------------------
+# Automatically ---------------------------------------------------------------------------------------------------
 
 MATCHES_BY_EMAIL = """
     SELECT r.id, o.id, r.organization_name <> '' AND o.normalized_name = r.normalized_organization_name
@@ -165,7 +166,7 @@ def match_for_history(rsvp: Rsvp) -> dict:
     }
 
 
-# What staff are shown --------------------------------------------------------------------------------------------
+# Proposals for staff ---------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -213,7 +214,7 @@ def groups_with_proposals(names: Collection[dict]) -> list[Group]:
         row["normalized_organization_name"]: Group(row["normalized_organization_name"], row["number"]) for row in names
     }
     newest = Window(RowNumber(), partition_by="normalized_organization_name", order_by=["-created_at", "-pk"])
-    rsvps = Rsvp.objects.to_match().filter(normalized_organization_name__in=found).annotate(place=newest)
+    rsvps = Rsvp.objects.to_match().filter(normalized_organization_name__in=found).alias(place=newest)
     for rsvp in rsvps.filter(place__lte=MAX_EMAILS_COMPARED).select_related("event").order_by("place"):
         found[rsvp.normalized_organization_name].rsvps.append(rsvp)
     return add_proposals([group for group in found.values() if group.rsvps])

@@ -19,7 +19,7 @@ from summit.invitations import links as invitation_links
 from summit.models import Event, Invitation, Rsvp
 from summit.school_year import current_school_year
 
-MAX_EVENTS = 60  # events of a list
+MAX_EVENTS = 60
 
 
 class NoLink(Exception):

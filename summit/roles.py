@@ -5,7 +5,7 @@ from django.db import transaction
 from django.db.models import Q
 
 APPS = ("core", "mail", "partners", "summit")
-# A message shows a guest's private link, and whoever has that acts for the guest.
+# An email shows a guest's personal link, and anyone with the link can act for the guest.
 PERMISSIONS_TO_ACT = Q(codename="view_message")
 
 ROLES = {

@@ -17,8 +17,8 @@ from summit.emails import rsvp as rsvp_emails
 from summit.emails.kinds import EmailKind
 from summit.models import LinkRequest, Rsvp
 
-MAX_PER_DAY = 10  # link mails about one RSVP or invitation, whoever asks from outside
-MIN_INTERVAL = timedelta(minutes=10)  # between two of them to one address
+MAX_PER_DAY = 10  # emails with the link of one RSVP or invitation, unless staff ask
+MIN_INTERVAL = timedelta(minutes=10)  # between two such emails to one address
 
 
 @transaction.atomic
@@ -57,7 +57,7 @@ def change_email(rsvp: Rsvp, email: str) -> Rsvp:
     rsvp = seats.correct_contact(rsvp, email=email)
     messages = rsvp.messages.filter(queue=Message.Queue.TRANSACTIONAL)
     messages.exclude(state=Message.State.SENT).update(recipient=email)
-    reminder_emails.recall_party_reminders(rsvp)  # what ends them belongs to the address
+    reminder_emails.recall_party_reminders(rsvp)  # their unsubscribe link belongs to the address
     if not rsvp.event.is_over:
         mail_rsvp_link(rsvp, by_staff=True)
     return rsvp
@@ -66,7 +66,7 @@ def change_email(rsvp: Rsvp, email: str) -> Rsvp:
 @transaction.atomic
 def replace_rsvp_link(rsvp: Rsvp) -> Rsvp:
     """Give the RSVP a new link and email it. The old one stops working in every browser."""
-    rsvp = seats.lock_rsvp(rsvp)  # its letters are numbered: one writer at a time
+    rsvp = seats.lock_rsvp(rsvp)  # its emails are numbered: one writer at a time
     rsvp.token, rsvp.browser_hash = new_token(), ""
     rsvp.save(update_fields=["token", "browser_hash"])
     audit.log_change(rsvp, {"link": ""}, {"link": "replaced"})
@@ -90,6 +90,6 @@ def answer_link_request(request_pk: int) -> None:
     if request is None:
         return
     rsvps = Rsvp.objects.for_coming_events().with_email(request.email)
-    for rsvp in rsvps.order_by("event_id", "pk"):  # each event is locked until the end: always in one order
+    for rsvp in rsvps.order_by("event_id", "pk"):  # locks events in one order
         mail_rsvp_link(rsvp)
     request.delete()

@@ -17,8 +17,8 @@ from partners.models import Sector
 from summit.models import Event, Guest, Rsvp
 from summit.models.invitations import ACCEPTED, OPEN
 
-MAX_DAYS = 92  # a chart of more than three months goes by weeks
-MAX_WAITLIST_ROWS = 10  # of the waiting list; the rest is one click away
+MAX_DAYS = 92  # a longer chart has weeks
+MAX_WAITLIST_ROWS = 10
 
 
 def seat_counts(event: Event) -> dict[str, int]:

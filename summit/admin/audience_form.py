@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from operator import attrgetter
 
 from django import forms
-from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.text import get_text_list
 from django.utils.translation import gettext, ngettext
@@ -16,7 +15,7 @@ from summit.models import Audience, Event
 ContactScope = Audience.ContactScope
 ATTENDANCE_LABELS = {came: came.label for came in Audience.Attendance} | {
     Audience.Attendance.CAME: _("came to it")
-}  # of several people
+}  # about several people
 ANY_YEAR, NO_EVENT = _("any, or none"), _("of no event")
 
 
@@ -50,7 +49,7 @@ class AudienceForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         empty = {"pledge_year": ANY_YEAR, "attended_event": NO_EVENT}
         named = {"pledge_year": attrgetter("school_years"), "kinds": attrgetter("localized_name")}
-        for name in empty.keys() & self.fields.keys():  # who may only look has none of them
+        for name in empty.keys() & self.fields.keys():  # users who may only view have no fields
             self.fields[name].empty_label = empty[name]
         for name in named.keys() & self.fields.keys():
             self.fields[name].label_from_instance = named[name]
@@ -64,7 +63,7 @@ class AudienceForm(forms.ModelForm):
         return cleaned_data
 
 
-# In words --------------------------------------------------------------------------------------------------------
+# Described in sentences ------------------------------------------------------------------------------------------
 
 
 def describe_audience(audience: Audience) -> Iterator[str]:
@@ -73,7 +72,7 @@ def describe_audience(audience: Audience) -> Iterator[str]:
         yield partners
     if audience.attended_event:
         yield describe_guests(audience)
-    if number := audience.on_list:
+    if number := audience.uploaded_count:
         yield ngettext("%(n)d person from a list", "%(n)d people from a list", number) % {"n": number}
 
 
@@ -117,13 +116,7 @@ def describe_guests(audience: Audience) -> str:
     }
 
 
-def audiences_with_details() -> QuerySet[Audience]:
-    """Return all audiences with everything `describe_audience` needs, in a constant number of queries."""
-    audiences = Audience.objects.select_related("pledge_year", "attended_event").prefetch_related("kinds", "schools")
-    return audiences.annotate(on_list=Count("uploaded_contacts", distinct=True))
-
-
-# The event that it is put together for ---------------------------------------------------------------------------
+# The event to invite to ------------------------------------------------------------------------------------------
 
 
 def event_from_request(request: HttpRequest) -> Event | None:

@@ -14,7 +14,6 @@ from imagine.core.formatting import short_date
 from summit.admin import contact_import
 from summit.admin.audience_form import (
     AudienceForm,
-    audiences_with_details,
     describe_audience,
     event_from_request,
     url_with_event,
@@ -44,7 +43,7 @@ class AudienceAdmin(admin.ModelAdmin):
     ]
 
     def get_queryset(self, request):
-        return audiences_with_details()
+        return Audience.objects.with_details()
 
     def get_urls(self):
         return [*contact_import.contact_import_urls(self), *super().get_urls()]
@@ -52,7 +51,11 @@ class AudienceAdmin(admin.ModelAdmin):
     def get_fieldsets(self, request, obj=None):
         if obj is None:
             return self.fieldsets
-        fields = ["from_list", "no_list"] if obj.on_list and self.has_change_permission(request, obj) else ["from_list"]
+        fields = (
+            ["from_list", "no_list"]
+            if obj.uploaded_count and self.has_change_permission(request, obj)
+            else ["from_list"]
+        )
         return [*self.fieldsets, (_("People from a list"), {"fields": fields})]
 
     @admin.display(description=_("who is in it"))
@@ -83,7 +86,7 @@ class AudienceAdmin(admin.ModelAdmin):
         if form.cleaned_data.get("no_list"):
             form.instance.uploaded_contacts.clear()
 
-    # Back to the event that is invited to ----------------------------------------------------------------------
+    # Back to the event to invite to ----------------------------------------------------------------------------
 
     def response_add(self, request, obj, post_url_continue=None):
         return self.onward(request, obj) or super().response_add(request, obj, post_url_continue)

@@ -15,12 +15,12 @@ from imagine.core.admin.pagination import page_with_links
 from imagine.core.forms import SpreadsheetField
 from imagine.core.spreadsheets.reader import MAX_BYTES, Unreadable
 from imagine.core.uploads import takes_files
-from summit.admin.audience_form import audiences_with_details, event_from_request, url_with_event
+from summit.admin.audience_form import event_from_request, url_with_event
 from summit.invitations import contact_import
 from summit.invitations.contact_import import CheckedList
 from summit.models import Audience, ContactListUpload, Event
 
-ROWS_PER_PAGE = 25  # on a page
+ROWS_PER_PAGE = 25
 
 
 class ContactListForm(forms.Form):
@@ -52,7 +52,7 @@ def contact_list_page(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> 
     if not page.has_view_permission(request):
         raise PermissionDenied
     audience, event, form = (
-        get_object_or_404(audiences_with_details(), pk=pk),
+        get_object_or_404(Audience.objects.with_details(), pk=pk),
         event_from_request(request),
         ContactListForm(),
     )

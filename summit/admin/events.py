@@ -120,17 +120,17 @@ class EventAdmin(ActionsAdmin):
     def history(self, event: Event) -> str:
         return audit.history_table(event)
 
-    # Its page --------------------------------------------------------------------------------------------------
+    # Event page ------------------------------------------------------------------------------------------------
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
         form = context["adminform"].form
         if notes := [NOTHING_SAVED] if form.is_bound and form.comes_back else conflict_messages([form]):
             context |= {"errors": [], "notes": notes}
-        elif obj and obj.pk and not context["errors"]:  # else the sentences about what was typed come first
+        elif obj and obj.pk and not context["errors"]:  # errors are shown instead
             context["overview"] = event_page.event_overview(obj, request.user)
         if obj and obj.pk:
             context["invite"] = self.invite(request, obj)
-            context["next_spring"] = self.next_spring(request, Event.objects.get(pk=obj.pk))  # not what was typed
+            context["next_spring"] = self.next_spring(request, Event.objects.get(pk=obj.pk))  # without unsaved changes
         context["copied"] = add and self.copied(request)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
@@ -179,7 +179,7 @@ class EventAdmin(ActionsAdmin):
             else ""
         )
 
-    # Next spring's ---------------------------------------------------------------------------------------------
+    # Copy to next spring ---------------------------------------------------------------------------------------
 
     def next_spring(self, request, event: Event | None) -> str:
         """Return the URL of the form that copies a summit, or "" if the user may not add one."""
@@ -203,7 +203,7 @@ class EventAdmin(ActionsAdmin):
         context = {"next_spring": self.next_spring(request, latest)}
         return super().changelist_view(request, context | (extra_context or {}))
 
-    # Its list --------------------------------------------------------------------------------------------------
+    # Event list ------------------------------------------------------------------------------------------------
 
     @admin.display(description=_("school year"), ordering="school_year")
     def for_year(self, event: Event) -> str:

@@ -48,7 +48,7 @@ class MailFilter(ChoiceFilter):
         return [*State.choices, ("none", _("not written yet"))]
 
     def narrow(self, queryset, value):
-        return queryset.filter(mail_state__isnull=True) if value == "none" else queryset.filter(mail_state=value)
+        return queryset.filter(email_state__isnull=True) if value == "none" else queryset.filter(email_state=value)
 
 
 def invitation_outcome(action: Callable[[Invitation], object], invitation: Invitation) -> Outcome:
@@ -66,11 +66,11 @@ def export_invitations(request: HttpRequest, invitations, kind: str) -> HttpResp
 class InvitationAdmin(GuardedAdmin, ExportAdmin):
     """Read-only: people answer by their personal links, and a mailing is stopped on its own page."""
 
-    view_on_site = False  # it is the person's private link
+    view_on_site = False  # it's a personal link
     list_display = ("name", "organization", "day", "answered", "seats", "decline_message", "mail", "asked_on")
     list_filter = (AnswerFilter, MailFilter, "event")
     list_select_related = ("event", "contact__organization", "rsvp")
-    search_fields = ("contact",)  # `get_search_results` says where it looks
+    search_fields = ("contact",)  # see get_search_results()
     search_help_text = _("Looks for names, with or without accents, e-mail addresses and organizations.")
     show_full_result_count = False
     change_list_template = "admin/partners/change_list.html"
@@ -83,7 +83,7 @@ class InvitationAdmin(GuardedAdmin, ExportAdmin):
     )
     fieldsets = [
         (None, {"fields": ["to", "email", "to_event", "answered", "decline_message", "declined_at", "party"]}),
-        (_("Mail"), {"fields": ["mailed_with", "letters", "created_at"]}),
+        (_("Mail"), {"fields": ["mailed_with", "emails", "created_at"]}),
         (_("History"), {"fields": ["history"]}),
     ]
 
@@ -111,12 +111,12 @@ class InvitationAdmin(GuardedAdmin, ExportAdmin):
 
     def get_queryset(self, request):
         mail = Message.objects.filter(idempotency_key=key_expression(EmailKind.INVITATION)).order_by()
-        return super().get_queryset(request).annotate(mail_state=Subquery(mail.values("state")))
+        return super().get_queryset(request).annotate(email_state=Subquery(mail.values("state")))
 
     def get_search_results(self, request, queryset, search_term):
         return queryset.filter(contact__in=search_contacts(search_term)) if search_term else queryset, False
 
-    # Its list --------------------------------------------------------------------------------------------------
+    # List ------------------------------------------------------------------------------------------------------
 
     @admin.display(description=_("contact"), ordering="contact__name")
     def name(self, invitation: Invitation) -> str:
@@ -140,13 +140,13 @@ class InvitationAdmin(GuardedAdmin, ExportAdmin):
 
     @admin.display(description=_("mail"))
     def mail(self, invitation: Invitation) -> str:
-        return State(invitation.mail_state).label if invitation.mail_state else _("not written yet")
+        return State(invitation.email_state).label if invitation.email_state else _("not written yet")
 
     @admin.display(description=_("invited"), ordering="created_at")
     def asked_on(self, invitation: Invitation) -> str:
         return day(invitation.created_at)
 
-    # Its page --------------------------------------------------------------------------------------------------
+    # Page ------------------------------------------------------------------------------------------------------
 
     @admin.display(description=_("contact"))
     def to(self, invitation: Invitation) -> str:
@@ -179,7 +179,7 @@ class InvitationAdmin(GuardedAdmin, ExportAdmin):
         return format_html('<a href="{}">{}</a>', address, invitation.mailing)
 
     @admin.display(description=_("mail"))
-    def letters(self, invitation: Invitation) -> str:
+    def emails(self, invitation: Invitation) -> str:
         mails = invitation.messages.defer("body_text", "body_html", "ics")
         return render_to_string("admin/partners/recent_emails.html", {"mails": mails})
 

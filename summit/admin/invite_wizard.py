@@ -20,14 +20,14 @@ from imagine.core.admin.pagination import page_with_links
 from imagine.core.forms import LineField
 from partners.models import PledgeYear
 from summit import seats
-from summit.admin.audience_form import audiences_with_details, describe_audience
+from summit.admin.audience_form import describe_audience
 from summit.emails import invitation as invitation_emails
 from summit.invitations import audience_query, audiences, starting
 from summit.invitations.audience_query import AudienceCounts, Person, Reason
 from summit.models import Audience, Event
 
 VIEW_PERMISSIONS = ("summit.view_event", "summit.view_audience", "summit.view_invitation")
-PEOPLE_PER_PAGE = 25  # on a page
+PEOPLE_PER_PAGE = 25
 MAX_LENGTH_SEARCH = 200
 
 
@@ -76,7 +76,7 @@ def page_context(page: admin.ModelAdmin, request: HttpRequest, event: Event, tit
     }
 
 
-# 1. Whom ---------------------------------------------------------------------------------------------------------
+# 1. Choose an audience -------------------------------------------------------------------------------------------
 
 
 def choose_audience(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
@@ -95,7 +95,7 @@ def choose_audience(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> Ht
         )
     context = page_context(page, request, event, _("Whom to invite?"))
     context |= {
-        "audiences": [(audience, list(describe_audience(audience))) for audience in audiences_with_details()],
+        "audiences": [(audience, list(describe_audience(audience))) for audience in Audience.objects.with_details()],
         "year": year if year and not audiences.partners_audience(year) else None,
         "may_compose": request.user.has_perm("summit.add_audience"),
         "may_change": request.user.has_perm("summit.change_audience"),
@@ -104,7 +104,7 @@ def choose_audience(page: admin.ModelAdmin, request: HttpRequest, pk: int) -> Ht
     return render(request, "admin/summit/invite/choose_audience.html", context)
 
 
-# 2. Who they are, and 3. the number ------------------------------------------------------------------------------
+# 2. Review recipients, and 3. confirm their number ---------------------------------------------------------------
 
 
 class ConfirmForm(forms.Form):
@@ -117,7 +117,7 @@ class ConfirmForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 8}),
     )
     shown = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
-    mark = forms.CharField(widget=forms.HiddenInput, max_length=32, required=False)  # without it nobody was shown
+    mark = forms.CharField(widget=forms.HiddenInput, max_length=32, required=False)  # "" if no one was shown
 
     def clean(self):
         cleaned_data = super().clean()
@@ -151,7 +151,7 @@ def review_recipients(page: admin.ModelAdmin, request: HttpRequest, pk: int, aud
     if not may_view_recipients(request.user):
         raise PermissionDenied
     event = get_object_or_404(Event, pk=pk)
-    chosen = get_object_or_404(audiences_with_details(), pk=audience)
+    chosen = get_object_or_404(Audience.objects.with_details(), pk=audience)
     form = ConfirmForm()
     if request.method == "POST":
         if not may_invite(request.user):
@@ -181,7 +181,7 @@ def start_mailing(request: HttpRequest, event: Event, audience: Audience, form: 
         )
     except starting.CannotInvite as error:
         form.add_error(None, str(error))
-        form.data = {}  # who is shown now is confirmed by typing the number once more
+        form.data = {}  # the number must be typed again for the people shown now
         return None
     message = ngettext("%(n)d person is being invited.", "%(n)d people are being invited.", mailing.recipient_count)
     messages.success(request, message % {"n": mailing.recipient_count})

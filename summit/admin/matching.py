@@ -20,8 +20,8 @@ from partners.models import Organization, Sector, normalize_name
 from summit import organization_matching
 from summit.models import Rsvp, RsvpQuerySet
 
-NAMES_PER_PAGE = 25  # names
-MAX_SEARCH_RESULTS = 20  # organizations of a search
+NAMES_PER_PAGE = 25
+MAX_SEARCH_RESULTS = 20
 
 
 class NewOrganizationForm(forms.Form):

@@ -66,7 +66,7 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(**(self.subsets | extra).get(self.value(), {}))
 
 
-class GuestInline(admin.StackedInline):  # a tabular one has no labels
+class GuestInline(admin.StackedInline):  # TabularInline has no labels
     model = Guest
     form = party.GuestAdminForm
     fields = (("name", "dietary_needs", "accessibility_needs"), "shown")
@@ -98,12 +98,12 @@ class ActionForm(helpers.ActionForm):
 class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     secrets = ("token", "browser_hash")
     form = RsvpAdminForm
-    view_on_site = False  # it is the guest's private link
+    view_on_site = False  # it's a personal link
     action_form = ActionForm
     list_display = ("name", "organization_name", "day", "status", "held_seats", "waitlisted_seats", "email", "made")
     list_filter = (StatusFilter, "event", "sector", "language", "source")
     list_select_related = ("event",)
-    search_fields = ("name",)  # RsvpQuerySet.found says where it looks
+    search_fields = ("name",)  # see RsvpQuerySet.found()
     search_help_text = _("Looks for any guest’s name, with or without accents, e-mail, organization or code.")
     show_full_result_count = False
     actions = (*rsvp_actions.ACTIONS, "guests_csv", "guests_xlsx")
@@ -196,7 +196,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
                 numbers = {"name": obj.name, "held": obj.held_seats, "waiting": obj.waitlisted_seats}
                 self.message_user(request, message % numbers, messages.WARNING)
             return
-        # Only what was typed: saving the whole row would write back seats that others changed meanwhile.
+        # Save only what was typed: saving the whole row would overwrite seats that others have changed since.
         changed = {name: form.cleaned_data[name] for name in form.changed_data if name in CONTACT_FIELDS}
         if changed:
             seats.correct_contact(obj, **changed)
@@ -251,7 +251,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     def delete_queryset(self, request, queryset):
         seats.delete_many(queryset)
 
-    # The guest list as a file ----------------------------------------------------------------------------------
+    # Export the guest list -------------------------------------------------------------------------------------
 
     def get_urls(self):
         view = self.admin_site.admin_view(require_GET(self.guest_list))

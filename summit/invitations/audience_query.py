@@ -34,7 +34,7 @@ class Person(NamedTuple):
     invited."""
 
     contact_id: int | None
-    rsvp_id: int | None  # of a guest who is no contact
+    rsvp_id: int | None  # of a guest who isn't a contact
     name: str
     email: str
     organization: str
@@ -60,8 +60,8 @@ class AudienceCounts(NamedTuple):
         return self.invited + sum(self.left_out.values())
 
 
-# Partners fit all that is said of them, and one promise has both a kind and a school of those that are named. Who is a
-# partner's main contact, else its first, is asked; or all are.
+# Partners must match everything that is set, and one promise must have both a promise type and a school that are set.
+# The primary contact, else the first one, is selected; or all contacts are.
 PARTNER_CONTACTS = """
     SELECT {which} c.id
     FROM partners_organization o
@@ -104,7 +104,7 @@ GUESTS = """
     )
 """
 
-# An address is compared as PostgreSQL folds it. An invitation counts by its contact's address, too.
+# Addresses are compared in PostgreSQL's lower case. Invitations are compared by their contact's address, too.
 PEOPLE = """
     WITH asked AS (
         SELECT id FROM ({of_partners}) of_partners

@@ -26,10 +26,10 @@ from summit.models import Event, Invitation, Rsvp
 State = Message.State
 KINDS = change_notice_emails.KINDS
 MAX_LENGTH_TITLE = Mailing._meta.get_field("title").max_length
-MAY_HAVE_ARRIVED = (State.SENT, State.SENDING, State.UNKNOWN)  # or may have
+MAY_HAVE_ARRIVED = (State.SENT, State.SENDING, State.UNKNOWN)
 
 
-# To whom ---------------------------------------------------------------------------------------------------------
+# Whom to notify --------------------------------------------------------------------------------------------------
 
 
 def invitations_to_notify(event: Event, *states: State) -> QuerySet[Invitation]:
@@ -60,7 +60,7 @@ def ics_sequence(event: Event) -> int:
     return invitation_emails.sequence_of(event)
 
 
-# Begin -----------------------------------------------------------------------------------------------------------
+# Start -----------------------------------------------------------------------------------------------------------
 
 
 def start_notices(event: Event) -> None:
@@ -147,7 +147,7 @@ def event_of_mailing(mailing: Mailing) -> Event:
     return Event.objects.get(pk=mailing.object_id)
 
 
-# What nobody needs to be told any more ---------------------------------------------------------------------------
+# Delete and stop -------------------------------------------------------------------------------------------------
 
 
 def delete_unsent_notices(invitation: Invitation) -> None:

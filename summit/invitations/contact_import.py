@@ -15,6 +15,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext as _
 
+from imagine.core.errors import RuleViolation
 from imagine.core.spreadsheets import reader as spreadsheet_reader
 from imagine.core.spreadsheets.reader import Sheet, Unreadable
 from imagine.mail import preferences
@@ -29,7 +30,7 @@ from summit.models import Audience, ContactListUpload
 from summit.models.invitations import MAX_LENGTH_FILE_NAME
 
 MAX_ROWS = 20_000
-KEEP_UPLOADS = timedelta(days=1)  # a list that nobody says anything of
+KEEP_UPLOADS = timedelta(days=1)
 HEADINGS = {
     "first": "first name, first, given name, nombre de pila",
     "last": "last name, last, surname, family name, apellido, apellidos",
@@ -39,11 +40,11 @@ PARTNER_IMPORT_FIELDS = {
     "email": "email",
     "contact": "name",
     "organization": "organization",
-}  # headings that imports know, too
+}  # with the same headings as in partners' imports
 LANGUAGES = {"en": "en, eng, english, ingles", "es": "es, spa, spanish, espanol, castellano"}
 
 
-class ContactImportRefused(Exception):
+class ContactImportRefused(RuleViolation):
     """Nobody was imported. The text is a sentence for staff."""
 
 
@@ -204,7 +205,7 @@ def contact_field(heading: str) -> str | None:
     return PARTNER_IMPORT_FIELDS.get(imports_columns.field_of(heading) or "")
 
 
-# Take ------------------------------------------------------------------------------------------------------------
+# Import ----------------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
@@ -250,7 +251,7 @@ def organizations_by_name(names: set[str]) -> dict[str, int]:
     """Return the primary key of the organization with each name, creating missing organizations."""
     plain_names = normalized_names(names)
     rows = Organization.objects.filter(normalized_name__in=set(plain_names.values())).order_by("-pk")
-    known = dict(rows.values_list("normalized_name", "pk"))  # of several the oldest
+    known = dict(rows.values_list("normalized_name", "pk"))  # the oldest, if several have the name
     profiles.lock_organizations(known.values())  # before new ones are made, as imports do
     new = {plain_names[name]: name for name in sorted(names, reverse=True) if plain_names[name] not in known}
     created = profiles.create_organizations(sorted(new.values()))
@@ -268,7 +269,7 @@ def normalized_names(names: set[str]) -> dict[str, str]:
         return dict(cursor.fetchall())
 
 
-# A list that staff look through first ----------------------------------------------------------------------------
+# Uploads that staff review first ---------------------------------------------------------------------------------
 
 
 def store_upload(audience: Audience, file: bytes, name: str) -> None:

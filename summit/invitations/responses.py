@@ -21,7 +21,7 @@ from summit.invitations import change_notices
 from summit.models import Guest, Invitation, Rsvp
 
 Answer = Invitation.Answer
-BATCH_SIZE = 500  # in one go
+BATCH_SIZE = 500
 MAX_LENGTH_MESSAGE = Invitation._meta.get_field("decline_message").max_length
 
 
@@ -50,7 +50,7 @@ def reserve_for_invitation(invitation: Invitation, rsvp: Rsvp, *, size: int, gue
         contact = invitation.contact
         rsvp.event, rsvp.email, rsvp.organization = invitation.event, contact.email, contact.organization
         rsvp.source, rsvp.ics_uid = Rsvp.Source.INVITATION, calendar_entries.uid_of(invitation)
-        rsvp.ics_sequence = invitation_emails.sequence_of(invitation.event)  # its letters go on from there
+        rsvp.ics_sequence = invitation_emails.sequence_of(invitation.event)  # the RSVP's emails continue from here
         return seats.reserve(rsvp, size=size, guests=guests)
     seats.set_accepts_partial(existing, rsvp.accepts_partial)
     existing = seats.reinstate(existing, size=size, guests=guests)
@@ -91,7 +91,7 @@ def replace_invitation_link(invitation: Invitation) -> None:
     invitation.token = new_token()
     invitation.save(update_fields=["token"])
     audit.log_change(invitation, {"link": ""}, {"link": "replaced"})
-    invitation_emails.delete_unsent_links(invitation)  # they lead to the old one
+    invitation_emails.delete_unsent_links(invitation)  # they have the old link
     if invitation.emailed_at and link_is_useful(invitation):
         message = invitation_emails.single_invitation_message(invitation)
         message.kind = EmailKind.INVITATION_NEW_LINK
@@ -131,7 +131,7 @@ def lock_invitation(invitation: Invitation) -> Invitation:
     """Return the locked invitation with its event, contact and RSVP, which may be one that the address made
     elsewhere."""
     event = seats.lock_event(invitation.event_id)
-    # Who merges organizations has their lock, and waits for invitations.
+    # Merging locks organizations before invitations.
     of_contact = Organization.objects.filter(contacts__invitations=invitation).order_by("pk")
     list(of_contact.select_for_update(no_key=True, of=("self",)))
     locked = Invitation.objects.select_for_update(no_key=True, of=("self",))

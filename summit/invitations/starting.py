@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from imagine.core import audit
+from imagine.core.errors import RuleViolation
 from imagine.mail import dispatch
 from imagine.mail.models import Mailing
 from partners.models import Contact
@@ -20,7 +21,7 @@ from summit.models import Audience, Event, Invitation, Rsvp
 MAX_LENGTH_TITLE = Mailing._meta.get_field("title").max_length
 
 
-class CannotInvite(Exception):
+class CannotInvite(RuleViolation):
     """Nobody is invited. The text is a sentence for staff."""
 
 

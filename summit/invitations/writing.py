@@ -16,8 +16,8 @@ from summit.emails.kinds import EmailKind
 from summit.invitations import change_notices
 from summit.models import Event, Invitation
 
-BATCH_SIZE = 200  # invitations that are written in one transaction
-WRITE_SECONDS = 10  # then another worker goes on, so that nothing else waits for this one
+BATCH_SIZE = 200  # in one transaction
+WRITE_SECONDS = 10  # then another task continues, so that other tasks get their turn
 
 
 def write_mailing(mailing: Mailing) -> bool:
@@ -95,7 +95,7 @@ def stop_mailing(mailing: Mailing) -> int:
     change_notices.restore_notified_versions(recalled)
     unsent = [pk for kind, pk in recalled if kind == EmailKind.INVITATION]
     never_asked = mailing.invitations.filter(Q(pk__in=unsent) | Q(emailed_at__isnull=True))
-    # What was answered stays: a link can be read before its mail is marked as sent.
+    # Keep answered ones: people can open the link before its email is marked as sent.
     locked = never_asked.filter(rsvp=None, declined_at=None).select_for_update(no_key=True).order_by("pk")
     taken_back, _rows = Invitation.objects.filter(pk__in=[invitation.pk for invitation in locked]).delete()
     return taken_back

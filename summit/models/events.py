@@ -131,7 +131,7 @@ class Event(models.Model):
     canceled_at = models.DateTimeField(_("cancelled"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, db_default=Now(), editable=False)
 
-    notices_pending_since = models.DateTimeField(null=True, editable=False)  # a change that guests are still told of
+    notices_pending_since = models.DateTimeField(null=True, editable=False)  # of a change
     audit_entries = GenericRelation(AuditEntry)
 
     objects = EventQuerySet.as_manager()
@@ -221,7 +221,7 @@ class Event(models.Model):
         """Whether parties can still change or cancel: until the event ends."""
         return not self.canceled_at and not self.is_over
 
-    # Of an event that was fetched with_seats().
+    # These need EventQuerySet.with_seats().
 
     @property
     def public_seats(self) -> int:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from django.contrib.contenttypes.fields import GenericRelation
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +18,13 @@ from summit.models.events import Event
 from summit.models.rsvps import Rsvp
 
 MAX_LENGTH_FILE_NAME = 200
+
+
+class AudienceQuerySet(models.QuerySet):
+    def with_details(self):
+        """Annotate uploaded_count and fetch everything that describes an audience."""
+        audiences = self.select_related("pledge_year", "attended_event").prefetch_related("kinds", "schools")
+        return audiences.annotate(uploaded_count=Count("uploaded_contacts", distinct=True))
 
 
 class Audience(models.Model):
@@ -36,6 +43,9 @@ class Audience(models.Model):
         CAME = "came", _("came")
         NO_SHOW = "no_show", _("had a seat and did not come")
         WAITLISTED = "waitlisted", _("were on the waiting list")
+
+    # Annotated by AudienceQuerySet.with_details().
+    uploaded_count: int
 
     name = models.CharField(_("name"), max_length=80, unique=True)
     pledge_year = models.ForeignKey(
@@ -61,6 +71,8 @@ class Audience(models.Model):
     )
     uploaded_contacts = models.ManyToManyField(Contact, verbose_name=_("from a list"), blank=True, related_name="+")
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
+
+    objects = AudienceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("audience")
@@ -126,6 +138,9 @@ class Invitation(models.Model):
         OPEN = "open", _("not answered")
         ACCEPTED = "accepted", _("accepted")
         DECLINED = "declined", _("declined")
+
+    # Annotated by the admin's list: the state of the email, None if it isn't written yet.
+    email_state: str | None
 
     event = models.ForeignKey(Event, verbose_name=_("event"), on_delete=models.PROTECT, related_name="invitations")
     contact = models.ForeignKey(

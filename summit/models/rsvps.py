@@ -19,7 +19,7 @@ from imagine.mail.models import Message
 from partners.models import Organization, Sector, normalize_name
 from summit.models.events import Event
 
-MAX_SEARCH_WORDS = 10  # of a search; more would only be slow
+MAX_SEARCH_WORDS = 10  # more would only be slow
 CODE_LETTERS, CODE_LENGTH = "ABCDEFGHJKMNPQRTUVWXY346789", 6
 CODE_COUNT = len(CODE_LETTERS) ** CODE_LENGTH
 
@@ -112,7 +112,7 @@ class Rsvp(models.Model):
     browser_hash = models.CharField(max_length=64, blank=True, editable=False)
     ics_uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     ics_sequence = models.PositiveIntegerField(default=0, editable=False)
-    # The Event.schedule_version that the party knows; empty until the event changes.
+    # The Event.schedule_version that the party was notified of; empty until the event changes.
     notified_version = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(_("made"), db_default=Now(), editable=False)
     search_text = models.GeneratedField(

@@ -9,7 +9,7 @@ from django.utils import timezone
 from summit.models import Event, Reminder
 
 Kind = Reminder.Kind
-HOUR = 9  # in the morning, when a reminder is due
+HOUR = 9  # of the day, when reminders are due
 
 
 class DuePeriod(NamedTuple):

@@ -32,19 +32,19 @@ from summit.reminders.schedule import DUE_PERIODS, district_date, start_of_day_b
 logger = logging.getLogger(__name__)
 Kind = Reminder.Kind
 
-BATCH_SIZE = 50  # letters in one transaction, while the event is locked
-RUN_SECONDS = 30  # for one run; the next one goes on
+BATCH_SIZE = 50  # emails in one transaction, while the event is locked
+RUN_SECONDS = 30  # then the next run continues
 UNANSWERED_DAYS = 7  # after the invitation was sent
-MAX_AGE = timedelta(days=12)  # an event that ended earlier is thanked for no more
+MAX_AGE = timedelta(days=12)  # of an ended event
 MAX_AHEAD = timedelta(days=9)
 FULLY_INFORMING_KINDS = (
     EmailKind.RSVP_CONFIRMED,
     EmailKind.RSVP_PROMOTED,
     EmailKind.EVENT_RESCHEDULED,
-)  # letters that say all that a reminder would
+)  # they say everything a reminder would
 
 
-# To whom -------------------------------------------------------------------------------------------------------
+# Whom to remind ------------------------------------------------------------------------------------------------
 
 
 def rsvps_to_remind(event: Event, kind: Reminder.Kind) -> QuerySet[Rsvp]:
@@ -78,7 +78,7 @@ def informed_since(due: datetime) -> list[int]:
     return [pk for pk in told.values_list("object_id", flat=True) if pk is not None]
 
 
-# Say -----------------------------------------------------------------------------------------------------------
+# Write reminders -----------------------------------------------------------------------------------------------
 
 
 def send_due_reminders(now: datetime | None = None) -> None:
@@ -150,7 +150,7 @@ def lock_active_event(event: Event) -> Event | None:
     return event if event.is_published and not event.canceled_at else None
 
 
-# Invitations without an answer -----------------------------------------------------------------------------------
+# Unanswered invitations ------------------------------------------------------------------------------------------
 
 
 def events_with_open_invitations(now: datetime) -> QuerySet[Event]:
@@ -197,7 +197,7 @@ def write_unanswered_batch(loaded: Event, now: datetime) -> bool:
     return True
 
 
-# What waited too long ------------------------------------------------------------------------------------------
+# Outdated reminders --------------------------------------------------------------------------------------------
 
 
 def delete_outdated_reminders(now: datetime) -> None:
@@ -220,7 +220,7 @@ def current_recipients(reminder: Reminder) -> QuerySet:
     return parties if reminder.kind == Kind.THANKS else parties.filter(held_seats__gt=0)
 
 
-# What staff see ------------------------------------------------------------------------------------------------
+# The plan for staff --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

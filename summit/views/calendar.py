@@ -16,7 +16,7 @@ from summit.models import Event
 from summit.partner_year import EventAnswers
 from summit.school_year import current_school_year
 
-MAX_EVENTS = 60  # events of a list; a busy year has ten
+MAX_EVENTS = 60  # a busy year has ten
 
 
 @require_safe

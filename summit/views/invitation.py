@@ -30,7 +30,7 @@ def invitation_by_link(view: Callable) -> Callable:
     def answer(request: HttpRequest, token: str) -> HttpResponse:
         try:
             return view(request, get_invitation(token))
-        except Invitation.DoesNotExist:  # it never was, or staff took it back just now
+        except Invitation.DoesNotExist:  # never existed, or was withdrawn just now
             raise Http404 from None
 
     return answer
@@ -143,7 +143,7 @@ def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResp
     form = DeclineForm(request.POST)
     if not form.is_valid():
         return render_invitation(request, invitation, decline=form, status=422)
-    causes_too_many_emails(invitation)  # it counts, and is never refused
+    causes_too_many_emails(invitation)  # count it, but never refuse
     try:
         responses.decline_invitation(invitation, form.cleaned_data["decline_message"])
     except seats.RsvpClosed as error:
@@ -153,4 +153,4 @@ def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResp
 
 def causes_too_many_emails(invitation: Invitation) -> bool:
     """Each answer after the first causes an email: allow no more than a person needs in an hour."""
-    return rate_limit.count_try(f"answers:{invitation.pk}", minutes=60) > MAX_EMAILS_PER_HOUR
+    return rate_limit.count_try(f"invitation_emails:{invitation.pk}", minutes=60) > MAX_EMAILS_PER_HOUR

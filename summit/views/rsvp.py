@@ -26,7 +26,7 @@ from summit.forms import GuestForm
 from summit.models import Rsvp
 from summit.views.public import calendar_file, page_or_post
 
-MAX_EMAILS_PER_HOUR = 20  # that one RSVP may cause in an hour
+MAX_EMAILS_PER_HOUR = 20  # about one RSVP
 
 
 def rsvp_by_link(view: Callable) -> Callable:
@@ -40,7 +40,7 @@ def rsvp_by_link(view: Callable) -> Callable:
             raise Http404
         try:
             return view(request, rsvp)
-        except Rsvp.DoesNotExist:  # staff erased it just now
+        except Rsvp.DoesNotExist:  # staff deleted it just now
             raise Http404 from None
 
     return answer
@@ -91,7 +91,7 @@ def email_status(rsvp: Rsvp) -> str:
 def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Save names and needs. The other buttons also change how many seats are held or waited for."""
     if request.method != "POST":
-        return redirect(rsvp)  # a phone that dropped the tab asks for it again
+        return redirect(rsvp)  # a phone that reloads a dropped tab sends GET
     guests = [GuestForm(guest, request.POST) for guest in rsvp.guests.all()]
     submitted = [form for form in guests if form.is_bound]
     if not all(form.is_valid() for form in submitted):
@@ -154,7 +154,7 @@ def parse_number(text: str) -> int:
 def causes_too_many_emails(rsvp: Rsvp) -> bool:
     """Each change of seats causes an email, and the address may be a stranger's: allow no more than a person needs in
     an hour."""
-    return rate_limit.count_try(f"letters:{rsvp.pk}", minutes=60) > MAX_EMAILS_PER_HOUR
+    return rate_limit.count_try(f"rsvp_emails:{rsvp.pk}", minutes=60) > MAX_EMAILS_PER_HOUR
 
 
 @page_or_post
@@ -166,7 +166,7 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         if rsvp.canceled_at or not rsvp.event.is_editable:
             return redirect(rsvp)
         return render(request, "summit/cancel.html", {"rsvp": rsvp, "event": rsvp.event})
-    causes_too_many_emails(rsvp)  # it counts, and is never refused
+    causes_too_many_emails(rsvp)  # count it, but never refuse
     try:
         seats.cancel(rsvp)
     except RuleViolation as error:
