@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import psycopg2
 
-FEW = "few"  # an event to warm up with
+WARM_UP = "few"  # an event to warm up with
 BASELINE = """
     SELECT e.title, e.starts_at, g.name, g.position, g.dietary_needs, g.accessibility_needs, r.name, r.email,
         r.phone, r.organization_name, r.sector, r.held_seats, r.waitlisted_seats, r.waitlisted_since,
@@ -61,7 +61,7 @@ def largest() -> float:
 if __name__ == "__main__":
     _module, kind, slug = sys.argv
     export = baseline if kind == "baseline" else product(kind)
-    export(FEW)
+    export(WARM_UP)
     before, began = largest(), time.perf_counter()
     size = export(slug)
     print(time.perf_counter() - began, largest() - before, size)

@@ -30,7 +30,7 @@ def invitations(stack: Stack, size: "Size") -> list[Figure]:
             product.append(rate(stack, began))
             connections.append(stack.visits() * A_CONNECTION / many)
             check_each_once(stack, many)
-        keep_letter(stack)
+        save_sample_email(stack)
         with measured(stack, "baseline"):
             began = stack.ring_baseline([f"baseline-{number}@example.org" for number in range(many)], A_TASK)
             stack.await_mails(many, 300)
@@ -65,12 +65,12 @@ def check_each_once(stack: Stack, many: int) -> None:
         raise RuntimeError(f"{many} people were invited, and {len(addresses)} mails went to {len(set(addresses))}")
 
 
-def keep_letter(stack: Stack) -> None:
+def save_sample_email(stack: Stack) -> None:
     """The baseline sends what the product sends: one of its invitations."""
-    stack.keep_letter("WHERE queue = 'bulk'")
+    stack.save_sample_email("WHERE queue = 'bulk'")
 
 
-def meanwhile(stack: Stack, size: "Size") -> list[Figure]:
+def during_mailing(stack: Stack, size: "Size") -> list[Figure]:
     """Ten RSVPs a second while invitations leave, as many as can. A mail's time is counted from when it was written."""
     many, own = size.of(PEOPLE), size.of(300)
     stack.product.sign_up(stack.new_event(f"before-{next(numbers)}"), 8, at_once=8)
@@ -90,7 +90,7 @@ def meanwhile(stack: Stack, size: "Size") -> list[Figure]:
     value = waits[len(waits) * 95 // 100]
     beside = sum(at < last for at in written.values())
     notes = [
-        f"`meanwhile`: {beside} of {own} RSVPs came while invitations left; half of their confirmations were taken "
+        f"`during_mailing`: {beside} of {own} RSVPs came while invitations left; half of the confirmations were taken "
         f"{waits[len(waits) // 2]:.3f} s after they were written, the slowest {waits[-1]:.2f} s."
     ]
-    return [Figure("meanwhile", [value], product=f"{value:.3f} s", notes=notes)]
+    return [Figure("during_mailing", [value], product=f"{value:.3f} s", notes=notes)]

@@ -13,7 +13,7 @@ from benchmarks.table import Figure, compared
 if TYPE_CHECKING:
     from benchmarks.scenarios import Size
 
-FEW, MANY = 2018, [2019, 2020, 2021]  # to warm up with; the pledge list
+WARM_UP, MANY = 2018, [2019, 2020, 2021]  # to warm up with; the pledge list
 COVERED = 2023  # with 2022, the year before
 KINDS = 8  # promised by each pledge
 
@@ -60,7 +60,7 @@ def invent(stack: Stack, size: "Size", years: list[int], pledges: int) -> None:
     """So many pledges for some school years, each of every kind; and few to warm up with."""
     partners.invent(stack, size.of(5000))
     stack.sql(CONTACTS)
-    for some, number in (([FEW], 50), (years, pledges)):
+    for some, number in (([WARM_UP], 50), (years, pledges)):
         if stack.sql("SELECT 1 FROM partners_pledge WHERE year_id = ANY(%s) LIMIT 1", some):
             continue
         stack.sql(YEARS, some)

@@ -7,7 +7,7 @@ from itertools import count, cycle, islice
 from statistics import median
 
 from benchmarks import inviting, mailings, partners, pledges, promising
-from benchmarks.exports import FEW
+from benchmarks.exports import WARM_UP
 from benchmarks.load import Burst, get, send
 from benchmarks.stack import Stack
 from benchmarks.table import Figure, compared
@@ -103,9 +103,9 @@ def check_room(stack: Stack, slug: str, tries: int, seats: int) -> None:
     """Every seat is held once, everybody has an answer, each seat has its guest, and each RSVP was written to."""
     [(rsvps, held, asked)] = stack.sql(ROOM, slug)
     [(guests,)] = stack.sql(ROOM_GUESTS, slug)
-    [(letters,)] = stack.sql(ROOM_LETTERS, slug)
-    found = {"RSVPs": rsvps, "held": held, "guests": guests, "letters": letters}
-    if found != {"RSVPs": tries, "held": seats, "guests": asked, "letters": tries}:
+    [(emails,)] = stack.sql(ROOM_EMAILS, slug)
+    found = {"RSVPs": rsvps, "held": held, "guests": guests, "emails": emails}
+    if found != {"RSVPs": tries, "held": seats, "guests": asked, "emails": tries}:
         raise RuntimeError(f"the room is not exact: {found}, asked for {asked}")
 
 
@@ -118,7 +118,7 @@ ROOM_GUESTS = """
     SELECT count(*) FROM summit_guest JOIN summit_rsvp r ON r.id = rsvp_id JOIN summit_event e ON e.id = r.event_id
     WHERE e.slug = %s
 """
-ROOM_LETTERS = """
+ROOM_EMAILS = """
     SELECT count(*) FROM summit_rsvp r JOIN summit_event e ON e.id = event_id
     JOIN django_content_type t ON (t.app_label, t.model) = ('summit', 'rsvp')
     JOIN mail_message m ON m.content_type_id = t.id AND m.object_id = r.id WHERE e.slug = %s
@@ -207,7 +207,7 @@ def exports(stack: Stack, size: Size) -> list[Figure]:
     stack.product  # noqa: B018  its tables are needed, not its web server
     rsvps = size.of(50_000)
     slug = f"list-of-{rsvps}"
-    stack.new_event(FEW, rsvps=50)
+    stack.new_event(WARM_UP, rsvps=50)
     stack.new_event(slug, rsvps=rsvps)
     times = {"baseline": [], "csv": [], "xlsx": []}
     growth = []
@@ -245,7 +245,7 @@ def mail(stack: Stack, size: Size) -> list[Figure]:
     for _pair in range(min(size.pairs, 3)):
         stack.clear()
         stack.product.sign_up(stack.new_event(next(slugs)), many, at_once=8, follow=False)
-        stack.keep_letter()
+        stack.save_sample_email()
         with stack.working("product"):
             product.append(per_minute(stack, many))
         stack.clear()
@@ -310,7 +310,7 @@ SCENARIOS: dict[str, Callable[[Stack, Size], list[Figure]]] = {
     "mail": mail,
     "delay": delay,
     "invitations": mailings.invitations,
-    "meanwhile": mailings.meanwhile,
+    "during_mailing": mailings.during_mailing,
     "memory": memory,
 }
 LINES_OF = {  # every other scenario is one line of the table, with the same name

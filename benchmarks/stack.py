@@ -162,11 +162,11 @@ class Stack:
                 app.send_task("benchmarks.baseline.tasks.mail", addresses[first : first + a_task], queue="baseline")
         return began
 
-    def keep_letter(self, where: str = "") -> None:
-        """The baseline sends what the product sends: one of its letters."""
+    def save_sample_email(self, where: str = "") -> None:
+        """The baseline sends what the product sends: one of its emails."""
         [row] = self.sql(f"SELECT subject, body_text, body_html, ics FROM mail_message {where} LIMIT 1")  # noqa: S608
-        letter = dict(zip(("subject", "text", "html", "calendar"), row, strict=True))
-        (self.folder / "letter.json").write_text(json.dumps(letter))
+        email = dict(zip(("subject", "text", "html", "calendar"), row, strict=True))
+        (self.folder / "sample_email.json").write_text(json.dumps(email))
 
     def noted(self) -> list[tuple[str, str]]:
         """What the mail server noted since `clear`: when, and the recipient of a mail or a connection's mark."""

@@ -21,13 +21,13 @@ def connection():
 
 
 @cache
-def letter() -> dict[str, str]:
-    return json.loads((Path(os.environ["BENCHMARK_FOLDER"]) / "letter.json").read_text())
+def sample_email() -> dict[str, str]:
+    return json.loads((Path(os.environ["BENCHMARK_FOLDER"]) / "sample_email.json").read_text())
 
 
 @app.task
 def mail(*addresses: str) -> None:
-    words = letter()
+    words = sample_email()
     for to in addresses:
         email = EmailMultiAlternatives(words["subject"], words["text"], "baseline@example.org", [to])
         email.attach_alternative(words["html"], "text/html")

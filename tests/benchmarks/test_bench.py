@@ -36,7 +36,7 @@ ASKED_FOR = {
     "delay": (1.0, 0.3),
     "invitations": (0.12, 0.25),
     "connections": (1, 1),
-    "meanwhile": (2, 2),
+    "during_mailing": (2, 2),
     "memory": (1.9, 1.6),
 }
 
@@ -132,7 +132,7 @@ def test_rows_of_the_office_run_alone():
 @pytest.mark.slow
 def test_rows_of_mail_to_many_run_alone():
     run = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--tiny", "invitations", "meanwhile"],
+        [sys.executable, "-m", "benchmarks", "--tiny", "invitations", "during_mailing"],
         cwd=PROJECT,
         capture_output=True,
         text=True,
