@@ -44,7 +44,7 @@ def write_next_batch(mailing_pk: int) -> bool:
     to_write = mailing.invitations.filter(emailed_at__isnull=True)
     event = change_notices.event_of_mailing(mailing)
     if not event.accepts_rsvps and to_write.exists():
-        stop_mailing(mailing)  # it was called off or closed meanwhile: nobody could answer
+        stop_mailing(mailing)  # canceled or closed since: nobody could answer
         return False
     locked = to_write.select_for_update(skip_locked=True, of=("self",), no_key=True)
     invitations = list(locked.select_related("contact__organization").order_by("pk")[:BATCH_SIZE])
