@@ -267,6 +267,18 @@ class GuestForm(forms.ModelForm):
         return {name: self.cleaned_data[name] for name in self.changed_data}
 
 
+class ReinstateForm(forms.Form):
+    """How many seats a canceled party asks for, at first as many as it had."""
+
+    size = forms.ChoiceField(label=_("How many people, counting you?"), widget=forms.RadioSelect)
+
+    helper = form_helper(Chips("size"))
+
+    def __init__(self, max_party_size: int, size: int):
+        super().__init__(initial={"size": min(size, max_party_size)}, use_required_attribute=False)
+        self.fields["size"].choices = [(number, number) for number in range(1, max_party_size + 1)]
+
+
 class FindForm(forms.Form):
     """The address whose link was lost."""
 

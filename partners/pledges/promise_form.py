@@ -96,7 +96,7 @@ class PromiseForm(forms.Form):
             Field("schools", template="partners/_promise_schools.html"),
             Chips("grades", label_note=ANY, wrapper_class="full-width"),
             Chips("months", label_note=ANY, wrapper_class="full-width", grid=True),
-            Collapsible(NOTE, Field("note", hide_label=True), css_class="full-width"),
+            Collapsible(NOTE, Field("note", label_note="", hide_label=True), css_class="full-width"),
         )
     )
     promise_type: PromiseType

@@ -22,7 +22,7 @@ from partners.pledges import page_state
 from partners.pledges import signup as pledge_signup
 from summit import seats
 from summit.calendar import entries as calendar_entries
-from summit.forms import GuestForm
+from summit.forms import GuestForm, ReinstateForm
 from summit.models import Rsvp
 from summit.views.public import calendar_file, page_or_post
 
@@ -56,7 +56,7 @@ def rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status: int = 200) -> HttpResponse:
     event = rsvp.event
     can_change = event.is_editable and not rsvp.canceled_at
-    sizes = range(1, event.max_party_size + 1) if rsvp.canceled_at and event.accepts_rsvps else []
+    can_return = rsvp.canceled_at and event.accepts_rsvps
     page = {
         "rsvp": rsvp,
         "event": event,
@@ -67,8 +67,7 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
         "bigger": rsvp.party_size + 1,
         "free_now": seats.claimable_seats(rsvp) if can_change else 0,
         "mail_state": email_status(rsvp),
-        "return_sizes": list(sizes),
-        "return_size": min(len(guests), event.max_party_size),
+        "reinstate_form": ReinstateForm(event.max_party_size, len(guests)) if can_return else None,
         "errors": sum(len(form.errors) for form in guests),
         "pledge_year": PledgeYear.objects.current(),
     }
