@@ -8,8 +8,9 @@ from django.utils.functional import cached_property
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from imagine.core.form_layout import Checkbox, Chips, Collapsible, Include, form_helper
+from imagine.core.form_layout import Checkbox, Chips, Collapsible, Field, Include, form_helper
 from imagine.core.forms import AddressField, LineField, NameField, Shared, TextField
+from partners.directory.queries import MAX_LENGTH_SEARCH
 from partners.models import Contact, Organization, PledgeRequest, Sector
 from partners.organizations import logos
 
@@ -44,6 +45,30 @@ class BeginForm(forms.Form):
     def start(self) -> PledgeRequest:
         """The unsaved request, in the page's language."""
         return PledgeRequest(language=get_language(), **self.cleaned_data)
+
+
+class SearchForm(forms.Form):
+    """Searches the public list of partners in the year and the sector that are shown."""
+
+    year = forms.CharField(widget=forms.HiddenInput)
+    sector = forms.CharField(widget=forms.HiddenInput)
+    q = forms.CharField(
+        label=_("Name of a partner"),
+        max_length=MAX_LENGTH_SEARCH,
+        required=False,
+        widget=forms.SearchInput(attrs={"autocomplete": "off"}),
+    )
+    kind = forms.ChoiceField(label=_("Promise"), required=False)
+
+    def __init__(self, parameters: dict, promise_types: list[tuple[str, str]]):
+        """`parameters` are those of the URL."""
+        super().__init__(initial=parameters, auto_id="%s")
+        self.fields["kind"].choices = [("", _("All kinds")), *promise_types]
+
+    @cached_property
+    def helper(self) -> FormHelper:
+        kept = [name for name in ("year", "sector") if name in self.initial]
+        return form_helper(*kept, Field("q", label_note=""), Field("kind", label_note=""))
 
 
 class WebAddressField(forms.URLField):

@@ -27,7 +27,6 @@ class Choice:
 
     label: str
     address: str = ""
-    value: str = ""
     is_current: bool = False
 
 
@@ -185,13 +184,9 @@ def sector_choices(query: DirectoryQuery, totals: YearTotals) -> list[Choice]:
     ]
 
 
-def promise_type_choices(query: DirectoryQuery, totals: YearTotals) -> list[Choice]:
+def promise_type_choices(query: DirectoryQuery, totals: YearTotals) -> list[tuple[str, str]]:
     return [
-        Choice(
-            row.promise_type.localized_name,
-            value=row.promise_type.code,
-            is_current=row.promise_type.code == query.promise_type,
-        )
+        (row.promise_type.code, row.promise_type.localized_name)
         for row in totals.rows
         if row.partners or row.promise_type.code == query.promise_type
     ]

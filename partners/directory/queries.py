@@ -73,24 +73,23 @@ class DirectoryQuery:
     def is_narrowed(self) -> bool:
         return bool(self.sector or self.promise_type or self.words)
 
-    @property
-    def year_parameter(self) -> int | None:
-        return None if self.year == self.newest else self.year
-
     def but(self, **changes) -> "DirectoryQuery":
         """A copy with changes, on its first page unless that is what changes."""
         return replace(self, **({"page": 1} | changes))
 
-    def address(self) -> str:
+    @property
+    def parameters(self) -> dict[str, str | int]:
         values = {
-            "year": self.year_parameter,
+            "year": None if self.year == self.newest else self.year,
             "sector": self.sector,
             "kind": self.promise_type,
             "q": self.words,
             "page": self.page if self.page > 1 else "",
         }
-        parameters = urlencode({name: value for name, value in values.items() if value})
-        return f"{reverse('partners')}?{parameters}" if parameters else reverse("partners")
+        return {name: value for name, value in values.items() if value}
+
+    def address(self) -> str:
+        return f"{reverse('partners')}?{urlencode(self.parameters)}" if self.parameters else reverse("partners")
 
 
 @lru_cache(maxsize=2)

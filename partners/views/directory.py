@@ -12,6 +12,7 @@ from imagine.core.page_cache import render_cached
 from partners.directory import presenters as directory_presenters
 from partners.directory import queries as directory_queries
 from partners.directory.queries import MAX_LENGTH_SEARCH, DirectoryQuery
+from partners.forms import SearchForm
 from partners.models import Logo, Organization, Sector
 
 LOGO_MINUTES = 10  # that a browser or another site may keep a logo without asking again
@@ -28,7 +29,8 @@ def partners(request: HttpRequest) -> HttpResponse:
         return redirect(query.address())
 
     def page() -> dict:
-        return directory_presenters.directory_page(version, query)
+        page = directory_presenters.directory_page(version, query)
+        return page | {"search_form": SearchForm(query.parameters, page.get("promise_types", []))}
 
     if query.words:  # not cached: there are as many as words
         return render(request, "partners/partners.html", page())

@@ -148,7 +148,7 @@ def test_narrowed_page_says_to_what_and_how_to_go_back(client):
     )
     assert '<option value="tours" selected>' in page
     assert 'name="q" value="local"' in page
-    assert '<input type="hidden" name="sector" value="labor">' in page
+    assert '<input type="hidden" name="sector" value="labor" id="sector">' in page
     assert f'href="{WALL}?sector=families&amp;kind=tours&amp;q=local"' in page
     assert f'<a href="{WALL}?kind=tours&amp;q=local">All sectors</a>' in page
     assert "coverage" not in page
