@@ -168,6 +168,7 @@ def admin_pages(rows: dict[str, object]) -> dict[str, str]:
     return pages
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_admin_titles():
     rows = sample.rows()

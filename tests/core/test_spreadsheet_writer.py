@@ -119,6 +119,7 @@ def test_times_are_those_of_the_districts_clocks(utc, local):
         assert [str(cell) for cell in read_xlsx([[utc, "end"]])[1]] == [local, "end"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read", [read_csv, read_xlsx])
 def test_rows_of_many_blocks_come_whole_and_in_their_order(read):
     rows = [[f"row {number}", "end"] for number in range(1501)]
@@ -162,6 +163,7 @@ def test_csv_is_read_from_its_rows_block_by_block():
     assert 0 < len(taken) < 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [csv_response, xlsx_response])
 def test_memory_does_not_grow_with_the_rows(write):
     def peak(number: int) -> int:

@@ -104,6 +104,7 @@ def test_build_commands_run(container):
     assert list(container.tree.glob("locale/*/LC_MESSAGES/django.mo"))
 
 
+@pytest.mark.slow
 def test_every_command_of_ours_can_be_loaded(container):
     names = container.succeed(
         ["python", "-c", LOAD_COMMANDS], **container.environment(DJANGO_SETTINGS_MODULE="imagine.settings")
@@ -112,6 +113,7 @@ def test_every_command_of_ours_can_be_loaded(container):
     assert names.split() == sorted(file.stem for file in files if file.stem != "__init__")
 
 
+@pytest.mark.slow
 def test_web_server_accepts_its_command_line(container):
     command = [*image.command_line("web"), "--check-config"]
     container.succeed(command, **container.environment("web"))

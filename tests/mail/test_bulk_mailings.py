@@ -156,6 +156,7 @@ def test_many_senders_send_each_once(post_office):
     assert sorted(sent["To"] for sent in post_office.mails) == [guest(number) for number in range(300)]
 
 
+@pytest.mark.slow
 def test_many_senders_and_a_stop_leave_each_either_sent_or_taken_back(post_office):
     one = mailing()
     letters(one, 300)

@@ -164,6 +164,7 @@ def test_one_click_may_come_as_a_plain_form_and_cannot_subscribe():
     assert wanted_topics() == ["reminders"]
 
 
+@pytest.mark.slow
 def test_one_click_is_answered_for_thousands_of_one_mail_provider():
     preference = preferences.get_preference(EMAIL)
     program = Client()

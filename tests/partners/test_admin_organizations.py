@@ -117,6 +117,7 @@ def test_list_before_any_year_was_opened(staff):
     assert shown(staff, "?pledge=signed") == []
 
 
+@pytest.mark.slow
 def test_list_takes_the_same_number_of_queries_for_3_and_30(staff):
     queries = ["", "?q=partner", "?pledge=signed&listing_status=unlisted", "?_facets=True"]
     sizes = {}

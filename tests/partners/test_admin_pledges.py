@@ -144,6 +144,7 @@ def test_list_of_promises_tells_all_of_each_and_leads_to_its_pledge(staff):
     assert f'<a href="{page_of(pledge)}">Port Gate Logistics</a>' in response.content.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [LIST, PROMISES])
 def test_lists_take_the_same_number_of_queries_for_3_and_30(staff, at):
     factories.pledge_year()

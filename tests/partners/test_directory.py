@@ -356,6 +356,7 @@ def test_wall_is_only_looked_at(client):
     assert client.head(WALL).status_code == 200
 
 
+@pytest.mark.slow
 def test_wall_asks_as_much_for_three_partners_as_for_thirty(client):
     queries = ["", "?sector=business&kind=tours", "?q=growers", "?q=nothing"]
     schools = factories.school(), factories.school("Edison High")

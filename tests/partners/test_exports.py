@@ -385,6 +385,7 @@ def test_file_is_fetched_only_and_changes_nothing(subtests, staff, district):
 # How much it takes -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_files_take_the_same_number_of_queries_for_3_and_30(staff):
     factories.pledge_year()
     schools = (factories.school("Edison High"), factories.school("Fillmore"))

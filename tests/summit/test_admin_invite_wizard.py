@@ -171,6 +171,7 @@ def test_mail_is_read_as_a_chosen_person_in_both_languages(staff, kickoff):
     assert not Invitation.objects.exists()
 
 
+@pytest.mark.slow
 def test_thousands_come_page_by_page(staff, kickoff):
     Contact.objects.bulk_create(
         Contact(name=f"Person {number:04}", email=f"p{number}@example.org") for number in range(3000)
@@ -184,6 +185,7 @@ def test_thousands_come_page_by_page(staff, kickoff):
     assert len(page.content) < 100_000
 
 
+@pytest.mark.slow
 def test_pages_take_as_many_queries_for_3_as_for_30(staff, kickoff, django_assert_num_queries):
     def audience(number: int) -> Audience:
         return factories.audience(

@@ -211,6 +211,7 @@ def test_history_of_what_was_erased_keeps_no_name(staff):
 # Lists and who may see them -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_list_takes_the_same_number_of_queries_for_1_and_30(staff):
     addresses = [LIST + query for query in ("", "?q=guest", "?status=waitlisted", "?status=skipped", "?status=late")]
     event = factories.event(capacity=20)

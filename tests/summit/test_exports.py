@@ -248,6 +248,7 @@ def test_list_is_fetched_only_and_changes_nothing(staff, address, district):
 # How much it takes -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_list_takes_the_same_number_of_queries_for_3_and_30(staff):
     addresses = [CSV, XLSX, f"{CSV}?q=guest", f"{CSV}?status=confirmed"]
     sizes = {}

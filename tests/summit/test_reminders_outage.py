@@ -199,6 +199,7 @@ def test_message_that_helps_nobody_any_more_does_not_leave(django_capture_on_com
 # At the same time ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_four_runs_at_once_say_each_thing_once(monkeypatch):
     event = reminder_fixtures.event()

@@ -88,6 +88,7 @@ def test_search_and_filter_together_and_the_page_says_where_it_looks(staff, peop
     assert "with or without accents" in web_client.page_text(response)
 
 
+@pytest.mark.slow
 def test_list_takes_few_queries_and_the_same_for_3_and_30(staff, people):
     addresses = [LIST, f"{LIST}?q=munoz", f"{LIST}?q=alma+reyes&status=canceled&sector__exact="]
     counts = web_client.query_counts(staff.get, addresses)

@@ -449,6 +449,7 @@ def test_one_link_causes_no_flood_of_mail(client, asked):
     assert decline(client, asked).status_code == 302  # who cannot come is always heard
 
 
+@pytest.mark.slow
 def test_page_asks_as_much_for_one_invitation_as_for_thirty(client, asked, django_assert_num_queries):
     def add(number: int) -> None:
         contact = factories.contact(factories.organization(f"Growers {number}"), f"guest{number}@example.org")

@@ -254,6 +254,7 @@ def test_other_methods_are_refused(client, pledge):
     assert client.put(reverse("mail_year_link", args=[pledge.token])).status_code == 405
 
 
+@pytest.mark.slow
 def test_year_asks_as_much_for_one_event_and_colleague_as_for_thirty(pledge, django_assert_num_queries):
     counts = []
     for more in (range(1), range(1, 30)):
