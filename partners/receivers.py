@@ -9,7 +9,7 @@ from partners.emails import pledge as pledge_emails
 from partners.organizations import languages
 from partners.pledges import resend as pledge_resend
 
-attachments.register_builder(pledge_emails.CERTIFICATE, pledge_emails.certificate)
+attachments.register_builder(pledge_emails.CERTIFICATE, pledge_emails.build_certificate)
 
 
 @receiver(language_asked)

@@ -23,44 +23,43 @@ from partners.models import Contact, DuplicateCandidate, DuplicateScan, MatchRea
 from partners.organizations import duplicates, merging
 from partners.organizations.merging import MergePlan, PledgeMerge
 from partners.organizations.profiles import PROFILE_FIELDS
-from partners.pledges import promises
 from partners.pledges.editing import value_in_words
-from partners.pledges.promises import Checklist, PromiseData
+from partners.pledges.promises import Checklist, PromiseData, promise_in_words
 
 NONE = "–"
-SMALL_BATCH = 1000  # organizations: so many are compared while staff wait
+SMALL_BATCH = 1000  # organizations; fewer are compared in the request
 
 
-class SaidFilter(admin.SimpleListFilter):
-    """Shows those that staff haven't dismissed, unless the others are chosen."""
+class DismissedFilter(admin.SimpleListFilter):
+    """Show the open candidates by default, in place of all."""
 
-    title, parameter_name = _("what staff said"), "said"
+    title, parameter_name = _("what staff said"), "dismissed"
 
     def lookups(self, request, model_admin):
-        return [("two", _("these are two"))]
+        return [("yes", _("these are two"))]
 
     def choices(self, changelist):
-        nothing = {
+        default = {
             "selected": self.value() is None,
             "query_string": changelist.get_query_string(remove=[self.parameter_name]),
         }
-        return [nothing | {"display": _("nothing yet")}, *list(super().choices(changelist))[1:]]
+        return [default | {"display": _("nothing yet")}, *list(super().choices(changelist))[1:]]
 
     def queryset(self, request, queryset):
-        return queryset.filter(dismissed_at__isnull=False) if self.value() == "two" else queryset.open()
+        return queryset.filter(dismissed_at__isnull=False) if self.value() == "yes" else queryset.open()
 
 
 @admin.register(DuplicateCandidate)
 class DuplicateCandidateAdmin(ActionsAdmin):
-    list_display = ("pair", "in_percent", "why", "said")
+    list_display = ("organizations", "percentage", "reason_labels", "dismissal")
     list_display_links = None
-    list_filter = (SaidFilter,)
+    list_filter = (DismissedFilter,)
     list_select_related = ("organization_a", "organization_b")
     list_per_page = 25
     search_fields = ("organization_a__name", "organization_b__name")
     show_full_result_count = False
     ordering = ("-score", "pk")
-    actions = ("say_two",)
+    actions = ("dismiss",)
     change_list_template = "admin/partners/duplicates.html"
 
     def has_add_permission(self, request):
@@ -78,7 +77,7 @@ class DuplicateCandidateAdmin(ActionsAdmin):
     def has_module_permission(self, request):
         return self.has_view_permission(request)
 
-    def has_say_permission(self, request):
+    def has_dismiss_permission(self, request):
         return request.user.has_perm("partners.change_organization")
 
     # The list --------------------------------------------------------------------------------------------------
@@ -86,133 +85,128 @@ class DuplicateCandidateAdmin(ActionsAdmin):
     def changelist_view(self, request, extra_context=None):
         context = {
             "title": _("Organizations that may be one"),
-            "search": DuplicateScan.objects.first(),
-            "may_search": self.has_say_permission(request),
+            "scan": DuplicateScan.objects.first(),
+            "can_scan": self.has_dismiss_permission(request),
         }
         return super().changelist_view(request, context | (extra_context or {}))
 
     @admin.display(description=_("organizations"))
-    def pair(self, pair: DuplicateCandidate) -> str:
-        address = reverse("admin:partners_merge", args=[pair.organization_a_id, pair.organization_b_id])
-        return format_html('<a href="{}">{}<br>{}</a>', address, pair.organization_a.name, pair.organization_b.name)
+    def organizations(self, pair: DuplicateCandidate) -> str:
+        url = reverse("admin:partners_merge", args=[pair.organization_a_id, pair.organization_b_id])
+        return format_html('<a href="{}">{}<br>{}</a>', url, pair.organization_a.name, pair.organization_b.name)
 
     @admin.display(description=_("how likely"), ordering="score")
-    def in_percent(self, pair: DuplicateCandidate) -> str:
+    def percentage(self, pair: DuplicateCandidate) -> str:
         return f"{pair.score} %"
 
     @admin.display(description=_("what speaks for it"))
-    def why(self, pair: DuplicateCandidate) -> str:
+    def reason_labels(self, pair: DuplicateCandidate) -> str:
         return ", ".join(str(MatchReason(reason).label) for reason in pair.reasons)
 
     @admin.display(description=_("what staff said"))
-    def said(self, pair: DuplicateCandidate) -> str:
+    def dismissal(self, pair: DuplicateCandidate) -> str:
         if not pair.dismissed_at:
             return NONE
-        said = gettext("two, by %(name)s on %(day)s")
-        return said % {"name": pair.dismissed_by, "day": f"{localtime(pair.dismissed_at):%Y-%m-%d}"}
+        message = gettext("two, by %(name)s on %(day)s")
+        return message % {"name": pair.dismissed_by, "day": f"{localtime(pair.dismissed_at):%Y-%m-%d}"}
 
-    @admin.action(description=_("These are two: ask no more"), permissions=["say"])
-    def say_two(self, request: HttpRequest, queryset: QuerySet):
-        done = _("%(number)d marked as two.")
-        outcomes = [
-            (pair, self.dismiss(request, pair)) for pair in queryset.select_related("organization_a", "organization_b")
-        ]
-        report_outcomes(self, request, outcomes, done)
+    @admin.action(description=_("These are two: ask no more"), permissions=["dismiss"])
+    def dismiss(self, request: HttpRequest, queryset: QuerySet):
+        pairs = queryset.select_related("organization_a", "organization_b")
+        outcomes = [(pair, self.dismiss_pair(request, pair)) for pair in pairs]
+        report_outcomes(self, request, outcomes, _("%(number)d marked as two."))
 
-    def dismiss(self, request: HttpRequest, pair: DuplicateCandidate) -> bool:
-        before = pair.dismissed_at
-        return (
-            duplicates.dismiss_candidate(
-                pair.organization_a, pair.organization_b, by=request.user.get_username()
-            ).dismissed_at
-            != before
-        )
+    def dismiss_pair(self, request: HttpRequest, pair: DuplicateCandidate) -> bool:
+        before, username = pair.dismissed_at, request.user.get_username()
+        after = duplicates.dismiss_candidate(pair.organization_a, pair.organization_b, by=username)
+        return after.dismissed_at != before
 
-    # Its other pages -------------------------------------------------------------------------------------------
+    # Other pages -----------------------------------------------------------------------------------------------
 
     def get_urls(self):
         view = self.admin_site.admin_view
         return [
-            path("search/", view(require_POST(self.search)), name="partners_search_twins"),
+            path("scan/", view(require_POST(self.scan)), name="partners_scan_for_duplicates"),
             path(
                 "<int:kept>/<int:other>/",
-                view(require_http_methods(["GET", "HEAD", "POST"])(self.merge)),
+                view(require_http_methods(["GET", "HEAD", "POST"])(self.merge_view)),
                 name="partners_merge",
             ),
             *super().get_urls(),
         ]
 
-    def search(self, request: HttpRequest) -> HttpResponse:
-        """Scan for duplicates now; a worker does it if there are many organizations."""
-        if not self.has_say_permission(request):
+    def scan(self, request: HttpRequest) -> HttpResponse:
+        """Scan for duplicates now, or in a task if there are many organizations."""
+        if not self.has_dismiss_permission(request):
             raise PermissionDenied
         if Organization.objects.count() <= SMALL_BATCH:
             duplicates.scan_for_duplicates()
-            said = _("All organizations were compared.")
+            message = _("All organizations were compared.")
         else:
             dispatch.send_task("partners.tasks.scan_for_duplicates")
-            said = _("All organizations are being compared. Look again in a minute.")
-        self.message_user(request, said, messages.SUCCESS)
+            message = _("All organizations are being compared. Look again in a minute.")
+        self.message_user(request, message, messages.SUCCESS)
         return redirect("admin:partners_duplicatecandidate_changelist")
 
-    def merge(self, request: HttpRequest, kept: int, other: int) -> HttpResponse:
+    def merge_view(self, request: HttpRequest, kept: int, other: int) -> HttpResponse:
         """Show two organizations side by side. A POST merges them or dismisses the pair."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         both = {row.pk: row for row in Organization.objects.filter(pk__in=[kept, other])}
         if kept == other or len(both) < 2:
-            refused = merging.SameOrganization() if kept == other else merging.OrganizationGone()
-            self.message_user(request, str(refused), messages.ERROR)
+            error = merging.SameOrganization() if kept == other else merging.OrganizationGone()
+            self.message_user(request, str(error), messages.ERROR)
             return redirect("admin:partners_duplicatecandidate_changelist")
         if request.method == "POST":
-            return self.act(request, both[kept], both[other])
-        return render(request, "admin/partners/merge.html", self.page(request, MergePlan(both[kept], both[other])))
+            return self.handle_post(request, both[kept], both[other])
+        context = self.merge_context(request, MergePlan(both[kept], both[other]))
+        return render(request, "admin/partners/merge.html", context)
 
-    def page(self, request: HttpRequest, plan: MergePlan) -> dict:
+    def merge_context(self, request: HttpRequest, plan: MergePlan) -> dict:
         kept, other = plan.both
         return {
             **self.admin_site.each_context(request),
             "title": _("Merge two organizations?"),
             "opts": self.opts,
             "plan": plan,
-            "fields": list(fields(plan)),
+            "fields": list(profile_lines(plan)),
             "contacts": list(contact_lines(plan)),
             "years": [year_lines(mine, theirs, plan) for mine, theirs in plan.years],
-            "may_merge": may_merge(request),
-            "may_say": self.has_say_permission(request),
-            "other_way": reverse("admin:partners_merge", args=[other.pk, kept.pk]),
+            "can_merge": can_merge(request),
+            "can_dismiss": self.has_dismiss_permission(request),
+            "reverse_url": reverse("admin:partners_merge", args=[other.pk, kept.pk]),
             "pair": DuplicateCandidate.objects.filter(
                 organization_a=min(kept.pk, other.pk), organization_b=max(kept.pk, other.pk)
             ).first(),
         }
 
-    def act(self, request: HttpRequest, kept: Organization, other: Organization) -> HttpResponse:
-        if "two" in request.POST:
-            if not self.has_say_permission(request):
+    def handle_post(self, request: HttpRequest, kept: Organization, other: Organization) -> HttpResponse:
+        if "dismiss" in request.POST:
+            if not self.has_dismiss_permission(request):
                 raise PermissionDenied
             duplicates.dismiss_candidate(kept, other, by=request.user.get_username())
-            said = _("%(one)s and %(other)s are two. They are not shown as twins again.")
-            self.message_user(request, said % {"one": kept.name, "other": other.name}, messages.SUCCESS)
+            message = _("%(one)s and %(other)s are two. They are not shown as twins again.")
+            self.message_user(request, message % {"one": kept.name, "other": other.name}, messages.SUCCESS)
             return redirect("admin:partners_duplicatecandidate_changelist")
-        if not may_merge(request):
+        if not can_merge(request):
             raise PermissionDenied
         try:
             merging.merge_organizations(kept, other, shown=request.POST.get("shown") or "nothing")
-        except merging.MergeRefused as refused:
-            self.message_user(request, str(refused), messages.ERROR)
+        except merging.MergeRefused as error:
+            self.message_user(request, str(error), messages.ERROR)
             return redirect("admin:partners_merge", kept.pk, other.pk)
-        said = _("%(other)s is now one with %(kept)s.") % {"kept": kept.name, "other": other.name}
-        self.message_user(request, said, messages.SUCCESS)
+        message = _("%(other)s is now one with %(kept)s.") % {"kept": kept.name, "other": other.name}
+        self.message_user(request, message, messages.SUCCESS)
         return redirect("admin:partners_organization_change", kept.pk)
 
 
-def may_merge(request: HttpRequest) -> bool:
+def can_merge(request: HttpRequest) -> bool:
     return request.user.has_perms(["partners.change_organization", "partners.delete_organization"])
 
 
 @admin.action(description=_("Merge two …"), permissions=["delete"])
 def merge_two(page: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet):
-    """An action that leads to the page that shows what would be done."""
+    """Go to the page that shows what a merge would do."""
     pks = sorted(queryset.order_by().values_list("pk", flat=True)[:3])
     if len(pks) == 2:
         return redirect("admin:partners_merge", *pks)
@@ -220,29 +214,27 @@ def merge_two(page: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet):
     return None
 
 
-# What the page says ----------------------------------------------------------------------------------------------
+# Lines of the comparison -----------------------------------------------------------------------------------------
 
 
-class Line(NamedTuple):
-    """A line of the comparison: label, both values, and the result."""
-
-    name: str
+class ComparisonLine(NamedTuple):
+    label: str
     kept: str
     other: str
     after: str
 
 
-def fields(plan: MergePlan) -> Iterator[Line]:
+def profile_lines(plan: MergePlan) -> Iterator[ComparisonLine]:
     kept, other = plan.both
     for name in PROFILE_FIELDS:
         label = capfirst(str(Organization._meta.get_field(name).verbose_name))
         values = getattr(kept, name), getattr(other, name), plan.profile.get(name, getattr(kept, name))
-        yield Line(label, *(value_in_words(Organization, name, value) for value in values))
+        yield ComparisonLine(label, *(value_in_words(Organization, name, value) for value in values))
     approved = [yes_or_no(row.approved_at) for row in plan.both]
-    yield Line(gettext("Approved"), *approved, yes_or_no(plan.profile.get("approved_at", kept.approved_at)))
-    yield Line(gettext("Logo"), *map(yes_or_no, plan.logos), logo_after(*plan.logos))
-    both = gettext("%(kept)s; the other address leads there") % {"kept": kept.slug}
-    yield Line(gettext("Web address"), kept.slug, other.slug, both)
+    yield ComparisonLine(gettext("Approved"), *approved, yes_or_no(plan.profile.get("approved_at", kept.approved_at)))
+    yield ComparisonLine(gettext("Logo"), *map(yes_or_no, plan.logos), logo_after(*plan.logos))
+    slugs = gettext("%(kept)s; the other address leads there") % {"kept": kept.slug}
+    yield ComparisonLine(gettext("Web address"), kept.slug, other.slug, slugs)
 
 
 def logo_after(mine: bool, theirs: bool) -> str:
@@ -255,38 +247,37 @@ def yes_or_no(value) -> str:
     return gettext("yes") if value else gettext("no")
 
 
-def contact_lines(plan: MergePlan) -> Iterator[Line]:
+def contact_lines(plan: MergePlan) -> Iterator[ComparisonLine]:
     mine, theirs = plan.contacts
-    joined = {stays.pk: pk for pk, stays in plan.doubles.items()}
+    duplicate_of = {stays.pk: pk for pk, stays in plan.doubles.items()}
     others = {contact.pk: contact for contact in theirs}
     for contact in mine:
-        twin = others.get(joined.get(contact.pk))
-        after = gettext("one contact, %(email)s") % {"email": contact.email} if twin else gettext("stays")
-        yield Line("", person(contact), person(twin) if twin else NONE, after)
-    has_main = any(contact.is_primary for contact in mine)
+        duplicate = others.get(duplicate_of.get(contact.pk))
+        after = gettext("one contact, %(email)s") % {"email": contact.email} if duplicate else gettext("stays")
+        yield ComparisonLine("", contact_in_words(contact), contact_in_words(duplicate) if duplicate else NONE, after)
+    has_primary = any(contact.is_primary for contact in mine)
     for contact in theirs:
         if contact.pk not in plan.doubles:
-            loses = contact.is_primary and has_main
-            after = gettext("moves, no longer the main contact") if loses else gettext("moves")
-            yield Line("", NONE, person(contact), after)
+            loses_primary = contact.is_primary and has_primary
+            after = gettext("moves, no longer the main contact") if loses_primary else gettext("moves")
+            yield ComparisonLine("", NONE, contact_in_words(contact), after)
 
 
-def person(contact: Contact) -> str:
-    words = [contact.name, contact.role, contact.email, gettext("main contact") if contact.is_primary else ""]
-    return ", ".join(word for word in words if word)
+def contact_in_words(contact: Contact) -> str:
+    parts = [contact.name, contact.role, contact.email, gettext("main contact") if contact.is_primary else ""]
+    return ", ".join(filter(None, parts))
 
 
 def year_lines(mine: Pledge | None, theirs: Pledge | None, plan: MergePlan) -> dict:
-    """Both pledges for a school year, promise by promise."""
-    standing = mine or theirs
-    year = {"year": standing.school_years, "states": [stands(mine), stands(theirs)]}
+    """Compare both pledges for a school year, promise by promise."""
+    year = {"year": (mine or theirs).school_years, "states": [pledge_in_words(mine), pledge_in_words(theirs)]}
     if not (mine and theirs):
         return year | {"after": gettext("moves as it is") if theirs else gettext("stays as it is"), "lines": []}
-    fold = next(fold for fold in plan.folds if fold.leading.pk in (mine.pk, theirs.pk))
-    return year | {"after": after_fold(fold), "lines": list(promise_lines(fold, mine))}
+    merged = next(merged for merged in plan.folds if merged.leading.pk in (mine.pk, theirs.pk))
+    return year | {"after": merge_result(merged), "lines": list(promise_lines(merged, mine))}
 
 
-def stands(pledge: Pledge | None) -> str:
+def pledge_in_words(pledge: Pledge | None) -> str:
     if pledge is None:
         return NONE
     if not pledge.signed_at:
@@ -294,37 +285,31 @@ def stands(pledge: Pledge | None) -> str:
     return gettext("signed by %(name)s") % {"name": pledge.signed_by}
 
 
-def after_fold(fold: PledgeMerge) -> str:
-    if fold.both_signed:
+def merge_result(merged: PledgeMerge) -> str:
+    if merged.both_signed:
         return gettext("one pledge, with a new version; every signed version of both is kept; both links open it")
-    if fold.leading.signed_at:
+    if merged.leading.signed_at:
         return gettext("the signed one stands; what only the draft says stays in history; both links open it")
     return gettext("one draft; both links open it")
 
 
-def promise_lines(fold: PledgeMerge, mine: Pledge) -> Iterator[Line]:
-    known = Checklist.of([*fold.there, *fold.others])
-    there, others, after = (
-        by_promise_type(fold.there),
-        by_promise_type(fold.others),
-        by_promise_type([*fold.there, *fold.added]),
-    )
-    for pk, promise_type in sorted(known.promise_types.items(), key=lambda item: (item[1].order, item[0])):
-        sides = [words(some.get(pk), known) for some in (there, others)]
-        if fold.leading is not mine:
-            sides.reverse()
-        stands = words(after.get(pk), known) if pk in after else gettext("only in history")
-        lost = pk in after and pk in others and others[pk] != after[pk]
-        yield Line(
-            promise_type.localized_name,
-            *sides,
-            gettext("%(words)s; the other stays in history") % {"words": stands} if lost else stands,
-        )
+def promise_lines(merged: PledgeMerge, mine: Pledge) -> Iterator[ComparisonLine]:
+    checklist = Checklist.of([*merged.there, *merged.others])
+    leading, others = by_promise_type(merged.there), by_promise_type(merged.others)
+    result = by_promise_type([*merged.there, *merged.added])
+    for pk, promise_type in sorted(checklist.promise_types.items(), key=lambda item: (item[1].order, item[0])):
+        columns = [promise_or_none(promises.get(pk), checklist) for promises in (leading, others)]
+        if merged.leading is not mine:
+            columns.reverse()
+        after = promise_or_none(result.get(pk), checklist) if pk in result else gettext("only in history")
+        if pk in result and pk in others and others[pk] != result[pk]:
+            after = gettext("%(words)s; the other stays in history") % {"words": after}
+        yield ComparisonLine(promise_type.localized_name, *columns, after)
 
 
-def by_promise_type(some: list[PromiseData]) -> dict[int, PromiseData]:
-    return {promised.promise_type: promised for promised in some}
+def by_promise_type(promises: list[PromiseData]) -> dict[int, PromiseData]:
+    return {promise.promise_type: promise for promise in promises}
 
 
-def words(promised: PromiseData | None, known: Checklist) -> str:
-    return promises.promise_in_words(promised, known) if promised else NONE
+def promise_or_none(promise: PromiseData | None, checklist: Checklist) -> str:
+    return promise_in_words(promise, checklist) if promise else NONE

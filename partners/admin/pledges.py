@@ -156,7 +156,7 @@ class PledgeAdmin(GuardedAdmin, ReadAdmin):
 
     @admin.display(description=_("mail goes to"))
     def mailed_to(self, pledge: Pledge) -> str:
-        contact = pledge_emails.addressee(pledge)
+        contact = pledge_emails.contact_for(pledge)
         return f"{contact.name}, {contact.email}" if contact else _("nobody: give the organization a main contact")
 
     @admin.display(description=_("signed"))

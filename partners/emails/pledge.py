@@ -1,8 +1,4 @@
-"""What mails about pledges say. One function per message, over imagine.mail.rendering.
-
-Each is called in the transaction of what it tells and stores one message; its words stand once, in
-templates/mail/partners/.
-"""
+"""Queue the emails about pledges, in the transaction of what they report. Their text is in templates/mail/partners/."""
 
 from django.conf import settings
 from django.utils import timezone, translation
@@ -17,47 +13,49 @@ from partners.models import Contact, Pledge, PledgeRequest, PledgeYear, Signatur
 from partners.pledges.promises import localized_field, signed_amount
 
 FOLDER = "partners/"
-CERTIFICATE = "certificate"  # the kind of attachment
+CERTIFICATE = "certificate"  # a kind of attachment
 
 
-def start(start: PledgeRequest) -> None:
-    """The link to begin a pledge, to the address that was typed."""
+def queue_start_link(request: PledgeRequest) -> None:
+    """Queue the link to start a pledge, to the address that was entered."""
     year = PledgeYear.objects.current()
-    with translation.override(start.language):
-        store(
+    with translation.override(request.language):
+        queue_email(
             Kind.PLEDGE_REQUEST,
-            about=start,
-            idempotency_key=message_key(Kind.PLEDGE_REQUEST, start),
-            recipient=start.email,
-            link=start.get_absolute_url(),
-            words={"organization": start.organization},
+            about=request,
+            idempotency_key=message_key(Kind.PLEDGE_REQUEST, request),
+            recipient=request.email,
+            link=request.get_absolute_url(),
+            personal={"organization": request.organization},
             year=year.school_years if year else "",
             announced_deadline=year and year.announced_deadline,
         )
 
 
-def link(pledge: Pledge, *, to: Contact | None = None, start: PledgeRequest | None = None) -> bool:
-    """A pledge's link, to who answers for it or to another contact of its organization; with `start`, also the link to
-    begin for the other name that the same person typed. Says whether there is somebody to write to."""
-    words = {"other": start.organization, "other_link": address(start.get_absolute_url())} if start else {}
+def queue_link(pledge: Pledge, *, to: Contact | None = None, request: PledgeRequest | None = None) -> bool:
+    """Queue a pledge's link, to its contact or to another one of the organization. Return whether there is a contact.
+
+    With `request`, add the link to start a pledge for the other name that the same person entered.
+    """
+    personal = {"other": request.organization, "other_link": full_url(request.get_absolute_url())} if request else {}
     current = PledgeYear.objects.current()
-    opens = current if current and current.pk > pledge.year_id else pledge.year
-    return tell(pledge, Kind.PLEDGE_LINK, timezone.now().isoformat(), to=to, words=words, year=opens)
+    year = current if current and current.pk > pledge.year_id else pledge.year
+    return queue_pledge_email(pledge, Kind.PLEDGE_LINK, timezone.now().isoformat(), to=to, personal=personal, year=year)
 
 
-def begun(pledge: Pledge) -> bool:
-    """Staff began the pledge for its organization. Says whether there is somebody to write to."""
-    return tell(pledge, Kind.PLEDGE_BEGUN, 1)
+def queue_started_by_staff(pledge: Pledge) -> bool:
+    """Return whether there is a contact."""
+    return queue_pledge_email(pledge, Kind.PLEDGE_BEGUN, 1)
 
 
-def new_link(pledge: Pledge) -> bool:
-    """Staff replaced the link; the old one opens nothing any more."""
-    return tell(pledge, Kind.PLEDGE_NEW_LINK, timezone.now().isoformat())
+def queue_new_link(pledge: Pledge) -> bool:
+    """Queue the link that replaces one that no longer works. Return whether there is a contact."""
+    return queue_pledge_email(pledge, Kind.PLEDGE_NEW_LINK, timezone.now().isoformat())
 
 
-def signed(pledge: Pledge, signature: Signature) -> bool:
-    """The pledge was signed, for the first time or again. The certificate of this version comes with it."""
-    return tell(
+def queue_signed(pledge: Pledge, signature: Signature) -> bool:
+    """Queue the confirmation of a signature, with its certificate. Return whether there is a contact."""
+    return queue_pledge_email(
         pledge,
         Kind.PLEDGE_SIGNED,
         signature.number,
@@ -68,10 +66,9 @@ def signed(pledge: Pledge, signature: Signature) -> bool:
     )
 
 
-def reminder(pledge: Pledge) -> bool:
-    """A draft is not signed yet; said once, in the shipped words or staff's own, with one-click unsubscribe.
-    Says whether there is somebody to write to."""
-    contact, organization, year = addressee(pledge), pledge.organization.name, pledge.year
+def queue_draft_reminder(pledge: Pledge) -> bool:
+    """Queue the reminder that a draft isn't signed yet. Return whether there is a contact."""
+    contact, organization, year = contact_for(pledge), pledge.organization.name, pledge.year
     if contact is None:
         return False
     with translation.override(pledge.language):
@@ -81,7 +78,7 @@ def reminder(pledge: Pledge) -> bool:
             recipient=contact.email,
             preference=preferences.get_preference(contact.email),
             language=pledge.language,
-            personal={"organization": organization, "link": address(pledge.get_absolute_url())},
+            personal={"organization": organization, "link": full_url(pledge.get_absolute_url())},
             facts=year_facts(year),
             card=pledge_card(marker("organization"), year),
             notes=(pledge_note(),),
@@ -90,86 +87,88 @@ def reminder(pledge: Pledge) -> bool:
     return True
 
 
-def certificate(signature: Signature, language: str) -> bytes:
-    """What is attached when the mail is sent: the certificate of a signed version."""
+def build_certificate(signature: Signature, language: str) -> bytes:
+    """Build the attachment when the email is sent."""
     return certificates.certificate_pdf(signature, language)
 
 
-# Writing and storing -------------------------------------------------------------------------------------------
+# Rendering and queuing -----------------------------------------------------------------------------------------
 
 
-def addressee(pledge: Pledge) -> Contact | None:
-    """Who answers for the pledge, else the organization's main contact."""
+def contact_for(pledge: Pledge) -> Contact | None:
+    """Return the pledge's contact, or else the organization's primary contact."""
     return pledge.contact or pledge.organization.contacts.filter(is_primary=True).first()
 
 
-def address(path: str) -> str:
+def full_url(path: str) -> str:
     return settings.SITE_URL + path
 
 
-def tell(
+def queue_pledge_email(
     pledge: Pledge,
     kind: str,
     occasion: int | str,
     *,
     to: Contact | None = None,
     year: PledgeYear | None = None,
-    words: dict | None = None,
+    personal: dict | None = None,
     promises: list[dict] | None = None,
-    **how,
+    **facts,
 ) -> bool:
-    """Stores the letter of a pledge, in its language, to who answers for it, or in another contact's to that one: about
-    its school year or a later one that its link leads to. Says whether there is anybody."""
-    contact, year = to or addressee(pledge), year or pledge.year
+    """Queue an email in the pledge's language, or in that of the contact in `to`. Return whether there is a contact.
+
+    `year` is the school year that the link leads to, if it isn't the pledge's own.
+    """
+    contact, year = to or contact_for(pledge), year or pledge.year
     if contact is None:
         return False
     with translation.override(to.language if to else pledge.language):
-        lines = {f"promise_{n}": in_one_line(promise) for n, promise in enumerate(promises or [], start=1)}
-        store(
+        promise_lines = {f"promise_{n}": promise_line(promise) for n, promise in enumerate(promises or [], start=1)}
+        queue_email(
             kind,
             about=pledge,
             idempotency_key=message_key(kind, pledge, occasion),
             recipient=contact.email,
             link=pledge.get_absolute_url(),
-            words={"organization": pledge.organization.name, **(words or {}), **lines},
-            promises=tuple(marker(name) for name in lines),
+            personal={"organization": pledge.organization.name, **(personal or {}), **promise_lines},
+            promises=tuple(marker(name) for name in promise_lines),
             year=year.school_years,
             announced_deadline=year.announced_deadline,
-            other=marker("other") if words else "",
-            **how,
+            other=marker("other") if personal else "",
+            **facts,
         )
     return True
 
 
-def in_one_line(promise: dict) -> str:
-    """A signed promise, as the signature keeps it, in the current language: Host tours and field trips: 6 visits."""
+def promise_line(promise: dict) -> str:
+    """Describe a promise of a signature, in the current language: Host tours and field trips: 6 visits."""
     return f"{localized_field(promise, 'name')}: {signed_amount(promise)}"
 
 
-def store(
+def queue_email(
     kind: str,
     *,
     about: Pledge | PledgeRequest,
     idempotency_key: str,
     recipient: str,
     link: str,
-    words: dict,
+    personal: dict,
     attachment: Signature | None = None,
     attachment_name: str = "",
     **facts,
 ) -> None:
-    """Writes a letter in the current language and queues it under its key."""
+    """Render an email in the current language and queue it."""
     facts |= {"attachment": bool(attachment)}
-    letter = render_email(FOLDER + kind, facts, words | {"link": address(link)}, layout=f"mail/{FOLDER}layout")
+    rendered = render_email(FOLDER + kind, facts, personal | {"link": full_url(link)}, layout=f"mail/{FOLDER}layout")
     enqueue(
         kind=kind,
         about=about,
         idempotency_key=idempotency_key,
         recipient=recipient,
         language=translation.get_language(),
-        subject=letter.subject,
-        body_text=letter.body_text,
-        body_html=letter.body_html,
+        subject=rendered.subject,
+        body_text=rendered.body_text,
+        body_html=rendered.body_html,
         attachment_kind=CERTIFICATE if attachment else "",
         attached=attachment,
         attachment_name=attachment_name,

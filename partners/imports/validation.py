@@ -170,7 +170,7 @@ def collect_organizations(run: Import) -> None:
             queries[normalized_name] = MatchQuery(line, normalized_name, emails[normalized_name], website)
         if email:
             emails[normalized_name].add(email)
-    matches = duplicates.find_matches(list(queries.values()), alike_beside_same=False)
+    matches = duplicates.find_matches(list(queries.values()), similar_beside_same=False)
     for organization in organizations.values():
         choose_existing(organization, matches.get(organization.line, []))
     by_line = {each.line: each for each in organizations.values() if each.is_new or each.needs_review}

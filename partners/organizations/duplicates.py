@@ -65,7 +65,7 @@ class Match(NamedTuple):
 
 
 def website_host(website: str) -> str:
-    """The host without "www.", or "" if it is shared by many."""
+    """Return the host without "www.", or "" if many organizations share it."""
     try:
         name = (urlsplit(website).hostname or "").removeprefix("www.")
     except ValueError:
@@ -74,56 +74,59 @@ def website_host(website: str) -> str:
 
 
 def email_domain(email: str) -> str:
-    """The domain of an address, or "" if anyone can have an address there."""
+    """Return the domain of an address, or "" if anyone can have an address there."""
     name = email.lower().rpartition("@")[2]
     return "" if name in SHARED_DOMAINS else name
 
 
-# Look ------------------------------------------------------------------------------------------------------------
+# Match -----------------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
 def find_matches(
-    typed: Sequence[MatchQuery],
+    queries: Sequence[MatchQuery],
     *,
-    most: int = MAX_MATCHES,
-    alike: float = MIN_SIMILARITY,
-    but_itself: bool = False,
-    alike_beside_same: bool = True,
+    limit: int = MAX_MATCHES,
+    min_similarity: float = MIN_SIMILARITY,
+    exclude_self: bool = False,
+    similar_beside_same: bool = True,
 ) -> dict[int, list[Match]]:
-    """Return the matches of each query by its key, best first. The number of database queries doesn't depend on theirs.
+    """Return the matches of each query by its key, best first. Any number of them takes as many database queries.
 
-    Set `but_itself` if the keys are primary keys of organizations, so that none matches itself. Unless
-    `alike_beside_same`, similar names aren't searched where there is an equal one.
+    Set `exclude_self` if the keys are primary keys of organizations, so that none matches itself. Unless
+    `similar_beside_same`, organizations with a similar name aren't searched for if one has the same name.
     """
     evidence = chain(
-        matches_by_name(typed, alike, alike_beside_same), matches_by_email(typed), matches_by_domain(typed)
+        matches_by_name(queries, min_similarity, similar_beside_same),
+        matches_by_email(queries),
+        matches_by_domain(queries),
     )
-    return scored_matches((each for each in evidence if not (but_itself and each[0] == each[1])), most)
+    return scored_matches((each for each in evidence if not (exclude_self and each[0] == each[1])), limit)
 
 
 @transaction.atomic
-def find_matches_among(typed: Sequence[MatchQuery]) -> dict[int, list[Match]]:
+def find_matches_among(queries: Sequence[MatchQuery]) -> dict[int, list[Match]]:
     """Return the matches of each query among those with smaller keys, best first; `organization` holds the key.
 
-    Names are compared for COMPARE_SECONDS at most. What that misses is found by the scan once it is written.
+    Names are compared for COMPARE_SECONDS at most. The scan finds what that misses once the organizations are stored.
     """
-    sites = keys_by((website_host(one.website), one.key) for one in typed)
-    mails = keys_by((email_domain(email), one.key) for one in typed for email in one.emails)
-    same = keys_by((email.lower(), one.key) for one in typed for email in one.emails)
+    by_host = keys_by((website_host(query.website), query.key) for query in queries)
+    by_domain = keys_by((email_domain(email), query.key) for query in queries for email in query.emails)
+    by_email = keys_by((email.lower(), query.key) for query in queries for email in query.emails)
     pairs: dict[tuple[int, int], set[MatchReason]] = defaultdict(set)
-    for shared, reason in ((same, MatchReason.EMAIL), (sites, MatchReason.WEBSITE), (mails, MatchReason.EMAIL_DOMAIN)):
-        for there in shared.values():
-            if len(there) <= MAX_SHARING:
-                for pair in combinations(sorted(there, reverse=True), 2):
+    sharing = {MatchReason.EMAIL: by_email, MatchReason.WEBSITE: by_host, MatchReason.EMAIL_DOMAIN: by_domain}
+    for reason, keys_by_value in sharing.items():
+        for keys in keys_by_value.values():
+            if len(keys) <= MAX_SHARING:
+                for pair in combinations(sorted(keys, reverse=True), 2):
                     pairs[pair].add(reason)
     for reasons in pairs.values():
         reasons -= {MatchReason.EMAIL_DOMAIN} if MatchReason.EMAIL in reasons else set()
     evidence = ((*pair, reason, WEIGHTS[reason]) for pair, reasons in pairs.items() for reason in reasons)
-    return scored_matches(chain(names_among(typed), evidence), MAX_MATCHES)
+    return scored_matches(chain(names_among(queries), evidence), MAX_MATCHES)
 
 
-def scored_matches(evidence: "Evidence", most: int) -> dict[int, list[Match]]:
+def scored_matches(evidence: "Evidence", limit: int) -> dict[int, list[Match]]:
     weights: dict[tuple[int, int], dict[str, float]] = defaultdict(dict)
     for key, organization, reason, weight in evidence:
         found = weights[key, organization]
@@ -135,22 +138,25 @@ def scored_matches(evidence: "Evidence", most: int) -> dict[int, list[Match]]:
         in_order = [reason.value for reason in WEIGHTS if reason in reasons]
         score = round(100 * (1 - prod(1 - weight for weight in reasons.values())))
         matches[key].append(Match(organization, score, in_order))
-    return {key: sorted(some, key=lambda one: (-one.score, one.organization))[:most] for key, some in matches.items()}
+    return {
+        key: sorted(found, key=lambda match: (-match.score, match.organization))[:limit]
+        for key, found in matches.items()
+    }
 
 
 Evidence = Iterator[tuple[int, int, str, float]]  # key, organization, reason, weight up to 1
 
 
-def matches_by_name(typed: Sequence[MatchQuery], alike: float, alike_beside_same: bool) -> Evidence:
+def matches_by_name(queries: Sequence[MatchQuery], min_similarity: float, similar_beside_same: bool) -> Evidence:
     with connection.cursor() as cursor:
-        cursor.execute(SAME, columns(typed))
+        cursor.execute(SAME, columns(queries))
         same = cursor.fetchall()
         yield from ((*row, MatchReason.NAME, WEIGHTS[MatchReason.NAME]) for row in same)
-        named = set() if alike_beside_same else {key for key, _organization in same}
-        others = [one for one in typed if one.key not in named]
+        named = set() if similar_beside_same else {key for key, _organization in same}
+        others = [query for query in queries if query.key not in named]
         # The planner thinks comparing two names is cheap and would compare all with all, which is twenty times slower.
         cursor.execute(BY_INDEX.format("off"))
-        cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(alike)])
+        cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(min_similarity)])
         if len(others) > BATCH_SIZE:  # or names written lately would be compared one by one
             cursor.execute("SELECT gin_clean_pending_list('organization_similar_names')")
         for begin in range(0, len(others), BATCH_SIZE):
@@ -160,59 +166,59 @@ def matches_by_name(typed: Sequence[MatchQuery], alike: float, alike_beside_same
         cursor.execute(BY_INDEX.format("on"))
 
 
-def columns(typed: Sequence[MatchQuery]) -> list[list]:
-    return [[one.key for one in typed], [one.normalized_name for one in typed]]
+def columns(queries: Sequence[MatchQuery]) -> list[list]:
+    return [[query.key for query in queries], [query.normalized_name for query in queries]]
 
 
 BY_INDEX = "SET LOCAL enable_seqscan = {0}; SET LOCAL enable_indexscan = {0}; SET LOCAL enable_material = {0}"
 # Raw, because the ORM can't join with the typed names, nor use the trigram operator in a join.
 SIMILAR = """
-    SELECT typed.key, o.id, similarity(o.normalized_name, typed.folded)
-    FROM unnest(%s::bigint[], %s::text[]) AS typed (key, folded)
-    JOIN partners_organization o ON o.normalized_name %% typed.folded
+    SELECT wanted.key, o.id, similarity(o.normalized_name, wanted.name)
+    FROM unnest(%s::bigint[], %s::text[]) AS wanted (key, name)
+    JOIN partners_organization o ON o.normalized_name %% wanted.name
 """
 # For a name in a script that PostgreSQL makes no trigrams of, only this finds anything.
 SAME = """
-    SELECT typed.key, o.id
-    FROM unnest(%s::bigint[], %s::text[]) AS typed (key, folded)
-    JOIN partners_organization o ON o.normalized_name = typed.folded
+    SELECT wanted.key, o.id
+    FROM unnest(%s::bigint[], %s::text[]) AS wanted (key, name)
+    JOIN partners_organization o ON o.normalized_name = wanted.name
 """
 
 
-def names_among(typed: Sequence[MatchQuery]) -> Evidence:
+def names_among(queries: Sequence[MatchQuery]) -> Evidence:
     """Find similar names with an index on a temporary table; comparing all with all would take minutes."""
     stop_at = time.monotonic() + COMPARE_SECONDS
     with connection.cursor() as cursor:
-        cursor.execute(NAMES, columns(typed))
+        cursor.execute(NAMES, columns(queries))
         cursor.execute(BY_INDEX.format("off"))
         cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(MIN_PAIR_SIMILARITY)])
-        for begin in range(0, len(typed), BATCH_SIZE):
+        for begin in range(0, len(queries), BATCH_SIZE):
             if time.monotonic() > stop_at:
                 break
-            cursor.execute(AMONG, columns(typed[begin : begin + BATCH_SIZE]))
+            cursor.execute(AMONG, columns(queries[begin : begin + BATCH_SIZE]))
             for key, before, similarity in cursor.fetchall():
                 yield key, before, MatchReason.SIMILAR_NAME, WEIGHTS[MatchReason.SIMILAR_NAME] * similarity
         cursor.execute(BY_INDEX.format("on"))
-        cursor.execute("DROP TABLE typed_names")
+        cursor.execute("DROP TABLE wanted_names")
 
 
 NAMES = """
-    CREATE TEMPORARY TABLE typed_names (key bigint, folded text) ON COMMIT DROP;
-    INSERT INTO typed_names SELECT * FROM unnest(%s::bigint[], %s::text[]);
-    CREATE INDEX ON typed_names USING gin (folded gin_trgm_ops)
+    CREATE TEMPORARY TABLE wanted_names (key bigint, name text) ON COMMIT DROP;
+    INSERT INTO wanted_names SELECT * FROM unnest(%s::bigint[], %s::text[]);
+    CREATE INDEX ON wanted_names USING gin (name gin_trgm_ops)
 """
 AMONG = """
-    SELECT typed.key, before.key, similarity(before.folded, typed.folded)
-    FROM unnest(%s::bigint[], %s::text[]) AS typed (key, folded) CROSS JOIN LATERAL (
-        SELECT key, folded FROM typed_names WHERE folded %% typed.folded AND key < typed.key
-        ORDER BY similarity(folded, typed.folded) DESC, key LIMIT 5
+    SELECT wanted.key, before.key, similarity(before.name, wanted.name)
+    FROM unnest(%s::bigint[], %s::text[]) AS wanted (key, name) CROSS JOIN LATERAL (
+        SELECT key, name FROM wanted_names WHERE name %% wanted.name AND key < wanted.key
+        ORDER BY similarity(name, wanted.name) DESC, key LIMIT 5
     ) before
 """
 
 
-def matches_by_email(typed: Iterable[MatchQuery]) -> Evidence:
-    """Organizations with a contact who has one of the addresses."""
-    keys = keys_by((email.lower(), one.key) for one in typed for email in one.emails)
+def matches_by_email(queries: Iterable[MatchQuery]) -> Evidence:
+    """Find organizations by the addresses of their contacts."""
+    keys = keys_by((email.lower(), query.key) for query in queries for email in query.emails)
     if not keys:
         return
     contacts = Contact.objects.filter(organization__isnull=False).order_by().annotate(lower_email=Lower("email"))
@@ -221,43 +227,44 @@ def matches_by_email(typed: Iterable[MatchQuery]) -> Evidence:
         yield from ((key, organization, MatchReason.EMAIL, WEIGHTS[MatchReason.EMAIL]) for key in keys[email])
 
 
-def matches_by_domain(typed: Iterable[MatchQuery]) -> Evidence:
-    """Organizations with a website or mailbox at the same domain."""
-    sites = keys_by((website_host(one.website), one.key) for one in typed)
-    mails = keys_by((email_domain(email), one.key) for one in typed for email in one.emails)
-    wanted = sites.keys() | mails.keys()
-    if not wanted:
+def matches_by_domain(queries: Iterable[MatchQuery]) -> Evidence:
+    """Find organizations with a website or an email address at the same domain."""
+    by_host = keys_by((website_host(query.website), query.key) for query in queries)
+    by_domain = keys_by((email_domain(email), query.key) for query in queries for email in query.emails)
+    domains = by_host.keys() | by_domain.keys()
+    if not domains:
         return
-    at_site, at_mail = organizations_at_domains(wanted)
-    for place in wanted:
-        there = at_site[place] | at_mail[place]
-        if len(there) > MAX_SHARING:
+    with_website, with_email = organizations_at_domains(domains)
+    for domain in domains:
+        organizations = with_website[domain] | with_email[domain]
+        if len(organizations) > MAX_SHARING:
             continue
-        for organization in there:
-            for key in sites[place] | mails[place]:
-                is_site = key in sites[place] and organization in at_site[place]
+        for organization in organizations:
+            for key in by_host[domain] | by_domain[domain]:
+                is_site = key in by_host[domain] and organization in with_website[domain]
                 reason = MatchReason.WEBSITE if is_site else MatchReason.EMAIL_DOMAIN
                 yield key, organization, reason, WEIGHTS[reason]
 
 
 def keys_by(pairs: Iterable[tuple[str, int]]) -> dict[str, set[int]]:
-    found = defaultdict(set)
-    for word, key in pairs:
-        if word:
-            found[word].add(key)
-    return found
+    """Return the keys by value; empty values are left out."""
+    keys = defaultdict(set)
+    for value, key in pairs:
+        if value:
+            keys[value].add(key)
+    return keys
 
 
-def organizations_at_domains(wanted: Collection[str]) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
-    """The organizations with a website and those with a mailbox at each of these domains."""
+def organizations_at_domains(domains: Collection[str]) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
+    """Return the organizations with a website, and those with an email address, at each of these domains."""
     websites = Organization.objects.exclude(website="").values_list("website", "pk")
-    at = Func(Lower("email"), Value("@"), Value(2), function="SPLIT_PART", output_field=TextField())
+    domain = Func(Lower("email"), Value("@"), Value(2), function="SPLIT_PART", output_field=TextField())
     contacts = Contact.objects.filter(organization__isnull=False).order_by()
-    contacts = contacts.annotate(domain=at).filter(domain__in=list(wanted))
-    mails = contacts.values_list("email", "organization")
+    contacts = contacts.annotate(domain=domain).filter(domain__in=list(domains))
+    emails = contacts.values_list("email", "organization")
     return (
         keys_by((website_host(website), pk) for website, pk in websites.order_by()),
-        keys_by((email_domain(email), pk) for email, pk in mails),
+        keys_by((email_domain(email), pk) for email, pk in emails),
     )
 
 
@@ -265,22 +272,22 @@ def organizations_at_domains(wanted: Collection[str]) -> tuple[dict[str, set[int
 
 
 @transaction.atomic
-def scan_for_duplicates(*, anew: bool = False) -> bool:
+def scan_for_duplicates(*, force: bool = False) -> bool:
     """Compare all organizations and store the possible duplicates. Return False if nothing changed since the last scan,
-    unless `anew`."""
-    mark = scan_fingerprint()
+    unless `force`."""
+    fingerprint = scan_fingerprint()
     DuplicateScan.objects.get_or_create(pk=1, defaults={"fingerprint": ""})
     last = DuplicateScan.objects.select_for_update().get(pk=1)
-    if last.fingerprint == mark and not anew:
+    if last.fingerprint == fingerprint and not force:
         return False
     store_candidates(find_duplicate_pairs())
-    last.fingerprint, last.scanned_at = mark, timezone.now()
+    last.fingerprint, last.scanned_at = fingerprint, timezone.now()
     last.save()
     return True
 
 
 def scan_fingerprint() -> str:
-    """A fingerprint of all that is compared. Raw, because the rows stay in the database."""
+    """Return a fingerprint of all that is compared. Raw SQL, so that the rows stay in the database."""
     with connection.cursor() as cursor:
         cursor.execute(STATE)
         return cursor.fetchone()[0]
@@ -295,47 +302,51 @@ STATE = r"""
 
 
 def find_duplicate_pairs() -> dict[tuple[int, int], Match]:
-    """The possible duplicates among all organizations, the older one first."""
+    """Return the possible duplicates among all organizations, the older one of each pair first."""
     emails = defaultdict(list)
     contacts = Contact.objects.filter(organization__isnull=False).order_by()
     for organization, email in contacts.values_list("organization", "email"):
         emails[organization].append(email)
     rows = Organization.objects.order_by("pk").values_list("pk", "normalized_name", "website")
-    typed = [MatchQuery(pk, name, emails[pk], website) for pk, name, website in rows]
-    found = find_matches(typed, most=MAX_PAIRS_PER_ORGANIZATION, alike=MIN_PAIR_SIMILARITY, but_itself=True)
+    queries = [MatchQuery(pk, name, emails[pk], website) for pk, name, website in rows]
+    found = find_matches(
+        queries, limit=MAX_PAIRS_PER_ORGANIZATION, min_similarity=MIN_PAIR_SIMILARITY, exclude_self=True
+    )
     return {
-        (min(key, one.organization), max(key, one.organization)): one for key, some in found.items() for one in some
+        (min(key, match.organization), max(key, match.organization)): match
+        for key, matches in found.items()
+        for match in matches
     }
 
 
 def store_candidates(found: dict[tuple[int, int], Match]) -> None:
     """Store the pairs; dismissed ones stay dismissed. The organizations of new pairs are locked first, as merging locks
-    them; a pair whose organization was merged or deleted meanwhile isn't stored."""
+    them; pairs whose organization was merged or deleted meanwhile aren't stored."""
     pairs = DuplicateCandidate.objects.values_list("organization_a_id", "organization_b_id")
-    there = profiles.lock_organizations({pk for pair in found.keys() - set(pairs) for pk in pair})
-    known = {
+    organizations = profiles.lock_organizations({pk for pair in found.keys() - set(pairs) for pk in pair})
+    stored = {
         (pair.organization_a_id, pair.organization_b_id): pair
         for pair in DuplicateCandidate.objects.select_for_update().order_by("pk")
     }
-    gone = [pair.pk for key, pair in known.items() if key not in found and not pair.dismissed_at]
-    DuplicateCandidate.objects.filter(pk__in=gone).delete()
+    outdated = [pair.pk for key, pair in stored.items() if key not in found and not pair.dismissed_at]
+    DuplicateCandidate.objects.filter(pk__in=outdated).delete()
     changed = []
-    for key, pair in known.items():
+    for key, pair in stored.items():
         if key in found and (pair.score, pair.reasons) != found[key][1:]:
             pair.score, pair.reasons = found[key][1:]
             changed.append(pair)
     DuplicateCandidate.objects.bulk_update(changed, ["score", "reasons"], batch_size=BATCH_SIZE)
     DuplicateCandidate.objects.bulk_create(
-        DuplicateCandidate(organization_a_id=one, organization_b_id=other, score=likely.score, reasons=likely.reasons)
-        for (one, other), likely in found.items()
-        if (one, other) not in known and one in there and other in there
+        DuplicateCandidate(organization_a_id=a, organization_b_id=b, score=match.score, reasons=match.reasons)
+        for (a, b), match in found.items()
+        if (a, b) not in stored and a in organizations and b in organizations
     )
 
 
 @transaction.atomic
-def dismiss_candidate(one: Organization, other: Organization, *, by: str) -> DuplicateCandidate:
+def dismiss_candidate(organization: Organization, other: Organization, *, by: str) -> DuplicateCandidate:
     """Record for good that these are two organizations. `by` is a username."""
-    first, second = sorted((one.pk, other.pk))
+    first, second = sorted((organization.pk, other.pk))
     profiles.lock_organizations([first, second])
     pair, _made = DuplicateCandidate.objects.get_or_create(
         organization_a_id=first, organization_b_id=second, defaults={"score": 0, "reasons": []}

@@ -156,7 +156,7 @@ def write_pledge(state: PageState, version: str, data: PageData, signer: Signer 
     audit.log_change(pledge, before, pledge_facts(pledge, data.promised, checklist))
     if signer:
         cancel_reminders([pledge.pk])
-        pledge_emails.signed(pledge, add_signature(pledge, data.promised, checklist))
+        pledge_emails.queue_signed(pledge, add_signature(pledge, data.promised, checklist))
     return pledge
 
 

@@ -32,7 +32,7 @@ def email_link(
     `start` is begun for another name by the same person. Raises Pledge.DoesNotExist when it was merged into another."""
     organization = profiles.lock_owning_organization(pledge)
     pledge = organization.pledges.select_related("contact", "year").get(pk=pledge.pk)
-    contact = to or pledge_emails.addressee(pledge)
+    contact = to or pledge_emails.contact_for(pledge)
     if contact is None:
         return False
     mails = pledge.messages.filter(kind__in=(EmailKind.PLEDGE_LINK, EmailKind.PLEDGE_BEGUN))
@@ -42,7 +42,7 @@ def email_link(
     )
     if lately.exists() or (today >= MAX_LINKS_PER_DAY and not by_staff):
         return False
-    return pledge_emails.link(pledge, to=to, start=start)
+    return pledge_emails.queue_link(pledge, to=to, request=start)
 
 
 @transaction.atomic
@@ -50,7 +50,7 @@ def resend_link(pledge: Pledge) -> bool:
     """Staff mail a pledge's link again, as `mail_link` says. Raises Nobody when nobody answers for it, and
     Pledge.DoesNotExist."""
     organization = profiles.lock_owning_organization(pledge)
-    if pledge_emails.addressee(organization.pledges.select_related("contact").get(pk=pledge.pk)) is None:
+    if pledge_emails.contact_for(organization.pledges.select_related("contact").get(pk=pledge.pk)) is None:
         raise NoContact(_("Nobody answers for this pledge. Give its organization a main contact first."))
     return email_link(pledge, by_staff=True)
 
@@ -66,5 +66,5 @@ def replace_link(pledge: Pledge) -> Pledge:
         each.save(update_fields=["token"])
         audit.log_change(each, {"link": ""}, {"link": "replaced"})
     TokenRedirect.objects.filter(pledge__in=pledges).delete()
-    pledge_emails.new_link(pledges[-1])
+    pledge_emails.queue_new_link(pledges[-1])
     return next(each for each in pledges if each.pk == pledge.pk)

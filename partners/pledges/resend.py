@@ -43,7 +43,7 @@ def check_true(message: Message, pledge: Pledge) -> None:
 
 def is_contact(message: Message, pledge: Pledge) -> bool:
     """Whether the email went to whoever answers for the pledge, or to another contact of its organization."""
-    contact = pledge_emails.addressee(pledge)
+    contact = pledge_emails.contact_for(pledge)
     if contact and contact.email.lower() == message.recipient.lower():
         return True
     return pledge.organization.contacts.filter(email__iexact=message.recipient).exists()

@@ -56,7 +56,7 @@ def send_link(start: PledgeRequest, known: Contact | None) -> None:
     mine = Pledge.objects.filter(organization__in=[contact.organization_id for contact in contacts])
     pledge = mine.order_by("-year_id", "-changed_at").first()
     if pledge is None:
-        pledge_emails.start(start)
+        pledge_emails.queue_start_link(start)
         return
     to = next(contact for contact in contacts if contact.organization_id == pledge.organization_id)
     try:
@@ -93,7 +93,7 @@ def open_pledge_request(start: PledgeRequest) -> PledgeRequest | None:
     if not start.answered_at:
         start.answered_at = Now()
         start.save(update_fields=["answered_at"])
-        pledge_emails.start(start)
+        pledge_emails.queue_start_link(start)
     return start
 
 

@@ -41,4 +41,4 @@ def start_pledge_for(organization: Organization, *, emails_link: bool = False) -
     if contact is None:
         raise NoContact(_("It has no main contact who could answer. Add one first."))
     pledge = write_pledge(state, state.version, PageData({}, {}, state.promises, None, contact.language))
-    return StartedPledge(pledge, True, emails_link and pledge_emails.begun(pledge))
+    return StartedPledge(pledge, True, emails_link and pledge_emails.queue_started_by_staff(pledge))

@@ -67,9 +67,9 @@ def remind_draft(pledge: Pledge) -> bool:
         return False
     draft.reminded_at = timezone.now()  # also when nobody wants it: it is not looked at again
     draft.save(update_fields=["reminded_at"])
-    reader = pledge_emails.addressee(draft)
+    reader = pledge_emails.contact_for(draft)
     if reader and preferences.may_email(reader.email, "reminders"):
-        pledge_emails.reminder(draft)
+        pledge_emails.queue_draft_reminder(draft)
     return True
 
 

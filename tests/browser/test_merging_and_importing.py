@@ -18,7 +18,7 @@ PARTNERS, RSVPS = "/imagine/admin/partners/", "/imagine/admin/summit/rsvp/"
 LONG = "Fundación Nuestra Señora de Guadalupe para la Educación, la Ciencia y las Artes del Valle de San Joaquín"
 
 
-def twins_to_merge() -> tuple[Organization, Organization]:
+def duplicates_to_merge() -> tuple[Organization, Organization]:
     """The same organization twice, with a pledge each and much to decide."""
     DuplicateScan.objects.all().delete()
     mine = factories.signed_pledge(LONG, promises=(promised("tours", 6), promised("service", 2)))
@@ -37,7 +37,7 @@ def opened(page: Page, address: str) -> None:
 
 @pytest.mark.parametrize(("language", "width"), [("en", 1280), ("es", 390)])
 def test_pages_are_right_in_both_languages(visit, staff, language, width):
-    kept, other = twins_to_merge()
+    kept, other = duplicates_to_merge()
     event = factories.event(capacity=50)
     rsvp = factories.rsvp(event, organization_name=LONG.replace("Señora", "Sra."), email="alma@example.org")
     factories.rsvp(event, "Ben Ochoa", organization_name="Zeta Freight")
@@ -46,7 +46,7 @@ def test_pages_are_right_in_both_languages(visit, staff, language, width):
     found = []
     for address in (
         f"{PARTNERS}duplicatecandidate/",
-        f"{PARTNERS}duplicatecandidate/?said=two",
+        f"{PARTNERS}duplicatecandidate/?dismissed=yes",
         f"{PARTNERS}duplicatecandidate/{kept.pk}/{other.pk}/",
         f"{RSVPS}match/",
         f"{RSVPS}{rsvp.pk}/match/?q=valle",
@@ -60,7 +60,7 @@ def test_pages_are_right_in_both_languages(visit, staff, language, width):
 
 
 def test_two_are_merged(visit, staff):
-    kept, other = twins_to_merge()
+    kept, other = duplicates_to_merge()
     page = visit(scripts=False)
     sign_in(page)
     page.goto(f"{PARTNERS}duplicatecandidate/")

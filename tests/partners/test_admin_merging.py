@@ -47,12 +47,13 @@ def test_list_shows_the_likeliest_first_with_what_speaks_for_it(staff, both):
     factories.organization("Zeta Freight Forwarders")
     page = web_client.page_text(staff.get(LIST))
     assert "They were not compared yet." in page
-    assert said(staff.post(f"{LIST}search/", follow=True)) == ["All organizations were compared."]
+    assert said(staff.post(f"{LIST}scan/", follow=True)) == ["All organizations were compared."]
     assert shown(staff) == [
         ("Port Gate Logistics", "Port Gate Logistics Inc"),
         ("Zeta Freight Forwarding", "Zeta Freight Forwarders"),
     ]
     page = web_client.page_text(staff.get(LIST))
+    assert "Last compared:" in page
     assert "95 % same name –" in page
     assert "similar name" in page
     assert f'href="{page_of(*both)}"' in staff.get(LIST).content.decode()
@@ -76,11 +77,11 @@ def test_list_is_paged_and_takes_as_many_queries_for_one_as_for_thirty(staff):
 def test_what_was_said_to_be_two_is_in_the_list_only_when_asked_for(staff, both):
     duplicates.scan_for_duplicates()
     pair = DuplicateCandidate.objects.get()
-    sent = {"action": "say_two", "_selected_action": [pair.pk]}
+    sent = {"action": "dismiss", "_selected_action": [pair.pk]}
     assert said(staff.post(LIST, sent, follow=True)) == ["1 marked as two."]
-    assert (shown(staff), shown(staff, "?said=two")) == ([], [("Port Gate Logistics", "Port Gate Logistics Inc")])
-    assert "two, by staff on" in web_client.page_text(staff.get(f"{LIST}?said=two"))
-    assert (shown(staff, "?said=two&q=zeta"), len(shown(staff, "?said=two&q=gate"))) == ([], 1)
+    assert (shown(staff), shown(staff, "?dismissed=yes")) == ([], [("Port Gate Logistics", "Port Gate Logistics Inc")])
+    assert "two, by staff on" in web_client.page_text(staff.get(f"{LIST}?dismissed=yes"))
+    assert (shown(staff, "?dismissed=yes&q=zeta"), len(shown(staff, "?dismissed=yes&q=gate"))) == ([], 1)
 
 
 # The page --------------------------------------------------------------------------------------------------------
@@ -180,7 +181,7 @@ def test_one_that_is_gone_or_the_same_leads_back_with_a_sentence(staff, both, me
 
 def test_these_are_two(staff, both):
     duplicates.scan_for_duplicates()
-    answer = press(staff, *both, button="two")
+    answer = press(staff, *both, button="dismiss")
     assert said(answer) == [
         "Port Gate Logistics and Port Gate Logistics Inc are two. They are not shown as twins again."
     ]
@@ -213,16 +214,16 @@ def test_who_may_only_look_looks(both):
     assert len(shown(viewer)) == 1
     page = viewer.get(page_of(*both))
     assert "A merge cannot be undone" not in web_client.page_text(page)
-    for button in ("merge", "two"):
+    for button in ("merge", "dismiss"):
         assert viewer.post(page_of(*both), {button: "x", "shown": MergePlan(*both).mark}).status_code == 403
-    assert viewer.post(f"{LIST}search/").status_code == 403
+    assert viewer.post(f"{LIST}scan/").status_code == 403
     assert (Organization.objects.count(), DuplicateCandidate.objects.open().count()) == (2, 1)
 
 
 def test_who_may_change_but_not_delete_may_say_that_they_are_two(both):
     editor = staff_client("view_organization", "view_duplicatecandidate", "change_organization")
     assert editor.post(page_of(*both), {"merge": "x", "shown": MergePlan(*both).mark}).status_code == 403
-    assert editor.post(page_of(*both), {"two": "x"}).status_code == 302
+    assert editor.post(page_of(*both), {"dismiss": "x"}).status_code == 302
     assert Organization.objects.count() == 2
 
 
@@ -238,10 +239,10 @@ def test_many_are_compared_by_a_worker(staff, both, monkeypatch):
     rung = []
     monkeypatch.setattr(pages, "SMALL_BATCH", 1)
     monkeypatch.setattr("imagine.mail.dispatch.send_task", rung.append)
-    answer = staff.post(f"{LIST}search/", follow=True)
+    answer = staff.post(f"{LIST}scan/", follow=True)
     assert said(answer) == ["All organizations are being compared. Look again in a minute."]
     assert (rung, shown(staff)) == (["partners.tasks.scan_for_duplicates"], [])
 
 
 def test_search_is_a_post(staff):
-    assert staff.get(f"{LIST}search/").status_code == 405
+    assert staff.get(f"{LIST}scan/").status_code == 405

@@ -124,7 +124,7 @@ def test_search_does_nothing_until_something_changed_and_takes_away_what_is_no_m
     assert [
         duplicates.scan_for_duplicates(),
         duplicates.scan_for_duplicates(),
-        duplicates.scan_for_duplicates(anew=True),
+        duplicates.scan_for_duplicates(force=True),
     ] == [True, False, True]
     other.name = "Slough House Bakery"
     other.save()

@@ -97,20 +97,20 @@ def test_nobody_to_write_to_stops_nothing():
     other = factories.contact(pledge.organization, "chue@example.org", "Chue Vang")
     main.delete()
     pledge.refresh_from_db()
-    assert not pledge_emails.reminder(pledge)
+    assert not pledge_emails.queue_draft_reminder(pledge)
     other.is_primary = True
     other.save()
-    assert pledge_emails.reminder(pledge)
+    assert pledge_emails.queue_draft_reminder(pledge)
     assert snapshots.emails_to()[-1] == "draft chue@example.org"
 
 
 def test_letters_are_spanish(settings):
     pledge = factories.draft_pledge("Unión Local 47", language="es")
     start = PledgeRequest.objects.create(organization="Otra", name="Alma", email=factories.EMAIL, language="es")
-    pledge_emails.link(pledge, start=start)
-    pledge_emails.reminder(pledge)
-    pledge_emails.new_link(pledge)
-    pledge_emails.begun(pledge)
+    pledge_emails.queue_link(pledge, request=start)
+    pledge_emails.queue_draft_reminder(pledge)
+    pledge_emails.queue_new_link(pledge)
+    pledge_emails.queue_started_by_staff(pledge)
     before = list(Message.objects.order_by("created_at"))
     for quantity in (6, 7):
         page = factories.pledge_data(pledge.token, factories.promised("tours", quantity))

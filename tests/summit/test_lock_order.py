@@ -173,7 +173,7 @@ RULES: dict[str, Callable[[SimpleNamespace], object]] = {
     "delete an organization": lambda made: contacts.delete_organization(made.third),
     "merge": lambda made: merging.merge_organizations(made.kept, made.other),
     "merge the other way": lambda made: merging.merge_organizations(made.other, made.kept),
-    "find duplicates": lambda made: duplicates.scan_for_duplicates(anew=True),
+    "find duplicates": lambda made: duplicates.scan_for_duplicates(force=True),
     "dismiss a duplicate": lambda made: duplicates.dismiss_candidate(made.other, made.kept, by="anna"),
     "save a draft": lambda made: editing.save_draft(made.draft.token, **made.page),
     "sign": lambda made: editing.sign_pledge(made.draft.token, **made.page, name="Jun", role="Owner"),
