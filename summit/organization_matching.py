@@ -4,18 +4,19 @@ belongs to one, else by staff, who get proposals. No seat, pledge or promise is 
 The events are locked before the organization, and that before the RSVPs, as in a merge.
 """
 
-from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from django.db import connection, transaction
-from django.db.models import Count, Max, Value, Window
-from django.db.models.functions import RowNumber
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.search import TrigramSimilarity
+from django.db import transaction
+from django.db.models import CharField, Count, Exists, ExpressionWrapper, Max, OuterRef, Q, QuerySet, Value, Window
+from django.db.models.functions import Lower, RowNumber
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
-from partners.models import MatchReason, Organization, normalize_name
+from partners.models import Contact, MatchReason, Organization, normalize_name
 from partners.organizations import duplicates, profiles
 from partners.organizations.duplicates import Match, MatchQuery
 from summit import seats
@@ -56,34 +57,32 @@ class NameTaken(CannotMatch):
 
 # Automatically ---------------------------------------------------------------------------------------------------
 
-MATCHES_BY_EMAIL = """
-    SELECT r.id, o.id, r.organization_name <> '' AND o.normalized_name = r.normalized_organization_name
-    FROM summit_rsvp r
-    JOIN partners_contact c ON lower(c.email) = lower(r.email)
-    JOIN partners_organization o ON o.id = c.organization_id
-    WHERE r.organization_id IS NULL AND NOT r.no_organization
-        AND (r.organization_name = '' OR o.normalized_name = r.normalized_organization_name
-            OR similarity(o.normalized_name, r.normalized_organization_name) >= %s)
-    ORDER BY r.id LIMIT %s
-"""
-
 
 def match_by_email() -> int:
     """Match each RSVP whose address belongs to a contact of one organization, unless another name was typed; staff get
     that as a proposal. Return how many were matched."""
-    with connection.cursor() as cursor:
-        cursor.execute(MATCHES_BY_EMAIL, [MIN_SIMILARITY, BATCH_SIZE])
-        rows = cursor.fetchall()
-    found: dict[int, dict[int, bool]] = defaultdict(dict)
-    for rsvp, organization, is_same_name in rows:
-        found[rsvp][organization] = is_same_name
-    return sum(match_rsvp(rsvp, organizations) for rsvp, organizations in found.items())
+    contacts = contacts_with_rsvps_email()
+    same_name = contacts.filter(organization__normalized_name=OuterRef("normalized_organization_name"))
+    rsvps = Rsvp.objects.filter(Exists(contacts), organization=None, no_organization=False).annotate(
+        found=ArraySubquery(contacts.values("organization")),
+        found_by_name=ArraySubquery(same_name.values("organization")),
+    )
+    rows = list(rsvps.order_by("pk").values_list("pk", "found", "found_by_name")[:BATCH_SIZE])
+    return sum(match_rsvp(pk, set(by_name if len(set(found)) > 1 else found)) for pk, found, by_name in rows)
 
 
-def match_rsvp(rsvp: int, organizations: dict[int, bool]) -> bool:
-    """`organizations` has the organizations of the address, and whether exactly their name was typed."""
-    if len(organizations) > 1:
-        organizations = {pk: True for pk, is_same_name in organizations.items() if is_same_name}
+def contacts_with_rsvps_email() -> QuerySet[Contact]:
+    """In a subquery of RSVPs: the contacts with the RSVP's address at an organization that may be the one typed."""
+    normalized_name = OuterRef("normalized_organization_name")
+    similarity = TrigramSimilarity("organization__normalized_name", normalized_name)  # type: ignore[arg-type]
+    typed = ExpressionWrapper(OuterRef("organization_name"), output_field=CharField())
+    contacts = Contact.objects.order_by().filter(organization__isnull=False)
+    contacts = contacts.alias(lower_email=Lower("email"), typed=typed, similarity=similarity)
+    may_be_meant = Q(typed="") | Q(organization__normalized_name=normalized_name) | Q(similarity__gte=MIN_SIMILARITY)
+    return contacts.filter(may_be_meant, lower_email=Lower(OuterRef("email")))
+
+
+def match_rsvp(rsvp: int, organizations: set[int]) -> bool:
     if len(organizations) != 1:
         return False
     try:

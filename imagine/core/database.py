@@ -20,7 +20,7 @@ def set_timeouts(*, connection, **kwargs) -> None:
     must have them, which check_timeouts checks.
     """
     if settings.DATABASE_POOL_MODE == "session":
-        with connection.connection.cursor() as cursor:
+        with connection.connection.cursor() as cursor:  # the ORM knows nothing of settings
             cursor.execute(" ".join(f"SET {name} = '{value}';" for name, value in settings.DATABASE_TIMEOUTS.items()))
 
 
@@ -41,5 +41,5 @@ def check_timeouts(databases=None, **kwargs) -> list[Warning]:
 
 def is_zero(alias: str, name: str) -> bool:
     with connections[alias].cursor() as cursor:
-        cursor.execute("SELECT current_setting(%s)", [name])
+        cursor.execute("SELECT current_setting(%s)", [name])  # as above
         return cursor.fetchone() == ("0",)

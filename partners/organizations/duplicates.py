@@ -202,6 +202,7 @@ def names_among(queries: Sequence[MatchQuery]) -> Evidence:
         cursor.execute("DROP TABLE wanted_names")
 
 
+# Raw, because the ORM makes no temporary tables.
 NAMES = """
     CREATE TEMPORARY TABLE wanted_names (key bigint, name text) ON COMMIT DROP;
     INSERT INTO wanted_names SELECT * FROM unnest(%s::bigint[], %s::text[]);

@@ -16,7 +16,8 @@ from partners.organizations.profiles import CONTACT_FIELDS, PROFILE_FIELDS
 from partners.pledges import promises
 from partners.pledges.promises import PromiseData
 
-# Raw, because the ORM can't lock a row FOR SHARE.
+# Raw, because the ORM can't lock a row FOR SHARE. FOR UPDATE makes everyone who saves wait for each other: eight at a
+# time took up to 1.6 times as long.
 CURRENT_YEAR_FOR_SHARE = """
     SELECT * FROM partners_pledgeyear WHERE opens_on <= %s AND closed_at IS NULL
     ORDER BY school_year DESC LIMIT 1 FOR SHARE

@@ -104,6 +104,7 @@ GUESTS = """
     )
 """
 
+# Raw, because the ORM has no lateral joins, no named subqueries and no rows of two models in one result.
 # Addresses are compared in PostgreSQL's lower case. Invitations are compared by their contact's address, too.
 PEOPLE = """
     WITH asked AS (

@@ -260,7 +260,10 @@ def organizations_by_name(names: set[str]) -> dict[str, int]:
 
 
 def normalized_names(names: set[str]) -> dict[str, str]:
-    """Return each name as the database normalizes it, by name, in one statement."""
+    """Return each name as the database normalizes it, by name.
+
+    Raw, because the ORM can't select from a list of values: with an expression for each name, 20,000 took 20 seconds.
+    """
     compiler = Organization.objects.all().query.get_compiler(connection=connection)
     sql, parameters = compiler.compile(normalize_name(RawSQL("name", ())))
     select = f"SELECT name, {sql} FROM unnest(%s::text[]) AS name"  # noqa: S608, the models' own expression
