@@ -16,6 +16,9 @@ THROWAWAY = SECRET_KEY=only-for-this-command-0123456789-abcdefghijklmnopqrstuvwx
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0 EMAIL_URL=smtp://127.0.0.1:1 \
 	MAIL_FROM=imagine@example.org MAIL_REPLY_TO=people@example.org MAIL_POSTAL_ADDRESS=Stockton
 
+# Without compiled modules on disk each of a test run's many processes would compile the whole project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo demo-reset test quick quick-image lint format bench pictures migrations
 .DEFAULT_GOAL := demo
 
