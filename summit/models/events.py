@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.contrib.contenttypes.fields import GenericRelation
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Case, F, Q, Subquery, Sum, When
+from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 from django.utils import timezone
@@ -32,14 +32,15 @@ class EventQuerySet(models.QuerySet):
     def next_of(self, kind: str) -> "Event | None":
         """The coming public event of a kind, with its seats, else the latest past one. A canceled event comes after
         those that will take place."""
-        is_coming = Q(ends_at__gt=timezone.now())
-        order = [
-            Case(When(is_coming, canceled_at=None, then=0), When(is_coming, then=1), default=2),
-            Case(When(is_coming, then="starts_at")),
-            *("-starts_at", "pk"),
-        ]
-        next_pk = self.public().filter(kind=kind).order_by(*order).values("pk")[:1]
-        return self.with_seats().filter(pk=Subquery(next_pk)).first()
+        events = self.public().filter(kind=kind)
+        event = (
+            events.upcoming().filter(canceled_at__isnull=True).first()
+            or events.upcoming().first()
+            or events.past().first()
+        )
+        if event:
+            event.count_seats()
+        return event
 
     def coming_summit(self) -> "Event | None":
         return self.upcoming().filter(kind=Event.Kind.SUMMIT, canceled_at__isnull=True).first()
@@ -221,7 +222,14 @@ class Event(models.Model):
         """Whether parties can still change or cancel: until the event ends."""
         return not self.canceled_at and not self.is_over
 
-    # These need EventQuerySet.with_seats().
+    def count_seats(self) -> None:
+        """Set what EventQuerySet.with_seats() annotates."""
+        totals = self.rsvps.aggregate(
+            held=Coalesce(Sum("held_seats"), 0), waitlisted=Coalesce(Sum("waitlisted_seats"), 0)
+        )
+        self.held_seats, self.waitlisted_seats = totals["held"], totals["waitlisted"]
+
+    # These need count_seats() or EventQuerySet.with_seats().
 
     @property
     def public_seats(self) -> int:

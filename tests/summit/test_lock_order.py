@@ -216,7 +216,7 @@ def locked_table(sql: str) -> str | None:
 
 def is_in_order(sql: str) -> bool:
     """Whether a locking SELECT locks one row, or several by primary key, or waits for none."""
-    ends = r'(ORDER BY (\d+|"\w+"\."(id|school_year|pk)") ASC|LIMIT (1|21)|"id" = \S+( LIMIT \d+)?)'
+    ends = r'(ORDER BY (\d+|"\w+"\."(id|school_year|pk)") ASC|LIMIT (1|21)|"?id"? = \S+( LIMIT \d+)?)'
     return bool(re.search(ends + r"\s+FOR ", sql)) or "SKIP LOCKED" in sql
 
 
