@@ -15,6 +15,11 @@ from partners.imports import workflow
 from partners.models import Import, PledgeRequest, PledgeYear
 from partners.pledges import links as pledge_links
 from partners.pledges import signup, years
+from summit import rsvp_links
+from summit.invitations import contact_import
+from summit.invitations import links as invitation_links
+from summit.models import ContactListUpload, Event, Reminder
+from summit.reminders import sending
 from tests import factories
 from tests.partners.import_files import as_csv, row, table
 
@@ -74,10 +79,11 @@ def test_request_is_kept_for_its_time(set_host_clock):
 
 def test_draft_is_reminded_after_its_days(set_host_clock):
     set_host_clock(BEHIND)
-    factories.draft_pledge()
+    draft = factories.draft_pledge()
     set_host_clock(AHEAD)
     years.remind_drafts()
-    assert not Message.objects.filter(kind="pledge_draft").exists()
+    draft.refresh_from_db()
+    assert draft.reminded_at is None
 
 
 def test_tries_are_counted_in_one_window(set_host_clock, wrong):
@@ -134,3 +140,50 @@ def test_email_is_outdated_when_its_link_was_replaced_since(set_host_clock):
     message.refresh_from_db()
     with pytest.raises(CannotResend):
         queue.resend(message)
+
+
+# The summit ---------------------------------------------------------------------------------------------------------
+
+
+def event_in(days: int, **fields) -> Event:
+    """RSVP is open whatever the host's clock says."""
+    opens_at = true_now() - timedelta(days=300)
+    return factories.event(starts_at=true_now() + timedelta(days=days), rsvp_opens_at=opens_at, **fields)
+
+
+def test_link_of_an_rsvp_or_an_invitation_is_emailed_once_in_ten_minutes(set_host_clock, wrong):
+    event = event_in(300)
+    rsvp = factories.rsvp(event)
+    invitation = factories.invite(event, factories.person("Jun"))
+    set_host_clock(wrong)
+    assert rsvp_links.mail_rsvp_link(rsvp)
+    assert invitation_links.mail_invitation_link(invitation)
+    set_host_clock(-wrong)
+    assert not rsvp_links.mail_rsvp_link(rsvp)
+    assert not invitation_links.mail_invitation_link(invitation)
+
+
+def test_waitlist_is_in_the_order_of_the_databases_clock(set_host_clock):
+    event = event_in(300, capacity=0, max_party_size=1)
+    set_host_clock(AHEAD)
+    factories.rsvp(event, "First")
+    set_host_clock(BEHIND)
+    factories.rsvp(event, "Second")
+    assert [rsvp.name for rsvp in event.rsvps.waitlist()] == ["First", "Second"]
+
+
+def test_reminder_is_not_written_before_it_is_due(set_host_clock):
+    event = event_in(105)
+    factories.rsvp(event)
+    set_host_clock(AHEAD)
+    sending.send_due_reminders()
+    assert not Message.objects.filter(kind__startswith="reminder").exists()
+    assert not Reminder.objects.exists()
+
+
+def test_uploaded_list_is_kept_for_its_time(set_host_clock):
+    set_host_clock(BEHIND)
+    contact_import.store_upload(factories.audience(), b"Email", "people.csv")
+    set_host_clock(AHEAD)
+    contact_import.discard_stale_uploads()
+    assert ContactListUpload.objects.exists()
