@@ -201,7 +201,7 @@ class Group:
 def names_to_match():
     """Return each unmatched name with its number of RSVPs, newest first: rows of `normalized_organization_name`,
     `number` and `latest`."""
-    names = Rsvp.objects.to_match().order_by().values("normalized_organization_name")
+    names = Rsvp.objects.unmatched().order_by().values("normalized_organization_name")
     return names.annotate(number=Count("pk"), latest=Max("created_at")).order_by(
         "-latest", "normalized_organization_name"
     )
@@ -213,7 +213,7 @@ def groups_with_proposals(names: Collection[dict]) -> list[Group]:
         row["normalized_organization_name"]: Group(row["normalized_organization_name"], row["number"]) for row in names
     }
     newest = Window(RowNumber(), partition_by="normalized_organization_name", order_by=["-created_at", "-pk"])
-    rsvps = Rsvp.objects.to_match().filter(normalized_organization_name__in=found).alias(place=newest)
+    rsvps = Rsvp.objects.unmatched().filter(normalized_organization_name__in=found).alias(place=newest)
     for rsvp in rsvps.filter(place__lte=MAX_EMAILS_COMPARED).select_related("event").order_by("place"):
         found[rsvp.normalized_organization_name].rsvps.append(rsvp)
     return add_proposals([group for group in found.values() if group.rsvps])
@@ -231,7 +231,7 @@ def rsvps_with_same_name(rsvp: Rsvp) -> RsvpQuerySet:
     the same name."""
     if rsvp.organization_id or rsvp.no_organization or not rsvp.organization_name:
         return Rsvp.objects.filter(pk=rsvp.pk)
-    return Rsvp.objects.to_match().filter(normalized_organization_name=rsvp.normalized_organization_name)
+    return Rsvp.objects.unmatched().filter(normalized_organization_name=rsvp.normalized_organization_name)
 
 
 def add_proposals(groups: list[Group]) -> list[Group]:

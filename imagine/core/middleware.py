@@ -23,7 +23,7 @@ FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
 def log_request(get_response: GetResponse) -> GetResponse:
     """Give each request an id and log one line with the route's pattern instead of the path."""
 
-    def answer(request: HttpRequest) -> HttpResponse:
+    def middleware(request: HttpRequest) -> HttpResponse:
         mark = request_id.set(uuid.uuid4().hex[:12])
         began = time.monotonic()
         try:
@@ -36,7 +36,7 @@ def log_request(get_response: GetResponse) -> GetResponse:
             request_id.reset(mark)
         return response
 
-    return answer
+    return middleware
 
 
 def refuse_unreadable(get_response: GetResponse) -> GetResponse:
@@ -46,14 +46,14 @@ def refuse_unreadable(get_response: GetResponse) -> GetResponse:
     Django raises an error on another charset in its CSRF check and again in its error page, so this runs before both.
     """
 
-    def answer(request: HttpRequest) -> HttpResponse:
+    def middleware(request: HttpRequest) -> HttpResponse:
         status = rejection_status(request)
         if not status:
             return get_response(request)
         with translation.override(translation.get_language_from_request(request)):
             return render(request, f"{status}.html", status=status)
 
-    return answer
+    return middleware
 
 
 def rejection_status(request: HttpRequest) -> int | None:

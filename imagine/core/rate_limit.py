@@ -51,12 +51,12 @@ def limit_posts(scope: str, *, most: int, minutes: int) -> Callable:
 
     def decorate(view: Callable) -> Callable:
         @wraps(view)
-        def answer(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        def wrapper(request: HttpRequest, *args, **kwargs) -> HttpResponse:
             if request.method == "POST" and is_over(request, scope, most=most, minutes=minutes):
                 return too_many_requests(request, minutes=minutes)
             return view(request, *args, **kwargs)
 
-        return answer
+        return wrapper
 
     return decorate
 

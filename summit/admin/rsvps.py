@@ -103,7 +103,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
     list_display = ("name", "organization_name", "day", "status", "held_seats", "waitlisted_seats", "email", "made")
     list_filter = (StatusFilter, "event", "sector", "language", "source")
     list_select_related = ("event",)
-    search_fields = ("name",)  # see RsvpQuerySet.found()
+    search_fields = ("name",)  # see RsvpQuerySet.search()
     search_help_text = _("Looks for any guest’s name, with or without accents, e-mail, organization or code.")
     show_full_result_count = False
     actions = (*rsvp_actions.ACTIONS, "guests_csv", "guests_xlsx")
@@ -132,7 +132,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
             uids = queryset.order_by().values_list("pk", "ics_uid").iterator()
             if found := [pk for pk, uid in uids if uid.int % CODE_COUNT == number]:
                 return queryset.filter(pk__in=found), False
-        return queryset.found(search_term), False
+        return queryset.search(search_term), False
 
     def get_fieldsets(self, request, obj=None):
         contact = ("event", "name", "email", "phone", "organization_name", "sector", "language", "shown")

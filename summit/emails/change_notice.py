@@ -16,11 +16,11 @@ from summit.emails.kinds import EmailKind
 from summit.emails.rsvp import LANGUAGES, Preview, landing_url
 from summit.models import Event, Invitation
 
-KINDS = (EmailKind.INVITATION_MOVED, EmailKind.INVITATION_CALLED_OFF)
+KINDS = (EmailKind.INVITATION_MOVED, EmailKind.INVITATION_CANCELED)
 
 
 def kind_of(event: Event) -> str:
-    return EmailKind.INVITATION_CALLED_OFF if event.canceled_at else EmailKind.INVITATION_MOVED
+    return EmailKind.INVITATION_CANCELED if event.canceled_at else EmailKind.INVITATION_MOVED
 
 
 def change_notice_messages(

@@ -84,7 +84,7 @@ def rewrite_unsent_invitations(event: Event) -> None:
 
 def messages_with_link(invitation: Invitation) -> MessageQuerySet:
     """What leads to its link. That the event is called off leads elsewhere."""
-    return invitation.messages.exclude(kind=Kind.INVITATION_CALLED_OFF)
+    return invitation.messages.exclude(kind=Kind.INVITATION_CANCELED)
 
 
 def delete_unsent_links(invitation: Invitation) -> None:

@@ -21,7 +21,7 @@ class EmailKind(TextChoices):
     INVITATION_MERGED = "invitation_merged"  # asked by an invitation that was merged into another; its link is dead
     INVITATION_UNANSWERED = templates.UNANSWERED.code
     INVITATION_MOVED = templates.INVITATION_MOVED.code
-    INVITATION_CALLED_OFF = templates.INVITATION_CALLED_OFF.code
+    INVITATION_CANCELED = templates.INVITATION_CANCELED.code
     REMINDER_WEEK = templates.WEEK.code
     REMINDER_DAY = templates.DAY.code
     REMINDER_NAMES = templates.NAMES.code

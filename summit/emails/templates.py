@@ -233,7 +233,7 @@ INVITATION_MOVED = register_template(
     )
 )
 
-INVITATION_CALLED_OFF = register_template(
+INVITATION_CANCELED = register_template(
     EditableTemplate(
         code="invitation_called_off",
         title=gettext_lazy("Invited, and the event is called off"),

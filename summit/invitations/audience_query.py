@@ -24,9 +24,9 @@ class Reason(TextChoices):
     COMING = "coming", _("has an RSVP already")
     DECLINED = "declined", _("declined")
     INVITED = "invited", _("was invited already")
-    UNWILLING = "unwilling", _("wants no invitations")
-    REFUSED = "refused", _("address refuses mail")
-    TWICE = "twice", _("same address as another person here")
+    OPTED_OUT = "opted_out", _("wants no invitations")
+    BOUNCED = "bounced", _("address refuses mail")
+    DUPLICATE = "duplicate", _("same address as another person here")
 
 
 class Person(NamedTuple):
@@ -142,9 +142,10 @@ PEOPLE = """
             WHEN coming.address IS NOT NULL OR invited.accepted THEN 'coming'
             WHEN invited.declined THEN 'declined'
             WHEN invited.address IS NOT NULL THEN 'invited'
-            WHEN NOT coalesce(a.wants_invitations, %(wanted)s) THEN 'unwilling'
-            WHEN a.suppressed_at IS NOT NULL THEN 'refused'
-            WHEN row_number() OVER (PARTITION BY p.address ORDER BY p.is_primary DESC, p.contact_id) > 1 THEN 'twice'
+            WHEN NOT coalesce(a.wants_invitations, %(wanted)s) THEN 'opted_out'
+            WHEN a.suppressed_at IS NOT NULL THEN 'bounced'
+            WHEN row_number() OVER (PARTITION BY p.address ORDER BY p.is_primary DESC, p.contact_id) > 1
+                THEN 'duplicate'
             ELSE ''
         END AS reason
         FROM people p

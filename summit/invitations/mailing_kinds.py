@@ -13,7 +13,7 @@ def invitations_context(mailing: Mailing) -> dict[str, int]:
 
 
 def change_notice_context(mailing: Mailing) -> dict[str, bool]:
-    return {"event_is_canceled": mailing.template == EmailKind.INVITATION_CALLED_OFF}
+    return {"event_is_canceled": mailing.template == EmailKind.INVITATION_CANCELED}
 
 
 INVITATIONS = MailingKind(

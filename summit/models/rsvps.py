@@ -35,15 +35,15 @@ class RsvpQuerySet(models.QuerySet):
         """The RSVPs of an address, ignoring case. Uses the unique index."""
         return self.alias(folded_email=Lower("email")).filter(folded_email=email.lower())
 
-    def to_match(self):
+    def unmatched(self):
         """RSVPs whose organization isn't matched yet."""
         return self.filter(organization__isnull=True, no_organization=False).exclude(organization_name="")
 
-    def found(self, words: str):
+    def search(self, text: str):
         """RSVPs in which each word is found: in the contact's name, address or organization, or in a guest's name,
         ignoring accents and case. Uses the trigram indexes."""
         found = self
-        for word in words.split()[:MAX_SEARCH_WORDS]:
+        for word in text.split()[:MAX_SEARCH_WORDS]:
             here = {"search_text__contains": unaccented(Value(word))}
             contacts, guests = Rsvp.objects.filter(**here), Guest.objects.filter(**here)
             found = found.filter(pk__in=contacts.order_by().values("pk").union(guests.order_by().values("rsvp")))

@@ -27,13 +27,13 @@ def invitation_by_link(view: Callable) -> Callable:
 
     @private_response
     @wraps(view)
-    def answer(request: HttpRequest, token: str) -> HttpResponse:
+    def wrapper(request: HttpRequest, token: str) -> HttpResponse:
         try:
             return view(request, get_invitation(token))
         except Invitation.DoesNotExist:  # never existed, or was withdrawn just now
             raise Http404 from None
 
-    return answer
+    return wrapper
 
 
 def get_invitation(token: str) -> Invitation:

@@ -23,7 +23,7 @@ def partner_year(request: HttpRequest, token: str) -> HttpResponse:
     if state.pledge and state.pledge.token != token:
         return redirect("partner_year", state.pledge.token)
     page = {
-        "sheet": state,
+        "state": state,
         "pledge": state.pledge,
         "year": summit_partner_year.load_partner_year(state.organization, state.answering_contact),
     }

@@ -34,7 +34,7 @@ def rsvp_by_link(view: Callable) -> Callable:
 
     @private_response
     @wraps(view)
-    def answer(request: HttpRequest, token: str) -> HttpResponse:
+    def wrapper(request: HttpRequest, token: str) -> HttpResponse:
         rsvp = Rsvp.objects.select_related("event").filter(token=token).first()
         if rsvp is None:
             raise Http404
@@ -43,7 +43,7 @@ def rsvp_by_link(view: Callable) -> Callable:
         except Rsvp.DoesNotExist:  # staff deleted it just now
             raise Http404 from None
 
-    return answer
+    return wrapper
 
 
 @require_safe

@@ -53,7 +53,7 @@ def test_partners_of_the_year_were_invited_but_for_one_who_wants_no_invitations(
         Pledge.objects.signed().filter(year=THIS_YEAR).values_list("organization", flat=True)
     )
     left_out = audience_query.count_people(audience, event).left_out
-    assert left_out[audience_query.Reason.UNWILLING] == 1
+    assert left_out[audience_query.Reason.OPTED_OUT] == 1
     assert mailing.recipient_count == event.invitations.count()
     assert (mailing.about, mailing.started_by) == (event, "staff")
 

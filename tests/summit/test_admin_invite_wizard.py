@@ -141,7 +141,7 @@ def test_page_shows_who_is_invited_who_is_left_out_and_why(staff, kickoff):
         ("address refuses mail", 1),
         ("all", 3),
     ]
-    assert shown(staff.get(who(kickoff, audience) + "?who=unwilling")) == ["Ben Ochoa"]
+    assert shown(staff.get(who(kickoff, audience) + "?who=opted_out")) == ["Ben Ochoa"]
     assert shown(staff.get(who(kickoff, audience) + "?who=all")) == ["Alma Reyes", "Ben Ochoa", "Chue Vang"]
     assert shown(staff.get(who(kickoff, audience) + "?who=~")) == ["Alma Reyes"]
     assert "Ben Ochoa – ben.ochoa@example.org wants no invitations" in web_client.page_text(

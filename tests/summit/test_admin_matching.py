@@ -143,10 +143,10 @@ def test_wrong_new_organization_comes_back_with_a_sentence(staff, rsvp, typed):
 
 def test_no_partner_and_back_among_those_to_match(staff, rsvp):
     assert said(press(staff, rsvp, none="1")) == ["1 RSVP belongs to no partner."]
-    assert rsvp not in Rsvp.objects.to_match()
+    assert rsvp not in Rsvp.objects.unmatched()
     answer = press(staff, rsvp, again="1", was="none")
     assert said(answer) == ["1 RSVP is to be matched again."]
-    assert rsvp in Rsvp.objects.to_match()
+    assert rsvp in Rsvp.objects.unmatched()
 
 
 def test_matched_one_is_said_otherwise_alone(staff, event, gate, rsvp):

@@ -192,8 +192,8 @@ def test_why_each_is_left_out():
         "Coming": Reason.COMING,
         "Declined": Reason.DECLINED,
         "Invited": Reason.INVITED,
-        "Refused": Reason.REFUSED,
-        "Unwilling": Reason.UNWILLING,
+        "Refused": Reason.BOUNCED,
+        "Unwilling": Reason.OPTED_OUT,
     }
     found = audience_query.count_people(audience, event)
     assert found[:2] == (1, {Reason.COMING: 2, **dict.fromkeys(list(Reason)[1:-1], 1)})
@@ -220,7 +220,7 @@ def test_one_address_in_two_organizations_is_asked_once():
     contact("Alma", ports[0], email="alma@example.org")
     contact("Alma Main", ports[1], email="Alma@example.org")
     audience = factories.audience(sectors=["business"], contact_scope="all")
-    assert reasons(audience, factories.event()) == {"Alma": Reason.TWICE, "Alma Main": "", "Boss": ""}
+    assert reasons(audience, factories.event()) == {"Alma": Reason.DUPLICATE, "Alma Main": "", "Boss": ""}
 
 
 def test_an_address_that_was_invited_as_another_contact_is_not_asked_again():
@@ -265,7 +265,7 @@ def test_who_is_left_out_for_one_reason():
     audience = factories.audience(uploaded_contacts=listed)
     assert names(audience, event, reason="") == ["Asked"]
     assert names(audience, event, reason=Reason.COMING) == ["Coming"]
-    assert names(audience, event, reason=Reason.TWICE) == []
+    assert names(audience, event, reason=Reason.DUPLICATE) == []
     assert [person.why for person in audience_query.audience_people(audience, event)] == ["", "has an RSVP already"]
 
 

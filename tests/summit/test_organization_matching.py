@@ -170,9 +170,9 @@ def test_new_organization_is_made_once_when_pressed_twice(event):
 def test_none_and_asked_again(event):
     rsvp = factories.rsvp(event, organization_name="a parent")
     organization_matching.assign_no_organization(this(rsvp))
-    assert list(Rsvp.objects.to_match()) == []
+    assert list(Rsvp.objects.unmatched()) == []
     organization_matching.reopen_match(this(rsvp))
-    assert list(Rsvp.objects.to_match()) == [rsvp]
+    assert list(Rsvp.objects.unmatched()) == [rsvp]
 
 
 # The list --------------------------------------------------------------------------------------------------------
@@ -241,7 +241,7 @@ def test_organization_that_is_erased_leaves_its_rsvps_to_be_matched_again(event)
     organization, rsvp = factories.organization("Zeta"), factories.rsvp(event, organization_name="Zeta")
     organization_matching.assign_organization(this(rsvp), organization.pk)
     organization.delete()
-    assert (list(Rsvp.objects.to_match()), seats.available_seats(event)) == ([rsvp], 99)
+    assert (list(Rsvp.objects.unmatched()), seats.available_seats(event)) == ([rsvp], 99)
 
 
 def test_organization_with_a_pledge_stays_whatever_becomes_of_its_rsvps(event):
