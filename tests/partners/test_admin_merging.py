@@ -236,12 +236,12 @@ def test_others_are_kept_out(client, both):
 
 
 def test_many_are_compared_by_a_worker(staff, both, monkeypatch):
-    rung = []
+    sent_tasks = []
     monkeypatch.setattr(pages, "SMALL_BATCH", 1)
-    monkeypatch.setattr("imagine.mail.dispatch.send_task", rung.append)
+    monkeypatch.setattr("imagine.mail.dispatch.send_task", sent_tasks.append)
     answer = staff.post(f"{LIST}scan/", follow=True)
     assert said(answer) == ["All organizations are being compared. Look again in a minute."]
-    assert (rung, shown(staff)) == (["partners.tasks.scan_for_duplicates"], [])
+    assert (sent_tasks, shown(staff)) == (["partners.tasks.scan_for_duplicates"], [])
 
 
 def test_search_is_a_post(staff):

@@ -758,15 +758,15 @@ def test_file_that_kills_its_reader_is_given_up(year, monkeypatch):
 
 
 def test_large_one_is_left_to_a_worker(year, monkeypatch):
-    rung = []
-    monkeypatch.setattr("imagine.mail.dispatch.send_task", lambda task, pk: rung.append((task, pk)))
+    sent_tasks = []
+    monkeypatch.setattr("imagine.mail.dispatch.send_task", lambda task, pk: sent_tasks.append((task, pk)))
     monkeypatch.setattr(import_workflow, "SMALL_FILE_SIZES", {"csv": 10})
     monkeypatch.setattr("django.db.transaction.on_commit", lambda act, robust: act())
     run = import_workflow.start_import(as_csv(table([row()])), file_name="x", year=year, by="anna", language="en")
-    assert (run.state, rung) == ("reading", [("partners.tasks.run_import", run.pk)])
+    assert (run.state, sent_tasks) == ("reading", [("partners.tasks.run_import", run.pk)])
     Import.objects.update(last_step_at=timezone.now() - 2 * import_workflow.ABANDONED_AFTER)
     import_workflow.resume_imports()
-    assert rung == [("partners.tasks.run_import", run.pk)] * 2
+    assert sent_tasks == [("partners.tasks.run_import", run.pk)] * 2
 
 
 def test_checked_and_forgotten_is_dropped_after_two_weeks(year):

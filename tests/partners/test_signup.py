@@ -177,15 +177,15 @@ def test_pledges_link_is_mailed_at_most_once_in_ten_minutes_and_ten_times_a_day_
 def test_what_was_left_unanswered_is_answered_by_the_sweep(monkeypatch):
     factories.pledge_year()
     begin()
-    rung = []
-    monkeypatch.setattr(tasks.dispatch, "send_task", lambda task, pk: rung.append((task, pk)))
+    sent_tasks = []
+    monkeypatch.setattr(tasks.dispatch, "send_task", lambda task, pk: sent_tasks.append((task, pk)))
     tasks.answer_pledge_requests()
-    [(task, pk)] = rung
+    [(task, pk)] = sent_tasks
     assert task == "partners.tasks.answer_pledge_request"
     tasks.answer_pledge_request(str(pk))
     assert snapshots.emails_to() == ["link 1 alma@example.org"]
     tasks.answer_pledge_requests()
-    assert len(rung) == 1
+    assert len(sent_tasks) == 1
 
 
 def test_old_starts_are_forgotten_with_their_links():

@@ -77,23 +77,23 @@ EACH = [
 NAMES = [each[0] for each in EACH]
 
 
-@pytest.mark.parametrize(("action", "on", "more", "words", "stands", "letter", "again", "_over"), EACH, ids=NAMES)
-def test_action_works_and_repeats_harmlessly(staff, action, on, more, words, stands, letter, again, _over):
+@pytest.mark.parametrize(("action", "on", "more", "words", "stands", "email", "again", "_over"), EACH, ids=NAMES)
+def test_action_works_and_repeats_harmlessly(staff, action, on, more, words, stands, email, again, _over):
     rsvp = on(factories.event())
     AuditEntry.objects.all().delete()
     assert said(act(staff, action, rsvp, **more)) == [words]
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.waitlisted_seats) == stands
-    assert snapshots.emails(rsvp)[-1].split()[0] == letter
+    assert snapshots.emails(rsvp)[-1].split()[0] == email
     by = AuditEntry.objects.about(rsvp).values_list("actor_kind", "actor_name", "reason")
-    assert list(by) == ([] if letter == "link" else [("staff", "staff", more.get("reason", ""))])
+    assert list(by) == ([] if email == "link" else [("staff", "staff", more.get("reason", ""))])
     before = snapshots.tables(but=KEPT)
     assert said(act(staff, action, rsvp, **more)) == [again]
     assert snapshots.tables(but=KEPT) == before
 
 
-@pytest.mark.parametrize(("action", "on", "more", "_words", "_stands", "_letter", "_again", "over"), EACH, ids=NAMES)
-def test_action_on_an_event_of_the_past_is_refused(staff, action, on, more, _words, _stands, _letter, _again, over):
+@pytest.mark.parametrize(("action", "on", "more", "_words", "_stands", "_email", "_again", "over"), EACH, ids=NAMES)
+def test_action_on_an_event_of_the_past_is_refused(staff, action, on, more, _words, _stands, _email, _again, over):
     event = factories.event()
     rsvp = on(event)
     factories.end_event(event)
@@ -104,7 +104,7 @@ def test_action_on_an_event_of_the_past_is_refused(staff, action, on, more, _wor
 
 
 @pytest.mark.parametrize("action", [*NAMES, "replace_links", "guests_csv", "guests_xlsx", "delete_selected"])
-def test_action_on_what_was_erased_meanwhile_says_so_and_does_nothing(staff, action):
+def test_action_on_what_was_erased_in_the_meantime_says_so_and_does_nothing(staff, action):
     gone = factories.rsvp(factories.event())
     seats.delete_rsvp(gone)
     before = snapshots.tables(but=KEPT)
@@ -112,9 +112,9 @@ def test_action_on_what_was_erased_meanwhile_says_so_and_does_nothing(staff, act
     assert snapshots.tables(but=KEPT) == before
 
 
-@pytest.mark.parametrize(("action", "on", "more", "words", "stands", "_letter", "_again", "_over"), EACH, ids=NAMES)
-def test_action_is_done_to_the_others_when_one_was_erased_meanwhile(
-    staff, action, on, more, words, stands, _letter, _again, _over
+@pytest.mark.parametrize(("action", "on", "more", "words", "stands", "_email", "_again", "_over"), EACH, ids=NAMES)
+def test_action_is_done_to_the_others_when_one_was_erased_in_the_meantime(
+    staff, action, on, more, words, stands, _email, _again, _over
 ):
     gone, stays = factories.rsvp(factories.event()), on(factories.event())
     seats.delete_rsvp(gone)
@@ -127,7 +127,7 @@ def test_action_is_done_to_the_others_when_one_was_erased_meanwhile(
     ("action", "said_then"),
     [("cancel_rsvps", SAME), ("promote_rsvps", SAME), ("move_to_waitlist", "This RSVP is cancelled.")],
 )
-def test_action_on_what_the_guest_cancelled_meanwhile(staff, action, said_then):
+def test_action_on_what_the_guest_cancelled_in_the_meantime(staff, action, said_then):
     rsvp = cancelled(factories.event())
     before = snapshots.tables(but=KEPT)
     [sentence] = said(act(staff, action, rsvp))
@@ -210,7 +210,7 @@ def test_replacing_a_link_works_each_time_and_also_when_the_event_is_over(staff)
         assert said(act(staff, "replace_links", rsvp)) == ["1 link was replaced."]
         opened.add(Rsvp.objects.get().token)
     assert len(opened) == 4
-    assert [letter.split()[0] for letter in snapshots.emails()] == ["confirmed", *["new_link"] * 3]
+    assert [email.split()[0] for email in snapshots.emails()] == ["confirmed", *["new_link"] * 3]
     assert Client().get(rsvp.get_absolute_url()).status_code == 404
 
 
@@ -262,7 +262,7 @@ def test_export_of_nobody_is_a_sentence_and_no_file(staff, kind):
     ]
 
 
-def test_export_leaves_out_who_was_erased_meanwhile_and_says_so_on_the_next_page(staff):
+def test_export_leaves_out_who_was_erased_in_the_meantime_and_says_so_on_the_next_page(staff):
     event = factories.event()
     gone, stays = factories.rsvp(event, "Gone"), factories.rsvp(event, "Stays")
     seats.delete_rsvp(gone)
@@ -303,7 +303,7 @@ def test_two_members_of_staff_promoting_the_last_seat_give_it_once():
     for sentence in ("1 RSVP was seated.", f"RSVP {lost.code}: No seat is free right now."):
         assert sum(sentence in page for page in pages) == 1
     assert sorted(row[1:] for row in snapshots.seats(event)) == [(0, 0), (0, 1), (1, 0)]
-    assert sum(letter.startswith("promoted") for letter in snapshots.emails()) == 1
+    assert sum(email.startswith("promoted") for email in snapshots.emails()) == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -319,7 +319,7 @@ def test_two_members_of_staff_putting_one_party_on_the_list_do_it_once():
 # Events -----------------------------------------------------------------------------------------------------------
 
 
-def test_calling_off_works_once_and_says_so_again(staff):
+def test_canceling_works_once_and_says_so_again(staff):
     event = factories.event()
     rsvp = factories.rsvp(event)
     assert said(act(staff, "cancel_events", event, to=EVENTS, sure="yes")) == ["1 event was called off."]
@@ -332,7 +332,7 @@ def test_calling_off_works_once_and_says_so_again(staff):
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "event_canceled 2 CANCEL"]
 
 
-def test_calling_off_what_ended_while_the_question_was_open_is_refused(staff):
+def test_canceling_what_ended_while_the_question_was_open_is_refused(staff):
     event, other = factories.event(), factories.event()
     factories.rsvp(event)
     act(staff, "cancel_events", event, other, to=EVENTS)
@@ -346,7 +346,7 @@ def test_calling_off_what_ended_while_the_question_was_open_is_refused(staff):
 
 
 @pytest.mark.parametrize("more", [{}, {"sure": "yes"}])
-def test_calling_off_what_was_erased_meanwhile_says_so(staff, more):
+def test_canceling_what_was_erased_in_the_meantime_says_so(staff, more):
     event = factories.event()
     pk = event.pk
     event.delete()
@@ -354,7 +354,7 @@ def test_calling_off_what_was_erased_meanwhile_says_so(staff, more):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_members_of_staff_calling_off_one_event_write_once():
+def test_two_members_of_staff_canceling_one_event_write_once():
     event = factories.event()
     rsvp = factories.rsvp(event)
     at_once([lambda: factories.cancel_event(event)] * 4)

@@ -130,7 +130,7 @@ def test_event_with_rsvps_is_not_deleted(staff):
     assert Event.objects.count() == 1
 
 
-def test_calling_off_asks_first_and_then_tells_every_party_once(staff):
+def test_canceling_asks_first_and_then_tells_every_party_once(staff):
     event = factories.event(capacity=1)
     seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
     before = snapshots.tables(but=("sessions.Session",))
@@ -145,7 +145,7 @@ def test_calling_off_asks_first_and_then_tells_every_party_once(staff):
     assert snapshots.emails(waits) == ["waitlisted 1", "event_canceled 2"]
 
 
-def test_calling_off_what_is_over_is_refused(staff):
+def test_canceling_what_is_over_is_refused(staff):
     event = factories.event()
     factories.end_event(event)
     assert "This event is over, so it cannot be cancelled." in web_client.page_text(act(staff, event, sure="yes"))

@@ -257,7 +257,7 @@ def test_page_that_was_tampered_with_invites_nobody(staff, kickoff, shown):
     assert not Invitation.objects.exists()
 
 
-def test_audience_that_changed_meanwhile_is_shown_again(staff, kickoff):
+def test_audience_that_changed_in_the_meantime_is_shown_again(staff, kickoff):
     alma, ben, chue = people()
     audience = factories.audience(uploaded_contacts=[alma, ben])
     sent = typed(staff, kickoff, audience, 2)

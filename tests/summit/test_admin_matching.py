@@ -165,7 +165,7 @@ def test_organization_that_is_not_there_is_told(staff, rsvp, sent):
 
 
 @pytest.mark.parametrize("button", ["choose", "none", "new", "again"])
-def test_what_somebody_else_said_meanwhile_stands(staff, gate, rsvp, button):
+def test_what_somebody_else_said_in_the_meantime_stands(staff, gate, rsvp, button):
     other = factories.organization("Zeta Freight")
     organization_matching.assign_organization(Rsvp.objects.all(), other.pk)
     for was in ("", "none", str(gate.pk), "x"):

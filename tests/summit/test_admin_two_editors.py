@@ -133,7 +133,7 @@ def test_need_of_a_guest_that_both_wrote_is_shown_at_the_guest(staff, party):
 # The party itself -------------------------------------------------------------------------------------------------
 
 
-def test_guest_who_came_meanwhile_is_shown_and_everything_typed_is_kept(staff, party):
+def test_guest_who_came_in_the_meantime_is_shown_and_everything_typed_is_kept(staff, party):
     mine = opened(staff, party)
     seats.change_party_size(party, size=4)
     dee = party.guests.last()
@@ -192,7 +192,7 @@ def test_size_that_both_changed_is_shown_and_mine_counts_when_saved_once_more(st
     assert snapshots.seats(party.event) == [("Alma Reyes", 5, 0)]
 
 
-def test_party_that_was_called_up_meanwhile_is_shown_as_it_stands(staff):
+def test_party_that_was_called_up_in_the_meantime_is_shown_as_it_stands(staff):
     event = factories.event(capacity=1)
     first, waits = factories.rsvp(event, "First"), factories.rsvp(event)
     mine = opened(staff, waits)
@@ -203,7 +203,7 @@ def test_party_that_was_called_up_meanwhile_is_shown_as_it_stands(staff):
     assert Rsvp.objects.get(pk=waits.pk).note == "Mine"
 
 
-def test_party_that_was_cancelled_meanwhile_is_told_and_the_rest_is_kept(staff, party):
+def test_party_that_was_cancelled_in_the_meantime_is_told_and_the_rest_is_kept(staff, party):
     mine = opened(staff, party)
     seats.cancel(party)
     page = save(staff, party, mine | {"size": "5", "note": "Mine", "guests-1-dietary_needs": "vegan"})
@@ -213,7 +213,7 @@ def test_party_that_was_cancelled_meanwhile_is_told_and_the_rest_is_kept(staff, 
     assert (party.status, party.note, needs(party)[1]) == ("canceled", "Mine", ("Ben", "vegan"))
 
 
-def test_party_that_came_back_meanwhile_is_told_and_the_rest_is_kept(staff, party):
+def test_party_that_came_back_in_the_meantime_is_told_and_the_rest_is_kept(staff, party):
     seats.cancel(party)
     mine = opened(staff, party)
     seats.reinstate(party, size=2)
@@ -238,7 +238,7 @@ def test_party_that_changes_again_is_told_again(staff, party):
     assert (Rsvp.objects.get().note, Guest.objects.count()) == ("Mine", 2)
 
 
-def test_erased_meanwhile_is_told(staff, party):
+def test_erased_in_the_meantime_is_told(staff, party):
     mine = opened(staff, party)
     seats.delete_rsvp(party)
     page = staff.post(page_of(party), mine, follow=True)

@@ -77,10 +77,10 @@ def test_refused_before_the_day_and_for_what_did_not_take_place(rule):
     early = factories.rsvp(factories.event())
     with pytest.raises(attendance.CheckInNotOpen, match="from the day of the event on"):
         rule(early)
-    called_off = party("Ben Ochoa")
-    factories.cancel_event_unnoticed(called_off.event)
+    canceled = party("Ben Ochoa")
+    factories.cancel_event_unnoticed(canceled.event)
     with pytest.raises(attendance.CheckInNotOpen, match="called off"):
-        rule(called_off)
+        rule(canceled)
     cancelled = factories.rsvp(factories.event(), "Chue Vang")
     seats.cancel(cancelled)
     factories.end_event(cancelled.event)
@@ -155,7 +155,7 @@ def test_page_saved_as_it_was_keeps_who_came_to_the_second(staff):
     assert snapshots.tables(but=("sessions.Session", "admin.LogEntry")) == before
 
 
-def test_what_another_ticked_meanwhile_stays(staff):
+def test_what_another_ticked_in_the_meantime_stays(staff):
     rsvp = party(size=2)
     mine = web_client.form_fields(staff.get(page_of(rsvp)))
     attendance.check_in_party(rsvp)
@@ -163,7 +163,7 @@ def test_what_another_ticked_meanwhile_stays(staff):
     assert who_came(rsvp) == [1, 2]
 
 
-def test_guest_who_was_let_in_meanwhile_keeps_their_tick(staff):
+def test_guest_who_was_let_in_in_the_meantime_keeps_their_tick(staff):
     rsvp = factories.rsvp(factories.event(), size=2)
     Event.objects.filter(pk=rsvp.event_id).update(starts_at=timezone.now(), rsvp_closes_at=timezone.now())
     mine = web_client.form_fields(staff.get(page_of(rsvp)))

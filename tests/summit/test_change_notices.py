@@ -65,9 +65,9 @@ def entry(message: Message):
 
 def test_who_has_not_answered_is_told_once_of_the_new_place(django_capture_on_commit_callbacks):
     event = asked("Alma", "Jun")
-    with django_capture_on_commit_callbacks() as rung:
+    with django_capture_on_commit_callbacks() as sent_tasks:
         moved(event)
-    assert len(rung) == 2  # for those invited and for guests
+    assert len(sent_tasks) == 2  # for those invited and for guests
     assert told() == []
     for _twice in range(2):
         write()
@@ -180,7 +180,7 @@ def test_a_link_that_is_replaced_before_it_leaves_says_where_it_is_now():
     assert told() == ["Alma moved 2 PUBLISH"]
 
 
-def test_a_link_that_is_replaced_when_it_is_called_off_takes_no_word_of_that_back():
+def test_a_link_that_is_replaced_when_it_is_canceled_takes_no_word_of_that_back():
     event = asked("Alma")
     factories.cancel_event(event)
     write()
@@ -264,7 +264,7 @@ def test_a_word_that_was_stopped_by_staff_counts_as_not_said():
 # Called off ------------------------------------------------------------------------------------------------------
 
 
-def test_called_off_takes_the_entry_out_of_the_calendar():
+def test_canceled_takes_the_entry_out_of_the_calendar():
     event = asked("Alma", "Jun")
     for _twice in range(2):
         factories.cancel_event(event)
@@ -279,7 +279,7 @@ def test_called_off_takes_the_entry_out_of_the_calendar():
     assert "/imagine/invitation/" not in cancel.body_text
 
 
-def test_called_off_in_the_middle_of_the_invitations():
+def test_canceled_in_the_middle_of_the_invitations():
     event = factories.event()
     factories.write_mailing(event, person("Sent"), person("Queued"))
     sent(recipient="sent@example.org")
@@ -291,7 +291,7 @@ def test_called_off_in_the_middle_of_the_invitations():
     assert [invitation.contact.name for invitation in event.invitations.all()] == ["Sent"]
 
 
-def test_called_off_in_the_middle_of_telling_that_it_moved():
+def test_canceled_in_the_middle_of_telling_that_it_moved():
     event = asked("Heard", "Waiting")
     moved(event)
     write()

@@ -132,7 +132,7 @@ def test_a_worker_whose_time_is_up_leaves_the_rest_pending(event, monkeypatch):
     assert event_changes.events_with_pending_notices() == [event.pk]
 
 
-def test_who_came_canceled_or_came_back_meanwhile_is_told_nothing_that_is_known(event):
+def test_who_came_canceled_or_came_back_in_the_meantime_is_told_nothing_that_is_known(event):
     gone, back = (event.rsvps.get(name=name) for name in ("Alma", "Ben"))
     seats.cancel(back)
     move_to(event, SECOND)
@@ -154,7 +154,7 @@ def test_nobody_is_told_any_more_once_the_event_is_over(event):
     assert event_changes.events_with_pending_notices() == []
 
 
-def test_saving_a_page_that_was_open_meanwhile_forgets_no_pending_notice(event):
+def test_saving_a_page_that_was_open_in_the_meantime_forgets_no_pending_notice(event):
     opened = Event.objects.get(pk=event.pk)
     move_to(event, SECOND)
     opened.venue, opened.title = SECOND, "The Summit"

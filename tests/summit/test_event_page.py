@@ -401,7 +401,7 @@ def test_event_that_is_gone_is_no_error(staff):
 # Calling off ------------------------------------------------------------------------------------------------------
 
 
-def test_calling_off_shows_the_mail_and_what_is_refused(staff, full):
+def test_canceling_shows_the_mail_and_what_is_refused(staff, full):
     over, off = factories.event(), factories.event()
     factories.end_event(over)
     factories.cancel_event_unnoticed(off)
@@ -420,7 +420,7 @@ def test_calling_off_shows_the_mail_and_what_is_refused(staff, full):
     assert first.token not in response.content.decode()
 
 
-def test_calling_off_says_how_many_invited_people_are_told_and_what_they_read(staff):
+def test_canceling_says_how_many_invited_people_are_told_and_what_they_read(staff):
     event = factories.event()
     factories.write_mailing(event, *map(factories.person, ("Alma", "Jun")))
     Message.objects.update(state="sent", sent_at=timezone.now())
@@ -442,7 +442,7 @@ def test_questions_take_as_many_queries_for_any_number_of_invited(staff, number,
         staff.post(LIST, {"action": "cancel_events", "_selected_action": [event.pk]})
 
 
-def test_calling_off_only_what_cannot_be_offers_no_button(staff):
+def test_canceling_only_what_cannot_be_offers_no_button(staff):
     event = factories.event()
     factories.end_event(event)
     page = staff.post(LIST, {"action": "cancel_events", "_selected_action": [event.pk]})

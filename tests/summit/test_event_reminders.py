@@ -58,10 +58,10 @@ def test_page_says_what_is_due_when_and_what_was_said(staff):
 
 
 def test_page_says_why_nothing_is_said(staff):
-    hidden, called_off = factories.event(is_published=False), factories.event()
-    factories.cancel_event_unnoticed(called_off)
+    hidden, canceled = factories.event(is_published=False), factories.event()
+    factories.cancel_event_unnoticed(canceled)
     assert "Nothing is said before the event is published." in text(staff, hidden)
-    assert "This event was called off: nothing more is said of it." in text(staff, called_off)
+    assert "This event was called off: nothing more is said of it." in text(staff, canceled)
 
 
 def test_page_counts_who_came_from_its_day_on(staff):

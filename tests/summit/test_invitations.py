@@ -40,9 +40,9 @@ def refused(event: Event, audience: Audience, count: int = 1, mark: str | None =
 def test_everybody_of_an_audience_is_invited(django_capture_on_commit_callbacks):
     event, people = factories.event(), [person("Alma"), person("Jun")]
     audience = factories.audience(name="Both", uploaded_contacts=people)
-    with django_capture_on_commit_callbacks() as rung:
+    with django_capture_on_commit_callbacks() as sent_tasks:
         mailing = start(event, audience, 2)
-    assert len(rung) == 1
+    assert len(sent_tasks) == 1
     assert (mailing.about, mailing.title, mailing.recipient_count) == (
         event,
         "Imagine Promise Summit: Both",
@@ -335,10 +335,10 @@ def test_mail_that_asks_once_more_takes_no_invitation_back_with_it():
     assert event.invitations.get() == invitation
 
 
-def test_mailings_to_an_event_that_was_called_off_end_by_themselves():
-    called_off, closed, open_one = factories.event(), factories.event(), factories.event()
-    mailings = {event: write_mailing(event, person(f"Person {event.pk}")) for event in (called_off, closed, open_one)}
-    factories.cancel_event_unnoticed(called_off)
+def test_mailings_to_an_event_that_was_canceled_end_by_themselves():
+    canceled, closed, open_one = factories.event(), factories.event(), factories.event()
+    mailings = {event: write_mailing(event, person(f"Person {event.pk}")) for event in (canceled, closed, open_one)}
+    factories.cancel_event_unnoticed(canceled)
     factories.close_rsvp(closed)
     invitations_writing.stop_closed_mailings()
     assert [message.mailing for message in Message.objects.all()] == [mailings[open_one]]
@@ -407,7 +407,7 @@ def test_words_of_a_person_are_words_in_the_mail_whatever_stands_in_them():
 
 
 @pytest.mark.parametrize("claimed", [False, True])
-def test_nothing_leaves_once_the_event_was_called_off(claimed):
+def test_nothing_leaves_once_the_event_was_canceled(claimed):
     event, people = factories.event(), [person(name) for name in ("Alma", "Jun", "Chue")]
     mailing = write_mailing(event, *people)
     bulk_delivery.mark_handed_over(first := bulk_delivery.claim()[0])
@@ -421,7 +421,7 @@ def test_nothing_leaves_once_the_event_was_called_off(claimed):
     assert [invitation.contact.email for invitation in event.invitations.all()] == [first.recipient]
 
 
-def test_mailing_to_an_event_that_is_hidden_meanwhile_stops():
+def test_mailing_to_an_event_that_is_hidden_in_the_meantime_stops():
     event = factories.event()
     mailing = write_mailing(event, person("Alma"))
     invitations_writing.stop_closed_mailings()
@@ -461,7 +461,7 @@ def test_stop_keeps_what_may_have_arrived_before_it_was_sent_again(claimed):
     assert invitations_writing.stop_mailing(mailing) == 0
 
 
-def test_stop_of_itself_when_the_event_is_called_off_keeps_it_too():
+def test_stop_of_itself_when_the_event_is_canceled_keeps_it_too():
     event = factories.event()
     in_doubt_and_sent_again(event, "Alma", "Jun")
     factories.close_rsvp(event)

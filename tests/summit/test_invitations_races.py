@@ -243,9 +243,9 @@ def begun_during(start: Callable, do: Callable):
     with ThreadPoolExecutor(1) as other:
         with transaction.atomic():
             start()
-            meanwhile = other.submit(elsewhere, do)
+            change_first = other.submit(elsewhere, do)
             assert wait_until(somebody_waits, 10)
-        return meanwhile.result(30)
+        return change_first.result(30)
 
 
 def elsewhere(do: Callable):
@@ -308,10 +308,10 @@ def stopped_in_the_middle(change: Callable) -> Mailing:
     with ThreadPoolExecutor(1) as other:
         with transaction.atomic():
             Mailing.objects.select_for_update().get(pk=mailing.pk)
-            meanwhile = other.submit(elsewhere, lambda: change(asked))
+            change_first = other.submit(elsewhere, lambda: change(asked))
             assert wait_until(somebody_waits, 10)
             invitations_writing.stop_mailing(mailing)
-        meanwhile.result(30)
+        change_first.result(30)
     return mailing
 
 

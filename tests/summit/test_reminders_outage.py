@@ -172,7 +172,7 @@ def test_reminder_that_waits_goes_with_the_partys_links_of_now(what):
     assert ("day", "04-07", 1, False, True) in reminder_rows()
 
 
-def test_names_that_are_missing_are_asked_for_once_more_when_the_event_moved_meanwhile():
+def test_names_that_are_missing_are_asked_for_once_more_when_the_event_moved_in_the_meantime():
     event = reminder_fixtures.event()
     reminder_fixtures.rsvp(event, size=2)
     run_reminders(moment(4, 4, 9), sent=False)

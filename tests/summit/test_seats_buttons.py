@@ -116,7 +116,7 @@ def test_take_free_seats_while_the_list_is_served_jumps_no_queue():
 
 @pytest.mark.parametrize("press", BUTTONS.values(), ids=BUTTONS)
 @pytest.mark.parametrize("stop", [factories.end_event, factories.cancel_event_unnoticed])
-def test_no_button_works_once_the_event_is_over_or_called_off(press, stop):
+def test_no_button_works_once_the_event_is_over_or_canceled(press, stop):
     event = factories.event(capacity=1)
     rsvp = factories.rsvp(event, size=2, accepts_partial=True)
     stop(event)

@@ -41,7 +41,7 @@ def test_cancel_after_promotion_stopped_is_late_when_seats_were_held(capacity, i
     assert seats.cancel(factories.rsvp(event)).canceled_late is is_late
 
 
-def test_cancel_after_the_event_was_called_off_is_not_late():
+def test_cancel_after_the_event_was_canceled_is_not_late():
     event = factories.event()
     rsvp = factories.rsvp(event)
     factories.cancel_event_unnoticed(event)

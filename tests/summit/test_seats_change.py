@@ -120,7 +120,7 @@ def test_grow_after_rsvp_closed_is_for_staff_alone():
 
 
 @pytest.mark.parametrize("stop", [factories.end_event, factories.cancel_event_unnoticed])
-def test_nothing_changes_once_the_event_is_over_or_called_off(stop):
+def test_nothing_changes_once_the_event_is_over_or_canceled(stop):
     event = factories.event()
     rsvp = factories.rsvp(event, size=3)
     guest = rsvp.guests.last()
@@ -151,7 +151,7 @@ def test_nothing_changes_once_the_event_is_over_or_called_off(stop):
         lambda rsvp: seats.promote(rsvp),
     ],
 )
-def test_an_rsvp_that_was_erased_meanwhile_is_missing(change):
+def test_an_rsvp_that_was_erased_in_the_meantime_is_missing(change):
     event = factories.event(capacity=0)
     rsvp, _other = factories.rsvp(event, size=2), factories.rsvp(event, "Other")
     seats.delete_rsvp(rsvp)

@@ -93,7 +93,7 @@ def test_save_event_that_stayed_where_it_was_writes_to_nobody(change):
     assert snapshots.emails() == ["confirmed 1 REQUEST"]
 
 
-def test_save_event_that_is_over_or_called_off_writes_to_nobody():
+def test_save_event_that_is_over_or_canceled_writes_to_nobody():
     start = timezone.now() - timedelta(hours=9)
     hours = {"starts_at": start, "ends_at": start + timedelta(hours=2), "rsvp_closes_at": start}
     for fields in ({"canceled_at": timezone.now()}, hours):
@@ -104,7 +104,7 @@ def test_save_event_that_is_over_or_called_off_writes_to_nobody():
         assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST"], fields
 
 
-def test_save_event_cannot_undo_that_it_was_called_off():
+def test_save_event_cannot_undo_that_it_was_canceled():
     event = factories.event()
     stale = Event.objects.get()
     factories.cancel_event(event)
@@ -124,7 +124,7 @@ def test_cancel_event_tells_every_party_once_and_keeps_the_record():
     assert snapshots.emails(cancelled) == ["waitlisted 1", "canceled 2"]
 
 
-def test_cancel_event_that_was_hidden_meanwhile_tells_its_guests_all_the_same():
+def test_cancel_event_that_was_hidden_in_the_meantime_tells_its_guests_all_the_same():
     event = factories.event()
     factories.rsvp(event)
     Event.objects.update(is_published=False)
@@ -140,7 +140,7 @@ def test_cancel_event_that_is_over_is_refused():
     assert Event.objects.get().canceled_at is None
 
 
-def test_a_cancelled_guest_of_an_event_called_off_frees_no_seat():
+def test_a_cancelled_guest_of_an_event_canceled_frees_no_seat():
     event = factories.event(capacity=1)
     seated = factories.rsvp(event, "Seated")
     factories.rsvp(event, "Waits")

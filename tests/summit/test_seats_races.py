@@ -71,8 +71,8 @@ def test_seats_that_are_freed_while_others_ask_are_given_once():
     found = snapshots.seats(event)
     assert sum(held for _name, held, _waiting in found) == 6
     assert [row[1:] for row in found if row[0].startswith("Waits")] == [(1, 0)] * 4
-    assert sum(letter.startswith("promoted") for letter in snapshots.emails()) == sum(
-        letter.startswith("waitlisted") for letter in snapshots.emails()
+    assert sum(email.startswith("promoted") for email in snapshots.emails()) == sum(
+        email.startswith("waitlisted") for email in snapshots.emails()
     ) - sum(waiting for _name, _held, waiting in found)
 
 

@@ -260,7 +260,7 @@ def test_seat_beyond_the_room_is_beyond_it_no_more():
     assert seats.move_to_waitlist(rsvp).overbooked_seats == 0
 
 
-def test_putting_on_the_list_is_refused_when_over_called_off_or_cancelled():
+def test_putting_on_the_list_is_refused_when_over_canceled_or_cancelled():
     event, other = factories.event(), factories.event()
     rsvp, gone = factories.rsvp(event), seats.cancel(factories.rsvp(other))
     with pytest.raises(seats.RsvpClosed, match="This RSVP is cancelled"):

@@ -15,46 +15,46 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def rung(monkeypatch) -> list[tuple]:
+def sent_tasks(monkeypatch) -> list[tuple]:
     """What was rung for, instead of the broker's own list."""
     calls = []
     monkeypatch.setattr(tasks.dispatch, "send_task", lambda task, *arguments: calls.append((task, *arguments)))
     return calls
 
 
-def test_started_mailing_is_rung_for_once_it_is_committed(rung, django_capture_on_commit_callbacks):
+def test_started_mailing_sends_its_task_on_commit(sent_tasks, django_capture_on_commit_callbacks):
     event, audience = factories.event(), factories.audience(uploaded_contacts=[person("Alma")])
     with django_capture_on_commit_callbacks(execute=True):
         mailing = starting.start_invitations(event, audience, count=1, by="office")
-        assert rung == []
-    assert rung == [("summit.tasks.write_invitations", mailing.pk)]
+        assert sent_tasks == []
+    assert sent_tasks == [("summit.tasks.write_invitations", mailing.pk)]
 
 
-def test_written_invitations_ring_no_more(rung):
+def test_written_invitations_send_no_task(sent_tasks):
     mailing = factories.start_mailing(factories.event(), person("Alma"))
     tasks.write_invitations(mailing.pk)
     tasks.write_invitations(mailing.pk)
-    assert rung == []
+    assert sent_tasks == []
     assert Message.objects.count() == 1
 
 
-def test_a_writer_whose_time_is_up_rings_for_the_next(rung, monkeypatch):
+def test_a_writer_whose_time_is_up_sends_another_task(sent_tasks, monkeypatch):
     monkeypatch.setattr(writing, "BATCH_SIZE", 1)
     monkeypatch.setattr(writing, "WRITE_SECONDS", -1)
     mailing = factories.start_mailing(factories.event(), person("Alma"), person("Jun"))
     tasks.write_invitations(mailing.pk)
-    assert rung == [("summit.tasks.write_invitations", mailing.pk)]
+    assert sent_tasks == [("summit.tasks.write_invitations", mailing.pk)]
 
 
-def test_what_was_interrupted_is_rung_for_again(rung):
+def test_interrupted_writing_sends_tasks_again(sent_tasks):
     begun = factories.start_mailing(factories.event(), person("Alma"))
     factories.write_mailing(factories.event(), person("Jun"))
     invitations_writing.stop_mailing(factories.start_mailing(factories.event(), person("Mai")))
     tasks.resume_writing()
-    assert rung == [("summit.tasks.write_invitations", begun.pk)]
+    assert sent_tasks == [("summit.tasks.write_invitations", begun.pk)]
 
 
-def test_what_cannot_be_answered_any_more_is_stopped(rung):
+def test_mailings_that_cannot_be_answered_are_stopped(sent_tasks):
     event = factories.event()
     factories.write_mailing(event, person("Alma"))
     factories.cancel_event_unnoticed(event)
@@ -72,7 +72,7 @@ def test_an_rsvp_made_elsewhere_is_found():
     assert invitation.rsvp == rsvp
 
 
-def test_no_guest_waits_for_them_and_beat_rings_for_two():
+def test_queues_and_beat():
     routes = app.conf.task_routes
     assert routes["summit.tasks.write_invitations"]["queue"] == "bulk"
     assert {routes[f"summit.tasks.{name}"]["queue"] for name in ("resume_writing", "link_rsvps_to_invitations")} == {

@@ -216,11 +216,11 @@ def test_accept_is_refused_plainly_when_nothing_can_be_answered(client, asked, c
 def test_accept_that_loses_the_race_against_staff_is_told_so(client, asked, monkeypatch, change):
     rule = responses.accept_invitation
 
-    def meanwhile(*args, **kwargs):
+    def change_first(*args, **kwargs):
         change(asked.event)
         return rule(*args, **kwargs)
 
-    monkeypatch.setattr("summit.views.invitation.responses.accept_invitation", meanwhile)
+    monkeypatch.setattr("summit.views.invitation.responses.accept_invitation", change_first)
     assert accept(client, asked).status_code == 409
     assert Rsvp.objects.count() == 0
 
@@ -228,11 +228,11 @@ def test_accept_that_loses_the_race_against_staff_is_told_so(client, asked, monk
 def test_accept_beyond_what_staff_allow_by_now_is_told_so(client, asked, monkeypatch):
     rule = responses.accept_invitation
 
-    def meanwhile(*args, **kwargs):
+    def change_first(*args, **kwargs):
         Event.objects.update(max_party_size=2)
         return rule(*args, **kwargs)
 
-    monkeypatch.setattr("summit.views.invitation.responses.accept_invitation", meanwhile)
+    monkeypatch.setattr("summit.views.invitation.responses.accept_invitation", change_first)
     response = accept(client, asked, size="4", note="Hello")
     assert response.status_code == 422
     assert "A party here is one to 2 people." in web_client.page_text(response)
@@ -413,7 +413,7 @@ def test_wrong_links_get_the_constant_page(asked):
     assert Rsvp.objects.count() == 0
 
 
-def test_invitation_that_staff_took_back_meanwhile_is_unknown(client, asked, monkeypatch):
+def test_invitation_that_staff_took_back_in_the_meantime_is_unknown(client, asked, monkeypatch):
     monkeypatch.setattr("summit.views.invitation.causes_too_many_emails", lambda invitation: asked.delete() is None)
     for way in ANSWERS:
         assert post(client, way, asked, name="Alma", size="1").status_code == 404

@@ -91,7 +91,7 @@ def test_landing_without_any_event(client):
     assert "The next summit has no date yet." in landing(client)
 
 
-def test_landing_shows_the_next_summit_and_one_called_off_only_when_there_is_no_other(client):
+def test_landing_shows_the_next_summit_and_one_canceled_only_when_there_is_no_other(client):
     factories.event(**OVER, title="Past")
     factories.event(starts_at=NOW + 48 * HOUR, title="Called off", canceled_at=NOW)
     assert "Called off" in landing(client)
@@ -185,7 +185,7 @@ def test_find_of_an_unknown_address_mails_nobody(client):
     assert LinkRequest.objects.count() == 0
 
 
-def test_find_mails_each_coming_event_and_none_that_is_past_hidden_or_called_off(client):
+def test_find_mails_each_coming_event_and_none_that_is_past_hidden_or_canceled(client):
     coming, another = factories.event(), factories.event()
     for event in (coming, another):
         factories.rsvp(event)

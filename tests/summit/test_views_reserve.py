@@ -194,7 +194,7 @@ def test_rsvp_without_the_csrf_token_is_refused_in_our_words():
 # Queries ----------------------------------------------------------------------------------------------------------
 
 
-def crowd(event: Event, number: int) -> None:
+def fill_event(event: Event, number: int) -> None:
     for one in range(number):
         factories.rsvp(event, f"Guest {one}", size=1 + one % 3)
 
@@ -204,7 +204,7 @@ def crowd(event: Event, number: int) -> None:
 @pytest.mark.parametrize("size", [1, 6])
 def test_rsvp_takes_at_most_seven_queries(number, size):
     event = factories.event(capacity=62)
-    crowd(event, number)
+    fill_event(event, number)
     browser = web_client.visitor(event)
     with CaptureQueriesContext(connection) as queries:
         assert browser.post(event.get_absolute_url(), web_client.rsvp_form(size=str(size))).status_code == 302
@@ -215,7 +215,7 @@ def test_rsvp_takes_at_most_seven_queries(number, size):
 @pytest.mark.parametrize("number", [1, 60])
 def test_landing_takes_at_most_four_queries(number, client):
     event = factories.event(capacity=30)
-    crowd(event, number)
+    fill_event(event, number)
     for address in ("/imagine/", event.get_absolute_url()):
         with CaptureQueriesContext(connection) as queries:
             client.get(address)

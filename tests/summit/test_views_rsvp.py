@@ -178,7 +178,7 @@ def test_bring_one_more_from_an_old_page_takes_nobody_away(client):
     assert snapshots.seats(rsvp.event) == [("Alma Reyes", 5, 0)]
 
 
-def test_stop_waiting_from_an_old_page_keeps_what_came_meanwhile(client):
+def test_stop_waiting_from_an_old_page_keeps_what_came_in_the_meantime(client):
     event = factories.event(capacity=3)
     other = factories.rsvp(event, "Other", size=2)
     rsvp = factories.rsvp(event, size=3, accepts_partial=True)
@@ -242,7 +242,7 @@ def test_one_rsvp_causes_no_flood_of_mail(client):
     assert post(client, "change_party", rsvp).status_code == 302  # names cause no mail
 
 
-def test_link_of_an_rsvp_that_staff_erased_meanwhile_is_unknown(client, monkeypatch):
+def test_link_of_an_rsvp_that_staff_erased_in_the_meantime_is_unknown(client, monkeypatch):
     rsvp = factories.rsvp(factories.event(), size=1)
     monkeypatch.setattr("summit.views.rsvp.causes_too_many_emails", lambda rsvp: seats.delete_rsvp(rsvp))
     assert post(client, "change_party", rsvp, grow="2").status_code == 404
