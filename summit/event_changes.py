@@ -1,9 +1,9 @@
-"""What staff change about an event itself, and whom each change tells.
+"""What staff change about an event, and who is notified.
 
-A change only marks the event. The emails to its guests are written afterwards by a worker, batch by batch, so that
-nobody waits for a thousand of them under the event's lock. Each party is told once how the event differs from what it
-was last told: when the event changes again meanwhile, those who were told hear of the second change, the others of both
-in one.
+A change only marks the event. A worker writes the emails to its guests afterwards in batches, so that nobody waits for
+a thousand of them under the event's lock. Each email says how the event differs from what the party was last notified
+of. If the event changes again before all are notified, parties that were notified get a second email, and the others
+one email about both changes.
 """
 
 import time
@@ -33,9 +33,9 @@ NOTIFY_SECONDS = 10  # then another worker goes on, so that nothing else waits f
 
 @transaction.atomic
 def save_event(event: Event) -> Event:
-    """Saves what staff changed. More room is given to the waiting list at once; less throws nobody out (rule 1). When
-    the time or the place of a coming event moved, every party is told, and invitations and reminders that have not left
-    are written anew."""
+    """Save what staff changed. More capacity goes to the waitlist at once; less takes nobody's seat (rule 1). If an
+    upcoming event was rescheduled or moved, every party is notified, and unsent invitations and reminders are
+    rewritten."""
     if event.pk is None:
         event.save()
         return event
@@ -55,15 +55,16 @@ def save_event(event: Event) -> Event:
 
 
 def notifies_guests(before: Event, event: Event) -> bool:
-    """Whether every party is told when `before` becomes `event`: time or place of a coming event moved."""
+    """Return whether every party is notified when `before` becomes `event`: when an upcoming event is rescheduled or
+    moved."""
     moved = any(getattr(before, f) != getattr(event, f) for f in EventVersion.FIELDS)
     return moved and event.is_editable
 
 
 @transaction.atomic
 def cancel_event(event: Event) -> Event:
-    """Calls the event off and tells every party; invitations and reminders that have not left never do. The RSVPs stay
-    as they are, as a record. Raises Closed when it is over; a second time changes nothing."""
+    """Cancel the event and notify every party. Unsent invitations and reminders are deleted. RSVPs stay as they are, as
+    a record. Raise seats.RsvpClosed if the event is over. Safe to repeat."""
     event = seats.lock_event(event.pk)
     if event.canceled_at:
         return event
@@ -88,14 +89,14 @@ def lock_invitations_of_event(event: Event) -> None:
 
 
 def event_for_history(event: Event) -> dict:
-    """What history tells of an event, as plain values by the field's name."""
+    """Return what history says about an event, as plain values by field name."""
     names = [field.name for field in Event._meta.fields if field.name not in UNLOGGED_FIELDS]
     values = {name: getattr(event, name) for name in names}
     return {name: local_text(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def local_text(moment: datetime) -> str:
-    """A time in the district's zone, to the second, as staff typed it."""
+    """Return a time in the district's time zone, to the second, as staff typed it."""
     return f"{timezone.localtime(moment, timezone.get_default_timezone()):%Y-%m-%d %H:%M:%S}"
 
 
@@ -103,7 +104,8 @@ def local_text(moment: datetime) -> str:
 
 
 def mark_notices_pending(before: Event, event: Event) -> None:
-    """In the transaction of a change, under the event's lock: a number of queries that doesn't grow with the guests."""
+    """Call it in the transaction of a change, under the event's lock. The number of queries doesn't grow with the
+    guests."""
     values = {field: getattr(before, field) for field in EventVersion.FIELDS}
     EventVersion.objects.get_or_create(event=event, version=before.schedule_version, defaults=values)
     event.rsvps.filter(notified_version="").update(notified_version=before.schedule_version)
@@ -113,8 +115,10 @@ def mark_notices_pending(before: Event, event: Event) -> None:
 
 
 def notify_guests(event_pk: int) -> bool:
-    """Write the pending emails for some NOTIFY_SECONDS; return whether all are written. Goes on where it was
-    interrupted; two at once take turns; twice writes nothing twice."""
+    """Write the pending emails for up to NOTIFY_SECONDS. Return whether all are written.
+
+    Continue where an earlier call was interrupted. Two calls at once take turns, and nothing is written twice.
+    """
     stop_at = time.monotonic() + NOTIFY_SECONDS
     while notify_some_guests(event_pk):
         if time.monotonic() > stop_at:
@@ -124,7 +128,7 @@ def notify_guests(event_pk: int) -> bool:
 
 @transaction.atomic
 def notify_some_guests(event_pk: int) -> bool:
-    """Write one batch; return whether there may be more. What was written and who was told is one transaction."""
+    """Write one batch in one transaction with who was notified. Return whether there may be more."""
     event = seats.lock_event(event_pk)
     if event.notices_pending_since is None:
         return False

@@ -1,4 +1,4 @@
-"""What guests write. Forms check shape; whether there is room is for seats.py."""
+"""The guests' forms. They check shape; seats.py decides whether there are seats."""
 
 from copy import deepcopy
 from functools import lru_cache
@@ -30,9 +30,9 @@ def companion_field(number: int) -> NameField:
 
 
 class RsvpForm(forms.Form):
-    """A new RSVP, on the event's page. It takes only these fields; whatever else is sent is passed over.
+    """A new RSVP on the event's page. Anything but these fields is ignored.
 
-    It is no ModelForm: each field checks itself, and the rule and the database have the last word anyway.
+    It isn't a ModelForm: fields check themselves, and the rule and the database have the last word anyway.
     """
 
     name = NameField(
@@ -102,7 +102,7 @@ class RsvpForm(forms.Form):
     @classmethod
     @lru_cache(maxsize=2 * MAX_PARTY_SIZE)
     def fields_for(cls, max_party_size: int, _language: str) -> Shared:
-        """The fields of a party of at most so many, in the order in which errors are listed."""
+        """Return the fields for parties up to this size, in the order in which errors are listed."""
         size = deepcopy(cls.base_fields["size"])
         size.choices = [(number, str(number)) for number in range(1, max_party_size + 1)]
         size.error_messages = dict.fromkeys(
@@ -146,17 +146,17 @@ class RsvpForm(forms.Form):
         return cleaned_data
 
     def companions(self) -> list[str]:
-        """The names of those who come along, in whichever fields they were written."""
+        """Return the names of the other guests, from whichever fields they were typed in."""
         return [name for field, name in self.cleaned_data.items() if field.startswith("guest_") and name]
 
     def rsvp(self) -> Rsvp:
-        """The RSVP as it was asked for, in the page's language, unsaved."""
+        """Return the unsaved RSVP in the page's language."""
         fields = ("name", "email", "phone", "organization_name", "sector", "accepts_partial", "note")
         values = {field: self.cleaned_data[field] for field in fields if field in self.fields}
         return Rsvp(event=self.event, language=get_language(), **values)
 
     def guests(self) -> list[Guest]:
-        """The party as far as it is named, the contact first, unsaved."""
+        """Return the unsaved guests that have a name, the contact first."""
         cleaned_data = self.cleaned_data
         contact = Guest(
             name=cleaned_data["name"],
@@ -167,7 +167,7 @@ class RsvpForm(forms.Form):
 
 
 class InvitationForm(RsvpForm):
-    """The RSVP of somebody who is invited: what is known stands there already, and the address is the contact's."""
+    """The RSVP of someone who was invited, prefilled with what we know. The address is the contact's."""
 
     email = None
 
@@ -193,14 +193,14 @@ class InvitationForm(RsvpForm):
         return initial | contact | {"size": size, "accepts_partial": "fewer" if rsvp.accepts_partial else "wait"}
 
     def rsvp(self) -> Rsvp:
-        """As it was asked for, in the language in which the district writes to the contact, unsaved."""
+        """Return the unsaved RSVP in the contact's language."""
         rsvp = super().rsvp()
         rsvp.language = self.contact.language
         return rsvp
 
 
 class DeclineForm(forms.Form):
-    """No, with a word or without."""
+    """Decline, with a message or without."""
 
     decline_message = TextField(
         label=_("A word to us"),
@@ -218,14 +218,14 @@ class DeclineForm(forms.Form):
 
 @lru_cache(maxsize=2 * MAX_PARTY_SIZE)
 def empty_fields(language: str, max_party_size: int) -> SafeString:
-    """The fields of an RSVP form that nobody has filled in yet. They depend on nothing else, and writing them takes
-    longer than the rest of the landing page together."""
+    """Render the fields of an empty RSVP form. They depend on nothing else, and rendering them takes longer than the
+    rest of the landing page."""
     with translation.override(language):
         return render_crispy_form(RsvpForm(Event(max_party_size=max_party_size)))
 
 
 class GuestForm(forms.ModelForm):
-    """Name and needs of one guest, as part of the party on the RSVP's page."""
+    """Name and needs of one guest on the RSVP's page."""
 
     name = NameField(label=_("Name"), max_length=100, required=False)
     dietary_needs = NameField(label=_("Food needs"), max_length=200, required=False)
@@ -263,12 +263,12 @@ class GuestForm(forms.ModelForm):
         )
 
     def typed(self) -> dict[str, str]:
-        """What the guest changed of what the page showed, by field."""
+        """Return what the guest changed from what the page showed, by field."""
         return {name: self.cleaned_data[name] for name in self.changed_data}
 
 
 class ReinstateForm(forms.Form):
-    """How many seats a canceled party asks for, at first as many as it had."""
+    """How many seats a canceled party asks for, by default as many as it had."""
 
     size = forms.ChoiceField(label=_("How many people, counting you?"), widget=forms.RadioSelect)
 

@@ -1,4 +1,4 @@
-"""Emails about an RSVP that staff resend: written anew with today's facts, or refused with what to do instead."""
+"""Resend emails about an RSVP: rewritten with today's facts, or refused with what to do instead."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -38,7 +38,7 @@ def resend_rsvp_email(message: Message) -> bool:
 
 
 def fresh_email(message: Message, rsvp: Rsvp) -> Message:
-    """The email as it should read today, unsaved, to the address of today."""
+    """Return the email as it should read today, unsaved, to today's address."""
     if message.kind in LINK_KINDS:
         return rsvp_emails.rsvp_message(rsvp, message.kind, occasion=timezone.now().isoformat(), shows_party=False)
     if message.kind == EmailKind.RSVP_CANCELED:

@@ -1,7 +1,7 @@
-"""Calendar entries (RFC 5545), and what mail says with them (RFC 5546): come, or do not come any more.
+"""Calendar entries (RFC 5545), and what emails do with them (RFC 5546): invite, or cancel.
 
-An RSVP keeps one UID for life and its SEQUENCE grows with each letter, so a calendar ends up with the newest word.
-The UID is a bare UUID, as RFC 7986 advises: it outlives a change of the site's host.
+An RSVP keeps one UID, and its SEQUENCE grows with each email, so that a calendar ends up with the newest entry. The UID
+is a bare UUID, as RFC 7986 advises, because it outlives a change of the site's host.
 """
 
 import re
@@ -29,10 +29,10 @@ Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
 
 
 def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
-    """The entry of a party that holds seats (or held them, for CANCEL), in its language.
+    """Return the entry of a party that holds seats (or held them, for CANCEL), in its language.
 
-    REQUEST and CANCEL travel by mail. PUBLISH is for a file that a person opens: Outlook takes a REQUEST out of a file
-    for an invitation to somebody else when the calendar belongs to another address. RFC 5546 3.2.1 wants no ATTENDEE.
+    REQUEST and CANCEL are emailed. PUBLISH is for a file that a person opens: Outlook takes a REQUEST in a file for an
+    invitation to someone else if the calendar belongs to another address. RFC 5546 3.2.1 wants no ATTENDEE there.
     """
     with translation.override(rsvp.language):
         event = rsvp.event
@@ -59,10 +59,11 @@ def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
 
 
 def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method = "PUBLISH") -> str:
-    """The entry of somebody who is asked and has not answered, in the contact's language: tentative, with nobody's name
-    in it, and nobody is asked for an answer by the calendar. It is PUBLISH, which no program answers by itself; the
-    entry of the RSVP that answers it has the same UID, and takes its place. CANCEL takes it out again; RFC 5546 3.2.5
-    wants in it who is asked no more."""
+    """Return the entry of someone who hasn't answered, in the contact's language: tentative, without names.
+
+    It is PUBLISH, so that calendar programs neither answer it nor ask for an answer. The entry of the RSVP has the same
+    UID and replaces it. CANCEL removes it; RFC 5546 3.2.5 wants the attendee in it.
+    """
     event, contact = invitation.event, invitation.contact
     with translation.override(contact.language):
         facts = EntryFacts(
@@ -88,22 +89,22 @@ def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method 
 
 
 def invitation_description(event: Event) -> str:
-    """What the entry says to who has not answered."""
+    """Return the description for someone who hasn't answered."""
     if event.canceled_at:
         return _("The event will not take place")
     return _("To answer, use the link in our mail.")
 
 
 def uid_of(invitation: Invitation) -> UUID:
-    """The UID of an invitation's entry and of the RSVP that answers it. It outlives a replaced link, and tells nobody
-    what is said at the door, which is made of it."""
+    """Return the UID of an invitation's entry, and of the RSVP that answers it. It outlives a replaced link, and
+    doesn't reveal the code at the door, which is made from it."""
     digest = salted_hmac("summit.calendar.entries.uid", str(invitation.pk), algorithm="sha256").digest()
     return UUID(bytes=digest[:16], version=4)
 
 
 def quotable_name(name: str) -> str:
-    """A name as it stands between quotation marks. RFC 5545 has neither those nor control characters inside, and few
-    calendars read RFC 6868's way around that; but for those that do, a caret that is a caret is written twice."""
+    """Return a name that can be quoted. RFC 5545 allows neither quotation marks nor control characters inside, and few
+    calendars support RFC 6868's way around that; for those that do, carets are doubled."""
     return re.sub(r"[\x00-\x1f\x7f]", "", to_one_line(name)).replace('"', "'").replace("^", "^^")
 
 
@@ -151,7 +152,7 @@ def fold_line(line: str) -> str:
 
 
 def for_event(event: Event) -> str:
-    """The public entry of an event, in the reader's language: nothing in it belongs to one person."""
+    """Return the public entry of an event, in the current language."""
     facts = public_facts(event)
     url = settings.SITE_URL + event.get_absolute_url()
     return calendar_text(new_entry(facts, uid=public_uid(event), sequence=None, url=url), "PUBLISH")
@@ -175,8 +176,8 @@ def public_facts(event: Event) -> EntryFacts:
 
 
 def for_feed(event: Event, *, sequence: int, changed_at: datetime) -> Entry:
-    """The public entry as part of a calendar that programs fetch again and again: the same, byte for byte, until the
-    event changes. In UTC, so that events of many years need no table of summer times."""
+    """Return the public entry for the feed: the same, byte for byte, until the event changes. It is in UTC, so that
+    events of many years need no time zone definitions."""
     url = settings.SITE_URL + event.get_absolute_url()
     facts = public_facts(event)
     return new_entry(facts, uid=public_uid(event), sequence=sequence, url=url, changed_at=changed_at, zone=UTC)
@@ -210,7 +211,8 @@ def new_entry(
 
 
 def rsvp_description(rsvp: Rsvp, *, code: str) -> str:
-    """The seats and the code at the door. Not the private link: descriptions are copied into shared calendars."""
+    """Return the seats and the code at the door. The personal link is left out, because descriptions are copied into
+    shared calendars."""
     if rsvp.event.canceled_at:
         return _("The event will not take place")
     if not rsvp.held_seats:
@@ -244,7 +246,7 @@ def calendar_text(entry: Entry, method: Method) -> str:
 
 @lru_cache(maxsize=20)
 def zone_of_year(year: int) -> Timezone:
-    """The district's VTIMEZONE from a New Year to the second spring; unbounded, icalendar begins in 1970."""
+    """Return the district's VTIMEZONE from New Year to the second spring. Without bounds, icalendar starts in 1970."""
     zone = Timezone.from_tzid(settings.TIME_ZONE, first_date=date(year, 1, 1), last_date=date(year + 1, 1, 1))
     for part in zone.daylight:
         # An onset is told in the time before it (RFC 5545 3.6.5); icalendar 7.3 tells this one in the time after it.

@@ -1,4 +1,4 @@
-"""The public events as one calendar that programs subscribe to (RFC 5545, RFC 7986)."""
+"""The public events as a calendar that programs subscribe to (RFC 5545, RFC 7986)."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ REFRESH_INTERVAL = timedelta(hours=6)
 
 
 class Feed(NamedTuple):
-    """The calendar's text, a mark that is another one as soon as the text is, and when any event changed last."""
+    """The calendar's text, a mark that changes with the text, and when an event last changed."""
 
     text: str
     mark: str
@@ -28,7 +28,8 @@ class Feed(NamedTuple):
 
 
 def build_feed() -> Feed:
-    """In the current language. An event's SEQUENCE is how often its history says that it was changed: it only grows."""
+    """Return the feed in the current language. An event's SEQUENCE is the number of its audit entries, which only
+    grows."""
     events = list(Event.objects.order_by("starts_at", "pk"))
     changes = change_counts(events)
     calendar = calendar_entries.new_calendar("PUBLISH")
@@ -51,7 +52,7 @@ def is_shown(event: Event) -> bool:
 
 
 def change_counts(events: list[Event]) -> dict[int, tuple[int, datetime]]:
-    """How often each event was changed, and when last, by its primary key."""
+    """Return how often each event was changed, and when last, by primary key."""
     entries = AuditEntry.objects.about_any(events).order_by().values_list("object_id")
     counts = {pk: (times, last) for pk, times, last in entries.annotate(Count("pk"), Max("created_at"))}
     return {event.pk: counts.get(event.pk, (0, event.created_at)) for event in events}

@@ -1,5 +1,5 @@
-"""What is said to whoever was invited and has not answered, when the event moves or is called off. The words are
-staff's (imagine.mail.editable_templates), and in summit/emails/templates.py."""
+"""Emails to people with an unanswered invitation when the event is rescheduled or canceled. Staff can edit their
+templates (summit/emails/templates.py)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -31,8 +31,8 @@ def change_notice_messages(
     mailing: Mailing,
     sequence: int,
 ) -> list[Message]:
-    """The messages to some who were invited to one event, unsaved; `known` are the addresses in lower case, `sequence`
-    that of the calendar entry. One query for any number."""
+    """Return unsaved messages about some invitations to one event, in one query. `preferences` are by lowercase
+    address; `sequence` is that of the calendar entry."""
     kind = kind_of(event)
     template = editable_templates.load_template(kind)
     method: calendar_entries.Method = "CANCEL" if event.canceled_at else "PUBLISH"
@@ -55,8 +55,8 @@ def change_notice_messages(
 
 
 def preview_change_notice(invitation: Invitation) -> list[Preview]:
-    """What somebody will read, in each language, of the event as it is in memory; without a link in it. Stores
-    nothing."""
+    """Return what the contact will read in each language, about the event as it is in memory and without a personal
+    link. Nothing is stored."""
     event, previews = invitation.event, []
     template = editable_templates.load_template(kind_of(event))
     for language in LANGUAGES:
@@ -80,7 +80,7 @@ def notice_link(invitation: Invitation) -> str:
 
 
 def change_notice_content(event: Event, language: str) -> dict:
-    """What is the same for all readers of one language."""
+    """Return what is the same for all readers of one language."""
     with translation.override(language):
         facts = email_templates.event_facts(event)
         content = {"facts": facts, "card": email_templates.event_card(event)}

@@ -1,5 +1,4 @@
-"""What an invitation says, in each reader's language. Staff may change the words
-(imagine.mail.editable_templates); the calendar entry is ours."""
+"""Emails with invitations. Staff can edit their template (summit/emails/templates.py); the calendar entry is ours."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -22,7 +21,7 @@ SCHEDULE_CHANGES = ["starts_at", "ends_at", "venue", "address", "canceled"]  # i
 
 
 class InvitationContent(NamedTuple):
-    """What one event's invitations have in common, in one language."""
+    """What all invitations to one event have in common, in one language."""
 
     facts: dict[str, str]
     card: email_templates.Card
@@ -30,16 +29,15 @@ class InvitationContent(NamedTuple):
 
 
 def sequence_of(event: Event) -> int:
-    """The SEQUENCE of an invitation's entry: how often time or place of the event changed, or it was called off. The
-    entry of the RSVP that answers it goes on from there."""
+    """Return the SEQUENCE of an invitation's calendar entry: how often the event was rescheduled, moved or canceled.
+    The RSVP's entry continues from there."""
     return event.audit_entries.filter(changes__has_any_keys=SCHEDULE_CHANGES).count()
 
 
 def invitation_messages(
     event: Event, invitations: Sequence[Invitation], known_preferences: Mapping[str, EmailPreference]
 ) -> list[Message]:
-    """The messages of some invitations to one event, unsaved; `known` are the addresses in lower case. Two queries
-    for any number."""
+    """Return unsaved messages about some invitations to one event, in two queries."""
     template, sequence = editable_templates.load_template(Kind.INVITATION), sequence_of(event)
     content = {language: invitation_content(event, language) for language in LANGUAGES}
     return [
@@ -64,7 +62,7 @@ def invitation_messages(
 
 
 def single_invitation_message(invitation: Invitation) -> Message:
-    """The message of one invitation, of no mailing, for which a person waits: unsaved, and its key is to be given."""
+    """Return an unsaved message about one invitation, without a mailing, to be sent at once. Its key has to be set."""
     [message] = invitation_messages(
         invitation.event, [invitation], preferences.get_preferences([invitation.contact.email])
     )
@@ -73,8 +71,8 @@ def single_invitation_message(invitation: Invitation) -> Message:
 
 
 def rewrite_unsent_invitations(event: Event) -> None:
-    """The time or place of the event moved: invitations that have not left yet wait to be written again, and say it as
-    it is now. Of one that was called off none is. In the transaction of the change."""
+    """Let invitations that haven't been sent be written again, because the event was rescheduled, moved or canceled.
+    After a cancellation none are written. Call it in the transaction of the change."""
     mailings = Mailing.objects.about(event).filter(template=Kind.INVITATION, stopped_at=None).order_by("pk")
     for mailing in mailings.select_for_update(no_key=True):
         unsent = [pk for kind, pk in control.recall(mailing) if kind == Kind.INVITATION]
@@ -83,18 +81,19 @@ def rewrite_unsent_invitations(event: Event) -> None:
 
 
 def messages_with_link(invitation: Invitation) -> MessageQuerySet:
-    """What leads to its link. That the event is called off leads elsewhere."""
+    """Return the invitation's messages that contain its link. The notice of a cancellation doesn't."""
     return invitation.messages.exclude(kind=Kind.INVITATION_CANCELED)
 
 
 def delete_unsent_links(invitation: Invitation) -> None:
-    """What leads to its link and has not left never does."""
+    """Delete the messages with its link that haven't been sent."""
     mails = messages_with_link(invitation)
     (mails.not_handed_over() | mails.filter(state=Message.State.QUEUED)).delete()
 
 
 def preview_invitation(event: Event, name: str, organization: str = "") -> list[Preview]:
-    """The invitation as somebody of this name will read it, in each language, without a link in it. Stores nothing."""
+    """Return the invitation as someone with this name will read it, in each language and without a link. Nothing is
+    stored."""
     template, previews = editable_templates.load_template(Kind.INVITATION), []
     for language in LANGUAGES:
         with translation.override(language):

@@ -1,5 +1,3 @@
-"""The kinds of email the summit sends."""
-
 from django.db.models import TextChoices
 
 from summit.emails import templates

@@ -1,4 +1,4 @@
-"""Of rows of any table, as conditions of one statement: whose address wants no such mail, who was written to."""
+"""Query conditions about email, for rows of any model."""
 
 from django.db.models import Exists, Model, OuterRef, Q
 from django.db.models.functions import Lower
@@ -9,7 +9,7 @@ from imagine.mail.models import EmailPreference, Message
 
 
 def opted_out(email: str, *mails: str) -> Exists:
-    """Of rows with a mail address: it does not want one of these mails, or refuses all."""
+    """Match rows whose address has opted out of one of these topics, or bounces."""
     refuses = Q()
     for name in mails:
         refuses |= preferences.must_not_email(name)
@@ -17,5 +17,5 @@ def opted_out(email: str, *mails: str) -> Exists:
 
 
 def has_email(model: type[Model], *kinds: str, **fields) -> Exists:
-    """Of rows of a model: there is an email about it of one of these kinds."""
+    """Match rows of a model that have an email of one of these kinds."""
     return Exists(Message.objects.filter(about_rows(model, OuterRef("pk")), kind__in=kinds, **fields))

@@ -1,6 +1,6 @@
-"""What reminders say: many emails at once. Their words are in summit/emails/templates.py, or staff's own.
+"""Reminder emails. Staff can edit their templates (summit/emails/templates.py).
 
-Each function returns unsaved messages, at the same number of queries for one and for many.
+Each function returns unsaved messages, in the same number of queries for one and for many.
 """
 
 from collections import Counter
@@ -36,7 +36,7 @@ KINDS = {
 def party_reminders(
     event: Event, kind: Reminder.Kind, rsvps: Sequence[Rsvp], *, day: date, now: datetime, expires_at: datetime
 ) -> list[Message]:
-    """One reminder of an event on `day` to many parties, each with its `guests` read, as it is true at `now`."""
+    """Return one reminder of an event on `day` for each party, true at `now`. Their `guests` should be prefetched."""
     template = editable_templates.load_template(KINDS[kind].code)
     rows = preferences.get_preferences([rsvp.email for rsvp in rsvps])
     content_for = (thanks_content if kind == Reminder.Kind.THANKS else reminder_content)(event, rsvps, now)
@@ -58,7 +58,7 @@ def party_reminders(
 
 
 def in_each_language(build: Callable[[], dict]) -> dict[str, dict]:
-    """What is the same for all readers of one language, written once."""
+    """Return what is the same for all readers of one language, by language."""
     content = {}
     for language in editable_templates.LANGUAGES:
         with translation.override(language):
@@ -67,7 +67,7 @@ def in_each_language(build: Callable[[], dict]) -> dict[str, dict]:
 
 
 def reminder_content(event: Event, _rsvps: Sequence[Rsvp], now: datetime) -> Callable[[Rsvp], dict]:
-    """How to tell a party, in its language, that it is expected."""
+    """Return a function that returns the content of a party's reminder."""
     facts = in_each_language(
         lambda: email_templates.event_facts(event) | {"soon": email_templates.how_soon(event, now)}
     )
@@ -91,7 +91,8 @@ def reminder_content(event: Event, _rsvps: Sequence[Rsvp], now: datetime) -> Cal
 
 
 def thanks_content(event: Event, rsvps: Sequence[Rsvp], _now: datetime) -> Callable[[Rsvp], dict]:
-    """How to thank a party, in its language; who has signed nothing for the school year is asked for it."""
+    """Return a function that returns the content of a party's thank-you email, which asks those without a signed pledge
+    for one."""
     year = PledgeYear.objects.current()
     signed = Signed.of(year, rsvps)
     facts = in_each_language(lambda: email_templates.event_facts(event) | {"promise": ""})
@@ -117,7 +118,7 @@ def thanks_content(event: Event, rsvps: Sequence[Rsvp], _now: datetime) -> Calla
 
 
 class Signed(NamedTuple):
-    """Whose pledge for a school year is signed: organizations, and the addresses of their contacts."""
+    """Who signed a pledge for a school year: organizations, and the addresses of their contacts."""
 
     organizations: set[int]
     emails: set[str]
@@ -141,7 +142,8 @@ class Signed(NamedTuple):
 
 
 def unanswered_reminders(event: Event, invitations: Sequence[Invitation], *, expires_at: datetime) -> list[Message]:
-    """The question to those who did not answer, each invitation with its contact and organization read."""
+    """Return reminders to people who didn't answer. The contact and organization of each invitation should be
+    loaded."""
     template = editable_templates.load_template(email_templates.UNANSWERED.code)
     rows = preferences.get_preferences([invitation.contact.email for invitation in invitations])
     same = in_each_language(
@@ -174,20 +176,20 @@ def unanswered_reminders(event: Event, invitations: Sequence[Invitation], *, exp
 
 
 def recall_event_reminders(event: Event) -> None:
-    """An event moves or is called off: reminders that tell of it as it was, and have not left, never do. Who is still
-    to be told is found anew. In the transaction of the change."""
+    """Delete unsent reminders that say when and where the event was to take place before a change. People still to be
+    reminded are found again. Call it in the transaction of the change."""
     delete_unsent_reminders(Message.objects.filter(reminder__event=event, expires_at__isnull=False))
 
 
 def recall_party_reminders(rsvp: Rsvp) -> None:
-    """A party has another address or another link: reminders that carry those of before, and have not left, never do.
-    The party is still to be told. In the transaction of the change."""
+    """Delete unsent reminders with a party's old address or link. The party is still to be reminded. Call it in the
+    transaction of the change."""
     delete_unsent_reminders(rsvp.messages.filter(reminder__isnull=False, expires_at__isnull=False))
 
 
 @transaction.atomic(savepoint=False)
 def delete_unsent_reminders(messages: MessageQuerySet) -> None:
-    """Takes back those of some messages that have not left, and opens their reminders again."""
+    """Delete those of these messages that haven't been sent, and reopen their reminders."""
     unsent = messages.not_handed_over().select_for_update(of=("self",)).order_by("pk")
     reminder_by_message = dict(unsent.values_list("pk", "reminder"))
     if not reminder_by_message:

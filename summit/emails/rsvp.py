@@ -1,8 +1,7 @@
-"""What mails say. One function per message, over imagine.mail.rendering.
+"""Emails about RSVPs: one function for each, over imagine.mail.rendering. The text is in templates/mail/<kind>.txt.
 
-Each is called in the transaction of what it tells, with an RSVP whose `event` is loaded, and stores one message; the
-first one gives it, to be stored with what it tells. A message's words stand once, in templates/mail/<kind>.txt. Many
-letters at once cost no query for reading when the guests are prefetched.
+Call them in the transaction of the change, with an RSVP whose `event` is loaded. Functions named queue_… store one
+message; others return it unsaved. Prefetched guests save a query per email.
 """
 
 from collections.abc import Sequence
@@ -28,45 +27,46 @@ LANGUAGES = [code for code, _name in settings.LANGUAGES]
 
 
 def status_message(rsvp: Rsvp, guests: Sequence[Guest]) -> Message:
-    """The first letter about an RSVP with sequence 1 and these guests: it is confirmed, or it is on the waiting list
-    with all its seats or, when fewer were fine, with some. Unsaved, as the RSVP is."""
+    """Return the email that says whether an RSVP with these guests is confirmed, waitlisted or partly confirmed. It is
+    unsaved, like a new RSVP."""
     return next_message(rsvp, Kind.RSVP_WAITLISTED if rsvp.waitlisted_seats else Kind.RSVP_CONFIRMED, guests=guests)
 
 
 def queue_confirmed(rsvp: Rsvp) -> None:
-    """The party holds every seat that it asked for."""
+    """The party holds all the seats it asked for."""
     queue_next(rsvp, Kind.RSVP_CONFIRMED)
 
 
 def queue_waitlisted(rsvp: Rsvp, *, had_seats: bool = False) -> None:
-    """The party is on the waiting list, with all its seats or, when fewer were fine, with some. `had_seats` tells that
-    it held all of them until now and staff put it there: then it leaves the calendar."""
+    """The party is waitlisted or partly confirmed. With `had_seats`, staff moved it there and its calendar entry is
+    removed."""
     queue_next(rsvp, Kind.RSVP_WAITLISTED, method="CANCEL" if had_seats else None, had_seats=had_seats)
 
 
 def queue_promoted(rsvp: Rsvp, seats: int) -> None:
-    """`seats` seats came free and are the party's now; it may still wait for more."""
+    """The party got `seats` more seats; it may still wait for others."""
     queue_next(rsvp, Kind.RSVP_PROMOTED, seats=seats)
 
 
 def queue_changed(rsvp: Rsvp) -> None:
-    """The size of the party changed, by whomever; says how it stands now."""
+    """The size of the party changed; says what it has now."""
     queue_next(rsvp, Kind.RSVP_CHANGED)
 
 
 def queue_canceled(rsvp: Rsvp, *, had_seats: bool) -> None:
-    """The RSVP is cancelled. `had_seats` tells whether it held seats until now; only then is it in a calendar."""
+    """The RSVP was canceled. With `had_seats`, its calendar entry is removed."""
     queue_next(rsvp, Kind.RSVP_CANCELED, method="CANCEL" if had_seats else "", had_seats=had_seats, shows_party=False)
 
 
 def event_rescheduled_message(rsvp: Rsvp, before: Event) -> Message:
-    """Time or place changed; `before` is the event as the party knows it. Unsaved, as the RSVP's sequence is."""
+    """Return the unsaved email about a new time or place; `before` is the event as the party knows it. The RSVP's new
+    sequence is unsaved, too."""
     rsvp.ics_sequence += 1
     return next_message(rsvp, Kind.EVENT_RESCHEDULED, **schedule_changes(before, rsvp.event))
 
 
 def event_canceled_message(rsvp: Rsvp) -> Message:
-    """The event will not take place. The RSVP keeps its seats. Unsaved, as the RSVP's sequence is."""
+    """Return the unsaved email about a canceled event. The RSVP keeps its seats. Its new sequence is unsaved, too."""
     rsvp.ics_sequence += 1
     return next_message(
         rsvp, Kind.EVENT_CANCELED, method="CANCEL" if rsvp.held_seats else "", link=landing_url(), shows_party=False
@@ -74,12 +74,12 @@ def event_canceled_message(rsvp: Rsvp) -> Message:
 
 
 def queue_link(rsvp: Rsvp) -> None:
-    """The private link again, to the stored address; summit.rsvp_links says how often."""
+    """The personal link again, to the stored address. summit.rsvp_links limits how often."""
     queue.enqueue_many([rsvp_message(rsvp, Kind.RSVP_LINK, occasion=timezone.now().isoformat(), shows_party=False)])
 
 
 def queue_new_link(rsvp: Rsvp) -> None:
-    """Staff replaced the private link; the old one opens nothing any more."""
+    """Staff replaced the personal link; the old one no longer works."""
     queue_next(rsvp, Kind.RSVP_NEW_LINK, method="", shows_party=False)
 
 
@@ -88,7 +88,7 @@ def queue_new_link(rsvp: Rsvp) -> None:
 
 @dataclass(frozen=True)
 class Preview:
-    """A letter as it would be sent: language, subject and plain text, with nobody's private link in it."""
+    """An email as it would be sent, without a personal link."""
 
     language: str
     subject: str
@@ -96,14 +96,14 @@ class Preview:
 
 
 def preview_event_rescheduled(rsvp: Rsvp, before: Event) -> list[Preview]:
-    """What `event_rescheduled_message` would say, in each language. Stores nothing."""
+    """Return `event_rescheduled_message` in each language. Nothing is stored."""
     method = "REQUEST" if rsvp.held_seats else ""
     changes = schedule_changes(before, rsvp.event)
     return [preview_rsvp_email(rsvp, Kind.EVENT_RESCHEDULED, code, method=method, **changes) for code in LANGUAGES]
 
 
 def preview_event_canceled(rsvp: Rsvp) -> list[Preview]:
-    """What `event_canceled_message` would say of an event that is called off now, in each language. Stores nothing."""
+    """Return `event_canceled_message` in each language, as if the event were canceled now. Nothing is stored."""
     rsvp.event = copy(rsvp.event)
     rsvp.event.canceled_at = timezone.now()
     link, method = landing_url(), "CANCEL" if rsvp.held_seats else ""
@@ -125,7 +125,7 @@ def preview_rsvp_email(rsvp: Rsvp, kind: str, language: str, *, link: str = "", 
 
 
 class EventFacts(NamedTuple):
-    """What letters tell of an event, in the current language: plain values, by which two letters are compared."""
+    """What emails say about an event, in the current language: plain values, so that two can be compared."""
 
     localized_title: str
     starts_at: datetime
@@ -144,7 +144,7 @@ class EventFacts(NamedTuple):
 
 
 class RsvpFacts(NamedTuple):
-    """What letters tell of a party, whoever is in it."""
+    """What emails say about a party, regardless of who is in it."""
 
     event: EventFacts
     held_seats: int
@@ -176,9 +176,9 @@ def landing_url() -> str:
 
 
 def queue_next(rsvp: Rsvp, kind: str, **how) -> None:
-    """Stores the next letter about an RSVP, as `rsvp_message` says.
+    """Store the next email about an RSVP, as `rsvp_message` returns it.
 
-    The sequence grows with every letter: calendars want it to, and it keeps two letters of one kind apart.
+    The sequence grows with every email, as calendars expect. It also makes the keys of two emails of one kind differ.
     """
     rsvp.ics_sequence += 1
     rsvp.save(update_fields=["ics_sequence"])
@@ -186,8 +186,8 @@ def queue_next(rsvp: Rsvp, kind: str, **how) -> None:
 
 
 def next_message(rsvp: Rsvp, kind: str, *, method: Method | Literal[""] | None = None, **how) -> Message:
-    """Its calendar part, unless `method` says otherwise, is a REQUEST when the party holds seats, and none when it only
-    waits."""
+    """Unless `method` says otherwise, its calendar entry is a REQUEST if the party holds seats; there is none if it
+    only waits."""
     if method is None:
         method = "REQUEST" if rsvp.held_seats else ""
     return rsvp_message(rsvp, kind, occasion=rsvp.ics_sequence, method=method, **how)
@@ -224,7 +224,7 @@ def render_rsvp_email(
     shows_party: bool = True,
     **facts,
 ) -> RenderedEmail:
-    """A letter in the current language. `guests` are the party, read when they are not given."""
+    """Render an email in the current language. `guests` are the party, read if not given."""
     party = (rsvp.guests.all() if guests is None else guests) if shows_party else []
     event = EventFacts.of(rsvp.event)
     words = {"name": rsvp.name, "link": link, "code": rsvp.code}

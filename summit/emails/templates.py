@@ -1,4 +1,4 @@
-"""The mails of the summit whose words staff may change, as they are shipped; and what each may say of an event."""
+"""The default text of the email templates that staff can edit, and the values of their placeholders."""
 
 from datetime import datetime, timedelta
 
@@ -21,7 +21,7 @@ Card = tuple[tuple[str, ...], ...]
 
 
 def event_facts(event: Event) -> dict[str, str]:
-    """The placeholders that stand for what, when and where."""
+    """Return the placeholders for what, when and where."""
     return {
         "event": event.localized_title,
         "day": day(event.starts_at),
@@ -31,7 +31,7 @@ def event_facts(event: Event) -> dict[str, str]:
 
 
 def event_card(event: Event, *, code: bool = False) -> Card:
-    """What a mail is about, as its own lines; with `code`, what the party says at the door."""
+    """Return the lines that say what an email is about; with `code`, also what the party says at the door."""
     groups = [
         (event.localized_title,),
         (capfirst(long_date(event.starts_at)), hours(event)),
@@ -47,7 +47,7 @@ def invitation_facts(event: Event) -> dict[str, str]:
 
 
 def contact_words(contact: Contact) -> dict[str, str]:
-    """The placeholders that stand for the reader of an invitation."""
+    """Return the placeholders for the reader of an invitation."""
     return {"name": contact.name, "organization": contact.organization.name if contact.organization else ""}
 
 
@@ -70,7 +70,7 @@ def answer_until(event: Event) -> str:
 
 
 def how_to_answer(event: Event) -> str:
-    """What {answer} says to who was invited to an event that moved."""
+    """Return {answer} for people invited to an event that was rescheduled."""
     if event.rsvp_is_closed:
         return _("RSVP for it is closed by now. If you would like to come, reply to this mail.")
     message = _("Your invitation stands: please say yes or no with the button, until %(until)s.")
@@ -96,13 +96,13 @@ def guests_in_words(number: int) -> str:
 
 
 def ask_to_promise(year: str) -> str:
-    """What {promise} says to who has signed nothing for this school year."""
+    """Return {promise} for people without a signed pledge for this school year."""
     message = _("Will you promise something for the school year %(year)s? The checklist takes two minutes, no account.")
     return message % {"year": year}
 
 
 def thank_for_promise(year: str) -> str:
-    """What {promise} says to who has."""
+    """Return {promise} for people with one."""
     message = _(
         "Thank you, too, for your promises for the school year %(year)s: they are signed, and schools count on them."
     )
@@ -113,7 +113,7 @@ def thank_for_promise(year: str) -> str:
 
 
 def example_event() -> Event:
-    """An invented one, in two weeks; nothing of it is stored."""
+    """Return an invented event in two weeks, unsaved."""
     starts_at = to_district_time(timezone.now() + timedelta(days=14)).replace(hour=8, minute=0, second=0, microsecond=0)
     return Event(
         title="Imagine Promise Kick-off",

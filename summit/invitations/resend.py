@@ -1,4 +1,4 @@
-"""Mail about an invitation, sent once more by staff, or to an address that was corrected: it says what is true now."""
+"""Resend emails about an invitation, for staff or to a corrected address, with what is true now."""
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -26,9 +26,9 @@ NOT_ACCEPTED = [State.QUEUED, State.REJECTED, State.FAILED]  # no mail server to
 
 @transaction.atomic
 def resend_invitation_email(message: Message) -> bool:
-    """Send an email about an invitation once more, with what is true by now: an invitation is written anew, with
-    today's time, place and link, to the contact's address of today. What is none, or may have arrived, is sent as it is
-    while that is still true. Raise CannotResend, Message.DoesNotExist, or Invitation.DoesNotExist."""
+    """Resend an email about an invitation. The invitation itself is rewritten with today's time, place, link and
+    address. Other emails, and those that may have arrived, are sent as they are if they're still true. Raise
+    CannotResend, Message.DoesNotExist, or Invitation.DoesNotExist."""
     invitation = lock_invitation(Invitation.objects.get(messages__pk=message.pk))
     if Message.objects.filter(pk=message.pk, state__in=Message.PENDING).exists():
         return False  # rather than why it can't be sent
@@ -41,13 +41,13 @@ def resend_invitation_email(message: Message) -> bool:
 
 
 def keeps_its_text(message: Message) -> bool:
-    """What has words of its own, and what a mailbox may have already: another text under its Message-ID would not be
-    shown."""
+    """Return whether a message has its own text, or may already be in a mailbox, which wouldn't show another text under
+    the same Message-ID."""
     return message.kind not in INVITATION_KINDS or message.state == State.UNKNOWN
 
 
 def rewritten_message(message: Message, invitation: Invitation) -> Message:
-    """The invitation as it reads today, unsaved."""
+    """Return the invitation as it should read today, unsaved."""
     written = invitation_emails.single_invitation_message(invitation)
     if message.kind == EmailKind.INVITATION_NEW_LINK:
         written.kind = message.kind
@@ -78,7 +78,7 @@ def check_wanted(invitation: Invitation) -> None:
 
 
 def check_still_true(message: Message, invitation: Invitation) -> None:
-    """Whether time, place and link are still those of the message."""
+    """Raise CannotResend unless time, place and link are still those of the message."""
     moved = audit.has_changed_since(message.created_at, invitation.event, *invitation_emails.SCHEDULE_CHANGES)
     if not moved and not audit.has_changed_since(message.created_at, invitation, "link"):
         return
@@ -101,8 +101,8 @@ def check_still_true(message: Message, invitation: Invitation) -> None:
 
 
 def resend_to_new_address(invitation: Invitation) -> None:
-    """The contact's address was corrected: the last mail of its own with the link, when it did not reach the old
-    address, is written anew and sent to the new one, as replace_link would."""
+    """The contact's address was corrected: rewrite the last of its own emails with the link, if it didn't reach the old
+    address, and send it to the new one."""
     message = own_messages(invitation).select_for_update(of=("self",)).order_by("-created_at").first()
     if message and message.state in NOT_ACCEPTED and link_is_useful(invitation):
         overwrite(message, rewritten_message(message, invitation))
@@ -111,16 +111,16 @@ def resend_to_new_address(invitation: Invitation) -> None:
 
 
 def delete_unsent_own_messages(invitation: Invitation) -> None:
-    """It is written with its mailing, with the link of today: other mail with the link is not sent."""
+    """The invitation will be written with its mailing and today's link: delete other unsent emails with the link."""
     own_messages(invitation).filter(state__in=NOT_ACCEPTED).delete()
 
 
 def own_messages(invitation: Invitation) -> QuerySet[Message]:
-    """Mail with the invitation that a person waits for: with a new link, or sent again by staff."""
+    """Return the emails of the invitation that were sent outside its mailing: with a new link, or resent by staff."""
     kinds = (EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK)
     return invitation.messages.filter(kind__in=kinds, queue=Message.Queue.TRANSACTIONAL)
 
 
 def mark_notified(invitation: Invitation) -> None:
-    """Its last mail says what is true."""
+    """Remember that the last email says what is true."""
     Invitation.objects.filter(pk=invitation.pk).update(notified_version=invitation.event.schedule_version)

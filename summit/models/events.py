@@ -1,5 +1,3 @@
-"""Events: dated gatherings with a place and a capacity."""
-
 import hashlib
 from copy import copy
 from datetime import datetime, timedelta
@@ -26,11 +24,11 @@ class EventQuerySet(models.QuerySet):
         return self.filter(is_published=True)
 
     def public(self):
-        """Published events that are not for invited partners only."""
+        """Published events that aren't by invitation only."""
         return self.published().filter(invitation_only=False)
 
     def next_of(self, kind: str) -> "Event | None":
-        """The coming public event of a kind, with its seats, else the latest past one. A canceled event comes after
+        """Return the next public event of a kind with its seats, or the latest past one. A canceled event comes after
         those that will take place."""
         events = self.public().filter(kind=kind)
         event = (
@@ -199,7 +197,7 @@ class Event(models.Model):
 
     @property
     def schedule_version(self) -> str:
-        """Stands for when and where the event takes place, and for whether it was canceled."""
+        """Changes whenever the time or place does, or the event is canceled."""
         facts = (self.starts_at.timestamp(), self.ends_at.timestamp(), self.venue, self.address)
         return hashlib.sha256(repr((*facts, self.canceled_at is not None)).encode()).hexdigest()[:16]
 
@@ -257,7 +255,7 @@ class Event(models.Model):
 
 
 class EventVersion(models.Model):
-    """When and where an event was to take place before it was changed: what guests know until they are told."""
+    """The time and place of an event before it was changed: what guests know until they are notified."""
 
     FIELDS = ("starts_at", "ends_at", "venue", "address")
 

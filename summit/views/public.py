@@ -1,4 +1,4 @@
-"""The public pages. Views fetch, bind, call a rule and answer; they write nothing."""
+"""The public pages. Views check access, validate a form and call one rule; they write nothing."""
 
 from crispy_forms.utils import render_crispy_form
 from django.http import HttpRequest, HttpResponse
@@ -25,14 +25,14 @@ page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 @require_safe
 def landing(request: HttpRequest) -> HttpResponse:
-    """The coming summit, or what to do when there is none."""
+    """Show the coming summit, or what to do when there is none."""
     return show_event(request, Event.objects.next_of(Event.Kind.SUMMIT))
 
 
 @page_or_post
 @limit_posts("rsvp", **RSVP_LIMIT)
 def event(request: HttpRequest, slug: str) -> HttpResponse:
-    """One event's page; a POST is an RSVP."""
+    """Show one event; a POST is an RSVP."""
     if request.method == "POST":
         return submit_rsvp(request, slug)
     return show_event(request, get_published_event(Event.objects.with_seats(), slug))
@@ -57,7 +57,8 @@ def show_event(request: HttpRequest, event: Event | None, status: int = 200) -> 
 
 
 def page_state(event: Event | None) -> str:
-    """What the event's public page is about: "none", "invited" while only invited partners can come, or its state."""
+    """Return what the event's public page is about: "none", "invited" while only invited partners can come, or its
+    state."""
     if event is None:
         return "none"
     will_take_place = event.state not in {Event.State.PAST, Event.State.CANCELED}
@@ -86,15 +87,15 @@ def submit_rsvp(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def show_errors(request: HttpRequest, slug: str, form: RsvpForm) -> HttpResponse:
-    """The form again, with what was typed, and still the waiting list's when every seat is taken."""
+    """Show the form again with what was typed, and still for the waitlist if every seat is taken."""
     event = get_published_event(Event.objects.with_seats(), slug)
     page = {"event": event, "state": event.state, "form": form, "fields": render_crispy_form(form)}
     return render(request, "summit/rsvp_form.html", page, status=422)
 
 
 def respond_to_duplicate(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
-    """The browser that made the RSVP is led to its page: a double click, a reload, a second tab. Any other gets the
-    truth and no more; the link goes to the stored address."""
+    """Redirect the browser that made the RSVP to its page: after a double click, a reload or in a second tab. Tell any
+    other browser that there is an RSVP, and no more; the link is emailed to the stored address."""
     browser_hash = browser_hash_of(request)
     if browser_hash and constant_time_compare(rsvp.browser_hash, browser_hash):
         return redirect(rsvp)
@@ -105,14 +106,14 @@ def respond_to_duplicate(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 
 
 def browser_hash_of(request: HttpRequest) -> str:
-    """A mark of this browser, the same in all its tabs, from its CSRF cookie; empty when it has none."""
+    """Return a hash of the browser's CSRF cookie, the same in all its tabs, or "" without a cookie."""
     secret = request.META.get("CSRF_COOKIE")
     return salted_hmac("summit.browser", secret).hexdigest() if secret else ""
 
 
 @require_safe
 def event_calendar(request: HttpRequest, slug: str) -> HttpResponse:
-    """The event as a calendar file."""
+    """Return the event as a calendar file."""
     event = get_published_event(Event.objects, slug)
     return calendar_file(calendar_entries.for_event(event), event.slug)
 
@@ -125,7 +126,7 @@ def calendar_file(text: str, name: str) -> HttpResponse:
 @page_or_post
 @limit_posts("find", most=60, minutes=10)
 def find_rsvp(request: HttpRequest) -> HttpResponse:
-    """Lost your link? The answer is the same, and as fast, whether the address is known or not."""
+    """Email a lost link. The response is the same, and as fast, whether the address is known or not."""
     form = FindForm(request.POST) if request.method == "POST" else FindForm()
     if form.is_bound and form.is_valid():
         rsvp_links.request_links(form.cleaned_data["email"])
@@ -135,5 +136,5 @@ def find_rsvp(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def found_rsvp(request: HttpRequest) -> HttpResponse:
-    """What happens after find_rsvp, for everybody."""
+    """Say what happens after find_rsvp."""
     return render(request, "summit/link_sent.html")
