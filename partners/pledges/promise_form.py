@@ -1,4 +1,4 @@
-"""The form of one promise type on the page of a pledge. partners.pledges.promises checks what the answers mean."""
+"""The form for one promise on the page of a pledge. partners.pledges.promises checks what the answers mean."""
 
 import re
 from collections.abc import Iterable
@@ -60,7 +60,7 @@ class SchoolLevel:
 
 
 class PromiseForm(forms.Form):
-    """Its questions count only if it is ticked."""
+    """One promise type of the checklist. Its questions count only if it is ticked."""
 
     ticked = forms.BooleanField(required=False, widget=forms.CheckboxInput(attrs={"class": "form-check-input"}))
     quantity = QuantityField(
@@ -138,7 +138,7 @@ class PromiseForm(forms.Form):
             answers["quantity"],
             tuple(answers["grades"]),
             tuple(answers["months"]),
-            tuple(answers["schools"]) if self["where"].value() == "somewhere" else (),
+            tuple(answers["schools"]) if answers.get("where") == "somewhere" else (),
             answers.get("note", ""),
         )
 
