@@ -1,10 +1,8 @@
 """What every test stands on. Servers and environment come from tests/servers.py, which is loaded before this."""
 
 import gc
-import importlib
 
 import pytest
-from django.apps import apps
 from django.conf import settings
 from django.test import TransactionTestCase
 from django.utils import translation
@@ -46,10 +44,3 @@ def english():
     """A request leaves its language behind in its thread; each test begins in English."""
     with translation.override("en"):
         yield
-
-
-@pytest.fixture
-def eight_promise_types(transactional_db):
-    """The kinds that a migration brings, put back: a test with transactions of its own empties every table after it.
-    Not serialized_rollback, which clashes with other such tests over content types."""
-    importlib.import_module("partners.migrations.0002_eight_promise_types").add(apps, None)
