@@ -249,7 +249,7 @@ def yes_or_no(value) -> str:
 
 def contact_lines(plan: MergePlan) -> Iterator[ComparisonLine]:
     mine, theirs = plan.contacts
-    duplicate_of = {stays.pk: pk for pk, stays in plan.doubles.items()}
+    duplicate_of = {stays.pk: pk for pk, stays in plan.duplicate_contacts.items()}
     others = {contact.pk: contact for contact in theirs}
     for contact in mine:
         duplicate = others.get(duplicate_of.get(contact.pk))
@@ -257,7 +257,7 @@ def contact_lines(plan: MergePlan) -> Iterator[ComparisonLine]:
         yield ComparisonLine("", contact_in_words(contact), contact_in_words(duplicate) if duplicate else NONE, after)
     has_primary = any(contact.is_primary for contact in mine)
     for contact in theirs:
-        if contact.pk not in plan.doubles:
+        if contact.pk not in plan.duplicate_contacts:
             loses_primary = contact.is_primary and has_primary
             after = gettext("moves, no longer the main contact") if loses_primary else gettext("moves")
             yield ComparisonLine("", NONE, contact_in_words(contact), after)
@@ -273,7 +273,7 @@ def year_lines(mine: Pledge | None, theirs: Pledge | None, plan: MergePlan) -> d
     year = {"year": (mine or theirs).school_years, "states": [pledge_in_words(mine), pledge_in_words(theirs)]}
     if not (mine and theirs):
         return year | {"after": gettext("moves as it is") if theirs else gettext("stays as it is"), "lines": []}
-    merged = next(merged for merged in plan.folds if merged.leading.pk in (mine.pk, theirs.pk))
+    merged = next(merged for merged in plan.pledge_merges if merged.leading.pk in (mine.pk, theirs.pk))
     return year | {"after": merge_result(merged), "lines": list(promise_lines(merged, mine))}
 
 
@@ -294,9 +294,9 @@ def merge_result(merged: PledgeMerge) -> str:
 
 
 def promise_lines(merged: PledgeMerge, mine: Pledge) -> Iterator[ComparisonLine]:
-    checklist = Checklist.of([*merged.there, *merged.others])
-    leading, others = by_promise_type(merged.there), by_promise_type(merged.others)
-    result = by_promise_type([*merged.there, *merged.added])
+    checklist = Checklist.of([*merged.leading_promises, *merged.merged_promises])
+    leading, others = by_promise_type(merged.leading_promises), by_promise_type(merged.merged_promises)
+    result = by_promise_type(merged.result)
     for pk, promise_type in sorted(checklist.promise_types.items(), key=lambda item: (item[1].order, item[0])):
         columns = [promise_or_none(promises.get(pk), checklist) for promises in (leading, others)]
         if merged.leading is not mine:

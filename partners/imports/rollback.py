@@ -103,7 +103,7 @@ def reasons_to_keep(
 def names_of_dependents(existing: Mapping[int, Model]) -> dict[int, set[str]]:
     """Return the kinds of objects of any app that refer to each organization or contact."""
     found: dict[int, set[str]] = {}
-    for model, field in merging.foreign_keys_to(next(iter(existing.values()), Organization()), but=IGNORED_MODELS):
+    for model, field in merging.foreign_keys_to(next(iter(existing.values()), Organization()), exclude=IGNORED_MODELS):
         for pk in model._base_manager.filter(**{f"{field}__in": existing}).values_list(field, flat=True).distinct():
             found.setdefault(pk, set()).add(str(model._meta.verbose_name_plural))
     return found

@@ -1,7 +1,7 @@
-"""Two organizations become one (docs/rules.md): what that would do, shown before it is done, and the doing.
+"""Merge two organizations (docs/rules.md), and plan the merge so that staff can review it first.
 
-What the other one owns moves to the one that is kept, whatever app it belongs to: every foreign key that points at it
-is found through the models. Nothing is lost: what has no place beside what is there stays in history.
+Everything that refers to the other organization moves to the kept one, in all apps: the foreign keys are found through
+the models. Values that have no place on the kept organization are stored in its history.
 """
 
 import hashlib
@@ -39,33 +39,22 @@ from partners.pledges import years as pledge_years
 from partners.pledges.promises import Checklist, PromiseData
 from partners.signals import contact_merged, contacts_locked, organizations_leaving
 
-FILLABLE_FIELDS = [
-    "sector",
-    "description",
-    "website",
-    "phone",
-    "address",
-    "size",
-]  # the other's, where the kept one's is empty
+FILLABLE_FIELDS = ["sector", "description", "website", "phone", "address", "size"]  # taken over if empty
 CONTACT_FIELDS = ["name", "role", "email", "phone", "language", "is_primary"]
 MAX_LENGTH_NAME = Pledge._meta.get_field("signed_by").max_length or 0
-HANDLED_MODELS = (Contact, Pledge, Logo, DuplicateCandidate, Promise, Signature)  # moved by a rule of their own
+HANDLED_MODELS = (Contact, Pledge, Logo, DuplicateCandidate, Promise, Signature)  # moved separately
 
 
 class MergeRefused(RuleViolation):
-    """It is not done. Its text is a sentence for staff."""
+    """The merge can't be done. The message tells staff why."""
 
 
 class SameOrganization(MergeRefused):
-    """There are no two."""
-
     def __init__(self):
         super().__init__(_("This is one organization. Choose another to merge it with."))
 
 
 class OrganizationGone(MergeRefused):
-    """One of the two is not there any more."""
-
     def __init__(self):
         super().__init__(
             _("One of the two is not there any more: it was merged or erased meanwhile. Nothing was done.")
@@ -73,50 +62,53 @@ class OrganizationGone(MergeRefused):
 
 
 class MergePlanOutdated(MergeRefused):
-    """It would do something else than what was shown."""
+    """The merge would do something else than what staff reviewed."""
 
     def __init__(self):
         super().__init__(_("One of the two was changed meanwhile. Nothing was done: look once more."))
 
 
 class MergeConflict(MergeRefused):
-    """Both own something of which there may be only one."""
+    """Both organizations have an object of a model that allows only one."""
 
 
-# What it would do ------------------------------------------------------------------------------------------------
+# Plan ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class PledgeMerge:
-    """Two pledges for one year become one. The signed one leads a draft, else the kept organization's; what the other
-    promises of further kinds is added, unless nobody signed that and the leading one is signed. The rest of it, `left`,
-    stays in history, and every signed version of both is kept."""
+    """Merge two pledges for the same year.
+
+    A signed pledge leads a draft; otherwise the kept organization's pledge leads. Promises of other types are added to
+    it, except those of a draft to a signed pledge. The other promises stay in history, and the signed versions of both
+    pledges are kept.
+    """
 
     leading: Pledge
-    folded: Pledge
+    merged: Pledge
 
     @property
     def both_signed(self) -> bool:
-        return bool(self.leading.signed_at and self.folded.signed_at)
+        return bool(self.leading.signed_at and self.merged.signed_at)
 
     @cached_property
-    def there(self) -> list[PromiseData]:
+    def leading_promises(self) -> list[PromiseData]:
         return promises.promises_of_pledge(self.leading)
 
     @cached_property
-    def others(self) -> list[PromiseData]:
-        return promises.promises_of_pledge(self.folded)
+    def merged_promises(self) -> list[PromiseData]:
+        return promises.promises_of_pledge(self.merged)
 
     @cached_property
     def added(self) -> list[PromiseData]:
-        if bool(self.leading.signed_at) != bool(self.folded.signed_at):
+        if bool(self.leading.signed_at) != bool(self.merged.signed_at):
             return []
-        promise_types = {promised.promise_type for promised in self.there}
-        return [promised for promised in self.others if promised.promise_type not in promise_types]
+        promise_types = {promise.promise_type for promise in self.leading_promises}
+        return [promise for promise in self.merged_promises if promise.promise_type not in promise_types]
 
     @cached_property
-    def left(self) -> list[PromiseData]:
-        return [promised for promised in self.others if promised not in (*self.added, *self.there)]
+    def result(self) -> list[PromiseData]:
+        return [*self.leading_promises, *self.added]
 
     @classmethod
     def of(cls, mine: Pledge, theirs: Pledge) -> "PledgeMerge":
@@ -125,14 +117,14 @@ class PledgeMerge:
 
 @dataclass(frozen=True)
 class MergePlan:
-    """What a merge would do to these two as they stand. Reads when it is made; writes nothing."""
+    """What a merge of two organizations would do. Properties read the database once and write nothing."""
 
     kept: Organization
     other: Organization
 
     @cached_property
     def profile(self) -> dict:
-        """The fields of the kept one that become something else."""
+        """The kept organization's fields that change, with their new values."""
         mine, theirs = self.kept, self.other
         filled = {name: getattr(theirs, name) for name in FILLABLE_FIELDS if not getattr(mine, name)}
         filled["wants_listing"] = mine.wants_listing or theirs.wants_listing
@@ -142,16 +134,16 @@ class MergePlan:
         return {name: value for name, value in filled.items() if value != getattr(mine, name)}
 
     @cached_property
-    def not_taken(self) -> list[str]:
-        """The fields of the other that have no place beside the kept one's."""
-        both = [name for name in FILLABLE_FIELDS if getattr(self.kept, name) and getattr(self.other, name)]
-        return [name for name in both if getattr(self.kept, name) != getattr(self.other, name)]
+    def dropped_fields(self) -> list[str]:
+        """The fields of the other organization whose values are dropped."""
+        in_both = [name for name in FILLABLE_FIELDS if getattr(self.kept, name) and getattr(self.other, name)]
+        return [name for name in in_both if getattr(self.kept, name) != getattr(self.other, name)]
 
     @cached_property
     def logos(self) -> tuple[bool, bool]:
-        """Whether the kept one has a logo, and the other."""
-        having = set(Logo.objects.filter(pk__in=[self.kept.pk, self.other.pk]).values_list("pk", flat=True))
-        return self.kept.pk in having, self.other.pk in having
+        """Whether the kept organization has a logo, and whether the other does."""
+        owners = set(Logo.objects.filter(pk__in=[self.kept.pk, self.other.pk]).values_list("pk", flat=True))
+        return self.kept.pk in owners, self.other.pk in owners
 
     @cached_property
     def contacts(self) -> tuple[list[Contact], list[Contact]]:
@@ -159,15 +151,15 @@ class MergePlan:
         return mine, theirs
 
     @cached_property
-    def doubles(self) -> dict[int, Contact]:
-        """The kept one's contact that has the same address, by the primary key of the other's."""
+    def duplicate_contacts(self) -> dict[int, Contact]:
+        """The kept organization's contact with the same address, by the primary key of the other's contact."""
         mine, theirs = self.contacts
         by_email = {contact.email.lower(): contact for contact in mine}
         return {contact.pk: by_email[contact.email.lower()] for contact in theirs if contact.email.lower() in by_email}
 
     @cached_property
     def years(self) -> list[tuple[Pledge | None, Pledge | None]]:
-        """The pledges of both for each school year, the newest first."""
+        """The pledges of both organizations for each school year, the newest first."""
         mine, theirs = (
             {pledge.year_id: pledge for pledge in each.pledges.select_related("year")}
             for each in (self.kept, self.other)
@@ -175,14 +167,14 @@ class MergePlan:
         return [(mine.get(year), theirs.get(year)) for year in sorted({*mine, *theirs}, reverse=True)]
 
     @cached_property
-    def folds(self) -> list[PledgeMerge]:
+    def pledge_merges(self) -> list[PledgeMerge]:
         return [PledgeMerge.of(mine, theirs) for mine, theirs in self.years if mine and theirs]
 
     @cached_property
-    def rest(self) -> list[tuple[str, int]]:
-        """What else moves, as the other apps call it, and how much."""
+    def other_references(self) -> list[tuple[str, int]]:
+        """The names of other apps' models that refer to the other organization, with the number of objects."""
         counts: dict[type[models.Model], int] = {}
-        for model, field in foreign_keys_to(self.other, but=HANDLED_MODELS):
+        for model, field in foreign_keys_to(self.other, exclude=HANDLED_MODELS):
             if model._meta.app_label != "partners" and (
                 number := model._base_manager.filter(**{field: self.other}).count()
             ):
@@ -190,20 +182,23 @@ class MergePlan:
         return [(str(model._meta.verbose_name_plural), number) for model, number in counts.items()]
 
     @cached_property
-    def mark(self) -> str:
-        """Another one as soon as the merge would do something else."""
+    def fingerprint(self) -> str:
+        """A value that changes when the merge would do something else."""
         facts = [
             [
                 [each.pk, each.slug, str(each.approved_at), *profiles.field_values(each, PROFILE_FIELDS).values()]
                 for each in self.both
             ],
             [
-                [[each.pk, *profiles.field_values(each, CONTACT_FIELDS).values()] for each in some]
-                for some in self.contacts
+                [[contact.pk, *profiles.field_values(contact, CONTACT_FIELDS).values()] for contact in contacts]
+                for contacts in self.contacts
             ],
             [[each and [each.pk, each.version, str(each.signed_at)] for each in year] for year in self.years],
-            [[vars(promised) for promised in (*fold.there, *fold.others)] for fold in self.folds],
-            [self.logos, [number for _name, number in self.rest]],
+            [
+                [vars(promise) for promise in (*each.leading_promises, *each.merged_promises)]
+                for each in self.pledge_merges
+            ],
+            [self.logos, [number for _name, number in self.other_references]],
         ]
         return hashlib.sha256(json.dumps(facts, cls=DjangoJSONEncoder).encode()).hexdigest()[:16]
 
@@ -211,46 +206,50 @@ class MergePlan:
     def both(self) -> tuple[Organization, Organization]:
         return self.kept, self.other
 
-    def told(self) -> str:
-        """What history keeps of the other one, in English. Who its contacts were is in their own history."""
+    def description(self) -> str:
+        """Describe the other organization for history, in English. Its contacts have a history of their own."""
         with translation.override("en"):
-            lost = [
+            dropped = [
                 f"{field.verbose_name}: {getattr(self.other, field.name)}"
                 for field in Organization._meta.fields
-                if field.name in self.not_taken
+                if field.name in self.dropped_fields
             ]
-            lost += ["logo"] if all(self.logos) else []
-            held = [("contacts", len(self.contacts[1])), ("pledges", sum(bool(theirs) for _mine, theirs in self.years))]
-            counts = ", ".join(f"{name}: {number}" for name, number in (*held, *self.rest))
-        discarded = f" Not taken over: {'; '.join(lost)}." if lost else ""
-        return f"{self.other.name} ({self.other.slug}), with {counts}.{discarded}"
+            dropped += ["logo"] if all(self.logos) else []
+            moved = [
+                ("contacts", len(self.contacts[1])),
+                ("pledges", sum(bool(theirs) for _mine, theirs in self.years)),
+            ]
+            counts = ", ".join(f"{name}: {number}" for name, number in (*moved, *self.other_references))
+        not_taken = f" Not taken over: {'; '.join(dropped)}." if dropped else ""
+        return f"{self.other.name} ({self.other.slug}), with {counts}.{not_taken}"
 
 
 def foreign_keys_to(
-    row: models.Model, *, but: tuple[type[models.Model], ...] = ()
+    row: models.Model, *, exclude: tuple[type[models.Model], ...] = ()
 ) -> Iterator[tuple[type[models.Model], str]]:
-    """Each foreign key in any app that points at rows like this one: its model and its name."""
+    """Yield model and name of each foreign key, in any app, to this row's model."""
     for relation in row._meta.get_fields(include_hidden=True):
-        if isinstance(relation, models.ManyToOneRel) and relation.related_model not in but:
+        if isinstance(relation, models.ManyToOneRel) and relation.related_model not in exclude:
             yield relation.related_model, relation.field.name
 
 
-# Do it -----------------------------------------------------------------------------------------------------------
+# Merge ----------------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
 def merge_organizations(kept: Organization, other: Organization, *, shown: str = "") -> Organization:
-    """Everything the other one owns becomes the kept one's; the other is gone, and its web address and its private
-    links lead to the kept one. Nobody is written to. `shown` is the mark of the plan that staff saw.
+    """Move everything to the kept organization and delete the other. Its URL and personal links redirect from then on.
 
-    Raises Itself, Gone, Changed, Tangled.
+    No emails are sent. `shown` is the fingerprint of the plan that staff reviewed.
+
+    Raise SameOrganization, OrganizationGone, MergePlanOutdated or MergeConflict.
     """
     organizations_leaving.send(Organization, organizations=[kept.pk, other.pk])
     plan = MergePlan(*lock_both(kept.pk, other.pk))
-    if shown and shown != plan.mark:
+    if shown and shown != plan.fingerprint:
         raise MergePlanOutdated
     kept, other = plan.both
-    before, told = profiles.field_values(kept, [*PROFILE_FIELDS, "approved_at"]), plan.told()
+    before, description = profiles.field_values(kept, [*PROFILE_FIELDS, "approved_at"]), plan.description()
     merge_profiles(plan)
     merge_contacts(plan)
     for mine, theirs in MergePlan(kept, other).years:
@@ -260,17 +259,16 @@ def merge_organizations(kept: Organization, other: Organization, *, shown: str =
             move_pledge(theirs, kept, other)
     move_references(other, kept)
     keep_dismissals(kept, other)
-    reassign(other, kept)
+    move_generic_relations(other, kept)
     other.delete()
     SlugRedirect.objects.create(slug=other.slug, organization=kept)
     after = profiles.field_values(kept, [*PROFILE_FIELDS, "approved_at"])
-    audit.log_change(kept, before | {"merged": ""}, after | {"merged": told})
+    audit.log_change(kept, before | {"merged": ""}, after | {"merged": description})
     return kept
 
 
 def lock_both(kept: int, other: int) -> tuple[Organization, Organization]:
-    """Both as they stand, locked with their contacts and what other apps know of those. Nothing new can be made
-    theirs."""
+    """Lock both organizations, their contacts, and what other apps have of those. Nothing can be added to them then."""
     if kept == other:
         raise SameOrganization
     rows = profiles.lock_organizations([kept, other], to_delete=True)
@@ -294,123 +292,124 @@ def merge_profiles(plan: MergePlan) -> None:
 def merge_contacts(plan: MergePlan) -> None:
     kept, _other = plan.both
     mine, theirs = plan.contacts
-    has_main = any(contact.is_primary for contact in mine)
+    has_primary = any(contact.is_primary for contact in mine)
     for contact in theirs:
-        if has_main and contact.is_primary:
+        if has_primary and contact.is_primary:
             Contact.objects.filter(pk=contact.pk).update(is_primary=False)
             contact.is_primary = False
-        if contact.pk in plan.doubles:
-            merge_contact(plan.doubles[contact.pk], contact)
+        if contact.pk in plan.duplicate_contacts:
+            merge_contact(plan.duplicate_contacts[contact.pk], contact)
         else:
             Contact.objects.filter(pk=contact.pk).update(organization=kept)
 
 
-def merge_contact(stays: Contact, goes: Contact) -> None:
-    """One person who stood in both."""
-    before = profiles.field_values(stays, CONTACT_FIELDS)
+def merge_contact(kept: Contact, other: Contact) -> None:
+    before = profiles.field_values(kept, CONTACT_FIELDS)
     for name in ("role", "phone"):
-        setattr(stays, name, getattr(stays, name) or getattr(goes, name))
-    stays.is_primary = stays.is_primary or goes.is_primary
-    contact_merged.send(Contact, contact=stays, duplicate=goes)
-    move_references(goes, stays)
-    reassign(goes, stays)
-    goes.delete()
-    stays.save(update_fields=CONTACT_FIELDS)
-    told = ", ".join(part for part in (goes.name, goes.role, goes.email, goes.phone) if part)
-    audit.log_change(stays, before | {"merged": ""}, profiles.field_values(stays, CONTACT_FIELDS) | {"merged": told})
+        setattr(kept, name, getattr(kept, name) or getattr(other, name))
+    kept.is_primary = kept.is_primary or other.is_primary
+    contact_merged.send(Contact, contact=kept, duplicate=other)
+    move_references(other, kept)
+    move_generic_relations(other, kept)
+    other.delete()
+    kept.save(update_fields=CONTACT_FIELDS)
+    description = ", ".join(part for part in (other.name, other.role, other.email, other.phone) if part)
+    audit.log_change(
+        kept, before | {"merged": ""}, profiles.field_values(kept, CONTACT_FIELDS) | {"merged": description}
+    )
 
 
 def move_pledge(pledge: Pledge, kept: Organization, other: Organization) -> None:
-    """A pledge for a year that the kept one has none for."""
+    """Move a pledge for a year that the kept organization has none for."""
     pledge.organization = kept
     pledge.save(update_fields=["organization"])
     audit.log_change(pledge, {"organization": other.name}, {"organization": kept.name})
 
 
-def merge_pledges(kept: Organization, one: PledgeMerge) -> None:
-    leading, folded, known = one.leading, one.folded, Checklist.of([*one.there, *one.others])
-    Message.objects.about_any([leading, folded]).lock()
-    before = pledge_editing.pledge_facts(leading, one.there, known)
-    promises.write_promises(leading, [*one.there, *one.added], one.there)
+def merge_pledges(kept: Organization, merge: PledgeMerge) -> None:
+    leading, other = merge.leading, merge.merged
+    checklist = Checklist.of([*merge.leading_promises, *merge.merged_promises])
+    Message.objects.about_any([leading, other]).lock()
+    before = pledge_editing.pledge_facts(leading, merge.leading_promises, checklist)
+    promises.write_promises(leading, merge.result, merge.leading_promises)
     number = leading.signatures.aggregate(last=Max("number"))["last"] or 0
-    for signature in folded.signatures.order_by("number"):
+    for signature in other.signatures.order_by("number"):
         number += 1
-        folded.signatures.filter(pk=signature.pk).update(pledge=leading, number=number)
-    move_references(folded, leading)
-    reassign(folded, leading)
-    told = describe_merged_pledge(one, known)
-    folded.delete()
-    take_over_facts(kept, one)
+        other.signatures.filter(pk=signature.pk).update(pledge=leading, number=number)
+    move_references(other, leading)
+    move_generic_relations(other, leading)
+    description = describe_merged_pledge(merge, checklist)
+    other.delete()
+    merge_pledge_fields(kept, merge)
     if leading.signed_at:
         pledge_years.cancel_reminders([leading.pk])
-    TokenRedirect.objects.create(token=folded.token, pledge=leading)
-    after = pledge_editing.pledge_facts(leading, [*one.there, *one.added], known)
-    audit.log_change(leading, before | {"merged": ""}, after | {"merged": told})
-    if one.both_signed:
-        pledge_editing.add_signature(leading, [*one.there, *one.added], known)
+    TokenRedirect.objects.create(token=other.token, pledge=leading)
+    after = pledge_editing.pledge_facts(leading, merge.result, checklist)
+    audit.log_change(leading, before | {"merged": ""}, after | {"merged": description})
+    if merge.both_signed:
+        pledge_editing.add_signature(leading, merge.result, checklist)
 
 
-def take_over_facts(kept: Organization, one: PledgeMerge) -> None:
-    """What the leading pledge takes from the other: who answers where nobody does, who signed beside who signed."""
-    leading, folded = one.leading, one.folded
+def merge_pledge_fields(kept: Organization, merge: PledgeMerge) -> None:
+    leading, other = merge.leading, merge.merged
     leading.organization = kept
-    leading.contact_id = leading.contact_id or folded.contact_id
-    leading.version = max(leading.version, folded.version) + 1
-    leading.created_at = min(leading.created_at, folded.created_at)
-    leading.reminded_at = leading.reminded_at or folded.reminded_at
-    if one.both_signed:
-        sign_both(leading, folded)
+    leading.contact_id = leading.contact_id or other.contact_id
+    leading.version = max(leading.version, other.version) + 1
+    leading.created_at = min(leading.created_at, other.created_at)
+    leading.reminded_at = leading.reminded_at or other.reminded_at
+    if merge.both_signed:
+        merge_signatures(leading, other)
     leading.save()
 
 
-def sign_both(leading: Pledge, folded: Pledge) -> None:
-    """Each of the two signed a part of it."""
-    later = max(leading, folded, key=lambda pledge: pledge.signed_at or pledge.created_at)
-    names = ", ".join(dict.fromkeys([leading.signed_by, folded.signed_by]))
+def merge_signatures(leading: Pledge, other: Pledge) -> None:
+    """Name both signers, because each of them signed a part of the pledge."""
+    later = max(leading, other, key=lambda pledge: pledge.signed_at or pledge.created_at)
+    names = ", ".join(dict.fromkeys([leading.signed_by, other.signed_by]))
     if len(names) > MAX_LENGTH_NAME:
         names = later.signed_by
-    if leading.signed_role != folded.signed_role:
+    if leading.signed_role != other.signed_role:
         leading.signed_role = later.signed_role if names == later.signed_by else ""
     leading.signed_by, leading.signed_at = names, later.signed_at
 
 
-def describe_merged_pledge(one: PledgeMerge, known: Checklist) -> str:
-    """The folded pledge as it was, in English."""
-    folded = one.folded
+def describe_merged_pledge(merge: PledgeMerge, checklist: Checklist) -> str:
+    """Describe the merged pledge for history, in English."""
+    pledge = merge.merged
     with translation.override("en"):
         lines = [
-            f"{known.promise_types[each.promise_type].name}: {promises.promise_in_words(each, known)}"
-            for each in one.others
+            f"{checklist.promise_types[each.promise_type].name}: {promises.promise_in_words(each, checklist)}"
+            for each in merge.merged_promises
         ]
-        state = f"signed by {folded.signed_by}" if folded.signed_at else "not signed"
-    return f"{folded.organization.name}, {state}. {' | '.join(lines)}".strip()
+        state = f"signed by {pledge.signed_by}" if pledge.signed_at else "not signed"
+    return f"{pledge.organization.name}, {state}. {' | '.join(lines)}".strip()
 
 
-def move_references(goes: models.Model, stays: models.Model) -> None:
-    """Every row of any app that points at the one points at the other."""
+def move_references(other: models.Model, kept: models.Model) -> None:
+    """Make all foreign keys to `other`, in any app, refer to `kept`."""
     for model, field in foreign_keys_to(
-        goes, but=HANDLED_MODELS if not isinstance(goes, Contact) else (DuplicateCandidate,)
+        other, exclude=HANDLED_MODELS if not isinstance(other, Contact) else (DuplicateCandidate,)
     ):
         if model._meta.auto_created:
-            drop_doubles(model, field, goes, stays)
+            delete_shared_rows(model, field, other, kept)
         try:
             with transaction.atomic():
-                model._base_manager.filter(**{field: goes}).update(**{field: stays})
+                model._base_manager.filter(**{field: other}).update(**{field: kept})
         except IntegrityError as error:
-            said = _("Both have one of these, and there may be only one: %(what)s. Delete one of them first.")
-            raise MergeConflict(said % {"what": model._meta.verbose_name}) from error
+            message = _("Both have one of these, and there may be only one: %(what)s. Delete one of them first.")
+            raise MergeConflict(message % {"what": model._meta.verbose_name}) from error
 
 
-def drop_doubles(model: type[models.Model], field: str, goes: models.Model, stays: models.Model) -> None:
-    """Both may stand in one list of many to many: once is enough."""
-    [other] = [each.attname for each in model._meta.concrete_fields if each.remote_field and each.name != field]
+def delete_shared_rows(model: type[models.Model], field: str, other: models.Model, kept: models.Model) -> None:
+    """Delete `other`'s rows of a many-to-many table that `kept` has, too."""
+    [target] = [each.attname for each in model._meta.concrete_fields if each.remote_field and each.name != field]
     rows = model._base_manager
-    there = rows.filter(**{field: stays}).values_list(other, flat=True)
-    rows.filter(**{field: goes, f"{other}__in": list(there)}).delete()
+    shared = rows.filter(**{field: kept}).values_list(target, flat=True)
+    rows.filter(**{field: other, f"{target}__in": list(shared)}).delete()
 
 
 def keep_dismissals(kept: Organization, other: Organization) -> None:
-    """Who was said to be another than the one that goes is another than the one that stays."""
+    """Who was said to be another than the one that other is another than the one that kept."""
     for pair in DuplicateCandidate.objects.filter(dismissed_at__isnull=False).filter(
         models.Q(organization_a=other) | models.Q(organization_b=other)
     ):
@@ -418,17 +417,17 @@ def keep_dismissals(kept: Organization, other: Organization) -> None:
         first, second = sorted((third, kept.pk))
         if first == second:
             continue
-        said = {"dismissed_at": pair.dismissed_at, "dismissed_by": pair.dismissed_by}
+        dismissal = {"dismissed_at": pair.dismissed_at, "dismissed_by": pair.dismissed_by}
         DuplicateCandidate.objects.update_or_create(
             organization_a_id=first,
             organization_b_id=second,
-            defaults=said,
-            create_defaults={"score": 0, "reasons": [], **said},
+            defaults=dismissal,
+            create_defaults={"score": 0, "reasons": [], **dismissal},
         )
 
 
-def reassign(goes: models.Model, stays: models.Model) -> None:
-    """History and messages of one thing become another's."""
-    for relation in goes._meta.private_fields:
+def move_generic_relations(other: models.Model, kept: models.Model) -> None:
+    """Make history and messages of `other` belong to `kept`."""
+    for relation in other._meta.private_fields:
         if isinstance(relation, GenericRelation):
-            getattr(goes, relation.name).update(object_id=stays.pk)
+            getattr(other, relation.name).update(object_id=kept.pk)

@@ -33,7 +33,7 @@ def merge_invitations(contact: Contact, duplicate: Contact) -> None:
         invitation_emails.delete_unsent_links(dropped)
         kinds = (EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK)
         dropped.messages.filter(kind__in=kinds).update(kind=EmailKind.INVITATION_MERGED)
-        merging.reassign(dropped, kept)
+        merging.move_generic_relations(dropped, kept)
         dropped.delete()
 
 

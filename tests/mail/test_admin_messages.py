@@ -107,7 +107,7 @@ def test_send_again_queues_what_failed_and_leaves_what_is_on_its_way(staff):
     failed, waiting = new_message("a:1"), new_message("a:2")
     Message.objects.update(kind="notice")  # a kind that no app has a rule of its own for
     Message.objects.filter(pk=failed.pk).update(state="rejected", last_error="550 no", attempts=1)
-    sent = {"action": "send_again", "_selected_action": [failed.pk, waiting.pk]}
+    sent = {"action": "resend", "_selected_action": [failed.pk, waiting.pk]}
     page = web_client.page_text(staff.post(LIST, sent, follow=True))
     assert "1 message will be sent again." in page
     assert list(Message.objects.order_by("idempotency_key").values_list("state", "attempts", "last_error")) == [
@@ -122,7 +122,7 @@ def test_unknown_outcome_is_decided_on_the_list_and_on_the_page(staff):
     page = f"{LIST}{other.pk}/change/"
     assert 'value="It arrived"' in staff.get(page).content.decode()
     assert 'value="It arrived"' not in staff.get(f"{LIST}{waiting.pk}/change/").content.decode()
-    sent = {"action": "arrived", "_selected_action": [one.pk, waiting.pk]}
+    sent = {"action": "mark_arrived", "_selected_action": [one.pk, waiting.pk]}
     words = web_client.page_text(staff.post(LIST, sent, follow=True))
     assert "1 message counts as sent. 1 message had no unknown outcome and stays as it is." in words
     assert "1 message counts as sent." in web_client.page_text(staff.post(page, {"_arrived": "1"}, follow=True))
@@ -132,7 +132,7 @@ def test_unknown_outcome_is_decided_on_the_list_and_on_the_page(staff):
 def test_nothing_of_a_stopped_mailing_is_sent_again_and_that_is_said(staff):
     [message] = letters(mailing(stopped_at=timezone.now()), 1)
     Message.objects.update(state="unknown")
-    words = web_client.page_text(staff.post(f"{LIST}{message.pk}/change/", {"_again": "1"}, follow=True))
+    words = web_client.page_text(staff.post(f"{LIST}{message.pk}/change/", {"_resend": "1"}, follow=True))
     assert "Its mailing was stopped: nothing of it is sent any more." in words
     assert states() == ["unknown"]
 
@@ -146,7 +146,7 @@ def test_viewer_decides_nothing(staff):
     page = f"{LIST}{message.pk}/change/"
     assert "It arrived" not in staff.get(page).content.decode()
     staff.post(page, {"_arrived": "1"})
-    staff.post(LIST, {"action": "arrived", "_selected_action": [message.pk]})
+    staff.post(LIST, {"action": "mark_arrived", "_selected_action": [message.pk]})
     assert states() == ["unknown"]
 
 

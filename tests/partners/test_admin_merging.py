@@ -215,14 +215,14 @@ def test_who_may_only_look_looks(both):
     page = viewer.get(page_of(*both))
     assert "A merge cannot be undone" not in web_client.page_text(page)
     for button in ("merge", "dismiss"):
-        assert viewer.post(page_of(*both), {button: "x", "shown": MergePlan(*both).mark}).status_code == 403
+        assert viewer.post(page_of(*both), {button: "x", "shown": MergePlan(*both).fingerprint}).status_code == 403
     assert viewer.post(f"{LIST}scan/").status_code == 403
     assert (Organization.objects.count(), DuplicateCandidate.objects.open().count()) == (2, 1)
 
 
 def test_who_may_change_but_not_delete_may_say_that_they_are_two(both):
     editor = staff_client("view_organization", "view_duplicatecandidate", "change_organization")
-    assert editor.post(page_of(*both), {"merge": "x", "shown": MergePlan(*both).mark}).status_code == 403
+    assert editor.post(page_of(*both), {"merge": "x", "shown": MergePlan(*both).fingerprint}).status_code == 403
     assert editor.post(page_of(*both), {"dismiss": "x"}).status_code == 302
     assert Organization.objects.count() == 2
 
@@ -231,7 +231,8 @@ def test_others_are_kept_out(client, both):
     for stranger in (client, staff_client("view_organization")):
         assert stranger.get(LIST).status_code in (302, 403)
         assert stranger.get(page_of(*both)).status_code in (302, 403)
-        assert stranger.post(page_of(*both), {"merge": "x", "shown": MergePlan(*both).mark}).status_code in (302, 403)
+        fields = {"merge": "x", "shown": MergePlan(*both).fingerprint}
+        assert stranger.post(page_of(*both), fields).status_code in (302, 403)
     assert Organization.objects.count() == 2
 
 

@@ -389,18 +389,18 @@ def new_logo(kept, other):
 
 @pytest.mark.parametrize("change", [changed_name, new_contact, new_pledge, new_logo])
 def test_what_became_another_since_it_was_shown_is_not_merged(both, change):
-    shown = MergePlan(*both).mark
+    shown = MergePlan(*both).fingerprint
     change(*both)
     with pytest.raises(merging.MergePlanOutdated):
         merge_organizations(*both, shown=shown)
     assert Organization.objects.count() == 2
-    merge_organizations(*both, shown=MergePlan(*both).mark)
+    merge_organizations(*both, shown=MergePlan(*both).fingerprint)
 
 
 def test_promise_that_was_saved_since_it_was_shown_is_seen():
     mine, theirs = two_pledges((), ())
     pair = organizations(mine, theirs)
-    shown = MergePlan(*pair).mark
+    shown = MergePlan(*pair).fingerprint
     pledge_editing.sign_pledge(
         theirs.token, **factories.pledge_data(theirs.token, factories.promised("tours", 9)), name="Alma Reyes"
     )
@@ -449,9 +449,10 @@ def test_plan_is_what_happens():
     other.approved_at, other.wants_listing = timezone.now(), True
     other.save()
     plan = MergePlan(kept, other)
-    [fold] = plan.folds
-    assert [one.quantity for one in (*fold.there, *fold.added, *fold.left)] == [6, 12, 2]
-    merge_organizations(kept, other, shown=plan.mark)
+    [merge] = plan.pledge_merges
+    only_in_history = [promise for promise in merge.merged_promises if promise not in merge.result]
+    assert [promise.quantity for promise in (*merge.result, *only_in_history)] == [6, 12, 2]
+    merge_organizations(kept, other, shown=plan.fingerprint)
     kept.refresh_from_db()
     assert {name: getattr(kept, name) for name in plan.profile} == plan.profile
     assert snapshots.promised_amounts(Pledge.objects.get()) == {"tours": 6, "mentors": 12}
@@ -462,4 +463,4 @@ def test_plan_takes_as_many_queries_for_one_contact_as_for_thirty(both, django_a
         for number in range(many):
             factories.contact(both[1], f"contact-{number}@example.org")
         with django_assert_num_queries(6):
-            assert MergePlan(*both).mark
+            assert MergePlan(*both).fingerprint

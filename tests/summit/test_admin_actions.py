@@ -146,7 +146,7 @@ def test_action_in_a_filtered_list_leaves_alone_what_the_filter_shows_no_more(st
 @pytest.mark.parametrize("key", ["abc", "1.5", "", "\0", "-1", "9" * 30])
 @pytest.mark.parametrize(
     ("to", "action"),
-    [(RSVPS, "cancel_rsvps"), (EVENTS, "cancel_events"), ("/imagine/admin/mail/message/", "send_again")],
+    [(RSVPS, "cancel_rsvps"), (EVENTS, "cancel_events"), ("/imagine/admin/mail/message/", "resend")],
 )
 def test_action_on_a_row_that_cannot_be(staff, to, action, key):
     assert said(act(staff, action, key, to=to, sure="yes")) == [GONE]
@@ -376,10 +376,10 @@ def test_sending_again_works_repeats_and_meets_what_was_erased(staff):
     rsvp = factories.rsvp(factories.event())
     Message.objects.update(state="rejected", last_error="550 no")
     message = Message.objects.get()
-    assert said(act(staff, "send_again", message, to=MESSAGES)) == ["1 message will be sent again."]
-    assert said(act(staff, "send_again", message, to=MESSAGES)) == ["1 message is on its way already."]
+    assert said(act(staff, "resend", message, to=MESSAGES)) == ["1 message will be sent again."]
+    assert said(act(staff, "resend", message, to=MESSAGES)) == ["1 message is on its way already."]
     seats.delete_rsvp(rsvp)
-    assert said(act(staff, "send_again", message, to=MESSAGES)) == [GONE]
+    assert said(act(staff, "resend", message, to=MESSAGES)) == [GONE]
     assert "doesn’t exist" in web_client.page_text(
-        staff.post(f"{MESSAGES}{message.pk}/change/", {"_again": "1"}, follow=True)
+        staff.post(f"{MESSAGES}{message.pk}/change/", {"_resend": "1"}, follow=True)
     )

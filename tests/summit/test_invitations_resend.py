@@ -253,20 +253,20 @@ def test_staff_are_told_on_the_page_of_the_message(staff, asked, language, said)
     is_now(mail_of(asked), State.UNKNOWN)
     moves(asked.event)
     address = f"{MESSAGES}{mail_of(asked).pk}/change/"
-    page = staff.post(address, {"_again": "1"}, follow=True, headers={"accept-language": language})
+    page = staff.post(address, {"_resend": "1"}, follow=True, headers={"accept-language": language})
     assert said in web_client.page_text(page)
     assert mail_of(asked).state == "unknown"
 
 
 def test_staff_are_told_that_it_was_taken_back(staff, asked):
     Message.objects.update(object_id=GONE)
-    page = staff.post(f"{MESSAGES}{Message.objects.get().pk}/change/", {"_again": "1"}, follow=True)
+    page = staff.post(f"{MESSAGES}{Message.objects.get().pk}/change/", {"_resend": "1"}, follow=True)
     assert "Not there any more: it was erased or merged meanwhile." in web_client.page_text(page)
 
 
 def test_button_on_the_page_of_the_message_sends_the_facts_of_today(staff, asked):
     moves(asked.event)
-    page = staff.post(f"{MESSAGES}{mail_of(asked).pk}/change/", {"_again": "1"}, follow=True)
+    page = staff.post(f"{MESSAGES}{mail_of(asked).pk}/change/", {"_resend": "1"}, follow=True)
     assert "1 message will be sent again." in web_client.page_text(page)
     assert THERE in Message.objects.get(idempotency_key__contains=":again:").body_text
 

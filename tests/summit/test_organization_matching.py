@@ -209,7 +209,7 @@ def test_rsvps_move_with_a_merge(event, gate):
     for rsvp in rsvps:
         organization_matching.assign_organization(this(rsvp), other.pk)
     assert merging.MergePlan(gate, other).rest == [("RSVPs", 2)]
-    shown = merging.MergePlan(gate, other).mark
+    shown = merging.MergePlan(gate, other).fingerprint
     merging.merge_organizations(gate, other, shown=shown)
     assert partners(*rsvps) == [GATE, GATE]
     told = snapshots.changes(gate)[-1]["merged"][1]
@@ -218,7 +218,7 @@ def test_rsvps_move_with_a_merge(event, gate):
 
 def test_merge_is_not_done_when_an_rsvp_was_matched_since_it_was_shown(event, gate):
     other, rsvp = factories.organization("PGL"), factories.rsvp(event, organization_name="PGL")
-    shown = merging.MergePlan(gate, other).mark
+    shown = merging.MergePlan(gate, other).fingerprint
     organization_matching.assign_organization(this(rsvp), other.pk)
     with pytest.raises(merging.MergePlanOutdated):
         merging.merge_organizations(gate, other, shown=shown)

@@ -1,4 +1,4 @@
-"""Mail as staff see it: what became of each message, and the message itself as its recipient reads it."""
+"""Messages in the admin: their delivery, and a preview of the email as its recipient sees it."""
 
 from csp.constants import NONCE, SELF
 from csp.decorators import csp_replace
@@ -30,7 +30,7 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
     list_filter = ("state", "queue", "language", "created_at")
     search_fields = ("recipient", "subject", "idempotency_key")
     show_full_result_count = False
-    actions = ("send_again", "arrived")
+    actions = ("resend", "mark_arrived")
     fieldsets = [
         (
             None,
@@ -42,11 +42,11 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
                     "state",
                     "last_error",
                     "possible_duplicate",
-                    "as_received",
+                    "html_preview",
                 )
             },
         ),
-        (_("Plain text and calendar part"), {"fields": ("words", "entry")}),
+        (_("Plain text and calendar part"), {"fields": ("plain_text", "calendar_part")}),
         (
             _("Delivery"),
             {
@@ -64,33 +64,33 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
         return messages.defer("body_text", "body_html", "ics") if is_list else messages
 
     @admin.display(description=_("text"))
-    def words(self, message: Message) -> str:
-        """The plain text without its private link: staff must not act as the guest."""
+    def plain_text(self, message: Message) -> str:
+        """Return the text without personal links, because staff must not act as the recipient."""
         return without_links(message.body_text)
 
     @admin.display(description=_("calendar part"))
-    def entry(self, message: Message) -> str:
+    def calendar_part(self, message: Message) -> str:
         return without_links(message.ics.replace("\r\n ", ""))
 
     def has_add_permission(self, request):
         return False
 
     def has_change_permission(self, request, obj=None):
-        """A message is never edited; without an object this is the right to send one again."""
+        """Messages are never edited. Without an object, this is the permission to resend."""
         return obj is None and super().has_change_permission(request)
 
     def has_delete_permission(self, request, obj=None):
         return False
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        acts = {"_again": self.send_again, "_arrived": self.arrived}
-        act = next((acts[name] for name in acts if name in request.POST), None)
-        if act and self.has_change_permission(request):
+        actions = {"_resend": self.resend, "_arrived": self.mark_arrived}
+        action = next((actions[name] for name in actions if name in request.POST), None)
+        if action and self.has_change_permission(request):
             message = self.get_object(request, object_id)
             if message is not None:
-                act(request, Message.objects.filter(pk=message.pk))
+                action(request, Message.objects.filter(pk=message.pk))
                 return redirect(request.path)
-        context = {"can_send_again": self.has_change_permission(request)}
+        context = {"can_resend": self.has_change_permission(request)}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def get_urls(self):
@@ -98,22 +98,22 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
         return [preview, *super().get_urls()]
 
     @admin.display(description=_("as the recipient sees it"))
-    def as_received(self, message: Message) -> str:
-        address = reverse("admin:mail_message_preview", args=[message.pk])
+    def html_preview(self, message: Message) -> str:
+        url = reverse("admin:mail_message_preview", args=[message.pk])
         frame = '<iframe class="email-preview" src="{}" title="{}"></iframe><p class="help">{}</p>'
-        said = _("Its links lead nowhere here: they are the guest’s alone.")
-        return format_html(frame, address, message.subject, said)
+        help_text = _("Its links lead nowhere here: they are the guest’s alone.")
+        return format_html(frame, url, message.subject, help_text)
 
     @method_decorator([xframe_options_sameorigin, csp_replace({"style-src": [NONCE], "frame-ancestors": [SELF]})])
     def preview(self, request: HttpRequest, pk) -> HttpResponse:
-        """The message's HTML, for the frame on its page. Its links lead nowhere: staff must not act as the guest."""
+        """Return the message's HTML for the frame on its page."""
         if not self.has_view_permission(request):
             raise Http404
         message = get_object_or_404(Message, pk=pk)
         return HttpResponse(preview_document(message.body_html, str(request.csp_nonce)))
 
     @admin.action(description=_("Send again"), permissions=["change"])
-    def send_again(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
+    def resend(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
         done = ngettext_lazy(
             "%(number)d message will be sent again.", "%(number)d messages will be sent again.", "number"
         )
@@ -121,28 +121,28 @@ class MessageAdmin(GuardedAdmin, ActionsAdmin):
             "%(number)d message is on its way already.", "%(number)d messages are on their way already.", "number"
         )
         messages = queryset.select_related("mailing")
-        report_outcomes(self, request, [(message, once_more(message)) for message in messages], done, same)
+        report_outcomes(self, request, [(message, resend_outcome(message)) for message in messages], done, same)
 
     @admin.action(description=_("It arrived: the outcome is known"), permissions=["change"])
-    def arrived(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
+    def mark_arrived(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
         done = ngettext_lazy("%(number)d message counts as sent.", "%(number)d messages count as sent.", "number")
         same = ngettext_lazy(
             "%(number)d message had no unknown outcome and stays as it is.",
             "%(number)d messages had no unknown outcome and stay as they are.",
             "number",
         )
-        report_outcomes(self, request, [(message, settled(message)) for message in queryset], done, same)
+        report_outcomes(self, request, [(message, resolve_outcome(message)) for message in queryset], done, same)
 
 
-def once_more(message: Message) -> Outcome:
+def resend_outcome(message: Message) -> Outcome:
     try:
         return queue.resend(message)
-    except (queue.CannotResend, ObjectDoesNotExist) as refused:
-        return refused
+    except (queue.CannotResend, ObjectDoesNotExist) as error:
+        return error
 
 
-def settled(message: Message) -> Outcome:
+def resolve_outcome(message: Message) -> Outcome:
     try:
         return control.resolve_unknown(message, arrived=True)
-    except Message.DoesNotExist as gone:
-        return gone
+    except Message.DoesNotExist as error:
+        return error
