@@ -46,7 +46,7 @@ class DismissedFilter(admin.SimpleListFilter):
         return [default | {"display": _("nothing yet")}, *list(super().choices(changelist))[1:]]
 
     def queryset(self, request, queryset):
-        return queryset.filter(dismissed_at__isnull=False) if self.value() == "yes" else queryset.open()
+        return queryset.filter(dismissed_at__isnull=False) if self.value() == "yes" else queryset.not_dismissed()
 
 
 @admin.register(DuplicateCandidate)

@@ -21,7 +21,7 @@ class MatchReason(models.TextChoices):
 
 
 class DuplicateCandidateQuerySet(models.QuerySet):
-    def open(self):
+    def not_dismissed(self):
         """Those that staff haven't dismissed."""
         return self.filter(dismissed_at__isnull=True)
 

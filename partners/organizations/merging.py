@@ -252,7 +252,7 @@ def merge_organizations(kept: Organization, other: Organization, *, shown: str =
     before, description = profiles.field_values(kept, [*PROFILE_FIELDS, "approved_at"]), plan.description()
     merge_profiles(plan)
     merge_contacts(plan)
-    for mine, theirs in MergePlan(kept, other).years:
+    for mine, theirs in MergePlan(kept, other).years:  # read again: merging contacts changes pledges
         if mine and theirs:
             merge_pledges(kept, PledgeMerge.of(mine, theirs))
         elif theirs:

@@ -19,7 +19,7 @@ def promises_waiting(user) -> dict:
             "to_approve": Organization.objects.pending_approval().count(),
         }
     if user.has_perm("partners.view_duplicatecandidate"):
-        context["twins"] = DuplicateCandidate.objects.open().count()
+        context["possible_duplicates"] = DuplicateCandidate.objects.not_dismissed().count()
     if user.has_perm("partners.view_pledge"):
         year = latest_year(PledgeYear.objects.opened())
         signed = Q(signed_at__isnull=False)

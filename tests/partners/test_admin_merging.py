@@ -217,7 +217,7 @@ def test_who_may_only_look_looks(both):
     for button in ("merge", "dismiss"):
         assert viewer.post(page_of(*both), {button: "x", "shown": MergePlan(*both).fingerprint}).status_code == 403
     assert viewer.post(f"{LIST}scan/").status_code == 403
-    assert (Organization.objects.count(), DuplicateCandidate.objects.open().count()) == (2, 1)
+    assert (Organization.objects.count(), DuplicateCandidate.objects.not_dismissed().count()) == (2, 1)
 
 
 def test_who_may_change_but_not_delete_may_say_that_they_are_two(both):

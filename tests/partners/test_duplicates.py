@@ -32,7 +32,8 @@ def found(*args, **fields) -> list[tuple[str, list[str]]]:
 def searched() -> list[tuple[str, str, list[str]]]:
     duplicates.scan_for_duplicates()
     return [
-        (pair.organization_a.name, pair.organization_b.name, pair.reasons) for pair in DuplicateCandidate.objects.open()
+        (pair.organization_a.name, pair.organization_b.name, pair.reasons)
+        for pair in DuplicateCandidate.objects.not_dismissed()
     ]
 
 
