@@ -1,11 +1,15 @@
-"""What the documents name exists: pictures, links, paths, modules, make targets and commands."""
+"""What documents and docstrings name exists: pictures, links, paths, modules, make targets, commands, exceptions."""
 
 import ast
+import builtins
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from django import db
+from django.core import exceptions as core_exceptions
 from django.core.management import get_commands
+from django.db import models
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -120,3 +124,25 @@ def test_management_commands_exist():
         if command not in commands
     }
     assert missing == set()
+
+
+def test_docstrings_name_exceptions_that_exist():
+    modules = [path for app in ("imagine", "partners", "summit") for path in sorted((ROOT / app).rglob("*.py"))]
+    known = {"DoesNotExist", *vars(builtins), *vars(core_exceptions), *vars(models), *vars(db)}
+    docstrings = []
+    for module in modules:
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                known |= {alias.asname or alias.name for alias in node.names}
+            if isinstance(node, ast.ClassDef):
+                known.add(node.name)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+                docstrings.append((module.relative_to(ROOT), ast.get_docstring(node)))
+    unknown = [
+        f"{module}: {name}"
+        for module, docstring in docstrings
+        for sentence in re.findall(r"\b[Rr]aises? ([^.;:]*)", docstring)
+        for name in re.findall(r"\b[A-Z][a-z]\w*", sentence)
+        if name not in known
+    ]
+    assert unknown == []

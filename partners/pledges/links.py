@@ -47,8 +47,8 @@ def email_link(
 
 @transaction.atomic
 def resend_link(pledge: Pledge) -> bool:
-    """Staff mail a pledge's link again, as `mail_link` says. Raises Nobody when nobody answers for it, and
-    Pledge.DoesNotExist."""
+    """Email a pledge's link again for staff, under the limits of `email_link`. Raise NoContact if no one answers for the
+    pledge, and Pledge.DoesNotExist."""
     organization = profiles.lock_owning_organization(pledge)
     if pledge_emails.contact_for(organization.pledges.select_related("contact").get(pk=pledge.pk)) is None:
         raise NoContact(_("Nobody answers for this pledge. Give its organization a main contact first."))
@@ -57,8 +57,8 @@ def resend_link(pledge: Pledge) -> bool:
 
 @transaction.atomic
 def replace_link(pledge: Pledge) -> Pledge:
-    """Gives every pledge of the organization a new link and mails the newest; the old ones open nothing any more.
-    Raises Pledge.DoesNotExist."""
+    """Give every pledge of the organization a new link and email the newest one; the old links stop working. Raise
+    Pledge.DoesNotExist."""
     organization = profiles.lock_owning_organization(pledge)
     pledges = list(organization.pledges.select_related("contact", "year").order_by("year_id"))
     for each in pledges:

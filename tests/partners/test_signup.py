@@ -143,7 +143,9 @@ def test_strangers_address_never_gets_hold_of_a_known_organization():
         start.token, **factories.pledge_data(start.token, factories.promised("service", 1))
     )
     assert other.organization != pledge.organization
-    assert other.organization.normalized_name == pledge.organization.normalized_name  # staff see the possible duplicates
+    assert (
+        other.organization.normalized_name == pledge.organization.normalized_name
+    )  # staff see the possible duplicates
     assert snapshots.promised_amounts(pledge) == {"tours": 6}
 
 
