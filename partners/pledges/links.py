@@ -47,8 +47,8 @@ def email_link(
 
 @transaction.atomic
 def resend_link(pledge: Pledge) -> bool:
-    """Email a pledge's link again for staff, under the limits of `email_link`. Raise NoContact if no one answers for the
-    pledge, and Pledge.DoesNotExist."""
+    """Email a pledge's link again for staff, under the limits of `email_link`. Raise NoContact if no one answers for
+    the pledge, and Pledge.DoesNotExist."""
     organization = profiles.lock_owning_organization(pledge)
     if pledge_emails.contact_for(organization.pledges.select_related("contact").get(pk=pledge.pk)) is None:
         raise NoContact(_("Nobody answers for this pledge. Give its organization a main contact first."))
