@@ -9,7 +9,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.form_layout import Checkbox, Chips, Collapsible, Field, Include, form_helper
-from imagine.core.forms import AddressField, LineField, NameField, Shared, TextField
+from imagine.core.forms import AddressField, LineField, NameField, TextField
 from partners.directory.queries import MAX_LENGTH_SEARCH
 from partners.models import Contact, Organization, PledgeRequest, Sector
 from partners.organizations import logos
@@ -221,7 +221,3 @@ class SignForm(forms.Form):
     )
 
     helper = form_helper("name", "role", Checkbox("may"))
-
-
-for _form in (ProfileForm, ContactForm, SignForm):
-    _form.base_fields = Shared(_form.base_fields)

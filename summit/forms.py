@@ -1,6 +1,5 @@
 """The guests' forms. They check shape; seats.py decides whether there are seats."""
 
-from copy import deepcopy
 from functools import lru_cache
 
 from crispy_forms.helper import FormHelper
@@ -13,7 +12,7 @@ from django.utils.translation import get_language, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.form_layout import Chips, Collapsible, Field, Include, Radios, form_helper
-from imagine.core.forms import AddressField, LineField, NameField, Shared, TextField, unshare
+from imagine.core.forms import AddressField, LineField, NameField, TextField
 from partners.models import Sector
 from summit.models import MAX_PARTY_SIZE, Event, Guest, Invitation, Rsvp
 
@@ -94,33 +93,27 @@ class RsvpForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 
-    def __init__(self, event: Event, *args, **kwargs):
-        self.event = event
-        self.base_fields = self.fields_for(event.max_party_size, get_language())
-        super().__init__(*args, auto_id="id_%s", **kwargs)
+    # Errors are listed in this order, and then the other fields'.
+    field_order = (
+        *("name", "email", "organization_name", "sector", "size", "accepts_partial"),
+        *(f"guest_{number}" for number in range(2, MAX_PARTY_SIZE + 1)),
+    )
 
-    @classmethod
-    @lru_cache(maxsize=2 * MAX_PARTY_SIZE)
-    def fields_for(cls, max_party_size: int, _language: str) -> Shared:
-        """Return the fields for parties up to this size, in the order in which errors are listed."""
-        size = deepcopy(cls.base_fields["size"])
-        size.choices = [(number, str(number)) for number in range(1, max_party_size + 1)]
-        size.error_messages = dict.fromkeys(
-            ("required", "invalid_choice", "invalid"),
-            ngettext("Choose 1: a party here is one person.", "Choose a number from 1 to %(most)d.", max_party_size)
-            % {"most": max_party_size},
-        )
-        fields = Shared()
-        for name, field in cls.base_fields.items():
-            fields[name] = size if name == "size" else field
-            if name == "accepts_partial":
-                fields |= {f"guest_{number}": companion_field(number) for number in range(2, max_party_size + 1)}
-        return fields
+    def __init__(self, event: Event, *args, **kwargs):
+        super().__init__(*args, auto_id="id_%s", **kwargs)
+        self.event = event
+        self.set_max_party_size(event.max_party_size)
+
+    def set_max_party_size(self, most: int) -> None:
+        size = self.fields["size"]
+        size.choices = [(number, str(number)) for number in range(1, most + 1)]
+        message = ngettext("Choose 1: a party here is one person.", "Choose a number from 1 to %(most)d.", most)
+        size.error_messages = dict.fromkeys(("required", "invalid_choice", "invalid"), message % {"most": most})
+        self.fields |= {f"guest_{number}": companion_field(number) for number in range(2, most + 1)}
+        self.order_fields(self.field_order)
 
     @cached_property
     def helper(self) -> FormHelper:
-        """How the form is laid out; crispy asks for it when it is shown, and then writes into the fields."""
-        unshare(self)
         companions = [name for name in self.fields if name.startswith("guest_")]
         return form_helper(
             *(name for name in ("name", "email") if name in self.fields),

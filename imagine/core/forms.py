@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from copy import deepcopy
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -101,17 +100,3 @@ class SpreadsheetField(forms.FileField):
             message = _("This file has %(size)d MB, and at most %(most)d can be read. Split it, or save it as CSV.")
             raise ValidationError(message % {"size": file.size // MEGABYTE, "most": MAX_BYTES // MEGABYTE})
         return file
-
-
-class Shared(dict):
-    """Fields that all instances of a form share until one is shown. Django copies the fields for each instance, which
-    takes longer than validating them."""
-
-    def __deepcopy__(self, _memo) -> "Shared":
-        return self
-
-
-def unshare(form: forms.Form) -> None:
-    """Give a form that will be shown its own fields, because crispy writes to them."""
-    form.fields = deepcopy(dict(form.fields))
-    form._bound_fields_cache.clear()

@@ -6,7 +6,6 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from imagine.core.forms import unshare
 from partners import formatting as partner_formatting
 from partners.forms import ContactForm, ProfileForm, SignForm
 from partners.models import Logo, PledgeYear, PromiseType, School
@@ -50,8 +49,6 @@ def page_forms(state: PageState, answers: PledgeAnswers | None) -> dict[str, For
         "contact": contact_form(state, answers),
         "signer": answers.signer if answers else SignForm(prefix="sign"),
     }
-    for form in filter(None, forms.values()):
-        unshare(form)
     organization = state.organization
     profile.has_logo = organization is not None and Logo.objects.filter(organization=organization).exists()
     return forms

@@ -485,7 +485,7 @@ def test_save_takes_the_same_statements_for_two_promises_and_for_eight():
 
 
 def test_errors_of_one_partner_show_on_no_other_page():
-    """Forms share their fields until one is shown, which writes into them."""
+    """crispy-forms writes into the fields of a form that it shows."""
     token, other = factories.draft_pledge().token, factories.draft_pledge("Other", "other@example.org").token
     wrongs = [{"website": "port gate", "contact-name": ""}, signature(""), {"website": "port gate", "contact-name": ""}]
     pages = [web_client.page_text(submit(other, wrong)) for wrong in wrongs]
