@@ -24,6 +24,11 @@ UNRENDERED = "SELECT 1 FROM mail_mailing WHERE rendered_at IS NULL"
 UNFINISHED = "SELECT 1 FROM mail_message WHERE queue = 'bulk' AND state IN ('queued', 'sending')"
 # Minutes pass, as far as email is concerned that somebody had in hand when PostgreSQL crashed.
 EXPIRE = "UPDATE mail_message SET claim_expires_at = now() WHERE state = 'sending' AND queue = 'bulk'"
+# Handed over, and nobody will tell what became of it: those of one crash, of the worker or of PostgreSQL.
+IN_DOUBT = """
+    SELECT count(*) FROM mail_message
+    WHERE queue = 'bulk' AND state = 'sending' AND claim_expires_at > now() AND handed_over_at < {crash}
+"""
 STATES = "SELECT state, count(*) FROM mail_message WHERE queue = 'bulk' GROUP BY state"
 
 
@@ -56,8 +61,14 @@ def unfinished(stack: Stack) -> int:
 def kill_bulk_worker(stack: Stack) -> None:
     """Both its senders at once, in the middle of whatever they do. The leases that they leave run out."""
     stack.kill(stack.bulk)
+    check_doubt(stack, crash="now()")
     stack.sql(EXPIRE)
     stack.bulk.start()
+
+
+def check_doubt(stack: Stack, *, crash: str) -> None:
+    [[in_doubt]] = stack.sql(IN_DOUBT.format(crash=crash))
+    assert in_doubt <= SENDERS, "one crash leaves at most one in doubt for each sender"
 
 
 def restart_broker(stack: Stack) -> None:
@@ -164,6 +175,7 @@ def test_crash_of_the_database_sends_nothing_twice(stack):
         await_more(stack, people // 4)
         stack.postgres.kill()
         stack.postgres.start()
+        check_doubt(stack, crash="pg_postmaster_start_time()")
         stack.sql(EXPIRE)
     await_all(stack)
     states, times = dict(stack.sql(STATES)), arrived(stack)
