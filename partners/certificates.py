@@ -119,8 +119,8 @@ def join_phrases(parts: list[str], language: str) -> str:
 def legible(text: str) -> str:
     """One line without characters that no font has, such as emoji: PDF/UA rejects boxes in place of letters."""
     composed = normalize("NFC", text)
-    known = (letter for letter in composed if letter in available_letters() or letter.isspace())
-    return " ".join("".join(known).split()) or "—"
+    printable = (letter for letter in composed if letter in available_letters() or letter.isspace())
+    return " ".join("".join(printable).split()) or "—"
 
 
 @cache

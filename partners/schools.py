@@ -48,8 +48,8 @@ class SchoolChange(NamedTuple):
         changed = [field for field in FIELDS if self.before[field] != self.after[field]]
         if changed == ["is_retired"]:
             return f"{'retire' if self.after['is_retired'] else 'bring back'} {self.after['name']} ({self.code})"
-        told = ", ".join(f"{field}: {self.before[field]} → {self.after[field]}" for field in changed)
-        return f"change {self.before['name']} ({self.code}), {told}"
+        changes = ", ".join(f"{field}: {self.before[field]} → {self.after[field]}" for field in changed)
+        return f"change {self.before['name']} ({self.code}), {changes}"
 
 
 # Read ------------------------------------------------------------------------------------------------------------
@@ -112,22 +112,22 @@ def school(line: int, cell: dict[str, str]) -> SchoolRow:
 
 def compare_schools(rows: list[SchoolRow]) -> list[SchoolChange]:
     """List what loading would do: add, change by code, retire what is missing, bring back what is there again."""
-    return list(school_changes(rows, {known.code: known for known in School.objects.all()}))
+    return list(school_changes(rows, {school.code: school for school in School.objects.all()}))
 
 
-def school_changes(rows: list[SchoolRow], known: dict[str, School]) -> Iterator[SchoolChange]:
+def school_changes(rows: list[SchoolRow], schools: dict[str, School]) -> Iterator[SchoolChange]:
     for row in rows:
         after = {"name": row.name, "level": row.level, "is_charter": row.is_charter, "is_retired": False}
-        before = school_facts(known[row.code]) if row.code in known else None
+        before = school_facts(schools[row.code]) if row.code in schools else None
         if before != after:
             yield SchoolChange(row.code, before, after)
-    for code in sorted(known.keys() - {row.code for row in rows}):
-        if not known[code].is_retired:
-            yield SchoolChange(code, school_facts(known[code]), school_facts(known[code]) | {"is_retired": True})
+    for code in sorted(schools.keys() - {row.code for row in rows}):
+        if not schools[code].is_retired:
+            yield SchoolChange(code, school_facts(schools[code]), school_facts(schools[code]) | {"is_retired": True})
 
 
-def school_facts(known: School) -> dict:
-    return {field: getattr(known, field) for field in FIELDS}
+def school_facts(school: School) -> dict:
+    return {field: getattr(school, field) for field in FIELDS}
 
 
 @transaction.atomic

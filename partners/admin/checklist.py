@@ -175,8 +175,10 @@ def reopen_years(page, request, years):
     )
     newest = PledgeYear.objects.current()
     if newest and any(year.pk < newest.pk for year in years):
-        said = _("Partners’ links lead to %(year)s, the newest open school year. Close that one if it should not be.")
-        page.message_user(request, said % {"year": newest.school_years}, messages.WARNING)
+        message = _(
+            "Partners’ links lead to %(year)s, the newest open school year. Close that one if it should not be."
+        )
+        page.message_user(request, message % {"year": newest.school_years}, messages.WARNING)
 
 
 @admin.register(PledgeYear)

@@ -40,8 +40,8 @@ def outcome_of(act: Callable[[Model], Model], row: Model, field: str) -> Outcome
 
 def redirect_if_gone(page: ModelAdmin, request: HttpRequest) -> HttpResponse:
     """The list, in place of a record that was merged or deleted in the meantime."""
-    said = _("It is not there any more: it was merged or erased meanwhile. Nothing was saved.")
-    page.message_user(request, said, messages.WARNING)
+    message = _("It is not there any more: it was merged or erased meanwhile. Nothing was saved.")
+    page.message_user(request, message, messages.WARNING)
     return redirect(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist")
 
 

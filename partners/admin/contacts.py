@@ -24,16 +24,16 @@ from partners.admin.filters import ChoiceFilter
 from partners.models import Contact, normalize_name
 from partners.organizations import contacts
 
-MAX_SEARCH_WORDS = 10  # of a search
-KNOWN = _("This address is a contact already.")
+MAX_SEARCH_WORDS = 10
+DUPLICATE_EMAIL = _("This address is a contact already.")
 
 
 def search_contacts(term: str) -> QuerySet[Contact]:
-    """Contacts with each word in their name, address or organization."""
+    """Find contacts with each word in their name, address or organization."""
     contacts = Contact.objects.order_by().alias(normalized_person=normalize_name(F("name")))
     for word in term.split()[:MAX_SEARCH_WORDS]:
-        plain = normalize_name(Value(word))
-        in_names = Q(normalized_person__contains=plain) | Q(organization__normalized_name__contains=plain)
+        normalized = normalize_name(Value(word))
+        in_names = Q(normalized_person__contains=normalized) | Q(organization__normalized_name__contains=normalized)
         contacts = contacts.filter(in_names | Q(email__icontains=word))
     return contacts.values("pk")
 
@@ -49,14 +49,14 @@ class ContactAdminForm(ConcurrentEditForm):
         return contacts.lock_contact(self.instance)
 
     def clean(self):
-        answers = super().clean()
+        cleaned_data = super().clean()
         others = Contact.objects.filter(organization=self.instance.organization_id).exclude(pk=self.instance.pk)
-        if answers.get("email") and others.with_email(answers["email"]).exists():
-            self.add_error("email", KNOWN)
-        return answers
+        if cleaned_data.get("email") and others.with_email(cleaned_data["email"]).exists():
+            self.add_error("email", DUPLICATE_EMAIL)
+        return cleaned_data
 
     def _get_validation_exclusions(self):
-        """The rule takes the primary role away from whoever has it."""
+        """Allow a second primary contact, because the rule takes the role away from the first."""
         return super()._get_validation_exclusions() | {"is_primary"}
 
 
@@ -70,14 +70,18 @@ class OwnerFilter(ChoiceFilter):
         return queryset.filter(organization__isnull=value == "nobody")
 
 
-class WishFilter(ChoiceFilter):
+class InvitationStatusFilter(ChoiceFilter):
     title, parameter_name = _("mail"), "mail"
 
     def lookups(self, request, model_admin):
-        return [("unwilling", _("wants no invitations")), ("refused", _("refuses mail"))]
+        return [("unsubscribed", _("wants no invitations")), ("suppressed", _("refuses mail"))]
 
     def narrow(self, queryset, value):
-        return queryset.filter(suppressed_at__isnull=False) if value == "refused" else queryset.filter(wanted=False)
+        return (
+            queryset.filter(suppressed_at__isnull=False)
+            if value == "suppressed"
+            else queryset.filter(wants_invitations=False)
+        )
 
 
 @admin.register(Contact)
@@ -85,25 +89,25 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
     """Contacts on their own are added here, those of an organization on its page."""
 
     form = ContactAdminForm
-    list_display = ("name", "owner", "email", "language", "place", "mail", "since")
-    list_filter = (OwnerFilter, WishFilter, "language")
+    list_display = ("name", "owner", "email", "language", "primary_label", "mail_problem", "known_since")
+    list_filter = (OwnerFilter, InvitationStatusFilter, "language")
     list_select_related = ("organization",)
     ordering = ("name", "pk")
-    search_fields = ("name",)  # `get_search_results` says where it looks
+    search_fields = ("name",)  # shows the search box; see get_search_results
     search_help_text = _("Looks for names, with or without accents, e-mail addresses and organizations.")
     show_full_result_count = False
-    readonly_fields = ("owner", "mail_status", "asked", "history")
+    readonly_fields = ("owner", "mail_status", "invitations", "history")
 
     def get_queryset(self, request):
-        address = EmailPreference.objects.filter(email=Lower(OuterRef("email")))
-        known = {"address_pk": "pk", "wanted": "wants_invitations", "suppressed_at": "suppressed_at"}
-        said = {name: Subquery(address.values(field)) for name, field in known.items()}
-        return super().get_queryset(request).annotate(**said)
+        preference = EmailPreference.objects.filter(email=Lower(OuterRef("email")))
+        fields = {"preference_pk": "pk", "wants_invitations": "wants_invitations", "suppressed_at": "suppressed_at"}
+        subqueries = {name: Subquery(preference.values(field)) for name, field in fields.items()}
+        return super().get_queryset(request).annotate(**subqueries)
 
     def get_search_results(self, request, queryset, search_term):
         return queryset.filter(pk__in=search_contacts(search_term)) if search_term else queryset, False
 
-    # Its list and its page -------------------------------------------------------------------------------------
+    # List and page ---------------------------------------------------------------------------------------------
 
     @admin.display(description=_("organization"), ordering="organization__name")
     def owner(self, contact: Contact) -> str:
@@ -113,29 +117,30 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         return format_html('<a href="{}">{}</a>', address, contact.organization)
 
     @admin.display(description=_("place"), ordering="is_primary")
-    def place(self, contact: Contact) -> str:
+    def primary_label(self, contact: Contact) -> str:
         return _("main contact") if contact.is_primary else ""
 
     @admin.display(description=_("mail"))
-    def mail(self, contact: Contact) -> str:
-        """Only what prevents an invitation."""
-        is_willing = contact.wanted is not False and contact.suppressed_at is None
-        return "" if is_willing else self.mail_status(contact)
+    def mail_problem(self, contact: Contact) -> str:
+        """Return why the contact can't be invited, or nothing."""
+        can_be_invited = contact.wants_invitations is not False and contact.suppressed_at is None
+        return "" if can_be_invited else self.mail_status(contact)
 
     @admin.display(description=_("mail"))
     def mail_status(self, contact: Contact) -> str:
-        """The address's preferences, linked to their page."""
-        if not contact.address_pk:
+        """Return the invitation status, with a link to the address's preferences."""
+        if not contact.preference_pk:
             return invitation_status(None, None)
-        address = reverse("admin:mail_emailpreference_change", args=[contact.address_pk])
-        return format_html('<a href="{}">{}</a>', address, invitation_status(contact.wanted, contact.suppressed_at))
+        url = reverse("admin:mail_emailpreference_change", args=[contact.preference_pk])
+        status = invitation_status(contact.wants_invitations, contact.suppressed_at)
+        return format_html('<a href="{}">{}</a>', url, status)
 
     @admin.display(description=_("known since"), ordering="created_at")
-    def since(self, contact: Contact) -> date:
+    def known_since(self, contact: Contact) -> date:
         return localdate(contact.created_at)
 
     @admin.display(description=_("invitations"))
-    def asked(self, contact: Contact) -> str:
+    def invitations(self, contact: Contact) -> str:
         return render_to_string("admin/_contact_invitations.html", {"contact": contact})
 
     @admin.display(description=_("history"))
@@ -147,10 +152,10 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
         if obj is None:
             others = _("A person on their own. One of an organization is added on that organization’s page.")
             return [(None, {"fields": person, "description": others})]
-        main = ["is_primary"] if obj.organization_id else []  # who is on their own is nobody's main contact
+        main = ["is_primary"] if obj.organization_id else []  # others can't be a primary contact
         return [
             (None, {"fields": ["owner", *person, *main, "shown"]}),
-            (_("Mail"), {"fields": ["mail_status", "asked"]}),
+            (_("Mail"), {"fields": ["mail_status", "invitations"]}),
             (_("History"), {"fields": ["history"]}),
         ]
 
@@ -159,18 +164,18 @@ class ContactAdmin(GuardedAdmin, ActionsAdmin):
             context |= {"errors": [], "notes": notes}
         return super().render_change_form(request, context, *args, **kwargs)
 
-    # Its writing -----------------------------------------------------------------------------------------------
+    # Saving and deleting ---------------------------------------------------------------------------------------
 
     def save_model(self, request, obj, form, change):
         names = form.changed_data if change else form.cleaned_data
-        typed = {name: form.cleaned_data[name] for name in names if name in ContactAdminForm.Meta.fields}
+        fields = {name: form.cleaned_data[name] for name in names if name in ContactAdminForm.Meta.fields}
         if change:
-            contacts.correct_contact(obj, **typed)
+            contacts.correct_contact(obj, **fields)
         else:
-            obj.pk = contacts.add_contact(None, **typed).pk
+            obj.pk = contacts.add_contact(None, **fields).pk
 
     def get_deleted_objects(self, objs, request):
-        """What belongs to a contact is deleted with it, even though no one may delete it in its own list."""
+        """Allow deleting a contact with its invitations, which can't be deleted in their own list."""
         listed, counts, _missing, protected = super().get_deleted_objects(objs, request)
         return listed, counts, set(), protected
 

@@ -28,9 +28,9 @@ def latest_year(years: Iterable[PledgeYear]) -> PledgeYear | None:
 
 class ChoiceFilter(admin.SimpleListFilter):
     def queryset(self, request, queryset):
-        known = {str(value) for value, _label in self.lookup_choices}
+        values = {str(value) for value, _label in self.lookup_choices}
         value = str(self.value())  # facets ask for each choice, and by its own type
-        return self.narrow(queryset, value) if value in known else queryset
+        return self.narrow(queryset, value) if value in values else queryset
 
     def narrow(self, queryset: QuerySet, value: str) -> QuerySet:
         """The rows of one choice."""

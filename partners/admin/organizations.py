@@ -207,17 +207,17 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
     def render_change_form(self, request, context, *args, **kwargs):
         """A browser doesn't keep a chosen file when the form comes back."""
         if context.get("errors") and request.FILES.get("new_logo") and "new_logo" not in context["adminform"].errors:
-            said = _("Choose the picture once more, please: a browser does not keep it.")
-            self.message_user(request, said, messages.WARNING)
+            message = _("Choose the picture once more, please: a browser does not keep it.")
+            self.message_user(request, message, messages.WARNING)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request, obj, form, change):
-        typed = {name: form.cleaned_data[name] for name in form.changed_data if name in profiles.PROFILE_FIELDS}
+        fields = {name: form.cleaned_data[name] for name in form.changed_data if name in profiles.PROFILE_FIELDS}
         if not change:
-            obj.pk = profiles.create_organization(**typed).pk
+            obj.pk = profiles.create_organization(**fields).pk
         organization = profiles.lock_organization(obj.pk)
         if change:
-            profiles.change_organization(organization, **typed)
+            profiles.change_organization(organization, **fields)
         profiles.set_logo(organization, form.png())
 
     def save_formset(self, request, form, formset, change):
@@ -228,9 +228,9 @@ class OrganizationAdmin(ActionsAdmin, ExportAdmin):
         formset.deleted_objects = [each.instance for each in formset.deleted_forms if each.instance.pk]
         for contact in formset.deleted_objects:
             contacts.delete_contact(contact)
-        typed = [each for each in formset.forms if each.has_changed() and each not in formset.deleted_forms]
+        changed = [each for each in formset.forms if each.has_changed() and each not in formset.deleted_forms]
         # Who is the main one no more goes first: there is never a second.
-        for each in sorted(typed, key=lambda each: each.cleaned_data["is_primary"]):
+        for each in sorted(changed, key=lambda each: each.cleaned_data["is_primary"]):
             fields = {name: each.cleaned_data[name] for name in each.changed_data if name in ContactForm.Meta.fields}
             if each.instance.pk:
                 contacts.correct_contact(each.instance, **fields)

@@ -16,8 +16,8 @@ from partners.directory import queries as directory_queries
 from partners.directory.queries import GRADE_BANDS, PAGE_SIZE, DirectoryQuery, YearTotals
 from partners.models import Organization, Pledge, PledgeYear, Promise, PromiseType, Sector
 
-SOME, MANY = 5, 12  # from here on a cell of the coverage table is darker
-MIN_SHARED_SIDE = 200  # pixels; other sites pass over a smaller picture
+SOME, MANY = 5, 12  # from which cells of the coverage table get darker
+MIN_PREVIEW_SIZE = 200  # pixels; other sites ignore smaller images
 MAX_LENGTH_DESCRIPTION = 300
 
 
@@ -48,7 +48,7 @@ class Line:
     @property
     def when_and_where(self) -> str:
         """Oct–Dec · Cesar Chavez High"""
-        return " · ".join(said for said in (self.months, self.schools) if said)
+        return " · ".join(filter(None, (self.months, self.schools)))
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def sector_label(sector: str) -> str:
     return str(dict(Sector.choices).get(sector) or _("Other"))
 
 
-# The wall -----------------------------------------------------------------------------------------------------------
+# The directory ------------------------------------------------------------------------------------------------------
 
 
 def last_page(version: tuple, query: DirectoryQuery) -> int:
@@ -80,7 +80,7 @@ def last_page(version: tuple, query: DirectoryQuery) -> int:
 
 
 def directory_page(version: tuple, query: DirectoryQuery) -> dict:
-    """The context of partners.html. Only the first page of a year without filters has the chart and the table."""
+    """Return the context of partners.html. Only the first page of a year, without filters, has the chart and table."""
     if query.year is None:
         about = _("Who promised what to Stockton’s students.")
         return {"title": _("Imagine Promise Partners"), "about": about, "path": query.address()}
@@ -91,7 +91,7 @@ def directory_page(version: tuple, query: DirectoryQuery) -> dict:
     words = {
         "title": page_title(version, query),
         "about": year_description(query.year, totals),
-        # A search is no page of its own to other sites.
+        # Other sites get the page without the search.
         "path": (query.but(words="") if query.words else query).address(),
         "here": query.address(),
         "query": query,
@@ -117,39 +117,39 @@ def directory_page(version: tuple, query: DirectoryQuery) -> dict:
 
 
 def page_title(version: tuple, query: DirectoryQuery) -> str:
-    said = _("Imagine Promise Partners %(year)s") % {"year": school_years(query.year)}
-    if told := active_filters(version, query):
-        said = f"{', '.join(told)}: {said}"
-    return _("%(title)s, page %(page)s") % {"title": said, "page": query.page} if query.page > 1 else said
+    title = _("Imagine Promise Partners %(year)s") % {"year": school_years(query.year)}
+    if filters := active_filters(version, query):
+        title = f"{', '.join(filters)}: {title}"
+    return _("%(title)s, page %(page)s") % {"title": title, "page": query.page} if query.page > 1 else title
 
 
 def year_description(year: int, totals: YearTotals) -> str:
-    said = ngettext(
+    description = ngettext(
         "%(partners)s partner made promises to Stockton’s students for %(year)s. See who promised what.",
         "%(partners)s partners made promises to Stockton’s students for %(year)s. See who promised what.",
         totals.partners,
     )
-    return said % {"partners": f"{totals.partners:,}", "year": school_years(year)}
+    return description % {"partners": f"{totals.partners:,}", "year": school_years(year)}
 
 
 def active_filters(version: tuple, query: DirectoryQuery) -> list[str]:
-    """The filters in words."""
+    """Describe the filters in words."""
     labels = {
         promise_type.code: promise_type.localized_name
         for promise_type in directory_queries.promise_types(version).values()
     }
     sector, words = query.sector and sector_label(query.sector), query.words and f"“{query.words}”"
-    return [said for said in (sector, labels.get(query.promise_type), words) if said]
+    return list(filter(None, (sector, labels.get(query.promise_type), words)))
 
 
 def year_overview(query: DirectoryQuery, totals: YearTotals) -> dict:
-    """The chart and the coverage table of a year."""
-    now, before = (
-        {sector_label(sector): number for sector, number in counted.items()}
-        for counted in (totals.sectors, totals.before)
+    """Return the chart and the coverage table of a year."""
+    current, previous = (
+        {sector_label(sector): number for sector, number in counts.items()}
+        for counts in (totals.sectors, totals.before)
     )
     return {
-        "chart": charts.draw(now, before),
+        "chart": charts.draw(current, previous),
         "year_before": school_years(query.year and query.year - 1),
         "bands": list(GRADE_BANDS),
         "coverage": [coverage_row(query, row) for row in totals.rows],
@@ -167,7 +167,7 @@ def coverage_row(query: DirectoryQuery, row: directory_queries.PromiseTypeTotals
 
 
 def year_choices(version: tuple, query: DirectoryQuery) -> list[Choice]:
-    """Choosing another year drops the filters."""
+    """Return links to the years, without the filters."""
     return [
         Choice(year.school_years, DirectoryQuery(pk, query.newest).address(), is_current=pk == query.year)
         for pk, year in directory_queries.directory_years(version).items()
@@ -175,9 +175,9 @@ def year_choices(version: tuple, query: DirectoryQuery) -> list[Choice]:
 
 
 def sector_choices(query: DirectoryQuery, totals: YearTotals) -> list[Choice]:
-    """All sectors, and those with a partner in the year."""
-    every = Choice(_("All sectors"), query.but(sector="").address(), is_current=not query.sector)
-    return [every] + [
+    """Return links to all sectors together, and to each one with a partner in the year."""
+    all_sectors = Choice(_("All sectors"), query.but(sector="").address(), is_current=not query.sector)
+    return [all_sectors] + [
         Choice(sector_label(sector), query.but(sector=sector).address(), is_current=sector == query.sector)
         for sector in Sector.values
         if totals.sectors.get(sector) or sector == query.sector
@@ -193,7 +193,7 @@ def promise_type_choices(query: DirectoryQuery, totals: YearTotals) -> list[tupl
 
 
 def page_links(query: DirectoryQuery, last: int) -> dict | None:
-    """Links to the pages before and after, or None if there is only one page."""
+    """Return links to the pages before and after, or None if there is only one page."""
     if last == 1:
         return None
     return {
@@ -205,17 +205,17 @@ def page_links(query: DirectoryQuery, last: int) -> dict | None:
 
 
 def partners_by_sector(
-    pledges: Iterable[Pledge], found: dict[str, int], known: dict[int, PromiseType]
+    pledges: Iterable[Pledge], found: dict[str, int], promise_types: dict[int, PromiseType]
 ) -> Iterator[dict]:
-    """The partners of a page by sector, with each sector's number of partners on all pages."""
-    for sector, some in groupby(pledges, key=lambda pledge: pledge.organization.sector):
+    """Yield the partners of a page by sector, with each sector's number of partners on all pages."""
+    for sector, of_sector in groupby(pledges, key=lambda pledge: pledge.organization.sector):
         cards = [
             Card(
                 pledge.organization.name,
                 pledge.organization.get_absolute_url(),
-                [promise_line(promise, known[promise.promise_type_id]) for promise in pledge.promises.all()],
+                [promise_line(promise, promise_types[promise.promise_type_id]) for promise in pledge.promises.all()],
             )
-            for pledge in some
+            for pledge in of_sector
         ]
         yield {"label": sector_label(sector), "number": found[sector], "said": f"{found[sector]:,}", "cards": cards}
 
@@ -227,12 +227,12 @@ def promise_line(promise: Promise, promise_type: PromiseType) -> Line:
 # One partner --------------------------------------------------------------------------------------------------------
 
 
-def partner_page(organization: Organization, known: dict[int, PromiseType]) -> dict:
-    """The context of partner.html."""
+def partner_page(organization: Organization, promise_types: dict[int, PromiseType]) -> dict:
+    """Return the context of partner.html."""
     newest, *earlier = [
         PledgeOfYear(
             pledge.school_years,
-            [full_promise_line(promise, known[promise.promise_type_id]) for promise in pledge.promises.all()],
+            [full_promise_line(promise, promise_types[promise.promise_type_id]) for promise in pledge.promises.all()],
         )
         for pledge in directory_queries.signed_pledges_of(organization)
     ]
@@ -264,9 +264,9 @@ def full_promise_line(promise: Promise, promise_type: PromiseType) -> Line:
 
 
 def preview_image(organization: Organization) -> dict | None:
-    """The partner's logo for link previews, if it is large enough."""
+    """Return the partner's logo for link previews, if it is large enough."""
     logo = getattr(organization, "logo", None)
-    if logo is None or min(logo.width, logo.height) < MIN_SHARED_SIDE:
+    if logo is None or min(logo.width, logo.height) < MIN_PREVIEW_SIZE:
         return None
     path = reverse("partner_logo", args=[organization.slug])
     return {"path": path, "width": logo.width, "height": logo.height, "of": organization.name}

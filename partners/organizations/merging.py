@@ -409,7 +409,7 @@ def delete_shared_rows(model: type[models.Model], field: str, other: models.Mode
 
 
 def keep_dismissals(kept: Organization, other: Organization) -> None:
-    """Who was said to be another than the one that other is another than the one that kept."""
+    """Dismiss the pairs of the kept organization with those that were dismissed as duplicates of the other."""
     for pair in DuplicateCandidate.objects.filter(dismissed_at__isnull=False).filter(
         models.Q(organization_a=other) | models.Q(organization_b=other)
     ):

@@ -51,8 +51,8 @@ def merge_edits(answers: PledgeAnswers, now: PageState) -> EditConflict:
     base, data = concurrent_edit.parse_shown(answers.shown), answers.data.copy()
     conflict = EditConflict(answers, *last_change(now))
     for name, (model, prefix) in FORMS.items():
-        typed = answers.typed()[name]
-        merge_fields(conflict, model, prefix, data, base.get(name), typed, getattr(now, name))
+        entered = answers.entered_data()[name]
+        merge_fields(conflict, model, prefix, data, base.get(name), entered, getattr(now, name))
     merge_promises(conflict, data, base.get("promises"), answers.promised, now.promises)
     data["version"], data["shown"] = now.version, page_snapshot(now)
     conflict.answers = PledgeAnswers(data, MultiValueDict())
@@ -60,9 +60,9 @@ def merge_edits(answers: PledgeAnswers, now: PageState) -> EditConflict:
     return conflict
 
 
-def merge_fields(conflict: EditConflict, model, prefix: str, data: QueryDict, base, typed: dict, now: dict) -> None:
+def merge_fields(conflict: EditConflict, model, prefix: str, data: QueryDict, base, entered: dict, now: dict) -> None:
     base = base if isinstance(base, dict) else {}
-    for name, value in typed.items():
+    for name, value in entered.items():
         theirs = now[name]
         if value == theirs or theirs == base.get(name):
             continue
@@ -78,18 +78,18 @@ def merge_fields(conflict: EditConflict, model, prefix: str, data: QueryDict, ba
 
 
 def merge_promises(
-    conflict: EditConflict, data: QueryDict, base, typed: list[PromiseData], now: list[PromiseData]
+    conflict: EditConflict, data: QueryDict, base, entered: list[PromiseData], now: list[PromiseData]
 ) -> None:
     base = base if isinstance(base, dict) else {}
-    known = Checklist.of([*typed, *now])
-    ours, theirs = by_type(typed), by_type(now)
-    for pk, promise_type in known.promise_types.items():
+    checklist = Checklist.of([*entered, *now])
+    ours, theirs = by_type(entered), by_type(now)
+    for pk, promise_type in checklist.promise_types.items():
         mine, stands = ours.get(pk), theirs.get(pk)
         values = [one and promise_values(one) for one in (mine, stands)]
         before = base.get(str(pk))
         if values[0] == values[1] or values[1] == before:
             continue
-        words = [promises.promise_in_words(one, known) if one else _("not promised") for one in (stands, mine)]
+        words = [promises.promise_in_words(one, checklist) if one else _("not promised") for one in (stands, mine)]
         difference = Difference(promise_type.localized_name, *words)
         if values[0] != before:
             conflict.conflicting.append(difference)

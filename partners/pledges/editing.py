@@ -76,10 +76,10 @@ def email_link_if_known(rule: Callable) -> Callable:
     the failed transaction would take that email back."""
 
     @wraps(rule)
-    def apply(token: str, **typed) -> Pledge:
+    def apply(token: str, **data) -> Pledge:
         try:
             with transaction.atomic(), audit.batch_log():
-                return rule(token, **typed)
+                return rule(token, **data)
         except AddressAlreadyKnown:
             email_known_address(token)
             raise

@@ -1,4 +1,4 @@
-"""What the page of a pledge sends, kept as it was typed, so that nothing is lost when the page comes back."""
+"""What the page of a pledge sends, kept as it was entered, so that nothing is lost if the form is shown again."""
 
 import re
 
@@ -42,7 +42,7 @@ class PledgeAnswers:
     def promised(self) -> list[PromiseData]:
         return [form.promised() for form in self.promise_forms.values()]
 
-    def typed(self) -> dict:
+    def entered_data(self) -> dict:
         """Valid answers, for the rules."""
         return {
             "profile": self.profile.profile(),
@@ -52,12 +52,12 @@ class PledgeAnswers:
 
     def write(self, token: str) -> Pledge:
         """Save or sign, depending on the button."""
-        typed = {"version": self.version, "logo": self.profile.png(), **self.typed()}
-        typed["language"] = typed["contact"].get("language", "")
+        data = {"version": self.version, "logo": self.profile.png(), **self.entered_data()}
+        data["language"] = data["contact"].get("language", "")
         if not self.is_signing:
-            return pledge_editing.save_draft(token, **typed)
+            return pledge_editing.save_draft(token, **data)
         signer = self.signer.cleaned_data
-        return pledge_editing.sign_pledge(token, **typed, name=signer["name"], role=signer["role"])
+        return pledge_editing.sign_pledge(token, **data, name=signer["name"], role=signer["role"])
 
     def is_valid_for(self, state: PageState) -> bool:
         """Whether it can be saved after all, because the organization already has a name that looks like a web address.
@@ -65,8 +65,8 @@ class PledgeAnswers:
         self.profile.allow_name(state.profile["name"])
         if self.is_valid():
             return True
-        known = Checklist.of([*self.promised, *state.promises])
-        self.add_problems(promises.find_problems(self.promised, known, kept=state.promises if state.pledge else ()))
+        checklist = Checklist.of([*self.promised, *state.promises])
+        self.add_problems(promises.find_problems(self.promised, checklist, kept=state.promises if state.pledge else ()))
         if self.is_signing and not self.promised:
             self.problems.append(_("Tick at least one promise before you sign."))
         return False
@@ -88,5 +88,5 @@ class PledgeAnswers:
 
 
 def unsent_signature(data: QueryDict) -> SignForm:
-    """The signature as typed, when another button was pressed."""
+    """The signature as entered, if another button was pressed."""
     return SignForm(prefix="sign", initial={name: data.get(f"sign-{name}", "") for name in ("name", "role", "may")})

@@ -109,10 +109,10 @@ def pledges_of_organization(organization: Organization) -> list[Pledge]:
     return list(organization.pledges.select_related("year", "contact").order_by("year_id"))
 
 
-def page_state_for_request(request: PledgeRequest, year: PledgeYear | None, known: Contact | None) -> PageState:
-    if known and known.organization:
-        pledges = pledges_of_organization(known.organization)
-        return page_state_for(request.token, year, known.organization, pledges, request, known)
+def page_state_for_request(request: PledgeRequest, year: PledgeYear | None, contact: Contact | None) -> PageState:
+    if contact and contact.organization:
+        pledges = pledges_of_organization(contact.organization)
+        return page_state_for(request.token, year, contact.organization, pledges, request, contact)
     return page_state_for(request.token, year, None, [], request)
 
 
@@ -192,15 +192,15 @@ def lock_pledge_request(token: str) -> PageState:
     request = next((each for each in requests if each.token == token), None)
     if request is None:
         return lock_page_state(token if Pledge.objects.filter(token=token).exists() else redirected_token(token))
-    known = find_known_contact(request)
-    if known and not request.email_verified:
+    contact = find_known_contact(request)
+    if contact and not request.email_verified:
         raise AddressAlreadyKnown(_("This address is a partner’s already. We have sent its link there."))
-    if known and known.organization_id:
-        organization = Organization.objects.select_for_update(no_key=True).filter(pk=known.organization_id).first()
+    if contact and contact.organization_id:
+        organization = Organization.objects.select_for_update(no_key=True).filter(pk=contact.organization_id).first()
         if organization is None:  # staff merged it while we waited
             return lock_page_state(token)
-        known.organization = organization
-    return page_state_for_request(request, lock_current_year_for_share(), known)
+        contact.organization = organization
+    return page_state_for_request(request, lock_current_year_for_share(), contact)
 
 
 def lock_current_year_for_share() -> PledgeYear | None:

@@ -45,14 +45,14 @@ def reply_to_request(start: PledgeRequest) -> None:
     if was_answered_recently(start):
         start.delete()
         return
-    known = find_known_contact(start)
-    start.answered_at, start.email = Now(), known.email if known else start.email
+    contact = find_known_contact(start)
+    start.answered_at, start.email = Now(), contact.email if contact else start.email
     start.save(update_fields=["answered_at", "email"])
-    send_link(start, known)
+    send_link(start, contact)
 
 
-def send_link(start: PledgeRequest, known: Contact | None) -> None:
-    contacts = [known] if known else list(Contact.objects.with_email(start.email).order_by("pk"))
+def send_link(start: PledgeRequest, contact: Contact | None) -> None:
+    contacts = [contact] if contact else list(Contact.objects.with_email(start.email).order_by("pk"))
     mine = Pledge.objects.filter(organization__in=[contact.organization_id for contact in contacts])
     pledge = mine.order_by("-year_id", "-changed_at").first()
     if pledge is None:
@@ -60,7 +60,7 @@ def send_link(start: PledgeRequest, known: Contact | None) -> None:
         return
     to = next(contact for contact in contacts if contact.organization_id == pledge.organization_id)
     try:
-        email_link(pledge, to=to, start=None if known else start)
+        email_link(pledge, to=to, start=None if contact else start)
     except Pledge.DoesNotExist:  # in this moment staff merged it into another
         send_link(start, find_known_contact(start))
 
