@@ -18,13 +18,11 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from icalendar import STATUS, TRANSP, Calendar, Timezone, vCalAddress
 from icalendar import Event as Entry
-from icalendar.parser import Contentline, Contentlines
 
-from imagine.mail.rendering import MARKER, marker, replace_markers, to_one_line
+from imagine.mail.rendering import to_one_line
 from summit.formatting import seats_sentence
 from summit.models import Event, Invitation, Rsvp
 
-MAX_LINE_OCTETS = 75  # octets
 Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
 
 
@@ -34,28 +32,25 @@ def for_rsvp(rsvp: Rsvp, method: Method = "REQUEST") -> str:
     REQUEST and CANCEL are emailed. PUBLISH is for a file that a person opens: Outlook takes a REQUEST in a file for an
     invitation to someone else if the calendar belongs to another address. RFC 5546 3.2.1 wants no ATTENDEE there.
     """
+    event = rsvp.event
     with translation.override(rsvp.language):
-        event = rsvp.event
         facts = EntryFacts(
             starts_at=event.starts_at,
             ends_at=event.ends_at,
             name=event.localized_title,
             location=f"{event.venue}, {event.address}",
-            description=rsvp_description(rsvp, code=marker("code")),
+            description="",
             is_off=method == "CANCEL" or bool(rsvp.canceled_at or event.canceled_at),
             reply_to=settings.MAIL_REPLY_TO,
         )
-        lines = lines_with_placeholders(facts, method, rsvp.language)
-    words = {
-        "uid": str(rsvp.ics_uid),
-        "sequence": str(rsvp.ics_sequence),
-        "stamp": f"{timezone.now():%Y%m%dT%H%M%SZ}",
-        "url": settings.SITE_URL + rsvp.get_absolute_url(),
-        "code": rsvp.code,
-        "name": quotable_name(rsvp.name),
-        "email": rsvp.email,
-    }
-    return fill_placeholders(lines, words)
+        shared = shared_text(facts, method, rsvp.language)
+        description = rsvp_description(rsvp)
+    own = Entry()
+    add_identity(own, uid=rsvp.ics_uid, sequence=rsvp.ics_sequence, url=rsvp.get_absolute_url())
+    own.add("description", description)
+    if method != "PUBLISH":
+        own.add("attendee", attendee_property(rsvp.name, rsvp.email, "ACCEPTED"))
+    return add_properties(shared, own)
 
 
 def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method = "PUBLISH") -> str:
@@ -76,16 +71,12 @@ def for_invitation(invitation: Invitation, *, sequence: int = 0, method: Method 
             reply_to=settings.MAIL_REPLY_TO,
             is_tentative=True,
         )
-        lines = lines_with_placeholders(facts, method, contact.language)
-    words = {
-        "uid": str(uid_of(invitation)),
-        "sequence": str(sequence),
-        "stamp": f"{timezone.now():%Y%m%dT%H%M%SZ}",
-        "url": settings.SITE_URL + invitation.get_absolute_url(),
-        "name": quotable_name(contact.name),
-        "email": contact.email,
-    }
-    return fill_placeholders(lines, words)
+        shared = shared_text(facts, method, contact.language)
+    own = Entry()
+    add_identity(own, uid=uid_of(invitation), sequence=sequence, url=invitation.get_absolute_url())
+    if method != "PUBLISH":
+        own.add("attendee", attendee_property(contact.name, contact.email, "NEEDS-ACTION"))
+    return add_properties(shared, own)
 
 
 def invitation_description(event: Event) -> str:
@@ -103,9 +94,8 @@ def uid_of(invitation: Invitation) -> UUID:
 
 
 def quotable_name(name: str) -> str:
-    """Return a name that can be quoted. RFC 5545 allows neither quotation marks nor control characters inside, and few
-    calendars support RFC 6868's way around that; for those that do, carets are doubled."""
-    return re.sub(r"[\x00-\x1f\x7f]", "", to_one_line(name)).replace('"', "'").replace("^", "^^")
+    """Return a name that icalendar can quote: RFC 5545 allows neither quotation marks nor control characters inside."""
+    return re.sub(r"[\x00-\x1f\x7f]", "", to_one_line(name)).replace('"', "'")
 
 
 class EntryFacts(NamedTuple):
@@ -122,33 +112,25 @@ class EntryFacts(NamedTuple):
 
 
 @lru_cache(maxsize=300)
-def lines_with_placeholders(facts: EntryFacts, method: Method, _language: str) -> list[str]:
-    """A calendar's lines, with places where one party's words stand; those without a place are folded, and end as lines
-    do. To build it takes as long as three statements of the database, and those of many parties differ in these words
-    alone."""
-    entry = new_entry(facts, uid=marker("uid"), sequence=0, url=marker("url"))
-    if method != "PUBLISH":
-        entry.add("attendee", attendee_property("NEEDS-ACTION" if facts.is_tentative else "ACCEPTED"))
-    text = calendar_text(entry, method)
-    text = re.sub("^SEQUENCE:.*$", f"SEQUENCE:{marker('sequence')}", text, flags=re.MULTILINE)
-    text = re.sub("^DTSTAMP:.*$", f"DTSTAMP:{marker('stamp')}", text, flags=re.MULTILINE)
-    lines = [str(line).replace(marker("name") + ",", marker("name")) for line in Contentlines.from_ical(text) if line]
-    return [line if MARKER.search(line) else fold_line(line) for line in lines]
+def shared_text(facts: EntryFacts, method: Method, _language: str) -> str:
+    """Return a calendar without what belongs to one party. It is cached because icalendar takes as long to write it as
+    PostgreSQL to store an RSVP, under the event's lock."""
+    entry = new_entry(facts, uid="", sequence=None, url=None)
+    del entry["UID"], entry["DTSTAMP"]
+    return calendar_text(entry, method)
 
 
-def fill_placeholders(lines: list[str], words: dict[str, str]) -> str:
-    return "".join(line if line.endswith("\r\n") else fold_line(replace_markers(line, words)) for line in lines)
+def add_identity(entry: Entry, *, uid: UUID, sequence: int, url: str) -> None:
+    entry.add("uid", str(uid))
+    entry.add("sequence", sequence)
+    entry.add("dtstamp", timezone.now())
+    entry.add("url", settings.SITE_URL + url)
 
 
-def fold_line(line: str) -> str:
-    """A line as RFC 5545 3.1 wants it: at most LINE octets, then goes on in the next, after a space."""
-    if not line.isascii() or "\\" in line or "^" in line:  # the library keeps together what belongs together
-        return Contentline(line).to_ical().decode() + "\r\n"
-    first, rest = line[:MAX_LINE_OCTETS], line[MAX_LINE_OCTETS:]
-    return (
-        "\r\n ".join([first, *(rest[at : at + MAX_LINE_OCTETS - 1] for at in range(0, len(rest), MAX_LINE_OCTETS - 1))])
-        + "\r\n"
-    )
+def add_properties(calendar: str, own: Entry) -> str:
+    """Return the calendar with more properties at the end of its one entry."""
+    shared, _end, rest = calendar.rpartition("END:VEVENT\r\n")
+    return shared + own.to_ical().decode().removeprefix("BEGIN:VEVENT\r\n") + rest
 
 
 def for_event(event: Event) -> str:
@@ -188,7 +170,7 @@ def new_entry(
     *,
     uid: str,
     sequence: int | None,
-    url: str,
+    url: str | None,
     changed_at: datetime | None = None,
     zone: tzinfo | None = None,
 ) -> Entry:
@@ -202,7 +184,7 @@ def new_entry(
         end=timezone.localtime(facts.ends_at, zone),
         summary=facts.name,
         location=facts.location,
-        description=facts.description,
+        description=facts.description or None,
         organizer=vCalAddress.new(parseaddr(facts.reply_to)[1], cn=_("Community Relations")),
         url=url,
         status=STATUS.CANCELLED if facts.is_off else STATUS.TENTATIVE if facts.is_tentative else STATUS.CONFIRMED,
@@ -210,22 +192,21 @@ def new_entry(
     )
 
 
-def rsvp_description(rsvp: Rsvp, *, code: str) -> str:
+def rsvp_description(rsvp: Rsvp) -> str:
     """Return the seats and the code at the door. The personal link is left out, because descriptions are copied into
     shared calendars."""
     if rsvp.event.canceled_at:
         return _("The event will not take place")
     if not rsvp.held_seats:
         return seats_sentence(rsvp)
-    code = _("At the door, say %(code)s.") % {"code": code}
+    code = _("At the door, say %(code)s.") % {"code": rsvp.code}
     change = _("To change your party or cancel, use the link in our mail.")
     return f"{seats_sentence(rsvp)}. {code}\n{change}"
 
 
-def attendee_property(answer: str) -> vCalAddress:
-    """The contact, who has accepted already, or did not answer: nobody is asked for an answer."""
-    name = marker("name") + ","  # the comma lets icalendar put quotation marks around it, as a name may need
-    return vCalAddress.new(marker("email"), cn=name, partstat=answer, role="REQ-PARTICIPANT", rsvp=False)
+def attendee_property(name: str, email: str, answer: str) -> vCalAddress:
+    """Return the contact, whom the calendar doesn't ask for an answer."""
+    return vCalAddress.new(email, cn=quotable_name(name), partstat=answer, role="REQ-PARTICIPANT", rsvp=False)
 
 
 def new_calendar(method: Method) -> Calendar:
