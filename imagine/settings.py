@@ -249,7 +249,7 @@ CELERY_TASK_ROUTES = {
     "partners.tasks.delete_stale_pledge_requests": {"queue": "housekeeping"},
     "partners.tasks.run_import": {"queue": "housekeeping"},
     "summit.tasks.resume_writing": {"queue": "housekeeping"},
-    "summit.tasks.match_organizations": {"queue": "housekeeping"},
+    "summit.tasks.match_rsvps": {"queue": "housekeeping"},
     "summit.tasks.notify_guests": {"queue": "bulk"},
     "summit.tasks.send_reminders": {"queue": "bulk"},
     "summit.tasks.discard_stale_uploads": {"queue": "housekeeping"},
@@ -288,7 +288,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 30},
     },
     "match RSVPs with organizations": {
-        "task": "summit.tasks.match_organizations",
+        "task": "summit.tasks.match_rsvps",
         "schedule": 2 * 60,
         "options": {"expires": 2 * 60},
     },

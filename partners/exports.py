@@ -117,7 +117,7 @@ def school_years(year: int) -> str:
     return PledgeYear(school_year=year).school_years
 
 
-def day(moment: datetime | None) -> date | None:
+def district_date(moment: datetime | None) -> date | None:
     """The date in the district's time zone."""
     return moment and moment.astimezone(timezone.get_default_timezone()).date()
 
@@ -154,7 +154,7 @@ def promise_row(words: ExportLabels, promise: tuple) -> tuple[Cell, ...]:
         words.months(tuple(months)),
         clearance,
         signed_by,
-        day(signed_at),
+        district_date(signed_at),
         note,
     )
 
@@ -179,7 +179,7 @@ def pledge_row(sectors: dict, promise_types: list[int], pledge: tuple[int, Itera
     _pledge, year, organization, sector, *contact, signed_by, signed_at, _promise_type, _quantity = promises[0]
     quantities = {promise_type: quantity for *_of_pledge, promise_type, quantity in promises}
     partner = (school_years(year), organization, sectors[sector], *contact)
-    return (*partner, signed_by, day(signed_at), *map(quantities.get, promise_types))
+    return (*partner, signed_by, district_date(signed_at), *map(quantities.get, promise_types))
 
 
 # Coverage --------------------------------------------------------------------------------------------------------
@@ -292,6 +292,6 @@ def organization_row(labels: dict[str, dict], organization: tuple) -> tuple[Cell
         email,
         contact_phone,
         labels["language"][language],
-        day(created_at),
+        district_date(created_at),
         labels["pledge"][signed_at is not None if pledge else None],
     )

@@ -28,7 +28,7 @@ from summit.models import Event, EventVersion, Rsvp, RsvpQuerySet
 PROMOTING_FIELDS = ["capacity", "reserved_seats", "starts_at", "waitlist_closes_hours_before"]
 UNLOGGED_FIELDS = {"id", "canceled_at", "notices_pending_since"}
 BATCH_SIZE = 50  # emails written in one transaction, while the event is locked
-NOTIFY_SECONDS = 10  # then another worker goes on, so that nothing else waits for this one
+NOTIFY_SECONDS = 10  # then another task continues, so that other tasks get their turn
 
 
 @transaction.atomic
@@ -100,7 +100,7 @@ def local_text(moment: datetime) -> str:
     return f"{timezone.localtime(moment, timezone.get_default_timezone()):%Y-%m-%d %H:%M:%S}"
 
 
-# Telling the guests ----------------------------------------------------------------------------------------------
+# Notify the guests ----------------------------------------------------------------------------------------------
 
 
 def mark_notices_pending(before: Event, event: Event) -> None:
@@ -154,7 +154,7 @@ def change_notices_to(event: Event, rsvps: list[Rsvp]) -> list[Message]:
     for rsvp in rsvps:
         before = versions.get(rsvp.notified_version, event)
         if event.canceled_at:
-            rsvp.event = before  # as they know it, canceled
+            rsvp.event = before  # as they know it, but canceled
             messages.append(rsvp_emails.event_canceled_message(rsvp))
         else:
             rsvp.event = event

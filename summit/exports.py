@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from imagine.core.spreadsheets.writer import RESPONSES, Cell
-from partners.models import Sector
+from partners.exports import sector_labels
 from summit.models import Event, Guest, Invitation, Rsvp, RsvpQuerySet, answer_of, door_code, status_of
 
 FETCH_SIZE = 500  # rows
@@ -117,7 +117,7 @@ def guest_rows(guests: QuerySet[Guest]) -> Iterator[tuple[Cell, ...]]:
     """
     events = event_names_and_dates()
     labels: Labels = {
-        "sector": sector_labels(),
+        "sector": sector_labels() | {None: ""},
         "state": {value: str(label) for value, label in Rsvp.Status.choices},
         "language": dict(settings.LANGUAGES),
         "seat": {True: gettext("held"), False: gettext("waiting")},
@@ -129,10 +129,6 @@ def guest_rows(guests: QuerySet[Guest]) -> Iterator[tuple[Cell, ...]]:
 def event_names_and_dates() -> dict[int, tuple]:
     """Return the title and date of each event, in the current language."""
     return {event.pk: (event.localized_title, timezone.localdate(event.starts_at)) for event in Event.objects.all()}
-
-
-def sector_labels() -> dict[str | None, str]:
-    return {value: str(label) for value, label in Sector.choices} | {"": "", None: ""}
 
 
 def guest_row(events: dict[int, tuple], labels: Labels, guest: tuple) -> tuple[Cell, ...]:
@@ -177,7 +173,7 @@ def invitation_rows(invitations: QuerySet[Invitation]) -> Iterator[tuple[Cell, .
     """Return one row per invitation, event after event, like `guest_rows`."""
     events = event_names_and_dates()
     labels: Labels = {
-        "sector": sector_labels(),
+        "sector": sector_labels() | {None: ""},
         "language": dict(settings.LANGUAGES),
         "answer": {value: str(label) for value, label in Invitation.Answer.choices},
     }

@@ -165,7 +165,7 @@ class InvitationForm(RsvpForm):
     email = None
 
     def __init__(self, invitation: Invitation, canceled_rsvp: Rsvp | None, *args, **kwargs):
-        """`known` is an RSVP that was cancelled and would come back."""
+        """`canceled_rsvp` would be reinstated."""
         self.event, self.contact = invitation.event, invitation.contact
         super().__init__(self.event, *args, initial=self.known_of(canceled_rsvp), **kwargs)
 
@@ -239,7 +239,7 @@ class GuestForm(forms.ModelForm):
             self.fields["name"].required = True
             self.fields["name"].error_messages["required"] = _("Write your name, so that we can greet you.")
         for name, field in self.fields.items():
-            field.show_hidden_initial = True  # what the page showed: what staff corrected meanwhile is not written over
+            field.show_hidden_initial = True  # what the page showed, so that corrections by staff aren't overwritten
             field.widget.attrs["autocomplete"] = "name" if self.is_contact and name == "name" else "off"
 
     @cached_property

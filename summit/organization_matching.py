@@ -100,7 +100,7 @@ def match_rsvp(rsvp: int, organizations: set[int]) -> bool:
 def assign_organization(rsvps: RsvpQuerySet, organization: int, *, adds_contacts: bool = False) -> int:
     """Match these RSVPs with the organization of this primary key and, with `adds_contacts`, add their people to its
     contacts. Return the number of RSVPs. Raise OrganizationMissing."""
-    rsvps = lock_events(rsvps)
+    rsvps = lock_events_of_rsvps(rsvps)
     locked = Organization.objects.select_for_update(no_key=True).filter(pk=organization).first()
     if locked is None:
         raise OrganizationMissing
@@ -111,7 +111,7 @@ def assign_organization(rsvps: RsvpQuerySet, organization: int, *, adds_contacts
 def create_organization_for(rsvps: RsvpQuerySet, *, name: str, sector: str = "", is_sure: bool = False) -> Organization:
     """Create an organization for these RSVPs and add their people to its contacts. Raise AlreadyMatched if they have
     been matched, and NameTaken if there is one with the same name, unless `is_sure`."""
-    rsvps = lock_events(rsvps)
+    rsvps = lock_events_of_rsvps(rsvps)
     if not list(rsvps.select_for_update(no_key=True).order_by("pk").values_list("pk")):
         raise AlreadyMatched
     existing = Organization.objects.filter(normalized_name=normalize_name(Value(name))).order_by("pk").first()
@@ -125,16 +125,16 @@ def create_organization_for(rsvps: RsvpQuerySet, *, name: str, sector: str = "",
 @transaction.atomic
 def assign_no_organization(rsvps: RsvpQuerySet) -> int:
     """Mark that these RSVPs belong to no partner: a parent, a neighbor, a joke. Return how many."""
-    return save_match(lock_events(rsvps), None, no_organization=True)
+    return save_match(lock_events_of_rsvps(rsvps), None, no_organization=True)
 
 
 @transaction.atomic
 def reopen_match(rsvps: RsvpQuerySet) -> int:
     """Undo the match of these RSVPs. Return how many."""
-    return save_match(lock_events(rsvps), None)
+    return save_match(lock_events_of_rsvps(rsvps), None)
 
 
-def lock_events(rsvps: RsvpQuerySet) -> RsvpQuerySet:
+def lock_events_of_rsvps(rsvps: RsvpQuerySet) -> RsvpQuerySet:
     """Lock the events of these RSVPs. Return the RSVPs that are for one of them."""
     return rsvps.filter(event__in=seats.lock_events(rsvps.order_by().values("event")))
 

@@ -16,4 +16,4 @@ def set_language_of_rsvps(email: str, language: str) -> None:
     """Set the language of all RSVPs for upcoming events, each under its event's lock. Deleted ones are skipped."""
     for rsvp in Rsvp.objects.for_coming_events().with_email(email).exclude(language=language):
         with suppress(Rsvp.DoesNotExist):
-            seats.correct_contact(rsvp, language=language)
+            seats.update_contact(rsvp, language=language)

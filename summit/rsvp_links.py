@@ -29,7 +29,7 @@ def mail_rsvp_link(rsvp: Rsvp, *, by_staff: bool = False) -> bool:
     messages = rsvp.messages.filter(kind=EmailKind.RSVP_LINK)
     if not may_mail_link(messages, rsvp.email, by_staff=by_staff):
         return False
-    rsvp_emails.queue_link(rsvp)
+    rsvp_emails.queue_rsvp_link(rsvp)
     return True
 
 
@@ -54,7 +54,7 @@ def mail_link_by_staff(rsvp: Rsvp) -> bool:
 @transaction.atomic
 def change_email(rsvp: Rsvp, email: str) -> Rsvp:
     """Correct the address for staff: unsent emails go to the new one, and so does the link."""
-    rsvp = seats.correct_contact(rsvp, email=email)
+    rsvp = seats.update_contact(rsvp, email=email)
     messages = rsvp.messages.filter(queue=Message.Queue.TRANSACTIONAL)
     messages.exclude(state=Message.State.SENT).update(recipient=email)
     reminder_emails.recall_party_reminders(rsvp)  # their unsubscribe link belongs to the address
@@ -71,7 +71,7 @@ def replace_rsvp_link(rsvp: Rsvp) -> Rsvp:
     rsvp.save(update_fields=["token", "browser_hash"])
     audit.log_change(rsvp, {"link": ""}, {"link": "replaced"})
     reminder_emails.recall_party_reminders(rsvp)
-    rsvp_emails.queue_new_link(rsvp)
+    rsvp_emails.queue_new_rsvp_link(rsvp)
     return rsvp
 
 

@@ -13,13 +13,13 @@ from summit.emails import rsvp as rsvp_emails
 from summit.emails.kinds import EmailKind
 from summit.models import Rsvp
 
-# These say how the party stands.
+# These say what seats the party has.
 STATUS_KINDS = (
     *(EmailKind.RSVP_CONFIRMED, EmailKind.RSVP_WAITLISTED),
     *(EmailKind.RSVP_PROMOTED, EmailKind.RSVP_CHANGED),
 )
 LINK_KINDS = (EmailKind.RSVP_LINK, EmailKind.RSVP_NEW_LINK)
-# These say what changed at one time, or are a reminder of one day: sent as they are while they are still true.
+# These are about one change or one day: sent as they are while they are still true.
 DATED_KINDS = (
     *(EmailKind.EVENT_RESCHEDULED, EmailKind.EVENT_CANCELED),
     *(EmailKind.REMINDER_WEEK, EmailKind.REMINDER_DAY, EmailKind.REMINDER_NAMES, EmailKind.THANKS),

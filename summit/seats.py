@@ -378,7 +378,7 @@ def rename_contact(rsvp: Rsvp, name: str) -> None:
 
 
 @seat_rule
-def correct_contact(rsvp: Rsvp, **fields: str) -> None:
+def update_contact(rsvp: Rsvp, **fields: str) -> None:
     """Staff correct the contact's data, also of a past RSVP. The name is on the first guest's badge too."""
     for field, value in fields.items():
         setattr(rsvp, field, value)

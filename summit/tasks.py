@@ -23,7 +23,7 @@ def answer_link_requests() -> None:
 
 
 @shared_task
-def match_organizations() -> None:
+def match_rsvps() -> None:
     organization_matching.match_by_email()
 
 

@@ -24,7 +24,8 @@ class CoreConfig(AppConfig):
 
 
 def reject_old_layout(*, using: str, **kwargs) -> None:
-    """Stop `migrate` with one sentence where tables of the unreleased versions stand (their app was "imagine")."""
+    """Stop `migrate` with one sentence if the database has tables of an unreleased version (their app was
+    "imagine")."""
     recorder = MigrationRecorder(connections[using])
     if recorder.has_table() and recorder.migration_qs.filter(app="imagine").exists():
         raise CommandError(OLD_LAYOUT)

@@ -115,8 +115,8 @@ def has_changed_since(moment: datetime, obj: Model, *fields: str) -> bool:
 def history_table(
     *objects: Model, name: Callable[[Model], str] = lambda obj: "", value_labels: dict | None = None
 ) -> str:
-    """The newest changes of some objects as a table for staff, each with the object's `name`. `value_labels` are the
-    labels of values that aren't a field's, by what they are logged as."""
+    """Render the newest changes of some objects for staff, each with the object's `name`. `value_labels` labels logged
+    values that aren't a field's."""
     by_key = {(ContentType.objects.get_for_model(obj).pk, obj.pk): obj for obj in objects}
     labels = EXTRA_VALUES | (value_labels or {})
     entries = AuditEntry.objects.about_any(objects).order_by("-created_at", "-pk")[:MAX_ENTRIES]
@@ -134,7 +134,7 @@ def row_for_display(entry: AuditEntry, obj: Model, value_labels: dict) -> list[t
 
 
 def change_for_display(field: str, before, after, obj: Model, value_labels: dict) -> tuple[str, str, str]:
-    """A field's label, its old and its new value. A field that the model no longer has keeps its old name."""
+    """Return a field's label, its old and its new value. A field that no longer exists keeps its name."""
     fields = {known.name: known for known in obj._meta.fields}
     label = fields[field].verbose_name if field in fields else EXTRA_LABELS.get(field, field)
     choices = dict(fields[field].flatchoices) if field in fields else value_labels.get(field, {})

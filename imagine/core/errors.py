@@ -1,2 +1,2 @@
 class RuleViolation(Exception):
-    """A rule says no. The text is a sentence for the person who asked, in their language."""
+    """A rule doesn't allow something. The text is a sentence for the person who tried, in their language."""

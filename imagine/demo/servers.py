@@ -85,7 +85,7 @@ class Postgres:
             wait_or_kill(self.process, 10)
 
     def kill(self) -> None:
-        """Ends it as a power cut would."""
+        """End it like a power cut."""
         if self.process:
             self.process.kill()
             self.process.wait()
@@ -173,7 +173,7 @@ class Valkey:
             shutil.rmtree(self.socket.parent, ignore_errors=True)
 
     def kill(self) -> None:
-        """Ends it as a power cut would."""
+        """End it like a power cut."""
         if self.process:
             self.process.kill()
             self.process.wait()

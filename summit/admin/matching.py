@@ -115,7 +115,7 @@ def save_decision(page, request, rsvp: Rsvp) -> HttpResponse:
     rsvps, data = rsvps_to_decide(rsvp, request.POST.get("was", "")), request.POST
     try:
         if "new" in data:
-            return create_organization(page, request, rsvp, rsvps)
+            return create_organization_from_form(page, request, rsvp, rsvps)
         if "choose" in data:
             number = organization_matching.assign_organization(
                 rsvps, parse_pk(data["choose"]), adds_contacts="contacts" in data
@@ -136,7 +136,7 @@ def parse_pk(number: str) -> int:
     return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
 
 
-def create_organization(page, request, rsvp: Rsvp, rsvps: RsvpQuerySet) -> HttpResponse:
+def create_organization_from_form(page, request, rsvp: Rsvp, rsvps: RsvpQuerySet) -> HttpResponse:
     if not request.user.has_perm("partners.add_organization"):
         raise PermissionDenied
     form = NewOrganizationForm(request.POST)

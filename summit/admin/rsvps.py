@@ -199,7 +199,7 @@ class RsvpAdmin(GuardedAdmin, ActionsAdmin):
         # Save only what was typed: saving the whole row would overwrite seats that others have changed since.
         changed = {name: form.cleaned_data[name] for name in form.changed_data if name in CONTACT_FIELDS}
         if changed:
-            seats.correct_contact(obj, **changed)
+            seats.update_contact(obj, **changed)
         if "email" in form.changed_data:
             rsvp_links.change_email(obj, form.cleaned_data["email"])
 

@@ -13,9 +13,7 @@ from imagine.core.models import AuditEntry
 from summit.calendar import entries as calendar_entries
 from summit.models import Event
 
-KEEP_PAST_EVENTS = timedelta(
-    days=400
-)  # an event stays in the calendar for so long after it: as long as a paper one hangs
+KEEP_PAST_EVENTS = timedelta(days=400)  # as long as a paper calendar hangs
 REFRESH_INTERVAL = timedelta(hours=6)
 
 
@@ -34,7 +32,7 @@ def build_feed() -> Feed:
     changes = change_counts(events)
     calendar = calendar_entries.new_calendar("PUBLISH")
     calendar.add("name", _("Imagine Promise events"))
-    calendar.add("x-wr-calname", _("Imagine Promise events"))  # what Outlook and Google read in place of NAME
+    calendar.add("x-wr-calname", _("Imagine Promise events"))  # Outlook and Google read this, not NAME
     calendar.add("refresh-interval", vDuration(REFRESH_INTERVAL), parameters={"value": "DURATION"})
     calendar.add("x-published-ttl", vDuration(REFRESH_INTERVAL))
     for event in events:
@@ -42,7 +40,7 @@ def build_feed() -> Feed:
             sequence, changed_at = changes[event.pk]
             calendar.add_component(calendar_entries.for_feed(event, sequence=sequence, changed_at=changed_at))
     text = calendar.to_ical().decode()
-    # Of every event: one that was hidden changes the calendar too, and is not in it any more.
+    # Of all events: hiding one changes the calendar, too.
     newest = max((changed_at for _sequence, changed_at in changes.values()), default=None)
     return Feed(text, hashlib.sha256(text.encode()).hexdigest()[:32], newest)
 

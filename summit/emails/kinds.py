@@ -16,7 +16,7 @@ class EmailKind(TextChoices):
     INVITATION = templates.INVITATION.code
     INVITATION_LINK = "invitation_link"
     INVITATION_NEW_LINK = "invitation_new_link"
-    INVITATION_MERGED = "invitation_merged"  # asked by an invitation that was merged into another; its link is dead
+    INVITATION_MERGED = "invitation_merged"  # was INVITATION; its link no longer works
     INVITATION_UNANSWERED = templates.UNANSWERED.code
     INVITATION_MOVED = templates.INVITATION_MOVED.code
     INVITATION_CANCELED = templates.INVITATION_CANCELED.code

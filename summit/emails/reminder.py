@@ -172,7 +172,7 @@ def unanswered_reminders(event: Event, invitations: Sequence[Invitation], *, exp
     return messages
 
 
-# Taken back ----------------------------------------------------------------------------------------------------------
+# Recall -------------------------------------------------------------------------------------------------------------
 
 
 def recall_event_reminders(event: Event) -> None:

@@ -73,17 +73,17 @@ def event_canceled_message(rsvp: Rsvp) -> Message:
     )
 
 
-def queue_link(rsvp: Rsvp) -> None:
+def queue_rsvp_link(rsvp: Rsvp) -> None:
     """The personal link again, to the stored address. summit.rsvp_links limits how often."""
     queue.enqueue_many([rsvp_message(rsvp, Kind.RSVP_LINK, occasion=timezone.now().isoformat(), shows_party=False)])
 
 
-def queue_new_link(rsvp: Rsvp) -> None:
+def queue_new_rsvp_link(rsvp: Rsvp) -> None:
     """Staff replaced the personal link; the old one no longer works."""
     queue_next(rsvp, Kind.RSVP_NEW_LINK, method="", shows_party=False)
 
 
-# Shown before they are written ---------------------------------------------------------------------------------
+# Previews -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def preview_rsvp_email(rsvp: Rsvp, kind: str, language: str, *, link: str = "", 
         return Preview(language, email.subject, email.body_text)
 
 
-# Writing and storing -------------------------------------------------------------------------------------------
+# Render and queue ---------------------------------------------------------------------------------------------
 
 
 class EventFacts(NamedTuple):
@@ -149,7 +149,7 @@ class RsvpFacts(NamedTuple):
     event: EventFacts
     held_seats: int
     waitlisted_seats: int
-    canceled_at: bool  # whether, not when: no two parties cancel at one moment
+    canceled_at: bool  # whether, not when, so that the facts of two parties can be equal
 
     @property
     def status(self) -> str:

@@ -17,7 +17,7 @@ from summit.models import Event
 Card = tuple[tuple[str, ...], ...]
 
 
-# What is said of an event, in the current language ---------------------------------------------------------------
+# Values of placeholders, in the current language ------------------------------------------------------------------
 
 
 def event_facts(event: Event) -> dict[str, str]:
@@ -109,7 +109,7 @@ def thank_for_promise(year: str) -> str:
     return message % {"year": year}
 
 
-# The example of the page on which staff look at a mail -----------------------------------------------------------
+# Examples for the page where staff edit a template ---------------------------------------------------------------
 
 
 def example_event() -> Event:

@@ -152,14 +152,14 @@ def contact_rows(sheet: Sheet, rejected: list[SkippedRow]) -> Iterator[ContactRo
 def parse_contact(cells: dict[str, str], parsed: ParsedRow) -> dict[str, str]:
     name = cells.get("name") or " ".join(filter(None, (cells.get("first"), cells.get("last"))))
     return {
-        "email": parse_email(cells.get("email", ""), parsed),
+        "email": parse_contact_email(cells.get("email", ""), parsed),
         "name": parse_name("name", Contact, name, parsed),
         "organization": parse_name("name", Organization, cells.get("organization", ""), parsed),
         "language": parse_language(cells.get("language", ""), parsed),
     }
 
 
-def parse_email(cell: str, parsed: ParsedRow) -> str:
+def parse_contact_email(cell: str, parsed: ParsedRow) -> str:
     if not cell:
         parsed.add_problem(_("The e-mail address is missing."))
     return cell_parsers.parse_email_address(cell, parsed)

@@ -15,13 +15,17 @@ from summit.invitations.starting import EventNotInvitable, check_invitable
 from summit.models import Invitation
 
 State = Message.State
-INVITATION_KINDS = (EmailKind.INVITATION, EmailKind.INVITATION_NEW_LINK, EmailKind.INVITATION_MERGED)  # word for word
+INVITATION_KINDS = (
+    EmailKind.INVITATION,
+    EmailKind.INVITATION_NEW_LINK,
+    EmailKind.INVITATION_MERGED,
+)  # with the same text
 KINDS = (
     *INVITATION_KINDS,
     *(EmailKind.INVITATION_LINK, EmailKind.INVITATION_UNANSWERED),
     *(EmailKind.INVITATION_MOVED, EmailKind.INVITATION_CANCELED),
 )
-NOT_ACCEPTED = [State.QUEUED, State.REJECTED, State.FAILED]  # no mail server took it
+NOT_ACCEPTED = [State.QUEUED, State.REJECTED, State.FAILED]  # by a mail server
 
 
 @transaction.atomic
@@ -54,7 +58,7 @@ def rewritten_message(message: Message, invitation: Invitation) -> Message:
     return written
 
 
-# What keeps it from being sent -----------------------------------------------------------------------------------
+# Checks ---------------------------------------------------------------------------------------------------------
 
 
 def check_can_resend(message: Message, invitation: Invitation) -> None:
@@ -97,7 +101,7 @@ def check_still_true(message: Message, invitation: Invitation) -> None:
     )
 
 
-# To another address ----------------------------------------------------------------------------------------------
+# Corrected addresses ---------------------------------------------------------------------------------------------
 
 
 def resend_to_new_address(invitation: Invitation) -> None:

@@ -57,7 +57,7 @@ def reserve_for_invitation(invitation: Invitation, rsvp: Rsvp, *, size: int, gue
     changes = {
         name: getattr(rsvp, name) for name in ("phone", "organization_name", "sector", "note") if getattr(rsvp, name)
     }
-    return seats.correct_contact(existing, **changes) if changes else existing
+    return seats.update_contact(existing, **changes) if changes else existing
 
 
 @transaction.atomic

@@ -72,7 +72,7 @@ class Event(models.Model):
         REFRESHMENTS = "refreshments", _("refreshments")
 
     class State(models.TextChoices):
-        """What the event is, for someone who may want to come."""
+        """The state of an event for someone who may want to come."""
 
         SOON = "soon"
         OPEN = "open"

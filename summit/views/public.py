@@ -15,10 +15,8 @@ from summit.calendar import entries as calendar_entries
 from summit.forms import FindForm, RsvpForm, empty_fields
 from summit.models import Event, Rsvp
 
-RSVP_LIMIT = {"most": 300, "minutes": 10}  # of one visitor, who may be a school
-DUPLICATE_WEIGHT = (
-    10  # an address that turns out to be known counts as ten: who mines for them soon gets no answer at all
-)
+RSVP_LIMIT = {"most": 300, "minutes": 10}  # per visitor, who may be a school
+DUPLICATE_WEIGHT = 10  # an address with an RSVP counts as ten, so that nobody can mine for addresses
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 

@@ -342,7 +342,7 @@ def test_letters_are_spanish(settings):
     rsvp = factories.rsvp(event, size=3, guests=("Jun Reyes",), language="es")
     factories.rsvp(event, "Bo Lee", size=3, accepts_partial=True, language="es")
     seats.change_party_size(rsvp, size=2)
-    rsvp_emails.queue_link(rsvp)
+    rsvp_emails.queue_rsvp_link(rsvp)
     rsvp = rsvp_links.replace_rsvp_link(rsvp)
     event.venue = "Civic Auditorium"
     factories.save_event(event)

@@ -301,7 +301,7 @@ def test_cancelled_when_rsvp_is_closed_invites_nobody_back():
 def test_link_goes_to_the_stored_address():
     rsvp = factories.rsvp(new_event(), size=2)
     before = Rsvp.objects.get(pk=rsvp.pk).ics_sequence
-    rsvp_emails.queue_link(rsvp)
+    rsvp_emails.queue_rsvp_link(rsvp)
     [message] = letters_of(rsvp, "rsvp_link")
     assert message.recipient == "alma.reyes@example.org"
     assert message.subject == "The link to your RSVP for April 4"

@@ -78,7 +78,7 @@ def test_name_of_six_letters_that_is_no_code_is_found(staff, people):
 
 def test_corrected_name_is_found_at_once(staff, people):
     rsvp = Rsvp.objects.get(name="Ben Ochoa")
-    seats.correct_contact(rsvp, name="Benito Ibáñez")
+    seats.update_contact(rsvp, name="Benito Ibáñez")
     assert (found(staff, "ibanez"), found(staff, "benito")) == (["Benito Ibáñez"], ["Benito Ibáñez"])
 
 

@@ -141,6 +141,6 @@ def test_name_of_the_first_guest_is_the_contacts():
     seats.update_guests(rsvp, {contact.pk: {"name": "Alma Ruiz"}})
     rsvp.refresh_from_db()
     assert (rsvp.name, snapshots.guests(rsvp)[0]) == ("Alma Ruiz", (1, "Alma Ruiz"))
-    seats.correct_contact(rsvp, name="Alma R.")
+    seats.update_contact(rsvp, name="Alma R.")
     rsvp.refresh_from_db()
     assert (rsvp.name, snapshots.guests(rsvp)[0]) == ("Alma R.", (1, "Alma R."))

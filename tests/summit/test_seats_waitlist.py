@@ -223,7 +223,7 @@ def test_put_on_the_list_stays_there_in_the_same_act_though_nobody_else_waits():
     assert (snapshots.seats(event), seats.available_seats(event)) == ([("Alma Reyes", 0, 2)], 3)
     other = factories.rsvp(event, "Other", size=1)
     seats.update_guests(other, {other.guests.get().pk: {"name": "O. Ther"}})
-    seats.correct_contact(rsvp, phone="1")
+    seats.update_contact(rsvp, phone="1")
     event.title = "The Summit"
     factories.save_event(event)
     assert snapshots.seats(event)[0] == ("Alma Reyes", 0, 2)

@@ -27,7 +27,8 @@ def plural_names(models) -> set:
 
 
 def without_models(listed: list, prefixes: tuple[str, ...]) -> list:
-    """A nested list of rows, as Django's admin makes it, without those of some models and what is nested below them."""
+    """Return a nested list of rows, as Django's admin makes it, without those that start with a prefix and without what
+    is nested below them."""
     kept, follows = [], False
     for entry in listed:
         if not isinstance(entry, list):

@@ -21,7 +21,7 @@ class RealPeople(Exception):
 
 
 @transaction.atomic
-def create_contacts(number: int) -> int:
+def invent_contacts(number: int) -> int:
     """Create contacts up to this number, four to an organization, and an audience of them.
 
     Contacts of an earlier run stay. Return how many were missing. Raise RealPeople.

@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args, number: int, **options):
         try:
-            made = guests.create_contacts(number)
+            made = guests.invent_contacts(number)
         except guests.RealPeople:
             raise CommandError("There are addresses beyond example.org here, so nobody was invented.") from None
         self.stdout.write(f"{made} contacts were made; the audience “{guests.AUDIENCE}” has {number}.")
