@@ -348,7 +348,7 @@ def test_letters_are_spanish(settings):
     factories.save_event(event)
     seats.cancel(rsvp)
     factories.cancel_event(event)
-    written = list(Message.objects.order_by("created_at"))
+    written = list(Message.objects.order_by("created_at", "object_id"))
     kinds = {path.stem for path in (settings.BASE_DIR / "templates" / "mail").glob("*.txt")}
     layouts = {f"{name}{end}" for name in ("layout", "editable_layout") for end in ("", ".subject")}
     assert {message.kind for message in written} == kinds - layouts - {"editable", "invitation_link"}

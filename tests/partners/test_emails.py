@@ -111,11 +111,11 @@ def test_letters_are_spanish(settings):
     pledge_emails.queue_draft_reminder(pledge)
     pledge_emails.queue_new_link(pledge)
     pledge_emails.queue_started_by_staff(pledge)
-    before = list(Message.objects.order_by("created_at"))
+    before = list(Message.objects.order_by("created_at", "object_id"))
     for quantity in (6, 7):
         page = factories.pledge_data(pledge.token, factories.promised("tours", quantity))
         pledge_editing.sign_pledge(pledge.token, **page, name="Alma Reyes")
-    written = before + list(pledge.messages.filter(kind="pledge_signed").order_by("created_at"))
+    written = before + list(pledge.messages.filter(kind="pledge_signed").order_by("created_at", "object_id"))
     folder = settings.BASE_DIR / "templates" / "mail" / "partners"
     kinds = {path.stem for path in folder.glob("*.txt")} - {"layout", "layout.subject"}
     found = {message.kind for message in written}

@@ -240,7 +240,7 @@ def test_pledge_is_written_to_in_the_language_it_was_signed_in():
         token, **factories.pledge_data(token, factories.promised()), name="Alma Reyes", language="en"
     )
     assert pledge.language == "en"
-    assert list(Message.objects.order_by("created_at").values_list("language", flat=True)) == ["es", "en"]
+    assert list(Message.objects.order_by("created_at", "object_id").values_list("language", flat=True)) == ["es", "en"]
 
 
 # Wrong -----------------------------------------------------------------------------------------------------------

@@ -198,7 +198,7 @@ def test_moved_twice_tells_twice_when_the_first_word_has_left():
         write()
         sent()
     assert told() == ["Alma moved 1 PUBLISH", "Alma moved 2 PUBLISH"]
-    first, second = Message.objects.filter(mailing__template="invitation_moved").order_by("created_at")
+    first, second = Message.objects.filter(mailing__template="invitation_moved").order_by("created_at", "object_id")
     assert (entry(first)["UID"], entry(first)["SEQUENCE"]) == (entry(second)["UID"], 1)
     assert entry(second)["SEQUENCE"] == 2
 
@@ -270,7 +270,7 @@ def test_canceled_takes_the_entry_out_of_the_calendar():
         factories.cancel_event(event)
         write()
     assert told() == ["Alma called_off 1 CANCEL", "Jun called_off 1 CANCEL"]
-    invitation, cancel = Message.objects.filter(recipient="alma@example.org").order_by("created_at")
+    invitation, cancel = Message.objects.filter(recipient="alma@example.org").order_by("created_at", "object_id")
     assert Calendar.from_ical(cancel.ics)["METHOD"] == "CANCEL"
     before, after = entry(invitation), entry(cancel)
     assert (after["UID"], after["SEQUENCE"], after["STATUS"]) == (before["UID"], 1, "CANCELLED")

@@ -36,7 +36,7 @@ def new_event(**fields):
 
 def letters_of(rsvp, *kinds):
     found = rsvp.messages.filter(kind__in=kinds) if kinds else rsvp.messages
-    return list(found.order_by("created_at"))
+    return list(found.order_by("created_at", "object_id"))
 
 
 def newest(rsvp, kind):

@@ -35,7 +35,7 @@ def notices() -> list[str]:
     """Who was told what, in the order written: "Alma: University of the Pacific → Weber Point Events Center"."""
     names = dict(Rsvp.objects.values_list("email", "name"))
     told = []
-    for message in Message.objects.exclude(ics_method="", subject="").order_by("created_at"):
+    for message in Message.objects.exclude(ics_method="", subject="").order_by("created_at", "object_id"):
         venues = [venue for venue in (FIRST, SECOND, THIRD) if venue in message.body_text]
         if message.kind in {"event_rescheduled", "event_canceled"}:
             told.append(f"{names[message.recipient]}: {message.kind} {' '.join(venues)}")
