@@ -16,6 +16,7 @@ from imagine.core.models import AuditEntry
 
 MAX_CAPACITY = 20_000
 MAX_PARTY_SIZE = 20
+SEAT_COUNTS = ("held_seats", "waitlisted_seats")
 FEW_LEFT_SHARE = 0.1  # of the public seats
 
 
@@ -51,10 +52,7 @@ class EventQuerySet(models.QuerySet):
 
     def with_seats(self):
         """Annotate held_seats and waitlisted_seats."""
-        return self.annotate(
-            held_seats=Coalesce(Sum("rsvps__held_seats"), 0),
-            waitlisted_seats=Coalesce(Sum("rsvps__waitlisted_seats"), 0),
-        )
+        return self.annotate(**{name: Coalesce(Sum(f"rsvps__{name}"), 0) for name in SEAT_COUNTS})
 
 
 class Event(models.Model):
@@ -222,10 +220,9 @@ class Event(models.Model):
 
     def count_seats(self) -> None:
         """Set what EventQuerySet.with_seats() annotates."""
-        totals = self.rsvps.aggregate(
-            held=Coalesce(Sum("held_seats"), 0), waitlisted=Coalesce(Sum("waitlisted_seats"), 0)
-        )
-        self.held_seats, self.waitlisted_seats = totals["held"], totals["waitlisted"]
+        totals = self.rsvps.aggregate(**{name: Coalesce(Sum(name), 0) for name in SEAT_COUNTS})
+        for name, total in totals.items():
+            setattr(self, name, total)
 
     # These need count_seats() or EventQuerySet.with_seats().
 
