@@ -227,7 +227,8 @@ class Stack:
 
     def heartbeat(self, whose: str = "transactional") -> datetime:
         """When a heartbeat last came out of the queue; beat's, sent every 20 seconds, is `transactional`."""
-        return self.sql("SELECT coalesce(max(at), 'epoch') FROM mail_queueheartbeat WHERE queue = %s", whose)[0][0]
+        statement = "SELECT coalesce(max(recorded_at), 'epoch') FROM mail_queueheartbeat WHERE queue = %s"
+        return self.sql(statement, whose)[0][0]
 
     def now(self) -> datetime:
         return self.sql("SELECT now()")[0][0]

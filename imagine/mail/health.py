@@ -1,4 +1,4 @@
-"""Is email flowing? Heartbeats of the queues, and what is overdue. All by the database's clock."""
+"""Watch the delivery of email: heartbeats of the queues, and overdue messages. All times are the database's."""
 
 from datetime import timedelta
 
@@ -11,26 +11,26 @@ from imagine.mail.models import Message, QueueHeartbeat
 
 
 def record_heartbeat(queue: str) -> None:
-    """Note that a task came through a queue."""
-    QueueHeartbeat.objects.update_or_create(queue=queue, defaults={"at": Now()})
+    """Record that a worker ran a task of a queue."""
+    QueueHeartbeat.objects.update_or_create(queue=queue, defaults={"recorded_at": Now()})
 
 
 def seconds_since_heartbeat(queue: str) -> float | None:
-    """Seconds since a task last came through a queue; None if none ever did."""
-    age = QueueHeartbeat.objects.filter(queue=queue).values_list(Now() - F("at"), flat=True).first()
+    """Return the seconds since a worker last ran a task of a queue, or None if none ever did."""
+    age = QueueHeartbeat.objects.filter(queue=queue).values_list(Now() - F("recorded_at"), flat=True).first()
     return None if age is None else age.total_seconds()
 
 
 def seconds_overdue() -> float:
-    """For how many seconds the oldest message that a person waits for has waited; 0 if none waits."""
+    """Return how many seconds the oldest transactional message has been waiting, or 0 if none is."""
     transactional = Message.objects.filter(queue=Message.Queue.TRANSACTIONAL)
-    waiting = transactional.filter(state=Message.State.QUEUED, attempts=0)  # not one that its own mailbox refuses
+    waiting = transactional.filter(state=Message.State.QUEUED, attempts=0)  # retries wait for other reasons
     age = waiting.order_by("created_at").values_list(Now() - F("created_at"), flat=True).first()
     return age.total_seconds() if age else 0.0
 
 
 def bulk_seconds_overdue() -> float:
-    """For how many seconds some bulk email has been due while none left; 0 if none is due, or it leaves at its rate."""
+    """Return for how many seconds bulk email has been due while none was sent, or 0 if it is sent at the set rate."""
     due = Message.objects.due(Message.Queue.BULK)
     oldest = due.order_by("send_after").values_list("send_after", flat=True).first()
     return max(0.0, (database_now() - max(oldest, get_send_rate().next_at)).total_seconds()) if oldest else 0.0

@@ -48,9 +48,9 @@ def test_ready_tells_whether_a_worker_was_there_lately():
         for _twice in range(2):
             mail_tasks.record_heartbeat(queue)
     assert ready() == well()
-    QueueHeartbeat.objects.filter(queue="bulk").update(at=timezone.now() - timedelta(seconds=121))
+    QueueHeartbeat.objects.filter(queue="bulk").update(recorded_at=timezone.now() - timedelta(seconds=121))
     assert ready() == well(**{"mail to many": "no worker"})
-    QueueHeartbeat.objects.update(at=timezone.now() - timedelta(seconds=121))
+    QueueHeartbeat.objects.update(recorded_at=timezone.now() - timedelta(seconds=121))
     assert ready() == well(**nobody)
 
 

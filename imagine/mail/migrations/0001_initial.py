@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
             name='QueueHeartbeat',
             fields=[
                 ('queue', models.CharField(max_length=20, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
+                ('recorded_at', models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(

@@ -182,7 +182,7 @@ class QueueHeartbeat(models.Model):
     """When a worker last ran a task of a queue. This detects workers that are connected but take no tasks."""
 
     queue = models.CharField(max_length=20, primary_key=True)
-    at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
 
     def __str__(self):
         return self.queue
