@@ -56,7 +56,7 @@ def test_attachment_that_fails_keeps_the_mail_waiting_and_tells_staff_the_kind_o
 
 
 def test_sending_again_copies_the_attachment(post_office):
-    first = message()
+    first = message(kind="of no app")
     delivery.deliver()
     Message.objects.update(created_at=timezone.now() - timedelta(minutes=5))
     first.refresh_from_db()
