@@ -251,12 +251,12 @@ def organizations_by_name(names: set[str]) -> dict[str, int]:
     """Return the primary key of the organization with each name, creating missing organizations."""
     plain_names = normalized_names(names)
     rows = Organization.objects.filter(normalized_name__in=set(plain_names.values())).order_by("-pk")
-    known = dict(rows.values_list("normalized_name", "pk"))  # the oldest, if several have the name
-    profiles.lock_organizations(known.values())  # before new ones are made, as imports do
-    new = {plain_names[name]: name for name in sorted(names, reverse=True) if plain_names[name] not in known}
+    existing = dict(rows.values_list("normalized_name", "pk"))  # the oldest, if several have the name
+    profiles.lock_organizations(existing.values())  # before new ones are made, as imports do
+    new = {plain_names[name]: name for name in sorted(names, reverse=True) if plain_names[name] not in existing}
     created = profiles.create_organizations(sorted(new.values()))
-    known |= {plain_names[organization.name]: organization.pk for organization in created}
-    return {name: known[plain_names[name]] for name in names}
+    existing |= {plain_names[organization.name]: organization.pk for organization in created}
+    return {name: existing[plain_names[name]] for name in names}
 
 
 def normalized_names(names: set[str]) -> dict[str, str]:

@@ -74,8 +74,8 @@ def attended(event: Event) -> Q:
 
 def informed_since(due: datetime) -> list[int]:
     """Return the RSVPs that got an email with everything a reminder would say since it was due."""
-    told = Message.objects.filter(kind__in=FULLY_INFORMING_KINDS, created_at__gte=due, object_id__isnull=False)
-    return [pk for pk in told.values_list("object_id", flat=True) if pk is not None]
+    informing = Message.objects.filter(kind__in=FULLY_INFORMING_KINDS, created_at__gte=due, object_id__isnull=False)
+    return [pk for pk in informing.values_list("object_id", flat=True) if pk is not None]
 
 
 # Write reminders -----------------------------------------------------------------------------------------------
