@@ -42,7 +42,7 @@ def frame(page: Page, number: int):
 @pytest.mark.parametrize(("language", "width"), [("en", DESKTOP), ("es", TABLET)])
 def test_pages_of_words_and_reminders_are_sound(visit, staff, language, width):
     event = gathered()
-    TemplateOverride.objects.create(kind="thanks", language="es", subject="Hola", text="Adiós, {nadie}.")
+    TemplateOverride.objects.create(template="thanks", language="es", subject="Hola", text="Adiós, {nadie}.")
     page = visit(language, width)
     sign_in(page)
     found = []
