@@ -208,7 +208,7 @@ def test_rsvps_move_with_a_merge(event, gate):
     rsvps = [factories.rsvp(event, name, organization_name="PGL") for name in ("Ben Ochoa", "Chue Vang")]
     for rsvp in rsvps:
         organization_matching.assign_organization(this(rsvp), other.pk)
-    assert merging.MergePlan(gate, other).rest == [("RSVPs", 2)]
+    assert merging.MergePlan(gate, other).other_references == [("RSVPs", 2)]
     shown = merging.MergePlan(gate, other).fingerprint
     merging.merge_organizations(gate, other, shown=shown)
     assert partners(*rsvps) == [GATE, GATE]
