@@ -42,7 +42,7 @@ class BeginForm(forms.Form):
 
     helper = form_helper("organization", "name", "email")
 
-    def start(self) -> PledgeRequest:
+    def pledge_request(self) -> PledgeRequest:
         """The unsaved request, in the page's language."""
         return PledgeRequest(language=get_language(), **self.cleaned_data)
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from imagine.core.models import AuditEntry
 
-MONTHS = [8, 9, 10, 11, 12, 1, 2, 3, 4, 5]  # of a school year, in its order
+MONTHS = [8, 9, 10, 11, 12, 1, 2, 3, 4, 5]  # of a school year, in order
 ILLUSTRATED_CODES = {
     path.stem.removeprefix("kind-") for path in Path(settings.BASE_DIR, "static", "art").glob("kind-*.svg")
 }
@@ -83,7 +83,7 @@ class PromiseTypeQuerySet(models.QuerySet):
 
 
 class PromiseType(models.Model):
-    """One line of the checklist, in English and, optionally, Spanish."""
+    """An item of the checklist, in English and, optionally, Spanish."""
 
     class WorkBasedLearning(models.TextChoices):
         """California's continuum of work-based learning."""
@@ -167,7 +167,7 @@ class PromiseType(models.Model):
 
     @property
     def localized_requirements(self) -> str:
-        """What clearance or insurance takes, or "" if neither is needed."""
+        """Return how to get clearance or insurance, or "" if neither is needed."""
         return self.localized("requirements") if self.needs_clearance or self.needs_insurance else ""
 
     @property
@@ -175,10 +175,10 @@ class PromiseType(models.Model):
         return self.localized("unit_plural")
 
     def amount(self, quantity: int, language: str | None = None) -> str:
-        """Quantity and unit, such as "12 hours"."""
+        """Return quantity and unit, such as "12 hours"."""
         return f"{quantity:,} {self.localized('unit' if quantity == 1 else 'unit_plural', language)}"
 
     @property
     def illustration(self) -> str:
-        """The path of its picture among the static files."""
+        """Return the path of the illustration among the static files."""
         return f"art/kind-{self.code}.svg" if self.code in ILLUSTRATED_CODES else "art/mark.svg"

@@ -4,10 +4,10 @@ from django.db import models
 
 
 class DirectoryVersion(models.Model):
-    """The number of the last transactions that changed a table the public pages are built from.
+    """The IDs of the last transactions that changed a table the public pages are built from.
 
-    Triggers on these tables write it (migration 0003), so that no writer can forget to, and drop the numbers of earlier
-    transactions. Two readers who find the same rows are shown the same page.
+    Triggers on these tables write them (migration 0003), so that no code can forget to, and delete the IDs of earlier
+    transactions. Pages built from the same rows are the same.
     """
 
     id = models.BigIntegerField(primary_key=True)

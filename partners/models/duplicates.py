@@ -11,7 +11,7 @@ from partners.models.pledges import Pledge
 
 
 class MatchReason(models.TextChoices):
-    """Why two organizations may be the same one."""
+    """Why two organizations may be the same."""
 
     NAME = "name", _("same name")
     SIMILAR_NAME = "similar_name", _("similar name")
@@ -22,12 +22,12 @@ class MatchReason(models.TextChoices):
 
 class DuplicateCandidateQuerySet(models.QuerySet):
     def not_dismissed(self):
-        """Those that staff haven't dismissed."""
         return self.filter(dismissed_at__isnull=True)
 
 
 class DuplicateCandidate(models.Model):
-    """Two organizations that may be the same one. A scan writes score and reasons; a dismissal by staff is final."""
+    """Two organizations that may be the same. A scan writes the score and reasons. If staff dismiss a candidate, later
+    scans keep it dismissed."""
 
     organization_a = models.ForeignKey(Organization, verbose_name=_("one"), on_delete=models.CASCADE, related_name="+")
     organization_b = models.ForeignKey(
@@ -62,8 +62,8 @@ class DuplicateCandidate(models.Model):
 
 
 class DuplicateScan(models.Model):
-    """When all organizations were last compared, and a fingerprint of what was compared: nothing is done while it
-    stays the same. One row."""
+    """The last comparison of all organizations, in a single row. The fingerprint of the compared data tells whether
+    they need to be compared again."""
 
     scanned_at = models.DateTimeField(default=timezone.now)
     fingerprint = models.CharField(max_length=32)
@@ -73,7 +73,7 @@ class DuplicateScan(models.Model):
 
 
 class SlugRedirect(models.Model):
-    """The slug of an organization that was merged into another; its page redirects there."""
+    """The slug of an organization that was merged into another, to redirect to its page."""
 
     slug = models.SlugField(max_length=60, unique=True)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="slug_redirects")
@@ -83,7 +83,7 @@ class SlugRedirect(models.Model):
 
 
 class TokenRedirect(models.Model):
-    """The link token of a pledge that was merged into another; the link opens that one."""
+    """The token of a pledge that was merged into another, to redirect to its page."""
 
     token = models.CharField(max_length=32, unique=True)
     pledge = models.ForeignKey(Pledge, on_delete=models.CASCADE, related_name="token_redirects")

@@ -1,4 +1,4 @@
-"""An imported spreadsheet: what was read, what staff decided, which records it created."""
+"""Imported spreadsheets: their rows, the decisions of staff, and the records that they created."""
 
 from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
@@ -15,17 +15,17 @@ from partners.models.pledges import PledgeYear
 
 class ImportQuerySet(models.QuerySet):
     def in_progress(self):
-        """Those that a worker still has steps to do for."""
+        """Filter for imports that a worker still has to work on."""
         return self.filter(state__in=Import.IN_PROGRESS)
 
     def last_written(self):
-        """The newest import that still stands, the only one that can be undone, or None."""
+        """Return the newest import that wasn't undone, or None. Only this import can be undone."""
         return self.filter(state__in=[Import.State.DONE, Import.State.UNDOING]).order_by("-done_at", "-pk").first()
 
 
 class Import(models.Model):
-    """A spreadsheet of partners and pledges for one school year: read, checked as a whole, confirmed, written, and
-    perhaps undone. The file is dropped once it is read, its rows once they are written."""
+    """A spreadsheet of partners and pledges for one school year. It is read, checked as a whole, confirmed, written,
+    and can be undone. The file is deleted once it is read, and its rows once they are written."""
 
     class State(models.TextChoices):
         READING = "reading", _("being read")
@@ -88,8 +88,8 @@ class Import(models.Model):
 
 
 class ImportedOrganization(models.Model):
-    """An organization as the file names it, and which one it is: an existing one, one earlier in the file under
-    another name, or a new one."""
+    """An organization named in the file. It is new, exists already, or is the same as an earlier organization of the
+    file with another name."""
 
     run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="organizations")
     normalized_name = models.TextField()
@@ -119,7 +119,7 @@ class ImportedOrganization(models.Model):
 
 
 class ImportRow(models.Model):
-    """One row of the file: its values, or the errors in it."""
+    """A row of the file: its values, or its errors."""
 
     run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows")
     line = models.PositiveIntegerField(_("line"))
@@ -142,7 +142,7 @@ class ImportRow(models.Model):
 
 
 class CreatedRecord(models.Model):
-    """A record that an import created, and its fingerprint then, which shows whether anyone has changed it since."""
+    """A record that an import created, with its fingerprint at that time, to find out whether it was changed since."""
 
     run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="created_records")
     content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")

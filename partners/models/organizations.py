@@ -26,14 +26,14 @@ class Sector(models.TextChoices):
 
 
 def _replace_all(expression, pattern: str, replacement: str) -> Func:
-    """Patterns name each character, so that the result doesn't depend on the database's locale."""
+    """Replace all matches of a pattern. Patterns list characters, because classes depend on the database's locale."""
     text = models.TextField()
     arguments = (expression, Value(pattern), Value(replacement), Value("g"))
     return Func(*arguments, function="REGEXP_REPLACE", output_field=text)
 
 
 def normalize_name(expression) -> models.Expression:
-    """Make different spellings of a name equal: lowercase, without accents, punctuation, "the", "and" or "Inc.".
+    """Return a name in lowercase without accents, punctuation, "the", "and" or "Inc.", to compare spellings.
 
     The database stores this for every organization. Use `normalize_name(Value("St. Brigid’s"))` for typed text.
     """
@@ -48,11 +48,11 @@ def normalize_name(expression) -> models.Expression:
 
 class OrganizationQuerySet(models.QuerySet):
     def listed(self):
-        """Those shown in public: they asked for it, and staff approved them."""
+        """Filter for organizations in the public directory: they asked to be listed, and staff approved them."""
         return self.filter(wants_listing=True, approved_at__isnull=False)
 
     def pending_approval(self):
-        """Those that asked to be listed and wait for staff."""
+        """Filter for organizations that asked to be listed and aren't approved yet."""
         return self.filter(wants_listing=True, approved_at__isnull=True)
 
     def with_primary_contact(self):
@@ -65,7 +65,7 @@ class OrganizationQuerySet(models.QuerySet):
 
 
 class Organization(models.Model):
-    """A partner, or one that may become it."""
+    """A partner or possible partner."""
 
     class ListingStatus(models.TextChoices):
         PENDING = "pending", _("waits for approval")
@@ -150,7 +150,7 @@ def listing_status_of(wants_listing: bool, approved_at: datetime | None) -> Orga
 
 
 class Logo(models.Model):
-    """An organization's logo, re-encoded as PNG by the form. A table of its own, so that no list loads it."""
+    """An organization's logo as a PNG, in its own table so that lists of organizations don't load it."""
 
     organization = models.OneToOneField(
         Organization, verbose_name=_("organization"), on_delete=models.CASCADE, related_name="logo", primary_key=True
@@ -170,12 +170,12 @@ class Logo(models.Model):
 
 class ContactQuerySet(models.QuerySet):
     def with_email(self, email: str):
-        """The contacts with this address in any case, at most one per organization."""
+        """Filter by email address, ignoring case. There is at most one contact per organization."""
         return self.alias(lower_email=Lower("email")).filter(lower_email=email.lower())
 
 
 class Contact(models.Model):
-    """A person whom the district emails, at an organization or, without one, on their own."""
+    """A person whom the district emails, of an organization or independent."""
 
     organization = models.ForeignKey(
         Organization,
@@ -223,5 +223,5 @@ class Contact(models.Model):
         indexes = [models.Index(Lower("email"), name="contact_by_email")]
 
     def __str__(self):
-        """No name or address: Django's admin stores this in its log and in a cookie."""
+        """Return no personal data, because the admin stores this in its log and in a cookie."""
         return str(_("contact %(number)s")) % {"number": self.pk}

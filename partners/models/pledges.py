@@ -21,14 +21,14 @@ MAX_QUANTITY = 100_000
 
 class PledgeYearQuerySet(models.QuerySet):
     def opened(self):
-        """Those that have opened, closed or not."""
+        """Filter for years that have opened, whether closed again or not."""
         return self.filter(opens_on__lte=timezone.localdate())
 
     def open(self):
         return self.opened().filter(closed_at__isnull=True)
 
     def current(self):
-        """The latest open school year, or None."""
+        """Return the latest open school year, or None."""
         return self.open().order_by("-school_year").first()
 
 
@@ -73,7 +73,7 @@ class PledgeYear(models.Model):
 
     @property
     def school_years(self) -> str:
-        """The school year as people write it, such as 2019–20."""
+        """Return the school year as people write it, such as 2019–20."""
         return f"{self.school_year}–{(self.school_year + 1) % 100:02}"
 
     @property
@@ -92,7 +92,8 @@ class PledgeQuerySet(models.QuerySet):
 class Pledge(models.Model):
     """An organization's promises for one school year. Only partners.pledges writes pledges.
 
-    Each save increments the version, which is how two editors notice each other. Saving a signed pledge signs it again.
+    Each save increments the version, so that concurrent edits are noticed. A signed pledge can only be changed by
+    signing it again.
     """
 
     class State(models.TextChoices):
@@ -132,7 +133,7 @@ class Pledge(models.Model):
     class Meta:
         verbose_name = _("pledge")
         verbose_name_plural = _("pledges")
-        ordering = ["-year_id", "-changed_at", "-pk"]  # by year_id: "year" would be sorted as years are, newest first
+        ordering = ["-year_id", "-changed_at", "-pk"]  # "year" would use the ordering of PledgeYear
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "year"],
@@ -173,8 +174,8 @@ class Pledge(models.Model):
 
 
 class Promise(models.Model):
-    """An organization's yes to one promise type. No grades means any grade, no months any month, and no schools
-    wherever the promise is needed most."""
+    """What an organization promises of one promise type. Empty grades or months mean any; empty schools mean wherever
+    it is needed most."""
 
     pledge = models.ForeignKey(Pledge, verbose_name=_("pledge"), on_delete=models.CASCADE, related_name="promises")
     promise_type = models.ForeignKey(
@@ -212,12 +213,12 @@ class Promise(models.Model):
 
     @property
     def amount(self) -> str:
-        """Quantity and unit in the reader's language, such as "12 hours"."""
+        """Return quantity and unit in the reader's language, such as "12 hours"."""
         return self.promise_type.amount(self.quantity)
 
 
 class Signature(models.Model):
-    """One signed version of a pledge. `content` keeps names and wording as they were when it was signed."""
+    """A signed version of a pledge. `content` keeps names and wording as they were when it was signed."""
 
     pledge = models.ForeignKey(Pledge, verbose_name=_("pledge"), on_delete=models.CASCADE, related_name="signatures")
     number = models.PositiveIntegerField(_("number"))
@@ -246,10 +247,10 @@ class PledgeRequestQuerySet(models.QuerySet):
 
 
 class PledgeRequest(models.Model):
-    """A request to start a pledge. It becomes an organization only when its link is used to save the page.
+    """A request to start a pledge. The organization is created when the page behind its link is first saved.
 
-    The email is verified if the link was only ever emailed. It isn't if the page was opened from `source`, such as
-    "rsvp:17".
+    The email address is verified if the link was only ever emailed, and not if the page was opened from `source`, such
+    as "rsvp:17".
     """
 
     organization = models.CharField(_("organization"), max_length=120)

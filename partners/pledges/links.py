@@ -1,4 +1,4 @@
-"""Private links of pledges that were lost or leaked: a link goes to the stored address alone."""
+"""Email or replace the personal links of pledges. A link is only ever emailed to a stored address."""
 
 from datetime import timedelta
 
@@ -15,40 +15,43 @@ from partners.emails.kinds import EmailKind
 from partners.models import Contact, Pledge, PledgeRequest, TokenRedirect
 from partners.organizations import profiles
 
-MAX_LINKS_PER_DAY = 10  # link mails to one address, whoever asks from outside
-MIN_INTERVAL = timedelta(minutes=10)  # between two of them
+MAX_LINKS_PER_DAY = 10  # emails with a link about one pledge, except those that staff request
+MIN_INTERVAL = timedelta(minutes=10)  # between two such emails to one address
 
 
 class NoContact(RuleViolation):
-    """Nobody is there to write to."""
+    """The pledge has no contact to email."""
 
 
 @transaction.atomic
 def email_link(
-    pledge: Pledge, *, to: Contact | None = None, by_staff: bool = False, start: PledgeRequest | None = None
+    pledge: Pledge, *, to: Contact | None = None, by_staff: bool = False, pledge_request: PledgeRequest | None = None
 ) -> bool:
-    """Mails a pledge's link to who answers for it, or to another contact of its organization, and says whether it does:
-    to one address at most once in ten minutes, unless the last one failed, and ten times a day, unless staff ask.
-    `start` is begun for another name by the same person. Raises Pledge.DoesNotExist when it was merged into another."""
+    """Email a pledge's link to its contact, or to another contact of its organization. Return whether it is emailed.
+
+    It isn't if an email to this address was queued in the last ten minutes and didn't fail, or if ten were queued
+    today, unless staff ask. `pledge_request` is a request of the same person for another name. Raise
+    Pledge.DoesNotExist if the pledge was merged into another.
+    """
     organization = profiles.lock_owning_organization(pledge)
     pledge = organization.pledges.select_related("contact", "year").get(pk=pledge.pk)
     contact = to or pledge_emails.contact_for(pledge)
     if contact is None:
         return False
-    mails = pledge.messages.filter(kind__in=(EmailKind.PLEDGE_LINK, EmailKind.PLEDGE_BEGUN))
-    today = mails.filter(created_at__gt=Now() - timedelta(days=1)).count()
-    lately = mails.filter(recipient=contact.email, created_at__gt=Now() - MIN_INTERVAL).exclude(
+    messages = pledge.messages.filter(kind__in=(EmailKind.PLEDGE_LINK, EmailKind.PLEDGE_BEGUN))
+    today = messages.filter(created_at__gt=Now() - timedelta(days=1)).count()
+    recent = messages.filter(recipient=contact.email, created_at__gt=Now() - MIN_INTERVAL).exclude(
         state__in=Message.UNDELIVERED
     )
-    if lately.exists() or (today >= MAX_LINKS_PER_DAY and not by_staff):
+    if recent.exists() or (today >= MAX_LINKS_PER_DAY and not by_staff):
         return False
-    return pledge_emails.queue_link(pledge, to=to, request=start)
+    return pledge_emails.queue_link(pledge, to=to, request=pledge_request)
 
 
 @transaction.atomic
 def resend_link(pledge: Pledge) -> bool:
-    """Email a pledge's link again for staff, under the limits of `email_link`. Raise NoContact if no one answers for
-    the pledge, and Pledge.DoesNotExist."""
+    """Email a pledge's link again for staff, under the limits of `email_link`. Raise NoContact if the pledge has
+    no contact, and Pledge.DoesNotExist."""
     organization = profiles.lock_owning_organization(pledge)
     if pledge_emails.contact_for(organization.pledges.select_related("contact").get(pk=pledge.pk)) is None:
         raise NoContact(_("Nobody answers for this pledge. Give its organization a main contact first."))

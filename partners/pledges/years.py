@@ -1,4 +1,4 @@
-"""A school year is closed and reopened by staff; a draft in it is reminded once."""
+"""Close and reopen school years, and email one reminder about each unsigned draft."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -17,13 +17,15 @@ from partners.models import Pledge, PledgeYear
 from partners.models.pledges import PledgeQuerySet
 from partners.organizations import profiles
 
-REMIND_AFTER = timedelta(days=5)  # a draft that nobody touched
+REMIND_AFTER = timedelta(days=5)  # since the last change of the draft
 
 
 @transaction.atomic
 def close_year(year: PledgeYear) -> PledgeYear:
-    """Staff close a school year: what is signed stands, and nothing of it can be changed. Nobody is written to, nor
-    reminded of what can be signed no more. Twice changes nothing."""
+    """Close a school year, so that its pledges can no longer be changed or signed.
+
+    No one is notified, and queued reminders about its drafts are canceled. A closed year is left unchanged.
+    """
     year = set_closed(year, True)
     cancel_reminders(year.pledges.filter(signed_at__isnull=True).values_list("pk", flat=True))
     return year
@@ -31,7 +33,7 @@ def close_year(year: PledgeYear) -> PledgeYear:
 
 @transaction.atomic
 def reopen_year(year: PledgeYear) -> PledgeYear:
-    """Staff open a closed school year once more. Twice changes nothing."""
+    """Open a closed school year again. An open year is left unchanged."""
     return set_closed(year, False)
 
 
@@ -45,7 +47,7 @@ def set_closed(year: PledgeYear, is_closed: bool) -> PledgeYear:
 
 
 def remind_drafts() -> None:
-    """Reminds whoever left a draft of the current school year unsigned for some days: once, if they want reminders."""
+    """Email one reminder about each draft of the current school year that hasn't changed for five days."""
     for pledge in drafts_to_remind().order_by("changed_at")[:500]:
         remind_draft(pledge)
 
@@ -57,7 +59,7 @@ def drafts_to_remind() -> PledgeQuerySet:
 
 @transaction.atomic
 def remind_draft(pledge: Pledge) -> bool:
-    """The one reminder of one draft. Says whether it was due."""
+    """Email the reminder about a draft, unless its contact unsubscribed. Return whether the reminder was due."""
     try:
         profiles.lock_owning_organization(pledge)
     except Pledge.DoesNotExist:  # staff merged it into another
@@ -65,18 +67,18 @@ def remind_draft(pledge: Pledge) -> bool:
     draft = drafts_to_remind().select_related("organization", "contact", "year").filter(pk=pledge.pk).first()
     if draft is None:
         return False
-    draft.reminded_at = timezone.now()  # also when nobody wants it: it is not looked at again
+    draft.reminded_at = timezone.now()  # even if the contact unsubscribed, so that the draft isn't checked again
     draft.save(update_fields=["reminded_at"])
-    reader = pledge_emails.contact_for(draft)
-    if reader and preferences.may_email(reader.email, "reminders"):
+    contact = pledge_emails.contact_for(draft)
+    if contact and preferences.may_email(contact.email, "reminders"):
         pledge_emails.queue_draft_reminder(draft)
     return True
 
 
-def renew_reminders(mails: MessageQuerySet) -> None:
-    """Of these mails, reminders that did not arrive are written again: the address is another one now, and what ends
-    them belongs to the address."""
-    reminders = mails.filter(queue=Message.Queue.BULK)
+def renew_reminders(messages: MessageQuerySet) -> None:
+    """Delete undelivered reminders among these messages and let the drafts be reminded again. Their contact has a new
+    address, and the unsubscribe link in a reminder belongs to the old one."""
+    reminders = messages.filter(queue=Message.Queue.BULK)
     unsent = reminders.not_handed_over() | reminders.filter(state__in=[Message.State.REJECTED, Message.State.FAILED])
     pledges = set(unsent.values_list("object_id", flat=True))
     unsent.delete()
@@ -84,6 +86,6 @@ def renew_reminders(mails: MessageQuerySet) -> None:
 
 
 def cancel_reminders(pledges: Iterable[int]) -> None:
-    """A reminder that still waits to be sent never is: the draft was signed, or can be no more."""
+    """Delete queued reminders about pledges that were signed or can no longer be signed."""
     reminders = Message.objects.filter(about_rows(Pledge, pledges), kind=EmailKind.PLEDGE_DRAFT)
     reminders.filter(state=Message.State.QUEUED).delete()

@@ -22,7 +22,7 @@ def pledge_begin(request: HttpRequest) -> HttpResponse:
     form = BeginForm(request.POST) if request.method == "POST" else BeginForm()
     if form.is_bound and form.is_valid():
         try:
-            pledge_signup.request_pledge(form.start())
+            pledge_signup.request_pledge(form.pledge_request())
         except page_state.PledgeClosed as closed:
             messages.error(request, str(closed))
             return redirect("pledge_begin")
