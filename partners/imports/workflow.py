@@ -15,7 +15,7 @@ from imagine.core import audit
 from imagine.core.errors import RuleViolation
 from imagine.core.models import AuditEntry
 from imagine.mail import dispatch
-from partners.imports import rollback, validation, writing
+from partners.imports import undo, validation, writing
 from partners.models import Import, ImportedOrganization, ImportRow, PledgeYear
 from partners.organizations import profiles
 
@@ -29,7 +29,7 @@ MAX_ATTEMPTS = 4  # per step
 CHECKED_LIFETIME = timedelta(days=14)
 
 State = Import.State
-STEPS = {State.READING: validation.check_file, State.WRITING: writing.write_next, State.UNDOING: rollback.undo_next}
+STEPS = {State.READING: validation.check_file, State.WRITING: writing.write_next, State.UNDOING: undo.undo_next}
 
 
 class ImportRefused(RuleViolation):

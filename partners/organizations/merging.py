@@ -6,7 +6,6 @@ the models. Values that have no place on the kept organization are stored in its
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from imagine.core import audit
 from imagine.core.errors import RuleViolation
+from imagine.core.relations import foreign_keys_to
 from imagine.mail.models import Message
 from partners.models import (
     Contact,
@@ -222,15 +222,6 @@ class MergePlan:
             counts = ", ".join(f"{name}: {number}" for name, number in (*moved, *self.other_references))
         not_taken = f" Not taken over: {'; '.join(dropped)}." if dropped else ""
         return f"{self.other.name} ({self.other.slug}), with {counts}.{not_taken}"
-
-
-def foreign_keys_to(
-    row: models.Model, *, exclude: tuple[type[models.Model], ...] = ()
-) -> Iterator[tuple[type[models.Model], str]]:
-    """Yield model and name of each foreign key, in any app, to this row's model."""
-    for relation in row._meta.get_fields(include_hidden=True):
-        if isinstance(relation, models.ManyToOneRel) and relation.related_model not in exclude:
-            yield relation.related_model, relation.field.name
 
 
 # Merge ----------------------------------------------------------------------------------------------------------

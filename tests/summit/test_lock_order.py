@@ -23,7 +23,8 @@ from imagine.mail import delivery, queue
 from imagine.mail.bulk import control
 from imagine.mail.bulk import delivery as bulk_delivery
 from imagine.mail.models import Mailing, Message
-from partners.imports import fingerprints, rollback, workflow
+from partners.imports import fingerprints, workflow
+from partners.imports.undo import undo_contacts, undo_pledges
 from partners.models import Import
 from partners.organizations import contacts, duplicates, merging, profiles
 from partners.pledges import editing, links, signup, staff, years
@@ -134,8 +135,8 @@ def rsvps_to_match(made: SimpleNamespace) -> QuerySet[Rsvp]:
 
 
 def undo(made: SimpleNamespace) -> None:
-    rollback.undo_pledges({made.draft.pk: ""})
-    rollback.undo_contacts({made.contact.pk: "", made.leaving.pk: fingerprints.contact_fingerprint(made.leaving)})
+    undo_pledges({made.draft.pk: ""})
+    undo_contacts({made.contact.pk: "", made.leaving.pk: fingerprints.contact_fingerprint(made.leaving)})
 
 
 RULES: dict[str, Callable[[SimpleNamespace], object]] = {

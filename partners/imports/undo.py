@@ -11,6 +11,7 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from imagine.core import audit
+from imagine.core.relations import foreign_keys_to
 from partners.imports import fingerprints
 from partners.models import (
     Contact,
@@ -21,7 +22,7 @@ from partners.models import (
     Pledge,
     SlugRedirect,
 )
-from partners.organizations import merging, profiles
+from partners.organizations import profiles
 
 BATCH_SIZE = 200
 MAX_REASONS = 500
@@ -103,7 +104,7 @@ def reasons_to_keep(
 def names_of_dependents(existing: Mapping[int, Model]) -> dict[int, set[str]]:
     """Return the kinds of objects of any app that refer to each organization or contact."""
     found: dict[int, set[str]] = {}
-    for model, field in merging.foreign_keys_to(next(iter(existing.values()), Organization()), exclude=IGNORED_MODELS):
+    for model, field in foreign_keys_to(next(iter(existing.values()), Organization()), exclude=IGNORED_MODELS):
         for pk in model._base_manager.filter(**{f"{field}__in": existing}).values_list(field, flat=True).distinct():
             found.setdefault(pk, set()).add(str(model._meta.verbose_name_plural))
     return found
