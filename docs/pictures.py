@@ -209,11 +209,11 @@ def signed_in(browser: Browser, address: str) -> Page:
 
 def inviting(browser: Browser, address: str, pages: dict[str, str]) -> None:
     """The number is typed, and the mailing seen on its way."""
-    from imagine.mail.bulk import rate_limit
+    from imagine.mail.bulk import send_rate
     from imagine.mail.models import Mailing, Message
 
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's loop is in this thread, and never in a query
-    rate_limit.set_send_rate(MAILS)
+    send_rate.set_send_rate(MAILS)
     page = signed_in(browser, address)
     page.goto(pages["invite"])
     keep(page, "guide-invite", height=900)

@@ -8,4 +8,8 @@ class PartnersConfig(AppConfig):
 
     def ready(self):
         # Models can be imported only now.
-        from partners import receivers  # noqa: F401 (importing it registers what it has)
+        from imagine.mail import attachments
+        from partners import receivers  # noqa: F401 (importing it connects them)
+        from partners.emails.pledge import CERTIFICATE, build_certificate
+
+        attachments.register_builder(CERTIFICATE, build_certificate)

@@ -7,5 +7,8 @@ class SummitConfig(AppConfig):
     verbose_name = _("Events and RSVPs")
 
     def ready(self):
-        # Models can't be imported earlier.
+        # Models can be imported only now.
         from summit import receivers  # noqa: F401 (importing it connects them)
+        from summit.invitations import mailing_kinds
+
+        mailing_kinds.register_mailing_kinds()

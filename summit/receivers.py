@@ -13,11 +13,9 @@ from partners.signals import (
     organizations_leaving,
 )
 from summit import rsvp_language, rsvp_resend, seats
-from summit.invitations import contact_changes, mailing_kinds
+from summit.invitations import contact_changes
 from summit.invitations import resend as invitation_resend
 from summit.models import Rsvp
-
-mailing_kinds.register_mailing_kinds()
 
 
 @receiver(organizations_leaving)

@@ -1,6 +1,6 @@
 """Build attachments when their email is sent, so that no request waits for them and no file is stored twice.
 
-Each app registers builders for its kinds of attachments when it is ready.
+Each app registers builders for its kinds of attachments in its AppConfig.ready().
 """
 
 import logging

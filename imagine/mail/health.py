@@ -6,7 +6,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from imagine.core.database import database_now
-from imagine.mail.bulk.rate_limit import get_send_rate
+from imagine.mail.bulk.send_rate import get_send_rate
 from imagine.mail.models import Message, QueueHeartbeat
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from imagine.demo.servers import wait_until
-from imagine.mail.bulk import rate_limit
+from imagine.mail.bulk import send_rate
 from imagine.mail.models import Mailing, Message
 from partners.models import Contact
 from summit.models import Audience, Event, Invitation
@@ -25,10 +25,10 @@ LONG = 60_000  # ms for a worker on a busy machine
 
 @pytest.fixture
 def kickoff(site) -> Iterator[Event]:
-    before = rate_limit.get_send_rate().per_second
-    rate_limit.set_send_rate(SLOW)
+    before = send_rate.get_send_rate().per_second
+    send_rate.set_send_rate(SLOW)
     yield factories.event(kind="kickoff", title="Partner Kick-off", title_es="Encuentro inicial", invitation_only=True)
-    rate_limit.set_send_rate(before)
+    send_rate.set_send_rate(before)
 
 
 def spreadsheet(language: str) -> dict:
@@ -166,7 +166,7 @@ def test_mailing_is_stopped_without_scripts(visit, staff, kickoff):
     others = factories.audience(
         name="Others", uploaded_contacts=[factories.person(f"Other {number}") for number in range(30)]
     )
-    rate_limit.set_send_rate(1)
+    send_rate.set_send_rate(1)
     page = visit(scripts=False)
     sign_in(page)
     page.goto(page_of(kickoff))

@@ -83,7 +83,7 @@ def new_message(idempotency_key: str = "rsvp_confirmed:17:1", **fields) -> Messa
 
 
 def drawing(rate: SendRate, language: str) -> bytes:
-    """The attachment of a message of the kind "drawing": what the one row of the sending rate says."""
+    """The attachment of a message of the kind "drawing": what the one row of the send rate says."""
     return f"%PDF {rate.per_second} {language}".encode()
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from imagine.core.models import AuditEntry
 from imagine.mail.admin.mailings import time_left
-from imagine.mail.bulk import rate_limit
+from imagine.mail.bulk import send_rate
 from imagine.mail.models import Mailing, Message
 from summit.invitations import writing as invitations_writing
 from summit.models import Event, Invitation
@@ -241,8 +241,8 @@ def test_pace_is_set_and_kept_in_history(staff, kickoff):
     sending = mailing(kickoff)
     for _twice in range(2):
         assert "At most 30 mails leave a second now." in press(staff, sending, set_rate="1", per_second="30")
-    assert rate_limit.get_send_rate().per_second == 30
-    assert [change.changes for change in AuditEntry.objects.about(rate_limit.get_send_rate())] == [
+    assert send_rate.get_send_rate().per_second == 30
+    assert [change.changes for change in AuditEntry.objects.about(send_rate.get_send_rate())] == [
         {"per_second": [60, 30]}
     ]
 
@@ -253,7 +253,7 @@ def test_pace_out_of_bounds_is_refused_beside_the_field(staff, kickoff, typed):
     page = staff.post(page_of(sending), {"set_rate": "1", "per_second": typed})
     assert page.status_code == 422
     assert "errorlist" in page.content.decode()
-    assert rate_limit.get_send_rate().per_second == 60
+    assert send_rate.get_send_rate().per_second == 60
 
 
 # Who may what ----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from imagine.mail import tasks as mail_tasks
-from imagine.mail.bulk import rate_limit
+from imagine.mail.bulk import send_rate
 from imagine.mail.models import Message, QueueHeartbeat, SendRate
 from tests import factories, web_client
 from tests.mail.mailings import letters, mailing
@@ -81,7 +81,7 @@ def test_ready_tells_when_mail_to_many_is_due_and_none_leaves(workers):
     assert ready() == well()
     long_ago()
     assert ready() == well(**{"mail to many": "late"})
-    rate_limit.reserve_slots(1)  # one leaves: the others wait for their turn, and are not late
+    send_rate.reserve_slots(1)  # one leaves: the others wait for their turn, and are not late
     assert ready() == well()
 
 

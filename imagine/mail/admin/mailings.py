@@ -1,4 +1,4 @@
-"""Mailings in the admin: progress, pause, resume, stop, the sending rate, and emails whose delivery is unknown."""
+"""Mailings in the admin: progress, pause, resume, stop, the send rate, and emails whose delivery is unknown."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods
 
 from imagine.core.admin.actions import Outcome, outcome_text
 from imagine.core.admin.pagination import page_with_links
-from imagine.mail.bulk import control, progress, rate_limit
+from imagine.mail.bulk import control, progress, send_rate
 from imagine.mail.bulk.kinds import get_mailing_kind
 from imagine.mail.models import Mailing, Message, SendRate
 from imagine.mail.queue import CannotResend
@@ -102,12 +102,12 @@ def mailing_page(page: MailingAdmin, request: HttpRequest, pk: int) -> HttpRespo
         if not page.has_change_permission(request):
             raise PermissionDenied
         return handle_post(page, request, mailing)
-    return render_page(page, request, mailing, SendRateForm(instance=rate_limit.get_send_rate()))
+    return render_page(page, request, mailing, SendRateForm(instance=send_rate.get_send_rate()))
 
 
 def handle_post(page: MailingAdmin, request: HttpRequest, mailing: Mailing) -> HttpResponse:
     if "set_rate" in request.POST:
-        form = SendRateForm(request.POST, instance=rate_limit.get_send_rate())
+        form = SendRateForm(request.POST, instance=send_rate.get_send_rate())
         if not form.is_valid():
             return render_page(page, request, mailing, form, status=422)
         set_send_rate(request, form.cleaned_data["per_second"])
@@ -246,6 +246,6 @@ def valid_uuids(values: Iterable[str]) -> list[UUID]:
 
 
 def set_send_rate(request: HttpRequest, per_second: int) -> None:
-    rate_limit.set_send_rate(per_second)
+    send_rate.set_send_rate(per_second)
     success = ngettext("At most %(n)d mail leaves a second now.", "At most %(n)d mails leave a second now.", per_second)
     messages.success(request, success % {"n": per_second})

@@ -1,4 +1,4 @@
-"""Send bulk email: claim a batch, then hand over one message after the other at the office's rate.
+"""Send bulk email: claim a batch, then hand over one message after the other at the office's send rate.
 
 No bulk email is sent twice unless staff ask for it. `handed_over_at` is committed before a message is transmitted, and
 the outcome before the next one is handed over. So a crash, of the worker or of PostgreSQL, leaves at most one message
@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from imagine.core.database import database_now
 from imagine.mail import preferences
 from imagine.mail.backends import failure_reason, server
-from imagine.mail.bulk.rate_limit import Slots, get_send_rate
+from imagine.mail.bulk.send_rate import Slots, get_send_rate
 from imagine.mail.delivery import CLAIM_DURATION, back_off, record_outcome, server_backoff, transmit
 from imagine.mail.dispatch import clear_wakeup, wake_workers
 from imagine.mail.models import KEEP_TRYING, EmailPreference, Mailing, Message

@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
-from imagine.mail.bulk.rate_limit import get_send_rate
+from imagine.mail.bulk.send_rate import get_send_rate
 from imagine.mail.models import Mailing, Message
 
 RECENT_SECONDS = 30  # over which the real speed is measured
@@ -78,7 +78,7 @@ def mailing_state(mailing: Mailing, waiting: int) -> str:
 
 
 def seconds_left(number: int, recent: int, state: str) -> int | None:
-    """Until so many more have left, at the office's rate or at the speed of late, whichever is slower."""
+    """Until so many more have left, at the office's send rate or at the speed of late, whichever is slower."""
     if state not in {"writing", "sending"} or not recent:
         return None
     return round(number / min(get_send_rate().per_second, recent / RECENT_SECONDS))

@@ -1,4 +1,4 @@
-"""The one row of how fast mail to many leaves."""
+"""The one row with the send rate of all mailings."""
 
 from django.db import migrations
 

@@ -1,4 +1,4 @@
-"""Mailings, and how fast their emails are sent."""
+"""Mailings, and their send rate."""
 
 from datetime import UTC, datetime
 
@@ -59,7 +59,7 @@ class Mailing(models.Model):
 
 
 class SendRate(models.Model):
-    """The one row with the sending rate of all mailings. `next_at` is when the next message may be sent; senders lock
+    """The one row with the send rate of all mailings. `next_at` is when the next message may be sent; senders lock
     the row and move it forward."""
 
     per_second = models.PositiveIntegerField(

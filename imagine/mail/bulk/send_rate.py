@@ -1,7 +1,9 @@
-"""How fast bulk email leaves: all senders together never exceed the office's rate.
+"""The send rate of bulk email: how many messages all senders together send in a second, at most.
+
+Staff set it, `SendRate.per_second`, on the page of any mailing in the admin.
 
 Each sender reserves slots under the lock of the one SendRate row, for a short time ahead. A message may leave up to
-TOLERANCE after its slot, and slots are that much further apart, so in no second more leave than the rate allows.
+TOLERANCE after its slot, and slots are that much further apart, so in no second more leave than the send rate allows.
 """
 
 import math
@@ -22,7 +24,7 @@ MAX_AHEAD = timedelta(minutes=1)  # of next_at, in case the database's clock was
 
 
 def get_send_rate() -> SendRate:
-    """The one row; the default rate if nothing was sent yet."""
+    """The one row; the default send rate if nothing was sent yet."""
     return SendRate.objects.filter(pk=1).first() or SendRate(pk=1)
 
 

@@ -1,4 +1,4 @@
-"""How fast bulk email leaves: never faster than the office says, however many send."""
+"""The send rate of bulk email, which all senders together never exceed."""
 
 import os
 import sys
@@ -14,8 +14,8 @@ from django.db import connection
 from django.utils import timezone
 
 from imagine.mail.bulk import delivery as bulk_delivery
-from imagine.mail.bulk import rate_limit
-from imagine.mail.bulk.rate_limit import TOLERANCE, Slot, Slots, reserve_slots
+from imagine.mail.bulk import send_rate
+from imagine.mail.bulk.send_rate import TOLERANCE, Slot, Slots, reserve_slots
 from imagine.mail.models import SendRate
 from tests.mail.mailings import in_threads, letters, mailing, states
 
@@ -30,7 +30,7 @@ def most_in_a_second(times: list[float]) -> int:
     return max(sum(begin <= at < begin + 1 for at in times) for begin in times)
 
 
-def test_slots_of_all_senders_stand_apart_and_none_is_given_twice():
+def test_slots_of_all_senders_are_apart_and_none_is_reserved_twice():
     set_rate(40)
     slots: list[Slot] = []
 
@@ -41,15 +41,14 @@ def test_slots_of_all_senders_stand_apart_and_none_is_given_twice():
     in_threads(3, reserve)
     assert len(slots) == 3 * 3 * 10  # for a quarter of a second each
     slots.sort()
-    # However busy the machine is: a slot's end is at most TOLERANCE after the moment that the database gave.
+    # On the busiest machine, too, a slot's end is at most TOLERANCE after the moment that the database gave.
     assert all(later.start - earlier.end > 1 / 40 - TOLERANCE for earlier, later in pairwise(slots))
     assert all(slot.end - slot.start <= TOLERANCE for slot in slots)
     assert all(later.start - earlier.end > 1 for earlier, later in zip(slots, slots[40:], strict=False))
 
 
 class Clock:
-    """In place of the module's `time`: each sleep takes `late` seconds more than was asked for, half as long each
-    time."""
+    """Stands in for the `time` module. The first sleep ends `late` seconds late, each further one half as late."""
 
     def __init__(self, *, late: float = 0.0):
         self.now, self.late = 1000.0, late
@@ -63,36 +62,36 @@ class Clock:
 
 
 @pytest.mark.parametrize("busy", ["database", "machine"])
-def test_mail_whose_slot_passed_before_it_leaves_waits_for_another(post_office, monkeypatch, busy):
-    """A database that takes long to note the handover, or a machine that wakes its sleepers late."""
-    clock, given, left = Clock(late=0.3 if busy == "machine" else 0), [], []
+def test_message_that_misses_its_slot_waits_for_another(post_office, monkeypatch, busy):
+    """The database takes long to mark the message as handed over, or the machine ends a sleep late."""
+    clock, reserved, left = Clock(late=0.3 if busy == "machine" else 0), [], []
     mark_handed_over, transmit = bulk_delivery.mark_handed_over, bulk_delivery.transmit
 
     def reserve(limit):
-        first = 0.1 + max([clock.now, *(slot.start for slot in given)])
+        first = 0.1 + max([clock.now, *(slot.start for slot in reserved)])
         starts = [first + number / 10 for number in range(limit)]
         slots = deque(Slot(start, start + TOLERANCE) for start in starts)
-        given.extend(slots)
+        reserved.extend(slots)
         return slots
 
     def slow_mark(message):
         clock.now += 0.3 if busy == "database" and not left else 0
         return mark_handed_over(message)
 
-    monkeypatch.setattr(rate_limit, "time", clock)
-    monkeypatch.setattr(rate_limit, "reserve_slots", reserve)
+    monkeypatch.setattr(send_rate, "time", clock)
+    monkeypatch.setattr(send_rate, "reserve_slots", reserve)
     monkeypatch.setattr(bulk_delivery, "mark_handed_over", slow_mark)
     monkeypatch.setattr(bulk_delivery, "transmit", lambda message: left.append(clock.now) or transmit(message))
     letters(mailing(), 3)
     bulk_delivery.deliver()
     assert states() == ["sent"] * 3
-    assert [sum(slot.start <= at <= slot.end for slot in given) for at in left] == [1] * 3
+    assert [sum(slot.start <= at <= slot.end for slot in reserved) for at in left] == [1] * 3
     assert clock.now > 1000.3
 
 
 def test_missed_slot_is_not_made_up_for(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(rate_limit, "time", clock)
+    monkeypatch.setattr(send_rate, "time", clock)
     set_rate(50)
     slots = Slots()
     slots.wait(10)
@@ -104,20 +103,20 @@ def test_missed_slot_is_not_made_up_for(monkeypatch):
     assert left[-1] - left[0] > 4 / 50
 
 
-def test_rate_without_its_row_is_the_usual_one():
+def test_send_rate_without_a_row_is_the_default():
     SendRate.objects.all().delete()
     assert len(reserve_slots(100)) == 15
     assert SendRate.objects.get().per_second == 60
 
 
-def test_rate_that_staff_change_counts_at_once():
+def test_changed_send_rate_applies_at_once():
     set_rate(1)
     reserve_slots(1)
     set_rate(1000)
     assert reserve_slots(100)[-1].start - time.monotonic() < 1.5
 
 
-# What a sender does last before an email leaves is to look at the clock, which all processes of a machine share.
+# Right before a message leaves, a sender reads the monotonic clock, which all processes of a machine share.
 PROGRAM = """
 import time
 import django; django.setup()
@@ -133,8 +132,8 @@ delivery.deliver()
 
 
 @pytest.mark.slow
-def test_two_processes_together_keep_the_rate(post_office):
-    """Two workers send 60 emails at 20 a second. When the mail server has them is not asked: the network decides."""
+def test_two_processes_together_keep_to_the_send_rate(post_office):
+    """Two workers send 60 emails at 20 a second. The times of leaving are compared, not those of arriving."""
     set_rate(20)
     letters(mailing(), 60)
     database = settings.DATABASES["default"]
@@ -154,16 +153,16 @@ def test_two_processes_together_keep_the_rate(post_office):
     for sender in senders:
         sender.stdin.write("\n")
         sender.stdin.flush()
-    said = [sender.communicate(timeout=60)[0].split() for sender in senders]
+    outputs = [sender.communicate(timeout=60)[0].split() for sender in senders]
     assert [sender.returncode for sender in senders] == [0, 0]
     assert states() == ["sent"] * 60
     assert post_office.visits == 2
-    left = [float(at) for lines in said for at in lines]
+    left = [float(at) for lines in outputs for at in lines]
     assert len(left) == 60
     assert most_in_a_second(left) <= 20
 
 
-def test_clock_of_the_database_that_was_set_back_holds_mail_up_for_a_minute_at_most():
+def test_database_clock_set_back_delays_bulk_email_by_a_minute_at_most():
     SendRate.objects.update_or_create(pk=1, defaults={"next_at": timezone.now() + timedelta(hours=1), "per_second": 60})
     reserve_slots(1)
     assert SendRate.objects.get().next_at < timezone.now() + timedelta(seconds=62)
