@@ -33,9 +33,9 @@ def pledge_fingerprint(pledge: Pledge, promised: list[PromiseData]) -> str:
 def pledge_fingerprints(pledges: QuerySet[Pledge]) -> dict[int, str]:
     """Return fingerprints by primary key, in two queries."""
     schools = ArrayAgg("schools", filter=Q(schools__isnull=False), default=Value([]))
-    rows = Promise.objects.filter(pledge__in=pledges).order_by().annotate(where=schools)
+    rows = Promise.objects.filter(pledge__in=pledges).order_by().annotate(school_pks=schools)
     promised: dict[int, list[PromiseData]] = defaultdict(list)
-    fields = ("pledge", "promise_type", "quantity", "grades", "months", "where", "note")
-    for pledge, promise_type, quantity, grades, months, where, note in rows.values_list(*fields):
-        promised[pledge].append(PromiseData(promise_type, quantity, grades, months, where, note))
+    fields = ("pledge", "promise_type", "quantity", "grades", "months", "school_pks", "note")
+    for pledge, promise_type, quantity, grades, months, school_pks, note in rows.values_list(*fields):
+        promised[pledge].append(PromiseData(promise_type, quantity, grades, months, school_pks, note))
     return {pledge.pk: pledge_fingerprint(pledge, promised[pledge.pk]) for pledge in pledges}

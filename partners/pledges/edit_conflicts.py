@@ -1,7 +1,8 @@
-"""Two people edit one pledge page at the same time.
+"""Resolve conflicts when two people edit the same pledge page at the same time.
 
-The form carries what the page showed when it was opened. What only the other person changed is taken over; where both
-changed something, the form keeps its value and shows both. Nothing is saved until the form is sent again.
+The form contains the values that the page showed when it was opened. A value that only the other person changed is
+taken over. If both changed it, the form keeps the entered value and shows both. Nothing is saved until the form is
+submitted again.
 """
 
 import json
@@ -27,79 +28,82 @@ FORMS = {"profile": (Organization, ""), "contact": (Contact, "contact-")}
 
 @dataclass
 class EditConflict:
-    """The merged form, who saved in the meantime and when, and what differs."""
+    """The merged form, who saved in the meantime and when, and the differences."""
 
     answers: PledgeAnswers
     changed_by: str
     changed_at: datetime | None
-    taken_over: list[Difference] = field(default_factory=list)  # only they changed it
-    conflicting: list[Difference] = field(default_factory=list)  # both did
+    taken_over: list[Difference] = field(default_factory=list)  # changed only by the other person
+    conflicting: list[Difference] = field(default_factory=list)  # changed by both
 
 
 def page_snapshot(state: PageState) -> str:
-    """What the page shows, for the hidden field of its form."""
-    promise_types = {str(promised.promise_type): promise_values(promised) for promised in state.promises}
+    """Return what the page shows, as JSON for the hidden field of its form."""
+    promise_types = {str(promise.promise_type): promise_values(promise) for promise in state.promises}
     return json.dumps({"profile": state.profile, "contact": state.contact, "promises": promise_types})
 
 
-def promise_values(promised: PromiseData) -> list:
-    return [promised.quantity, *map(list, (promised.grades, promised.months, promised.schools)), promised.note]
+def promise_values(promise: PromiseData) -> list:
+    return [promise.quantity, *map(list, (promise.grades, promise.months, promise.schools)), promise.note]
 
 
-def merge_edits(answers: PledgeAnswers, now: PageState) -> EditConflict:
+def merge_edits(answers: PledgeAnswers, state: PageState) -> EditConflict:
     """Merge the answers of an outdated page with the current state."""
     base, data = concurrent_edit.parse_shown(answers.shown), answers.data.copy()
-    conflict = EditConflict(answers, *last_change(now))
+    conflict = EditConflict(answers, *last_change(state))
     for name, (model, prefix) in FORMS.items():
         entered = answers.entered_data()[name]
-        merge_fields(conflict, model, prefix, data, base.get(name), entered, getattr(now, name))
-    merge_promises(conflict, data, base.get("promises"), answers.promised, now.promises)
-    data["version"], data["shown"] = now.version, page_snapshot(now)
+        merge_fields(conflict, model, prefix, data, base.get(name), entered, getattr(state, name))
+    merge_promises(conflict, data, base.get("promises"), answers.promised, state.promises)
+    data["version"], data["shown"] = state.version, page_snapshot(state)
     conflict.answers = PledgeAnswers(data, MultiValueDict())
     conflict.answers.has_file = answers.has_file
     return conflict
 
 
-def merge_fields(conflict: EditConflict, model, prefix: str, data: QueryDict, base, entered: dict, now: dict) -> None:
+def merge_fields(conflict: EditConflict, model, prefix: str, data: QueryDict, base, entered: dict, saved: dict) -> None:
     base = base if isinstance(base, dict) else {}
     for name, value in entered.items():
-        theirs = now[name]
-        if value == theirs or theirs == base.get(name):
+        current = saved[name]
+        if value == current or current == base.get(name):
             continue
-        difference = field_difference(model, name, theirs, value)
+        difference = field_difference(model, name, current, value)
         if value != base.get(name):
             conflict.conflicting.append(difference)
             continue
         conflict.taken_over.append(difference)
-        if theirs is False:
+        if current is False:
             data.pop(prefix + name, None)
         else:
-            data[prefix + name] = "on" if theirs is True else theirs
+            data[prefix + name] = "on" if current is True else current
 
 
 def merge_promises(
-    conflict: EditConflict, data: QueryDict, base, entered: list[PromiseData], now: list[PromiseData]
+    conflict: EditConflict, data: QueryDict, base, entered: list[PromiseData], saved: list[PromiseData]
 ) -> None:
     base = base if isinstance(base, dict) else {}
-    checklist = Checklist.of([*entered, *now])
-    ours, theirs = by_type(entered), by_type(now)
+    checklist = Checklist.of([*entered, *saved])
+    entered_by_type, saved_by_type = by_type(entered), by_type(saved)
     for pk, promise_type in checklist.promise_types.items():
-        mine, stands = ours.get(pk), theirs.get(pk)
-        values = [one and promise_values(one) for one in (mine, stands)]
+        current, typed = saved_by_type.get(pk), entered_by_type.get(pk)
+        current_values, typed_values = (promise and promise_values(promise) for promise in (current, typed))
         before = base.get(str(pk))
-        if values[0] == values[1] or values[1] == before:
+        if typed_values == current_values or current_values == before:
             continue
-        words = [promises.promise_in_words(one, checklist) if one else _("not promised") for one in (stands, mine)]
-        difference = Difference(promise_type.localized_name, *words)
-        if values[0] != before:
+        descriptions = [
+            promises.promise_in_words(promise, checklist) if promise else _("not promised")
+            for promise in (current, typed)
+        ]
+        difference = Difference(promise_type.localized_name, *descriptions)
+        if typed_values != before:
             conflict.conflicting.append(difference)
         else:
             conflict.taken_over.append(difference)
-            overwrite_answers(data, pk, stands)
+            overwrite_answers(data, pk, current)
 
 
 def last_change(state: PageState) -> tuple[str, datetime | None]:
-    """Who last changed what the page shows, in the reader's language, and when."""
+    """Return who last changed the values of the page, in the reader's language, and when."""
     shown = [row for row in (state.pledge, state.organization, state.answering_contact) if row]
     change = AuditEntry.objects.about_any(shown).order_by("-created_at", "-pk").first()
     if change is None:

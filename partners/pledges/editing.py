@@ -1,4 +1,4 @@
-"""Saving and signing the page of a link."""
+"""Save, sign and delete pledges."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -28,7 +28,7 @@ class PledgeAlreadySigned(RuleViolation):
 
 
 class NothingPromised(RuleViolation):
-    """There is nothing to sign."""
+    """The pledge to sign has no promises."""
 
 
 class InvalidPromises(RuleViolation):
@@ -40,15 +40,15 @@ class InvalidPromises(RuleViolation):
 
 
 class Difference(NamedTuple):
-    """A value that someone else changed: its label, the current value, the one in the form."""
+    """A value that differs between the saved page and the form, in words."""
 
     label: str
-    theirs: str
-    yours: str
+    current: str
+    entered: str
 
 
 class PledgeChanged(RuleViolation):
-    """Someone saved the page after it was opened. Sending it again with the version of `state` overwrites that."""
+    """Someone saved the page after it was opened. To overwrite their changes, submit it with the version of `state`."""
 
     def __init__(self, state: PageState, differences: list[Difference]):
         super().__init__(_("Somebody changed this while you had it open. Nothing of yours is lost."))
@@ -56,8 +56,8 @@ class PledgeChanged(RuleViolation):
 
 
 class PageData(NamedTuple):
-    """What was sent from the page of a link: fields of PROFILE_FIELDS and CONTACT_FIELDS, promises, a PNG or b"" to
-    remove the logo."""
+    """The submitted page of a link. `profile` has fields of PROFILE_FIELDS, and `contact` of CONTACT_FIELDS; `logo` is
+    a PNG, or b"" to remove the logo."""
 
     profile: dict
     contact: dict
@@ -72,8 +72,8 @@ class Signer(NamedTuple):
 
 
 def email_link_if_known(rule: Callable) -> Callable:
-    """Run a rule in a transaction. If the address turns out to be a contact's, email it the link afterwards, because
-    the failed transaction would take that email back."""
+    """Decorate a rule to run in a transaction. If the address turns out to be a contact's, email the link afterwards,
+    because rolling back the transaction would also discard the email."""
 
     @wraps(rule)
     def apply(token: str, **data) -> Pledge:
@@ -98,7 +98,7 @@ def save_draft(
     logo: bytes | None = None,
     language: str = "",
 ) -> Pledge:
-    """Save the page of a link as a draft. `version` is that of the page state that was shown.
+    """Save the page of a link as a draft. `version` is the version of the page when it was opened.
 
     Raise LinkNotFound, PledgeClosed, PledgeChanged, PledgeAlreadySigned, InvalidPromises or AddressAlreadyKnown.
     """
@@ -121,8 +121,10 @@ def sign_pledge(
     logo: bytes | None = None,
     language: str = "",
 ) -> Pledge:
-    """Save the page like `save_draft` and sign it: keep the version and email its certificate. Also raise
-    NothingPromised."""
+    """Save the page like `save_draft`, store a signed version and email its certificate.
+
+    Raise the exceptions of `save_draft` except PledgeAlreadySigned, and NothingPromised.
+    """
     state = lock_page_state(token)
     if not promised:
         raise NothingPromised(_("Tick at least one promise before you sign."))
@@ -130,7 +132,7 @@ def sign_pledge(
 
 
 def write_pledge(state: PageState, version: str, data: PageData, signer: Signer | None = None) -> Pledge:
-    """Write what was sent to a locked page; nothing if it was sent before."""
+    """Write a submitted page whose state is locked. Do nothing if the same was submitted before."""
     check_year_open(state)
     checklist = Checklist.of([*data.promised, *state.promises])
     if problems := promises.find_problems(data.promised, checklist, kept=state.saved_promises):
@@ -166,14 +168,14 @@ def is_unchanged(state: PageState, data: PageData) -> bool:
 
 
 def is_repeated(state: PageState, data: PageData, signer: Signer | None) -> bool:
-    """Whether unchanged data was sent with the same logo and signature before."""
+    """Return whether unchanged data was submitted with the same logo and signature before."""
     if not (state.pledge and state.organization) or profiles.is_new_logo(state.organization, data.logo):
         return False
     return signer is None or signer == (state.pledge.signed_by, state.pledge.signed_role)
 
 
 def initial_values(state: PageState) -> dict:
-    """A new pledge keeps the link of its request, or the language of the previous pledge."""
+    """Return the values that a new pledge takes from its request or from the previous pledge."""
     if state.pledge_request:
         return {"token": state.pledge_request.token, "language": state.pledge_request.language}
     return {"language": state.previous_pledge.language} if state.previous_pledge else {}
@@ -189,7 +191,7 @@ def write_profile(state: PageState, data: PageData) -> Organization:
 
 
 def write_contact(state: PageState, data: PageData, organization: Organization) -> Contact | None:
-    """The contact who answers for the pledge. One that staff deleted isn't created again."""
+    """Write and return the contact of the pledge, or return None if staff deleted the contact."""
     if state.answering_contact:
         return profiles.change_contact(state.answering_contact, **data.contact)
     if request := state.pledge_request:
@@ -201,7 +203,7 @@ def write_contact(state: PageState, data: PageData, organization: Organization) 
 
 
 def add_signature(pledge: Pledge, promised: list[PromiseData], checklist: Checklist) -> Signature:
-    """Keep a signed version in today's words."""
+    """Store a signed version with the current names and wording."""
     last = pledge.signatures.aggregate(last=Max("number"))["last"] or 0
     signature = build_signature(pledge, promised, checklist, number=last + 1)
     signature.save(force_insert=True)
@@ -213,7 +215,7 @@ def build_signature(pledge: Pledge, promised: list[PromiseData], checklist: Chec
         "organization": pledge.organization.name,
         "sector": pledge.organization.sector,
         "school_year": pledge.year_id,
-        "promises": [promises.signed_promise(one, checklist) for one in promised],
+        "promises": [promises.signed_promise(promise, checklist) for promise in promised],
     }
     return Signature(
         pledge=pledge,
@@ -226,7 +228,7 @@ def build_signature(pledge: Pledge, promised: list[PromiseData], checklist: Chec
 
 
 def differences(state: PageState, data: PageData, checklist: Checklist) -> list[Difference]:
-    """What differs between the current page and the data, in the reader's language."""
+    """Return what differs between the current page and the data, in the reader's language."""
     found = [
         field_difference(model, name, current[name], value)
         for model, current, sent in (
@@ -239,20 +241,21 @@ def differences(state: PageState, data: PageData, checklist: Checklist) -> list[
     current, sent = by_type(state.promises), by_type(data.promised)
     for pk, promise_type in checklist.promise_types.items():
         if current.get(pk) != sent.get(pk):
-            words = [
-                promises.promise_in_words(one, checklist) if one else "–" for one in (current.get(pk), sent.get(pk))
+            descriptions = [
+                promises.promise_in_words(promise, checklist) if promise else "–"
+                for promise in (current.get(pk), sent.get(pk))
             ]
-            found.append(Difference(promise_type.localized_name, *words))
+            found.append(Difference(promise_type.localized_name, *descriptions))
     return found
 
 
-def field_difference(model: type[Model], name: str, theirs: Any, yours: Any) -> Difference:
-    label = str(model._meta.get_field(name).verbose_name)  # type: ignore[union-attr]  # it is no relation
-    return Difference(label, value_in_words(model, name, theirs), value_in_words(model, name, yours))
+def field_difference(model: type[Model], name: str, current: Any, entered: Any) -> Difference:
+    label = str(model._meta.get_field(name).verbose_name)  # type: ignore[union-attr]  # not a relation
+    return Difference(label, value_in_words(model, name, current), value_in_words(model, name, entered))
 
 
 def value_in_words(model: type[Model], name: str, value: Any) -> str:
-    """A field's value as a reader sees it."""
+    """Return a field's value as people see it."""
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     choices = dict(model._meta.get_field(name).flatchoices)  # type: ignore[union-attr]  # as above
@@ -260,18 +263,18 @@ def value_in_words(model: type[Model], name: str, value: Any) -> str:
 
 
 def pledge_facts(pledge: Pledge, promised: list[PromiseData], checklist: Checklist) -> dict:
-    """What the change history logs of a pledge: fields and promises by name, in English."""
+    """Return the fields and promises for the change history, in English."""
     with translation.override("en"):
-        words = {
-            checklist.promise_types[one.promise_type].name: promises.promise_in_words(one, checklist)
-            for one in promised
+        descriptions = {
+            checklist.promise_types[promise.promise_type].name: promises.promise_in_words(promise, checklist)
+            for promise in promised
         }
-    return {name: getattr(pledge, name) for name in ("signed_by", "signed_role", "language")} | words
+    return {name: getattr(pledge, name) for name in ("signed_by", "signed_role", "language")} | descriptions
 
 
 @transaction.atomic
 def delete_pledge(pledge: Pledge) -> None:
-    """Delete a pledge with its promises, signed versions, emails and history.
+    """Delete a pledge with its promises, signed versions, emails and change history.
 
     Raise Pledge.DoesNotExist if it was merged into another or deleted.
     """

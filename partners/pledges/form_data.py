@@ -1,4 +1,4 @@
-"""What the page of a pledge sends, kept as it was entered, so that nothing is lost if the form is shown again."""
+"""The submitted page of a pledge, as entered, so that nothing is lost when the form is shown again."""
 
 import re
 
@@ -20,7 +20,7 @@ TICKED = re.compile(r"promise-([0-9]{1,9})-ticked")
 
 
 class PledgeAnswers:
-    """The page as it was sent."""
+    """All forms of the submitted page."""
 
     def __init__(self, data: QueryDict, files: MultiValueDict):
         self.data, self.version, self.shown = data, data.get("version", ""), data.get("shown", "")
@@ -28,22 +28,22 @@ class PledgeAnswers:
         self.profile = ProfileForm(data, files, auto_id="id_%s")
         self.contact = ContactForm(data, prefix="contact") if "contact-name" in data else None
         self.signer = SignForm(data, prefix="sign") if self.is_signing else unsent_signature(data)
-        sent = (PromiseForm(int(found[1]), data) for name in data if (found := TICKED.fullmatch(name)))
-        self.promise_forms = {form.promise_type_id: form for form in sent if form.is_ticked}
-        self.problems: list[str] = []  # that belong to no field
+        submitted = (PromiseForm(int(found[1]), data) for name in data if (found := TICKED.fullmatch(name)))
+        self.promise_forms = {form.promise_type_id: form for form in submitted if form.is_ticked}
+        self.problems: list[str] = []  # those that belong to no field
 
     def is_valid(self) -> bool:
-        """Whether everything is well-formed. The rules check the meaning."""
-        sent = [self.profile, self.contact, self.signer, *self.promise_forms.values()]
-        are_valid = [form.is_valid() for form in sent if form and form.is_bound]
+        """Return whether the syntax of all forms is valid. The rules check the rest."""
+        forms = [self.profile, self.contact, self.signer, *self.promise_forms.values()]
+        are_valid = [form.is_valid() for form in forms if form and form.is_bound]
         return all(are_valid)
 
     @cached_property
     def promised(self) -> list[PromiseData]:
-        return [form.promised() for form in self.promise_forms.values()]
+        return [form.promise_data() for form in self.promise_forms.values()]
 
     def entered_data(self) -> dict:
-        """Valid answers, for the rules."""
+        """Return the cleaned answers, for the rules."""
         return {
             "profile": self.profile.profile(),
             "contact": self.contact.cleaned_data if self.contact else {},
@@ -51,7 +51,7 @@ class PledgeAnswers:
         }
 
     def write(self, token: str) -> Pledge:
-        """Save or sign, depending on the button."""
+        """Save or sign, depending on the button that was clicked."""
         data = {"version": self.version, "logo": self.profile.png(), **self.entered_data()}
         data["language"] = data["contact"].get("language", "")
         if not self.is_signing:
@@ -60,8 +60,10 @@ class PledgeAnswers:
         return pledge_editing.sign_pledge(token, **data, name=signer["name"], role=signer["role"])
 
     def is_valid_for(self, state: PageState) -> bool:
-        """Whether it can be saved after all, because the organization already has a name that looks like a web address.
-        If not, add what the rules would say, so that all errors show at once."""
+        """Return whether the answers are valid if the organization may keep a saved name that looks like a web address.
+
+        If not, add the problems that the rules would find, so that all errors show at once.
+        """
         self.profile.allow_name(state.profile["name"])
         if self.is_valid():
             return True
@@ -72,7 +74,7 @@ class PledgeAnswers:
         return False
 
     def add(self, refused: RuleViolation) -> None:
-        """Keep a rule's message, at its field if it has one."""
+        """Add a rule's message, to its field if it has one."""
         if isinstance(refused, pledge_editing.InvalidPromises):
             self.add_problems(refused.problems)
         else:
@@ -83,10 +85,10 @@ class PledgeAnswers:
             self.promise_forms[problem.promise_type].add_problem(problem)
 
     def promise_form(self, promise_type_id: int) -> PromiseForm:
-        """The form of a promise type as it was sent, ticked or not."""
+        """Return the submitted form of a promise type, ticked or not."""
         return self.promise_forms.get(promise_type_id) or PromiseForm(promise_type_id, self.data)
 
 
 def unsent_signature(data: QueryDict) -> SignForm:
-    """The signature as entered, if another button was pressed."""
+    """Return the signature as entered, for when another button was clicked."""
     return SignForm(prefix="sign", initial={name: data.get(f"sign-{name}", "") for name in ("name", "role", "may")})

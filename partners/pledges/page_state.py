@@ -1,4 +1,4 @@
-"""What the page behind a personal link shows, and the locks to take before saving it."""
+"""Load what the page behind a personal link shows, and lock it before saving."""
 
 import hashlib
 import json
@@ -16,13 +16,13 @@ from partners.organizations.profiles import CONTACT_FIELDS, PROFILE_FIELDS
 from partners.pledges import promises
 from partners.pledges.promises import PromiseData
 
-# Raw, because the ORM can't lock a row FOR SHARE. FOR UPDATE makes everyone who saves wait for each other: eight at a
-# time took up to 1.6 times as long.
+# Raw SQL, because the ORM can't lock a row FOR SHARE. With FOR UPDATE, only one person could save at a time; eight
+# concurrent saves took up to 1.6 times as long.
 CURRENT_YEAR_FOR_SHARE = """
     SELECT * FROM partners_pledgeyear WHERE opens_on <= %s AND closed_at IS NULL
     ORDER BY school_year DESC LIMIT 1 FOR SHARE
 """
-MIN_NAME_SIMILARITY = 0.45  # for a typed name to mean the organization of a contact with the same address
+MIN_NAME_SIMILARITY = 0.45  # to match a typed name with the organization of a contact with the same email address
 
 
 class LinkNotFound(RuleViolation):
@@ -30,16 +30,16 @@ class LinkNotFound(RuleViolation):
 
 
 class PledgeClosed(RuleViolation):
-    """No school year is open for this."""
+    """The school year is closed, or no school year is open."""
 
 
 class AddressAlreadyKnown(RuleViolation):
-    """The address belongs to a contact, and the visitor hasn't shown that it is theirs. The link was emailed there."""
+    """The email address belongs to a contact, and the visitor hasn't proved to be that contact. The link is emailed."""
 
 
 @dataclass(frozen=True)
 class PageState:
-    """What a personal link opens: an organization's pledge for a school year, saved or only proposed.
+    """The data of the page behind a personal link: an organization's pledge for a school year, saved or only proposed.
 
     `pledge` is None until the page is first saved. Then `organization` may be None, too, and `previous_pledge` is the
     pledge whose promises are proposed. `year` is None if no year is open.
@@ -66,28 +66,29 @@ class PageState:
 
     @property
     def saved_promises(self) -> list[PromiseData]:
-        """The promises of the pledge, without proposed ones."""
+        """Return the promises of the pledge, without proposed ones."""
         return self.promises if self.pledge else []
 
     @property
     def version(self) -> str:
-        """A token for the form, different as soon as anyone, including staff, changes what the page shows."""
+        """Return a token for the form, which changes as soon as anyone, including staff, changes a value of the
+        page."""
         number = self.pledge.version if self.pledge else 0
-        shown = json.dumps([self.profile, self.contact, [vars(one) for one in self.promises]], sort_keys=True)
+        shown = json.dumps([self.profile, self.contact, [vars(promise) for promise in self.promises]], sort_keys=True)
         return f"{number}-{hashlib.sha256(shown.encode()).hexdigest()[:16]}"
 
 
 def load_page_state(token: str) -> PageState:
-    """Load what a link opens.
+    """Load the page state of a link.
 
-    The link of an earlier pledge leads to the organization's newest one, and to a proposal once a newer school year is
-    open. Raise LinkNotFound.
+    The link of an earlier pledge opens the organization's newest one, or a proposal once a newer school year is open.
+    Raise LinkNotFound.
     """
     year = PledgeYear.objects.current()
     pledge = Pledge.objects.select_related("organization").filter(token=token).first()
     if pledge:
         pledges = pledges_of_organization(pledge.organization)
-        if token not in {each.token for each in pledges}:  # staff merged it or replaced the link in this moment
+        if token not in {each.token for each in pledges}:  # staff merged it or replaced the link at this moment
             return load_page_state(token)
         return page_state_for(token, year, pledge.organization, pledges)
     request = PledgeRequest.objects.filter(token=token).first()
@@ -97,7 +98,7 @@ def load_page_state(token: str) -> PageState:
 
 
 def redirected_token(token: str) -> str:
-    """The token of the pledge that the one with this token was merged into. Raise LinkNotFound."""
+    """Return the token of the pledge that the pledge with this token was merged into. Raise LinkNotFound."""
     redirected = TokenRedirect.objects.filter(token=token).values_list("pledge__token", flat=True).first()
     if redirected is None:
         raise LinkNotFound(_("This link opens nothing any more."))
@@ -105,7 +106,7 @@ def redirected_token(token: str) -> str:
 
 
 def pledges_of_organization(organization: Organization) -> list[Pledge]:
-    """Oldest first."""
+    """Return the pledges, oldest first."""
     return list(organization.pledges.select_related("year", "contact").order_by("year_id"))
 
 
@@ -124,7 +125,7 @@ def page_state_for(
     request: PledgeRequest | None = None,
     contact: Contact | None = None,
 ) -> PageState:
-    """Put together what a link opens, given the current `year` and the organization's pledges, oldest first."""
+    """Build the page state, given the current `year` and the organization's pledges, oldest first."""
     newest = pledges[-1] if pledges else None
     is_current = newest is not None and (year is None or newest.year_id >= year.pk)
     pledge, previous = (newest, None) if is_current else (None, newest)
@@ -159,18 +160,19 @@ def initial_promises(pledge: Pledge | None, previous: Pledge | None) -> list[Pro
 
 
 def find_known_contact(request: PledgeRequest) -> Contact | None:
-    """The contact with the request's address at an organization whose name is similar to the typed one."""
+    """Return the contact with the request's email address whose organization's name is most similar to the typed one,
+    or None."""
     if not Contact.objects.with_email(request.email).exists():  # the usual case; comparing names takes longer
         return None
     typed = normalize_name(Value(request.organization))
     similarity = TrigramSimilarity("organization__normalized_name", typed)  # type: ignore[arg-type]  # any expression
-    contacts = Contact.objects.with_email(request.email).annotate(similarity=similarity)
+    contacts = Contact.objects.with_email(request.email).alias(similarity=similarity)
     contacts = contacts.filter(similarity__gte=MIN_NAME_SIMILARITY).select_related("organization")
     return contacts.order_by("-similarity", "pk").first()
 
 
 def lock_page_state(token: str) -> PageState:
-    """Load what a link opens with its organization locked and its school year held open.
+    """Load the page state of a link with its organization locked, and prevent its school year from being closed.
 
     Raise LinkNotFound and AddressAlreadyKnown.
     """
@@ -185,8 +187,8 @@ def lock_page_state(token: str) -> PageState:
 
 
 def lock_pledge_request(token: str) -> PageState:
-    """Do the same for a link without a pledge. Requests from one address wait for each other, so that the second one
-    finds what the first one created."""
+    """Do the same for a link without a pledge. Lock all requests from the same address, so that a concurrent save finds
+    the organization that the first one created."""
     email = PledgeRequest.objects.filter(token=token).values_list("email", flat=True).first() or ""
     requests = PledgeRequest.objects.select_for_update().with_email(email).order_by("pk")
     request = next((each for each in requests if each.token == token), None)
@@ -204,7 +206,7 @@ def lock_pledge_request(token: str) -> PageState:
 
 
 def lock_current_year_for_share() -> PledgeYear | None:
-    """Many can hold the current year open at once; closing it waits for them."""
+    """Return the current school year, locked so that it can't be closed while several pledges can be saved, or None."""
     return next(iter(PledgeYear.objects.raw(CURRENT_YEAR_FOR_SHARE, [timezone.localdate()])), None)
 
 

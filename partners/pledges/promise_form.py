@@ -1,4 +1,4 @@
-"""The form for one promise on the page of a pledge. partners.pledges.promises checks what the answers mean."""
+"""The form for a promise on the page of a pledge. It checks the syntax; partners.pledges.promises checks the rest."""
 
 import re
 from collections.abc import Iterable
@@ -18,17 +18,16 @@ from partners.pledges.promises import MAX_LENGTH_NOTE, Problem, PromiseData, mon
 WITH_COMMAS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+|[0-9]{1,9}")
 ANY = gettext_lazy("(none means any)")
 NOTE = gettext_lazy("A note for the schools")
-# Where the form shows a problem that the rules find.
+# The form fields that show problems of other fields.
 FIELDS_OF_PROBLEMS = {"promise_type": "ticked", "schools": "where"}
 
 
 def whole_number(text: str) -> int:
-    """The number, or 0, which the rules reject."""
+    """Return the number, or 0 if the text is none; the rules reject 0."""
     return int(text.replace(",", "")) if WITH_COMMAS.fullmatch(text) else 0
 
 
 def month_choices() -> list[tuple[int, str]]:
-    """In the reader's language."""
     return [(number, month_name(number)) for number in MONTHS]
 
 
@@ -41,7 +40,7 @@ class QuantityField(forms.Field):
 
 
 class UncheckedChoicesField(forms.TypedMultipleChoiceField):
-    """Choices that may be none of those on offer: the rules check them."""
+    """Multiple choices that are not validated here, because the rules check them."""
 
     widget = forms.CheckboxSelectMultiple
 
@@ -60,7 +59,7 @@ class SchoolLevel:
 
 
 class PromiseForm(forms.Form):
-    """One promise type of the checklist. Its questions count only if it is ticked."""
+    """A promise type of the checklist. The other fields count only if it is ticked."""
 
     ticked = forms.BooleanField(required=False, widget=forms.CheckboxInput(attrs={"class": "form-check-input"}))
     quantity = QuantityField(
@@ -102,14 +101,14 @@ class PromiseForm(forms.Form):
     promise_type: PromiseType
     school_levels: list[SchoolLevel]
 
-    def __init__(self, promise_type_id: int, data: QueryDict | None = None, promised: PromiseData | None = None):
-        """`promised` is what is saved of it, `data` what was sent."""
+    def __init__(self, promise_type_id: int, data: QueryDict | None = None, promise: PromiseData | None = None):
+        """`data` are the submitted answers, and `promise` is the saved promise."""
         self.promise_type_id = promise_type_id
         super().__init__(
             data,
             auto_id="%s",
             prefix=f"promise-{promise_type_id}",
-            initial=initial_answers(promised),
+            initial=initial_answers(promise),
             empty_permitted=True,
             use_required_attribute=False,
         )
@@ -120,7 +119,7 @@ class PromiseForm(forms.Form):
         return bool(self["ticked"].value())
 
     def has_changed(self) -> bool:
-        """Let Django check only a form that is ticked (see `empty_permitted`)."""
+        """Return whether the form is ticked, because `empty_permitted` skips validating unchanged forms."""
         return self.is_ticked
 
     def clean_note(self) -> str:
@@ -130,8 +129,7 @@ class PromiseForm(forms.Form):
         if self.cleaned_data.get("where") == "somewhere" and not self.cleaned_data["schools"]:
             self.add_error("where", _("Tick the schools, or choose wherever it is needed most."))
 
-    def promised(self) -> PromiseData:
-        """What is promised, for the rules."""
+    def promise_data(self) -> PromiseData:
         answers = self.cleaned_data
         return PromiseData(
             self.promise_type_id,
@@ -143,15 +141,15 @@ class PromiseForm(forms.Form):
         )
 
     def add_problem(self, problem: Problem) -> None:
-        """Show what a rule found, unless its field has an error already."""
+        """Show a problem that a rule found, unless its field has an error already."""
         name = FIELDS_OF_PROBLEMS.get(problem.field, problem.field)
         if not self.has_error(name):
             self.add_error(name, problem.message)
 
-    # For its page ----------------------------------------------------------------------------------------------------
+    # Rendering -------------------------------------------------------------------------------------------------------
 
     def offer(self, promise_type: PromiseType, schools: Iterable[School]) -> None:
-        """Set what the page shows beside the answers. Retired schools are offered only if they are chosen."""
+        """Set the texts and choices to show with the answers. A retired school is offered only if it is chosen."""
         self.promise_type = promise_type
         self["quantity"].help_text = promise_type.localized_units
         self["note"].help_text = promise_type.localized_example
@@ -167,24 +165,24 @@ class PromiseForm(forms.Form):
         return [SchoolLevel(str(School.Level(level).label), schools) for level, schools in levels.items() if schools]
 
 
-def initial_answers(promised: PromiseData | None) -> dict:
-    """What the form shows of a saved promise, or of none."""
-    if promised is None:
+def initial_answers(promise: PromiseData | None) -> dict:
+    """Return the answers for a saved promise, or the defaults if there is none."""
+    if promise is None:
         return {"where": "anywhere"}
     return {
         "ticked": True,
-        "quantity": promised.quantity,
-        "where": "somewhere" if promised.schools else "anywhere",
-        "schools": promised.schools,
-        "grades": promised.grades,
-        "months": promised.months,
-        "note": promised.note,
+        "quantity": promise.quantity,
+        "where": "somewhere" if promise.schools else "anywhere",
+        "schools": promise.schools,
+        "grades": promise.grades,
+        "months": promise.months,
+        "note": promise.note,
     }
 
 
-def overwrite_answers(data: QueryDict, promise_type_id: int, promised: PromiseData | None) -> None:
-    """Replace what was sent for a promise type by a saved promise, or by none."""
-    answers = initial_answers(promised)
+def overwrite_answers(data: QueryDict, promise_type_id: int, promise: PromiseData | None) -> None:
+    """Replace the submitted answers of a promise type with a saved promise, or clear them if there is none."""
+    answers = initial_answers(promise)
     for name in PromiseForm.base_fields:
         key = f"promise-{promise_type_id}-{name}"
         data.pop(key, None)

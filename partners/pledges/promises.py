@@ -24,7 +24,8 @@ def in_order(values: Iterable, order: list) -> tuple:
 
 @dataclass(frozen=True)
 class PromiseData:
-    """A promise as plain values; promise type and schools by primary key. Equal promises are equal in any order."""
+    """A promise as plain values, with its promise type and schools by primary key. The order of grades, months and
+    schools doesn't matter."""
 
     promise_type: int
     quantity: int
@@ -40,7 +41,7 @@ class PromiseData:
 
 
 class Problem(NamedTuple):
-    """What is wrong with a field of a promise, as a sentence for the person who filled it in."""
+    """An error in a field of a promise, with a message for the person who filled it in."""
 
     promise_type: int
     field: str
@@ -56,20 +57,20 @@ class Checklist(NamedTuple):
     @classmethod
     def of(cls, promises: Iterable[PromiseData]) -> "Checklist":
         promises = list(promises)
-        promise_types = PromiseType.objects.filter(pk__in={one.promise_type for one in promises})
-        schools = School.objects.filter(pk__in={school for one in promises for school in one.schools})
+        promise_types = PromiseType.objects.filter(pk__in={promise.promise_type for promise in promises})
+        schools = School.objects.filter(pk__in={school for promise in promises for school in promise.schools})
         return cls({each.pk: each for each in promise_types}, {each.pk: each for each in schools})
 
 
 def by_type(promises: Iterable[PromiseData]) -> dict[int, PromiseData]:
-    return {one.promise_type: one for one in promises}
+    return {promise.promise_type: promise for promise in promises}
 
 
 # Read ------------------------------------------------------------------------------------------------------------
 
 
 def promises_of_pledge(pledge: Pledge) -> list[PromiseData]:
-    """In the order of the checklist. Two queries."""
+    """Return the promises in the order of the checklist, with two queries."""
     return [
         PromiseData(
             promise.promise_type_id,
@@ -84,13 +85,15 @@ def promises_of_pledge(pledge: Pledge) -> list[PromiseData]:
 
 
 def proposed_promises(pledge: Pledge) -> list[PromiseData]:
-    """The promises of an earlier pledge, without retired promise types and schools."""
+    """Return the promises of an earlier pledge, without retired promise types and schools."""
     promises = promises_of_pledge(pledge)
     checklist = Checklist.of(promises)
     return [
-        replace(one, schools=tuple(school for school in one.schools if not checklist.schools[school].is_retired))
-        for one in promises
-        if not checklist.promise_types[one.promise_type].is_retired
+        replace(
+            promise, schools=tuple(school for school in promise.schools if not checklist.schools[school].is_retired)
+        )
+        for promise in promises
+        if not checklist.promise_types[promise.promise_type].is_retired
     ]
 
 
@@ -100,17 +103,17 @@ def proposed_promises(pledge: Pledge) -> list[PromiseData]:
 def find_problems(
     promises: list[PromiseData], checklist: Checklist, *, kept: Iterable[PromiseData] = ()
 ) -> list[Problem]:
-    """Check promises before they are written. Those in `kept` are saved already and may keep what is retired."""
+    """Check promises before they are written. Saved promises, in `kept`, may keep retired promise types and schools."""
     before, seen = by_type(kept), set[int]()
     problems = []
-    for one in promises:
+    for promise in promises:
         found = [
-            *promise_type_problems(one, checklist, before.get(one.promise_type), seen),
-            *field_problems(one),
-            *school_problems(one, checklist, before.get(one.promise_type)),
+            *promise_type_problems(promise, checklist, before.get(promise.promise_type), seen),
+            *field_problems(promise),
+            *school_problems(promise, checklist, before.get(promise.promise_type)),
         ]
-        problems += [Problem(one.promise_type, field, message) for field, message in found]
-        seen.add(one.promise_type)
+        problems += [Problem(promise.promise_type, field, message) for field, message in found]
+        seen.add(promise.promise_type)
     return problems
 
 
@@ -118,34 +121,34 @@ Found = Iterator[tuple[str, str]]  # field, message
 
 
 def promise_type_problems(
-    promised: PromiseData, checklist: Checklist, before: PromiseData | None, seen: set[int]
+    promise: PromiseData, checklist: Checklist, before: PromiseData | None, seen: set[int]
 ) -> Found:
-    promise_type = checklist.promise_types.get(promised.promise_type)
+    promise_type = checklist.promise_types.get(promise.promise_type)
     if promise_type is None or (promise_type.is_retired and not before):
         yield "promise_type", _("This is not on the checklist any more.")
-    elif promised.promise_type in seen:
+    elif promise.promise_type in seen:
         yield "promise_type", _("This is ticked twice.")
 
 
-def field_problems(promised: PromiseData) -> Found:
-    if not 1 <= promised.quantity <= MAX_QUANTITY:
+def field_problems(promise: PromiseData) -> Found:
+    if not 1 <= promise.quantity <= MAX_QUANTITY:
         message = _("How many? Write a whole number from 1 to %(most)s.")
         yield "quantity", message % {"most": f"{MAX_QUANTITY:,}"}
-    if not set(promised.grades) <= set(GRADES):
+    if not set(promise.grades) <= set(GRADES):
         yield "grades", _("Choose grades of this list.")
-    if not set(promised.months) <= set(MONTHS):
+    if not set(promise.months) <= set(MONTHS):
         yield "months", _("Choose months of this list.")
-    if len(promised.note) > MAX_LENGTH_NOTE:
+    if len(promise.note) > MAX_LENGTH_NOTE:
         yield "note", _("Shorten the note, please.")
 
 
-def school_problems(promised: PromiseData, checklist: Checklist, before: PromiseData | None) -> Found:
+def school_problems(promise: PromiseData, checklist: Checklist, before: PromiseData | None) -> Found:
     kept = before.schools if before else ()
-    schools = [checklist.schools[pk] for pk in promised.schools if pk in checklist.schools]
-    if len(schools) < len(promised.schools) or any(one.is_retired and one.pk not in kept for one in schools):
+    schools = [checklist.schools[pk] for pk in promise.schools if pk in checklist.schools]
+    if len(schools) < len(promise.schools) or any(school.is_retired and school.pk not in kept for school in schools):
         yield "schools", _("Choose schools of this list.")
         return
-    others = [one.name for one in schools if promised.grades and not set(one.grades) & set(promised.grades)]
+    others = [school.name for school in schools if promise.grades and not set(school.grades) & set(promise.grades)]
     if others:
         message = ngettext(
             "%(schools)s does not teach these grades. Choose another school or other grades.",
@@ -159,48 +162,52 @@ def school_problems(promised: PromiseData, checklist: Checklist, before: Promise
 
 
 def write_promises(pledge: Pledge, promises: list[PromiseData], before: list[PromiseData]) -> None:
-    """Make these the promises of a locked pledge. A promise that stays keeps its row."""
-    now, then = by_type(promises), by_type(before)
-    if gone := then.keys() - now.keys():
-        pledge.promises.filter(promise_type__in=gone).delete()
-    changed = [one for one in promises if then.get(one.promise_type) != one]
+    """Replace the promises of a locked pledge. Update the row of a promise type that stays."""
+    current, previous = by_type(promises), by_type(before)
+    if removed := previous.keys() - current.keys():
+        pledge.promises.filter(promise_type__in=removed).delete()
+    changed = [promise for promise in promises if previous.get(promise.promise_type) != promise]
     rows = Promise.objects.bulk_create(
         (
             Promise(
                 pledge=pledge,
-                promise_type_id=one.promise_type,
-                quantity=one.quantity,
-                grades=list(one.grades),
-                months=list(one.months),
-                note=one.note,
+                promise_type_id=promise.promise_type,
+                quantity=promise.quantity,
+                grades=list(promise.grades),
+                months=list(promise.months),
+                note=promise.note,
             )
-            for one in changed
+            for promise in changed
         ),
         update_conflicts=True,
         unique_fields=["pledge", "promise_type"],
         update_fields=["quantity", "grades", "months", "note"],
     )
-    write_schools(list(zip(rows, changed, strict=True)), then)
+    write_schools(list(zip(rows, changed, strict=True)), previous)
 
 
-def write_schools(pairs: list[tuple[Promise, PromiseData]], then: dict[int, PromiseData]) -> None:
+def write_schools(pairs: list[tuple[Promise, PromiseData]], previous: dict[int, PromiseData]) -> None:
     """Write the schools of the promises whose schools changed."""
     through = Promise.schools.through
-    moved = [(row, one) for row, one in pairs if one.schools != schools_of(then.get(one.promise_type))]
-    if old := [row.pk for row, one in moved if schools_of(then.get(one.promise_type))]:
-        through.objects.filter(promise__in=old).delete()
-    through.objects.bulk_create(through(promise=row, school_id=school) for row, one in moved for school in one.schools)
+    moved = [
+        (row, promise) for row, promise in pairs if promise.schools != schools_of(previous.get(promise.promise_type))
+    ]
+    if outdated := [row.pk for row, promise in moved if schools_of(previous.get(promise.promise_type))]:
+        through.objects.filter(promise__in=outdated).delete()
+    through.objects.bulk_create(
+        through(promise=row, school_id=school) for row, promise in moved for school in promise.schools
+    )
 
 
-def schools_of(promised: PromiseData | None) -> tuple[int, ...]:
-    return promised.schools if promised else ()
+def schools_of(promise: PromiseData | None) -> tuple[int, ...]:
+    return promise.schools if promise else ()
 
 
-# Say -------------------------------------------------------------------------------------------------------------
+# Describe --------------------------------------------------------------------------------------------------------
 
 
 def month_name(number: int) -> str:
-    """A month's short name in the reader's language, such as "Oct" or "oct"."""
+    """Return a month's short name in the reader's language, such as "Oct" or "oct"."""
     return month_name_in(get_language() or "en", number)
 
 
@@ -211,47 +218,47 @@ def month_name_in(language: str, number: int) -> str:
     return name if language == "es" else capfirst(name)
 
 
-def schools_in_words(promised: PromiseData, checklist: Checklist) -> str:
-    names = sorted(checklist.schools[pk].name for pk in promised.schools if pk in checklist.schools)
+def schools_in_words(promise: PromiseData, checklist: Checklist) -> str:
+    names = sorted(checklist.schools[pk].name for pk in promise.schools if pk in checklist.schools)
     return ", ".join(names) or _("wherever it is needed most")
 
 
-def promise_in_words(promised: PromiseData, checklist: Checklist) -> str:
-    """A promise in one line, such as "6 visits; 1–3, 4–6; Oct, Mar; Cesar Chavez High; a note"."""
+def promise_in_words(promise: PromiseData, checklist: Checklist) -> str:
+    """Describe a promise in one line, such as "6 visits; 1–3, 4–6; Oct, Mar; Cesar Chavez High; a note"."""
     parts = [
-        checklist.promise_types[promised.promise_type].amount(promised.quantity),
-        ", ".join(Grade(grade).label for grade in promised.grades),
-        ", ".join(month_name(number) for number in promised.months),
-        schools_in_words(promised, checklist),
-        promised.note,
+        checklist.promise_types[promise.promise_type].amount(promise.quantity),
+        ", ".join(Grade(grade).label for grade in promise.grades),
+        ", ".join(month_name(number) for number in promise.months),
+        schools_in_words(promise, checklist),
+        promise.note,
     ]
     return "; ".join(part for part in parts if part)
 
 
-def signed_promise(promised: PromiseData, checklist: Checklist) -> dict:
-    """A promise as a signed version keeps it: all words in both languages, no keys to what may change."""
-    promise_type = checklist.promise_types[promised.promise_type]
-    unit = "unit" if promised.quantity == 1 else "unit_plural"
+def signed_promise(promise: PromiseData, checklist: Checklist) -> dict:
+    """Return a promise for a signed version: names in both languages, and no keys of rows that may change."""
+    promise_type = checklist.promise_types[promise.promise_type]
+    unit = "unit" if promise.quantity == 1 else "unit_plural"
     return {
         "promise_type": promise_type.code,
         "name": promise_type.localized("name", "en"),
         "unit": promise_type.localized(unit, "en"),
         "name_es": promise_type.localized("name", "es"),
         "unit_es": promise_type.localized(unit, "es"),
-        "quantity": promised.quantity,
-        "grades": list(promised.grades),
-        "months": list(promised.months),
-        "schools": sorted(checklist.schools[pk].name for pk in promised.schools),
-        "note": promised.note,
+        "quantity": promise.quantity,
+        "grades": list(promise.grades),
+        "months": list(promise.months),
+        "schools": sorted(checklist.schools[pk].name for pk in promise.schools),
+        "note": promise.note,
         "needs_clearance": promise_type.needs_clearance,
     }
 
 
 def localized_field(kept: dict, field: str, language: str | None = None) -> str:
-    """The "name" or "unit" of a signed promise in `language` or the reader's."""
+    """Return the "name" or "unit" of a signed promise in `language` or the reader's."""
     return kept[f"{field}_es" if (language or get_language()) == "es" else field]
 
 
 def signed_amount(kept: dict) -> str:
-    """Quantity and unit of a signed promise, such as "6 visits"."""
+    """Return quantity and unit of a signed promise, such as "6 visits"."""
     return f"{kept['quantity']:,} {localized_field(kept, 'unit')}"

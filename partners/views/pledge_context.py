@@ -17,14 +17,14 @@ from partners.pledges.promises import localized_field, signed_amount
 
 
 def pledge_page_context(state: PageState, answers: PledgeAnswers | None = None) -> dict:
-    """The page with the saved values, or with what was sent."""
-    kept = {promised.promise_type: promised for promised in state.promises}
+    """Return the context of the page with the saved values or the submitted ones."""
+    kept = {promise.promise_type: promise for promise in state.promises}
     promise_types = PromiseType.objects.filter(Q(is_retired=False) | Q(pk__in=kept))
-    schools = list(School.objects.filter(Q(is_retired=False) | Q(pk__in=places(state))))
+    schools = list(School.objects.filter(Q(is_retired=False) | Q(pk__in=schools_of(state))))
     cards = []
     for promise_type in promise_types:
         pk = promise_type.pk
-        card = answers.promise_form(pk) if answers else PromiseForm(pk, promised=kept.get(pk))
+        card = answers.promise_form(pk) if answers else PromiseForm(pk, promise=kept.get(pk))
         card.offer(promise_type, schools)
         cards.append(card)
     page = {
@@ -55,34 +55,34 @@ def page_forms(state: PageState, answers: PledgeAnswers | None) -> dict[str, For
 
 
 def page_errors(page: dict, answers: PledgeAnswers | None) -> dict:
-    """All errors and their number."""
+    """Return all errors and their number."""
     if answers is None:
         return {"errors": 0}
     forms = [form for form in (page["profile"], page["contact"], page["signer"]) if form]
     offered = {card.promise_type_id for card in page["cards"]}
     gone = [form for promise_type, form in answers.promise_forms.items() if promise_type not in offered]
-    problems = answers.problems + [said for form in gone for errors in form.errors.values() for said in errors]
+    problems = answers.problems + [message for form in gone for errors in form.errors.values() for message in errors]
     count = sum(len(form.errors) for form in [*forms, *page["cards"]])
     return {"errors": count + len(problems), "forms": forms, "problems": problems}
 
 
 def retired_promises(state: PageState) -> list[str]:
-    """Names of last year's promises that can't be proposed again."""
+    """Return the names of last year's promises that can't be proposed again."""
     if not state.previous_pledge:
         return []
-    proposed = [promised.promise_type for promised in state.promises]
+    proposed = [promise.promise_type for promise in state.promises]
     return [
         promise_type.localized_name
         for promise_type in PromiseType.objects.filter(promises__pledge=state.previous_pledge).exclude(pk__in=proposed)
     ]
 
 
-def places(state: PageState) -> set[int]:
-    return {school for promised in state.promises for school in promised.schools}
+def schools_of(state: PageState) -> set[int]:
+    return {school for promise in state.promises for school in promise.schools}
 
 
 def contact_form(state: PageState, answers: PledgeAnswers | None) -> ContactForm | None:
-    """There is none if staff deleted the contact."""
+    """Return the contact's form, or None if staff deleted the contact."""
     if not (state.answering_contact or state.pledge_request):
         return None
     return (answers and answers.contact) or ContactForm(prefix="contact", initial=state.contact)
@@ -104,7 +104,7 @@ def thanks_page_context(state: PageState) -> dict:
 
 
 def closed_page_context(state: PageState) -> dict:
-    """What the link shows while nothing can be saved."""
+    """Return the context of the page while no school year is open."""
     return (
         thanks_page_context(state)
         if state.is_signed
@@ -113,7 +113,7 @@ def closed_page_context(state: PageState) -> dict:
 
 
 def next_year() -> PledgeYear | None:
-    """The school year that opens next."""
+    """Return the school year that opens next, or None."""
     return PledgeYear.objects.filter(opens_on__gt=timezone.localdate()).order_by("opens_on").first()
 
 
