@@ -169,8 +169,8 @@ def certificate() -> None:
 
     signature = Signature.objects.filter(content__promises__2__isnull=False).earliest("pk")
     with translation.override("en"):
-        words = json.dumps(certificates.certificate_words(signature, "en"), ensure_ascii=False)
-    page = certificates.compiler().compile(format="png", ppi=96, sys_inputs={"said": words})
+        content = json.dumps(certificates.certificate_content(signature, "en"), ensure_ascii=False)
+    page = certificates.compiler().compile(format="png", ppi=96, sys_inputs={"data": content})
     (HERE / "certificate").with_suffix(".png").write_bytes(page)
     print("docs/certificate.png")
 

@@ -1,7 +1,7 @@
-"""The certificate of a signed pledge: one page to hang on a wall, as an accessible PDF (PDF/UA-1, ISO 14289-1).
+"""Create the certificate of a signed pledge: a page to hang on a wall, as an accessible PDF (PDF/UA-1, ISO 14289-1).
 
-It is made from what the signed version keeps, so each version has its certificate whatever has changed since. The page
-is certificate/page.typ, with its fonts beside it.
+The content of the signed version is enough to create it, so changes made since don't affect it. The page's template is
+certificate/page.typ, and its fonts are in certificate/fonts.
 """
 
 import json
@@ -27,43 +27,43 @@ FONTS = PAGE.with_name("fonts")
 DATES = {"en": "F j, Y", "es": r"j \d\e F \d\e Y"}
 JOINERS = {"\N{ZERO WIDTH NON-JOINER}", "\N{ZERO WIDTH JOINER}"}
 
-compile_lock = threading.Lock()  # typst's compiler is one thread's at a time
+compile_lock = threading.Lock()  # typst's compiler isn't thread-safe
 
 
 def certificate_pdf(signature: Signature, language: str) -> bytes:
-    """The certificate in "en" or "es". The same version gives the same bytes."""
+    """Return the certificate in "en" or "es". The same version always gives the same bytes."""
     with translation.override(language):
-        return rendered_pdf(json.dumps(certificate_words(signature, language), ensure_ascii=False))
+        return rendered_pdf(json.dumps(certificate_content(signature, language), ensure_ascii=False))
 
 
-@lru_cache(maxsize=64)  # some 30 kB each
-def rendered_pdf(words: str) -> bytes:
-    """Typed text is passed as data, never as code."""
+@lru_cache(maxsize=64)  # about 30 kB each
+def rendered_pdf(content: str) -> bytes:
+    """Return the PDF of some JSON, which is passed to the template as data, never as code."""
     try:
-        return compile_pdf(words)
-    except typst.TypstError:  # a mark of one script on a letter of another, which no font has together
-        return compile_pdf("".join(letter for letter in words if not category(letter).startswith("M")))
+        return compile_pdf(content)
+    except typst.TypstError:  # a mark and a letter of different scripts, which no font combines
+        return compile_pdf("".join(character for character in content if not category(character).startswith("M")))
 
 
-def compile_pdf(words: str) -> bytes:
+def compile_pdf(content: str) -> bytes:
     with compile_lock:
-        pdf = compiler().compile(format="pdf", sys_inputs={"said": words}, pdf_standards=["ua-1"])
-    if not isinstance(pdf, bytes):  # the compiler's other formats give several
-        raise TypeError("typst made no PDF")
+        pdf = compiler().compile(format="pdf", sys_inputs={"data": content}, pdf_standards=["ua-1"])
+    if not isinstance(pdf, bytes):  # other formats return a list
+        raise TypeError("typst returned no PDF")
     return pdf
 
 
-@cache  # made by the first certificate, after gunicorn and Celery have forked
+@cache  # created with the first certificate, after gunicorn and Celery have forked
 def compiler() -> typst.Compiler:
     fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONTS])
     return typst.Compiler(PAGE, root=settings.BASE_DIR, font_paths=fonts)
 
 
-# What it says ----------------------------------------------------------------------------------------------------
+# Content ---------------------------------------------------------------------------------------------------------
 
 
-def certificate_words(signature: Signature, language: str) -> dict:
-    """The page's text in the active language, which is `language`."""
+def certificate_content(signature: Signature, language: str) -> dict:
+    """Return the content of the page in `language`, which must be active."""
     content = signature.content
     organization = legible(content["organization"])
     year = PledgeYear(school_year=content["school_year"]).school_years
@@ -85,20 +85,20 @@ def certificate_words(signature: Signature, language: str) -> dict:
     }
 
 
-def sentence(kept: list[dict], language: str) -> str:
-    """All promises as one sentence that continues the organization's name, or ""."""
-    parts = [promise_phrase(promise, language) for promise in kept]
+def sentence(promises: list[dict], language: str) -> str:
+    """Return a sentence with all promises that continues the organization's name, or "" if there are none."""
+    parts = [promise_phrase(promise, language) for promise in promises]
     return _("will %(promises)s.") % {"promises": join_phrases(parts, language)} if parts else ""
 
 
 def promise_phrase(promise: dict, language: str) -> str:
-    """A promise within the sentence, such as "host tours and field trips (6 visits)"."""
+    """Return a promise for the sentence, such as "host tours and field trips (6 visits)"."""
     name, unit = (legible(localized_field(promise, field, language)) for field in ("name", "unit"))
     return f"{lowercase_first(name.rstrip('.'))} ({promise['quantity']:,}\N{NO-BREAK SPACE}{unit})"
 
 
 def lowercase_first(name: str) -> str:
-    """Keeps abbreviations, such as "STEM nights"."""
+    """Lowercase the first letter, except of an abbreviation, as in "STEM nights"."""
     return name[:1].lower() + name[1:] if name[1:2].islower() else name
 
 
@@ -106,32 +106,33 @@ def join_phrases(parts: list[str], language: str) -> str:
     """Join with commas, or semicolons if a phrase contains a comma. In Spanish "y" becomes "e" before an i."""
     if len(parts) == 1:
         return parts[0]
-    comma = ";" if any(", " in each for each in parts[:-1]) else ","
+    comma = ";" if any(", " in part for part in parts[:-1]) else ","
     first, last = f"{comma} ".join(parts[:-1]), parts[-1]
     before_i = language == "es" and re.match("h?[ií](?![aeo])", last)
     joined = "%(first)s e %(last)s" if before_i else _("%(first)s and %(last)s")
     return joined % {"first": first + comma.strip(","), "last": last}
 
 
-# Its letters -----------------------------------------------------------------------------------------------------
+# Characters ------------------------------------------------------------------------------------------------------
 
 
 def legible(text: str) -> str:
-    """One line without characters that no font has, such as emoji: PDF/UA rejects boxes in place of letters."""
+    """Return the text in one line, without characters that the fonts lack, such as emoji, because PDF/UA forbids
+    them."""
     composed = normalize("NFC", text)
-    printable = (letter for letter in composed if letter in available_letters() or letter.isspace())
+    printable = (character for character in composed if character in available_characters() or character.isspace())
     return " ".join("".join(printable).split()) or "—"
 
 
 @cache
-def available_letters() -> frozenset[str]:
-    """The characters in the fonts, and joiners that some scripts need."""
-    found = set().union(*(letters_of_font(font.read_bytes()) for font in FONTS.glob("*-Regular.ttf")))
-    return frozenset(letter for letter in found if not category(letter).startswith("C")) | JOINERS
+def available_characters() -> frozenset[str]:
+    """Return the characters in the fonts, and joiners that some scripts need."""
+    found = set().union(*(characters_of_font(font.read_bytes()) for font in FONTS.glob("*-Regular.ttf")))
+    return frozenset(character for character in found if not category(character).startswith("C")) | JOINERS
 
 
-def letters_of_font(font: bytes) -> set[str]:
-    """The characters in a font's OpenType "cmap" table, format 12."""
+def characters_of_font(font: bytes) -> set[str]:
+    """Return the characters in a font's OpenType "cmap" table, format 12."""
     tables = struct.iter_unpack(">4sIII", font[12 : 12 + 16 * struct.unpack_from(">H", font, 4)[0]])
     cmap = next(offset for tag, _sum, offset, _length in tables if tag == b"cmap")
     maps = struct.iter_unpack(">HHI", font[cmap + 4 : cmap + 4 + 8 * struct.unpack_from(">H", font, cmap + 2)[0]])

@@ -1,7 +1,8 @@
-"""What is promised to which school in a school year, compared with the year before, so that no school is forgotten.
+"""Count the promises by promise type and school in a school year and in the year before, so that no school is
+forgotten.
 
-Only signed pledges count. A promise for three schools counts at each of them. Its quantity can't be divided, so a
-school's figures are numbers of promises. A promise that names no school is for wherever it is needed most.
+Only signed pledges count. A promise for three schools counts for each of them. Because its quantity can't be divided,
+the figures of a school are numbers of promises. A promise without schools is for wherever it is needed most.
 """
 
 from collections import defaultdict
@@ -11,7 +12,7 @@ from django.db.models import Count, QuerySet, Sum, Value
 
 from partners.models import PledgeYear, Promise, PromiseType, School
 
-EVERY_SCHOOL = 0  # in place of a school's primary key: all promises of a type
+EVERY_SCHOOL = 0  # in place of a school's primary key, for all promises of a type
 
 PromiseCounts = dict[int, dict[tuple[int, int | None], int]]  # by school year, then by promise type and school
 Quantities = dict[int, dict[int, int]]  # by school year, then by promise type
@@ -19,7 +20,7 @@ Quantities = dict[int, dict[int, int]]  # by school year, then by promise type
 
 @dataclass(frozen=True)
 class PromiseTypeCoverage:
-    """Promises of one type in a school year and in the year before: their number and total quantity."""
+    """The number and total quantity of the promises of a type, in a school year and in the year before."""
 
     promise_type: PromiseType
     promises: int
@@ -35,7 +36,8 @@ class PromiseTypeCoverage:
 
 @dataclass(frozen=True)
 class SchoolCoverage:
-    """How many promises name a school, for each promise type in the order of the columns, and in the year before."""
+    """The number of promises for a school, for each promise type in the order of the columns, and in the year
+    before."""
 
     school: School
     counts: list[int]
@@ -48,8 +50,8 @@ class SchoolCoverage:
 
 @dataclass(frozen=True)
 class Coverage:
-    """The columns are the promise types that are offered, or were promised in either year. The rows are the schools,
-    those with the fewest promises first."""
+    """The coverage table. Its columns are the promise types that are offered or were promised in either year. Its rows
+    are the schools, those with the fewest promises first."""
 
     year: PledgeYear
     promise_types: list[PromiseTypeCoverage]
@@ -65,7 +67,7 @@ class Coverage:
 
 
 def coverage_of(year: PledgeYear) -> Coverage:
-    """Three queries."""
+    """Return the coverage of a school year, with three queries."""
     counts, quantities = count_promises(year.pk)
     now, before = counts[year.pk], counts[year.pk - 1]
     columns = [
@@ -90,8 +92,10 @@ def coverage_of(year: PledgeYear) -> Coverage:
 
 
 def count_promises(year: int) -> tuple[PromiseCounts, Quantities]:
-    """Count the signed promises of a school year and the one before. In place of a school, None stands for wherever it
-    is needed most, and EVERY_SCHOOL for all promises of the type. One query."""
+    """Count the signed promises of a school year and the year before, with one query.
+
+    In place of a school, None stands for wherever it is needed most, and EVERY_SCHOOL for all promises of the type.
+    """
     signed = Promise.objects.filter(pledge__signed_at__isnull=False, pledge__year__in=[year - 1, year]).order_by()
     counts: PromiseCounts = defaultdict(lambda: defaultdict(int))
     quantities: Quantities = defaultdict(lambda: defaultdict(int))

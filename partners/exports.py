@@ -22,13 +22,13 @@ from partners.models import Grade, Organization, PledgeYear, Promise, PromiseTyp
 from partners.models.organizations import OrganizationQuerySet
 from partners.pledges.promises import month_name
 
-CHUNK_SIZE = 500  # fetched at once
+CHUNK_SIZE = 500  # rows fetched at once
 
 PARTNER = (_("school year"), _("organization"), _("sector"), _("contact"), _("e-mail"), _("phone"))
 SIGNED = (_("signed by"), _("signed on"))
 PROMISE = (_("kind"), _("quantity"), _("unit"), _("grades"), _("schools"), _("months"), _("clearance"))
 BY_PROMISE = (*PARTNER, *PROMISE, *SIGNED, _("note"))
-BY_ORGANIZATION = (*PARTNER, *SIGNED)  # and the kinds
+BY_ORGANIZATION = (*PARTNER, *SIGNED)  # followed by the promise types
 
 OF_PLEDGE = (
     "pledge",
@@ -41,39 +41,40 @@ OF_PLEDGE = (
     "pledge__signed_by",
     "pledge__signed_at",
 )
-OF_PROMISE = ("promise_type", "quantity", "grades", "months", "note", "where")
+OF_PROMISE = ("promise_type", "quantity", "grades", "months", "note", "school_pks")
 
 
 def file_name(what: str, file_format: str) -> str:
     return f"{what}-{timezone.localdate():%Y-%m-%d}.{file_format}"
 
 
-def column_headings(words: Iterable) -> list[str]:
-    return [capfirst(str(word)) for word in words]
+def column_headings(labels: Iterable) -> list[str]:
+    return [capfirst(str(label)) for label in labels]
 
 
 # Pledges ---------------------------------------------------------------------------------------------------------
 
 
 def promise_file(promises: QuerySet[Promise], file_format: str) -> StreamingHttpResponse:
-    """One row per promise; `file_format` is a key of RESPONSES."""
+    """Return a file with one row per promise. `file_format` is a key of RESPONSES."""
     return RESPONSES[file_format](
         file_name("promises", file_format), column_headings(BY_PROMISE), promise_rows(promises)
     )
 
 
 def pledge_file(promises: QuerySet[Promise], file_format: str) -> StreamingHttpResponse:
-    """One row per organization and school year, one column per promise type."""
+    """Return a file with one row per organization and school year, and one column per promise type."""
     promise_types = promise_types_of(promises)
-    columns = [f"{offered.localized_name} ({offered.localized_units})" for offered in promise_types]
-    rows = pledge_rows(promises, [offered.pk for offered in promise_types])
+    columns = [f"{promise_type.localized_name} ({promise_type.localized_units})" for promise_type in promise_types]
+    rows = pledge_rows(promises, [promise_type.pk for promise_type in promise_types])
     return RESPONSES[file_format](
         file_name("pledges", file_format), [*column_headings(BY_ORGANIZATION), *columns], rows
     )
 
 
 def ordered_promises(promises: QuerySet[Promise]) -> QuerySet[Promise]:
-    """Newest school year first, with the contact who answers for the pledge, or else the primary contact."""
+    """Order promises by school year, newest first, and annotate the contact of the pledge, or else the primary
+    contact."""
     is_primary = Q(pledge__organization__contacts__is_primary=True)
     primary_contact = FilteredRelation("pledge__organization__contacts", condition=is_primary)
     contact = {
@@ -85,7 +86,7 @@ def ordered_promises(promises: QuerySet[Promise]) -> QuerySet[Promise]:
 
 
 class ExportLabels:
-    """Labels in the reader's language, looked up once."""
+    """The labels in the active language, looked up once per file."""
 
     def __init__(self):
         clearance = {True: gettext("needed"), False: ""}
@@ -103,7 +104,7 @@ class ExportLabels:
         grades = dict(Grade.choices)
         anywhere = gettext("wherever it is needed most")
         self.sectors = sector_labels()
-        self.schools = lambda keys: ", ".join([schools[key] for key in keys]) or anywhere
+        self.schools = lambda pks: ", ".join([schools[pk] for pk in pks]) or anywhere
         self.months = cache(lambda numbers: ", ".join([months[number] for number in numbers]))
         self.grades = cache(lambda bands: ", ".join([grades[band] for band in bands]))
 
@@ -118,40 +119,42 @@ def school_years(year: int) -> str:
 
 
 def district_date(moment: datetime | None) -> date | None:
-    """The date in the district's time zone."""
+    """Return the date in the district's time zone."""
     return moment and moment.astimezone(timezone.get_default_timezone()).date()
 
 
 def promise_rows(promises: QuerySet[Promise]) -> Iterator[tuple[Cell, ...]]:
-    """In the language that is active now, even if the rows are read later. Three queries; a server-side cursor keeps
-    memory flat."""
-    places = Promise.schools.through.objects.filter(promise=OuterRef("pk")).order_by("school__name")
-    rows = ordered_promises(promises).annotate(where=ArraySubquery(places.values("school")))
+    """Return rows in the currently active language, even if they are read later.
+
+    There are three queries. A server-side cursor limits the memory used.
+    """
+    schools = Promise.schools.through.objects.filter(promise=OuterRef("pk")).order_by("school__name")
+    rows = ordered_promises(promises).annotate(school_pks=ArraySubquery(schools.values("school")))
     return map(
         partial(promise_row, ExportLabels()), rows.values_list(*OF_PLEDGE, *OF_PROMISE).iterator(chunk_size=CHUNK_SIZE)
     )
 
 
-def promise_row(words: ExportLabels, promise: tuple) -> tuple[Cell, ...]:
-    """The cells under BY_PROMISE, given OF_PLEDGE and OF_PROMISE."""
+def promise_row(labels: ExportLabels, promise: tuple) -> tuple[Cell, ...]:
+    """Return the cells for BY_PROMISE, given the values of OF_PLEDGE and OF_PROMISE."""
     (
         _pledge, year, organization, sector, contact, email, phone, signed_by, signed_at,
-        promise_type, quantity, grades, months, note, schools,
+        promise_type, quantity, grades, months, note, school_pks,
     ) = promise  # fmt: skip
-    label, unit, units, clearance = words.promise_types[promise_type]
+    label, unit, units, clearance = labels.promise_types[promise_type]
     return (
         school_years(year),
         organization,
-        words.sectors[sector],
+        labels.sectors[sector],
         contact,
         email,
         phone,
         label,
         quantity,
         unit if quantity == 1 else units,
-        words.grades(tuple(grades)),
-        words.schools(schools),
-        words.months(tuple(months)),
+        labels.grades(tuple(grades)),
+        labels.schools(school_pks),
+        labels.months(tuple(months)),
         clearance,
         signed_by,
         district_date(signed_at),
@@ -160,13 +163,13 @@ def promise_row(words: ExportLabels, promise: tuple) -> tuple[Cell, ...]:
 
 
 def promise_types_of(promises: QuerySet[Promise]) -> list[PromiseType]:
-    """Offered promise types, and retired ones that these promises have."""
-    there = Exists(promises.order_by().filter(promise_type=OuterRef("pk")))
-    return list(PromiseType.objects.filter(Q(is_retired=False) | there))
+    """Return the offered promise types, and retired ones that these promises have."""
+    has_promise = Exists(promises.order_by().filter(promise_type=OuterRef("pk")))
+    return list(PromiseType.objects.filter(Q(is_retired=False) | has_promise))
 
 
 def pledge_rows(promises: QuerySet[Promise], promise_types: list[int]) -> Iterator[tuple[Cell, ...]]:
-    """One row per pledge with the quantity of each promise type. One query with a server-side cursor."""
+    """Return one row per pledge with the quantity of each promise type, from one query with a server-side cursor."""
     rows = (
         ordered_promises(promises).values_list(*OF_PLEDGE, "promise_type", "quantity").iterator(chunk_size=CHUNK_SIZE)
     )
@@ -174,7 +177,7 @@ def pledge_rows(promises: QuerySet[Promise], promise_types: list[int]) -> Iterat
 
 
 def pledge_row(sectors: dict, promise_types: list[int], pledge: tuple[int, Iterator[tuple]]) -> tuple[Cell, ...]:
-    """The cells under BY_ORGANIZATION and the promise types, given a pledge's key and its promises."""
+    """Return the cells for BY_ORGANIZATION and the promise types, given a pledge's primary key and its promises."""
     promises = list(pledge[1])
     _pledge, year, organization, sector, *contact, signed_by, signed_at, _promise_type, _quantity = promises[0]
     quantities = {promise_type: quantity for *_of_pledge, promise_type, quantity in promises}
@@ -185,28 +188,36 @@ def pledge_row(sectors: dict, promise_types: list[int], pledge: tuple[int, Itera
 # Coverage --------------------------------------------------------------------------------------------------------
 
 
-def coverage_file(found: Coverage) -> StreamingHttpResponse:
-    """One row per school, those with the fewest promises first, one column per promise type, and totals at the end."""
-    words = [gettext("school"), gettext("level"), *(each.promise_type.localized_name for each in found.promise_types)]
-    before = PledgeYear(school_year=found.year.pk - 1).school_years
-    words += [gettext("promises"), gettext("promises in %(year)s") % {"year": before}]
-    return csv_response(f"coverage-{found.year.pk}.csv", column_headings(words), coverage_rows(found))
+def coverage_file(coverage: Coverage) -> StreamingHttpResponse:
+    """Return a CSV file with one row per school, those with the fewest promises first, one column per promise type, and
+    totals at the end."""
+    promise_types = [column.promise_type.localized_name for column in coverage.promise_types]
+    before = PledgeYear(school_year=coverage.year.pk - 1).school_years
+    headings = [gettext("school"), gettext("level"), *promise_types]
+    headings += [gettext("promises"), gettext("promises in %(year)s") % {"year": before}]
+    return csv_response(f"coverage-{coverage.year.pk}.csv", column_headings(headings), coverage_rows(coverage))
 
 
-def coverage_rows(found: Coverage) -> Iterator[tuple[Cell, ...]]:
-    for place in found.places:
+def coverage_rows(coverage: Coverage) -> Iterator[tuple[Cell, ...]]:
+    for place in coverage.places:
         yield (place.school.name, place.school.get_level_display(), *place.counts, place.promises, place.before)
-    anywhere = [each.anywhere for each in found.promise_types]
+    anywhere = [column.anywhere for column in coverage.promise_types]
     yield (gettext("Wherever it is needed most"), "", *anywhere, sum(anywhere), None)
     yield (
         gettext("All promises"),
         "",
-        *(each.promises for each in found.promise_types),
-        found.promises,
-        found.promises_before,
+        *(column.promises for column in coverage.promise_types),
+        coverage.promises,
+        coverage.promises_before,
     )
-    yield (gettext("Quantity"), "", *(each.quantity for each in found.promise_types), None, None)
-    yield (gettext("Quantity the year before"), "", *(each.quantity_before for each in found.promise_types), None, None)
+    yield (gettext("Quantity"), "", *(column.quantity for column in coverage.promise_types), None, None)
+    yield (
+        gettext("Quantity the year before"),
+        "",
+        *(column.quantity_before for column in coverage.promise_types),
+        None,
+        None,
+    )
 
 
 # Organizations ---------------------------------------------------------------------------------------------------
@@ -226,7 +237,7 @@ ORGANIZATION = (
     _("contact’s phone"),
     _("language"),
     _("known since"),
-)  # and the pledge of a year
+)  # followed by the pledge of a year
 OF_ORGANIZATION = (
     "name",
     "sector",
@@ -251,7 +262,7 @@ OF_ORGANIZATION = (
 def organization_file(
     organizations: OrganizationQuerySet, year: PledgeYear | None, file_format: str
 ) -> StreamingHttpResponse:
-    """One row per organization with its primary contact and its pledge for a school year."""
+    """Return a file with one row per organization, its primary contact and its pledge for a school year."""
     pledge = gettext("Pledge for %(year)s") % {"year": year.school_years} if year else gettext("Pledge")
     rows = organization_rows(organizations, year)
     return RESPONSES[file_format](
@@ -260,7 +271,7 @@ def organization_file(
 
 
 def organization_rows(organizations: OrganizationQuerySet, year: PledgeYear | None) -> Iterator[tuple[Cell, ...]]:
-    """By name. One query with a server-side cursor."""
+    """Return one row per organization, ordered by name, from one query with a server-side cursor."""
     rows = organizations.with_primary_contact().with_pledge_of(year).order_by("name", "pk")
     labels: dict[str, dict] = {
         "sector": sector_labels(),
@@ -273,7 +284,7 @@ def organization_rows(organizations: OrganizationQuerySet, year: PledgeYear | No
 
 
 def organization_row(labels: dict[str, dict], organization: tuple) -> tuple[Cell, ...]:
-    """The cells under ORGANIZATION, given OF_ORGANIZATION."""
+    """Return the cells for ORGANIZATION and the pledge, given the values of OF_ORGANIZATION."""
     (
         name, sector, description, website, phone, address, size, wants_listing, approved_at,
         contact, role, email, contact_phone, language, created_at, pledge, signed_at,

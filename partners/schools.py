@@ -18,7 +18,7 @@ MAX_LENGTH_NAME = School._meta.get_field("name").max_length or 100
 
 
 class SchoolFileInvalid(Exception):
-    """The text names the line and the reason."""
+    """The file has an error; the message names the line and the reason."""
 
     def __init__(self, line: int, reason: str):
         super().__init__(f"Line {line}: {reason}")
@@ -36,7 +36,7 @@ class SchoolRow(NamedTuple):
 
 
 class SchoolChange(NamedTuple):
-    """What loading does to one school: its values before, None if it is new, and after."""
+    """A change to a school: its values before, or None if it is new, and after."""
 
     code: str
     before: dict | None
@@ -58,13 +58,13 @@ class SchoolChange(NamedTuple):
 def read_schools(content: bytes) -> list[SchoolRow]:
     """Read the schools of a CSV file. Raise SchoolFileInvalid at the first error."""
     try:
-        lines = csv.reader(io.StringIO(text(content), newline=""), strict=True)
+        lines = csv.reader(io.StringIO(decode(content), newline=""), strict=True)
         header = [name.strip() for name in next(lines, [])]
         if missing := [name for name in COLUMNS if header.count(name) != 1]:
             raise SchoolFileInvalid(
                 1, f"there must be one column {missing[0]}; the file's are: {', '.join(header) or 'none'}."
             )
-        rows = list(schools(lines, header))
+        rows = list(parse_schools(lines, header))
     except csv.Error as error:
         raise SchoolFileInvalid(lines.line_num, f"this is no CSV: {error}.") from None
     if not rows:
@@ -72,14 +72,14 @@ def read_schools(content: bytes) -> list[SchoolRow]:
     return rows
 
 
-def text(content: bytes) -> str:
+def decode(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SchoolFileInvalid(content[: error.start].count(b"\n") + 1, "the file is not UTF-8.") from None
 
 
-def schools(lines, header: list[str]) -> Iterator[SchoolRow]:
+def parse_schools(lines, header: list[str]) -> Iterator[SchoolRow]:
     seen: dict[str, int] = {}
     for cells in lines:
         if not any(cell.strip() for cell in cells):
@@ -87,14 +87,14 @@ def schools(lines, header: list[str]) -> Iterator[SchoolRow]:
         line = lines.line_num
         if len(cells) != len(header):
             raise SchoolFileInvalid(line, f"it has {len(cells)} cells, the first line {len(header)}.")
-        row = school(line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)})
+        row = parse_school(line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)})
         if row.code in seen:
             raise SchoolFileInvalid(line, f"the code {row.code} stands in line {seen[row.code]} already.")
         seen[row.code] = line
         yield row
 
 
-def school(line: int, cell: dict[str, str]) -> SchoolRow:
+def parse_school(line: int, cell: dict[str, str]) -> SchoolRow:
     code, name, level, charter = (cell[name] for name in COLUMNS)
     if not (len(code) == 14 and code.isascii() and code.isdigit()):
         raise SchoolFileInvalid(line, f"the code must have exactly 14 digits, and is “{code}”.")
@@ -111,34 +111,36 @@ def school(line: int, cell: dict[str, str]) -> SchoolRow:
 
 
 def compare_schools(rows: list[SchoolRow]) -> list[SchoolChange]:
-    """List what loading would do: add, change by code, retire what is missing, bring back what is there again."""
+    """Return the changes that loading would make: add and change schools by their code, retire those missing in the
+    file, and bring back those that are in it again."""
     return list(school_changes(rows, {school.code: school for school in School.objects.all()}))
 
 
 def school_changes(rows: list[SchoolRow], schools: dict[str, School]) -> Iterator[SchoolChange]:
     for row in rows:
         after = {"name": row.name, "level": row.level, "is_charter": row.is_charter, "is_retired": False}
-        before = school_facts(schools[row.code]) if row.code in schools else None
+        before = field_values(schools[row.code]) if row.code in schools else None
         if before != after:
             yield SchoolChange(row.code, before, after)
     for code in sorted(schools.keys() - {row.code for row in rows}):
         if not schools[code].is_retired:
-            yield SchoolChange(code, school_facts(schools[code]), school_facts(schools[code]) | {"is_retired": True})
+            before = field_values(schools[code])
+            yield SchoolChange(code, before, before | {"is_retired": True})
 
 
-def school_facts(school: School) -> dict:
+def field_values(school: School) -> dict:
     return {field: getattr(school, field) for field in FIELDS}
 
 
 @transaction.atomic
 def load_schools(rows: list[SchoolRow], shown: list[SchoolChange]) -> None:
-    """Apply `shown`, a comparison of these rows. Raise SchoolsChanged if it no longer applies."""
+    """Make the changes in `shown`, a comparison of these rows. Raise SchoolsChanged if the comparison is outdated."""
     known = {school.code: school for school in School.objects.select_for_update(no_key=True).order_by("pk")}
     if list(school_changes(rows, known)) != shown:
         raise SchoolsChanged
-    for step in shown:
-        found = known.get(step.code) or School(code=step.code)
-        for field, value in step.after.items():
-            setattr(found, field, value)
-        found.save()
-        audit.log_change(found, step.before or {}, step.after)
+    for change in shown:
+        school = known.get(change.code) or School(code=change.code)
+        for field, value in change.after.items():
+            setattr(school, field, value)
+        school.save()
+        audit.log_change(school, change.before or {}, change.after)

@@ -17,7 +17,7 @@ def answer_pledge_request(pk: int) -> None:
 
 @shared_task
 def answer_pledge_requests() -> None:
-    """Answer leftover requests, each in its own task, so that one that fails doesn't block the others."""
+    """Answer remaining requests, each in its own task, so that a failing request doesn't block the others."""
     unanswered = PledgeRequest.objects.filter(answered_at__isnull=True)
     for pk in unanswered.order_by("pk").values_list("pk", flat=True)[:500]:
         dispatch.send_task("partners.tasks.answer_pledge_request", pk)

@@ -1,4 +1,4 @@
-"""What is waiting for staff, for the admin's start page."""
+"""Pending work of staff, for the start page of the admin."""
 
 from django import template
 from django.db.models import Count, Q
@@ -11,7 +11,8 @@ register = template.Library()
 
 @register.inclusion_tag("admin/partners/_dashboard.html")
 def promises_waiting(user) -> dict:
-    """Profiles to approve, pledges of the year and possible duplicates, as permissions allow. Four queries."""
+    """Count profiles to approve, pledges of the year and possible duplicates, as permissions allow, with four
+    queries."""
     context = {"sees_promises": user.has_perm("partners.view_promise")}
     if user.has_perm("partners.view_organization"):
         context |= {

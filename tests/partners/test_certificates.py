@@ -290,9 +290,12 @@ def test_marks_of_several_scripts_on_one_letter_do_not_spoil_the_page():
 
 @pytest.mark.slow
 def test_every_letter_that_is_known_can_be_drawn():
-    known = [letter for letter in sorted(certificates.available_letters()) if not category(letter).startswith("M")]
+    characters = sorted(certificates.available_characters())
+    known = [character for character in characters if not category(character).startswith("M")]
     parts = (known[at : at + 25] for at in range(0, len(known), 25))
-    words = certificates.certificate_words(signature(), "en") | {"promises": " ".join("".join(part) for part in parts)}
+    words = certificates.certificate_content(signature(), "en") | {
+        "promises": " ".join("".join(part) for part in parts)
+    }
     certificates.compile_pdf(json.dumps(words, ensure_ascii=False))
 
 
