@@ -9,7 +9,7 @@ from django.views.i18n import set_language
 from imagine.core import views as core_views
 from imagine.core.converters import TokenConverter
 from imagine.core.rate_limit import limit_posts
-from imagine.mail import views as mail_views
+from imagine.mail import health_views
 
 admin.site.enable_nav_sidebar = False  # the start page leads everywhere, and lists need the room
 admin.site.index_title = _("Where things stand")
@@ -24,7 +24,7 @@ under_imagine = [
     path("privacy/", core_views.privacy, name="privacy"),
     path("accessibility/", core_views.accessibility, name="accessibility"),
     path("health/live/", core_views.liveness, name="live"),
-    path("health/ready/", mail_views.ready, name="ready"),
+    path("health/ready/", health_views.ready, name="ready"),
     # Django's "view on site" would take any staff member to a guest's personal link.
     path("admin/r/<path:where>", core_views.disabled_page),
     path("admin/login/", limit_posts("login", most=30, minutes=10)(admin.site.login)),

@@ -11,7 +11,7 @@ from imagine.mail import attachments
 from imagine.mail.models import Message
 
 AUTOMATIC = {"Auto-Submitted": "auto-generated"}  # RFC 3834: an absence note does not answer it
-ONE_CLICK = "List-Unsubscribe=One-Click"
+ONE_CLICK_BODY = "List-Unsubscribe=One-Click"  # what email programs post to unsubscribe (RFC 8058)
 
 
 def build_email(message: Message) -> EmailMultiAlternatives:
@@ -19,7 +19,7 @@ def build_email(message: Message) -> EmailMultiAlternatives:
     their email program can do that (RFC 2369, RFC 8058). Raise AttachmentFailed."""
     headers = {"Message-ID": message_id(message), "Content-Language": message.language, **AUTOMATIC}
     if message.unsubscribe_url:
-        headers |= {"List-Unsubscribe": f"<{message.unsubscribe_url}>", "List-Unsubscribe-Post": ONE_CLICK}
+        headers |= {"List-Unsubscribe": f"<{message.unsubscribe_url}>", "List-Unsubscribe-Post": ONE_CLICK_BODY}
     email = EmailMultiAlternatives(
         subject=message.subject,
         body=message.body_text,

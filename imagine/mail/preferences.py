@@ -46,7 +46,7 @@ def may_email(email: str, topic: str) -> bool:
     return preference.suppressed_at is None and preference.wants(topic)
 
 
-def rejection_reason(preference: EmailPreference | None, topic: str) -> str:
+def skip_reason(preference: EmailPreference | None, topic: str) -> str:
     """Return why email of a topic may not be sent any more; an empty string if it may."""
     if preference is None:
         return ""

@@ -1,27 +1,21 @@
-"""Email preferences and unsubscribing by personal link, and the readiness check for monitors."""
-
-from collections.abc import Callable
+"""Email preferences and unsubscribing by personal link."""
 
 from django.contrib import messages
-from django.db import DatabaseError, connection
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from imagine.core.private_links import private_response
 from imagine.core.rate_limit import limit_posts
-from imagine.mail import dispatch, health, preferences
+from imagine.mail import preferences
 from imagine.mail.forms import EmailPreferencesForm
 from imagine.mail.models import EmailPreference
 from imagine.mail.preferences import TOPICS
 
-MAX_DELAY = 300  # seconds
-MAX_HEARTBEAT_AGE = 120  # seconds
-ONE_CLICK = "List-Unsubscribe"  # posted by email programs (RFC 8058)
+ONE_CLICK_FIELD = "List-Unsubscribe"  # posted by email programs (RFC 8058)
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -81,14 +75,18 @@ def render_preferences(
 @page_or_post
 @private_response
 def unsubscribe(request: HttpRequest, token: str, topic: str) -> HttpResponse:
-    """Unsubscribe from a topic: with one POST by an email program (RFC 8058), or with the button on this page. Never
-    rate-limited, because an email provider posts for thousands of people from one address."""
+    """Unsubscribe from a topic: with one POST by an email program (RFC 8058), or with the button on this page. Bulk
+    email that is queued already is dropped when its turn comes (bulk.delivery.filter_recipients).
+
+    Never rate-limited, because an email provider posts for thousands of people from one address.
+    """
     if topic not in TOPICS:
         raise Http404
     preference = get_object_or_404(EmailPreference, token=token)
     if request.method == "POST":
-        is_one_click = ONE_CLICK in request.POST
-        preferences.save_choices(preference, {topic: "resubscribe" in request.POST and not is_one_click})
+        is_one_click = ONE_CLICK_FIELD in request.POST
+        wants_topic = "resubscribe" in request.POST and not is_one_click
+        preferences.save_choices(preference, {topic: wants_topic})
         if is_one_click:  # email programs follow no redirect
             return HttpResponse(_("Unsubscribed."), "text/plain; charset=utf-8")
         return redirect("unsubscribe", token, topic)
@@ -99,40 +97,3 @@ def unsubscribe(request: HttpRequest, token: str, topic: str) -> HttpResponse:
         "text": UNSUBSCRIBE_TEXTS[topic],
     }
     return render(request, "mail/unsubscribe.html", context)
-
-
-@require_safe
-@never_cache
-def ready(request: HttpRequest) -> HttpResponse:
-    """Answer 200 if this process can serve requests, 503 if PostgreSQL doesn't respond.
-
-    The state of the broker and of outgoing email doesn't change the status: RSVPs work without them, and email is sent
-    later. Monitors read "broker", "mail" and "mail to many".
-    """
-    try:
-        state = {
-            "database": "ok",
-            "mail": mail_state("transactional", health.seconds_overdue),
-            "mail to many": mail_state("bulk", health.bulk_seconds_overdue),
-        }
-    except DatabaseError:
-        connection.close()
-        state = {"database": "down", "mail": "unknown", "mail to many": "unknown", "broker": broker_state()}
-        return JsonResponse(state, status=503)
-    return JsonResponse(state | {"broker": broker_state()})
-
-
-def mail_state(queue: str, seconds_overdue: Callable[[], float]) -> str:
-    heartbeat = health.seconds_since_heartbeat(queue)
-    if heartbeat is None or heartbeat > MAX_HEARTBEAT_AGE:
-        return "no worker"
-    return "late" if seconds_overdue() > MAX_DELAY else "ok"
-
-
-def broker_state() -> str:
-    try:
-        with dispatch.broker.clone() as broker:
-            broker.ensure_connection(max_retries=0)
-    except Exception:  # whatever the transport raises
-        return "down"
-    return "ok"

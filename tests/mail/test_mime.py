@@ -71,7 +71,7 @@ def test_email_says_what_is_stored(fields):
     assert email["Auto-Submitted"] == "auto-generated"
     assert email["Date"] is not None
     assert (email["List-Unsubscribe"] or "").strip() == (f"<{LINK}>" if stored.unsubscribe_url else "")
-    assert email["List-Unsubscribe-Post"] == (mime.ONE_CLICK if stored.unsubscribe_url else None)
+    assert email["List-Unsubscribe-Post"] == (mime.ONE_CLICK_BODY if stored.unsubscribe_url else None)
     if stored.recipient.isascii():
         assert email["To"] == stored.recipient
     parts = {part.get_content_type(): part for part in email.walk() if not part.is_multipart()}

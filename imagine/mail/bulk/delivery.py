@@ -97,7 +97,7 @@ def filter_recipients(batch: list[Message]) -> list[Message]:
     known = {address.email: address for address in EmailPreference.objects.filter(email__in=emails)}
     wanted = []
     for message in batch:
-        if reason := preferences.rejection_reason(known.get(message.recipient.lower()), message.topic):
+        if reason := preferences.skip_reason(known.get(message.recipient.lower()), message.topic):
             record_outcome(message, state=Message.State.REJECTED, last_error=reason)
         else:
             wanted.append(message)
@@ -107,7 +107,8 @@ def filter_recipients(batch: list[Message]) -> list[Message]:
 def mark_handed_over(message: Message) -> bool:
     """Commit that a message is handed to the mail server now. Return False if it must not be: the claim is not ours any
     more, its mailing was paused or stopped, or nobody needs it any more."""
-    held = Mailing.objects.filter(pk=OuterRef("mailing_id")).exclude(paused_at=None, stopped_at=None)
+    is_held = Q(paused_at__isnull=False) | Q(stopped_at__isnull=False)
+    held = Mailing.objects.filter(is_held, pk=OuterRef("mailing_id"))
     ours = Message.objects.filter(pk=message.pk, claim_id=message.claim_id, claim_expires_at__gt=Now())
     needed = ours.filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
     marked = needed.exclude(Exists(held)).update(handed_over_at=Now(), attempts=F("attempts") + 1)
