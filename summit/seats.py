@@ -3,6 +3,10 @@
 Each rule locks the event's row, then counts, then writes, so no two act on the same number: on READ COMMITTED,
 PostgreSQL's default, a count after the lock sees what the winner committed. Calling a rule twice is harmless. The email
 about a change is stored in the transaction of the change.
+
+Every rule that can free seats gives them to the waitlist before it ends (rule 3): the rules about one party are wrapped
+by `promotes_waitlist`; `apply_to_many`, `delete_many` and changes of capacity (summit/event_changes.py) promote once
+for all that they freed.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -10,7 +14,7 @@ from functools import wraps
 from inspect import unwrap
 from itertools import groupby
 from operator import attrgetter
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, NamedTuple, ParamSpec
 
 from django.db import connection, transaction
 from django.db.models import QuerySet, Sum
@@ -119,16 +123,37 @@ def lock_rsvp(rsvp: Rsvp) -> Rsvp:
     return rsvp
 
 
-def seat_rule(rule: Callable[Concatenate[Rsvp, P], None]) -> Callable[Concatenate[Rsvp, P], Rsvp]:
-    """Decorate a rule about one party: run it in a transaction on the locked party, log what it changed, and give what
-    it freed to the waitlist (rule 3). The decorated rule returns the party as it is afterwards."""
+class PartyChange(NamedTuple):
+    """What is logged of a party before and after a rule."""
+
+    rsvp_pk: int
+    before: dict
+    after: dict
+
+    @property
+    def changes_seats(self) -> bool:
+        fields = ("held_seats", "waitlisted_seats", "accepts_partial")
+        return any(self.before[field] != self.after[field] for field in fields)
+
+    @property
+    def moves_to_waitlist(self) -> bool:
+        return (
+            self.after["held_seats"] < self.before["held_seats"]
+            and self.after["waitlisted_seats"] > self.before["waitlisted_seats"]
+        )
+
+
+def promotes_waitlist(rule: Callable[Concatenate[Rsvp, P], None]) -> Callable[Concatenate[Rsvp, P], Rsvp]:
+    """Decorate a rule about one party: run it in a transaction on the locked party, log what it changed, and promote
+    waitlisted parties to the seats that it freed (rule 3). Every rule that can free a party's seats is wrapped by this.
+    The decorated rule returns the party as it is afterwards."""
 
     @wraps(rule)
     @transaction.atomic
     def apply(rsvp: Rsvp, *args: P.args, **kwargs: P.kwargs) -> Rsvp:
         rsvp = lock_rsvp(rsvp)
-        before, after = apply_and_log(rule, rsvp, *args, **kwargs)
-        promote_after(rsvp.event, [(rsvp.pk, before, after)])
+        change = apply_and_log(rule, rsvp, *args, **kwargs)
+        promote_if_seats_changed(rsvp.event, [change])
         rsvp.refresh_from_db(fields=[*SEAT_FIELDS, "ics_sequence"])  # seats it freed may have come back to it
         return rsvp
 
@@ -150,23 +175,23 @@ def apply_to_many(rule: Callable, rsvps: Iterable[Rsvp], *args, **kwargs) -> lis
             for rsvp in parties:
                 try:
                     with transaction.atomic():
-                        before, after = apply_and_log(unwrap(rule), lock_rsvp(rsvp), *args, **kwargs)
+                        change = apply_and_log(unwrap(rule), lock_rsvp(rsvp), *args, **kwargs)
                 except (RuleViolation, Rsvp.DoesNotExist) as error:
                     outcomes.append((rsvp, error))
                 else:
-                    changes.append((rsvp.pk, before, after))
-                    outcomes.append((rsvp, before != after))
-            promote_after(event, changes)
+                    changes.append(change)
+                    outcomes.append((rsvp, change.before != change.after))
+            promote_if_seats_changed(event, changes)
     return outcomes
 
 
-def apply_and_log(rule: Callable, rsvp: Rsvp, *args, **kwargs) -> tuple[dict, dict]:
-    """Apply a rule to a locked party and log it. Return what is logged of the party, before and after."""
+def apply_and_log(rule: Callable, rsvp: Rsvp, *args, **kwargs) -> PartyChange:
+    """Apply a rule to a locked party and log what it changed."""
     before = logged_facts(rsvp)
     rule(rsvp, *args, **kwargs)
     after = logged_facts(rsvp)
     audit.log_change(rsvp, before, after, reason=kwargs.get("override_reason", ""), hidden=("needs",))
-    return before, after
+    return PartyChange(rsvp.pk, before, after)
 
 
 def logged_facts(rsvp: Rsvp) -> dict:
@@ -284,7 +309,7 @@ def guests_for_seats(rsvp: Rsvp, guests: list[Guest]) -> list[Guest]:
 # Changing the party ----------------------------------------------------------------------------------------------
 
 
-@seat_rule
+@promotes_waitlist
 def change_party_size(rsvp: Rsvp, *, size: int, by_staff: bool = False) -> None:
     """A party that grows keeps its seats and asks for the difference; one that shrinks gives up waitlisted seats first
     (rule 4).
@@ -294,7 +319,7 @@ def change_party_size(rsvp: Rsvp, *, size: int, by_staff: bool = False) -> None:
     set_party_size(rsvp, size, by_staff=by_staff)
 
 
-@seat_rule
+@promotes_waitlist
 def grow_party(rsvp: Rsvp, *, size: int) -> None:
     """The guest's button "Bring one more". A party that is that large already, because the button was pressed twice or
     staff were quicker, stays as it is. Raise RsvpClosed or PartyOutOfBounds."""
@@ -302,7 +327,7 @@ def grow_party(rsvp: Rsvp, *, size: int) -> None:
         set_party_size(rsvp, size)
 
 
-@seat_rule
+@promotes_waitlist
 def leave_waitlist(rsvp: Rsvp) -> None:
     """Keep the held seats and give up the waitlisted ones. A party that holds none cancels instead, so it stays as it
     is. Raise RsvpClosed."""
@@ -311,7 +336,7 @@ def leave_waitlist(rsvp: Rsvp) -> None:
         set_party_size(rsvp, rsvp.held_seats)
 
 
-@seat_rule
+@promotes_waitlist
 def remove_guest(rsvp: Rsvp, guest_pk: int) -> None:
     """Take a guest out of the party, with one seat. The contact, or a guest who has left already, changes nothing.
     Raise RsvpClosed."""
@@ -356,7 +381,7 @@ def fit_guests(rsvp: Rsvp, leaving_pk: int | None = None) -> None:
     )
 
 
-@seat_rule
+@promotes_waitlist
 def update_guests(rsvp: Rsvp, details: dict[int, dict[str, str]], *, by_staff: bool = False) -> None:
     """Write names and needs, `details` by the guest's primary key; guests who have left are ignored. The first guest is
     the contact, so that name is the RSVP's too. Raise RsvpClosed if a guest asks when the event is over."""
@@ -377,7 +402,7 @@ def rename_contact(rsvp: Rsvp, name: str) -> None:
         rsvp.save(update_fields=["name"])
 
 
-@seat_rule
+@promotes_waitlist
 def update_contact(rsvp: Rsvp, **fields: str) -> None:
     """Staff correct the contact's data, also of a past RSVP. The name is on the first guest's badge too."""
     for field, value in fields.items():
@@ -387,7 +412,7 @@ def update_contact(rsvp: Rsvp, **fields: str) -> None:
         rsvp.guests.filter(position=1).update(name=fields["name"])
 
 
-@seat_rule
+@promotes_waitlist
 def set_accepts_partial(rsvp: Rsvp, accepts_partial: bool) -> None:
     """A waitlisted party says whether fewer seats than it asked for are fine; available ones are its at once."""
     check_editable(rsvp.event)
@@ -399,7 +424,7 @@ def set_accepts_partial(rsvp: Rsvp, accepts_partial: bool) -> None:
 # Canceling and coming back ---------------------------------------------------------------------------------------
 
 
-@seat_rule
+@promotes_waitlist
 def cancel(rsvp: Rsvp) -> None:
     """Give up every seat (rule 5); flagged as late once the waitlist has closed. Raise RsvpClosed if the event is
     over."""
@@ -415,7 +440,7 @@ def cancel(rsvp: Rsvp) -> None:
     rsvp_emails.queue_canceled(rsvp, had_seats=had_seats)
 
 
-@seat_rule
+@promotes_waitlist
 def reinstate(rsvp: Rsvp, *, size: int | None = None, guests: Sequence[Guest] = (), by_staff: bool = False) -> None:
     """Bring a canceled RSVP back at the end of the line (rule 5), as large as it was if no `size` is given. `guests`
     are unsaved, in the order of the party, and replace the names and needs of those who were there. Raise RsvpClosed or
@@ -449,7 +474,7 @@ def overwrite_guests(rsvp: Rsvp, guests: Sequence[Guest]) -> None:
 # The waitlist ----------------------------------------------------------------------------------------------------
 
 
-@seat_rule
+@promotes_waitlist
 def move_to_waitlist(rsvp: Rsvp) -> None:
     """Staff turn the held seats into waitlisted ones, at the end of the line (rule 10). A party that holds none keeps
     its place. Raise RsvpClosed."""
@@ -462,8 +487,8 @@ def move_to_waitlist(rsvp: Rsvp) -> None:
     rsvp_emails.queue_waitlisted(rsvp, had_seats=True)
 
 
-@seat_rule
-def promote(rsvp: Rsvp, *, override_reason: str = "") -> None:
+@promotes_waitlist
+def promote_by_staff(rsvp: Rsvp, *, override_reason: str = "") -> None:
     """Staff seat a waitlisted party by hand, also after the waitlist has closed; with `override_reason` over capacity:
     flagged, counted and logged (rule 7). Raise NotEnoughSeats or RsvpClosed."""
     check_editable(rsvp.event)
@@ -490,7 +515,7 @@ def too_few_seats(rsvp: Rsvp, available: int) -> str:
     return text % {"free": available, "waiting": rsvp.waitlisted_seats}
 
 
-@seat_rule
+@promotes_waitlist
 def take_available_seats(rsvp: Rsvp) -> None:
     """Once the waitlist has closed, a waitlisted guest who asks gets what is available, first come, first served, as a
     new RSVP would (rules 2 and 7). Raise NotEnoughSeats or RsvpClosed."""
@@ -505,21 +530,11 @@ def take_available_seats(rsvp: Rsvp) -> None:
     promote_party(rsvp, seats)
 
 
-def promote_after(event: Event, changes: Iterable[tuple[int, dict, dict]]) -> None:
+def promote_if_seats_changed(event: Event, changes: Sequence[PartyChange]) -> None:
     """Promote waitlisted parties to the seats that these changes freed, except parties that the changes themselves put
-    on the waitlist: staff's decision must stand."""
-    seats_changed = [
-        (pk, before, after)
-        for pk, before, after in changes
-        if any(before[name] != after[name] for name in ("held_seats", "waitlisted_seats", "accepts_partial"))
-    ]
-    moved_to_waitlist = [
-        pk
-        for pk, before, after in seats_changed
-        if after["held_seats"] < before["held_seats"] and after["waitlisted_seats"] > before["waitlisted_seats"]
-    ]
-    if seats_changed:
-        promote_waitlist(event, exclude=moved_to_waitlist)
+    on the waitlist: staff's decision must stand (rule 10)."""
+    if any(change.changes_seats for change in changes):
+        promote_waitlist(event, exclude=[change.rsvp_pk for change in changes if change.moves_to_waitlist])
 
 
 def promote_waitlist(event: Event, *, exclude: Collection[int] = ()) -> None:

@@ -28,7 +28,8 @@ def reinstate_rsvps(page, request, rsvps):
 @admin.action(description=_("Give the seats they wait for"), permissions=["change"])
 def promote_rsvps(page, request, rsvps):
     done = ngettext_lazy("%(number)d RSVP was seated.", "%(number)d RSVPs were seated.", "number")
-    report_outcomes(page, request, seats.apply_to_many(seats.promote, rsvps.order_by("waitlisted_since", "pk")), done)
+    rsvps = rsvps.order_by("waitlisted_since", "pk")
+    report_outcomes(page, request, seats.apply_to_many(seats.promote_by_staff, rsvps), done)
 
 
 @admin.action(description=_("Seat them although no seat is free"), permissions=["change"])
@@ -40,7 +41,7 @@ def promote_over_capacity(page, request, rsvps):
         page.message_user(request, message, messages.ERROR)
         return
     rsvps = rsvps.order_by("waitlisted_since", "pk")
-    report_outcomes(page, request, seats.apply_to_many(seats.promote, rsvps, override_reason=reason), done)
+    report_outcomes(page, request, seats.apply_to_many(seats.promote_by_staff, rsvps, override_reason=reason), done)
 
 
 @admin.action(description=_("Put on the waiting list, at the end of the line"), permissions=["change"])

@@ -137,7 +137,7 @@ def test_action_on_what_the_guest_cancelled_in_the_meantime(staff, action, said_
 
 def test_action_in_a_filtered_list_leaves_alone_what_the_filter_shows_no_more(staff):
     """Ticked as waiting, seated since: whatever was meant, it was meant for a party that waits."""
-    rsvp = seats.promote(waiting(factories.event()))
+    rsvp = seats.promote_by_staff(waiting(factories.event()))
     before = snapshots.tables(but=KEPT)
     assert said(act(staff, "cancel_rsvps", rsvp, to=f"{RSVPS}?status=waitlisted")) == [GONE]
     assert snapshots.tables(but=KEPT) == before

@@ -114,7 +114,7 @@ def test_failed_mail_is_shown_with_its_reason_and_link(staff, full):
 def test_over_and_beyond_are_said_in_words(staff):
     event = factories.event(capacity=4)
     factories.rsvp(event, size=4)
-    seats.promote(factories.rsvp(event, "Walks in"), override_reason="Drives the speaker")
+    seats.promote_by_staff(factories.rsvp(event, "Walks in"), override_reason="Drives the speaker")
     page = web_client.page_text(staff.get(page_of(event)))
     assert "The room is over by 1 seat. Nobody lost a seat" in page
     assert "Staff gave 1 seat although none was free." in page

@@ -132,7 +132,7 @@ def test_nothing_changes_once_the_event_is_over_or_canceled(stop):
         lambda: seats.remove_guest(rsvp, guest.pk),
         lambda: seats.set_accepts_partial(rsvp, True),
         lambda: seats.update_guests(rsvp, {guest.pk: {"name": "Late"}}),
-        lambda: seats.promote(rsvp),
+        lambda: seats.promote_by_staff(rsvp),
     ):
         with pytest.raises(seats.RsvpClosed, match=r"over or was cancelled"):
             change()
@@ -148,7 +148,7 @@ def test_nothing_changes_once_the_event_is_over_or_canceled(stop):
         lambda rsvp: seats.update_guests(rsvp, {}),
         lambda rsvp: seats.cancel(rsvp),
         lambda rsvp: seats.reinstate(rsvp, size=1),
-        lambda rsvp: seats.promote(rsvp),
+        lambda rsvp: seats.promote_by_staff(rsvp),
     ],
 )
 def test_an_rsvp_that_was_erased_in_the_meantime_is_missing(change):

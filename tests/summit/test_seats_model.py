@@ -212,7 +212,7 @@ class Seats(RuleBasedStateMachine):
     @rule(number=numbers)
     def promote_beyond_the_room(self, number):
         rsvp, party = self.some(number, waiting)
-        seats.promote(rsvp, override_reason="The superintendent asked")
+        seats.promote_by_staff(rsvp, override_reason="The superintendent asked")
         self.room.seat(party, party.waiting)
         party.waiting = 0
         self.letters.append((rsvp.pk, "promoted"))
@@ -225,9 +225,9 @@ class Seats(RuleBasedStateMachine):
         gets = self.room.would_get(party)
         if not gets:
             with pytest.raises(seats.NotEnoughSeats):
-                seats.promote(rsvp)
+                seats.promote_by_staff(rsvp)
             return
-        seats.promote(rsvp)
+        seats.promote_by_staff(rsvp)
         party.held, party.waiting = party.held + gets, party.waiting - gets
         self.letters.append((rsvp.pk, "promoted"))
 

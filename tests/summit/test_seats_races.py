@@ -91,7 +91,7 @@ def test_two_staff_promoting_for_the_last_seat_give_it_once():
     first, second = factories.rsvp(event, "First"), factories.rsvp(event, "Second")
     factories.stop_promotion(event)
     seats.cancel(seated)
-    answers = at_once([lambda: seats.promote(first), lambda: seats.promote(second)])
+    answers = at_once([lambda: seats.promote_by_staff(first), lambda: seats.promote_by_staff(second)])
     assert concurrency.type_names(answers) == ["NotEnoughSeats", "Rsvp"]
     assert sorted(row[1:] for row in snapshots.seats(event)) == [(0, 0), (0, 1), (1, 0)]
 
@@ -99,7 +99,7 @@ def test_two_staff_promoting_for_the_last_seat_give_it_once():
 def test_two_staff_promoting_one_party_beyond_the_room_count_it_once():
     event = factories.event(capacity=0)
     rsvp = factories.rsvp(event, size=2)
-    at_once([lambda: seats.promote(rsvp, override_reason="The superintendent asked")] * 4)
+    at_once([lambda: seats.promote_by_staff(rsvp, override_reason="The superintendent asked")] * 4)
     rsvp.refresh_from_db()
     assert (rsvp.held_seats, rsvp.overbooked_seats) == (2, 2)
     assert snapshots.emails(rsvp) == ["waitlisted 1", "promoted 2 REQUEST"]

@@ -1,4 +1,4 @@
-"""Who moves up and when: rules 3 and 7 of the seats."""
+"""Who is promoted from the waitlist, and when: rules 1, 3, 7, 10 and 11 of the seats."""
 
 from datetime import timedelta
 
@@ -12,18 +12,18 @@ from tests import factories, snapshots
 pytestmark = pytest.mark.django_db
 
 
-def passed_over(event: Event) -> list[str]:
+def skipped(event: Event) -> list[str]:
     return list(event.rsvps.filter(skipped_at__isnull=False).order_by("pk").values_list("name", flat=True))
 
 
-def line(event: Event) -> list[str]:
+def waitlist(event: Event) -> list[str]:
     return [rsvp.name for rsvp in event.rsvps.waitlist()]
 
 
 # Rule 3 -----------------------------------------------------------------------------------------------------------
 
 
-def test_oldest_wait_is_served_first():
+def test_longest_waiting_party_is_promoted_first():
     event = factories.event(capacity=2)
     seated = factories.rsvp(event, "Seated", size=2)
     for name in ("First", "Second", "Third"):
@@ -34,7 +34,7 @@ def test_oldest_wait_is_served_first():
     assert snapshots.emails(event.rsvps.get(name="Third")) == ["waitlisted 1"]
 
 
-def test_party_that_does_not_fit_keeps_its_place_and_the_next_is_served():
+def test_party_that_does_not_fit_is_skipped_and_keeps_its_place():
     event = factories.event(capacity=3)
     seated = factories.rsvp(event, "Seated", size=2)
     factories.rsvp(event, "Other", size=1)
@@ -42,25 +42,36 @@ def test_party_that_does_not_fit_keeps_its_place_and_the_next_is_served():
         factories.rsvp(event, name, size=size)
     seats.cancel(seated)
     assert snapshots.seats(event)[2:] == [("Large", 0, 4), ("Small", 2, 0), ("Last", 0, 3)]
-    assert passed_over(event) == ["Large"]
+    assert skipped(event) == ["Large"]
     assert [rsvp.name for rsvp in event.rsvps.waitlist()] == ["Large", "Last"]
 
 
-def test_mark_of_being_passed_over_goes_when_the_party_is_seated():
+def test_one_cancellation_promotes_all_parties_that_fit():
+    event = factories.event(capacity=6)
+    seated = factories.rsvp(event, "Seated", size=6)
+    for name, size in (("A", 2), ("B", 5), ("C", 3), ("D", 1), ("E", 1)):
+        factories.rsvp(event, name, size=size)
+    seats.cancel(seated)
+    assert snapshots.seats(event)[1:] == [("A", 2, 0), ("B", 0, 5), ("C", 3, 0), ("D", 1, 0), ("E", 0, 1)]
+    assert skipped(event) == ["B"]
+    assert Rsvp.objects.filter(waitlisted_seats__gt=0, waitlisted_since=None).count() == 0
+
+
+def test_promoted_party_is_no_longer_marked_as_skipped():
     event = factories.event(capacity=2)
     seated = factories.rsvp(event, "Seated", size=1)
     also = factories.rsvp(event, "Also", size=1)
     factories.rsvp(event, "Large", size=2)
     small = factories.rsvp(event, "Small", size=1)
     seats.cancel(seated)
-    assert passed_over(event) == ["Large"]
+    assert skipped(event) == ["Large"]
     seats.cancel(also)
     seats.cancel(small)
     assert snapshots.seats(event)[2:] == [("Large", 2, 0), ("Small", 0, 0)]
-    assert passed_over(event) == []
+    assert skipped(event) == []
 
 
-def test_party_that_takes_fewer_is_seated_in_part_and_stays_first():
+def test_party_that_accepts_fewer_seats_is_promoted_in_part_and_stays_first():
     event = factories.event(capacity=2)
     first, second = factories.rsvp(event, "A"), factories.rsvp(event, "B")
     large = factories.rsvp(event, "Large", size=2, accepts_partial=True)
@@ -72,7 +83,7 @@ def test_party_that_takes_fewer_is_seated_in_part_and_stays_first():
     assert snapshots.emails(large) == ["waitlisted 1", "promoted 2 REQUEST", "promoted 3 REQUEST"]
 
 
-def test_saying_that_fewer_is_fine_takes_free_seats_at_once():
+def test_accepting_fewer_seats_takes_the_available_ones_at_once():
     event = factories.event(capacity=2)
     rsvp = factories.rsvp(event, size=3)
     for _twice in range(2):
@@ -83,7 +94,10 @@ def test_saying_that_fewer_is_fine_takes_free_seats_at_once():
     assert (rsvp.accepts_partial, rsvp.held_seats, rsvp.waitlisted_seats) == (False, 2, 1)
 
 
-def test_nobody_moves_up_while_the_room_is_over():
+# Rule 1 -----------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_is_promoted_while_the_event_is_over_capacity():
     event = factories.event(capacity=3)
     first = factories.rsvp(event, "First", size=2)
     factories.rsvp(event, "Walk In")
@@ -96,7 +110,7 @@ def test_nobody_moves_up_while_the_room_is_over():
 # Rule 7 -----------------------------------------------------------------------------------------------------------
 
 
-def test_nobody_moves_up_once_promotion_has_stopped():
+def test_nobody_is_promoted_after_the_waitlist_has_closed():
     event = factories.event(capacity=2)
     first, second, third = (
         factories.rsvp(event, "A"),
@@ -113,7 +127,7 @@ def test_nobody_moves_up_once_promotion_has_stopped():
     assert snapshots.emails(third) == ["waitlisted 1"]
 
 
-def test_promotion_stops_when_the_event_says():
+def test_waitlist_closes_some_hours_before_the_event():
     event = factories.event(waitlist_closes_hours_before=48)
     assert event.waitlist_closes_at == event.starts_at - timedelta(hours=48)
     assert event.waitlist_is_open
@@ -125,18 +139,18 @@ def test_promotion_stops_when_the_event_says():
     assert not event.waitlist_is_open
 
 
-def test_promote_by_hand_works_after_promotion_has_stopped_and_once():
+def test_promoting_by_staff_works_after_the_waitlist_has_closed_and_only_once():
     event = factories.event(capacity=1)
     seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits")
     factories.stop_promotion(event)
     seats.cancel(seated)
     for _twice in range(2):
-        waits = seats.promote(waits)
+        waits = seats.promote_by_staff(waits)
     assert (waits.held_seats, waits.waitlisted_seats, waits.overbooked_seats) == (1, 0, 0)
     assert snapshots.emails(waits) == ["waitlisted 1", "promoted 2 REQUEST"]
 
 
-def test_promote_by_hand_may_pass_over_whoever_waits_longer():
+def test_promoting_by_staff_may_skip_a_party_that_waits_longer():
     event = factories.event(capacity=1)
     seated, _longer, later = (
         factories.rsvp(event, "Seated"),
@@ -145,79 +159,65 @@ def test_promote_by_hand_may_pass_over_whoever_waits_longer():
     )
     factories.stop_promotion(event)
     seats.cancel(seated)
-    seats.promote(later)
+    seats.promote_by_staff(later)
     assert snapshots.seats(event) == [("Seated", 0, 0), ("Longer", 0, 1), ("Later", 1, 0)]
 
 
-def test_promote_by_hand_without_room_is_refused():
+def test_promoting_by_staff_without_enough_seats_is_refused():
     event = factories.event(capacity=1)
     waits = factories.rsvp(event, "Waits", size=2)
     before = snapshots.tables()
     with pytest.raises(seats.NotEnoughSeats, match=r"^Only 1 seat is free, and this party waits for 2\.$"):
-        seats.promote(waits)
+        seats.promote_by_staff(waits)
     assert snapshots.tables() == before
 
 
-def test_promote_by_hand_gives_a_part_to_whom_fewer_is_fine():
+def test_promoting_by_staff_gives_some_seats_to_a_party_that_accepts_fewer():
     event = factories.event(capacity=1)
     seated, waits = factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits", size=2, accepts_partial=True)
     factories.stop_promotion(event)
     seats.cancel(seated)
-    waits = seats.promote(waits)
+    waits = seats.promote_by_staff(waits)
     assert (waits.held_seats, waits.waitlisted_seats) == (1, 1)
 
 
-def test_promote_beyond_the_room_is_flagged_and_counted():
+def test_promoting_over_capacity_is_flagged_and_counted():
     event = factories.event(capacity=3)
     factories.rsvp(event, "Seated", size=2)
     waits = factories.rsvp(event, "Waits", size=3)
     for _twice in range(2):
-        waits = seats.promote(waits, override_reason="The superintendent asked")
+        waits = seats.promote_by_staff(waits, override_reason="The superintendent asked")
     assert (waits.held_seats, waits.waitlisted_seats, waits.overbooked_seats) == (3, 0, 2)
     assert seats.available_seats(event) == -2
 
 
-def test_promote_of_a_party_that_waits_for_nothing_changes_nothing():
+def test_promoting_a_party_without_waitlisted_seats_changes_nothing():
     event = factories.event()
     seated, cancelled = factories.rsvp(event, "Seated"), seats.cancel(factories.rsvp(event, "Cancelled"))
     before = snapshots.tables()
-    seats.promote(seated)
-    seats.promote(cancelled, override_reason="The superintendent asked")
+    seats.promote_by_staff(seated)
+    seats.promote_by_staff(cancelled, override_reason="The superintendent asked")
     assert snapshots.tables() == before
 
 
-# Rule 6: the same for many at once ----------------------------------------------------------------------------------
+# Rule 10: staff move a party to the waitlist ----------------------------------------------------------------------
 
 
-def test_one_cancellation_serves_as_many_as_fit():
-    event = factories.event(capacity=6)
-    seated = factories.rsvp(event, "Seated", size=6)
-    for name, size in (("A", 2), ("B", 5), ("C", 3), ("D", 1), ("E", 1)):
-        factories.rsvp(event, name, size=size)
-    seats.cancel(seated)
-    assert snapshots.seats(event)[1:] == [("A", 2, 0), ("B", 0, 5), ("C", 3, 0), ("D", 1, 0), ("E", 0, 1)]
-    assert passed_over(event) == ["B"]
-    assert Rsvp.objects.filter(waitlisted_seats__gt=0, waitlisted_since=None).count() == 0
-
-
-# Rule 10: staff put a party on the list ---------------------------------------------------------------------------
-
-
-def test_put_on_the_list_waits_at_its_end_and_frees_its_seats_for_those_in_front():
+def test_moved_party_waits_at_the_end_and_its_seats_go_to_parties_ahead():
     event = factories.event(capacity=3)
     rsvp = factories.rsvp(event, size=3, guests=("Ben", "Chi"))
     first, second = factories.rsvp(event, "First", size=2), factories.rsvp(event, "Second", size=2)
     rsvp = seats.move_to_waitlist(rsvp)
     assert (rsvp.status, rsvp.held_seats, rsvp.waitlisted_seats) == ("waitlisted", 0, 3)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 3), ("First", 2, 0), ("Second", 0, 2)]
-    assert line(event) == ["Second", "Alma Reyes"]
+    assert waitlist(event) == ["Second", "Alma Reyes"]
     assert snapshots.guests(rsvp) == [(1, "Alma Reyes"), (2, "Ben"), (3, "Chi")]
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "waitlisted 2 CANCEL"]
     assert snapshots.emails(first) == ["waitlisted 1", "promoted 2 REQUEST"]
     assert snapshots.emails(second) == ["waitlisted 1"]
 
 
-def test_put_on_the_list_stays_there_in_the_same_act_though_nobody_else_waits():
+def test_moved_party_is_not_promoted_in_the_same_step_even_if_nobody_else_waits():
     event = factories.event(capacity=3)
     rsvp = seats.move_to_waitlist(factories.rsvp(event, size=2))
     assert (snapshots.seats(event), seats.available_seats(event)) == ([("Alma Reyes", 0, 2)], 3)
@@ -227,40 +227,40 @@ def test_put_on_the_list_stays_there_in_the_same_act_though_nobody_else_waits():
     event.title = "The Summit"
     factories.save_event(event)
     assert snapshots.seats(event)[0] == ("Alma Reyes", 0, 2)
-    seats.cancel(other)  # seats come free, and it is first in line
+    seats.cancel(other)  # frees a seat, and this party is first in line
     assert snapshots.seats(event)[0] == ("Alma Reyes", 2, 0)
     assert snapshots.emails(rsvp) == ["confirmed 1 REQUEST", "waitlisted 2 CANCEL", "promoted 3 REQUEST"]
 
 
-def test_put_on_the_list_does_not_come_back_before_those_who_fit_no_more():
-    """The party in front is too large for what came free; it is not passed over by the one that gave the seats."""
+def test_moved_party_is_not_promoted_when_the_party_ahead_does_not_fit():
+    """The party ahead is too large for the freed seats. The party that gave them up doesn't skip it."""
     event = factories.event(capacity=3)
     rsvp = factories.rsvp(event, size=2)
     factories.rsvp(event, "Large", size=4)
     seats.move_to_waitlist(rsvp)
     assert snapshots.seats(event) == [("Alma Reyes", 0, 2), ("Large", 0, 4)]
-    assert passed_over(event) == []
+    assert skipped(event) == []
 
 
-def test_party_that_waits_for_some_waits_for_all_and_one_that_waits_for_all_keeps_its_place():
+def test_partly_waitlisted_party_becomes_fully_waitlisted_and_moving_it_again_changes_nothing():
     event = factories.event(capacity=3)
     rsvp = factories.rsvp(event, size=5, accepts_partial=True)
     factories.rsvp(event, "Second", size=4)
     for _twice in range(2):
         seats.move_to_waitlist(rsvp)
         assert snapshots.seats(event) == [("Alma Reyes", 0, 5), ("Second", 0, 4)]
-        assert line(event) == ["Second", "Alma Reyes"]
+        assert waitlist(event) == ["Second", "Alma Reyes"]
     assert snapshots.emails(rsvp) == ["waitlisted 1 REQUEST", "waitlisted 2 CANCEL"]
 
 
-def test_seat_beyond_the_room_is_beyond_it_no_more():
+def test_overbooked_seats_that_are_waitlisted_are_not_overbooked_any_more():
     event = factories.event(capacity=1)
     factories.rsvp(event, "Seated")
-    rsvp = seats.promote(factories.rsvp(event, size=2), override_reason="Drives the speaker")
+    rsvp = seats.promote_by_staff(factories.rsvp(event, size=2), override_reason="Drives the speaker")
     assert seats.move_to_waitlist(rsvp).overbooked_seats == 0
 
 
-def test_putting_on_the_list_is_refused_when_over_canceled_or_cancelled():
+def test_moving_to_the_waitlist_is_refused_for_canceled_rsvps_and_past_or_canceled_events():
     event, other = factories.event(), factories.event()
     rsvp, gone = factories.rsvp(event), seats.cancel(factories.rsvp(other))
     with pytest.raises(seats.RsvpClosed, match="This RSVP is cancelled"):
@@ -272,7 +272,7 @@ def test_putting_on_the_list_is_refused_when_over_canceled_or_cancelled():
     assert snapshots.seats(event) == [("Alma Reyes", 1, 0)]
 
 
-def test_after_promotion_stopped_nobody_is_called_up_for_the_seats():
+def test_seats_of_a_moved_party_stay_free_after_the_waitlist_has_closed():
     event = factories.event(capacity=1)
     rsvp = factories.rsvp(event)
     factories.rsvp(event, "Waits")
@@ -281,11 +281,11 @@ def test_after_promotion_stopped_nobody_is_called_up_for_the_seats():
     assert snapshots.seats(event) == [("Alma Reyes", 0, 1), ("Waits", 0, 1)]
 
 
-# Many at once -----------------------------------------------------------------------------------------------------
+# Rule 11: many parties at once ------------------------------------------------------------------------------------
 
 
-def test_many_are_cancelled_before_anyone_is_called_up():
-    """The first one's seats would go to the second, which is cancelled too: two letters, the first of them untrue."""
+def test_all_are_canceled_before_anyone_is_promoted():
+    """Otherwise the first party's seat would go to the second, which is canceled next: its email would be untrue."""
     event, other = factories.event(capacity=1), factories.event(capacity=1)
     gone = [factories.rsvp(event, "Seated"), factories.rsvp(event, "Also goes"), factories.rsvp(other, "Elsewhere")]
     factories.rsvp(event, "Stays")
@@ -300,7 +300,7 @@ def test_many_are_cancelled_before_anyone_is_called_up():
     assert {outcome for _rsvp, outcome in seats.apply_to_many(seats.cancel, gone)} == {False}
 
 
-def test_seats_of_many_go_to_a_party_that_needs_them_together():
+def test_seats_freed_by_several_parties_go_to_one_that_needs_them_together():
     event = factories.event(capacity=2)
     gone = [factories.rsvp(event, "One"), factories.rsvp(event, "Two")]
     factories.rsvp(event, "Large", size=2)
@@ -309,16 +309,16 @@ def test_seats_of_many_go_to_a_party_that_needs_them_together():
     assert snapshots.seats(event)[2:] == [("Large", 2, 0), ("Small", 0, 1)]
 
 
-def test_many_are_put_on_the_list_in_their_order_and_none_comes_back_for_the_others_seats():
+def test_parties_moved_together_keep_their_order_and_do_not_get_each_others_seats():
     event = factories.event(capacity=4)
     back = [factories.rsvp(event, "One", size=2), factories.rsvp(event, "Two", size=2)]
     factories.rsvp(event, "Waits", size=3)
     seats.apply_to_many(seats.move_to_waitlist, back)
     assert snapshots.seats(event) == [("One", 0, 2), ("Two", 0, 2), ("Waits", 3, 0)]
-    assert line(event) == ["One", "Two"]
+    assert waitlist(event) == ["One", "Two"]
 
 
-def test_of_many_the_refused_and_the_erased_stop_nobody():
+def test_refused_and_deleted_parties_do_not_stop_the_others():
     event, past = factories.event(), factories.event()
     late, erased, fine = factories.rsvp(past, "Late"), factories.rsvp(event, "Erased"), factories.rsvp(event, "Fine")
     factories.end_event(past)
@@ -329,7 +329,7 @@ def test_of_many_the_refused_and_the_erased_stop_nobody():
     assert snapshots.seats(event) == [("Fine", 0, 0)]
 
 
-def test_many_are_erased_before_anyone_is_called_up():
+def test_all_are_deleted_before_anyone_is_promoted():
     event = factories.event(capacity=1)
     gone = [factories.rsvp(event, "Seated"), factories.rsvp(event, "Waits first")]
     last = factories.rsvp(event, "Waits last")

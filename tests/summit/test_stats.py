@@ -70,7 +70,7 @@ def test_late_cancellation_and_seats_beyond_are_counted():
     event = factories.event(capacity=1)
     seated = factories.rsvp(event, "Seated")
     factories.stop_promotion(event)
-    seats.promote(factories.rsvp(event, "Walks in"), override_reason="The speaker's driver")
+    seats.promote_by_staff(factories.rsvp(event, "Walks in"), override_reason="The speaker's driver")
     seats.cancel(seated)
     counted = stats.seat_counts(event)
     assert (counted["canceled_late_parties"], counted["overbooked"]) == (1, 1)
