@@ -9,7 +9,7 @@ LABEL_Y, BAR_Y, THIN_Y = 14, 21, 33  # from the top of a row
 
 @dataclass(frozen=True)
 class Bar:
-    """A sector's bar, with a thin one for the year before below it."""
+    """A sector's bar, with a thin bar for the year before below it."""
 
     label: str
     now: str
@@ -32,12 +32,12 @@ class Chart:
 
 
 def draw(now: dict[str, int], before: dict[str, int]) -> Chart:
-    """Draw numbers by label, largest first, beside those of the year before."""
+    """Return the bars of numbers by label, largest first, with those of the year before."""
     labels = sorted({**now, **before}, key=lambda label: (-now.get(label, 0), -before.get(label, 0)))
-    most = max([*now.values(), *before.values(), 1])
+    maximum = max([*now.values(), *before.values(), 1])
 
     def width(number: int) -> int:
-        return max(2, round(number * WIDTH / most)) if number else 0
+        return max(2, round(number * WIDTH / maximum)) if number else 0
 
     bars = [
         Bar(

@@ -1,4 +1,4 @@
-"""The contexts of the public directory's templates."""
+"""Build the template contexts of the public directory."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,23 +16,23 @@ from partners.directory import queries as directory_queries
 from partners.directory.queries import GRADE_BANDS, PAGE_SIZE, DirectoryQuery, YearTotals
 from partners.models import Organization, Pledge, PledgeYear, Promise, PromiseType, Sector
 
-SOME, MANY = 5, 12  # from which cells of the coverage table get darker
+SOME, MANY = 5, 12  # numbers from which cells of the coverage table are darker
 MIN_PREVIEW_SIZE = 200  # pixels; other sites ignore smaller images
 MAX_LENGTH_DESCRIPTION = 300
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A filter option and its URL."""
+    """A filter option with its URL."""
 
     label: str
-    address: str = ""
+    url: str = ""
     is_current: bool = False
 
 
 @dataclass(frozen=True)
 class Line:
-    """A promise in words."""
+    """The texts that describe a promise."""
 
     promise_type: PromiseType
     amount: str
@@ -41,13 +41,13 @@ class Line:
     schools: str = ""
 
     @property
-    def short(self) -> str:
-        """6 visits, grades 7–12"""
+    def summary(self) -> str:
+        """Return the amount and grades, such as "6 visits, grades 7–12"."""
         return f"{self.amount}, {self.grades}" if self.grades else self.amount
 
     @property
     def when_and_where(self) -> str:
-        """Oct–Dec · Cesar Chavez High"""
+        """Return the months and schools, such as "Oct–Dec · Cesar Chavez High"."""
         return " · ".join(filter(None, (self.months, self.schools)))
 
 
@@ -60,7 +60,7 @@ class PledgeOfYear:
 @dataclass(frozen=True)
 class Card:
     name: str
-    address: str
+    url: str
     lines: list[Line]
 
 
@@ -76,31 +76,31 @@ def sector_label(sector: str) -> str:
 
 
 def last_page(version: tuple, query: DirectoryQuery) -> int:
-    return max(1, ceil(sum(directory_queries.partners_by_sector(version, query.but()).values()) / PAGE_SIZE))
+    return max(1, ceil(sum(directory_queries.partners_by_sector(version, query.replace()).values()) / PAGE_SIZE))
 
 
 def directory_page(version: tuple, query: DirectoryQuery) -> dict:
     """Return the context of partners.html. Only the first page of a year, without filters, has the chart and table."""
     if query.year is None:
         about = _("Who promised what to Stockton’s students.")
-        return {"title": _("Imagine Promise Partners"), "about": about, "path": query.address()}
+        return {"title": _("Imagine Promise Partners"), "about": about, "path": query.url()}
     totals, found = (
         directory_queries.year_totals(version, query.year),
-        directory_queries.partners_by_sector(version, query.but()),
+        directory_queries.partners_by_sector(version, query.replace()),
     )
     words = {
         "title": page_title(version, query),
         "about": year_description(query.year, totals),
-        # Other sites get the page without the search.
-        "path": (query.but(words="") if query.words else query).address(),
-        "here": query.address(),
+        # Link previews show the page without the search.
+        "path": (query.replace(words="") if query.words else query).url(),
+        "current_url": query.url(),
         "query": query,
         "year": directory_queries.directory_years(version)[query.year],
         "totals": totals,
         "figures": {name: f"{getattr(totals, name):,}" for name in ("partners", "promises", "named_schools")},
-        "narrowing": active_filters(version, query),
+        "filters": active_filters(version, query),
         "found": sum(found.values()),
-        "found_said": f"{sum(found.values()):,}",
+        "found_text": f"{sum(found.values()):,}",
         "years": year_choices(version, query),
         "sectors": sector_choices(query, totals),
         "promise_types": promise_type_choices(query, totals),
@@ -110,9 +110,9 @@ def directory_page(version: tuple, query: DirectoryQuery) -> dict:
             )
         ),
         "pages": page_links(query, last_page(version, query)),
-        "all": Choice(_("Show all partners"), query.but(sector="", promise_type="", words="").address()),
+        "all": Choice(_("Show all partners"), query.replace(sector="", promise_type="", words="").url()),
     }
-    is_whole = not query.is_narrowed and query.page == 1
+    is_whole = not query.is_filtered and query.page == 1
     return words | year_overview(query, totals) if is_whole and totals.partners else words
 
 
@@ -133,7 +133,7 @@ def year_description(year: int, totals: YearTotals) -> str:
 
 
 def active_filters(version: tuple, query: DirectoryQuery) -> list[str]:
-    """Describe the filters in words."""
+    """Return the labels of the active filters."""
     labels = {
         promise_type.code: promise_type.localized_name
         for promise_type in directory_queries.promise_types(version).values()
@@ -161,7 +161,7 @@ def coverage_row(query: DirectoryQuery, row: directory_queries.PromiseTypeTotals
     return {
         "promise_type": row.promise_type,
         "amount": row.promise_type.amount(row.quantity) if row.partners else "",
-        "address": query.but(promise_type=row.promise_type.code).address() if row.partners else "",
+        "url": query.replace(promise_type=row.promise_type.code).url() if row.partners else "",
         "cells": [(f"{n:,}" if n else "", (n > 0) + (n >= SOME) + (n >= MANY)) for n in row.bands],
     }
 
@@ -169,16 +169,16 @@ def coverage_row(query: DirectoryQuery, row: directory_queries.PromiseTypeTotals
 def year_choices(version: tuple, query: DirectoryQuery) -> list[Choice]:
     """Return links to the years, without the filters."""
     return [
-        Choice(year.school_years, DirectoryQuery(pk, query.newest).address(), is_current=pk == query.year)
+        Choice(year.school_years, DirectoryQuery(pk, query.newest).url(), is_current=pk == query.year)
         for pk, year in directory_queries.directory_years(version).items()
     ]
 
 
 def sector_choices(query: DirectoryQuery, totals: YearTotals) -> list[Choice]:
-    """Return links to all sectors together, and to each one with a partner in the year."""
-    all_sectors = Choice(_("All sectors"), query.but(sector="").address(), is_current=not query.sector)
+    """Return links to the page of all sectors, and to that of each sector with a partner in the year."""
+    all_sectors = Choice(_("All sectors"), query.replace(sector="").url(), is_current=not query.sector)
     return [all_sectors] + [
-        Choice(sector_label(sector), query.but(sector=sector).address(), is_current=sector == query.sector)
+        Choice(sector_label(sector), query.replace(sector=sector).url(), is_current=sector == query.sector)
         for sector in Sector.values
         if totals.sectors.get(sector) or sector == query.sector
     ]
@@ -199,8 +199,8 @@ def page_links(query: DirectoryQuery, last: int) -> dict | None:
     return {
         "number": query.page,
         "last": last,
-        "before": query.but(page=query.page - 1).address() if query.page > 1 else "",
-        "after": query.but(page=query.page + 1).address() if query.page < last else "",
+        "before": query.replace(page=query.page - 1).url() if query.page > 1 else "",
+        "after": query.replace(page=query.page + 1).url() if query.page < last else "",
     }
 
 
@@ -208,23 +208,28 @@ def partners_by_sector(
     pledges: Iterable[Pledge], found: dict[str, int], promise_types: dict[int, PromiseType]
 ) -> Iterator[dict]:
     """Yield the partners of a page by sector, with each sector's number of partners on all pages."""
-    for sector, of_sector in groupby(pledges, key=lambda pledge: pledge.organization.sector):
+    for sector, sector_pledges in groupby(pledges, key=lambda pledge: pledge.organization.sector):
         cards = [
             Card(
                 pledge.organization.name,
                 pledge.organization.get_absolute_url(),
                 [promise_line(promise, promise_types[promise.promise_type_id]) for promise in pledge.promises.all()],
             )
-            for pledge in of_sector
+            for pledge in sector_pledges
         ]
-        yield {"label": sector_label(sector), "number": found[sector], "said": f"{found[sector]:,}", "cards": cards}
+        yield {
+            "label": sector_label(sector),
+            "number": found[sector],
+            "number_text": f"{found[sector]:,}",
+            "cards": cards,
+        }
 
 
 def promise_line(promise: Promise, promise_type: PromiseType) -> Line:
     return Line(promise_type, promise_type.amount(promise.quantity), partner_formatting.grade_spans(promise.grades))
 
 
-# One partner --------------------------------------------------------------------------------------------------------
+# Partner page -------------------------------------------------------------------------------------------------------
 
 
 def partner_page(organization: Organization, promise_types: dict[int, PromiseType]) -> dict:
@@ -238,7 +243,7 @@ def partner_page(organization: Organization, promise_types: dict[int, PromiseTyp
     ]
     about = _("Promised to Stockton’s students for %(year)s: %(promises)s.") % {
         "year": newest.label,
-        "promises": "; ".join(f"{line.promise_type.localized_name}, {line.short}" for line in newest.lines),
+        "promises": "; ".join(f"{line.promise_type.localized_name}, {line.summary}" for line in newest.lines),
     }
     return {
         "title": _("%(name)s, Imagine Promise Partner") % {"name": organization.name},

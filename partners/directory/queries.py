@@ -1,6 +1,6 @@
-"""The data of the public directory: listed partners and the promises that they signed.
+"""Query the public directory: listed partners and the promises that they signed.
 
-Contacts, phone numbers, addresses and notes are never loaded here.
+Contacts, phone numbers, addresses and notes are never loaded.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ from partners.models.pledges import PledgeQuerySet
 
 PAGE_SIZE = 48  # partners on one page
 MAX_LENGTH_SEARCH = 100
-MIN_SIMILARITY = 0.5  # for a mistyped name
+MIN_SIMILARITY = 0.5  # of a mistyped name
 GRADE_BANDS = {"TK–6": [Grade.YOUNGEST, Grade.LOWER, Grade.MIDDLE], "7–8": [Grade.UPPER], "9–12": [Grade.HIGH]}
 SECTORS = Case(
     *(When(organization__sector=sector, then=Value(place)) for place, sector in enumerate(Sector.values)),
@@ -44,10 +44,10 @@ VERSION = """
 
 
 def directory_version() -> tuple:
-    """What the public pages depend on besides their URL and language: they are the same as long as this is.
+    """Return a value that changes with anything the public pages depend on, except their URL and language.
 
-    Raw, because the ORM doesn't know transaction numbers. A transaction that has written something sees what no one
-    else does, so its version is unique.
+    Raw SQL, because the ORM has no function for transaction IDs. A transaction that has written something sees changes
+    that no other transaction sees, so its version is unique.
     """
     with connection.cursor() as cursor:
         cursor.execute(VERSION)
@@ -60,7 +60,8 @@ def directory_version() -> tuple:
 
 @dataclass(frozen=True)
 class DirectoryQuery:
-    """A URL of the directory: a school year and filters. The URL doesn't name the `newest` year."""
+    """The parameters of a directory page: a school year, filters and a page number. URLs leave out the `newest`
+    year."""
 
     year: int | None = None
     newest: int | None = None
@@ -70,11 +71,11 @@ class DirectoryQuery:
     page: int = 1
 
     @property
-    def is_narrowed(self) -> bool:
+    def is_filtered(self) -> bool:
         return bool(self.sector or self.promise_type or self.words)
 
-    def but(self, **changes) -> "DirectoryQuery":
-        """A copy with changes, on its first page unless that is what changes."""
+    def replace(self, **changes) -> "DirectoryQuery":
+        """Return a copy with changes, on its first page unless `page` is given."""
         return replace(self, **({"page": 1} | changes))
 
     @property
@@ -88,13 +89,13 @@ class DirectoryQuery:
         }
         return {name: value for name, value in values.items() if value}
 
-    def address(self) -> str:
+    def url(self) -> str:
         return f"{reverse('partners')}?{urlencode(self.parameters)}" if self.parameters else reverse("partners")
 
 
 @lru_cache(maxsize=2)
 def directory_years(version: tuple) -> dict[int, PledgeYear]:
-    """The school years with listed pledges and the newest opened one, newest first."""
+    """Return the school years with listed pledges and the newest opened one, newest first."""
     with_pledges = years_with_pledges(version)
     opened = list(PledgeYear.objects.opened().order_by("-pk"))
     return {year.pk: year for year in opened if year.pk in with_pledges or year == opened[0]}
@@ -106,18 +107,18 @@ def years_with_pledges(version: tuple) -> frozenset[int]:
 
 
 def newest_year(version: tuple) -> int | None:
-    """The year shown by default: the latest with listed pledges, else the latest opened one."""
+    """Return the year shown by default: the latest with listed pledges, or else the latest opened one."""
     years, with_pledges = directory_years(version), years_with_pledges(version)
     return next((pk for pk in years if pk in with_pledges), max(years, default=None))
 
 
 @lru_cache(maxsize=2)
 def promise_types(version: tuple) -> dict[int, PromiseType]:
-    """All promise types, retired ones too, by primary key in the order of the checklist."""
+    """Return all promise types, including retired ones, by primary key in the order of the checklist."""
     return {promise_type.pk: promise_type for promise_type in PromiseType.objects.all()}
 
 
-# Which partners -----------------------------------------------------------------------------------------------------
+# Partners ---------------------------------------------------------------------------------------------------------
 
 
 def listed_pledges() -> PledgeQuerySet:
@@ -134,26 +135,26 @@ def filtered_pledges(query: DirectoryQuery) -> PledgeQuerySet:
 
 
 def search_names(words: str, pledges: PledgeQuerySet) -> PledgeQuerySet:
-    """Pledges of organizations whose name contains the words, or else of those with a similar name."""
+    """Return pledges of organizations whose name contains the words, or else of those with a similar name."""
     if not any(character.isalnum() for character in words):
         return pledges.none()
-    name, like = "organization__normalized_name", normalize_name(Value(words))
-    holding = pledges.filter(**{f"{name}__contains": like})
-    if holding.exists():
-        return holding
-    similarity = TrigramWordSimilarity(like, name)  # type: ignore[arg-type]  # any expression
-    return pledges.alias(alike=similarity).filter(alike__gte=MIN_SIMILARITY)
+    name, normalized = "organization__normalized_name", normalize_name(Value(words))
+    matches = pledges.filter(**{f"{name}__contains": normalized})
+    if matches.exists():
+        return matches
+    similarity = TrigramWordSimilarity(normalized, name)  # type: ignore[arg-type]  # any expression
+    return pledges.alias(similarity=similarity).filter(similarity__gte=MIN_SIMILARITY)
 
 
 @lru_cache(maxsize=256)
 def partners_by_sector(version: tuple, query: DirectoryQuery) -> dict[str, int]:
-    """The number of partners by sector on all pages, in the order of the sectors."""
+    """Return the number of partners by sector on all pages, in the order of the sectors."""
     rows = filtered_pledges(query).values_list("organization__sector").annotate(partners=Count("pk")).order_by(SECTORS)
     return dict(rows)
 
 
 def pledges_on_page(query: DirectoryQuery) -> list[Pledge]:
-    """The pledges of one page by sector and name, with their promises in the order of the checklist."""
+    """Return the pledges of a page by sector and name, with their promises in the order of the checklist."""
     ordered = (
         filtered_pledges(query).select_related("organization").order_by(SECTORS, "organization__normalized_name", "pk")
     )
@@ -168,7 +169,7 @@ def pledges_on_page(query: DirectoryQuery) -> list[Pledge]:
 
 @dataclass(frozen=True)
 class PromiseTypeTotals:
-    """One promise type in a year: the number of partners, the total quantity, and the number by grade band."""
+    """The totals of a promise type in a year: partners, quantity, and partners by grade band."""
 
     promise_type: PromiseType
     partners: int
@@ -178,7 +179,7 @@ class PromiseTypeTotals:
 
 @dataclass(frozen=True)
 class YearTotals:
-    """A school year in figures. `before` counts the partners of the year before by sector."""
+    """The totals of a school year. `sectors` and `before` count partners by sector, `before` in the year before."""
 
     rows: list[PromiseTypeTotals]
     sectors: dict[str, int]
@@ -197,7 +198,7 @@ class YearTotals:
 
 @lru_cache(maxsize=8)
 def year_totals(version: tuple, year: int) -> YearTotals:
-    """Four queries."""
+    """Return the totals of a school year, with four queries."""
     promises = Promise.objects.filter(pledge__in=listed_pledges().filter(year=year))
     named = Promise.schools.through.objects.filter(promise__in=promises, school=OuterRef("pk"))
     return YearTotals(
@@ -209,7 +210,7 @@ def year_totals(version: tuple, year: int) -> YearTotals:
 
 
 def promise_type_totals(promises, known: dict[int, PromiseType]) -> list[PromiseTypeTotals]:
-    """For each promise type on the checklist, and each retired one that is promised here."""
+    """Return the totals of each promise type on the checklist, and of each retired one among these promises."""
     in_bands = {
         f"band_{place}": Count("pk", filter=Q(grades=[]) | Q(grades__overlap=grades))
         for place, grades in enumerate(GRADE_BANDS.values())
@@ -219,28 +220,28 @@ def promise_type_totals(promises, known: dict[int, PromiseType]) -> list[Promise
     )
     found = {row["promise_type"]: row for row in counted}
     nothing = {"partners": 0, "quantity": 0} | dict.fromkeys(in_bands, 0)
-    told = {
+    rows = {
         pk: found.get(pk, nothing) for pk, promise_type in known.items() if pk in found or not promise_type.is_retired
     }
     return [
         PromiseTypeTotals(known[pk], row["partners"], row["quantity"], [row[name] for name in in_bands])
-        for pk, row in told.items()
+        for pk, row in rows.items()
     ]
 
 
-# One partner --------------------------------------------------------------------------------------------------------
+# Partner page -------------------------------------------------------------------------------------------------------
 
 
 def listed_partners() -> OrganizationQuerySet:
-    """Listed organizations that have signed a pledge, with their logos' sizes."""
+    """Return listed organizations that have signed a pledge, with the sizes of their logos."""
     signed = Exists(Pledge.objects.signed().filter(organization=OuterRef("pk")))
     logo = ("logo__width", "logo__height")
-    found = Organization.objects.listed().filter(signed).select_related("logo")
-    return found.only("name", "slug", "sector", "description", "website", *logo)
+    partners = Organization.objects.listed().filter(signed).select_related("logo")
+    return partners.only("name", "slug", "sector", "description", "website", *logo)
 
 
 def signed_pledges_of(organization: Organization) -> list[Pledge]:
-    """A partner's signed pledges, newest first, with their promises and schools."""
+    """Return a partner's signed pledges, newest first, with their promises and schools."""
     promises = Promise.objects.defer("note").order_by("promise_type__order", "promise_type_id")
     promises = promises.prefetch_related(Prefetch("schools", queryset=School.objects.only("name")))
     signed = organization.pledges.signed().order_by("-year_id").only("year", "organization")

@@ -1,4 +1,4 @@
-"""The certificate behind a personal link."""
+"""Download the certificate of a pledge with its personal link."""
 
 import re
 
@@ -16,9 +16,9 @@ from partners.pledges import page_state
 @require_safe
 @private_response
 def certificate(request: HttpRequest, token: str) -> HttpResponse:
-    """The certificate of the last signed version, in ?language or the reader's, of ?year or the newest. Its file name
-    identifies no one."""
-    signature = signed_last(token, request.GET.get("year", ""))
+    """Return the certificate of the last signed version in ?language or the reader's language, of ?year or the newest
+    year. The file name doesn't identify the organization."""
+    signature = last_signature(token, request.GET.get("year", ""))
     language = request.GET.get("language")
     if language not in dict(settings.LANGUAGES):
         language = get_language()
@@ -28,8 +28,8 @@ def certificate(request: HttpRequest, token: str) -> HttpResponse:
     return response
 
 
-def signed_last(token: str, year: str) -> Signature:
-    """The newest signed version of the link's organization, or of its pledge for one school year. Raise Http404."""
+def last_signature(token: str, year: str) -> Signature:
+    """Return the last signed version of the link's organization, or of its pledge for `year`. Raise Http404."""
     try:
         organization = page_state.load_page_state(token).organization
     except page_state.LinkNotFound:

@@ -15,30 +15,31 @@ from partners.directory.queries import MAX_LENGTH_SEARCH, DirectoryQuery
 from partners.forms import SearchForm
 from partners.models import Logo, Organization, Sector
 
-LOGO_MINUTES = 10  # that a browser or another site may keep a logo without asking again
+LOGO_MINUTES = 10  # that browsers and other sites may cache a logo
 
 
 @require_safe
 def partners(request: HttpRequest) -> HttpResponse:
-    """The directory with its filters. An invalid page number redirects to the first page, one too high to the last."""
+    """Show the directory. Redirect to the first page if the page number is invalid, and to the last page if it is too
+    high."""
     version = directory_queries.directory_version()
     query = query_from_request(request, version)
     last = directory_presenters.last_page(version, query)
-    query = query.but(page=page_number(request, last))
+    query = query.replace(page=page_number(request, last))
     if request.GET.get("page", "") != (str(query.page) if query.page > 1 else ""):
-        return redirect(query.address())
+        return redirect(query.url())
 
     def page() -> dict:
         page = directory_presenters.directory_page(version, query)
         return page | {"search_form": SearchForm(query.parameters, page.get("promise_types", []))}
 
-    if query.words:  # not cached: there are as many as words
+    if query.words:  # not cached, because searches rarely repeat
         return render(request, "partners/partners.html", page())
     return render_cached(request, "partners/partners.html", page, facts=(version, query))
 
 
 def query_from_request(request: HttpRequest, version: tuple) -> DirectoryQuery:
-    """Raise Http404 for an unknown year, sector or promise type."""
+    """Return the query in the URL. Raise Http404 if the year, sector or promise type is unknown."""
     year, sector, promise_type = (request.GET.get(name, "") for name in ("year", "sector", "kind"))
     newest = directory_queries.newest_year(version)
     years = {str(pk): pk for pk in directory_queries.directory_years(version)} | {"": newest}
@@ -56,7 +57,7 @@ def page_number(request: HttpRequest, last: int) -> int:
 
 @require_safe
 def partner(request: HttpRequest, slug: str) -> HttpResponse:
-    """One partner and its signed promises. The slug of an organization that was merged into it redirects here."""
+    """Show a partner and its signed promises. The slug of an organization that was merged into it redirects here."""
     version = directory_queries.directory_version()
 
     def page() -> dict:
@@ -83,7 +84,7 @@ def logo_changed(request: HttpRequest, slug: str) -> datetime | None:
 @require_safe
 @condition(last_modified_func=logo_changed)
 def partner_logo(request: HttpRequest, slug: str) -> HttpResponse:
-    """A partner's logo, for the preview of its page on other sites."""
+    """Return a partner's logo, for link previews on other sites."""
     logo = get_object_or_404(logos(slug))
     headers = {"Cache-Control": f"public, max-age={LOGO_MINUTES * 60}"}
     return HttpResponse(bytes(logo.png), "image/png", headers=headers)

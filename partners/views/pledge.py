@@ -1,4 +1,4 @@
-"""The pages behind a pledge's personal link."""
+"""The pages behind the personal link of a pledge."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -25,11 +25,11 @@ from partners.pledges.page_state import PageState
 from partners.views.pledge_context import closed_page_context, pledge_page_context, thanks_page_context
 from partners.views.signup import page_or_post
 
-MAX_SIGNATURES_PER_HOUR = 20  # that one link may cause in an hour
+MAX_SIGNATURES_PER_HOUR = 20  # with the same link
 
 
 def by_link(view: Callable) -> Callable:
-    """Decorate a view so that a wrong link gets the standard 404 page."""
+    """Decorate a view to raise Http404 if the link doesn't exist."""
 
     @private_response
     @wraps(view)
@@ -47,7 +47,7 @@ def by_link(view: Callable) -> Callable:
 @limit_posts("pledge", most=300, minutes=10)
 @by_link
 def pledge(request: HttpRequest, token: str) -> HttpResponse:
-    """The pledge's page with profile, checklist and signature. A POST saves a draft or signs."""
+    """Show the pledge's page with profile, checklist and signature. A POST saves a draft or signs."""
     if request.method == "POST":
         return write(request, token, PledgeAnswers(request.POST, request.FILES))
     state = page_state.load_page_state(token)
@@ -59,7 +59,7 @@ def pledge(request: HttpRequest, token: str) -> HttpResponse:
 def show(
     request: HttpRequest, state: PageState, answers: PledgeAnswers | None = None, status: int = 200, **more
 ) -> HttpResponse:
-    """The page to fill in, or what was signed while no school year is open."""
+    """Render the page to fill in, or the signed pledge while the school year is closed."""
     if not state.is_open:
         return render(
             request, "partners/closed.html", closed_page_context(state), status=status if status == 200 else 409
@@ -83,7 +83,7 @@ def write(request: HttpRequest, token: str, answers: PledgeAnswers) -> HttpRespo
         state = page_state.load_page_state(token)
         if (
             isinstance(refused, pledge_editing.PledgeAlreadySigned) and answers.version != state.version
-        ):  # by somebody else, just now
+        ):  # someone else has just signed it
             return show_conflict(request, state, answers)
         answers.add(refused)
         return show(request, state, answers, status=422)
@@ -94,15 +94,15 @@ def write(request: HttpRequest, token: str, answers: PledgeAnswers) -> HttpRespo
 
 
 def show_conflict(request: HttpRequest, state: PageState, answers: PledgeAnswers) -> HttpResponse:
-    """The page with what someone else changed since it was opened."""
+    """Show the page with the changes that someone else has made since it was opened."""
     meanwhile = merge_edits(answers, state)
     return show(request, state, meanwhile.answers, status=409, meanwhile=meanwhile)
 
 
 def signs_too_often(token: str) -> bool:
-    """Each signature sends an email, and the address may be a stranger's."""
-    mark = salted_hmac("partners.signatures", token).hexdigest()[:32]  # the link itself is written nowhere else
-    return rate_limit.count_try(f"signatures:{mark}", minutes=60) > MAX_SIGNATURES_PER_HOUR
+    """Count a signature of this link. Each one sends an email, and the address may not be the visitor's."""
+    key = salted_hmac("partners.signatures", token).hexdigest()[:32]  # the link must not be stored in the cache
+    return rate_limit.count_try(f"signatures:{key}", minutes=60) > MAX_SIGNATURES_PER_HOUR
 
 
 @require_safe
@@ -117,6 +117,6 @@ def pledge_thanks(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 @by_link
 def pledge_logo(request: HttpRequest, token: str) -> HttpResponse:
-    """The organization's logo, listed or not."""
+    """Return the organization's logo, even if it isn't listed."""
     logo = get_object_or_404(Logo, organization=page_state.load_page_state(token).organization)
     return HttpResponse(bytes(logo.png), "image/png")

@@ -1,4 +1,4 @@
-"""The template contexts of the pages behind a pledge's link."""
+"""Build the template contexts of the pages behind a pledge's link."""
 
 from django.db.models import Q
 from django.forms import Form

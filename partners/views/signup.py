@@ -18,7 +18,7 @@ page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 @page_or_post
 @limit_posts("begin", most=60, minutes=10)
 def pledge_begin(request: HttpRequest) -> HttpResponse:
-    """The response is the same, and as fast, whether the address is known or not."""
+    """Show the form to start a pledge. A known address gets the same response as an unknown one, and as fast."""
     form = BeginForm(request.POST) if request.method == "POST" else BeginForm()
     if form.is_bound and form.is_valid():
         try:
