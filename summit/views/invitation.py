@@ -119,7 +119,7 @@ def accept_invitation(request: HttpRequest, invitation: Invitation) -> HttpRespo
         return render_invitation(request, invitation, status=409)
     if not form.is_valid():
         return render_invitation(request, invitation, form=form, status=422)
-    if causes_too_many_emails(invitation):
+    if count_email(invitation) > MAX_EMAILS_PER_HOUR:
         return too_many_requests(request, minutes=60)
     try:
         responses.accept_invitation(invitation, form.rsvp(), size=form.cleaned_data["size"], guests=form.guests())
@@ -143,7 +143,7 @@ def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResp
     form = DeclineForm(request.POST)
     if not form.is_valid():
         return render_invitation(request, invitation, decline=form, status=422)
-    causes_too_many_emails(invitation)  # count it, but never refuse
+    count_email(invitation)  # never refused
     try:
         responses.decline_invitation(invitation, form.cleaned_data["decline_message"])
     except seats.RsvpClosed as error:
@@ -151,6 +151,7 @@ def decline_invitation(request: HttpRequest, invitation: Invitation) -> HttpResp
     return redirect(invitation)
 
 
-def causes_too_many_emails(invitation: Invitation) -> bool:
-    """Each answer after the first causes an email: allow no more than a person needs in an hour."""
-    return rate_limit.count_try(f"invitation_emails:{invitation.pk}", minutes=60) > MAX_EMAILS_PER_HOUR
+def count_email(invitation: Invitation) -> int:
+    """Count the email that an answer causes, and return how many there were in this hour. Views allow no more than a
+    person needs."""
+    return rate_limit.count_try(f"invitation_emails:{invitation.pk}", minutes=60)

@@ -56,7 +56,7 @@ def rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status: int = 200) -> HttpResponse:
     event = rsvp.event
     can_change = event.is_editable and not rsvp.canceled_at
-    can_return = rsvp.canceled_at and event.accepts_rsvps
+    can_reinstate = rsvp.canceled_at and event.accepts_rsvps
     page = {
         "rsvp": rsvp,
         "event": event,
@@ -64,10 +64,10 @@ def show_rsvp(request: HttpRequest, rsvp: Rsvp, guests: list[GuestForm], status:
         "unnamed": sum(not form.guest.name for form in guests),
         "can_change": can_change,
         "can_grow": can_change and event.accepts_rsvps and rsvp.party_size < event.max_party_size,
-        "bigger": rsvp.party_size + 1,
-        "free_now": seats.claimable_seats(rsvp) if can_change else 0,
+        "size_with_one_more": rsvp.party_size + 1,
+        "claimable_seats": seats.claimable_seats(rsvp) if can_change else 0,
         "mail_state": email_status(rsvp),
-        "reinstate_form": ReinstateForm(event.max_party_size, len(guests)) if can_return else None,
+        "reinstate_form": ReinstateForm(event.max_party_size, len(guests)) if can_reinstate else None,
         "errors": sum(len(form.errors) for form in guests),
         "pledge_year": PledgeYear.objects.current(),
     }
@@ -96,7 +96,7 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     if not all(form.is_valid() for form in submitted):
         return show_rsvp(request, rsvp, guests, status=422)
     pressed = next((name for name in BUTTONS if name in request.POST), None)
-    if pressed and causes_too_many_emails(rsvp):
+    if pressed and count_email(rsvp) > MAX_EMAILS_PER_HOUR:
         return too_many_requests(request, minutes=60)
     try:
         with transaction.atomic():
@@ -109,37 +109,37 @@ def change_party(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     return redirect(rsvp)
 
 
-def press_grow(rsvp: Rsvp, size: str) -> str:
+def handle_grow(rsvp: Rsvp, size: str) -> str:
     seats.grow_party(rsvp, size=parse_number(size))
     return _("Your party was changed.")
 
 
-def press_remove(rsvp: Rsvp, guest: str) -> str:
+def handle_remove(rsvp: Rsvp, guest: str) -> str:
     seats.remove_guest(rsvp, parse_number(guest))
     return _("The guest was removed.")
 
 
-def press_stop(rsvp: Rsvp, _value: str) -> str:
+def handle_stop(rsvp: Rsvp, _value: str) -> str:
     seats.leave_waitlist(rsvp)
     return _("You keep your seats and wait no more.")
 
 
-def press_fewer(rsvp: Rsvp, fewer: str) -> str:
+def handle_fewer(rsvp: Rsvp, fewer: str) -> str:
     seats.set_accepts_partial(rsvp, fewer == "1")
     return _("Saved.")
 
 
-def press_take(rsvp: Rsvp, _value: str) -> str:
+def handle_take(rsvp: Rsvp, _value: str) -> str:
     held = seats.take_available_seats(rsvp).held_seats
     return _("The free seats are yours.") if held > rsvp.held_seats else _("Saved.")
 
 
 BUTTONS = {
-    "grow": press_grow,
-    "remove": press_remove,
-    "stop": press_stop,
-    "fewer": press_fewer,
-    "take": press_take,
+    "grow": handle_grow,
+    "remove": handle_remove,
+    "stop": handle_stop,
+    "fewer": handle_fewer,
+    "take": handle_take,
 }
 
 
@@ -150,10 +150,10 @@ def parse_number(text: str) -> int:
     return int(text)
 
 
-def causes_too_many_emails(rsvp: Rsvp) -> bool:
-    """Each change of seats causes an email, and the address may be a stranger's: allow no more than a person needs in
-    an hour."""
-    return rate_limit.count_try(f"rsvp_emails:{rsvp.pk}", minutes=60) > MAX_EMAILS_PER_HOUR
+def count_email(rsvp: Rsvp) -> int:
+    """Count the email that a change of seats causes, and return how many there were in this hour. The address may be a
+    stranger's, so views allow no more than a person needs."""
+    return rate_limit.count_try(f"rsvp_emails:{rsvp.pk}", minutes=60)
 
 
 @page_or_post
@@ -165,7 +165,7 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
         if rsvp.canceled_at or not rsvp.event.is_editable:
             return redirect(rsvp)
         return render(request, "summit/cancel.html", {"rsvp": rsvp, "event": rsvp.event})
-    causes_too_many_emails(rsvp)  # count it, but never refuse
+    count_email(rsvp)  # never refused
     try:
         seats.cancel(rsvp)
     except RuleViolation as error:
@@ -176,12 +176,12 @@ def cancel_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
 @page_or_post
 @limit_posts("change", most=300, minutes=10)
 @rsvp_by_link
-def return_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
+def reinstate_rsvp(request: HttpRequest, rsvp: Rsvp) -> HttpResponse:
     """Reinstate a canceled party at the end of the waitlist."""
     if request.method != "POST":
         return redirect(rsvp)
     size = parse_number(request.POST.get("size", ""))
-    if causes_too_many_emails(rsvp):
+    if count_email(rsvp) > MAX_EMAILS_PER_HOUR:
         return too_many_requests(request, minutes=60)
     try:
         seats.reinstate(rsvp, size=size)

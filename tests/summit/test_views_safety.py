@@ -12,7 +12,7 @@ from summit import seats
 from summit.models import LinkRequest, Rsvp
 from tests import factories, snapshots, web_client
 
-LINKS = ("rsvp", "change_party", "cancel_rsvp", "return_rsvp", "rsvp_calendar")
+LINKS = ("rsvp", "change_party", "cancel_rsvp", "reinstate_rsvp", "rsvp_calendar")
 PUBLIC = ("landing", "find_rsvp", "found_rsvp", "privacy", "accessibility", "live", "ready")
 
 pytestmark = pytest.mark.django_db
@@ -134,7 +134,7 @@ def test_private_pages_are_neither_stored_nor_indexed(client):
         client.get(reverse("rsvp_calendar", args=[rsvp.token])),
         client.post(reverse("change_party", args=[rsvp.token])),
         client.post(reverse("cancel_rsvp", args=[rsvp.token])),
-        client.post(reverse("return_rsvp", args=[rsvp.token]), {"size": "1"}),
+        client.post(reverse("reinstate_rsvp", args=[rsvp.token]), {"size": "1"}),
     ]
     for response in answers:
         assert response["Cache-Control"] == "private, no-store"
