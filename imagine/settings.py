@@ -248,7 +248,7 @@ CELERY_TASK_ROUTES = {
     "partners.tasks.discard_stale_imports": {"queue": "housekeeping"},
     "partners.tasks.delete_stale_pledge_requests": {"queue": "housekeeping"},
     "partners.tasks.run_import": {"queue": "housekeeping"},
-    "summit.tasks.resume_writing": {"queue": "housekeeping"},
+    "summit.tasks.resume_interrupted_mailings": {"queue": "housekeeping"},
     "summit.tasks.match_rsvps": {"queue": "housekeeping"},
     "summit.tasks.notify_guests": {"queue": "bulk"},
     "summit.tasks.send_reminders": {"queue": "bulk"},
@@ -283,7 +283,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 2 * 60},
     },
     "resume writing invitations and notices": {
-        "task": "summit.tasks.resume_writing",
+        "task": "summit.tasks.resume_interrupted_mailings",
         "schedule": 30,
         "options": {"expires": 30},
     },

@@ -106,8 +106,8 @@ def rsvps_of(organization: Organization, own: Contact | None) -> QuerySet[Rsvp]:
     """Return the organization's RSVPs, and unmatched ones of the reader's own address."""
     theirs = Q(organization=organization)
     if own:
-        theirs |= Q(organization=None, folded_email=own.email.lower())
-    return Rsvp.objects.alias(folded_email=Lower("email")).filter(theirs).order_by("pk")
+        theirs |= Q(organization=None, lower_email=own.email.lower())
+    return Rsvp.objects.alias(lower_email=Lower("email")).filter(theirs).order_by("pk")
 
 
 def events_with(answers: dict[int, list[PersonAnswer]]) -> list[Event]:

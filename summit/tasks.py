@@ -34,21 +34,22 @@ def link_rsvps_to_invitations() -> None:
 
 @shared_task
 def write_invitations(mailing_pk: int) -> None:
-    """Continue in another task if there is more to write."""
+    """Write the next batch of a mailing's emails. If more are left, another task writes them."""
     if not writing.write_mailing(Mailing.objects.get(pk=mailing_pk)):
         dispatch.send_task("summit.tasks.write_invitations", mailing_pk)
 
 
 @shared_task
 def notify_guests(event_pk: int) -> None:
-    """Continue in another task if there is more to write."""
+    """Write the next batch of emails about a changed event. If more are left, another task writes them."""
     if not event_changes.notify_guests(event_pk):
         dispatch.send_task("summit.tasks.notify_guests", event_pk)
 
 
 @shared_task
-def resume_writing() -> None:
-    """Resume what was interrupted, each mailing and each event in its own task."""
+def resume_interrupted_mailings() -> None:
+    """Send a task for each mailing, and for each changed event, that still has emails to write, in case its own task
+    was lost; stop mailings that nobody could answer any more."""
     for pk in event_changes.events_with_pending_notices():
         dispatch.send_task("summit.tasks.notify_guests", pk)
     writing.stop_closed_mailings()

@@ -232,7 +232,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='rsvp',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['search_text'], name='rsvp_folded', opclasses=['gin_trgm_ops']),
+            index=django.contrib.postgres.indexes.GinIndex(fields=['search_text'], name='rsvp_search', opclasses=['gin_trgm_ops']),
         ),
         migrations.AddConstraint(
             model_name='rsvp',
@@ -244,7 +244,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='rsvp',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('waitlisted_seats', 0), ('waitlisted_since__isnull', True)), models.Q(('waitlisted_seats__gt', 0), ('waitlisted_since__isnull', False)), _connector='OR'), name='rsvp_waitlisted_since_when'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('waitlisted_seats', 0), ('waitlisted_since__isnull', True)), models.Q(('waitlisted_seats__gt', 0), ('waitlisted_since__isnull', False)), _connector='OR'), name='rsvp_waitlisted_since_iff_waitlisted'),
         ),
         migrations.AddConstraint(
             model_name='rsvp',
@@ -264,7 +264,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='guest',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['search_text'], name='guest_folded', opclasses=['gin_trgm_ops']),
+            index=django.contrib.postgres.indexes.GinIndex(fields=['search_text'], name='guest_search', opclasses=['gin_trgm_ops']),
         ),
         migrations.AddConstraint(
             model_name='guest',

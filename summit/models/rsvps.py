@@ -33,7 +33,7 @@ class RsvpQuerySet(models.QuerySet):
 
     def with_email(self, email: str):
         """The RSVPs of an address, ignoring case. Uses the unique index."""
-        return self.alias(folded_email=Lower("email")).filter(folded_email=email.lower())
+        return self.alias(lower_email=Lower("email")).filter(lower_email=email.lower())
 
     def unmatched(self):
         """RSVPs whose organization isn't matched yet."""
@@ -145,7 +145,7 @@ class Rsvp(models.Model):
             models.CheckConstraint(
                 condition=Q(waitlisted_seats=0, waitlisted_since__isnull=True)
                 | Q(waitlisted_seats__gt=0, waitlisted_since__isnull=False),
-                name="rsvp_waitlisted_since_when",
+                name="rsvp_waitlisted_since_iff_waitlisted",
             ),
             models.CheckConstraint(
                 condition=Q(overbooked_seats__lte=F("held_seats")), name="rsvp_overbooked_within_held"
@@ -161,7 +161,7 @@ class Rsvp(models.Model):
                 condition=Q(organization__isnull=True, no_organization=False) & ~Q(organization_name=""),
                 name="rsvp_to_match",
             ),
-            GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="rsvp_folded"),
+            GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="rsvp_search"),
         ]
 
     def __str__(self):
@@ -238,7 +238,7 @@ class Guest(models.Model):
             ),
             models.CheckConstraint(condition=Q(position__gte=1), name="guest_position_from_one"),
         ]
-        indexes = [GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="guest_folded")]
+        indexes = [GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="guest_search")]
 
     def __str__(self):
         return str(self.position)

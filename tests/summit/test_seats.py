@@ -154,8 +154,8 @@ def test_database_refuses_a_second_rsvp_of_one_address():
         ({"held_seats": -1}, "rsvp_has_seats_unless_canceled"),
         ({"held_seats": 0}, "rsvp_has_seats_unless_canceled"),
         ({"canceled_at": timezone.now()}, "rsvp_has_seats_unless_canceled"),
-        ({"waitlisted_seats": 2}, "rsvp_waitlisted_since_when"),
-        ({"waitlisted_since": timezone.now()}, "rsvp_waitlisted_since_when"),
+        ({"waitlisted_seats": 2}, "rsvp_waitlisted_since_iff_waitlisted"),
+        ({"waitlisted_since": timezone.now()}, "rsvp_waitlisted_since_iff_waitlisted"),
         ({"overbooked_seats": 2}, "rsvp_overbooked_within_held"),
     ],
 )

@@ -50,7 +50,7 @@ def test_interrupted_writing_sends_tasks_again(sent_tasks):
     begun = factories.start_mailing(factories.event(), person("Alma"))
     factories.write_mailing(factories.event(), person("Jun"))
     invitations_writing.stop_mailing(factories.start_mailing(factories.event(), person("Mai")))
-    tasks.resume_writing()
+    tasks.resume_interrupted_mailings()
     assert sent_tasks == [("summit.tasks.write_invitations", begun.pk)]
 
 
@@ -58,7 +58,7 @@ def test_mailings_that_cannot_be_answered_are_stopped(sent_tasks):
     event = factories.event()
     factories.write_mailing(event, person("Alma"))
     factories.cancel_event_unnoticed(event)
-    tasks.resume_writing()
+    tasks.resume_interrupted_mailings()
     assert Mailing.objects.get().stopped_at
     assert not Invitation.objects.exists()
 
@@ -75,8 +75,8 @@ def test_an_rsvp_made_elsewhere_is_found():
 def test_queues_and_beat():
     routes = app.conf.task_routes
     assert routes["summit.tasks.write_invitations"]["queue"] == "bulk"
-    assert {routes[f"summit.tasks.{name}"]["queue"] for name in ("resume_writing", "link_rsvps_to_invitations")} == {
-        "housekeeping"
-    }
+    assert {
+        routes[f"summit.tasks.{name}"]["queue"] for name in ("resume_interrupted_mailings", "link_rsvps_to_invitations")
+    } == {"housekeeping"}
     periodic = {entry["task"] for entry in app.conf.beat_schedule.values()}
-    assert periodic >= {"summit.tasks.resume_writing", "summit.tasks.link_rsvps_to_invitations"}
+    assert periodic >= {"summit.tasks.resume_interrupted_mailings", "summit.tasks.link_rsvps_to_invitations"}
