@@ -30,7 +30,7 @@ def seconds_overdue() -> float:
 
 
 def bulk_seconds_overdue() -> float:
-    """Return for how many seconds bulk email has been due while none was sent, or 0 if it is sent at the set rate."""
+    """Return for how many seconds bulk email has been due while none was sent, or 0 if it is sent at the send rate."""
     due = Message.objects.due(Message.Queue.BULK)
     oldest = due.order_by("send_after").values_list("send_after", flat=True).first()
     return max(0.0, (database_now() - max(oldest, get_send_rate().next_at)).total_seconds()) if oldest else 0.0
