@@ -1,6 +1,7 @@
 """What every test stands on. Servers and environment come from tests/servers.py, which is loaded before this."""
 
 import gc
+import signal
 
 import pytest
 from django.conf import settings
@@ -16,6 +17,7 @@ def pytest_configure(config):
     once, before xdist starts its workers."""
     if not hasattr(config, "workerinput"):
         translations.compile_catalog()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, as in make, ignore Ctrl-C
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
